@@ -1,0 +1,53 @@
+# Everything starts from a bare Python 3.11; `make help` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup demo test lint types imports fmt bench faults audit lock clean
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@echo "[setup] creating $(VENV) and installing pinned, hash-checked packages"
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+setup: $(STAMP) ## create .venv with the pinned dependencies
+
+demo: $(STAMP) ## start everything and drive a demo fleet (TRACKS=... adds real tracks)
+	$(BIN)/gongche up --demo $(if $(TRACKS),--tracks $(TRACKS)) $(DEMO_ARGS)
+
+test: $(STAMP) ## all tests, fast ones first
+	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/integration tests/scenarios tests/faults $(PYTEST_ARGS)
+
+lint: $(STAMP) ## ruff
+	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench
+
+types: $(STAMP) ## mypy --strict
+	$(BIN)/mypy
+
+imports: $(STAMP) ## import-linter: data flows one way
+	$(BIN)/lint-imports
+
+fmt: $(STAMP) ## format and fix
+	$(BIN)/ruff format src tests bench
+	$(BIN)/ruff check --fix src tests bench
+
+bench: $(STAMP) ## benchmarks as ratios against the C floor server (needs a C compiler)
+	$(BIN)/python -m bench $(BENCH_ARGS)
+
+audit: $(STAMP) ## known vulnerabilities in the locked dependencies
+	$(BIN)/pip-audit --require-hashes -r requirements.lock
+
+lock: ## re-resolve requirements*.lock from pyproject.toml (needs uv)
+	uv pip compile --python-version 3.11 --universal --generate-hashes --no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
+	uv pip compile --python-version 3.11 --universal --generate-hashes --no-header --no-emit-index-url --no-annotate pyproject.toml --group dev -o requirements-dev.lock
+
+clean: ## remove the environment, caches and the demo's data
+	rm -rf $(VENV) .gongche .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

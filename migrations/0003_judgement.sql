@@ -1,0 +1,86 @@
+-- What the rules found, and on what. SQL of these tables lives in src/rules/store.py (and worker state beside it).
+
+-- Running state of each vehicle's track kernels (rules.tracks), as of its last processed position.
+CREATE TABLE vehicle_states (
+    vehicle_no  integer PRIMARY KEY REFERENCES vehicles (no),
+    state       bytea NOT NULL,        -- one row of rules.tracks.state.STATE_DTYPE
+    state_version smallint NOT NULL,
+    watermark   timestamptz NOT NULL,  -- device time of the last position in the state
+    last_lat_e6 integer,               -- last valid fix, for people and maps
+    last_lon_e6 integer,
+    last_fix_at timestamptz,
+    updated_at  timestamptz NOT NULL DEFAULT now()
+);
+-- The same state at the start of each natural day (Asia/Shanghai): where a recomputation for late facts starts.
+CREATE TABLE vehicle_day_states (
+    vehicle_no  integer NOT NULL REFERENCES vehicles (no),
+    day         date NOT NULL,
+    state       bytea NOT NULL,
+    state_version smallint NOT NULL,
+    PRIMARY KEY (vehicle_no, day)
+);
+
+CREATE TABLE evidence (
+    sha256     bytea PRIMARY KEY CHECK (octet_length(sha256) = 32),
+    body       bytea NOT NULL,         -- canonical JSON, UTF-8
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Every judgement ever made, with its outcome and reason; the newest of a subject is the one that holds.
+CREATE TABLE evaluations (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    rule          text NOT NULL,
+    rule_version  integer NOT NULL,
+    subject       text NOT NULL,       -- e.g. order:<id>:<destination index>, episode:<vehicle>:<start>
+    vehicle_no    integer,
+    outcome       text NOT NULL CHECK (outcome IN ('normal', 'suspected', 'undetermined')),
+    reason        text NOT NULL,
+    measures      jsonb NOT NULL,
+    parameters    jsonb NOT NULL,
+    evidence_sha256 bytea REFERENCES evidence (sha256),
+    evaluated_at  timestamptz NOT NULL
+);
+CREATE INDEX evaluations_subject ON evaluations (rule, subject, id DESC);
+
+CREATE TABLE alerts (
+    id            text PRIMARY KEY,
+    rule          text NOT NULL,
+    subject       text NOT NULL,
+    vehicle_no    integer,
+    version       integer NOT NULL,    -- newest version
+    status        text NOT NULL CHECK (status IN ('suspected', 'withdrawn')),
+    severity      text NOT NULL CHECK (severity IN ('low', 'medium', 'high')),
+    organisation  text NOT NULL,
+    vehicle       text,
+    plate         text NOT NULL DEFAULT '',
+    driver        text,
+    order_id      text,
+    occurred_from timestamptz NOT NULL,
+    occurred_to   timestamptz,
+    detected_at   timestamptz NOT NULL,
+    updated_at    timestamptz NOT NULL,
+    UNIQUE (rule, subject)
+);
+CREATE INDEX alerts_list ON alerts (detected_at DESC, id);
+CREATE INDEX alerts_vehicle ON alerts (vehicle_no, occurred_from);
+
+CREATE TABLE alert_versions (
+    alert_id      text NOT NULL REFERENCES alerts (id),
+    version       integer NOT NULL,
+    body          jsonb NOT NULL,      -- the alert as published, see rules.store.Alert
+    evidence_sha256 bytea NOT NULL REFERENCES evidence (sha256),
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (alert_id, version)
+);
+
+-- The feed. seq is given under an advisory lock that is held until commit, so seq order is commit order and a reader
+-- that has seen seq n never misses one below n. The lock is taken last in a transaction: nothing waits behind it.
+CREATE SEQUENCE alert_feed_seq;
+CREATE TABLE alert_feed (
+    seq        bigint PRIMARY KEY,
+    alert_id   text NOT NULL,
+    version    integer NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (alert_id, version),
+    FOREIGN KEY (alert_id, version) REFERENCES alert_versions (alert_id, version)
+);

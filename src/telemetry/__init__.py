@@ -1,0 +1,1 @@
+"""From terminal bytes to durable positions."""

@@ -1,0 +1,38 @@
+"""Errors shared by every room of ``telemetry``. Standard library only."""
+
+from __future__ import annotations
+
+
+class GongcheError(Exception):
+    """Base of every error this program raises on purpose.
+
+    ``hint`` says what the reader can do about it; the command line prints both and exits with ``exit_code``
+    (sysexits.h: a supervisor restarts on 75, gives up on 78).
+    """
+
+    exit_code = 70
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ConfigurationError(GongcheError):
+    """The settings cannot work; a restart will not help."""
+
+    exit_code = 78
+
+
+class UnavailableError(GongcheError):
+    """Something we depend on does not answer; a retry may help."""
+
+    exit_code = 75
+
+
+class SchemaError(GongcheError):
+    """A record of the log is not ours, or of a newer schema."""
+
+
+class BatchTooLargeError(GongcheError):
+    """A batch is larger than the log takes in one record."""

@@ -1,0 +1,88 @@
+"""The log: what stands between the gateway and the workers.
+
+Two implementations keep this interface: ``embedded`` (SQLite, one machine) and Kafka. What both promise:
+
+* ``append`` returns only when the records are durable; if it raises, none, some or all of them may be in the log, and
+  whoever was waiting for a reply gets none, so the terminal sends again.
+* Records of one partition have strictly increasing offsets (not necessarily without holes) and are read in that order.
+* A reader starts where it is told; offsets live with the results (in PostgreSQL), never in the log.
+* Partitions of a reader may change at any time (Kafka rebalances); ``poll`` raises nothing for that but returns a
+  ``Poll`` whose ``assigned``/``revoked`` say so *before* any record of a newly assigned partition is returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+POSITIONS = "gongche.positions"
+REJECTS = "gongche.rejects"
+
+HEADER_SCHEMA = "gongche-schema"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One packed batch of one partition, ready to append."""
+
+    topic: str
+    partition: int
+    payload: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record as read back. ``appended_us`` is the log's own time, microseconds since 1970 UTC."""
+
+    topic: str
+    partition: int
+    offset: int
+    payload: bytes
+    headers: Mapping[str, str]
+    appended_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one ``poll`` brought. The reader must ``seek`` every partition in ``assigned`` before polling again."""
+
+    records: Sequence[StoredRecord] = ()
+    assigned: frozenset[int] = frozenset()
+    revoked: frozenset[int] = frozenset()
+
+
+@runtime_checkable
+class LogWriter(Protocol):
+    """Appends records. Safe to call from one event loop; calls may overlap."""
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions the positions topic has."""
+
+    async def append(self, records: Sequence[Record]) -> None:
+        """Make ``records`` durable. Raises ``UnavailableError`` (try again) or ``BatchTooLargeError``."""
+
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class LogReader(Protocol):
+    """Reads one topic from given offsets, as a member of a group of readers."""
+
+    async def poll(self, max_bytes: int, timeout_s: float) -> Poll:
+        """Wait up to ``timeout_s`` for records; at most about ``max_bytes`` of payload (at least one record)."""
+
+    async def seek(self, partition: int, offset: int) -> None:
+        """Next ``poll`` of ``partition`` starts at ``offset`` (the first offset not yet processed)."""
+
+    async def end_offsets(self) -> Mapping[int, int]:
+        """For each partition of the topic, the offset after its last record (for lag)."""
+
+    async def close(self) -> None: ...
+
+
+def partition_of(terminal: int, partitions: int) -> int:
+    """Partition of a terminal's registry number: a multiplicative hash (Knuth), stable for ever."""
+    return ((terminal * 2_654_435_761) & 0xFFFFFFFF) * partitions >> 32

@@ -1,0 +1,193 @@
+"""PositionBatch: many positions as columns. Knows no protocol and no storage.
+
+Every array has shape ``(n,)`` and the dtype given in ``SPEC``. Optional columns hold 0 where the value is absent;
+``present`` has bit ``1 << k`` set where the k-th name of ``OPTIONAL`` is there. ``items`` holds, per row, the raw
+additional items (JT/T 808 id, length, value) that have no column of their own, so no byte of a report is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[Any]
+BoolArray = NDArray[np.bool_]
+
+#: name -> (dtype, unit). The order is the order of the log's schema.
+SPEC: dict[str, tuple[str, str]] = {
+    "terminal": ("int32", "registry number of the terminal (terminals.no)"),
+    "received_us": ("int64", "microseconds since 1970 UTC, when the server read it"),
+    "device_us": ("int64", "microseconds since 1970 UTC, by the terminal; 0 = unreadable"),
+    "lat_e6": ("int32", "1e-6 degree WGS-84, south negative"),
+    "lon_e6": ("int32", "1e-6 degree WGS-84, west negative"),
+    "altitude_m": ("int16", "metre"),
+    "speed_dkmh": ("uint16", "0.1 km/h, by GNSS"),
+    "direction_deg": ("uint16", "degree from north, clockwise"),
+    "alarm": ("uint32", "alarm bits, JT/T 808 table 24"),
+    "status": ("uint32", "status bits, JT/T 808 table 25"),
+    "source": ("uint8", "see Source"),
+    "odometer_dkm": ("uint32", "0.1 km, item 0x01"),
+    "fuel_dl": ("uint16", "0.1 litre, item 0x02"),
+    "recorder_speed_dkmh": ("uint16", "0.1 km/h, item 0x03"),
+    "radio": ("uint8", "signal strength, item 0x30"),
+    "satellites": ("uint8", "satellites in use, item 0x31"),
+    "present": ("uint8", "bit k: OPTIONAL[k] is there"),
+}
+OPTIONAL = ("odometer_dkm", "fuel_dl", "recorder_speed_dkmh", "radio", "satellites")
+
+
+class Source:
+    """Values of the ``source`` column: by which way a position came."""
+
+    LIVE = 0  # 0x0200
+    BATCH = 1  # 0x0704, type 0
+    BLIND_ZONE = 2  # 0x0704, type 1: recorded while there was no network
+    HTTP = 3  # POST /v1/positions
+    QUERIED = 4  # 0x0201
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PositionBatch:
+    """Columns of ``n`` positions; see the module docstring. ``items_data[items_offsets[i]:items_offsets[i+1]]``
+    are the raw items of row i (offsets int32, shape (n+1,); data uint8)."""
+
+    terminal: IntArray
+    received_us: IntArray
+    device_us: IntArray
+    lat_e6: IntArray
+    lon_e6: IntArray
+    altitude_m: IntArray
+    speed_dkmh: IntArray
+    direction_deg: IntArray
+    alarm: IntArray
+    status: IntArray
+    source: IntArray
+    odometer_dkm: IntArray
+    fuel_dl: IntArray
+    recorder_speed_dkmh: IntArray
+    radio: IntArray
+    satellites: IntArray
+    present: IntArray
+    items_offsets: IntArray
+    items_data: IntArray
+
+    def __len__(self) -> int:
+        return len(self.terminal)
+
+    def columns(self) -> dict[str, IntArray]:
+        """The fixed-width columns by name, in the order of SPEC."""
+        return {name: getattr(self, name) for name in SPEC}
+
+    def has(self, name: str) -> BoolArray:
+        """Where the optional column ``name`` is present. Shape (n,)."""
+        bit = 1 << OPTIONAL.index(name)
+        return (self.present & bit) != 0
+
+    @classmethod
+    def build(
+        cls,
+        n: int,
+        *,
+        items_offsets: IntArray | None = None,
+        items_data: IntArray | None = None,
+        **columns: Any,
+    ) -> Self:
+        """A batch of ``n`` rows; columns not given are zero. Values are cast to the dtype of SPEC.
+
+        Raises ValueError for an unknown column or a wrong length.
+        """
+        unknown = columns.keys() - SPEC.keys()
+        if unknown:
+            raise ValueError(f"unknown columns: {sorted(unknown)}")
+        made: dict[str, IntArray] = {}
+        for name, (dtype, _unit) in SPEC.items():
+            value = columns.get(name)
+            if value is None:
+                made[name] = np.zeros(n, dtype)
+                continue
+            array = np.asarray(value)
+            if array.ndim == 0:
+                array = np.full(n, array, dtype)
+            if array.shape != (n,):
+                raise ValueError(f"column {name}: shape {array.shape}, expected ({n},)")
+            made[name] = array.astype(dtype, copy=False)
+        if items_offsets is None or items_data is None:
+            items_offsets, items_data = np.zeros(n + 1, np.int32), np.zeros(0, np.uint8)
+        return cls(**made, items_offsets=items_offsets, items_data=items_data)
+
+    @classmethod
+    def empty(cls) -> Self:
+        return cls.build(0)
+
+    def take(self, rows: IntArray) -> PositionBatch:
+        """The rows at ``rows`` (indices or a boolean mask), in that order."""
+        if rows.dtype == np.bool_:
+            rows = np.flatnonzero(rows)
+        picked = {name: getattr(self, name)[rows] for name in SPEC}
+        starts = self.items_offsets[rows]
+        lengths = self.items_offsets[rows + 1] - starts
+        offsets = np.zeros(len(rows) + 1, np.int32)
+        np.cumsum(lengths, out=offsets[1:])
+        if offsets[-1]:
+            source = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
+            data = self.items_data[source]
+        else:
+            data = np.zeros(0, np.uint8)
+        return PositionBatch(**picked, items_offsets=offsets, items_data=data)
+
+    @classmethod
+    def concat(cls, batches: Sequence[PositionBatch]) -> PositionBatch:
+        """All rows of ``batches``, in order."""
+        if len(batches) == 1:
+            return batches[0]
+        if not batches:
+            return cls.empty()
+        joined = {name: np.concatenate([getattr(b, name) for b in batches]) for name in SPEC}
+        data = np.concatenate([b.items_data for b in batches])
+        lengths = np.concatenate([np.diff(b.items_offsets) for b in batches])
+        offsets = np.zeros(len(lengths) + 1, np.int32)
+        np.cumsum(lengths, out=offsets[1:])
+        return PositionBatch(**joined, items_offsets=offsets, items_data=data)
+
+    def equals(self, other: PositionBatch) -> bool:
+        """Same rows, same values, same order."""
+        return all(np.array_equal(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+
+
+# The columns that make up "the same payload": everything the terminal said, nothing the server added.
+_PAYLOAD = tuple(n for n in SPEC if n not in ("terminal", "received_us", "source"))
+_MULTIPLIERS = {
+    name: np.uint64((0x9E3779B97F4A7C15 * (2 * k + 1)) & 0xFFFFFFFFFFFFFFFF | 1)
+    for k, name in enumerate(_PAYLOAD, start=1)
+}
+
+
+def fingerprint(batch: PositionBatch) -> NDArray[np.int64]:
+    """64-bit fingerprint of each row's payload, shape (n,), int64.
+
+    Two rows of one terminal with the same device time and fingerprint are one position ("duplicates count once").
+    ``received_us`` and ``source`` do not enter: a re-upload of the same report is the same position. A multilinear
+    hash with a final mix (splitmix64); it guards against accidents, not against an adversary, who could only
+    suppress positions of his own terminal.
+    """
+    total = np.zeros(len(batch), np.uint64)
+    for name in _PAYLOAD:
+        column = getattr(batch, name).astype(np.int64, copy=False).view(np.uint64)
+        total += (column ^ (column >> np.uint64(29))) * _MULTIPLIERS[name]
+    lengths = np.diff(batch.items_offsets)
+    if batch.items_data.size:
+        row = np.repeat(np.arange(len(batch)), lengths)
+        place = np.arange(batch.items_data.size) - np.repeat(batch.items_offsets[:-1], lengths)
+        weight = (place.astype(np.uint64) + np.uint64(1)) * np.uint64(0xD6E8FEB86659FD93)
+        weight ^= weight >> np.uint64(32)
+        np.add.at(total, row, (batch.items_data.astype(np.uint64) + np.uint64(1)) * (weight | np.uint64(1)))
+    total ^= total >> np.uint64(30)
+    total *= np.uint64(0xBF58476D1CE4E5B9)
+    total ^= total >> np.uint64(27)
+    total *= np.uint64(0x94D049BB133111EB)
+    total ^= total >> np.uint64(31)
+    return total.view(np.int64)

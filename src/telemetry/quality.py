@@ -1,0 +1,50 @@
+"""Fix validity: why a position may not be used as evidence.
+
+``rules.md``, "Valid fix". These bits depend on the row alone, so they are the same in whatever order rows arrive and
+are stored with the position. The implied-speed test (``JUMP``) depends on the row before and is computed by
+``rules.tracks`` over the sorted track; it is never stored here.
+"""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telemetry.positions import PositionBatch
+
+#: A device time this far ahead of receipt cannot be true (rules.md: 10 min).
+MAX_AHEAD_US = 10 * 60 * 1_000_000
+
+STATUS_POSITIONED = 1 << 1
+STATUS_ENCRYPTED = 1 << 5
+
+
+class Quality(IntFlag):
+    """Bit set = the reason holds; 0 = a valid fix as far as the row alone tells."""
+
+    NOT_POSITIONED = 1
+    NULL_ISLAND = 2
+    OUT_OF_WORLD = 4
+    TIME_AHEAD = 8
+    TIME_UNREADABLE = 16
+    ENCRYPTED = 32
+    JUMP = 64  # implied speed from the previous valid fix; set by rules.tracks only
+
+
+def assess(batch: PositionBatch) -> NDArray[np.int16]:
+    """Quality bits of each row, shape (n,), int16."""
+    flags = np.zeros(len(batch), np.int16)
+    flags[(batch.status & STATUS_POSITIONED) == 0] |= Quality.NOT_POSITIONED
+    flags[(batch.lat_e6 == 0) & (batch.lon_e6 == 0)] |= Quality.NULL_ISLAND
+    flags[
+        (batch.lat_e6 > 90_000_000)
+        | (batch.lat_e6 < -90_000_000)
+        | (batch.lon_e6 > 180_000_000)
+        | (batch.lon_e6 < -180_000_000)
+    ] |= Quality.OUT_OF_WORLD
+    flags[batch.device_us > batch.received_us + MAX_AHEAD_US] |= Quality.TIME_AHEAD
+    flags[batch.device_us == 0] |= Quality.TIME_UNREADABLE
+    flags[(batch.status & STATUS_ENCRYPTED) != 0] |= Quality.ENCRYPTED
+    return flags

@@ -1,0 +1,1 @@
+"""Settings, logging, metrics, database, migrations: what every process needs to run."""

@@ -1,0 +1,36 @@
+"""Units and clocks shared by every room. Standard library only.
+
+Names carry their unit: ``_us`` microseconds since 1970 UTC, ``_s`` seconds, ``_m`` metres, ``_e6`` 1e-6 degree,
+``_dkmh`` 0.1 km/h, ``_dkm`` 0.1 km, ``_dl`` 0.1 litre.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+US_PER_S = 1_000_000
+S_PER_DAY = 86_400
+US_PER_DAY = S_PER_DAY * US_PER_S
+
+#: JT/T 808 device time and Chinese civil time. China has had no daylight saving since 1991, so a fixed offset is exact.
+CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
+CHINA_OFFSET_US = 8 * 3600 * US_PER_S
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_us(moment: datetime) -> int:
+    """Microseconds since 1970 UTC of an aware datetime, exactly (no float on the way)."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without an offset")
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_us(us: int) -> datetime:
+    """Aware UTC datetime of microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
+def china_day(us: int) -> int:
+    """Natural day (days since 1970-01-01) in Asia/Shanghai of a UTC time in microseconds."""
+    return (us + CHINA_OFFSET_US) // US_PER_DAY
