@@ -19,7 +19,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path(".gongche"), description="embedded database, embedded log, tokens of the demo")
     database_url: str | None = Field(None, description="PostgreSQL DSN; unset = embedded server in data_dir")
     kafka_bootstrap: str | None = Field(None, description="Kafka bootstrap servers; unset = embedded log in data_dir")
-    log_partitions: int = Field(4, ge=1, le=1024, description="partitions of the positions topic when it is created")
+    log_partitions: int = Field(
+        1, ge=1, le=1024, description="partitions when the log is created; an embedded log has one reader: leave 1"
+    )
 
     tcp_host: str = Field("0.0.0.0", description="where terminals connect (JT/T 808)")  # noqa: S104 - terminals come from outside
     tcp_port: int = Field(8808, ge=0, le=65535)

