@@ -14,7 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 POSITIONS = "gongche.positions"
 REJECTS = "gongche.rejects"
@@ -83,6 +86,7 @@ class LogReader(Protocol):
     async def close(self) -> None: ...
 
 
-def partition_of(terminal: int, partitions: int) -> int:
-    """Partition of a terminal's registry number: a multiplicative hash (Knuth), stable for ever."""
-    return ((terminal * 2_654_435_761) & 0xFFFFFFFF) * partitions >> 32
+def partitions_of(terminal: NDArray[Any], partitions: int) -> NDArray[np.int64]:
+    """Partition of each terminal's registry number, shape (n,): a multiplicative hash (Knuth), stable for ever."""
+    hashed = (terminal.astype(np.int64) * 2_654_435_761) & 0xFFFFFFFF
+    return hashed * partitions >> 32

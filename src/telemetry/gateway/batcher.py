@@ -1,0 +1,174 @@
+"""Group commit: everything decoded while one append is on its way forms the next one.
+
+At most one append is in flight. When it is durable the replies of its receipts leave. A log that does not take records
+is tried again with growing pauses and nothing is confirmed meanwhile: terminals hear nothing and send again, which is
+the protocol's own back-pressure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import orjson
+
+from telemetry.errors import UnavailableError
+from telemetry.gateway import metrics
+from telemetry.log.base import HEADER_SCHEMA, REJECTS, LogWriter, Record, partitions_of
+from telemetry.log.base import POSITIONS as POSITIONS_TOPIC
+from telemetry.log.codec import HEADERS, encode
+from telemetry.positions import PositionBatch
+
+logger = logging.getLogger(__name__)
+
+#: Rows of one record; a larger append is several records of one transaction.
+_ROWS_PER_RECORD = 50_000
+#: Refused frames kept per append; the rest are counted only, so a flood of junk cannot fill the log.
+_REJECTS_PER_APPEND = 500
+_REJECT_HEADERS = {HEADER_SCHEMA: "gongche.rejects/1"}
+#: Bytes that one position counts in the memory budget: its columns and its share of the reply's.
+ROW_BYTES = 120
+
+
+class Receipt(Protocol):
+    """What must happen when the positions that came with it are durable."""
+
+    def release(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RejectNote:
+    """A refused frame, as it goes to the rejects topic."""
+
+    at_us: int
+    peer: str
+    phone: str
+    reason: str
+    detail: str
+    raw: bytes
+
+    def line(self) -> bytes:
+        return orjson.dumps(
+            {
+                "at_us": self.at_us,
+                "peer": self.peer,
+                "phone": self.phone,
+                "reason": self.reason,
+                "detail": self.detail,
+                "raw": self.raw.hex(),
+            }
+        )
+
+
+class Batcher:
+    """Collects positions and rejects; appends them; releases receipts."""
+
+    def __init__(self, log: LogWriter, *, on_space: Callable[[], None]) -> None:
+        """``on_space`` is called after each append, when memory was given back."""
+        self._log = log
+        self._on_space = on_space
+        self._batches: list[PositionBatch] = []
+        self._receipts: list[Receipt] = []
+        self._rejects: list[RejectNote] = []
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self.held_bytes = 0
+        self._task = asyncio.create_task(self._run(), name="batcher")
+
+    def add(self, batch: PositionBatch, receipt: Receipt) -> None:
+        """Positions whose replies wait in ``receipt``. ``batch`` may be empty (a reply alone)."""
+        self._batches.append(batch)
+        self._receipts.append(receipt)
+        self.held_bytes += len(batch) * ROW_BYTES + batch.items_data.size
+        metrics.POSITIONS.inc(len(batch))
+        self._wake.set()
+
+    def reject(self, note: RejectNote) -> None:
+        """Keep a refused frame for the rejects topic (bounded) and count it."""
+        metrics.REJECTS.labels(note.reason).inc()
+        if len(self._rejects) < _REJECTS_PER_APPEND:
+            self._rejects.append(note)
+            self._wake.set()
+        else:
+            metrics.REJECTS_UNRECORDED.inc()
+
+    async def drain(self, timeout_s: float) -> int:
+        """Append what is held, at most for ``timeout_s``. Returns how many positions were given up (never replied to)."""
+        self._stopping = True
+        self._wake.set()
+        done, _ = await asyncio.wait([self._task], timeout=timeout_s)
+        if not done:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        else:
+            self._task.result()
+        return sum(map(len, self._batches))
+
+    async def _run(self) -> None:
+        while True:
+            if not self._batches and not self._rejects:
+                if self._stopping:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            batches, receipts, rejects = self._batches, self._receipts, self._rejects
+            self._batches, self._receipts, self._rejects = [], [], []
+            batch = PositionBatch.concat(batches)
+            records = self._records(batch)
+            if rejects:
+                payload = b"\n".join(note.line() for note in rejects)
+                records.append(Record(REJECTS, 0, payload, _REJECT_HEADERS))
+            try:
+                await self._append(records)
+            except asyncio.CancelledError:
+                self._batches = [batch, *self._batches]  # given up by drain, which counts it
+                raise
+            metrics.CONFIRMED.inc(len(batch))
+            metrics.APPEND_ROWS.observe(len(batch))
+            for receipt in receipts:
+                receipt.release()
+            self.held_bytes -= len(batch) * ROW_BYTES + batch.items_data.size
+            self._on_space()
+
+    def _records(self, batch: PositionBatch) -> list[Record]:
+        if not len(batch):
+            return []
+        count = self._log.partitions
+        if count == 1:
+            return _split(0, batch)
+        records: list[Record] = []
+        partition = partitions_of(batch.terminal, count)
+        for number in np.unique(partition).tolist():
+            records += _split(number, batch.take(partition == number))
+        return records
+
+    async def _append(self, records: Sequence[Record]) -> None:
+        pause = 0.05
+        while True:
+            begin = time.perf_counter()
+            try:
+                await self._log.append(records)
+            except UnavailableError as error:
+                metrics.APPEND_FAILURES.inc()
+                logger.warning("log append failed, nothing confirmed, trying again in %.2f s: %s", pause, error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+                continue
+            metrics.APPEND_SECONDS.observe(time.perf_counter() - begin)
+            return
+
+
+def _split(partition: int, batch: PositionBatch) -> list[Record]:
+    if len(batch) <= _ROWS_PER_RECORD:
+        return [Record(POSITIONS_TOPIC, partition, encode(batch), HEADERS)]
+    return [
+        Record(POSITIONS_TOPIC, partition, encode(batch.take(np.arange(a, min(a + _ROWS_PER_RECORD, len(batch))))), HEADERS)
+        for a in range(0, len(batch), _ROWS_PER_RECORD)
+    ]
+

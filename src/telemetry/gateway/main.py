@@ -1,0 +1,75 @@
+"""The gateway process: chooses the implementations and runs until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+from collections.abc import Callable
+
+from telemetry.gateway.limits import Limits
+from telemetry.gateway.tcp import Gateway
+from telemetry.log import open_writer
+from telemetry.runtime.database import create_pool, require_schema
+from telemetry.runtime.probes import serve_probes
+from telemetry.runtime.settings import Settings
+from telemetry.terminals import TerminalDirectory
+
+logger = logging.getLogger(__name__)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        max_connections=settings.max_connections,
+        max_connections_per_address=settings.max_connections_per_address,
+        idle_timeout_s=settings.idle_timeout_s,
+        auth_timeout_s=settings.auth_timeout_s,
+        frame_timeout_s=settings.frame_timeout_s,
+        memory_budget_bytes=settings.memory_budget_mb << 20,
+    )
+
+
+def _raise_file_limit(connections: int) -> None:
+    """One descriptor a connection: take what the system grants, and say when it is too little."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + 256
+    if soft < wanted:
+        granted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
+        if granted < wanted:
+            logger.warning("only %d file descriptors: at most about %d connections", granted, granted - 256)
+
+
+async def run(settings: Settings, stop: asyncio.Event, ready: Callable[..., None]) -> None:
+    """Serve terminals until ``stop``; then confirm what was read and return.
+
+    ``ready(port=..., metrics_port=...)`` is called when terminals can connect. Raises ConfigurationError or
+    UnavailableError when it cannot start.
+    """
+    if not settings.database_url:
+        raise ValueError("the composition root resolves the database first")
+    _raise_file_limit(settings.max_connections)
+    pool = await create_pool(settings.database_url, min_size=1, max_size=4)
+    log = open_writer(settings)
+    try:
+        async with pool.acquire() as connection:
+            await require_schema(connection)
+        directory = TerminalDirectory(pool, settings.auto_register)
+        await directory.load()
+        gateway = Gateway(directory, log, _limits(settings))
+        port = gateway.listen(settings.tcp_host, settings.tcp_port)
+
+        async def readiness() -> str | None:
+            return "draining" if stop.is_set() else gateway.trouble()
+
+        probes = await serve_probes(settings.gateway_metrics_port, readiness)
+        logger.info("listening for terminals on %s:%d", settings.tcp_host, port)
+        ready(port=port, metrics_port=probes.port)
+        await stop.wait()
+        lost = await gateway.drain(settings.drain_timeout_s)
+        if lost:
+            logger.warning("%d positions were not confirmed before the end; their terminals will send them again", lost)
+        await probes.close()
+    finally:
+        await log.close()
+        pool.terminate()

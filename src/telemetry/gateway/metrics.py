@@ -1,0 +1,38 @@
+"""What the gateway counts. Accounting holds exactly: positions_total = confirmed + pending + given up at a drain."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+CONNECTIONS = Gauge("gongche_gateway_connections", "Open terminal connections.")
+AUTHENTICATED = Gauge("gongche_gateway_authenticated_connections", "Connections that have authenticated.")
+ACCEPTED = Counter("gongche_gateway_accepted_total", "Connections accepted.")
+CLOSED = Counter("gongche_gateway_closed_total", "Connections closed, by reason.", ["reason"])
+BYTES_IN = Counter("gongche_gateway_received_bytes_total", "Bytes read from terminals.")
+FRAMES = Counter("gongche_gateway_frames_total", "Frames read, by message id (hex) or 'other' or 'broken'.", ["message"])
+REJECTS = Counter("gongche_gateway_rejects_total", "Frames and points refused, by reason.", ["reason"])
+REJECTS_UNRECORDED = Counter(
+    "gongche_gateway_rejects_unrecorded_total", "Refused frames counted but not kept in the rejects topic (flood)."
+)
+ODD_ITEMS = Counter("gongche_gateway_odd_items_total", "Additional items with an unexpected length; position kept.")
+POSITIONS = Counter("gongche_gateway_positions_total", "Positions decoded.")
+CONFIRMED = Counter("gongche_gateway_positions_confirmed_total", "Positions that the log has confirmed.")
+REPLIES = Counter("gongche_gateway_replies_total", "Replies to position reports sent after the log confirmed.")
+REPLY_SECONDS = Histogram(
+    "gongche_gateway_reply_seconds",
+    "From reading reports to sending their replies, one observation a loop turn.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
+)
+APPEND_SECONDS = Histogram(
+    "gongche_gateway_log_append_seconds",
+    "One append to the log until it is durable.",
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+)
+APPEND_ROWS = Histogram(
+    "gongche_gateway_log_append_positions",
+    "Positions in one append.",
+    buckets=(1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144),
+)
+APPEND_FAILURES = Counter("gongche_gateway_log_append_failures_total", "Appends that failed and were tried again.")
+BUDGET_USED = Gauge("gongche_gateway_memory_budget_used_bytes", "Bytes held for unconfirmed positions and partial frames.")
+PAUSES = Counter("gongche_gateway_pauses_total", "Times reading paused because the memory budget was used up.")

@@ -1,0 +1,63 @@
+"""Replies that wait until the log has confirmed what they reply to."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from telemetry.gateway import metrics
+from telemetry.gateway.connection import Connection
+from telemetry.jt808.acknowledge import general_replies
+from telemetry.jt808.header import Header
+from telemetry.jt808.replies import general_reply
+
+if TYPE_CHECKING:
+    from telemetry.gateway.tcp import Gateway
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColumnReceipt:
+    """Replies to one loop turn's position frames. Frames ``first[i]`` up to ``first[i + 1]`` came from
+    ``connections[i]``; ``columns`` are the arguments of ``general_replies``."""
+
+    gateway: Gateway
+    read_at: float
+    connections: list[Connection]
+    first: NDArray[Any]
+    columns: dict[str, NDArray[Any]]
+
+    def release(self) -> None:
+        """Send every connection its replies in one go; those that have gone meanwhile are passed over."""
+        data, offsets = general_replies(**self.columns)
+        count = len(offsets) - 1
+        view = memoryview(data)
+        begins = offsets[self.first].tolist()
+        ends = [*begins[1:], len(data)]
+        send = self.gateway.send
+        for connection, begin, end in zip(self.connections, begins, ends, strict=True):
+            send(connection, view[begin:end])
+        metrics.REPLIES.inc(count)
+        metrics.REPLY_SECONDS.observe(asyncio.get_running_loop().time() - self.read_at)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScalarReceipt:
+    """The reply to one message whose positions came by the scalar way."""
+
+    gateway: Gateway
+    read_at: float
+    connection: Connection
+    header: Header
+    result: int
+
+    def release(self) -> None:
+        """Send the reply, if the connection is still there."""
+        if not self.connection.closed:
+            self.gateway.send(
+                self.connection, general_reply(self.header, self.result, self.connection.session.next_serial())
+            )
+            metrics.REPLIES.inc()
+            metrics.REPLY_SECONDS.observe(asyncio.get_running_loop().time() - self.read_at)

@@ -1,0 +1,186 @@
+"""The log's promises, on the embedded implementation (Kafka runs the same tests when it comes)."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from telemetry.errors import BatchTooLargeError, ConfigurationError, SchemaError, UnavailableError
+from telemetry.log.base import POSITIONS, REJECTS, Record, StoredRecord, partitions_of
+from telemetry.log.codec import HEADERS, MAX_RECORD_BYTES, decode, encode
+from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
+from telemetry.positions import OPTIONAL, SPEC, PositionBatch, fingerprint
+
+
+async def read_all(path: Path, topic: str = POSITIONS, partitions: int = 1) -> list[StoredRecord]:
+    reader = EmbeddedLogReader(path, topic, partitions)
+    assigned = (await reader.poll(1, 0)).assigned
+    for partition in assigned:
+        await reader.seek(partition, 0)
+    found: list[StoredRecord] = []
+    while records := (await reader.poll(1 << 20, 0)).records:
+        found += records
+    await reader.close()
+    return found
+
+
+async def test_what_is_confirmed_is_read_back_in_order(tmp_path: Path) -> None:
+    writer = EmbeddedLogWriter(tmp_path / "log", 3)
+    batches = [[Record(POSITIONS, k % 3, b"%d" % k, {"a": "b"}), Record(REJECTS, 0, b"r")] for k in range(30)]
+    await asyncio.gather(*(writer.append(b) for b in batches))
+    await writer.close()
+    found = await read_all(tmp_path / "log", partitions=3)
+    for partition in range(3):
+        mine = [r for r in found if r.partition == partition]
+        assert [int(r.payload) for r in mine] == list(range(partition, 30, 3))
+        assert [r.offset for r in mine] == sorted({r.offset for r in mine})
+        assert all(r.headers == {"a": "b"} for r in mine)
+    assert len(await read_all(tmp_path / "log", REJECTS, 3)) == 30
+
+
+async def test_reader_starts_where_it_is_told_and_waits_for_more(tmp_path: Path) -> None:
+    writer, reader = EmbeddedLogWriter(tmp_path / "log"), EmbeddedLogReader(tmp_path / "log", POSITIONS)
+    assert (await reader.poll(1, 1)).assigned == {0}
+    await writer.append([Record(POSITIONS, 0, b"old")])
+    ends = await reader.end_offsets()
+    await reader.seek(0, ends[0])
+    waiting = asyncio.create_task(reader.poll(1, 5))
+    await asyncio.sleep(0.05)
+    await writer.append([Record(POSITIONS, 0, b"new")])
+    assert [r.payload for r in (await waiting).records] == [b"new"]
+    assert (await reader.poll(1, 0.01)).records == []
+    await reader.close()
+    await writer.close()
+
+
+async def test_offsets_are_never_given_twice_after_a_trim(tmp_path: Path) -> None:
+    writer, reader = EmbeddedLogWriter(tmp_path / "log"), EmbeddedLogReader(tmp_path / "log", POSITIONS)
+    await writer.append([Record(POSITIONS, 0, b"a"), Record(POSITIONS, 0, b"b")])
+    before = await reader.end_offsets()
+    assert await reader.trim(before, older_than_us=0) == 0
+    assert await reader.trim(before, older_than_us=time.time_ns() // 1000 + 1) == 2
+    await writer.append([Record(POSITIONS, 0, b"c")])
+    await writer.close()
+    await reader.close()
+    (record,) = await read_all(tmp_path / "log")
+    assert record.offset >= before[0]
+
+
+async def test_limits_and_bad_files_are_clear_errors(tmp_path: Path) -> None:
+    writer = EmbeddedLogWriter(tmp_path / "log")
+    with pytest.raises(BatchTooLargeError):
+        await writer.append([Record(POSITIONS, 0, bytes(MAX_RECORD_BYTES + 1))])
+    await writer.append([Record(POSITIONS, 0, b"still works")])
+    await writer.close()
+    with pytest.raises(UnavailableError):
+        await writer.append([Record(POSITIONS, 0, b"late")])
+    (tmp_path / "text").write_text("this is no log at all, but long enough to look like a file" * 100)
+    with pytest.raises(UnavailableError, match="text"):
+        EmbeddedLogWriter(tmp_path / "text")
+    newer = sqlite3.connect(tmp_path / "newer")
+    newer.execute("PRAGMA user_version=99")
+    newer.close()
+    with pytest.raises(ConfigurationError, match="format 99"):
+        EmbeddedLogReader(tmp_path / "newer", POSITIONS)
+
+
+def _append_until_killed(path: Path, confirmed: Path) -> None:
+    async def work() -> None:
+        writer = EmbeddedLogWriter(path)
+        with confirmed.open("ab", buffering=0) as out:
+            for k in range(1_000_000):
+                await writer.append([Record(POSITIONS, 0, b"%d" % k)])
+                out.write(b"%d\n" % k)
+
+    asyncio.run(work())
+
+
+async def test_kill_9_loses_nothing_that_was_confirmed_and_a_torn_write_is_recovered(tmp_path: Path) -> None:
+    for round_ in range(3):
+        path, confirmed = tmp_path / f"log{round_}", tmp_path / f"confirmed{round_}"
+        process = multiprocessing.get_context("spawn").Process(target=_append_until_killed, args=(path, confirmed))
+        process.start()
+        while not confirmed.exists() or confirmed.stat().st_size < 200:
+            await asyncio.sleep(0.01)
+        os.kill(process.pid or 0, signal.SIGKILL)
+        process.join()
+        wal = path.with_name(path.name + "-wal")
+        if wal.exists():
+            with wal.open("ab") as torn:  # the start of a frame that was never finished
+                torn.write(b"\x37\x7f\x06\x82" + os.urandom(5_000))
+        last = int(confirmed.read_text().split()[-1])
+        found = [int(r.payload) for r in await read_all(path)]
+        assert found[: last + 1] == list(range(last + 1))
+        assert len(found) <= last + 2  # at most the one that was under way
+        writer = EmbeddedLogWriter(path)
+        await writer.append([Record(POSITIONS, 0, b"after")])
+        await writer.close()
+        assert (await read_all(path))[-1].payload == b"after"
+
+
+# --- record codec ---------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> PositionBatch:
+    n = draw(st.integers(1, 20))
+    columns = {}
+    for name, (dtype, _unit) in SPEC.items():
+        info = np.iinfo(dtype)
+        values = draw(st.lists(st.integers(int(info.min), int(info.max)), min_size=n, max_size=n))
+        columns[name] = np.array(values, dtype)
+    columns["present"] &= np.uint8((1 << len(OPTIONAL)) - 1)
+    for k, name in enumerate(OPTIONAL):
+        columns[name] = np.where(columns["present"] & (1 << k), columns[name], 0)
+    pieces = draw(st.lists(st.binary(max_size=6), min_size=n, max_size=n))
+    offsets = np.zeros(n + 1, np.int32)
+    np.cumsum([len(p) for p in pieces], out=offsets[1:])
+    data = np.frombuffer(b"".join(pieces), np.uint8)
+    return PositionBatch.build(n, items_offsets=offsets, items_data=data, **columns)
+
+
+@settings(deadline=None, max_examples=60)
+@given(batches())
+def test_a_record_is_the_batch(batch: PositionBatch) -> None:
+    assert decode(encode(batch)).equals(batch)
+    assert (fingerprint(decode(encode(batch))) == fingerprint(batch)).all()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(batches(), min_size=1, max_size=3), st.data())
+def test_concat_and_take_agree(parts: list[PositionBatch], data: st.DataObject) -> None:
+    whole = PositionBatch.concat(parts)
+    order = np.array(data.draw(st.permutations(range(len(whole)))))
+    assert whole.take(order).take(np.argsort(order)).equals(whole)
+    assert (fingerprint(whole.take(order)) == fingerprint(whole)[order]).all()
+    assert fingerprint(whole).tolist() == [h for p in parts for h in fingerprint(p).tolist()]
+
+
+@settings(deadline=None, max_examples=100)
+@given(batches(), st.data())
+def test_foreign_bytes_are_a_schema_error_and_nothing_else(batch: PositionBatch, data: st.DataObject) -> None:
+    good = encode(batch)
+    at = data.draw(st.integers(0, len(good) - 1))
+    broken = data.draw(
+        st.sampled_from([good[:at], good[:at] + bytes([good[at] ^ 0x55]) + good[at + 1 :], b"", b"{}", HEADERS["gongche-schema"].encode()])
+    )  # fmt: skip
+    try:
+        decode(broken)
+    except SchemaError:
+        pass
+
+
+def test_partitions_cover_all_and_stay_put() -> None:
+    terminals = np.arange(1, 10_001)
+    partition = partitions_of(terminals, 12)
+    assert np.bincount(partition, minlength=12).min() > 700
+    assert partitions_of(np.array([1, 2, 29_000]), 12).tolist() == [7, 2, 11]

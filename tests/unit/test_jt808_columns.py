@@ -1,0 +1,256 @@
+"""The column decoder against its specification, the scalar codec: same frames, same refusals, same positions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from telemetry.jt808.acknowledge import general_replies
+from telemetry.jt808.columns import PADDING, gather
+from telemetry.jt808.framing import FrameReader, encode_frame
+from telemetry.jt808.header import Version, build_message, parse_header
+from telemetry.jt808.location import decode, decode_times, expand_batches
+from telemetry.jt808.replies import general_reply
+from telemetry.jt808.rejection import Rejection
+from telemetry.positions import PositionBatch
+
+VECTORS = Path(__file__).resolve().parents[3] / "shared" / "vectors" / "jt808-frames.txt"
+
+
+def columns_of(streams: list[list[bytes]]) -> list[tuple[list[bytes], int]]:
+    """Per stream: the messages found and how many frames were refused, feeding the k-th piece of all streams at once."""
+    rests = [b""] * len(streams)
+    synced = np.zeros(len(streams), np.bool_)
+    found: list[tuple[list[bytes], int]] = [([], 0) for _ in streams]
+    for k in range(max(map(len, streams), default=0)):
+        chunks = [rests[i] + (s[k] if k < len(s) else b"") for i, s in enumerate(streams)]
+        result = gather(chunks, synced)
+        synced = result.synced
+        rests = [b""] * len(streams)
+        for i, rest in result.rests:
+            rests[i] = rest
+        frames = result.frames
+        for j in range(len(frames)):
+            messages, refused = found[frames.chunk[j]]
+            if frames.verdict[j] == 0:
+                messages.append(frames.message(j))
+            else:
+                found[frames.chunk[j]] = (messages, refused + 1)
+    return found
+
+
+def reference(stream: bytes) -> list[bytes]:
+    out = []
+    for item in FrameReader().feed(stream):
+        if not isinstance(item, Rejection):
+            parsed = parse_header(item)
+            if not isinstance(parsed, Rejection) or parsed.reason == "bad_fragment":
+                out.append(item)
+    return out
+
+
+versions = st.sampled_from([Version.V2013, Version.V2019])
+phones = st.integers(1, 10**12 - 1).map(str)
+bodies = st.binary(max_size=120) | st.lists(st.sampled_from([0x7D, 0x7E, 1, 2]), max_size=60).map(bytes)
+
+
+@st.composite
+def good_frames(draw: st.DrawFn) -> bytes:
+    message = build_message(
+        draw(st.sampled_from([0x0200, 0x0002, 0x0704, 0x7D7E])), draw(bodies), draw(phones), draw(st.integers(0, 0xFFFF)),
+        version=draw(versions),
+    )  # fmt: skip
+    return encode_frame(message)
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[bytes]:
+    """Good frames with junk, damage and shared delimiters between them, cut anywhere."""
+    whole = b""
+    for frame in draw(st.lists(good_frames(), max_size=6)):
+        damage = draw(st.integers(0, 9))
+        if damage == 0:
+            at = draw(st.integers(0, len(frame) - 1))
+            frame = frame[:at] + bytes([frame[at] ^ (1 << draw(st.integers(0, 7)))]) + frame[at + 1 :]
+        elif damage == 1:
+            frame = frame[: draw(st.integers(0, len(frame)))]
+        elif damage == 2 and whole.endswith(b"\x7e"):
+            frame = frame[1:]  # shared delimiter
+        elif damage == 3:
+            frame = draw(st.binary(max_size=20)) + frame
+        whole += frame
+    cuts = sorted(draw(st.lists(st.integers(0, len(whole)), max_size=5)))
+    return [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(streams(), min_size=1, max_size=4))
+def test_same_messages_as_the_scalar_reader(pieces: list[list[bytes]]) -> None:
+    for stream, (messages, _refused) in zip(pieces, columns_of(pieces), strict=True):
+        assert messages == reference(b"".join(stream))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.binary(max_size=80), min_size=1, max_size=4))
+def test_any_bytes_give_frames_or_refusals(chunks: list[bytes]) -> None:
+    for chunk, (messages, _refused) in zip(chunks, columns_of([[c] for c in chunks]), strict=True):
+        assert messages == reference(chunk)
+
+
+def test_every_cut_of_two_frames_and_the_escape_at_the_cut() -> None:
+    one = encode_frame(build_message(0x0200, b"\x7d\x7e\x7d" * 9 + b"\x01", "13900000001", 0x7D7E))
+    two = encode_frame(build_message(0x0002, b"", "13900000001", 7, version=Version.V2019))
+    stream = one + two[1:]
+    for cut in range(len(stream) + 1):
+        ((messages, refused),) = columns_of([[stream[:cut], stream[cut:]]])
+        assert messages == reference(stream)
+        assert len(messages) == 2
+        assert refused == 0
+
+
+def test_vectors_if_they_are_here() -> None:
+    if not VECTORS.exists():
+        pytest.skip("the third-party vectors lie outside the project")
+    frames = [bytes.fromhex(line) for line in VECTORS.read_text().split()]
+    found = columns_of([[f] for f in frames])
+    for frame, (messages, refused) in zip(frames, found, strict=True):
+        assert messages == reference(frame)
+        assert refused == 0
+        assert len(messages) == 1
+
+
+# --- positions ------------------------------------------------------------------------------------------------------
+
+
+def place(body: list[bytes]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    data = np.frombuffer(b"".join(body) + bytes(PADDING), np.uint8)
+    length = np.array([len(b) for b in body], np.int64)
+    return data, np.cumsum(length) - length, length
+
+
+def decode_bodies(body: list[bytes]) -> tuple[PositionBatch, list[int], int]:
+    data, start, length = place(body)
+    n = len(body)
+    result = decode(
+        data, start, length, terminal=np.arange(n, dtype=np.int32), received_us=5, source=np.zeros(n, np.uint8)
+    )
+    return result.batch, result.rows.tolist(), result.odd_items
+
+
+def expected_row(body: bytes) -> dict[str, object]:
+    """A second, plain reading of one body, straight from table 23 and the item list."""
+    unsigned = lambda a, b: int.from_bytes(body[a:b], "big")  # noqa: E731 - a table reads better
+    status = unsigned(4, 8)
+    lat, lon = min(unsigned(8, 12), 2**31 - 1), min(unsigned(12, 16), 2**31 - 1)
+    row: dict[str, object] = {
+        "alarm": unsigned(0, 4),
+        "status": status,
+        "lat_e6": -lat if status & 4 else lat,
+        "lon_e6": -lon if status & 8 else lon,
+        "altitude_m": int.from_bytes(body[16:18], "big", signed=True),
+        "speed_dkmh": unsigned(18, 20),
+        "direction_deg": unsigned(20, 22),
+    }
+    columns = {1: ("odometer_dkm", 4), 2: ("fuel_dl", 2), 3: ("recorder_speed_dkmh", 2), 0x30: ("radio", 1), 0x31: ("satellites", 1)}  # fmt: skip
+    at, left = 28, b""
+    while at < len(body):
+        size = body[at + 1] if at + 1 < len(body) else -1
+        whole = size >= 0 and at + 2 + size <= len(body)
+        name, width = columns.get(body[at], ("", -1))
+        if whole and size == width and name not in row:
+            row[name] = int.from_bytes(body[at + 2 : at + 2 + size], "big")
+        else:
+            left += body[at : at + 2 + size] if whole else body[at:]
+        if not whole:
+            break
+        at += 2 + size
+    row["items"] = left
+    return row
+
+
+item = st.tuples(
+    st.sampled_from([0x01, 0x02, 0x03, 0x30, 0x31, 0x2A, 0x25, 0xE1]), st.sampled_from([0, 1, 2, 4, 5]), st.binary(min_size=5, max_size=5)
+).map(lambda t: bytes([t[0], t[1]]) + t[2][: t[1]])  # fmt: skip
+good_item = st.sampled_from([b"\x01\x04\x00\x00\x01\x02", b"\x30\x01\x16", b"\x31\x01\x0b", b"\x2a\x02\x00\x01"])
+location_bodies = st.tuples(
+    st.binary(min_size=28, max_size=28), st.lists(item | good_item, max_size=5).map(b"".join), st.binary(max_size=3)
+).map(b"".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(location_bodies | st.binary(max_size=27), max_size=12))
+def test_positions_as_a_plain_reading_has_them(body: list[bytes]) -> None:
+    batch, rows, _odd = decode_bodies(body)
+    assert rows == [i for i, b in enumerate(body) if len(b) >= 28]
+    for k, i in enumerate(rows):
+        want = expected_row(body[i])
+        items = batch.items_data[batch.items_offsets[k] : batch.items_offsets[k + 1]].tobytes()
+        assert items == want.pop("items")
+        assert {name: getattr(batch, name)[k] for name in want} == want
+        for name in ("odometer_dkm", "fuel_dl", "recorder_speed_dkmh", "radio", "satellites"):
+            assert batch.has(name)[k] == (name in want)
+        assert batch.terminal[k] == i
+
+
+@given(st.datetimes(min_value=__import__("datetime").datetime(2000, 1, 1), max_value=__import__("datetime").datetime(2099, 12, 31)))
+def test_times_are_gmt8(moment: object) -> None:
+    from datetime import datetime, timedelta
+
+    assert isinstance(moment, datetime)
+    moment = moment.replace(microsecond=0)
+    rows = np.frombuffer(bytes.fromhex(moment.strftime("%y%m%d%H%M%S")), np.uint8)[None, :]
+    utc = moment - timedelta(hours=8)
+    assert decode_times(rows)[0] == int((utc - datetime(1970, 1, 1)) / timedelta(microseconds=1))
+
+
+@pytest.mark.parametrize("text", ["000000000000", "260230000000", "261301000000", "260100000000", "260101240000", "260101006000", "260101000060", "2a0101000000", "ffffffffffff"])  # fmt: skip
+def test_unreadable_times_are_zero(text: str) -> None:
+    assert decode_times(np.frombuffer(bytes.fromhex(text), np.uint8)[None, :])[0] == 0
+
+
+def test_batch_envelope_keeps_the_good_points() -> None:
+    point = bytes(28)
+    good = b"\x00\x02\x01" + b"\x00\x1c" + point + b"\x00\x1c" + point
+    short_point = b"\x00\x02\x00" + b"\x00\x03abc" + b"\x00\x1c" + point
+    cut = good[:40]
+    too_many = b"\x00\x03\x00" + b"\x00\x1c" + point
+    data, start, length = place([good, short_point, cut, too_many, b"", b"\x00\x00\x00"])
+    bodies, whole, kind = expand_batches(data, start, length)
+    assert bodies.owner.tolist() == [0, 0, 1, 1, 2, 3]
+    assert bodies.length.tolist() == [28, 28, 3, 28, 28, 28]
+    assert whole.tolist() == [True, True, False, False, False, False]
+    assert kind[:4].tolist() == [1, 0, 1, 0]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(phones, versions, st.booleans(), st.integers(0, 255), *[st.integers(0, 0xFFFF)] * 3, st.integers(0, 4)),
+        min_size=1,
+        max_size=10,
+    )
+)
+def test_replies_as_the_scalar_encoder_makes_them(rows: list[tuple[str, Version, bool, int, int, int, int, int]]) -> None:
+    messages = [
+        build_message(identity, b"", phone, of, version=version, version_flag=flag, protocol_version=protocol)
+        for phone, version, flag, protocol, of, identity, _serial, _result in rows
+    ]
+    frames = gather([encode_frame(m) for m in messages], np.zeros(len(rows), np.bool_)).frames
+    data, offsets = general_replies(
+        v2019=frames.v2019,
+        flags=frames.properties,
+        protocol_version=frames.protocol_version,
+        phone_hi=frames.phone_hi,
+        phone_lo=frames.phone_lo,
+        serial=np.array([r[6] for r in rows], np.uint16),
+        of_serial=frames.serial,
+        of_id=frames.id,
+        result=np.array([r[7] for r in rows], np.uint8),
+    )
+    for k, message in enumerate(messages):
+        parsed = parse_header(message)
+        assert not isinstance(parsed, Rejection)
+        assert data[offsets[k] : offsets[k + 1]] == general_reply(parsed[0], rows[k][7], rows[k][6])
