@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from telemetry.jt808.acknowledge import general_replies
 from telemetry.jt808.columns import PADDING, gather
 from telemetry.jt808.framing import FrameReader, encode_frame
 from telemetry.jt808.header import Version, build_message, parse_header
 from telemetry.jt808.location import decode, decode_times, expand_batches
-from telemetry.jt808.replies import general_reply
 from telemetry.jt808.rejection import Rejection
+from telemetry.jt808.replies import general_reply
 from telemetry.positions import PositionBatch
 
 VECTORS = Path(__file__).resolve().parents[3] / "shared" / "vectors" / "jt808-frames.txt"
@@ -135,7 +136,12 @@ def decode_bodies(body: list[bytes]) -> tuple[PositionBatch, list[int], int]:
     data, start, length = place(body)
     n = len(body)
     result = decode(
-        data, start, length, terminal=np.arange(n, dtype=np.int32), received_us=5, source=np.zeros(n, np.uint8)
+        data,
+        start,
+        length,
+        terminal=np.arange(n, dtype=np.int32),
+        received_us=5,
+        source=np.zeros(n, np.uint8),
     )
     return result.batch, result.rows.tolist(), result.odd_items
 
@@ -174,9 +180,13 @@ def expected_row(body: bytes) -> dict[str, object]:
 item = st.tuples(
     st.sampled_from([0x01, 0x02, 0x03, 0x30, 0x31, 0x2A, 0x25, 0xE1]), st.sampled_from([0, 1, 2, 4, 5]), st.binary(min_size=5, max_size=5)
 ).map(lambda t: bytes([t[0], t[1]]) + t[2][: t[1]])  # fmt: skip
-good_item = st.sampled_from([b"\x01\x04\x00\x00\x01\x02", b"\x30\x01\x16", b"\x31\x01\x0b", b"\x2a\x02\x00\x01"])
+good_item = st.sampled_from(
+    [b"\x01\x04\x00\x00\x01\x02", b"\x30\x01\x16", b"\x31\x01\x0b", b"\x2a\x02\x00\x01"]
+)
 location_bodies = st.tuples(
-    st.binary(min_size=28, max_size=28), st.lists(item | good_item, max_size=5).map(b"".join), st.binary(max_size=3)
+    st.binary(min_size=28, max_size=28),
+    st.lists(item | good_item, max_size=5).map(b"".join),
+    st.binary(max_size=3),
 ).map(b"".join)
 
 
@@ -195,7 +205,12 @@ def test_positions_as_a_plain_reading_has_them(body: list[bytes]) -> None:
         assert batch.terminal[k] == i
 
 
-@given(st.datetimes(min_value=__import__("datetime").datetime(2000, 1, 1), max_value=__import__("datetime").datetime(2099, 12, 31)))
+@given(
+    st.datetimes(
+        min_value=__import__("datetime").datetime(2000, 1, 1),
+        max_value=__import__("datetime").datetime(2099, 12, 31),
+    )
+)
 def test_times_are_gmt8(moment: object) -> None:
     from datetime import datetime, timedelta
 
@@ -228,12 +243,21 @@ def test_batch_envelope_keeps_the_good_points() -> None:
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
-        st.tuples(phones, versions, st.booleans(), st.integers(0, 255), *[st.integers(0, 0xFFFF)] * 3, st.integers(0, 4)),
+        st.tuples(
+            phones,
+            versions,
+            st.booleans(),
+            st.integers(0, 255),
+            *[st.integers(0, 0xFFFF)] * 3,
+            st.integers(0, 4),
+        ),
         min_size=1,
         max_size=10,
     )
 )
-def test_replies_as_the_scalar_encoder_makes_them(rows: list[tuple[str, Version, bool, int, int, int, int, int]]) -> None:
+def test_replies_as_the_scalar_encoder_makes_them(
+    rows: list[tuple[str, Version, bool, int, int, int, int, int]],
+) -> None:
     messages = [
         build_message(identity, b"", phone, of, version=version, version_flag=flag, protocol_version=protocol)
         for phone, version, flag, protocol, of, identity, _serial, _result in rows

@@ -156,7 +156,9 @@ class Batcher:
                 await self._log.append(records)
             except UnavailableError as error:
                 metrics.APPEND_FAILURES.inc()
-                logger.warning("log append failed, nothing confirmed, trying again in %.2f s: %s", pause, error)
+                logger.warning(
+                    "log append failed, nothing confirmed, trying again in %.2f s: %s", pause, error
+                )
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
                 continue
@@ -168,7 +170,11 @@ def _split(partition: int, batch: PositionBatch) -> list[Record]:
     if len(batch) <= _ROWS_PER_RECORD:
         return [Record(POSITIONS_TOPIC, partition, encode(batch), HEADERS)]
     return [
-        Record(POSITIONS_TOPIC, partition, encode(batch.take(np.arange(a, min(a + _ROWS_PER_RECORD, len(batch))))), HEADERS)
+        Record(
+            POSITIONS_TOPIC,
+            partition,
+            encode(batch.take(np.arange(a, min(a + _ROWS_PER_RECORD, len(batch))))),
+            HEADERS,
+        )
         for a in range(0, len(batch), _ROWS_PER_RECORD)
     ]
-

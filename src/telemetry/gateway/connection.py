@@ -17,7 +17,7 @@ class Connection:
     """A socket with what is half read and half written. Plain state; ``tcp.Gateway`` acts on it."""
 
     __slots__ = (
-        "address", "closed", "fd", "opened", "partial_since", "peer", "rest", "seen", "session", "slot", "sock",
+        "address", "closed", "fd", "fragment_bytes", "opened", "partial_since", "peer", "rest", "seen", "session", "slot", "sock",
         "synced", "unsent",
     )  # fmt: skip
 
@@ -33,6 +33,7 @@ class Connection:
         self.synced = False  # a delimiter has been seen
         self.opened = self.seen = now
         self.partial_since = 0.0  # since when rest holds the same frame; 0 = nothing is half read
+        self.fragment_bytes = 0  # of packages waiting in the session, as last counted
         self.closed = False
 
 

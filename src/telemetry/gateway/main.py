@@ -68,7 +68,9 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[..., None
         await stop.wait()
         lost = await gateway.drain(settings.drain_timeout_s)
         if lost:
-            logger.warning("%d positions were not confirmed before the end; their terminals will send them again", lost)
+            logger.warning(
+                "%d positions were not confirmed before the end; their terminals will send them again", lost
+            )
         await probes.close()
     finally:
         await log.close()

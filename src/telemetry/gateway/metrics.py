@@ -9,15 +9,22 @@ AUTHENTICATED = Gauge("gongche_gateway_authenticated_connections", "Connections 
 ACCEPTED = Counter("gongche_gateway_accepted_total", "Connections accepted.")
 CLOSED = Counter("gongche_gateway_closed_total", "Connections closed, by reason.", ["reason"])
 BYTES_IN = Counter("gongche_gateway_received_bytes_total", "Bytes read from terminals.")
-FRAMES = Counter("gongche_gateway_frames_total", "Frames read, by message id (hex) or 'other' or 'broken'.", ["message"])
+FRAMES = Counter(
+    "gongche_gateway_frames_total", "Frames read, by message id (hex) or 'other' or 'broken'.", ["message"]
+)
 REJECTS = Counter("gongche_gateway_rejects_total", "Frames and points refused, by reason.", ["reason"])
 REJECTS_UNRECORDED = Counter(
-    "gongche_gateway_rejects_unrecorded_total", "Refused frames counted but not kept in the rejects topic (flood)."
+    "gongche_gateway_rejects_unrecorded_total",
+    "Refused frames counted but not kept in the rejects topic (flood).",
 )
-ODD_ITEMS = Counter("gongche_gateway_odd_items_total", "Additional items with an unexpected length; position kept.")
+ODD_ITEMS = Counter(
+    "gongche_gateway_odd_items_total", "Additional items with an unexpected length; position kept."
+)
 POSITIONS = Counter("gongche_gateway_positions_total", "Positions decoded.")
 CONFIRMED = Counter("gongche_gateway_positions_confirmed_total", "Positions that the log has confirmed.")
-REPLIES = Counter("gongche_gateway_replies_total", "Replies to position reports sent after the log confirmed.")
+REPLIES = Counter(
+    "gongche_gateway_replies_total", "Replies to position reports sent after the log confirmed."
+)
 REPLY_SECONDS = Histogram(
     "gongche_gateway_reply_seconds",
     "From reading reports to sending their replies, one observation a loop turn.",
@@ -33,6 +40,12 @@ APPEND_ROWS = Histogram(
     "Positions in one append.",
     buckets=(1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144),
 )
-APPEND_FAILURES = Counter("gongche_gateway_log_append_failures_total", "Appends that failed and were tried again.")
-BUDGET_USED = Gauge("gongche_gateway_memory_budget_used_bytes", "Bytes held for unconfirmed positions and partial frames.")
-PAUSES = Counter("gongche_gateway_pauses_total", "Times reading paused because the memory budget was used up.")
+APPEND_FAILURES = Counter(
+    "gongche_gateway_log_append_failures_total", "Appends that failed and were tried again."
+)
+BUDGET_USED = Gauge(
+    "gongche_gateway_memory_budget_used_bytes", "Bytes held for unconfirmed positions and partial frames."
+)
+PAUSES = Counter(
+    "gongche_gateway_pauses_total", "Times reading paused because the memory budget was used up."
+)

@@ -12,7 +12,7 @@ from telemetry.gateway import metrics
 from telemetry.gateway.connection import Connection
 from telemetry.jt808.acknowledge import general_replies
 from telemetry.jt808.header import Header
-from telemetry.jt808.replies import general_reply
+from telemetry.jt808.replies import Result
 
 if TYPE_CHECKING:
     from telemetry.gateway.tcp import Gateway
@@ -45,19 +45,19 @@ class ColumnReceipt:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScalarReceipt:
-    """The reply to one message whose positions came by the scalar way."""
+    """The replies to one message (to each of its packages) whose positions came by the scalar way."""
 
     gateway: Gateway
     read_at: float
     connection: Connection
-    header: Header
-    result: int
+    headers: tuple[Header, ...]
 
     def release(self) -> None:
-        """Send the reply, if the connection is still there."""
-        if not self.connection.closed:
+        """Send the replies, if the connection is still there."""
+        connection = self.connection
+        if not connection.closed:
             self.gateway.send(
-                self.connection, general_reply(self.header, self.result, self.connection.session.next_serial())
+                connection, b"".join(connection.session.reply(h, Result.OK) for h in self.headers)
             )
-            metrics.REPLIES.inc()
+            metrics.REPLIES.inc(len(self.headers))
             metrics.REPLY_SECONDS.observe(asyncio.get_running_loop().time() - self.read_at)

@@ -27,10 +27,19 @@ from telemetry.gateway.limits import Admission, Limits
 from telemetry.gateway.receipts import ColumnReceipt, ScalarReceipt
 from telemetry.jt808 import columns, location
 from telemetry.jt808.framing import MAX_ESCAPED
-from telemetry.jt808.header import Header, parse_header
+from telemetry.jt808.header import parse_header
 from telemetry.jt808.rejection import Reason, Rejection
-from telemetry.jt808.replies import Result
-from telemetry.jt808.session import Action, Authenticate, Close, Positions, Register, Rejected, Send
+from telemetry.jt808.replies import Result, time_reply
+from telemetry.jt808.session import (
+    Action,
+    Authenticate,
+    Close,
+    Positions,
+    Register,
+    Rejected,
+    Send,
+    TellTime,
+)
 from telemetry.log.base import LogWriter
 from telemetry.positions import Source
 from telemetry.terminals import TerminalDirectory
@@ -75,11 +84,15 @@ class Gateway:
         """
         try:
             listener = socket.create_server(
-                (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=4096, reuse_port=True
+                (host, port),
+                family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+                backlog=4096,
+                reuse_port=True,
             )
         except OSError as error:
             raise ConfigurationError(
-                f"cannot listen for terminals on {host}:{port}: {error.strerror}", hint="see GONGCHE_TCP_HOST, GONGCHE_TCP_PORT"
+                f"cannot listen for terminals on {host}:{port}: {error.strerror}",
+                hint="see GONGCHE_TCP_HOST, GONGCHE_TCP_PORT",
             ) from error
         listener.setblocking(False)
         if not self._listeners:
@@ -207,7 +220,9 @@ class Gateway:
             connection = owners[i]
             if len(rest) > MAX_ESCAPED:
                 connection.synced = False  # to the next delimiter everything is junk
-                self._reject(connection, Rejection(Reason.TOO_LONG, "no delimiter within the longest frame", rest))
+                self._reject(
+                    connection, Rejection(Reason.TOO_LONG, "no delimiter within the longest frame", rest)
+                )
                 continue
             if not connection.partial_since or len(rest) < len(chunks[i]):
                 connection.partial_since = now  # another frame than the one that was half read before
@@ -243,7 +258,9 @@ class Gateway:
             owner = owner[order]
             source[packs] = np.where(kind == 1, Source.BLIND_ZONE, Source.BATCH)
             for k in packs[~whole].tolist():
-                self._reject_frame(frames, int(rows[k]), owners, Reason.BAD_BODY, "0x0704: count and lengths disagree")
+                self._reject_frame(
+                    frames, int(rows[k]), owners, Reason.BAD_BODY, "0x0704: count and lengths disagree"
+                )
             good = np.bincount(owner[length >= location.BASIC_LENGTH], minlength=len(rows))
             result[good == 0] = Result.BAD_MESSAGE
         else:
@@ -259,7 +276,9 @@ class Gateway:
         )
         if len(decoded.rows) != len(start):
             for k in owner[length < location.BASIC_LENGTH].tolist():
-                self._reject_frame(frames, int(rows[k]), owners, Reason.BODY_TOO_SHORT, "a position of less than 28 bytes")
+                self._reject_frame(
+                    frames, int(rows[k]), owners, Reason.BODY_TOO_SHORT, "a position of less than 28 bytes"
+                )
         if decoded.odd_items:
             metrics.ODD_ITEMS.inc(decoded.odd_items)
         packs_count = int(batched.sum())
@@ -305,20 +324,27 @@ class Gateway:
             self._reject(connection, Rejection(reason, "", raw))
             return
         parsed = parse_header(frames.message(k))
-        metrics.FRAMES.labels(f"{frames.id[k]:04x}" if int(frames.id[k]) in _KNOWN_MESSAGES else "other").inc()
+        metrics.FRAMES.labels(
+            f"{frames.id[k]:04x}" if int(frames.id[k]) in _KNOWN_MESSAGES else "other"
+        ).inc()
         if isinstance(parsed, Rejection):
             self._reject(connection, parsed)
             return
         header, body = parsed
         self._act(connection, connection.session.on_message(header, body, now), now)
+        if header.fragmented:
+            self._count_fragments(connection)
 
     def _act(self, connection: Connection, actions: Sequence[Action], now: float) -> None:
         for action in actions:
             match action:
                 case Send(frame):
                     self.send(connection, frame)
-                case Positions(header, bodies, source):
-                    self._scalar_positions(connection, header, bodies, source, now)
+                case Positions():
+                    self._scalar_positions(connection, action, now)
+                case TellTime(header):
+                    serial = connection.session.next_serial()
+                    self.send(connection, time_reply(header, time.time_ns() // 1000, serial))
                 case Register():
                     self._spawn(self._register(connection, action))
                 case Authenticate():
@@ -332,13 +358,19 @@ class Gateway:
 
     async def _register(self, connection: Connection, action: Register) -> None:
         try:
-            result, code, _terminal = await self._directory.register(action.header.terminal_phone, action.registration)
+            result, code, _terminal = await self._directory.register(
+                action.header.terminal_phone, action.registration
+            )
         except UnavailableError as error:
-            logger.warning("registration of %s not answered, the terminal will ask again: %s", connection.peer, error)
+            logger.warning(
+                "registration of %s not answered, the terminal will ask again: %s", connection.peer, error
+            )
             return
         if not connection.closed:
             if result:
-                self._reject(connection, Rejection(Reason.UNKNOWN_TERMINAL, f"registration result {result}", b""))
+                self._reject(
+                    connection, Rejection(Reason.UNKNOWN_TERMINAL, f"registration result {result}", b"")
+                )
             self.send(connection, connection.session.registered(action.header, result, code))
 
     def _authenticate(self, connection: Connection, action: Authenticate) -> None:
@@ -349,33 +381,28 @@ class Gateway:
             return
         older = self._by_terminal.get(terminal.no)
         if older is not None and older is not connection:
-            self._close(older, "replaced")  # the newest wins: a half-open socket must not lock the vehicle out
+            self._close(
+                older, "replaced"
+            )  # the newest wins: a half-open socket must not lock the vehicle out
         self._by_terminal[terminal.no] = connection
         self._slots.authenticate(connection.slot, action.header.phone, terminal.no)
         self.send(connection, connection.session.authenticated_as(action.header, terminal.no))
         metrics.AUTHENTICATED.set(len(self._by_terminal))
 
-    def _scalar_positions(
-        self, connection: Connection, header: Header, bodies: Sequence[bytes], source: int, now: float
-    ) -> None:
-        """Positions that came another way: reassembled, or as the answer to a query."""
-        length = np.array([len(b) for b in bodies], np.int64)
-        data = np.frombuffer(b"".join(bodies) + bytes(columns.PADDING), np.uint8)
-        n = len(bodies)
+    def _scalar_positions(self, connection: Connection, action: Positions, now: float) -> None:
+        """Positions that came another way: reassembled, or as the answer to a query. Few, so one at a time."""
+        length = np.array([len(b) for b in action.bodies], np.int64)
         decoded = location.decode(
-            data,
+            np.frombuffer(b"".join(action.bodies) + bytes(columns.PADDING), np.uint8),
             np.cumsum(length) - length,
             length,
-            terminal=np.full(n, connection.session.terminal_no, np.int32),
+            terminal=np.full(len(length), connection.session.terminal_no, np.int32),
             received_us=time.time_ns() // 1000,
-            source=np.full(n, source, np.uint8),
+            source=np.full(len(length), action.source, np.uint8),
         )
-        for _ in range(n - len(decoded.rows)):
-            self._reject(connection, Rejection(Reason.BODY_TOO_SHORT, "a position of less than 28 bytes", b""))
         if decoded.odd_items:
             metrics.ODD_ITEMS.inc(decoded.odd_items)
-        result = Result.OK if len(decoded.rows) else Result.BAD_MESSAGE
-        self._batcher.add(decoded.batch, ScalarReceipt(self, now, connection, header, result))
+        self._batcher.add(decoded.batch, ScalarReceipt(self, now, connection, action.answer))
 
     # --- sockets ------------------------------------------------------------------------------------------------------
 
@@ -439,6 +466,9 @@ class Gateway:
         connection.closed = True
         self._rest_bytes -= len(connection.rest)
         connection.rest = b""
+        for rejection in connection.session.end():
+            self._reject(connection, rejection)
+        self._count_fragments(connection)
         del self._connections[connection.fd]
         self._epoll.unregister(connection.fd)
         connection.sock.close()
@@ -491,6 +521,12 @@ class Gateway:
             self._paused = False
             self._loop.add_reader(self._epoll.fileno(), self._turn)
 
+    def _count_fragments(self, connection: Connection) -> None:
+        """Bytes of packages that wait for the rest of their message count in the memory budget."""
+        held = 0 if connection.closed else connection.session.reassembler.bytes_held
+        self._rest_bytes += held - connection.fragment_bytes
+        connection.fragment_bytes = held
+
     async def _sweep(self) -> None:
         """Close connections that are past a deadline; ask for missing fragments."""
         limits = self._limits
@@ -505,8 +541,9 @@ class Gateway:
                     self._close(connection, "idle")
                 elif not session.authenticated and now - connection.opened > limits.auth_timeout_s:
                     self._close(connection, "auth_timeout")
-                elif session.waiting:
-                    self._act(connection, session.on_time(now), now)
+                elif connection.fragment_bytes:
+                    self._act(connection, session.tick(now), now)
+                    self._count_fragments(connection)
             self._resume()
 
     async def _refresh(self) -> None:
@@ -521,5 +558,3 @@ class Gateway:
             for terminal, connection in list(self._by_terminal.items()):
                 if not self._directory.is_enabled(terminal):
                     self._close(connection, "disabled")
-
-

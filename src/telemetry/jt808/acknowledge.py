@@ -38,7 +38,7 @@ _FRAME_2019: Final = np.dtype(
 
 def _fold(values: IntArray) -> IntArray:
     """XOR of the bytes of each uint64."""
-    folded = values ^ (values >> np.uint64(32))
+    folded: IntArray = values ^ (values >> np.uint64(32))
     folded ^= folded >> np.uint64(16)
     folded ^= folded >> np.uint64(8)
     return folded.astype(np.uint8)

@@ -54,7 +54,12 @@ _V2013: Final = np.dtype(
     }
 )
 _V2019: Final = np.dtype(
-    {"names": ["hi", "lo", "serial"], "formats": [">u2", ">u8", ">u2"], "offsets": [5, 7, 15], "itemsize": _HEAD}
+    {
+        "names": ["hi", "lo", "serial"],
+        "formats": [">u2", ">u8", ">u2"],
+        "offsets": [5, 7, 15],
+        "itemsize": _HEAD,
+    }
 )
 
 
@@ -93,7 +98,8 @@ class Frames:
     @property
     def whole_plain(self) -> BoolArray:
         """Good frames that are neither encrypted nor a fragment."""
-        return (self.verdict == 0) & ((self.properties & (_ENCRYPTED | _SUBPACKAGE)) == 0)
+        plain: BoolArray = (self.verdict == 0) & ((self.properties & (_ENCRYPTED | _SUBPACKAGE)) == 0)
+        return plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +144,9 @@ def gather(chunks: Sequence[bytes], synced: BoolArray) -> Gathered:
     rests: list[tuple[int, bytes]] = []
     if rest_chunks.size:
         spans = last_span[rest_chunks]
-        known = synced[rest_chunks] | (spans_of_chunk[rest_chunks] > 1)  # else: junk without any delimiter, see below
+        known = synced[rest_chunks] | (
+            spans_of_chunk[rest_chunks] > 1
+        )  # else: junk without any delimiter, see below
         begins, ends = start[spans].tolist(), (start[spans] + length[spans]).tolist()
         for i, a, b, keep in zip(rest_chunks.tolist(), begins, ends, known.tolist(), strict=True):
             if keep:
@@ -184,7 +192,12 @@ def _unescape(
     begins = used + np.cumsum(shorter) - shorter
     start, length = start.copy(), length.copy()
     start[spans], length[spans] = begins, shorter
-    return np.concatenate([data[:used], data[source[kept]], np.zeros(PADDING, np.uint8)]), start, length, broken
+    return (
+        np.concatenate([data[:used], data[source[kept]], np.zeros(PADDING, np.uint8)]),
+        start,
+        length,
+        broken,
+    )
 
 
 def _checksums(data: IntArray, start: IntArray, length: IntArray) -> IntArray:

@@ -283,14 +283,18 @@ def _layout(body: bytes) -> list[tuple[int, int, int]] | None:
     return layout if at == len(body) else None
 
 
-def _by_template(matrix: IntArray, rows: IntArray, template: list[tuple[int, int, int]], out: _Output) -> None:
+def _by_template(
+    matrix: IntArray, rows: IntArray, template: list[tuple[int, int, int]], out: _Output
+) -> None:
     seen: set[str] = set()
     left: list[IntArray] = []
     for at, item, size in template:
         column, expected = ITEM_COLUMNS.get(item, ("", -1))
         if size == expected and column not in seen:
             seen.add(column)
-            form = np.dtype({"names": ["v"], "formats": [_FORMAT[size]], "offsets": [at + 2], "itemsize": matrix.shape[1]})
+            form = np.dtype(
+                {"names": ["v"], "formats": [_FORMAT[size]], "offsets": [at + 2], "itemsize": matrix.shape[1]}
+            )
             out.put(column, _FORMAT[size].replace(">", ""), rows, matrix.view(form)[:, 0]["v"])
         else:
             out.odd_items += len(rows) * bool(column)

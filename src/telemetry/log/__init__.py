@@ -7,7 +7,16 @@ from telemetry.log.base import POSITIONS, REJECTS, LogReader, LogWriter, Record,
 from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.runtime.settings import Settings
 
-__all__ = ["POSITIONS", "REJECTS", "LogReader", "LogWriter", "Record", "StoredRecord", "open_reader", "open_writer"]
+__all__ = [
+    "POSITIONS",
+    "REJECTS",
+    "LogReader",
+    "LogWriter",
+    "Record",
+    "StoredRecord",
+    "open_reader",
+    "open_writer",
+]
 
 
 def _no_kafka(settings: Settings) -> None:

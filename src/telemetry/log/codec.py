@@ -81,7 +81,9 @@ def decode(payload: bytes) -> PositionBatch:
         return _to_numpy(table)
     except SchemaError:
         raise
-    except Exception as error:  # Arrow raises many types for foreign bytes, OSError and MemoryError among them
+    except (
+        Exception
+    ) as error:  # Arrow raises many types for foreign bytes, OSError and MemoryError among them
         raise SchemaError(f"unreadable record: {type(error).__name__}: {str(error)[:200]}") from error
 
 

@@ -42,11 +42,15 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA page_size=16384")
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")  # durable before it confirms; EXTRA matters only without WAL
+        connection.execute(
+            "PRAGMA synchronous=FULL"
+        )  # durable before it confirms; EXTRA matters only without WAL
         connection.execute("PRAGMA wal_autocheckpoint=1024")  # pages, 16 MiB
         connection.execute("PRAGMA journal_size_limit=67108864")
     except sqlite3.Error as error:
-        raise UnavailableError(f"the embedded log {path} cannot be opened: {error}", hint="see its folder") from error
+        raise UnavailableError(
+            f"the embedded log {path} cannot be opened: {error}", hint="see its folder"
+        ) from error
     return connection
 
 
@@ -57,7 +61,9 @@ def _open(path: Path, partitions: int) -> tuple[sqlite3.Connection, int]:
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, _FORMAT):
-            raise ConfigurationError(f"the embedded log {path} has format {version}", hint="it needs a newer gongche")
+            raise ConfigurationError(
+                f"the embedded log {path} has format {version}", hint="it needs a newer gongche"
+            )
         connection.execute("BEGIN IMMEDIATE")
         for statement in _SCHEMA.split(";\n"):
             connection.execute(statement)
@@ -67,7 +73,9 @@ def _open(path: Path, partitions: int) -> tuple[sqlite3.Connection, int]:
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         connection.close()
-        raise UnavailableError(f"the embedded log {path} is not usable: {error}", hint="disk full, or damaged?") from error
+        raise UnavailableError(
+            f"the embedded log {path} is not usable: {error}", hint="disk full, or damaged?"
+        ) from error
     return connection, int(stored)
 
 
@@ -88,7 +96,9 @@ class EmbeddedLogWriter:
             raise UnavailableError("the embedded log is closed")
         for record in records:
             if len(record.payload) > MAX_RECORD_BYTES:
-                raise BatchTooLargeError(f"a record of {len(record.payload)} bytes, at most {MAX_RECORD_BYTES}")
+                raise BatchTooLargeError(
+                    f"a record of {len(record.payload)} bytes, at most {MAX_RECORD_BYTES}"
+                )
         if not records:
             return
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -127,7 +137,10 @@ class EmbeddedLogWriter:
             for records, _done in waiting:
                 self._connection.executemany(
                     'INSERT INTO records (topic, "partition", appended_us, headers, payload) VALUES (?, ?, ?, ?, ?)',
-                    [(r.topic, r.partition, now_us, orjson.dumps(dict(r.headers)), r.payload) for r in records],
+                    [
+                        (r.topic, r.partition, now_us, orjson.dumps(dict(r.headers)), r.payload)
+                        for r in records
+                    ],
                 )
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
@@ -191,7 +204,9 @@ class EmbeddedLogReader:
 
         Only what has been processed may be deleted: ``before`` are the committed offsets. Space is reused.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._trim, before, older_than_us)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._trim, before, older_than_us
+        )
 
     async def close(self) -> None:
         self._thread.shutdown(wait=True)
@@ -209,7 +224,9 @@ class EmbeddedLogReader:
                 )
                 for offset, payload, headers, appended_us in rows:
                     found.append(
-                        StoredRecord(self._topic, partition, offset, payload, orjson.loads(headers), appended_us)
+                        StoredRecord(
+                            self._topic, partition, offset, payload, orjson.loads(headers), appended_us
+                        )
                     )
                     budget -= len(payload)
                     if budget <= 0:

@@ -1,0 +1,150 @@
+"""Starting, pinning and measuring the programs under test."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+OUT = Path(__file__).parent / "out"
+NATIVE = Path(__file__).parent / "native"
+SERVER_CORE, GENERATOR_CORE = 0, 1
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+def build() -> None:
+    """Compile the generator and the floor server. Raises SystemExit with what is missing."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        raise SystemExit("the benchmarks need a C compiler (cc): apt-get install gcc")
+    OUT.mkdir(exist_ok=True)
+    for name in ("jt808load", "jt808floor"):
+        source, target = NATIVE / f"{name}.c", OUT / name
+        if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+            subprocess.run([compiler, "-O2", "-w", "-o", target, source], check=True)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def pinned(command: list[str], core: int | None) -> list[str]:
+    """``command`` on one core; on any core where ``core`` is None or there is just one."""
+    if core is None or (os.cpu_count() or 1) < 2 or shutil.which("taskset") is None:
+        return command
+    return ["taskset", "-c", str(core), *command]
+
+
+@contextmanager
+def running(command: list[str], *, core: int | None, port: int, environment: dict[str, str] | None = None, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:  # fmt: skip
+    """Run a server until the block ends; the block starts when its ``port`` accepts."""
+    out = log.open("ab") if log else subprocess.DEVNULL
+    process = subprocess.Popen(
+        pinned(command, core), env={**os.environ, **(environment or {})}, stdout=out, stderr=out
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise SystemExit(f"{command[0]} does not start; see {log}") from None
+                time.sleep(0.05)
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the generator printed."""
+
+    acked_per_s: float
+    positions_per_s: float
+    p50_us: float
+    p99_us: float
+    acked: int
+    unacked: int
+    bad: int
+    errors: int
+
+
+def load(port: int, *, terminals: int, window: int, seconds: float, rate: float = 0, version: int = 2013, batch: int = 0, first_phone: int = 13900000000, core: int | None = GENERATOR_CORE) -> Load:  # fmt: skip
+    """One run of the generator against ``port``. Raises SystemExit when replies were wrong or missing."""
+    command = [
+        str(OUT / "jt808load"), "127.0.0.1", str(port), str(terminals), str(window), str(seconds), str(rate),
+        str(version), "0", str(batch), str(first_phone),
+    ]  # fmt: skip
+    done = subprocess.run(
+        pinned(command, core), capture_output=True, text=True, check=True, timeout=seconds + 120
+    )
+    answer = json.loads(done.stdout)
+    result = Load(**{name: answer[name] for name in Load.__dataclass_fields__})
+    if result.bad or result.errors or result.unacked or answer["ready"] != terminals:
+        raise SystemExit(f"the generator saw trouble: {done.stdout} {done.stderr}")
+    return result
+
+
+def gongche(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "gongche", *arguments]
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """User and system time of ``pids`` so far."""
+    total = 0
+    for pid in pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        except FileNotFoundError:
+            continue
+        total += int(fields[11]) + int(fields[12])
+    return total / _TICK
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory of a process in MiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def descendants(pid: int) -> list[int]:
+    """``pid`` and every process below it."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            children.setdefault(parent, []).append(int(folder.name))
+    found = [pid]
+    for one in found:
+        found += children.get(one, [])
+    return found
+
+
+def scrape(port: int) -> dict[str, float]:
+    """Unlabelled samples of a /metrics page."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+    return {k: float(v) for k, v in (x.rsplit(" ", 1) for x in lines if x and x[0] != "#") if "{" not in k}

@@ -1,0 +1,308 @@
+"""One terminal's connection as a state machine, without IO: everything but the bulk of positions.
+
+The IO shell feeds it whole, verified messages and does what the returned actions say. Positions that come
+in the plain way on an authenticated connection are decoded as columns elsewhere and need not pass through
+here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from telemetry.jt808 import messages, report
+from telemetry.jt808.header import Header, Version
+from telemetry.jt808.messages import Authentication, Registration
+from telemetry.jt808.reassembly import Pending, Reassembler
+from telemetry.jt808.rejection import Reason, Rejection
+from telemetry.jt808.replies import Result, general_reply, registration_reply, retransmit_request
+from telemetry.positions import Source
+
+#: A connection that failed to authenticate so often is closed: nobody guesses codes at our cost.
+MAX_FAILED_AUTHENTICATIONS = 5
+#: Messages refused before authentication until the connection is closed.
+MAX_REFUSED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Write ``frame``."""
+
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Ask the directory, then write ``session.registered(header, result, code)``."""
+
+    registration: Registration
+    header: Header
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    """Ask the directory, then write ``session.authenticated_as(header, terminal_no)``."""
+
+    authentication: Authentication
+    header: Header
+
+
+@dataclass(frozen=True, slots=True)
+class TellTime:
+    """Write ``replies.time_reply(header, utc_us, session.next_serial())``: a session knows no clock."""
+
+    header: Header
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """Store ``bodies`` (0x0200 bodies of at least 28 bytes) with ``source``
+    (``telemetry.positions.Source``), and when they are durable answer every header of ``answer`` with
+    result 0. ``header`` is the one that completed the message.
+    """
+
+    header: Header
+    bodies: list[bytes]
+    source: int
+    answer: tuple[Header, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Count and keep a rejection."""
+
+    rejection: Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the connection after what was to be written before; ``reason`` is for the log."""
+
+    reason: str
+
+
+Action = Send | Register | Authenticate | TellTime | Positions | Rejected | Close
+
+_POSITIONS = frozenset({messages.LOCATION, messages.LOCATION_BATCH, messages.LOCATION_QUERY_REPLY})
+
+
+class Session:
+    """State of one connection.
+
+    ``phone``: digits as sent in the newest accepted header. ``version``: edition the terminal speaks, as
+    far as it is known. ``terminal_no``: registry number, 0 until authenticated.
+    """
+
+    def __init__(self, now: float) -> None:
+        self.started = now
+        self.phone: str | None = None
+        self.version = Version.V2013
+        self.terminal_no = 0
+        self.authenticated = False
+        self.reassembler = Reassembler()
+        self._serial = -1
+        self._failed = 0
+        self._refused = 0
+
+    def next_serial(self) -> int:
+        """The platform's next serial on this connection: 0, 1, ... 65535, 0 (4.4.3)."""
+        self._serial = (self._serial + 1) & 0xFFFF
+        return self._serial
+
+    def reply(self, header: Header, result: int) -> bytes:
+        """Frame of a 0x8001 to ``header`` with the next serial."""
+        return general_reply(header, result, self.next_serial())
+
+    # --- what the directory said ------------------------------------------------------------------
+
+    def registered(self, header: Header, result: int, code: str | None) -> bytes:
+        """Frame of the 0x8100 that answers ``header``; ``code`` goes out only with result 0."""
+        return registration_reply(header, result, code, self.next_serial())
+
+    def authenticated_as(self, header: Header, terminal_no: int | None) -> bytes:
+        """The directory knows the code as that of ``terminal_no``, or (None) does not. Frame of the
+        0x8001.
+        """
+        if terminal_no is None:
+            self._failed += 1
+            self._forget()
+            return self.reply(header, Result.FAILED)
+        self.authenticated = True
+        self.terminal_no = terminal_no
+        self.phone = header.phone
+        self._failed = self._refused = 0
+        return self.reply(header, Result.OK)
+
+    def _forget(self) -> None:
+        self.authenticated = False
+        self.terminal_no = 0
+
+    # --- messages ---------------------------------------------------------------------------------
+
+    def on_message(self, header: Header, body: bytes, now: float) -> list[Action]:
+        """What to do about one message. ``now``: seconds, monotonic. Any body gives actions, never an
+        exception.
+        """
+        refusal = self._admit(header, body)
+        if refusal is not None:
+            return refusal
+        self._learn(header)
+        if header.encryption:
+            # 3 = unsupported, not 2 = bad: the message may be perfectly well formed. A terminal may
+            # encrypt only after it got the platform's key (2019 7.11, 0x8A00), which this platform never
+            # sends.
+            detail = f"body of {header.id:#06x} is encrypted ({header.encryption})"
+            return self._refuse(header, body, Result.UNSUPPORTED, Reason.ENCRYPTED, detail)
+        if header.fragmented:
+            return self._fragment(header, body, now)
+        return self._whole(header, body, (header,))
+
+    def _admit(self, header: Header, body: bytes) -> list[Action] | None:
+        if self.authenticated:
+            if self.phone is None or header.terminal_phone == (self.phone.lstrip("0") or "0"):
+                return None
+            detail = f"phone {header.phone} on the connection of {self.phone}"
+            return self._refuse(header, body, Result.FAILED, Reason.PHONE_MISMATCH, detail)
+        if header.id == messages.AUTHENTICATE and self._failed >= MAX_FAILED_AUTHENTICATIONS:
+            detail = f"{self._failed} failed authentications"
+            return [*self._refuse(header, body, Result.FAILED, Reason.RATE, detail), Close(detail)]
+        # 2019 7.2.2: before authentication a terminal sends nothing else. No package of anything either:
+        # a stranger gets no memory.
+        if header.id in (messages.REGISTER, messages.AUTHENTICATE) and header.total <= 1:
+            return None
+        self._refused += 1
+        detail = f"{header.id:#06x} before authentication"
+        actions = self._refuse(header, body, Result.FAILED, Reason.NOT_AUTHENTICATED, detail)
+        if self._refused >= MAX_REFUSED:
+            actions.append(Close(f"{self._refused} messages before authentication"))
+        return actions
+
+    def _learn(self, header: Header) -> None:
+        self.phone = header.phone
+        if header.version is Version.V2019 or self.version is Version.V2019:
+            self.version = header.version
+
+    def _refuse(
+        self, header: Header, body: bytes, result: Result, reason: Reason, detail: str
+    ) -> list[Action]:
+        rejected = Rejected(Rejection(reason, detail, body))
+        if header.id == messages.TERMINAL_GENERAL_REPLY:  # a reply is never replied to
+            return [rejected]
+        return [rejected, Send(self.reply(header, result))]
+
+    def _whole(self, header: Header, body: bytes, answer: tuple[Header, ...]) -> list[Action]:
+        match header.id:
+            case messages.LOCATION | messages.LOCATION_BATCH | messages.LOCATION_QUERY_REPLY:
+                return self._positions(header, body, answer)
+            case messages.HEARTBEAT:
+                return [Send(self.reply(header, Result.OK))]
+            case messages.TERMINAL_GENERAL_REPLY:
+                reply = messages.decode_general_reply(body)
+                return [Rejected(reply)] if isinstance(reply, Rejection) else []
+            case messages.REGISTER:
+                registration = messages.decode_registration(body, self.version)
+                if isinstance(registration, Rejection):
+                    return self._bad(header, registration)
+                if self.version is not Version.V2019:
+                    # 2019 texts under a 12-byte header: the other bodies follow the header, so 2013.
+                    self.version = min(registration.version, Version.V2013)
+                return [Register(registration, header)]
+            case messages.AUTHENTICATE:
+                authentication = messages.decode_authentication(body, self.version)
+                if isinstance(authentication, Rejection):
+                    return self._bad(header, authentication)
+                return [Authenticate(authentication, header)]
+            case messages.LOGOUT:
+                self._forget()
+                dropped: list[Action] = [Rejected(rejection) for rejection in self.reassembler.clear()]
+                return [*dropped, Send(self.reply(header, Result.OK))]
+            case messages.TIME_QUERY:
+                return [TellTime(header)]
+            case messages.TERMINAL_RETRANSMIT_REQUEST:
+                request = messages.decode_retransmit_request(body, self.version)
+                if isinstance(request, Rejection):
+                    return self._bad(header, request)
+                # Nothing this platform sends is ever sub-packaged, so there is nothing to send again.
+                detail = f"asks for packages of {request.first_serial}, which had none"
+                return self._refuse(header, body, Result.FAILED, Reason.BAD_FRAGMENT, detail)
+            case _:
+                detail = f"message {header.id:#06x}"
+                return self._refuse(header, body, Result.UNSUPPORTED, Reason.UNSUPPORTED, detail)
+
+    def _bad(self, header: Header, rejection: Rejection) -> list[Action]:
+        return [Rejected(rejection), Send(self.reply(header, Result.BAD_MESSAGE))]
+
+    def _positions(self, header: Header, body: bytes, answer: tuple[Header, ...]) -> list[Action]:
+        """The good points of a message are kept whatever stands beside them; what is not is counted.
+
+        A batch with at least one good point is answered with success: the terminal would only send the
+        same bytes again. Without any, every package is answered with "bad message".
+        """
+        actions: list[Action] = []
+        bodies: list[bytes] = []
+        source = Source.LIVE
+        if header.id == messages.LOCATION_BATCH:
+            batch = report.decode_batch(body)
+            if isinstance(batch, Rejection):
+                actions.append(Rejected(batch))
+            else:
+                bodies = list(batch.bodies)
+                source = Source.BLIND_ZONE if batch.kind == report.BATCH_BLIND_ZONE else Source.BATCH
+                if not batch.whole:
+                    detail = f"batch: {len(bodies)} positions are whole, then it breaks off"
+                    actions.append(Rejected(Rejection(Reason.BAD_BODY, detail, body)))
+        elif header.id == messages.LOCATION_QUERY_REPLY:
+            source = Source.QUERIED
+            reply = report.decode_query_reply(body, self.version)
+            if isinstance(reply, Rejection):
+                actions.append(Rejected(reply))
+            else:
+                bodies = [reply[1]]
+        else:
+            bodies = [body]
+        good: list[bytes] = []
+        for one in bodies:
+            if len(one) >= report.BASIC_LENGTH:
+                good.append(one)
+            else:
+                detail = f"position of {len(one)} bytes, at least {report.BASIC_LENGTH}"
+                actions.append(Rejected(Rejection(Reason.BODY_TOO_SHORT, detail, one)))
+        if good:
+            actions.append(Positions(header, good, source, answer))
+        else:
+            actions.extend(Send(self.reply(one_header, Result.BAD_MESSAGE)) for one_header in answer)
+        return actions
+
+    def _fragment(self, header: Header, body: bytes, now: float) -> list[Action]:
+        if header.id not in _POSITIONS:
+            # Only positions are worth memory; a single package is a message like any other.
+            if header.total == 1:
+                return self._whole(header, body, (header,))
+            detail = f"package {header.index} of {header.total} of {header.id:#06x}"
+            return self._refuse(header, body, Result.UNSUPPORTED, Reason.UNSUPPORTED, detail)
+        taken = self.reassembler.add(header, body, now)
+        if isinstance(taken, Rejection):
+            result = Result.FAILED if taken.reason is Reason.REASSEMBLY_LIMIT else Result.BAD_MESSAGE
+            return [Rejected(taken), Send(self.reply(header, result))]
+        if isinstance(taken, Pending):
+            return [Send(self.reply(header, Result.OK))] if taken.answer else []
+        return self._whole(taken.last, taken.body, taken.unanswered)
+
+    # --- time and end -----------------------------------------------------------------------------
+
+    @property
+    def waiting(self) -> bool:
+        """Whether packages of incomplete messages are held, so that ``on_time`` has something to do."""
+        return self.reassembler.parts_held > 0
+
+    def on_time(self, now: float) -> list[Action]:
+        """To be called every few seconds: asks for missing packages, gives up old messages."""
+        actions: list[Action] = [Rejected(rejection) for rejection in self.reassembler.expire(now)]
+        for missing in self.reassembler.missing(now):
+            serial = self.next_serial()
+            frame = retransmit_request(missing.header, missing.first_serial, missing.indexes, serial)
+            actions.append(Send(frame))
+        return actions
+
+    def end(self) -> list[Rejection]:
+        """The connection is gone: rejections for the packages still held."""
+        return self.reassembler.clear()
