@@ -8,12 +8,14 @@ CREATE TABLE terminals (
     device_id     text NOT NULL DEFAULT '',
     plate         text NOT NULL DEFAULT '',       -- as the terminal said at registration
     code_sha256   bytea CHECK (octet_length(code_sha256) = 32),  -- authentication code; null = not registered yet
+    previous_sha256 bytea CHECK (octet_length(previous_sha256) = 32),  -- valid until code_sha256 is first used
     registered_at timestamptz,
     source        text NOT NULL DEFAULT 'registry' CHECK (source IN ('registry', 'auto')),
     enabled       boolean NOT NULL DEFAULT true,
     created_at    timestamptz NOT NULL DEFAULT now(),
     updated_at    timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX terminals_updated ON terminals (updated_at);  -- the gateway follows changes
 COMMENT ON TABLE terminals IS 'BeiDou terminals. no is the compact key that the log and positions carry.';
 
 -- Everything a terminal ever said about where it was. Identity: (terminal, device time, fingerprint of the payload).

@@ -10,7 +10,7 @@ CREATE TABLE vehicle_states (
     last_lon_e6 integer,
     last_fix_at timestamptz,
     updated_at  timestamptz NOT NULL DEFAULT now()
-);
+) WITH (fillfactor = 50);  -- every row is rewritten every few seconds: room for that in its own page
 -- The same state at the start of each natural day (Asia/Shanghai): where a recomputation for late facts starts.
 CREATE TABLE vehicle_day_states (
     vehicle_no  integer NOT NULL REFERENCES vehicles (no),
@@ -73,6 +73,8 @@ CREATE TABLE alert_versions (
     PRIMARY KEY (alert_id, version)
 );
 
+CREATE INDEX alert_versions_created ON alert_versions (created_at);
+
 -- The feed. seq is given under an advisory lock that is held until commit, so seq order is commit order and a reader
 -- that has seen seq n never misses one below n. The lock is taken last in a transaction: nothing waits behind it.
 CREATE SEQUENCE alert_feed_seq;
@@ -84,3 +86,19 @@ CREATE TABLE alert_feed (
     UNIQUE (alert_id, version),
     FOREIGN KEY (alert_id, version) REFERENCES alert_versions (alert_id, version)
 );
+
+-- Orders as they stand, without reading every version of every order: the newest version of an order is marked.
+ALTER TABLE dispatch_orders ADD COLUMN is_current boolean NOT NULL DEFAULT true;
+CREATE FUNCTION supersede_dispatch_order() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE dispatch_orders SET is_current = false WHERE id = NEW.id AND version < NEW.version AND is_current;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER dispatch_orders_supersede AFTER INSERT ON dispatch_orders
+    FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
+CREATE OR REPLACE VIEW current_dispatch_orders AS SELECT * FROM dispatch_orders WHERE is_current;
+CREATE INDEX dispatch_orders_open ON dispatch_orders (vehicle) WHERE is_current AND status IN ('approved', 'departed');
+CREATE INDEX dispatch_orders_ended ON dispatch_orders ((GREATEST(planned_return, extended_return, actual_return)))
+    WHERE is_current;
+CREATE INDEX fences_vehicles ON fences USING gin (vehicles);
+CREATE INDEX fences_organisation ON fences (organisation);

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+
 from telemetry.runtime.database import create_pool, embedded_server, migrate
 
 
@@ -63,7 +64,9 @@ async def db_url(postgres_dsn: str, template_database: str) -> AsyncIterator[str
     name = f"test_{uuid.uuid4().hex[:12]}"
     connection = await asyncpg.connect(postgres_dsn)
     try:
-        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}" STRATEGY file_copy')
+        await connection.execute(
+            f'CREATE DATABASE "{name}" TEMPLATE "{template_database}" STRATEGY file_copy'
+        )
         yield _with_database(postgres_dsn, name)
         await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     finally:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
+
 from telemetry.errors import ConfigurationError
-from telemetry.runtime.database import connect, expected_schema_version, migrate, require_schema, schema_version
+from telemetry.runtime.database import (
+    connect,
+    expected_schema_version,
+    migrate,
+    require_schema,
+    schema_version,
+)
 
 
 async def test_a_second_migration_changes_nothing(db_url: str) -> None:

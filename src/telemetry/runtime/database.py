@@ -37,11 +37,18 @@ async def create_pool(dsn: str, *, min_size: int = 1, max_size: int = 10) -> asy
     """
     try:
         return await asyncpg.create_pool(dsn, min_size=min_size, max_size=max_size, init=_prepare, timeout=10)
-    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, ValueError) as error:
-        raise ConfigurationError(f"PostgreSQL refuses the connection: {error}", hint="check GONGCHE_DATABASE_URL") from error
+    except (
+        asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.InvalidCatalogNameError,
+        ValueError,
+    ) as error:
+        raise ConfigurationError(
+            f"PostgreSQL refuses the connection: {error}", hint="check GONGCHE_DATABASE_URL"
+        ) from error
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         raise UnavailableError(
-            f"PostgreSQL does not answer: {error}", hint="is the server running, and GONGCHE_DATABASE_URL right?"
+            f"PostgreSQL does not answer: {error}",
+            hint="is the server running, and GONGCHE_DATABASE_URL right?",
         ) from error
 
 
@@ -86,7 +93,10 @@ async def migrate(dsn: str) -> list[str]:
             "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL,"
             " sha256 bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
         )
-        done = {r["version"]: r["sha256"] for r in await connection.fetch("SELECT version, sha256 FROM schema_migrations")}
+        done = {
+            r["version"]: r["sha256"]
+            for r in await connection.fetch("SELECT version, sha256 FROM schema_migrations")
+        }
         files = {int(f.name.split("_")[0]): f for f in migration_files()}
         if newer := done.keys() - files.keys():
             raise ConfigurationError(
@@ -119,7 +129,9 @@ async def require_schema(connection: Any) -> None:
     """Raises ConfigurationError unless the database has exactly the schema this program expects."""
     have, want = await schema_version(connection), expected_schema_version()
     if have < want:
-        raise ConfigurationError(f"the database schema is {have}, this program needs {want}", hint="run `gongche migrate`")
+        raise ConfigurationError(
+            f"the database schema is {have}, this program needs {want}", hint="run `gongche migrate`"
+        )
     if have > want:
         raise ConfigurationError(
             f"the database schema is {have}, this program knows only {want}", hint="run the newer gongche"

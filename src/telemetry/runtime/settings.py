@@ -16,28 +16,49 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GONGCHE_", extra="ignore", frozen=True)
 
-    data_dir: Path = Field(Path(".gongche"), description="embedded database, embedded log, tokens of the demo")
+    data_dir: Path = Field(
+        Path(".gongche"), description="embedded database, embedded log, tokens of the demo"
+    )
     database_url: str | None = Field(None, description="PostgreSQL DSN; unset = embedded server in data_dir")
-    kafka_bootstrap: str | None = Field(None, description="Kafka bootstrap servers; unset = embedded log in data_dir")
+    kafka_bootstrap: str | None = Field(
+        None, description="Kafka bootstrap servers; unset = embedded log in data_dir"
+    )
     log_partitions: int = Field(
-        1, ge=1, le=1024, description="partitions when the log is created; an embedded log has one reader: leave 1"
+        1,
+        ge=1,
+        le=1024,
+        description="partitions when the log is created; an embedded log has one reader: leave 1",
     )
 
     tcp_host: str = Field("0.0.0.0", description="where terminals connect (JT/T 808)")  # noqa: S104 - terminals come from outside
     tcp_port: int = Field(8808, ge=0, le=65535)
     http_host: str = Field("127.0.0.1", description="where the API listens")
     http_port: int = Field(8000, ge=0, le=65535)
-    gateway_metrics_port: int = Field(8801, ge=0, le=65535, description="health and metrics of the gateway, loopback")
-    worker_metrics_port: int = Field(8802, ge=0, le=65535, description="health and metrics of the worker, loopback")
+    gateway_metrics_port: int = Field(
+        8801, ge=0, le=65535, description="health and metrics of the gateway, loopback"
+    )
+    worker_metrics_port: int = Field(
+        8802, ge=0, le=65535, description="health and metrics of the worker, loopback"
+    )
 
     auto_register: bool = Field(False, description="admit unknown terminals (demos only)")
     idle_timeout_s: float = Field(300, gt=0, description="close a terminal that sends nothing for so long")
-    auth_timeout_s: float = Field(30, gt=0, description="close a connection that has not authenticated after so long")
-    frame_timeout_s: float = Field(30, gt=0, description="close a connection whose frame stays incomplete for so long")
+    auth_timeout_s: float = Field(
+        30, gt=0, description="close a connection that has not authenticated after so long"
+    )
+    frame_timeout_s: float = Field(
+        30, gt=0, description="close a connection whose frame stays incomplete for so long"
+    )
     max_connections: int = Field(60_000, ge=1)
-    max_connections_per_address: int = Field(30_000, ge=1, description="mobile carriers put many behind one address")
-    memory_budget_mb: int = Field(256, ge=8, description="bytes of unconfirmed positions before reading pauses")
-    drain_timeout_s: float = Field(20, gt=0, description="at most so long to confirm what was read after SIGTERM")
+    max_connections_per_address: int = Field(
+        30_000, ge=1, description="mobile carriers put many behind one address"
+    )
+    memory_budget_mb: int = Field(
+        256, ge=8, description="bytes of unconfirmed positions before reading pauses"
+    )
+    drain_timeout_s: float = Field(
+        20, gt=0, description="at most so long to confirm what was read after SIGTERM"
+    )
 
     navigation_url: str | None = Field(None, description="routing engine (Valhalla)")
     retention_days: int = Field(400, ge=1, description="positions are kept so long")
@@ -53,4 +74,6 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(_env_file=os.environ.get("GONGCHE_ENV_FILE"), **overrides)  # type: ignore[arg-type,call-arg]
     except ValidationError as error:
         lines = [f"GONGCHE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
-        raise ConfigurationError("invalid settings: " + "; ".join(lines), hint="see `gongche settings`") from None
+        raise ConfigurationError(
+            "invalid settings: " + "; ".join(lines), hint="see `gongche settings`"
+        ) from None
