@@ -56,9 +56,9 @@ class Terminal:
         self.serial = (self.serial + 1) & 0xFFFF
         return encode_frame(message)
 
-    async def receive(self, timeout: float = 10) -> tuple[Header, bytes]:
+    async def receive(self, wait_s: float = 10) -> tuple[Header, bytes]:
         """The next platform message. Raises EOFError when the platform has closed, TimeoutError when it is silent."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(wait_s):
             while not self.inbox:
                 data = await self.reader.read(65_536)
                 if not data:
@@ -71,11 +71,11 @@ class Terminal:
                     self.inbox.append(parsed)
         return self.inbox.pop(0)
 
-    async def result_of(self, serial: int, message_id: int, timeout: float = 10) -> int:
+    async def result_of(self, serial: int, message_id: int, wait_s: float = 10) -> int:
         """Wait for the general reply to ``serial``; its result. Other messages stay in the inbox."""
         passed = []
         while True:
-            header, body = await self.receive(timeout)
+            header, body = await self.receive(wait_s)
             if header.id == 0x8001 and body[:4] == serial.to_bytes(2, "big") + message_id.to_bytes(2, "big"):
                 self.inbox = passed + self.inbox
                 return body[4]
@@ -103,9 +103,9 @@ class Terminal:
             raw = bytes((len(raw),)) + raw + b"1" * 15 + b"1.0".ljust(20, b"\0")
         return await self.ask(0x0102, raw)
 
-    async def closed(self, timeout: float = 10) -> bool:
+    async def closed(self, wait_s: float = 10) -> bool:
         """Wait until the platform closes this connection."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(wait_s):
             try:
                 while await self.reader.read(65_536):
                     pass

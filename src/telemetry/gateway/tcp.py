@@ -72,6 +72,7 @@ class Gateway:
         self._paused = False
         self._draining = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._refreshing = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
         self._batcher = Batcher(log, on_space=self._resume)
 
@@ -374,19 +375,37 @@ class Gateway:
             self.send(connection, connection.session.registered(action.header, result, code))
 
     def _authenticate(self, connection: Connection, action: Authenticate) -> None:
+        """At once from memory; a code that memory does not know may have been issued by another gateway."""
+        terminal = self._directory.verify(action.header.terminal_phone, action.authentication.code)
+        if terminal is None:
+            self._spawn(self._authenticate_after_refresh(connection, action))
+        else:
+            self._admit(connection, action, terminal.no)
+
+    async def _authenticate_after_refresh(self, connection: Connection, action: Authenticate) -> None:
+        async with self._refreshing:  # however many ask, one query at a time
+            try:
+                await self._directory.refresh()
+            except UnavailableError as error:
+                logger.warning("authentication decided by what is known: %s", error)
+        if connection.closed:
+            return
         terminal = self._directory.verify(action.header.terminal_phone, action.authentication.code)
         if terminal is None:
             self._reject(connection, Rejection(Reason.BAD_CODE, "authentication refused", b""))
             self.send(connection, connection.session.authenticated_as(action.header, None))
-            return
-        older = self._by_terminal.get(terminal.no)
+        else:
+            self._admit(connection, action, terminal.no)
+
+    def _admit(self, connection: Connection, action: Authenticate, terminal: int) -> None:
+        older = self._by_terminal.get(terminal)
         if older is not None and older is not connection:
             self._close(
                 older, "replaced"
             )  # the newest wins: a half-open socket must not lock the vehicle out
-        self._by_terminal[terminal.no] = connection
-        self._slots.authenticate(connection.slot, action.header.phone, terminal.no)
-        self.send(connection, connection.session.authenticated_as(action.header, terminal.no))
+        self._by_terminal[terminal] = connection
+        self._slots.authenticate(connection.slot, action.header.phone, terminal)
+        self.send(connection, connection.session.authenticated_as(action.header, terminal))
         metrics.AUTHENTICATED.set(len(self._by_terminal))
 
     def _scalar_positions(self, connection: Connection, action: Positions, now: float) -> None:
@@ -542,7 +561,7 @@ class Gateway:
                 elif not session.authenticated and now - connection.opened > limits.auth_timeout_s:
                     self._close(connection, "auth_timeout")
                 elif connection.fragment_bytes:
-                    self._act(connection, session.tick(now), now)
+                    self._act(connection, session.on_time(now), now)
                     self._count_fragments(connection)
             self._resume()
 
