@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -14,16 +15,13 @@ from telemetry.jt808.acknowledge import general_replies
 from telemetry.jt808.header import Header
 from telemetry.jt808.replies import Result
 
-if TYPE_CHECKING:
-    from telemetry.gateway.tcp import Gateway
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ColumnReceipt:
     """Replies to one loop turn's position frames. Frames ``first[i]`` up to ``first[i + 1]`` came from
     ``connections[i]``; ``columns`` are the arguments of ``general_replies``."""
 
-    gateway: Gateway
+    send: Callable[[Connection, bytes | memoryview], None]
     read_at: float
     connections: list[Connection]
     first: NDArray[Any]
@@ -36,7 +34,7 @@ class ColumnReceipt:
         view = memoryview(data)
         begins = offsets[self.first].tolist()
         ends = [*begins[1:], len(data)]
-        send = self.gateway.send
+        send = self.send
         for connection, begin, end in zip(self.connections, begins, ends, strict=True):
             send(connection, view[begin:end])
         metrics.REPLIES.inc(count)
@@ -47,7 +45,7 @@ class ColumnReceipt:
 class ScalarReceipt:
     """The replies to one message (to each of its packages) whose positions came by the scalar way."""
 
-    gateway: Gateway
+    send: Callable[[Connection, bytes | memoryview], None]
     read_at: float
     connection: Connection
     headers: tuple[Header, ...]
@@ -56,8 +54,6 @@ class ScalarReceipt:
         """Send the replies, if the connection is still there."""
         connection = self.connection
         if not connection.closed:
-            self.gateway.send(
-                connection, b"".join(connection.session.reply(h, Result.OK) for h in self.headers)
-            )
+            self.send(connection, b"".join(connection.session.reply(h, Result.OK) for h in self.headers))
             metrics.REPLIES.inc(len(self.headers))
             metrics.REPLY_SECONDS.observe(asyncio.get_running_loop().time() - self.read_at)

@@ -1,17 +1,13 @@
-"""JT/T 808 over TCP: sockets in, batches to the log, replies out.
+"""JT/T 808 over TCP: bytes of terminals in, batches to the log, replies out.
 
-All terminal sockets sit in one epoll set of our own, and only that set is registered with the event loop. So one loop
-turn reads everything that has arrived, and decodes it together; a connection costs one ``recv`` and one ``send`` and no
-Python object per message. It also means that the event loop never touches a terminal's buffer: which reply goes to
-which socket is decided here alone, under uvloop and asyncio alike.
+One loop turn handles everything that has arrived on all connections together: positions of authenticated terminals as
+columns (``intake``), everything else message by message through each connection's sans-IO ``Session``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import select
-import socket
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -19,17 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from telemetry.errors import ConfigurationError, UnavailableError
-from telemetry.gateway import metrics
+from telemetry.errors import UnavailableError
+from telemetry.gateway import intake, metrics
 from telemetry.gateway.batcher import Batcher, RejectNote
 from telemetry.gateway.connection import Connection, Slots
-from telemetry.gateway.limits import Admission, Limits
+from telemetry.gateway.limits import Limits
 from telemetry.gateway.receipts import ColumnReceipt, ScalarReceipt
-from telemetry.jt808 import columns, location
+from telemetry.gateway.sockets import Sockets
+from telemetry.jt808 import columns
 from telemetry.jt808.framing import MAX_ESCAPED
 from telemetry.jt808.header import parse_header
 from telemetry.jt808.rejection import Reason, Rejection
-from telemetry.jt808.replies import Result, time_reply
+from telemetry.jt808.replies import time_reply
 from telemetry.jt808.session import (
     Action,
     Authenticate,
@@ -41,16 +38,12 @@ from telemetry.jt808.session import (
     TellTime,
 )
 from telemetry.log.base import LogWriter
-from telemetry.positions import Source
 from telemetry.terminals import TerminalDirectory
 
 logger = logging.getLogger(__name__)
 
 IntArray = NDArray[Any]
 
-_POSITION, _POSITION_BATCH = 0x0200, 0x0704
-_EVENTS_PER_TURN = 8192
-_ACCEPTS_PER_TURN = 512
 _SWEEP_S = 1.0
 _REFRESH_S = 2.0
 _KNOWN_MESSAGES = frozenset({0x0001, 0x0002, 0x0003, 0x0004, 0x0005, 0x0100, 0x0102, 0x0200, 0x0201, 0x0704})
@@ -62,15 +55,12 @@ class Gateway:
     def __init__(self, directory: TerminalDirectory, log: LogWriter, limits: Limits) -> None:
         self._directory = directory
         self._limits = limits
-        self._admission = Admission(limits)
         self._slots = Slots()
-        self._epoll = select.epoll()
-        self._listeners: dict[int, socket.socket] = {}
-        self._connections: dict[int, Connection] = {}
+        self._sockets = Sockets(limits, self._slots, self._on_close)
         self._by_terminal: dict[int, Connection] = {}
         self._rest_bytes = 0
         self._paused = False
-        self._draining = False
+        self._serving = self._draining = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._refreshing = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
@@ -79,30 +69,14 @@ class Gateway:
     # --- life ---------------------------------------------------------------------------------------------------------
 
     def listen(self, host: str, port: int) -> int:
-        """Start accepting; returns the port. Several gateways may share one port (SO_REUSEPORT).
-
-        Raises ConfigurationError when the address cannot be used.
-        """
-        try:
-            listener = socket.create_server(
-                (host, port),
-                family=socket.AF_INET6 if ":" in host else socket.AF_INET,
-                backlog=4096,
-                reuse_port=True,
-            )
-        except OSError as error:
-            raise ConfigurationError(
-                f"cannot listen for terminals on {host}:{port}: {error.strerror}",
-                hint="see GONGCHE_TCP_HOST, GONGCHE_TCP_PORT",
-            ) from error
-        listener.setblocking(False)
-        if not self._listeners:
-            self._loop.add_reader(self._epoll.fileno(), self._turn)
-            for coroutine in (self._sweep(), self._refresh()):
-                self._spawn(coroutine)
-        self._listeners[listener.fileno()] = listener
-        self._epoll.register(listener.fileno(), select.EPOLLIN)
-        return int(listener.getsockname()[1])
+        """Start accepting; returns the port. Raises ConfigurationError when the address cannot be used."""
+        bound = self._sockets.listen(host, port)
+        if not self._serving:
+            self._serving = True
+            self._loop.add_reader(self._sockets.fileno(), self._turn)
+            self._spawn(self._sweep())
+            self._spawn(self._refresh())
+        return bound
 
     async def drain(self, timeout_s: float) -> int:
         """Stop reading, confirm what was read (at most ``timeout_s``), close everything.
@@ -110,18 +84,14 @@ class Gateway:
         Returns how many positions could not be confirmed; their terminals got no reply and will send them again.
         """
         self._draining = True
-        if self._listeners:
-            self._loop.remove_reader(self._epoll.fileno())
-        for listener in self._listeners.values():
-            listener.close()
-        self._listeners.clear()
+        if self._serving:
+            self._loop.remove_reader(self._sockets.fileno())
+        self._sockets.stop_listening()
         lost = await self._batcher.drain(timeout_s)
-        for connection in list(self._connections.values()):
-            self._close(connection, "drain")
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._epoll.close()
+        self._sockets.close_all("drain")
         return lost
 
     def _spawn(self, coroutine: Any) -> None:
@@ -142,64 +112,37 @@ class Gateway:
     def _turn(self) -> None:
         """Read whatever has arrived on all connections, then handle it together."""
         now = self._loop.time()
-        chunks: list[bytes] = []
-        owners: list[Connection] = []
-        by_fd = self._connections
-        read_bytes = self._limits.read_bytes
-        for fd, event in self._epoll.poll(0, _EVENTS_PER_TURN):
-            connection = by_fd.get(fd)
-            if connection is None:
-                if fd in self._listeners:
-                    self._accept(self._listeners[fd], now)
-                continue
-            if event & select.EPOLLOUT:
-                self._flush(connection)
-                if connection.closed or not event & ~select.EPOLLOUT:
-                    continue
-            try:
-                data = connection.sock.recv(read_bytes)
-            except BlockingIOError:
-                continue
-            except OSError:
-                self._close(connection, "error")
-                continue
-            if not data:
-                self._close(connection, "peer")
-                continue
+        chunks, owners = self._sockets.read(now)
+        if not chunks:
+            return
+        metrics.BYTES_IN.inc(sum(map(len, chunks)))
+        for i, connection in enumerate(owners):
             if connection.rest:
                 self._rest_bytes -= len(connection.rest)
-                data = connection.rest + data
+                chunks[i] = connection.rest + chunks[i]
                 connection.rest = b""
-            connection.seen = now
-            chunks.append(data)
-            owners.append(connection)
-        if chunks:
-            self._handle(chunks, owners, now)
-            self._check_budget()
+        self._handle(chunks, owners, now)
+        self._check_budget()
 
     def _handle(self, chunks: Sequence[bytes], owners: Sequence[Connection], now: float) -> None:
         synced = np.fromiter((c.synced for c in owners), np.bool_, len(owners))
         gathered = columns.gather(chunks, synced)
-        metrics.BYTES_IN.inc(sum(map(len, chunks)))
         self._keep_rests(gathered, chunks, owners, synced, now)
         frames = gathered.frames
         if not len(frames):
             return
         slots = np.fromiter((c.slot for c in owners), np.int64, len(owners))
         slot = slots[frames.chunk]
-        terminal = self._slots.terminal[slot]
-        single = frames.id == _POSITION
-        batched = frames.id == _POSITION_BATCH
         fast = (
             frames.whole_plain
-            & (single | batched)
-            & (terminal != 0)
+            & ((frames.id == intake.POSITION) | (frames.id == intake.POSITION_BATCH))
+            & (self._slots.terminal[slot] != 0)
             & (frames.phone_lo == self._slots.phone_lo[slot])
             & (frames.phone_hi == self._slots.phone_hi[slot])
         )
         rows = np.flatnonzero(fast)
         if rows.size:
-            self._positions(frames, rows, batched[rows], slot[rows], terminal[rows], owners, now)
+            self._positions(frames, rows, slot[rows], owners, now)
         if rows.size != len(frames):
             for k in np.flatnonzero(~fast).tolist():
                 self._one(frames, k, owners[frames.chunk[k]], now)
@@ -235,65 +178,21 @@ class Gateway:
                 connection.partial_since = 0.0
 
     def _positions(
-        self,
-        frames: columns.Frames,
-        rows: IntArray,
-        batched: IntArray,
-        slot: IntArray,
-        terminal: IntArray,
-        owners: Sequence[Connection],
-        now: float,
+        self, frames: columns.Frames, rows: IntArray, slot: IntArray, owners: Sequence[Connection], now: float
     ) -> None:
-        """Positions of authenticated terminals, all together. ``rows`` index ``frames``; the others go with rows."""
-        start, length = frames.body[rows], frames.body_length[rows]
-        source = np.zeros(len(rows), np.uint8)
-        result = np.zeros(len(rows), np.uint8)
-        if batched.any():
-            packs = np.flatnonzero(batched)
-            bodies, whole, kind = location.expand_batches(frames.data, start[packs], length[packs])
-            alone = np.flatnonzero(~batched)
-            owner = np.concatenate([alone, packs[bodies.owner]])
-            order = np.argsort(owner, kind="stable")
-            start = np.concatenate([start[alone], bodies.start])[order]
-            length = np.concatenate([length[alone], bodies.length])[order]
-            owner = owner[order]
-            source[packs] = np.where(kind == 1, Source.BLIND_ZONE, Source.BATCH)
-            for k in packs[~whole].tolist():
-                self._reject_frame(
-                    frames, int(rows[k]), owners, Reason.BAD_BODY, "0x0704: count and lengths disagree"
-                )
-            good = np.bincount(owner[length >= location.BASIC_LENGTH], minlength=len(rows))
-            result[good == 0] = Result.BAD_MESSAGE
-        else:
-            owner = np.arange(len(rows))
-            result[length < location.BASIC_LENGTH] = Result.BAD_MESSAGE
-        decoded = location.decode(
-            frames.data,
-            start,
-            length,
-            terminal=terminal[owner],
-            received_us=time.time_ns() // 1000,
-            source=source[owner],
-        )
-        if len(decoded.rows) != len(start):
-            for k in owner[length < location.BASIC_LENGTH].tolist():
-                self._reject_frame(
-                    frames, int(rows[k]), owners, Reason.BODY_TOO_SHORT, "a position of less than 28 bytes"
-                )
-        if decoded.odd_items:
-            metrics.ODD_ITEMS.inc(decoded.odd_items)
-        packs_count = int(batched.sum())
-        metrics.FRAMES.labels("0200").inc(len(rows) - packs_count)
-        if packs_count:
-            metrics.FRAMES.labels("0704").inc(packs_count)
-
+        """Positions of authenticated terminals, all together. ``rows`` index ``frames``; ``slot`` goes with rows."""
+        taken = intake.take(frames, rows, self._slots.terminal[slot])
+        for k, reason, detail in taken.refused:
+            self._reject(
+                owners[frames.chunk[rows[k]]], Rejection(reason, detail, frames.message(int(rows[k])))
+            )
         chunk = frames.chunk[rows]
         first = np.flatnonzero(np.diff(chunk, prepend=-1))  # a chunk's frames stand together
         place = np.arange(len(rows)) - np.repeat(first, np.diff(first, append=len(rows)))
         serial = self._slots.serial[slot] + place.astype(np.uint16)
         self._slots.serial[slot] = serial + np.uint16(1)  # the last of a slot stays
         receipt = ColumnReceipt(
-            gateway=self,
+            send=self._sockets.send,
             read_at=now,
             connections=[owners[i] for i in chunk[first].tolist()],
             first=first,
@@ -306,10 +205,10 @@ class Gateway:
                 "serial": serial,
                 "of_serial": frames.serial[rows],
                 "of_id": frames.id[rows],
-                "result": result,
+                "result": taken.result,
             },
         )
-        self._batcher.add(decoded.batch, receipt)
+        self._batcher.add(taken.batch, receipt)
 
     # --- one message at a time ----------------------------------------------------------------------------------------
 
@@ -340,12 +239,15 @@ class Gateway:
         for action in actions:
             match action:
                 case Send(frame):
-                    self.send(connection, frame)
+                    self._sockets.send(connection, frame)
                 case Positions():
-                    self._scalar_positions(connection, action, now)
+                    batch = intake.take_bodies(action.bodies, connection.session.terminal_no, action.source)
+                    self._batcher.add(
+                        batch, ScalarReceipt(self._sockets.send, now, connection, action.answer)
+                    )
                 case TellTime(header):
                     serial = connection.session.next_serial()
-                    self.send(connection, time_reply(header, time.time_ns() // 1000, serial))
+                    self._sockets.send(connection, time_reply(header, time.time_ns() // 1000, serial))
                 case Register():
                     self._spawn(self._register(connection, action))
                 case Authenticate():
@@ -353,7 +255,7 @@ class Gateway:
                 case Rejected(rejection):
                     self._reject(connection, rejection)
                 case Close(reason):
-                    self._close(connection, reason)
+                    self._sockets.close(connection, reason)
         if not connection.session.authenticated and not connection.closed:
             self._forget_terminal(connection)
 
@@ -372,7 +274,7 @@ class Gateway:
                 self._reject(
                     connection, Rejection(Reason.UNKNOWN_TERMINAL, f"registration result {result}", b"")
                 )
-            self.send(connection, connection.session.registered(action.header, result, code))
+            self._sockets.send(connection, connection.session.registered(action.header, result, code))
 
     def _authenticate(self, connection: Connection, action: Authenticate) -> None:
         """At once from memory; a code that memory does not know may have been issued by another gateway."""
@@ -393,109 +295,30 @@ class Gateway:
         terminal = self._directory.verify(action.header.terminal_phone, action.authentication.code)
         if terminal is None:
             self._reject(connection, Rejection(Reason.BAD_CODE, "authentication refused", b""))
-            self.send(connection, connection.session.authenticated_as(action.header, None))
+            self._sockets.send(connection, connection.session.authenticated_as(action.header, None))
         else:
             self._admit(connection, action, terminal.no)
 
     def _admit(self, connection: Connection, action: Authenticate, terminal: int) -> None:
         older = self._by_terminal.get(terminal)
         if older is not None and older is not connection:
-            self._close(
+            self._sockets.close(
                 older, "replaced"
             )  # the newest wins: a half-open socket must not lock the vehicle out
         self._by_terminal[terminal] = connection
         self._slots.authenticate(connection.slot, action.header.phone, terminal)
-        self.send(connection, connection.session.authenticated_as(action.header, terminal))
+        self._sockets.send(connection, connection.session.authenticated_as(action.header, terminal))
         metrics.AUTHENTICATED.set(len(self._by_terminal))
 
-    def _scalar_positions(self, connection: Connection, action: Positions, now: float) -> None:
-        """Positions that came another way: reassembled, or as the answer to a query. Few, so one at a time."""
-        length = np.array([len(b) for b in action.bodies], np.int64)
-        decoded = location.decode(
-            np.frombuffer(b"".join(action.bodies) + bytes(columns.PADDING), np.uint8),
-            np.cumsum(length) - length,
-            length,
-            terminal=np.full(len(length), connection.session.terminal_no, np.int32),
-            received_us=time.time_ns() // 1000,
-            source=np.full(len(length), action.source, np.uint8),
-        )
-        if decoded.odd_items:
-            metrics.ODD_ITEMS.inc(decoded.odd_items)
-        self._batcher.add(decoded.batch, ScalarReceipt(self, now, connection, action.answer))
+    # --- the end of a connection --------------------------------------------------------------------------------------
 
-    # --- sockets ------------------------------------------------------------------------------------------------------
-
-    def _accept(self, listener: socket.socket, now: float) -> None:
-        for _ in range(_ACCEPTS_PER_TURN):
-            try:
-                sock, (address, port, *_rest) = listener.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:  # out of file descriptors, or the peer is gone already
-                logger.warning("accept failed: %s", error)
-                return
-            refused = self._admission.enter(address)
-            if refused:
-                metrics.CLOSED.labels(refused).inc()
-                sock.close()
-                continue
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(sock, address, port, self._slots.take(), now)
-            self._connections[connection.fd] = connection
-            self._epoll.register(connection.fd, select.EPOLLIN)
-            metrics.ACCEPTED.inc()
-            metrics.CONNECTIONS.inc()
-
-    def send(self, connection: Connection, data: bytes | memoryview) -> None:
-        """Send now what the socket takes, keep the rest (bounded; a terminal that does not read is closed)."""
-        if connection.closed:
-            return
-        if not connection.unsent:
-            try:
-                sent = connection.sock.send(data)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                self._close(connection, "error")
-                return
-            if sent == len(data):
-                return
-            data = data[sent:]
-            self._epoll.modify(connection.fd, select.EPOLLIN | select.EPOLLOUT)
-        connection.unsent += bytes(data)
-        if len(connection.unsent) > self._limits.max_unsent_bytes:
-            self._close(connection, "slow_reader")
-
-    def _flush(self, connection: Connection) -> None:
-        try:
-            sent = connection.sock.send(connection.unsent)
-        except BlockingIOError:
-            return
-        except OSError:
-            self._close(connection, "error")
-            return
-        connection.unsent = connection.unsent[sent:]
-        if not connection.unsent:
-            self._epoll.modify(connection.fd, select.EPOLLIN)
-
-    def _close(self, connection: Connection, reason: str) -> None:
-        if connection.closed:
-            return
-        connection.closed = True
+    def _on_close(self, connection: Connection) -> None:
         self._rest_bytes -= len(connection.rest)
         connection.rest = b""
         for rejection in connection.session.end():
             self._reject(connection, rejection)
         self._count_fragments(connection)
-        del self._connections[connection.fd]
-        self._epoll.unregister(connection.fd)
-        connection.sock.close()
         self._forget_terminal(connection)
-        self._slots.give_back(connection.slot)
-        self._admission.leave(connection.address)
-        metrics.CLOSED.labels(reason).inc()
-        metrics.CONNECTIONS.dec()
 
     def _forget_terminal(self, connection: Connection) -> None:
         terminal = int(self._slots.terminal[connection.slot])
@@ -519,11 +342,6 @@ class Gateway:
             )
         )
 
-    def _reject_frame(
-        self, frames: columns.Frames, k: int, owners: Sequence[Connection], reason: Reason, detail: str
-    ) -> None:
-        self._reject(owners[frames.chunk[k]], Rejection(reason, detail, frames.message(k)))
-
     def _check_budget(self) -> None:
         held = self._batcher.held_bytes + self._rest_bytes
         metrics.BUDGET_USED.set(held)
@@ -531,14 +349,14 @@ class Gateway:
             self._paused = True
             metrics.PAUSES.inc()
             logger.warning("memory budget used up: reading pauses until the log takes records")
-            self._loop.remove_reader(self._epoll.fileno())
+            self._loop.remove_reader(self._sockets.fileno())
 
     def _resume(self) -> None:
         held = self._batcher.held_bytes + self._rest_bytes
         metrics.BUDGET_USED.set(held)
         if self._paused and not self._draining and held < self._limits.memory_budget_bytes // 2:
             self._paused = False
-            self._loop.add_reader(self._epoll.fileno(), self._turn)
+            self._loop.add_reader(self._sockets.fileno(), self._turn)
 
     def _count_fragments(self, connection: Connection) -> None:
         """Bytes of packages that wait for the rest of their message count in the memory budget."""
@@ -552,14 +370,14 @@ class Gateway:
         while True:
             await asyncio.sleep(_SWEEP_S)
             now = self._loop.time()
-            for connection in list(self._connections.values()):
+            for connection in list(self._sockets.connections.values()):
                 session = connection.session
                 if connection.partial_since and now - connection.partial_since > limits.frame_timeout_s:
-                    self._close(connection, "frame_timeout")
+                    self._sockets.close(connection, "frame_timeout")
                 elif not self._paused and now - connection.seen > limits.idle_timeout_s:
-                    self._close(connection, "idle")
+                    self._sockets.close(connection, "idle")
                 elif not session.authenticated and now - connection.opened > limits.auth_timeout_s:
-                    self._close(connection, "auth_timeout")
+                    self._sockets.close(connection, "auth_timeout")
                 elif connection.fragment_bytes:
                     self._act(connection, session.on_time(now), now)
                     self._count_fragments(connection)
@@ -576,4 +394,4 @@ class Gateway:
                 continue
             for terminal, connection in list(self._by_terminal.items()):
                 if not self._directory.is_enabled(terminal):
-                    self._close(connection, "disabled")
+                    self._sockets.close(connection, "disabled")
