@@ -101,12 +101,12 @@ class Reassembler:
         BAD_FRAGMENT (numbers that contradict what is held) and REASSEMBLY_LIMIT; what is held stays.
         """
         key = (header.id, (header.serial - (header.index - 1)) & 0xFFFF)
-        if header.total == 1:
-            return Complete((header,), body, (header,), header)
         assembly = self._assemblies.get(key)
         if not 1 <= header.index <= header.total or (assembly and assembly.total != header.total):
             held = f", {assembly.total} before" if assembly else ""
             return Rejection(Reason.BAD_FRAGMENT, f"package {header.index} of {header.total}{held}", body)
+        if header.total == 1:
+            return Complete((header,), body, (header,), header)
         if assembly and header.index in assembly.parts:
             if assembly.parts[header.index][1] != body:
                 return Rejection(Reason.BAD_FRAGMENT, f"package {header.index} came with other content", body)

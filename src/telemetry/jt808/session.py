@@ -19,6 +19,9 @@ from telemetry.positions import Source
 
 #: A connection that failed to authenticate so often is closed: nobody guesses codes at our cost.
 MAX_FAILED_AUTHENTICATIONS = 5
+# : Registrations on one connection until it is closed, unless one led to an authentication: each costs a
+# database write.
+MAX_REGISTRATIONS = 10
 #: Messages refused before authentication until the connection is closed.
 MAX_REFUSED = 100
 
@@ -102,6 +105,7 @@ class Session:
         self._serial = -1
         self._failed = 0
         self._refused = 0
+        self._registrations = 0
 
     def next_serial(self) -> int:
         """The platform's next serial on this connection: 0, 1, ... 65535, 0 (4.4.3)."""
@@ -129,7 +133,7 @@ class Session:
         self.authenticated = True
         self.terminal_no = terminal_no
         self.phone = header.phone
-        self._failed = self._refused = 0
+        self._failed = self._refused = self._registrations = 0
         return self.reply(header, Result.OK)
 
     def _forget(self) -> None:
@@ -199,6 +203,10 @@ class Session:
                 reply = messages.decode_general_reply(body)
                 return [Rejected(reply)] if isinstance(reply, Rejection) else []
             case messages.REGISTER:
+                self._registrations += 1
+                if self._registrations > MAX_REGISTRATIONS:
+                    detail = f"{MAX_REGISTRATIONS} registrations on one connection"
+                    return [*self._refuse(header, body, Result.FAILED, Reason.RATE, detail), Close(detail)]
                 registration = messages.decode_registration(body, self.version)
                 if isinstance(registration, Rejection):
                     return self._bad(header, registration)

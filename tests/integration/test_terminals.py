@@ -1,0 +1,159 @@
+"""The terminal directory on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+
+import asyncpg
+import pytest
+
+from telemetry.errors import UnavailableError
+from telemetry.jt808.header import Version
+from telemetry.jt808.messages import Registration
+from telemetry.jt808.replies import RegistrationResult
+from telemetry.runtime.database import create_pool
+from telemetry.terminals import TerminalDirectory
+
+PHONE = "13900000001"
+TOLD = Registration(32, 600, "MAKER", "M-1", "DEV0001", 1, "苏F12345", Version.V2013)
+
+
+async def admit(pool: asyncpg.Pool, phone: str = PHONE, manufacturer: str = "") -> int:
+    no = await pool.fetchval(
+        "INSERT INTO terminals (phone, manufacturer) VALUES ($1, $2) RETURNING no", phone, manufacturer
+    )
+    assert isinstance(no, int)
+    return no
+
+
+async def code_of(directory: TerminalDirectory, phone: str = PHONE) -> bytes:
+    result, code, terminal = await directory.register(phone, TOLD)
+    assert result == RegistrationResult.OK
+    assert code is not None
+    assert terminal is not None
+    return code.encode()
+
+
+async def test_a_known_terminal_registers_and_authenticates(pool: asyncpg.Pool) -> None:
+    no = await admit(pool)
+    directory = TerminalDirectory(pool, auto_register=False)
+    await directory.load()
+    code = await code_of(directory)
+    assert len(code) == 32
+    terminal = directory.verify(PHONE, code)
+    assert terminal is not None
+    assert terminal.no == no
+    assert directory.verify("0" + PHONE, code) == directory.verify("000000000" + PHONE, code) == terminal
+    row = await pool.fetchrow("SELECT * FROM terminals")
+    assert row["code_sha256"] == hashlib.sha256(code).digest()
+    assert (row["manufacturer"], row["plate"], row["source"]) == ("MAKER", "苏F12345", "registry")
+    assert code.decode() not in str(dict(row))
+
+
+async def test_what_the_registry_says_stands(pool: asyncpg.Pool) -> None:
+    await admit(pool, manufacturer="OFFICE")
+    await code_of(TerminalDirectory(pool, auto_register=False))
+    row = await pool.fetchrow("SELECT manufacturer, model FROM terminals")
+    assert tuple(row) == ("OFFICE", "M-1")
+
+
+async def test_wrong_codes_unknown_and_disabled_terminals_are_refused(pool: asyncpg.Pool) -> None:
+    await admit(pool)
+    await admit(pool, "13900000002")
+    directory = TerminalDirectory(pool, auto_register=False)
+    await directory.load()
+    code = await code_of(directory)
+    assert directory.verify(PHONE, b"") is None
+    assert directory.verify(PHONE, code[:-1]) is None
+    assert directory.verify("13900000002", code) is None  # never registered
+    assert directory.verify("13900000003", code) is None  # unknown
+    await pool.execute(
+        "UPDATE terminals SET enabled = false, updated_at = clock_timestamp() WHERE phone = $1", PHONE
+    )
+    await directory.refresh()
+    assert directory.verify(PHONE, code) is None
+    assert (await directory.register(PHONE, TOLD))[0] == RegistrationResult.NO_SUCH_TERMINAL
+    terminal = directory.find(PHONE)
+    assert terminal is not None
+    assert not directory.is_enabled(terminal.no)
+
+
+async def test_strangers_only_with_auto_register(pool: asyncpg.Pool) -> None:
+    strict = TerminalDirectory(pool, auto_register=False)
+    assert await strict.register(PHONE, TOLD) == (RegistrationResult.NO_SUCH_TERMINAL, None, None)
+    assert await pool.fetchval("SELECT count(*) FROM terminals") == 0
+    open_to_all = TerminalDirectory(pool, auto_register=True)
+    codes = await asyncio.gather(*(code_of(open_to_all) for _ in range(5)))
+    assert await pool.fetchval("SELECT count(*) FROM terminals WHERE source = 'auto'") == 1
+    assert sum(open_to_all.verify(PHONE, code) is not None for code in codes) >= 1
+
+
+async def test_an_old_code_is_valid_until_the_new_one_is_used(pool: asyncpg.Pool) -> None:
+    await admit(pool)
+    directory = TerminalDirectory(pool, auto_register=False)
+    first = await code_of(directory)
+    assert directory.verify(PHONE, first)
+    second = await code_of(directory)
+    third = await code_of(directory)  # the reply with the second was lost
+    assert directory.verify(PHONE, first)  # the terminal never got a reply at all
+    assert directory.verify(PHONE, second) is None
+    assert directory.verify(PHONE, third)
+    assert directory.verify(PHONE, first) is None
+    # Another process learns it, too.
+    other = TerminalDirectory(pool, auto_register=False)
+    await other.load()
+    assert other.verify(PHONE, first)
+    await directory.refresh()
+    await other.refresh()
+    assert other.verify(PHONE, first) is None
+    assert other.verify(PHONE, third)
+
+
+async def test_a_used_code_survives_the_next_registration_before_it_is_written(pool: asyncpg.Pool) -> None:
+    await admit(pool)
+    directory = TerminalDirectory(pool, auto_register=False)
+    await code_of(directory)
+    second = await code_of(directory)
+    assert directory.verify(PHONE, second)
+    third = await code_of(directory)
+    assert directory.verify(PHONE, second)
+    await directory.refresh()
+    assert directory.verify(PHONE, second)
+    assert directory.verify(PHONE, third)
+    assert directory.verify(PHONE, second) is None
+    await directory.refresh()
+    assert directory.verify(PHONE, second) is None
+
+
+async def test_refresh_finds_what_committed_late(pool: asyncpg.Pool) -> None:
+    directory = TerminalDirectory(pool, auto_register=False)
+    await directory.load()
+    async with pool.acquire() as slow:
+        transaction = slow.transaction()
+        await transaction.start()
+        await slow.execute("INSERT INTO terminals (phone) VALUES ('1')")  # updated_at is taken here
+        await admit(pool, "2")
+        await directory.refresh()
+        assert directory.find("2")
+        assert directory.find("1") is None
+        await transaction.commit()
+    await directory.refresh()
+    assert directory.find("1")
+    assert len(directory) == 2
+
+
+async def test_without_the_database_known_terminals_still_get_in(db_url: str) -> None:
+    pool = await create_pool(db_url)
+    try:
+        await admit(pool)
+        directory = TerminalDirectory(pool, auto_register=True)
+        await directory.load()
+        code = await code_of(directory)
+    finally:
+        pool.terminate()
+    assert directory.verify(PHONE, code)
+    for attempt in (directory.load(), directory.refresh(), directory.register(PHONE, TOLD)):
+        with pytest.raises(UnavailableError):
+            await attempt
+    assert directory.verify(PHONE, code)
