@@ -1,0 +1,88 @@
+"""All SQL of the tables of ``migrations/0003_judgement.sql`` and of ``log_offsets`` and ``fact_changes``.
+
+Everything here takes a connection and runs in the transaction of the caller: the worker writes positions,
+states, evaluations, alerts, consumed facts and offsets in *one* transaction, ``publish_feed`` last.
+
+* ``model``: what goes in and out (Judgement, Alert, FeedEntry ...)
+* ``judgement``: evidence, evaluations, alerts and their versions
+* ``feed``: the commit-ordered feed, and what the API reads
+* ``state``: vehicle states, day states
+* ``progress``: log offsets, fact changes
+"""
+
+from rules.store.feed import (
+    alert_versions,
+    alerts_of_vehicles,
+    evidence_body,
+    evidence_of,
+    feed_end,
+    get_alert,
+    list_alerts,
+    publish_feed,
+    read_feed,
+)
+from rules.store.judgement import evaluations_of, publish, put_evidence
+from rules.store.model import (
+    Alert,
+    AlertFacts,
+    AlertFilter,
+    Evidence,
+    FactChange,
+    FeedEntry,
+    Judgement,
+    Measure,
+    OffsetConflictError,
+    StoredEvaluation,
+    VersionedAlert,
+    alert_id,
+)
+from rules.store.progress import delete_fact_changes, offsets, save_offsets, take_fact_changes
+from rules.store.state import (
+    delete_day_states,
+    delete_states,
+    last_fixes,
+    load_day_states,
+    load_states,
+    outdated_states,
+    save_day_states,
+    save_states,
+)
+
+__all__ = [
+    "Alert",
+    "AlertFacts",
+    "AlertFilter",
+    "Evidence",
+    "FactChange",
+    "FeedEntry",
+    "Judgement",
+    "Measure",
+    "OffsetConflictError",
+    "StoredEvaluation",
+    "VersionedAlert",
+    "alert_id",
+    "alert_versions",
+    "alerts_of_vehicles",
+    "delete_day_states",
+    "delete_fact_changes",
+    "delete_states",
+    "evaluations_of",
+    "evidence_body",
+    "evidence_of",
+    "feed_end",
+    "get_alert",
+    "last_fixes",
+    "list_alerts",
+    "load_day_states",
+    "load_states",
+    "offsets",
+    "outdated_states",
+    "publish",
+    "publish_feed",
+    "put_evidence",
+    "read_feed",
+    "save_day_states",
+    "save_offsets",
+    "save_states",
+    "take_fact_changes",
+]

@@ -1,0 +1,74 @@
+"""How far the log has been processed, and the facts that changed meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rules.store.model import FactChange, OffsetConflictError
+from telemetry.units import to_us
+
+
+async def offsets(conn: Any, topic: str) -> dict[int, int]:
+    """Next offset to process of each partition of ``topic`` that has one (none = start at 0)."""
+    rows = await conn.fetch("SELECT partition, next_offset FROM log_offsets WHERE topic = $1", topic)
+    return {r["partition"]: r["next_offset"] for r in rows}
+
+
+async def save_offsets(
+    conn: Any, topic: str, next_offsets: Mapping[int, int], *, expected: Mapping[int, int] | None = None
+) -> None:
+    """Record that everything before ``next_offsets`` is processed, in the transaction that wrote the results.
+
+    With ``expected`` (the offsets this worker started from; 0 where there was none) it raises
+    OffsetConflictError when another worker has moved one meanwhile: a worker that was stalled while its
+    partition went to another cannot write its stale state over the newer one. Called *first* in the
+    transaction it also makes the two wait in line.
+    """
+    parts = sorted(next_offsets)
+    if expected is not None:
+        # The row exists before it is locked, so that two workers of a new partition wait for each other too.
+        await conn.execute(
+            "INSERT INTO log_offsets (topic, partition, next_offset) SELECT $1, p, 0 FROM unnest($2::integer[]) p"
+            " ON CONFLICT DO NOTHING",
+            topic,
+            parts,
+        )
+        rows = await conn.fetch(
+            "SELECT partition, next_offset FROM log_offsets WHERE topic = $1 AND partition = ANY($2::integer[])"
+            " ORDER BY partition FOR UPDATE",
+            topic,
+            parts,
+        )
+        moved = {r["partition"] for r in rows if r["next_offset"] != expected.get(r["partition"], 0)}
+        if moved:
+            raise OffsetConflictError(
+                f"another worker has moved the offsets of {topic}, partitions {sorted(moved)}"
+            )
+    await conn.execute(
+        "INSERT INTO log_offsets (topic, partition, next_offset)"
+        " SELECT $1, * FROM unnest($2::integer[], $3::bigint[])"
+        " ON CONFLICT (topic, partition) DO UPDATE SET next_offset = EXCLUDED.next_offset, updated_at = now()",
+        topic,
+        parts,
+        [next_offsets[p] for p in parts],
+    )
+
+
+async def take_fact_changes(conn: Any, vehicle_nos: Sequence[int] | None, limit: int) -> list[FactChange]:
+    """The oldest ``limit`` fact changes of ``vehicle_nos`` (None = of every vehicle), by seq. They stay until
+    ``delete_fact_changes`` in the same transaction; ones that another worker has in hand are left to it."""
+    rows = await conn.fetch(
+        "SELECT seq, kind, subject, vehicle_no, from_time FROM fact_changes"
+        " WHERE ($1::integer[] IS NULL OR vehicle_no = ANY($1)) ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED",
+        None if vehicle_nos is None else [int(no) for no in vehicle_nos],
+        limit,
+    )
+    return [
+        FactChange(r["seq"], r["kind"], r["subject"], r["vehicle_no"], to_us(r["from_time"])) for r in rows
+    ]
+
+
+async def delete_fact_changes(conn: Any, seqs: Sequence[int]) -> None:
+    """The results that rest on these changes are brought up to date (same transaction)."""
+    await conn.execute("DELETE FROM fact_changes WHERE seq = ANY($1::bigint[])", list(seqs))
