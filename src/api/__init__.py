@@ -1,0 +1,1 @@
+"""The HTTP API under /v1: registry, positions, alerts, tracks; and health, metrics, documentation."""

@@ -184,6 +184,14 @@ class FleetSnapshot:
         ]
         return sorted((s for s in spans if s[1] < s[2]), key=lambda s: (s[1], s[0]))
 
+    def newest_terminals(self) -> tuple[Ints, Ints]:
+        """(vehicle numbers, terminal numbers), int64: of each vehicle that ever had a terminal, the one whose
+        binding began last."""
+        terminal, start, _, vehicle = self._bindings.columns()
+        order = np.lexsort((terminal, start, vehicle))
+        last = np.flatnonzero(np.diff(vehicle[order], append=-1))
+        return vehicle[order][last], terminal[order][last]
+
     async def _load_orders(self, conn: Any, nos: Sequence[int]) -> None:
         if not nos:
             return

@@ -35,6 +35,10 @@ class Timelines:
     def __len__(self) -> int:
         return len(self._key)
 
+    def columns(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """(key, start, end, value) of all intervals, sorted by (key, start). Read only."""
+        return self._key, self._start, self._end, self._value
+
     def replace(self, keys: Iterable[int], rows: Sequence[tuple[int, int, int, int]]) -> None:
         """Drop everything of ``keys`` and add ``rows`` of (key, start, end, value), whose keys are among
         ``keys`` or have nothing yet."""

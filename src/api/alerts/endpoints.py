@@ -1,0 +1,175 @@
+"""GET /v1/alerts: feed, list, one, evidence."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Final, Literal
+
+import shapely
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
+
+from api.alerts.evidence import feature_collection
+from api.auth.access import require
+from api.errors import Problem, not_found
+from api.messages import (
+    DEFAULT_PAGE,
+    Cursor,
+    Limit,
+    QueryTime,
+    json_response,
+    make_cursor,
+    read_cursor,
+    rfc3339,
+)
+from rules import store
+from rules.evidence import EvidenceError, parse
+from rules.store import AlertFilter, VersionedAlert
+from telemetry.units import to_us
+
+router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[require("alerts:read")])
+
+#: Longest wait of a reader for news, how often we look, and how many may wait at once.
+MAX_WAIT_S: Final = 30
+_LOOK_S: Final = 0.5
+_MAX_WAITING: Final = 200
+
+AlertId = Annotated[str, Path(max_length=64)]
+_EVIDENCE_TYPES: Final = ("application/geo+json", "application/json")
+
+
+@router.get("/feed", summary="预警流 / the ordered feed of alerts")
+async def feed(
+    request: Request,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_PAGE,
+    wait: Annotated[float, Query(ge=0, le=MAX_WAIT_S, description="seconds to wait for news, at most")] = 0,
+) -> Response:
+    """Every version of every alert, in the order of commits: new ones, corrections, withdrawals.
+
+    Without `cursor` from the beginning. Keep `next` and ask again with it: a reader that does so misses
+    nothing (and may see an entry twice after a crash of its own: `id` and `version` identify it). A page
+    without items returns the cursor it was given.
+    """
+    place = read_cursor("feed", cursor, int)
+    after = place[0] if place else 0
+    entries = await _read(request, after, limit)
+    state = request.app.state
+    if not entries and wait and state.waiting_readers < _MAX_WAITING:
+        state.waiting_readers += 1
+        try:
+            loop = asyncio.get_running_loop()
+            deadline = loop.time() + wait
+            while (
+                not entries
+                and not state.stopping
+                and (left := deadline - loop.time()) > 0
+                and not await request.is_disconnected()
+            ):
+                await asyncio.sleep(min(_LOOK_S, left))
+                entries = await _read(request, after, limit)
+        finally:
+            state.waiting_readers -= 1
+    last = entries[-1].seq if entries else after
+    following = make_cursor("feed", last)
+    return json_response({"items": [entry.alert.body() for entry in entries], "next": following})
+
+
+async def _read(request: Request, after: int, limit: int) -> list[store.FeedEntry]:
+    async with request.app.state.pool.acquire(timeout=5) as connection:
+        return await store.read_feed(connection, after, limit)
+
+
+@router.get("", summary="预警列表 / alerts by filter, newest detection first")
+async def list_alerts(
+    request: Request,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_PAGE,
+    rule: Annotated[str | None, Query(max_length=64)] = None,
+    organisation: Annotated[str | None, Query(max_length=64)] = None,
+    vehicle: Annotated[str | None, Query(max_length=64)] = None,
+    status: Literal["suspected", "withdrawn"] | None = None,
+    since: Annotated[QueryTime | None, Query(alias="from", description="occurred at or after")] = None,
+    until: Annotated[QueryTime | None, Query(alias="to", description="occurred before")] = None,
+) -> Response:
+    """The newest version of each alert. `next` is null on the last page."""
+    if since is not None and until is not None and until <= since:
+        raise Problem(422, "invalid-parameter", "to 须晚于 from · to must be after from")
+    filters = AlertFilter(
+        rule,
+        organisation,
+        vehicle,
+        status,
+        None if since is None else to_us(since),
+        None if until is None else to_us(until),
+    )
+    place = read_cursor("alerts", cursor, int, str)
+    after = None if place is None else (place[0], place[1])
+    async with request.app.state.pool.acquire(timeout=5) as connection:
+        found = await store.list_alerts(connection, filters, limit=limit, after=after)
+    following = None
+    if len(found) == limit:
+        last = found[-1].alert
+        following = make_cursor("alerts", to_us(last.detected_at), last.id)
+    return json_response({"items": [one.alert.body() for one in found], "next": following})
+
+
+@router.get("/{id}", summary="一条预警及其各版本 / one alert with its versions")
+async def get_alert(request: Request, id: AlertId) -> Response:
+    """The alert as it stands, and `versions`, oldest first."""
+    async with request.app.state.pool.acquire(timeout=5) as connection:
+        versions = await store.alert_versions(connection, _clean(id))
+    if not versions:
+        raise not_found("没有这条预警 · no such alert", id)
+    body = versions[-1].alert.body() | {"versions": [_version(one) for one in versions]}
+    return json_response(body)
+
+
+def _version(one: VersionedAlert) -> dict[str, Any]:
+    return one.alert.body() | {"written_at": rfc3339(one.written_at)}
+
+
+@router.get(
+    "/{id}/evidence",
+    summary="证据 / the evidence of an alert",
+    response_class=Response,
+    responses={200: {"content": {kind: {} for kind in _EVIDENCE_TYPES}}},
+)
+async def evidence(
+    request: Request,
+    id: AlertId,
+    version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="default: the newest")] = None,
+    raw: Annotated[bool, Query(description="the frozen body, byte for byte")] = False,
+) -> Response:
+    """What the alert was judged on, as GeoJSON: track, fences, destination and circle.
+
+    `?raw=true`, or `Accept: application/json`, gives the frozen body itself: its SHA-256 is the alert's
+    `evidence_hash` and the ETag.
+    """
+    async with request.app.state.pool.acquire(timeout=5) as connection:
+        found = await store.evidence_of(connection, _clean(id), version)
+        held = None if found is None else await store.get_alert(connection, id)
+    if found is None or held is None:
+        raise not_found("没有这条预警或这个版本 · no such alert or version", id)
+    headers = {"ETag": f'"{found.sha256}"', "X-Evidence-SHA256": found.sha256, "Vary": "Accept"}
+    accept = request.headers.get("accept", "*/*").lower()
+    wants_json = "application/json" in accept and "geo+json" not in accept and "*/*" not in accept
+    if raw or wants_json:
+        return Response(found.body, headers=headers, media_type="application/json")
+    number = version or held.alert.version
+    try:
+        collection = await asyncio.to_thread(feature_collection, id, number, found.sha256, parse(found.body))
+    except (EvidenceError, KeyError, TypeError, ValueError, shapely.errors.ShapelyError):
+        raise Problem(
+            406, "not-geojson", "此证据没有图形，请用 raw=true · no geometry; use raw=true"
+        ) from None
+    headers["ETag"] = f'"{found.sha256}-geojson-{number}"'
+    response = json_response(collection, headers=headers)
+    response.headers["Content-Type"] = "application/geo+json"
+    return response
+
+
+def _clean(id: str) -> str:
+    if not id.isprintable():
+        raise not_found("没有这条预警 · no such alert", id.encode("unicode_escape").decode())
+    return id

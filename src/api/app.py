@@ -1,0 +1,56 @@
+"""``create_app``: the API as an ASGI application, to be run by a composition root."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+from api import documentation, errors, observability
+from api.alerts.endpoints import router as alerts
+from api.auth.access import TokenCache
+from api.positions.endpoints import router as positions
+from api.registry.endpoints import make_router as make_registry
+from api.tracks.endpoints import router as tracks
+from telemetry.log.base import LogWriter
+from telemetry.runtime.metrics import program_version
+from telemetry.runtime.settings import Settings
+
+_ABOUT: Final = (
+    "公务用车定位数据与疑似违规预警接口。错误为 RFC 9457 问题（application/problem+json）；时间为 RFC 3339，须带时区偏移；"
+    "坐标须注明 datum（wgs84、gcj02、bd09），返回值均为 WGS-84。 Positions of official vehicles, suspected misuse,"
+    " the registry. Errors are RFC 9457 problems; times RFC 3339 with an offset; every coordinate names its datum."
+)
+
+
+def create_app(settings: Settings, pool: Any, *, position_sink: LogWriter | None) -> FastAPI:
+    """The application. The caller owns ``pool`` (telemetry.runtime.database.create_pool) and
+    ``position_sink``, and closes both after the server has stopped; there is no lifespan.
+
+    Without ``position_sink`` POST /v1/positions answers 503.
+    """
+    app = FastAPI(
+        title="gongche 公务用车",
+        version=program_version(),
+        description=_ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        redirect_slashes=False,
+    )
+    state = app.state
+    state.settings = settings
+    state.pool = pool
+    state.position_sink = position_sink
+    state.tokens = TokenCache(pool)
+    state.waiting_readers = state.imports_running = state.position_requests = 0
+    state.stopping = (
+        False  # the composition root sets it on shutdown: readers that wait for news then go home
+    )
+    state.docs_page = ""
+    errors.install(app)
+    for router in (alerts, tracks, positions, make_registry(), observability.router, documentation.router):
+        app.include_router(router)
+    documentation.describe(app)
+    app.add_middleware(observability.Boundary)
+    return app

@@ -1,0 +1,84 @@
+"""``require(scope)``: the dependency that lets a request in, before a byte of its body is read."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from api.auth.tokens import SCOPES, Token, find_token
+from api.errors import Problem
+from api.messages import utc_now
+
+#: How long a token row is believed; a revocation takes effect within it.
+CACHE_S: Final = 5.0
+_CACHE_SIZE: Final = 1_000
+
+_scheme = HTTPBearer(auto_error=False, description="`gongche token create`")
+# Only there so that the documentation knows of the header; ``authorise`` reads it itself.
+Shown = Annotated[HTTPAuthorizationCredentials | None, Depends(_scheme)]
+
+
+class TokenCache:
+    """Token rows by the hash of their secret, for CACHE_S. Secrets that are not known are not remembered."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._rows: OrderedDict[bytes, tuple[float, Token]] = OrderedDict()
+
+    async def find(self, secret: str) -> Token | None:
+        """The token of ``secret``, from memory or from the database."""
+        key = hashlib.sha256(secret.encode()).digest()
+        known = self._rows.get(key)
+        if known is not None and time.monotonic() - known[0] < CACHE_S:
+            return known[1]
+        async with self._pool.acquire(timeout=5) as connection:
+            token = await find_token(connection, secret)
+        self._rows.pop(key, None)
+        if token is not None:
+            self._rows[key] = (time.monotonic(), token)
+            if len(self._rows) > _CACHE_SIZE:
+                self._rows.popitem(last=False)
+        return token
+
+
+async def authorise(request: Request, scope: str) -> Token:
+    """The token of the request. Raises Problem 401 (none, unknown, ended) or 403 (lacks ``scope``)."""
+    kind, _, secret = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not secret.strip():
+        raise _unknown("缺少令牌 · send Authorization: Bearer <token>", "")
+    token = await request.app.state.tokens.find(secret.strip()[:200])
+    if token is None or not token.alive(utc_now()):
+        detail = "令牌无效、已过期或已吊销 · the token is unknown, has expired or was revoked"
+        raise _unknown(detail, ', error="invalid_token"')
+    if scope not in token.scopes:
+        raise Problem(
+            403,
+            "missing-scope",
+            f"令牌缺少权限 {scope} · the token lacks the scope {scope}",
+            headers={
+                "WWW-Authenticate": f'Bearer realm="gongche", error="insufficient_scope", scope="{scope}"'
+            },
+        )
+    return token  # type: ignore[no-any-return]  # app.state is untyped
+
+
+def _unknown(detail: str, more: str) -> Problem:
+    return Problem(
+        401, "not-authenticated", detail, headers={"WWW-Authenticate": f'Bearer realm="gongche"{more}'}
+    )
+
+
+def require(scope: str) -> Any:
+    """A dependency: only tokens with ``scope`` come in. Raises KeyError for a scope that does not exist."""
+    if scope not in SCOPES:
+        raise KeyError(scope)
+
+    async def check(request: Request, _shown: Shown) -> Token:
+        return await authorise(request, scope)
+
+    return Depends(check)

@@ -1,0 +1,135 @@
+"""Bearer tokens: 256 random bits, kept as their SHA-256 only. All SQL of the table ``api_tokens``."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from telemetry.errors import ConfigurationError
+
+SCOPES: Final[dict[str, str]] = {
+    "alerts:read": "读取预警 / read alerts, the feed and evidence",
+    "tracks:read": "读取轨迹 / read tracks",
+    "registry:read": "读取登记信息 / read organisations, vehicles, terminals, drivers, fences, orders",
+    "registry:write": "写入登记信息 / write and import them",
+    "positions:write": "上报位置 / send positions over HTTP",
+    "ops:read": "读取运行指标 / read metrics from another machine",
+}
+
+_PREFIX: Final = "gc_"
+_FORM: Final = re.compile(r"gc_[A-Za-z0-9_-]{43}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as stored; the secret itself is nowhere."""
+
+    id: str
+    name: str
+    scopes: frozenset[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+    def alive(self, now: datetime) -> bool:
+        """Neither revoked nor expired at ``now``."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token just made. ``secret`` is shown once and cannot be had again."""
+
+    id: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"NewToken(id={self.id!r})"  # a secret does not go into logs
+
+
+async def create_token(
+    connection: Any, name: str, scopes: Iterable[str], expires: datetime | None = None
+) -> NewToken:
+    """Make a token with ``scopes`` (see SCOPES) that ends at ``expires`` (aware; None = never).
+
+    Raises ConfigurationError for no or unknown scopes, an empty name, or an end that is past or without
+    offset.
+    """
+    wanted = sorted(set(scopes))
+    if unknown := [scope for scope in wanted if scope not in SCOPES]:
+        raise ConfigurationError(f"unknown scopes: {', '.join(unknown)}", hint=f"known: {', '.join(SCOPES)}")
+    if not wanted:
+        raise ConfigurationError("a token needs at least one scope", hint=f"known: {', '.join(SCOPES)}")
+    if not name.strip() or not name.isprintable() or len(name) > 200:
+        raise ConfigurationError("a token needs a printable name of at most 200 characters")
+    if expires is not None and (expires.tzinfo is None or expires <= datetime.now(UTC)):
+        raise ConfigurationError("the token would end before it begins, or its end has no offset")
+    secret = _PREFIX + secrets.token_urlsafe(32)
+    made = NewToken(secrets.token_hex(8), secret)
+    await connection.execute(
+        "INSERT INTO api_tokens (id, name, sha256, scopes, expires_at) VALUES ($1, $2, $3, $4, $5)",
+        made.id,
+        name.strip(),
+        _hash(secret),
+        wanted,
+        expires,
+    )
+    return made
+
+
+async def list_tokens(connection: Any) -> list[Token]:
+    """Every token, newest first, revoked and expired ones too."""
+    rows = await connection.fetch(f"SELECT {_COLUMNS} FROM api_tokens ORDER BY created_at DESC, id")  # noqa: S608 - constant
+    return [_token(row) for row in rows]
+
+
+async def revoke_token(connection: Any, id: str) -> bool:
+    """End a token now; processes that know it refuse it within seconds. False = no such token alive."""
+    done = await connection.execute(
+        "UPDATE api_tokens SET revoked_at = clock_timestamp() WHERE id = $1 AND revoked_at IS NULL", id
+    )
+    return bool(done == "UPDATE 1")
+
+
+async def find_token(connection: Any, secret: str) -> Token | None:
+    """The token of a secret, alive or not, or None. Notes that it was used (to the minute)."""
+    if not _FORM.fullmatch(secret):
+        return None
+    digest = _hash(secret)
+    row = await connection.fetchrow(f"SELECT {_COLUMNS}, sha256 FROM api_tokens WHERE sha256 = $1", digest)  # noqa: S608 - constant
+    # The index finds it by its hash, whose timing tells nothing about a secret; the last word is
+    # constant-time.
+    if row is None or not hmac.compare_digest(row["sha256"], digest):
+        return None
+    await connection.execute(
+        "UPDATE api_tokens SET last_used_at = now() WHERE id = $1"
+        " AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')",
+        row["id"],
+    )
+    return _token(row)
+
+
+_COLUMNS: Final = "id, name, scopes, created_at, expires_at, revoked_at, last_used_at"
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _token(row: Any) -> Token:
+    return Token(
+        row["id"],
+        row["name"],
+        frozenset(row["scopes"]),
+        row["created_at"],
+        row["expires_at"],
+        row["revoked_at"],
+        row["last_used_at"],
+    )

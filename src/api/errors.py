@@ -1,0 +1,155 @@
+"""Problems (RFC 9457): every refusal says what is wrong and where, in Chinese, then English. Never a stack
+trace.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any, Final
+
+import asyncpg
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from rules.fleet.imports import ImportRefusedError, UnreadableError
+from rules.fleet.refusals import Flaw, RefusedError, sentence
+from telemetry.errors import UnavailableError
+
+_logger = logging.getLogger("gongche.api")
+
+#: Errors listed in one problem; ``error_count`` counts all of them.
+MAX_ERRORS: Final = 100
+
+_TITLES: Final = {
+    400: "请求无效 · Bad request",
+    401: "未认证 · Not authenticated",
+    403: "权限不足 · Not allowed",
+    404: "不存在 · Not found",
+    405: "方法不允许 · Method not allowed",
+    406: "不支持所要求的格式 · Not acceptable",
+    408: "请求超时 · Request timeout",
+    409: "与已有数据冲突 · Conflict",
+    413: "请求过大 · Content too large",
+    415: "不支持的内容类型 · Unsupported media type",
+    422: "数据无效 · Invalid data",
+    429: "请求过多 · Too many requests",
+    500: "内部错误 · Internal error",
+    503: "暂时不可用 · Temporarily unavailable",
+}
+
+#: What a lost or refusing PostgreSQL looks like from here.
+DATABASE_DOWN: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.DiskFullError,
+    asyncpg.InvalidCatalogNameError,
+    UnavailableError,
+    OSError,  # TimeoutError among them
+)
+
+
+class Problem(HTTPException):
+    """Raise it anywhere in a request. ``code`` names the kind for programs, ``detail`` says it to people."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[dict[str, Any]] = (),
+        total: int | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, detail, headers)
+        self.code = code
+        self.errors = list(errors[:MAX_ERRORS])
+        self.total = len(errors) if total is None else total
+
+    def response(self) -> Response:
+        """The problem as application/problem+json."""
+        body: dict[str, Any] = {
+            "type": f"urn:gongche:problem:{self.code}",
+            "title": _TITLES.get(self.status_code, "错误 · Error"),
+            "status": self.status_code,
+            "detail": self.detail,
+        }
+        if self.errors:
+            body |= {"errors": self.errors, "error_count": self.total}
+        return Response(
+            orjson.dumps(body), self.status_code, self.headers, media_type="application/problem+json"
+        )
+
+
+def unavailable(what: str) -> Problem:
+    """503 with Retry-After: the caller may send the same again. ``what``: Chinese, then English."""
+    return Problem(503, "unavailable", what, headers={"Retry-After": "2"})
+
+
+def not_found(what: str, id: str) -> Problem:
+    """404 that names what is not there. ``what``: Chinese, then English."""
+    return Problem(404, "not-found", f"{what}: {id}")
+
+
+def pointed(flaws: Sequence[Flaw]) -> list[dict[str, Any]]:
+    """Flaws of one document: JSON pointer and message."""
+    return [{"pointer": flaw.pointer, "message": flaw.message} for flaw in flaws]
+
+
+def refused(error: RefusedError) -> Problem:
+    """The problem for records that the registry refuses."""
+    status, code = (409, "conflict") if error.conflict else (422, "invalid-data")
+    if isinstance(error, ImportRefusedError | UnreadableError):
+        errors = [{"row": f.row or None, "field": f.field or None, "message": f.message} for f in error.flaws]
+        if isinstance(error, ImportRefusedError):
+            detail = f"{error.total} 处错误，未写入任何数据 · {error.total} errors, nothing was written"
+            return Problem(status, code, detail, errors=errors, total=error.total)
+        return Problem(422, "unreadable-file", error.message, errors=errors)
+    detail = "; ".join(f"{f.field}: {f.message}" if f.path else f.message for f in error.flaws[:3])
+    return Problem(status, code, detail, errors=pointed(error.flaws))
+
+
+def problem_of(error: Exception) -> Problem:
+    """The problem to answer when ``error`` ended a request. Unknown errors are logged and say nothing
+    outside.
+    """
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, RefusedError):
+        return refused(error)
+    if isinstance(error, RequestValidationError):
+        errors = [
+            {"pointer": "/" + "/".join(map(str, e["loc"])), "message": sentence(e)} for e in error.errors()
+        ]
+        where = "; ".join(f"{e['pointer']}: {e['message']}" for e in errors[:3])
+        return Problem(422, "invalid-parameter", where, errors=errors)
+    if isinstance(error, HTTPException):
+        detail = {404: "没有这个地址 · no such address"}.get(error.status_code, str(error.detail))
+        return Problem(error.status_code, "http", detail, headers=dict(error.headers or {}))
+    if isinstance(error, asyncpg.DataError):  # a parameter that no column can hold, such as a NUL
+        return Problem(422, "invalid-parameter", "参数取值无效 · a parameter has an impossible value")
+    if isinstance(error, DATABASE_DOWN):
+        _logger.warning("a service does not answer: %s: %s", type(error).__name__, error)
+        return unavailable("数据库暂时不可用，请稍后重试 · the database does not answer; try again")
+    _logger.error("request failed", exc_info=error)
+    return Problem(500, "internal", "服务器内部错误，已记录 · an internal error, it was logged")
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of ``app`` a problem."""
+
+    async def handle(_request: Request, error: Exception) -> Response:
+        return problem_of(error).response()
+
+    for kind in (HTTPException, RequestValidationError, RefusedError, asyncpg.DataError, *DATABASE_DOWN):
+        app.add_exception_handler(kind, handle)

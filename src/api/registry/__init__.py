@@ -1,0 +1,1 @@
+"""The registry over HTTP: PUT, GET, list, bulk import, and the end of a fence."""

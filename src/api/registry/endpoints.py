@@ -1,0 +1,237 @@
+"""The same operations for every kind of record: organisations, vehicles, terminals, drivers, fences,
+orders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
+from pydantic import ValidationError
+
+from api.auth.access import require
+from api.errors import Problem, not_found
+from api.messages import (
+    DEFAULT_PAGE,
+    Cursor,
+    Limit,
+    QueryTime,
+    json_response,
+    make_cursor,
+    media_type,
+    read_body,
+    read_cursor,
+    read_json,
+)
+from api.registry.examples import EXAMPLES, LABELS
+from rules.fleet import imports, reading
+from rules.fleet.changes import lock_registry
+from rules.fleet.model import KINDS, Record, normal_plate
+from rules.fleet.refusals import Flaw, RefusedError, explain
+from rules.fleet.repository import apply
+from rules.fleet.versions import withdraw_fence
+
+_FORMATS: Final[dict[str, imports.Format]] = {
+    "text/csv": "csv",
+    "application/csv": "csv",
+    "application/json": "json",
+    "application/x-ndjson": "ndjson",
+    "application/ndjson": "ndjson",
+    "application/jsonl": "ndjson",
+}
+#: Imports hold whole files in memory, so few run at once.
+_IMPORTS_AT_ONCE: Final = 2
+
+RecordId = Annotated[str, Path(max_length=64)]
+
+
+def make_router() -> APIRouter:
+    """A router with the operations of every kind in KINDS."""
+    router = APIRouter(prefix="/v1")
+    for kind, model in KINDS.items():
+        _add(router, kind, model)
+    router.add_api_route(
+        "/fences/{id}",
+        _withdraw,
+        methods=["DELETE"],
+        tags=["fences"],
+        summary="撤销围栏 / end a fence (valid_to); its versions stay",
+        status_code=204,
+        dependencies=[require("registry:write")],
+    )
+    return router
+
+
+def _add(router: APIRouter, kind: str, model: type[Record]) -> None:
+    label, read, write = LABELS[kind], require("registry:read"), require("registry:write")
+    body = {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": f"#/components/schemas/{model.__name__}"},
+                "example": EXAMPLES[kind],
+            }
+        },
+    }
+    router.add_api_route(
+        f"/{kind}/{{id}}", _put(kind, model), methods=["PUT"], tags=[kind], dependencies=[write],
+        summary=f"登记{label} / create or replace", openapi_extra={"requestBody": body},
+        description="Idempotent: the same body again changes nothing. `id` in the body may be left out. "
+        + (model.__doc__ or ""),
+        responses={201: {"description": "created"}, 200: {"description": "replaced, or unchanged"}},
+    )  # fmt: skip
+    router.add_api_route(
+        f"/{kind}:import", _import(kind), methods=["POST"], tags=[kind], dependencies=[write],
+        summary=f"批量导入{label} / bulk import",
+        description=f"CSV (UTF-8 or GBK), JSON array or NDJSON; at most {imports.MAX_ROWS} rows and"
+        f" {imports.MAX_BYTES >> 20} MiB. All rows or none. Columns: {', '.join(model.model_fields)};"
+        f" or {', '.join(imports.CHINESE_HEADERS[kind])}.",
+        openapi_extra={"requestBody": {"required": True, "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            "application/json": {"schema": {"type": "array", "items": {"$ref": f"#/components/schemas/{model.__name__}"}}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
+        }}},
+    )  # fmt: skip
+    router.add_api_route(
+        f"/{kind}", _list(kind), methods=["GET"], tags=[kind], dependencies=[read],
+        summary=f"{label}列表 / list, by id",
+        openapi_extra={"parameters": [
+            {"name": name, "in": "query", "required": False, "schema": {"type": "string", "maxLength": 64}}
+            for name in reading.FILTERS[kind]
+        ]},
+    )  # fmt: skip
+    router.add_api_route(
+        f"/{kind}/{{id}}", _get(kind), methods=["GET"], tags=[kind], dependencies=[read], summary=f"一个{label} / one",
+    )  # fmt: skip
+    if kind in reading.VERSIONED:
+        router.add_api_route(
+            f"/{kind}/{{id}}/versions", _versions(kind), methods=["GET"], tags=[kind], dependencies=[read],
+            summary=f"{label}的各版本 / every version, newest first",
+        )  # fmt: skip
+
+
+Endpoint = Callable[..., Awaitable[Response]]
+
+
+def _put(kind: str, model: type[Record]) -> Endpoint:
+    async def put(request: Request, id: RecordId) -> Response:
+        values = await read_json(request)
+        if not isinstance(values, dict):
+            raise Problem(422, "invalid-data", "应为 JSON 对象 · the body must be a JSON object")
+        given = values.pop("id", id)
+        try:
+            record = model.model_validate({"id": id} | values)
+        except ValidationError as error:
+            raise RefusedError(explain(error)) from None
+        if not isinstance(given, str) or (given != id and given != record.id):
+            raise RefusedError([Flaw(("id",), "与地址中的编号不同 · differs from the id in the address")])
+        async with request.app.state.pool.acquire(timeout=5) as connection:
+            async with connection.transaction():
+                (outcome,) = await apply(connection, [record])
+            stored = await reading.get(connection, kind, record.id)
+        return json_response({"outcome": outcome} | (stored or {}), 201 if outcome == "created" else 200)
+
+    return put
+
+
+def _import(kind: str) -> Endpoint:
+    async def bulk(
+        request: Request, dry_run: Annotated[bool, Query(description="check only, write nothing")] = False
+    ) -> Response:
+        content_type, charset = media_type(request)
+        form = _FORMATS.get(content_type)
+        if form is None:
+            detail = f"内容类型应为下列之一 · send one of: {', '.join(_FORMATS)}"
+            raise Problem(415, "content-type", detail)
+        state = request.app.state
+        if state.imports_running >= _IMPORTS_AT_ONCE:
+            raise Problem(
+                429,
+                "busy",
+                "已有导入在进行，请稍后重试 · other imports are running",
+                headers={"Retry-After": "5"},
+            )
+        state.imports_running += 1
+        try:
+            data = await read_body(request, imports.MAX_BYTES)
+            rows = await asyncio.to_thread(imports.read_rows, kind, data, form, charset)
+            records = await asyncio.to_thread(imports.validate_rows, kind, rows)
+            async with state.pool.acquire(timeout=5) as connection:
+                report = await imports.import_records(connection, rows, records, dry_run=dry_run)
+        finally:
+            state.imports_running -= 1
+        return json_response(asdict(report))
+
+    return bulk
+
+
+def _list(kind: str) -> Endpoint:
+    async def page(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE) -> Response:
+        filters = {name: request.query_params.get(name) for name in reading.FILTERS[kind]}
+        unknown = sorted(set(request.query_params) - filters.keys() - {"cursor", "limit"})
+        if unknown:
+            raise Problem(422, "invalid-parameter", f"未知参数 · unknown parameter: {unknown[0][:64]!r}")
+        if any(value is not None and not value.isprintable() for value in filters.values()):
+            raise Problem(422, "invalid-parameter", "参数含有不可见字符 · a parameter cannot be printed")
+        if filters.get("plate"):
+            filters["plate"] = normal_plate(filters["plate"] or "")
+        place = read_cursor(kind, cursor, str)
+        async with request.app.state.pool.acquire(timeout=5) as connection:
+            found = await reading.page(
+                connection, kind, after=place[0] if place else None, limit=limit, **filters
+            )
+        following = make_cursor(kind, found[-1]["id"]) if len(found) == limit else None
+        return json_response({"items": found, "next": following})
+
+    return page
+
+
+def _get(kind: str) -> Endpoint:
+    async def get(request: Request, id: RecordId) -> Response:
+        async with request.app.state.pool.acquire(timeout=5) as connection:
+            found = await reading.get(connection, kind, _stored_id(kind, id))
+        if found is None:
+            raise not_found(f"没有这个{LABELS[kind]} · no such record in {kind}", id)
+        return json_response(found)
+
+    return get
+
+
+def _versions(kind: str) -> Endpoint:
+    async def versions(request: Request, id: RecordId) -> Response:
+        async with request.app.state.pool.acquire(timeout=5) as connection:
+            found = await reading.versions(connection, kind, _stored_id(kind, id))
+        if not found:
+            raise not_found(f"没有这个{LABELS[kind]} · no such record in {kind}", id)
+        return json_response({"items": found, "next": None})
+
+    return versions
+
+
+async def _withdraw(
+    request: Request,
+    id: RecordId,
+    valid_to: Annotated[QueryTime | None, Query(description="when the fence ends; default: now")] = None,
+) -> Response:
+    """Ends the fence. Again: changes nothing."""
+    async with request.app.state.pool.acquire(timeout=5) as connection, connection.transaction():
+        await lock_registry(connection)
+        done = await withdraw_fence(connection, _stored_id("fences", id), valid_to)
+    if done is None:
+        raise not_found("没有这个围栏 · no such fence", id)
+    return Response(status_code=204)
+
+
+def _stored_id(kind: str, id: str) -> str:
+    """The id as it is stored: a terminal's without leading zeros. Raises Problem 404 for what can be no
+    id.
+    """
+    if not id.isprintable():
+        raise not_found(
+            f"没有这个{LABELS[kind]} · no such record in {kind}", id.encode("unicode_escape").decode()
+        )
+    return (id.lstrip("0") or "0") if kind == "terminals" else id

@@ -1,0 +1,1 @@
+"""What a vehicle drove, as GeoJSON, GPX, CSV or Arrow."""

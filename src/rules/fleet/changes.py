@@ -1,0 +1,62 @@
+"""Writes to ``fact_changes``: which vehicle's results may have changed, and from when on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+#: For facts that are kept without a time of their own: everything may rest on them.
+SINCE_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+#: How long anyone waits behind a long import.
+LOCK_TIMEOUT_S: Final = 15
+
+# One registry transaction at a time. Versions, bindings without overlap, plates and the vehicles that a
+# change concerns are all decided on what is stored; one lock makes every such decision exact, and deadlock
+# impossible.
+_REGISTRY_LOCK: Final = 0x676F6E67_666C6565  # "gongflee"
+
+
+async def lock_registry(connection: Any) -> None:
+    """Wait for, and hold to the end of the transaction, the right to change the registry. Call it first.
+
+    Raises asyncpg.LockNotAvailableError after LOCK_TIMEOUT_S behind a long import.
+    """
+    await connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_S * 1000}")
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", _REGISTRY_LOCK)
+
+
+async def note_vehicles(
+    connection: Any,
+    kind: Literal["order", "fence", "binding", "vehicle"],
+    changes: Iterable[tuple[str, str, datetime]],
+) -> None:
+    """Record changes (subject, vehicle id, from_time) in the transaction that makes them; one row each
+    pair.
+    """
+    earliest: dict[tuple[str, str], datetime] = {}
+    for subject, vehicle, since in changes:
+        key = (subject, vehicle)
+        earliest[key] = min(since, earliest.get(key, since))
+    if not earliest:
+        return
+    await connection.execute(
+        "INSERT INTO fact_changes (kind, subject, vehicle_no, from_time)"
+        " SELECT $1, c.subject, v.no, c.since"
+        " FROM unnest($2::text[], $3::text[], $4::timestamptz[]) AS c (subject, vehicle, since)"
+        " JOIN vehicles v ON v.id = c.vehicle ORDER BY c.subject, v.no",
+        kind, [k[0] for k in earliest], [k[1] for k in earliest], list(earliest.values()),
+    )  # fmt: skip
+
+
+async def vehicles_of(connection: Any, organisations: Iterable[str]) -> dict[str, list[str]]:
+    """Ids of the vehicles of each organisation."""
+    wanted = sorted(set(organisations))
+    found: dict[str, list[str]] = {name: [] for name in wanted}
+    rows = await connection.fetch(
+        "SELECT id, organisation FROM vehicles WHERE organisation = ANY($1) ORDER BY id", wanted
+    )
+    for row in rows:
+        found[row["organisation"]].append(row["id"])
+    return found
