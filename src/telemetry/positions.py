@@ -84,8 +84,8 @@ class PositionBatch:
 
     def has(self, name: str) -> BoolArray:
         """Where the optional column ``name`` is present. Shape (n,)."""
-        bit = 1 << OPTIONAL.index(name)
-        return (self.present & bit) != 0
+        there: BoolArray = (self.present & (1 << OPTIONAL.index(name))) != 0
+        return there
 
     @classmethod
     def build(

@@ -36,10 +36,11 @@ from rules.store.model import (
     VersionedAlert,
     alert_id,
 )
-from rules.store.progress import delete_fact_changes, offsets, save_offsets, take_fact_changes
+from rules.store.progress import delete_fact_changes, facts_waiting, offsets, save_offsets, take_fact_changes
 from rules.store.state import (
     delete_day_states,
     delete_states,
+    drop_day_states,
     last_fixes,
     load_day_states,
     load_states,
@@ -66,9 +67,11 @@ __all__ = [
     "delete_day_states",
     "delete_fact_changes",
     "delete_states",
+    "drop_day_states",
     "evaluations_of",
     "evidence_body",
     "evidence_of",
+    "facts_waiting",
     "feed_end",
     "get_alert",
     "last_fixes",

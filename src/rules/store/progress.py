@@ -72,3 +72,8 @@ async def take_fact_changes(conn: Any, vehicle_nos: Sequence[int] | None, limit:
 async def delete_fact_changes(conn: Any, seqs: Sequence[int]) -> None:
     """The results that rest on these changes are brought up to date (same transaction)."""
     await conn.execute("DELETE FROM fact_changes WHERE seq = ANY($1::bigint[])", list(seqs))
+
+
+async def facts_waiting(conn: Any) -> bool:
+    """Whether any fact change waits to be taken."""
+    return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM fact_changes)"))

@@ -155,11 +155,19 @@ def _nullable(values: Ints, none: Ints) -> list[int | None]:
     return [None if null else value for value, null in zip(values.tolist(), none.tolist(), strict=True)]
 
 
-async def outdated_states(conn: Any, dtype: np.dtype[Any], version: int) -> list[int]:
-    """Vehicles whose stored state is of another version or size: they have to be recomputed from their tracks."""
+async def outdated_states(conn: Any, dtype: np.dtype[Any], version: int) -> dict[int, int]:
+    """Vehicles whose stored state is of another version or size, with their watermarks in us: they have to be
+    recomputed from their tracks."""
     rows = await conn.fetch(
-        "SELECT vehicle_no FROM vehicle_states WHERE state_version <> $1 OR octet_length(state) <> $2 ORDER BY 1",
+        "SELECT vehicle_no, watermark FROM vehicle_states WHERE state_version <> $1 OR octet_length(state) <> $2"
+        " ORDER BY 1",
         version,
         dtype.itemsize,
     )
-    return [r["vehicle_no"] for r in rows]
+    return {r["vehicle_no"]: to_us(r["watermark"]) for r in rows}
+
+
+async def drop_day_states(conn: Any, before_day: int) -> None:
+    """Delete the day states older than ``before_day`` (days since 1970): no recomputation starts there any
+    more."""
+    await conn.execute("DELETE FROM vehicle_day_states WHERE day < $1", _date(before_day))

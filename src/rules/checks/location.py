@@ -1,0 +1,187 @@
+"""location 定位异常: 无派车任务的公车出现电子围栏范围外行驶轨迹的.
+
+One result per *episode*. How a run of fixes outside becomes an episode and how it ends is in
+``rules.tracks.kernel``; the same kernel runs while streaming and here over frozen evidence. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from rules.checks.base import Evaluation, Outcome, measure
+from rules.evidence import EvidenceError, track_columns
+from rules.geo import FenceSet
+from rules.params import TRACK, ParameterRow, resolve, resolve_columns
+from rules.summaries import kilometres, metres, moment, span
+from rules.tracks.advance import EventRow, advance, row_matrix
+from rules.tracks.kernel import Event
+from rules.tracks.mileage import leg_mm
+from rules.tracks.state import FIELDS, TrackStates
+
+RULE = "location"
+VERSION = 1
+
+#: End of a window that has not ended.
+OPEN_END = np.iinfo(np.int64).max
+
+Ints = NDArray[np.int64]
+
+_REASONS = {
+    Event.ENTERED: "returned_to_fence",
+    Event.ORDER: "order_started",
+    Event.IDLE: "parked",
+    Event.NO_FENCE: "fence_withdrawn",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """An episode as the kernel saw it. Lengths in whole metres, rounded down.
+
+    ``start_us``: first fix of the run. ``opened_us``: the fix that made it an episode. ``end_us``: the last
+    fix that belongs to it (parked: the last moving one), None while it goes on. ``closed_us``: the fix that
+    ended it.
+    """
+
+    start_us: int
+    opened_us: int
+    end_us: int | None
+    closed_us: int | None
+    reason: str
+    distance_m: int
+    farthest_m: int
+    fixes: int
+
+
+def episode_of_event(event: EventRow) -> Episode:
+    """The episode that an event opened or closed."""
+    if event.event is Event.OPENED:
+        return episode_of_half(event.after)
+    half = event.before
+    end = max(half["moved_t"], half["run_t"]) if event.event is Event.IDLE else half["run_last_t"]
+    return Episode(
+        half["run_t"], half["open_t"], end, event.after["t"], _REASONS[event.event],
+        leg_mm(half) // 1000, half["run_far"] // 1000, half["run_n"],
+    )  # fmt: skip
+
+
+def episode_of_half(half: dict[str, int]) -> Episode:
+    """The open episode in a half state (``open_t`` must be set)."""
+    return Episode(
+        half["run_t"], half["open_t"], None, None, "driving_outside",
+        leg_mm(half) // 1000, half["run_far"] // 1000, half["run_n"],
+    )  # fmt: skip
+
+
+def subject(vehicle: str, start_us: int) -> str:
+    """Name of an episode's subject. An episode that is found again with another start keeps its first
+    name."""
+    return f"episode:{vehicle}:{start_us}"
+
+
+def rows_of_evidence(evidence: dict[str, Any]) -> Ints:
+    """The row matrix of the kernel for the track, fences, orders and parameters of ``evidence``."""
+    track = track_columns(evidence["track"])
+    t, lat, lon = track["t_us"], track["lat_e6"], track["lon_e6"]
+    parameter_rows = [ParameterRow(*row) for row in evidence["parameter_rows"]]
+    organisation = np.full(len(t), evidence["vehicle"]["organisation"], object)
+    own = resolve_columns(RULE, organisation, t, parameter_rows)
+    shared = resolve_columns(TRACK, organisation, t, parameter_rows)
+    order = np.zeros(len(t), np.int64)
+    for covering in evidence["orders"]:
+        order[(t >= covering["from_us"]) & (t < covering["to_us"])] = covering["no"]
+    fence = np.full(len(t), -1, np.int64)
+    geometries = np.empty(len(evidence["fences"]), object)
+    for place, known in enumerate(evidence["fences"]):
+        geometries[place] = shapely.from_wkb(bytes.fromhex(known["wkb"]))
+        fence[(t >= known["from_us"]) & (t < known["to_us"])] = place
+    outside, beyond = outside_columns(FenceSet(geometries), fence, order == 0, lat, lon)
+    return row_matrix(
+        len(t), t=t, fp=track["fingerprint"], lat=lat, lon=lon, speed=track["speed_dkmh"],
+        dir=track["direction_deg"], odo=track["odometer_dkm"] + 1, order=order, fenced=fence >= 0, outside=outside,
+        beyond=beyond, max_kmh=shared["max_speed_kmh"], gap_us=shared["gap_s"] * 1_000_000,
+        displaced_mm=own["min_displacement_m"] * 1000, idle_us=own["episode_idle_min"] * 60_000_000,
+    )  # fmt: skip
+
+
+def outside_columns(
+    fences: FenceSet, fence: Ints, wanted: NDArray[np.bool_], lat_e6: Ints, lon_e6: Ints
+) -> tuple[NDArray[np.bool_], Ints]:
+    """(outside, beyond_mm) of fixes: ``fence`` index per row, -1 = none; only ``wanted`` rows are looked
+    at."""
+    outside, beyond = np.zeros(len(fence), np.bool_), np.zeros(len(fence), np.int64)
+    ask = np.flatnonzero((fence >= 0) & wanted)
+    if len(ask):
+        out = ask[~fences.inside(fence[ask], lat_e6[ask], lon_e6[ask])]
+        outside[out] = True
+        beyond[out] = fences.beyond_mm(fence[out], lat_e6[out], lon_e6[out])
+    return outside, beyond
+
+
+def episodes(evidence: dict[str, Any]) -> list[Episode]:
+    """Every episode of the track in ``evidence``, in time order; the last may be open."""
+    rows = rows_of_evidence(evidence)
+    states = TrackStates(1)
+    done = advance(states, np.zeros(rows.shape[1], np.int64), rows)
+    found = [episode_of_event(e) for e in done.events if e.event is not Event.OPENED]
+    tip = dict(zip(FIELDS, states.tip[:, 0].tolist(), strict=True))
+    if tip["open_t"]:
+        found.append(episode_of_half(tip))
+    return found
+
+
+def evaluate(evidence: dict[str, Any]) -> Evaluation:
+    """Judge the episode of ``evidence`` (``evidence["subject"]``): suspected when its track shows one, else
+    normal.
+
+    Raises EvidenceError for evidence of another rule or version.
+    """
+    if evidence.get("rule") != RULE or evidence.get("rule_version") != VERSION:
+        raise EvidenceError(f"not evidence of {RULE} {VERSION}")
+    track = evidence["track"]["t_us"]
+    vehicle = evidence["vehicle"]
+    start = track[0] if track else evidence["from_us"]
+    rows = [ParameterRow(*row) for row in evidence["parameter_rows"]]
+    used = resolve(RULE, vehicle["organisation"], start, rows) | resolve(
+        TRACK, vehicle["organisation"], start, rows
+    )
+    found = episodes(evidence)
+    if not found:
+        return Evaluation(
+            RULE, VERSION, evidence["subject"], Outcome.NORMAL, "no_episode", {}, used, start,
+            track[-1] if track else None, f"{vehicle['plate']} 于 {span(start, None)}未见无任务驶出电子围栏。",
+        )  # fmt: skip
+    episode = found[0]
+    return Evaluation(
+        RULE,
+        VERSION,
+        evidence["subject"],
+        Outcome.SUSPECTED,
+        episode.reason,
+        {
+            "distance_m": measure(episode.distance_m, "m"),
+            "farthest_m": measure(episode.farthest_m, "m"),
+            "fixes": measure(episode.fixes, "1"),
+        },
+        used,
+        episode.start_us,
+        episode.end_us,
+        _summary(vehicle["plate"], episode),
+    )
+
+
+def _summary(plate: str, episode: Episode) -> str:
+    if episode.end_us is None:
+        return (
+            f"疑似定位异常：{plate} 于 {moment(episode.start_us)} 起在无派车任务时驶出电子围栏，仍在围栏外，"
+            f"目前最远离开 {metres(episode.farthest_m)}，已行驶 {kilometres(episode.distance_m)}。"
+        )
+    return (
+        f"疑似定位异常：{plate} 于 {span(episode.start_us, episode.end_us)} 在无派车任务时驶出电子围栏，"
+        f"最远离开 {metres(episode.farthest_m)}，行驶 {kilometres(episode.distance_m)}。"
+    )

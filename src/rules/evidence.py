@@ -1,0 +1,74 @@
+"""Frozen evidence: canonical JSON bytes and their SHA-256.
+
+Evidence holds integers (1e-6 degree, microseconds, millimetres), strings, booleans, null, lists and objects;
+never a float, whose text could differ between writers. Keys are sorted, there is no white space, the encoding
+is UTF-8: the same evidence is always the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+#: Columns of a track in evidence, all integers.
+TRACK_COLUMNS = ("t_us", "fingerprint", "lat_e6", "lon_e6", "speed_dkmh", "direction_deg", "odometer_dkm")
+
+
+class EvidenceError(ValueError):
+    """Not something that may be frozen, or not evidence of the rule that was asked."""
+
+
+def canonical(evidence: dict[str, Any]) -> bytes:
+    """The bytes of ``evidence``. Raises EvidenceError for a float or anything that is not JSON."""
+    _refuse_floats(evidence)
+    try:
+        return orjson.dumps(evidence, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:
+        raise EvidenceError(str(error)) from error
+
+
+def digest(body: bytes) -> bytes:
+    """SHA-256 of canonical bytes."""
+    return hashlib.sha256(body).digest()
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """The evidence of canonical bytes. Raises EvidenceError."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise EvidenceError(str(error)) from error
+    if not isinstance(value, dict):
+        raise EvidenceError("not an object")
+    return value
+
+
+def _refuse_floats(value: Any) -> None:
+    if isinstance(value, float):
+        raise EvidenceError("a float in evidence")
+    if isinstance(value, dict):
+        for item in value.values():
+            _refuse_floats(item)
+    elif isinstance(value, list) and not all(type(item) is int for item in value):
+        for item in value:
+            _refuse_floats(item)
+
+
+def track_columns(track: dict[str, list[int]]) -> dict[str, NDArray[np.int64]]:
+    """Columns of a track in evidence as int64 arrays of one length. Raises EvidenceError."""
+    try:
+        columns = {name: np.array(track[name], np.int64) for name in TRACK_COLUMNS}
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise EvidenceError(f"track: {error!r}") from error
+    if len({c.shape for c in columns.values()}) != 1 or columns["t_us"].ndim != 1:
+        raise EvidenceError("track: columns of different lengths")
+    return columns
+
+
+def freeze_track(columns: dict[str, NDArray[Any]]) -> dict[str, list[int]]:
+    """Columns named as TRACK_COLUMNS as lists for evidence; ``odometer_dkm`` is -1 where absent."""
+    return {name: columns[name].astype(np.int64).tolist() for name in TRACK_COLUMNS}

@@ -1,0 +1,147 @@
+"""Parameters of the rules: names, units, defaults, sources, limits; and which value holds when.
+
+Everything is an integer (metres, seconds, km/h, permille): rules compare integers, never floats. An
+organisation may set its own value, from an effective date on (table ``rule_parameters``); without one the
+default holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One threshold. ``source`` says where the default comes from; limits are inclusive."""
+
+    name: str
+    unit: str
+    default: int
+    source: str
+    minimum: int
+    maximum: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterRow:
+    """One row of ``rule_parameters``. ``organisation`` None = everyone."""
+
+    rule: str
+    name: str
+    organisation: str | None
+    value: int
+    effective_us: int
+
+
+_SEED = "市纪委电子监察预警平台"
+_READING = "gongche reading of the rule"
+
+#: Parameters that every rule shares through the track kernels.
+TRACK = "track"
+
+RULES: Mapping[str, tuple[Parameter, ...]] = {
+    TRACK: (
+        Parameter("max_speed_kmh", "km/h", 200, _READING, 60, 1000),
+        Parameter("gap_s", "s", 120, _READING, 10, 86_400),
+    ),
+    "location": (
+        Parameter("min_displacement_m", "m", 200, _READING, 0, 100_000),
+        Parameter("episode_idle_min", "min", 30, _READING, 1, 1440),
+        Parameter("early_start_min", "min", 10, _READING, 0, 1440),
+    ),
+    "destination": (
+        Parameter("radius_m", "m", 2000, _SEED + ": 目的地2公里以内范围", 1, 1_000_000),
+        Parameter("gap_speed_kmh", "km/h", 120, _READING, 1, 1000),
+    ),
+    "mileage": (
+        Parameter("ratio_permille", "permille", 1500, _SEED + ": 1.5倍以上", 1000, 100_000),
+        Parameter("short_trip_m", "m", 2000, _READING, 0, 1_000_000),
+    ),
+    "fuel_consumption": (
+        Parameter("rise_permille", "permille", 150, _SEED + ": 高出15%以上", 1, 100_000),
+        Parameter("min_km", "km", 300, _READING, 0, 100_000),
+        Parameter("min_fills", "1", 2, _READING, 0, 1000),
+        Parameter("baseline_months", "month", 3, _SEED + ": 前三个月", 1, 24),
+    ),
+    "card_binding": (),
+    "card_use": (
+        Parameter("station_radius_m", "m", 200, _READING, 1, 100_000),
+        Parameter("window_min", "min", 15, _READING, 0, 1440),
+    ),
+    "refuel_frequency": (
+        Parameter("min_fills", "1", 2, _SEED + ": 两次及以上", 2, 100),
+        Parameter("merge_min", "min", 10, _READING, 0, 1440),
+    ),
+    "traffic_violations": (Parameter("min_violations", "1", 2, _SEED + ": 2次以上", 2, 100),),
+}
+
+
+class UnknownParameterError(ValueError):
+    """No such rule, or the rule has no such parameter."""
+
+
+class ParameterRangeError(ValueError):
+    """The value is not an integer within the parameter's limits."""
+
+
+def parameter(rule: str, name: str) -> Parameter:
+    """The definition of a parameter. Raises UnknownParameterError."""
+    for found in RULES.get(rule, ()):
+        if found.name == name:
+            return found
+    raise UnknownParameterError(f"{rule}.{name}")
+
+
+def validate(rule: str, name: str, value: Any) -> int:
+    """``value`` as the integer the rule will use.
+
+    Raises UnknownParameterError or ParameterRangeError (message: name, limits, unit).
+    """
+    known = parameter(rule, name)
+    if isinstance(value, bool) or value != int(value) or not known.minimum <= value <= known.maximum:
+        raise ParameterRangeError(
+            f"{rule}.{name}: {value!r} is not an integer of {known.minimum}..{known.maximum} {known.unit}"
+        )
+    return int(value)
+
+
+def _ordered(rule: str, rows: Iterable[ParameterRow]) -> list[ParameterRow]:
+    """The rule's rows so that a later one overrides an earlier: everyone's first, then by effective date."""
+    names = {p.name for p in RULES[rule]}
+    mine = [r for r in rows if r.rule == rule and r.name in names]
+    return sorted(mine, key=lambda r: (r.organisation is not None, r.effective_us, r.name, r.value))
+
+
+def resolve(rule: str, organisation: str | None, at_us: int, rows: Iterable[ParameterRow]) -> dict[str, int]:
+    """Values of a rule's parameters for an organisation at a time (us since 1970), by name.
+
+    An organisation's own value beats everyone's, whatever the dates; among its own the newest effective one
+    holds. Raises UnknownParameterError for an unknown rule.
+    """
+    if rule not in RULES:
+        raise UnknownParameterError(rule)
+    values = {p.name: p.default for p in RULES[rule]}
+    for row in _ordered(rule, rows):
+        if row.effective_us <= at_us and row.organisation in (None, organisation):
+            values[row.name] = row.value
+    return values
+
+
+def resolve_columns(
+    rule: str, organisations: NDArray[np.object_], at_us: Ints, rows: Iterable[ParameterRow]
+) -> dict[str, Ints]:
+    """``resolve`` for many (organisation, time) pairs: columns by parameter name, int64, shape (n,)."""
+    columns = {p.name: np.full(len(at_us), p.default, np.int64) for p in RULES[rule]}
+    for row in _ordered(rule, rows):
+        hit = at_us >= row.effective_us
+        if row.organisation is not None:
+            hit &= organisations == row.organisation
+        columns[row.name][hit] = row.value
+    return columns

@@ -1,0 +1,352 @@
+"""The worker: from the log to judged results, every step of a batch in one PostgreSQL transaction.
+
+A transaction, in numbered steps (``STEPS``; a test breaks each of them):
+
+1. ``offsets``: this worker's claim; a second worker on the same partition is refused here.
+2. ``positions``: new rows are stored, rows that are there already are counted as duplicates.
+3. ``facts``: changed orders, fences, bindings are taken and the snapshot refreshed.
+4. ``tracks``: the kernels take the rows that are newer than their vehicle's state.
+5. ``episodes``: what opened or closed is judged.
+6. ``recompute``: vehicles with late rows or changed facts start again from a day's start.
+7. ``settle``: orders whose return the track has passed are judged.
+8. ``publish``: states, evaluations, alerts, consumed facts, the feed.
+
+Whatever fails, the transaction is rolled back, everything in memory is dropped, and the log is read again
+from the offsets that were committed. So a batch seen twice changes nothing, and a crash at any step loses
+nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, Protocol, runtime_checkable
+
+import asyncpg
+import numpy as np
+from numpy.typing import NDArray
+
+from rules import metrics, store
+from rules.checks.location import Episode, episode_of_event
+from rules.episodes import Facts, publish_events
+from rules.fleet.snapshot import FleetSnapshot
+from rules.fleet.timelines import FOREVER
+from rules.ownership import Ownership
+from rules.recompute import recompute, save_day_starts
+from rules.settle import due, settle
+from rules.store import FactChange, OffsetConflictError
+from rules.tally import Counts, Turn, add
+from rules.tracking import Fixes, Tracker
+from rules.tracks.advance import advance, late_rows
+from rules.tracks.state import STATE_DTYPE, STATE_VERSION
+from telemetry.archive import Archive, days_of
+from telemetry.errors import SchemaError, UnavailableError
+from telemetry.log import codec
+from telemetry.log.base import POSITIONS, LogReader, Poll, StoredRecord
+from telemetry.positions import PositionBatch
+from telemetry.runtime.settings import Settings
+from telemetry.units import US_PER_DAY, US_PER_S
+
+Ints = NDArray[np.int64]
+_logger = logging.getLogger(__name__)
+
+STEPS: Final = ("offsets", "positions", "facts", "tracks", "episodes", "recompute", "settle", "publish")
+
+POLL_BYTES: Final = 4 << 20
+POLL_S: Final = 0.2
+#: A row so much older than its vehicle's newest is kept but does not start a recomputation: the clock of the
+#: terminal is wrong, and no track is recomputed without an end for it. A changed fact reaches back as far.
+LATE_LIMIT_US: Final = 62 * US_PER_DAY
+#: After a change of the kernels, states are made anew from the tracks of so many days.
+RENEW_US: Final = 7 * US_PER_DAY
+RENEWED_AT_ONCE: Final = 200
+DAY_STATES_US: Final = LATE_LIMIT_US + 31 * US_PER_DAY
+MAINTAIN_US: Final = 3600 * US_PER_S
+#: What is processed stays in the embedded log for so long, for a look back.
+KEEP_LOG_US: Final = US_PER_DAY
+LAG_EVERY_S: Final = 1.0
+
+
+def clock_us() -> int:
+    """Now, microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+@runtime_checkable
+class Trimming(Protocol):
+    """A log on this machine, whose processed records somebody has to delete (Kafka does it by itself)."""
+
+    async def trim(self, before: Mapping[int, int], older_than_us: int) -> int: ...
+
+
+class Worker:
+    """Member of the group of workers. ``checkpoint`` is called with the name of each step when it is done,
+    inside the transaction (tests raise there)."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        reader: LogReader,
+        settings: Settings | None = None,
+        *,
+        now_us: Callable[[], int] = clock_us,
+        checkpoint: Callable[[str], None] | None = None,
+    ) -> None:
+        self._pool = pool
+        self._reader = reader
+        retention = settings.retention_days if settings is not None else 400
+        self._archive = Archive(retention_days=retention, now_us=now_us)
+        self._now_us = now_us
+        self._checkpoint = checkpoint or (lambda _step: None)
+        self._snapshot: FleetSnapshot | None = None
+        self._tracker: Tracker | None = None
+        self._owners = Ownership()
+        self._offsets: dict[int, int] = {}
+        self._outdated: dict[int, int] = {}
+        self._lag_at = -LAG_EVERY_S
+        self._maintained_us = now_us()
+        self.counts = Counts()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set. What depends on the log or the database is tried again, without end, at
+        most every 10 s; every other error is a fault of the program and ends the worker."""
+        wait_s = 0.2
+        while not stop.is_set():
+            try:
+                await self.turn()
+                wait_s = 0.2
+            except (
+                UnavailableError,
+                OffsetConflictError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                OSError,
+            ) as error:
+                self.counts.failures += 1
+                metrics.TRANSACTIONS.labels("failed").inc()
+                _logger.warning("transaction failed, trying again in %.1f s: %s", wait_s, error)
+                self.reset()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), wait_s)
+                wait_s = min(2 * wait_s, 10.0)
+
+    def reset(self) -> None:
+        """Drop everything in memory; the next turn reads what was committed."""
+        self._snapshot = self._tracker = None
+        self._owners.forget()
+        self._archive.forget()
+
+    async def turn(self) -> int:
+        """One poll and its transaction; how many records it processed. After an exception call ``reset``."""
+        if self._tracker is None:
+            await self._load()
+        poll = await self._reader.poll(POLL_BYTES, POLL_S)
+        if poll.assigned or poll.revoked:
+            await self._reassign(poll)
+            return 0
+        started = time.perf_counter()
+        if not poll.records and not self._outdated and not await store.facts_waiting(self._pool):
+            metrics.LAG_RECORDS.set(0)
+            await self._maintain()
+            return 0
+        batch, rejected = self._decode(poll.records)
+        async with self._pool.acquire() as conn:
+            await self._archive.ensure_partitions(conn, days_of(batch))
+            async with conn.transaction():
+                turn = await self._transaction(conn, poll.records, batch)
+        for vehicle in turn.renewed:
+            del self._outdated[vehicle]
+        for record in poll.records:
+            self._offsets[record.partition] = record.offset + 1
+        add(self.counts, len(poll.records), rejected, len(batch), turn)
+        if len(batch):
+            waited_us = self._now_us() - int(batch.received_us.min())
+            metrics.DELAY_SECONDS.observe(max(0.0, waited_us / US_PER_S))
+        metrics.TRANSACTION_SECONDS.observe(time.perf_counter() - started)
+        if started - self._lag_at >= LAG_EVERY_S:
+            self._lag_at = started
+            await self.lag()
+        await self._maintain()
+        return len(poll.records)
+
+    # ---- outside the transaction ----
+
+    async def _load(self) -> None:
+        async with self._pool.acquire() as conn:
+            self._snapshot = await FleetSnapshot.load(conn)
+            self._tracker = Tracker(self._snapshot)
+            self._outdated = await store.outdated_states(conn, STATE_DTYPE, STATE_VERSION)
+            self._offsets = await store.offsets(conn, POSITIONS)
+        for partition in self._owners.assigned:
+            await self._reader.seek(partition, self._offsets.get(partition, 0))
+
+    async def _reassign(self, poll: Poll) -> None:
+        """Partitions came or went. Another worker may have written since: everything in memory is dropped."""
+        self._owners.assign(poll.assigned, poll.revoked, len(await self._reader.end_offsets()))
+        self.reset()
+        await self._load()
+
+    def _decode(self, records: Sequence[StoredRecord]) -> tuple[PositionBatch, int]:
+        batches, rejected = [], 0
+        for record in records:
+            try:
+                batches.append(codec.decode(record.payload))
+            except SchemaError as error:
+                # The record stays in the log at this offset; nothing else of the batch is lost.
+                rejected += 1
+                _logger.error("record %s/%d@%d: %s", record.topic, record.partition, record.offset, error)
+        return PositionBatch.concat(batches), rejected
+
+    async def _maintain(self) -> None:
+        """Once an hour: partitions, day states and log records that nobody needs any more are dropped."""
+        now = self._now_us()
+        if now - self._maintained_us < MAINTAIN_US or self._tracker is None:
+            return
+        self._maintained_us = now
+        async with self._pool.acquire() as conn:
+            for name in await self._archive.drop_expired(conn):
+                _logger.info("partition %s is older than the retention: dropped", name)
+            await store.drop_day_states(conn, (now - DAY_STATES_US) // US_PER_DAY)
+        if isinstance(self._reader, Trimming) and self._offsets:
+            await self._reader.trim(self._offsets, now - KEEP_LOG_US)
+
+    async def lag(self) -> int:
+        """Records of the assigned partitions that are not processed yet; also sets the gauge."""
+        ends = await self._reader.end_offsets()
+        behind = sum(max(0, ends.get(p, 0) - self._offsets.get(p, 0)) for p in self._owners.assigned)
+        metrics.LAG_RECORDS.set(behind)
+        return behind
+
+    # ---- the transaction ----
+
+    async def _transaction(self, conn: Any, records: Sequence[StoredRecord], batch: PositionBatch) -> Turn:
+        snapshot, tracker = self._snapshot, self._tracker
+        if snapshot is None or tracker is None:
+            raise RuntimeError("turn() loads before it works")
+        turn = Turn()
+        following = {record.partition: record.offset + 1 for record in records}
+        if following:
+            expected = {p: self._offsets.get(p, 0) for p in following}
+            await store.save_offsets(conn, POSITIONS, following, expected=expected)
+        self._checkpoint("offsets")
+
+        result = await self._archive.store(conn, batch)
+        turn.stored, turn.duplicates = int(result.new.sum()), result.duplicates
+        self._checkpoint("positions")
+
+        changes = await self._owners.take_facts(conn, snapshot)
+        facts = Facts(conn, self._archive, tracker, self._now_us())
+        self._checkpoint("facts")
+
+        fixes = tracker.fixes(batch, result.fingerprint, result.quality, result.new)
+        fixes = await self._owners.hand_over(conn, snapshot, fixes)
+        # A few vehicles of an older state version at a time; the rows of the others wait in the archive.
+        renewed = dict(list(self._outdated.items())[:RENEWED_AT_ONCE])
+        fixes = fixes.take(~np.isin(fixes.vehicle, np.array(sorted(self._outdated), np.int64)))
+        touched = np.unique(fixes.vehicle)
+        changes = [c for c in changes if c.vehicle_no not in self._outdated or c.vehicle_no in renewed]
+        changed = np.array(sorted({c.vehicle_no for c in changes}), np.int64)
+        await tracker.load(conn, np.union1d(touched, changed))
+        watermarks = tracker.states.field("t", touched).copy()
+        await self._have_orders(conn, snapshot, tracker, fixes, touched, watermarks)
+        again = await self._changed(conn, snapshot, tracker, changes)
+        again |= {no: watermark - RENEW_US for no, watermark in renewed.items()}
+        live = self._split(tracker, fixes, again, turn)
+        advanced = advance(tracker.states, live.vehicle, tracker.matrix(live))
+        turn.judged["taken"] += int(advanced.counted.sum())
+        turn.judged["jump"] += int((advanced.counted & ~advanced.valid).sum())
+        turn.judged["same_time"] += len(live) - int(advanced.counted.sum())
+        for vehicle in advanced.disturbed:
+            again.setdefault(vehicle, int(tracker.states.field("t", np.array([vehicle]))[0]))
+            turn.recomputed["same_time"] += 1
+        await save_day_starts(conn, [(d.slot, d.day, d.state) for d in advanced.day_starts])
+        self._checkpoint("tracks")
+
+        found: dict[int, list[Episode]] = defaultdict(list)
+        for event in advanced.events:
+            if event.slot not in again:
+                found[event.slot].append(episode_of_event(event))
+        turn.judgements += await publish_events(facts, found)
+        self._checkpoint("episodes")
+
+        turn.judgements += await recompute(facts, again, renewed)
+        self._checkpoint("recompute")
+
+        steady = ~np.isin(touched, np.array(sorted(again), np.int64))
+        rows = due(snapshot.orders, touched[steady], watermarks[steady], tracker.states)
+        turn.judgements += await settle(facts, rows)
+        self._checkpoint("settle")
+
+        await tracker.save(conn, np.union1d(touched, np.array(sorted(again), np.int64)))
+        turn.alerts = await store.publish(conn, turn.judgements)
+        await store.delete_fact_changes(conn, [c.seq for c in changes])
+        await store.publish_feed(conn)
+        self._checkpoint("publish")
+        turn.renewed = renewed
+        return turn
+
+    async def _have_orders(
+        self,
+        conn: Any,
+        snapshot: FleetSnapshot,
+        tracker: Tracker,
+        fixes: Fixes,
+        touched: Ints,
+        watermarks: Ints,
+    ) -> None:
+        """Orders are in memory for the last days only; rows of older times (a replay, a terminal long silent)
+        need the orders of their time, and those that ended since the vehicle's watermark."""
+        if not len(touched):
+            return
+        oldest = np.full(len(touched), np.iinfo(np.int64).max, np.int64)
+        np.minimum.at(oldest, np.searchsorted(touched, fixes.vehicle), fixes.t_us)
+        oldest = np.where(watermarks > 0, np.minimum(oldest, watermarks), oldest)
+        for k in np.flatnonzero(oldest < snapshot.orders_since(touched)).tolist():
+            # A day more, so that a replay in order does not ask for every batch.
+            await snapshot.load_orders(conn, [int(touched[k])], max(0, int(oldest[k]) - US_PER_DAY))
+
+    async def _changed(
+        self, conn: Any, snapshot: FleetSnapshot, tracker: Tracker, changes: Sequence[FactChange]
+    ) -> dict[int, int]:
+        """Vehicle -> time from which its results have to be computed again for changed facts."""
+        again: dict[int, int] = {}
+        for change in changes:
+            watermark = int(tracker.states.field("t", np.array([change.vehicle_no]))[0])
+            since = change.from_us
+            if since > watermark:
+                # Stored rows newer than all it had become a vehicle's own only by a binding.
+                bound = change.kind == "binding"
+                if not (bound and await self._has_rows(conn, snapshot, change.vehicle_no, since)):
+                    continue
+            if watermark:
+                since = max(min(since, watermark), watermark - LATE_LIMIT_US)
+            again[change.vehicle_no] = min(since, again.get(change.vehicle_no, since))
+        return again
+
+    async def _has_rows(self, conn: Any, snapshot: FleetSnapshot, vehicle: int, since: int) -> bool:
+        terminals = {terminal for terminal, _, _ in snapshot.terminals_of(vehicle, since, FOREVER)}
+        newest = await self._archive.last_positions(conn, sorted(terminals))
+        return bool((newest.batch.device_us >= since).any())
+
+    @staticmethod
+    def _split(tracker: Tracker, fixes: Fixes, again: dict[int, int], turn: Turn) -> Fixes:
+        """The fixes that can simply be taken; late ones put their vehicle into ``again``, where all its rows
+        are read from the archive."""
+        late = late_rows(tracker.states, fixes.vehicle, fixes.t_us)
+        if late.any():
+            too_late = late & (fixes.t_us < tracker.states.field("t", fixes.vehicle) - LATE_LIMIT_US)
+            turn.judged["too_late"] += int(too_late.sum())
+            fixes, late = fixes.take(~too_late), late[~too_late]
+            turn.judged["late"] += int(late.sum())
+            for row in np.flatnonzero(late).tolist():
+                vehicle, t = int(fixes.vehicle[row]), int(fixes.t_us[row])
+                again[vehicle] = min(t, again.get(vehicle, t))
+            turn.recomputed["late"] = len(np.unique(fixes.vehicle[late]))
+        if not again:
+            return fixes
+        turn.recomputed["facts"] = len(again) - turn.recomputed["late"]
+        return fixes.take(~np.isin(fixes.vehicle, np.array(sorted(again), np.int64)))

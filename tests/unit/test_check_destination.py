@@ -1,0 +1,137 @@
+"""destination: segments, exactly 2,000 m, gaps, missing evidence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pyproj import Geod
+
+from rules import evidence as frozen
+from rules import geo
+from rules.checks import destination
+from rules.checks.base import Outcome
+
+S = 1_000_000
+T0 = 1_772_000_000 * S
+GEOD = Geod(ellps="WGS84")
+PARAMETERS = {"radius_m": 2000, "gap_speed_kmh": 120, "gap_s": 120, "max_speed_kmh": 200}
+
+
+def make(points, *, place=(32.0, 120.9), departed=0, returned=None, **parameters):
+    """Evidence of (seconds, metres east, metres north of the destination) points."""
+    lat, lon = geo.from_local_plane(32.0, 120.9, [float(p[1]) for p in points], [float(p[2]) for p in points])
+    n = len(points)
+    end = (points[-1][0] if points else 0) if returned is None else returned
+    return {
+        "rule": "destination", "rule_version": 1, "subject": "order:P1:0", "index": 0, "order": {"id": "P1", "version": 1},
+        "vehicle": {"plate": "苏F12345"}, "from_us": T0 - 600 * S, "departed_us": T0 + departed * S, "to_us": T0 + end * S,
+        "destination": {
+            "name": "市政府", "lat_e6": None if place is None else round(place[0] * 1e6),
+            "lon_e6": None if place is None else round(place[1] * 1e6),
+        },
+        "parameters": PARAMETERS | parameters,
+        "track": frozen.freeze_track({
+            "t_us": np.array([T0 + p[0] * S for p in points], np.int64), "fingerprint": np.arange(n),
+            "lat_e6": np.rint(lat * 1e6), "lon_e6": np.rint(lon * 1e6), "speed_dkmh": np.full(n, 300),
+            "direction_deg": np.zeros(n), "odometer_dkm": np.full(n, -1),
+        }),
+    }  # fmt: skip
+
+
+def outcome(*points, **more):
+    made = destination.evaluate(make(points, **more))
+    return made.outcome, made.reason
+
+
+def test_reached_and_not_reached():
+    assert outcome((0, 9000, 0), (100, 6000, 0), (200, 1500, 0)) == (Outcome.NORMAL, "reached")
+    made = destination.evaluate(make([(0, 9000, 0), (100, 6000, 0), (200, 3211.4, 0)]))
+    assert (made.outcome, made.reason) == (Outcome.SUSPECTED, "not_reached")
+    assert made.measures["nearest_m"] == {"value": 3212, "unit": "m"}
+    assert "疑似目的地异常：苏F12345" in made.summary
+    assert "最近距离 3,212 米" in made.summary
+
+
+def test_the_segments_count_not_only_the_points():
+    assert outcome((0, -3000, 1900), (110, 3000, 1900)) == (Outcome.NORMAL, "reached")
+    assert outcome((0, -3000, 2100), (110, 3000, 2100))[0] == Outcome.SUSPECTED
+
+
+def test_exactly_the_radius_is_inside_and_a_millimetre_more_is_not():
+    points = [(0, 6000, 0), (100, 2000, 0)]
+    lat, lon = 32.0, 120.9
+    evidence = make(points)
+    good = destination.distances_mm(
+        round(lat * 1e6),
+        round(lon * 1e6),
+        np.array(evidence["track"]["lat_e6"]),
+        np.array(evidence["track"]["lon_e6"]),
+    )[1]
+    exact = int(good.min())
+    assert exact == pytest.approx(2_000_000, abs=60)
+    # whole metres on both sides of the real distance, and a track that is at exactly 2,000.000 m
+    assert outcome(*points, radius_m=-(-exact // 1000))[0] == Outcome.NORMAL
+    assert outcome(*points, radius_m=exact // 1000 - (exact % 1000 == 0))[0] == Outcome.SUSPECTED
+    lon2, lat2, _ = GEOD.fwd(120.9, 32.0, 90, 2000.0)
+    x, y = geo.local_plane(32.0, 120.9, np.array([lat2, lat2]), np.array([lon2, lon2 + 0.05]))
+    assert np.rint(geo.segment_distance_m(x[:1], y[:1], x[1:], y[1:]) * 1000)[0] == 2_000_000
+
+
+def test_a_gap_in_which_it_could_have_been_there():
+    # 5 km from the circle there and 5 km back: 10 km at 120 km/h is 300 s
+    before, after = (0, 7000, 0), (60, 7000, 0)
+    assert outcome(before, after, (60 + 299, 7000, 0), (400, 7000, 0)) == (Outcome.SUSPECTED, "not_reached")
+    assert outcome(before, after, (60 + 301, 7000, 0), (400, 7000, 0)) == (Outcome.UNDETERMINED, "gap")
+    assert outcome(before, after, (60 + 119, 7000, 0), (200, 7000, 0))[0] == Outcome.SUSPECTED
+
+
+def test_a_straight_line_over_a_gap_is_no_track():
+    assert outcome((0, -8000, 0), (300, 8000, 0)) == (Outcome.UNDETERMINED, "gap")
+    assert outcome((0, -8000, 0), (110, -3000, 0), (230, 3000, 0))[0] == Outcome.NORMAL
+
+
+def test_gaps_at_the_ends_of_the_window():
+    points = [(0, 7000, 0), (100, 7000, 0)]
+    assert outcome(*points)[0] == Outcome.SUSPECTED
+    assert outcome(*points, departed=-149)[0] == Outcome.SUSPECTED
+    assert outcome(*points, departed=-151)[0] == Outcome.UNDETERMINED
+    assert outcome(*points, returned=249)[0] == Outcome.SUSPECTED
+    assert outcome(*points, returned=251)[0] == Outcome.UNDETERMINED
+    assert outcome((0, 2100, 0), (100, 2100, 0), returned=219)[0] == Outcome.SUSPECTED  # shorter than gap_s
+
+
+def test_missing_evidence():
+    assert outcome((0, 9000, 0), place=None) == (Outcome.UNDETERMINED, "no_coordinates")
+    assert outcome(returned=100) == (Outcome.UNDETERMINED, "no_track")
+    assert outcome((0, 9000, 0)) == (Outcome.SUSPECTED, "not_reached")
+
+
+def test_a_jump_into_the_circle_is_no_evidence():
+    assert outcome((0, 9000, 0), (10, 0, 0), (20, 9000, 0)) == (Outcome.SUSPECTED, "not_reached")
+
+
+def test_evidence_alone_gives_the_same_again():
+    evidence = make([(0, 9000, 0), (100, 6000, 50), (200, 3211.4, 0)])
+    assert destination.evaluate(frozen.parse(frozen.canonical(evidence))) == destination.evaluate(evidence)
+    with pytest.raises(frozen.EvidenceError):
+        destination.evaluate(evidence | {"rule": "location"})
+
+
+def test_streamed_nearest_distance_is_the_settled_one():
+    rng = np.random.default_rng(8)
+    t = np.cumsum(rng.integers(5, 180, 200))
+    east, north = 6000 + np.cumsum(rng.normal(0, 60, 200)), np.cumsum(rng.normal(0, 60, 200))
+    evidence = make(list(zip(t.tolist(), east.tolist(), north.tolist(), strict=True)), radius_m=1)
+    track = {name: np.array(values) for name, values in evidence["track"].items()}
+    good = destination.valid_fixes(track, 200)
+    place = np.array([32_000_000]), np.array([120_900_000])
+    nearest = np.array([np.iinfo(np.int64).max])
+    for k, row in enumerate(good):
+        before = good[k - 1] if k else row
+        near = np.array([k > 0 and track["t_us"][row] - track["t_us"][before] <= 120 * S])
+        nearest = destination.nearest_so_far(
+            nearest, *place, track["lat_e6"][[before]], track["lon_e6"][[before]], near, track["lat_e6"][[row]],
+            track["lon_e6"][[row]],
+        )  # fmt: skip
+    settled = destination.evaluate(evidence).measures["nearest_m"]["value"]
+    assert -(-int(nearest[0]) // 1000) == settled

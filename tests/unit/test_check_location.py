@@ -1,0 +1,195 @@
+"""location: what opens an episode, what ends it, what never may, and that evidence alone gives the same
+result."""
+
+from __future__ import annotations
+
+import copy
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules import evidence as frozen
+from rules import geo
+from rules.checks import location
+from rules.checks.base import Outcome
+from rules.checks.location import OPEN_END
+from rules.evidence import EvidenceError
+
+S = 1_000_000
+MIN = 60 * S
+T0 = 1_772_000_000 * S
+YARD = shapely.box(120.899, 31.999, 120.9, 32.001)  # its east side runs through (32.0, 120.9)
+FENCE = {"id": "F1", "version": 1, "wkb": YARD.wkb_hex, "from_us": 0, "to_us": int(OPEN_END)}
+
+
+def make(points, *, orders=(), fences=(FENCE,), parameter_rows=()):
+    """Evidence of (seconds, metres east of the yard's edge, speed in 0.1 km/h) points, negative = in the
+    yard."""
+    lat, lon = geo.from_local_plane(32.0, 120.9, [float(p[1]) for p in points], [0.0] * len(points))
+    n = len(points)
+    return {
+        "rule": "location", "rule_version": 1, "subject": "episode:V1:0", "from_us": T0,
+        "vehicle": {"id": "V1", "no": 1, "plate": "苏F12345", "organisation": "O1"},
+        "parameter_rows": [list(r) for r in parameter_rows], "fences": list(fences), "orders": list(orders),
+        "track": frozen.freeze_track({
+            "t_us": np.array([T0 + int(p[0] * S) for p in points]), "fingerprint": np.arange(n),
+            "lat_e6": np.rint(lat * 1e6), "lon_e6": np.rint(lon * 1e6), "speed_dkmh": np.array([p[2] for p in points]),
+            "direction_deg": np.full(n, 90), "odometer_dkm": np.full(n, -1),
+        }),
+    }  # fmt: skip
+
+
+def drive(*stations, speed=300, every=10):
+    """Points that move 80 m a step between the stations."""
+    points, t = [], 0
+    for a, b in pairwise(stations):
+        steps = max(1, round(abs(b - a) / 80))
+        for k in range(steps):
+            points.append((t, a + (b - a) * k / steps, speed))
+            t += every
+    points.append((t, stations[-1], speed))
+    return points
+
+
+def test_a_drive_beyond_the_fence_is_one_suspected_episode():
+    made = location.evaluate(make(drive(-50, 3000, -50)))
+    assert (made.outcome, made.reason) == (Outcome.SUSPECTED, "returned_to_fence")
+    assert 2900 <= made.measures["farthest_m"]["value"] <= 3000
+    assert 5700 <= made.measures["distance_m"]["value"] <= 6000
+    assert made.parameters == {"min_displacement_m": 200, "episode_idle_min": 30, "early_start_min": 10,
+                               "max_speed_kmh": 200, "gap_s": 120}  # fmt: skip
+    assert made.summary.startswith("疑似定位异常：苏F12345 于 2026-02-25 14:13 至 14:2")
+    assert "无派车任务" in made.summary
+    assert "米，行驶" in made.summary
+
+
+@pytest.mark.parametrize(("metres", "opens"), [(199.5, False), (200.2, True)])
+def test_two_hundred_metres_beyond_the_fence(metres, opens):
+    # the first fix outside is at the fence, so both the displacement and the distance beyond are the same
+    # number
+    points = [(0, -30, 0), (10, 0.2, 200), (20, 100, 200), (30, metres + 0.2, 200), (40, metres, 0)]
+    assert bool(location.episodes(make(points))) is opens
+
+
+def test_exactly_min_displacement_counts():
+    points = [(0, -30, 0), (10, 1, 200), (20, 100, 200), (30, 300, 200)]
+    evidence = make(points)
+    rows = location.rows_of_evidence(evidence)
+    beyond_mm = int(rows[11, 3])
+    run_mm = geo.distance_mm_scalar(*(int(rows[k, c]) for c in (1, 3) for k in (2, 3)))
+    assert min(beyond_mm, run_mm) == run_mm
+    for metres, opens in ((run_mm // 1000, True), (run_mm // 1000 + 1, False)):
+        evidence["parameter_rows"] = [["location", "min_displacement_m", None, metres, 0]]
+        assert bool(location.episodes(evidence)) is opens
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [],
+        [(0, -10, 0)],
+        drive(-80, -20, -80, -10),  # shuffled in the yard
+        [(0, -30, 0), (10, 500, 0), (20, -30, 0)],  # one jump out of the yard
+        [(0, -30, 0), (10, 500, 0), (20, 510, 0), (30, -30, 0)],  # stays where it jumped to
+        [(0, -30, 0), (10, 300, 0), (20, 520, 0), (30, -30, 0)],  # jumps on, standing
+        [(0, -30, 0), (10, 90_000, 900), (20, 91_000, 900), (30, -30, 0)],  # implied speed
+        [(0, -30, 0), (10, 100, 200), (20, 180, 200), (30, 100, 200), (40, -30, 0)],  # not far enough
+        [(k * 10, 400 + (k % 5) * 5, 0) for k in range(100)],  # parked outside
+        [(k * 10, 400 + 300 * (k == 50), 0) for k in range(100)],  # parked outside, one stray fix
+    ],
+)
+def test_what_is_no_episode(points):
+    assert location.episodes(make(points)) == []
+
+
+def test_standing_vehicle_with_dead_speed_field_is_still_caught():
+    (episode,) = location.episodes(make([(t, m, 0) for t, m, _ in drive(-50, 2000)]))
+    assert episode.end_us is None
+
+
+def test_an_order_covers_until_it_ends_and_ends_an_episode():
+    order = {"no": 5, "id": "P1", "version": 1, "from_us": T0, "to_us": T0 + 200 * S}
+    points = drive(-50, 3000, -50)
+    (episode,) = location.episodes(make(points, orders=[order]))
+    assert episode.start_us == T0 + 200 * S  # the end is the first moment that is not covered
+    assert location.episodes(make(points, orders=[order | {"to_us": int(OPEN_END)}])) == []
+    late = {"no": 6, "id": "P2", "version": 1, "from_us": T0 + 200 * S, "to_us": int(OPEN_END)}
+    (episode,) = location.episodes(make(points, orders=[late]))
+    assert (episode.reason, episode.end_us, episode.closed_us) == (
+        "order_started",
+        T0 + 190 * S,
+        T0 + 200 * S,
+    )
+
+
+def test_parking_for_the_idle_time_ends_it_and_the_next_drive_is_another():
+    out = drive(-50, 2000)
+    last = out[-1][0]
+    parked = [(last + 30 + k * 30, 2000, 0) for k in range(70)]
+    back = [(parked[-1][0] + t, m, s) for t, m, s in drive(2000, -50)[1:]]
+    first, second = location.episodes(make(out + parked + back))
+    assert (first.reason, first.end_us) == ("parked", T0 + last * S)
+    assert first.closed_us == T0 + (last + 1800) * S  # exactly thirty minutes is parked
+    assert second.reason == "returned_to_fence"
+    assert second.start_us >= first.closed_us
+    short = [(last + 30 + k * 30, 2000, 0) for k in range(58)]
+    back = [(short[-1][0] + t, m, s) for t, m, s in drive(2000, -50)[1:]]
+    assert len(location.episodes(make(out + short + back))) == 1
+
+
+def test_no_fence_raises_nothing_and_a_withdrawn_fence_ends_it():
+    assert location.episodes(make(drive(-50, 3000), fences=[])) == []
+    (episode,) = location.episodes(make(drive(-50, 3000), fences=[FENCE | {"to_us": T0 + 300 * S}]))
+    assert (episode.reason, episode.end_us) == ("fence_withdrawn", T0 + 290 * S)
+
+
+def test_an_episode_may_cross_midnight():
+    points = [(t + 9.7 * 3600, m, s) for t, m, s in drive(-50, 10_000, -50)]
+    assert len(location.episodes(make(points))) == 1
+
+
+def test_an_organisations_own_value_from_its_date_on():
+    points = drive(-50, 400, -50)
+    assert len(location.episodes(make(points))) == 1
+    assert (
+        location.episodes(make(points, parameter_rows=[("location", "min_displacement_m", "O1", 600, 0)]))
+        == []
+    )
+    assert (
+        location.episodes(make(points, parameter_rows=[("location", "min_displacement_m", "O2", 600, 0)]))
+        != []
+    )
+    after = ("location", "min_displacement_m", "O1", 600, T0 + 3600 * S)
+    assert len(location.episodes(make(points, parameter_rows=[after]))) == 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 900), st.integers(-400, 2500), st.sampled_from([0, 40, 300])), max_size=80
+    )
+)
+@settings(max_examples=40, deadline=None)
+def test_evidence_alone_gives_the_same_bytes_again(steps):
+    t, points = 0, []
+    for dt, metres, speed in steps:
+        t += dt
+        points.append((t, metres, speed))
+    evidence = make(points)
+    body = frozen.canonical(evidence)
+    again = frozen.parse(body)
+    assert frozen.canonical(again) == body
+    assert location.evaluate(copy.deepcopy(again)) == location.evaluate(evidence)
+
+
+def test_evidence_of_another_rule_or_broken_is_refused():
+    evidence = make(drive(-50, 500))
+    with pytest.raises(EvidenceError):
+        location.evaluate(evidence | {"rule_version": 2})
+    with pytest.raises(EvidenceError):
+        location.evaluate(evidence | {"track": {"t_us": [1]}})
+    with pytest.raises(EvidenceError):
+        frozen.canonical({"a": [1, 0.5]})

@@ -1,0 +1,160 @@
+"""Geometry: distances against pyproj's geodesics, the plane, fences, datums."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyproj import Geod
+
+from rules import geo
+from rules.geo import Datum, FenceSet
+
+GEOD = Geod(ellps="WGS84")
+LAT_E6 = st.integers(-89_999_999, 89_999_999)
+LON_E6 = st.integers(-180_000_000, 180_000_000)
+
+
+def _pairs(n: int, longest_m: float, seed: int = 1) -> tuple[np.ndarray, ...]:
+    rng = np.random.default_rng(seed)
+    lat, lon = rng.uniform(18, 54, n), rng.uniform(73, 135, n)
+    azimuth, length = rng.uniform(0, 360, n), 10 ** rng.uniform(0, np.log10(longest_m), n)
+    lon2, lat2, _ = GEOD.fwd(lon, lat, azimuth, length)
+    return lat, lon, lat2, lon2, length, azimuth
+
+
+def test_distance_is_geodesic_within_a_millionth_below_10_km():
+    lat, lon, lat2, lon2, _, _ = _pairs(50_000, 10_000)
+    truth = GEOD.inv(lon, lat, lon2, lat2)[2]
+    error = np.abs(geo.distance_m(lat, lon, lat2, lon2) - truth)
+    assert (error <= 1e-6 * truth + 2e-9).all()
+
+
+def test_long_distances_and_date_line():
+    lat, lon, lat2, lon2, length, _ = _pairs(5_000, 5_000_000)
+    np.testing.assert_allclose(geo.distance_m(lat, lon, lat2, lon2), length, rtol=2e-6, atol=1e-8)
+    assert geo.distance_m(30.0, 179.99, 30.0, -179.99) < 2_000
+
+
+def test_distance_of_nothing_is_zero_and_broadcasts():
+    assert geo.distance_m(32.0, 120.9, 32.0, 120.9) == 0
+    assert geo.distance_m(32.0, 120.9, np.array([32.0, 33.0]), np.array([120.9, 120.9])).shape == (2,)
+    assert geo.distance_m(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0)).shape == (0,)
+
+
+@given(
+    st.lists(
+        st.tuples(LAT_E6, LON_E6, st.integers(-300_000, 300_000), st.integers(-300_000, 300_000)), max_size=40
+    )
+)
+@settings(max_examples=50, deadline=None)
+def test_scalar_and_vector_and_any_split_give_the_same_millimetres(rows):
+    a = np.array(rows, np.int64).reshape(-1, 4)
+    lat2, lon2 = (
+        np.clip(a[:, 0] + a[:, 2], -90_000_000, 90_000_000),
+        np.clip(a[:, 1] + a[:, 3], -180_000_000, 180_000_000),
+    )
+    whole = geo.distance_mm(a[:, 0], a[:, 1], lat2, lon2)
+    assert whole.dtype == np.int64
+    for k in range(len(a)):
+        values = int(a[k, 0]), int(a[k, 1]), int(lat2[k]), int(lon2[k])
+        assert geo.distance_mm_scalar(*values) == whole[k]
+        assert geo.distance_mm(*(np.array([v]) for v in values))[0] == whole[k]
+
+
+def test_local_plane_keeps_distance_and_azimuth():
+    lat, lon, lat2, lon2, length, azimuth = _pairs(20_000, 10_000)
+    x, y = geo.local_plane(lat, lon, lat2, lon2)
+    np.testing.assert_allclose(np.hypot(x, y), length, rtol=1e-6, atol=1e-6)
+    truth_x, truth_y = length * np.sin(np.radians(azimuth)), length * np.cos(np.radians(azimuth))
+    assert np.hypot(x - truth_x, y - truth_y).max() < 0.01
+    back_lat, back_lon = geo.from_local_plane(
+        32.0, 120.9, *geo.local_plane(32.0, 120.9, np.array([32.05, 33.5]), np.array([120.95, 118.0]))
+    )
+    np.testing.assert_allclose(back_lat, [32.05, 33.5], atol=1e-8)
+    np.testing.assert_allclose(back_lon, [120.95, 118.0], atol=1e-8)
+
+
+def test_exactly_2000_metres_is_2000000_millimetres_in_every_direction():
+    for azimuth in range(0, 360, 7):
+        lon2, lat2, _ = GEOD.fwd(120.9, 32.0, azimuth, 2000.0)
+        x, y = geo.local_plane(32.0, 120.9, lat2, lon2)
+        assert np.rint(np.hypot(x, y) * 1000) == 2_000_000
+
+
+def test_segment_distance_is_that_of_the_nearest_point_of_the_segment():
+    x1 = np.array([-5.0, 3.0, 4.0, 0.0])
+    y1 = np.array([2.0, 4.0, 3.0, 0.0])
+    x2 = np.array([5.0, 6.0, 4.0, 1.0])
+    y2 = np.array([2.0, 8.0, 3.0, 1.0])
+    np.testing.assert_allclose(geo.segment_distance_m(x1, y1, x2, y2), [2.0, 5.0, 5.0, 0.0])
+
+
+def test_fences_boundary_hole_multipolygon_and_metres_beyond():
+    yard = shapely.Polygon([(120.90, 32.00), (120.91, 32.00), (120.91, 32.01), (120.90, 32.01)],
+                           [[(120.904, 32.004), (120.906, 32.004), (120.906, 32.006), (120.904, 32.006)]])  # fmt: skip
+    two = shapely.MultiPolygon([yard, shapely.box(120.95, 32.0, 120.96, 32.01)])
+    fences = FenceSet(np.array([yard, two, shapely.Polygon()], object))
+    lat = np.array([32_000_000, 32_005_000, 32_005_000, 32_005_000, 32_005_000])
+    lon = np.array([120_905_000, 120_905_000, 120_902_000, 120_955_000, 120_955_000])
+    which = np.array([0, 0, 0, 0, 1])
+    assert fences.inside(which, lat, lon).tolist() == [True, False, True, False, True]
+    beyond = fences.beyond_mm(which, lat, lon)
+    assert beyond[0] == beyond[2] == beyond[4] == 0
+    assert beyond[1] == pytest.approx(GEOD.inv(120.905, 32.005, 120.906, 32.005)[2] * 1000, abs=2)
+    assert beyond[3] == pytest.approx(GEOD.inv(120.955, 32.005, 120.91, 32.005)[2] * 1000, rel=1e-6)
+    assert fences.beyond_mm(np.array([2]), lat[:1], lon[:1])[0] > 2_000_000_000
+    assert not fences.inside(np.array([2]), lat[:1], lon[:1])[0]
+
+
+def test_beyond_200_metres_exactly_and_far_away():
+    box = shapely.box(120.90, 32.00, 120.92, 32.02)
+    fences = FenceSet(np.array([box], object))
+    for metres in (200.0, 50_000.0, 400_000.0):
+        lon2, lat2, _ = GEOD.fwd(120.92, 32.02, 45, metres)
+        beyond = fences.beyond_mm(np.array([0]), np.array([round(lat2 * 1e6)]), np.array([round(lon2 * 1e6)]))
+        assert beyond[0] == pytest.approx(metres * 1000, abs=120 + metres * 0.01)
+
+
+@pytest.mark.parametrize("datum", [Datum.GCJ02, Datum.BD09])
+def test_datum_round_trip_over_china(datum):
+    rng = np.random.default_rng(3)
+    lat, lon = rng.uniform(18, 53.5, 20_000), rng.uniform(73.6, 135, 20_000)
+    there = geo.from_wgs84(datum, lat, lon)
+    back = geo.to_wgs84(datum, *there)
+    assert geo.distance_m(lat, lon, *back).max() < 0.5
+    assert geo.distance_m(lat, lon, *there).min() > 20
+
+
+def test_datum_known_places():
+    # 天安门: the well-known pairs of the open converters (eviltransform, coordtransform).
+    lat, lon = geo.from_wgs84(Datum.GCJ02, 39.907333, 116.391083)
+    assert (float(lat), float(lon)) == (
+        pytest.approx(39.908737, abs=2e-5),
+        pytest.approx(116.397327, abs=2e-5),
+    )
+    shift = geo.distance_m(31.98, 120.89, *geo.from_wgs84(Datum.GCJ02, 31.98, 120.89))
+    assert 440 < shift < 600  # Nantong
+    # BD-09 <-> GCJ-02 pair published with coordtransform: bd09 (116.404, 39.915) = gcj02 (116.39762729,
+    # 39.90865674).
+    w = geo.to_wgs84(Datum.BD09, 39.915, 116.404)
+    g = geo.from_wgs84(Datum.GCJ02, *w)
+    assert float(g[0]) == pytest.approx(39.90865674, abs=1e-5)
+    assert float(g[1]) == pytest.approx(116.39762729, abs=1e-5)
+
+
+@pytest.mark.parametrize("datum", list(Datum))
+def test_outside_china_unchanged(datum):
+    assert geo.to_wgs84_e6(datum, 48.8566, 2.3522) == (48_856_600, 2_352_200)
+    lat, lon = geo.from_wgs84(datum, [48.8566], [2.3522])
+    assert (lat[0], lon[0]) == (48.8566, 2.3522)
+
+
+def test_geometry_conversion_moves_every_vertex():
+    box = shapely.box(120.90, 32.00, 120.92, 32.02)
+    moved = geo.geometry_to_wgs84(Datum.GCJ02, box)
+    assert geo.geometry_to_wgs84(Datum.WGS84, box) is box
+    lat, lon = geo.to_wgs84(Datum.GCJ02, 32.0, 120.92)
+    assert shapely.distance(shapely.Point(float(lon), float(lat)), moved) < 1e-12
