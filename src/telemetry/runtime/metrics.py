@@ -7,7 +7,7 @@ device, a vehicle or a person: the number of series is bounded by the program, n
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -101,12 +101,3 @@ def quantile(
             return start + (bound - start) * (rank - below) / (count - below)
         below, start = count, bound
     return start
-
-
-def first_total(snapshots: Iterable[Snapshot], name: str, **labels: str) -> float | None:
-    """``Snapshot.total`` of the first of ``snapshots`` that has ``name``."""
-    for snapshot in snapshots:
-        value = snapshot.total(name, **labels)
-        if value is not None:
-            return value
-    return None

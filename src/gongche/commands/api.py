@@ -1,0 +1,119 @@
+"""``gongche api``: the process that serves HTTP."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import uvicorn
+
+from telemetry.errors import ConfigurationError
+from telemetry.log import open_writer
+from telemetry.runtime import lifecycle
+from telemetry.runtime.database import create_pool, require_schema
+from telemetry.runtime.embedded import open_database
+from telemetry.runtime.logs import configure_logging
+from telemetry.runtime.metrics import set_build_info
+from telemetry.runtime.settings import Settings, load_settings
+
+_logger = logging.getLogger(__name__)
+
+#: Requests under way get so long to finish after SIGTERM; a feed reader that waits longer is cut.
+GRACE_S = 5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = """\
+地址 / address: GONGCHE_HTTP_HOST (127.0.0.1), GONGCHE_HTTP_PORT (8000); TLS belongs in a proxy before it
+令牌 / tokens: gongche token create"""
+
+
+def run(args: argparse.Namespace) -> int:
+    settings = load_settings()
+    configure_logging(settings.log_level, "api")
+    with open_database(settings, lambda line: print(line, file=sys.stderr)) as dsn:
+        lifecycle.run(partial(serve, settings.model_copy(update={"database_url": dsn})))
+    return 0
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own (``stop`` is what ends it); says when it serves."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises ConfigurationError when the address is taken or not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"HTTP port {port} on {host} is not free: {error.strerror or error}",
+            hint="set GONGCHE_HTTP_PORT or GONGCHE_HTTP_HOST",
+        ) from error
+    return listener
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """HTTP until ``stop``. ``settings.database_url`` is set."""
+    from api.app import create_app
+
+    link = lifecycle.SupervisorLink.from_environment()
+    link.watch(stop)
+    set_build_info("api")
+    listener = listen(settings.http_host, settings.http_port)
+    pool = await create_pool(settings.database_url or "", max_size=10)
+    sink = open_writer(settings)
+
+    def started() -> None:
+        port = listener.getsockname()[1]
+        _logger.info("ready", extra={"fields": {"port": port}})
+        link.ready(port=port)
+
+    try:
+        await sink.start()
+        async with pool.acquire() as connection:
+            await require_schema(connection)
+        server = _Server(
+            uvicorn.Config(
+                create_app(settings, pool, position_sink=sink),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_S,
+                timeout_keep_alive=30,
+            ),
+            started,
+        )
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        server.should_exit = True
+        await serving
+    finally:
+        listener.close()
+        await sink.close()
+        pool.terminate()

@@ -1,0 +1,43 @@
+"""What the user sees: one status line in place on a terminal, plain lines in a file."""
+
+from __future__ import annotations
+
+import io
+
+from gongche.status import Console, Reading
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_the_status_line_is_replaced_and_lines_stay_above_it() -> None:
+    stream = Terminal()
+    console = Console(stream)
+    console.status("one")
+    console.say("a line")
+    console.status("two")
+    console.end()
+    console.say("the end")
+    assert stream.getvalue() == "\r\x1b[Kone\r\x1b[Ka line\none\r\x1b[Ktwo\nthe end\n"
+
+
+def test_in_a_file_every_status_is_a_line_without_control_characters() -> None:
+    stream = io.StringIO()
+    console = Console(stream)
+    console.status("one")
+    console.say("a line")
+    console.end()
+    assert stream.getvalue() == "one\na line\n"
+
+
+def test_what_is_not_known_is_a_dash_and_not_a_zero() -> None:
+    assert "connected - |" in Reading().line()
+    line = Reading(
+        connections=1234, rate=0, stored=1e6, alerts=6, p50_s=0.0041, p99_s=0.0199, lag_records=0, delay_p99_s=0.2
+    ).line()  # fmt: skip
+    assert "connected 1,234 |" in line
+    assert "in 0/s" in line
+    assert "p50 4.1 ms p99 19.9 ms" in line
+    assert "delay p99 200.0 ms" in line
