@@ -1,4 +1,4 @@
-"""The log's promises, on the embedded implementation (Kafka runs the same tests when it comes)."""
+"""The embedded log: the promises that every implementation keeps (``log_contract``), its own, and the record codec."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry.errors import BatchTooLargeError, ConfigurationError, SchemaError, UnavailableError
-from telemetry.log.base import POSITIONS, REJECTS, Record, StoredRecord, partitions_of
-from telemetry.log.codec import HEADERS, MAX_RECORD_BYTES, decode, encode
+from telemetry.errors import ConfigurationError, SchemaError, UnavailableError
+from telemetry.log.base import POSITIONS, Record, StoredRecord, partitions_of
+from telemetry.log.codec import HEADERS, decode, encode
 from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import OPTIONAL, SPEC, PositionBatch, fingerprint
+from tests.integration.log_contract import PARTITIONS, LogContract
 
 
 async def read_all(path: Path, topic: str = POSITIONS, partitions: int = 1) -> list[StoredRecord]:
@@ -35,33 +36,23 @@ async def read_all(path: Path, topic: str = POSITIONS, partitions: int = 1) -> l
     return found
 
 
-async def test_what_is_confirmed_is_read_back_in_order(tmp_path: Path) -> None:
-    writer = EmbeddedLogWriter(tmp_path / "log", 3)
-    batches = [[Record(POSITIONS, k % 3, b"%d" % k, {"a": "b"}), Record(REJECTS, 0, b"r")] for k in range(30)]
-    await asyncio.gather(*(writer.append(b) for b in batches))
-    await writer.close()
-    found = await read_all(tmp_path / "log", partitions=3)
-    for partition in range(3):
-        mine = [r for r in found if r.partition == partition]
-        assert [int(r.payload) for r in mine] == list(range(partition, 30, 3))
-        assert [r.offset for r in mine] == sorted({r.offset for r in mine})
-        assert all(r.headers == {"a": "b"} for r in mine)
-    assert len(await read_all(tmp_path / "log", REJECTS, 3)) == 30
+class EmbeddedLog:
+    """The embedded log, for the tests that every implementation passes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def writer(self) -> EmbeddedLogWriter:
+        return EmbeddedLogWriter(self._path, PARTITIONS)
+
+    def reader(self, topic: str = POSITIONS) -> EmbeddedLogReader:
+        return EmbeddedLogReader(self._path, topic, PARTITIONS)
 
 
-async def test_reader_starts_where_it_is_told_and_waits_for_more(tmp_path: Path) -> None:
-    writer, reader = EmbeddedLogWriter(tmp_path / "log"), EmbeddedLogReader(tmp_path / "log", POSITIONS)
-    assert (await reader.poll(1, 1)).assigned == {0}
-    await writer.append([Record(POSITIONS, 0, b"old")])
-    ends = await reader.end_offsets()
-    await reader.seek(0, ends[0])
-    waiting = asyncio.create_task(reader.poll(1, 5))
-    await asyncio.sleep(0.05)
-    await writer.append([Record(POSITIONS, 0, b"new")])
-    assert [r.payload for r in (await waiting).records] == [b"new"]
-    assert (await reader.poll(1, 0.01)).records == []
-    await reader.close()
-    await writer.close()
+class TestEmbedded(LogContract):
+    @pytest.fixture
+    def log(self, tmp_path: Path) -> EmbeddedLog:
+        return EmbeddedLog(tmp_path / "log")
 
 
 async def test_offsets_are_never_given_twice_after_a_trim(tmp_path: Path) -> None:
@@ -77,14 +68,7 @@ async def test_offsets_are_never_given_twice_after_a_trim(tmp_path: Path) -> Non
     assert record.offset >= before[0]
 
 
-async def test_limits_and_bad_files_are_clear_errors(tmp_path: Path) -> None:
-    writer = EmbeddedLogWriter(tmp_path / "log")
-    with pytest.raises(BatchTooLargeError):
-        await writer.append([Record(POSITIONS, 0, bytes(MAX_RECORD_BYTES + 1))])
-    await writer.append([Record(POSITIONS, 0, b"still works")])
-    await writer.close()
-    with pytest.raises(UnavailableError):
-        await writer.append([Record(POSITIONS, 0, b"late")])
+async def test_bad_files_are_clear_errors(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("this is no log at all, but long enough to look like a file" * 100)
     with pytest.raises(UnavailableError, match="text"):
         EmbeddedLogWriter(tmp_path / "text")

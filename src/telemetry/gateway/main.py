@@ -37,7 +37,7 @@ def _raise_file_limit(connections: int) -> None:
         granted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
         if granted < wanted:
-            logger.warning("only %d file descriptors: at most about %d connections", granted, granted - 256)
+            logger.info("only %d file descriptors: at most about %d connections", granted, granted - 256)
 
 
 async def run(settings: Settings, stop: asyncio.Event, ready: Callable[..., None]) -> None:
@@ -52,6 +52,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[..., None
     pool = await create_pool(settings.database_url, min_size=1, max_size=4)
     log = open_writer(settings)
     try:
+        await log.start()
         async with pool.acquire() as connection:
             await require_schema(connection)
         directory = TerminalDirectory(pool, settings.auto_register)

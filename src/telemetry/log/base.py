@@ -62,7 +62,10 @@ class LogWriter(Protocol):
 
     @property
     def partitions(self) -> int:
-        """How many partitions the positions topic has."""
+        """How many partitions the positions topic has. Right from the end of ``start`` on."""
+
+    async def start(self) -> None:
+        """Connect and make the topics when they are missing; before anything else. ConfigurationError, UnavailableError."""
 
     async def append(self, records: Sequence[Record]) -> None:
         """Make ``records`` durable. Raises ``UnavailableError`` (try again) or ``BatchTooLargeError``."""
@@ -73,6 +76,9 @@ class LogWriter(Protocol):
 @runtime_checkable
 class LogReader(Protocol):
     """Reads one topic from given offsets, as a member of a group of readers."""
+
+    async def start(self) -> None:
+        """Connect; before anything else. Raises ConfigurationError or UnavailableError."""
 
     async def poll(self, max_bytes: int, timeout_s: float) -> Poll:
         """Wait up to ``timeout_s`` for records; at most about ``max_bytes`` of payload (at least one record)."""

@@ -90,6 +90,9 @@ class EmbeddedLogWriter:
         self._thread.start()
         self._closed = False
 
+    async def start(self) -> None:
+        """See LogWriter.start. The file was opened when this was made."""
+
     async def append(self, records: Sequence[Record]) -> None:
         """See LogWriter.append: all of ``records`` in one transaction, synced when this returns."""
         if self._closed:
@@ -175,6 +178,9 @@ class EmbeddedLogReader:
         self._next: dict[int, int] = {}
         self._assigned = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedded-log-reader")
+
+    async def start(self) -> None:
+        """See LogReader.start. The file was opened when this was made."""
 
     async def poll(self, max_bytes: int, timeout_s: float) -> Poll:
         """See LogReader.poll. Raises UnavailableError when the file cannot be read."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from telemetry.errors import ConfigurationError
@@ -29,6 +30,43 @@ class Settings(BaseSettings):
         le=1024,
         description="partitions when the log is created; an embedded log has one reader: leave 1",
     )
+
+    kafka_partitions: int = Field(
+        12,
+        ge=1,
+        le=1024,
+        description="partitions of the positions topic when it is created; bounds the workers",
+    )
+    kafka_replication: int = Field(
+        3, ge=1, le=9, description="copies of a topic when it is created; min.insync.replicas is 2 from 2 on"
+    )
+    kafka_retention_hours: int = Field(
+        168,
+        ge=1,
+        le=24 * 3650,
+        description="how long a new topic keeps records; workers must not be down longer",
+    )
+    kafka_topic_prefix: str = Field(
+        "", max_length=100, pattern=r"^[A-Za-z0-9._-]*$", description="before the names of topics and groups"
+    )
+    kafka_timeout_s: float = Field(
+        30,
+        ge=1,
+        le=600,
+        description="an append that is not confirmed for so long has failed (and is repeated)",
+    )
+    kafka_session_timeout_s: float = Field(
+        10, ge=1, le=300, description="a worker that is silent for so long loses its partitions to others"
+    )
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_username: str | None = Field(None, description="for SASL_PLAINTEXT and SASL_SSL")
+    kafka_password: SecretStr | None = Field(None, description="for SASL_PLAINTEXT and SASL_SSL")
+    kafka_ca_file: Path | None = Field(
+        None, description="PEM; who signed the brokers' certificates; unset = as the system"
+    )
+    kafka_cert_file: Path | None = Field(None, description="PEM; our certificate, where brokers ask for one")
+    kafka_key_file: Path | None = Field(None, description="PEM; the key of kafka_cert_file")
 
     tcp_host: str = Field("0.0.0.0", description="where terminals connect (JT/T 808)")  # noqa: S104 - terminals come from outside
     tcp_port: int = Field(8808, ge=0, le=65535)
