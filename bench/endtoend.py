@@ -52,7 +52,10 @@ def run(runs: int, seconds: float) -> None:
         shape = f"{window} in flight" + (f", 0x0704 of {batch}" if batch else "")
         rows.append([shape, spread(rates), *(spread(v, 1) for v in micros.values())])
     print(f"{TERMINALS} terminals, a fresh database each of {runs} runs, median (min-max)\n")
-    table(["reports", "positions/s", "gateway us/position", "worker us/position", "PostgreSQL us/position"], rows)
+    table(
+        ["reports", "positions/s", "gateway us/position", "worker us/position", "PostgreSQL us/position"],
+        rows,
+    )
 
 
 def _one(window: int, batch: int, seconds: float) -> tuple[float, dict[str, float]]:
@@ -68,8 +71,16 @@ def _one(window: int, batch: int, seconds: float) -> tuple[float, dict[str, floa
             "GONGCHE_WORKER_METRICS_PORT": str(worker_port),
         }
         with (
-            running(gongche("gateway"), core=None, port=port, environment=environment, log=base / "gateway.log") as gateway,
-            running(gongche("worker"), core=None, port=worker_port, environment=environment, log=base / "worker.log") as worker,
+            running(
+                gongche("gateway"), core=None, port=port, environment=environment, log=base / "gateway.log"
+            ) as gateway,
+            running(
+                gongche("worker"),
+                core=None,
+                port=worker_port,
+                environment=environment,
+                log=base / "worker.log",
+            ) as worker,
         ):
             groups = {"gateway": [gateway.pid], "worker": [worker.pid]}
             postmaster = _postmaster(base)

@@ -409,3 +409,22 @@ def test_soak_every_reply_reaches_its_own_connection_and_the_counts_add_up(
 
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(soak())
+
+
+async def test_reports_that_are_larger_than_a_record_together_are_split(
+    pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(1)
+    async with running(pool, tmp_path / "log") as it:
+        terminal = await Terminal.online(it.port, "13900000001")
+        blocker = sqlite3.connect(tmp_path / "log", isolation_level=None)
+        blocker.execute("BEGIN IMMEDIATE")
+        # 765 bytes of noise each, which no compression helps: together more than the log takes in one record.
+        noise = [b"".join(b"\xe1\xff" + rng.bytes(255) for _ in range(3)) for _ in range(12_000)]
+        serials = [terminal.send(0x0200, position(k, items=items)) for k, items in enumerate(noise)]
+        await asyncio.sleep(1)
+        blocker.execute("ROLLBACK")
+        blocker.close()
+        for serial in serials:
+            assert await terminal.result_of(serial, 0x0200, 30) == 0
+        assert len(await it.stored()) == 12_000

@@ -21,7 +21,7 @@ from telemetry.errors import UnavailableError
 from telemetry.gateway import metrics
 from telemetry.log.base import HEADER_SCHEMA, REJECTS, LogWriter, Record, partitions_of
 from telemetry.log.base import POSITIONS as POSITIONS_TOPIC
-from telemetry.log.codec import HEADERS, encode
+from telemetry.log.codec import HEADERS, MAX_RECORD_BYTES, encode
 from telemetry.positions import PositionBatch
 
 logger = logging.getLogger(__name__)
@@ -167,14 +167,11 @@ class Batcher:
 
 
 def _split(partition: int, batch: PositionBatch) -> list[Record]:
+    """Records of ``batch``: halves of halves, until each is within what the log takes."""
     if len(batch) <= _ROWS_PER_RECORD:
-        return [Record(POSITIONS_TOPIC, partition, encode(batch), HEADERS)]
-    return [
-        Record(
-            POSITIONS_TOPIC,
-            partition,
-            encode(batch.take(np.arange(a, min(a + _ROWS_PER_RECORD, len(batch))))),
-            HEADERS,
-        )
-        for a in range(0, len(batch), _ROWS_PER_RECORD)
-    ]
+        payload = encode(batch)
+        if len(payload) <= MAX_RECORD_BYTES or len(batch) == 1:
+            return [Record(POSITIONS_TOPIC, partition, payload, HEADERS)]
+    middle = len(batch) // 2
+    first, second = batch.take(np.arange(middle)), batch.take(np.arange(middle, len(batch)))
+    return _split(partition, first) + _split(partition, second)
