@@ -26,8 +26,8 @@ test: $(STAMP) ## all tests, fast ones first
 	$(BIN)/python -m pytest tests/integration tests/scenarios tests/faults $(PYTEST_ARGS)
 
 lint: $(STAMP) ## ruff
-	$(BIN)/ruff check src tests bench
-	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench tools
+	$(BIN)/ruff format --check src tests bench tools
 
 types: $(STAMP) ## mypy --strict
 	$(BIN)/mypy
@@ -36,8 +36,8 @@ imports: $(STAMP) ## import-linter: data flows one way
 	$(BIN)/lint-imports
 
 fmt: $(STAMP) ## format and fix
-	$(BIN)/ruff format src tests bench
-	$(BIN)/ruff check --fix src tests bench
+	$(BIN)/ruff format src tests bench tools
+	$(BIN)/ruff check --fix src tests bench tools
 
 bench: $(STAMP) ## benchmarks as ratios against the C floor server (needs a C compiler)
 	$(BIN)/python -m bench $(BENCH_ARGS)
