@@ -91,6 +91,14 @@ class LogContract:
         assert {record.payload for record in await take(rejects, 30)} == {b"r"}
         await rejects.close()
 
+    async def test_readers_of_one_log_agree_on_its_identity(self, log: LogUnderTest) -> None:
+        one, other = log.reader(), log.reader()
+        await one.start()
+        await other.start()
+        assert await one.identity() == await other.identity() != ""
+        await one.close()
+        await other.close()
+
     async def test_reader_starts_where_it_is_told_and_waits_for_more(self, log: LogUnderTest) -> None:
         writer, reader = log.writer(), log.reader()
         await writer.start()

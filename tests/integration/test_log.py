@@ -55,6 +55,16 @@ class TestEmbedded(LogContract):
         return EmbeddedLog(tmp_path / "log")
 
 
+async def test_another_file_is_another_log(tmp_path: Path) -> None:
+    one, other = (
+        EmbeddedLogReader(tmp_path / "one", POSITIONS),
+        EmbeddedLogReader(tmp_path / "other", POSITIONS),
+    )
+    assert await one.identity() != await other.identity()
+    await one.close()
+    await other.close()
+
+
 async def test_offsets_are_never_given_twice_after_a_trim(tmp_path: Path) -> None:
     writer, reader = EmbeddedLogWriter(tmp_path / "log"), EmbeddedLogReader(tmp_path / "log", POSITIONS)
     await writer.append([Record(POSITIONS, 0, b"a"), Record(POSITIONS, 0, b"b")])

@@ -86,6 +86,9 @@ class LogReader(Protocol):
     async def seek(self, partition: int, offset: int) -> None:
         """Next ``poll`` of ``partition`` starts at ``offset`` (the first offset not yet processed)."""
 
+    async def identity(self) -> str:
+        """Names this very log: offsets of one log mean nothing in another, even under the same topic."""
+
     async def end_offsets(self) -> Mapping[int, int]:
         """For each partition of the topic, the offset after its last record (for lag)."""
 

@@ -14,6 +14,7 @@ import asyncio
 import sqlite3
 import threading
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -68,6 +69,7 @@ def _open(path: Path, partitions: int) -> tuple[sqlite3.Connection, int]:
         for statement in _SCHEMA.split(";\n"):
             connection.execute(statement)
         connection.execute("INSERT OR IGNORE INTO log_settings VALUES ('partitions', ?)", (str(partitions),))
+        connection.execute("INSERT OR IGNORE INTO log_settings VALUES ('identity', ?)", (str(uuid.uuid4()),))
         (stored,) = connection.execute("SELECT value FROM log_settings WHERE name = 'partitions'").fetchone()
         connection.execute(f"PRAGMA user_version={_FORMAT}")
         connection.execute("COMMIT")
@@ -200,6 +202,15 @@ class EmbeddedLogReader:
     async def seek(self, partition: int, offset: int) -> None:
         """See LogReader.seek."""
         self._next[partition] = offset
+
+    async def identity(self) -> str:
+        """See LogReader.identity: given to the file when it is created."""
+        query = "SELECT value FROM log_settings WHERE name = 'identity'"
+        loop = asyncio.get_running_loop()
+        (value,) = await loop.run_in_executor(
+            self._thread, lambda: self._connection.execute(query).fetchone()
+        )
+        return f"embedded:{value}"
 
     async def end_offsets(self) -> Mapping[int, int]:
         """See LogReader.end_offsets."""

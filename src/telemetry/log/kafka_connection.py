@@ -210,6 +210,19 @@ async def ensure_topics(settings: Settings) -> dict[str, int]:
     return {topic: found[prefix + topic] for topic in (POSITIONS, REJECTS)}
 
 
+async def cluster_id(settings: Settings) -> str:
+    """The id that the cluster got when its storage was formatted. Raises UnavailableError or ConfigurationError."""
+    admin = AIOKafkaAdminClient(**connection(settings), request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000))
+    try:
+        async with asyncio.timeout(settings.kafka_timeout_s):
+            await admin.start()
+            return str((await admin.describe_cluster())["cluster_id"])
+    except (kafka.KafkaError, TimeoutError) as error:
+        raise await explain(settings, error) from error
+    finally:
+        await admin.close()
+
+
 async def _counts(admin: Any) -> dict[str, int]:
     # All topics: asking for one by name would make a broker with auto.create.topics.enable create it, wrongly.
     return {

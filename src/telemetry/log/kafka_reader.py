@@ -21,6 +21,7 @@ from telemetry.log.kafka_connection import (
     CLOSE_S,
     MAX_BATCH_BYTES,
     REQUEST_TIMEOUT_S,
+    cluster_id,
     connection,
     ensure_topics,
     explain,
@@ -134,6 +135,10 @@ class KafkaLogReader:
             self._consumer.seek(TopicPartition(self._name, partition), offset)
             self._readable.add(partition)
             self._buffer = deque(record for record in self._buffer if record.partition != partition)
+
+    async def identity(self) -> str:
+        """See LogReader.identity: the cluster and the topic."""
+        return f"kafka:{await cluster_id(self._settings)}:{self._name}"
 
     async def end_offsets(self) -> Mapping[int, int]:
         """See LogReader.end_offsets. Raises UnavailableError."""
