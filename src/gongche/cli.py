@@ -39,6 +39,9 @@ COMMANDS = (
         "replay", "gongche.terminals.replay_cmd", "将轨迹文件作为终端回放", "send GPS files as 808 terminals"
     ),
     Command("import", "gongche.commands.imports", "导入登记数据", "load registry files through the API"),
+    Command(
+        "export", "gongche.commands.export", "导出一天的定位", "write a day of positions to a Parquet file"
+    ),
     Command("token", "gongche.commands.token", "管理接口令牌", "create, list, revoke API tokens"),
     Command("settings", "gongche.commands.settings", "显示当前设置", "show the settings in force"),
 )

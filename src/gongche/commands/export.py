@@ -1,0 +1,92 @@
+"""``gongche export``: a UTC day of positions to a Parquet file with a manifest."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import sys
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from telemetry.parquet import Manifest, export_day
+from telemetry.runtime.database import connect, require_schema
+from telemetry.runtime.embedded import open_database
+from telemetry.runtime.logs import configure_logging
+from telemetry.runtime.settings import load_settings
+
+#: A line of progress at most so often.
+_EVERY_S = 1.0
+
+
+def _day(text: str) -> date:
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text}: a day like 2026-03-01")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--day", type=_day, required=True, metavar="YYYY-MM-DD", help="UTC 日期 / the UTC day of device time"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="输出目录 / where the files go; made when missing",
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="允许以较少的行覆盖 / replace an export also when it has more rows than the database",
+    )
+    parser.epilog = """\
+写入 positions-日期.parquet 与清单 positions-日期.json（行数、SHA-256）；完整写完才改名，可重复运行
+Writes positions-DAY.parquet and its manifest positions-DAY.json (rows, SHA-256): whole or not at all, and again as
+often as wanted. Evidence of alerts is not exported: it is never dropped. See docs/operations.md
+退出码 / exit status: 1 当日无定位或拒绝覆盖 / nothing on that day, or an export with more rows is there
+
+  gongche export --day 2026-03-01 --out /archive/2026"""
+
+
+def run(args: argparse.Namespace) -> int:
+    settings = load_settings()
+    configure_logging("WARNING", "export")
+    if args.day >= datetime.now(UTC).date():
+        print(f"提示：{args.day} 尚未结束 / note: this UTC day has not ended yet", file=sys.stderr)
+    with open_database(settings, lambda line: print(line, file=sys.stderr)) as dsn:
+        made = asyncio.run(_export(dsn, args.day, args.out, args.force))
+    print(f"已导出 / exported {args.out / made.file}: {made.rows:,} rows, {made.terminals:,} terminals,")
+    print(f"  {made.bytes:,} bytes, SHA-256 {made.sha256}")
+    return 0
+
+
+async def _export(dsn: str, day: date, out: Path, force: bool) -> Manifest:
+    began = shown = time.monotonic()
+
+    def progress(rows: int, terminal: int, last: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - shown < _EVERY_S:
+            return
+        shown = now
+        # The rows come in the order of terminals: how far those are is how far we are.
+        share = 100 * terminal // max(1, last, terminal)
+        print(
+            f"导出 / exporting {day}: {rows:,} rows, {rows / (now - began):,.0f} rows/s,"
+            f" 终端 / terminals {share}%",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    connection = await connect(dsn)
+    try:
+        await require_schema(connection)
+        return await export_day(connection, day, out, progress=progress, force=force)
+    finally:
+        await connection.close()
