@@ -46,7 +46,7 @@ COMMENT ON TABLE positions IS 'One partition a UTC day, made by the worker; days
 
 -- How far each log partition has been processed; written in the transaction that wrote the results.
 CREATE TABLE log_offsets (
-    topic       text NOT NULL,
+    topic       text NOT NULL,           -- topic@identity of the log: another log starts from its beginning
     partition   integer NOT NULL,
     next_offset bigint NOT NULL,
     updated_at  timestamptz NOT NULL DEFAULT now(),

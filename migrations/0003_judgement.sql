@@ -1,4 +1,4 @@
--- What the rules found, and on what. SQL of these tables lives in src/rules/store.py (and worker state beside it).
+-- What the rules found, and on what. SQL of these tables lives in src/rules/store.
 
 -- Running state of each vehicle's track kernels (rules.tracks), as of its last processed position.
 CREATE TABLE vehicle_states (
@@ -19,6 +19,39 @@ CREATE TABLE vehicle_day_states (
     state_version smallint NOT NULL,
     PRIMARY KEY (vehicle_no, day)
 );
+
+-- What each order's trip comes to: while it runs, as of the vehicle's last processed position; settled when judged.
+CREATE TABLE order_results (
+    order_id      text PRIMARY KEY,
+    order_version integer NOT NULL,
+    vehicle_no    integer NOT NULL REFERENCES vehicles (no),
+    state         text NOT NULL CHECK (state IN ('running', 'settled')),
+    mileage_mm    bigint NOT NULL,       -- includes bridged_mm
+    bridged_mm    bigint NOT NULL,       -- straight lines over gaps
+    odometer_m    bigint,                -- the terminal's own; null = it has none, or it went backwards
+    fixes         integer NOT NULL,      -- valid fixes while this order covered the vehicle
+    first_fix_at  timestamptz,
+    last_fix_at   timestamptz,
+    destinations  jsonb NOT NULL,        -- [{index, name, nearest_m | null}], in the order of the order
+    returned_at   timestamptz,           -- actual return of a returned order
+    carried       bytea NOT NULL,        -- rules.progress.OrderProgress: what the next position needs
+    computed_at   timestamptz NOT NULL
+) WITH (fillfactor = 50);
+CREATE INDEX order_results_unsettled ON order_results (returned_at) WHERE state = 'running' AND returned_at IS NOT NULL;
+
+-- Records of the log that could not be read: why, and enough of each to see what it was.
+CREATE TABLE rejected_records (
+    topic         text NOT NULL,
+    partition     integer NOT NULL,
+    "offset"      bigint NOT NULL,
+    reason        text NOT NULL,
+    headers       jsonb NOT NULL,
+    payload       bytea NOT NULL CHECK (octet_length(payload) <= 4096),  -- its beginning
+    payload_bytes integer NOT NULL,      -- its whole length
+    rejected_at   timestamptz NOT NULL,
+    PRIMARY KEY (topic, partition, "offset")
+);
+CREATE INDEX rejected_records_age ON rejected_records (rejected_at);
 
 CREATE TABLE evidence (
     sha256     bytea PRIMARY KEY CHECK (octet_length(sha256) = 32),

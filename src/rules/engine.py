@@ -13,31 +13,25 @@ from rules.evidence import EvidenceError
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule. ``evaluate`` judges frozen evidence; None = not built yet."""
+    """A rule. ``evaluate`` judges frozen evidence."""
 
     code: str
     name: str  # Chinese
     version: int
-    evaluate: Callable[[dict[str, Any]], Evaluation] | None
+    evaluate: Callable[[dict[str, Any]], Evaluation]
 
 
 RULES: tuple[Rule, ...] = (
     Rule(location.RULE, "定位异常", location.VERSION, location.evaluate),
     Rule(destination.RULE, "目的地异常", destination.VERSION, destination.evaluate),
-    Rule("mileage", "里程数异常", 0, None),
-    Rule("fuel_consumption", "油耗异常", 0, None),
-    Rule("card_binding", "油卡绑定异常", 0, None),
-    Rule("card_use", "油卡使用异常", 0, None),
-    Rule("refuel_frequency", "加油频率异常", 0, None),
-    Rule("traffic_violations", "违章异常", 0, None),
 )
 
 _BY_CODE = {rule.code: rule for rule in RULES}
 
 
 def evaluate(evidence: dict[str, Any]) -> Evaluation:
-    """Judge frozen evidence by the rule that it names. Raises EvidenceError when no such rule is built."""
+    """Judge frozen evidence by the rule that it names. Raises EvidenceError when there is no such rule."""
     rule = _BY_CODE.get(str(evidence.get("rule")))
-    if rule is None or rule.evaluate is None:
+    if rule is None:
         raise EvidenceError(f"no rule {evidence.get('rule')!r}")
     return rule.evaluate(evidence)

@@ -17,6 +17,7 @@ from rules.checks import location
 from rules.checks.base import Evaluation, Outcome
 from rules.checks.location import OPEN_END, Episode
 from rules.params import TRACK
+from rules.results import TripResults
 from rules.store import AlertFacts, Judgement, Measure, VersionedAlert
 from rules.tracking import Fixes, Tracker, order_key
 from telemetry.archive import Archive
@@ -36,12 +37,16 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What judging needs besides the kernels: the open connection, the archive, the tracker, and now."""
+    """What judging needs besides the kernels: the open connection, the archive, the tracker, the results of the
+    orders, and now. ``known_us``: what was received until then is processed; a backlog in the log is no silence of
+    a terminal."""
 
     conn: Any
     archive: Archive
     tracker: Tracker
+    results: TripResults
     now_us: int
+    known_us: int
 
 
 def measures_of(evaluation: Evaluation) -> dict[str, Measure]:

@@ -49,13 +49,17 @@ class Ownership:
         """Whether this worker has every partition."""
         return len(self.assigned) >= self._partitions
 
+    def vehicles(self, snapshot: FleetSnapshot) -> list[int] | None:
+        """The numbers of the own vehicles; None = all there are."""
+        if self.everything:
+            return None
+        known = np.array(sorted(snapshot.vehicles), np.int64)
+        own: list[int] = known[self._mine(snapshot, known)].tolist()
+        return own
+
     async def take_facts(self, conn: Any, snapshot: FleetSnapshot) -> list[FactChange]:
         """Fact changes of the own vehicles, locked for this transaction; the snapshot is refreshed for them."""
-        owned = None
-        if not self.everything:
-            mine = self._mine(snapshot, np.array(sorted(snapshot.vehicles), np.int64))
-            owned = [no for no, own in zip(sorted(snapshot.vehicles), mine.tolist(), strict=True) if own]
-        changes = await store.take_fact_changes(conn, owned, FACTS_AT_ONCE)
+        changes = await store.take_fact_changes(conn, self.vehicles(snapshot), FACTS_AT_ONCE)
         if changes:
             await snapshot.refresh(conn, {c.vehicle_no for c in changes})
             self.forget()

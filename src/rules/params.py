@@ -45,12 +45,16 @@ _READING = "gongche reading of the rule"
 
 #: Parameters that every rule shares through the track kernels.
 TRACK = "track"
+#: Parameters of orders, whatever rule judges them; no evidence rests on them. ``settle_after_h``: so long after
+#: its return an order is judged on what is there, however silent its terminal is.
+ORDER = "order"
 
 RULES: Mapping[str, tuple[Parameter, ...]] = {
     TRACK: (
         Parameter("max_speed_kmh", "km/h", 200, _READING, 60, 1000),
         Parameter("gap_s", "s", 120, _READING, 10, 86_400),
     ),
+    ORDER: (Parameter("settle_after_h", "h", 6, _READING, 0, 720),),
     "location": (
         Parameter("min_displacement_m", "m", 200, _READING, 0, 100_000),
         Parameter("episode_idle_min", "min", 30, _READING, 1, 1440),
@@ -60,26 +64,6 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("radius_m", "m", 2000, _SEED + ": 目的地2公里以内范围", 1, 1_000_000),
         Parameter("gap_speed_kmh", "km/h", 120, _READING, 1, 1000),
     ),
-    "mileage": (
-        Parameter("ratio_permille", "permille", 1500, _SEED + ": 1.5倍以上", 1000, 100_000),
-        Parameter("short_trip_m", "m", 2000, _READING, 0, 1_000_000),
-    ),
-    "fuel_consumption": (
-        Parameter("rise_permille", "permille", 150, _SEED + ": 高出15%以上", 1, 100_000),
-        Parameter("min_km", "km", 300, _READING, 0, 100_000),
-        Parameter("min_fills", "1", 2, _READING, 0, 1000),
-        Parameter("baseline_months", "month", 3, _SEED + ": 前三个月", 1, 24),
-    ),
-    "card_binding": (),
-    "card_use": (
-        Parameter("station_radius_m", "m", 200, _READING, 1, 100_000),
-        Parameter("window_min", "min", 15, _READING, 0, 1440),
-    ),
-    "refuel_frequency": (
-        Parameter("min_fills", "1", 2, _SEED + ": 两次及以上", 2, 100),
-        Parameter("merge_min", "min", 10, _READING, 0, 1440),
-    ),
-    "traffic_violations": (Parameter("min_violations", "1", 2, _SEED + ": 2次以上", 2, 100),),
 }
 
 

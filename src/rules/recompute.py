@@ -2,7 +2,7 @@
 
 The state at the start of a natural day is exact for everything before that day, so the kernels run again from
 there to the newest stored position, with the facts as they are now; then the alerts are reconciled with what
-was found.
+was found, and the results of the orders are computed from the track.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ async def _recompute_some(
         slots = np.array([local.get(no, -1) for no in fixes.vehicle.tolist()], np.int64)
         # A terminal's span begins at its vehicle's own start, so only rows of these vehicles come.
         fixes, slots = fixes.take(slots >= 0), slots[slots >= 0]
-        done = advance(states, slots, tracker.matrix(fixes))
+        done = advance(states, slots, tracker.matrix(fixes, tracker.context(fixes)))
         day_starts += done.day_starts
         for event in done.events:
             if event.event is not Event.OPENED:
@@ -99,6 +99,7 @@ async def _recompute_some(
             episodes[k].append(episode_of_half(dict(zip(FIELDS, states.tip[:, k].tolist(), strict=True))))
         from_us = int(start_us[k]) if start_us[k] > 0 else 0
         judgements += await reconcile(facts, no, episodes[k], from_us)
+        await facts.results.from_track(conn, facts.archive, no, facts.results.affected(no, since[no]))
         judgements += await settle_again(
             facts, no, min(since[no], int(states.field("t")[k])), int(states.field("t")[k])
         )

@@ -1,10 +1,16 @@
-"""Settlement of returned orders: each destination is judged on the stored track, again whenever a fact
-changes."""
+"""Settlement of returned orders: each destination is judged on the stored track, again whenever a fact changes.
+
+An order is settled when its vehicle's track has passed its return or, however silent the terminal is,
+``settle_after_h`` after its return by the clock: then on what is there. An order that was entered after that time
+(补单) is settled as soon as it is known. The clock is that of ``Facts.known_us``: it stands still while there is a
+backlog of unprocessed positions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +21,20 @@ from rules.checks import destination
 from rules.checks.base import Outcome
 from rules.episodes import Facts, measures_of, track_of
 from rules.fleet.orders import NO_TIME, STATUS, Order, OrderBook
-from rules.params import TRACK, resolve
-from rules.store import AlertFacts, Judgement
+from rules.fleet.snapshot import FleetSnapshot
+from rules.params import ORDER, TRACK, parameter, resolve
+from rules.store import AlertFacts, FactChange, Judgement
 from rules.tracks.state import TrackStates
+from telemetry.units import US_PER_S
 
 Ints = NDArray[np.int64]
 RULE = destination.RULE
 _RETURNED = STATUS.index("returned")
+_HOUR_US: Final = 3600 * US_PER_S
+
+#: Orders looked at, and settled, by the clock in one transaction.
+WAITING_AT_ONCE: Final = 10_000
+SILENT_AT_ONCE: Final = 200
 
 
 def due(book: OrderBook, vehicles: Ints, before: Ints, states: TrackStates) -> list[int]:
@@ -47,11 +60,91 @@ def due(book: OrderBook, vehicles: Ints, before: Ints, states: TrackStates) -> l
 
 
 async def settle(facts: Facts, rows: Sequence[int]) -> list[Judgement]:
-    """Judgements of every destination of the orders at ``rows``, by order and destination."""
+    """Judgements of every destination of the orders at ``rows``, by order and destination; their results are
+    settled."""
     judgements: list[Judgement] = []
+    missing: dict[int, list[int]] = defaultdict(list)
+    for row in rows:
+        if not facts.results.fresh(row):
+            missing[facts.tracker.snapshot.orders.orders[row].vehicle_no].append(row)
+    for vehicle, its in missing.items():
+        await facts.results.from_track(facts.conn, facts.archive, vehicle, its)
     for row in rows:
         judgements += await _settle_order(facts, row)
+        facts.results.settle(row)
     return judgements
+
+
+async def anyone_waiting(conn: Any, snapshot: FleetSnapshot, known_us: int) -> bool:
+    """Whether any order, of whichever vehicle, may have to be settled by the clock."""
+    return bool(await store.unsettled_orders(conn, _clock_limit_us(snapshot, known_us), None, 1))
+
+
+def _clock_limit_us(snapshot: FleetSnapshot, known_us: int) -> int:
+    """Returns at or before this time may be due by the clock, whatever the organisation."""
+    hours = [row.value for row in snapshot.parameters if (row.rule, row.name) == (ORDER, "settle_after_h")]
+    return known_us - min([parameter(ORDER, "settle_after_h").default, *hours]) * _HOUR_US
+
+
+def _ended(facts: Facts, order: Order, watermark_us: int) -> bool:
+    """Whether a returned order can be settled: its track has passed its return, or its time is up."""
+    if order.status != "returned" or order.actual_return_us is None:
+        return False
+    if order.actual_return_us <= watermark_us:
+        return True
+    parameters = facts.tracker.snapshot.parameters
+    wait_h = resolve(ORDER, order.organisation, order.planned_departure_us, parameters)["settle_after_h"]
+    return facts.known_us >= order.actual_return_us + wait_h * _HOUR_US
+
+
+async def silent(facts: Facts, vehicles: Sequence[int] | None, skip: Collection[int]) -> list[int]:
+    """Rows of orders that the clock settles, of ``vehicles`` (None = all) but those in ``skip``; at most
+    SILENT_AT_ONCE, those that returned first."""
+    tracker, book = facts.tracker, facts.tracker.snapshot.orders
+    limit_us = _clock_limit_us(tracker.snapshot, facts.known_us)
+    waiting = await store.unsettled_orders(facts.conn, limit_us, vehicles, WAITING_AT_ONCE)
+    waiting = [w for w in waiting if w[1] not in skip]
+    await tracker.load(facts.conn, np.unique(np.array([no for _, no, _ in waiting], np.int64)))
+    rows = []
+    for order_id, no, returned_us in waiting:
+        if book.row_of(order_id) is None:
+            await tracker.snapshot.load_orders(facts.conn, [no], returned_us)
+        row = book.row_of(order_id)
+        # One whose newest version came after this snapshot is left until its change is taken.
+        if row is not None and book.orders[row].vehicle_no == no:
+            watermark = int(tracker.states.field("t", np.array([no]))[0])
+            if _ended(facts, book.orders[row], watermark):
+                rows.append(row)
+        if len(rows) == SILENT_AT_ONCE:
+            break
+    return rows
+
+
+async def note_orders(facts: Facts, changes: Sequence[FactChange]) -> list[int]:
+    """After ``recompute``: a returned order that changed has a result, so that the clock finds it; one that is
+    cancelled or gone to another vehicle has none. Returns the rows of those that can be settled now."""
+    book, gone, ready = facts.tracker.snapshot.orders, [], []
+    for change in changes:
+        if change.kind != "order":
+            continue
+        row = book.row_of(change.subject)
+        if row is None:
+            await facts.tracker.snapshot.load_orders(facts.conn, [change.vehicle_no], change.from_us)
+            row = book.row_of(change.subject)
+        if (
+            row is None
+            or book.orders[row].vehicle_no != change.vehicle_no
+            or book.orders[row].status == "cancelled"
+        ):
+            gone.append((change.subject, change.vehicle_no))
+        elif book.orders[row].status == "returned":
+            if not facts.results.fresh(row):
+                await facts.results.from_track(facts.conn, facts.archive, change.vehicle_no, [row])
+            watermark = int(facts.tracker.states.field("t", np.array([change.vehicle_no]))[0])
+            if not facts.results.settled(row) and _ended(facts, book.orders[row], watermark):
+                ready.append(row)
+    await store.delete_results(facts.conn, gone)
+    return sorted(set(ready))
 
 
 async def _settle_order(facts: Facts, row: int) -> list[Judgement]:
@@ -125,14 +218,14 @@ _REASONS = {
 
 async def settle_again(facts: Facts, vehicle: int, from_us: int, watermark_us: int) -> list[Judgement]:
     """Judgements after facts of a vehicle changed from ``from_us`` on: its orders that ended since then and
-    that the watermark has passed, and withdrawals of alerts whose order or destination is no more."""
+    that can be settled, and withdrawals of alerts whose order or destination is no more."""
     book = facts.tracker.snapshot.orders
     rows, live = [], set()
     for row in book.rows_of(vehicle):
         order = book.orders[row]
         if order.status == "returned" and order.actual_return_us is not None:
             live |= {destination.subject(order.id, k) for k in range(len(order.destinations))}
-            if from_us <= order.actual_return_us <= watermark_us:
+            if from_us <= order.actual_return_us and _ended(facts, order, watermark_us):
                 rows.append(row)
     judgements = []
     for old in await store.alerts_of_vehicles(facts.conn, RULE, [vehicle], from_us):

@@ -28,7 +28,7 @@ class Counts:
 @dataclass(slots=True)
 class Turn:
     """What one transaction did. ``judged``: rows by what the kernels did; ``recomputed``: vehicles by cause;
-    ``renewed``: vehicles whose state of an older version was made anew."""
+    ``renewed``: vehicles whose state of an older version was made anew; ``silent``: orders settled by the clock."""
 
     stored: int = 0
     duplicates: int = 0
@@ -37,6 +37,7 @@ class Turn:
     judgements: list[Judgement] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     renewed: Collection[int] = ()
+    silent: int = 0
 
 
 def add(counts: Counts, records: int, rejected: int, rows: int, turn: Turn) -> None:

@@ -147,10 +147,9 @@ class Tracker:
             np.asarray(self.snapshot.fences_at(fixes.vehicle, fixes.t_us), np.int64),
         )
 
-    def matrix(self, fixes: Fixes) -> Ints:
-        """The row matrix of the kernel for ``fixes``."""
+    def matrix(self, fixes: Fixes, context: Context) -> Ints:
+        """The row matrix of the kernel for ``fixes`` and their ``context``."""
         snapshot = self.snapshot
-        context = self.context(fixes)
         orders = snapshot.orders.orders
         if len(self._keys) < len(orders):
             fresh = [order_key(order.id) for order in orders[len(self._keys) :]]

@@ -8,8 +8,8 @@ A transaction, in numbered steps (``STEPS``; a test breaks each of them):
 4. ``tracks``: the kernels take the rows that are newer than their vehicle's state.
 5. ``episodes``: what opened or closed is judged.
 6. ``recompute``: vehicles with late rows or changed facts start again from a day's start.
-7. ``settle``: orders whose return the track has passed are judged.
-8. ``publish``: states, evaluations, alerts, consumed facts, the feed.
+7. ``settle``: orders whose return the track has passed, or the clock, are judged.
+8. ``publish``: states, results of orders, evaluations, alerts, consumed facts, the feed.
 
 Whatever fails, the transaction is rolled back, everything in memory is dropped, and the log is read again
 from the offsets that were committed. So a batch seen twice changes nothing, and a crash at any step loses
@@ -37,7 +37,8 @@ from rules.fleet.snapshot import FleetSnapshot
 from rules.fleet.timelines import FOREVER
 from rules.ownership import Ownership
 from rules.recompute import recompute, save_day_starts
-from rules.settle import due, settle
+from rules.results import TripResults
+from rules.settle import SILENT_AT_ONCE, anyone_waiting, due, note_orders, settle, silent
 from rules.store import FactChange, OffsetConflictError
 from rules.tally import Counts, Turn, add
 from rules.tracking import Fixes, Tracker
@@ -68,6 +69,10 @@ DAY_STATES_US: Final = LATE_LIMIT_US + 31 * US_PER_DAY
 MAINTAIN_US: Final = 3600 * US_PER_S
 #: What is processed stays in the embedded log for so long, for a look back.
 KEEP_LOG_US: Final = US_PER_DAY
+#: Records that could not be read are kept for so long.
+KEEP_REJECTED_US: Final = 90 * US_PER_DAY
+#: How often returned orders of silent terminals are looked for, by the clock.
+CLOCK_US: Final = 10 * US_PER_S
 LAG_EVERY_S: Final = 1.0
 
 
@@ -104,7 +109,11 @@ class Worker:
         self._checkpoint = checkpoint or (lambda _step: None)
         self._snapshot: FleetSnapshot | None = None
         self._tracker: Tracker | None = None
+        self._results: TripResults | None = None
+        self._clock_us = self._known_us = 0
+        self._through_us: dict[int, int] = {}
         self._owners = Ownership()
+        self._log = ""  # names the log that the offsets belong to
         self._offsets: dict[int, int] = {}
         self._outdated: dict[int, int] = {}
         self._lag_at = -LAG_EVERY_S
@@ -136,7 +145,9 @@ class Worker:
 
     def reset(self) -> None:
         """Drop everything in memory; the next turn reads what was committed."""
-        self._snapshot = self._tracker = None
+        self._snapshot = self._tracker = self._results = None
+        self._clock_us = self._known_us = 0
+        self._through_us.clear()
         self._owners.forget()
         self._archive.forget()
 
@@ -149,7 +160,8 @@ class Worker:
             await self._reassign(poll)
             return 0
         started = time.perf_counter()
-        if not poll.records and not self._outdated and not await store.facts_waiting(self._pool):
+        clock = await self._clock_strikes(idle=not poll.records)
+        if not (poll.records or self._outdated or clock or await store.facts_waiting(self._pool)):
             metrics.LAG_RECORDS.set(0)
             await self._maintain()
             return 0
@@ -157,12 +169,16 @@ class Worker:
         async with self._pool.acquire() as conn:
             await self._archive.ensure_partitions(conn, days_of(batch))
             async with conn.transaction():
-                turn = await self._transaction(conn, poll.records, batch)
+                await store.save_rejected(conn, rejected, self._now_us())
+                turn = await self._transaction(conn, poll.records, batch, clock)
         for vehicle in turn.renewed:
             del self._outdated[vehicle]
         for record in poll.records:
             self._offsets[record.partition] = record.offset + 1
-        add(self.counts, len(poll.records), rejected, len(batch), turn)
+            self._through_us[record.partition] = record.appended_us
+        if turn.silent >= SILENT_AT_ONCE:  # there may be more
+            self._clock_us = 0
+        add(self.counts, len(poll.records), len(rejected), len(batch), turn)
         if len(batch):
             waited_us = self._now_us() - int(batch.received_us.min())
             metrics.DELAY_SECONDS.observe(max(0.0, waited_us / US_PER_S))
@@ -179,8 +195,14 @@ class Worker:
         async with self._pool.acquire() as conn:
             self._snapshot = await FleetSnapshot.load(conn)
             self._tracker = Tracker(self._snapshot)
+            self._results = TripResults(self._snapshot, self._tracker)
             self._outdated = await store.outdated_states(conn, STATE_DTYPE, STATE_VERSION)
-            self._offsets = await store.offsets(conn, POSITIONS)
+            self._log = f"{POSITIONS}@{await self._reader.identity()}"
+            self._offsets = await store.offsets(conn, self._log)
+            if not self._offsets and (others := await store.other_logs(conn, self._log)):
+                _logger.warning(
+                    "a log that is new to this database, read from its beginning; before: %s", others
+                )
         for partition in self._owners.assigned:
             await self._reader.seek(partition, self._offsets.get(partition, 0))
 
@@ -190,14 +212,30 @@ class Worker:
         self.reset()
         await self._load()
 
-    def _decode(self, records: Sequence[StoredRecord]) -> tuple[PositionBatch, int]:
-        batches, rejected = [], 0
+    async def _clock_strikes(self, idle: bool) -> bool:
+        """Whether it is time to look for orders that the clock settles, and there may be one. Also finds out until
+        when everything received is processed."""
+        now = self._now_us()
+        behind = self._known_us < self._clock_us
+        if self._snapshot is None or not self._owners.assigned:
+            return False
+        if abs(now - self._clock_us) < CLOCK_US and not (idle and behind):
+            return False
+        ends = await self._reader.end_offsets()
+        late = [p for p in self._owners.assigned if self._offsets.get(p, 0) < ends.get(p, 0)]
+        self._clock_us = now
+        self._known_us = min([now, *(self._through_us.get(p, 0) for p in late)])
+        return await anyone_waiting(self._pool, self._snapshot, self._known_us)
+
+    @staticmethod
+    def _decode(records: Sequence[StoredRecord]) -> tuple[PositionBatch, list[tuple[StoredRecord, str]]]:
+        batches, rejected = [], []
         for record in records:
             try:
                 batches.append(codec.decode(record.payload))
             except SchemaError as error:
-                # The record stays in the log at this offset; nothing else of the batch is lost.
-                rejected += 1
+                # It is kept apart with the reason; nothing else of the batch is lost.
+                rejected.append((record, str(error)))
                 _logger.error("record %s/%d@%d: %s", record.topic, record.partition, record.offset, error)
         return PositionBatch.concat(batches), rejected
 
@@ -211,6 +249,7 @@ class Worker:
             for name in await self._archive.drop_expired(conn):
                 _logger.info("partition %s is older than the retention: dropped", name)
             await store.drop_day_states(conn, (now - DAY_STATES_US) // US_PER_DAY)
+            await store.drop_rejected(conn, now - KEEP_REJECTED_US)
         if isinstance(self._reader, Trimming) and self._offsets:
             await self._reader.trim(self._offsets, now - KEEP_LOG_US)
 
@@ -223,15 +262,17 @@ class Worker:
 
     # ---- the transaction ----
 
-    async def _transaction(self, conn: Any, records: Sequence[StoredRecord], batch: PositionBatch) -> Turn:
-        snapshot, tracker = self._snapshot, self._tracker
-        if snapshot is None or tracker is None:
+    async def _transaction(
+        self, conn: Any, records: Sequence[StoredRecord], batch: PositionBatch, clock: bool
+    ) -> Turn:
+        snapshot, tracker, results = self._snapshot, self._tracker, self._results
+        if snapshot is None or tracker is None or results is None:
             raise RuntimeError("turn() loads before it works")
         turn = Turn()
         following = {record.partition: record.offset + 1 for record in records}
         if following:
             expected = {p: self._offsets.get(p, 0) for p in following}
-            await store.save_offsets(conn, POSITIONS, following, expected=expected)
+            await store.save_offsets(conn, self._log, following, expected=expected)
         self._checkpoint("offsets")
 
         result = await self._archive.store(conn, batch)
@@ -239,7 +280,7 @@ class Worker:
         self._checkpoint("positions")
 
         changes = await self._owners.take_facts(conn, snapshot)
-        facts = Facts(conn, self._archive, tracker, self._now_us())
+        facts = Facts(conn, self._archive, tracker, results, self._now_us(), self._known_us)
         self._checkpoint("facts")
 
         fixes = tracker.fixes(batch, result.fingerprint, result.quality, result.new)
@@ -256,7 +297,10 @@ class Worker:
         again = await self._changed(conn, snapshot, tracker, changes)
         again |= {no: watermark - RENEW_US for no, watermark in renewed.items()}
         live = self._split(tracker, fixes, again, turn)
-        advanced = advance(tracker.states, live.vehicle, tracker.matrix(live))
+        moved = np.unique(live.vehicle)
+        context, before = tracker.context(live), tracker.states.copy(moved)
+        matrix = tracker.matrix(live, context)
+        advanced = advance(tracker.states, live.vehicle, matrix)
         turn.judged["taken"] += int(advanced.counted.sum())
         turn.judged["jump"] += int((advanced.counted & ~advanced.valid).sum())
         turn.judged["same_time"] += len(live) - int(advanced.counted.sum())
@@ -264,6 +308,7 @@ class Worker:
             again.setdefault(vehicle, int(tracker.states.field("t", np.array([vehicle]))[0]))
             turn.recomputed["same_time"] += 1
         await save_day_starts(conn, [(d.slot, d.day, d.state) for d in advanced.day_starts])
+        await results.stream(conn, self._archive, live, context, matrix, advanced, before, moved)
         self._checkpoint("tracks")
 
         found: dict[int, list[Episode]] = defaultdict(list)
@@ -274,14 +319,22 @@ class Worker:
         self._checkpoint("episodes")
 
         turn.judgements += await recompute(facts, again, renewed)
+        ready = await note_orders(facts, changes)
         self._checkpoint("recompute")
 
         steady = ~np.isin(touched, np.array(sorted(again), np.int64))
         rows = due(snapshot.orders, touched[steady], watermarks[steady], tracker.states)
+        if clock:
+            skipped = again.keys() | self._outdated.keys()
+            overdue = await silent(facts, self._owners.vehicles(snapshot), skipped)
+            turn.silent = len(overdue)
+            ready += overdue
+        rows += sorted(set(ready).difference(rows))
         turn.judgements += await settle(facts, rows)
         self._checkpoint("settle")
 
         await tracker.save(conn, np.union1d(touched, np.array(sorted(again), np.int64)))
+        await results.save(conn, facts.now_us)
         turn.alerts = await store.publish(conn, turn.judgements)
         await store.delete_fact_changes(conn, [c.seq for c in changes])
         await store.publish_feed(conn)

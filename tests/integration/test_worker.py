@@ -167,7 +167,7 @@ async def test_permuted_duplicated_late_input_gives_what_sorted_input_gives(
     async with world.pool.acquire() as conn:
         await conn.execute(
             "TRUNCATE positions, vehicle_states, vehicle_day_states, alert_feed, alert_versions, alerts, evaluations,"
-            " evidence, log_offsets"
+            " evidence, log_offsets, order_results"
         )
     await world.close()
     (tmp_path / "second").mkdir()
@@ -191,6 +191,8 @@ async def test_permuted_duplicated_late_input_gives_what_sorted_input_gives(
     assert again["positions"] == truth["positions"]
     assert again["states"] == truth["states"]
     assert again["days"] == truth["days"]
+    assert again["results"] == truth["results"]
+    assert [r[3] for r in truth["results"]] == ["settled", "settled"]
     assert await second.told() == told
 
 

@@ -186,3 +186,20 @@ async def test_two_workers_share_the_fleet_and_an_exchanged_terminal_is_handed_o
     assert await pool.fetchval("SELECT count(*) FROM fact_changes") == 0
     await writer.close()
     await world.close()
+
+
+async def test_offsets_of_a_lost_log_do_not_hide_the_records_of_a_new_one(pool: asyncpg.Pool, tmp_path: Path):
+    world = World(pool, tmp_path, some_day())
+    await world.build(1)
+    trips = [(t, 0.0, 0.0, 0) for t in range(0, 3600, 30)]
+    for part in np.array_split(np.arange(len(trips)), 6):
+        await world.send(world.batch([trips[k] for k in part]))
+    await world.work()
+    assert await pool.fetchval("SELECT count(*) FROM positions") == 120
+    await world.close()
+    # The log's folder was lost. In the new one offsets begin at 1 again, below what the database remembers.
+    again = World(pool, tmp_path / "new", world.day)
+    await again.send(again.batch([(t, 0.0, 0.0, 0) for t in range(3600, 7200, 30)]))
+    await again.work()
+    assert await pool.fetchval("SELECT count(*) FROM positions") == 240
+    await again.close()

@@ -15,7 +15,7 @@ import numpy as np
 from rules import geo
 from rules.fleet import repository
 from rules.fleet.model import DispatchOrder, Fence, Organisation, Terminal, Vehicle
-from rules.worker import Worker
+from rules.worker import Worker, clock_us
 from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Record
 from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
@@ -144,10 +144,12 @@ class World:
         for start in range(0, len(order), size):
             await self.send(batch.take(order[start : start + size]))
 
-    def worker(self, checkpoint: Callable[[str], None] | None = None) -> Worker:
+    def worker(
+        self, checkpoint: Callable[[str], None] | None = None, now_us: Callable[[], int] = clock_us
+    ) -> Worker:
         reader = EmbeddedLogReader(self.folder / "log.sqlite", POSITIONS)
         self.readers.append(reader)
-        return Worker(self.pool, reader, checkpoint=checkpoint)
+        return Worker(self.pool, reader, checkpoint=checkpoint, now_us=now_us)
 
     async def work(self, worker: Worker | None = None, *, turns: int = 1000) -> Worker:
         """Turns of a worker until nothing is left."""
@@ -189,6 +191,8 @@ class World:
             "days": "SELECT vehicle_no, day, state FROM vehicle_day_states ORDER BY 1, 2",
             "evaluations": "SELECT rule, subject, outcome, reason FROM evaluations ORDER BY 1, 2, id",
             "versions": "SELECT alert_id, version, body - 'detected_at' AS body FROM alert_versions ORDER BY 1, 2",
+            "results": "SELECT order_id, order_version, vehicle_no, state, mileage_mm, bridged_mm, odometer_m, fixes,"
+            " first_fix_at, last_fix_at, destinations, returned_at, carried FROM order_results ORDER BY 1",
             "feed": "SELECT alert_id, version FROM alert_feed ORDER BY 1, 2",
             "offsets": "SELECT partition, next_offset FROM log_offsets ORDER BY 1",
         }

@@ -124,14 +124,13 @@ def test_streamed_nearest_distance_is_the_settled_one():
     evidence = make(list(zip(t.tolist(), east.tolist(), north.tolist(), strict=True)), radius_m=1)
     track = {name: np.array(values) for name, values in evidence["track"].items()}
     good = destination.valid_fixes(track, 200)
-    place = np.array([32_000_000]), np.array([120_900_000])
-    nearest = np.array([np.iinfo(np.int64).max])
-    for k, row in enumerate(good):
-        before = good[k - 1] if k else row
-        near = np.array([k > 0 and track["t_us"][row] - track["t_us"][before] <= 120 * S])
-        nearest = destination.nearest_so_far(
-            nearest, *place, track["lat_e6"][[before]], track["lon_e6"][[before]], near, track["lat_e6"][[row]],
-            track["lon_e6"][[row]],
-        )  # fmt: skip
+    lat, lon, at = track["lat_e6"][good], track["lon_e6"][good], track["t_us"][good]
+    place = np.full(2, 32_000_000), np.full(2, 120_900_000)
+    nearest = np.iinfo(np.int64).max
+    for k in range(len(good)):  # one fix after the other
+        pair = np.array([max(k - 1, 0), k])
+        joined = np.array([k > 0 and at[k] - at[pair[0]] <= 120 * S])
+        step = destination.approach_mm(*place, lat[pair], lon[pair], np.array([1]), np.array([0]), joined)
+        nearest = min(nearest, int(step[0]))
     settled = destination.evaluate(evidence).measures["nearest_m"]["value"]
-    assert -(-int(nearest[0]) // 1000) == settled
+    assert -(-nearest // 1000) == settled

@@ -1,4 +1,4 @@
-"""``require(scope)``: the dependency that lets a request in, before a byte of its body is read."""
+"""``require(scope, ...)``: the dependency that lets a request in, before a byte of its body is read."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class TokenCache:
         return token
 
 
-async def authorise(request: Request, scope: str) -> Token:
-    """The token of the request. Raises Problem 401 (none, unknown, ended) or 403 (lacks ``scope``)."""
+async def authorise(request: Request, *scopes: str) -> Token:
+    """The token of the request. Raises Problem 401 (none, unknown, ended) or 403 (has none of ``scopes``)."""
     kind, _, secret = request.headers.get("authorization", "").partition(" ")
     if kind.lower() != "bearer" or not secret.strip():
         raise _unknown("缺少令牌 · send Authorization: Bearer <token>", "")
@@ -55,13 +55,14 @@ async def authorise(request: Request, scope: str) -> Token:
     if token is None or not token.alive(utc_now()):
         detail = "令牌无效、已过期或已吊销 · the token is unknown, has expired or was revoked"
         raise _unknown(detail, ', error="invalid_token"')
-    if scope not in token.scopes:
+    if token.scopes.isdisjoint(scopes):
+        needed = " / ".join(scopes)
         raise Problem(
             403,
             "missing-scope",
-            f"令牌缺少权限 {scope} · the token lacks the scope {scope}",
+            f"令牌缺少权限 {needed} · the token lacks the scope {needed}",
             headers={
-                "WWW-Authenticate": f'Bearer realm="gongche", error="insufficient_scope", scope="{scope}"'
+                "WWW-Authenticate": f'Bearer realm="gongche", error="insufficient_scope", scope="{" ".join(scopes)}"'
             },
         )
     return token  # type: ignore[no-any-return]  # app.state is untyped
@@ -73,12 +74,14 @@ def _unknown(detail: str, more: str) -> Problem:
     )
 
 
-def require(scope: str) -> Any:
-    """A dependency: only tokens with ``scope`` come in. Raises KeyError for a scope that does not exist."""
-    if scope not in SCOPES:
-        raise KeyError(scope)
+def require(*scopes: str) -> Any:
+    """A dependency: only tokens with one of ``scopes`` come in. Raises KeyError for a scope that does not
+    exist."""
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise KeyError(scope)
 
     async def check(request: Request, _shown: Shown) -> Token:
-        return await authorise(request, scope)
+        return await authorise(request, *scopes)
 
     return Depends(check)

@@ -27,13 +27,14 @@ from api.messages import (
     read_cursor,
     read_json,
 )
-from api.registry.examples import EXAMPLES, LABELS
+from api.registry.examples import EXAMPLES, LABELS, RESULT
 from rules.fleet import imports, reading
 from rules.fleet.changes import lock_registry
 from rules.fleet.model import KINDS, Record, normal_plate
 from rules.fleet.refusals import Flaw, RefusedError, explain
 from rules.fleet.repository import apply
 from rules.fleet.versions import withdraw_fence
+from rules.store import order_result
 
 _FORMATS: Final[dict[str, imports.Format]] = {
     "text/csv": "csv",
@@ -62,6 +63,23 @@ def make_router() -> APIRouter:
         summary="撤销围栏 / end a fence (valid_to); its versions stay",
         status_code=204,
         dependencies=[require("registry:write")],
+    )
+    router.add_api_route(
+        "/dispatch-orders/{id}/result",
+        _result,
+        methods=["GET"],
+        tags=["dispatch-orders"],
+        summary="派车单的行驶结果 / mileage and nearest distances of an order's trip",
+        description="`state`: `running` (as of the vehicle's newest position; not judged yet) or `settled` (computed"
+        " from the stored track and judged). `mileage_m` includes `bridged_m`, the straight lines over gaps;"
+        " `odometer_m` is the terminal's own, null where it has none. Fixes are those at times that this order covers"
+        " (of several orders, the one that began last). `destinations[].nearest_m` is null without coordinates or"
+        " before the first fix. Scope: `registry:read` or `tracks:read`.",
+        responses={
+            200: {"content": {"application/json": {"example": RESULT}}},
+            404: {"description": "no such order, or nothing is known of its trip yet"},
+        },
+        dependencies=[require("registry:read", "tracks:read")],
     )
     return router
 
@@ -224,6 +242,15 @@ async def _withdraw(
     if done is None:
         raise not_found("没有这个围栏 · no such fence", id)
     return Response(status_code=204)
+
+
+async def _result(request: Request, id: RecordId) -> Response:
+    order = _stored_id("dispatch-orders", id)
+    async with request.app.state.pool.acquire(timeout=5) as connection:
+        found = await order_result(connection, order)
+    if found is None:
+        raise not_found("没有这个派车单，或还没有行驶结果 · no such order, or no result of it yet", id)
+    return json_response(found)
 
 
 def _stored_id(kind: str, id: str) -> str:

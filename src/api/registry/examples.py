@@ -43,3 +43,18 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "planned_return": "2026-03-02T17:30:00+08:00",
     },
 }
+
+RESULT: Final[dict[str, Any]] = {
+    "order": "2026-0302-017",
+    "order_version": 3,
+    "vehicle": "car-1",
+    "state": "settled",
+    "mileage_m": 48_210,
+    "bridged_m": 0,
+    "odometer_m": 48_300,
+    "fixes": 1_204,
+    "first_fix_at": "2026-03-02T08:20:10+08:00",
+    "last_fix_at": "2026-03-02T16:51:40+08:00",
+    "destinations": [{"index": 0, "name": "如皋市政府", "nearest_m": 35}],
+    "computed_at": "2026-03-02T16:52:02+08:00",
+}

@@ -61,28 +61,26 @@ def distances_mm(lat0_e6: int, lon0_e6: int, lat_e6: Ints, lon_e6: Ints) -> tupl
     return points, segments
 
 
-def nearest_so_far(
-    nearest_mm: Ints,
+def approach_mm(
     place_lat_e6: Ints,
     place_lon_e6: Ints,
-    before_lat_e6: Ints,
-    before_lon_e6: Ints,
-    connected: NDArray[np.bool_],
     lat_e6: Ints,
     lon_e6: Ints,
+    fix: Ints,
+    before: Ints,
+    joined: NDArray[np.bool_],
 ) -> Ints:
-    """The nearest distance in mm to n places after the next valid fix of the vehicle of each; all shapes
-    (n,), int64.
+    """How near each step of a track came to a place: int64 millimetres, shape of ``fix``.
 
-    While streaming: start with the largest int64. ``connected``: there is a previous valid fix (``before``)
-    and no gap between the two, so the segment counts. Equal to what ``evaluate`` finds on the whole track.
+    Pairs of a place and a fix (n,) are given once; a step goes to pair number ``fix`` from pair number ``before``
+    of the same place. Where ``joined`` (no gap between) its segment counts, else the fix alone. The least of all
+    steps is what ``evaluate`` finds on the whole track.
     """
-    place = place_lat_e6 / 1e6, place_lon_e6 / 1e6
-    x, y = geo.local_plane(*place, lat_e6 / 1e6, lon_e6 / 1e6)
-    x0, y0 = geo.local_plane(*place, before_lat_e6 / 1e6, before_lon_e6 / 1e6)
-    points = np.rint(np.sqrt(x * x + y * y) * 1000).astype(np.int64)
-    segments = np.rint(geo.segment_distance_m(x0, y0, x, y) * 1000).astype(np.int64)
-    result: Ints = np.minimum(np.minimum(nearest_mm, points), np.where(connected, segments, points))
+    x, y = geo.local_plane(place_lat_e6 / 1e6, place_lon_e6 / 1e6, lat_e6 / 1e6, lon_e6 / 1e6)
+    result: Ints = np.rint(np.sqrt(x * x + y * y) * 1000).astype(np.int64)[fix]
+    a, b = before[joined], fix[joined]
+    segments = np.rint(geo.segment_distance_m(x[a], y[a], x[b], y[b]) * 1000).astype(np.int64)
+    result[joined] = np.minimum(result[joined], segments)
     return result
 
 

@@ -7,7 +7,8 @@ states, evaluations, alerts, consumed facts and offsets in *one* transaction, ``
 * ``judgement``: evidence, evaluations, alerts and their versions
 * ``feed``: the commit-ordered feed, and what the API reads
 * ``state``: vehicle states, day states
-* ``progress``: log offsets, fact changes
+* ``results``: results of orders
+* ``progress``: log offsets, records that could not be read, fact changes
 """
 
 from rules.store.feed import (
@@ -36,7 +37,25 @@ from rules.store.model import (
     VersionedAlert,
     alert_id,
 )
-from rules.store.progress import delete_fact_changes, facts_waiting, offsets, save_offsets, take_fact_changes
+from rules.store.progress import (
+    delete_fact_changes,
+    drop_rejected,
+    facts_waiting,
+    offsets,
+    other_logs,
+    save_offsets,
+    save_rejected,
+    take_fact_changes,
+)
+from rules.store.results import (
+    CarriedResult,
+    OrderResults,
+    delete_results,
+    load_results,
+    order_result,
+    save_results,
+    unsettled_orders,
+)
 from rules.store.state import (
     delete_day_states,
     delete_states,
@@ -53,12 +72,14 @@ __all__ = [
     "Alert",
     "AlertFacts",
     "AlertFilter",
+    "CarriedResult",
     "Evidence",
     "FactChange",
     "FeedEntry",
     "Judgement",
     "Measure",
     "OffsetConflictError",
+    "OrderResults",
     "StoredEvaluation",
     "VersionedAlert",
     "alert_id",
@@ -66,8 +87,10 @@ __all__ = [
     "alerts_of_vehicles",
     "delete_day_states",
     "delete_fact_changes",
+    "delete_results",
     "delete_states",
     "drop_day_states",
+    "drop_rejected",
     "evaluations_of",
     "evidence_body",
     "evidence_of",
@@ -77,8 +100,11 @@ __all__ = [
     "last_fixes",
     "list_alerts",
     "load_day_states",
+    "load_results",
     "load_states",
     "offsets",
+    "order_result",
+    "other_logs",
     "outdated_states",
     "publish",
     "publish_feed",
@@ -86,6 +112,9 @@ __all__ = [
     "read_feed",
     "save_day_states",
     "save_offsets",
+    "save_rejected",
+    "save_results",
     "save_states",
     "take_fact_changes",
+    "unsettled_orders",
 ]

@@ -1,18 +1,29 @@
-"""How far the log has been processed, and the facts that changed meanwhile."""
+"""How far the log has been processed, what of it could not be read, and the facts that changed meanwhile."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rules.store.model import FactChange, OffsetConflictError
-from telemetry.units import to_us
+from telemetry.log.base import StoredRecord
+from telemetry.units import from_us, to_us
+
+#: What is kept of a record that could not be read.
+REJECTED_BYTES: Final = 4096
+_REASON_CHARS, _HEADERS, _HEADER_CHARS = 500, 32, 256
 
 
 async def offsets(conn: Any, topic: str) -> dict[int, int]:
     """Next offset to process of each partition of ``topic`` that has one (none = start at 0)."""
     rows = await conn.fetch("SELECT partition, next_offset FROM log_offsets WHERE topic = $1", topic)
     return {r["partition"]: r["next_offset"] for r in rows}
+
+
+async def other_logs(conn: Any, topic: str) -> list[str]:
+    """Names under which offsets of other logs are kept: this database was fed by them before."""
+    rows = await conn.fetch("SELECT DISTINCT topic FROM log_offsets WHERE topic <> $1 ORDER BY 1", topic)
+    return [r["topic"] for r in rows]
 
 
 async def save_offsets(
@@ -77,3 +88,31 @@ async def delete_fact_changes(conn: Any, seqs: Sequence[int]) -> None:
 async def facts_waiting(conn: Any) -> bool:
     """Whether any fact change waits to be taken."""
     return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM fact_changes)"))
+
+
+async def save_rejected(conn: Any, rejected: Sequence[tuple[StoredRecord, str]], at_us: int) -> None:
+    """Keep records that could not be read, with the reason: the first REJECTED_BYTES of each. Again: changes
+    nothing."""
+    if rejected:
+        await conn.executemany(
+            'INSERT INTO rejected_records (topic, partition, "offset", reason, headers, payload, payload_bytes,'
+            " rejected_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+            [
+                (
+                    record.topic, record.partition, record.offset, _text(reason, _REASON_CHARS),
+                    {_text(k, _HEADER_CHARS): _text(v, _HEADER_CHARS) for k, v in list(record.headers.items())[:_HEADERS]},
+                    record.payload[:REJECTED_BYTES], len(record.payload), from_us(at_us),
+                )
+                for record, reason in rejected
+            ],
+        )  # fmt: skip
+
+
+async def drop_rejected(conn: Any, before_us: int) -> None:
+    """Delete the rejected records older than ``before_us``."""
+    await conn.execute("DELETE FROM rejected_records WHERE rejected_at < $1", from_us(before_us))
+
+
+def _text(value: str, limit: int) -> str:
+    """``value`` bounded, and without what PostgreSQL takes in no text."""
+    return value[:limit].replace("\0", "\ufffd").encode("utf-8", "replace").decode()

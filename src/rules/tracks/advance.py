@@ -24,7 +24,7 @@ Ints = NDArray[np.int64]
 #: From so many vehicles on, a step over columns is faster than one after the other (measured: about 16).
 WIDE = 16
 
-_T, _FP, _EVENT, _PREV_T = (FIELDS.index(name) for name in ("t", "fp", "event", "prev_t"))
+_T, _FP, _EVENT, _PREV_T, _LEG = (FIELDS.index(name) for name in ("t", "fp", "event", "prev_t", "leg"))
 _ROW_T, _ROW_FP, _ROW_DAY = (ROW_FIELDS.index(name) for name in ("t", "fp", "day"))
 
 
@@ -38,6 +38,15 @@ class EventRow:
     event: Event
     before: dict[str, int]
     after: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnd:
+    """A row that ended a vehicle's leg of an order. ``before``: the vehicle's half up to then, by field
+    name."""
+
+    slot: int
+    before: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +64,9 @@ class Advanced:
 
     ``counted``: the row was taken; others share their device time with a row of smaller fingerprint.
     ``valid``: taken and no jump. ``disturbed``: slots at which a row took the place of an earlier one of the
-    same device time and one of the two touched an episode: whoever keeps episodes has to recompute these
-    vehicles. ``events`` and ``day_starts`` are in the order of the steps; those of one slot are in time
-    order.
+    same device time and one of the two touched an episode, or the earlier one began or ended the leg of an
+    order: whoever keeps episodes or legs has to recompute these vehicles. ``events``, ``legs`` and
+    ``day_starts`` are in the order of the steps; those of one slot are in time order.
     """
 
     counted: NDArray[np.bool_]
@@ -65,6 +74,7 @@ class Advanced:
     events: list[EventRow]
     day_starts: list[DayStart]
     disturbed: list[int]
+    legs: list[LegEnd]
 
 
 def row_matrix(n: int, **columns: Any) -> Ints:
@@ -96,7 +106,7 @@ def advance(states: TrackStates, slots: Ints, rows: Ints) -> Advanced:
     fingerprint counts.
     """
     n = rows.shape[1]
-    done = Advanced(np.zeros(n, np.bool_), np.zeros(n, np.bool_), [], [], [])
+    done = Advanced(np.zeros(n, np.bool_), np.zeros(n, np.bool_), [], [], [], [])
     if not n:
         return done
     if late_rows(states, slots, rows[_ROW_T]).any():
@@ -116,9 +126,12 @@ def advance(states: TrackStates, slots: Ints, rows: Ints) -> Advanced:
     if not len(order):
         return done
     done.counted[order] = True
-    old_event = states.tip[_EVENT, slot[same]]
+    replaced = slot[same]
+    touched = (states.tip[_EVENT, replaced] != 0) | (
+        np.maximum(states.tip[_LEG, replaced], 0) != np.maximum(states.base[_LEG, replaced], 0)
+    )
     if same.any():
-        states.tip[:, slot[same]] = states.base[:, slot[same]]
+        states.tip[:, replaced] = states.base[:, replaced]
     starts = np.flatnonzero(np.r_[True, slot[1:] != slot[:-1]])
     lengths = np.diff(np.r_[starts, len(slot)])
     # Longest first: the vehicles that are still active in step k are always the first ones.
@@ -135,11 +148,10 @@ def advance(states: TrackStates, slots: Ints, rows: Ints) -> Advanced:
         end = int(starts[vehicle] + lengths[vehicle])
         _step_one(states, int(slot[begin]), order[begin:end], rows, done)
     if same.any():
-        # done.events holds what the new rows did; the replaced rows' own events were remembered.
-        replaced = slot[same]
+        # done.events holds what the new rows did; what the replaced rows did was remembered.
         told = {e.slot for e in done.events}
         done.disturbed.extend(
-            int(s) for s, event in zip(replaced, old_event, strict=True) if event or int(s) in told
+            s for s, did in zip(replaced.tolist(), touched.tolist(), strict=True) if did or s in told
         )
     return done
 
@@ -169,6 +181,8 @@ def _step_columns(states: TrackStates, slots: Ints, index: Ints, rows: Ints, don
     states.base[:, slots] = before
     states.tip[:, slots] = after
     done.valid[index] = after[_PREV_T] == taken[_ROW_T]
+    for k in np.flatnonzero((before[_LEG] > 0) & (after[_LEG] != before[_LEG])).tolist():
+        done.legs.append(LegEnd(int(slots[k]), _named(before[:, k])))
     for k in np.flatnonzero(after[_EVENT]).tolist():
         done.events.append(
             EventRow(
@@ -192,6 +206,8 @@ def _step_one(states: TrackStates, slot: int, index: Ints, rows: Ints, done: Adv
             )
         base, tip = tip, step_vehicle(tip, row)
         valid.append(tip[_PREV_T] == row[_ROW_T])
+        if base[_LEG] > 0 and tip[_LEG] != base[_LEG]:
+            done.legs.append(LegEnd(slot, _named(base)))
         if tip[_EVENT]:
             done.events.append(EventRow(slot, place, Event(tip[_EVENT]), _named(base), _named(tip)))
     done.valid[index] = valid

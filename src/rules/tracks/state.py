@@ -98,6 +98,11 @@ class TrackStates:
         values: Ints = self.tip[FIELDS.index(name), slots]
         return values
 
+    def base_field(self, name: str, slots: Ints | slice = slice(None)) -> Ints:
+        """A field of the bases, shape (len(slots),)."""
+        values: Ints = self.base[FIELDS.index(name), slots]
+        return values
+
     def copy(self, slots: Ints) -> TrackStates:
         """A separate TrackStates with only ``slots``, in that order."""
         made = TrackStates(0)

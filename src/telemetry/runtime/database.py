@@ -168,7 +168,9 @@ def _runtime_folder() -> None:
             if place.lstat().st_uid == os.geteuid() and not place.is_symlink():
                 os.environ["XDG_RUNTIME_DIR"] = str(place)
                 return
-    raise ConfigurationError(f"{places[-1]} belongs to somebody else", hint="set XDG_RUNTIME_DIR to a folder of yours")
+    raise ConfigurationError(
+        f"{places[-1]} belongs to somebody else", hint="set XDG_RUNTIME_DIR to a folder of yours"
+    )
 
 
 @contextmanager

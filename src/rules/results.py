@@ -1,0 +1,293 @@
+"""Results of orders (mileage, nearest distances): streamed with each batch, and computed from the stored track.
+
+While a trip runs, each batch moves the values in memory (``stream``); settlement and recomputation compute them
+anew from the stored track (``from_track``), by the same kernel in the same context, so that both give the same
+numbers when nothing came late. What changed is written once at the end of the transaction (``save``); after a
+rollback the whole object is dropped.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from rules import store
+from rules.fleet.orders import Order
+from rules.fleet.snapshot import FleetSnapshot
+from rules.progress import LEG_FIELDS, OrderProgress, Taken
+from rules.store import OrderResults
+from rules.tracking import Context, Fixes, Tracker, order_key
+from rules.tracks.advance import Advanced, advance
+from rules.tracks.kernel import ROW_FIELDS
+from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
+from telemetry.archive import Archive
+from telemetry.units import CHINA_OFFSET_US, US_PER_DAY, china_day
+
+Ints = NDArray[np.int64]
+
+#: An order that is out for longer is computed from the track of so many days before its vehicle's newest position.
+REACH_US: Final = 62 * US_PER_DAY
+ROWS_AT_ONCE: Final = 100_000
+
+_GAP = ROW_FIELDS.index("gap_us")
+_ORDER = ROW_FIELDS.index("order")
+
+
+class TripResults:
+    """See the module docstring. Bound to one snapshot and one tracker."""
+
+    def __init__(self, snapshot: FleetSnapshot, tracker: Tracker) -> None:
+        self._snapshot, self._tracker = snapshot, tracker
+        self._progress = OrderProgress()
+        self._slot_of_row = np.full(64, -1, np.int64)
+        self._slot_of_key: dict[int, int] = {}
+        self._rows: list[int] = []  # by slot: the row of the order
+        self._keys: list[int] = []
+        self._settled: set[int] = set()  # slots that are judged and got no fix since
+        self._changed: set[int] = set()  # slots to be written at the end of this transaction
+        self._fresh: set[int] = set()  # slots computed from the stored track in this transaction
+
+    async def stream(
+        self,
+        conn: Any,
+        archive: Archive,
+        fixes: Fixes,
+        context: Context,
+        matrix: Ints,
+        done: Advanced,
+        before: TrackStates,
+        vehicles: Ints,
+    ) -> None:
+        """Take the fixes of a batch after ``advance``: ``before`` are the states of ``vehicles`` (sorted, those of
+        the fixes) before it."""
+        if not len(fixes):
+            return
+        covered = np.unique(context.order[done.valid & (context.order >= 0)])
+        missing = covered[self._slots(covered) < 0].tolist()
+        legs = before.field("leg")
+        for k in np.flatnonzero(legs > 0).tolist():
+            missing += self._unknown_leg(int(vehicles[k]), int(legs[k]))
+        stale = await self._load(conn, sorted(set(missing)), before, vehicles)
+        rows = Taken(
+            fixes.vehicle, fixes.t_us, fixes.lat_e6, fixes.lon_e6, matrix[_ORDER], self._slots(context.order), matrix[_GAP]
+        )  # fmt: skip
+        moved, ended = self._progress.take(
+            rows, done, before, vehicles, lambda key: self._slot_of_key.get(key, -1)
+        )
+        self._settled.difference_update(moved)
+        self._changed.update(moved, ended)
+        for vehicle, wanted in stale.items():
+            await self.from_track(conn, archive, vehicle, wanted)
+
+    async def from_track(self, conn: Any, archive: Archive, vehicle: int, rows: Sequence[int]) -> None:
+        """Compute the orders at ``rows`` (of one vehicle, whose state is in memory) from the stored track up to the
+        vehicle's newest position. The kernel runs from the start of the day on which the first of them began, so
+        that a fix is judged by the fix before it as it was while streaming."""
+        if not rows:
+            return
+        orders, snapshot = self._snapshot.orders, self._snapshot
+        made = OrderProgress()
+        slot_of_row = np.full(len(orders.orders), -1, np.int64)
+        slot_of_key = {}
+        for row in rows:
+            slot_of_row[row] = slot_of_key[order_key(orders.orders[row].id)] = made.add(
+                _places(orders.orders[row])
+            )
+        watermark = int(self._tracker.states.field("t", np.array([vehicle]))[0])
+        since = max(min(int(orders.rows["cover_from"][row]) for row in rows), watermark - REACH_US, 0)
+        spans: list[tuple[int, int, int]] = []
+        states, own = TrackStates(1), np.zeros(1, np.int64)
+        if since <= watermark:
+            await snapshot.load_orders(conn, [vehicle], since)
+            slot_of_row = np.pad(slot_of_row, (0, len(orders.orders) - len(slot_of_row)), constant_values=-1)
+            day = china_day(since)
+            found, days, packed = await store.load_day_states(
+                conn, np.array([vehicle]), np.array([day]), STATE_DTYPE, STATE_VERSION
+            )
+            states.unpack(found, packed)
+            start = (int(days[0]) if len(days) else day) * US_PER_DAY - CHINA_OFFSET_US
+            spans = snapshot.terminals_of(vehicle, start, watermark + 1)
+        place = None
+        while spans:
+            track = await archive.track(conn, spans, limit=ROWS_AT_ONCE, after=place)
+            fixes = self._tracker.fixes_of(track)
+            fixes = fixes.take(fixes.vehicle == vehicle)
+            context = self._tracker.context(fixes)
+            matrix = self._tracker.matrix(fixes, context)
+            before, slots = states.copy(own), np.zeros(len(fixes), np.int64)
+            done = advance(states, slots, matrix)
+            order = np.where(context.order >= 0, slot_of_row[context.order], -1)
+            taken = Taken(slots, fixes.t_us, fixes.lat_e6, fixes.lon_e6, matrix[_ORDER], order, matrix[_GAP])
+            made.take(taken, done, before, own, lambda key: slot_of_key.get(key, -1))
+            place = track.next
+            if place is None:
+                break
+        for row, carried in zip(rows, made.pack(slot_of_row[list(rows)]), strict=True):
+            slot = self._place(row, carried)
+            self._changed.add(slot)
+            self._fresh.add(slot)
+
+    def settle(self, row: int) -> None:
+        """The order at ``row``, computed from the track in this transaction, is judged."""
+        self._settled.add(int(self._slot_of_row[row]))
+
+    def settled(self, row: int) -> bool:
+        """Whether the order at ``row`` is judged and got no fix since, as far as is known here."""
+        return row < len(self._slot_of_row) and int(self._slot_of_row[row]) in self._settled
+
+    def fresh(self, row: int) -> bool:
+        """Whether this transaction has computed the order at ``row`` from the stored track."""
+        return row < len(self._slot_of_row) and int(self._slot_of_row[row]) in self._fresh
+
+    def affected(self, vehicle: int, since_us: int) -> list[int]:
+        """Rows of the orders of a vehicle whose covered time touches [since, its newest position]."""
+        orders = self._snapshot.orders
+        watermark = int(self._tracker.states.field("t", np.array([vehicle]))[0])
+        return [
+            row
+            for row in orders.rows_of(vehicle)
+            if orders.orders[row].status != "cancelled"
+            and int(orders.rows["cover_to"][row]) >= since_us
+            and int(orders.rows["cover_from"][row]) <= watermark
+        ]
+
+    async def save(self, conn: Any, computed_us: int) -> None:
+        """Write what this transaction changed, in one statement, and begin the next. An order without a fix that
+        is not returned has no result."""
+        orders, states = self._snapshot.orders, self._tracker.states
+        found = [(orders.orders[self._rows[slot]], slot) for slot in self._changed]
+        found.sort(key=lambda pair: pair[0].id)
+        self._changed.clear()
+        self._fresh.clear()
+        if not found:
+            return
+        slots = np.array([slot for _, slot in found], np.int64)
+        has_fixes = self._progress.fixes(slots) > 0
+        keep = [
+            has or _returned_us(order) is not None
+            for has, (order, _) in zip(has_fixes.tolist(), found, strict=True)
+        ]
+        without = [
+            (order.id, order.vehicle_no) for (order, _), kept in zip(found, keep, strict=True) if not kept
+        ]
+        kept = [order for (order, _), wanted in zip(found, keep, strict=True) if wanted]
+        slots = slots[np.array(keep)]
+        vehicle = np.array([order.vehicle_no for order in kept], np.int64)
+        running = states.field("leg", vehicle) == np.array(
+            [self._keys[slot] for slot in slots.tolist()], np.int64
+        )
+        totals = self._progress.totals(
+            slots, {name: states.field(name, vehicle) for name in LEG_FIELDS}, running
+        )
+        results = OrderResults(
+            order_id=[order.id for order in kept],
+            order_version=[order.version for order in kept],
+            vehicle_no=vehicle.tolist(),
+            state=["settled" if slot in self._settled else "running" for slot in slots.tolist()],
+            mileage_mm=totals.mileage_mm.tolist(),
+            bridged_mm=totals.bridged_mm.tolist(),
+            odometer_m=[None if m < 0 else m for m in totals.odometer_m.tolist()],
+            fixes=totals.fixes.tolist(),
+            first_fix_us=[us or None for us in totals.first_us.tolist()],
+            last_fix_us=[us or None for us in totals.last_us.tolist()],
+            destinations=list(map(_destinations, kept, self._progress.nearest_m(slots))),
+            returned_us=list(map(_returned_us, kept)),
+            carried=self._progress.pack(slots),
+        )
+        await store.save_results(conn, results, computed_us)
+        await store.delete_results(conn, without)
+
+    # ---- slots ----
+
+    def _slots(self, rows: Ints) -> Ints:
+        """The slot of the order at each of ``rows`` (-1 = no order); -1 = not kept. Shape (n,)."""
+        count = len(self._snapshot.orders.orders)
+        if count > len(self._slot_of_row):
+            more = np.full(max(count, 2 * len(self._slot_of_row)), -1, np.int64)
+            more[: len(self._slot_of_row)] = self._slot_of_row
+            self._slot_of_row = more
+        found: Ints = np.where(rows >= 0, self._slot_of_row[rows], -1)
+        return found
+
+    def _place(self, row: int, carried: bytes | None) -> int:
+        """Keep the order at ``row`` with the values ``carried``; its slot, the one it had where that fits."""
+        self._slots(np.zeros(0, np.int64))
+        order = self._snapshot.orders.orders[row]
+        key, places = order_key(order.id), _places(order)
+        slot = self._slot_of_key.get(key, -1)
+        for known in (self._changed, self._settled, self._fresh):
+            known.discard(slot)
+        if slot >= 0 and self._progress.fits(slot, places):
+            self._progress.put(slot, places, carried)
+            self._rows[slot] = row
+        else:
+            slot = self._progress.add(places, carried)
+            self._rows.append(row)
+            self._keys.append(key)
+        self._slot_of_row[row] = self._slot_of_key[key] = slot
+        return slot
+
+    def _unknown_leg(self, vehicle: int, key: int) -> list[int]:
+        """The row of a vehicle's order by its number, when it is not kept yet."""
+        if key in self._slot_of_key:
+            return []
+        orders = self._snapshot.orders
+        return [row for row in orders.rows_of(vehicle) if order_key(orders.orders[row].id) == key]
+
+    async def _load(
+        self, conn: Any, rows: Iterable[int], before: TrackStates, vehicles: Ints
+    ) -> dict[int, list[int]]:
+        """Have the orders at ``rows`` in memory as they were before the batch. Returns those (by vehicle) of which
+        that is not known, to be computed from the track."""
+        orders, stale = self._snapshot.orders, defaultdict(list)
+        wanted = list(rows)
+        if not wanted:
+            return {}
+        stored = await store.load_results(conn, [orders.orders[row].id for row in wanted])
+        for row in wanted:
+            order = orders.orders[row]
+            found = stored.get(order.id)
+            if found is None:
+                newest = int(before.field("t")[np.searchsorted(vehicles, order.vehicle_no)])
+                known = newest < int(orders.rows["cover_from"][row])  # it has just begun
+                self._place(row, None)
+            else:
+                known = (
+                    found.order_version == order.version
+                    and found.vehicle_no == order.vehicle_no
+                    and OrderProgress.readable(found.carried, len(_places(order)))
+                )
+                slot = self._place(row, found.carried if known else None)
+                if known and found.state == "settled":
+                    self._settled.add(slot)
+            if not known:
+                stale[order.vehicle_no].append(row)
+        return dict(stale)
+
+
+def _places(order: Order) -> list[tuple[int, int]]:
+    return [(p.lat_e6, p.lon_e6) for p in order.destinations if p.lat_e6 is not None and p.lon_e6 is not None]
+
+
+def _destinations(order: Order, nearest: Sequence[int | None]) -> str:
+    """JSON of the destinations of the order, without a distance where they have no coordinates."""
+    left = iter(nearest)
+    return orjson.dumps(
+        [
+            {
+                "index": k,
+                "name": p.name,
+                "nearest_m": None if p.lat_e6 is None or p.lon_e6 is None else next(left),
+            }
+            for k, p in enumerate(order.destinations)
+        ]
+    ).decode()
+
+
+def _returned_us(order: Order) -> int | None:
+    return order.actual_return_us if order.status == "returned" else None

@@ -1,0 +1,438 @@
+"""Results of orders (mileage, nearest distances): streamed, settled, by the clock, and over the API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import numpy as np
+import pytest
+
+from api.app import create_app
+from api.auth.tokens import create_token
+from rules.checks import destination
+from rules.tracks.mileage import window_mileage
+from rules.worker import Worker
+from telemetry.archive import Archive
+from telemetry.log.base import POSITIONS, Poll, Record
+from telemetry.log.embedded import EmbeddedLogReader
+from telemetry.positions import PositionBatch
+from telemetry.runtime.settings import Settings
+from telemetry.units import to_us
+from tests.integration.worker_world import HOUR, World, drive, place, some_day, stand
+
+H = 3600
+TRIP = [(0.0, 0.0), (4000.0, 0.0), (4000.0, 2500.0), (0.0, 0.0)]
+
+
+@pytest.fixture
+async def world(pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[World]:
+    made = World(pool, tmp_path, some_day())
+    await made.build()
+    yield made
+    await made.close()
+
+
+def trip(start_s: float) -> list:
+    """In the yard, out, and in the yard again."""
+    out = drive(start_s, *TRIP)
+    return [*stand(start_s - 1800, start_s), *out, *stand(out[-1][0] + 30, out[-1][0] + 1800)]
+
+
+async def results(world: World) -> dict[str, dict[str, Any]]:
+    rows = await world.pool.fetch("SELECT * FROM order_results ORDER BY order_id")
+    return {r["order_id"]: {k: v for k, v in dict(r).items() if k != "computed_at"} for r in rows}
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self, us: int) -> None:
+        self.us = us
+
+    def __call__(self) -> int:
+        return self.us
+
+
+def that_evening(world: World) -> Clock:
+    """Before any order of the day is settled by the clock."""
+    return Clock(world.day + 14 * HOUR)
+
+
+async def idle(worker: Worker, turns: int = 3) -> Worker:
+    for _ in range(turns):
+        await worker.turn()
+    return worker
+
+
+async def test_running_values_are_those_of_the_stored_track_and_do_not_change_when_settled(world: World):
+    await world.order(
+        "P1",
+        8 * H,
+        8.9 * H,
+        status="departed",
+        destinations=[place(4000, 0), {"name": "市区"}, place(9000, 0)],
+    )
+    fixes = trip(8 * H)
+    odometer = np.arange(len(fixes)) + 5000
+    batch = world.batch(fixes, odometer_dkm=odometer, present=np.full(len(fixes), 1))
+    cut = next(k for k, f in enumerate(fixes) if f[0] >= 8.1 * H)
+    worker = await world.work(world.worker(now_us=that_evening(world)))
+    assert await results(world) == {}  # approved, not begun: nothing is known
+    await world.send(batch.take(np.arange(cut)))
+    await world.work(worker)
+    running = (await results(world))["P1"]
+    assert (running["state"], running["order_version"], running["returned_at"]) == ("running", 1, None)
+    assert 0 < running["mileage_mm"] < 8_000_000
+    await world.send_in(batch, range(cut, len(fixes)), 17)
+    await world.work(worker)
+    running = (await results(world))["P1"]
+
+    # the whole track once more, by the kernel and the check alone
+    async with world.pool.acquire() as conn:
+        start = world.day + round(8 * HOUR) - 10 * 60 * 1_000_000
+        track = await Archive().track(conn, [(1, start, world.day + 24 * HOUR)])
+    b = track.batch
+    window = window_mileage(
+        np.zeros(len(b), np.int64), 1, b.device_us, track.fingerprint, b.lat_e6.astype(np.int64),
+        b.lon_e6.astype(np.int64), b.speed_dkmh.astype(np.int64), b.direction_deg.astype(np.int64),
+        b.odometer_dkm.astype(np.int64),
+    )  # fmt: skip
+    assert running["mileage_mm"] // 1000 == window.metres[0] > 10_000
+    assert running["odometer_m"] == window.odometer_m[0] > 10_000
+    assert running["fixes"] == window.fixes[0] == len(b)
+    assert (to_us(running["first_fix_at"]), to_us(running["last_fix_at"])) == (
+        b.device_us[0],
+        b.device_us[-1],
+    )
+    nearest = []
+    for where in (place(4000, 0), place(9000, 0)):
+        lat, lon = round(where["lat"] * 1e6), round(where["lon"] * 1e6)
+        points, segments = destination.distances_mm(
+            lat, lon, b.lat_e6.astype(np.int64), b.lon_e6.astype(np.int64)
+        )
+        joined = np.diff(b.device_us) <= 120_000_000
+        nearest.append(-(-min(int(points.min()), int(segments[joined].min())) // 1000))
+    assert [d["nearest_m"] for d in running["destinations"]] == [nearest[0], None, nearest[1]]
+    assert [(d["index"], d["name"]) for d in running["destinations"]] == [
+        (0, "市政府"),
+        (1, "市区"),
+        (2, "市政府"),
+    ]
+
+    # returned later than the newest position: nothing is recomputed when the track passes it, the numbers stay
+    end = fixes[-1][0] + 60
+    await world.order(
+        "P1",
+        8 * H,
+        end,
+        destinations=[place(4000, 0), {"name": "市区"}, place(9000, 0)],
+        planned_return_s=8.9 * H,
+    )
+    await world.work(worker)
+    returned = (await results(world))["P1"]
+    assert (returned["state"], returned["order_version"]) == ("running", 2)
+    await world.send(world.batch([(end + 30, 0.0, 0.0, 0)]))
+    await world.work(worker)
+    settled = (await results(world))["P1"]
+    assert settled["state"] == "settled"
+    same = ("mileage_mm", "bridged_mm", "odometer_m", "fixes", "first_fix_at", "last_fix_at", "destinations")
+    assert {k: settled[k] for k in same} == {k: running[k] for k in same} == {k: returned[k] for k in same}
+    measured = await world.pool.fetchrow("SELECT measures FROM evaluations WHERE subject = 'order:P1:0'")
+    assert measured["measures"]["nearest_m"]["value"] == nearest[0]
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_any_cut_restart_and_order_of_arrival_gives_the_settled_value(
+    world: World, tmp_path: Path, seed: int
+):
+    """Streaming = settled, bit for bit, with orders inside each other, gaps, a jump and two reports a second."""
+    rng = np.random.default_rng(seed)
+    await world.order(
+        "A", 8 * H, 0, status="departed", destinations=[place(4000, 0)], planned_return_s=8.5 * H
+    )
+    # inside A, from 8:09:12 to 8:12:36, on the way back
+    await world.order(
+        "B",
+        8.32 * H,
+        8.21 * H,
+        planned_return_s=8.5 * H,
+        actual_departure=world.time(8.16 * H),
+        destinations=[place(4000, 2500), place(-500, 10)],
+    )
+    await world.order("C", 8.1 * H, 8.6 * H, vehicle="V2", destinations=[place(1000, 1000)])
+    first, second = trip(8 * H), trip(8.3 * H)
+    del first[70:90]  # a gap
+    first[100] = (first[100][0], 70_000.0, 0.0, 430)  # a jump
+    whole = PositionBatch.concat(
+        [
+            world.batch(first),
+            world.batch(first[75:125], direction_deg=17),  # other reports of the same seconds
+            world.batch(second, terminal=2),
+        ]
+    )
+    n = len(whole)
+    by_time = np.argsort(whole.device_us, kind="stable")
+    if seed:
+        order = (
+            by_time if seed < 4 else by_time[np.argsort(np.arange(n) + rng.normal(0, 8, n), kind="stable")]
+        )
+        cuts = np.sort(rng.integers(0, n, 12))
+        worker = await world.work()
+        for part in np.split(order, cuts):
+            await world.send(whole.take(part))
+            worker = await world.work(None if rng.random() < 0.3 else worker)  # a new worker, now and then
+        if seed < 4:
+            assert worker.counts.late == 0
+    else:
+        await world.send(whole.take(by_time))
+        worker = await world.work()
+    streamed = await results(world)
+    assert [r["state"] for r in streamed.values()] == ["running", "settled", "settled"]
+    assert streamed["A"]["fixes"] > 80
+    assert streamed["A"]["bridged_mm"] > 0
+    # a change of no consequence makes everything be computed from the stored track
+    await world.order(
+        "A", 8 * H, 0, status="departed", destinations=[place(4000, 0)], planned_return_s=8.5 * H, purpose="x"
+    )
+    await world.order("C", 8.1 * H, 8.6 * H, vehicle="V2", destinations=[place(1000, 1000)], purpose="x")
+    await world.work(worker)
+    computed = await results(world)
+    assert [computed["A"].pop("order_version"), computed["C"].pop("order_version")] == [2, 2]
+    del streamed["A"]["order_version"], streamed["C"]["order_version"]
+    assert computed == streamed
+
+
+async def test_an_order_inside_another_takes_its_kilometres(world: World):
+    """No kilometre belongs to two orders, and the outer one has what is before and after the inner one."""
+    await world.order("A", 8 * H, 0, status="departed", planned_return_s=9 * H)
+    more = {"actual_departure": world.time(8.16 * H), "planned_return_s": 8.5 * H}
+    await world.order("B", 8.32 * H, 8.21 * H, **more)
+    fixes = trip(8 * H)
+    worker = world.worker(now_us=that_evening(world))
+    for part in np.array_split(np.arange(len(fixes)), 9):
+        await world.send(world.batch([fixes[k] for k in part]))
+        await world.work(worker)
+    found = await results(world)
+    begins = (8 * H - 600, 8.32 * H - 600, 8.21 * H)
+    edges = [*(next(k for k, f in enumerate(fixes) if f[0] >= at) for at in begins), len(fixes)]
+    legs = []
+    for first, last in pairwise(edges):
+        b = world.batch(fixes[first:last])
+        columns = (b.lat_e6, b.lon_e6, b.speed_dkmh, b.direction_deg, np.full(len(b), -1))
+        window = window_mileage(
+            np.zeros(len(b), np.int64),
+            1,
+            b.device_us,
+            np.arange(len(b)),
+            *(c.astype(np.int64) for c in columns),
+        )
+        legs.append((int(window.metres[0]), int(window.fixes[0])))
+    assert found["A"]["fixes"] == legs[0][1] + legs[2][1]
+    assert found["B"]["fixes"] == legs[1][1] > 10
+    assert 0 <= found["A"]["mileage_mm"] // 1000 - (legs[0][0] + legs[2][0]) <= 1
+    assert found["B"]["mileage_mm"] // 1000 == legs[1][0] > 1000
+    assert min(legs)[0] > 1000
+
+
+async def test_late_positions_and_changed_orders_replace_the_result(world: World):
+    await world.order("P1", 8 * H, 8.9 * H, destinations=[place(4000, 2500)])
+    fixes = trip(8 * H)
+    hidden = [k for k, f in enumerate(fixes) if 8.05 * H < f[0] < 8.2 * H]
+    shown = [k for k in range(len(fixes)) if k not in set(hidden)]
+    batch = world.batch(fixes)
+    await world.send(batch.take(np.array(shown)), world.batch([(8.9 * H + 60, 0.0, 0.0, 0)]))
+    worker = await world.work()
+    before = (await results(world))["P1"]
+    assert (before["state"], before["bridged_mm"] > 0) == ("settled", True)
+    await world.send(batch.take(np.array(hidden)))
+    await world.work(worker)
+    after = (await results(world))["P1"]
+    assert (after["state"], after["bridged_mm"]) == ("settled", 0)
+    assert after["mileage_mm"] > before["mileage_mm"]
+    assert after["destinations"][0]["nearest_m"] < 60 < before["destinations"][0]["nearest_m"]
+    # to another vehicle, and cancelled there
+    await world.order("P1", 8 * H, 8.9 * H, vehicle="V2", destinations=[place(4000, 2500)])
+    await world.work(worker)
+    moved = (await results(world))["P1"]
+    assert (moved["vehicle_no"], moved["fixes"], moved["mileage_mm"]) == (2, 0, 0)
+    await world.order("P1", 8 * H, 8.9 * H, vehicle="V2", status="cancelled")
+    await world.work(worker)
+    assert await results(world) == {}
+
+
+async def test_a_silent_terminal_is_judged_by_the_clock_and_again_when_it_speaks(world: World):
+    """Parked and unplugged right after its return: nothing ever passes the return."""
+    clock = Clock(world.day + 9 * HOUR)
+    await world.order("P1", 8 * H, 8.9 * H, destinations=[place(6150, 1250)])  # 2,150 m from the track
+    fixes = [*trip(8 * H), *stand(8.77 * H, 8.88 * H)]
+    await world.send(world.batch(fixes))
+    worker = await world.work(world.worker(now_us=clock))
+    await idle(worker)
+    assert (await results(world))["P1"]["state"] == "running"
+    clock.us = world.day + round(14.9 * HOUR) - 1
+    await idle(worker)
+    assert await world.alerts() == []
+    clock.us += 11_000_000
+    await idle(worker)
+    (alert,) = await world.alerts()
+    assert (alert["rule"], alert["order"], alert["version"]) == ("destination", "P1", 1)
+    assert (await results(world))["P1"]["state"] == "settled"
+    # once is enough
+    before = await world.everything()
+    transactions = worker.counts.transactions
+    for _ in range(3):
+        clock.us += 60_000_000
+        await idle(worker, 2)
+    assert await world.everything() == before
+    assert worker.counts.transactions == transactions
+    assert await world.work(world.worker(now_us=clock))
+    assert await world.everything() == before
+    # more positions: in the window, after the newest one; judged when the clock strikes again
+    await world.send(world.batch(stand(8.885 * H, 8.895 * H)))
+    await world.work(worker)
+    assert (await results(world))["P1"]["state"] == "running"
+    clock.us += 11_000_000
+    await idle(worker)
+    assert (await results(world))["P1"]["state"] == "settled"
+    assert [a["version"] for a in await world.alerts()] == [2]  # on more evidence
+    # a late one, that was nearer
+    t, x, y, _ = min(fixes, key=lambda f: abs(f[1] - 4000) + abs(f[2] - 1250))
+    await world.send(world.batch([(t + 5, x + 160, y + 30, 430)]))
+    await world.work(worker)
+    assert (await results(world))["P1"]["state"] == "settled"
+    assert [(a["rule"], a["status"]) for a in await world.alerts(None)] == [("destination", "withdrawn")]
+
+
+async def test_an_order_entered_long_after_its_trip_is_judged_at_once_also_without_any_position(world: World):
+    worker = await world.work()
+    await idle(worker)  # it has seen that the log is empty
+    await world.order("P1", -30 * 24 * H, -30 * 24 * H + H, destinations=[place(9000, 0)])
+    await world.order("P2", 8 * H, 9 * H, vehicle="V2")
+    await world.work(worker)
+    found = await results(world)
+    assert [(r["state"], r["fixes"], r["odometer_m"]) for r in found.values()] == [("settled", 0, None)] * 2
+    rows = await world.pool.fetch("SELECT subject, outcome, reason FROM evaluations")
+    assert [(r["subject"], r["outcome"]) for r in rows] == [("order:P1:0", "undetermined")]
+    assert await world.alerts(None) == []
+
+
+class Slow(EmbeddedLogReader):
+    """A reader that brings one record at a time."""
+
+    async def poll(self, max_bytes: int, timeout_s: float) -> Poll:
+        return await super().poll(1, timeout_s)
+
+
+async def test_a_backlog_is_no_silence(world: World):
+    """A worker that was away for days reads the positions first and judges then."""
+    await world.order("P1", 8 * H, 8.9 * H, destinations=[place(4000, 0)])
+    fixes = trip(8 * H)
+    await world.send_in(world.batch(fixes), range(len(fixes)), 20)
+    reader = Slow(world.folder / "log.sqlite", POSITIONS)
+    world.readers.append(reader)
+    worker = Worker(world.pool, reader)
+    await idle(worker, 4)
+    assert await worker.lag() > 5
+    assert (await results(world))["P1"]["state"] == "running"
+    await idle(await world.work(worker))
+    assert (await results(world))["P1"]["state"] == "settled"
+    rows = await world.pool.fetch("SELECT outcome FROM evaluations ORDER BY id")
+    assert [r["outcome"] for r in rows] == ["normal"]
+
+
+async def test_settle_after_h_is_a_parameter_of_the_organisation(world: World):
+    await world.pool.execute(
+        "INSERT INTO rule_parameters (rule, name, organisation, value, effective_from)"
+        " VALUES ('order', 'settle_after_h', 'O1', 720, '2000-01-01')"
+    )
+    await world.order("P1", 8 * H, 9 * H)
+    worker = await world.work()
+    await idle(worker)
+    assert (await results(world))["P1"]["state"] == "running"
+    await world.pool.execute("UPDATE rule_parameters SET value = 0")
+    await idle(await world.work())
+    assert (await results(world))["P1"]["state"] == "settled"
+
+
+class Without(EmbeddedLogReader):
+    """A reader that is given no partition."""
+
+    async def poll(self, max_bytes: int, timeout_s: float) -> Poll:
+        await super().poll(max_bytes, timeout_s)
+        return Poll()
+
+
+async def test_a_worker_without_partitions_settles_nothing(world: World):
+    await world.order("P1", 8 * H, 9 * H)
+    worker = await world.work(world.worker(now_us=that_evening(world)))
+    assert (await results(world))["P1"]["state"] == "running"
+    reader = Without(world.folder / "log.sqlite", POSITIONS)
+    world.readers.append(reader)
+    await idle(Worker(world.pool, reader))
+    assert (await results(world))["P1"]["state"] == "running"
+    await idle(await world.work())
+    assert (await results(world))["P1"]["state"] == "settled"
+    assert worker.counts.failures == 0
+
+
+async def test_a_record_that_is_no_batch_is_kept_with_the_reason(world: World):
+    await world.send(world.batch(stand(0, 300)))
+    await world.writer.append([Record(POSITIONS, 0, b"\x00" * 9000, {"gongche-schema": "other\x00/9"})])
+    await world.send(world.batch(stand(300, 600)))
+    worker = await world.work()
+    assert (worker.counts.records, worker.counts.rejected, worker.counts.stored) == (3, 1, 20)
+    query = "SELECT * FROM rejected_records"
+    (row,) = await world.pool.fetch(query)
+    assert (row["topic"], row["partition"], row["payload"], row["payload_bytes"]) == (
+        POSITIONS,
+        0,
+        b"\x00" * 4096,
+        9000,
+    )
+    assert row["headers"] == {"gongche-schema": "other\ufffd/9"}
+    assert "record" in row["reason"]
+    await world.pool.execute("UPDATE log_offsets SET next_offset = 0")
+    await world.work()  # the same log once more
+    assert await world.pool.fetch(query) == [row]
+
+
+async def test_the_result_over_http(world: World, pool: asyncpg.Pool):
+    await world.order("P1", 8 * H, 8.9 * H, destinations=[place(4000, 0)])
+    await world.send(world.batch([*trip(8 * H), (9 * H, 0.0, 0.0, 0)]))
+    await world.work()
+    app = create_app(Settings(), pool, position_sink=None)
+    answers = {}
+    for scope in ("registry:read", "tracks:read", "alerts:read"):
+        token = await create_token(pool, "test", [scope])
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://test",
+            headers={"Authorization": f"Bearer {token.secret}"},
+        ) as client:  # fmt: skip
+            answers[scope] = await client.get("/v1/dispatch-orders/P1/result")
+            if scope == "registry:read":
+                missing = await client.get("/v1/dispatch-orders/P9/result")
+                described = (await client.get("/openapi.json")).json()["paths"]
+    assert [a.status_code for a in answers.values()] == [200, 200, 403]
+    body = answers["tracks:read"].json()
+    stored = (await results(world))["P1"]
+    assert (body["order"], body["vehicle"], body["state"], body["order_version"]) == (
+        "P1",
+        "V1",
+        "settled",
+        1,
+    )
+    assert body["mileage_m"] == stored["mileage_mm"] // 1000
+    assert body["destinations"] == stored["destinations"]
+    assert "carried" not in body
+    assert body["first_fix_at"].endswith("+08:00")
+    assert missing.status_code == 404
+    assert "派车单" in missing.json()["detail"]
+    example = described["/v1/dispatch-orders/{id}/result"]["get"]["responses"]["200"]["content"][
+        "application/json"
+    ]
+    assert example["example"].keys() == body.keys()
