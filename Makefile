@@ -42,6 +42,9 @@ fmt: $(STAMP) ## format and fix
 bench: $(STAMP) ## benchmarks as ratios against the C floor server (needs a C compiler)
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
+faults: $(STAMP) ## rounds of kill -9 under load with an exact audit (ROUNDS=25)
+	$(BIN)/python -m tests.faults.rounds --rounds $(or $(ROUNDS),25) $(FAULTS_ARGS)
+
 audit: $(STAMP) ## known vulnerabilities in the locked dependencies
 	$(BIN)/pip-audit --require-hashes -r requirements.lock
 

@@ -1,0 +1,343 @@
+"""One machine under test: embedded PostgreSQL, ``gongche gateway`` and ``gongche worker`` as real processes.
+
+The harness is their supervisor: what dies is started again, whether it was killed here or ended by itself. Ending by
+itself is allowed with one status only, "the database does not answer" (75).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+import httpx
+
+from telemetry.errors import UnavailableError
+from telemetry.runtime.database import connect, migrate
+from telemetry.runtime.embedded import start_embedded
+from tests.faults.plan import Plan
+
+PROGRAMS = ("gateway", "worker")
+EVERYTHING = ("postgres", *PROGRAMS)
+_START_S = 90.0
+#: Makes the folder of the log and takes it away.
+LogPlace = Callable[[Path], AbstractContextManager[None]]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Life:
+    """One process from its start to its end, with what its counters have to be held against.
+
+    ``since_us``: when it was started. ``since_offset``: the worker's committed offset then; None = not known (the
+    database was down, or its predecessor's transaction still under way). ``database_deaths``: how often PostgreSQL had
+    died by then. The log's end would not do for the gateway: what its predecessor was syncing when it was killed may
+    come to light only when the last process that had the log open is gone (recovery of SQLite's WAL).
+    """
+
+    process: subprocess.Popen[bytes]
+    since_us: int
+    since_offset: int | None
+    database_deaths: int
+
+
+@dataclass
+class Program:
+    """A ``gongche`` command that is kept running while ``wanted``."""
+
+    name: str
+    environment: dict[str, str]
+    metrics_port: int
+    log: Path
+    wanted: bool = True
+    life: Life | None = None
+    odd_ends: list[str] = field(default_factory=list)
+    gave_up: int = 0
+
+    def spawn(self, since_offset: int | None, database_deaths: int) -> None:
+        began_us = time.time_ns() // 1000
+        with self.log.open("ab") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "gongche", self.name],
+                env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+            )  # fmt: skip
+        self.life = Life(process, began_us, since_offset, database_deaths)
+
+    @property
+    def alive(self) -> bool:
+        return self.life is not None and self.life.process.poll() is None
+
+    def kill(self) -> None:
+        if self.life is not None and self.life.process.poll() is None:
+            self.life.process.kill()
+            self.life.process.wait()
+        self.life = None
+
+    async def metrics(self) -> dict[str, float] | None:
+        """Samples of /metrics with their labels as written; None when it does not answer."""
+        try:
+            async with httpx.AsyncClient(timeout=3) as client:
+                text = (await client.get(f"http://127.0.0.1:{self.metrics_port}/metrics")).text
+        except httpx.TransportError:
+            return None
+        lines = (line.rsplit(" ", 1) for line in text.splitlines() if line and line[0] != "#")
+        return {name: float(value) for name, value in lines}
+
+
+class Machine:
+    """See the module. Made by ``machine``; ``folder`` holds everything, ``start_s`` is the plan's."""
+
+    def __init__(self, folder: Path, stack: ExitStack, start_s: int) -> None:
+        self.folder, self._stack, self.start_s = folder, stack, start_s
+        self.port = free_port()
+        self.dsn = start_embedded(folder, stack, lambda _line: None)
+        self.database_deaths = 0
+        self._postgres_wanted = True
+        self._database_changes = asyncio.Lock()
+        self._keeper: asyncio.Task[None] | None = None
+        self.programs: dict[str, Program] = {}
+        base = {name: value for name, value in os.environ.items() if not name.startswith("GONGCHE_")}
+        for name in PROGRAMS:
+            port = free_port()
+            environment = {
+                **base,
+                "GONGCHE_DATA_DIR": str(folder),
+                "GONGCHE_DATABASE_URL": f"{self.dsn}&application_name={name}",
+                "GONGCHE_TCP_HOST": "127.0.0.1",
+                "GONGCHE_TCP_PORT": str(self.port),
+                f"GONGCHE_{name.upper()}_METRICS_PORT": str(port),
+            }
+            self.programs[name] = Program(name, environment, port, folder / f"{name}.log")
+
+    @property
+    def gateway(self) -> Program:
+        return self.programs["gateway"]
+
+    @property
+    def worker(self) -> Program:
+        return self.programs["worker"]
+
+    @property
+    def log_path(self) -> Path:
+        return self.folder / "log" / "log.sqlite"
+
+    async def start(self) -> None:
+        """Start both programs and keep them; returns when they serve."""
+        self._keeper = asyncio.create_task(self._keep())
+        await self.all_up()
+
+    async def kill(self, names: Collection[str], down_s: float) -> None:
+        """``kill -9`` of ``names`` (of EVERYTHING) at once; after ``down_s`` they are started again."""
+        for name in names:
+            if name == "postgres":
+                self._postgres_wanted = False
+            else:
+                self.programs[name].wanted = False
+        async with self._database_changes if "postgres" in names else _nothing():
+            if "postgres" in names:
+                self.database_deaths += 1
+                for pid in self._postgres_pids():
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+            for name in names:
+                if name != "postgres":
+                    self.programs[name].kill()
+        await asyncio.sleep(down_s)
+        for name in names:
+            if name == "postgres":
+                self._postgres_wanted = True
+            else:
+                self.programs[name].wanted = True
+
+    async def all_up(self) -> None:
+        """Wait until everything runs and answers. Raises TimeoutError, or the keeper's own error."""
+        async with asyncio.timeout(_START_S):
+            while not await self._up():
+                if self._keeper is not None and self._keeper.done():
+                    self._keeper.result()
+                await asyncio.sleep(0.1)
+
+    async def _up(self) -> bool:
+        if not all(program.alive for program in self.programs.values()):
+            return False
+        if not await self._database_answers():
+            return False
+        return all([await program.metrics() is not None for program in self.programs.values()])
+
+    async def stop(self) -> None:
+        """Kill the programs (PostgreSQL is stopped by the stack)."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        for program in self.programs.values():
+            program.kill()
+
+    # --- what the log and the database say ------------------------------------------------------------------------
+
+    def log_end(self) -> int:
+        """Offset after the last record of the log."""
+        if not self.log_path.exists():
+            return 0
+        with sqlite3.connect(self.log_path, timeout=10) as connection:
+            (end,) = connection.execute('SELECT COALESCE(max("offset") + 1, 0) FROM records').fetchone()
+        connection.close()
+        return int(end)
+
+    async def committed(self) -> int | None:
+        """The worker's committed offset; None when the database is down or another worker's session is still open."""
+        try:
+            connection = await asyncpg.connect(self.dsn, timeout=5)
+        except (OSError, TimeoutError, asyncpg.PostgresError):
+            return None
+        try:
+            if await connection.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'worker'"
+            ):
+                return None
+            return int(
+                await connection.fetchval(
+                    "SELECT COALESCE(max(next_offset), 0) FROM log_offsets WHERE topic LIKE 'gongche.positions@%'"
+                )
+            )
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return None
+        finally:
+            connection.terminate()
+
+    async def settled(self, timeout_s: float = 120.0) -> None:
+        """Wait until the gateway holds nothing and the worker has processed the whole log.
+
+        The terminals must be gone. Raises TimeoutError.
+        """
+        async with asyncio.timeout(timeout_s):
+            while True:
+                held = await self.gateway.metrics()
+                if held and not held["gongche_gateway_connections"] and not _unconfirmed(held):
+                    break
+                await asyncio.sleep(0.05)
+            end = self.log_end()
+            while True:
+                if await self._processed() >= end:
+                    return
+                await asyncio.sleep(0.05)
+
+    async def _processed(self) -> int:
+        try:
+            connection = await asyncpg.connect(self.dsn, timeout=5)
+        except (OSError, TimeoutError, asyncpg.PostgresError):
+            return -1
+        try:
+            # Offsets of the log are common to its topics: what no record of positions lies behind is processed too.
+            at = await connection.fetchval(
+                "SELECT next_offset FROM log_offsets WHERE topic LIKE 'gongche.positions@%'"
+            )
+        finally:
+            await connection.close()
+        with sqlite3.connect(self.log_path, timeout=10) as log:
+            (left,) = log.execute(
+                'SELECT count(*) FROM records WHERE topic = ? AND "offset" >= ?',
+                ("gongche.positions", at or 0),
+            ).fetchone()
+        log.close()
+        return self.log_end() if not left else int(at or 0)
+
+    # --- the supervisor -------------------------------------------------------------------------------------------
+
+    async def _keep(self) -> None:
+        while True:
+            if self._postgres_wanted and not self._postgres_pids():
+                async with self._database_changes:
+                    if self._postgres_wanted:
+                        with suppress(UnavailableError):  # tried again at once
+                            self.dsn = await asyncio.to_thread(
+                                start_embedded, self.folder, self._stack, lambda _line: None
+                            )
+            for program in self.programs.values():
+                if not program.wanted or program.alive:
+                    continue
+                if program.life is not None:
+                    status = program.life.process.returncode
+                    program.gave_up += 1
+                    if status != UnavailableError.exit_code:
+                        program.odd_ends.append(f"{program.name} ended by itself with status {status}")
+                    program.life = None
+                    await asyncio.sleep(0.3)
+                since = await self.committed() if program.name == "worker" else None
+                if program.wanted:  # it may have been killed meanwhile
+                    program.spawn(since, self.database_deaths)
+            await asyncio.sleep(0.1)
+
+    def _postgres_pids(self) -> list[int]:
+        """Every PostgreSQL process over our folder: postmaster and backends have it as working directory."""
+        folder = (self.folder / "postgres").resolve()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdecimal() and int(entry.name) != os.getpid():
+                with suppress(OSError):
+                    if Path(os.readlink(entry / "cwd")) == folder:
+                        found.append(int(entry.name))
+        return found
+
+    async def _database_answers(self) -> bool:
+        try:
+            connection = await asyncpg.connect(self.dsn, timeout=5)
+        except (OSError, TimeoutError, asyncpg.PostgresError):
+            return False
+        await connection.close()
+        return True
+
+
+@asynccontextmanager
+async def _nothing() -> AsyncIterator[None]:
+    yield
+
+
+def _unconfirmed(metrics: dict[str, float]) -> int:
+    return round(
+        metrics["gongche_gateway_positions_total"] - metrics["gongche_gateway_positions_confirmed_total"]
+    )
+
+
+def _folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="gongche-faults-"))
+    folder.chmod(0o755)  # PostgreSQL, as a user of its own, must pass through
+    return folder
+
+
+@asynccontextmanager
+async def machine(plan: Plan, log_on: LogPlace | None = None) -> AsyncIterator[Machine]:
+    """A machine with the fleet of ``plan`` in its database, both programs running; gone when the context ends."""
+    folder = _folder()
+    try:
+        with ExitStack() as stack:
+            # In a thread: ``start_embedded`` runs an event loop of its own.
+            made = await asyncio.to_thread(Machine, folder, stack, plan.start_s)
+            await migrate(made.dsn)
+            if log_on is not None:
+                stack.enter_context(log_on(made.log_path.parent))
+            connection = await connect(made.dsn)
+            await plan.register(connection)
+            await connection.close()
+            try:
+                await made.start()
+                yield made
+            finally:
+                await made.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
