@@ -83,6 +83,10 @@ class Program:
     def alive(self) -> bool:
         return self.life is not None and self.life.process.poll() is None
 
+    def last_words(self) -> str:
+        """The end of its log."""
+        return "\n".join(f"    {line}" for line in self.log.read_text(errors="replace").splitlines()[-25:])
+
     def kill(self) -> None:
         if self.life is not None and self.life.process.poll() is None:
             self.life.process.kill()
@@ -275,7 +279,9 @@ class Machine:
                     status = program.life.process.returncode
                     program.gave_up += 1
                     if status != UnavailableError.exit_code:
-                        program.odd_ends.append(f"{program.name} ended by itself with status {status}")
+                        program.odd_ends.append(
+                            f"{program.name} ended by itself with status {status}:\n{program.last_words()}"
+                        )
                     program.life = None
                     await asyncio.sleep(0.3)
                 since = await self.committed() if program.name == "worker" else None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.tcp import Gateway
 from telemetry.log import open_writer
-from telemetry.runtime.database import create_pool, require_schema
+from telemetry.runtime.database import check_schema, create_pool
 from telemetry.runtime.probes import serve_probes
 from telemetry.runtime.settings import Settings
 from telemetry.terminals import TerminalDirectory
@@ -53,8 +53,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[..., None
     log = open_writer(settings)
     try:
         await log.start()
-        async with pool.acquire() as connection:
-            await require_schema(connection)
+        await check_schema(pool)
         directory = TerminalDirectory(pool, settings.auto_register)
         await directory.load()
         gateway = Gateway(directory, log, _limits(settings))

@@ -47,7 +47,7 @@ async def create_pool(dsn: str, *, min_size: int = 1, max_size: int = 10) -> asy
         raise ConfigurationError(
             f"PostgreSQL refuses the connection: {error}", hint="check GONGCHE_DATABASE_URL"
         ) from error
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise UnavailableError(
             f"PostgreSQL does not answer: {error}",
             hint="is the server running, and GONGCHE_DATABASE_URL right?",
@@ -138,6 +138,19 @@ async def require_schema(connection: Any) -> None:
         raise ConfigurationError(
             f"the database schema is {have}, this program knows only {want}", hint="run the newer gongche"
         )
+
+
+async def check_schema(pool: asyncpg.Pool) -> None:
+    """``require_schema`` at the start of a program. Raises UnavailableError too, when the server dies meanwhile: a
+    supervisor tries again then."""
+    try:
+        async with pool.acquire() as connection:
+            await require_schema(connection)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise UnavailableError(
+            f"PostgreSQL does not answer any more: {error or type(error).__name__}",
+            hint="is the server running?",
+        ) from error
 
 
 # Group commit of the worker makes fsync cheap, so durability keeps its default; the rest suits a 2-core machine.
