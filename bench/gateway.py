@@ -6,12 +6,11 @@ in turn, so that a drift of the machine's speed touches both.
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
+from bench.database import fresh_database
 from bench.processes import SERVER_CORE, Load, build, free_port, gongche, load, running
 from bench.report import heading, spread, table
-from telemetry.runtime.database import embedded_server
 
 TERMINALS = 1000
 WINDOWS = (1, 8, 64)
@@ -25,40 +24,34 @@ def run(runs: int, seconds: float) -> None:
     heading("Gateway: replies per second on one core, replies after the embedded log has them on disk")
     floor: dict[int, list[Load]] = {w: [] for w in WINDOWS}
     ours: dict[int, list[Load]] = {w: [] for w in WINDOWS}
-    with tempfile.TemporaryDirectory(prefix="gongche-bench-", dir=Path.cwd()) as folder:
-        base = Path(folder)
-        base.chmod(0o755)
-        with embedded_server(base) as dsn:
-            from bench.database import migrated
-
-            migrated(dsn)
-            floor_port, port = free_port(), free_port()
-            environment = {
-                "GONGCHE_DATA_DIR": str(base),
-                "GONGCHE_DATABASE_URL": dsn,
-                "GONGCHE_TCP_HOST": "127.0.0.1",
-                "GONGCHE_TCP_PORT": str(port),
-                "GONGCHE_GATEWAY_METRICS_PORT": "0",
-                "GONGCHE_AUTO_REGISTER": "true",
-            }
-            floor_command = [str(Path(__file__).parent / "out" / "jt808floor"), str(floor_port)]
-            with (
-                running(floor_command, core=SERVER_CORE, port=floor_port),
-                running(
-                    gongche("gateway"),
-                    core=SERVER_CORE,
-                    port=port,
-                    environment=environment,
-                    log=base / "gateway.log",
-                ),
-            ):
-                load(port, terminals=TERMINALS, window=1, seconds=1)  # registers the terminals, warms up
-                for _ in range(runs):
-                    for window in WINDOWS:
-                        floor[window].append(
-                            load(floor_port, terminals=TERMINALS, window=window, seconds=seconds)
-                        )
-                        ours[window].append(load(port, terminals=TERMINALS, window=window, seconds=seconds))
+    with fresh_database() as (base, dsn):
+        floor_port, port = free_port(), free_port()
+        environment = {
+            "GONGCHE_DATA_DIR": str(base),
+            "GONGCHE_DATABASE_URL": dsn,
+            "GONGCHE_TCP_HOST": "127.0.0.1",
+            "GONGCHE_TCP_PORT": str(port),
+            "GONGCHE_GATEWAY_METRICS_PORT": "0",
+            "GONGCHE_AUTO_REGISTER": "true",
+        }
+        floor_command = [str(Path(__file__).parent / "out" / "jt808floor"), str(floor_port)]
+        with (
+            running(floor_command, core=SERVER_CORE, port=floor_port),
+            running(
+                gongche("gateway"),
+                core=SERVER_CORE,
+                port=port,
+                environment=environment,
+                log=base / "gateway.log",
+            ),
+        ):
+            load(port, terminals=TERMINALS, window=1, seconds=1)  # registers the terminals, warms up
+            for _ in range(runs):
+                for window in WINDOWS:
+                    floor[window].append(
+                        load(floor_port, terminals=TERMINALS, window=window, seconds=seconds)
+                    )
+                    ours[window].append(load(port, terminals=TERMINALS, window=window, seconds=seconds))
     rows = []
     for window in WINDOWS:
         share = [a.acked_per_s / b.acked_per_s for a, b in zip(ours[window], floor[window], strict=True)]

@@ -16,7 +16,7 @@ import uvicorn
 from telemetry.errors import ConfigurationError
 from telemetry.log import open_writer
 from telemetry.runtime import lifecycle
-from telemetry.runtime.database import create_pool, require_schema
+from telemetry.runtime.database import check_schema, create_pool
 from telemetry.runtime.embedded import open_database
 from telemetry.runtime.logs import configure_logging
 from telemetry.runtime.metrics import set_build_info
@@ -94,8 +94,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 
     try:
         await sink.start()
-        async with pool.acquire() as connection:
-            await require_schema(connection)
+        await check_schema(pool)
         server = _Server(
             uvicorn.Config(
                 create_app(settings, pool, position_sink=sink),

@@ -10,7 +10,7 @@ from functools import partial
 
 from telemetry.log import open_reader
 from telemetry.runtime import lifecycle
-from telemetry.runtime.database import create_pool, require_schema
+from telemetry.runtime.database import check_schema, create_pool
 from telemetry.runtime.embedded import open_database
 from telemetry.runtime.logs import configure_logging
 from telemetry.runtime.metrics import set_build_info
@@ -43,8 +43,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     set_build_info("worker")
     pool = await create_pool(settings.database_url or "", max_size=4)
     try:
-        async with pool.acquire() as connection:
-            await require_schema(connection)
+        await check_schema(pool)
 
         async def readiness() -> str | None:
             if stop.is_set():
