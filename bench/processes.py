@@ -88,7 +88,11 @@ class Load:
 
 
 def load(port: int, *, terminals: int, window: int, seconds: float, rate: float = 0, version: int = 2013, batch: int = 0, first_phone: int = 13900000000, core: int | None = GENERATOR_CORE) -> Load:  # fmt: skip
-    """One run of the generator against ``port``. Raises SystemExit when replies were wrong or missing."""
+    """One run of the generator against ``port``. Raises SystemExit when replies were wrong or missing.
+
+    What earlier runs left to be written back is written first, so that no run pays for another.
+    """
+    os.sync()
     command = [
         str(OUT / "jt808load"), "127.0.0.1", str(port), str(terminals), str(window), str(seconds), str(rate),
         str(version), "0", str(batch), str(first_phone),

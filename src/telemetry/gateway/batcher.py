@@ -76,9 +76,14 @@ class Batcher:
         self._receipts: list[Receipt] = []
         self._rejects: list[RejectNote] = []
         self._wake = asyncio.Event()
-        self._stopping = False
+        self._stopping = self._appending = False
         self.held_bytes = 0
         self._task = asyncio.create_task(self._run(), name="batcher")
+
+    @property
+    def busy(self) -> bool:
+        """Whether an append is on its way."""
+        return self._appending
 
     def add(self, batch: PositionBatch, receipt: Receipt) -> None:
         """Positions whose replies wait in ``receipt``. ``batch`` may be empty (a reply alone)."""
@@ -120,6 +125,7 @@ class Batcher:
             batches, receipts, rejects = self._batches, self._receipts, self._rejects
             self._batches, self._receipts, self._rejects = [], [], []
             batch = PositionBatch.concat(batches)
+            self._appending = True
             records = self._records(batch)
             if rejects:
                 payload = b"\n".join(note.line() for note in rejects)
@@ -129,6 +135,7 @@ class Batcher:
             except asyncio.CancelledError:
                 self._batches = [batch, *self._batches]  # given up by drain, which counts it
                 raise
+            self._appending = False
             metrics.CONFIRMED.inc(len(batch))
             metrics.APPEND_ROWS.observe(len(batch))
             for receipt in receipts:

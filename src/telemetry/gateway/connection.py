@@ -17,12 +17,13 @@ class Connection:
     """A socket with what is half read and half written. Plain state; ``tcp.Gateway`` acts on it."""
 
     __slots__ = (
-        "address", "closed", "fd", "fragment_bytes", "opened", "partial_since", "peer", "rest", "seen", "session", "slot", "sock",
+        "address", "closed", "fd", "fragment_bytes", "opened", "partial_since", "peer", "recv", "rest", "seen", "session", "slot", "sock",
         "synced", "unsent",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, address: str, port: int, slot: int, now: float) -> None:
         self.sock = sock
+        self.recv = sock.recv  # bound once: it is called for every read
         self.fd = sock.fileno()
         self.address = address
         self.peer = f"{address}:{port}"

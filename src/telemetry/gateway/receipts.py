@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ class ColumnReceipt:
     """Replies to one loop turn's position frames. Frames ``first[i]`` up to ``first[i + 1]`` came from
     ``connections[i]``; ``columns`` are the arguments of ``general_replies``."""
 
-    send: Callable[[Connection, bytes | memoryview], None]
+    send: Callable[[Sequence[Connection], bytes, Sequence[int]], None]
     read_at: float
     connections: list[Connection]
     first: NDArray[Any]
@@ -31,12 +31,7 @@ class ColumnReceipt:
         """Send every connection its replies in one go; those that have gone meanwhile are passed over."""
         data, offsets = general_replies(**self.columns)
         count = len(offsets) - 1
-        view = memoryview(data)
-        begins = offsets[self.first].tolist()
-        ends = [*begins[1:], len(data)]
-        send = self.send
-        for connection, begin, end in zip(self.connections, begins, ends, strict=True):
-            send(connection, view[begin:end])
+        self.send(self.connections, data, [*offsets[self.first[1:]].tolist(), len(data)])
         metrics.REPLIES.inc(count)
         metrics.REPLY_SECONDS.observe(asyncio.get_running_loop().time() - self.read_at)
 

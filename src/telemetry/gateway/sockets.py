@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from telemetry.errors import ConfigurationError
 from telemetry.gateway import metrics
@@ -88,7 +88,7 @@ class Sockets:
                 if connection.closed or not event & ~select.EPOLLOUT:
                     continue
             try:
-                data = connection.sock.recv(read_bytes)
+                data = connection.recv(read_bytes)
             except BlockingIOError:
                 continue
             except OSError:
@@ -121,6 +121,22 @@ class Sockets:
         connection.unsent += bytes(data)
         if len(connection.unsent) > self._limits.max_unsent_bytes:
             self.close(connection, "slow_reader")
+
+    def send_slices(self, connections: Sequence[Connection], data: bytes, ends: Sequence[int]) -> None:
+        """``send`` each of ``connections`` its slice of ``data``; the i-th slice ends at ``ends[i]``."""
+        view = memoryview(data)
+        begin = 0
+        for connection, end in zip(connections, ends, strict=True):
+            if connection.unsent or connection.closed:
+                self.send(connection, view[begin:end])
+            else:
+                try:
+                    sent = connection.sock.send(view[begin:end])
+                except OSError:  # full, or gone: the ordinary way finds out which
+                    sent = 0
+                if sent != end - begin:
+                    self.send(connection, view[begin + sent : end])
+            begin = end
 
     def close(self, connection: Connection, reason: str) -> None:
         """Close ``connection``; a second call does nothing."""
