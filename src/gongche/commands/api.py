@@ -7,20 +7,17 @@ import asyncio
 import contextlib
 import logging
 import socket
-import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 
 import uvicorn
 
+from gongche.commands.service import run_service
 from telemetry.errors import ConfigurationError
 from telemetry.log import open_writer
 from telemetry.runtime import lifecycle
 from telemetry.runtime.database import check_schema, create_pool
-from telemetry.runtime.embedded import open_database
-from telemetry.runtime.logs import configure_logging
 from telemetry.runtime.metrics import set_build_info
-from telemetry.runtime.settings import Settings, load_settings
+from telemetry.runtime.settings import Settings
 
 _logger = logging.getLogger(__name__)
 
@@ -35,11 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    settings = load_settings()
-    configure_logging(settings.log_level, "api")
-    with open_database(settings, lambda line: print(line, file=sys.stderr)) as dsn:
-        lifecycle.run(partial(serve, settings.model_copy(update={"database_url": dsn})))
-    return 0
+    return run_service("api", serve)
 
 
 class _Server(uvicorn.Server):

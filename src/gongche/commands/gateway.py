@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
-from functools import partial
 
+from gongche.commands.service import run_service
 from telemetry.runtime import lifecycle
-from telemetry.runtime.embedded import open_database
-from telemetry.runtime.logs import configure_logging
 from telemetry.runtime.metrics import set_build_info
-from telemetry.runtime.settings import Settings, load_settings
+from telemetry.runtime.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = """\
 端口 / ports: GONGCHE_TCP_HOST, GONGCHE_TCP_PORT (8808); health and metrics on loopback
-GONGCHE_GATEWAY_METRICS_PORT SIGTERM: 停止接收，确认已读数据后退出 / stops reading, confirms what was read
-(GONGCHE_DRAIN_TIMEOUT_S), ends"""
+GONGCHE_GATEWAY_METRICS_PORT (8801)
+SIGTERM: 停止接收，确认已读数据后退出 / stops reading, confirms what was read (GONGCHE_DRAIN_TIMEOUT_S), ends"""
 
 
 def run(args: argparse.Namespace) -> int:
-    settings = load_settings()
-    configure_logging(settings.log_level, "gateway")
-    with open_database(settings, lambda line: print(line, file=sys.stderr)) as dsn:
-        lifecycle.run(partial(serve, settings.model_copy(update={"database_url": dsn})))
-    return 0
+    return run_service("gateway", serve)
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:

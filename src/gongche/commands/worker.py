@@ -5,17 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import sys
-from functools import partial
 
+from gongche.commands.service import run_service
 from telemetry.log import open_reader
 from telemetry.runtime import lifecycle
 from telemetry.runtime.database import check_schema, create_pool
-from telemetry.runtime.embedded import open_database
-from telemetry.runtime.logs import configure_logging
 from telemetry.runtime.metrics import set_build_info
 from telemetry.runtime.probes import serve_probes
-from telemetry.runtime.settings import Settings, load_settings
+from telemetry.runtime.settings import Settings
 
 _logger = logging.getLogger(__name__)
 
@@ -27,11 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    settings = load_settings()
-    configure_logging(settings.log_level, "worker")
-    with open_database(settings, lambda line: print(line, file=sys.stderr)) as dsn:
-        lifecycle.run(partial(serve, settings.model_copy(update={"database_url": dsn})))
-    return 0
+    return run_service("worker", serve)
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
