@@ -82,8 +82,8 @@ class Batcher:
 
     @property
     def busy(self) -> bool:
-        """Whether an append is on its way."""
-        return self._appending
+        """Whether something waits for the log."""
+        return self._appending or bool(self._batches)
 
     def add(self, batch: PositionBatch, receipt: Receipt) -> None:
         """Positions whose replies wait in ``receipt``. ``batch`` may be empty (a reply alone)."""

@@ -17,23 +17,19 @@ class Connection:
     """A socket with what is half read and half written. Plain state; ``tcp.Gateway`` acts on it."""
 
     __slots__ = (
-        "address", "closed", "fd", "fragment_bytes", "opened", "partial_since", "peer", "recv", "rest", "seen", "session", "slot", "sock",
-        "synced", "unsent",
+        "address", "closed", "fd", "fragment_bytes", "opened", "peer", "rest", "session", "slot", "sock", "unsent",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, address: str, port: int, slot: int, now: float) -> None:
         self.sock = sock
-        self.recv = sock.recv  # bound once: it is called for every read
-        self.fd = sock.fileno()
+        self.fd = sock.fileno()  # -1 when closed
         self.address = address
         self.peer = f"{address}:{port}"
         self.slot = slot
         self.session = Session(now)
         self.rest = b""  # of a frame that is not complete yet
         self.unsent = b""  # replies the socket did not take
-        self.synced = False  # a delimiter has been seen
-        self.opened = self.seen = now
-        self.partial_since = 0.0  # since when rest holds the same frame; 0 = nothing is half read
+        self.opened = now
         self.fragment_bytes = 0  # of packages waiting in the session, as last counted
         self.closed = False
 
@@ -46,18 +42,23 @@ class Slots:
         self.phone_lo: IntArray = np.zeros(capacity, np.uint64)
         self.terminal: IntArray = np.zeros(capacity, np.int32)  # 0 = not authenticated
         self.serial: IntArray = np.zeros(capacity, np.uint16)  # next serial of our own, of position replies
+        self.synced: NDArray[np.bool_] = np.zeros(capacity, np.bool_)  # a delimiter has been seen
+        self.seen: NDArray[np.float64] = np.zeros(capacity)  # when something was read last
+        #: Since when the connection's rest holds the same frame; 0 = nothing is half read.
+        self.partial_since: NDArray[np.float64] = np.zeros(capacity)
         self._free = list(range(capacity - 1, -1, -1))
 
-    def take(self) -> int:
+    def take(self, now: float) -> int:
         """A free slot, zeroed."""
         if not self._free:
             old = len(self.terminal)
-            for name in ("phone_hi", "phone_lo", "terminal", "serial"):
+            for name in ("phone_hi", "phone_lo", "terminal", "serial", "synced", "seen", "partial_since"):
                 column = getattr(self, name)
                 setattr(self, name, np.concatenate([column, np.zeros(old, column.dtype)]))
             self._free = list(range(2 * old - 1, old - 1, -1))
         slot = self._free.pop()
         self.clear(slot)
+        self.synced[slot], self.seen[slot], self.partial_since[slot] = False, now, 0.0
         return slot
 
     def clear(self, slot: int) -> None:

@@ -1,7 +1,7 @@
 """The sockets of one gateway: accepting, reading, writing, closing. Knows no protocol.
 
 All terminal sockets sit in one epoll set of our own, and only that set is registered with the event loop. So one loop
-turn reads everything that has arrived; a connection costs one ``recv`` and one ``send`` and no Python object per
+turn reads everything that has arrived; a connection costs one ``read`` and one ``write`` and no Python object per
 message. It also means that the event loop never touches a terminal's buffer: which bytes go to which socket is decided
 here alone, under uvloop and asyncio alike.
 """
@@ -9,9 +9,15 @@ here alone, under uvloop and asyncio alike.
 from __future__ import annotations
 
 import logging
+import os
 import select
 import socket
 from collections.abc import Callable, Sequence
+from itertools import repeat
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from telemetry.errors import ConfigurationError
 from telemetry.gateway import metrics
@@ -22,6 +28,15 @@ logger = logging.getLogger(__name__)
 
 _EVENTS_PER_TURN = 8192
 _ACCEPTS_PER_TURN = 512
+_READABLE = {select.EPOLLIN}
+
+
+class Arrived(NamedTuple):
+    """One turn's bytes: ``chunks[i]`` (not empty) came from ``owners[i]``, which sits in ``slots[i]`` (int64)."""
+
+    chunks: list[bytes]
+    owners: list[Connection]
+    slots: NDArray[np.int64]
 
 
 class Sockets:
@@ -35,6 +50,7 @@ class Sockets:
         self._epoll = select.epoll()
         self._listeners: dict[int, socket.socket] = {}
         self.connections: dict[int, Connection] = {}
+        self._with_unsent = 0  # connections that have replies waiting
 
     def fileno(self) -> int:
         """Readable when any socket here is."""
@@ -71,36 +87,48 @@ class Sockets:
             self.close(connection, reason)
         self._epoll.close()
 
-    def read(self, now: float) -> tuple[list[bytes], list[Connection]]:
+    def read(self, now: float) -> Arrived:
         """What has arrived, at most ``read_bytes`` of each connection, and whose it is."""
-        chunks: list[bytes] = []
-        owners: list[Connection] = []
-        by_fd = self.connections
-        read_bytes = self._limits.read_bytes
-        for fd, event in self._epoll.poll(0, _EVENTS_PER_TURN):
-            connection = by_fd.get(fd)
-            if connection is None:
-                if fd in self._listeners:
-                    self._accept(self._listeners[fd], now)
-                continue
+        events = dict(self._epoll.poll(0, _EVENTS_PER_TURN))
+        knocking = [fd for fd in self._listeners if events.pop(fd, 0)]
+        if events and set(events.values()) != _READABLE:
+            self._flush_writable(events)
+        owners = list(map(self.connections.__getitem__, events))
+        chunks = self._read_each(owners, list(events))
+        if not all(chunks):  # some had nothing to say, some are gone
+            for connection, chunk in zip(owners, chunks, strict=True):
+                if chunk == b"":
+                    self.close(connection, "peer")
+            owners = [c for c, chunk in zip(owners, chunks, strict=True) if chunk]
+        slots = np.fromiter([c.slot for c in owners], np.int64, len(owners))
+        self._slots.seen[slots] = now
+        for fd in knocking:  # last: a descriptor that was just closed may come back
+            self._accept(self._listeners[fd], now)
+        return Arrived([chunk for chunk in chunks if chunk], owners, slots)
+
+    def _read_each(self, owners: Sequence[Connection], fds: Sequence[int]) -> list[bytes | None]:
+        """What each of ``fds`` has: b"" = its end, None = nothing."""
+        chunks: list[bytes | None] = []
+        size = repeat(self._limits.read_bytes)
+        while len(chunks) < len(fds):
+            try:
+                # The loop over connections runs in C; what was read before an error is kept.
+                chunks.extend(map(os.read, fds[len(chunks) :], size))
+            except BlockingIOError:
+                chunks.append(None)
+            except OSError:
+                self.close(owners[len(chunks)], "error")
+                chunks.append(None)
+        return chunks
+
+    def _flush_writable(self, events: dict[int, int]) -> None:
+        """Send what waits for those that can take it; ``events`` keeps those to read from."""
+        for fd, event in list(events.items()):
             if event & select.EPOLLOUT:
+                connection = self.connections[fd]
                 self._flush(connection)
                 if connection.closed or not event & ~select.EPOLLOUT:
-                    continue
-            try:
-                data = connection.recv(read_bytes)
-            except BlockingIOError:
-                continue
-            except OSError:
-                self.close(connection, "error")
-                continue
-            if not data:
-                self.close(connection, "peer")
-                continue
-            connection.seen = now
-            chunks.append(data)
-            owners.append(connection)
-        return chunks, owners
+                    del events[fd]
 
     def send(self, connection: Connection, data: bytes | memoryview) -> None:
         """Send now what the socket takes, keep the rest (bounded: a terminal that does not read is closed)."""
@@ -117,6 +145,7 @@ class Sockets:
             if sent == len(data):
                 return
             data = data[sent:]
+            self._with_unsent += 1
             self._epoll.modify(connection.fd, select.EPOLLIN | select.EPOLLOUT)
         connection.unsent += bytes(data)
         if len(connection.unsent) > self._limits.max_unsent_bytes:
@@ -124,19 +153,23 @@ class Sockets:
 
     def send_slices(self, connections: Sequence[Connection], data: bytes, ends: Sequence[int]) -> None:
         """``send`` each of ``connections`` its slice of ``data``; the i-th slice ends at ``ends[i]``."""
-        view = memoryview(data)
-        begin = 0
-        for connection, end in zip(connections, ends, strict=True):
-            if connection.unsent or connection.closed:
-                self.send(connection, view[begin:end])
-            else:
-                try:
-                    sent = connection.sock.send(view[begin:end])
-                except OSError:  # full, or gone: the ordinary way finds out which
-                    sent = 0
-                if sent != end - begin:
-                    self.send(connection, view[begin + sent : end])
-            begin = end
+        begins = [0, *ends[:-1]]
+        if self._with_unsent:
+            for connection, begin, end in zip(connections, begins, ends, strict=True):
+                self.send(connection, data[begin:end])
+            return
+        fds = [c.fd for c in connections]
+        pieces = list(map(data.__getitem__, map(slice, begins, ends)))
+        sent: list[int] = []
+        while len(sent) < len(fds):
+            try:
+                sent.extend(map(os.write, fds[len(sent) :], pieces[len(sent) :]))  # as in _read_each
+            except OSError:  # full, or gone: the ordinary way finds out which
+                sent.append(0)
+        if sent != list(map(len, pieces)):
+            for connection, piece, count in zip(connections, pieces, sent, strict=True):
+                if count != len(piece):
+                    self.send(connection, piece[count:])
 
     def close(self, connection: Connection, reason: str) -> None:
         """Close ``connection``; a second call does nothing."""
@@ -147,6 +180,8 @@ class Sockets:
         del self.connections[connection.fd]
         self._epoll.unregister(connection.fd)
         connection.sock.close()
+        connection.fd = -1
+        self._with_unsent -= bool(connection.unsent)
         self._slots.give_back(connection.slot)
         self._admission.leave(connection.address)
         metrics.CLOSED.labels(reason).inc()
@@ -168,7 +203,7 @@ class Sockets:
                 continue
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(sock, address, port, self._slots.take(), now)
+            connection = Connection(sock, address, port, self._slots.take(now), now)
             self.connections[connection.fd] = connection
             self._epoll.register(connection.fd, select.EPOLLIN)
             metrics.ACCEPTED.inc()
@@ -184,4 +219,5 @@ class Sockets:
             return
         connection.unsent = connection.unsent[sent:]
         if not connection.unsent:
+            self._with_unsent -= 1
             self._epoll.modify(connection.fd, select.EPOLLIN)

@@ -21,7 +21,7 @@ from telemetry.gateway.batcher import Batcher, RejectNote
 from telemetry.gateway.connection import Connection, Slots
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.receipts import ColumnReceipt, ScalarReceipt
-from telemetry.gateway.sockets import Sockets
+from telemetry.gateway.sockets import Arrived, Sockets
 from telemetry.jt808 import columns
 from telemetry.jt808.framing import MAX_ESCAPED
 from telemetry.jt808.header import parse_header
@@ -65,6 +65,8 @@ class Gateway:
         self._rest_bytes = 0
         self._paused = False
         self._serving = self._draining = False
+        self._listening = False
+        self._later: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._refreshing = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
@@ -77,7 +79,7 @@ class Gateway:
         bound = self._sockets.listen(host, port)
         if not self._serving:
             self._serving = True
-            self._loop.add_reader(self._sockets.fileno(), self._turn)
+            self._listen_to_sockets(True)
             self._spawn(self._sweep())
             self._spawn(self._refresh())
         return bound
@@ -88,8 +90,7 @@ class Gateway:
         Returns how many positions could not be confirmed; their terminals got no reply and will send them again.
         """
         self._draining = True
-        if self._serving:
-            self._loop.remove_reader(self._sockets.fileno())
+        self._listen_to_sockets(False)
         self._sockets.stop_listening()
         lost = await self._batcher.drain(timeout_s)
         for task in self._tasks:
@@ -115,36 +116,59 @@ class Gateway:
 
     def _turn(self) -> None:
         """Read whatever has arrived on all connections, then handle it together."""
-        now = self._loop.time()
-        chunks, owners = self._sockets.read(now)
-        if not chunks:
+        if self._paused or self._draining:
             return
-        metrics.BYTES_IN.inc(sum(map(len, chunks)))
-        for i, connection in enumerate(owners):
-            if connection.rest:
-                self._rest_bytes -= len(connection.rest)
-                chunks[i] = connection.rest + chunks[i]
-                connection.rest = b""
-        frames = self._handle(chunks, owners, now)
+        frames = 0
+        try:
+            frames = self._read()
+        finally:  # whatever happened, the other terminals are served
+            if not self._paused:
+                self._go_on(frames)
+
+    def _read(self) -> int:
+        """Handle what has arrived; how many frames that were."""
+        now = self._loop.time()
+        arrived = self._sockets.read(now)
+        if not arrived.chunks:
+            return 0
+        metrics.BYTES_IN.inc(sum(map(len, arrived.chunks)))
+        for i in np.flatnonzero(self._slots.partial_since[arrived.slots]).tolist():
+            connection = arrived.owners[i]
+            self._rest_bytes -= len(connection.rest)
+            arrived.chunks[i] = connection.rest + arrived.chunks[i]
+            connection.rest = b""
+        frames = self._handle(arrived, now)
         self._check_budget()
-        if frames < _FEW_FRAMES and self._batcher.busy and not self._paused:
-            self._loop.remove_reader(self._sockets.fileno())
-            self._loop.call_later(_GATHER_S, self._read_on)
+        return frames
 
-    def _read_on(self) -> None:
-        if not self._paused and not self._draining:
+    def _go_on(self, frames: int) -> None:
+        """Read again at once, or a little later when few have come and nothing can be confirmed now anyway."""
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        if frames < _FEW_FRAMES and self._batcher.busy:
+            self._listen_to_sockets(False)
+            self._later = self._loop.call_later(_GATHER_S, self._turn)
+        else:
+            self._listen_to_sockets(True)
+
+    def _listen_to_sockets(self, wanted: bool) -> None:
+        """Whether the event loop calls ``_turn`` when something arrives."""
+        if wanted and not self._listening:
             self._loop.add_reader(self._sockets.fileno(), self._turn)
+        elif self._listening and not wanted:
+            self._loop.remove_reader(self._sockets.fileno())
+        self._listening = wanted
 
-    def _handle(self, chunks: Sequence[bytes], owners: Sequence[Connection], now: float) -> int:
-        """Handle everything in ``chunks``; how many frames that were."""
-        synced = np.fromiter((c.synced for c in owners), np.bool_, len(owners))
-        gathered = columns.gather(chunks, synced)
-        self._keep_rests(gathered, chunks, owners, synced, now)
+    def _handle(self, arrived: Arrived, now: float) -> int:
+        """Handle everything that has arrived; how many frames that were."""
+        owners = arrived.owners
+        gathered = columns.gather(arrived.chunks, self._slots.synced[arrived.slots])
+        self._keep_rests(gathered, arrived, now)
         frames = gathered.frames
         if not len(frames):
             return 0
-        slots = np.fromiter((c.slot for c in owners), np.int64, len(owners))
-        slot = slots[frames.chunk]
+        slot = arrived.slots[frames.chunk]
         fast = (
             frames.whole_plain
             & ((frames.id == intake.POSITION) | (frames.id == intake.POSITION_BATCH))
@@ -160,35 +184,24 @@ class Gateway:
                 self._one(frames, k, owners[frames.chunk[k]], now)
         return len(frames)
 
-    def _keep_rests(
-        self,
-        gathered: columns.Gathered,
-        chunks: Sequence[bytes],
-        owners: Sequence[Connection],
-        synced: Any,
-        now: float,
-    ) -> None:
+    def _keep_rests(self, gathered: columns.Gathered, arrived: Arrived, now: float) -> None:
         """Remember incomplete frames; throw away runs that are longer than any frame (counted)."""
-        if not synced.all():
-            for i in np.flatnonzero(gathered.synced & ~synced).tolist():
-                owners[i].synced = True
-        with_rest = set()
+        self._slots.synced[arrived.slots] = gathered.synced
+        since = self._slots.partial_since[arrived.slots]
+        self._slots.partial_since[arrived.slots] = 0.0
         for i, rest in gathered.rests:
-            connection = owners[i]
+            connection = arrived.owners[i]
             if len(rest) > MAX_ESCAPED:
-                connection.synced = False  # to the next delimiter everything is junk
+                self._slots.synced[connection.slot] = False  # to the next delimiter everything is junk
                 self._reject(
                     connection, Rejection(Reason.TOO_LONG, "no delimiter within the longest frame", rest)
                 )
                 continue
-            if not connection.partial_since or len(rest) < len(chunks[i]):
-                connection.partial_since = now  # another frame than the one that was half read before
+            # A frame that was half read before keeps its deadline.
+            same = bool(since[i]) and len(rest) == len(arrived.chunks[i])
+            self._slots.partial_since[connection.slot] = since[i] if same else now
             connection.rest = rest
             self._rest_bytes += len(rest)
-            with_rest.add(i)
-        for i, connection in enumerate(owners):
-            if connection.partial_since and i not in with_rest:
-                connection.partial_since = 0.0
 
     def _positions(
         self, frames: columns.Frames, rows: IntArray, slot: IntArray, owners: Sequence[Connection], now: float
@@ -200,9 +213,13 @@ class Gateway:
                 owners[frames.chunk[rows[k]]], Rejection(reason, detail, frames.message(int(rows[k])))
             )
         chunk = frames.chunk[rows]
-        first = np.flatnonzero(np.diff(chunk, prepend=-1))  # a chunk's frames stand together
-        place = np.arange(len(rows)) - np.repeat(first, np.diff(first, append=len(rows)))
-        serial = self._slots.serial[slot] + place.astype(np.uint16)
+        new = np.ones(len(chunk), np.bool_)
+        np.not_equal(chunk[1:], chunk[:-1], out=new[1:])
+        first = new.nonzero()[0]  # a chunk's frames stand together
+        serial = self._slots.serial[slot]
+        if len(first) != len(rows):
+            place = np.arange(len(rows)) - np.repeat(first, np.diff(first, append=len(rows)))
+            serial += place.astype(np.uint16)
         self._slots.serial[slot] = serial + np.uint16(1)  # the last of a slot stays
         receipt = ColumnReceipt(
             send=self._sockets.send_slices,
@@ -362,14 +379,14 @@ class Gateway:
             self._paused = True
             metrics.PAUSES.inc()
             logger.warning("memory budget used up: reading pauses until the log takes records")
-            self._loop.remove_reader(self._sockets.fileno())
+            self._listen_to_sockets(False)
 
     def _resume(self) -> None:
         held = self._batcher.held_bytes + self._rest_bytes
         metrics.BUDGET_USED.set(held)
         if self._paused and not self._draining and held < self._limits.memory_budget_bytes // 2:
             self._paused = False
-            self._loop.add_reader(self._sockets.fileno(), self._turn)
+            self._listen_to_sockets(True)
 
     def _count_fragments(self, connection: Connection) -> None:
         """Bytes of packages that wait for the rest of their message count in the memory budget."""
@@ -385,9 +402,10 @@ class Gateway:
             now = self._loop.time()
             for connection in list(self._sockets.connections.values()):
                 session = connection.session
-                if connection.partial_since and now - connection.partial_since > limits.frame_timeout_s:
+                half_read_since = self._slots.partial_since[connection.slot]
+                if half_read_since and now - half_read_since > limits.frame_timeout_s:
                     self._sockets.close(connection, "frame_timeout")
-                elif not self._paused and now - connection.seen > limits.idle_timeout_s:
+                elif not self._paused and now - self._slots.seen[connection.slot] > limits.idle_timeout_s:
                     self._sockets.close(connection, "idle")
                 elif not session.authenticated and now - connection.opened > limits.auth_timeout_s:
                     self._sockets.close(connection, "auth_timeout")

@@ -114,7 +114,7 @@ class Gathered:
 
 def read_rows(data: IntArray, start: IntArray, width: int) -> IntArray:
     """``width`` bytes from each of ``start``: a fresh contiguous array of shape (len(start), width)."""
-    windows = np.lib.stride_tricks.as_strided(data, (len(data) - width + 1, width), (1, 1), writeable=False)
+    windows: IntArray = np.ndarray((len(data) - width + 1, width), np.uint8, data, strides=(1, 1))
     return windows[start]
 
 
@@ -202,36 +202,54 @@ def _unescape(
 
 def _checksums(data: IntArray, start: IntArray, length: IntArray) -> IntArray:
     """XOR of ``length`` bytes from each ``start``, shape (n,) uint8. ``length`` is at most PADDING / 2."""
-    out = np.zeros(len(start), np.uint8)
     words = (length + 7) >> 3
+    if len(start) and words.min() == words.max():  # the usual turn: frames of one size
+        return _xor(data, start, length, int(words[0]) * 8)
+    out = np.zeros(len(start), np.uint8)
     for count in np.unique(words).tolist():
         rows = np.flatnonzero(words == count)
-        width = count * 8
-        # A fancy-indexed strided view copies row by row: frames of one size become a matrix of 64-bit words.
-        matrix = read_rows(data, start[rows], width)
-        sizes = length[rows]
-        if (sizes != width).any():
-            low = int(sizes.min())
-            matrix[:, low:] *= np.arange(low, width) < sizes[:, None]
-        folded = matrix.view(np.uint64)
-        total = folded[:, 0].copy()
-        for k in range(1, count):
-            total ^= folded[:, k]
-        total ^= total >> np.uint64(32)
-        total ^= total >> np.uint64(16)
-        total ^= total >> np.uint64(8)
-        out[rows] = total.astype(np.uint8)
+        out[rows] = _xor(data, start[rows], length[rows], count * 8)
     return out
+
+
+def _xor(data: IntArray, start: IntArray, sizes: IntArray, width: int) -> IntArray:
+    """Checksums of messages that fill the same number of 64-bit words, ``width`` bytes."""
+    # A fancy-indexed strided view copies row by row: frames of one size become a matrix of 64-bit words.
+    matrix = read_rows(data, start, width)
+    low = int(sizes.min())
+    if low != width:
+        if low == sizes.max():
+            matrix[:, low:] = 0
+        else:
+            matrix[:, low:] *= np.arange(low, width) < sizes[:, None]
+    folded = matrix.view(np.uint64)
+    total = folded[:, 0].copy()
+    for k in range(1, folded.shape[1]):
+        total ^= folded[:, k]
+    total ^= total >> np.uint64(32)
+    total ^= total >> np.uint64(16)
+    total ^= total >> np.uint64(8)
+    checksums: IntArray = total.astype(np.uint8)
+    return checksums
+
+
+def _refuse(verdict: IntArray, wrong: BoolArray, reason: int) -> None:
+    """Give ``reason`` to the frames that are ``wrong`` and have none yet."""
+    if np.count_nonzero(wrong):
+        verdict[wrong & (verdict == 0)] = reason
 
 
 def _headers(data: IntArray, start: IntArray, length: IntArray, chunk: IntArray, verdict: IntArray) -> Frames:
     """Verify checksum and header of each frame; ``length`` without the checksum."""
     # The first reason that holds wins, in the order a reader of the bytes meets them.
-    verdict[(verdict == 0) & (length > MAX_MESSAGE)] = _TOO_LONG
-    verdict[(verdict == 0) & (length < _MIN_MESSAGE)] = _TOO_SHORT
-    checked = np.flatnonzero(verdict == 0)
-    wrong = _checksums(data, start[checked], length[checked] + 1) != 0
-    verdict[checked[wrong]] = _CHECKSUM
+    _refuse(verdict, length > MAX_MESSAGE, _TOO_LONG)
+    _refuse(verdict, length < _MIN_MESSAGE, _TOO_SHORT)
+    if np.count_nonzero(verdict):
+        checked = np.flatnonzero(verdict == 0)
+        wrong = _checksums(data, start[checked], length[checked] + 1) != 0
+        verdict[checked[wrong]] = _CHECKSUM
+    else:
+        _refuse(verdict, _checksums(data, start, length + 1) != 0, _CHECKSUM)
 
     rows = read_rows(data, start, _HEAD)
     old, new = rows.view(_V2013)[:, 0], rows.view(_V2019)[:, 0]
@@ -241,20 +259,19 @@ def _headers(data: IntArray, start: IntArray, length: IntArray, chunk: IntArray,
     header = length - body_length
     fixed = header - ((properties & _SUBPACKAGE) != 0) * 4
     v2019 = fixed == 17
-    verdict[(verdict == 0) & (fixed != 12) & ~v2019] = _LENGTH
-    hi, lo = old["hi"].astype(np.uint16), old["lo"].astype(np.uint64)
-    lo |= hi.astype(np.uint64) << np.uint64(32)
-    hi[:] = 0
+    _refuse(verdict, (fixed != 12) & ~v2019, _LENGTH)
+    lo = old["hi"].astype(np.uint64) << np.uint64(32) | old["lo"]
+    hi = np.zeros(len(start), np.uint16)
     serial = old["serial"].astype(np.uint16)
     protocol_version = np.zeros(len(start), np.uint8)
-    if v2019.any():
+    if np.count_nonzero(v2019):
         hi[v2019], lo[v2019], serial[v2019] = new["hi"][v2019], new["lo"][v2019], new["serial"][v2019]
         protocol_version[v2019] = rows[v2019, 4]
     # A nibble above 9 has its top bit and one of the two below it set.
     nibbles = np.uint64(0x8888888888888888)
-    odd = (lo & nibbles) & (((lo << np.uint64(1)) | (lo << np.uint64(2))) & nibbles)
-    odd_hi = (hi & 0x8888) & (((hi << 1) | (hi << 2)) & 0x8888)
-    verdict[(verdict == 0) & ((odd != 0) | (odd_hi != 0))] = _PHONE
+    odd = lo & ((lo << np.uint64(1)) | (lo << np.uint64(2))) & nibbles
+    odd_hi = hi & ((hi << 1) | (hi << 2)) & 0x8888
+    _refuse(verdict, (odd != 0) | (odd_hi != 0), _PHONE)
     return Frames(
         data=data,
         start=start,

@@ -9,6 +9,7 @@ fixed offsets. What fits no template is walked item by item, still by columns.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -202,16 +203,16 @@ def decode(
     ``terminal`` int32 and ``source`` uint8 have shape (n,). A body shorter than 28 bytes is left out of ``rows``; any
     other body gives a row, whatever is in it: an item that cannot be read never costs the position.
     """
-    rows = np.flatnonzero(length >= BASIC_LENGTH)
+    rows = (length >= BASIC_LENGTH).nonzero()[0]
     if len(rows) != len(start):
         start, length, terminal, source = start[rows], length[rows], terminal[rows], source[rows]
     n = len(rows)
     out = _Output(n)
     if n:
-        lengths = np.unique(length)
-        for width in lengths.tolist():
-            members = np.flatnonzero(length == width) if len(lengths) > 1 else np.arange(n)
-            matrix = read_rows(data, start[members], width)
+        alike = length[0] == length.min() == length.max()  # the usual turn: no need to sort
+        for width in [int(length[0])] if alike else np.unique(length).tolist():
+            members = np.arange(n) if alike else np.flatnonzero(length == width)
+            matrix = read_rows(data, start if alike else start[members], width)
             _basic(matrix, members, out)
             if width > BASIC_LENGTH:
                 _items(matrix, members, out)
@@ -229,17 +230,27 @@ def decode(
     return Decoded(batch, rows, out.odd_items)
 
 
-def _basic(matrix: IntArray, rows: IntArray, out: _Output) -> None:
-    names, formats = list(_BASIC_FIELDS), [f for f, _ in _BASIC_FIELDS.values()]
-    layout = np.dtype(
+@lru_cache(maxsize=1024)
+def _basic_layout(width: int) -> np.dtype[Any]:
+    """The basic part at the start of rows of ``width`` bytes."""
+    return np.dtype(
         {
-            "names": names,
-            "formats": formats,
+            "names": list(_BASIC_FIELDS),
+            "formats": [f for f, _ in _BASIC_FIELDS.values()],
             "offsets": [o for _, o in _BASIC_FIELDS.values()],
-            "itemsize": matrix.shape[1],
+            "itemsize": width,
         }
     )
-    fields = matrix.view(layout)[:, 0]
+
+
+@lru_cache(maxsize=4096)
+def _item_layout(form: str, at: int, width: int) -> np.dtype[Any]:
+    """One number at ``at`` in rows of ``width`` bytes."""
+    return np.dtype({"names": ["v"], "formats": [form], "offsets": [at], "itemsize": width})
+
+
+def _basic(matrix: IntArray, rows: IntArray, out: _Output) -> None:
+    fields = matrix.view(_basic_layout(matrix.shape[1]))[:, 0]
     status = fields["status"].astype(np.uint32)
     out.put("status", "uint32", rows, status)
     out.put("alarm", "uint32", rows, fields["alarm"])
@@ -247,7 +258,7 @@ def _basic(matrix: IntArray, rows: IntArray, out: _Output) -> None:
         # Beyond int32 is far outside the world anyway; quality.py flags it.
         degrees = np.minimum(fields[name].astype(np.uint32), np.uint32(0x7FFFFFFF)).view(np.int32)
         negative = (status & np.uint32(bit)) != 0
-        if negative.any():
+        if np.count_nonzero(negative):
             degrees = np.where(negative, -degrees, degrees)
         out.put(column, "int32", rows, degrees)
     out.put("altitude_m", "int16", rows, fields["altitude"])
@@ -292,9 +303,7 @@ def _by_template(
         column, expected = ITEM_COLUMNS.get(item, ("", -1))
         if size == expected and column not in seen:
             seen.add(column)
-            form = np.dtype(
-                {"names": ["v"], "formats": [_FORMAT[size]], "offsets": [at + 2], "itemsize": matrix.shape[1]}
-            )
+            form = _item_layout(_FORMAT[size], at + 2, matrix.shape[1])
             out.put(column, _FORMAT[size].replace(">", ""), rows, matrix.view(form)[:, 0]["v"])
         else:
             out.odd_items += len(rows) * bool(column)
