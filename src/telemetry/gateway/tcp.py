@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from telemetry.errors import UnavailableError
 from telemetry.gateway import intake, metrics
 from telemetry.gateway.batcher import Batcher, RejectNote
 from telemetry.gateway.connection import Connection, Slots
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.receipts import ColumnReceipt, ScalarReceipt
+from telemetry.gateway.registrar import Registrar
 from telemetry.gateway.sockets import Arrived, Sockets
 from telemetry.jt808 import columns
 from telemetry.jt808.framing import MAX_ESCAPED
@@ -57,20 +57,18 @@ class Gateway:
     """Serves terminals until ``drain``. One object per process and event loop."""
 
     def __init__(self, directory: TerminalDirectory, log: LogWriter, limits: Limits) -> None:
-        self._directory = directory
         self._limits = limits
         self._slots = Slots()
         self._sockets = Sockets(limits, self._slots, self._on_close)
-        self._by_terminal: dict[int, Connection] = {}
         self._rest_bytes = 0
         self._paused = False
         self._serving = self._draining = False
         self._listening = False
         self._later: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._refreshing = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
         self._batcher = Batcher(log, on_space=self._resume)
+        self._registrar = Registrar(directory, self._sockets, self._slots, self._reject)
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -279,66 +277,16 @@ class Gateway:
                     serial = connection.session.next_serial()
                     self._sockets.send(connection, time_reply(header, time.time_ns() // 1000, serial))
                 case Register():
-                    self._spawn(self._register(connection, action))
+                    self._spawn(self._registrar.register(connection, action))
                 case Authenticate():
-                    self._authenticate(connection, action)
+                    if not self._registrar.authenticate(connection, action):
+                        self._spawn(self._registrar.authenticate_after_refresh(connection, action))
                 case Rejected(rejection):
                     self._reject(connection, rejection)
                 case Close(reason):
                     self._sockets.close(connection, reason)
         if not connection.session.authenticated and not connection.closed:
-            self._forget_terminal(connection)
-
-    async def _register(self, connection: Connection, action: Register) -> None:
-        try:
-            result, code, _terminal = await self._directory.register(
-                action.header.terminal_phone, action.registration
-            )
-        except UnavailableError as error:
-            logger.warning(
-                "registration of %s not answered, the terminal will ask again: %s", connection.peer, error
-            )
-            return
-        if not connection.closed:
-            if result:
-                self._reject(
-                    connection, Rejection(Reason.UNKNOWN_TERMINAL, f"registration result {result}", b"")
-                )
-            self._sockets.send(connection, connection.session.registered(action.header, result, code))
-
-    def _authenticate(self, connection: Connection, action: Authenticate) -> None:
-        """At once from memory; a code that memory does not know may have been issued by another gateway."""
-        terminal = self._directory.verify(action.header.terminal_phone, action.authentication.code)
-        if terminal is None:
-            self._spawn(self._authenticate_after_refresh(connection, action))
-        else:
-            self._admit(connection, action, terminal.no)
-
-    async def _authenticate_after_refresh(self, connection: Connection, action: Authenticate) -> None:
-        async with self._refreshing:  # however many ask, one query at a time
-            try:
-                await self._directory.refresh()
-            except UnavailableError as error:
-                logger.warning("authentication decided by what is known: %s", error)
-        if connection.closed:
-            return
-        terminal = self._directory.verify(action.header.terminal_phone, action.authentication.code)
-        if terminal is None:
-            self._reject(connection, Rejection(Reason.BAD_CODE, "authentication refused", b""))
-            self._sockets.send(connection, connection.session.authenticated_as(action.header, None))
-        else:
-            self._admit(connection, action, terminal.no)
-
-    def _admit(self, connection: Connection, action: Authenticate, terminal: int) -> None:
-        older = self._by_terminal.get(terminal)
-        if older is not None and older is not connection:
-            self._sockets.close(
-                older, "replaced"
-            )  # the newest wins: a half-open socket must not lock the vehicle out
-        self._by_terminal[terminal] = connection
-        self._slots.authenticate(connection.slot, action.header.phone, terminal)
-        self._sockets.send(connection, connection.session.authenticated_as(action.header, terminal))
-        metrics.AUTHENTICATED.set(len(self._by_terminal))
+            self._registrar.forget(connection)
 
     # --- the end of a connection --------------------------------------------------------------------------------------
 
@@ -348,15 +296,7 @@ class Gateway:
         for rejection in connection.session.end():
             self._reject(connection, rejection)
         self._count_fragments(connection)
-        self._forget_terminal(connection)
-
-    def _forget_terminal(self, connection: Connection) -> None:
-        terminal = int(self._slots.terminal[connection.slot])
-        if terminal:
-            self._slots.clear(connection.slot)
-            if self._by_terminal.get(terminal) is connection:
-                del self._by_terminal[terminal]
-            metrics.AUTHENTICATED.set(len(self._by_terminal))
+        self._registrar.forget(connection)
 
     # --- refusals and limits ------------------------------------------------------------------------------------------
 
@@ -418,11 +358,4 @@ class Gateway:
         """Follow the registry: new terminals, and those that were disabled."""
         while True:
             await asyncio.sleep(_REFRESH_S)
-            try:
-                await self._directory.refresh()
-            except UnavailableError as error:
-                logger.warning("terminal registry not refreshed, going on with what is known: %s", error)
-                continue
-            for terminal, connection in list(self._by_terminal.items()):
-                if not self._directory.is_enabled(terminal):
-                    self._sockets.close(connection, "disabled")
+            await self._registrar.refresh()
