@@ -3,6 +3,10 @@ rejected."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from prometheus_client import Counter, Gauge, Histogram
 
 ROWS = Counter("gongche_worker_rows_total", "Rows of positions taken from the log", ["result"])
@@ -15,8 +19,36 @@ ALERTS = Counter("gongche_worker_alert_versions_total", "Versions of alerts writ
 EVALUATIONS = Counter("gongche_worker_evaluations_total", "Judgements made", ["rule", "outcome"])
 RECOMPUTED = Counter("gongche_worker_recomputed_vehicles_total", "Vehicles recomputed", ["cause"])
 TRANSACTION_SECONDS = Histogram("gongche_worker_transaction_seconds", "Time of one transaction")
+TRANSACTION_ROWS = Histogram(
+    "gongche_worker_transaction_rows", "Rows of positions of one committed transaction",
+    buckets=(0, 1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144),
+)  # fmt: skip
+STEP_SECONDS = Histogram(
+    "gongche_worker_step_seconds", "Time of one step of a transaction", ["step"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
+)  # fmt: skip
+RULE_SECONDS = Counter(
+    "gongche_worker_rule_seconds_total", "Time spent judging by each rule, its reading of tracks included", ["rule"]
+)  # fmt: skip
+LAG_SECONDS = Gauge(
+    "gongche_worker_log_lag_seconds", "Age of the oldest record of the log not processed yet, 0 = none waits"
+)
+HELD_ROWS = Gauge(
+    "gongche_worker_held_rows", "Rows of orders and fences in memory, superseded ones among them"
+)
+RELOADS = Counter("gongche_worker_reloads_total", "Times the memory was loaded afresh to bound it")
 LAG_RECORDS = Gauge("gongche_worker_log_lag_records", "Records of the log not processed yet")
 DELAY_SECONDS = Histogram(
     "gongche_worker_delay_seconds", "From receipt of a position to its commit",
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600),
 )  # fmt: skip
+
+
+@contextmanager
+def rule_seconds(rule: str) -> Iterator[None]:
+    """Count the time of the block as that of ``rule``, also when it fails."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        RULE_SECONDS.labels(rule).inc(time.perf_counter() - started)

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rules import store
+from rules import metrics, store
+from rules.checks import destination, location
 from rules.checks.location import Episode, episode_of_event, episode_of_half
 from rules.episodes import Facts, reconcile
 from rules.fleet.timelines import FOREVER
 from rules.settle import settle_again
-from rules.store import Judgement
+from rules.store import Judgement, requests
 from rules.tracks.advance import DayStart, advance
 from rules.tracks.kernel import Event
 from rules.tracks.state import FIELDS, STATE_DTYPE, STATE_VERSION, TrackStates
@@ -40,6 +41,8 @@ async def recompute(facts: Facts, since: Mapping[int, int], renewed: Collection[
     """
     judgements: list[Judgement] = []
     vehicles = sorted(since)
+    if vehicles:
+        await requests.note_tracks(facts.conn, since)
     for start in range(0, len(vehicles), VEHICLES_AT_ONCE):
         part = vehicles[start : start + VEHICLES_AT_ONCE]
         judgements += await _recompute_some(facts, {no: since[no] for no in part}, renewed)
@@ -98,11 +101,12 @@ async def _recompute_some(
         if states.tip[open_field, k]:
             episodes[k].append(episode_of_half(dict(zip(FIELDS, states.tip[:, k].tolist(), strict=True))))
         from_us = int(start_us[k]) if start_us[k] > 0 else 0
-        judgements += await reconcile(facts, no, episodes[k], from_us)
+        with metrics.rule_seconds(location.RULE):
+            judgements += await reconcile(facts, no, episodes[k], from_us)
         await facts.results.from_track(conn, facts.archive, no, facts.results.affected(no, since[no]))
-        judgements += await settle_again(
-            facts, no, min(since[no], int(states.field("t")[k])), int(states.field("t")[k])
-        )
+        watermark = int(states.field("t")[k])
+        with metrics.rule_seconds(destination.RULE):
+            judgements += await settle_again(facts, no, min(since[no], watermark), watermark)
     return judgements
 
 

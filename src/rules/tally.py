@@ -56,6 +56,7 @@ def add(counts: Counts, records: int, rejected: int, rows: int, turn: Turn) -> N
     metrics.ROWS.labels("stored").inc(turn.stored)
     metrics.ROWS.labels("duplicate").inc(turn.duplicates)
     metrics.TRANSACTIONS.labels("committed").inc()
+    metrics.TRANSACTION_ROWS.observe(rows)
     for what, number in turn.judged.items():
         metrics.JUDGED.labels(what).inc(number)
     for what, number in turn.recomputed.items():

@@ -24,6 +24,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final, Protocol, runtime_checkable
 
 import asyncpg
@@ -31,18 +32,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules import metrics, store
+from rules.backlog import Backlog
+from rules.checks import destination, location
 from rules.checks.location import Episode, episode_of_event
 from rules.episodes import Facts, publish_events
 from rules.fleet.snapshot import FleetSnapshot
-from rules.fleet.timelines import FOREVER
 from rules.ownership import Ownership
 from rules.recompute import recompute, save_day_starts
 from rules.results import TripResults
 from rules.settle import SILENT_AT_ONCE, anyone_waiting, due, note_orders, settle, silent
-from rules.store import FactChange, OffsetConflictError
+from rules.store import OffsetConflictError, requests
 from rules.tally import Counts, Turn, add
-from rules.tracking import Fixes, Tracker
-from rules.tracks.advance import advance, late_rows
+from rules.thrown_back import LATE_LIMIT_US, changed_since, have_orders, split
+from rules.tracking import Tracker
+from rules.tracks.advance import advance
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
 from telemetry.archive import Archive, days_of
 from telemetry.errors import SchemaError, UnavailableError
@@ -59,9 +62,6 @@ STEPS: Final = ("offsets", "positions", "facts", "tracks", "episodes", "recomput
 
 POLL_BYTES: Final = 4 << 20
 POLL_S: Final = 0.2
-#: A row so much older than its vehicle's newest is kept but does not start a recomputation: the clock of the
-#: terminal is wrong, and no track is recomputed without an end for it. A changed fact reaches back as far.
-LATE_LIMIT_US: Final = 62 * US_PER_DAY
 #: After a change of the kernels, states are made anew from the tracks of so many days.
 RENEW_US: Final = 7 * US_PER_DAY
 RENEWED_AT_ONCE: Final = 200
@@ -69,11 +69,15 @@ DAY_STATES_US: Final = LATE_LIMIT_US + 31 * US_PER_DAY
 MAINTAIN_US: Final = 3600 * US_PER_S
 #: What is processed stays in the embedded log for so long, for a look back.
 KEEP_LOG_US: Final = US_PER_DAY
+#: Refused frames are for people to look at; nobody says when they have.
+KEEP_REJECTS_US: Final = 7 * US_PER_DAY
 #: Records that could not be read are kept for so long.
 KEEP_REJECTED_US: Final = 90 * US_PER_DAY
 #: How often returned orders of silent terminals are looked for, by the clock.
 CLOCK_US: Final = 10 * US_PER_S
 LAG_EVERY_S: Final = 1.0
+#: Rows of orders and fences that may be added in memory (superseded ones stay there) before it is loaded afresh.
+HELD_ROWS: Final = 200_000
 
 
 def clock_us() -> int:
@@ -85,7 +89,7 @@ def clock_us() -> int:
 class Trimming(Protocol):
     """A log on this machine, whose processed records somebody has to delete (Kafka does it by itself)."""
 
-    async def trim(self, before: Mapping[int, int], older_than_us: int) -> int: ...
+    async def trim(self, before: Mapping[int, int], older_than_us: int, others_than_us: int = 0) -> int: ...
 
 
 class Worker:
@@ -111,11 +115,14 @@ class Worker:
         self._tracker: Tracker | None = None
         self._results: TripResults | None = None
         self._clock_us = self._known_us = 0
-        self._through_us: dict[int, int] = {}
         self._owners = Ownership()
         self._log = ""  # names the log that the offsets belong to
-        self._offsets: dict[int, int] = {}
+        self._backlog = Backlog(now_us)
+        metrics.LAG_SECONDS.set_function(self._backlog.seconds)
         self._outdated: dict[int, int] = {}
+        self._held_at_load = 0
+        self._step_at = 0.0
+        self._trouble: str | None = None
         self._lag_at = -LAG_EVERY_S
         self._maintained_us = now_us()
         self.counts = Counts()
@@ -127,7 +134,7 @@ class Worker:
         while not stop.is_set():
             try:
                 await self.turn()
-                wait_s = 0.2
+                wait_s, self._trouble = 0.2, None
             except (
                 UnavailableError,
                 OffsetConflictError,
@@ -136,18 +143,30 @@ class Worker:
                 OSError,
             ) as error:
                 self.counts.failures += 1
+                self._trouble = f"what came last could not be processed ({type(error).__name__}), see the log"
                 metrics.TRANSACTIONS.labels("failed").inc()
                 _logger.warning("transaction failed, trying again in %.1f s: %s", wait_s, error)
                 self.reset()
+                if self._log and not isinstance(error, UnavailableError):  # the log may well answer
+                    with suppress(UnavailableError, OSError):
+                        await self.lag()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), wait_s)
                 wait_s = min(2 * wait_s, 10.0)
+
+    def trouble(self) -> str | None:
+        """Why the last turn of ``run`` failed, for readiness; None when it did not."""
+        return self._trouble
+
+    def held(self) -> int:
+        """Rows of orders and fences in memory, superseded ones among them; 0 before the first turn."""
+        snapshot = self._snapshot
+        return 0 if snapshot is None else len(snapshot.orders.orders) + len(snapshot.fences.areas)
 
     def reset(self) -> None:
         """Drop everything in memory; the next turn reads what was committed."""
         self._snapshot = self._tracker = self._results = None
         self._clock_us = self._known_us = 0
-        self._through_us.clear()
         self._owners.forget()
         self._archive.forget()
 
@@ -160,10 +179,10 @@ class Worker:
             await self._reassign(poll)
             return 0
         started = time.perf_counter()
+        self._backlog.polled(poll.records)
         clock = await self._clock_strikes(idle=not poll.records)
         if not (poll.records or self._outdated or clock or await store.facts_waiting(self._pool)):
-            metrics.LAG_RECORDS.set(0)
-            await self._maintain()
+            await self._between_turns(started)
             return 0
         batch, rejected = self._decode(poll.records)
         async with self._pool.acquire() as conn:
@@ -173,9 +192,7 @@ class Worker:
                 turn = await self._transaction(conn, poll.records, batch, clock)
         for vehicle in turn.renewed:
             del self._outdated[vehicle]
-        for record in poll.records:
-            self._offsets[record.partition] = record.offset + 1
-            self._through_us[record.partition] = record.appended_us
+        self._backlog.committed(poll.records)
         if turn.silent >= SILENT_AT_ONCE:  # there may be more
             self._clock_us = 0
         add(self.counts, len(poll.records), len(rejected), len(batch), turn)
@@ -183,10 +200,7 @@ class Worker:
             waited_us = self._now_us() - int(batch.received_us.min())
             metrics.DELAY_SECONDS.observe(max(0.0, waited_us / US_PER_S))
         metrics.TRANSACTION_SECONDS.observe(time.perf_counter() - started)
-        if started - self._lag_at >= LAG_EVERY_S:
-            self._lag_at = started
-            await self.lag()
-        await self._maintain()
+        await self._between_turns(started)
         return len(poll.records)
 
     # ---- outside the transaction ----
@@ -198,13 +212,14 @@ class Worker:
             self._results = TripResults(self._snapshot, self._tracker)
             self._outdated = await store.outdated_states(conn, STATE_DTYPE, STATE_VERSION)
             self._log = f"{POSITIONS}@{await self._reader.identity()}"
-            self._offsets = await store.offsets(conn, self._log)
-            if not self._offsets and (others := await store.other_logs(conn, self._log)):
+            self._backlog.load(await store.offsets(conn, self._log))
+            if not self._backlog.offsets and (others := await store.other_logs(conn, self._log)):
                 _logger.warning(
                     "a log that is new to this database, read from its beginning; before: %s", others
                 )
+        self._held_at_load = self.held()
         for partition in self._owners.assigned:
-            await self._reader.seek(partition, self._offsets.get(partition, 0))
+            await self._reader.seek(partition, self._backlog.offsets.get(partition, 0))
 
     async def _reassign(self, poll: Poll) -> None:
         """Partitions came or went. Another worker may have written since: everything in memory is dropped."""
@@ -221,23 +236,36 @@ class Worker:
             return False
         if abs(now - self._clock_us) < CLOCK_US and not (idle and behind):
             return False
-        ends = await self._reader.end_offsets()
-        late = [p for p in self._owners.assigned if self._offsets.get(p, 0) < ends.get(p, 0)]
+        await self.lag()
         self._clock_us = now
-        self._known_us = min([now, *(self._through_us.get(p, 0) for p in late)])
+        self._known_us = self._backlog.known_us(now)
+        await requests.save_known(self._pool, self._log, self._owners.assigned, self._known_us)
         return await anyone_waiting(self._pool, self._snapshot, self._known_us)
 
-    @staticmethod
-    def _decode(records: Sequence[StoredRecord]) -> tuple[PositionBatch, list[tuple[StoredRecord, str]]]:
+    def _decode(
+        self, records: Sequence[StoredRecord]
+    ) -> tuple[PositionBatch, list[tuple[StoredRecord, str]]]:
         batches, rejected = [], []
         for record in records:
             try:
                 batches.append(codec.decode(record.payload))
             except SchemaError as error:
                 # It is kept apart with the reason; nothing else of the batch is lost.
-                rejected.append((record, str(error)))
+                # Named by its log: a new log gives the same offsets to other records.
+                rejected.append((replace(record, topic=self._log), str(error)))
                 _logger.error("record %s/%d@%d: %s", record.topic, record.partition, record.offset, error)
         return PositionBatch.concat(batches), rejected
+
+    async def _between_turns(self, started: float) -> None:
+        if started - self._lag_at >= LAG_EVERY_S:
+            self._lag_at = started
+            await self.lag()
+        await self._maintain()
+        metrics.HELD_ROWS.set(self.held())
+        if self.held() - self._held_at_load > HELD_ROWS:
+            _logger.info("%d rows of orders and fences in memory: loading afresh", self.held())
+            metrics.RELOADS.inc()
+            self.reset()
 
     async def _maintain(self) -> None:
         """Once an hour: partitions, day states and log records that nobody needs any more are dropped."""
@@ -250,17 +278,22 @@ class Worker:
                 _logger.info("partition %s is older than the retention: dropped", name)
             await store.drop_day_states(conn, (now - DAY_STATES_US) // US_PER_DAY)
             await store.drop_rejected(conn, now - KEEP_REJECTED_US)
-        if isinstance(self._reader, Trimming) and self._offsets:
-            await self._reader.trim(self._offsets, now - KEEP_LOG_US)
+        if isinstance(self._reader, Trimming) and self._backlog.offsets:
+            await self._reader.trim(self._backlog.offsets, now - KEEP_LOG_US, now - KEEP_REJECTS_US)
 
     async def lag(self) -> int:
-        """Records of the assigned partitions that are not processed yet; also sets the gauge."""
-        ends = await self._reader.end_offsets()
-        behind = sum(max(0, ends.get(p, 0) - self._offsets.get(p, 0)) for p in self._owners.assigned)
+        """Records of the assigned partitions that are not processed yet; also sets the gauges."""
+        behind = self._backlog.measure(await self._reader.end_offsets(), self._owners.assigned)
         metrics.LAG_RECORDS.set(behind)
         return behind
 
     # ---- the transaction ----
+
+    def _done(self, step: str) -> None:
+        now = time.perf_counter()
+        metrics.STEP_SECONDS.labels(step).observe(now - self._step_at)
+        self._step_at = now
+        self._checkpoint(step)
 
     async def _transaction(
         self, conn: Any, records: Sequence[StoredRecord], batch: PositionBatch, clock: bool
@@ -269,19 +302,20 @@ class Worker:
         if snapshot is None or tracker is None or results is None:
             raise RuntimeError("turn() loads before it works")
         turn = Turn()
+        self._step_at = time.perf_counter()
         following = {record.partition: record.offset + 1 for record in records}
         if following:
-            expected = {p: self._offsets.get(p, 0) for p in following}
+            expected = {p: self._backlog.offsets.get(p, 0) for p in following}
             await store.save_offsets(conn, self._log, following, expected=expected)
-        self._checkpoint("offsets")
+        self._done("offsets")
 
         result = await self._archive.store(conn, batch)
         turn.stored, turn.duplicates = int(result.new.sum()), result.duplicates
-        self._checkpoint("positions")
+        self._done("positions")
 
         changes = await self._owners.take_facts(conn, snapshot)
         facts = Facts(conn, self._archive, tracker, results, self._now_us(), self._known_us)
-        self._checkpoint("facts")
+        self._done("facts")
 
         fixes = tracker.fixes(batch, result.fingerprint, result.quality, result.new)
         fixes = await self._owners.hand_over(conn, snapshot, fixes)
@@ -293,10 +327,10 @@ class Worker:
         changed = np.array(sorted({c.vehicle_no for c in changes}), np.int64)
         await tracker.load(conn, np.union1d(touched, changed))
         watermarks = tracker.states.field("t", touched).copy()
-        await self._have_orders(conn, snapshot, tracker, fixes, touched, watermarks)
-        again = await self._changed(conn, snapshot, tracker, changes)
+        await have_orders(conn, snapshot, fixes, touched, watermarks)
+        again = await changed_since(conn, self._archive, tracker, changes)
         again |= {no: watermark - RENEW_US for no, watermark in renewed.items()}
-        live = self._split(tracker, fixes, again, turn)
+        live = split(tracker, fixes, again, turn)
         moved = np.unique(live.vehicle)
         context, before = tracker.context(live), tracker.states.copy(moved)
         matrix = tracker.matrix(live, context)
@@ -309,18 +343,19 @@ class Worker:
             turn.recomputed["same_time"] += 1
         await save_day_starts(conn, [(d.slot, d.day, d.state) for d in advanced.day_starts])
         await results.stream(conn, self._archive, live, context, matrix, advanced, before, moved)
-        self._checkpoint("tracks")
+        self._done("tracks")
 
         found: dict[int, list[Episode]] = defaultdict(list)
         for event in advanced.events:
             if event.slot not in again:
                 found[event.slot].append(episode_of_event(event))
-        turn.judgements += await publish_events(facts, found)
-        self._checkpoint("episodes")
+        with metrics.rule_seconds(location.RULE):
+            turn.judgements += await publish_events(facts, found)
+        self._done("episodes")
 
         turn.judgements += await recompute(facts, again, renewed)
         ready = await note_orders(facts, changes)
-        self._checkpoint("recompute")
+        self._done("recompute")
 
         steady = ~np.isin(touched, np.array(sorted(again), np.int64))
         rows = due(snapshot.orders, touched[steady], watermarks[steady], tracker.states)
@@ -330,76 +365,15 @@ class Worker:
             turn.silent = len(overdue)
             ready += overdue
         rows += sorted(set(ready).difference(rows))
-        turn.judgements += await settle(facts, rows)
-        self._checkpoint("settle")
+        with metrics.rule_seconds(destination.RULE):
+            turn.judgements += await settle(facts, rows)
+        self._done("settle")
 
         await tracker.save(conn, np.union1d(touched, np.array(sorted(again), np.int64)))
         await results.save(conn, facts.now_us)
         turn.alerts = await store.publish(conn, turn.judgements)
         await store.delete_fact_changes(conn, [c.seq for c in changes])
         await store.publish_feed(conn)
-        self._checkpoint("publish")
+        self._done("publish")
         turn.renewed = renewed
         return turn
-
-    async def _have_orders(
-        self,
-        conn: Any,
-        snapshot: FleetSnapshot,
-        tracker: Tracker,
-        fixes: Fixes,
-        touched: Ints,
-        watermarks: Ints,
-    ) -> None:
-        """Orders are in memory for the last days only; rows of older times (a replay, a terminal long silent)
-        need the orders of their time, and those that ended since the vehicle's watermark."""
-        if not len(touched):
-            return
-        oldest = np.full(len(touched), np.iinfo(np.int64).max, np.int64)
-        np.minimum.at(oldest, np.searchsorted(touched, fixes.vehicle), fixes.t_us)
-        oldest = np.where(watermarks > 0, np.minimum(oldest, watermarks), oldest)
-        for k in np.flatnonzero(oldest < snapshot.orders_since(touched)).tolist():
-            # A day more, so that a replay in order does not ask for every batch.
-            await snapshot.load_orders(conn, [int(touched[k])], max(0, int(oldest[k]) - US_PER_DAY))
-
-    async def _changed(
-        self, conn: Any, snapshot: FleetSnapshot, tracker: Tracker, changes: Sequence[FactChange]
-    ) -> dict[int, int]:
-        """Vehicle -> time from which its results have to be computed again for changed facts."""
-        again: dict[int, int] = {}
-        for change in changes:
-            watermark = int(tracker.states.field("t", np.array([change.vehicle_no]))[0])
-            since = change.from_us
-            if since > watermark:
-                # Stored rows newer than all it had become a vehicle's own only by a binding.
-                bound = change.kind == "binding"
-                if not (bound and await self._has_rows(conn, snapshot, change.vehicle_no, since)):
-                    continue
-            if watermark:
-                since = max(min(since, watermark), watermark - LATE_LIMIT_US)
-            again[change.vehicle_no] = min(since, again.get(change.vehicle_no, since))
-        return again
-
-    async def _has_rows(self, conn: Any, snapshot: FleetSnapshot, vehicle: int, since: int) -> bool:
-        terminals = {terminal for terminal, _, _ in snapshot.terminals_of(vehicle, since, FOREVER)}
-        newest = await self._archive.last_positions(conn, sorted(terminals))
-        return bool((newest.batch.device_us >= since).any())
-
-    @staticmethod
-    def _split(tracker: Tracker, fixes: Fixes, again: dict[int, int], turn: Turn) -> Fixes:
-        """The fixes that can simply be taken; late ones put their vehicle into ``again``, where all its rows
-        are read from the archive."""
-        late = late_rows(tracker.states, fixes.vehicle, fixes.t_us)
-        if late.any():
-            too_late = late & (fixes.t_us < tracker.states.field("t", fixes.vehicle) - LATE_LIMIT_US)
-            turn.judged["too_late"] += int(too_late.sum())
-            fixes, late = fixes.take(~too_late), late[~too_late]
-            turn.judged["late"] += int(late.sum())
-            for row in np.flatnonzero(late).tolist():
-                vehicle, t = int(fixes.vehicle[row]), int(fixes.t_us[row])
-                again[vehicle] = min(t, again.get(vehicle, t))
-            turn.recomputed["late"] = len(np.unique(fixes.vehicle[late]))
-        if not again:
-            return fixes
-        turn.recomputed["facts"] = len(again) - turn.recomputed["late"]
-        return fixes.take(~np.isin(fixes.vehicle, np.array(sorted(again), np.int64)))

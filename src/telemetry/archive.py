@@ -209,6 +209,28 @@ class Archive:
         order = np.lexsort((columns["terminal"], columns["fingerprint"], columns["device_us"]))
         return _track({name: values[order] for name, values in columns.items()}, None)
 
+    async def edges(
+        self, conn: Any, terminal_spans: Sequence[tuple[int, int, int]], count: int, *, newest: bool = False
+    ) -> Track:
+        """The first ``count`` valid fixes (``newest``: the last) of each (terminal_no, from_us, to_us) span, half open,
+        in the order of ``track``. One probe of the key a span and partition, however much lies in between."""
+        spans = [(t, max(a, _FAR_PAST_US), min(b, pgcopy.MAX_TIME_US)) for t, a, b in terminal_spans]
+        spans = [span for span in spans if span[1] < span[2]]
+        if not spans:
+            return _track({}, None)
+        bounds = f"p.device_time >= {_literal(min(s[1] for s in spans))}"
+        bounds += f" AND p.device_time < {_literal(max(s[2] for s in spans))}"
+        values = ", ".join(f"({int(t)}, {_literal(a)}, {_literal(b)})" for t, a, b in spans)
+        turn = " DESC" if newest else ""
+        query = (
+            f"SELECT {_SELECTED} FROM (VALUES {values}) AS s (no, since, until)"  # noqa: S608 - numbers only
+            " CROSS JOIN LATERAL (SELECT * FROM positions p WHERE p.terminal_no = s.no AND p.quality = 0"
+            f" AND p.device_time >= s.since AND p.device_time < s.until AND {bounds}"
+            f" ORDER BY p.device_time{turn}, p.fingerprint{turn} LIMIT {int(count)}) p"
+            " ORDER BY p.device_time, p.fingerprint, p.terminal_no"
+        )
+        return _track(await _copy_out(conn, query), None)
+
     async def _learn(self, conn: Any, terminals: Ints) -> None:
         """Read the watermarks of terminals seen for the first time: two queries for all of them, at most."""
         if not terminals.size:

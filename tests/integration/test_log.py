@@ -138,7 +138,8 @@ def batches(draw: st.DrawFn) -> PositionBatch:
     columns = {}
     for name, (dtype, _unit) in SPEC.items():
         info = np.iinfo(dtype)
-        values = draw(st.lists(st.integers(int(info.min), int(info.max)), min_size=n, max_size=n))
+        low, high = (0, 253_402_300_799_999_999) if name == "received_us" else (int(info.min), int(info.max))
+        values = draw(st.lists(st.integers(low, high), min_size=n, max_size=n))
         columns[name] = np.array(values, dtype)
     columns["present"] &= np.uint8((1 << len(OPTIONAL)) - 1)
     for k, name in enumerate(OPTIONAL):
@@ -177,6 +178,14 @@ def test_foreign_bytes_are_a_schema_error_and_nothing_else(batch: PositionBatch,
     )  # fmt: skip
     with contextlib.suppress(SchemaError):
         decode(broken)
+
+
+@pytest.mark.parametrize(
+    "moment", [-1, 253_402_300_800_000_000, np.iinfo(np.int64).max, np.iinfo(np.int64).min]
+)
+def test_a_time_of_receipt_that_no_server_has_is_a_schema_error(moment: int) -> None:
+    with pytest.raises(SchemaError, match="received_us"):
+        decode(encode(PositionBatch.build(3, received_us=[0, moment, 5])))
 
 
 def test_partitions_cover_all_and_stay_put() -> None:

@@ -13,9 +13,7 @@ import signal
 import socket
 import sqlite3
 import time
-import uuid
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
-from tools.kafka.broker import Cluster, missing, running_cluster
+from tools.kafka.broker import Cluster
 
 from telemetry.errors import ConfigurationError, UnavailableError
 from telemetry.log import open_reader, open_writer
@@ -33,40 +31,6 @@ from telemetry.log.kafka import KafkaLogWriter
 from telemetry.log.kafka_reader import KafkaLogReader
 from telemetry.runtime.settings import Settings
 from tests.integration.log_contract import PARTITIONS, PATIENCE_S, LogContract, assigned, payloads, take
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster | None]:
-    """A broker for this test run; None where GONGCHE_TEST_KAFKA names a cluster."""
-    if os.environ.get("GONGCHE_TEST_KAFKA"):
-        yield None
-        return
-    problem = missing()
-    if problem:
-        pytest.skip(f"no Kafka: {problem}; or set GONGCHE_TEST_KAFKA=host:port")
-    with running_cluster(1) as running:
-        yield running
-
-
-@pytest.fixture
-def own_cluster(cluster: Cluster | None) -> Cluster:
-    """The broker, for tests that stop it or use its users."""
-    if cluster is None:
-        pytest.skip("GONGCHE_TEST_KAFKA names a cluster of somebody else")
-    return cluster
-
-
-@pytest.fixture
-def kafka(cluster: Cluster | None) -> Settings:
-    """Settings of a fresh, empty log: topics of their own."""
-    return Settings(
-        kafka_bootstrap=os.environ.get("GONGCHE_TEST_KAFKA") or (cluster.bootstrap if cluster else ""),
-        kafka_topic_prefix=f"test-{uuid.uuid4().hex[:12]}.",
-        kafka_partitions=PARTITIONS,
-        kafka_replication=1,
-        kafka_session_timeout_s=6 if cluster is None else 1.5,
-        kafka_timeout_s=20,
-    )
 
 
 class KafkaLog:

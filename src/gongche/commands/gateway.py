@@ -13,8 +13,8 @@ from telemetry.runtime.settings import Settings
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = """\
-端口 / ports: GONGCHE_TCP_HOST, GONGCHE_TCP_PORT (8808); health and metrics on loopback
-GONGCHE_GATEWAY_METRICS_PORT (8801)
+端口 / ports: GONGCHE_TCP_HOST, GONGCHE_TCP_PORT (8808); health and metrics on
+GONGCHE_METRICS_HOST (127.0.0.1), GONGCHE_GATEWAY_METRICS_PORT (8801)
 SIGTERM: 停止接收，确认已读数据后退出 / stops reading, confirms what was read (GONGCHE_DRAIN_TIMEOUT_S), ends"""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from telemetry.runtime import lifecycle
 from telemetry.runtime.embedded import open_database
 from telemetry.runtime.logs import configure_logging
+from telemetry.runtime.metrics import watch_folder
 from telemetry.runtime.settings import Settings, load_settings
 
 Serve = Callable[[Settings, asyncio.Event], Coroutine[Any, Any, None]]
@@ -20,6 +21,7 @@ def run_service(name: str, serve: Serve) -> int:
     """Run ``serve(settings, stop)`` until it ends or a signal sets ``stop``; ``database_url`` is set. Exit status 0."""
     settings = load_settings()
     configure_logging(settings.log_level, name)
+    watch_folder(settings.data_dir)
     with open_database(settings, lambda line: print(line, file=sys.stderr)) as dsn:
         lifecycle.run(partial(serve, settings.model_copy(update={"database_url": dsn})))
     return 0

@@ -7,9 +7,10 @@ import asyncio
 import logging
 
 from gongche.commands.service import run_service
+from telemetry.errors import ConfigurationError
 from telemetry.log import open_reader
 from telemetry.runtime import lifecycle
-from telemetry.runtime.database import check_schema, create_pool
+from telemetry.runtime.database import check_schema, create_pool, require_schema
 from telemetry.runtime.metrics import set_build_info
 from telemetry.runtime.probes import serve_probes
 from telemetry.runtime.settings import Settings
@@ -19,7 +20,7 @@ _logger = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = """\
-端口 / port: health and metrics on loopback GONGCHE_WORKER_METRICS_PORT (8802)
+端口 / port: health and metrics on GONGCHE_METRICS_HOST (127.0.0.1), GONGCHE_WORKER_METRICS_PORT (8802)
 可随时终止；从最后一次提交处继续 / may be killed at any time: it goes on from its last commit"""
 
 
@@ -35,26 +36,32 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     link.watch(stop)
     set_build_info("worker")
     pool = await create_pool(settings.database_url or "", max_size=4)
+    worker: Worker | None = None
     try:
         await check_schema(pool)
 
         async def readiness() -> str | None:
             if stop.is_set():
                 return "stopping"
+            if worker is None:
+                return "starting: the log does not answer yet"
             try:
-                async with pool.acquire(timeout=2) as connection:
-                    await connection.fetchval("SELECT 1", timeout=2)
+                async with asyncio.timeout(2), pool.acquire() as connection:
+                    await require_schema(connection)
+            except ConfigurationError as error:
+                return f"{error.message}: {error.hint}"
             except Exception as error:
                 return f"the database does not answer: {type(error).__name__}"
-            return None
+            return worker.trouble()
 
-        probes = await serve_probes(settings.worker_metrics_port, readiness)
+        probes = await serve_probes(settings.worker_metrics_port, readiness, host=settings.metrics_host)
         reader = open_reader(settings)
         try:
             await reader.start()
+            worker = Worker(pool, reader, settings)
             _logger.info("ready", extra={"fields": {"metrics_port": probes.port}})
             link.ready(metrics_port=probes.port)
-            await Worker(pool, reader, settings).run(stop)
+            await worker.run(stop)
         finally:
             await reader.close()
             await probes.close()

@@ -7,6 +7,7 @@ import logging
 import resource
 from collections.abc import Callable
 
+from telemetry.gateway import metrics
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.tcp import Gateway
 from telemetry.log import open_writer
@@ -56,13 +57,15 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[..., None
         await check_schema(pool)
         directory = TerminalDirectory(pool, settings.auto_register)
         await directory.load()
-        gateway = Gateway(directory, log, _limits(settings))
+        limits = _limits(settings)
+        metrics.BUDGET_LIMIT.set(limits.memory_budget_bytes)
+        gateway = Gateway(directory, log, limits)
         port = gateway.listen(settings.tcp_host, settings.tcp_port)
 
         async def readiness() -> str | None:
             return "draining" if stop.is_set() else gateway.trouble()
 
-        probes = await serve_probes(settings.gateway_metrics_port, readiness)
+        probes = await serve_probes(settings.gateway_metrics_port, readiness, host=settings.metrics_host)
         logger.info("listening for terminals on %s:%d", settings.tcp_host, port)
         ready(port=port, metrics_port=probes.port)
         await stop.wait()

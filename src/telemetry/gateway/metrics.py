@@ -46,6 +46,9 @@ APPEND_FAILURES = Counter(
 BUDGET_USED = Gauge(
     "gongche_gateway_memory_budget_used_bytes", "Bytes held for unconfirmed positions and partial frames."
 )
+BUDGET_LIMIT = Gauge(
+    "gongche_gateway_memory_budget_bytes", "GONGCHE_MEMORY_BUDGET_MB: at so much in use reading pauses."
+)
 PAUSES = Counter(
     "gongche_gateway_pauses_total", "Times reading paused because the memory budget was used up."
 )

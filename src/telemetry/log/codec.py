@@ -25,6 +25,8 @@ MAX_RECORD_BYTES: Final = 8 << 20
 #: Rows of one record are bounded, so that decompressing a record of a stranger is bounded too.
 MAX_ROWS: Final = 200_000
 
+_NO_TIME_US: Final = 253_402_300_800 * 1_000_000  # the year 10000
+
 _FIXED = tuple(name for name in SPEC if name not in OPTIONAL and name != "present")
 
 SCHEMA: Final = pa.schema(
@@ -96,6 +98,10 @@ def _to_numpy(table: Any) -> PositionBatch:
         if table.column(name).null_count:
             raise SchemaError(f"column {name} has nulls")
         columns[name] = table.column(name).to_numpy(zero_copy_only=False)
+    received = columns["received_us"]
+    if n and not (received.min() >= 0 and received.max() < _NO_TIME_US):
+        # No clock of ours says so; what a terminal says of its own time may be anything.
+        raise SchemaError("received_us is no time of a server")
     present = np.zeros(n, np.uint8)
     for k, name in enumerate(OPTIONAL):
         column = table.column(name)

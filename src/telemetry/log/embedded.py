@@ -15,10 +15,11 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Final, TypeVar
 
 import orjson
 
@@ -26,7 +27,10 @@ from telemetry.errors import BatchTooLargeError, ConfigurationError, Unavailable
 from telemetry.log.base import Poll, Record, StoredRecord
 from telemetry.log.codec import MAX_RECORD_BYTES
 
+T = TypeVar("T")
+
 _FORMAT = 1
+_TRIMMED_AT_ONCE: Final = 200
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS records (
@@ -205,29 +209,34 @@ class EmbeddedLogReader:
 
     async def identity(self) -> str:
         """See LogReader.identity: given to the file when it is created."""
-        query = "SELECT value FROM log_settings WHERE name = 'identity'"
-        loop = asyncio.get_running_loop()
-        (value,) = await loop.run_in_executor(
-            self._thread, lambda: self._connection.execute(query).fetchone()
-        )
-        return f"embedded:{value}"
+        return f"embedded:{await self._run(self._identity)}"
 
     async def end_offsets(self) -> Mapping[int, int]:
         """See LogReader.end_offsets."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._ends)
+        return await self._run(self._ends)
 
-    async def trim(self, before: Mapping[int, int], older_than_us: int) -> int:
-        """Delete records below ``before[partition]`` that were appended before ``older_than_us``; returns how many.
+    async def trim(self, before: Mapping[int, int], older_than_us: int, others_than_us: int = 0) -> int:
+        """Delete records below ``before[partition]`` that were appended before ``older_than_us``, and those of every
+        other topic that were appended before ``others_than_us``; returns how many. Space is reused.
 
-        Only what has been processed may be deleted: ``before`` are the committed offsets. Space is reused.
+        Only what has been processed may be deleted: ``before`` are the committed offsets. Writers get their turn all
+        the while. Raises UnavailableError; what was deleted until then is.
         """
-        return await asyncio.get_running_loop().run_in_executor(
-            self._thread, self._trim, before, older_than_us
-        )
+        return await self._run(self._trim, before, older_than_us, others_than_us)
 
     async def close(self) -> None:
         self._thread.shutdown(wait=True)
         self._connection.close()
+
+    async def _run(self, what: Callable[..., T], *arguments: object) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, what, *arguments)
+        except sqlite3.Error as error:
+            raise UnavailableError(f"the embedded log cannot be used: {error}", hint="disk full?") from error
+
+    def _identity(self) -> str:
+        query = "SELECT value FROM log_settings WHERE name = 'identity'"
+        return str(self._connection.execute(query).fetchone()[0])
 
     def _read(self, max_bytes: int) -> list[StoredRecord]:
         found: list[StoredRecord] = []
@@ -254,17 +263,29 @@ class EmbeddedLogReader:
         return found
 
     def _ends(self) -> dict[int, int]:
-        rows = self._connection.execute(
-            'SELECT "partition", max("offset") + 1 FROM records WHERE topic = ? GROUP BY 1', (self._topic,)
-        )
-        return dict.fromkeys(range(self.partitions), 0) | dict(rows.fetchall())
+        # One descent of the index each; grouping would walk all of it.
+        query = 'SELECT max("offset") + 1 FROM records WHERE topic = ? AND "partition" = ?'
+        return {
+            partition: self._connection.execute(query, (self._topic, partition)).fetchone()[0] or 0
+            for partition in range(self.partitions)
+        }
 
-    def _trim(self, before: Mapping[int, int], older_than_us: int) -> int:
+    def _trim(self, before: Mapping[int, int], older_than_us: int, others_than_us: int) -> int:
         deleted = 0
         for partition, offset in before.items():
+            where = 'topic = ? AND "partition" = ? AND "offset" < ? AND appended_us < ?'
+            deleted += self._delete(where, (self._topic, partition, offset, older_than_us))
+        return deleted + self._delete("topic <> ? AND appended_us < ?", (self._topic, others_than_us))
+
+    def _delete(self, where: str, values: tuple[object, ...]) -> int:
+        """Delete in small transactions: an append must not wait for a whole day's records."""
+        deleted = 0
+        while True:
             cursor = self._connection.execute(
-                'DELETE FROM records WHERE topic = ? AND "partition" = ? AND "offset" < ? AND appended_us < ?',
-                (self._topic, partition, offset, older_than_us),
+                f'DELETE FROM records WHERE "offset" IN (SELECT "offset" FROM records WHERE {where}'  # noqa: S608
+                f" LIMIT {_TRIMMED_AT_ONCE})",
+                values,
             )
             deleted += cursor.rowcount
-        return deleted
+            if cursor.rowcount < _TRIMMED_AT_ONCE:
+                return deleted

@@ -10,14 +10,17 @@ control characters of whatever a stranger sent are escaped, and a traceback is f
 from __future__ import annotations
 
 import logging
+import math
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 #: Longest line written; the rest is cut and said so.
 MAX_LINE = 8_000
+#: Texts of a noisy library that are remembered, and how much of each.
+MAX_NOISE_TEXTS, MAX_NOISE_TEXT = 200, 300
 
 _SECRETS = (
     # password of a URL, Authorization header, our own tokens, password=... of a libpq DSN
@@ -26,6 +29,7 @@ _SECRETS = (
     (re.compile(r"(?i)\b(password|passwd|secret|token)(\s*[=:]\s*)[^\s,;&\"']+"), r"\1\2***"),
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_ADDRESS = re.compile(r"0x[0-9a-f]+")
 _PLAIN = re.compile(r"[^\s\"=]+")
 
 
@@ -73,10 +77,46 @@ class LineFormatter(logging.Formatter):
         return one_line(redact(" ".join(parts)))
 
 
+class LibraryNoise(logging.Filter):
+    """Quietens a library that says every try again: nothing above WARNING, and the same text once in ``every_s``.
+
+    What was left out is counted in the next line with that text. Errors that stop us are raised, and logged by us.
+    """
+
+    def __init__(
+        self, library: str, every_s: float = 60.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__()
+        self._library, self._every_s, self._clock = library, every_s, clock
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """False for a line to be left out."""
+        if record.name != self._library and not record.name.startswith(self._library + "."):
+            return True
+        if record.levelno > logging.WARNING:
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        text, now = record.getMessage(), self._clock()
+        # Numbers of tries and requests do not make it another line, but the number of a node does.
+        key = (record.name, _ADDRESS.sub("0x", text)[:MAX_NOISE_TEXT])
+        since, left_out = self._seen.get(key, (-math.inf, 0))
+        if now - since < self._every_s:
+            self._seen[key] = (since, left_out + 1)
+            return False
+        self._seen.pop(key, None)
+        while len(self._seen) >= MAX_NOISE_TEXTS:
+            del self._seen[next(iter(self._seen))]
+        self._seen[key] = (now, 0)
+        if left_out:
+            record.msg, record.args = f"{text} (and {left_out} times before)", None
+        return True
+
+
 def configure_logging(level: str, process: str, stream: TextIO | None = None) -> None:
     """Send every logger to ``stream`` (stderr) at ``level``. ``process`` names this process in each line."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(LineFormatter(process))
+    handler.addFilter(LibraryNoise("aiokafka"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -7,12 +7,16 @@ device, a vehicle or a person: the number of series is bounded by the program, n
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -31,6 +35,31 @@ def set_build_info(process: str, registry: CollectorRegistry = REGISTRY) -> None
         "gongche_build_info", "Which process and version this is", ["process", "version"], registry=registry
     )
     info.labels(process, program_version()).set(1)
+
+
+class FolderSpace(Collector):
+    """Room on the file system of a folder, looked at when somebody asks: ``gongche_data_dir_free_bytes`` (what this
+    process may still write) and ``gongche_data_dir_size_bytes``. Nothing while there is no such folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterator[Metric]:
+        """The two gauges."""
+        try:
+            found = os.statvfs(self._folder)
+        except OSError:
+            return
+        for name, what, blocks in (
+            ("gongche_data_dir_free_bytes", "Free on the file system of GONGCHE_DATA_DIR", found.f_bavail),
+            ("gongche_data_dir_size_bytes", "Size of the file system of GONGCHE_DATA_DIR", found.f_blocks),
+        ):
+            yield GaugeMetricFamily(name, what, blocks * found.f_frsize)
+
+
+def watch_folder(folder: Path, registry: CollectorRegistry = REGISTRY) -> None:
+    """Show the room on the file system of ``folder`` (``FolderSpace``). Once a process and registry."""
+    registry.register(FolderSpace(folder))
 
 
 def render(registry: CollectorRegistry = REGISTRY) -> bytes:

@@ -2,7 +2,7 @@
 worker).
 
 A tiny HTTP/1.1 server: GET only, one request a connection, bounded in bytes, time and connections. It listens
-on loopback; whoever wants it elsewhere puts a proxy before it.
+on loopback unless ``GONGCHE_METRICS_HOST`` names an inner address for Prometheus; it asks nobody who they are.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ async def serve_probes(
 ) -> ProbeServer:
     """Start answering on ``host``:``port`` (0 = any free port).
 
-    Raises ConfigurationError when the port is taken.
+    Raises ConfigurationError when the port is taken or the address is not ours.
     """
     open_connections = 0
 
@@ -84,7 +84,7 @@ async def serve_probes(
     except OSError as error:
         raise ConfigurationError(
             f"port {port} on {host} for health and metrics is not free: {error.strerror or error}",
-            hint="set GONGCHE_GATEWAY_METRICS_PORT or GONGCHE_WORKER_METRICS_PORT",
+            hint="see GONGCHE_METRICS_HOST, GONGCHE_GATEWAY_METRICS_PORT and GONGCHE_WORKER_METRICS_PORT",
         ) from error
     return ProbeServer(server)
 

@@ -72,11 +72,19 @@ class Settings(BaseSettings):
     tcp_port: int = Field(8808, ge=0, le=65535)
     http_host: str = Field("127.0.0.1", description="where the API listens")
     http_port: int = Field(8000, ge=0, le=65535)
+    metrics_host: str = Field(
+        "127.0.0.1",
+        description="where gateway, worker and judge show health and metrics, to everybody who reaches it;"
+        " an inner address where Prometheus is on another machine",
+    )
     gateway_metrics_port: int = Field(
-        8801, ge=0, le=65535, description="health and metrics of the gateway, loopback"
+        8801, ge=0, le=65535, description="health and metrics of the gateway, on metrics_host"
     )
     worker_metrics_port: int = Field(
-        8802, ge=0, le=65535, description="health and metrics of the worker, loopback"
+        8802, ge=0, le=65535, description="health and metrics of the worker, on metrics_host"
+    )
+    judge_metrics_port: int = Field(
+        8805, ge=0, le=65535, description="health and metrics of the judge, on metrics_host"
     )
 
     auto_register: bool = Field(False, description="admit unknown terminals (demos only)")
@@ -98,7 +106,20 @@ class Settings(BaseSettings):
         20, gt=0, description="at most so long to confirm what was read after SIGTERM"
     )
 
-    navigation_url: str | None = Field(None, description="routing engine (Valhalla)")
+    navigation_url: str | None = Field(
+        None, description="routing engine; unset = mileage waits (Amap: unset = its public address)"
+    )
+    navigation_engine: Literal["valhalla", "osrm", "amap"] = Field(
+        "valhalla",
+        description="what answers at navigation_url; amap sends the places of orders to a third party",
+    )
+    navigation_key: SecretStr | None = Field(None, description="Web service key of Amap")
+    navigation_map_date: str = Field(
+        "",
+        max_length=40,
+        pattern=r"^[0-9A-Za-z:.+-]*$",
+        description="date of the engine's map, as evidence names it; another value has every route asked anew",
+    )
     retention_days: int = Field(400, ge=1, description="positions are kept so long")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 

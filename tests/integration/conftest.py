@@ -1,0 +1,51 @@
+"""A real Kafka broker, shared by all tests that need one.
+
+Needs Java and Maven (the broker comes from ``tools/kafka``), or ``GONGCHE_TEST_KAFKA=host:port`` of a cluster that may
+be used; there the tests that stop brokers or need users of their own are skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from tools.kafka.broker import Cluster, missing, running_cluster
+
+from telemetry.runtime.settings import Settings
+from tests.integration.log_contract import PARTITIONS
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster | None]:
+    """A broker for this test run; None where GONGCHE_TEST_KAFKA names a cluster."""
+    if os.environ.get("GONGCHE_TEST_KAFKA"):
+        yield None
+        return
+    problem = missing()
+    if problem:
+        pytest.skip(f"no Kafka: {problem}; or set GONGCHE_TEST_KAFKA=host:port")
+    with running_cluster(1) as running:
+        yield running
+
+
+@pytest.fixture
+def own_cluster(cluster: Cluster | None) -> Cluster:
+    """The broker, for tests that stop it or use its users."""
+    if cluster is None:
+        pytest.skip("GONGCHE_TEST_KAFKA names a cluster of somebody else")
+    return cluster
+
+
+@pytest.fixture
+def kafka(cluster: Cluster | None) -> Settings:
+    """Settings of a fresh, empty log: topics of their own."""
+    return Settings(
+        kafka_bootstrap=os.environ.get("GONGCHE_TEST_KAFKA") or (cluster.bootstrap if cluster else ""),
+        kafka_topic_prefix=f"test-{uuid.uuid4().hex[:12]}.",
+        kafka_partitions=PARTITIONS,
+        kafka_replication=1,
+        kafka_session_timeout_s=6 if cluster is None else 1.5,
+        kafka_timeout_s=20,
+    )

@@ -1,0 +1,175 @@
+"""Services that cannot work: what they say, how they exit (75 = try again, 78 = settings), and that they are not ready."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+from tools.kafka.broker import Cluster
+
+from api.app import create_app
+from gongche.commands import worker
+from telemetry.runtime.database import expected_schema_version
+from telemetry.runtime.settings import Settings, load_settings
+
+SERVICES = ("gateway", "worker", "api")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def start(name: str, db_url: str, folder: Path, **settings: object) -> asyncio.subprocess.Process:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("GONGCHE_")}
+    given = {
+        "database_url": db_url, "data_dir": folder, "tcp_host": "127.0.0.1", "tcp_port": 0, "http_port": 0,
+        "gateway_metrics_port": 0, "worker_metrics_port": 0,
+    } | settings  # fmt: skip
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gongche", name, stderr=asyncio.subprocess.PIPE,
+        env=clean | {f"GONGCHE_{key.upper()}": str(value) for key, value in given.items()},
+    )  # fmt: skip
+
+
+async def refusals(db_url: str, folder: Path, **settings: object) -> dict[str, tuple[int | None, str]]:
+    """Exit status and last words of every service."""
+    running = {name: await start(name, db_url, folder, **settings) for name in SERVICES}
+    ended = {}
+    try:
+        async with asyncio.timeout(90):
+            for name, process in running.items():
+                _, said = await process.communicate()
+                ended[name] = (process.returncode, said.decode())
+    finally:
+        for process in running.values():
+            if process.returncode is None:
+                process.kill()
+    return ended
+
+
+async def ready(port: int) -> tuple[int, str] | None:
+    """What /readyz says; None when nobody listens."""
+    async with httpx.AsyncClient() as client:
+        try:
+            answer = await client.get(f"http://127.0.0.1:{port}/readyz")
+        except httpx.TransportError:
+            return None
+    return answer.status_code, answer.text
+
+
+async def older(pool: asyncpg.Pool) -> str:
+    """Make the database look as if the last migration had not been applied."""
+    return str(
+        await pool.fetchval(
+            "DELETE FROM schema_migrations WHERE version = $1 RETURNING name", expected_schema_version()
+        )
+    )
+
+
+async def test_a_database_without_the_last_migration(pool: asyncpg.Pool, db_url: str, tmp_path: Path) -> None:
+    await older(pool)
+    for name, (status, said) in (await refusals(db_url, tmp_path)).items():
+        assert status == 78, (name, said)
+        assert f"the database schema is {expected_schema_version() - 1}" in said
+        assert "gongche migrate" in said
+        assert "Traceback" not in said
+    app = create_app(Settings(), pool, position_sink=None)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        answer = await client.get("/readyz")
+    assert answer.status_code == 503
+
+
+async def test_a_running_worker_whose_schema_changes_is_not_ready(
+    pool: asyncpg.Pool, db_url: str, tmp_path: Path
+) -> None:
+    port, stop = free_port(), asyncio.Event()
+    settings = load_settings(database_url=db_url, data_dir=tmp_path, worker_metrics_port=port)
+    running = asyncio.create_task(worker.serve(settings, stop))
+    async with asyncio.timeout(20):
+        while (await ready(port) or (0,))[0] != 200:  # noqa: ASYNC110 - it is asked over HTTP
+            await asyncio.sleep(0.05)
+    name = await older(pool)
+    status, said = await ready(port) or (0, "")
+    assert (status, "gongche migrate" in said) == (503, True)
+    await pool.execute(
+        "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, '')",
+        expected_schema_version(),
+        name,
+    )
+    assert await ready(port) == (200, "ready\n")
+    stop.set()
+    await running
+    assert await ready(port) is None
+
+
+async def test_nobody_at_the_address_of_kafka(db_url: str, tmp_path: Path) -> None:
+    nobody = f"127.0.0.1:{free_port()}"
+    for name, (status, said) in (await refusals(db_url, tmp_path, kafka_bootstrap=nobody)).items():
+        assert status == 75, (name, said)
+        assert f"Kafka does not answer: {nobody}" in said
+        assert "GONGCHE_KAFKA_BOOTSTRAP" in said
+        assert "Traceback" not in said
+    for name, (status, said) in (await refusals(db_url, tmp_path, kafka_bootstrap="kafka")).items():
+        assert status == 78, (name, said)
+        assert "'kafka' is not host:port" in said
+
+
+async def test_a_kafka_that_is_silent_or_hangs_up(db_url: str, tmp_path: Path) -> None:
+    """Until the log answers nobody is sent to us: no port for terminals, no readiness."""
+    connected = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        await reader.read(-1)
+
+    ports = {"tcp_port": free_port(), "gateway_metrics_port": free_port(), "worker_metrics_port": free_port()}
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    try:
+        address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        ending = asyncio.create_task(
+            refusals(db_url, tmp_path, kafka_bootstrap=address, kafka_timeout_s=4, **ports)
+        )
+        await connected.wait()
+        seen = set()
+        while not ending.done():
+            seen.add(await ready(ports["worker_metrics_port"]))
+            assert await ready(ports["gateway_metrics_port"]) is None
+            with pytest.raises(OSError, match=r"Connect|refused"):
+                await asyncio.open_connection("127.0.0.1", ports["tcp_port"])
+            await asyncio.sleep(0.1)
+        assert seen - {None} == {(503, "starting: the log does not answer yet\n")}
+        for name, (status, said) in (await ending).items():
+            assert status == 75, (name, said)
+            assert "Traceback" not in said
+    finally:
+        server.close()
+
+
+async def test_a_kafka_that_does_not_permit_us(
+    own_cluster: Cluster, kafka: Settings, db_url: str, tmp_path: Path
+) -> None:
+    as_guest = {
+        "kafka_bootstrap": own_cluster.sasl_bootstrap,
+        "kafka_topic_prefix": kafka.kafka_topic_prefix,
+        "kafka_security": "SASL_PLAINTEXT",
+        "kafka_sasl_mechanism": "PLAIN",
+        "kafka_username": "guest",
+        "kafka_password": "guest",
+    }
+    for name, (status, said) in (await refusals(db_url, tmp_path, **as_guest)).items():
+        assert status == 78, (name, said)
+        assert "grant Create, Describe, Write and Read" in said
+    wrong = as_guest | {"kafka_password": "not-the-one"}
+    for name, (status, said) in (await refusals(db_url, tmp_path, **wrong)).items():
+        assert status == 75, (name, said)  # a broker that is starting refuses everybody too
+        assert "the user and the password" in said
+        assert "not-the-one" not in said
+        assert said.count("\n") < 15, said  # the library's tries are not all told

@@ -1,0 +1,136 @@
+"""What the worker shows of itself: how old what waits is, where time goes, how much it holds; and that it stays bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import asyncpg
+import numpy as np
+import pytest
+from prometheus_client import REGISTRY
+
+import rules.worker
+from rules.worker import STEPS, Worker, clock_us
+from telemetry.log.base import POSITIONS
+from telemetry.log.embedded import EmbeddedLogReader
+from telemetry.runtime.database import create_pool
+from tests.integration.worker_world import World, drive, place, some_day, stand
+
+H = 3600
+OUT = [(0.0, 0.0), (4000.0, 0.0), (0.0, 0.0)]
+
+
+@pytest.fixture
+async def world(pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[World]:
+    made = World(pool, tmp_path, some_day())
+    await made.build()
+    yield made
+    await made.close()
+
+
+def metric(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(f"gongche_worker_{name}", labels) or 0.0
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(15):
+        while not condition():  # noqa: ASYNC110 - what is waited for is a metric
+            await asyncio.sleep(0.02)
+
+
+async def test_the_age_of_what_waits_grows_until_it_is_processed(world: World) -> None:
+    broken = {"now": True}
+
+    def checkpoint(step: str) -> None:
+        if step == "publish" and broken["now"]:
+            raise OSError("no")
+
+    stop = asyncio.Event()
+    worker = world.worker(checkpoint, lambda: clock_us() + 100_000_000)  # everything is 100 s old already
+    running = asyncio.create_task(worker.run(stop))
+    await world.send(world.batch(stand(0, 300)))
+    await until(lambda: worker.counts.failures > 1)
+    first = metric("log_lag_seconds")
+    assert 100 <= first < 130
+    assert metric("log_lag_records") > 0
+    assert "OSError" in (worker.trouble() or "")
+    await asyncio.sleep(0.05)
+    assert metric("log_lag_seconds") > first
+    broken["now"] = False
+    await until(lambda: worker.counts.records == 1 and worker.trouble() is None)
+    assert metric("log_lag_seconds") == 0
+    await until(lambda: metric("log_lag_records") == 0)
+    stop.set()
+    await running
+
+
+async def test_what_comes_while_the_database_is_away_is_seen_to_wait(world: World, db_url: str) -> None:
+    own = await create_pool(db_url, max_size=2)
+    reader = EmbeddedLogReader(world.folder / "log.sqlite", POSITIONS)
+    world.readers.append(reader)
+    worker, stop = Worker(own, reader), asyncio.Event()
+    await world.send(world.batch(stand(0, 300)))
+    running = asyncio.create_task(worker.run(stop))
+    await until(lambda: worker.counts.records == 1)
+    await until(lambda: metric("log_lag_records") == 0)
+    own.terminate()
+    await until(lambda: worker.counts.failures > 0)
+    await world.send(world.batch(stand(300, 600)), world.batch(stand(600, 900)))
+    await until(lambda: metric("log_lag_records") == 2 and metric("log_lag_seconds") > 0)
+    assert worker.trouble()
+    stop.set()
+    await running
+
+
+async def test_time_and_size_of_what_was_done(world: World) -> None:
+    def numbers() -> dict[str, float]:
+        found = {step: metric("step_seconds_count", step=step) for step in STEPS}
+        found |= {rule: metric("rule_seconds_total", rule=rule) for rule in ("location", "destination")}
+        return found | {
+            "transactions": metric("transaction_rows_count"),
+            "rows": metric("transaction_rows_sum"),
+        }
+
+    before = numbers()
+    await world.order("P1", 8 * H, 9 * H, destinations=[place(9000, 0)])
+    fixes = [*stand(7 * H, 8 * H), *drive(8 * H, *OUT), *drive(9.5 * H, *OUT), *stand(10 * H, 11 * H)]
+    await world.send(world.batch(fixes))
+    worker = await world.work()
+    gained = {name: value - before[name] for name, value in numbers().items()}
+    assert gained["rows"] == len(fixes)
+    assert gained["transactions"] == worker.counts.transactions
+    assert {gained[step] for step in STEPS} == {worker.counts.transactions}
+    assert gained["location"] > 0
+    assert gained["destination"] > 0
+    assert metric("held_rows") == worker.held() > 0
+
+
+async def test_rows_that_are_no_longer_needed_are_dropped_now_and_then(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules.worker, "HELD_ROWS", 5)
+    fixes = [*stand(7 * H, 8 * H), *drive(8 * H, *OUT), *stand(9 * H, 9.5 * H)]
+    worker, reloads, most = world.worker(), metric("reloads_total"), 0
+    for k, part in enumerate(np.array_split(np.arange(len(fixes)), 24)):
+        await world.order("P1", 8 * H, 8.9 * H, destinations=[place(4000, 0)], purpose=f"{k}")
+        await world.send(world.batch([fixes[i] for i in part]))
+        for _ in range(4):
+            await worker.turn()
+            most = max(most, worker.held())
+    assert most <= 5 + 4
+    assert metric("reloads_total") - reloads >= 3
+    made = await world.everything()
+    assert [row[3] for row in made["results"]] == ["settled"]
+
+    # A worker that never forgot anything finds the same.
+    monkeypatch.undo()
+    await world.pool.execute(
+        "TRUNCATE positions, vehicle_states, vehicle_day_states, alert_feed, alert_versions, alerts, evaluations,"
+        " evidence, log_offsets, order_results CASCADE"
+    )
+    await world.work()
+    again = await world.everything()
+    for name in ("positions", "states", "days", "results"):
+        assert again[name] == made[name], name
