@@ -25,15 +25,6 @@ from telemetry.archive import Archive
 Ints = NDArray[np.int64]
 RULE = location.RULE
 
-_REASONS = {
-    "driving_outside": "无派车任务驶出围栏，仍在围栏外 · outside the fence without an order, not over yet",
-    "returned_to_fence": "无派车任务驶出围栏，已返回 · outside the fence without an order, returned",
-    "order_started": "无派车任务驶出围栏，至派车任务开始 · outside the fence without an order, until an order started",
-    "parked": "无派车任务驶出围栏，至停车 · outside the fence without an order, until it parked",
-    "fence_withdrawn": "无派车任务驶出围栏，至围栏撤销 · outside the fence without an order, until the fence was withdrawn",
-    "no_episode": "无疑似轨迹 · no drive outside the fence without an order",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -130,7 +121,7 @@ async def judge(facts: Facts, vehicle: int, subject: str, episode: Episode) -> J
             summary=made.summary,
         )
     return Judgement(
-        RULE, made.rule_version, subject, vehicle, made.outcome.value, _REASONS[made.reason], facts.now_us,
+        RULE, made.rule_version, subject, vehicle, made.outcome.value, location.REASONS[made.reason], facts.now_us,
         measures_of(made), dict(made.parameters), frozen.canonical(evidence), alert,
     )  # fmt: skip
 

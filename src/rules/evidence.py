@@ -1,4 +1,4 @@
-"""Frozen evidence: canonical JSON bytes and their SHA-256.
+"""Frozen evidence: canonical JSON bytes and their hashes: SHA-256, and SM3 (GB/T 32905, 国密).
 
 Evidence holds integers (1e-6 degree, microseconds, millimetres), strings, booleans, null, lists and objects;
 never a float, whose text could differ between writers. Keys are sorted, there is no white space, the encoding
@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import orjson
 from numpy.typing import NDArray
+
+from telemetry.errors import GongcheError
 
 #: Columns of a track in evidence, all integers.
 TRACK_COLUMNS = ("t_us", "fingerprint", "lat_e6", "lon_e6", "speed_dkmh", "direction_deg", "odometer_dkm")
@@ -34,6 +36,19 @@ def canonical(evidence: dict[str, Any]) -> bytes:
 def digest(body: bytes) -> bytes:
     """SHA-256 of canonical bytes."""
     return hashlib.sha256(body).digest()
+
+
+def digests(body: bytes) -> tuple[bytes, bytes]:
+    """SHA-256 and SM3 of canonical bytes, 32 bytes each. Raises GongcheError where the OpenSSL of this Python has no
+    SM3."""
+    try:
+        sm3 = hashlib.new("sm3", body)
+    except ValueError as error:
+        raise GongcheError(
+            "本机 OpenSSL 不支持国密 SM3 · the OpenSSL of this Python has no SM3",
+            hint="install a Python built with OpenSSL 1.1.1 or newer that includes SM3 (not FIPS-only)",
+        ) from error
+    return digest(body), sm3.digest()
 
 
 def parse(body: bytes) -> dict[str, Any]:

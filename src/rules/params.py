@@ -64,6 +64,50 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("radius_m", "m", 2000, _SEED + ": 目的地2公里以内范围", 1, 1_000_000),
         Parameter("gap_speed_kmh", "km/h", 120, _READING, 1, 1000),
     ),
+    "mileage": (
+        Parameter("ratio_permille", "1/1000", 1500, _SEED + ": 1.5倍以上", 1000, 100_000),
+        Parameter("short_trip_m", "m", 2000, _READING, 0, 1_000_000),
+        Parameter("odometer_differs_permille", "1/1000", 100, _READING, 1, 1_000_000),
+    ),
+    "fuel_consumption": (
+        Parameter("ratio_permille", "1/1000", 1150, _SEED + ": 高出15%以上", 1000, 100_000),
+        Parameter("baseline_months", "month", 3, _SEED + ": 前三个月", 1, 24),
+        Parameter("min_km", "km", 300, _READING, 1, 100_000),
+        Parameter("min_fills", "1", 2, _READING, 1, 1000),
+        Parameter("gap_speed_kmh", "km/h", 120, _READING, 1, 1000),
+    ),
+    "card_binding": (Parameter("grace_days", "d", 0, _READING, 0, 365),),
+    "card_use": (
+        Parameter("station_radius_m", "m", 200, _READING, 1, 10_000),
+        Parameter("window_min", "min", 15, _READING, 1, 1440),
+        Parameter("gap_speed_kmh", "km/h", 120, _READING, 1, 1000),
+        Parameter("settle_after_h", "h", 6, _READING, 0, 720),
+    ),
+    "refuel_frequency": (
+        Parameter("min_fills", "1", 2, _SEED + ": 加油两次及以上", 2, 1000),
+        Parameter("merge_min", "min", 10, _READING, 0, 1440),
+    ),
+    "traffic_violations": (
+        Parameter("min_violations", "1", 2, _SEED + ": 2次以上", 1, 1000),
+        Parameter("natural_month", "1 = natural, 0 = rolling", 0, _READING, 0, 1),
+        Parameter("by_driver", "1 = driver, 0 = vehicle", 0, _READING, 0, 1),
+    ),
+    "terminal_silent": (
+        Parameter("min_silence_min", "min", 120, _READING, 10, 10_080),
+        Parameter("min_peers", "1", 2, _READING, 1, 1000),
+        Parameter("peers_permille", "1/1000", 500, _READING, 0, 1000),
+        # A terminal that wakes up may find its first fix only minutes after the car has left: 3 min at 40 km/h.
+        Parameter("min_displacement_m", "m", 2000, _READING, 0, 1_000_000),
+        Parameter("settle_after_h", "h", 6, _READING, 0, 720),
+    ),
+    "off_hours": (
+        Parameter("night_from_min", "minute of the day", 22 * 60, _READING, 0, 1439),
+        Parameter("night_to_min", "minute of the day", 6 * 60, _READING, 0, 1439),
+        Parameter("min_distance_m", "m", 1000, _READING, 0, 1_000_000),
+        #: Sum of: 1 official, 2 repair, 4 inspection, 8 car_wash, 16 emergency.
+        Parameter("allowed_types", "bitmask", 17, _READING, 0, 31),
+        Parameter("settle_after_h", "h", 6, _READING, 0, 720),
+    ),
 }
 
 

@@ -200,20 +200,11 @@ async def _settle_order(facts: Facts, row: int) -> list[Judgement]:
         judgements.append(
             Judgement(
                 RULE, made.rule_version, made.subject, order.vehicle_no, made.outcome.value,
-                _REASONS[made.reason], facts.now_us, measures_of(made), dict(made.parameters),
+                destination.REASONS[made.reason], facts.now_us, measures_of(made), dict(made.parameters),
                 frozen.canonical(evidence) if suspected else None, alert,
             )
         )  # fmt: skip
     return judgements
-
-
-_REASONS = {
-    "reached": "轨迹到过目的地 · the track reached the destination",
-    "not_reached": "轨迹未到目的地 · the track did not reach the destination",
-    "no_coordinates": "目的地没有坐标 · the destination has no coordinates",
-    "no_track": "没有可用轨迹 · no usable track",
-    "gap": "轨迹中断期间可能到过目的地 · may have been there during a gap of the track",
-}
 
 
 async def settle_again(facts: Facts, vehicle: int, from_us: int, watermark_us: int) -> list[Judgement]:

@@ -222,7 +222,7 @@ _COMPARED = {
     "results of orders": "SELECT order_id AS key, order_version, state, mileage_mm, bridged_mm, odometer_m, fixes,"
     " first_fix_at, last_fix_at, destinations::text, returned_at FROM order_results",
     "standing alerts": "SELECT a.rule || ' ' || a.vehicle || ' ' || a.occurred_from || ' ' || COALESCE(a.order_id, '')"
-    " AS key, (v.body - 'id' - 'version' - 'detected_at' - 'evidence_hash')::text AS body"
+    " AS key, (v.body - 'id' - 'version' - 'detected_at' - 'evidence_hash' - 'evidence_sm3')::text AS body"
     " FROM alerts a JOIN alert_versions v ON v.alert_id = a.id AND v.version = a.version WHERE a.status = 'suspected'",
     "judgements of orders": "SELECT DISTINCT ON (rule, subject) rule || ' ' || subject AS key, outcome, reason,"
     " measures::text, parameters::text FROM evaluations WHERE subject LIKE 'order:%' ORDER BY rule, subject, id DESC",

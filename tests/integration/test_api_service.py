@@ -185,6 +185,7 @@ async def test_the_feed_from_cursor_to_cursor(client: httpx.AsyncClient, pool: a
     contract = {
         "id", "rule", "version", "status", "severity", "organisation", "vehicle", "plate", "driver", "order",
         "occurred_from", "occurred_to", "detected_at", "summary", "measures", "parameters", "evidence_hash",
+        "evidence_sm3",
     }  # fmt: skip
     assert contract <= item.keys()
     assert item["occurred_from"] == "2026-03-02T08:30:00+08:00"
@@ -233,7 +234,7 @@ async def test_lists_and_one_alert(client: httpx.AsyncClient, pool: asyncpg.Pool
     assert await listed(vehicle="car-2") == []
     assert len(await listed(**{"from": FROM, "to": TO})) == 7
     assert await listed(**{"from": TO}) == []
-    for bad in ({"status": "guilty"}, {"from": "2026-03-02"}, {"from": TO, "to": FROM}):
+    for bad in ({"status": "guilty"}, {"rule": "nothing"}, {"from": "2026-03-02"}, {"from": TO, "to": FROM}):
         check_problem(await client.get("/v1/alerts", params=bad), 422)
     check_problem(await client.get("/v1/alerts", params={"rule": "a\u0000"}), 422)
     for place in ((2**63, "x"), (-1, "x"), (1, "\u0000")):
@@ -262,6 +263,10 @@ async def test_evidence(client: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
         assert raw.content == canonical(evidence(3000))
         assert digest(raw.content).hex() == alert.evidence_hash
         assert raw.headers["etag"] == f'"{alert.evidence_hash}"'
+        assert (
+            raw.headers["x-evidence-sm3"] == alert.evidence_sm3 == hashlib.new("sm3", raw.content).hexdigest()
+        )
+    assert body["evidence_sm3"] == alert.evidence_sm3
     newest = (await client.get(f"/v1/alerts/{alert.id}/evidence", params={"raw": "true"})).json()
     assert newest["metres"] == 4000
     check_problem(await client.get(f"/v1/alerts/{alert.id}/evidence", params={"version": 9}), 404)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from rules import store
+from rules.evidence import digests
 from rules.store import AlertFacts, AlertFilter, Judgement, Measure
 from telemetry.units import US_PER_S
 
@@ -112,6 +114,7 @@ async def test_an_alert_is_its_body() -> None:
         "occurred_from": "2026-03-02T21:14:00+08:00", "occurred_to": None,
         "detected_at": "2026-03-02T21:15:00+08:00", "summary": "疑似", "measures": {"a": {"value": 1, "unit": "m"}},
         "parameters": {"p": 1}, "evidence_hash": "00", "withdrawal_reason": None,
+        "evidence_sm3": None,
     }  # fmt: skip
     assert judged(body).body() == body
     with pytest.raises(ValueError, match="needs its alert"):
@@ -343,3 +346,32 @@ async def test_fact_changes_are_taken_once(pool: asyncpg.Pool) -> None:
             assert [c.subject for c in others] == ["d3", "d6", "d7", "d8", "d9"]
             await store.delete_fact_changes(one, [c.seq for c in mine])
         assert [c.subject for c in await store.take_fact_changes(two, None, 2)] == ["d3", "d6"]
+
+
+async def test_both_hashes_are_kept_and_old_rows_have_none(pool: asyncpg.Pool) -> None:
+    (first,) = await publish(pool, suspected("e1"))
+    body = b'{"metres":300}'
+    assert (first.evidence_hash, first.evidence_sm3) == tuple(h.hex() for h in digests(body))
+    assert first.body()["evidence_sm3"] == hashlib.new("sm3", body).hexdigest()
+    # As it was written before there was an SM3.
+    await pool.execute("UPDATE evidence SET sm3 = NULL")
+    await pool.execute("UPDATE alert_versions SET body = body - 'evidence_sm3'")
+    async with pool.acquire() as conn:
+        kept = await store.evidence_of(conn, first.id)
+        assert kept is not None
+        assert (kept.sm3, kept.sha256) == (None, first.evidence_hash)
+        assert (await store.get_alert(conn, first.id)).alert.evidence_sm3 is None  # type: ignore[union-attr]  # there
+    assert await publish(pool, suspected("e1")) == []  # no version of its own for the hash alone
+    (gone,) = await publish(pool, normal("e1"))
+    assert (gone.evidence_hash, gone.evidence_sm3) == (first.evidence_hash, None)
+    (again,) = await publish(pool, suspected("e1", 400))
+    assert again.evidence_sm3 == hashlib.new("sm3", b'{"metres":400}').hexdigest()
+    other = b'{"metres":0}'
+    (gone,) = await publish(pool, normal("e1", evidence=other))
+    assert (gone.evidence_hash, gone.evidence_sm3) == tuple(h.hex() for h in digests(other))
+    assert await pool.fetchval("SELECT count(*) FROM evidence WHERE sm3 IS NULL") == 1
+    async with pool.acquire() as conn:
+        assert await store.suspected_subjects(conn, "location") == []
+        await publish(pool, suspected("e3"), suspected("e2"))
+        assert await store.suspected_subjects(conn, "location") == ["e2", "e3"]
+        assert await store.suspected_subjects(conn, "mileage") == []

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.alerts.evidence import feature_collection
+from api.alerts.evidence import decode_polyline, feature_collection, time_text
 from api.errors import Problem
 from api.messages import make_cursor, read_cursor
 from api.positions.schemas import EXAMPLE, POSITIONS, to_batch
@@ -197,6 +197,59 @@ def test_evidence_shows_track_fence_and_circle() -> None:
     )
     assert nothing["features"][0]["geometry"] is None
     assert feature_collection("a1", 1, "ff", {})["features"] == []
+
+
+def test_evidence_shows_whatever_has_a_place() -> None:
+    """Polyline of precision 6: the example of the format's description, (38.5, -120.2) (40.7, -120.95) (43.252, -126.453)."""
+    shape = "_izlhA~rlgdF_{geC~ywl@_kwzCn`{nI"
+    place = {"name": "起点", "lat_e6": 32_000_000, "lon_e6": 120_900_000}
+    body = {
+        "rule": "mileage",
+        "origin": place,
+        "destinations": [place | {"name": "市区", "lat_e6": None, "lon_e6": None}],
+        "return_point": None,
+        "route": {
+            "engine": "valhalla",
+            "distance_m": 5,
+            "shape": shape,
+            "places": [[1, 2], [3, 4]],
+            "problem": "",
+        },
+        "station": {
+            "id": "s",
+            "name": "站",
+            "lat_e6": None,
+            "lon_e6": None,
+            "polygons": [[[[0, 0], [0, 9], [9, 9], [0, 0]]]],
+        },
+        "silences": [{"before": [[T0, 1, 2, -1, 7]], "after": [[T0 + 9, 3, 4, -1, 7]], "unplugged": True}],
+        "state": {"version": 1, "packed": "0" * 4000},
+        "transaction": {"id": "t", "at_us": T0, "ended_us": None},
+        "track": {},
+    }
+    made = feature_collection("a1", 1, "ff", body, "ee")
+    json.dumps(made)
+    shown = [(f["properties"]["role"], (f["geometry"] or {}).get("type")) for f in made["features"]]
+    assert shown == [
+        ("station", "MultiPolygon"),
+        ("route", "LineString"),
+        ("place", "Point"),
+        ("place", None),
+        ("silence", "LineString"),
+    ]
+    assert made["features"][1]["geometry"]["coordinates"] == [
+        [-120.2, 38.5],
+        [-120.95, 40.7],
+        [-126.453, 43.252],
+    ]
+    assert made["evidence_sm3"] == "ee"
+    assert made["facts"]["transaction"] == {"id": "t", "at": time_text(T0), "ended": None}
+    assert made["facts"]["state"] == {"version": 1}
+    only_route = feature_collection("a1", 1, "ff", {"route": body["route"] | {"shape": ""}})
+    assert [f["properties"]["role"] for f in only_route["features"]] == ["route", "place", "place"]
+    for bad in ("_", "_izlhA", "_izlhA\x1f"):
+        with pytest.raises(ValueError, match="polyline"):
+            decode_polyline(bad)
 
 
 def test_http_positions_become_columns() -> None:

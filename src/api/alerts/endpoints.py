@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 import shapely
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
+from pydantic import AfterValidator
 
 from api.alerts.evidence import feature_collection
 from api.auth.access import require
@@ -23,6 +24,7 @@ from api.messages import (
     rfc3339,
 )
 from rules import store
+from rules.engine import RULES
 from rules.evidence import EvidenceError, parse
 from rules.store import AlertFilter, VersionedAlert
 from telemetry.units import to_us
@@ -33,6 +35,16 @@ router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[require("
 MAX_WAIT_S: Final = 30
 _LOOK_S: Final = 0.5
 _MAX_WAITING: Final = 200
+
+
+def _known_rule(code: str) -> str:
+    if code not in _RULES:
+        raise ValueError(f"没有这条规则，应为 {'、'.join(_RULES)} 之一 · no such rule")
+    return code
+
+
+_RULES: Final = tuple(rule.code for rule in RULES)
+RuleCode = Annotated[str, Query(json_schema_extra={"enum": list(_RULES)}), AfterValidator(_known_rule)]
 
 AlertId = Annotated[str, Path(max_length=64)]
 _EVIDENCE_TYPES: Final = ("application/geo+json", "application/json")
@@ -85,7 +97,7 @@ async def list_alerts(
     request: Request,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
-    rule: Annotated[str | None, Query(max_length=64)] = None,
+    rule: RuleCode | None = None,
     organisation: Annotated[str | None, Query(max_length=64)] = None,
     vehicle: Annotated[str | None, Query(max_length=64)] = None,
     status: Literal["suspected", "withdrawn"] | None = None,
@@ -141,10 +153,10 @@ async def evidence(
     version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="default: the newest")] = None,
     raw: Annotated[bool, Query(description="the frozen body, byte for byte")] = False,
 ) -> Response:
-    """What the alert was judged on, as GeoJSON: track, fences, destination and circle.
+    """What the alert was judged on, as GeoJSON: track, fences, destination, station, circle, route; the rest as `facts`.
 
     `?raw=true`, or `Accept: application/json`, gives the frozen body itself: its SHA-256 is the alert's
-    `evidence_hash` and the ETag.
+    `evidence_hash` and the ETag, its SM3 (国密) is `evidence_sm3`.
     """
     async with request.app.state.pool.acquire(timeout=5) as connection:
         found = await store.evidence_of(connection, _clean(id), version)
@@ -152,13 +164,17 @@ async def evidence(
     if found is None or held is None:
         raise not_found("没有这条预警或这个版本 · no such alert or version", id)
     headers = {"ETag": f'"{found.sha256}"', "X-Evidence-SHA256": found.sha256, "Vary": "Accept"}
+    if found.sm3 is not None:
+        headers["X-Evidence-SM3"] = found.sm3
     accept = request.headers.get("accept", "*/*").lower()
     wants_json = "application/json" in accept and "geo+json" not in accept and "*/*" not in accept
     if raw or wants_json:
         return Response(found.body, headers=headers, media_type="application/json")
     number = version or held.alert.version
     try:
-        collection = await asyncio.to_thread(feature_collection, id, number, found.sha256, parse(found.body))
+        collection = await asyncio.to_thread(
+            feature_collection, id, number, found.sha256, parse(found.body), found.sm3
+        )
     except (EvidenceError, KeyError, TypeError, ValueError, shapely.errors.ShapelyError):
         raise Problem(
             406, "not-geojson", "此证据没有图形，请用 raw=true · no geometry; use raw=true"

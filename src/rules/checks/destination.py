@@ -13,7 +13,8 @@ purpose is the departure. Pure.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,15 @@ from rules.tracks.state import TrackStates
 
 RULE = "destination"
 VERSION = 1
+
+#: What each reason means.
+REASONS: Final[Mapping[str, str]] = {
+    "reached": "轨迹到过目的地 · the track reached the destination",
+    "not_reached": "轨迹未到目的地 · the track did not reach the destination",
+    "no_coordinates": "目的地没有坐标 · the destination has no coordinates",
+    "no_track": "没有可用轨迹 · no usable track",
+    "gap": "轨迹中断期间可能到过目的地 · may have been there during a gap of the track",
+}
 
 Ints = NDArray[np.int64]
 

@@ -6,8 +6,9 @@ One result per *episode*. How a run of fixes outside becomes an episode and how 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import shapely
@@ -31,7 +32,17 @@ OPEN_END = np.iinfo(np.int64).max
 
 Ints = NDArray[np.int64]
 
-_REASONS = {
+#: What each reason means.
+REASONS: Final[Mapping[str, str]] = {
+    "driving_outside": "无派车任务驶出围栏，仍在围栏外 · outside the fence without an order, not over yet",
+    "returned_to_fence": "无派车任务驶出围栏，已返回 · outside the fence without an order, returned",
+    "order_started": "无派车任务驶出围栏，至派车任务开始 · outside the fence without an order, until an order started",
+    "parked": "无派车任务驶出围栏，至停车 · outside the fence without an order, until it parked",
+    "fence_withdrawn": "无派车任务驶出围栏，至围栏撤销 · outside the fence without an order, until the fence was withdrawn",
+    "no_episode": "无疑似轨迹 · no drive outside the fence without an order",
+}
+
+_CLOSED = {
     Event.ENTERED: "returned_to_fence",
     Event.ORDER: "order_started",
     Event.IDLE: "parked",
@@ -65,7 +76,7 @@ def episode_of_event(event: EventRow) -> Episode:
     half = event.before
     end = max(half["moved_t"], half["run_t"]) if event.event is Event.IDLE else half["run_last_t"]
     return Episode(
-        half["run_t"], half["open_t"], end, event.after["t"], _REASONS[event.event],
+        half["run_t"], half["open_t"], end, event.after["t"], _CLOSED[event.event],
         leg_mm(half) // 1000, half["run_far"] // 1000, half["run_n"],
     )  # fmt: skip
 

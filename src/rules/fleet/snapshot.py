@@ -74,7 +74,7 @@ class FleetSnapshot:
         ``order_days``."""
         now: datetime = await conn.fetchval("SELECT now()")
         made = cls(to_us(now) - order_days * US_PER_DAY)
-        made.parameters = await _parameters(conn)
+        made.parameters = await load_parameters(conn)
         made._take_vehicles(await conn.fetch(_VEHICLE))
         bindings = await conn.fetch(_BINDING)
         made._bindings.replace((), [_binding(r) for r in bindings])
@@ -93,7 +93,7 @@ class FleetSnapshot:
         """Read again all facts about ``vehicle_nos`` (those that ``fact_changes`` name), and the
         parameters."""
         nos = sorted({int(no) for no in vehicle_nos})
-        parameters = await _parameters(conn)
+        parameters = await load_parameters(conn)
         if parameters != self.parameters:  # windows of orders rest on them
             self.parameters = parameters
             self.orders.replace(
@@ -210,7 +210,8 @@ class FleetSnapshot:
             self._no_of_id[info.id] = info.no
 
 
-async def _parameters(conn: Any) -> tuple[ParameterRow, ...]:
+async def load_parameters(conn: Any) -> tuple[ParameterRow, ...]:
+    """Every row of ``rule_parameters``."""
     rows = await conn.fetch(
         "SELECT rule, name, organisation, value, effective_from FROM rule_parameters"
         " ORDER BY rule, name, organisation, effective_from"
@@ -267,3 +268,7 @@ def _order(row: Any) -> Order:
         actual_return_us=_optional(row["actual_return"]),
         entered_us=to_us(row["entered_at"]),
     )
+
+
+#: For the other readers of orders in this package.
+SELECT_ORDERS, order_of_row = _ORDER, _order

@@ -21,6 +21,7 @@ from rules.store.feed import (
     list_alerts,
     publish_feed,
     read_feed,
+    suspected_subjects,
 )
 from rules.store.judgement import evaluations_of, publish, put_evidence
 from rules.store.model import (
@@ -115,6 +116,7 @@ __all__ = [
     "save_rejected",
     "save_results",
     "save_states",
+    "suspected_subjects",
     "take_fact_changes",
     "unsettled_orders",
 ]

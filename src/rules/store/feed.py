@@ -133,16 +133,27 @@ async def alerts_of_vehicles(
     return [_versioned(r) for r in rows]
 
 
+async def suspected_subjects(conn: Any, rule: str) -> list[str]:
+    """Subjects of the suspected alerts of a rule, sorted."""
+    rows = await conn.fetch(
+        "SELECT subject FROM alerts WHERE rule = $1 AND status = 'suspected' ORDER BY subject", rule
+    )
+    return [r["subject"] for r in rows]
+
+
 async def evidence_of(conn: Any, id: str, version: int | None = None) -> Evidence | None:
     """The frozen evidence of a version (None = the newest) of an alert, or None when there is no such
     version."""
     row = await conn.fetchrow(
-        "SELECT e.sha256, e.body, e.created_at FROM alert_versions v JOIN evidence e ON e.sha256 = v.evidence_sha256"
+        "SELECT e.sha256, e.body, e.created_at, e.sm3 FROM alert_versions v JOIN evidence e ON e.sha256 = v.evidence_sha256"
         " WHERE v.alert_id = $1 AND ($2::integer IS NULL OR v.version = $2) ORDER BY v.version DESC LIMIT 1",
         id,
         version,
     )
-    return None if row is None else Evidence(row["sha256"].hex(), row["body"], row["created_at"])
+    if row is None:
+        return None
+    sm3 = None if row["sm3"] is None else row["sm3"].hex()
+    return Evidence(row["sha256"].hex(), row["body"], row["created_at"], sm3)
 
 
 async def evidence_body(conn: Any, sha256: str) -> bytes | None:

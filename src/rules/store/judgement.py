@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from rules.evidence import digest, digests
 from rules.store.model import (
     Alert,
     Judgement,
@@ -20,16 +20,19 @@ from telemetry.units import from_us
 
 
 async def put_evidence(conn: Any, bodies: Iterable[bytes]) -> None:
-    """Keep frozen evidence by its SHA-256. Idempotent: the same bytes are kept once."""
+    """Keep frozen evidence by its SHA-256, with its SM3. Idempotent: the same bytes are kept once."""
     # Sorted: two transactions that keep the same bodies wait for each other in one order, and cannot
     # deadlock.
-    by_hash = dict(sorted((hashlib.sha256(body).digest(), body) for body in bodies))
+    by_hash = {
+        sha256: (sm3, body) for (sha256, sm3), body in sorted((digests(body), body) for body in bodies)
+    }
     if by_hash:
         await conn.execute(
-            "INSERT INTO evidence (sha256, body) SELECT * FROM unnest($1::bytea[], $2::bytea[])"
+            "INSERT INTO evidence (sha256, sm3, body) SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[])"
             " ON CONFLICT (sha256) DO NOTHING",
             list(by_hash),
-            list(by_hash.values()),
+            [sm3 for sm3, _ in by_hash.values()],
+            [body for _, body in by_hash.values()],
         )
 
 
@@ -133,7 +136,7 @@ def _same_evaluation(stored: StoredEvaluation | None, judgement: Judgement) -> b
 
 
 def _digest(judgement: Judgement) -> bytes | None:
-    return None if judgement.evidence is None else hashlib.sha256(judgement.evidence).digest()
+    return None if judgement.evidence is None else digest(judgement.evidence)
 
 
 async def _update_alerts(conn: Any, layer: list[Judgement]) -> list[Alert]:
@@ -184,18 +187,21 @@ def _next_version(judgement: Judgement, key: str, current: Alert | None) -> Aler
     if judgement.outcome != "suspected":
         if current is None or current.status == "withdrawn":
             return None
-        digest = _digest(judgement)
-        return replace(
+        withdrawn = replace(
             current,
             version=current.version + 1,
             status="withdrawn",
             rule_version=judgement.rule_version,
             withdrawal_reason=judgement.reason,
-            evidence_hash=current.evidence_hash if digest is None else digest.hex(),
         )
-    facts, digest = judgement.alert, _digest(judgement)
-    if facts is None or digest is None:  # Judgement refuses to be made so
+        if judgement.evidence is None:
+            return withdrawn
+        sha256, sm3 = digests(judgement.evidence)
+        return replace(withdrawn, evidence_hash=sha256.hex(), evidence_sm3=sm3.hex())
+    facts = judgement.alert
+    if facts is None or judgement.evidence is None:  # Judgement refuses to be made so
         raise ValueError(f"{judgement.rule} {judgement.subject}: suspected without alert facts or evidence")
+    sha256, sm3 = digests(judgement.evidence)
     made = Alert(
         id=key,
         rule=judgement.rule,
@@ -215,8 +221,14 @@ def _next_version(judgement: Judgement, key: str, current: Alert | None) -> Aler
         summary=facts.summary,
         measures=dict(judgement.measures),
         parameters=dict(judgement.parameters),
-        evidence_hash=digest.hex(),
+        evidence_hash=sha256.hex(),
+        evidence_sm3=sm3.hex(),
     )
     if current is None:
         return made
-    return None if made == current else replace(made, version=current.version + 1)
+    # An alert from before there was an SM3 does not get a version for having none.
+    return (
+        None
+        if replace(made, evidence_sm3=current.evidence_sm3) == current
+        else replace(made, version=current.version + 1)
+    )

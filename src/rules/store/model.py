@@ -82,7 +82,8 @@ class Judgement:
 class Alert:
     """One version of an alert, as published (design.md "An alert has ...").
 
-    Times are aware datetimes. ``evidence_hash`` is the SHA-256 of the frozen evidence, hex.
+    Times are aware datetimes. ``evidence_hash`` is the SHA-256 of the frozen evidence, ``evidence_sm3`` its SM3, hex
+    (None: written before there was one).
     ``withdrawal_reason`` is set exactly when ``status`` is ``withdrawn``; the other fields then still say
     what was suspected, and ``evidence_hash`` names what the withdrawal was judged on.
     """
@@ -106,6 +107,7 @@ class Alert:
     parameters: Mapping[str, int]
     evidence_hash: str
     withdrawal_reason: str | None = None
+    evidence_sm3: str | None = None
 
     def body(self) -> dict[str, Any]:
         """The JSON object: the field names above, times RFC 3339 with the offset of China, measures as
@@ -129,6 +131,7 @@ class Alert:
             "measures": measures_json(self.measures),
             "parameters": dict(self.parameters),
             "evidence_hash": self.evidence_hash,
+            "evidence_sm3": self.evidence_sm3,
             "withdrawal_reason": self.withdrawal_reason,
         }
 
@@ -156,6 +159,7 @@ class Alert:
             parameters=dict(body["parameters"]),
             evidence_hash=body["evidence_hash"],
             withdrawal_reason=body["withdrawal_reason"],
+            evidence_sm3=body.get("evidence_sm3"),
         )
 
 
@@ -202,11 +206,12 @@ class AlertFilter:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Frozen evidence: canonical JSON bytes and their SHA-256 (hex)."""
+    """Frozen evidence: canonical JSON bytes, their SHA-256 and SM3 (hex; SM3 None: kept before there was one)."""
 
     sha256: str
     body: bytes
     created_at: datetime
+    sm3: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,158 @@
+"""Cards, trips and fills in a real database, and a judge's loop in small, for the tests of the rules about fuel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from rules import store
+from rules.checks.card_binding import day_us
+from rules.fleet.snapshot import load_parameters
+from rules.judge.base import Change, Desk, Gatherer, Later
+from rules.store import requests
+from telemetry.archive import Archive
+from telemetry.units import from_us
+
+S = 1_000_000
+MIN, HOUR, DAY = 60 * S, 3600 * S, 86_400 * S
+
+
+def china(text: str) -> int:
+    """``2026-03-02`` or ``2026-03-02 08:30`` in Shanghai, microseconds since 1970 UTC."""
+    midnight = day_us(text[:10])
+    assert midnight is not None
+    return midnight + (int(text[11:13]) * HOUR + int(text[14:16]) * MIN if len(text) > 10 else 0)
+
+
+class FuelWorld:
+    """One organisation. Times are microseconds since 1970 UTC; ``now_us`` is the clock."""
+
+    def __init__(self, pool: asyncpg.Pool, now_us: int) -> None:
+        self.pool, self.now_us = pool, now_us
+        self.later: dict[str, Later] = {}
+
+    async def build(self) -> None:
+        await self.sql("INSERT INTO organisations (id, name) VALUES ('O1', '某局')")
+
+    async def sql(self, text: str, *values: Any) -> None:
+        await self.pool.execute(text, *values)
+
+    def time(self, us: int | None) -> datetime | None:
+        return None if us is None else from_us(us)
+
+    async def vehicle(
+        self, id: str, plate: str, *, energy: str = "petrol", registered: Any = None, disposed: Any = None
+    ) -> None:
+        await self.sql(
+            "INSERT INTO vehicles (id, plate, organisation, energy, registered_on, disposed_on) VALUES ($1, $2, 'O1', $3, $4, $5)",
+            id, plate, energy, registered, disposed,
+        )  # fmt: skip
+
+    async def driver(self, id: str) -> None:
+        await self.sql("INSERT INTO drivers (id, name, organisation) VALUES ($1, '张' || $1, 'O1')", id)
+
+    async def card(self, id: str, *bindings: tuple[str, int, int | None], **more: Any) -> None:
+        await self.sql(
+            "INSERT INTO fuel_cards (id, organisation, status, opened_on, closed_on, created_at)"
+            " VALUES ($1, 'O1', $2, $3, $4, $5)",
+            id, more.get("status", "active"), more.get("opened"), more.get("closed"), self.time(self.now_us - 60 * DAY),
+        )  # fmt: skip
+        for plate, since, until in bindings:
+            await self.sql(
+                "INSERT INTO card_bindings VALUES ($1, $2, $3, $4)",
+                id,
+                plate,
+                self.time(since),
+                self.time(until),
+            )
+
+    async def fill(self, id: str, card: str, at: int, quantity: int | None = 40_000, **more: Any) -> None:
+        await self.sql(
+            "INSERT INTO fuel_transactions (id, card, at, kind, energy, quantity, amount_fen, station_name, reverses)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            id, card, self.time(at), more.get("kind", "fill"), more.get("energy", "fuel"), quantity,
+            more.get("amount"), more.get("station", "一站"), more.get("reverses"),
+        )  # fmt: skip
+
+    async def order(self, id: str, vehicle: str, start: int, end: int, *, driver: str | None = None, status: str = "returned",
+                    actual: bool = True) -> None:  # fmt: skip
+        """A new version of an order; ``actual``: departure and return are the actual ones, where the status has them."""
+        version = 1 + await self.pool.fetchval(
+            "SELECT COALESCE(max(version), 0) FROM dispatch_orders WHERE id = $1", id
+        )
+        await self.sql(
+            "INSERT INTO dispatch_orders (id, version, organisation, vehicle, driver, task_type, status, destinations,"
+            " planned_departure, planned_return, actual_departure, actual_return)"
+            " VALUES ($1, $2, 'O1', $3, $4, 'official', $5, '[]', $6, $7, $8, $9)",
+            id, version, vehicle, driver, status, self.time(start - 7 * MIN if actual else start), self.time(end),
+            self.time(start) if actual and status != "approved" else None, self.time(end) if status == "returned" else None,
+        )  # fmt: skip
+
+    async def result(self, order: str, mileage_mm: int, *, fixes: int = 9, state: str = "settled") -> None:
+        await self.sql(
+            "INSERT INTO order_results (order_id, order_version, vehicle_no, state, mileage_mm, bridged_mm, fixes,"
+            " destinations, returned_at, carried, computed_at) SELECT o.id, o.version, v.no, $3, $2, 0, $4, '[]',"
+            " o.actual_return, '', now() FROM current_dispatch_orders o JOIN vehicles v ON v.id = o.vehicle WHERE o.id = $1"
+            " ON CONFLICT (order_id) DO UPDATE SET order_version = EXCLUDED.order_version, vehicle_no = EXCLUDED.vehicle_no,"
+            " state = EXCLUDED.state, mileage_mm = EXCLUDED.mileage_mm, fixes = EXCLUDED.fixes, returned_at = EXCLUDED.returned_at",
+            order, mileage_mm, state, fixes,
+        )  # fmt: skip
+
+    async def parameter(self, rule: str, name: str, value: int, since: int = 0) -> None:
+        await self.sql(
+            "INSERT INTO rule_parameters (rule, name, value, effective_from) VALUES ($1, $2, $3, $4)",
+            rule, name, value, self.time(since),
+        )  # fmt: skip
+
+    async def desk(self, conn: Any) -> Desk:
+        unused: Any = None
+        return Desk(
+            conn, Archive(now_us=lambda: self.now_us), unused, unused, await load_parameters(conn), self.now_us, self.now_us
+        )  # fmt: skip
+
+    async def changes(self, gatherer: Gatherer) -> list[str]:
+        """Take the changed facts; the keys that are due. The others are kept in ``later``."""
+        async with self.pool.acquire() as conn, conn.transaction():
+            taken = [Change(*row) for row in await requests.take_changes(conn, 100_000)]
+            keys = await gatherer.affected(await self.desk(conn), taken)
+            await requests.delete_changes(conn, [c.seq for c in taken])
+        due = sorted(k for k, at in keys.items() if at <= self.now_us)
+        self.later |= {k: Later(at, "") for k, at in keys.items() if at > self.now_us}
+        return due
+
+    async def judge(self, gatherer: Gatherer, keys: Sequence[str]) -> list[store.Alert]:
+        """Judge and publish; the alert versions that it wrote."""
+        async with self.pool.acquire() as conn, conn.transaction():
+            found = await gatherer.judge(await self.desk(conn), list(keys))
+            written = await store.publish(conn, found.judgements)
+            await store.publish_feed(conn)
+        self.later = {k: v for k, v in self.later.items() if k not in keys} | found.later
+        return written
+
+    async def work(self, gatherer: Gatherer) -> list[store.Alert]:
+        """What the changed facts come to, once."""
+        return await self.judge(gatherer, await self.changes(gatherer))
+
+    async def strike(self, gatherer: Gatherer, since: int) -> dict[str, int]:
+        async with self.pool.acquire() as conn, conn.transaction():
+            return await gatherer.strike(await self.desk(conn), since, self.now_us)
+
+    async def everything(self, gatherer: Gatherer) -> list[str]:
+        async with self.pool.acquire() as conn, conn.transaction():
+            return await gatherer.between(await self.desk(conn), 0, self.now_us)
+
+    async def stored(self) -> dict[tuple[str, str], Any]:
+        """The newest evaluation of every subject."""
+        rows = await self.pool.fetch(
+            "SELECT DISTINCT ON (rule, subject) * FROM evaluations ORDER BY rule, subject, id DESC"
+        )
+        return {(r["rule"], r["subject"]): r for r in rows}
+
+    async def evidence(self, rule: str, subject: str) -> bytes:
+        async with self.pool.acquire() as conn:
+            kept = await store.evidence_of(conn, store.alert_id(rule, subject))
+        assert kept is not None
+        return kept.body

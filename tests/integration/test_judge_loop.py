@@ -1,0 +1,216 @@
+"""The judge's loop on a real database: who leads, what is taken, and what happens when something breaks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+import pytest
+
+from rules.judge.base import Change, Desk, Later, Verdicts
+from rules.judge.gatherers import GATHERERS
+from rules.judge.loop import Judge
+from rules.navigation import NoNavigator
+from rules.store import Judgement, requests
+from telemetry.units import US_PER_DAY, US_PER_S
+
+NOW_US = 1_775_000_000 * US_PER_S
+
+
+@dataclass
+class Plates:
+    """A gatherer of the test: one evaluation for each vehicle; plates that begin with X cannot be judged."""
+
+    name: str = "plates"
+    rules: tuple[str, ...] = ("plates",)
+    seen: list[list[str]] = field(default_factory=list)
+    struck: list[tuple[int, int]] = field(default_factory=list)
+    breaks: Exception | None = None
+    waits: bool = False
+
+    async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+        return {c.subject: desk.now_us for c in changes if c.kind == "vehicle"}
+
+    async def strike(self, desk: Desk, from_us: int, until_us: int) -> dict[str, int]:
+        self.struck.append((from_us, until_us))
+        return {}
+
+    async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
+        pass
+
+    async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+        self.seen.append(list(keys))
+        if self.breaks is not None:
+            broken, self.breaks = self.breaks, None
+            raise broken
+        found = Verdicts()
+        for row in await desk.conn.fetch("SELECT id, plate FROM vehicles WHERE id = ANY($1)", list(keys)):
+            if row["plate"].startswith("X"):
+                raise ValueError("no such plate")
+            found.judgements.append(
+                Judgement("plates", 1, row["id"], None, "normal", f"plate {row['plate']}", desk.now_us)
+            )
+        if self.waits:
+            found.later = {key: Later(desk.now_us + US_PER_DAY, "not yet") for key in keys}
+        return found
+
+    async def between(self, desk: Desk, from_us: int, to_us: int) -> list[str]:
+        return []
+
+
+@dataclass
+class Clock:
+    us: int = NOW_US
+
+    def __call__(self) -> int:
+        return self.us
+
+
+@pytest.fixture
+async def vehicle(pool: asyncpg.Pool) -> None:
+    await pool.execute("INSERT INTO organisations (id, name) VALUES ('o', '单位')")
+    await pool.execute("INSERT INTO vehicles (id, plate, organisation) VALUES ('v1', '苏F00001', 'o')")
+
+
+async def settle(judge: Judge) -> None:
+    for _ in range(20):
+        if not await judge.turn():
+            return
+    raise AssertionError("the judge never comes to rest")
+
+
+async def reasons(pool: asyncpg.Pool) -> list[str]:
+    return [r["reason"] for r in await pool.fetch("SELECT reason FROM evaluations ORDER BY id")]
+
+
+async def test_a_change_is_judged_once_and_an_equal_result_is_not_stored_twice(
+    db_url: str, pool: asyncpg.Pool, vehicle: None
+) -> None:
+    plates = Plates()
+    judge = Judge(db_url, [plates], NoNavigator(), now_us=Clock())
+    await settle(judge)
+    assert plates.seen == [["v1"]]
+    await pool.execute("UPDATE vehicles SET category = 'suv'")
+    await settle(judge)
+    assert plates.seen == [["v1"], ["v1"]]
+    assert await reasons(pool) == ["plate 苏F00001"]
+    await pool.execute("UPDATE vehicles SET plate = '苏F00002'")
+    await settle(judge)
+    assert await reasons(pool) == ["plate 苏F00001", "plate 苏F00002"]
+    assert await pool.fetchval("SELECT count(*) FROM judge_changes") == 0
+    assert await pool.fetchval("SELECT count(*) FROM judge_due") == 0
+    await judge.close()
+
+
+async def test_one_judge_leads_and_the_next_takes_over(
+    db_url: str, pool: asyncpg.Pool, vehicle: None
+) -> None:
+    first, second = Plates(), Plates()
+    leader = Judge(db_url, [first], NoNavigator(), now_us=Clock())
+    other = Judge(db_url, [second], NoNavigator(), now_us=Clock())
+    await settle(leader)
+    await pool.execute("UPDATE vehicles SET plate = '苏F00002'")
+    await settle(other)
+    assert leader.leads
+    assert not other.leads
+    assert second.seen == []
+    await leader.close()
+    for _ in range(100):  # the server notices the end of a connection in its own time
+        if await other.turn():
+            break
+        await asyncio.sleep(0.05)
+    await settle(other)
+    assert second.seen == [["v1"]]
+    await other.close()
+
+
+async def test_a_subject_that_cannot_be_judged_does_not_hold_up_the_others(
+    db_url: str, pool: asyncpg.Pool, vehicle: None
+) -> None:
+    await pool.execute("INSERT INTO vehicles (id, plate, organisation) VALUES ('v2', 'X', 'o')")
+    clock = Clock()
+    judge = Judge(db_url, [Plates()], NoNavigator(), now_us=clock)
+    await settle(judge)
+    assert await reasons(pool) == ["plate 苏F00001"]
+    row = await pool.fetchrow("SELECT key, attempts, waits_for FROM judge_due")
+    assert (row["key"], row["attempts"]) == ("v2", 1)
+    assert "no such plate" in row["waits_for"]
+    await pool.execute("UPDATE vehicles SET plate = '苏F00003' WHERE id = 'v2'")
+    await settle(judge)
+    assert await reasons(pool) == ["plate 苏F00001", "plate 苏F00003"]
+    await judge.close()
+
+
+async def test_a_broken_connection_loses_nothing(db_url: str, pool: asyncpg.Pool, vehicle: None) -> None:
+    judge = Judge(db_url, [Plates(breaks=ConnectionResetError("gone"))], NoNavigator(), now_us=Clock())
+    with pytest.raises(ConnectionResetError):
+        await judge.turn()
+    await judge.close()
+    await settle(judge)
+    assert await reasons(pool) == ["plate 苏F00001"]
+    await judge.close()
+
+
+async def test_what_waits_is_looked_at_again_when_its_time_has_come_or_a_fact_changes(
+    db_url: str, pool: asyncpg.Pool, vehicle: None
+) -> None:
+    clock, plates = Clock(), Plates(waits=True)
+    judge = Judge(db_url, [plates], NoNavigator(), now_us=clock)
+    await settle(judge)
+    clock.us += US_PER_DAY - 1
+    await settle(judge)
+    assert len(plates.seen) == 1
+    clock.us += 1
+    await settle(judge)
+    assert len(plates.seen) == 2
+    await pool.execute("UPDATE vehicles SET plate = '苏F00002'")
+    plates.waits = False
+    await settle(judge)
+    assert len(plates.seen) == 3
+    assert await pool.fetchval("SELECT count(*) FROM judge_due") == 0
+    await judge.close()
+
+
+async def test_the_clock_stands_still_while_positions_wait_in_the_log(
+    db_url: str, pool: asyncpg.Pool, vehicle: None
+) -> None:
+    """Silence proves nothing while somebody has not looked."""
+    clock, plates = Clock(), Plates()
+    judge = Judge(db_url, [plates], NoNavigator(), now_us=clock)
+    await pool.execute(
+        "INSERT INTO log_offsets (topic, partition, next_offset) VALUES ('p@1', 0, 5), ('p@1', 1, 5)"
+    )
+    await requests.save_known(pool, "p@1", [0], NOW_US)
+    await settle(judge)
+    assert plates.struck == []  # nobody works on partition 1
+    await requests.save_known(pool, "p@1", [1], NOW_US - 7 * US_PER_S)
+    await settle(judge)
+    await settle(judge)
+    assert [until for _, until in plates.struck] == [NOW_US - 7 * US_PER_S]
+    await requests.save_known(pool, "p@1", [0, 1], NOW_US + 60 * US_PER_S)
+    clock.us += 30 * US_PER_S
+    await settle(judge)
+    assert plates.struck[-1] == (NOW_US - 7 * US_PER_S, NOW_US + 30 * US_PER_S)
+    await judge.close()
+
+
+async def test_the_real_gatherers_come_to_rest_on_an_empty_and_on_a_small_registry(
+    db_url: str, pool: asyncpg.Pool
+) -> None:
+    judge = Judge(db_url, GATHERERS, NoNavigator(), now_us=Clock())
+    await settle(judge)
+    await pool.execute("INSERT INTO organisations (id, name) VALUES ('o', '单位')")
+    await pool.execute("INSERT INTO fuel_cards (id, organisation) VALUES ('c1', 'o')")
+    await pool.execute("INSERT INTO card_bindings VALUES ('c1', '苏A99999', '2026-01-01+08')")
+    await settle(judge)
+    found = await pool.fetch("SELECT rule, subject, status FROM alerts")
+    assert [(r["rule"], r["status"]) for r in found] == [("card_binding", "suspected")]
+    await pool.execute(
+        "INSERT INTO vehicles (id, plate, organisation) VALUES ('v9', '苏A99999', 'o')"
+    )  # it was ours, only entered late
+    await settle(judge)
+    assert await pool.fetchval("SELECT status FROM alerts") == "withdrawn"
+    assert await pool.fetchval("SELECT count(*) FROM alert_feed") == 2
+    await judge.close()

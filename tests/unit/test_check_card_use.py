@@ -1,0 +1,250 @@
+"""card_use: the circle and the polygon, the window, gaps, missing evidence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules import evidence as frozen
+from rules import geo
+from rules.checks import card_use
+from rules.checks.base import Outcome
+
+S, MIN = 1_000_000, 60_000_000
+AT = 1_772_000_000 * S
+LAT, LON = 32.0, 120.9
+PARAMETERS = {
+    "station_radius_m": 200,
+    "window_min": 15,
+    "gap_speed_kmh": 120,
+    "gap_s": 120,
+    "max_speed_kmh": 200,
+}
+POINT = {"id": "S1", "name": "城东站", "lat_e6": 32_000_000, "lon_e6": 120_900_000, "polygons": None}
+UNKNOWN = POINT | {"lat_e6": None, "lon_e6": None}
+
+#: seconds after the transaction, metres east and north of the station
+Fix = tuple[float, float, float]
+
+
+def ring(half: float) -> list[list[int]]:
+    corners = np.array([(-half, -half), (half, -half), (half, half), (-half, half), (-half, -half)])
+    lat, lon = geo.from_local_plane(LAT, LON, corners[:, 0], corners[:, 1])
+    return np.rint(np.column_stack((lat, lon)) * 1e6).astype(int).tolist()
+
+
+def make(
+    points: list[Fix], *, station: Any = POINT, transaction: Any = None, **changes: Any
+) -> dict[str, Any]:
+    points = sorted(points)
+    east, north = [float(p[1]) for p in points], [float(p[2]) for p in points]
+    lat, lon = geo.from_local_plane(LAT, LON, east, north) if points else (np.zeros(0), np.zeros(0))
+    n = len(points)
+    parameters = {name: changes.pop(name, value) for name, value in PARAMETERS.items()}
+    return {
+        "rule": "card_use", "rule_version": 1, "subject": card_use.subject("T1"), "card": {"id": "C1", "organisation": "O1"},
+        "transaction": {
+            "id": "T1", "card": "C1", "at_us": AT, "kind": "fill", "product": "92#", "energy": "fuel", "quantity": 45_204,
+            "amount_fen": 35_000, "station_name": "城东", "reversed_by": None,
+        } | (transaction or {}),
+        "binding": {"plate": "苏F12345", "from_us": 0, "to_us": None}, "vehicle": {"id": "V1", "plate": "苏F12345"},
+        "station": station, "parameters": parameters,
+        "track": frozen.freeze_track({
+            "t_us": np.array([AT + round(p[0] * S) for p in points], np.int64), "fingerprint": np.arange(n),
+            "lat_e6": np.rint(lat * 1e6), "lon_e6": np.rint(lon * 1e6), "speed_dkmh": np.full(n, 300),
+            "direction_deg": np.zeros(n), "odometer_dkm": np.full(n, -1),
+        }),
+    } | changes  # fmt: skip
+
+
+def judged(points: list[Fix], **more: Any) -> tuple[Outcome, str]:
+    made = card_use.evaluate(make(points, **more))
+    return made.outcome, made.reason
+
+
+def parked(east: float, north: float = 0, *, start: int = -960, end: int = 960, every: int = 60) -> list[Fix]:
+    return [(t, east, north) for t in range(start, end + 1, every)]
+
+
+SUSPECTED = (Outcome.SUSPECTED, "not_entered")
+ENTERED = (Outcome.NORMAL, "entered")
+GAP = (Outcome.UNDETERMINED, "gap")
+
+
+def test_in_the_station_and_not() -> None:
+    assert judged(parked(20)) == ENTERED
+    made = card_use.evaluate(make(parked(3411.4)))
+    assert (made.outcome, made.reason) == SUSPECTED
+    assert made.measures["nearest_m"] == {"value": 3412, "unit": "m"}
+    assert made.measures["coverage_permille"]["value"] == 1000
+    assert made.measures["at_off_s"]["value"] == 0
+    assert made.measures["at_distance_m"]["value"] == 3412
+    assert made.measures["fixes"]["value"] == 31  # both ends of the window are in it
+    assert "疑似油卡使用异常：油卡 C1" in made.summary
+    assert "加油 45.20 升" in made.summary
+    assert "最近距离 3,412 米" in made.summary
+    assert set(card_use.REASONS) >= {made.reason}
+
+
+def test_exactly_the_radius_is_inside_and_a_millimetre_more_is_not() -> None:
+    lat, lon = (v.ravel() for v in np.meshgrid(np.arange(0, 1900), np.arange(0, 2200)))
+    x, y = geo.local_plane(LAT, LON, (32_000_000 + lat) / 1e6, (120_900_000 + lon) / 1e6)
+    away_mm = np.rint(np.sqrt(x * x + y * y) * 1000).astype(np.int64)
+    for exact_mm, expected in ((200_000, ENTERED), (200_001, SUSPECTED)):
+        found = int(np.flatnonzero(away_mm == exact_mm)[0])
+        evidence = make(parked(0))
+        fixes = len(evidence["track"]["t_us"])
+        evidence["track"]["lat_e6"] = [32_000_000 + int(lat[found])] * fixes
+        evidence["track"]["lon_e6"] = [120_900_000 + int(lon[found])] * fixes
+        made = card_use.evaluate(evidence)
+        assert (made.outcome, made.reason) == expected
+        assert made.measures["nearest_m"]["value"] == -(-exact_mm // 1000)
+
+
+def test_the_segments_count_not_only_the_points() -> None:
+    past = [*parked(-1500, 190, end=-60), (0, -1500, 190), (100, 1500, 190), *parked(1500, 190, start=160)]
+    assert judged(past) == ENTERED
+    assert judged([(t, x, y + 20) for t, x, y in past]) == SUSPECTED
+
+
+def test_the_window_holds_its_ends() -> None:
+    def visit(when: float) -> list[Fix]:
+        """Parked 5 km away, in the station at one moment, at both sides at most 100 s from a fix of the parked one."""
+        away = [p for p in parked(5000, start=-1800, end=1800, every=50) if abs(p[0] - when) >= 100]
+        return sorted([*away, (when, 0, 0)])
+
+    for when, expected in ((900, ENTERED), (-900, ENTERED), (1000, SUSPECTED), (-1000, SUSPECTED)):
+        assert judged(visit(when), max_speed_kmh=1000) == expected
+    # Going in steadily from 5 km: in the circle (200 m) after 96 of 100 s.
+    assert judged(visit(904), max_speed_kmh=1000) == ENTERED
+    assert judged(visit(905), max_speed_kmh=1000) == SUSPECTED
+    assert judged(visit(-904), max_speed_kmh=1000) == ENTERED
+    assert judged(visit(-905), max_speed_kmh=1000) == SUSPECTED
+
+
+def test_a_gap_in_which_it_could_have_been_there() -> None:
+    # 5 km to the circle and 5 km back: 10 km at 120 km/h are 300 s
+    def silent(seconds: int, east: float = 5200) -> list[Fix]:
+        return [p for p in parked(east, every=10) if not -100 < p[0] < -100 + seconds]
+
+    assert judged(silent(290)) == SUSPECTED
+    assert judged(silent(310)) == GAP
+    assert judged(silent(120, 300)) == SUSPECTED  # no longer than gap_s
+    assert judged(silent(130, 300)) == GAP
+
+
+def test_a_gap_across_the_beginning_of_the_window_counts_from_the_beginning() -> None:
+    def silent(until: int) -> list[Fix]:
+        return [p for p in parked(5200, start=-3600, every=10) if p[0] <= -1800 or p[0] >= until]
+
+    # From the window's beginning 150 s back suffice, though the gap is long: 5 km at 120 km/h.
+    assert judged(silent(-760)) == SUSPECTED
+    assert judged(silent(-750)) == GAP
+    # The way there was long enough: seen 40 s before the beginning, 35 km away.
+    there = [(-940, 35_200, 0), *parked(5200, start=-740, every=10)]
+    assert judged(there, max_speed_kmh=1000) == SUSPECTED
+
+
+def test_ends_without_fixes() -> None:
+    assert judged(parked(5200, start=-751 + 1, every=10)) == GAP
+    assert judged(parked(5200, start=-760, every=10)) == SUSPECTED
+    assert judged(parked(5200, end=760, every=10)) == SUSPECTED
+    assert judged(parked(5200, end=750, every=10)) == GAP
+    assert judged([]) == (Outcome.UNDETERMINED, "no_track")
+    assert judged([(-901, 90_000, 0)]) == (
+        Outcome.UNDETERMINED,
+        "no_track",
+    )  # too far, but seen on one side only
+    assert judged([(-901, 90_000, 0), (901, 90_000, 0)]) == SUSPECTED  # seen on both sides
+    assert judged([(-1800, 9_000, 0), (1800, 9_000, 0)]) == GAP
+
+
+def test_without_looking_at_a_track() -> None:
+    undetermined = Outcome.UNDETERMINED
+    assert judged([], station=None) == (undetermined, "station_unknown")
+    assert judged(parked(9000), station=UNKNOWN) == (undetermined, "no_coordinates")
+    assert judged(parked(9000), binding=None, vehicle=None) == (undetermined, "not_bound")
+    assert judged(parked(9000), vehicle=None) == (undetermined, "not_official")
+    for no_fill in ({"kind": "top_up"}, {"kind": "fee"}, {"kind": "reversal"}, {"reversed_by": "T2"}):
+        assert judged(parked(9000), transaction=no_fill) == (Outcome.NORMAL, "no_fill")
+    with pytest.raises(frozen.EvidenceError):
+        card_use.evaluate(make([]) | {"rule_version": 2})
+
+
+def test_polygons_with_holes() -> None:
+    solid = POINT | {"lat_e6": None, "lon_e6": None, "polygons": [[ring(500)]]}
+    holed = solid | {"polygons": [[ring(500), ring(300)]]}
+    two = solid | {"polygons": [[ring(500), ring(300)], [ring(100)]]}
+    assert judged(parked(0), station=solid) == ENTERED
+    assert judged(parked(0), station=holed) == SUSPECTED  # in the hole: not in the station
+    assert judged(parked(0), station=two) == ENTERED
+    assert judged(parked(400), station=holed) == ENTERED
+    assert judged(parked(500), station=holed, station_radius_m=10_000) in (
+        ENTERED,
+        SUSPECTED,
+    )  # rounding of 0.1 m
+    assert (
+        judged(parked(501), station=holed, station_radius_m=10_000) == SUSPECTED
+    )  # a radius is for points only
+    corner = frozen.track_columns(make(parked(0))["track"])
+    corner["lat_e6"][:], corner["lon_e6"][:] = ring(500)[2]
+    evidence = make([], station=holed)
+    evidence["track"] = frozen.freeze_track(corner)
+    assert card_use.evaluate(evidence).reason == "entered"  # the boundary belongs to it
+    through = [*parked(-2000, end=-60), (0, -2000, 0), (100, 2000, 0), *parked(2000, start=160)]
+    assert judged(through, station=holed) == ENTERED
+
+
+fixes = st.lists(
+    st.tuples(st.integers(-2400, 2400), st.integers(-4000, 4000), st.integers(-4000, 4000)),
+    max_size=25, unique_by=lambda p: p[0],
+)  # fmt: skip
+ORDER = {Outcome.SUSPECTED: 0, Outcome.UNDETERMINED: 1, Outcome.NORMAL: 2}
+
+
+@given(fixes, st.integers(1, 9_999), st.integers(1, 120))
+def test_a_larger_radius_never_accuses(points: list[Fix], radius: int, window: int) -> None:
+    near = judged(points, station_radius_m=radius, window_min=window)[0]
+    far = judged(points, station_radius_m=radius + 1, window_min=window)[0]
+    assert ORDER[near] <= ORDER[far]
+
+
+@given(fixes, st.integers(1, 119))
+def test_a_longer_window_never_accuses_who_was_there(points: list[Fix], window: int) -> None:
+    if judged(points, window_min=window)[0] is Outcome.NORMAL:
+        assert judged(points, window_min=window + 1)[0] is Outcome.NORMAL
+
+
+@given(
+    fixes,
+    st.randoms(use_true_random=False),
+    st.sampled_from([POINT, POINT | {"polygons": [[ring(300), ring(200)]]}]),
+)
+def test_the_order_of_the_fixes_does_not_matter_and_evidence_is_enough(
+    points: list[Fix], random: Any, station: Any
+) -> None:
+    evidence = make(points, station=station)
+    made = card_use.evaluate(evidence)
+    body = frozen.canonical(evidence)
+    again = frozen.parse(body)
+    assert card_use.evaluate(again) == made
+    assert frozen.canonical(again) == body
+    assert made.reason in card_use.REASONS
+    shuffled = list(range(len(points)))
+    random.shuffle(shuffled)
+    again["track"] = {name: [column[k] for k in shuffled] for name, column in again["track"].items()}
+    assert card_use.evaluate(again) == made
+
+
+@given(fixes)
+def test_fixes_beyond_the_neighbours_of_the_window_change_nothing(points: list[Fix]) -> None:
+    """What the gatherer freezes: from the last valid fix before the window to the first one after it."""
+    evidence = make(points)
+    track = frozen.track_columns(evidence["track"])
+    rows = card_use.needed(track, card_use.valid_fixes(track, 200), evidence)
+    trimmed = evidence | {"track": frozen.freeze_track({n: c[rows] for n, c in track.items()})}
+    assert card_use.evaluate(trimmed) == card_use.evaluate(evidence)

@@ -1,0 +1,213 @@
+"""fuel_consumption: exactly 15 %, pooled baseline, what is missing decides nothing."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules import evidence as frozen
+from rules.checks import fuel_consumption as check
+from rules.checks.base import Evaluation, Outcome
+
+PARAMETERS = {
+    "ratio_permille": 1150,
+    "baseline_months": 3,
+    "min_km": 300,
+    "min_fills": 2,
+    "gap_speed_kmh": 120,
+}
+KM = 1_000_000
+HOUR = 3600 * 1_000_000
+
+
+def month_facts(month: str, km_mm: int, fills: list[int | None], **more: Any) -> dict[str, Any]:
+    first, _ = check.month_span(month)
+    orders = [
+        {
+            "id": f"{month}-{k}", "version": 1, "vehicle": more.get("vehicle", "V1"), "departed_us": first + k * 24 * HOUR,
+            "returned_us": first + k * 24 * HOUR + 5 * HOUR, "mileage_mm": part, "bridged_mm": 0, "fixes": 9,
+        }
+        for k, part in enumerate([km_mm // 3, km_mm - km_mm // 3])
+    ]  # fmt: skip
+    for k in range(more.get("without_track", 0)):
+        orders.append({**orders[0], "id": f"{month}-lost{k}", "mileage_mm": 0, "fixes": 0})
+    rows = [
+        {
+            "id": f"{month}-f{k}", "at_us": first + k * HOUR, "card": "C1", "plate": "苏F00001", "vehicle": "V1",
+            "quantity": quantity, "order": orders[0]["id"], "why": "during",
+        }
+        for k, quantity in enumerate(fills)
+    ]  # fmt: skip
+    return {"month": month, "orders": orders, "fills": rows, "left_out": []}
+
+
+def make(
+    now: tuple[int, list[int | None]], *before: tuple[int, list[int | None]], energy: str = "fuel",
+    parameters: dict[str, int] | None = None, current: dict[str, Any] | None = None,
+    base: dict[str, Any] | None = None, last_year: tuple[int, list[int | None]] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Evidence of March 2026: (mm, fills) of it and of the three months before, oldest first."""
+    months = [
+        month_facts(m, *facts, **(base or {}))
+        for m, facts in zip(("2025-12", "2026-01", "2026-02"), before, strict=True)
+    ]
+    months.append(month_facts("2026-03", *now, **(current or {})))
+    if last_year is not None:
+        months.insert(0, month_facts("2025-03", *last_year))
+    return {
+        "rule": check.RULE, "rule_version": check.VERSION, "subject": check.subject("D1", "2026-03", energy),
+        "driver": {"id": "D1", "name": "张三", "organisation": "O1"}, "month": "2026-03", "energy": energy,
+        "parameters": PARAMETERS | (parameters or {}), "months": months,
+    }  # fmt: skip
+
+
+#: 10 l/100 km in each of three months of 1,000 km.
+PLAIN = ((1000 * KM, [50_000, 50_000]),) * 3
+
+
+def judge(*facts: Any, **more: Any) -> Evaluation:
+    return check.evaluate(make(*facts, **more))
+
+
+def test_exactly_fifteen_percent_fires_and_a_millilitre_less_does_not() -> None:
+    made = judge((1000 * KM, [57_500, 57_500]), *PLAIN)
+    assert (made.outcome, made.reason) == (Outcome.SUSPECTED, "higher")
+    assert made.measures["ratio_permille"] == {"value": 1150, "unit": "1/1000"}
+    assert made.measures["current_consumption"] == {"value": 11_500, "unit": "ml/100 km"}
+    assert (
+        "疑似油耗异常：驾驶员张三（D1）2026年3月百公里油耗 11.50 升（加油 2 次 115.00 升，行驶 1,000.0 公里）"
+        in made.summary
+    )
+    assert "高出 15.0%" in made.summary
+    assert judge((1000 * KM, [57_500, 57_499]), *PLAIN).outcome is Outcome.NORMAL
+    assert judge((1000 * KM + 1, [57_500, 57_500]), *PLAIN).outcome is Outcome.NORMAL
+    assert judge((1000 * KM - 1, [57_500, 57_500]), *PLAIN).outcome is Outcome.SUSPECTED
+
+
+@given(
+    st.integers(1, 10**6), st.integers(1, 10**6), st.integers(300, 10**4), st.integers(300, 10**4),
+    st.integers(1000, 3000),
+)  # fmt: skip
+def test_the_limit_is_a_whole_number_comparison(
+    quantity: int, base: int, km: int, base_km: int, ratio: int
+) -> None:
+    fires = check.fires(quantity, km, base, base_km, ratio)
+    assert fires == (quantity * base_km * 1000 - ratio * base * km >= 0)
+    if fires:
+        assert check.fires(quantity + 1, km, base, base_km, ratio)
+        assert check.fires(quantity, km, base, base_km + 1, ratio)
+        assert check.fires(quantity, km, base, base_km, ratio - 1)
+    else:
+        assert not check.fires(quantity, km + 1, base, base_km, ratio)
+        assert not check.fires(quantity, km, base + 1, base_km, ratio)
+
+
+def test_the_baseline_is_pooled_not_a_mean_of_means() -> None:
+    # 20 l/100 km over 100 km, 10 over 1,000 and 10 over 1,000: pooled 10.48, mean of means 13.33
+    before = ((100 * KM, [10_000, 10_000]), (1000 * KM, [50_000, 50_000]), (1000 * KM, [50_000, 50_000]))
+    made = judge((1000 * KM, [60_000, 61_000]), *before)
+    assert made.outcome is Outcome.SUSPECTED  # 12.1 is more than 12.05, less than 15.33
+    assert made.measures["baseline_consumption"]["value"] == 10_476
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        (((300 * KM - 1, [50_000, 50_000]), *PLAIN), "mileage"),
+        (((1000 * KM, [200_000]), *PLAIN), "fills"),
+        (((1000 * KM, [200_000, 0]), *PLAIN), "fills"),
+        (((1000 * KM, [90_000, 90_000]), *PLAIN[:2], (0, [])), "baseline_months"),
+        (((1000 * KM, [90_000, 90_000]), (0, [50_000]), *PLAIN[:2]), "baseline_months"),
+        # a month of which nobody recorded the fills would make the baseline low
+        (((1000 * KM, [90_000, 90_000]), (1000 * KM, []), *PLAIN[:2]), "baseline_months"),
+    ],
+)
+def test_too_little_to_compare(facts: Any, reason: str) -> None:
+    made = judge(*facts)
+    assert (made.outcome, made.reason) == (Outcome.UNDETERMINED, reason)
+    assert made.summary.startswith("不可判")
+
+
+def test_limits_of_what_is_enough_are_inclusive() -> None:
+    small = ((100 * KM, [10_000]),) * 3
+    assert judge((300 * KM, [50_000, 50_000]), *small).outcome is Outcome.SUSPECTED
+    assert judge((300 * KM, [50_000, 50_000]), *small[:2], (100 * KM - 1, [10_000])).reason == "mileage"
+
+
+def test_trips_without_a_track_accuse_nobody_where_they_could_explain_it() -> None:
+    # one trip of five hours without a track: at most 600 km more
+    now = (1000 * KM, [80_000, 80_000])  # 16 l/100 km, with 600 km more 10
+    assert judge(now, *PLAIN, current={"without_track": 1}).reason == "no_track"
+    assert (
+        judge((1000 * KM, [92_000, 92_000]), *PLAIN, current={"without_track": 1}).outcome
+        is Outcome.SUSPECTED
+    )
+    assert judge((1000 * KM, [91_999, 92_000]), *PLAIN, current={"without_track": 1}).reason == "no_track"
+    # missing on the other side it can only make him look better
+    assert judge(now, *PLAIN, base={"without_track": 1}).outcome is Outcome.SUSPECTED
+    assert judge((1000 * KM, [50_000, 50_000]), *PLAIN, base={"without_track": 1}).reason == "no_track"
+    assert (
+        judge((1000 * KM, [50_000, 50_000]), *PLAIN, current={"without_track": 1}).outcome is Outcome.NORMAL
+    )
+
+
+def test_fills_without_a_quantity() -> None:
+    high, low = [80_000, 80_000], [50_000, 50_000]
+    unknown = ((1000 * KM, [50_000, 50_000, None]), *PLAIN[:2])
+    assert judge((1000 * KM, high), *unknown).reason == "no_quantity"
+    assert judge((1000 * KM, low), *unknown).outcome is Outcome.NORMAL
+    assert judge((1000 * KM, [*high, None]), *PLAIN).outcome is Outcome.SUSPECTED
+    assert judge((1000 * KM, [*low, None]), *PLAIN).reason == "no_quantity"
+
+
+def test_electricity_last_year_and_other_vehicles_are_named() -> None:
+    made = judge((1000 * KM, [100_000, 100_000]), *PLAIN, energy="electric", current={"vehicle": "V2"},
+                 last_year=(500 * KM, [60_000]))  # fmt: skip
+    assert made.measures["last_year_consumption"] == {"value": 12_000, "unit": "Wh/100 km"}
+    assert "疑似电耗异常" in made.summary
+    assert "千瓦时" in made.summary
+    assert "前期未驾驶的车辆 1 辆" in made.summary
+    assert made.measures["vehicles_not_driven_before"]["value"] == 1
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3000 * KM), st.lists(st.integers(0, 200_000) | st.none(), max_size=5)),
+             min_size=4, max_size=4),
+    st.randoms(use_true_random=False),
+)  # fmt: skip
+def test_more_fuel_never_clears_and_the_order_of_facts_does_not_matter(
+    facts: list[tuple[int, list[int | None]]], chance: random.Random
+) -> None:
+    evidence = make(*facts)
+    made = check.evaluate(evidence)
+    assert check.evaluate(frozen.parse(frozen.canonical(evidence))) == made
+    shuffled = frozen.parse(frozen.canonical(evidence))
+    chance.shuffle(shuffled["months"])
+    for month in shuffled["months"]:
+        chance.shuffle(month["orders"])
+        chance.shuffle(month["fills"])
+    assert check.evaluate(shuffled) == made
+    if made.outcome is Outcome.SUSPECTED:
+        more = (facts[0][0], [*facts[0][1], 1000])
+        assert check.evaluate(make(more, *facts[1:])).outcome is Outcome.SUSPECTED
+
+
+def test_months_of_the_calendar_of_china() -> None:
+    first, end = check.month_span("2026-02")
+    assert (end - first) == 28 * 24 * HOUR
+    assert (check.month_of(first), check.month_of(first - 1), check.month_of(end)) == (
+        "2026-02",
+        "2026-01",
+        "2026-03",
+    )
+    assert (check.shifted("2026-01", -1), check.shifted("2025-12", 14)) == ("2025-12", "2027-02")
+
+
+def test_evidence_of_something_else_is_refused() -> None:
+    other = make((1, []), *PLAIN) | {"rule_version": 2}
+    with pytest.raises(frozen.EvidenceError):
+        check.evaluate(other)

@@ -1,0 +1,193 @@
+"""traffic_violations: a month back, natural months, what counts."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules import evidence as frozen
+from rules.checks import traffic_violations as check
+from rules.checks.base import Outcome
+from telemetry.units import CHINA, from_us, to_us
+
+PARAMETERS = {"min_violations": 2, "natural_month": 0, "by_driver": 0}
+
+
+def at(text: str) -> int:
+    return to_us(datetime.fromisoformat(text).replace(tzinfo=CHINA))
+
+
+def record(id: str, us: int, **more: Any) -> dict[str, Any]:
+    return {
+        "id": id, "plate": "苏F12345", "at_us": us, "place": "人民路", "act": "超速", "fine_fen": 20_000, "points": 3,
+        "status": "open", "driver": None, "belongs": "counts", "order": None,
+    } | more  # fmt: skip
+
+
+def make(
+    month: str, rows: list[dict[str, Any]], *, unit: str = "vehicle", **parameters: int
+) -> dict[str, Any]:
+    return {
+        "rule": check.RULE, "rule_version": 1, "subject": check.subject(unit, "X1", month), "unit": unit, "month": month,
+        "vehicle": {"id": "X1", "plate": "苏F12345"} if unit == "vehicle" else None,
+        "driver": {"id": "X1", "name": "张三", "organisation": "O1"} if unit == "driver" else None,
+        "parameters": PARAMETERS | {"by_driver": int(unit == "driver")} | parameters, "violations": rows,
+    }  # fmt: skip
+
+
+def reason(month: str, *times: str, **parameters: int) -> str:
+    return check.evaluate(
+        make(month, [record(f"W{k}", at(t)) for k, t in enumerate(times)], **parameters)
+    ).reason
+
+
+def test_the_last_day_of_a_month_and_the_first_of_the_next_count_together() -> None:
+    made = check.evaluate(
+        make("2026-02", [record("W1", at("2026-01-31 23:50")), record("W2", at("2026-02-01 00:10"))])
+    )
+    assert (made.outcome, made.reason) == (Outcome.SUSPECTED, "repeated")
+    assert made.measures["violations"] == {"value": 2, "unit": "1"}
+    assert (made.from_us, made.to_us) == (at("2026-01-31 23:50"), at("2026-02-01 00:10"))
+    assert made.summary == (
+        "疑似违章异常：苏F12345 一个月内发生违章 2 次（2026-01-31 23:50 人民路超速；2026-02-01 00:10 人民路超速）。"
+    )
+    assert reason("2026-02", "2026-01-31 23:50", "2026-02-01 00:10", natural_month=1) == "few"
+    assert reason("2026-01", "2026-01-31 23:50", "2026-02-01 00:10") == "few"  # it is February's
+    assert reason("2026-02", "2026-02-01 00:00", "2026-02-28 23:59", natural_month=1) == "repeated"
+    assert reason("2026-03", "2026-02-01 00:00") == "none"
+
+
+def test_exactly_a_month_is_within() -> None:
+    for first, last in (
+        ("2026-01-15 10:00:00", "2026-02-15 10:00:00"),
+        ("2026-02-28 10:00:00", "2026-03-31 10:00:00"),  # there is no 31 February
+        ("2026-02-28 10:00:00", "2026-03-29 10:00:00"),
+        ("2028-02-29 10:00:00", "2028-03-31 10:00:00"),
+        ("2026-04-30 10:00:00", "2026-05-31 10:00:00"),
+        ("2025-12-31 10:00:00", "2026-01-31 10:00:00"),
+    ):
+        month = last[:7]
+        assert reason(month, first, last) == "repeated"
+        assert reason(month, first, last + ".000001") == "few"
+        assert reason(month, first + ".000001", last) == "repeated"
+
+
+def test_the_limit_is_included_and_three_may_be_asked_for() -> None:
+    times = ("2026-03-02 10:00", "2026-03-20 10:00", "2026-04-02 10:00")
+    assert reason("2026-04", *times, min_violations=3) == "repeated"
+    assert reason("2026-04", *times, min_violations=4) == "few"
+    assert reason("2026-04", "2026-03-02 09:59", *times[1:], min_violations=3) == "few"
+    made = check.evaluate(
+        make("2026-04", [record(f"W{k}", at(t)) for k, t in enumerate(times)], min_violations=3)
+    )
+    assert made.measures["listed"]["value"] == 3
+
+
+def test_what_does_not_count() -> None:
+    first, second = at("2026-03-02 10:00"), at("2026-03-05 10:00")
+    for other in (
+        record("W2", second, status="revoked"), record("W2", second, status="appealed"),
+        record("W2", second, belongs="other_vehicle"), record("W1", second), record("W1", first),
+    ):  # fmt: skip
+        made = check.evaluate(make("2026-03", [record("W1", first), other]))
+        assert (made.reason, made.measures["not_counted"]["value"]) == ("few", 1)
+    assert (
+        check.evaluate(make("2026-03", [record("W1", first), record("W2", second, status="handled")])).reason
+        == "repeated"
+    )
+    twice = [record("W1", first), record("W2", first)]  # two at one moment are two
+    assert check.evaluate(make("2026-03", twice)).reason == "repeated"
+    both = [record("W1", first), record("W2", second), record("W2", second, status="revoked")]
+    assert check.evaluate(make("2026-03", both)).reason == "few"  # one record says it was revoked
+
+
+def test_one_unit_counts() -> None:
+    rows = [record("W1", at("2026-03-02 10:00")), record("W2", at("2026-03-05 10:00"))]
+    assert check.evaluate(make("2026-03", rows, by_driver=1)).reason == "other_unit"
+    assert check.evaluate(make("2026-03", rows, unit="driver", by_driver=0)).reason == "other_unit"
+    made = check.evaluate(make("2026-03", rows, unit="driver"))
+    assert made.outcome is Outcome.SUSPECTED
+    assert "驾驶员 张三 一个月内" in made.summary
+    with pytest.raises(frozen.EvidenceError):
+        check.evaluate(make("2026-03", rows) | {"rule": "mileage"})
+
+
+START, END = check.month_span("2026-03", 1)
+records = st.lists(
+    st.builds(
+        record, st.sampled_from([f"W{k}" for k in range(12)]),
+        st.one_of(st.integers(START, END - 1), st.sampled_from([at("2026-02-15 10:00"), at("2026-03-15 10:00"), START, END - 1])),
+        status=st.sampled_from(["open", "open", "handled", "revoked", "appealed"]),
+        belongs=st.sampled_from(["counts", "counts", "other_vehicle"]),
+    ),
+    max_size=8,
+)  # fmt: skip
+
+
+def naive(rows: list[dict[str, Any]], least: int, natural: int) -> bool:
+    """Second implementation: every violation of March against every other, days counted by the calendar."""
+    void = {r["id"] for r in rows if r["status"] in ("revoked", "appealed")}
+    times: dict[str, int] = {}
+    for row in rows:
+        if row["belongs"] == "counts" and row["id"] not in void:
+            times[row["id"]] = min(times.get(row["id"], row["at_us"]), row["at_us"])
+
+    def back(us: int) -> datetime:
+        t = from_us(us).astimezone(CHINA)
+        year, month = (t.year, t.month - 1) if t.month > 1 else (t.year - 1, 12)
+        return t.replace(year=year, month=month, day=min(t.day, monthrange(year, month)[1]))
+
+    march = datetime(2026, 3, 1, tzinfo=CHINA)
+    for closing in times.values():
+        end = from_us(closing)
+        if end < march:
+            continue
+        begin = march if natural else back(closing)
+        if sum(begin <= from_us(t) <= end for t in times.values()) >= least:
+            return True
+    return False
+
+
+@given(records, st.integers(1, 4), st.integers(0, 1), st.randoms(use_true_random=False))
+def test_against_a_naive_reading_in_any_order(
+    rows: list[dict[str, Any]], least: int, natural: int, random: Any
+) -> None:
+    evidence = make("2026-03", rows, min_violations=least, natural_month=natural)
+    made = check.evaluate(evidence)
+    assert (made.outcome is Outcome.SUSPECTED) == naive(rows, least, natural)
+    assert made.reason in check.REASONS
+    body = frozen.canonical(evidence)
+    assert check.evaluate(frozen.parse(body)) == made
+    random.shuffle(rows)
+    assert check.evaluate(make("2026-03", rows, min_violations=least, natural_month=natural)) == made
+
+
+@given(records, st.integers(START, END - 1), st.integers(1, 4), st.integers(0, 1))
+def test_more_violations_never_withdraw(
+    rows: list[dict[str, Any]], us: int, least: int, natural: int
+) -> None:
+    parameters = {"min_violations": least, "natural_month": natural}
+    if check.evaluate(make("2026-03", rows, **parameters)).outcome is Outcome.SUSPECTED:
+        more = [*rows, record("NEW", us)]
+        assert check.evaluate(make("2026-03", more, **parameters)).outcome is Outcome.SUSPECTED
+
+
+@given(records, st.integers(0, 7), st.integers(1, 4))
+def test_a_record_twice_is_one(rows: list[dict[str, Any]], which: int, least: int) -> None:
+    if rows:
+        again = [*rows, dict(rows[which % len(rows)])]
+        made, twice = (check.evaluate(make("2026-03", r, min_violations=least)) for r in (rows, again))
+        assert (made.outcome, made.reason, made.summary) == (twice.outcome, twice.reason, twice.summary)
+
+
+@given(st.integers(at("1999-12-31 00:00"), at("2100-01-01 00:00")))
+def test_a_month_before_is_in_the_month_before(us: int) -> None:
+    then, now = (from_us(t).astimezone(CHINA) for t in (check.month_before(us), us))
+    assert timedelta(days=28) <= now - then <= timedelta(days=31)
+    assert check.next_month(check.month_of(check.month_before(us))) == check.month_of(us)
+    assert (then.timetz(), then.day) == (now.timetz(), min(now.day, monthrange(then.year, then.month)[1]))
