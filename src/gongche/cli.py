@@ -30,6 +30,9 @@ COMMANDS = (
     Command("up", "gongche.commands.up", "在一台机器上启动全部服务", "everything on one machine, supervised"),
     Command("gateway", "gongche.commands.gateway", "终端接入网关（JT/T 808）", "the terminal gateway"),
     Command("worker", "gongche.commands.worker", "入库与规则判定", "stores positions and judges them"),
+    Command(
+        "judge", "gongche.commands.judge", "事实齐备后判定其余规则", "judges what waits for complete facts"
+    ),
     Command("api", "gongche.commands.api", "HTTP 接口", "the HTTP API"),
     Command("migrate", "gongche.commands.migrate", "升级数据库结构", "bring the database schema up to date"),
     Command(
@@ -41,6 +44,9 @@ COMMANDS = (
     Command("import", "gongche.commands.imports", "导入登记数据", "load registry files through the API"),
     Command(
         "export", "gongche.commands.export", "导出一天的定位", "write a day of positions to a Parquet file"
+    ),
+    Command(
+        "navigation", "gongche.commands.navigation", "导航引擎与电子地图", "a navigation engine and its map"
     ),
     Command("token", "gongche.commands.token", "管理接口令牌", "create, list, revoke API tokens"),
     Command("settings", "gongche.commands.settings", "显示当前设置", "show the settings in force"),

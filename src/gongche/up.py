@@ -1,8 +1,8 @@
 """``gongche up``: everything on one machine.
 
-Lock, ports, PostgreSQL, migrations, then gateway, worker and API as processes of their own under a
+Lock, ports, PostgreSQL, migrations, then gateway, worker, judge and API as processes of their own under a
 supervisor. They stop in the order in which data flows: the gateway confirms what it has read, then worker,
-API, PostgreSQL last.
+judge, API, PostgreSQL last.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class Ports:
     http: int
     gateway_metrics: int
     worker_metrics: int
+    judge_metrics: int
 
 
 @contextmanager
@@ -84,8 +85,9 @@ def settle_ports(settings: Settings) -> Ports:
     wanted = (
         ("GONGCHE_TCP_PORT", settings.tcp_host, settings.tcp_port),
         ("GONGCHE_HTTP_PORT", settings.http_host, settings.http_port),
-        ("GONGCHE_GATEWAY_METRICS_PORT", "127.0.0.1", settings.gateway_metrics_port),
-        ("GONGCHE_WORKER_METRICS_PORT", "127.0.0.1", settings.worker_metrics_port),
+        ("GONGCHE_GATEWAY_METRICS_PORT", settings.metrics_host, settings.gateway_metrics_port),
+        ("GONGCHE_WORKER_METRICS_PORT", settings.metrics_host, settings.worker_metrics_port),
+        ("GONGCHE_JUDGE_METRICS_PORT", settings.metrics_host, settings.judge_metrics_port),
     )
     with ExitStack() as held:
         ports = []
@@ -113,14 +115,21 @@ def child_specs(settings: Settings, ports: Ports, dsn: str) -> list[ChildSpec]:
         "GONGCHE_TCP_HOST": settings.tcp_host,
         "GONGCHE_TCP_PORT": str(ports.tcp),
         "GONGCHE_HTTP_PORT": str(ports.http),
+        "GONGCHE_METRICS_HOST": settings.metrics_host,
         "GONGCHE_GATEWAY_METRICS_PORT": str(ports.gateway_metrics),
         "GONGCHE_WORKER_METRICS_PORT": str(ports.worker_metrics),
+        "GONGCHE_JUDGE_METRICS_PORT": str(ports.judge_metrics),
         "GONGCHE_AUTO_REGISTER": "true" if settings.auto_register else "false",
         "PYTHONUNBUFFERED": "1",
     }
     return [
         ChildSpec(name, [sys.executable, "-m", "gongche", name], environment, patience_s)
-        for name, patience_s in (("gateway", settings.drain_timeout_s + 5), ("worker", 20), ("api", 15))
+        for name, patience_s in (
+            ("gateway", settings.drain_timeout_s + 5),
+            ("worker", 20),
+            ("judge", 20),
+            ("api", 15),
+        )
     ]
 
 
@@ -166,17 +175,18 @@ async def _serve(
     board: Board | None = None
     demo: Demo | None = None
     try:
-        console.say("启动 / starting gateway, worker, api")
+        console.say("启动 / starting gateway, worker, judge, api")
         if not await supervisor.start(stop):
             return 0
         base = f"http://{_reachable(settings.http_host)}:{ports.http}"
-        _write_state(state, ports, base)
-        _greet(console, settings, ports, base)
+        metrics = f"http://{_reachable(settings.metrics_host)}"
+        _write_state(state, ports, base, metrics)
+        _greet(console, settings, ports, base, metrics)
         if not settings.database_url:
             helpers.append(asyncio.create_task(_keep_database(dsn, settings.data_dir, stack, console.say)))
         board = Board(
-            f"http://127.0.0.1:{ports.gateway_metrics}/metrics",
-            f"http://127.0.0.1:{ports.worker_metrics}/metrics",
+            f"{metrics}:{ports.gateway_metrics}/metrics",
+            f"{metrics}:{ports.worker_metrics}/metrics",
             FeedTally(dsn),
         )
         helpers.append(asyncio.create_task(show_status(console, board)))
@@ -224,15 +234,16 @@ def _reachable(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _write_state(path: Path, ports: Ports, base: str) -> None:
+def _write_state(path: Path, ports: Ports, base: str, metrics: str) -> None:
     """``up.json``: where everything is, for scripts. No secrets."""
     body = {
         "pid": os.getpid(),
         "api": base,
         "tcp_port": ports.tcp,
         "metrics": {
-            "gateway": f"http://127.0.0.1:{ports.gateway_metrics}/metrics",
-            "worker": f"http://127.0.0.1:{ports.worker_metrics}/metrics",
+            "gateway": f"{metrics}:{ports.gateway_metrics}/metrics",
+            "worker": f"{metrics}:{ports.worker_metrics}/metrics",
+            "judge": f"{metrics}:{ports.judge_metrics}/metrics",
             "api": f"{base}/metrics",
         },
     }
@@ -241,13 +252,13 @@ def _write_state(path: Path, ports: Ports, base: str) -> None:
     scratch.replace(path)
 
 
-def _greet(console: Console, settings: Settings, ports: Ports, base: str) -> None:
+def _greet(console: Console, settings: Settings, ports: Ports, base: str, metrics: str) -> None:
     console.say("")
     console.say(f"终端接入 / terminals    JT/T 808 tcp://{settings.tcp_host}:{ports.tcp}")
     console.say(f"接口 / API              {base}/v1   说明 / docs {base}/docs")
     console.say(
-        f"指标 / metrics          {base}/metrics  http://127.0.0.1:{ports.gateway_metrics}/metrics  "
-        f"http://127.0.0.1:{ports.worker_metrics}/metrics"
+        f"指标 / metrics          {base}/metrics  {metrics}:{ports.gateway_metrics}/metrics  "
+        f"{metrics}:{ports.worker_metrics}/metrics  {metrics}:{ports.judge_metrics}/metrics"
     )
     console.say(f"数据与日志 / data, logs  {settings.data_dir}  {settings.data_dir / 'logs'}")
     console.say("Ctrl-C 停止 / stops")

@@ -25,7 +25,7 @@ READY_S = 60.0
 
 def environment(data_dir: Path, **more: str) -> dict[str, str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("GONGCHE_")}
-    ports = ("TCP", "HTTP", "GATEWAY_METRICS", "WORKER_METRICS")
+    ports = ("TCP", "HTTP", "GATEWAY_METRICS", "WORKER_METRICS", "JUDGE_METRICS")
     return (
         clean | {f"GONGCHE_{p}_PORT": "0" for p in ports} | {"GONGCHE_DATA_DIR": str(data_dir)} | dict(more)
     )
@@ -151,7 +151,7 @@ def test_up_serves_restarts_what_dies_and_stops_in_order(data_dir: Path) -> None
         assert httpx.get(f"{api}/v1/alerts/feed", headers=bearer).json()["items"] == []
 
         before = children(up.process.pid)
-        assert set(before) == {"gateway", "worker", "api"}
+        assert set(before) == {"gateway", "worker", "judge", "api"}
         os.kill(before["api"], signal.SIGKILL)
         wait_for(lambda: children(up.process.pid).get("api", before["api"]) != before["api"])
 
@@ -165,7 +165,7 @@ def test_up_serves_restarts_what_dies_and_stops_in_order(data_dir: Path) -> None
         assert up.finish() == 0, up.output
     finally:
         up.kill()
-    order = [up.output.index(f"stopping {name}") for name in ("gateway", "worker", "api", "PostgreSQL")]
+    order = [up.output.index(f"stopping {name}") for name in ("gateway", "worker", "judge", "api", "PostgreSQL")]
     assert order == sorted(order)
     assert running_over(data_dir) == []
     assert not (data_dir / "up.json").exists()

@@ -1,0 +1,83 @@
+"""What a navigation engine is asked and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+#: Places of a route in the order of travel: (lat, lon) in 1e-6 degree, WGS-84.
+Places = tuple[tuple[int, int], ...]
+
+#: A place that is farther than this from the road the engine took it to is not on the engine's map, in metres.
+SNAP_M: Final = 1000
+
+
+class EngineError(Exception):
+    """The engine gives no answer now: down, slow, overloaded, misconfigured. Asked again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an engine says of one route. ``distance_m`` None: ``problem`` says why ("中文 · English"), and it will say
+    the same tomorrow. ``shape``: polyline of precision 6, WGS-84."""
+
+    distance_m: int | None
+    duration_s: int | None
+    shape: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A frozen answer. ``distance_m`` None: the engine says there is no such way, or its answer is nonsense
+    (``problem`` says what). ``shape``: polyline of precision 6, WGS-84. ``key``: hex, names it in the table."""
+
+    key: str
+    engine: str
+    map_date: str
+    places: Places
+    distance_m: int | None
+    duration_s: int | None
+    shape: str
+    problem: str
+
+    def evidence(self) -> dict[str, Any]:
+        """The route as it is frozen: integers, strings, lists."""
+        return {
+            "key": self.key, "engine": self.engine, "map_date": self.map_date, "places": [list(p) for p in self.places],
+            "distance_m": self.distance_m, "duration_s": self.duration_s, "shape": self.shape, "problem": self.problem,
+        }  # fmt: skip
+
+
+class Engine(Protocol):
+    """One routing engine over HTTP."""
+
+    @property
+    def name(self) -> str:
+        """Name in evidence, the table and metrics."""
+
+    @property
+    def most_places(self) -> int:
+        """So many places fit into one request."""
+
+    async def map_date(self, near: tuple[int, int]) -> str:
+        """What names the map in use; a route is asked again when it changes. Raises EngineError."""
+
+    async def ask(self, places: Places) -> Answer:
+        """The way through 2 to ``most_places`` places, neighbours distinct. Raises EngineError."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+
+
+class Navigator(Protocol):
+    """Routes, cached in the table ``navigation_routes``."""
+
+    async def fetch(self, conn: Any, wanted: Sequence[Places]) -> None:
+        """Ask the engine for every route of ``wanted`` that is not kept yet and keep the answers (own transactions).
+        An engine that is down, or slow, or not configured: nothing is kept and nothing raised; it is counted and logged.
+        """
+
+    async def routes(self, conn: Any, wanted: Sequence[Places]) -> list[Route | None]:
+        """The kept route of each of ``wanted``; None = not there (yet). No network."""

@@ -1,0 +1,136 @@
+"""Routes kept for ever in the table ``navigation_routes``: the same question is never asked twice of one map."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import orjson
+
+from rules.navigation.base import Answer, Engine, EngineError, Places, Route
+from rules.navigation.engines import route
+
+_logger = logging.getLogger(__name__)
+
+#: What the ways are for; part of a route's key.
+PROFILE: Final = "car"
+#: One ``fetch`` takes at most so long; what is missing then is fetched by a later one.
+FETCH_S: Final = 20.0
+#: How often the engine is asked for its map's date.
+MAP_S: Final = 60.0
+
+
+def route_key(engine: str, map_date: str, profile: str, places: Places) -> bytes:
+    """SHA-256 that names a question of one map."""
+    body = orjson.dumps([engine, map_date, profile, places])
+    return hashlib.sha256(body).digest()
+
+
+class CachedNavigator:
+    """A Navigator over one engine. Not for several connections at once."""
+
+    def __init__(
+        self, engine: Engine, *, fetch_s: float = FETCH_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._engine, self._fetch_s, self._clock = engine, fetch_s, clock
+        self._map_date: str | None = None
+        self._asked_at = -MAP_S
+
+    async def close(self) -> None:
+        """Close the engine's connections."""
+        await self._engine.close()
+
+    async def fetch(self, conn: Any, wanted: Sequence[Places]) -> None:
+        """See Navigator."""
+        distinct = list(dict.fromkeys(wanted))
+        if not distinct:
+            return
+        try:
+            map_date = await self._current(distinct[0][0])
+        except EngineError as error:
+            _logger.warning("no navigation mileage now, %d routes wait: %s", len(distinct), error)
+            return
+        keys = [self._key(map_date, places) for places in distinct]
+        kept = await conn.fetch("SELECT key FROM navigation_routes WHERE key = ANY($1::bytea[])", keys)
+        known = {row["key"] for row in kept}
+        missing = [(k, p) for k, p in zip(keys, distinct, strict=True) if k not in known]
+        answers = await self._ask([p for _, p in missing])
+        done = [(k, p, a) for (k, p), a in zip(missing, answers, strict=True) if a is not None]
+        await self._keep(conn, map_date, done)
+
+    async def routes(self, conn: Any, wanted: Sequence[Places]) -> list[Route | None]:
+        """See Navigator. Routes of the map that the engine was last seen with, this process or an earlier one."""
+        if self._map_date is None:
+            self._map_date = await conn.fetchval(
+                "SELECT map_date FROM navigation_routes WHERE engine = $1 ORDER BY answered_at DESC LIMIT 1",
+                self._engine.name,
+            )
+        if self._map_date is None or not wanted:
+            return [None] * len(wanted)
+        keys = [self._key(self._map_date, places) for places in wanted]
+        rows = await conn.fetch(
+            "SELECT key, engine, map_date, distance_m, duration_s, shape, problem FROM navigation_routes"
+            " WHERE key = ANY($1::bytea[])",
+            list(set(keys)),
+        )
+        found = {row["key"]: row for row in rows}
+        return [
+            None if (row := found.get(key)) is None else Route(key.hex(), row["engine"], row["map_date"], places, *row[3:])
+            for key, places in zip(keys, wanted, strict=True)
+        ]  # fmt: skip
+
+    def _key(self, map_date: str, places: Places) -> bytes:
+        return route_key(self._engine.name, map_date, PROFILE, places)
+
+    async def _current(self, near: tuple[int, int]) -> str:
+        if self._map_date is None or self._clock() - self._asked_at >= MAP_S:
+            self._map_date = await self._engine.map_date(near)
+            self._asked_at = self._clock()
+        return self._map_date
+
+    async def _ask(self, wanted: Sequence[Places]) -> list[Answer | None]:
+        """The answers; None where there is none, or not within the time of one fetch."""
+        tasks = [asyncio.create_task(route(self._engine, places)) for places in wanted]
+        if not tasks:
+            return []
+        try:
+            await asyncio.wait(tasks, timeout=self._fetch_s)
+        finally:
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        faults: list[BaseException] = []
+        answers: list[Answer | None] = []
+        for result in results:
+            if isinstance(result, Answer):
+                answers.append(result)
+                continue
+            if not isinstance(result, EngineError | asyncio.CancelledError):
+                raise result
+            faults.append(result)
+            answers.append(None)
+        if faults:
+            _logger.warning("%d of %d routes wait: %s", len(faults), len(wanted), faults[0] or "out of time")
+        return answers
+
+    async def _keep(self, conn: Any, map_date: str, done: Sequence[tuple[bytes, Places, Answer]]) -> None:
+        if not done:
+            return
+        await conn.execute(
+            "INSERT INTO navigation_routes (key, engine, map_date, places, distance_m, duration_s, shape, problem)"
+            " SELECT u.key, $2, $3, u.places::jsonb, u.distance, u.duration, u.shape, u.problem"
+            " FROM unnest($1::bytea[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[])"
+            " AS u (key, places, distance, duration, shape, problem) ON CONFLICT (key) DO NOTHING",
+            [key for key, _, _ in done],
+            self._engine.name,
+            map_date,
+            [orjson.dumps(places).decode() for _, places, _ in done],
+            [a.distance_m for _, _, a in done],
+            [a.duration_s for _, _, a in done],
+            [a.shape for _, _, a in done],
+            [a.problem for _, _, a in done],
+        )

@@ -1,0 +1,68 @@
+"""OSRM (project-osrm.org/docs): ``GET /route/v1/driving``, ``GET /nearest/v1/driving``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rules.navigation.base import SNAP_M, Answer, EngineError, Places
+from rules.navigation.engines import degrees, no_way, nonsense
+from rules.navigation.http import EngineHttp, Limits, whole
+
+#: Codes that say something about the places.
+_NO_WAY: Final = frozenset({"NoRoute", "NoSegment"})
+
+
+class Osrm:
+    """See the module docstring. ``map_date``: date of the map data ('' = what the data says of itself)."""
+
+    name = "osrm"
+    most_places = (
+        100  # osrm-routed --max-viaroute-size is 500 as it is delivered; an address has to stay short
+    )
+
+    def __init__(self, url: str, map_date: str = "", limits: Limits | None = None) -> None:
+        self._http = EngineHttp(self.name, url, limits)
+        self._map_date = map_date
+
+    async def map_date(self, near: tuple[int, int]) -> str:
+        """The date given, else ``data_version`` of the data (empty in data prepared without one)."""
+        if self._map_date:
+            return self._map_date
+        status, answer = await self._http.ask(
+            "GET", f"nearest/v1/driving/{degrees(near[1])},{degrees(near[0])}", params={"number": "1"}
+        )
+        if answer.get("code") not in ("Ok", "NoSegment"):
+            raise EngineError(f"osrm: HTTP {status}, {str(answer.get('code'))[:40]} on /nearest")
+        return str(answer.get("data_version") or "unknown")[:80]
+
+    async def ask(self, places: Places) -> Answer:
+        """See Engine. Turning round at a place is allowed."""
+        status, answer = await self._http.ask(
+            "GET",
+            "route/v1/driving/" + ";".join(f"{degrees(lon)},{degrees(lat)}" for lat, lon in places),
+            params={
+                "overview": "full",
+                "geometries": "polyline6",
+                "steps": "false",
+                "alternatives": "false",
+                "continue_straight": "false",
+                "generate_hints": "false",
+                "radiuses": ";".join([str(SNAP_M)] * len(places)),
+            },
+        )
+        code = answer.get("code")
+        if code in _NO_WAY:
+            return no_way(f"{code} {answer.get('message', '')}")
+        if code != "Ok":
+            raise EngineError(f"osrm: HTTP {status}, {str(code)[:40]}")
+        try:
+            found = answer["routes"][0]
+            if len(found["legs"]) != len(places) - 1:
+                raise ValueError("legs")
+            return Answer(whole(found["distance"]), whole(found["duration"]), str(found["geometry"]))
+        except (KeyError, IndexError, TypeError, ValueError):
+            return nonsense("格式不符", "not the documented form")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.close()

@@ -1,0 +1,76 @@
+"""Valhalla (valhalla.github.io/valhalla/api): ``POST /route``, ``GET /status``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from rules.navigation.base import SNAP_M, Answer, EngineError, Places
+from rules.navigation.engines import no_way, nonsense
+from rules.navigation.http import EngineHttp, Limits, whole
+from rules.navigation.polyline import decode, encode, join
+
+#: Its error codes that say something about the places, not about the moment: too far apart, not connected, no road
+#: near, no path.
+_NO_WAY: Final = frozenset({154, 170, 171, 172, 441, 442, 443, 444, 445})
+
+
+class Valhalla:
+    """See the module docstring. ``map_date``: date of the map data, if it is known ('' = not)."""
+
+    name = "valhalla"
+    most_places = 20  # service_limits.auto.max_locations as it is delivered
+
+    def __init__(self, url: str, map_date: str = "", limits: Limits | None = None) -> None:
+        self._http = EngineHttp(self.name, url, limits)
+        self._map_date = map_date
+
+    async def map_date(self, near: tuple[int, int]) -> str:
+        """Date of the data, when the tiles were built of it, the program's version."""
+        status, answer = await self._http.ask("GET", "status")
+        try:
+            built = datetime.fromtimestamp(whole(answer["tileset_last_modified"]), UTC)
+            version = str(answer["version"])[:40]
+        except (KeyError, ValueError, OverflowError) as error:
+            raise EngineError(f"valhalla: HTTP {status} on /status without the age of its tiles") from error
+        tiles = f"tiles {built:%Y-%m-%dT%H:%M:%SZ}, valhalla {version}"
+        return f"{self._map_date}, {tiles}" if self._map_date else tiles
+
+    async def ask(self, places: Places) -> Answer:
+        """See Engine. Turning round at a place is allowed (type ``break``)."""
+        status, answer = await self._http.ask(
+            "POST",
+            "route",
+            body={
+                "locations": [
+                    {"lat": lat / 1e6, "lon": lon / 1e6, "type": "break", "search_cutoff": SNAP_M}
+                    for lat, lon in places
+                ],
+                "costing": "auto",
+                "units": "kilometers",
+                "directions_type": "none",
+            },
+        )
+        if status != 200:
+            if answer.get("error_code") in _NO_WAY:
+                return no_way(f"{answer['error_code']} {answer.get('error', '')}")
+            raise EngineError(f"valhalla: HTTP {status}, error {str(answer.get('error_code'))[:20]}")
+        try:
+            return _answer(answer["trip"], len(places) - 1)
+        except (KeyError, TypeError, ValueError):
+            return nonsense("格式不符", "not the documented form")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.close()
+
+
+def _answer(trip: dict[str, Any], count: int) -> Answer:
+    legs = trip["legs"]
+    if trip["units"] != "kilometers" or len(legs) != count:
+        raise ValueError("units or legs")
+    return Answer(
+        sum(whole(leg["summary"]["length"], 1000) for leg in legs),
+        sum(whole(leg["summary"]["time"]) for leg in legs),
+        encode(join([decode(leg["shape"]) for leg in legs])),
+    )

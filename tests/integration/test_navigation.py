@@ -1,0 +1,345 @@
+"""Routing engines over real sockets: their documented answers, and everything else that a server can do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from itertools import pairwise
+from typing import Any
+
+import asyncpg
+import numpy as np
+import pytest
+
+from rules import geo
+from rules.navigation import Answer, CachedNavigator, EngineError, Limits
+from rules.navigation.amap import Amap
+from rules.navigation.engines import route
+from rules.navigation.http import Breaker
+from rules.navigation.osrm import Osrm
+from rules.navigation.polyline import decode, encode
+from rules.navigation.valhalla import Valhalla
+from tests.integration.navigation_server import Reply, Request, engine_server, places_of, straight_osrm
+
+A, B, C = (32_000_000, 120_900_000), (32_020_000, 120_950_000), (32_050_000, 120_970_000)
+QUICK = Limits(timeout_s=0.5, tries=2, backoff_s=0.01, breaker=lambda: Breaker(failures=1000))
+
+
+def km(metres: float) -> float:
+    return round(metres / 1000, 3)
+
+
+def straight_m(*places: tuple[int, int]) -> int:
+    lat, lon = np.array(places).T / 1e6
+    return round(float(geo.distance_m(lat[:-1], lon[:-1], lat[1:], lon[1:]).sum()))
+
+
+def valhalla(request: Request) -> Reply:
+    """What Valhalla 3.9.1 answers, over the open country."""
+    if request.path == "/status":
+        return Reply(
+            {"version": "3.9.1", "tileset_last_modified": 1772380800, "available_actions": ["route"]}
+        )
+    places = [(round(p["lat"] * 1e6), round(p["lon"] * 1e6)) for p in request.body["locations"]]
+    legs = [
+        {
+            "summary": {"length": km(straight_m(a, b)), "time": 12.345, "cost": 1.5, "has_toll": False},
+            "shape": encode([a, b]),
+        }
+        for a, b in pairwise(places)
+    ]
+    return Reply({"trip": {"legs": legs, "status": 0, "units": "kilometers", "language": "en-US"}})
+
+
+def amap(request: Request) -> Reply:
+    """What Amap documents for driving directions 2.0, over the open country."""
+    q = request.query
+    words = [q["origin"], *(q["waypoints"].split(";") if "waypoints" in q else []), q["destination"]]
+    points = [(float(w.split(",")[1]), float(w.split(",")[0])) for w in words]
+    lat, lon = np.array(points).T
+    steps = [
+        {
+            "instruction": "向东行驶",
+            "orientation": "东",
+            "step_distance": "1",
+            "polyline": f"{a};{b}",
+            "cost": {"duration": "1"},
+        }
+        for a, b in pairwise(words)
+    ]
+    metres = float(geo.distance_m(lat[:-1], lon[:-1], lat[1:], lon[1:]).sum())
+    path = {
+        "distance": str(round(metres)),
+        "restriction": "0",
+        "cost": {"duration": "600", "tolls": "0"},
+        "steps": steps,
+    }
+    return Reply(
+        {
+            "status": "1", "info": "OK", "infocode": "10000", "count": "1",
+            "route": {"origin": words[0], "destination": words[-1], "paths": [path]},
+        }
+    )  # fmt: skip
+
+
+async def test_valhalla_answers_in_whole_metres():
+    async with engine_server(valhalla) as server:
+        engine = Valhalla(server.url, "2026-02-28", QUICK)
+        answer = await route(engine, (A, B, C, A))
+        assert answer.distance_m == sum(straight_m(*pair) for pair in ((A, B), (B, C), (C, A)))
+        assert decode(answer.shape) == [A, B, C, A]
+        assert await engine.map_date(A) == "2026-02-28, tiles 2026-03-01T16:00:00Z, valhalla 3.9.1"
+        assert {p["type"] for p in server.requests[0].body["locations"]} == {"break"}
+        await engine.close()
+
+
+async def test_osrm_answers_in_whole_metres():
+    async with engine_server(straight_osrm) as server:
+        engine = Osrm(server.url, limits=QUICK)
+        answer = await route(engine, (A, B, A))
+        assert answer.distance_m == straight_m(A, B, A)
+        assert await engine.map_date(A) == "2026-03-01T00:00:00Z"
+        assert await Osrm(server.url, "2026-05-05").map_date(A) == "2026-05-05"
+        assert places_of(server.requests[0]) == [A, B, A]
+        await engine.close()
+
+
+async def test_amap_is_asked_in_its_own_datum_and_answers_in_ours():
+    async with engine_server(amap) as server:
+        engine = Amap(server.url, "secret-key", limits=QUICK)
+        answer = await route(engine, (A, B, C))
+        (request,) = server.requests
+        lon, lat = map(float, request.query["origin"].split(","))
+        away = float(geo.distance_m(lat, lon, A[0] / 1e6, A[1] / 1e6))
+        assert 300 < away < 800  # GCJ-02 in Nantong
+        assert request.query["key"] == "secret-key"
+        for found, place in zip(decode(answer.shape), (A, B, C), strict=True):
+            assert max(abs(found[0] - place[0]), abs(found[1] - place[1])) <= 1
+        assert answer.distance_m is not None
+        assert abs(answer.distance_m - straight_m(A, B, C)) < 0.005 * answer.distance_m  # GCJ-02 stretches
+        await engine.close()
+
+
+@pytest.mark.parametrize(("made", "reply"), [(Amap, amap), (Valhalla, valhalla), (Osrm, straight_osrm)])
+async def test_a_tour_of_many_places_is_asked_in_parts_and_is_the_sum(made: Any, reply: Any):
+    rng = np.random.default_rng(1)
+    places = tuple(
+        (32_000_000 + int(a), 120_900_000 + int(b)) for a, b in rng.integers(-300_000, 300_000, (120, 2))
+    )
+    async with engine_server(reply) as server:
+        engine = Amap(server.url, "k", limits=QUICK) if made is Amap else made(server.url, limits=QUICK)
+        answer = await route(engine, places)
+        most = engine.most_places
+        assert len(server.requests) == -(-(len(places) - 1) // (most - 1))
+        assert answer.distance_m is not None
+        assert abs(answer.distance_m - straight_m(*places)) < 0.0005 * straight_m(*places)
+        points = decode(answer.shape)
+        assert len(points) == len(places)
+        if made is Amap:
+            assert all(len(r.query.get("waypoints", "").split(";")) <= 16 for r in server.requests)
+        await engine.close()
+
+
+async def test_one_place_is_no_way_to_go():
+    async with engine_server(valhalla) as server:
+        engine = Valhalla(server.url, limits=QUICK)
+        assert await route(engine, (A, A, A)) == Answer(0, 0)
+        assert server.requests == []
+        await route(engine, (A, A, B, B, A))
+        assert len(server.requests[0].body["locations"]) == 3
+        await engine.close()
+
+
+def osrm_route(**more: Any) -> dict[str, Any]:
+    leg = {"distance": 1.0, "duration": 1.0}
+    return {
+        "code": "Ok",
+        "routes": [{"geometry": encode([A, B]), "distance": 6000.0, "duration": 400.0, "legs": [leg]} | more],
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        (osrm_route(distance=0), "0 m between"),
+        (osrm_route(distance=10_000_001), "10000001 m"),
+        (osrm_route(distance=2000.0), "straight line"),
+        (osrm_route(distance=-1), "documented"),
+        (osrm_route(distance="6000"), "documented"),
+        (osrm_route(distance=None), "documented"),
+        (osrm_route(distance=True), "documented"),
+        (osrm_route(geometry=""), "shape"),
+        (osrm_route(geometry="\x01\x02"), "shape"),
+        (osrm_route(geometry=encode([A, (33_000_000, 121_000_000), A])), "place 2"),
+        (osrm_route(legs=[]), "documented"),
+        ({"code": "Ok", "routes": []}, "documented"),
+        ({"code": "Ok"}, "documented"),
+        ({"code": "NoRoute", "message": "Impossible route"}, "Impossible route"),
+        ({"code": "NoSegment"}, "NoSegment"),
+    ],
+)
+async def test_nonsense_is_no_mileage(body: dict[str, Any], word: str):
+    async with engine_server(lambda _: Reply(body, status=200 if body["code"] == "Ok" else 400)) as server:
+        engine = Osrm(server.url, limits=QUICK)
+        answer = await route(engine, (A, B))
+        assert answer.distance_m is None
+        assert word in answer.problem
+        assert " · " in answer.problem
+        await engine.close()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply({}, status=503),
+        Reply({}, status=429),
+        Reply(b"<html>", status=200),
+        Reply(b"[1, 2]", status=200),
+        Reply(b'{"code": NaN}', status=200),
+        Reply(b"[" * 100_000, status=200),
+        Reply(b"\xff\xfe{", status=200),
+        Reply({"code": "InvalidQuery"}, status=400),
+        Reply({}, status=200),
+        Reply({}, broken=True),
+        Reply({}, wait_s=3),
+        Reply(b'{"a": "' + b"x" * (9 << 20) + b'"}'),
+    ],
+    ids=[
+        "503",
+        "429",
+        "html",
+        "array",
+        "nan",
+        "deep",
+        "bytes",
+        "invalid",
+        "empty",
+        "broken",
+        "slow",
+        "large",
+    ],
+)
+async def test_a_server_that_says_nothing_useful_is_asked_again_later(reply: Reply):
+    async with engine_server(lambda _: reply) as server:
+        engine = Osrm(server.url, limits=QUICK)
+        with pytest.raises(EngineError):
+            await route(engine, (A, B))
+        assert 1 <= len(server.requests) <= 2
+        await engine.close()
+
+
+async def test_a_failure_that_passes_is_tried_again():
+    replies = [Reply({}, status=503), Reply({}, broken=True)]
+    async with engine_server(lambda r: replies.pop(0) if replies else straight_osrm(r)) as server:
+        engine = Osrm(server.url, limits=Limits(timeout_s=1, tries=3, backoff_s=0.01))
+        assert (await route(engine, (A, B))).distance_m == straight_m(A, B)
+        assert len(server.requests) == 3
+        await engine.close()
+
+
+async def test_a_dead_engine_is_left_in_peace_and_found_again():
+    now = [0.0]
+    limits = Limits(
+        timeout_s=1, tries=1, breaker=lambda: Breaker(failures=3, pause_s=30, clock=lambda: now[0])
+    )
+    up = False
+    async with engine_server(lambda r: straight_osrm(r) if up else Reply({}, status=500)) as server:
+        engine = Osrm(server.url, limits=limits)
+        for _ in range(20):
+            with pytest.raises(EngineError):
+                await route(engine, (A, B))
+        assert len(server.requests) == 3
+        now[0], up = 31.0, True
+        assert (await route(engine, (A, B))).distance_m is not None
+        await engine.close()
+
+
+async def test_amap_says_why_and_its_key_is_nowhere(caplog: pytest.LogCaptureFixture):
+    for infocode, lasting in (("10001", False), ("10021", False), ("20801", True), ("20803", True)):
+        reply = Reply({"status": "0", "info": "INVALID_USER_KEY", "infocode": infocode})
+        async with engine_server(lambda _, reply=reply: reply) as server:
+            engine = Amap(server.url, "secret-key", limits=QUICK)
+            with caplog.at_level(logging.INFO, "rules"):
+                if lasting:
+                    assert "找不到" in (await route(engine, (A, B))).problem
+                else:
+                    with pytest.raises(EngineError) as failed:
+                        await route(engine, (A, B))
+                    assert "secret-key" not in str(failed.value)
+            await engine.close()
+    engine = Amap("http://127.0.0.1:1", "secret-key", limits=Limits(tries=6, backoff_s=0))
+    with caplog.at_level(logging.INFO, "rules"), pytest.raises(EngineError) as failed:
+        await route(engine, (A, B))
+    assert "secret-key" not in str(failed.value) + repr(failed.value.__cause__) + caplog.text
+    await engine.close()
+
+
+async def test_routes_are_asked_once_kept_and_given_back(pool: asyncpg.Pool):
+    async with engine_server(straight_osrm) as server, pool.acquire() as conn:
+        first = CachedNavigator(Osrm(server.url, limits=QUICK))
+        wanted = [(A, B, A), (A, C, A), (A, B, A)]
+        assert await first.routes(conn, wanted) == [None] * 3
+        await first.fetch(conn, wanted)
+        asked = len(server.requests)
+        assert asked == 3  # the map's date and two routes
+        await first.fetch(conn, wanted)
+        assert len(server.requests) == asked
+        found = await first.routes(conn, wanted)
+        assert [r.distance_m for r in found if r] == [straight_m(*places) for places in wanted]
+        assert found[0] == found[2]
+        # Another process, while the engine is down: what was kept is there.
+        server.reply = lambda _: Reply({}, status=503)
+        second = CachedNavigator(Osrm(server.url, limits=QUICK))
+        await second.fetch(conn, [(A, B, C)])
+        assert await second.routes(conn, [*wanted, (A, B, C)]) == [*found, None]
+        # Another map: asked again.
+        server.reply = straight_osrm
+        third = CachedNavigator(Osrm(server.url, "2027-01-01", QUICK))
+        await third.fetch(conn, wanted)
+        again = await third.routes(conn, wanted)
+        assert [r.map_date for r in again if r] == ["2027-01-01"] * 3
+        for navigator in (first, second, third):
+            await navigator.close()
+
+
+async def test_many_routes_are_fetched_at_once_but_not_too_many(pool: asyncpg.Pool):
+    def slow(request: Request) -> Reply:
+        reply = straight_osrm(request)
+        reply.wait_s = 0.05
+        return reply
+
+    wanted = [(A, (B[0] + k, B[1])) for k in range(40)]
+    async with engine_server(slow) as server, pool.acquire() as conn:
+        navigator = CachedNavigator(Osrm(server.url, limits=Limits(timeout_s=5, concurrency=4)))
+        await navigator.fetch(conn, wanted)
+        assert None not in await navigator.routes(conn, wanted)
+        assert 2 <= server.most <= 4
+        await navigator.close()
+
+
+async def test_one_fetch_ends_in_time_and_keeps_what_it_has(pool: asyncpg.Pool):
+    def some(request: Request) -> Reply:
+        reply = straight_osrm(request)
+        slow = "/route/" in request.path and places_of(request)[1][0] % 2
+        reply.wait_s = 30 if slow else 0
+        return reply
+
+    wanted = [(A, (B[0] + k, B[1])) for k in range(8)]
+    async with engine_server(some) as server, pool.acquire() as conn:
+        navigator = CachedNavigator(Osrm(server.url, limits=Limits(timeout_s=30, concurrency=8)), fetch_s=1.0)
+        async with asyncio.timeout(5):
+            await navigator.fetch(conn, wanted)
+        found = await navigator.routes(conn, wanted)
+        assert [r is None for r in found] == [k % 2 == 1 for k in range(8)]
+        await navigator.close()
+
+
+async def test_no_proxy_of_the_environment_stands_before_an_engine_of_ones_own(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    async with engine_server(straight_osrm) as server:
+        engine = Osrm(server.url, limits=QUICK)
+        assert (await route(engine, (A, B))).distance_m is not None
+        await engine.close()
