@@ -1,0 +1,191 @@
+"""terminal_silent: a sleeping terminal accuses nobody, displacement does, and only while others are seen."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules import evidence as frozen
+from rules import geo
+from rules.checks import terminal_silent
+from rules.checks.base import Outcome
+from rules.evidence import EvidenceError
+from rules.params import RULES
+
+S = 1_000_000
+MIN, HOUR = 60 * S, 3600 * S
+DAY = 20_517 * 86_400 * S - 8 * HOUR
+PARAMETERS = {p.name: p.default for p in RULES["terminal_silent"]}
+PEERS = {"of": "organisation", "reporting": 2, "silent": 0, "asleep": 5, "until_us": DAY}
+
+
+def fix(minute, metres=0, *, odometer=-1, terminal=7):
+    return [DAY + minute * MIN, 29_500_000 + round(metres * 9.0205), 106_500_000, odometer, terminal]
+
+
+def silence(before=(0, 0), after=(0, 0), *, minutes=180, peers=PEERS, odometer=(-1, -1), **more):
+    """Two fixes before and after; metres north of each; ``minutes`` between 10:00 and the next fix."""
+    first = [fix(599 + k, m, odometer=odometer[0]) for k, m in enumerate(before)]
+    later = [fix(600 + minutes + k, m, odometer=odometer[1]) for k, m in enumerate(after)]
+    return {
+        "before": first, "after": later, "to_us": later[0][0] if len(later) == 2 else None, "unplugged": False,
+        "binding": "same", "reports": 0, "orders": [], "peers": peers,
+    } | more  # fmt: skip
+
+
+def make(*silences, positions=100, **parameters):
+    return {
+        "rule": "terminal_silent", "rule_version": 1, "subject": terminal_silent.subject("V1", "2026-03-05"),
+        "vehicle": {"no": 1, "id": "V1", "plate": "渝A12345", "organisation": "O1"},
+        "day": {"date": "2026-03-05", "from_us": DAY}, "parameters": PARAMETERS | parameters,
+        "day_positions": positions, "silences": list(silences),
+    }  # fmt: skip
+
+
+def told(*silences, **more):
+    made = terminal_silent.evaluate(make(*silences, **more))
+    return made.outcome, made.reason
+
+
+def test_asleep_and_displaced():
+    assert told(silence()) == (Outcome.NORMAL, "asleep")
+    made = terminal_silent.evaluate(make(silence(after=(5000, 5100))))
+    assert (made.outcome, made.reason) == (Outcome.SUSPECTED, "displaced")
+    assert made.measures["displacement_m"]["value"] in (4999, 5000)
+    assert made.measures["silence_min"] == {"value": 180, "unit": "min"}
+    assert made.summary == (
+        "疑似终端失联：渝A12345 于 2026-03-05 10:00 至 13:00失联 3 小时 0 分，恢复定位时车辆已在 5.0 公里之外，"
+        "同期本单位其他车辆有 2 辆定位正常。"
+    )
+    assert terminal_silent.severity(make(silence(after=(5000, 5100)))) == "high"
+
+
+def test_one_stray_fix_accuses_nobody():
+    assert told(silence(after=(5000, 0))) == (Outcome.NORMAL, "asleep")
+    assert told(silence(before=(0, 5000))) == (Outcome.NORMAL, "asleep")
+    assert told(silence(after=(5000,))) == (Outcome.UNDETERMINED, "unconfirmed")
+
+
+def test_exactly_the_displacement():
+    found = silence(after=(2500, 2500))
+    metres = (
+        min(geo.distance_mm_scalar(b[1], b[2], a[1], a[2]) for b in found["before"] for a in found["after"])
+        // 1000
+    )
+    assert told(found, min_displacement_m=metres)[0] is Outcome.SUSPECTED
+    assert told(found, min_displacement_m=metres + 1) == (Outcome.NORMAL, "asleep")
+    assert told(silence(), min_displacement_m=0) == (Outcome.NORMAL, "asleep")
+
+
+def test_a_round_trip_shows_in_the_odometer_of_the_same_terminal():
+    assert told(silence(odometer=(1000, 1020))) == (Outcome.SUSPECTED, "odometer")
+    assert told(silence(odometer=(1000, 1019))) == (Outcome.NORMAL, "asleep")
+    assert told(silence(odometer=(1000, 0))) == (Outcome.NORMAL, "asleep")  # set back
+    assert told(silence(odometer=(1000, -1))) == (Outcome.NORMAL, "asleep")
+
+
+def test_unplugged():
+    repair = {
+        "id": "P1",
+        "version": 1,
+        "task_type": "repair",
+        "from_us": DAY + 9 * HOUR,
+        "to_us": DAY + 14 * HOUR,
+    }
+    back = silence(unplugged=True)
+    away = silence(after=(), unplugged=True)
+    assert told(back) == told(away) == (Outcome.SUSPECTED, "unplugged")
+    assert terminal_silent.severity(make(back)) == "low"
+    assert terminal_silent.severity(make(away)) == "medium"
+    assert terminal_silent.severity(make(back, away, silence(after=(9000, 9000)))) == "high"
+    assert told(back | {"orders": [repair]}) == (Outcome.NORMAL, "workshop")
+    assert told(away | {"orders": [repair]}) == (Outcome.UNDETERMINED, "still_silent")
+    assert told(back | {"orders": [repair | {"task_type": "official"}]})[0] is Outcome.SUSPECTED
+    late = repair | {"from_us": back["before"][-1][0] + 1}  # begins after the power was lost
+    assert told(back | {"orders": [late]})[0] is Outcome.SUSPECTED
+    assert told(silence(after=(9000, 9000), unplugged=True, orders=[repair])) == (
+        Outcome.SUSPECTED,
+        "displaced",
+    )
+
+
+def test_others():
+    found = silence(after=(5000, 5000))
+
+    def peers(reporting, silent):
+        return found | {"peers": PEERS | {"reporting": reporting, "silent": silent}}
+
+    assert told(peers(2, 2))[0] is Outcome.SUSPECTED  # exactly half of those awake
+    assert told(peers(2, 3)) == (Outcome.UNDETERMINED, "peers_silent")
+    assert told(peers(1, 0)) == (Outcome.UNDETERMINED, "peers_silent")
+    assert told(peers(1, 0), min_peers=1)[0] is Outcome.SUSPECTED
+    with pytest.raises(EvidenceError):
+        told(found | {"peers": None})
+    assert told(silence(peers=None)) == (Outcome.NORMAL, "asleep")
+
+
+def test_what_is_not_known():
+    assert told(silence(after=(), peers=None)) == (Outcome.UNDETERMINED, "still_silent")
+    for binding in ("exchanged", "ended"):
+        moved = silence(after=(9000, 9000), odometer=(0, 500), binding=binding)
+        assert told(moved) == (Outcome.UNDETERMINED, "terminal_changed")
+    assert told(silence(binding="exchanged", unplugged=True)) == (Outcome.SUSPECTED, "unplugged")
+    assert told(silence(binding="ended", unplugged=True)) == (Outcome.UNDETERMINED, "terminal_changed")
+    assert told() == (Outcome.NORMAL, "reporting")
+    assert told(positions=0) == (Outcome.UNDETERMINED, "no_fix")
+    assert terminal_silent.waits(make(silence(after=())))
+    assert terminal_silent.waits(make(silence(after=(1,))))
+    assert terminal_silent.waits(make(positions=0))
+    assert not terminal_silent.waits(make(silence(), silence(after=(9000, 9000))))
+    assert not terminal_silent.waits(make(silence(after=(), binding="exchanged")))
+
+
+def test_an_order_during_the_silence_is_noted():
+    orders = [
+        {"id": k, "version": 1, "task_type": "official", "from_us": DAY + a * HOUR, "to_us": DAY + b * HOUR}
+        for k, a, b in (("P1", 9, 11), ("P2", 10, 12))
+    ]
+    made = terminal_silent.evaluate(make(silence(after=(5000, 5000), orders=orders)))
+    assert made.measures["ordered_min"] == {"value": 120 - 0, "unit": "min"}
+    assert "派车单 P1、P2" in made.summary
+
+
+def test_other_evidence_is_refused():
+    with pytest.raises(EvidenceError):
+        terminal_silent.evaluate(make() | {"rule_version": 2})
+
+
+METRES = st.lists(st.integers(-6000, 6000), min_size=1, max_size=2)
+SILENCES = st.lists(
+    st.builds(
+        silence, METRES, st.lists(st.integers(-6000, 6000), max_size=2), minutes=st.integers(121, 3000),
+        odometer=st.tuples(st.integers(-1, 60), st.integers(-1, 60)), unplugged=st.booleans(), binding=st.sampled_from(["same", "exchanged", "ended"]),
+        peers=st.builds(lambda r, s: PEERS | {"reporting": r, "silent": s}, st.integers(0, 4), st.integers(0, 4)),
+    ),
+    max_size=3,
+)  # fmt: skip
+RANK = {Outcome.NORMAL: 0, Outcome.UNDETERMINED: 1, Outcome.SUSPECTED: 2}
+
+
+@given(SILENCES, st.randoms(use_true_random=False))
+@settings(max_examples=300, deadline=None)
+def test_what_must_always_hold(silences, random):
+    evidence = make(*silences)
+    made = terminal_silent.evaluate(evidence)
+    assert terminal_silent.evaluate(frozen.parse(frozen.canonical(evidence))) == made
+    # The day is as grave as its gravest silence, in whatever order they come.
+    mixed = make(*random.sample(silences, len(silences)))
+    assert terminal_silent.evaluate(mixed).outcome is made.outcome
+    alone = [terminal_silent.evaluate(make(s)) for s in silences]
+    if silences:
+        assert RANK[made.outcome] == max(RANK[a.outcome] for a in alone)
+    for s, a in zip(silences, alone, strict=True):
+        # More of the others seen never clears, fewer never accuses.
+        louder = terminal_silent.evaluate(make(s | {"peers": PEERS | {"reporting": 9}}))
+        quieter = terminal_silent.evaluate(make(s | {"peers": PEERS | {"reporting": 0}}))
+        assert RANK[louder.outcome] >= RANK[a.outcome] or louder.outcome is Outcome.SUSPECTED
+        assert quieter.outcome is not Outcome.SUSPECTED
+        if a.outcome is Outcome.SUSPECTED:
+            assert terminal_silent.suspicious(s, PARAMETERS) == a.reason
+            assert s["unplugged"] or len(s["after"]) == 2

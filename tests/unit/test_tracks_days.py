@@ -1,0 +1,149 @@
+"""Days by columns: the same numbers as the kernel, vehicle by vehicle."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules.checks import destination
+from rules.tracks.days import DayRows, drives, gaps, valid_fixes, window_sums
+from rules.tracks.mileage import window_mileage
+
+S = 1_000_000
+DAY = 20_000 * 86_400 * S
+SLOTS = 4
+NAMES = (
+    "slot",
+    "t_us",
+    "fingerprint",
+    "lat_e6",
+    "lon_e6",
+    "speed_dkmh",
+    "direction_deg",
+    "odometer_dkm",
+    "terminal",
+)
+
+POINTS = st.lists(
+    st.tuples(
+        st.integers(0, SLOTS - 1),
+        st.integers(0, 300),  # x 40 s: equal times occur
+        st.integers(-9, 9),
+        st.one_of(st.integers(-120, 120), st.integers(-90_000, 90_000)),  # noise, drives and jumps
+        st.sampled_from([0, 0, 30, 50, 51, 400]),
+        st.sampled_from([0, 10, 90, 200]),
+    ),
+    max_size=80,
+)  # fmt: skip
+
+
+def rows_of(points) -> DayRows:
+    a = np.array(points, np.int64).reshape(-1, 6)
+    values = (a[:, 0], DAY + a[:, 1] * 40 * S, a[:, 2], 29_500_000 + a[:, 3] * 7, 106_500_000 + a[:, 3] * 3, a[:, 4],
+              a[:, 5], a[:, 2] * 0 - 1, a[:, 0] + 1)  # fmt: skip
+    # As in real life, rows of one time and fingerprint are one row.
+    _, once = np.unique(np.stack(values[:3]), axis=1, return_index=True)
+    columns = {n: v[once] for n, v in zip(NAMES, values, strict=True)}
+    return DayRows.build(np.full(SLOTS, DAY, np.int64), **columns)
+
+
+def of_slot(rows: DayRows, slot: int, low: int = 0, high: int = 1 << 62) -> np.ndarray:
+    return np.flatnonzero((rows.slot == slot) & (rows.t_us >= low) & (rows.t_us < high))
+
+
+@given(POINTS, st.lists(st.sampled_from([60, 200, 1000]), min_size=SLOTS, max_size=SLOTS))
+@settings(max_examples=200, deadline=None)
+def test_valid_fixes_are_those_of_the_kernel(points, speeds):
+    rows = rows_of(points)
+    found = valid_fixes(rows, np.array(speeds))
+    wanted = []
+    for slot in range(SLOTS):
+        mine = of_slot(rows, slot)
+        track = {n: getattr(rows, n)[mine] for n in NAMES if n not in ("slot", "terminal")}
+        wanted += mine[destination.valid_fixes(track, speeds[slot])].tolist()
+    assert found.tolist() == sorted(wanted)
+
+
+WINDOWS = st.lists(st.tuples(st.integers(0, SLOTS - 1), st.integers(0, 300), st.integers(0, 300)), max_size=8)
+
+
+@given(POINTS, WINDOWS, st.sampled_from([60, 200]), st.sampled_from([60, 120]))
+@settings(max_examples=200, deadline=None)
+def test_mileage_of_windows_is_that_of_the_kernel(points, windows, speed, gap):
+    rows = rows_of(points)
+    w = np.array(windows, np.int64).reshape(-1, 3)
+    low, high = DAY + w[:, 1] * 40 * S, DAY + np.maximum(w[:, 1:3].max(1), w[:, 1]) * 40 * S
+    size = len(w)
+    made = window_sums(rows, w[:, 0], low, high, np.full(size, speed), np.full(size, gap))
+    for k in range(size):
+        mine = of_slot(rows, int(w[k, 0]), int(low[k]), int(high[k]))
+        own = window_mileage(
+            np.zeros(len(mine), np.int64),
+            1,
+            *(getattr(rows, n)[mine] for n in NAMES[1:8]),
+            max_speed_kmh=speed,
+            gap_s=gap,
+        )
+        assert (made.metres[k], made.bridged_m[k]) == (own.metres[0], own.bridged_m[0])
+        assert made.positions[k] == len(mine)
+
+
+@given(POINTS, st.integers(0, 4000))
+@settings(max_examples=100, deadline=None)
+def test_gaps_include_the_very_limit(points, seconds):
+    rows = rows_of(points)
+    valid = valid_fixes(rows, np.full(SLOTS, 200))
+    found, last = gaps(rows, valid, np.full(SLOTS, seconds * S))
+    t, slot = rows.t_us[valid], rows.slot[valid]
+    pairs = range(len(valid) - 1)
+    assert found.tolist() == [k for k in pairs if slot[k] == slot[k + 1] and t[k + 1] - t[k] >= seconds * S]
+    assert last.tolist() == [k for k in range(len(valid)) if k + 1 == len(valid) or slot[k] != slot[k + 1]]
+
+
+def track(points) -> DayRows:
+    """One vehicle: (seconds, metres north, speed in 0.1 km/h)."""
+    n = len(points)
+    a = np.array(points, np.int64)
+    zero = np.zeros(n, np.int64)
+    values = (
+        zero,
+        DAY + a[:, 0] * S,
+        zero,
+        29_500_000 + a[:, 1] * 9,
+        zero + 106_500_000,
+        a[:, 2],
+        zero,
+        zero - 1,
+        zero,
+    )
+    return DayRows.build(np.array([DAY]), **dict(zip(NAMES, values, strict=True)))
+
+
+def test_a_parked_car_with_noise_does_not_drive_and_a_drive_starts_where_it_stood():
+    rng = np.random.default_rng(1)
+    parked = track([(10 * k, int(rng.normal(0, 10)), int(rng.integers(0, 30))) for k in range(2880)])
+    everything = np.array([0]), np.array([DAY]), np.array([DAY + 86_400 * S])
+    limits = np.array([200]), np.array([120])
+    sums = window_sums(parked, *everything, *limits)
+    assert sums.positions.tolist() == [2880]
+    assert sums.metres[0] < 100
+    assert [len(x) for x in drives(parked, valid_fixes(parked, limits[0]))] == [0, 0, 0]
+
+    trip = track(
+        [(0, 0, 0), (30, 0, 0), (60, 300, 360), (90, 600, 360), (120, 900, 0), (150, 900, 0), (180, 905, 0)]
+    )
+    slot, first, last = drives(trip, valid_fixes(trip, limits[0]))
+    assert (slot.tolist(), first.tolist(), last.tolist()) == ([0], [1], [4])
+    assert window_sums(trip, *everything, *limits).metres.tolist() == [
+        window_mileage(trip.slot, 1, trip.t_us, *(getattr(trip, n) for n in NAMES[2:8])).metres[0]
+    ]
+
+
+def test_no_rows_at_all():
+    rows = rows_of([])
+    assert len(valid_fixes(rows, np.full(SLOTS, 200))) == 0
+    assert [len(x) for x in gaps(rows, np.zeros(0, np.int64), np.full(SLOTS, 1))] == [0, 0]
+    assert [len(x) for x in drives(rows, np.zeros(0, np.int64))] == [0, 0, 0]
+    one = np.array([1])
+    assert window_sums(rows, one, one, one, one, one).metres.tolist() == [0]
