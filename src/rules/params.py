@@ -79,6 +79,7 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
     "card_binding": (Parameter("grace_days", "d", 0, _READING, 0, 365),),
     "card_use": (
         Parameter("station_radius_m", "m", 200, _READING, 1, 10_000),
+        Parameter("polygon_margin_m", "m", 30, _READING, 0, 1000),
         Parameter("window_min", "min", 15, _READING, 1, 1440),
         Parameter("gap_speed_kmh", "km/h", 120, _READING, 1, 1000),
         Parameter("settle_after_h", "h", 6, _READING, 0, 720),

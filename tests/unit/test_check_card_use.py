@@ -19,6 +19,7 @@ AT = 1_772_000_000 * S
 LAT, LON = 32.0, 120.9
 PARAMETERS = {
     "station_radius_m": 200,
+    "polygon_margin_m": 0,
     "window_min": 15,
     "gap_speed_kmh": 120,
     "gap_s": 120,
@@ -195,6 +196,8 @@ def test_polygons_with_holes() -> None:
     evidence = make([], station=holed)
     evidence["track"] = frozen.freeze_track(corner)
     assert card_use.evaluate(evidence).reason == "entered"  # the boundary belongs to it
+    assert judged(parked(530), station=holed, polygon_margin_m=31) == ENTERED
+    assert judged(parked(532), station=holed, polygon_margin_m=31) == SUSPECTED
     through = [*parked(-2000, end=-60), (0, -2000, 0), (100, 2000, 0), *parked(2000, start=160)]
     assert judged(through, station=holed) == ENTERED
 

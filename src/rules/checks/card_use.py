@@ -1,7 +1,7 @@
 """card_use 油卡使用异常: 油卡在某加油站发生加油记录，但绑定的公务车行驶记录在加油时间未进入该加油站.
 
-The track of the vehicle to which the card was bound must enter the station, its polygon or ``station_radius_m`` (以内)
-around its point, within ``window_min`` (以内) before or after the transaction. The distance is that of the *segments* of
+The track of the vehicle to which the card was bound must enter the station, its polygon (with ``polygon_margin_m``) or
+``station_radius_m`` (以内) around its point, within ``window_min`` (以内) before or after the transaction. The distance is that of the *segments* of
 the cleaned track, cut at the ends of the window (a vehicle is taken to go steadily between two fixes), in whole
 millimetres.
 
@@ -83,7 +83,7 @@ def evaluate(evidence: dict[str, Any]) -> Evaluation:
     amount_fen, station_name, reversed_by (id of the reversal, null)}, card {id, organisation}, binding {plate, from_us,
     to_us} | null, vehicle {id, plate, ...} | null (official on that day), station {id, name, lat_e6, lon_e6, polygons:
     [[ring, hole ...] ...], a ring [[lat_e6, lon_e6] ...]} | null (a point has polygons null; no coordinates: all null),
-    parameters {station_radius_m, window_min, gap_speed_kmh, gap_s, max_speed_kmh}, track.
+    parameters {station_radius_m, polygon_margin_m, window_min, gap_speed_kmh, gap_s, max_speed_kmh}, track.
     Raises EvidenceError for evidence of another rule or version.
     """
     if evidence.get("rule") != RULE or evidence.get("rule_version") != VERSION:
@@ -105,7 +105,7 @@ def judge(evidence: Mapping[str, Any], track: Mapping[str, Ints], good: Ints) ->
     if not len(good):
         return _result(evidence, Outcome.UNDETERMINED, "no_track", {"fixes": measure(0, "1")})
     t = track["t_us"][good]
-    place = _Place(evidence["station"], evidence["parameters"]["station_radius_m"])
+    place = _Place(evidence["station"], evidence["parameters"])
     path = _Path(place, t, track["lat_e6"][good], track["lon_e6"][good], since, until)
     gap_us = evidence["parameters"]["gap_s"] * 1_000_000
     joined = np.diff(t) <= gap_us
@@ -150,13 +150,14 @@ def _up(mm: int) -> int:
 class _Place:
     """A station in a plane about its middle. ``limit_mm``: so near is in it."""
 
-    def __init__(self, station: Mapping[str, Any], radius_m: int) -> None:
+    def __init__(self, station: Mapping[str, Any], used: Mapping[str, int]) -> None:
         self.shape: Any = None
-        self.limit_mm = radius_m * 1000
+        self.limit_mm = used["station_radius_m"] * 1000
         self.lat0, self.lon0 = station["lat_e6"], station["lon_e6"]
         if station["polygons"] is None:
             return
-        self.limit_mm = 0
+        # Under a canopy a fix may be off by some ten metres: that accuses nobody.
+        self.limit_mm = used["polygon_margin_m"] * 1000
         rings = [[np.array(ring, np.int64) for ring in polygon] for polygon in station["polygons"]]
         points = np.concatenate([ring for polygon in rings for ring in polygon])
         low, high = points.min(axis=0), points.max(axis=0)
