@@ -93,3 +93,6 @@ CREATE TRIGGER judge_parameter AFTER INSERT OR UPDATE OR DELETE ON rule_paramete
 
 -- What was received until then is processed (rules.worker): the clock of rules that conclude something from silence.
 ALTER TABLE log_offsets ADD COLUMN known_until timestamptz;
+
+CREATE INDEX evaluations_vehicle ON evaluations (vehicle_no, id DESC);
+CREATE INDEX judge_due_waiting ON judge_due (gatherer, key) WHERE waits_for <> '';

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from api import documentation, errors, observability
 from api.alerts.endpoints import router as alerts
 from api.auth.access import TokenCache
+from api.evaluations.endpoints import router as evaluations
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import make_router as make_registry
 from api.tracks.endpoints import router as tracks
@@ -49,7 +50,7 @@ def create_app(settings: Settings, pool: Any, *, position_sink: LogWriter | None
     )
     state.docs_page = ""
     errors.install(app)
-    for router in (alerts, tracks, positions, make_registry(), observability.router, documentation.router):
+    for router in (alerts, evaluations, tracks, positions, make_registry(), observability.router, documentation.router):
         app.include_router(router)
     documentation.describe(app)
     app.add_middleware(observability.Boundary)

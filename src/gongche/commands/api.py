@@ -88,9 +88,10 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     try:
         await sink.start()
         await check_schema(pool)
+        app = create_app(settings, pool, position_sink=sink)
         server = _Server(
             uvicorn.Config(
-                create_app(settings, pool, position_sink=sink),
+                app,
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -103,6 +104,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        app.state.stopping = True  # readers that wait for news go home
         server.should_exit = True
         await serving
     finally:

@@ -1,0 +1,1 @@
+"""Judgements, whatever their outcome."""

@@ -1,0 +1,65 @@
+"""GET /v1/evaluations: what was judged, with which outcome and why; and what waits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from api.alerts.endpoints import RuleCode
+from api.auth.access import require
+from api.errors import Problem
+from api.messages import DEFAULT_PAGE, Cursor, Limit, QueryTime, json_response, make_cursor, read_cursor
+from rules.store.evaluations import EvaluationFilter, list_evaluations, list_waiting
+from telemetry.units import to_us
+
+router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], dependencies=[require("alerts:read")])
+
+
+@router.get("", summary="判定记录 / judgements, whatever their outcome")
+async def evaluations(
+    request: Request,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_PAGE,
+    rule: RuleCode | None = None,
+    subject: Annotated[
+        str | None, Query(max_length=300, description="as in an evaluation, e.g. `order:PC-17`")
+    ] = None,
+    vehicle: Annotated[str | None, Query(max_length=64)] = None,
+    outcome: Literal["normal", "suspected", "undetermined"] | None = None,
+    since: Annotated[QueryTime | None, Query(alias="from", description="judged at or after")] = None,
+    until: Annotated[QueryTime | None, Query(alias="to", description="judged before")] = None,
+) -> Response:
+    """Why something was raised, or was not: outcome (正常 `normal`, 疑似 `suspected`, 不可判 `undetermined`), reason, numbers
+    and the parameters used, the newest first. Of one subject the newest is the one that holds; older ones are kept.
+    """
+    if since is not None and until is not None and until <= since:
+        raise Problem(422, "invalid-parameter", "to 须晚于 from · to must be after from")
+    for value in (subject, vehicle):
+        if value is not None and not value.isprintable():
+            raise Problem(422, "invalid-parameter", "参数含有不可见字符 · a parameter cannot be printed")
+    wanted = EvaluationFilter(
+        rule,
+        subject,
+        vehicle,
+        outcome,
+        None if since is None else to_us(since),
+        None if until is None else to_us(until),
+    )
+    place = read_cursor("evaluations", cursor, int)
+    async with request.app.state.pool.acquire(timeout=5) as connection:
+        found = await list_evaluations(connection, wanted, limit=limit, before_id=place[0] if place else None)
+    following = make_cursor("evaluations", found[-1]["id"]) if len(found) == limit else None
+    return json_response({"items": found, "next": following})
+
+
+@router.get("/waiting", summary="等待事实的判定 / what could not be judged yet, and why")
+async def waiting(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE) -> Response:
+    """What waits for a track, a route, the end of a month: `kind` and `key` of the subject, `waits_for`, and when it is
+    looked at again (`due_at`)."""
+    place = read_cursor("waiting", cursor, str, str)
+    async with request.app.state.pool.acquire(timeout=5) as connection:
+        found = await list_waiting(connection, limit=limit, after=(place[0], place[1]) if place else None)
+    following = make_cursor("waiting", found[-1]["kind"], found[-1]["key"]) if len(found) == limit else None
+    return json_response({"items": found, "next": following})
