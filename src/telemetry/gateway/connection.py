@@ -22,7 +22,7 @@ class Connection:
 
     def __init__(self, sock: socket.socket, address: str, port: int, slot: int, now: float) -> None:
         self.sock = sock
-        self.fd = sock.fileno()  # -1 when closed
+        self.fd = sock.fileno()
         self.address = address
         self.peer = f"{address}:{port}"
         self.slot = slot

@@ -1,7 +1,7 @@
 """The sockets of one gateway: accepting, reading, writing, closing. Knows no protocol.
 
 All terminal sockets sit in one epoll set of our own, and only that set is registered with the event loop. So one loop
-turn reads everything that has arrived; a connection costs one ``read`` and one ``write`` and no Python object per
+turn reads everything that has arrived; a connection costs one ``recv`` and one ``send`` and no Python object per
 message. It also means that the event loop never touches a terminal's buffer: which bytes go to which socket is decided
 here alone, under uvloop and asyncio alike.
 """
@@ -9,7 +9,6 @@ here alone, under uvloop and asyncio alike.
 from __future__ import annotations
 
 import logging
-import os
 import select
 import socket
 from collections.abc import Callable, Sequence
@@ -29,6 +28,7 @@ logger = logging.getLogger(__name__)
 _EVENTS_PER_TURN = 8192
 _ACCEPTS_PER_TURN = 512
 _READABLE = {select.EPOLLIN}
+_recv, _send = socket.socket.recv, socket.socket.send
 
 
 class Arrived(NamedTuple):
@@ -94,7 +94,7 @@ class Sockets:
         if events and set(events.values()) != _READABLE:
             self._flush_writable(events)
         owners = list(map(self.connections.__getitem__, events))
-        chunks = self._read_each(owners, list(events))
+        chunks = self._read_each(owners)
         if not all(chunks):  # some had nothing to say, some are gone
             for connection, chunk in zip(owners, chunks, strict=True):
                 if chunk == b"":
@@ -106,14 +106,15 @@ class Sockets:
             self._accept(self._listeners[fd], now)
         return Arrived([chunk for chunk in chunks if chunk], owners, slots)
 
-    def _read_each(self, owners: Sequence[Connection], fds: Sequence[int]) -> list[bytes | None]:
-        """What each of ``fds`` has: b"" = its end, None = nothing."""
-        chunks: list[bytes | None] = []
+    def _read_each(self, owners: Sequence[Connection]) -> list[bytes | None]:
+        """What each of ``owners`` has sent: b"" = its end, None = nothing."""
+        sockets = [c.sock for c in owners]
         size = repeat(self._limits.read_bytes)
-        while len(chunks) < len(fds):
+        chunks: list[bytes | None] = []
+        while len(chunks) < len(sockets):
             try:
                 # The loop over connections runs in C; what was read before an error is kept.
-                chunks.extend(map(os.read, fds[len(chunks) :], size))
+                chunks.extend(map(_recv, sockets[len(chunks) :], size))
             except BlockingIOError:
                 chunks.append(None)
             except OSError:
@@ -158,12 +159,12 @@ class Sockets:
             for connection, begin, end in zip(connections, begins, ends, strict=True):
                 self.send(connection, data[begin:end])
             return
-        fds = [c.fd for c in connections]
+        sockets = [c.sock for c in connections]
         pieces = list(map(data.__getitem__, map(slice, begins, ends)))
         sent: list[int] = []
-        while len(sent) < len(fds):
+        while len(sent) < len(sockets):
             try:
-                sent.extend(map(os.write, fds[len(sent) :], pieces[len(sent) :]))  # as in _read_each
+                sent.extend(map(_send, sockets[len(sent) :], pieces[len(sent) :]))  # as in _read_each
             except OSError:  # full, or gone: the ordinary way finds out which
                 sent.append(0)
         if sent != list(map(len, pieces)):
@@ -180,7 +181,6 @@ class Sockets:
         del self.connections[connection.fd]
         self._epoll.unregister(connection.fd)
         connection.sock.close()
-        connection.fd = -1
         self._with_unsent -= bool(connection.unsent)
         self._slots.give_back(connection.slot)
         self._admission.leave(connection.address)
