@@ -13,7 +13,7 @@ import select
 import socket
 from collections.abc import Callable, Sequence
 from itertools import repeat
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,11 +100,12 @@ class Sockets:
                 if chunk == b"":
                     self.close(connection, "peer")
             owners = [c for c, chunk in zip(owners, chunks, strict=True) if chunk]
+            chunks = [chunk for chunk in chunks if chunk]
         slots = np.fromiter([c.slot for c in owners], np.int64, len(owners))
         self._slots.seen[slots] = now
         for fd in knocking:  # last: a descriptor that was just closed may come back
             self._accept(self._listeners[fd], now)
-        return Arrived([chunk for chunk in chunks if chunk], owners, slots)
+        return Arrived(cast(list[bytes], chunks), owners, slots)
 
     def _read_each(self, owners: Sequence[Connection]) -> list[bytes | None]:
         """What each of ``owners`` has sent: b"" = its end, None = nothing."""
@@ -154,13 +155,12 @@ class Sockets:
 
     def send_slices(self, connections: Sequence[Connection], data: bytes, ends: Sequence[int]) -> None:
         """``send`` each of ``connections`` its slice of ``data``; the i-th slice ends at ``ends[i]``."""
-        begins = [0, *ends[:-1]]
         if self._with_unsent:
-            for connection, begin, end in zip(connections, begins, ends, strict=True):
-                self.send(connection, data[begin:end])
+            for connection, piece in zip(connections, _cut(data, ends), strict=True):
+                self.send(connection, piece)
             return
         sockets = [c.sock for c in connections]
-        pieces = list(map(data.__getitem__, map(slice, begins, ends)))
+        pieces = _cut(data, ends)
         sent: list[int] = []
         while len(sent) < len(sockets):
             try:
@@ -221,3 +221,11 @@ class Sockets:
         if not connection.unsent:
             self._with_unsent -= 1
             self._epoll.modify(connection.fd, select.EPOLLIN)
+
+
+def _cut(data: bytes, ends: Sequence[int]) -> list[bytes]:
+    """The slices of ``data``; the i-th ends at ``ends[i]``."""
+    size, count = ends[0], len(ends)
+    if ends == list(range(size, size * count + 1, size)):  # replies of one size: numpy cuts them at once
+        return cast(list[bytes], np.frombuffer(data, f"V{size}", count).tolist())
+    return list(map(data.__getitem__, map(slice, [0, *ends[:-1]], ends)))
