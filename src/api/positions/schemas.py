@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from rules.fleet.model import Phone, Time
+from rules.fleet.fields import Phone, Time
 from rules.fleet.places import DatumName
 from rules.geo import Datum, to_wgs84
 from telemetry.positions import OPTIONAL, PositionBatch, Source

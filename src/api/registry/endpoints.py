@@ -1,5 +1,5 @@
 """The same operations for every kind of record: organisations, vehicles, terminals, drivers, fences,
-orders.
+orders, fuel cards, stations, transactions, violations, calendar days.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request
@@ -27,9 +28,13 @@ from api.messages import (
     read_cursor,
     read_json,
 )
+from api.registry import parameters, statements
+from api.registry.busy import one_import
 from api.registry.examples import EXAMPLES, LABELS, RESULT
 from rules.fleet import imports, reading
 from rules.fleet.changes import lock_registry
+from rules.fleet.fields import parse_day, parse_time
+from rules.fleet.fuel import forget_day
 from rules.fleet.model import KINDS, Record, normal_plate
 from rules.fleet.refusals import Flaw, RefusedError, explain
 from rules.fleet.repository import apply
@@ -44,9 +49,6 @@ _FORMATS: Final[dict[str, imports.Format]] = {
     "application/ndjson": "ndjson",
     "application/jsonl": "ndjson",
 }
-#: Imports hold whole files in memory, so few run at once.
-_IMPORTS_AT_ONCE: Final = 2
-
 RecordId = Annotated[str, Path(max_length=64)]
 
 
@@ -64,6 +66,17 @@ def make_router() -> APIRouter:
         status_code=204,
         dependencies=[require("registry:write")],
     )
+    router.add_api_route(
+        "/calendar-days/{id}",
+        _forget_day,
+        methods=["DELETE"],
+        tags=["calendar-days"],
+        summary="删除日历日 / take back a day; the published calendar holds again",
+        status_code=204,
+        dependencies=[require("registry:write")],
+    )
+    router.include_router(parameters.router)
+    router.include_router(statements.router)
     router.add_api_route(
         "/dispatch-orders/{id}/result",
         _result,
@@ -137,7 +150,7 @@ Endpoint = Callable[..., Awaitable[Response]]
 
 def _put(kind: str, model: type[Record]) -> Endpoint:
     async def put(request: Request, id: RecordId) -> Response:
-        values = await read_json(request)
+        values = await read_json(request, loads=partial(imports.loads, kind))
         if not isinstance(values, dict):
             raise Problem(422, "invalid-data", "应为 JSON 对象 · the body must be a JSON object")
         given = values.pop("id", id)
@@ -166,22 +179,12 @@ def _import(kind: str) -> Endpoint:
             detail = f"内容类型应为下列之一 · send one of: {', '.join(_FORMATS)}"
             raise Problem(415, "content-type", detail)
         state = request.app.state
-        if state.imports_running >= _IMPORTS_AT_ONCE:
-            raise Problem(
-                429,
-                "busy",
-                "已有导入在进行，请稍后重试 · other imports are running",
-                headers={"Retry-After": "5"},
-            )
-        state.imports_running += 1
-        try:
+        with one_import(state):
             data = await read_body(request, imports.MAX_BYTES)
             rows = await asyncio.to_thread(imports.read_rows, kind, data, form, charset)
             records = await asyncio.to_thread(imports.validate_rows, kind, rows)
             async with state.pool.acquire(timeout=5) as connection:
                 report = await imports.import_records(connection, rows, records, dry_run=dry_run)
-        finally:
-            state.imports_running -= 1
         return json_response(asdict(report))
 
     return bulk
@@ -197,6 +200,9 @@ def _list(kind: str) -> Endpoint:
             raise Problem(422, "invalid-parameter", "参数含有不可见字符 · a parameter cannot be printed")
         if filters.get("plate"):
             filters["plate"] = normal_plate(filters["plate"] or "")
+        for name, value in filters.items():
+            if value is not None:
+                filters[name] = _moment(kind, name, value)
         place = read_cursor(kind, cursor, str)
         async with request.app.state.pool.acquire(timeout=5) as connection:
             found = await reading.page(
@@ -206,6 +212,20 @@ def _list(kind: str) -> Endpoint:
         return json_response({"items": found, "next": following})
 
     return page
+
+
+def _moment(kind: str, name: str, value: str) -> str:
+    """The value of a filter; of one that is a time or a day, in the form that the database reads."""
+    if (kind, name) not in reading.TIME_FILTERS | reading.DAY_FILTERS:
+        return value
+    try:
+        if (kind, name) in reading.DAY_FILTERS:
+            return parse_day(value).isoformat()
+        if len(value) > 6 and value[-6] == " ":  # a "+" that nobody wrote as %2B
+            value = value[:-6] + "+" + value[-5:]
+        return parse_time(value).isoformat()
+    except ValueError as error:
+        raise Problem(422, "invalid-parameter", f"{name}: {error}") from None
 
 
 def _get(kind: str) -> Endpoint:
@@ -241,6 +261,19 @@ async def _withdraw(
         done = await withdraw_fence(connection, _stored_id("fences", id), valid_to)
     if done is None:
         raise not_found("没有这个围栏 · no such fence", id)
+    return Response(status_code=204)
+
+
+async def _forget_day(request: Request, id: RecordId) -> Response:
+    try:
+        day = parse_day(id)
+    except ValueError:
+        raise not_found("没有这个日历日 · no such record in calendar-days", id[:64]) from None
+    async with request.app.state.pool.acquire(timeout=5) as connection, connection.transaction():
+        await lock_registry(connection)
+        done = await forget_day(connection, day)
+    if not done:
+        raise not_found("没有这个日历日 · no such record in calendar-days", id)
     return Response(status_code=204)
 
 

@@ -11,6 +11,11 @@ LABELS: Final = {
     "drivers": "驾驶员",
     "fences": "围栏",
     "dispatch-orders": "派车单",
+    "fuel-cards": "油卡",
+    "fuel-stations": "加油站",
+    "fuel-transactions": "油卡交易",
+    "violations": "违章",
+    "calendar-days": "日历日",
 }
 
 EXAMPLES: Final[dict[str, dict[str, Any]]] = {
@@ -42,6 +47,38 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "planned_departure": "2026-03-02T08:30:00+08:00",
         "planned_return": "2026-03-02T17:30:00+08:00",
     },
+    "fuel-cards": {
+        "organisation": "finance",
+        "issuer": "中国石化",
+        "plate": "苏F12345",
+        "valid_from": "2026-01-01T00:00:00+08:00",
+    },
+    "fuel-stations": {
+        "name": "人民路加油站",
+        "aliases": ["中石化南通人民路站"],
+        "datum": "gcj02",
+        "geometry": {"type": "Point", "coordinates": [120.89, 31.98]},
+    },
+    "fuel-transactions": {
+        "card": "1000113200000123456",
+        "at": "2026-03-02T08:05:09+08:00",
+        "kind": "fill",
+        "product": "92号汽油",
+        "quantity": "45.32",
+        "unit_price": "7.89",
+        "amount": "357.57",
+        "station_name": "人民路加油站",
+    },
+    "violations": {
+        "plate": "苏F12345",
+        "at": "2026-03-02T08:05:00+08:00",
+        "place": "人民路与青年路路口",
+        "act": "驾驶机动车违反道路交通信号灯通行",
+        "fine": "200.00",
+        "points": 6,
+        "status": "open",
+    },
+    "calendar-days": {"workday": False, "name": "国庆节", "source": "国务院办公厅通知"},
 }
 
 RESULT: Final[dict[str, Any]] = {
@@ -57,4 +94,30 @@ RESULT: Final[dict[str, Any]] = {
     "last_fix_at": "2026-03-02T16:51:40+08:00",
     "destinations": [{"index": 0, "name": "如皋市政府", "nearest_m": 35}],
     "computed_at": "2026-03-02T16:52:02+08:00",
+}
+
+PARAMETER: Final[dict[str, Any]] = {
+    "rule": "card_use",
+    "name": "station_radius_m",
+    "organisation": None,
+    "value": 300,
+    "effective_from": "2026-01-01T00:00:00+08:00",
+    "source": "市车改办〔2026〕1号",
+}
+
+REPORT: Final[dict[str, Any]] = {
+    "rows": 1204,
+    "created": 1180,
+    "updated": 3,
+    "unchanged": 15,
+    "repeated": 1,
+    "refused": 5,
+    "skipped": 2,
+    "dry_run": False,
+    "columns": {"card": "卡号", "at": "交易时间", "kind": "交易类型", "quantity": "数量(升)"},
+    "ignored_columns": ["积分"],
+    "unmatched_stations": [{"name": "中石化如皋城西站", "rows": 12}],
+    "unmatched_station_count": 1,
+    "errors": [{"row": 17, "field": "quantity", "message": "不得为负 · must not be negative"}],
+    "error_count": 5,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from typing import Any, Final, Literal
 import orjson
 from pydantic import ValidationError
 
+from rules.fleet.exact import exact_json
 from rules.fleet.model import KINDS, Record
 from rules.fleet.refusals import Flaw, RefusedError, explain
 from rules.fleet.repository import apply
@@ -26,14 +28,20 @@ MAX_BYTES: Final = 32 << 20
 #: Flaws handed back; the rest are counted.
 MAX_FLAWS: Final = 100
 
+#: Kinds with quantities or money, whose JSON numbers are read as decimals.
+EXACT: Final = frozenset({"fuel-transactions", "violations"})
+
 Format = Literal["csv", "json", "ndjson"]
 
 _MAX_CELL: Final = 1 << 20
 csv.field_size_limit(_MAX_CELL)  # a fence of MAX_VERTICES needs more than the default of 128 KiB
 
 #: Cells that hold JSON, and cells that hold a list with semicolons.
-_JSON_CELLS: Final = frozenset({"origin", "destinations", "return_point", "geometry"})
-_LIST_CELLS: Final = frozenset({"vehicles"})
+_JSON_CELLS: Final = frozenset({"origin", "destinations", "return_point", "geometry", "bindings"})
+_LIST_CELLS: Final = frozenset({"vehicles", "aliases"})
+_FLOAT_CELLS: Final = frozenset({"lat", "lon"})
+_YES_NO_CELLS: Final = frozenset({"enabled", "workday"})
+_FLOAT: Final = re.compile(r"-?\d{1,3}(\.\d{1,20})?", re.ASCII)
 _YES_NO: Final = {"是": "true", "否": "false"}
 
 #: Headers as offices write them.
@@ -58,6 +66,23 @@ CHINESE_HEADERS: Final[dict[str, dict[str, str]]] = {
         "计划出车": "planned_departure", "计划返回": "planned_return", "延长至": "extended_return",
         "实际出车": "actual_departure", "实际返回": "actual_return",
     },
+    "fuel-cards": {
+        "卡号": "id", "单位": "organisation", "发卡单位": "issuer", "状态": "status", "开卡日期": "opened_on",
+        "销卡日期": "closed_on", "车牌号": "plate", "起始时间": "valid_from", "绑定历史": "bindings",
+    },
+    "fuel-stations": {
+        "编号": "id", "名称": "name", "别名": "aliases", "纬度": "lat", "经度": "lon", "几何": "geometry", "坐标系": "datum",
+    },
+    "fuel-transactions": {
+        "流水号": "id", "卡号": "card", "交易时间": "at", "交易类型": "kind", "油品": "product", "能源": "energy",
+        "数量": "quantity", "单价": "unit_price", "金额": "amount", "余额": "balance", "站点": "station",
+        "网点": "station_name", "原流水号": "reverses", "来源": "source",
+    },
+    "violations": {
+        "违法编号": "id", "号牌号码": "plate", "违法时间": "at", "违法地点": "place", "违法行为": "act", "罚款金额": "fine",
+        "记分": "points", "处理状态": "status", "驾驶员": "driver", "来源": "source",
+    },
+    "calendar-days": {"日期": "id", "day": "id", "工作日": "workday", "名称": "name", "来源": "source"},
 }  # fmt: skip
 
 
@@ -132,14 +157,18 @@ def read_rows(kind: str, data: bytes, form: Format, charset: str | None = None) 
         raise UnreadableError(f"文件超过 {MAX_BYTES >> 20} MiB · larger than {MAX_BYTES >> 20} MiB")
     if form == "json":
         try:
-            elements = orjson.loads(data)
+            elements = loads(kind, data)
         except orjson.JSONDecodeError as error:
             raise UnreadableError(f"不是有效的 JSON · not JSON: {error}") from None
         if not isinstance(elements, list):
             raise UnreadableError("应为 JSON 数组 · must be a JSON array")
         rows: Iterable[Row] = (_object(number, value) for number, value in enumerate(elements, start=1))
     elif form == "ndjson":
-        rows = (_line(number, line) for number, line in enumerate(data.split(b"\n"), start=1) if line.strip())
+        rows = (
+            _line(kind, number, line)
+            for number, line in enumerate(data.split(b"\n"), start=1)
+            if line.strip()
+        )
     else:
         rows = _csv_rows(kind, decode_text(data, charset))
     found: list[Row] = []
@@ -152,15 +181,22 @@ def read_rows(kind: str, data: bytes, form: Format, charset: str | None = None) 
     return found
 
 
+def loads(kind: str, data: bytes) -> Any:
+    """JSON of records of ``kind``, with exact decimals where the kind has them. Raises
+    orjson.JSONDecodeError.
+    """
+    return exact_json(data) if kind in EXACT else orjson.loads(data)
+
+
 def _object(number: int, value: object) -> Row:
     if isinstance(value, dict):
         return Row(number, value)
     return Row(number, flaws=(Flaw((), "应为对象 · must be an object", number),))
 
 
-def _line(number: int, line: bytes) -> Row:
+def _line(kind: str, number: int, line: bytes) -> Row:
     try:
-        return _object(number, orjson.loads(line))
+        return _object(number, loads(kind, line))
     except orjson.JSONDecodeError as error:
         return Row(number, flaws=(Flaw((), f"不是有效的 JSON · not JSON: {error}"[:200], number),))
 
@@ -227,7 +263,9 @@ def _cells(number: int, columns: Sequence[str], cells: Sequence[str]) -> Row:
                 flaws.append(Flaw((name,), "单元格应为 JSON · the cell must hold JSON", number))
         elif name in _LIST_CELLS:
             values[name] = [part.strip() for part in cell.replace("；", ";").split(";") if part.strip()]
-        elif name == "enabled":
+        elif name in _FLOAT_CELLS:
+            values[name] = float(cell) if _FLOAT.fullmatch(cell) else cell
+        elif name in _YES_NO_CELLS:
             values[name] = _YES_NO.get(cell, cell)
         else:
             values[name] = cell

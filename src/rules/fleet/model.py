@@ -1,5 +1,5 @@
 """The records of the vehicle office, validated: what PUT bodies and import rows become before anything is
-written.
+written. ``business`` has those of fuel, violations and the calendar.
 
 Every record has the office's own ``id``. Times carry an offset and are kept in UTC. Coordinates carry their
 datum. Validators raise ValueError with a Chinese, then an English sentence; ``refusals.explain`` adds
@@ -8,105 +8,28 @@ where.
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from datetime import UTC, date, datetime
-from typing import Annotated, Any, Final, Literal
+from datetime import date, datetime
+from typing import Any, Final, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import Field, ValidationInfo, field_validator
 
+from rules.fleet.business import CalendarDay, FuelCard, FuelStation, FuelTransaction, Violation
+from rules.fleet.fields import Day, Identifier, Name, Phone, Plate, Record, Text, Time, parse_time
 from rules.fleet.places import DatumName, Place, read_geometry
+from rules.fleet.texts import normal_plate
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-
-
-def parse_time(value: object) -> datetime:
-    """An RFC 3339 time with offset, as UTC. Raises ValueError (also for times outside 1970 to 2100)."""
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        moment = value
-    elif isinstance(value, str) and _TIME.fullmatch(value := value.strip().upper()):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError("没有这个时刻 · no such time") from None
-    else:
-        raise ValueError(
-            "应为带时区偏移的时间，如 2026-03-02T08:00:00+08:00 · must be an RFC 3339 time with an offset"
-        )
-    if not 1970 <= moment.year <= 2100:
-        raise ValueError("时间应在 1970 至 2100 年之间 · the time must be between 1970 and 2100")
-    return max(moment.astimezone(UTC), datetime(1970, 1, 1, tzinfo=UTC))
-
-
-def _parse_date(value: object) -> date:
-    if isinstance(value, str) and _DATE.fullmatch(value := value.strip()):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            raise ValueError("没有这一天 · no such day") from None
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    raise ValueError("应为日期，如 2026-03-02 · must be a date like 2026-03-02")
-
-
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("含有不可见字符 · contains characters that cannot be printed")
-    return value
-
-
-def _identifier(value: str) -> str:
-    if not value.isprintable() or any(c.isspace() or c in "/\\?#%" for c in value) or value in (".", ".."):
-        raise ValueError("编号不得含空格、/、\\、?、#、% · an id has no spaces and none of / \\ ? # %")
-    return value
-
-
-def normal_plate(value: str) -> str:
-    """A plate as everyone writes it in the end: full-width letters, spaces and the dot gone, capitals:
-    ``苏F12345``.
-    """
-    text = unicodedata.normalize("NFKC", value)
-    return "".join(c for c in text if not c.isspace() and c not in "·•・-.").upper()
-
-
-def _phone(value: str) -> str:
-    if not re.fullmatch(r"[0-9]{1,20}", value, re.ASCII):
-        raise ValueError(
-            "终端手机号应为 1 至 20 位数字 · a terminal's id is its phone number, 1 to 20 digits"
-        )
-    return value.lstrip("0") or "0"
-
-
-Time = Annotated[datetime, BeforeValidator(parse_time)]
-Day = Annotated[date, BeforeValidator(_parse_date)]
-Text = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_identifier)]
-Phone = Annotated[str, StringConstraints(min_length=1, max_length=32), AfterValidator(_phone)]
-Plate = Annotated[
-    str,
-    BeforeValidator(lambda v: normal_plate(v) if isinstance(v, str) and len(v) <= 64 else v),
-    StringConstraints(min_length=1, max_length=16),
-    AfterValidator(_printable),
+__all__ = [
+    "KINDS",
+    "DispatchOrder",
+    "Driver",
+    "Fence",
+    "Organisation",
+    "Record",
+    "Terminal",
+    "Vehicle",
+    "normal_plate",
+    "parse_time",
 ]
-
-
-class Record(BaseModel):
-    """Base of all records: unknown fields are refused, texts are stripped, numbers are finite."""
-
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, allow_inf_nan=False, frozen=True)
-
-    id: Identifier = Field(description="the office's own number of the record")
 
 
 class Organisation(Record):
@@ -269,4 +192,9 @@ KINDS: Final[dict[str, type[Record]]] = {
     "drivers": Driver,
     "fences": Fence,
     "dispatch-orders": DispatchOrder,
+    "fuel-cards": FuelCard,
+    "fuel-stations": FuelStation,
+    "fuel-transactions": FuelTransaction,
+    "violations": Violation,
+    "calendar-days": CalendarDay,
 }

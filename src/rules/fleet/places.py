@@ -68,8 +68,9 @@ class Place(BaseModel):
         return self.original() | {"wgs84": wgs84}
 
 
-def read_geometry(value: dict[str, Any]) -> dict[str, Any]:
-    """A GeoJSON Polygon or MultiPolygon, checked; returns it with ``type`` and ``coordinates`` only.
+def read_geometry(value: dict[str, Any], *, points: bool = False) -> dict[str, Any]:
+    """A GeoJSON Polygon or MultiPolygon (with ``points`` also a Point), checked; returns it with ``type`` and
+    ``coordinates`` only.
 
     Raises PlacedError that says what is wrong and where: not closed, out of range, too large, crossing
     itself.
@@ -78,6 +79,13 @@ def read_geometry(value: dict[str, Any]) -> dict[str, Any]:
     if extra := value.keys() - {"type", "coordinates", "bbox"}:
         raise PlacedError(
             "未知字段（坐标系请写在 datum） · unknown field (the datum goes beside it)", str(min(extra))[:64]
+        )
+    if points and kind == "Point":
+        _check_position(coordinates, "coordinates")
+        return {"type": kind, "coordinates": coordinates}
+    if points and kind not in ("Polygon", "MultiPolygon"):
+        raise PlacedError(
+            "应为 Point、Polygon 或 MultiPolygon · must be Point, Polygon or MultiPolygon", "type"
         )
     if kind not in ("Polygon", "MultiPolygon"):
         raise PlacedError("应为 Polygon 或 MultiPolygon · must be a Polygon or a MultiPolygon", "type")
@@ -108,18 +116,22 @@ def _check_ring(ring: object, *at: str | int) -> None:
             "环至少四个点，首尾相同 · a ring has at least four positions, the last like the first", *at
         )
     for i, position in enumerate(ring[: MAX_VERTICES + 1]):
-        if (
-            not isinstance(position, list)
-            or len(position) not in (2, 3)
-            or not all(type(v) in (int, float) and math.isfinite(v) for v in position)
-        ):
-            raise PlacedError("点应为 [经度, 纬度] · a position is [longitude, latitude]", *at, i)
-        if not (-180 <= position[0] <= 180 and -90 <= position[1] <= 90):
-            raise PlacedError("经纬度超出范围（先经度后纬度） · out of range (longitude comes first)", *at, i)
+        _check_position(position, *at, i)
     if ring[0] != ring[-1]:
         raise PlacedError(
             "环未闭合：首尾两点不同 · the ring is not closed: first and last position differ", *at
         )
+
+
+def _check_position(position: object, *at: str | int) -> None:
+    if (
+        not isinstance(position, list)
+        or len(position) not in (2, 3)
+        or not all(type(v) in (int, float) and math.isfinite(v) for v in position)
+    ):
+        raise PlacedError("点应为 [经度, 纬度] · a position is [longitude, latitude]", *at)
+    if not (-180 <= position[0] <= 180 and -90 <= position[1] <= 90):
+        raise PlacedError("经纬度超出范围（先经度后纬度） · out of range (longitude comes first)", *at)
 
 
 def _check_shape(shape: Any) -> None:
@@ -133,6 +145,8 @@ def _check_shape(shape: Any) -> None:
 
 def to_shape(geometry: dict[str, Any]) -> Any:
     """The shapely geometry (longitude, latitude; still in its datum) of a checked GeoJSON geometry."""
+    if geometry["type"] == "Point":
+        return shapely.Point(geometry["coordinates"][:2])
     polygons = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
     shapes = [
         shapely.Polygon([q[:2] for q in p[0]], [[q[:2] for q in hole] for hole in p[1:]]) for p in polygons

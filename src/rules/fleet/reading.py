@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from rules.fleet.bindings import bindings_of
+from rules.fleet.cards import bindings_of_card
+from rules.fleet.exact import decimal_text
 
 #: No page is larger than this.
 MAX_PAGE: Final = 1_000
@@ -21,6 +23,16 @@ _ORDER = (
     " t.actual_return, t.entered_at, (SELECT min(f.entered_at) FROM dispatch_orders f WHERE f.id = t.id)"
     " > t.planned_departure AS entered_late FROM dispatch_orders t"
 )
+_TRANSACTION = (
+    "SELECT t.id, t.card, t.at, t.kind, t.product, t.energy, t.quantity, t.unit_price, t.amount_fen AS amount,"
+    " t.balance_fen AS balance, t.station, t.station_name, t.reverses, t.source, t.updated_at FROM fuel_transactions t"
+)
+_VIOLATION = (
+    "SELECT t.id, t.plate, t.at, t.place, t.act, t.fine_fen AS fine, t.points, t.status, t.driver, t.source,"
+    " t.updated_at FROM violations t"
+)
+# Columns kept as whole numbers: how many digits of them are decimals for people.
+_DIGITS: Final = {"quantity": 3, "amount": 2, "balance": 2, "fine": 2}
 # kind -> (SELECT ... FROM <table> t, the column that is the id, condition for the current version)
 _SOURCES: Final[dict[str, tuple[str, str, str]]] = {
     "organisations": ("SELECT t.id, t.name, t.parent, t.updated_at FROM organisations t", "t.id", ""),
@@ -49,6 +61,25 @@ _SOURCES: Final[dict[str, tuple[str, str, str]]] = {
         "t.id",
         "NOT EXISTS (SELECT FROM dispatch_orders n WHERE n.id = t.id AND n.version > t.version)",
     ),
+    "fuel-cards": (
+        "SELECT t.id, t.organisation, t.issuer, t.status, t.opened_on, t.closed_on, b.plate, b.valid_from, t.updated_at"
+        " FROM fuel_cards t LEFT JOIN card_bindings b ON b.card = t.id AND b.valid_from <= now()"
+        " AND (b.valid_to IS NULL OR b.valid_to > now())",
+        "t.id",
+        "",
+    ),
+    "fuel-stations": (
+        "SELECT t.id, t.name, t.aliases, t.datum, t.original AS geometry, t.updated_at FROM fuel_stations t",
+        "t.id",
+        "",
+    ),
+    "fuel-transactions": (_TRANSACTION, "t.id", ""),
+    "violations": (_VIOLATION, "t.id", ""),
+    "calendar-days": (
+        "SELECT t.day::text AS id, t.day, t.workday, t.name, t.source, t.updated_at FROM calendar_days t",
+        "t.day::text",
+        "",
+    ),
 }
 #: Which filters each kind knows: name -> condition on ``$n``.
 FILTERS: Final[dict[str, dict[str, str]]] = {
@@ -63,25 +94,49 @@ FILTERS: Final[dict[str, dict[str, str]]] = {
         "driver": "t.driver = {}",
         "status": "t.status = {}",
     },
+    "fuel-cards": {"organisation": "t.organisation = {}", "status": "t.status = {}", "plate": "b.plate = {}"},
+    "fuel-stations": {"name": "({0} = t.name OR {0} = ANY(t.aliases))"},
+    "fuel-transactions": {
+        "card": "t.card = {}",
+        "kind": "t.kind = {}",
+        "station": "t.station = {}",
+        "from": "t.at >= {}::text::timestamptz",
+        "to": "t.at < {}::text::timestamptz",
+    },
+    "violations": {
+        "plate": "t.plate = {}",
+        "status": "t.status = {}",
+        "from": "t.at >= {}::text::timestamptz",
+        "to": "t.at < {}::text::timestamptz",
+    },
+    "calendar-days": {"from": "t.day >= {}::text::date", "to": "t.day < {}::text::date"},
 }
+#: Filters that are times (RFC 3339), and those that are days.
+TIME_FILTERS: Final = frozenset(
+    {("fuel-transactions", "from"), ("fuel-transactions", "to"), ("violations", "from"), ("violations", "to")}
+)
+DAY_FILTERS: Final = frozenset({("calendar-days", "from"), ("calendar-days", "to")})
 VERSIONED: Final = ("fences", "dispatch-orders")
 
 
 async def get(connection: Any, kind: str, id: str) -> dict[str, Any] | None:
-    """The record as it stands (of versions, the newest), or None. Terminals carry their ``bindings``."""
+    """The record as it stands (of versions, the newest), or None. Terminals and cards carry their
+    ``bindings``."""
     select, key, current = _SOURCES[kind]
     condition = f"{key} = $1" + (f" AND {current}" if current else "")
     row = await connection.fetchrow(f"{select} WHERE {condition}", id)
     if row is None:
         return None
-    record = dict(row)
+    record = _shown(row)
     if kind == "terminals":
         record["bindings"] = await bindings_of(connection, id)
+    elif kind == "fuel-cards":
+        record["bindings"] = await bindings_of_card(connection, id)
     return record
 
 
 async def page(
-    connection: Any, kind: str, *, after: str | None = None, limit: int = 100, **filters: str | None
+    connection: Any, kind: str, /, *, after: str | None = None, limit: int = 100, **filters: str | None
 ) -> list[dict[str, Any]]:
     """Up to ``limit`` (at most MAX_PAGE) records in the order of their ids, after id ``after``.
 
@@ -100,7 +155,18 @@ async def page(
     arguments.append(min(limit, MAX_PAGE))
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     rows = await connection.fetch(f"{select}{where} ORDER BY {key} LIMIT ${len(arguments)}", *arguments)
-    return [dict(row) for row in rows]
+    return [_shown(row) for row in rows]
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    """A row as people read it: quantities and money as decimal text."""
+    record = dict(row)
+    for name, digits in _DIGITS.items():
+        if record.get(name) is not None:
+            record[name] = decimal_text(record[name], digits)
+    if record.get("unit_price") is not None:
+        record["unit_price"] = decimal_text(int(record["unit_price"].scaleb(4)), 4)
+    return record
 
 
 async def versions(connection: Any, kind: str, id: str) -> list[dict[str, Any]]:

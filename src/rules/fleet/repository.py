@@ -6,28 +6,19 @@ Writing is all or nothing and idempotent: what is already so is ``unchanged`` an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from rules.fleet.bindings import apply_terminals
+from rules.fleet.business import CalendarDay, FuelCard, FuelStation, FuelTransaction, Violation
+from rules.fleet.cards import apply_cards
 from rules.fleet.changes import SINCE_EVER, lock_registry, note_vehicles
+from rules.fleet.fuel import apply_days, apply_stations, apply_transactions, apply_violations
 from rules.fleet.model import DispatchOrder, Driver, Fence, Organisation, Record, Terminal, Vehicle
 from rules.fleet.outcomes import Outcome
+from rules.fleet.plain import apply_plain
 from rules.fleet.refusals import Flaw, RefusedError
 from rules.fleet.versions import apply_fences, apply_orders
-
-_COLUMNS: Final = {
-    "organisations": {"name": "text", "parent": "text"},
-    "vehicles": {
-        "plate": "text",
-        "organisation": "text",
-        "category": "text",
-        "energy": "text",
-        "registered_on": "date",
-        "disposed_on": "date",
-    },
-    "drivers": {"name": "text", "organisation": "text", "phone": "text"},
-}
 
 # Which fields of a record name another record: (field, table).
 _REFERENCES: Final[dict[type[Record], tuple[tuple[str, str], ...]]] = {
@@ -37,16 +28,28 @@ _REFERENCES: Final[dict[type[Record], tuple[tuple[str, str], ...]]] = {
     Driver: (("organisation", "organisations"),),
     Fence: (("organisation", "organisations"), ("vehicles", "vehicles")),
     DispatchOrder: (("organisation", "organisations"), ("vehicle", "vehicles"), ("driver", "drivers")),
+    FuelCard: (("organisation", "organisations"),),
+    FuelStation: (),
+    FuelTransaction: (("card", "fuel_cards"), ("station", "fuel_stations")),
+    Violation: (("driver", "drivers"),),
+    CalendarDay: (),
 }
-_CHINESE: Final = {"organisations": "单位", "vehicles": "车辆", "drivers": "驾驶员"}
+_CHINESE: Final = {
+    "organisations": "单位",
+    "vehicles": "车辆",
+    "drivers": "驾驶员",
+    "fuel_cards": "油卡",
+    "fuel_stations": "站点",
+}
 
 
 async def apply(connection: Any, records: Sequence[Record]) -> list[Outcome]:
     """Write records of one kind, at most one for an id, in the caller's transaction; one outcome each.
 
     Raises RefusedError, with every flaw, when a reference is unknown, an id comes twice, organisations
-    would form a ring, or a plate belongs to another vehicle; the caller's transaction must then be rolled
-    back.
+    would form a ring, a plate belongs to another vehicle, a card would be bound twice at once, a name belongs
+    to another station, or a transaction or violation lies in the future; the caller's transaction must then be
+    rolled back.
     """
     if not records:
         return []
@@ -54,19 +57,16 @@ async def apply(connection: Any, records: Sequence[Record]) -> list[Outcome]:
     flaws = _twice(records) + await _unknown(connection, records)
     if flaws:
         raise RefusedError(flaws)
-    first = records[0]
-    if isinstance(first, Terminal):
-        return await apply_terminals(connection, records)  # type: ignore[arg-type]  # one kind, see above
-    if isinstance(first, Fence):
-        return await apply_fences(connection, records)  # type: ignore[arg-type]  # one kind
-    if isinstance(first, DispatchOrder):
-        return await apply_orders(connection, records)  # type: ignore[arg-type]  # one kind
-    if isinstance(first, Vehicle):
-        return await _apply_vehicles(connection, records)  # type: ignore[arg-type]  # one kind
-    if isinstance(first, Organisation):
-        await _refuse_rings(connection, records)  # type: ignore[arg-type]  # one kind
-        return (await _apply_plain(connection, "organisations", records))[0]
-    return (await _apply_plain(connection, "drivers", records))[0]
+    return await _WRITERS[type(records[0])](connection, records)
+
+
+async def _apply_organisations(connection: Any, records: Sequence[Organisation]) -> list[Outcome]:
+    await _refuse_rings(connection, records)
+    return (await apply_plain(connection, "organisations", records))[0]
+
+
+async def _apply_drivers(connection: Any, records: Sequence[Driver]) -> list[Outcome]:
+    return (await apply_plain(connection, "drivers", records))[0]
 
 
 def _twice(records: Sequence[Record]) -> list[Flaw]:
@@ -102,44 +102,11 @@ async def _unknown(connection: Any, records: Sequence[Record]) -> list[Flaw]:
         if kind is Organisation:
             known |= {record.id for record in records}
         flaws += [
-            Flaw(path, f"{_CHINESE[table]} {one} 未登记 · unknown {table[:-1]}: {one}", row)
+            Flaw(path, f"{_CHINESE[table]} {one} 未登记 · unknown {table[:-1].replace('_', ' ')}: {one}", row)
             for row, path, one in named
             if one not in known
         ]
     return flaws
-
-
-async def _apply_plain(
-    connection: Any, table: str, records: Sequence[Record]
-) -> tuple[list[Outcome], dict[str, dict[str, Any]]]:
-    """Insert or update records of a table without versions. Returns the outcomes and the old values by id."""
-    columns = _COLUMNS[table]
-    names = ", ".join(columns)
-    rows = await connection.fetch(
-        f"SELECT id, {names} FROM {table} WHERE id = ANY($1)",  # noqa: S608 - constant names
-        [r.id for r in records],
-    )
-    existing = {row["id"]: dict(row) for row in rows}
-    outcomes: list[Outcome] = []
-    changed: list[Record] = []
-    for record in records:
-        old = existing.get(record.id)
-        if old is not None and all(old[name] == getattr(record, name) for name in columns):
-            outcomes.append("unchanged")
-            continue
-        outcomes.append("updated" if old else "created")
-        changed.append(record)
-    if changed:
-        arrays = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(columns.values(), start=2))
-        updates = ", ".join(f"{name} = excluded.{name}" for name in columns)
-        # One statement: references among the new rows are checked when all are there.
-        await connection.execute(
-            f"INSERT INTO {table} (id, {names}) SELECT * FROM unnest($1::text[], {arrays})"  # noqa: S608 - constant names
-            f" ON CONFLICT (id) DO UPDATE SET {updates}, updated_at = clock_timestamp()",
-            [r.id for r in changed],
-            *([getattr(r, name) for r in changed] for name in columns),
-        )
-    return outcomes, existing
 
 
 async def _apply_vehicles(connection: Any, records: Sequence[Vehicle]) -> list[Outcome]:
@@ -151,7 +118,7 @@ async def _apply_vehicles(connection: Any, records: Sequence[Vehicle]) -> list[O
         " WHERE v.id = n.id AND v.disposed_on IS NULL AND (v.plate <> n.plate OR n.gone IS NOT NULL)",
         [r.id for r in records], [r.plate for r in records], [r.disposed_on for r in records],
     )  # fmt: skip
-    outcomes, existing = await _apply_plain(connection, "vehicles", records)
+    outcomes, existing = await apply_plain(connection, "vehicles", records)
     # A vehicle keeps no history: its unit decides which fence holds for it, at all times.
     await note_vehicles(
         connection,
@@ -212,3 +179,18 @@ async def _refuse_rings(connection: Any, records: Sequence[Organisation]) -> Non
             fine |= seen
     if flaws:
         raise RefusedError(flaws)
+
+
+_WRITERS: Final[dict[type[Record], Callable[[Any, Any], Awaitable[list[Outcome]]]]] = {
+    Organisation: _apply_organisations,
+    Vehicle: _apply_vehicles,
+    Terminal: apply_terminals,
+    Driver: _apply_drivers,
+    Fence: apply_fences,
+    DispatchOrder: apply_orders,
+    FuelCard: apply_cards,
+    FuelStation: apply_stations,
+    FuelTransaction: apply_transactions,
+    Violation: apply_violations,
+    CalendarDay: apply_days,
+}

@@ -1,0 +1,67 @@
+"""Parameters of the rules over HTTP: what holds by default, what was set, and setting it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from pydantic import ValidationError
+
+from api.auth.access import require
+from api.errors import not_found
+from api.messages import QueryTime, json_response, read_json
+from api.registry.examples import PARAMETER
+from rules.fleet.refusals import RefusedError, explain
+from rules.fleet.thresholds import Threshold, defaults, forget_threshold, put_threshold, thresholds
+
+router = APIRouter(prefix="/rule-parameters", tags=["rule-parameters"])
+
+Key = Annotated[str, Query(max_length=64)]
+OptionalKey = Annotated[str | None, Query(max_length=64)]
+
+
+@router.put(
+    "",
+    summary="设置规则参数 / set a parameter of a rule",
+    description="From `effective_from` on `value` holds, for everyone (`organisation` null) or for one organisation,"
+    " whose own value beats everyone's. The same key again replaces the value.",
+    responses={201: {"description": "created"}, 200: {"description": "replaced, or unchanged"}},
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"example": PARAMETER}}}},
+    dependencies=[require("registry:write")],
+)  # fmt: skip
+async def put(request: Request) -> Response:
+    try:
+        row = Threshold.model_validate(await read_json(request))
+    except ValidationError as error:
+        raise RefusedError(explain(error)) from None
+    async with request.app.state.pool.acquire(timeout=5) as connection, connection.transaction():
+        outcome = await put_threshold(connection, row)
+    return json_response({"outcome": outcome} | row.model_dump(), 201 if outcome == "created" else 200)
+
+
+@router.get(
+    "",
+    summary="规则参数 / parameters: values set, and every default with unit, source and limits",
+    dependencies=[require("registry:read")],
+)
+async def listed(request: Request, rule: OptionalKey = None, organisation: OptionalKey = None) -> Response:
+    async with request.app.state.pool.acquire(timeout=5) as connection:
+        found = await thresholds(connection, rule, organisation)
+    return json_response({"items": found, "defaults": defaults(rule)})
+
+
+@router.delete(
+    "",
+    summary="撤销规则参数 / take back a value that was set",
+    status_code=204,
+    dependencies=[require("registry:write")],
+)
+async def forget(
+    request: Request, rule: Key, name: Key, effective_from: QueryTime, organisation: OptionalKey = None
+) -> Response:
+    async with request.app.state.pool.acquire(timeout=5) as connection, connection.transaction():
+        done = await forget_threshold(connection, rule, name, organisation, effective_from)
+    if not done:
+        raise not_found("没有这个参数值 · no such value of a parameter", f"{rule}.{name}")
+    return Response(status_code=204)

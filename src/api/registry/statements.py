@@ -1,0 +1,137 @@
+"""Statements of cards and exports of violations over HTTP, row by row. Asked for NDJSON, it tells how far it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response, StreamingResponse
+
+from api.auth.access import require
+from api.errors import Problem, problem_of
+from api.messages import json_response, media_type, read_body
+from api.registry.busy import one_import
+from api.registry.examples import REPORT
+from rules.fleet.imports import MAX_BYTES
+from rules.fleet.statements import import_statement, read_statement
+from rules.fleet.statements_files import MAX_ROWS
+from rules.fleet.statements_layout import HEADERS, FileMapping, Kind, read_mapping
+
+router = APIRouter()
+
+_XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_NDJSON: Final = "application/x-ndjson"
+_TYPES: Final = frozenset({"text/csv", "application/csv", "text/plain", _XLSX, "application/octet-stream"})
+
+MappingText = Annotated[
+    str | None,
+    Query(
+        max_length=8_000,
+        description='JSON: {our field: their header}, or {"columns": {field: header or null}, "values": {field: value},'
+        ' "words": {"kind" or "status": {their word: our value}}}',
+    ),
+]
+
+
+def _add(kind: Kind, path: str, tag: str, summary: str) -> None:
+    headers = "; ".join(f"`{name}`: {'、'.join(words)}" for name, words in HEADERS[kind].items())
+    router.add_api_route(
+        path,
+        _endpoint(kind),
+        methods=["POST"],
+        tags=[tag],
+        summary=summary,
+        description=f"CSV (UTF-8, GBK) or XLSX; at most {MAX_ROWS} rows, {MAX_BYTES >> 20} MiB. Good rows are written, each"
+        " bad row is reported; importing the same or an overlapping file again adds nothing. With `Accept:"
+        f" {_NDJSON}` lines {{rows, done}} come while it works, the report last (or a line {{problem}})."
+        f" Headers known: {headers}",
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "text/csv": {"schema": {"type": "string"}},
+                    _XLSX: {"schema": {"type": "string", "format": "binary"}},
+                },
+            }
+        },
+        responses={200: {"content": {"application/json": {"example": REPORT}}}},
+        dependencies=[require("registry:write")],
+    )
+
+
+def _endpoint(kind: Kind) -> Callable[..., Awaitable[Response]]:
+    async def statement(
+        request: Request,
+        dry_run: Annotated[bool, Query(description="check only, write nothing")] = False,
+        mapping: MappingText = None,
+        source: Annotated[
+            str, Query(max_length=200, description="name of the file, kept with new rows")
+        ] = "",
+    ) -> Response:
+        content_type, charset = media_type(request)
+        if content_type not in _TYPES:
+            detail = f"内容类型应为下列之一 · send one of: {', '.join(sorted(_TYPES))}"
+            raise Problem(415, "content-type", detail)
+        if not source.isprintable():
+            raise Problem(422, "invalid-parameter", "source 含有不可见字符 · `source` cannot be printed")
+        steps = _steps(request, kind, _mapping(kind, mapping), charset, source.strip(), dry_run)
+        first = await anext(steps)
+        if _NDJSON in request.headers.get("accept", ""):
+            return StreamingResponse(_lines(first, steps), media_type=_NDJSON)
+        report = first
+        async for step in steps:
+            report = step
+        return json_response(report)
+
+    return statement
+
+
+def _mapping(kind: Kind, text: str | None) -> FileMapping:
+    try:
+        return read_mapping(kind, orjson.loads(text) if text else {})
+    except orjson.JSONDecodeError as error:
+        raise Problem(422, "invalid-parameter", f"mapping 不是有效的 JSON · not JSON: {error}") from None
+
+
+async def _steps(
+    request: Request, kind: Kind, mapping: FileMapping, charset: str | None, source: str, dry_run: bool
+) -> AsyncIterator[dict[str, Any]]:
+    """{rows, done} after the file was read and after each chunk, last the report."""
+    state = request.app.state
+    with one_import(state):
+        data = await read_body(request, MAX_BYTES)
+        async with state.pool.acquire(timeout=5) as connection:
+            now = await connection.fetchval("SELECT clock_timestamp()")
+        parsed = await asyncio.to_thread(read_statement, kind, data, mapping, now, charset)
+        del data
+        yield {"rows": len(parsed.drafts), "done": 0}
+        async with state.pool.acquire(timeout=5) as connection:
+            async for step in import_statement(connection, parsed, source=source, dry_run=dry_run):
+                yield {"rows": len(parsed.drafts), "done": step} if isinstance(step, int) else asdict(step)
+
+
+async def _lines(first: dict[str, Any], steps: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
+    yield orjson.dumps(first) + b"\n"
+    try:
+        async for step in steps:
+            yield orjson.dumps(step) + b"\n"
+    except Exception as error:  # the answer has begun: the trouble is told in its last line
+        yield b'{"problem":' + bytes(problem_of(error).response().body) + b"}\n"
+
+
+_add(
+    "statement",
+    "/fuel-transactions:import-statement",
+    "fuel-transactions",
+    "导入油卡对账单 / import a card statement",
+)
+_add(
+    "violations",
+    "/violations:import-export",
+    "violations",
+    "导入交警违法数据 / import a traffic-police export",
+)

@@ -1,0 +1,65 @@
+"""Decimal numbers read and written exactly: no binary float comes between a statement and the database.
+Pure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+import orjson
+
+_DECIMAL: Final = re.compile(r"([+-]?)([0-9]{1,15})(?:\.([0-9]{1,40}))?", re.ASCII)
+_NO_NUMBER: Final = "应为十进制数，如 45.32 · must be a decimal number such as 45.32"
+
+
+def scaled(value: object, digits: int) -> int:
+    """``value`` times 10**digits, exactly. Takes decimal text, int and Decimal; never a float.
+
+    Raises ValueError for what is no number, has more than ``digits`` decimals, or 16 and more digits before
+    the point.
+    """
+    if isinstance(value, Decimal):
+        exponent = value.as_tuple().exponent
+        if not isinstance(exponent, int) or value.adjusted() > 14:
+            raise ValueError(_NO_NUMBER)
+        value = format(value, "f") if exponent >= -40 else "0." + "1" * 40
+    elif isinstance(value, int) and not isinstance(value, bool):
+        value = str(value) if abs(value) < 10**15 else ""
+    match = _DECIMAL.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(_NO_NUMBER)
+    sign, whole, fraction = match[1], match[2], (match[3] or "").rstrip("0")
+    if len(fraction) > digits:
+        raise ValueError(f"至多 {digits} 位小数 · at most {digits} decimals")
+    number = int(whole + fraction.ljust(digits, "0"))
+    return -number if sign == "-" else number
+
+
+def decimal_text(number: int, digits: int) -> str:
+    """``number`` / 10**digits as text with at least two decimals: (45320, 3) is ``45.32``."""
+    whole, fraction = divmod(abs(number), 10**digits)
+    places = str(fraction).rjust(digits, "0").rstrip("0").ljust(2, "0")
+    return f"{'-' if number < 0 else ''}{whole}.{places}"
+
+
+def exact_json(data: bytes) -> Any:
+    """JSON whose numbers with a point are Decimals. Raises orjson.JSONDecodeError for what is not JSON."""
+    orjson.loads(data)  # strict: no NaN, no lone surrogate, UTF-8 alone
+    try:
+        return json.loads(data, parse_float=_fraction, parse_int=_whole)
+    except (RecursionError, json.JSONDecodeError):
+        raise orjson.JSONDecodeError("nested too deeply", "", 0) from None
+
+
+def _fraction(text: str) -> object:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent beyond every limit
+        return text
+
+
+def _whole(text: str) -> object:
+    return int(text) if len(text) <= 40 else text

@@ -1,0 +1,269 @@
+"""Statements of cards and exports of violations: which column is what, and rows to records. Pure.
+
+A row becomes a ``Draft``: a record with the id it would have if nothing were stored yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from rules.fleet.business import FuelTransaction, Violation
+from rules.fleet.exact import decimal_text
+from rules.fleet.fuel import AHEAD, IN_FUTURE
+from rules.fleet.imports import MAX_FLAWS
+from rules.fleet.refusals import Flaw, explain
+from rules.fleet.statements_files import Sheet
+from rules.fleet.statements_layout import FileMapping, Kind, Table, find_table, header_key
+from rules.fleet.statements_values import (
+    Cell,
+    code_of,
+    day_of,
+    energy_of,
+    kind_of,
+    number_of,
+    status_of,
+    text_of,
+    time_of,
+)
+from rules.fleet.texts import name_key, normal_plate
+
+#: Ids made of a row's content begin so.
+MADE: Final = "row-"
+_TOTALS: Final = re.compile(r"(合计|小计|总计|本页|累计|共计)")
+
+
+@dataclass(slots=True)
+class Draft:
+    """A row that could be read. ``numbered``: the id is the record's own number. ``content``: what makes it the
+    same record in another file."""
+
+    row: int
+    record: Any
+    numbered: bool
+    content: tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class Parsed:
+    """A file as read. ``rows`` = drafts + repeated + refused; ``skipped``: totals and repeated headers."""
+
+    kind: Kind
+    columns: dict[str, str]
+    ignored: list[str]
+    drafts: list[Draft] = field(default_factory=list)
+    rows: int = 0
+    repeated: int = 0
+    refused: int = 0
+    skipped: int = 0
+    flaws: list[Flaw] = field(default_factory=list)
+    flaw_count: int = 0
+
+    def refuse(self, row: int, *flaws: Flaw) -> None:
+        """Count a row as refused; the first MAX_FLAWS flaws are kept."""
+        self.refused += 1
+        self.flaw_count += len(flaws)
+        for flaw in flaws[: max(MAX_FLAWS - len(self.flaws), 0)]:
+            self.flaws.append(Flaw(flaw.path, flaw.message, row))
+
+
+def parse_statement(kind: Kind, sheets: Sequence[Sheet], mapping: FileMapping, now: datetime) -> Parsed:
+    """The records of a file. ``now``: later times (AHEAD) are refused. Raises UnreadableError when no sheet, or
+    more than one, has the columns.
+    """
+    table = find_table(kind, sheets, mapping)
+    used = set(table.columns.values())
+    parsed = Parsed(
+        kind,
+        {name: text_of(table.header[place]) for name, place in table.columns.items()},
+        [text_of(c)[:60] for i, c in enumerate(table.header) if i not in used and text_of(c)],
+    )
+    _read_rows(parsed, table, mapping, now)
+    return parsed
+
+
+def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime) -> None:
+    header, columns = table.header, table.columns
+    build = _transaction if parsed.kind == "statement" else _violation
+    unit = text_of(header[columns["quantity"]]) if "quantity" in columns else ""
+    ordinals: Counter[str] = Counter()
+    numbered: dict[str, Draft] = {}
+    header_keys = [header_key(cell) for cell in header]
+    for number, cells in table.lines():
+        if _is_total(cells) or [header_key(cell) for cell in cells][: len(header)] == header_keys:
+            parsed.skipped += 1
+            continue
+        parsed.rows += 1
+        if any(text_of(cell) for cell in cells[len(header) :]):
+            message = f"应有 {len(header)} 列，实有 {len(cells)} 列 · {len(header)} columns expected, {len(cells)} found"
+            parsed.refuse(number, Flaw((), message))
+            continue
+        row: dict[str, Cell] = dict(table.values) | {
+            name: cells[place] for name, place in columns.items() if place < len(cells) and cells[place] != ""
+        }
+        reader = _Reader(row, mapping, unit)
+        record, own, content = build(reader)
+        if record is not None and record.at > now + AHEAD:
+            reader.flaws.append(Flaw(("at",), IN_FUTURE))
+        if record is None or reader.flaws:
+            parsed.refuse(number, *reader.flaws)
+            continue
+        draft = Draft(number, record, bool(own), content)
+        if own:
+            same = numbered.setdefault(record.id, draft)
+            if same is not draft:
+                _meet(parsed, same, draft)
+                continue
+        else:
+            key = "\x1f".join(map(str, (*content, name_key(getattr(record, "station_name", "")))))
+            if parsed.kind == "violations":  # one car, one second, one act: the same violation twice
+                ordinals[key] += 1
+                if ordinals[key] > 1:
+                    parsed.repeated += 1
+                    continue
+            made = hashlib.sha256(f"{parsed.kind}\x1f{key}\x1f{ordinals[key]}".encode()).hexdigest()[:32]
+            if parsed.kind == "statement":
+                ordinals[key] += 1
+            draft.record = record.model_copy(update={"id": MADE + made})
+        parsed.drafts.append(draft)
+    _link(parsed, numbered)
+
+
+def _meet(parsed: Parsed, same: Draft, draft: Draft) -> None:
+    if same.record == draft.record:
+        parsed.repeated += 1
+        return
+    message = (
+        f"编号 {draft.record.id[:40]} 与第 {same.row} 行相同而内容不同；编号不唯一时请在对照中设 number 为 null"
+        f" · the same number as in row {same.row}, but another content; if numbers are not unique, map `number` to null"
+    )
+    parsed.refuse(draft.row, Flaw(("number",), message))
+
+
+def _link(parsed: Parsed, numbered: Mapping[str, Draft]) -> None:
+    """A reversal under its fill's own number names it; a violation with and without its number is one."""
+    if parsed.kind == "statement":
+        for draft in parsed.drafts:
+            fill = draft.record.id.removesuffix(_REVERSAL)
+            if draft.record.kind == "reversal" and draft.record.reverses is None and fill in numbered:
+                draft.record = draft.record.model_copy(update={"reverses": fill})
+        return
+    known = {draft.content for draft in numbered.values()}
+    kept = [draft for draft in parsed.drafts if draft.numbered or draft.content not in known]
+    parsed.repeated += len(parsed.drafts) - len(kept)
+    parsed.drafts = kept
+
+
+def _is_total(cells: Sequence[Cell]) -> bool:
+    first = next((text_of(cell) for cell in cells if text_of(cell)), "")
+    return bool(_TOTALS.match("".join(first.split())))
+
+
+# --- rows to records
+
+#: A reversal may come under the number of what it takes back: its id differs.
+_REVERSAL: Final = "~reversal"
+
+
+class _Reader:
+    """One row: reads fields, notes what is wrong with each."""
+
+    def __init__(self, row: Mapping[str, Cell], mapping: FileMapping, unit: str) -> None:
+        self.row = row
+        self.mapping = mapping
+        self.unit = unit
+        self.flaws: list[Flaw] = []
+
+    def text(self, name: str) -> str:
+        return text_of(self.row.get(name, ""))
+
+    def read(self, name: str, reader: Callable[[Cell], Any], *, required: bool = False) -> Any:
+        cell = self.row.get(name, "")
+        if required and not text_of(cell):
+            self.flaws.append(Flaw((name,), "缺少必填项 · required, but missing"))
+            return None
+        try:
+            return reader(cell)
+        except ValueError as error:
+            self.flaws.append(Flaw((name,), str(error)))
+            return None
+
+    def time(self) -> datetime | None:
+        day: date | None = self.read("date", day_of) if self.text("date") else None
+        found: datetime | None = self.read("at", lambda cell: time_of(cell, day), required=True)
+        return found
+
+    def decimal(self, name: str, digits: int) -> str | None:
+        number = self.read(name, lambda cell: number_of(cell, digits))
+        return None if number is None else decimal_text(number, digits)
+
+    def make(self, model: type[Any], values: dict[str, Any]) -> Any:
+        if self.flaws:
+            return None
+        try:
+            return model.model_validate(values)
+        except ValidationError as error:
+            self.flaws += [
+                Flaw(("number",) if flaw.path == ("id",) else flaw.path, flaw.message)
+                for flaw in explain(error)
+            ]
+            return None
+
+
+Built = tuple[Any, str, tuple[Any, ...]]
+
+
+def _transaction(row: _Reader) -> Built:
+    product, word = row.text("product"), row.text("kind")
+    words = row.mapping.words.get("kind", {})
+    kind = row.read("kind", lambda _: kind_of(word, product, words), required=True)
+    number = row.read("number", code_of) or ""
+    quantity = row.decimal("quantity", 3)
+    if quantity is not None and kind in ("reversal", "other"):
+        quantity = quantity.removeprefix("-")  # written as what goes back
+    if kind == "fill" and quantity is None and not any(f.path == ("quantity",) for f in row.flaws):
+        row.flaws.append(Flaw(("quantity",), "加油须有数量 · a fill needs its quantity"))
+    if kind == "fill" and quantity is not None and not quantity.strip("0."):
+        kind = "other"  # nothing was taken
+    values = {
+        "id": (number + (_REVERSAL if kind == "reversal" else "")) or "-",
+        "card": row.read("card", code_of, required=True),
+        "at": row.time(),
+        "kind": kind,
+        "product": product,
+        "energy": energy_of(product, word, row.unit, row.text("quantity")),
+        "quantity": quantity,
+        "unit_price": row.decimal("unit_price", 4),
+        "amount": row.decimal("amount", 2),
+        "balance": row.decimal("balance", 2),
+        "station_name": row.text("station_name"),
+        "reverses": row.read("reverses", code_of) or None,
+    }
+    made = row.make(FuelTransaction, values)
+    if made is None:
+        return None, number, ()
+    return made, number, (made.card, made.at, made.kind, made.quantity, made.amount)
+
+
+def _violation(row: _Reader) -> Built:
+    words = row.mapping.words.get("status", {})
+    number = row.read("number", code_of) or ""
+    values = {
+        "id": number or "-",
+        "plate": row.read("plate", lambda cell: normal_plate(text_of(cell)), required=True),
+        "at": row.time(),
+        "place": row.text("place"),
+        "act": row.text("act") if row.read("act", text_of, required=True) else "",
+        "fine": row.decimal("fine", 2),
+        "points": row.read("points", lambda cell: number_of(cell, 0)),
+        "status": row.read("status", lambda cell: status_of(text_of(cell), words)),
+    }
+    made = row.make(Violation, values)
+    return made, number, () if made is None else (made.plate, made.at, name_key(made.act))

@@ -1,0 +1,39 @@
+"""Texts as people and other systems write them, brought to one form: widths, look-alike letters, plates,
+names of stations. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+# Cyrillic and Greek capitals that look like Latin ones, and the dashes and spaces that stand for one of each.
+_LOOKALIKES: Final = str.maketrans(
+    "АВЕКМНОРСТУХІЅЈ" + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ" + "‐‑‒–—―−",
+    "ABEKMHOPCTYXISJ" + "ABEZHIKMNOPTYX" + "-------",
+)
+_SMALL: Final = str.maketrans("асеорухіѕј" + "ο", "aceopyxisj" + "o")
+# Region and office, then the serial: five or six places, of which the last may say what kind of vehicle it is.
+_PLATE: Final = re.compile(r"([\u4e00-\u9fff][A-Z])([0-9A-Z]{4,5}[0-9A-Z\u4e00-\u9fff])")
+_SERIAL: Final = str.maketrans("OI", "01")
+
+
+def plain(text: str) -> str:
+    """``text`` with full-width and look-alike letters and digits as ASCII, without spaces at its ends."""
+    return unicodedata.normalize("NFKC", text).translate(_LOOKALIKES).translate(_SMALL).strip()
+
+
+def normal_plate(value: str) -> str:
+    """A plate as everyone writes it in the end: full-width and look-alike letters, spaces and the dot gone,
+    capitals: ``苏F12345``. The serial of a plate has no letters I and O (GA 36): there they are 1 and 0.
+    """
+    text = plain(value)
+    text = plain("".join(c for c in text if not c.isspace() and c not in "·•・-.").upper())
+    parts = _PLATE.fullmatch(text)
+    return text if parts is None else parts[1] + parts[2].translate(_SERIAL)
+
+
+def name_key(name: str) -> str:
+    """What two spellings of one name (of a station, an act) have in common: for comparing only."""
+    return "".join(plain(name).split()).casefold()

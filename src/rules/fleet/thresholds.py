@@ -1,0 +1,117 @@
+"""Values that the office, or an organisation, sets for the rules' parameters (table ``rule_parameters``).
+``rules.params`` has their names, defaults and limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from rules import params
+from rules.fleet.changes import lock_registry
+from rules.fleet.fields import Identifier, Name, Time
+from rules.fleet.outcomes import Outcome
+from rules.fleet.refusals import Flaw, RefusedError
+
+#: Rows of a list, at most.
+MAX_ROWS = 10_000
+
+
+class Threshold(BaseModel):
+    """One value of a parameter, for everyone (``organisation`` null) or one organisation, from a time on."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)
+
+    rule: Annotated[str, StringConstraints(max_length=64)]
+    name: Annotated[str, StringConstraints(max_length=64)]
+    organisation: Identifier | None = None
+    value: int = Field(strict=True, description="in the parameter's unit")
+    effective_from: Time
+    source: Name = Field(description="who decided it, and where that is written")
+
+
+async def put_threshold(connection: Any, row: Threshold) -> Outcome:
+    """Write a value in the caller's transaction; the same (rule, name, organisation, time) again replaces it.
+
+    Raises RefusedError for an unknown rule, name or organisation, or a value out of the limits.
+    """
+    await lock_registry(connection)
+    _check(row)
+    if row.organisation is not None and not await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM organisations WHERE id = $1)", row.organisation
+    ):
+        message = f"单位 {row.organisation} 未登记 · unknown organisation: {row.organisation}"
+        raise RefusedError([Flaw(("organisation",), message)])
+    old = await connection.fetchrow(
+        "SELECT value, source FROM rule_parameters WHERE rule = $1 AND name = $2"
+        " AND organisation IS NOT DISTINCT FROM $3 AND effective_from = $4",
+        row.rule, row.name, row.organisation, row.effective_from,
+    )  # fmt: skip
+    if old is not None and (int(old["value"]), old["source"]) == (row.value, row.source):
+        return "unchanged"
+    await connection.execute(
+        "INSERT INTO rule_parameters (rule, name, organisation, effective_from, value, source)"
+        " VALUES ($1, $2, $3, $4, $5::bigint, $6)"
+        " ON CONFLICT (rule, name, COALESCE(organisation, ''), effective_from)"
+        " DO UPDATE SET value = excluded.value, source = excluded.source",
+        row.rule, row.name, row.organisation, row.effective_from, row.value, row.source,
+    )  # fmt: skip
+    return "created" if old is None else "updated"
+
+
+def _check(row: Threshold) -> None:
+    if row.rule not in params.RULES:
+        message = f"没有这条规则；可用 · no such rule; there are: {', '.join(params.RULES)}"
+        raise RefusedError([Flaw(("rule",), message)])
+    try:
+        params.validate(row.rule, row.name, row.value)
+    except params.UnknownParameterError:
+        names = ", ".join(p.name for p in params.RULES[row.rule])
+        message = f"规则 {row.rule} 没有这个参数；可用 · no such parameter; there are: {names}"
+        raise RefusedError([Flaw(("name",), message)]) from None
+    except params.ParameterRangeError:
+        known = params.parameter(row.rule, row.name)
+        limits = f"{known.minimum}..{known.maximum} {known.unit}"
+        message = f"应为整数，范围 {limits} · must be an integer of {limits}"
+        raise RefusedError([Flaw(("value",), message)]) from None
+
+
+async def forget_threshold(
+    connection: Any, rule: str, name: str, organisation: str | None, effective_from: Any
+) -> bool:
+    """Take back a value in the caller's transaction; whether there was one."""
+    await lock_registry(connection)
+    done = await connection.fetchval(
+        "DELETE FROM rule_parameters WHERE rule = $1 AND name = $2 AND organisation IS NOT DISTINCT FROM $3"
+        " AND effective_from = $4 RETURNING true",
+        rule, name, organisation, effective_from,
+    )  # fmt: skip
+    return done is not None
+
+
+async def thresholds(
+    connection: Any, rule: str | None = None, organisation: str | None = None
+) -> list[dict[str, Any]]:
+    """The values set, by (rule, name, organisation, time), at most MAX_ROWS; None = any."""
+    rows = await connection.fetch(
+        "SELECT rule, name, organisation, value::bigint AS value, effective_from, source, created_at"
+        " FROM rule_parameters WHERE ($1::text IS NULL OR rule = $1) AND ($2::text IS NULL OR organisation = $2)"
+        " ORDER BY rule, name, organisation NULLS FIRST, effective_from LIMIT $3",
+        rule,
+        organisation,
+        MAX_ROWS,
+    )
+    return [dict(row) for row in rows]
+
+
+def defaults(rule: str | None = None) -> Sequence[dict[str, Any]]:
+    """Every parameter: {rule, name, unit, default, source, minimum, maximum}."""
+    return [
+        {"rule": of} | asdict(found)
+        for of, known in params.RULES.items()
+        if rule in (None, of)
+        for found in known
+    ]
