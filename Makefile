@@ -4,9 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test lint types imports fmt bench faults audit lock clean
+.PHONY: help setup demo test lint types imports fmt bench bench-full faults bounded audit lock clean
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(STAMP): requirements-dev.lock pyproject.toml
 	@echo "[setup] creating $(VENV) and installing pinned, hash-checked packages"
@@ -39,11 +39,17 @@ fmt: $(STAMP) ## format and fix
 	$(BIN)/ruff format src tests bench tools
 	$(BIN)/ruff check --fix src tests bench tools
 
-bench: $(STAMP) ## benchmarks as ratios against the C floor server (needs a C compiler)
-	$(BIN)/python -m bench $(BENCH_ARGS)
+bench: $(STAMP) ## every benchmark once, in about ten minutes (needs a C compiler; Kafka parts: Java and Maven)
+	$(BIN)/python -m bench $(or $(BENCH_ARGS),--runs 1 --seconds 2)
+
+bench-full: $(STAMP) ## every benchmark five times, in about an hour; the figures of docs/performance.md
+	$(BIN)/python -m bench $(or $(BENCH_ARGS),--runs 5 --seconds 5)
 
 faults: $(STAMP) ## rounds of kill -9 under load with an exact audit (ROUNDS=25)
 	$(BIN)/python -m tests.faults.rounds --rounds $(or $(ROUNDS),25) $(FAULTS_ARGS)
+
+bounded: $(STAMP) ## dead log, dead database, slow writers, storms: memory, replies, accounts (BOUNDED_ARGS=...)
+	$(BIN)/python -m tests.faults.bounded $(BOUNDED_ARGS)
 
 audit: $(STAMP) ## known vulnerabilities in the locked dependencies
 	$(BIN)/pip-audit --require-hashes -r requirements.lock

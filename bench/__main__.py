@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import time
 from importlib import import_module
 
 from bench.report import machine
 
 NAMES = {
     "gateway": "replies per second as a share of the C floor's",
+    "endtoend": "positions per second stored and judged, everything on this machine, over each log",
+    "latency": "reply, and position to alert in the feed, at 5,000 positions/s",
+    "connections": "15,000 connections on one gateway: memory, how fast they come, replies",
+    "growth": "CPU per position from 1,000 to 15,000 vehicles and from 10 to 10,000 fences",
     "decode": "frames per second through the column codec alone",
     "fence": "points per second against 1 and 1,000 fences",
     "archive": "positions per second into PostgreSQL",
-    "endtoend": "positions per second stored and judged, everything on this machine",
 }
 
 
@@ -24,14 +28,20 @@ def main() -> None:
     parser.add_argument(
         "--runs", type=int, default=5, help="runs of each, the median is what counts (default 5)"
     )
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of one loaded run (default 3)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of one loaded run (default 5)")
+    parser.add_argument(
+        "--log", choices=("embedded", "kafka", "both"), default="both",
+        help="the log of endtoend and latency (default both)",
+    )  # fmt: skip
     options = parser.parse_args()
     unknown = set(options.names) - NAMES.keys()
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     print(machine())
     for name in options.names or NAMES:
-        import_module(f"bench.{name}").run(options.runs, options.seconds)
+        began = time.monotonic()
+        import_module(f"bench.{name}").run(options)
+        print(f"\n({name}: {time.monotonic() - began:.0f} s)", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import time
 
@@ -49,8 +50,9 @@ async def _store(dsn: str, batches: list[PositionBatch]) -> float:
     return elapsed
 
 
-def run(runs: int, seconds: float) -> None:
+def run(options: argparse.Namespace) -> None:
     """Print rows per second by batch size."""
+    runs, seconds = options.runs, options.seconds
     heading("Archive: positions per second into PostgreSQL, one client")
     rows = []
     for size in (1_000, 10_000, 50_000):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import random
 import time
 
@@ -41,8 +42,9 @@ def chunks_of(connections: int, frames: int) -> list[bytes]:
     ]
 
 
-def run(runs: int, seconds: float) -> None:
+def run(options: argparse.Namespace) -> None:
     """Print frames per second by how many come together."""
+    runs, seconds = options.runs, options.seconds
     heading("Codec alone, one core: frames per second")
     rows = []
     for connections, per in ((1, 1), (100, 1), (1000, 1), (1000, 8), (1000, 30)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 
 import numpy as np
@@ -20,8 +21,9 @@ def _fences(count: int) -> list[shapely.Polygon]:
     return [shapely.Point(*c).buffer(0.003, quad_segs=6) for c in centres]
 
 
-def run(runs: int, seconds: float) -> None:
+def run(options: argparse.Namespace) -> None:
     """Print points per second."""
+    runs = options.runs
     heading("Fence check: points per second, one core")
     rng = np.random.default_rng(4)
     rows = []

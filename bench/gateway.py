@@ -6,11 +6,11 @@ in turn, so that a drift of the machine's speed touches both.
 
 from __future__ import annotations
 
-from pathlib import Path
+import argparse
 
-from bench.database import fresh_database
-from bench.processes import SERVER_CORE, Load, build, free_port, gongche, load, running
+from bench.processes import OUT, SERVER_CORE, Load, build, free_port, load, running
 from bench.report import heading, spread, table
+from bench.system import system
 
 TERMINALS = 1000
 WINDOWS = (1, 8, 64)
@@ -18,40 +18,23 @@ WINDOWS = (1, 8, 64)
 TARGET = {1: 0.65, 8: 0.50, 64: 0.40}
 
 
-def run(runs: int, seconds: float) -> None:
+def run(options: argparse.Namespace) -> None:
     """Print replies per second and their share of the floor's."""
     build()
     heading("Gateway: replies per second on one core, replies after the embedded log has them on disk")
     floor: dict[int, list[Load]] = {w: [] for w in WINDOWS}
     ours: dict[int, list[Load]] = {w: [] for w in WINDOWS}
-    with fresh_database() as (base, dsn):
-        floor_port, port = free_port(), free_port()
-        environment = {
-            "GONGCHE_DATA_DIR": str(base),
-            "GONGCHE_DATABASE_URL": dsn,
-            "GONGCHE_TCP_HOST": "127.0.0.1",
-            "GONGCHE_TCP_PORT": str(port),
-            "GONGCHE_GATEWAY_METRICS_PORT": "0",
-            "GONGCHE_AUTO_REGISTER": "true",
-        }
-        floor_command = [str(Path(__file__).parent / "out" / "jt808floor"), str(floor_port)]
-        with (
-            running(floor_command, core=SERVER_CORE, port=floor_port),
-            running(
-                gongche("gateway"),
-                core=SERVER_CORE,
-                port=port,
-                environment=environment,
-                log=base / "gateway.log",
-            ),
-        ):
-            load(port, terminals=TERMINALS, window=1, seconds=1)  # registers the terminals, warms up
-            for _ in range(runs):
+    settings = {"GONGCHE_AUTO_REGISTER": "true"}
+    with system(worker=False, gateway_core=SERVER_CORE, settings=settings) as made:
+        floor_port = free_port()
+        with running([str(OUT / "jt808floor"), str(floor_port)], core=SERVER_CORE, port=floor_port):
+            load(made.port, terminals=TERMINALS, window=1, seconds=1)  # registers the terminals, warms up
+            for _ in range(options.runs):
                 for window in WINDOWS:
-                    floor[window].append(
-                        load(floor_port, terminals=TERMINALS, window=window, seconds=seconds)
-                    )
-                    ours[window].append(load(port, terminals=TERMINALS, window=window, seconds=seconds))
+                    for port, results in ((floor_port, floor), (made.port, ours)):
+                        results[window].append(
+                            load(port, terminals=TERMINALS, window=window, seconds=options.seconds)
+                        )
     rows = []
     for window in WINDOWS:
         share = [a.acked_per_s / b.acked_per_s for a, b in zip(ours[window], floor[window], strict=True)]
@@ -64,7 +47,7 @@ def run(runs: int, seconds: float) -> None:
             spread([x.p50_us / 1000 for x in ours[window]], 1),
             spread([x.p99_us / 1000 for x in ours[window]], 1),
         ])  # fmt: skip
-    print(f"{TERMINALS} terminals, {runs} runs of {seconds:g} s each, median (min-max)\n")
+    print(f"{TERMINALS} terminals, {options.runs} runs of {options.seconds:g} s each, median (min-max)\n")
     table(
         [
             "in flight per terminal",

@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 OUT = Path(__file__).parent / "out"
 NATIVE = Path(__file__).parent / "native"
 SERVER_CORE, GENERATOR_CORE = 0, 1
+FIRST_PHONE = 13_900_000_000
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -75,51 +77,89 @@ def running(command: list[str], *, core: int | None, port: int, environment: dic
 
 @dataclass(frozen=True)
 class Load:
-    """What the generator printed."""
+    """What the generator printed. ``ready_s``: from its start until every terminal was authenticated; ``begin_s``: until
+    the first report; ``began``: the monotonic time of its start."""
 
-    acked_per_s: float
-    positions_per_s: float
-    p50_us: float
-    p99_us: float
+    ready: int
+    seconds: float
+    sent: int
     acked: int
     unacked: int
     bad: int
     errors: int
+    acked_per_s: float
+    positions_per_s: float
+    p50_us: float
+    p99_us: float
+    client_cpu_s: float
+    connect_s: float
+    ready_s: float
+    begin_s: float
+    began: float = 0.0
+
+    @property
+    def first_report(self) -> float:
+        """Monotonic time of the first report."""
+        return self.began + self.begin_s
 
 
-def load(port: int, *, terminals: int, window: int, seconds: float, rate: float = 0, version: int = 2013, batch: int = 0, first_phone: int = 13900000000, core: int | None = GENERATOR_CORE) -> Load:  # fmt: skip
-    """One run of the generator against ``port``. Raises SystemExit when replies were wrong or missing.
+class Generator:
+    """A run of the C load generator. ``result`` waits for its end."""
 
-    What earlier runs left to be written back is written first, so that no run pays for another.
-    """
-    os.sync()
-    command = [
-        str(OUT / "jt808load"), "127.0.0.1", str(port), str(terminals), str(window), str(seconds), str(rate),
-        str(version), "0", str(batch), str(first_phone),
-    ]  # fmt: skip
-    done = subprocess.run(
-        pinned(command, core), capture_output=True, text=True, check=True, timeout=seconds + 120
-    )
-    answer = json.loads(done.stdout)
-    result = Load(**{name: answer[name] for name in Load.__dataclass_fields__})
-    if result.bad or result.errors or result.unacked or answer["ready"] != terminals:
-        raise SystemExit(f"the generator saw trouble: {done.stdout} {done.stderr}")
-    return result
+    def __init__(self, port: int, *, terminals: int, window: int, seconds: float, rate: float = 0, version: int = 2013, batch: int = 0, first_phone: int = FIRST_PHONE, core: int | None = GENERATOR_CORE, known: bool = False, step: int = 0, back: int = 0, hold: float = 0, addresses: int = 0) -> None:  # fmt: skip
+        """``known``: the terminals authenticate with their phone as code (``bench.database.Fleet``), else they register
+        first. The rest: see jt808load.c. What earlier runs left to be written back is written first, so that no run
+        pays for another.
+        """
+        os.sync()
+        command = [
+            str(OUT / "jt808load"), "127.0.0.1", str(port), str(terminals), str(window), str(seconds), str(rate),
+            str(version), "2" if known else "0", str(batch), str(first_phone), "", str(step), str(back), str(hold),
+            str(addresses),
+        ]  # fmt: skip
+        self._terminals, self._patience_s = terminals, seconds + hold + 120
+        self._began = time.monotonic()
+        self.process = subprocess.Popen(
+            pinned(command, core), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def result(self, *, check: bool = True) -> Load:
+        """Its figures. Raises SystemExit when (``check``) replies were wrong or missing."""
+        try:
+            out, words = self.process.communicate(timeout=self._patience_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise SystemExit("the generator does not end") from None
+        if self.process.returncode:
+            raise SystemExit(f"the generator failed: {words}")
+        answer = json.loads(out)
+        names = Load.__dataclass_fields__.keys() - {"began"}
+        result = Load(**{name: answer[name] for name in names}, began=self._began)
+        trouble = result.bad or result.errors or result.unacked or result.ready != self._terminals
+        if check and trouble:
+            raise SystemExit(f"the generator saw trouble: {out} {words}")
+        return result
+
+
+def load(port: int, *, terminals: int, window: int, seconds: float, **options: Any) -> Load:
+    """One run of the generator against ``port``; see Generator."""
+    return Generator(port, terminals=terminals, window=window, seconds=seconds, **options).result()
 
 
 def gongche(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "gongche", *arguments]
 
 
-def cpu_seconds(pids: list[int]) -> float:
-    """User and system time of ``pids`` so far."""
+def cpu_seconds(pids: list[int], *, ended_children: bool = False) -> float:
+    """User and system time of ``pids`` so far, or instead that of their children that have ended."""
+    first = 13 if ended_children else 11
     total = 0
     for pid in pids:
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
         except FileNotFoundError:
             continue
-        total += int(fields[11]) + int(fields[12])
+        total += int(fields[first]) + int(fields[first + 1])
     return total / _TICK
 
 
@@ -148,7 +188,8 @@ def descendants(pid: int) -> list[int]:
 
 
 def scrape(port: int) -> dict[str, float]:
-    """Unlabelled samples of a /metrics page."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    """Samples of a /metrics page, by name with labels as written."""
+    # Long: a worker that has much to catch up with answers between two transactions only.
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         lines = answer.read().decode().splitlines()
-    return {k: float(v) for k, v in (x.rsplit(" ", 1) for x in lines if x and x[0] != "#") if "{" not in k}
+    return {k: float(v) for k, v in (x.rsplit(" ", 1) for x in lines if x and x[0] != "#")}

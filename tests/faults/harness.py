@@ -16,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import asyncpg
 import httpx
@@ -107,7 +108,7 @@ class Program:
 class Machine:
     """See the module. Made by ``machine``; ``folder`` holds everything, ``start_s`` is the plan's."""
 
-    def __init__(self, folder: Path, stack: ExitStack, start_s: int) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, start_s: int, settings: Mapping[str, str]) -> None:
         self.folder, self._stack, self.start_s = folder, stack, start_s
         self.port = free_port()
         self.dsn = start_embedded(folder, stack, lambda _line: None)
@@ -116,7 +117,9 @@ class Machine:
         self._database_changes = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
         self.programs: dict[str, Program] = {}
-        base = {name: value for name, value in os.environ.items() if not name.startswith("GONGCHE_")}
+        base = {name: value for name, value in os.environ.items() if not name.startswith("GONGCHE_")} | {
+            **settings
+        }
         for name in PROGRAMS:
             port = free_port()
             environment = {
@@ -327,13 +330,16 @@ def _folder() -> Path:
 
 
 @asynccontextmanager
-async def machine(plan: Plan, log_on: LogPlace | None = None) -> AsyncIterator[Machine]:
-    """A machine with the fleet of ``plan`` in its database, both programs running; gone when the context ends."""
+async def machine(
+    plan: Plan, log_on: LogPlace | None = None, settings: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Machine]:
+    """A machine with the fleet of ``plan`` in its database, both programs running; gone when the context ends.
+    ``settings``: more ``GONGCHE_*`` of both programs."""
     folder = _folder()
     try:
         with ExitStack() as stack:
             # In a thread: ``start_embedded`` runs an event loop of its own.
-            made = await asyncio.to_thread(Machine, folder, stack, plan.start_s)
+            made = await asyncio.to_thread(Machine, folder, stack, plan.start_s, settings)
             await migrate(made.dsn)
             if log_on is not None:
                 stack.enter_context(log_on(made.log_path.parent))

@@ -73,10 +73,14 @@ class Plan:
 
     def bodies(self, terminal: int, rows: Ints) -> list[bytes]:
         """The 0x0200 bodies of ``rows``."""
-        c = self.columns(np.full(len(rows), terminal, np.int64), rows)
+        return self.all_bodies(np.full(len(rows), terminal, np.int64), rows)
+
+    def all_bodies(self, terminal: Ints, row: Ints) -> list[bytes]:
+        """The 0x0200 bodies of ``row`` of ``terminal``, both of shape (n,)."""
+        c = self.columns(terminal, row)
         return encode_reports(
             c["time_s"], c["lat_e6"], c["lon_e6"], altitude_m=c["altitude_m"], speed_dkmh=c["speed_dkmh"],
-            direction_deg=c["direction_deg"], status=np.full(len(rows), _STATUS), odometer_dkm=c["odometer_dkm"],
+            direction_deg=c["direction_deg"], status=np.full(len(row), _STATUS), odometer_dkm=c["odometer_dkm"],
         )  # fmt: skip
 
     def batch(self, terminal_no: Ints, terminal: Ints, row: Ints, received_us: int) -> PositionBatch:
