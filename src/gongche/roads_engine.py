@@ -1,7 +1,8 @@
 """A routing engine of one's own: Valhalla, out of its published wheel, with tiles built of an OpenStreetMap file.
 
 The wheel (PyPI ``pyvalhalla``) carries the executables and every library they need; nothing of it is imported. All of
-it lies in ``<data_dir>/navigation``: ``valhalla-<version>`` the engine, ``graph`` (a link) the tiles in use.
+it lies in ``<data_dir>/navigation``: ``valhalla-<version>`` the engine, ``graph`` (a link) the tiles in use, ``demo`` those
+of the demo's roads, which are never taken for a real map.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import time
 import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -41,6 +42,11 @@ _ELSEWHERE: Final = (
 )
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 _CACHE_BYTES: Final = 512 << 20
+_TOLD_S: Final = 3.0
+
+#: Tiles of a real map, and those of the demo's roads.
+GRAPH: Final = "graph"
+DEMO: Final = "demo"
 
 Say = Callable[[str], None]
 
@@ -84,9 +90,9 @@ def install(data_dir: Path, say: Say, wheel: Path | None = None) -> Path:
     return target
 
 
-def prepare(data_dir: Path, source: Path, say: Say, map_date: str = "") -> Path:
-    """Build tiles of an OSM file (``.osm.pbf``) and put them in the place of those in use, whole or not at all; the
-    folder of the new ones. A service that runs goes on with the old ones until it is started again.
+def prepare(data_dir: Path, source: Path, say: Say, map_date: str = "", *, name: str = GRAPH) -> Path:
+    """Build tiles of an OSM file (``.osm.pbf``) and put them in the place of those in use under ``name``, whole or not
+    at all; the folder of the new ones. A service that runs goes on with the old ones until it is started again.
 
     Installs the engine first. Raises ConfigurationError (no such file, no OSM data), GongcheError (the build failed).
     """
@@ -101,9 +107,9 @@ def prepare(data_dir: Path, source: Path, say: Say, map_date: str = "") -> Path:
     engine = install(data_dir, say)
     home = engine.parent
     with _alone(home):
-        for rest in home.glob("graph-*.partial"):
+        for rest in home.glob(f"{name}-*.partial"):
             shutil.rmtree(rest, ignore_errors=True)
-        graph = home / f"graph-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
+        graph = home / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
         partial = graph.with_name(graph.name + ".partial")
         partial.mkdir()
         try:
@@ -123,21 +129,21 @@ def prepare(data_dir: Path, source: Path, say: Say, map_date: str = "") -> Path:
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        link = home / ".graph.new"
+        link = home / f".{name}.new"
         link.unlink(missing_ok=True)
         link.symlink_to(graph.name)
-        link.replace(home / "graph")
+        link.replace(home / name)
         # The one before stays: a service that runs still reads it.
-        for old in sorted(home.glob("graph-*"))[:-2]:
+        for old in sorted(home.glob(f"{name}-*"))[:-2]:
             shutil.rmtree(old, ignore_errors=True)
     say(f"地图已就绪 / the map is ready: {about['tiles']} tiles, map of {map_date}")
     return graph
 
 
-def service_command(data_dir: Path, port: int) -> list[str] | None:
+def service_command(data_dir: Path, port: int, *, name: str = GRAPH) -> list[str] | None:
     """What to run for the engine to listen on loopback ``port``; None while there is no engine or no map. Writes the
-    service's settings. SIGTERM ends it."""
-    engine, graph = _engine(data_dir), _graph(data_dir)
+    service's settings (the command's second word). SIGTERM ends it."""
+    engine, graph = _engine(data_dir), _graph(data_dir, name)
     if graph is None or not (engine / _SERVICE).exists():
         return None
     config = _config(engine, graph / "tiles")
@@ -149,18 +155,29 @@ def service_command(data_dir: Path, port: int) -> list[str] | None:
     return [str(engine / _SERVICE), str(path), str(min(4, os.cpu_count() or 1))]
 
 
-def service_map_date(data_dir: Path) -> str:
+def service_map_date(data_dir: Path, *, name: str = GRAPH) -> str:
     """Date of the map in use ('' = none), for GONGCHE_NAVIGATION_MAP_DATE."""
-    graph = _graph(data_dir)
-    return "" if graph is None else str(json.loads((graph / "map.json").read_bytes())["map_date"])
+    return _about(data_dir, name).get("map_date", "")
+
+
+def service_source(data_dir: Path, *, name: str = GRAPH) -> str:
+    """Name of the file that the map in use was built of ('' = none)."""
+    return _about(data_dir, name).get("source", "")
+
+
+def _about(data_dir: Path, name: str) -> dict[str, str]:
+    graph = _graph(data_dir, name)
+    if graph is None:
+        return {}
+    return {key: str(value) for key, value in json.loads((graph / "map.json").read_bytes()).items()}
 
 
 def _engine(data_dir: Path) -> Path:
     return data_dir.absolute() / "navigation" / f"valhalla-{VERSION}"
 
 
-def _graph(data_dir: Path) -> Path | None:
-    link = data_dir.absolute() / "navigation" / "graph"
+def _graph(data_dir: Path, name: str) -> Path | None:
+    link = data_dir.absolute() / "navigation" / name
     return link.resolve() if (link / "map.json").exists() else None
 
 
@@ -182,16 +199,17 @@ def _downloaded(machine: str, say: Say) -> Path:
     with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as place:
         wanted = Path(place) / "wanted.txt"
         wanted.write_text(f"pyvalhalla=={VERSION} --hash=sha256:{WHEELS[machine]}\n")
-        done = subprocess.run(  # noqa: S603 - our own words
+        status, said = _told(
             [
                 sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-                "--only-binary=:all:", "--python-version", "3.12", "--platform", f"manylinux_2_28_{machine}",
-                "--require-hashes", "-r", str(wanted), "-d", place,
+                "--retries", "2", "--only-binary=:all:", "--python-version", "3.12",
+                "--platform", f"manylinux_2_28_{machine}", "--require-hashes", "-r", str(wanted), "-d", place,
             ],
-            capture_output=True, text=True, check=False,
+            Path(place),
+            say,
         )  # fmt: skip
-        if done.returncode:
-            last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "pip failed")
+        if status:
+            last = next((line for line in reversed(said.splitlines()) if line.strip()), "pip failed")
             raise UnavailableError(
                 f"pyvalhalla {VERSION} cannot be downloaded: {last.strip()}",
                 hint="离线时：gongche navigation install --wheel FILE / offline: give the wheel. "
@@ -199,6 +217,36 @@ def _downloaded(machine: str, say: Say) -> Path:
             )
         (Path(place) / wheel.name).replace(wheel)
     return wheel
+
+
+def _told(command: list[str], place: Path, say: Say) -> tuple[int, str]:
+    """Run a download that keeps what it has so far below ``place``, and say how far it is; (status, what it said)."""
+    with (place / "said.txt").open("w+") as said:
+        run = subprocess.Popen(  # noqa: S603 - our own words
+            command, stdout=subprocess.DEVNULL, stderr=said, env=os.environ | {"TMPDIR": str(place)}
+        )
+        try:
+            while True:
+                try:
+                    status = run.wait(_TOLD_S)
+                    break
+                except subprocess.TimeoutExpired:
+                    say(f"  {_bytes_below(place) / 1e6:6.1f} MB")
+        except BaseException:
+            run.terminate()
+            run.wait()
+            raise
+        said.seek(0)
+        return status, said.read()
+
+
+def _bytes_below(place: Path) -> int:
+    total = 0
+    for folder, _, names in os.walk(place):
+        for name in names:
+            with suppress(OSError):  # it comes and goes under us
+                total += (Path(folder) / name).stat().st_size
+    return total
 
 
 def _config(engine: Path, tiles: Path) -> dict[str, Any]:

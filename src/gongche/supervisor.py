@@ -2,7 +2,9 @@
 
 Each child runs in a session of its own (Ctrl-C reaches only the supervisor, which stops them in order),
 reports that it serves through a socket pair (``telemetry.runtime.lifecycle.SupervisorLink``), and has its log
-kept in a file of bounded size; warnings and worse are shown too.
+kept in a file of bounded size; warnings and worse are shown too. A program that is not ours serves when it answers
+HTTP 200 at its ``probe_url``. An *optional* child may fail as often as it likes: it is started again, and nothing
+waits for it.
 """
 
 from __future__ import annotations
@@ -13,10 +15,11 @@ import os
 import signal
 import socket
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import orjson
 
 from telemetry.errors import ConfigurationError, GongcheError, UnavailableError
@@ -28,6 +31,9 @@ LONGEST_PAUSE_S = 30.0
 STEADY_S = 60.0
 #: A child that is not ready after so long has failed its start.
 READY_TIMEOUT_S = 120.0
+#: An optional child is not waited for any longer than this.
+OPTIONAL_READY_S = 15.0
+PROBE_EVERY_S = 0.2
 
 MAX_LOG_BYTES = 10_000_000
 _LOUD = (" WARNING ", " ERROR ", " CRITICAL ")
@@ -38,12 +44,15 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """A process to keep running. ``stop_timeout_s`` after SIGTERM it is killed."""
+    """A process to keep running. ``stop_timeout_s`` after SIGTERM it is killed. ``probe_url``, ``optional``: see the
+    module docstring."""
 
     name: str
     argv: Sequence[str]
     environment: Mapping[str, str]
     stop_timeout_s: float
+    probe_url: str | None = None
+    optional: bool = False
 
 
 class RotatingLog:
@@ -90,7 +99,7 @@ class Child:
         """Run the process until ``stop``; start it again when it dies.
 
         Raises ConfigurationError when it says that a restart will not help (status 78) and UnavailableError
-        when it dies before it ever was ready.
+        when it dies before it ever was ready; never for an optional one.
         """
         pause = FIRST_PAUSE_S
         loop = asyncio.get_running_loop()
@@ -101,7 +110,7 @@ class Child:
                 return
             ever_ready = bool(self.facts)
             died = f"{self.spec.name} 退出 / ended with status {status}"
-            if status == ConfigurationError.exit_code or not ever_ready:
+            if not self.spec.optional and (status == ConfigurationError.exit_code or not ever_ready):
                 text = "\n".join([died, *(f"  {line}" for line in self.tail)])
                 raise (ConfigurationError if status == ConfigurationError.exit_code else UnavailableError)(
                     text
@@ -153,7 +162,7 @@ class Child:
                 self.process.terminate()
             helpers = [
                 asyncio.create_task(self._read_log(self.process.stdout)),
-                asyncio.create_task(self._read_facts(ours)),
+                asyncio.create_task(self._probe() if self.spec.probe_url else self._read_facts(ours)),
             ]
             try:
                 status = await self.process.wait()
@@ -198,6 +207,17 @@ class Child:
                 self.facts = {**facts, "pid": self.pid}
                 self.ready.set()
 
+    async def _probe(self) -> None:
+        async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
+            while self.pid is not None:
+                with contextlib.suppress(httpx.HTTPError):
+                    answer = await client.get(str(self.spec.probe_url))
+                    if answer.status_code == httpx.codes.OK and self.pid is not None:
+                        self.facts = {"url": self.spec.probe_url, "pid": self.pid}
+                        self.ready.set()
+                        return
+                await asyncio.sleep(PROBE_EVERY_S)
+
 
 class Supervisor:
     """Keeps ``children`` running, in the order in which they are to be stopped."""
@@ -210,7 +230,8 @@ class Supervisor:
         self._tasks: dict[asyncio.Task[None], str] = {}
 
     async def start(self, stop: asyncio.Event) -> bool:
-        """Start every child and wait until all are ready, or ``stop`` is set (then False).
+        """Start every child and wait until all are ready, or ``stop`` is set (then False); for optional ones only
+        ``OPTIONAL_READY_S``.
 
         Raises the GongcheError of the first child that fails its start.
         """
@@ -219,12 +240,12 @@ class Supervisor:
         stopped = asyncio.create_task(stop.wait())
         waiting = {asyncio.create_task(c.ready.wait()): n for n, c in self.children.items()}
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + READY_TIMEOUT_S
+        begun = loop.time()
         try:
             while waiting:
                 done, _ = await asyncio.wait(
                     {*waiting, *self._tasks, stopped},
-                    timeout=max(0.0, deadline - loop.time()),
+                    timeout=max(0.0, begun + self._patience_s(waiting.values()) - loop.time()),
                     return_when=asyncio.FIRST_COMPLETED,
                 )
                 if stopped in done:
@@ -232,6 +253,9 @@ class Supervisor:
                 self.check()
                 if not done:
                     names = ", ".join(waiting.values())
+                    if self._optional(waiting.values()):
+                        self._say(f"{names} 尚未就绪，继续启动 / not ready yet, going on without")
+                        break
                     raise UnavailableError(
                         f"{names}: not ready after {READY_TIMEOUT_S:.0f} s", hint="see the logs"
                     )
@@ -243,6 +267,12 @@ class Supervisor:
             for task in (*waiting, stopped):
                 task.cancel()
         return True
+
+    def _optional(self, names: Iterable[str]) -> bool:
+        return all(self.children[name].spec.optional for name in names)
+
+    def _patience_s(self, names: Iterable[str]) -> float:
+        return OPTIONAL_READY_S if self._optional(names) else READY_TIMEOUT_S
 
     def check(self) -> None:
         """Raises the GongcheError with which a child gave up for good, if one did."""

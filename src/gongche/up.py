@@ -22,6 +22,7 @@ from pathlib import Path
 import asyncpg
 import orjson
 
+from gongche import roads_engine
 from gongche.demo import Demo, DemoOptions
 from gongche.status import Board, Console, FeedTally, show_status
 from gongche.supervisor import ChildSpec, Supervisor
@@ -107,7 +108,28 @@ def settle_ports(settings: Settings) -> Ports:
     return Ports(*ports)
 
 
-def child_specs(settings: Settings, ports: Ports, dsn: str) -> list[ChildSpec]:
+def navigation_spec(settings: Settings) -> ChildSpec | None:
+    """The routing engine of this machine, when it has one with tiles (``gongche navigation prepare``) and the settings
+    name no other."""
+    if settings.navigation_url or settings.navigation_engine != "valhalla":
+        return None
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = roads_engine.service_command(settings.data_dir, port)
+    if command is None:
+        return None
+    tethered = [sys.executable, "-m", "gongche.tether", str(os.getpid()), *command]
+    url = f"http://127.0.0.1:{port}/status"
+    return ChildSpec("navigation", tethered, {}, 10, probe_url=url, optional=True)
+
+
+def _engine_url(navigation: ChildSpec) -> str:
+    return str(navigation.probe_url).removesuffix("/status")
+
+
+def child_specs(
+    settings: Settings, ports: Ports, dsn: str, navigation: ChildSpec | None = None
+) -> list[ChildSpec]:
     """The processes of one machine, in the order in which they are to be stopped."""
     environment = {
         "GONGCHE_DATA_DIR": str(settings.data_dir),
@@ -122,7 +144,10 @@ def child_specs(settings: Settings, ports: Ports, dsn: str) -> list[ChildSpec]:
         "GONGCHE_AUTO_REGISTER": "true" if settings.auto_register else "false",
         "PYTHONUNBUFFERED": "1",
     }
-    return [
+    if navigation is not None:
+        environment["GONGCHE_NAVIGATION_URL"] = _engine_url(navigation)
+        environment["GONGCHE_NAVIGATION_MAP_DATE"] = roads_engine.service_map_date(settings.data_dir)
+    ours = [
         ChildSpec(name, [sys.executable, "-m", "gongche", name], environment, patience_s)
         for name, patience_s in (
             ("gateway", settings.drain_timeout_s + 5),
@@ -131,6 +156,8 @@ def child_specs(settings: Settings, ports: Ports, dsn: str) -> list[ChildSpec]:
             ("api", 15),
         )
     ]
+    # Behind the judge, which asks it.
+    return ours if navigation is None else [*ours[:3], navigation, *ours[3:]]
 
 
 def run_up(options: UpOptions, settings: Settings, console: Console) -> int:
@@ -169,18 +196,25 @@ async def _serve(
     console: Console,
     stop: asyncio.Event,
 ) -> int:
-    supervisor = Supervisor(child_specs(settings, ports, dsn), settings.data_dir / "logs", console.say)
+    navigation = navigation_spec(settings)
+    supervisor = Supervisor(
+        child_specs(settings, ports, dsn, navigation), settings.data_dir / "logs", console.say
+    )
     state = settings.data_dir / "up.json"
     helpers: list[asyncio.Task[object]] = []
     board: Board | None = None
     demo: Demo | None = None
     try:
-        console.say("启动 / starting gateway, worker, judge, api")
+        console.say(f"启动 / starting {', '.join(supervisor.children)}")
+        if navigation is None and not settings.navigation_url:
+            console.say(
+                "里程规则等待导航引擎 / the rule on mileage waits for an engine: gongche navigation prepare FILE.osm.pbf"
+            )
         if not await supervisor.start(stop):
             return 0
         base = f"http://{_reachable(settings.http_host)}:{ports.http}"
         metrics = f"http://{_reachable(settings.metrics_host)}"
-        _write_state(state, ports, base, metrics)
+        _write_state(state, ports, base, metrics, navigation)
         _greet(console, settings, ports, base, metrics)
         if not settings.database_url:
             helpers.append(asyncio.create_task(_keep_database(dsn, settings.data_dir, stack, console.say)))
@@ -234,9 +268,9 @@ def _reachable(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _write_state(path: Path, ports: Ports, base: str, metrics: str) -> None:
+def _write_state(path: Path, ports: Ports, base: str, metrics: str, navigation: ChildSpec | None) -> None:
     """``up.json``: where everything is, for scripts. No secrets."""
-    body = {
+    body: dict[str, object] = {
         "pid": os.getpid(),
         "api": base,
         "tcp_port": ports.tcp,
@@ -247,6 +281,8 @@ def _write_state(path: Path, ports: Ports, base: str, metrics: str) -> None:
             "api": f"{base}/metrics",
         },
     }
+    if navigation is not None:
+        body["navigation"] = _engine_url(navigation)
     scratch = path.with_suffix(".tmp")
     scratch.write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))
     scratch.replace(path)

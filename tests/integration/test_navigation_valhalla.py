@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from rules.navigation.engines import route
 from rules.navigation.polyline import decode
 from rules.navigation.valhalla import Valhalla
 from telemetry.errors import ConfigurationError, GongcheError, UnavailableError
+from tests.integration.test_up import Up, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -219,3 +221,23 @@ def test_the_file_holds_the_network(tmp_path: Path, network: RoadNetwork):
     assert roads == {(a, b): s for a, e in enumerate(network.edges) for b, (_, s) in e.items() if a < b}
     found = np.array([nodes[k] for k in range(len(network.nodes))])
     assert np.abs(found - network.frame.to_degrees(network.nodes)).max() < 1e-7
+
+
+def test_up_runs_the_engine_beside_the_rest_and_takes_it_along(folder: Path) -> None:
+    up = Up(folder)
+    try:
+        url = str(up.ready()["navigation"])
+        assert httpx.get(f"{url}/status").json()["version"] == roads_engine.VERSION
+        os.kill(up.process.pid, signal.SIGKILL)
+        up.process.wait(10)
+
+        def gone() -> bool:
+            try:
+                httpx.get(f"{url}/status", timeout=1)
+            except httpx.TransportError:
+                return True
+            return False
+
+        wait_for(gone, 30)
+    finally:
+        up.kill()
