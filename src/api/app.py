@@ -50,7 +50,15 @@ def create_app(settings: Settings, pool: Any, *, position_sink: LogWriter | None
     )
     state.docs_page = ""
     errors.install(app)
-    for router in (alerts, evaluations, tracks, positions, make_registry(), observability.router, documentation.router):
+    for router in (
+        alerts,
+        evaluations,
+        tracks,
+        positions,
+        make_registry(),
+        observability.router,
+        documentation.router,
+    ):
         app.include_router(router)
     documentation.describe(app)
     app.add_middleware(observability.Boundary)

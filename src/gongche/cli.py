@@ -48,6 +48,9 @@ COMMANDS = (
     Command(
         "navigation", "gongche.commands.navigation", "导航引擎与电子地图", "a navigation engine and its map"
     ),
+    Command(
+        "verify", "gongche.commands.verify", "用冻结的证据核对判定", "judge frozen evidence again and compare"
+    ),
     Command("token", "gongche.commands.token", "管理接口令牌", "create, list, revoke API tokens"),
     Command("settings", "gongche.commands.settings", "显示当前设置", "show the settings in force"),
 )

@@ -237,8 +237,8 @@ async def test_lists_and_filters(office: httpx.AsyncClient) -> None:
     await office.put("/v1/violations/v1", json=VIOLATION)
     await office.put("/v1/calendar-days/2026-10-01", json={"workday": False})
 
-    async def ids(kind: str, /, **params: str) -> list[str]:
-        response = await office.get(f"/v1/{kind}", params=params)
+    async def ids(path: str, /, **params: str) -> list[str]:
+        response = await office.get(f"/v1/{path}", params=params)
         assert response.status_code == 200, response.text
         return [item["id"] for item in response.json()["items"]]
 

@@ -244,7 +244,9 @@ def test_a_dashboard_query_gives_a_result(server: Server, system: System, query:
 
 def test_all_targets_are_up_and_every_rule_is_evaluated(server: Server) -> None:
     jobs = {s["metric"]["job"]: s["value"][1] for s in server.ask("query", query="up")["result"]}
-    assert jobs == {"gateway": "1", "worker": "1", "judge": "1", "api": "1"} | ({"node": "1"} if server.has_node else {})
+    assert jobs == {"gateway": "1", "worker": "1", "judge": "1", "api": "1"} | (
+        {"node": "1"} if server.has_node else {}
+    )
     rules = [rule for group in server.ask("rules")["groups"] for rule in group["rules"]]
     assert len(rules) == (PROMETHEUS / "alerts.yml").read_text().count("- alert:")
     assert {rule["name"]: rule.get("lastError") for rule in rules if rule["health"] != "ok"} == {}

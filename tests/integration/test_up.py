@@ -165,7 +165,9 @@ def test_up_serves_restarts_what_dies_and_stops_in_order(data_dir: Path) -> None
         assert up.finish() == 0, up.output
     finally:
         up.kill()
-    order = [up.output.index(f"stopping {name}") for name in ("gateway", "worker", "judge", "api", "PostgreSQL")]
+    order = [
+        up.output.index(f"stopping {name}") for name in ("gateway", "worker", "judge", "api", "PostgreSQL")
+    ]
     assert order == sorted(order)
     assert running_over(data_dir) == []
     assert not (data_dir / "up.json").exists()

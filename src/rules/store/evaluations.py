@@ -22,6 +22,39 @@ class EvaluationFilter:
     to_us: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Evidenced:
+    """A judgement with the evidence it rests on; hashes are hex, ``sm3`` None where it was not kept."""
+
+    id: int
+    rule: str
+    subject: str
+    outcome: str
+    measures: dict[str, dict[str, Any]]
+    body: bytes
+    sha256: str
+    sm3: str | None
+
+
+async def with_evidence(conn: Any, rule: str | None, after_id: int, limit: int) -> list[Evidenced]:
+    """Judgements that have evidence, of ``rule`` (None = any), in the order they were made, those after ``after_id``."""
+    rows = await conn.fetch(
+        "SELECT e.id, e.rule, e.subject, e.outcome, e.measures, k.body, k.sha256, k.sm3 FROM evaluations e"
+        " JOIN evidence k ON k.sha256 = e.evidence_sha256 WHERE e.id > $1 AND ($2::text IS NULL OR e.rule = $2)"
+        " ORDER BY e.id LIMIT $3",
+        after_id,
+        rule,
+        limit,
+    )
+    return [
+        Evidenced(
+            r["id"], r["rule"], r["subject"], r["outcome"], r["measures"], r["body"], r["sha256"].hex(),
+            None if r["sm3"] is None else r["sm3"].hex(),
+        )
+        for r in rows
+    ]  # fmt: skip
+
+
 async def list_evaluations(
     conn: Any, wanted: EvaluationFilter, *, limit: int = 100, before_id: int | None = None
 ) -> list[dict[str, Any]]:

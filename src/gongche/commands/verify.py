@@ -1,0 +1,72 @@
+"""``gongche verify``: judge frozen evidence again and compare with what is stored."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from dataclasses import dataclass
+
+from rules.engine import RULES, verify
+from rules.store.evaluations import with_evidence
+from telemetry.runtime.database import connect, require_schema
+from telemetry.runtime.embedded import open_database
+from telemetry.runtime.logs import configure_logging
+from telemetry.runtime.settings import load_settings
+
+_AT_ONCE = 100
+_EVERY_S = 1.0
+#: Differences shown; the rest are counted.
+_SHOWN = 50
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many judgements were looked at, of how many rules, and how many do not hold."""
+
+    checked: int = 0
+    wrong: int = 0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--rule", choices=[rule.code for rule in RULES], metavar="RULE", help="只核对一条规则 / one rule only: %(choices)s"
+    )  # fmt: skip
+    parser.epilog = """\
+逐条用冻结的证据重判，核对结论、数字与 SHA-256、SM3；只读
+Judges the frozen evidence of every judgement that has some, and compares outcome, numbers and both hashes. Reads only.
+退出码 / exit status: 1 有不符 / something differs"""
+
+
+def run(args: argparse.Namespace) -> int:
+    settings = load_settings()
+    configure_logging("WARNING", "verify")
+    with open_database(settings, lambda line: print(line, file=sys.stderr)) as dsn:
+        tally = asyncio.run(_verify(dsn, args.rule))
+    print(f"已核对 / checked {tally.checked:,}，不符 / differ {tally.wrong:,}")
+    return 1 if tally.wrong else 0
+
+
+async def _verify(dsn: str, rule: str | None) -> Tally:
+    tally, shown_at, after = Tally(), time.monotonic(), 0
+    connection = await connect(dsn)
+    try:
+        await require_schema(connection)
+        while rows := await with_evidence(connection, rule, after, _AT_ONCE):
+            for row in rows:
+                wrong = await asyncio.to_thread(
+                    verify, row.body, outcome=row.outcome, measures=row.measures, sha256=row.sha256, sm3=row.sm3
+                )  # fmt: skip
+                tally.checked += 1
+                if wrong:
+                    tally.wrong += 1
+                    if tally.wrong <= _SHOWN:
+                        print(f"{row.rule} {row.subject} (evaluation {row.id}):", *wrong, sep="\n  ")
+            after = rows[-1].id
+            if time.monotonic() - shown_at >= _EVERY_S:
+                shown_at = time.monotonic()
+                print(f"核对中 / checking: {tally.checked:,}", file=sys.stderr, flush=True)
+    finally:
+        await connection.close()
+    return tally
