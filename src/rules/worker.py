@@ -60,7 +60,8 @@ _logger = logging.getLogger(__name__)
 
 STEPS: Final = ("offsets", "positions", "facts", "tracks", "episodes", "recompute", "settle", "publish")
 
-POLL_BYTES: Final = 4 << 20
+#: A position takes some fifteen bytes in the log and many times that while it is stored and judged.
+POLL_BYTES: Final = 1 << 20
 POLL_S: Final = 0.2
 #: After a change of the kernels, states are made anew from the tracks of so many days.
 RENEW_US: Final = 7 * US_PER_DAY

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -28,11 +29,17 @@ logger = logging.getLogger(__name__)
 
 #: Rows of one record; a larger append is several records of one transaction.
 _ROWS_PER_RECORD = 50_000
+#: Rows of one append. After an outage everything that waits would else be joined at once: as much memory again.
+_ROWS_PER_APPEND = 50_000
 #: Refused frames kept per append; the rest are counted only, so a flood of junk cannot fill the log.
 _REJECTS_PER_APPEND = 500
 _REJECT_HEADERS = {HEADER_SCHEMA: "gongche.rejects/1"}
-#: Bytes that one position counts in the memory budget: its columns and its share of the reply's.
-ROW_BYTES = 120
+#: What counts in the memory budget (measured): a position with its columns and its share of the reply's; what each
+#: ``add`` costs beside them, some thirty arrays (with a dead log and few terminals that is nearly everything); and a
+#: connection that was closed while receipts that wait still hold it.
+ROW_BYTES = 200
+ADD_BYTES = 8_000
+CLOSED_BYTES = 1_600
 
 
 class Receipt(Protocol):
@@ -78,6 +85,8 @@ class Batcher:
         self._wake = asyncio.Event()
         self._stopping = self._appending = False
         self.held_bytes = 0
+        self._added = self._released = 0  # receipts so far
+        self._retained: deque[tuple[int, int]] = deque()  # (receipts added by then, bytes)
         self._task = asyncio.create_task(self._run(), name="batcher")
 
     @property
@@ -89,9 +98,19 @@ class Batcher:
         """Positions whose replies wait in ``receipt``. ``batch`` may be empty (a reply alone)."""
         self._batches.append(batch)
         self._receipts.append(receipt)
-        self.held_bytes += len(batch) * ROW_BYTES + batch.items_data.size
+        self._added += 1
+        self.held_bytes += _cost(batch)
         metrics.POSITIONS.inc(len(batch))
         self._wake.set()
+
+    def retain(self, size: int) -> None:
+        """``size`` bytes more are held until every receipt added so far is released."""
+        if self._added == self._released:
+            return
+        self.held_bytes += size
+        if self._retained and self._retained[-1][0] == self._added:
+            size += self._retained.pop()[1]
+        self._retained.append((self._added, size))
 
     def reject(self, note: RejectNote) -> None:
         """Keep a refused frame for the rejects topic (bounded) and count it."""
@@ -122,9 +141,13 @@ class Batcher:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            batches, receipts, rejects = self._batches, self._receipts, self._rejects
-            self._batches, self._receipts, self._rejects = [], [], []
+            count = self._next()
+            batches, self._batches = self._batches[:count], self._batches[count:]
+            receipts, self._receipts = self._receipts[:count], self._receipts[count:]
+            rejects, self._rejects = self._rejects, []
+            held = sum(map(_cost, batches))
             batch = PositionBatch.concat(batches)
+            batches.clear()  # their rows are in batch now
             self._appending = True
             records = self._records(batch)
             if rejects:
@@ -140,8 +163,20 @@ class Batcher:
             metrics.APPEND_ROWS.observe(len(batch))
             for receipt in receipts:
                 receipt.release()
-            self.held_bytes -= len(batch) * ROW_BYTES + batch.items_data.size
+            self._released += len(receipts)
+            while self._retained and self._retained[0][0] <= self._released:
+                held += self._retained.popleft()[1]
+            self.held_bytes -= held
             self._on_space()
+
+    def _next(self) -> int:
+        """How many of the batches that wait form the next append."""
+        rows = 0
+        for count, batch in enumerate(self._batches):
+            rows += len(batch)
+            if count and rows > _ROWS_PER_APPEND:
+                return count
+        return len(self._batches)
 
     def _records(self, batch: PositionBatch) -> list[Record]:
         if not len(batch):
@@ -171,6 +206,10 @@ class Batcher:
                 continue
             metrics.APPEND_SECONDS.observe(time.perf_counter() - begin)
             return
+
+
+def _cost(batch: PositionBatch) -> int:
+    return ADD_BYTES + len(batch) * ROW_BYTES + int(batch.items_data.size)
 
 
 def _split(partition: int, batch: PositionBatch) -> list[Record]:

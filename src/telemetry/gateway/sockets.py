@@ -27,6 +27,10 @@ logger = logging.getLogger(__name__)
 
 _EVENTS_PER_TURN = 8192
 _ACCEPTS_PER_TURN = 512
+#: What a turn reads is in memory some nine times while it is decoded, and that is outside of the memory budget. When
+#: many have much to say (after an outage) each gets its share, but at least _LEAST_BYTES; the rest waits in the sockets.
+_BYTES_PER_TURN = 2 << 20
+_LEAST_BYTES = 512
 _READABLE = {select.EPOLLIN}
 _recv, _send = socket.socket.recv, socket.socket.send
 
@@ -110,7 +114,8 @@ class Sockets:
     def _read_each(self, owners: Sequence[Connection]) -> list[bytes | None]:
         """What each of ``owners`` has sent: b"" = its end, None = nothing."""
         sockets = [c.sock for c in owners]
-        size = repeat(self._limits.read_bytes)
+        share = max(_BYTES_PER_TURN // max(len(sockets), 1), _LEAST_BYTES)
+        size = repeat(min(self._limits.read_bytes, share))
         chunks: list[bytes | None] = []
         while len(chunks) < len(sockets):
             try:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telemetry.gateway import intake, metrics
-from telemetry.gateway.batcher import Batcher, RejectNote
+from telemetry.gateway.batcher import CLOSED_BYTES, Batcher, RejectNote
 from telemetry.gateway.connection import Connection, Slots
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.receipts import ColumnReceipt, ScalarReceipt
@@ -297,6 +297,7 @@ class Gateway:
             self._reject(connection, rejection)
         self._count_fragments(connection)
         self._registrar.forget(connection)
+        self._batcher.retain(CLOSED_BYTES)
 
     # --- refusals and limits ------------------------------------------------------------------------------------------
 
