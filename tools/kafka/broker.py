@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import concurrent.futures
 import contextlib
 import ctypes
 import json
@@ -134,6 +135,11 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
+# Linux takes the *thread* that starts a process for its parent. A thread of an event loop's pool ends with the loop, and
+# would take the broker with it; this one ends with the process.
+_SPAWNER = concurrent.futures.ThreadPoolExecutor(1, "kafka-spawner")
+
+
 def _die_with_parent() -> None:
     # A test run that is killed leaves no broker behind (Linux: PR_SET_PDEATHSIG).
     with contextlib.suppress(OSError, AttributeError):
@@ -251,14 +257,15 @@ class Cluster:
             return
         home = self.folder / f"broker{node}"
         with (home / "server.log").open("wb") as log:
-            process = subprocess.Popen(  # noqa: S603 - our own arguments
+            process = _SPAWNER.submit(
+                subprocess.Popen,
                 self._java("kafka.Kafka", str(home / "server.properties")),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=self._detached,
                 preexec_fn=None if self._detached else _die_with_parent,
-            )
+            ).result()
         self._processes[node] = process
         self.pids[node] = process.pid
         self._save()
