@@ -48,7 +48,7 @@ from rules.tracking import Tracker
 from rules.tracks.advance import advance
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
 from telemetry.archive import Archive, days_of
-from telemetry.errors import SchemaError, UnavailableError
+from telemetry.errors import UnavailableError
 from telemetry.log import codec
 from telemetry.log.base import POSITIONS, LogReader, Poll, StoredRecord
 from telemetry.positions import PositionBatch
@@ -246,16 +246,15 @@ class Worker:
     def _decode(
         self, records: Sequence[StoredRecord]
     ) -> tuple[PositionBatch, list[tuple[StoredRecord, str]]]:
-        batches, rejected = [], []
-        for record in records:
-            try:
-                batches.append(codec.decode(record.payload))
-            except SchemaError as error:
-                # It is kept apart with the reason; nothing else of the batch is lost.
-                # Named by its log: a new log gives the same offsets to other records.
-                rejected.append((replace(record, topic=self._log), str(error)))
-                _logger.error("record %s/%d@%d: %s", record.topic, record.partition, record.offset, error)
-        return PositionBatch.concat(batches), rejected
+        batch, refused = codec.decode_all([record.payload for record in records])
+        rejected = []
+        for k, error in refused:
+            # It is kept apart with the reason; nothing else of the batch is lost.
+            # Named by its log: a new log gives the same offsets to other records.
+            record = records[k]
+            rejected.append((replace(record, topic=self._log), str(error)))
+            _logger.error("record %s/%d@%d: %s", record.topic, record.partition, record.offset, error)
+        return batch, rejected
 
     async def _between_turns(self, started: float) -> None:
         if started - self._lag_at >= LAG_EVERY_S:

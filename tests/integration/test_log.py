@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from telemetry.errors import ConfigurationError, SchemaError, UnavailableError
 from telemetry.log.base import POSITIONS, Record, StoredRecord, partitions_of
-from telemetry.log.codec import HEADERS, decode, encode
+from telemetry.log.codec import HEADERS, decode, decode_all, encode, table, write
 from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import OPTIONAL, SPEC, PositionBatch, fingerprint
 from tests.integration.log_contract import PARTITIONS, LogContract
@@ -76,6 +76,23 @@ async def test_offsets_are_never_given_twice_after_a_trim(tmp_path: Path) -> Non
     await reader.close()
     (record,) = await read_all(tmp_path / "log")
     assert record.offset >= before[0]
+
+
+async def test_no_partition_waits_behind_another_s_backlog(tmp_path: Path) -> None:
+    writer, reader = EmbeddedLogWriter(tmp_path / "log", 3), EmbeddedLogReader(tmp_path / "log", POSITIONS, 3)
+    for partition in (await reader.poll(1, 0)).assigned:
+        await reader.seek(partition, 0)
+    for k in range(20):
+        await writer.append([Record(POSITIONS, 0, b"much" * 1000), Record(POSITIONS, 1 + k % 2, b"little")])
+    found: list[StoredRecord] = []
+    while records := (await reader.poll(5000, 0)).records:
+        assert len(records) <= 4
+        found += records
+    assert [record.offset for record in found] == list(range(1, 41)), "in the order of appending"
+    await reader.seek(2, 20)  # one that was taken over from somebody far behind
+    assert {record.partition for record in (await reader.poll(1 << 20, 0)).records} == {2}
+    await writer.close()
+    await reader.close()
 
 
 async def test_bad_files_are_clear_errors(tmp_path: Path) -> None:
@@ -156,6 +173,43 @@ def batches(draw: st.DrawFn) -> PositionBatch:
 def test_a_record_is_the_batch(batch: PositionBatch) -> None:
     assert decode(encode(batch)).equals(batch)
     assert (fingerprint(decode(encode(batch))) == fingerprint(batch)).all()
+
+
+@settings(deadline=None, max_examples=60)
+@given(batches(), st.data())
+def test_a_slice_is_a_record_of_its_own(batch: PositionBatch, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(batch)))
+    stop = data.draw(st.integers(start, len(batch)))
+    payload = write(table(batch).slice(start, stop - start))
+    assert decode(payload).equals(batch.take(np.arange(start, stop)))
+
+
+def test_only_its_own_rows_are_in_a_slice() -> None:
+    n = 10_000
+    noise = np.random.default_rng(1).integers(0, 256, 8 * n, np.uint8)
+    whole = PositionBatch.build(
+        n, lat_e6=np.arange(n), items_offsets=np.arange(0, 8 * n + 1, 8, dtype=np.int32), items_data=noise
+    )
+    assert len(write(table(whole).slice(5_000, 10))) < 5_000 < 8 * n < len(encode(whole))
+
+
+_REFUSED = [
+    b"", b"{}", HEADERS["gongche-schema"].encode(), encode(PositionBatch.build(2, received_us=[1, -1])),
+    encode(PositionBatch.build(3))[:-40],
+]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.one_of(batches(), st.sampled_from(_REFUSED)), max_size=6))
+def test_many_records_at_once_are_what_each_is(parts: list[PositionBatch | bytes]) -> None:
+    payloads = [part if isinstance(part, bytes) else encode(part) for part in parts]
+    whole, refused = decode_all(payloads)
+    assert whole.equals(PositionBatch.concat([part for part in parts if isinstance(part, PositionBatch)]))
+    assert [k for k, _ in refused] == [k for k, part in enumerate(parts) if isinstance(part, bytes)]
+    for k, error in refused:
+        with pytest.raises(SchemaError) as alone:
+            decode(payloads[k])
+        assert str(alone.value) == str(error)
 
 
 @settings(deadline=None, max_examples=60)

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import orjson
@@ -22,7 +22,7 @@ from telemetry.errors import UnavailableError
 from telemetry.gateway import metrics
 from telemetry.log.base import HEADER_SCHEMA, REJECTS, LogWriter, Record, partitions_of
 from telemetry.log.base import POSITIONS as POSITIONS_TOPIC
-from telemetry.log.codec import HEADERS, MAX_RECORD_BYTES, encode
+from telemetry.log.codec import HEADERS, MAX_RECORD_BYTES, table, write
 from telemetry.positions import PositionBatch
 
 logger = logging.getLogger(__name__)
@@ -183,11 +183,15 @@ class Batcher:
             return []
         count = self._log.partitions
         if count == 1:
-            return _split(0, batch)
-        records: list[Record] = []
+            return _split(0, table(batch))
         partition = partitions_of(batch.terminal, count)
-        for number in np.unique(partition).tolist():
-            records += _split(number, batch.take(partition == number))
+        order = np.argsort(partition, kind="stable")
+        rows = table(batch.take(order))
+        numbers, starts = np.unique(partition[order], return_index=True)
+        ends = [*starts[1:].tolist(), len(batch)]
+        records: list[Record] = []
+        for number, start, end in zip(numbers.tolist(), starts.tolist(), ends, strict=True):
+            records += _split(number, rows.slice(start, end - start))
         return records
 
     async def _append(self, records: Sequence[Record]) -> None:
@@ -212,12 +216,11 @@ def _cost(batch: PositionBatch) -> int:
     return ADD_BYTES + len(batch) * ROW_BYTES + int(batch.items_data.size)
 
 
-def _split(partition: int, batch: PositionBatch) -> list[Record]:
-    """Records of ``batch``: halves of halves, until each is within what the log takes."""
-    if len(batch) <= _ROWS_PER_RECORD:
-        payload = encode(batch)
-        if len(payload) <= MAX_RECORD_BYTES or len(batch) == 1:
+def _split(partition: int, rows: Any) -> list[Record]:
+    """Records of ``rows`` (of ``codec.table``): halves of halves, until each is within what the log takes."""
+    n = rows.num_rows
+    if n <= _ROWS_PER_RECORD:
+        payload = write(rows)
+        if len(payload) <= MAX_RECORD_BYTES or n == 1:
             return [Record(POSITIONS_TOPIC, partition, payload, HEADERS)]
-    middle = len(batch) // 2
-    first, second = batch.take(np.arange(middle)), batch.take(np.arange(middle, len(batch)))
-    return _split(partition, first) + _split(partition, second)
+    return _split(partition, rows.slice(0, n // 2)) + _split(partition, rows.slice(n // 2))

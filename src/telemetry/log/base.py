@@ -5,6 +5,7 @@ Two implementations keep this interface: ``embedded`` (SQLite, one machine) and 
 * ``append`` returns only when the records are durable; if it raises, none, some or all of them may be in the log, and
   whoever was waiting for a reply gets none, so the terminal sends again.
 * Records of one partition have strictly increasing offsets (not necessarily without holes) and are read in that order.
+  Of several partitions what has waited longest comes first, so none starves beside one that is always full.
 * A reader starts where it is told; offsets live with the results (in PostgreSQL), never in the log.
 * Partitions of a reader may change at any time (Kafka rebalances); ``poll`` raises nothing for that but returns a
   ``Poll`` whose ``assigned``/``revoked`` say so *before* any record of a newly assigned partition is returned.

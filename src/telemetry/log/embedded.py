@@ -11,12 +11,14 @@ exactly that.
 from __future__ import annotations
 
 import asyncio
+import heapq
 import sqlite3
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, TypeVar
@@ -31,6 +33,7 @@ T = TypeVar("T")
 
 _FORMAT = 1
 _TRIMMED_AT_ONCE: Final = 200
+_OFFSET: Final = itemgetter(0)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS records (
@@ -239,16 +242,21 @@ class EmbeddedLogReader:
         return str(self._connection.execute(query).fetchone()[0])
 
     def _read(self, max_bytes: int) -> list[StoredRecord]:
+        """From each partition's place on, in the order of appending: no partition waits behind another's backlog."""
         found: list[StoredRecord] = []
         budget = max_bytes
         try:
-            for partition in sorted(self._next):
-                rows = self._connection.execute(
-                    'SELECT "offset", payload, headers, appended_us FROM records'
+            # Rows are fetched as they are asked for.
+            waiting = [
+                self._connection.execute(
+                    'SELECT "offset", "partition", payload, headers, appended_us FROM records'
                     ' WHERE topic = ? AND "partition" = ? AND "offset" >= ? ORDER BY "offset"',
-                    (self._topic, partition, self._next[partition]),
+                    (self._topic, partition, offset),
                 )
-                for offset, payload, headers, appended_us in rows:
+                for partition, offset in self._next.items()
+            ]
+            try:
+                for offset, partition, payload, headers, appended_us in heapq.merge(*waiting, key=_OFFSET):
                     found.append(
                         StoredRecord(
                             self._topic, partition, offset, payload, orjson.loads(headers), appended_us
@@ -256,8 +264,10 @@ class EmbeddedLogReader:
                     )
                     budget -= len(payload)
                     if budget <= 0:
-                        rows.close()
-                        return found
+                        break
+            finally:  # a statement that is under way would hold its view of the log
+                for rows in waiting:
+                    rows.close()
         except sqlite3.Error as error:
             raise UnavailableError(f"the embedded log cannot be read: {error}") from error
         return found

@@ -6,10 +6,12 @@ Kafka says which partitions are ours; the caller says where to start, for the of
 from __future__ import annotations
 
 import asyncio
+import heapq
 import logging
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
+from operator import attrgetter
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -38,6 +40,7 @@ _HOLD_S: Final = 20.0
 _SLICE_S: Final = 0.1
 _JOIN_SLICES: Final = 10
 _FETCH_BYTES: Final = 16 << 20
+_TIMESTAMP: Final = attrgetter("timestamp")
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -245,9 +248,9 @@ class KafkaLogReader:
             return
         if generation != self._generation:
             return  # they belong to an assignment that has ended
-        for tp, records in found.items():
-            if tp.partition in self._readable:
-                self._buffer.extend(self._stored(record) for record in records)
+        ours = [records for tp, records in found.items() if tp.partition in self._readable]
+        # By the time of appending, each partition's own order kept: none waits behind another's backlog.
+        self._buffer.extend(map(self._stored, heapq.merge(*ours, key=_TIMESTAMP)))
         if self._readable and not self._buffer:
             places = [TopicPartition(self._name, partition) for partition in self._readable]
             answered = max(consumer.last_poll_timestamp(place) or 0 for place in places)
