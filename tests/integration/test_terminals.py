@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -141,6 +142,103 @@ async def test_refresh_finds_what_committed_late(pool: asyncpg.Pool) -> None:
     await directory.refresh()
     assert directory.find("1")
     assert len(directory) == 2
+
+
+async def test_refresh_reads_each_change_once(pool: asyncpg.Pool) -> None:
+    directory = TerminalDirectory(pool, auto_register=False)
+    await directory.load()
+    await pool.execute("INSERT INTO terminals (phone) SELECT k::text FROM generate_series(1, 300) k")
+    assert len(await directory.refresh()) == len(directory) == 300
+    assert await directory.refresh() == []
+    await pool.execute("CREATE TABLE elsewhere (k integer); INSERT INTO elsewhere VALUES (1)")
+    assert await directory.refresh() == []
+    await pool.execute(
+        "UPDATE terminals SET enabled = false, updated_at = clock_timestamp() WHERE phone = '7'"
+    )
+    seven = directory.find("7")
+    assert seven is not None
+    assert await directory.refresh() == [seven.no]
+    assert not directory.is_enabled(seven.no)
+    assert await directory.refresh() == []
+    fresh = TerminalDirectory(pool, auto_register=False)
+    await fresh.load()
+    assert await fresh.refresh() == [], "what was loaded is not read again"
+
+
+async def test_refresh_reads_all_of_a_database_that_counts_anew(pool: asyncpg.Pool) -> None:
+    no = await admit(pool)
+    directory = TerminalDirectory(pool, auto_register=False)
+    await directory.load()
+    assert directory._seen_xid is not None
+    directory._seen_xid += 1_000_000  # as after a restore from a copy: its transactions have lower numbers
+    assert await directory.refresh() == [no]
+    assert await directory.refresh() == []
+
+
+async def test_many_register_together_and_each_gets_its_own_answer(pool: asyncpg.Pool) -> None:
+    await pool.execute(
+        "INSERT INTO terminals (phone, enabled) SELECT k::text, k % 10 > 0 FROM generate_series(1, 400) k"
+    )
+    directory = TerminalDirectory(pool, auto_register=False)
+    await directory.load()
+    phones = [str(k) for k in range(1, 451)] + [str(k) for k in range(1, 100, 2)]  # strangers, and some twice
+    answers = await asyncio.gather(
+        *(directory.register("000" + p, replace(TOLD, device_id=f"D{p}")) for p in phones)
+    )
+    for phone, (result, code, terminal) in zip(phones, answers, strict=True):
+        if int(phone) > 400 or int(phone) % 10 == 0:
+            assert (result, code, terminal) == (RegistrationResult.NO_SUCH_TERMINAL, None, None)
+        else:
+            assert result == RegistrationResult.OK
+            assert code is not None
+            assert terminal is not None
+            assert terminal.phone == phone
+    assert len({code for _, code, _ in answers if code}) == 360 + 50
+    newest = {p: code for p, (_, code, _) in zip(phones, answers, strict=True) if code}
+    assert all(directory.verify(p, code.encode()) for p, code in newest.items())
+    assert await pool.fetchval("SELECT count(*) FROM terminals WHERE device_id = 'D' || phone") == 360
+    assert await pool.fetchval("SELECT count(DISTINCT xmin::text) FROM terminals WHERE device_id <> ''") <= 4
+
+
+async def test_one_registration_that_cannot_be_stored_spoils_no_other(pool: asyncpg.Pool) -> None:
+    directory = TerminalDirectory(pool, auto_register=True)
+    answers = await asyncio.gather(
+        *(
+            directory.register(str(k), replace(TOLD, plate="\0" if k == 13 else f"P{k}"))
+            for k in range(1, 31)
+        ),
+        return_exceptions=True,
+    )
+    for k, answer in enumerate(answers, 1):
+        if k == 13:
+            assert isinstance(answer, UnavailableError)
+        else:
+            assert not isinstance(answer, BaseException)
+            assert answer[0] == RegistrationResult.OK
+            assert await pool.fetchval("SELECT plate FROM terminals WHERE phone = $1", str(k)) == f"P{k}"
+
+
+async def test_strangers_are_admitted_up_to_the_limit(pool: asyncpg.Pool) -> None:
+    directory = TerminalDirectory(pool, auto_register=True, most=25)
+    answers = await asyncio.gather(*(directory.register(str(k), TOLD) for k in range(1, 41)))
+    assert sum(result == RegistrationResult.OK for result, _, _ in answers) == 25
+    assert await pool.fetchval("SELECT count(*) FROM terminals") == 25
+
+
+async def test_two_gateways_register_the_same_terminals_at_once(pool: asyncpg.Pool) -> None:
+    one, other = (TerminalDirectory(pool, auto_register=True) for _ in range(2))
+    phones = [str(k) for k in range(1, 101)]
+    for _ in range(3):
+        answers = await asyncio.gather(
+            *(one.register(p, TOLD) for p in phones), *(other.register(p, TOLD) for p in reversed(phones))
+        )
+        assert all(result == RegistrationResult.OK for result, _, _ in answers)
+        for directory, codes in ((one, answers[:100]), (other, answers[100:])):
+            for _, code, terminal in codes:
+                assert code is not None
+                assert terminal is not None
+                directory.verify(terminal.phone, code.encode())
+        await asyncio.gather(one.refresh(), other.refresh())
 
 
 async def test_without_the_database_known_terminals_still_get_in(db_url: str) -> None:

@@ -64,7 +64,7 @@ class Registrar:
         """Decide about a code that may have been issued by another gateway."""
         async with self._refreshing:  # however many ask, one query at a time
             try:
-                await self._directory.refresh()
+                await self._follow()
             except UnavailableError as error:
                 logger.warning("authentication decided by what is known: %s", error)
         if connection.closed or self.authenticate(connection, action):
@@ -75,12 +75,14 @@ class Registrar:
     async def refresh(self) -> None:
         """Follow the registry: new terminals, and those that were disabled, which are closed."""
         try:
-            await self._directory.refresh()
+            await self._follow()
         except UnavailableError as error:
             logger.warning("terminal registry not refreshed, going on with what is known: %s", error)
-            return
-        for terminal, connection in list(self._by_terminal.items()):
-            if not self._directory.is_enabled(terminal):
+
+    async def _follow(self) -> None:
+        for terminal in await self._directory.refresh():
+            connection = self._by_terminal.get(terminal)
+            if connection is not None and not self._directory.is_enabled(terminal):
                 self._sockets.close(connection, "disabled")
 
     def forget(self, connection: Connection) -> None:
