@@ -45,15 +45,22 @@ def parse_time(value: object) -> datetime:
 
 
 def parse_day(value: object) -> date:
-    """A day like 2026-03-02. Raises ValueError."""
+    """A day like 2026-03-02. Raises ValueError (also for days outside 1900 to 2100: their midnight in China has no time
+    that the rules could name)."""
     if isinstance(value, str) and _DATE.fullmatch(value := value.strip()):
         try:
-            return date.fromisoformat(value)
+            day = date.fromisoformat(value)
         except ValueError:
             raise ValueError("没有这一天 · no such day") from None
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    raise ValueError("应为日期，如 2026-03-02 · must be a date like 2026-03-02")
+    elif isinstance(value, date) and not isinstance(value, datetime):
+        day = value
+    else:
+        raise ValueError("应为日期，如 2026-03-02 · must be a date like 2026-03-02")
+    if not 1900 <= day.year <= 2100:
+        raise ValueError(
+            "日期应在 1900 至 2100 年之间，未知则留空 · between 1900 and 2100; leave unknown days empty"
+        )
+    return day
 
 
 def _printable(value: str) -> str:
