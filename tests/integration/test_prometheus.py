@@ -1,8 +1,8 @@
 """Dashboards and alert rules against the running system: gateway, worker, API of ``gongche up`` with traffic.
 
-With the binaries ``prometheus`` and ``promtool`` (Debian: ``apt install prometheus``) a real Prometheus scrapes the
-processes, answers every query of the dashboards and evaluates every alert rule. Without them only the names of
-metrics are compared with what the processes show. ``node_*`` come from ``prometheus-node-exporter``, used when there.
+A real Prometheus (that of the PATH, or Debian's by ``tools/prometheus``) scrapes the processes, answers every query of
+the dashboards and evaluates every alert rule. Where none can be had only the names of metrics are compared with what the
+processes show. ``node_*`` come from ``prometheus-node-exporter``, used when there.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from tools.prometheus.fetch import PrometheusToolError, programs
 
 from tests.integration.terminal_client import Terminal, position
 from tests.integration.test_up import READY_S, Up, wait_for
@@ -46,12 +47,13 @@ NEVER_HERE = {
 BROKEN_FRAME = bytes.fromhex("7e0200000001380000000100010000ff7e")  # its checksum is wrong
 
 
-def programs(*names: str) -> list[str]:
-    """Paths of ``names``; the test is skipped, and says why, when one is not installed."""
-    found = [shutil.which(name) for name in names]
-    if missing := [name for name, path in zip(names, found, strict=True) if path is None]:
-        pytest.skip(f"{', '.join(missing)} not installed (apt install prometheus)")
-    return [str(path) for path in found]
+@pytest.fixture(scope="module")
+def tools() -> dict[str, str]:
+    """Paths of prometheus, promtool and, perhaps, the node exporter; the tests are skipped, and say why, without them."""
+    try:
+        return programs()
+    except PrometheusToolError as error:
+        pytest.skip(f"no Prometheus: {error}")
 
 
 def free_port() -> int:
@@ -167,12 +169,14 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    (program,) = programs("prometheus")
+def server(
+    tools: dict[str, str], system: System, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    program = tools["prometheus"]
     folder = tmp_path_factory.mktemp("prometheus")
     targets = {process: re.sub(r"^http://|/metrics$", "", url) for process, url in system.urls.items()}
     processes: list[subprocess.Popen[bytes]] = []
-    node = shutil.which("prometheus-node-exporter") or shutil.which("node_exporter")
+    node = tools.get("prometheus-node-exporter")
     if node is not None:
         targets["node"] = f"127.0.0.1:{free_port()}"
         listen = f"--web.listen-address={targets['node']}"
@@ -255,14 +259,15 @@ def test_all_targets_are_up_and_every_rule_is_evaluated(server: Server) -> None:
     assert firing == set()
 
 
-def test_promtool_accepts_rules_and_configuration() -> None:
-    (promtool,) = programs("promtool")
+def test_promtool_accepts_rules_and_configuration(tools: dict[str, str]) -> None:
     for words in (
         ("check", "rules", "alerts.yml"),
         ("check", "config", "prometheus.yml"),
         ("test", "rules", "alerts_test.yml"),
     ):
-        done = subprocess.run([promtool, *words], cwd=PROMETHEUS, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [tools["promtool"], *words], cwd=PROMETHEUS, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
 
 
