@@ -9,7 +9,7 @@ rollback the whole object is dropped.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -33,6 +33,8 @@ Ints = NDArray[np.int64]
 #: An order that is out for longer is computed from the track of so many days before its vehicle's newest position.
 REACH_US: Final = 62 * US_PER_DAY
 ROWS_AT_ONCE: Final = 100_000
+#: Tracks computed side by side.
+VEHICLES_AT_ONCE: Final = 200
 
 _GAP = ROW_FIELDS.index("gap_us")
 _ORDER = ROW_FIELDS.index("order")
@@ -85,41 +87,68 @@ class TripResults:
             await self.from_track(conn, archive, vehicle, wanted)
 
     async def from_track(self, conn: Any, archive: Archive, vehicle: int, rows: Sequence[int]) -> None:
-        """Compute the orders at ``rows`` (of one vehicle, whose state is in memory) from the stored track up to the
-        vehicle's newest position. The kernel runs from the start of the day on which the first of them began, so
-        that a fix is judged by the fix before it as it was while streaming."""
-        if not rows:
-            return
+        """``from_tracks`` of one vehicle."""
+        await self.from_tracks(conn, archive, {vehicle: rows})
+
+    async def from_tracks(self, conn: Any, archive: Archive, wanted: Mapping[int, Sequence[int]]) -> None:
+        """Compute orders (vehicle, whose state is in memory -> rows of its orders) from the stored tracks up to each
+        vehicle's newest position. The kernel runs from the start of the day on which the first of them began, so that a
+        fix is judged by the fix before it as it was while streaming; over many vehicles side by side, which changes
+        nothing of the numbers."""
+        vehicles = sorted(vehicle for vehicle, rows in wanted.items() if rows)
+        for start in range(0, len(vehicles), VEHICLES_AT_ONCE):
+            part = vehicles[start : start + VEHICLES_AT_ONCE]
+            for alone in await self._from_tracks(conn, archive, {no: wanted[no] for no in part}):
+                await self._from_tracks(conn, archive, {alone: wanted[alone]})
+
+    async def _from_tracks(
+        self, conn: Any, archive: Archive, wanted: Mapping[int, Sequence[int]]
+    ) -> list[int]:
+        """Vehicles that were left out: where one's day began under an order that is another's now, the two do not go
+        together."""
         orders, snapshot = self._snapshot.orders, self._snapshot
+        vehicles = np.array(sorted(wanted), np.int64)
+        watermark = self._tracker.states.field("t", vehicles).tolist()
+        since = [
+            max(min(int(orders.rows["cover_from"][row]) for row in wanted[no]), mark - REACH_US, 0)
+            for no, mark in zip(vehicles.tolist(), watermark, strict=True)
+        ]
+        for no, begun, mark in zip(vehicles.tolist(), since, watermark, strict=True):
+            if begun <= mark:
+                await snapshot.load_orders(conn, [no], begun)
+        days = np.array([china_day(begun) for begun in since], np.int64)
+        states, own = TrackStates(len(vehicles)), np.arange(len(vehicles))
+        found, found_days, packed = await store.load_day_states(
+            conn, vehicles, days, STATE_DTYPE, STATE_VERSION
+        )
+        states.unpack(found, packed)
+        days[found] = found_days
+
+        owner = {order_key(orders.orders[row].id): no for no, rows in wanted.items() for row in rows}
+        legs = zip(vehicles.tolist(), states.field("leg").tolist(), strict=True)
+        left_out = {no for no, leg in legs if owner.get(leg, no) != no}
         made = OrderProgress()
         slot_of_row = np.full(len(orders.orders), -1, np.int64)
         slot_of_key = {}
+        rows = [row for no in vehicles.tolist() if no not in left_out for row in wanted[no]]
         for row in rows:
             slot_of_row[row] = slot_of_key[order_key(orders.orders[row].id)] = made.add(
                 _places(orders.orders[row])
             )
-        watermark = int(self._tracker.states.field("t", np.array([vehicle]))[0])
-        since = max(min(int(orders.rows["cover_from"][row]) for row in rows), watermark - REACH_US, 0)
-        spans: list[tuple[int, int, int]] = []
-        states, own = TrackStates(1), np.zeros(1, np.int64)
-        if since <= watermark:
-            await snapshot.load_orders(conn, [vehicle], since)
-            slot_of_row = np.pad(slot_of_row, (0, len(orders.orders) - len(slot_of_row)), constant_values=-1)
-            day = china_day(since)
-            found, days, packed = await store.load_day_states(
-                conn, np.array([vehicle]), np.array([day]), STATE_DTYPE, STATE_VERSION
-            )
-            states.unpack(found, packed)
-            start = (int(days[0]) if len(days) else day) * US_PER_DAY - CHINA_OFFSET_US
-            spans = snapshot.terminals_of(vehicle, start, watermark + 1)
+        spans = [
+            span
+            for no, day, begun, mark in zip(vehicles.tolist(), days.tolist(), since, watermark, strict=True)
+            if begun <= mark and no not in left_out
+            for span in snapshot.terminals_of(no, day * US_PER_DAY - CHINA_OFFSET_US, mark + 1)
+        ]
         place = None
         while spans:
             track = await archive.track(conn, spans, limit=ROWS_AT_ONCE, after=place)
             fixes = self._tracker.fixes_of(track)
-            fixes = fixes.take(fixes.vehicle == vehicle)
+            fixes = fixes.take(np.isin(fixes.vehicle, vehicles))
             context = self._tracker.context(fixes)
             matrix = self._tracker.matrix(fixes, context)
-            before, slots = states.copy(own), np.zeros(len(fixes), np.int64)
+            before, slots = states.copy(own), np.searchsorted(vehicles, fixes.vehicle)
             done = advance(states, slots, matrix)
             order = np.where(context.order >= 0, slot_of_row[context.order], -1)
             taken = Taken(slots, fixes.t_us, fixes.lat_e6, fixes.lon_e6, matrix[_ORDER], order, matrix[_GAP])
@@ -127,10 +156,11 @@ class TripResults:
             place = track.next
             if place is None:
                 break
-        for row, carried in zip(rows, made.pack(slot_of_row[list(rows)]), strict=True):
+        for row, carried in zip(rows, made.pack(slot_of_row[rows]), strict=True):
             slot = self._place(row, carried)
             self._changed.add(slot)
             self._fresh.add(slot)
+        return sorted(left_out)
 
     def settle(self, row: int) -> None:
         """The order at ``row``, computed from the track in this transaction, is judged."""

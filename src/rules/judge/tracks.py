@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from rules.evidence import TRACK_COLUMNS
 from rules.fleet.timelines import FOREVER
 from rules.judge.base import Desk
-from telemetry.archive import Track
+from telemetry.archive import Archive, Track
 from telemetry.units import to_us
 
 Ints = NDArray[np.int64]
@@ -23,13 +24,18 @@ Want = tuple[int, int, int]
 async def tracks_of(desk: Desk, wants: Sequence[Want]) -> list[dict[str, Ints]]:
     """For each of ``wants`` the usable stored fixes (quality 0) of the vehicle: columns of
     ``evidence.TRACK_COLUMNS``, int64, by (time, fingerprint). Stretches of one vehicle may overlap."""
-    spans = await terminal_spans(desk, wants)
+    return await tracks_in(desk.archive, desk.conn, await terminal_spans(desk, wants))
+
+
+async def tracks_in(archive: Archive, conn: Any, spans: Sequence[Sequence[Want]]) -> list[dict[str, Ints]]:
+    """``tracks_of`` where it is known which terminals sat in the vehicle: for each list of (terminal number, from, to)
+    its fixes. One query reads them all; what belongs to several lists is read once."""
     merged: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for pieces in spans:
         for terminal, start, end in pieces:
             merged[terminal].append((start, end))
     asked = [(no, a, b) for no, parts in sorted(merged.items()) for a, b in _union(parts)]
-    return _cut(await desk.archive.track(desk.conn, asked), spans)
+    return _cut(await archive.track(conn, asked), spans)
 
 
 async def terminal_spans(desk: Desk, wants: Sequence[Want]) -> list[list[Want]]:
