@@ -9,7 +9,7 @@ backlog of unprocessed positions.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -18,14 +18,16 @@ from numpy.typing import NDArray
 from rules import evidence as frozen
 from rules import store
 from rules.checks import destination
-from rules.checks.base import Outcome
-from rules.episodes import Facts, measures_of, track_of
+from rules.checks.base import Evaluation, Outcome
+from rules.episodes import Facts, measures_of
 from rules.fleet.orders import NO_TIME, STATUS, Order, OrderBook
-from rules.fleet.snapshot import FleetSnapshot
-from rules.params import ORDER, TRACK, parameter, resolve
+from rules.fleet.snapshot import FleetSnapshot, VehicleInfo
+from rules.judge.tracks import tracks_in
+from rules.judge.transactions import valid_rows
+from rules.params import ORDER, TRACK, ParameterRow, parameter, resolve
 from rules.store import AlertFacts, FactChange, Judgement
 from rules.tracks.state import TrackStates
-from telemetry.units import US_PER_S
+from telemetry.units import US_PER_DAY, US_PER_S
 
 Ints = NDArray[np.int64]
 RULE = destination.RULE
@@ -35,6 +37,8 @@ _HOUR_US: Final = 3600 * US_PER_S
 #: Orders looked at, and settled, by the clock in one transaction.
 WAITING_AT_ONCE: Final = 10_000
 SILENT_AT_ONCE: Final = 200
+#: Tracks in memory at once.
+TRACKS_US: Final = 31 * US_PER_DAY
 
 
 def due(book: OrderBook, vehicles: Ints, before: Ints, states: TrackStates) -> list[int]:
@@ -67,12 +71,28 @@ async def settle(facts: Facts, rows: Sequence[int]) -> list[Judgement]:
     for row in rows:
         if not facts.results.fresh(row):
             missing[facts.tracker.snapshot.orders.orders[row].vehicle_no].append(row)
-    for vehicle, its in missing.items():
-        await facts.results.from_track(facts.conn, facts.archive, vehicle, its)
+    await facts.results.from_tracks(facts.conn, facts.archive, missing)
+    for part in _parts(facts, rows):
+        judgements += await _settle_some(facts, part)
     for row in rows:
-        judgements += await _settle_order(facts, row)
         facts.results.settle(row)
     return judgements
+
+
+def _parts(facts: Facts, rows: Sequence[int]) -> Iterator[list[int]]:
+    """``rows`` in order, in parts whose tracks are together no longer than TRACKS_US, or of one order."""
+    book = facts.tracker.snapshot.orders.rows
+    part: list[int] = []
+    length = 0
+    for row in rows:
+        its = max(0, int(book["actual_return"][row]) - int(book["cover_from"][row]))
+        if part and length + its > TRACKS_US:
+            yield part
+            part, length = [], 0
+        part.append(row)
+        length += its
+    if part:
+        yield part
 
 
 async def anyone_waiting(conn: Any, snapshot: FleetSnapshot, known_us: int) -> bool:
@@ -147,23 +167,18 @@ async def note_orders(facts: Facts, changes: Sequence[FactChange]) -> list[int]:
     return sorted(set(ready))
 
 
-async def _settle_order(facts: Facts, row: int) -> list[Judgement]:
-    snapshot = facts.tracker.snapshot
-    order, window = snapshot.orders.orders[row], snapshot.orders.rows[row]
-    if order.actual_return_us is None or not order.destinations:
+def drafts(
+    order: Order, cover_from_us: int, info: VehicleInfo, parameters: Sequence[ParameterRow]
+) -> list[dict[str, Any]]:
+    """Evidence of each destination of a returned order, without its track: that of ``from_us`` to ``to_us``, both
+    included. ``cover_from_us``: from when on the order covers its vehicle, ``info``."""
+    if order.actual_return_us is None:
         return []
     departed = order.actual_departure_us or order.planned_departure_us
-    start, end = min(int(window["cover_from"]), departed), order.actual_return_us
-    info = snapshot.vehicles[order.vehicle_no]
-    own = resolve(RULE, order.organisation, order.planned_departure_us, snapshot.parameters)
-    shared = resolve(TRACK, order.organisation, order.planned_departure_us, snapshot.parameters)
-    located = any(p.lat_e6 is not None and p.lon_e6 is not None for p in order.destinations)
-    track: dict[str, list[int]] = {name: [] for name in frozen.TRACK_COLUMNS}
-    if located:
-        track = frozen.freeze_track((await track_of(facts, order.vehicle_no, start, end + 1)).columns())
-    judgements = []
-    for index, place in enumerate(order.destinations):
-        evidence: dict[str, Any] = {
+    own = resolve(RULE, order.organisation, order.planned_departure_us, parameters)
+    shared = resolve(TRACK, order.organisation, order.planned_departure_us, parameters)
+    return [
+        {
             "rule": RULE,
             "rule_version": destination.VERSION,
             "subject": destination.subject(order.id, index),
@@ -175,36 +190,64 @@ async def _settle_order(facts: Facts, row: int) -> list[Judgement]:
                 "purpose": order.purpose,
             },
             "vehicle": {"no": info.no, "id": info.id, "plate": info.plate, "organisation": info.organisation},
-            "from_us": start,
+            "from_us": min(cover_from_us, departed),
             "departed_us": departed,
-            "to_us": end,
+            "to_us": order.actual_return_us,
             "destination": {"name": place.name, "lat_e6": place.lat_e6, "lon_e6": place.lon_e6},
             "parameters": own | shared,
-            "track": track,
         }
-        made = destination.evaluate(evidence)
-        suspected = made.outcome is Outcome.SUSPECTED
-        alert = None
-        if suspected:
-            alert = AlertFacts(
-                severity="medium",
-                organisation=order.organisation,
-                vehicle=info.id,
-                plate=info.plate,
-                occurred_from_us=departed,
-                occurred_to_us=end,
-                summary=made.summary,
-                driver=order.driver,
-                order=order.id,
-            )
-        judgements.append(
-            Judgement(
-                RULE, made.rule_version, made.subject, order.vehicle_no, made.outcome.value,
-                destination.REASONS[made.reason], facts.now_us, measures_of(made), dict(made.parameters),
-                frozen.canonical(evidence) if suspected else None, alert,
-            )
-        )  # fmt: skip
+        for index, place in enumerate(order.destinations)
+    ]
+
+
+async def _settle_some(facts: Facts, rows: Sequence[int]) -> list[Judgement]:
+    """Judgements of the orders at ``rows``; their tracks are read and cleaned together."""
+    snapshot = facts.tracker.snapshot
+    made_of = [_drafts_of(facts, row) for row in rows]
+    spans = []
+    for row, its in zip(rows, made_of, strict=True):
+        wanted = any(map(destination.located, its))
+        no = snapshot.orders.orders[row].vehicle_no
+        spans.append(snapshot.terminals_of(no, its[0]["from_us"], its[0]["to_us"] + 1) if wanted else [])
+    tracks = await tracks_in(facts.archive, facts.conn, spans)
+    speeds = [its[0]["parameters"]["max_speed_kmh"] if its else 0 for its in made_of]
+    valid = valid_rows(tracks, speeds)
+    judgements = []
+    for row, its, track, good in zip(rows, made_of, tracks, valid, strict=True):
+        for evidence in its:
+            made = destination.judge(evidence, track, good)
+            if made.outcome is Outcome.SUSPECTED:
+                evidence["track"] = frozen.freeze_track(track)
+            judgements.append(_judgement(facts, snapshot.orders.orders[row], made, evidence))
     return judgements
+
+
+def _drafts_of(facts: Facts, row: int) -> list[dict[str, Any]]:
+    snapshot = facts.tracker.snapshot
+    order, window = snapshot.orders.orders[row], snapshot.orders.rows[row]
+    return drafts(order, int(window["cover_from"]), snapshot.vehicles[order.vehicle_no], snapshot.parameters)
+
+
+def _judgement(facts: Facts, order: Order, made: Evaluation, evidence: dict[str, Any]) -> Judgement:
+    suspected = made.outcome is Outcome.SUSPECTED
+    alert = None
+    if suspected:
+        alert = AlertFacts(
+            severity="medium",
+            organisation=order.organisation,
+            vehicle=evidence["vehicle"]["id"],
+            plate=evidence["vehicle"]["plate"],
+            occurred_from_us=evidence["departed_us"],
+            occurred_to_us=evidence["to_us"],
+            summary=made.summary,
+            driver=order.driver,
+            order=order.id,
+        )
+    return Judgement(
+        RULE, made.rule_version, made.subject, order.vehicle_no, made.outcome.value,
+        destination.REASONS[made.reason], facts.now_us, measures_of(made), dict(made.parameters),
+        frozen.canonical(evidence) if suspected else None, alert,
+    )  # fmt: skip
 
 
 async def settle_again(facts: Facts, vehicle: int, from_us: int, watermark_us: int) -> list[Judgement]:

@@ -10,8 +10,12 @@ import asyncpg
 import numpy as np
 import pytest
 
+from rules import evidence as frozen
+from rules.checks import destination
+from rules.episodes import Facts
 from rules.fleet.snapshot import FleetSnapshot
 from rules.results import TripResults
+from rules.settle import settle
 from rules.tracking import Tracker, order_key
 from rules.tracks.state import STATE_DTYPE, TrackStates
 from telemetry.archive import Archive
@@ -53,6 +57,8 @@ async def build(world: World, seed: int) -> None:
         if k % 6 == 0:
             continue
         places = [place(x, y) for x, y in far[: 1 + k % 3]]
+        if k % 5 == 0:
+            places.append(place(90_000, 90_000))
         await world.order(f"A{k}", begin - 60, end + 60, vehicle=f"V{k}", destinations=places)
         if k % 4 == 0 or k == 1:
             start = begin + 300 if k > 1 else end + 100
@@ -98,3 +104,25 @@ async def test_results_of_orders(world: World, seed: int) -> None:
     states = TrackStates(1)
     states.unpack(np.zeros(1, np.int64), np.frombuffer(packed, STATE_DTYPE))
     assert states.field("leg")[0] == order_key("A1"), "it was under way at midnight"
+
+
+async def test_destinations(world: World) -> None:
+    await build(world, 4)
+    async with world.pool.acquire() as conn, conn.transaction():
+        snapshot = await FleetSnapshot.load(conn)
+        tracker = Tracker(snapshot)
+        await tracker.load(conn, np.arange(1, VEHICLES + 1))
+        made = TripResults(snapshot, tracker)
+        facts = Facts(conn, Archive(), tracker, made, world.day, world.day)
+        rows = [row for no in snapshot.orders.vehicles() for row in snapshot.orders.rows_of(no)]
+        at_once = await settle(facts, rows)
+        assert at_once == [judgement for row in rows for judgement in await settle(facts, [row])]
+        assert len(at_once) > len(rows) > VEHICLES
+        assert {j.outcome for j in at_once} == {"normal", "suspected", "undetermined"}
+        for judgement in at_once:
+            if judgement.evidence is not None:  # the frozen track says the same
+                again = destination.evaluate(frozen.parse(judgement.evidence))
+                assert (again.outcome.value, dict(again.parameters)) == ("suspected", judgement.parameters)
+                assert {n: m["value"] for n, m in again.measures.items()} == {
+                    n: m.value for n, m in judgement.measures.items()
+                }

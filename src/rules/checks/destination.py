@@ -103,12 +103,24 @@ def evaluate(evidence: dict[str, Any]) -> Evaluation:
     """
     if evidence.get("rule") != RULE or evidence.get("rule_version") != VERSION:
         raise EvidenceError(f"not evidence of {RULE} {VERSION}")
-    used = evidence["parameters"]
-    place = evidence["destination"]
-    if place["lat_e6"] is None or place["lon_e6"] is None:
-        return _result(evidence, Outcome.UNDETERMINED, "no_coordinates", None, 0)
+    if not located(evidence):
+        return judge(evidence, {}, np.zeros(0, np.int64))
     track = track_columns(evidence["track"])
-    good = valid_fixes(track, used["max_speed_kmh"])
+    return judge(evidence, track, valid_fixes(track, evidence["parameters"]["max_speed_kmh"]))
+
+
+def located(evidence: Mapping[str, Any]) -> bool:
+    """Whether the destination has coordinates: only then its track is looked at."""
+    place = evidence["destination"]
+    return place["lat_e6"] is not None and place["lon_e6"] is not None
+
+
+def judge(evidence: dict[str, Any], track: Mapping[str, Ints], good: Ints) -> Evaluation:
+    """``evaluate`` where the track is columns already (``evidence["track"]`` is not looked at) and ``good`` its valid
+    fixes in time order."""
+    used, place = evidence["parameters"], evidence["destination"]
+    if not located(evidence):
+        return _result(evidence, Outcome.UNDETERMINED, "no_coordinates", None, 0)
     if not len(good):
         return _result(evidence, Outcome.UNDETERMINED, "no_track", None, 0)
     t = track["t_us"][good]
