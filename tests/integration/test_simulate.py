@@ -16,8 +16,9 @@ import uvicorn
 
 from api.app import create_app
 from api.auth.tokens import create_token
-from gongche.terminals.activities import TRAPS, VIOLATIONS
+from gongche.terminals.demo_fleet import KINDS
 from gongche.terminals.office import Office, RefusedError
+from gongche.terminals.paperwork import TRAPS, VIOLATIONS
 from gongche.terminals.simulate import SimulateOptions, simulate
 from telemetry.errors import ConfigurationError, UnavailableError
 from telemetry.positions import Source
@@ -65,19 +66,21 @@ async def test_a_day_of_the_fleet_is_registered_and_delivered_exactly(
     assert result.complete, result.stats
     assert result.planned == result.sent == result.confirmed > 10_000
     assert (result.refused, result.abandoned) == (0, 0)
-    assert {e.kind for e in result.expected} <= set(VIOLATIONS)
-    assert {t.kind for t in result.traps} <= set(TRAPS)
+    assert {e.kind for e in result.expected} <= {*KINDS, *VIOLATIONS}
+    assert {t.kind for t in result.traps} <= {*KINDS, *TRAPS}
     rows = await stored(log)
     assert len(set(zip(rows.terminal.tolist(), rows.device_us.tolist(), strict=True))) == result.planned
     assert finished - 30 < int(rows.device_us.max()) / 1e6 <= finished
     assert (rows.device_us <= rows.received_us).all()
     assert (rows.source == Source.BLIND_ZONE).sum() > 20
     assert np.unique(rows.terminal).size == 9
-    assert await pool.fetchval("SELECT count(*) FROM vehicles") == 9
+    assert await pool.fetchval("SELECT count(*) FROM vehicles") == 9 + 2  # two that were disposed of
     bound = await pool.fetch(
         "SELECT v.id FROM terminal_bindings b JOIN vehicles v ON v.no = b.vehicle_no WHERE b.valid_to IS NULL"
     )
-    assert sorted(r["id"] for r in bound) == sorted(result.vehicles)
+    driving = [v for v in result.vehicles if int(v.rpartition("-")[2]) < 9]
+    assert sorted(r["id"] for r in bound) == sorted(driving)
+    assert len(result.vehicles) == 11
     status = dict(await pool.fetch("SELECT status, count(*) FROM current_dispatch_orders GROUP BY status"))
     assert set(status) == {"returned", "cancelled"}
     assert lines
@@ -96,7 +99,10 @@ async def test_a_second_run_continues_beside_the_first(pool: asyncpg.Pool, tmp_p
         ]
     assert all(result.complete for result in made)
     assert not set(made[0].vehicles) & set(made[1].vehicles)
-    assert await pool.fetchval("SELECT count(*) FROM vehicles") == 4
+    assert await pool.fetchval("SELECT count(*) FROM vehicles") == 4 + 4
+    assert await pool.fetchval("SELECT count(*) FROM fuel_cards") == 2 * (2 + 5)
+    assert await pool.fetchval("SELECT count(*) FROM fuel_stations") == 11
+    assert await pool.fetchval("SELECT count(*) FROM rule_parameters") == 6
     assert await pool.fetchval("SELECT count(*) FROM organisations") == 1
     assert await pool.fetchval("SELECT count(*) FROM fences") == 1  # the same again makes no new version
 

@@ -10,15 +10,29 @@ import numpy as np
 import pytest
 import shapely
 
-from gongche.terminals.activities import TRAPS, VIOLATIONS
-from gongche.terminals.demo_fleet import MIN_SPAN_S, build_plan
-from gongche.terminals.expected import ExpectedAlert, compare_alerts
+from gongche.terminals import activities_facts, paperwork
+from gongche.terminals.demo_fleet import MIN_SPAN_S, TRAPS, VIOLATIONS, build_plan
+from gongche.terminals.expected import ExpectedAlert, by_rule, compare_alerts
 from gongche.terminals.fleet import STATUS_POSITIONED, Order, Plan, Vehicle, distance_to_path
-from gongche.terminals.office import fence_body, order_body, organisation_body, terminal_body, vehicle_body
+from gongche.terminals.office import (
+    card_body,
+    fence_body,
+    offence_body,
+    order_body,
+    organisation_body,
+    paper_vehicle_body,
+    payment_body,
+    setting_body,
+    station_body,
+    terminal_body,
+    vehicle_body,
+)
 from gongche.terminals.reports import encode_reports
+from gongche.terminals.roads import build_network
 from gongche.terminals.simulate import SimulateOptions, plan_span_s
 from gongche.terminals.statistics import FleetStats, LatencyHistogram
 from rules.fleet.model import KINDS
+from rules.fleet.thresholds import Threshold
 from rules.geo import Datum, to_wgs84
 from telemetry.jt808.rejection import Rejection
 from telemetry.jt808.report import decode_location
@@ -73,8 +87,31 @@ def test_the_same_arguments_give_the_same_plan_and_runs_share_nothing_that_moves
 
 def test_every_kind_is_planted(any_plan: Plan) -> None:
     assert any_plan.notes == []
-    assert {e.kind for e in any_plan.expected} == set(VIOLATIONS)
-    assert {t.kind for t in any_plan.traps} == set(TRAPS)
+    # A drive in the hours off has the name of what it was driven for.
+    kinds = {e.kind for e in any_plan.expected if e.rule != "off_hours"} | {"night_errand"}
+    assert kinds == {*VIOLATIONS, *paperwork.VIOLATIONS}
+    assert any(e.kind == "night_errand" for e in any_plan.expected)
+    assert {t.kind for t in any_plan.traps} == {*TRAPS, *paperwork.TRAPS}
+    rules = {"location", "destination", *activities_facts.RULE_OF.values(), "card_binding"}
+    assert {e.rule for e in any_plan.expected} == rules
+
+
+def test_nothing_is_planted_for_mileage_where_no_engine_knows_the_roads() -> None:
+    p = build_plan(7, 30, END - 86_400, END, run="t", mileage=False)
+    assert any("mileage" in note for note in p.notes)
+    assert "mileage" not in {e.rule for e in p.expected}
+    assert all(u.order.origin is None and u.order.return_point is None for u in p.updates)
+    kinds = {e.kind for e in p.expected} | {t.kind for t in p.traps}
+    assert not kinds & {k for k, rule in activities_facts.RULE_OF.items() if rule == "mileage"}
+
+
+def test_where_there_is_little_room_every_rule_has_one_before_any_has_two() -> None:
+    p = build_plan(2, 6, END - 3 * 3600, END, run="t")
+    planted = Counter(e.rule for e in p.expected if e.rule != "card_binding")
+    assert set(planted) == {
+        "location", "destination", "mileage", "card_use", "refuel_frequency", "traffic_violations",
+    }  # fmt: skip
+    assert set(planted.values()) == {1}
 
 
 def test_a_small_or_short_plan_says_what_it_leaves_out() -> None:
@@ -88,13 +125,25 @@ def test_a_small_or_short_plan_says_what_it_leaves_out() -> None:
 
 
 def test_reports_ascend_within_the_day_without_gaps(any_plan: Plan) -> None:
+    silent = {(t.vehicle, t.kind): t for t in any_plan.traps if t.kind == "asleep"}
+    silent |= {(e.vehicle, e.kind): e for e in any_plan.expected if e.kind == "silent_drive"}
+    gaps = 0
     for vehicle in any_plan.vehicles:
         time = vehicle.samples.time_s
         assert time[0] == any_plan.start_s
         assert time[-1] < any_plan.end_s
         step = np.diff(time)
         assert step.min() >= 1
-        assert step.max() <= 60  # below the rules' gap_s
+        for k in np.flatnonzero(step > 60):  # else below the rules' gap_s
+            assert step[k] >= 30 * 60
+            assert any(
+                name == vehicle.id
+                and s.from_us <= (time[k] + 60) * US_PER_S
+                and time[k + 1] * US_PER_S <= s.to_us + 60 * US_PER_S
+                for (name, _), s in silent.items()
+            )
+            gaps += 1
+    assert gaps == len(silent) == 2
 
 
 def test_no_vehicle_is_faster_than_a_car_but_for_the_planted_jumps(any_plan: Plan) -> None:
@@ -155,6 +204,109 @@ def test_destinations_are_reached_or_missed_by_a_wide_margin(any_plan: Plan) -> 
         assert all(d < 1_750 for d in distances if d <= 2_000)
 
 
+def test_ways_are_far_too_long_or_surely_not(any_plan: Plan) -> None:
+    network = build_network(any_plan.seed)
+    vehicles = {v.id: v for v in any_plan.vehicles}
+    planted = {e.order for e in any_plan.expected if e.rule == "mileage"}
+    judged = 0
+    for order in final_orders(any_plan).values():
+        places = [order.origin, *order.destinations, order.return_point or order.origin]
+        if order.status != "returned" or any(p is None or p.xy is None for p in places):
+            continue
+        judged += 1
+        vehicle = vehicles[order.vehicle]
+        time = vehicle.samples.time_s
+        assert order.actual_return is not None
+        during = (time >= order.planned_departure - 600) & (time <= order.actual_return)
+        during &= (vehicle.samples.status & STATUS_POSITIONED) != 0
+        xy = metres(any_plan, vehicle)[during]
+        moving = vehicle.samples.speed_dkmh[during][:-1] > 0
+        driven = float(np.hypot(*np.diff(xy, axis=0).T)[moving].sum())
+        stops = [network.nearest(np.array(p.xy)) for p in places if p is not None]
+        if order.id in planted:
+            assert driven > 2.3 * network.length(stops)
+        else:  # no engine finds a shorter way than the shortest
+            assert driven < 1.48 * network.shortest_m(stops), order
+    assert judged > 20
+    (trap,) = [t for t in any_plan.traps if t.kind == "round_trip"]
+    assert any(
+        o.vehicle == trap.vehicle and o.origin is not None and o.return_point is None
+        for o in final_orders(any_plan).values()
+    )
+
+
+def test_driving_in_the_hours_off_is_expected_and_nothing_else(any_plan: Plan) -> None:
+    midnight = (END + 28_800) // 86_400 * 86_400 - 28_800  # the plan's first day ends there; it is a Saturday
+    for vehicle in any_plan.vehicles:
+        mine = [o for o in final_orders(any_plan).values() if o.vehicle == vehicle.id]
+        mine = [o for o in mine if o.task_type in ("official", "emergency")]
+        s = vehicle.samples
+        step = np.hypot(*np.diff(metres(any_plan, vehicle), axis=0).T)
+        picked = (s.speed_dkmh[:-1] > 0) & (s.time_s[:-1] < midnight) & (np.diff(s.time_s) <= 60)
+        picked &= np.array([not covered(mine, int(t)) for t in s.time_s[:-1]])
+        driven = float(step[picked].sum())
+        found = [e for e in any_plan.expected if e.vehicle == vehicle.id and e.rule == "off_hours"]
+        assert len(found) == (driven > 1_000)
+        assert not 700 < driven < 1_450
+
+
+def test_cards_are_used_far_from_their_vehicle_or_beside_it(any_plan: Plan) -> None:
+    facts = any_plan.facts
+    by_plate = {v.plate: v for v in any_plan.vehicles}
+    cards = {c.id: c for c in facts.cards}
+    taken_back = {p.reverses for p in facts.payments}
+    elsewhere = {(e.vehicle, e.from_us) for e in any_plan.expected if e.rule == "card_use"}
+    fills = [p for p in facts.payments if p.kind == "fill"]
+    assert {p.kind for p in facts.payments} == {"fill", "fee", "top_up", "reversal"}
+    assert len({p.id for p in facts.payments}) == len(facts.payments)
+    for fill in fills:
+        vehicle = by_plate[cards[fill.card].bindings[0].plate]
+        near = np.abs(vehicle.samples.time_s - fill.at_s) <= 900
+        assert near.any()
+        assert vehicle.samples.time_s[-1] > fill.at_s + 960  # its window is over before the plan is
+        assert fill.station is not None
+        away = distance_to_path(fill.station.xy, metres(any_plan, vehicle)[near])
+        if (vehicle.id, fill.at_s * US_PER_S) in elsewhere or fill.id in taken_back:
+            assert away > 1_800
+        else:
+            assert away < 150
+
+
+def test_fills_between_two_orders_are_two_only_where_they_are_planted(any_plan: Plan) -> None:
+    cards = {c.bindings[0].plate: c.id for c in any_plan.facts.cards if c.bindings}
+    taken_back = {p.reverses for p in any_plan.facts.payments}
+    found = set()
+    for vehicle in any_plan.vehicles:
+        returns = sorted(
+            (o.actual_return, o.id)
+            for o in final_orders(any_plan).values()
+            if o.vehicle == vehicle.id and o.actual_return
+        )
+        fills = [
+            p.at_s
+            for p in any_plan.facts.payments
+            if p.card == cards[vehicle.plate] and p.kind == "fill" and p.id not in taken_back
+        ]
+        for (back, order), (following, _) in pairwise([*returns, (any_plan.end_s, "")]):
+            times = [t for t in fills if back < t < following]
+            if times and max(times) - min(times) > 600:
+                found.add(order)
+    assert found == {e.order for e in any_plan.expected if e.rule == "refuel_frequency"}
+
+
+def test_violations_that_count_are_two_only_where_they_are_planted(any_plan: Plan) -> None:
+    plates = {v.plate: v.id for v in any_plan.vehicles}
+    last = {o.id: o for o in any_plan.facts.offences}  # a later export says more
+    counted: dict[str, list[int]] = {}
+    for offence in last.values():
+        if offence.status != "revoked":
+            counted.setdefault(plates[offence.plate], []).append(offence.at_s)
+    found = {v for v, t in counted.items() if any(b - a <= 28 * 86_400 for a, b in pairwise(sorted(t)))}
+    assert found == {e.vehicle for e in any_plan.expected if e.rule == "traffic_violations"}
+    assert any(len(t) == 2 and v not in found for v, t in counted.items())
+    assert len(any_plan.facts.offences) > len(last)
+
+
 def test_the_midnight_order_crosses_midnight(any_plan: Plan) -> None:
     (trap,) = [t for t in any_plan.traps if t.kind == "midnight"]
     days = {(us // US_PER_S + 8 * 3600) // 86_400 for us in (trap.from_us, trap.to_us)}
@@ -194,6 +346,19 @@ def test_registry_bodies_are_valid_and_the_gcj02_fence_lies_where_the_yard_is(an
     for vehicle in any_plan.vehicles:
         KINDS["vehicles"].model_validate(vehicle_body(vehicle))
         KINDS["terminals"].model_validate(terminal_body(any_plan, vehicle))
+    facts = any_plan.facts
+    for kind, bodies in (
+        ("vehicles", [paper_vehicle_body(v) for v in facts.vehicles]),
+        ("fuel-stations", [station_body(any_plan, s) for s in facts.stations]),
+        ("fuel-cards", [card_body(c) for c in facts.cards]),
+        ("fuel-transactions", [payment_body(p) for p in facts.payments]),
+        ("violations", [offence_body(o) for o in facts.offences]),
+    ):
+        for record in bodies:
+            KINDS[kind].model_validate(record)
+    for setting in facts.settings:
+        Threshold.model_validate(setting_body(setting, any_plan.organisations[0]))
+    assert len({s.name for s in facts.stations}) == len(facts.stations)
     for name in ("id", "plate", "phone"):
         assert len({getattr(v, name) for v in any_plan.vehicles}) == len(any_plan.vehicles)
 
@@ -269,6 +434,19 @@ def test_comparison_is_one_to_one() -> None:
     )
     assert not elsewhen.exact
     assert compare_alerts(wanted[:1], [alert(occurred_to=None)]).exact
+
+
+def test_alerts_about_no_vehicle_are_told_apart_by_what_they_say() -> None:
+    at = 1_772_409_600 * US_PER_S
+    wanted = [ExpectedAlert("card_binding", "", None, at, at, "card_unbound", "C-r1-7")]
+    mine = alert(rule="card_binding", vehicle=None, summary="油卡 C-r1-7 未绑定", occurred_to=None)
+    older = alert(rule="card_binding", vehicle=None, summary="油卡 C-r0-7 未绑定", occurred_to=None)
+    assert compare_alerts(wanted, [mine, older], ["v"], marks=["C-r1-"]).exact
+    assert compare_alerts(wanted, [older], ["v"], marks=["C-r1-"]).missing == tuple(wanted)
+    other = mine | {"summary": "油卡 C-r1-8 未绑定"}
+    found = compare_alerts(wanted, [mine, other, alert()], ["v"], marks=["C-r1-"])
+    assert len(found.unexpected) == 2
+    assert by_rule(wanted, found) == [("location", 0, 1, 0, 1), ("card_binding", 1, 2, 0, 1)]
 
 
 def test_latency_quantiles_are_within_a_bucket() -> None:

@@ -37,13 +37,15 @@ def trip(
     departed = order.becomes("departed", actual_departure=leave - 30)
     day.enter(departed, leave)
     here = day.room.organisation.gate
+    day.stopped = []
     for k, stop in enumerate(stops):
         if k == 0:
             day.out(stop)
         else:
             day.to(here, stop)
-        here = stop
+        here, arrived = stop, day.timeline.now
         day.wait(4, 9)
+        day.stopped.append((stop, arrived, day.timeline.now))
     if day.timeline.now > order.planned_return - 25 * MINUTE:  # 延长用车: asked for while still out
         departed = departed.becomes("departed", extended_return=order.planned_return + 45 * MINUTE)
         day.enter(departed, day.timeline.now)
@@ -91,7 +93,7 @@ def location_cancelled(day: Day) -> None:
 def location_early(day: Day) -> None:
     """Leaves 40 min before the order begins; the episode ends when the order starts to cover."""
     now = day.timeline.now
-    node = day.node(2_500, 4_500)
+    node = day.node(3_500, 5_000)
     planned = now + 40 * MINUTE
     order = day.order([day.place(node)], planned, planned + 60 * MINUTE)
     day.enter(order)

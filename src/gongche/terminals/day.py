@@ -7,12 +7,17 @@ from itertools import pairwise
 
 import numpy as np
 
+from gongche.terminals.facts import Offence, Payment, Station
 from gongche.terminals.fleet import Order, Organisation, Place, Timeline, distance_to_path
 from gongche.terminals.roads import FloatArray, Generator, RoadNetwork, drive
 
 MINUTE = 60
 CLEAR_M = 3_000.0  # a missed destination is missed by at least this much (the rule says 2,000)
 YARD_KMH = 15.0
+
+
+class NoWayError(AssertionError):
+    """What a kind is to do cannot be done from here; another draw may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,16 @@ class Day:
         self.updates: list[tuple[int | None, Order]] = []
         self.expected: list[Found] = []
         self.offline: list[tuple[int, int]] = []
+        self.payments: list[Payment] = []
+        self.offences: list[Offence] = []
+        #: Where each stop of the last trip was: (node, arrived, left).
+        self.stopped: list[tuple[int, int, int]] = []
+        #: Set by whoever plans facts too: where orders begin and end, the card and the plate, the stations, the one in the
+        #: yard first.
+        self.base: Place | None = None
+        self.card = ""
+        self.plate = ""
+        self.stations: tuple[Station, ...] = ()
         self.kind = ""
         self._prefix = order_prefix
         self._number = 0
@@ -90,6 +105,8 @@ class Day:
             tuple(destinations),
             departure,
             back,
+            origin=self.base,
+            return_point=self.base,
         )
 
     def enter(self, order: Order, at_s: int | None = None) -> None:
@@ -99,6 +116,31 @@ class Day:
     def expect(self, rule: str, order: str | None, from_s: int, to_s: int) -> None:
         """This must be found."""
         self.expected.append(Found(rule, order, from_s, to_s, self.kind))
+
+    # --- what is paid, and what the police sees ---------------------------------------------------------------------
+
+    def pay(
+        self,
+        at_s: int,
+        station: Station | None,
+        *,
+        kind: str = "fill",
+        litres: tuple[int, int] = (25, 45),
+        reverses: str | None = None,
+    ) -> str:
+        """A line of the card's statement; gives its number."""
+        number = f"T{self.card[2:]}-{len(self.payments):02d}"
+        quantity = int(self.rng.integers(litres[0] * 100, litres[1] * 100)) * 10 if kind == "fill" else None
+        amount = 100 if quantity is None else quantity * 789 // 1000  # 7.89 yuan a litre
+        self.payments.append(Payment(number, self.card, at_s, kind, station, quantity, amount, reverses))
+        return number
+
+    def offend(self, at_s: int, *, again: int = 0, status: str = "open", number: str = "") -> str:
+        """A record of the traffic police, in its export ``again``; gives its number."""
+        number = number or f"W{self.card[2:]}-{len(self.offences):02d}"
+        act = "驾驶机动车违反道路交通信号灯通行" if len(self.offences) % 2 else "机动车违反禁令标志指示"
+        self.offences.append(Offence(number, self.plate, at_s, act, status, again))
+        return number
 
     # --- places ---------------------------------------------------------------------------------------------------
 
@@ -121,7 +163,7 @@ class Day:
             node = self.node(4_500, 9_500)
             if distance_to_path(pair(self.room.network.nodes[node]), path) >= CLEAR_M:
                 return node
-        raise AssertionError("no destination is far enough from the way")
+        raise NoWayError("no destination is far enough from the way")
 
     def _path(self, stops: list[int]) -> FloatArray:
         nodes: list[int] = [stops[0]]

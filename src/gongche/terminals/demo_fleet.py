@@ -1,8 +1,9 @@
 """The demo's world: a seeded plan of a fleet's day with planted violations and planted traps.
 
 ``build_plan`` spreads *activities* over the vehicles' days. Most are ordinary trips; each kind of violation and each
-trap of the two rules ``location`` and ``destination`` occurs at least once when there is room. What must come out
-is known beforehand (``Plan.expected``), because each activity checks its own geometry while it is planned.
+trap occurs at least once when there is room. What must come out is known beforehand (``Plan.expected``): each activity
+checks its own geometry while it is planned, and ``verdicts`` says what follows from a whole day. ``fuel_consumption``
+is not planted: it compares four months.
 """
 
 from __future__ import annotations
@@ -13,26 +14,41 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gongche.terminals.activities import KINDS, NORMAL, TRAPS, VIOLATIONS
-from gongche.terminals.day import Day, Room
+from gongche.terminals import activities, activities_facts, paperwork, verdicts
+from gongche.terminals.activities import NORMAL
+from gongche.terminals.activities_facts import ONCE_A_VEHICLE, RULE_OF
+from gongche.terminals.day import Day, Found, NoWayError, Room
 from gongche.terminals.expected import ExpectedAlert
+from gongche.terminals.facts import Station
 from gongche.terminals.fleet import (
     DRIVING_INTERVAL_S,
     OrderUpdate,
     Organisation,
+    Place,
     Plan,
     Timeline,
     Trap,
     Vehicle,
 )
 from gongche.terminals.roads import Generator, RoadNetwork, build_network
-from telemetry.units import CHINA_OFFSET_US, US_PER_S
+from telemetry.units import US_PER_S
 
 #: An activity with all its driving and waiting takes less than this.
 ACTIVITY_S = 105 * 60
 #: Everyone stands still this long at both ends of the plan, so that every trip ends within it.
 MARGIN_S = 10 * 60
 MIN_SPAN_S = ACTIVITY_S + 2 * MARGIN_S
+
+KINDS = activities.KINDS | activities_facts.KINDS
+#: Where there is little room, every rule has one before any has two.
+VIOLATIONS = (
+    *activities.VIOLATIONS[:2], *activities_facts.VIOLATIONS, *activities.VIOLATIONS[2:],
+)  # fmt: skip
+TRAPS = (*activities.TRAPS, *activities_facts.TRAPS)
+#: These are looked for a time of the day of their own.
+_TIMED = ("midnight", "night_errand", "silent_drive", "night_duty", "asleep")
+#: A vehicle's day is drawn again so often when a threshold is near.
+_ATTEMPTS = 60
 
 _NAMES = (
     "机关事务服务中心", "教育局", "卫生健康委", "水利局", "交通运输局", "市场监管局", "农业农村局",
@@ -63,12 +79,14 @@ def build_plan(
     *,
     run: str,
     driving_interval_s: int = DRIVING_INTERVAL_S,
+    mileage: bool = True,
 ) -> Plan:
     """A plan of device times in [start_s, end_s), whole seconds since 1970 UTC.
 
-    The same arguments give the same plan. Organisations depend on the seed alone; vehicles, drivers, terminals
-    and orders also carry ``run``, so a later run never moves a vehicle that an earlier one moved. Raises ValueError
-    for a span under ``MIN_SPAN_S`` or no vehicles.
+    The same arguments give the same plan. Organisations and stations depend on the seed alone; vehicles, drivers,
+    terminals, cards and orders also carry ``run``, so a later run never moves a vehicle that an earlier one moved.
+    ``mileage`` False: no engine knows these roads, so orders have no origin and nothing is planted for that rule.
+    Raises ValueError for a span under ``MIN_SPAN_S`` or no vehicles.
     """
     if vehicles < 1 or end_s - start_s < MIN_SPAN_S:
         raise ValueError(f"a plan needs a vehicle and at least {MIN_SPAN_S} s")
@@ -76,40 +94,64 @@ def build_plan(
     rng = np.random.default_rng([seed, 2])
     organisations = _organisations(seed, network, max(1, min(len(_NAMES), math.ceil(vehicles / 8))), rng)
     slots = _slots(vehicles, start_s + MARGIN_S, end_s - MARGIN_S, rng)
-    notes = _assign(slots, rng)
+    notes = _assign(slots, rng, end_s, mileage)
     plan = Plan(seed, run, network.frame, start_s, end_s, organisations, [], [], [], [], notes)
+    public = paperwork.public_stations(seed, network)
+    plan.facts.stations = [*(paperwork.own_pump(o) for o in organisations), *public]
     for number in range(vehicles):
         mine = sorted((s for s in slots if s.vehicle == number), key=lambda s: s.start_s)
-        _plan_vehicle(plan, network, number, mine, driving_interval_s)
+        _plan_vehicle(plan, network, number, mine, driving_interval_s, public, mileage)
+    paperwork.plant_bindings(plan, lambda number: _identity(seed, run, number))
+    paperwork.settle_facts(plan)
     plan.updates.sort(
         key=lambda u: (u.at_s is not None, u.at_s or 0)
     )  # stable: one order's updates stay in order
     return plan
 
 
-def _plan_vehicle(plan: Plan, network: RoadNetwork, number: int, slots: list[_Slot], interval_s: int) -> None:
-    """Drive one vehicle through its day."""
-    rng = np.random.default_rng([plan.seed, 3, number])
+def _plan_vehicle(
+    plan: Plan,
+    network: RoadNetwork,
+    number: int,
+    slots: list[_Slot],
+    interval_s: int,
+    public: list[Station],
+    mileage: bool,
+) -> None:
+    """Drive one vehicle through its day; drawn again until every threshold is far."""
     organisation = plan.organisations[number % len(plan.organisations)]
     vehicle_id, plate, phone = _identity(plan.seed, plan.run, number)
     room = Room(network, organisation, number // len(plan.organisations))
-    timeline = Timeline(plan.start_s, room.slot)
-    day = Day(room, timeline, rng, vehicle_id, f"D-{plan.seed}-{plan.run}-{number:04d}")
-    for k, slot in enumerate(slots):
-        timeline.park(slot.start_s)
-        begun = timeline.now
-        day.begin(k, slot.kind)
-        KINDS[slot.kind](day)
-        if timeline.now > slot.start_s + ACTIVITY_S:  # a guard for whoever adds a kind
-            raise AssertionError(f"{slot.kind} took {timeline.now - slot.start_s} s")
-        if slot.kind in TRAPS:
-            plan.traps.append(Trap(slot.kind, vehicle_id, begun * US_PER_S, timeline.now * US_PER_S))
-    timeline.park(plan.end_s)
+    card = paperwork.vehicle_card(plan, number, plate, organisation.id)
+    for attempt in range(_ATTEMPTS):
+        rng = np.random.default_rng([plan.seed, 3, number, attempt] if attempt else [plan.seed, 3, number])
+        day = Day(
+            room, Timeline(plan.start_s, room.slot), rng, vehicle_id, f"D-{plan.seed}-{plan.run}-{number:04d}"
+        )
+        gate = network.nodes[organisation.gate]
+        day.base = Place(organisation.name, (float(gate[0]), float(gate[1]))) if mileage else None
+        day.card, day.plate, day.stations = card.id, plate, (paperwork.own_pump(organisation), *public)
+        try:
+            spans, found = _live(plan, network, day, slots)
+        except NoWayError:
+            found = None
+        if found is not None:
+            break
+        for slot in slots:  # another time, where there is one
+            slot.start_s = int(rng.integers(slot.earliest_s, slot.latest_s + 1))
+    else:
+        raise AssertionError(f"vehicle {number}: no clear day in {_ATTEMPTS} draws")
+    for kind, begun, ended in spans:
+        if kind in TRAPS:
+            plan.traps.append(Trap(kind, vehicle_id, begun * US_PER_S, ended * US_PER_S))
     plan.expected.extend(
         ExpectedAlert(e.rule, vehicle_id, e.order, e.from_s * US_PER_S, e.to_s * US_PER_S, e.kind)
-        for e in day.expected
+        for e in found
     )
     plan.updates.extend(OrderUpdate(at, order) for at, order in day.updates)
+    plan.facts.cards.append(card)
+    plan.facts.payments.extend(day.payments)
+    plan.facts.offences.extend(day.offences)
     name = _FAMILY[int(rng.integers(len(_FAMILY)))] + _GIVEN[int(rng.integers(len(_GIVEN)))]
     plan.vehicles.append(
         Vehicle(
@@ -120,10 +162,37 @@ def _plan_vehicle(plan: Plan, network: RoadNetwork, number: int, slots: list[_Sl
             name,
             phone,
             2019 if number % 3 == 2 else 2013,
-            timeline.samples(network.frame, rng, interval_s),
+            day.timeline.samples(network.frame, rng, interval_s),
             day.offline,
         )
     )
+
+
+def _live(
+    plan: Plan, network: RoadNetwork, day: Day, slots: list[_Slot]
+) -> tuple[list[tuple[str, int, int]], list[Found] | None]:
+    """Drive through ``slots``: (kind, from, to) of each, and what must be found; None when that is not clear. Raises
+    NoWayError when a kind finds nowhere to go."""
+    timeline = day.timeline
+    spans = []
+    for k, slot in enumerate(slots):
+        timeline.park(slot.start_s)
+        begun = timeline.now
+        day.begin(k, slot.kind)
+        KINDS[slot.kind](day)
+        if timeline.now > slot.start_s + ACTIVITY_S:  # a guard for whoever adds a kind
+            raise AssertionError(f"{slot.kind} took {timeline.now - slot.start_s} s")
+        spans.append((slot.kind, begun, timeline.now))
+    timeline.park(plan.end_s)
+    orders, driven = verdicts.final_orders(day.updates), timeline.driven()
+    long, ways_clear = verdicts.too_long(orders, driven, network)
+    jumps = [(start, end) for start, end, _ in timeline.jumps]
+    off, hours_clear = verdicts.off_hours(orders, driven, jumps, spans, (plan.start_s, plan.end_s))
+    planted = {e.order for e in day.expected if e.rule == "mileage"}
+    clear = ways_clear and hours_clear and long == planted
+    over_s = verdicts.midnight_s(plan.end_s)
+    known = [e for e in day.expected if e.rule != "terminal_silent" or e.from_s < over_s]
+    return spans, [*known, *off] if clear else None
 
 
 def _identity(seed: int, run: str, number: int) -> tuple[str, str, str]:
@@ -182,35 +251,63 @@ def _slots(vehicles: int, start_s: int, end_s: int, rng: Generator) -> list[_Slo
     return slots
 
 
-def _assign(slots: list[_Slot], rng: Generator) -> list[str]:
+def _assign(slots: list[_Slot], rng: Generator, end_s: int, mileage: bool) -> list[str]:
     """Give each slot its kind: every violation and trap once, a tenth more of each, the rest ordinary."""
     notes = []
+    if not mileage:
+        notes.append("no navigation engine for these roads: nothing is planted for mileage")
+    some = [k for k in VIOLATIONS if mileage or RULE_OF.get(k) != "mileage"]
+    traps = [k for k in TRAPS if mileage or RULE_OF.get(k) != "mileage"]
     extra = len(slots) // 10
-    wanted = [*VIOLATIONS, *TRAPS]
-    wanted += [VIOLATIONS[int(rng.integers(len(VIOLATIONS)))] for _ in range(max(0, extra - len(VIOLATIONS)))]
-    wanted += [TRAPS[int(rng.integers(len(TRAPS)))] for _ in range(max(0, extra - len(TRAPS)))]
+    wanted = [*some, *traps]
+    again = [[k for k in kinds if k not in _TIMED] for kinds in (some, traps)]
+    for kinds, all_of in zip(again, (some, traps), strict=True):
+        wanted += [kinds[int(rng.integers(len(kinds)))] for _ in range(max(0, extra - len(all_of)))]
     free = [slots[int(i)] for i in rng.permutation(len(slots))]
-    if "midnight" in wanted and not _place_midnight(free, rng):
-        notes.append("no slot spans midnight: the trap 'midnight' is left out")
-    wanted = [kind for kind in wanted if kind != "midnight"]
-    free = [slot for slot in free if not slot.taken]
-    if len(wanted) > len(free):
-        notes.append(
-            f"room for {len(free)} of {len(wanted)} planted activities; more vehicles have room for all"
-        )
-    for slot, kind in zip(free, wanted, strict=False):
+    untimely = []
+    for kind in _TIMED:
+        if not _place(kind, free, rng, end_s):
+            untimely.append(kind)
+        free = [slot for slot in free if not slot.taken]
+    if untimely:
+        notes.append(f"left out, no slot at the right time of a day that is over: {', '.join(untimely)}")
+    wanted = [kind for kind in wanted if kind not in _TIMED]
+    left = 0
+    offenders: set[int] = set()
+    for kind in wanted:
+        once = kind in ONCE_A_VEHICLE
+        slot = next((s for s in free if not (once and s.vehicle in offenders)), None)
+        if slot is None:
+            left += 1
+            continue
+        free.remove(slot)
         slot.kind = kind
+        if once:
+            offenders.add(slot.vehicle)
+    if left:
+        notes.append(
+            f"room for {len(wanted) - left} of {len(wanted)} planted activities; more vehicles have room for all"
+        )
     return notes
 
 
-def _place_midnight(free: list[_Slot], rng: Generator) -> bool:
-    """Put the order that crosses midnight (Asia/Shanghai) where a slot allows it."""
-    offset = CHINA_OFFSET_US // US_PER_S
+def _place(kind: str, free: list[_Slot], rng: Generator, end_s: int) -> bool:
+    """Put a kind that needs a time of its own where a slot allows it; that slot keeps to this time."""
+    over = verdicts.midnight_s(end_s)  # days that end by then are judged
     for slot in free:
-        midnight = ((slot.latest_s + offset) // 86_400 + 1) * 86_400 - offset
-        for candidate in (midnight, midnight - 86_400):
-            start = candidate - int(rng.integers(10 * 60, 18 * 60))
-            if slot.earliest_s <= start <= slot.latest_s:
-                slot.kind, slot.start_s, slot.taken = "midnight", start, True
+        for midnight in (verdicts.midnight_s(slot.latest_s), verdicts.midnight_s(slot.latest_s) + 86_400):
+            if kind == "midnight":
+                low, high = midnight - 18 * 60, midnight - 10 * 60
+            elif kind in ("silent_drive", "asleep"):
+                low, high = midnight - 86_400, min(midnight, over) - ACTIVITY_S
+            elif midnight <= over:
+                low, high = midnight - 7_200, midnight - ACTIVITY_S
+            else:
+                continue
+            low, high = max(low, slot.earliest_s), min(high, slot.latest_s)
+            if low <= high:
+                slot.kind, slot.taken = kind, True
+                slot.earliest_s, slot.latest_s = low, high
+                slot.start_s = int(rng.integers(low, high + 1))
                 return True
     return False

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from rules.engine import RULES
 from telemetry.units import to_us
 
 
@@ -15,7 +17,8 @@ class ExpectedAlert:
     """One planted violation. Times in microseconds since 1970 UTC: when it truly happened.
 
     An alert answers it when rule and vehicle (and the order, if one is named) are the same, it is
-    ``suspected``, and its time overlaps. ``kind`` says how it was planted.
+    ``suspected``, and its time overlaps. ``kind`` says how it was planted. An alert about no vehicle (``vehicle`` is
+    ''): its summary must hold ``mention``.
     """
 
     rule: str
@@ -24,6 +27,7 @@ class ExpectedAlert:
     from_us: int
     to_us: int
     kind: str = ""
+    mention: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,9 @@ def _us(value: Any) -> int | None:
 
 
 def _answers(expected: ExpectedAlert, alert: Mapping[str, Any], slack_us: int) -> bool:
-    if alert.get("rule") != expected.rule or alert.get("vehicle") != expected.vehicle:
+    if alert.get("rule") != expected.rule or (alert.get("vehicle") or "") != expected.vehicle:
+        return False
+    if expected.mention not in str(alert.get("summary", "")):
         return False
     if expected.order is not None and alert.get("order") != expected.order:
         return False
@@ -58,24 +64,52 @@ def _answers(expected: ExpectedAlert, alert: Mapping[str, Any], slack_us: int) -
     return start <= expected.to_us + slack_us and (end is None or end >= expected.from_us - slack_us)
 
 
+def _mentions(alert: Mapping[str, Any], marks: Sequence[str]) -> bool:
+    return not alert.get("vehicle") and any(mark in str(alert.get("summary", "")) for mark in marks)
+
+
+def by_rule(
+    expected: Iterable[ExpectedAlert], comparison: Comparison
+) -> list[tuple[str, int, int, int, int]]:
+    """(rule, planted, found, missing, unexpected) of each rule that has any, in the order of the rules."""
+    planted = Counter(e.rule for e in expected)
+    missing = Counter(e.rule for e in comparison.missing)
+    unexpected = Counter(str(a.get("rule")) for a in comparison.unexpected)
+    rules = [rule.code for rule in RULES]
+    seen = planted.keys() | unexpected.keys()
+    return [
+        (
+            rule,
+            planted[rule],
+            planted[rule] - missing[rule] + unexpected[rule],
+            missing[rule],
+            unexpected[rule],
+        )
+        for rule in sorted(seen, key=lambda r: (rules.index(r) if r in rules else len(rules), r))
+    ]
+
+
 def compare_alerts(
     expected: Sequence[ExpectedAlert],
     alerts: Iterable[Mapping[str, Any]],
     vehicles: Iterable[str] | None = None,
     *,
     slack_s: int = 120,
+    marks: Iterable[str] = (),
 ) -> Comparison:
     """Pair planted violations with alerts, one to one.
 
     ``alerts``: objects as the API gives them (``rule, status, vehicle, order, occurred_from, occurred_to``);
-    withdrawn ones do not count. Only alerts of ``vehicles`` are looked at (None = all), so that older data
-    of the same database does not matter. Where one vehicle has several that could answer, the earliest does.
+    withdrawn ones do not count. Only alerts of ``vehicles`` are looked at (None = all), and those about no vehicle
+    whose summary holds one of ``marks``, so that older data of the same database does not matter. Where one vehicle has several that could answer, the earliest does.
     """
     mine = None if vehicles is None else set(vehicles)
+    own = tuple(marks)
     open_alerts = [
         alert
         for alert in alerts
-        if alert.get("status") == "suspected" and (mine is None or alert.get("vehicle") in mine)
+        if alert.get("status") == "suspected"
+        and (mine is None or alert.get("vehicle") in mine or _mentions(alert, own))
     ]
     open_alerts.sort(key=lambda alert: _us(alert.get("occurred_from")) or 0)
     missing = []

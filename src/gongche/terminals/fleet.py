@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gongche.terminals.expected import ExpectedAlert
+from gongche.terminals.facts import Facts
 from gongche.terminals.roads import BoolArray, Drive, FloatArray, Frame, Generator, gnss_noise
 
 STATUS_ACC = 1 << 0
@@ -81,6 +82,8 @@ class Order:
     extended_return: int | None = None
     actual_departure: int | None = None
     actual_return: int | None = None
+    origin: Place | None = None
+    return_point: Place | None = None
 
     def becomes(self, status: str, **changes: Any) -> Order:
         """The same order in its next state."""
@@ -135,6 +138,7 @@ class Plan:
     expected: list[ExpectedAlert]
     traps: list[Trap]
     notes: list[str] = field(default_factory=list)
+    facts: Facts = field(default_factory=Facts)
 
     @property
     def positions(self) -> int:
@@ -161,6 +165,7 @@ class Timeline:
         self.jumps: list[tuple[int, int, tuple[float, float]]] = []  # from, to, false place (metres)
         self.no_fix: list[tuple[int, int]] = []
         self.rough: list[tuple[int, int, float]] = []  # from, to, extra noise (sigma, metres)
+        self.silent: list[tuple[int, int]] = []  # without power: it reports nothing, then or later
 
     def park(self, until_s: int) -> None:
         """Stand until a time; nothing if it is past."""
@@ -185,9 +190,16 @@ class Timeline:
             parts.append(s.xy[low:high] if s.moving else s.xy)
         return np.concatenate(parts)
 
+    def driven(self) -> tuple[NDArray[np.int64], FloatArray]:
+        """Every second of driving: when it began, shape (n,), and the metres it went, shape (n,)."""
+        moving = [s for s in self._stretches if s.moving]
+        times = [np.arange(s.start_s, s.start_s + len(s.xy) - 1, dtype=np.int64) for s in moving]
+        steps = [np.hypot(*np.diff(s.xy, axis=0).T) for s in moving]
+        return np.concatenate([np.zeros(0, np.int64), *times]), np.concatenate([np.zeros(0), *steps])
+
     def samples(self, frame: Frame, rng: Generator, driving_interval_s: int = DRIVING_INTERVAL_S) -> Samples:
         """What the terminal reports: every ``driving_interval_s`` while driving, every ``PARKED_INTERVAL_S`` while
-        standing, with receiver noise, false jumps, and times without a fix."""
+        standing, with receiver noise, false jumps, and times without a fix; nothing while it is silent."""
         times: list[NDArray[np.int64]] = []
         places: list[FloatArray] = []
         speeds: list[FloatArray] = []
@@ -233,15 +245,18 @@ class Timeline:
             status[rows] &= ~np.uint32(STATUS_POSITIONED | STATUS_RECEIVERS)
             degrees[rows] = 0
         reported = np.where(speed > 0, np.maximum(speed * 3.6 + rng.normal(0.0, 0.4, n), 0.0), 0.0)
+        heard = np.ones(n, np.bool_)
+        for start, end in self.silent:
+            heard &= (time < start) | (time >= end)
         return Samples(
-            time,
-            degrees[:, 0],
-            degrees[:, 1],
-            np.full(n, 6, np.int16),
-            np.rint(reported * 10).astype(np.uint16),
-            (np.rint(heading).astype(np.int64) % 360).astype(np.uint16),
-            status,
-            np.floor(odometer).astype(np.uint32),
+            time[heard],
+            degrees[heard, 0],
+            degrees[heard, 1],
+            np.full(int(heard.sum()), 6, np.int16),
+            np.rint(reported[heard] * 10).astype(np.uint16),
+            (np.rint(heading[heard]).astype(np.int64) % 360).astype(np.uint16),
+            status[heard],
+            np.floor(odometer[heard]).astype(np.uint32),
         )
 
 

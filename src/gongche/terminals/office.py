@@ -1,4 +1,5 @@
-"""The vehicle office of the demo: enters organisations, vehicles, terminals and orders over the HTTP API."""
+"""The vehicle office of the demo: enters organisations, vehicles, terminals, orders and cards over the HTTP API, and when
+the day is over what comes afterwards: card statements, exports of the traffic police, settings of the rules."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 
+from gongche.terminals.facts import Card, Offence, PaperVehicle, Payment, Setting, Station
 from gongche.terminals.fleet import Order, Organisation, Place, Plan, Vehicle
 from rules.geo import Datum, from_wgs84
 from telemetry.errors import GongcheError, UnavailableError
@@ -99,11 +101,98 @@ def order_body(plan: Plan, order: Order) -> dict[str, Any]:
         "planned_departure": _time(order.planned_departure),
         "planned_return": _time(order.planned_return),
     }
+    for name, place in (("origin", order.origin), ("return_point", order.return_point)):
+        if place is not None:
+            body[name] = _place(plan, place, datum)
     for name in ("extended_return", "actual_departure", "actual_return"):
         value = getattr(order, name)
         if value is not None:
             body[name] = _time(value)
     return body
+
+
+def _day(seconds: int | None) -> str | None:
+    return None if seconds is None else from_us(seconds * US_PER_S).astimezone(CHINA).date().isoformat()
+
+
+def paper_vehicle_body(vehicle: PaperVehicle) -> dict[str, Any]:
+    """The record of ``vehicles``: one that was disposed of."""
+    return {
+        "id": vehicle.id,
+        "plate": vehicle.plate,
+        "organisation": vehicle.organisation,
+        "registered_on": "2019-06-01",
+        "disposed_on": _day(vehicle.disposed_s),
+    }
+
+
+def station_body(plan: Plan, station: Station) -> dict[str, Any]:
+    """The record of ``fuel-stations``."""
+    ((lat, lon),) = _degrees(plan, station.xy, "gcj02")  # read off a Chinese map
+    return {"id": station.id, "name": station.name, "lat": lat, "lon": lon, "datum": "gcj02"}
+
+
+def card_body(card: Card) -> dict[str, Any]:
+    """The record of ``fuel-cards`` with the whole history of its bindings."""
+    return {
+        "id": card.id,
+        "organisation": card.organisation,
+        "issuer": "中国石化",
+        "status": "active" if card.closed_s is None else "closed",
+        "opened_on": _day(card.opened_s),
+        "closed_on": _day(card.closed_s),
+        "bindings": [
+            {"plate": b.plate, "valid_from": _time(b.from_s), "valid_to": _time(b.to_s)}
+            for b in card.bindings
+        ],
+    }
+
+
+def payment_body(payment: Payment) -> dict[str, Any]:
+    """The record of ``fuel-transactions``."""
+    body: dict[str, Any] = {
+        "id": payment.id,
+        "card": payment.card,
+        "at": _time(payment.at_s),
+        "kind": payment.kind,
+        "amount": f"{payment.amount_fen // 100}.{payment.amount_fen % 100:02}",
+        "station_name": "" if payment.station is None else payment.station.name,
+    }
+    if payment.quantity_ml is not None:
+        body |= {
+            "product": "92号汽油",
+            "quantity": f"{payment.quantity_ml // 1000}.{payment.quantity_ml % 1000:03}",
+        }
+        body["unit_price"] = "7.89"
+    if payment.reverses is not None:
+        body["reverses"] = payment.reverses
+    return body
+
+
+def offence_body(offence: Offence) -> dict[str, Any]:
+    """The record of ``violations``."""
+    return {
+        "id": offence.id,
+        "plate": offence.plate,
+        "at": _time(offence.at_s),
+        "place": "人民路与青年路路口",
+        "act": offence.act,
+        "fine": "200.00",
+        "points": 3,
+        "status": offence.status,
+    }
+
+
+def setting_body(setting: Setting, organisation: Organisation) -> dict[str, Any]:
+    """The body of ``rule-parameters``."""
+    return {
+        "rule": setting.rule,
+        "name": setting.name,
+        "organisation": organisation.id,
+        "value": setting.value,
+        "effective_from": _time(setting.from_s),
+        "source": "演示单位自定 · set for the demo",
+    }
 
 
 class Office:
@@ -129,11 +218,25 @@ class Office:
         for organisation in plan.organisations:
             fence = fence_body(plan, organisation)
             await self.put("fences", fence)
-        await self.load("vehicles", [vehicle_body(v) for v in plan.vehicles])
+        papers = [paper_vehicle_body(v) for v in plan.facts.vehicles]
+        await self.load("vehicles", [*papers, *(vehicle_body(v) for v in plan.vehicles)])
         await self.load("drivers", [driver_body(v) for v in plan.vehicles])
         await self.load("terminals", [terminal_body(plan, v) for v in plan.vehicles])
         known = [order_body(plan, u.order) for u in plan.updates if u.at_s is None]
         await self.load("dispatch-orders", known)
+        await self.load("fuel-stations", [station_body(plan, s) for s in plan.facts.stations])
+        await self.load("fuel-cards", [card_body(c) for c in plan.facts.cards])
+
+    async def close_books(self, plan: Plan) -> None:
+        """What comes when the day is over: statements of the cards, exports of the traffic police one after the other,
+        and the settings by which its days are judged at once. Raises RefusedError or UnavailableError."""
+        await self.load("fuel-transactions", [payment_body(p) for p in plan.facts.payments])
+        for export in sorted({o.export for o in plan.facts.offences}):
+            rows = [offence_body(o) for o in plan.facts.offences if o.export == export]
+            await self.load("violations", rows)
+        for setting in plan.facts.settings:
+            for organisation in plan.organisations:
+                await self._call("PUT", "/v1/rule-parameters", setting_body(setting, organisation))
 
     async def load(self, kind: str, rows: Sequence[dict[str, Any]]) -> None:
         """Import rows of one kind, in chunks."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +66,7 @@ class RoadNetwork:
         self.nodes = nodes
         self.edges = edges
         self._trees: dict[int, tuple[list[float], list[int]]] = {}
+        self._lengths: dict[int, list[float]] = {}
 
     def nearest(self, xy: FloatArray) -> int:
         """The node nearest to a point, shape (2,)."""
@@ -74,6 +77,14 @@ class RoadNetwork:
         known = self._trees.get(source)
         if known is not None:
             return known
+        cost, before = self._spread(source, lambda length, speed: length * 3.6 / speed)
+        if len(self._trees) > 512:
+            self._trees.clear()
+        self._trees[source] = cost, before
+        return cost, before
+
+    def _spread(self, source: int, weigh: Callable[[float, float], float]) -> tuple[list[float], list[int]]:
+        """Dijkstra; ``weigh``: cost of a road from its metres and km/h."""
         cost = [math.inf] * len(self.nodes)
         before = [-1] * len(self.nodes)
         cost[source] = 0.0
@@ -83,13 +94,10 @@ class RoadNetwork:
             if so_far > cost[node]:
                 continue
             for other, (length, speed) in self.edges[node].items():
-                through = so_far + length * 3.6 / speed
+                through = so_far + weigh(length, speed)
                 if through < cost[other]:
                     cost[other], before[other] = through, node
                     heapq.heappush(heap, (through, other))
-        if len(self._trees) > 512:
-            self._trees.clear()
-        self._trees[source] = cost, before
         return cost, before
 
     def route(self, start: int, end: int) -> list[int]:
@@ -100,6 +108,27 @@ class RoadNetwork:
             path.append(before[path[-1]])
         path.reverse()
         return path
+
+    def length(self, stops: Sequence[int]) -> float:
+        """Metres of the quickest way through ``stops``."""
+        return sum(
+            self.edges[a][b][0] for start, end in pairwise(stops) for a, b in pairwise(self.route(start, end))
+        )
+
+    def shortest_m(self, stops: Sequence[int]) -> float:
+        """Metres of the shortest way through ``stops``, however slow."""
+        return sum(
+            self._lengths[end][start] if end in self._lengths else self._distances(start)[end]
+            for start, end in pairwise(stops)
+        )
+
+    def _distances(self, source: int) -> list[float]:
+        """Dijkstra from ``source`` by length: metres to each node; kept for the next call."""
+        if source not in self._lengths:
+            if len(self._lengths) > 512:
+                self._lengths.clear()
+            self._lengths[source] = self._spread(source, lambda length, _speed: length)[0]
+        return self._lengths[source]
 
     def travel_s(self, start: int, end: int) -> float:
         """Seconds of free driving between two nodes."""

@@ -16,6 +16,7 @@ from gongche.terminals.demo_fleet import MIN_SPAN_S, build_plan
 from gongche.terminals.expected import ExpectedAlert
 from gongche.terminals.fleet import DRIVING_INTERVAL_S, Order, Plan, Trap
 from gongche.terminals.office import Office, order_body
+from gongche.terminals.paperwork import card_mark
 from gongche.terminals.reports import encode_reports
 from gongche.terminals.statistics import FleetStats, interrupted
 from gongche.terminals.terminal_fleet import Fleet, registration
@@ -40,6 +41,7 @@ class SimulateOptions:
     ``duration_h``: hours of device time; None = what takes six minutes, between the least a plan needs and a day.
     ``run``: part of the ids of vehicles, terminals and orders (None = from the clock), so that a second start does
     not move the vehicles of the first. ``interval_s``: seconds of device time between reports while driving.
+    ``mileage``: whether a navigation engine of the platform knows the roads of the simulation.
     """
 
     host: str
@@ -54,11 +56,13 @@ class SimulateOptions:
     interval_s: int = DRIVING_INTERVAL_S
     window: int = 16
     stall_s: float = 60.0
+    mileage: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SimulateResult:
-    """What was done. ``planned == sent == confirmed`` when all went well; ``expected``: the alerts that must come."""
+    """What was done. ``planned == sent == confirmed`` when all went well; ``expected``: the alerts that must come.
+    ``vehicles``: all of the plan, those without a terminal as well; ``marks``: how the numbers of its cards begin."""
 
     planned: int
     sent: int
@@ -68,6 +72,7 @@ class SimulateResult:
     expected: list[ExpectedAlert]
     traps: list[Trap]
     vehicles: list[str]
+    marks: list[str]
     notes: list[str]
     stats: FleetStats
     seconds: float
@@ -183,6 +188,7 @@ async def simulate(options: SimulateOptions, progress: Progress | None = None) -
         end_s,
         run=run,
         driving_interval_s=options.interval_s,
+        mileage=options.mileage,
     )
     for note in plan.notes:
         say(f"  说明 / note: {note}")
@@ -198,6 +204,12 @@ async def simulate(options: SimulateOptions, progress: Progress | None = None) -
             )
         await fleet.all_online(options.stall_s)
         await _drive(_Run(options, plan, office, fleet, say))
+        facts = plan.facts
+        say(
+            f"录入对账单与违章 / statements and violations: {len(facts.payments)} 笔交易 payments, "
+            f"{len(facts.offences)} 条违章 violations"
+        )
+        await office.close_books(plan)
         stats = fleet.stats
         waiting = stats.waiting
     return SimulateResult(
@@ -208,7 +220,8 @@ async def simulate(options: SimulateOptions, progress: Progress | None = None) -
         abandoned=waiting,
         expected=plan.expected,
         traps=plan.traps,
-        vehicles=[v.id for v in plan.vehicles],
+        vehicles=[*(v.id for v in plan.vehicles), *(v.id for v in plan.facts.vehicles)],
+        marks=[card_mark(plan)],
         notes=plan.notes,
         stats=stats,
         seconds=time.monotonic() - begun,

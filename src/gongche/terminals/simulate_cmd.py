@@ -53,6 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--interval", type=int, default=10, metavar="S", help="行驶中定位间隔，秒 / seconds between reports"
     )
+    parser.add_argument(
+        "--mileage",
+        action="store_true",
+        help="平台的导航引擎认识模拟路网时，也埋设里程违规 / plant for mileage too: the platform's navigation engine has"
+        " tiles of the simulated roads",
+    )
     parser.add_argument("--run", dest="run_name", metavar="NAME", help="编号后缀 / suffix of the ids")
     parser.add_argument("--quiet", action="store_true", help="不显示进度 / no progress")
 
@@ -81,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
         duration_h=args.duration,
         run=args.run_name,
         interval_s=args.interval,
+        mileage=args.mileage,
     )
 
     def say(line: str) -> None:
@@ -93,7 +100,8 @@ def run(args: argparse.Namespace) -> int:
                 from_us(us).astimezone(CHINA).strftime("%m-%d %H:%M") for us in (alert.from_us, alert.to_us)
             )
             order = f" {alert.order}" if alert.order else ""
-            print(f"应有预警 expected: {alert.rule} {alert.vehicle}{order} {start} - {end} ({alert.kind})")
+            whose = alert.vehicle or alert.mention
+            print(f"应有预警 expected: {alert.rule} {whose}{order} {start} - {end} ({alert.kind})")
         print(f"埋设 planted: {len(result.expected)} 违规 violations, {len(result.traps)} 易误判 traps")
         print(
             f"计划 planned {result.planned:,}  发送 sent {result.sent:,}  确认 confirmed {result.confirmed:,}  "
