@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from telemetry.errors import GongcheError, UnavailableError
 from telemetry.runtime.database import connect
 
 if TYPE_CHECKING:
-    from gongche.terminals.expected import ExpectedAlert
+    from gongche.terminals.simulate import SimulateResult
 
 T = TypeVar("T")
 
@@ -29,6 +30,10 @@ _DRIVER_SCOPES = (*READ_SCOPES, "registry:write")
 
 #: After the last position is confirmed the worker gets so long to judge everything.
 SETTLE_S = 120.0
+#: Nothing new in the feed for so long: a false alarm may still be on its way when all that was planted is there.
+QUIET_S = 10.0
+#: The navigation engine gets so long to answer.
+ENGINE_S = 20.0
 _POLL_S = 2.0
 _PAGE = 500
 _SHOWN = 10
@@ -60,14 +65,17 @@ class Demo:
         tcp_port: int,
         say: Callable[[str], None],
         stop: asyncio.Event,
+        engine: str | None = None,
     ) -> None:
-        """``api`` is the base URL; ``stop`` is set at the end when ``options.exit_when_done``."""
+        """``api`` is the base URL; ``stop`` is set at the end when ``options.exit_when_done``; ``engine``: base URL of a
+        navigation engine that knows the roads of the demo."""
         self._options = options
         self._dsn = dsn
         self._api = api
         self._tcp_port = tcp_port
         self._say = say
         self._stop = stop
+        self._engine = engine
         self._all_confirmed = True
         # Asked to prove something and stopped before it was proven is not a success.
         self.exit_status = 1 if options.exit_when_done else 0
@@ -105,8 +113,7 @@ class Demo:
             if self._options.tracks:
                 jobs.append(_in_thread(self._replay))
             plan, *_ = await asyncio.gather(*jobs)
-            expected, vehicles = plan
-            exact = await self._compare(client, cursor, expected, vehicles)
+            exact = await self._compare(client, cursor, plan)
             return exact and self._all_confirmed
 
     async def _token(self, name: str, scopes: Sequence[str], life: timedelta) -> str:
@@ -119,7 +126,22 @@ class Demo:
             await connection.close()
         return made.secret
 
-    async def _drive(self, token: str) -> tuple[Sequence[ExpectedAlert], Sequence[str]]:
+    async def _mileage(self) -> bool:
+        """Whether the navigation engine answers; it is given a while to start."""
+        if self._engine is None:
+            return False
+        async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+            for _ in range(round(ENGINE_S)):
+                with suppress(httpx.HTTPError):
+                    if (await client.get(f"{self._engine}/status")).is_success:
+                        return True
+                await asyncio.sleep(1)
+        self._say(
+            "导航引擎没有启动，演示不含里程规则 / the navigation engine did not start, the demo goes on without mileage"
+        )
+        return False
+
+    async def _drive(self, token: str) -> SimulateResult:
         from gongche.terminals.simulate import SimulateOptions, simulate
 
         options = SimulateOptions(
@@ -131,6 +153,7 @@ class Demo:
             seed=self._options.seed,
             speed=self._options.speed,
             duration_h=self._options.hours,
+            mileage=await self._mileage(),
         )
         result = await simulate(options, self._say)
         self._say(
@@ -138,7 +161,7 @@ class Demo:
             f"确认 confirmed {result.confirmed:,}"
         )
         self._all_confirmed &= result.complete
-        return result.expected, result.vehicles
+        return result
 
     async def _replay(self) -> None:
         from gongche.terminals.replay import ReplayOptions, replay
@@ -156,10 +179,12 @@ class Demo:
         self,
         client: httpx.AsyncClient,
         cursor: str | None,
-        expected: Sequence[ExpectedAlert],
-        vehicles: Sequence[str],
+        plan: SimulateResult,
     ) -> bool:
-        from gongche.terminals.expected import compare_alerts
+        from gongche.terminals.expected import by_rule, compare_alerts
+        from rules.engine import RULES
+
+        expected = plan.expected
 
         self._say("等待判定 / waiting for the judgement of what was sent")
         alerts: dict[str, dict[str, Any]] = {}
@@ -168,20 +193,29 @@ class Demo:
             entries, cursor = await read_feed(client, cursor)
             for entry in entries:
                 alerts[entry["id"]] = entry
-            comparison = compare_alerts(expected, alerts.values(), vehicles)
+            comparison = compare_alerts(expected, alerts.values(), plan.vehicles, marks=plan.marks)
             now = time.monotonic()
             if entries:
                 quiet_since = now
             # "Exact" must hold for a while: a false alarm may still be on its way.
-            if (comparison.exact and now - quiet_since > 3 * _POLL_S) or now > deadline:
+            if (comparison.exact and now - quiet_since > QUIET_S) or now > deadline:
                 break
             await asyncio.sleep(_POLL_S)
         found = comparison.matched + len(comparison.unexpected)
+        names = {rule.code: rule.name for rule in RULES}
+        self._say("规则 rule                                计划 planted   预警流中 in the feed")
+        for rule, planted, seen, missing, more in by_rule(expected, comparison):
+            wrong = f"   缺少 missing {missing}，多出 unexpected {more}" if missing or more else ""
+            name = names.get(rule, "")
+            self._say(f"  {rule:<20}{name}{'　' * (8 - len(name))}{planted:>12}{seen:>14}{wrong}")
+        self._say(
+            "油耗规则要比较四个月，演示不含 / fuel_consumption compares four months: not part of the demo"
+        )
         verdict = "一致 / exact" if comparison.exact else "不一致 / NOT exact"
         self._say(f"计划预警 planted {len(expected)}，预警流中 in the feed {found}：{verdict}")
-        for planted in comparison.missing[:_SHOWN]:
+        for lost in comparison.missing[:_SHOWN]:
             self._say(
-                f"  缺少 missing: {planted.rule} {planted.vehicle} {planted.order or ''} {planted.kind}"
+                f"  缺少 missing: {lost.rule} {lost.vehicle or lost.mention} {lost.order or ''} {lost.kind}"
             )
         for alert in comparison.unexpected[:_SHOWN]:
             self._say(f"  多出 unexpected: {alert.get('rule')} {alert.get('vehicle')} {alert.get('summary')}")

@@ -140,6 +140,25 @@ def prepare(data_dir: Path, source: Path, say: Say, map_date: str = "", *, name:
     return graph
 
 
+def prepare_demo(data_dir: Path, seed: int, say: Say) -> None:
+    """Have the engine and tiles of the roads of the demo with ``seed``; both are kept, and built again only when the
+    roads are others. Raises what ``install`` and ``prepare`` raise, and OSError."""
+    from gongche.roads_pbf import write_pbf
+    from gongche.terminals.roads import build_network
+
+    network = build_network(seed)
+    told = hashlib.sha256(network.nodes.tobytes())
+    told.update(repr([sorted(roads.items()) for roads in network.edges]).encode())
+    name = f"demo-{seed}-{told.hexdigest()[:16]}.osm.pbf"
+    engine = install(data_dir, say)
+    if service_source(data_dir, name=DEMO) == name:
+        return
+    say(f"生成演示路网 / building tiles of the demo's roads (seed {seed})")
+    with tempfile.TemporaryDirectory(prefix=".roads-", dir=engine.parent) as folder:
+        write_pbf(network, Path(folder) / name)
+        prepare(data_dir, Path(folder) / name, say, name=DEMO)
+
+
 def service_command(data_dir: Path, port: int, *, name: str = GRAPH) -> list[str] | None:
     """What to run for the engine to listen on loopback ``port``; None while there is no engine or no map. Writes the
     service's settings (the command's second word). SIGTERM ends it."""

@@ -12,6 +12,7 @@ import fcntl
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -26,7 +27,7 @@ from gongche import roads_engine
 from gongche.demo import Demo, DemoOptions
 from gongche.status import Board, Console, FeedTally, show_status
 from gongche.supervisor import ChildSpec, Supervisor
-from telemetry.errors import ConfigurationError
+from telemetry.errors import ConfigurationError, GongcheError
 from telemetry.runtime import lifecycle
 from telemetry.runtime.database import migrate
 from telemetry.runtime.embedded import open_database, prepare_data_dir, start_embedded
@@ -108,14 +109,14 @@ def settle_ports(settings: Settings) -> Ports:
     return Ports(*ports)
 
 
-def navigation_spec(settings: Settings) -> ChildSpec | None:
-    """The routing engine of this machine, when it has one with tiles (``gongche navigation prepare``) and the settings
-    name no other."""
+def navigation_spec(settings: Settings, name: str = roads_engine.GRAPH) -> ChildSpec | None:
+    """The routing engine of this machine, when it has one with tiles ``name`` (``gongche navigation prepare``) and the
+    settings name no other."""
     if settings.navigation_url or settings.navigation_engine != "valhalla":
         return None
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    command = roads_engine.service_command(settings.data_dir, port)
+    command = roads_engine.service_command(settings.data_dir, port, name=name)
     if command is None:
         return None
     tethered = [sys.executable, "-m", "gongche.tether", str(os.getpid()), *command]
@@ -128,9 +129,10 @@ def _engine_url(navigation: ChildSpec) -> str:
 
 
 def child_specs(
-    settings: Settings, ports: Ports, dsn: str, navigation: ChildSpec | None = None
+    settings: Settings, ports: Ports, dsn: str, navigation: ChildSpec | None = None, map_date: str = ""
 ) -> list[ChildSpec]:
-    """The processes of one machine, in the order in which they are to be stopped."""
+    """The processes of one machine, in the order in which they are to be stopped. ``map_date``: of the map that
+    ``navigation`` has."""
     environment = {
         "GONGCHE_DATA_DIR": str(settings.data_dir),
         "GONGCHE_DATABASE_URL": dsn,
@@ -146,7 +148,7 @@ def child_specs(
     }
     if navigation is not None:
         environment["GONGCHE_NAVIGATION_URL"] = _engine_url(navigation)
-        environment["GONGCHE_NAVIGATION_MAP_DATE"] = roads_engine.service_map_date(settings.data_dir)
+        environment["GONGCHE_NAVIGATION_MAP_DATE"] = map_date
     ours = [
         ChildSpec(name, [sys.executable, "-m", "gongche", name], environment, patience_s)
         for name, patience_s in (
@@ -176,15 +178,38 @@ def run_up(options: UpOptions, settings: Settings, console: Console) -> int:
         settings = settings.model_copy(update={"auto_register": True, "tcp_host": host})
     with only_one(folder), ExitStack() as stack:
         ports = settle_ports(settings)
+        roads = roads_engine.GRAPH
+        if options.demo:
+            roads = roads_engine.DEMO if _demo_roads(options.demo.seed, settings, console.say) else ""
         if not settings.database_url:
             console.say(f"启动内置 PostgreSQL / starting the embedded PostgreSQL in {folder / 'postgres'}")
         dsn = stack.enter_context(open_database(settings, console.say))
         applied = asyncio.run(migrate(dsn))
         if applied:
             console.say(f"数据库结构已升级 / schema brought up to date: {', '.join(applied)}")
-        status = lifecycle.run(partial(_serve, options, settings, ports, dsn, stack, console))
+        status = lifecycle.run(partial(_serve, options, settings, ports, dsn, roads, stack, console))
         console.say("停止 / stopping PostgreSQL" if not settings.database_url else "已停止 / stopped")
     return status
+
+
+def _demo_roads(seed: int, settings: Settings, say: Callable[[str], None]) -> bool:
+    """Have a navigation engine that knows the roads of the demo; whether there is one. What is missing is said: the demo
+    goes on without."""
+    if settings.navigation_url or settings.navigation_engine != "valhalla":
+        missing = "GONGCHE_NAVIGATION_* 指定的引擎没有演示路网 / the engine of GONGCHE_NAVIGATION_* does not have these roads"
+    else:
+        try:
+            roads_engine.prepare_demo(settings.data_dir, seed, say)
+        except GongcheError as error:
+            missing = error.message + (f" ({error.hint})" if error.hint else "")
+        except (OSError, subprocess.SubprocessError) as error:
+            missing = str(error)
+        else:
+            return True
+    say(
+        f"没有导航引擎，演示不含里程规则 / no navigation engine, the demo goes on without the rule on mileage: {missing}"
+    )
+    return False
 
 
 async def _serve(
@@ -192,21 +217,22 @@ async def _serve(
     settings: Settings,
     ports: Ports,
     dsn: str,
+    roads: str,
     stack: ExitStack,
     console: Console,
     stop: asyncio.Event,
 ) -> int:
-    navigation = navigation_spec(settings)
-    supervisor = Supervisor(
-        child_specs(settings, ports, dsn, navigation), settings.data_dir / "logs", console.say
-    )
+    navigation = navigation_spec(settings, roads) if roads else None
+    map_date = roads_engine.service_map_date(settings.data_dir, name=roads) if navigation else ""
+    specs = child_specs(settings, ports, dsn, navigation, map_date)
+    supervisor = Supervisor(specs, settings.data_dir / "logs", console.say)
     state = settings.data_dir / "up.json"
     helpers: list[asyncio.Task[object]] = []
     board: Board | None = None
     demo: Demo | None = None
     try:
         console.say(f"启动 / starting {', '.join(supervisor.children)}")
-        if navigation is None and not settings.navigation_url:
+        if navigation is None and not settings.navigation_url and options.demo is None:
             console.say(
                 "里程规则等待导航引擎 / the rule on mileage waits for an engine: gongche navigation prepare FILE.osm.pbf"
             )
@@ -227,7 +253,8 @@ async def _serve(
         if options.for_s is not None:
             asyncio.get_running_loop().call_later(options.for_s, stop.set)
         if options.demo is not None:
-            demo = Demo(options.demo, dsn, base, ports.tcp, console.say, stop)
+            engine = None if navigation is None else _engine_url(navigation)
+            demo = Demo(options.demo, dsn, base, ports.tcp, console.say, stop, engine)
             helpers.append(asyncio.create_task(demo.run()))
         await supervisor.wait(stop)
     finally:

@@ -238,9 +238,36 @@ def test_the_demo_finds_exactly_what_it_planted(data_dir: Path) -> None:
     assert status == 0, up.output
     assert verdict is not None, up.output
     assert verdict[1] == verdict[2] != "0"
+    rules = ["location", "destination", "card_binding", "card_use", "refuel_frequency", "traffic_violations"]
+    if "without the rule on mileage" not in up.output:  # no way to the engine's wheel from here
+        rules.insert(2, "mileage")
+        assert "stopping navigation" in up.output
+    assert [
+        m[1]
+        for m in re.finditer(r"^  (\w+) +\S+[ \u3000]+(\d+) +(\d+)$", up.output, re.M)
+        if m[2] == m[3] != "0"
+    ] == rules
+    assert "fuel_consumption" in up.output
     assert len(re.findall(r"^  gc_\S{43}$", up.output, re.M)) == 1, "the token is shown once"
     logs = "".join(file.read_text() for file in (data_dir / "logs").iterdir())
     assert "gc_" not in logs
+
+
+def test_without_an_engine_the_demo_says_so_and_goes_on(data_dir: Path, tmp_path: Path) -> None:
+    words = ("--demo", "--exit-when-done", "--vehicles", "3", "--duration", "2.5", "--speed", "9000")
+    nowhere = {"GONGCHE_CACHE_DIR": str(tmp_path), "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
+    up = Up(data_dir, *words, **nowhere, PIP_CONFIG_FILE=os.devnull)
+    try:
+        status = up.process.wait(120)
+        up.finish(None)
+    finally:
+        up.kill()
+    assert status == 0, up.output
+    assert "goes on without the rule on mileage" in up.output
+    assert "pyvalhalla" in up.output
+    assert "navigation" not in children(up.process.pid)
+    assert "一致 / exact" in up.output
+    assert not re.search(r"^  mileage ", up.output, re.M)
 
 
 def test_a_demo_that_is_interrupted_stops_cleanly(data_dir: Path) -> None:
