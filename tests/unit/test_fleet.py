@@ -307,6 +307,17 @@ def test_violations_that_count_are_two_only_where_they_are_planted(any_plan: Pla
     assert len(any_plan.facts.offences) > len(last)
 
 
+def test_a_day_that_ends_while_the_plan_is_compared_is_not_judged_meanwhile() -> None:
+    midnight = END + 14 * 3600
+
+    def waits(end: int) -> set[int]:
+        p = build_plan(1, 1, end - MIN_SPAN_S, end, run="t")
+        return {s.value for s in p.facts.settings if s.name == "settle_after_h"}
+
+    assert (waits(midnight - 1), waits(midnight - 1_700), waits(midnight - 1_900)) == ({1}, {1}, {0})
+    assert waits(midnight) == {0}  # it is over, and part of the plan
+
+
 def test_the_midnight_order_crosses_midnight(any_plan: Plan) -> None:
     (trap,) = [t for t in any_plan.traps if t.kind == "midnight"]
     days = {(us // US_PER_S + 8 * 3600) // 86_400 for us in (trap.from_us, trap.to_us)}

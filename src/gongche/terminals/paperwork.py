@@ -25,6 +25,9 @@ _RULE = "card_binding"
 #: A paper vehicle's number follows those of the plan's own, of which there are fewer.
 _PAPER = 90_000
 
+#: The demo is compared within so long after its plan's end.
+_COMPARED_S = 1_800
+
 Identity = Callable[[int], tuple[str, str, str]]
 
 
@@ -94,12 +97,14 @@ def plant_bindings(plan: Plan, identity: Identity) -> None:
 
 def settings(plan: Plan) -> list[Setting]:
     """So that days are judged as soon as they are over and all is entered, and silences shorter than an activity count.
-    They hold from before the plan's first day; a time of the plan's own, so that another run sets them anew."""
+    They hold from before the plan's first day; a time of the plan's own, so that another run sets them anew. A day that
+    ends while the plan is being compared is not part of it: then days wait an hour."""
     since = plan.start_s - DAY_S
+    wait_h = int(midnight_s(plan.end_s + _COMPARED_S) > plan.end_s)
     return [
         Setting("terminal_silent", "min_silence_min", SILENT_MIN, since),
-        Setting("terminal_silent", "settle_after_h", 0, since),
-        Setting("off_hours", "settle_after_h", 0, since),
+        Setting("terminal_silent", "settle_after_h", wait_h, since),
+        Setting("off_hours", "settle_after_h", wait_h, since),
     ]
 
 
