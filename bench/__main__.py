@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 import time
 from importlib import import_module
 
@@ -14,6 +16,7 @@ NAMES = {
     "latency": "reply, and position to alert in the feed, at 5,000 positions/s",
     "connections": "15,000 connections on one gateway: memory, how fast they come, replies",
     "growth": "CPU per position from 1,000 to 15,000 vehicles and from 10 to 10,000 fences",
+    "city": "a day of 854, 5,000 and 29,000 vehicles settled for all rules; location live; routes of a real engine",
     "decode": "frames per second through the column codec alone",
     "fence": "points per second against 1 and 1,000 fences",
     "archive": "positions per second into PostgreSQL",
@@ -33,7 +36,19 @@ def main() -> None:
         "--log", choices=("embedded", "kafka", "both"), default="both",
         help="the log of endtoend and latency (default both)",
     )  # fmt: skip
+    parser.add_argument(
+        "--vehicles",
+        type=int,
+        default=0,
+        help="the only size of city (default: 854, 5,000 and 29,000 in turn)",
+    )
+    parser.add_argument(
+        "--trips-a-month", type=int, default=4,
+        help="settled trips of every driver in each of the four months before the day of city (default 4)",
+    )  # fmt: skip
     options = parser.parse_args()
+    # Ended from outside it still stops its servers and removes its folders.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     unknown = set(options.names) - NAMES.keys()
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")

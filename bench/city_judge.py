@@ -1,0 +1,102 @@
+"""``python -m bench.city_judge DSN NOW_US DAY_US [PROFILE]``: the judge until nothing is due; figures as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import cProfile
+import sys
+
+from bench.city import Meter, alerts_of, postmaster_of
+from bench.city_data import ENGINE, MAP_DATE
+from rules.judge.base import Desk, Gatherer
+from rules.judge.gatherers import GATHERERS
+from rules.judge.loop import Judge
+from rules.navigation import CachedNavigator
+from rules.navigation.base import Answer, EngineError, Places
+from rules.store import requests
+from telemetry.runtime.database import connect
+from telemetry.units import US_PER_DAY
+
+
+class Frozen:
+    """An engine whose answers are all kept already, and that is down."""
+
+    name = ENGINE
+    most_places = 20
+
+    async def map_date(self, near: tuple[int, int]) -> str:
+        return MAP_DATE
+
+    async def ask(self, places: Places) -> Answer:
+        raise EngineError("down")
+
+    async def close(self) -> None:
+        pass
+
+
+class Watched(Judge):
+    """The judge, with a meter at each of its steps."""
+
+    meter: Meter
+
+    async def _take_changes(self, desk: Desk) -> bool:
+        before = await self._conn.fetchval("SELECT count(*) FROM judge_changes")
+        self.meter.begin()
+        busy = await super()._take_changes(desk)
+        self.meter.end("changes", min(before, 5000) if busy else 0)
+        return busy
+
+    async def _strike(self, desk: Desk, gatherer: Gatherer) -> bool:
+        self.meter.begin()
+        busy = await super()._strike(desk, gatherer)
+        self.meter.end(gatherer.name, 0)
+        return busy
+
+    async def _judge_due(self, desk: Desk, gatherer: Gatherer) -> bool:
+        due = await self._due(desk, gatherer)
+        self.meter.begin()
+        busy = await super()._judge_due(desk, gatherer)
+        self.meter.end(gatherer.name, due - await self._due(desk, gatherer))
+        return busy
+
+    async def _due(self, desk: Desk, gatherer: Gatherer) -> int:
+        _, keys = await requests.backlog(self._conn, desk.now_us)
+        return keys.get(gatherer.name, (0, 0))[0]
+
+
+async def work(dsn: str, now_us: int, day_us: int, profile: str) -> None:
+    conn = await connect(dsn)
+    for gatherer in GATHERERS:
+        # The clocks stand as they did at the day's noon; that of the months, before the last month ended.
+        since = day_us + US_PER_DAY // 2 - (35 * US_PER_DAY if gatherer.name == "driver_months" else 0)
+        await requests.set_clock(conn, gatherer.name, since)
+    # A value of a parameter that says what held before: every card is judged again.
+    await conn.execute(
+        "INSERT INTO rule_parameters (rule, name, value, effective_from) VALUES ('card_binding', 'grace_days', 0, now())"
+    )
+    judge = Watched(dsn, GATHERERS, CachedNavigator(Frozen()), now_us=lambda: now_us)
+    judge.meter = Meter(await postmaster_of(conn))
+    recorder = cProfile.Profile() if profile else None
+    if recorder:
+        recorder.enable()
+    while await judge.turn():
+        pass
+    if recorder:
+        recorder.disable()
+        recorder.dump_stats(profile)
+    left = await requests.backlog(conn, now_us)
+    outcomes = await conn.fetch(
+        "SELECT rule, outcome, reason, count(*) FROM evaluations GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+    )
+    judge.meter.say(
+        alerts=dict(await alerts_of(conn)), left=[left[0], {k: list(v) for k, v in left[1].items()}],
+        outcomes=[list(r) for r in outcomes],
+    )  # fmt: skip
+    await judge.close()
+    await conn.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(
+        work(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] if len(sys.argv) > 4 else "")
+    )
