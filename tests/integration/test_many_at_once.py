@@ -126,3 +126,16 @@ async def test_destinations(world: World) -> None:
                 assert {n: m["value"] for n, m in again.measures.items()} == {
                     n: m.value for n, m in judgement.measures.items()
                 }
+
+
+async def test_a_track_in_any_order_is_the_track(world: World) -> None:
+    await build(world, 5)
+    spans = [(k, world.day, world.day + 3 * 86_400_000_000) for k in range(1, VEHICLES + 1)]
+    async with world.pool.acquire() as conn:
+        track = await Archive().track(conn, spans)
+        loose = await Archive().track(conn, spans, ordered=False)
+    order = np.lexsort((loose.batch.terminal, loose.fingerprint, loose.batch.device_us))
+    assert len(track) > 1000
+    assert loose.batch.take(order).equals(track.batch)
+    assert (loose.fingerprint[order] == track.fingerprint).all()
+    assert (loose.quality[order] == track.quality).all()

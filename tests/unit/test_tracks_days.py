@@ -147,3 +147,21 @@ def test_no_rows_at_all():
     assert [len(x) for x in drives(rows, np.zeros(0, np.int64))] == [0, 0, 0]
     one = np.array([1])
     assert window_sums(rows, one, one, one, one, one).metres.tolist() == [0]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(-3, 3)), max_size=60), st.booleans()
+)
+@settings(max_examples=300, deadline=None)
+def test_building_does_not_depend_on_the_order_it_is_given(keys, in_runs):
+    """Two runs that are in order each (a day, and what came after it) as well as any order."""
+    if in_runs:
+        keys = sorted(keys[::2]) + sorted(keys[1::2])
+    a = np.array(keys, np.int64).reshape(-1, 3)
+    values = (a[:, 0], DAY + a[:, 1] * S, a[:, 2], *(np.arange(len(a)) for _ in range(6)))
+    made = DayRows.build(np.full(SLOTS, DAY, np.int64), **dict(zip(NAMES, values, strict=True)))
+    first: dict[tuple[int, int], tuple[int, int]] = {}
+    for place, (slot, t, fp) in enumerate(keys):
+        first[slot, t] = min(first.get((slot, t), (fp, place)), (fp, place))
+    wanted = [(*key, *first[key]) for key in sorted(first)]
+    assert list(zip(made.slot, (made.t_us - DAY) // S, made.fingerprint, made.lat_e6, strict=True)) == wanted

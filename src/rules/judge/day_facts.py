@@ -85,7 +85,8 @@ async def read_tracks(desk: Desk, days: Sequence[VehicleDay]) -> DayTracks:
     inside = [_cut(spans, d.from_us, d.to_us) for d, spans in zip(days, bound, strict=True)]
     owner = Timelines()
     owner.replace((), [(t, a, b, slot) for slot, spans in enumerate(inside) for t, a, b in spans])
-    track = await desk.archive.track(desk.conn, [span for spans in inside for span in spans])
+    asked = [span for spans in inside for span in spans]
+    track = await desk.archive.track(desk.conn, asked, ordered=False)  # DayRows sorts
     terminal, t = track.batch.terminal.astype(np.int64), track.batch.device_us
     slot = owner.at(terminal, t)
     dated = (slot >= 0) & ((track.quality & _NO_TIME) == 0)
