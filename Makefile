@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test lint types imports fmt bench bench-full faults bounded audit lock clean
+.PHONY: help setup demo month test lint types imports fmt bench bench-full faults bounded audit lock clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -20,6 +20,9 @@ setup: $(STAMP) ## create .venv with the pinned dependencies
 
 demo: $(STAMP) ## start everything and drive a demo fleet (TRACKS=... adds real tracks)
 	$(BIN)/gongche up --demo $(if $(TRACKS),--tracks $(TRACKS)) $(DEMO_ARGS)
+
+month: $(STAMP) ## a labelled month of 854 vehicles, judged and compared with its labels (SEED=1 VEHICLES=854)
+	$(BIN)/gongche scenario --check --seed $(or $(SEED),1) --vehicles $(or $(VEHICLES),854) $(MONTH_ARGS)
 
 test: $(STAMP) ## all tests, fast ones first
 	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)

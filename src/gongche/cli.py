@@ -41,6 +41,12 @@ COMMANDS = (
     Command(
         "replay", "gongche.terminals.replay_cmd", "将轨迹文件作为终端回放", "send GPS files as 808 terminals"
     ),
+    Command(
+        "scenario",
+        "gongche.commands.scenario",
+        "带标签的一个月：生成、判定、比对",
+        "a labelled month of a fleet, written or judged",
+    ),
     Command("import", "gongche.commands.imports", "导入登记数据", "load registry files through the API"),
     Command(
         "export", "gongche.commands.export", "导出一天的定位", "write a day of positions to a Parquet file"

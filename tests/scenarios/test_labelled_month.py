@@ -1,0 +1,223 @@
+"""The labelled month: exactly the planted alerts, whatever the order of arrival, and after crashes in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from gongche.scenario.build import CITY_SEED, CITY_SIZE, build_world
+from gongche.scenario.delivery import Step, in_disorder, in_order
+from gongche.scenario.engine import engine_on
+from gongche.scenario.planner import DAY
+from gongche.scenario.run import Office, drive
+from gongche.scenario.score import Found, found_in, score, table
+from gongche.scenario.world import World
+from gongche.terminals.roads import build_network
+from rules import store
+from rules.engine import RULES, verify
+from rules.judge.gatherers import GATHERERS
+from rules.navigation import CachedNavigator
+from rules.navigation.valhalla import Valhalla
+from rules.store import facts_waiting, requests
+from telemetry.errors import UnavailableError
+from telemetry.log.base import POSITIONS
+from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
+from telemetry.runtime.database import create_pool
+from telemetry.units import US_PER_S
+
+VEHICLES = 32
+SEED, OTHER_SEEDS = 3, (5,)
+
+#: What judgements rest on that may differ with the order of arrival and yet be right: a drive's evidence is frozen when
+#: it ends and holds the versions of orders known then; others' reports are counted when a silence is judged.
+UNEQUAL_EVIDENCE = {"location", "terminal_silent"}
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real Valhalla on the roads of the scenario's city."""
+    network = build_network(CITY_SEED, size=CITY_SIZE)
+    try:
+        with engine_on(network, tmp_path_factory.mktemp("engine"), lambda _: None) as address:
+            yield address
+    except UnavailableError as error:
+        pytest.skip(f"no Valhalla: {error.message}; GONGCHE_CACHE_DIR may hold the wheel")
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return build_world(SEED, VEHICLES, ordinary=0.0)
+
+
+async def driven(
+    world: World, steps: Iterable[Step], dsn: str, pool: asyncpg.Pool, folder: Path, engine: str
+) -> Found:
+    """What comes of ``steps``, worked off by a worker and a judge of this process."""
+    navigator = CachedNavigator(Valhalla(engine, "2026-01-01"))
+    await drive(world, steps, dsn, pool, folder / "log.sqlite", navigator)
+    await navigator.close()
+    return await found_in(pool)
+
+
+def check(world: World, found: Found) -> None:
+    scores = score(world, found)
+    assert all(s.exact for s in scores.values()), "\n" + table(scores)
+    assert all(s.planted and s.precision == s.recall == 1.0 for s in scores.values())
+
+
+def told(found: Found) -> dict[tuple[str, str, str], Any]:
+    """The alerts that stand: what they say, without ids, versions and times of writing."""
+    return {
+        (a["rule"], "" if a["rule"] == "location" else a["subject"], a["occurred_from"]): (
+            a["severity"], a["organisation"], a["vehicle"], a["plate"], a["driver"], a["order"], a["occurred_to"],
+            a["summary"].split("，同期")[0],  # and how many others were seen meanwhile
+            a["parameters"],
+            {n: m for n, m in a["measures"].items() if not n.startswith("peers_")},
+            "" if a["rule"] in UNEQUAL_EVIDENCE else a["evidence_hash"],
+        )
+        for a in found.alerts
+        if a["status"] == "suspected"
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def in_order_found(
+    world: World, engine: str, postgres_dsn: str, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Found:  # fmt: skip
+    """What the month comes to in its own order; every evidence is judged again."""
+    name = f"month_{uuid.uuid4().hex[:12]}"
+    dsn = urlunsplit(urlsplit(postgres_dsn)._replace(path=f"/{name}"))
+
+    async def run() -> Found:
+        connection = await asyncpg.connect(postgres_dsn)
+        await connection.execute(
+            f'CREATE DATABASE "{name}" TEMPLATE "{template_database}" STRATEGY file_copy'
+        )
+        pool = await create_pool(dsn, max_size=8)
+        try:
+            steps = in_order(world, step_s=3 * DAY)
+            found = await driven(world, steps, dsn, pool, tmp_path_factory.mktemp("log"), engine)
+            await verified(found, pool)
+        finally:
+            pool.terminate()
+            await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            await connection.close()
+        return found
+
+    return asyncio.run(run())
+
+
+async def verified(found: Found, pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as conn:
+        for alert in found.alerts:
+            if alert["status"] == "suspected":
+                kept = await store.evidence_of(conn, store.alert_id(alert["rule"], alert["subject"]))
+                assert kept is not None
+                assert verify(kept.body, outcome="suspected", measures=alert["measures"]) == []
+
+
+def test_exactly_what_was_planted(world: World, in_order_found: Found) -> None:
+    assert {label.rule for label in world.labels} == {rule.code for rule in RULES}
+    check(world, in_order_found)
+
+
+async def test_in_disorder_the_same(
+    world: World, in_order_found: Found, db_url: str, pool: asyncpg.Pool, tmp_path: Path, engine: str
+) -> None:
+    found = await driven(world, in_disorder(world, 1), db_url, pool, tmp_path, engine)
+    check(world, found)
+    assert told(found) == told(in_order_found)
+    assert len(found.alerts) > len(told(found))  # some were raised on half the facts, and withdrawn
+
+
+async def test_killed_in_the_middle_the_same(
+    world: World, in_order_found: Found, db_url: str, pool: asyncpg.Pool, tmp_path: Path, engine: str
+) -> None:
+    log, clock = tmp_path / "log.sqlite", tmp_path / "clock"
+    clock.write_text(str(world.facts[0].at_s * US_PER_S))
+    command = [sys.executable, "-m", "tests.scenarios.hands", db_url, str(log), engine, str(clock)]
+    writer = EmbeddedLogWriter(log)
+    office = Office(pool, writer, world)
+    chance = random.Random(world.seed)
+    hands = begun(command)
+    killed = 0
+    try:
+        for step in in_order(world, step_s=10 * DAY):
+            await office.take(step)
+            staged = clock.with_suffix(".new")
+            staged.write_text(str(step.clock_s * US_PER_S))
+            staged.replace(clock)
+            if step.reports and killed < 4:
+                await started(pool, log)
+                await asyncio.sleep(chance.uniform(0.0, 1.2))
+                assert hands.poll() is None
+                hands.send_signal(signal.SIGKILL)
+                hands.wait(20)
+                killed += 1
+                hands = begun(command)
+            await worked_off(pool, log, step.clock_s * US_PER_S, hands)
+        found = await found_in(pool)
+    finally:
+        hands.kill()
+        hands.wait(20)
+        await writer.close()
+    assert killed == 4
+    check(world, found)
+    assert told(found) == told(in_order_found)
+
+
+def begun(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command)
+
+
+async def behind(pool: asyncpg.Pool, reader: EmbeddedLogReader) -> bool:
+    taken = await pool.fetchval("SELECT COALESCE(max(next_offset), 0) FROM log_offsets")
+    return bool(taken < (await reader.end_offsets())[0])
+
+
+async def started(pool: asyncpg.Pool, log: Path) -> None:
+    """Wait until the hands have begun with what is there."""
+    reader = EmbeddedLogReader(log, POSITIONS)
+    for _ in range(600):
+        if await pool.fetchval("SELECT count(*) FROM log_offsets") or not await behind(pool, reader):
+            break
+        await asyncio.sleep(0.05)
+    await reader.close()
+
+
+async def worked_off(pool: asyncpg.Pool, log: Path, now_us: int, hands: subprocess.Popen[bytes]) -> None:
+    """Wait until worker and judge have nothing left to do at this time of the clock."""
+    reader = EmbeddedLogReader(log, POSITIONS)
+    for _ in range(2_000):
+        assert hands.poll() is None
+        async with pool.acquire() as conn:
+            changes, keys = await requests.backlog(conn, now_us)
+            clocks = [await requests.clock_of(conn, gatherer.name) for gatherer in GATHERERS]
+        struck = all(through is not None and through >= now_us for through in clocks)
+        due = changes or any(waiting for waiting, _ in keys.values())
+        if struck and not due and not await facts_waiting(pool) and not await behind(pool, reader):
+            break
+        await asyncio.sleep(0.05)
+    else:
+        raise AssertionError("the hands never come to rest")
+    await reader.close()
+
+
+@pytest.mark.parametrize("seed", OTHER_SEEDS)
+async def test_other_seeds_in_disorder(
+    seed: int, db_url: str, pool: asyncpg.Pool, tmp_path: Path, engine: str
+) -> None:
+    other = build_world(seed, VEHICLES, ordinary=0.0)
+    found = await driven(other, in_disorder(other, seed), db_url, pool, tmp_path, engine)
+    check(other, found)
