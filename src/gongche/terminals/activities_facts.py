@@ -6,6 +6,7 @@ silent terminals, driving at night. One function a kind, as in ``activities``; w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from gongche.terminals.activities import trip
 from gongche.terminals.day import MINUTE, Day, NoWayError, pair
 from gongche.terminals.facts import Station
 from gongche.terminals.fleet import Place, distance_to_path
+from gongche.terminals.roads import ARTERIAL
 
 #: An engine chooses its way by costs of its own, never shorter than the shortest one, and on these roads at most 1.5
 #: times as long as the quickest. So a drive up to CERTAINLY_UNDER times the shortest way is below 1.5 times whatever
@@ -20,7 +22,8 @@ from gongche.terminals.fleet import Place, distance_to_path
 CERTAINLY_UNDER = 1.45
 CERTAINLY_OVER = 2.4
 #: "Just under": from this many times the shortest way on, with room for the metres in the yard.
-JUST_UNDER = (1.36, 1.43)
+JUST_UNDER = (1.39, 1.44)
+TOO_LONG = (CERTAINLY_OVER + 0.1, 3.4)
 
 #: A card that is used elsewhere is used at least so far from its vehicle (the rule says 200 m).
 FAR_M = 2_000.0
@@ -32,36 +35,57 @@ DAY_S = 86_400
 # --- mileage ----------------------------------------------------------------------------------------------------------
 
 
-def _detour(day: Day, target: tuple[float, float], low_m: float, high_m: float, least: bool) -> list[int]:
-    """(destination, somewhere else) whose way gate -> else -> destination -> gate lies within ``target`` times the
-    quickest (``least``: shortest) way to the destination and back."""
+def _detour(day: Day, node: int, told_m: float, target: tuple[float, float]) -> int | None:
+    """Somewhere else, so that the way gate -> there -> ``node`` -> gate is within ``target`` times ``told_m``; None when
+    a few draws give none."""
     network, gate = day.room.network, day.room.organisation.gate
-    for _ in range(40):
-        node = day.node(low_m, high_m)
-        straight = network.shortest_m([gate, node, gate]) if least else network.length([gate, node, gate])
-        for _ in range(25):
-            other = day.node(1_000, 8_000)
-            # A way back is as long as the way there; from here they are known already.
-            driven = (
-                network.length([gate, other]) + network.length([node, other]) + network.length([gate, node])
-            )
-            if other != node and target[0] <= (driven + YARD_M) / straight <= target[1]:
-                return [node, other]
-    raise NoWayError("no detour of that length")
+    for _ in range(25):
+        other = day.node(1_000, 8_000)
+        # A way back is as long as the way there; from the gate and the node the ways are known already.
+        driven = network.length([gate, other]) + network.length([node, other]) + network.length([gate, node])
+        if other != node and target[0] <= (driven + YARD_M) / told_m <= target[1]:
+            return other
+    return None
+
+
+def _doubt(day: Day, node: int) -> float:
+    """How much an engine may dislike the quickest way from the gate: its share of small streets, and its bends of more
+    than 35 degrees."""
+    network = day.room.network
+    way = network.route(day.room.organisation.gate, node)
+    roads = [network.edges[a][b] for a, b in pairwise(way)]
+    small = sum(metres for metres, kmh in roads if kmh < ARTERIAL) / sum(metres for metres, _ in roads)
+    heading = np.arctan2(*np.diff(network.nodes[way], axis=0).T)
+    bend = np.abs((np.diff(heading) + np.pi) % (2 * np.pi) - np.pi)
+    return small + 0.1 * float((bend > 0.6).sum())
 
 
 def mileage_detour(day: Day) -> None:
     """Goes to its destination a long way round."""
-    node, other = _detour(day, (CERTAINLY_OVER + 0.1, 3.4), 1_500, 2_600, least=False)
-    start = day.timeline.now
+    network, gate, start = day.room.network, day.room.organisation.gate, day.timeline.now
+    for _ in range(40):
+        node = day.node(1_500, 2_600)
+        other = _detour(day, node, network.length([gate, node, gate]), TOO_LONG)
+        if other is not None:
+            break
+    else:
+        raise NoWayError("no detour of that length")
     order = trip(day, [day.place(node)], [other, node])
     day.expect("mileage", order.id, start, day.timeline.now)
 
 
 def mileage_just_under(day: Day) -> None:
     """A little round, but less than 1.5 times the way."""
-    node, other = _detour(day, JUST_UNDER, 2_500, 6_000, least=True)
-    trip(day, [day.place(node)], [other, node])
+    network, gate = day.room.network, day.room.organisation.gate
+    nodes = {day.node(2_500, 6_000) for _ in range(60)}
+    # Where the quickest way is the shortest, along main roads, an engine mostly takes it as well.
+    sure = [n for n in nodes if network.length([gate, n]) <= 1.01 * network.shortest_m([gate, n])]
+    for node in sorted(sure, key=lambda n: (_doubt(day, n), n)):
+        other = _detour(day, node, network.shortest_m([gate, node, gate]), JUST_UNDER)
+        if other is not None:
+            trip(day, [day.place(node)], [other, node])
+            return
+    raise NoWayError("no detour of that length")
 
 
 def round_trip(day: Day) -> None:
