@@ -11,9 +11,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from gongche.scenario.build import build_world
+from gongche.scenario.build import CITY_SEED, CITY_SIZE, MONTH, build_world
 from gongche.scenario.files import write_world
+from gongche.scenario.planner import Planner
 from gongche.scenario.world import World
+from gongche.terminals.roads import build_network
 from rules.fleet.imports import import_records, read_rows, validate_rows
 from rules.fleet.model import KINDS
 from telemetry.errors import ConfigurationError
@@ -52,6 +54,13 @@ def test_the_same_seed_gives_the_same_month(world: World) -> None:
     assert again.labels == world.labels
     assert again.reports.equals(world.reports)
     assert not other.reports.equals(world.reports)
+
+
+def test_a_large_fleet_finds_room() -> None:
+    planner = Planner(1, MONTH, build_network(CITY_SEED, size=CITY_SIZE))
+    for _ in range(150):  # units of ten: more than the inner city has crossings
+        planner.unit()
+    assert len({unit.id for unit in planner.organisations}) == 150
 
 
 def test_what_cannot_be_is_said() -> None:

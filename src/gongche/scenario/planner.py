@@ -23,6 +23,8 @@ from telemetry.units import CHINA
 MIN, HOUR, DAY = 60, 3600, 86_400
 #: Vehicles of one unit; every unit has enough of them to tell a silent terminal from a dead network.
 PER_UNIT = 10
+#: So many units lie in the inner city, those of the plants among them; the ordinary ones of a large fleet spread out.
+_CENTRAL = 12
 
 _NAMES = (
     "机关事务服务中心", "教育局", "卫生健康委", "水利局", "交通运输局", "市场监管局", "农业农村局", "文化广电和旅游局",
@@ -121,11 +123,13 @@ class Planner:
         """A new unit with its yard, beside a crossing in the inner city. The second one draws on a GCJ-02 map."""
         nodes, k = self.network.nodes, len(self.organisations)
         taken = [nodes[o.gate] for o in self.organisations]
-        near = np.flatnonzero(np.hypot(nodes[:, 0], nodes[:, 1]) < 0.45 * self._radius)
+        share = 0.45 if k < _CENTRAL else 0.8
+        near = np.flatnonzero(np.hypot(nodes[:, 0], nodes[:, 1]) < share * self._radius)
         apart = 900.0
         while True:
             gate = int(self.rng.choice(near))
-            if all(np.hypot(*(nodes[gate] - other)) > apart for other in taken):
+            # In a large fleet units come near each other, and in the end share a crossing.
+            if apart < 50.0 or all(np.hypot(*(nodes[gate] - other)) > apart for other in taken):
                 break
             apart *= 0.98
         angle = self.rng.uniform(0, 2 * math.pi)
