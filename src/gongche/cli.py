@@ -57,6 +57,12 @@ COMMANDS = (
     Command(
         "verify", "gongche.commands.verify", "用冻结的证据核对判定", "judge frozen evidence again and compare"
     ),
+    Command(
+        "backtest",
+        "gongche.commands.backtest",
+        "用其他参数回测已存历史",
+        "judge stored history with other parameters, publish nothing",
+    ),
     Command("token", "gongche.commands.token", "管理接口令牌", "create, list, revoke API tokens"),
     Command("settings", "gongche.commands.settings", "显示当前设置", "show the settings in force"),
 )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from fractions import Fraction
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,6 +140,54 @@ def validate(rule: str, name: str, value: Any) -> int:
             f"{rule}.{name}: {value!r} is not an integer of {known.minimum}..{known.maximum} {known.unit}"
         )
     return int(value)
+
+
+#: Endings of names and how many of the unit make one: what people say as ``ratio=1.3`` is ``ratio_permille`` 1300.
+_SHORT: Final = {"_permille": 1000}
+
+
+def parse(rule: str, text: str) -> tuple[str, int]:
+    """(name, value) of what a person wrote: ``ratio_permille=1300`` or, exactly the same, ``ratio=1.3`` or ``ratio=130%``;
+    a minute of the day also as ``22:30``.
+
+    Raises UnknownParameterError, or ParameterRangeError where the value is no number, is not exact in the parameter's
+    unit (``ratio=1.3005``), or is out of its limits.
+    """
+    name, _, value = (part.strip() for part in text.partition("="))
+    name, times = name.replace("-", "_"), 1
+    known = {p.name for p in RULES.get(rule, ())}
+    for ending, per_unit in _SHORT.items():
+        if name not in known and name + ending in known:
+            name, times = name + ending, per_unit
+    found = parameter(rule, name)
+    clock = value.split(":")
+    try:
+        if found.unit == "minute of the day" and len(clock) == 2 and all(map(str.isdecimal, clock)):
+            if int(clock[1]) > 59:
+                raise ValueError(value)
+            number = Fraction(60 * int(clock[0]) + int(clock[1]))
+        elif value.endswith("%") and times > 1:
+            number = Fraction(value[:-1]) / 100 * times
+        else:
+            number = Fraction(value) * times
+    except (ValueError, ZeroDivisionError):
+        raise ParameterRangeError(f"{rule}.{name}: {value!r} is no number") from None
+    if number.denominator != 1:
+        raise ParameterRangeError(f"{rule}.{name}: {value!r} is no whole number of {found.unit}")
+    return name, validate(rule, name, int(number))
+
+
+def override(
+    rows: Iterable[ParameterRow], rule: str, values: Mapping[str, int], organisation: str | None = None
+) -> tuple[ParameterRow, ...]:
+    """``rows`` as if ``values`` (by name) had always held: for everyone, whatever an organisation has of its own, or for
+    ``organisation`` alone."""
+    kept = [
+        row
+        for row in rows
+        if row.rule != rule or row.name not in values or organisation not in (None, row.organisation)
+    ]
+    return (*kept, *(ParameterRow(rule, name, organisation, value, 0) for name, value in values.items()))
 
 
 def _ordered(rule: str, rows: Iterable[ParameterRow]) -> list[ParameterRow]:

@@ -44,7 +44,8 @@ class Change:
 class Desk:
     """What judging needs. ``conn``: a connection, in the transaction that publishes (not in one in ``prepare``).
     ``now_us``: the clock. ``known_us``: positions received until then are processed; a backlog in the log is no silence
-    of a terminal. ``overrides``: values of parameters that beat every other ((rule, name) -> value; backtest only).
+    of a terminal. ``numbers_only``: nothing is published of what is found (a backtest): what is suspected by its numbers
+    does not need its track in the evidence.
     """
 
     conn: Any
@@ -54,12 +55,11 @@ class Desk:
     parameters: tuple[ParameterRow, ...]
     now_us: int
     known_us: int
-    overrides: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    numbers_only: bool = False
 
     def resolve(self, rule: str, organisation: str | None, at_us: int) -> dict[str, int]:
         """Values of a rule's parameters for an organisation at a time, by name."""
-        values = params.resolve(rule, organisation, at_us, self.parameters)
-        return values | {n: v for (r, n), v in self.overrides.items() if r == rule}
+        return params.resolve(rule, organisation, at_us, self.parameters)
 
     def on(self, conn: Any) -> Desk:
         """The same desk on another connection."""
@@ -134,6 +134,7 @@ def judgement(
         dict(made.parameters),
         canonical(dict(evidence)) if suspected else None,
         alert if suspected else None,
+        (made.from_us, made.to_us),
     )
 
 

@@ -126,7 +126,6 @@ class Cards:
             return {}
         graces = {parameter(_BINDING, "grace_days").default}
         graces |= {r.value for r in desk.parameters if (r.rule, r.name) == (_BINDING, "grace_days")}
-        graces |= {v for k, v in desk.overrides.items() if k == (_BINDING, "grace_days")}
         since = from_us(max(from_us_ - US_PER_DAY, 0))
         rows = await desk.conn.fetch(_midnights(_BY_TIME), since, from_us(until_us), sorted({0, *graces}))
         return {r["id"]: night for r in rows}

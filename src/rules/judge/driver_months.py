@@ -149,7 +149,6 @@ async def _keys(
     )  # fmt: skip
     lengths = {parameter(check.RULE, "baseline_months").default}
     lengths |= {r.value for r in desk.parameters if (r.rule, r.name) == (check.RULE, "baseline_months")}
-    lengths |= {v for k, v in desk.overrides.items() if k == (check.RULE, "baseline_months")}
     steps = sorted({*range(max(lengths) + 1), 12}) if following else [0]
     keys: dict[str, int] = {}
     for row in rows:

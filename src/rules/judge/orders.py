@@ -36,6 +36,8 @@ RULE = mileage.RULE
 ROUTE_FIRST_US: Final = 60 * US_PER_S
 ROUTE_MOST_US: Final = 3600 * US_PER_S
 
+WAITS_FOR_ROUTE: Final = "等待导航里程 · waits for the navigation engine"
+
 #: Tracks in memory at once.
 TRACKS_AT_ONCE: Final = 20
 
@@ -63,14 +65,14 @@ class Orders:
     async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
         """Fetch the routes of those that can be judged."""
         facts = await facts_orders.orders_with_results(desk.conn, keys)
-        ready = [fact for fact in facts.values() if _ready(fact)]
+        ready = [fact for fact in facts.values() if is_ready(fact)]
         await desk.navigator.fetch(desk.conn, _wanted(ready))
 
     async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
         """See Gatherer."""
         facts = await facts_orders.orders_with_results(desk.conn, keys)
         verdicts = Verdicts()
-        ready = {key: facts[key] for key in keys if key in facts and _ready(facts[key])}
+        ready = {key: facts[key] for key in keys if key in facts and is_ready(facts[key])}
         await _not_ready(desk, {key: facts.get(key) for key in keys if key not in ready}, verdicts)
         wanted = _wanted(list(ready.values()))
         routes = dict(zip(wanted, await desk.navigator.routes(desk.conn, wanted), strict=True))
@@ -81,7 +83,7 @@ class Orders:
             made = mileage.conclude(evidence)
             if made.reason == "no_route" and not missing and evidence["route"] is None:
                 verdicts.later[key] = _for_route(desk, fact)
-            elif made.outcome is Outcome.SUSPECTED:
+            elif made.outcome is Outcome.SUSPECTED and not desk.numbers_only:
                 suspected.append((fact, evidence))
             else:
                 verdicts.judgements.append(_judgement(desk, fact, made, evidence))
@@ -103,7 +105,7 @@ class Orders:
         return await facts_orders.settled_orders(desk.conn, from_us, to_us)
 
 
-def _ready(fact: OrderFacts) -> bool:
+def is_ready(fact: OrderFacts) -> bool:
     """Whether the newest version of the order is returned and its result settled."""
     order, result = fact.order, fact.result
     return (
@@ -156,7 +158,7 @@ def _gone(fact: OrderFacts | None, vehicle_no: int | None) -> str:
 def _for_route(desk: Desk, fact: OrderFacts) -> Later:
     since = fact.result.computed_us if fact.result else desk.now_us
     pause = min(max(desk.now_us - since, ROUTE_FIRST_US), ROUTE_MOST_US)
-    return Later(desk.now_us + pause, "等待导航里程 · waits for the navigation engine")
+    return Later(desk.now_us + pause, WAITS_FOR_ROUTE)
 
 
 def _again(desk: Desk, fact: OrderFacts) -> Later:

@@ -231,7 +231,6 @@ def _gone(desk: Desk, judged: store.StoredEvaluation) -> Judgement:
 def _until(desk: Desk, at_us: int) -> int:
     """When the window of a fill at ``at_us`` is over, whosever card it is: the narrowest window that anyone uses."""
     used = {r.value for r in desk.parameters if (r.rule, r.name) == (RULE, "window_min")}
-    used |= {v for k, v in desk.overrides.items() if k == (RULE, "window_min")}
     used.add(next(p for p in RULES[RULE] if p.name == "window_min").default)
     return at_us + min(used) * 60_000_000
 

@@ -226,9 +226,7 @@ class Violations:
 def _by_driver(desk: Desk) -> bool:
     """Whether anyone counts by driver."""
     name = (RULE, "by_driver")
-    return any((p.rule, p.name) == name and p.value for p in desk.parameters) or bool(
-        desk.overrides.get(name)
-    )
+    return any((p.rule, p.name) == name and p.value for p in desk.parameters)
 
 
 def _months(us: int) -> tuple[str, str]:

@@ -56,7 +56,7 @@ class Judgement:
     ``evidence`` is canonical JSON (``rules.evidence``) or None; it must be given, like ``alert``, when
     ``outcome`` is ``suspected`` (ValueError otherwise). ``subject`` is stable: one (rule, subject) has one
     alert for ever. ``parameters`` are the values used, ``reason`` says why in words (it becomes the reason of
-    a withdrawal).
+    a withdrawal). ``happened``: when, as in AlertFacts, whatever the outcome; not stored, None = not known.
     """
 
     rule: str
@@ -70,6 +70,7 @@ class Judgement:
     parameters: Mapping[str, int] = field(default_factory=dict)
     evidence: bytes | None = None
     alert: AlertFacts | None = None
+    happened: tuple[int, int | None] | None = None
 
     def __post_init__(self) -> None:
         if self.outcome == "suspected" and (self.alert is None or self.evidence is None):

@@ -1,0 +1,107 @@
+"""Backtest of ``destination``: each destination of the settled orders again, on the stored tracks.
+
+As ``rules.settle`` does, but for many orders at once: one read of tracks, one run of the kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rules.backtest.model import Kind, Question, Row, Side, kind_of, stored_side
+from rules.checks import destination
+from rules.checks.base import Evaluation
+from rules.fleet import facts_orders
+from rules.fleet.facts_orders import OrderFacts
+from rules.fleet.facts_owners import owned
+from rules.fleet.orders import OrderBook
+from rules.fleet.snapshot import VehicleInfo
+from rules.judge.base import Desk
+from rules.judge.orders import is_ready
+from rules.judge.tracks import tracks_of
+from rules.judge.transactions import valid_rows
+from rules.settle import drafts
+from rules.store import Measure
+from rules.store.standing import standing
+
+Ints = NDArray[np.int64]
+RULE: Final = destination.RULE
+ORDERS_AT_ONCE: Final = 500
+UNSETTLED: Final = "行程未按现行版本结算 · the trip is not settled in its newest version"
+
+
+async def keys_of(desk: Desk, question: Question) -> list[str]:
+    """Settled orders by their planned departure."""
+    orders = await facts_orders.settled_orders(desk.conn, question.from_us, question.to_us)
+    if question.organisation is not None:
+        mine = await owned(desk.conn, question.organisation, "order", orders)
+        orders = [id for id in orders if id in mine]
+    return orders
+
+
+async def destination_rows(
+    desk: Desk, question: Question, orders: Sequence[str]
+) -> AsyncIterator[tuple[int, list[Row]]]:
+    """(orders judged since the last time, their rows), again and again."""
+    for start in range(0, len(orders), ORDERS_AT_ONCE):
+        part = orders[start : start + ORDERS_AT_ONCE]
+        yield len(part), await _rows(desk, part)
+
+
+async def _rows(desk: Desk, ids: Sequence[str]) -> list[Row]:
+    facts = await facts_orders.orders_with_results(desk.conn, ids)
+    made: list[tuple[OrderFacts, dict[str, Any]]] = []
+    for id in ids:
+        made += [(facts[id], evidence) for evidence in _drafts(desk, facts[id])]
+    evaluations = await _judge(desk, [evidence for fact, evidence in made if is_ready(fact)])
+    stored, alerts = await standing(desk.conn, RULE, [evidence["subject"] for _, evidence in made])
+    rows = []
+    for fact, evidence in made:
+        subject, order = evidence["subject"], fact.order
+        now = stored_side(stored.get(subject), alerts.get(subject))
+        found = evaluations.get(subject)
+        then = Side("undetermined", UNSETTLED) if found is None else _side(found)
+        rows.append(
+            Row(
+                Kind.WAITING if found is None else kind_of(now, then), subject, now, then, order.organisation,
+                order.vehicle, fact.plate, order.driver, order.id, evidence["departed_us"], evidence["to_us"],
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _drafts(desk: Desk, fact: OrderFacts) -> list[dict[str, Any]]:
+    order = fact.order
+    book = OrderBook()
+    book.replace([order.vehicle_no], [order], desk.parameters)
+    info = VehicleInfo(order.vehicle_no, order.vehicle, fact.plate, fact.organisation, "", "", None, None)
+    return drafts(order, int(book.rows[0]["cover_from"]), info, desk.parameters)
+
+
+async def _judge(desk: Desk, evidences: Sequence[dict[str, Any]]) -> dict[str, Evaluation]:
+    """Evaluations by subject. Destinations of one order have one track."""
+    wants = {
+        (e["vehicle"]["no"], e["from_us"], e["to_us"] + 1): e["parameters"]["max_speed_kmh"]
+        for e in evidences
+        if destination.located(e)
+    }
+    tracks = await tracks_of(desk, list(wants))
+    good = valid_rows(tracks, list(wants.values()))
+    of_want = dict(zip(wants, zip(tracks, good, strict=True), strict=True))
+    nothing: tuple[dict[str, Ints], Ints] = ({}, np.zeros(0, np.int64))
+    found = {}
+    for evidence in evidences:
+        want = (evidence["vehicle"]["no"], evidence["from_us"], evidence["to_us"] + 1)
+        found[evidence["subject"]] = destination.judge(evidence, *of_want.get(want, nothing))
+    return found
+
+
+def _side(made: Evaluation) -> Side:
+    outcome = made.outcome.value
+    measures = {name: Measure(m["value"], m["unit"]) for name, m in made.measures.items()}
+    return Side(
+        outcome, destination.REASONS[made.reason], measures, "medium" if outcome == "suspected" else None
+    )

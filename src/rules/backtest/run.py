@@ -1,0 +1,118 @@
+"""A backtest: one read-only transaction over one state of the database, subject after subject.
+
+Nothing is written, and PostgreSQL is told so: the transaction is READ ONLY. It is REPEATABLE READ, so that all of it
+speaks of one moment, takes no lock that a worker or the judge waits for, and asks no engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from rules import params
+from rules.backtest import destinations, episodes, judged
+from rules.backtest.model import Question, Row
+from rules.checks import destination, location
+from rules.fleet.facts_calendar import load_calendar
+from rules.fleet.facts_owners import organisation_exists, plates_by_number
+from rules.fleet.snapshot import load_parameters
+from rules.judge.base import Desk
+from rules.navigation.frozen import FrozenRoutes
+from rules.store import facts_waiting, requests
+from telemetry.archive import Archive, Track
+from telemetry.partitions import clock_us
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a backtest is. ``total``: orders, fills, cards, months, days or vehicles to judge; ``done``: of those;
+    ``positions``: stored positions read so far."""
+
+    total: int = 0
+    done: int = 0
+    positions: int = 0
+
+
+class _Counted(Archive):
+    """An archive that counts what it reads."""
+
+    def __init__(self, progress: Progress, now_us: Callable[[], int]) -> None:
+        super().__init__(now_us=now_us)
+        self._progress = progress
+
+    async def track(self, *args: Any, **options: Any) -> Track:
+        found = await super().track(*args, **options)
+        self._progress.positions += len(found.batch)
+        return found
+
+    async def edges(self, *args: Any, **options: Any) -> Track:
+        found = await super().edges(*args, **options)
+        self._progress.positions += len(found.batch)
+        return found
+
+
+class Backtest:
+    """A question over one state of the database. ``open`` makes one."""
+
+    def __init__(self, desk: Desk, question: Question, progress: Progress, pending: int) -> None:
+        self._desk, self._question = desk, question
+        self.progress = progress
+        #: Changed facts and keys that the judge, or the worker, has not taken yet: what differs may be theirs.
+        self.pending = pending
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, conn: Any, question: Question, *, engine: str | None = None, now_us: Callable[[], int] = clock_us
+    ) -> AsyncIterator[Backtest]:
+        """Begin on ``conn`` (not in a transaction). ``engine``: whose frozen routes count, None = of the engine that
+        answered last."""
+        progress, now = Progress(), now_us()
+        async with conn.transaction(isolation="repeatable_read", readonly=True):
+            rows = await load_parameters(conn)
+            desk = Desk(
+                conn=conn,
+                archive=_Counted(progress, now_us),
+                navigator=FrozenRoutes(engine),
+                calendar=await load_calendar(conn),
+                parameters=params.override(rows, question.rule, question.values, question.organisation),
+                now_us=now,
+                known_us=await requests.known_until(conn, now),
+                numbers_only=True,
+            )
+            changes, keys = await requests.backlog(conn, now)
+            pending = changes + sum(due for due, _ in keys.values()) + await facts_waiting(conn)
+            yield cls(desk, question, progress, pending)
+
+    async def organisation_exists(self) -> bool:
+        """Whether the organisation of the question, if it names one, is registered."""
+        organisation = self._question.organisation
+        return organisation is None or await organisation_exists(self._desk.conn, organisation)
+
+    async def rows(self) -> AsyncIterator[list[Row]]:
+        """The rows of the answer, a few hundred subjects at a time, always in the same order."""
+        async for done, rows in self._pieces():
+            self.progress.done += done
+            yield rows
+
+    async def _pieces(self) -> AsyncIterator[tuple[int, list[Row]]]:
+        desk, question, progress = self._desk, self._question, self.progress
+        if question.rule == location.RULE:
+            snapshot, vehicles = await episodes.vehicles_of(desk, question)
+            progress.total = len(vehicles)
+            found = episodes.location_rows(desk, question, snapshot, vehicles)
+        elif question.rule == destination.RULE:
+            orders = await destinations.keys_of(desk, question)
+            progress.total = len(orders)
+            found = destinations.destination_rows(desk, question, orders)
+        else:
+            gatherer = judged.gatherer_of(question.rule)
+            if gatherer is None:
+                raise LookupError(f"nothing judges {question.rule}")
+            keys = await judged.keys_of(desk, gatherer, question)
+            progress.total = len(keys)
+            found = judged.judged_rows(desk, gatherer, question, keys, await plates_by_number(desk.conn))
+        async for piece in found:
+            yield piece
