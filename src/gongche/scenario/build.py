@@ -10,7 +10,7 @@ import numpy as np
 
 from gongche.scenario import cards, days, months, trips
 from gongche.scenario.cars import Car, reports_of
-from gongche.scenario.planner import DAY, HOUR, MIN, PER_UNIT, Planner
+from gongche.scenario.planner import DAY, MIN, PER_UNIT, Planner
 from gongche.scenario.world import World
 from gongche.terminals.roads import build_network
 from telemetry.errors import ConfigurationError
@@ -174,4 +174,4 @@ def _finished(p: Planner, vehicles: int, say: Progress) -> World:
     )  # fmt: skip
 
 
-__all__ = ["HOUR", "LEAST", "MONTH", "build_world"]
+__all__ = ["LEAST", "MONTH", "build_world"]
