@@ -20,6 +20,7 @@ NAMES = {
     "decode": "frames per second through the column codec alone",
     "fence": "points per second against 1 and 1,000 fences",
     "archive": "positions per second into PostgreSQL",
+    "backtest": "mileage over a prefecture's month with another ratio",
 }
 
 
