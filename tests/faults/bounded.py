@@ -1,5 +1,5 @@
 """Outages and abuse, and whether memory, replies and accounts keep within bounds:
-``python -m tests.faults.bounded --scenario broker-dead --seconds 600``.
+``python -m tests.faults.bounded --scenario broker-dead --length full``.
 
 broker-dead    the log takes nothing for so long (Kafka killed, or --log embedded: a full disk)
 database-dead  PostgreSQL is dead for so long
@@ -182,8 +182,9 @@ async def run(name: str, setup: Setup) -> Trial:
 def setup_of(name: str, args: argparse.Namespace) -> Setup:
     """What the options say, or what suits the scenario."""
     terminals = args.terminals or (10_000 if name == "storm" else 1_000)
+    seconds = 20.0 if args.length == "short" else 60.0 if name == "slow-writers" else 600.0
     return Setup(
-        seconds=args.seconds or (60.0 if name == "slow-writers" else 600.0),
+        seconds=args.seconds or seconds,
         terminals=terminals, rate=args.rate, budget_mb=args.budget_mb, log=args.log,
         attackers=args.attackers if name == "slow-writers" else 0,
     )  # fmt: skip
@@ -194,7 +195,11 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--scenario", choices=[*SCENARIOS, "all"], default="all")
-    parser.add_argument("--seconds", type=float, help="of trouble: 600, slow-writers 60")
+    parser.add_argument(
+        "--length", choices=("short", "full"), default="full",
+        help="of the trouble: short 20 s each, full 600 s, slow-writers 60 (default full)",
+    )  # fmt: skip
+    parser.add_argument("--seconds", type=float, help="of trouble, instead of --length")
     parser.add_argument("--terminals", type=int, help="honest ones: 1,000, storm 10,000")
     parser.add_argument("--attackers", type=int, default=10_000)
     parser.add_argument("--rate", type=float, default=2_000.0, help="positions a second, of all together")
@@ -215,6 +220,13 @@ def main() -> int:
                 for key, value in made.figures.items()
             )
         )
+        figures = made.figures
+        if "gateway_bound_mib" in figures:
+            print(
+                f"  memory of the gateway: at most {figures['gateway_peak_mib']:,} MiB used,"
+                f" {figures['gateway_bound_mib']:,} MiB allowed ({figures['gateway_base_mib']:,} before the trouble"
+                f" + {setup.budget_mb:,} budget)"
+            )
         for text in made.wrong:
             print(f"  WRONG: {text}")
         print(f"{name}: {'WRONG' if made.wrong else 'ok'}", flush=True)
