@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -83,6 +84,8 @@ def _check(world: World, disorder: bool, seed: int, shown: _Progress) -> int:
     from gongche.scenario.engine import engine_on
     from gongche.scenario.score import score, table
 
+    # Told to stop, it takes its database and its engine along.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     folder = Path(tempfile.mkdtemp(prefix="gongche-scenario-"))
     folder.chmod(0o755)  # the embedded database may run as a user of its own
     try:
