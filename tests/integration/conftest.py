@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from tools.kafka.broker import Cluster, missing, running_cluster
 
+from rules.engine import RULES, verify
+from rules.store.evaluations import with_evidence
+from telemetry.runtime.database import connect
 from telemetry.runtime.settings import Settings
 from tests.integration.log_contract import PARTITIONS
 
@@ -49,3 +52,34 @@ def kafka(cluster: Cluster | None) -> Settings:
         kafka_session_timeout_s=6 if cluster is None else 1.5,
         kafka_timeout_s=20,
     )
+
+
+@pytest.fixture
+async def verified(db_url: str) -> AsyncIterator[None]:
+    """After a test of a judge or worker: all evidence that it leaves behind gives, judged again from its bytes alone, the
+    outcome and the numbers that were stored with it."""
+    yield
+    connection = await connect(db_url)
+    try:
+        for rule in RULES:
+            rows = await with_evidence(connection, rule.code, 0, 1_000)
+            for row in rows:
+                assert (
+                    verify(
+                        row.body, outcome=row.outcome, measures=row.measures, sha256=row.sha256, sm3=row.sm3
+                    )
+                    == []
+                ), (row.rule, row.subject)
+    finally:
+        await connection.close()
+
+
+#: Tests that are followed by ``verified`` where they have a database.
+VERIFIED = {"test_judge_loop", "test_judge_cards", "test_judge_violations", "test_worker"}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Has the tests of VERIFIED followed by ``verified``."""
+    judging = metafunc.module.__name__.rpartition(".")[2] in VERIFIED
+    if judging and "db_url" in metafunc.fixturenames and "verified" not in metafunc.fixturenames:
+        metafunc.fixturenames.append("verified")
