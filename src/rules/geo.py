@@ -148,10 +148,13 @@ def local_plane(lat0: ArrayLike, lon0: ArrayLike, lat: ArrayLike, lon: ArrayLike
     return east, north
 
 
-def from_local_plane(lat0: float, lon0: float, east: ArrayLike, north: ArrayLike) -> tuple[Floats, Floats]:
-    """Latitude and longitude in degrees of points of ``local_plane`` about one origin. Shape (n,)."""
+def from_local_plane(
+    lat0: ArrayLike, lon0: ArrayLike, east: ArrayLike, north: ArrayLike
+) -> tuple[Floats, Floats]:
+    """Latitude and longitude in degrees of points of ``local_plane``, about one origin or each about its own.
+    Shape (n,)."""
     x, y = np.atleast_1d(np.asarray(east, np.float64)), np.atleast_1d(np.asarray(north, np.float64))
-    origin = np.full(x.shape, lat0), np.full(x.shape, lon0)
+    origin = np.full(x.shape, lat0, np.float64), np.full(x.shape, lon0, np.float64)
     lon, lat, _ = _GEOD.fwd(origin[1], origin[0], np.degrees(np.arctan2(x, y)), np.hypot(x, y))
     return np.asarray(lat, np.float64), np.asarray(lon, np.float64)
 
@@ -179,13 +182,21 @@ class FenceSet:
     def __init__(self, geometries: NDArray[np.object_]) -> None:
         self.geometries = geometries
         shapely.prepare(geometries)
-        self._planes: dict[int, tuple[float, float, Any]] = {}
+        # Each fence's own plane, made when it is first needed: its origin in degrees, and the fence in it.
+        self._lat0 = np.zeros(len(geometries))
+        self._lon0 = np.zeros(len(geometries))
+        self._planes = np.full(len(geometries), None, object)
 
     def update(self, geometries: NDArray[np.object_]) -> None:
         """Take a longer array of geometries; those known already keep their index."""
-        if len(geometries) != len(self.geometries):
+        more = len(geometries) - len(self.geometries)
+        if more:
             shapely.prepare(geometries)
             self.geometries = geometries
+        if more > 0:
+            self._lat0 = np.concatenate((self._lat0, np.zeros(more)))
+            self._lon0 = np.concatenate((self._lon0, np.zeros(more)))
+            self._planes = np.concatenate((self._planes, np.full(more, None, object)))
 
     def inside(self, fence: Ints, lat_e6: Ints, lon_e6: Ints) -> NDArray[np.bool_]:
         """Whether each point lies in or on fence number ``fence`` (index into geometries). Shape (n,)."""
@@ -199,39 +210,37 @@ class FenceSet:
         The nearest point is found in a plane about the middle of the fence, the distance to it on the
         ellipsoid. An empty fence has no nearest point: the result is the largest int32.
         """
-        result = np.zeros(len(fence), np.int64)
-        for number in np.unique(fence):
-            rows = np.flatnonzero(fence == number)
-            lat0, lon0, plane = self._plane(int(number))
-            if plane.is_empty:
-                result[rows] = np.iinfo(np.int32).max
-                continue
-            lat, lon = lat_e6[rows] / 1e6, lon_e6[rows] / 1e6
-            x, y = local_plane(lat0, lon0, lat, lon)
-            nearest = shapely.get_coordinates(shapely.shortest_line(plane, shapely.points(x, y)))[::2]
-            near_lat, near_lon = from_local_plane(lat0, lon0, nearest[:, 0], nearest[:, 1])
-            metres = distance_m(near_lat, near_lon, lat, lon)
-            metres[shapely.intersects_xy(self.geometries[number], lon, lat)] = 0
-            result[rows] = np.rint(metres * 1000).astype(np.int64)
+        result = np.full(len(fence), np.iinfo(np.int32).max, np.int64)
+        self._project(np.unique(fence))
+        rows = np.flatnonzero(~shapely.is_empty(self.geometries[fence]))
+        if not len(rows):
+            return result
+        # By fence: the coordinates of a fence stay in the processor's caches while its points are looked at.
+        rows = rows[np.argsort(fence[rows], kind="stable")]
+        mine, lat, lon = fence[rows], lat_e6[rows] / 1e6, lon_e6[rows] / 1e6
+        lat0, lon0 = self._lat0[mine], self._lon0[mine]
+        x, y = local_plane(lat0, lon0, lat, lon)
+        lines = shapely.shortest_line(self._planes[mine], shapely.points(x, y))
+        nearest = shapely.get_coordinates(lines)[::2]
+        near_lat, near_lon = from_local_plane(lat0, lon0, nearest[:, 0], nearest[:, 1])
+        metres = distance_m(near_lat, near_lon, lat, lon)
+        metres[shapely.intersects_xy(self.geometries[mine], lon, lat)] = 0
+        result[rows] = np.rint(metres * 1000).astype(np.int64)
         return result
 
-    def _plane(self, number: int) -> tuple[float, float, Any]:
-        found = self._planes.get(number)
-        if found is None:
-            geometry = self.geometries[number]
-            if geometry.is_empty:
-                found = (0.0, 0.0, geometry)
-            else:
-                west, south, east, north = geometry.bounds
-                lat0, lon0 = (south + north) / 2, (west + east) / 2
-
-                def project(points: Floats) -> Floats:
-                    return np.column_stack(local_plane(lat0, lon0, points[:, 1], points[:, 0]))
-
-                found = (lat0, lon0, shapely.transform(geometry, project))
-                shapely.prepare(found[2])
-            self._planes[number] = found
-        return found
+    def _project(self, fences: Ints) -> None:
+        """Have the planes of ``fences`` (distinct); all that are missing are made together."""
+        new = fences[shapely.is_missing(self._planes[fences])]
+        new = new[~shapely.is_empty(self.geometries[new])]
+        if not len(new):
+            return
+        west, south, east, north = shapely.bounds(self.geometries[new]).T
+        self._lat0[new], self._lon0[new] = (south + north) / 2, (west + east) / 2
+        points, owner = shapely.get_coordinates(self.geometries[new], return_index=True)
+        x, y = local_plane(self._lat0[new][owner], self._lon0[new][owner], points[:, 1], points[:, 0])
+        planes = shapely.set_coordinates(self.geometries[new].copy(), np.column_stack((x, y)))
+        shapely.prepare(planes)
+        self._planes[new] = planes
 
 
 class Datum(StrEnum):

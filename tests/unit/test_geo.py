@@ -118,6 +118,70 @@ def test_beyond_200_metres_exactly_and_far_away():
         assert beyond[0] == pytest.approx(metres * 1000, abs=120 + metres * 0.01)
 
 
+def _beyond_one(fence: shapely.Geometry, lat_e6: int, lon_e6: int) -> int:
+    """``beyond_mm`` of one point and one fence, geometry by geometry."""
+    if fence.is_empty:
+        return int(np.iinfo(np.int32).max)
+    point = shapely.Point(lon_e6 / 1e6, lat_e6 / 1e6)
+    if fence.intersects(point):
+        return 0
+    west, south, east, north = fence.bounds
+    lat0, lon0 = (south + north) / 2, (west + east) / 2
+    plane = shapely.transform(fence, lambda c: np.column_stack(geo.local_plane(lat0, lon0, c[:, 1], c[:, 0])))
+    x, y = geo.local_plane(lat0, lon0, point.y, point.x)
+    near_x, near_y = shapely.shortest_line(plane, shapely.Point(float(x), float(y))).coords[0]
+    lat, lon = geo.from_local_plane(lat0, lon0, near_x, near_y)
+    return int(np.rint(geo.distance_m(lat, lon, [point.y], [point.x])[0] * 1000))
+
+
+_CORNER = st.tuples(st.integers(-40, 40), st.integers(-40, 40))
+
+
+@st.composite
+def _a_fence(draw: st.DrawFn) -> shapely.Geometry:
+    """Empty, a yard, a yard with a hole, or two yards, somewhere near 120 E 32 N."""
+    kind = draw(st.sampled_from(["empty", "yard", "hole", "two"]))
+    if kind == "empty":
+        return draw(st.sampled_from([shapely.Polygon(), shapely.MultiPolygon()]))
+    east, north = (k / 1000 for k in draw(_CORNER))
+    yard = shapely.Point(120.0 + east, 32.0 + north).buffer(
+        draw(st.integers(1, 20)) / 2000, quad_segs=draw(st.integers(1, 6))
+    )
+    if kind == "yard":
+        return yard
+    if kind == "hole":
+        return yard.difference(shapely.transform(yard, lambda c: c.mean(axis=0) + (c - c.mean(axis=0)) / 2))
+    return shapely.union_all([yard, shapely.box(120.1, 32.1, 120.11, 32.12)])
+
+
+@given(
+    st.lists(_a_fence(), min_size=1, max_size=6),
+    st.lists(st.tuples(st.integers(0, 5), st.integers(-90_000, 150_000), st.integers(-90_000, 150_000)), max_size=40),
+    st.integers(0, 6),
+)  # fmt: skip
+@settings(max_examples=100, deadline=None)
+def test_metres_beyond_many_fences_at_once_are_those_of_one_after_the_other(fences, asked, known):
+    geometries = np.empty(len(fences), object)
+    geometries[:] = fences
+    which = np.array([k % len(fences) for k, _, _ in asked], np.int64)
+    lat = np.array([32_000_000 + a for _, a, _ in asked], np.int64)
+    lon = np.array([120_000_000 + b for _, _, b in asked], np.int64)
+    expected = [
+        _beyond_one(fences[k], a, b) for k, a, b in zip(which, lat.tolist(), lon.tolist(), strict=True)
+    ]
+    made = FenceSet(geometries)
+    assert made.beyond_mm(which, lat, lon).tolist() == expected
+    assert made.beyond_mm(which[::-1], lat[::-1], lon[::-1]).tolist() == expected[::-1]
+    # A set that grew, some of whose planes were there before, says the same.
+    grown = FenceSet(geometries[:known])
+    early = which < known
+    assert grown.beyond_mm(which[early], lat[early], lon[early]).tolist() == [
+        e for e, there in zip(expected, early.tolist(), strict=True) if there
+    ]
+    grown.update(geometries)
+    assert grown.beyond_mm(which, lat, lon).tolist() == expected
+
+
 @pytest.mark.parametrize("datum", [Datum.GCJ02, Datum.BD09])
 def test_datum_round_trip_over_china(datum):
     rng = np.random.default_rng(3)
