@@ -12,7 +12,7 @@ import asyncpg
 import httpx
 
 from rules.store import feed_end, read_feed
-from telemetry.runtime.database import connect
+from telemetry.runtime.database import DATABASE_ERRORS, connect
 from telemetry.runtime.metrics import Snapshot, quantile
 
 #: Seconds between status lines: in place on a terminal, or one after the other in a file.
@@ -123,7 +123,7 @@ class FeedTally:
                     )
                     change(entry.alert.id)
                     self._seq = entry.seq
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except DATABASE_ERRORS:
             return None
         return float(len(self._standing))
 

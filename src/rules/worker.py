@@ -52,6 +52,7 @@ from telemetry.errors import UnavailableError
 from telemetry.log import codec
 from telemetry.log.base import POSITIONS, LogReader, Poll, StoredRecord
 from telemetry.positions import PositionBatch
+from telemetry.runtime.database import DATABASE_ERRORS
 from telemetry.runtime.settings import Settings
 from telemetry.units import US_PER_DAY, US_PER_S
 
@@ -139,9 +140,7 @@ class Worker:
             except (
                 UnavailableError,
                 OffsetConflictError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-                OSError,
+                *DATABASE_ERRORS,
             ) as error:
                 self.counts.failures += 1
                 self._trouble = f"what came last could not be processed ({type(error).__name__}), see the log"

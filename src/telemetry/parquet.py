@@ -153,7 +153,12 @@ async def export_day(
                 written.write(orjson.dumps(asdict(made), option=orjson.OPT_INDENT_2) + b"\n")
             scratch.replace(manifest)
             os.fsync(held)
-        except (ConnectionError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (
+            ConnectionError,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+        ) as error:
             raise UnavailableError(f"the database failed during the export of {day}: {error}") from error
         except OSError as error:
             raise UnavailableError(

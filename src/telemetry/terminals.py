@@ -29,6 +29,7 @@ import asyncpg
 from telemetry.errors import UnavailableError
 from telemetry.jt808.messages import Registration
 from telemetry.jt808.replies import RegistrationResult
+from telemetry.runtime.database import DATABASE_ERRORS
 
 #: Strangers are admitted (``auto_register``) only while fewer terminals than this are known.
 MAX_AUTO_TERMINALS = 200_000
@@ -291,7 +292,7 @@ class TerminalDirectory:
         try:
             async with asyncio.timeout(timeout_s), self._pool.acquire() as connection:
                 yield connection
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_ERRORS as error:
             raise _no_answer(error) from error
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from telemetry.errors import ConfigurationError
 from telemetry.runtime.database import (
+    DATABASE_ERRORS,
     connect,
+    connection_lost,
     expected_schema_version,
     migrate,
     require_schema,
@@ -40,3 +42,24 @@ async def test_edited_migration_is_refused(db_url: str, pool: asyncpg.Pool) -> N
 
 async def test_jsonb_goes_in_and_out_as_values(pool: asyncpg.Pool) -> None:
     assert await pool.fetchval("SELECT $1::jsonb", {"a": [1, "二"]}) == {"a": [1, "二"]}
+
+
+async def test_a_lost_connection_is_told_from_what_was_asked_over_it(db_url: str) -> None:
+    mine, other = await connect(db_url), await connect(db_url)
+    try:
+        for wrong, value in (
+            ("SELECT $1::int4", 1 << 40),
+            ("SELECT 1 / $1::int4", 0),
+            ("SELECT $1::text", "\0"),
+        ):
+            with pytest.raises(Exception) as caught:  # noqa: PT011 - of what kind it is, is the question
+                await mine.fetchval(wrong, value)
+            assert not connection_lost(caught.value), wrong
+        assert await other.fetchval("SELECT pg_terminate_backend($1)", mine.get_server_pid())
+        for _ in range(2):  # when it breaks, and ever after
+            with pytest.raises(DATABASE_ERRORS) as broken:
+                await mine.fetchval("SELECT pg_sleep(5)")
+            assert connection_lost(broken.value)
+    finally:
+        mine.terminate()
+        await other.close()

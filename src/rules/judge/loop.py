@@ -15,8 +15,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-import asyncpg
-
 from rules import store
 from rules.fleet.facts_calendar import load_calendar
 from rules.fleet.snapshot import load_parameters
@@ -26,7 +24,7 @@ from rules.navigation.base import Navigator
 from rules.store import requests
 from telemetry.archive import Archive
 from telemetry.partitions import clock_us
-from telemetry.runtime.database import connect
+from telemetry.runtime.database import DATABASE_ERRORS, connect, connection_lost
 from telemetry.units import CHINA, US_PER_DAY, US_PER_S, from_us
 
 _logger = logging.getLogger(__name__)
@@ -68,7 +66,7 @@ class Judge:
                 busy = await self.turn()
                 pause = 0.2
                 wait = 0.0 if busy else IDLE_S
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except DATABASE_ERRORS as error:
                 _logger.warning("the database failed, trying again in %.1f s: %s", pause, error)
                 await self.close()
                 wait, pause = pause, min(2 * pause, 10.0)
@@ -160,11 +158,10 @@ class Judge:
         await gatherer.prepare(desk, keys)
         try:
             await self._judge(desk, gatherer, keys)
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError):
-            raise
-        except (
-            Exception
-        ):  # a fault of the program, or of one subject's facts: the others are judged all the same
+        except Exception as error:
+            if connection_lost(error):
+                raise
+            # A fault of the program, or of one subject's facts: the others are judged all the same.
             _logger.exception("%s: judging %d subjects failed, one by one now", gatherer.name, len(keys))
             for key in keys:
                 await self._judge_alone(desk, gatherer, key, due[key])
@@ -174,9 +171,9 @@ class Judge:
     async def _judge_alone(self, desk: Desk, gatherer: Gatherer, key: str, attempts: int) -> None:
         try:
             await self._judge(desk, gatherer, [key])
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError):
-            raise
         except Exception as error:
+            if connection_lost(error):
+                raise
             metrics.KEYS.labels(gatherer.name, "failed").inc()
             _logger.exception("%s: %s cannot be judged, tried again later", gatherer.name, key)
             pause = FAULT_PAUSE_US * 2 ** min(attempts, 8)

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import orjson
@@ -20,6 +20,26 @@ _MIGRATION_LOCK = 0x676F6E67636865  # "gongche"
 
 _WHEEL = Path(__file__).resolve().parents[1] / "_migrations"
 _CHECKOUT = Path(__file__).resolve().parents[3] / "migrations"
+
+#: What a database that fails looks like from here (OSError: TimeoutError and ConnectionError among them). A server that
+#: dies in the middle of an answer can leave asyncpg in a state for which it refuses its own next step, the reset at the
+#: end of ``pool.acquire()`` among them: InternalClientError.
+DATABASE_ERRORS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+_LOST: Final = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
+
+def connection_lost(error: BaseException) -> bool:
+    """Whether ``error`` says that the connection or its server is gone, and nothing of what was asked over it."""
+    # asyncpg's word for a value that it cannot encode is an InterfaceError as well, and a ValueError.
+    return isinstance(error, _LOST) and not isinstance(error, ValueError)
 
 
 async def _prepare(connection: Any) -> None:
@@ -47,7 +67,7 @@ async def create_pool(dsn: str, *, min_size: int = 1, max_size: int = 10) -> asy
         raise ConfigurationError(
             f"PostgreSQL refuses the connection: {error}", hint="check GONGCHE_DATABASE_URL"
         ) from error
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except DATABASE_ERRORS as error:
         raise UnavailableError(
             f"PostgreSQL does not answer: {error}",
             hint="is the server running, and GONGCHE_DATABASE_URL right?",
@@ -146,7 +166,7 @@ async def check_schema(pool: asyncpg.Pool) -> None:
     try:
         async with pool.acquire() as connection:
             await require_schema(connection)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except DATABASE_ERRORS as error:
         raise UnavailableError(
             f"PostgreSQL does not answer any more: {error or type(error).__name__}",
             hint="is the server running?",
