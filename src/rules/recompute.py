@@ -97,13 +97,14 @@ async def _recompute_some(
     judgements: list[Judgement] = []
     tracker.states.base[:, vehicles], tracker.states.tip[:, vehicles] = states.base, states.tip
     await _save_day_starts(facts, vehicles, day_starts)
+    changed = {no: facts.results.affected(no, since[no]) for no in vehicles.tolist()}
+    await facts.results.from_tracks(conn, facts.archive, changed)
     for k, no in enumerate(vehicles.tolist()):
         if states.tip[open_field, k]:
             episodes[k].append(episode_of_half(dict(zip(FIELDS, states.tip[:, k].tolist(), strict=True))))
         from_us = int(start_us[k]) if start_us[k] > 0 else 0
         with metrics.rule_seconds(location.RULE):
             judgements += await reconcile(facts, no, episodes[k], from_us)
-        await facts.results.from_track(conn, facts.archive, no, facts.results.affected(no, since[no]))
         watermark = int(states.field("t")[k])
         with metrics.rule_seconds(destination.RULE):
             judgements += await settle_again(facts, no, min(since[no], watermark), watermark)

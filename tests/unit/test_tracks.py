@@ -238,11 +238,11 @@ def test_one_row_of_each_time_counts_and_it_is_the_smallest_fingerprint():
 def test_eight_hours_parked_with_noise_is_nothing():
     rng = np.random.default_rng(4)
     n = 8 * 360
-    for speed in (0, 20, 60):  # even when the receiver makes up a speed and a direction
+    for speed in (0, 20):  # even when the receiver makes up 2 km/h and a direction
         made = mileage(
             np.arange(n) * 10, rng.normal(0, 10, n), rng.normal(0, 10, n), speed, rng.integers(0, 360, n)
         )
-        assert made.metres[0] < 100 or speed == 60
+        assert made.metres[0] < 100
 
 
 def _city(seed: int, seconds: int) -> tuple[np.ndarray, ...]:
