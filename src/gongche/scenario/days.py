@@ -16,7 +16,8 @@ from rules.checks import off_hours, terminal_silent
 
 
 def _drive(p: Planner, car: Car, start: int, until: int | None = None) -> tuple[int, int]:
-    """Out of the yard, about until ``until`` (default: one place), and back: when it left and was back."""
+    """Out of the yard, about until ``until`` (default: one place), not through the yard, and back: when it left and was
+    back."""
     errand = p.errand(car, start)
     errand.wait(2, 3)
     leave = errand.timeline.now
@@ -24,6 +25,8 @@ def _drive(p: Planner, car: Car, start: int, until: int | None = None) -> tuple[
     errand.out(here)
     while until is not None and errand.timeline.now < until:
         there = errand.node(900, 2_000, about=here)
+        if not p.keeps_out(car, here, there):
+            continue
         errand.to(here, there)
         here = there
         errand.wait(1, 2)

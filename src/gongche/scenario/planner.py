@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import shapely
 
 from gongche.scenario.cars import Car, Errand, piece_of, straight
 from gongche.scenario.geometry import Point, from_e6
@@ -25,6 +26,8 @@ MIN, HOUR, DAY = 60, 3600, 86_400
 PER_UNIT = 10
 #: So many units lie in the inner city, those of the plants among them; the ordinary ones of a large fleet spread out.
 _CENTRAL = 12
+#: A way that keeps so far off its own yard is one drive for ``location``, and not two with a re-entry between them.
+_CLEAR_M = 60.0
 
 _NAMES = (
     "机关事务服务中心", "教育局", "卫生健康委", "水利局", "交通运输局", "市场监管局", "农业农村局", "文化广电和旅游局",
@@ -216,6 +219,11 @@ class Planner:
         )
         car.pieces.append(piece)
         return marks[1:]
+
+    def keeps_out(self, car: Car, start: int, end: int) -> bool:
+        """Whether the way between two crossings stays clear of the car's own yard."""
+        way = shapely.LineString(self.network.nodes[self.network.route(start, end)])
+        return bool(way.distance(shapely.Polygon(self.organisation(car).fence)) > _CLEAR_M)
 
     def length(self, nodes: Sequence[int], network: RoadNetwork | None = None) -> float:
         """Metres of the quickest way through crossings; on ``self.shortest`` of the shortest one."""

@@ -110,13 +110,15 @@ def several_places(p: Planner) -> None:
 
 
 def _detour(p: Planner, car: Car, start: int, low: float, high: float) -> tuple[int, int, int]:
-    """To a place and then about for far longer than it takes: departure, return, the place."""
+    """To a place and then about for far longer than it takes, never through the own yard: departure, return, the place."""
     gate = p.organisation(car).gate
     target = _node(p, car, low, high)
     needed = TOO_LONG * p.length([gate, target, gate]) * 1.06
     stops = [target]
     while p.length([gate, *stops, gate]) < needed:
-        stops.append(_node(p, car, 1_200, 5_000))
+        there = _node(p, car, 1_200, 5_000)
+        if there != stops[-1] and p.keeps_out(car, stops[-1], there):
+            stops.append(there)
     leave, back, _ = _trip(p, car, start, stops)
     return leave, back, target
 
