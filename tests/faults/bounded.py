@@ -5,6 +5,7 @@ broker-dead    the log takes nothing for so long (Kafka killed, or --log embedde
 database-dead  PostgreSQL is dead for so long
 slow-writers   10,000 connections that send a byte a second and never finish a frame, beside honest terminals
 storm          10,000 terminals are cut off and come back at once; then the gateway is killed under them
+kills          over Kafka: broker, gateway, worker, PostgreSQL and all of them at once are killed (-9) at random times
 
 Memory: the gateway's peak (VmHWM, nothing between two samples escapes) may be at most the base, its peak in bursts of all
 terminals while everything was well, and GONGCHE_MEMORY_BUDGET_MB more. The accounts at the end are exact.
@@ -14,20 +15,25 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import random
 import resource
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tools.kafka.broker import Cluster, missing, running_cluster
 
 from tests.faults.dribble import Dribblers
+from tests.faults.harness import EVERYTHING
 from tests.faults.trial import RECOVERY_S, Setup, Trial, trial
 
 #: Honest terminals wait at most so much longer (99th percentile) while others attack, the generator's own lag apart.
 ATTACKED_MS = 500.0
 #: Longest time without a reply to anybody that the death of the database may cause.
 SILENCE_S = 3.0
+#: What dies, in turn.
+VICTIMS = (("broker",), ("gateway",), ("worker",), ("postgres",), ("broker", *EVERYTHING))
 
 
 # --- the scenarios ----------------------------------------------------------------------------------------------------
@@ -149,11 +155,47 @@ async def storm(made: Trial, cluster: Cluster | None) -> None:
         made.figures[f"{key}_recovered_s"] = made.figures.pop("recovered_s", None)
 
 
+async def kills(made: Trial, cluster: Cluster | None) -> None:
+    if cluster is None:
+        raise ValueError(
+            "the scenario kills is about Kafka; tests.faults.rounds does the same with the embedded log"
+        )
+    before, crowd = made.before_ms, made.crowd
+    seed = random.SystemRandom().randrange(1_000_000)
+    rng = random.Random(seed)
+    done: Counter[str] = Counter()
+    end = crowd.now() + made.setup.seconds
+    while crowd.now() < end:
+        await asyncio.sleep(rng.uniform(0.5, 5.0))
+        victims = VICTIMS[done.total() % len(VICTIMS)]
+        done["+".join(victims)] += 1
+        await _kill(made, cluster, victims, rng.choice((0.0, rng.uniform(0.0, 1.5))))
+        at = crowd.now()
+        while crowd.ledger.heard.min() <= at:
+            if crowd.now() - at > RECOVERY_S:
+                made.wrong.append(f"{victims}: not everybody was replied to within {RECOVERY_S:.0f} s")
+                return
+            await asyncio.sleep(0.05)
+    made.figures |= {"seed": seed, "kills": done.total()} | {f"killed_{name}": n for name, n in done.items()}
+    await made.recovered(crowd.now(), before)
+
+
+async def _kill(made: Trial, cluster: Cluster, victims: Sequence[str], down_s: float) -> None:
+    programs = [name for name in victims if name != "broker"]
+    broker = "broker" in victims
+    if broker:
+        await asyncio.to_thread(cluster.stop, kill=True)
+    await made.machine.kill(programs, down_s)
+    if broker:
+        await asyncio.to_thread(cluster.start)
+
+
 SCENARIOS: dict[str, Callable[[Trial, Cluster | None], Awaitable[None]]] = {
     "broker-dead": broker_dead,
     "database-dead": database_dead,
     "slow-writers": slow_writers,
     "storm": storm,
+    "kills": kills,
 }
 
 
@@ -171,7 +213,7 @@ def _kafka(wanted: bool) -> Iterator[Cluster | None]:
 
 async def run(name: str, setup: Setup) -> Trial:
     """One scenario; what was wrong is in the trial."""
-    with _kafka(name == "broker-dead" and setup.log == "kafka") as cluster:
+    with _kafka(name == "kills" or (name == "broker-dead" and setup.log == "kafka")) as cluster:
         async with trial(setup, cluster) as made:
             await made.calm()
             await SCENARIOS[name](made, cluster)
@@ -182,7 +224,7 @@ async def run(name: str, setup: Setup) -> Trial:
 def setup_of(name: str, args: argparse.Namespace) -> Setup:
     """What the options say, or what suits the scenario."""
     terminals = args.terminals or (10_000 if name == "storm" else 1_000)
-    seconds = 20.0 if args.length == "short" else 60.0 if name == "slow-writers" else 600.0
+    seconds = 20.0 if args.length == "short" else {"slow-writers": 60.0, "kills": 250.0}.get(name, 600.0)
     return Setup(
         seconds=args.seconds or seconds,
         terminals=terminals, rate=args.rate, budget_mb=args.budget_mb, log=args.log,
@@ -197,7 +239,7 @@ def main() -> int:
     parser.add_argument("--scenario", choices=[*SCENARIOS, "all"], default="all")
     parser.add_argument(
         "--length", choices=("short", "full"), default="full",
-        help="of the trouble: short 20 s each, full 600 s, slow-writers 60 (default full)",
+        help="of the trouble: short 20 s each, full 600 s, slow-writers 60, kills 250 (default full)",
     )  # fmt: skip
     parser.add_argument("--seconds", type=float, help="of trouble, instead of --length")
     parser.add_argument("--terminals", type=int, help="honest ones: 1,000, storm 10,000")
