@@ -14,8 +14,10 @@ from rules import evidence as frozen
 from rules import store
 from rules.engine import evaluate
 from rules.tracks.state import STATE_DTYPE, half
+from telemetry.archive import Archive
 from telemetry.log.base import POSITIONS, Record
 from telemetry.positions import PositionBatch
+from telemetry.units import US_PER_DAY
 from tests.integration.worker_world import World, drive, place, shuffled, some_day, stand
 
 H = 3600
@@ -81,6 +83,26 @@ async def test_a_drive_without_an_order_is_raised_while_it_goes_on_and_closed_wh
     again = evaluate(frozen.parse(found.body))
     assert again.summary == closed["summary"]
     assert frozen.digest(frozen.canonical(frozen.parse(found.body))).hex() == closed["evidence_hash"]
+
+
+async def test_evidence_outlives_the_positions_it_came_from(world: World):
+    await world.send(world.batch(trip(20 * H, *OUT)))
+    worker = await world.work()
+    alerts, evaluations = (
+        await world.alerts(),
+        await world.pool.fetch("SELECT * FROM evaluations ORDER BY id"),
+    )
+    later = Archive(retention_days=30, now_us=lambda: world.day + 400 * US_PER_DAY)
+    async with world.pool.acquire() as conn:
+        assert await later.drop_expired(conn)
+        assert await conn.fetchval("SELECT count(*) FROM positions") == 0
+    await world.work(worker)
+    assert await world.alerts() == alerts != []
+    assert await world.pool.fetch("SELECT * FROM evaluations ORDER BY id") == evaluations
+    async with world.pool.acquire() as conn:
+        found = await store.evidence_of(conn, alerts[0]["id"])
+    assert found is not None
+    assert evaluate(frozen.parse(found.body)).summary == alerts[0]["summary"]
 
 
 async def test_a_destination_not_reached_is_raised_when_the_track_has_passed_the_return(world: World):
