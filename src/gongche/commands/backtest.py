@@ -7,15 +7,15 @@ import asyncio
 import csv
 import json
 import os
-import re
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
 
+from gongche.commands.arguments import day
 from rules import params
 from rules.backtest import table
 from rules.backtest.model import Question, Row, Totals
@@ -39,15 +39,6 @@ class UsageError(GongcheError):
     exit_code = 2
 
 
-def _day(text: str) -> date:
-    try:
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
-            return date.fromisoformat(text)
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{text}: 应为日期 / a day like 2026-03-01")
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rule",
@@ -56,10 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"要回测的规则 / the rule to look at: {', '.join(_CODES)}",
     )
     parser.add_argument(
-        "--from", dest="since", type=_day, required=True, metavar="DATE", help="起始日 / the first day, YYYY-MM-DD"
+        "--from", dest="since", type=day, required=True, metavar="DATE", help="起始日 / the first day, YYYY-MM-DD"
     )  # fmt: skip
     parser.add_argument(
-        "--to", dest="until", type=_day, required=True, metavar="DATE", help="截止日（含） / the last day, included"
+        "--to", dest="until", type=day, required=True, metavar="DATE", help="截止日（含） / the last day, included"
     )  # fmt: skip
     parser.add_argument(
         "--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",

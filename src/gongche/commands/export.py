@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import re
 import sys
 import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from gongche.commands.arguments import day
 from telemetry.parquet import Manifest, export_day
 from telemetry.runtime.database import connect, require_schema
 from telemetry.runtime.embedded import open_database
@@ -20,18 +20,9 @@ from telemetry.runtime.settings import load_settings
 _EVERY_S = 1.0
 
 
-def _day(text: str) -> date:
-    try:
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
-            return date.fromisoformat(text)
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{text}: a day like 2026-03-01")
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--day", type=_day, required=True, metavar="YYYY-MM-DD", help="UTC 日期 / the UTC day of device time"
+        "--day", type=day, required=True, metavar="YYYY-MM-DD", help="UTC 日期 / the UTC day of device time"
     )
     parser.add_argument(
         "--out",
