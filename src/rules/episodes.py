@@ -132,7 +132,7 @@ def match(
     """Which alert tells of which episode: (subject of each episode, the suspected alerts that tell of none).
 
     First the alert of the very start, then a suspected one that overlaps in time, then a withdrawn one; else
-    the episode gets a subject of its own.
+    the episode gets a subject of its own. Only a suspected alert can be without an end.
     """
     free = {
         a.subject: a for a in sorted(alerts, key=lambda a: (a.alert.status, a.occurred_from_us, a.subject))
@@ -146,13 +146,20 @@ def match(
         if subjects[k] is None:
             end = OPEN_END if episode.end_us is None else episode.end_us
             for name, known in free.items():
-                until = OPEN_END if known.occurred_to_us is None else known.occurred_to_us
-                if known.occurred_from_us <= end and episode.start_us <= until:
+                if known.occurred_from_us <= end and episode.start_us <= _until(known):
                     subjects[k] = name
                     del free[name]
                     break
     named = [s or location.subject(vehicle, e.start_us) for s, e in zip(subjects, found, strict=True)]
     return named, [a for a in free.values() if a.alert.status == "suspected"]
+
+
+def _until(known: VersionedAlert) -> int:
+    """Until when an alert reaches. One that was withdrawn while it was open ends then (``_withdraw``): without an
+    end it would claim whatever its vehicle does next. Those of before this was so reach no further than their start."""
+    if known.occurred_to_us is not None:
+        return known.occurred_to_us
+    return OPEN_END if known.alert.status == "suspected" else known.occurred_from_us
 
 
 async def publish_events(facts: Facts, found: Mapping[int, Sequence[Episode]]) -> list[Judgement]:
@@ -213,6 +220,7 @@ async def _withdraw(facts: Facts, vehicle: int, old: VersionedAlert) -> Judgemen
         {},
         dict(made.parameters),
         body,
+        happened=(start, end),
     )
 
 

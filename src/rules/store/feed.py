@@ -121,10 +121,12 @@ async def alerts_of_vehicles(
     conn: Any, rule: str, vehicle_nos: Sequence[int], since_us: int | None = None
 ) -> list[VersionedAlert]:
     """The alerts of ``rule`` about ``vehicle_nos`` that had not ended before ``since_us`` (None = all),
-    withdrawn ones too, ordered by vehicle and start. What a recomputation reconciles its episodes with."""
+    withdrawn ones too, ordered by vehicle and start. What a recomputation reconciles its episodes with. A
+    withdrawn alert goes on no more: without an end it ended when it began."""
     rows = await conn.fetch(
         f"{_VERSION} WHERE a.vehicle_no = ANY($2::integer[]) AND a.rule = $1"
-        " AND ($3::timestamptz IS NULL OR a.occurred_to IS NULL OR a.occurred_to >= $3)"
+        " AND ($3::timestamptz IS NULL OR (a.occurred_to IS NULL AND a.status = 'suspected')"
+        " OR COALESCE(a.occurred_to, a.occurred_from) >= $3)"
         " ORDER BY a.vehicle_no, a.occurred_from, a.id",
         rule,
         [int(no) for no in vehicle_nos],

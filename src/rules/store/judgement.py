@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from rules.evidence import digest, digests
@@ -68,7 +69,8 @@ async def publish(conn: Any, judgements: Sequence[Judgement]) -> list[Alert]:
 
     One subject (rule, subject) has one alert. Suspected for the first time: version 1. Suspected with another
     content, or again after a withdrawal: the next version. The same content: nothing. No longer suspected:
-    the alert is withdrawn with the judgement's reason, as a new version. An evaluation equal to the newest of
+    the alert is withdrawn with the judgement's reason, as a new version; one that was still open ends with what
+    the judgement looked at (``happened``). An evaluation equal to the newest of
     its subject is not stored again. So publishing anything twice changes nothing.
 
     Several judgements of one subject take effect one after another, in the order given. Must run in a
@@ -182,6 +184,14 @@ async def _update_alerts(conn: Any, layer: list[Judgement]) -> list[Alert]:
     return [alert for _judgement, alert in changed]
 
 
+def _ended(current: Alert, judgement: Judgement) -> datetime | None:
+    """When an alert that is withdrawn had ended: what is withdrawn goes on no more."""
+    until = None if judgement.happened is None else judgement.happened[1]
+    if current.occurred_to is not None or until is None:
+        return current.occurred_to
+    return max(current.occurred_from, china_time(until))
+
+
 def _next_version(judgement: Judgement, key: str, current: Alert | None) -> Alert | None:
     """The version that ``judgement`` makes of ``current``, or None when nothing changes."""
     if judgement.outcome != "suspected":
@@ -192,6 +202,7 @@ def _next_version(judgement: Judgement, key: str, current: Alert | None) -> Aler
             version=current.version + 1,
             status="withdrawn",
             rule_version=judgement.rule_version,
+            occurred_to=_ended(current, judgement),
             withdrawal_reason=judgement.reason,
         )
         if judgement.evidence is None:

@@ -56,7 +56,8 @@ class Judgement:
     ``evidence`` is canonical JSON (``rules.evidence``) or None; it must be given, like ``alert``, when
     ``outcome`` is ``suspected`` (ValueError otherwise). ``subject`` is stable: one (rule, subject) has one
     alert for ever. ``parameters`` are the values used, ``reason`` says why in words (it becomes the reason of
-    a withdrawal). ``happened``: when, as in AlertFacts, whatever the outcome; not stored, None = not known.
+    a withdrawal). ``happened``: when, as in AlertFacts, whatever the outcome, None = not known; stored only as the
+    end of an open alert that is withdrawn.
     """
 
     rule: str

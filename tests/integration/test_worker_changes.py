@@ -1,0 +1,75 @@
+"""The worker end to end, where facts change after the judgement: orders entered, moved, cancelled, thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.integration.worker_world import World, drive, some_day, stand
+
+H = 3600
+DAY = 24 * H
+AWAY = (4000.0, 0.0)
+
+
+@pytest.fixture
+async def world(pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[World]:
+    made = World(pool, tmp_path, some_day())
+    await made.build()
+    yield made
+    await made.close()
+
+
+def out_and_back(start_s: float) -> list:
+    """In the yard, out to AWAY, and in the yard again."""
+    out = drive(start_s, (0.0, 0.0), AWAY, (0.0, 0.0))
+    return [*stand(start_s - 1800, start_s), *out, *stand(out[-1][0] + 30, out[-1][0] + 1800)]
+
+
+@pytest.mark.parametrize("kept", ["with its end", "as before there was one"])
+async def test_an_alert_withdrawn_while_it_was_open_does_not_swallow_the_next_drive(world: World, kept: str):
+    """An emergency order entered during the drive: the alert ends there, and a drive days later is another one."""
+    first = out_and_back(-2 * DAY + 20 * H)
+    seen = next(k for k, f in enumerate(first) if f[1] > 2000)
+    await world.send(world.batch(first[:seen]))
+    worker = await world.work()
+    (live,) = await world.alerts()
+    assert live["occurred_to"] is None
+    await world.order(
+        "E7",
+        -2 * DAY + 20 * H,
+        0,
+        task_type="emergency",
+        status="departed",
+        planned_return_s=-2 * DAY + 22 * H,
+    )
+    await world.work(worker)
+    (withdrawn,) = await world.alerts(None)
+    assert withdrawn["status"] == "withdrawn"
+    # It reached as far as was known, and goes on no more.
+    assert datetime.fromisoformat(withdrawn["occurred_to"]) == world.time(first[seen - 1][0])
+    if kept == "as before there was one":
+        await world.pool.execute("UPDATE alerts SET occurred_to = NULL")
+        await world.pool.execute("UPDATE alert_versions SET body = body || '{\"occurred_to\": null}'")
+    await world.send(world.batch(first[seen:]))
+    await world.work(worker)
+    await world.order("E7", -2 * DAY + 20 * H, -2 * DAY + 22 * H, task_type="emergency")
+    await world.work(worker)
+
+    await world.send(world.batch(out_and_back(20 * H)))
+    await world.work(worker)
+    old, new = await world.alerts(None)
+    assert (old["id"], old["status"], old["version"]) == (live["id"], "withdrawn", 2)
+    assert (new["status"], new["id"] != old["id"]) == ("suspected", True)
+
+    # The order is cancelled after all: the first drive is told again, by its own alert.
+    await world.order("E7", -2 * DAY + 20 * H, -2 * DAY + 22 * H, task_type="emergency", status="cancelled")
+    await world.work(worker)
+    assert [(a["id"], a["version"]) for a in await world.alerts()] == [
+        (old["id"], 3),
+        (new["id"], new["version"]),
+    ]
