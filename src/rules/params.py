@@ -82,6 +82,8 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("station_radius_m", "m", 200, _READING, 1, 10_000),
         Parameter("polygon_margin_m", "m", 30, _READING, 0, 1000),
         Parameter("window_min", "min", 15, _READING, 1, 1440),
+        # Good coverage: at least half of the window was seen, as of an order (mileage). Never 0: unseen accuses nobody.
+        Parameter("min_coverage_permille", "1/1000", 500, _READING, 1, 1000),
         Parameter("gap_speed_kmh", "km/h", 120, _READING, 1, 1000),
         Parameter("settle_after_h", "h", 6, _READING, 0, 720),
     ),

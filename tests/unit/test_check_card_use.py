@@ -21,6 +21,7 @@ PARAMETERS = {
     "station_radius_m": 200,
     "polygon_margin_m": 0,
     "window_min": 15,
+    "min_coverage_permille": 500,
     "gap_speed_kmh": 120,
     "gap_s": 120,
     "max_speed_kmh": 200,
@@ -160,8 +161,30 @@ def test_ends_without_fixes() -> None:
         Outcome.UNDETERMINED,
         "no_track",
     )  # too far, but seen on one side only
-    assert judged([(-901, 90_000, 0), (901, 90_000, 0)]) == SUSPECTED  # seen on both sides
+    # Seen on both sides, too far to have been there: still nothing of the window was seen (rules.md: missing coverage).
+    assert judged([(-901, 90_000, 0), (901, 90_000, 0)]) == (Outcome.UNDETERMINED, "no_track")
     assert judged([(-1800, 9_000, 0), (1800, 9_000, 0)]) == GAP
+
+
+def test_little_coverage_accuses_nobody() -> None:
+    poor = (Outcome.UNDETERMINED, "poor_coverage")
+    # One fix at the very edge of the window, then silence; with another one minute later.
+    assert judged([(-900, 90_000, 0)]) == poor
+    assert judged(parked(90_000, start=-900, end=-840)) == poor
+    # Half of the window exactly is enough, a second less is not; entered it is, however little was seen.
+    assert judged(parked(90_000, end=0)) == SUSPECTED
+    made = card_use.evaluate(make(parked(90_000, start=-960, end=-1, every=1)))
+    assert (made.outcome, made.reason) == poor
+    assert made.measures["coverage_permille"]["value"] == 499
+    assert judged(parked(0, start=-900, end=-840)) == ENTERED
+    assert judged(parked(90_000, end=-840), min_coverage_permille=33) == SUSPECTED
+    assert judged(parked(90_000, end=-840), min_coverage_permille=34) == poor
+
+
+def test_evidence_of_before_there_was_a_least_coverage_holds() -> None:
+    evidence = make(parked(90_000, end=-840))
+    del evidence["parameters"]["min_coverage_permille"]
+    assert card_use.evaluate(evidence).outcome is Outcome.SUSPECTED
 
 
 def test_without_looking_at_a_track() -> None:

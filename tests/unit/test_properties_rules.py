@@ -323,6 +323,7 @@ MILDER: list[tuple[str, str, Callable[[int], int]]] = [
     ("card_use", "station_radius_m", lambda v: v + 300),
     ("card_use", "polygon_margin_m", lambda v: v + 100),
     ("card_use", "gap_speed_kmh", lambda v: v + 40),
+    ("card_use", "min_coverage_permille", lambda v: min(v + 300, 1000)),
     ("card_use", "gap_s", lambda v: v // 2),
     ("refuel_frequency", "min_fills", lambda v: v + 1),
     ("refuel_frequency", "merge_min", lambda v: v + 30),

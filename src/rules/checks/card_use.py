@@ -8,7 +8,8 @@ millimetres.
 Missing evidence. A stretch without fixes longer than ``gap_s`` is no track. If the vehicle could have been in the
 station at a moment of such a stretch that lies in the window, coming from where it was seen last and getting to where it
 was seen next at ``gap_speed_kmh``, the outcome is undetermined; where it was not seen before, or not after, one way is
-enough. Fixes just outside the window tell where it came from and went to. Pure.
+enough. Fixes just outside the window tell where it came from and went to. And nobody is accused on a track that covers
+less than ``min_coverage_permille`` of the window, however far away the fixes there are. Pure.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ REASONS: Final[Mapping[str, str]] = {
     "no_coordinates": "加油站没有坐标 · the station has no coordinates",
     "no_track": "没有可用的行驶轨迹 · no usable track",
     "gap": "轨迹中断期间车辆可能到过加油站 · may have been in the station during a gap of the track",
+    "poor_coverage": "加油前后轨迹缺失过多 · too much of the track around that time is missing",
     "gone": "该加油记录已删除 · the transaction is no more",
 }
 
@@ -83,7 +85,8 @@ def evaluate(evidence: dict[str, Any]) -> Evaluation:
     amount_fen, station_name, reversed_by (id of the reversal, null)}, card {id, organisation}, binding {plate, from_us,
     to_us} | null, vehicle {id, plate, ...} | null (official on that day), station {id, name, lat_e6, lon_e6, polygons:
     [[ring, hole ...] ...], a ring [[lat_e6, lon_e6] ...]} | null (a point has polygons null; no coordinates: all null),
-    parameters {station_radius_m, polygon_margin_m, window_min, gap_speed_kmh, gap_s, max_speed_kmh}, track.
+    parameters {station_radius_m, polygon_margin_m, window_min, min_coverage_permille, gap_speed_kmh, gap_s,
+    max_speed_kmh}, track.
     Raises EvidenceError for evidence of another rule or version.
     """
     if evidence.get("rule") != RULE or evidence.get("rule_version") != VERSION:
@@ -125,9 +128,13 @@ def judge(evidence: Mapping[str, Any], track: Mapping[str, Ints], good: Ints) ->
             return _result(evidence, Outcome.NORMAL, "entered", measures)
     if path.could_be_there(~joined, gap_us, evidence["parameters"]["gap_speed_kmh"]):
         return _result(evidence, Outcome.UNDETERMINED, "gap", measures)
-    # Seen on one side of the window only, however far away: not enough to accuse.
-    if nearest is None and not path.seen_around(~joined):
+    if nearest is None:
         return _result(evidence, Outcome.UNDETERMINED, "no_track", measures)
+    # A moment without a stretch (one fix at the window's edge) is no coverage: the parameter is never 0. What was frozen
+    # before there was the parameter has none.
+    least: int = evidence["parameters"].get("min_coverage_permille", 1)
+    if 1000 * covered_us < least * (until - since):
+        return _result(evidence, Outcome.UNDETERMINED, "poor_coverage", measures)
     return _result(evidence, Outcome.SUSPECTED, "not_entered", measures)
 
 
@@ -225,7 +232,7 @@ class _Path:
             & (come <= speed * (self.until - t1))
             & (go <= speed * (t2 - self.since))
         )
-        over = self._over(gaps)
+        over = gaps & (t1 < self.until) & (t2 > self.since)
         straight = self.place.away_mm(self.x[:-1], self.y[:-1], self.x[1:], self.y[1:]) <= self.place.limit_mm
         if (over & (reach | straight)).any():
             return True
@@ -233,14 +240,6 @@ class _Path:
         at_start = before > gap_us and int(self.short[0]) * 3600 <= speed * before
         at_end = after > gap_us and int(self.short[-1]) * 3600 <= speed * after
         return at_start or at_end
-
-    def seen_around(self, gaps: NDArray[np.bool_]) -> bool:
-        """Whether it was seen both before and after a stretch of the window without fixes."""
-        return bool(self._over(gaps).any())
-
-    def _over(self, gaps: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        result: NDArray[np.bool_] = gaps & (self.t[:-1] < self.until) & (self.t[1:] > self.since)
-        return result
 
 
 def _result(
