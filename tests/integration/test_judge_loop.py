@@ -29,6 +29,7 @@ class Plates:
     struck: list[tuple[int, int]] = field(default_factory=list)
     breaks: Exception | None = None
     waits: bool = False
+    unprepared: str = ""
 
     async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
         return {c.subject: desk.now_us for c in changes if c.kind == "vehicle"}
@@ -38,7 +39,8 @@ class Plates:
         return {}
 
     async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
-        pass
+        if self.unprepared in keys:
+            raise ArithmeticError("no such route")
 
     async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
         self.seen.append(list(keys))
@@ -140,6 +142,19 @@ async def test_a_subject_that_cannot_be_judged_does_not_hold_up_the_others(
     await pool.execute("UPDATE vehicles SET plate = '苏F00003' WHERE id = 'v2'")
     await settle(judge)
     assert await reasons(pool) == ["plate 苏F00001", "plate 苏F00003"]
+    await judge.close()
+
+
+async def test_a_subject_that_cannot_be_prepared_does_not_hold_up_the_others(
+    db_url: str, pool: asyncpg.Pool, vehicle: None
+) -> None:
+    await pool.execute("INSERT INTO vehicles (id, plate, organisation) VALUES ('v2', '苏F00002', 'o')")
+    judge = Judge(db_url, [Plates(unprepared="v2")], NoNavigator(), now_us=Clock())
+    await settle(judge)
+    assert await reasons(pool) == ["plate 苏F00001"]
+    row = await pool.fetchrow("SELECT key, attempts, waits_for FROM judge_due")
+    assert (row["key"], row["attempts"]) == ("v2", 1)
+    assert "no such route" in row["waits_for"]
     await judge.close()
 
 

@@ -155,8 +155,8 @@ class Judge:
             return False
         begun = time.perf_counter()
         keys = list(due)
-        await gatherer.prepare(desk, keys)
         try:
+            await gatherer.prepare(desk, keys)
             await self._judge(desk, gatherer, keys)
         except Exception as error:
             if connection_lost(error):
@@ -170,6 +170,7 @@ class Judge:
 
     async def _judge_alone(self, desk: Desk, gatherer: Gatherer, key: str, attempts: int) -> None:
         try:
+            await gatherer.prepare(desk, [key])
             await self._judge(desk, gatherer, [key])
         except Exception as error:
             if connection_lost(error):

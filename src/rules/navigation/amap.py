@@ -13,8 +13,8 @@ import numpy as np
 
 from rules.geo import Datum, from_wgs84, to_wgs84
 from rules.navigation.base import Answer, EngineError, Places
-from rules.navigation.engines import degrees, no_way, nonsense
-from rules.navigation.http import EngineHttp, Limits, whole
+from rules.navigation.engines import degrees, documented, no_way
+from rules.navigation.http import EngineHttp, Limits, whole, word
 from rules.navigation.polyline import Point, encode
 
 PUBLIC_URL: Final = "https://restapi.amap.com"
@@ -50,17 +50,14 @@ class Amap:
         if len(words) > 2:
             params["waypoints"] = ";".join(words[1:-1])
         status, answer = await self._http.ask("GET", "v5/direction/driving", params=params)
-        code = str(answer.get("infocode"))[:10]
+        code = word(answer.get("infocode"), 10)
         if code in _NO_WAY:
-            return no_way(f"{code} {answer.get('info', '')}")
+            return no_way(code, answer.get("info", ""))
         if status != 200 or answer.get("status") != "1":
             raise EngineError(
                 f"amap: HTTP {status}, infocode {code}"
             )  # key, quota, overload, a bad parameter
-        try:
-            return _answer(answer["route"]["paths"][0])
-        except (KeyError, IndexError, TypeError, ValueError):
-            return nonsense("格式不符", "not the documented form")
+        return documented(lambda: _answer(answer["route"]["paths"][0]))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -91,8 +88,8 @@ def _to_amap(places: Places) -> list[str]:
 def _from_amap(steps: list[str]) -> list[Point]:
     """WGS-84 of the ``lon,lat;lon,lat`` of all steps; a repeated point once."""
     pairs = []
-    for word in (word for step in steps for word in step.split(";")):
-        match = _DEGREES.fullmatch(word)
+    for pair in (pair for step in steps for pair in step.split(";")):
+        match = _DEGREES.fullmatch(pair)
         if match is None:
             raise ValueError("not a polyline")
         pairs.append((float(match[2]), float(match[1])))

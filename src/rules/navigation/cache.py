@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 from rules.navigation.base import Answer, Engine, EngineError, Places, Route
-from rules.navigation.engines import route
+from rules.navigation.engines import route, unexpected
 
 _logger = logging.getLogger(__name__)
 
@@ -52,7 +52,12 @@ class CachedNavigator:
         try:
             map_date = await self._current(distinct[0][0])
         except EngineError as error:
-            _logger.warning("no navigation mileage now, %d routes wait: %s", len(distinct), error)
+            _logger.warning(
+                "no navigation mileage now, %d routes wait: %s",
+                len(distinct),
+                error,
+                exc_info=error.__cause__,
+            )
             return
         keys = [self._key(map_date, places) for places in distinct]
         kept = await conn.fetch("SELECT key FROM navigation_routes WHERE key = ANY($1::bytea[])", keys)
@@ -88,7 +93,12 @@ class CachedNavigator:
 
     async def _current(self, near: tuple[int, int]) -> str:
         if self._map_date is None or self._clock() - self._asked_at >= MAP_S:
-            self._map_date = await self._engine.map_date(near)
+            try:
+                self._map_date = await self._engine.map_date(near)
+            except EngineError:
+                raise
+            except Exception as error:
+                raise unexpected(self._engine.name, error) from error
             self._asked_at = self._clock()
         return self._map_date
 
@@ -103,19 +113,18 @@ class CachedNavigator:
             for task in tasks:
                 task.cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
-        faults: list[BaseException] = []
-        answers: list[Answer | None] = []
-        for result in results:
-            if isinstance(result, Answer):
-                answers.append(result)
-                continue
-            if not isinstance(result, EngineError | asyncio.CancelledError):
-                raise result
-            faults.append(result)
-            answers.append(None)
+        faults = [r for r in results if isinstance(r, BaseException)]
         if faults:
-            _logger.warning("%d of %d routes wait: %s", len(faults), len(wanted), faults[0] or "out of time")
-        return answers
+            # One line a batch; of faults of the program the first with its trace.
+            told = next((f for f in faults if f.__cause__ is not None), faults[0])
+            _logger.warning(
+                "%d of %d routes wait: %s",
+                len(faults),
+                len(wanted),
+                told or "out of time",
+                exc_info=told.__cause__,
+            )
+        return [r if isinstance(r, Answer) else None for r in results]
 
     async def _keep(self, conn: Any, map_date: str, done: Sequence[tuple[bytes, Places, Answer]]) -> None:
         if not done:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from rules import geo
 from rules.checks.destination import distances_mm
 from rules.navigation import metrics
 from rules.navigation.base import SNAP_M, Answer, Engine, EngineError, Places
+from rules.navigation.http import word
 from rules.navigation.polyline import Point, decode, encode, join
 
 #: No order of an official vehicle goes farther.
@@ -19,21 +21,38 @@ NEAR_M: Final = 50
 
 
 async def route(engine: Engine, places: Places) -> Answer:
-    """The way through all ``places`` (2 or more), asked in as many parts as the engine needs. Raises EngineError."""
+    """The way through all ``places`` (2 or more), asked in as many parts as the engine needs. Raises EngineError, and
+    nothing else whatever the engine says: what it makes the program stumble over is its fault and must not be the
+    judge's (the cause is chained)."""
     distinct = tuple(p for k, p in enumerate(places) if not k or p != places[k - 1])
     if len(distinct) < 2:
         return Answer(0, 0)
     size = engine.most_places
     parts = [distinct[start : start + size] for start in range(0, len(distinct) - 1, size - 1)]
     try:
-        answers = [await engine.ask(part) for part in parts]
+        answer = _checked(distinct, _joined([await engine.ask(part) for part in parts]))
     except EngineError:
         metrics.ROUTES.labels(engine.name, "failed").inc()
         raise
-    answer = _checked(distinct, _joined(answers))
+    except Exception as error:
+        metrics.ROUTES.labels(engine.name, "failed").inc()
+        raise unexpected(engine.name, error) from error
     result = "found" if answer.distance_m is not None else "no_way"
     metrics.ROUTES.labels(engine.name, result).inc()
     return answer
+
+
+def unexpected(engine: str, error: Exception) -> EngineError:
+    """What ``error``, which no engine should cause, is to the others: no answer now."""
+    return EngineError(f"{engine}: an answer that the program cannot take: {type(error).__name__}")
+
+
+def documented(read: Callable[[], Answer]) -> Answer:
+    """What ``read`` makes of an engine's JSON, of which every part may be anything."""
+    try:
+        return read()
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+        return nonsense("格式不符", "not the documented form")
 
 
 def nonsense(what: str, english: str) -> Answer:
@@ -43,11 +62,10 @@ def nonsense(what: str, english: str) -> Answer:
     )
 
 
-def no_way(text: str) -> Answer:
-    """The engine knows no such way; ``text`` is its own word."""
-    return Answer(
-        None, None, problem=f"导航引擎找不到路线（{text[:120]}） · the engine knows no way ({text[:120]})"
-    )
+def no_way(code: Any, text: Any) -> Answer:
+    """The engine knows no such way; ``code`` and ``text`` are its own words."""
+    said = f"{word(code)} {word(text, 80)}".strip()
+    return Answer(None, None, problem=f"导航引擎找不到路线（{said}） · the engine knows no way ({said})")
 
 
 def _joined(answers: list[Answer]) -> Answer:

@@ -154,7 +154,7 @@ class EngineHttp:
             return "error_status", f"HTTP {status}", None
         try:
             value = json.loads(content, parse_float=Decimal, parse_constant=_refuse)
-        except (ValueError, RecursionError):
+        except (ValueError, ArithmeticError, RecursionError):  # Arithmetic: an exponent beyond every limit
             return "unreadable", f"HTTP {status} without readable JSON", None
         if not isinstance(value, dict):
             return "unreadable", f"HTTP {status} without a JSON object", None
@@ -174,6 +174,12 @@ class EngineHttp:
 
 def _refuse(text: str) -> Any:
     raise ValueError(text)
+
+
+def word(value: Any, most: int = 40) -> str:
+    """What an engine says, as text for people that can be kept and logged: one short line of printable characters."""
+    text = str(value) if isinstance(value, str | int | Decimal) else type(value).__name__
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:most])
 
 
 def whole(value: Any, scale: int = 1) -> int:

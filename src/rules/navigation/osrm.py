@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from rules.navigation.base import SNAP_M, Answer, EngineError, Places
-from rules.navigation.engines import degrees, no_way, nonsense
-from rules.navigation.http import EngineHttp, Limits, whole
+from rules.navigation.engines import degrees, documented, no_way
+from rules.navigation.http import EngineHttp, Limits, whole, word
 
 #: Codes that say something about the places.
 _NO_WAY: Final = frozenset({"NoRoute", "NoSegment"})
@@ -32,8 +32,8 @@ class Osrm:
             "GET", f"nearest/v1/driving/{degrees(near[1])},{degrees(near[0])}", params={"number": "1"}
         )
         if answer.get("code") not in ("Ok", "NoSegment"):
-            raise EngineError(f"osrm: HTTP {status}, {str(answer.get('code'))[:40]} on /nearest")
-        return str(answer.get("data_version") or "unknown")[:80]
+            raise EngineError(f"osrm: HTTP {status}, {word(answer.get('code'))} on /nearest")
+        return word(answer.get("data_version") or "unknown", 80)
 
     async def ask(self, places: Places) -> Answer:
         """See Engine. Turning round at a place is allowed."""
@@ -51,18 +51,19 @@ class Osrm:
             },
         )
         code = answer.get("code")
-        if code in _NO_WAY:
-            return no_way(f"{code} {answer.get('message', '')}")
+        if isinstance(code, str) and code in _NO_WAY:
+            return no_way(code, answer.get("message", ""))
         if code != "Ok":
-            raise EngineError(f"osrm: HTTP {status}, {str(code)[:40]}")
-        try:
-            found = answer["routes"][0]
-            if len(found["legs"]) != len(places) - 1:
-                raise ValueError("legs")
-            return Answer(whole(found["distance"]), whole(found["duration"]), str(found["geometry"]))
-        except (KeyError, IndexError, TypeError, ValueError):
-            return nonsense("格式不符", "not the documented form")
+            raise EngineError(f"osrm: HTTP {status}, {word(code)}")
+        return documented(lambda: _answer(answer, len(places) - 1))
 
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
+
+
+def _answer(answer: dict[str, Any], count: int) -> Answer:
+    found = answer["routes"][0]
+    if len(found["legs"]) != count:
+        raise ValueError("legs")
+    return Answer(whole(found["distance"]), whole(found["duration"]), str(found["geometry"]))

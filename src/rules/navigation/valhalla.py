@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from rules.navigation.base import SNAP_M, Answer, EngineError, Places
-from rules.navigation.engines import no_way, nonsense
-from rules.navigation.http import EngineHttp, Limits, whole
+from rules.navigation.engines import documented, no_way
+from rules.navigation.http import EngineHttp, Limits, whole, word
 from rules.navigation.polyline import decode, encode, join
 
 #: Its error codes that say something about the places, not about the moment: too far apart, not connected, no road
@@ -30,9 +30,9 @@ class Valhalla:
         status, answer = await self._http.ask("GET", "status")
         try:
             built = datetime.fromtimestamp(whole(answer["tileset_last_modified"]), UTC)
-            version = str(answer["version"])[:40]
-        except (KeyError, ValueError, OverflowError) as error:
-            raise EngineError(f"valhalla: HTTP {status} on /status without the age of its tiles") from error
+            version = word(answer["version"])
+        except (KeyError, ValueError, ArithmeticError, OSError):
+            raise EngineError(f"valhalla: HTTP {status} on /status without the age of its tiles") from None
         tiles = f"tiles {built:%Y-%m-%dT%H:%M:%SZ}, valhalla {version}"
         return f"{self._map_date}, {tiles}" if self._map_date else tiles
 
@@ -52,13 +52,11 @@ class Valhalla:
             },
         )
         if status != 200:
-            if answer.get("error_code") in _NO_WAY:
-                return no_way(f"{answer['error_code']} {answer.get('error', '')}")
-            raise EngineError(f"valhalla: HTTP {status}, error {str(answer.get('error_code'))[:20]}")
-        try:
-            return _answer(answer["trip"], len(places) - 1)
-        except (KeyError, TypeError, ValueError):
-            return nonsense("格式不符", "not the documented form")
+            code = answer.get("error_code")
+            if isinstance(code, int) and code in _NO_WAY:
+                return no_way(code, answer.get("error", ""))
+            raise EngineError(f"valhalla: HTTP {status}, error {word(code)}")
+        return documented(lambda: _answer(answer["trip"], len(places) - 1))
 
     async def close(self) -> None:
         """Close the connections."""
