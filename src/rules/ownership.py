@@ -34,9 +34,13 @@ class Ownership:
         self._partitions = 1
         self._of_vehicle: Ints | None = None
 
-    def assign(self, assigned: Iterable[int], revoked: Iterable[int], partitions: int) -> None:
-        """Partitions came and went; the topic has ``partitions`` of them."""
-        self.assigned = (self.assigned | set(assigned)) - set(revoked)
+    def assign(self, assigned: Iterable[int], revoked: Iterable[int]) -> None:
+        """Partitions came and went."""
+        self.assigned = (self.assigned - set(revoked)) | set(assigned)
+        self.forget()
+
+    def count(self, partitions: int) -> None:
+        """The topic has ``partitions`` of them."""
         self._partitions = max(1, partitions)
         self.forget()
 

@@ -206,6 +206,9 @@ class Worker:
     # ---- outside the transaction ----
 
     async def _load(self) -> None:
+        """Read everything anew and say where every assigned partition begins. Whatever it fails at, the next turn
+        does all of it again."""
+        self._owners.count(len(await self._reader.end_offsets()))
         async with self._pool.acquire() as conn:
             self._snapshot = await FleetSnapshot.load(conn)
             self._tracker = Tracker(self._snapshot)
@@ -222,8 +225,9 @@ class Worker:
             await self._reader.seek(partition, self._backlog.offsets.get(partition, 0))
 
     async def _reassign(self, poll: Poll) -> None:
-        """Partitions came or went. Another worker may have written since: everything in memory is dropped."""
-        self._owners.assign(poll.assigned, poll.revoked, len(await self._reader.end_offsets()))
+        """Partitions came or went. Another worker may have written since: everything in memory is dropped. The reader
+        says it once, so it is kept before anything can fail."""
+        self._owners.assign(poll.assigned, poll.revoked)
         self.reset()
         await self._load()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import asyncpg
@@ -13,6 +13,7 @@ import pytest
 
 from rules.fleet.model import Terminal
 from rules.worker import Worker
+from telemetry.errors import UnavailableError
 from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Poll, Record, partitions_of
 from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
@@ -203,3 +204,38 @@ async def test_offsets_of_a_lost_log_do_not_hide_the_records_of_a_new_one(pool: 
     await again.work()
     assert await pool.fetchval("SELECT count(*) FROM positions") == 240
     await again.close()
+
+
+class Stumbling(EmbeddedLogReader):
+    """A log that answers no question about its ends right after it has given partitions away."""
+
+    failures = 1
+
+    async def poll(self, max_bytes: int, timeout_s: float) -> Poll:
+        polled = await super().poll(max_bytes, timeout_s)
+        self._given = bool(polled.assigned)
+        return polled
+
+    async def end_offsets(self) -> Mapping[int, int]:
+        if getattr(self, "_given", False) and self.failures:
+            self.failures -= 1
+            raise UnavailableError("the broker is being restarted")
+        return await super().end_offsets()
+
+
+async def test_an_assignment_survives_a_log_that_does_not_answer_at_that_moment(world: World):
+    reader = Stumbling(world.folder / "log.sqlite", POSITIONS)
+    world.readers.append(reader)
+    worker = Worker(world.pool, reader)
+    await world.send(world.batch([*stand(0, 600), *drive(600, *OUT)]))
+    stop = asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+
+    async def judged() -> bool:
+        return len(await world.alerts()) == 1
+
+    await until(judged)
+    stop.set()
+    await asyncio.wait_for(running, 5)
+    assert (reader.failures, worker.counts.failures) == (0, 1)
+    assert await worker.lag() == 0
