@@ -169,6 +169,30 @@ def test_wrong_codes_are_refused_and_then_the_connection_is_closed() -> None:
     assert not session.authenticated
 
 
+def test_attempts_count_when_they_are_asked_for_and_only_the_newest_is_awaited() -> None:
+    session = Session(0)
+    asked: list[Authenticate] = []
+    for k in range(MAX_FAILED_AUTHENTICATIONS):
+        actions = session.on_message(*message(0x0102, b"code", serial=k), 0)
+        assert reasons(actions) == [Reason.RATE] * bool(asked), "what was superseded is counted"
+        assert results(actions) == [], "and not answered: it may be the same message, sent again"
+        assert isinstance(actions[-1], Authenticate)
+        asked.append(actions[-1])
+        assert [session.awaits(one) for one in asked] == [False] * k + [True]
+    actions = session.on_message(*message(0x0102, b"code"), 0)
+    assert (reasons(actions), type(actions[-1])) == ([Reason.RATE], Close)
+    session.authenticated_as(asked[-1].header, 42)
+    assert not session.awaits(asked[-1])
+    assert isinstance(session.on_message(*message(0x0102, b"code"), 0)[0], Authenticate)
+
+
+def test_a_logout_ends_the_wait_for_an_answer(session: Session) -> None:
+    (action,) = session.on_message(*message(0x0102, b"code"), 0)
+    assert isinstance(action, Authenticate)
+    assert reasons(session.on_message(*message(0x0003), 0)) == [Reason.RATE]
+    assert not session.awaits(action)
+
+
 def test_registrations_without_end_are_refused() -> None:
     session = Session(0)
     header, body = message(0x0100, encode_registration(TOLD))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ from telemetry.jt808.session import Session
 
 IntArray = NDArray[Any]
 
+_numbers = count()
+
 
 class Connection:
     """A socket with what is half read and half written. Plain state; ``tcp.Gateway`` acts on it."""
 
     __slots__ = (
-        "address", "closed", "fd", "fragment_bytes", "opened", "peer", "rest", "session", "slot", "sock", "unsent",
+        "address", "closed", "fd", "fragment_bytes", "number", "opened", "peer", "rest", "session", "slot", "sock", "unsent",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, address: str, port: int, slot: int, now: float) -> None:
@@ -30,6 +33,7 @@ class Connection:
         self.rest = b""  # of a frame that is not complete yet
         self.unsent = b""  # replies the socket did not take
         self.opened = now
+        self.number = next(_numbers)  # of two, the one that was opened later has the higher
         self.fragment_bytes = 0  # of packages waiting in the session, as last counted
         self.closed = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from telemetry.errors import UnavailableError
 from telemetry.gateway import metrics
@@ -16,9 +17,17 @@ from telemetry.terminals import TerminalDirectory
 
 logger = logging.getLogger(__name__)
 
+_REFRESH_S = 2.0
+#: After a look at the registry that failed: strangers decide how often we are asked, not how often we ask.
+_RETRY_S = 0.2
+
 
 class Registrar:
-    """Admits terminals to slots; one connection a terminal, the newest wins. ``reject`` counts and keeps refusals."""
+    """Admits terminals to slots; one connection a terminal, the newest wins. ``reject`` counts and keeps refusals.
+
+    A code that memory does not know may have been issued by another gateway, so its connection waits for the next look
+    at the registry (``follow``): one authentication a connection, and one look for all that asked before it began.
+    """
 
     def __init__(
         self,
@@ -32,7 +41,8 @@ class Registrar:
         self._slots = slots
         self._reject = reject
         self._by_terminal: dict[int, Connection] = {}
-        self._refreshing = asyncio.Lock()
+        self._waiting: dict[Connection, Authenticate] = {}
+        self._asked = asyncio.Event()
 
     async def register(self, connection: Connection, action: Register) -> None:
         """Answer a registration. While the registry does not answer there is no reply: the terminal asks again."""
@@ -52,32 +62,44 @@ class Registrar:
                 )
             self._sockets.send(connection, connection.session.registered(action.header, result, code))
 
-    def authenticate(self, connection: Connection, action: Authenticate) -> bool:
-        """Admit a terminal whose code memory knows; False = it does not (see ``authenticate_after_refresh``)."""
-        terminal = self._directory.verify(action.header.terminal_phone, action.authentication.code)
-        if terminal is None:
-            return False
-        self._admit(connection, action, terminal.no)
-        return True
+    def authenticate(self, connection: Connection, action: Authenticate) -> None:
+        """Admit a terminal whose code memory knows; what is decided about any other comes from ``follow``."""
+        if not self._verified(connection, action):
+            self._waiting[connection] = action
+            self._asked.set()
 
-    async def authenticate_after_refresh(self, connection: Connection, action: Authenticate) -> None:
-        """Decide about a code that may have been issued by another gateway."""
-        async with self._refreshing:  # however many ask, one query at a time
+    def _verified(self, connection: Connection, action: Authenticate) -> bool:
+        terminal = self._directory.verify(action.header.terminal_phone, action.authentication.code)
+        if terminal is not None:
+            self._admit(connection, action, terminal.no)
+        return terminal is not None
+
+    async def follow(self) -> None:
+        """For ever: follow the registry (new terminals; those that were disabled are closed) every few seconds, and at
+        once while authentications wait for it.
+        """
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_REFRESH_S):
+                    await self._asked.wait()
+            self._asked.clear()
+            asked, self._waiting = self._waiting, {}
             try:
                 await self._follow()
             except UnavailableError as error:
-                logger.warning("authentication decided by what is known: %s", error)
-        if connection.closed or self.authenticate(connection, action):
+                logger.warning("terminal registry not refreshed, going on with what is known: %s", error)
+                await asyncio.sleep(_RETRY_S)
+            for connection, action in asked.items():
+                self._decide(connection, action)
+
+    def _decide(self, connection: Connection, action: Authenticate) -> None:
+        """By what memory knows now, unless something newer happened on the connection meanwhile."""
+        if connection.closed or not connection.session.awaits(action) or self._verified(connection, action):
             return
         self._reject(connection, Rejection(Reason.BAD_CODE, "authentication refused", b""))
         self._sockets.send(connection, connection.session.authenticated_as(action.header, None))
-
-    async def refresh(self) -> None:
-        """Follow the registry: new terminals, and those that were disabled, which are closed."""
-        try:
-            await self._follow()
-        except UnavailableError as error:
-            logger.warning("terminal registry not refreshed, going on with what is known: %s", error)
+        if not connection.closed:
+            self.forget(connection)
 
     async def _follow(self) -> None:
         for terminal in await self._directory.refresh():
@@ -87,6 +109,8 @@ class Registrar:
 
     def forget(self, connection: Connection) -> None:
         """No positions are taken from ``connection`` any more."""
+        if connection.closed:
+            self._waiting.pop(connection, None)
         terminal = int(self._slots.terminal[connection.slot])
         if terminal:
             self._slots.clear(connection.slot)
@@ -95,10 +119,16 @@ class Registrar:
             metrics.AUTHENTICATED.set(len(self._by_terminal))
 
     def _admit(self, connection: Connection, action: Authenticate, terminal: int) -> None:
-        older = self._by_terminal.get(terminal)
-        if older is not None and older is not connection:
-            # The newest wins: a half-open socket must not lock the vehicle out.
-            self._sockets.close(older, "replaced")
+        other = self._by_terminal.get(terminal)
+        if other is not None and other is not connection:
+            # The newest wins: a half-open socket must not lock the vehicle out. The newest is the one that was opened
+            # last, whichever is decided last.
+            if other.number > connection.number:
+                self._sockets.close(connection, "replaced")
+                return
+            self._sockets.close(other, "replaced")
+        if self._slots.terminal[connection.slot] != terminal:
+            self.forget(connection)
         self._by_terminal[terminal] = connection
         self._slots.authenticate(connection.slot, action.header.phone, terminal)
         self._sockets.send(connection, connection.session.authenticated_as(action.header, terminal))

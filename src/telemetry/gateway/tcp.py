@@ -49,7 +49,6 @@ _SWEEP_S = 1.0
 #: nearly the same for few frames as for hundreds, and nothing can be replied to before the log confirms anyway.
 _FEW_FRAMES = 1000
 _GATHER_S = 0.005
-_REFRESH_S = 2.0
 _KNOWN_MESSAGES = frozenset({0x0001, 0x0002, 0x0003, 0x0004, 0x0005, 0x0100, 0x0102, 0x0200, 0x0201, 0x0704})
 
 
@@ -79,7 +78,7 @@ class Gateway:
             self._serving = True
             self._listen_to_sockets(True)
             self._spawn(self._sweep())
-            self._spawn(self._refresh())
+            self._spawn(self._registrar.follow())
         return bound
 
     async def drain(self, timeout_s: float) -> int:
@@ -279,8 +278,7 @@ class Gateway:
                 case Register():
                     self._spawn(self._registrar.register(connection, action))
                 case Authenticate():
-                    if not self._registrar.authenticate(connection, action):
-                        self._spawn(self._registrar.authenticate_after_refresh(connection, action))
+                    self._registrar.authenticate(connection, action)
                 case Rejected(rejection):
                     self._reject(connection, rejection)
                 case Close(reason):
@@ -354,9 +352,3 @@ class Gateway:
                     self._act(connection, session.on_time(now), now)
                     self._count_fragments(connection)
             self._resume()
-
-    async def _refresh(self) -> None:
-        """Follow the registry: new terminals, and those that were disabled."""
-        while True:
-            await asyncio.sleep(_REFRESH_S)
-            await self._registrar.refresh()

@@ -17,9 +17,10 @@ from telemetry.jt808.rejection import Reason, Rejection
 from telemetry.jt808.replies import Result, general_reply, registration_reply, retransmit_request
 from telemetry.positions import Source
 
-#: A connection that failed to authenticate so often is closed: nobody guesses codes at our cost.
+#: Authentications that one connection may ask for without success; one more closes it: nobody guesses codes at our cost.
+#: They count when they are asked for: the answer may take its time.
 MAX_FAILED_AUTHENTICATIONS = 5
-# : Registrations on one connection until it is closed, unless one led to an authentication: each costs a
+#: Registrations on one connection until it is closed, unless one led to an authentication: each costs a
 # database write.
 MAX_REGISTRATIONS = 10
 #: Messages refused before authentication until the connection is closed.
@@ -43,7 +44,7 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Authenticate:
-    """Ask the directory, then write ``session.authenticated_as(header, terminal_no)``."""
+    """Ask the directory, then write ``session.authenticated_as(header, terminal_no)``, if ``session.awaits`` it still."""
 
     authentication: Authentication
     header: Header
@@ -103,7 +104,8 @@ class Session:
         self.authenticated = False
         self.reassembler = Reassembler()
         self._serial = -1
-        self._failed = 0
+        self._attempts = 0  # authentications asked for since the last that succeeded
+        self._asked: Authenticate | None = None  # the newest, while it is not decided
         self._refused = 0
         self._registrations = 0
 
@@ -122,18 +124,22 @@ class Session:
         """Frame of the 0x8100 that answers ``header``; ``code`` goes out only with result 0."""
         return registration_reply(header, result, code, self.next_serial())
 
+    def awaits(self, action: Authenticate) -> bool:
+        """Whether ``action`` is still to be decided: not when a newer authentication or a logout came since."""
+        return self._asked is action
+
     def authenticated_as(self, header: Header, terminal_no: int | None) -> bytes:
         """The directory knows the code as that of ``terminal_no``, or (None) does not. Frame of the
         0x8001.
         """
+        self._asked = None
         if terminal_no is None:
-            self._failed += 1
             self._forget()
             return self.reply(header, Result.FAILED)
         self.authenticated = True
         self.terminal_no = terminal_no
         self.phone = header.phone
-        self._failed = self._refused = self._registrations = 0
+        self._attempts = self._refused = self._registrations = 0
         return self.reply(header, Result.OK)
 
     def _forget(self) -> None:
@@ -166,9 +172,6 @@ class Session:
                 return None
             detail = f"phone {header.phone} on the connection of {self.phone}"
             return self._refuse(header, body, Result.FAILED, Reason.PHONE_MISMATCH, detail)
-        if header.id == messages.AUTHENTICATE and self._failed >= MAX_FAILED_AUTHENTICATIONS:
-            detail = f"{self._failed} failed authentications"
-            return [*self._refuse(header, body, Result.FAILED, Reason.RATE, detail), Close(detail)]
         # 2019 7.2.2: before authentication a terminal sends nothing else. No package of anything either:
         # a stranger gets no memory.
         if header.id in (messages.REGISTER, messages.AUTHENTICATE) and header.total <= 1:
@@ -215,14 +218,21 @@ class Session:
                     self.version = min(registration.version, Version.V2013)
                 return [Register(registration, header)]
             case messages.AUTHENTICATE:
+                self._attempts += 1
+                if self._attempts > MAX_FAILED_AUTHENTICATIONS:
+                    detail = f"{MAX_FAILED_AUTHENTICATIONS} authentications without success"
+                    return [*self._refuse(header, body, Result.FAILED, Reason.RATE, detail), Close(detail)]
                 authentication = messages.decode_authentication(body, self.version)
                 if isinstance(authentication, Rejection):
                     return self._bad(header, authentication)
-                return [Authenticate(authentication, header)]
+                superseded = self._supersede()
+                self._asked = Authenticate(authentication, header)
+                return [*superseded, self._asked]
             case messages.LOGOUT:
+                superseded = self._supersede()
                 self._forget()
                 dropped: list[Action] = [Rejected(rejection) for rejection in self.reassembler.clear()]
-                return [*dropped, Send(self.reply(header, Result.OK))]
+                return [*superseded, *dropped, Send(self.reply(header, Result.OK))]
             case messages.TIME_QUERY:
                 return [TellTime(header)]
             case messages.TERMINAL_RETRANSMIT_REQUEST:
@@ -235,6 +245,15 @@ class Session:
             case _:
                 detail = f"message {header.id:#06x}"
                 return self._refuse(header, body, Result.UNSUPPORTED, Reason.UNSUPPORTED, detail)
+
+    def _supersede(self) -> list[Action]:
+        """An authentication that still waits is never decided: only the newest counts. No reply to it: the terminal
+        may have sent the same message again.
+        """
+        if self._asked is None:
+            return []
+        self._asked = None
+        return [Rejected(Rejection(Reason.RATE, "superseded before it was decided", b""))]
 
     def _bad(self, header: Header, rejection: Rejection) -> list[Action]:
         return [Rejected(rejection), Send(self.reply(header, Result.BAD_MESSAGE))]

@@ -1,0 +1,89 @@
+"""Who may report: codes that memory does not know yet, answers that come late, several connections of a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+
+from tests.integration.terminal_client import Terminal, position
+from tests.integration.test_gateway import running
+
+
+@asynccontextmanager
+async def registry_stuck(pool: asyncpg.Pool) -> AsyncIterator[None]:
+    """The registry does not answer meanwhile (less than the five seconds after which the gateway stops waiting)."""
+    async with pool.acquire() as other, other.transaction():
+        await other.execute("LOCK TABLE terminals IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+async def test_a_stranger_cannot_queue_authentications(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    async with running(pool, tmp_path / "log") as it, running(pool, tmp_path / "other") as elsewhere:
+        code = (await Terminal.online(elsewhere.port, "13900000001")).code
+        stranger = await Terminal.connect(it.port, "13900000002")
+        honest = await Terminal.connect(it.port, "13900000001")
+        async with registry_stuck(pool):
+            tasks = len(asyncio.all_tasks())
+            stranger.writer.write(b"".join(stranger.frame(0x0102, b"%d" % k) for k in range(1000)))
+            assert await stranger.closed(4)
+            assert len(asyncio.all_tasks()) <= tasks
+            serial = honest.send(0x0102, code.encode())
+            await asyncio.sleep(0.1)
+        assert await honest.result_of(serial, 0x0102, 4) == 0
+        assert await honest.ask(0x0200, position()) == 0
+        # Four that a newer one superseded, and the sixth, which was one too many.
+        assert await it.wait_rejects(5) == ["rate"] * 5
+
+
+async def test_a_late_answer_undoes_nothing_newer(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    async with running(pool, tmp_path / "log") as it, running(pool, tmp_path / "other") as elsewhere:
+        known = await Terminal.online(it.port, "13900000001")
+        mine = await Terminal.connect(it.port, "13900000001")
+        gone = await Terminal.connect(it.port, "13900000004")
+        theirs = await Terminal.online(elsewhere.port, "13900000002")
+        last = await Terminal.connect(it.port, "13900000003")
+        async with registry_stuck(pool):
+            mine.send(0x0102, b"stale")
+            # Right, but only another gateway knows.
+            mine.send(0x0102, theirs.code.encode(), phone=theirs.phone)
+            assert await mine.authenticate(known.code) == 0
+            gone.send(0x0102, b"stale")
+            assert await gone.ask(0x0003, b"") == 1  # refused, for it is not authenticated
+            await gone.close()
+            serial = last.send(0x0102, b"wrong")
+            await asyncio.sleep(0.1)
+        assert await last.result_of(serial, 0x0102, 4) == 1  # so everything before it is decided
+        assert await mine.ask(0x0002, b"") == 0
+        assert await mine.ask(0x0200, position(1)) == 0
+        assert not mine.inbox
+        # Nor does the connection sit in the place of the other terminal.
+        theirs_here = await Terminal.connect(it.port, theirs.phone)
+        assert await theirs_here.authenticate(theirs.code) == 0
+        assert await theirs_here.ask(0x0200, position(2)) == 0
+        assert await mine.ask(0x0200, position(3)) == 0
+
+
+async def test_a_refused_authentication_ends_the_right_to_report(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    async with running(pool, tmp_path / "log") as it:
+        terminal = await Terminal.online(it.port, "13900000001")
+        assert await terminal.authenticate("wrong") == 1
+        assert await terminal.ask(0x0200, position()) == 1
+        assert await it.wait_rejects(2) == ["bad_code", "not_authenticated"]
+
+
+async def test_an_older_connection_that_is_decided_later_does_not_win(
+    pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    async with running(pool, tmp_path / "log") as it, running(pool, tmp_path / "other") as elsewhere:
+        code = (await Terminal.online(elsewhere.port, "13900000001")).code
+        older = await Terminal.connect(it.port, "13900000001")
+        assert await older.ask(0x0002, b"") == 1
+        newer = await Terminal.connect(it.port, "13900000001")
+        assert await newer.authenticate(code) == 0
+        older.send(0x0102, code.encode())
+        assert await older.closed()
+        assert await newer.ask(0x0200, position()) == 0
