@@ -16,10 +16,11 @@ from rules.fleet.imports import MAX_FLAWS, UnreadableError
 from rules.fleet.refusals import Flaw, RefusedError, explain
 from rules.fleet.statements_files import Line, Sheet
 from rules.fleet.statements_values import Cell, text_of
-from rules.fleet.texts import name_key
+from rules.fleet.texts import name_key, plain
 
 _HEAD_LINES: Final = 30
-_CARD_IN_TITLE: Final = re.compile(r"卡号[:：\s]*([0-9]{8,40})")
+_CARD_IN_TITLE: Final = re.compile(r"卡号[:\s]*([0-9]{8,40})(?!\.?[0-9A-Za-z])")
+_NAMES_A_CARD: Final = re.compile(r"卡号\s*[:0-9]")
 
 Kind = Literal["statement", "violations"]
 
@@ -104,13 +105,16 @@ def read_mapping(kind: Kind, given: object) -> FileMapping:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows below a header. ``columns``: field -> index in the header; ``values``: fields of every row."""
+    """The rows below a header. ``columns``: field -> index in the header; ``values``: fields of every row;
+    ``titled``: a title, not a column, says whose card it is, and another title may follow below.
+    """
 
     sheet: Sheet
     header_row: int
     header: list[Cell]
     columns: dict[str, int]
     values: dict[str, str]
+    titled: bool
 
     def lines(self) -> Iterator[Line]:
         """The rows below the header."""
@@ -124,11 +128,16 @@ def find_table(kind: Kind, sheets: Sequence[Sheet], mapping: FileMapping) -> Tab
     for sheet in sheets:
         head = list(islice(sheet.lines(), _HEAD_LINES))
         for number, cells in head:
-            columns = _columns(kind, cells, mapping)
-            values = _given_values(mapping, kind, head, number)
+            columns, values, titled = columns_of(kind, cells, mapping), dict(mapping.values), False
+            if kind == "statement" and "card" not in columns and "card" not in values:
+                # A column that leaves a row's card open is not helped out by a title: that may name the main card.
+                titles = (text_of(cell) for above, row in head if above < number for cell in row)
+                cards = cards_named(" ".join(titles))
+                if titled := len(cards) == 1 and "" not in cards:
+                    values["card"] = cards.pop()
             missing = [name for name in _REQUIRED[kind] if name not in columns and name not in values]
             if columns and not missing:
-                found.append(Table(sheet, number, cells, columns, values))
+                found.append(Table(sheet, number, cells, columns, values, titled))
                 break
             if len(columns) > (best[0] if best else 0):
                 best = len(columns), missing, number
@@ -162,7 +171,7 @@ def header_key(cell: Cell) -> str:
     return re.sub(r"[(\[].*?[)\]]|[:*]", "", name_key(text_of(cell)))
 
 
-def _columns(kind: Kind, header: Sequence[Cell], mapping: FileMapping) -> dict[str, int]:
+def columns_of(kind: Kind, header: Sequence[Cell], mapping: FileMapping) -> dict[str, int]:
     """Field -> index of its column."""
     keys = [header_key(cell) for cell in header]
     columns: dict[str, int] = {}
@@ -180,11 +189,14 @@ def _columns(kind: Kind, header: Sequence[Cell], mapping: FileMapping) -> dict[s
     return columns
 
 
-def _given_values(mapping: FileMapping, kind: Kind, head: Sequence[Line], header_row: int) -> dict[str, str]:
-    values = dict(mapping.values)
-    if kind == "statement" and "card" not in values:
-        title = " ".join(text_of(cell) for number, cells in head if number < header_row for cell in cells)
-        cards = set(_CARD_IN_TITLE.findall(title))
-        if len(cards) == 1:  # the statement of one card names it above the table
-            values["card"] = cards.pop()
-    return values
+def is_header(kind: Kind, columns: Mapping[str, int], mapping: FileMapping) -> bool:
+    """Whether ``columns`` (of ``columns_of``) make a row a header; the card may be in a title."""
+    needed = [name for name in _REQUIRED[kind] if name not in mapping.values and name != "card"]
+    return bool(columns) and all(name in columns for name in needed)
+
+
+def cards_named(text: str) -> set[str]:
+    """The cards that a title names as 卡号; with ``""`` among them one whose number cannot be read."""
+    text = plain(text)
+    cards = set(_CARD_IN_TITLE.findall(text))
+    return cards if len(_NAMES_A_CARD.findall(text)) <= len(_CARD_IN_TITLE.findall(text)) else cards | {""}

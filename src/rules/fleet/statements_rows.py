@@ -18,10 +18,19 @@ from pydantic import ValidationError
 from rules.fleet.business import FuelTransaction, Violation
 from rules.fleet.exact import decimal_text
 from rules.fleet.fuel import AHEAD, IN_FUTURE
-from rules.fleet.imports import MAX_FLAWS
+from rules.fleet.imports import MAX_FLAWS, UnreadableError
 from rules.fleet.refusals import Flaw, explain
 from rules.fleet.statements_files import Sheet
-from rules.fleet.statements_layout import FileMapping, Kind, Table, find_table, header_key
+from rules.fleet.statements_layout import (
+    FileMapping,
+    Kind,
+    Table,
+    cards_named,
+    columns_of,
+    find_table,
+    header_key,
+    is_header,
+)
 from rules.fleet.statements_values import (
     Cell,
     code_of,
@@ -53,7 +62,8 @@ class Draft:
 
 @dataclass(slots=True)
 class Parsed:
-    """A file as read. ``rows`` = drafts + repeated + refused; ``skipped``: totals and repeated headers."""
+    """A file as read. ``rows`` = drafts + repeated + refused; ``skipped``: totals, repeated headers and the titles
+    of further cards."""
 
     kind: Kind
     columns: dict[str, str]
@@ -76,7 +86,7 @@ class Parsed:
 
 def parse_statement(kind: Kind, sheets: Sequence[Sheet], mapping: FileMapping, now: datetime) -> Parsed:
     """The records of a file. ``now``: later times (AHEAD) are refused. Raises UnreadableError when no sheet, or
-    more than one, has the columns.
+    more than one, has the columns, and when it is not clear which card or which columns further rows have.
     """
     table = find_table(kind, sheets, mapping)
     used = set(table.columns.values())
@@ -96,23 +106,27 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
     ordinals: Counter[str] = Counter()
     numbered: dict[str, Draft] = {}
     header_keys = [header_key(cell) for cell in header]
+    given: dict[str, Cell] = dict(table.values)
     for number, cells in table.lines():
+        if table.titled and (card := _next_card(number, cells, table, mapping)):
+            given["card"] = card
+            parsed.skipped += 1
+            continue
         if _is_total(cells) or [header_key(cell) for cell in cells][: len(header)] == header_keys:
             parsed.skipped += 1
             continue
         parsed.rows += 1
         if any(text_of(cell) for cell in cells[len(header) :]):
+            _refuse_other_header(parsed.kind, number, cells, table, mapping)
             message = f"应有 {len(header)} 列，实有 {len(cells)} 列 · {len(header)} columns expected, {len(cells)} found"
             parsed.refuse(number, Flaw((), message))
             continue
-        row: dict[str, Cell] = dict(table.values) | {
-            name: cells[place] for name, place in columns.items() if place < len(cells) and cells[place] != ""
-        }
-        reader = _Reader(row, mapping, unit)
+        reader = _Reader(given | _cells_of(cells, columns), mapping, unit)
         record, own, content = build(reader)
         if record is not None and record.at > now + AHEAD:
             reader.flaws.append(Flaw(("at",), IN_FUTURE))
         if record is None or reader.flaws:
+            _refuse_other_header(parsed.kind, number, cells, table, mapping)
             parsed.refuse(number, *reader.flaws)
             continue
         draft = Draft(number, record, bool(own), content)
@@ -134,6 +148,40 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
             draft.record = record.model_copy(update={"id": MADE + made})
         parsed.drafts.append(draft)
     _link(parsed, numbered)
+
+
+def _cells_of(cells: Sequence[Cell], columns: Mapping[str, int]) -> dict[str, Cell]:
+    return {
+        name: cells[place] for name, place in columns.items() if place < len(cells) and cells[place] != ""
+    }
+
+
+def _next_card(number: int, cells: Sequence[Cell], table: Table, mapping: FileMapping) -> str:
+    """The card that a title below the header names for the rows that follow; "" for a row. One card's fills on
+    another card accuse the wrong vehicle: where it is not clear, UnreadableError.
+    """
+    cards = cards_named(" ".join(map(text_of, cells)))
+    if not cards:
+        return ""
+    reader = _Reader(_cells_of(cells, table.columns), mapping, "")
+    if reader.time() is not None and not reader.flaws:
+        return ""  # a row that mentions a card
+    word = reader.text("kind")
+    said = reader.read("kind", lambda _: kind_of(word, "", mapping.words.get("kind", {}))) if word else None
+    if len(cards) == 1 and "" not in cards and said is None:
+        return cards.pop()
+    message = "此行写有卡号，但分不清以下各行属于哪张卡，请按卡分开导入 · whose card the rows below this title are is not clear; import each card apart"
+    raise UnreadableError(message, field="card", row=number)
+
+
+def _refuse_other_header(
+    kind: Kind, number: int, cells: Sequence[Cell], table: Table, mapping: FileMapping
+) -> None:
+    """A second header with other columns: what follows would be read as something else than it is."""
+    columns = columns_of(kind, cells, mapping)
+    if is_header(kind, columns, mapping) and columns != table.columns:
+        message = "此行是另一个表头，列与前不同，请分开导入 · another header, with other columns; import the tables apart"
+        raise UnreadableError(message, row=number)
 
 
 def _meet(parsed: Parsed, same: Draft, draft: Draft) -> None:
