@@ -5,7 +5,7 @@ A row that is there already, from this file or another, is found again: by its n
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,20 +18,17 @@ from rules.fleet.outcomes import Outcome
 from rules.fleet.refusals import Flaw
 from rules.fleet.repository import apply
 from rules.fleet.statements_files import read_sheets
+from rules.fleet.statements_known import OWNER, StoredRows, same_time, without_seconds
 from rules.fleet.statements_layout import FileMapping, Kind
-from rules.fleet.statements_rows import MADE, Draft, Parsed, parse_statement
+from rules.fleet.statements_rows import Draft, Parsed, parse_statement
 from rules.fleet.texts import name_key
 
 #: Rows of one transaction: others wait for the registry no longer than one takes.
 CHUNK: Final = 2_000
 _MAX_STATIONS: Final = 50
 
-_STORED: Final = {
-    "statement": "SELECT id, card, at, kind, product, energy, quantity, (unit_price * 10000)::bigint AS unit_price,"
-    " amount_fen AS amount, balance_fen AS balance, station, station_name, reverses, source FROM fuel_transactions",
-    "violations": "SELECT id, plate, at, place, act, fine_fen AS fine, points, status, driver, source FROM violations",
-}
-_OWNER: Final = {"statement": "card", "violations": "plate"}
+# What an import takes back never: what is decided counts, whatever an older export says.
+_RANK: Final = {"open": 0, "handled": 1, "revoked": 2, "appealed": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +89,20 @@ class _Writer:
         self._parsed = parsed
         self._source = source
         self._kind = parsed.kind
-        self._owner = _OWNER[parsed.kind]
+        self._owner = OWNER[parsed.kind]
         self._outcomes: Counter[Outcome] = Counter()
         self._unmatched: Counter[str] = Counter()
-        # Ids that rows of this file have: none of them is taken for another row.
-        self._claimed = {draft.record.id for draft in parsed.drafts}
+        self._stored = StoredRows(connection, parsed)
 
     async def write(self, drafts: Sequence[Draft]) -> None:
         drafts = await self._known(drafts)
-        stored = await self._stored_of(drafts)
+        stored = await self._stored.of(drafts)
         stations = await stations_by_name(self._connection) if self._kind == "statement" else {}
         records = []
         for draft in drafts:
             old = stored.get(draft.record.id)
-            if old is not None and (old[self._owner], old["at"]) != (
-                getattr(draft.record, self._owner),
-                draft.record.at,
-            ):
+            owner, at = getattr(draft.record, self._owner), draft.record.at
+            if old is not None and (old[self._owner] != owner or not same_time(old["at"], at)):
                 message = (
                     f"编号 {draft.record.id[:40]} 已有另一条记录；编号不唯一时请在对照中设 number 为 null"
                     " · this number is another record's; if numbers are not unique, map `number` to null"
@@ -137,40 +131,6 @@ class _Writer:
                 self._parsed.refuse(draft.row, Flaw((self._owner,), message.format(name[:40])))
         return kept
 
-    async def _stored_of(self, drafts: Sequence[Draft]) -> dict[str, dict[str, Any]]:
-        """The stored rows that the drafts are, by id. Drafts that are stored under another id get that one."""
-        select = _STORED[self._kind]
-        by_id = await self._connection.fetch(
-            f"{select} WHERE id = ANY($1::text[])", [draft.record.id for draft in drafts]
-        )
-        stored = {row["id"]: dict(row) for row in by_id}
-        missing = [draft for draft in drafts if draft.record.id not in stored]
-        same_time = f"({self._owner}, at) IN (SELECT * FROM unnest($1::text[], $2::timestamptz[]))"  # noqa: S608 - a constant of _OWNER
-        alike = await self._connection.fetch(
-            f"{select} WHERE {same_time} ORDER BY id",
-            [getattr(draft.record, self._owner) for draft in missing],
-            [draft.record.at for draft in missing],
-        )
-        free: defaultdict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
-        for row in alike:
-            if row["id"] not in self._claimed:
-                free[self._content(row)].append(dict(row))
-        for draft in missing:
-            # Two numbers are two records; one that came without its number, from another file, may be this.
-            fitting = free[draft.content]
-            match = next((r for r in fitting if not draft.numbered or r["id"].startswith(MADE)), None)
-            if match is not None:
-                fitting.remove(match)
-                self._claimed.add(match["id"])
-                stored[match["id"]] = match
-                draft.record = draft.record.model_copy(update={"id": match["id"]})
-        return stored
-
-    def _content(self, row: Any) -> tuple[Any, ...]:
-        if self._kind == "statement":
-            return row["card"], row["at"], row["kind"], row["quantity"], row["amount"]
-        return row["plate"], row["at"], name_key(row["act"])
-
     def _complete(self, record: Any, old: dict[str, Any] | None, stations: dict[str, str]) -> Any:
         """The record with what the file does not say as it is stored: another file may say less."""
         fill: dict[str, Any] = {"source": self._source}
@@ -188,8 +148,10 @@ class _Writer:
             }
             if self._kind == "statement" and not record.product and record.energy == "fuel":
                 fill["energy"] = old["energy"]
-            # An older export must not undo what was decided since.
-            if self._kind == "violations" and record.status == "open":
+            if without_seconds(record.at):
+                fill["at"] = old["at"]
+            # An older export must not undo what was decided since; the office may, record by record.
+            if self._kind == "violations" and _RANK[record.status] <= _RANK[old["status"]]:
                 fill["status"] = old["status"]
         return record.model_copy(update=fill)
 
