@@ -178,7 +178,10 @@ def test_unknown_words_are_refused_and_can_be_explained() -> None:
 @pytest.mark.parametrize(
     ("word", "status"),
     [("未处理", "open"), ("", "open"), ("已处理", "handled"), ("已处理未缴款", "handled"), ("已撤销", "revoked"), ("未撤销", "open"),
-     ("申诉成功", "appealed"), ("复议撤销", "appealed"), ("申诉中", "open"), ("申诉驳回", "handled"), ("作废", "revoked")],
+     ("申诉成功", "appealed"), ("复议撤销", "appealed"), ("申诉中", "open"), ("申诉驳回", "handled"), ("作废", "revoked"),
+     ("已处理(已撤销)", "revoked"), ("已处理（未撤销）", "handled"), ("未处理，已撤销", "revoked"), ("申请撤销", "open"), ("待撤销", "open"),
+     ("已处理，撤销申请中", "handled"), ("撤销申请被驳回", "handled"), ("已缴款，决定书作废", "revoked"), ("已撤销（当事人申请）", "revoked"),
+     ("已处罚（撤销驾驶证）", "handled"), ("不予撤销", "handled"), ("已注销", "revoked")],
 )  # fmt: skip
 def test_statuses(word: str, status: str) -> None:
     assert status_of(word, {}) == status

@@ -152,9 +152,14 @@ _GOODS: Final = re.compile("非油|便利店|洗车|润滑油|机油|尿素|玻�
 _ELECTRIC: Final = re.compile("充电|电能|电费|电量|^电$|kwh|千瓦时")
 _STATUS: Final = (
     ("appealed", re.compile("申诉成功|异议成立|复议撤销|复议成功|诉讼撤销")),
-    ("handled", re.compile("已处理|已处罚|已裁决|已缴|已交|已办|办结|处理完毕|驳回|申诉失败|维持")),
-    ("open", re.compile("未|待|处理中|申诉中|复议中")),
-    ("revoked", re.compile("撤销|撤消|作废|注销|删除|无效")),
+    ("revoked", re.compile("撤销|撤消|作废")),  # 已处理(已撤销): handled before, and then taken back
+    ("handled", re.compile("已处理|已处罚|已裁决|已缴|已交|已办|办结|处理完毕|驳回|申诉失败|维持|不予撤")),
+    ("open", re.compile("未|待|拟|申请|处理中|申诉中|复议中|撤[销消]中")),
+    ("revoked", re.compile("注销|删除|无效")),
+)
+# 撤销 that is not, not yet, or of a driving licence.
+_NOT_TAKEN_BACK: Final = re.compile(
+    "[未不待拟](?:予|被|曾)?(?:撤|作废)|申请(?:中|撤)|撤[销消](?:申请|中|失败|机动车|驾驶)|驳回|维持"
 )
 
 Words = Mapping[str, str]
@@ -199,7 +204,7 @@ def status_of(word: str, own: Words) -> str:
     if text in ("", "open", "handled", "revoked", "appealed"):
         return text or "open"
     for status, pattern in _STATUS:
-        if pattern.search(text):
+        if pattern.search(text) and not (status == "revoked" and _NOT_TAKEN_BACK.search(text)):
             return status
     raise ValueError(
         f"不认识的处理状态 {word[:40]}，请在对照文件的 words.status 中说明"
