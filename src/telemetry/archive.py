@@ -124,6 +124,10 @@ class Archive:
         """Drop the partitions older than the retention; their names. See ``Partitions.drop_expired``."""
         return await self._partitions.drop_expired(conn)
 
+    async def holds_any(self, conn: Any) -> bool:
+        """Whether there is any position at all."""
+        return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM positions)"))
+
     async def store(self, conn: Any, batch: PositionBatch) -> StoreResult:
         """Store the rows of ``batch`` that are not there yet, in the caller's transaction.
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
+import numpy as np
 import pytest
 
 from rules.judge.base import Change, Desk, Later, Verdicts
@@ -14,6 +15,9 @@ from rules.judge.gatherers import GATHERERS
 from rules.judge.loop import Judge
 from rules.navigation import NoNavigator
 from rules.store import Judgement, requests
+from telemetry.archive import Archive
+from telemetry.errors import ConfigurationError
+from telemetry.positions import PositionBatch
 from telemetry.units import US_PER_DAY, US_PER_S
 
 NOW_US = 1_775_000_000 * US_PER_S
@@ -209,6 +213,37 @@ async def test_the_clock_stands_still_while_positions_wait_in_the_log(
     await settle(judge)
     assert plates.struck[-1] == (NOW_US - 7 * US_PER_S, NOW_US + 30 * US_PER_S)
     await judge.close()
+
+
+async def test_the_clock_stands_still_while_positions_are_there_and_nobody_knows_how_far_the_log_was_read(
+    db_url: str, pool: asyncpg.Pool, vehicle: None
+) -> None:
+    """A restore that has loaded positions and not yet the offsets."""
+    plates = Plates()
+    judge = Judge(db_url, [plates], NoNavigator(), now_us=Clock())
+    async with pool.acquire() as conn:
+        await Archive().store(conn, PositionBatch.build(1, terminal=np.ones(1, np.int32)))
+    await settle(judge)
+    assert plates.struck == []
+    await pool.execute("INSERT INTO log_offsets (topic, partition, next_offset) VALUES ('p@1', 0, 1)")
+    await requests.save_known(pool, "p@1", [0], NOW_US)
+    await settle(judge)
+    assert [until for _, until in plates.struck] == [NOW_US]
+    await judge.close()
+
+
+async def test_a_judge_does_not_go_on_over_a_schema_that_it_does_not_know(
+    db_url: str, pool: asyncpg.Pool, vehicle: None
+) -> None:
+    leader, other = (Judge(db_url, [Plates()], NoNavigator(), now_us=Clock()) for _ in range(2))
+    await settle(leader)
+    await pool.execute("INSERT INTO schema_migrations (version, name, sha256) VALUES (9999, 'next', '')")
+    await pool.execute("UPDATE vehicles SET plate = '苏F00002'")
+    for judge in (leader, other):  # over a connection that it has, and over a new one
+        with pytest.raises(ConfigurationError, match="9999"):
+            await judge.run(asyncio.Event())
+        await judge.close()
+    assert await reasons(pool) == ["plate 苏F00001"]
 
 
 async def test_the_real_gatherers_come_to_rest_on_an_empty_and_on_a_small_registry(

@@ -70,16 +70,17 @@ class Backtest:
         """Begin on ``conn`` (not in a transaction). ``engine``: whose frozen routes count, None = of the engine that
         answered last."""
         progress, now = Progress(), now_us()
+        archive = _Counted(progress, now_us)
         async with conn.transaction(isolation="repeatable_read", readonly=True):
             rows = await load_parameters(conn)
             desk = Desk(
                 conn=conn,
-                archive=_Counted(progress, now_us),
+                archive=archive,
                 navigator=FrozenRoutes(engine),
                 calendar=await load_calendar(conn),
                 parameters=params.override(rows, question.rule, question.values, question.organisation),
                 now_us=now,
-                known_us=await requests.known_until(conn, now),
+                known_us=await requests.known_until(conn, archive, now),
                 numbers_only=True,
             )
             changes, keys = await requests.backlog(conn, now)

@@ -24,7 +24,7 @@ from rules.navigation.base import Navigator
 from rules.store import requests
 from telemetry.archive import Archive
 from telemetry.partitions import clock_us
-from telemetry.runtime.database import DATABASE_ERRORS, connect, connection_lost
+from telemetry.runtime.database import DATABASE_ERRORS, connect, connection_lost, require_schema
 from telemetry.units import CHINA, US_PER_DAY, US_PER_S, from_us
 
 _logger = logging.getLogger(__name__)
@@ -59,7 +59,8 @@ class Judge:
         metrics.declare(gatherers)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop`` is set. A database that does not answer is tried again, at most every 10 s."""
+        """Work until ``stop`` is set. A database that does not answer is tried again, at most every 10 s. Raises
+        ConfigurationError when it has another schema."""
         pause = 0.2
         while not stop.is_set():
             try:
@@ -85,9 +86,11 @@ class Judge:
 
     async def turn(self) -> bool:
         """Take changed facts, strike the clocks, judge one batch of each gatherer; whether there was anything to do.
-        Does nothing while another judge leads."""
+        Does nothing while another judge leads. Raises ConfigurationError when the database has another schema."""
         if not await self._lead():
             return False
+        # Every time, for a migration does not break our connection: an old judge that was forgotten must not go on.
+        await require_schema(self._conn)
         desk = await self._desk()
         busy = await self._take_changes(desk)
         for gatherer in self._gatherers:
@@ -104,6 +107,7 @@ class Judge:
     async def _lead(self) -> bool:
         if self._conn is None or self._conn.is_closed():
             self._conn, self.leads = await connect(self._dsn), False
+            await require_schema(self._conn)  # also one that stands by says at once that it is of no use
         if not self.leads:
             self.leads = bool(await self._conn.fetchval("SELECT pg_try_advisory_lock($1)", _LEADER_LOCK))
             metrics.LEADER.set(int(self.leads))
@@ -112,17 +116,17 @@ class Judge:
         return self.leads
 
     async def _desk(self) -> Desk:
-        now = self._now_us()
+        now, archive = self._now_us(), Archive(now_us=self._now_us)
         calendar = await load_calendar(self._conn)
         metrics.CALENDAR_MISSING.set(len(calendar.unpublished(from_us(now).astimezone(CHINA).date())))
         return Desk(
             conn=self._conn,
-            archive=Archive(now_us=self._now_us),
+            archive=archive,
             navigator=self._navigator,
             calendar=calendar,
             parameters=await load_parameters(self._conn),
             now_us=now,
-            known_us=await requests.known_until(self._conn, now),
+            known_us=await requests.known_until(self._conn, archive, now),
         )
 
     async def _take_changes(self, desk: Desk) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from telemetry.archive import Archive
 from telemetry.units import from_us, to_us
 
 
@@ -113,11 +114,14 @@ async def save_known(conn: Any, topic: str, partitions: Iterable[int], known_us:
     )
 
 
-async def known_until(conn: Any, now_us: int) -> int:
+async def known_until(conn: Any, archive: Archive, now_us: int) -> int:
     """Until when everything received is processed, of the log in use; ``now_us`` while there was never a record.
-    A partition nobody works on holds it back: silence proves nothing then."""
+    A partition nobody works on holds it back: silence proves nothing then. 0 = not known at all: there are positions
+    and no word on how far the log was read (a database that is being restored, offsets that were deleted)."""
     row = await conn.fetchrow(
         "SELECT count(*) AS parts, min(COALESCE(known_until, 'epoch')) AS known FROM log_offsets WHERE topic ="
         " (SELECT topic FROM log_offsets ORDER BY known_until DESC NULLS LAST, updated_at DESC LIMIT 1)"
     )
-    return now_us if not row["parts"] else min(now_us, to_us(row["known"]))
+    if row["parts"]:
+        return min(now_us, to_us(row["known"]))
+    return 0 if await archive.holds_any(conn) else now_us
