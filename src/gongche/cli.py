@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,10 @@ from telemetry.errors import GongcheError
 
 #: Ended by Ctrl-C, as a shell counts it.
 INTERRUPTED = 130
+#: An error that nobody raised on purpose (EX_SOFTWARE). Python's own status for it, 1, means "not as asked" here.
+FAULT = GongcheError.exit_code
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,4 +149,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception:
+        _logger.critical("程序故障，请报告 / a fault of the program, please report it", exc_info=True)
+        return FAULT
     return status

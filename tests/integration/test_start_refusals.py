@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
@@ -108,6 +109,69 @@ async def test_a_running_worker_whose_schema_changes_is_not_ready(
     stop.set()
     await running
     assert await ready(port) is None
+
+
+async def command(db_url: str, folder: Path, *words: str) -> asyncio.subprocess.Process:
+    """A command of a person, on the database of the test."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("GONGCHE_")}
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gongche", *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env=clean | {"GONGCHE_DATABASE_URL": db_url, "GONGCHE_DATA_DIR": str(folder)},
+    )  # fmt: skip
+
+
+async def test_a_database_that_is_lost_under_a_command(
+    pool: asyncpg.Pool, db_url: str, tmp_path: Path
+) -> None:
+    for table, words in (
+        ("schema_migrations", ("migrate",)),
+        ("schema_migrations", ("export", "--day", "2026-03-01", "--out", str(tmp_path))),
+        ("api_tokens", ("token", "list")),
+    ):
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            process = await command(db_url, tmp_path, *words)
+            async with asyncio.timeout(60):
+                while not await pool.fetchval(  # noqa: ASYNC110 - it is asked over SQL
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                ):
+                    await asyncio.sleep(0.05)
+                _, said = await process.communicate()
+        assert process.returncode == 75, (words, said)
+        assert b"PostgreSQL does not answer any more" in said
+        assert b"Traceback" not in said
+
+
+async def test_a_fault_of_the_program_has_a_status_of_its_own(
+    pool: asyncpg.Pool, db_url: str, tmp_path: Path
+) -> None:
+    await pool.execute("ALTER TABLE api_tokens RENAME COLUMN name TO called")  # nothing foresees this
+    process = await command(db_url, tmp_path, "token", "list")
+    async with asyncio.timeout(60):
+        _, said = await process.communicate()
+    assert process.returncode == 70
+    assert b"a fault of the program" in said
+    assert b"UndefinedColumnError" in said
+
+
+async def test_a_database_that_does_not_let_a_command(
+    pool: asyncpg.Pool, db_url: str, tmp_path: Path
+) -> None:
+    role = f"reader_{os.getpid()}"
+    await pool.execute(f"CREATE ROLE {role} LOGIN")
+    try:
+        await pool.execute(f"GRANT SELECT ON schema_migrations TO {role}")
+        given = urlsplit(db_url)
+        url = urlunsplit(given._replace(netloc=f"{role}@{given.netloc.rpartition('@')[2]}"))
+        process = await command(url, tmp_path, "token", "list")
+        async with asyncio.timeout(60):
+            _, said = await process.communicate()
+        assert process.returncode == 78, said
+        assert b"permission denied for table api_tokens" in said
+    finally:
+        await pool.execute(f"DROP OWNED BY {role}")
+        await pool.execute(f"DROP ROLE {role}")
 
 
 async def test_nobody_at_the_address_of_kafka(db_url: str, tmp_path: Path) -> None:

@@ -42,6 +42,43 @@ def connection_lost(error: BaseException) -> bool:
     return isinstance(error, _LOST) and not isinstance(error, ValueError)
 
 
+#: The server lives and understands us, but not now: out of disk, memory or connections; told to end; a deadlock; a
+#: standby. Every other answer to a command of ours is a fault of the program or of the database.
+_NOT_NOW: Final = (
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+
+
+@contextmanager
+def database_failures() -> Iterator[None]:
+    """Around the work of a command: a database that is lost meanwhile, or cannot now, is an UnavailableError; one that
+    does not let us is a ConfigurationError. Errors that may be of other things (files, the output) pass."""
+    try:
+        yield
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise ConfigurationError(
+            f"PostgreSQL does not permit it: {error}", hint="grant it to the user of GONGCHE_DATABASE_URL"
+        ) from error
+    except DATABASE_ERRORS as error:
+        if isinstance(error, OSError):
+            # Of the operating system's errors only these are certainly no file of ours; a pipe is our output.
+            ours = isinstance(error, (ConnectionError, TimeoutError)) and not isinstance(
+                error, BrokenPipeError
+            )
+        else:
+            ours = isinstance(error, _NOT_NOW) or connection_lost(error)
+        if not ours:
+            raise
+        raise UnavailableError(
+            f"PostgreSQL does not answer any more: {error or type(error).__name__}",
+            hint="is the server running, with disk to spare? then try again",
+        ) from error
+
+
 async def _prepare(connection: Any) -> None:
     await connection.set_type_codec(
         "jsonb",

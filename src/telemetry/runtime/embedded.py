@@ -21,7 +21,7 @@ import asyncpg
 import orjson
 
 from telemetry.errors import ConfigurationError, UnavailableError
-from telemetry.runtime.database import embedded_server
+from telemetry.runtime.database import database_failures, embedded_server
 from telemetry.runtime.logs import redact
 from telemetry.runtime.settings import Settings
 
@@ -55,7 +55,8 @@ def open_database(settings: Settings, say: Callable[[str], None] = lambda _line:
     """DSN of the database of ``settings``; an embedded server runs at least as long as the context.
 
     Several processes may hold it at once: the last one stops it. ``say`` gets a line when the start takes
-    long. Raises UnavailableError or ConfigurationError with what to do.
+    long. Raises UnavailableError or ConfigurationError with what to do; what the database does to the caller within the
+    context becomes one of them too (``database_failures``).
     """
     if settings.database_url:
         problem = asyncio.run(_ping(settings.database_url))
@@ -64,12 +65,14 @@ def open_database(settings: Settings, say: Callable[[str], None] = lambda _line:
                 f"PostgreSQL does not answer: {redact(problem)}",
                 hint="is it running? is GONGCHE_DATABASE_URL right?",
             )
-        yield settings.database_url
+        with database_failures():
+            yield settings.database_url
         return
     folder = prepare_data_dir(settings.data_dir)
     with ExitStack() as stack:
         dsn = start_embedded(folder, stack, say)
-        yield dsn
+        with database_failures():
+            yield dsn
 
 
 def start_embedded(data_dir: Path, stack: ExitStack, say: Callable[[str], None]) -> str:
