@@ -76,6 +76,8 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("min_km", "km", 300, _READING, 1, 100_000),
         Parameter("min_fills", "1", 2, _READING, 1, 1000),
         Parameter("gap_speed_kmh", "km/h", 120, _READING, 1, 1000),
+        # What a tenth unseen of every trip hides, at even speed, is a ninth: less than the 15 % that are asked about.
+        Parameter("min_coverage_permille", "1/1000", 900, _READING, 0, 1000),
     ),
     "card_binding": (Parameter("grace_days", "d", 0, _READING, 0, 365),),
     "card_use": (

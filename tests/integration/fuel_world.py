@@ -91,14 +91,26 @@ class FuelWorld:
             self.time(start) if actual and status != "approved" else None, self.time(end) if status == "returned" else None,
         )  # fmt: skip
 
-    async def result(self, order: str, mileage_mm: int, *, fixes: int = 9, state: str = "settled") -> None:
+    async def result(
+        self,
+        order: str,
+        mileage_mm: int,
+        *,
+        fixes: int = 9,
+        state: str = "settled",
+        seen: tuple[int, int] | None = None,
+    ) -> None:
+        """``seen``: its first and last fix; None: from departure to return."""
+        first, last = (None, None) if seen is None else seen
         await self.sql(
             "INSERT INTO order_results (order_id, order_version, vehicle_no, state, mileage_mm, bridged_mm, fixes,"
-            " destinations, returned_at, carried, computed_at) SELECT o.id, o.version, v.no, $3, $2, 0, $4, '[]',"
-            " o.actual_return, '', now() FROM current_dispatch_orders o JOIN vehicles v ON v.id = o.vehicle WHERE o.id = $1"
+            " first_fix_at, last_fix_at, destinations, returned_at, carried, computed_at)"
+            " SELECT o.id, o.version, v.no, $3, $2, 0, $4, COALESCE($5, o.actual_departure, o.planned_departure),"
+            " COALESCE($6, o.actual_return), '[]', o.actual_return, '', now() FROM current_dispatch_orders o JOIN vehicles v ON v.id = o.vehicle WHERE o.id = $1"
             " ON CONFLICT (order_id) DO UPDATE SET order_version = EXCLUDED.order_version, vehicle_no = EXCLUDED.vehicle_no,"
-            " state = EXCLUDED.state, mileage_mm = EXCLUDED.mileage_mm, fixes = EXCLUDED.fixes, returned_at = EXCLUDED.returned_at",
-            order, mileage_mm, state, fixes,
+            " state = EXCLUDED.state, mileage_mm = EXCLUDED.mileage_mm, fixes = EXCLUDED.fixes, returned_at = EXCLUDED.returned_at,"
+            " first_fix_at = EXCLUDED.first_fix_at, last_fix_at = EXCLUDED.last_fix_at",
+            order, mileage_mm, state, fixes, self.time(first), self.time(last),
         )  # fmt: skip
 
     async def parameter(self, rule: str, name: str, value: int, since: int = 0) -> None:

@@ -129,6 +129,22 @@ async def test_orders_that_change_hands(world: FuelWorld) -> None:
     assert [a.status for a in await world.work(GATHERER)] == ["withdrawn"]
 
 
+async def test_a_terminal_that_died_on_the_way_accuses_nobody(world: FuelWorld) -> None:
+    await four_months(world)
+    start = china("2026-03-05 08:00")
+    await world.result("P2026-03", 600 * KM, seen=(start, start + 4 * HOUR))
+    assert await world.work(GATHERER) == []
+    assert (await world.stored())["fuel_consumption", SUBJECT]["reason"] == fuel_consumption.REASONS[
+        "no_track"
+    ]
+    await world.result("P2026-03", 1000 * KM)  # the rest came late
+    (raised,) = await world.work(GATHERER)
+    trip = frozen.parse(await world.evidence("fuel_consumption", SUBJECT))["months"][-1]["orders"][0]
+    assert (trip["first_us"], trip["last_us"]) == (start, start + 8 * HOUR)
+    await world.result("P2026-03", 1000 * KM, seen=(start, start + 7 * HOUR))
+    assert [a.status for a in await world.work(GATHERER)] == ["withdrawn"]
+
+
 async def test_a_late_trip_of_another_driver_takes_the_fill_after_it(world: FuelWorld) -> None:
     await four_months(world)
     await world.work(GATHERER)

@@ -19,6 +19,7 @@ PARAMETERS = {
     "min_km": 300,
     "min_fills": 2,
     "gap_speed_kmh": 120,
+    "min_coverage_permille": 900,
 }
 KM = 1_000_000
 HOUR = 3600 * 1_000_000
@@ -30,11 +31,21 @@ def month_facts(month: str, km_mm: int, fills: list[int | None], **more: Any) ->
         {
             "id": f"{month}-{k}", "version": 1, "vehicle": more.get("vehicle", "V1"), "departed_us": first + k * 24 * HOUR,
             "returned_us": first + k * 24 * HOUR + 5 * HOUR, "mileage_mm": part, "bridged_mm": 0, "fixes": 9,
+            "first_us": first + k * 24 * HOUR, "last_us": first + k * 24 * HOUR + 5 * HOUR,
         }
         for k, part in enumerate([km_mm // 3, km_mm - km_mm // 3])
     ]  # fmt: skip
     for k in range(more.get("without_track", 0)):
-        orders.append({**orders[0], "id": f"{month}-lost{k}", "mileage_mm": 0, "fixes": 0})
+        orders.append(
+            {
+                **orders[0],
+                "id": f"{month}-lost{k}",
+                "mileage_mm": 0,
+                "fixes": 0,
+                "first_us": None,
+                "last_us": None,
+            }
+        )
     rows = [
         {
             "id": f"{month}-f{k}", "at_us": first + k * HOUR, "card": "C1", "plate": "苏F00001", "vehicle": "V1",
@@ -153,6 +164,62 @@ def test_trips_without_a_track_accuse_nobody_where_they_could_explain_it() -> No
     assert (
         judge((1000 * KM, [50_000, 50_000]), *PLAIN, current={"without_track": 1}).outcome is Outcome.NORMAL
     )
+
+
+def test_a_trip_seen_for_a_part_of_its_time_accuses_nobody() -> None:
+    """The terminal dies after two minutes and wakes after the return: in half of ten trips of 100 km and 2 h each."""
+
+    def month(trips: list[dict[str, Any]]) -> dict[str, Any]:
+        facts = month_facts("2026-03", 0, [55_000, 55_000])
+        shape = facts["orders"][0] | {"mileage_mm": 100 * KM}
+        shape |= {"returned_us": shape["departed_us"] + 2 * HOUR, "last_us": shape["departed_us"] + 2 * HOUR}
+        facts["orders"] = [shape | trip | {"id": f"T{k}"} for k, trip in enumerate(trips)]
+        return facts
+
+    def found(trips: list[dict[str, Any]], **parameters: int) -> tuple[Outcome, str]:
+        evidence = make((0, []), *PLAIN, parameters=parameters)
+        evidence["months"][-1] = month(trips)
+        made = check.evaluate(evidence)
+        return made.outcome, made.reason
+
+    start = month([{}])["orders"][0]["departed_us"]
+    dead = {"mileage_mm": KM, "last_us": start + HOUR // 30}
+    assert found([{}] * 10) == (Outcome.NORMAL, "within")
+    assert found([{}] * 5 + [dead] * 5) == (Outcome.UNDETERMINED, "no_track")
+    # Fixes before the departure and after the return are no sight of the trip.
+    outside = dead | {"first_us": start - 9 * HOUR}
+    assert found([{}] * 5 + [outside] * 5) == (Outcome.UNDETERMINED, "no_track")
+    # Nor are straight lines over gaps, when they are most of the way.
+    bridged = {"mileage_mm": 10 * KM, "bridged_mm": 5 * KM + 1}
+    assert found([{}] * 5 + [bridged] * 5) == (Outcome.UNDETERMINED, "no_track")
+    assert found([{}] * 5 + [bridged | {"bridged_mm": 5 * KM}] * 5) == (Outcome.SUSPECTED, "higher")
+    # Nine tenths of its time are enough, a microsecond less is not.
+    late = {"mileage_mm": 80 * KM, "first_us": start + 2 * HOUR // 10}
+    assert found([late] * 10) == (Outcome.SUSPECTED, "higher")
+    later = late | {"first_us": start + 2 * HOUR // 10 + 1}
+    assert found([later] * 10) == (Outcome.UNDETERMINED, "no_track")
+    assert found([later] * 10, min_coverage_permille=800) == (Outcome.SUSPECTED, "higher")
+    # What was not seen explains a part only: 12 minutes of ten trips are at most 240 km more.
+    assert found([later | {"mileage_mm": 72 * KM}] * 10) == (Outcome.UNDETERMINED, "no_track")
+    assert found([later | {"mileage_mm": 71 * KM}] * 10) == (Outcome.SUSPECTED, "higher")
+
+
+def test_a_half_seen_baseline_clears_nobody() -> None:
+    evidence = make((1000 * KM, [55_000, 55_000]), *PLAIN)
+    assert check.evaluate(evidence).outcome is Outcome.NORMAL
+    for facts in evidence["months"][:-1]:
+        for order in facts["orders"]:
+            order["last_us"] = order["departed_us"] + HOUR
+    assert check.evaluate(evidence).reason == "no_track"
+
+
+def test_evidence_of_before_there_was_a_least_coverage_holds() -> None:
+    evidence = make((1000 * KM, [57_500, 57_500]), *PLAIN)
+    del evidence["parameters"]["min_coverage_permille"]
+    for facts in evidence["months"]:
+        for order in facts["orders"]:
+            del order["first_us"], order["last_us"]
+    assert check.evaluate(evidence).outcome is Outcome.SUSPECTED
 
 
 def test_fills_without_a_quantity() -> None:

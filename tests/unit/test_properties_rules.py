@@ -319,6 +319,7 @@ MILDER: list[tuple[str, str, Callable[[int], int]]] = [
     ("fuel_consumption", "min_km", lambda v: v + 200),
     ("fuel_consumption", "min_fills", lambda v: v + 1),
     ("fuel_consumption", "gap_speed_kmh", lambda v: v + 40),
+    ("fuel_consumption", "min_coverage_permille", lambda v: min(v + 100, 1000)),
     ("card_binding", "grace_days", lambda v: v + 2),
     ("card_use", "station_radius_m", lambda v: v + 300),
     ("card_use", "polygon_margin_m", lambda v: v + 100),

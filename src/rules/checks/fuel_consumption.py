@@ -4,9 +4,9 @@ One driver, one natural month (Asia/Shanghai), one kind of energy. The baseline 
 of the months before. A trip counts in the month of its return, a fill in the month of its time; how a fill came to the
 driver is a fact of the evidence (``why``).
 
-What is missing on one side decides nothing: trips without a track have kilometres that nobody knows (at most
-``gap_speed_kmh`` all the time), fills without a quantity have an unknown one. Where that alone could turn the result,
-it is undetermined. Pure.
+What is missing on one side decides nothing: trips without a track, or with too little of one, have kilometres that
+nobody knows (at most ``gap_speed_kmh`` while they were not seen), fills without a quantity have an unknown one. Where
+that alone could turn the result, it is undetermined. Pure.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REASONS: Final[Mapping[str, str]] = {
     "baseline_months": "前期月份的数据不足 · too few months with data before",
     "mileage": "行驶里程不足 · too few kilometres",
     "fills": "加油次数不足 · too few fills",
-    "no_track": "有行程没有轨迹，里程不明 · trips without a track: their kilometres are unknown",
+    "no_track": "有行程没有轨迹或轨迹不全，里程不明 · trips without a track or a whole one: their kilometres are unknown",
     "no_quantity": "有加油记录没有数量 · fills without a quantity",
     "nothing": "本月不再有该驾驶员的行程和加油 · the driver has no trips and fills in this month any more",
 }
@@ -70,7 +70,7 @@ def _first_us(month: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Sums of some months. ``missing_mm``: what trips without a track may have come to at most; ``vehicles``: those
+    """Sums of some months. ``missing_mm``: what was not seen of the trips may have come to at most; ``vehicles``: those
     that were driven."""
 
     quantity: int
@@ -82,20 +82,43 @@ class Side:
     vehicles: frozenset[str]
 
 
-def side(months: Sequence[Mapping[str, Any]], gap_speed_kmh: int) -> Side:
-    """Sums of months of evidence."""
+def side(months: Sequence[Mapping[str, Any]], used: Mapping[str, int]) -> Side:
+    """Sums of months of evidence; ``used``: the parameters."""
     orders = [o for m in months for o in m["orders"]]
     fills = [f for m in months for f in m["fills"]]
-    lost = [o for o in orders if not o["fixes"] and not o["mileage_mm"]]
     return Side(
         sum(f["quantity"] or 0 for f in fills),
         sum(o["mileage_mm"] for o in orders),
         sum(1 for f in fills if f["quantity"]),
-        sum(gap_speed_kmh * (o["returned_us"] - o["departed_us"]) // 3600 for o in lost),
+        sum(unseen_mm(o, used) for o in orders),
         sum(1 for f in fills if f["quantity"] is None),
         sum(len(m["left_out"]) for m in months),
         frozenset(o["vehicle"] for o in orders if o["mileage_mm"]),
     )
+
+
+def unseen_mm(order: Mapping[str, Any], used: Mapping[str, int]) -> int:
+    """How far a trip (an order of the evidence) may have gone, at most, beyond what was measured; 0 where its track is
+    as good as whole."""
+    speed: int = used["gap_speed_kmh"]
+    lasted: int = order["returned_us"] - order["departed_us"]
+    most = speed * lasted // 3600  # 1 km/h = 1 mm / 3600 us
+    if not order["fixes"] and not order["mileage_mm"]:
+        return most
+    least = used.get("min_coverage_permille")
+    if least is None:  # frozen before there was the parameter
+        return 0
+    # Straight lines over gaps undercut the road; where they are most of the way (as in ``mileage``) nobody knows it.
+    if 2 * order["bridged_mm"] > order["mileage_mm"]:
+        return max(0, most - int(order["mileage_mm"]))
+    seen = 0
+    if order["first_us"] is not None:
+        first, last = (
+            max(order["first_us"], order["departed_us"]),
+            min(order["last_us"], order["returned_us"]),
+        )
+        seen = max(0, last - first)
+    return speed * (lasted - seen) // 3600 if 1000 * seen < least * lasted else 0
 
 
 def fires(quantity: int, mileage_mm: int, base: int, base_mm: int, ratio_permille: int) -> bool:
@@ -108,7 +131,7 @@ def evaluate(evidence: dict[str, Any]) -> Evaluation:
 
     Evidence: rule, rule_version, subject, driver {id, name, organisation}, month, energy, parameters, ``months``:
     the month itself, those of the baseline and the same of last year, each {month, orders: [{id, version, vehicle,
-    departed_us, returned_us, mileage_mm, bridged_mm, fixes}], fills: [{id, at_us, card, plate, vehicle, quantity,
+    departed_us, returned_us, mileage_mm, bridged_mm, fixes, first_us, last_us (of its fixes, null)}], fills: [{id, at_us, card, plate, vehicle, quantity,
     order, why}], left_out: [{id, at_us, card, plate, quantity, why}]}. Quantities in ml or Wh. Raises EvidenceError
     for evidence of another rule or version.
     """
@@ -117,10 +140,10 @@ def evaluate(evidence: dict[str, Any]) -> Evaluation:
     used, month = evidence["parameters"], evidence["month"]
     by_month = {m["month"]: m for m in evidence["months"]}
     before = [by_month[shifted(month, -k)] for k in range(used["baseline_months"], 0, -1)]
-    speed, ratio = used["gap_speed_kmh"], used["ratio_permille"]
-    now, base = side([by_month[month]], speed), side(before, speed)
+    ratio = used["ratio_permille"]
+    now, base = side([by_month[month]], used), side(before, used)
     # A month whose fills nobody recorded would make the baseline low: both kilometres and fuel make a month.
-    singles = [side([m], speed) for m in before]
+    singles = [side([m], used) for m in before]
     with_data = sum(1 for s in singles if s.mileage_mm and s.fills)
     outcome, reason = _decide(now, base, with_data, used)
     measures = {
@@ -137,7 +160,7 @@ def evaluate(evidence: dict[str, Any]) -> Evaluation:
     sides = [("current", now), ("baseline", base)]
     last_year = by_month.get(shifted(month, -12))
     if last_year is not None:
-        sides.append(("last_year", side([last_year], speed)))
+        sides.append(("last_year", side([last_year], used)))
     for name, sums in sides:
         if sums.mileage_mm and sums.fills:
             unit = f"{_UNITS[evidence['energy']][1]}/100 km"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -78,7 +78,8 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """See the module docstring. ``mileage_mm`` and so on: of its settled result in this very version, else None."""
+    """See the module docstring. ``mileage_mm`` and so on: of its settled result in this very version. ``first_us``,
+    ``last_us``: its first and last valid fix (None = none)."""
 
     id: str
     version: int
@@ -91,6 +92,8 @@ class Trip:
     mileage_mm: int = 0
     bridged_mm: int = 0
     fixes: int = 0
+    first_us: int | None = None
+    last_us: int | None = None
 
 
 _TRANSACTION = (
@@ -271,7 +274,8 @@ async def trips_of_drivers(
     rows = await conn.fetch(
         f"SELECT DISTINCT ON (q.id) q.* FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS s (driver, since, until)"  # noqa: S608 - fixed text
         f" CROSS JOIN LATERAL ({_TRIP}, COALESCE(r.state = 'settled' AND r.order_version = o.version, false) AS settled,"
-        " r.mileage_mm, r.bridged_mm, r.fixes FROM current_dispatch_orders o LEFT JOIN order_results r ON r.order_id = o.id"
+        " r.mileage_mm, r.bridged_mm, r.fixes, r.first_fix_at, r.last_fix_at FROM current_dispatch_orders o"
+        " LEFT JOIN order_results r ON r.order_id = o.id"
         " WHERE o.driver = s.driver AND o.status <> 'cancelled' AND o.planned_departure < s.until + interval '62 days'"
         f" AND {END} >= s.since AND {END} < s.until) q ORDER BY q.id",
         [d for d, _, _ in wanted],
@@ -343,10 +347,16 @@ def _transaction(row: Any) -> Transaction:
 
 def _trip(row: Any, with_result: bool = False) -> Trip:
     departed = to_us(row["departed"])
-    result: tuple[bool, int, int, int] = (False, 0, 0, 0)
-    if with_result and row["settled"]:
-        result = (True, row["mileage_mm"], row["bridged_mm"], row["fixes"])
-    return Trip(
+    trip = Trip(
         row["id"], row["version"], row["vehicle"], row["driver"], departed, max(to_us(row["ended"]), departed),
-        row["returned"], *result,
+        row["returned"],
+    )  # fmt: skip
+    if not with_result or not row["settled"]:
+        return trip
+    first, last = (
+        None if row[name] is None else to_us(row[name]) for name in ("first_fix_at", "last_fix_at")
+    )
+    return replace(
+        trip, settled=True, mileage_mm=row["mileage_mm"], bridged_mm=row["bridged_mm"], fixes=row["fixes"],
+        first_us=first, last_us=last,
     )  # fmt: skip

@@ -321,6 +321,7 @@ def _month(known: _Facts, want: _Key, month: str) -> dict[str, Any]:
         {
             "id": t.id, "version": t.version, "vehicle": t.vehicle, "departed_us": t.from_us, "returned_us": t.to_us,
             "mileage_mm": t.mileage_mm, "bridged_mm": t.bridged_mm, "fixes": t.fixes,
+            "first_us": t.first_us, "last_us": t.last_us,
         }
         for t in trips
     ]  # fmt: skip
