@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -113,21 +114,35 @@ def places_of(request: Request) -> list[tuple[int, int]]:
     return [(round(float(p.split(",")[1]) * 1e6), round(float(p.split(",")[0]) * 1e6)) for p in pairs]
 
 
+def bend(a: tuple[int, int], b: tuple[int, int], stretch: float) -> tuple[int, int]:
+    """Where the way from a to b turns so that it is about ``stretch`` times the straight line."""
+    narrow = math.cos(math.radians(a[0] / 1e6))
+    north, east = (b[0] - a[0]) / 2, (b[1] - a[1]) / 2 * narrow
+    aside = math.sqrt(stretch**2 - 1)
+    return round(a[0] + north - east * aside), round(a[1] + (east + north * aside) / narrow)
+
+
 def straight_osrm(request: Request, distance_m: Callable[[float], float] = lambda m: m) -> Reply:
-    """OSRM over a country without obstacles: the way is the straight line, ``distance_m`` of its length long."""
+    """OSRM over a country without obstacles: the way is the straight line, or, where ``distance_m`` makes the length of
+    its legs longer, one with a bend in each leg."""
     if "/nearest/" in request.path:
         return Reply({"code": "Ok", "data_version": "2026-03-01T00:00:00Z", "waypoints": []})
     places = places_of(request)
     legs = [
         float(geo.distance_m(a[0] / 1e6, a[1] / 1e6, b[0] / 1e6, b[1] / 1e6)) for a, b in pairwise(places)
     ]
+    bent: list[tuple[int, int]] = []
+    for a, b, leg in zip(places, places[1:], legs, strict=False):
+        if distance_m(leg) > leg:
+            bent.append(bend(a, b, distance_m(leg) / leg))
+        bent.append(b)
     return Reply(
         {
             "code": "Ok",
             "data_version": "2026-03-01T00:00:00Z",
             "routes": [
                 {
-                    "geometry": encode(places),
+                    "geometry": encode([places[0], *bent]),
                     "distance": round(distance_m(sum(legs)), 1),
                     "duration": round(sum(legs) / 10, 1),
                     "legs": [{"distance": leg, "duration": leg / 10, "steps": []} for leg in legs],

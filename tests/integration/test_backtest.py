@@ -98,7 +98,7 @@ async def office(pool: asyncpg.Pool, db_url: str, tmp_path: Path) -> AsyncIterat
     await world.build()
     async with engine_server(straight_osrm) as server:
         made = Office(world, server, db_url)
-        made.stretch = 0.9
+        made.stretch = 0.96
         await order(made, "P1", 8)
         await order(made, "P2", 10)
         await world.send(world.batch(trip(8 * 3600, HALL, DETOUR)))
@@ -542,12 +542,12 @@ def china_date(us: int) -> str:
 async def test_the_command_tells_and_writes_columns(office: Office, db_url: str, tmp_path: Path) -> None:
     day, target = china_date(office.world.day), tmp_path / "out.csv"
     words = ("--rule", "mileage", "--from", day, "--to", day)
-    done = command(db_url, *words, "--set", "ratio=1.05", "--csv", str(target))
+    done = command(db_url, *words, "--set", "ratio=1.03", "--csv", str(target))
     assert done.returncode == 0, done.stderr
     assert "新增疑似 / raised: 1" in done.stdout
     assert "撤销 / withdrawn: 0" in done.stdout
     assert "苏F12341  order:P2" in done.stdout
-    assert "ratio_permille = 1050 [1/1000]" in done.stdout
+    assert "ratio_permille = 1030 [1/1000]" in done.stdout
     assert "positions" in done.stderr
     with target.open(encoding="utf-8-sig", newline="") as file:
         rows = {row["subject"]: row for row in csv.DictReader(file)}
@@ -558,7 +558,7 @@ async def test_the_command_tells_and_writes_columns(office: Office, db_url: str,
     assert (rows["order:P2"]["now_outcome"], rows["order:P2"]["then_outcome"]) == ("normal", "suspected")
     assert rows["order:P2"]["now_ratio_permille"] == rows["order:P2"]["then_ratio_permille"] != ""
     assert [name for name in os.listdir(tmp_path) if name.startswith("out")] == ["out.csv"]
-    again = command(db_url, *words, "--set", "ratio_permille=1050", "--csv", str(tmp_path / "twice.csv"))
+    again = command(db_url, *words, "--set", "ratio_permille=1030", "--csv", str(tmp_path / "twice.csv"))
     assert again.stdout.replace("twice.csv", "out.csv") == done.stdout
     assert (tmp_path / "twice.csv").read_bytes() == target.read_bytes()
     same = command(db_url, *words)

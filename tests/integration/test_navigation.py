@@ -154,7 +154,7 @@ def osrm_route(**more: Any) -> dict[str, Any]:
     leg = {"distance": 1.0, "duration": 1.0}
     return {
         "code": "Ok",
-        "routes": [{"geometry": encode([A, B]), "distance": 6000.0, "duration": 400.0, "legs": [leg]} | more],
+        "routes": [{"geometry": encode([A, B]), "distance": 5200.0, "duration": 400.0, "legs": [leg]} | more],
     }
 
 
@@ -163,6 +163,10 @@ def osrm_route(**more: Any) -> dict[str, Any]:
     [
         (osrm_route(distance=0), "0 m between"),
         (osrm_route(distance=10_000_001), "10000001 m"),
+        (osrm_route(distance=10_000_000), "10000000 m"),
+        (osrm_route(distance=9_999_999), "shape is 5218 m"),
+        (osrm_route(distance=5600), "shape is 5218 m"),
+        (osrm_route(geometry=encode([A, B, A, B]), distance=14_500), "shape is 15656 m"),
         (osrm_route(distance=2000.0), "straight line"),
         (osrm_route(distance=-1), "documented"),
         (osrm_route(distance="6000"), "documented"),
@@ -185,6 +189,31 @@ async def test_nonsense_is_no_mileage(body: dict[str, Any], word: str):
         assert answer.distance_m is None
         assert word in answer.problem
         assert " · " in answer.problem
+        await engine.close()
+
+
+async def test_a_way_that_leaves_out_legs_is_no_mileage():
+    """Three places, all passed within 1 km, and a number that leaves each leg 2 km: 443 m instead of 5.9 km."""
+    tour = ((32_000_000, 120_900_000), (32_016_200, 120_900_000), (32_016_200, 120_918_000))
+    places = (*tour, tour[0])
+    straight = straight_m(*places)
+    assert 5_800 < straight < 6_000
+    asked: dict[str, Any] = {"distance": 443.0, "geometry": encode(places), "legs": [{}, {}, {}]}
+    async with engine_server(lambda _: Reply(osrm_route(**asked))) as server:
+        engine = Osrm(server.url, limits=QUICK)
+        assert "443 m is less" in (await route(engine, places)).problem
+        for distance, geometry, word in (
+            (straight, places, ""),
+            (straight * 1.03, places, ""),
+            (straight * 0.97, places, ""),
+            (straight, [*places, tour[1]], "shape"),
+            (straight / 2, places, "less"),
+            (straight_m(*tour), tour, "less"),  # the way back is missing, shape and number agree
+        ):
+            asked |= {"distance": distance, "geometry": encode(geometry)}
+            answer = await route(engine, places)
+            assert (answer.distance_m is None) == bool(word)
+            assert word in answer.problem
         await engine.close()
 
 
