@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import numpy as np
@@ -16,10 +17,11 @@ import uvloop
 from prometheus_client import REGISTRY
 
 from telemetry.gateway.limits import Limits
+from telemetry.gateway.main import serve
 from telemetry.gateway.tcp import Gateway
 from telemetry.jt808.framing import encode_frame
 from telemetry.jt808.header import Version, build_message
-from telemetry.log.base import POSITIONS, REJECTS
+from telemetry.log.base import POSITIONS, REJECTS, Record
 from telemetry.log.codec import decode
 from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import PositionBatch, Source
@@ -344,6 +346,66 @@ async def test_drain_confirms_what_was_read(pool: asyncpg.Pool, tmp_path: Path) 
     assert await draining == 0
     assert [await terminal.result_of(s, 0x0200) for s in serials] == [0] * 50
     assert await terminal.closed()
+    await log.close()
+
+
+class _Faulty(EmbeddedLogWriter):
+    """A log with a fault of the program in it: the third append raises what nobody raises on purpose."""
+
+    appends = 0
+
+    async def append(self, records: Sequence[Record]) -> None:
+        self.appends += 1
+        if self.appends > 2:
+            raise ZeroDivisionError("a fault")
+        await super().append(records)
+
+
+async def test_a_fault_of_the_program_ends_the_gateway(
+    pool: asyncpg.Pool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory = TerminalDirectory(pool, True)
+    await directory.load()
+    log = _Faulty(tmp_path / "log")
+    gateway = Gateway(directory, log, Limits())
+    terminal = await Terminal.online(gateway.listen("127.0.0.1", 0), "13900000001")
+    serving = asyncio.create_task(serve(gateway, asyncio.Event(), 5))
+    for k in range(2):
+        assert await terminal.ask(0x0200, position(k)) == 0
+    assert gateway.trouble() is None
+    terminal.send(0x0200, position(2))
+    with pytest.raises(
+        EOFError
+    ):  # no reply to what is not stored: the connection ends, the terminal goes elsewhere
+        await terminal.receive()
+    async with asyncio.timeout(5):
+        with pytest.raises(ZeroDivisionError, match="a fault"):
+            await serving
+    assert "fault" in str(await gateway.fault)
+    assert "1 positions were not confirmed" in caplog.text
+    assert log.appends == 3
+    await log.close()
+
+
+async def test_a_fault_between_terminals_and_registry_ends_the_gateway(
+    pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    class Faulty(TerminalDirectory):
+        async def refresh(self) -> Any:
+            raise ZeroDivisionError("a fault")
+
+    directory = Faulty(pool, True)
+    await directory.load()
+    log = EmbeddedLogWriter(tmp_path / "log")
+    gateway = Gateway(directory, log, Limits())
+    terminal = await Terminal.online(gateway.listen("127.0.0.1", 0), "13900000001")
+    stop = asyncio.Event()
+    async with asyncio.timeout(10):
+        await gateway.fault
+        assert "fault of the program" in (gateway.trouble() or "")
+        terminal.send(0x0200, position())
+        with pytest.raises(ZeroDivisionError):
+            await serve(gateway, stop, 5)
     await log.close()
 
 

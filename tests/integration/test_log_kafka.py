@@ -18,17 +18,21 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.structs import TopicPartition
 from tools.kafka.broker import Cluster
 
 from telemetry.errors import ConfigurationError, UnavailableError
+from telemetry.gateway.batcher import Batcher
 from telemetry.log import open_reader, open_writer
 from telemetry.log.base import POSITIONS, REJECTS, LogReader, Record
+from telemetry.log.codec import decode
 from telemetry.log.kafka import KafkaLogWriter
 from telemetry.log.kafka_reader import KafkaLogReader
+from telemetry.positions import PositionBatch
 from telemetry.runtime.settings import Settings
 from tests.integration.log_contract import PARTITIONS, PATIENCE_S, LogContract, assigned, payloads, take
 
@@ -330,7 +334,7 @@ async def test_topics_are_created_rightly_and_taken_as_they_are(
     await other.start()
     assert other.partitions == PARTITIONS
     assert "retention.ms=604800000" in caplog.text
-    with pytest.raises(ValueError, match="no partition 3"):
+    with pytest.raises(UnavailableError, match="no partition 3"):
         await other.append([Record(POSITIONS, 3, b"")])
     await other.append([Record(POSITIONS, 2, b""), Record(REJECTS, 0, b"")])
     for writer in [*writers, other]:
@@ -340,6 +344,46 @@ async def test_topics_are_created_rightly_and_taken_as_they_are(
             kafka.model_copy(update={"kafka_replication": 9, "kafka_topic_prefix": "other."})
         ).start()
     assert "GONGCHE_KAFKA_REPLICATION" in caught.value.hint
+
+
+async def test_a_topic_that_is_made_anew_with_fewer_partitions(kafka: Settings) -> None:
+    """Group commit divides its positions anew: it neither ends nor confirms what is nowhere."""
+
+    class Receipt:
+        released = asyncio.Event()
+
+        def release(self) -> None:
+            self.released.set()
+
+    writer = KafkaLogWriter(kafka)
+    await writer.start()
+    batcher = Batcher(writer, on_space=lambda: None)
+    topic = kafka.kafka_topic_prefix + POSITIONS
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.kafka_bootstrap)
+    await admin.start()
+    await admin.delete_topics([topic])
+    while topic in await admin.list_topics():  # noqa: ASYNC110 - the broker is asked
+        await asyncio.sleep(0.05)
+    await admin.create_topics([NewTopic(topic, 1, 1)])
+    await admin.close()
+    terminals = np.arange(1, 51)
+    batcher.add(PositionBatch.build(50, terminal=terminals, received_us=1, device_us=1), Receipt())
+    async with asyncio.timeout(60):
+        await Receipt.released.wait()
+    assert writer.partitions == 1
+    assert await batcher.drain(5) == 0
+    await writer.close()
+    reader = KafkaLogReader(kafka)
+    await reader.start()
+    try:
+        assert await assigned(reader) == {0}
+        stored: set[int] = set()  # what failed may have been stored in part
+        async with asyncio.timeout(PATIENCE_S):
+            while len(stored) < 50:
+                for record in (await reader.poll(1 << 20, 0.5)).records:
+                    stored.update(decode(record.payload).terminal.tolist())
+    finally:
+        await reader.close()
 
 
 # --- what operators get wrong ---------------------------------------------------------------------------------------

@@ -87,7 +87,9 @@ class Batcher:
         self.held_bytes = 0
         self._added = self._released = 0  # receipts so far
         self._retained: deque[tuple[int, int]] = deque()  # (receipts added by then, bytes)
-        self._task = asyncio.create_task(self._run(), name="batcher")
+        #: Ends with ``drain``. If it ends before, by an exception, nothing is appended or replied to any more: whoever made
+        #: this has to see to it.
+        self.task = asyncio.create_task(self._run(), name="batcher")
 
     @property
     def busy(self) -> bool:
@@ -122,15 +124,14 @@ class Batcher:
             metrics.REJECTS_UNRECORDED.inc()
 
     async def drain(self, timeout_s: float) -> int:
-        """Append what is held, at most for ``timeout_s``. Returns how many positions were given up (never replied to)."""
+        """Append what is held, at most for ``timeout_s``. Returns how many positions were given up (never replied to),
+        also when the ``task`` has failed."""
         self._stopping = True
         self._wake.set()
-        done, _ = await asyncio.wait([self._task], timeout=timeout_s)
+        done, _ = await asyncio.wait([self.task], timeout=timeout_s)
         if not done:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        else:
-            self._task.result()
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
         return sum(map(len, self._batches))
 
     async def _run(self) -> None:
@@ -149,13 +150,9 @@ class Batcher:
             batch = PositionBatch.concat(batches)
             batches.clear()  # their rows are in batch now
             self._appending = True
-            records = self._records(batch)
-            if rejects:
-                payload = b"\n".join(note.line() for note in rejects)
-                records.append(Record(REJECTS, 0, payload, _REJECT_HEADERS))
             try:
-                await self._append(records)
-            except asyncio.CancelledError:
+                await self._append(batch, rejects)
+            except BaseException:
                 self._batches = [batch, *self._batches]  # given up by drain, which counts it
                 raise
             self._appending = False
@@ -194,12 +191,17 @@ class Batcher:
             records += _split(number, rows.slice(start, end - start))
         return records
 
-    async def _append(self, records: Sequence[Record]) -> None:
+    async def _append(self, batch: PositionBatch, rejects: Sequence[RejectNote]) -> None:
         pause = 0.05
+        records, divided = self._records(batch), self._log.partitions
+        refused = b"\n".join(note.line() for note in rejects)
+        others = [Record(REJECTS, 0, refused, _REJECT_HEADERS)] if rejects else []
         while True:
+            if self._log.partitions != divided:  # the topic was made anew while we were cut off from it
+                records, divided = self._records(batch), self._log.partitions
             begin = time.perf_counter()
             try:
-                await self._log.append(records)
+                await self._log.append([*records, *others])
             except UnavailableError as error:
                 metrics.APPEND_FAILURES.inc()
                 logger.warning(

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import resource
 from collections.abc import Callable
+from typing import Any
 
 from telemetry.gateway import metrics
 from telemetry.gateway.limits import Limits
@@ -41,11 +42,28 @@ def _raise_file_limit(connections: int) -> None:
             logger.info("only %d file descriptors: at most about %d connections", granted, granted - 256)
 
 
+async def serve(gateway: Gateway, stop: asyncio.Event, drain_timeout_s: float) -> None:
+    """Until ``stop``, then confirm what was read. Raises what ended ``gateway`` before (``Gateway.fault``)."""
+    told = asyncio.create_task(stop.wait())
+    ends: tuple[asyncio.Future[Any], ...] = (told, gateway.fault)
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if gateway.fault.done():
+        logger.error("a task of the gateway has failed: ending, after what can still be confirmed")
+    lost = await gateway.drain(drain_timeout_s)
+    if lost:
+        logger.warning(
+            "%d positions were not confirmed before the end; their terminals will send them again", lost
+        )
+    if gateway.fault.done():
+        raise gateway.fault.result()
+
+
 async def run(settings: Settings, stop: asyncio.Event, ready: Callable[..., None]) -> None:
     """Serve terminals until ``stop``; then confirm what was read and return.
 
     ``ready(port=..., metrics_port=...)`` is called when terminals can connect. Raises ConfigurationError or
-    UnavailableError when it cannot start.
+    UnavailableError when it cannot start, any other error for a fault of the program.
     """
     if not settings.database_url:
         raise ValueError("the composition root resolves the database first")
@@ -68,13 +86,10 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[..., None
         probes = await serve_probes(settings.gateway_metrics_port, readiness, host=settings.metrics_host)
         logger.info("listening for terminals on %s:%d", settings.tcp_host, port)
         ready(port=port, metrics_port=probes.port)
-        await stop.wait()
-        lost = await gateway.drain(settings.drain_timeout_s)
-        if lost:
-            logger.warning(
-                "%d positions were not confirmed before the end; their terminals will send them again", lost
-            )
-        await probes.close()
+        try:
+            await serve(gateway, stop, settings.drain_timeout_s)
+        finally:
+            await probes.close()
     finally:
         await log.close()
         pool.terminate()

@@ -66,7 +66,11 @@ class Gateway:
         self._later: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
+        #: Set to what has ended a task that has to last as long as the gateway does: a fault of the program. Terminals are
+        #: not served rightly any more, so the process has to end; another one takes them.
+        self.fault: asyncio.Future[BaseException] = self._loop.create_future()
         self._batcher = Batcher(log, on_space=self._resume)
+        self._batcher.task.add_done_callback(self._look_after)
         self._registrar = Registrar(directory, self._sockets, self._slots, self._reject)
 
     # --- life ---------------------------------------------------------------------------------------------------------
@@ -77,8 +81,8 @@ class Gateway:
         if not self._serving:
             self._serving = True
             self._listen_to_sockets(True)
-            self._spawn(self._sweep())
-            self._spawn(self._registrar.follow())
+            self._spawn(self._sweep()).add_done_callback(self._look_after)
+            self._spawn(self._registrar.follow()).add_done_callback(self._look_after)
         return bound
 
     async def drain(self, timeout_s: float) -> int:
@@ -96,15 +100,24 @@ class Gateway:
         self._sockets.close_all("drain")
         return lost
 
-    def _spawn(self, coroutine: Any) -> None:
+    def _spawn(self, coroutine: Any) -> asyncio.Task[None]:
         task = self._loop.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _look_after(self, task: asyncio.Task[None]) -> None:
+        """A task that lasts has ended."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self.fault.done():
+            self.fault.set_result(error)
 
     def trouble(self) -> str | None:
         """Why this gateway should get no more terminals now, or None."""
         if self._draining:
             return "draining"
+        if self.fault.done():
+            return "a fault of the program: the gateway is ending, see the log"
         if self._paused:
             return "reading is paused: the log does not take records"
         return None

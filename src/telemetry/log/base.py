@@ -63,13 +63,15 @@ class LogWriter(Protocol):
 
     @property
     def partitions(self) -> int:
-        """How many partitions the positions topic has. Right from the end of ``start`` on."""
+        """How many partitions the positions topic has. Right from the end of ``start`` on; another number may come with an
+        ``append`` that fails, and the records are to be divided anew then."""
 
     async def start(self) -> None:
         """Connect and make the topics when they are missing; before anything else. ConfigurationError, UnavailableError."""
 
     async def append(self, records: Sequence[Record]) -> None:
-        """Make ``records`` durable. Raises ``UnavailableError`` (try again) or ``BatchTooLargeError``."""
+        """Make ``records`` durable. Raises ``UnavailableError`` (try again, by ``partitions`` as they are then) or
+        ``BatchTooLargeError``."""
 
     async def close(self) -> None: ...
 

@@ -57,7 +57,7 @@ class KafkaLogWriter:
 
     @property
     def partitions(self) -> int:
-        """See LogWriter.partitions: as the broker says, read when we connect."""
+        """See LogWriter.partitions: as the broker says, read whenever we connect."""
         if not self._counts:
             raise RuntimeError("start() was not called")
         return self._counts[POSITIONS]
@@ -151,7 +151,11 @@ class KafkaLogWriter:
         parts: dict[tuple[str, int], list[Record]] = {}
         for record in records:
             if not 0 <= record.partition < self._counts.get(record.topic, 0):
-                raise ValueError(f"{record.topic} has no partition {record.partition}")
+                # As many as there were when the caller divided the records, but we have connected again since.
+                raise UnavailableError(
+                    f"{record.topic} has no partition {record.partition}, but {self._counts.get(record.topic, 0)} in all",
+                    hint="was the topic deleted and made anew?",
+                )
             parts.setdefault((record.topic, record.partition), []).append(record)
         now_ms = time.time_ns() // 1_000_000
         for (topic, partition), group in parts.items():
