@@ -303,6 +303,52 @@ async def test_amap_says_why_and_its_key_is_nowhere(caplog: pytest.LogCaptureFix
     await engine.close()
 
 
+@pytest.mark.parametrize(
+    ("infocode", "info", "most"),
+    [
+        ("10003", "DAILY_QUERY_OVER_LIMIT", 13),  # the breaker's five, and what was under way
+        ("10001", "INVALID_USER_KEY", 13),
+        ("10044", "USER_DAILY_QUERY_OVER_LIMIT", 13),
+        ("40000", "QUOTA_PLAN_RUN_OUT", 13),
+        ("10021", "CUQPS_HAS_EXCEEDED_THE_LIMIT", 13),
+        ("10016", "SERVER_IS_BUSY", 13),
+        ("30001", "ENGINE_RESPONSE_DATA_ERROR", 13),
+        ("20000", "INVALID_PARAMS", 500),  # says nothing of the next question
+    ],
+)
+async def test_amap_that_refuses_is_left_in_peace(
+    pool: asyncpg.Pool, caplog: pytest.LogCaptureFixture, infocode: str, info: str, most: int
+):
+    wanted = [(A, (B[0] + k, B[1])) for k in range(500)]
+    refusal = Reply({"status": "0", "info": info, "infocode": infocode})
+    now = [0.0]
+    limits = Limits(
+        timeout_s=5, tries=3, backoff_s=0.01, breaker=lambda: Breaker(pause_s=30, clock=lambda: now[0])
+    )
+    async with engine_server(lambda _: refusal) as server, pool.acquire() as conn:
+        navigator = CachedNavigator(Amap(server.url, "secret-key", limits=limits))
+        await navigator.fetch(conn, wanted)
+        assert 5 <= len(server.requests) <= most
+        assert infocode in caplog.text
+        assert "secret-key" not in caplog.text
+        assert await navigator.routes(conn, wanted[:1]) == [None]
+        # It answers again.
+        server.reply = amap
+        now[0] += 31
+        await navigator.fetch(conn, wanted[:1])
+        assert None not in await navigator.routes(conn, wanted[:1])
+        await navigator.close()
+
+
+async def test_amap_that_is_busy_for_a_moment_is_asked_again():
+    replies = [Reply({"status": "0", "info": "CUQPS_HAS_EXCEEDED_THE_LIMIT", "infocode": "10021"})]
+    async with engine_server(lambda r: replies.pop(0) if replies else amap(r)) as server:
+        engine = Amap(server.url, "k", limits=QUICK)
+        assert (await route(engine, (A, B))).distance_m is not None
+        assert len(server.requests) == 2
+        await engine.close()
+
+
 async def test_routes_are_asked_once_kept_and_given_back(pool: asyncpg.Pool):
     async with engine_server(straight_osrm) as server, pool.acquire() as conn:
         first = CachedNavigator(Osrm(server.url, limits=QUICK))

@@ -14,10 +14,13 @@ import numpy as np
 from rules.geo import Datum, from_wgs84, to_wgs84
 from rules.navigation.base import Answer, EngineError, Places
 from rules.navigation.engines import degrees, documented, no_way
-from rules.navigation.http import EngineHttp, Limits, whole, word
+from rules.navigation.http import EngineHttp, Failure, Limits, whole, word
 from rules.navigation.polyline import Point, encode
 
 PUBLIC_URL: Final = "https://restapi.amap.com"
+#: infocodes (lbs.amap.com/api/webservice/guide/tools/info) that pass: too many in a minute or second, a gateway, a busy
+#: server. Whatever else begins with 1 or 4 is the key, its rights or its quota, with 3 the service behind it.
+_PASSING: Final = frozenset({"10004", "10014", "10015", "10016", "10017", "10019", "10020", "10021", "20003"})
 #: infocode: not covered, no road near, no way, too far.
 _NO_WAY: Final = frozenset({"20800", "20801", "20802", "20803"})
 #: The quickest way whatever the traffic: a trip is not judged by the jam of the day on which it is looked at.
@@ -33,7 +36,7 @@ class Amap:
     most_places = 18  # 16 between origin and destination
 
     def __init__(self, url: str, key: str, map_date: str = "", limits: Limits | None = None) -> None:
-        self._http = EngineHttp(self.name, url, limits, proxies=True)
+        self._http = EngineHttp(self.name, url, limits, proxies=True, failure=_failure)
         self._key, self._map_date = key, map_date
 
     async def map_date(self, near: tuple[int, int]) -> str:
@@ -56,12 +59,21 @@ class Amap:
         if status != 200 or answer.get("status") != "1":
             raise EngineError(
                 f"amap: HTTP {status}, infocode {code}"
-            )  # key, quota, overload, a bad parameter
+            )  # says something of this question alone
         return documented(lambda: _answer(answer["route"]["paths"][0]))
 
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
+
+
+def _failure(answer: dict[str, Any]) -> Failure | None:
+    """Amap says with HTTP 200 that its key, quota or service fails: no other question would fare better now."""
+    code = word(answer.get("infocode"), 10)
+    if answer.get("status") == "1" or (code[:1] not in ("1", "3", "4") and code not in _PASSING):
+        return None
+    passes = code in _PASSING or code[:1] == "3"
+    return Failure("refused", f"infocode {code} {word(answer.get('info', ''))}", passes)
 
 
 def _answer(path: dict[str, Any]) -> Answer:

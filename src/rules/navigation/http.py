@@ -73,8 +73,19 @@ class Limits:
     breaker: Callable[[], Breaker] = field(default=Breaker)
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An answer that says that the engine does not serve now. ``result``: for the metric. ``passes``: trying again in a
+    moment may help."""
+
+    result: str
+    why: str
+    passes: bool
+
+
 class EngineHttp:
-    """The HTTP side of one engine. ``proxies``: take proxies from the environment (never for an engine of one's own)."""
+    """The HTTP side of one engine. ``proxies``: take proxies from the environment (never for an engine of one's own).
+    ``failure``: what an engine that fails with HTTP 200 says by its JSON (None: it answers)."""
 
     def __init__(
         self,
@@ -83,12 +94,13 @@ class EngineHttp:
         limits: Limits | None = None,
         *,
         proxies: bool = False,
+        failure: Callable[[dict[str, Any]], Failure | None] = lambda _: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._engine, self._limits = engine, limits or Limits()
         self._breaker = self._limits.breaker()
         self._places = asyncio.Semaphore(self._limits.concurrency)
-        self._sleep = sleep
+        self._failure, self._sleep = failure, sleep
         self._client = httpx.AsyncClient(
             base_url=url.rstrip("/") + "/",
             timeout=self._limits.timeout_s,
@@ -100,8 +112,9 @@ class EngineHttp:
     async def ask(
         self, method: str, path: str, *, params: dict[str, str] | None = None, body: Any = None
     ) -> tuple[int, dict[str, Any]]:
-        """(status, JSON object; fractions as Decimal) of an answer below 500 that is not 429. Raises EngineError when
-        there is none after all tries, or while the breaker is open. Its text never holds ``params``."""
+        """(status, JSON object; fractions as Decimal) of an answer below 500 that is not 429 and no failure by
+        ``failure``. Raises EngineError when there is none after all tries, or while the breaker is open. Its text never
+        holds ``params``."""
         why = "never tried"
         for attempt in range(self._limits.tries):
             if attempt:
@@ -111,10 +124,15 @@ class EngineHttp:
                 if not self._breaker.allow():
                     raise EngineError(f"{self._engine} is left in peace after failures ({why})")
                 result, why, answer = await self._try(method, path, params, body)
+            failed = self._failure(answer[1]) if answer is not None else None
+            if failed is not None:
+                result, why, answer = failed.result, failed.why, None
             metrics.REQUESTS.labels(self._engine, result).inc()
             self._note(answer is not None, why)
             if answer is not None:
                 return answer
+            if failed is not None and not failed.passes:
+                raise EngineError(f"{self._engine}: {why}")
         raise EngineError(f"{self._engine}: {why}, {self._limits.tries} times")
 
     async def close(self) -> None:
