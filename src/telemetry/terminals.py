@@ -8,8 +8,9 @@ What follows the table reads only rows that other transactions have changed sinc
 15,000 terminals the rest of them would else be read every two seconds.
 
 A terminal that registers again gets a new code. Its old one stays valid until the new one is first used:
-neither a terminal that lost its code nor one that never got the reply is locked out. All SQL of
-``terminals`` that telemetry needs is here.
+neither a terminal that lost its code nor one that never got the reply is locked out. The protocol knows no secret
+before that code: whoever knows a phone number may ask for one. So where the office named the device, another
+one is refused. All SQL of ``terminals`` that telemetry needs is here.
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ _SPOILT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg
 
 _NO_CODE = bytes(32)  # no known input has this SHA-256
 _COLUMNS = "no, phone, enabled, code_sha256, previous_sha256, updated_at"
+#: What a registration leaves of the row ``t`` for what it says, ``u``: the office's word stands, else the newest counts.
+_TOLD = ", ".join(
+    f"{name} = CASE WHEN '{name}' = ANY (t.office_said) OR u.{name} = '' THEN t.{name} ELSE u.{name} END"
+    for name in ("manufacturer", "model", "device_id")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,8 @@ class Terminal:
     updated_at: datetime
 
 
-#: What a registration is answered: the result of 0x8100, and on success the code in clear and the terminal.
+#: What a registration is answered: the result of 0x8100, on success the code in clear, and the terminal; that is also
+#: there where another device than the office's asked for it.
 Registered = tuple[RegistrationResult, str | None, Terminal | None]
 
 
@@ -170,8 +177,9 @@ class TerminalDirectory:
 
         Returns (result, code, terminal): the result of 0x8100, and on success the code in clear, which is
         kept nowhere. Known terminals only, unless ``auto_register``; a disabled one is as unknown. What
-        the registry says about manufacturer, model and device stands; the terminal fills in what it
-        leaves empty. Raises UnavailableError: then send no reply, and the terminal asks again.
+        the office said about manufacturer, model and device stands, and the device it named must be the
+        one that asks (capitals do not count); the rest is what the terminal says. Raises UnavailableError:
+        then send no reply, and the terminal asks again.
 
         Those that ask while a transaction is under way share the next one (group commit).
         """
@@ -235,13 +243,13 @@ class TerminalDirectory:
                 "UPDATE terminals t SET code_sha256 = u.code,"  # noqa: S608 - a constant
                 " previous_sha256 = CASE WHEN t.code_sha256 = u.used THEN t.code_sha256"
                 " ELSE COALESCE(t.previous_sha256, t.code_sha256) END,"
-                " manufacturer = COALESCE(NULLIF(t.manufacturer, ''), u.manufacturer),"
-                " model = COALESCE(NULLIF(t.model, ''), u.model),"
-                " device_id = COALESCE(NULLIF(t.device_id, ''), u.device_id), plate = u.plate,"
+                f" {_TOLD}, plate = u.plate,"
                 " registered_at = clock_timestamp(), updated_at = clock_timestamp()"
                 " FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[])"
                 " AS u (of, code, used, manufacturer, model, device_id, plate)"
-                f" WHERE t.phone = u.of AND t.enabled RETURNING {', '.join(f't.{c}' for c in _COLUMNS.split(', '))}",
+                " WHERE t.phone = u.of AND t.enabled"
+                " AND ('device_id' <> ALL (t.office_said) OR lower(t.device_id) = lower(u.device_id))"
+                f" RETURNING {', '.join(f't.{c}' for c in _COLUMNS.split(', '))}",
                 phones,
                 [hashlib.sha256(codes[phone].encode("ascii")).digest() for phone in phones],
                 [self._used.get(phone) for phone in phones],
@@ -250,11 +258,17 @@ class TerminalDirectory:
                 [one.device_id for one in told],
                 [one.plate for one in told],
             )
+            named = {row["phone"] for row in rows}
+            others = await connection.fetch(
+                f"SELECT {_COLUMNS} FROM terminals WHERE enabled AND phone = ANY ($1::text[])",  # noqa: S608 - a constant
+                [phone for phone in phones if phone not in named],
+            )
         admitted = {row["phone"]: self._keep(row) for row in rows}
+        refused = {row["phone"]: self._keep(row) for row in others}
         return [
             (RegistrationResult.OK, codes[phone], admitted[phone])
             if phone in admitted
-            else (RegistrationResult.NO_SUCH_TERMINAL, None, None)
+            else (RegistrationResult.NO_SUCH_TERMINAL, None, refused.get(phone))
             for phone in phones
         ]
 

@@ -236,6 +236,21 @@ async def test_terminal_bindings(fleet: httpx.AsyncClient, pool: asyncpg.Pool) -
     assert listed == []
 
 
+async def test_what_the_office_says_of_a_terminal_is_told_from_what_it_said_itself(
+    fleet: httpx.AsyncClient, pool: asyncpg.Pool
+) -> None:
+    async def put(**record: str) -> tuple[str, list[str]]:
+        answer = (await fleet.put("/v1/terminals/13800000001", json=record)).json()
+        return answer["device_id"], answer["office_said"]
+
+    assert await put(model="M") == ("", ["model"])
+    await pool.execute("UPDATE terminals SET device_id = 'D1', manufacturer = 'MAKER'")  # as it registers
+    assert await put() == ("D1", ["model"])
+    assert await put(device_id="D1") == ("D1", ["model", "device_id"])
+    assert await put(model="") == ("D1", ["device_id"])
+    assert await put(device_id="") == ("", [])
+
+
 async def test_vehicle_that_changes_its_unit(fleet: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
     await fleet.put(
         "/v1/vehicles/car-1", json={"plate": "苏F00001", "organisation": "finance", "category": "x"}

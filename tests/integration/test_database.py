@@ -63,3 +63,17 @@ async def test_a_lost_connection_is_told_from_what_was_asked_over_it(db_url: str
     finally:
         mine.terminate()
         await other.close()
+
+
+async def test_what_stood_beside_a_terminal_that_never_registered_was_the_offices_word(
+    db_url: str, pool: asyncpg.Pool
+) -> None:
+    await pool.execute("ALTER TABLE terminals DROP COLUMN office_said")  # as before migration 7
+    await pool.execute("DELETE FROM schema_migrations WHERE version = 7")
+    await pool.execute(
+        "INSERT INTO terminals (phone, model, device_id, registered_at, source) VALUES ('1', 'M', 'D1', NULL, 'registry'),"
+        " ('2', '', '', NULL, 'registry'), ('3', 'M', 'D3', now(), 'registry'), ('4', 'M', 'D4', NULL, 'auto')"
+    )
+    assert await migrate(db_url) == ["0007_terminal_devices.sql"]
+    said = [r["office_said"] for r in await pool.fetch("SELECT office_said FROM terminals ORDER BY phone")]
+    assert said == [["model", "device_id"], [], [], []]

@@ -87,3 +87,15 @@ async def test_an_older_connection_that_is_decided_later_does_not_win(
         older.send(0x0102, code.encode())
         assert await older.closed()
         assert await newer.ask(0x0200, position()) == 0
+
+
+async def test_another_device_gets_no_code_and_puts_nobody_out(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    await pool.execute(
+        "INSERT INTO terminals (phone, device_id, office_said) VALUES ('13900000001', 'D2', '{device_id}'), ('13900000002', 'D1', '{device_id}')"
+    )
+    async with running(pool, tmp_path / "log") as it:
+        stranger = await Terminal.connect(it.port, "13900000001")  # says that it is D1
+        assert (await stranger.register(), stranger.code) == (4, "")
+        named = await Terminal.online(it.port, "13900000002")
+        assert await named.ask(0x0200, position()) == 0
+        assert await it.wait_rejects(1) == ["other_device"]

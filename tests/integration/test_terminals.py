@@ -20,10 +20,12 @@ PHONE = "13900000001"
 TOLD = Registration(32, 600, "MAKER", "M-1", "DEV0001", 1, "苏F12345", Version.V2013)
 
 
-async def admit(pool: asyncpg.Pool, phone: str = PHONE, manufacturer: str = "") -> int:
+async def admit(pool: asyncpg.Pool, phone: str = PHONE, **office: str) -> int:
+    """A terminal in the registry, with what the office says about it."""
     no = await pool.fetchval(
-        "INSERT INTO terminals (phone, manufacturer) VALUES ($1, $2) RETURNING no", phone, manufacturer
-    )
+        "INSERT INTO terminals (phone, manufacturer, device_id, office_said) VALUES ($1, $2, $3, $4) RETURNING no",
+        phone, office.get("manufacturer", ""), office.get("device_id", ""), list(office),
+    )  # fmt: skip
     assert isinstance(no, int)
     return no
 
@@ -57,6 +59,32 @@ async def test_what_the_registry_says_stands(pool: asyncpg.Pool) -> None:
     await code_of(TerminalDirectory(pool, auto_register=False))
     row = await pool.fetchrow("SELECT manufacturer, model FROM terminals")
     assert tuple(row) == ("OFFICE", "M-1")
+
+
+async def test_another_device_than_the_office_named_is_refused(pool: asyncpg.Pool) -> None:
+    await admit(pool, device_id="dev0001")
+    directory = TerminalDirectory(pool, auto_register=True)  # not even where everybody may come
+    await directory.load()
+    code = await code_of(directory)
+    terminal = directory.verify(PHONE, code)
+    assert terminal is not None
+    for other in ("DEV0002", ""):
+        answer = await directory.register(PHONE, replace(TOLD, device_id=other))
+        assert answer == (RegistrationResult.NO_SUCH_TERMINAL, None, terminal)
+    await directory.refresh()
+    assert directory.verify(PHONE, code), "and nothing has changed for the one that is named"
+    row = await pool.fetchrow("SELECT device_id, model FROM terminals")
+    assert tuple(row) == ("dev0001", "M-1")
+
+
+async def test_what_a_terminal_said_locks_out_no_other(pool: asyncpg.Pool) -> None:
+    await admit(pool)
+    directory = TerminalDirectory(pool, auto_register=False)
+    await code_of(directory)
+    exchanged = replace(TOLD, manufacturer="OTHER", model="", device_id="DEV0002")
+    assert (await directory.register(PHONE, exchanged))[0] == RegistrationResult.OK
+    row = await pool.fetchrow("SELECT manufacturer, model, device_id, office_said FROM terminals")
+    assert tuple(row) == ("OTHER", "M-1", "DEV0002", [])
 
 
 async def test_wrong_codes_unknown_and_disabled_terminals_are_refused(pool: asyncpg.Pool) -> None:

@@ -90,40 +90,54 @@ class BindingPlan:
         self._vehicle[binding.vehicle].discard(binding)
 
 
+#: What the office may say about a terminal and the terminal about itself; in ``office_said`` in this order.
+_TEXTS = ("manufacturer", "model", "device_id")
+
+
 async def apply_terminals(connection: Any, records: Sequence[Terminal]) -> list[Outcome]:
     """Write terminals and their bindings; references were checked. See ``repository.apply``."""
     existing = {
         row["phone"]: row
         for row in await connection.fetch(
-            "SELECT phone, no, manufacturer, model, device_id, enabled, source FROM terminals WHERE phone = ANY($1)",
+            "SELECT phone, no, manufacturer, model, device_id, office_said, enabled, source FROM terminals"
+            " WHERE phone = ANY($1)",
             [r.id for r in records],
         )
     }
     outcomes: list[Outcome] = []
-    written: list[tuple[str, str, str, str, bool]] = []
+    written: list[tuple[str, str, str, str, list[str], bool]] = []
     for record in records:
         old = existing.get(record.id)
         texts = {
             name: given if (given := getattr(record, name)) is not None else (old[name] if old else "")
-            for name in ("manufacturer", "model", "device_id")
+            for name in _TEXTS
         }
-        wanted = texts | {"enabled": record.enabled, "source": "registry"}
+        said = _office_said(record, old["office_said"] if old else ())
+        wanted = texts | {"office_said": said, "enabled": record.enabled, "source": "registry"}
         if old is not None and all(old[k] == v for k, v in wanted.items()):
             outcomes.append("unchanged")
             continue
         outcomes.append("updated" if old else "created")
-        written.append((record.id, texts["manufacturer"], texts["model"], texts["device_id"], record.enabled))
+        maker, model, device = (texts[name] for name in _TEXTS)
+        written.append((record.id, maker, model, device, said, record.enabled))
     # A terminal may register itself at this very moment: ON CONFLICT keeps what it said.
     await connection.executemany(
-        "INSERT INTO terminals (phone, manufacturer, model, device_id, enabled) VALUES ($1, $2, $3, $4, $5)"
+        "INSERT INTO terminals (phone, manufacturer, model, device_id, office_said, enabled) VALUES ($1, $2, $3, $4, $5, $6)"
         " ON CONFLICT (phone) DO UPDATE SET manufacturer = excluded.manufacturer, model = excluded.model,"
-        " device_id = excluded.device_id, enabled = excluded.enabled, source = 'registry', updated_at = clock_timestamp()",
+        " device_id = excluded.device_id, office_said = excluded.office_said, enabled = excluded.enabled,"
+        " source = 'registry', updated_at = clock_timestamp()",
         written,
     )
     for index in await _bind(connection, records):
         if outcomes[index] == "unchanged":
             outcomes[index] = "updated"
     return outcomes
+
+
+def _office_said(record: Terminal, before: Sequence[str]) -> list[str]:
+    """Which texts are the office's word now: what it gives; what it does not mention stays; empty takes it back."""
+    given = {name: getattr(record, name) for name in _TEXTS}
+    return [name for name in _TEXTS if given[name] or (given[name] is None and name in before)]
 
 
 async def _bind(connection: Any, records: Sequence[Terminal]) -> list[int]:

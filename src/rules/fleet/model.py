@@ -64,13 +64,17 @@ class Terminal(Record):
     """A BeiDou terminal. ``vehicle`` and ``valid_from`` say: from then on it sits in that vehicle (null: in
     none).
 
-    Texts that are not given stay as they are (a terminal names its own maker and model when it registers).
+    Texts that are not given stay as they are (a terminal names its own maker, model and device when it registers).
     """
 
     id: Phone = Field(description="phone number of the terminal; leading zeros do not count")
     manufacturer: Text | None = None
     model: Text | None = None
-    device_id: Text | None = None
+    device_id: Text | None = Field(
+        None,
+        description="终端编号 (终端ID), as the terminal sends it when it registers. Where it is given, another device with"
+        " this phone number is refused; an empty text takes it back",
+    )
     enabled: bool = True
     vehicle: Identifier | None = None
     valid_from: Time | None = Field(None, validate_default=True)

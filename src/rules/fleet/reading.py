@@ -44,8 +44,8 @@ _SOURCES: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "drivers": ("SELECT t.id, t.name, t.organisation, t.phone, t.updated_at FROM drivers t", "t.id", ""),
     "terminals": (
-        "SELECT t.phone AS id, t.manufacturer, t.model, t.device_id, t.plate, t.enabled, t.source, t.registered_at,"
-        " v.id AS vehicle, b.valid_from, t.updated_at FROM terminals t LEFT JOIN terminal_bindings b"
+        "SELECT t.phone AS id, t.manufacturer, t.model, t.device_id, t.office_said, t.plate, t.enabled,"
+        " t.source, t.registered_at, v.id AS vehicle, b.valid_from, t.updated_at FROM terminals t LEFT JOIN terminal_bindings b"
         " ON b.terminal_no = t.no AND b.valid_from <= now() AND (b.valid_to IS NULL OR b.valid_to > now())"
         " LEFT JOIN vehicles v ON v.no = b.vehicle_no",
         "t.phone",

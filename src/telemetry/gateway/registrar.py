@@ -47,7 +47,7 @@ class Registrar:
     async def register(self, connection: Connection, action: Register) -> None:
         """Answer a registration. While the registry does not answer there is no reply: the terminal asks again."""
         try:
-            result, code, _terminal = await self._directory.register(
+            result, code, terminal = await self._directory.register(
                 action.header.terminal_phone, action.registration
             )
         except UnavailableError as error:
@@ -57,9 +57,11 @@ class Registrar:
             return
         if not connection.closed:
             if result:
-                self._reject(
-                    connection, Rejection(Reason.UNKNOWN_TERMINAL, f"registration result {result}", b"")
-                )
+                reason, detail = Reason.UNKNOWN_TERMINAL, f"registration result {result}"
+                if terminal is not None:
+                    reason = Reason.OTHER_DEVICE
+                    detail = f"device {action.registration.device_id!r}: the registry names another"
+                self._reject(connection, Rejection(reason, detail, b""))
             self._sockets.send(connection, connection.session.registered(action.header, result, code))
 
     def authenticate(self, connection: Connection, action: Authenticate) -> None:
