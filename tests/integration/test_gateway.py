@@ -349,6 +349,25 @@ async def test_drain_confirms_what_was_read(pool: asyncpg.Pool, tmp_path: Path) 
     await log.close()
 
 
+async def test_a_gateway_whose_log_is_dead_is_not_ready(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    async with running(pool, tmp_path / "log") as it:
+        terminal = await Terminal.online(it.port, "13900000001")
+        assert await terminal.ask(0x0200, position(1)) == 0
+        disk = sqlite3.connect(tmp_path / "log", isolation_level=None)
+        disk.execute("ALTER TABLE records RENAME TO away")  # every append is refused, at once
+        serial = terminal.send(0x0200, position(2))
+        began = asyncio.get_running_loop().time()
+        async with asyncio.timeout(15):
+            while it.gateway.trouble() is None:  # noqa: ASYNC110 - readiness is asked
+                await asyncio.sleep(0.05)
+        assert asyncio.get_running_loop().time() - began > 4
+        assert "the log has taken no records for" in (it.gateway.trouble() or "")
+        disk.execute("ALTER TABLE away RENAME TO records")
+        disk.close()
+        assert await terminal.result_of(serial, 0x0200) == 0
+        assert it.gateway.trouble() is None
+
+
 class _Faulty(EmbeddedLogWriter):
     """A log with a fault of the program in it: the third append raises what nobody raises on purpose."""
 

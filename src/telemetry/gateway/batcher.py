@@ -83,7 +83,8 @@ class Batcher:
         self._receipts: list[Receipt] = []
         self._rejects: list[RejectNote] = []
         self._wake = asyncio.Event()
-        self._stopping = self._appending = False
+        self._stopping = False
+        self._appending_since: float | None = None  # of perf_counter
         self.held_bytes = 0
         self._added = self._released = 0  # receipts so far
         self._retained: deque[tuple[int, int]] = deque()  # (receipts added by then, bytes)
@@ -94,7 +95,12 @@ class Batcher:
     @property
     def busy(self) -> bool:
         """Whether something waits for the log."""
-        return self._appending or bool(self._batches)
+        return self._appending_since is not None or bool(self._batches)
+
+    @property
+    def waiting_s(self) -> float:
+        """For how long the append that is under way has been tried; 0 = none is."""
+        return 0.0 if self._appending_since is None else time.perf_counter() - self._appending_since
 
     def add(self, batch: PositionBatch, receipt: Receipt) -> None:
         """Positions whose replies wait in ``receipt``. ``batch`` may be empty (a reply alone)."""
@@ -149,13 +155,13 @@ class Batcher:
             held = sum(map(_cost, batches))
             batch = PositionBatch.concat(batches)
             batches.clear()  # their rows are in batch now
-            self._appending = True
+            self._appending_since = time.perf_counter()
             try:
                 await self._append(batch, rejects)
             except BaseException:
                 self._batches = [batch, *self._batches]  # given up by drain, which counts it
                 raise
-            self._appending = False
+            self._appending_since = None
             metrics.CONFIRMED.inc(len(batch))
             metrics.APPEND_ROWS.observe(len(batch))
             for receipt in receipts:

@@ -49,6 +49,9 @@ _SWEEP_S = 1.0
 #: nearly the same for few frames as for hundreds, and nothing can be replied to before the log confirms anyway.
 _FEW_FRAMES = 1000
 _GATHER_S = 0.005
+#: An append that takes longer than this (failing again and again, or hanging) makes the gateway not ready: terminals get
+#: no reply here, long before the memory budget is used up.
+_LOG_DEAD_S = 5.0
 _KNOWN_MESSAGES = frozenset({0x0001, 0x0002, 0x0003, 0x0004, 0x0005, 0x0100, 0x0102, 0x0200, 0x0201, 0x0704})
 
 
@@ -120,6 +123,8 @@ class Gateway:
             return "a fault of the program: the gateway is ending, see the log"
         if self._paused:
             return "reading is paused: the log does not take records"
+        if self._batcher.waiting_s > _LOG_DEAD_S:
+            return f"the log has taken no records for {self._batcher.waiting_s:.0f} s"
         return None
 
     # --- one loop turn ------------------------------------------------------------------------------------------------
