@@ -356,7 +356,7 @@ async def test_routes_are_asked_once_kept_and_given_back(pool: asyncpg.Pool):
         assert await first.routes(conn, wanted) == [None] * 3
         await first.fetch(conn, wanted)
         asked = len(server.requests)
-        assert asked == 3  # the map's date and two routes
+        assert asked == 4  # the map's date before and after two routes
         await first.fetch(conn, wanted)
         assert len(server.requests) == asked
         found = await first.routes(conn, wanted)
@@ -375,6 +375,83 @@ async def test_routes_are_asked_once_kept_and_given_back(pool: asyncpg.Pool):
         assert [r.map_date for r in again if r] == ["2027-01-01"] * 3
         for navigator in (first, second, third):
             await navigator.close()
+
+
+class Maps:
+    """OSRM whose map can be changed and that can be put down, at the n-th request from here on."""
+
+    def __init__(self) -> None:
+        self.version, self.down, self.asked = "1", False, 0
+        self.at: dict[int, Any] = {}
+
+    def __call__(self, request: Request) -> Reply:
+        self.asked += 1
+        self.at.pop(self.asked, lambda: None)()
+        if self.down:
+            return Reply({}, status=503)
+        reply = straight_osrm(request, lambda m: m * (1.2 if self.version == "2" else 1.0))
+        reply.body["data_version"] = self.version
+        return reply
+
+    def put(self, version: str, *, down: bool = False) -> None:
+        self.version, self.down = version, down
+
+
+async def kept(pool: asyncpg.Pool) -> list[tuple[str, int]]:
+    rows = await pool.fetch(
+        "SELECT map_date, distance_m FROM navigation_routes ORDER BY map_date, distance_m"
+    )
+    return [tuple(r) for r in rows]
+
+
+async def test_a_map_that_changes_while_routes_are_asked_is_not_mistaken_for_the_one_before(
+    pool: asyncpg.Pool,
+):
+    maps = Maps()
+    maps.at = {2: lambda: maps.put("2")}  # after the date, before the route
+    async with engine_server(maps) as server, pool.acquire() as conn:
+        navigator = CachedNavigator(Osrm(server.url, limits=QUICK))
+        await navigator.fetch(conn, [(A, B)])
+        assert await kept(pool) == []
+        assert await navigator.routes(conn, [(A, B)]) == [None]
+        await navigator.fetch(conn, [(A, B)])
+        ((date, metres),) = await kept(pool)
+        assert date == "2"
+        assert abs(metres - straight_m(A, B) * 1.2) < 2
+        # The same within the minute in which the date is not asked before the routes.
+        maps.put("3")
+        await navigator.fetch(conn, [(A, C)])
+        assert len(await kept(pool)) == 1
+        await navigator.fetch(conn, [(A, C)])
+        assert [m for m, _ in await kept(pool)] == ["2", "3"]
+        await navigator.close()
+
+
+@pytest.mark.parametrize("again", ["1", "2"])
+async def test_routes_of_an_engine_that_died_after_them_are_kept_if_it_comes_back_with_its_map(
+    pool: asyncpg.Pool, again: str
+):
+    maps = Maps()
+    maps.at = {3: lambda: maps.put("1", down=True)}
+    once = Limits(timeout_s=2, tries=1, backoff_s=0, breaker=lambda: Breaker(failures=1000))
+    async with engine_server(maps) as server, pool.acquire() as conn:
+        navigator = CachedNavigator(Osrm(server.url, limits=once))
+        await navigator.fetch(conn, [(A, B)])
+        await navigator.fetch(conn, [(A, B)])
+        assert await kept(pool) == []
+        maps.put(again)
+        before = len(server.requests)
+        await navigator.fetch(conn, [(A, B)])
+        assert [m for m, _ in await kept(pool)] == [again]
+        routes = [r for r in server.requests[before:] if "/route/" in r.path]
+        assert len(routes) == (0 if again == "1" else 1)
+        # Away for a moment within the minute: the date is asked before the next route.
+        maps.put(again, down=True)
+        await navigator.fetch(conn, [(A, C)])
+        maps.put("9")
+        await navigator.fetch(conn, [(A, C)])
+        assert [m for m, _ in await kept(pool)] == [again, "9"]
+        await navigator.close()
 
 
 async def test_many_routes_are_fetched_at_once_but_not_too_many(pool: asyncpg.Pool):

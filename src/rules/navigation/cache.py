@@ -22,6 +22,10 @@ PROFILE: Final = "car"
 FETCH_S: Final = 20.0
 #: How often the engine is asked for its map's date.
 MAP_S: Final = 60.0
+_NEVER: Final = float("-inf")
+
+#: Key, places, what the engine said of them.
+Answered = tuple[bytes, Places, Answer]
 
 
 def route_key(engine: str, map_date: str, profile: str, places: Places) -> bytes:
@@ -38,7 +42,9 @@ class CachedNavigator:
     ) -> None:
         self._engine, self._fetch_s, self._clock = engine, fetch_s, clock
         self._map_date: str | None = None
-        self._asked_at = -MAP_S
+        self._asked_at = _NEVER
+        #: Answers under a map's date, until the engine says once more that this is its map.
+        self._unsure: tuple[str, list[Answered]] | None = None
 
     async def close(self) -> None:
         """Close the engine's connections."""
@@ -50,14 +56,9 @@ class CachedNavigator:
         if not distinct:
             return
         try:
-            map_date = await self._current(distinct[0][0])
+            map_date = await self._current(conn, distinct[0][0])
         except EngineError as error:
-            _logger.warning(
-                "no navigation mileage now, %d routes wait: %s",
-                len(distinct),
-                error,
-                exc_info=error.__cause__,
-            )
+            self._tell(len(distinct), error)
             return
         keys = [self._key(map_date, places) for places in distinct]
         kept = await conn.fetch("SELECT key FROM navigation_routes WHERE key = ANY($1::bytea[])", keys)
@@ -65,7 +66,16 @@ class CachedNavigator:
         missing = [(k, p) for k, p in zip(keys, distinct, strict=True) if k not in known]
         answers = await self._ask([p for _, p in missing])
         done = [(k, p, a) for (k, p), a in zip(missing, answers, strict=True) if a is not None]
-        await self._keep(conn, map_date, done)
+        if len(done) < len(missing):
+            self._asked_at = _NEVER  # an engine that was away may come back with another map
+        if not done:
+            return
+        # A map that is put in while routes are asked must not be kept under the name of the one before.
+        self._unsure, self._asked_at = (map_date, done), _NEVER
+        try:
+            await self._current(conn, distinct[0][0])
+        except EngineError as error:
+            self._tell(len(done), error)
 
     async def routes(self, conn: Any, wanted: Sequence[Places]) -> list[Route | None]:
         """See Navigator. Routes of the map that the engine was last seen with, this process or an earlier one."""
@@ -91,16 +101,34 @@ class CachedNavigator:
     def _key(self, map_date: str, places: Places) -> bytes:
         return route_key(self._engine.name, map_date, PROFILE, places)
 
-    async def _current(self, near: tuple[int, int]) -> str:
-        if self._map_date is None or self._clock() - self._asked_at >= MAP_S:
-            try:
-                self._map_date = await self._engine.map_date(near)
-            except EngineError:
-                raise
-            except Exception as error:
-                raise unexpected(self._engine.name, error) from error
-            self._asked_at = self._clock()
-        return self._map_date
+    async def _current(self, conn: Any, near: tuple[int, int]) -> str:
+        """Date of the engine's map, asked now and then; what was asked of it before is kept once it is sure."""
+        if self._map_date is not None and self._clock() - self._asked_at < MAP_S:
+            return self._map_date
+        self._asked_at = _NEVER
+        try:
+            map_date = await self._engine.map_date(near)
+        except EngineError:
+            raise
+        except Exception as error:
+            raise unexpected(self._engine.name, error) from error
+        self._map_date, self._asked_at = map_date, self._clock()
+        unsure, self._unsure = self._unsure, None
+        if unsure is not None and unsure[0] == map_date:
+            await self._keep(conn, *unsure)
+        elif unsure is not None:
+            _logger.info(
+                "the map changed from %s to %s, %d routes are asked again",
+                unsure[0],
+                map_date,
+                len(unsure[1]),
+            )
+        return map_date
+
+    def _tell(self, count: int, error: EngineError) -> None:
+        _logger.warning(
+            "no navigation mileage now, %d routes wait: %s", count, error, exc_info=error.__cause__
+        )
 
     async def _ask(self, wanted: Sequence[Places]) -> list[Answer | None]:
         """The answers; None where there is none, or not within the time of one fetch."""
@@ -126,9 +154,7 @@ class CachedNavigator:
             )
         return [r if isinstance(r, Answer) else None for r in results]
 
-    async def _keep(self, conn: Any, map_date: str, done: Sequence[tuple[bytes, Places, Answer]]) -> None:
-        if not done:
-            return
+    async def _keep(self, conn: Any, map_date: str, done: Sequence[Answered]) -> None:
         await conn.execute(
             "INSERT INTO navigation_routes (key, engine, map_date, places, distance_m, duration_s, shape, problem)"
             " SELECT u.key, $2, $3, u.places::jsonb, u.distance, u.duration, u.shape, u.problem"
