@@ -55,7 +55,9 @@ def counts(report: dict[str, Any]) -> dict[str, int]:
 
 
 async def rows(pool: asyncpg.Pool, table: str = "fuel_transactions") -> list[Any]:
-    return [tuple(r) for r in await pool.fetch(f"SELECT * FROM {table} ORDER BY id")]  # noqa: S608 - constants
+    """Every row as a tuple; when it was created and changed comes last."""
+    stored = [dict(r) for r in await pool.fetch(f"SELECT * FROM {table} ORDER BY id")]  # noqa: S608 - constants
+    return [(*r.values(), *when) for r in stored if (when := (r.pop("created_at"), r.pop("updated_at")))]
 
 
 async def test_good_rows_are_written_bad_ones_named_and_again_adds_nothing(

@@ -23,7 +23,7 @@ _STATION: Final = ("name", "aliases", "datum", "original")
 
 
 async def apply_stations(connection: Any, records: Sequence[FuelStation]) -> list[Outcome]:
-    """Write stations, and give them the transactions that bear their names and had no station yet.
+    """Write stations; transactions without a station of their own follow the names.
 
     Raises RefusedError (a conflict) for a name or alias that means another station already.
     """
@@ -81,16 +81,21 @@ def _refuse_shared_names(records: Sequence[FuelStation], stored: dict[str, Any])
 
 
 async def _take_transactions(connection: Any, stations: Sequence[FuelStation]) -> None:
-    """Statements come before stations are entered, too: the order must not matter."""
-    by_name = {name_key(name): record.id for record in stations for _, name in _names(record)}
-    open_names = await connection.fetch(
-        "SELECT DISTINCT station_name FROM fuel_transactions WHERE station IS NULL AND station_name <> ''"
+    """Transactions follow their names to and from ``stations``: statements may come before stations are entered, and
+    an alias may have been given to the wrong one. A station that was given itself stays.
+    """
+    known = await stations_by_name(connection)
+    names = await connection.fetch(
+        "SELECT DISTINCT station_name, station FROM fuel_transactions"
+        " WHERE NOT station_given AND station_name <> '' AND (station IS NULL OR station = ANY($1::text[]))",
+        [record.id for record in stations],
     )
-    found = [(name, by_name[name_key(name)]) for (name,) in open_names if name_key(name) in by_name]
+    moved = [(name, old, new) for name, old in names if (new := known.get(name_key(name))) != old]
     await connection.execute(
-        "UPDATE fuel_transactions t SET station = n.station, updated_at = clock_timestamp()"
-        " FROM unnest($1::text[], $2::text[]) AS n (name, station) WHERE t.station IS NULL AND t.station_name = n.name",
-        [name for name, _ in found], [station for _, station in found],
+        "UPDATE fuel_transactions t SET station = n.new, updated_at = clock_timestamp()"
+        " FROM unnest($1::text[], $2::text[], $3::text[]) AS n (name, old, new) WHERE NOT t.station_given"
+        " AND t.station_name = n.name AND t.station IS NOT DISTINCT FROM n.old",
+        [name for name, _, _ in moved], [old for _, old, _ in moved], [new for _, _, new in moved],
     )  # fmt: skip
 
 
@@ -103,15 +108,38 @@ async def stations_by_name(connection: Any) -> dict[str, str]:
 async def apply_transactions(connection: Any, records: Sequence[FuelTransaction]) -> list[Outcome]:
     """Write transactions; references were checked. Raises RefusedError for a time in the future."""
     await _refuse_future(connection, [record.at for record in records])
+    return (await apply_plain(connection, "fuel_transactions", await _placed(connection, records)))[0]
+
+
+class _Placed(FuelTransaction):
+    """A transaction whose ``station`` is what its name means, or was given (``station_given``)."""
+
+    station_given: bool
+
+
+async def _placed(connection: Any, records: Sequence[FuelTransaction]) -> list[_Placed]:
+    known: dict[str, str] = {}
     if any(record.station is None and record.station_name for record in records):
         known = await stations_by_name(connection)
-        records = [
-            record.model_copy(update={"station": known.get(name_key(record.station_name))})
-            if record.station is None and record.station_name
-            else record
-            for record in records
-        ]
-    return (await apply_plain(connection, "fuel_transactions", records))[0]
+    # Who sends back what he read gives nothing.
+    read = {
+        tuple(row)
+        for row in await connection.fetch(
+            "SELECT id, station, station_name FROM fuel_transactions WHERE id = ANY($1::text[]) AND NOT station_given",
+            [record.id for record in records if record.station is not None],
+        )
+    }
+    return [
+        _Placed.model_construct(
+            **dict(record)
+            | {
+                "station": record.station or known.get(name_key(record.station_name)),
+                "station_given": record.station is not None
+                and (record.id, record.station, record.station_name) not in read,
+            }
+        )
+        for record in records
+    ]
 
 
 async def apply_violations(connection: Any, records: Sequence[Violation]) -> list[Outcome]:

@@ -39,6 +39,7 @@ _COLUMNS: Final = {
         "amount_fen": "bigint",
         "balance_fen": "bigint",
         "station": "text",
+        "station_given": "boolean",
         "station_name": "text",
         "reverses": "text",
         "source": "text",

@@ -134,17 +134,18 @@ class _Writer:
     def _complete(self, record: Any, old: dict[str, Any] | None, stations: dict[str, str]) -> Any:
         """The record with what the file does not say as it is stored: another file may say less."""
         fill: dict[str, Any] = {"source": self._source}
+        given = old is not None and old.get("station_given")
         if self._kind == "statement":
-            station = stations.get(name_key(record.station_name))
-            if record.station_name and station is None:
+            fill["station"] = None  # its name says it, unless someone else did
+            if record.station_name and not given and name_key(record.station_name) not in stations:
                 self._unmatched[record.station_name] += 1
-            fill["station"] = station
         if old is not None:
             fill["source"] = old["source"]
             fill |= {
                 name: value
                 for name, value in old.items()
-                if (fill[name] if name in fill else getattr(record, name)) in (None, "")
+                if (name != "station" or given)
+                and (fill[name] if name in fill else getattr(record, name, value)) in (None, "")
             }
             if self._kind == "statement" and not record.product and record.energy == "fuel":
                 fill["energy"] = old["energy"]

@@ -20,7 +20,7 @@ OWNER: Final = {"statement": "card", "violations": "plate"}
 
 _STORED: Final = {
     "statement": "SELECT id, card, at, kind, product, energy, quantity, (unit_price * 10000)::bigint AS unit_price,"
-    " amount_fen AS amount, balance_fen AS balance, station, station_name, reverses, source FROM fuel_transactions t",
+    " amount_fen AS amount, balance_fen AS balance, station, station_given, station_name, reverses, source FROM fuel_transactions t",
     "violations": "SELECT id, plate, at, place, act, fine_fen AS fine, points, status, driver, source FROM violations t",
 }
 
