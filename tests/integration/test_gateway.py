@@ -241,6 +241,19 @@ async def test_blind_zone_batches_and_sub_packages(
         assert await it.wait_rejects(2) == ["bad_body", "bad_body"]
 
 
+async def test_empty_packages_are_asked_for_like_any_other(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    async with running(pool, tmp_path / "log") as it:
+        terminal = await Terminal.online(it.port, "13900000001")
+        package = build_message(0x0704, b"", terminal.phone, terminal.serial, total=3, index=1)
+        terminal.writer.write(encode_frame(package))
+        assert await terminal.result_of(terminal.serial, 0x0704) == 0
+        header, body = await terminal.receive()
+        assert (header.id, body) == (
+            0x8003,
+            terminal.serial.to_bytes(2, "big") + bytes.fromhex("02 0002 0003"),
+        )
+
+
 async def test_the_newest_connection_of_a_phone_wins(pool: asyncpg.Pool, tmp_path: Path) -> None:
     async with running(pool, tmp_path / "log") as it:
         older = await Terminal.online(it.port, "13900000001")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.jt808.header import Header, Version, build_messages, parse_header
-from telemetry.jt808.reassembly import Complete, Missing, Pending, Reassembler
+from telemetry.jt808.reassembly import PART_BYTES, Complete, Missing, Pending, Reassembler
 from telemetry.jt808.rejection import Reason, Rejection
 
 BODY = bytes(range(256)) * 2
@@ -45,7 +47,7 @@ def test_any_order_with_duplicates(order: list[tuple[Header, bytes]], data: st.D
         assert isinstance(repeated, Pending)
         assert repeated.duplicate
         answered += [again] * repeated.answer
-        assert reassembler.bytes_held == sum(len(b) for h, b in order if h.index in seen)
+        assert reassembler.bytes_held == sum(PART_BYTES + len(b) for h, b in order if h.index in seen)
     done = reassembler.add(*order[-1], 0)
     assert isinstance(done, Complete)
     assert done.body == BODY
@@ -90,7 +92,7 @@ def test_incomplete_messages_are_given_up_and_every_package_counted() -> None:
     rejected = reassembler.expire(60)
     assert [r.reason for r in rejected] == [Reason.REASSEMBLY_TIMEOUT] * 3
     assert [r.raw for r in rejected] == [body for _, body in parts[:3]]
-    assert reassembler.bytes_held == 100
+    assert reassembler.bytes_held == PART_BYTES + 100
     assert len(reassembler.clear()) == 1
     assert reassembler.bytes_held == reassembler.parts_held == 0
 
@@ -123,16 +125,45 @@ def limited(result: object) -> bool:
 
 
 def test_limits() -> None:
-    small = Reassembler(max_bytes=250, max_parts=6, max_messages=2)
+    small = Reassembler(max_bytes=250 + 3 * PART_BYTES)
     parts = packages()
     assert isinstance(small.add(*parts[0], 0), Pending)
     assert isinstance(small.add(*parts[1], 0), Pending)
     assert limited(small.add(*parts[2], 0))
-    assert small.bytes_held == 200
+    assert small.bytes_held == 200 + 2 * PART_BYTES
     assert isinstance(small.add(*parts[5], 0), Pending)  # 12 bytes still fit
-    assert isinstance(small.add(*packages(b"a" * 4, size=2, serial=9)[0], 0), Pending)
-    assert limited(small.add(*packages(b"a" * 4, size=2, serial=20)[0], 0))
+    assert limited(
+        small.add(*packages(b"a" * 4, size=2, serial=9)[0], 0)
+    )  # its bytes would, its cost does not
+    few = Reassembler(max_messages=2)
+    assert isinstance(few.add(*parts[0], 0), Pending)
+    assert isinstance(few.add(*packages(b"a" * 4, size=2, serial=9)[0], 0), Pending)
+    assert limited(few.add(*packages(b"a" * 4, size=2, serial=20)[0], 0))
     assert limited(Reassembler(max_parts=5).add(*parts[0], 0))
+
+
+def test_many_small_packages_cost_what_they_take() -> None:
+    reassembler = Reassembler()
+    message = packages(b"a" * 255, size=1, serial=0)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        held = 0
+        for serial in range(0, 8 * 300, 300):
+            for header, body in message[:-1]:
+                fresh = replace(header, serial=serial + header.index - 1, phone="".join(header.phone))
+                held += isinstance(reassembler.add(fresh, body, 0), Pending)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held == 131_072 // (PART_BYTES + 1)
+    assert after - before <= reassembler.bytes_held
+
+
+def test_whole_packages_of_the_largest_messages_still_fit() -> None:
+    for body, size in ((b"a" * 91 * 1023, 1023), (b"a" * 254 * 100, 100)):
+        reassembler = Reassembler()
+        assert isinstance([reassembler.add(*p, 0) for p in packages(body, size=size)][-1], Complete)
 
 
 @given(
@@ -145,7 +176,7 @@ def test_limits() -> None:
 )
 def test_accounting_is_exact_whatever_comes(pieces: list[tuple[int, int, int, int, bytes]]) -> None:
     """Every package is part of a whole message, a duplicate, rejected, or still held: nothing else."""
-    reassembler = Reassembler(max_bytes=100, timeout_s=10, max_messages=3)
+    reassembler = Reassembler(max_bytes=100 + 6 * PART_BYTES, timeout_s=10, max_messages=3)
     taken = gone = 0
     for now, (identity, serial, total, index, body) in zip(itertools.count(), pieces, strict=False):
         result = reassembler.add(
@@ -159,8 +190,10 @@ def test_accounting_is_exact_whatever_comes(pieces: list[tuple[int, int, int, in
             taken += not result.duplicate
         reassembler.missing(now)
         gone += len(reassembler.expire(now))
-        assert 0 <= reassembler.bytes_held <= 100
+        assert reassembler.bytes_held <= 100 + 6 * PART_BYTES
         assert reassembler.parts_held == taken - gone
+        bodies = reassembler.bytes_held - PART_BYTES * reassembler.parts_held
+        assert 0 <= bodies <= 30 * reassembler.parts_held
     gone += len(reassembler.clear())
     assert taken == gone
     assert reassembler.bytes_held == 0

@@ -346,7 +346,7 @@ class Gateway:
             self._listen_to_sockets(True)
 
     def _count_fragments(self, connection: Connection) -> None:
-        """Bytes of packages that wait for the rest of their message count in the memory budget."""
+        """Packages that wait for the rest of their message count in the memory budget; none, however small, counts 0."""
         held = 0 if connection.closed else connection.session.reassembler.bytes_held
         self._rest_bytes += held - connection.fragment_bytes
         connection.fragment_bytes = held

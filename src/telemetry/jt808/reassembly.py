@@ -13,6 +13,10 @@ from telemetry.jt808.header import Header
 from telemetry.jt808.rejection import Reason, Rejection
 from telemetry.jt808.replies import MAX_RETRANSMIT
 
+#: What a package costs beside its body (measured): its header, the objects around both, their places in the tables. So
+#: packages of a byte, or of none, are neither free nor without an end.
+PART_BYTES = 400
+
 
 @dataclass(frozen=True, slots=True)
 class Complete:
@@ -58,14 +62,14 @@ class _Assembly:
 class Reassembler:
     """Packages of the messages of one connection.
 
-    Holds at most ``max_bytes`` of bodies, ``max_messages`` messages of at most ``max_parts`` packages; a
+    Holds at most ``max_bytes`` of bodies and ``PART_BYTES`` a package, ``max_messages`` messages of at most ``max_parts`` packages; a
     message not complete ``timeout_s`` after its first package is given up. Missing packages are asked for
     ``retry_s`` after the last one came, at most ``max_requests`` times.
     """
 
     def __init__(
         self,
-        max_bytes: int = 65_536,
+        max_bytes: int = 131_072,
         max_parts: int = MAX_RETRANSMIT,
         timeout_s: float = 60.0,
         *,
@@ -84,7 +88,7 @@ class Reassembler:
 
     @property
     def bytes_held(self) -> int:
-        """Bytes of package bodies held now, exactly."""
+        """Memory of the packages held now: their bodies, exactly, and ``PART_BYTES`` each. 0 = none are held."""
         return self._bytes
 
     @property
@@ -114,7 +118,7 @@ class Reassembler:
             return Pending(self._answer(assembly, header.index), duplicate=True)
         if (
             header.total > self._max_parts
-            or self._bytes + len(body) > self._max_bytes
+            or self._bytes + len(body) + PART_BYTES > self._max_bytes
             or (assembly is None and len(self._assemblies) >= self._max_messages)
         ):
             detail = f"{header.total} packages, {self._bytes} bytes of {len(self._assemblies)} messages held"
@@ -123,7 +127,7 @@ class Reassembler:
             assembly = self._assemblies[key] = _Assembly(header.total, now, now)
         assembly.parts[header.index] = (header, body)
         assembly.touched = now
-        self._bytes += len(body)
+        self._bytes += len(body) + PART_BYTES
         while assembly.prefix + 1 in assembly.parts:
             assembly.prefix += 1
         if len(assembly.parts) < assembly.total:
@@ -131,7 +135,7 @@ class Reassembler:
         del self._assemblies[key]
         parts = [assembly.parts[index] for index in range(1, assembly.total + 1)]
         whole = b"".join(part for _, part in parts)
-        self._bytes -= len(whole)
+        self._bytes -= len(whole) + PART_BYTES * len(parts)
         headers = tuple(part_header for part_header, _ in parts)
         return Complete(headers, whole, tuple(h for h in headers if h.index not in assembly.answered), header)
 
@@ -171,6 +175,6 @@ class Reassembler:
             assembly = self._assemblies.pop(key)
             detail = f"{len(assembly.parts)} of {assembly.total} packages of {key[0]:#06x} came"
             for _, body in assembly.parts.values():
-                self._bytes -= len(body)
+                self._bytes -= len(body) + PART_BYTES
                 rejected.append(Rejection(Reason.REASSEMBLY_TIMEOUT, detail, body))
         return rejected
