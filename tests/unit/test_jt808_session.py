@@ -149,11 +149,31 @@ def test_strangers_get_no_memory_and_no_endless_attention() -> None:
         assert not isinstance(parsed, Rejection)
         assert reasons(session.on_message(*parsed, 0)) == [Reason.NOT_AUTHENTICATED]
     assert not session.waiting
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        message(0x0002),
+        message(0x0001, bytes(5)),
+        message(0x0100, bytes(50), encryption=1),
+        message(0x0102, b"code", encryption=1),
+    ],
+)
+def test_whatever_is_refused_before_authentication_counts(refused: tuple[Header, bytes]) -> None:
     session = Session(0)
-    closed = [
-        any(isinstance(a, Close) for a in session.on_message(*message(2), 0)) for _ in range(MAX_REFUSED)
-    ]
+    closed = [any(isinstance(a, Close) for a in session.on_message(*refused, 0)) for _ in range(MAX_REFUSED)]
     assert closed == [False] * (MAX_REFUSED - 1) + [True]
+
+
+@pytest.mark.parametrize(
+    ("refused", "most"),
+    [(message(0x0102), MAX_FAILED_AUTHENTICATIONS), (message(0x0100, b"short"), MAX_REGISTRATIONS)],
+)
+def test_messages_that_cannot_be_read_are_attempts_too(refused: tuple[Header, bytes], most: int) -> None:
+    session = Session(0)
+    closed = [any(isinstance(a, Close) for a in session.on_message(*refused, 0)) for _ in range(most + 1)]
+    assert closed == [False] * most + [True]
 
 
 def test_wrong_codes_are_refused_and_then_the_connection_is_closed() -> None:

@@ -62,9 +62,9 @@ class _Assembly:
 class Reassembler:
     """Packages of the messages of one connection.
 
-    Holds at most ``max_bytes`` of bodies and ``PART_BYTES`` a package, ``max_messages`` messages of at most ``max_parts`` packages; a
-    message not complete ``timeout_s`` after its first package is given up. Missing packages are asked for
-    ``retry_s`` after the last one came, at most ``max_requests`` times.
+    Holds at most ``max_bytes`` (bodies, and ``PART_BYTES`` a package), ``max_messages`` messages of at most
+    ``max_parts`` packages; a message not complete ``timeout_s`` after its first package is given up. Missing
+    packages are asked for ``retry_s`` after the last one came, at most ``max_requests`` times.
     """
 
     def __init__(

@@ -152,6 +152,15 @@ class Session:
         """What to do about one message. ``now``: seconds, monotonic. Any body gives actions, never an
         exception.
         """
+        stranger = not self.authenticated
+        actions = self._on_message(header, body, now)
+        if stranger and any(isinstance(action, Rejected) for action in actions):
+            self._refused += 1
+            if self._refused >= MAX_REFUSED:
+                actions.append(Close(f"{self._refused} messages refused before authentication"))
+        return actions
+
+    def _on_message(self, header: Header, body: bytes, now: float) -> list[Action]:
         refusal = self._admit(header, body)
         if refusal is not None:
             return refusal
@@ -176,12 +185,8 @@ class Session:
         # a stranger gets no memory.
         if header.id in (messages.REGISTER, messages.AUTHENTICATE) and header.total <= 1:
             return None
-        self._refused += 1
         detail = f"{header.id:#06x} before authentication"
-        actions = self._refuse(header, body, Result.FAILED, Reason.NOT_AUTHENTICATED, detail)
-        if self._refused >= MAX_REFUSED:
-            actions.append(Close(f"{self._refused} messages before authentication"))
-        return actions
+        return self._refuse(header, body, Result.FAILED, Reason.NOT_AUTHENTICATED, detail)
 
     def _learn(self, header: Header) -> None:
         self.phone = header.phone
