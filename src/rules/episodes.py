@@ -90,7 +90,14 @@ async def evidence_of(facts: Facts, vehicle: int, subject: str, from_us: int, to
         "subject": subject,
         "from_us": from_us,
         "to_us": to_us,
-        "vehicle": {"no": vehicle, "id": info.id, "plate": info.plate, "organisation": info.organisation},
+        "vehicle": {
+            "no": vehicle,
+            "id": info.id,
+            "plate": info.plate,
+            "organisation": info.organisation,
+            "registered_on": None if info.registered_on is None else info.registered_on.isoformat(),
+            "disposed_on": None if info.disposed_on is None else info.disposed_on.isoformat(),
+        },
         "parameter_rows": [
             [p.rule, p.name, p.organisation, p.value, p.effective_us]
             for p in snapshot.parameters
@@ -202,6 +209,8 @@ async def _withdraw(facts: Facts, vehicle: int, old: VersionedAlert) -> Judgemen
     if covering:
         names = "、".join(covering[:3])
         reason = f"该时段已有派车单 {names} · covered by dispatch order {names}"
+    elif not snapshot.official_at(np.array([vehicle]), np.array([start])).any():
+        reason = "该时段车辆不是登记的公务用车 · the vehicle was no registered official vehicle at that time"
     elif (snapshot.fences_at(np.array([vehicle]), np.array([start])) < 0).all():
         reason = "该时段车辆没有电子围栏 · the vehicle had no fence at that time"
     elif made.outcome is Outcome.SUSPECTED:

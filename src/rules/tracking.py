@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules import store
-from rules.checks.location import outside_columns
+from rules.checks.location import fenced_column, outside_columns
 from rules.fleet.snapshot import FleetSnapshot
 from rules.geo import FenceSet
 from rules.params import TRACK, resolve_columns
@@ -60,10 +60,12 @@ class Fixes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Context:
-    """What the snapshot says about each fix: rows of the order and the fence, -1 = none; int64 columns."""
+    """What the snapshot says about each fix: rows of the order and the fence, -1 = none, int64 columns; whether its
+    vehicle was official then (where it was not, no fence holds for it)."""
 
     order: Ints
     fence: Ints
+    official: NDArray[np.bool_]
 
 
 class Tracker:
@@ -142,9 +144,12 @@ class Tracker:
 
     def context(self, fixes: Fixes) -> Context:
         """The order and the fence of each fix."""
+        official = self.snapshot.official_at(fixes.vehicle, fixes.t_us)
+        fence = np.asarray(self.snapshot.fences_at(fixes.vehicle, fixes.t_us), np.int64)
         return Context(
             np.asarray(self.snapshot.order_at(fixes.vehicle, fixes.t_us), np.int64),
-            np.asarray(self.snapshot.fences_at(fixes.vehicle, fixes.t_us), np.int64),
+            np.where(official, fence, -1),
+            official,
         )
 
     def matrix(self, fixes: Fixes, context: Context) -> Ints:
@@ -165,7 +170,7 @@ class Tracker:
         return row_matrix(
             len(fixes), t=fixes.t_us, fp=fixes.fingerprint, lat=fixes.lat_e6, lon=fixes.lon_e6,
             speed=fixes.speed_dkmh, dir=fixes.direction_deg, odo=fixes.odometer_dkm + 1, order=order,
-            fenced=context.fence >= 0, outside=outside, beyond=beyond, max_kmh=shared["max_speed_kmh"],
+            fenced=fenced_column(context.fence, context.official), outside=outside, beyond=beyond, max_kmh=shared["max_speed_kmh"],
             gap_us=shared["gap_s"] * 1_000_000, displaced_mm=own["min_displacement_m"] * 1000,
             idle_us=own["episode_idle_min"] * 60_000_000,
         )  # fmt: skip

@@ -73,3 +73,30 @@ async def test_an_alert_withdrawn_while_it_was_open_does_not_swallow_the_next_dr
         (old["id"], 3),
         (new["id"], new["version"]),
     ]
+
+
+async def test_only_while_it_is_an_official_vehicle(world: World):
+    """Sold, its terminal still bound: what the buyer drives is nobody's business; known late, that is withdrawn."""
+    drives = [*out_and_back(-DAY + 20 * H), *out_and_back(20 * H)]
+    await world.send(world.batch(drives))
+    worker = await world.work()
+    before, after = await world.alerts()
+    await world.register(disposed_on=world.date(0))
+    await world.work(worker)
+    kept, gone = await world.alerts(None)
+    assert (kept["id"], kept["status"]) == (before["id"], "suspected")
+    assert (gone["id"], gone["status"]) == (after["id"], "withdrawn")
+    assert gone["withdrawal_reason"].startswith("该时段车辆不是登记的公务用车")
+    for alert in (kept, gone):
+        assert (await world.evidence(alert["id"]))["vehicle"]["disposed_on"] == world.date(0).isoformat()
+    # Once more from nothing: the same is found at once.
+    await world.register(disposed_on=None, registered_on=world.date(0))
+    await world.work(worker)
+    assert [a["status"] for a in await world.alerts(None)] == ["withdrawn", "suspected"]
+    await world.register(registered_on=world.date(1))
+    await world.work(worker)
+    assert await world.alerts() == []
+    await world.send(world.batch(out_and_back(DAY + 20 * H)))
+    await world.work(worker)
+    (live,) = await world.alerts()
+    assert live["occurred_from"][:10] == world.date(1).isoformat()

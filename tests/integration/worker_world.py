@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 import asyncpg
 import numpy as np
 
-from rules import geo
+from rules import geo, store
+from rules.evidence import parse
 from rules.fleet import repository
 from rules.fleet.model import DispatchOrder, Fence, Organisation, Terminal, Vehicle
 from rules.worker import Worker, clock_us
@@ -20,7 +21,7 @@ from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Record
 from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import PositionBatch
-from telemetry.units import CHINA_OFFSET_US, US_PER_DAY, from_us
+from telemetry.units import CHINA_OFFSET_US, US_PER_DAY, china_day, from_us
 
 S = 1_000_000
 MIN, HOUR = 60 * S, 3600 * S
@@ -88,6 +89,14 @@ class World:
         )
         if fence:
             await self.fence()
+
+    async def register(self, **dates: date | None) -> None:
+        """V1 in the register with these days (registered_on, disposed_on)."""
+        await self.apply(Vehicle(id="V1", plate="苏F12341", organisation="O1", **dates))
+
+    def date(self, days: int) -> date:
+        """The natural day in Shanghai so many days after the world's."""
+        return date.fromordinal(date(1970, 1, 1).toordinal() + china_day(self.day) + days)
 
     async def fence(self, geometry: dict[str, Any] = YARD, since_s: float = -20 * 86_400) -> None:
         await self.apply(
@@ -172,6 +181,13 @@ class World:
             status,
         )
         return [r["body"] for r in rows]
+
+    async def evidence(self, alert: str) -> dict[str, Any]:
+        """What the newest version of an alert was judged on."""
+        async with self.pool.acquire() as conn:
+            kept = await store.evidence_of(conn, alert)
+        assert kept is not None
+        return parse(kept.body)
 
     async def told(self) -> list[tuple[Any, ...]]:
         """What the suspected alerts say, without ids and versions: what must not depend on the order of

@@ -16,6 +16,7 @@ from rules import evidence as frozen
 from rules import geo
 from rules.checks import location
 from rules.checks.base import Outcome
+from rules.checks.card_binding import day_us
 from rules.checks.location import OPEN_END
 from rules.evidence import EvidenceError
 
@@ -145,6 +146,29 @@ def test_no_fence_raises_nothing_and_a_withdrawn_fence_ends_it():
     assert location.episodes(make(drive(-50, 3000), fences=[])) == []
     (episode,) = location.episodes(make(drive(-50, 3000), fences=[FENCE | {"to_us": T0 + 300 * S}]))
     assert (episode.reason, episode.end_us) == ("fence_withdrawn", T0 + 290 * S)
+
+
+def test_only_an_official_vehicle_is_judged():
+    """Midnights of China: T0 is 14:13 of 25 February."""
+    points = drive(-50, 3000, -50)
+    evening = [(t + 9.7 * 3600, m, s) for t, m, s in drive(-50, 10_000, -50)]  # from 23:55 on
+
+    def found(points, **dates):
+        evidence = make(points)
+        evidence["vehicle"] |= dates
+        return location.episodes(evidence)
+
+    assert len(found(points, registered_on="2026-02-25", disposed_on="2026-02-26")) == 1
+    assert found(points, disposed_on="2026-02-25") == []
+    assert found(points, registered_on="2026-02-26") == []
+    assert len(found(points, registered_on=None, disposed_on=None)) == 1
+    (sold,) = found(evening, disposed_on="2026-02-26")
+    assert sold.reason == "not_official"
+    assert sold.end_us < day_us("2026-02-26") <= sold.closed_us
+    assert location.REASONS[sold.reason]
+    (bought,) = found(evening, registered_on="2026-02-26")
+    assert bought.start_us >= day_us("2026-02-26")
+    assert bought.reason == "returned_to_fence"
 
 
 def test_an_episode_may_cross_midnight():

@@ -15,6 +15,7 @@ import shapely
 from numpy.typing import NDArray
 
 from rules.checks.base import Evaluation, Outcome, measure
+from rules.checks.card_binding import day_us
 from rules.evidence import EvidenceError, track_columns
 from rules.geo import FenceSet
 from rules.params import TRACK, ParameterRow, resolve, resolve_columns
@@ -38,6 +39,7 @@ REASONS: Final[Mapping[str, str]] = {
     "returned_to_fence": "无派车任务驶出围栏，已返回 · outside the fence without an order, returned",
     "order_started": "无派车任务驶出围栏，至派车任务开始 · outside the fence without an order, until an order started",
     "parked": "无派车任务驶出围栏，至停车 · outside the fence without an order, until it parked",
+    "not_official": "无派车任务驶出围栏，至不再登记为公务用车 · outside the fence without an order, until it was no official vehicle",
     "fence_withdrawn": "无派车任务驶出围栏，至围栏撤销 · outside the fence without an order, until the fence was withdrawn",
     "no_episode": "无疑似轨迹 · no drive outside the fence without an order",
 }
@@ -47,6 +49,7 @@ _CLOSED = {
     Event.ORDER: "order_started",
     Event.IDLE: "parked",
     Event.NO_FENCE: "fence_withdrawn",
+    Event.NOT_OFFICIAL: "not_official",
 }
 
 
@@ -111,13 +114,22 @@ def rows_of_evidence(evidence: dict[str, Any]) -> Ints:
     for place, known in enumerate(evidence["fences"]):
         geometries[place] = shapely.from_wkb(bytes.fromhex(known["wkb"]))
         fence[(t >= known["from_us"]) & (t < known["to_us"])] = place
+    # Evidence of before they were in it has no days.
+    since, until = (day_us(evidence["vehicle"].get(name)) for name in ("registered_on", "disposed_on"))
+    official = (t >= (-OPEN_END if since is None else since)) & (t < (OPEN_END if until is None else until))
+    fence[~official] = -1
     outside, beyond = outside_columns(FenceSet(geometries), fence, order == 0, lat, lon)
     return row_matrix(
         len(t), t=t, fp=track["fingerprint"], lat=lat, lon=lon, speed=track["speed_dkmh"],
-        dir=track["direction_deg"], odo=track["odometer_dkm"] + 1, order=order, fenced=fence >= 0, outside=outside,
-        beyond=beyond, max_kmh=shared["max_speed_kmh"], gap_us=shared["gap_s"] * 1_000_000,
+        dir=track["direction_deg"], odo=track["odometer_dkm"] + 1, order=order, fenced=fenced_column(fence, official),
+        outside=outside, beyond=beyond, max_kmh=shared["max_speed_kmh"], gap_us=shared["gap_s"] * 1_000_000,
         displaced_mm=own["min_displacement_m"] * 1000, idle_us=own["episode_idle_min"] * 60_000_000,
     )  # fmt: skip
+
+
+def fenced_column(fence: Ints, official: NDArray[np.bool_]) -> Ints:
+    """Column ``fenced`` of the kernel: ``fence`` index per row, -1 = none; whether its vehicle was official then."""
+    return np.where(official, fence >= 0, -1).astype(np.int64)
 
 
 def outside_columns(

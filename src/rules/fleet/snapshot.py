@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rules.fleet.facts_fuel import midnight_us
 from rules.fleet.fences import Area, Fence, FenceBook
 from rules.fleet.orders import Order, OrderBook, place
 from rules.fleet.timelines import FOREVER, NONE, Timelines
@@ -65,6 +66,7 @@ class FleetSnapshot:
         self.fences = FenceBook()
         self._bindings = Timelines()
         self._no_of_id: dict[str, int] = {}
+        self._official = _always(1024)
         self._orders_since_us = orders_since_us
         self._since_of_vehicle: dict[int, int] = {}
 
@@ -154,6 +156,13 @@ class FleetSnapshot:
         found = self._bindings.at(terminals, times_us)
         return np.where(found == NONE, 0, found).astype(np.int32)
 
+    def official_at(self, vehicle_nos: Ints, times_us: Ints) -> NDArray[np.bool_]:
+        """Whether each vehicle was official at its time: in [registered_on, disposed_on), midnights of China. Shape
+        (n,)."""
+        since, until = self._official[:, vehicle_nos]
+        held: NDArray[np.bool_] = (times_us >= since) & (times_us < until)
+        return held
+
     def order_at(self, vehicle_nos: Ints, times_us: Ints) -> Ints:
         """Row (``orders.rows``, ``orders.orders``) of the order that covers each (vehicle, time), or -1.
         Which one where several do: see OrderBook. Shape (n,), int64."""
@@ -208,6 +217,12 @@ class FleetSnapshot:
             info = VehicleInfo(*row)
             self.vehicles[info.no] = info
             self._no_of_id[info.id] = info.no
+            if info.no >= self._official.shape[1]:
+                self._official = np.hstack((self._official, _always(info.no)))
+            self._official[:, info.no] = (
+                -FOREVER if info.registered_on is None else midnight_us(info.registered_on),
+                FOREVER if info.disposed_on is None else midnight_us(info.disposed_on),
+            )
 
 
 async def load_parameters(conn: Any) -> tuple[ParameterRow, ...]:
@@ -220,6 +235,11 @@ async def load_parameters(conn: Any) -> tuple[ParameterRow, ...]:
         ParameterRow(r["rule"], r["name"], r["organisation"], int(r["value"]), to_us(r["effective_from"]))
         for r in rows
     )
+
+
+def _always(count: int) -> NDArray[np.int64]:
+    """[from, to) of vehicles that were always official, shape (2, count)."""
+    return np.repeat(np.array([[-FOREVER], [FOREVER]], np.int64), count, axis=1)
 
 
 def _end(moment: datetime | None) -> int:

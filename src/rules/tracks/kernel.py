@@ -19,7 +19,7 @@ Runs and episodes (rules.md "location"). A run is a sequence of consecutive vali
 fence at times that no order covers. It becomes an episode at the first fix, not its first, that is
 ``min_displacement_m`` or more both from the run's first fix and beyond the fence, and that is real: its speed
 says so, or the fix before it was displaced too (one stray fix of a standing vehicle is not a drive). It ends
-when a fix is inside, covered, or without a fence, or when there was no moving fix for ``episode_idle_min``;
+when a fix is inside, covered, or without a fence, when the vehicle is no official one any more, or when there was no moving fix for ``episode_idle_min``;
 after that a new run starts where the vehicle stands.
 """
 
@@ -53,7 +53,7 @@ ROW_FIELDS: tuple[str, ...] = (
     "odo",  # 0.1 km plus 1; 0 = absent
     "day",  # natural day of t
     "order",  # number of the order that covers t, 0 = none
-    "fenced",  # 1: the vehicle has a fence at t
+    "fenced",  # 1: the vehicle has a fence at t, 0: it has none, -1: it is no official vehicle at t
     "outside",  # 1: the fix is outside of it
     "beyond",  # mm from the fence when outside
     "max_kmh",
@@ -72,6 +72,7 @@ class Event(IntEnum):
     ORDER = 3  # closed: an order covers the time
     IDLE = 4  # closed: parked
     NO_FENCE = 5  # closed: the vehicle has no fence any more
+    NOT_OFFICIAL = 6  # closed: the vehicle is no official one any more
 
 
 class VectorOps:
@@ -157,7 +158,7 @@ def step(o: Any, s: Any, r: Any) -> dict[str, Any]:
     gap = known & (dt > r.gap_us)
     moving = (r.speed > MOVING_DKMH) | (known & (d_prev > MOVING_MM))
 
-    out = (r.fenced != 0) & (r.outside != 0) & (r.order == 0)
+    out = (r.fenced > 0) & (r.outside != 0) & (r.order == 0)
     running = s.run_t != 0
     idle = running & out & (r.t - o.maximum(s.moved_t, s.run_t) >= r.idle_us)
     start = out & (o.no(running) | idle)
@@ -167,7 +168,8 @@ def step(o: Any, s: Any, r: Any) -> dict[str, Any]:
     real = (r.speed > MOVING_DKMH) | (s.run_away != 0)
     opens = away & o.no(was_open) & (r.beyond >= r.displaced_mm) & real
     closes = was_open & (o.no(out) | idle)
-    ended = w(r.order != 0, int(Event.ORDER), w(r.fenced == 0, int(Event.NO_FENCE), int(Event.ENTERED)))
+    unfenced = w(r.fenced < 0, int(Event.NOT_OFFICIAL), int(Event.NO_FENCE))
+    ended = w(r.order != 0, int(Event.ORDER), w(r.fenced <= 0, unfenced, int(Event.ENTERED)))
     event = w(closes, w(idle, int(Event.IDLE), ended), w(opens, int(Event.OPENED), int(Event.NONE)))
 
     run_t = w(start, r.t, w(go_on, s.run_t, 0))
