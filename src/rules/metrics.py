@@ -11,6 +11,9 @@ from prometheus_client import Counter, Gauge, Histogram
 
 ROWS = Counter("gongche_worker_rows_total", "Rows of positions taken from the log", ["result"])
 RECORDS = Counter("gongche_worker_records_total", "Records taken from the log", ["result"])
+RECORDS_LOST = Counter(
+    "gongche_worker_records_lost_total", "Records that the log deleted before they were processed"
+)
 JUDGED = Counter(
     "gongche_worker_judged_rows_total", "Stored rows by what the track kernels did with them", ["result"]
 )
@@ -37,6 +40,9 @@ HELD_ROWS = Gauge(
     "gongche_worker_held_rows", "Rows of orders and fences in memory, superseded ones among them"
 )
 RELOADS = Counter("gongche_worker_reloads_total", "Times the memory was loaded afresh to bound it")
+HOUSEKEEPING_FAILURES = Counter(
+    "gongche_worker_housekeeping_failures_total", "Times that something old could not be dropped", ["part"]
+)
 LAG_RECORDS = Gauge("gongche_worker_log_lag_records", "Records of the log not processed yet")
 DELAY_SECONDS = Histogram(
     "gongche_worker_delay_seconds", "From receipt of a position to its commit",

@@ -22,10 +22,10 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final
 
 import asyncpg
 import numpy as np
@@ -37,13 +37,14 @@ from rules.checks import destination, location
 from rules.checks.location import Episode, episode_of_event
 from rules.episodes import Facts, publish_events
 from rules.fleet.snapshot import FleetSnapshot
+from rules.housekeeping import Housekeeping
 from rules.ownership import Ownership
 from rules.recompute import recompute, save_day_starts
 from rules.results import TripResults
 from rules.settle import SILENT_AT_ONCE, anyone_waiting, due, note_orders, settle, silent
 from rules.store import OffsetConflictError, requests
 from rules.tally import Counts, Turn, add
-from rules.thrown_back import LATE_LIMIT_US, changed_since, have_orders, split
+from rules.thrown_back import changed_since, have_orders, split
 from rules.tracking import Tracker
 from rules.tracks.advance import advance
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
@@ -67,14 +68,6 @@ POLL_S: Final = 0.2
 #: After a change of the kernels, states are made anew from the tracks of so many days.
 RENEW_US: Final = 7 * US_PER_DAY
 RENEWED_AT_ONCE: Final = 200
-DAY_STATES_US: Final = LATE_LIMIT_US + 31 * US_PER_DAY
-MAINTAIN_US: Final = 3600 * US_PER_S
-#: What is processed stays in the embedded log for so long, for a look back.
-KEEP_LOG_US: Final = US_PER_DAY
-#: Refused frames are for people to look at; nobody says when they have.
-KEEP_REJECTS_US: Final = 7 * US_PER_DAY
-#: Records that could not be read are kept for so long.
-KEEP_REJECTED_US: Final = 90 * US_PER_DAY
 #: How often returned orders of silent terminals are looked for, by the clock.
 CLOCK_US: Final = 10 * US_PER_S
 LAG_EVERY_S: Final = 1.0
@@ -85,13 +78,6 @@ HELD_ROWS: Final = 200_000
 def clock_us() -> int:
     """Now, microseconds since 1970 UTC."""
     return time.time_ns() // 1000
-
-
-@runtime_checkable
-class Trimming(Protocol):
-    """A log on this machine, whose processed records somebody has to delete (Kafka does it by itself)."""
-
-    async def trim(self, before: Mapping[int, int], older_than_us: int, others_than_us: int = 0) -> int: ...
 
 
 class Worker:
@@ -111,6 +97,7 @@ class Worker:
         self._reader = reader
         retention = settings.retention_days if settings is not None else 400
         self._archive = Archive(retention_days=retention, now_us=now_us)
+        self._housekeeping = Housekeeping(pool, self._archive, reader, now_us)
         self._now_us = now_us
         self._checkpoint = checkpoint or (lambda _step: None)
         self._snapshot: FleetSnapshot | None = None
@@ -126,7 +113,6 @@ class Worker:
         self._step_at = 0.0
         self._trouble: str | None = None
         self._lag_at = -LAG_EVERY_S
-        self._maintained_us = now_us()
         self.counts = Counts()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -175,6 +161,8 @@ class Worker:
         if self._tracker is None:
             await self._load()
         poll = await self._reader.poll(POLL_BYTES, POLL_S)
+        if poll.lost:
+            metrics.RECORDS_LOST.inc(poll.lost)
         if poll.assigned or poll.revoked:
             await self._reassign(poll)
             return 0
@@ -263,26 +251,12 @@ class Worker:
         if started - self._lag_at >= LAG_EVERY_S:
             self._lag_at = started
             await self.lag()
-        await self._maintain()
+        await self._housekeeping.turn(self._backlog.offsets)
         metrics.HELD_ROWS.set(self.held())
         if self.held() - self._held_at_load > HELD_ROWS:
             _logger.info("%d rows of orders and fences in memory: loading afresh", self.held())
             metrics.RELOADS.inc()
             self.reset()
-
-    async def _maintain(self) -> None:
-        """Once an hour: partitions, day states and log records that nobody needs any more are dropped."""
-        now = self._now_us()
-        if now - self._maintained_us < MAINTAIN_US or self._tracker is None:
-            return
-        self._maintained_us = now
-        async with self._pool.acquire() as conn:
-            for name in await self._archive.drop_expired(conn):
-                _logger.info("partition %s is older than the retention: dropped", name)
-            await store.drop_day_states(conn, (now - DAY_STATES_US) // US_PER_DAY)
-            await store.drop_rejected(conn, now - KEEP_REJECTED_US)
-        if isinstance(self._reader, Trimming) and self._backlog.offsets:
-            await self._reader.trim(self._backlog.offsets, now - KEEP_LOG_US, now - KEEP_REJECTS_US)
 
     async def lag(self) -> int:
         """Records of the assigned partitions that are not processed yet; also sets the gauges."""

@@ -7,6 +7,7 @@ its clock, there are never more than ``PAST_DAYS + FUTURE_DAYS + 1`` partitions 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -17,6 +18,8 @@ import numpy as np
 
 from telemetry.positions import PositionBatch
 from telemetry.units import US_PER_DAY
+
+_logger = logging.getLogger(__name__)
 
 PAST_DAYS: Final = 400
 FUTURE_DAYS: Final = 2
@@ -78,23 +81,29 @@ class Partitions:
                 self._postponed[day] = now + _RETRY_US
 
     async def drop_expired(self, conn: Any) -> list[str]:
-        """Drop the day partitions that ended more than the retention ago; the names dropped.
+        """Drop the day partitions that ended more than the retention ago, oldest first; the names dropped.
 
-        Rows of the default partition are left alone. Raises asyncpg.LockNotAvailableError when readers hold
-        one for longer than 2 s (try again later).
+        Rows of the default partition are left alone. Several workers may do this at once: each day is dropped by one.
+        Raises asyncpg.LockNotAvailableError when readers hold the table for longer than 2 s (try again later): so many
+        seconds all others wait behind us, so we do not go on to the next day.
         """
         last = self._now_us() // US_PER_DAY - self._retention_days - 1
         names = await conn.fetch(
             "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
             " WHERE i.inhparent = 'positions'::regclass AND c.relname ~ '^positions_[0-9]{8}$' ORDER BY 1"
         )
-        expired = [r["relname"] for r in names if r["relname"] <= _name(last)]
-        for name in expired:
+        dropped = []
+        for name in [r["relname"] for r in names if r["relname"] <= _name(last)]:
             async with conn.transaction():
                 await conn.execute("SET LOCAL lock_timeout = '2s'")
-                await conn.execute(f"DROP TABLE {name}")
+                await conn.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+                there = await conn.fetchval("SELECT to_regclass($1) IS NOT NULL", name)
+                await conn.execute(f"DROP TABLE IF EXISTS {name}")
+            if there:
+                dropped.append(name)
+                _logger.info("partition %s is older than the retention: dropped", name)
             self._there = {d for d in self._there if _name(d) != name}
-        return expired
+        return dropped
 
     async def _make(self, conn: Any, day: int) -> bool:
         """The partition of ``day`` is there (True), or has to wait (False)."""

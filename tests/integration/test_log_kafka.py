@@ -278,6 +278,19 @@ async def test_a_rebalance_waits_for_what_is_in_hand_but_not_for_ever(
     await writer.close()
 
 
+async def lost_until(reader: KafkaLogReader, count: int) -> int:
+    """Read ``count`` records of partition 0, the last ones of ten; how many were said to be lost."""
+    found: list[bytes] = []
+    lost = 0
+    async with asyncio.timeout(30):
+        while len(found) < count:
+            poll = await reader.poll(1 << 20, 0.2)
+            found += [record.payload for record in poll.records]
+            lost += poll.lost
+    assert found == [b"%d" % k for k in range(10 - count, 10)]
+    return lost
+
+
 # --- offsets, foreign records, topics -------------------------------------------------------------------------------
 
 
@@ -295,8 +308,14 @@ async def test_offsets_that_the_log_no_longer_has_are_said_and_skipped(
     await admin.close()
     await reader.start()
     await assigned(reader, {0: 2})
-    assert payloads(await take(reader, 6), 0) == [b"%d" % k for k in range(4, 10)]
+    lost = await lost_until(reader, 6)
+    assert lost == 2
     assert "records 2 to 3 were deleted by retention" in caplog.text
+    await reader.seek(0, 2)  # the caller had to begin again: nothing more was lost
+    assert await lost_until(reader, 6) == 0
+    await reader.seek(0, 0)  # of a partition that nobody has ever read
+    assert await lost_until(reader, 6) == 4
+    assert "records 0 to 3 were deleted by retention" in caplog.text
     await reader.seek(0, 5_000)
     assert payloads(await take(reader, 6), 0) == [b"%d" % k for k in range(4, 10)]
     assert "offset 5000 is beyond the end" in caplog.text

@@ -50,11 +50,13 @@ class StoredRecord:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What one ``poll`` brought. The reader must ``seek`` every partition in ``assigned`` before polling again."""
+    """What one ``poll`` brought. The reader must ``seek`` every partition in ``assigned`` before polling again.
+    ``lost``: how many records that were asked for the log did not have any more."""
 
     records: Sequence[StoredRecord] = ()
     assigned: frozenset[int] = frozenset()
     revoked: frozenset[int] = frozenset()
+    lost: int = 0
 
 
 @runtime_checkable

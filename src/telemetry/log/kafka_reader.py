@@ -82,6 +82,10 @@ class KafkaLogReader:
         self._lost = False  # what the caller owns was taken away and it does not know yet
         self._fresh: frozenset[int] = frozenset()  # assigned and the caller does not know yet
         self._readable: set[int] = set()  # owned, and the caller said where to start
+        self._deleted: dict[
+            int, tuple[int, int]
+        ] = {}  # partition -> offset asked for, first one there: counted
+        self._deleted_records = 0  # and not told yet
         self._generation = 0
         self._buffer: deque[StoredRecord] = deque()
         self._silent_s = 0.0  # waited in poll without an answer of any broker
@@ -120,13 +124,13 @@ class KafkaLogReader:
                     self._owned, self._fresh = self._fresh, frozenset()
                     return Poll(assigned=self._owned)
                 if self._buffer:
-                    return Poll(records=self._take(max_bytes))
+                    return Poll(records=self._take(max_bytes), lost=self._untold())
                 consumer, begun = await self._connected(), loop.time()
                 await self._fetch(consumer, max(0.0, min(deadline - begun, _SLICE_S)))
                 if self._lay_ready(loop.time() - begun, max_bytes):
                     await self._fetch(consumer, _MORE_S)
                 if loop.time() >= deadline and not (self._lost or self._fresh or self._buffer):
-                    return Poll(records=[])
+                    return Poll(records=[], lost=self._untold())
         except (kafka.KafkaError, ConfigurationError, TimeoutError) as error:
             self._drop()
             raise await unavailable(self._settings, error) from error
@@ -205,6 +209,10 @@ class KafkaLogReader:
             if not self._buffer or max_bytes < len(self._buffer[0].payload):
                 break
         return taken
+
+    def _untold(self) -> int:
+        lost, self._deleted_records = self._deleted_records, 0
+        return lost
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._closed:
@@ -299,7 +307,11 @@ class KafkaLogReader:
         for tp, offset in asked.items():
             if generation != self._generation or tp.partition not in self._readable:
                 continue
-            if offset < first[tp] and offset > 0:
+            if offset < first[tp]:
+                # A partition that is asked again before anything of it was processed loses only what went since.
+                before, there = self._deleted.get(tp.partition, (-1, 0))
+                self._deleted_records += first[tp] - (max(offset, there) if before == offset else offset)
+                self._deleted[tp.partition] = (offset, first[tp])
                 _logger.error(
                     "%s/%d: records %d to %d were deleted by retention before they were processed",
                     self._name, tp.partition, offset, first[tp] - 1,

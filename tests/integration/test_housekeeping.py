@@ -1,0 +1,143 @@
+"""What is old goes, hour by hour: each part on its own, whoever else does the same or reads meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import numpy as np
+import pytest
+from prometheus_client import REGISTRY
+
+from rules.housekeeping import AGAIN_US, Housekeeping
+from rules.worker import Worker
+from telemetry.archive import Archive
+from telemetry.log.base import POSITIONS, Poll, Record
+from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
+from telemetry.positions import PositionBatch
+from telemetry.units import US_PER_DAY, US_PER_S, from_us
+
+START = 20_500 * US_PER_DAY + 3600 * US_PER_S
+TODAY = 20_500
+RETENTION = 40
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.us = START
+
+    def __call__(self) -> int:
+        return self.us
+
+
+def failures(part: str) -> float:
+    value = REGISTRY.get_sample_value("gongche_worker_housekeeping_failures_total", {"part": part})
+    assert value is not None, "it is shown from the start"
+    return value
+
+
+def house(pool: asyncpg.Pool, folder: Path, clock: Clock) -> Housekeeping:
+    archive = Archive(retention_days=RETENTION, now_us=clock)
+    return Housekeeping(pool, archive, EmbeddedLogReader(folder / "log.sqlite", POSITIONS), clock)
+
+
+@pytest.fixture
+async def old(pool: asyncpg.Pool) -> None:
+    """Three days of positions and a record that could not be read, all old enough to go 40 days later."""
+    archive = Archive(retention_days=RETENTION, now_us=lambda: START)
+    days = np.array([TODAY - 2, TODAY - 1, TODAY]) * US_PER_DAY + 1
+    async with pool.acquire() as conn:
+        await archive.ensure_partitions(conn, [TODAY - 2, TODAY - 1, TODAY])
+        await archive.store(conn, PositionBatch.build(3, terminal=[1, 2, 3], device_us=days))
+        await conn.execute(
+            "INSERT INTO rejected_records (topic, partition, \"offset\", reason, headers, payload, payload_bytes, rejected_at)"
+            " VALUES ('t', 0, 1, 'r', '{}', '', 0, $1)",
+            from_us(START - 60 * US_PER_DAY),
+        )  # fmt: skip
+
+
+async def days(pool: asyncpg.Pool) -> list[str]:
+    rows = await pool.fetch("SELECT DISTINCT tableoid::regclass::text AS name FROM positions ORDER BY 1")
+    return [r["name"] for r in rows]
+
+
+async def test_a_part_that_fails_keeps_nothing_else_from_being_done_and_is_tried_again_soon(
+    pool: asyncpg.Pool, tmp_path: Path, old: None
+) -> None:
+    clock = Clock()
+    keeper = house(pool, tmp_path, clock)
+    clock.us += 45 * US_PER_DAY
+    before = failures("positions")
+    async with pool.acquire() as reader, reader.transaction():
+        await reader.fetch("SELECT count(*) FROM positions")  # an export that lasts
+        await keeper.turn({})
+        assert failures("positions") == before + 1
+        assert len(await days(pool)) == 3
+        assert await pool.fetchval("SELECT count(*) FROM rejected_records") == 0
+    await keeper.turn({})
+    assert len(await days(pool)) == 3  # not at every turn
+    clock.us += AGAIN_US
+    await keeper.turn({})
+    assert await days(pool) == []
+    assert failures("positions") == before + 1
+
+
+async def test_workers_that_drop_the_same_days_do_not_disturb_each_other(
+    pool: asyncpg.Pool, tmp_path: Path, old: None
+) -> None:
+    clock = Clock()
+    keepers = [house(pool, tmp_path, clock) for _ in range(5)]
+    clock.us += 45 * US_PER_DAY
+    before = failures("positions")
+    await asyncio.gather(*(keeper.turn({}) for keeper in keepers))
+    assert await days(pool) == []
+    assert failures("positions") == before
+
+
+async def test_a_worker_keeps_its_memory_whatever_cannot_be_dropped(
+    pool: asyncpg.Pool, tmp_path: Path, old: None
+) -> None:
+    """Also the log of this machine is trimmed, of what is processed only."""
+    clock = Clock()
+    writer = EmbeddedLogWriter(tmp_path / "log.sqlite")
+    reader = EmbeddedLogReader(tmp_path / "log.sqlite", POSITIONS)
+    worker = Worker(pool, reader, now_us=clock)
+    await writer.append([Record(POSITIONS, 0, b"nothing", {})])
+    while not worker.counts.records:
+        await worker.turn()
+    await worker.turn()
+    clock.us = 2 * START  # all is old
+    before = failures("positions")
+    async with pool.acquire() as other, other.transaction():
+        await other.fetch("SELECT count(*) FROM positions")
+        await worker.turn()
+    assert failures("positions") == before + 1
+    assert worker.trouble() is None
+    again = EmbeddedLogReader(tmp_path / "log.sqlite", POSITIONS)
+    assert (await again.poll(1 << 20, 0.2)).assigned
+    await again.seek(0, 0)
+    assert not (await again.poll(1 << 20, 0.2)).records
+    for log in (again, reader, writer):
+        await log.close()
+
+
+class Forgetful(EmbeddedLogReader):
+    """A log that says that it had to delete records."""
+
+    async def poll(self, max_bytes: int, timeout_s: float) -> Poll:
+        poll = await super().poll(max_bytes, timeout_s)
+        return Poll(poll.records, poll.assigned, poll.revoked, 3)
+
+
+async def test_records_that_were_deleted_unread_are_counted(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    writer = EmbeddedLogWriter(tmp_path / "log.sqlite")
+    before = REGISTRY.get_sample_value("gongche_worker_records_lost_total")
+    assert before is not None
+    reader = Forgetful(tmp_path / "log.sqlite", POSITIONS)
+    worker = Worker(pool, reader)
+    await worker.turn()
+    await worker.turn()
+    assert REGISTRY.get_sample_value("gongche_worker_records_lost_total") == before + 6
+    await reader.close()
+    await writer.close()
