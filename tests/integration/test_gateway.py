@@ -306,6 +306,53 @@ async def test_deadlines(pool: asyncpg.Pool, tmp_path: Path) -> None:
             await dripping
 
 
+async def test_no_deadline_passes_while_the_gateway_itself_does_not_read(
+    pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    limits = Limits(auth_timeout_s=2, frame_timeout_s=2, idle_timeout_s=2, memory_budget_bytes=200_000)
+    async with running(pool, tmp_path / "log", limits) as it:
+        loud, quiet, slow = [await Terminal.online(it.port, f"1390000000{k}") for k in range(3)]
+        new = await Terminal.connect(it.port, "13900000004")
+        late, whole = slow.serial, slow.frame(0x0200, position(1))
+        slow.writer.write(whole[:20])
+        await asyncio.sleep(0.1)
+        blocker = sqlite3.connect(tmp_path / "log", isolation_level=None)
+        blocker.execute("BEGIN IMMEDIATE")
+        serials = [loud.send(0x0200, position(k)) for k in range(20_000)]
+        async with asyncio.timeout(1):
+            while "paused" not in (it.gateway.trouble() or ""):  # noqa: ASYNC110 - readiness is asked
+                await asyncio.sleep(0.01)
+        heartbeat = quiet.send(0x0002, b"")
+        slow.writer.write(whole[20:])
+        registering = asyncio.create_task(new.register())
+        await asyncio.sleep(4)
+        blocker.execute("ROLLBACK")
+        blocker.close()
+        assert await quiet.result_of(heartbeat, 0x0002) == 0
+        assert await slow.result_of(late, 0x0200) == 0
+        assert await registering == 0
+        assert await new.authenticate() == 0
+        assert [await loud.result_of(s, 0x0200, 20) for s in serials] == [0] * 20_000
+        assert await quiet.closed(5), "and then they pass again"
+
+
+async def test_frames_that_are_half_read_fill_the_budget_until_their_deadline_and_no_longer(
+    pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    limits = Limits(frame_timeout_s=1, memory_budget_bytes=100_000)
+    async with running(pool, tmp_path / "log", limits) as it:
+        honest = await Terminal.online(it.port, "13900000001")
+        others = [await Terminal.connect(it.port, "13900000002") for _ in range(100)]
+        for other in others:
+            other.writer.write(b"~" + bytes(1_500))
+        async with asyncio.timeout(5):
+            while "paused" not in (it.gateway.trouble() or ""):  # noqa: ASYNC110 - readiness is asked
+                await asyncio.sleep(0.01)
+        assert await honest.ask(0x0200, position(1)) == 0
+        assert it.gateway.trouble() is None
+        assert await others[0].closed(5)
+
+
 async def test_connection_limits_and_slow_readers(pool: asyncpg.Pool, tmp_path: Path) -> None:
     async with running(
         pool, tmp_path / "log", Limits(max_connections_per_address=2, max_unsent_bytes=1000)

@@ -64,6 +64,8 @@ class Gateway:
         self._sockets = Sockets(limits, self._slots, self._on_close)
         self._rest_bytes = 0
         self._paused = False
+        self._unread_s = 0.0  # of pauses, in all
+        self._clock_stands_since: float | None = None
         self._serving = self._draining = False
         self._listening = False
         self._later: asyncio.TimerHandle | None = None
@@ -122,7 +124,7 @@ class Gateway:
         if self.fault.done():
             return "a fault of the program: the gateway is ending, see the log"
         if self._paused:
-            return "reading is paused: the log does not take records"
+            return "reading is paused: the memory budget is used up"
         if self._batcher.waiting_s > _LOG_DEAD_S:
             return f"the log has taken no records for {self._batcher.waiting_s:.0f} s"
         return None
@@ -142,7 +144,7 @@ class Gateway:
 
     def _read(self) -> int:
         """Handle what has arrived; how many frames that were."""
-        now = self._loop.time()
+        now = self._clock()
         arrived = self._sockets.read(now)
         if not arrived.chunks:
             return 0
@@ -238,7 +240,7 @@ class Gateway:
         self._slots.serial[slot] = serial + np.uint16(1)  # the last of a slot stays
         receipt = ColumnReceipt(
             send=self._sockets.send_slices,
-            read_at=now,
+            read_at=self._loop.time(),
             connections=[owners[i] for i in chunk[first].tolist()],
             first=first,
             columns={
@@ -288,7 +290,8 @@ class Gateway:
                 case Positions():
                     batch = intake.take_bodies(action.bodies, connection.session.terminal_no, action.source)
                     self._batcher.add(
-                        batch, ScalarReceipt(self._sockets.send, now, connection, action.answer)
+                        batch,
+                        ScalarReceipt(self._sockets.send, self._loop.time(), connection, action.answer),
                     )
                 case TellTime(header):
                     serial = connection.session.next_serial()
@@ -329,21 +332,39 @@ class Gateway:
             )
         )
 
+    def _clock(self) -> float:
+        """Seconds, for every deadline of a terminal. It stands while we do not read: what a terminal sends then is in
+        time, whenever we come to it."""
+        since = self._clock_stands_since
+        return (self._loop.time() if since is None else since) - self._unread_s
+
+    def _start_clock(self) -> None:
+        if self._clock_stands_since is not None:
+            self._unread_s += self._loop.time() - self._clock_stands_since
+            self._clock_stands_since = None
+
     def _check_budget(self) -> None:
         held = self._batcher.held_bytes + self._rest_bytes
         metrics.BUDGET_USED.set(held)
         if held > self._limits.memory_budget_bytes and not self._paused:
             self._paused = True
+            self._clock_stands_since = self._loop.time()
             metrics.PAUSES.inc()
             logger.warning("memory budget used up: reading pauses until the log takes records")
             self._listen_to_sockets(False)
 
     def _resume(self) -> None:
+        """Read again when the log has taken half of the budget back."""
         held = self._batcher.held_bytes + self._rest_bytes
         metrics.BUDGET_USED.set(held)
-        if self._paused and not self._draining and held < self._limits.memory_budget_bytes // 2:
+        budget = self._limits.memory_budget_bytes
+        if not self._paused or self._draining or self._batcher.held_bytes >= budget // 2:
+            return
+        self._start_clock()
+        if held < budget:
             self._paused = False
             self._listen_to_sockets(True)
+        # Else what is half read alone keeps us from reading: it can only go by its deadlines.
 
     def _count_fragments(self, connection: Connection) -> None:
         """Packages that wait for the rest of their message count in the memory budget; none, however small, counts 0."""
@@ -356,13 +377,13 @@ class Gateway:
         limits = self._limits
         while True:
             await asyncio.sleep(_SWEEP_S)
-            now = self._loop.time()
+            now = self._clock()
             for connection in list(self._sockets.connections.values()):
                 session = connection.session
                 half_read_since = self._slots.partial_since[connection.slot]
                 if half_read_since and now - half_read_since > limits.frame_timeout_s:
                     self._sockets.close(connection, "frame_timeout")
-                elif not self._paused and now - self._slots.seen[connection.slot] > limits.idle_timeout_s:
+                elif now - self._slots.seen[connection.slot] > limits.idle_timeout_s:
                     self._sockets.close(connection, "idle")
                 elif not session.authenticated and now - connection.opened > limits.auth_timeout_s:
                     self._sockets.close(connection, "auth_timeout")
