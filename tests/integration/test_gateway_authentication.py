@@ -8,7 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
+import orjson
 
+from telemetry.jt808.framing import encode_frame
+from telemetry.jt808.header import Version, build_message
+from telemetry.log.base import REJECTS
+from telemetry.log.embedded import EmbeddedLogReader
 from tests.integration.terminal_client import Terminal, position
 from tests.integration.test_gateway import running
 
@@ -99,3 +104,36 @@ async def test_another_device_gets_no_code_and_puts_nobody_out(pool: asyncpg.Poo
         named = await Terminal.online(it.port, "13900000002")
         assert await named.ask(0x0200, position()) == 0
         assert await it.wait_rejects(1) == ["other_device"]
+
+
+async def test_no_code_is_kept_with_what_is_refused(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    code = b"0123456789abcdef" * 2
+    async with running(pool, tmp_path / "log") as it:
+        stranger = await Terminal.connect(it.port, "13900000001")
+        stranger.writer.write(b"\x7e")
+        for version in (Version.V2013, Version.V2019):
+            message = build_message(0x0102, code, stranger.phone, 1, version=version)
+            whole = encode_frame(message)
+            stranger.writer.write(whole[:-2] + b"\0\x7e")  # checksum
+            stranger.writer.write(whole[:-2] + b"\x7d\x7e")  # escape
+            stranger.writer.write(encode_frame(message + b"1"))  # length
+            stranger.writer.write(
+                encode_frame(build_message(0x0102, code, "1", 1, version=version, total=1, index=2))
+            )
+        stranger.writer.write(encode_frame(build_message(0x0200, code, "1", 1) + b"1"))
+        stranger.writer.write(whole[1:-2] + code * 100)  # too long
+        assert sorted(await it.wait_rejects(10)) == [
+            *["bad_escape"] * 2, *["bad_fragment"] * 2, *["checksum"] * 2, *["length_mismatch"] * 3, "too_long",
+        ]  # fmt: skip
+        reader = EmbeddedLogReader(it.path, REJECTS, it.partitions)
+        for partition in (await reader.poll(1, 0)).assigned:
+            await reader.seek(partition, 0)
+        notes = [
+            orjson.loads(line)
+            for record in (await reader.poll(1 << 24, 0)).records
+            for line in record.payload.splitlines()
+        ]
+        await reader.close()
+    raws = [bytes.fromhex(note["raw"]) for note in notes]
+    assert [len(raw) for raw in raws if code[:8] in raw] == [46], "of another message everything is kept"
+    assert all(raw.startswith(b"\x01\x02") and len(raw) == 12 for raw in raws if code[:8] not in raw)

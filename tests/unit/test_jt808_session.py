@@ -166,6 +166,26 @@ def test_whatever_is_refused_before_authentication_counts(refused: tuple[Header,
     assert closed == [False] * (MAX_REFUSED - 1) + [True]
 
 
+def test_a_refused_authentication_is_kept_without_its_code(session: Session) -> None:
+    code = b"0123456789abcdef" * 2
+    package = parse_header(build_message(0x0102, code, PHONE, 5, total=2, index=1))
+    assert not isinstance(package, Rejection)
+    stranger = Session(0)
+    refusals = [
+        *session.on_message(*message(0x0102, code, phone="13912345679"), 0),  # another phone
+        *session.on_message(*package, 0),
+        *stranger.on_message(*package, 0),
+        *stranger.on_message(*message(0x0102, code, encryption=1), 0),
+    ]
+    for _ in range(MAX_FAILED_AUTHENTICATIONS + 1):
+        refusals += stranger.on_message(*message(0x0102, code), 0)
+    kept = [action.rejection for action in refusals if isinstance(action, Rejected)]
+    assert {r.reason for r in kept} == {
+        Reason.PHONE_MISMATCH, Reason.UNSUPPORTED, Reason.NOT_AUTHENTICATED, Reason.ENCRYPTED, Reason.RATE,
+    }  # fmt: skip
+    assert {r.raw for r in kept} == {b""}
+
+
 @pytest.mark.parametrize(
     ("refused", "most"),
     [(message(0x0102), MAX_FAILED_AUTHENTICATIONS), (message(0x0100, b"short"), MAX_REGISTRATIONS)],

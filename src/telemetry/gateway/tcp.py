@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from telemetry.gateway.sockets import Arrived, Sockets
 from telemetry.jt808 import columns
 from telemetry.jt808.framing import MAX_ESCAPED
 from telemetry.jt808.header import parse_header
-from telemetry.jt808.rejection import Reason, Rejection
+from telemetry.jt808.rejection import Reason, Rejection, without_code
 from telemetry.jt808.replies import time_reply
 from telemetry.jt808.session import (
     Action,
@@ -210,9 +211,8 @@ class Gateway:
             connection = arrived.owners[i]
             if len(rest) > MAX_ESCAPED:
                 self._slots.synced[connection.slot] = False  # to the next delimiter everything is junk
-                self._reject(
-                    connection, Rejection(Reason.TOO_LONG, "no delimiter within the longest frame", rest)
-                )
+                detail = "no delimiter within the longest frame"
+                self._reject(connection, Rejection(Reason.TOO_LONG, detail, without_code(rest)))
                 continue
             # A frame that was half read before keeps its deadline.
             same = bool(since[i]) and len(rest) == len(arrived.chunks[i])
@@ -268,14 +268,14 @@ class Gateway:
             metrics.FRAMES.labels("broken").inc()
             reason = columns.REASONS[verdict - 1]
             raw = frames.data[frames.start[k] : frames.start[k] + frames.length[k] + 1].tobytes()
-            self._reject(connection, Rejection(reason, "", raw))
+            self._reject(connection, Rejection(reason, "", without_code(raw)))
             return
         parsed = parse_header(frames.message(k))
         metrics.FRAMES.labels(
             f"{frames.id[k]:04x}" if int(frames.id[k]) in _KNOWN_MESSAGES else "other"
         ).inc()
         if isinstance(parsed, Rejection):
-            self._reject(connection, parsed)
+            self._reject(connection, replace(parsed, raw=without_code(parsed.raw)))
             return
         header, body = parsed
         self._act(connection, connection.session.on_message(header, body, now), now)

@@ -209,7 +209,7 @@ def decode_authentication(body: bytes, version: Version) -> Authentication | Rej
                 return Authentication(code, **values)  # type: ignore[arg-type]  # the table names its fields
     code = body.rstrip(b"\x00")
     if not code:
-        return Rejection(Reason.BAD_BODY, "authentication without a code", body)
+        return Rejection(Reason.BAD_BODY, "authentication without a code", b"")
     return Authentication(code)
 
 

@@ -48,3 +48,10 @@ class Rejection:
     def __post_init__(self) -> None:
         object.__setattr__(self, "detail", self.detail[:MAX_DETAIL])
         object.__setattr__(self, "raw", bytes(self.raw[:MAX_RAW]))
+
+
+def without_code(message: bytes) -> bytes:
+    """``message`` (whole or broken) as it may be kept: the body of an authentication (0x0102) is the terminal's code, so
+    of that only the bytes that are header in every edition.
+    """
+    return message[:12] if message[:2] == b"\x01\x02" else message

@@ -196,7 +196,9 @@ class Session:
     def _refuse(
         self, header: Header, body: bytes, result: Result, reason: Reason, detail: str
     ) -> list[Action]:
-        rejected = Rejected(Rejection(reason, detail, body))
+        # The body of an authentication is the terminal's code: it is kept nowhere.
+        kept = b"" if header.id == messages.AUTHENTICATE else body
+        rejected = Rejected(Rejection(reason, detail, kept))
         if header.id == messages.TERMINAL_GENERAL_REPLY:  # a reply is never replied to
             return [rejected]
         return [rejected, Send(self.reply(header, result))]
