@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+import socket
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -378,6 +380,30 @@ async def test_connection_limits_and_slow_readers(pool: asyncpg.Pool, tmp_path: 
         with pytest.raises(ConnectionError):
             await flood()
         assert await fourth.ask(0x0200, position()) == 0
+
+
+async def test_connections_wait_while_there_are_no_descriptors(
+    pool: asyncpg.Pool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with running(pool, tmp_path / "log") as it:
+        first = await Terminal.online(it.port, "13900000001")
+        knocking = [socket.create_connection(("127.0.0.1", it.port)) for _ in range(20)]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (knocking[-1].fileno() + 1, limit[1]))
+        try:
+            async with asyncio.timeout(2.5):
+                while True:  # those that are here are served as ever
+                    assert await first.ask(0x0002, b"") == 0
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            assert caplog.text.count("new connections have to wait") == 1
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+        second = await Terminal.online(it.port, "13900000002")
+        assert await second.ask(0x0002, b"") == 0
+        for sock in knocking:
+            sock.close()
+    assert caplog.text.count("new connections have to wait") == 1
 
 
 async def test_a_disabled_terminal_is_put_out(pool: asyncpg.Pool, tmp_path: Path) -> None:

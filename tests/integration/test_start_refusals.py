@@ -237,3 +237,39 @@ async def test_a_kafka_that_does_not_permit_us(
         assert "the user and the password" in said
         assert "not-the-one" not in said
         assert said.count("\n") < 15, said  # the library's tries are not all told
+
+
+async def test_a_gateway_takes_no_more_connections_than_it_has_descriptors(
+    db_url: str, tmp_path: Path
+) -> None:
+    async def gateway(descriptors: int) -> asyncio.subprocess.Process:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("GONGCHE_")}
+        given = {"DATABASE_URL": db_url, "DATA_DIR": str(tmp_path), "TCP_HOST": "127.0.0.1", "TCP_PORT": str(port),
+                 "GATEWAY_METRICS_PORT": str(metrics)}  # fmt: skip
+        return await asyncio.create_subprocess_exec(
+            "sh", "-c", f'ulimit -n {descriptors}; exec "$0" -m gongche gateway', sys.executable,
+            stderr=asyncio.subprocess.PIPE, env=clean | {f"GONGCHE_{k}": v for k, v in given.items()},
+        )  # fmt: skip
+
+    port, metrics = free_port(), free_port()
+    process = await gateway(200)
+    async with asyncio.timeout(60):
+        _, said = await process.communicate()
+    assert process.returncode == 78
+    assert b"LimitNOFILE" in said
+
+    process = await gateway(260)
+    try:
+        async with asyncio.timeout(60):
+            while (await ready(metrics) or (0,))[0] != 200:  # noqa: ASYNC110 - it is asked over HTTP
+                await asyncio.sleep(0.05)
+            taken = [await asyncio.open_connection("127.0.0.1", port) for _ in range(4)]
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            assert await reader.read(1) == b""  # the fifth is one too many
+            for _, used in [*taken, (reader, writer)]:
+                used.close()
+    finally:
+        process.terminate()
+        _, said = await process.communicate()
+    assert process.returncode == 0
+    assert b"at most 4 connections instead of 60000" in said

@@ -8,6 +8,7 @@ import resource
 from collections.abc import Callable
 from typing import Any
 
+from telemetry.errors import ConfigurationError
 from telemetry.gateway import metrics
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.tcp import Gateway
@@ -20,9 +21,13 @@ from telemetry.terminals import TerminalDirectory
 logger = logging.getLogger(__name__)
 
 
-def _limits(settings: Settings) -> Limits:
+#: Descriptors that are not connections of terminals: the log, the database, probes, and some to spare.
+_OWN_FILES = 256
+
+
+def _limits(settings: Settings, connections: int) -> Limits:
     return Limits(
-        max_connections=settings.max_connections,
+        max_connections=connections,
         max_connections_per_address=settings.max_connections_per_address,
         idle_timeout_s=settings.idle_timeout_s,
         auth_timeout_s=settings.auth_timeout_s,
@@ -31,15 +36,28 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _raise_file_limit(connections: int) -> None:
-    """One descriptor a connection: take what the system grants, and say when it is too little."""
+def _raise_file_limit(connections: int) -> int:
+    """One descriptor a connection: take what the system grants. For how many of ``connections`` that is enough.
+
+    Raises ConfigurationError when it is enough for none.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + 256
-    if soft < wanted:
-        granted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
-        if granted < wanted:
-            logger.info("only %d file descriptors: at most about %d connections", granted, granted - 256)
+    wanted = connections + _OWN_FILES
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return connections
+    granted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
+    if granted <= _OWN_FILES:
+        raise ConfigurationError(
+            f"only {granted} file descriptors, and {_OWN_FILES} are for other things than terminals",
+            hint="raise LimitNOFILE of the unit, or ulimit -n",
+        )
+    if granted < wanted:
+        logger.warning(
+            "only %d file descriptors: at most %d connections instead of %d",
+            granted, granted - _OWN_FILES, connections,
+        )  # fmt: skip
+    return granted - _OWN_FILES
 
 
 async def serve(gateway: Gateway, stop: asyncio.Event, drain_timeout_s: float) -> None:
@@ -67,7 +85,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[..., None
     """
     if not settings.database_url:
         raise ValueError("the composition root resolves the database first")
-    _raise_file_limit(settings.max_connections)
+    connections = _raise_file_limit(settings.max_connections)
     pool = await create_pool(settings.database_url, min_size=1, max_size=4)
     log = open_writer(settings)
     try:
@@ -75,7 +93,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[..., None
         await check_schema(pool)
         directory = TerminalDirectory(pool, settings.auto_register)
         await directory.load()
-        limits = _limits(settings)
+        limits = _limits(settings, connections)
         metrics.BUDGET_LIMIT.set(limits.memory_budget_bytes)
         gateway = Gateway(directory, log, limits)
         port = gateway.listen(settings.tcp_host, settings.tcp_port)

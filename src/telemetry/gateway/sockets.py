@@ -8,6 +8,7 @@ here alone, under uvloop and asyncio alike.
 
 from __future__ import annotations
 
+import errno
 import logging
 import select
 import socket
@@ -32,6 +33,8 @@ _ACCEPTS_PER_TURN = 512
 _BYTES_PER_TURN = 2 << 20
 _LEAST_BYTES = 512
 _READABLE = {select.EPOLLIN}
+#: Why a connection cannot be accepted, nor the next one: it stays where it is, and asking again at once would never end.
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC})
 _recv, _send = socket.socket.recv, socket.socket.send
 
 
@@ -53,6 +56,8 @@ class Sockets:
         self._admission = Admission(limits)
         self._epoll = select.epoll()
         self._listeners: dict[int, socket.socket] = {}
+        self._deaf: set[int] = set()  # listeners that are not asked for now
+        self._exhausted = False  # since the last connection accepted
         self.connections: dict[int, Connection] = {}
         self._with_unsent = 0  # connections that have replies waiting
 
@@ -83,6 +88,13 @@ class Sockets:
         for listener in self._listeners.values():
             listener.close()
         self._listeners.clear()
+        self._deaf.clear()
+
+    def accept_again(self) -> None:
+        """Ask for new connections again, after the system had no room for them. To be called now and then."""
+        for fd in self._deaf:
+            self._epoll.register(fd, select.EPOLLIN)
+        self._deaf.clear()
 
     def close_all(self, reason: str) -> None:
         """Close everything, the epoll set too."""
@@ -198,21 +210,43 @@ class Sockets:
                 sock, (address, port, *_rest) = listener.accept()
             except BlockingIOError:
                 return
-            except OSError as error:  # out of file descriptors, or the peer is gone already
-                logger.warning("accept failed: %s", error)
-                return
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self._stop_asking(listener, error)
+                    return
+                continue  # that peer is gone already
             refused = self._admission.enter(address)
             if refused:
                 metrics.CLOSED.labels(refused).inc()
                 sock.close()
                 continue
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            try:
+                sock.setblocking(False)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._epoll.register(sock.fileno(), select.EPOLLIN)
+            except OSError as error:
+                self._admission.leave(address)
+                metrics.CLOSED.labels("error").inc()
+                sock.close()
+                if error.errno in _EXHAUSTED:
+                    self._stop_asking(listener, error)
+                    return
+                continue
             connection = Connection(sock, address, port, self._slots.take(now), now)
             self.connections[connection.fd] = connection
-            self._epoll.register(connection.fd, select.EPOLLIN)
+            self._exhausted = False
             metrics.ACCEPTED.inc()
             metrics.CONNECTIONS.inc()
+
+    def _stop_asking(self, listener: socket.socket, error: OSError) -> None:
+        """Leave new connections where they are until ``accept_again``; said once, however long it lasts."""
+        if not self._exhausted:
+            logger.warning(
+                "new connections have to wait, the system has no room for them: %s", error.strerror
+            )
+        self._exhausted = True
+        self._epoll.unregister(listener.fileno())
+        self._deaf.add(listener.fileno())
 
     def _flush(self, connection: Connection) -> None:
         try:

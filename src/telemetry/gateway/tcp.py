@@ -373,7 +373,7 @@ class Gateway:
         connection.fragment_bytes = held
 
     async def _sweep(self) -> None:
-        """Close connections that are past a deadline; ask for missing fragments."""
+        """Close connections that are past a deadline; ask for missing fragments, and for connections that had to wait."""
         limits = self._limits
         while True:
             await asyncio.sleep(_SWEEP_S)
@@ -390,4 +390,5 @@ class Gateway:
                 elif connection.fragment_bytes:
                     self._act(connection, session.on_time(now), now)
                     self._count_fragments(connection)
+            self._sockets.accept_again()
             self._resume()
