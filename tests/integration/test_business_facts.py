@@ -130,6 +130,12 @@ BAD: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("fuel-cards/x", CARD | {"organisation": "nobody"}, 422, "/organisation", "nobody"),
     ("fuel-cards/c1", CARD | {"plate": "苏F00002"}, 409, "/valid_from", "苏F00001"),
     ("fuel-cards/c1", CARD | {"plate": None}, 409, "/valid_from", "苏F00001"),
+    ("fuel-cards/1.00011E+18", CARD, 422, "/id", "Excel"),
+    ("fuel-cards/%EF%BC%91.%EF%BC%90e18", CARD, 422, "/id", "Excel"),
+    ("fuel-transactions/1E+18", FILL, 422, "/id", "Excel"),
+    ("fuel-transactions/x", FILL | {"card": "1.00011E+18"}, 422, "/card", "Excel"),
+    ("fuel-transactions/x", FILL | {"reverses": "1.00011E+18"}, 422, "/reverses", "Excel"),
+    ("fuel-cards/x", CARD | {"id": "y"}, 422, "/id", "地址"),
     ("fuel-stations/x", STATION | {"aliases": []}, 409, "/name", "s1"),
     ("fuel-stations/x", {"name": "甲", "aliases": ["乙", "中石化 人民路"]}, 409, "/aliases/0", "s1"),
     ("fuel-stations/x", {k: v for k, v in STATION.items() if k != "datum"}, 422, "/datum", "datum"),
@@ -205,6 +211,31 @@ async def test_imports_are_all_or_none(office: httpx.AsyncClient, pool: asyncpg.
     assert response.json()["created"] == 2
     rows = await pool.fetch("SELECT workday FROM calendar_days ORDER BY day")
     assert [r["workday"] for r in rows] == [False, True]
+
+
+async def test_a_number_is_one_however_it_is_written(office: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
+    """Cards as registered are the cards of the statements, which read numbers the same way."""
+    csv = {"headers": {"Content-Type": "text/csv"}}
+    card = "1000113200000000001"
+    wide = card.translate(str.maketrans("0123456789", "０１２３４５６７８９"))
+    cards = f'卡号,单位\n{wide},finance\n1.00011E+18,finance\n"=""1000113200000000002""",finance\n'
+    response = await office.post("/v1/fuel-cards:import", content=cards.encode(), **csv)  # type: ignore[arg-type]  # httpx's many keywords
+    (error,) = check_problem(response, 422)["errors"]
+    assert (error["row"], error["field"]) == (3, "id")
+    cards = cards.replace("1.00011E+18,finance\n", "")
+    response = await office.post("/v1/fuel-cards:import", content=cards.encode(), **csv)  # type: ignore[arg-type]  # as above
+    assert response.json()["created"] == 2, response.text
+    again = await office.put(f"/v1/fuel-cards/{wide}", json={"organisation": "finance"})
+    assert (again.json()["outcome"], again.json()["id"]) == ("unchanged", card)
+    assert [r["id"] for r in await pool.fetch("SELECT id FROM fuel_cards ORDER BY id")] == [
+        card, "1000113200000000002", "c1",
+    ]  # fmt: skip
+    statement = f"卡号,交易时间,交易类型,数量,流水号\n{card},2026-03-02 08:05:09,加油,45.32,Ｎ１\n"
+    response = await office.post("/v1/fuel-transactions:import-statement", content=statement.encode(), **csv)  # type: ignore[arg-type]  # as above
+    assert response.json()["created"] == 1, response.text
+    taken_back = FILL | {"card": wide, "kind": "reversal", "reverses": "Ｎ１"}
+    record = (await office.put("/v1/fuel-transactions/Ｎ２", json=taken_back)).json()
+    assert (record["id"], record["card"], record["reverses"]) == ("N2", card, "N1")
 
 
 async def test_a_station_takes_the_transactions_that_bear_its_name(

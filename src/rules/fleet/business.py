@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from rules.fleet.fields import (
+    Code,
     Day,
     Fine,
     Identifier,
@@ -59,6 +60,7 @@ class FuelCard(Record):
     correct a binding.
     """
 
+    id: Code = Field(description="卡号, as the statements have it")
     organisation: Identifier
     issuer: Text = Field("", description="发卡单位")
     status: Literal["active", "lost", "closed"] = "active"
@@ -163,7 +165,8 @@ class FuelTransaction(Record):
     ``station_name`` is taken, if there is one.
     """
 
-    card: Identifier
+    id: Code = Field(description="the statement's own number of the transaction, or the office's")
+    card: Code
     at: Time
     kind: Literal["fill", "top_up", "reversal", "fee", "other"]
     product: Text = ""
@@ -174,7 +177,7 @@ class FuelTransaction(Record):
     balance: Money | None = None
     station: Identifier | None = None
     station_name: Text = Field("", description="网点 as written")
-    reverses: Identifier | None = Field(None, description="id of the transaction that a reversal takes back")
+    reverses: Code | None = Field(None, description="id of the transaction that a reversal takes back")
     source: Text = ""
 
 

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from rules.fleet.exact import scaled
-from rules.fleet.texts import normal_plate
+from rules.fleet.texts import normal_code, normal_plate
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -88,6 +88,15 @@ Day = Annotated[date, BeforeValidator(parse_day)]
 Text = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_identifier)]
+#: The number of a card or a transaction, which statements name: read here as it is read there.
+Code = Annotated[
+    str,
+    BeforeValidator(
+        lambda v: normal_code(v) if isinstance(v, str) and len(v) <= 128 and v.isprintable() else v
+    ),
+    StringConstraints(min_length=1, max_length=64),
+    AfterValidator(_identifier),
+]
 Phone = Annotated[str, StringConstraints(min_length=1, max_length=32), AfterValidator(_phone)]
 Plate = Annotated[
     str,

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from rules.fleet.exact import scaled
 from rules.fleet.fields import parse_time
-from rules.fleet.texts import name_key, plain
+from rules.fleet.texts import name_key, normal_code, plain, unquoted
 from telemetry.units import CHINA
 
 #: What a sheet holds: text, or what Excel calls a date. Numbers are text with at most 15 digits, as Excel shows them.
@@ -36,16 +36,10 @@ _COMPACT: Final = re.compile(rf"(\d{{4}})(\d\d)(\d\d)[T\s]?(\d\d):?(\d\d)(?::?(\
 _NO_CLOCK: Final = "只有日期，没有时刻 · a date without the time of day"
 _NO_TIME: Final = "应为时间，如 2026-03-02 08:05:09 · must be a time such as 2026-03-02 08:05:09"
 
-_SCIENTIFIC: Final = re.compile(r"[0-9](\.[0-9]+)?E\+?[0-9]+", re.IGNORECASE)
-_QUOTED: Final = re.compile(r'="?(.*?)"?')
-
 
 def text_of(cell: Cell) -> str:
     """The cell as text, without spaces at its ends, spreadsheet quoting and control characters."""
-    text = cell if isinstance(cell, str) else str(cell)
-    text = "".join(c if c.isprintable() else " " for c in text).strip()
-    match = _QUOTED.fullmatch(text) if text.startswith("=") else None
-    return (match[1] if match else text.removeprefix("'")).strip()
+    return unquoted(cell if isinstance(cell, str) else str(cell))
 
 
 def number_of(cell: Cell, digits: int) -> int | None:
@@ -67,12 +61,7 @@ def number_of(cell: Cell, digits: int) -> int | None:
 
 def code_of(cell: Cell) -> str:
     """The number of a card or a record: without spaces, full-width digits as ASCII; "" for an empty cell."""
-    text = "".join(plain(text_of(cell)).split())
-    if _SCIENTIFIC.fullmatch(text):
-        raise ValueError(
-            "号码已被 Excel 改为科学记数并丢失位数，请把该列设为文本后重新导出"
-            " · Excel has rounded this number; make the column text and export again"
-        )
+    text = normal_code(text_of(cell))
     return "" if text in _NOTHING else text
 
 

@@ -17,6 +17,8 @@ _SMALL: Final = str.maketrans("асеорухіѕј" + "ο", "aceopyxisj" + "o")
 # Region and office, then the serial: five or six places, of which the last may say what kind of vehicle it is.
 _PLATE: Final = re.compile(r"([\u4e00-\u9fff][A-Z])([0-9A-Z]{4,5}[0-9A-Z\u4e00-\u9fff])")
 _SERIAL: Final = str.maketrans("OI", "01")
+_QUOTED: Final = re.compile(r'="?(.*?)"?')
+_SCIENTIFIC: Final = re.compile(r"[0-9](\.[0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 
 
 def plain(text: str) -> str:
@@ -37,3 +39,23 @@ def normal_plate(value: str) -> str:
 def name_key(name: str) -> str:
     """What two spellings of one name (of a station, an act) have in common: for comparing only."""
     return "".join(plain(name).split()).casefold()
+
+
+def unquoted(text: str) -> str:
+    """``text`` without spaces at its ends, spreadsheet quoting and control characters."""
+    text = "".join(c if c.isprintable() else " " for c in text).strip()
+    match = _QUOTED.fullmatch(text) if text.startswith("=") else None
+    return (match[1] if match else text.removeprefix("'")).strip()
+
+
+def normal_code(text: str) -> str:
+    """The number of a card or a transaction: without spaces and quoting, full-width digits as ASCII. Raises
+    ValueError for one of which a spreadsheet has lost digits.
+    """
+    text = "".join(plain(unquoted(text)).split())
+    if _SCIENTIFIC.fullmatch(text):
+        raise ValueError(
+            "号码已被 Excel 改为科学记数并丢失位数，请把该列设为文本后重新导出"
+            " · Excel has rounded this number; make the column text and export again"
+        )
+    return text
