@@ -42,15 +42,19 @@ class Office:
         self.world, self.server = world, server
         self.stretch = 1.0  # the navigation mileage is so many times the straight line
         self.down = False
+        self.profile = "driving"  # another one answers what cannot be true
         server.reply = self._reply
         self.clock = Clock(world.day + 20 * H * S)
-        self.navigator = CachedNavigator(Osrm(server.url, limits=QUICK))
+        self.navigator = CachedNavigator(Osrm(server.url, limits=QUICK), now_us=self.clock)
         self.judge = Judge(dsn, [Orders()], self.navigator, now_us=self.clock)
 
     def _reply(self, request: Request) -> Reply:
         if self.down:
             return Reply({}, status=503)
-        return straight_osrm(request, lambda m: m * self.stretch)
+        reply = straight_osrm(request, lambda m: m * self.stretch)
+        if self.profile != "driving" and "/route/" in request.path:
+            reply.body["routes"][0]["distance"] /= 10
+        return reply
 
     async def judge_all(self) -> None:
         """Turns until nothing is due."""
@@ -226,6 +230,59 @@ async def test_what_has_no_route_is_undetermined(office: Office):
     assert "没有坐标" in rows[1]["reason"]
     assert "轨迹" in rows[2]["reason"]
     assert not [r for r in office.server.requests if "/route/" in r.path]
+
+
+async def test_nonsense_is_shown_and_asked_again_until_the_engine_is_mended(office: Office):
+    office.profile = "foot"
+    await order(office, "P1")
+    await office.world.send(office.world.batch(trip(8 * H, HALL, DETOUR)))
+    await office.settle()
+    assert await office.outcomes() == [("order:P1", "undetermined")]
+    reason = await office.world.pool.fetchval("SELECT reason FROM evaluations WHERE rule = 'mileage'")
+    assert "里程 800 米短于直线距离" in reason.split(" · ")[0]
+    assert "800 m is less" in reason.split(" · ")[1]
+    ((key, why),) = await office.waiting()
+    assert key == "P1"
+    assert "不可信" in why
+
+    def asked() -> int:
+        return len([r for r in office.server.requests if "/route/" in r.path])
+
+    # After an hour, a day, two, four.
+    for minutes, times in ((54, 1), (12, 2), (1430, 2), (20, 3), (2870, 3), (20, 4), (5750, 4), (20, 5)):
+        office.clock.us += minutes * 60 * S
+        await office.judge_all()
+        assert asked() == times
+    assert await office.outcomes() == [("order:P1", "undetermined")]  # the same again is no news
+    office.profile = "driving"
+    before = asked()
+    office.clock.us += 8 * 24 * H * S
+    await office.judge_all()
+    assert asked() == before + 1
+    assert await office.outcomes() == [("order:P1", "undetermined"), ("order:P1", "suspected")]
+    assert await office.waiting() == []
+    # What was believed once is frozen, whatever the engine says later.
+    office.profile = "foot"
+    await order(office, "P2", 10)
+    await office.world.send(office.world.batch(trip(10 * H, HALL)))
+    await office.settle()
+    assert (await office.outcomes())[-1] == ("order:P2", "normal")
+    assert asked() == before + 1
+
+
+async def test_the_engines_own_no_is_final(office: Office):
+    office.server.reply = lambda r: (
+        Reply({"code": "NoRoute", "message": "Impossible route"}, status=400)
+        if "/route/" in r.path
+        else straight_osrm(r)
+    )
+    await order(office, "P1")
+    await office.world.send(office.world.batch(trip(8 * H, HALL)))
+    await office.settle()
+    assert "Impossible route" in await office.world.pool.fetchval(
+        "SELECT reason FROM evaluations WHERE rule = 'mileage'"
+    )
+    assert await office.waiting() == []
 
 
 async def test_late_positions_change_the_verdict(office: Office):

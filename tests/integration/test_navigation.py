@@ -19,6 +19,7 @@ from rules.navigation.http import Breaker
 from rules.navigation.osrm import Osrm
 from rules.navigation.polyline import decode, encode
 from rules.navigation.valhalla import Valhalla
+from telemetry.runtime.database import migrate
 from tests.integration.navigation_server import Reply, Request, engine_server, places_of, straight_osrm
 
 A, B, C = (32_000_000, 120_900_000), (32_020_000, 120_950_000), (32_050_000, 120_970_000)
@@ -452,6 +453,39 @@ async def test_routes_of_an_engine_that_died_after_them_are_kept_if_it_comes_bac
         await navigator.fetch(conn, [(A, C)])
         assert [m for m, _ in await kept(pool)] == [again, "9"]
         await navigator.close()
+
+
+async def test_nonsense_that_an_older_program_kept_for_ever_is_asked_again(db_url: str, pool: asyncpg.Pool):
+    """Migration 14 over what was there before it."""
+    await pool.execute("ALTER TABLE navigation_routes DROP COLUMN doubts, DROP COLUMN ask_again_at CASCADE")
+    await pool.execute("DELETE FROM schema_migrations WHERE version = 14")
+    problems = {
+        "found": "",
+        "none": "导航引擎找不到路线（NoRoute） · the engine knows no way (NoRoute)",
+        "form": "导航引擎的答复不可信（格式不符） · the engine's answer cannot be true (not the documented form)",
+    }
+    for name, problem in problems.items():
+        await pool.execute(
+            "INSERT INTO navigation_routes (key, engine, map_date, places, distance_m, problem)"
+            " VALUES (sha256($1::text::bytea), 'osrm', '1', '[]', $2, $3)",
+            name, 7 if name == "found" else None, problem,
+        )  # fmt: skip
+    unsure = "导航引擎给不出可信的路线 · the engine gives no credible route"
+    for subject, outcome, reason in (
+        ("order:P1", "normal", "within"), ("order:P1", "undetermined", unsure), ("order:P2", "undetermined", unsure),
+        ("order:P2", "normal", "within"), ("order:P3", "undetermined", "no_track"),
+    ):  # fmt: skip
+        await pool.execute(
+            "INSERT INTO evaluations (rule, rule_version, subject, outcome, reason, measures, parameters, evaluated_at)"
+            " VALUES ('mileage', 1, $1, $2, $3, '{}', '{}', now())",
+            subject, outcome, reason,
+        )  # fmt: skip
+    assert [name.split("_")[0] for name in await migrate(db_url)] == ["0014"]
+    rows = await pool.fetch(
+        "SELECT problem FROM navigation_routes WHERE doubts = 1 AND ask_again_at <= now()"
+    )
+    assert [r["problem"] for r in rows] == [problems["form"]]
+    assert [tuple(r) for r in await pool.fetch("SELECT gatherer, key FROM judge_due")] == [("orders", "P1")]
 
 
 async def test_many_routes_are_fetched_at_once_but_not_too_many(pool: asyncpg.Pool):

@@ -38,6 +38,10 @@ ROUTE_MOST_US: Final = 3600 * US_PER_S
 
 WAITS_FOR_ROUTE: Final = "等待导航里程 · waits for the navigation engine"
 
+WAITS_FOR_MENDED: Final = (
+    "导航引擎的答复不可信，将再次询问 · the engine's answer cannot be true and is asked again"
+)
+
 #: Tracks in memory at once.
 TRACKS_AT_ONCE: Final = 20
 
@@ -87,6 +91,12 @@ class Orders:
                 suspected.append((fact, evidence))
             else:
                 verdicts.judgements.append(_judgement(desk, fact, made, evidence))
+                if (
+                    made.reason == "no_route"
+                    and (route := routes.get(places))
+                    and route.ask_again_us is not None
+                ):
+                    verdicts.later[key] = _for_mended(desk, route.ask_again_us)
         for start in range(0, len(suspected), TRACKS_AT_ONCE):
             part = suspected[start : start + TRACKS_AT_ONCE]
             await _add_tracks(desk, part)
@@ -159,6 +169,11 @@ def _for_route(desk: Desk, fact: OrderFacts) -> Later:
     since = fact.result.computed_us if fact.result else desk.now_us
     pause = min(max(desk.now_us - since, ROUTE_FIRST_US), ROUTE_MOST_US)
     return Later(desk.now_us + pause, WAITS_FOR_ROUTE)
+
+
+def _for_mended(desk: Desk, ask_again_us: int) -> Later:
+    """Undetermined for an answer that cannot be true: judged again when the engine has been asked again."""
+    return Later(max(ask_again_us, desk.now_us + ROUTE_MOST_US), WAITS_FOR_MENDED)
 
 
 def _again(desk: Desk, fact: OrderFacts) -> Later:
@@ -296,4 +311,14 @@ def _judgement(desk: Desk, fact: OrderFacts, made: Evaluation, evidence: dict[st
             driver=order.driver,
             order=order.id,
         )
-    return judgement(desk, made, evidence, mileage.REASONS, alert, order.vehicle_no)
+    reasons = {**mileage.REASONS, "no_route": _no_route(evidence["route"])}
+    return judgement(desk, made, evidence, reasons, alert, order.vehicle_no)
+
+
+def _no_route(route: Mapping[str, Any] | None) -> str:
+    """Why there is no route, with the engine's word for those who can mend it."""
+    general = mileage.REASONS["no_route"]
+    if route is None or " · " not in route["problem"]:
+        return general
+    parts = zip(general.split(" · ", 1), route["problem"].split(" · ", 1), ("：", ": "), strict=True)
+    return " · ".join(f"{text}{colon}{problem}" for text, problem, colon in parts)

@@ -19,19 +19,22 @@ class EngineError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an engine says of one route. ``distance_m`` None: ``problem`` says why ("中文 · English"), and it will say
-    the same tomorrow. ``shape``: polyline of precision 6, WGS-84."""
+    """What an engine says of one route. ``distance_m`` None: ``problem`` says why ("中文 · English"); the engine's own
+    word that there is no way, or ``doubtful``: what it says cannot be true, and an engine that is mended says something
+    else. ``shape``: polyline of precision 6, WGS-84."""
 
     distance_m: int | None
     duration_s: int | None
     shape: str = ""
     problem: str = ""
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """A frozen answer. ``distance_m`` None: the engine says there is no such way, or its answer is nonsense
-    (``problem`` says what). ``shape``: polyline of precision 6, WGS-84. ``key``: hex, names it in the table."""
+    (``problem`` says what). ``shape``: polyline of precision 6, WGS-84. ``key``: hex, names it in the table.
+    ``ask_again_us``: when nonsense is asked again (None = it is believed, for ever); no evidence."""
 
     key: str
     engine: str
@@ -41,6 +44,7 @@ class Route:
     duration_s: int | None
     shape: str
     problem: str
+    ask_again_us: int | None = None
 
     def evidence(self) -> dict[str, Any]:
         """The route as it is frozen: integers, strings, lists."""
@@ -75,7 +79,8 @@ class Navigator(Protocol):
     """Routes, cached in the table ``navigation_routes``."""
 
     async def fetch(self, conn: Any, wanted: Sequence[Places]) -> None:
-        """Ask the engine for every route of ``wanted`` that is not kept yet and keep the answers (own transactions).
+        """Ask the engine for every route of ``wanted`` that is not kept yet, or is nonsense and to be asked again, and
+        keep the answers (own transactions).
         An engine that is down, or slow, or not configured: nothing is kept and nothing raised; it is counted and logged.
         """
 

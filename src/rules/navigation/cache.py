@@ -1,4 +1,5 @@
-"""Routes kept for ever in the table ``navigation_routes``: the same question is never asked twice of one map."""
+"""Routes kept for ever in the table ``navigation_routes``: the same question is never asked twice of one map, unless
+the answer cannot be true."""
 
 from __future__ import annotations
 
@@ -7,12 +8,14 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from rules.navigation.base import Answer, Engine, EngineError, Places, Route
 from rules.navigation.engines import route, unexpected
+from telemetry.partitions import clock_us
+from telemetry.units import US_PER_DAY, US_PER_S, from_us, to_us
 
 _logger = logging.getLogger(__name__)
 
@@ -24,8 +27,27 @@ FETCH_S: Final = 20.0
 MAP_S: Final = 60.0
 _NEVER: Final = float("-inf")
 
-#: Key, places, what the engine said of them.
-Answered = tuple[bytes, Places, Answer]
+#: What cannot be true is asked again after an hour, then after a day, then ever more seldom.
+DOUBT_FIRST_US: Final = 3600 * US_PER_S
+DOUBT_MOST_DAYS: Final = 8
+
+
+class Answered(NamedTuple):
+    """What the engine said of a question; ``doubts``: so many times in a row it could not be true."""
+
+    key: bytes
+    places: Places
+    answer: Answer
+    doubts: int
+
+    def ask_again_us(self, now_us: int) -> int | None:
+        """When to ask again; None = never."""
+        if not self.doubts:
+            return None
+        if self.doubts == 1:
+            return now_us + DOUBT_FIRST_US
+        days: int = min(2 ** min(self.doubts - 2, 16), DOUBT_MOST_DAYS)
+        return now_us + days * US_PER_DAY
 
 
 def route_key(engine: str, map_date: str, profile: str, places: Places) -> bytes:
@@ -38,9 +60,14 @@ class CachedNavigator:
     """A Navigator over one engine. Not for several connections at once."""
 
     def __init__(
-        self, engine: Engine, *, fetch_s: float = FETCH_S, clock: Callable[[], float] = time.monotonic
+        self,
+        engine: Engine,
+        *,
+        fetch_s: float = FETCH_S,
+        clock: Callable[[], float] = time.monotonic,
+        now_us: Callable[[], int] = clock_us,
     ) -> None:
-        self._engine, self._fetch_s, self._clock = engine, fetch_s, clock
+        self._engine, self._fetch_s, self._clock, self._now_us = engine, fetch_s, clock, now_us
         self._map_date: str | None = None
         self._asked_at = _NEVER
         #: Answers under a map's date, until the engine says once more that this is its map.
@@ -61,11 +88,21 @@ class CachedNavigator:
             self._tell(len(distinct), error)
             return
         keys = [self._key(map_date, places) for places in distinct]
-        kept = await conn.fetch("SELECT key FROM navigation_routes WHERE key = ANY($1::bytea[])", keys)
-        known = {row["key"] for row in kept}
-        missing = [(k, p) for k, p in zip(keys, distinct, strict=True) if k not in known]
+        kept = await conn.fetch(
+            "SELECT key, doubts, ask_again_at > $2 IS NOT FALSE AS stands FROM navigation_routes"
+            " WHERE key = ANY($1::bytea[])",
+            keys,
+            from_us(self._now_us()),
+        )
+        doubts = {row["key"]: row["doubts"] for row in kept}
+        stands = {row["key"] for row in kept if row["stands"]}
+        missing = [(k, p) for k, p in zip(keys, distinct, strict=True) if k not in stands]
         answers = await self._ask([p for _, p in missing])
-        done = [(k, p, a) for (k, p), a in zip(missing, answers, strict=True) if a is not None]
+        done = [
+            Answered(k, p, a, doubts.get(k, 0) + 1 if a.doubtful else 0)
+            for (k, p), a in zip(missing, answers, strict=True)
+            if a is not None
+        ]
         if len(done) < len(missing):
             self._asked_at = _NEVER  # an engine that was away may come back with another map
         if not done:
@@ -88,15 +125,15 @@ class CachedNavigator:
             return [None] * len(wanted)
         keys = [self._key(self._map_date, places) for places in wanted]
         rows = await conn.fetch(
-            "SELECT key, engine, map_date, distance_m, duration_s, shape, problem FROM navigation_routes"
+            "SELECT key, engine, map_date, distance_m, duration_s, shape, problem, ask_again_at FROM navigation_routes"
             " WHERE key = ANY($1::bytea[])",
             list(set(keys)),
         )
         found = {row["key"]: row for row in rows}
         return [
-            None if (row := found.get(key)) is None else Route(key.hex(), row["engine"], row["map_date"], places, *row[3:])
+            None if key not in found else _route(found[key], places)
             for key, places in zip(keys, wanted, strict=True)
-        ]  # fmt: skip
+        ]
 
     def _key(self, map_date: str, places: Places) -> bytes:
         return route_key(self._engine.name, map_date, PROFILE, places)
@@ -155,17 +192,47 @@ class CachedNavigator:
         return [r if isinstance(r, Answer) else None for r in results]
 
     async def _keep(self, conn: Any, map_date: str, done: Sequence[Answered]) -> None:
+        doubted = [d for d in done if d.doubts]
+        if doubted:
+            _logger.warning(
+                "%s gave %d of %d routes that cannot be true, they are asked again later: %s",
+                self._engine.name, len(doubted), len(done), doubted[0].answer.problem,
+            )  # fmt: skip
+        now_us = self._now_us()
+        again = [d.ask_again_us(now_us) for d in done]
         await conn.execute(
-            "INSERT INTO navigation_routes (key, engine, map_date, places, distance_m, duration_s, shape, problem)"
-            " SELECT u.key, $2, $3, u.places::jsonb, u.distance, u.duration, u.shape, u.problem"
-            " FROM unnest($1::bytea[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[])"
-            " AS u (key, places, distance, duration, shape, problem) ON CONFLICT (key) DO NOTHING",
-            [key for key, _, _ in done],
+            "INSERT INTO navigation_routes AS kept (key, engine, map_date, places, distance_m, duration_s, shape, problem,"
+            " doubts, ask_again_at)"
+            " SELECT u.key, $2, $3, u.places::jsonb, u.distance, u.duration, u.shape, u.problem, u.doubts, u.again"
+            " FROM unnest($1::bytea[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::integer[],"
+            " $10::timestamptz[]) AS u (key, places, distance, duration, shape, problem, doubts, again)"
+            " ON CONFLICT (key) DO UPDATE SET distance_m = EXCLUDED.distance_m, duration_s = EXCLUDED.duration_s,"
+            " shape = EXCLUDED.shape, problem = EXCLUDED.problem, doubts = EXCLUDED.doubts,"
+            " ask_again_at = EXCLUDED.ask_again_at, answered_at = now()"
+            " WHERE kept.doubts > 0",  # what was believed once is frozen
+            [d.key for d in done],
             self._engine.name,
             map_date,
-            [orjson.dumps(places).decode() for _, places, _ in done],
-            [a.distance_m for _, _, a in done],
-            [a.duration_s for _, _, a in done],
-            [a.shape for _, _, a in done],
-            [a.problem for _, _, a in done],
+            [orjson.dumps(d.places).decode() for d in done],
+            [d.answer.distance_m for d in done],
+            [d.answer.duration_s for d in done],
+            [d.answer.shape for d in done],
+            [d.answer.problem for d in done],
+            [d.doubts for d in done],
+            [None if us is None else from_us(us) for us in again],
         )
+
+
+def _route(row: Any, places: Places) -> Route:
+    again = row["ask_again_at"]
+    return Route(
+        row["key"].hex(),
+        row["engine"],
+        row["map_date"],
+        places,
+        row["distance_m"],
+        row["duration_s"],
+        row["shape"],
+        row["problem"],
+        None if again is None else to_us(again),
+    )

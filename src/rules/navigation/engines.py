@@ -44,7 +44,7 @@ async def route(engine: Engine, places: Places) -> Answer:
     except Exception as error:
         metrics.ROUTES.labels(engine.name, "failed").inc()
         raise unexpected(engine.name, error) from error
-    result = "found" if answer.distance_m is not None else "no_way"
+    result = "nonsense" if answer.doubtful else "no_way" if answer.distance_m is None else "found"
     metrics.ROUTES.labels(engine.name, result).inc()
     return answer
 
@@ -64,9 +64,8 @@ def documented(read: Callable[[], Answer]) -> Answer:
 
 def nonsense(what: str, english: str) -> Answer:
     """An answer that cannot be true."""
-    return Answer(
-        None, None, problem=f"导航引擎的答复不可信（{what}） · the engine's answer cannot be true ({english})"
-    )
+    problem = f"导航引擎的答复不可信（{what}） · the engine's answer cannot be true ({english})"
+    return Answer(None, None, problem=problem, doubtful=True)
 
 
 def no_way(code: Any, text: Any) -> Answer:
@@ -112,6 +111,7 @@ def _checked(places: Places, answer: Answer) -> Answer:
             None,
             None,
             problem=f"第 {number} 个地点距电子地图道路 {metres} 米 · place {number} is {metres} m from the way",
+            doubtful=True,
         )
     slack_m = np.minimum(away_m + DOOR_M, SNAP_M)
     least_m = int(np.maximum(legs_m - slack_m[:-1] - slack_m[1:], 0).sum())
