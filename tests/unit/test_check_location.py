@@ -142,6 +142,31 @@ def test_parking_for_the_idle_time_ends_it_and_the_next_drive_is_another():
     assert len(location.episodes(make(out + short + back))) == 1
 
 
+@pytest.mark.parametrize("minutes", [29, 30, 35, 600])
+def test_silent_and_elsewhere_afterwards_is_not_parked(minutes):
+    """Out of the yard, unplugged, and plugged in again 20 km away, standing: it was driven there."""
+    away = [(70 + minutes * 60 + k * 30, 20_000, 0) for k in range(20)]
+    (episode,) = location.episodes(make([(0, -30, 0), (60, 100, 300), *away]))
+    assert (episode.start_us, episode.reason, episode.end_us) == (T0 + 60 * S, "driving_outside", None)
+    assert episode.opened_us == T0 + away[1][0] * S  # the second fix there: one may be a stray
+    # An episode that is open goes on, until it has stood for half an hour where it is seen again.
+    out = drive(-50, 3000)
+    seen = [(out[-1][0] + minutes * 60 + k * 30, 20_000, 0) for k in range(70)]
+    (episode,) = location.episodes(make([*out, *seen]))
+    assert (episode.reason, episode.end_us) == ("parked", T0 + seen[0][0] * S)
+    assert episode.distance_m > 19_000
+
+
+@pytest.mark.parametrize(("metres", "ends"), [(199, 1), (201, 0)])
+def test_silent_and_seen_again_where_it_was_is_parked(metres, ends):
+    """What is no displacement (``min_displacement_m``) is no way it was driven."""
+    out = drive(-50, 3000)
+    last = out[-1][0]
+    (episode,) = location.episodes(make([*out, (last + 1800, 3000 + metres, 0)]))
+    assert (episode.reason == "parked") == bool(ends)
+    assert (episode.end_us is None) == (not ends)
+
+
 def test_no_fence_raises_nothing_and_a_withdrawn_fence_ends_it():
     assert location.episodes(make(drive(-50, 3000), fences=[])) == []
     (episode,) = location.episodes(make(drive(-50, 3000), fences=[FENCE | {"to_us": T0 + 300 * S}]))

@@ -19,8 +19,9 @@ Runs and episodes (rules.md "location"). A run is a sequence of consecutive vali
 fence at times that no order covers. It becomes an episode at the first fix, not its first, that is
 ``min_displacement_m`` or more both from the run's first fix and beyond the fence, and that is real: its speed
 says so, or the fix before it was displaced too (one stray fix of a standing vehicle is not a drive). It ends
-when a fix is inside, covered, or without a fence, when the vehicle is no official one any more, or when there was no moving fix for ``episode_idle_min``;
-after that a new run starts where the vehicle stands.
+when a fix is inside, covered, or without a fence, when the vehicle is no official one any more, or when there was no
+moving fix for ``episode_idle_min`` and this one is no displacement from the fix before it (silent that long and seen
+elsewhere was driven, not parked); after that a new run starts where the vehicle stands.
 """
 
 from __future__ import annotations
@@ -160,7 +161,8 @@ def step(o: Any, s: Any, r: Any) -> dict[str, Any]:
 
     out = (r.fenced > 0) & (r.outside != 0) & (r.order == 0)
     running = s.run_t != 0
-    idle = running & out & (r.t - o.maximum(s.moved_t, s.run_t) >= r.idle_us)
+    here = d_prev < o.maximum(r.displaced_mm, MOVING_MM)
+    idle = running & out & here & (r.t - o.maximum(s.moved_t, s.run_t) >= r.idle_us)
     start = out & (o.no(running) | idle)
     go_on = out & o.no(start)
     away = go_on & (d_run >= r.displaced_mm)
