@@ -104,7 +104,8 @@ async def test_a_second_run_continues_beside_the_first(pool: asyncpg.Pool, tmp_p
     assert await pool.fetchval("SELECT count(*) FROM fuel_stations") == 11
     # The settings hold from the second in which a run began: two runs of one second share them.
     settings = await pool.fetch("SELECT rule, name, count(*) AS n FROM rule_parameters GROUP BY rule, name")
-    assert len(settings) == 3 and {s["n"] for s in settings} in ({1}, {2})
+    assert len(settings) == 3
+    assert {s["n"] for s in settings} in ({1}, {2})
     assert await pool.fetchval("SELECT count(*) FROM organisations") == 1
     assert await pool.fetchval("SELECT count(*) FROM fences") == 1  # the same again makes no new version
 
