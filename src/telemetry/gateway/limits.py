@@ -16,7 +16,7 @@ class Limits:
     auth_timeout_s: float = 30
     frame_timeout_s: float = 30
     memory_budget_bytes: int = 256 << 20
-    #: Replies waiting for a terminal that does not read; more closes it.
+    #: Replies waiting for a terminal that does not read; more closes it. (Of all of them: a quarter of the budget.)
     max_unsent_bytes: int = 64 << 10
     #: Read from one connection in one loop turn.
     read_bytes: int = 16 << 10

@@ -44,7 +44,8 @@ APPEND_FAILURES = Counter(
     "gongche_gateway_log_append_failures_total", "Appends that failed and were tried again."
 )
 BUDGET_USED = Gauge(
-    "gongche_gateway_memory_budget_used_bytes", "Bytes held for unconfirmed positions and partial frames."
+    "gongche_gateway_memory_budget_used_bytes",
+    "Bytes held for unconfirmed positions, partial frames and replies that wait for their terminals.",
 )
 BUDGET_LIMIT = Gauge(
     "gongche_gateway_memory_budget_bytes", "GONGCHE_MEMORY_BUDGET_MB: at so much in use reading pauses."

@@ -57,9 +57,13 @@ class Sockets:
         self._epoll = select.epoll()
         self._listeners: dict[int, socket.socket] = {}
         self._deaf: set[int] = set()  # listeners that are not asked for now
-        self._exhausted = False  # since the last connection accepted
+        self._exhausted = False  # until nobody waits any more
         self.connections: dict[int, Connection] = {}
         self._with_unsent = 0  # connections that have replies waiting
+        #: Bytes of all replies that wait for terminals which do not read. Of the memory budget at most a quarter: who does
+        #: not read must not keep us from reading the others.
+        self.unsent_bytes = 0
+        self._most_unsent = limits.memory_budget_bytes // 4
 
     def fileno(self) -> int:
         """Readable when any socket here is."""
@@ -167,7 +171,18 @@ class Sockets:
             self._with_unsent += 1
             self._epoll.modify(connection.fd, select.EPOLLIN | select.EPOLLOUT)
         connection.unsent += bytes(data)
+        self.unsent_bytes += len(data)
         if len(connection.unsent) > self._limits.max_unsent_bytes:
+            self.close(connection, "slow_reader")
+        elif self.unsent_bytes > self._most_unsent:
+            self._close_slowest()
+
+    def _close_slowest(self) -> None:
+        """Close those that have most waiting, until half of what all may have is free again."""
+        waiting = [c for c in self.connections.values() if c.unsent]
+        for connection in sorted(waiting, key=lambda c: len(c.unsent), reverse=True):
+            if self.unsent_bytes <= self._most_unsent // 2:
+                break
             self.close(connection, "slow_reader")
 
     def send_slices(self, connections: Sequence[Connection], data: bytes, ends: Sequence[int]) -> None:
@@ -199,6 +214,8 @@ class Sockets:
         self._epoll.unregister(connection.fd)
         connection.sock.close()
         self._with_unsent -= bool(connection.unsent)
+        self.unsent_bytes -= len(connection.unsent)
+        connection.unsent = b""
         self._slots.give_back(connection.slot)
         self._admission.leave(connection.address)
         metrics.CLOSED.labels(reason).inc()
@@ -209,6 +226,7 @@ class Sockets:
             try:
                 sock, (address, port, *_rest) = listener.accept()
             except BlockingIOError:
+                self._exhausted = False
                 return
             except OSError as error:
                 if error.errno in _EXHAUSTED:
@@ -234,7 +252,6 @@ class Sockets:
                 continue
             connection = Connection(sock, address, port, self._slots.take(now), now)
             self.connections[connection.fd] = connection
-            self._exhausted = False
             metrics.ACCEPTED.inc()
             metrics.CONNECTIONS.inc()
 
@@ -257,6 +274,7 @@ class Sockets:
             self.close(connection, "error")
             return
         connection.unsent = connection.unsent[sent:]
+        self.unsent_bytes -= sent
         if not connection.unsent:
             self._with_unsent -= 1
             self._epoll.modify(connection.fd, select.EPOLLIN)

@@ -343,9 +343,13 @@ class Gateway:
             self._unread_s += self._loop.time() - self._clock_stands_since
             self._clock_stands_since = None
 
-    def _check_budget(self) -> None:
-        held = self._batcher.held_bytes + self._rest_bytes
+    def _held(self) -> int:
+        held = self._batcher.held_bytes + self._rest_bytes + self._sockets.unsent_bytes
         metrics.BUDGET_USED.set(held)
+        return held
+
+    def _check_budget(self) -> None:
+        held = self._held()
         if held > self._limits.memory_budget_bytes and not self._paused:
             self._paused = True
             self._clock_stands_since = self._loop.time()
@@ -355,8 +359,7 @@ class Gateway:
 
     def _resume(self) -> None:
         """Read again when the log has taken half of the budget back."""
-        held = self._batcher.held_bytes + self._rest_bytes
-        metrics.BUDGET_USED.set(held)
+        held = self._held()
         budget = self._limits.memory_budget_bytes
         if not self._paused or self._draining or self._batcher.held_bytes >= budget // 2:
             return
@@ -364,7 +367,7 @@ class Gateway:
         if held < budget:
             self._paused = False
             self._listen_to_sockets(True)
-        # Else what is half read alone keeps us from reading: it can only go by its deadlines.
+        # Else what is half read keeps us from reading: it can only go by its deadlines.
 
     def _count_fragments(self, connection: Connection) -> None:
         """Packages that wait for the rest of their message count in the memory budget; none, however small, counts 0."""
