@@ -9,7 +9,7 @@ backlog of unprocessed positions.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -140,31 +140,60 @@ async def silent(facts: Facts, vehicles: Sequence[int] | None, skip: Collection[
     return rows
 
 
-async def note_orders(facts: Facts, changes: Sequence[FactChange]) -> list[int]:
+async def note_orders(facts: Facts, changes: Sequence[FactChange]) -> tuple[list[int], list[Judgement]]:
     """After ``recompute``: a returned order that changed has a result, so that the clock finds it; one that is
-    cancelled or gone to another vehicle has none. Returns the rows of those that can be settled now."""
+    cancelled or gone to another vehicle has none. Returns the rows of those that can be settled now, and withdrawals
+    of alerts whose order or destination is no more, however long ago that was; they come before what else is judged.
+    """
     book, gone, ready = facts.tracker.snapshot.orders, [], []
-    for change in changes:
-        if change.kind != "order":
-            continue
-        row = book.row_of(change.subject)
+    live: dict[tuple[str, int], set[str]] = {}
+    changed: dict[tuple[str, int], int] = {}
+    for c in changes:
+        if c.kind == "order":
+            key = (c.subject, c.vehicle_no)
+            changed[key] = min(c.from_us, changed.get(key, c.from_us))
+    for (order_id, no), from_us in changed.items():
+        row = book.row_of(order_id)
         if row is None:
-            await facts.tracker.snapshot.load_orders(facts.conn, [change.vehicle_no], change.from_us)
-            row = book.row_of(change.subject)
-        if (
-            row is None
-            or book.orders[row].vehicle_no != change.vehicle_no
-            or book.orders[row].status == "cancelled"
-        ):
-            gone.append((change.subject, change.vehicle_no))
+            await facts.tracker.snapshot.load_orders(facts.conn, [no], from_us)
+            row = book.row_of(order_id)
+        if row is None or book.orders[row].vehicle_no != no or book.orders[row].status == "cancelled":
+            gone.append((order_id, no))
         elif book.orders[row].status == "returned":
+            live[order_id, no] = _subjects(book.orders[row])
             if not facts.results.fresh(row):
-                await facts.results.from_track(facts.conn, facts.archive, change.vehicle_no, [row])
-            watermark = int(facts.tracker.states.field("t", np.array([change.vehicle_no]))[0])
+                await facts.results.from_track(facts.conn, facts.archive, no, [row])
+            watermark = int(facts.tracker.states.field("t", np.array([no]))[0])
             if not facts.results.settled(row) and _ended(facts, book.orders[row], watermark):
                 ready.append(row)
     await store.delete_results(facts.conn, gone)
-    return sorted(set(ready))
+    return sorted(set(ready)), await _withdrawals(facts, changed, live)
+
+
+def _subjects(order: Order) -> set[str]:
+    if order.actual_return_us is None:
+        return set()
+    return {destination.subject(order.id, k) for k in range(len(order.destinations))}
+
+
+async def _withdrawals(
+    facts: Facts, changed: Collection[tuple[str, int]], live: Mapping[tuple[str, int], Collection[str]]
+) -> list[Judgement]:
+    """Withdrawals of the alerts of (order, vehicle) whose subject is not among the ``live`` ones."""
+    if not changed:
+        return []
+    judgements = []
+    for old in await store.suspected_of_orders(facts.conn, RULE, changed):
+        order, no = old.alert.order, old.vehicle_no
+        if order is None or no is None or old.subject in live.get((order, no), ()):
+            continue
+        reason = _gone(facts.tracker.snapshot.orders, order, no)
+        judgements.append(
+            Judgement(
+                RULE, destination.VERSION, old.subject, no, "normal", reason, facts.now_us, no_longer=True
+            )
+        )
+    return judgements
 
 
 def drafts(
@@ -252,32 +281,23 @@ def _judgement(facts: Facts, order: Order, made: Evaluation, evidence: dict[str,
 
 async def settle_again(facts: Facts, vehicle: int, from_us: int, watermark_us: int) -> list[Judgement]:
     """Judgements after facts of a vehicle changed from ``from_us`` on: its orders that ended since then and
-    that can be settled, and withdrawals of alerts whose order or destination is no more."""
+    that can be settled."""
     book = facts.tracker.snapshot.orders
-    rows, live = [], set()
+    rows = []
     for row in book.rows_of(vehicle):
         order = book.orders[row]
-        if order.status == "returned" and order.actual_return_us is not None:
-            live |= {destination.subject(order.id, k) for k in range(len(order.destinations))}
-            if from_us <= order.actual_return_us and _ended(facts, order, watermark_us):
-                rows.append(row)
-    judgements = []
-    for old in await store.alerts_of_vehicles(facts.conn, RULE, [vehicle], from_us):
-        if old.alert.status == "suspected" and old.subject not in live:
-            reason = _gone(
-                None if old.alert.order is None else book.row_of(old.alert.order), book.orders, vehicle
-            )
-            judgements.append(
-                Judgement(RULE, destination.VERSION, old.subject, vehicle, "normal", reason, facts.now_us)
-            )
-    return judgements + await settle(facts, rows)
+        ended = _ended(facts, order, watermark_us)
+        if ended and order.actual_return_us is not None and from_us <= order.actual_return_us:
+            rows.append(row)
+    return await settle(facts, rows)
 
 
-def _gone(row: int | None, orders: Sequence[Order], vehicle: int) -> str:
-    if row is None or orders[row].status == "cancelled":
-        return "派车单已取消 · the dispatch order was cancelled"
-    if orders[row].vehicle_no != vehicle:
+def _gone(book: OrderBook, order_id: str, vehicle: int) -> str:
+    row = book.row_of(order_id)
+    if row is None or book.orders[row].vehicle_no != vehicle:  # the orders of this vehicle are all there
         return "派车单已改派其他车辆 · the dispatch order went to another vehicle"
-    if orders[row].status != "returned":
+    if book.orders[row].status == "cancelled":
+        return "派车单已取消 · the dispatch order was cancelled"
+    if book.orders[row].status != "returned":
         return "派车单已重新打开 · the dispatch order was opened again"
     return "派车单不再有该目的地 · the dispatch order no longer has this destination"

@@ -330,8 +330,9 @@ class Worker:
             turn.judgements += await publish_events(facts, found)
         self._done("episodes")
 
-        turn.judgements += await recompute(facts, again, renewed)
-        ready = await note_orders(facts, changes)
+        anew = await recompute(facts, again, renewed)
+        ready, withdrawn = await note_orders(facts, changes)
+        turn.judgements += withdrawn + anew
         self._done("recompute")
 
         steady = ~np.isin(touched, np.array(sorted(again), np.int64))

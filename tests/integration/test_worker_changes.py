@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.integration.worker_world import World, drive, some_day, stand
+from tests.integration.worker_world import World, drive, place, some_day, stand
 
 H = 3600
 DAY = 24 * H
@@ -100,3 +100,60 @@ async def test_only_while_it_is_an_official_vehicle(world: World):
     await world.work(worker)
     (live,) = await world.alerts()
     assert live["occurred_from"][:10] == world.date(1).isoformat()
+
+
+@pytest.mark.parametrize(("was", "now"), [(3, 1), (1, 3)])
+@pytest.mark.parametrize("missed", [True, False])
+async def test_an_order_given_to_another_vehicle_is_told_of_that_one_whatever_their_numbers(
+    world: World, was: int, now: int, missed: bool
+):
+    """Both vehicles are looked at in one transaction: what was said of the one must not undo what is said of the other."""
+    wanted = [place(9000, 0)]
+    await world.order("P1", 8 * H, 8.6 * H, vehicle=f"V{was}", destinations=wanted)
+    await world.send(world.batch(out_and_back(8 * H), terminal=was))
+    far = (4000.0, 0.0) if missed else (9000.0, 0.0)
+    there = drive(8 * H, (0.0, 0.0), far, (0.0, 0.0))
+    await world.send(world.batch([*there, *stand(there[-1][0] + 30, there[-1][0] + 1800)], terminal=now))
+    worker = await world.work()
+    assert [(a["order"], a["vehicle"]) for a in await world.alerts() if a["rule"] == "destination"] == [
+        ("P1", f"V{was}")
+    ]
+    await world.order("P1", 8 * H, 8.6 * H, vehicle=f"V{now}", destinations=wanted)
+    await world.work(worker)
+    told = [a for a in await world.alerts(None) if a["rule"] == "destination"]
+    newest = await world.pool.fetchrow(
+        "SELECT outcome, vehicle_no FROM evaluations WHERE subject = 'order:P1:0' ORDER BY id DESC LIMIT 1"
+    )
+    if missed:
+        assert [(a["status"], a["vehicle"]) for a in told] == [("suspected", f"V{now}")]
+        assert tuple(newest) == ("suspected", now)
+    else:
+        assert [a["status"] for a in told] == ["withdrawn"]
+        assert tuple(newest) == ("normal", now)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "cancelled"},
+        {"vehicle": "V2"},
+        {"status": "departed", "planned_return_s": -70 * DAY + 9 * H},
+        {"destinations": []},
+    ],
+    ids=["cancelled", "given away", "opened again", "without the destination"],
+)
+async def test_a_change_to_an_order_of_long_ago_withdraws_what_was_said_of_its_destination(
+    world: World, change: dict
+):
+    """Recomputation reaches back 62 days only; an order that is no more is found by its number."""
+    begun, back = -70 * DAY + 8 * H, -70 * DAY + 8.6 * H
+    await world.order("P1", begun, back, destinations=[place(9000, 0)])
+    await world.send(world.batch(out_and_back(begun)))
+    await world.send(world.batch(stand(8 * H, 9 * H)))
+    worker = await world.work()
+    (alert,) = [a for a in await world.alerts() if a["rule"] == "destination"]
+    await world.order("P1", begun, back, **({"destinations": [place(9000, 0)]} | change))
+    await world.work(worker)
+    (again,) = [a for a in await world.alerts(None) if a["rule"] == "destination"]
+    assert (again["id"], again["status"]) == (alert["id"], "withdrawn")
+    assert again["withdrawal_reason"].startswith("派车单")

@@ -21,6 +21,7 @@ from rules.store.feed import (
     list_alerts,
     publish_feed,
     read_feed,
+    suspected_of_orders,
     suspected_subjects,
 )
 from rules.store.judgement import evaluations_of, publish, put_evidence
@@ -116,6 +117,7 @@ __all__ = [
     "save_rejected",
     "save_results",
     "save_states",
+    "suspected_of_orders",
     "suspected_subjects",
     "take_fact_changes",
     "unsettled_orders",

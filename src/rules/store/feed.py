@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from rules.store.model import Alert, AlertFilter, Evidence, FeedEntry, VersionedAlert
@@ -131,6 +131,22 @@ async def alerts_of_vehicles(
         rule,
         [int(no) for no in vehicle_nos],
         None if since_us is None else from_us(since_us),
+    )
+    return [_versioned(r) for r in rows]
+
+
+async def suspected_of_orders(
+    conn: Any, rule: str, orders: Collection[tuple[str, int]]
+) -> list[VersionedAlert]:
+    """The suspected alerts of ``rule`` about (order, vehicle number), by order and subject, however old."""
+    pairs = sorted(set(orders))
+    rows = await conn.fetch(
+        f"{_VERSION} JOIN unnest($2::text[], $3::integer[]) AS k (order_id, no)"
+        " ON k.no = a.vehicle_no AND k.order_id = a.order_id"
+        " WHERE a.rule = $1 AND a.status = 'suspected' ORDER BY a.order_id, a.subject",
+        rule,
+        [order for order, _ in pairs],
+        [no for _, no in pairs],
     )
     return [_versioned(r) for r in rows]
 
