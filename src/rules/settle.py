@@ -200,10 +200,13 @@ def drafts(
     order: Order, cover_from_us: int, info: VehicleInfo, parameters: Sequence[ParameterRow]
 ) -> list[dict[str, Any]]:
     """Evidence of each destination of a returned order, without its track: that of ``from_us`` to ``to_us``, both
-    included. ``cover_from_us``: from when on the order covers its vehicle, ``info``."""
+    included. ``cover_from_us``: from when on the order covers its vehicle, ``info``. What the vehicle did from then
+    until it departed counts only where the office does not say when that was.
+    """
     if order.actual_return_us is None:
         return []
     departed = order.actual_departure_us or order.planned_departure_us
+    since = min(cover_from_us, departed)
     own = resolve(RULE, order.organisation, order.planned_departure_us, parameters)
     shared = resolve(TRACK, order.organisation, order.planned_departure_us, parameters)
     return [
@@ -219,7 +222,8 @@ def drafts(
                 "purpose": order.purpose,
             },
             "vehicle": {"no": info.no, "id": info.id, "plate": info.plate, "organisation": info.organisation},
-            "from_us": min(cover_from_us, departed),
+            "from_us": since,
+            "begun_us": departed if order.actual_departure_us else since,
             "departed_us": departed,
             "to_us": order.actual_return_us,
             "destination": {"name": place.name, "lat_e6": place.lat_e6, "lon_e6": place.lon_e6},

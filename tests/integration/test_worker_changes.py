@@ -157,3 +157,21 @@ async def test_a_change_to_an_order_of_long_ago_withdraws_what_was_said_of_its_d
     (again,) = [a for a in await world.alerts(None) if a["rule"] == "destination"]
     assert (again["id"], again["status"]) == (alert["id"], "withdrawn")
     assert again["withdrawal_reason"].startswith("派车单")
+
+
+@pytest.mark.parametrize("said", [True, False])
+async def test_where_the_vehicle_was_before_it_departed_is_not_where_the_order_went(world: World, said: bool):
+    """Planned for 8:00, left at 14:00; in the morning the vehicle was at the same place on another order."""
+    wanted = [place(*AWAY)]
+    await world.order("B", 9 * H, 9.6 * H, destinations=wanted)
+    departed = {"actual_departure": world.time(14 * H)} if said else {"actual_departure": None}
+    await world.order("A", 8 * H, 14.6 * H, destinations=wanted, **departed)
+    elsewhere = drive(14 * H, (0.0, 0.0), (0.0, 3000.0), (0.0, 0.0))
+    tail = stand(elsewhere[-1][0] + 30, 15 * H)
+    await world.send(world.batch([*out_and_back(9 * H), *stand(13.5 * H, 14 * H), *elsewhere, *tail]))
+    await world.work()
+    found = {
+        r["subject"]: r["outcome"] for r in await world.pool.fetch("SELECT subject, outcome FROM evaluations")
+    }
+    assert found == {"order:B:0": "normal", "order:A:0": "suspected" if said else "normal"}
+    assert [a["order"] for a in await world.alerts()] == (["A"] if said else [])

@@ -17,7 +17,7 @@ GEOD = Geod(ellps="WGS84")
 PARAMETERS = {"radius_m": 2000, "gap_speed_kmh": 120, "gap_s": 120, "max_speed_kmh": 200}
 
 
-def make(points, *, place=(32.0, 120.9), departed=0, returned=None, **parameters):
+def make(points, *, place=(32.0, 120.9), departed=0, returned=None, begun=None, **parameters):
     """Evidence of (seconds, metres east, metres north of the destination) points."""
     lat, lon = geo.from_local_plane(32.0, 120.9, [float(p[1]) for p in points], [float(p[2]) for p in points])
     n = len(points)
@@ -35,7 +35,7 @@ def make(points, *, place=(32.0, 120.9), departed=0, returned=None, **parameters
             "lat_e6": np.rint(lat * 1e6), "lon_e6": np.rint(lon * 1e6), "speed_dkmh": np.full(n, 300),
             "direction_deg": np.zeros(n), "odometer_dkm": np.full(n, -1),
         }),
-    }  # fmt: skip
+    } | ({} if begun is None else {"begun_us": T0 + begun * S})  # fmt: skip
 
 
 def outcome(*points, **more):
@@ -98,6 +98,25 @@ def test_gaps_at_the_ends_of_the_window():
     assert outcome(*points, returned=249)[0] == Outcome.SUSPECTED
     assert outcome(*points, returned=251)[0] == Outcome.UNDETERMINED
     assert outcome((0, 2100, 0), (100, 2100, 0), returned=219)[0] == Outcome.SUSPECTED  # shorter than gap_s
+
+
+def test_what_was_before_the_departure_says_only_where_the_vehicle_came_from():
+    there, off, on = (-500, 0, 0), (-30, 9000, 0), (60, 9000, 0)
+    assert outcome(there, off, on) == (Outcome.NORMAL, "reached")
+    assert outcome(there, off, on, begun=0) == (Outcome.SUSPECTED, "not_reached")
+    # the segment that the departure lies on counts, and a fix exactly then
+    assert outcome((-40, -2500, 0), (60, 2500, 0), begun=0) == (Outcome.NORMAL, "reached")
+    assert outcome((-110, 6000, 0), (0, 1000, 0), (110, 6000, 0), begun=0) == (Outcome.NORMAL, "reached")
+    # a gap over the departure; with fixes before it, one way from nowhere is not enough
+    assert outcome((-150, 6900, 0), (149, 6900, 0), (200, 7000, 0), begun=0) == (Outcome.UNDETERMINED, "gap")
+    assert outcome((-100, 7000, 0), (149, 7000, 0), (200, 7000, 0), begun=0) == (
+        Outcome.SUSPECTED,
+        "not_reached",
+    )
+    assert outcome((149, 6900, 0), (200, 7000, 0), begun=0) == (Outcome.UNDETERMINED, "gap")
+    # nothing between departure and return
+    assert outcome(there, begun=0, returned=400) == (Outcome.UNDETERMINED, "gap")
+    assert outcome((-30, 90_000, 0), begun=0, returned=400) == (Outcome.UNDETERMINED, "no_track")
 
 
 def test_missing_evidence():

@@ -8,7 +8,8 @@ Missing evidence. A stretch without fixes longer than ``gap_s`` (between two fix
 window and the nearest fix) is no track. If in such a gap the vehicle could have reached the circle and come
 back to where it was seen next, at ``gap_speed_kmh``, the outcome is undetermined. At an end of the window one
 way is enough, since where the vehicle was before or after is not known. The start of the window for this
-purpose is the departure. Pure.
+purpose is the departure. Fixes from before an actual departure say where the vehicle came from, not where the
+order went. Pure.
 """
 
 from __future__ import annotations
@@ -98,8 +99,9 @@ def evaluate(evidence: dict[str, Any]) -> Evaluation:
     """Judge one destination of one order on its evidence.
 
     Evidence: rule, rule_version, subject, vehicle {plate}, order {id, version}, index, destination {name,
-    lat_e6, lon_e6 (null = no coordinates)}, from_us, departed_us, to_us, parameters {radius_m, gap_speed_kmh,
-    gap_s, max_speed_kmh}, track. Raises EvidenceError for evidence of another rule or version.
+    lat_e6, lon_e6 (null = no coordinates)}, from_us, begun_us (from when on being there counts; absent = from_us),
+    departed_us, to_us, parameters {radius_m, gap_speed_kmh, gap_s, max_speed_kmh}, track. Raises EvidenceError for
+    evidence of another rule or version.
     """
     if evidence.get("rule") != RULE or evidence.get("rule_version") != VERSION:
         raise EvidenceError(f"not evidence of {RULE} {VERSION}")
@@ -130,21 +132,27 @@ def judge(evidence: dict[str, Any], track: Mapping[str, Ints], good: Ints) -> Ev
     radius_mm = used["radius_m"] * 1000
     gap_us = used["gap_s"] * 1_000_000
     gaps = np.diff(t) > gap_us
-    nearest = min(int(points.min()), int(segments[~gaps].min(initial=np.iinfo(np.int64).max)))
-    if nearest <= radius_mm:
-        return _result(evidence, Outcome.NORMAL, "reached", nearest, len(good))
+    # The first fix that counts; the segment to it counts as well, for the departure lies on it.
+    first = int(np.searchsorted(t, evidence.get("begun_us", evidence["from_us"])))
+    last_before, fixes = max(first - 1, 0), len(good) - first
+    near = np.concatenate((points[first:], segments[last_before:][~gaps[last_before:]]))
+    nearest = int(near.min()) if len(near) else None
+    if nearest is not None and nearest <= radius_mm:
+        return _result(evidence, Outcome.NORMAL, "reached", nearest, fixes)
     # 1 km/h = 1e6 mm / 3600e6 us: mm * 3600 <= km/h * us compares in integers.
     speed = used["gap_speed_kmh"]
     short = np.maximum(points - radius_mm, 0)
     there_and_back = (short[:-1] + short[1:]) * 3600 <= speed * np.diff(t)
-    missing = gaps & (there_and_back | (segments <= radius_mm))
+    missing = (gaps & (there_and_back | (segments <= radius_mm)))[last_before:]
     start_us = int(t[0]) - evidence["departed_us"]
     end_us = evidence["to_us"] - int(t[-1])
     at_start = start_us > gap_us and int(short[0]) * 3600 <= speed * start_us
     at_end = end_us > gap_us and int(short[-1]) * 3600 <= speed * end_us
     if missing.any() or at_start or at_end:
-        return _result(evidence, Outcome.UNDETERMINED, "gap", nearest, len(good))
-    return _result(evidence, Outcome.SUSPECTED, "not_reached", nearest, len(good))
+        return _result(evidence, Outcome.UNDETERMINED, "gap", nearest, fixes)
+    if nearest is None:
+        return _result(evidence, Outcome.UNDETERMINED, "no_track", None, 0)
+    return _result(evidence, Outcome.SUSPECTED, "not_reached", nearest, fixes)
 
 
 def _result(
