@@ -256,6 +256,25 @@ async def test_empty_packages_are_asked_for_like_any_other(pool: asyncpg.Pool, t
         )
 
 
+async def test_many_short_points_of_one_message_are_one_refusal_and_counted_each(
+    pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    async with running(pool, tmp_path / "log") as it:
+        terminal = await Terminal.online(it.port, "13900000001")
+        before = _counted()
+        point = position(1)
+        good = len(point).to_bytes(2, "big") + point
+        empty, many = b"\0\0", b"\0\x1b" + bytes(27)
+        assert await terminal.ask(0x0704, (491).to_bytes(2, "big") + b"\1" + good + empty * 490) == 0
+        serial = terminal.send(0x0704, (101).to_bytes(2, "big") + b"\1" + good + many * 100)  # in packages
+        assert await terminal.result_of(serial, 0x0704) == 0
+        assert await it.wait_rejects(2) == ["body_too_short"] * 2
+        counted = _counted()
+        assert counted["rejects"] - before["rejects"] == 490 + 100
+        name = "gongche_gateway_positions_total"
+        assert counted[name] - before[name] == 2
+
+
 async def test_the_newest_connection_of_a_phone_wins(pool: asyncpg.Pool, tmp_path: Path) -> None:
     async with running(pool, tmp_path / "log") as it:
         older = await Terminal.online(it.port, "13900000001")

@@ -120,14 +120,14 @@ class Batcher:
             size += self._retained.pop()[1]
         self._retained.append((self._added, size))
 
-    def reject(self, note: RejectNote) -> None:
-        """Keep a refused frame for the rejects topic (bounded) and count it."""
-        metrics.REJECTS.labels(note.reason).inc()
+    def reject(self, note: RejectNote, count: int = 1) -> None:
+        """Keep a refused frame for the rejects topic (bounded) and count it: ``count`` things in it were refused."""
+        metrics.REJECTS.labels(note.reason).inc(count)
         if len(self._rejects) < _REJECTS_PER_APPEND:
             self._rejects.append(note)
             self._wake.set()
         else:
-            metrics.REJECTS_UNRECORDED.inc()
+            metrics.REJECTS_UNRECORDED.inc(count)
 
     async def drain(self, timeout_s: float) -> int:
         """Append what is held, at most for ``timeout_s``. Returns how many positions were given up (never replied to),

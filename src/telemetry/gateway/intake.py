@@ -23,11 +23,11 @@ POSITION, POSITION_BATCH = 0x0200, 0x0704
 @dataclass(frozen=True, slots=True)
 class Intake:
     """``batch``: the positions. ``result`` uint8, shape (n,): what each frame is answered. ``refused``: (row, reason,
-    detail) of frames, or points in them, that gave no position."""
+    detail, count) of frames, or of so many points in one, that gave no position."""
 
     batch: PositionBatch
     result: IntArray
-    refused: list[tuple[int, Reason, str]]
+    refused: list[tuple[int, Reason, str, int]]
 
 
 def take(frames: columns.Frames, rows: IntArray, terminal: IntArray) -> Intake:
@@ -40,7 +40,7 @@ def take(frames: columns.Frames, rows: IntArray, terminal: IntArray) -> Intake:
     start, length = frames.body[rows], frames.body_length[rows]
     source = np.zeros(n, np.uint8)
     result = np.zeros(n, np.uint8)
-    refused: list[tuple[int, Reason, str]] = []
+    refused: list[tuple[int, Reason, str, int]] = []
     packs = np.flatnonzero(frames.id[rows] == POSITION_BATCH)
     if packs.size:
         bodies, whole, kind = location.expand_batches(frames.data, start[packs], length[packs])
@@ -52,14 +52,23 @@ def take(frames: columns.Frames, rows: IntArray, terminal: IntArray) -> Intake:
         owner = owner[order]
         source[packs] = np.where(kind == 1, Source.BLIND_ZONE, Source.BATCH)
         refused += [
-            (k, Reason.BAD_BODY, "0x0704: count and lengths disagree") for k in packs[~whole].tolist()
+            (k, Reason.BAD_BODY, "0x0704: count and lengths disagree", 1) for k in packs[~whole].tolist()
         ]
     else:
         owner = np.arange(n)
     long_enough = length >= location.BASIC_LENGTH
     if not long_enough.all():
-        detail = f"a position of less than {location.BASIC_LENGTH} bytes"
-        refused += [(k, Reason.BODY_TOO_SHORT, detail) for k in owner[~long_enough].tolist()]
+        # Of a frame all together: one can have hundreds of points of no bytes, and the rejects topic has room for few.
+        short, counts = np.unique(owner[~long_enough], return_counts=True)
+        refused += [
+            (
+                k,
+                Reason.BODY_TOO_SHORT,
+                f"positions of less than {location.BASIC_LENGTH} bytes: {count}",
+                count,
+            )
+            for k, count in zip(short.tolist(), counts.tolist(), strict=True)
+        ]
     result[np.bincount(owner[long_enough], minlength=n) == 0] = Result.BAD_MESSAGE
     decoded = location.decode(
         frames.data,

@@ -15,7 +15,7 @@ FRAMES = Counter(
 REJECTS = Counter("gongche_gateway_rejects_total", "Frames and points refused, by reason.", ["reason"])
 REJECTS_UNRECORDED = Counter(
     "gongche_gateway_rejects_unrecorded_total",
-    "Refused frames counted but not kept in the rejects topic (flood).",
+    "Frames and points refused that are not kept in the rejects topic (flood).",
 )
 ODD_ITEMS = Counter(
     "gongche_gateway_odd_items_total", "Additional items with an unexpected length; position kept."

@@ -225,10 +225,9 @@ class Gateway:
     ) -> None:
         """Positions of authenticated terminals, all together. ``rows`` index ``frames``; ``slot`` goes with rows."""
         taken = intake.take(frames, rows, self._slots.terminal[slot])
-        for k, reason, detail in taken.refused:
-            self._reject(
-                owners[frames.chunk[rows[k]]], Rejection(reason, detail, frames.message(int(rows[k])))
-            )
+        for k, reason, detail, count in taken.refused:
+            raw = frames.message(int(rows[k]))
+            self._reject(owners[frames.chunk[rows[k]]], Rejection(reason, detail, raw, count))
         chunk = frames.chunk[rows]
         new = np.ones(len(chunk), np.bool_)
         np.not_equal(chunk[1:], chunk[:-1], out=new[1:])
@@ -329,7 +328,8 @@ class Gateway:
                 reason=rejection.reason.value,
                 detail=rejection.detail,
                 raw=rejection.raw,
-            )
+            ),
+            rejection.count,
         )
 
     def _clock(self) -> float:

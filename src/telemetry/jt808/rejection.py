@@ -38,12 +38,14 @@ class Reason(StrEnum):
 class Rejection:
     """What was refused and why.
 
-    ``detail`` is for people (cut at 200 characters), ``raw`` the bytes refused (cut at 1100).
+    ``detail`` is for people (cut at 200 characters), ``raw`` the bytes refused (cut at 1100). ``count``: how many things
+    it refuses, where one frame has many that are wrong in the same way.
     """
 
     reason: Reason
     detail: str
     raw: bytes
+    count: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "detail", self.detail[:MAX_DETAIL])

@@ -293,13 +293,10 @@ class Session:
                 bodies = [reply[1]]
         else:
             bodies = [body]
-        good: list[bytes] = []
-        for one in bodies:
-            if len(one) >= report.BASIC_LENGTH:
-                good.append(one)
-            else:
-                detail = f"position of {len(one)} bytes, at least {report.BASIC_LENGTH}"
-                actions.append(Rejected(Rejection(Reason.BODY_TOO_SHORT, detail, one)))
+        good = [one for one in bodies if len(one) >= report.BASIC_LENGTH]
+        if short := len(bodies) - len(good):
+            detail = f"positions of less than {report.BASIC_LENGTH} bytes: {short}"
+            actions.append(Rejected(Rejection(Reason.BODY_TOO_SHORT, detail, body, short)))
         if good:
             actions.append(Positions(header, good, source, answer))
         else:
