@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 import asyncpg
 
 from rules import metrics, store
+from rules.fleet.changes import drop_changes
 from rules.thrown_back import LATE_LIMIT_US
 from telemetry.archive import Archive
 from telemetry.errors import UnavailableError
@@ -52,6 +53,7 @@ class Housekeeping:
             "positions": self._drop_days,
             "day_states": self._drop_day_states,
             "rejected_records": self._drop_rejected,
+            "registry_changes": self._drop_registry_changes,
         }
         self._due_us = dict.fromkeys([*self._parts, "log"], now_us() + EVERY_US)
         for part in self._due_us:
@@ -86,6 +88,9 @@ class Housekeeping:
 
     async def _drop_rejected(self, conn: Any, now_us: int) -> None:
         await store.drop_rejected(conn, now_us - KEEP_REJECTED_US)
+
+    async def _drop_registry_changes(self, conn: Any, now_us: int) -> None:
+        await drop_changes(conn)
 
     async def _trim(self, offsets: Mapping[int, int], now_us: int) -> None:
         if offsets and isinstance(self._reader, Trimming):

@@ -2,6 +2,11 @@
 
 A vehicle belongs to the worker that has the partition of its newest terminal, so the state of one vehicle is never
 kept by two workers, also when its terminal was exchanged.
+
+Every worker follows the whole registry, whoever owns what: only so does it know of a terminal in one of its partitions
+that now sits in a vehicle, and of a vehicle that is its own from now on. What changed *while* a transaction ran is looked
+at once more before it ends (``confirm``), and from then on nobody changes the registry until the commit. So at every
+commit the worker that writes a vehicle's results is its owner, and no row is stored for a vehicle without a word to it.
 """
 
 from __future__ import annotations
@@ -13,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules import store
-from rules.fleet.changes import note_vehicles
+from rules.fleet.changes import changed_vehicles, hold_registry, note_vehicles
 from rules.fleet.snapshot import FleetSnapshot
 from rules.store import FactChange
 from rules.tracking import Fixes
 from telemetry.log.base import partitions_of
+from telemetry.positions import PositionBatch
 from telemetry.units import from_us
 
 Ints = NDArray[np.int64]
@@ -27,10 +33,11 @@ FACTS_AT_ONCE: Final = 2_000
 
 
 class Ownership:
-    """``assigned``: the partitions of this worker."""
+    """``assigned``: the partitions of this worker. ``seen``: the newest change of the registry that the snapshot has."""
 
     def __init__(self) -> None:
         self.assigned: set[int] = set()
+        self.seen = 0
         self._partitions = 1
         self._of_vehicle: Ints | None = None
 
@@ -61,13 +68,27 @@ class Ownership:
         own: list[int] = known[self._mine(snapshot, known)].tolist()
         return own
 
-    async def take_facts(self, conn: Any, snapshot: FleetSnapshot) -> list[FactChange]:
-        """Fact changes of the own vehicles, locked for this transaction; the snapshot is refreshed for them."""
+    def own(self, snapshot: FleetSnapshot, vehicles: Iterable[int]) -> set[int]:
+        """Those of ``vehicles`` that are owned."""
+        known = np.array(sorted(snapshot.vehicles.keys() & set(vehicles)), np.int64)
+        return set(known.tolist() if self.everything else known[self._mine(snapshot, known)].tolist())
+
+    async def waiting(self, conn: Any, snapshot: FleetSnapshot) -> bool:
+        """Whether the registry has changed, or a fact change of an own vehicle waits."""
+        if (await changed_vehicles(conn, self.seen))[0]:
+            return True
+        return await store.facts_waiting(conn) and await store.facts_waiting(conn, self.vehicles(snapshot))
+
+    async def take_facts(self, conn: Any, snapshot: FleetSnapshot) -> tuple[list[FactChange], set[int]]:
+        """(fact changes of the own vehicles, locked for this transaction; vehicles that are not own any more). The
+        snapshot has followed the registry, and has all that the changes speak of."""
+        lost = await self._follow(conn, snapshot)
         changes = await store.take_fact_changes(conn, self.vehicles(snapshot), FACTS_AT_ONCE)
         if changes:
-            await snapshot.refresh(conn, {c.vehicle_no for c in changes})
-            self.forget()
-        return changes
+            lost |= await self._follow(conn, snapshot)  # what was committed in between
+            own = self.own(snapshot, {c.vehicle_no for c in changes})
+            changes = [c for c in changes if c.vehicle_no in own]  # the others are left to their owner
+        return changes, lost
 
     async def hand_over(self, conn: Any, snapshot: FleetSnapshot, fixes: Fixes) -> Fixes:
         """The fixes of own vehicles. Those of others (rows of a terminal that was replaced) are stored by now: their
@@ -76,17 +97,54 @@ class Ownership:
             return fixes
         own = self._mine(snapshot, fixes.vehicle)
         if not own.all():
-            told = fixes.take(~own)
-            rows = zip(told.vehicle.tolist(), told.t_us.tolist(), strict=True)
-            await note_vehicles(
-                conn, "binding", [("handed over", snapshot.vehicles[no].id, from_us(t)) for no, t in rows]
-            )
+            await _tell(conn, snapshot, fixes.vehicle[~own], fixes.t_us[~own])
         return fixes.take(own)
+
+    async def confirm(
+        self, conn: Any, snapshot: FleetSnapshot, stored: PositionBatch, judged: Iterable[int]
+    ) -> set[int]:
+        """The last look at the registry; until the commit it stays as it is. ``stored``: new rows of this transaction;
+        ``judged``: vehicles whose results it writes. Returns the vehicles that are not own any more.
+
+        Raises OffsetConflictError when one of ``judged`` is another worker's by now.
+        """
+        if self.everything:  # nobody else judges, and what changed is taken next
+            return set()
+        await hold_registry(conn)
+        if not (await changed_vehicles(conn, self.seen))[0]:
+            return set()
+        before = snapshot.vehicles_at(stored.terminal, stored.device_us)
+        lost = await self._follow(conn, snapshot)
+        if moved := sorted(lost.intersection(judged)):
+            raise store.OffsetConflictError(f"vehicles {moved[:10]} became another worker's meanwhile")
+        # Whoever owns these vehicles may have looked for their rows before this commit.
+        after = snapshot.vehicles_at(stored.terminal, stored.device_us)
+        rows = np.flatnonzero((after != before) & (after > 0))
+        await _tell(conn, snapshot, after[rows], stored.device_us[rows])
+        return lost
+
+    async def _follow(self, conn: Any, snapshot: FleetSnapshot) -> set[int]:
+        """Bring the snapshot up to date; the vehicles that were own and are not any more."""
+        changed, newest = await changed_vehicles(conn, self.seen)
+        if not changed:
+            self.seen = newest
+            return set()
+        before = self.own(snapshot, changed)
+        await snapshot.refresh(conn, changed)
+        self.seen = newest
+        self.forget()
+        return before - self.own(snapshot, before)
 
     def _mine(self, snapshot: FleetSnapshot, vehicles: Ints) -> NDArray[np.bool_]:
         """Whether each vehicle is owned. One that never had a terminal belongs to partition 0."""
         if self._of_vehicle is None:
             known, terminals = snapshot.newest_terminals()
-            self._of_vehicle = np.zeros(max([0, *snapshot.vehicles]) + 1, np.int64)
+            self._of_vehicle = np.zeros(max([0, *snapshot.vehicles, *known.tolist()]) + 1, np.int64)
             self._of_vehicle[known] = partitions_of(terminals, self._partitions)
         return np.isin(self._of_vehicle[vehicles], np.array(sorted(self.assigned), np.int64))
+
+
+async def _tell(conn: Any, snapshot: FleetSnapshot, vehicles: NDArray[Any], times_us: NDArray[Any]) -> None:
+    """Tell the owners of ``vehicles`` of rows stored at ``times_us``."""
+    rows = zip(vehicles.tolist(), times_us.tolist(), strict=True)
+    await note_vehicles(conn, "rows", [("", snapshot.vehicles[no].id, from_us(t)) for no, t in rows])

@@ -53,8 +53,8 @@ async def changed_since(
         watermark = int(tracker.states.field("t", np.array([change.vehicle_no]))[0])
         since = change.from_us
         if since > watermark:
-            # Stored rows newer than all it had become a vehicle's own only by a binding.
-            bound = change.kind == "binding"
+            # Stored rows newer than all it had become a vehicle's own only by a binding, or another worker has.
+            bound = change.kind in ("binding", "rows")
             if not (bound and await _has_rows(conn, archive, tracker.snapshot, change.vehicle_no, since)):
                 continue
         if watermark:

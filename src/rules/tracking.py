@@ -8,6 +8,7 @@ written back by the worker in the transaction that changed them; after a rollbac
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +85,10 @@ class Tracker:
         self.states.tip[:] = 0
         self.states.base[:] = 0
         self._loaded[:] = False
+
+    def holds(self, vehicles: Iterable[int]) -> bool:
+        """Whether the state of any of ``vehicles`` is in memory."""
+        return any(no < len(self._loaded) and bool(self._loaded[no]) for no in vehicles)
 
     async def load(self, conn: Any, vehicles: Ints) -> None:
         """Have the states of ``vehicles`` (distinct numbers) in memory."""

@@ -2,9 +2,9 @@
 
 A transaction, in numbered steps (``STEPS``; a test breaks each of them):
 
-1. ``offsets``: this worker's claim; a second worker on the same partition is refused here.
+1. ``offsets``: all partitions of this worker are held; a second worker on one of them is refused here.
 2. ``positions``: new rows are stored, rows that are there already are counted as duplicates.
-3. ``facts``: changed orders, fences, bindings are taken and the snapshot refreshed.
+3. ``facts``: the snapshot follows the registry, changed orders, fences, bindings of own vehicles are taken.
 4. ``tracks``: the kernels take the rows that are newer than their vehicle's state.
 5. ``episodes``: what opened or closed is judged.
 6. ``recompute``: vehicles with late rows or changed facts start again from a day's start.
@@ -21,8 +21,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import uuid
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -36,6 +37,7 @@ from rules.backlog import Backlog
 from rules.checks import destination, location
 from rules.checks.location import Episode, episode_of_event
 from rules.episodes import Facts, publish_events
+from rules.fleet.changes import newest_change
 from rules.fleet.snapshot import FleetSnapshot
 from rules.housekeeping import Housekeeping
 from rules.ownership import Ownership
@@ -106,6 +108,7 @@ class Worker:
         self._clock_us = self._known_us = 0
         self._owners = Ownership()
         self._log = ""  # names the log that the offsets belong to
+        self._claim = uuid.uuid4().hex  # names this worker at its partitions
         self._backlog = Backlog(now_us)
         metrics.LAG_SECONDS.set_function(self._backlog.seconds)
         self._outdated: dict[int, int] = {}
@@ -169,7 +172,7 @@ class Worker:
         started = time.perf_counter()
         self._backlog.polled(poll.records)
         clock = await self._clock_strikes(idle=not poll.records)
-        if not (poll.records or self._outdated or clock or await store.facts_waiting(self._pool)):
+        if not (poll.records or clock or await self._facts_wait()):
             await self._between_turns(started)
             return 0
         batch, rejected = self._decode(poll.records)
@@ -197,20 +200,37 @@ class Worker:
         """Read everything anew and say where every assigned partition begins. Whatever it fails at, the next turn
         does all of it again."""
         self._owners.count(len(await self._reader.end_offsets()))
+        self._log = f"{POSITIONS}@{await self._reader.identity()}"
         async with self._pool.acquire() as conn:
-            self._snapshot = await FleetSnapshot.load(conn)
-            self._tracker = Tracker(self._snapshot)
-            self._results = TripResults(self._snapshot, self._tracker)
-            self._outdated = await store.outdated_states(conn, STATE_DTYPE, STATE_VERSION)
-            self._log = f"{POSITIONS}@{await self._reader.identity()}"
-            self._backlog.load(await store.offsets(conn, self._log))
-            if not self._backlog.offsets and (others := await store.other_logs(conn, self._log)):
+            await store.claim_offsets(conn, self._log, self._owners.assigned, self._claim)
+            async with conn.transaction(isolation="repeatable_read", readonly=True):
+                self._owners.seen = await newest_change(conn)
+                self._snapshot = await FleetSnapshot.load(conn)
+                self._outdated = await store.outdated_states(conn, STATE_DTYPE, STATE_VERSION)
+                self._backlog.load(await store.offsets(conn, self._log))
+                others = await store.other_logs(conn, self._log)
+            self._forget_states()
+            if not self._backlog.offsets and others:
                 _logger.warning(
                     "a log that is new to this database, read from its beginning; before: %s", others
                 )
         self._held_at_load = self.held()
         for partition in self._owners.assigned:
             await self._reader.seek(partition, self._backlog.offsets.get(partition, 0))
+
+    def _forget_states(self) -> None:
+        if self._snapshot is not None:
+            self._tracker = Tracker(self._snapshot)
+            self._results = TripResults(self._snapshot, self._tracker)
+
+    async def _facts_wait(self) -> bool:
+        """Whether there is something to do without a record."""
+        snapshot = self._snapshot
+        if snapshot is None:
+            return False
+        return bool(self._owners.own(snapshot, self._outdated)) or await self._owners.waiting(
+            self._pool, snapshot
+        )
 
     async def _reassign(self, poll: Poll) -> None:
         """Partitions came or went. Another worker may have written since: everything in memory is dropped. The reader
@@ -272,32 +292,43 @@ class Worker:
         self._step_at = now
         self._checkpoint(step)
 
+    def _without(self, lost: Collection[int]) -> tuple[Tracker, TripResults]:
+        """What is kept in memory of vehicles, without those that are another worker's now: when they come back, theirs
+        is not the newest state any more."""
+        if self._tracker is not None and self._tracker.holds(lost):
+            self._forget_states()
+        if self._tracker is None or self._results is None:
+            raise RuntimeError("turn() loads before it works")
+        return self._tracker, self._results
+
     async def _transaction(
         self, conn: Any, records: Sequence[StoredRecord], batch: PositionBatch, clock: bool
     ) -> Turn:
-        snapshot, tracker, results = self._snapshot, self._tracker, self._results
-        if snapshot is None or tracker is None or results is None:
+        snapshot = self._snapshot
+        if snapshot is None:
             raise RuntimeError("turn() loads before it works")
         turn = Turn()
         self._step_at = time.perf_counter()
         following = {record.partition: record.offset + 1 for record in records}
-        if following:
-            expected = {p: self._backlog.offsets.get(p, 0) for p in following}
-            await store.save_offsets(conn, self._log, following, expected=expected)
+        expected = {p: self._backlog.offsets.get(p, 0) for p in self._owners.assigned | following.keys()}
+        await store.lock_offsets(conn, self._log, expected, self._claim)
+        await store.save_offsets(conn, self._log, following)
         self._done("offsets")
 
         result = await self._archive.store(conn, batch)
         turn.stored, turn.duplicates = int(result.new.sum()), result.duplicates
         self._done("positions")
 
-        changes = await self._owners.take_facts(conn, snapshot)
+        changes, lost = await self._owners.take_facts(conn, snapshot)
+        tracker, results = self._without(lost)
         facts = Facts(conn, self._archive, tracker, results, self._now_us(), self._known_us)
         self._done("facts")
 
         fixes = tracker.fixes(batch, result.fingerprint, result.quality, result.new)
         fixes = await self._owners.hand_over(conn, snapshot, fixes)
         # A few vehicles of an older state version at a time; the rows of the others wait in the archive.
-        renewed = dict(list(self._outdated.items())[:RENEWED_AT_ONCE])
+        mine = sorted(self._owners.own(snapshot, self._outdated))[:RENEWED_AT_ONCE]
+        renewed = {no: self._outdated[no] for no in mine}
         fixes = fixes.take(~np.isin(fixes.vehicle, np.array(sorted(self._outdated), np.int64)))
         touched = np.unique(fixes.vehicle)
         changes = [c for c in changes if c.vehicle_no not in self._outdated or c.vehicle_no in renewed]
@@ -351,6 +382,10 @@ class Worker:
         await results.save(conn, facts.now_us)
         turn.alerts = await store.publish(conn, turn.judgements)
         await store.delete_fact_changes(conn, [c.seq for c in changes])
+        settled = {snapshot.orders.orders[row].vehicle_no for row in rows}
+        judged = settled.union(touched.tolist(), again)
+        lost = await self._owners.confirm(conn, snapshot, batch.take(np.flatnonzero(result.new)), judged)
+        self._without(lost)
         await store.publish_feed(conn)
         self._done("publish")
         turn.renewed = renewed

@@ -151,7 +151,11 @@ class Site:
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
-                    offsets = dict(await connection.fetch("SELECT partition, next_offset FROM log_offsets"))
+                    offsets = dict(
+                        await connection.fetch(
+                            "SELECT partition, next_offset FROM log_offsets WHERE next_offset > 0"
+                        )
+                    )
                     facts = await connection.fetchval("SELECT count(*) FROM fact_changes")
                     if offsets == ends and not facts:
                         return

@@ -335,28 +335,34 @@ async def test_day_states(pool: asyncpg.Pool) -> None:
 async def test_offsets_stop_a_stale_worker(pool: asyncpg.Pool) -> None:
     async with pool.acquire() as conn:
         assert await store.offsets(conn, "t") == {}
-        await store.save_offsets(conn, "t", {0: 5, 1: 7}, expected={})
+        await store.claim_offsets(conn, "t", [0, 1], "one")
+        await store.save_offsets(conn, "t", {0: 5, 1: 7})
         assert await store.offsets(conn, "t") == {0: 5, 1: 7}
         assert await store.offsets(conn, "u") == {}
-        await store.save_offsets(conn, "t", {0: 9}, expected={0: 5, 1: 7})
-        with pytest.raises(store.OffsetConflictError):
+        async with conn.transaction():
+            await store.lock_offsets(conn, "t", {0: 5, 1: 7}, "one")
+            await store.save_offsets(conn, "t", {0: 9})
+        for wrong, claim in (({0: 5}, "one"), ({0: 9, 1: 7}, "two"), ({2: 0}, "one")):
             async with conn.transaction():
-                await store.save_offsets(conn, "t", {0: 8, 1: 9}, expected={0: 5, 1: 7})
+                with pytest.raises(store.OffsetConflictError):
+                    await store.lock_offsets(conn, "t", wrong, claim)
         assert await store.offsets(conn, "t") == {0: 9, 1: 7}
 
 
 async def test_two_workers_of_a_new_partition_wait_for_each_other(pool: asyncpg.Pool) -> None:
-    async def worker() -> bool:
+    async def worker(name: str) -> bool:
         async with pool.acquire() as conn:
+            await store.claim_offsets(conn, "t", [0], name)
             try:
                 async with conn.transaction():
-                    await store.save_offsets(conn, "t", {0: 5}, expected={})
+                    await store.lock_offsets(conn, "t", {0: 0}, name)
+                    await store.save_offsets(conn, "t", {0: 5})
                     await asyncio.sleep(0.05)
             except store.OffsetConflictError:
                 return False
             return True
 
-    assert sorted(await asyncio.gather(*(worker() for _ in range(4)))) == [False, False, False, True]
+    assert sum(await asyncio.gather(*(worker(str(k)) for k in range(4)))) == 1
 
 
 async def test_fact_changes_are_taken_once(pool: asyncpg.Pool) -> None:

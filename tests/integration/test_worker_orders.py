@@ -290,7 +290,7 @@ async def test_a_silent_terminal_is_judged_by_the_clock_and_again_when_it_speaks
         await idle(worker, 2)
     assert await world.everything() == before
     assert worker.counts.transactions == transactions
-    assert await world.work(world.worker(now_us=clock))
+    worker = await world.work(world.worker(now_us=clock))  # another one takes over
     assert await world.everything() == before
     # more positions: in the window, after the newest one; judged when the clock strikes again
     await world.send(world.batch(stand(8.885 * H, 8.895 * H)))

@@ -18,7 +18,7 @@ from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Poll, Record, partitions_of
 from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import PositionBatch
-from tests.integration.worker_world import World, drive, some_day, stand
+from tests.integration.worker_world import Member, World, drive, some_day, stand
 
 H = 3600
 OUT = [(0.0, 0.0), (4000.0, 0.0), (0.0, 0.0)]
@@ -130,16 +130,6 @@ async def test_a_late_stay_in_the_yard_splits_an_episode_and_the_first_keeps_its
     assert (first["version"], second["version"]) == (2, 1)
     assert first["occurred_to"] < second["occurred_from"]
     assert worker.counts.late > 0
-
-
-class Member(EmbeddedLogReader):
-    """A reader of some of the partitions, as a group would assign them."""
-
-    mine: frozenset[int] = frozenset()
-
-    async def poll(self, max_bytes: int, timeout_s: float) -> Poll:
-        polled = await super().poll(max_bytes, timeout_s)
-        return Poll(polled.records, polled.assigned & self.mine, polled.revoked)
 
 
 async def test_two_workers_share_the_fleet_and_an_exchanged_terminal_is_handed_over(

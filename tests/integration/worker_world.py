@@ -18,7 +18,7 @@ from rules.fleet import repository
 from rules.fleet.model import DispatchOrder, Fence, Organisation, Terminal, Vehicle
 from rules.worker import Worker, clock_us
 from telemetry.log import codec
-from telemetry.log.base import POSITIONS, Record
+from telemetry.log.base import POSITIONS, Poll, Record
 from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import PositionBatch
 from telemetry.units import CHINA_OFFSET_US, US_PER_DAY, china_day, from_us
@@ -220,10 +220,32 @@ class World:
             await reader.close()
 
 
+class Member(EmbeddedLogReader):
+    """A reader of some of the partitions, as a group would assign them."""
+
+    mine: frozenset[int] = frozenset()
+
+    async def poll(self, max_bytes: int, timeout_s: float) -> Poll:
+        polled = await super().poll(max_bytes, timeout_s)
+        return Poll(polled.records, polled.assigned & self.mine, polled.revoked)
+
+
 def shuffled(n: int, seed: int) -> list[int]:
     order = list(range(n))
     random.Random(seed).shuffle(order)
     return order
 
 
-__all__ = ["HOUR", "MIN", "S", "World", "drive", "place", "shuffled", "some_day", "stand", "timedelta"]
+__all__ = [
+    "HOUR",
+    "MIN",
+    "Member",
+    "S",
+    "World",
+    "drive",
+    "place",
+    "shuffled",
+    "some_day",
+    "stand",
+    "timedelta",
+]

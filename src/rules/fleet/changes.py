@@ -1,8 +1,10 @@
-"""Writes to ``fact_changes``: which vehicle's results may have changed, and from when on."""
+"""What changed in the registry. ``fact_changes``: which vehicle's results may have changed, and from when on, for the
+worker that owns the vehicle. ``registry_changes``, written by triggers: which vehicles every worker has to read again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -16,6 +18,8 @@ LOCK_TIMEOUT_S: Final = 15
 # change concerns are all decided on what is stored; one lock makes every such decision exact, and deadlock
 # impossible.
 _REGISTRY_LOCK: Final = 0x676F6E67_666C6565  # "gongflee"
+#: Held by whoever commits a change, see migrations/0009_many_workers.sql.
+_COMMIT_LOCK: Final = 0x676F6E67_72656763  # "gongregc"
 
 
 async def lock_registry(connection: Any) -> None:
@@ -29,7 +33,7 @@ async def lock_registry(connection: Any) -> None:
 
 async def note_vehicles(
     connection: Any,
-    kind: Literal["order", "fence", "binding", "vehicle"],
+    kind: Literal["order", "fence", "binding", "vehicle", "rows"],
     changes: Iterable[tuple[str, str, datetime]],
 ) -> None:
     """Record changes (subject, vehicle id, from_time) in the transaction that makes them; one row each
@@ -60,3 +64,33 @@ async def vehicles_of(connection: Any, organisations: Iterable[str]) -> dict[str
     for row in rows:
         found[row["organisation"]].append(row["id"])
     return found
+
+
+async def newest_change(connection: Any) -> int:
+    """The number of the newest change of the registry."""
+    return int(await connection.fetchval("SELECT COALESCE(max(seq), 0) FROM registry_changes"))
+
+
+async def changed_vehicles(connection: Any, seen: int) -> tuple[Sequence[int], int]:
+    """(numbers of the vehicles that changed after the change ``seen``, the newest change). All vehicles where the
+    changes after ``seen`` are not kept any more."""
+    rows = await connection.fetch("SELECT seq, vehicle_no FROM registry_changes WHERE seq > $1", seen)
+    if not rows:
+        return (), seen
+    newest = max(row["seq"] for row in rows)
+    if await connection.fetchval("SELECT min(seq) FROM registry_changes") > seen:
+        return [row["no"] for row in await connection.fetch("SELECT no FROM vehicles")], newest
+    return sorted({row["vehicle_no"] for row in rows if row["vehicle_no"]}), newest
+
+
+async def hold_registry(connection: Any) -> None:
+    """From here to the end of the transaction nobody commits a change. Call it late: registry and imports wait."""
+    await connection.execute("SELECT pg_advisory_xact_lock_shared($1)", _COMMIT_LOCK)
+
+
+async def drop_changes(connection: Any) -> None:
+    """Delete what is older than a day, but for the newest of it."""
+    await connection.execute(
+        "DELETE FROM registry_changes WHERE seq <"
+        " (SELECT max(seq) FROM registry_changes WHERE noted_at < now() - interval '1 day')"
+    )

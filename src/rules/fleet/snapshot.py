@@ -1,7 +1,7 @@
 """The fleet as arrays, in memory: which vehicle, which order, which fence, for many (key, time) pairs at
 once.
 
-Loaded once and brought up to date vehicle by vehicle, as ``fact_changes`` name them. All reading SQL that the
+Loaded once and brought up to date vehicle by vehicle, as ``registry_changes`` name them. All reading SQL that the
 worker needs of the registry is here; writing it is in ``repository``.
 """
 
@@ -92,7 +92,7 @@ class FleetSnapshot:
         return made
 
     async def refresh(self, conn: Any, vehicle_nos: Iterable[int]) -> None:
-        """Read again all facts about ``vehicle_nos`` (those that ``fact_changes`` name), and the
+        """Read again all facts about ``vehicle_nos`` (those that ``registry_changes`` name), and the
         parameters."""
         nos = sorted({int(no) for no in vehicle_nos})
         parameters = await load_parameters(conn)
@@ -105,7 +105,6 @@ class FleetSnapshot:
             )
         if not nos:
             return
-        self._take_vehicles(await conn.fetch(f"{_VEHICLE} WHERE no = ANY($1::integer[])", nos))
         terminals = set(self._bindings.keys_with(nos))
         terminals |= {
             r["terminal_no"]
@@ -114,6 +113,11 @@ class FleetSnapshot:
             )
         }
         bindings = await conn.fetch(f"{_BINDING} WHERE terminal_no = ANY($1::integer[])", sorted(terminals))
+        # A terminal may have come to a vehicle that was made a moment ago: no binding names a vehicle that is not known.
+        named = {r["vehicle_no"] for r in bindings} - self.vehicles.keys()
+        self._take_vehicles(
+            await conn.fetch(f"{_VEHICLE} WHERE no = ANY($1::integer[])", sorted({*nos, *named}))
+        )
         self._bindings.replace(terminals, [_binding(r) for r in bindings])
 
         known = [self.vehicles[no] for no in nos if no in self.vehicles]

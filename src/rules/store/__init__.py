@@ -40,9 +40,11 @@ from rules.store.model import (
     alert_id,
 )
 from rules.store.progress import (
+    claim_offsets,
     delete_fact_changes,
     drop_rejected,
     facts_waiting,
+    lock_offsets,
     offsets,
     other_logs,
     save_offsets,
@@ -87,6 +89,7 @@ __all__ = [
     "alert_id",
     "alert_versions",
     "alerts_of_vehicles",
+    "claim_offsets",
     "delete_day_states",
     "delete_fact_changes",
     "delete_results",
@@ -104,6 +107,7 @@ __all__ = [
     "load_day_states",
     "load_results",
     "load_states",
+    "lock_offsets",
     "offsets",
     "order_result",
     "other_logs",

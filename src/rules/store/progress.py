@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from rules.store.model import FactChange, OffsetConflictError
@@ -26,36 +26,41 @@ async def other_logs(conn: Any, topic: str) -> list[str]:
     return [r["topic"] for r in rows]
 
 
-async def save_offsets(
-    conn: Any, topic: str, next_offsets: Mapping[int, int], *, expected: Mapping[int, int] | None = None
-) -> None:
-    """Record that everything before ``next_offsets`` is processed, in the transaction that wrote the results.
+async def claim_offsets(conn: Any, topic: str, partitions: Iterable[int], claim: str) -> None:
+    """From now on whoever calls himself ``claim`` has ``partitions``. Waits for a transaction of who had them before, so
+    that what is read after this is what that left."""
+    await conn.execute(
+        "INSERT INTO log_offsets (topic, partition, next_offset, claim)"
+        " SELECT $1, p, 0, $3 FROM unnest($2::integer[]) p ORDER BY p"
+        " ON CONFLICT (topic, partition) DO UPDATE SET claim = EXCLUDED.claim",
+        topic,
+        sorted(partitions),
+        claim,
+    )
 
-    With ``expected`` (the offsets this worker started from; 0 where there was none) it raises
-    OffsetConflictError when another worker has moved one meanwhile: a worker that was stalled while its
-    partition went to another cannot write its stale state over the newer one. Called *first* in the
-    transaction it also makes the two wait in line.
+
+async def lock_offsets(conn: Any, topic: str, expected: Mapping[int, int], claim: str) -> None:
+    """Hold the partitions in ``expected`` to the end of the transaction. Call it *first*, with all partitions that this
+    worker has and the offset it believes each to be at.
+
+    Raises OffsetConflictError when another worker has claimed or moved one meanwhile: a worker that was stalled while
+    its partition went to another cannot write its stale state over the newer one.
     """
+    rows = await conn.fetch(
+        "SELECT partition, next_offset, claim FROM log_offsets"
+        " WHERE topic = $1 AND partition = ANY($2::integer[]) ORDER BY partition FOR UPDATE",
+        topic,
+        sorted(expected),
+    )
+    found = {r["partition"]: (r["next_offset"], r["claim"]) for r in rows}
+    moved = sorted(p for p, offset in expected.items() if found.get(p) != (offset, claim))
+    if moved:
+        raise OffsetConflictError(f"another worker has taken partitions {moved} of {topic}")
+
+
+async def save_offsets(conn: Any, topic: str, next_offsets: Mapping[int, int]) -> None:
+    """Record that everything before ``next_offsets`` is processed, in the transaction that wrote the results."""
     parts = sorted(next_offsets)
-    if expected is not None:
-        # The row exists before it is locked, so that two workers of a new partition wait for each other too.
-        await conn.execute(
-            "INSERT INTO log_offsets (topic, partition, next_offset) SELECT $1, p, 0 FROM unnest($2::integer[]) p"
-            " ON CONFLICT DO NOTHING",
-            topic,
-            parts,
-        )
-        rows = await conn.fetch(
-            "SELECT partition, next_offset FROM log_offsets WHERE topic = $1 AND partition = ANY($2::integer[])"
-            " ORDER BY partition FOR UPDATE",
-            topic,
-            parts,
-        )
-        moved = {r["partition"] for r in rows if r["next_offset"] != expected.get(r["partition"], 0)}
-        if moved:
-            raise OffsetConflictError(
-                f"another worker has moved the offsets of {topic}, partitions {sorted(moved)}"
-            )
     await conn.execute(
         "INSERT INTO log_offsets (topic, partition, next_offset)"
         " SELECT $1, * FROM unnest($2::integer[], $3::bigint[])"
@@ -85,9 +90,12 @@ async def delete_fact_changes(conn: Any, seqs: Sequence[int]) -> None:
     await conn.execute("DELETE FROM fact_changes WHERE seq = ANY($1::bigint[])", list(seqs))
 
 
-async def facts_waiting(conn: Any) -> bool:
-    """Whether any fact change waits to be taken."""
-    return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM fact_changes)"))
+async def facts_waiting(conn: Any, vehicle_nos: Sequence[int] | None = None) -> bool:
+    """Whether any fact change of ``vehicle_nos`` (None = of any vehicle) waits to be taken."""
+    if vehicle_nos is None:
+        return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM fact_changes)"))
+    query = "SELECT EXISTS (SELECT FROM fact_changes WHERE vehicle_no = ANY($1::integer[]))"
+    return bool(await conn.fetchval(query, vehicle_nos))
 
 
 async def save_rejected(conn: Any, rejected: Sequence[tuple[StoredRecord, str]], at_us: int) -> None:
