@@ -22,10 +22,9 @@ from rules.checks.base import Evaluation, Outcome
 from rules.episodes import Facts, measures_of
 from rules.fleet.orders import NO_TIME, STATUS, Order, OrderBook
 from rules.fleet.snapshot import FleetSnapshot, VehicleInfo
-from rules.judge.tracks import tracks_in
-from rules.judge.transactions import valid_rows
 from rules.params import ORDER, TRACK, ParameterRow, parameter, resolve
 from rules.store import AlertFacts, FactChange, Judgement
+from rules.stored_tracks import Want, cleaned_tracks
 from rules.tracks.state import TrackStates
 from telemetry.units import US_PER_DAY, US_PER_S
 
@@ -237,16 +236,24 @@ async def _settle_some(facts: Facts, rows: Sequence[int]) -> list[Judgement]:
     """Judgements of the orders at ``rows``; their tracks are read and cleaned together."""
     snapshot = facts.tracker.snapshot
     made_of = [_drafts_of(facts, row) for row in rows]
-    spans = []
+
+    async def spans_of(asked: Sequence[Want]) -> list[list[Want]]:
+        return [snapshot.terminals_of(*want) for want in asked]
+
+    wants: list[Want] = []
     for row, its in zip(rows, made_of, strict=True):
-        wanted = any(map(destination.located, its))
-        no = snapshot.orders.orders[row].vehicle_no
-        spans.append(snapshot.terminals_of(no, its[0]["from_us"], its[0]["to_us"] + 1) if wanted else [])
-    tracks = await tracks_in(facts.archive, facts.conn, spans)
+        since, until = (
+            (its[0]["from_us"], its[0]["to_us"] + 1) if any(map(destination.located, its)) else (0, 0)
+        )
+        wants.append((snapshot.orders.orders[row].vehicle_no, since, until))
+
+    def accuses(k: int, track: dict[str, Ints], good: Ints) -> bool:
+        return any(destination.judge(e, track, good).outcome is Outcome.SUSPECTED for e in made_of[k])
+
     speeds = [its[0]["parameters"]["max_speed_kmh"] if its else 0 for its in made_of]
-    valid = valid_rows(tracks, speeds)
+    tracks = await cleaned_tracks(facts.conn, facts.archive, wants, speeds, spans_of, accuses)
     judgements = []
-    for row, its, track, good in zip(rows, made_of, tracks, valid, strict=True):
+    for row, its, (track, good) in zip(rows, made_of, tracks, strict=True):
         for evidence in its:
             made = destination.judge(evidence, track, good)
             if made.outcome is Outcome.SUSPECTED:

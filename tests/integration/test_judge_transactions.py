@@ -17,10 +17,13 @@ from rules import engine, geo, store
 from rules import evidence as frozen
 from rules.checks import card_use, destination
 from rules.judge.base import Desk, Later
-from rules.judge.transactions import Transactions, valid_rows
+from rules.judge.transactions import Transactions
 from rules.store import requests
+from rules.tracks.state import STATE_DTYPE, STATE_VERSION
+from rules.tracks.valid import valid_rows
 from telemetry.archive import Archive, days_of
 from telemetry.positions import PositionBatch
+from telemetry.units import china_day
 from tests.integration.fuel_world import DAY, HOUR, MIN, FuelWorld, S, china
 
 NOW = china("2026-03-20 12:00")
@@ -290,6 +293,24 @@ async def test_a_terminal_that_stays_silent(world: StationWorld) -> None:
     await world.parameter(RULE, "station_radius_m", 300)
     assert await world.work(GATHERER) == []
     assert await world.judge(GATHERER, ["T1"]) == []
+
+
+@pytest.mark.parametrize("back_s", [-76 * 60, -30 * 3600])
+async def test_a_jump_that_comes_first_accuses_nobody(world: StationWorld, back_s: int) -> None:
+    """The first fix that is read around a fill is on the other half of the earth; the vehicle fills where it says."""
+    if back_s < -86_400:  # what the worker knew of it when the day began
+        half = np.zeros(1, STATE_DTYPE)
+        lat, lon = geo.from_local_plane(LAT, LON, [500], [0])
+        half["tip"]["prev_t"] = AT + back_s * S
+        half["tip"]["prev_lat"], half["tip"]["prev_lon"] = round(lat[0] * 1e6), round(lon[0] * 1e6)
+        async with world.pool.acquire() as conn:
+            number = await world.pool.fetchval("SELECT no FROM vehicles WHERE id = 'V1'")
+            day = np.array([china_day(AT)])
+            await store.save_day_states(conn, np.array([number]), day, half, STATE_VERSION)
+    await world.drive([(back_s, 500, 0), (-4490, 0, -8_000_000), *parked(100, start=-4480)])
+    await world.fill_at("T1")
+    assert await world.work(GATHERER) == []
+    assert await world.reason() == means("entered")
 
 
 async def test_parameters(world: StationWorld) -> None:

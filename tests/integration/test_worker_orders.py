@@ -26,6 +26,7 @@ from telemetry.units import to_us
 from tests.integration.worker_world import HOUR, World, drive, place, some_day, stand
 
 H = 3600
+DAY = 24 * H
 TRIP = [(0.0, 0.0), (4000.0, 0.0), (4000.0, 2500.0), (0.0, 0.0)]
 
 
@@ -438,3 +439,37 @@ async def test_the_result_over_http(world: World, pool: asyncpg.Pool):
         "application/json"
     ]
     assert example["example"].keys() == body.keys()
+
+
+@pytest.mark.parametrize(("start_h", "before"), [(8, 0), (8, 1), (0, 1)])
+async def test_a_jump_that_is_the_first_fix_of_an_order_accuses_nobody(
+    world: World, start_h: int, before: int
+):
+    """300 km off, the first fix of the order's time: the true track counts, as it does while streaming."""
+    start = start_h * H
+    first = start - 600  # covered from ten minutes before the planned departure
+    fixes = [*stand(start - 12 * H, start - 11 * H)] * before + trip(start)
+    fixes = [f for f in fixes if f[0] != first]
+    await world.order("P1", start, start + 1800, destinations=[place(4000, 0), place(9000, 0)])
+    await world.send(world.batch([*fixes, (first, 0, 300_000, 0)]))
+    await world.work()
+    rows = await world.pool.fetch("SELECT outcome FROM evaluations ORDER BY subject")
+    assert [r["outcome"] for r in rows] == ["normal", "suspected"]
+    (alert,) = await world.alerts()
+    assert alert["measures"]["nearest_m"]["value"] in range(4990, 5010)
+    evidence = await world.evidence(alert["id"])
+    assert destination.evaluate(evidence).summary == alert["summary"]
+    # One fix of before, which says what is valid and counts for nothing.
+    early = [t for t in evidence["track"]["t_us"] if t < evidence["from_us"]]
+    assert early == [max(world.day + round(f[0] * 1e6) for f in fixes if f[0] < first)]
+    inside = [f for f in fixes if start <= f[0] <= start + 1800]  # from the departure on
+    assert alert["measures"]["fixes"]["value"] == len(inside)
+
+
+async def test_a_jump_that_is_all_there_is_of_an_order_accuses_nobody(world: World):
+    clock = Clock(world.day + 20 * HOUR)
+    await world.order("P1", 8 * H, 8.5 * H, destinations=[place(4000, 0)])
+    await world.send(world.batch([*stand(7 * H, 7.8 * H), (8.1 * H, 0, 300_000, 0)]))
+    await idle(await world.work(world.worker(now_us=clock)))
+    (row,) = await world.pool.fetch("SELECT outcome, reason FROM evaluations")
+    assert (row["outcome"], row["reason"]) == ("undetermined", destination.REASONS["no_track"])

@@ -5,6 +5,7 @@ As ``rules.settle`` does, but for many orders at once: one read of tracks, one r
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from rules.backtest.model import Kind, Question, Row, Side, kind_of, stored_side
 from rules.checks import destination
-from rules.checks.base import Evaluation
+from rules.checks.base import Evaluation, Outcome
 from rules.fleet import facts_orders
 from rules.fleet.facts_orders import OrderFacts
 from rules.fleet.facts_owners import owned
@@ -21,11 +22,11 @@ from rules.fleet.orders import OrderBook
 from rules.fleet.snapshot import VehicleInfo
 from rules.judge.base import Desk
 from rules.judge.orders import is_ready
-from rules.judge.tracks import tracks_of
-from rules.judge.transactions import valid_rows
+from rules.judge.tracks import cleaned_tracks_of
 from rules.settle import drafts
 from rules.store import Measure
 from rules.store.standing import standing
+from rules.stored_tracks import Want
 
 Ints = NDArray[np.int64]
 RULE: Final = destination.RULE
@@ -83,20 +84,26 @@ def _drafts(desk: Desk, fact: OrderFacts) -> list[dict[str, Any]]:
 
 async def _judge(desk: Desk, evidences: Sequence[dict[str, Any]]) -> dict[str, Evaluation]:
     """Evaluations by subject. Destinations of one order have one track."""
-    wants = {
-        (e["vehicle"]["no"], e["from_us"], e["to_us"] + 1): e["parameters"]["max_speed_kmh"]
-        for e in evidences
-        if destination.located(e)
-    }
-    tracks = await tracks_of(desk, list(wants))
-    good = valid_rows(tracks, list(wants.values()))
-    of_want = dict(zip(wants, zip(tracks, good, strict=True), strict=True))
+    wants = {_want(e): e["parameters"]["max_speed_kmh"] for e in evidences if destination.located(e)}
+    listed = list(wants)
+    its: dict[Want, list[dict[str, Any]]] = defaultdict(list)
+    for evidence in evidences:
+        its[_want(evidence)].append(evidence)
+
+    def accuses(k: int, track: dict[str, Ints], good: Ints) -> bool:
+        return any(destination.judge(e, track, good).outcome is Outcome.SUSPECTED for e in its[listed[k]])
+
+    tracks = await cleaned_tracks_of(desk, listed, list(wants.values()), accuses)
+    of_want = dict(zip(listed, tracks, strict=True))
     nothing: tuple[dict[str, Ints], Ints] = ({}, np.zeros(0, np.int64))
     found = {}
     for evidence in evidences:
-        want = (evidence["vehicle"]["no"], evidence["from_us"], evidence["to_us"] + 1)
-        found[evidence["subject"]] = destination.judge(evidence, *of_want.get(want, nothing))
+        found[evidence["subject"]] = destination.judge(evidence, *of_want.get(_want(evidence), nothing))
     return found
+
+
+def _want(evidence: dict[str, Any]) -> Want:
+    return evidence["vehicle"]["no"], evidence["from_us"], evidence["to_us"] + 1
 
 
 def _side(made: Evaluation) -> Side:

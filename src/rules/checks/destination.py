@@ -100,8 +100,8 @@ def evaluate(evidence: dict[str, Any]) -> Evaluation:
 
     Evidence: rule, rule_version, subject, vehicle {plate}, order {id, version}, index, destination {name,
     lat_e6, lon_e6 (null = no coordinates)}, from_us, begun_us (from when on being there counts; absent = from_us),
-    departed_us, to_us, parameters {radius_m, gap_speed_kmh, gap_s, max_speed_kmh}, track. Raises EvidenceError for
-    evidence of another rule or version.
+    departed_us, to_us, parameters {radius_m, gap_speed_kmh, gap_s, max_speed_kmh}, track (it may begin with the last valid
+    fix before from_us). Raises EvidenceError for evidence of another rule or version.
     """
     if evidence.get("rule") != RULE or evidence.get("rule_version") != VERSION:
         raise EvidenceError(f"not evidence of {RULE} {VERSION}")
@@ -123,6 +123,8 @@ def judge(evidence: dict[str, Any], track: Mapping[str, Ints], good: Ints) -> Ev
     used, place = evidence["parameters"], evidence["destination"]
     if not located(evidence):
         return _result(evidence, Outcome.UNDETERMINED, "no_coordinates", None, 0)
+    # A fix before the order's time only says which fixes after it are valid.
+    good = good[track["t_us"][good] >= evidence["from_us"]] if len(good) else good
     if not len(good):
         return _result(evidence, Outcome.UNDETERMINED, "no_track", None, 0)
     t = track["t_us"][good]

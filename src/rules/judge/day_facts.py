@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from rules.fleet.snapshot import VehicleInfo
 from rules.fleet.timelines import Timelines
 from rules.judge.base import Desk
-from rules.judge.tracks import Want, terminal_spans
+from rules.judge.tracks import terminal_spans
+from rules.stored_tracks import Want
 from rules.tracks.days import DayRows
 from telemetry.archive import Track
 from telemetry.quality import Quality

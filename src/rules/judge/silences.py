@@ -15,7 +15,8 @@ from rules.fleet.facts_days import Cover, units_of
 from rules.fleet.snapshot import VehicleInfo
 from rules.judge.base import Desk
 from rules.judge.day_facts import HORIZON_US, DayTracks, VehicleDay
-from rules.judge.tracks import Want, terminal_spans
+from rules.judge.tracks import terminal_spans
+from rules.stored_tracks import Want
 from rules.tracks.days import gaps
 from telemetry.positions import Source
 from telemetry.units import US_PER_DAY, US_PER_S

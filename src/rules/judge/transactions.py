@@ -17,11 +17,9 @@ from rules.fleet import facts_fuel as fuel
 from rules.fleet import facts_records as records
 from rules.fleet.facts_records import CardTransaction
 from rules.judge.base import Change, Desk, Later, Verdicts, judgement, of_kind, wait
-from rules.judge.tracks import tracks_of, watermarks
+from rules.judge.tracks import cleaned_tracks_of, watermarks
 from rules.params import RULES, TRACK
 from rules.store import AlertFacts, Judgement
-from rules.tracks.advance import advance, row_matrix
-from rules.tracks.state import TrackStates
 from telemetry.units import US_PER_DAY
 
 RULE: Final = card_use.RULE
@@ -168,9 +166,14 @@ class Transactions:
                 if desk.now_us < by_clock < again.due_us:
                     again = Later(by_clock, again.why)
                 verdicts.later[key] = again
-        tracks = await tracks_of(desk, [_want(evidence) for _, evidence, _ in ready])
-        valid = valid_rows(tracks, [evidence["parameters"]["max_speed_kmh"] for _, evidence, _ in ready])
-        for (key, evidence, passed), track, good in zip(ready, tracks, valid, strict=True):
+
+        def accuses(k: int, track: Mapping[str, Ints], good: Ints) -> bool:
+            return card_use.judge(ready[k][1], track, good).outcome is Outcome.SUSPECTED
+
+        wants = [_want(evidence) for _, evidence, _ in ready]
+        speeds = [evidence["parameters"]["max_speed_kmh"] for _, evidence, _ in ready]
+        tracks = await cleaned_tracks_of(desk, wants, speeds, accuses)
+        for (key, evidence, passed), (track, good) in zip(ready, tracks, strict=True):
             made = card_use.judge(evidence, track, good)
             alert = None
             if made.outcome is Outcome.SUSPECTED:
@@ -193,24 +196,6 @@ class Transactions:
             if not passed and made.outcome is not Outcome.NORMAL and waited < WAIT_US:
                 why = "轨迹未到齐，先按已有轨迹判断 · judged on what is there, the track is not complete"
                 verdicts.later[key] = wait(desk, evidence["transaction"]["at_us"], why)
-
-
-def valid_rows(tracks: Sequence[Mapping[str, Ints]], max_kmh: Sequence[int]) -> list[Ints]:
-    """Rows of each track that are valid fixes, in time order: ``destination.valid_fixes`` for many tracks at once, which
-    must be in the order of (time, fingerprint)."""
-    lengths = [len(track["t_us"]) for track in tracks]
-    if not sum(lengths):
-        return [np.zeros(0, np.int64) for _ in tracks]
-
-    def column(name: str) -> Ints:
-        return np.concatenate([track[name] for track in tracks])
-
-    rows = row_matrix(
-        sum(lengths), t=column("t_us"), fp=column("fingerprint"), lat=column("lat_e6"), lon=column("lon_e6"),
-        max_kmh=np.repeat(np.array(max_kmh, np.int64), lengths),
-    )  # fmt: skip
-    done = advance(TrackStates(len(tracks)), np.repeat(np.arange(len(tracks)), lengths), rows)
-    return [np.flatnonzero(part) for part in np.split(done.valid, np.cumsum(lengths)[:-1])]
 
 
 def _want(evidence: Mapping[str, Any]) -> tuple[int, int, int]:

@@ -1,0 +1,134 @@
+"""Stored tracks of many vehicles at once, and their valid fixes.
+
+Where a track is cut, its first row has no fix before it to be compared with: a jump there would count and throw out the
+true fixes after it. So a track with jumps, or one that accuses, is taken from the last valid fix before it on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rules import store
+from rules.evidence import TRACK_COLUMNS
+from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
+from rules.tracks.valid import cut_before, has_jumps, valid_rows
+from telemetry.archive import Archive, Track
+from telemetry.units import CHINA_OFFSET_US, US_PER_DAY, china_day
+
+Ints = NDArray[np.int64]
+
+#: A stretch of a vehicle, or of a terminal: (number, from, to), half open, microseconds since 1970 UTC.
+Want = tuple[int, int, int]
+#: The stretches of terminals that each of some stretches of vehicles consists of.
+SpansOf = Callable[[Sequence[Want]], Awaitable[Sequence[Sequence[Want]]]]
+#: A track as columns, and its valid rows.
+Cleaned = tuple[dict[str, Ints], Ints]
+
+#: Without any state of the vehicle (the first day, or one whose states are not kept any more) fixes before a track are
+#: looked for so far back.
+LOOK_BACK_US: Final = US_PER_DAY
+#: Tracks that are read from the day before in memory at once.
+LONGER_AT_ONCE: Final = 31
+
+
+async def cleaned_tracks(
+    conn: Any, archive: Archive, wants: Sequence[Want], max_kmh: Sequence[int], spans_of: SpansOf,
+    accuses: Callable[[int, dict[str, Ints], Ints], bool],
+) -> list[Cleaned]:  # fmt: skip
+    """The track of each of ``wants`` (of vehicles) and its valid rows; ``max_kmh``: of each. ``accuses``: whether track
+    number k with these valid rows accuses anybody. Such a one, and one with jumps, begins with the last valid fix before
+    it, where there is one."""
+    tracks = await tracks_in(archive, conn, await spans_of(wants))
+    found = list(zip(tracks, valid_rows(tracks, max_kmh), strict=True))
+    doubtful = [
+        k for k, (track, good) in enumerate(found) if has_jumps(track, good) or accuses(k, track, good)
+    ]
+    for start in range(0, len(doubtful), LONGER_AT_ONCE):
+        part = doubtful[start : start + LONGER_AT_ONCE]
+        since = await _known_since(conn, [wants[k] for k in part])
+        longer = [(wants[k][0], us, wants[k][2]) for k, us in zip(part, since, strict=True)]
+        tracks = await tracks_in(archive, conn, await spans_of(longer))
+        valid = valid_rows(tracks, [max_kmh[k] for k in part])
+        for k, track, good in zip(part, tracks, valid, strict=True):
+            found[k] = cut_before(track, good, wants[k][1])
+    return found
+
+
+async def _known_since(conn: Any, wants: Sequence[Want]) -> list[int]:
+    """From when on each vehicle's fixes are to be cleaned so that what is valid is what the worker took for valid: the last
+    valid fix before the day of the stretch."""
+    days = np.array([china_day(since) for _, since, _ in wants], np.int64)
+    found, found_days, packed = await store.load_day_states(
+        conn, np.array([no for no, _, _ in wants], np.int64), days, STATE_DTYPE, STATE_VERSION
+    )
+    states = TrackStates(len(wants))
+    states.unpack(found, packed)
+    starts = [max(since - LOOK_BACK_US, 0) for _, since, _ in wants]
+    for k, day in zip(found.tolist(), found_days.tolist(), strict=True):
+        starts[k] = int(states.field("prev_t")[k]) or day * US_PER_DAY - CHINA_OFFSET_US
+    return [min(us, since) for us, (_, since, _) in zip(starts, wants, strict=True)]
+
+
+async def tracks_in(archive: Archive, conn: Any, spans: Sequence[Sequence[Want]]) -> list[dict[str, Ints]]:
+    """For each list of (terminal number, from, to) the usable stored fixes (quality 0): columns of
+    ``evidence.TRACK_COLUMNS``, int64, by (time, fingerprint). Stretches may overlap: one query reads them all, what belongs
+    to several lists is read once."""
+    merged: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for pieces in spans:
+        for terminal, start, end in pieces:
+            merged[terminal].append((start, end))
+    asked = [(no, a, b) for no, parts in sorted(merged.items()) for a, b in _union(parts)]
+    return _cut(await archive.track(conn, asked), spans)
+
+
+def _union(parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans of one terminal without overlap: a row is read once."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(parts):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _cut(track: Track, spans: Sequence[Sequence[Want]]) -> list[dict[str, Ints]]:
+    """The rows of each list of (terminal, from, to) in a track that holds them all."""
+    batch = track.batch
+    usable = np.flatnonzero(track.quality == 0)
+    by_terminal = usable[np.argsort(batch.terminal[usable], kind="stable")]  # keeps (time, fingerprint)
+    terminal = batch.terminal[by_terminal].astype(np.int64)
+    t = batch.device_us[by_terminal]
+    found = []
+    for pieces in spans:
+        parts = []
+        for no, start, end in pieces:
+            low, high = np.searchsorted(terminal, [no, no + 1])
+            a, b = np.searchsorted(t[low:high], [start, end])
+            parts.append(by_terminal[low + a : low + b])
+        rows = np.concatenate(parts) if parts else np.zeros(0, np.int64)
+        if len(parts) > 1:
+            rows = rows[np.lexsort((track.fingerprint[rows], batch.device_us[rows]))]
+        found.append(_columns(track, rows))
+    return found
+
+
+def _columns(track: Track, rows: Ints) -> dict[str, Ints]:
+    batch = track.batch
+    columns = {
+        "t_us": batch.device_us[rows],
+        "fingerprint": track.fingerprint[rows],
+        "lat_e6": batch.lat_e6[rows],
+        "lon_e6": batch.lon_e6[rows],
+        "speed_dkmh": batch.speed_dkmh[rows],
+        "direction_deg": batch.direction_deg[rows],
+        "odometer_dkm": np.where(
+            batch.has("odometer_dkm")[rows], batch.odometer_dkm[rows].astype(np.int64), -1
+        ),
+    }
+    return {name: columns[name].astype(np.int64) for name in TRACK_COLUMNS}
