@@ -89,7 +89,8 @@ class Alert:
     Times are aware datetimes. ``evidence_hash`` is the SHA-256 of the frozen evidence, ``evidence_sm3`` its SM3, hex
     (None: written before there was one).
     ``withdrawal_reason`` is set exactly when ``status`` is ``withdrawn``; the other fields then still say
-    what was suspected, and ``evidence_hash`` names what the withdrawal was judged on.
+    what was suspected, and ``evidence_hash`` names what that was judged on. Only where a withdrawal rests on evidence of
+    its own (``location``: the complete track) it names that; what others found is in ``evaluations``.
     """
 
     id: str
