@@ -24,7 +24,7 @@ from telemetry.units import US_PER_DAY, US_PER_S
 _logger = logging.getLogger(__name__)
 
 EVERY_US: Final = 3600 * US_PER_S
-#: A part that failed is tried again after so long.
+#: A part that failed is tried again after so long, and a worker that has started begins after so long.
 AGAIN_US: Final = 600 * US_PER_S
 DAY_STATES_US: Final = LATE_LIMIT_US + 31 * US_PER_DAY
 #: What is processed stays in the embedded log for so long, for a look back.
@@ -50,12 +50,17 @@ class Housekeeping:
     ) -> None:
         self._pool, self._archive, self._reader, self._now_us = pool, archive, reader, now_us
         self._parts: dict[str, Callable[[Any, int], Awaitable[object]]] = {
+            "odd_dates_size": self._measure,
             "positions": self._drop_days,
+            "odd_dates": self._tidy_odd_dates,
             "day_states": self._drop_day_states,
             "rejected_records": self._drop_rejected,
             "registry_changes": self._drop_registry_changes,
         }
-        self._due_us = dict.fromkeys([*self._parts, "log"], now_us() + EVERY_US)
+        self._due_us = dict.fromkeys([*self._parts, "log"], now_us() + AGAIN_US)
+        self._due_us["odd_dates_size"] = (
+            now_us()
+        )  # a gauge that is not there for an hour would hide its growth
         for part in self._due_us:
             metrics.HOUSEKEEPING_FAILURES.labels(part)
 
@@ -76,12 +81,19 @@ class Housekeeping:
                 self._due_us[part] = now + AGAIN_US
                 metrics.HOUSEKEEPING_FAILURES.labels(part).inc()
                 _logger.warning(
-                    "old %s could not be dropped, trying again in %d minutes: %s: %s",
+                    "%s: what is old could not be dropped, trying again in %d minutes: %s: %s",
                     part, AGAIN_US // (60 * US_PER_S), type(error).__name__, error,
                 )  # fmt: skip
 
     async def _drop_days(self, conn: Any, now_us: int) -> None:
         await self._archive.drop_expired(conn)
+
+    async def _tidy_odd_dates(self, conn: Any, now_us: int) -> None:
+        await self._archive.tidy_odd_dates(conn)
+
+    async def _measure(self, conn: Any, now_us: int) -> None:
+        for partition, size in (await self._archive.odd_bytes(conn)).items():
+            metrics.ODD_DATES_BYTES.labels(partition).set(size)
 
     async def _drop_day_states(self, conn: Any, now_us: int) -> None:
         await store.drop_day_states(conn, (now_us - DAY_STATES_US) // US_PER_DAY)

@@ -43,6 +43,11 @@ RELOADS = Counter("gongche_worker_reloads_total", "Times the memory was loaded a
 HOUSEKEEPING_FAILURES = Counter(
     "gongche_worker_housekeeping_failures_total", "Times that something old could not be dropped", ["part"]
 )
+ODD_DATES_BYTES = Gauge(
+    "gongche_worker_odd_dates_bytes",
+    "Disk space of positions whose date no day partition is for",
+    ["partition"],
+)
 LAG_RECORDS = Gauge("gongche_worker_log_lag_records", "Records of the log not processed yet")
 DELAY_SECONDS = Histogram(
     "gongche_worker_delay_seconds", "From receipt of a position to its commit",

@@ -124,6 +124,16 @@ class Archive:
         """Drop the partitions older than the retention; their names. See ``Partitions.drop_expired``."""
         return await self._partitions.drop_expired(conn)
 
+    async def tidy_odd_dates(self, conn: Any) -> None:
+        """Rows of dates that no day partition is for: those whose day has got one now move there, those received longer
+        ago than the retention are deleted. See ``Partitions.delete_odd`` and ``move_waiting``."""
+        await self._partitions.delete_odd(conn)
+        await self._partitions.move_waiting(conn)
+
+    async def odd_bytes(self, conn: Any) -> dict[str, int]:
+        """Disk space of each partition of such rows. See ``Partitions.odd_bytes``."""
+        return await self._partitions.odd_bytes(conn)
+
     async def holds_any(self, conn: Any) -> bool:
         """Whether there is any position at all."""
         return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM positions)"))

@@ -11,6 +11,7 @@ import pytest
 
 from telemetry import pgcopy
 from telemetry.archive import Archive, days_of
+from telemetry.partitions import DELETED_AT_ONCE, MOST_MOVED
 from telemetry.positions import OPTIONAL, SPEC, PositionBatch, fingerprint
 from telemetry.quality import Quality
 from telemetry.units import US_PER_DAY, US_PER_S
@@ -269,7 +270,8 @@ async def test_days_get_their_partitions(pool: asyncpg.Pool) -> None:
             "SELECT tableoid::regclass::text AS name, count(*) FROM positions GROUP BY 1"
         )
         counts = {r["name"]: r["count"] for r in names}
-        assert counts.pop("positions_default") == 4
+        assert counts.pop("positions_default") == 3
+        assert counts.pop("positions_before_2020") == 1
         assert sorted(counts.values()) == [1, 1, 1]
         assert sorted(counts) == ["positions_20260215", "positions_20260216", "positions_20260217"]
         with pytest.raises(RuntimeError):
@@ -282,7 +284,7 @@ async def test_random_dates_make_few_partitions(pool: asyncpg.Pool) -> None:
     async with pool.acquire() as conn:
         await archive.ensure_partitions(conn, range(0, 40_000, 1))
         made = await conn.fetchval("SELECT count(*) FROM pg_inherits WHERE inhparent = 'positions'::regclass")
-    assert made == 20 + 3 + 1
+    assert made == 20 + 3 + 2
 
 
 async def test_rows_of_the_default_partition_move(pool: asyncpg.Pool) -> None:
@@ -335,6 +337,62 @@ async def test_workers_make_partitions_and_store_at_once(pool: asyncpg.Pool) -> 
     async with pool.acquire() as conn:
         assert await conn.fetchval("SELECT count(*) FROM positions") == 5 * 6 * 40
         assert await conn.fetchval("SELECT count(*) FROM positions_default") == 0
+
+
+async def test_a_day_that_waits_with_many_rows_gets_its_partition_apart_from_storing(
+    pool: asyncpg.Pool,
+) -> None:
+    now = [START]
+    archive = Archive(now_us=lambda: now[0])
+    many = MOST_MOVED + 1
+    batch = make(many, 1, device_us=START + np.arange(many) * 500_000)
+    days = np.array([5, TODAY + 5, TODAY - 900]) * US_PER_DAY
+    odd = make(3, 2, device_us=days, received_us=np.full(3, START))
+    async with pool.acquire() as conn:
+        await archive.store(conn, PositionBatch.concat([batch, odd]))
+        await archive.ensure_partitions(conn, [TODAY])
+        assert await conn.fetchval("SELECT count(*) FROM positions_default") == many + 2
+        await archive.tidy_odd_dates(conn)
+        assert await conn.fetchval("SELECT count(*) FROM positions_default") == 2
+        assert await conn.fetchval("SELECT count(*) FROM positions_20260216") == many
+        assert sorted(await stored_keys(conn)) == sorted(keys(batch) + keys(odd))
+        assert (await archive.store(conn, batch)).duplicates == many
+        # ... and goes like any other.
+        now[0] += 401 * US_PER_DAY
+        assert await archive.drop_expired(conn) == ["positions_20260216"]
+
+
+async def test_odd_dates_go_when_they_were_received_before_the_retention(pool: asyncpg.Pool) -> None:
+    """1970, a GPS week counted anew, a day dropped long ago, the far future: each is kept as long as any position."""
+    now = [START]
+    archive = Archive(retention_days=30, now_us=lambda: now[0])
+    dates = np.array([0, 12_000, TODAY - 31, TODAY + 10_000, TODAY]) * US_PER_DAY + 1
+    each = DELETED_AT_ONCE // 2 + 1  # not all at once
+    n = 5 * each
+    device = np.repeat(dates, each) + np.tile(np.arange(each), 5)
+    old = make(n, 1, device_us=device, received_us=np.full(n, START))
+    new = make(5, 2, device_us=dates, received_us=np.full(5, START + US_PER_DAY))
+    async with pool.acquire() as conn:
+        await archive.ensure_partitions(conn, [TODAY])
+        await archive.store(conn, PositionBatch.concat([old, new]))
+        now[0] += 30 * US_PER_DAY
+        await archive.tidy_odd_dates(conn)
+        assert len(await stored_keys(conn)) == n + 5
+        now[0] += 1
+        await archive.tidy_odd_dates(conn)
+        kept = keys(new) + [key for key in keys(old) if key[1] // US_PER_DAY == TODAY]
+        assert sorted(await stored_keys(conn)) == sorted(kept)
+        assert set(await archive.odd_bytes(conn)) == {"positions_before_2020", "positions_default"}
+
+
+async def test_a_server_whose_own_clock_was_never_set_makes_no_partitions(pool: asyncpg.Pool) -> None:
+    archive = Archive(now_us=lambda: 3 * US_PER_DAY)
+    batch = make(5, 1, device_us=np.arange(5) * US_PER_DAY)
+    async with pool.acquire() as conn:
+        await archive.ensure_partitions(conn, days_of(batch))
+        await archive.tidy_odd_dates(conn)
+        await archive.store(conn, batch)
+        assert await conn.fetchval("SELECT count(*) FROM positions_before_2020") == 5
 
 
 async def test_expired_partitions_go(pool: asyncpg.Pool) -> None:

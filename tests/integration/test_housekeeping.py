@@ -83,6 +83,16 @@ async def test_a_part_that_fails_keeps_nothing_else_from_being_done_and_is_tried
     assert failures("positions") == before + 1
 
 
+async def test_the_size_of_odd_dates_is_shown_from_the_first_turn_on(
+    pool: asyncpg.Pool, tmp_path: Path, old: None
+) -> None:
+    await house(pool, tmp_path, Clock()).turn({})
+    for partition in ("positions_before_2020", "positions_default"):
+        size = REGISTRY.get_sample_value("gongche_worker_odd_dates_bytes", {"partition": partition})
+        assert size is not None
+        assert size > 0
+
+
 async def test_workers_that_drop_the_same_days_do_not_disturb_each_other(
     pool: asyncpg.Pool, tmp_path: Path, old: None
 ) -> None:
