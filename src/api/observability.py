@@ -92,8 +92,11 @@ async def readyz(request: Request) -> Response:
 
 @router.get("/metrics", summary="Prometheus 指标 / metrics")
 async def metrics(request: Request) -> Response:
-    """Open to this machine itself; from elsewhere, or through a proxy, with a token of scope `ops:read`."""
+    """With a token of scope `ops:read`. `GONGCHE_API_METRICS_OPEN` lets the machine itself in without one, unless the
+    request says that it comes through a proxy."""
+    # Not every proxy says so, and what comes through one on this machine comes from this machine: hence the setting.
     local = request.client is not None and request.client.host in ("127.0.0.1", "::1")
-    if not local or any(name in request.headers for name in ("x-forwarded-for", "forwarded", "via")):
+    is_open = request.app.state.settings.api_metrics_open and local
+    if not is_open or any(name in request.headers for name in ("x-forwarded-for", "forwarded", "via")):
         await authorise(request, "ops:read")
     return Response(render(), media_type=None, headers={"Content-Type": CONTENT_TYPE})

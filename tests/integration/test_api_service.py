@@ -455,16 +455,25 @@ async def test_health_metrics_and_docs(client: httpx.AsyncClient, pool: asyncpg.
     await pool.execute("DELETE FROM schema_migrations WHERE version = 9999")
 
 
-async def test_metrics_from_another_machine_need_a_token(pool: asyncpg.Pool) -> None:
-    app = create_app(Settings(), pool, position_sink=None)
+async def test_metrics_need_a_token_unless_they_are_open_to_the_machine_itself(pool: asyncpg.Pool) -> None:
     good = await create_token(pool, "prometheus", ["ops:read"])
-    for address, header in (("10.0.0.9", {}), ("127.0.0.1", {"X-Forwarded-For": "10.0.0.9"})):
+    far, near, passed_on = ("10.0.0.9", {}), ("127.0.0.1", {}), ("127.0.0.1", {"X-Forwarded-For": "10.0.0.9"})
+    opened = create_app(Settings(api_metrics_open=True), pool, position_sink=None)
+    # Whatever comes from this machine may have come through a proxy that does not say so.
+    for app, (address, header) in (
+        *((create_app(Settings(), pool, position_sink=None), one) for one in (far, near, passed_on)),
+        (opened, far),
+        (opened, passed_on),
+    ):
         transport = httpx.ASGITransport(app, client=(address, 5))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             assert (await client.get("/healthz")).status_code == 200
             check_problem(await client.get("/metrics", headers=header), 401)
             headers = header | {"Authorization": f"Bearer {good.secret}"}
             assert (await client.get("/metrics", headers=headers)).status_code == 200
+    transport = httpx.ASGITransport(opened, client=(near[0], 5))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        assert (await client.get("/metrics")).status_code == 200
 
 
 class Wire:

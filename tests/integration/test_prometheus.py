@@ -132,7 +132,17 @@ def traffic(port: int) -> Iterator[None]:
 def system() -> Iterator[System]:
     folder = Path(tempfile.mkdtemp(prefix="gongche-prometheus-"))
     folder.chmod(0o755)
-    up = Up(folder / "data", "--demo", "--vehicles", "6", "--duration", "3", "--speed", "5000")
+    up = Up(
+        folder / "data",
+        "--demo",
+        "--vehicles",
+        "6",
+        "--duration",
+        "3",
+        "--speed",
+        "5000",
+        GONGCHE_API_METRICS_OPEN="true",
+    )
     try:
         yield System(up)
         assert up.finish() == 0, up.output

@@ -127,7 +127,7 @@ def data_dir() -> Iterator[Path]:
 
 
 def test_up_serves_restarts_what_dies_and_stops_in_order(data_dir: Path) -> None:
-    up = Up(data_dir)
+    up = Up(data_dir, GONGCHE_API_METRICS_OPEN="true")
     try:
         state = up.ready()
         api = str(state["api"])

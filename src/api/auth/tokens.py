@@ -19,7 +19,7 @@ SCOPES: Final[dict[str, str]] = {
     "registry:read": "读取登记信息 / read organisations, vehicles, terminals, drivers, fences, orders",
     "registry:write": "写入登记信息 / write and import them",
     "positions:write": "上报位置 / send positions over HTTP",
-    "ops:read": "读取运行指标 / read metrics from another machine",
+    "ops:read": "读取接口的运行指标 / read the metrics of the API",
 }
 
 _PREFIX: Final = "gc_"

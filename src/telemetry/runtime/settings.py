@@ -77,6 +77,11 @@ class Settings(BaseSettings):
         description="where gateway, worker and judge show health and metrics, to everybody who reaches it;"
         " an inner address where Prometheus is on another machine",
     )
+    api_metrics_open: bool = Field(
+        False,
+        description="/metrics of the API to this machine itself without a token; not where a proxy on it passes on the"
+        " requests of others",
+    )
     gateway_metrics_port: int = Field(
         8801, ge=0, le=65535, description="health and metrics of the gateway, on metrics_host"
     )
