@@ -246,6 +246,29 @@ async def test_a_judge_does_not_go_on_over_a_schema_that_it_does_not_know(
     assert await reasons(pool) == ["plate 苏F00001"]
 
 
+async def test_a_year_whose_working_days_nobody_has_published_is_said_once_a_day(
+    db_url: str, pool: asyncpg.Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    judge = Judge(db_url, [], NoNavigator(), now_us=clock)
+
+    def warnings() -> list[str]:
+        return [r.getMessage() for r in caplog.records if "working days of" in r.getMessage()]
+
+    await judge.turn()
+    assert warnings() == []
+    clock.us += 30 * 365 * US_PER_DAY
+    await judge.turn()
+    await judge.turn()
+    (warning,) = warnings()
+    assert "working days of 2056" in warning
+    assert "/v1/calendar-days/" in warning
+    clock.us += US_PER_DAY
+    await judge.turn()
+    assert len(warnings()) == 2
+    await judge.close()
+
+
 async def test_the_real_gatherers_come_to_rest_on_an_empty_and_on_a_small_registry(
     db_url: str, pool: asyncpg.Pool
 ) -> None:

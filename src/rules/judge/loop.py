@@ -13,9 +13,11 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import date
 from typing import Any, Final
 
 from rules import store
+from rules.calendar import Calendar
 from rules.fleet.facts_calendar import load_calendar
 from rules.fleet.snapshot import load_parameters
 from rules.judge import metrics
@@ -55,6 +57,7 @@ class Judge:
         self._navigator = navigator
         self._now_us = now_us
         self._conn: Any = None
+        self._warned: date | None = None
         self.leads = False
         metrics.declare(gatherers)
 
@@ -118,7 +121,7 @@ class Judge:
     async def _desk(self) -> Desk:
         now, archive = self._now_us(), Archive(now_us=self._now_us)
         calendar = await load_calendar(self._conn)
-        metrics.CALENDAR_MISSING.set(len(calendar.unpublished(from_us(now).astimezone(CHINA).date())))
+        self._look_for_gaps(calendar, from_us(now).astimezone(CHINA).date())
         return Desk(
             conn=self._conn,
             archive=archive,
@@ -128,6 +131,18 @@ class Judge:
             now_us=now,
             known_us=await requests.known_until(self._conn, archive, now),
         )
+
+    def _look_for_gaps(self, calendar: Calendar, today: date) -> None:
+        """Show the years in use whose working days are not known, and say it once a day."""
+        missing = calendar.unpublished(today)
+        metrics.CALENDAR_MISSING.set(len(missing))
+        if missing and today != self._warned:
+            self._warned = today
+            _logger.warning(
+                "the working days of %s are not known: rules that need them give no result there; upgrade, or enter the"
+                " days of the State Council's notice (PUT /v1/calendar-days/DAY)",
+                ", ".join(map(str, missing)),
+            )
 
     async def _take_changes(self, desk: Desk) -> bool:
         async with self._conn.transaction():
