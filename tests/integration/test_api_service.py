@@ -247,6 +247,22 @@ async def test_lists_and_one_alert(client: httpx.AsyncClient, pool: asyncpg.Pool
     check_problem(await client.get("/v1/alerts/%00"), 404)
 
 
+async def test_an_alert_with_very_many_versions_shows_the_newest(
+    client: httpx.AsyncClient, pool: asyncpg.Pool
+) -> None:
+    await publish(pool, judgement("order:o1:0"))
+    id = (await client.get("/v1/alerts")).json()["items"][0]["id"]
+    await pool.execute(
+        "INSERT INTO alert_versions (alert_id, version, body, evidence_sha256)"
+        " SELECT alert_id, n, jsonb_set(body, '{version}', to_jsonb(n)), evidence_sha256"
+        " FROM alert_versions, generate_series(10, 1200) n WHERE alert_id = $1 AND version = 1",
+        id,
+    )
+    one = (await client.get(f"/v1/alerts/{id}")).json()
+    assert [v["version"] for v in one["versions"]] == list(range(201, 1201))
+    assert one["version"] == 1200
+
+
 async def test_evidence(client: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
     (alert,) = await publish(pool, judgement("order:o1:0"))
     await publish(pool, judgement("order:o1:0", 4000))

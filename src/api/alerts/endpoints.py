@@ -128,7 +128,7 @@ async def list_alerts(
 
 @router.get("/{id}", summary="一条预警及其各版本 / one alert with its versions")
 async def get_alert(request: Request, id: AlertId) -> Response:
-    """The alert as it stands, and `versions`, oldest first."""
+    """The alert as it stands, and `versions`, oldest first (of more than 1,000 the newest 1,000; the feed has all)."""
     async with request.app.state.pool.acquire(timeout=5) as connection:
         versions = await store.alert_versions(connection, _clean(id))
     if not versions:

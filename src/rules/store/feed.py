@@ -108,13 +108,15 @@ async def get_alert(conn: Any, id: str) -> VersionedAlert | None:
 
 
 async def alert_versions(conn: Any, id: str) -> list[VersionedAlert]:
-    """Every version of an alert, oldest first; empty when there is no such alert."""
+    """The versions of an alert, oldest first, at most the newest MAX_PAGE (the feed has every one); empty when there is
+    no such alert."""
     rows = await conn.fetch(
         "SELECT v.body, v.created_at, a.subject, a.vehicle_no FROM alert_versions v"
-        " JOIN alerts a ON a.id = v.alert_id WHERE v.alert_id = $1 ORDER BY v.version",
+        " JOIN alerts a ON a.id = v.alert_id WHERE v.alert_id = $1 ORDER BY v.version DESC LIMIT $2",
         id,
+        MAX_PAGE,
     )
-    return [_versioned(r) for r in rows]
+    return [_versioned(r) for r in reversed(rows)]
 
 
 async def alerts_of_vehicles(
