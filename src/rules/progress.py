@@ -1,7 +1,7 @@
 """Running results of orders as columns: what each order's trip comes to so far. Pure.
 
 The fixes of an order are the vehicle's valid fixes at times that this order covers (``OrderBook.at``: of several
-orders the one that began last), so no kilometre belongs to two orders. Consecutive valid fixes of a vehicle in one
+orders the one that departed last), so no kilometre belongs to two orders. Consecutive valid fixes of a vehicle in one
 order are a *leg*; its mileage is kept by the track kernel (``rules.tracks``), here are those of the legs that
 ended. The nearest distance to a destination counts the order's fixes and the segments of its legs, none across a
 gap.

@@ -57,13 +57,14 @@ class Town:
     async def order(
         self, id: str, vehicle: str, departure: float, planned: float, *, version: int = 1, status: str = "returned",
         extended: float | None = None, returned: float | None = None, destinations: list[Any] | None = None,
+        departed: float | None = None,
     ) -> None:  # fmt: skip
         await self.conn.execute(
             "INSERT INTO dispatch_orders (id, version, organisation, vehicle, task_type, status, destinations,"
-            " planned_departure, planned_return, extended_return, actual_return)"
-            " VALUES ($1, $2, 'a', $3, 'official', $4, $5, $6, $7, $8, $9)",
+            " planned_departure, planned_return, extended_return, actual_return, actual_departure)"
+            " VALUES ($1, $2, 'a', $3, 'official', $4, $5, $6, $7, $8, $9, $10)",
             id, version, vehicle, status, destinations or [], self.time(departure), self.time(planned),
-            self.time(extended), self.time(returned),
+            self.time(extended), self.time(returned), self.time(departed),
         )  # fmt: skip
 
 
@@ -163,6 +164,26 @@ async def test_the_order_that_began_last_counts(town: Town) -> None:
         "b",
         None,
     ]
+
+
+async def test_an_order_takes_over_when_it_departs(town: Town) -> None:
+    await town.order("early", "v1", -20, -15, returned=-12, departed=-20)
+    await town.order("late", "v1", -18, -8, returned=-8, departed=-13)
+    await town.order("untold", "v1", -14, -13, returned=-12.5)
+    snapshot = await FleetSnapshot.load(town.conn)
+    hours = [-19.9, -17, -14.1, -13.5, -13, -12.2, -9]
+    assert at(snapshot, town, 1, hours) == ["early", "early", "untold", "untold", "late", "late", "late"]
+    # None has departed: the one that began to cover first, and each when it does
+    await town.order("x", "v2", -20, -15, returned=-10, departed=-16)
+    await town.order("y", "v2", -19, -15, returned=-10, departed=-17)
+    await town.order("z", "v2", -18, -15, status="departed", departed=-9)
+    snapshot = await FleetSnapshot.load(town.conn)
+    assert at(snapshot, town, 2, [-19.5, -17.5, -17, -15.9, -9.5, -8]) == ["x", "x", "y", "x", "z", "z"]
+    # A departure before the window, or after the end of it, moves nothing.
+    await town.order("p", "v3", -20, -15, returned=-10, departed=-21)
+    await town.order("q", "v3", -18, -14, departed=-13)
+    snapshot = await FleetSnapshot.load(town.conn)
+    assert at(snapshot, town, 3, [-20.5, -19, -17, -12]) == [None, "p", "q", "p"]
 
 
 async def test_a_new_version_replaces_its_order(town: Town) -> None:

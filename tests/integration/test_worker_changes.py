@@ -175,3 +175,49 @@ async def test_where_the_vehicle_was_before_it_departed_is_not_where_the_order_w
     }
     assert found == {"order:B:0": "normal", "order:A:0": "suspected" if said else "normal"}
     assert [a["order"] for a in await world.alerts()] == (["A"] if said else [])
+
+
+@pytest.mark.parametrize("told", ["before", "afterwards"])
+async def test_what_is_driven_before_an_order_departs_belongs_to_the_one_that_is_late(
+    world: World, told: str
+):
+    """B is back at 10:30 instead of 7:30; A, planned for 8:00, waits for the vehicle until 11:00."""
+
+    async def facts() -> None:
+        late = {"planned_return_s": 7.5 * H, "destinations": [place(*AWAY)]}
+        await world.order("B", 6 * H, 10.5 * H, **late)
+        waited = {"actual_departure": world.time(11 * H), "destinations": [place(*AWAY)]}
+        await world.order("A", 8 * H, 12 * H, **waited)
+
+    first, second = drive(9 * H, (0.0, 0.0), AWAY, (0.0, 0.0)), drive(11.2 * H, (0.0, 0.0), AWAY, (0.0, 0.0))
+    fixes = [*stand(8 * H, 9 * H), *first, *stand(11 * H, 11.2 * H), *second, *stand(12 * H + 60, 12.1 * H)]
+    if told == "before":
+        await facts()
+    else:
+        await world.order("B", 6 * H, 0, status="departed", planned_return_s=7.5 * H)
+        await world.order("A", 8 * H, 0, status="approved", planned_return_s=9.5 * H)
+    worker = await world.work()
+    await world.send_in(world.batch(fixes), range(len(fixes)), 50)
+    await world.work(worker)
+    if told == "afterwards":
+        await facts()
+        await world.work(worker)
+
+    async def results() -> dict[str, tuple]:
+        rows = await world.pool.fetch(
+            "SELECT order_id, state, mileage_mm, bridged_mm, fixes, first_fix_at, last_fix_at, carried FROM order_results"
+        )
+        return {r["order_id"]: tuple(r)[1:] for r in rows}
+
+    found = await results()
+    assert {k: (r[0], r[3]) for k, r in found.items()} == {
+        "B": ("settled", sum(8 * H <= f[0] < 10.5 * H for f in fixes)),
+        "A": ("settled", sum(10.5 * H <= f[0] < 12 * H for f in fixes)),
+    }
+    assert all(7_900_000 < r[1] < 8_100_000 for r in found.values())
+    # the same once more, from the stored track
+    await world.order(
+        "B", 6 * H, 10.5 * H, planned_return_s=7.5 * H, destinations=[place(*AWAY)], purpose="x"
+    )
+    await world.work(worker)
+    assert await results() == found

@@ -86,7 +86,7 @@ def make_router() -> APIRouter:
         description="`state`: `running` (as of the vehicle's newest position; not judged yet) or `settled` (computed"
         " from the stored track and judged). `mileage_m` includes `bridged_m`, the straight lines over gaps;"
         " `odometer_m` is the terminal's own, null where it has none. Fixes are those at times that this order covers"
-        " (of several orders, the one that began last). `destinations[].nearest_m` is null without coordinates or"
+        " (of several orders, the one that departed last). `destinations[].nearest_m` is null without coordinates or"
         " before the first fix. Scope: `registry:read` or `tracks:read`.",
         responses={
             200: {"content": {"application/json": {"example": RESULT}}},

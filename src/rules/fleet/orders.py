@@ -80,8 +80,12 @@ class OrderBook:
     Covered time (rules.md, "Covered time of an order"): from planned departure minus ``early_start_min`` to
     actual return. A returned order without a time of return covers to its extended, else its planned return.
     While it is not returned it covers on, with no end: a vehicle still out on its order is not accused. A
-    cancelled order covers nothing. Where orders of one vehicle overlap, the one that began to cover last
-    counts, of those with one beginning the one with the greatest id.
+    cancelled order covers nothing.
+
+    Where orders of one vehicle overlap, one takes over from the other when it departs: at its actual departure where
+    the office says so, else when it begins to cover; of two that do so at once the one with the greater id. The one
+    that took over last counts; while none has, the one that began to cover first. So what one order drives while the
+    next is late belongs to it and its driver.
     """
 
     def __init__(self) -> None:
@@ -146,7 +150,7 @@ class OrderBook:
             spans = [(int(self._data[r]["cover_from"]), int(self._data[r]["cover_to"]), r) for r in rows]
             apart = all(a[1] <= b[0] for a, b in pairwise(spans))
             if not apart:
-                spans = flatten(spans, lambda held: held[-1] if held else None)
+                spans = self._shared(rows)
             flat += [(no, start, end, row) for start, end, row in spans if start < end]
         self._cover.replace(vehicle_nos | by_vehicle.keys(), flat)
 
@@ -169,6 +173,24 @@ class OrderBook:
         self.orders.append(order)
         self._row_of_id[order.id] = row
         return row
+
+    def _shared(self, rows: Sequence[int]) -> list[tuple[int, int, int]]:
+        """(from, to, row) of the times that overlapping orders cover, by who counts; ``rows`` by (start, id)."""
+        waiting: list[tuple[int, int, tuple[int, str, int]]] = []
+        departed: list[tuple[int, int, tuple[int, str, int]]] = []
+        for row in rows:
+            start, end = int(self._data[row]["cover_from"]), int(self._data[row]["cover_to"])
+            told = int(self._data[row]["actual_departure"])
+            taken = told if start < told < end else start
+            if start < taken:
+                waiting.append((start, taken, (NO_TIME, "", row)))
+            departed.append((taken, end, (taken, self.orders[row].id, row)))
+
+        def who(held: list[tuple[int, str, int]]) -> int | None:
+            out = [one for one in held if one[0] != NO_TIME]
+            return max(out)[2] if out else held[0][2] if held else None
+
+        return flatten(waiting + departed, who)
 
     @staticmethod
     def _windows(orders: Sequence[Order], parameters: Sequence[params.ParameterRow]) -> list[tuple[int, int]]:
