@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
-from tests.integration.worker_world import World, drive, place, some_day, stand
+from rules import store
+from rules.fleet.model import Organisation
+from rules.fleet.thresholds import Threshold, forget_threshold, put_threshold
+from rules.worker import clock_us
+from tests.integration.worker_world import S, World, drive, place, some_day, stand
 
 H = 3600
 DAY = 24 * H
@@ -221,3 +226,129 @@ async def test_what_is_driven_before_an_order_departs_belongs_to_the_one_that_is
     )
     await world.work(worker)
     assert await results() == found
+
+
+def threshold(
+    world: World, rule: str, name: str, value: int, *, since_s: float = -DAY, **more: Any
+) -> Threshold:
+    return Threshold(
+        rule=rule, name=name, value=value, effective_from=world.time(since_s), source="test", **more
+    )
+
+
+async def put(world: World, row: Threshold) -> str:
+    async with world.pool.acquire() as conn, conn.transaction():
+        return await put_threshold(conn, row)
+
+
+async def test_a_threshold_is_applied_to_what_was_judged_and_taken_back_from_it(world: World):
+    """By a worker that goes on; the order of another organisation's on a vehicle of this one as well."""
+    await world.apply(Organisation(id="O2", name="另一局"))
+    far = {"destinations": [place(7000, 0)]}  # 3 km from where it went
+    await world.order("P1", 8 * H, 8.6 * H, **far)
+    await world.order("P2", 8 * H, 8.6 * H, vehicle="V2", organisation="O2", **far)
+    await world.order("P0", -2 * DAY + 8 * H, -2 * DAY + 8.6 * H, **far)
+    await world.send(
+        world.batch([*out_and_back(-2 * DAY + 8 * H), *out_and_back(8 * H), *out_and_back(20 * H)])
+    )
+    await world.send(world.batch(out_and_back(8 * H), terminal=2))
+    worker = await world.work()
+
+    async def told() -> list[str]:
+        return sorted(a["order"] or a["rule"] for a in await world.alerts())
+
+    assert await told() == ["P0", "P1", "P2", "location"]
+    wider = threshold(world, "destination", "radius_m", 3001)
+    assert await put(world, wider) == "created"
+    assert await put(world, wider) == "unchanged"
+    await world.work(worker)
+    assert await told() == ["P0", "location"]  # P0 was planned before it took effect
+    async with world.pool.acquire() as conn, conn.transaction():
+        assert await forget_threshold(conn, "destination", "radius_m", None, wider.effective_from)
+    await world.work(worker)
+    assert await told() == ["P0", "P1", "P2", "location"]
+    await put(world, threshold(world, "destination", "radius_m", 3001, organisation="O2"))
+    await world.work(worker)
+    assert await told() == ["P0", "P1", "location"]
+    await put(world, threshold(world, "location", "min_displacement_m", 4500))
+    await world.work(worker)
+    assert await told() == ["P0", "P1"]
+    # An order covers from earlier on: a drive before it was none without an order.
+    await put(world, threshold(world, "location", "min_displacement_m", 200))
+    await world.order("P3", 20.5 * H, 22 * H)
+    await world.work(worker)
+    assert await told() == ["P0", "P1", "location"]
+    await put(world, threshold(world, "location", "early_start_min", 60, since_s=20.2 * H))
+    await world.work(worker)
+    assert await told() == ["P0", "P1"]
+    assert await world.pool.fetchval("SELECT count(*) FROM fact_changes") == 0
+
+
+async def test_another_gap_makes_the_results_anew(world: World):
+    """What the kernels use: the worker's results follow, so that the judge finds the mileage that it recomputes."""
+    await world.order("P1", 8 * H, 8.6 * H, destinations=[place(*AWAY)])
+    fixes = out_and_back(8 * H)
+    away = [f for f in fixes if not 8 * H + 100 < f[0] < 8 * H + 200]  # 100 s without a fix
+    await world.send(world.batch(away))
+    worker = await world.work()
+    query = "SELECT state, mileage_mm, bridged_mm FROM order_results"
+    (before,) = await world.pool.fetch(query)
+    assert (before["state"], before["bridged_mm"]) == ("settled", 0)
+    await world.pool.execute("DELETE FROM judge_changes")
+    await put(world, threshold(world, "track", "gap_s", 60))
+    await world.work(worker)
+    (after,) = await world.pool.fetch(query)
+    assert after["state"] == "settled"
+    assert after["bridged_mm"] > 1_000_000
+    assert await world.pool.fetchval("SELECT count(*) FROM judge_changes WHERE kind = 'result'") == 1
+
+
+async def test_a_running_worker_knows_another_time_of_settlement_and_what_only_the_judge_uses_is_left_to_it(
+    world: World,
+):
+    now = [clock_us()]
+    await world.order("P1", 8 * H, 9 * H)
+    await put(world, threshold(world, "order", "settle_after_h", 720))
+    worker = await world.work(world.worker(now_us=lambda: now[0]))
+
+    async def state() -> str:
+        now[0] += 11 * S  # the clock strikes
+        for _ in range(3):
+            await worker.turn()
+        return str(await world.pool.fetchval("SELECT state FROM order_results"))
+
+    assert await state() == "running"
+    await put(world, threshold(world, "mileage", "short_trip_m", 1))
+    assert await world.pool.fetchval("SELECT count(*) FROM fact_changes") == 0
+    await put(world, threshold(world, "order", "settle_after_h", 0))
+    await world.work(worker)
+    assert await state() == "settled"
+
+
+async def test_a_threshold_for_a_whole_fleet_is_taken_in_parts_behind_all_other_changes(world: World):
+    await world.pool.execute(
+        "INSERT INTO vehicles (id, plate, organisation) SELECT 'W' || k, 'W' || k, 'O1' FROM generate_series(1, 997) k"
+    )
+    await world.work()
+    for value in (100, 200):
+        await put(world, threshold(world, "track", "gap_s", value, since_s=-30 * DAY))
+    await put(world, threshold(world, "location", "episode_idle_min", 7, since_s=90 * DAY))
+    await world.order("P1", 8 * H, 9 * H)
+    assert await world.pool.fetchval("SELECT count(*) FROM fact_changes") == 3001
+
+    async def take(vehicles: list[int] | None, limit: int = 2000) -> list[store.FactChange]:
+        async with world.pool.acquire() as conn, conn.transaction():
+            changes = await store.take_fact_changes(conn, vehicles, limit)
+            await store.delete_fact_changes(conn, [c.seq for c in changes])
+            return changes
+
+    assert [c.subject for c in await take(None)] == ["P1"]
+    first = await take(None)
+    # 34 days back each: fourteen of them are 500 days; each with all that changed of it
+    assert {c.kind for c in first} == {"parameter"}
+    assert len({c.vehicle_no for c in first}) == 14
+    assert len(first) == 42
+    assert {c.subject for c in first} == {"track.gap_s", "location.episode_idle_min"}
+    assert {c.vehicle_no for c in await take([900, 901, 902], limit=2)} == {900, 901}
+    await world.pool.execute("DELETE FROM fact_changes WHERE subject <> 'location.episode_idle_min'")
+    assert len(await take(None)) == 984  # nothing to go back over: all at once

@@ -54,6 +54,17 @@ async def note_vehicles(
     )  # fmt: skip
 
 
+async def note_parameter(connection: Any, subject: str, organisation: str | None, since: datetime) -> None:
+    """Record that a parameter has another value from ``since`` on, in the transaction that sets it: for the vehicles
+    of ``organisation`` and those that have orders of it, None = for all vehicles."""
+    await connection.execute(
+        "INSERT INTO fact_changes (kind, subject, vehicle_no, from_time) SELECT 'parameter', $1, v.no, $2"
+        " FROM vehicles v WHERE $3::text IS NULL OR v.organisation = $3 OR v.id IN"
+        " (SELECT vehicle FROM dispatch_orders WHERE is_current AND organisation = $3) ORDER BY v.no",
+        subject, since, organisation,
+    )  # fmt: skip
+
+
 async def vehicles_of(connection: Any, organisations: Iterable[str]) -> dict[str, list[str]]:
     """Ids of the vehicles of each organisation."""
     wanted = sorted(set(organisations))

@@ -1,23 +1,31 @@
 """Values that the office, or an organisation, sets for the rules' parameters (table ``rule_parameters``).
-``rules.params`` has their names, defaults and limits.
+``rules.params`` has their names, defaults and limits. What the worker judges is judged again when one is set or taken
+back, from when it takes effect; the judge sees by itself (a trigger of ``rule_parameters``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from rules import params
-from rules.fleet.changes import lock_registry
+from rules.checks import destination, location
+from rules.fleet.changes import SINCE_EVER, lock_registry, note_parameter
 from rules.fleet.fields import Identifier, Name, Time
 from rules.fleet.outcomes import Outcome
 from rules.fleet.refusals import Flaw, RefusedError
+from rules.fleet.versions import BEFORE_ORDER
 
 #: Rows of a list, at most.
 MAX_ROWS = 10_000
+
+#: Rules whose parameters the worker uses.
+_OF_WORKER: Final = {location.RULE, destination.RULE, params.TRACK, params.ORDER}
+_NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Threshold(BaseModel):
@@ -59,7 +67,22 @@ async def put_threshold(connection: Any, row: Threshold) -> Outcome:
         " DO UPDATE SET value = excluded.value, source = excluded.source",
         row.rule, row.name, row.organisation, row.effective_from, row.value, row.source,
     )  # fmt: skip
+    await _note(connection, row.rule, row.name, row.organisation, row.effective_from)
     return "created" if old is None else "updated"
+
+
+async def _note(connection: Any, rule: str, name: str, organisation: str | None, effective: datetime) -> None:
+    """Tell the workers of a value that is new, or gone."""
+    if rule not in _OF_WORKER:
+        return
+    since = effective
+    if (
+        name == "early_start_min"
+    ):  # an order covers from before the departure at which its parameters are taken
+        since = max(since - BEFORE_ORDER, SINCE_EVER)
+    elif rule == params.ORDER:  # when an order is settled: nothing was wrong before, it has only to be known
+        since = _NEVER
+    await note_parameter(connection, f"{rule}.{name}", organisation, since)
 
 
 def _check(row: Threshold) -> None:
@@ -89,6 +112,8 @@ async def forget_threshold(
         " AND effective_from = $4 RETURNING true",
         rule, name, organisation, effective_from,
     )  # fmt: skip
+    if done:
+        await _note(connection, rule, name, organisation, effective_from)
     return done is not None
 
 

@@ -57,6 +57,7 @@ class Orders:
     async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
         """See Gatherer."""
         keys = dict.fromkeys((c.subject for c in of_kind(changes, "order", "result")), desk.now_us)
+        # What the kernels and the windows of orders use comes with the results that the worker makes anew.
         since = [c.from_us for c in of_kind(changes, "parameter") if c.subject == RULE]
         if since:
             keys |= dict.fromkeys(await facts_orders.settled_orders(desk.conn, min(since), None), desk.now_us)
