@@ -198,6 +198,22 @@ async def test_displaced_while_silent(court: Court) -> None:
     )
 
 
+@pytest.mark.parametrize(("off", "metres"), [(22 * 3600, 300_000), (0, 600_000)], ids=["night", "day"])
+async def test_a_jump_that_comes_first_accuses_nobody(court: Court, off: int, metres: int) -> None:
+    """Parked for two days, the others' terminals awake; a fix far off is the first of the night, or of the day."""
+    await court.build(3, fence=False)
+    await court.calendar()
+    parked = stand(-24 * 3600, 48 * 3600, every=600)
+    for k in (2, 3):
+        await court.send(court.batch(parked, terminal=k))
+    await court.send(court.batch([(t, 0, metres if t == off else 0, 0) for t, *_ in parked]))
+    await court.work()
+    await court.judge(court.key(), hours=54)
+    assert await court.alerts(None) == []
+    for rule in ("off_hours", "terminal_silent"):
+        assert (await court.outcomes(rule))[court.told_of(1)][0] == "normal"
+
+
 async def test_others_whose_fixes_came_from_memory_do_not_prove_that_the_network_worked(court: Court) -> None:
     await weekend(court)
     await court.pool.execute("UPDATE positions SET source = $1 WHERE terminal_no > 1", Source.BLIND_ZONE)

@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.checks import destination
-from rules.tracks.days import DayRows, drives, gaps, valid_fixes, window_sums
+from rules.tracks.advance import advance, row_matrix
+from rules.tracks.days import DayRows, drives, gaps, jumpy_slots, valid_fixes, window_sums
 from rules.tracks.mileage import window_mileage
+from rules.tracks.state import TrackStates
 
 S = 1_000_000
 DAY = 20_000 * 86_400 * S
@@ -63,6 +65,34 @@ def test_valid_fixes_are_those_of_the_kernel(points, speeds):
         track = {n: getattr(rows, n)[mine] for n in NAMES if n not in ("slot", "terminal")}
         wanted += mine[destination.valid_fixes(track, speeds[slot])].tolist()
     assert found.tolist() == sorted(wanted)
+
+
+@given(POINTS, st.lists(st.integers(-90_000, 90_000), min_size=SLOTS, max_size=SLOTS))
+@settings(max_examples=100, deadline=None)
+def test_a_day_with_jumps_is_cleaned_from_what_was_known_before_it(points, known):
+    rows, speeds = rows_of(points), np.full(SLOTS, 200)
+    before = [{"t_us": DAY - 60 * S, "fingerprint": 0, "lat_e6": 29_500_000 + v * 7, "lon_e6": 106_500_000 + v * 3}
+              for v in known]  # fmt: skip
+    states = TrackStates(SLOTS)
+    advance(states, np.arange(SLOTS), row_matrix(
+        SLOTS, t=DAY - 60 * S, lat=np.array([b["lat_e6"] for b in before]),
+        lon=np.array([b["lon_e6"] for b in before]),
+    ))  # fmt: skip
+    found = valid_fixes(rows, speeds, states)
+    jumpy = jumpy_slots(rows, speeds).tolist()
+    for slot in range(SLOTS):
+        mine = of_slot(rows, slot)
+        track = {n: getattr(rows, n)[mine] for n in NAMES if n not in ("slot", "terminal")}
+        if slot in jumpy:
+            track = {n: np.r_[before[slot].get(n, 0), column] for n, column in track.items()}
+            wanted = (destination.valid_fixes(track, 200)[1:] - 1).tolist()
+        else:
+            wanted = list(range(len(mine)))
+        assert (np.searchsorted(mine, found[np.isin(found, mine)])).tolist() == wanted
+    taken = rows.take(found)
+    assert np.array_equal(taken.t_us, rows.t_us[found])
+    assert np.array_equal(taken.keys(), rows.keys()[found])
+    assert len(jumpy_slots(taken, speeds)) == 0  # any window of it may begin anywhere
 
 
 WINDOWS = st.lists(st.tuples(st.integers(0, SLOTS - 1), st.integers(0, 300), st.integers(0, 300)), max_size=8)

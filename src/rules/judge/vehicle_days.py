@@ -8,11 +8,12 @@ once; the track of a day becomes evidence only where it is suspected.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rules import evidence as frozen
 from rules import store
@@ -26,8 +27,11 @@ from rules.judge.silences import add_peers, candidates, cut, edge_fixes, silence
 from rules.judge.tracks import terminal_spans, watermarks
 from rules.params import TRACK
 from rules.store import AlertFacts, Judgement
-from rules.tracks.days import valid_fixes
-from telemetry.units import US_PER_DAY, US_PER_S
+from rules.tracks.days import jumpy_slots, valid_fixes
+from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
+from telemetry.units import US_PER_DAY, US_PER_S, china_day
+
+Ints = NDArray[np.int64]
 
 NAME: Final = "vehicle_days"
 RULES: Final = (off_hours.RULE, terminal_silent.RULE)
@@ -127,7 +131,10 @@ class VehicleDays:
         shared = [desk.resolve(TRACK, d.vehicle.organisation, d.from_us) for d in days]
         waiting: dict[str, str] = {}
 
-        off = _off_hours(desk, tracks, covers, shared)
+        speeds = np.array([s["max_speed_kmh"] for s in shared], np.int64)
+        valid = await _valid(desk, tracks, speeds)
+        # Its windows start anew: without the jumps none begins with one.
+        off = _off_hours(desk, replace(tracks, rows=tracks.rows.take(valid)), covers, shared)
         for slot in slots:
             evidence, made = off[slot]
             alert = _alert(days[slot], made, off_hours.severity(made)) if _suspected(made) else None
@@ -138,8 +145,6 @@ class VehicleDays:
                 waiting[days[slot].key] = "the calendar of the year is not published"
 
         used = [desk.resolve(terminal_silent.RULE, d.vehicle.organisation, d.from_us) for d in days]
-        speeds = np.array([s["max_speed_kmh"] for s in shared], np.int64)
-        valid = valid_fixes(tracks.rows, speeds)
         found = silences_of(tracks, valid, used, covers, desk.known_us)
         await add_peers(desk, candidates(days, used, found))
         counted = np.bincount(tracks.rows.slot[_in_day(tracks)], minlength=len(days)).tolist()
@@ -331,6 +336,21 @@ async def _withdrawals(desk: Desk, gone: Sequence[tuple[VehicleDay, str]]) -> li
                     )
                 )
     return made
+
+
+async def _valid(desk: Desk, tracks: DayTracks, speeds: Ints) -> Ints:
+    """Rows that are valid fixes; a day with jumps is cleaned from what the worker knew when it began, for its first fix
+    may be one."""
+    jumpy, before = jumpy_slots(tracks.rows, speeds), TrackStates(len(tracks.days))
+    if len(jumpy):
+        days = [tracks.days[slot] for slot in jumpy.tolist()]
+        numbers = np.array([d.vehicle.no for d in days], np.int64)
+        of_days = np.array([china_day(d.from_us) for d in days], np.int64)
+        found, _, packed = await store.load_day_states(
+            desk.conn, numbers, of_days, STATE_DTYPE, STATE_VERSION
+        )
+        before.unpack(jumpy[found], packed)
+    return valid_fixes(tracks.rows, speeds, before)
 
 
 def _in_day(tracks: DayTracks) -> Any:

@@ -61,6 +61,11 @@ class DayRows:
     def __len__(self) -> int:
         return len(self.slot)
 
+    def take(self, index: Ints) -> DayRows:
+        """The rows at ``index``, ascending."""
+        names = [name for name in self.__slots__ if name != "base_us"]
+        return DayRows(self.base_us, *(getattr(self, name)[index] for name in names))
+
     def keys(self) -> Ints:
         """Ascending keys of (slot, time), shape (n,); see ``key``."""
         return self.key(self.slot, self.t_us)
@@ -71,19 +76,23 @@ class DayRows:
         return made
 
 
-def valid_fixes(rows: DayRows, max_speed_kmh: Ints) -> Ints:
-    """Indices of the rows that the kernel takes as valid fixes, each slot from its first row on; ascending, int64.
-    ``max_speed_kmh``: of each slot."""
+def jumpy_slots(rows: DayRows, max_speed_kmh: Ints) -> Ints:
+    """Slots with two rows, one after the other, of which one is no valid fix; ascending, int64."""
     slot, t = rows.slot, rows.t_us
-    if not len(slot):
-        return np.zeros(0, np.int64)
     same = slot[1:] == slot[:-1]
     far = geo.distance_mm(rows.lat_e6[:-1], rows.lon_e6[:-1], rows.lat_e6[1:], rows.lon_e6[1:])
     dt = np.maximum(t[1:] - t[:-1], US_PER_S)
-    jump = same & (far * 3600 > max_speed_kmh[slot[1:]] * dt)
+    return np.unique(slot[1:][same & (far * 3600 > max_speed_kmh[slot[1:]] * dt)])
+
+
+def valid_fixes(rows: DayRows, max_speed_kmh: Ints, before: TrackStates | None = None) -> Ints:
+    """Indices of the rows that the kernel takes as valid fixes; ascending, int64. ``max_speed_kmh``: of each slot.
+    ``before``: of each of the ``jumpy_slots`` the state from which on it is cleaned (empty, or None: from its first row on,
+    which is then valid, jump or not)."""
+    slot, t = rows.slot, rows.t_us
     # Where no step is too fast, the fix before is always the last valid one: all are valid.
     good = np.ones(len(slot), np.bool_)
-    doubtful = np.unique(slot[1:][jump])
+    doubtful = jumpy_slots(rows, max_speed_kmh)
     if len(doubtful):
         asked = np.flatnonzero(np.isin(slot, doubtful))
         local = np.searchsorted(doubtful, slot[asked])
@@ -91,7 +100,8 @@ def valid_fixes(rows: DayRows, max_speed_kmh: Ints) -> Ints:
             len(asked), t=t[asked], fp=rows.fingerprint[asked], lat=rows.lat_e6[asked], lon=rows.lon_e6[asked],
             max_kmh=max_speed_kmh[slot[asked]],
         )  # fmt: skip
-        good[asked] = advance(TrackStates(len(doubtful)), local, matrix).valid
+        states = TrackStates(len(doubtful)) if before is None else before.copy(doubtful)
+        good[asked] = advance(states, local, matrix).valid
     return np.flatnonzero(good)
 
 
