@@ -97,6 +97,14 @@ def with_report_at(piece: Piece, time_s: int) -> Piece:
     return Piece(**columns)
 
 
+def one_report(car: Car, time_s: int, off_m: tuple[float, float]) -> Piece:
+    """One report of the parked vehicle that is so many metres (east, north) off."""
+    place = np.array(car.room.slot, np.float64) + np.array(off_m)
+    degrees = np.rint(car.room.network.frame.to_degrees(place[None, :]) * 1e6).astype(np.int64)
+    zero = np.zeros(1, np.int64)
+    return Piece(zero + time_s, degrees[:, 0], degrees[:, 1], zero, zero, zero + _FIXED, zero)
+
+
 class Errand(Day):
     """A stretch of a vehicle's day on the roads. Ways between two crossings are driven once and then known: a month of
     a fleet goes the same ways again and again."""

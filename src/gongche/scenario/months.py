@@ -87,6 +87,10 @@ def drivers(p: Planner) -> None:
         card, fills[-1] + 20 * MIN, _pump(p), 20_000, kind="reversal", amount="-150.00", reverses=row,
         entered_s=fills[-1] + 3 * DAY,
     )  # fmt: skip
+    # Four trips, of which two were not seen for their last 100 minutes of some 160: 64 l on 480 km of the 640 driven.
+    car, _, fills = _driver(p, "half_seen", usual, [TRIP_ML] * 4, "no_track")
+    for filled in fills[-2:]:
+        car.silent.append((filled - 2 * HOUR - 10 * MIN, filled - 29 * MIN))
     _, card, fills = _driver(p, "statement_late", usual, [TRIP_ML, TRIP_ML], "higher")
     # Some minutes after another payment at the same pump: one fill, so nothing else is suspected.
     p.fill(card, fills[-1] + 5 * MIN, _pump(p), 9_000, entered_s=p.judged_s - 2 * DAY)

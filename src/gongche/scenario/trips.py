@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
-from gongche.scenario.cars import Car
+from gongche.scenario.cars import Car, one_report
 from gongche.scenario.geometry import at_distance, square
 from gongche.scenario.planner import DAY, HOUR, MIN, Planner
 from gongche.scenario.world import NONE, NORMAL, SUSPECTED, UNDETERMINED, stamp
@@ -338,9 +339,50 @@ def wrong_clock(p: Planner) -> None:
     p.expect("location", NONE, vehicle=car.id, from_s=middle + 4 * HOUR, to_s=middle + 6 * HOUR)
 
 
+def jump_first(p: Planner) -> None:
+    """The very first fix of the order's time is 300 km off: the true track after it counts all the same."""
+    car, day = p.slot(p.workdays())
+    stops = [_node(p, car, 3_000, 6_000)]
+    leave, back, _ = _trip(p, car, p.at(day, p.rng.uniform(9, 14)), stops)
+    order = _orders(p, car, leave, back, stops)
+    car.pieces.append(one_report(car, leave - 10 * MIN, (0.0, 300_000.0)))
+    p.expect("mileage", NORMAL, mileage.subject(order), reason="within")
+    p.expect("destination", NORMAL, destination.subject(order, 0), reason="reached")
+
+
+def silent_on_the_way(p: Planner) -> None:
+    """Out with no order, without a report until it has stood for half an hour elsewhere: it did not park at its gate."""
+    car, day = p.slot(p.workdays()[:-1])
+    start = p.at(day, p.rng.uniform(9, 14))
+    errand = p.errand(car, start)
+    errand.wait(3, 5)
+    leave, stop = errand.timeline.now, _node(p, car, 4_000, 6_500)
+    errand.out(stop)
+    arrived = errand.timeline.now
+    errand.wait(45, 46)
+    errand.home(stop)
+    p.done(car, errand)
+    car.silent.append((leave + 90, arrived + 35 * MIN))
+    p.expect_drive(car, leave, errand.timeline.now)
+
+
+def sold(p: Planner) -> None:
+    """Disposed of, its terminal still bound: a drive of the day before is one of an official vehicle, the buyer's is none.
+    The register is told days later."""
+    days = p.workdays()
+    car, day = p.car(p.organisations[0]), next(b for a, b in pairwise(days) if b == a + 1 and b > days[4])
+    at = {
+        k: (p.at(k, 10), _trip(p, car, p.at(k, 10), [_node(p, car, 3_000, 5_000)])[1]) for k in (day - 1, day)
+    }
+    known = next(f for f in p.facts if f.key == ("vehicles", car.id))
+    p.enter(p.at(day) + 4 * DAY, "vehicles", known.body | {"disposed_on": p.iso(day)})
+    p.expect_drive(car, *at[day - 1])
+    p.expect("location", NONE, vehicle=car.id, from_s=at[day][0], to_s=at[day][1])
+
+
 KINDS: tuple[Callable[[Planner], None], ...] = (
     round_trip, several_places, detour, short_detour, longer_way, no_origin, hidden_way, tunnel, cancelled_afterwards,
-    changed_destination, maybe_reached, wrong_clock,
+    changed_destination, maybe_reached, wrong_clock, jump_first, silent_on_the_way,
 )  # fmt: skip
 #: Planted once, however large the fleet: they have vehicles of their own.
-ONCE: tuple[Callable[[Planner], None], ...] = (limits, second_yard)
+ONCE: tuple[Callable[[Planner], None], ...] = (limits, second_yard, sold)
