@@ -143,7 +143,7 @@ class Partitions:
         """Make the partitions of all days within reach that have rows in the default one, however many; their names.
 
         Raises asyncpg.LockNotAvailableError as ``drop_expired`` does. Whoever needs the default partition meanwhile
-        waits, some ten seconds for a million rows; that is why ``ensure`` leaves it to us.
+        waits, the longer the more rows move; that is why ``ensure`` leaves it to us.
         """
         reach = self._reach(self._now_us() // US_PER_DAY)
         rows = await conn.fetch(

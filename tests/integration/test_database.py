@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+from urllib.parse import urlsplit, urlunsplit
+
 import asyncpg
 import pytest
 
@@ -12,6 +15,7 @@ from telemetry.runtime.database import (
     connection_lost,
     expected_schema_version,
     migrate,
+    migration_files,
     require_schema,
     schema_version,
 )
@@ -77,3 +81,39 @@ async def test_what_stood_beside_a_terminal_that_never_registered_was_the_office
     assert await migrate(db_url) == ["0007_terminal_devices.sql"]
     said = [r["office_said"] for r in await pool.fetch("SELECT office_said FROM terminals ORDER BY phone")]
     assert said == [["model", "device_id"], [], [], []]
+
+
+async def test_positions_of_dead_clocks_move_to_their_own_partition(
+    postgres_dsn: str,
+) -> None:
+    """A database of before 0010 that has rows of all kinds in the default partition."""
+    name = f"older_{uuid.uuid4().hex[:12]}"
+    server = await asyncpg.connect(postgres_dsn)
+    await server.execute(f'CREATE DATABASE "{name}"')
+    dsn = urlunsplit(urlsplit(postgres_dsn)._replace(path=f"/{name}"))
+    connection = await connect(dsn)
+    try:
+        for file in migration_files():
+            if file.name < "0010":
+                await connection.execute(file.read_text("utf-8"))
+        days = ["1970-01-01", "2006-04-05", "2019-12-31", "2020-01-01", "2026-03-01", "2099-12-31"]
+        for day in days:
+            await connection.execute(
+                "INSERT INTO positions (terminal_no, device_time, fingerprint, received_at, lat_e6, lon_e6, altitude_m,"
+                " speed_dkmh, direction_deg, alarm, status, quality, source)"
+                " VALUES (1, $1::text::timestamptz, 1, now(), 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+                f"{day}T00:00:00Z",
+            )
+        await connection.execute(
+            next(f for f in migration_files() if f.name.startswith("0010")).read_text("utf-8")
+        )
+        rows = await connection.fetch(
+            "SELECT (device_time AT TIME ZONE 'UTC')::date::text AS day, tableoid::regclass::text AS place"
+            " FROM positions ORDER BY 1"
+        )
+        places = ["positions_before_2020"] * 3 + ["positions_default"] * 3
+        assert [(r["day"], r["place"]) for r in rows] == list(zip(days, places, strict=True))
+    finally:
+        await connection.close()
+        await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        await server.close()
