@@ -201,7 +201,14 @@ class Worker:
         does all of it again."""
         self._owners.count(len(await self._reader.end_offsets()))
         self._log = f"{POSITIONS}@{await self._reader.identity()}"
+        former = f"{POSITIONS}@{await self._reader.former_identity()}"
         async with self._pool.acquire() as conn:
+            async with conn.transaction():
+                renamed = await store.rename_log(conn, former, self._log)
+            if renamed:
+                _logger.info(
+                    "the offsets of %s are kept under its name since this version, %s", former, self._log
+                )
             await store.claim_offsets(conn, self._log, self._owners.assigned, self._claim)
             async with conn.transaction(isolation="repeatable_read", readonly=True):
                 self._owners.seen = await newest_change(conn)

@@ -32,6 +32,21 @@ async def other_logs(conn: Any, topic: str) -> list[str]:
     return [r["topic"] for r in rows]
 
 
+async def rename_log(conn: Any, former: str, topic: str) -> bool:
+    """In a transaction: the log that was called ``former`` is called ``topic`` from now on; whether there was anything to
+    rename. Nothing is where there are offsets under ``topic``."""
+    done: str = await conn.execute(
+        "UPDATE log_offsets SET topic = $2 WHERE topic = $1 AND topic <> $2"
+        " AND NOT EXISTS (SELECT FROM log_offsets WHERE topic = $2)",
+        former,
+        topic,
+    )
+    if done == "UPDATE 0":
+        return False
+    await conn.execute("UPDATE rejected_records SET topic = $2 WHERE topic = $1", former, topic)
+    return True
+
+
 async def claim_offsets(conn: Any, topic: str, partitions: Iterable[int], claim: str) -> None:
     """From now on whoever calls himself ``claim`` has ``partitions``. Waits for a transaction of who had them before, so
     that what is read after this is what that left."""

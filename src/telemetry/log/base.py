@@ -94,6 +94,9 @@ class LogReader(Protocol):
     async def identity(self) -> str:
         """Names this very log: offsets of one log mean nothing in another, even under the same topic."""
 
+    async def former_identity(self) -> str:
+        """What earlier versions of this program called it; the same as ``identity`` where that has not changed."""
+
     async def end_offsets(self) -> Mapping[int, int]:
         """For each partition of the topic, the offset after its last record (for lag)."""
 

@@ -214,6 +214,10 @@ class EmbeddedLogReader:
         """See LogReader.identity: given to the file when it is created."""
         return f"embedded:{await self._run(self._identity)}"
 
+    async def former_identity(self) -> str:
+        """See LogReader.former_identity: it has not changed."""
+        return await self.identity()
+
     async def end_offsets(self) -> Mapping[int, int]:
         """See LogReader.end_offsets."""
         return await self._run(self._ends)

@@ -30,6 +30,7 @@ from telemetry.log.kafka_connection import (
     group_name,
     unavailable,
 )
+from telemetry.log.kafka_topic import topic_id
 from telemetry.runtime.settings import Settings
 
 _logger = logging.getLogger(__name__)
@@ -149,7 +150,13 @@ class KafkaLogReader:
             self._buffer = deque(record for record in self._buffer if record.partition != partition)
 
     async def identity(self) -> str:
-        """See LogReader.identity: the cluster and the topic."""
+        """See LogReader.identity: the cluster, the topic, and the id that this topic of that name has."""
+        former = await self.former_identity()
+        found = await topic_id(self._settings, self._name)
+        return f"{former}:{found}" if found else former
+
+    async def former_identity(self) -> str:
+        """See LogReader.former_identity: without the topic's id."""
         return f"kafka:{await cluster_id(self._settings)}:{self._name}"
 
     async def end_offsets(self) -> Mapping[int, int]:
