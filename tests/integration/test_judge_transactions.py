@@ -15,12 +15,11 @@ import shapely
 from api.alerts.evidence import feature_collection
 from rules import engine, geo, store
 from rules import evidence as frozen
-from rules.checks import card_use, destination
+from rules.checks import card_use
 from rules.judge.base import Desk, Later
 from rules.judge.transactions import Transactions
 from rules.store import requests
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
-from rules.tracks.valid import valid_rows
 from telemetry.archive import Archive, days_of
 from telemetry.positions import PositionBatch
 from telemetry.units import china_day
@@ -353,23 +352,3 @@ async def test_the_order_of_keys_and_their_cuts_do_not_matter(world: StationWorl
     assert await judged([ids[k : k + 7] for k in range(0, 40, 7)]) == whole
     assert await judged([[key] for key in ids]) == whole
     assert await world.everything(GATHERER) == sorted(await world.everything(GATHERER))
-
-
-def test_many_tracks_are_cleaned_as_one() -> None:
-    rng = np.random.default_rng(3)
-    tracks = []
-    for n in (0, 1, 30, 5, 0, *[int(x) for x in rng.integers(0, 40, 30)]):
-        t = np.sort(rng.integers(0, 50, n)) * 10 * S + AT
-        prints = rng.integers(0, 99, n)
-        order = np.lexsort((prints, t))
-        lat = 32_000_000 + rng.integers(0, 20_000, n)
-        zero = np.zeros(n, np.int64)
-        tracks.append({"t_us": t[order], "fingerprint": prints[order], "lat_e6": lat, "lon_e6": zero + 120_900_000,
-                       "speed_dkmh": zero, "direction_deg": zero, "odometer_dkm": zero})  # fmt: skip
-    speeds = [int(s) for s in rng.integers(60, 300, len(tracks))]
-    found = valid_rows(tracks, speeds)
-    assert [f.tolist() for f in found] == [
-        destination.valid_fixes(track, speed).tolist() for track, speed in zip(tracks, speeds, strict=True)
-    ]
-    assert sum(map(len, found)) < sum(len(track["t_us"]) for track in tracks)
-    assert store.alert_id(RULE, "transaction:T1")

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rules.checks import destination
 from rules.tracks.valid import cut_before, has_jumps, valid_rows
 
 S = 1_000_000
@@ -57,3 +58,22 @@ def test_a_jump_that_comes_first_throws_out_the_true_fixes_unless_one_is_known_b
     assert len(cut["t_us"]) == 22
     assert valid.tolist() == good.tolist()
     assert not has_jumps(track([(0, 0), (0, 100), (30, 100)]), np.array([0, 2]))
+
+
+def test_many_tracks_are_cleaned_as_one() -> None:
+    rng = np.random.default_rng(3)
+    tracks = []
+    for n in (0, 1, 30, 5, 0, *[int(x) for x in rng.integers(0, 40, 30)]):
+        t = np.sort(rng.integers(0, 50, n)) * 10 * S + T0
+        prints = rng.integers(0, 99, n)
+        order = np.lexsort((prints, t))
+        lat = 32_000_000 + rng.integers(0, 20_000, n)
+        zero = np.zeros(n, np.int64)
+        tracks.append({"t_us": t[order], "fingerprint": prints[order], "lat_e6": lat, "lon_e6": zero + 120_900_000,
+                       "speed_dkmh": zero, "direction_deg": zero, "odometer_dkm": zero})  # fmt: skip
+    speeds = [int(s) for s in rng.integers(60, 300, len(tracks))]
+    found = valid_rows(tracks, speeds)
+    assert [f.tolist() for f in found] == [
+        destination.valid_fixes(track, speed).tolist() for track, speed in zip(tracks, speeds, strict=True)
+    ]
+    assert sum(map(len, found)) < sum(len(track["t_us"]) for track in tracks)
