@@ -480,7 +480,7 @@ async def test_nonsense_that_an_older_program_kept_for_ever_is_asked_again(db_ur
             " VALUES ('mileage', 1, $1, $2, $3, '{}', '{}', now())",
             subject, outcome, reason,
         )  # fmt: skip
-    assert [name.split("_")[0] for name in await migrate(db_url)] == ["0014"]
+    assert "0014" in [name.split("_")[0] for name in await migrate(db_url)]
     rows = await pool.fetch(
         "SELECT problem FROM navigation_routes WHERE doubts = 1 AND ask_again_at <= now()"
     )
