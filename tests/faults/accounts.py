@@ -6,17 +6,12 @@ times that are too large for that.
 
 from __future__ import annotations
 
-import asyncio
 import io
-import sqlite3
 from dataclasses import dataclass, field
 
 import asyncpg
 import numpy as np
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from telemetry.log.base import POSITIONS
-from telemetry.log.codec import decode
 from tests.faults.crowd import Crowd
 from tests.faults.harness import Machine
 from tests.faults.plan import STEP_S, Ints, Plan
@@ -45,109 +40,6 @@ class Accounts:
             self.wrong.append(text)
 
 
-class Log:
-    """The log of a machine, whichever it is: where it ends, and everything in it. ``bootstrap``: of Kafka."""
-
-    def __init__(self, machine: Machine, bootstrap: str | None) -> None:
-        self._machine, self._bootstrap = machine, bootstrap
-
-    async def ends(self) -> dict[int, int]:
-        """For each partition with records the offset after the last one."""
-        if self._bootstrap is not None:
-            consumer, parts = await self._consumer()
-            try:
-                ends = await consumer.end_offsets(parts)
-                return {part.partition: end for part, end in ends.items() if end}
-            finally:
-                await consumer.stop()
-        rows = self._query('SELECT "partition", max("offset") + 1, 0 FROM records WHERE topic = ? GROUP BY 1')
-        return {int(partition): int(end) for partition, end, _ in rows}
-
-    async def rows(self, plan: Plan) -> tuple[Ints, Ints, Ints]:
-        """(terminal, row, when it was appended in microseconds) of every position in the log, shape (n,)."""
-        found: list[tuple[Ints, Ints, Ints]] = []
-
-        def take(payload: bytes, appended_us: int) -> None:
-            batch = decode(payload)
-            row = (batch.device_us // 1_000_000 - plan.start_s) // STEP_S
-            found.append((batch.terminal.astype(np.int64) - 1, row, np.full(len(row), appended_us, np.int64)))
-
-        if self._bootstrap is None:
-            for _, appended_us, payload in self._query(
-                'SELECT "offset", appended_us, payload FROM records WHERE topic = ? ORDER BY 1'
-            ):
-                take(payload, appended_us)
-        else:
-            consumer, parts = await self._consumer()
-            try:
-                ends = await consumer.end_offsets(parts)
-                await consumer.seek_to_beginning(*parts)
-                while any([await consumer.position(part) < end for part, end in ends.items()]):
-                    for records in (await consumer.getmany(timeout_ms=500)).values():
-                        for record in records:
-                            take(record.value, record.timestamp * 1000)
-            finally:
-                await consumer.stop()
-        empty = np.zeros(0, np.int64)
-        terminal, row, at_us = (
-            (np.concatenate([empty, *parts]) for parts in zip(*found, strict=True)) if found else (empty,) * 3
-        )
-        return terminal, row, at_us
-
-    async def _consumer(self) -> tuple[AIOKafkaConsumer, list[TopicPartition]]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
-        await consumer.start()
-        await consumer._client.force_metadata_update()
-        parts = [TopicPartition(POSITIONS, k) for k in sorted(consumer.partitions_for_topic(POSITIONS) or ())]
-        consumer.assign(parts)
-        return consumer, parts
-
-    def _query(self, query: str) -> list[tuple[int, int, bytes]]:
-        with sqlite3.connect(self._machine.log_path, timeout=10) as connection:
-            rows = connection.execute(query, (POSITIONS,)).fetchall()
-        connection.close()
-        return rows
-
-
-async def settled(machine: Machine, log: Log, timeout_s: float) -> None:
-    """Wait until the gateway holds nothing and the worker has committed the whole log. The terminals must be gone.
-
-    Raises TimeoutError.
-    """
-    async with asyncio.timeout(timeout_s):
-        while True:
-            held = await machine.gateway.metrics()
-            if held and not held["gongche_gateway_connections"] and not _held(held):
-                break
-            await asyncio.sleep(0.1)
-        ends = await log.ends()
-        while True:
-            if not await _behind(machine, ends):
-                return
-            await asyncio.sleep(0.2)
-
-
-def _held(metrics: dict[str, float]) -> int:
-    return round(
-        metrics["gongche_gateway_positions_total"] - metrics["gongche_gateway_positions_confirmed_total"]
-    )
-
-
-async def _behind(machine: Machine, ends: dict[int, int]) -> bool:
-    try:
-        connection = await asyncpg.connect(machine.dsn, timeout=5)
-    except (OSError, TimeoutError, asyncpg.PostgresError):
-        return True
-    try:
-        rows = await connection.fetch(
-            "SELECT partition, next_offset FROM log_offsets WHERE topic LIKE 'gongche.positions@%'"
-        )
-    finally:
-        await connection.close()
-    at = {row["partition"]: row["next_offset"] for row in rows}
-    return any(at.get(partition, 0) < end for partition, end in ends.items())
-
-
 async def _stored(machine: Machine, plan: Plan) -> tuple[Ints, Ints, dict[str, Ints]]:
     """(terminal, row, columns) of every stored position; a row of -1 has a time that is not in the plan."""
     out = io.BytesIO()
@@ -171,8 +63,8 @@ async def _stored(machine: Machine, plan: Plan) -> tuple[Ints, Ints, dict[str, I
     return table[0] - int(plan.phone(0)), row, dict(zip(_COLUMNS, table[2:], strict=True))
 
 
-async def reckon(machine: Machine, crowd: Crowd, log: Log, *, strangers: int = 0) -> Accounts:
-    """Everything against everything, after ``settled``. ``strangers``: authentications of others than the crowd.
+async def reckon(machine: Machine, crowd: Crowd, *, strangers: int = 0) -> Accounts:
+    """Everything against everything, after ``machine.settled``. ``strangers``: authentications of others than the crowd.
 
     Counters are those of the processes that live now: they must agree with what the log got since they started. A
     worker whose database died meanwhile does not know whether that commit was made, so its counters are not asked.
@@ -195,12 +87,12 @@ async def reckon(machine: Machine, crowd: Crowd, log: Log, *, strangers: int = 0
         wrong = int((column[inside] != told[name]).sum())
         found.expect(not wrong, f"{wrong} stored positions have another {name} than was sent")
 
-    logged_terminal, logged_row, at_us = await log.rows(plan)
-    found.logged = len(logged_row)
+    log = await machine.log.rows(plan)
+    found.logged = len(log.row)
     found.duplicates = found.logged - found.stored
-    logged = _counted(logged_terminal, logged_row, shape)
+    logged = _counted(log.terminal, log.row, shape)
     found.expect(bool(((logged > 0) == (times > 0)).all()), "log and database do not have the same positions")
-    await _counters(machine, crowd, found, at_us, strangers)
+    await _counters(machine, crowd, found, log.at_us, strangers)
     found.wrong += ledger.wrong
     for program in machine.programs.values():
         found.wrong += program.odd_ends

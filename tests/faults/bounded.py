@@ -19,13 +19,12 @@ import random
 import resource
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
-from tools.kafka.broker import Cluster, missing, running_cluster
+from tools.kafka.broker import Cluster
 
 from tests.faults.dribble import Dribblers
-from tests.faults.harness import EVERYTHING
+from tests.faults.harness import EVERYTHING, kafka
 from tests.faults.trial import RECOVERY_S, Setup, Trial, trial
 
 #: Honest terminals wait at most so much longer (99th percentile) while others attack, the generator's own lag apart.
@@ -158,7 +157,7 @@ async def storm(made: Trial, cluster: Cluster | None) -> None:
 async def kills(made: Trial, cluster: Cluster | None) -> None:
     if cluster is None:
         raise ValueError(
-            "the scenario kills is about Kafka; tests.faults.rounds does the same with the embedded log"
+            "the scenario kills is about Kafka; tests.faults.rounds --log embedded does the same without it"
         )
     before, crowd = made.before_ms, made.crowd
     seed = random.SystemRandom().randrange(1_000_000)
@@ -169,7 +168,7 @@ async def kills(made: Trial, cluster: Cluster | None) -> None:
         await asyncio.sleep(rng.uniform(0.5, 5.0))
         victims = VICTIMS[done.total() % len(VICTIMS)]
         done["+".join(victims)] += 1
-        await _kill(made, cluster, victims, rng.choice((0.0, rng.uniform(0.0, 1.5))))
+        await made.machine.kill(victims, rng.choice((0.0, rng.uniform(0.0, 1.5))))
         at = crowd.now()
         while crowd.ledger.heard.min() <= at:
             if crowd.now() - at > RECOVERY_S:
@@ -178,16 +177,6 @@ async def kills(made: Trial, cluster: Cluster | None) -> None:
             await asyncio.sleep(0.05)
     made.figures |= {"seed": seed, "kills": done.total()} | {f"killed_{name}": n for name, n in done.items()}
     await made.recovered(crowd.now(), before)
-
-
-async def _kill(made: Trial, cluster: Cluster, victims: Sequence[str], down_s: float) -> None:
-    programs = [name for name in victims if name != "broker"]
-    broker = "broker" in victims
-    if broker:
-        await asyncio.to_thread(cluster.stop, kill=True)
-    await made.machine.kill(programs, down_s)
-    if broker:
-        await asyncio.to_thread(cluster.start)
 
 
 SCENARIOS: dict[str, Callable[[Trial, Cluster | None], Awaitable[None]]] = {
@@ -199,21 +188,9 @@ SCENARIOS: dict[str, Callable[[Trial, Cluster | None], Awaitable[None]]] = {
 }
 
 
-@contextmanager
-def _kafka(wanted: bool) -> Iterator[Cluster | None]:
-    if not wanted:
-        yield None
-        return
-    problem = missing()
-    if problem:
-        raise SystemExit(f"no Kafka: {problem}; --log embedded needs none")
-    with running_cluster(1) as cluster:
-        yield cluster
-
-
 async def run(name: str, setup: Setup) -> Trial:
     """One scenario; what was wrong is in the trial."""
-    with _kafka(name == "kills" or (name == "broker-dead" and setup.log == "kafka")) as cluster:
+    with kafka(name == "kills" or (name == "broker-dead" and setup.log == "kafka")) as cluster:
         async with trial(setup, cluster) as made:
             await made.calm()
             await SCENARIOS[name](made, cluster)

@@ -1,4 +1,5 @@
-"""One machine under test: embedded PostgreSQL, ``gongche gateway`` and ``gongche worker`` as real processes.
+"""One machine under test: embedded PostgreSQL, ``gongche gateway`` and ``gongche worker`` as real processes; over Kafka
+a broker, and as many gateways and workers as are wanted.
 
 The harness is their supervisor: what dies is started again, whether it was killed here or ended by itself. Ending by
 itself is allowed with one status only, "the database does not answer" (75).
@@ -11,25 +12,27 @@ import os
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 import asyncpg
 import httpx
+from tools.kafka.broker import Cluster, missing, running_cluster
 
 from telemetry.errors import UnavailableError
 from telemetry.runtime.database import connect, migrate
 from telemetry.runtime.embedded import start_embedded
+from tests.faults.log import Log
 from tests.faults.plan import Plan
 
+#: The first of each kind; further ones are ``gateway2``, ``worker2``, ...
 PROGRAMS = ("gateway", "worker")
 EVERYTHING = ("postgres", *PROGRAMS)
 _START_S = 90.0
@@ -63,6 +66,7 @@ class Program:
     """A ``gongche`` command that is kept running while ``wanted``."""
 
     name: str
+    command: str
     environment: dict[str, str]
     metrics_port: int
     log: Path
@@ -75,7 +79,7 @@ class Program:
         began_us = time.time_ns() // 1000
         with self.log.open("ab") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "gongche", self.name],
+                [sys.executable, "-m", "gongche", self.command],
                 env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
             )  # fmt: skip
         self.life = Life(process, began_us, since_offset, database_deaths)
@@ -106,11 +110,19 @@ class Program:
 
 
 class Machine:
-    """See the module. Made by ``machine``; ``folder`` holds everything, ``start_s`` is the plan's."""
+    """See the module. Made by ``machine``; ``folder`` holds everything."""
 
-    def __init__(self, folder: Path, stack: ExitStack, start_s: int, settings: Mapping[str, str]) -> None:
-        self.folder, self._stack, self.start_s = folder, stack, start_s
-        self.port = free_port()
+    def __init__(
+        self,
+        folder: Path,
+        stack: ExitStack,
+        settings: Mapping[str, str],
+        cluster: Cluster | None,
+        copies: int,
+    ) -> None:
+        self.folder, self._stack, self.cluster = folder, stack, cluster
+        self.ports = [free_port() for _ in range(copies)]
+        self.log = Log(self.log_path, None if cluster is None else cluster.bootstrap)
         self.dsn = start_embedded(folder, stack, lambda _line: None)
         self.database_deaths = 0
         self._postgres_wanted = True
@@ -118,19 +130,21 @@ class Machine:
         self._keeper: asyncio.Task[None] | None = None
         self.programs: dict[str, Program] = {}
         base = {name: value for name, value in os.environ.items() if not name.startswith("GONGCHE_")} | {
-            **settings
+            **({} if cluster is None else _kafka_settings(cluster)),
+            **settings,
         }
-        for name in PROGRAMS:
-            port = free_port()
-            environment = {
-                **base,
-                "GONGCHE_DATA_DIR": str(folder),
-                "GONGCHE_DATABASE_URL": f"{self.dsn}&application_name={name}",
-                "GONGCHE_TCP_HOST": "127.0.0.1",
-                "GONGCHE_TCP_PORT": str(self.port),
-                f"GONGCHE_{name.upper()}_METRICS_PORT": str(port),
-            }
-            self.programs[name] = Program(name, environment, port, folder / f"{name}.log")
+        for command in PROGRAMS:
+            for number, tcp_port in enumerate(self.ports, 1):
+                name, port = command if number == 1 else f"{command}{number}", free_port()
+                environment = {
+                    **base,
+                    "GONGCHE_DATA_DIR": str(folder),
+                    "GONGCHE_DATABASE_URL": f"{self.dsn}&application_name={name}",
+                    "GONGCHE_TCP_HOST": "127.0.0.1",
+                    "GONGCHE_TCP_PORT": str(tcp_port),
+                    f"GONGCHE_{command.upper()}_METRICS_PORT": str(port),
+                }
+                self.programs[name] = Program(name, command, environment, port, folder / f"{name}.log")
 
     @property
     def gateway(self) -> Program:
@@ -141,36 +155,52 @@ class Machine:
         return self.programs["worker"]
 
     @property
+    def port(self) -> int:
+        """Of the first gateway."""
+        return self.ports[0]
+
+    @property
+    def everything(self) -> tuple[str, ...]:
+        """All that can be killed."""
+        return (*(() if self.cluster is None else ("broker",)), "postgres", *self.programs)
+
+    def all_of(self, command: str) -> list[Program]:
+        """The gateways, or the workers."""
+        return [program for program in self.programs.values() if program.command == command]
+
+    @property
     def log_path(self) -> Path:
         return self.folder / "log" / "log.sqlite"
 
     async def start(self) -> None:
-        """Start both programs and keep them; returns when they serve."""
+        """Start all programs and keep them; returns when they serve."""
         self._keeper = asyncio.create_task(self._keep())
         await self.all_up()
 
     async def kill(self, names: Collection[str], down_s: float) -> None:
-        """``kill -9`` of ``names`` (of EVERYTHING) at once; after ``down_s`` they are started again."""
-        for name in names:
-            if name == "postgres":
-                self._postgres_wanted = False
-            else:
-                self.programs[name].wanted = False
+        """``kill -9`` of ``names`` (of ``everything``) at once; after ``down_s`` they are started again. Returns when a
+        broker among them serves again."""
+        programs = [self.programs[name] for name in names if name in self.programs]
+        self._postgres_wanted &= "postgres" not in names
+        for program in programs:
+            program.wanted = False
+        cluster = self.cluster if "broker" in names else None
+        if cluster is not None:
+            await asyncio.to_thread(cluster.stop, kill=True)
         async with self._database_changes if "postgres" in names else _nothing():
             if "postgres" in names:
                 self.database_deaths += 1
                 for pid in self._postgres_pids():
                     with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
-            for name in names:
-                if name != "postgres":
-                    self.programs[name].kill()
+            for program in programs:
+                program.kill()
         await asyncio.sleep(down_s)
-        for name in names:
-            if name == "postgres":
-                self._postgres_wanted = True
-            else:
-                self.programs[name].wanted = True
+        self._postgres_wanted |= "postgres" in names
+        for program in programs:
+            program.wanted = True
+        if cluster is not None:
+            await asyncio.to_thread(cluster.start)
 
     async def all_up(self) -> None:
         """Wait until everything runs and answers. Raises TimeoutError, or the keeper's own error."""
@@ -197,15 +227,6 @@ class Machine:
 
     # --- what the log and the database say ------------------------------------------------------------------------
 
-    def log_end(self) -> int:
-        """Offset after the last record of the log."""
-        if not self.log_path.exists():
-            return 0
-        with sqlite3.connect(self.log_path, timeout=10) as connection:
-            (end,) = connection.execute('SELECT COALESCE(max("offset") + 1, 0) FROM records').fetchone()
-        connection.close()
-        return int(end)
-
     async def committed(self) -> int | None:
         """The worker's committed offset; None when the database is down or another worker's session is still open."""
         try:
@@ -228,41 +249,36 @@ class Machine:
             connection.terminate()
 
     async def settled(self, timeout_s: float = 120.0) -> None:
-        """Wait until the gateway holds nothing and the worker has processed the whole log.
+        """Wait until the gateways hold nothing and the workers have committed the whole log.
 
         The terminals must be gone. Raises TimeoutError.
         """
         async with asyncio.timeout(timeout_s):
+            for gateway in self.all_of("gateway"):
+                while True:
+                    held = await gateway.metrics()
+                    if held and not held["gongche_gateway_connections"] and not _unconfirmed(held):
+                        break
+                    await asyncio.sleep(0.05)
+            ends = await self.log.ends()
             while True:
-                held = await self.gateway.metrics()
-                if held and not held["gongche_gateway_connections"] and not _unconfirmed(held):
-                    break
-                await asyncio.sleep(0.05)
-            end = self.log_end()
-            while True:
-                if await self._processed() >= end:
+                if not await self._behind(ends):
                     return
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.1)
 
-    async def _processed(self) -> int:
+    async def _behind(self, ends: dict[int, int]) -> bool:
         try:
             connection = await asyncpg.connect(self.dsn, timeout=5)
         except (OSError, TimeoutError, asyncpg.PostgresError):
-            return -1
+            return True
         try:
-            # Offsets of the log are common to its topics: what no record of positions lies behind is processed too.
-            at = await connection.fetchval(
-                "SELECT next_offset FROM log_offsets WHERE topic LIKE 'gongche.positions@%'"
+            rows = await connection.fetch(
+                "SELECT partition, next_offset FROM log_offsets WHERE topic LIKE 'gongche.positions@%'"
             )
         finally:
             await connection.close()
-        with sqlite3.connect(self.log_path, timeout=10) as log:
-            (left,) = log.execute(
-                'SELECT count(*) FROM records WHERE topic = ? AND "offset" >= ?',
-                ("gongche.positions", at or 0),
-            ).fetchone()
-        log.close()
-        return self.log_end() if not left else int(at or 0)
+        at = {row["partition"]: row["next_offset"] for row in rows}
+        return any(at.get(partition, 0) < end for partition, end in ends.items())
 
     # --- the supervisor -------------------------------------------------------------------------------------------
 
@@ -287,7 +303,7 @@ class Machine:
                         )
                     program.life = None
                     await asyncio.sleep(0.3)
-                since = await self.committed() if program.name == "worker" else None
+                since = await self.committed() if program is self.worker and len(self.ports) == 1 else None
                 if program.wanted:  # it may have been killed meanwhile
                     program.spawn(since, self.database_deaths)
             await asyncio.sleep(0.1)
@@ -323,6 +339,27 @@ def _unconfirmed(metrics: dict[str, float]) -> int:
     )
 
 
+def _kafka_settings(cluster: Cluster) -> dict[str, str]:
+    return {
+        "GONGCHE_KAFKA_BOOTSTRAP": cluster.bootstrap,
+        "GONGCHE_KAFKA_REPLICATION": "1",
+        "GONGCHE_KAFKA_PARTITIONS": "4",
+    }
+
+
+@contextmanager
+def kafka(wanted: bool) -> Iterator[Cluster | None]:
+    """A broker of our own, or None. SystemExit says what is missing for it."""
+    if not wanted:
+        yield None
+        return
+    problem = missing()
+    if problem:
+        raise SystemExit(f"no Kafka: {problem}; --log embedded needs none")
+    with running_cluster(1) as cluster:
+        yield cluster
+
+
 def _folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="gongche-faults-"))
     folder.chmod(0o755)  # PostgreSQL, as a user of its own, must pass through
@@ -331,15 +368,20 @@ def _folder() -> Path:
 
 @asynccontextmanager
 async def machine(
-    plan: Plan, log_on: LogPlace | None = None, settings: Mapping[str, str] = MappingProxyType({})
+    plan: Plan,
+    log_on: LogPlace | None = None,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    cluster: Cluster | None = None,
+    copies: int = 1,
 ) -> AsyncIterator[Machine]:
-    """A machine with the fleet of ``plan`` in its database, both programs running; gone when the context ends.
-    ``settings``: more ``GONGCHE_*`` of both programs."""
+    """A machine with the fleet of ``plan`` in its database, all programs running; gone when the context ends.
+    ``settings``: more ``GONGCHE_*`` of them. ``cluster``: one broker that runs, to be its log. ``copies``: of gateway and
+    worker (the embedded log has one reader)."""
     folder = _folder()
     try:
         with ExitStack() as stack:
             # In a thread: ``start_embedded`` runs an event loop of its own.
-            made = await asyncio.to_thread(Machine, folder, stack, plan.start_s, settings)
+            made = await asyncio.to_thread(Machine, folder, stack, settings, cluster, copies)
             await migrate(made.dsn)
             if log_on is not None:
                 stack.enter_context(log_on(made.log_path.parent))

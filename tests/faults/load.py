@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
+from collections.abc import Sequence
 from typing import Self, cast
 
 import numpy as np
@@ -242,13 +243,13 @@ class Terminal:
 
 
 class Load:
-    """All terminals over one port, as an async context manager."""
+    """All terminals, as an async context manager. Each connects to any of ``ports``, now this one, now that."""
 
-    def __init__(self, plan: Plan, port: int, *, rate: float) -> None:
+    def __init__(self, plan: Plan, ports: Sequence[int], *, rate: float) -> None:
         """``rate``: positions a second, of all terminals together."""
         self.plan, self.ledger = plan, Ledger(plan)
         self.terminals = [Terminal(self, k) for k in range(plan.terminals)]
-        self._port, self._rate = port, rate
+        self._ports, self._rate = ports, rate
         self._next_row = 0
         self._online = True
         self._tasks: set[asyncio.Task[None]] = set()
@@ -329,7 +330,8 @@ class Load:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(3):
-                transport, _ = await loop.create_connection(lambda: _Link(terminal), "127.0.0.1", self._port)
+                port = random.choice(self._ports)
+                transport, _ = await loop.create_connection(lambda: _Link(terminal), "127.0.0.1", port)
         except (OSError, TimeoutError):
             terminal.failed()
             return

@@ -54,7 +54,7 @@ async def _the_accounts_see_what_is_wrong(made: Trial) -> None:
     crowd = made.crowd
     terminal, row = 5, 0
     crowd.ledger.sent[terminal, row] = 0
-    found = await reckon(made.machine, crowd, made.log, strangers=made.strangers)
+    found = await reckon(made.machine, crowd, strangers=made.strangers)
     assert found.lost == 1
     for expected in (
         "1 positions were replied to and are not stored",

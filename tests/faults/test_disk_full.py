@@ -62,7 +62,7 @@ async def test_a_full_disk_confirms_nothing_and_its_end_loses_nothing() -> None:
         assert made.load.ledger.confirmed.sum() == confirmed > 100
         await asyncio.to_thread(_more_space, made.machine.log_path.parent)
         await driving
-        outcome = await made.finish(0, 0, flush=True)
+        outcome = await made.finish(0, flush=True)
     assert outcome.audit.wrong == [], "\n".join(outcome.audit.wrong)
     assert outcome.audit.replied == outcome.audit.offered
 
@@ -80,7 +80,7 @@ async def test_a_gateway_that_may_not_write_confirms_nothing_and_recovers_by_its
         assert made.load.ledger.confirmed.sum() > 100
         resource.prlimit(life.process.pid, resource.RLIMIT_FSIZE, before)
         await driving
-        outcome = await made.finish(0, 0, flush=True)
+        outcome = await made.finish(0, flush=True)
         assert made.machine.gateway.life is life, "the same process goes on"
     assert outcome.audit.wrong == [], "\n".join(outcome.audit.wrong)
     assert outcome.audit.replied == outcome.audit.offered

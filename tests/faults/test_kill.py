@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncpg
+import pytest
+from tools.kafka.broker import missing
 
 from tests.faults.audit import Audit, audit_round
 from tests.faults.harness import EVERYTHING
@@ -29,6 +31,17 @@ async def test_nothing_confirmed_is_lost_whatever_is_killed() -> None:
         await _the_audit_sees_what_is_wrong(made)
 
 
+@pytest.mark.skipif(missing() is not None, reason=f"no Kafka: {missing()}")
+async def test_nor_over_kafka_with_two_gateways_and_two_workers() -> None:
+    """Partitions change hands twice, terminals change gateways, the log dies."""
+    async with world(rounds=1, seconds=SECONDS, terminals=40, rate=1_600, over_kafka=True) as made:
+        kills = [Kill(("worker2",), 0.5, 0.0), Kill(("gateway",), 1.0, 0.0), Kill(("broker",), 1.5, 0.0)]
+        outcome = await made.round(SECONDS, kills, flush=True)
+        assert outcome.audit.wrong == [], "\n".join(outcome.audit.wrong)
+        assert outcome.audit.stored == outcome.audit.replied > 4_000
+        assert outcome.audit.alerts > 5
+
+
 async def _the_audit_sees_what_is_wrong(made: World) -> None:
     """Damage the database in every way that the audit is there for, and look again."""
     connection = await asyncpg.connect(made.machine.dsn)
@@ -51,7 +64,7 @@ async def _the_audit_sees_what_is_wrong(made: World) -> None:
         await connection.execute("UPDATE alerts SET status = 'withdrawn' WHERE vehicle_no = 1")
     finally:
         await connection.close()
-    found, _, _ = await audit_round(made.machine, made.load, slice(0, made.load.next_row), 0)
+    found, _, _ = await audit_round(made.machine, made.load, slice(0, made.load.next_row))
     assert found.lost == 1
     assert found.duplicate_rows == 1
     assert "1 stored positions have another lat_e6 than was sent" in found.wrong

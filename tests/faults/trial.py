@@ -15,7 +15,7 @@ from typing import Any
 
 from tools.kafka.broker import Cluster
 
-from tests.faults.accounts import Accounts, Log, reckon, settled
+from tests.faults.accounts import Accounts, reckon
 from tests.faults.crowd import Crowd
 from tests.faults.fleet import FleetPlan
 from tests.faults.harness import Machine, machine
@@ -90,7 +90,6 @@ class Trial:
     setup: Setup
     machine: Machine
     crowd: Crowd
-    log: Log
     gateway: Memory
     worker: Memory
     figures: dict[str, Any] = field(default_factory=dict)
@@ -170,7 +169,7 @@ class Trial:
         metrics = await self.machine.gateway.metrics() or {}
         self.figures["pauses"] = round(metrics.get("gongche_gateway_pauses_total", -1))
         self.crowd.leave()
-        await settled(self.machine, self.log, self.setup.settle_s)
+        await self.machine.settled(self.setup.settle_s)
         self.figures["settled_s"] = round(self.crowd.now() - begin, 1)
         self.gateway.look()
         self.worker.look()
@@ -183,7 +182,7 @@ class Trial:
         self.expect(
             self.gateway.peak <= bound, f"the gateway used {self.gateway.peak:.0f} MiB, bound {bound:.0f}"
         )
-        found: Accounts = await reckon(self.machine, self.crowd, self.log, strangers=self.strangers)
+        found: Accounts = await reckon(self.machine, self.crowd, strangers=self.strangers)
         self.figures |= {
             "sent": found.sent, "replied": found.replied, "logged": found.logged, "stored": found.stored,
             "duplicates": found.duplicates, "appended_again": found.appended_again, "lost": found.lost,
@@ -205,19 +204,12 @@ async def trial(setup: Setup, cluster: Cluster | None) -> AsyncIterator[Trial]:
         "GONGCHE_MEMORY_BUDGET_MB": str(setup.budget_mb),
         "GONGCHE_FRAME_TIMEOUT_S": str(setup.frame_timeout_s),
     }
-    if cluster is not None:
-        settings |= {
-            "GONGCHE_KAFKA_BOOTSTRAP": cluster.bootstrap,
-            "GONGCHE_KAFKA_REPLICATION": "1",
-            "GONGCHE_KAFKA_PARTITIONS": "4",
-        }
     async with AsyncExitStack() as stack:
-        made = await stack.enter_async_context(machine(plan, settings=settings))
+        made = await stack.enter_async_context(machine(plan, settings=settings, cluster=cluster))
         crowd = await stack.enter_async_context(
             Crowd(plan, made.port, terminals=setup.terminals, rate=setup.rate)
         )
-        log = Log(made, None if cluster is None else cluster.bootstrap)
-        running = Trial(setup, made, crowd, log, Memory(made, "gateway"), Memory(made, "worker"))
+        running = Trial(setup, made, crowd, Memory(made, "gateway"), Memory(made, "worker"))
         watching = asyncio.create_task(running.watch())
         try:
             yield running
