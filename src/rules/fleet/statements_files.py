@@ -8,13 +8,14 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import Any, Final
 
 from openpyxl import load_workbook
 from openpyxl.cell.read_only import EMPTY_CELL
 
 from rules.fleet.imports import MAX_BYTES, UnreadableError, decode_text
-from rules.fleet.statements_values import Cell
+from rules.fleet.statements_values import Cell, Numeric
 
 #: Bounds of one file: rows with something in them, columns looked at, bytes after unpacking, times packed.
 MAX_ROWS: Final = 100_000
@@ -31,10 +32,13 @@ Line = tuple[int, list[Cell]]
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One table of a file; ``lines`` reads it from the start, empty rows left out."""
+    """One table of a file; ``lines`` reads it from the start, empty rows left out. ``otherwise``: the same table read
+    with less likely delimiters.
+    """
 
     name: str
     lines: Callable[[], Iterator[Line]]
+    otherwise: tuple[Sheet, ...] = ()
 
 
 def read_sheets(data: bytes, charset: str | None = None) -> list[Sheet]:
@@ -50,7 +54,8 @@ def read_sheets(data: bytes, charset: str | None = None) -> list[Sheet]:
     if charset is None:
         _refuse_mixed(data)
     text = decode_text(data, charset)
-    return [Sheet("", lambda: _bounded(_csv_lines(text)))]
+    first, *others = (Sheet("", partial(_bounded_csv, text, mark)) for mark in _delimiters(text))
+    return [Sheet("", first.lines, tuple(others))]
 
 
 def _refuse_mixed(data: bytes) -> None:
@@ -83,9 +88,17 @@ def _bounded(lines: Iterator[Line]) -> Iterator[Line]:
         yield line
 
 
-def _csv_lines(text: str) -> Iterator[Line]:
+def _delimiters(text: str) -> list[str]:
+    """The likelier first. Exports that keep Excel from rounding numbers have a tab after each cell, too."""
     head = text.split("\n", 40)[:40]
-    delimiter = max(",\t;", key=lambda mark: sum(line.count(mark) for line in head))
+    return sorted(",\t;", key=lambda mark: -sum(line.count(mark) for line in head))
+
+
+def _bounded_csv(text: str, delimiter: str) -> Iterator[Line]:
+    return _bounded(_csv_lines(text, delimiter))
+
+
+def _csv_lines(text: str, delimiter: str) -> Iterator[Line]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     number = 0
     try:
@@ -96,7 +109,7 @@ def _csv_lines(text: str) -> Iterator[Line]:
                     f"第 {number} 行超过 {MAX_COLUMNS} 列 · more than {MAX_COLUMNS} columns", row=number
                 )
             if any(cell.strip() for cell in cells):
-                yield number, [*cells]
+                yield number, [cell.strip() for cell in cells]
     except csv.Error as error:
         raise UnreadableError(
             f"第 {number} 行之后不是有效的 CSV · not CSV after row {number}: {error}", row=number
@@ -184,6 +197,8 @@ def _cell(cell: Any) -> Cell:
         return (value + timedelta(milliseconds=500)).replace(microsecond=0)
     if isinstance(value, date | time):
         return value
-    if isinstance(value, float):
-        return format(value, ".15g")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Numeric(
+            format(value, ".15g") if isinstance(value, float) else str(value), cell.parent.parent.epoch
+        )
     return str(value).strip()

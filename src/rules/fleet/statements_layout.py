@@ -124,45 +124,77 @@ class Table:
 def find_table(kind: Kind, sheets: Sequence[Sheet], mapping: FileMapping) -> Table:
     """The one table of a file. Raises UnreadableError for none, and for several: none is left out silently."""
     found: list[Table] = []
-    best: tuple[int, list[str], int] | None = None
+    nearest = _Miss()
     for sheet in sheets:
-        head = list(islice(sheet.lines(), _HEAD_LINES))
-        for number, cells in head:
-            columns, values, titled = columns_of(kind, cells, mapping), dict(mapping.values), False
-            if kind == "statement" and "card" not in columns and "card" not in values:
-                # A column that leaves a row's card open is not helped out by a title: that may name the main card.
-                titles = (text_of(cell) for above, row in head if above < number for cell in row)
-                cards = cards_named(" ".join(titles))
-                if titled := len(cards) == 1 and "" not in cards:
-                    values["card"] = cards.pop()
-            missing = [name for name in _REQUIRED[kind] if name not in columns and name not in values]
-            if columns and not missing:
-                found.append(Table(sheet, number, cells, columns, values, titled))
-                break
-            if len(columns) > (best[0] if best else 0):
-                best = len(columns), missing, number
+        table = _read_table(kind, sheet, mapping, nearest)
+        if table is not None:
+            found.append(table)
     if len(found) > 1:
         names = "、".join(table.sheet.name for table in found)
         raise UnreadableError(
             f"多个工作表都有数据，请分开导入：{names[:200]} · more than one sheet has rows; import them apart"
         )
     if not found:
-        raise _no_header(kind, best)
+        raise _no_header(kind, nearest)
     return found[0]
 
 
-def _no_header(kind: Kind, best: tuple[int, list[str], int] | None) -> UnreadableError:
-    if best is None:
+@dataclass(slots=True)
+class _Miss:
+    """The line most like a header: how many columns it has, what is missing, where."""
+
+    columns: int = 0
+    missing: Sequence[str] = ()
+    row: int = 0
+
+
+def _read_table(kind: Kind, sheet: Sheet, mapping: FileMapping, nearest: _Miss) -> Table | None:
+    """The table of a sheet, with the likeliest delimiter that makes one."""
+    failure: UnreadableError | None = None
+    for way in (sheet, *sheet.otherwise):
+        try:
+            table = _table_of(kind, way, mapping, nearest)
+        except UnreadableError as error:  # for a less likely one, that is no news
+            failure = error if way is sheet else failure
+        else:
+            if table is not None:
+                return table
+    if failure is not None:
+        raise failure
+    return None
+
+
+def _table_of(kind: Kind, sheet: Sheet, mapping: FileMapping, nearest: _Miss) -> Table | None:
+    """The table of a sheet, or None, with its best line in ``nearest`` if it is better than what is there."""
+    head = list(islice(sheet.lines(), _HEAD_LINES))
+    for number, cells in head:
+        columns, values, titled = columns_of(kind, cells, mapping), dict(mapping.values), False
+        if kind == "statement" and "card" not in columns and "card" not in values:
+            # A column that leaves a row's card open is not helped out by a title: that may name the main card.
+            titles = (text_of(cell) for above, row in head if above < number for cell in row)
+            cards = cards_named(" ".join(titles))
+            if titled := len(cards) == 1 and "" not in cards:
+                values["card"] = cards.pop()
+        missing = [name for name in _REQUIRED[kind] if name not in columns and name not in values]
+        if columns and not missing:
+            return Table(sheet, number, cells, columns, values, titled)
+        if len(columns) > nearest.columns:
+            nearest.columns, nearest.missing, nearest.row = len(columns), missing, number
+    return None
+
+
+def _no_header(kind: Kind, nearest: _Miss) -> UnreadableError:
+    if not nearest.columns:
         known = "、".join(names[0] for names in HEADERS[kind].values())
         return UnreadableError(
             f"前 {_HEAD_LINES} 行没有表头；认识的列 · no header row; known columns: {known}"
         )
-    _, missing, row = best
+    missing = nearest.missing
     shown = "、".join(HEADERS[kind][name][0] for name in missing)
     return UnreadableError(
         f"缺少列：{shown}；列名不同请用对照 · missing column: {', '.join(missing)}; map other headers",
         field=missing[0],
-        row=row,
+        row=nearest.row,
     )
 
 

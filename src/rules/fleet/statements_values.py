@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, time
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from fractions import Fraction
 from typing import Any, Final, TypeVar
 
 from rules.fleet.exact import scaled
@@ -15,7 +17,23 @@ from rules.fleet.fields import parse_time
 from rules.fleet.texts import name_key, normal_code, plain, unquoted
 from telemetry.units import CHINA
 
-#: What a sheet holds: text, or what Excel calls a date. Numbers are text with at most 15 digits, as Excel shows them.
+
+class Numeric(str):
+    """A number of a sheet as text, with at most 15 digits, as Excel shows it. Where a day or a time is wanted it may
+    be one whose cell lost its format: days since ``epoch``.
+    """
+
+    __slots__ = ("epoch",)
+    epoch: datetime
+
+    def __new__(cls, text: str, epoch: datetime = datetime(1899, 12, 30)) -> Numeric:
+        """``epoch``: day 0 of the workbook."""
+        made = super().__new__(cls, text)
+        made.epoch = epoch
+        return made
+
+
+#: What a sheet holds: text, a number, or what Excel calls a date.
 Cell = str | datetime | date | time
 
 _T = TypeVar("_T")
@@ -29,11 +47,14 @@ _GROUPED: Final = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?", re.ASCII
 _CLOCK: Final = r"(\d{1,2})[:时点](\d{1,2})(?:[:分](\d{1,2})(?:\.(\d{1,9}))?)?[分秒]?"
 _DAY: Final = r"(\d{4})(?:[-/.]|年)(\d{1,2})(?:[-/.]|月)(\d{1,2})"
 _DAY_ONLY: Final = re.compile(rf"{_DAY}日?|(\d{{4}})(\d\d)(\d\d)", re.ASCII)
-_CLOCK_ONLY: Final = re.compile(rf"{_CLOCK}|(\d\d)(\d\d)(\d\d)", re.ASCII)
+_CLOCK_ONLY: Final = re.compile(rf"{_CLOCK}|(\d?\d)(\d\d)(\d\d)", re.ASCII)  # 80509: a number lost its zero
+_SERIAL: Final = re.compile(r"(\d{1,5})(?:\.(\d{1,15}))?", re.ASCII)
+_LAST_SERIAL: Final = 80_000
 _OFFSET: Final = r"\s?(Z|[+-]\d\d:?\d\d)?"
 _TIME: Final = re.compile(rf"{_DAY}(?:日\s?|T|\s){_CLOCK}{_OFFSET}", re.ASCII)
 _COMPACT: Final = re.compile(rf"(\d{{4}})(\d\d)(\d\d)[T\s]?(\d\d):?(\d\d)(?::?(\d\d))?(){_OFFSET}", re.ASCII)
 _NO_CLOCK: Final = "只有日期，没有时刻 · a date without the time of day"
+_SHORT_CLOCK: Final = "时刻不足 5 位，分不清时分秒 · fewer than 5 digits: hours, minutes or seconds?"
 _NO_TIME: Final = "应为时间，如 2026-03-02 08:05:09 · must be a time such as 2026-03-02 08:05:09"
 
 
@@ -71,6 +92,8 @@ def day_of(cell: Cell) -> date:
         return cell.date()
     if isinstance(cell, date):
         return cell
+    if (serial := _serial(cell)) is not None and serial.days:
+        return serial.on.date()
     match = _DAY_ONLY.fullmatch(_joined(cell)) if isinstance(cell, str) else None
     if match is None:
         raise ValueError("应为日期，如 2026-03-02 · must be a date such as 2026-03-02")
@@ -88,6 +111,8 @@ def time_of(cell: Cell, day: date | None = None) -> datetime:
         return _on(day, cell)
     if isinstance(cell, date):
         raise ValueError(_NO_CLOCK)
+    if (serial := _serial(cell)) is not None and serial.fraction:
+        return _on(day, serial.on.time()) if not serial.days else parse_time(serial.on.replace(tzinfo=CHINA))
     text = _joined(cell)
     match = _TIME.fullmatch(text) or _COMPACT.fullmatch(text)
     if match is None:
@@ -96,7 +121,9 @@ def time_of(cell: Cell, day: date | None = None) -> datetime:
             parts: Sequence[Any] = clock.groups()
             hour, minute, second, fraction = parts[:4] if parts[0] else (*parts[4:], None)
             return _on(day, _clock(hour, minute, second, fraction))
-        raise ValueError(_NO_CLOCK if _DAY_ONLY.fullmatch(text) else _NO_TIME)
+        if day is not None and re.fullmatch(r"[0-9]{1,4}", text):
+            raise ValueError(_SHORT_CLOCK)
+        raise ValueError(_NO_CLOCK if _DAY_ONLY.fullmatch(text) or serial is not None else _NO_TIME)
     year, month, on, hour, minute, second, fraction, offset = match.groups()
     naive = datetime.combine(
         _existing(date, int(year), int(month), int(on)), _clock(hour, minute, second, fraction)
@@ -104,6 +131,23 @@ def time_of(cell: Cell, day: date | None = None) -> datetime:
     if offset is None:
         return parse_time(naive.replace(tzinfo=CHINA))
     return parse_time(_existing(datetime.fromisoformat, naive.isoformat() + offset))
+
+
+@dataclass(frozen=True, slots=True)
+class _Serial:
+    """A number as a date: its whole days, whether it has a fraction, and the moment, to the second."""
+
+    days: int
+    fraction: bool
+    on: datetime
+
+
+def _serial(cell: Cell) -> _Serial | None:
+    match = _SERIAL.fullmatch(cell) if isinstance(cell, Numeric) else None
+    if match is None or not isinstance(cell, Numeric) or int(match[1]) > _LAST_SERIAL:
+        return None
+    seconds = round(Fraction(cell) * 86_400)
+    return _Serial(int(match[1]), match[2] is not None, cell.epoch + timedelta(seconds=seconds))
 
 
 def _joined(cell: str) -> str:
