@@ -11,7 +11,7 @@ ALTER TABLE log_offsets ADD COLUMN claim text NOT NULL DEFAULT '';
 -- a worker that is behind it reads all vehicles.
 CREATE TABLE registry_changes (
     seq        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    vehicle_no integer NOT NULL,      -- 0 = none
+    vehicle_no integer NOT NULL,      -- 0 = no vehicle, but a rule's parameter
     noted_at   timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 INSERT INTO registry_changes (vehicle_no) VALUES (0);
@@ -21,13 +21,16 @@ INSERT INTO registry_changes (vehicle_no) VALUES (0);
 CREATE FUNCTION note_registry_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(7453297298901395299);  -- "gongregc"
-    INSERT INTO registry_changes (vehicle_no) VALUES ((to_jsonb(NEW) ->> TG_ARGV[0])::integer);
+    INSERT INTO registry_changes (vehicle_no) VALUES (COALESCE((to_jsonb(NEW) ->> TG_ARGV[0])::integer, 0));
     RETURN NULL;
 END $$;
 CREATE CONSTRAINT TRIGGER registry_change AFTER INSERT ON fact_changes DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW WHEN (NEW.kind <> 'rows') EXECUTE FUNCTION note_registry_change('vehicle_no');
+    FOR EACH ROW WHEN (NEW.kind NOT IN ('rows', 'parameter')) EXECUTE FUNCTION note_registry_change('vehicle_no');
 CREATE CONSTRAINT TRIGGER registry_change AFTER INSERT OR UPDATE ON vehicles DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION note_registry_change('no');
+-- A parameter has fact_changes for a whole fleet, and concerns no vehicle's own facts.
+CREATE CONSTRAINT TRIGGER registry_change AFTER INSERT OR UPDATE OR DELETE ON rule_parameters DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION note_registry_change('');
 
 COMMENT ON COLUMN fact_changes.kind IS
     'order, fence, binding, vehicle, parameter; rows = a worker stored positions of a vehicle that is not its own';

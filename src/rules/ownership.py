@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules import store
-from rules.fleet.changes import changed_vehicles, hold_registry, note_vehicles
+from rules.fleet.changes import changed_vehicles, hold_registry, newest_change, note_vehicles
 from rules.fleet.snapshot import FleetSnapshot
 from rules.store import FactChange
 from rules.tracking import Fixes
@@ -75,7 +75,7 @@ class Ownership:
 
     async def waiting(self, conn: Any, snapshot: FleetSnapshot) -> bool:
         """Whether the registry has changed, or a fact change of an own vehicle waits."""
-        if (await changed_vehicles(conn, self.seen))[0]:
+        if await newest_change(conn) > self.seen:
             return True
         return await store.facts_waiting(conn) and await store.facts_waiting(conn, self.vehicles(snapshot))
 
@@ -111,7 +111,7 @@ class Ownership:
         if self.everything:  # nobody else judges, and what changed is taken next
             return set()
         await hold_registry(conn)
-        if not (await changed_vehicles(conn, self.seen))[0]:
+        if await newest_change(conn) <= self.seen:
             return set()
         before = snapshot.vehicles_at(stored.terminal, stored.device_us)
         lost = await self._follow(conn, snapshot)
@@ -126,8 +126,7 @@ class Ownership:
     async def _follow(self, conn: Any, snapshot: FleetSnapshot) -> set[int]:
         """Bring the snapshot up to date; the vehicles that were own and are not any more."""
         changed, newest = await changed_vehicles(conn, self.seen)
-        if not changed:
-            self.seen = newest
+        if newest == self.seen:
             return set()
         before = self.own(snapshot, changed)
         await snapshot.refresh(conn, changed)

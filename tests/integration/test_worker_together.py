@@ -15,6 +15,7 @@ import pytest
 from rules import store
 from rules.fleet.changes import changed_vehicles, drop_changes, newest_change
 from rules.fleet.model import Fence, Terminal, Vehicle
+from rules.fleet.thresholds import Threshold, put_threshold
 from rules.store import OffsetConflictError
 from rules.worker import Worker
 from telemetry.log import codec
@@ -169,6 +170,29 @@ async def test_what_is_registered_while_two_workers_run_is_judged_as_one_worker_
     assert {row[1] for row in told} == {"V1", "V2", "N2", "N3"}
     assert results == (await alone.everything())["results"]
     await alone.close()
+
+
+async def test_a_threshold_reaches_every_worker(world: Together):
+    one, other = 1, next(k for k in (2, *terminals(1 - int(OF[1]), 1)) if OF[k] != OF[1])
+    await world.bind(other, "V2", -86_400)
+    world.join(0)
+    world.join(1)
+    await world.turns(2)
+    morning = [*stand(8 * H, 8.1 * H), *drive(8.1 * H, *OUT), *stand(8.5 * H, 9 * H)]
+    await world.drive(one, morning)
+    await world.turns(3)
+    assert [a["vehicle"] for a in await world.alerts()] == ["V1"]
+    async with world.pool.acquire() as conn, conn.transaction():
+        await put_threshold(
+            conn,
+            Threshold(rule="location", name="min_displacement_m", value=5_000, source="test",
+                      effective_from=world.time(-86_400)),
+        )  # fmt: skip
+    await world.turns(4)
+    await world.drive(other, morning)
+    await world.turns(3)
+    assert await world.alerts() == []
+    assert await world.pool.fetchval("SELECT count(*) FROM fact_changes") == 0
 
 
 async def test_positions_in_hand_while_another_worker_judges_their_vehicle_are_told_to_it(
