@@ -112,7 +112,7 @@ async def test_two_of_each_give_what_one_undisturbed_worker_gives(
     prefix = f"test-{uuid.uuid4().hex[:12]}."
     async with (
         Site(tmp_path, db_url, bootstrap, prefix, gateways=2, workers=2) as site,
-        Load(plan, site.port, rate=RATE) as load,
+        Load(plan, [site.port], rate=RATE) as load,
     ):
         driving = asyncio.create_task(load.drive(SECONDS))
         await asyncio.sleep(1.5)
