@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Final, Literal
 
@@ -203,6 +204,10 @@ def header_key(cell: Cell) -> str:
     return re.sub(r"[(\[].*?[)\]]|[:*]", "", name_key(text_of(cell)))
 
 
+# Rows that are refused are looked at as headers, too: our own names must not be normalised for each.
+_name_key: Final = lru_cache(maxsize=1_000)(header_key)
+
+
 def columns_of(kind: Kind, header: Sequence[Cell], mapping: FileMapping) -> dict[str, int]:
     """Field -> index of its column."""
     keys = [header_key(cell) for cell in header]
@@ -213,7 +218,7 @@ def columns_of(kind: Kind, header: Sequence[Cell], mapping: FileMapping) -> dict
             own = mapping.columns[name]
             wanted = () if own is None else (own,)
         for candidate in wanted:
-            if (key := header_key(candidate)) in keys and key:
+            if (key := _name_key(candidate)) in keys and key:
                 columns[name] = keys.index(key)
                 break
     if "at" not in columns and "date" in columns:  # one column for both, under the day's name
