@@ -73,6 +73,8 @@ RENEWED_AT_ONCE: Final = 200
 #: How often returned orders of silent terminals are looked for, by the clock.
 CLOCK_US: Final = 10 * US_PER_S
 LAG_EVERY_S: Final = 1.0
+#: How often it is asked whether this is still the same log.
+SAME_LOG_EVERY_S: Final = 30.0
 #: Rows of orders and fences that may be added in memory (superseded ones stay there) before it is loaded afresh.
 HELD_ROWS: Final = 200_000
 
@@ -108,6 +110,7 @@ class Worker:
         self._clock_us = self._known_us = 0
         self._owners = Ownership()
         self._log = ""  # names the log that the offsets belong to
+        self._log_at = 0.0
         self._claim = uuid.uuid4().hex  # names this worker at its partitions
         self._backlog = Backlog(now_us)
         metrics.LAG_SECONDS.set_function(self._backlog.seconds)
@@ -200,7 +203,7 @@ class Worker:
         """Read everything anew and say where every assigned partition begins. Whatever it fails at, the next turn
         does all of it again."""
         self._owners.count(len(await self._reader.end_offsets()))
-        self._log = f"{POSITIONS}@{await self._reader.identity()}"
+        self._log, self._log_at = f"{POSITIONS}@{await self._reader.identity()}", time.perf_counter()
         former = f"{POSITIONS}@{await self._reader.former_identity()}"
         async with self._pool.acquire() as conn:
             async with conn.transaction():
@@ -279,6 +282,11 @@ class Worker:
             self._lag_at = started
             await self.lag()
         await self._housekeeping.turn(self._backlog.offsets)
+        if started - self._log_at >= SAME_LOG_EVERY_S:
+            self._log_at = started
+            if self._log != f"{POSITIONS}@{await self._reader.identity()}":
+                _logger.error("%s was made anew: the new one is read from its beginning", self._log)
+                self.reset()
         metrics.HELD_ROWS.set(self.held())
         if self.held() - self._held_at_load > HELD_ROWS:
             _logger.info("%d rows of orders and fences in memory: loading afresh", self.held())

@@ -126,24 +126,32 @@ async def test_two_workers_follow_a_fleet_that_changes_under_their_hands(world: 
     assert told == await world.told()
 
 
-async def test_offsets_of_a_topic_say_nothing_of_one_that_is_made_under_its_name(world: Brokered):
+@pytest.mark.parametrize("meanwhile", [0, 1], ids=["stopped", "running"])
+async def test_offsets_of_a_topic_say_nothing_of_one_that_is_made_under_its_name(
+    world: Brokered, meanwhile: int
+):
+    """Whether a worker runs while the topic is made anew, or none."""
     day = [(float(t), 0.0, 0.0, 0) for t in range(0, 7200, 60)]
     async with world.running(1):
         await world.report(1, day[:40], size=10)
         await world.settled()
-    topic = world.settings.kafka_topic_prefix + POSITIONS
-    admin = AIOKafkaAdminClient(bootstrap_servers=world.settings.kafka_bootstrap)
-    await admin.start()
-    await admin.delete_topics([topic])
-    while topic in await admin.list_topics():  # noqa: ASYNC110 - the broker is asked
-        await asyncio.sleep(0.05)
-    await admin.create_topics([NewTopic(topic, world.kafka.partitions, 1)])
-    await admin.close()
-    await world.kafka.close()
-    world.kafka = KafkaLogWriter(world.settings)
-    await world.kafka.start()
-    # More records than the old topic had, so no offset is beyond its end.
-    await world.report(1, day[40:], size=10)
+    async with world.running(meanwhile):
+        await asyncio.sleep(meanwhile)
+        topic = world.settings.kafka_topic_prefix + POSITIONS
+        admin = AIOKafkaAdminClient(bootstrap_servers=world.settings.kafka_bootstrap)
+        await admin.start()
+        await admin.delete_topics([topic])
+        while topic in await admin.list_topics():  # noqa: ASYNC110 - the broker is asked
+            await asyncio.sleep(0.05)
+        await admin.create_topics([NewTopic(topic, world.kafka.partitions, 1)])
+        await admin.close()
+        await world.kafka.close()
+        world.kafka = KafkaLogWriter(world.settings)
+        await world.kafka.start()
+        # More records than the old topic had, so no offset is beyond its end.
+        await world.report(1, day[40:], size=10)
+        if meanwhile:
+            await world.settled()
     async with world.running(1):
         await world.settled()
     assert await world.pool.fetchval("SELECT count(*) FROM positions") == len(day)
