@@ -321,7 +321,9 @@ async def test_a_running_worker_knows_another_time_of_settlement_and_what_only_t
     await put(world, threshold(world, "mileage", "short_trip_m", 1))
     assert await world.pool.fetchval("SELECT count(*) FROM fact_changes") == 0
     await put(world, threshold(world, "order", "settle_after_h", 0))
-    await world.work(worker)
+    assert (
+        await world.pool.fetchval("SELECT count(*) FROM fact_changes") == 0
+    )  # there is nothing to judge again
     assert await state() == "settled"
 
 
@@ -335,6 +337,9 @@ async def test_a_threshold_for_a_whole_fleet_is_taken_in_parts_behind_all_other_
     await put(world, threshold(world, "location", "episode_idle_min", 7, since_s=90 * DAY))
     await world.order("P1", 8 * H, 9 * H)
     assert await world.pool.fetchval("SELECT count(*) FROM fact_changes") == 3001
+    # Workers read the parameters, and no vehicle again but that of the order.
+    changed = await world.pool.fetch("SELECT vehicle_no FROM registry_changes ORDER BY seq DESC LIMIT 4")
+    assert [r["vehicle_no"] for r in changed] == [1, 0, 0, 0]
 
     async def take(vehicles: list[int] | None, limit: int = 2000) -> list[store.FactChange]:
         async with world.pool.acquire() as conn, conn.transaction():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -23,9 +23,8 @@ from rules.fleet.versions import BEFORE_ORDER
 #: Rows of a list, at most.
 MAX_ROWS = 10_000
 
-#: Rules whose parameters the worker uses.
-_OF_WORKER: Final = {location.RULE, destination.RULE, params.TRACK, params.ORDER}
-_NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+#: Rules that the worker judges, and what its kernels use. When an order is settled (``params.ORDER``) is no judgement.
+_JUDGED_AGAIN: Final = {location.RULE, destination.RULE, params.TRACK}
 
 
 class Threshold(BaseModel):
@@ -72,16 +71,14 @@ async def put_threshold(connection: Any, row: Threshold) -> Outcome:
 
 
 async def _note(connection: Any, rule: str, name: str, organisation: str | None, effective: datetime) -> None:
-    """Tell the workers of a value that is new, or gone."""
-    if rule not in _OF_WORKER:
+    """Have what the workers judged with another value judged again. That there is one, a trigger tells them."""
+    if rule not in _JUDGED_AGAIN:
         return
     since = effective
     if (
         name == "early_start_min"
     ):  # an order covers from before the departure at which its parameters are taken
         since = max(since - BEFORE_ORDER, SINCE_EVER)
-    elif rule == params.ORDER:  # when an order is settled: nothing was wrong before, it has only to be known
-        since = _NEVER
     await note_parameter(connection, f"{rule}.{name}", organisation, since)
 
 
