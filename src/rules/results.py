@@ -30,7 +30,8 @@ from telemetry.units import CHINA_OFFSET_US, US_PER_DAY, china_day
 
 Ints = NDArray[np.int64]
 
-#: An order that is out for longer is computed from the track of so many days before its vehicle's newest position.
+#: An order that is out for longer is computed from the track of so many days before its end, or its vehicle's newest
+#: position.
 REACH_US: Final = 62 * US_PER_DAY
 ROWS_AT_ONCE: Final = 100_000
 #: Tracks computed side by side.
@@ -110,7 +111,7 @@ class TripResults:
         vehicles = np.array(sorted(wanted), np.int64)
         watermark = self._tracker.states.field("t", vehicles).tolist()
         since = [
-            max(min(int(orders.rows["cover_from"][row]) for row in wanted[no]), mark - REACH_US, 0)
+            max(0, min(_begun(orders.rows[row], mark) for row in wanted[no]))
             for no, mark in zip(vehicles.tolist(), watermark, strict=True)
         ]
         for no, begun, mark in zip(vehicles.tolist(), since, watermark, strict=True):
@@ -135,6 +136,10 @@ class TripResults:
             slot_of_row[row] = slot_of_key[order_key(orders.orders[row].id)] = made.add(
                 _places(orders.orders[row])
             )
+        keys = np.array(list(slot_of_key), np.int64)
+        until = np.array(
+            [max(int(orders.rows["cover_to"][row]) for row in wanted[no]) for no in vehicles.tolist()]
+        )
         spans = [
             span
             for no, day, begun, mark in zip(vehicles.tolist(), days.tolist(), since, watermark, strict=True)
@@ -154,7 +159,8 @@ class TripResults:
             taken = Taken(slots, fixes.t_us, fixes.lat_e6, fixes.lon_e6, matrix[_ORDER], order, matrix[_GAP])
             made.take(taken, done, before, own, lambda key: slot_of_key.get(key, -1))
             place = track.next
-            if place is None:
+            behind = ~np.isin(states.field("leg", own), keys) & (states.field("t", own) > until)
+            if place is None or behind.all():  # an order of long ago needs no track of today
                 break
         for row, carried in zip(rows, made.pack(slot_of_row[rows]), strict=True):
             slot = self._place(row, carried)
@@ -298,6 +304,11 @@ class TripResults:
             if not known:
                 stale[order.vehicle_no].append(row)
         return dict(stale)
+
+
+def _begun(window: Any, mark: int) -> int:
+    """From when on the track of an order counts; ``window``: its row, ``mark``: its vehicle's newest position."""
+    return max(int(window["cover_from"]), min(int(window["cover_to"]), mark) - REACH_US)
 
 
 def _places(order: Order) -> list[tuple[int, int]]:

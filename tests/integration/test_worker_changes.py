@@ -357,3 +357,20 @@ async def test_a_threshold_for_a_whole_fleet_is_taken_in_parts_behind_all_other_
     assert {c.vehicle_no for c in await take([900, 901, 902], limit=2)} == {900, 901}
     await world.pool.execute("DELETE FROM fact_changes WHERE subject <> 'location.episode_idle_min'")
     assert len(await take(None)) == 984  # nothing to go back over: all at once
+
+
+async def test_an_order_of_long_ago_that_is_corrected_keeps_its_mileage(world: World):
+    """Else its driver's fuel would be burnt on no kilometres."""
+    begun, back = -80 * DAY + 8 * H, -80 * DAY + 8.6 * H
+    query = "SELECT state, mileage_mm, fixes, first_fix_at, last_fix_at, carried FROM order_results"
+    await world.order("P1", begun, back)
+    await world.send(world.batch(out_and_back(begun)))
+    worker = await world.work()
+    (before,) = await world.pool.fetch(query)
+    assert before["state"] == "settled"
+    assert before["mileage_mm"] > 7_900_000
+    await world.send(world.batch(stand(8 * H, 9 * H)))
+    await world.work(worker)
+    await world.order("P1", begun, back, purpose="另一事由")
+    await world.work(worker)
+    assert await world.pool.fetch(query) == [before]
