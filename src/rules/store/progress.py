@@ -93,11 +93,11 @@ async def save_offsets(conn: Any, topic: str, next_offsets: Mapping[int, int]) -
 
 
 async def take_fact_changes(conn: Any, vehicle_nos: Sequence[int] | None, limit: int) -> list[FactChange]:
-    """The oldest ``limit`` fact changes of ``vehicle_nos`` (None = of every vehicle), by seq. They stay until
-    ``delete_fact_changes`` in the same transaction; ones that another worker has in hand are left to it.
+    """The oldest ``limit`` fact changes of ``vehicle_nos`` (None = of every vehicle), by seq, those of parameters last.
+    They stay until ``delete_fact_changes`` in the same transaction; ones that another worker has in hand are left to it.
 
-    A parameter may change everything of a whole fleet at once. That comes when nothing else waits, and few vehicles at
-    a time, so that neither an order that is entered nor a position waits behind it for long.
+    A parameter may change everything of a whole fleet at once. Of that few vehicles come at a time, beside what else
+    waits, so that neither an order that is entered nor a position waits behind all of it.
     """
     own = None if vehicle_nos is None else [int(no) for no in vehicle_nos]
     rows = await conn.fetch(
@@ -106,11 +106,12 @@ async def take_fact_changes(conn: Any, vehicle_nos: Sequence[int] | None, limit:
         own,
         limit,
     )
-    if not rows:
-        rows = await conn.fetch(
+    few = await _parameters_first(conn, own, limit)
+    if few:
+        rows += await conn.fetch(
             "SELECT seq, kind, subject, vehicle_no, from_time FROM fact_changes WHERE kind = 'parameter'"
             " AND vehicle_no = ANY($1::integer[]) ORDER BY seq FOR UPDATE SKIP LOCKED",
-            await _parameters_first(conn, own, limit),
+            few,
         )
     return [
         FactChange(r["seq"], r["kind"], r["subject"], r["vehicle_no"], to_us(r["from_time"])) for r in rows
