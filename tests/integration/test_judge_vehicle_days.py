@@ -330,6 +330,33 @@ async def test_however_the_keys_are_cut(court: Court) -> None:
     assert {j.outcome for j in whole.judgements} == {"normal", "suspected", "undetermined"}
 
 
+async def test_a_silence_ends_with_the_next_drive_whatever_later_days_are_judged_with_it(
+    court: Court,
+) -> None:
+    """V1 drives on the days 0, 20 and 40; the later of the days judged together has had its fixes read."""
+    await court.build(2, fence=False)
+    await court.calendar(days=45)
+    drives = ((0, (0, 0), (0, 0)), (20, (0, 0), (9000, 0)), (40, (9000, 0), (9000, 0)))
+    for day, start, end in drives:
+        at = day * 24 * 3600 + 8 * 3600
+        begun = stand(at, at + 300, start[0])
+        there = drive(begun[-1][0] + 10, start, end) if start != end else begun
+        await court.send(court.batch([*begun, *there[1:]]))
+    await court.send(court.batch(stand(0, 42 * 24 * 3600, every=7200), terminal=2))
+    await court.work()
+    keys = [court.key(1, day) for day in (0, 39)]
+    async with court.pool.acquire() as conn, conn.transaction():
+        desk = await court.desk(conn, hours=42 * 24)
+        whole = await GATHERER.judge(desk, keys)
+        single = [await GATHERER.judge(desk, [key]) for key in keys]
+    by_subject = lambda v: sorted(v, key=lambda j: (j.rule, j.subject))  # noqa: E731 - shorter here
+    assert by_subject(whole.judgements) == by_subject([j for v in single for j in v.judgements])
+    (silent,) = [
+        j for j in whole.judgements if j.subject.endswith(court.told_of(1)) and j.rule == "terminal_silent"
+    ]
+    assert (silent.outcome, silent.reason) == ("normal", reason(terminal_silent, "asleep"))
+
+
 async def test_edges_are_the_ends_of_the_track(court: Court) -> None:
     await court.build(2, fence=False)
     fixes = stand(0, 6 * 3600, every=600)

@@ -110,14 +110,14 @@ async def _after(
     ends = np.array([d.to_us for d in days], np.int64)
     near = [min(end + _NEAR_US, until) for end in ends.tolist()]
     track = await _first(desk, bound, ends, near)
-    rows, slots = _following(track, bound, ends)
+    rows, slots = _following(track, bound, ends, near)
     missing = set(range(len(days))) - {
         s for s, n in enumerate(np.bincount(slots, minlength=len(days))) if n >= AFTER
     }
     if any(near[s] < min(int(ends[s]) + HORIZON_US, until) for s in missing):
         far = [min(int(end) + HORIZON_US, until) if s in missing else near[s] for s, end in enumerate(ends)]
         track = await _first(desk, bound, ends, far)
-        rows, slots = _following(track, bound, ends)
+        rows, slots = _following(track, bound, ends, far)
     return track, (rows, slots)
 
 
@@ -128,9 +128,12 @@ async def _first(desk: Desk, bound: Sequence[Sequence[Want]], since: Ints, until
     return await desk.archive.edges(desk.conn, sorted(spans), AFTER)
 
 
-def _following(track: Track, bound: Sequence[Sequence[Want]], since: Ints) -> tuple[Ints, Ints]:
-    """(rows, slots) of the first AFTER times after each slot's day. A row may belong to several days of a vehicle;
-    what was read for one day more than for another does not change what comes first."""
+def _following(
+    track: Track, bound: Sequence[Sequence[Want]], since: Ints, until: Sequence[int]
+) -> tuple[Ints, Ints]:
+    """(rows, slots) of the first AFTER times after each slot's day, before its ``until``. A row may belong to several
+    days of a vehicle. Beyond what was read for a day itself lie rows that were read for a later one, and not those in
+    between."""
     terminal, t = track.batch.terminal.astype(np.int64), track.batch.device_us
     order = np.lexsort((track.fingerprint, t, terminal))
     terminal, t = terminal[order], t[order]
@@ -142,7 +145,7 @@ def _following(track: Track, bound: Sequence[Sequence[Want]], since: Ints) -> tu
         found: list[Ints] = []
         for no, start, end in pieces:
             low, high = np.searchsorted(terminal, [no, no + 1])
-            a, b = low + np.searchsorted(t[low:high], [max(start, int(since[slot])), end])
+            a, b = low + np.searchsorted(t[low:high], [max(start, int(since[slot])), min(end, until[slot])])
             found.append(order[a : min(int(b), int(a) + AFTER)])
         mine = np.concatenate(found) if found else np.zeros(0, np.int64)
         rows.append(mine[np.argsort(track.batch.device_us[mine], kind="stable")][:AFTER])
