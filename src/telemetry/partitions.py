@@ -40,7 +40,7 @@ DELETED_TIMES: Final = 20
 _LOCK: Final = 0x676F6E67_64617973  # "gongdays"
 _RETRY_US: Final = 600 * 1_000_000
 _DAY_ZERO = date(1970, 1, 1)
-#: The first day that can have a partition (migration 0010). The clock of a server may be wrong too.
+#: The first day that can have a partition (migration 0009). The clock of a server may be wrong too.
 _FIRST_DAY: Final = (date(2020, 1, 1) - _DAY_ZERO).days
 
 

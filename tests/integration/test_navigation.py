@@ -456,9 +456,9 @@ async def test_routes_of_an_engine_that_died_after_them_are_kept_if_it_comes_bac
 
 
 async def test_nonsense_that_an_older_program_kept_for_ever_is_asked_again(db_url: str, pool: asyncpg.Pool):
-    """Migration 14 over what was there before it."""
+    """Migration 11 over what was there before it."""
     await pool.execute("ALTER TABLE navigation_routes DROP COLUMN doubts, DROP COLUMN ask_again_at CASCADE")
-    await pool.execute("DELETE FROM schema_migrations WHERE version = 14")
+    await pool.execute("DELETE FROM schema_migrations WHERE version = 11")
     problems = {
         "found": "",
         "none": "导航引擎找不到路线（NoRoute） · the engine knows no way (NoRoute)",
@@ -480,7 +480,7 @@ async def test_nonsense_that_an_older_program_kept_for_ever_is_asked_again(db_ur
             " VALUES ('mileage', 1, $1, $2, $3, '{}', '{}', now())",
             subject, outcome, reason,
         )  # fmt: skip
-    assert "0014" in [name.split("_")[0] for name in await migrate(db_url)]
+    assert "0011" in [name.split("_")[0] for name in await migrate(db_url)]
     rows = await pool.fetch(
         "SELECT problem FROM navigation_routes WHERE doubts = 1 AND ask_again_at <= now()"
     )

@@ -98,7 +98,7 @@ async def test_what_was_stored_before_follows_its_name_if_it_did(
             "INSERT INTO fuel_transactions (id, card, at, kind, quantity, station_name, station)"
             " VALUES ($1, 'c1', '2026-03-02', 'fill', 1000, $2, $3)", id, name, at,
         )  # fmt: skip
-    (migration,) = [file for file in migration_files() if file.name == "0013_station_given.sql"]
+    (migration,) = [file for file in migration_files() if file.name == "0010_station_given.sql"]
     await pool.execute(migration.read_text("utf-8"))
     given = [r["station_given"] for r in await pool.fetch("SELECT * FROM fuel_transactions ORDER BY id")]
     assert given == [False, True, True, False]

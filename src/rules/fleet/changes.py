@@ -18,7 +18,7 @@ LOCK_TIMEOUT_S: Final = 15
 # change concerns are all decided on what is stored; one lock makes every such decision exact, and deadlock
 # impossible.
 _REGISTRY_LOCK: Final = 0x676F6E67_666C6565  # "gongflee"
-#: Held by whoever commits a change, see migrations/0009_many_workers.sql.
+#: Held by whoever commits a change, see migrations/0008_many_workers.sql.
 _COMMIT_LOCK: Final = 0x676F6E67_72656763  # "gongregc"
 
 
