@@ -211,13 +211,15 @@ class Reference:
 
 
 #: What must be equal, by key: everything that is not an id of ours or a time of our clock. A withdrawn alert is the
-#: trace of what came late (its episode was seen otherwise for a while), and is no result.
+#: trace of what came late (its episode was seen otherwise for a while), and is no result. Nor is that of an order that
+#: goes on and got no fix: it is there when somebody asked for it, such as a late row of the order before it.
 _COMPARED = {
     "vehicle states": "SELECT vehicle_no AS key, state, state_version, watermark, last_lat_e6, last_lon_e6, last_fix_at"
     " FROM vehicle_states",
     "day states": "SELECT vehicle_no || ' ' || day AS key, state FROM vehicle_day_states",
     "results of orders": "SELECT order_id AS key, order_version, state, mileage_mm, bridged_mm, odometer_m, fixes,"
-    " first_fix_at, last_fix_at, destinations::text, returned_at FROM order_results",
+    " first_fix_at, last_fix_at, destinations::text, returned_at FROM order_results"
+    " WHERE fixes > 0 OR state = 'settled'",
     "standing alerts": "SELECT a.rule || ' ' || a.vehicle || ' ' || a.occurred_from || ' ' || COALESCE(a.order_id, '')"
     " AS key, (v.body - 'id' - 'version' - 'detected_at' - 'evidence_hash' - 'evidence_sm3')::text AS body"
     " FROM alerts a JOIN alert_versions v ON v.alert_id = a.id AND v.version = a.version WHERE a.status = 'suspected'",
