@@ -6,6 +6,8 @@ import asyncio
 import os
 import socket
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,7 +18,9 @@ from tools.kafka.broker import Cluster
 
 from api.app import create_app
 from gongche.commands import worker
+from telemetry.errors import UnavailableError
 from telemetry.runtime.database import expected_schema_version
+from telemetry.runtime.embedded import open_database
 from telemetry.runtime.settings import Settings, load_settings
 
 SERVICES = ("gateway", "worker", "api")
@@ -54,6 +58,47 @@ async def refusals(db_url: str, folder: Path, **settings: object) -> dict[str, t
             if process.returncode is None:
                 process.kill()
     return ended
+
+
+def _said(kind: bytes, body: bytes) -> bytes:
+    """A message of PostgreSQL's protocol."""
+    return kind + (4 + len(body)).to_bytes(4, "big") + body
+
+
+def test_a_database_that_dies_right_after_its_greeting(tmp_path: Path) -> None:
+    """It does not answer. A broken pipe here is not a reader of our output who has seen enough: that would end with 0."""
+    facts = (b"server_version\x0016.2\x00", b"client_encoding\x00UTF8\x00", b"integer_datetimes\x00on\x00")
+    greeting = b"".join(
+        [
+            _said(b"R", bytes(4)),
+            *(_said(b"S", fact) for fact in facts),
+            _said(b"K", bytes(8)),
+            _said(b"Z", b"I"),
+        ]
+    )
+
+    def greet(door: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                guest, _ = door.accept()
+                with guest:
+                    guest.recv(4096)
+                    guest.sendall(greeting)
+
+    door = socket.socket(socket.AF_UNIX)
+    door.bind(str(tmp_path / ".s.PGSQL.5432"))
+    door.listen()
+    threading.Thread(target=greet, args=(door,), daemon=True).start()
+    settings = Settings(database_url=f"postgresql://postgres@/postgres?host={tmp_path}")
+    refused = 0
+    for _ in range(20):
+        try:
+            with open_database(settings):
+                pass
+        except UnavailableError:
+            refused += 1
+    door.close()
+    assert refused > 0
 
 
 async def ready(port: int) -> tuple[int, str] | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
+from telemetry.errors import UnavailableError
 from telemetry.runtime import lifecycle
 from telemetry.runtime.embedded import open_database
 from telemetry.runtime.logs import configure_logging
@@ -18,10 +19,17 @@ Serve = Callable[[Settings, asyncio.Event], Coroutine[Any, Any, None]]
 
 
 def run_service(name: str, serve: Serve) -> int:
-    """Run ``serve(settings, stop)`` until it ends or a signal sets ``stop``; ``database_url`` is set. Exit status 0."""
+    """Run ``serve(settings, stop)`` until it ends or a signal sets ``stop``; ``database_url`` is set. Exit status 0.
+    Raises UnavailableError for a pipe that breaks: a service has no reader of its output who has seen enough, it is its
+    database, and no supervisor starts again what ended with 0."""
     settings = load_settings()
     configure_logging(settings.log_level, name)
     watch_folder(settings.data_dir)
-    with open_database(settings, lambda line: print(line, file=sys.stderr)) as dsn:
-        lifecycle.run(partial(serve, settings.model_copy(update={"database_url": dsn})))
+    try:
+        with open_database(settings, lambda line: print(line, file=sys.stderr)) as dsn:
+            lifecycle.run(partial(serve, settings.model_copy(update={"database_url": dsn})))
+    except BrokenPipeError as error:
+        raise UnavailableError(
+            f"PostgreSQL does not answer any more: {error}", hint="is the server running?"
+        ) from error
     return 0

@@ -21,7 +21,7 @@ import asyncpg
 import orjson
 
 from telemetry.errors import ConfigurationError, UnavailableError
-from telemetry.runtime.database import database_failures, embedded_server
+from telemetry.runtime.database import DATABASE_ERRORS, database_failures, embedded_server
 from telemetry.runtime.logs import redact
 from telemetry.runtime.settings import Settings
 
@@ -120,6 +120,9 @@ async def _ping(dsn: str) -> str | None:
     """None when the server answers, else what it says. Raises ConfigurationError when it refuses us."""
     try:
         connection = await asyncpg.connect(dsn, timeout=5)
+        await connection.close(
+            timeout=5
+        )  # a server that dies right after its greeting does not answer either
     except (
         asyncpg.InvalidAuthorizationSpecificationError,
         asyncpg.InvalidCatalogNameError,
@@ -128,9 +131,8 @@ async def _ping(dsn: str) -> str | None:
         raise ConfigurationError(
             f"PostgreSQL refuses the connection: {redact(str(error))}", hint="check GONGCHE_DATABASE_URL"
         ) from error
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+    except DATABASE_ERRORS as error:
         return str(error) or type(error).__name__
-    await connection.close()
     return None
 
 
