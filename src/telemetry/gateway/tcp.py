@@ -239,7 +239,7 @@ class Gateway:
         self._slots.serial[slot] = serial + np.uint16(1)  # the last of a slot stays
         receipt = ColumnReceipt(
             send=self._sockets.send_slices,
-            read_at=self._loop.time(),
+            read_at=now + self._unread_s,
             connections=[owners[i] for i in chunk[first].tolist()],
             first=first,
             columns={
@@ -290,7 +290,7 @@ class Gateway:
                     batch = intake.take_bodies(action.bodies, connection.session.terminal_no, action.source)
                     self._batcher.add(
                         batch,
-                        ScalarReceipt(self._sockets.send, self._loop.time(), connection, action.answer),
+                        ScalarReceipt(self._sockets.send, now + self._unread_s, connection, action.answer),
                     )
                 case TellTime(header):
                     serial = connection.session.next_serial()
