@@ -48,8 +48,8 @@ bench: $(STAMP) ## every benchmark once, in about ten minutes (needs a C compile
 bench-full: $(STAMP) ## every benchmark five times, in about an hour; the figures of docs/performance.md
 	$(BIN)/python -m bench $(or $(BENCH_ARGS),--runs 5 --seconds 5)
 
-faults: $(STAMP) ## rounds of kill -9 under load with an exact audit (ROUNDS=25 FAULTS_ARGS="--log kafka")
-	$(BIN)/python -m tests.faults.rounds --rounds $(or $(ROUNDS),25) $(FAULTS_ARGS)
+faults: $(STAMP) ## rounds of kill -9 under 10,000 positions/s with an exact audit (ROUNDS=25)
+	$(BIN)/python -m tests.faults.rounds --rounds $(or $(ROUNDS),25) $(or $(FAULTS_ARGS),--terminals 500 --rate 10000)
 
 bounded: $(STAMP) ## dead log, dead database, slow writers, storms: memory, replies, accounts (BOUNDED_ARGS=...)
 	$(BIN)/python -m tests.faults.bounded $(BOUNDED_ARGS)

@@ -166,16 +166,18 @@ def _print_row(cells: Sequence[str]) -> None:
     print("  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True)), flush=True)
 
 
-async def _main(rounds: int, seconds: float, seed: int, over_kafka: bool) -> int:
+async def _main(rounds: int, seconds: float, seed: int, over_kafka: bool, terminals: int, rate: float) -> int:
     rng = random.Random(seed)
     print(
-        f"{rounds} rounds of {seconds:g} s, {TERMINALS} terminals, {RATE:,.0f} positions/s, seed {seed},"
+        f"{rounds} rounds of {seconds:g} s, {terminals} terminals, {rate:,.0f} positions/s, seed {seed},"
         f" {'Kafka' if over_kafka else 'embedded log'}\n"
     )
     _print_row(HEADINGS)
     outcomes: list[Outcome] = []
     begin = time.monotonic()
-    async with world(rounds=rounds, seconds=seconds, over_kafka=over_kafka) as made:
+    async with world(
+        rounds=rounds, seconds=seconds, terminals=terminals, rate=rate, over_kafka=over_kafka
+    ) as made:
         for number in range(rounds):
             outcome = await made.round(
                 seconds, some_kills(rng, made.machine.everything, number, seconds), flush=number % 2 == 0
@@ -204,11 +206,13 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of load in a round")
+    parser.add_argument("--terminals", type=int, default=TERMINALS)
+    parser.add_argument("--rate", type=float, default=RATE, help="positions/s of all terminals together")
     parser.add_argument("--seed", type=int, default=None, help="of the times and kinds of kills")
     parser.add_argument("--log", choices=("embedded", "kafka"), default="embedded")
     args = parser.parse_args()
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(1_000_000)
-    return asyncio.run(_main(args.rounds, args.seconds, seed, args.log == "kafka"))
+    return asyncio.run(_main(args.rounds, args.seconds, seed, args.log == "kafka", args.terminals, args.rate))
 
 
 if __name__ == "__main__":
