@@ -58,9 +58,8 @@ class Housekeeping:
             "registry_changes": self._drop_registry_changes,
         }
         self._due_us = dict.fromkeys([*self._parts, "log"], now_us() + AGAIN_US)
-        self._due_us["odd_dates_size"] = (
-            now_us()
-        )  # a gauge that is not there for an hour would hide its growth
+        # A gauge that is not there for an hour would hide its growth.
+        self._due_us["odd_dates_size"] = now_us()
         for part in self._due_us:
             metrics.HOUSEKEEPING_FAILURES.labels(part)
 

@@ -120,7 +120,7 @@ async def apply_terminals(connection: Any, records: Sequence[Terminal]) -> list[
         outcomes.append("updated" if old else "created")
         maker, model, device = (texts[name] for name in _TEXTS)
         written.append((record.id, maker, model, device, said, record.enabled))
-    # A terminal may register itself at this very moment: ON CONFLICT keeps what it said.
+    # A terminal may register itself at this very moment: then it is there, and the office's word comes over its own.
     await connection.executemany(
         "INSERT INTO terminals (phone, manufacturer, model, device_id, office_said, enabled) VALUES ($1, $2, $3, $4, $5, $6)"
         " ON CONFLICT (phone) DO UPDATE SET manufacturer = excluded.manufacturer, model = excluded.model,"

@@ -83,9 +83,8 @@ class KafkaLogReader:
         self._lost = False  # what the caller owns was taken away and it does not know yet
         self._fresh: frozenset[int] = frozenset()  # assigned and the caller does not know yet
         self._readable: set[int] = set()  # owned, and the caller said where to start
-        self._deleted: dict[
-            int, tuple[int, int]
-        ] = {}  # partition -> offset asked for, first one there: counted
+        # Partition -> (offset asked for, first one there), of what was deleted unread and is counted.
+        self._deleted: dict[int, tuple[int, int]] = {}
         self._deleted_records = 0  # and not told yet
         self._generation = 0
         self._buffer: deque[StoredRecord] = deque()

@@ -120,9 +120,8 @@ async def _ping(dsn: str) -> str | None:
     """None when the server answers, else what it says. Raises ConfigurationError when it refuses us."""
     try:
         connection = await asyncpg.connect(dsn, timeout=5)
-        await connection.close(
-            timeout=5
-        )  # a server that dies right after its greeting does not answer either
+        # A server that dies right after its greeting does not answer either.
+        await connection.close(timeout=5)
     except (
         asyncpg.InvalidAuthorizationSpecificationError,
         asyncpg.InvalidCatalogNameError,
