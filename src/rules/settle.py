@@ -24,7 +24,7 @@ from rules.fleet.orders import NO_TIME, STATUS, Order, OrderBook
 from rules.fleet.snapshot import FleetSnapshot, VehicleInfo
 from rules.params import ORDER, TRACK, ParameterRow, parameter, resolve
 from rules.store import AlertFacts, FactChange, Judgement
-from rules.stored_tracks import Want, cleaned_tracks
+from rules.stored_tracks import Want, judged_tracks
 from rules.tracks.state import TrackStates
 from telemetry.units import US_PER_DAY, US_PER_S
 
@@ -247,15 +247,17 @@ async def _settle_some(facts: Facts, rows: Sequence[int]) -> list[Judgement]:
         )
         wants.append((snapshot.orders.orders[row].vehicle_no, since, until))
 
-    def accuses(k: int, track: dict[str, Ints], good: Ints) -> bool:
-        return any(destination.judge(e, track, good).outcome is Outcome.SUSPECTED for e in made_of[k])
+    def judged(k: int, track: dict[str, Ints], good: Ints) -> list[Evaluation]:
+        return [destination.judge(evidence, track, good) for evidence in made_of[k]]
+
+    def accuses(made: list[Evaluation]) -> bool:
+        return any(one.outcome is Outcome.SUSPECTED for one in made)
 
     speeds = [its[0]["parameters"]["max_speed_kmh"] if its else 0 for its in made_of]
-    tracks = await cleaned_tracks(facts.conn, facts.archive, wants, speeds, spans_of, accuses)
+    tracks = await judged_tracks(facts.conn, facts.archive, wants, speeds, spans_of, judged, accuses)
     judgements = []
-    for row, its, (track, good) in zip(rows, made_of, tracks, strict=True):
-        for evidence in its:
-            made = destination.judge(evidence, track, good)
+    for row, its, (track, _, evaluations) in zip(rows, made_of, tracks, strict=True):
+        for evidence, made in zip(its, evaluations, strict=True):
             if made.outcome is Outcome.SUSPECTED:
                 evidence["track"] = frozen.freeze_track(track)
             judgements.append(_judgement(facts, snapshot.orders.orders[row], made, evidence))

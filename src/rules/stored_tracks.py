@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,11 @@ Ints = NDArray[np.int64]
 Want = tuple[int, int, int]
 #: The stretches of terminals that each of some stretches of vehicles consists of.
 SpansOf = Callable[[Sequence[Want]], Awaitable[Sequence[Sequence[Want]]]]
-#: A track as columns, and its valid rows.
-Cleaned = tuple[dict[str, Ints], Ints]
+T = TypeVar("T")
+#: What is made of track number k, given as columns, and its valid rows.
+Judge = Callable[[int, dict[str, Ints], Ints], T]
+#: A track as columns, its valid rows, and what was made of it.
+Judged = tuple[dict[str, Ints], Ints, T]
 
 #: Without any state of the vehicle (the first day, or one whose states are not kept any more) fixes before a track are
 #: looked for so far back.
@@ -36,18 +39,21 @@ LOOK_BACK_US: Final = US_PER_DAY
 LONGER_AT_ONCE: Final = 31
 
 
-async def cleaned_tracks(
+async def judged_tracks(
     conn: Any, archive: Archive, wants: Sequence[Want], max_kmh: Sequence[int], spans_of: SpansOf,
-    accuses: Callable[[int, dict[str, Ints], Ints], bool],
-) -> list[Cleaned]:  # fmt: skip
-    """The track of each of ``wants`` (of vehicles) and its valid rows; ``max_kmh``: of each. ``accuses``: whether track
-    number k with these valid rows accuses anybody. Such a one, and one with jumps, begins with the last valid fix before
-    it, where there is one."""
+    judge: Judge[T], accuses: Callable[[T], bool],
+) -> list[Judged[T]]:  # fmt: skip
+    """The track of each of ``wants`` (of vehicles), its valid rows and what ``judge`` makes of them; ``max_kmh``: of each.
+    One of which that accuses anybody, and one with jumps, begins with the last valid fix before it, where there is one,
+    and is judged so."""
     tracks = await tracks_in(archive, conn, await spans_of(wants))
-    found = list(zip(tracks, valid_rows(tracks, max_kmh), strict=True))
-    doubtful = [
-        k for k, (track, good) in enumerate(found) if has_jumps(track, good) or accuses(k, track, good)
-    ]
+    found: dict[int, Judged[T]] = {}
+    for k, (track, good) in enumerate(zip(tracks, valid_rows(tracks, max_kmh), strict=True)):
+        if not has_jumps(track, good):
+            made = judge(k, track, good)
+            if not accuses(made):
+                found[k] = track, good, made
+    doubtful = [k for k in range(len(wants)) if k not in found]
     for start in range(0, len(doubtful), LONGER_AT_ONCE):
         part = doubtful[start : start + LONGER_AT_ONCE]
         since = await _known_since(conn, [wants[k] for k in part])
@@ -55,8 +61,9 @@ async def cleaned_tracks(
         tracks = await tracks_in(archive, conn, await spans_of(longer))
         valid = valid_rows(tracks, [max_kmh[k] for k in part])
         for k, track, good in zip(part, tracks, valid, strict=True):
-            found[k] = cut_before(track, good, wants[k][1])
-    return found
+            track, good = cut_before(track, good, wants[k][1])
+            found[k] = track, good, judge(k, track, good)
+    return [found[k] for k in range(len(wants))]
 
 
 async def _known_since(conn: Any, wants: Sequence[Want]) -> list[int]:
@@ -114,11 +121,12 @@ def _cut(track: Track, spans: Sequence[Sequence[Want]]) -> list[dict[str, Ints]]
         rows = np.concatenate(parts) if parts else np.zeros(0, np.int64)
         if len(parts) > 1:
             rows = rows[np.lexsort((track.fingerprint[rows], batch.device_us[rows]))]
-        found.append(_columns(track, rows))
+        found.append(fix_columns(track, rows))
     return found
 
 
-def _columns(track: Track, rows: Ints) -> dict[str, Ints]:
+def fix_columns(track: Track, rows: Ints) -> dict[str, Ints]:
+    """``rows`` of a stored track as columns of ``evidence.TRACK_COLUMNS``, int64; an odometer that is absent is -1."""
     batch = track.batch
     columns = {
         "t_us": batch.device_us[rows],

@@ -6,7 +6,7 @@ Names carry their unit: ``_us`` microseconds since 1970 UTC, ``_s`` seconds, ``_
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 US_PER_S = 1_000_000
 S_PER_DAY = 86_400
@@ -34,3 +34,8 @@ def from_us(us: int) -> datetime:
 def china_day(us: int) -> int:
     """Natural day (days since 1970-01-01) in Asia/Shanghai of a UTC time in microseconds."""
     return (us + CHINA_OFFSET_US) // US_PER_DAY
+
+
+def midnight_us(day: date) -> int:
+    """When a natural day begins in Asia/Shanghai, microseconds since 1970 UTC."""
+    return (day - _EPOCH.date()).days * US_PER_DAY - CHINA_OFFSET_US

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rules.checks import destination
 from rules.tracks.advance import advance, row_matrix
-from rules.tracks.days import DayRows, drives, gaps, jumpy_slots, valid_fixes, window_sums
+from rules.tracks.days import DayRows, drives, gaps, jumpy_slots, valid_fixes, valid_fixes_since, window_sums
 from rules.tracks.mileage import window_mileage
 from rules.tracks.state import TrackStates
 
@@ -78,8 +78,8 @@ def test_a_day_with_jumps_is_cleaned_from_what_was_known_before_it(points, known
         SLOTS, t=DAY - 60 * S, lat=np.array([b["lat_e6"] for b in before]),
         lon=np.array([b["lon_e6"] for b in before]),
     ))  # fmt: skip
-    found = valid_fixes(rows, speeds, states)
-    jumpy = jumpy_slots(rows, speeds).tolist()
+    jumpy = jumpy_slots(rows, speeds)
+    found = valid_fixes_since(rows, speeds, jumpy, states.copy(jumpy))
     for slot in range(SLOTS):
         mine = of_slot(rows, slot)
         track = {n: getattr(rows, n)[mine] for n in NAMES if n not in ("slot", "terminal")}

@@ -21,12 +21,12 @@ from rules.backtest import table
 from rules.backtest.model import Question, Row, Totals
 from rules.backtest.run import Backtest, Progress
 from rules.engine import RULES
-from rules.judge.day_facts import midnight_us
 from telemetry.errors import GongcheError
 from telemetry.runtime.database import connect, require_schema
 from telemetry.runtime.embedded import open_database
 from telemetry.runtime.logs import configure_logging
 from telemetry.runtime.settings import Settings, load_settings
+from telemetry.units import midnight_us
 
 _CODES = tuple(rule.code for rule in RULES)
 #: How often progress is shown: on a terminal, and where it is no terminal.

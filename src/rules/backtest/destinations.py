@@ -22,7 +22,7 @@ from rules.fleet.orders import OrderBook
 from rules.fleet.snapshot import VehicleInfo
 from rules.judge.base import Desk
 from rules.judge.orders import is_ready
-from rules.judge.tracks import cleaned_tracks_of
+from rules.judge.tracks import judged_tracks_of
 from rules.settle import drafts
 from rules.store import Measure
 from rules.store.standing import standing
@@ -90,15 +90,20 @@ async def _judge(desk: Desk, evidences: Sequence[dict[str, Any]]) -> dict[str, E
     for evidence in evidences:
         its[_want(evidence)].append(evidence)
 
-    def accuses(k: int, track: dict[str, Ints], good: Ints) -> bool:
-        return any(destination.judge(e, track, good).outcome is Outcome.SUSPECTED for e in its[listed[k]])
+    def judged(k: int, track: dict[str, Ints], good: Ints) -> dict[str, Evaluation]:
+        return {e["subject"]: destination.judge(e, track, good) for e in its[listed[k]]}
 
-    tracks = await cleaned_tracks_of(desk, listed, list(wants.values()), accuses)
-    of_want = dict(zip(listed, tracks, strict=True))
-    nothing: tuple[dict[str, Ints], Ints] = ({}, np.zeros(0, np.int64))
-    found = {}
+    def accuses(made: dict[str, Evaluation]) -> bool:
+        return any(one.outcome is Outcome.SUSPECTED for one in made.values())
+
+    found: dict[str, Evaluation] = {}
+    for _, _, made in await judged_tracks_of(desk, listed, list(wants.values()), judged, accuses):
+        found |= made
     for evidence in evidences:
-        found[evidence["subject"]] = destination.judge(evidence, *of_want.get(_want(evidence), nothing))
+        if (
+            _want(evidence) not in wants
+        ):  # no destination with a place: there is nothing to look for on a track
+            found[evidence["subject"]] = destination.judge(evidence, {}, np.zeros(0, np.int64))
     return found
 
 

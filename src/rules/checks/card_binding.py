@@ -18,7 +18,7 @@ from typing import Any, Final
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import EvidenceError
 from rules.summaries import moment, span
-from telemetry.units import CHINA_OFFSET_US, US_PER_DAY, from_us
+from telemetry.units import US_PER_DAY, from_us, midnight_us
 
 RULE = "card_binding"
 VERSION = 1
@@ -53,7 +53,7 @@ def day_us(day: str | None) -> int | None:
     """Start of a natural day (ISO) in Asia/Shanghai."""
     if day is None:
         return None
-    return (date.fromisoformat(day) - date(1970, 1, 1)).days * US_PER_DAY - CHINA_OFFSET_US
+    return midnight_us(date.fromisoformat(day))
 
 
 def change_points(evidence: Mapping[str, Any]) -> list[int]:

@@ -19,7 +19,7 @@ from typing import Any, Final
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import EvidenceError
 from rules.summaries import kilometres
-from telemetry.units import CHINA_OFFSET_US, US_PER_DAY, china_day
+from telemetry.units import china_day, midnight_us
 
 RULE = "fuel_consumption"
 VERSION = 1
@@ -64,8 +64,7 @@ def month_span(month: str) -> tuple[int, int]:
 
 
 def _first_us(month: str) -> int:
-    first = date(int(month[:4]), int(month[5:]), 1)
-    return (first - _EPOCH).days * US_PER_DAY - CHINA_OFFSET_US
+    return midnight_us(date(int(month[:4]), int(month[5:]), 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any, Final
 
 from rules.fleet.timelines import FOREVER
-from telemetry.units import CHINA_OFFSET_US, US_PER_DAY, china_day, from_us, to_us
+from telemetry.units import US_PER_DAY, china_day, from_us, to_us
 
 #: A reversal without the number of what it takes back takes back a fill at most so long before it.
 REVERSAL_REACH_US: Final = 31 * US_PER_DAY
@@ -296,11 +296,6 @@ async def drivers_of(conn: Any, ids: Collection[str]) -> dict[str, tuple[str, st
         "SELECT id, name, organisation FROM drivers WHERE id = ANY($1::text[])", sorted(ids)
     )
     return {r["id"]: (r["name"], r["organisation"]) for r in rows}
-
-
-def midnight_us(day: date) -> int:
-    """Start of a natural day in Asia/Shanghai, microseconds since 1970 UTC."""
-    return (day - _EPOCH).days * US_PER_DAY - CHINA_OFFSET_US
 
 
 def standing(bindings: Mapping[str, Sequence[CardBinding]], card: str, at_us: int) -> CardBinding | None:

@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.fleet.facts_fuel import midnight_us
 from rules.fleet.fences import Area, Fence, FenceBook
 from rules.fleet.orders import Order, OrderBook, place
 from rules.fleet.timelines import FOREVER, NONE, Timelines
 from rules.params import ParameterRow
-from telemetry.units import US_PER_DAY, from_us, to_us
+from telemetry.units import US_PER_DAY, from_us, midnight_us, to_us
 
 Ints = NDArray[Any]
 

@@ -15,7 +15,7 @@ from rules.fleet.timelines import FOREVER
 from rules.judge.base import Change, Desk, Verdicts, judgement, of_kind
 from rules.params import parameter
 from rules.store import AlertFacts, Judgement
-from telemetry.units import CHINA_OFFSET_US, US_PER_DAY, from_us
+from telemetry.units import CHINA_OFFSET_US, US_PER_DAY, from_us, midnight_us
 
 #: Cards whose facts are in memory at once.
 CARDS_AT_ONCE: Final = 50
@@ -254,7 +254,7 @@ def _judge_unbound(desk: Desk, known: _Facts, card: FuelCard) -> Iterator[Judgem
     its = known.bindings.get(card.id, [])
     subject = card_binding.subject(card.id, None)
     bound = facts.standing(known.bindings, card.id, desk.now_us) is not None
-    since = card.created_us if card.opened_on is None else facts.midnight_us(card.opened_on)
+    since = card.created_us if card.opened_on is None else midnight_us(card.opened_on)
     since = max([b.to_us for b in its if b.to_us <= desk.now_us], default=since)
     used = desk.resolve(_BINDING, card.organisation, since)
     grace_us = used["grace_days"] * US_PER_DAY
@@ -355,9 +355,9 @@ def _fill_evidence(
     again = None if earlier[0] == place.bound else card_binding.stamp(place.bound.from_us)
     since, until = place.bound.from_us, place.bound.to_us
     if vehicle.registered_on is not None:
-        since = max(since, facts.midnight_us(vehicle.registered_on))
+        since = max(since, midnight_us(vehicle.registered_on))
     if vehicle.disposed_on is not None:
-        until = min(until, facts.midnight_us(vehicle.disposed_on))
+        until = min(until, midnight_us(vehicle.disposed_on))
     evidence: dict[str, Any] = {
         "rule": _REFUEL, "rule_version": refuel_frequency.VERSION,
         "subject": refuel_frequency.subject(card.id, after.id, again),

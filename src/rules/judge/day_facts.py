@@ -14,7 +14,7 @@ from rules.fleet.snapshot import VehicleInfo
 from rules.fleet.timelines import Timelines
 from rules.judge.base import Desk
 from rules.judge.tracks import terminal_spans
-from rules.stored_tracks import Want
+from rules.stored_tracks import Want, fix_columns
 from rules.tracks.days import DayRows
 from telemetry.archive import Track
 from telemetry.quality import Quality
@@ -64,11 +64,6 @@ class DayTracks:
         edges = self.rows.key(np.array([slot, slot]), np.array([from_us, to_us]))
         low, high = np.searchsorted(keys, edges)
         return int(high - low)
-
-
-def midnight_us(day: date) -> int:
-    """When a natural day begins in Asia/Shanghai, microseconds since 1970 UTC."""
-    return (day.toordinal() - _EPOCH) * US_PER_DAY - CHINA_OFFSET_US
 
 
 def day_of(us: int) -> date:
@@ -158,17 +153,4 @@ def _cut(spans: Sequence[Want], since: int, until: int) -> list[Want]:
 
 
 def _columns(track: Track, rows: Ints, slot: Ints) -> dict[str, Any]:
-    batch = track.batch
-    return {
-        "slot": slot,
-        "t_us": batch.device_us[rows],
-        "fingerprint": track.fingerprint[rows],
-        "lat_e6": batch.lat_e6[rows],
-        "lon_e6": batch.lon_e6[rows],
-        "speed_dkmh": batch.speed_dkmh[rows],
-        "direction_deg": batch.direction_deg[rows],
-        "odometer_dkm": np.where(
-            batch.has("odometer_dkm")[rows], batch.odometer_dkm[rows].astype(np.int64), -1
-        ),
-        "terminal": batch.terminal[rows],
-    }
+    return {"slot": slot, "terminal": track.batch.terminal[rows], **fix_columns(track, rows)}

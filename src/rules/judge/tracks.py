@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rules.fleet.timelines import FOREVER
 from rules.judge.base import Desk
-from rules.stored_tracks import Cleaned, Want, cleaned_tracks, tracks_in
+from rules.stored_tracks import Judge, Judged, T, Want, judged_tracks, tracks_in
 from telemetry.units import to_us
 
 Ints = NDArray[np.int64]
@@ -21,18 +22,16 @@ async def tracks_of(desk: Desk, wants: Sequence[Want]) -> list[dict[str, Ints]]:
     return await tracks_in(desk.archive, desk.conn, await terminal_spans(desk, wants))
 
 
-async def cleaned_tracks_of(
+async def judged_tracks_of(
     desk: Desk,
     wants: Sequence[Want],
     max_kmh: Sequence[int],
-    accuses: Callable[[int, dict[str, Ints], Ints], bool],
-) -> list[Cleaned]:
-    """``rules.stored_tracks.cleaned_tracks``."""
-
-    async def spans_of(asked: Sequence[Want]) -> list[list[Want]]:
-        return await terminal_spans(desk, asked)
-
-    return await cleaned_tracks(desk.conn, desk.archive, wants, max_kmh, spans_of, accuses)
+    judge: Judge[T],
+    accuses: Callable[[T], bool],
+) -> list[Judged[T]]:
+    """``rules.stored_tracks.judged_tracks``."""
+    spans_of = partial(terminal_spans, desk)
+    return await judged_tracks(desk.conn, desk.archive, wants, max_kmh, spans_of, judge, accuses)
 
 
 async def terminal_spans(desk: Desk, wants: Sequence[Want]) -> list[list[Want]]:

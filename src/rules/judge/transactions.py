@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from rules import store
 from rules.checks import card_use
-from rules.checks.base import Outcome
+from rules.checks.base import Evaluation, Outcome
 from rules.evidence import freeze_track
 from rules.fleet import facts_fuel as fuel
 from rules.fleet import facts_records as records
 from rules.fleet.facts_records import CardTransaction
 from rules.judge.base import Change, Desk, Later, Verdicts, judgement, of_kind, wait
-from rules.judge.tracks import cleaned_tracks_of, watermarks
+from rules.judge.tracks import judged_tracks_of, watermarks
 from rules.params import RULES, TRACK
 from rules.store import AlertFacts, Judgement
 from telemetry.units import US_PER_DAY
@@ -167,14 +167,16 @@ class Transactions:
                     again = Later(by_clock, again.why)
                 verdicts.later[key] = again
 
-        def accuses(k: int, track: Mapping[str, Ints], good: Ints) -> bool:
-            return card_use.judge(ready[k][1], track, good).outcome is Outcome.SUSPECTED
+        def judged(k: int, track: Mapping[str, Ints], good: Ints) -> Evaluation:
+            return card_use.judge(ready[k][1], track, good)
+
+        def accuses(made: Evaluation) -> bool:
+            return made.outcome is Outcome.SUSPECTED
 
         wants = [_want(evidence) for _, evidence, _ in ready]
         speeds = [evidence["parameters"]["max_speed_kmh"] for _, evidence, _ in ready]
-        tracks = await cleaned_tracks_of(desk, wants, speeds, accuses)
-        for (key, evidence, passed), (track, good) in zip(ready, tracks, strict=True):
-            made = card_use.judge(evidence, track, good)
+        tracks = await judged_tracks_of(desk, wants, speeds, judged, accuses)
+        for (key, evidence, passed), (track, good, made) in zip(ready, tracks, strict=True):
             alert = None
             if made.outcome is Outcome.SUSPECTED:
                 rows = card_use.needed(track, good, evidence)

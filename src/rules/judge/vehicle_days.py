@@ -22,14 +22,14 @@ from rules.checks.base import Evaluation, Outcome
 from rules.fleet import facts_days
 from rules.fleet.facts_days import Cover, official_on
 from rules.judge.base import Change, Desk, Later, Verdicts, judgement, of_kind, wait
-from rules.judge.day_facts import HORIZON_US, DayTracks, VehicleDay, day_of, midnight_us, read_tracks
+from rules.judge.day_facts import HORIZON_US, DayTracks, VehicleDay, day_of, read_tracks
 from rules.judge.silences import add_peers, candidates, cut, edge_fixes, silences_of
 from rules.judge.tracks import terminal_spans, watermarks
 from rules.params import TRACK
 from rules.store import AlertFacts, Judgement
-from rules.tracks.days import jumpy_slots, valid_fixes
+from rules.tracks.days import jumpy_slots, valid_fixes_since
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
-from telemetry.units import US_PER_DAY, US_PER_S, china_day
+from telemetry.units import US_PER_DAY, US_PER_S, china_day, midnight_us
 
 Ints = NDArray[np.int64]
 
@@ -341,7 +341,8 @@ async def _withdrawals(desk: Desk, gone: Sequence[tuple[VehicleDay, str]]) -> li
 async def _valid(desk: Desk, tracks: DayTracks, speeds: Ints) -> Ints:
     """Rows that are valid fixes; a day with jumps is cleaned from what the worker knew when it began, for its first fix
     may be one."""
-    jumpy, before = jumpy_slots(tracks.rows, speeds), TrackStates(len(tracks.days))
+    jumpy = jumpy_slots(tracks.rows, speeds)
+    before = TrackStates(len(jumpy))
     if len(jumpy):
         days = [tracks.days[slot] for slot in jumpy.tolist()]
         numbers = np.array([d.vehicle.no for d in days], np.int64)
@@ -349,8 +350,8 @@ async def _valid(desk: Desk, tracks: DayTracks, speeds: Ints) -> Ints:
         found, _, packed = await store.load_day_states(
             desk.conn, numbers, of_days, STATE_DTYPE, STATE_VERSION
         )
-        before.unpack(jumpy[found], packed)
-    return valid_fixes(tracks.rows, speeds, before)
+        before.unpack(found, packed)
+    return valid_fixes_since(tracks.rows, speeds, jumpy, before)
 
 
 def _in_day(tracks: DayTracks) -> Any:

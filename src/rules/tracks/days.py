@@ -85,23 +85,27 @@ def jumpy_slots(rows: DayRows, max_speed_kmh: Ints) -> Ints:
     return np.unique(slot[1:][same & (far * 3600 > max_speed_kmh[slot[1:]] * dt)])
 
 
-def valid_fixes(rows: DayRows, max_speed_kmh: Ints, before: TrackStates | None = None) -> Ints:
-    """Indices of the rows that the kernel takes as valid fixes; ascending, int64. ``max_speed_kmh``: of each slot.
-    ``before``: of each of the ``jumpy_slots`` the state from which on it is cleaned (empty, or None: from its first row on,
-    which is then valid, jump or not)."""
+def valid_fixes(rows: DayRows, max_speed_kmh: Ints) -> Ints:
+    """Indices of the rows that the kernel takes as valid fixes, each slot from its first row on, which is then valid, jump
+    or not; ascending, int64. ``max_speed_kmh``: of each slot."""
+    jumpy = jumpy_slots(rows, max_speed_kmh)
+    return valid_fixes_since(rows, max_speed_kmh, jumpy, TrackStates(len(jumpy)))
+
+
+def valid_fixes_since(rows: DayRows, max_speed_kmh: Ints, jumpy: Ints, before: TrackStates) -> Ints:
+    """``valid_fixes`` where it is known which slots are ``jumpy`` (``jumpy_slots``): each of them is cleaned from its state
+    in ``before`` on, shape (len(jumpy),), as from an empty one where there is none."""
     slot, t = rows.slot, rows.t_us
     # Where no step is too fast, the fix before is always the last valid one: all are valid.
     good = np.ones(len(slot), np.bool_)
-    doubtful = jumpy_slots(rows, max_speed_kmh)
-    if len(doubtful):
-        asked = np.flatnonzero(np.isin(slot, doubtful))
-        local = np.searchsorted(doubtful, slot[asked])
+    if len(jumpy):
+        asked = np.flatnonzero(np.isin(slot, jumpy))
+        local = np.searchsorted(jumpy, slot[asked])
         matrix = row_matrix(
             len(asked), t=t[asked], fp=rows.fingerprint[asked], lat=rows.lat_e6[asked], lon=rows.lon_e6[asked],
             max_kmh=max_speed_kmh[slot[asked]],
         )  # fmt: skip
-        states = TrackStates(len(doubtful)) if before is None else before.copy(doubtful)
-        good[asked] = advance(states, local, matrix).valid
+        good[asked] = advance(before, local, matrix).valid
     return np.flatnonzero(good)
 
 
