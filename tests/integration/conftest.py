@@ -1,6 +1,6 @@
-"""A real Kafka broker, shared by all tests that need one.
+"""What many tests stand on: a real Kafka broker, and a small fleet with its worker.
 
-Needs Java and Maven (the broker comes from ``tools/kafka``), or ``GONGCHE_TEST_KAFKA=host:port`` of a cluster that may
+The broker needs Java and Maven (the broker comes from ``tools/kafka``), or ``GONGCHE_TEST_KAFKA=host:port`` of a cluster that may
 be used; there the tests that stop brokers or need users of their own are skipped.
 """
 
@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
+import asyncpg
 import pytest
 from tools.kafka.broker import Cluster, missing, running_cluster
 
@@ -18,6 +20,7 @@ from rules.store.evaluations import with_evidence
 from telemetry.runtime.database import connect
 from telemetry.runtime.settings import Settings
 from tests.integration.log_contract import PARTITIONS
+from tests.integration.worker_world import World, some_day
 
 
 @pytest.fixture(scope="session")
@@ -83,3 +86,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     judging = metafunc.module.__name__.rpartition(".")[2] in VERIFIED
     if judging and "db_url" in metafunc.fixturenames and "verified" not in metafunc.fixturenames:
         metafunc.fixturenames.append("verified")
+
+
+@pytest.fixture
+async def world(pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[World]:
+    """A fleet of the usual size and its worker, on a database of their own; tests of other rooms have worlds of theirs."""
+    made = World(pool, tmp_path, some_day())
+    await made.build()
+    yield made
+    await made.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-import asyncpg
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -16,17 +15,9 @@ from telemetry.log import codec, open_reader, open_writer
 from telemetry.log.base import HEADER_SCHEMA, POSITIONS, LogReader, LogWriter, Record
 from telemetry.positions import SPEC, PositionBatch
 from telemetry.runtime.settings import Settings
-from tests.integration.worker_world import World, some_day, stand
+from tests.integration.worker_world import World, stand
 
 Open = Callable[[], Awaitable[tuple[LogWriter, LogReader]]]
-
-
-@pytest.fixture
-async def world(pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[World]:
-    made = World(pool, tmp_path, some_day())
-    await made.build()
-    yield made
-    await made.close()
 
 
 @pytest.fixture(params=["embedded", "kafka"])

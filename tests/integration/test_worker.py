@@ -3,7 +3,6 @@ matter."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
@@ -22,14 +21,6 @@ from tests.integration.worker_world import World, drive, place, shuffled, some_d
 
 H = 3600
 OUT = [(0.0, 0.0), (4000.0, 0.0), (0.0, 0.0)]
-
-
-@pytest.fixture
-async def world(pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[World]:
-    made = World(pool, tmp_path, some_day())
-    await made.build()
-    yield made
-    await made.close()
 
 
 def trip(start_s: float, *stations: tuple[float, float]) -> list:

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
 from rules import store
 from rules.fleet.model import Organisation
 from rules.fleet.thresholds import Threshold, forget_threshold, put_threshold
 from rules.worker import clock_us
-from tests.integration.worker_world import S, World, drive, place, some_day, stand
+from tests.integration.worker_world import S, World, drive, place, stand
 
 H = 3600
 DAY = 24 * H
 AWAY = (4000.0, 0.0)
-
-
-@pytest.fixture
-async def world(pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[World]:
-    made = World(pool, tmp_path, some_day())
-    await made.build()
-    yield made
-    await made.close()
 
 
 def out_and_back(start_s: float) -> list:

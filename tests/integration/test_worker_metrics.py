@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 
-import asyncpg
 import numpy as np
 import pytest
 from prometheus_client import REGISTRY
@@ -16,18 +14,10 @@ from rules.worker import STEPS, Worker, clock_us
 from telemetry.log.base import POSITIONS
 from telemetry.log.embedded import EmbeddedLogReader
 from telemetry.runtime.database import create_pool
-from tests.integration.worker_world import World, drive, place, some_day, stand
+from tests.integration.worker_world import World, drive, place, stand
 
 H = 3600
 OUT = [(0.0, 0.0), (4000.0, 0.0), (0.0, 0.0)]
-
-
-@pytest.fixture
-async def world(pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[World]:
-    made = World(pool, tmp_path, some_day())
-    await made.build()
-    yield made
-    await made.close()
 
 
 def metric(name: str, **labels: str) -> float:

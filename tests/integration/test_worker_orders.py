@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,19 +22,11 @@ from telemetry.log.embedded import EmbeddedLogReader
 from telemetry.positions import PositionBatch
 from telemetry.runtime.settings import Settings
 from telemetry.units import to_us
-from tests.integration.worker_world import HOUR, World, drive, place, some_day, stand
+from tests.integration.worker_world import HOUR, World, drive, place, stand
 
 H = 3600
 DAY = 24 * H
 TRIP = [(0.0, 0.0), (4000.0, 0.0), (4000.0, 2500.0), (0.0, 0.0)]
-
-
-@pytest.fixture
-async def world(pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[World]:
-    made = World(pool, tmp_path, some_day())
-    await made.build()
-    yield made
-    await made.close()
 
 
 def trip(start_s: float) -> list:

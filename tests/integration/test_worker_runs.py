@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import asyncpg
@@ -22,14 +22,6 @@ from tests.integration.worker_world import Member, World, drive, some_day, stand
 
 H = 3600
 OUT = [(0.0, 0.0), (4000.0, 0.0), (0.0, 0.0)]
-
-
-@pytest.fixture
-async def world(pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[World]:
-    made = World(pool, tmp_path, some_day())
-    await made.build()
-    yield made
-    await made.close()
 
 
 async def until(condition, seconds: float = 10.0) -> float:
