@@ -10,9 +10,9 @@ import numpy as np
 
 from bench.database import fresh_database
 from bench.report import heading, spread, table
-from telemetry.archive import Archive, days_of
+from runtime.postgres import connect
+from telemetry.archive.store import Archive, days_of
 from telemetry.positions import PositionBatch
-from telemetry.runtime.database import connect
 
 VEHICLES = 1000
 

@@ -23,11 +23,11 @@ from bench import city_data
 from bench.database import fresh_database
 from bench.processes import cpu_seconds, descendants
 from bench.report import heading, table
+from runtime.postgres import connect
+from runtime.units import US_PER_S
 from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Record
-from telemetry.log.embedded import EmbeddedLogWriter
-from telemetry.runtime.database import connect
-from telemetry.units import US_PER_S
+from telemetry.log.sqlite import EmbeddedLogWriter
 
 #: Vehicles and trips of the three sizes: a prefecture, a large one, Chongqing.
 TRIPS_A_VEHICLE = 39_000 / 29_000

@@ -19,10 +19,10 @@ import orjson
 import shapely
 from numpy.typing import NDArray
 
-from rules.fleet.facts_fuel import midnight_us
+from registry.facts.fuel import midnight_us
 from rules.navigation.cache import PROFILE, route_key
+from runtime.units import CHINA, US_PER_S, from_us
 from telemetry.positions import PositionBatch
-from telemetry.units import CHINA, US_PER_S, from_us
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -8,14 +8,14 @@ import sys
 
 from bench.city import Meter, alerts_of, postmaster_of
 from bench.city_data import ENGINE, MAP_DATE
-from rules.judge.base import Desk, Gatherer
-from rules.judge.gatherers import GATHERERS
-from rules.judge.loop import Judge
+from rules.judge import queue
+from rules.judge.context import Desk, Gatherer
+from rules.judge.process import Judge
+from rules.judge.subjects.all import GATHERERS
 from rules.navigation import CachedNavigator
 from rules.navigation.base import Answer, EngineError, Places
-from rules.store import requests
-from telemetry.runtime.database import connect
-from telemetry.units import US_PER_DAY
+from runtime.postgres import connect
+from runtime.units import US_PER_DAY
 
 
 class Frozen:
@@ -60,7 +60,7 @@ class Watched(Judge):
         return busy
 
     async def _due(self, desk: Desk, gatherer: Gatherer) -> int:
-        _, keys = await requests.backlog(self._conn, desk.now_us)
+        _, keys = await queue.backlog(self._conn, desk.now_us)
         return keys.get(gatherer.name, (0, 0))[0]
 
 
@@ -69,7 +69,7 @@ async def work(dsn: str, now_us: int, day_us: int, profile: str) -> None:
     for gatherer in GATHERERS:
         # The clocks stand as they did at the day's noon; that of the months, before the last month ended.
         since = day_us + US_PER_DAY // 2 - (35 * US_PER_DAY if gatherer.name == "driver_months" else 0)
-        await requests.set_clock(conn, gatherer.name, since)
+        await queue.set_clock(conn, gatherer.name, since)
     # A value of a parameter that says what held before: every card is judged again.
     await conn.execute(
         "INSERT INTO rule_parameters (rule, name, value, effective_from) VALUES ('card_binding', 'grace_days', 0, now())"
@@ -84,7 +84,7 @@ async def work(dsn: str, now_us: int, day_us: int, profile: str) -> None:
     if recorder:
         recorder.disable()
         recorder.dump_stats(profile)
-    left = await requests.backlog(conn, now_us)
+    left = await queue.backlog(conn, now_us)
     outcomes = await conn.fetch(
         "SELECT rule, outcome, reason, count(*) FROM evaluations GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
     )

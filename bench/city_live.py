@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from bench import city_data
 from bench.database import fresh_database
 from bench.report import heading, spread, table
-from rules.fleet.snapshot import FleetSnapshot
-from rules.tracking import Fixes, Tracker
+from registry.snapshot.fleet import FleetSnapshot
+from rules.live.vehicle_states import Fixes, Tracker
 from rules.tracks.advance import advance
-from telemetry.runtime.database import connect
-from telemetry.units import US_PER_S
+from runtime.postgres import connect
+from runtime.units import US_PER_S
 
 Ints = NDArray[np.int64]
 VEHICLES = 29_000

@@ -14,13 +14,12 @@ import numpy as np
 from bench.database import fresh_database
 from bench.processes import cpu_seconds, descendants, free_port
 from bench.report import heading, table
-from gongche import roads_engine
-from gongche.roads_pbf import write_pbf
-from gongche.terminals.roads import RoadNetwork, build_network
-from rules.navigation import CachedNavigator, Places
+from rules.navigation import CachedNavigator, Places, own_engine
 from rules.navigation.valhalla import Valhalla
-from telemetry.errors import UnavailableError
-from telemetry.runtime.database import connect
+from runtime.errors import UnavailableError
+from runtime.postgres import connect
+from simulation.city.pbf import write_pbf
+from simulation.city.roads import RoadNetwork, build_network
 
 ROUTES = 1_000
 #: As many as the judge looks at in one turn.
@@ -32,13 +31,13 @@ def run(options: argparse.Namespace) -> None:
     heading(f"Navigation: {ROUTES:,} distinct routes there and back, asked of Valhalla and kept")
     with fresh_database() as (base, dsn):
         try:
-            roads_engine.install(base, lambda _: None)
+            own_engine.install(base, lambda _: None)
         except UnavailableError as error:
             print(f"not measured: {error.message}")
             return
         network = build_network(7, size=40)
         write_pbf(network, base / "city.osm.pbf")
-        roads_engine.prepare(base, base / "city.osm.pbf", lambda _: None)
+        own_engine.prepare(base, base / "city.osm.pbf", lambda _: None)
         found, wall, engine, judge = _measured(base, dsn, _wanted(network))
     each = [f"{1000 * value / ROUTES:.2f}" for value in (wall, engine, judge)]
     table(["routes found", "ms a route", "engine CPU ms", "judge CPU ms"], [[f"{found:,}", *each]])
@@ -58,7 +57,7 @@ def _wanted(network: RoadNetwork) -> list[Places]:
 
 def _measured(base: Path, dsn: str, wanted: list[Places]) -> tuple[int, float, float, float]:
     port = free_port()
-    command = roads_engine.service_command(base, port)
+    command = own_engine.service_command(base, port)
     if command is None:
         raise SystemExit("the engine is not installed")
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 from bench.city import Meter, postmaster_of
-from rules.worker import Worker
+from rules.live.process import Worker
+from runtime.postgres import create_pool
 from telemetry.log.base import POSITIONS
-from telemetry.log.embedded import EmbeddedLogReader
-from telemetry.runtime.database import create_pool
+from telemetry.log.sqlite import EmbeddedLogReader
 
 
 async def work(dsn: str, now_us: int, log: Path) -> None:

@@ -13,7 +13,7 @@ import asyncpg
 import shapely
 
 from bench.processes import FIRST_PHONE
-from telemetry.runtime.database import connect, embedded_server, migrate
+from runtime.postgres import connect, embedded_server, migrate
 
 #: The generator's terminals begin at 31 N 120 E, each 1e-5 degree further, and drive north-east. One fence is a few
 #: kilometres west of there (every position is judged "outside"), one is around all of it: (longitude, latitude, radius).

@@ -9,11 +9,11 @@ import time
 import numpy as np
 
 from bench.report import heading, spread, table
-from telemetry.jt808.acknowledge import general_replies
-from telemetry.jt808.columns import gather
-from telemetry.jt808.framing import FrameReader, encode_frame
-from telemetry.jt808.header import build_message
-from telemetry.jt808.location import decode
+from telemetry.jt808.columns.acknowledge import general_replies
+from telemetry.jt808.columns.framing import gather
+from telemetry.jt808.columns.location import decode
+from telemetry.jt808.scalar.framing import FrameReader, encode_frame
+from telemetry.jt808.scalar.header import build_message
 
 
 def chunks_of(connections: int, frames: int) -> list[bytes]:

@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 
 from bench.report import heading, spread, table
-from rules.geo import FenceSet
+from telemetry.geo import FenceSet
 
 POINTS = 200_000
 

@@ -25,10 +25,10 @@ from bench.database import Fleet
 from bench.processes import FIRST_PHONE, Generator, Load, build
 from bench.report import heading, spread, table
 from bench.system import System, each_broker, quiet_back_s, system
-from gongche.terminals.reports import encode_reports
-from telemetry.jt808.framing import FrameReader, encode_frame
-from telemetry.jt808.header import build_message
-from telemetry.runtime.database import connect
+from runtime.postgres import connect
+from simulation.terminal.reports import encode_reports
+from telemetry.jt808.scalar.framing import FrameReader, encode_frame
+from telemetry.jt808.scalar.header import build_message
 
 RATE = 5_000
 #: What the project asks of itself: 99th percentiles in seconds.

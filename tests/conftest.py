@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from telemetry.runtime.database import create_pool, embedded_server, migrate
+from runtime.postgres import create_pool, embedded_server, migrate
 
 # No test is a timed one: on a busy machine an example that takes long says nothing about the program.
 settings.register_profile("gongche", deadline=None, suppress_health_check=[HealthCheck.too_slow])

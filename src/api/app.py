@@ -13,9 +13,9 @@ from api.evaluations.endpoints import router as evaluations
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import make_router as make_registry
 from api.tracks.endpoints import router as tracks
+from runtime.metrics import program_version
+from runtime.settings import Settings
 from telemetry.log.base import LogWriter
-from telemetry.runtime.metrics import program_version
-from telemetry.runtime.settings import Settings
 
 _ABOUT: Final = (
     "公务用车定位数据与疑似违规预警接口。错误为 RFC 9457 问题（application/problem+json）；时间为 RFC 3339，须带时区偏移；"
@@ -25,7 +25,7 @@ _ABOUT: Final = (
 
 
 def create_app(settings: Settings, pool: Any, *, position_sink: LogWriter | None) -> FastAPI:
-    """The application. The caller owns ``pool`` (telemetry.runtime.database.create_pool) and
+    """The application. The caller owns ``pool`` (runtime.postgres.create_pool) and
     ``position_sink``, and closes both after the server has stopped; there is no lifespan.
 
     Without ``position_sink`` POST /v1/positions answers 503.

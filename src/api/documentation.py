@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 
 from api.auth.tokens import SCOPES
 from api.positions.schemas import Position
-from rules.fleet.model import KINDS
+from registry.model import KINDS
 
 router = APIRouter(include_in_schema=False)
 

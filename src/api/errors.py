@@ -15,9 +15,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from rules.fleet.imports import ImportRefusedError, UnreadableError
-from rules.fleet.refusals import Flaw, RefusedError, sentence
-from telemetry.errors import UnavailableError
+from registry.bulk import ImportRefusedError, UnreadableError
+from registry.refusals import Flaw, RefusedError, sentence
+from runtime.errors import UnavailableError
 
 _logger = logging.getLogger("gongche.api")
 

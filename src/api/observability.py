@@ -14,10 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth.access import authorise
 from api.errors import Problem, problem_of
-from api.messages import json_response
-from telemetry.errors import GongcheError
-from telemetry.runtime.database import expected_schema_version, require_schema, schema_version
-from telemetry.runtime.metrics import CONTENT_TYPE, render
+from api.http import json_response
+from runtime.errors import GongcheError
+from runtime.metrics import CONTENT_TYPE, render
+from runtime.postgres import expected_schema_version, require_schema, schema_version
 
 REQUESTS: Final = Counter("gongche_api_requests_total", "Requests answered", ["method", "route", "status"])
 SECONDS: Final = Histogram(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from telemetry.errors import GongcheError
+from runtime.errors import GongcheError
 
 #: Ended by Ctrl-C, as a shell counts it.
 INTERRUPTED = 130
@@ -40,12 +40,8 @@ COMMANDS = (
     ),
     Command("api", "gongche.commands.api", "HTTP 接口", "the HTTP API"),
     Command("migrate", "gongche.commands.migrate", "升级数据库结构", "bring the database schema up to date"),
-    Command(
-        "simulate", "gongche.terminals.simulate_cmd", "模拟车队终端", "drive a simulated fleet of terminals"
-    ),
-    Command(
-        "replay", "gongche.terminals.replay_cmd", "将轨迹文件作为终端回放", "send GPS files as 808 terminals"
-    ),
+    Command("simulate", "gongche.commands.simulate", "模拟车队终端", "drive a simulated fleet of terminals"),
+    Command("replay", "gongche.commands.replay", "将轨迹文件作为终端回放", "send GPS files as 808 terminals"),
     Command(
         "scenario",
         "gongche.commands.scenario",
@@ -128,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser = build_parser(chosen)
         args = parser.parse_args(words)
         if args.version:
-            from telemetry.runtime.metrics import program_version
+            from runtime.metrics import program_version
 
             print(f"gongche {program_version()}")
             return 0

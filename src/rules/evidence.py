@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from telemetry.errors import GongcheError
+from runtime.errors import GongcheError
 
 #: Columns of a track in evidence, all integers.
 TRACK_COLUMNS = ("t_us", "fingerprint", "lat_e6", "lon_e6", "speed_dkmh", "direction_deg", "odometer_dkm")

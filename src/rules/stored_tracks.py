@@ -13,12 +13,12 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rules import store
 from rules.evidence import TRACK_COLUMNS
+from rules.live.store.states import load_day_states
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
-from rules.tracks.valid import cut_before, has_jumps, valid_rows
-from telemetry.archive import Archive, Track
-from telemetry.units import CHINA_OFFSET_US, US_PER_DAY, china_day
+from rules.tracks.valid_fixes import cut_before, has_jumps, valid_rows
+from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
+from telemetry.archive.store import Archive, Track
 
 Ints = NDArray[np.int64]
 
@@ -70,7 +70,7 @@ async def _known_since(conn: Any, wants: Sequence[Want]) -> list[int]:
     """From when on each vehicle's fixes are to be cleaned so that what is valid is what the worker took for valid: the last
     valid fix before the day of the stretch."""
     days = np.array([china_day(since) for _, since, _ in wants], np.int64)
-    found, found_days, packed = await store.load_day_states(
+    found, found_days, packed = await load_day_states(
         conn, np.array([no for no, _, _ in wants], np.int64), days, STATE_DTYPE, STATE_VERSION
     )
     states = TrackStates(len(wants))

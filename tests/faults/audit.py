@@ -14,12 +14,12 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import numpy as np
 
+from rules.live.process import Worker
 from rules.tracks.state import FIELDS, STATE_DTYPE
-from rules.worker import Worker
+from runtime.postgres import connect, create_pool, migrate
 from telemetry.log.base import POSITIONS, Record
 from telemetry.log.codec import HEADERS, encode
-from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
-from telemetry.runtime.database import connect, create_pool, migrate
+from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 from tests.faults.harness import Life, Machine
 from tests.faults.load import Load
 from tests.faults.log import Logged

@@ -10,8 +10,8 @@ from typing import Self
 
 import numpy as np
 
-from telemetry.jt808 import messages as m
-from telemetry.jt808.header import build_message
+from telemetry.jt808.scalar import messages as m
+from telemetry.jt808.scalar.header import build_message
 from tests.faults.fleet import authentication, open_socket, version_of
 from tests.faults.plan import Plan
 

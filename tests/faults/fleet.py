@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from telemetry.jt808 import messages as m
-from telemetry.jt808.framing import encode_frame
-from telemetry.jt808.header import Version, build_message
+from telemetry.jt808.scalar import messages as m
+from telemetry.jt808.scalar.framing import encode_frame
+from telemetry.jt808.scalar.header import Version, build_message
 from tests.faults.plan import Plan
 
 _LINGER = struct.pack("ii", 1, 0)  # close means RST: a line that is gone, and no TIME_WAIT

@@ -26,9 +26,9 @@ import asyncpg
 import httpx
 from tools.kafka.broker import Cluster, missing, running_cluster
 
-from telemetry.errors import UnavailableError
-from telemetry.runtime.database import connect, migrate
-from telemetry.runtime.embedded import start_embedded
+from runtime.embedded_postgres import start_embedded
+from runtime.errors import UnavailableError
+from runtime.postgres import connect, migrate
 from tests.faults.log import Log
 from tests.faults.plan import Plan
 

@@ -16,11 +16,11 @@ from typing import Self, cast
 
 import numpy as np
 
-from telemetry.jt808 import messages as m
-from telemetry.jt808.framing import FrameReader, encode_frame
-from telemetry.jt808.header import Version, build_message, parse_header
 from telemetry.jt808.rejection import Rejection
-from telemetry.jt808.report import BATCH_BLIND_ZONE, encode_batch
+from telemetry.jt808.scalar import messages as m
+from telemetry.jt808.scalar.framing import FrameReader, encode_frame
+from telemetry.jt808.scalar.header import Version, build_message, parse_header
+from telemetry.jt808.scalar.report import BATCH_BLIND_ZONE, encode_batch
 from tests.faults.plan import Ints, Plan
 
 WINDOW = 16

@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from gongche.terminals.reports import encode_reports
+from simulation.terminal.reports import encode_reports
 from telemetry.positions import PositionBatch
 
 FIRST_PHONE = 13_700_000_000

@@ -16,8 +16,8 @@ from prometheus_client import REGISTRY
 
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.tcp import Gateway
-from telemetry.log.embedded import EmbeddedLogWriter
-from telemetry.terminals import TerminalDirectory
+from telemetry.log.sqlite import EmbeddedLogWriter
+from telemetry.terminals.directory import TerminalDirectory
 from tests.integration.terminal_client import Terminal, position
 
 _TURNS = 150

@@ -13,9 +13,9 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import pytest
 
-from telemetry.errors import UnavailableError
+from runtime.errors import UnavailableError
+from runtime.settings import load_settings
 from telemetry.gateway.main import run
-from telemetry.runtime.settings import load_settings
 
 _SOCKET = ".s.PGSQL.5432"
 _MOST_STEPS = 60

@@ -15,10 +15,10 @@ import asyncpg
 import pytest
 from tools.kafka.broker import Cluster, missing, running_cluster
 
-from rules.engine import RULES, verify
-from rules.store.evaluations import with_evidence
-from telemetry.runtime.database import connect
-from telemetry.runtime.settings import Settings
+from rules.alerts.evaluations import with_evidence
+from rules.catalogue import RULES, verify
+from runtime.postgres import connect
+from runtime.settings import Settings
 from tests.integration.log_contract import PARTITIONS
 from tests.integration.worker_world import World, some_day
 

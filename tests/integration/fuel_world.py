@@ -8,13 +8,15 @@ from typing import Any
 
 import asyncpg
 
-from rules import store
+from registry.snapshot.fleet import load_parameters
+from rules.alerts.feed import evidence_of, publish_feed
+from rules.alerts.model import Alert, alert_id
+from rules.alerts.publish import publish
 from rules.checks.card_binding import day_us
-from rules.fleet.snapshot import load_parameters
-from rules.judge.base import Change, Desk, Gatherer, Later
-from rules.store import requests
-from telemetry.archive import Archive
-from telemetry.units import from_us
+from rules.judge import queue
+from rules.judge.context import Change, Desk, Gatherer, Later
+from runtime.units import from_us
+from telemetry.archive.store import Archive
 
 S = 1_000_000
 MIN, HOUR, DAY = 60 * S, 3600 * S, 86_400 * S
@@ -128,23 +130,23 @@ class FuelWorld:
     async def changes(self, gatherer: Gatherer) -> list[str]:
         """Take the changed facts; the keys that are due. The others are kept in ``later``."""
         async with self.pool.acquire() as conn, conn.transaction():
-            taken = [Change(*row) for row in await requests.take_changes(conn, 100_000)]
+            taken = [Change(*row) for row in await queue.take_changes(conn, 100_000)]
             keys = await gatherer.affected(await self.desk(conn), taken)
-            await requests.delete_changes(conn, [c.seq for c in taken])
+            await queue.delete_changes(conn, [c.seq for c in taken])
         due = sorted(k for k, at in keys.items() if at <= self.now_us)
         self.later |= {k: Later(at, "") for k, at in keys.items() if at > self.now_us}
         return due
 
-    async def judge(self, gatherer: Gatherer, keys: Sequence[str]) -> list[store.Alert]:
+    async def judge(self, gatherer: Gatherer, keys: Sequence[str]) -> list[Alert]:
         """Judge and publish; the alert versions that it wrote."""
         async with self.pool.acquire() as conn, conn.transaction():
             found = await gatherer.judge(await self.desk(conn), list(keys))
-            written = await store.publish(conn, found.judgements)
-            await store.publish_feed(conn)
+            written = await publish(conn, found.judgements)
+            await publish_feed(conn)
         self.later = {k: v for k, v in self.later.items() if k not in keys} | found.later
         return written
 
-    async def work(self, gatherer: Gatherer) -> list[store.Alert]:
+    async def work(self, gatherer: Gatherer) -> list[Alert]:
         """What the changed facts come to, once."""
         return await self.judge(gatherer, await self.changes(gatherer))
 
@@ -165,6 +167,6 @@ class FuelWorld:
 
     async def evidence(self, rule: str, subject: str) -> bytes:
         async with self.pool.acquire() as conn:
-            kept = await store.evidence_of(conn, store.alert_id(rule, subject))
+            kept = await evidence_of(conn, alert_id(rule, subject))
         assert kept is not None
         return kept.body

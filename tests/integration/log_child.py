@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from telemetry.log.base import Record
-from telemetry.log.embedded import EmbeddedLogWriter
+from telemetry.log.sqlite import EmbeddedLogWriter
 
 #: (topic, partition, payload)
 Item = tuple[str, int, bytes]

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import pytest
 
-from telemetry.errors import BatchTooLargeError, UnavailableError
+from runtime.errors import BatchTooLargeError, UnavailableError
 from telemetry.log.base import POSITIONS, REJECTS, LogReader, LogWriter, Record, StoredRecord
 from telemetry.log.codec import MAX_RECORD_BYTES
 

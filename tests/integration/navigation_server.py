@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from rules import geo
 from rules.navigation.polyline import encode
+from telemetry import geo
 
 
 @dataclass

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Self
 
-from telemetry.jt808.framing import FrameReader, encode_frame
-from telemetry.jt808.header import Header, Version, build_message, build_messages, parse_header
 from telemetry.jt808.rejection import Rejection
+from telemetry.jt808.scalar.framing import FrameReader, encode_frame
+from telemetry.jt808.scalar.header import Header, Version, build_message, build_messages, parse_header
 
 
 def position(k: int = 0, *, items: bytes = b"", time: str = "260302101112") -> bytes:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from rules import store
-from rules.store import Judgement, Measure, requests
-from telemetry.units import US_PER_S
+from rules.alerts.feed import publish_feed
+from rules.alerts.model import Judgement, Measure
+from rules.alerts.publish import publish
+from rules.judge import queue
+from runtime.units import US_PER_S
 from tests.integration.test_api_service import check_problem, serve
 
 T0_US = 1_775_000_000 * US_PER_S
@@ -29,8 +31,8 @@ async def judged(pool: asyncpg.Pool) -> asyncpg.Pool:
                 OUTCOMES[k % 3 == 0], f"第 {k} 次", T0_US + k * US_PER_S, {"nearest_m": Measure(k, "m")}, {"radius_m": 200},
             )  # fmt: skip
             async with connection.transaction():
-                await store.publish(connection, [one])
-                await store.publish_feed(connection)
+                await publish(connection, [one])
+                await publish_feed(connection)
     return pool
 
 
@@ -70,8 +72,8 @@ async def test_each_filter_holds(judged: asyncpg.Pool) -> None:
 
 
 async def test_what_waits_is_listed_with_its_reason(judged: asyncpg.Pool) -> None:
-    await requests.put_due(judged, "orders", {"PC-1": T0_US, "PC-2": T0_US, "PC-3": T0_US})
-    await requests.put_off(
+    await queue.put_due(judged, "orders", {"PC-1": T0_US, "PC-2": T0_US, "PC-3": T0_US})
+    await queue.put_off(
         judged, "orders", [("PC-1", T0_US + US_PER_S, "navigation"), ("PC-3", T0_US, "navigation")]
     )
     async with serve(judged) as client:

@@ -14,10 +14,10 @@ import pytest
 
 from api.app import create_app
 from api.auth.tokens import SCOPES, create_token
-from api.messages import MAX_BODY
+from api.http import MAX_BODY
 from api.registry.examples import EXAMPLES
-from rules.fleet import imports
-from telemetry.runtime.settings import Settings
+from registry import bulk
+from runtime.settings import Settings
 
 #: Which scopes let a caller in, by what the path begins with; the longest beginning that fits counts.
 READ = {
@@ -93,7 +93,7 @@ async def test_no_body_is_read_beyond_its_limit(client: httpx.AsyncClient, pool:
         taken = 0
         response = await client.request(method, address, content=endless(), headers={"Content-Type": kind})
         assert response.status_code == 413, (method, path, response.text)
-        assert taken <= (imports.MAX_BYTES if ":import" in path else MAX_BODY) + (2 << 20), (
+        assert taken <= (bulk.MAX_BYTES if ":import" in path else MAX_BODY) + (2 << 20), (
             method,
             path,
             taken,

@@ -14,7 +14,7 @@ import pytest
 
 from api.app import create_app
 from api.auth.tokens import SCOPES, create_token
-from telemetry.runtime.settings import Settings
+from runtime.settings import Settings
 
 SQUARE = [[120.89, 31.98], [120.892, 31.98], [120.892, 31.982], [120.89, 31.982], [120.89, 31.98]]
 BOW_TIE = [[120.89, 31.98], [120.892, 31.982], [120.892, 31.98], [120.89, 31.982], [120.89, 31.98]]

@@ -21,18 +21,19 @@ import uvicorn
 
 from api.app import create_app
 from api.auth.tokens import SCOPES, create_token, list_tokens, revoke_token
-from api.messages import make_cursor
-from rules import store
+from api.http import make_cursor
+from rules.alerts.feed import publish_feed
+from rules.alerts.model import Alert, AlertFacts, Judgement, Measure
+from rules.alerts.publish import publish as publish_judgements
 from rules.evidence import canonical, digest
-from rules.store import AlertFacts, Judgement, Measure
-from telemetry.archive import Archive
-from telemetry.errors import ConfigurationError, UnavailableError
+from runtime.errors import ConfigurationError, UnavailableError
+from runtime.postgres import create_pool
+from runtime.settings import Settings
+from telemetry.archive.store import Archive
 from telemetry.log import codec
 from telemetry.log.base import POSITIONS, LogWriter, Record
-from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
+from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import PositionBatch
-from telemetry.runtime.database import create_pool
-from telemetry.runtime.settings import Settings
 
 T0 = 1_772_411_400_000_000  # 2026-03-02T08:30:00+08:00
 FROM, TO = "2026-03-02T08:00:00+08:00", "2026-03-02T20:00:00+08:00"
@@ -155,10 +156,10 @@ def judgement(subject: str, metres: int = 3000, **changes: Any) -> Judgement:
     return Judgement(**(values | changes))
 
 
-async def publish(pool: asyncpg.Pool, *judgements: Judgement) -> list[store.Alert]:
+async def publish(pool: asyncpg.Pool, *judgements: Judgement) -> list[Alert]:
     async with pool.acquire() as connection, connection.transaction():
-        written = await store.publish(connection, judgements)
-        await store.publish_feed(connection)
+        written = await publish_judgements(connection, judgements)
+        await publish_feed(connection)
         return list(written)
 
 

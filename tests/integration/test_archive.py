@@ -9,13 +9,13 @@ import asyncpg
 import numpy as np
 import pytest
 
-from telemetry import pgcopy
-from telemetry.archive import Archive, days_of
-from telemetry.partitions import DELETED_AT_ONCE, MOST_MOVED
+from runtime import pgcopy
+from runtime.units import US_PER_DAY, US_PER_S
+from telemetry.archive.newest import Watermarks
+from telemetry.archive.partitions import DELETED_AT_ONCE, MOST_MOVED
+from telemetry.archive.store import Archive, days_of
 from telemetry.positions import OPTIONAL, SPEC, PositionBatch, fingerprint
 from telemetry.quality import Quality
-from telemetry.units import US_PER_DAY, US_PER_S
-from telemetry.watermarks import Watermarks
 
 TODAY = 20_500
 START = TODAY * US_PER_DAY

@@ -17,15 +17,15 @@ from typing import Any
 import asyncpg
 import pytest
 
-from rules import geo
 from rules.backtest.judged import NO_ROUTE
 from rules.backtest.model import Kind, Question, Row
 from rules.backtest.run import Backtest
-from rules.judge.cards import Cards
-from rules.judge.driver_months import DriverMonths
-from rules.judge.transactions import Transactions
-from rules.judge.violations import Violations
-from telemetry.units import CHINA, from_us
+from rules.judge.subjects.cards import Cards
+from rules.judge.subjects.driver_months import DriverMonths
+from rules.judge.subjects.fills import Transactions
+from rules.judge.subjects.violations import Violations
+from runtime.units import CHINA, from_us
+from telemetry import geo
 from tests.integration import test_judge_driver_months as months
 from tests.integration.fuel_world import DAY, FuelWorld, china
 from tests.integration.navigation_server import engine_server, straight_osrm

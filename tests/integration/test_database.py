@@ -8,8 +8,8 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-from telemetry.errors import ConfigurationError
-from telemetry.runtime.database import (
+from runtime.errors import ConfigurationError
+from runtime.postgres import (
     DATABASE_ERRORS,
     connect,
     connection_lost,

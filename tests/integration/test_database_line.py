@@ -16,10 +16,10 @@ import asyncpg
 import pytest
 import uvloop
 
-from rules.worker import Worker
+from rules.live.process import Worker
+from runtime.postgres import DATABASE_ERRORS, connect, connection_lost, create_pool
 from telemetry.log.base import POSITIONS
-from telemetry.log.embedded import EmbeddedLogReader
-from telemetry.runtime.database import DATABASE_ERRORS, connect, connection_lost, create_pool
+from telemetry.log.sqlite import EmbeddedLogReader
 from tests.integration.worker_world import World, some_day, stand
 
 _DEAD_AFTER_S = 2.0

@@ -14,15 +14,15 @@ import httpx
 import numpy as np
 import pytest
 
-from gongche import roads_engine
-from gongche.terminals.demo_fleet import build_plan
-from gongche.terminals.fleet import STATUS_POSITIONED, Plan
-from gongche.terminals.office import order_body
-from rules.geo import Datum, to_wgs84
-from rules.navigation import Places
+from rules.navigation import Places, own_engine
 from rules.navigation.engines import route
 from rules.navigation.valhalla import Valhalla
-from telemetry.errors import UnavailableError
+from runtime.errors import UnavailableError
+from simulation.city.demo_map import prepare_demo
+from simulation.city.fleet import STATUS_POSITIONED, Plan
+from simulation.demo.office import order_body
+from simulation.demo.plan import build_plan
+from telemetry.geo import Datum, to_wgs84
 
 END = 1_795_312_800  # 2026-11-22 02:00 UTC
 
@@ -31,7 +31,7 @@ END = 1_795_312_800  # 2026-11-22 02:00 UTC
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data_dir = tmp_path_factory.mktemp("demo-roads")
     try:
-        roads_engine.install(data_dir, lambda _: None)
+        own_engine.install(data_dir, lambda _: None)
     except UnavailableError as error:
         pytest.skip(f"no Valhalla: {error.message}; GONGCHE_CACHE_DIR may hold the wheel")
     return data_dir
@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def served(folder: Path) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    command = roads_engine.service_command(folder, port, name=roads_engine.DEMO)
+    command = own_engine.service_command(folder, port, name=own_engine.DEMO)
     assert command is not None
     url = f"http://127.0.0.1:{port}"
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
@@ -80,7 +80,7 @@ def driven_m(plan: Plan, vehicle_id: str, start: int, end: int) -> float:
 @pytest.mark.parametrize("seed", [1, 5, 9])
 def test_only_what_is_planted_is_1_5_times_what_the_engine_says(folder: Path, seed: int) -> None:
     plan = build_plan(seed, 40, END - 86_400, END, run="t")
-    roads_engine.prepare_demo(folder, seed, lambda _: None)
+    prepare_demo(folder, seed, lambda _: None)
     planted = {e.order for e in plan.expected if e.rule == "mileage"}
     orders = {u.order.id: u.order for u in plan.updates}
     ratios: dict[str, float] = {}
@@ -107,12 +107,12 @@ def test_only_what_is_planted_is_1_5_times_what_the_engine_says(folder: Path, se
 
 def test_tiles_are_built_once_for_the_roads_of_a_seed(folder: Path) -> None:
     said: list[str] = []
-    roads_engine.prepare_demo(folder, 3, said.append)
+    prepare_demo(folder, 3, said.append)
     assert any("the map is ready" in line for line in said)
-    assert not roads_engine.service_source(folder)  # never taken for a real map
-    link = folder / "navigation" / roads_engine.DEMO
+    assert not own_engine.service_source(folder)  # never taken for a real map
+    link = folder / "navigation" / own_engine.DEMO
     tiles, before = link.resolve(), len(said)
-    roads_engine.prepare_demo(folder, 3, said.append)
+    prepare_demo(folder, 3, said.append)
     assert (link.resolve(), len(said)) == (tiles, before)
-    roads_engine.prepare_demo(folder, 4, said.append)
+    prepare_demo(folder, 4, said.append)
     assert link.resolve() != tiles

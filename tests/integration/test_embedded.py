@@ -18,9 +18,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from telemetry.errors import ConfigurationError
-from telemetry.runtime.embedded import open_database, prepare_data_dir, start_embedded
-from telemetry.runtime.settings import Settings
+from runtime.embedded_postgres import open_database, prepare_data_dir, start_embedded
+from runtime.errors import ConfigurationError
+from runtime.settings import Settings
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def test_a_killed_holder_does_not_keep_the_server_running(data_dir: Path) -> Non
     code = f"""
 import time
 from pathlib import Path
-from telemetry.runtime.embedded import open_database
-from telemetry.runtime.settings import Settings
+from runtime.embedded_postgres import open_database
+from runtime.settings import Settings
 with open_database(Settings(data_dir=Path({str(data_dir)!r}))) as dsn:
     print("open", flush=True)
     time.sleep(60)

@@ -18,9 +18,9 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from telemetry.archive import Archive, days_of
-from telemetry.errors import ConfigurationError, UnavailableError
-from telemetry.parquet import (
+from runtime.errors import ConfigurationError, UnavailableError
+from runtime.units import US_PER_DAY, US_PER_S
+from telemetry.archive.parquet import (
     SCHEMA,
     ExportRefusedError,
     export_day,
@@ -28,8 +28,8 @@ from telemetry.parquet import (
     read_manifest,
     sha256_of,
 )
+from telemetry.archive.store import Archive, days_of
 from telemetry.positions import OPTIONAL, PositionBatch
-from telemetry.units import US_PER_DAY, US_PER_S
 
 DAY_NO = 20_500
 DAY = date(2026, 2, 16)

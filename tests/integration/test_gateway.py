@@ -18,17 +18,17 @@ import pytest
 import uvloop
 from prometheus_client import REGISTRY
 
+from runtime.postgres import create_pool
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.main import serve
 from telemetry.gateway.tcp import Gateway
-from telemetry.jt808.framing import encode_frame
-from telemetry.jt808.header import Version, build_message
+from telemetry.jt808.scalar.framing import encode_frame
+from telemetry.jt808.scalar.header import Version, build_message
 from telemetry.log.base import POSITIONS, REJECTS, Record
 from telemetry.log.codec import decode
-from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
+from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import PositionBatch, Source
-from telemetry.runtime.database import create_pool
-from telemetry.terminals import TerminalDirectory
+from telemetry.terminals.directory import TerminalDirectory
 from tests.integration.terminal_client import Terminal, position
 
 both_versions = pytest.mark.parametrize("version", [Version.V2013, Version.V2019])

@@ -10,10 +10,10 @@ from pathlib import Path
 import asyncpg
 import orjson
 
-from telemetry.jt808.framing import encode_frame
-from telemetry.jt808.header import Version, build_message
+from telemetry.jt808.scalar.framing import encode_frame
+from telemetry.jt808.scalar.header import Version, build_message
 from telemetry.log.base import REJECTS
-from telemetry.log.embedded import EmbeddedLogReader
+from telemetry.log.sqlite import EmbeddedLogReader
 from tests.integration.terminal_client import Terminal, position
 from tests.integration.test_gateway import running
 

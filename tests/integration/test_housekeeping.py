@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
-from rules.housekeeping import AGAIN_US, Housekeeping
-from rules.worker import Worker
-from telemetry.archive import Archive
+from rules.live.housekeeping import AGAIN_US, Housekeeping
+from rules.live.process import Worker
+from runtime.units import US_PER_DAY, US_PER_S, from_us
+from telemetry.archive.store import Archive
 from telemetry.log.base import POSITIONS, Poll, Record
-from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
+from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import PositionBatch
-from telemetry.units import US_PER_DAY, US_PER_S, from_us
 
 START = 20_500 * US_PER_DAY + 3600 * US_PER_S
 TODAY = 20_500

@@ -13,7 +13,7 @@ import pytest
 
 from rules import evidence as frozen
 from rules.checks import card_binding, refuel_frequency
-from rules.judge.cards import Cards
+from rules.judge.subjects.cards import Cards
 from tests.integration.fuel_world import DAY, HOUR, MIN, FuelWorld, china
 
 NOW = china("2026-03-20 12:00")

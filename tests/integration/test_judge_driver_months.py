@@ -12,7 +12,7 @@ import pytest
 
 from rules import evidence as frozen
 from rules.checks import fuel_consumption
-from rules.judge.driver_months import REACH_US, DriverMonths
+from rules.judge.subjects.driver_months import REACH_US, DriverMonths
 from tests.integration.fuel_world import DAY, HOUR, MIN, FuelWorld, china
 
 KM = 1_000_000

@@ -11,10 +11,10 @@ import pytest
 
 from api.app import create_app
 from api.auth.tokens import create_token
-from rules.judge.gatherers import GATHERERS
-from rules.judge.loop import Judge
+from rules.judge.process import Judge
+from rules.judge.subjects.all import GATHERERS
 from rules.navigation import NoNavigator
-from telemetry.runtime.settings import Settings
+from runtime.settings import Settings
 
 DAYS = [None, "1900-01-01", "1969-12-31", "2026-01-05", "2100-12-31"]
 TIMES = ["1970-01-01T00:00:00Z", "2026-01-05T00:00:00Z", "2100-12-31T23:59:59.999999Z"]

@@ -11,12 +11,12 @@ import pytest
 
 from rules.checks import mileage
 from rules.evidence import parse
-from rules.judge.loop import Judge
-from rules.judge.orders import Orders
+from rules.judge.process import Judge
+from rules.judge.subjects.orders import Orders
 from rules.navigation import CachedNavigator, Limits
 from rules.navigation.http import Breaker
 from rules.navigation.osrm import Osrm
-from telemetry.units import from_us
+from runtime.units import from_us
 from tests.integration.navigation_server import EngineServer, Reply, Request, engine_server, straight_osrm
 from tests.integration.worker_world import S, World, drive, place, shuffled, some_day, stand
 

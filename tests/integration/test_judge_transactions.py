@@ -13,16 +13,18 @@ import pytest
 import shapely
 
 from api.alerts.evidence import feature_collection
-from rules import engine, geo, store
+from rules import catalogue
 from rules import evidence as frozen
 from rules.checks import card_use
-from rules.judge.base import Desk, Later
-from rules.judge.transactions import Transactions
-from rules.store import requests
+from rules.judge import queue
+from rules.judge.context import Desk, Later
+from rules.judge.subjects.fills import Transactions
+from rules.live.store.states import save_day_states
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
-from telemetry.archive import Archive, days_of
+from runtime.units import china_day
+from telemetry import geo
+from telemetry.archive.store import Archive, days_of
 from telemetry.positions import PositionBatch
-from telemetry.units import china_day
 from tests.integration.fuel_world import DAY, HOUR, MIN, FuelWorld, S, china
 
 NOW = china("2026-03-20 12:00")
@@ -100,7 +102,7 @@ class StationWorld(FuelWorld):
     async def late(self, since: int, vehicle: int = 1) -> None:
         number = await self.pool.fetchval("SELECT no FROM vehicles WHERE id = $1", f"V{vehicle}")
         async with self.pool.acquire() as conn:
-            await requests.note_tracks(conn, {number: since})
+            await queue.note_tracks(conn, {number: since})
 
     async def desk(self, conn: Any) -> Desk:
         made = await super().desk(conn)
@@ -146,7 +148,7 @@ async def test_the_life_of_an_alert(world: StationWorld) -> None:
     evidence = frozen.parse(body)
     assert card_use.evaluate(evidence).summary == raised.summary
     held = (await world.stored())[RULE, "transaction:T1"]
-    assert engine.verify(body, outcome=held["outcome"], measures=held["measures"], sha256=raised.evidence_hash,
+    assert catalogue.verify(body, outcome=held["outcome"], measures=held["measures"], sha256=raised.evidence_hash,
                          sm3=raised.evidence_sm3) == []  # fmt: skip
     assert len(evidence["track"]["t_us"]) == 31  # of 121: those in the window
 
@@ -305,7 +307,7 @@ async def test_a_jump_that_comes_first_accuses_nobody(world: StationWorld, back_
         async with world.pool.acquire() as conn:
             number = await world.pool.fetchval("SELECT no FROM vehicles WHERE id = 'V1'")
             day = np.array([china_day(AT)])
-            await store.save_day_states(conn, np.array([number]), day, half, STATE_VERSION)
+            await save_day_states(conn, np.array([number]), day, half, STATE_VERSION)
     await world.drive([(back_s, 500, 0), (-4490, 0, -8_000_000), *parked(100, start=-4480)])
     await world.fill_at("T1")
     assert await world.work(GATHERER) == []

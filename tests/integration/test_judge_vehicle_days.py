@@ -10,18 +10,19 @@ from typing import Any
 import asyncpg
 import pytest
 
+from registry.facts.calendar import load_calendar
+from registry.model import Organisation, Terminal, Vehicle
+from registry.snapshot.fleet import load_parameters
 from rules import evidence as frozen
-from rules import store
+from rules.alerts.feed import publish_feed
+from rules.alerts.publish import publish
 from rules.checks import off_hours, terminal_silent
-from rules.fleet.facts_calendar import load_calendar
-from rules.fleet.model import Organisation, Terminal, Vehicle
-from rules.fleet.snapshot import load_parameters
-from rules.judge.base import Change, Desk, Verdicts
-from rules.judge.day_facts import day_of
-from rules.judge.vehicle_days import VehicleDays, key_of
-from telemetry.archive import Archive
+from rules.judge.context import Change, Desk, Verdicts
+from rules.judge.day_tracks import day_of
+from rules.judge.subjects.vehicle_days import VehicleDays, key_of
+from runtime.units import US_PER_DAY
+from telemetry.archive.store import Archive
 from telemetry.positions import Source
-from telemetry.units import US_PER_DAY
 from tests.integration.worker_world import HOUR, S, World, drive, some_day, stand
 
 GATHERER = VehicleDays()
@@ -51,8 +52,8 @@ class Court(World):
     async def judge(self, *keys: str, hours: float = 30.5, known: float | None = None) -> Verdicts:
         async with self.pool.acquire() as conn, conn.transaction():
             verdicts = await GATHERER.judge(await self.desk(conn, hours, known), keys)
-            await store.publish(conn, verdicts.judgements)
-            await store.publish_feed(conn)
+            await publish(conn, verdicts.judgements)
+            await publish_feed(conn)
         return verdicts
 
     async def affected(

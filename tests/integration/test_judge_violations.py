@@ -12,7 +12,7 @@ import pytest
 from api.alerts.evidence import feature_collection
 from rules import evidence as frozen
 from rules.checks import traffic_violations as check
-from rules.judge.violations import Violations
+from rules.judge.subjects.violations import Violations
 from tests.integration.fuel_world import HOUR, FuelWorld, china
 
 NOW = china("2026-03-20 12:00")

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry.errors import ConfigurationError, SchemaError, UnavailableError
+from runtime.errors import ConfigurationError, SchemaError, UnavailableError
 from telemetry.log.base import POSITIONS, Record, StoredRecord, partitions_of
 from telemetry.log.codec import HEADERS, decode, decode_all, encode, table, write
-from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
+from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import OPTIONAL, SPEC, PositionBatch, fingerprint
 from tests.integration.log_contract import PARTITIONS, LogContract
 

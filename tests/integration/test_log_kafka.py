@@ -25,15 +25,15 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.structs import TopicPartition
 from tools.kafka.broker import Cluster
 
-from telemetry.errors import ConfigurationError, UnavailableError
+from runtime.errors import ConfigurationError, UnavailableError
+from runtime.settings import Settings
 from telemetry.gateway.batcher import Batcher
 from telemetry.log import open_reader, open_writer
 from telemetry.log.base import POSITIONS, REJECTS, LogReader, Record
 from telemetry.log.codec import decode
-from telemetry.log.kafka import KafkaLogWriter
-from telemetry.log.kafka_reader import KafkaLogReader
+from telemetry.log.kafka.reader import KafkaLogReader
+from telemetry.log.kafka.writer import KafkaLogWriter
 from telemetry.positions import PositionBatch
-from telemetry.runtime.settings import Settings
 from tests.integration.log_contract import PARTITIONS, PATIENCE_S, LogContract, assigned, payloads, take
 
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from telemetry.log.base import POSITIONS, REJECTS, StoredRecord
-from telemetry.log.embedded import EmbeddedLogReader
+from telemetry.log.sqlite import EmbeddedLogReader
 from tests.integration.log_child import ChildWriter, Item
 
 PARTITIONS = 2

@@ -10,15 +10,15 @@ import asyncpg
 import numpy as np
 import pytest
 
+from registry.snapshot.fleet import FleetSnapshot
 from rules import evidence as frozen
 from rules.checks import destination
-from rules.episodes import Facts
-from rules.fleet.snapshot import FleetSnapshot
-from rules.results import TripResults
-from rules.settle import settle
-from rules.tracking import Tracker, order_key
+from rules.live.episodes import Facts
+from rules.live.order_results import TripResults
+from rules.live.settle import settle
+from rules.live.vehicle_states import Tracker, order_key
 from rules.tracks.state import STATE_DTYPE, TrackStates
-from telemetry.archive import Archive
+from telemetry.archive.store import Archive
 from tests.integration.worker_world import World, drive, place, some_day, stand
 
 VEHICLES = 24

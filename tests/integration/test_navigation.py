@@ -11,7 +11,6 @@ import asyncpg
 import numpy as np
 import pytest
 
-from rules import geo
 from rules.navigation import Answer, CachedNavigator, EngineError, Limits
 from rules.navigation.amap import Amap
 from rules.navigation.engines import route
@@ -19,7 +18,8 @@ from rules.navigation.http import Breaker
 from rules.navigation.osrm import Osrm
 from rules.navigation.polyline import decode, encode
 from rules.navigation.valhalla import Valhalla
-from telemetry.runtime.database import migrate
+from runtime.postgres import migrate
+from telemetry import geo
 from tests.integration.navigation_server import Reply, Request, engine_server, places_of, straight_osrm
 
 A, B, C = (32_000_000, 120_900_000), (32_020_000, 120_950_000), (32_050_000, 120_970_000)

@@ -17,14 +17,13 @@ import numpy as np
 import osmium
 import pytest
 
-from gongche import roads_engine
-from gongche.roads_pbf import map_date_of, write_pbf
-from gongche.terminals.roads import RoadNetwork, build_network
-from rules.navigation import CachedNavigator, Places
+from rules.navigation import CachedNavigator, Places, own_engine
 from rules.navigation.engines import route
 from rules.navigation.polyline import decode
 from rules.navigation.valhalla import Valhalla
-from telemetry.errors import ConfigurationError, GongcheError, UnavailableError
+from runtime.errors import ConfigurationError, GongcheError, UnavailableError
+from simulation.city.pbf import map_date_of, write_pbf
+from simulation.city.roads import RoadNetwork, build_network
 from tests.integration.test_up import Up, wait_for
 
 
@@ -38,12 +37,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory, network: RoadNetwork) -> Pa
     """A data directory with the engine and the network's tiles."""
     data_dir = tmp_path_factory.mktemp("navigation")
     try:
-        roads_engine.install(data_dir, lambda _: None)
+        own_engine.install(data_dir, lambda _: None)
     except UnavailableError as error:
         pytest.skip(f"no Valhalla: {error.message}; GONGCHE_CACHE_DIR may hold the wheel")
     source = data_dir / "city.osm.pbf"
     write_pbf(network, source)
-    roads_engine.prepare(data_dir, source, lambda _: None)
+    own_engine.prepare(data_dir, source, lambda _: None)
     return data_dir
 
 
@@ -57,7 +56,7 @@ def free_port() -> int:
 def url(folder: Path) -> Iterator[str]:
     """The engine, running."""
     port = free_port()
-    command = roads_engine.service_command(folder, port)
+    command = own_engine.service_command(folder, port)
     assert command is not None
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         address = f"http://127.0.0.1:{port}"
@@ -135,7 +134,7 @@ async def test_a_place_off_the_map_is_no_way(url: str, network: RoadNetwork):
 async def test_the_routes_are_kept_with_the_date_of_the_map(
     url: str, network: RoadNetwork, folder: Path, pool: asyncpg.Pool
 ):
-    date = roads_engine.service_map_date(folder)
+    date = own_engine.service_map_date(folder)
     assert date == "2026-01-01T00:00:00Z" == map_date_of(folder / "city.osm.pbf")
     navigator = CachedNavigator(Valhalla(url, date))
     wanted = [(place_of(network, 1), place_of(network, 50)), (place_of(network, 2), place_of(network, 3))]
@@ -161,26 +160,26 @@ def test_the_engine_listens_on_loopback_only(url: str):
 
 
 def test_installing_and_preparing_again_changes_nothing_that_runs(folder: Path, network: RoadNetwork):
-    engine = roads_engine.install(folder, lambda _: pytest.fail("nothing is to be said"))
+    engine = own_engine.install(folder, lambda _: pytest.fail("nothing is to be said"))
     stamp = (engine / "valhalla/bin/valhalla_service").stat().st_mtime_ns
     before = (folder / "navigation" / "graph").resolve()
     said: list[str] = []
     source = folder / "again.osm.pbf"
     write_pbf(network, source)
-    after = roads_engine.prepare(folder, source, said.append, "2026-06-01")
+    after = own_engine.prepare(folder, source, said.append, "2026-06-01")
     assert (engine / "valhalla/bin/valhalla_service").stat().st_mtime_ns == stamp
     assert after == (folder / "navigation" / "graph").resolve() != before
     assert before.exists()  # a service that runs still reads it
-    assert roads_engine.service_map_date(folder) == "2026-06-01"
+    assert own_engine.service_map_date(folder) == "2026-06-01"
     assert any("map" in line for line in said)
     # A build that fails leaves the map in use alone, and nothing behind.
     (folder / "junk.osm.pbf").write_bytes(b"no map")
     with pytest.raises(ConfigurationError):
-        roads_engine.prepare(folder, folder / "junk.osm.pbf", said.append)
+        own_engine.prepare(folder, folder / "junk.osm.pbf", said.append)
     with osmium.SimpleWriter(str(folder / "empty.osm.pbf")) as empty:
         assert empty is not None
     with pytest.raises(GongcheError):
-        roads_engine.prepare(folder, folder / "empty.osm.pbf", said.append)
+        own_engine.prepare(folder, folder / "empty.osm.pbf", said.append)
     assert (folder / "navigation" / "graph").resolve() == after
     assert not list((folder / "navigation").glob("*.partial"))
 
@@ -189,8 +188,8 @@ def test_another_wheel_is_refused(tmp_path: Path):
     wheel = tmp_path / "pyvalhalla-3.9.1-cp312-abi3-manylinux_2_28_x86_64.whl"
     wheel.write_bytes(b"PK")
     with pytest.raises(ConfigurationError, match="is not the wheel"):
-        roads_engine.install(tmp_path, lambda _: None, wheel)
-    assert roads_engine.service_command(tmp_path, 1) is None
+        own_engine.install(tmp_path, lambda _: None, wheel)
+    assert own_engine.service_command(tmp_path, 1) is None
 
 
 def test_offline_is_said_clearly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -200,7 +199,7 @@ def test_offline_is_said_clearly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
     with pytest.raises(UnavailableError) as failed:
-        roads_engine.install(tmp_path, lambda _: None)
+        own_engine.install(tmp_path, lambda _: None)
     assert "--wheel" in failed.value.hint
     assert not list((tmp_path / "cache").glob("*.whl"))
 
@@ -227,7 +226,7 @@ def test_up_runs_the_engine_beside_the_rest_and_takes_it_along(folder: Path) -> 
     up = Up(folder)
     try:
         url = str(up.ready()["navigation"])
-        assert httpx.get(f"{url}/status").json()["version"] == roads_engine.VERSION
+        assert httpx.get(f"{url}/status").json()["version"] == own_engine.VERSION
         os.kill(up.process.pid, signal.SIGKILL)
         up.process.wait(10)
 

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from telemetry.errors import ConfigurationError
-from telemetry.runtime.probes import MAX_CONNECTIONS, MAX_HEAD_BYTES, ProbeServer, serve_probes
+from runtime.errors import ConfigurationError
+from runtime.probes import MAX_CONNECTIONS, MAX_HEAD_BYTES, ProbeServer, serve_probes
 
 trouble: list[str | Exception] = []
 

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 from prometheus_client import REGISTRY
 
-from rules.worker import Worker
+from rules.live.process import Worker
+from runtime.settings import Settings
 from telemetry.log import codec, open_reader, open_writer
 from telemetry.log.base import HEADER_SCHEMA, POSITIONS, LogReader, LogWriter, Record
 from telemetry.positions import SPEC, PositionBatch
-from telemetry.runtime.settings import Settings
 from tests.integration.worker_world import World, stand
 
 Open = Callable[[], Awaitable[tuple[LogWriter, LogReader]]]

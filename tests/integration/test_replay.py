@@ -15,25 +15,25 @@ import asyncpg
 import numpy as np
 import pytest
 
-from gongche.terminals.client import RESENDS, State, Timing
-from gongche.terminals.readers import merge_tracks, read_tracks
-from gongche.terminals.replay import ReplayOptions, phone_of, replay
-from gongche.terminals.reports import encode_reports
-from gongche.terminals.terminal_fleet import Fleet, registration
-from rules.geo import Datum, from_wgs84
-from telemetry.errors import ConfigurationError, UnavailableError
+from runtime.errors import ConfigurationError, UnavailableError
+from simulation.gps_files.readers import merge_tracks, read_tracks
+from simulation.gps_files.replay import ReplayOptions, phone_of, replay
+from simulation.terminal.client import RESENDS, State, Timing
+from simulation.terminal.many import Fleet, registration
+from simulation.terminal.reports import encode_reports
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.tcp import Gateway
-from telemetry.jt808.framing import FrameReader
-from telemetry.jt808.header import Header, Version, parse_header
+from telemetry.geo import Datum, from_wgs84
 from telemetry.jt808.rejection import Rejection
-from telemetry.jt808.replies import general_reply, registration_reply
-from telemetry.jt808.report import decode_batch
+from telemetry.jt808.scalar.framing import FrameReader
+from telemetry.jt808.scalar.header import Header, Version, parse_header
+from telemetry.jt808.scalar.replies import general_reply, registration_reply
+from telemetry.jt808.scalar.report import decode_batch
 from telemetry.log.base import POSITIONS
 from telemetry.log.codec import decode
-from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
+from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import PositionBatch, Source
-from telemetry.terminals import TerminalDirectory
+from telemetry.terminals.directory import TerminalDirectory
 
 GEOLIFE = Path(__file__).parents[3] / "shared" / "data" / "geolife_small.csv"
 QUICK = Timing(connect_s=2.0, confirm_s=0.3, heartbeat_s=0.2, tick_s=0.02)

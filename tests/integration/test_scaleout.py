@@ -22,7 +22,7 @@ import pytest
 from tools.kafka.broker import kafka_cluster, missing
 
 from api.auth.tokens import create_token
-from telemetry.runtime.database import connect
+from runtime.postgres import connect
 from tests.faults.audit import Audit, Reference
 from tests.faults.load import Load
 from tests.faults.plan import STEP_S, Ints, Plan

@@ -16,13 +16,13 @@ import uvicorn
 
 from api.app import create_app
 from api.auth.tokens import create_token
-from gongche.terminals.demo_fleet import KINDS
-from gongche.terminals.office import Office, RefusedError
-from gongche.terminals.paperwork import TRAPS, VIOLATIONS
-from gongche.terminals.simulate import SimulateOptions, simulate
-from telemetry.errors import ConfigurationError, UnavailableError
+from runtime.errors import ConfigurationError, UnavailableError
+from runtime.settings import load_settings
+from simulation.demo.office import Office, RefusedError
+from simulation.demo.paperwork import TRAPS, VIOLATIONS
+from simulation.demo.plan import KINDS
+from simulation.demo.simulate import SimulateOptions, simulate
 from telemetry.positions import Source
-from telemetry.runtime.settings import load_settings
 from tests.integration.test_replay import gateway, stored
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import shapely
 
-from rules.fleet.snapshot import FleetSnapshot
-from rules.fleet.timelines import FOREVER, NONE, Timelines, flatten
-from telemetry.units import US_PER_S, from_us
+from registry.snapshot.fleet import FleetSnapshot
+from registry.snapshot.timelines import FOREVER, NONE, Timelines, flatten
+from runtime.units import US_PER_S, from_us
 
 H = 3600 * US_PER_S
 

@@ -18,10 +18,10 @@ from tools.kafka.broker import Cluster
 
 from api.app import create_app
 from gongche.commands import worker
-from telemetry.errors import UnavailableError
-from telemetry.runtime.database import expected_schema_version
-from telemetry.runtime.embedded import open_database
-from telemetry.runtime.settings import Settings, load_settings
+from runtime.embedded_postgres import open_database
+from runtime.errors import UnavailableError
+from runtime.postgres import expected_schema_version
+from runtime.settings import Settings, load_settings
 
 SERVICES = ("gateway", "worker", "api")
 

@@ -16,7 +16,7 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rules.fleet import statements
+from registry.statements import importer
 from tests.integration.test_api_registry import check_problem, client, fleet  # noqa: F401 - fixtures
 from tests.integration.test_business_facts import office  # noqa: F401 - the fixture
 from tests.integration.test_simulate import api
@@ -215,7 +215,7 @@ async def test_chunks_and_progress(
     pool: asyncpg.Pool,
     monkeypatch: Any,
 ) -> None:
-    monkeypatch.setattr(statements, "CHUNK", 3)
+    monkeypatch.setattr(importer, "CHUNK", 3)
     data = text(*(fill(m % 4) for m in range(10)), fill(5, card="c9"))
     headers = {"Content-Type": "text/csv", "Accept": "application/x-ndjson"}
     for created, unchanged in ((10, 0), (0, 10)):

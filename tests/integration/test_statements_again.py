@@ -10,7 +10,7 @@ import asyncpg
 import httpx
 import pytest
 
-from rules.fleet import statements
+from registry.statements import importer
 from tests.integration.test_api_registry import client, fleet  # noqa: F401 - fixtures
 from tests.integration.test_business_facts import office  # noqa: F401 - the fixture
 from tests.integration.test_statements import EXPORT, VIOLATIONS, counts, rows, send, text
@@ -84,7 +84,7 @@ async def test_the_likest_rows_find_each_other(
     before = await rows(pool)
     unnumbered = [fill("08:05"), *(line.rpartition(",")[0] + "," for line in lines[1:])]
     for size in (1, 2, 100):
-        monkeypatch.setattr(statements, "CHUNK", size)
+        monkeypatch.setattr(importer, "CHUNK", size)
         for order in (unnumbered, unnumbered[::-1]):
             assert counts(await send(office, text(*order, header=PLAIN))) == {"rows": 3, "unchanged": 3}
     assert await rows(pool) == before

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from gongche.supervisor import MAX_LOG_BYTES, ChildSpec, RotatingLog, Supervisor
-from telemetry.errors import ConfigurationError, UnavailableError
+from gongche.supervisor.processes import MAX_LOG_BYTES, ChildSpec, RotatingLog, Supervisor
+from runtime.errors import ConfigurationError, UnavailableError
 
 #: A process as ours are: reports ready, runs until told to stop.
 SERVER = """
 import asyncio, sys, time
 from functools import partial
-from telemetry.runtime import lifecycle
+from runtime import lifecycle
 async def main(stop):
     link = lifecycle.SupervisorLink.from_environment()
     link.watch(stop)
@@ -111,7 +111,7 @@ async def test_a_child_that_does_not_stop_is_killed(tmp_path: Path) -> None:
     deaf = """
 import signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-from telemetry.runtime import lifecycle
+from runtime import lifecycle
 link = lifecycle.SupervisorLink.from_environment()
 link.ready()
 time.sleep(60)
@@ -130,7 +130,7 @@ async def test_no_child_outlives_a_killed_supervisor(tmp_path: Path) -> None:
     parent = f"""
 import asyncio, sys
 from pathlib import Path
-from gongche.supervisor import ChildSpec, Supervisor
+from gongche.supervisor.processes import ChildSpec, Supervisor
 async def main():
     spec = ChildSpec("worker", [sys.executable, "-c", {SERVER!r}, {str(journal)!r}, "worker"], {{}}, 10)
     supervisor = Supervisor([spec], Path({str(tmp_path)!r}), lambda line: None)

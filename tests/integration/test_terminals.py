@@ -9,12 +9,12 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from telemetry.errors import UnavailableError
-from telemetry.jt808.header import Version
-from telemetry.jt808.messages import Registration
-from telemetry.jt808.replies import RegistrationResult
-from telemetry.runtime.database import create_pool
-from telemetry.terminals import TerminalDirectory
+from runtime.errors import UnavailableError
+from runtime.postgres import create_pool
+from telemetry.jt808.scalar.header import Version
+from telemetry.jt808.scalar.messages import Registration
+from telemetry.jt808.scalar.replies import RegistrationResult
+from telemetry.terminals.directory import TerminalDirectory
 
 PHONE = "13900000001"
 TOLD = Registration(32, 600, "MAKER", "M-1", "DEV0001", 1, "苏F12345", Version.V2013)

@@ -9,8 +9,8 @@ import sys
 import asyncpg
 import pytest
 
-from rules.judge.gatherers import GATHERERS
-from rules.judge.loop import Judge
+from rules.judge.process import Judge
+from rules.judge.subjects.all import GATHERERS
 from rules.navigation import NoNavigator
 
 

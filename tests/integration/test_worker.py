@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from rules import evidence as frozen
-from rules import store
-from rules.engine import evaluate
+from rules.alerts.feed import evidence_of, read_feed
+from rules.catalogue import evaluate
 from rules.tracks.state import STATE_DTYPE, half
-from telemetry.archive import Archive
+from runtime.units import US_PER_DAY
+from telemetry.archive.store import Archive
 from telemetry.log.base import POSITIONS, Record
 from telemetry.positions import PositionBatch
-from telemetry.units import US_PER_DAY
 from tests.integration.worker_world import World, drive, place, shuffled, some_day, stand
 
 H = 3600
@@ -66,8 +66,8 @@ async def test_a_drive_without_an_order_is_raised_while_it_goes_on_and_closed_wh
     assert 3850 < closed["measures"]["farthest_m"]["value"] < 4000
     assert 7600 < closed["measures"]["distance_m"]["value"] < 8000
     async with world.pool.acquire() as conn:
-        found = await store.evidence_of(conn, closed["id"])
-        feed = await store.read_feed(conn, 0, 10)
+        found = await evidence_of(conn, closed["id"])
+        feed = await read_feed(conn, 0, 10)
     assert found is not None
     assert [e.alert.version for e in feed] == [1, 2]
     # the evidence alone, read back, gives the same result
@@ -91,7 +91,7 @@ async def test_evidence_outlives_the_positions_it_came_from(world: World):
     assert await world.alerts() == alerts != []
     assert await world.pool.fetch("SELECT * FROM evaluations ORDER BY id") == evaluations
     async with world.pool.acquire() as conn:
-        found = await store.evidence_of(conn, alerts[0]["id"])
+        found = await evidence_of(conn, alerts[0]["id"])
     assert found is not None
     assert evaluate(frozen.parse(found.body)).summary == alerts[0]["summary"]
 

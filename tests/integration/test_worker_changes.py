@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from rules import store
-from rules.fleet.model import Organisation
-from rules.fleet.thresholds import Threshold, forget_threshold, put_threshold
-from rules.worker import clock_us
+from registry.model import Organisation
+from registry.parameter_values import Threshold, forget_threshold, put_threshold
+from rules.alerts.model import FactChange
+from rules.live.process import clock_us
+from rules.live.store.offsets import delete_fact_changes, take_fact_changes
 from tests.integration.worker_world import S, World, drive, place, stand
 
 H = 3600
@@ -330,10 +331,10 @@ async def test_a_threshold_for_a_whole_fleet_is_taken_in_parts_beside_all_other_
     changed = await world.pool.fetch("SELECT vehicle_no FROM registry_changes ORDER BY seq DESC LIMIT 4")
     assert [r["vehicle_no"] for r in changed] == [1, 0, 0, 0]
 
-    async def take(vehicles: list[int] | None, limit: int = 2000) -> list[store.FactChange]:
+    async def take(vehicles: list[int] | None, limit: int = 2000) -> list[FactChange]:
         async with world.pool.acquire() as conn, conn.transaction():
-            changes = await store.take_fact_changes(conn, vehicles, limit)
-            await store.delete_fact_changes(conn, [c.seq for c in changes])
+            changes = await take_fact_changes(conn, vehicles, limit)
+            await delete_fact_changes(conn, [c.seq for c in changes])
             return changes
 
     order, *first = await take(None)

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from rules.fleet.model import Terminal, Vehicle
-from rules.worker import Worker
+from registry.model import Terminal, Vehicle
+from rules.live.process import Worker
+from runtime.settings import Settings
 from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Record, partitions_of
-from telemetry.log.kafka import KafkaLogWriter
-from telemetry.log.kafka_reader import KafkaLogReader
-from telemetry.runtime.settings import Settings
+from telemetry.log.kafka.reader import KafkaLogReader
+from telemetry.log.kafka.writer import KafkaLogWriter
 from tests.integration.worker_world import Fix, World, drive, place, some_day, stand
 
 H = 3600

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
-import rules.worker
-from rules.worker import STEPS, Worker, clock_us
+import rules.live.process
+from rules.live.process import STEPS, Worker, clock_us
+from runtime.postgres import create_pool
 from telemetry.log.base import POSITIONS
-from telemetry.log.embedded import EmbeddedLogReader
-from telemetry.runtime.database import create_pool
+from telemetry.log.sqlite import EmbeddedLogReader
 from tests.integration.worker_world import World, drive, place, stand
 
 H = 3600
@@ -100,7 +100,7 @@ async def test_time_and_size_of_what_was_done(world: World) -> None:
 async def test_rows_that_are_no_longer_needed_are_dropped_now_and_then(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules.worker, "HELD_ROWS", 5)
+    monkeypatch.setattr(rules.live.process, "HELD_ROWS", 5)
     fixes = [*stand(7 * H, 8 * H), *drive(8 * H, *OUT), *stand(9 * H, 9.5 * H)]
     worker, reloads, most = world.worker(), metric("reloads_total"), 0
     for k, part in enumerate(np.array_split(np.arange(len(fixes)), 24)):

@@ -14,14 +14,14 @@ import pytest
 from api.app import create_app
 from api.auth.tokens import create_token
 from rules.checks import destination
+from rules.live.process import Worker
 from rules.tracks.mileage import window_mileage
-from rules.worker import Worker
-from telemetry.archive import Archive
+from runtime.settings import Settings
+from runtime.units import to_us
+from telemetry.archive.store import Archive
 from telemetry.log.base import POSITIONS, Poll, Record
-from telemetry.log.embedded import EmbeddedLogReader
+from telemetry.log.sqlite import EmbeddedLogReader
 from telemetry.positions import PositionBatch
-from telemetry.runtime.settings import Settings
-from telemetry.units import to_us
 from tests.integration.worker_world import HOUR, World, drive, place, stand
 
 H = 3600

@@ -11,12 +11,12 @@ import asyncpg
 import numpy as np
 import pytest
 
-from rules.fleet.model import Terminal
-from rules.worker import Worker
-from telemetry.errors import UnavailableError
+from registry.model import Terminal
+from rules.live.process import Worker
+from runtime.errors import UnavailableError
 from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Poll, Record, partitions_of
-from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
+from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import PositionBatch
 from tests.integration.worker_world import Member, World, drive, some_day, stand
 

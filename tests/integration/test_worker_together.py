@@ -12,16 +12,16 @@ import asyncpg
 import numpy as np
 import pytest
 
-from rules import store
-from rules.fleet.changes import changed_vehicles, drop_changes, newest_change
-from rules.fleet.model import Fence, Terminal, Vehicle
-from rules.fleet.thresholds import Threshold, put_threshold
-from rules.store import OffsetConflictError
-from rules.worker import Worker
+from registry.changes import changed_vehicles, drop_changes, newest_change
+from registry.model import Fence, Terminal, Vehicle
+from registry.parameter_values import Threshold, put_threshold
+from rules.alerts.model import OffsetConflictError
+from rules.live.process import Worker
+from rules.live.store.offsets import claim_offsets, lock_offsets, offsets, save_offsets
+from runtime.postgres import create_pool
 from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Record, partitions_of
-from telemetry.log.embedded import EmbeddedLogWriter
-from telemetry.runtime.database import create_pool
+from telemetry.log.sqlite import EmbeddedLogWriter
 from tests.integration.worker_world import YARD, Fix, Member, World, drive, place, some_day, stand
 
 H = 3600
@@ -273,28 +273,28 @@ async def test_whoever_takes_over_waits_for_the_transaction_of_the_one_before(po
 
     async def before() -> None:
         async with pool.acquire() as conn, conn.transaction():
-            await store.lock_offsets(conn, "t", {0: 0, 1: 0}, "before")
+            await lock_offsets(conn, "t", {0: 0, 1: 0}, "before")
             ready.set()
             await asyncio.sleep(0.2)
-            await store.save_offsets(conn, "t", {1: 7})
+            await save_offsets(conn, "t", {1: 7})
             events.append("written")
 
     async def after() -> None:
         await ready.wait()
         async with pool.acquire() as conn:
-            await store.claim_offsets(conn, "t", [1], "after")
-            events.append(f"claimed at {(await store.offsets(conn, 't'))[1]}")
+            await claim_offsets(conn, "t", [1], "after")
+            events.append(f"claimed at {(await offsets(conn, 't'))[1]}")
 
     ready = asyncio.Event()
     async with pool.acquire() as conn:
-        await store.claim_offsets(conn, "t", [0, 1], "before")
+        await claim_offsets(conn, "t", [0, 1], "before")
     await asyncio.gather(before(), after())
     assert events == ["written", "claimed at 7"]
     async with pool.acquire() as conn, conn.transaction():
-        await store.lock_offsets(conn, "t", {0: 0}, "before")
-        await store.lock_offsets(conn, "t", {1: 7}, "after")
+        await lock_offsets(conn, "t", {0: 0}, "before")
+        await lock_offsets(conn, "t", {1: 7}, "after")
         with pytest.raises(OffsetConflictError, match=r"\[1\]"):
-            await store.lock_offsets(conn, "t", {0: 0, 1: 7}, "before")
+            await lock_offsets(conn, "t", {0: 0, 1: 7}, "before")
 
 
 async def test_a_worker_far_behind_the_registry_reads_all_of_it(world: Together):

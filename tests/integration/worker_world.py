@@ -12,16 +12,17 @@ from typing import Any
 import asyncpg
 import numpy as np
 
-from rules import geo, store
+from registry import repository
+from registry.model import DispatchOrder, Fence, Organisation, Terminal, Vehicle
+from rules.alerts.feed import evidence_of
 from rules.evidence import parse
-from rules.fleet import repository
-from rules.fleet.model import DispatchOrder, Fence, Organisation, Terminal, Vehicle
-from rules.worker import Worker, clock_us
+from rules.live.process import Worker, clock_us
+from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day, from_us
+from telemetry import geo
 from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Poll, Record
-from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
+from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import PositionBatch
-from telemetry.units import CHINA_OFFSET_US, US_PER_DAY, china_day, from_us
 
 S = 1_000_000
 MIN, HOUR = 60 * S, 3600 * S
@@ -185,7 +186,7 @@ class World:
     async def evidence(self, alert: str) -> dict[str, Any]:
         """What the newest version of an alert was judged on."""
         async with self.pool.acquire() as conn:
-            kept = await store.evidence_of(conn, alert)
+            kept = await evidence_of(conn, alert)
         assert kept is not None
         return parse(kept.body)
 

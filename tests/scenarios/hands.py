@@ -10,14 +10,14 @@ import sys
 import time
 from pathlib import Path
 
-from rules.judge.gatherers import GATHERERS
-from rules.judge.loop import Judge
+from rules.judge.process import Judge
+from rules.judge.subjects.all import GATHERERS
+from rules.live.process import Worker
 from rules.navigation import CachedNavigator
 from rules.navigation.valhalla import Valhalla
-from rules.worker import Worker
+from runtime.postgres import create_pool
 from telemetry.log.base import POSITIONS
-from telemetry.log.embedded import EmbeddedLogReader
-from telemetry.runtime.database import create_pool
+from telemetry.log.sqlite import EmbeddedLogReader
 
 
 class FileClock:

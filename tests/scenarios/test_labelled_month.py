@@ -16,25 +16,27 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-from gongche.scenario.build import CITY_SEED, CITY_SIZE, build_world
-from gongche.scenario.delivery import Step, in_disorder, in_order
-from gongche.scenario.engine import engine_on
-from gongche.scenario.planner import DAY
-from gongche.scenario.run import Office, drive
-from gongche.scenario.score import Found, found_in, score, table
-from gongche.scenario.world import World
-from gongche.terminals.roads import build_network
-from rules import store
-from rules.engine import RULES, verify
-from rules.judge.gatherers import GATHERERS
+from rules.alerts.feed import evidence_of
+from rules.alerts.model import alert_id
+from rules.catalogue import RULES, verify
+from rules.judge import queue
+from rules.judge.subjects.all import GATHERERS
+from rules.live.store.offsets import facts_waiting
 from rules.navigation import CachedNavigator
 from rules.navigation.valhalla import Valhalla
-from rules.store import facts_waiting, requests
-from telemetry.errors import UnavailableError
+from runtime.errors import UnavailableError
+from runtime.postgres import create_pool
+from runtime.units import US_PER_S
+from simulation.city.roads import build_network
+from simulation.month.build import CITY_SEED, CITY_SIZE, build_world
+from simulation.month.delivery import Step, in_disorder, in_order
+from simulation.month.engine import engine_on
+from simulation.month.planner import DAY
+from simulation.month.run import Office, drive
+from simulation.month.score import Found, found_in, score, table
+from simulation.month.world import World
 from telemetry.log.base import POSITIONS
-from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
-from telemetry.runtime.database import create_pool
-from telemetry.units import US_PER_S
+from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 
 VEHICLES = 32
 SEED, OTHER_SEEDS = 3, (5,)
@@ -122,7 +124,7 @@ async def verified(found: Found, pool: asyncpg.Pool) -> None:
     async with pool.acquire() as conn:
         for alert in found.alerts:
             if alert["status"] == "suspected":
-                kept = await store.evidence_of(conn, store.alert_id(alert["rule"], alert["subject"]))
+                kept = await evidence_of(conn, alert_id(alert["rule"], alert["subject"]))
                 assert kept is not None
                 assert verify(kept.body, outcome="suspected", measures=alert["measures"]) == []
 
@@ -202,8 +204,8 @@ async def worked_off(pool: asyncpg.Pool, log: Path, now_us: int, hands: subproce
     for _ in range(2_000):
         assert hands.poll() is None
         async with pool.acquire() as conn:
-            changes, keys = await requests.backlog(conn, now_us)
-            clocks = [await requests.clock_of(conn, gatherer.name) for gatherer in GATHERERS]
+            changes, keys = await queue.backlog(conn, now_us)
+            clocks = [await queue.clock_of(conn, gatherer.name) for gatherer in GATHERERS]
         struck = all(through is not None and through >= now_us for through in clocks)
         due = changes or any(waiting for waiting, _ in keys.values())
         if struck and not due and not await facts_waiting(pool) and not await behind(pool, reader):

@@ -13,15 +13,15 @@ import pytest
 from prometheus_client import REGISTRY
 from pyproj import Geod
 
-from gongche.terminals.replay import ReplayOptions, ReplayResult, replay
+from rules.live.process import Worker
 from rules.tracks.mileage import window_mileage
-from rules.worker import Worker
-from telemetry.archive import Archive, Track
+from simulation.gps_files.replay import ReplayOptions, ReplayResult, replay
+from telemetry.archive.store import Archive, Track
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.tcp import Gateway
 from telemetry.log.base import POSITIONS
-from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
-from telemetry.terminals import TerminalDirectory
+from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
+from telemetry.terminals.directory import TerminalDirectory
 
 GEOLIFE = Path(__file__).parents[3] / "shared" / "data" / "geolife_small.csv"
 GEOD = Geod(ellps="WGS84")

@@ -11,14 +11,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from gongche.scenario.build import CITY_SEED, CITY_SIZE, MONTH, build_world
-from gongche.scenario.files import write_world
-from gongche.scenario.planner import Planner
-from gongche.scenario.world import World
-from gongche.terminals.roads import build_network
-from rules.fleet.imports import import_records, read_rows, validate_rows
-from rules.fleet.model import KINDS
-from telemetry.errors import ConfigurationError
+from registry.bulk import import_records, read_rows, validate_rows
+from registry.model import KINDS
+from runtime.errors import ConfigurationError
+from simulation.city.roads import build_network
+from simulation.month.build import CITY_SEED, CITY_SIZE, MONTH, build_world
+from simulation.month.files import write_world
+from simulation.month.planner import Planner
+from simulation.month.world import World
 
 
 @pytest.fixture(scope="module")

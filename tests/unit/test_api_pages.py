@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from api.alerts.evidence import decode_polyline, feature_collection, time_text
 from api.errors import Problem
-from api.messages import make_cursor, read_cursor
+from api.http import make_cursor, read_cursor
 from api.positions.schemas import EXAMPLE, POSITIONS, to_batch
 from api.tracks.formats import WRITERS, ArrowWriter, CsvWriter, GeoJsonWriter, GpxWriter, choose
 from api.tracks.pages import JumpFinder, Page, flag_names
-from telemetry.archive import Track
+from telemetry.archive.store import Track
 from telemetry.positions import PositionBatch
 from telemetry.quality import Quality
 

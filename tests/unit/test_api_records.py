@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from rules.fleet import imports
-from rules.fleet.bindings import Binding, BindingPlan
-from rules.fleet.model import KINDS, DispatchOrder, Fence, Terminal, Vehicle, normal_plate, parse_time
-from rules.fleet.places import MAX_VERTICES, Place
-from rules.fleet.refusals import Flaw, explain
+from registry import bulk
+from registry.model import KINDS, DispatchOrder, Fence, Terminal, Vehicle, normal_plate, parse_time
+from registry.places import MAX_VERTICES, Place
+from registry.refusals import Flaw, explain
+from registry.terminals import Binding, BindingPlan
 
 SQUARE = [[120.89, 31.98], [120.892, 31.98], [120.892, 31.982], [120.89, 31.982], [120.89, 31.98]]
 BOW_TIE = [[120.89, 31.98], [120.892, 31.982], [120.892, 31.98], [120.89, 31.982], [120.89, 31.98]]
@@ -208,9 +208,9 @@ def test_disposal_before_registration() -> None:
 
 
 def rows(
-    text: str, kind: str = "vehicles", form: imports.Format = "csv", encoding: str = "utf-8"
-) -> list[imports.Row]:
-    return imports.read_rows(kind, text.encode(encoding), form)
+    text: str, kind: str = "vehicles", form: bulk.Format = "csv", encoding: str = "utf-8"
+) -> list[bulk.Row]:
+    return bulk.read_rows(kind, text.encode(encoding), form)
 
 
 CSV = "id,plate,organisation,disposed_on\nv1,苏F00001,财政局,\nv2,苏F00002,财政局,2026-01-01\n"
@@ -221,7 +221,7 @@ CSV = "id,plate,organisation,disposed_on\nv1,苏F00001,财政局,\nv2,苏F00002,
 def test_csv_as_offices_save_it(encoding: str, newline: str) -> None:
     found = rows(CSV.replace("\n", newline), encoding=encoding)
     assert [r.number for r in found] == [2, 3]
-    first, second = imports.validate_rows("vehicles", found)
+    first, second = bulk.validate_rows("vehicles", found)
     assert isinstance(first, Vehicle)
     assert (first.plate, first.organisation, first.disposed_on) == ("苏F00001", "财政局", None)
     assert isinstance(second, Vehicle)
@@ -229,9 +229,9 @@ def test_csv_as_offices_save_it(encoding: str, newline: str) -> None:
 
 
 def test_chinese_headers() -> None:
-    (record,) = imports.validate_rows("vehicles", rows("编号,车牌号,单位\nv1,苏F00001,o\n"))
+    (record,) = bulk.validate_rows("vehicles", rows("编号,车牌号,单位\nv1,苏F00001,o\n"))
     assert record.id == "v1"
-    for kind, names in imports.CHINESE_HEADERS.items():
+    for kind, names in bulk.CHINESE_HEADERS.items():
         assert set(names.values()) == set(KINDS[kind].model_fields)
 
 
@@ -247,40 +247,40 @@ def test_chinese_headers() -> None:
     ],
 )
 def test_wrong_columns_are_named(text: str, field: str, says: str) -> None:
-    with pytest.raises(imports.UnreadableError) as caught:
+    with pytest.raises(bulk.UnreadableError) as caught:
         rows(text)
     assert caught.value.flaws[0].field == field
     assert says in caught.value.message
 
 
 def test_bytes_that_are_no_text() -> None:
-    with pytest.raises(imports.UnreadableError, match="第 4 个字节"):
-        imports.decode_text(b"abc\xff\xff")
-    with pytest.raises(imports.UnreadableError, match="UTF-16"):
-        imports.decode_text("编号".encode("utf-16"))
-    with pytest.raises(imports.UnreadableError, match="GBK"):
-        imports.decode_text(b"a", "latin-1")
+    with pytest.raises(bulk.UnreadableError, match="第 4 个字节"):
+        bulk.decode_text(b"abc\xff\xff")
+    with pytest.raises(bulk.UnreadableError, match="UTF-16"):
+        bulk.decode_text("编号".encode("utf-16"))
+    with pytest.raises(bulk.UnreadableError, match="GBK"):
+        bulk.decode_text(b"a", "latin-1")
 
 
 def test_every_flawed_row_is_named() -> None:
     text = "id,plate,organisation,energy\nv1,苏F1,o,petrol\nv1,苏F2,o,\nv3,,o,\nv4,苏F4,o,coal\nv5,苏F5\n\nv7,苏F7,o,\n"
-    with pytest.raises(imports.ImportRefusedError) as caught:
-        imports.validate_rows("vehicles", rows(text))
+    with pytest.raises(bulk.ImportRefusedError) as caught:
+        bulk.validate_rows("vehicles", rows(text))
     assert [(f.row, f.field) for f in caught.value.flaws] == [(3, "id"), (4, "plate"), (5, "energy"), (6, "")]
     assert "第 2 行" in caught.value.flaws[0].message
 
 
 def test_flaws_are_bounded_but_counted() -> None:
     text = "id,plate,organisation\n" + "v,,o\n" * 500
-    with pytest.raises(imports.ImportRefusedError) as caught:
-        imports.validate_rows("vehicles", rows(text))
-    assert len(caught.value.flaws) == imports.MAX_FLAWS
+    with pytest.raises(bulk.ImportRefusedError) as caught:
+        bulk.validate_rows("vehicles", rows(text))
+    assert len(caught.value.flaws) == bulk.MAX_FLAWS
     assert caught.value.total == 500
 
 
 def test_rows_are_bounded() -> None:
-    text = "id,name\n" + "".join(f"o{i},x\n" for i in range(imports.MAX_ROWS + 1))
-    with pytest.raises(imports.UnreadableError, match=str(imports.MAX_ROWS)):
+    text = "id,name\n" + "".join(f"o{i},x\n" for i in range(bulk.MAX_ROWS + 1))
+    with pytest.raises(bulk.UnreadableError, match=str(bulk.MAX_ROWS)):
         rows(text, "organisations")
 
 
@@ -290,27 +290,27 @@ def test_json_forms() -> None:
     lines = rows(json.dumps(one) + "\n\n{bad\n7\n", "organisations", "ndjson")
     assert [(r.number, bool(r.flaws)) for r in lines] == [(1, False), (3, True), (4, True)]
     for text in ("{}", "nonsense", "[", '["\\ud800"]', "[NaN]"):
-        with pytest.raises(imports.UnreadableError):
+        with pytest.raises(bulk.UnreadableError):
             rows(text, "organisations", "json")
 
 
 def test_nested_cells() -> None:
     geometry = json.dumps({"type": "Polygon", "coordinates": [SQUARE]}).replace('"', '""')
     text = f'id,name,organisation,vehicles,datum,geometry\nf1,场,o,v2；v1;v2,wgs84,"{geometry}"\n'
-    (record,) = imports.validate_rows("fences", rows(text, "fences"))
+    (record,) = bulk.validate_rows("fences", rows(text, "fences"))
     assert isinstance(record, Fence)
     assert record.vehicles == ["v1", "v2"]
-    with pytest.raises(imports.ImportRefusedError) as caught:
-        imports.validate_rows("fences", rows(text.replace('""type""', "type"), "fences"))
+    with pytest.raises(bulk.ImportRefusedError) as caught:
+        bulk.validate_rows("fences", rows(text.replace('""type""', "type"), "fences"))
     assert [(f.row, f.field) for f in caught.value.flaws] == [(2, "geometry")]
 
 
 @given(st.binary(max_size=400), st.sampled_from(["csv", "json", "ndjson"]), st.sampled_from(sorted(KINDS)))
-def test_any_bytes_give_records_or_a_refusal(data: bytes, form: imports.Format, kind: str) -> None:
+def test_any_bytes_give_records_or_a_refusal(data: bytes, form: bulk.Format, kind: str) -> None:
     found: list[Flaw] = []
     try:
-        records = imports.validate_rows(kind, imports.read_rows(kind, data, form))
-    except imports.RefusedError as error:
+        records = bulk.validate_rows(kind, bulk.read_rows(kind, data, form))
+    except bulk.RefusedError as error:
         found, records = error.flaws, []
     assert found or all(record.id for record in records)
 

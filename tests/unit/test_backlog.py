@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.backlog import Backlog
+from rules.live.lag import Backlog
 from telemetry.log.base import POSITIONS, StoredRecord
 
 S = 1_000_000

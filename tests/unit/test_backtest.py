@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rules.backtest import table
-from rules.backtest.model import Kind, Row, Side, Totals, kind_of
-from rules.params import (
+from registry.parameters import (
     RULES,
     ParameterRangeError,
     ParameterRow,
@@ -15,7 +13,9 @@ from rules.params import (
     parse,
     resolve,
 )
-from rules.store import Measure
+from rules.alerts.model import Measure
+from rules.backtest import table
+from rules.backtest.model import Kind, Row, Side, Totals, kind_of
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from telemetry.gateway import batcher
 from telemetry.gateway.batcher import Batcher
 from telemetry.log.codec import decode
-from telemetry.log.embedded import EmbeddedLogWriter
+from telemetry.log.sqlite import EmbeddedLogWriter
 from telemetry.positions import PositionBatch
 
 _ROWS_PER_APPEND = 100

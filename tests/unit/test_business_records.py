@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from rules.fleet import imports
-from rules.fleet.business import CalendarDay, FuelCard, FuelStation, FuelTransaction
-from rules.fleet.cards import BoundTwiceError, CardPlan, PlateBinding
-from rules.fleet.exact import exact_json
-from rules.fleet.model import KINDS
-from rules.fleet.refusals import Flaw, explain
+from registry import bulk
+from registry.business import CalendarDay, FuelCard, FuelStation, FuelTransaction
+from registry.decimals import exact_json
+from registry.fuel_cards import BoundTwiceError, CardPlan, PlateBinding
+from registry.model import KINDS
+from registry.refusals import Flaw, explain
 
 SQUARE = [[120.89, 31.98], [120.892, 31.98], [120.892, 31.982], [120.89, 31.982], [120.89, 31.98]]
 POINT = {"type": "Point", "coordinates": [120.89, 31.98]}
@@ -82,12 +82,12 @@ def test_records_that_contradict_themselves(kind: str, values: dict[str, Any], p
 
 def test_json_numbers_are_read_without_a_float() -> None:
     data = b'{"id":"t","card":"c","at":"2026-03-02T08:05:09+08:00","kind":"fill","quantity":45.320,"amount":-3.5E2,"balance":7}'
-    made = FuelTransaction.model_validate(imports.loads("fuel-transactions", data))
+    made = FuelTransaction.model_validate(bulk.loads("fuel-transactions", data))
     assert (made.quantity, made.amount, made.balance) == (45320, -35000, 700)
     # A float would have rounded the last digit away, and said nothing.
     with pytest.raises(ValidationError):
         FuelTransaction.model_validate(
-            imports.loads("fuel-transactions", data.replace(b"45.320", b"45.3200000000000000001"))
+            bulk.loads("fuel-transactions", data.replace(b"45.320", b"45.3200000000000000001"))
         )
     for bad in (b"[1e-999999999999]", b"[1e300]", b"[" + b"9" * 60 + b"]"):
         (value,) = exact_json(bad)
@@ -107,17 +107,15 @@ def test_json_numbers_are_read_without_a_float() -> None:
 def test_stations_without_coordinates_and_in_csv() -> None:
     assert FuelStation.model_validate(STATION).place is None
     text = "编号,名称,别名,经度,纬度,坐标系\ns1,甲,乙；丙;乙,120.89,31.98,gcj02\ns2,丁,,,,\n"
-    first, second = imports.validate_rows(
-        "fuel-stations", imports.read_rows("fuel-stations", text.encode(), "csv")
-    )
+    first, second = bulk.validate_rows("fuel-stations", bulk.read_rows("fuel-stations", text.encode(), "csv"))
     assert isinstance(first, FuelStation)
     assert (first.aliases, first.place) == (["丙", "乙"], POINT)
     assert isinstance(second, FuelStation)
     assert second.place is None
-    with pytest.raises(imports.ImportRefusedError) as caught:
-        imports.validate_rows(
+    with pytest.raises(bulk.ImportRefusedError) as caught:
+        bulk.validate_rows(
             "fuel-stations",
-            imports.read_rows("fuel-stations", text.replace("31.98,gcj02", "3l.98,").encode(), "csv"),
+            bulk.read_rows("fuel-stations", text.replace("31.98,gcj02", "3l.98,").encode(), "csv"),
         )
     assert [(f.row, f.field) for f in caught.value.flaws] == [(2, "lat"), (2, "datum")]
 

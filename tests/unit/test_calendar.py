@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import holidays
 import pytest
 
-from rules.calendar import Calendar
+from registry.working_days import Calendar
 
 PLAIN = Calendar()
 

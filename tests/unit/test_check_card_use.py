@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules import evidence as frozen
-from rules import geo
 from rules.checks import card_use
 from rules.checks.base import Outcome
+from telemetry import geo
 
 S, MIN = 1_000_000, 60_000_000
 AT = 1_772_000_000 * S

@@ -7,9 +7,9 @@ import pytest
 from pyproj import Geod
 
 from rules import evidence as frozen
-from rules import geo
 from rules.checks import destination
 from rules.checks.base import Outcome
+from telemetry import geo
 
 S = 1_000_000
 T0 = 1_772_000_000 * S

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules import evidence as frozen
-from rules import geo
 from rules.checks import location
 from rules.checks.base import Outcome
 from rules.checks.card_binding import day_us
 from rules.checks.location import OPEN_END
 from rules.evidence import EvidenceError
+from telemetry import geo
 
 S = 1_000_000
 MIN = 60 * S

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules import geo
 from rules.checks import mileage
 from rules.checks.base import Outcome
 from rules.evidence import EvidenceError, canonical, freeze_track, parse
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
+from telemetry import geo
 
 S = 1_000_000
 DAY = 1_772_380_800 * S  # 2026-03-02 00:00 in Shanghai

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry.parameters import RULES
 from rules import evidence as frozen
 from rules.checks import off_hours
 from rules.checks.base import Outcome
 from rules.evidence import EvidenceError
-from rules.params import RULES
 from rules.tracks.days import DayRows
 
 S = 1_000_000

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from registry.facts.fuel import Transaction, reversed_fills
 from rules import evidence as frozen
 from rules.checks import refuel_frequency as check
 from rules.checks.base import Evaluation, Outcome
-from rules.fleet.facts_fuel import Transaction, reversed_fills
 
 MIN = 60 * 1_000_000
 T0 = 1_772_000_000 * 1_000_000

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry.parameters import RULES
 from rules import evidence as frozen
-from rules import geo
 from rules.checks import terminal_silent
 from rules.checks.base import Outcome
 from rules.evidence import EvidenceError
-from rules.params import RULES
+from telemetry import geo
 
 S = 1_000_000
 MIN, HOUR = 60 * S, 3600 * S

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rules import evidence as frozen
 from rules.checks import traffic_violations as check
 from rules.checks.base import Outcome
-from telemetry.units import CHINA, from_us, to_us
+from runtime.units import CHINA, from_us, to_us
 
 PARAMETERS = {"min_violations": 2, "natural_month": 0, "by_driver": 0}
 

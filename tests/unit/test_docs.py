@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gongche import cli
-from rules import params
-from telemetry.runtime.settings import Settings
+from registry import parameters
+from runtime.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")] + sorted(
@@ -20,11 +20,13 @@ SHIPPED = [*PAGES, ROOT / "compose.yaml", ROOT / "Dockerfile", *sorted(ROOT.glob
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 
 
-@pytest.mark.parametrize("rule", [rule for rule in params.RULES if rule not in (params.TRACK, params.ORDER)])
+@pytest.mark.parametrize(
+    "rule", [rule for rule in parameters.RULES if rule not in (parameters.TRACK, parameters.ORDER)]
+)
 def test_a_rule_s_page_gives_each_parameter_with_its_default_and_unit(rule: str) -> None:
     text = (ROOT / "docs" / "rules" / f"{rule}.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|", text, re.MULTILINE))
-    table = {p.name: f"{p.default} {p.unit}" for p in params.RULES[rule]}
+    table = {p.name: f"{p.default} {p.unit}" for p in parameters.RULES[rule]}
     assert {name: said.strip() for name, said in rows.items() if name in table} == table
 
 
@@ -33,8 +35,8 @@ def test_shared_parameters_are_told_with_their_defaults() -> None:
     rows = dict(re.findall(r"^\| `(\w+\.\w+)` \| ([^|]*) \|", text, re.MULTILINE))
     wanted = {
         f"{g}.{p.name}": f"{p.default} {p.unit}"
-        for g in (params.TRACK, params.ORDER)
-        for p in params.RULES[g]
+        for g in (parameters.TRACK, parameters.ORDER)
+        for p in parameters.RULES[g]
     }
     assert {name: said.strip() for name, said in rows.items()} == wanted
 

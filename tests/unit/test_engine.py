@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from api.alerts.endpoints import router
-from rules import engine, params
+from registry import parameters
+from rules import catalogue
 from rules import evidence as frozen
 from rules.checks import traffic_violations
-from rules.judge.gatherers import GATHERERS
+from rules.judge.subjects.all import GATHERERS
 from tests.unit.test_check_traffic_violations import at, make, record
 
 DOCS = Path(__file__).parents[2] / "docs" / "rules"
@@ -62,14 +63,16 @@ def given_reasons(module: Any) -> Iterator[str]:
 
 
 def test_the_ten_rules_in_their_order() -> None:
-    assert [(rule.code, rule.name) for rule in engine.RULES] == NAMES
-    assert set(params.RULES) - {params.TRACK, params.ORDER} == {rule.code for rule in engine.RULES}
+    assert [(rule.code, rule.name) for rule in catalogue.RULES] == NAMES
+    assert set(parameters.RULES) - {parameters.TRACK, parameters.ORDER} == {
+        rule.code for rule in catalogue.RULES
+    }
     judged = [code for gatherer in GATHERERS for code in gatherer.rules]
-    assert sorted([*judged, "location", "destination"]) == sorted(rule.code for rule in engine.RULES)
+    assert sorted([*judged, "location", "destination"]) == sorted(rule.code for rule in catalogue.RULES)
 
 
-@pytest.mark.parametrize("rule", engine.RULES, ids=lambda rule: rule.code)
-def test_a_rule_is_complete(rule: engine.Rule) -> None:
+@pytest.mark.parametrize("rule", catalogue.RULES, ids=lambda rule: rule.code)
+def test_a_rule_is_complete(rule: catalogue.Rule) -> None:
     module = importlib.import_module(f"rules.checks.{rule.code}")
     assert (module.RULE, module.VERSION, module.evaluate) == (rule.code, rule.version, rule.evaluate)
     given = set(given_reasons(module)) - {""}
@@ -81,11 +84,11 @@ def test_a_rule_is_complete(rule: engine.Rule) -> None:
         assert english.isascii()
     page = (DOCS / f"{rule.code}.md").read_text("utf-8")
     assert rule.name in page
-    for parameter in params.RULES[rule.code]:
+    for parameter in parameters.RULES[rule.code]:
         assert parameter.name in page, f"{rule.code}.md does not tell of {parameter.name}"
     assert f"({rule.code}.md)" in (DOCS / "README.md").read_text("utf-8")
     with pytest.raises(frozen.EvidenceError):
-        engine.evaluate({"rule": rule.code, "rule_version": 0})
+        catalogue.evaluate({"rule": rule.code, "rule_version": 0})
 
 
 def test_the_api_knows_the_rules() -> None:
@@ -104,8 +107,8 @@ def test_verifying_evidence() -> None:
     stored: dict[str, Any] = {
         "outcome": "suspected", "measures": {n: dict(m) for n, m in made.measures.items()}, "sha256": sha256, "sm3": sm3,
     }  # fmt: skip
-    assert engine.verify(body, **stored) == []
-    assert engine.verify(body, outcome="suspected", measures=made.measures) == []
+    assert catalogue.verify(body, **stored) == []
+    assert catalogue.verify(body, outcome="suspected", measures=made.measures) == []
     other = {
         "outcome": "normal",
         "measures": {"violations": {"value": 3, "unit": "1"}},
@@ -113,12 +116,12 @@ def test_verifying_evidence() -> None:
         "sm3": "00",
     }
     for name, value in other.items():
-        assert engine.verify(body, **(stored | {name: value})), name
+        assert catalogue.verify(body, **(stored | {name: value})), name
     forged = body.replace("人民路".encode(), "解放路".encode())
-    assert [w[:7] for w in engine.verify(forged, **stored)] == ["SHA-256", "SM3 不符 "[:7]]
-    assert len(engine.verify(b" " + body, **stored)) == 3  # and not canonical
+    assert [w[:7] for w in catalogue.verify(forged, **stored)] == ["SHA-256", "SM3 不符 "[:7]]
+    assert len(catalogue.verify(b" " + body, **stored)) == 3  # and not canonical
     for broken in (b"{}", b"[]", b"", b'{"rule":"traffic_violations","rule_version":1}', body[:-1]):
-        assert "cannot be judged" in engine.verify(broken, **stored)[-1]
+        assert "cannot be judged" in catalogue.verify(broken, **stored)[-1]
 
 
 def test_the_two_hashes() -> None:

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 import shapely
 
-from gongche.terminals import activities_facts, paperwork
-from gongche.terminals.demo_fleet import MIN_SPAN_S, TRAPS, VIOLATIONS, build_plan
-from gongche.terminals.expected import ExpectedAlert, by_rule, compare_alerts
-from gongche.terminals.fleet import STATUS_POSITIONED, Order, Plan, Vehicle, distance_to_path
-from gongche.terminals.office import (
+from registry.model import KINDS
+from registry.parameter_values import Threshold
+from runtime.units import US_PER_S, from_us
+from simulation.city.fleet import STATUS_POSITIONED, Order, Plan, Vehicle, distance_to_path
+from simulation.city.roads import build_network
+from simulation.demo import activities_facts, paperwork
+from simulation.demo.expected import ExpectedAlert, by_rule, compare_alerts
+from simulation.demo.office import (
     card_body,
     fence_body,
     offence_body,
@@ -27,16 +30,13 @@ from gongche.terminals.office import (
     terminal_body,
     vehicle_body,
 )
-from gongche.terminals.reports import encode_reports
-from gongche.terminals.roads import build_network
-from gongche.terminals.simulate import SimulateOptions, plan_span_s
-from gongche.terminals.statistics import FleetStats, LatencyHistogram
-from rules.fleet.model import KINDS
-from rules.fleet.thresholds import Threshold
-from rules.geo import Datum, to_wgs84
+from simulation.demo.plan import MIN_SPAN_S, TRAPS, VIOLATIONS, build_plan
+from simulation.demo.simulate import SimulateOptions, plan_span_s
+from simulation.terminal.reports import encode_reports
+from simulation.terminal.statistics import FleetStats, LatencyHistogram
+from telemetry.geo import Datum, to_wgs84
 from telemetry.jt808.rejection import Rejection
-from telemetry.jt808.report import decode_location
-from telemetry.units import US_PER_S, from_us
+from telemetry.jt808.scalar.report import decode_location
 
 END = 1_795_312_800  # 2026-11-22 02:00 UTC
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 
-from rules import geo
-from rules.geo import Datum, FenceSet
+from telemetry import geo
+from telemetry.geo import Datum, FenceSet
 
 GEOD = Geod(ellps="WGS84")
 LAT_E6 = st.integers(-89_999_999, 89_999_999)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry.jt808.acknowledge import general_replies
-from telemetry.jt808.columns import PADDING, gather
-from telemetry.jt808.framing import FrameReader, encode_frame
-from telemetry.jt808.header import Version, build_message, parse_header
-from telemetry.jt808.location import decode, decode_times, expand_batches
+from telemetry.jt808.columns.acknowledge import general_replies
+from telemetry.jt808.columns.framing import PADDING, gather
+from telemetry.jt808.columns.location import decode, decode_times, expand_batches
 from telemetry.jt808.rejection import Rejection
-from telemetry.jt808.replies import general_reply
+from telemetry.jt808.scalar.framing import FrameReader, encode_frame
+from telemetry.jt808.scalar.header import Version, build_message, parse_header
+from telemetry.jt808.scalar.replies import general_reply
 from telemetry.positions import PositionBatch
 
 VECTORS = Path(__file__).resolve().parents[3] / "shared" / "vectors" / "jt808-frames.txt"

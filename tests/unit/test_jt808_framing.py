@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry.jt808.framing import (
+from telemetry.jt808.rejection import MAX_DETAIL, MAX_RAW, Reason, Rejection
+from telemetry.jt808.scalar.framing import (
     MAX_ESCAPED,
     MAX_FRAME,
     FrameReader,
@@ -17,7 +18,7 @@ from telemetry.jt808.framing import (
     escape,
     unescape,
 )
-from telemetry.jt808.header import (
+from telemetry.jt808.scalar.header import (
     Header,
     Version,
     build_header,
@@ -26,7 +27,6 @@ from telemetry.jt808.header import (
     build_reply,
     parse_header,
 )
-from telemetry.jt808.rejection import MAX_DETAIL, MAX_RAW, Reason, Rejection
 
 VECTORS = Path(__file__).resolve().parents[3] / "shared" / "vectors" / "jt808-frames.txt"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.jt808.items import ITEMS, ItemValue, decode_items, encode_items
+from telemetry.jt808.scalar.items import ITEMS, ItemValue, decode_items, encode_items
 
 U8, U16, U32 = st.integers(0, 0xFF), st.integers(0, 0xFFFF), st.integers(0, 0xFFFFFFFF)
 VALUES: dict[str, st.SearchStrategy[ItemValue]] = {

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.jt808.framing import FrameReader
-from telemetry.jt808.header import Header, Version, parse_header
-from telemetry.jt808.messages import (
+from telemetry.jt808.rejection import Reason, Rejection
+from telemetry.jt808.scalar.framing import FrameReader
+from telemetry.jt808.scalar.header import Header, Version, parse_header
+from telemetry.jt808.scalar.messages import (
     Authentication,
     GeneralReply,
     Location,
@@ -38,14 +39,8 @@ from telemetry.jt808.messages import (
     encode_registration_reply,
     encode_retransmit_request,
 )
-from telemetry.jt808.rejection import Reason, Rejection
-from telemetry.jt808.replies import (
-    general_reply,
-    registration_reply,
-    retransmit_request,
-    time_reply,
-)
-from telemetry.jt808.report import decode_time, encode_time
+from telemetry.jt808.scalar.replies import general_reply, registration_reply, retransmit_request, time_reply
+from telemetry.jt808.scalar.report import decode_time, encode_time
 
 VECTORS = Path(__file__).resolve().parents[3] / "shared" / "vectors" / "jt808-frames.txt"
 

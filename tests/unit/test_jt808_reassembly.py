@@ -9,9 +9,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.jt808.header import Header, Version, build_messages, parse_header
-from telemetry.jt808.reassembly import PART_BYTES, Complete, Missing, Pending, Reassembler
 from telemetry.jt808.rejection import Reason, Rejection
+from telemetry.jt808.scalar.header import Header, Version, build_messages, parse_header
+from telemetry.jt808.scalar.reassembly import PART_BYTES, Complete, Missing, Pending, Reassembler
 
 BODY = bytes(range(256)) * 2
 

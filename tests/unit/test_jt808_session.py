@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.jt808.framing import FrameReader
-from telemetry.jt808.header import Header, Version, build_message, build_messages, parse_header
-from telemetry.jt808.messages import (
+from telemetry.jt808.rejection import Reason, Rejection
+from telemetry.jt808.scalar.framing import FrameReader
+from telemetry.jt808.scalar.header import Header, Version, build_message, build_messages, parse_header
+from telemetry.jt808.scalar.messages import (
     Authentication,
     GeneralReply,
     Location,
@@ -22,7 +23,6 @@ from telemetry.jt808.messages import (
     encode_query_reply,
     encode_registration,
 )
-from telemetry.jt808.rejection import Reason, Rejection
 from telemetry.jt808.session import (
     MAX_FAILED_AUTHENTICATIONS,
     MAX_REFUSED,

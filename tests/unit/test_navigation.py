@@ -14,8 +14,8 @@ from rules.navigation.cache import route_key
 from rules.navigation.engines import degrees
 from rules.navigation.http import Breaker, whole
 from rules.navigation.polyline import decode, encode, join
-from telemetry.errors import ConfigurationError
-from telemetry.runtime.settings import Settings
+from runtime.errors import ConfigurationError
+from runtime.settings import Settings
 
 POINTS = st.lists(st.tuples(st.integers(-90_000_000, 90_000_000), st.integers(-180_000_000, 180_000_000)))
 

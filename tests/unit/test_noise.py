@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from telemetry.runtime.logs import MAX_NOISE_TEXTS, LibraryNoise, LineFormatter
-from telemetry.runtime.metrics import Snapshot, render, watch_folder
+from runtime.logs import MAX_NOISE_TEXTS, LibraryNoise, LineFormatter
+from runtime.metrics import Snapshot, render, watch_folder
 
 
 class Clock:
@@ -63,7 +63,7 @@ def test_addresses_of_objects_do_not_make_another_text(lines: tuple[io.StringIO,
 
 def test_other_loggers_keep_every_line_and_its_level(lines: tuple[io.StringIO, logging.Logger]) -> None:
     stream, logger = lines
-    for name in ("noisyneighbour", "rules.worker"):
+    for name in ("noisyneighbour", "rules.live.process"):
         logger.name = name
         for _ in range(3):
             logger.error("the same")

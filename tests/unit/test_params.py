@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rules.params import (
+from registry.parameters import (
     RULES,
     ParameterRangeError,
     ParameterRow,

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry import pgcopy
-from telemetry.pgcopy import PG_EPOCH_US, Column, decode_fixed, encode, varlen
+from runtime import pgcopy
+from runtime.pgcopy import PG_EPOCH_US, Column, decode_fixed, encode, varlen
 
 _RANGES = {
     "int2": st.integers(-(2**15), 2**15 - 1),

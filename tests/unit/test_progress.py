@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rules import geo
 from rules.checks import destination
-from rules.progress import LEG_FIELDS, UNKNOWN, OrderProgress, Taken
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.kernel import ROW_FIELDS
 from rules.tracks.mileage import window_mileage
+from rules.tracks.order_legs import LEG_FIELDS, UNKNOWN, OrderProgress, Taken
 from rules.tracks.state import TrackStates
+from telemetry import geo
 
 S = 1_000_000
 T0 = 1_780_000_000 * S

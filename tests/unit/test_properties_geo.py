@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pyproj import Geod
 
-from rules import geo
-from rules.geo import Datum
+from telemetry import geo
+from telemetry.geo import Datum
 from tests.unit.test_tracks import mileage
 
 GEOD = Geod(ellps="WGS84")

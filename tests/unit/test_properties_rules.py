@@ -22,14 +22,14 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 import rules
-from rules import engine
+from registry.parameters import RULES, TRACK
+from rules import catalogue
 from rules.checks.base import Evaluation, Outcome
 from rules.evidence import TRACK_COLUMNS, canonical, parse
-from rules.params import RULES, TRACK
 from tests.unit.evidences import EVIDENCE, Evidence
 
 RANK = {Outcome.SUSPECTED: 0, Outcome.UNDETERMINED: 1, Outcome.NORMAL: 2}
-EVERY = pytest.mark.parametrize("rule", [rule.code for rule in engine.RULES])
+EVERY = pytest.mark.parametrize("rule", [rule.code for rule in catalogue.RULES])
 
 
 def told(made: Evaluation) -> bytes:
@@ -38,7 +38,7 @@ def told(made: Evaluation) -> bytes:
 
 
 def test_every_rule_has_evidence_here() -> None:
-    assert list(EVIDENCE) == [rule.code for rule in engine.RULES]
+    assert list(EVIDENCE) == [rule.code for rule in catalogue.RULES]
 
 
 # --- a rule judges its evidence and nothing else
@@ -125,18 +125,18 @@ def swollen(value: Any) -> Any:
 def test_only_what_the_evidence_holds_is_read(rule: str, data: st.DataObject) -> None:
     evidence = data.draw(EVIDENCE[rule])
     body = canonical(evidence)
-    made = engine.evaluate(evidence)
+    made = catalogue.evaluate(evidence)
     assert canonical(evidence) == body, "the evidence was changed"
-    assert told(engine.evaluate(parse(body))) == told(made)
+    assert told(catalogue.evaluate(parse(body))) == told(made)
     # Without all that was not looked at: the same. And it is the same again, whatever was judged in between.
     spy = watched(parse(body))
-    engine.evaluate(spy)
+    catalogue.evaluate(spy)
     least = spy.looked_at()
     whole = {name: evidence[name] for name in ("parameters", "result") if name in evidence}
-    assert told(engine.evaluate(json.loads(json.dumps(least)) | whole)) == told(made)
+    assert told(catalogue.evaluate(json.loads(json.dumps(least)) | whole)) == told(made)
     # With more than a rule knows of: the same, but for what is told, or compared, as a whole.
     more = swollen(parse(body)) | whole
-    assert told(engine.evaluate(more)) == told(made)
+    assert told(catalogue.evaluate(more)) == told(made)
 
 
 def facts(rule: str, count: int) -> list[bytes]:
@@ -156,8 +156,8 @@ def facts(rule: str, count: int) -> list[bytes]:
 
 def test_the_evidence_here_is_of_every_kind() -> None:
     """Guilt, innocence and doubt of every rule are among what these tests look at."""
-    for rule in engine.RULES:
-        found = {engine.evaluate(parse(line)).outcome for line in facts(rule.code, 100)}
+    for rule in catalogue.RULES:
+        found = {catalogue.evaluate(parse(line)).outcome for line in facts(rule.code, 100)}
         assert found >= {Outcome.SUSPECTED, Outcome.NORMAL}, rule.code
         # Of an undated end only, or never at all: what these rest on is a record or it is not.
         sure = {"location", "card_binding", "refuel_frequency", "traffic_violations"}
@@ -186,7 +186,7 @@ for line in lines:
 def test_another_process_elsewhere_says_the_same() -> None:
     """Other time zone, other hash seed, other language, in another order, and nothing of the world in reach."""
     lines = [line for rule in EVIDENCE for line in facts(rule, 12)]
-    here = [hashlib.sha256(told(engine.evaluate(parse(line)))).hexdigest() for line in lines]
+    here = [hashlib.sha256(told(catalogue.evaluate(parse(line)))).hexdigest() for line in lines]
     order = list(range(len(lines)))
     random.Random(7).shuffle(order)
     done = subprocess.run(
@@ -220,11 +220,11 @@ WORLDLY = {
 
 
 def test_no_check_asks_a_clock_or_the_world() -> None:
-    modules = [importlib_module(f"rules.checks.{rule.code}") for rule in engine.RULES]
+    modules = [importlib_module(f"rules.checks.{rule.code}") for rule in catalogue.RULES]
     modules += [
         importlib_module(name)
         for name in (
-            "rules.geo", "rules.evidence", "rules.summaries", "rules.progress", "rules.params", "rules.tracks.advance",
+            "telemetry.geo", "rules.evidence", "rules.wording", "rules.tracks.order_legs", "registry.parameters", "rules.tracks.advance",
             "rules.tracks.kernel", "rules.tracks.days", "rules.tracks.mileage", "rules.tracks.state", "rules.checks.base",
         )
     ]  # fmt: skip
@@ -284,14 +284,14 @@ def shuffle(value: Any, path: list[str], chance: random.Random) -> None:
 @settings(max_examples=25)
 def test_the_order_of_facts_says_nothing(rule: str, data: st.DataObject, chance: random.Random) -> None:
     evidence = data.draw(EVIDENCE[rule])
-    made = engine.evaluate(copy.deepcopy(evidence))
+    made = catalogue.evaluate(copy.deepcopy(evidence))
     if rule == "terminal_silent":  # equally grave silences that begin at one time are one silence
         starts = [s["before"][-1][0] for s in evidence["silences"]]
         assume(len(set(starts)) == len(starts))
     for path in UNORDERED[rule]:
         mixed = copy.deepcopy(evidence)
         shuffle(mixed, path.split("/"), chance)
-        assert told(engine.evaluate(mixed)) == told(made), path
+        assert told(catalogue.evaluate(mixed)) == told(made), path
 
 
 @pytest.mark.parametrize("rule", ["location", "destination", "mileage", "card_use", "off_hours"])
@@ -299,11 +299,11 @@ def test_the_order_of_facts_says_nothing(rule: str, data: st.DataObject, chance:
 @settings(max_examples=20)
 def test_what_was_sent_twice_counts_once(rule: str, data: st.DataObject) -> None:
     evidence = data.draw(EVIDENCE[rule])
-    made = engine.evaluate(copy.deepcopy(evidence))
+    made = catalogue.evaluate(copy.deepcopy(evidence))
     track = evidence["track"]
     twice = [k for k in range(len(track["t_us"])) for _ in range(data.draw(st.integers(1, 2)))]
     doubled = evidence | {"track": {name: [track[name][k] for k in twice] for name in TRACK_COLUMNS}}
-    assert told(engine.evaluate(doubled)) == told(made)
+    assert told(catalogue.evaluate(doubled)) == told(made)
 
 
 # --- milder limits
@@ -353,6 +353,6 @@ def test_a_milder_limit_accuses_nobody(
     evidence = data.draw(EVIDENCE[rule])
     known = {p.name: p.default for p in (*RULES[rule], *RULES[TRACK])}
     strict = evidence.get("parameters", known).get(name, known[name])
-    before = engine.evaluate(limited(evidence, rule, name, strict)).outcome
-    after = engine.evaluate(limited(evidence, rule, name, more(strict))).outcome
+    before = catalogue.evaluate(limited(evidence, rule, name, strict)).outcome
+    after = catalogue.evaluate(limited(evidence, rule, name, more(strict))).outcome
     assert not (after is Outcome.SUSPECTED and before is not Outcome.SUSPECTED)

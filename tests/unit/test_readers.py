@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gongche.terminals.readers import (
+from gongche.commands.replay import parse_offset
+from runtime.errors import ConfigurationError
+from simulation.gps_files.csv import parse_mapping
+from simulation.gps_files.readers import (
     ABSENT,
     MAX_EXAMPLES,
     ReadOptions,
@@ -21,10 +24,7 @@ from gongche.terminals.readers import (
     merge_tracks,
     read_tracks,
 )
-from gongche.terminals.readers_csv import parse_mapping
-from gongche.terminals.readers_time import parse_time
-from gongche.terminals.replay_cmd import parse_offset
-from telemetry.errors import ConfigurationError
+from simulation.gps_files.times import parse_time
 
 GEOLIFE = Path(__file__).parents[3] / "shared" / "data" / "geolife_small.csv"
 BEIJING = 1_228_970_534  # 2008-12-11 04:42:14 UTC

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gongche.terminals.roads import NANTONG, build_network, drive, gnss_noise
-from rules.geo import distance_m
+from simulation.city.roads import NANTONG, build_network, drive, gnss_noise
+from telemetry.geo import distance_m
 
 NETWORK = build_network(7)
 

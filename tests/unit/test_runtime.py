@@ -1,4 +1,4 @@
-"""Logs, metrics and lifecycle helpers of ``telemetry.runtime``."""
+"""Logs, metrics and lifecycle helpers of ``runtime``."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from telemetry.errors import ConfigurationError
-from telemetry.runtime.lifecycle import EVENT_LOOP, install_event_loop
-from telemetry.runtime.logs import configure_logging, one_line, redact
-from telemetry.runtime.metrics import Snapshot, quantile, render, set_build_info
+from runtime.errors import ConfigurationError
+from runtime.lifecycle import EVENT_LOOP, install_event_loop
+from runtime.logs import configure_logging, one_line, redact
+from runtime.metrics import Snapshot, quantile, render, set_build_info
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_a_quantile_lies_in_the_bucket_of_the_true_one(values: list[float], q: f
 
 def test_the_event_loop_can_be_chosen() -> None:
     code = (
-        "import asyncio; from telemetry.runtime.lifecycle import install_event_loop;"
+        "import asyncio; from runtime.lifecycle import install_event_loop;"
         "loop = install_event_loop()(); print(type(loop).__module__); loop.close()"
     )
     for wanted, module in (("asyncio", "asyncio"), ("uvloop", "uvloop")):

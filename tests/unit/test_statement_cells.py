@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, to_excel
 
-from rules.fleet.imports import UnreadableError
-from rules.fleet.statements_values import Numeric, day_of, time_of
-from telemetry.units import CHINA
+from registry.bulk import UnreadableError
+from registry.statements.cells import Numeric, day_of, time_of
+from runtime.units import CHINA
 from tests.unit.test_statements import CARD, EXPORT, HEADER, ROW, VIOLATION, flaws, parsed, records
 
 AT = datetime(2026, 3, 2, 0, 5, 9, tzinfo=UTC)

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.fleet.exact import decimal_text, exact_json, scaled
-from rules.fleet.fuel import AHEAD
-from rules.fleet.imports import UnreadableError
-from rules.fleet.refusals import RefusedError
-from rules.fleet.statements import read_statement
-from rules.fleet.statements_layout import HEADERS, Kind, read_mapping
-from rules.fleet.statements_rows import MADE, Parsed
-from rules.fleet.statements_values import code_of, kind_of, number_of, status_of, time_of
-from rules.fleet.texts import normal_plate
-from telemetry.units import CHINA
+from registry.bulk import UnreadableError
+from registry.decimals import decimal_text, exact_json, scaled
+from registry.fuel import AHEAD
+from registry.refusals import RefusedError
+from registry.spelling import normal_plate
+from registry.statements.cells import code_of, kind_of, number_of, status_of, time_of
+from registry.statements.columns import HEADERS, Kind, read_mapping
+from registry.statements.importer import read_statement
+from registry.statements.rows import MADE, Parsed
+from runtime.units import CHINA
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 HEADER = "卡号,交易时间,交易类型,油品,数量(升),单价（元）,金额,余额,网点"

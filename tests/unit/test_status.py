@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from gongche.status import Console, Reading
+from gongche.supervisor.status import Console, Reading
 
 
 class Terminal(io.StringIO):

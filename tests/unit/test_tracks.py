@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules import geo
 from rules.tracks.advance import advance, late_rows, row_matrix
 from rules.tracks.kernel import step_vehicle, step_vehicles
 from rules.tracks.mileage import WindowMileage, window_mileage
 from rules.tracks.state import FIELDS, STATE_DTYPE, TrackStates, half
+from telemetry import geo
 
 S = 1_000_000
 T0 = 1_772_000_000 * S  # 2026-02-25, 14:13 in Shanghai

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.checks import destination
-from rules.tracks.valid import cut_before, has_jumps, valid_rows
+from rules.tracks.valid_fixes import cut_before, has_jumps, valid_rows
 
 S = 1_000_000
 T0 = 1_772_000_000 * S

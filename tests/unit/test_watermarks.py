@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from telemetry.watermarks import Watermarks
+from telemetry.archive.newest import Watermarks
 
 
 def known(terminals: int) -> Watermarks:

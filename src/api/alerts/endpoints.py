@@ -13,21 +13,14 @@ from pydantic import AfterValidator
 from api.alerts.evidence import feature_collection
 from api.auth.access import require
 from api.errors import Problem, not_found
-from api.messages import (
-    DEFAULT_PAGE,
-    Cursor,
-    Limit,
-    QueryTime,
-    json_response,
-    make_cursor,
-    read_cursor,
-    rfc3339,
-)
-from rules import store
-from rules.engine import RULES
+from api.http import DEFAULT_PAGE, Cursor, Limit, QueryTime, json_response, make_cursor, read_cursor, rfc3339
+from rules.alerts.feed import alert_versions, evidence_of, read_feed
+from rules.alerts.feed import get_alert as stored_alert
+from rules.alerts.feed import list_alerts as stored_alerts
+from rules.alerts.model import AlertFilter, FeedEntry, VersionedAlert
+from rules.catalogue import RULES
 from rules.evidence import EvidenceError, parse
-from rules.store import AlertFilter, VersionedAlert
-from telemetry.units import to_us
+from runtime.units import to_us
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[require("alerts:read")])
 
@@ -87,9 +80,9 @@ async def feed(
     return json_response({"items": [entry.alert.body() for entry in entries], "next": following})
 
 
-async def _read(request: Request, after: int, limit: int) -> list[store.FeedEntry]:
+async def _read(request: Request, after: int, limit: int) -> list[FeedEntry]:
     async with request.app.state.pool.acquire(timeout=5) as connection:
-        return await store.read_feed(connection, after, limit)
+        return await read_feed(connection, after, limit)
 
 
 @router.get("", summary="预警列表 / alerts by filter, newest detection first")
@@ -118,7 +111,7 @@ async def list_alerts(
     place = read_cursor("alerts", cursor, int, str)
     after = None if place is None else (place[0], place[1])
     async with request.app.state.pool.acquire(timeout=5) as connection:
-        found = await store.list_alerts(connection, filters, limit=limit, after=after)
+        found = await stored_alerts(connection, filters, limit=limit, after=after)
     following = None
     if len(found) == limit:
         last = found[-1].alert
@@ -130,7 +123,7 @@ async def list_alerts(
 async def get_alert(request: Request, id: AlertId) -> Response:
     """The alert as it stands, and `versions`, oldest first (of more than 1,000 the newest 1,000; the feed has all)."""
     async with request.app.state.pool.acquire(timeout=5) as connection:
-        versions = await store.alert_versions(connection, _clean(id))
+        versions = await alert_versions(connection, _clean(id))
     if not versions:
         raise not_found("没有这条预警 · no such alert", id)
     body = versions[-1].alert.body() | {"versions": [_version(one) for one in versions]}
@@ -159,8 +152,8 @@ async def evidence(
     `evidence_hash` and the ETag, its SM3 (国密) is `evidence_sm3`.
     """
     async with request.app.state.pool.acquire(timeout=5) as connection:
-        found = await store.evidence_of(connection, _clean(id), version)
-        held = None if found is None else await store.get_alert(connection, id)
+        found = await evidence_of(connection, _clean(id), version)
+        held = None if found is None else await stored_alert(connection, id)
     if found is None or held is None:
         raise not_found("没有这条预警或这个版本 · no such alert or version", id)
     headers = {"ETag": f'"{found.sha256}"', "X-Evidence-SHA256": found.sha256, "Vary": "Accept"}

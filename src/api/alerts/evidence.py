@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 import shapely
 
-from rules.geo import from_local_plane
-from telemetry.units import CHINA, from_us
+from runtime.units import CHINA, from_us
+from telemetry.geo import from_local_plane
 
 # After this no calendar helps; evidence writes "no end" as the largest int64.
 _LAST_US = 4_102_444_800_000_000

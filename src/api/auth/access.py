@@ -12,7 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.auth.tokens import SCOPES, Token, find_token
 from api.errors import Problem
-from api.messages import utc_now
+from api.http import utc_now
 
 #: How long a token row is believed; a revocation takes effect within it.
 CACHE_S: Final = 5.0

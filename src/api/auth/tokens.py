@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from telemetry.errors import ConfigurationError
+from runtime.errors import ConfigurationError
 
 SCOPES: Final[dict[str, str]] = {
     "alerts:read": "读取预警 / read alerts, the feed and evidence",

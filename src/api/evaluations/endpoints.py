@@ -10,9 +10,9 @@ from fastapi.responses import Response
 from api.alerts.endpoints import RuleCode
 from api.auth.access import require
 from api.errors import Problem
-from api.messages import DEFAULT_PAGE, Cursor, Limit, QueryTime, json_response, make_cursor, read_cursor
-from rules.store.evaluations import EvaluationFilter, list_evaluations, list_waiting
-from telemetry.units import to_us
+from api.http import DEFAULT_PAGE, Cursor, Limit, QueryTime, json_response, make_cursor, read_cursor
+from rules.alerts.evaluations import EvaluationFilter, list_evaluations, list_waiting
+from runtime.units import to_us
 
 router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], dependencies=[require("alerts:read")])
 

@@ -15,11 +15,11 @@ from pydantic import ValidationError
 
 from api.auth.access import require
 from api.errors import Problem, unavailable
-from api.messages import json_response, read_json
+from api.http import json_response, read_json
 from api.positions.schemas import EXAMPLE, MAX_POSITIONS, POSITIONS, Position, to_batch
-from rules.fleet.bindings import terminal_numbers
-from rules.fleet.refusals import Flaw, explain
-from telemetry.errors import GongcheError
+from registry.refusals import Flaw, explain
+from registry.terminals import terminal_numbers
+from runtime.errors import GongcheError
 from telemetry.log import codec
 from telemetry.log.base import POSITIONS as TOPIC
 from telemetry.log.base import LogWriter, Record, partitions_of

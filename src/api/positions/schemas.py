@@ -8,11 +8,11 @@ from typing import Any, Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from rules.fleet.fields import Phone, Time
-from rules.fleet.places import DatumName
-from rules.geo import Datum, to_wgs84
+from registry.fields import Phone, Time
+from registry.places import DatumName
+from runtime.units import to_us
+from telemetry.geo import Datum, to_wgs84
 from telemetry.positions import OPTIONAL, PositionBatch, Source
-from telemetry.units import to_us
 
 #: Positions of one request.
 MAX_POSITIONS: Final = 5_000

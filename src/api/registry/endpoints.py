@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from api.auth.access import require
 from api.errors import Problem, not_found
-from api.messages import (
+from api.http import (
     DEFAULT_PAGE,
     Cursor,
     Limit,
@@ -31,15 +31,16 @@ from api.messages import (
 from api.registry import parameters, statements
 from api.registry.busy import one_import
 from api.registry.examples import EXAMPLES, LABELS, RESULT
-from rules.fleet import imports, reading
-from rules.fleet.changes import lock_registry
-from rules.fleet.fields import parse_day, parse_time
-from rules.fleet.fuel import forget_day
-from rules.fleet.model import KINDS, Record, normal_plate
-from rules.fleet.refusals import Flaw, RefusedError, explain
-from rules.fleet.repository import apply
-from rules.fleet.versions import withdraw_fence
-from rules.store import order_result
+from registry import bulk as imports
+from registry import pages
+from registry.changes import lock_registry
+from registry.fields import parse_day, parse_time
+from registry.fuel import forget_day
+from registry.model import KINDS, Record, normal_plate
+from registry.refusals import Flaw, RefusedError, explain
+from registry.repository import apply
+from registry.versions import withdraw_fence
+from rules.live.store.results import order_result
 
 _FORMATS: Final[dict[str, imports.Format]] = {
     "text/csv": "csv",
@@ -132,13 +133,13 @@ def _add(router: APIRouter, kind: str, model: type[Record]) -> None:
         summary=f"{label}列表 / list, by id",
         openapi_extra={"parameters": [
             {"name": name, "in": "query", "required": False, "schema": {"type": "string", "maxLength": 64}}
-            for name in reading.FILTERS[kind]
+            for name in pages.FILTERS[kind]
         ]},
     )  # fmt: skip
     router.add_api_route(
         f"/{kind}/{{id}}", _get(kind), methods=["GET"], tags=[kind], dependencies=[read], summary=f"一个{label} / one",
     )  # fmt: skip
-    if kind in reading.VERSIONED:
+    if kind in pages.VERSIONED:
         router.add_api_route(
             f"/{kind}/{{id}}/versions", _versions(kind), methods=["GET"], tags=[kind], dependencies=[read],
             summary=f"{label}的各版本 / every version, newest first",
@@ -163,7 +164,7 @@ def _put(kind: str, model: type[Record]) -> Endpoint:
         async with request.app.state.pool.acquire(timeout=5) as connection:
             async with connection.transaction():
                 (outcome,) = await apply(connection, [record])
-            stored = await reading.get(connection, kind, record.id)
+            stored = await pages.get(connection, kind, record.id)
         return json_response({"outcome": outcome} | (stored or {}), 201 if outcome == "created" else 200)
 
     return put
@@ -192,7 +193,7 @@ def _import(kind: str) -> Endpoint:
 
 def _list(kind: str) -> Endpoint:
     async def page(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE) -> Response:
-        filters = {name: request.query_params.get(name) for name in reading.FILTERS[kind]}
+        filters = {name: request.query_params.get(name) for name in pages.FILTERS[kind]}
         unknown = sorted(set(request.query_params) - filters.keys() - {"cursor", "limit"})
         if unknown:
             raise Problem(422, "invalid-parameter", f"未知参数 · unknown parameter: {unknown[0][:64]!r}")
@@ -205,7 +206,7 @@ def _list(kind: str) -> Endpoint:
                 filters[name] = _moment(kind, name, value)
         place = read_cursor(kind, cursor, str)
         async with request.app.state.pool.acquire(timeout=5) as connection:
-            found = await reading.page(
+            found = await pages.page(
                 connection, kind, after=place[0] if place else None, limit=limit, **filters
             )
         following = make_cursor(kind, found[-1]["id"]) if len(found) == limit else None
@@ -216,10 +217,10 @@ def _list(kind: str) -> Endpoint:
 
 def _moment(kind: str, name: str, value: str) -> str:
     """The value of a filter; of one that is a time or a day, in the form that the database reads."""
-    if (kind, name) not in reading.TIME_FILTERS | reading.DAY_FILTERS:
+    if (kind, name) not in pages.TIME_FILTERS | pages.DAY_FILTERS:
         return value
     try:
-        if (kind, name) in reading.DAY_FILTERS:
+        if (kind, name) in pages.DAY_FILTERS:
             return parse_day(value).isoformat()
         if len(value) > 6 and value[-6] == " ":  # a "+" that nobody wrote as %2B
             value = value[:-6] + "+" + value[-5:]
@@ -231,7 +232,7 @@ def _moment(kind: str, name: str, value: str) -> str:
 def _get(kind: str) -> Endpoint:
     async def get(request: Request, id: RecordId) -> Response:
         async with request.app.state.pool.acquire(timeout=5) as connection:
-            found = await reading.get(connection, kind, _stored_id(kind, id))
+            found = await pages.get(connection, kind, _stored_id(kind, id))
         if found is None:
             raise not_found(f"没有这个{LABELS[kind]} · no such record in {kind}", id)
         return json_response(found)
@@ -242,7 +243,7 @@ def _get(kind: str) -> Endpoint:
 def _versions(kind: str) -> Endpoint:
     async def versions(request: Request, id: RecordId) -> Response:
         async with request.app.state.pool.acquire(timeout=5) as connection:
-            found = await reading.versions(connection, kind, _stored_id(kind, id))
+            found = await pages.versions(connection, kind, _stored_id(kind, id))
         if not found:
             raise not_found(f"没有这个{LABELS[kind]} · no such record in {kind}", id)
         return json_response({"items": found, "next": None})

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from api.auth.access import require
 from api.errors import not_found
-from api.messages import QueryTime, json_response, read_json
+from api.http import QueryTime, json_response, read_json
 from api.registry.examples import PARAMETER
-from rules.fleet.refusals import RefusedError, explain
-from rules.fleet.thresholds import Threshold, defaults, forget_threshold, put_threshold, thresholds
+from registry.parameter_values import Threshold, defaults, forget_threshold, put_threshold, thresholds
+from registry.refusals import RefusedError, explain
 
 router = APIRouter(prefix="/rule-parameters", tags=["rule-parameters"])
 

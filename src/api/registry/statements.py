@@ -13,13 +13,13 @@ from fastapi.responses import Response, StreamingResponse
 
 from api.auth.access import require
 from api.errors import Problem, problem_of
-from api.messages import json_response, media_type, read_body
+from api.http import json_response, media_type, read_body
 from api.registry.busy import one_import
 from api.registry.examples import REPORT
-from rules.fleet.imports import MAX_BYTES
-from rules.fleet.statements import import_statement, read_statement
-from rules.fleet.statements_files import MAX_ROWS
-from rules.fleet.statements_layout import HEADERS, FileMapping, Kind, read_mapping
+from registry.bulk import MAX_BYTES
+from registry.statements.columns import HEADERS, FileMapping, Kind, read_mapping
+from registry.statements.files import MAX_ROWS
+from registry.statements.importer import import_statement, read_statement
 
 router = APIRouter()
 

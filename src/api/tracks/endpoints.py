@@ -12,12 +12,12 @@ from fastapi.responses import Response, StreamingResponse
 
 from api.auth.access import require
 from api.errors import Problem, not_found
-from api.messages import QueryTime, rfc3339
+from api.http import QueryTime, rfc3339
 from api.tracks.formats import WRITERS, TrackWriter, choose
 from api.tracks.pages import JumpFinder, Page
-from rules.fleet.bindings import spans_of_vehicle
-from telemetry.archive import Archive, Track
-from telemetry.units import to_us
+from registry.terminals import spans_of_vehicle
+from runtime.units import to_us
+from telemetry.archive.store import Archive, Track
 
 router = APIRouter(tags=["tracks"])
 

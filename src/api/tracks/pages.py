@@ -9,13 +9,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.geo import distance_mm
-from rules.params import TRACK, parameter
+from registry.parameters import TRACK, parameter
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.state import TrackStates
-from telemetry.archive import Track
+from runtime.units import CHINA_OFFSET_US
+from telemetry.archive.store import Track
+from telemetry.geo import distance_mm
 from telemetry.quality import Quality
-from telemetry.units import CHINA_OFFSET_US
 
 Ints = NDArray[Any]
 

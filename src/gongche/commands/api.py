@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 import uvicorn
 
 from gongche.commands.service import run_service
-from telemetry.errors import ConfigurationError
+from runtime import lifecycle
+from runtime.errors import ConfigurationError
+from runtime.metrics import set_build_info
+from runtime.postgres import check_schema, create_pool
+from runtime.settings import Settings
 from telemetry.log import open_writer
-from telemetry.runtime import lifecycle
-from telemetry.runtime.database import check_schema, create_pool
-from telemetry.runtime.metrics import set_build_info
-from telemetry.runtime.settings import Settings
 
 _logger = logging.getLogger(__name__)
 

@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import IO, Any
 
 from gongche.commands.arguments import day
-from rules import params
+from registry import parameters
 from rules.backtest import table
 from rules.backtest.model import Question, Row, Totals
 from rules.backtest.run import Backtest, Progress
-from rules.engine import RULES
-from telemetry.errors import GongcheError
-from telemetry.runtime.database import connect, require_schema
-from telemetry.runtime.embedded import open_database
-from telemetry.runtime.logs import configure_logging
-from telemetry.runtime.settings import Settings, load_settings
-from telemetry.units import midnight_us
+from rules.catalogue import RULES
+from runtime.embedded_postgres import open_database
+from runtime.errors import GongcheError
+from runtime.logs import configure_logging
+from runtime.postgres import connect, require_schema
+from runtime.settings import Settings, load_settings
+from runtime.units import midnight_us
 
 _CODES = tuple(rule.code for rule in RULES)
 #: How often progress is shown: on a terminal, and where it is no terminal.
@@ -104,13 +104,13 @@ def question_of(args: argparse.Namespace) -> Question:
         if "=" not in text:
             raise UsageError(f"--set {text!r}: 应为 名称=值 / must be NAME=VALUE", hint=_choice(args.rule))
         try:
-            name, value = params.parse(args.rule, text)
-        except params.UnknownParameterError:
+            name, value = parameters.parse(args.rule, text)
+        except parameters.UnknownParameterError:
             raise UsageError(
                 f"规则 {args.rule} 没有参数 / has no parameter {text.partition('=')[0]!r}",
                 hint=_choice(args.rule),
             ) from None
-        except params.ParameterRangeError as error:
+        except parameters.ParameterRangeError as error:
             raise UsageError(f"--set 取值不可用 / cannot be used: {error}", hint=_choice(args.rule)) from None
         if name in values:
             raise UsageError(f"--set {name} 重复 / given twice")
@@ -120,7 +120,7 @@ def question_of(args: argparse.Namespace) -> Question:
 
 
 def _choice(rule: str) -> str:
-    return f"{rule} 的参数、默认值、单位 / its parameters, defaults, units:\n{table.describe(params.RULES[rule])}"
+    return f"{rule} 的参数、默认值、单位 / its parameters, defaults, units:\n{table.describe(parameters.RULES[rule])}"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -161,7 +161,7 @@ def _report(question: Question, args: argparse.Namespace, totals: Totals, pendin
     name = next(rule.name for rule in RULES if rule.code == question.rule)
     of = "" if question.organisation is None else f"，单位 / organisation {question.organisation}"
     print(f"回测 / backtest: {name} {question.rule}，{args.since} 至 / to {args.until}{of}")
-    for parameter in params.RULES[question.rule]:
+    for parameter in parameters.RULES[question.rule]:
         if parameter.name in question.values:
             print(
                 f"  {parameter.name} = {question.values[parameter.name]} [{parameter.unit}]"

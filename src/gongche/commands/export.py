@@ -10,11 +10,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from gongche.commands.arguments import day
-from telemetry.parquet import Manifest, export_day
-from telemetry.runtime.database import connect, require_schema
-from telemetry.runtime.embedded import open_database
-from telemetry.runtime.logs import configure_logging
-from telemetry.runtime.settings import load_settings
+from runtime.embedded_postgres import open_database
+from runtime.logs import configure_logging
+from runtime.postgres import connect, require_schema
+from runtime.settings import load_settings
+from telemetry.archive.parquet import Manifest, export_day
 
 #: A line of progress at most so often.
 _EVERY_S = 1.0

@@ -6,9 +6,9 @@ import argparse
 import asyncio
 
 from gongche.commands.service import run_service
-from telemetry.runtime import lifecycle
-from telemetry.runtime.metrics import set_build_info
-from telemetry.runtime.settings import Settings
+from runtime import lifecycle
+from runtime.metrics import set_build_info
+from runtime.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

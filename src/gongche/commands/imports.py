@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from telemetry.errors import ConfigurationError, GongcheError, UnavailableError
+from runtime.errors import ConfigurationError, GongcheError, UnavailableError
 
 #: Files of records: all rows or none.
 RESOURCES = (

@@ -7,12 +7,12 @@ import asyncio
 import logging
 
 from gongche.commands.service import run_service
-from telemetry.errors import ConfigurationError
-from telemetry.runtime import lifecycle
-from telemetry.runtime.database import check_schema, create_pool, require_schema
-from telemetry.runtime.metrics import set_build_info
-from telemetry.runtime.probes import serve_probes
-from telemetry.runtime.settings import Settings
+from runtime import lifecycle
+from runtime.errors import ConfigurationError
+from runtime.metrics import set_build_info
+from runtime.postgres import check_schema, create_pool, require_schema
+from runtime.probes import serve_probes
+from runtime.settings import Settings
 
 _logger = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ def run(args: argparse.Namespace) -> int:
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Probes and judge until ``stop``. ``settings.database_url`` is set."""
-    from rules.judge.gatherers import GATHERERS
-    from rules.judge.loop import Judge
+    from rules.judge.process import Judge
+    from rules.judge.subjects.all import GATHERERS
     from rules.navigation import navigator
 
     link = lifecycle.SupervisorLink.from_environment()

@@ -6,10 +6,10 @@ import argparse
 import asyncio
 import sys
 
-from telemetry.runtime.database import expected_schema_version, migrate
-from telemetry.runtime.embedded import open_database
-from telemetry.runtime.logs import configure_logging
-from telemetry.runtime.settings import load_settings
+from runtime.embedded_postgres import open_database
+from runtime.logs import configure_logging
+from runtime.postgres import expected_schema_version, migrate
+from runtime.settings import load_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,9 +7,9 @@ import os
 import sys
 from pathlib import Path
 
-from gongche import roads_engine
-from telemetry.errors import ConfigurationError
-from telemetry.runtime.settings import load_settings
+from rules.navigation import own_engine
+from runtime.errors import ConfigurationError
+from runtime.settings import load_settings
 
 #: Where Valhalla listens as it is delivered.
 PORT = 8002
@@ -49,18 +49,18 @@ The rule on mileage compares with what a navigation engine says; without one its
 def run(args: argparse.Namespace) -> int:
     data_dir = load_settings().data_dir
     if args.step == "install":
-        path = roads_engine.install(data_dir, _say, args.wheel)
-        print(f"Valhalla {roads_engine.VERSION}: {path}")
+        path = own_engine.install(data_dir, _say, args.wheel)
+        print(f"Valhalla {own_engine.VERSION}: {path}")
     elif args.step == "prepare":
-        print(roads_engine.prepare(data_dir, args.file, _say, args.map_date))
+        print(own_engine.prepare(data_dir, args.file, _say, args.map_date))
     else:
-        command = roads_engine.service_command(data_dir, args.port)
+        command = own_engine.service_command(data_dir, args.port)
         if command is None:
             raise ConfigurationError(
                 "尚无路网 / there is no road graph yet", hint="gongche navigation prepare FILE.osm.pbf"
             )
         _say(f"导航服务 / the engine listens on http://127.0.0.1:{args.port}（Ctrl-C 停止 / to stop）")
-        _say(f"  GONGCHE_NAVIGATION_MAP_DATE={roads_engine.service_map_date(data_dir)}")
+        _say(f"  GONGCHE_NAVIGATION_MAP_DATE={own_engine.service_map_date(data_dir)}")
         sys.stdout.flush()
         os.execv(command[0], command)  # noqa: S606 - it takes our place, and our signals
     return 0

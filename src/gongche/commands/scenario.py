@@ -13,10 +13,10 @@ import time
 from datetime import date
 from pathlib import Path
 
-from gongche.scenario.score import Found
-from gongche.scenario.world import World
-from telemetry.errors import ConfigurationError
-from telemetry.runtime.logs import configure_logging
+from runtime.errors import ConfigurationError
+from runtime.logs import configure_logging
+from simulation.month.score import Found
+from simulation.month.world import World
 
 
 def _month(text: str) -> date:
@@ -57,8 +57,8 @@ docs/scenario.md. --check works in a database of its own, with the real worker, 
 
 
 def run(args: argparse.Namespace) -> int:
-    from gongche.scenario.build import build_world
-    from gongche.scenario.files import write_world
+    from simulation.month.build import build_world
+    from simulation.month.files import write_world
 
     configure_logging("WARNING", "scenario")
     if args.in_disorder and not args.check:
@@ -81,8 +81,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(world: World, disorder: bool, seed: int, shown: _Progress) -> int:
-    from gongche.scenario.engine import engine_on
-    from gongche.scenario.score import score, table
+    from simulation.month.engine import engine_on
+    from simulation.month.score import score, table
 
     # Told to stop, it takes its database and its engine along.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -103,12 +103,12 @@ def _check(world: World, disorder: bool, seed: int, shown: _Progress) -> int:
 async def _judged(
     world: World, disorder: bool, seed: int, folder: Path, address: str, shown: _Progress
 ) -> Found:
-    from gongche.scenario.delivery import in_disorder, in_order
-    from gongche.scenario.run import drive
-    from gongche.scenario.score import found_in
     from rules.navigation import CachedNavigator
     from rules.navigation.valhalla import Valhalla
-    from telemetry.runtime.database import create_pool, embedded_server, migrate
+    from runtime.postgres import create_pool, embedded_server, migrate
+    from simulation.month.delivery import in_disorder, in_order
+    from simulation.month.run import drive
+    from simulation.month.score import found_in
 
     database = folder / "database"
     database.mkdir()

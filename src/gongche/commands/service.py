@@ -8,12 +8,12 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from telemetry.errors import UnavailableError
-from telemetry.runtime import lifecycle
-from telemetry.runtime.embedded import open_database
-from telemetry.runtime.logs import configure_logging
-from telemetry.runtime.metrics import watch_folder
-from telemetry.runtime.settings import Settings, load_settings
+from runtime import lifecycle
+from runtime.embedded_postgres import open_database
+from runtime.errors import UnavailableError
+from runtime.logs import configure_logging
+from runtime.metrics import watch_folder
+from runtime.settings import Settings, load_settings
 
 Serve = Callable[[Settings, asyncio.Event], Coroutine[Any, Any, None]]
 

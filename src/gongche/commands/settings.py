@@ -6,8 +6,8 @@ import argparse
 
 import orjson
 
-from telemetry.runtime.logs import redact
-from telemetry.runtime.settings import Settings, load_settings
+from runtime.logs import redact
+from runtime.settings import Settings, load_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from api.auth.tokens import SCOPES, create_token, list_tokens, revoke_token
-from telemetry.runtime.database import connect, require_schema
-from telemetry.runtime.embedded import open_database
-from telemetry.runtime.logs import configure_logging
-from telemetry.runtime.settings import load_settings
-from telemetry.units import CHINA
+from runtime.embedded_postgres import open_database
+from runtime.logs import configure_logging
+from runtime.postgres import connect, require_schema
+from runtime.settings import load_settings
+from runtime.units import CHINA
 
 _LIFE = re.compile(r"([1-9][0-9]{0,4})([hdy])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "y": timedelta(days=365)}

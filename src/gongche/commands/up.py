@@ -1,16 +1,16 @@
-"""``gongche up``: arguments. What it does is in ``gongche.up``."""
+"""``gongche up``: arguments. What it does is in ``gongche.supervisor.everything``."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from gongche.demo import DemoOptions
-from gongche.status import Console
-from gongche.up import UpOptions, run_up
-from telemetry.errors import ConfigurationError
-from telemetry.runtime.logs import configure_logging
-from telemetry.runtime.settings import load_settings
+from gongche.supervisor.demo import DemoOptions
+from gongche.supervisor.everything import UpOptions, run_up
+from gongche.supervisor.status import Console
+from runtime.errors import ConfigurationError
+from runtime.logs import configure_logging
+from runtime.settings import load_settings
 
 
 def _positive(text: str) -> float:

@@ -8,12 +8,12 @@ import sys
 import time
 from dataclasses import dataclass
 
-from rules.engine import RULES, verify
-from rules.store.evaluations import with_evidence
-from telemetry.runtime.database import connect, require_schema
-from telemetry.runtime.embedded import open_database
-from telemetry.runtime.logs import configure_logging
-from telemetry.runtime.settings import load_settings
+from rules.alerts.evaluations import with_evidence
+from rules.catalogue import RULES, verify
+from runtime.embedded_postgres import open_database
+from runtime.logs import configure_logging
+from runtime.postgres import connect, require_schema
+from runtime.settings import load_settings
 
 _AT_ONCE = 100
 _EVERY_S = 1.0

@@ -7,13 +7,13 @@ import asyncio
 import logging
 
 from gongche.commands.service import run_service
-from telemetry.errors import ConfigurationError
+from runtime import lifecycle
+from runtime.errors import ConfigurationError
+from runtime.metrics import set_build_info
+from runtime.postgres import check_schema, create_pool, require_schema
+from runtime.probes import serve_probes
+from runtime.settings import Settings
 from telemetry.log import open_reader
-from telemetry.runtime import lifecycle
-from telemetry.runtime.database import check_schema, create_pool, require_schema
-from telemetry.runtime.metrics import set_build_info
-from telemetry.runtime.probes import serve_probes
-from telemetry.runtime.settings import Settings
 
 _logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Probes and worker until ``stop``. ``settings.database_url`` is set."""
-    from rules.worker import Worker
+    from rules.live.process import Worker
 
     link = lifecycle.SupervisorLink.from_environment()
     link.watch(stop)

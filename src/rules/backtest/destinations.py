@@ -1,6 +1,6 @@
 """Backtest of ``destination``: each destination of the settled orders again, on the stored tracks.
 
-As ``rules.settle`` does, but for many orders at once: one read of tracks, one run of the kernel.
+As ``rules.live.settle`` does, but for many orders at once: one read of tracks, one run of the kernel.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.facts import orders as facts_orders
+from registry.facts.orders import OrderFacts
+from registry.facts.owners import owned
+from registry.snapshot.fleet import VehicleInfo
+from registry.snapshot.orders import OrderBook
+from rules.alerts.current import standing
+from rules.alerts.model import Measure
 from rules.backtest.model import Kind, Question, Row, Side, kind_of, stored_side
 from rules.checks import destination
 from rules.checks.base import Evaluation, Outcome
-from rules.fleet import facts_orders
-from rules.fleet.facts_orders import OrderFacts
-from rules.fleet.facts_owners import owned
-from rules.fleet.orders import OrderBook
-from rules.fleet.snapshot import VehicleInfo
-from rules.judge.base import Desk
-from rules.judge.orders import is_ready
+from rules.judge.context import Desk
+from rules.judge.subjects.orders import is_ready
 from rules.judge.tracks import judged_tracks_of
-from rules.settle import drafts
-from rules.store import Measure
-from rules.store.standing import standing
+from rules.live.settle import drafts
 from rules.stored_tracks import Want
 
 Ints = NDArray[np.int64]

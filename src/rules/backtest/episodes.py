@@ -15,23 +15,24 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules import store
+from registry.facts.owners import owned
+from registry.snapshot.fleet import FleetSnapshot, VehicleInfo
+from registry.snapshot.orders import OrderBook
+from rules.alerts.current import standing
+from rules.alerts.feed import alerts_of_vehicles
+from rules.alerts.model import Measure, VersionedAlert
 from rules.backtest.model import Question, Row, Side, kind_of, stored_side
 from rules.checks import location
 from rules.checks.location import Episode, episode_of_event
-from rules.episodes import match
-from rules.fleet.facts_owners import owned
-from rules.fleet.orders import OrderBook
-from rules.fleet.snapshot import FleetSnapshot, VehicleInfo
-from rules.judge.base import Desk
+from rules.judge.context import Desk
 from rules.judge.tracks import watermarks
-from rules.store import Measure, VersionedAlert
-from rules.store.standing import standing
-from rules.tracking import Tracker
+from rules.live.episodes import match
+from rules.live.store.states import load_day_states
+from rules.live.vehicle_states import Tracker
 from rules.tracks.advance import Advanced, advance
 from rules.tracks.kernel import Event
 from rules.tracks.state import FIELDS, STATE_DTYPE, STATE_VERSION, TrackStates
-from telemetry.units import CHINA_OFFSET_US, US_PER_DAY, china_day
+from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
 
 Ints = NDArray[np.int64]
 RULE: Final = location.RULE
@@ -117,7 +118,7 @@ class _Replay:
         self.since_us[:] = (first - LOOK_BACK_DAYS) * US_PER_DAY - CHINA_OFFSET_US
         open_ = np.arange(len(vehicles))
         for back in range(LOOK_BACK_DAYS + 1):
-            found, days, packed = await store.load_day_states(
+            found, days, packed = await load_day_states(
                 desk.conn, vehicles[open_], np.full(len(open_), first - back), STATE_DTYPE, STATE_VERSION
             )
             states = TrackStates(len(found))
@@ -169,7 +170,7 @@ async def _rows(
 ) -> list[Row]:
     alerts: dict[int, list[VersionedAlert]] = defaultdict(list)
     since = int(replay.since_us.min())
-    for alert in await store.alerts_of_vehicles(desk.conn, RULE, vehicles, since):
+    for alert in await alerts_of_vehicles(desk.conn, RULE, vehicles, since):
         if alert.vehicle_no is not None:
             alerts[alert.vehicle_no].append(alert)
     pairs: list[tuple[str, VehicleInfo, Episode | None, VersionedAlert | None]] = []

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final
 
+from registry.facts.owners import owned
+from rules.alerts.current import StandingAlert, standing
+from rules.alerts.model import Judgement
 from rules.backtest.model import Kind, Question, Row, Side, kind_of, stored_side
 from rules.checks import card_use, fuel_consumption, mileage, off_hours
-from rules.fleet.facts_owners import owned
-from rules.judge.base import Desk, Gatherer
-from rules.judge.gatherers import GATHERERS
-from rules.judge.orders import WAITS_FOR_ROUTE
-from rules.store import Judgement
-from rules.store.standing import StandingAlert, standing
+from rules.judge.context import Desk, Gatherer
+from rules.judge.subjects.all import GATHERERS
+from rules.judge.subjects.orders import WAITS_FOR_ROUTE
 
 #: Keys judged together: as many as the judge takes.
 KEYS_AT_ONCE: Final = 500

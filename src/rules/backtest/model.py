@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from rules.store import Measure, StoredEvaluation
-from rules.store.standing import StandingAlert
+from rules.alerts.current import StandingAlert
+from rules.alerts.model import Measure, StoredEvaluation
 
 
 @dataclass(frozen=True, slots=True)

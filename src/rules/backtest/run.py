@@ -11,18 +11,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from rules import params
+from registry import parameters
+from registry.facts.calendar import load_calendar
+from registry.facts.owners import organisation_exists, plates_by_number
+from registry.snapshot.fleet import load_parameters
 from rules.backtest import destinations, episodes, judged
 from rules.backtest.model import Question, Row
 from rules.checks import destination, location
-from rules.fleet.facts_calendar import load_calendar
-from rules.fleet.facts_owners import organisation_exists, plates_by_number
-from rules.fleet.snapshot import load_parameters
-from rules.judge.base import Desk
+from rules.judge import queue
+from rules.judge.context import Desk
+from rules.live.store.offsets import facts_waiting
 from rules.navigation.frozen import FrozenRoutes
-from rules.store import facts_waiting, requests
-from telemetry.archive import Archive, Track
-from telemetry.partitions import clock_us
+from telemetry.archive.partitions import clock_us
+from telemetry.archive.store import Archive, Track
 
 
 @dataclass(slots=True)
@@ -78,12 +79,12 @@ class Backtest:
                 archive=archive,
                 navigator=FrozenRoutes(engine),
                 calendar=await load_calendar(conn),
-                parameters=params.override(rows, question.rule, question.values, question.organisation),
+                parameters=parameters.override(rows, question.rule, question.values, question.organisation),
                 now_us=now,
-                known_us=await requests.known_until(conn, archive, now),
+                known_us=await queue.known_until(conn, archive, now),
                 numbers_only=True,
             )
-            changes, keys = await requests.backlog(conn, now)
+            changes, keys = await queue.backlog(conn, now)
             pending = changes + sum(due for due, _ in keys.values()) + await facts_waiting(conn)
             yield cls(desk, question, progress, pending)
 

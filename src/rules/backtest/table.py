@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from registry.parameters import Parameter
+from rules.alerts.model import Measure
 from rules.backtest.model import Kind, Row, Side, Totals
-from rules.params import Parameter
-from rules.store import Measure
-from rules.summaries import moment
-from telemetry.units import CHINA, from_us
+from rules.wording import moment
+from runtime.units import CHINA, from_us
 
 #: Outcomes now, and then, as they are shown.
 OUTCOMES: Final = {

@@ -17,8 +17,8 @@ from typing import Any, Final
 
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import EvidenceError
-from rules.summaries import moment, span
-from telemetry.units import US_PER_DAY, from_us, midnight_us
+from rules.wording import moment, span
+from runtime.units import US_PER_DAY, from_us, midnight_us
 
 RULE = "card_binding"
 VERSION = 1

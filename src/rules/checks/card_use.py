@@ -21,11 +21,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from rules import geo
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.checks.destination import valid_fixes
 from rules.evidence import EvidenceError, track_columns
-from rules.summaries import metres, moment
+from rules.wording import metres, moment
+from telemetry import geo
 
 RULE = "card_use"
 VERSION = 1

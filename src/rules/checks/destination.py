@@ -20,12 +20,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules import geo
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import EvidenceError, track_columns
-from rules.summaries import metres, span
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.state import TrackStates
+from rules.wording import metres, span
+from telemetry import geo
 
 RULE = "destination"
 VERSION = 1

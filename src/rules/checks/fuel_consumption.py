@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import EvidenceError
-from rules.summaries import kilometres
-from telemetry.units import china_day, midnight_us
+from rules.wording import kilometres
+from runtime.units import china_day, midnight_us
 
 RULE = "fuel_consumption"
 VERSION = 1

@@ -14,16 +14,16 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from registry.parameters import TRACK, ParameterRow, resolve, resolve_columns
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.checks.card_binding import day_us
 from rules.evidence import EvidenceError, track_columns
-from rules.geo import FenceSet
-from rules.params import TRACK, ParameterRow, resolve, resolve_columns
-from rules.summaries import kilometres, metres, moment, span
 from rules.tracks.advance import EventRow, advance, row_matrix
 from rules.tracks.kernel import Event
 from rules.tracks.mileage import leg_mm
 from rules.tracks.state import FIELDS, TrackStates
+from rules.wording import kilometres, metres, moment, span
+from telemetry.geo import FenceSet
 
 RULE = "location"
 VERSION = 1

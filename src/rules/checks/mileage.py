@@ -22,13 +22,13 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.parameters import TRACK, ParameterRow, resolve_columns
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import EvidenceError, track_columns
-from rules.params import TRACK, ParameterRow, resolve_columns
-from rules.progress import LEG_FIELDS, OrderProgress, Taken
-from rules.summaries import metres, span
 from rules.tracks.advance import advance, row_matrix
+from rules.tracks.order_legs import LEG_FIELDS, OrderProgress, Taken
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
+from rules.wording import metres, span
 
 RULE = "mileage"
 VERSION = 1

@@ -20,9 +20,9 @@ import numpy as np
 
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import EvidenceError, track_columns
-from rules.summaries import kilometres, span
 from rules.tracks.days import DayRows, drives, valid_fixes, window_sums
-from telemetry.units import US_PER_DAY, US_PER_S
+from rules.wording import kilometres, span
+from runtime.units import US_PER_DAY, US_PER_S
 
 RULE = "off_hours"
 VERSION = 1

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import EvidenceError
-from rules.summaries import moment
+from rules.wording import moment
 
 RULE = "refuel_frequency"
 VERSION = 1

@@ -26,11 +26,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from rules import geo
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import EvidenceError
-from rules.summaries import kilometres, span
-from telemetry.units import US_PER_DAY, US_PER_S
+from rules.wording import kilometres, span
+from runtime.units import US_PER_DAY, US_PER_S
+from telemetry import geo
 
 RULE = "terminal_silent"
 VERSION = 1

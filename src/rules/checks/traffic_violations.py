@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import EvidenceError
-from rules.summaries import moment
-from telemetry.units import CHINA, from_us, to_us
+from rules.wording import moment
+from runtime.units import CHINA, from_us, to_us
 
 RULE = "traffic_violations"
 VERSION = 1

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from prometheus_client import Counter, Gauge, Histogram
 
 from rules.checks.base import Outcome
-from rules.judge.base import Gatherer
+from rules.judge.context import Gatherer
 
 LEADER = Gauge("gongche_judge_leader", "1 while this process is the judge that leads")
 CHANGES = Gauge("gongche_judge_pending_changes", "Changed facts not taken yet")

@@ -9,17 +9,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules import geo
+from registry.facts.vehicle_days import Cover, units_of
+from registry.snapshot.fleet import VehicleInfo
 from rules.checks import terminal_silent
-from rules.fleet.facts_days import Cover, units_of
-from rules.fleet.snapshot import VehicleInfo
-from rules.judge.base import Desk
-from rules.judge.day_facts import HORIZON_US, DayTracks, VehicleDay
+from rules.judge.context import Desk
+from rules.judge.day_tracks import HORIZON_US, DayTracks, VehicleDay
 from rules.judge.tracks import terminal_spans
 from rules.stored_tracks import Want
 from rules.tracks.days import gaps
+from runtime.units import US_PER_DAY, US_PER_S
+from telemetry import geo
 from telemetry.positions import Source
-from telemetry.units import US_PER_DAY, US_PER_S
 
 Ints = NDArray[np.int64]
 

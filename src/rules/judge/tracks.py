@@ -9,10 +9,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.fleet.timelines import FOREVER
-from rules.judge.base import Desk
+from registry.snapshot.timelines import FOREVER
+from rules.judge.context import Desk
 from rules.stored_tracks import Judge, Judged, T, Want, judged_tracks, tracks_in
-from telemetry.units import to_us
+from runtime.units import to_us
 
 Ints = NDArray[np.int64]
 

@@ -17,8 +17,8 @@ from rules.navigation.cache import CachedNavigator
 from rules.navigation.http import Limits
 from rules.navigation.osrm import Osrm
 from rules.navigation.valhalla import Valhalla
-from telemetry.errors import ConfigurationError
-from telemetry.runtime.settings import Settings
+from runtime.errors import ConfigurationError
+from runtime.settings import Settings
 
 __all__ = [
     "Answer",

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from rules.geo import Datum, from_wgs84, to_wgs84
 from rules.navigation.base import Answer, EngineError, Places
 from rules.navigation.engines import degrees, documented, no_way
 from rules.navigation.http import EngineHttp, Failure, Limits, whole, word
 from rules.navigation.polyline import Point, encode
+from telemetry.geo import Datum, from_wgs84, to_wgs84
 
 PUBLIC_URL: Final = "https://restapi.amap.com"
 #: infocodes (lbs.amap.com/api/webservice/guide/tools/info) that pass: too many in a minute or second, a gateway, a busy

@@ -14,8 +14,8 @@ import orjson
 
 from rules.navigation.base import Answer, Engine, EngineError, Places, Route
 from rules.navigation.engines import route, unexpected
-from telemetry.partitions import clock_us
-from telemetry.units import US_PER_DAY, US_PER_S, from_us, to_us
+from runtime.units import US_PER_DAY, US_PER_S, from_us, to_us
+from telemetry.archive.partitions import clock_us
 
 _logger = logging.getLogger(__name__)
 

@@ -8,12 +8,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules import geo
 from rules.checks.destination import distances_mm
 from rules.navigation import metrics
 from rules.navigation.base import SNAP_M, Answer, Engine, EngineError, Places
 from rules.navigation.http import word
 from rules.navigation.polyline import decode, encode, join
+from telemetry import geo
 
 #: No order of an official vehicle goes so far.
 MOST_M: Final = 10_000_000

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rules.tracks.kernel import ROW_FIELDS, Event, step_vehicle, step_vehicles
 from rules.tracks.state import FIELDS, STATE_DTYPE, TrackStates
-from telemetry.units import CHINA_OFFSET_US, US_PER_DAY
+from runtime.units import CHINA_OFFSET_US, US_PER_DAY
 
 Ints = NDArray[np.int64]
 

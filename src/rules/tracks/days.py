@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rules import geo
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.kernel import KEEP_MM, MOVING_DKMH, MOVING_MM
 from rules.tracks.mileage import window_mileage
 from rules.tracks.state import TrackStates
-from telemetry.units import US_PER_S
+from runtime.units import US_PER_S
+from telemetry import geo
 
 Ints = NDArray[np.int64]
 

@@ -2,7 +2,7 @@
 
 ``step`` is written once and runs in two ways with the same integers as result: over numpy columns (one
 element a vehicle) and over plain Python integers (one vehicle). ``Ops`` hides the difference. Nothing here is
-a float except inside the distance formula, which is exact to the bit in both (rules.geo).
+a float except inside the distance formula, which is exact to the bit in both (telemetry.geo).
 
 Cleaning. A fix whose implied speed from the previous valid fix exceeds ``max_speed_kmh`` is a jump: it
 changes nothing but the time, and is never the previous fix of another. The time between is at least one
@@ -33,8 +33,8 @@ from typing import Any
 
 import numpy as np
 
-from rules import geo
 from rules.tracks.state import FIELDS
+from telemetry import geo
 
 MOVING_DKMH = 50  # above this reported speed a vehicle moves (5 km/h)
 MOVING_MM = 50_000  # or farther than this from the previous valid fix

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 import orjson
 
-from telemetry.errors import UnavailableError
+from runtime.errors import UnavailableError
 from telemetry.gateway import metrics
 from telemetry.log.base import HEADER_SCHEMA, REJECTS, LogWriter, Record, partitions_of
 from telemetry.log.base import POSITIONS as POSITIONS_TOPIC

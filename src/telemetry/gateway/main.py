@@ -8,15 +8,15 @@ import resource
 from collections.abc import Callable
 from typing import Any
 
-from telemetry.errors import ConfigurationError
+from runtime.errors import ConfigurationError
+from runtime.postgres import check_schema, create_pool
+from runtime.probes import serve_probes
+from runtime.settings import Settings
 from telemetry.gateway import metrics
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.tcp import Gateway
 from telemetry.log import open_writer
-from telemetry.runtime.database import check_schema, create_pool
-from telemetry.runtime.probes import serve_probes
-from telemetry.runtime.settings import Settings
-from telemetry.terminals import TerminalDirectory
+from telemetry.terminals.directory import TerminalDirectory
 
 logger = logging.getLogger(__name__)
 

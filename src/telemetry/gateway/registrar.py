@@ -7,13 +7,13 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
-from telemetry.errors import UnavailableError
+from runtime.errors import UnavailableError
 from telemetry.gateway import metrics
 from telemetry.gateway.connection import Connection, Slots
 from telemetry.gateway.sockets import Sockets
 from telemetry.jt808.rejection import Reason, Rejection
 from telemetry.jt808.session import Authenticate, Register
-from telemetry.terminals import TerminalDirectory
+from telemetry.terminals.directory import TerminalDirectory
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from telemetry.errors import ConfigurationError
+from runtime.errors import ConfigurationError
 from telemetry.gateway import metrics
 from telemetry.gateway.connection import Connection, Slots
 from telemetry.gateway.limits import Admission, Limits

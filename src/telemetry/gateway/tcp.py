@@ -16,18 +16,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from telemetry.gateway import intake, metrics
+from telemetry.gateway import metrics, position_frames
 from telemetry.gateway.batcher import CLOSED_BYTES, Batcher, RejectNote
 from telemetry.gateway.connection import Connection, Slots
 from telemetry.gateway.limits import Limits
-from telemetry.gateway.receipts import ColumnReceipt, ScalarReceipt
 from telemetry.gateway.registrar import Registrar
 from telemetry.gateway.sockets import Arrived, Sockets
-from telemetry.jt808 import columns
-from telemetry.jt808.framing import MAX_ESCAPED
-from telemetry.jt808.header import parse_header
+from telemetry.gateway.waiting_replies import ColumnReceipt, ScalarReceipt
+from telemetry.jt808.columns import framing
 from telemetry.jt808.rejection import Reason, Rejection, without_code
-from telemetry.jt808.replies import time_reply
+from telemetry.jt808.scalar.framing import MAX_ESCAPED
+from telemetry.jt808.scalar.header import parse_header
+from telemetry.jt808.scalar.replies import time_reply
 from telemetry.jt808.session import (
     Action,
     Authenticate,
@@ -39,7 +39,7 @@ from telemetry.jt808.session import (
     TellTime,
 )
 from telemetry.log.base import LogWriter
-from telemetry.terminals import TerminalDirectory
+from telemetry.terminals.directory import TerminalDirectory
 
 logger = logging.getLogger(__name__)
 
@@ -181,7 +181,7 @@ class Gateway:
     def _handle(self, arrived: Arrived, now: float) -> int:
         """Handle everything that has arrived; how many frames that were."""
         owners = arrived.owners
-        gathered = columns.gather(arrived.chunks, self._slots.synced[arrived.slots])
+        gathered = framing.gather(arrived.chunks, self._slots.synced[arrived.slots])
         self._keep_rests(gathered, arrived, now)
         frames = gathered.frames
         if not len(frames):
@@ -189,7 +189,7 @@ class Gateway:
         slot = arrived.slots[frames.chunk]
         fast = (
             frames.whole_plain
-            & ((frames.id == intake.POSITION) | (frames.id == intake.POSITION_BATCH))
+            & ((frames.id == position_frames.POSITION) | (frames.id == position_frames.POSITION_BATCH))
             & (self._slots.terminal[slot] != 0)
             & (frames.phone_lo == self._slots.phone_lo[slot])
             & (frames.phone_hi == self._slots.phone_hi[slot])
@@ -202,7 +202,7 @@ class Gateway:
                 self._one(frames, k, owners[frames.chunk[k]], now)
         return len(frames)
 
-    def _keep_rests(self, gathered: columns.Gathered, arrived: Arrived, now: float) -> None:
+    def _keep_rests(self, gathered: framing.Gathered, arrived: Arrived, now: float) -> None:
         """Remember incomplete frames; throw away runs that are longer than any frame (counted)."""
         self._slots.synced[arrived.slots] = gathered.synced
         since = self._slots.partial_since[arrived.slots]
@@ -221,10 +221,10 @@ class Gateway:
             self._rest_bytes += len(rest)
 
     def _positions(
-        self, frames: columns.Frames, rows: IntArray, slot: IntArray, owners: Sequence[Connection], now: float
+        self, frames: framing.Frames, rows: IntArray, slot: IntArray, owners: Sequence[Connection], now: float
     ) -> None:
         """Positions of authenticated terminals, all together. ``rows`` index ``frames``; ``slot`` goes with rows."""
-        taken = intake.take(frames, rows, self._slots.terminal[slot])
+        taken = position_frames.take(frames, rows, self._slots.terminal[slot])
         for k, reason, detail, count in taken.refused:
             raw = frames.message(int(rows[k]))
             self._reject(owners[frames.chunk[rows[k]]], Rejection(reason, detail, raw, count))
@@ -258,14 +258,14 @@ class Gateway:
 
     # --- one message at a time ----------------------------------------------------------------------------------------
 
-    def _one(self, frames: columns.Frames, k: int, connection: Connection, now: float) -> None:
+    def _one(self, frames: framing.Frames, k: int, connection: Connection, now: float) -> None:
         """A frame that is not a plain position of an authenticated terminal."""
         if connection.closed:
             return
         verdict = int(frames.verdict[k])
         if verdict:
             metrics.FRAMES.labels("broken").inc()
-            reason = columns.REASONS[verdict - 1]
+            reason = framing.REASONS[verdict - 1]
             raw = frames.data[frames.start[k] : frames.start[k] + frames.length[k] + 1].tobytes()
             self._reject(connection, Rejection(reason, "", without_code(raw)))
             return
@@ -287,7 +287,9 @@ class Gateway:
                 case Send(frame):
                     self._sockets.send(connection, frame)
                 case Positions():
-                    batch = intake.take_bodies(action.bodies, connection.session.terminal_no, action.source)
+                    batch = position_frames.take_bodies(
+                        action.bodies, connection.session.terminal_no, action.source
+                    )
                     self._batcher.add(
                         batch,
                         ScalarReceipt(self._sockets.send, now + self._unread_s, connection, action.answer),

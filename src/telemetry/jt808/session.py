@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from telemetry.jt808 import messages, report
-from telemetry.jt808.header import Header, Version
-from telemetry.jt808.messages import Authentication, Registration
-from telemetry.jt808.reassembly import Pending, Reassembler
 from telemetry.jt808.rejection import Reason, Rejection
-from telemetry.jt808.replies import Result, general_reply, registration_reply, retransmit_request
+from telemetry.jt808.scalar import messages, report
+from telemetry.jt808.scalar.header import Header, Version
+from telemetry.jt808.scalar.messages import Authentication, Registration
+from telemetry.jt808.scalar.reassembly import Pending, Reassembler
+from telemetry.jt808.scalar.replies import Result, general_reply, registration_reply, retransmit_request
 from telemetry.positions import Source
 
 #: Authentications that one connection may ask for without success; one more closes it: nobody guesses codes at our cost.

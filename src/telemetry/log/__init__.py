@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from runtime.settings import Settings
 from telemetry.log.base import POSITIONS, REJECTS, LogReader, LogWriter, Record, StoredRecord
-from telemetry.log.embedded import EmbeddedLogReader, EmbeddedLogWriter
-from telemetry.log.kafka import KafkaLogWriter
-from telemetry.log.kafka_reader import KafkaLogReader
-from telemetry.runtime.settings import Settings
+from telemetry.log.kafka.reader import KafkaLogReader
+from telemetry.log.kafka.writer import KafkaLogWriter
+from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 
 __all__ = [
     "POSITIONS",

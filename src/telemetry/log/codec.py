@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from telemetry.errors import SchemaError
+from runtime.errors import SchemaError
 from telemetry.log.base import HEADER_SCHEMA
 from telemetry.positions import OPTIONAL, SPEC, PositionBatch
 

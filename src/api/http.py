@@ -1,0 +1,164 @@
+"""Reading requests and writing responses: bounded bodies, JSON by orjson, opaque cursors, times."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import zlib
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import Query, Request
+from fastapi.responses import Response
+from pydantic import BeforeValidator
+from starlette.requests import ClientDisconnect
+
+from api.errors import Problem
+from registry.model import parse_time
+from runtime.units import CHINA
+
+#: Body of an ordinary request, in bytes, and how long anyone may take to send one.
+MAX_BODY: Final = 1 << 20
+BODY_TIMEOUT_S: Final = 60.0
+MAX_CURSOR: Final = 512
+# Numbers in cursors are places in the feed and microseconds: this is the year 9999.
+_LARGEST: Final = 253_402_300_800_000_000
+DEFAULT_PAGE: Final = 100
+MAX_PAGE: Final = 1_000
+
+#: A page size in a query.
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="entries of a page, at most")]
+#: A cursor in a query.
+Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR, description="`next` of the page before")]
+
+
+def _query_time(value: object) -> object:
+    # "+" in a query means a space; whoever forgot to write %2B still means the offset.
+    if isinstance(value, str) and len(value) > 6 and value[-6] == " ":
+        value = value[:-6] + "+" + value[-5:]
+    return None if value is None else parse_time(value)
+
+
+#: An RFC 3339 time with offset in a query.
+QueryTime = Annotated[datetime, BeforeValidator(_query_time)]
+
+
+async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
+    """The body, at most ``limit`` bytes. Raises Problem 413, 415 (compressed) or 408 (too slow)."""
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise Problem(415, "content-encoding", "请勿压缩请求体 · send the body uncompressed")
+    too_large = Problem(
+        413,
+        "too-large",
+        f"请求体超过 {limit} 字节 · the body is larger than {limit} bytes",
+        headers={"Connection": "close"},
+    )
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared[:20]) > limit:
+        raise too_large
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    raise too_large
+                parts.append(part)
+    except ClientDisconnect:
+        raise Problem(400, "client-gone", "连接已断开 · the client went away") from None
+    except TimeoutError:
+        detail = "请求体发送过慢 · the body came too slowly"
+        raise Problem(408, "timeout", detail, headers={"Connection": "close"}) from None
+    return b"".join(parts)
+
+
+def media_type(request: Request) -> tuple[str, str | None]:
+    """The content type, lower case, without parameters; and its charset, if it names one."""
+    first, *parameters = request.headers.get("content-type", "").split(";")
+    for parameter in parameters:
+        name, _, value = parameter.strip().partition("=")
+        if name.lower() == "charset" and value:
+            return first.strip().lower(), value.strip().strip('"')
+    return first.strip().lower(), None
+
+
+async def read_json(
+    request: Request, limit: int = MAX_BODY, *, loads: Callable[[bytes], Any] = orjson.loads
+) -> Any:
+    """The JSON body, read by ``loads``. Raises Problem 415 for another content type, 400 for what is not JSON (UTF-8)."""
+    kind, _ = media_type(request)
+    if kind not in ("application/json", ""):
+        raise Problem(415, "content-type", "内容类型应为 application/json · send application/json")
+    try:
+        return loads(await read_body(request, limit))
+    except orjson.JSONDecodeError as error:
+        raise Problem(400, "not-json", f"不是有效的 JSON · not JSON: {error}") from None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
+
+
+def to_json(value: Any) -> bytes:
+    """JSON, UTF-8; times at the offset of China."""
+    return orjson.dumps(
+        value, default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_SERIALIZE_NUMPY
+    )
+
+
+def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """``value`` as application/json."""
+    return Response(to_json(value), status, headers, media_type="application/json")
+
+
+def rfc3339(moment: datetime) -> str:
+    """``2026-03-02T21:14:05+08:00``."""
+    return moment.astimezone(CHINA).isoformat()
+
+
+def make_cursor(kind: str, *place: Any) -> str:
+    """An opaque cursor: which list it belongs to, a place in it, and a checksum."""
+    body = orjson.dumps([kind, *place])
+    return base64.urlsafe_b64encode(zlib.crc32(body).to_bytes(4, "big") + body).rstrip(b"=").decode()
+
+
+def read_cursor(kind: str, cursor: str | None, *types: type) -> list[Any] | None:
+    """The place in ``cursor``, values of ``types``; None for no cursor.
+
+    Raises Problem 400 for a cursor that we did not make, or that belongs to another list.
+    """
+    if not cursor:
+        return None
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        body = raw[4:]
+        if int.from_bytes(raw[:4], "big") != zlib.crc32(body):
+            raise ValueError("checksum")
+        found, *rest = orjson.loads(body)
+        place: list[Any] = rest
+        if found != kind or [type(value) for value in place] != list(types):
+            raise ValueError("another list")
+        if not all(v.isprintable() if isinstance(v, str) else 0 <= v < _LARGEST for v in place):
+            raise ValueError("out of range")
+    except (binascii.Error, ValueError, TypeError):
+        raise Problem(
+            400,
+            "bad-cursor",
+            "游标无效，请使用上一页返回的 next · the cursor is not one of this list",
+            errors=[{"pointer": "/query/cursor", "message": "游标无效 · invalid cursor"}],
+        ) from None
+    return place
+
+
+def utc_now() -> datetime:
+    """Now, aware."""
+    return datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""``gongche up``: all processes of one machine, started, watched, shown."""

@@ -1,0 +1,1 @@
+"""The office's records: vehicles, orders, fences, cards and so on; validated, written, read. Judges nothing."""

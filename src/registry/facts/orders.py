@@ -1,0 +1,116 @@
+"""What the rules on whole orders read: orders with their results, and what covered a vehicle's time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from registry.parameters import ParameterRow
+from registry.snapshot.fleet import SELECT_ORDERS, order_of_row
+from registry.snapshot.orders import Order, OrderBook
+from runtime.units import from_us, to_us
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A row of ``order_results``. ``first_us``, ``last_us``: the first and last valid fix, microseconds since 1970."""
+
+    settled: bool
+    order_version: int
+    vehicle_no: int
+    mileage_mm: int
+    bridged_mm: int
+    odometer_m: int | None
+    fixes: int
+    first_us: int | None
+    last_us: int | None
+    computed_us: int
+
+    def numbers(self) -> dict[str, int | None]:
+        """The numbers as ``rules.checks.mileage`` has them."""
+        return {
+            "mileage_mm": self.mileage_mm, "bridged_mm": self.bridged_mm, "odometer_m": self.odometer_m,
+            "fixes": self.fixes, "first_us": self.first_us, "last_us": self.last_us,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    """The newest version of an order, its vehicle as the register has it now, and its result (None = none yet)."""
+
+    order: Order
+    plate: str
+    organisation: str  # of the vehicle
+    result: Result | None
+
+
+async def orders_with_results(conn: Any, ids: Sequence[str]) -> dict[str, OrderFacts]:
+    """Those of ``ids`` that there are."""
+    rows = await conn.fetch(f"{SELECT_ORDERS} WHERE o.is_current AND o.id = ANY($1::text[])", list(ids))
+    orders = {row["id"]: order_of_row(row) for row in rows}
+    vehicles = {
+        r["no"]: (r["plate"], r["organisation"])
+        for r in await conn.fetch(
+            "SELECT no, plate, organisation FROM vehicles WHERE no = ANY($1::integer[])",
+            sorted({order.vehicle_no for order in orders.values()}),
+        )
+    }
+    results = {
+        r["order_id"]: _result(r)
+        for r in await conn.fetch(
+            "SELECT order_id, state, order_version, vehicle_no, mileage_mm, bridged_mm, odometer_m, fixes, first_fix_at,"
+            " last_fix_at, computed_at FROM order_results WHERE order_id = ANY($1::text[])",
+            list(orders),
+        )
+    }
+    return {
+        order.id: OrderFacts(order, *vehicles[order.vehicle_no], results.get(order.id))
+        for order in orders.values()
+    }
+
+
+async def order_books(
+    conn: Any, since_us: dict[int, int], parameters: Sequence[ParameterRow]
+) -> dict[int, OrderBook]:
+    """For each vehicle number a book of its orders that ended at ``since_us`` or later (or are still out)."""
+    nos = sorted(since_us)
+    rows = await conn.fetch(
+        f"{SELECT_ORDERS} JOIN unnest($1::integer[], $2::timestamptz[]) AS k (no, since) ON k.no = v.no"
+        " WHERE o.is_current AND (o.status IN ('approved', 'departed')"
+        " OR GREATEST(o.planned_return, o.extended_return, o.actual_return) >= k.since)",
+        nos,
+        [from_us(max(0, since_us[no])) for no in nos],
+    )
+    orders: dict[int, list[Order]] = defaultdict(list)
+    for row in rows:
+        orders[row["no"]].append(order_of_row(row))
+    books = {}
+    for no in nos:
+        books[no] = OrderBook()
+        books[no].replace([no], orders[no], parameters)
+    return books
+
+
+async def settled_orders(conn: Any, from_us_: int, to_us_: int | None) -> list[str]:
+    """Orders with a settled result whose planned departure is in [from, to) (None = no end), sorted."""
+    rows = await conn.fetch(
+        "SELECT o.id FROM dispatch_orders o JOIN order_results r ON r.order_id = o.id AND r.state = 'settled'"
+        " WHERE o.is_current AND o.planned_departure >= $1 AND ($2::timestamptz IS NULL OR o.planned_departure < $2)"
+        " ORDER BY o.id",
+        from_us(max(0, from_us_)),
+        None if to_us_ is None else from_us(to_us_),
+    )
+    return [row["id"] for row in rows]
+
+
+def _result(row: Any) -> Result:
+    return Result(
+        row["state"] == "settled", row["order_version"], row["vehicle_no"], row["mileage_mm"], row["bridged_mm"],
+        row["odometer_m"], row["fixes"], _us(row["first_fix_at"]), _us(row["last_fix_at"]), to_us(row["computed_at"]),
+    )  # fmt: skip
+
+
+def _us(moment: Any) -> int | None:
+    return None if moment is None else to_us(moment)

@@ -1,0 +1,138 @@
+"""Values that the office, or an organisation, sets for the rules' parameters (table ``rule_parameters``).
+``registry.parameters`` has their names, defaults and limits. What the worker judges is judged again when one is set or taken
+back, from when it takes effect; the judge sees by itself (a trigger of ``rule_parameters``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from registry import parameters
+from registry.changes import SINCE_EVER, lock_registry, note_parameter
+from registry.fields import Identifier, Name, Time
+from registry.outcome import Outcome
+from registry.refusals import Flaw, RefusedError
+from registry.versions import BEFORE_ORDER
+
+#: Rows of a list, at most.
+MAX_ROWS = 10_000
+
+#: Rules that the worker judges, and what its kernels use. When an order is settled (``params.ORDER``) is no judgement.
+_JUDGED_AGAIN: Final = {"location", "destination", parameters.TRACK}
+
+
+class Threshold(BaseModel):
+    """One value of a parameter, for everyone (``organisation`` null) or one organisation, from a time on."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)
+
+    rule: Annotated[str, StringConstraints(max_length=64)]
+    name: Annotated[str, StringConstraints(max_length=64)]
+    organisation: Identifier | None = None
+    value: int = Field(strict=True, description="in the parameter's unit")
+    effective_from: Time
+    source: Name = Field(description="who decided it, and where that is written")
+
+
+async def put_threshold(connection: Any, row: Threshold) -> Outcome:
+    """Write a value in the caller's transaction; the same (rule, name, organisation, time) again replaces it.
+
+    Raises RefusedError for an unknown rule, name or organisation, or a value out of the limits.
+    """
+    await lock_registry(connection)
+    _check(row)
+    if row.organisation is not None and not await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM organisations WHERE id = $1)", row.organisation
+    ):
+        message = f"单位 {row.organisation} 未登记 · unknown organisation: {row.organisation}"
+        raise RefusedError([Flaw(("organisation",), message)])
+    old = await connection.fetchrow(
+        "SELECT value, source FROM rule_parameters WHERE rule = $1 AND name = $2"
+        " AND organisation IS NOT DISTINCT FROM $3 AND effective_from = $4",
+        row.rule, row.name, row.organisation, row.effective_from,
+    )  # fmt: skip
+    if old is not None and (int(old["value"]), old["source"]) == (row.value, row.source):
+        return "unchanged"
+    await connection.execute(
+        "INSERT INTO rule_parameters (rule, name, organisation, effective_from, value, source)"
+        " VALUES ($1, $2, $3, $4, $5::bigint, $6)"
+        " ON CONFLICT (rule, name, COALESCE(organisation, ''), effective_from)"
+        " DO UPDATE SET value = excluded.value, source = excluded.source",
+        row.rule, row.name, row.organisation, row.effective_from, row.value, row.source,
+    )  # fmt: skip
+    await _note(connection, row.rule, row.name, row.organisation, row.effective_from)
+    return "created" if old is None else "updated"
+
+
+async def _note(connection: Any, rule: str, name: str, organisation: str | None, effective: datetime) -> None:
+    """Have what the workers judged with another value judged again. That there is one, a trigger tells them."""
+    if rule not in _JUDGED_AGAIN:
+        return
+    since = effective
+    if (
+        name == "early_start_min"
+    ):  # an order covers from before the departure at which its parameters are taken
+        since = max(since - BEFORE_ORDER, SINCE_EVER)
+    await note_parameter(connection, f"{rule}.{name}", organisation, since)
+
+
+def _check(row: Threshold) -> None:
+    if row.rule not in parameters.RULES:
+        message = f"没有这条规则；可用 · no such rule; there are: {', '.join(parameters.RULES)}"
+        raise RefusedError([Flaw(("rule",), message)])
+    try:
+        parameters.validate(row.rule, row.name, row.value)
+    except parameters.UnknownParameterError:
+        names = ", ".join(p.name for p in parameters.RULES[row.rule])
+        message = f"规则 {row.rule} 没有这个参数；可用 · no such parameter; there are: {names}"
+        raise RefusedError([Flaw(("name",), message)]) from None
+    except parameters.ParameterRangeError:
+        known = parameters.parameter(row.rule, row.name)
+        limits = f"{known.minimum}..{known.maximum} {known.unit}"
+        message = f"应为整数，范围 {limits} · must be an integer of {limits}"
+        raise RefusedError([Flaw(("value",), message)]) from None
+
+
+async def forget_threshold(
+    connection: Any, rule: str, name: str, organisation: str | None, effective_from: Any
+) -> bool:
+    """Take back a value in the caller's transaction; whether there was one."""
+    await lock_registry(connection)
+    done = await connection.fetchval(
+        "DELETE FROM rule_parameters WHERE rule = $1 AND name = $2 AND organisation IS NOT DISTINCT FROM $3"
+        " AND effective_from = $4 RETURNING true",
+        rule, name, organisation, effective_from,
+    )  # fmt: skip
+    if done:
+        await _note(connection, rule, name, organisation, effective_from)
+    return done is not None
+
+
+async def thresholds(
+    connection: Any, rule: str | None = None, organisation: str | None = None
+) -> list[dict[str, Any]]:
+    """The values set, by (rule, name, organisation, time), at most MAX_ROWS; None = any."""
+    rows = await connection.fetch(
+        "SELECT rule, name, organisation, value::bigint AS value, effective_from, source, created_at"
+        " FROM rule_parameters WHERE ($1::text IS NULL OR rule = $1) AND ($2::text IS NULL OR organisation = $2)"
+        " ORDER BY rule, name, organisation NULLS FIRST, effective_from LIMIT $3",
+        rule,
+        organisation,
+        MAX_ROWS,
+    )
+    return [dict(row) for row in rows]
+
+
+def defaults(rule: str | None = None) -> Sequence[dict[str, Any]]:
+    """Every parameter: {rule, name, unit, default, source, minimum, maximum}."""
+    return [
+        {"rule": of} | asdict(found)
+        for of, known in parameters.RULES.items()
+        if rule in (None, of)
+        for found in known
+    ]

@@ -1,0 +1,159 @@
+"""Coordinates as they come in: places of orders and geometries of fences, with their datum, converted once,
+here.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final, Literal
+
+import shapely
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from registry.refusals import NO_DATUM, PlacedError
+from telemetry.geo import Datum, geometry_to_wgs84, to_wgs84_e6
+
+DatumName = Literal["wgs84", "gcj02", "bd09"]
+
+#: Bounds of one fence.
+MAX_VERTICES: Final = 5_000
+MAX_RINGS: Final = 200
+
+
+class Place(BaseModel):
+    """A place of an order. Without coordinates (市区) it is a name only; with them, their datum is
+    required.
+    """
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, allow_inf_nan=False, frozen=True)
+
+    name: str = Field("", max_length=200)
+    lat: float | None = Field(None, ge=-90, le=90, strict=True, description="degrees, in `datum`")
+    lon: float | None = Field(None, ge=-180, le=180, strict=True, validate_default=True)
+    datum: DatumName | None = Field(None, validate_default=True)
+
+    @field_validator("name")
+    @classmethod
+    def _printable(cls, value: str) -> str:
+        if not value.isprintable():
+            raise ValueError("含有不可见字符 · contains characters that cannot be printed")
+        return value
+
+    @field_validator("lon")
+    @classmethod
+    def _both(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if "lat" in info.data and (value is None) != (info.data["lat"] is None):
+            raise ValueError("经纬度须同时给出 · latitude and longitude come together")
+        return value
+
+    @field_validator("datum")
+    @classmethod
+    def _says_where(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and (info.data.get("lat") is not None or info.data.get("lon") is not None):
+            raise ValueError(NO_DATUM)
+        if info.data.get("lat", 0) is None and not info.data.get("name"):
+            raise ValueError("地点须有名称或坐标 · a place needs a name or coordinates")
+        return value
+
+    def original(self) -> dict[str, Any]:
+        """The place as it was given: {name, lat, lon, datum}."""
+        return self.model_dump()
+
+    def stored(self) -> dict[str, Any]:
+        """``original`` and ``wgs84``: {lat_e6, lon_e6}, whole 1e-6 degrees, or None without coordinates."""
+        wgs84 = None
+        if self.lat is not None and self.lon is not None and self.datum is not None:
+            lat_e6, lon_e6 = to_wgs84_e6(Datum(self.datum), self.lat, self.lon)
+            wgs84 = {"lat_e6": lat_e6, "lon_e6": lon_e6}
+        return self.original() | {"wgs84": wgs84}
+
+
+def read_geometry(value: dict[str, Any], *, points: bool = False) -> dict[str, Any]:
+    """A GeoJSON Polygon or MultiPolygon (with ``points`` also a Point), checked; returns it with ``type`` and
+    ``coordinates`` only.
+
+    Raises PlacedError that says what is wrong and where: not closed, out of range, too large, crossing
+    itself.
+    """
+    kind, coordinates = value.get("type"), value.get("coordinates")
+    if extra := value.keys() - {"type", "coordinates", "bbox"}:
+        raise PlacedError(
+            "未知字段（坐标系请写在 datum） · unknown field (the datum goes beside it)", str(min(extra))[:64]
+        )
+    if points and kind == "Point":
+        _check_position(coordinates, "coordinates")
+        return {"type": kind, "coordinates": coordinates}
+    if points and kind not in ("Polygon", "MultiPolygon"):
+        raise PlacedError(
+            "应为 Point、Polygon 或 MultiPolygon · must be Point, Polygon or MultiPolygon", "type"
+        )
+    if kind not in ("Polygon", "MultiPolygon"):
+        raise PlacedError("应为 Polygon 或 MultiPolygon · must be a Polygon or a MultiPolygon", "type")
+    polygons = coordinates if kind == "MultiPolygon" else [coordinates]
+    if not isinstance(polygons, list) or not polygons:
+        raise PlacedError("没有坐标 · no coordinates", "coordinates")
+    vertices = rings = 0
+    for p, polygon in enumerate(polygons):
+        at: tuple[str | int, ...] = ("coordinates", p) if kind == "MultiPolygon" else ("coordinates",)
+        if not isinstance(polygon, list) or not polygon:
+            raise PlacedError("多边形应为环的数组 · a polygon is an array of rings", *at)
+        for r, ring in enumerate(polygon):
+            _check_ring(ring, *at, r)
+            vertices, rings = vertices + len(ring), rings + 1
+            if vertices > MAX_VERTICES or rings > MAX_RINGS:
+                raise PlacedError(
+                    f"过大：至多 {MAX_VERTICES} 个顶点、{MAX_RINGS} 个环 · at most {MAX_VERTICES} vertices, {MAX_RINGS} rings",
+                    *at,
+                )
+    clean = {"type": kind, "coordinates": coordinates}
+    _check_shape(to_shape(clean))
+    return clean
+
+
+def _check_ring(ring: object, *at: str | int) -> None:
+    if not isinstance(ring, list) or len(ring) < 4:
+        raise PlacedError(
+            "环至少四个点，首尾相同 · a ring has at least four positions, the last like the first", *at
+        )
+    for i, position in enumerate(ring[: MAX_VERTICES + 1]):
+        _check_position(position, *at, i)
+    if ring[0] != ring[-1]:
+        raise PlacedError(
+            "环未闭合：首尾两点不同 · the ring is not closed: first and last position differ", *at
+        )
+
+
+def _check_position(position: object, *at: str | int) -> None:
+    if (
+        not isinstance(position, list)
+        or len(position) not in (2, 3)
+        or not all(type(v) in (int, float) and math.isfinite(v) for v in position)
+    ):
+        raise PlacedError("点应为 [经度, 纬度] · a position is [longitude, latitude]", *at)
+    if not (-180 <= position[0] <= 180 and -90 <= position[1] <= 90):
+        raise PlacedError("经纬度超出范围（先经度后纬度） · out of range (longitude comes first)", *at)
+
+
+def _check_shape(shape: Any) -> None:
+    if not shapely.is_valid(shape):
+        reason = shapely.is_valid_reason(shape)  # e.g. "Self-intersection[120.89 31.98]": what, and where
+        chinese = "围栏自相交" if "ntersection" in reason else "围栏几何无效"
+        raise PlacedError(f"{chinese} · invalid polygon: {reason}", "coordinates")
+    if not shapely.area(shape) > 0:
+        raise PlacedError("围栏没有面积 · the polygon has no area", "coordinates")
+
+
+def to_shape(geometry: dict[str, Any]) -> Any:
+    """The shapely geometry (longitude, latitude; still in its datum) of a checked GeoJSON geometry."""
+    if geometry["type"] == "Point":
+        return shapely.Point(geometry["coordinates"][:2])
+    polygons = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
+    shapes = [
+        shapely.Polygon([q[:2] for q in p[0]], [[q[:2] for q in hole] for hole in p[1:]]) for p in polygons
+    ]
+    return shapes[0] if geometry["type"] == "Polygon" else shapely.MultiPolygon(shapes)
+
+
+def geometry_wkb(geometry: dict[str, Any], datum: str) -> bytes:
+    """WKB in WGS-84 of a checked geometry given in ``datum``; little-endian, the same bytes every time."""
+    return shapely.to_wkb(geometry_to_wgs84(Datum(datum), to_shape(geometry)), byte_order=1)  # type: ignore[no-any-return]  # shapely has no types

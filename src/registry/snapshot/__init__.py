@@ -1,0 +1,1 @@
+"""The registry as arrays in memory, for judging live positions."""

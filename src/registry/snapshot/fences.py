@@ -1,0 +1,137 @@
+"""Fences as prepared geometries: which area a vehicle has to stay in at a time. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from registry.snapshot.timelines import Timelines, flatten
+
+Ints = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """One version of a fence. ``wkb``: WGS-84 degrees (longitude, latitude); valid in [from, to),
+    microseconds since 1970 UTC, ``valid_to_us`` FOREVER = still valid. Empty ``vehicles``: every vehicle of
+    the organisation that has no fence of its own at that time."""
+
+    id: str
+    version: int
+    name: str
+    organisation: str
+    vehicles: frozenset[str]
+    wkb: bytes
+    valid_from_us: int
+    valid_to_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """What a vehicle has to stay in during an interval: the union of its fences (``geometry`` is
+    prepared)."""
+
+    fences: tuple[Fence, ...]
+    geometry: Any
+
+
+class FenceBook:
+    """Areas by row. A row never changes its meaning. Vehicles without a fence of their own share the
+    timeline, and vehicles with the same fences share the geometry."""
+
+    def __init__(self) -> None:
+        self.areas: list[Area] = []
+        self._geometries = np.zeros(0, object)
+        self._row_of_fences: dict[tuple[tuple[str, int], ...], int] = {}
+        self._of_vehicle: dict[str, list[Fence]] = {}
+        self._of_organisation: dict[str, list[Fence]] = {}
+        self._organisation_key: dict[str, int] = {}
+        self._key_of_vehicle = np.zeros(0, np.int64)
+        self._times = Timelines()
+
+    @property
+    def geometries(self) -> NDArray[Any]:
+        """Prepared geometry of every area, shape (areas,), object: for shapely's elementwise functions."""
+        if len(self._geometries) != len(self.areas):
+            fresh = np.array([area.geometry for area in self.areas[len(self._geometries) :]], object)
+            self._geometries = np.concatenate([self._geometries, fresh])
+        return self._geometries
+
+    def at(self, vehicle_nos: Ints, times_us: Ints) -> Ints:
+        """Row of the area of each (vehicle, time), or -1 where it has none. Shape (n,), int64."""
+        nos = np.asarray(vehicle_nos, np.int64)
+        inside = (nos > 0) & (nos < len(self._key_of_vehicle))
+        keys = (
+            np.where(inside, self._key_of_vehicle[np.where(inside, nos, 0)], 0) if inside.any() else nos * 0
+        )
+        return self._times.at(keys, times_us)
+
+    def fences_of(self, vehicle: str) -> list[Fence]:
+        """Versions of a vehicle's own fences."""
+        return list(self._of_vehicle.get(vehicle, ()))
+
+    def replace(
+        self, vehicles: Mapping[str, tuple[int, str]], organisations: Iterable[str], fences: Sequence[Fence]
+    ) -> None:
+        """``fences`` are now all fences of ``vehicles`` (id -> (no, organisation)), and all common ones of
+        ``organisations``, which must include those of the vehicles."""
+        organisations = set(organisations)
+        for name in organisations:
+            self._of_organisation.pop(name, None)
+        own: dict[str, list[Fence]] = defaultdict(list)
+        common: dict[str, list[Fence]] = defaultdict(list)
+        for fence in sorted(fences, key=lambda f: (f.id, f.version)):
+            for vehicle in fence.vehicles:
+                own[vehicle].append(fence)
+            if not fence.vehicles:
+                common[fence.organisation].append(fence)
+        rows: list[tuple[int, int, int, int]] = []
+        keys: set[int] = set()
+        for name in organisations:
+            self._of_organisation[name] = common[name]
+            key = self._organisation_key.setdefault(name, -2 - len(self._organisation_key))
+            keys.add(key)
+            rows += self._rows(key, [], common[name])
+        top = max((no for no, _ in vehicles.values()), default=0)
+        if top >= len(self._key_of_vehicle):
+            grown = np.zeros(max(top + 1, 2 * len(self._key_of_vehicle)), np.int64)
+            grown[: len(self._key_of_vehicle)] = self._key_of_vehicle
+            self._key_of_vehicle = grown
+        for vehicle, (no, organisation) in vehicles.items():
+            keys.add(no)
+            mine = own.get(vehicle)
+            if mine:
+                self._of_vehicle[vehicle] = mine
+                self._key_of_vehicle[no] = no
+                rows += self._rows(no, mine, common[organisation])
+            else:
+                self._of_vehicle.pop(vehicle, None)
+                self._key_of_vehicle[no] = self._organisation_key[organisation]
+        self._times.replace(keys, rows)
+
+    def _rows(self, key: int, own: list[Fence], common: list[Fence]) -> list[tuple[int, int, int, int]]:
+        def choose(held: list[tuple[bool, Fence]]) -> int | None:
+            mine = [fence for is_own, fence in held if is_own]
+            chosen = mine or [fence for _, fence in held]
+            return self._area(chosen) if chosen else None
+
+        spans = [(f.valid_from_us, f.valid_to_us, (True, f)) for f in own]
+        spans += [(f.valid_from_us, f.valid_to_us, (False, f)) for f in common]
+        return [(key, start, end, row) for start, end, row in flatten(spans, choose)]
+
+    def _area(self, fences: list[Fence]) -> int:
+        name = tuple((fence.id, fence.version) for fence in fences)
+        row = self._row_of_fences.get(name)
+        if row is None:
+            shapes = shapely.from_wkb([fence.wkb for fence in fences])
+            geometry = shapes[0] if len(shapes) == 1 else shapely.union_all(shapes)
+            shapely.prepare(geometry)
+            row = self._row_of_fences[name] = len(self.areas)
+            self.areas.append(Area(tuple(fences), geometry))
+        return row

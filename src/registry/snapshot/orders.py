@@ -1,0 +1,223 @@
+"""Dispatch orders as columns: which order covers a vehicle at a time. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry import parameters as params
+from registry.snapshot.timelines import FOREVER, Timelines, flatten
+from runtime.units import US_PER_S
+
+Ints = NDArray[Any]
+
+#: Times that are not given.
+NO_TIME: Final = np.iinfo(np.int64).min
+#: Codes of the column ``status``.
+STATUS: Final = ("approved", "departed", "returned", "cancelled")
+
+#: One element per order row; times in microseconds since 1970 UTC, NO_TIME = not given. ``cover_from``,
+#: ``cover_to``:
+#: the covered window [from, to); both NO_TIME for a cancelled order, ``cover_to`` FOREVER while it is out.
+ORDER_DTYPE: Final = np.dtype(
+    [
+        ("vehicle_no", "i4"),
+        ("status", "i1"),
+        ("planned_departure", "i8"),
+        ("planned_return", "i8"),
+        ("extended_return", "i8"),
+        ("actual_departure", "i8"),
+        ("actual_return", "i8"),
+        ("cover_from", "i8"),
+        ("cover_to", "i8"),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPlace:
+    """A place of an order: WGS-84 in 1e-6 degree, None = without coordinates (市区)."""
+
+    name: str
+    lat_e6: int | None
+    lon_e6: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The newest version of a dispatch order; times in microseconds since 1970 UTC."""
+
+    id: str
+    version: int
+    organisation: str
+    vehicle: str
+    vehicle_no: int
+    driver: str | None
+    task_type: str
+    purpose: str
+    status: str
+    origin: OrderPlace | None
+    destinations: tuple[OrderPlace, ...]
+    return_point: OrderPlace | None
+    planned_departure_us: int
+    planned_return_us: int
+    extended_return_us: int | None
+    actual_departure_us: int | None
+    actual_return_us: int | None
+    entered_us: int
+
+
+class OrderBook:
+    """Orders by row. A row never changes its meaning: a new version of an order, or other parameters for its
+    window, are a new row. ``rows`` (ORDER_DTYPE) and ``orders`` (Order) have the same index.
+
+    Covered time (rules.md, "Covered time of an order"): from planned departure minus ``early_start_min`` to
+    actual return. A returned order without a time of return covers to its extended, else its planned return.
+    While it is not returned it covers on, with no end: a vehicle still out on its order is not accused. A
+    cancelled order covers nothing.
+
+    Where orders of one vehicle overlap, one takes over from the other when it departs: at its actual departure where
+    the office says so, else when it begins to cover; of two that do so at once the one with the greater id. The one
+    that took over last counts; while none has, the one that began to cover first. So what one order drives while the
+    next is late belongs to it and its driver.
+    """
+
+    def __init__(self) -> None:
+        self._data = np.zeros(64, ORDER_DTYPE)
+        self._count = 0
+        self.orders: list[Order] = []
+        self._rows_of_vehicle: dict[int, list[int]] = {}
+        self._row_of_id: dict[str, int] = {}
+        self._cover = Timelines()
+
+    @property
+    def rows(self) -> NDArray[Any]:
+        """Columns of all rows, shape (n,), ORDER_DTYPE. Read only; rows superseded since stay readable."""
+        return self._data[: self._count]
+
+    def at(self, vehicle_nos: Ints, times_us: Ints) -> Ints:
+        """Row of the order that covers each (vehicle, time), or -1. Shape (n,), int64."""
+        return self._cover.at(vehicle_nos, times_us)
+
+    def row_of(self, order_id: str) -> int | None:
+        """The row of an order, if it is loaded."""
+        return self._row_of_id.get(order_id)
+
+    def rows_of(self, vehicle_no: int) -> list[int]:
+        """Rows of a vehicle's orders, by (start of the window, id); cancelled ones first."""
+        return list(self._rows_of_vehicle.get(vehicle_no, ()))
+
+    def vehicles(self) -> list[int]:
+        """The vehicles that have orders."""
+        return list(self._rows_of_vehicle)
+
+    def replace(
+        self,
+        vehicle_nos: Iterable[int],
+        orders: Sequence[Order],
+        parameters: Sequence[params.ParameterRow],
+    ) -> None:
+        """``orders`` are now all orders of ``vehicle_nos``. Unchanged ones keep their rows."""
+        windows = self._windows(orders, parameters)
+        by_vehicle: dict[int, list[int]] = defaultdict(list)
+        vehicle_nos = set(vehicle_nos)
+        gone: dict[str, int] = {}
+        for no in vehicle_nos:
+            gone |= {self.orders[row].id: row for row in self._rows_of_vehicle.pop(no, ())}
+        for order, (cover_from, cover_to) in zip(orders, windows, strict=True):
+            known = self._row_of_id.get(order.id)
+            gone.pop(order.id, None)
+            if (
+                known is None
+                or self.orders[known] != order
+                or (self._data[known]["cover_from"], self._data[known]["cover_to"]) != (cover_from, cover_to)
+            ):
+                known = self._add(order, cover_from, cover_to)
+            by_vehicle[order.vehicle_no].append(known)
+        for order_id, row in gone.items():
+            if self._row_of_id.get(order_id) == row:  # else the order went to another vehicle
+                del self._row_of_id[order_id]
+        flat: list[tuple[int, int, int, int]] = []
+        for no, rows in by_vehicle.items():
+            rows.sort(key=lambda row: (int(self._data[row]["cover_from"]), self.orders[row].id))
+            self._rows_of_vehicle[no] = rows
+            spans = [(int(self._data[r]["cover_from"]), int(self._data[r]["cover_to"]), r) for r in rows]
+            apart = all(a[1] <= b[0] for a, b in pairwise(spans))
+            if not apart:
+                spans = self._shared(rows)
+            flat += [(no, start, end, row) for start, end, row in spans if start < end]
+        self._cover.replace(vehicle_nos | by_vehicle.keys(), flat)
+
+    def _add(self, order: Order, cover_from: int, cover_to: int) -> int:
+        if self._count == len(self._data):
+            self._data = np.concatenate([self._data, np.zeros(len(self._data), ORDER_DTYPE)])
+        row = self._count
+        self._data[row] = (
+            order.vehicle_no,
+            STATUS.index(order.status),
+            order.planned_departure_us,
+            order.planned_return_us,
+            _time(order.extended_return_us),
+            _time(order.actual_departure_us),
+            _time(order.actual_return_us),
+            cover_from,
+            cover_to,
+        )
+        self._count += 1
+        self.orders.append(order)
+        self._row_of_id[order.id] = row
+        return row
+
+    def _shared(self, rows: Sequence[int]) -> list[tuple[int, int, int]]:
+        """(from, to, row) of the times that overlapping orders cover, by who counts; ``rows`` by (start, id)."""
+        waiting: list[tuple[int, int, tuple[int, str, int]]] = []
+        departed: list[tuple[int, int, tuple[int, str, int]]] = []
+        for row in rows:
+            start, end = int(self._data[row]["cover_from"]), int(self._data[row]["cover_to"])
+            told = int(self._data[row]["actual_departure"])
+            taken = told if start < told < end else start
+            if start < taken:
+                waiting.append((start, taken, (NO_TIME, "", row)))
+            departed.append((taken, end, (taken, self.orders[row].id, row)))
+
+        def who(held: list[tuple[int, str, int]]) -> int | None:
+            out = [one for one in held if one[0] != NO_TIME]
+            return max(out)[2] if out else held[0][2] if held else None
+
+        return flatten(waiting + departed, who)
+
+    @staticmethod
+    def _windows(orders: Sequence[Order], parameters: Sequence[params.ParameterRow]) -> list[tuple[int, int]]:
+        departure = np.array([o.planned_departure_us for o in orders], np.int64)
+        organisations = np.array([o.organisation for o in orders], object)
+        early = params.resolve_columns("location", organisations, departure, parameters)["early_start_min"]
+        starts = (departure - early * 60 * US_PER_S).tolist()
+        return [_window(order, start) for order, start in zip(orders, starts, strict=True)]
+
+
+def _window(order: Order, start: int) -> tuple[int, int]:
+    if order.status == "cancelled":
+        return NO_TIME, NO_TIME
+    if order.actual_return_us is not None:
+        return start, order.actual_return_us
+    if order.status == "returned":
+        return start, order.extended_return_us or order.planned_return_us
+    return start, FOREVER
+
+
+def _time(us: int | None) -> int:
+    return NO_TIME if us is None else us
+
+
+def place(value: Mapping[str, Any] | None) -> OrderPlace | None:
+    """An OrderPlace of the stored JSON ``{name, ..., wgs84: {lat_e6, lon_e6} | null}``."""
+    if value is None:
+        return None
+    point = value.get("wgs84") or {}
+    return OrderPlace(value.get("name") or "", point.get("lat_e6"), point.get("lon_e6"))

@@ -1,0 +1,1 @@
+"""Card statements and exports of violations: files, columns, cells, rows, matching, import."""

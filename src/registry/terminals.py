@@ -1,0 +1,222 @@
+"""Which terminal sits in which vehicle when: the rule (``BindingPlan``, pure) and the SQL of terminals'
+records.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from registry.changes import note_vehicles
+from registry.model import Terminal
+from registry.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Terminal number in vehicle number from ``since`` (included) to ``until`` (excluded; None = open)."""
+
+    terminal: int
+    vehicle: int
+    since: datetime
+    until: datetime | None
+
+    def covers(self, moment: datetime) -> bool:
+        """Whether the terminal sits in the vehicle at ``moment``."""
+        return self.since <= moment and (self.until is None or self.until > moment)
+
+
+class BindingPlan:
+    """Bindings in memory that keep the invariant: those of one terminal, and of one vehicle, never
+    overlap.
+    """
+
+    def __init__(self, bindings: Iterable[Binding] = ()) -> None:
+        self._terminal: defaultdict[int, set[Binding]] = defaultdict(set)
+        self._vehicle: defaultdict[int, set[Binding]] = defaultdict(set)
+        for binding in bindings:
+            self._add(binding)
+
+    def all(self) -> set[Binding]:
+        """Every binding."""
+        return {binding for group in self._terminal.values() for binding in group}
+
+    def bind(self, terminal: int, vehicle: int | None, since: datetime) -> dict[int, datetime]:
+        """From ``since`` on ``terminal`` sits in ``vehicle`` (None: in none), up to what is already known
+        of later.
+
+        Closes what either was bound to. Returns the vehicles whose facts changed and from when; empty = it
+        was so.
+        """
+        touched: dict[int, datetime] = {}
+        before = next((b for b in self._terminal[terminal] if b.covers(since)), None)
+        if before is not None and before.vehicle == vehicle:
+            return touched
+        if before is not None:
+            self._cut(before, since)
+            touched[before.vehicle] = since
+        if vehicle is None:
+            return touched
+        if other := next((b for b in self._vehicle[vehicle] if b.covers(since)), None):
+            self._cut(other, since)
+        later = [b for b in self._terminal[terminal] | self._vehicle[vehicle] if b.since > since]
+        until = None
+        if later:
+            following = min(later, key=lambda b: b.since)
+            until = following.since
+            if (
+                following.terminal == terminal and following.vehicle == vehicle
+            ):  # known, but from too late a time
+                self._remove(following)
+                until = following.until
+        self._add(Binding(terminal, vehicle, since, until))
+        touched[vehicle] = since
+        return touched
+
+    def _cut(self, binding: Binding, at: datetime) -> None:
+        self._remove(binding)
+        if binding.since < at:
+            self._add(replace(binding, until=at))
+
+    def _add(self, binding: Binding) -> None:
+        self._terminal[binding.terminal].add(binding)
+        self._vehicle[binding.vehicle].add(binding)
+
+    def _remove(self, binding: Binding) -> None:
+        self._terminal[binding.terminal].discard(binding)
+        self._vehicle[binding.vehicle].discard(binding)
+
+
+#: What the office may say about a terminal and the terminal about itself; in ``office_said`` in this order.
+_TEXTS = ("manufacturer", "model", "device_id")
+
+
+async def apply_terminals(connection: Any, records: Sequence[Terminal]) -> list[Outcome]:
+    """Write terminals and their bindings; references were checked. See ``repository.apply``."""
+    existing = {
+        row["phone"]: row
+        for row in await connection.fetch(
+            "SELECT phone, no, manufacturer, model, device_id, office_said, enabled, source FROM terminals"
+            " WHERE phone = ANY($1)",
+            [r.id for r in records],
+        )
+    }
+    outcomes: list[Outcome] = []
+    written: list[tuple[str, str, str, str, list[str], bool]] = []
+    for record in records:
+        old = existing.get(record.id)
+        texts = {
+            name: given if (given := getattr(record, name)) is not None else (old[name] if old else "")
+            for name in _TEXTS
+        }
+        said = _office_said(record, old["office_said"] if old else ())
+        wanted = texts | {"office_said": said, "enabled": record.enabled, "source": "registry"}
+        if old is not None and all(old[k] == v for k, v in wanted.items()):
+            outcomes.append("unchanged")
+            continue
+        outcomes.append("updated" if old else "created")
+        maker, model, device = (texts[name] for name in _TEXTS)
+        written.append((record.id, maker, model, device, said, record.enabled))
+    # A terminal may register itself at this very moment: then it is there, and the office's word comes over its own.
+    await connection.executemany(
+        "INSERT INTO terminals (phone, manufacturer, model, device_id, office_said, enabled) VALUES ($1, $2, $3, $4, $5, $6)"
+        " ON CONFLICT (phone) DO UPDATE SET manufacturer = excluded.manufacturer, model = excluded.model,"
+        " device_id = excluded.device_id, office_said = excluded.office_said, enabled = excluded.enabled,"
+        " source = 'registry', updated_at = clock_timestamp()",
+        written,
+    )
+    for index in await _bind(connection, records):
+        if outcomes[index] == "unchanged":
+            outcomes[index] = "updated"
+    return outcomes
+
+
+def _office_said(record: Terminal, before: Sequence[str]) -> list[str]:
+    """Which texts are the office's word now: what it gives; what it does not mention stays; empty takes it back."""
+    given = {name: getattr(record, name) for name in _TEXTS}
+    return [name for name in _TEXTS if given[name] or (given[name] is None and name in before)]
+
+
+async def _bind(connection: Any, records: Sequence[Terminal]) -> list[int]:
+    """Apply the bindings of ``records`` in order; returns the indices of those that changed something."""
+    binding = [(index, record) for index, record in enumerate(records) if record.binds]
+    if not binding:
+        return []
+    phones = [record.id for _, record in binding]
+    names = sorted({record.vehicle for _, record in binding if record.vehicle is not None})
+    numbers = dict(await connection.fetch("SELECT phone, no FROM terminals WHERE phone = ANY($1)", phones))
+    vehicles = dict(await connection.fetch("SELECT id, no FROM vehicles WHERE id = ANY($1)", names))
+    rows = await connection.fetch(
+        "SELECT terminal_no, vehicle_no, valid_from, valid_to FROM terminal_bindings"
+        " WHERE terminal_no = ANY($1::int[]) OR vehicle_no = ANY($2::int[])",
+        list(numbers.values()), list(vehicles.values()),
+    )  # fmt: skip
+    plan = BindingPlan(Binding(*row) for row in rows)
+    before = plan.all()
+    changed: list[int] = []
+    touched: list[tuple[str, int, datetime]] = []
+    for index, record in binding:
+        assert record.valid_from is not None  # noqa: S101 - what `binds` means
+        vehicle = vehicles[record.vehicle] if record.vehicle is not None else None
+        moved = plan.bind(numbers[record.id], vehicle, record.valid_from)
+        if moved:
+            changed.append(index)
+            touched += [(record.id, number, since) for number, since in moved.items()]
+    after = plan.all()
+    await connection.executemany(
+        "DELETE FROM terminal_bindings WHERE terminal_no = $1 AND valid_from = $2",
+        [(b.terminal, b.since) for b in before - after],
+    )
+    await connection.executemany(
+        "INSERT INTO terminal_bindings (terminal_no, vehicle_no, valid_from, valid_to) VALUES ($1, $2, $3, $4)",
+        [(b.terminal, b.vehicle, b.since, b.until) for b in after - before],
+    )
+    ids = dict(
+        await connection.fetch(
+            "SELECT no, id FROM vehicles WHERE no = ANY($1::int[])", [number for _, number, _ in touched]
+        )
+    )
+    await note_vehicles(
+        connection, "binding", [(phone, ids[number], since) for phone, number, since in touched]
+    )
+    return changed
+
+
+async def bindings_of(connection: Any, phone: str) -> list[dict[str, Any]]:
+    """The history of one terminal: {vehicle, valid_from, valid_to}, oldest first."""
+    rows = await connection.fetch(
+        "SELECT v.id AS vehicle, b.valid_from, b.valid_to FROM terminal_bindings b JOIN terminals t ON t.no = b.terminal_no"
+        " JOIN vehicles v ON v.no = b.vehicle_no WHERE t.phone = $1 ORDER BY b.valid_from LIMIT 1000",
+        phone,
+    )
+    return [dict(row) for row in rows]
+
+
+async def spans_of_vehicle(
+    connection: Any, vehicle: str, since: datetime, until: datetime
+) -> list[tuple[int, str, datetime, datetime]] | None:
+    """(terminal number, phone, from, to) of the terminals that sat in a vehicle within [since, until),
+    oldest first; None when there is no such vehicle.
+    """
+    rows = await connection.fetch(
+        "SELECT b.terminal_no, t.phone, greatest(b.valid_from, $2) AS since, least(b.valid_to, $3) AS until"
+        " FROM vehicles v LEFT JOIN terminal_bindings b ON b.vehicle_no = v.no AND b.valid_from < $3"
+        " AND (b.valid_to IS NULL OR b.valid_to > $2) LEFT JOIN terminals t ON t.no = b.terminal_no"
+        " WHERE v.id = $1 ORDER BY 3",
+        vehicle,
+        since,
+        until,
+    )
+    if not rows:
+        return None
+    return [tuple(row) for row in rows if row["terminal_no"] is not None]
+
+
+async def terminal_numbers(connection: Any, phones: Sequence[str]) -> dict[str, int]:
+    """Numbers of the enabled terminals among ``phones`` (without leading zeros)."""
+    return dict(
+        await connection.fetch("SELECT phone, no FROM terminals WHERE enabled AND phone = ANY($1)", phones)
+    )

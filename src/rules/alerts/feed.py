@@ -1,0 +1,188 @@
+"""The commit-ordered feed, and reading alerts and evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from rules.alerts.model import Alert, AlertFilter, Evidence, FeedEntry, VersionedAlert
+from runtime.units import from_us
+
+# Held from publish_feed to the end of the transaction, by whoever writes to the feed.
+_FEED_LOCK = 0x676F6E67_66656564  # "gongfeed"
+
+#: No page is larger than this.
+MAX_PAGE = 1_000
+
+_VERSION = (
+    "SELECT v.body, v.created_at, a.subject, a.vehicle_no FROM alerts a"
+    " JOIN alert_versions v ON v.alert_id = a.id AND v.version = a.version"
+)
+
+
+async def publish_feed(conn: Any) -> list[int]:
+    """Give the alert versions of this transaction their places in the feed; the places, in order.
+
+    The *last* statement before commit: from here on other writers of the feed wait until this transaction
+    ends, so a place is visible before any higher one is given (seq order = commit order), and since nobody
+    waits for anything while holding the lock, no deadlock can pass through it. Without new versions it takes
+    no lock. Raises RuntimeError outside a transaction.
+    """
+    if not conn.is_in_transaction():
+        raise RuntimeError("publish_feed must be the last step of the transaction that wrote the alerts")
+    # created_at is the start of the transaction that wrote the version, so this finds ours; those of another
+    # transaction with the very same start are invisible, or have their entries already.
+    mine = await conn.fetch(
+        "SELECT v.alert_id, v.version FROM alert_versions v WHERE v.created_at = now() AND NOT EXISTS"
+        " (SELECT FROM alert_feed f WHERE f.alert_id = v.alert_id AND f.version = v.version)"
+        " ORDER BY v.alert_id, v.version"
+    )
+    if not mine:
+        return []
+    await conn.execute("SELECT pg_advisory_xact_lock($1)", _FEED_LOCK)
+    rows = await conn.fetch(
+        "INSERT INTO alert_feed (seq, alert_id, version) SELECT nextval('alert_feed_seq'), k.alert_id, k.version"
+        " FROM (SELECT * FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS u (alert_id, version, place)"
+        " ORDER BY place) k RETURNING seq",
+        [r["alert_id"] for r in mine],
+        [r["version"] for r in mine],
+    )
+    return sorted(r["seq"] for r in rows)
+
+
+async def read_feed(conn: Any, after_seq: int, limit: int) -> list[FeedEntry]:
+    """Up to ``limit`` (at most MAX_PAGE) entries after ``after_seq`` (0 = from the beginning), in order. A
+    reader that goes on from the last ``seq`` it got never misses an entry."""
+    rows = await conn.fetch(
+        "SELECT f.seq, f.created_at, v.body FROM alert_feed f"
+        " JOIN alert_versions v ON v.alert_id = f.alert_id AND v.version = f.version"
+        " WHERE f.seq > $1 ORDER BY f.seq LIMIT $2",
+        after_seq,
+        min(limit, MAX_PAGE),
+    )
+    return [FeedEntry(r["seq"], Alert.from_body(r["body"]), r["created_at"]) for r in rows]
+
+
+async def feed_end(conn: Any) -> int:
+    """The newest place in the feed; 0 when it is empty."""
+    return int(await conn.fetchval("SELECT COALESCE(max(seq), 0) FROM alert_feed"))
+
+
+async def list_alerts(
+    conn: Any, filters: AlertFilter | None = None, *, limit: int = 100, after: tuple[int, str] | None = None
+) -> list[VersionedAlert]:
+    """Alerts (their newest versions), newest detection first, ``after`` the (detected_at in us, id) of the
+    last one of the page before; at most MAX_PAGE."""
+    wanted = filters or AlertFilter()
+    clauses: list[str] = []
+    arguments: list[Any] = []
+
+    def where(clause: str, *values: Any) -> None:
+        places = range(len(arguments) + 1, len(arguments) + 1 + len(values))
+        clauses.append(clause.format(*(f"${place}" for place in places)))
+        arguments.extend(values)
+
+    for column in ("rule", "organisation", "vehicle", "status"):
+        value = getattr(wanted, column)
+        if value is not None:
+            where(f"a.{column} = {{}}", value)
+    if wanted.from_us is not None:
+        where("(a.occurred_to IS NULL OR a.occurred_to >= {})", from_us(wanted.from_us))
+    if wanted.to_us is not None:
+        where("a.occurred_from < {}", from_us(wanted.to_us))
+    if after is not None:
+        moment = from_us(after[0])
+        where("(a.detected_at < {} OR (a.detected_at = {} AND a.id > {}))", moment, moment, after[1])
+    arguments.append(min(limit, MAX_PAGE))
+    condition = f" WHERE {' AND '.join(clauses)}" if clauses else ""
+    rows = await conn.fetch(
+        f"{_VERSION}{condition} ORDER BY a.detected_at DESC, a.id LIMIT ${len(arguments)}", *arguments
+    )
+    return [_versioned(r) for r in rows]
+
+
+async def get_alert(conn: Any, id: str) -> VersionedAlert | None:
+    """The newest version of an alert, or None."""
+    row = await conn.fetchrow(f"{_VERSION} WHERE a.id = $1", id)
+    return None if row is None else _versioned(row)
+
+
+async def alert_versions(conn: Any, id: str) -> list[VersionedAlert]:
+    """The versions of an alert, oldest first, at most the newest MAX_PAGE (the feed has every one); empty when there is
+    no such alert."""
+    rows = await conn.fetch(
+        "SELECT v.body, v.created_at, a.subject, a.vehicle_no FROM alert_versions v"
+        " JOIN alerts a ON a.id = v.alert_id WHERE v.alert_id = $1 ORDER BY v.version DESC LIMIT $2",
+        id,
+        MAX_PAGE,
+    )
+    return [_versioned(r) for r in reversed(rows)]
+
+
+async def alerts_of_vehicles(
+    conn: Any, rule: str, vehicle_nos: Sequence[int], since_us: int | None = None
+) -> list[VersionedAlert]:
+    """The alerts of ``rule`` about ``vehicle_nos`` that had not ended before ``since_us`` (None = all),
+    withdrawn ones too, ordered by vehicle and start. What a recomputation reconciles its episodes with. A
+    withdrawn alert goes on no more: without an end it ended when it began."""
+    rows = await conn.fetch(
+        f"{_VERSION} WHERE a.vehicle_no = ANY($2::integer[]) AND a.rule = $1"
+        " AND ($3::timestamptz IS NULL OR (a.occurred_to IS NULL AND a.status = 'suspected')"
+        " OR COALESCE(a.occurred_to, a.occurred_from) >= $3)"
+        " ORDER BY a.vehicle_no, a.occurred_from, a.id",
+        rule,
+        [int(no) for no in vehicle_nos],
+        None if since_us is None else from_us(since_us),
+    )
+    return [_versioned(r) for r in rows]
+
+
+async def suspected_of_orders(
+    conn: Any, rule: str, orders: Collection[tuple[str, int]]
+) -> list[VersionedAlert]:
+    """The suspected alerts of ``rule`` about (order, vehicle number), by order and subject, however old."""
+    pairs = sorted(set(orders))
+    rows = await conn.fetch(
+        f"{_VERSION} JOIN unnest($2::text[], $3::integer[]) AS k (order_id, no)"
+        " ON k.no = a.vehicle_no AND k.order_id = a.order_id"
+        " WHERE a.rule = $1 AND a.status = 'suspected' ORDER BY a.order_id, a.subject",
+        rule,
+        [order for order, _ in pairs],
+        [no for _, no in pairs],
+    )
+    return [_versioned(r) for r in rows]
+
+
+async def suspected_subjects(conn: Any, rule: str) -> list[str]:
+    """Subjects of the suspected alerts of a rule, sorted."""
+    rows = await conn.fetch(
+        "SELECT subject FROM alerts WHERE rule = $1 AND status = 'suspected' ORDER BY subject", rule
+    )
+    return [r["subject"] for r in rows]
+
+
+async def evidence_of(conn: Any, id: str, version: int | None = None) -> Evidence | None:
+    """The frozen evidence of a version (None = the newest) of an alert, or None when there is no such
+    version."""
+    row = await conn.fetchrow(
+        "SELECT e.sha256, e.body, e.created_at, e.sm3 FROM alert_versions v JOIN evidence e ON e.sha256 = v.evidence_sha256"
+        " WHERE v.alert_id = $1 AND ($2::integer IS NULL OR v.version = $2) ORDER BY v.version DESC LIMIT 1",
+        id,
+        version,
+    )
+    if row is None:
+        return None
+    sm3 = None if row["sm3"] is None else row["sm3"].hex()
+    return Evidence(row["sha256"].hex(), row["body"], row["created_at"], sm3)
+
+
+async def evidence_body(conn: Any, sha256: str) -> bytes | None:
+    """Evidence by its hash (hex), or None."""
+    body: bytes | None = await conn.fetchval(
+        "SELECT body FROM evidence WHERE sha256 = $1", bytes.fromhex(sha256)
+    )
+    return body
+
+
+def _versioned(row: Any) -> VersionedAlert:
+    return VersionedAlert(Alert.from_body(row["body"]), row["subject"], row["vehicle_no"], row["created_at"])

@@ -1,0 +1,268 @@
+"""What the store takes and gives: judgements in, alerts, versions and feed entries out. No SQL here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from runtime.errors import GongcheError
+from runtime.units import CHINA, from_us, to_us
+
+Outcome = Literal["normal", "suspected", "undetermined"]
+Status = Literal["suspected", "withdrawn"]
+Severity = Literal["low", "medium", "high"]
+
+
+class OffsetConflictError(GongcheError):
+    """Another worker has moved the offset of a partition that this one believed to own: roll back and start
+    again."""
+
+    exit_code = 75
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number of a judgement. ``value`` is an integer where the rule compares it; ``unit`` as in ``m``,
+    ``s``."""
+
+    value: int | float | str | bool | None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFacts:
+    """What an alert says besides the judgement it rests on. Times in microseconds since 1970 UTC; ids are the
+    office's own. ``occurred_to_us`` None = still going on. ``summary`` is the
+    Chinese sentence with the numbers."""
+
+    severity: Severity
+    organisation: str
+    vehicle: str | None
+    plate: str
+    occurred_from_us: int
+    occurred_to_us: int | None
+    summary: str
+    driver: str | None = None
+    order: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The result of one evaluation of one subject, ready to be stored.
+
+    ``evidence`` is canonical JSON (``rules.evidence``) or None; it must be given, like ``alert``, when
+    ``outcome`` is ``suspected`` (ValueError otherwise). ``subject`` is stable: one (rule, subject) has one
+    alert for ever. ``parameters`` are the values used, ``reason`` says why in words (it becomes the reason of
+    a withdrawal). ``happened``: when, as in AlertFacts, whatever the outcome, None = not known; stored only as the
+    end of an open alert that is withdrawn. ``no_longer``: this says only that the subject is no more, or no longer
+    this vehicle's: it undoes nothing that is said of the subject and another vehicle.
+    """
+
+    rule: str
+    rule_version: int
+    subject: str
+    vehicle_no: int | None
+    outcome: Outcome
+    reason: str
+    evaluated_at_us: int
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    evidence: bytes | None = None
+    alert: AlertFacts | None = None
+    happened: tuple[int, int | None] | None = None
+    no_longer: bool = False
+
+    def __post_init__(self) -> None:
+        if self.outcome == "suspected" and (self.alert is None or self.evidence is None):
+            raise ValueError(
+                f"{self.rule} {self.subject}: a suspected judgement needs its alert facts and its evidence"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One version of an alert, as published (design.md "An alert has ...").
+
+    Times are aware datetimes. ``evidence_hash`` is the SHA-256 of the frozen evidence, ``evidence_sm3`` its SM3, hex
+    (None: written before there was one).
+    ``withdrawal_reason`` is set exactly when ``status`` is ``withdrawn``; the other fields then still say
+    what was suspected, and ``evidence_hash`` names what that was judged on. Only where a withdrawal rests on evidence of
+    its own (``location``: the complete track) it names that; what others found is in ``evaluations``.
+    """
+
+    id: str
+    rule: str
+    rule_version: int
+    version: int
+    status: Status
+    severity: Severity
+    organisation: str
+    vehicle: str | None
+    plate: str
+    driver: str | None
+    order: str | None
+    occurred_from: datetime
+    occurred_to: datetime | None
+    detected_at: datetime
+    summary: str
+    measures: Mapping[str, Measure]
+    parameters: Mapping[str, int]
+    evidence_hash: str
+    withdrawal_reason: str | None = None
+    evidence_sm3: str | None = None
+
+    def body(self) -> dict[str, Any]:
+        """The JSON object: the field names above, times RFC 3339 with the offset of China, measures as
+        ``{name: {"value": ..., "unit": ...}}``."""
+        return {
+            "id": self.id,
+            "rule": self.rule,
+            "rule_version": self.rule_version,
+            "version": self.version,
+            "status": self.status,
+            "severity": self.severity,
+            "organisation": self.organisation,
+            "vehicle": self.vehicle,
+            "plate": self.plate,
+            "driver": self.driver,
+            "order": self.order,
+            "occurred_from": _rfc3339(self.occurred_from),
+            "occurred_to": None if self.occurred_to is None else _rfc3339(self.occurred_to),
+            "detected_at": _rfc3339(self.detected_at),
+            "summary": self.summary,
+            "measures": measures_json(self.measures),
+            "parameters": dict(self.parameters),
+            "evidence_hash": self.evidence_hash,
+            "evidence_sm3": self.evidence_sm3,
+            "withdrawal_reason": self.withdrawal_reason,
+        }
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Alert:
+        """The inverse of ``body``."""
+        ended = body["occurred_to"]
+        return cls(
+            id=body["id"],
+            rule=body["rule"],
+            rule_version=body["rule_version"],
+            version=body["version"],
+            status=body["status"],
+            severity=body["severity"],
+            organisation=body["organisation"],
+            vehicle=body["vehicle"],
+            plate=body["plate"],
+            driver=body["driver"],
+            order=body["order"],
+            occurred_from=datetime.fromisoformat(body["occurred_from"]),
+            occurred_to=None if ended is None else datetime.fromisoformat(ended),
+            detected_at=datetime.fromisoformat(body["detected_at"]),
+            summary=body["summary"],
+            measures={name: Measure(m["value"], m["unit"]) for name, m in body["measures"].items()},
+            parameters=dict(body["parameters"]),
+            evidence_hash=body["evidence_hash"],
+            withdrawal_reason=body["withdrawal_reason"],
+            evidence_sm3=body.get("evidence_sm3"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEntry:
+    """One entry of the feed: ``seq`` is the cursor (strictly increasing in commit order)."""
+
+    seq: int
+    alert: Alert
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VersionedAlert:
+    """A version of an alert with what the office does not see: subject, compact vehicle number, when it was
+    written."""
+
+    alert: Alert
+    subject: str
+    vehicle_no: int | None
+    written_at: datetime
+
+    @property
+    def occurred_from_us(self) -> int:
+        return to_us(self.alert.occurred_from)
+
+    @property
+    def occurred_to_us(self) -> int | None:
+        return None if self.alert.occurred_to is None else to_us(self.alert.occurred_to)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """Filters of ``list_alerts``; None = any. ``from_us``/``to_us`` (half open) ask for alerts whose
+    occurrence overlaps that time; an alert still going on has no end."""
+
+    rule: str | None = None
+    organisation: str | None = None
+    vehicle: str | None = None
+    status: Status | None = None
+    from_us: int | None = None
+    to_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Frozen evidence: canonical JSON bytes, their SHA-256 and SM3 (hex; SM3 None: kept before there was one)."""
+
+    sha256: str
+    body: bytes
+    created_at: datetime
+    sm3: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvaluation:
+    """The newest evaluation of a subject, as stored. ``evidence_hash`` is hex or None."""
+
+    id: int
+    rule: str
+    rule_version: int
+    subject: str
+    vehicle_no: int | None
+    outcome: Outcome
+    reason: str
+    measures: Mapping[str, Measure]
+    parameters: Mapping[str, int]
+    evidence_hash: str | None
+    evaluated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FactChange:
+    """A fact that changed: results of ``vehicle_no`` that rest on facts from ``from_us`` on may change.
+    ``kind``: order, fence, binding, vehicle, parameter."""
+
+    seq: int
+    kind: str
+    subject: str
+    vehicle_no: int
+    from_us: int
+
+
+def alert_id(rule: str, subject: str) -> str:
+    """The stable id of the alert of (rule, subject): 32 hex digits, the same wherever and whenever it is
+    found."""
+    return hashlib.sha256(f"{rule}\n{subject}".encode()).hexdigest()[:32]
+
+
+def measures_json(measures: Mapping[str, Measure]) -> dict[str, Any]:
+    """``{name: {"value": ..., "unit": ...}}``."""
+    return {name: {"value": m.value, "unit": m.unit} for name, m in measures.items()}
+
+
+def china_time(us: int) -> datetime:
+    """Aware datetime at the offset of China of microseconds since 1970 UTC."""
+    return from_us(us).astimezone(CHINA)
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(CHINA).isoformat()

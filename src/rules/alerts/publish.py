@@ -1,0 +1,260 @@
+"""Writing judgements: evidence, evaluations, alerts and their versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from rules.alerts.model import (
+    Alert,
+    Judgement,
+    Measure,
+    StoredEvaluation,
+    alert_id,
+    china_time,
+    measures_json,
+)
+from rules.evidence import digest, digests
+from runtime.units import from_us
+
+
+async def put_evidence(conn: Any, bodies: Iterable[bytes]) -> None:
+    """Keep frozen evidence by its SHA-256, with its SM3. Idempotent: the same bytes are kept once."""
+    # Sorted: two transactions that keep the same bodies wait for each other in one order, and cannot
+    # deadlock.
+    by_hash = {
+        sha256: (sm3, body) for (sha256, sm3), body in sorted((digests(body), body) for body in bodies)
+    }
+    if by_hash:
+        await conn.execute(
+            "INSERT INTO evidence (sha256, sm3, body) SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[])"
+            " ON CONFLICT (sha256) DO NOTHING",
+            list(by_hash),
+            [sm3 for sm3, _ in by_hash.values()],
+            [body for _, body in by_hash.values()],
+        )
+
+
+async def evaluations_of(conn: Any, rule: str, subjects: Sequence[str]) -> dict[str, StoredEvaluation]:
+    """The newest evaluation of each of ``subjects`` that has one."""
+    rows = await conn.fetch(
+        "SELECT e.* FROM unnest($2::text[]) AS s (subject) CROSS JOIN LATERAL"
+        " (SELECT * FROM evaluations WHERE rule = $1 AND subject = s.subject ORDER BY id DESC LIMIT 1) e",
+        rule,
+        sorted(set(subjects)),
+    )
+    return {
+        r["subject"]: StoredEvaluation(
+            id=r["id"],
+            rule=r["rule"],
+            rule_version=r["rule_version"],
+            subject=r["subject"],
+            vehicle_no=r["vehicle_no"],
+            outcome=r["outcome"],
+            reason=r["reason"],
+            measures={name: Measure(m["value"], m["unit"]) for name, m in r["measures"].items()},
+            parameters=r["parameters"],
+            evidence_hash=None if r["evidence_sha256"] is None else r["evidence_sha256"].hex(),
+            evaluated_at=r["evaluated_at"],
+        )
+        for r in rows
+    }
+
+
+async def publish(conn: Any, judgements: Sequence[Judgement]) -> list[Alert]:
+    """Store ``judgements`` and bring the alerts of their subjects up to date; the alert versions written, if
+    any.
+
+    One subject (rule, subject) has one alert. Suspected for the first time: version 1. Suspected with another
+    content, or again after a withdrawal: the next version. The same content: nothing. No longer suspected:
+    the alert is withdrawn with the judgement's reason, as a new version; one that was still open ends with what
+    the judgement looked at (``happened``). An evaluation equal to the newest of
+    its subject is not stored again. So publishing anything twice changes nothing.
+
+    Several judgements of one subject take effect one after another, in the order given; one that says ``no_longer``
+    has none when the alert tells of another vehicle by then. Must run in a
+    transaction that ends with ``publish_feed``. Raises RuntimeError outside one. Should two transactions raise
+    the same new alert at once, the second gets asyncpg.UniqueViolationError: roll back and do it again.
+    """
+    if not conn.is_in_transaction():
+        raise RuntimeError("publish needs a transaction that ends with publish_feed")
+    written: list[Alert] = []
+    for group in _layers(judgements):
+        layer = await _in_force(conn, group)
+        await put_evidence(conn, [j.evidence for j in layer if j.evidence is not None])
+        await _store_evaluations(conn, layer)
+        written += await _update_alerts(conn, layer)
+    return written
+
+
+def _layers(judgements: Sequence[Judgement]) -> list[list[Judgement]]:
+    """``judgements`` in groups without a repeated subject, in order; subjects sorted, so that locks are
+    too."""
+    layers: list[dict[tuple[str, str], Judgement]] = []
+    depth: dict[tuple[str, str], int] = {}
+    for judgement in judgements:
+        key = (judgement.rule, judgement.subject)
+        level = depth[key] = depth.get(key, -1) + 1
+        if level == len(layers):
+            layers.append({})
+        layers[level][key] = judgement
+    return [[layer[key] for key in sorted(layer)] for layer in layers]
+
+
+async def _in_force(conn: Any, layer: list[Judgement]) -> list[Judgement]:
+    """``layer`` without those that say ``no_longer`` of a vehicle that the alert does not tell of any more. The alerts
+    are locked: another worker may just be telling of its vehicle."""
+    if not any(j.no_longer for j in layer):
+        return layer
+    rows = await conn.fetch(
+        "SELECT id, vehicle_no FROM alerts WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE",
+        sorted(alert_id(j.rule, j.subject) for j in layer),
+    )
+    told = {(r["id"], r["vehicle_no"]) for r in rows}
+    return [j for j in layer if not j.no_longer or (alert_id(j.rule, j.subject), j.vehicle_no) in told]
+
+
+async def _store_evaluations(conn: Any, layer: list[Judgement]) -> None:
+    newest: dict[tuple[str, str], StoredEvaluation] = {}
+    for rule in {j.rule for j in layer}:
+        found = await evaluations_of(conn, rule, [j.subject for j in layer if j.rule == rule])
+        newest |= {(rule, subject): evaluation for subject, evaluation in found.items()}
+    fresh = [j for j in layer if not _same_evaluation(newest.get((j.rule, j.subject)), j)]
+    if not fresh:
+        return
+    await conn.executemany(
+        "INSERT INTO evaluations (rule, rule_version, subject, vehicle_no, outcome, reason, measures, parameters,"
+        " evidence_sha256, evaluated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        [
+            (
+                j.rule, j.rule_version, j.subject, j.vehicle_no, j.outcome, j.reason, measures_json(j.measures),
+                dict(j.parameters), _digest(j), from_us(j.evaluated_at_us),
+            )
+            for j in fresh
+        ],
+    )  # fmt: skip
+
+
+def _same_evaluation(stored: StoredEvaluation | None, judgement: Judgement) -> bool:
+    if stored is None:
+        return False
+    digest = _digest(judgement)
+    return (
+        stored.rule_version == judgement.rule_version
+        and stored.vehicle_no == judgement.vehicle_no
+        and stored.outcome == judgement.outcome
+        and stored.reason == judgement.reason
+        and stored.measures == dict(judgement.measures)
+        and stored.parameters == dict(judgement.parameters)
+        and stored.evidence_hash == (None if digest is None else digest.hex())
+    )
+
+
+def _digest(judgement: Judgement) -> bytes | None:
+    return None if judgement.evidence is None else digest(judgement.evidence)
+
+
+async def _update_alerts(conn: Any, layer: list[Judgement]) -> list[Alert]:
+    ids = [alert_id(j.rule, j.subject) for j in layer]
+    # Locked one after another in the order of the ids: writers of the same alerts cannot deadlock.
+    rows = await conn.fetch(
+        "SELECT id, version FROM alerts WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE", sorted(ids)
+    )
+    bodies = await conn.fetch(
+        "SELECT v.body FROM unnest($1::text[], $2::integer[]) AS k (id, version)"
+        " JOIN alert_versions v ON v.alert_id = k.id AND v.version = k.version",
+        [r["id"] for r in rows],
+        [r["version"] for r in rows],
+    )
+    current = {r["body"]["id"]: Alert.from_body(r["body"]) for r in bodies}
+    changed: list[tuple[Judgement, Alert]] = []
+    for judgement, key in zip(layer, ids, strict=True):
+        version = _next_version(judgement, key, current.get(key))
+        if version is not None:
+            changed.append((judgement, version))
+    changed.sort(key=lambda pair: pair[1].id)
+    await conn.executemany(
+        "INSERT INTO alerts (id, rule, subject, vehicle_no, version, status, severity, organisation, vehicle, plate,"
+        " driver, order_id, occurred_from, occurred_to, detected_at, updated_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, now())"
+        " ON CONFLICT (id) DO UPDATE SET vehicle_no = EXCLUDED.vehicle_no, version = EXCLUDED.version,"
+        " status = EXCLUDED.status, severity = EXCLUDED.severity, organisation = EXCLUDED.organisation,"
+        " vehicle = EXCLUDED.vehicle, plate = EXCLUDED.plate, driver = EXCLUDED.driver,"
+        " order_id = EXCLUDED.order_id, occurred_from = EXCLUDED.occurred_from,"
+        " occurred_to = EXCLUDED.occurred_to, updated_at = now()",
+        [
+            (
+                a.id, a.rule, j.subject, j.vehicle_no, a.version, a.status, a.severity, a.organisation, a.vehicle,
+                a.plate, a.driver, a.order, a.occurred_from, a.occurred_to, a.detected_at,
+            )
+            for j, a in changed
+        ],
+    )  # fmt: skip
+    await conn.executemany(
+        "INSERT INTO alert_versions (alert_id, version, body, evidence_sha256) VALUES ($1, $2, $3, $4)",
+        [(a.id, a.version, a.body(), bytes.fromhex(a.evidence_hash)) for _j, a in changed],
+    )
+    return [alert for _judgement, alert in changed]
+
+
+def _ended(current: Alert, judgement: Judgement) -> datetime | None:
+    """When an alert that is withdrawn had ended: what is withdrawn goes on no more."""
+    until = None if judgement.happened is None else judgement.happened[1]
+    if current.occurred_to is not None or until is None:
+        return current.occurred_to
+    return max(current.occurred_from, china_time(until))
+
+
+def _next_version(judgement: Judgement, key: str, current: Alert | None) -> Alert | None:
+    """The version that ``judgement`` makes of ``current``, or None when nothing changes."""
+    if judgement.outcome != "suspected":
+        if current is None or current.status == "withdrawn":
+            return None
+        withdrawn = replace(
+            current,
+            version=current.version + 1,
+            status="withdrawn",
+            rule_version=judgement.rule_version,
+            occurred_to=_ended(current, judgement),
+            withdrawal_reason=judgement.reason,
+        )
+        if judgement.evidence is None:
+            return withdrawn
+        sha256, sm3 = digests(judgement.evidence)
+        return replace(withdrawn, evidence_hash=sha256.hex(), evidence_sm3=sm3.hex())
+    facts = judgement.alert
+    if facts is None or judgement.evidence is None:  # Judgement refuses to be made so
+        raise ValueError(f"{judgement.rule} {judgement.subject}: suspected without alert facts or evidence")
+    sha256, sm3 = digests(judgement.evidence)
+    made = Alert(
+        id=key,
+        rule=judgement.rule,
+        rule_version=judgement.rule_version,
+        version=1 if current is None else current.version,
+        status="suspected",
+        severity=facts.severity,
+        organisation=facts.organisation,
+        vehicle=facts.vehicle,
+        plate=facts.plate,
+        driver=facts.driver,
+        order=facts.order,
+        occurred_from=china_time(facts.occurred_from_us),
+        occurred_to=None if facts.occurred_to_us is None else china_time(facts.occurred_to_us),
+        # An alert was detected when it was first raised, whatever is learned later.
+        detected_at=china_time(judgement.evaluated_at_us) if current is None else current.detected_at,
+        summary=facts.summary,
+        measures=dict(judgement.measures),
+        parameters=dict(judgement.parameters),
+        evidence_hash=sha256.hex(),
+        evidence_sm3=sm3.hex(),
+    )
+    if current is None:
+        return made
+    # An alert from before there was an SM3 does not get a version for having none.
+    return (
+        None
+        if replace(made, evidence_sm3=current.evidence_sm3) == current
+        else replace(made, version=current.version + 1)
+    )

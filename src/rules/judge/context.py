@@ -1,0 +1,149 @@
+"""What the judge works with: changes, keys, gatherers.
+
+A *gatherer* knows one kind of subject (an order, a transaction, a card, a vehicle's day). It says which of its keys a
+changed fact touches and when they can be judged, gathers the facts of many keys at once, and has each judged by the
+pure check of its rules. It keeps nothing between calls: everything is read in the transaction that writes the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from registry import parameters as params
+from registry.parameters import ParameterRow
+from registry.working_days import Calendar
+from rules.alerts.model import AlertFacts, Judgement, Measure
+from rules.checks.base import Evaluation, Outcome
+from rules.evidence import canonical
+from rules.navigation.base import Navigator
+from telemetry.archive.store import Archive
+
+#: A key that waits for a track is looked at again so often at first, then ever more seldom, up to ``WAIT_MOST_US``.
+WAIT_FIRST_US = 3600 * 1_000_000
+WAIT_MOST_US = 24 * 3600 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A fact that changed. ``kind``: order, result (of an order, settled), track (positions of a vehicle came late),
+    vehicle, plate (that a vehicle or a binding had), card, binding (of a card), transaction, fills (of a card: one of its
+    transactions was changed or deleted), station, violation, offences (of a plate: one of its violations was
+    changed or deleted), calendar, parameter. ``subject``: the id of the record
+    (of a binding or fills: the card; plate: the plate; calendar: the day, ISO; parameter: the rule). ``from_us``: results that rest
+    on facts from then on, microseconds since 1970 UTC."""
+
+    seq: int
+    kind: str
+    subject: str
+    from_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What judging needs. ``conn``: a connection, in the transaction that publishes (not in one in ``prepare``).
+    ``now_us``: the clock. ``known_us``: positions received until then are processed; a backlog in the log is no silence
+    of a terminal. ``numbers_only``: nothing is published of what is found (a backtest): what is suspected by its numbers
+    does not need its track in the evidence.
+    """
+
+    conn: Any
+    archive: Archive
+    navigator: Navigator
+    calendar: Calendar
+    parameters: tuple[ParameterRow, ...]
+    now_us: int
+    known_us: int
+    numbers_only: bool = False
+
+    def resolve(self, rule: str, organisation: str | None, at_us: int) -> dict[str, int]:
+        """Values of a rule's parameters for an organisation at a time, by name."""
+        return params.resolve(rule, organisation, at_us, self.parameters)
+
+    def on(self, conn: Any) -> Desk:
+        """The same desk on another connection."""
+        return replace(self, conn=conn)
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Judge this key again at ``due_us``; ``why`` for people."""
+
+    due_us: int
+    why: str
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """What ``Gatherer.judge`` found: judgements to publish, and keys that are to be judged (again) later. A key may
+    be in both: undetermined now, again when the track is there."""
+
+    judgements: list[Judgement] = field(default_factory=list)
+    later: dict[str, Later] = field(default_factory=dict)
+
+
+class Gatherer(Protocol):
+    """One kind of subject. Keys are strings of at most 200 characters, stable for ever."""
+
+    @property
+    def name(self) -> str:
+        """Name in ``judge_due`` and metrics."""
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Codes of the rules that it judges."""
+
+    async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+        """Keys that ``changes`` touch -> when they can be judged at the earliest (us; at or before now = at once)."""
+
+    async def strike(self, desk: Desk, from_us: int, until_us: int) -> dict[str, int]:
+        """Keys that come up in (from, until] by the clock alone (a day, a month ended; nightly work)."""
+
+    async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
+        """Before the transaction: what takes long and is kept apart (routes). May do nothing."""
+
+    async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+        """Judge ``keys`` (distinct) on the facts as they are now. A key whose subject is no more withdraws its alert.
+        The same facts give the same judgements, whatever the order of the keys and however they are cut."""
+
+    async def between(self, desk: Desk, from_us: int, to_us: int) -> list[str]:
+        """All keys whose subject happened in [from, to): what a backtest evaluates. Sorted."""
+
+
+def judgement(
+    desk: Desk,
+    made: Evaluation,
+    evidence: Mapping[str, Any],
+    reasons: Mapping[str, str],
+    alert: AlertFacts | None,
+    vehicle_no: int | None,
+) -> Judgement:
+    """The judgement of an evaluation. ``alert`` is needed (and the evidence kept) only when it is suspected;
+    ``reasons``: what each reason of the check means, in words."""
+    suspected = made.outcome is Outcome.SUSPECTED
+    return Judgement(
+        made.rule,
+        made.rule_version,
+        made.subject,
+        vehicle_no,
+        made.outcome.value,
+        reasons[made.reason],
+        desk.now_us,
+        {name: Measure(m["value"], m["unit"]) for name, m in made.measures.items()},
+        dict(made.parameters),
+        canonical(dict(evidence)) if suspected else None,
+        alert if suspected else None,
+        (made.from_us, made.to_us),
+    )
+
+
+def of_kind(changes: Iterable[Change], *kinds: str) -> list[Change]:
+    """The changes of these kinds."""
+    return [c for c in changes if c.kind in kinds]
+
+
+def wait(desk: Desk, since_us: int, why: str) -> Later:
+    """Look again: after as long as it has been waited already since ``since_us``, within the bounds above."""
+    pause = min(max(desk.now_us - since_us, WAIT_FIRST_US), WAIT_MOST_US)
+    return Later(desk.now_us + pause, why)

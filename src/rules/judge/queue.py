@@ -1,0 +1,127 @@
+"""What the judge has to do: changed facts, keys and when they are due, clocks. All SQL of ``judge_*``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from runtime.units import from_us, to_us
+from telemetry.archive.store import Archive
+
+
+async def take_changes(conn: Any, limit: int) -> list[tuple[int, str, str, int]]:
+    """(seq, kind, subject, from_us) of the oldest changed facts."""
+    rows = await conn.fetch(
+        "SELECT seq, kind, subject, from_time FROM judge_changes ORDER BY seq LIMIT $1", limit
+    )
+    return [(r["seq"], r["kind"], r["subject"], to_us(r["from_time"])) for r in rows]
+
+
+async def delete_changes(conn: Any, seqs: Sequence[int]) -> None:
+    """They are keys now."""
+    await conn.execute("DELETE FROM judge_changes WHERE seq = ANY($1::bigint[])", list(seqs))
+
+
+async def note_tracks(conn: Any, since_us: Mapping[int, int]) -> None:
+    """Positions of vehicles (number -> from when on) came late, or belong to another vehicle now."""
+    await conn.execute(
+        "INSERT INTO judge_changes (kind, subject, from_time) SELECT 'track', v.id, u.since"
+        " FROM unnest($1::integer[], $2::timestamptz[]) AS u (no, since) JOIN vehicles v ON v.no = u.no ORDER BY v.id",
+        list(since_us),
+        [from_us(us) for us in since_us.values()],
+    )
+
+
+async def put_due(conn: Any, gatherer: str, keys: Mapping[str, int]) -> None:
+    """Judge ``keys`` (-> us) at the earliest; one that waits already is judged at the earlier of the two times."""
+    names = sorted(keys)
+    await conn.execute(
+        "INSERT INTO judge_due (gatherer, key, due_at) SELECT $1, u.key, u.due"
+        " FROM unnest($2::text[], $3::timestamptz[]) AS u (key, due) ON CONFLICT (gatherer, key)"
+        " DO UPDATE SET due_at = LEAST(judge_due.due_at, EXCLUDED.due_at), attempts = 0, waits_for = ''",
+        gatherer,
+        names,
+        [from_us(keys[name]) for name in names],
+    )
+
+
+async def due_keys(conn: Any, gatherer: str, now_us: int, limit: int) -> dict[str, int]:
+    """Keys that are due -> how often they were put off, longest due first."""
+    rows = await conn.fetch(
+        "SELECT key, attempts FROM judge_due WHERE gatherer = $1 AND due_at <= $2 ORDER BY due_at, key LIMIT $3",
+        gatherer,
+        from_us(now_us),
+        limit,
+    )
+    return {r["key"]: r["attempts"] for r in rows}
+
+
+async def drop_due(conn: Any, gatherer: str, keys: Sequence[str]) -> None:
+    """They are judged."""
+    await conn.execute(
+        "DELETE FROM judge_due WHERE gatherer = $1 AND key = ANY($2::text[])", gatherer, list(keys)
+    )
+
+
+async def put_off(conn: Any, gatherer: str, later: Iterable[tuple[str, int, str]]) -> None:
+    """(key, due in us, why): look at them again then."""
+    rows = sorted(later)
+    await conn.execute(
+        "UPDATE judge_due d SET due_at = u.due, attempts = d.attempts + 1, waits_for = u.why"
+        " FROM unnest($2::text[], $3::timestamptz[], $4::text[]) AS u (key, due, why)"
+        " WHERE d.gatherer = $1 AND d.key = u.key",
+        gatherer,
+        [key for key, _, _ in rows],
+        [from_us(us) for _, us, _ in rows],
+        [why for _, _, why in rows],
+    )
+
+
+async def backlog(conn: Any, now_us: int) -> tuple[int, dict[str, tuple[int, int]]]:
+    """(changed facts not taken yet, gatherer -> (keys that are due, keys that wait))."""
+    changes = int(await conn.fetchval("SELECT count(*) FROM judge_changes"))
+    rows = await conn.fetch(
+        "SELECT gatherer, count(*) FILTER (WHERE due_at <= $1) AS due, count(*) FILTER (WHERE due_at > $1) AS waiting"
+        " FROM judge_due GROUP BY gatherer",
+        from_us(now_us),
+    )
+    return changes, {r["gatherer"]: (r["due"], r["waiting"]) for r in rows}
+
+
+async def clock_of(conn: Any, gatherer: str) -> int | None:
+    """Until when the gatherer's clock has struck, us; None = never."""
+    through = await conn.fetchval("SELECT through FROM judge_clock WHERE gatherer = $1", gatherer)
+    return None if through is None else to_us(through)
+
+
+async def set_clock(conn: Any, gatherer: str, through_us: int) -> None:
+    """It has struck until then."""
+    await conn.execute(
+        "INSERT INTO judge_clock (gatherer, through) VALUES ($1, $2)"
+        " ON CONFLICT (gatherer) DO UPDATE SET through = EXCLUDED.through",
+        gatherer,
+        from_us(through_us),
+    )
+
+
+async def save_known(conn: Any, topic: str, partitions: Iterable[int], known_us: int) -> None:
+    """What was received in ``partitions`` of the log until ``known_us`` is processed."""
+    await conn.execute(
+        "UPDATE log_offsets SET known_until = $3 WHERE topic = $1 AND partition = ANY($2::integer[])",
+        topic,
+        sorted(partitions),
+        from_us(known_us),
+    )
+
+
+async def known_until(conn: Any, archive: Archive, now_us: int) -> int:
+    """Until when everything received is processed, of the log in use; ``now_us`` while there was never a record.
+    A partition nobody works on holds it back: silence proves nothing then. 0 = not known at all: there are positions
+    and no word on how far the log was read (a database that is being restored, offsets that were deleted)."""
+    row = await conn.fetchrow(
+        "SELECT count(*) AS parts, min(COALESCE(known_until, 'epoch')) AS known FROM log_offsets WHERE topic ="
+        " (SELECT topic FROM log_offsets ORDER BY known_until DESC NULLS LAST, updated_at DESC LIMIT 1)"
+    )
+    if row["parts"]:
+        return min(now_us, to_us(row["known"]))
+    return 0 if await archive.holds_any(conn) else now_us

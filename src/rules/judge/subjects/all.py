@@ -1,0 +1,20 @@
+"""The gatherers, in the order in which a turn of the judge runs them."""
+
+from __future__ import annotations
+
+from rules.judge.context import Gatherer
+from rules.judge.subjects.cards import Cards
+from rules.judge.subjects.driver_months import DriverMonths
+from rules.judge.subjects.fills import Transactions
+from rules.judge.subjects.orders import Orders
+from rules.judge.subjects.vehicle_days import VehicleDays
+from rules.judge.subjects.violations import Violations
+
+GATHERERS: tuple[Gatherer, ...] = (
+    Orders(),
+    Transactions(),
+    Cards(),
+    Violations(),
+    DriverMonths(),
+    VehicleDays(),
+)

@@ -1,0 +1,385 @@
+"""Gatherer ``cards``: what a fuel card is bound to, and how often it pays between two orders. Key: id of the card."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from registry.facts import fuel as facts
+from registry.facts.fuel import CardBinding, FuelCard, PlateVehicle, Transaction, Trip
+from registry.parameters import parameter
+from registry.snapshot.timelines import FOREVER
+from rules.alerts.model import AlertFacts, Judgement
+from rules.checks import card_binding, refuel_frequency
+from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind
+from runtime.units import CHINA_OFFSET_US, US_PER_DAY, from_us, midnight_us
+
+#: Cards whose facts are in memory at once.
+CARDS_AT_ONCE: Final = 50
+#: The nightly look at what changed by time alone.
+NIGHT_US: Final = 2 * 3600 * 1_000_000
+
+_BINDING, _REFUEL = card_binding.RULE, refuel_frequency.RULE
+
+_OF_ORDERS = (
+    "SELECT DISTINCT b.card FROM (SELECT o.id, o.vehicle,"  # noqa: S608 - fixed text
+    f" min(LEAST({facts.START}, o.planned_departure)) AS since FROM dispatch_orders o"
+    " WHERE o.id = ANY($1::text[]) GROUP BY o.id, o.vehicle) c JOIN vehicles v ON v.id = c.vehicle"
+    " JOIN card_bindings b ON b.plate = v.plate"
+    # Fills before the return of an earlier order lie in stretches that this order does not touch.
+    f" LEFT JOIN LATERAL (SELECT {facts.END} AS ended FROM current_dispatch_orders o WHERE o.vehicle = c.vehicle"
+    f" AND o.id <> c.id AND o.status = 'returned' AND o.planned_departure < c.since AND {facts.END} < c.since"
+    " ORDER BY o.planned_departure DESC LIMIT 1) p ON true"
+    " WHERE EXISTS (SELECT FROM fuel_transactions t WHERE t.card = b.card AND t.at >= b.valid_from"
+    " AND t.at >= COALESCE(p.ended, '-infinity') AND (b.valid_to IS NULL OR t.at < b.valid_to))"
+)
+_BY_TIME = (
+    "WITH g AS (SELECT d * interval '1 day' AS grace FROM unnest($3::integer[]) d)"
+    " SELECT c.id FROM fuel_cards c, g WHERE c.created_at + grace > $1 AND c.created_at + grace <= $2"
+    " OR midnight(c.opened_on) + grace > $1 AND midnight(c.opened_on) + grace <= $2"
+    " OR midnight(c.closed_on) > $1 AND midnight(c.closed_on) <= $2"
+    " UNION SELECT b.card FROM card_bindings b, g WHERE b.valid_from > $1 AND b.valid_from <= $2"
+    " OR b.valid_to + grace > $1 AND b.valid_to + grace <= $2"
+    " UNION SELECT b.card FROM vehicles v JOIN card_bindings b ON b.plate = v.plate CROSS JOIN g"
+    " WHERE midnight(v.registered_on) > $1 AND midnight(v.registered_on) <= $2"
+    " OR midnight(v.disposed_on) + grace > $1 AND midnight(v.disposed_on) + grace <= $2"
+)
+
+
+def _midnights(sql: str) -> str:
+    """``midnight(day)`` as SQL: the start of a day in Asia/Shanghai."""
+    for column in ("c.opened_on", "c.closed_on", "v.registered_on", "v.disposed_on"):
+        sql = sql.replace(
+            f"midnight({column})", f"(({column}::timestamp - interval '8 hours') AT TIME ZONE 'UTC')"
+        )
+    return sql
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Orders that overlap or touch, [from, to]: the first to depart and the last to return."""
+
+    from_us: int
+    to_us: int
+    first: Trip
+    last: Trip
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a fill lies between orders."""
+
+    bound: CardBinding
+    vehicle: PlateVehicle
+    after: Trip
+    following: Trip | None
+
+
+@dataclass(slots=True)
+class _Facts:
+    """Facts of some cards."""
+
+    cards: dict[str, FuelCard]
+    bindings: dict[str, list[CardBinding]]
+    vehicles: dict[str, list[PlateVehicle]]
+    transactions: dict[str, list[Transaction]]
+    runs: dict[str, list[_Run]]
+    suspected: dict[str, dict[str, set[str]]]  # rule -> card -> subjects
+
+
+class Cards:
+    """See the module docstring and ``rules.judge.context.Gatherer``."""
+
+    name = "cards"
+    rules: tuple[str, ...] = (_BINDING, _REFUEL)
+
+    async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+        """Cards that the changes touch, at once."""
+        cards = {c.subject for c in of_kind(changes, "card", "binding", "fills")}
+        asked = (
+            ("SELECT DISTINCT card FROM fuel_transactions WHERE id = ANY($1::text[])", ("transaction",)),
+            ("SELECT DISTINCT card FROM card_bindings WHERE plate = ANY($1::text[])", ("plate",)),
+            (
+                "SELECT DISTINCT b.card FROM vehicles v JOIN card_bindings b ON b.plate = v.plate"
+                " WHERE v.id = ANY($1::text[])",
+                ("vehicle",),
+            ),
+            (_OF_ORDERS, ("order",)),
+        )
+        for sql, kinds in asked:
+            subjects = sorted({c.subject for c in of_kind(changes, *kinds)})
+            if subjects:
+                cards |= {r["card"] for r in await desk.conn.fetch(sql, subjects)}
+        if any(c.subject in self.rules for c in of_kind(changes, "parameter")):
+            cards |= {r["id"] for r in await desk.conn.fetch("SELECT id FROM fuel_cards")}
+        return dict.fromkeys(sorted(cards), desk.now_us)
+
+    async def strike(self, desk: Desk, from_us_: int, until_us: int) -> dict[str, int]:
+        """At 02:00 in Asia/Shanghai: cards whose binding, vehicle or days of grace began or ended since the night
+        before."""
+        shift = CHINA_OFFSET_US - NIGHT_US
+        night = (until_us + shift) // US_PER_DAY * US_PER_DAY - shift
+        if night <= from_us_:
+            return {}
+        graces = {parameter(_BINDING, "grace_days").default}
+        graces |= {r.value for r in desk.parameters if (r.rule, r.name) == (_BINDING, "grace_days")}
+        since = from_us(max(from_us_ - US_PER_DAY, 0))
+        rows = await desk.conn.fetch(_midnights(_BY_TIME), since, from_us(until_us), sorted({0, *graces}))
+        return {r["id"]: night for r in rows}
+
+    async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
+        """Nothing takes long here."""
+
+    async def between(self, desk: Desk, from_us_: int, to_us: int) -> list[str]:
+        """Cards that were bound, paid or were active in [from, to)."""
+        rows = await desk.conn.fetch(
+            "SELECT id FROM fuel_cards WHERE status = 'active' AND created_at < $2"
+            " UNION SELECT card FROM card_bindings WHERE valid_from < $2 AND (valid_to IS NULL OR valid_to > $1)"
+            " UNION SELECT card FROM fuel_transactions WHERE at >= $1 AND at < $2",
+            from_us(from_us_),
+            from_us(to_us),
+        )
+        return sorted(r["id"] for r in rows)
+
+    async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+        """Every binding of each card, whether it is bound at all, and every stretch between orders in which it paid."""
+        verdicts = Verdicts()
+        for start in range(0, len(keys), CARDS_AT_ONCE):
+            part = list(keys[start : start + CARDS_AT_ONCE])
+            known = await _facts(desk, part)
+            for card in part:
+                made = list(_of_card(desk, known, card)) if card in known.cards else []
+                verdicts.judgements += made
+                verdicts.judgements += _withdrawn(desk, known, card, {(j.rule, j.subject) for j in made})
+        return verdicts
+
+
+async def _facts(desk: Desk, cards: Sequence[str]) -> _Facts:
+    conn = desk.conn
+    bindings = await facts.bindings_of_cards(conn, cards)
+    transactions = await facts.transactions_of_cards(conn, cards)
+    plates = {b.plate for its in bindings.values() for b in its}
+    vehicles = await facts.vehicles_of_plates(conn, plates)
+    paying = {b.plate for card in transactions for b in bindings.get(card, ())}
+    ids = {v.id for plate in paying for v in vehicles.get(plate, ())}
+    trips = await facts.trips_of_vehicles(conn, ids) if ids else {}
+    suspected: dict[str, dict[str, set[str]]] = {rule: defaultdict(set) for rule in (_BINDING, _REFUEL)}
+    escaped = {refuel_frequency.escaped(card): card for card in cards}
+    rows = await conn.fetch(
+        "SELECT rule, subject, split_part(subject, ':', 2) AS card FROM alerts WHERE rule = $1 AND status = 'suspected'"
+        " AND split_part(subject, ':', 2) = ANY($2::text[]) UNION ALL"
+        " SELECT rule, subject, regexp_replace(subject, '^(unbound:(.*)|binding:(.*):[^:]*)$', '\\2\\3') FROM alerts"
+        " WHERE rule = $3 AND status = 'suspected'"
+        " AND regexp_replace(subject, '^(unbound:(.*)|binding:(.*):[^:]*)$', '\\2\\3') = ANY($4::text[])",
+        _REFUEL,
+        list(escaped),
+        _BINDING,
+        list(cards),
+    )
+    for row in rows:
+        card = escaped[row["card"]] if row["rule"] == _REFUEL else row["card"]
+        suspected[row["rule"]][card].add(row["subject"])
+    return _Facts(
+        await facts.cards_of(conn, cards), bindings, vehicles, transactions,
+        {vehicle: _runs(its) for vehicle, its in trips.items()}, suspected,
+    )  # fmt: skip
+
+
+def _withdrawn(desk: Desk, known: _Facts, card: str, live: set[tuple[str, str]]) -> Iterator[Judgement]:
+    for rule, version, reasons in (
+        (_BINDING, card_binding.VERSION, card_binding.REASONS),
+        (_REFUEL, refuel_frequency.VERSION, refuel_frequency.REASONS),
+    ):
+        for subject in sorted(known.suspected[rule].get(card, ())):
+            if (rule, subject) not in live:
+                yield Judgement(rule, version, subject, None, "normal", reasons["gone"], desk.now_us)
+
+
+def _of_card(desk: Desk, known: _Facts, card: str) -> Iterator[Judgement]:
+    for binding in known.bindings.get(card, ()):
+        if binding.from_us <= desk.now_us:
+            yield _judge_binding(desk, known, known.cards[card], binding)
+    yield from _judge_unbound(desk, known, known.cards[card])
+    yield from _judge_fills(desk, known, known.cards[card])
+
+
+def _card(card: FuelCard) -> dict[str, Any]:
+    return {
+        "id": card.id, "organisation": card.organisation, "status": card.status,
+        "opened_on": None if card.opened_on is None else card.opened_on.isoformat(),
+        "closed_on": None if card.closed_on is None else card.closed_on.isoformat(),
+    }  # fmt: skip
+
+
+def _judge_binding(desk: Desk, known: _Facts, card: FuelCard, binding: CardBinding) -> Judgement:
+    vehicles = known.vehicles.get(binding.plate, [])
+    evidence: dict[str, Any] = {
+        "rule": _BINDING, "rule_version": card_binding.VERSION,
+        "subject": card_binding.subject(card.id, binding.from_us), "card": _card(card),
+        "binding": {
+            "plate": binding.plate, "from_us": binding.from_us,
+            "to_us": None if binding.to_us == FOREVER else binding.to_us,
+        },
+        "vehicles": [
+            {
+                "id": v.id, "organisation": v.organisation,
+                "registered_on": None if v.registered_on is None else v.registered_on.isoformat(),
+                "disposed_on": None if v.disposed_on is None else v.disposed_on.isoformat(),
+            }
+            for v in vehicles
+        ],
+        "parameters": {"grace_days": 0},
+    }  # fmt: skip
+    # The value that held when something last changed; the end of the days of grace is such a moment in turn.
+    evidence["parameters"] = desk.resolve(_BINDING, card.organisation, _last_change(desk, evidence))
+    evidence["as_of_us"] = _last_change(desk, evidence)
+    made = card_binding.evaluate(evidence)
+    vehicle = max(vehicles, key=lambda v: v.no, default=None)  # the plate's newest
+    alert = AlertFacts(
+        "high" if made.reason == "not_official" else "medium", card.organisation,
+        None if vehicle is None else vehicle.id, binding.plate, made.from_us, made.to_us, made.summary,
+    )  # fmt: skip
+    no = None if vehicle is None else vehicle.no
+    return judgement(desk, made, evidence, card_binding.REASONS, alert, no)
+
+
+def _last_change(desk: Desk, evidence: Mapping[str, Any]) -> int:
+    return max(p for p in card_binding.change_points(evidence) if p <= desk.now_us)
+
+
+def _judge_unbound(desk: Desk, known: _Facts, card: FuelCard) -> Iterator[Judgement]:
+    its = known.bindings.get(card.id, [])
+    subject = card_binding.subject(card.id, None)
+    bound = facts.standing(known.bindings, card.id, desk.now_us) is not None
+    since = card.created_us if card.opened_on is None else midnight_us(card.opened_on)
+    since = max([b.to_us for b in its if b.to_us <= desk.now_us], default=since)
+    used = desk.resolve(_BINDING, card.organisation, since)
+    grace_us = used["grace_days"] * US_PER_DAY
+    waits = bound or card.status != "active" or desk.now_us - since <= grace_us
+    if waits and subject not in known.suspected[_BINDING].get(card.id, ()):
+        return
+    evidence: dict[str, Any] = {
+        "rule": _BINDING, "rule_version": card_binding.VERSION, "subject": subject, "card": _card(card),
+        "binding": None, "vehicles": [], "parameters": used, "unbound_since_us": None if bound else since,
+        "as_of_us": min(desk.now_us, since + grace_us + 1),
+    }  # fmt: skip
+    made = card_binding.evaluate(evidence)
+    alert = AlertFacts("medium", card.organisation, None, "", made.from_us, made.to_us, made.summary)
+    yield judgement(desk, made, evidence, card_binding.REASONS, alert, None)
+
+
+def _runs(trips: Sequence[Trip]) -> list[_Run]:
+    """Runs of one vehicle's trips (by departure) in order. One that is not returned goes on."""
+    runs: list[_Run] = []
+    for trip in trips:
+        until = trip.to_us if trip.returned else FOREVER
+        if runs and trip.from_us <= runs[-1].to_us:
+            was = runs[-1]
+            last = max(was.last, trip, key=lambda t: (t.to_us if t.returned else FOREVER, t.from_us, t.id))
+            runs[-1] = replace(was, to_us=max(was.to_us, until), last=last)
+        else:
+            runs.append(_Run(trip.from_us, until, trip, trip))
+    return runs
+
+
+def _joined(bindings: Sequence[CardBinding]) -> list[CardBinding]:
+    """Bindings in order; one that only goes on with the same plate is no new one."""
+    found: list[CardBinding] = []
+    for binding in bindings:
+        if found and (found[-1].plate, found[-1].to_us) == (binding.plate, binding.from_us):
+            found[-1] = replace(found[-1], to_us=binding.to_us)
+        else:
+            found.append(binding)
+    return found
+
+
+def _place(known: _Facts, bindings: Sequence[CardBinding], at_us: int) -> _Place | None:
+    """Where a time lies between orders of the vehicle that the card was bound to; None = nowhere."""
+    bound = next((b for b in bindings if b.from_us <= at_us < b.to_us), None)
+    vehicle = None if bound is None else facts.vehicle_at(known.vehicles.get(bound.plate, ()), at_us)
+    if bound is None or vehicle is None:
+        return None
+    runs = known.runs.get(vehicle.id, [])
+    following = bisect_left(runs, at_us, key=lambda run: run.from_us)
+    if following < len(runs) and runs[following].from_us == at_us:
+        return None
+    if following == 0 or at_us <= runs[following - 1].to_us:
+        return None
+    return _Place(
+        bound, vehicle, runs[following - 1].last, runs[following].first if following < len(runs) else None
+    )
+
+
+def _judge_fills(desk: Desk, known: _Facts, card: FuelCard) -> Iterator[Judgement]:
+    transactions = known.transactions.get(card.id, [])
+    bindings = _joined(known.bindings.get(card.id, ()))
+    taken_back = facts.reversed_fills(transactions)
+    places: dict[_Place, list[dict[str, Any]]] = defaultdict(list)
+    rows = [_transaction(t, taken_back.get(t.id)) for t in transactions]
+    for row in rows:
+        place = _place(known, bindings, row["at_us"])
+        if place is not None:
+            places[place].append(row)
+    by_merge: dict[int, dict[str, list[Mapping[str, Any]]]] = {}  # payment -> what is one fill with it
+    for place, inside in places.items():
+        used = desk.resolve(_REFUEL, card.organisation, place.after.to_us)
+        merge = used["merge_min"]
+        if merge not in by_merge:
+            by_merge[merge] = {p["id"]: g for g in refuel_frequency.groups(rows, merge) for p in g}
+        mine = {row["id"] for row in inside}
+        # Payments beside the stretch that may be one fill with one of it decide where that fill began.
+        mine |= {p["id"] for i in sorted(mine) for p in by_merge[merge].get(i, ())}
+        evidence = _fill_evidence(card, bindings, place, used, [r for r in rows if r["id"] in mine])
+        made = refuel_frequency.evaluate(evidence)
+        if not made.measures["fills"]["value"]:
+            continue
+        alert = AlertFacts(
+            "medium", card.organisation, place.vehicle.id, place.vehicle.plate, made.from_us, made.to_us,
+            made.summary, order=place.after.id,
+        )  # fmt: skip
+        yield judgement(desk, made, evidence, refuel_frequency.REASONS, alert, place.vehicle.no)
+
+
+def _fill_evidence(
+    card: FuelCard,
+    bindings: Sequence[CardBinding],
+    place: _Place,
+    used: dict[str, int],
+    rows: list[dict[str, Any]],
+) -> dict[str, Any]:
+    after, vehicle, following = place.after, place.vehicle, place.following
+    earlier = [b for b in bindings if b.plate == place.bound.plate and b.to_us > after.to_us]
+    again = None if earlier[0] == place.bound else card_binding.stamp(place.bound.from_us)
+    since, until = place.bound.from_us, place.bound.to_us
+    if vehicle.registered_on is not None:
+        since = max(since, midnight_us(vehicle.registered_on))
+    if vehicle.disposed_on is not None:
+        until = min(until, midnight_us(vehicle.disposed_on))
+    evidence: dict[str, Any] = {
+        "rule": _REFUEL, "rule_version": refuel_frequency.VERSION,
+        "subject": refuel_frequency.subject(card.id, after.id, again),
+        "card": {"id": card.id, "organisation": card.organisation},
+        "vehicle": {"no": vehicle.no, "id": vehicle.id, "plate": vehicle.plate},
+        "binding": {"plate": place.bound.plate, "from_us": since, "to_us": None if until == FOREVER else until},
+        "order": {
+            "id": after.id, "version": after.version, "driver": after.driver, "from_us": after.from_us, "to_us": after.to_us,
+        },
+        "next_order": None if following is None else {
+            "id": following.id, "version": following.version, "driver": following.driver,
+            "departed_us": following.from_us,
+        },
+        "parameters": used, "transactions": rows,
+    }  # fmt: skip
+    why = refuel_frequency.explain(evidence)
+    return evidence | {"transactions": [row | {"why": why[row["id"]]} for row in rows]}
+
+
+def _transaction(row: Transaction, reversed_by: str | None) -> dict[str, Any]:
+    return {
+        "id": row.id, "at_us": row.at_us, "kind": row.kind, "product": row.product, "energy": row.energy,
+        "quantity": row.quantity, "amount_fen": row.amount_fen, "station": row.station,
+        "station_name": row.station_name, "reversed_by": reversed_by,
+    }  # fmt: skip

@@ -1,0 +1,345 @@
+"""Gatherer ``driver_months``: the fuel or electricity that a driver's trips of a natural month took.
+
+Key: ``<driver>|<YYYY-MM>|<fuel|electric>``.
+
+Who a fill belongs to. A fill during a trip of the vehicle that the card was bound to belongs to the driver of that trip
+(of several, the one that began last). One between trips belongs to the driver of the last trip that ended before it, for
+the tank is filled up after a trip; but not if that was longer ago than ``REACH_US``. A fill without such a trip, or
+whose trip has no driver, is left out, on both sides alike. A trip that is not returned lasts to its planned (extended)
+return for this purpose.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from registry.facts import fuel as facts
+from registry.facts.fuel import PlateVehicle, Transaction, Trip
+from registry.parameters import parameter
+from registry.snapshot.timelines import FOREVER
+from rules.alerts.model import AlertFacts, Judgement
+from rules.checks import fuel_consumption as check
+from rules.checks.base import Outcome
+from rules.checks.fuel_consumption import month_of, month_span, shifted
+from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, wait
+from runtime.units import US_PER_DAY, from_us, to_us
+
+#: A fill so long after the last trip is nobody's.
+REACH_US: Final = 31 * US_PER_DAY
+#: A month is judged so long after its end.
+AFTER_MONTH_US: Final = 6 * 3600 * 1_000_000
+#: A trip that should be over is waited for so long; one that is returned, so long for its result.
+OPEN_US: Final = 10 * US_PER_DAY
+UNSETTLED_US: Final = 62 * US_PER_DAY
+#: Keys whose facts are in memory at once.
+KEYS_AT_ONCE: Final = 100
+
+_ENERGIES: Final = {
+    "petrol": ("fuel",), "diesel": ("fuel",), "gas": ("fuel",), "electric": ("electric",),
+    "hybrid": ("fuel", "electric"),
+}  # fmt: skip
+_BOTH: Final = ("fuel", "electric")
+
+#: (vehicle | null = every, from, to): drivers and the months in which their trips or the fills after them may count.
+_MONTHS = (
+    "SELECT DISTINCT s.every_energy, o.driver, v.energy,"  # noqa: S608 - fixed text
+    f" to_char(GREATEST({facts.START}, s.since) AT TIME ZONE 'UTC' + interval '8 hours', 'YYYY-MM') AS first,"
+    f" to_char(LEAST({facts.END} + interval '31 days', s.until) AT TIME ZONE 'UTC' + interval '8 hours', 'YYYY-MM') AS last"
+    " FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::boolean[])"
+    " AS s (vehicle, since, until, every_energy)"
+    " JOIN dispatch_orders o ON {join} JOIN vehicles v ON v.id = o.vehicle"
+    " WHERE o.driver IS NOT NULL AND GREATEST(o.planned_return, o.extended_return, o.actual_return)"
+    " >= s.since - interval '31 days'"
+    f" AND {facts.END} + interval '31 days' >= s.since AND {facts.START} < s.until"
+)
+_CARD_VEHICLES = (
+    "SELECT v.id, s.since FROM unnest($1::text[], $2::timestamptz[]) AS s (card, since)"
+    " JOIN card_bindings b ON b.card = s.card AND (b.valid_to IS NULL OR b.valid_to > s.since)"
+    " JOIN vehicles v ON v.plate = b.plate"
+)
+_ORDER_VEHICLES = (
+    f"SELECT o.vehicle, min(LEAST({facts.START}, o.planned_departure)) AS since,"  # noqa: S608 - fixed text
+    f" max({facts.END}) + interval '31 days' AS until FROM dispatch_orders o WHERE o.id = ANY($1::text[])"
+    " GROUP BY o.id, o.vehicle"
+)
+
+#: Vehicle, from, to, and whether its kind of energy itself may have changed.
+_Span = tuple[str | None, int, int, bool]
+
+
+class DriverMonths:
+    """See the module docstring and ``rules.judge.context.Gatherer``."""
+
+    name = "driver_months"
+    rules: tuple[str, ...] = (check.RULE,)
+
+    async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+        """Months that have ended and rest on the changed facts: those of the facts, those that have them in their
+        baseline, and the same a year later."""
+        conn = desk.conn
+        spans: list[_Span] = [(c.subject, 0, FOREVER, True) for c in of_kind(changes, "vehicle")]
+        cards = [(c.subject, c.from_us) for c in of_kind(changes, "fills", "binding")]
+        moved = {c.subject: c.from_us for c in of_kind(changes, "transaction")}
+        rows = await conn.fetch(
+            "SELECT id, card FROM fuel_transactions WHERE id = ANY($1::text[])", sorted(moved)
+        )
+        cards += [(r["card"], moved[r["id"]]) for r in rows]
+        rows = await conn.fetch(_CARD_VEHICLES, [c for c, _ in cards], [from_us(us) for _, us in cards])
+        spans += [(r["id"], to_us(r["since"]), FOREVER, False) for r in rows]
+        plates = {c.subject: c.from_us for c in reversed(of_kind(changes, "plate"))}
+        for plate, its in (await facts.vehicles_of_plates(conn, plates)).items():
+            spans += [(v.id, plates[plate], FOREVER, False) for v in its]
+        orders = sorted({c.subject for c in of_kind(changes, "order", "result")})
+        rows = await conn.fetch(_ORDER_VEHICLES, orders)
+        spans += [(r["vehicle"], to_us(r["since"]), to_us(r["until"]), False) for r in rows]
+        own = [c.from_us for c in of_kind(changes, "parameter") if c.subject == check.RULE]
+        keys = await _keys(desk, spans, "o.vehicle = s.vehicle", ended_by=desk.now_us)
+        if own:
+            keys |= await _keys(desk, [(None, min(own), FOREVER, False)], "true", ended_by=desk.now_us)
+        return keys
+
+    async def strike(self, desk: Desk, from_us_: int, until_us: int) -> dict[str, int]:
+        """Months whose time to be judged came in (from, until]."""
+        keys: dict[str, int] = {}
+        month = shifted(month_of(max(from_us_ - AFTER_MONTH_US, 0)), -1)
+        while (end := month_span(month)[1]) + AFTER_MONTH_US <= until_us:
+            if end + AFTER_MONTH_US > from_us_:
+                keys |= await _month_keys(desk, month)
+            month = shifted(month, 1)
+        return keys
+
+    async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
+        """Nothing takes long here."""
+
+    async def between(self, desk: Desk, from_us_: int, to_us: int) -> list[str]:
+        """Keys of the months that ended in (from, to]."""
+        found: set[str] = set()
+        month = month_of(from_us_)
+        while month_span(month)[1] <= to_us:
+            found |= (await _month_keys(desk, month)).keys()
+            month = shifted(month, 1)
+        return sorted(found)
+
+    async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+        """Each driver's month, once all its trips are settled."""
+        verdicts = Verdicts()
+        for start in range(0, len(keys), KEYS_AT_ONCE):
+            await _judge(desk, keys[start : start + KEYS_AT_ONCE], verdicts)
+        return verdicts
+
+
+async def _month_keys(desk: Desk, month: str) -> dict[str, int]:
+    first, end = month_span(month)
+    return await _keys(desk, [(None, first, end - 1, False)], "o.is_current", ended_by=end, following=False)
+
+
+async def _keys(
+    desk: Desk, spans: Sequence[_Span], join: str, *, ended_by: int, following: bool = True
+) -> dict[str, int]:
+    """Keys of ``spans``, of the months that ended at ``ended_by`` or before; ``following``: also of those that look back
+    on them."""
+    if not spans:
+        return {}
+    rows = await desk.conn.fetch(
+        _MONTHS.replace("{join}", join), [s[0] for s in spans], [from_us(s[1]) for s in spans],
+        [from_us(min(s[2], 4_000_000_000_000_000)) for s in spans], [s[3] for s in spans],
+    )  # fmt: skip
+    lengths = {parameter(check.RULE, "baseline_months").default}
+    lengths |= {r.value for r in desk.parameters if (r.rule, r.name) == (check.RULE, "baseline_months")}
+    steps = sorted({*range(max(lengths) + 1), 12}) if following else [0]
+    keys: dict[str, int] = {}
+    for row in rows:
+        month = row["first"]
+        while month <= row["last"] and month_span(month)[1] <= ended_by:
+            for touched in (shifted(month, k) for k in steps):
+                end = month_span(touched)[1]
+                if end <= ended_by:
+                    for energy in _BOTH if row["every_energy"] else _ENERGIES[row["energy"]]:
+                        keys[f"{row['driver']}|{touched}|{energy}"] = end + AFTER_MONTH_US
+            month = shifted(month, 1)
+    return keys
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    key: str
+    driver: str
+    month: str
+    energy: str
+    parameters: dict[str, int]
+
+    def months(self) -> list[str]:
+        """The month, those of its baseline and the same of last year, in order."""
+        before = range(self.parameters["baseline_months"] + 1)
+        return sorted({*(shifted(self.month, -k) for k in before), shifted(self.month, -12)})
+
+
+@dataclass(slots=True)
+class _Facts:
+    """Facts of some keys. ``fills``: driver -> (fill, plate, vehicle, trip, during or after); ``loose``: vehicle ->
+    fills that are nobody's."""
+
+    trips: dict[str, list[Trip]]
+    vehicles: dict[str, PlateVehicle]
+    fills: dict[str, list[tuple[Transaction, str, str, Trip, str]]]
+    loose: dict[str, list[tuple[Transaction, str, str]]]
+    reversed: dict[str, str]
+
+
+def owner(trips: Sequence[Trip], at_us: int) -> tuple[Trip, str] | None:
+    """The trip of a vehicle that a fill belongs to, and whether ``during`` or ``after`` it."""
+    during = [t for t in trips if t.from_us <= at_us <= t.to_us]
+    if during:
+        return max(during, key=lambda t: (t.from_us, t.id)), "during"
+    ended = [t for t in trips if at_us - REACH_US <= t.to_us < at_us]
+    return (max(ended, key=lambda t: (t.to_us, t.from_us, t.id)), "after") if ended else None
+
+
+async def _judge(desk: Desk, keys: Sequence[str], verdicts: Verdicts) -> None:
+    parts = {key: key.rsplit("|", 2) for key in keys}
+    drivers = await facts.drivers_of(desk.conn, {driver for driver, _, _ in parts.values()})
+    wanted = [
+        _Key(key, d, month, energy, desk.resolve(check.RULE, drivers[d][1], month_span(month)[0]))
+        for key, (d, month, energy) in parts.items()
+        if d in drivers
+    ]
+    known = await _facts(desk, wanted)
+    subjects = {w.key: check.subject(w.driver, w.month, w.energy) for w in wanted}
+    rows = await desk.conn.fetch(
+        "SELECT subject FROM alerts WHERE rule = $1 AND subject = ANY($2::text[]) AND status = 'suspected'",
+        check.RULE,
+        sorted(subjects.values()),
+    )
+    suspected = {r["subject"] for r in rows}
+    for want in wanted:
+        waiting = _waits(desk, known, want)
+        if waiting is not None:
+            verdicts.later[want.key] = waiting
+            continue
+        months = [_month(known, want, month) for month in want.months()]
+        now = next(m for m in months if m["month"] == want.month)
+        subject = subjects[want.key]
+        if not now["orders"] and not now["fills"]:
+            if subject in suspected:
+                gone = check.REASONS["nothing"]
+                verdicts.judgements.append(
+                    Judgement(check.RULE, check.VERSION, subject, None, "normal", gone, desk.now_us)
+                )
+            continue
+        name, organisation = drivers[want.driver]
+        evidence: dict[str, Any] = {
+            "rule": check.RULE, "rule_version": check.VERSION, "subject": subject, "month": want.month,
+            "driver": {"id": want.driver, "name": name, "organisation": organisation}, "energy": want.energy,
+            "parameters": want.parameters, "months": months,
+        }  # fmt: skip
+        verdicts.judgements.append(_verdict(desk, known, evidence, now))
+
+
+def _verdict(desk: Desk, known: _Facts, evidence: dict[str, Any], now: Mapping[str, Any]) -> Judgement:
+    made = check.evaluate(evidence)
+    driven = {o["vehicle"] for o in now["orders"]} | {f["vehicle"] for f in now["fills"]}
+    vehicle = known.vehicles[driven.pop()] if len(driven) == 1 else None
+    alert = None
+    if made.outcome is Outcome.SUSPECTED:
+        alert = AlertFacts(
+            "medium", evidence["driver"]["organisation"], None if vehicle is None else vehicle.id,
+            "" if vehicle is None else vehicle.plate, made.from_us, made.to_us, made.summary,
+            driver=evidence["driver"]["id"],
+        )  # fmt: skip
+    return judgement(desk, made, evidence, check.REASONS, alert, None if vehicle is None else vehicle.no)
+
+
+async def _facts(desk: Desk, wanted: Sequence[_Key]) -> _Facts:
+    conn = desk.conn
+    spans = _union(month_span(month) for want in wanted for month in want.months())
+    asked = [(w.driver, *s) for w in wanted for s in _union(map(month_span, w.months()))]
+    trips = await facts.trips_of_drivers(conn, sorted(set(asked)), REACH_US)
+    ids = {t.vehicle for its in trips.values() for t in its}
+    vehicles = await facts.vehicles_of_ids(conn, ids)
+    of_plate = await facts.vehicles_of_plates(conn, {v.plate for v in vehicles.values()})
+    fills = await facts.fills_of_plates(conn, of_plate, spans)
+    around = await facts.trips_of_vehicles(conn, ids, [(max(a - REACH_US, 0), b) for a, b in spans])
+    found = _Facts(
+        trips, vehicles, defaultdict(list), defaultdict(list),
+        await facts.reversed_of_cards(conn, {fill.card for fill, _ in fills}),
+    )  # fmt: skip
+    for fill, plate in fills:
+        vehicle = facts.vehicle_at(of_plate[plate], fill.at_us)
+        if vehicle is None or vehicle.id not in vehicles or fill.energy not in _ENERGIES[vehicle.energy]:
+            continue
+        held = owner(around.get(vehicle.id, ()), fill.at_us)
+        if held is None:
+            found.loose[vehicle.id].append((fill, plate, "no_trip"))
+        elif held[0].driver is None:
+            found.loose[vehicle.id].append((fill, plate, "no_driver"))
+        else:
+            found.fills[held[0].driver].append((fill, plate, vehicle.id, *held))
+    return found
+
+
+def _waits(desk: Desk, known: _Facts, want: _Key) -> Later | None:
+    """Whether a trip that counts is not settled yet. One that is late for long is no reason to wait for ever."""
+    judged = {shifted(want.month, -k) for k in range(want.parameters["baseline_months"] + 1)}
+    for trip in known.trips.get(want.driver, ()):
+        if trip.settled or month_of(trip.to_us) not in judged:
+            continue
+        if want.energy not in _ENERGIES[known.vehicles[trip.vehicle].energy]:
+            continue
+        if desk.now_us < trip.to_us + (UNSETTLED_US if trip.returned else OPEN_US):
+            what = "is not settled" if trip.returned else "is not returned"
+            return wait(desk, trip.to_us, f"order {trip.id} {what}")
+    return None
+
+
+def _month(known: _Facts, want: _Key, month: str) -> dict[str, Any]:
+    """What a month holds of a driver, as evidence."""
+    first, end = month_span(month)
+    trips = [
+        t
+        for t in known.trips.get(want.driver, ())
+        if t.returned
+        and first <= t.to_us < end
+        and want.energy in _ENERGIES[known.vehicles[t.vehicle].energy]
+    ]
+    fills, left_out = [], []
+    for fill, plate, vehicle, trip, why in known.fills.get(want.driver, ()):
+        if fill.energy == want.energy and first <= fill.at_us < end:
+            if fill.id in known.reversed:
+                left_out.append(_fill(fill, plate) | {"why": "reversed"})
+            else:
+                fills.append(_fill(fill, plate) | {"vehicle": vehicle, "order": trip.id, "why": why})
+    for vehicle in sorted({t.vehicle for t in trips}):
+        left_out += [
+            _fill(fill, plate) | {"why": why}
+            for fill, plate, why in known.loose.get(vehicle, ())
+            if fill.energy == want.energy and first <= fill.at_us < end and fill.id not in known.reversed
+        ]
+    orders = [
+        {
+            "id": t.id, "version": t.version, "vehicle": t.vehicle, "departed_us": t.from_us, "returned_us": t.to_us,
+            "mileage_mm": t.mileage_mm, "bridged_mm": t.bridged_mm, "fixes": t.fixes,
+            "first_us": t.first_us, "last_us": t.last_us,
+        }
+        for t in trips
+    ]  # fmt: skip
+    left_out.sort(key=lambda f: (f["at_us"], f["id"]))
+    return {"month": month, "orders": orders, "fills": fills, "left_out": left_out}
+
+
+def _fill(fill: Transaction, plate: str) -> dict[str, Any]:
+    return {
+        "id": fill.id, "at_us": fill.at_us, "card": fill.card, "plate": plate, "quantity": fill.quantity,
+    }  # fmt: skip
+
+
+def _union(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return joined

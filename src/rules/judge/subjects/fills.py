@@ -1,0 +1,233 @@
+"""Gatherer ``transactions``: fills whose bound vehicle was not in the station (``card_use``). Key: id of the
+transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.facts import fuel, records
+from registry.facts.records import CardTransaction
+from registry.parameters import RULES, TRACK
+from rules.alerts.model import AlertFacts, Judgement, StoredEvaluation
+from rules.alerts.publish import evaluations_of
+from rules.checks import card_use
+from rules.checks.base import Evaluation, Outcome
+from rules.evidence import freeze_track
+from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, wait
+from rules.judge.tracks import judged_tracks_of, watermarks
+from runtime.units import US_PER_DAY
+
+RULE: Final = card_use.RULE
+Ints = NDArray[np.int64]
+
+#: Fixes so long before and after the window are looked for: where the vehicle came from and went to.
+REACH_US: Final = 3600 * 1_000_000
+#: So long a fill waits for a track that does not come.
+WAIT_US: Final = 62 * US_PER_DAY
+#: Older fills are not judged again: their tracks may be gone, and what was found on them stands.
+KEEP_US: Final = 366 * US_PER_DAY
+
+_HOUR_US: Final = 3600 * 1_000_000
+_LONGEST_WINDOW_US: Final = next(p for p in RULES[RULE] if p.name == "window_min").maximum * 60_000_000
+
+
+class Transactions:
+    """See the module docstring and ``rules.judge.context.Gatherer``."""
+
+    name = "transactions"
+    rules: tuple[str, ...] = (RULE,)
+
+    async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+        """Fills that the changes touch, when their window is over."""
+        oldest = desk.now_us - KEEP_US
+        own = {c.subject for c in of_kind(changes, "transaction")}
+        times = await records.transaction_times(desk.conn, own)
+        found = {key: at for key, (_, at) in times.items()}
+        # A reversal that names nothing takes back one of the fills before it: any change may shift which one.
+        reach = fuel.REVERSAL_REACH_US
+        near = _earliest(((card, at - reach) for card, at in times.values()), oldest)
+        found |= await records.fills_of_cards(desk.conn, near, only_with_reversals=True)
+        cards = _since(of_kind(changes, "card", "binding"), oldest)
+        cards = _earliest(
+            [*cards.items(), *((c.subject, c.from_us - reach) for c in of_kind(changes, "fills"))], oldest
+        )
+        found |= await records.fills_of_cards(desk.conn, cards)
+        found |= await records.fills_at_stations(desk.conn, _since(of_kind(changes, "station"), oldest))
+        moved = [(c.subject, c.from_us) for c in of_kind(changes, "vehicle")]
+        moved += [(c.subject, c.from_us - _LONGEST_WINDOW_US - REACH_US) for c in of_kind(changes, "track")]
+        plates = await records.plates_of_vehicles(desk.conn, {vehicle for vehicle, _ in moved})
+        on_plates = [(plates[vehicle], us) for vehicle, us in moved if vehicle in plates]
+        on_plates += [(c.subject, c.from_us) for c in of_kind(changes, "plate")]
+        found |= await records.fills_of_bound_plates(desk.conn, _earliest(on_plates, oldest))
+        parameters = [c.from_us for c in of_kind(changes, "parameter") if c.subject in (RULE, TRACK)]
+        if parameters:
+            found |= await records.fills_between(desk.conn, max(min(parameters), oldest))
+        gone = dict.fromkeys(own - times.keys(), desk.now_us)
+        return gone | {key: _until(desk, at) for key, at in found.items()}
+
+    async def strike(self, desk: Desk, from_us: int, until_us: int) -> dict[str, int]:
+        """Nothing comes up by the clock alone: a fill waits by its own time."""
+        return {}
+
+    async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
+        """Nothing takes long here."""
+
+    async def between(self, desk: Desk, from_us: int, to_us: int) -> list[str]:
+        """The fills in [from, to)."""
+        return sorted(await records.fills_between(desk.conn, from_us, to_us))
+
+    async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+        """See ``Gatherer.judge``."""
+        verdicts = Verdicts()
+        subjects = [card_use.subject(key) for key in keys]
+        judged = await evaluations_of(desk.conn, RULE, subjects)
+        found = await records.card_transactions(desk.conn, keys)
+        drafts = await self._drafts(desk, found)
+        on_track: list[tuple[str, dict[str, Any]]] = []
+        for key in sorted(set(keys)):
+            if key not in drafts:
+                if card_use.subject(key) in judged:
+                    verdicts.judgements.append(_gone(desk, judged[card_use.subject(key)]))
+                continue
+            evidence = drafts[key]
+            why = card_use.without_track(evidence)
+            if why == "no_fill" and evidence["subject"] not in judged:
+                continue
+            if evidence["transaction"]["at_us"] < desk.now_us - KEEP_US and why != "no_fill":
+                continue
+            if why is None:
+                on_track.append((key, evidence))
+            else:
+                made = card_use.judge(evidence, {}, np.zeros(0, np.int64))
+                verdicts.judgements.append(
+                    judgement(desk, made, evidence, card_use.REASONS, None, _vehicle_no(evidence))
+                )
+        await self._judge_tracks(desk, on_track, verdicts)
+        return verdicts
+
+    async def _drafts(self, desk: Desk, found: Mapping[str, CardTransaction]) -> dict[str, dict[str, Any]]:
+        """Evidence without its track, by transaction."""
+        taken_back = await fuel.reversed_of_cards(desk.conn, {f.transaction.card for f in found.values()})
+        plates = {f.bound[0] for f in found.values() if f.bound is not None}
+        vehicles = await fuel.vehicles_of_plates(desk.conn, plates)
+        drafts = {}
+        for key, fact in found.items():
+            row = fact.transaction
+            vehicle = None
+            if fact.bound is not None:
+                vehicle = fuel.vehicle_at(vehicles.get(fact.bound[0], ()), row.at_us)
+            own = desk.resolve(RULE, fact.organisation, row.at_us)
+            shared = desk.resolve(TRACK, fact.organisation, row.at_us)
+            drafts[key] = {
+                "rule": RULE,
+                "rule_version": card_use.VERSION,
+                "subject": card_use.subject(key),
+                "transaction": {
+                    "id": row.id, "card": row.card, "at_us": row.at_us, "kind": row.kind, "product": row.product,
+                    "energy": row.energy, "quantity": row.quantity, "amount_fen": row.amount_fen,
+                    "station_name": row.station_name, "reversed_by": taken_back.get(row.id),
+                },
+                "card": {"id": row.card, "organisation": fact.organisation},
+                "binding": None if fact.bound is None else dict(zip(("plate", "from_us", "to_us"), fact.bound, strict=True)),
+                "vehicle": None if vehicle is None else {
+                    "no": vehicle.no, "id": vehicle.id, "plate": vehicle.plate, "organisation": vehicle.organisation,
+                    "registered_on": None if vehicle.registered_on is None else vehicle.registered_on.isoformat(),
+                    "disposed_on": None if vehicle.disposed_on is None else vehicle.disposed_on.isoformat(),
+                },
+                "station": None if fact.station is None else {
+                    "id": fact.station.id, "name": fact.station.name, "lat_e6": fact.station.lat_e6,
+                    "lon_e6": fact.station.lon_e6, "polygons": fact.station.polygons,
+                },
+                # When it is judged is no part of what it is judged by.
+                "parameters": {n: v for n, v in (own | shared).items() if n != "settle_after_h"},
+            }  # fmt: skip
+        return drafts
+
+    async def _judge_tracks(
+        self, desk: Desk, drafts: Sequence[tuple[str, dict[str, Any]]], verdicts: Verdicts
+    ) -> None:
+        marks = await watermarks(desk, {evidence["vehicle"]["no"] for _, evidence in drafts})
+        ready: list[tuple[str, dict[str, Any], bool]] = []
+        for key, evidence in drafts:
+            _, until = card_use.window(evidence["transaction"], evidence["parameters"])
+            passed = marks[evidence["vehicle"]["no"]] >= until
+            at = evidence["transaction"]["at_us"]
+            settle = desk.resolve(RULE, evidence["card"]["organisation"], at)["settle_after_h"] * _HOUR_US
+            if passed or desk.known_us >= until + settle:
+                ready.append((key, evidence, passed))
+            else:
+                again = wait(desk, until, "等待车辆轨迹 · waits for the track of the vehicle")
+                by_clock = until + settle
+                if desk.now_us < by_clock < again.due_us:
+                    again = Later(by_clock, again.why)
+                verdicts.later[key] = again
+
+        def judged(k: int, track: Mapping[str, Ints], good: Ints) -> Evaluation:
+            return card_use.judge(ready[k][1], track, good)
+
+        def accuses(made: Evaluation) -> bool:
+            return made.outcome is Outcome.SUSPECTED
+
+        wants = [_want(evidence) for _, evidence, _ in ready]
+        speeds = [evidence["parameters"]["max_speed_kmh"] for _, evidence, _ in ready]
+        tracks = await judged_tracks_of(desk, wants, speeds, judged, accuses)
+        for (key, evidence, passed), (track, good, made) in zip(ready, tracks, strict=True):
+            alert = None
+            if made.outcome is Outcome.SUSPECTED:
+                rows = card_use.needed(track, good, evidence)
+                evidence["track"] = freeze_track({name: column[rows] for name, column in track.items()})
+                vehicle = evidence["vehicle"]
+                alert = AlertFacts(
+                    severity="high",
+                    organisation=evidence["card"]["organisation"],
+                    vehicle=vehicle["id"],
+                    plate=vehicle["plate"],
+                    occurred_from_us=made.from_us,
+                    occurred_to_us=made.to_us,
+                    summary=made.summary,
+                )
+            verdicts.judgements.append(
+                judgement(desk, made, evidence, card_use.REASONS, alert, _vehicle_no(evidence))
+            )
+            waited = desk.now_us - evidence["transaction"]["at_us"]
+            if not passed and made.outcome is not Outcome.NORMAL and waited < WAIT_US:
+                why = "轨迹未到齐，先按已有轨迹判断 · judged on what is there, the track is not complete"
+                verdicts.later[key] = wait(desk, evidence["transaction"]["at_us"], why)
+
+
+def _want(evidence: Mapping[str, Any]) -> tuple[int, int, int]:
+    since, until = card_use.window(evidence["transaction"], evidence["parameters"])
+    return evidence["vehicle"]["no"], max(since - REACH_US, 0), until + REACH_US + 1
+
+
+def _vehicle_no(evidence: Mapping[str, Any]) -> int | None:
+    return None if evidence["vehicle"] is None else int(evidence["vehicle"]["no"])
+
+
+def _gone(desk: Desk, judged: StoredEvaluation) -> Judgement:
+    return Judgement(
+        RULE, card_use.VERSION, judged.subject, judged.vehicle_no, "normal", card_use.REASONS["gone"], desk.now_us
+    )  # fmt: skip
+
+
+def _until(desk: Desk, at_us: int) -> int:
+    """When the window of a fill at ``at_us`` is over, whosever card it is: the narrowest window that anyone uses."""
+    used = {r.value for r in desk.parameters if (r.rule, r.name) == (RULE, "window_min")}
+    used.add(next(p for p in RULES[RULE] if p.name == "window_min").default)
+    return at_us + min(used) * 60_000_000
+
+
+def _since(changes: Sequence[Change], oldest_us: int) -> dict[str, int]:
+    return _earliest(((c.subject, c.from_us) for c in changes), oldest_us)
+
+
+def _earliest(pairs: Any, oldest_us: int) -> dict[str, int]:
+    """(key, us) pairs as key -> the earliest of its times, none before ``oldest_us``."""
+    found: dict[str, int] = {}
+    for key, us in pairs:
+        found[key] = min(found.get(key, us), us)
+    return {key: max(us, oldest_us) for key, us in found.items()}

@@ -1,0 +1,323 @@
+"""Orders, whole: the rule ``mileage``.
+
+An order is judged when the worker has settled its result, and again when the result, the order or the parameters
+change. Whether a mileage is suspected follows from the numbers of the result and the route; only for those that are,
+the track is read, frozen and run through the kernel again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.facts import orders
+from registry.facts.orders import OrderFacts
+from registry.parameters import TRACK, ParameterRow, resolve
+from registry.snapshot.orders import OrderBook, OrderPlace
+from rules.alerts.model import AlertFacts, Judgement
+from rules.checks import mileage
+from rules.checks.base import Evaluation, Outcome
+from rules.evidence import freeze_track
+from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, wait
+from rules.judge.tracks import tracks_of
+from rules.live.store.states import load_day_states
+from rules.live.vehicle_states import order_key
+from rules.navigation.base import Places, Route
+from rules.tracks.state import STATE_DTYPE, STATE_VERSION
+from runtime.units import CHINA_OFFSET_US, US_PER_DAY, US_PER_S
+
+RULE = mileage.RULE
+
+#: While the engine gives no route: at first so long, then as long as has been waited already, up to an hour.
+ROUTE_FIRST_US: Final = 60 * US_PER_S
+ROUTE_MOST_US: Final = 3600 * US_PER_S
+
+WAITS_FOR_ROUTE: Final = "等待导航里程 · waits for the navigation engine"
+
+WAITS_FOR_MENDED: Final = (
+    "导航引擎的答复不可信，将再次询问 · the engine's answer cannot be true and is asked again"
+)
+
+#: Tracks in memory at once.
+TRACKS_AT_ONCE: Final = 20
+
+Ints = NDArray[np.int64]
+
+
+class Orders:
+    """See the module docstring; a Gatherer. Key: id of the order."""
+
+    name = "orders"
+    rules: tuple[str, ...] = (RULE,)
+
+    async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+        """See Gatherer."""
+        keys = dict.fromkeys((c.subject for c in of_kind(changes, "order", "result")), desk.now_us)
+        # What the kernels and the windows of orders use comes with the results that the worker makes anew.
+        since = [c.from_us for c in of_kind(changes, "parameter") if c.subject == RULE]
+        if since:
+            keys |= dict.fromkeys(await orders.settled_orders(desk.conn, min(since), None), desk.now_us)
+        return keys
+
+    async def strike(self, desk: Desk, from_us: int, until_us: int) -> dict[str, int]:
+        """Nothing: the worker settles orders by the clock."""
+        return {}
+
+    async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
+        """Fetch the routes of those that can be judged."""
+        facts = await orders.orders_with_results(desk.conn, keys)
+        ready = [fact for fact in facts.values() if is_ready(fact)]
+        await desk.navigator.fetch(desk.conn, _wanted(ready))
+
+    async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+        """See Gatherer."""
+        facts = await orders.orders_with_results(desk.conn, keys)
+        verdicts = Verdicts()
+        ready = {key: facts[key] for key in keys if key in facts and is_ready(facts[key])}
+        await _not_ready(desk, {key: facts.get(key) for key in keys if key not in ready}, verdicts)
+        wanted = _wanted(list(ready.values()))
+        routes = dict(zip(wanted, await desk.navigator.routes(desk.conn, wanted), strict=True))
+        suspected: list[tuple[OrderFacts, dict[str, Any]]] = []
+        for key, fact in ready.items():
+            places, missing = _itinerary(fact)
+            evidence = _numbers(desk, fact, routes.get(places))
+            made = mileage.conclude(evidence)
+            if made.reason == "no_route" and not missing and evidence["route"] is None:
+                verdicts.later[key] = _for_route(desk, fact)
+            elif made.outcome is Outcome.SUSPECTED and not desk.numbers_only:
+                suspected.append((fact, evidence))
+            else:
+                verdicts.judgements.append(_judgement(desk, fact, made, evidence))
+                if (
+                    made.reason == "no_route"
+                    and (route := routes.get(places))
+                    and route.ask_again_us is not None
+                ):
+                    verdicts.later[key] = _for_mended(desk, route.ask_again_us)
+        for start in range(0, len(suspected), TRACKS_AT_ONCE):
+            part = suspected[start : start + TRACKS_AT_ONCE]
+            await _add_tracks(desk, part)
+            for fact, evidence in part:
+                made = await asyncio.to_thread(mileage.evaluate, evidence)  # seconds for a month of fixes
+                if made.reason == "results_differ":
+                    verdicts.later[fact.order.id] = _again(desk, fact)
+                else:
+                    verdicts.judgements.append(_judgement(desk, fact, made, evidence))
+                evidence.clear()  # frozen by now; a track as lists is large
+        verdicts.judgements.sort(key=lambda j: j.subject)
+        return verdicts
+
+    async def between(self, desk: Desk, from_us: int, to_us: int) -> list[str]:
+        """Settled orders by their planned departure."""
+        return await orders.settled_orders(desk.conn, from_us, to_us)
+
+
+def is_ready(fact: OrderFacts) -> bool:
+    """Whether the newest version of the order is returned and its result settled."""
+    order, result = fact.order, fact.result
+    return (
+        order.status == "returned"
+        and order.actual_return_us is not None
+        and result is not None
+        and result.settled
+        and (result.order_version, result.vehicle_no) == (order.version, order.vehicle_no)
+    )
+
+
+async def _not_ready(desk: Desk, waiting: Mapping[str, OrderFacts | None], verdicts: Verdicts) -> None:
+    """Withdraw what no longer holds; a returned order whose result is not settled yet is looked at again."""
+    subjects = {mileage.subject(key): key for key in waiting}
+    raised = (
+        await desk.conn.fetch(
+            "SELECT subject, vehicle_no FROM alerts WHERE rule = $1 AND subject = ANY($2::text[]) AND status = 'suspected'",
+            RULE,
+            list(subjects),
+        )
+        if subjects
+        else []
+    )
+    for alert in raised:
+        subject, vehicle_no = alert["subject"], alert["vehicle_no"]
+        reason = _gone(waiting[subjects[subject]], vehicle_no)
+        if reason:
+            verdicts.judgements.append(
+                Judgement(RULE, mileage.VERSION, subject, vehicle_no, "normal", reason, desk.now_us)
+            )
+    for key, fact in waiting.items():
+        if fact is not None and fact.order.status == "returned" and fact.order.actual_return_us is not None:
+            # The worker's next result of it comes as a change; this is for the case that it never does.
+            verdicts.later[key] = wait(
+                desk, fact.order.actual_return_us, "等待行程结算 · waits until the trip is settled"
+            )
+
+
+def _gone(fact: OrderFacts | None, vehicle_no: int | None) -> str:
+    """Why an alert does not hold; '' = it may."""
+    if fact is None or fact.order.status == "cancelled":
+        return "派车单已取消 · the dispatch order was cancelled"
+    if fact.order.vehicle_no != vehicle_no:
+        return "派车单已改派其他车辆 · the dispatch order went to another vehicle"
+    if fact.order.status != "returned":
+        return "派车单已重新打开 · the dispatch order was opened again"
+    return ""
+
+
+def _for_route(desk: Desk, fact: OrderFacts) -> Later:
+    since = fact.result.computed_us if fact.result else desk.now_us
+    pause = min(max(desk.now_us - since, ROUTE_FIRST_US), ROUTE_MOST_US)
+    return Later(desk.now_us + pause, WAITS_FOR_ROUTE)
+
+
+def _for_mended(desk: Desk, ask_again_us: int) -> Later:
+    """Undetermined for an answer that cannot be true: judged again when the engine has been asked again."""
+    return Later(max(ask_again_us, desk.now_us + ROUTE_MOST_US), WAITS_FOR_MENDED)
+
+
+def _again(desk: Desk, fact: OrderFacts) -> Later:
+    """The stored track gives another mileage than the result: the worker has not taken all of it yet."""
+    since = fact.result.computed_us if fact.result else desk.now_us
+    return wait(desk, since, "轨迹与结算里程不一致，等待重算 · the track and the settled mileage differ")
+
+
+def _wanted(facts: Sequence[OrderFacts]) -> list[Places]:
+    """The distinct routes that are needed, in order; none for orders that are undetermined anyway."""
+    found = (_itinerary(fact)[0] for fact in facts if fact.result is not None and fact.result.fixes)
+    return list(dict.fromkeys(places for places in found if places))
+
+
+def _itinerary(fact: OrderFacts) -> tuple[Places, str]:
+    order = fact.order
+    return mileage.itinerary(
+        _place(order.origin), [_place_of(p) for p in order.destinations], _place(order.return_point)
+    )
+
+
+def _place_of(place: OrderPlace) -> dict[str, Any]:
+    return {"name": place.name, "lat_e6": place.lat_e6, "lon_e6": place.lon_e6}
+
+
+def _place(place: OrderPlace | None) -> dict[str, Any] | None:
+    return None if place is None else _place_of(place)
+
+
+def _departed(fact: OrderFacts) -> int:
+    return fact.order.actual_departure_us or fact.order.planned_departure_us
+
+
+def _numbers(desk: Desk, fact: OrderFacts, route: Route | None) -> dict[str, Any]:
+    """Evidence without what ``recompute`` needs."""
+    order, at_us = fact.order, fact.order.planned_departure_us
+    if fact.result is None or order.actual_return_us is None:
+        raise ValueError(f"order {order.id} is not settled")
+    return {
+        "rule": RULE,
+        "rule_version": mileage.VERSION,
+        "subject": mileage.subject(order.id),
+        "order": {"id": order.id, "version": order.version, "driver": order.driver, "purpose": order.purpose},
+        "vehicle": {
+            "no": order.vehicle_no, "id": order.vehicle, "plate": fact.plate, "organisation": fact.organisation,
+        },
+        "departed_us": _departed(fact),
+        "to_us": order.actual_return_us,
+        "origin": _place(order.origin),
+        "destinations": [_place_of(place) for place in order.destinations],
+        "return_point": _place(order.return_point),
+        "route": None if route is None else route.evidence(),
+        # The kernel's own are said as well; it resolves them fix by fix, from ``parameter_rows``.
+        "parameters": desk.resolve(RULE, order.organisation, at_us)
+        | resolve(TRACK, fact.organisation, at_us, desk.parameters),
+        "result": fact.result.numbers(),
+    }  # fmt: skip
+
+
+async def _add_tracks(desk: Desk, suspected: Sequence[tuple[OrderFacts, dict[str, Any]]]) -> None:
+    """Add to each evidence what ``recompute`` needs: state, track, orders, parameters. As ``rules.live.order_results`` does, from
+    the newest state at the start of the day on which the order began to cover, or of an earlier one."""
+    since: dict[int, int] = {}
+    for fact, _ in suspected:  # an order covers from less than a day before its departure (early_start_min)
+        start = fact.order.planned_departure_us - 2 * US_PER_DAY
+        since[fact.order.vehicle_no] = min(since.get(fact.order.vehicle_no, start), start)
+    books = await orders.order_books(desk.conn, since, desk.parameters)
+    begun = np.array([_cover_from(books[f.order.vehicle_no], f.order.id) for f, _ in suspected], np.int64)
+    days = (begun + CHINA_OFFSET_US) // US_PER_DAY
+    vehicles = np.array([f.order.vehicle_no for f, _ in suspected], np.int64)
+    found, found_days, packed = await load_day_states(desk.conn, vehicles, days, STATE_DTYPE, STATE_VERSION)
+    days[found] = found_days
+    starts = (days * US_PER_DAY - CHINA_OFFSET_US).tolist()
+    states = dict(zip(found.tolist(), packed, strict=True))
+    wants = [
+        (fact.order.vehicle_no, start, evidence["to_us"])
+        for (fact, evidence), start in zip(suspected, starts, strict=True)
+    ]
+    tracks = await tracks_of(desk, wants)
+    for place, ((fact, evidence), track) in enumerate(zip(suspected, tracks, strict=True)):
+        no, state = fact.order.vehicle_no, states.get(place)
+        evidence |= {
+            "from_us": starts[place],
+            "order_no": order_key(fact.order.id),
+            "orders": _spans(books[no], no, track["t_us"]),
+            "parameter_rows": [_row(p) for p in desk.parameters if _concerns(p, fact.organisation)],
+            "state": {"version": STATE_VERSION, "packed": None if state is None else state.tobytes().hex()},
+            "track": freeze_track(track),
+        }
+
+
+def _cover_from(book: OrderBook, order_id: str) -> int:
+    row = book.row_of(order_id)
+    if row is None:
+        raise LookupError(f"order {order_id} is not in the book of its vehicle")
+    return int(book.rows["cover_from"][row])
+
+
+def _spans(book: OrderBook, vehicle_no: int, t: Ints) -> list[dict[str, Any]]:
+    """Which order covered each stretch of fixes, half open; the last stretch ends after its last fix."""
+    rows = book.at(np.full(len(t), vehicle_no, np.int64), t)
+    edges = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]]) if len(t) else np.zeros(0, np.int64)
+    ends = np.r_[t[edges[1:]], t[-1] + 1] if len(t) else edges
+    return [
+        {
+            "no": order_key(book.orders[row].id), "id": book.orders[row].id, "version": book.orders[row].version,
+            "from_us": start, "to_us": end,
+        }
+        for row, start, end in zip(rows[edges].tolist(), t[edges].tolist(), ends.tolist(), strict=True)
+        if row >= 0
+    ]  # fmt: skip
+
+
+def _concerns(row: ParameterRow, organisation: str) -> bool:
+    return row.rule == TRACK and row.organisation in (None, organisation)
+
+
+def _row(row: ParameterRow) -> list[Any]:
+    return [row.rule, row.name, row.organisation, row.value, row.effective_us]
+
+
+def _judgement(desk: Desk, fact: OrderFacts, made: Evaluation, evidence: dict[str, Any]) -> Judgement:
+    order, alert = fact.order, None
+    if made.outcome is Outcome.SUSPECTED:
+        alert = AlertFacts(
+            severity=mileage.severity(evidence["route"]["distance_m"], made.parameters),
+            organisation=order.organisation,
+            vehicle=order.vehicle,
+            plate=fact.plate,
+            occurred_from_us=made.from_us,
+            occurred_to_us=made.to_us,
+            summary=made.summary,
+            driver=order.driver,
+            order=order.id,
+        )
+    reasons = {**mileage.REASONS, "no_route": _no_route(evidence["route"])}
+    return judgement(desk, made, evidence, reasons, alert, order.vehicle_no)
+
+
+def _no_route(route: Mapping[str, Any] | None) -> str:
+    """Why there is no route, with the engine's word for those who can mend it."""
+    general = mileage.REASONS["no_route"]
+    if route is None or " · " not in route["problem"]:
+        return general
+    parts = zip(general.split(" · ", 1), route["problem"].split(" · ", 1), ("：", ": "), strict=True)
+    return " · ".join(f"{text}{colon}{problem}" for text, problem, colon in parts)

@@ -1,0 +1,380 @@
+"""Natural days of vehicles: the rules ``off_hours`` and ``terminal_silent``.
+
+A day is judged ``settle_after_h`` after its end. A vehicle whose positions have not passed the end by then is judged by
+the clock of the log, on what is there, and again until they do. Everything is read by columns for many vehicles at
+once; the track of a day becomes evidence only where it is suspected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.facts import vehicle_days
+from registry.facts.vehicle_days import Cover, official_on
+from registry.parameters import TRACK
+from rules import evidence as frozen
+from rules.alerts.feed import alerts_of_vehicles
+from rules.alerts.model import AlertFacts, Judgement
+from rules.alerts.publish import evaluations_of
+from rules.checks import off_hours, terminal_silent
+from rules.checks.base import Evaluation, Outcome
+from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, wait
+from rules.judge.day_tracks import HORIZON_US, DayTracks, VehicleDay, day_of, read_tracks
+from rules.judge.silences import add_peers, candidates, cut, edge_fixes, silences_of
+from rules.judge.tracks import terminal_spans, watermarks
+from rules.live.store.states import load_day_states
+from rules.tracks.days import jumpy_slots, valid_fixes_since
+from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
+from runtime.units import US_PER_DAY, US_PER_S, china_day, midnight_us
+
+Ints = NDArray[np.int64]
+
+NAME: Final = "vehicle_days"
+RULES: Final = (off_hours.RULE, terminal_silent.RULE)
+_HOUR_US: Final = 3600 * US_PER_S
+#: Evaluations looked up in one statement.
+_SLICE: Final = 5_000
+
+
+def key_of(vehicle: str, day: date) -> str:
+    """The key of a vehicle's day."""
+    return f"{vehicle}|{day.isoformat()}"
+
+
+class VehicleDays:
+    """See the module docstring; a ``Gatherer``."""
+
+    name = NAME
+    rules = RULES
+
+    async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+        """Days that ended in the last 62: of an order those that any of its versions touched; of a late position from
+        its day on, and the day on which the silence before it began; of the calendar the day itself; of a parameter
+        all from when it holds; of a vehicle those with an alert, or not judged yet."""
+        keys: set[tuple[str, date]] = set()
+        for vehicle, since, until in await vehicle_days.order_spans(desk.conn, _subjects(changes, "order")):
+            keys |= {(vehicle, day) for day in _ended(desk, since, until)}
+        late: dict[str, int] = {}
+        for change in of_kind(changes, "track"):
+            late[change.subject] = min(change.from_us, late.get(change.subject, change.from_us))
+        keys |= await self._since(desk, late)
+        keys |= await self._of_vehicles(desk, _subjects(changes, "vehicle"))
+        days = {date.fromisoformat(subject) for subject in _subjects(changes, "calendar")}
+        for change in of_kind(changes, "parameter"):
+            if change.subject in (*RULES, TRACK, "location"):  # location: early_start_min of orders
+                days |= set(_ended(desk, change.from_us, desk.now_us))
+        keys |= await self._of_days(desk, days & set(_ended(desk, 0, desk.now_us)))
+        return await self._due(desk, keys)
+
+    async def strike(self, desk: Desk, from_us: int, until_us: int) -> dict[str, int]:
+        """The days that ended, of every official vehicle with a terminal."""
+        first, last = day_of(from_us), day_of(until_us)  # a day's end is the next one's midnight
+        days = {first + timedelta(days=k) for k in range((last - first).days)}
+        return await self._due(desk, await self._of_days(desk, days))
+
+    async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
+        """Nothing takes long apart from the transaction."""
+
+    async def between(self, desk: Desk, from_us: int, to_us: int) -> list[str]:
+        """Days that begin in [from, to)."""
+        first = day_of(from_us - 1) + timedelta(days=1)
+        days = {first + timedelta(days=k) for k in range((day_of(to_us - 1) - first).days + 1)}
+        return sorted(key_of(*pair) for pair in await self._of_days(desk, days))
+
+    async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+        """Both rules on each day; see ``Gatherer``."""
+        verdicts = Verdicts()
+        known = await vehicle_days.vehicles_by_id(desk.conn, [key.rpartition("|")[0] for key in keys])
+        marks = await watermarks(desk, [v.no for v in known.values()])
+        ready, gone = [], []
+        for key in sorted(keys):
+            vehicle_id, _, text = key.rpartition("|")
+            if (vehicle := known.get(vehicle_id)) is None:
+                continue
+            day = date.fromisoformat(text)
+            at = VehicleDay(key, vehicle, day, midnight_us(day))
+            settled_us = at.to_us + _settle_us(desk, vehicle.organisation, at.from_us)
+            if not official_on(vehicle, day):
+                gone.append((at, "not_official"))
+            elif marks[vehicle.no] < at.to_us and desk.known_us < settled_us:
+                due = max(settled_us, desk.now_us + 600 * US_PER_S)
+                verdicts.later[key] = Later(due, "positions of the day may still come")
+            else:
+                ready.append(at)
+        if ready:
+            tracks = await read_tracks(desk, ready)
+            bound = [
+                any(a < d.to_us for _, a, _ in spans) for d, spans in zip(ready, tracks.bound, strict=True)
+            ]
+            gone += [(d, "no_terminal") for d, is_bound in zip(ready, bound, strict=True) if not is_bound]
+            slots = [slot for slot, is_bound in enumerate(bound) if is_bound]
+            await self._judge_days(desk, tracks, slots, marks, verdicts)
+        verdicts.judgements += await _withdrawals(desk, gone)
+        return verdicts
+
+    async def _judge_days(
+        self,
+        desk: Desk,
+        tracks: DayTracks,
+        slots: Sequence[int],
+        marks: Mapping[int, int],
+        verdicts: Verdicts,
+    ) -> None:
+        days = tracks.days
+        low, high = min(d.from_us for d in days), max(desk.now_us, *(d.to_us for d in days))
+        vehicles = list({d.vehicle.no: d.vehicle for d in days}.values())
+        covers = await vehicle_days.covers_of(desk.conn, vehicles, low, high, desk.parameters)
+        shared = [desk.resolve(TRACK, d.vehicle.organisation, d.from_us) for d in days]
+        waiting: dict[str, str] = {}
+
+        speeds = np.array([s["max_speed_kmh"] for s in shared], np.int64)
+        valid = await _valid(desk, tracks, speeds)
+        # Its windows start anew: without the jumps none begins with one.
+        off = _off_hours(desk, replace(tracks, rows=tracks.rows.take(valid)), covers, shared)
+        for slot in slots:
+            evidence, made = off[slot]
+            alert = _alert(days[slot], made, off_hours.severity(made)) if _suspected(made) else None
+            verdicts.judgements.append(
+                judgement(desk, made, evidence, off_hours.REASONS, alert, days[slot].vehicle.no)
+            )
+            if made.reason == "calendar_unknown":
+                waiting[days[slot].key] = "the calendar of the year is not published"
+
+        used = [desk.resolve(terminal_silent.RULE, d.vehicle.organisation, d.from_us) for d in days]
+        found = silences_of(tracks, valid, used, covers, desk.known_us)
+        await add_peers(desk, candidates(days, used, found))
+        counted = np.bincount(tracks.rows.slot[_in_day(tracks)], minlength=len(days)).tolist()
+        for slot in slots:
+            day = days[slot]
+            evidence = _head(day, terminal_silent) | {
+                "parameters": used[slot] | shared[slot],
+                "day": {"date": day.day.isoformat(), "from_us": day.from_us},
+                "day_positions": counted[slot],
+                "silences": found[slot],
+            }
+            made = terminal_silent.evaluate(evidence)
+            alert = _alert(day, made, terminal_silent.severity(evidence)) if _suspected(made) else None
+            verdicts.judgements.append(
+                judgement(desk, made, evidence, terminal_silent.REASONS, alert, day.vehicle.no)
+            )
+            if terminal_silent.waits(evidence):
+                waiting[day.key] = "a silence is not over, or others were silent too"
+            if marks[day.vehicle.no] < day.to_us:
+                waiting[day.key] = "no position after the day yet"
+        for slot in slots:
+            day = days[slot]
+            if day.key in waiting and desk.now_us < day.to_us + HORIZON_US:
+                verdicts.later[day.key] = wait(desk, day.to_us, waiting[day.key])
+
+    async def _of_days(self, desk: Desk, days: Iterable[date]) -> set[tuple[str, date]]:
+        keys = set()
+        for day in sorted(days):
+            start = midnight_us(day)
+            bound = await vehicle_days.vehicles_bound(desk.conn, start, start + US_PER_DAY)
+            keys |= {(v.id, day) for v in bound if official_on(v, day)}
+        return keys
+
+    async def _since(self, desk: Desk, late: Mapping[str, int]) -> set[tuple[str, date]]:
+        vehicles = await vehicle_days.vehicles_by_id(desk.conn, late)
+        since = {v.id: max(late[v.id], desk.now_us - HORIZON_US) for v in vehicles.values()}
+        before = await edge_fixes(
+            desk, [(v.no, since[v.id] - HORIZON_US, since[v.id]) for v in vehicles.values()]
+        )
+        keys = set()
+        for vehicle, edges in zip(vehicles.values(), before, strict=True):
+            keys |= {(vehicle.id, day) for day in _ended(desk, since[vehicle.id], desk.now_us)}
+            if edges is not None:
+                keys |= {(vehicle.id, day) for day in _ended(desk, edges[1][0], edges[1][0] + 1)}
+        return keys
+
+    async def _of_vehicles(self, desk: Desk, ids: Iterable[str]) -> set[tuple[str, date]]:
+        vehicles = await vehicle_days.vehicles_by_id(desk.conn, ids)
+        numbers = {v.no: v for v in vehicles.values()}
+        keys = set()
+        for rule in RULES:
+            for alert in await alerts_of_vehicles(desk.conn, rule, sorted(numbers), desk.now_us - HORIZON_US):
+                if alert.vehicle_no in numbers:
+                    keys.add((numbers[alert.vehicle_no].id, date.fromisoformat(alert.subject[-10:])))
+        spans = await terminal_spans(desk, [(no, desk.now_us - HORIZON_US, desk.now_us) for no in numbers])
+        pairs = [
+            (vehicle, day)
+            for vehicle, pieces in zip(numbers.values(), spans, strict=True)
+            for day in sorted({d for _, a, b in pieces for d in _ended(desk, a, b)})
+            if official_on(vehicle, day)
+        ]
+        for start in range(0, len(pairs), _SLICE):
+            part = {
+                off_hours.subject(v.id, day.isoformat()): (v.id, day)
+                for v, day in pairs[start : start + _SLICE]
+            }
+            judged = await evaluations_of(desk.conn, off_hours.RULE, list(part))
+            keys |= {part[subject] for subject in part.keys() - judged.keys()}
+        return keys
+
+    async def _due(self, desk: Desk, keys: Iterable[tuple[str, date]]) -> dict[str, int]:
+        """When each key can be judged: ``settle_after_h`` after the end of its day."""
+        pairs = sorted(keys)
+        vehicles = await vehicle_days.vehicles_by_id(desk.conn, {vehicle for vehicle, _ in pairs})
+        waits: dict[tuple[str, date], int] = {}
+        due = {}
+        for vehicle, day in pairs:
+            if vehicle in vehicles:
+                unit, start = vehicles[vehicle].organisation, midnight_us(day)
+                if (unit, day) not in waits:
+                    waits[unit, day] = _settle_us(desk, unit, start)
+                due[key_of(vehicle, day)] = start + US_PER_DAY + waits[unit, day]
+        return due
+
+
+@dataclass(frozen=True, slots=True)
+class _OffHours:
+    facts: dict[str, Any]
+    windows: list[off_hours.Window]
+
+
+def _off_hours(
+    desk: Desk, tracks: DayTracks, covers: Mapping[int, Sequence[Cover]], shared: Sequence[dict[str, int]]
+) -> list[tuple[dict[str, Any], Evaluation]]:
+    """(evidence, evaluation) of each slot. The numbers come from the columns; only a suspected day has its track in the
+    evidence, of which ``off_hours.evaluate`` makes the same."""
+    asked = [
+        _off_hours_facts(desk, day, covers.get(day.vehicle.no, ()), shared[s])
+        for s, day in enumerate(tracks.days)
+    ]
+    windows = [(slot, window) for slot, ask in enumerate(asked) for window in ask.windows]
+    speed, gap = (np.array([s[name] for s in shared], np.int64) for name in ("max_speed_kmh", "gap_s"))
+    numbers = off_hours.numbers_of(tracks.rows, windows, len(asked), speed, gap)
+    results = []
+    for slot, (ask, own) in enumerate(zip(asked, numbers, strict=True)):
+        made = off_hours.conclude(ask.facts, own)
+        evidence = ask.facts
+        if _suspected(made):
+            evidence = ask.facts | {
+                "day_positions": own.day_positions,
+                "track": _track(tracks, slot, ask.windows),
+            }
+            made = off_hours.judged(evidence, own)
+        results.append((evidence, made))
+    return results
+
+
+def _off_hours_facts(
+    desk: Desk, day: VehicleDay, covers: Sequence[Cover], shared: dict[str, int]
+) -> _OffHours:
+    used = desk.resolve(off_hours.RULE, day.vehicle.organisation, day.from_us)
+    worked = desk.calendar.workday(day.day)
+    orders = cut(covers, day.from_us, day.to_us)
+    facts = _head(day, off_hours) | {
+        "parameters": used | shared,
+        "orders": orders,
+        "day": {
+            "date": day.day.isoformat(),
+            "from_us": day.from_us,
+            "worked": worked,
+            "name": desk.calendar.name(day.day),
+            "source": desk.calendar.source(day.day),
+        },
+    }
+    return _OffHours(facts, off_hours.windows(day.from_us, worked, used, orders))
+
+
+def _track(tracks: DayTracks, slot: int, windows: Sequence[off_hours.Window]) -> dict[str, list[int]]:
+    """The fixes of a slot within ``windows``, for evidence."""
+    rows = tracks.rows
+    low, high = np.searchsorted(rows.slot, [slot, slot + 1])
+    t = rows.t_us[low:high]
+    within = np.zeros(len(t), np.bool_)
+    for start, end, _ in windows:
+        within |= (t >= start) & (t < end)
+    picked = low + np.flatnonzero(within)
+    return frozen.freeze_track({name: getattr(rows, name)[picked] for name in frozen.TRACK_COLUMNS})
+
+
+def _head(day: VehicleDay, check: Any) -> dict[str, Any]:
+    vehicle = day.vehicle
+    return {
+        "rule": check.RULE,
+        "rule_version": check.VERSION,
+        "subject": check.subject(vehicle.id, day.day.isoformat()),
+        "vehicle": {
+            "no": vehicle.no, "id": vehicle.id, "plate": vehicle.plate, "organisation": vehicle.organisation,
+        },
+    }  # fmt: skip
+
+
+def _alert(day: VehicleDay, made: Evaluation, severity: Any) -> AlertFacts:
+    vehicle = day.vehicle
+    return AlertFacts(
+        severity=severity,
+        organisation=vehicle.organisation,
+        vehicle=vehicle.id,
+        plate=vehicle.plate,
+        occurred_from_us=made.from_us,
+        occurred_to_us=made.to_us,
+        summary=made.summary,
+    )
+
+
+async def _withdrawals(desk: Desk, gone: Sequence[tuple[VehicleDay, str]]) -> list[Judgement]:
+    """Of days that are not judged (any more): their alerts are withdrawn. A day without an alert gets no judgement."""
+    made = []
+    for check in (off_hours, terminal_silent):
+        why = {check.subject(d.vehicle.id, d.day.isoformat()): reason for d, reason in gone}
+        numbers = sorted({d.vehicle.no for d, _ in gone})
+        for old in await alerts_of_vehicles(desk.conn, check.RULE, numbers) if gone else ():
+            if old.subject in why and old.alert.status == "suspected":
+                reason = check.REASONS[why[old.subject]]
+                made.append(
+                    Judgement(
+                        check.RULE, check.VERSION, old.subject, old.vehicle_no, "normal", reason, desk.now_us
+                    )
+                )
+    return made
+
+
+async def _valid(desk: Desk, tracks: DayTracks, speeds: Ints) -> Ints:
+    """Rows that are valid fixes; a day with jumps is cleaned from what the worker knew when it began, for its first fix
+    may be one."""
+    jumpy = jumpy_slots(tracks.rows, speeds)
+    before = TrackStates(len(jumpy))
+    if len(jumpy):
+        days = [tracks.days[slot] for slot in jumpy.tolist()]
+        numbers = np.array([d.vehicle.no for d in days], np.int64)
+        of_days = np.array([china_day(d.from_us) for d in days], np.int64)
+        found, _, packed = await load_day_states(desk.conn, numbers, of_days, STATE_DTYPE, STATE_VERSION)
+        before.unpack(found, packed)
+    return valid_fixes_since(tracks.rows, speeds, jumpy, before)
+
+
+def _in_day(tracks: DayTracks) -> Any:
+    """Rows of the days themselves, without the fixes after them."""
+    return tracks.rows.t_us < tracks.rows.base_us[tracks.rows.slot] + US_PER_DAY
+
+
+def _suspected(made: Evaluation) -> bool:
+    return made.outcome is Outcome.SUSPECTED
+
+
+def _settle_us(desk: Desk, organisation: str, at_us: int) -> int:
+    return max(desk.resolve(rule, organisation, at_us)["settle_after_h"] for rule in RULES) * _HOUR_US
+
+
+def _subjects(changes: Iterable[Change], kind: str) -> list[str]:
+    return sorted({c.subject for c in of_kind(changes, kind)})
+
+
+def _ended(desk: Desk, since_us: int, until_us: int) -> list[date]:
+    """Days with a part in [since, until) that have ended, of those that are still judged."""
+    first = (
+        max(day_of(since_us), day_of(desk.now_us - HORIZON_US))
+        if since_us > 0
+        else day_of(desk.now_us - HORIZON_US)
+    )
+    last = min(day_of(min(until_us, desk.now_us + US_PER_DAY) - 1), day_of(desk.now_us) - timedelta(days=1))
+    return [first + timedelta(days=k) for k in range((last - first).days + 1)]

@@ -1,0 +1,281 @@
+"""Gatherer ``violations``: months of vehicles (or drivers) with traffic violations (``traffic_violations``). Key:
+``vehicle|<id>|<YYYY-MM>`` or ``driver|<id>|<YYYY-MM>``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from registry.facts import fuel, records
+from registry.facts.fuel import PlateVehicle
+from registry.facts.records import Violation
+from rules.alerts.feed import suspected_subjects
+from rules.alerts.model import AlertFacts, Judgement, StoredEvaluation
+from rules.alerts.publish import evaluations_of
+from rules.checks import traffic_violations as check
+from rules.checks.base import Outcome
+from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind
+
+RULE: Final = check.RULE
+
+#: (unit, id, month)
+_Key = tuple[str, str, str]
+
+
+def key_of(unit: str, id: str, month: str) -> str:
+    """The key of a month of a vehicle or driver."""
+    return f"{unit}|{id}|{month}"
+
+
+def _parts(key: str) -> _Key:
+    unit, rest = key.split("|", 1)
+    id, month = rest.rsplit("|", 1)  # an id may hold the bar, a unit and a month do not
+    return unit, id, month
+
+
+class Violations:
+    """See the module docstring and ``rules.judge.context.Gatherer``."""
+
+    name = "violations"
+    rules: tuple[str, ...] = (RULE,)
+
+    async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+        """The months of what changed and the ones after it, at once: a month back from a violation reaches into the
+        month before."""
+        keys: set[_Key] = set()
+        own = {c.subject: c.from_us for c in of_kind(changes, "violation")}
+        rows = await records.violations_of(desk.conn, own)
+        since = [own[row.id] for row in rows if row.id in own]
+        keys |= await self._keys_of(desk, rows, [(row, own[row.id]) for row in rows])
+        plates: dict[str, int] = {c.subject: c.from_us for c in of_kind(changes, "offences", "plate")}
+        moved = {c.subject for c in of_kind(changes, "vehicle")}
+        plates |= dict.fromkeys((await records.plates_of_vehicles(desk.conn, moved)).values(), 0)
+        whole = [(plate, us, 2**62) for plate, us in plates.items()]
+        keys |= await self._keys_of(desk, await records.violations_of_plates(desk.conn, whole))
+        parameters = [c.from_us for c in of_kind(changes, "parameter") if c.subject == RULE]
+        if parameters:
+            keys |= await self._keys_of(desk, await records.violations_between(desk.conn, min(parameters)))
+        orders = {c.subject for c in of_kind(changes, "order")}
+        if orders and _by_driver(desk):
+            for row, driver in await records.touched_by_orders(desk.conn, orders):
+                keys |= {("driver", driver, month) for month in _months(row.at_us)}
+        keys |= await self._standing(desk, changes, [*since, *plates.values(), *parameters])
+        return dict.fromkeys(sorted(key_of(*key) for key in keys), desk.now_us)
+
+    async def _standing(self, desk: Desk, changes: Sequence[Change], since_us: Sequence[int]) -> set[_Key]:
+        """Suspected months that may rest on what is no more: a violation that is deleted, or of another plate, time or
+        driver now."""
+        if not of_kind(changes, "violation", "offences", "plate", "vehicle", "parameter"):
+            if not (of_kind(changes, "order") and _by_driver(desk)):
+                return set()
+            since_us = [c.from_us for c in of_kind(changes, "order")]
+        every = bool(of_kind(changes, "parameter"))
+        moved = {c.subject for c in of_kind(changes, "vehicle")}
+        plates = {c.subject for c in of_kind(changes, "offences", "plate")}
+        vehicles = await fuel.vehicles_of_plates(desk.conn, plates)
+        moved |= {v.id for its in vehicles.values() for v in its}
+        oldest = check.month_of(min((us for us in since_us), default=desk.now_us))
+        found = set()
+        for subject in await suspected_subjects(desk.conn, RULE):
+            unit, rest = subject.split(":", 1)
+            id, month = rest.rsplit(":", 1)
+            if id in moved or (month >= oldest and (every or unit == "driver")):
+                found.add((unit, id, month))
+        return found
+
+    async def _keys_of(
+        self, desk: Desk, rows: Sequence[Violation], moved: Iterable[tuple[Violation, int]] = ()
+    ) -> set[_Key]:
+        """Keys of violations; ``moved``: and of the times that they had."""
+        times = [(row, row.at_us) for row in rows] + list(moved)
+        vehicles = await fuel.vehicles_of_plates(desk.conn, {row.plate for row in rows})
+        keys = {
+            ("vehicle", vehicle.id, month)
+            for row, us in times
+            for vehicle in vehicles.get(row.plate, ())
+            for month in _months(us)
+        }
+        if _by_driver(desk):
+            drivers = await self._drivers(desk, rows, vehicles)
+            keys |= {
+                ("driver", drivers[row.id][0], month)
+                for row, us in times
+                if row.id in drivers
+                for month in _months(us)
+            }
+        return keys
+
+    async def strike(self, desk: Desk, from_us: int, until_us: int) -> dict[str, int]:
+        """Nothing comes up by the clock alone."""
+        return {}
+
+    async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
+        """Nothing takes long here."""
+
+    async def between(self, desk: Desk, from_us: int, to_us: int) -> list[str]:
+        """Months of vehicles (and drivers, where they are used) with violations in [from, to)."""
+        rows = await records.violations_between(desk.conn, from_us, to_us)
+        own = {check.month_of(row.at_us) for row in rows}
+        return sorted(key_of(*key) for key in await self._keys_of(desk, rows) if key[2] in own)
+
+    async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+        """See ``Gatherer.judge``."""
+        asked = sorted({_parts(key) for key in keys})
+        judged = await evaluations_of(desk.conn, RULE, [check.subject(*key) for key in asked])
+        vehicles = await fuel.vehicles_of_ids(desk.conn, {id for unit, id, _ in asked if unit == "vehicle"})
+        drivers = await fuel.drivers_of(desk.conn, {id for unit, id, _ in asked if unit == "driver"})
+        rows = await self._rows(desk, asked, vehicles)
+        verdicts = Verdicts()
+        for key in asked:
+            unit, id, month = key
+            subject = check.subject(*key)
+            if id not in (vehicles if unit == "vehicle" else drivers):
+                if subject in judged:
+                    verdicts.judgements.append(_gone(desk, judged[subject]))
+                continue
+            since, _ = check.month_span(month)
+            vehicle = vehicles[id] if unit == "vehicle" else None
+            driver = (id, *drivers[id]) if unit == "driver" else None
+            organisation = driver[2] if vehicle is None and driver is not None else vehicles[id].organisation
+            evidence: dict[str, Any] = {
+                "rule": RULE,
+                "rule_version": check.VERSION,
+                "subject": subject,
+                "unit": unit,
+                "month": month,
+                "vehicle": _vehicle(vehicle),
+                "driver": None
+                if driver is None
+                else dict(zip(("id", "name", "organisation"), driver, strict=True)),
+                "parameters": desk.resolve(RULE, organisation, since),
+                "violations": rows[key],
+            }
+            for row, why in check.considered(rows[key]):
+                row["why"] = check.WHY[why]  # type: ignore[index]  # ours
+            made = check.evaluate(evidence)
+            own = any(row["at_us"] >= since for row in rows[key])
+            if subject not in judged and (not own or made.reason == "other_unit"):
+                continue
+            alert = None
+            if made.outcome is Outcome.SUSPECTED:
+                alert = _alert(made.from_us, made.to_us, made.summary, evidence, organisation)
+            verdicts.judgements.append(
+                judgement(desk, made, evidence, check.REASONS, alert, None if vehicle is None else vehicle.no)
+            )
+        return verdicts
+
+    async def _rows(
+        self, desk: Desk, keys: Sequence[_Key], vehicles: Mapping[str, PlateVehicle]
+    ) -> dict[_Key, list[dict[str, Any]]]:
+        """Records of the month and the one before of each key, as evidence has them."""
+        spans = {key: check.month_span(key[2], 1) for key in keys}
+        of_vehicle = {
+            key: (vehicles[key[1]].plate, *spans[key])
+            for key in keys
+            if key[0] == "vehicle" and key[1] in vehicles
+        }
+        of_driver = {key: (key[1], *spans[key]) for key in keys if key[0] == "driver"}
+        plates = await records.plates_driven(desk.conn, of_driver.values())
+        driven = {(plate, a, b) for driver, a, b in of_driver.values() for plate in plates[driver]}
+        found = {
+            row.id: row
+            for part in (
+                await records.violations_of_plates(desk.conn, {*of_vehicle.values(), *driven}),
+                await records.violations_of_drivers(desk.conn, set(of_driver.values())),
+            )
+            for row in part
+        }
+        holders = await fuel.vehicles_of_plates(desk.conn, {row.plate for row in found.values()})
+        whose = await self._drivers(desk, list(found.values()), holders) if of_driver else {}
+        rows: dict[_Key, list[dict[str, Any]]] = {}
+        ordered = sorted(found.values(), key=lambda row: (row.at_us, row.id))
+        for key in keys:
+            since, until = spans[key]
+            mine = []
+            for row in ordered:
+                if not since <= row.at_us < until:
+                    continue
+                holder = fuel.vehicle_at(holders.get(row.plate, ()), row.at_us)
+                if key in of_vehicle and row.plate == of_vehicle[key][0]:
+                    belongs = holder is not None and holder.id == key[1]
+                elif key in of_driver and whose.get(row.id, ("",))[0] == key[1]:
+                    belongs = holder is not None
+                else:
+                    continue
+                mine.append(_record(row, belongs, whose.get(row.id) if key in of_driver else None))
+            rows[key] = mine
+        return rows
+
+    async def _drivers(
+        self, desk: Desk, rows: Sequence[Violation], holders: Mapping[str, Sequence[PlateVehicle]]
+    ) -> dict[str, tuple[str, str | None]]:
+        """Who drove, by violation: (driver, None) as the record says, else (driver, order) of the order that covered the
+        vehicle."""
+        found: dict[str, tuple[str, str | None]] = {}
+        open_: list[tuple[str, int, int]] = []
+        for row in rows:
+            vehicle = fuel.vehicle_at(holders.get(row.plate, ()), row.at_us)
+            if row.driver is not None:
+                found[row.id] = (row.driver, None)
+            elif vehicle is not None:
+                open_.append((row.id, vehicle.no, row.at_us))
+        covering = await records.drivers_at(desk.conn, [(no, us) for _, no, us in open_], desk.parameters)
+        return found | {id: who for (id, _, _), who in zip(open_, covering, strict=True) if who is not None}
+
+
+def _by_driver(desk: Desk) -> bool:
+    """Whether anyone counts by driver."""
+    name = (RULE, "by_driver")
+    return any((p.rule, p.name) == name and p.value for p in desk.parameters)
+
+
+def _months(us: int) -> tuple[str, str]:
+    month = check.month_of(us)
+    return month, check.next_month(month)
+
+
+def _vehicle(vehicle: PlateVehicle | None) -> dict[str, Any] | None:
+    if vehicle is None:
+        return None
+    return {
+        "no": vehicle.no, "id": vehicle.id, "plate": vehicle.plate, "organisation": vehicle.organisation,
+        "registered_on": None if vehicle.registered_on is None else vehicle.registered_on.isoformat(),
+        "disposed_on": None if vehicle.disposed_on is None else vehicle.disposed_on.isoformat(),
+    }  # fmt: skip
+
+
+def _record(row: Violation, belongs: bool, whose: tuple[str, str | None] | None) -> dict[str, Any]:
+    return {
+        "id": row.id, "plate": row.plate, "at_us": row.at_us, "place": row.place, "act": row.act,
+        "fine_fen": row.fine_fen, "points": row.points, "status": row.status, "driver": row.driver,
+        "belongs": "counts" if belongs else "other_vehicle", "order": None if whose is None else whose[1],
+    }  # fmt: skip
+
+
+def _alert(
+    from_us: int, to_us: int | None, summary: str, evidence: Mapping[str, Any], organisation: str
+) -> AlertFacts:
+    end = from_us if to_us is None else to_us
+    counted = [
+        row
+        for row, why in check.considered(evidence["violations"])
+        if why == "counts" and from_us <= row["at_us"] <= end
+    ]
+    plates, drivers = {row["plate"] for row in counted}, {row["driver"] for row in counted}
+    vehicle, driver = evidence["vehicle"], evidence["driver"]
+    return AlertFacts(
+        severity="medium",
+        organisation=organisation,
+        vehicle=None if vehicle is None else vehicle["id"],
+        plate=plates.pop() if len(plates) == 1 else "",
+        occurred_from_us=from_us,
+        occurred_to_us=to_us,
+        summary=summary,
+        driver=driver["id"] if driver is not None else drivers.pop() if len(drivers) == 1 else None,
+    )
+
+
+def _gone(desk: Desk, judged: StoredEvaluation) -> Judgement:
+    return Judgement(
+        RULE, check.VERSION, judged.subject, judged.vehicle_no, "normal", check.REASONS["gone"], desk.now_us
+    )

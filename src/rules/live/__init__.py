@@ -1,0 +1,1 @@
+"""The live worker: from the log to judged results, in one transaction."""

@@ -1,0 +1,67 @@
+"""What the worker did, counted when it is committed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from rules.alerts.model import Alert, Judgement
+from rules.live import metrics
+
+
+@dataclass(slots=True)
+class Counts:
+    """What one worker has committed so far. ``rows`` = ``stored`` + ``duplicates``, exactly."""
+
+    records: int = 0
+    rejected: int = 0
+    rows: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    late: int = 0
+    too_late: int = 0
+    transactions: int = 0
+    failures: int = 0
+
+
+@dataclass(slots=True)
+class Turn:
+    """What one transaction did. ``judged``: rows by what the kernels did; ``recomputed``: vehicles by cause;
+    ``renewed``: vehicles whose state of an older version was made anew; ``silent``: orders settled by the clock."""
+
+    stored: int = 0
+    duplicates: int = 0
+    judged: Counter[str] = field(default_factory=Counter)
+    recomputed: Counter[str] = field(default_factory=Counter)
+    judgements: list[Judgement] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    renewed: Collection[int] = ()
+    silent: int = 0
+
+
+def add(counts: Counts, records: int, rejected: int, rows: int, turn: Turn) -> None:
+    """Add a committed transaction over ``records`` (``rejected`` of them unreadable) with ``rows`` rows to
+    ``counts`` and to the metrics."""
+    counts.records += records
+    counts.rejected += rejected
+    counts.rows += rows
+    counts.stored += turn.stored
+    counts.duplicates += turn.duplicates
+    counts.late += turn.judged["late"]
+    counts.too_late += turn.judged["too_late"]
+    counts.transactions += 1
+    metrics.RECORDS.labels("decoded").inc(records - rejected)
+    metrics.RECORDS.labels("rejected").inc(rejected)
+    metrics.ROWS.labels("stored").inc(turn.stored)
+    metrics.ROWS.labels("duplicate").inc(turn.duplicates)
+    metrics.TRANSACTIONS.labels("committed").inc()
+    metrics.TRANSACTION_ROWS.observe(rows)
+    for what, number in turn.judged.items():
+        metrics.JUDGED.labels(what).inc(number)
+    for what, number in turn.recomputed.items():
+        metrics.RECOMPUTED.labels(what).inc(number)
+    for judgement in turn.judgements:
+        metrics.EVALUATIONS.labels(judgement.rule, judgement.outcome).inc()
+    for alert in turn.alerts:
+        metrics.ALERTS.labels(alert.rule, alert.status).inc()

@@ -1,0 +1,241 @@
+"""Episodes of ``location`` as alerts: frozen evidence, and one alert for one episode whatever comes late."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from registry.parameters import TRACK
+from rules import evidence as frozen
+from rules.alerts.feed import alerts_of_vehicles
+from rules.alerts.model import AlertFacts, Judgement, Measure, VersionedAlert
+from rules.checks import location
+from rules.checks.base import Evaluation, Outcome
+from rules.checks.location import OPEN_END, Episode
+from rules.live.order_results import TripResults
+from rules.live.vehicle_states import Fixes, Tracker, order_key
+from telemetry.archive.store import Archive
+
+Ints = NDArray[np.int64]
+RULE = location.RULE
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What judging needs besides the kernels: the open connection, the archive, the tracker, the results of the
+    orders, and now. ``known_us``: what was received until then is processed; a backlog in the log is no silence of
+    a terminal."""
+
+    conn: Any
+    archive: Archive
+    tracker: Tracker
+    results: TripResults
+    now_us: int
+    known_us: int
+
+
+def measures_of(evaluation: Evaluation) -> dict[str, Measure]:
+    """The measures as the store takes them."""
+    return {name: Measure(m["value"], m["unit"]) for name, m in evaluation.measures.items()}
+
+
+async def track_of(facts: Facts, vehicle: int, from_us: int, to_us: int) -> Fixes:
+    """The usable stored fixes of a vehicle in [from, to), by (time, fingerprint)."""
+    spans = facts.tracker.snapshot.terminals_of(vehicle, from_us, to_us)
+    fixes = facts.tracker.fixes_of(await facts.archive.track(facts.conn, spans))
+    return fixes.take(fixes.vehicle == vehicle)
+
+
+def _spans(values: Ints, t: Ints) -> Iterable[tuple[int, int, int]]:
+    """(value, from, to) of the stretches of equal values, half open; the last one ends after its last
+    time."""
+    if not len(values):
+        return
+    edges = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
+    ends = np.r_[t[edges[1:]], t[-1] + 1]
+    yield from zip(values[edges].tolist(), t[edges].tolist(), ends.tolist(), strict=True)
+
+
+async def evidence_of(facts: Facts, vehicle: int, subject: str, from_us: int, to_us: int) -> dict[str, Any]:
+    """Evidence of ``location`` for a vehicle over [from, to]: its track, and the orders and fences as of each
+    fix."""
+    snapshot = facts.tracker.snapshot
+    fixes = await track_of(facts, vehicle, from_us, to_us + 1)
+    context = facts.tracker.context(fixes)
+    info = snapshot.vehicles[vehicle]
+    orders = []
+    for row, start, end in _spans(context.order, fixes.t_us):
+        if row >= 0:
+            order = snapshot.orders.orders[row]
+            number = order_key(order.id)
+            orders.append(
+                {"no": number, "id": order.id, "version": order.version, "from_us": start, "to_us": end}
+            )
+    fences = []
+    for row, start, end in _spans(context.fence, fixes.t_us):
+        if row >= 0:
+            area = snapshot.area(row)
+            versions = [{"id": f.id, "version": f.version, "name": f.name} for f in area.fences]
+            wkb = shapely.to_wkb(area.geometry, hex=True, byte_order=1)
+            fences.append({"fences": versions, "wkb": wkb, "from_us": start, "to_us": end})
+    return {
+        "rule": RULE,
+        "rule_version": location.VERSION,
+        "subject": subject,
+        "from_us": from_us,
+        "to_us": to_us,
+        "vehicle": {
+            "no": vehicle,
+            "id": info.id,
+            "plate": info.plate,
+            "organisation": info.organisation,
+            "registered_on": None if info.registered_on is None else info.registered_on.isoformat(),
+            "disposed_on": None if info.disposed_on is None else info.disposed_on.isoformat(),
+        },
+        "parameter_rows": [
+            [p.rule, p.name, p.organisation, p.value, p.effective_us]
+            for p in snapshot.parameters
+            if p.rule in (RULE, TRACK) and p.organisation in (None, info.organisation)
+        ],
+        "fences": fences,
+        "orders": orders,
+        "track": frozen.freeze_track(fixes.columns()),
+    }
+
+
+async def judge(facts: Facts, vehicle: int, subject: str, episode: Episode) -> Judgement:
+    """The judgement of an episode, on evidence frozen now. An open episode is judged up to the fix that
+    opened it, so that judging it again gives the same bytes; a closed one up to the fix that closed it."""
+    end = episode.opened_us if episode.closed_us is None else episode.closed_us
+    evidence = await evidence_of(facts, vehicle, subject, episode.start_us, end)
+    made = location.evaluate(evidence)
+    info = facts.tracker.snapshot.vehicles[vehicle]
+    alert = None
+    if made.outcome is Outcome.SUSPECTED:
+        alert = AlertFacts(
+            severity="high",
+            organisation=info.organisation,
+            vehicle=info.id,
+            plate=info.plate,
+            occurred_from_us=made.from_us,
+            occurred_to_us=made.to_us,
+            summary=made.summary,
+        )
+    return Judgement(
+        RULE, made.rule_version, subject, vehicle, made.outcome.value, location.REASONS[made.reason], facts.now_us,
+        measures_of(made), dict(made.parameters), frozen.canonical(evidence), alert,
+    )  # fmt: skip
+
+
+def match(
+    vehicle: str, found: Sequence[Episode], alerts: Sequence[VersionedAlert]
+) -> tuple[list[str], list[VersionedAlert]]:
+    """Which alert tells of which episode: (subject of each episode, the suspected alerts that tell of none).
+
+    First the alert of the very start, then a suspected one that overlaps in time, then a withdrawn one; else
+    the episode gets a subject of its own. Only a suspected alert can be without an end.
+    """
+    free = {
+        a.subject: a for a in sorted(alerts, key=lambda a: (a.alert.status, a.occurred_from_us, a.subject))
+    }
+    subjects: list[str | None] = [None] * len(found)
+    for k, episode in enumerate(found):
+        exact = location.subject(vehicle, episode.start_us)
+        if free.pop(exact, None) is not None:
+            subjects[k] = exact
+    for k, episode in enumerate(found):
+        if subjects[k] is None:
+            end = OPEN_END if episode.end_us is None else episode.end_us
+            for name, known in free.items():
+                if known.occurred_from_us <= end and episode.start_us <= _until(known):
+                    subjects[k] = name
+                    del free[name]
+                    break
+    named = [s or location.subject(vehicle, e.start_us) for s, e in zip(subjects, found, strict=True)]
+    return named, [a for a in free.values() if a.alert.status == "suspected"]
+
+
+def _until(known: VersionedAlert) -> int:
+    """Until when an alert reaches. One that was withdrawn while it was open ends then (``_withdraw``): without an
+    end it would claim whatever its vehicle does next. Those of before this was so reach no further than their start."""
+    if known.occurred_to_us is not None:
+        return known.occurred_to_us
+    return OPEN_END if known.alert.status == "suspected" else known.occurred_from_us
+
+
+async def publish_events(facts: Facts, found: Mapping[int, Sequence[Episode]]) -> list[Judgement]:
+    """Judgements of episodes that opened or closed while streaming, by vehicle."""
+    judgements: list[Judgement] = []
+    if not found:
+        return judgements
+    since = min(e.start_us for episodes in found.values() for e in episodes)
+    alerts = await _alerts(facts, sorted(found), since)
+    for vehicle, episodes in found.items():
+        # Opened and closed in one batch: only how it ended is told.
+        latest = list({e.start_us: e for e in episodes}.values())
+        subjects, _ = match(facts.tracker.snapshot.vehicles[vehicle].id, latest, alerts[vehicle])
+        for episode, subject in zip(latest, subjects, strict=True):
+            judgements.append(await judge(facts, vehicle, subject, episode))
+    return judgements
+
+
+async def reconcile(facts: Facts, vehicle: int, found: Sequence[Episode], from_us: int) -> list[Judgement]:
+    """Judgements that make the alerts of a vehicle from ``from_us`` on tell exactly of the episodes
+    ``found``."""
+    alerts = (await _alerts(facts, [vehicle], from_us))[vehicle]
+    info = facts.tracker.snapshot.vehicles[vehicle]
+    subjects, stale = match(info.id, found, alerts)
+    judgements = [await _withdraw(facts, vehicle, old) for old in stale]
+    for episode, subject in zip(found, subjects, strict=True):
+        judgements.append(await judge(facts, vehicle, subject, episode))
+    return judgements
+
+
+async def _withdraw(facts: Facts, vehicle: int, old: VersionedAlert) -> Judgement:
+    snapshot = facts.tracker.snapshot
+    start = old.occurred_from_us
+    end = old.occurred_to_us
+    if end is None:
+        end = max(start, int(facts.tracker.states.field("t", np.array([vehicle]))[0]))
+    evidence = await evidence_of(facts, vehicle, old.subject, start, end)
+    made = location.evaluate(evidence)
+    covering = sorted({order["id"] for order in evidence["orders"]})
+    if covering:
+        names = "、".join(covering[:3])
+        reason = f"该时段已有派车单 {names} · covered by dispatch order {names}"
+    elif not snapshot.official_at(np.array([vehicle]), np.array([start])).any():
+        reason = "该时段车辆不是登记的公务用车 · the vehicle was no registered official vehicle at that time"
+    elif (snapshot.fences_at(np.array([vehicle]), np.array([start])) < 0).all():
+        reason = "该时段车辆没有电子围栏 · the vehicle had no fence at that time"
+    elif made.outcome is Outcome.SUSPECTED:
+        reason = "与同车另一次驶出合并 · merged with another episode of the vehicle"
+    else:
+        reason = "补传轨迹或变更围栏后不再成立 · no longer holds on the complete track and the fence in force"
+    body = None if made.outcome is Outcome.SUSPECTED else frozen.canonical(evidence)
+    return Judgement(
+        RULE,
+        location.VERSION,
+        old.subject,
+        vehicle,
+        "normal",
+        reason,
+        facts.now_us,
+        {},
+        dict(made.parameters),
+        body,
+        happened=(start, end),
+    )
+
+
+async def _alerts(facts: Facts, vehicles: Sequence[int], since: int) -> dict[int, list[VersionedAlert]]:
+    found: dict[int, list[VersionedAlert]] = defaultdict(list)
+    for alert in await alerts_of_vehicles(facts.conn, RULE, vehicles, since):
+        if alert.vehicle_no is not None:
+            found[alert.vehicle_no].append(alert)
+    return found

@@ -1,0 +1,110 @@
+"""Once an hour, between two turns of a worker: what nobody needs any more is dropped.
+
+Each part is tried on its own, again ten minutes later where it failed: an export that holds a day for long keeps nobody
+from deleting old records, and nothing here makes a worker drop what it has in memory. Several workers may do it at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol, runtime_checkable
+
+import asyncpg
+
+from registry.changes import drop_changes
+from rules.live import metrics
+from rules.live.late import LATE_LIMIT_US
+from rules.live.store.offsets import drop_rejected
+from rules.live.store.states import drop_day_states
+from runtime.errors import UnavailableError
+from runtime.postgres import DATABASE_ERRORS
+from runtime.units import US_PER_DAY, US_PER_S
+from telemetry.archive.store import Archive
+from telemetry.log.base import LogReader
+
+_logger = logging.getLogger(__name__)
+
+EVERY_US: Final = 3600 * US_PER_S
+#: A part that failed is tried again after so long, and a worker that has started begins after so long.
+AGAIN_US: Final = 600 * US_PER_S
+DAY_STATES_US: Final = LATE_LIMIT_US + 31 * US_PER_DAY
+#: What is processed stays in the embedded log for so long, for a look back.
+KEEP_LOG_US: Final = US_PER_DAY
+#: Refused frames are for people to look at; nobody says when they have.
+KEEP_REJECTS_US: Final = 7 * US_PER_DAY
+#: Records that could not be read are kept for so long.
+KEEP_REJECTED_US: Final = 90 * US_PER_DAY
+
+
+@runtime_checkable
+class Trimming(Protocol):
+    """A log on this machine, whose processed records somebody has to delete (Kafka does it by itself)."""
+
+    async def trim(self, before: Mapping[int, int], older_than_us: int, others_than_us: int = 0) -> int: ...
+
+
+class Housekeeping:
+    """``archive``: the worker's own, which remembers what partitions there are. ``now_us`` is the clock."""
+
+    def __init__(
+        self, pool: asyncpg.Pool, archive: Archive, reader: LogReader, now_us: Callable[[], int]
+    ) -> None:
+        self._pool, self._archive, self._reader, self._now_us = pool, archive, reader, now_us
+        self._parts: dict[str, Callable[[Any, int], Awaitable[object]]] = {
+            "odd_dates_size": self._measure,
+            "positions": self._drop_days,
+            "odd_dates": self._tidy_odd_dates,
+            "day_states": self._drop_day_states,
+            "rejected_records": self._drop_rejected,
+            "registry_changes": self._drop_registry_changes,
+        }
+        self._due_us = dict.fromkeys([*self._parts, "log"], now_us() + AGAIN_US)
+        # A gauge that is not there for an hour would hide its growth.
+        self._due_us["odd_dates_size"] = now_us()
+        for part in self._due_us:
+            metrics.HOUSEKEEPING_FAILURES.labels(part)
+
+    async def turn(self, offsets: Mapping[int, int]) -> None:
+        """Do what is due. ``offsets``: the next offset to process of each partition of the log, as committed."""
+        now = self._now_us()
+        for part, due_us in self._due_us.items():
+            if due_us > now:
+                continue
+            try:
+                if part == "log":
+                    await self._trim(offsets, now)
+                else:
+                    async with self._pool.acquire() as conn:
+                        await self._parts[part](conn, now)
+                self._due_us[part] = now + EVERY_US
+            except (UnavailableError, *DATABASE_ERRORS) as error:
+                self._due_us[part] = now + AGAIN_US
+                metrics.HOUSEKEEPING_FAILURES.labels(part).inc()
+                _logger.warning(
+                    "%s: what is old could not be dropped, trying again in %d minutes: %s: %s",
+                    part, AGAIN_US // (60 * US_PER_S), type(error).__name__, error,
+                )  # fmt: skip
+
+    async def _drop_days(self, conn: Any, now_us: int) -> None:
+        await self._archive.drop_expired(conn)
+
+    async def _tidy_odd_dates(self, conn: Any, now_us: int) -> None:
+        await self._archive.tidy_odd_dates(conn)
+
+    async def _measure(self, conn: Any, now_us: int) -> None:
+        for partition, size in (await self._archive.odd_bytes(conn)).items():
+            metrics.ODD_DATES_BYTES.labels(partition).set(size)
+
+    async def _drop_day_states(self, conn: Any, now_us: int) -> None:
+        await drop_day_states(conn, (now_us - DAY_STATES_US) // US_PER_DAY)
+
+    async def _drop_rejected(self, conn: Any, now_us: int) -> None:
+        await drop_rejected(conn, now_us - KEEP_REJECTED_US)
+
+    async def _drop_registry_changes(self, conn: Any, now_us: int) -> None:
+        await drop_changes(conn)
+
+    async def _trim(self, offsets: Mapping[int, int], now_us: int) -> None:
+        if offsets and isinstance(self._reader, Trimming):
+            await self._reader.trim(offsets, now_us - KEEP_LOG_US, now_us - KEEP_REJECTS_US)

@@ -1,0 +1,332 @@
+"""Results of orders (mileage, nearest distances): streamed with each batch, and computed from the stored track.
+
+While a trip runs, each batch moves the values in memory (``stream``); settlement and recomputation compute them
+anew from the stored track (``from_track``), by the same kernel in the same context, so that both give the same
+numbers when nothing came late. What changed is written once at the end of the transaction (``save``); after a
+rollback the whole object is dropped.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from registry.snapshot.fleet import FleetSnapshot
+from registry.snapshot.orders import Order
+from rules.live.store.results import OrderResults, delete_results, load_results, save_results
+from rules.live.store.states import load_day_states
+from rules.live.vehicle_states import Context, Fixes, Tracker, order_key
+from rules.tracks.advance import Advanced, advance
+from rules.tracks.kernel import ROW_FIELDS
+from rules.tracks.order_legs import LEG_FIELDS, OrderProgress, Taken
+from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
+from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
+from telemetry.archive.store import Archive
+
+Ints = NDArray[np.int64]
+
+#: An order that is out for longer is computed from the track of so many days before its end, or its vehicle's newest
+#: position.
+REACH_US: Final = 62 * US_PER_DAY
+ROWS_AT_ONCE: Final = 100_000
+#: Tracks computed side by side.
+VEHICLES_AT_ONCE: Final = 200
+
+_GAP = ROW_FIELDS.index("gap_us")
+_ORDER = ROW_FIELDS.index("order")
+
+
+class TripResults:
+    """See the module docstring. Bound to one snapshot and one tracker."""
+
+    def __init__(self, snapshot: FleetSnapshot, tracker: Tracker) -> None:
+        self._snapshot, self._tracker = snapshot, tracker
+        self._progress = OrderProgress()
+        self._slot_of_row = np.full(64, -1, np.int64)
+        self._slot_of_key: dict[int, int] = {}
+        self._rows: list[int] = []  # by slot: the row of the order
+        self._keys: list[int] = []
+        self._settled: set[int] = set()  # slots that are judged and got no fix since
+        self._changed: set[int] = set()  # slots to be written at the end of this transaction
+        self._fresh: set[int] = set()  # slots computed from the stored track in this transaction
+
+    async def stream(
+        self,
+        conn: Any,
+        archive: Archive,
+        fixes: Fixes,
+        context: Context,
+        matrix: Ints,
+        done: Advanced,
+        before: TrackStates,
+        vehicles: Ints,
+    ) -> None:
+        """Take the fixes of a batch after ``advance``: ``before`` are the states of ``vehicles`` (sorted, those of
+        the fixes) before it."""
+        if not len(fixes):
+            return
+        covered = np.unique(context.order[done.valid & (context.order >= 0)])
+        missing = covered[self._slots(covered) < 0].tolist()
+        legs = before.field("leg")
+        for k in np.flatnonzero(legs > 0).tolist():
+            missing += self._unknown_leg(int(vehicles[k]), int(legs[k]))
+        stale = await self._load(conn, sorted(set(missing)), before, vehicles)
+        rows = Taken(
+            fixes.vehicle, fixes.t_us, fixes.lat_e6, fixes.lon_e6, matrix[_ORDER], self._slots(context.order), matrix[_GAP]
+        )  # fmt: skip
+        moved, ended = self._progress.take(
+            rows, done, before, vehicles, lambda key: self._slot_of_key.get(key, -1)
+        )
+        self._settled.difference_update(moved)
+        self._changed.update(moved, ended)
+        for vehicle, wanted in stale.items():
+            await self.from_track(conn, archive, vehicle, wanted)
+
+    async def from_track(self, conn: Any, archive: Archive, vehicle: int, rows: Sequence[int]) -> None:
+        """``from_tracks`` of one vehicle."""
+        await self.from_tracks(conn, archive, {vehicle: rows})
+
+    async def from_tracks(self, conn: Any, archive: Archive, wanted: Mapping[int, Sequence[int]]) -> None:
+        """Compute orders (vehicle, whose state is in memory -> rows of its orders) from the stored tracks up to each
+        vehicle's newest position. The kernel runs from the start of the day on which the first of them began, so that a
+        fix is judged by the fix before it as it was while streaming; over many vehicles side by side, which changes
+        nothing of the numbers."""
+        vehicles = sorted(vehicle for vehicle, rows in wanted.items() if rows)
+        for start in range(0, len(vehicles), VEHICLES_AT_ONCE):
+            part = vehicles[start : start + VEHICLES_AT_ONCE]
+            for alone in await self._from_tracks(conn, archive, {no: wanted[no] for no in part}):
+                await self._from_tracks(conn, archive, {alone: wanted[alone]})
+
+    async def _from_tracks(
+        self, conn: Any, archive: Archive, wanted: Mapping[int, Sequence[int]]
+    ) -> list[int]:
+        """Vehicles that were left out: where one's day began under an order that is another's now, the two do not go
+        together."""
+        orders, snapshot = self._snapshot.orders, self._snapshot
+        vehicles = np.array(sorted(wanted), np.int64)
+        watermark = self._tracker.states.field("t", vehicles).tolist()
+        since = [
+            max(0, min(_begun(orders.rows[row], mark) for row in wanted[no]))
+            for no, mark in zip(vehicles.tolist(), watermark, strict=True)
+        ]
+        for no, begun, mark in zip(vehicles.tolist(), since, watermark, strict=True):
+            if begun <= mark:
+                await snapshot.load_orders(conn, [no], begun)
+        days = np.array([china_day(begun) for begun in since], np.int64)
+        states, own = TrackStates(len(vehicles)), np.arange(len(vehicles))
+        found, found_days, packed = await load_day_states(conn, vehicles, days, STATE_DTYPE, STATE_VERSION)
+        states.unpack(found, packed)
+        days[found] = found_days
+
+        owner = {order_key(orders.orders[row].id): no for no, rows in wanted.items() for row in rows}
+        legs = zip(vehicles.tolist(), states.field("leg").tolist(), strict=True)
+        left_out = {no for no, leg in legs if owner.get(leg, no) != no}
+        made = OrderProgress()
+        slot_of_row = np.full(len(orders.orders), -1, np.int64)
+        slot_of_key = {}
+        rows = [row for no in vehicles.tolist() if no not in left_out for row in wanted[no]]
+        for row in rows:
+            slot_of_row[row] = slot_of_key[order_key(orders.orders[row].id)] = made.add(
+                _places(orders.orders[row])
+            )
+        keys = np.array(list(slot_of_key), np.int64)
+        until = np.array(
+            [max(int(orders.rows["cover_to"][row]) for row in wanted[no]) for no in vehicles.tolist()]
+        )
+        spans = [
+            span
+            for no, day, begun, mark in zip(vehicles.tolist(), days.tolist(), since, watermark, strict=True)
+            if begun <= mark and no not in left_out
+            for span in snapshot.terminals_of(no, day * US_PER_DAY - CHINA_OFFSET_US, mark + 1)
+        ]
+        place = None
+        while spans:
+            track = await archive.track(conn, spans, limit=ROWS_AT_ONCE, after=place)
+            fixes = self._tracker.fixes_of(track)
+            fixes = fixes.take(np.isin(fixes.vehicle, vehicles))
+            context = self._tracker.context(fixes)
+            matrix = self._tracker.matrix(fixes, context)
+            before, slots = states.copy(own), np.searchsorted(vehicles, fixes.vehicle)
+            done = advance(states, slots, matrix)
+            order = np.where(context.order >= 0, slot_of_row[context.order], -1)
+            taken = Taken(slots, fixes.t_us, fixes.lat_e6, fixes.lon_e6, matrix[_ORDER], order, matrix[_GAP])
+            made.take(taken, done, before, own, lambda key: slot_of_key.get(key, -1))
+            place = track.next
+            behind = ~np.isin(states.field("leg", own), keys) & (states.field("t", own) > until)
+            if place is None or behind.all():  # an order of long ago needs no track of today
+                break
+        for row, carried in zip(rows, made.pack(slot_of_row[rows]), strict=True):
+            slot = self._place(row, carried)
+            self._changed.add(slot)
+            self._fresh.add(slot)
+        return sorted(left_out)
+
+    def settle(self, row: int) -> None:
+        """The order at ``row``, computed from the track in this transaction, is judged."""
+        self._settled.add(int(self._slot_of_row[row]))
+
+    def settled(self, row: int) -> bool:
+        """Whether the order at ``row`` is judged and got no fix since, as far as is known here."""
+        return row < len(self._slot_of_row) and int(self._slot_of_row[row]) in self._settled
+
+    def fresh(self, row: int) -> bool:
+        """Whether this transaction has computed the order at ``row`` from the stored track."""
+        return row < len(self._slot_of_row) and int(self._slot_of_row[row]) in self._fresh
+
+    def affected(self, vehicle: int, since_us: int) -> list[int]:
+        """Rows of the orders of a vehicle whose covered time touches [since, its newest position]."""
+        orders = self._snapshot.orders
+        watermark = int(self._tracker.states.field("t", np.array([vehicle]))[0])
+        return [
+            row
+            for row in orders.rows_of(vehicle)
+            if orders.orders[row].status != "cancelled"
+            and int(orders.rows["cover_to"][row]) >= since_us
+            and int(orders.rows["cover_from"][row]) <= watermark
+        ]
+
+    async def save(self, conn: Any, computed_us: int) -> None:
+        """Write what this transaction changed, in one statement, and begin the next. An order without a fix that
+        is not returned has no result."""
+        orders, states = self._snapshot.orders, self._tracker.states
+        found = [(orders.orders[self._rows[slot]], slot) for slot in self._changed]
+        found.sort(key=lambda pair: pair[0].id)
+        self._changed.clear()
+        self._fresh.clear()
+        if not found:
+            return
+        slots = np.array([slot for _, slot in found], np.int64)
+        has_fixes = self._progress.fixes(slots) > 0
+        keep = [
+            has or _returned_us(order) is not None
+            for has, (order, _) in zip(has_fixes.tolist(), found, strict=True)
+        ]
+        without = [
+            (order.id, order.vehicle_no) for (order, _), kept in zip(found, keep, strict=True) if not kept
+        ]
+        kept = [order for (order, _), wanted in zip(found, keep, strict=True) if wanted]
+        slots = slots[np.array(keep)]
+        vehicle = np.array([order.vehicle_no for order in kept], np.int64)
+        running = states.field("leg", vehicle) == np.array(
+            [self._keys[slot] for slot in slots.tolist()], np.int64
+        )
+        totals = self._progress.totals(
+            slots, {name: states.field(name, vehicle) for name in LEG_FIELDS}, running
+        )
+        results = OrderResults(
+            order_id=[order.id for order in kept],
+            order_version=[order.version for order in kept],
+            vehicle_no=vehicle.tolist(),
+            state=["settled" if slot in self._settled else "running" for slot in slots.tolist()],
+            mileage_mm=totals.mileage_mm.tolist(),
+            bridged_mm=totals.bridged_mm.tolist(),
+            odometer_m=[None if m < 0 else m for m in totals.odometer_m.tolist()],
+            fixes=totals.fixes.tolist(),
+            first_fix_us=[us or None for us in totals.first_us.tolist()],
+            last_fix_us=[us or None for us in totals.last_us.tolist()],
+            destinations=list(map(_destinations, kept, self._progress.nearest_m(slots))),
+            returned_us=list(map(_returned_us, kept)),
+            carried=self._progress.pack(slots),
+        )
+        await save_results(conn, results, computed_us)
+        await delete_results(conn, without)
+
+    # ---- slots ----
+
+    def _slots(self, rows: Ints) -> Ints:
+        """The slot of the order at each of ``rows`` (-1 = no order); -1 = not kept. Shape (n,)."""
+        count = len(self._snapshot.orders.orders)
+        if count > len(self._slot_of_row):
+            more = np.full(max(count, 2 * len(self._slot_of_row)), -1, np.int64)
+            more[: len(self._slot_of_row)] = self._slot_of_row
+            self._slot_of_row = more
+        found: Ints = np.where(rows >= 0, self._slot_of_row[rows], -1)
+        return found
+
+    def _place(self, row: int, carried: bytes | None) -> int:
+        """Keep the order at ``row`` with the values ``carried``; its slot, the one it had where that fits."""
+        self._slots(np.zeros(0, np.int64))
+        order = self._snapshot.orders.orders[row]
+        key, places = order_key(order.id), _places(order)
+        slot = self._slot_of_key.get(key, -1)
+        for known in (self._changed, self._settled, self._fresh):
+            known.discard(slot)
+        if slot >= 0 and self._progress.fits(slot, places):
+            self._progress.put(slot, places, carried)
+            self._rows[slot] = row
+        else:
+            slot = self._progress.add(places, carried)
+            self._rows.append(row)
+            self._keys.append(key)
+        self._slot_of_row[row] = self._slot_of_key[key] = slot
+        return slot
+
+    def _unknown_leg(self, vehicle: int, key: int) -> list[int]:
+        """The row of a vehicle's order by its number, when it is not kept yet."""
+        if key in self._slot_of_key:
+            return []
+        orders = self._snapshot.orders
+        return [row for row in orders.rows_of(vehicle) if order_key(orders.orders[row].id) == key]
+
+    async def _load(
+        self, conn: Any, rows: Iterable[int], before: TrackStates, vehicles: Ints
+    ) -> dict[int, list[int]]:
+        """Have the orders at ``rows`` in memory as they were before the batch. Returns those (by vehicle) of which
+        that is not known, to be computed from the track."""
+        orders, stale = self._snapshot.orders, defaultdict(list)
+        wanted = list(rows)
+        if not wanted:
+            return {}
+        stored = await load_results(conn, [orders.orders[row].id for row in wanted])
+        for row in wanted:
+            order = orders.orders[row]
+            found = stored.get(order.id)
+            if found is None:
+                newest = int(before.field("t")[np.searchsorted(vehicles, order.vehicle_no)])
+                known = newest < int(orders.rows["cover_from"][row])  # it has just begun
+                self._place(row, None)
+            else:
+                known = (
+                    found.order_version == order.version
+                    and found.vehicle_no == order.vehicle_no
+                    and OrderProgress.readable(found.carried, len(_places(order)))
+                )
+                slot = self._place(row, found.carried if known else None)
+                if known and found.state == "settled":
+                    self._settled.add(slot)
+            if not known:
+                stale[order.vehicle_no].append(row)
+        return dict(stale)
+
+
+def _begun(window: Any, mark: int) -> int:
+    """From when on the track of an order counts; ``window``: its row, ``mark``: its vehicle's newest position."""
+    return max(int(window["cover_from"]), min(int(window["cover_to"]), mark) - REACH_US)
+
+
+def _places(order: Order) -> list[tuple[int, int]]:
+    return [(p.lat_e6, p.lon_e6) for p in order.destinations if p.lat_e6 is not None and p.lon_e6 is not None]
+
+
+def _destinations(order: Order, nearest: Sequence[int | None]) -> str:
+    """JSON of the destinations of the order, without a distance where they have no coordinates."""
+    left = iter(nearest)
+    return orjson.dumps(
+        [
+            {
+                "index": k,
+                "name": p.name,
+                "nearest_m": None if p.lat_e6 is None or p.lon_e6 is None else next(left),
+            }
+            for k, p in enumerate(order.destinations)
+        ]
+    ).decode()
+
+
+def _returned_us(order: Order) -> int | None:
+    return order.actual_return_us if order.status == "returned" else None

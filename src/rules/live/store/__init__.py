@@ -1,0 +1,1 @@
+"""SQL of what the worker keeps: offsets of the log, states of vehicles, results of orders."""

@@ -1,0 +1,134 @@
+"""Results of orders (table ``order_results``): mileage and nearest distances, running or settled."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from runtime.units import from_us, to_us
+
+State = Literal["running", "settled"]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderResults:
+    """Rows of ``order_results`` as columns of one length. Lengths in mm and m, times in microseconds since 1970 UTC;
+    ``odometer_m`` and the times None = there is none. ``destinations``: JSON of [{index, name, nearest_m | null}].
+    ``carried``: ``rules.tracks.order_legs.OrderProgress.pack``."""
+
+    order_id: Sequence[str]
+    order_version: Sequence[int]
+    vehicle_no: Sequence[int]
+    state: Sequence[State]
+    mileage_mm: Sequence[int]
+    bridged_mm: Sequence[int]
+    odometer_m: Sequence[int | None]
+    fixes: Sequence[int]
+    first_fix_us: Sequence[int | None]
+    last_fix_us: Sequence[int | None]
+    destinations: Sequence[str]
+    returned_us: Sequence[int | None]
+    carried: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedResult:
+    """What streaming goes on from."""
+
+    order_version: int
+    vehicle_no: int
+    state: State
+    carried: bytes
+
+
+async def load_results(conn: Any, order_ids: Sequence[str]) -> dict[str, CarriedResult]:
+    """What is stored of ``order_ids``, by id."""
+    rows = await conn.fetch(
+        "SELECT order_id, order_version, vehicle_no, state, carried FROM order_results WHERE order_id = ANY($1::text[])",
+        list(order_ids),
+    )
+    return {
+        r["order_id"]: CarriedResult(r["order_version"], r["vehicle_no"], r["state"], r["carried"])
+        for r in rows
+    }
+
+
+async def save_results(conn: Any, results: OrderResults, computed_us: int) -> None:
+    """Write ``results`` (distinct orders, sorted by id: rows are locked in one order) in one statement."""
+    if not results.order_id:
+        return
+    await conn.execute(
+        "INSERT INTO order_results (order_id, order_version, vehicle_no, state, mileage_mm, bridged_mm, odometer_m,"
+        " fixes, first_fix_at, last_fix_at, destinations, returned_at, carried, computed_at)"
+        " SELECT u.id, u.version, u.no, u.state, u.mileage, u.bridged, u.odometer, u.fixes, u.first, u.last,"
+        " u.destinations::jsonb, u.returned, u.carried, $14::timestamptz FROM unnest($1::text[], $2::integer[], $3::integer[], $4::text[], $5::bigint[],"
+        " $6::bigint[], $7::bigint[], $8::integer[], $9::timestamptz[], $10::timestamptz[], $11::text[],"
+        " $12::timestamptz[], $13::bytea[])"
+        " AS u (id, version, no, state, mileage, bridged, odometer, fixes, first, last, destinations, returned, carried)"
+        " ON CONFLICT (order_id) DO UPDATE SET order_version = EXCLUDED.order_version,"
+        " vehicle_no = EXCLUDED.vehicle_no, state = EXCLUDED.state, mileage_mm = EXCLUDED.mileage_mm,"
+        " bridged_mm = EXCLUDED.bridged_mm, odometer_m = EXCLUDED.odometer_m, fixes = EXCLUDED.fixes,"
+        " first_fix_at = EXCLUDED.first_fix_at, last_fix_at = EXCLUDED.last_fix_at,"
+        " destinations = EXCLUDED.destinations, returned_at = EXCLUDED.returned_at, carried = EXCLUDED.carried,"
+        " computed_at = EXCLUDED.computed_at",
+        results.order_id,
+        results.order_version,
+        results.vehicle_no,
+        results.state,
+        results.mileage_mm,
+        results.bridged_mm,
+        results.odometer_m,
+        results.fixes,
+        _times(results.first_fix_us),
+        _times(results.last_fix_us),
+        results.destinations,  # as text: a list in a list would be a dimension of the array
+        _times(results.returned_us),
+        results.carried,
+        from_us(computed_us),
+    )
+
+
+async def delete_results(conn: Any, gone: Collection[tuple[str, int]]) -> None:
+    """Forget the results of (order, vehicle number): the order was cancelled or went to another vehicle."""
+    if gone:
+        pairs = sorted(gone)
+        await conn.execute(
+            "DELETE FROM order_results r USING unnest($1::text[], $2::integer[]) AS g (id, no)"
+            " WHERE r.order_id = g.id AND r.vehicle_no = g.no",
+            [order for order, _ in pairs],
+            [no for _, no in pairs],
+        )
+
+
+async def unsettled_orders(
+    conn: Any, until_us: int, vehicle_nos: Sequence[int] | None, limit: int
+) -> list[tuple[str, int, int]]:
+    """(order, vehicle number, actual return in us) of returned orders that are not settled and returned at
+    ``until_us`` or before, of ``vehicle_nos`` (None = of every vehicle), the oldest first."""
+    rows = await conn.fetch(
+        "SELECT order_id, vehicle_no, returned_at FROM order_results WHERE state = 'running' AND returned_at <= $1"
+        " AND ($2::integer[] IS NULL OR vehicle_no = ANY($2)) ORDER BY returned_at, order_id LIMIT $3",
+        from_us(until_us),
+        None if vehicle_nos is None else list(vehicle_nos),
+        limit,
+    )
+    return [(r["order_id"], r["vehicle_no"], to_us(r["returned_at"])) for r in rows]
+
+
+async def order_result(conn: Any, order_id: str) -> dict[str, Any] | None:
+    """The result of an order for readers, or None: order, order_version, vehicle, state, mileage_m, bridged_m,
+    odometer_m, fixes, first_fix_at, last_fix_at, destinations, computed_at. Metres are rounded down, distances to
+    destinations up."""
+    row = await conn.fetchrow(
+        'SELECT r.order_id AS "order", r.order_version, v.id AS vehicle, r.state, r.mileage_mm / 1000 AS mileage_m,'
+        " r.bridged_mm / 1000 AS bridged_m, r.odometer_m, r.fixes, r.first_fix_at, r.last_fix_at, r.destinations,"
+        " r.computed_at FROM order_results r JOIN vehicles v ON v.no = r.vehicle_no WHERE r.order_id = $1",
+        order_id,
+    )
+    return None if row is None else dict(row)
+
+
+def _times(values: Sequence[int | None]) -> list[datetime | None]:
+    return [None if us is None else from_us(us) for us in values]

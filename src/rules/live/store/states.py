@@ -1,0 +1,173 @@
+"""Running state of the vehicles' kernels: one structured numpy row per vehicle, kept as its raw bytes.
+
+The dtype belongs to ``rules.tracks.state``; here it is only its size and its version. A stored row of another
+version or size is treated as not there: its vehicle is recomputed from the stored track.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.units import from_us, to_us
+
+Rows = NDArray[Any]
+Ints = NDArray[Any]
+_DAY_ZERO = date(1970, 1, 1)
+
+
+async def load_states(conn: Any, vehicle_nos: Ints, dtype: np.dtype[Any], version: int) -> tuple[Ints, Rows]:
+    """States of ``vehicle_nos``: (indices into ``vehicle_nos`` that have one, shape (m,), int64; rows, shape
+    (m,))."""
+    found = await conn.fetch(
+        "SELECT k.i, s.state FROM unnest($1::integer[]) WITH ORDINALITY AS k (no, i)"
+        " JOIN vehicle_states s ON s.vehicle_no = k.no"
+        " WHERE s.state_version = $2 AND octet_length(s.state) = $3 ORDER BY k.i",
+        np.asarray(vehicle_nos).tolist(),
+        version,
+        dtype.itemsize,
+    )
+    return np.array([r["i"] - 1 for r in found], np.int64), _rows([r["state"] for r in found], dtype)
+
+
+async def save_states(
+    conn: Any,
+    vehicle_nos: Ints,
+    rows: Rows,
+    version: int,
+    *,
+    watermark_us: Ints,
+    last_fix_us: Ints,
+    last_lat_e6: Ints,
+    last_lon_e6: Ints,
+) -> None:
+    """Write the states of ``vehicle_nos`` (distinct, shape (m,)), with the device time of the last position
+    in each and the last valid fix for people and maps (``last_fix_us`` 0 = none). All in one statement."""
+    if not len(vehicle_nos):
+        return
+    order = np.argsort(vehicle_nos, kind="stable")  # rows are locked in one order, whoever writes
+    none = last_fix_us[order] == 0
+    await conn.execute(
+        "INSERT INTO vehicle_states (vehicle_no, state, state_version, watermark, last_fix_at, last_lat_e6, last_lon_e6)"
+        " SELECT u.no, u.state, $2, u.watermark, u.fix, u.lat, u.lon FROM unnest($1::integer[], $3::bytea[],"
+        " $4::timestamptz[], $5::timestamptz[], $6::integer[], $7::integer[])"
+        " AS u (no, state, watermark, fix, lat, lon)"
+        " ON CONFLICT (vehicle_no) DO UPDATE SET state = EXCLUDED.state, state_version = EXCLUDED.state_version,"
+        " watermark = EXCLUDED.watermark, last_fix_at = EXCLUDED.last_fix_at, last_lat_e6 = EXCLUDED.last_lat_e6,"
+        " last_lon_e6 = EXCLUDED.last_lon_e6, updated_at = now()",
+        vehicle_nos[order].tolist(),
+        version,
+        _pieces(rows[order]),
+        [from_us(us) for us in watermark_us[order].tolist()],
+        [from_us(us) if us else None for us in last_fix_us[order].tolist()],
+        _nullable(last_lat_e6[order], none),
+        _nullable(last_lon_e6[order], none),
+    )
+
+
+async def delete_states(conn: Any, vehicle_nos: Ints) -> None:
+    """Forget the running states of ``vehicle_nos`` (they are recomputed from the stored track)."""
+    await conn.execute(
+        "DELETE FROM vehicle_states WHERE vehicle_no = ANY($1::integer[])", np.asarray(vehicle_nos).tolist()
+    )
+
+
+async def last_fixes(conn: Any, vehicle_nos: Ints | None = None) -> list[tuple[int, int, int, int]]:
+    """(vehicle_no, device time in us, lat_e6, lon_e6) of the last valid fix of each vehicle that has one."""
+    rows = await conn.fetch(
+        "SELECT vehicle_no, last_fix_at, last_lat_e6, last_lon_e6 FROM vehicle_states WHERE last_fix_at IS NOT NULL"
+        " AND ($1::integer[] IS NULL OR vehicle_no = ANY($1)) ORDER BY vehicle_no",
+        None if vehicle_nos is None else np.asarray(vehicle_nos).tolist(),
+    )
+    return [(r["vehicle_no"], to_us(r["last_fix_at"]), r["last_lat_e6"], r["last_lon_e6"]) for r in rows]
+
+
+async def load_day_states(
+    conn: Any, vehicle_nos: Ints, days: Ints, dtype: np.dtype[Any], version: int
+) -> tuple[Ints, Ints, Rows]:
+    """For each (vehicle, natural day in Asia/Shanghai as days since 1970) the newest state at the start of
+    that day or an earlier one: (indices into ``vehicle_nos`` that have one, the day of each, rows), each of
+    shape (m,)."""
+    found = await conn.fetch(
+        "SELECT k.i, s.day, s.state FROM unnest($1::integer[], $2::date[]) WITH ORDINALITY AS k (no, day, i)"
+        " CROSS JOIN LATERAL (SELECT d.day, d.state FROM vehicle_day_states d WHERE d.vehicle_no = k.no"
+        " AND d.day <= k.day AND d.state_version = $3 AND octet_length(d.state) = $4"
+        " ORDER BY d.day DESC LIMIT 1) s ORDER BY k.i",
+        np.asarray(vehicle_nos).tolist(),
+        [_date(day) for day in np.asarray(days).tolist()],
+        version,
+        dtype.itemsize,
+    )
+    return (
+        np.array([r["i"] - 1 for r in found], np.int64),
+        np.array([(r["day"] - _DAY_ZERO).days for r in found], np.int64),
+        _rows([r["state"] for r in found], dtype),
+    )
+
+
+async def save_day_states(conn: Any, vehicle_nos: Ints, days: Ints, rows: Rows, version: int) -> None:
+    """Write the states at the start of ``days`` (days since 1970, Asia/Shanghai); (vehicle, day) pairs
+    distinct."""
+    if not len(vehicle_nos):
+        return
+    order = np.lexsort((days, vehicle_nos))
+    await conn.execute(
+        "INSERT INTO vehicle_day_states (vehicle_no, day, state, state_version)"
+        " SELECT u.no, u.day, u.state, $4 FROM unnest($1::integer[], $2::date[], $3::bytea[]) AS u (no, day, state)"
+        " ON CONFLICT (vehicle_no, day) DO UPDATE SET state = EXCLUDED.state, state_version = EXCLUDED.state_version",
+        vehicle_nos[order].tolist(),
+        [_date(day) for day in days[order].tolist()],
+        _pieces(rows[order]),
+        version,
+    )
+
+
+async def delete_day_states(conn: Any, vehicle_nos: Ints, after_days: Ints) -> None:
+    """Forget the day states of each vehicle *after* its day in ``after_days``: late facts have made them
+    wrong."""
+    await conn.execute(
+        "DELETE FROM vehicle_day_states s USING unnest($1::integer[], $2::date[]) AS u (no, day)"
+        " WHERE s.vehicle_no = u.no AND s.day > u.day",
+        np.asarray(vehicle_nos).tolist(),
+        [_date(day) for day in np.asarray(after_days).tolist()],
+    )
+
+
+def _date(day: int) -> date:
+    return _DAY_ZERO + timedelta(days=day)
+
+
+def _pieces(rows: Rows) -> list[bytes]:
+    """The raw bytes of each element."""
+    data, size = np.ascontiguousarray(rows).tobytes(), rows.dtype.itemsize
+    return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+def _rows(pieces: Sequence[bytes], dtype: np.dtype[Any]) -> Rows:
+    return np.frombuffer(bytearray(b"".join(pieces)), dtype)
+
+
+def _nullable(values: Ints, none: Ints) -> list[int | None]:
+    return [None if null else value for value, null in zip(values.tolist(), none.tolist(), strict=True)]
+
+
+async def outdated_states(conn: Any, dtype: np.dtype[Any], version: int) -> dict[int, int]:
+    """Vehicles whose stored state is of another version or size, with their watermarks in us: they have to be
+    recomputed from their tracks."""
+    rows = await conn.fetch(
+        "SELECT vehicle_no, watermark FROM vehicle_states WHERE state_version <> $1 OR octet_length(state) <> $2"
+        " ORDER BY 1",
+        version,
+        dtype.itemsize,
+    )
+    return {r["vehicle_no"]: to_us(r["watermark"]) for r in rows}
+
+
+async def drop_day_states(conn: Any, before_day: int) -> None:
+    """Delete the day states older than ``before_day`` (days since 1970): no recomputation starts there any
+    more."""
+    await conn.execute("DELETE FROM vehicle_day_states WHERE day < $1", _date(before_day))

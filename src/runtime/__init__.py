@@ -1,0 +1,1 @@
+"""What every process stands on: settings, PostgreSQL, logs, metrics, its life. Knows nothing of vehicles."""

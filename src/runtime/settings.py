@@ -1,0 +1,143 @@
+"""Settings: environment variables ``GONGCHE_*`` or the file named by ``GONGCHE_ENV_FILE``. No secret has a default."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from runtime.errors import ConfigurationError
+
+
+class Settings(BaseSettings):
+    """Every setting, with its unit in the name or the description. ``gongche settings`` prints them."""
+
+    model_config = SettingsConfigDict(env_prefix="GONGCHE_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(
+        Path(".gongche"), description="embedded database, embedded log, tokens of the demo"
+    )
+    database_url: str | None = Field(None, description="PostgreSQL DSN; unset = embedded server in data_dir")
+    kafka_bootstrap: str | None = Field(
+        None, description="Kafka bootstrap servers; unset = embedded log in data_dir"
+    )
+    log_partitions: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="partitions when the log is created; an embedded log has one reader: leave 1",
+    )
+
+    kafka_partitions: int = Field(
+        12,
+        ge=1,
+        le=1024,
+        description="partitions of the positions topic when it is created; bounds the workers",
+    )
+    kafka_replication: int = Field(
+        3, ge=1, le=9, description="copies of a topic when it is created; min.insync.replicas is 2 from 2 on"
+    )
+    kafka_retention_hours: int = Field(
+        168,
+        ge=1,
+        le=24 * 3650,
+        description="how long a new topic keeps records; workers must not be down longer",
+    )
+    kafka_topic_prefix: str = Field(
+        "", max_length=100, pattern=r"^[A-Za-z0-9._-]*$", description="before the names of topics and groups"
+    )
+    kafka_timeout_s: float = Field(
+        30,
+        ge=1,
+        le=600,
+        description="an append that is not confirmed for so long has failed (and is repeated)",
+    )
+    kafka_session_timeout_s: float = Field(
+        10, ge=1, le=300, description="a worker that is silent for so long loses its partitions to others"
+    )
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_username: str | None = Field(None, description="for SASL_PLAINTEXT and SASL_SSL")
+    kafka_password: SecretStr | None = Field(None, description="for SASL_PLAINTEXT and SASL_SSL")
+    kafka_ca_file: Path | None = Field(
+        None, description="PEM; who signed the brokers' certificates; unset = as the system"
+    )
+    kafka_cert_file: Path | None = Field(None, description="PEM; our certificate, where brokers ask for one")
+    kafka_key_file: Path | None = Field(None, description="PEM; the key of kafka_cert_file")
+
+    tcp_host: str = Field("0.0.0.0", description="where terminals connect (JT/T 808)")  # noqa: S104 - terminals come from outside
+    tcp_port: int = Field(8808, ge=0, le=65535)
+    http_host: str = Field("127.0.0.1", description="where the API listens")
+    http_port: int = Field(8000, ge=0, le=65535)
+    metrics_host: str = Field(
+        "127.0.0.1",
+        description="where gateway, worker and judge show health and metrics, to everybody who reaches it;"
+        " an inner address where Prometheus is on another machine",
+    )
+    api_metrics_open: bool = Field(
+        False,
+        description="/metrics of the API to this machine itself without a token; not where a proxy on it passes on the"
+        " requests of others",
+    )
+    gateway_metrics_port: int = Field(
+        8801, ge=0, le=65535, description="health and metrics of the gateway, on metrics_host"
+    )
+    worker_metrics_port: int = Field(
+        8802, ge=0, le=65535, description="health and metrics of the worker, on metrics_host"
+    )
+    judge_metrics_port: int = Field(
+        8805, ge=0, le=65535, description="health and metrics of the judge, on metrics_host"
+    )
+
+    auto_register: bool = Field(False, description="admit unknown terminals (demos only)")
+    idle_timeout_s: float = Field(300, gt=0, description="close a terminal that sends nothing for so long")
+    auth_timeout_s: float = Field(
+        30, gt=0, description="close a connection that has not authenticated after so long"
+    )
+    frame_timeout_s: float = Field(
+        30, gt=0, description="close a connection whose frame stays incomplete for so long"
+    )
+    max_connections: int = Field(60_000, ge=1)
+    max_connections_per_address: int = Field(
+        30_000, ge=1, description="mobile carriers put many behind one address"
+    )
+    memory_budget_mb: int = Field(
+        256, ge=8, description="bytes of unconfirmed positions before reading pauses"
+    )
+    drain_timeout_s: float = Field(
+        20, gt=0, description="at most so long to confirm what was read after SIGTERM"
+    )
+
+    navigation_url: str | None = Field(
+        None, description="routing engine; unset = mileage waits (Amap: unset = its public address)"
+    )
+    navigation_engine: Literal["valhalla", "osrm", "amap"] = Field(
+        "valhalla",
+        description="what answers at navigation_url; amap sends the places of orders to a third party",
+    )
+    navigation_key: SecretStr | None = Field(None, description="Web service key of Amap")
+    navigation_map_date: str = Field(
+        "",
+        max_length=40,
+        pattern=r"^[0-9A-Za-z:.+-]*$",
+        description="date of the engine's map, as evidence names it; another value has every route asked anew",
+    )
+    retention_days: int = Field(400, ge=1, description="positions are kept so long")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment (and ``GONGCHE_ENV_FILE``), ``overrides`` first.
+
+    Raises ConfigurationError that names the variable and what is wrong with it.
+    """
+    try:
+        return Settings(_env_file=os.environ.get("GONGCHE_ENV_FILE"), **overrides)  # type: ignore[arg-type,call-arg]
+    except ValidationError as error:
+        lines = [f"GONGCHE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise ConfigurationError(
+            "invalid settings: " + "; ".join(lines), hint="see `gongche settings`"
+        ) from None

@@ -1,0 +1,1 @@
+"""A generated city: its roads, its fleet, its map file."""

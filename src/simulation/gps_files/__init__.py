@@ -1,0 +1,1 @@
+"""Recorded tracks from files (GPX, CSV, PLT, GeoJSON), and their replay."""

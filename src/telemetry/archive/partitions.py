@@ -1,0 +1,218 @@
+"""Day partitions of the table ``positions``.
+
+Which days get one: those from ``PAST_DAYS`` (or the retention, if shorter) before today to ``FUTURE_DAYS``
+after it, in UTC. Whatever else a terminal says about the date goes to one of two others (``ODD``): dates before
+2020 (clocks that were never set) to ``positions_before_2020``, the rest to ``positions_default``. However wrong
+a clock, there are never more than ``PAST_DAYS + FUTURE_DAYS + 1`` partitions within reach of it.
+
+A new day is attached against ``positions_default``, which PostgreSQL reads for it from end to end under a lock
+that shuts out everybody; so that one must stay small. Rows in ``ODD`` have no date to count the retention from:
+they go when they were *received* longer ago.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+import asyncpg
+import numpy as np
+
+from runtime.units import US_PER_DAY, from_us
+from telemetry.positions import PositionBatch
+
+_logger = logging.getLogger(__name__)
+
+PAST_DAYS: Final = 400
+FUTURE_DAYS: Final = 2
+#: Partitions of dates that no day partition is for.
+ODD: Final = ("positions_before_2020", "positions_default")
+#: Rows that wait in the default partition are moved to a new one before a batch is stored; for a day with more of them
+#: storing does not wait, ``move_waiting`` does it.
+MOST_MOVED: Final = 100_000
+#: Old rows in ``ODD`` are deleted so many at a time, and so many times: a few seconds, once an hour.
+DELETED_AT_ONCE: Final = 10_000
+DELETED_TIMES: Final = 20
+
+_LOCK: Final = 0x676F6E67_64617973  # "gongdays"
+_RETRY_US: Final = 600 * 1_000_000
+_DAY_ZERO = date(1970, 1, 1)
+#: The first day that can have a partition (migration 0009). The clock of a server may be wrong too.
+_FIRST_DAY: Final = (date(2020, 1, 1) - _DAY_ZERO).days
+
+
+def clock_us() -> int:
+    """Now, microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+def days_of(batch: PositionBatch) -> list[int]:
+    """The UTC days (since 1970) of the device times of ``batch``, distinct, sorted."""
+    days: list[int] = np.unique(batch.device_us // US_PER_DAY).tolist()
+    return days
+
+
+class Partitions:
+    """Makes and drops day partitions. One object per process; ``now_us`` is the clock."""
+
+    def __init__(self, retention_days: int, now_us: Callable[[], int] = clock_us) -> None:
+        self._retention_days = retention_days
+        self._now_us = now_us
+        self._there: set[int] = set()
+        self._postponed: dict[int, int] = {}
+
+    async def ensure(self, conn: Any, days: Iterable[int] = ()) -> None:
+        """Make the partitions of ``days`` (UTC days since 1970) and of today and tomorrow that are missing.
+
+        Rows of such a day that are in the default partition already move to the new one. A day that cannot
+        get its partition now (somebody reads or writes the default one for longer than 2 s, or more than
+        ``MOST_MOVED`` rows would move) stays in the default partition, which is correct, only slower, and is tried
+        again ten minutes later. Several workers may do this at once. Raises RuntimeError inside a transaction: making
+        partitions takes locks that must not be held while a batch is stored.
+        """
+        now = self._now_us()
+        today = now // US_PER_DAY
+        reach = self._reach(today)
+        wanted = {d for d in (today, today + 1, *days) if d in reach}
+        missing = {d for d in wanted - self._there if self._postponed.get(d, now) <= now}
+        if not missing:
+            return
+        if conn.is_in_transaction():
+            raise RuntimeError("partitions are made before the transaction, not in it")
+        for day in sorted(missing):
+            try:
+                made = await self._make(conn, day, MOST_MOVED)
+            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+                made = False
+            if made:
+                self._there.add(day)
+                self._postponed.pop(day, None)
+            else:
+                self._postponed[day] = now + _RETRY_US
+
+    async def drop_expired(self, conn: Any) -> list[str]:
+        """Drop the day partitions that ended more than the retention ago, oldest first; the names dropped.
+
+        Rows of other partitions are left alone. Several workers may do this at once: each day is dropped by one.
+        Raises asyncpg.LockNotAvailableError when readers hold the table for longer than 2 s (try again later): so many
+        seconds all others wait behind us, so we do not go on to the next day.
+        """
+        last = self._now_us() // US_PER_DAY - self._retention_days - 1
+        names = await conn.fetch(
+            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+            " WHERE i.inhparent = 'positions'::regclass AND c.relname ~ '^positions_[0-9]{8}$' ORDER BY 1"
+        )
+        dropped = []
+        for name in [r["relname"] for r in names if r["relname"] <= _name(last)]:
+            async with conn.transaction():
+                await conn.execute("SET LOCAL lock_timeout = '2s'")
+                await conn.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+                there = await conn.fetchval("SELECT to_regclass($1) IS NOT NULL", name)
+                await conn.execute(f"DROP TABLE IF EXISTS {name}")
+            if there:
+                dropped.append(name)
+                _logger.info("partition %s is older than the retention: dropped", name)
+            self._there = {d for d in self._there if _name(d) != name}
+        return dropped
+
+    async def delete_odd(self, conn: Any) -> int:
+        """Delete rows of ``ODD`` that were received longer ago than the retention; how many. A few seconds' worth at
+        most: the rest is for the next time."""
+        limit = from_us(self._now_us() - self._retention_days * US_PER_DAY)
+        deleted = 0
+        for name in ODD:
+            for _ in range(DELETED_TIMES):
+                done = await conn.execute(
+                    f"DELETE FROM {name} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {name}"  # noqa: S608 - our own name
+                    " WHERE received_at < $1 LIMIT $2))",
+                    limit,
+                    DELETED_AT_ONCE,
+                )
+                count = int(done.rpartition(" ")[2])
+                deleted += count
+                if count < DELETED_AT_ONCE:
+                    break
+        if deleted:
+            _logger.info("%d positions of odd dates were received before the retention: deleted", deleted)
+        return deleted
+
+    async def move_waiting(self, conn: Any) -> list[str]:
+        """Make the partitions of all days within reach that have rows in the default one, however many; their names.
+
+        Raises asyncpg.LockNotAvailableError as ``drop_expired`` does. Whoever needs the default partition meanwhile
+        waits, the longer the more rows move; that is why ``ensure`` leaves it to us.
+        """
+        reach = self._reach(self._now_us() // US_PER_DAY)
+        rows = await conn.fetch(
+            "SELECT (device_time AT TIME ZONE 'UTC')::date AS day, count(*) FROM positions_default"
+            " WHERE device_time >= $1 AND device_time < $2 GROUP BY 1 ORDER BY 1",
+            from_us(reach.start * US_PER_DAY),
+            from_us(reach.stop * US_PER_DAY),
+        )
+        made = []
+        for row in rows:
+            day = (row["day"] - _DAY_ZERO).days
+            _logger.info("%d positions move to their partition %s", row["count"], _name(day))
+            await self._make(conn, day, None)
+            self._there.add(day)
+            self._postponed.pop(day, None)
+            made.append(_name(day))
+        return made
+
+    async def odd_bytes(self, conn: Any) -> dict[str, int]:
+        """What the partitions of ``ODD`` take on disk, indexes included. Space of deleted rows is used again, not given
+        back."""
+        rows = await conn.fetch(
+            "SELECT name, pg_total_relation_size(name::regclass) AS size FROM unnest($1::text[]) AS n (name)",
+            list(ODD),
+        )
+        return {r["name"]: r["size"] for r in rows}
+
+    def _reach(self, today: int) -> range:
+        """The days that may have a partition."""
+        return range(max(_FIRST_DAY, today - min(PAST_DAYS, self._retention_days)), today + FUTURE_DAYS + 1)
+
+    async def _make(self, conn: Any, day: int, most_moved: int | None) -> bool:
+        """The partition of ``day`` is there (True), or has to wait (False): more than ``most_moved`` rows would move."""
+        name = _name(day)
+        start = datetime.combine(_date(day), datetime.min.time(), UTC)
+        span = (start, start + timedelta(days=1))
+        bounds = f"FROM ('{span[0].isoformat()}') TO ('{span[1].isoformat()}')"
+        async with conn.transaction():
+            # One after another, before any other lock: workers that make the same day cannot deadlock.
+            await conn.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+            if await conn.fetchval("SELECT to_regclass($1) IS NOT NULL", name):
+                return True
+            if most_moved is not None:  # counted before anybody has to wait for us
+                waiting = await conn.fetchval(
+                    "SELECT count(*) FROM (SELECT FROM positions_default"
+                    " WHERE device_time >= $1 AND device_time < $2 LIMIT $3) few",
+                    *span,
+                    most_moved + 1,
+                )
+                if waiting > most_moved:
+                    return False
+            await conn.execute("SET LOCAL lock_timeout = '2s'")
+            await conn.execute("LOCK TABLE positions_default IN ACCESS EXCLUSIVE MODE")
+            await conn.execute(
+                f"CREATE TABLE {name} (LIKE positions INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)"
+            )
+            await conn.execute(
+                "WITH moved AS (DELETE FROM positions_default WHERE device_time >= $1 AND device_time < $2"  # noqa: S608 - our own name
+                f" RETURNING *) INSERT INTO {name} SELECT * FROM moved",
+                *span,
+            )
+            # ATTACH, not CREATE ... PARTITION OF: it leaves the other partitions writable meanwhile.
+            await conn.execute(f"ALTER TABLE positions ATTACH PARTITION {name} FOR VALUES {bounds}")
+        return True
+
+
+def _date(day: int) -> date:
+    return _DAY_ZERO + timedelta(days=day)
+
+
+def _name(day: int) -> str:
+    return f"positions_{_date(day):%Y%m%d}"

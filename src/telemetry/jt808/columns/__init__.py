@@ -1,0 +1,1 @@
+"""The codec by columns: the same as ``scalar``, many messages at once with numpy."""

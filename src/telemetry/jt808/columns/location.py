@@ -1,0 +1,361 @@
+"""Position reports by columns: 0x0200 bodies of many terminals to a PositionBatch, and the envelope of 0x0704.
+
+JT/T 808-2019 clause 8.12 (tables 23-27), the same in 2011 and 2013 for the 28 bytes of the basic part. Reports of one
+terminal model have the same items in the same places, so bodies are decoded class by class: bodies of one length, whose
+first body serves as *template*; every body that has the template's item ids and lengths in the same places is read by
+fixed offsets. What fits no template is walked item by item, still by columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.units import CHINA_OFFSET_US, US_PER_S
+from telemetry.jt808.columns.framing import read_rows
+from telemetry.positions import OPTIONAL, PositionBatch
+
+IntArray = NDArray[Any]
+BoolArray = NDArray[np.bool_]
+
+BASIC_LENGTH: Final = 28
+
+_BASIC_FIELDS: Final = {
+    # name: (format, offset); clause 8.12 table 23
+    "alarm": (">u4", 0),
+    "status": (">u4", 4),
+    "latitude": (">u4", 8),
+    "longitude": (">u4", 12),
+    "altitude": (">i2", 16),
+    "speed": (">u2", 18),
+    "direction": (">u2", 20),
+}
+_SOUTH, _WEST = 1 << 2, 1 << 3
+
+#: Items with a column of their own: id -> (column, length). Everything else stays in ``items`` as it came.
+ITEM_COLUMNS: Final = {
+    0x01: ("odometer_dkm", 4),
+    0x02: ("fuel_dl", 2),
+    0x03: ("recorder_speed_dkmh", 2),
+    0x30: ("radio", 1),
+    0x31: ("satellites", 1),
+}
+_BIT: Final = {name: np.uint8(1 << k) for k, name in enumerate(OPTIONAL)}
+_FORMAT: Final = {4: ">u4", 2: ">u2", 1: "u1"}
+#: Layouts tried before the rest is walked item by item.
+_MAX_TEMPLATES: Final = 6
+
+# --- BCD times -----------------------------------------------------------------------------------------------------
+
+_INVALID: Final = np.int64(-(1 << 40))  # makes any sum negative
+
+
+def _bcd_table(low: int, high: int, scale: int) -> IntArray:
+    """256 entries: value of a BCD byte between low and high, times scale; _INVALID otherwise."""
+    table = np.full(256, _INVALID, np.int64)
+    for value in range(low, high + 1):
+        table[value // 10 * 16 + value % 10] = value * scale
+    return table
+
+
+def _day_table() -> IntArray:
+    """Days since 1970-01-01 of 20yy-mm-dd at index yy*512 + mm*32 + dd; _INVALID where there is no such day."""
+    table = np.full(100 * 512, _INVALID, np.int64)
+    for year in range(100):
+        for month in range(1, 13):
+            first = np.datetime64(f"20{year:02d}-{month:02d}-01", "D")
+            following = np.datetime64(f"20{year:02d}-{month:02d}", "M") + 1
+            days = (following.astype("datetime64[D]") - first).astype(int)
+            begin = year * 512 + month * 32 + 1
+            table[begin : begin + days] = first.astype(int) + np.arange(days)
+    return table
+
+
+_DAYS: Final = _day_table()
+_YEAR, _MONTH, _DAY = _bcd_table(0, 99, 512), _bcd_table(1, 12, 32), _bcd_table(1, 31, 1)
+_HOUR, _MINUTE, _SECOND = _bcd_table(0, 23, 3600), _bcd_table(0, 59, 60), _bcd_table(0, 59, 1)
+
+
+def decode_times(rows: IntArray) -> IntArray:
+    """BCD YYMMDDhhmmss in GMT+8, shape (n, 6) uint8, to microseconds since 1970 UTC, int64; 0 = unreadable."""
+    key = _YEAR[rows[:, 0]] + _MONTH[rows[:, 1]] + _DAY[rows[:, 2]]
+    seconds = _HOUR[rows[:, 3]] + _MINUTE[rows[:, 4]] + _SECOND[rows[:, 5]]
+    seconds += _DAYS[np.maximum(key, 0)] * 86_400  # index 0 (month 0) is no day
+    return np.where(seconds >= 0, seconds * US_PER_S - CHINA_OFFSET_US, 0)
+
+
+# --- 0x0704 --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """Where 0x0200 bodies lie in a buffer. ``owner[i]`` is the index of the frame that body i came in."""
+
+    start: IntArray
+    length: IntArray
+    owner: IntArray
+
+
+def expand_batches(data: IntArray, start: IntArray, length: IntArray) -> tuple[Bodies, BoolArray, IntArray]:
+    """The 0x0200 bodies inside 0x0704 bodies (count WORD, type BYTE, then length WORD + body each).
+
+    Returns the bodies (owner = index into ``start``), shape (n,) whether the envelope was whole (count and lengths
+    agree with the body), and shape (n,) the type byte (1 = blind-zone re-upload). What stands before a broken place is
+    kept: one bad point must not cost the good ones. A loop over points, each step over all batches.
+    """
+    n = len(start)
+    readable = length >= 3
+    head = read_rows(data, start, 3).astype(np.int64)
+    count = np.where(readable, head[:, 0] << 8 | head[:, 1], 0)
+    kind = np.where(readable, head[:, 2], 0)
+    position, end = start + 3, start + length
+    remaining = count.copy()
+    active = np.flatnonzero(remaining > 0)
+    begins, sizes, owners = [], [], []
+    while active.size:
+        active = active[position[active] + 2 <= end[active]]
+        at = position[active]
+        size = data[at].astype(np.int64) << 8 | data[at + 1]
+        fits = at + 2 + size <= end[active]
+        active, at, size = active[fits], at[fits], size[fits]
+        begins.append(at + 2)
+        sizes.append(size)
+        owners.append(active)
+        position[active] = at + 2 + size
+        remaining[active] -= 1
+        active = active[remaining[active] > 0]
+    if not owners:
+        empty = np.zeros(0, np.int64)
+        return Bodies(empty, empty, empty), np.zeros(n, np.bool_), kind
+    owner = np.concatenate(owners)
+    order = np.argsort(owner, kind="stable")
+    whole = readable & (remaining == 0) & (position == end) & (count > 0)
+    return Bodies(np.concatenate(begins)[order], np.concatenate(sizes)[order], owner[order]), whole, kind
+
+
+# --- 0x0200 --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """``batch``: one row per body that has its basic part; ``rows``: their indices, shape (len(batch),);
+    ``odd_items``: how many items had an unexpected length, came twice, or ran over the end (kept in ``items``)."""
+
+    batch: PositionBatch
+    rows: IntArray
+    odd_items: int
+
+
+class _Output:
+    """The columns being filled: n rows, class by class."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.columns: dict[str, IntArray] = {}
+        self.present: IntArray = np.zeros(n, np.uint8)
+        self.left_rows: list[IntArray] = []  # rows, with how many bytes each, and the bytes
+        self.left_sizes: list[IntArray] = []
+        self.left_bytes: list[IntArray] = []
+        self.odd_items = 0
+
+    def put(self, name: str, dtype: str, rows: IntArray, values: IntArray) -> None:
+        if len(rows) == self.n:  # classes cover every row once and in order
+            self.columns[name] = values.astype(dtype)
+            return
+        if name not in self.columns:
+            self.columns[name] = np.zeros(self.n, dtype)
+        self.columns[name][rows] = values
+
+    def leave(self, rows: IntArray, sizes: IntArray, data: IntArray) -> None:
+        self.left_rows.append(rows)
+        self.left_sizes.append(sizes)
+        self.left_bytes.append(data)
+
+    def items(self) -> tuple[IntArray, IntArray]:
+        """All left bytes in row order, as offsets and data; several pieces of a row in the order they were left."""
+        offsets = np.zeros(self.n + 1, np.int32)
+        if not self.left_rows:
+            return offsets, np.zeros(0, np.uint8)
+        rows, sizes = np.concatenate(self.left_rows), np.concatenate(self.left_sizes)
+        offsets[1:] = np.cumsum(np.bincount(rows, sizes, self.n))
+        order = np.argsort(rows, kind="stable")
+        begins = (np.cumsum(sizes) - sizes)[order]
+        sizes = sizes[order]
+        source = np.repeat(begins - (np.cumsum(sizes) - sizes), sizes) + np.arange(int(sizes.sum()))
+        return offsets, np.concatenate(self.left_bytes)[source]
+
+
+def decode(
+    data: IntArray,
+    start: IntArray,
+    length: IntArray,
+    *,
+    terminal: IntArray,
+    received_us: int,
+    source: IntArray,
+) -> Decoded:
+    """Decode ``n`` 0x0200 bodies at ``start`` for ``length`` bytes in ``data`` (uint8, with PADDING behind).
+
+    ``terminal`` int32 and ``source`` uint8 have shape (n,). A body shorter than 28 bytes is left out of ``rows``; any
+    other body gives a row, whatever is in it: an item that cannot be read never costs the position.
+    """
+    rows = (length >= BASIC_LENGTH).nonzero()[0]
+    if len(rows) != len(start):
+        start, length, terminal, source = start[rows], length[rows], terminal[rows], source[rows]
+    n = len(rows)
+    out = _Output(n)
+    if n:
+        alike = length[0] == length.min() == length.max()  # the usual turn: no need to sort
+        for width in [int(length[0])] if alike else np.unique(length).tolist():
+            members = np.arange(n) if alike else np.flatnonzero(length == width)
+            matrix = read_rows(data, start if alike else start[members], width)
+            _basic(matrix, members, out)
+            if width > BASIC_LENGTH:
+                _items(matrix, members, out)
+    offsets, left = out.items()
+    batch = PositionBatch.build(
+        n,
+        terminal=terminal,
+        received_us=np.full(n, received_us, np.int64),
+        source=source,
+        present=out.present,
+        items_offsets=offsets,
+        items_data=left,
+        **out.columns,
+    )
+    return Decoded(batch, rows, out.odd_items)
+
+
+@lru_cache(maxsize=1024)
+def _basic_layout(width: int) -> np.dtype[Any]:
+    """The basic part at the start of rows of ``width`` bytes."""
+    return np.dtype(
+        {
+            "names": list(_BASIC_FIELDS),
+            "formats": [f for f, _ in _BASIC_FIELDS.values()],
+            "offsets": [o for _, o in _BASIC_FIELDS.values()],
+            "itemsize": width,
+        }
+    )
+
+
+@lru_cache(maxsize=4096)
+def _item_layout(form: str, at: int, width: int) -> np.dtype[Any]:
+    """One number at ``at`` in rows of ``width`` bytes."""
+    return np.dtype({"names": ["v"], "formats": [form], "offsets": [at], "itemsize": width})
+
+
+def _basic(matrix: IntArray, rows: IntArray, out: _Output) -> None:
+    fields = matrix.view(_basic_layout(matrix.shape[1]))[:, 0]
+    status = fields["status"].astype(np.uint32)
+    out.put("status", "uint32", rows, status)
+    out.put("alarm", "uint32", rows, fields["alarm"])
+    for name, column, bit in (("latitude", "lat_e6", _SOUTH), ("longitude", "lon_e6", _WEST)):
+        # Beyond int32 is far outside the world anyway; quality.py flags it.
+        degrees = np.minimum(fields[name].astype(np.uint32), np.uint32(0x7FFFFFFF)).view(np.int32)
+        negative = (status & np.uint32(bit)) != 0
+        if np.count_nonzero(negative):
+            degrees = np.where(negative, -degrees, degrees)
+        out.put(column, "int32", rows, degrees)
+    out.put("altitude_m", "int16", rows, fields["altitude"])
+    out.put("speed_dkmh", "uint16", rows, fields["speed"])
+    out.put("direction_deg", "uint16", rows, fields["direction"])
+    out.put("device_us", "int64", rows, decode_times(matrix[:, 22:28]))
+
+
+def _items(matrix: IntArray, rows: IntArray, out: _Output) -> None:
+    """Additional items of bodies of one length: by templates, then whatever is left by walking."""
+    for _ in range(_MAX_TEMPLATES):
+        template = _layout(matrix[0].tobytes())
+        if template is None:
+            break
+        same = np.ones(len(matrix), np.bool_)
+        for at, item, size in template:
+            same &= matrix[:, at] == item
+            same &= matrix[:, at + 1] == size
+        everyone = bool(same.all())
+        _by_template(matrix if everyone else matrix[same], rows if everyone else rows[same], template, out)
+        if everyone:
+            return
+        matrix, rows = matrix[~same], rows[~same]
+    _walk(matrix, rows, out)
+
+
+def _layout(body: bytes) -> list[tuple[int, int, int]] | None:
+    """(offset, id, length) of each item of one body; None where the items do not end with the body."""
+    layout, at = [], BASIC_LENGTH
+    while at + 2 <= len(body):
+        layout.append((at, body[at], body[at + 1]))
+        at += 2 + body[at + 1]
+    return layout if at == len(body) else None
+
+
+def _by_template(
+    matrix: IntArray, rows: IntArray, template: list[tuple[int, int, int]], out: _Output
+) -> None:
+    seen: set[str] = set()
+    left: list[IntArray] = []
+    for at, item, size in template:
+        column, expected = ITEM_COLUMNS.get(item, ("", -1))
+        if size == expected and column not in seen:
+            seen.add(column)
+            form = _item_layout(_FORMAT[size], at + 2, matrix.shape[1])
+            out.put(column, _FORMAT[size].replace(">", ""), rows, matrix.view(form)[:, 0]["v"])
+        else:
+            out.odd_items += len(rows) * bool(column)
+            left.append(matrix[:, at : at + 2 + size])
+    bits = np.uint8(sum(int(_BIT[name]) for name in seen))
+    if len(rows) == out.n:
+        out.present[:] = bits
+    else:
+        out.present[rows] = bits
+    if left:
+        kept = np.concatenate(left, axis=1)
+        out.leave(rows, np.full(len(rows), kept.shape[1], np.int64), kept.ravel())
+
+
+def _walk(matrix: IntArray, rows: IntArray, out: _Output) -> None:
+    """Item by item: each step reads the next item of every body that still has one."""
+    width = matrix.shape[1]
+    flat = np.concatenate([matrix.ravel(), np.zeros(8, np.uint8)])
+    at = np.full(len(matrix), BASIC_LENGTH, np.int64)
+    active = np.arange(len(matrix))
+    while active.size:
+        here = at[active]
+        base = active * width + here
+        whole = here + 2 <= width
+        item = np.where(whole, flat[base], 0)
+        size = np.where(whole, flat[np.minimum(base + 1, len(flat) - 1)], 0).astype(np.int64)
+        whole &= here + 2 + size <= width
+        column_found = np.zeros(len(active), np.bool_)
+        for code, (column, expected) in ITEM_COLUMNS.items():
+            mine = whole & (item == code)
+            if not mine.any():
+                continue
+            bodies = active[mine]
+            fits = (size[mine] == expected) & ((out.present[rows[bodies]] & _BIT[column]) == 0)
+            out.odd_items += int((~fits).sum())
+            column_found[np.flatnonzero(mine)[fits]] = True
+            bodies, begin = bodies[fits], base[mine][fits] + 2
+            value = np.zeros(len(bodies), np.int64)
+            for k in range(expected):
+                value = value << 8 | flat[begin + k]
+            dtype = _FORMAT[expected].replace(">", "")
+            if column not in out.columns:
+                out.columns[column] = np.zeros(out.n, dtype)
+            out.columns[column][rows[bodies]] = value
+            out.present[rows[bodies]] |= _BIT[column]
+        # No column, wrong length, twice, or running over the end: the bytes stay as they came.
+        other = ~column_found
+        out.odd_items += int((~whole).sum())
+        taken = np.where(whole, 2 + size, width - here)
+        if other.any():
+            sizes = taken[other]
+            index = np.repeat(base[other] - (np.cumsum(sizes) - sizes), sizes) + np.arange(int(sizes.sum()))
+            out.leave(rows[active[other]], sizes, flat[index])
+        at[active] = here + taken
+        active = active[at[active] < width]

@@ -1,1 +1,0 @@
-"""Settings, logging, metrics, database, migrations: what every process needs to run."""

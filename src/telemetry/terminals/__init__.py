@@ -1,0 +1,1 @@
+"""Which terminal may connect, and as whom."""
