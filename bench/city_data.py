@@ -21,11 +21,10 @@ from numpy.typing import NDArray
 
 from registry.facts.fuel import midnight_us
 from rules.navigation.cache import PROFILE, route_key
+from runtime.arrays import Floats, Ints
+from runtime.connection import Connection
 from runtime.units import CHINA, US_PER_S, from_us
 from telemetry.positions import PositionBatch
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 ENGINE, MAP_DATE = "frozen", "2026-01-01"
 _LAT, _LON = 29.55, 106.55  # Chongqing
@@ -205,7 +204,7 @@ _FILLS = (
 )
 
 
-async def register(conn: Any, city: City, trips_a_month: int) -> None:
+async def register(conn: Connection, city: City, trips_a_month: int) -> None:
     """Registry and history. The judge hears nothing of it: it has judged all that long ago."""
     n, units, us = city.vehicles, city.organisations, city.day_us
     long_ago = from_us(us - 400 * 86_400 * US_PER_S)
@@ -261,7 +260,7 @@ def months_before(day: date) -> list[date]:
     return found
 
 
-async def _places(conn: Any, city: City, long_ago: Any) -> None:
+async def _places(conn: Connection, city: City, long_ago: Any) -> None:
     """A fence for every vehicle, and the fuel stations."""
     centres = degrees(city.home)
     circles = shapely.buffer(shapely.points(centres[:, ::-1]), 0.003, quad_segs=6)
@@ -280,7 +279,7 @@ async def _places(conn: Any, city: City, long_ago: Any) -> None:
     )
 
 
-async def day_facts(conn: Any, city: City, seed: int = 37) -> None:
+async def day_facts(conn: Connection, city: City, seed: int = 37) -> None:
     """Orders, fills and violations of the day, as they come in: the judge is told of each by the triggers."""
     rng = np.random.default_rng(seed)
     trips = np.flatnonzero(city.order)
@@ -318,7 +317,7 @@ async def day_facts(conn: Any, city: City, seed: int = 37) -> None:
     )  # fmt: skip
 
 
-async def freeze_routes(conn: Any, city: City) -> int:
+async def freeze_routes(conn: Connection, city: City) -> int:
     """The route of every order of the day as an engine would have answered it long ago; how many there are."""
     trips = np.flatnonzero(city.order)
     home, told = _e6(city.home[city.vehicle[trips]]).tolist(), _e6(city.told[trips]).tolist()

@@ -12,7 +12,6 @@ import time
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 from bench import city_data
 from bench.database import fresh_database
@@ -23,7 +22,6 @@ from rules.tracks.advance import advance
 from runtime.postgres import connect
 from runtime.units import US_PER_S
 
-Ints = NDArray[np.int64]
 VEHICLES = 29_000
 TARGET_US = 1.0
 #: Every vehicle reports so often in one run; positions of one batch.

@@ -21,6 +21,7 @@ from registry.decimals import exact_json
 from registry.model import KINDS, Record
 from registry.refusals import Flaw, RefusedError, explain
 from registry.repository import apply
+from runtime.connection import Connection
 
 #: Bounds of one import.
 MAX_ROWS: Final = 20_000
@@ -303,7 +304,7 @@ def validate_rows(kind: str, rows: Sequence[Row]) -> list[Record]:
 
 
 async def import_records(
-    connection: Any, rows: Sequence[Row], records: Sequence[Record], *, dry_run: bool = False
+    connection: Connection, rows: Sequence[Row], records: Sequence[Record], *, dry_run: bool = False
 ) -> ImportReport:
     """Write ``records`` (validated from ``rows``) in a transaction of its own; with ``dry_run`` it is
     rolled back.

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
+
+from runtime.connection import Connection
 
 #: For facts that are kept without a time of their own: everything may rest on them.
 SINCE_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -22,7 +24,7 @@ _REGISTRY_LOCK: Final = 0x676F6E67_666C6565  # "gongflee"
 _COMMIT_LOCK: Final = 0x676F6E67_72656763  # "gongregc"
 
 
-async def lock_registry(connection: Any) -> None:
+async def lock_registry(connection: Connection) -> None:
     """Wait for, and hold to the end of the transaction, the right to change the registry. Call it first.
 
     Raises asyncpg.LockNotAvailableError after LOCK_TIMEOUT_S behind a long import.
@@ -32,7 +34,7 @@ async def lock_registry(connection: Any) -> None:
 
 
 async def note_vehicles(
-    connection: Any,
+    connection: Connection,
     kind: Literal["order", "fence", "binding", "vehicle", "rows"],
     changes: Iterable[tuple[str, str, datetime]],
 ) -> None:
@@ -54,7 +56,9 @@ async def note_vehicles(
     )  # fmt: skip
 
 
-async def note_parameter(connection: Any, subject: str, organisation: str | None, since: datetime) -> None:
+async def note_parameter(
+    connection: Connection, subject: str, organisation: str | None, since: datetime
+) -> None:
     """Record that a parameter has another value from ``since`` on, in the transaction that sets it: for the vehicles
     of ``organisation`` and those that have orders of it, None = for all vehicles."""
     await connection.execute(
@@ -65,7 +69,7 @@ async def note_parameter(connection: Any, subject: str, organisation: str | None
     )  # fmt: skip
 
 
-async def vehicles_of(connection: Any, organisations: Iterable[str]) -> dict[str, list[str]]:
+async def vehicles_of(connection: Connection, organisations: Iterable[str]) -> dict[str, list[str]]:
     """Ids of the vehicles of each organisation."""
     wanted = sorted(set(organisations))
     found: dict[str, list[str]] = {name: [] for name in wanted}
@@ -77,12 +81,12 @@ async def vehicles_of(connection: Any, organisations: Iterable[str]) -> dict[str
     return found
 
 
-async def newest_change(connection: Any) -> int:
+async def newest_change(connection: Connection) -> int:
     """The number of the newest change of the registry."""
     return int(await connection.fetchval("SELECT COALESCE(max(seq), 0) FROM registry_changes"))
 
 
-async def changed_vehicles(connection: Any, seen: int) -> tuple[Sequence[int], int]:
+async def changed_vehicles(connection: Connection, seen: int) -> tuple[Sequence[int], int]:
     """(numbers of the vehicles that changed after the change ``seen``, the newest change). All vehicles where the
     changes after ``seen`` are not kept any more."""
     rows = await connection.fetch("SELECT seq, vehicle_no FROM registry_changes WHERE seq > $1", seen)
@@ -94,12 +98,12 @@ async def changed_vehicles(connection: Any, seen: int) -> tuple[Sequence[int], i
     return sorted({row["vehicle_no"] for row in rows if row["vehicle_no"]}), newest
 
 
-async def hold_registry(connection: Any) -> None:
+async def hold_registry(connection: Connection) -> None:
     """From here to the end of the transaction nobody commits a change. Call it late: registry and imports wait."""
     await connection.execute("SELECT pg_advisory_xact_lock_shared($1)", _COMMIT_LOCK)
 
 
-async def drop_changes(connection: Any) -> None:
+async def drop_changes(connection: Connection) -> None:
     """Delete what is older than a day, but for the newest of it."""
     await connection.execute(
         "DELETE FROM registry_changes WHERE seq <"

@@ -14,6 +14,7 @@ from registry.places import geometry_wkb
 from registry.refusals import Flaw, RefusedError
 from registry.spelling import name_key
 from registry.upsert import apply_plain
+from runtime.connection import Connection
 
 #: Clocks of other systems may be so much ahead of ours.
 AHEAD: Final = timedelta(minutes=10)
@@ -22,7 +23,7 @@ IN_FUTURE: Final = "时间在未来（超前 10 分钟以上） · the time is m
 _STATION: Final = ("name", "aliases", "datum", "original")
 
 
-async def apply_stations(connection: Any, records: Sequence[FuelStation]) -> list[Outcome]:
+async def apply_stations(connection: Connection, records: Sequence[FuelStation]) -> list[Outcome]:
     """Write stations; transactions without a station of their own follow the names.
 
     Raises RefusedError (a conflict) for a name or alias that means another station already.
@@ -80,7 +81,7 @@ def _refuse_shared_names(records: Sequence[FuelStation], stored: dict[str, Any])
         raise RefusedError(flaws, conflict=True)
 
 
-async def _take_transactions(connection: Any, stations: Sequence[FuelStation]) -> None:
+async def _take_transactions(connection: Connection, stations: Sequence[FuelStation]) -> None:
     """Transactions follow their names to and from ``stations``: statements may come before stations are entered, and
     an alias may have been given to the wrong one. A station that was given itself stays.
     """
@@ -99,13 +100,13 @@ async def _take_transactions(connection: Any, stations: Sequence[FuelStation]) -
     )  # fmt: skip
 
 
-async def stations_by_name(connection: Any) -> dict[str, str]:
+async def stations_by_name(connection: Connection) -> dict[str, str]:
     """Station ids by ``texts.name_key`` of their names and aliases."""
     rows = await connection.fetch("SELECT id, name, aliases FROM fuel_stations")
     return {name_key(name): row["id"] for row in rows for name in (row["name"], *row["aliases"])}
 
 
-async def apply_transactions(connection: Any, records: Sequence[FuelTransaction]) -> list[Outcome]:
+async def apply_transactions(connection: Connection, records: Sequence[FuelTransaction]) -> list[Outcome]:
     """Write transactions; references were checked. Raises RefusedError for a time in the future."""
     await _refuse_future(connection, [record.at for record in records])
     return (await apply_plain(connection, "fuel_transactions", await _placed(connection, records)))[0]
@@ -117,7 +118,7 @@ class _Placed(FuelTransaction):
     station_given: bool
 
 
-async def _placed(connection: Any, records: Sequence[FuelTransaction]) -> list[_Placed]:
+async def _placed(connection: Connection, records: Sequence[FuelTransaction]) -> list[_Placed]:
     known: dict[str, str] = {}
     if any(record.station is None and record.station_name for record in records):
         known = await stations_by_name(connection)
@@ -142,25 +143,25 @@ async def _placed(connection: Any, records: Sequence[FuelTransaction]) -> list[_
     ]
 
 
-async def apply_violations(connection: Any, records: Sequence[Violation]) -> list[Outcome]:
+async def apply_violations(connection: Connection, records: Sequence[Violation]) -> list[Outcome]:
     """Write violations; references were checked. Raises RefusedError for a time in the future."""
     await _refuse_future(connection, [record.at for record in records])
     return (await apply_plain(connection, "violations", records))[0]
 
 
-async def _refuse_future(connection: Any, times: Iterable[datetime]) -> None:
+async def _refuse_future(connection: Connection, times: Iterable[datetime]) -> None:
     latest = await connection.fetchval("SELECT clock_timestamp()") + AHEAD
     flaws = [Flaw(("at",), IN_FUTURE, row) for row, at in enumerate(times) if at > latest]
     if flaws:
         raise RefusedError(flaws)
 
 
-async def apply_days(connection: Any, records: Sequence[CalendarDay]) -> list[Outcome]:
+async def apply_days(connection: Connection, records: Sequence[CalendarDay]) -> list[Outcome]:
     """Write calendar days."""
     return (await apply_plain(connection, "calendar_days", records))[0]
 
 
-async def forget_day(connection: Any, day: date) -> bool:
+async def forget_day(connection: Connection, day: date) -> bool:
     """Take back the office's word on a day; whether there was one."""
     return (
         await connection.fetchval("DELETE FROM calendar_days WHERE day = $1 RETURNING true", day) is not None

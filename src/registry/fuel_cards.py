@@ -12,6 +12,7 @@ from registry.business import FuelCard
 from registry.outcome import Outcome
 from registry.refusals import Flaw, RefusedError
 from registry.upsert import apply_plain
+from runtime.connection import Connection
 from runtime.units import CHINA
 
 
@@ -75,7 +76,7 @@ def _contradiction(known: PlateBinding, plate: str | None) -> str:
     )
 
 
-async def apply_cards(connection: Any, records: Sequence[FuelCard]) -> list[Outcome]:
+async def apply_cards(connection: Connection, records: Sequence[FuelCard]) -> list[Outcome]:
     """Write cards and their bindings; references were checked. See ``repository.apply``.
 
     Raises RefusedError (a conflict) for a card that would be bound to two plates at once.
@@ -124,7 +125,7 @@ def _wanted(record: FuelCard, known: Sequence[PlateBinding]) -> list[PlateBindin
     return plan.all()
 
 
-async def bindings_of_card(connection: Any, card: str) -> list[dict[str, Any]]:
+async def bindings_of_card(connection: Connection, card: str) -> list[dict[str, Any]]:
     """The history of one card: {plate, valid_from, valid_to}, oldest first."""
     rows = await connection.fetch(
         "SELECT plate, valid_from, valid_to FROM card_bindings WHERE card = $1 ORDER BY valid_from LIMIT 1000",

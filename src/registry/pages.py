@@ -9,6 +9,7 @@ from typing import Any, Final
 from registry.decimals import decimal_text
 from registry.fuel_cards import bindings_of_card
 from registry.terminals import bindings_of
+from runtime.connection import Connection
 
 #: No page is larger than this.
 MAX_PAGE: Final = 1_000
@@ -119,7 +120,7 @@ DAY_FILTERS: Final = frozenset({("calendar-days", "from"), ("calendar-days", "to
 VERSIONED: Final = ("fences", "dispatch-orders")
 
 
-async def get(connection: Any, kind: str, id: str) -> dict[str, Any] | None:
+async def get(connection: Connection, kind: str, id: str) -> dict[str, Any] | None:
     """The record as it stands (of versions, the newest), or None. Terminals and cards carry their
     ``bindings``."""
     select, key, current = _SOURCES[kind]
@@ -136,7 +137,7 @@ async def get(connection: Any, kind: str, id: str) -> dict[str, Any] | None:
 
 
 async def page(
-    connection: Any, kind: str, /, *, after: str | None = None, limit: int = 100, **filters: str | None
+    connection: Connection, kind: str, /, *, after: str | None = None, limit: int = 100, **filters: str | None
 ) -> list[dict[str, Any]]:
     """Up to ``limit`` (at most MAX_PAGE) records in the order of their ids, after id ``after``.
 
@@ -169,7 +170,7 @@ def _shown(row: Any) -> dict[str, Any]:
     return record
 
 
-async def versions(connection: Any, kind: str, id: str) -> list[dict[str, Any]]:
+async def versions(connection: Connection, kind: str, id: str) -> list[dict[str, Any]]:
     """The versions of a fence or an order, newest first, at most MAX_PAGE; empty when there is no such
     record.
     """

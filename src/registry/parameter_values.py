@@ -18,6 +18,7 @@ from registry.fields import Identifier, Name, Time
 from registry.outcome import Outcome
 from registry.refusals import Flaw, RefusedError
 from registry.versions import BEFORE_ORDER
+from runtime.connection import Connection
 
 #: Rows of a list, at most.
 MAX_ROWS = 10_000
@@ -39,7 +40,7 @@ class Threshold(BaseModel):
     source: Name = Field(description="who decided it, and where that is written")
 
 
-async def put_threshold(connection: Any, row: Threshold) -> Outcome:
+async def put_threshold(connection: Connection, row: Threshold) -> Outcome:
     """Write a value in the caller's transaction; the same (rule, name, organisation, time) again replaces it.
 
     Raises RefusedError for an unknown rule, name or organisation, or a value out of the limits.
@@ -69,7 +70,9 @@ async def put_threshold(connection: Any, row: Threshold) -> Outcome:
     return "created" if old is None else "updated"
 
 
-async def _note(connection: Any, rule: str, name: str, organisation: str | None, effective: datetime) -> None:
+async def _note(
+    connection: Connection, rule: str, name: str, organisation: str | None, effective: datetime
+) -> None:
     """Have what the workers judged with another value judged again. That there is one, a trigger tells them."""
     if rule not in _JUDGED_AGAIN:
         return
@@ -99,7 +102,7 @@ def _check(row: Threshold) -> None:
 
 
 async def forget_threshold(
-    connection: Any, rule: str, name: str, organisation: str | None, effective_from: Any
+    connection: Connection, rule: str, name: str, organisation: str | None, effective_from: Any
 ) -> bool:
     """Take back a value in the caller's transaction; whether there was one."""
     await lock_registry(connection)
@@ -114,7 +117,7 @@ async def forget_threshold(
 
 
 async def thresholds(
-    connection: Any, rule: str | None = None, organisation: str | None = None
+    connection: Connection, rule: str | None = None, organisation: str | None = None
 ) -> list[dict[str, Any]]:
     """The values set, by (rule, name, organisation, time), at most MAX_ROWS; None = any."""
     rows = await connection.fetch(

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from runtime.arrays import Ints
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from registry.refusals import Flaw, RefusedError
 from registry.terminals import apply_terminals
 from registry.upsert import apply_plain
 from registry.versions import apply_fences, apply_orders
+from runtime.connection import Connection
 
 # Which fields of a record name another record: (field, table).
 _REFERENCES: Final[dict[type[Record], tuple[tuple[str, str], ...]]] = {
@@ -43,7 +44,7 @@ _CHINESE: Final = {
 }
 
 
-async def apply(connection: Any, records: Sequence[Record]) -> list[Outcome]:
+async def apply(connection: Connection, records: Sequence[Record]) -> list[Outcome]:
     """Write records of one kind, at most one for an id, in the caller's transaction; one outcome each.
 
     Raises RefusedError, with every flaw, when a reference is unknown, an id comes twice, organisations
@@ -60,12 +61,12 @@ async def apply(connection: Any, records: Sequence[Record]) -> list[Outcome]:
     return await _WRITERS[type(records[0])](connection, records)
 
 
-async def _apply_organisations(connection: Any, records: Sequence[Organisation]) -> list[Outcome]:
+async def _apply_organisations(connection: Connection, records: Sequence[Organisation]) -> list[Outcome]:
     await _refuse_rings(connection, records)
     return (await apply_plain(connection, "organisations", records))[0]
 
 
-async def _apply_drivers(connection: Any, records: Sequence[Driver]) -> list[Outcome]:
+async def _apply_drivers(connection: Connection, records: Sequence[Driver]) -> list[Outcome]:
     return (await apply_plain(connection, "drivers", records))[0]
 
 
@@ -82,7 +83,7 @@ def _twice(records: Sequence[Record]) -> list[Flaw]:
     ]
 
 
-async def _unknown(connection: Any, records: Sequence[Record]) -> list[Flaw]:
+async def _unknown(connection: Connection, records: Sequence[Record]) -> list[Flaw]:
     """Flaws for every reference to a record that is neither stored nor among ``records``."""
     flaws: list[Flaw] = []
     kind = type(records[0])
@@ -109,7 +110,7 @@ async def _unknown(connection: Any, records: Sequence[Record]) -> list[Flaw]:
     return flaws
 
 
-async def _apply_vehicles(connection: Any, records: Sequence[Vehicle]) -> list[Outcome]:
+async def _apply_vehicles(connection: Connection, records: Sequence[Vehicle]) -> list[Outcome]:
     await _refuse_taken_plates(connection, records)
     # Vehicles may exchange or hand over plates in one import, and the unique index looks at one row after
     # the other: those that give up a plate step aside first.
@@ -136,7 +137,7 @@ async def _apply_vehicles(connection: Any, records: Sequence[Vehicle]) -> list[O
     return outcomes
 
 
-async def _refuse_taken_plates(connection: Any, records: Sequence[Vehicle]) -> None:
+async def _refuse_taken_plates(connection: Connection, records: Sequence[Vehicle]) -> None:
     active = [(row, record) for row, record in enumerate(records) if record.disposed_on is None]
     owners: dict[str, str] = {
         row["plate"]: row["id"]
@@ -155,7 +156,7 @@ async def _refuse_taken_plates(connection: Any, records: Sequence[Vehicle]) -> N
         raise RefusedError(flaws, conflict=True)
 
 
-async def _refuse_rings(connection: Any, records: Sequence[Organisation]) -> None:
+async def _refuse_rings(connection: Connection, records: Sequence[Organisation]) -> None:
     """A unit above itself, directly or through others, is refused."""
     parents = dict(await connection.fetch("SELECT id, parent FROM organisations WHERE parent IS NOT NULL"))
     for record in records:

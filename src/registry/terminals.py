@@ -13,6 +13,7 @@ from typing import Any
 from registry.changes import note_vehicles
 from registry.model import Terminal
 from registry.outcome import Outcome
+from runtime.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class BindingPlan:
 _TEXTS = ("manufacturer", "model", "device_id")
 
 
-async def apply_terminals(connection: Any, records: Sequence[Terminal]) -> list[Outcome]:
+async def apply_terminals(connection: Connection, records: Sequence[Terminal]) -> list[Outcome]:
     """Write terminals and their bindings; references were checked. See ``repository.apply``."""
     existing = {
         row["phone"]: row
@@ -140,7 +141,7 @@ def _office_said(record: Terminal, before: Sequence[str]) -> list[str]:
     return [name for name in _TEXTS if given[name] or (given[name] is None and name in before)]
 
 
-async def _bind(connection: Any, records: Sequence[Terminal]) -> list[int]:
+async def _bind(connection: Connection, records: Sequence[Terminal]) -> list[int]:
     """Apply the bindings of ``records`` in order; returns the indices of those that changed something."""
     binding = [(index, record) for index, record in enumerate(records) if record.binds]
     if not binding:
@@ -185,7 +186,7 @@ async def _bind(connection: Any, records: Sequence[Terminal]) -> list[int]:
     return changed
 
 
-async def bindings_of(connection: Any, phone: str) -> list[dict[str, Any]]:
+async def bindings_of(connection: Connection, phone: str) -> list[dict[str, Any]]:
     """The history of one terminal: {vehicle, valid_from, valid_to}, oldest first."""
     rows = await connection.fetch(
         "SELECT v.id AS vehicle, b.valid_from, b.valid_to FROM terminal_bindings b JOIN terminals t ON t.no = b.terminal_no"
@@ -196,7 +197,7 @@ async def bindings_of(connection: Any, phone: str) -> list[dict[str, Any]]:
 
 
 async def spans_of_vehicle(
-    connection: Any, vehicle: str, since: datetime, until: datetime
+    connection: Connection, vehicle: str, since: datetime, until: datetime
 ) -> list[tuple[int, str, datetime, datetime]] | None:
     """(terminal number, phone, from, to) of the terminals that sat in a vehicle within [since, until),
     oldest first; None when there is no such vehicle.
@@ -215,7 +216,7 @@ async def spans_of_vehicle(
     return [tuple(row) for row in rows if row["terminal_no"] is not None]
 
 
-async def terminal_numbers(connection: Any, phones: Sequence[str]) -> dict[str, int]:
+async def terminal_numbers(connection: Connection, phones: Sequence[str]) -> dict[str, int]:
     """Numbers of the enabled terminals among ``phones`` (without leading zeros)."""
     return dict(
         await connection.fetch("SELECT phone, no FROM terminals WHERE enabled AND phone = ANY($1)", phones)

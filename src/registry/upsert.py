@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from registry.fields import Record
 from registry.outcome import Outcome
+from runtime.connection import Connection
 
 # table -> column -> its type; a column has the name of the record's field unless _FIELDS says otherwise.
 _COLUMNS: Final = {
@@ -76,7 +77,7 @@ def column_value(record: Record, column: str) -> Any:
 
 
 async def apply_plain(
-    connection: Any, table: str, records: Sequence[Record]
+    connection: Connection, table: str, records: Sequence[Record]
 ) -> tuple[list[Outcome], dict[Any, dict[str, Any]]]:
     """Insert or update records of ``table``. Returns the outcomes and the old values by key."""
     columns = _COLUMNS[table]

@@ -13,6 +13,7 @@ from registry.model import DispatchOrder, Fence
 from registry.outcome import Outcome
 from registry.parameters import parameter
 from registry.places import geometry_wkb
+from runtime.connection import Connection
 
 #: An order covers its vehicle from a little before it departs. Results are taken up again from the earliest
 #: time that any organisation may have set for that.
@@ -25,7 +26,7 @@ _ORDER_COLUMNS = (
 )  # fmt: skip
 
 
-async def apply_fences(connection: Any, records: Sequence[Fence]) -> list[Outcome]:
+async def apply_fences(connection: Connection, records: Sequence[Fence]) -> list[Outcome]:
     """Write fences whose references were checked, at most one record an id. See ``repository.apply``."""
     now = await connection.fetchval("SELECT clock_timestamp()")
     current = {
@@ -77,7 +78,7 @@ def _same_fence(record: Fence, old: Any) -> bool:
 
 
 async def end_versions(
-    connection: Any, fence: str, at: datetime
+    connection: Connection, fence: str, at: datetime
 ) -> list[tuple[str, list[str], str, datetime]]:
     """No stored version of ``fence`` holds from ``at`` on. Returns what that concerns: (id, vehicles,
     organisation, from).
@@ -92,7 +93,7 @@ async def end_versions(
     return [(fence, list(row["vehicles"]), row["organisation"], at) for row in rows]
 
 
-async def withdraw_fence(connection: Any, fence: str, at: datetime | None) -> bool | None:
+async def withdraw_fence(connection: Connection, fence: str, at: datetime | None) -> bool | None:
     """End the fence at ``at`` (default: now). True = ended, False = it had ended before, None = no such
     fence.
     """
@@ -105,7 +106,9 @@ async def withdraw_fence(connection: Any, fence: str, at: datetime | None) -> bo
     return bool(concerned)
 
 
-async def _note_fences(connection: Any, concerned: Sequence[tuple[str, list[str], str, datetime]]) -> None:
+async def _note_fences(
+    connection: Connection, concerned: Sequence[tuple[str, list[str], str, datetime]]
+) -> None:
     """A fence with a list concerns the list; one without, every vehicle of the organisation."""
     whole = await vehicles_of(
         connection, [organisation for _, listed, organisation, _ in concerned if not listed]
@@ -121,7 +124,7 @@ async def _note_fences(connection: Any, concerned: Sequence[tuple[str, list[str]
     )
 
 
-async def apply_orders(connection: Any, records: Sequence[DispatchOrder]) -> list[Outcome]:
+async def apply_orders(connection: Connection, records: Sequence[DispatchOrder]) -> list[Outcome]:
     """Write orders whose references were checked, at most one record an id. See ``repository.apply``."""
     current = {
         row["id"]: row

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
+from runtime.arrays import AnyArray, Ints
 from runtime.errors import GongcheError
 
 #: Columns of a track in evidence, all integers.
@@ -73,7 +73,7 @@ def _refuse_floats(value: Any) -> None:
             _refuse_floats(item)
 
 
-def track_columns(track: dict[str, list[int]]) -> dict[str, NDArray[np.int64]]:
+def track_columns(track: dict[str, list[int]]) -> dict[str, Ints]:
     """Columns of a track in evidence as int64 arrays of one length. Raises EvidenceError."""
     try:
         columns = {name: np.array(track[name], np.int64) for name in TRACK_COLUMNS}
@@ -84,6 +84,6 @@ def track_columns(track: dict[str, list[int]]) -> dict[str, NDArray[np.int64]]:
     return columns
 
 
-def freeze_track(columns: dict[str, NDArray[Any]]) -> dict[str, list[int]]:
+def freeze_track(columns: dict[str, AnyArray]) -> dict[str, list[int]]:
     """Columns named as TRACK_COLUMNS as lists for evidence; ``odometer_dkm`` is -1 where absent."""
     return {name: columns[name].astype(np.int64).tolist() for name in TRACK_COLUMNS}

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rules.evidence import TRACK_COLUMNS
 from rules.live.store.states import load_day_states
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
 from rules.tracks.valid_fixes import cut_before, has_jumps, valid_rows
+from runtime.arrays import Ints
+from runtime.connection import Connection
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
 from telemetry.archive.store import Archive, Track
-
-Ints = NDArray[np.int64]
 
 #: A stretch of a vehicle, or of a terminal: (number, from, to), half open, microseconds since 1970 UTC.
 Want = tuple[int, int, int]
@@ -40,7 +39,7 @@ LONGER_AT_ONCE: Final = 31
 
 
 async def judged_tracks(
-    conn: Any, archive: Archive, wants: Sequence[Want], max_kmh: Sequence[int], spans_of: SpansOf,
+    conn: Connection, archive: Archive, wants: Sequence[Want], max_kmh: Sequence[int], spans_of: SpansOf,
     judge: Judge[T], accuses: Callable[[T], bool],
 ) -> list[Judged[T]]:  # fmt: skip
     """The track of each of ``wants`` (of vehicles), its valid rows and what ``judge`` makes of them; ``max_kmh``: of each.
@@ -66,7 +65,7 @@ async def judged_tracks(
     return [found[k] for k in range(len(wants))]
 
 
-async def _known_since(conn: Any, wants: Sequence[Want]) -> list[int]:
+async def _known_since(conn: Connection, wants: Sequence[Want]) -> list[int]:
     """From when on each vehicle's fixes are to be cleaned so that what is valid is what the worker took for valid: the last
     valid fix before the day of the stretch."""
     days = np.array([china_day(since) for _, since, _ in wants], np.int64)
@@ -81,7 +80,9 @@ async def _known_since(conn: Any, wants: Sequence[Want]) -> list[int]:
     return [min(us, since) for us, (_, since, _) in zip(starts, wants, strict=True)]
 
 
-async def tracks_in(archive: Archive, conn: Any, spans: Sequence[Sequence[Want]]) -> list[dict[str, Ints]]:
+async def tracks_in(
+    archive: Archive, conn: Connection, spans: Sequence[Sequence[Want]]
+) -> list[dict[str, Ints]]:
     """For each list of (terminal number, from, to) the usable stored fixes (quality 0): columns of
     ``evidence.TRACK_COLUMNS``, int64, by (time, fingerprint). Stretches may overlap: one query reads them all, what belongs
     to several lists is read once."""

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from runtime.arrays import AnyArray
+
 Kind = Literal["int2", "int4", "int8", "timestamptz", "bool", "bytes"]
 
 SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0"
@@ -53,9 +53,9 @@ class Column:
     """
 
     kind: Kind
-    values: Array
-    valid: Array | None = None
-    offsets: Array | None = None
+    values: AnyArray
+    valid: AnyArray | None = None
+    offsets: AnyArray | None = None
 
     def __post_init__(self) -> None:
         if (self.kind == "bytes") != (self.offsets is not None):
@@ -104,7 +104,7 @@ def encode(columns: Sequence[Column]) -> bytes:
     return HEADER + body + TRAILER
 
 
-def decode_fixed(data: bytes, fields: Sequence[tuple[str, Kind]]) -> dict[str, Array]:
+def decode_fixed(data: bytes, fields: Sequence[tuple[str, Kind]]) -> dict[str, AnyArray]:
     """Columns of a COPY stream whose every field has a fixed width and no nulls: name -> array, shape (n,)
     (``timestamptz`` as int64 microseconds since 1970). Raises ValueError for any other stream."""
     layout: list[tuple[str, str]] = [("fields", ">i2")]
@@ -117,7 +117,7 @@ def decode_fixed(data: bytes, fields: Sequence[tuple[str, Kind]]) -> dict[str, A
     rows = np.frombuffer(body, dtype)
     if (rows["fields"] != len(fields)).any():
         raise ValueError("not a COPY stream of these fields")
-    out: dict[str, Array] = {}
+    out: dict[str, AnyArray] = {}
     for name, kind in fields:
         if (rows[f"length {name}"] != np.dtype(_DTYPES[kind]).itemsize).any():
             raise ValueError(f"field {name} is null or of another width")
@@ -151,7 +151,7 @@ def _prepare(column: Column) -> Column:
     return Column(column.kind, values, valid)
 
 
-def _lengths(column: Column) -> Array:
+def _lengths(column: Column) -> AnyArray:
     """Bytes of each field, -1 = null. Shape (n,), int64."""
     if column.offsets is not None:
         lengths = np.diff(column.offsets.astype(np.int64, copy=False))
@@ -160,7 +160,7 @@ def _lengths(column: Column) -> Array:
     return lengths if column.valid is None else np.where(column.valid, lengths, -1)
 
 
-def _layouts(n: int, lengths: list[Array]) -> tuple[Array, int]:
+def _layouts(n: int, lengths: list[AnyArray]) -> tuple[AnyArray, int]:
     """Number of each row's layout (shape (n,)), and how many there are."""
     layout, span = np.zeros(n, np.int64), 1
     for length in lengths:
@@ -181,7 +181,7 @@ def _layouts(n: int, lengths: list[Array]) -> tuple[Array, int]:
     return layout, len(present)
 
 
-def _uniform(columns: list[Column], lengths: list[int], rows: Array) -> Array:
+def _uniform(columns: list[Column], lengths: list[int], rows: AnyArray) -> AnyArray:
     """The structured array of ``rows``, whose fields all have ``lengths``."""
     layout: list[Any] = [("fields", ">i2")]
     for k, (column, length) in enumerate(zip(columns, lengths, strict=True)):
@@ -207,7 +207,7 @@ def _uniform(columns: list[Column], lengths: list[int], rows: Array) -> Array:
     return out
 
 
-def _scattered(columns: list[Column], lengths: list[Array]) -> bytes:
+def _scattered(columns: list[Column], lengths: list[AnyArray]) -> bytes:
     """Any rows: every field's bytes put at its own place, a column at a time."""
     n = len(columns[0])
     sizes = np.full(n, 2 + 4 * len(columns), np.int64)
@@ -216,7 +216,7 @@ def _scattered(columns: list[Column], lengths: list[Array]) -> bytes:
     place = np.cumsum(sizes) - sizes
     out = np.zeros(int(sizes.sum()), np.uint8)
 
-    def put(at: Array, values: Array, dtype: str) -> None:
+    def put(at: AnyArray, values: AnyArray, dtype: str) -> None:
         data = values.astype(dtype).view(np.uint8).reshape(len(values), -1)
         out[at[:, None] + np.arange(data.shape[1])] = data
 

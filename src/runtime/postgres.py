@@ -14,6 +14,7 @@ from typing import Any, Final
 import asyncpg
 import orjson
 
+from runtime.connection import Connection
 from runtime.errors import ConfigurationError, UnavailableError
 
 # One migration at a time, whoever starts first (gateway, worker, api start together).
@@ -119,7 +120,7 @@ def _watched(dead_after_s: float) -> type[Any]:
     return Watched
 
 
-async def _prepare(connection: Any) -> None:
+async def _prepare(connection: Connection) -> None:
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
@@ -180,7 +181,7 @@ def migration_files() -> list[Path]:
     return files
 
 
-async def schema_version(connection: Any) -> int:
+async def schema_version(connection: Connection) -> int:
     """Number of the newest migration applied; 0 for an empty database."""
     if not await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL"):
         return 0
@@ -237,7 +238,7 @@ async def migrate(dsn: str) -> list[str]:
     return applied
 
 
-async def require_schema(connection: Any) -> None:
+async def require_schema(connection: Connection) -> None:
     """Raises ConfigurationError unless the database has exactly the schema this program expects."""
     have, want = await schema_version(connection), expected_schema_version()
     if have < want:

@@ -20,8 +20,7 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 from pyproj import Geod
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from runtime.arrays import Bools, Floats, Ints
 
 #: WGS-84 (NIMA TR8350.2): semi-major axis in metres, flattening, first eccentricity squared.
 WGS84_A = 6_378_137.0
@@ -198,9 +197,9 @@ class FenceSet:
             self._lon0 = np.concatenate((self._lon0, np.zeros(more)))
             self._planes = np.concatenate((self._planes, np.full(more, None, object)))
 
-    def inside(self, fence: Ints, lat_e6: Ints, lon_e6: Ints) -> NDArray[np.bool_]:
+    def inside(self, fence: Ints, lat_e6: Ints, lon_e6: Ints) -> Bools:
         """Whether each point lies in or on fence number ``fence`` (index into geometries). Shape (n,)."""
-        result: NDArray[np.bool_] = shapely.intersects_xy(self.geometries[fence], lon_e6 / 1e6, lat_e6 / 1e6)
+        result: Bools = shapely.intersects_xy(self.geometries[fence], lon_e6 / 1e6, lat_e6 / 1e6)
         return result
 
     def beyond_mm(self, fence: Ints, lat_e6: Ints, lon_e6: Ints) -> Ints:
@@ -258,7 +257,7 @@ _KRASOVSKY_E2 = 0.00669342162296594323
 _BD_TURN = math.pi * 3000 / 180
 
 
-def in_china(lat: ArrayLike, lon: ArrayLike) -> NDArray[np.bool_]:
+def in_china(lat: ArrayLike, lon: ArrayLike) -> Bools:
     """Whether points (degrees) lie in the rectangle in which GCJ-02 shifts coordinates."""
     a, o = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
     return (o >= 72.004) & (o <= 137.8347) & (a >= 0.8293) & (a <= 55.8271)

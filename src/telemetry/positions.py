@@ -12,10 +12,8 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-IntArray = NDArray[Any]
-BoolArray = NDArray[np.bool_]
+from runtime.arrays import AnyInts, Bools, Ints
 
 #: name -> (dtype, unit). The order is the order of the log's schema.
 SPEC: dict[str, tuple[str, str]] = {
@@ -55,36 +53,36 @@ class PositionBatch:
     """Columns of ``n`` positions; see the module docstring. ``items_data[items_offsets[i]:items_offsets[i+1]]``
     are the raw items of row i (offsets int32, shape (n+1,); data uint8)."""
 
-    terminal: IntArray
-    received_us: IntArray
-    device_us: IntArray
-    lat_e6: IntArray
-    lon_e6: IntArray
-    altitude_m: IntArray
-    speed_dkmh: IntArray
-    direction_deg: IntArray
-    alarm: IntArray
-    status: IntArray
-    source: IntArray
-    odometer_dkm: IntArray
-    fuel_dl: IntArray
-    recorder_speed_dkmh: IntArray
-    radio: IntArray
-    satellites: IntArray
-    present: IntArray
-    items_offsets: IntArray
-    items_data: IntArray
+    terminal: AnyInts
+    received_us: AnyInts
+    device_us: AnyInts
+    lat_e6: AnyInts
+    lon_e6: AnyInts
+    altitude_m: AnyInts
+    speed_dkmh: AnyInts
+    direction_deg: AnyInts
+    alarm: AnyInts
+    status: AnyInts
+    source: AnyInts
+    odometer_dkm: AnyInts
+    fuel_dl: AnyInts
+    recorder_speed_dkmh: AnyInts
+    radio: AnyInts
+    satellites: AnyInts
+    present: AnyInts
+    items_offsets: AnyInts
+    items_data: AnyInts
 
     def __len__(self) -> int:
         return len(self.terminal)
 
-    def columns(self) -> dict[str, IntArray]:
+    def columns(self) -> dict[str, AnyInts]:
         """The fixed-width columns by name, in the order of SPEC."""
         return {name: getattr(self, name) for name in SPEC}
 
-    def has(self, name: str) -> BoolArray:
+    def has(self, name: str) -> Bools:
         """Where the optional column ``name`` is present. Shape (n,)."""
-        there: BoolArray = (self.present & (1 << OPTIONAL.index(name))) != 0
+        there: Bools = (self.present & (1 << OPTIONAL.index(name))) != 0
         return there
 
     @classmethod
@@ -92,8 +90,8 @@ class PositionBatch:
         cls,
         n: int,
         *,
-        items_offsets: IntArray | None = None,
-        items_data: IntArray | None = None,
+        items_offsets: AnyInts | None = None,
+        items_data: AnyInts | None = None,
         **columns: Any,
     ) -> Self:
         """A batch of ``n`` rows; columns not given are zero. Values are cast to the dtype of SPEC.
@@ -103,7 +101,7 @@ class PositionBatch:
         unknown = columns.keys() - SPEC.keys()
         if unknown:
             raise ValueError(f"unknown columns: {sorted(unknown)}")
-        made: dict[str, IntArray] = {}
+        made: dict[str, AnyInts] = {}
         for name, (dtype, _unit) in SPEC.items():
             value = columns.get(name)
             if value is None:
@@ -123,7 +121,7 @@ class PositionBatch:
     def empty(cls) -> Self:
         return cls.build(0)
 
-    def take(self, rows: IntArray) -> PositionBatch:
+    def take(self, rows: AnyInts) -> PositionBatch:
         """The rows at ``rows`` (indices or a boolean mask), in that order."""
         if rows.dtype == np.bool_:
             rows = np.flatnonzero(rows)
@@ -166,7 +164,7 @@ _MULTIPLIERS = {
 }
 
 
-def fingerprint(batch: PositionBatch) -> NDArray[np.int64]:
+def fingerprint(batch: PositionBatch) -> Ints:
     """64-bit fingerprint of each row's payload, shape (n,), int64.
 
     Two rows of one terminal with the same device time and fingerprint are one position ("duplicates count once").

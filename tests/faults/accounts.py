@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import asyncpg
 import numpy as np
 
+from runtime.arrays import Ints
 from tests.faults.crowd import Crowd
 from tests.faults.harness import Machine
-from tests.faults.plan import STEP_S, Ints, Plan
+from tests.faults.plan import STEP_S, Plan
 
 _COLUMNS = ("lat_e6", "lon_e6", "altitude_m", "speed_dkmh", "direction_deg", "odometer_dkm")
 _WIDTH = 2 + 12 * (2 + len(_COLUMNS))  # of a row of binary COPY: a count, and int8 columns with their lengths

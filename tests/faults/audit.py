@@ -16,6 +16,7 @@ import numpy as np
 
 from rules.live.process import Worker
 from rules.tracks.state import FIELDS, STATE_DTYPE
+from runtime.arrays import Ints
 from runtime.postgres import connect, create_pool, migrate
 from telemetry.log.base import POSITIONS, Record
 from telemetry.log.codec import HEADERS, encode
@@ -23,7 +24,7 @@ from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 from tests.faults.harness import Life, Machine
 from tests.faults.load import Load
 from tests.faults.log import Logged
-from tests.faults.plan import STEP_S, Ints, Plan
+from tests.faults.plan import STEP_S, Plan
 
 _COLUMNS = ("lat_e6", "lon_e6", "altitude_m", "speed_dkmh", "direction_deg", "odometer_dkm")
 _ROWS_PER_RECORD = 2_000

@@ -19,13 +19,14 @@ from typing import Self
 
 import numpy as np
 
+from runtime.arrays import Ints
 from telemetry.jt808.rejection import Rejection
 from telemetry.jt808.scalar import messages as m
 from telemetry.jt808.scalar.framing import FrameReader, encode_frame
 from telemetry.jt808.scalar.header import build_message, parse_header
 from telemetry.jt808.scalar.report import BATCH_BLIND_ZONE, encode_batch
 from tests.faults.fleet import Ledger, authentication, open_socket, version_of
-from tests.faults.plan import Ints, Plan
+from tests.faults.plan import Plan
 
 WINDOW = 8
 CONFIRM_S = 2.0

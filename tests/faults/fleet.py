@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from runtime.connection import Connection
 from telemetry.jt808.scalar import messages as m
 from telemetry.jt808.scalar.framing import encode_frame
 from telemetry.jt808.scalar.header import Version, build_message
@@ -27,7 +28,7 @@ def code_of(phone: str) -> bytes:
 class FleetPlan(Plan):
     """A plan whose terminals have registered already."""
 
-    async def register(self, connection: Any) -> None:
+    async def register(self, connection: Connection) -> None:
         """See Plan.register; then every terminal has the code ``code_of`` it."""
         await super().register(connection)
         phones = [self.phone(k) for k in range(self.terminals)]

@@ -16,12 +16,13 @@ from typing import Self, cast
 
 import numpy as np
 
+from runtime.arrays import Ints
 from telemetry.jt808.rejection import Rejection
 from telemetry.jt808.scalar import messages as m
 from telemetry.jt808.scalar.framing import FrameReader, encode_frame
 from telemetry.jt808.scalar.header import Version, build_message, parse_header
 from telemetry.jt808.scalar.report import BATCH_BLIND_ZONE, encode_batch
-from tests.faults.plan import Ints, Plan
+from tests.faults.plan import Plan
 
 WINDOW = 16
 CONFIRM_S = 1.5

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from runtime.arrays import Ints
 from telemetry.log.base import POSITIONS
 from telemetry.log.codec import decode
-from tests.faults.plan import STEP_S, Ints, Plan
+from tests.faults.plan import STEP_S, Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
+from runtime.arrays import Ints
+from runtime.connection import Connection
 from simulation.terminal.reports import encode_reports
 from telemetry.positions import PositionBatch
 
@@ -30,7 +31,6 @@ SETTLE_AFTER_H = 720
 _STATUS = 1 | 1 << 1 | 1 << 18 | 1 << 19  # ACC, positioned, GPS and BeiDou
 #: Vehicles of this share hold some rows back and send them later, out of order.
 _LATE_EVERY = 5
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Plan:
             rows = rows[np.lexsort((rows, np.where(held, rows + 40, rows)))]
         return rows
 
-    async def register(self, connection: Any) -> None:
+    async def register(self, connection: Connection) -> None:
         """The fleet in an empty database: the same numbers for the same plan, in every database."""
         start = datetime.fromtimestamp(self.start_s, UTC)
         await connection.execute("INSERT INTO organisations (id, name) VALUES ('office', '办公室')")

@@ -15,6 +15,7 @@ from rules.alerts.publish import publish
 from rules.checks.card_binding import day_us
 from rules.judge import queue
 from rules.judge.context import Change, Desk, Gatherer, Later
+from runtime.connection import Connection
 from runtime.units import from_us
 from telemetry.archive.store import Archive
 
@@ -121,7 +122,7 @@ class FuelWorld:
             rule, name, value, self.time(since),
         )  # fmt: skip
 
-    async def desk(self, conn: Any) -> Desk:
+    async def desk(self, conn: Connection) -> Desk:
         unused: Any = None
         return Desk(
             conn, Archive(now_us=lambda: self.now_us), unused, unused, await load_parameters(conn), self.now_us, self.now_us

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from runtime import pgcopy
+from runtime.connection import Connection
 from runtime.units import US_PER_DAY, US_PER_S
 from telemetry.archive.newest import Watermarks
 from telemetry.archive.partitions import DELETED_AT_ONCE, MOST_MOVED
@@ -59,7 +60,7 @@ def keys(batch: PositionBatch) -> list[tuple[int, int, int]]:
     )
 
 
-async def stored_keys(conn: Any) -> list[tuple[int, int, int]]:
+async def stored_keys(conn: Connection) -> list[tuple[int, int, int]]:
     rows = await conn.fetch(
         "SELECT terminal_no, (extract(epoch FROM device_time) * 1000000)::bigint, fingerprint FROM positions"
     )

@@ -18,6 +18,7 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
+from runtime.connection import Connection
 from runtime.errors import ConfigurationError, UnavailableError
 from runtime.units import US_PER_DAY, US_PER_S
 from telemetry.archive.parquet import (
@@ -76,14 +77,14 @@ def listed(folder: Path) -> list[str]:
     return sorted(os.listdir(folder))
 
 
-async def store(conn: Any, batch: PositionBatch) -> None:
+async def store(conn: Connection, batch: PositionBatch) -> None:
     archive = Archive(now_us=lambda: START + US_PER_DAY)
     await archive.ensure_partitions(conn, days_of(batch))
     async with conn.transaction():
         await archive.store(conn, batch)
 
 
-async def rows_of_table(conn: Any, day: date) -> list[dict[str, Any]]:
+async def rows_of_table(conn: Connection, day: date) -> list[dict[str, Any]]:
     """What the file must hold, read row by row in another way than the export does."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     records = await conn.fetch(

@@ -21,6 +21,7 @@ from rules.judge.context import Desk, Later
 from rules.judge.subjects.fills import Transactions
 from rules.live.store.states import save_day_states
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
+from runtime.connection import Connection
 from runtime.units import china_day
 from telemetry import geo
 from telemetry.archive.store import Archive, days_of
@@ -104,7 +105,7 @@ class StationWorld(FuelWorld):
         async with self.pool.acquire() as conn:
             await queue.note_tracks(conn, {number: since})
 
-    async def desk(self, conn: Any) -> Desk:
+    async def desk(self, conn: Connection) -> Desk:
         made = await super().desk(conn)
         known = self.now_us if self.known_us is None else self.known_us
         return Desk(conn, made.archive, made.navigator, made.calendar, made.parameters, made.now_us, known)

@@ -20,6 +20,7 @@ from rules.checks import off_hours, terminal_silent
 from rules.judge.context import Change, Desk, Verdicts
 from rules.judge.day_tracks import day_of
 from rules.judge.subjects.vehicle_days import VehicleDays, key_of
+from runtime.connection import Connection
 from runtime.units import US_PER_DAY
 from telemetry.archive.store import Archive
 from telemetry.positions import Source
@@ -42,7 +43,7 @@ class Court(World):
             [(self.date + timedelta(days=k), workday) for k in range(days)],
         )
 
-    async def desk(self, conn: Any, hours: float = 30.5, known: float | None = None) -> Desk:
+    async def desk(self, conn: Connection, hours: float = 30.5, known: float | None = None) -> Desk:
         now = self.day + round(hours * HOUR)
         return Desk(
             conn, Archive(), None, await load_calendar(conn), await load_parameters(conn), now,  # type: ignore[arg-type]

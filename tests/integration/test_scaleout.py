@@ -22,10 +22,11 @@ import pytest
 from tools.kafka.broker import kafka_cluster, missing
 
 from api.auth.tokens import create_token
+from runtime.arrays import Ints
 from runtime.postgres import connect
 from tests.faults.audit import Audit, Reference
 from tests.faults.load import Load
-from tests.faults.plan import STEP_S, Ints, Plan
+from tests.faults.plan import STEP_S, Plan
 from tests.integration.scaleout_site import Site
 
 TERMINALS, RATE, SECONDS, MORE_S = 40, 1_600.0, 5.0, 12

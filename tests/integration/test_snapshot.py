@@ -12,6 +12,7 @@ import shapely
 
 from registry.snapshot.fleet import FleetSnapshot
 from registry.snapshot.timelines import FOREVER, NONE, Timelines, flatten
+from runtime.connection import Connection
 from runtime.units import US_PER_S, from_us
 
 H = 3600 * US_PER_S
@@ -20,7 +21,7 @@ H = 3600 * US_PER_S
 class Town:
     """Writes the registry's tables as the registry does; times are hours from ``now``."""
 
-    def __init__(self, conn: Any, now_us: int) -> None:
+    def __init__(self, conn: Connection, now_us: int) -> None:
         self.conn, self.now = conn, now_us
 
     def time(self, hours: float | None) -> Any:

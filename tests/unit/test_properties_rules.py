@@ -168,7 +168,7 @@ def test_the_evidence_here_is_of_every_kind() -> None:
 ALONE = """
 import hashlib, json, sys
 from dataclasses import asdict
-from rules import engine
+from rules import catalogue
 from rules.evidence import canonical, parse
 
 def refuse(event, args):
@@ -179,7 +179,7 @@ def refuse(event, args):
 lines = sys.stdin.buffer.read().splitlines()
 sys.addaudithook(refuse)
 for line in lines:
-    print(hashlib.sha256(canonical(json.loads(json.dumps(asdict(engine.evaluate(parse(line))))))).hexdigest())
+    print(hashlib.sha256(canonical(json.loads(json.dumps(asdict(catalogue.evaluate(parse(line))))))).hexdigest())
 """
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from runtime.connection import Connection
 from runtime.errors import ConfigurationError
 
 SCOPES: Final[dict[str, str]] = {
@@ -55,7 +56,7 @@ class NewToken:
 
 
 async def create_token(
-    connection: Any, name: str, scopes: Iterable[str], expires: datetime | None = None
+    connection: Connection, name: str, scopes: Iterable[str], expires: datetime | None = None
 ) -> NewToken:
     """Make a token with ``scopes`` (see SCOPES) that ends at ``expires`` (aware; None = never).
 
@@ -84,13 +85,13 @@ async def create_token(
     return made
 
 
-async def list_tokens(connection: Any) -> list[Token]:
+async def list_tokens(connection: Connection) -> list[Token]:
     """Every token, newest first, revoked and expired ones too."""
     rows = await connection.fetch(f"SELECT {_COLUMNS} FROM api_tokens ORDER BY created_at DESC, id")  # noqa: S608 - constant
     return [_token(row) for row in rows]
 
 
-async def revoke_token(connection: Any, id: str) -> bool:
+async def revoke_token(connection: Connection, id: str) -> bool:
     """End a token now; processes that know it refuse it within seconds. False = no such token alive."""
     done = await connection.execute(
         "UPDATE api_tokens SET revoked_at = clock_timestamp() WHERE id = $1 AND revoked_at IS NULL", id
@@ -98,7 +99,7 @@ async def revoke_token(connection: Any, id: str) -> bool:
     return bool(done == "UPDATE 1")
 
 
-async def find_token(connection: Any, secret: str) -> Token | None:
+async def find_token(connection: Connection, secret: str) -> Token | None:
     """The token of a secret, alive or not, or None. Notes that it was used (to the minute)."""
     if not _FORM.fullmatch(secret):
         return None

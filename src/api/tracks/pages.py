@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry.parameters import TRACK, parameter
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.state import TrackStates
+from runtime.arrays import AnyInts
 from runtime.units import CHINA_OFFSET_US
 from telemetry.archive.store import Track
 from telemetry.geo import distance_mm
 from telemetry.quality import Quality
-
-Ints = NDArray[Any]
 
 SOURCES: Final = ("live", "batch", "blind_zone", "http", "queried")
 _FLAG_NAMES: Final = tuple((int(flag), flag.name.lower()) for flag in Quality if flag.name)
@@ -28,7 +26,7 @@ def flag_names(quality: int) -> list[str]:
     return [name for bit, name in _FLAG_NAMES if quality & bit]
 
 
-def time_texts(us: Ints) -> list[str]:
+def time_texts(us: AnyInts) -> list[str]:
     """RFC 3339 at the offset of China; fractions only where there are any. ``us`` int64, shape (n,)."""
     local = (us + CHINA_OFFSET_US).astype("datetime64[us]")
     unit: Any = "us" if (us % 1_000_000).any() else "s"
@@ -44,7 +42,7 @@ class JumpFinder:
         self._max_kmh = parameter(TRACK, "max_speed_kmh").default
         self._last: tuple[int, int, int, int] | None = None
 
-    def flags(self, track: Track) -> Ints:
+    def flags(self, track: Track) -> AnyInts:
         """``track.quality`` with the jumps marked, int16, shape (n,). Pages must come in order."""
         quality = track.quality.copy()
         good = np.flatnonzero(quality == 0)
@@ -77,7 +75,7 @@ class Page:
     """Rows of a track. ``quality`` includes jumps; ``phones`` names the terminals by number."""
 
     track: Track
-    quality: Ints
+    quality: AnyInts
     phones: Mapping[int, str]
 
     def __len__(self) -> int:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from api.auth.tokens import SCOPES, create_token, list_tokens, revoke_token
+from runtime.connection import Connection
 from runtime.embedded_postgres import open_database
 from runtime.logs import configure_logging
 from runtime.postgres import connect, require_schema
@@ -76,7 +77,7 @@ async def _connected(
         await connection.close()
 
 
-async def _create(args: argparse.Namespace, connection: Any) -> int:
+async def _create(args: argparse.Namespace, connection: Connection) -> int:
     end = None if args.expires is None else datetime.now(UTC) + args.expires
     made = await create_token(connection, args.name, args.scopes, end)
     print(f"编号 / id {made.id}，有效期至 / until {_time(end)}，只显示一次 / shown once:", file=sys.stderr)
@@ -84,7 +85,7 @@ async def _create(args: argparse.Namespace, connection: Any) -> int:
     return 0
 
 
-async def _list(_args: argparse.Namespace, connection: Any) -> int:
+async def _list(_args: argparse.Namespace, connection: Connection) -> int:
     now = datetime.now(UTC)
     for token in await list_tokens(connection):
         state = "有效 / alive" if token.alive(now) else "失效 / ended"
@@ -95,7 +96,7 @@ async def _list(_args: argparse.Namespace, connection: Any) -> int:
     return 0
 
 
-async def _revoke(args: argparse.Namespace, connection: Any) -> int:
+async def _revoke(args: argparse.Namespace, connection: Connection) -> int:
     if await revoke_token(connection, args.id):
         print(f"已吊销 / revoked {args.id}")
         return 0

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from registry.working_days import Calendar
+from runtime.connection import Connection
 
 
-async def load_calendar(conn: Any) -> Calendar:
+async def load_calendar(conn: Connection) -> Calendar:
     """The calendar with every row of ``calendar_days`` over it."""
     rows = await conn.fetch("SELECT day, workday, name FROM calendar_days")
     return Calendar({r["day"]: (r["workday"], r["name"]) for r in rows})

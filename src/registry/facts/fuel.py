@@ -13,6 +13,7 @@ from datetime import date
 from typing import Any, Final
 
 from registry.snapshot.timelines import FOREVER
+from runtime.connection import Connection
 from runtime.units import US_PER_DAY, china_day, from_us, to_us
 
 #: A reversal without the number of what it takes back takes back a fill at most so long before it.
@@ -106,7 +107,7 @@ _TRIP = (
 )
 
 
-async def cards_of(conn: Any, ids: Collection[str]) -> dict[str, FuelCard]:
+async def cards_of(conn: Connection, ids: Collection[str]) -> dict[str, FuelCard]:
     """Cards by id."""
     rows = await conn.fetch(
         "SELECT id, organisation, status, opened_on, closed_on, created_at FROM fuel_cards WHERE id = ANY($1::text[])",
@@ -120,7 +121,7 @@ async def cards_of(conn: Any, ids: Collection[str]) -> dict[str, FuelCard]:
     }
 
 
-async def bindings_of_cards(conn: Any, cards: Collection[str]) -> dict[str, list[CardBinding]]:
+async def bindings_of_cards(conn: Connection, cards: Collection[str]) -> dict[str, list[CardBinding]]:
     """Every binding of each card, in order of time."""
     return _bindings(
         await conn.fetch(
@@ -130,7 +131,7 @@ async def bindings_of_cards(conn: Any, cards: Collection[str]) -> dict[str, list
     )
 
 
-async def bindings_of_plates(conn: Any, plates: Collection[str]) -> dict[str, list[CardBinding]]:
+async def bindings_of_plates(conn: Connection, plates: Collection[str]) -> dict[str, list[CardBinding]]:
     """By card: the bindings to ``plates``, in order of time."""
     return _bindings(
         await conn.fetch(
@@ -140,7 +141,7 @@ async def bindings_of_plates(conn: Any, plates: Collection[str]) -> dict[str, li
     )
 
 
-async def vehicles_of_plates(conn: Any, plates: Collection[str]) -> dict[str, list[PlateVehicle]]:
+async def vehicles_of_plates(conn: Connection, plates: Collection[str]) -> dict[str, list[PlateVehicle]]:
     """Every vehicle that the register has under each plate, disposed ones too, by id."""
     rows = await conn.fetch(
         "SELECT no, id, plate, organisation, energy, registered_on, disposed_on FROM vehicles"
@@ -153,7 +154,7 @@ async def vehicles_of_plates(conn: Any, plates: Collection[str]) -> dict[str, li
     return found
 
 
-async def vehicles_of_ids(conn: Any, ids: Collection[str]) -> dict[str, PlateVehicle]:
+async def vehicles_of_ids(conn: Connection, ids: Collection[str]) -> dict[str, PlateVehicle]:
     """Vehicles by id."""
     rows = await conn.fetch(
         "SELECT no, id, plate, organisation, energy, registered_on, disposed_on FROM vehicles"
@@ -173,14 +174,14 @@ def vehicle_at(vehicles: Iterable[PlateVehicle], at_us: int) -> PlateVehicle | N
     return min(held, key=lambda v: (-_day(v.registered_on, -1), _day(v.disposed_on, 10**9), v.id))
 
 
-async def transactions_of_cards(conn: Any, cards: Collection[str]) -> dict[str, list[Transaction]]:
+async def transactions_of_cards(conn: Connection, cards: Collection[str]) -> dict[str, list[Transaction]]:
     """Every transaction of each card, by (time, id)."""
     rows = await conn.fetch(f"{_TRANSACTION} WHERE t.card = ANY($1::text[])", sorted(cards))
     return _by_card(rows)
 
 
 async def fills_of_plates(
-    conn: Any, plates: Collection[str], spans: Sequence[tuple[int, int]]
+    conn: Connection, plates: Collection[str], spans: Sequence[tuple[int, int]]
 ) -> list[tuple[Transaction, str]]:
     """(fill, plate) of every fill in one of ``spans`` ([from, to), us) by a card that was then bound to one of
     ``plates``; reversed ones too. By (time, id)."""
@@ -198,7 +199,7 @@ async def fills_of_plates(
     return [(_transaction(r), r["plate"]) for r in rows]
 
 
-async def reversed_of_cards(conn: Any, cards: Collection[str]) -> dict[str, str]:
+async def reversed_of_cards(conn: Connection, cards: Collection[str]) -> dict[str, str]:
     """Fills of ``cards`` that were taken back -> the reversal. Cards without reversals are not read."""
     rows = await conn.fetch(
         f"{_TRANSACTION} JOIN (SELECT DISTINCT card FROM fuel_transactions WHERE card = ANY($1::text[])"  # noqa: S608 - fixed text
@@ -246,7 +247,7 @@ def _takes_back(reversal: Transaction, fill: Transaction) -> bool:
 
 
 async def trips_of_vehicles(
-    conn: Any, vehicles: Collection[str], spans: Sequence[tuple[int, int]] = ((0, FOREVER),)
+    conn: Connection, vehicles: Collection[str], spans: Sequence[tuple[int, int]] = ((0, FOREVER),)
 ) -> dict[str, list[Trip]]:
     """By vehicle: its trips that touch one of ``spans`` ([from, to], us), by (departure, id), without results."""
     rows = await conn.fetch(
@@ -266,7 +267,7 @@ async def trips_of_vehicles(
 
 
 async def trips_of_drivers(
-    conn: Any, wanted: Sequence[tuple[str, int, int]], before_us: int
+    conn: Connection, wanted: Sequence[tuple[str, int, int]], before_us: int
 ) -> dict[str, list[Trip]]:
     """By driver: the trips that ended in one of the (driver, from, to) of ``wanted`` ([from, to), us) or at most
     ``before_us`` before it, with their results, by (return, id). ``to`` is at most 62 days before a planned departure.
@@ -290,7 +291,7 @@ async def trips_of_drivers(
     return found
 
 
-async def drivers_of(conn: Any, ids: Collection[str]) -> dict[str, tuple[str, str]]:
+async def drivers_of(conn: Connection, ids: Collection[str]) -> dict[str, tuple[str, str]]:
     """Drivers: id -> (name, organisation)."""
     rows = await conn.fetch(
         "SELECT id, name, organisation FROM drivers WHERE id = ANY($1::text[])", sorted(ids)

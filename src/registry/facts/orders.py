@@ -10,6 +10,7 @@ from typing import Any
 from registry.parameters import ParameterRow
 from registry.snapshot.fleet import SELECT_ORDERS, order_of_row
 from registry.snapshot.orders import Order, OrderBook
+from runtime.connection import Connection
 from runtime.units import from_us, to_us
 
 
@@ -46,7 +47,7 @@ class OrderFacts:
     result: Result | None
 
 
-async def orders_with_results(conn: Any, ids: Sequence[str]) -> dict[str, OrderFacts]:
+async def orders_with_results(conn: Connection, ids: Sequence[str]) -> dict[str, OrderFacts]:
     """Those of ``ids`` that there are."""
     rows = await conn.fetch(f"{SELECT_ORDERS} WHERE o.is_current AND o.id = ANY($1::text[])", list(ids))
     orders = {row["id"]: order_of_row(row) for row in rows}
@@ -72,7 +73,7 @@ async def orders_with_results(conn: Any, ids: Sequence[str]) -> dict[str, OrderF
 
 
 async def order_books(
-    conn: Any, since_us: dict[int, int], parameters: Sequence[ParameterRow]
+    conn: Connection, since_us: dict[int, int], parameters: Sequence[ParameterRow]
 ) -> dict[int, OrderBook]:
     """For each vehicle number a book of its orders that ended at ``since_us`` or later (or are still out)."""
     nos = sorted(since_us)
@@ -93,7 +94,7 @@ async def order_books(
     return books
 
 
-async def settled_orders(conn: Any, from_us_: int, to_us_: int | None) -> list[str]:
+async def settled_orders(conn: Connection, from_us_: int, to_us_: int | None) -> list[str]:
     """Orders with a settled result whose planned departure is in [from, to) (None = no end), sorted."""
     rows = await conn.fetch(
         "SELECT o.id FROM dispatch_orders o JOIN order_results r ON r.order_id = o.id AND r.state = 'settled'"

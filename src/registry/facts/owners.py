@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
+
+from runtime.connection import Connection
 
 _OF: Final = {
     "order": "SELECT id FROM current_dispatch_orders WHERE organisation = $1 AND id = ANY($2::text[])",
@@ -15,17 +17,17 @@ _OF: Final = {
 }
 
 
-async def owned(conn: Any, organisation: str, kind: str, ids: Iterable[str]) -> set[str]:
+async def owned(conn: Connection, organisation: str, kind: str, ids: Iterable[str]) -> set[str]:
     """Those of ``ids`` (records of ``kind``: order, vehicle, driver, card, transaction) that are of ``organisation``; a
     transaction is of its card's."""
     return {r["id"] for r in await conn.fetch(_OF[kind], organisation, sorted(set(ids)))}
 
 
-async def organisation_exists(conn: Any, organisation: str) -> bool:
+async def organisation_exists(conn: Connection, organisation: str) -> bool:
     """Whether it is registered."""
     return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM organisations WHERE id = $1)", organisation))
 
 
-async def plates_by_number(conn: Any) -> dict[int, tuple[str, str]]:
+async def plates_by_number(conn: Connection) -> dict[int, tuple[str, str]]:
     """(id, plate) of every vehicle by its number."""
     return {r["no"]: (r["id"], r["plate"]) for r in await conn.fetch("SELECT no, id, plate FROM vehicles")}

@@ -13,6 +13,7 @@ import shapely
 from registry.facts.fuel import Transaction
 from registry.parameters import ParameterRow
 from registry.snapshot.orders import Order, OrderBook
+from runtime.connection import Connection
 from runtime.units import from_us, to_us
 
 #: No time is after that.
@@ -60,7 +61,7 @@ class Violation:
 # --- transactions
 
 
-async def card_transactions(conn: Any, ids: Collection[str]) -> dict[str, CardTransaction]:
+async def card_transactions(conn: Connection, ids: Collection[str]) -> dict[str, CardTransaction]:
     """Transactions by id, those that exist."""
     rows = await conn.fetch(
         "SELECT t.id, t.card, t.at, t.kind, t.product, t.energy, t.quantity, t.amount_fen, t.station, t.station_name,"
@@ -105,7 +106,7 @@ def _ring(ring: Any) -> list[list[int]]:
     return pairs
 
 
-async def transaction_times(conn: Any, ids: Collection[str]) -> dict[str, tuple[str, int]]:
+async def transaction_times(conn: Connection, ids: Collection[str]) -> dict[str, tuple[str, int]]:
     """(card, time) of transactions, those that exist."""
     rows = await conn.fetch(
         "SELECT id, card, at FROM fuel_transactions WHERE id = ANY($1::text[])", sorted(ids)
@@ -113,7 +114,7 @@ async def transaction_times(conn: Any, ids: Collection[str]) -> dict[str, tuple[
     return {r["id"]: (r["card"], to_us(r["at"])) for r in rows}
 
 
-async def fills_between(conn: Any, from_us_: int, to_us_: int = _AFTER_ALL) -> dict[str, int]:
+async def fills_between(conn: Connection, from_us_: int, to_us_: int = _AFTER_ALL) -> dict[str, int]:
     """Time of every fill in [from, to)."""
     return _times(
         await conn.fetch(
@@ -125,7 +126,7 @@ async def fills_between(conn: Any, from_us_: int, to_us_: int = _AFTER_ALL) -> d
 
 
 async def fills_of_cards(
-    conn: Any, since_us: Mapping[str, int], *, only_with_reversals: bool = False
+    conn: Connection, since_us: Mapping[str, int], *, only_with_reversals: bool = False
 ) -> dict[str, int]:
     """Time of every fill of cards (-> since when)."""
     has = "EXISTS (SELECT FROM fuel_transactions r WHERE r.card = k.key AND r.kind = 'reversal')"
@@ -136,12 +137,12 @@ async def fills_of_cards(
     )
 
 
-async def fills_at_stations(conn: Any, since_us: Mapping[str, int]) -> dict[str, int]:
+async def fills_at_stations(conn: Connection, since_us: Mapping[str, int]) -> dict[str, int]:
     """Time of every fill at stations (-> since when)."""
     return await _fills(conn, "JOIN fuel_transactions t ON t.station = k.key AND t.at >= k.since", since_us)
 
 
-async def fills_of_bound_plates(conn: Any, since_us: Mapping[str, int]) -> dict[str, int]:
+async def fills_of_bound_plates(conn: Connection, since_us: Mapping[str, int]) -> dict[str, int]:
     """Time of every fill by a card that was then bound to one of the plates (-> since when)."""
     return await _fills(
         conn,
@@ -151,7 +152,7 @@ async def fills_of_bound_plates(conn: Any, since_us: Mapping[str, int]) -> dict[
     )
 
 
-async def _fills(conn: Any, joined: str, since_us: Mapping[str, int]) -> dict[str, int]:
+async def _fills(conn: Connection, joined: str, since_us: Mapping[str, int]) -> dict[str, int]:
     if not since_us:
         return {}
     rows = await conn.fetch(
@@ -167,7 +168,7 @@ def _times(rows: Sequence[Any]) -> dict[str, int]:
     return {r["id"]: to_us(r["at"]) for r in rows}
 
 
-async def plates_of_vehicles(conn: Any, ids: Collection[str]) -> dict[str, str]:
+async def plates_of_vehicles(conn: Connection, ids: Collection[str]) -> dict[str, str]:
     """Plates of vehicles by id."""
     rows = await conn.fetch("SELECT id, plate FROM vehicles WHERE id = ANY($1::text[])", sorted(ids))
     return {r["id"]: r["plate"] for r in rows}
@@ -181,12 +182,12 @@ _VIOLATION: Final = (
 )
 
 
-async def violations_of(conn: Any, ids: Collection[str]) -> list[Violation]:
+async def violations_of(conn: Connection, ids: Collection[str]) -> list[Violation]:
     """Violations by their numbers, those that exist, by (time, id)."""
     return _violations(await conn.fetch(f"{_VIOLATION} WHERE v.id = ANY($1::text[])", sorted(ids)))
 
 
-async def violations_between(conn: Any, from_us_: int, to_us_: int = _AFTER_ALL) -> list[Violation]:
+async def violations_between(conn: Connection, from_us_: int, to_us_: int = _AFTER_ALL) -> list[Violation]:
     """Every violation in [from, to), by (time, id)."""
     return _violations(
         await conn.fetch(
@@ -197,17 +198,21 @@ async def violations_between(conn: Any, from_us_: int, to_us_: int = _AFTER_ALL)
     )
 
 
-async def violations_of_plates(conn: Any, wanted: Collection[tuple[str, int, int]]) -> list[Violation]:
+async def violations_of_plates(conn: Connection, wanted: Collection[tuple[str, int, int]]) -> list[Violation]:
     """Violations of each (plate, from, to) of ``wanted`` ([from, to), us), by (time, id)."""
     return await _in_spans(conn, "plate", wanted)
 
 
-async def violations_of_drivers(conn: Any, wanted: Collection[tuple[str, int, int]]) -> list[Violation]:
+async def violations_of_drivers(
+    conn: Connection, wanted: Collection[tuple[str, int, int]]
+) -> list[Violation]:
     """Violations whose record names the driver, of each (driver, from, to) of ``wanted``, by (time, id)."""
     return await _in_spans(conn, "driver", wanted)
 
 
-async def _in_spans(conn: Any, column: str, wanted: Collection[tuple[str, int, int]]) -> list[Violation]:
+async def _in_spans(
+    conn: Connection, column: str, wanted: Collection[tuple[str, int, int]]
+) -> list[Violation]:
     if not wanted:
         return []
     spans = sorted(wanted)
@@ -233,7 +238,7 @@ def _violations(rows: Sequence[Any]) -> list[Violation]:
 
 
 async def drivers_at(
-    conn: Any, wanted: Sequence[tuple[int, int]], parameters: Sequence[ParameterRow]
+    conn: Connection, wanted: Sequence[tuple[int, int]], parameters: Sequence[ParameterRow]
 ) -> list[tuple[str, str] | None]:
     """(driver, order) of the order that covered each (vehicle number, time) of ``wanted``; None: no order, or one
     without a driver."""
@@ -267,7 +272,7 @@ def _order(row: Any) -> Order:
     )  # fmt: skip
 
 
-async def plates_driven(conn: Any, wanted: Collection[tuple[str, int, int]]) -> dict[str, set[str]]:
+async def plates_driven(conn: Connection, wanted: Collection[tuple[str, int, int]]) -> dict[str, set[str]]:
     """By driver: the plates of the vehicles of the driver's orders that may cover a time in (driver, from, to) of
     ``wanted``."""
     found: dict[str, set[str]] = defaultdict(set)
@@ -288,7 +293,7 @@ async def plates_driven(conn: Any, wanted: Collection[tuple[str, int, int]]) -> 
     return found
 
 
-async def touched_by_orders(conn: Any, orders: Collection[str]) -> list[tuple[Violation, str]]:
+async def touched_by_orders(conn: Connection, orders: Collection[str]) -> list[tuple[Violation, str]]:
     """(violation without a driver, driver) that any version of ``orders`` may have to do with: the driver of it, or of
     another order of the vehicle at that time."""
     rows = await conn.fetch(

@@ -12,6 +12,7 @@ from registry.parameters import ParameterRow
 from registry.snapshot.fleet import VehicleInfo
 from registry.snapshot.orders import Order, OrderBook
 from registry.snapshot.timelines import FOREVER
+from runtime.connection import Connection
 from runtime.units import CHINA, from_us, to_us
 
 _VEHICLE = "SELECT no, id, plate, organisation, category, energy, registered_on, disposed_on FROM vehicles"
@@ -34,13 +35,13 @@ def official_on(vehicle: VehicleInfo, day: date) -> bool:
     return begun and (vehicle.disposed_on is None or day < vehicle.disposed_on)
 
 
-async def vehicles_by_id(conn: Any, ids: Iterable[str]) -> dict[str, VehicleInfo]:
+async def vehicles_by_id(conn: Connection, ids: Iterable[str]) -> dict[str, VehicleInfo]:
     """Those of ``ids`` that there are."""
     rows = await conn.fetch(f"{_VEHICLE} WHERE id = ANY($1::text[])", sorted(set(ids)))
     return {r["id"]: VehicleInfo(*r) for r in rows}
 
 
-async def vehicles_bound(conn: Any, from_us_: int, to_us_: int) -> list[VehicleInfo]:
+async def vehicles_bound(conn: Connection, from_us_: int, to_us_: int) -> list[VehicleInfo]:
     """Vehicles with a terminal at any time in [from, to), by id."""
     rows = await conn.fetch(
         f"{_VEHICLE} v WHERE EXISTS (SELECT FROM terminal_bindings b WHERE b.vehicle_no = v.no AND b.valid_from < $2"
@@ -52,7 +53,7 @@ async def vehicles_bound(conn: Any, from_us_: int, to_us_: int) -> list[VehicleI
 
 
 async def units_of(
-    conn: Any, organisations: Iterable[str], day: date, most: int
+    conn: Connection, organisations: Iterable[str], day: date, most: int
 ) -> dict[str | None, list[VehicleInfo]]:
     """The official vehicles of each of ``organisations`` that had a terminal on a day, the first ``most`` by number;
     under None those of the whole register."""
@@ -77,7 +78,7 @@ async def units_of(
 
 
 async def covers_of(
-    conn: Any,
+    conn: Connection,
     vehicles: Sequence[VehicleInfo],
     from_us_: int,
     to_us_: int,
@@ -109,7 +110,7 @@ async def covers_of(
     return covers
 
 
-async def order_spans(conn: Any, ids: Iterable[str]) -> list[tuple[str, int, int]]:
+async def order_spans(conn: Connection, ids: Iterable[str]) -> list[tuple[str, int, int]]:
     """(vehicle id, from, to) of the times that any version of the orders touched or touches, at the widest."""
     rows = await conn.fetch(
         "SELECT vehicle, planned_departure - interval '1 day' AS since, CASE WHEN status IN ('approved', 'departed')"

@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 from registry.snapshot.timelines import Timelines, flatten
-
-Ints = NDArray[Any]
+from runtime.arrays import AnyArray, AnyInts
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +54,14 @@ class FenceBook:
         self._times = Timelines()
 
     @property
-    def geometries(self) -> NDArray[Any]:
+    def geometries(self) -> AnyArray:
         """Prepared geometry of every area, shape (areas,), object: for shapely's elementwise functions."""
         if len(self._geometries) != len(self.areas):
             fresh = np.array([area.geometry for area in self.areas[len(self._geometries) :]], object)
             self._geometries = np.concatenate([self._geometries, fresh])
         return self._geometries
 
-    def at(self, vehicle_nos: Ints, times_us: Ints) -> Ints:
+    def at(self, vehicle_nos: AnyInts, times_us: AnyInts) -> AnyInts:
         """Row of the area of each (vehicle, time), or -1 where it has none. Shape (n,), int64."""
         nos = np.asarray(vehicle_nos, np.int64)
         inside = (nos > 0) & (nos < len(self._key_of_vehicle))

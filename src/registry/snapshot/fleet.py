@@ -13,15 +13,14 @@ from datetime import date, datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry.parameters import ParameterRow
 from registry.snapshot.fences import Area, Fence, FenceBook
 from registry.snapshot.orders import Order, OrderBook, place
 from registry.snapshot.timelines import FOREVER, NONE, Timelines
+from runtime.arrays import AnyInts, Bools, Ints
+from runtime.connection import Connection
 from runtime.units import US_PER_DAY, from_us, midnight_us, to_us
-
-Ints = NDArray[Any]
 
 _ENDED = "GREATEST(o.planned_return, o.extended_return, o.actual_return)"
 _OPEN = "o.status IN ('approved', 'departed')"
@@ -70,7 +69,7 @@ class FleetSnapshot:
         self._since_of_vehicle: dict[int, int] = {}
 
     @classmethod
-    async def load(cls, conn: Any, *, order_days: int = 7) -> FleetSnapshot:
+    async def load(cls, conn: Connection, *, order_days: int = 7) -> FleetSnapshot:
         """Everything of the registry, of the orders those that are not closed or ended in the last
         ``order_days``."""
         now: datetime = await conn.fetchval("SELECT now()")
@@ -90,7 +89,7 @@ class FleetSnapshot:
         made.orders.replace((), [_order(r) for r in found], made.parameters)
         return made
 
-    async def refresh(self, conn: Any, vehicle_nos: Iterable[int]) -> None:
+    async def refresh(self, conn: Connection, vehicle_nos: Iterable[int]) -> None:
         """Read again all facts about ``vehicle_nos`` (those that ``registry_changes`` name), and the
         parameters."""
         nos = sorted({int(no) for no in vehicle_nos})
@@ -131,7 +130,7 @@ class FleetSnapshot:
         )
         await self._load_orders(conn, [v.no for v in known])
 
-    async def load_orders(self, conn: Any, vehicle_nos: Iterable[int], since_us: int) -> None:
+    async def load_orders(self, conn: Connection, vehicle_nos: Iterable[int], since_us: int) -> None:
         """Have the orders of ``vehicle_nos`` that ended at ``since_us`` or later, for recomputing older
         days."""
         older = [
@@ -142,7 +141,7 @@ class FleetSnapshot:
         self._since_of_vehicle.update(dict.fromkeys(older, int(since_us)))
         await self._load_orders(conn, older)
 
-    def orders_since(self, vehicle_nos: Ints) -> Ints:
+    def orders_since(self, vehicle_nos: AnyInts) -> AnyInts:
         """From when on the closed orders of each vehicle are loaded: microseconds since 1970, shape (n,),
         int64."""
         nos = np.asarray(vehicle_nos)
@@ -154,24 +153,24 @@ class FleetSnapshot:
             since = np.where(keys[at] == nos, values[at], since)
         return since
 
-    def vehicles_at(self, terminals: Ints, times_us: Ints) -> Ints:
+    def vehicles_at(self, terminals: AnyInts, times_us: AnyInts) -> AnyInts:
         """The vehicle that each terminal sat in at its time; 0 = none. Shape (n,), int32."""
         found = self._bindings.at(terminals, times_us)
         return np.where(found == NONE, 0, found).astype(np.int32)
 
-    def official_at(self, vehicle_nos: Ints, times_us: Ints) -> NDArray[np.bool_]:
+    def official_at(self, vehicle_nos: AnyInts, times_us: AnyInts) -> Bools:
         """Whether each vehicle was official at its time: in [registered_on, disposed_on), midnights of China. Shape
         (n,)."""
         since, until = self._official[:, vehicle_nos]
-        held: NDArray[np.bool_] = (times_us >= since) & (times_us < until)
+        held: Bools = (times_us >= since) & (times_us < until)
         return held
 
-    def order_at(self, vehicle_nos: Ints, times_us: Ints) -> Ints:
+    def order_at(self, vehicle_nos: AnyInts, times_us: AnyInts) -> AnyInts:
         """Row (``orders.rows``, ``orders.orders``) of the order that covers each (vehicle, time), or -1.
         Which one where several do: see OrderBook. Shape (n,), int64."""
         return self.orders.at(vehicle_nos, times_us)
 
-    def fences_at(self, vehicle_nos: Ints, times_us: Ints) -> Ints:
+    def fences_at(self, vehicle_nos: AnyInts, times_us: AnyInts) -> AnyInts:
         """Row (``fences.areas``, ``fences.geometries``) of the area each vehicle had to stay in, or -1 where
         it had no fence. Several fences at once are one area, their union. Shape (n,), int64."""
         return self.fences.at(vehicle_nos, times_us)
@@ -196,7 +195,7 @@ class FleetSnapshot:
         ]
         return sorted((s for s in spans if s[1] < s[2]), key=lambda s: (s[1], s[0]))
 
-    def newest_terminals(self) -> tuple[Ints, Ints]:
+    def newest_terminals(self) -> tuple[AnyInts, AnyInts]:
         """(vehicle numbers, terminal numbers), int64: of each vehicle that ever had a terminal, the one whose
         binding began last."""
         terminal, start, _, vehicle = self._bindings.columns()
@@ -204,7 +203,7 @@ class FleetSnapshot:
         last = np.flatnonzero(np.diff(vehicle[order], append=-1))
         return vehicle[order][last], terminal[order][last]
 
-    async def _load_orders(self, conn: Any, nos: Sequence[int]) -> None:
+    async def _load_orders(self, conn: Connection, nos: Sequence[int]) -> None:
         if not nos:
             return
         found = await conn.fetch(
@@ -228,7 +227,7 @@ class FleetSnapshot:
             )
 
 
-async def load_parameters(conn: Any) -> tuple[ParameterRow, ...]:
+async def load_parameters(conn: Connection) -> tuple[ParameterRow, ...]:
     """Every row of ``rule_parameters``."""
     rows = await conn.fetch(
         "SELECT rule, name, organisation, value, effective_from FROM rule_parameters"
@@ -240,7 +239,7 @@ async def load_parameters(conn: Any) -> tuple[ParameterRow, ...]:
     )
 
 
-def _always(count: int) -> NDArray[np.int64]:
+def _always(count: int) -> Ints:
     """[from, to) of vehicles that were always official, shape (2, count)."""
     return np.repeat(np.array([[-FOREVER], [FOREVER]], np.int64), count, axis=1)
 

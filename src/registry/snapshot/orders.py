@@ -9,13 +9,11 @@ from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry import parameters as params
 from registry.snapshot.timelines import FOREVER, Timelines, flatten
+from runtime.arrays import AnyArray, AnyInts
 from runtime.units import US_PER_S
-
-Ints = NDArray[Any]
 
 #: Times that are not given.
 NO_TIME: Final = np.iinfo(np.int64).min
@@ -97,11 +95,11 @@ class OrderBook:
         self._cover = Timelines()
 
     @property
-    def rows(self) -> NDArray[Any]:
+    def rows(self) -> AnyArray:
         """Columns of all rows, shape (n,), ORDER_DTYPE. Read only; rows superseded since stay readable."""
         return self._data[: self._count]
 
-    def at(self, vehicle_nos: Ints, times_us: Ints) -> Ints:
+    def at(self, vehicle_nos: AnyInts, times_us: AnyInts) -> AnyInts:
         """Row of the order that covers each (vehicle, time), or -1. Shape (n,), int64."""
         return self._cover.at(vehicle_nos, times_us)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[Any]
+from runtime.arrays import AnyInts
+
 _T = TypeVar("_T")
 _V = TypeVar("_V")
 
@@ -35,7 +35,7 @@ class Timelines:
     def __len__(self) -> int:
         return len(self._key)
 
-    def columns(self) -> tuple[Ints, Ints, Ints, Ints]:
+    def columns(self) -> tuple[AnyInts, AnyInts, AnyInts, AnyInts]:
         """(key, start, end, value) of all intervals, sorted by (key, start). Read only."""
         return self._key, self._start, self._end, self._value
 
@@ -51,7 +51,7 @@ class Timelines:
         for column, name in enumerate(("_key", "_start", "_end", "_value")):
             setattr(self, name, np.insert(getattr(self, name)[keep], at, new[:, column]))
 
-    def at(self, keys: Ints, times: Ints) -> Ints:
+    def at(self, keys: AnyInts, times: AnyInts) -> AnyInts:
         """The value that holds for each (key, time), or NONE. Shape (n,), int64."""
         keys = np.asarray(keys, np.int64)
         if not len(self._key) or not len(keys):

@@ -22,6 +22,7 @@ from registry.statements.columns import FileMapping, Kind
 from registry.statements.files import read_sheets
 from registry.statements.matching import OWNER, StoredRows, same_time, without_seconds
 from registry.statements.rows import Draft, Parsed, parse_statement
+from runtime.connection import Connection
 
 #: Rows of one transaction: others wait for the registry no longer than one takes.
 CHUNK: Final = 2_000
@@ -62,7 +63,7 @@ def read_statement(
 
 
 async def import_statement(
-    connection: Any, parsed: Parsed, *, source: str = "", dry_run: bool = False
+    connection: Connection, parsed: Parsed, *, source: str = "", dry_run: bool = False
 ) -> AsyncIterator[int | StatementReport]:
     """Write the drafts of ``parsed``, CHUNK rows a transaction (with ``dry_run`` rolled back). Yields how many
     drafts are done after each, last the report. ``source`` is kept with rows that are new.
@@ -84,7 +85,7 @@ async def import_statement(
 
 
 class _Writer:
-    def __init__(self, connection: Any, parsed: Parsed, source: str) -> None:
+    def __init__(self, connection: Connection, parsed: Parsed, source: str) -> None:
         self._connection = connection
         self._parsed = parsed
         self._source = source

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from registry.spelling import name_key
 from registry.statements.rows import MADE, Draft, Parsed
+from runtime.connection import Connection
 
 #: The column that says whose record it is.
 OWNER: Final = {"statement": "card", "violations": "plate"}
@@ -46,7 +47,7 @@ def _minute(at: datetime) -> datetime:
 class StoredRows:
     """Finds the stored records of one file's drafts, each for one draft at most, however many calls it takes."""
 
-    def __init__(self, connection: Any, parsed: Parsed) -> None:
+    def __init__(self, connection: Connection, parsed: Parsed) -> None:
         self._connection = connection
         self._statement = parsed.kind == "statement"
         self._select = _STORED[parsed.kind]

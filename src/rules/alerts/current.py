@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rules.alerts.model import StoredEvaluation
 from rules.alerts.publish import evaluations_of
+from runtime.connection import Connection
 from runtime.units import to_us
 
 
@@ -27,7 +27,7 @@ class StandingAlert:
 
 
 async def standing(
-    conn: Any, rule: str, subjects: Sequence[str]
+    conn: Connection, rule: str, subjects: Sequence[str]
 ) -> tuple[dict[str, StoredEvaluation], dict[str, StandingAlert]]:
     """(newest judgement, alert) by subject, of those of ``subjects`` that have one."""
     rows = await conn.fetch(

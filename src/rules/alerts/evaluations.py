@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from rules.alerts.feed import MAX_PAGE
+from runtime.connection import Connection
 from runtime.units import from_us
 
 
@@ -36,7 +37,7 @@ class Evidenced:
     sm3: str | None
 
 
-async def with_evidence(conn: Any, rule: str | None, after_id: int, limit: int) -> list[Evidenced]:
+async def with_evidence(conn: Connection, rule: str | None, after_id: int, limit: int) -> list[Evidenced]:
     """Judgements that have evidence, of ``rule`` (None = any), in the order they were made, those after ``after_id``."""
     rows = await conn.fetch(
         "SELECT e.id, e.rule, e.subject, e.outcome, e.measures, k.body, k.sha256, k.sm3 FROM evaluations e"
@@ -56,7 +57,7 @@ async def with_evidence(conn: Any, rule: str | None, after_id: int, limit: int) 
 
 
 async def list_evaluations(
-    conn: Any, wanted: EvaluationFilter, *, limit: int = 100, before_id: int | None = None
+    conn: Connection, wanted: EvaluationFilter, *, limit: int = 100, before_id: int | None = None
 ) -> list[dict[str, Any]]:
     """Judgements, the newest first, those before ``before_id``; at most MAX_PAGE. Each: id, rule, rule_version, subject,
     vehicle, outcome, reason, measures, parameters, evidence_hash, evaluated_at. All that were ever made are kept; of a
@@ -83,7 +84,7 @@ async def list_evaluations(
 
 
 async def list_waiting(
-    conn: Any, *, limit: int = 100, after: tuple[str, str] | None = None
+    conn: Connection, *, limit: int = 100, after: tuple[str, str] | None = None
 ) -> list[dict[str, Any]]:
     """What the judge has looked at and could not judge for good yet, by (kind, key), after the one given: kind, key,
     due_at (looked at again then), attempts, waits_for; at most MAX_PAGE."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from rules.alerts.model import Alert, AlertFilter, Evidence, FeedEntry, VersionedAlert
+from runtime.connection import Connection
 from runtime.units import from_us
 
 # Held from publish_feed to the end of the transaction, by whoever writes to the feed.
@@ -20,7 +21,7 @@ _VERSION = (
 )
 
 
-async def publish_feed(conn: Any) -> list[int]:
+async def publish_feed(conn: Connection) -> list[int]:
     """Give the alert versions of this transaction their places in the feed; the places, in order.
 
     The *last* statement before commit: from here on other writers of the feed wait until this transaction
@@ -50,7 +51,7 @@ async def publish_feed(conn: Any) -> list[int]:
     return sorted(r["seq"] for r in rows)
 
 
-async def read_feed(conn: Any, after_seq: int, limit: int) -> list[FeedEntry]:
+async def read_feed(conn: Connection, after_seq: int, limit: int) -> list[FeedEntry]:
     """Up to ``limit`` (at most MAX_PAGE) entries after ``after_seq`` (0 = from the beginning), in order. A
     reader that goes on from the last ``seq`` it got never misses an entry."""
     rows = await conn.fetch(
@@ -63,13 +64,17 @@ async def read_feed(conn: Any, after_seq: int, limit: int) -> list[FeedEntry]:
     return [FeedEntry(r["seq"], Alert.from_body(r["body"]), r["created_at"]) for r in rows]
 
 
-async def feed_end(conn: Any) -> int:
+async def feed_end(conn: Connection) -> int:
     """The newest place in the feed; 0 when it is empty."""
     return int(await conn.fetchval("SELECT COALESCE(max(seq), 0) FROM alert_feed"))
 
 
 async def list_alerts(
-    conn: Any, filters: AlertFilter | None = None, *, limit: int = 100, after: tuple[int, str] | None = None
+    conn: Connection,
+    filters: AlertFilter | None = None,
+    *,
+    limit: int = 100,
+    after: tuple[int, str] | None = None,
 ) -> list[VersionedAlert]:
     """Alerts (their newest versions), newest detection first, ``after`` the (detected_at in us, id) of the
     last one of the page before; at most MAX_PAGE."""
@@ -101,13 +106,13 @@ async def list_alerts(
     return [_versioned(r) for r in rows]
 
 
-async def get_alert(conn: Any, id: str) -> VersionedAlert | None:
+async def get_alert(conn: Connection, id: str) -> VersionedAlert | None:
     """The newest version of an alert, or None."""
     row = await conn.fetchrow(f"{_VERSION} WHERE a.id = $1", id)
     return None if row is None else _versioned(row)
 
 
-async def alert_versions(conn: Any, id: str) -> list[VersionedAlert]:
+async def alert_versions(conn: Connection, id: str) -> list[VersionedAlert]:
     """The versions of an alert, oldest first, at most the newest MAX_PAGE (the feed has every one); empty when there is
     no such alert."""
     rows = await conn.fetch(
@@ -120,7 +125,7 @@ async def alert_versions(conn: Any, id: str) -> list[VersionedAlert]:
 
 
 async def alerts_of_vehicles(
-    conn: Any, rule: str, vehicle_nos: Sequence[int], since_us: int | None = None
+    conn: Connection, rule: str, vehicle_nos: Sequence[int], since_us: int | None = None
 ) -> list[VersionedAlert]:
     """The alerts of ``rule`` about ``vehicle_nos`` that had not ended before ``since_us`` (None = all),
     withdrawn ones too, ordered by vehicle and start. What a recomputation reconciles its episodes with. A
@@ -138,7 +143,7 @@ async def alerts_of_vehicles(
 
 
 async def suspected_of_orders(
-    conn: Any, rule: str, orders: Collection[tuple[str, int]]
+    conn: Connection, rule: str, orders: Collection[tuple[str, int]]
 ) -> list[VersionedAlert]:
     """The suspected alerts of ``rule`` about (order, vehicle number), by order and subject, however old."""
     pairs = sorted(set(orders))
@@ -153,7 +158,7 @@ async def suspected_of_orders(
     return [_versioned(r) for r in rows]
 
 
-async def suspected_subjects(conn: Any, rule: str) -> list[str]:
+async def suspected_subjects(conn: Connection, rule: str) -> list[str]:
     """Subjects of the suspected alerts of a rule, sorted."""
     rows = await conn.fetch(
         "SELECT subject FROM alerts WHERE rule = $1 AND status = 'suspected' ORDER BY subject", rule
@@ -161,7 +166,7 @@ async def suspected_subjects(conn: Any, rule: str) -> list[str]:
     return [r["subject"] for r in rows]
 
 
-async def evidence_of(conn: Any, id: str, version: int | None = None) -> Evidence | None:
+async def evidence_of(conn: Connection, id: str, version: int | None = None) -> Evidence | None:
     """The frozen evidence of a version (None = the newest) of an alert, or None when there is no such
     version."""
     row = await conn.fetchrow(
@@ -176,7 +181,7 @@ async def evidence_of(conn: Any, id: str, version: int | None = None) -> Evidenc
     return Evidence(row["sha256"].hex(), row["body"], row["created_at"], sm3)
 
 
-async def evidence_body(conn: Any, sha256: str) -> bytes | None:
+async def evidence_body(conn: Connection, sha256: str) -> bytes | None:
     """Evidence by its hash (hex), or None."""
     body: bytes | None = await conn.fetchval(
         "SELECT body FROM evidence WHERE sha256 = $1", bytes.fromhex(sha256)

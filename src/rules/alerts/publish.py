@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from rules.alerts.model import (
     Alert,
@@ -17,10 +16,11 @@ from rules.alerts.model import (
     measures_json,
 )
 from rules.evidence import digest, digests
+from runtime.connection import Connection
 from runtime.units import from_us
 
 
-async def put_evidence(conn: Any, bodies: Iterable[bytes]) -> None:
+async def put_evidence(conn: Connection, bodies: Iterable[bytes]) -> None:
     """Keep frozen evidence by its SHA-256, with its SM3. Idempotent: the same bytes are kept once."""
     # Sorted: two transactions that keep the same bodies wait for each other in one order, and cannot
     # deadlock.
@@ -37,7 +37,7 @@ async def put_evidence(conn: Any, bodies: Iterable[bytes]) -> None:
         )
 
 
-async def evaluations_of(conn: Any, rule: str, subjects: Sequence[str]) -> dict[str, StoredEvaluation]:
+async def evaluations_of(conn: Connection, rule: str, subjects: Sequence[str]) -> dict[str, StoredEvaluation]:
     """The newest evaluation of each of ``subjects`` that has one."""
     rows = await conn.fetch(
         "SELECT e.* FROM unnest($2::text[]) AS s (subject) CROSS JOIN LATERAL"
@@ -63,7 +63,7 @@ async def evaluations_of(conn: Any, rule: str, subjects: Sequence[str]) -> dict[
     }
 
 
-async def publish(conn: Any, judgements: Sequence[Judgement]) -> list[Alert]:
+async def publish(conn: Connection, judgements: Sequence[Judgement]) -> list[Alert]:
     """Store ``judgements`` and bring the alerts of their subjects up to date; the alert versions written, if
     any.
 
@@ -103,7 +103,7 @@ def _layers(judgements: Sequence[Judgement]) -> list[list[Judgement]]:
     return [[layer[key] for key in sorted(layer)] for layer in layers]
 
 
-async def _in_force(conn: Any, layer: list[Judgement]) -> list[Judgement]:
+async def _in_force(conn: Connection, layer: list[Judgement]) -> list[Judgement]:
     """``layer`` without those that say ``no_longer`` of a vehicle that the alert does not tell of any more. The alerts
     are locked: another worker may just be telling of its vehicle."""
     if not any(j.no_longer for j in layer):
@@ -116,7 +116,7 @@ async def _in_force(conn: Any, layer: list[Judgement]) -> list[Judgement]:
     return [j for j in layer if not j.no_longer or (alert_id(j.rule, j.subject), j.vehicle_no) in told]
 
 
-async def _store_evaluations(conn: Any, layer: list[Judgement]) -> None:
+async def _store_evaluations(conn: Connection, layer: list[Judgement]) -> None:
     newest: dict[tuple[str, str], StoredEvaluation] = {}
     for rule in {j.rule for j in layer}:
         found = await evaluations_of(conn, rule, [j.subject for j in layer if j.rule == rule])
@@ -156,7 +156,7 @@ def _digest(judgement: Judgement) -> bytes | None:
     return None if judgement.evidence is None else digest(judgement.evidence)
 
 
-async def _update_alerts(conn: Any, layer: list[Judgement]) -> list[Alert]:
+async def _update_alerts(conn: Connection, layer: list[Judgement]) -> list[Alert]:
     ids = [alert_id(j.rule, j.subject) for j in layer]
     # Locked one after another in the order of the ids: writers of the same alerts cannot deadlock.
     rows = await conn.fetch(

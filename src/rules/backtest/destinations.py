@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry.facts import orders as facts_orders
 from registry.facts.orders import OrderFacts
@@ -27,8 +26,8 @@ from rules.judge.subjects.orders import is_ready
 from rules.judge.tracks import judged_tracks_of
 from rules.live.settle import drafts
 from rules.stored_tracks import Want
+from runtime.arrays import Ints
 
-Ints = NDArray[np.int64]
 RULE: Final = destination.RULE
 ORDERS_AT_ONCE: Final = 500
 UNSETTLED: Final = "行程未按现行版本结算 · the trip is not settled in its newest version"

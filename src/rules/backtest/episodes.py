@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry.facts.owners import owned
 from registry.snapshot.fleet import FleetSnapshot, VehicleInfo
@@ -32,9 +31,9 @@ from rules.live.vehicle_states import Tracker
 from rules.tracks.advance import Advanced, advance
 from rules.tracks.kernel import Event
 from rules.tracks.state import FIELDS, STATE_DTYPE, STATE_VERSION, TrackStates
+from runtime.arrays import Ints
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
 
-Ints = NDArray[np.int64]
 RULE: Final = location.RULE
 
 #: Vehicles side by side, and rows read at once: bounds of memory.

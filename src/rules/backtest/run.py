@@ -22,6 +22,7 @@ from rules.judge import queue
 from rules.judge.context import Desk
 from rules.live.store.offsets import facts_waiting
 from rules.navigation.frozen import FrozenRoutes
+from runtime.connection import Connection
 from telemetry.archive.partitions import clock_us
 from telemetry.archive.store import Archive, Track
 
@@ -66,7 +67,12 @@ class Backtest:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, conn: Any, question: Question, *, engine: str | None = None, now_us: Callable[[], int] = clock_us
+        cls,
+        conn: Connection,
+        question: Question,
+        *,
+        engine: str | None = None,
+        now_us: Callable[[], int] = clock_us,
     ) -> AsyncIterator[Backtest]:
         """Begin on ``conn`` (not in a transaction). ``engine``: whose frozen routes count, None = of the engine that
         answered last."""

@@ -19,12 +19,12 @@ from typing import Any, Final
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.checks.destination import valid_fixes
 from rules.evidence import EvidenceError, track_columns
 from rules.wording import metres, moment
+from runtime.arrays import Bools, Floats, Ints
 from telemetry import geo
 
 RULE = "card_use"
@@ -44,8 +44,6 @@ REASONS: Final[Mapping[str, str]] = {
     "gone": "该加油记录已删除 · the transaction is no more",
 }
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 _MIN_US: Final = 60 * 1_000_000
 _FAR: Final = np.iinfo(np.int64).max
@@ -203,7 +201,7 @@ class _Path:
         self.away = place.away_mm(self.x, self.y, self.x, self.y)
         self.short = np.maximum(self.away - place.limit_mm, 0)
 
-    def nearest(self, joined: NDArray[np.bool_]) -> tuple[int | None, int]:
+    def nearest(self, joined: Bools) -> tuple[int | None, int]:
         """How near the track within the window came, mm (None: there is none in it), and how much of the window it
         covers, us."""
         inside = (self.t >= self.since) & (self.t <= self.until)
@@ -221,7 +219,7 @@ class _Path:
         least = min(int(self.away[inside].min(initial=_FAR)), int(cut.min(initial=_FAR)))
         return None if least == _FAR else least, int((end[leg] - start[leg]).sum())
 
-    def could_be_there(self, gaps: NDArray[np.bool_], gap_us: int, speed: int) -> bool:
+    def could_be_there(self, gaps: Bools, gap_us: int, speed: int) -> bool:
         """Whether it could have been in the place, within the window, while it was not seen."""
         # 1 km/h = 1e6 mm / 3600e6 us: mm * 3600 <= km/h * us compares in integers. Seen at t1 and t2, it can be there
         # at a moment m of the window when there is time to come, t1 -> m, and to go on, m -> t2.

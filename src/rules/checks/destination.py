@@ -18,13 +18,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import EvidenceError, track_columns
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.state import TrackStates
 from rules.wording import metres, span
+from runtime.arrays import Bools, Ints
 from telemetry import geo
 
 RULE = "destination"
@@ -38,8 +38,6 @@ REASONS: Final[Mapping[str, str]] = {
     "no_track": "没有可用轨迹 · no usable track",
     "gap": "轨迹中断期间可能到过目的地 · may have been there during a gap of the track",
 }
-
-Ints = NDArray[np.int64]
 
 
 def subject(order: str, index: int) -> str:
@@ -79,7 +77,7 @@ def approach_mm(
     lon_e6: Ints,
     fix: Ints,
     before: Ints,
-    joined: NDArray[np.bool_],
+    joined: Bools,
 ) -> Ints:
     """How near each step of a track came to a place: int64 millimetres, shape of ``fix``.
 

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 from registry.parameters import TRACK, ParameterRow, resolve, resolve_columns
 from rules.checks.base import Evaluation, Outcome, measure
@@ -23,6 +22,7 @@ from rules.tracks.kernel import Event
 from rules.tracks.mileage import leg_mm
 from rules.tracks.state import FIELDS, TrackStates
 from rules.wording import kilometres, metres, moment, span
+from runtime.arrays import Bools, Ints
 from telemetry.geo import FenceSet
 
 RULE = "location"
@@ -31,7 +31,6 @@ VERSION = 1
 #: End of a window that has not ended.
 OPEN_END = np.iinfo(np.int64).max
 
-Ints = NDArray[np.int64]
 
 #: What each reason means.
 REASONS: Final[Mapping[str, str]] = {
@@ -127,14 +126,14 @@ def rows_of_evidence(evidence: dict[str, Any]) -> Ints:
     )  # fmt: skip
 
 
-def fenced_column(fence: Ints, official: NDArray[np.bool_]) -> Ints:
+def fenced_column(fence: Ints, official: Bools) -> Ints:
     """Column ``fenced`` of the kernel: ``fence`` index per row, -1 = none; whether its vehicle was official then."""
     return np.where(official, fence >= 0, -1).astype(np.int64)
 
 
 def outside_columns(
-    fences: FenceSet, fence: Ints, wanted: NDArray[np.bool_], lat_e6: Ints, lon_e6: Ints
-) -> tuple[NDArray[np.bool_], Ints]:
+    fences: FenceSet, fence: Ints, wanted: Bools, lat_e6: Ints, lon_e6: Ints
+) -> tuple[Bools, Ints]:
     """(outside, beyond_mm) of fixes: ``fence`` index per row, -1 = none; only ``wanted`` rows are looked
     at."""
     outside, beyond = np.zeros(len(fence), np.bool_), np.zeros(len(fence), np.int64)

@@ -20,7 +20,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry.parameters import TRACK, ParameterRow, resolve_columns
 from rules.checks.base import Evaluation, Outcome, measure
@@ -50,7 +49,6 @@ REASONS: Final[Mapping[str, str]] = {
     "results_differ": "冻结的轨迹算不出该里程 · the frozen track does not give this mileage",
 }
 
-Ints = NDArray[np.int64]
 Place = Mapping[str, Any]
 Severity = Literal["low", "medium"]
 

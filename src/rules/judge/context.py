@@ -18,6 +18,7 @@ from rules.alerts.model import AlertFacts, Judgement, Measure
 from rules.checks.base import Evaluation, Outcome
 from rules.evidence import canonical
 from rules.navigation.base import Navigator
+from runtime.connection import Connection
 from telemetry.archive.store import Archive
 
 #: A key that waits for a track is looked at again so often at first, then ever more seldom, up to ``WAIT_MOST_US``.
@@ -48,7 +49,7 @@ class Desk:
     does not need its track in the evidence.
     """
 
-    conn: Any
+    conn: Connection
     archive: Archive
     navigator: Navigator
     calendar: Calendar
@@ -61,7 +62,7 @@ class Desk:
         """Values of a rule's parameters for an organisation at a time, by name."""
         return params.resolve(rule, organisation, at_us, self.parameters)
 
-    def on(self, conn: Any) -> Desk:
+    def on(self, conn: Connection) -> Desk:
         """The same desk on another connection."""
         return replace(self, conn=conn)
 

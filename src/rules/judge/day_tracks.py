@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry.snapshot.fleet import VehicleInfo
 from registry.snapshot.timelines import Timelines
@@ -16,11 +15,10 @@ from rules.judge.context import Desk
 from rules.judge.tracks import terminal_spans
 from rules.stored_tracks import Want, fix_columns
 from rules.tracks.days import DayRows
+from runtime.arrays import Bools, Ints
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, US_PER_S
 from telemetry.archive.store import Track
 from telemetry.quality import Quality
-
-Ints = NDArray[np.int64]
 
 #: How long after a day its end is looked for: as far back as tracks are recomputed for late positions.
 HORIZON_US: Final = 62 * US_PER_DAY
@@ -91,7 +89,7 @@ async def read_tracks(desk: Desk, days: Sequence[VehicleDay]) -> DayTracks:
     parts = [_columns(track, usable, slot[usable]), _columns(more, *of_slot)]
     rows = DayRows.build(bases, **{name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
 
-    def keys(mask: NDArray[np.bool_]) -> Ints:
+    def keys(mask: Bools) -> Ints:
         return np.sort(rows.key(slot[mask], t[mask]))
 
     power = (track.batch.alarm & np.uint32(_POWER_LOSS)) != 0

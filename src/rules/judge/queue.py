@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
+from runtime.connection import Connection
 from runtime.units import from_us, to_us
 from telemetry.archive.store import Archive
 
 
-async def take_changes(conn: Any, limit: int) -> list[tuple[int, str, str, int]]:
+async def take_changes(conn: Connection, limit: int) -> list[tuple[int, str, str, int]]:
     """(seq, kind, subject, from_us) of the oldest changed facts."""
     rows = await conn.fetch(
         "SELECT seq, kind, subject, from_time FROM judge_changes ORDER BY seq LIMIT $1", limit
@@ -17,12 +17,12 @@ async def take_changes(conn: Any, limit: int) -> list[tuple[int, str, str, int]]
     return [(r["seq"], r["kind"], r["subject"], to_us(r["from_time"])) for r in rows]
 
 
-async def delete_changes(conn: Any, seqs: Sequence[int]) -> None:
+async def delete_changes(conn: Connection, seqs: Sequence[int]) -> None:
     """They are keys now."""
     await conn.execute("DELETE FROM judge_changes WHERE seq = ANY($1::bigint[])", list(seqs))
 
 
-async def note_tracks(conn: Any, since_us: Mapping[int, int]) -> None:
+async def note_tracks(conn: Connection, since_us: Mapping[int, int]) -> None:
     """Positions of vehicles (number -> from when on) came late, or belong to another vehicle now."""
     await conn.execute(
         "INSERT INTO judge_changes (kind, subject, from_time) SELECT 'track', v.id, u.since"
@@ -32,7 +32,7 @@ async def note_tracks(conn: Any, since_us: Mapping[int, int]) -> None:
     )
 
 
-async def put_due(conn: Any, gatherer: str, keys: Mapping[str, int]) -> None:
+async def put_due(conn: Connection, gatherer: str, keys: Mapping[str, int]) -> None:
     """Judge ``keys`` (-> us) at the earliest; one that waits already is judged at the earlier of the two times."""
     names = sorted(keys)
     await conn.execute(
@@ -45,7 +45,7 @@ async def put_due(conn: Any, gatherer: str, keys: Mapping[str, int]) -> None:
     )
 
 
-async def due_keys(conn: Any, gatherer: str, now_us: int, limit: int) -> dict[str, int]:
+async def due_keys(conn: Connection, gatherer: str, now_us: int, limit: int) -> dict[str, int]:
     """Keys that are due -> how often they were put off, longest due first."""
     rows = await conn.fetch(
         "SELECT key, attempts FROM judge_due WHERE gatherer = $1 AND due_at <= $2 ORDER BY due_at, key LIMIT $3",
@@ -56,14 +56,14 @@ async def due_keys(conn: Any, gatherer: str, now_us: int, limit: int) -> dict[st
     return {r["key"]: r["attempts"] for r in rows}
 
 
-async def drop_due(conn: Any, gatherer: str, keys: Sequence[str]) -> None:
+async def drop_due(conn: Connection, gatherer: str, keys: Sequence[str]) -> None:
     """They are judged."""
     await conn.execute(
         "DELETE FROM judge_due WHERE gatherer = $1 AND key = ANY($2::text[])", gatherer, list(keys)
     )
 
 
-async def put_off(conn: Any, gatherer: str, later: Iterable[tuple[str, int, str]]) -> None:
+async def put_off(conn: Connection, gatherer: str, later: Iterable[tuple[str, int, str]]) -> None:
     """(key, due in us, why): look at them again then."""
     rows = sorted(later)
     await conn.execute(
@@ -77,7 +77,7 @@ async def put_off(conn: Any, gatherer: str, later: Iterable[tuple[str, int, str]
     )
 
 
-async def backlog(conn: Any, now_us: int) -> tuple[int, dict[str, tuple[int, int]]]:
+async def backlog(conn: Connection, now_us: int) -> tuple[int, dict[str, tuple[int, int]]]:
     """(changed facts not taken yet, gatherer -> (keys that are due, keys that wait))."""
     changes = int(await conn.fetchval("SELECT count(*) FROM judge_changes"))
     rows = await conn.fetch(
@@ -88,13 +88,13 @@ async def backlog(conn: Any, now_us: int) -> tuple[int, dict[str, tuple[int, int
     return changes, {r["gatherer"]: (r["due"], r["waiting"]) for r in rows}
 
 
-async def clock_of(conn: Any, gatherer: str) -> int | None:
+async def clock_of(conn: Connection, gatherer: str) -> int | None:
     """Until when the gatherer's clock has struck, us; None = never."""
     through = await conn.fetchval("SELECT through FROM judge_clock WHERE gatherer = $1", gatherer)
     return None if through is None else to_us(through)
 
 
-async def set_clock(conn: Any, gatherer: str, through_us: int) -> None:
+async def set_clock(conn: Connection, gatherer: str, through_us: int) -> None:
     """It has struck until then."""
     await conn.execute(
         "INSERT INTO judge_clock (gatherer, through) VALUES ($1, $2)"
@@ -104,7 +104,7 @@ async def set_clock(conn: Any, gatherer: str, through_us: int) -> None:
     )
 
 
-async def save_known(conn: Any, topic: str, partitions: Iterable[int], known_us: int) -> None:
+async def save_known(conn: Connection, topic: str, partitions: Iterable[int], known_us: int) -> None:
     """What was received in ``partitions`` of the log until ``known_us`` is processed."""
     await conn.execute(
         "UPDATE log_offsets SET known_until = $3 WHERE topic = $1 AND partition = ANY($2::integer[])",
@@ -114,7 +114,7 @@ async def save_known(conn: Any, topic: str, partitions: Iterable[int], known_us:
     )
 
 
-async def known_until(conn: Any, archive: Archive, now_us: int) -> int:
+async def known_until(conn: Connection, archive: Archive, now_us: int) -> int:
     """Until when everything received is processed, of the log in use; ``now_us`` while there was never a record.
     A partition nobody works on holds it back: silence proves nothing then. 0 = not known at all: there are positions
     and no word on how far the log was read (a database that is being restored, offsets that were deleted)."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry.facts.vehicle_days import Cover, units_of
 from registry.snapshot.fleet import VehicleInfo
@@ -17,11 +16,10 @@ from rules.judge.day_tracks import HORIZON_US, DayTracks, VehicleDay
 from rules.judge.tracks import terminal_spans
 from rules.stored_tracks import Want
 from rules.tracks.days import gaps
+from runtime.arrays import Ints
 from runtime.units import US_PER_DAY, US_PER_S
 from telemetry import geo
 from telemetry.positions import Source
-
-Ints = NDArray[np.int64]
 
 #: So many other vehicles of a unit are asked, those of the smallest numbers: enough to tell a failure of the network.
 PEERS_MOST: Final = 30

@@ -6,15 +6,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
 from registry.snapshot.timelines import FOREVER
 from rules.judge.context import Desk
 from rules.stored_tracks import Judge, Judged, T, Want, judged_tracks, tracks_in
+from runtime.arrays import Ints
 from runtime.units import to_us
-
-Ints = NDArray[np.int64]
 
 
 async def tracks_of(desk: Desk, wants: Sequence[Want]) -> list[dict[str, Ints]]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 from registry.parameters import TRACK
 from rules import evidence as frozen
@@ -20,9 +19,10 @@ from rules.checks.base import Evaluation, Outcome
 from rules.checks.location import OPEN_END, Episode
 from rules.live.order_results import TripResults
 from rules.live.vehicle_states import Fixes, Tracker, order_key
+from runtime.arrays import Ints
+from runtime.connection import Connection
 from telemetry.archive.store import Archive
 
-Ints = NDArray[np.int64]
 RULE = location.RULE
 
 
@@ -32,7 +32,7 @@ class Facts:
     orders, and now. ``known_us``: what was received until then is processed; a backlog in the log is no silence of
     a terminal."""
 
-    conn: Any
+    conn: Connection
     archive: Archive
     tracker: Tracker
     results: TripResults

@@ -17,6 +17,7 @@ from rules.live import metrics
 from rules.live.late import LATE_LIMIT_US
 from rules.live.store.offsets import drop_rejected
 from rules.live.store.states import drop_day_states
+from runtime.connection import Connection
 from runtime.errors import UnavailableError
 from runtime.postgres import DATABASE_ERRORS
 from runtime.units import US_PER_DAY, US_PER_S
@@ -86,23 +87,23 @@ class Housekeeping:
                     part, AGAIN_US // (60 * US_PER_S), type(error).__name__, error,
                 )  # fmt: skip
 
-    async def _drop_days(self, conn: Any, now_us: int) -> None:
+    async def _drop_days(self, conn: Connection, now_us: int) -> None:
         await self._archive.drop_expired(conn)
 
-    async def _tidy_odd_dates(self, conn: Any, now_us: int) -> None:
+    async def _tidy_odd_dates(self, conn: Connection, now_us: int) -> None:
         await self._archive.tidy_odd_dates(conn)
 
-    async def _measure(self, conn: Any, now_us: int) -> None:
+    async def _measure(self, conn: Connection, now_us: int) -> None:
         for partition, size in (await self._archive.odd_bytes(conn)).items():
             metrics.ODD_DATES_BYTES.labels(partition).set(size)
 
-    async def _drop_day_states(self, conn: Any, now_us: int) -> None:
+    async def _drop_day_states(self, conn: Connection, now_us: int) -> None:
         await drop_day_states(conn, (now_us - DAY_STATES_US) // US_PER_DAY)
 
-    async def _drop_rejected(self, conn: Any, now_us: int) -> None:
+    async def _drop_rejected(self, conn: Connection, now_us: int) -> None:
         await drop_rejected(conn, now_us - KEEP_REJECTED_US)
 
-    async def _drop_registry_changes(self, conn: Any, now_us: int) -> None:
+    async def _drop_registry_changes(self, conn: Connection, now_us: int) -> None:
         await drop_changes(conn)
 
     async def _trim(self, offsets: Mapping[int, int], now_us: int) -> None:

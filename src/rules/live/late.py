@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry.snapshot.fleet import FleetSnapshot
 from registry.snapshot.timelines import FOREVER
@@ -14,10 +13,10 @@ from rules.alerts.model import FactChange
 from rules.live.counts import Turn
 from rules.live.vehicle_states import Fixes, Tracker
 from rules.tracks.advance import late_rows
+from runtime.arrays import Ints
+from runtime.connection import Connection
 from runtime.units import US_PER_DAY
 from telemetry.archive.store import Archive
-
-Ints = NDArray[np.int64]
 
 #: A row so much older than its vehicle's newest is kept but does not start a recomputation: the clock of the
 #: terminal is wrong, and no track is recomputed without an end for it. A changed fact reaches back as far.
@@ -25,7 +24,7 @@ LATE_LIMIT_US: Final = 62 * US_PER_DAY
 
 
 async def have_orders(
-    conn: Any, snapshot: FleetSnapshot, fixes: Fixes, touched: Ints, watermarks: Ints
+    conn: Connection, snapshot: FleetSnapshot, fixes: Fixes, touched: Ints, watermarks: Ints
 ) -> None:
     """Have the orders of the times of ``fixes`` in memory. ``touched``: their vehicles, sorted, int64; ``watermarks``:
     theirs, same shape, in us.
@@ -44,7 +43,7 @@ async def have_orders(
 
 
 async def changed_since(
-    conn: Any, archive: Archive, tracker: Tracker, changes: Sequence[FactChange]
+    conn: Connection, archive: Archive, tracker: Tracker, changes: Sequence[FactChange]
 ) -> dict[int, int]:
     """Vehicle -> time (us) from which its results have to be computed again for changed facts. The states of the
     vehicles are in memory."""
@@ -63,7 +62,9 @@ async def changed_since(
     return again
 
 
-async def _has_rows(conn: Any, archive: Archive, snapshot: FleetSnapshot, vehicle: int, since: int) -> bool:
+async def _has_rows(
+    conn: Connection, archive: Archive, snapshot: FleetSnapshot, vehicle: int, since: int
+) -> bool:
     terminals = {terminal for terminal, _, _ in snapshot.terminals_of(vehicle, since, FOREVER)}
     newest = await archive.last_positions(conn, sorted(terminals))
     return bool((newest.batch.device_us >= since).any())

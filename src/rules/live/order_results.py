@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from registry.snapshot.fleet import FleetSnapshot
 from registry.snapshot.orders import Order
@@ -25,10 +24,10 @@ from rules.tracks.advance import Advanced, advance
 from rules.tracks.kernel import ROW_FIELDS
 from rules.tracks.order_legs import LEG_FIELDS, OrderProgress, Taken
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
+from runtime.arrays import Ints
+from runtime.connection import Connection
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
 from telemetry.archive.store import Archive
-
-Ints = NDArray[np.int64]
 
 #: An order that is out for longer is computed from the track of so many days before its end, or its vehicle's newest
 #: position.
@@ -57,7 +56,7 @@ class TripResults:
 
     async def stream(
         self,
-        conn: Any,
+        conn: Connection,
         archive: Archive,
         fixes: Fixes,
         context: Context,
@@ -87,11 +86,13 @@ class TripResults:
         for vehicle, wanted in stale.items():
             await self.from_track(conn, archive, vehicle, wanted)
 
-    async def from_track(self, conn: Any, archive: Archive, vehicle: int, rows: Sequence[int]) -> None:
+    async def from_track(self, conn: Connection, archive: Archive, vehicle: int, rows: Sequence[int]) -> None:
         """``from_tracks`` of one vehicle."""
         await self.from_tracks(conn, archive, {vehicle: rows})
 
-    async def from_tracks(self, conn: Any, archive: Archive, wanted: Mapping[int, Sequence[int]]) -> None:
+    async def from_tracks(
+        self, conn: Connection, archive: Archive, wanted: Mapping[int, Sequence[int]]
+    ) -> None:
         """Compute orders (vehicle, whose state is in memory -> rows of its orders) from the stored tracks up to each
         vehicle's newest position. The kernel runs from the start of the day on which the first of them began, so that a
         fix is judged by the fix before it as it was while streaming; over many vehicles side by side, which changes
@@ -103,7 +104,7 @@ class TripResults:
                 await self._from_tracks(conn, archive, {alone: wanted[alone]})
 
     async def _from_tracks(
-        self, conn: Any, archive: Archive, wanted: Mapping[int, Sequence[int]]
+        self, conn: Connection, archive: Archive, wanted: Mapping[int, Sequence[int]]
     ) -> list[int]:
         """Vehicles that were left out: where one's day began under an order that is another's now, the two do not go
         together."""
@@ -190,7 +191,7 @@ class TripResults:
             and int(orders.rows["cover_from"][row]) <= watermark
         ]
 
-    async def save(self, conn: Any, computed_us: int) -> None:
+    async def save(self, conn: Connection, computed_us: int) -> None:
         """Write what this transaction changed, in one statement, and begin the next. An order without a fix that
         is not returned has no result."""
         orders, states = self._snapshot.orders, self._tracker.states
@@ -274,7 +275,7 @@ class TripResults:
         return [row for row in orders.rows_of(vehicle) if order_key(orders.orders[row].id) == key]
 
     async def _load(
-        self, conn: Any, rows: Iterable[int], before: TrackStates, vehicles: Ints
+        self, conn: Connection, rows: Iterable[int], before: TrackStates, vehicles: Ints
     ) -> dict[int, list[int]]:
         """Have the orders at ``rows`` in memory as they were before the batch. Returns those (by vehicle) of which
         that is not known, to be computed from the track."""

@@ -12,21 +12,20 @@ commit the worker that writes a vehicle's results is its owner, and no row is st
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry.changes import changed_vehicles, hold_registry, newest_change, note_vehicles
 from registry.snapshot.fleet import FleetSnapshot
 from rules.alerts.model import FactChange, OffsetConflictError
 from rules.live.store.offsets import facts_waiting, take_fact_changes
 from rules.live.vehicle_states import Fixes
+from runtime.arrays import AnyArray, Bools, Ints
+from runtime.connection import Connection
 from runtime.units import from_us
 from telemetry.log.base import partitions_of
 from telemetry.positions import PositionBatch
-
-Ints = NDArray[np.int64]
 
 #: Fact changes taken in one transaction.
 FACTS_AT_ONCE: Final = 2_000
@@ -73,13 +72,15 @@ class Ownership:
         known = np.array(sorted(snapshot.vehicles.keys() & set(vehicles)), np.int64)
         return set(known.tolist() if self.everything else known[self._mine(snapshot, known)].tolist())
 
-    async def waiting(self, conn: Any, snapshot: FleetSnapshot) -> bool:
+    async def waiting(self, conn: Connection, snapshot: FleetSnapshot) -> bool:
         """Whether the registry has changed, or a fact change of an own vehicle waits."""
         if await newest_change(conn) > self.seen:
             return True
         return await facts_waiting(conn) and await facts_waiting(conn, self.vehicles(snapshot))
 
-    async def take_facts(self, conn: Any, snapshot: FleetSnapshot) -> tuple[list[FactChange], set[int]]:
+    async def take_facts(
+        self, conn: Connection, snapshot: FleetSnapshot
+    ) -> tuple[list[FactChange], set[int]]:
         """(fact changes of the own vehicles, locked for this transaction; vehicles that are not own any more). The
         snapshot has followed the registry, and has all that the changes speak of."""
         lost = await self._follow(conn, snapshot)
@@ -90,7 +91,7 @@ class Ownership:
             changes = [c for c in changes if c.vehicle_no in own]  # the others are left to their owner
         return changes, lost
 
-    async def hand_over(self, conn: Any, snapshot: FleetSnapshot, fixes: Fixes) -> Fixes:
+    async def hand_over(self, conn: Connection, snapshot: FleetSnapshot, fixes: Fixes) -> Fixes:
         """The fixes of own vehicles. Those of others (rows of a terminal that was replaced) are stored by now: their
         owner is told to look at them."""
         if self.everything or not len(fixes):
@@ -101,7 +102,7 @@ class Ownership:
         return fixes.take(own)
 
     async def confirm(
-        self, conn: Any, snapshot: FleetSnapshot, stored: PositionBatch, judged: Iterable[int]
+        self, conn: Connection, snapshot: FleetSnapshot, stored: PositionBatch, judged: Iterable[int]
     ) -> set[int]:
         """The last look at the registry; until the commit it stays as it is. ``stored``: new rows of this transaction;
         ``judged``: vehicles whose results it writes. Returns the vehicles that are not own any more.
@@ -123,7 +124,7 @@ class Ownership:
         await _tell(conn, snapshot, after[rows], stored.device_us[rows])
         return lost
 
-    async def _follow(self, conn: Any, snapshot: FleetSnapshot) -> set[int]:
+    async def _follow(self, conn: Connection, snapshot: FleetSnapshot) -> set[int]:
         """Bring the snapshot up to date; the vehicles that were own and are not any more."""
         changed, newest = await changed_vehicles(conn, self.seen)
         if newest == self.seen:
@@ -134,7 +135,7 @@ class Ownership:
         self.forget()
         return before - self.own(snapshot, before)
 
-    def _mine(self, snapshot: FleetSnapshot, vehicles: Ints) -> NDArray[np.bool_]:
+    def _mine(self, snapshot: FleetSnapshot, vehicles: Ints) -> Bools:
         """Whether each vehicle is owned. One that never had a terminal belongs to partition 0."""
         if self._of_vehicle is None:
             known, terminals = snapshot.newest_terminals()
@@ -143,7 +144,7 @@ class Ownership:
         return np.isin(self._of_vehicle[vehicles], np.array(sorted(self.assigned), np.int64))
 
 
-async def _tell(conn: Any, snapshot: FleetSnapshot, vehicles: NDArray[Any], times_us: NDArray[Any]) -> None:
+async def _tell(conn: Connection, snapshot: FleetSnapshot, vehicles: AnyArray, times_us: AnyArray) -> None:
     """Tell the owners of ``vehicles`` of rows stored at ``times_us``."""
     rows = zip(vehicles.tolist(), times_us.tolist(), strict=True)
     await note_vehicles(conn, "rows", [("", snapshot.vehicles[no].id, from_us(t)) for no, t in rows])

@@ -26,11 +26,10 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 import numpy as np
-from numpy.typing import NDArray
 
 from registry.changes import newest_change
 from registry.snapshot.fleet import FleetSnapshot
@@ -64,6 +63,7 @@ from rules.live.store.states import outdated_states
 from rules.live.vehicle_states import Tracker
 from rules.tracks.advance import advance
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
+from runtime.connection import Connection
 from runtime.errors import UnavailableError
 from runtime.postgres import DATABASE_ERRORS
 from runtime.settings import Settings
@@ -73,7 +73,6 @@ from telemetry.log import codec
 from telemetry.log.base import POSITIONS, LogReader, Poll, StoredRecord
 from telemetry.positions import PositionBatch
 
-Ints = NDArray[np.int64]
 _logger = logging.getLogger(__name__)
 
 STEPS: Final = ("offsets", "positions", "facts", "tracks", "episodes", "recompute", "settle", "publish")
@@ -331,7 +330,7 @@ class Worker:
         return self._tracker, self._results
 
     async def _transaction(
-        self, conn: Any, records: Sequence[StoredRecord], batch: PositionBatch, clock: bool
+        self, conn: Connection, records: Sequence[StoredRecord], batch: PositionBatch, clock: bool
     ) -> Turn:
         snapshot = self._snapshot
         if snapshot is None:

@@ -12,7 +12,6 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry.snapshot.timelines import FOREVER
 from rules.alerts.model import Judgement
@@ -26,9 +25,9 @@ from rules.live.store.states import delete_day_states, load_day_states, save_day
 from rules.tracks.advance import DayStart, advance
 from rules.tracks.kernel import Event
 from rules.tracks.state import FIELDS, STATE_DTYPE, STATE_VERSION, TrackStates
+from runtime.arrays import Ints
+from runtime.connection import Connection
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
-
-Ints = NDArray[np.int64]
 
 #: Vehicles recomputed side by side, and rows read at once: bounds of memory.
 VEHICLES_AT_ONCE = 200
@@ -117,7 +116,7 @@ async def _save_day_starts(facts: Facts, vehicles: Ints, day_starts: list[DaySta
     await save_day_starts(facts.conn, [(int(vehicles[d.slot]), d.day, d.state) for d in day_starts])
 
 
-async def save_day_starts(conn: Any, day_starts: list[tuple[int, int, Any]]) -> None:
+async def save_day_starts(conn: Connection, day_starts: list[tuple[int, int, Any]]) -> None:
     """Write (vehicle, day, state) of day starts; the last one of a vehicle and day counts."""
     if not day_starts:
         return

@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry.parameters import ORDER, TRACK, ParameterRow, parameter, resolve
 from registry.snapshot.fleet import FleetSnapshot, VehicleInfo
@@ -27,9 +26,10 @@ from rules.live.episodes import Facts, measures_of
 from rules.live.store.results import delete_results, unsettled_orders
 from rules.stored_tracks import Want, judged_tracks
 from rules.tracks.state import TrackStates
+from runtime.arrays import Ints
+from runtime.connection import Connection
 from runtime.units import US_PER_DAY, US_PER_S
 
-Ints = NDArray[np.int64]
 RULE = destination.RULE
 _RETURNED = STATUS.index("returned")
 _HOUR_US: Final = 3600 * US_PER_S
@@ -95,7 +95,7 @@ def _parts(facts: Facts, rows: Sequence[int]) -> Iterator[list[int]]:
         yield part
 
 
-async def anyone_waiting(conn: Any, snapshot: FleetSnapshot, known_us: int) -> bool:
+async def anyone_waiting(conn: Connection, snapshot: FleetSnapshot, known_us: int) -> bool:
     """Whether any order, of whichever vehicle, may have to be settled by the clock."""
     return bool(await unsettled_orders(conn, _clock_limit_us(snapshot, known_us), None, 1))
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +20,11 @@ from rules.checks.location import fenced_column, outside_columns
 from rules.live.store.states import load_states, save_states
 from rules.tracks.advance import row_matrix
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
+from runtime.arrays import AnyArray, Bools, Ints
+from runtime.connection import Connection
 from telemetry.archive.store import Track
 from telemetry.geo import FenceSet
 from telemetry.positions import PositionBatch
-
-Ints = NDArray[np.int64]
 
 
 def order_key(order_id: str) -> int:
@@ -50,7 +49,7 @@ class Fixes:
     def __len__(self) -> int:
         return len(self.vehicle)
 
-    def take(self, rows: NDArray[Any]) -> Fixes:
+    def take(self, rows: AnyArray) -> Fixes:
         """The rows at ``rows`` (indices or mask)."""
         return Fixes(*(getattr(self, name)[rows] for name in self.__slots__))
 
@@ -66,7 +65,7 @@ class Context:
 
     order: Ints
     fence: Ints
-    official: NDArray[np.bool_]
+    official: Bools
 
 
 class Tracker:
@@ -90,7 +89,7 @@ class Tracker:
         """Whether the state of any of ``vehicles`` is in memory."""
         return any(no < len(self._loaded) and bool(self._loaded[no]) for no in vehicles)
 
-    async def load(self, conn: Any, vehicles: Ints) -> None:
+    async def load(self, conn: Connection, vehicles: Ints) -> None:
         """Have the states of ``vehicles`` (distinct numbers) in memory."""
         if not len(vehicles):
             return
@@ -106,7 +105,7 @@ class Tracker:
             self.states.unpack(missing[found], rows)
             self._loaded[missing] = True
 
-    async def save(self, conn: Any, vehicles: Ints) -> None:
+    async def save(self, conn: Connection, vehicles: Ints) -> None:
         """Write the states of ``vehicles`` (distinct numbers)."""
         field = self.states.field
         await save_states(
@@ -123,9 +122,9 @@ class Tracker:
     def fixes(
         self,
         batch: PositionBatch,
-        fingerprint: NDArray[np.int64],
+        fingerprint: Ints,
         quality: NDArray[np.int16],
-        wanted: NDArray[np.bool_] | None = None,
+        wanted: Bools | None = None,
     ) -> Fixes:
         """The rows of ``batch`` (of ``wanted`` ones) that are valid by themselves and whose terminal sat in a
         vehicle."""
@@ -135,7 +134,7 @@ class Tracker:
         rows, vehicle = rows[vehicle > 0], vehicle[vehicle > 0]
         odometer = np.where(batch.has("odometer_dkm")[rows], batch.odometer_dkm[rows].astype(np.int64), -1)
 
-        def column(values: NDArray[Any]) -> Ints:
+        def column(values: AnyArray) -> Ints:
             return values[rows].astype(np.int64)
 
         return Fixes(

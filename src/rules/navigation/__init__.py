@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rules.navigation.amap import PUBLIC_URL, Amap
 from rules.navigation.base import Answer, Engine, EngineError, Navigator, Places, Route
@@ -17,6 +16,7 @@ from rules.navigation.cache import CachedNavigator
 from rules.navigation.http import Limits
 from rules.navigation.osrm import Osrm
 from rules.navigation.valhalla import Valhalla
+from runtime.connection import Connection
 from runtime.errors import ConfigurationError
 from runtime.settings import Settings
 
@@ -38,10 +38,10 @@ __all__ = [
 class NoNavigator:
     """There is no engine: no route is ever there, and what needs one waits."""
 
-    async def fetch(self, conn: Any, wanted: Sequence[Places]) -> None:
+    async def fetch(self, conn: Connection, wanted: Sequence[Places]) -> None:
         """Nothing to ask."""
 
-    async def routes(self, conn: Any, wanted: Sequence[Places]) -> list[Route | None]:
+    async def routes(self, conn: Connection, wanted: Sequence[Places]) -> list[Route | None]:
         """None of them."""
         return [None] * len(wanted)
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from runtime.connection import Connection
+
 #: Places of a route in the order of travel: (lat, lon) in 1e-6 degree, WGS-84.
 Places = tuple[tuple[int, int], ...]
 
@@ -78,11 +80,11 @@ class Engine(Protocol):
 class Navigator(Protocol):
     """Routes, cached in the table ``navigation_routes``."""
 
-    async def fetch(self, conn: Any, wanted: Sequence[Places]) -> None:
+    async def fetch(self, conn: Connection, wanted: Sequence[Places]) -> None:
         """Ask the engine for every route of ``wanted`` that is not kept yet, or is nonsense and to be asked again, and
         keep the answers (own transactions).
         An engine that is down, or slow, or not configured: nothing is kept and nothing raised; it is counted and logged.
         """
 
-    async def routes(self, conn: Any, wanted: Sequence[Places]) -> list[Route | None]:
+    async def routes(self, conn: Connection, wanted: Sequence[Places]) -> list[Route | None]:
         """The kept route of each of ``wanted``; None = not there (yet). No network."""

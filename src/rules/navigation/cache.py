@@ -14,6 +14,7 @@ import orjson
 
 from rules.navigation.base import Answer, Engine, EngineError, Places, Route
 from rules.navigation.engines import route, unexpected
+from runtime.connection import Connection
 from runtime.units import US_PER_DAY, US_PER_S, from_us, to_us
 from telemetry.archive.partitions import clock_us
 
@@ -77,7 +78,7 @@ class CachedNavigator:
         """Close the engine's connections."""
         await self._engine.close()
 
-    async def fetch(self, conn: Any, wanted: Sequence[Places]) -> None:
+    async def fetch(self, conn: Connection, wanted: Sequence[Places]) -> None:
         """See Navigator."""
         distinct = list(dict.fromkeys(wanted))
         if not distinct:
@@ -114,7 +115,7 @@ class CachedNavigator:
         except EngineError as error:
             self._tell(len(done), error)
 
-    async def routes(self, conn: Any, wanted: Sequence[Places]) -> list[Route | None]:
+    async def routes(self, conn: Connection, wanted: Sequence[Places]) -> list[Route | None]:
         """See Navigator. Routes of the map that the engine was last seen with, this process or an earlier one."""
         if self._map_date is None:
             self._map_date = await conn.fetchval(
@@ -138,7 +139,7 @@ class CachedNavigator:
     def _key(self, map_date: str, places: Places) -> bytes:
         return route_key(self._engine.name, map_date, PROFILE, places)
 
-    async def _current(self, conn: Any, near: tuple[int, int]) -> str:
+    async def _current(self, conn: Connection, near: tuple[int, int]) -> str:
         """Date of the engine's map, asked now and then; what was asked of it before is kept once it is sure."""
         if self._map_date is not None and self._clock() - self._asked_at < MAP_S:
             return self._map_date
@@ -191,7 +192,7 @@ class CachedNavigator:
             )
         return [r if isinstance(r, Answer) else None for r in results]
 
-    async def _keep(self, conn: Any, map_date: str, done: Sequence[Answered]) -> None:
+    async def _keep(self, conn: Connection, map_date: str, done: Sequence[Answered]) -> None:
         doubted = [d for d in done if d.doubts]
         if doubted:
             _logger.warning(

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rules.checks.destination import distances_mm
 from rules.navigation import metrics
 from rules.navigation.base import SNAP_M, Answer, Engine, EngineError, Places
 from rules.navigation.http import word
 from rules.navigation.polyline import decode, encode, join
+from runtime.arrays import Ints
 from telemetry import geo
 
 #: No order of an official vehicle goes so far.
@@ -134,7 +134,7 @@ def _below(less_m: int, more_m: int, legs: int) -> bool:
     return 100 * less_m < (100 - AGREE_PERCENT) * more_m - 100 * legs * AGREE_M
 
 
-def _away_m(place: tuple[int, int], shape: NDArray[np.int64]) -> int:
+def _away_m(place: tuple[int, int], shape: Ints) -> int:
     """How far the place is from the line."""
     points, segments = distances_mm(*place, shape[:, 0], shape[:, 1])
     return int(min(points.min(), segments.min(initial=np.iinfo(np.int64).max))) // 1000

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rules.navigation.base import Places, Route
 from rules.navigation.cache import PROFILE, route_key
+from runtime.connection import Connection
 
 
 class FrozenRoutes:
@@ -18,10 +18,10 @@ class FrozenRoutes:
         self._maps: list[str] | None = None
         self.missing: set[Places] = set()
 
-    async def fetch(self, conn: Any, wanted: Sequence[Places]) -> None:
+    async def fetch(self, conn: Connection, wanted: Sequence[Places]) -> None:
         """Nothing is asked."""
 
-    async def routes(self, conn: Any, wanted: Sequence[Places]) -> list[Route | None]:
+    async def routes(self, conn: Connection, wanted: Sequence[Places]) -> list[Route | None]:
         """See Navigator."""
         if not wanted:
             return []
@@ -41,7 +41,7 @@ class FrozenRoutes:
         self.missing.update(set(wanted) - found.keys())
         return [found.get(places) for places in wanted]
 
-    async def _known(self, conn: Any) -> list[str]:
+    async def _known(self, conn: Connection) -> list[str]:
         """Dates of the engine's maps, the one that answered last first."""
         if self._maps is None:
             rows = await conn.fetch(

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from rules.tracks.kernel import ROW_FIELDS, Event, step_vehicle, step_vehicles
 from rules.tracks.state import FIELDS, STATE_DTYPE, TrackStates
+from runtime.arrays import Bools, Ints
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY
-
-Ints = NDArray[np.int64]
 
 #: From so many vehicles on, a step over columns is faster than one after the other (measured: about 16).
 WIDE = 16
@@ -69,8 +68,8 @@ class Advanced:
     ``day_starts`` are in the order of the steps; those of one slot are in time order.
     """
 
-    counted: NDArray[np.bool_]
-    valid: NDArray[np.bool_]
+    counted: Bools
+    valid: Bools
     events: list[EventRow]
     day_starts: list[DayStart]
     disturbed: list[int]
@@ -93,7 +92,7 @@ def row_matrix(n: int, **columns: Any) -> Ints:
     return rows
 
 
-def late_rows(states: TrackStates, slots: Ints, t: Ints) -> NDArray[np.bool_]:
+def late_rows(states: TrackStates, slots: Ints, t: Ints) -> Bools:
     """Which rows are older than what their vehicle has already processed. Shape (n,)."""
     return t < states.field("t", slots)
 

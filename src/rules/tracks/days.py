@@ -10,16 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.kernel import KEEP_MM, MOVING_DKMH, MOVING_MM
 from rules.tracks.mileage import window_mileage
 from rules.tracks.state import TrackStates
+from runtime.arrays import Ints
 from runtime.units import US_PER_S
 from telemetry import geo
-
-Ints = NDArray[np.int64]
 
 #: Room of a slot in a key of (slot, time): 101 days either side of the slot's day, for 2^18 slots.
 _SPAN = np.int64(1) << 44

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.state import FIELDS, TrackStates
-
-Ints = NDArray[np.int64]
+from runtime.arrays import Ints
 
 
 @dataclass(frozen=True, slots=True)

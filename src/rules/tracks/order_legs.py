@@ -15,16 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rules.checks.destination import approach_mm
 from rules.tracks.advance import Advanced
 from rules.tracks.state import TrackStates
-
-Ints = NDArray[np.int64]
+from runtime.arrays import AnyArray, Bools, Ints
 
 #: Version of the stored form.
 CARRY_VERSION: Final = 1
@@ -62,7 +60,7 @@ class Taken:
     slot: Ints
     gap_us: Ints
 
-    def take(self, rows: NDArray[Any]) -> Taken:
+    def take(self, rows: AnyArray) -> Taken:
         """The rows at ``rows`` (indices or mask)."""
         return Taken(*(getattr(self, name)[rows] for name in self.__slots__))
 
@@ -162,7 +160,7 @@ class OrderProgress:
         found: Ints = self._head[_HEADS["fixes"], slots]
         return found
 
-    def totals(self, slots: Ints, current: Mapping[str, Ints], running: NDArray[np.bool_]) -> Totals:
+    def totals(self, slots: Ints, current: Mapping[str, Ints], running: Bools) -> Totals:
         """Results at ``slots`` (n,): the legs that ended and, where ``running``, the one that goes on.
         ``current``: the vehicles' fields LEG_FIELDS of that leg, each (n,)."""
         head = {name: self._head[place, slots] for name, place in _HEADS.items()}
@@ -303,7 +301,7 @@ class _Last:
     key: Ints
 
     @classmethod
-    def of(cls, states: TrackStates, replaced: NDArray[np.bool_]) -> _Last:
+    def of(cls, states: TrackStates, replaced: Bools) -> _Last:
         """Of the tips; where the tip is ``replaced``, of the bases."""
         columns = [
             np.where(replaced, states.base_field(name), states.field(name))

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from runtime.arrays import Ints
 
 #: Version of STATE_DTYPE and of what the kernels do with it. A stored state of another version is not used.
 STATE_VERSION = 1

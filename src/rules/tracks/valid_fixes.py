@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.state import TrackStates
-
-Ints = NDArray[np.int64]
+from runtime.arrays import Ints
 
 
 def valid_rows(tracks: Sequence[Mapping[str, Ints]], max_kmh: Sequence[int]) -> list[Ints]:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.city.roads import BoolArray, Drive, FloatArray, Frame, Generator, gnss_noise
+from runtime.arrays import Bools, Floats, Ints
+from simulation.city.roads import Drive, Frame, Generator, gnss_noise
 from simulation.demo.expected import ExpectedAlert
 from simulation.demo.facts import Facts
 
@@ -31,7 +32,7 @@ PARKED_INTERVAL_S = 60
 class Samples:
     """Reports of one vehicle, ascending in time. All shapes (n,)."""
 
-    time_s: NDArray[np.int64]  # since 1970 UTC
+    time_s: Ints  # since 1970 UTC
     lat_e6: NDArray[np.int32]
     lon_e6: NDArray[np.int32]
     altitude_m: NDArray[np.int16]
@@ -53,7 +54,7 @@ class Organisation:
     name: str
     gate: int
     centre: tuple[float, float]
-    fence: FloatArray
+    fence: Floats
     datum: str = "wgs84"
 
 
@@ -149,8 +150,8 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class _Stretch:
     start_s: int
-    xy: FloatArray  # (n, 2), one row a second; one row = parked
-    speed: FloatArray
+    xy: Floats  # (n, 2), one row a second; one row = parked
+    speed: Floats
     until_s: int
     moving: bool
 
@@ -180,7 +181,7 @@ class Timeline:
             self.now += len(way) - 1
             self.at = way.xy[-1].copy()
 
-    def truth(self, from_s: int, to_s: int) -> FloatArray:
+    def truth(self, from_s: int, to_s: int) -> Floats:
         """True places in [from_s, to_s], one row a second of driving and one for each parking, shape (n, 2)."""
         parts = [np.zeros((0, 2))]
         for s in self._stretches:
@@ -190,7 +191,7 @@ class Timeline:
             parts.append(s.xy[low:high] if s.moving else s.xy)
         return np.concatenate(parts)
 
-    def driven(self) -> tuple[NDArray[np.int64], FloatArray]:
+    def driven(self) -> tuple[Ints, Floats]:
         """Every second of driving: when it began, shape (n,), and the metres it went, shape (n,)."""
         moving = [s for s in self._stretches if s.moving]
         times = [np.arange(s.start_s, s.start_s + len(s.xy) - 1, dtype=np.int64) for s in moving]
@@ -200,9 +201,9 @@ class Timeline:
     def samples(self, frame: Frame, rng: Generator, driving_interval_s: int = DRIVING_INTERVAL_S) -> Samples:
         """What the terminal reports: every ``driving_interval_s`` while driving, every ``PARKED_INTERVAL_S`` while
         standing, with receiver noise, false jumps, and times without a fix; nothing while it is silent."""
-        times: list[NDArray[np.int64]] = []
-        places: list[FloatArray] = []
-        speeds: list[FloatArray] = []
+        times: list[Ints] = []
+        places: list[Floats] = []
+        speeds: list[Floats] = []
         due = self._stretches[0].start_s if self._stretches else 0
         for s in self._stretches:
             if s.moving:
@@ -221,9 +222,7 @@ class Timeline:
         time, xy, speed = np.concatenate(times), np.concatenate(places), np.concatenate(speeds)
         return self._report(frame, rng, time, xy, speed)
 
-    def _report(
-        self, frame: Frame, rng: Generator, time: NDArray[np.int64], xy: FloatArray, speed: FloatArray
-    ) -> Samples:
+    def _report(self, frame: Frame, rng: Generator, time: Ints, xy: Floats, speed: Floats) -> Samples:
         n = len(time)
         step = np.diff(xy, axis=0, prepend=xy[:1])
         odometer = np.cumsum(np.hypot(step[:, 0], step[:, 1])) / 100.0 + float(rng.integers(50_000, 900_000))
@@ -260,13 +259,13 @@ class Timeline:
         )
 
 
-def _hold(values: FloatArray, known: BoolArray) -> FloatArray:
+def _hold(values: Floats, known: Bools) -> Floats:
     """``values`` with those not ``known`` replaced by the last known one (0 before the first). Shape (n,)."""
     index = np.maximum.accumulate(np.where(known, np.arange(len(values)), -1))
     return np.where(index >= 0, values[np.maximum(index, 0)], 0.0)
 
 
-def distance_to_path(point: tuple[float, float], path: FloatArray) -> float:
+def distance_to_path(point: tuple[float, float], path: Floats) -> float:
     """Least distance in metres from a point to a polyline, shape (n, 2), n >= 1."""
     a, b = path[:-1] - point, path[1:] - point
     if len(a) == 0:

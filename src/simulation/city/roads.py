@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
+from runtime.arrays import Floats, Ints
+
 Generator = np.random.Generator
 
 _A = 6_378_137.0  # WGS-84
@@ -43,12 +42,12 @@ class Frame:
         east = math.radians(1.0) * _A / math.sqrt(w) * math.cos(math.radians(self.lat))
         return east, north
 
-    def to_degrees(self, xy: FloatArray) -> FloatArray:
+    def to_degrees(self, xy: Floats) -> Floats:
         """(..., 2) metres east, north -> (..., 2) degrees latitude, longitude."""
         east, north = self._scales()
         return np.stack([self.lat + xy[..., 1] / north, self.lon + xy[..., 0] / east], axis=-1)
 
-    def to_metres(self, lat_lon: FloatArray) -> FloatArray:
+    def to_metres(self, lat_lon: Floats) -> Floats:
         """(..., 2) degrees latitude, longitude -> (..., 2) metres east, north."""
         east, north = self._scales()
         return np.stack([(lat_lon[..., 1] - self.lon) * east, (lat_lon[..., 0] - self.lat) * north], axis=-1)
@@ -61,14 +60,14 @@ NANTONG = Frame(31.98, 120.89)
 class RoadNetwork:
     """Undirected roads: ``nodes`` (n, 2) float64 metres; ``edges[i]`` lists (neighbour, metres, km/h) of node i."""
 
-    def __init__(self, frame: Frame, nodes: FloatArray, edges: list[dict[int, tuple[float, float]]]) -> None:
+    def __init__(self, frame: Frame, nodes: Floats, edges: list[dict[int, tuple[float, float]]]) -> None:
         self.frame = frame
         self.nodes = nodes
         self.edges = edges
         self._trees: dict[int, tuple[list[float], list[int]]] = {}
         self._lengths: dict[int, list[float]] = {}
 
-    def nearest(self, xy: FloatArray) -> int:
+    def nearest(self, xy: Floats) -> int:
         """The node nearest to a point, shape (2,)."""
         return int(np.argmin(((self.nodes - xy) ** 2).sum(axis=1)))
 
@@ -205,14 +204,14 @@ def _largest_part(network: RoadNetwork) -> RoadNetwork:
 class Drive:
     """One second steps of a movement. ``xy`` (n, 2) metres, ``speed`` (n,) m/s; the first row is the start."""
 
-    xy: FloatArray
-    speed: FloatArray
+    xy: Floats
+    speed: Floats
 
     def __len__(self) -> int:
         return len(self.speed)
 
 
-def drive(points: FloatArray, limits_kmh: FloatArray, rng: Generator, *, lights: float = 0.2) -> Drive:
+def drive(points: Floats, limits_kmh: Floats, rng: Generator, *, lights: float = 0.2) -> Drive:
     """Drive along a polyline, starting and ending at rest.
 
     ``points`` (n, 2) metres; ``limits_kmh`` (n - 1,) of each piece. The car accelerates and brakes evenly,
@@ -243,9 +242,7 @@ def drive(points: FloatArray, limits_kmh: FloatArray, rng: Generator, *, lights:
     return Drive(xy, np.array(speeds))
 
 
-def _step(
-    ends: FloatArray, limits: FloatArray, allowed: FloatArray, waits: NDArray[np.int64]
-) -> tuple[list[float], list[float]]:
+def _step(ends: Floats, limits: Floats, allowed: Floats, waits: Ints) -> tuple[list[float], list[float]]:
     """Metres along and m/s, second by second."""
     end, limit, may, wait = ends.tolist(), limits.tolist(), allowed.tolist(), waits.tolist()
     distance, speed, piece = 0.0, 0.0, 0
@@ -270,9 +267,7 @@ def _step(
     return distances, speeds
 
 
-def gnss_noise(
-    times_s: NDArray[np.int64], rng: Generator, *, sigma_m: float, memory_s: float = 60.0
-) -> FloatArray:
+def gnss_noise(times_s: Ints, rng: Generator, *, sigma_m: float, memory_s: float = 60.0) -> Floats:
     """Receiver error, shape (n, 2) metres: a slowly wandering part (``sigma_m``, correlated over ``memory_s``) and a
     quick one (a fifth of it). Times ascend."""
     n = len(times_s)

@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from runtime.arrays import Floats
 from simulation.city.fleet import Order, Organisation, Place, Timeline, distance_to_path
-from simulation.city.roads import FloatArray, Generator, RoadNetwork, drive
+from simulation.city.roads import Generator, RoadNetwork, drive
 from simulation.demo.facts import Offence, Payment, Station
 
 MINUTE = 60
@@ -165,7 +166,7 @@ class Day:
                 return node
         raise NoWayError("no destination is far enough from the way")
 
-    def _path(self, stops: list[int]) -> FloatArray:
+    def _path(self, stops: list[int]) -> Floats:
         nodes: list[int] = [stops[0]]
         for a, b in pairwise(stops):
             nodes += self.room.network.route(a, b)[1:]
@@ -214,12 +215,12 @@ class Day:
             self.timeline.move(drive(line, np.array(limits, np.float64), self.rng))
 
 
-def unit(vector: FloatArray) -> FloatArray:
+def unit(vector: Floats) -> Floats:
     """The vector of length 1 in the same direction. Shape (2,)."""
-    unit: FloatArray = vector / np.hypot(vector[0], vector[1])
+    unit: Floats = vector / np.hypot(vector[0], vector[1])
     return unit
 
 
-def pair(xy: FloatArray) -> tuple[float, float]:
+def pair(xy: Floats) -> tuple[float, float]:
     """A point, shape (2,), as two plain numbers."""
     return float(xy[0]), float(xy[1])

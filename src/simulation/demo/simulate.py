@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.arrays import Ints
 from runtime.errors import ConfigurationError, UnavailableError
 from runtime.units import CHINA, US_PER_S, from_us
 from simulation.city.fleet import DRIVING_INTERVAL_S, Order, Plan, Trap
@@ -88,8 +89,8 @@ class _Stream:
     """All reports of the plan in order of device time; columns of shape (n,)."""
 
     vehicle: NDArray[np.int32]
-    time_s: NDArray[np.int64]
-    columns: dict[str, NDArray[np.int64]]
+    time_s: Ints
+    columns: dict[str, Ints]
     at: int = 0
 
     def until(self, time_s: float) -> tuple[list[int], list[bytes]]:

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry import parameters
 from registry.working_days import Calendar
 from rules.checks import off_hours as check
+from runtime.arrays import Floats, Ints
 from runtime.units import CHINA, CHINA_OFFSET_US, US_PER_S, from_us
 from simulation.city.fleet import Order
-from simulation.city.roads import FloatArray, RoadNetwork
+from simulation.city.roads import RoadNetwork
 from simulation.demo.activities_facts import CERTAINLY_OVER, CERTAINLY_UNDER
 from simulation.demo.day import Found
 
@@ -27,8 +27,7 @@ SHORT, LONG = 0.6, 1.6
 _EARLY_S = parameters.parameter("location", "early_start_min").default * 60
 _USED = {p.name: p.default for p in parameters.RULES[check.RULE]}
 
-Ints = NDArray[np.int64]
-Driven = tuple[Ints, FloatArray]
+Driven = tuple[Ints, Floats]
 
 
 def final_orders(updates: Iterable[tuple[int | None, Order]]) -> list[Order]:

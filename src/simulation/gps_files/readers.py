@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.arrays import AnyArray, Ints
 from runtime.errors import GongcheError
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
@@ -80,7 +80,7 @@ class RealTrack:
     """
 
     device: str
-    time_us: NDArray[np.int64]
+    time_us: Ints
     lat_e6: NDArray[np.int32]
     lon_e6: NDArray[np.int32]
     altitude_m: NDArray[np.int16]
@@ -218,7 +218,7 @@ def merge_tracks(tracks: list[RealTrack]) -> list[RealTrack]:
         if len(parts) == 1:
             merged.append(parts[0])
             continue
-        columns: dict[str, NDArray[Any]] = {
+        columns: dict[str, AnyArray] = {
             name: np.concatenate([getattr(p, name) for p in parts])
             for name in ("time_us", "lat_e6", "lon_e6", "altitude_m", "speed_dkmh", "direction_deg")
         }

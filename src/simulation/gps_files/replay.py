@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.arrays import Floats, Ints
 from runtime.errors import ConfigurationError
 from runtime.units import US_PER_S
 from simulation.city.fleet import STATUS_ACC, STATUS_POSITIONED
@@ -104,13 +105,13 @@ class _Source:
     """The points of one device as columns ready to send, and how far they were sent."""
 
     device: Device
-    time_s: NDArray[np.int64]
-    lat_e6: NDArray[np.int64]
-    lon_e6: NDArray[np.int64]
+    time_s: Ints
+    lat_e6: Ints
+    lon_e6: Ints
     altitude_m: NDArray[np.int16]
-    speed_dkmh: NDArray[np.int64]
-    direction_deg: NDArray[np.int64]
-    status: NDArray[np.int64]
+    speed_dkmh: Ints
+    direction_deg: Ints
+    status: Ints
     at: int = 0
 
     def take(self, end: int) -> list[bytes]:
@@ -156,9 +157,7 @@ def prepare(track: RealTrack, datum: Datum, shift_s: int) -> tuple[_Source, int]
     return source, len(track) - count
 
 
-def _derived(
-    time_us: NDArray[np.int64], lat: NDArray[np.float64], lon: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _derived(time_us: Ints, lat: Floats, lon: Floats) -> tuple[Ints, Ints]:
     """Speed (0.1 km/h) and direction (degree) of each point from the one before; 0 for the first. Shape (n,)."""
     n = len(time_us)
     speed, direction = np.zeros(n, np.int64), np.zeros(n, np.int64)

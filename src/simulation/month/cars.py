@@ -8,16 +8,14 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import Bools, Ints
 from runtime.units import US_PER_S
 from simulation.city.fleet import STATUS_ACC, STATUS_POSITIONED, STATUS_RECEIVERS, Samples, Timeline
 from simulation.city.roads import Drive, Generator, drive
 from simulation.demo.day import Day, Room
 from simulation.month.geometry import Point, to_e6
 from telemetry.positions import PositionBatch, Source
-
-Ints = NDArray[np.int64]
 
 #: A parked terminal that sleeps reports so often; well below the shortest silence of a rule (120 min).
 IDLE_S = 1800
@@ -73,7 +71,7 @@ class Car:
     days: set[int] = field(default_factory=set)  # days of the month that are taken
 
 
-def _within(time_s: Ints, spans: Sequence[tuple[int, ...]]) -> NDArray[np.bool_]:
+def _within(time_s: Ints, spans: Sequence[tuple[int, ...]]) -> Bools:
     inside = np.zeros(len(time_s), np.bool_)
     for span in spans:
         inside |= (time_s >= span[0]) & (time_s < span[1])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from pyproj import Geod
 
-from simulation.city.roads import FloatArray, Frame
+from runtime.arrays import Floats
+from simulation.city.roads import Frame
 
 _GEOD = Geod(ellps="WGS84")
 #: How near to a limit a place is put, metres: a centimetre, where the rules' own arithmetic is good to millimetres.
@@ -14,7 +15,7 @@ NEAR_M = (0.003, 0.012)
 Point = tuple[int, int]  # latitude, longitude in 1e-6 degree
 
 
-def to_e6(frame: Frame, xy: FloatArray) -> Point:
+def to_e6(frame: Frame, xy: Floats) -> Point:
     """A point of the plane as a terminal would report it."""
     lat, lon = np.rint(frame.to_degrees(np.asarray(xy, np.float64)) * 1e6).astype(int)
     return int(lat), int(lon)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
+
+from runtime.arrays import AnyArray, Ints
 
 BASIC_LENGTH = 28
 STATUS_SOUTH, STATUS_WEST = 1 << 2, 1 << 3
@@ -17,15 +17,15 @@ _BCD = np.array([(v // 10) << 4 | v % 10 for v in range(100)], np.uint8)
 
 
 def encode_reports(
-    time_s: NDArray[Any],
-    lat_e6: NDArray[Any],
-    lon_e6: NDArray[Any],
+    time_s: AnyArray,
+    lat_e6: AnyArray,
+    lon_e6: AnyArray,
     *,
-    altitude_m: NDArray[Any],
-    speed_dkmh: NDArray[Any],
-    direction_deg: NDArray[Any],
-    status: NDArray[Any],
-    odometer_dkm: NDArray[Any] | None = None,
+    altitude_m: AnyArray,
+    speed_dkmh: AnyArray,
+    direction_deg: AnyArray,
+    status: AnyArray,
+    odometer_dkm: AnyArray | None = None,
 ) -> list[bytes]:
     """One body a row; inputs of shape (n,), units as in ``telemetry.positions``.
 
@@ -56,12 +56,12 @@ def encode_reports(
     return [data[at : at + width] for at in range(0, n * width, width)]
 
 
-def _put(rows: NDArray[np.uint8], at: int, values: NDArray[Any], kind: str) -> None:
+def _put(rows: NDArray[np.uint8], at: int, values: AnyArray, kind: str) -> None:
     raw = np.ascontiguousarray(np.asarray(values).astype(kind))
     rows[:, at : at + raw.itemsize] = raw.view(np.uint8).reshape(len(rows), -1)
 
 
-def _bcd_times(seconds: NDArray[np.int64]) -> NDArray[np.uint8]:
+def _bcd_times(seconds: Ints) -> NDArray[np.uint8]:
     """BCD YYMMDDhhmmss in GMT+8, shape (n, 6)."""
     local = (seconds + _CHINA_OFFSET_S).astype("datetime64[s]")
     days = local.astype("datetime64[D]")

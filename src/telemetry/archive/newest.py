@@ -8,13 +8,11 @@ terminals seen for the first time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[Any]
-Bools = NDArray[np.bool_]
+from runtime.arrays import AnyInts, Bools
 
 NEVER: Final = np.iinfo(np.int64).min
 
@@ -60,11 +58,11 @@ class Watermarks:
         """How many fingerprints there is room for: the memory in use."""
         return len(self._pool)
 
-    def unknown(self, terminals: Ints) -> Ints:
+    def unknown(self, terminals: AnyInts) -> AnyInts:
         """Those of ``terminals`` (sorted, distinct) that have no slot."""
         return terminals[~np.isin(terminals, self._terminals, assume_unique=True)]
 
-    def slots(self, terminals: Ints) -> Ints:
+    def slots(self, terminals: AnyInts) -> AnyInts:
         """Slots of known ``terminals``; same shape, int64."""
         return np.searchsorted(self._terminals, terminals)
 
@@ -91,7 +89,7 @@ class Watermarks:
         self._start = np.insert(self._start, at, start + np.cumsum(counts) - counts)
         self._count = np.insert(self._count, at, counts)
 
-    def forget(self, terminals: Ints | None) -> None:
+    def forget(self, terminals: AnyInts | None) -> None:
         """Drop the slots of ``terminals`` (None = all)."""
         if terminals is None:
             self._clear()
@@ -100,19 +98,19 @@ class Watermarks:
         for name in ("_terminals", "_watermark", "_top", "_last", "_full", "_start", "_count"):
             setattr(self, name, getattr(self, name)[keep])
 
-    def uncertain(self, slots: Ints, device: Ints) -> Bools:
+    def uncertain(self, slots: AnyInts, device: AnyInts) -> Bools:
         """Rows that may be stored already and that memory cannot tell: not above all stored ones, and not at
         a remembered second. Shape (n,)."""
         known: Bools = (device == self._watermark[slots]) & ~self._full[slots]
         return np.asarray((device <= self._top[slots]) & ~known, bool)
 
-    def before(self, slots: Ints, device: Ints, prints: Ints) -> Bools:
+    def before(self, slots: AnyInts, device: AnyInts, prints: AnyInts) -> Bools:
         """Rows before the newest one of their terminal, in the order (device time, fingerprint). Shape
         (n,)."""
         mark = self._watermark[slots]
         return np.asarray((device < mark) | ((device == mark) & (prints < self._last[slots])), bool)
 
-    def repeated(self, slots: Ints, device: Ints, prints: Ints) -> tuple[Bools, Ints]:
+    def repeated(self, slots: AnyInts, device: AnyInts, prints: AnyInts) -> tuple[Bools, AnyInts]:
         """Rows equal to a remembered one or to one before in the batch (shape (n,)), and all rows in the
         order (slot, device time, fingerprint), equal ones in the order they came (shape (n,), int64)."""
         n = len(slots)
@@ -133,7 +131,7 @@ class Watermarks:
         again[b[same]] = True
         return again[m:], order[order >= m] - m
 
-    def advance(self, slots: Ints, device: Ints, prints: Ints, usable: Bools) -> None:
+    def advance(self, slots: AnyInts, device: AnyInts, prints: AnyInts, usable: Bools) -> None:
         """Remember rows that were stored (new ones, sorted by slot). ``usable``: the device time is
         believable; rows with another time raise only ``top``, and so does time 0 (unreadable)."""
         touched = np.unique(slots)
@@ -168,13 +166,13 @@ class Watermarks:
         self._start[changed] = start + np.cumsum(counts) - counts
         self._count[changed] = counts
 
-    def _remembered(self, slots: Ints) -> tuple[Ints, Ints]:
+    def _remembered(self, slots: AnyInts) -> tuple[AnyInts, AnyInts]:
         """(slot of each, fingerprint of each) of what is remembered of ``slots``."""
         counts = self._count[slots]
         within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
         return np.repeat(slots, counts), self._pool[np.repeat(self._start[slots], counts) + within]
 
-    def _append(self, prints: Ints) -> int:
+    def _append(self, prints: AnyInts) -> int:
         """Put ``prints`` into the pool; where they start. Makes room by dropping what no slot holds any
         more."""
         if self._used + len(prints) > len(self._pool):

@@ -24,9 +24,9 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from runtime import pgcopy
+from runtime.arrays import AnyArray
 from runtime.errors import ConfigurationError, GongcheError, UnavailableError
 from runtime.metrics import program_version
 from telemetry.positions import OPTIONAL, SPEC
@@ -35,7 +35,7 @@ FORMAT: Final = "gongche.positions.parquet/1"
 #: Rows of one row group, and of one page read from the database: what bounds the memory of an export (some 60 MB).
 GROUP_ROWS: Final = 65_536
 
-Columns = dict[str, NDArray[Any]]
+Columns = dict[str, AnyArray]
 #: Called after each row group with (rows so far, number of the last terminal, highest number of a terminal).
 Progress = Callable[[int, int, int], None]
 
@@ -274,13 +274,13 @@ def _table(page: Columns, items: bytes, phones: dict[int, str]) -> Any:
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
-def _phones(terminal: NDArray[Any], phones: dict[int, str]) -> Any:
+def _phones(terminal: AnyArray, phones: dict[int, str]) -> Any:
     there, index = np.unique(terminal, return_inverse=True)
     known = pa.array([phones.get(no) for no in there.tolist()], pa.string())
     return known.take(pa.array(index)).dictionary_encode()
 
 
-def _items(sizes: NDArray[Any], data: bytes) -> Any:
+def _items(sizes: AnyArray, data: bytes) -> Any:
     offsets = np.zeros(len(sizes) + 1, np.int32)
     np.cumsum(np.maximum(sizes, 0), out=offsets[1:])
     if int(offsets[-1]) != len(data):

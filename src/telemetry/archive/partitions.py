@@ -16,11 +16,12 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 import numpy as np
 
+from runtime.connection import Connection
 from runtime.units import US_PER_DAY, from_us
 from telemetry.positions import PositionBatch
 
@@ -64,7 +65,7 @@ class Partitions:
         self._there: set[int] = set()
         self._postponed: dict[int, int] = {}
 
-    async def ensure(self, conn: Any, days: Iterable[int] = ()) -> None:
+    async def ensure(self, conn: Connection, days: Iterable[int] = ()) -> None:
         """Make the partitions of ``days`` (UTC days since 1970) and of today and tomorrow that are missing.
 
         Rows of such a day that are in the default partition already move to the new one. A day that cannot
@@ -93,7 +94,7 @@ class Partitions:
             else:
                 self._postponed[day] = now + _RETRY_US
 
-    async def drop_expired(self, conn: Any) -> list[str]:
+    async def drop_expired(self, conn: Connection) -> list[str]:
         """Drop the day partitions that ended more than the retention ago, oldest first; the names dropped.
 
         Rows of other partitions are left alone. Several workers may do this at once: each day is dropped by one.
@@ -118,7 +119,7 @@ class Partitions:
             self._there = {d for d in self._there if _name(d) != name}
         return dropped
 
-    async def delete_odd(self, conn: Any) -> int:
+    async def delete_odd(self, conn: Connection) -> int:
         """Delete rows of ``ODD`` that were received longer ago than the retention; how many. A few seconds' worth at
         most: the rest is for the next time."""
         limit = from_us(self._now_us() - self._retention_days * US_PER_DAY)
@@ -139,7 +140,7 @@ class Partitions:
             _logger.info("%d positions of odd dates were received before the retention: deleted", deleted)
         return deleted
 
-    async def move_waiting(self, conn: Any) -> list[str]:
+    async def move_waiting(self, conn: Connection) -> list[str]:
         """Make the partitions of all days within reach that have rows in the default one, however many; their names.
 
         Raises asyncpg.LockNotAvailableError as ``drop_expired`` does. Whoever needs the default partition meanwhile
@@ -162,7 +163,7 @@ class Partitions:
             made.append(_name(day))
         return made
 
-    async def odd_bytes(self, conn: Any) -> dict[str, int]:
+    async def odd_bytes(self, conn: Connection) -> dict[str, int]:
         """What the partitions of ``ODD`` take on disk, indexes included. Space of deleted rows is used again, not given
         back."""
         rows = await conn.fetch(
@@ -175,7 +176,7 @@ class Partitions:
         """The days that may have a partition."""
         return range(max(_FIRST_DAY, today - min(PAST_DAYS, self._retention_days)), today + FUTURE_DAYS + 1)
 
-    async def _make(self, conn: Any, day: int, most_moved: int | None) -> bool:
+    async def _make(self, conn: Connection, day: int, most_moved: int | None) -> bool:
         """The partition of ``day`` is there (True), or has to wait (False): more than ``most_moved`` rows would move."""
         name = _name(day)
         start = datetime.combine(_date(day), datetime.min.time(), UTC)

@@ -8,20 +8,18 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime import pgcopy
+from runtime.arrays import AnyInts, Bools, Ints
+from runtime.connection import Connection
 from runtime.units import from_us
 from telemetry.archive.newest import Watermarks
 from telemetry.archive.partitions import Partitions, clock_us, days_of
 from telemetry.positions import OPTIONAL, PositionBatch, fingerprint
 from telemetry.quality import Quality, assess
-
-Ints = NDArray[Any]
-Bools = NDArray[np.bool_]
 
 # Unknown terminals are looked up in the newest partitions first: a car that is driving is there.
 _RECENT_US = 3 * 86_400 * 1_000_000
@@ -70,7 +68,7 @@ class StoreResult:
 
     new: Bools
     late: Bools
-    fingerprint: NDArray[np.int64]
+    fingerprint: Ints
     quality: NDArray[np.int16]
     duplicates: int
 
@@ -83,7 +81,7 @@ class Track:
 
     batch: PositionBatch
     quality: NDArray[np.int16]
-    fingerprint: NDArray[np.int64]
+    fingerprint: Ints
     next: tuple[int, int, int] | None = None
 
     def __len__(self) -> int:
@@ -114,31 +112,31 @@ class Archive:
         seen."""
         self._marks.forget(None if terminals is None else np.fromiter(terminals, np.int32))
 
-    async def ensure_partitions(self, conn: Any, days: Iterable[int] = ()) -> None:
+    async def ensure_partitions(self, conn: Connection, days: Iterable[int] = ()) -> None:
         """Make the day partitions that rows of ``days`` (UTC days since 1970) should go to, and those of the
         next days; *before* the transaction that stores the rows (RuntimeError inside one). See
         ``Partitions.ensure``."""
         await self._partitions.ensure(conn, days)
 
-    async def drop_expired(self, conn: Any) -> list[str]:
+    async def drop_expired(self, conn: Connection) -> list[str]:
         """Drop the partitions older than the retention; their names. See ``Partitions.drop_expired``."""
         return await self._partitions.drop_expired(conn)
 
-    async def tidy_odd_dates(self, conn: Any) -> None:
+    async def tidy_odd_dates(self, conn: Connection) -> None:
         """Rows of dates that no day partition is for: those whose day has got one now move there, those received longer
         ago than the retention are deleted. See ``Partitions.delete_odd`` and ``move_waiting``."""
         await self._partitions.delete_odd(conn)
         await self._partitions.move_waiting(conn)
 
-    async def odd_bytes(self, conn: Any) -> dict[str, int]:
+    async def odd_bytes(self, conn: Connection) -> dict[str, int]:
         """Disk space of each partition of such rows. See ``Partitions.odd_bytes``."""
         return await self._partitions.odd_bytes(conn)
 
-    async def holds_any(self, conn: Any) -> bool:
+    async def holds_any(self, conn: Connection) -> bool:
         """Whether there is any position at all."""
         return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM positions)"))
 
-    async def store(self, conn: Any, batch: PositionBatch) -> StoreResult:
+    async def store(self, conn: Connection, batch: PositionBatch) -> StoreResult:
         """Store the rows of ``batch`` that are not there yet, in the caller's transaction.
 
         A device time of 0, or one that is no date, is an unreadable time: such rows are stored at 1970-01-01.
@@ -170,7 +168,7 @@ class Archive:
 
     async def track(
         self,
-        conn: Any,
+        conn: Connection,
         terminal_spans: Sequence[tuple[int, int, int]],
         *,
         limit: int | None = None,
@@ -204,12 +202,14 @@ class Archive:
             await _copy_out(conn, query if limit is None else f"{query} LIMIT {int(limit) + 1}"), limit
         )
 
-    async def last_positions(self, conn: Any, terminals: Sequence[int], *, valid_only: bool = True) -> Track:
+    async def last_positions(
+        self, conn: Connection, terminals: Sequence[int], *, valid_only: bool = True
+    ) -> Track:
         """The newest stored position of each of ``terminals`` that has one (``valid_only``: the newest valid
         fix)."""
         wanted = "p.quality = 0" if valid_only else f"(p.quality & {int(Quality.TIME_AHEAD)}) = 0"
         missing = sorted({int(t) for t in terminals})
-        found: list[dict[str, Ints]] = []
+        found: list[dict[str, AnyInts]] = []
         for since in (await _recent(conn), _FAR_PAST_US):
             if missing:
                 query = (
@@ -227,7 +227,12 @@ class Archive:
         return _track({name: values[order] for name, values in columns.items()}, None)
 
     async def edges(
-        self, conn: Any, terminal_spans: Sequence[tuple[int, int, int]], count: int, *, newest: bool = False
+        self,
+        conn: Connection,
+        terminal_spans: Sequence[tuple[int, int, int]],
+        count: int,
+        *,
+        newest: bool = False,
     ) -> Track:
         """The first ``count`` valid fixes (``newest``: the last) of each (terminal_no, from_us, to_us) span, half open,
         in the order of ``track``. One probe of the key a span and partition, however much lies in between."""
@@ -248,7 +253,7 @@ class Archive:
         )
         return _track(await _copy_out(conn, query), None)
 
-    async def _learn(self, conn: Any, terminals: Ints) -> None:
+    async def _learn(self, conn: Connection, terminals: AnyInts) -> None:
         """Read the watermarks of terminals seen for the first time: two queries for all of them, at most."""
         if not terminals.size:
             return
@@ -262,7 +267,9 @@ class Archive:
                 self._marks.learn([(r["no"], r["watermark"], r["prints"] or [], r["top"]) for r in rows])
                 missing = sorted(set(missing) - {r["no"] for r in rows})
 
-    async def _stored(self, conn: Any, terminals: Ints, device: Ints, prints: Ints) -> Ints:
+    async def _stored(
+        self, conn: Connection, terminals: AnyInts, device: AnyInts, prints: AnyInts
+    ) -> AnyInts:
         """Indices of the given keys that the table already has."""
         rows = await conn.fetch(
             _LOOK_UP,
@@ -295,7 +302,7 @@ SELECT k.i FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) WITH ORDINALIT
 """  # noqa: S608 - our own constants
 
 
-async def _recent(conn: Any) -> int:
+async def _recent(conn: Connection) -> int:
     now: int = await conn.fetchval("SELECT (extract(epoch FROM now()) * 1000000)::bigint")
     return now - _RECENT_US
 
@@ -305,7 +312,7 @@ def _literal(us: int) -> str:
 
 
 async def _copy_in(
-    conn: Any, batch: PositionBatch, device: Ints, prints: Ints, quality: Ints, rows: Ints
+    conn: Connection, batch: PositionBatch, device: AnyInts, prints: AnyInts, quality: AnyInts, rows: AnyInts
 ) -> None:
     """Append ``rows`` of ``batch``."""
     part = batch.take(rows)
@@ -336,7 +343,7 @@ async def _copy_in(
     )
 
 
-async def _copy_out(conn: Any, query: str) -> dict[str, Ints]:
+async def _copy_out(conn: Connection, query: str) -> dict[str, AnyInts]:
     parts: list[bytes] = []
 
     async def take(data: bytes) -> None:  # a file would be written by another thread, piece by piece
@@ -346,7 +353,7 @@ async def _copy_out(conn: Any, query: str) -> dict[str, Ints]:
     return pgcopy.decode_fixed(b"".join(parts), _FIELDS)
 
 
-def _track(columns: dict[str, Ints], limit: int | None) -> Track:
+def _track(columns: dict[str, AnyInts], limit: int | None) -> Track:
     if not columns:
         return Track(PositionBatch.empty(), np.zeros(0, np.int16), np.zeros(0, np.int64))
     following: tuple[int, int, int] | None = None

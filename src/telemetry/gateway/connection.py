@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import socket
 from itertools import count
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import AnyInts, Bools, Floats
 from telemetry.jt808.session import Session
-
-IntArray = NDArray[Any]
 
 _numbers = count()
 
@@ -42,14 +39,14 @@ class Slots:
     """Per connection, what the hot path must know about it, as columns indexed by the connection's slot."""
 
     def __init__(self, capacity: int = 1024) -> None:
-        self.phone_hi: IntArray = np.zeros(capacity, np.uint16)
-        self.phone_lo: IntArray = np.zeros(capacity, np.uint64)
-        self.terminal: IntArray = np.zeros(capacity, np.int32)  # 0 = not authenticated
-        self.serial: IntArray = np.zeros(capacity, np.uint16)  # next serial of our own, of position replies
-        self.synced: NDArray[np.bool_] = np.zeros(capacity, np.bool_)  # a delimiter has been seen
-        self.seen: NDArray[np.float64] = np.zeros(capacity)  # when something was read last
+        self.phone_hi: AnyInts = np.zeros(capacity, np.uint16)
+        self.phone_lo: AnyInts = np.zeros(capacity, np.uint64)
+        self.terminal: AnyInts = np.zeros(capacity, np.int32)  # 0 = not authenticated
+        self.serial: AnyInts = np.zeros(capacity, np.uint16)  # next serial of our own, of position replies
+        self.synced: Bools = np.zeros(capacity, np.bool_)  # a delimiter has been seen
+        self.seen: Floats = np.zeros(capacity)  # when something was read last
         #: Since when the connection's rest holds the same frame; 0 = nothing is half read.
-        self.partial_since: NDArray[np.float64] = np.zeros(capacity)
+        self.partial_since: Floats = np.zeros(capacity)
         self._free = list(range(capacity - 1, -1, -1))
 
     def take(self, now: float) -> int:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import AnyInts
 from telemetry.gateway import metrics
 from telemetry.jt808.columns import framing, location
 from telemetry.jt808.rejection import Reason
 from telemetry.jt808.scalar.replies import Result
 from telemetry.positions import PositionBatch, Source
-
-IntArray = NDArray[Any]
 
 POSITION, POSITION_BATCH = 0x0200, 0x0704
 
@@ -26,11 +23,11 @@ class Intake:
     detail, count) of frames, or of so many points in one, that gave no position."""
 
     batch: PositionBatch
-    result: IntArray
+    result: AnyInts
     refused: list[tuple[int, Reason, str, int]]
 
 
-def take(frames: framing.Frames, rows: IntArray, terminal: IntArray) -> Intake:
+def take(frames: framing.Frames, rows: AnyInts, terminal: AnyInts) -> Intake:
     """Decode the ``n`` frames at ``rows`` (0x0200 or 0x0704, whole and plain); ``terminal`` int32 has shape (n,).
 
     A batch with a bad point keeps its good ones and is answered with success: the terminal would only send the same

@@ -17,8 +17,8 @@ from itertools import repeat
 from typing import NamedTuple, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import Ints
 from runtime.errors import ConfigurationError
 from telemetry.gateway import metrics
 from telemetry.gateway.connection import Connection, Slots
@@ -43,7 +43,7 @@ class Arrived(NamedTuple):
 
     chunks: list[bytes]
     owners: list[Connection]
-    slots: NDArray[np.int64]
+    slots: Ints
 
 
 class Sockets:

@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import AnyInts
 from telemetry.gateway import metrics, position_frames
 from telemetry.gateway.batcher import CLOSED_BYTES, Batcher, RejectNote
 from telemetry.gateway.connection import Connection, Slots
@@ -43,7 +43,6 @@ from telemetry.terminals.directory import TerminalDirectory
 
 logger = logging.getLogger(__name__)
 
-IntArray = NDArray[Any]
 
 _SWEEP_S = 1.0
 #: While the log syncs, a turn of fewer frames than this is followed by a pause, so that more come together: a turn costs
@@ -221,7 +220,7 @@ class Gateway:
             self._rest_bytes += len(rest)
 
     def _positions(
-        self, frames: framing.Frames, rows: IntArray, slot: IntArray, owners: Sequence[Connection], now: float
+        self, frames: framing.Frames, rows: AnyInts, slot: AnyInts, owners: Sequence[Connection], now: float
     ) -> None:
         """Positions of authenticated terminals, all together. ``rows`` index ``frames``; ``slot`` goes with rows."""
         taken = position_frames.take(frames, rows, self._slots.terminal[slot])

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from numpy.typing import NDArray
-
+from runtime.arrays import AnyArray
 from telemetry.gateway import metrics
 from telemetry.gateway.connection import Connection
 from telemetry.jt808.columns.acknowledge import general_replies
@@ -24,8 +22,8 @@ class ColumnReceipt:
     send: Callable[[Sequence[Connection], bytes, Sequence[int]], None]
     read_at: float
     connections: list[Connection]
-    first: NDArray[Any]
-    columns: dict[str, NDArray[Any]]
+    first: AnyArray
+    columns: dict[str, AnyArray]
 
     def release(self) -> None:
         """Send every connection its replies in one go; those that have gone meanwhile are passed over."""

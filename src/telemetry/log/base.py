@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+
+from runtime.arrays import AnyArray, Ints
 
 POSITIONS = "gongche.positions"
 REJECTS = "gongche.rejects"
@@ -103,7 +104,7 @@ class LogReader(Protocol):
     async def close(self) -> None: ...
 
 
-def partitions_of(terminal: NDArray[Any], partitions: int) -> NDArray[np.int64]:
+def partitions_of(terminal: AnyArray, partitions: int) -> Ints:
     """Partition of each terminal's registry number, shape (n,): a multiplicative hash (Knuth), stable for ever."""
     hashed = (terminal.astype(np.int64) * 2_654_435_761) & 0xFFFFFFFF
     return hashed * partitions >> 32

@@ -27,6 +27,7 @@ from typing import Any
 
 import asyncpg
 
+from runtime.connection import Connection
 from runtime.errors import UnavailableError
 from runtime.postgres import DATABASE_ERRORS
 from telemetry.jt808.scalar.messages import Registration
@@ -272,7 +273,7 @@ class TerminalDirectory:
             for phone in phones
         ]
 
-    async def _write_used(self, connection: Any) -> None:
+    async def _write_used(self, connection: Connection) -> None:
         used = dict(self._used)
         if not used:
             return
@@ -310,14 +311,14 @@ class TerminalDirectory:
             raise _no_answer(error) from error
 
 
-async def _lock(connection: Any, phones: Iterable[str]) -> None:
+async def _lock(connection: Connection, phones: Iterable[str]) -> None:
     """Lock these terminals until the end of the transaction."""
     await connection.execute(
         "SELECT FROM terminals WHERE phone = ANY($1::text[]) ORDER BY phone FOR UPDATE", list(phones)
     )
 
 
-async def _oldest_running(connection: Any) -> int:
+async def _oldest_running(connection: Connection) -> int:
     """The oldest transaction that may not have committed yet, as a number of 64 bits."""
     return int(await connection.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text"))
 

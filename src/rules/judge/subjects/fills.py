@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry.facts import fuel, records
 from registry.facts.records import CardTransaction
@@ -19,10 +18,10 @@ from rules.checks.base import Evaluation, Outcome
 from rules.evidence import freeze_track
 from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, wait
 from rules.judge.tracks import judged_tracks_of, watermarks
+from runtime.arrays import Ints
 from runtime.units import US_PER_DAY
 
 RULE: Final = card_use.RULE
-Ints = NDArray[np.int64]
 
 #: Fixes so long before and after the window are looked for: where the vehicle came from and went to.
 REACH_US: Final = 3600 * 1_000_000

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry.facts import orders
 from registry.facts.orders import OrderFacts
@@ -28,6 +27,7 @@ from rules.live.store.states import load_day_states
 from rules.live.vehicle_states import order_key
 from rules.navigation.base import Places, Route
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
+from runtime.arrays import Ints
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, US_PER_S
 
 RULE = mileage.RULE
@@ -44,8 +44,6 @@ WAITS_FOR_MENDED: Final = (
 
 #: Tracks in memory at once.
 TRACKS_AT_ONCE: Final = 20
-
-Ints = NDArray[np.int64]
 
 
 class Orders:

@@ -13,7 +13,6 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry.facts import vehicle_days
 from registry.facts.vehicle_days import Cover, official_on
@@ -31,9 +30,8 @@ from rules.judge.tracks import terminal_spans, watermarks
 from rules.live.store.states import load_day_states
 from rules.tracks.days import jumpy_slots, valid_fixes_since
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
+from runtime.arrays import Ints
 from runtime.units import US_PER_DAY, US_PER_S, china_day, midnight_us
-
-Ints = NDArray[np.int64]
 
 NAME: Final = "vehicle_days"
 RULES: Final = (off_hours.RULE, terminal_silent.RULE)

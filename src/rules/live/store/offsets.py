@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from rules.alerts.model import FactChange, OffsetConflictError
+from runtime.connection import Connection
 from runtime.units import from_us, to_us
 from telemetry.log.base import StoredRecord
 
@@ -20,19 +21,19 @@ PARAMETER_DAYS: Final = 500
 REACH_DAYS: Final = 62
 
 
-async def offsets(conn: Any, topic: str) -> dict[int, int]:
+async def offsets(conn: Connection, topic: str) -> dict[int, int]:
     """Next offset to process of each partition of ``topic`` that has one (none = start at 0)."""
     rows = await conn.fetch("SELECT partition, next_offset FROM log_offsets WHERE topic = $1", topic)
     return {r["partition"]: r["next_offset"] for r in rows}
 
 
-async def other_logs(conn: Any, topic: str) -> list[str]:
+async def other_logs(conn: Connection, topic: str) -> list[str]:
     """Names under which offsets of other logs are kept: this database was fed by them before."""
     rows = await conn.fetch("SELECT DISTINCT topic FROM log_offsets WHERE topic <> $1 ORDER BY 1", topic)
     return [r["topic"] for r in rows]
 
 
-async def rename_log(conn: Any, former: str, topic: str) -> bool:
+async def rename_log(conn: Connection, former: str, topic: str) -> bool:
     """In a transaction: the log that was called ``former`` is called ``topic`` from now on; whether there was anything to
     rename. Nothing is where there are offsets under ``topic``."""
     done: str = await conn.execute(
@@ -47,7 +48,7 @@ async def rename_log(conn: Any, former: str, topic: str) -> bool:
     return True
 
 
-async def claim_offsets(conn: Any, topic: str, partitions: Iterable[int], claim: str) -> None:
+async def claim_offsets(conn: Connection, topic: str, partitions: Iterable[int], claim: str) -> None:
     """From now on whoever calls himself ``claim`` has ``partitions``. Waits for a transaction of who had them before, so
     that what is read after this is what that left."""
     await conn.execute(
@@ -60,7 +61,7 @@ async def claim_offsets(conn: Any, topic: str, partitions: Iterable[int], claim:
     )
 
 
-async def lock_offsets(conn: Any, topic: str, expected: Mapping[int, int], claim: str) -> None:
+async def lock_offsets(conn: Connection, topic: str, expected: Mapping[int, int], claim: str) -> None:
     """Hold the partitions in ``expected`` to the end of the transaction. Call it *first*, with all partitions that this
     worker has and the offset it believes each to be at.
 
@@ -79,7 +80,7 @@ async def lock_offsets(conn: Any, topic: str, expected: Mapping[int, int], claim
         raise OffsetConflictError(f"another worker has taken partitions {moved} of {topic}")
 
 
-async def save_offsets(conn: Any, topic: str, next_offsets: Mapping[int, int]) -> None:
+async def save_offsets(conn: Connection, topic: str, next_offsets: Mapping[int, int]) -> None:
     """Record that everything before ``next_offsets`` is processed, in the transaction that wrote the results."""
     parts = sorted(next_offsets)
     await conn.execute(
@@ -92,7 +93,9 @@ async def save_offsets(conn: Any, topic: str, next_offsets: Mapping[int, int]) -
     )
 
 
-async def take_fact_changes(conn: Any, vehicle_nos: Sequence[int] | None, limit: int) -> list[FactChange]:
+async def take_fact_changes(
+    conn: Connection, vehicle_nos: Sequence[int] | None, limit: int
+) -> list[FactChange]:
     """The oldest ``limit`` fact changes of ``vehicle_nos`` (None = of every vehicle), by seq, those of parameters last.
     They stay until ``delete_fact_changes`` in the same transaction; ones that another worker has in hand are left to it.
 
@@ -118,7 +121,7 @@ async def take_fact_changes(conn: Any, vehicle_nos: Sequence[int] | None, limit:
     ]
 
 
-async def _parameters_first(conn: Any, own: list[int] | None, limit: int) -> list[int]:
+async def _parameters_first(conn: Connection, own: list[int] | None, limit: int) -> list[int]:
     """The vehicles whose changed parameters come first, at most so many that PARAMETER_DAYS are gone back over."""
     rows = await conn.fetch(
         "SELECT vehicle_no, LEAST(GREATEST(extract(epoch FROM now() - min(from_time)) / 86400, 0), $3)::float8 AS days"
@@ -138,12 +141,12 @@ async def _parameters_first(conn: Any, own: list[int] | None, limit: int) -> lis
     return chosen
 
 
-async def delete_fact_changes(conn: Any, seqs: Sequence[int]) -> None:
+async def delete_fact_changes(conn: Connection, seqs: Sequence[int]) -> None:
     """The results that rest on these changes are brought up to date (same transaction)."""
     await conn.execute("DELETE FROM fact_changes WHERE seq = ANY($1::bigint[])", list(seqs))
 
 
-async def facts_waiting(conn: Any, vehicle_nos: Sequence[int] | None = None) -> bool:
+async def facts_waiting(conn: Connection, vehicle_nos: Sequence[int] | None = None) -> bool:
     """Whether any fact change of ``vehicle_nos`` (None = of any vehicle) waits to be taken."""
     if vehicle_nos is None:
         return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM fact_changes)"))
@@ -151,7 +154,7 @@ async def facts_waiting(conn: Any, vehicle_nos: Sequence[int] | None = None) -> 
     return bool(await conn.fetchval(query, vehicle_nos))
 
 
-async def save_rejected(conn: Any, rejected: Sequence[tuple[StoredRecord, str]], at_us: int) -> None:
+async def save_rejected(conn: Connection, rejected: Sequence[tuple[StoredRecord, str]], at_us: int) -> None:
     """Keep records that could not be read, with the reason: the first REJECTED_BYTES of each. Again: changes
     nothing."""
     if rejected:
@@ -169,7 +172,7 @@ async def save_rejected(conn: Any, rejected: Sequence[tuple[StoredRecord, str]],
         )  # fmt: skip
 
 
-async def drop_rejected(conn: Any, before_us: int) -> None:
+async def drop_rejected(conn: Connection, before_us: int) -> None:
     """Delete the rejected records older than ``before_us``."""
     await conn.execute("DELETE FROM rejected_records WHERE rejected_at < $1", from_us(before_us))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from runtime.connection import Connection
 from runtime.units import from_us, to_us
 
 State = Literal["running", "settled"]
@@ -43,7 +44,7 @@ class CarriedResult:
     carried: bytes
 
 
-async def load_results(conn: Any, order_ids: Sequence[str]) -> dict[str, CarriedResult]:
+async def load_results(conn: Connection, order_ids: Sequence[str]) -> dict[str, CarriedResult]:
     """What is stored of ``order_ids``, by id."""
     rows = await conn.fetch(
         "SELECT order_id, order_version, vehicle_no, state, carried FROM order_results WHERE order_id = ANY($1::text[])",
@@ -55,7 +56,7 @@ async def load_results(conn: Any, order_ids: Sequence[str]) -> dict[str, Carried
     }
 
 
-async def save_results(conn: Any, results: OrderResults, computed_us: int) -> None:
+async def save_results(conn: Connection, results: OrderResults, computed_us: int) -> None:
     """Write ``results`` (distinct orders, sorted by id: rows are locked in one order) in one statement."""
     if not results.order_id:
         return
@@ -90,7 +91,7 @@ async def save_results(conn: Any, results: OrderResults, computed_us: int) -> No
     )
 
 
-async def delete_results(conn: Any, gone: Collection[tuple[str, int]]) -> None:
+async def delete_results(conn: Connection, gone: Collection[tuple[str, int]]) -> None:
     """Forget the results of (order, vehicle number): the order was cancelled or went to another vehicle."""
     if gone:
         pairs = sorted(gone)
@@ -103,7 +104,7 @@ async def delete_results(conn: Any, gone: Collection[tuple[str, int]]) -> None:
 
 
 async def unsettled_orders(
-    conn: Any, until_us: int, vehicle_nos: Sequence[int] | None, limit: int
+    conn: Connection, until_us: int, vehicle_nos: Sequence[int] | None, limit: int
 ) -> list[tuple[str, int, int]]:
     """(order, vehicle number, actual return in us) of returned orders that are not settled and returned at
     ``until_us`` or before, of ``vehicle_nos`` (None = of every vehicle), the oldest first."""
@@ -117,7 +118,7 @@ async def unsettled_orders(
     return [(r["order_id"], r["vehicle_no"], to_us(r["returned_at"])) for r in rows]
 
 
-async def order_result(conn: Any, order_id: str) -> dict[str, Any] | None:
+async def order_result(conn: Connection, order_id: str) -> dict[str, Any] | None:
     """The result of an order for readers, or None: order, order_version, vehicle, state, mileage_m, bridged_m,
     odometer_m, fixes, first_fix_at, last_fix_at, destinations, computed_at. Metres are rounded down, distances to
     destinations up."""

@@ -11,16 +11,17 @@ from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import AnyArray, AnyInts
+from runtime.connection import Connection
 from runtime.units import from_us, to_us
 
-Rows = NDArray[Any]
-Ints = NDArray[Any]
 _DAY_ZERO = date(1970, 1, 1)
 
 
-async def load_states(conn: Any, vehicle_nos: Ints, dtype: np.dtype[Any], version: int) -> tuple[Ints, Rows]:
+async def load_states(
+    conn: Connection, vehicle_nos: AnyInts, dtype: np.dtype[Any], version: int
+) -> tuple[AnyInts, AnyArray]:
     """States of ``vehicle_nos``: (indices into ``vehicle_nos`` that have one, shape (m,), int64; rows, shape
     (m,))."""
     found = await conn.fetch(
@@ -35,15 +36,15 @@ async def load_states(conn: Any, vehicle_nos: Ints, dtype: np.dtype[Any], versio
 
 
 async def save_states(
-    conn: Any,
-    vehicle_nos: Ints,
-    rows: Rows,
+    conn: Connection,
+    vehicle_nos: AnyInts,
+    rows: AnyArray,
     version: int,
     *,
-    watermark_us: Ints,
-    last_fix_us: Ints,
-    last_lat_e6: Ints,
-    last_lon_e6: Ints,
+    watermark_us: AnyInts,
+    last_fix_us: AnyInts,
+    last_lat_e6: AnyInts,
+    last_lon_e6: AnyInts,
 ) -> None:
     """Write the states of ``vehicle_nos`` (distinct, shape (m,)), with the device time of the last position
     in each and the last valid fix for people and maps (``last_fix_us`` 0 = none). All in one statement."""
@@ -69,14 +70,14 @@ async def save_states(
     )
 
 
-async def delete_states(conn: Any, vehicle_nos: Ints) -> None:
+async def delete_states(conn: Connection, vehicle_nos: AnyInts) -> None:
     """Forget the running states of ``vehicle_nos`` (they are recomputed from the stored track)."""
     await conn.execute(
         "DELETE FROM vehicle_states WHERE vehicle_no = ANY($1::integer[])", np.asarray(vehicle_nos).tolist()
     )
 
 
-async def last_fixes(conn: Any, vehicle_nos: Ints | None = None) -> list[tuple[int, int, int, int]]:
+async def last_fixes(conn: Connection, vehicle_nos: AnyInts | None = None) -> list[tuple[int, int, int, int]]:
     """(vehicle_no, device time in us, lat_e6, lon_e6) of the last valid fix of each vehicle that has one."""
     rows = await conn.fetch(
         "SELECT vehicle_no, last_fix_at, last_lat_e6, last_lon_e6 FROM vehicle_states WHERE last_fix_at IS NOT NULL"
@@ -87,8 +88,8 @@ async def last_fixes(conn: Any, vehicle_nos: Ints | None = None) -> list[tuple[i
 
 
 async def load_day_states(
-    conn: Any, vehicle_nos: Ints, days: Ints, dtype: np.dtype[Any], version: int
-) -> tuple[Ints, Ints, Rows]:
+    conn: Connection, vehicle_nos: AnyInts, days: AnyInts, dtype: np.dtype[Any], version: int
+) -> tuple[AnyInts, AnyInts, AnyArray]:
     """For each (vehicle, natural day in Asia/Shanghai as days since 1970) the newest state at the start of
     that day or an earlier one: (indices into ``vehicle_nos`` that have one, the day of each, rows), each of
     shape (m,)."""
@@ -109,7 +110,9 @@ async def load_day_states(
     )
 
 
-async def save_day_states(conn: Any, vehicle_nos: Ints, days: Ints, rows: Rows, version: int) -> None:
+async def save_day_states(
+    conn: Connection, vehicle_nos: AnyInts, days: AnyInts, rows: AnyArray, version: int
+) -> None:
     """Write the states at the start of ``days`` (days since 1970, Asia/Shanghai); (vehicle, day) pairs
     distinct."""
     if not len(vehicle_nos):
@@ -126,7 +129,7 @@ async def save_day_states(conn: Any, vehicle_nos: Ints, days: Ints, rows: Rows, 
     )
 
 
-async def delete_day_states(conn: Any, vehicle_nos: Ints, after_days: Ints) -> None:
+async def delete_day_states(conn: Connection, vehicle_nos: AnyInts, after_days: AnyInts) -> None:
     """Forget the day states of each vehicle *after* its day in ``after_days``: late facts have made them
     wrong."""
     await conn.execute(
@@ -141,21 +144,21 @@ def _date(day: int) -> date:
     return _DAY_ZERO + timedelta(days=day)
 
 
-def _pieces(rows: Rows) -> list[bytes]:
+def _pieces(rows: AnyArray) -> list[bytes]:
     """The raw bytes of each element."""
     data, size = np.ascontiguousarray(rows).tobytes(), rows.dtype.itemsize
     return [data[start : start + size] for start in range(0, len(data), size)]
 
 
-def _rows(pieces: Sequence[bytes], dtype: np.dtype[Any]) -> Rows:
+def _rows(pieces: Sequence[bytes], dtype: np.dtype[Any]) -> AnyArray:
     return np.frombuffer(bytearray(b"".join(pieces)), dtype)
 
 
-def _nullable(values: Ints, none: Ints) -> list[int | None]:
+def _nullable(values: AnyInts, none: AnyInts) -> list[int | None]:
     return [None if null else value for value, null in zip(values.tolist(), none.tolist(), strict=True)]
 
 
-async def outdated_states(conn: Any, dtype: np.dtype[Any], version: int) -> dict[int, int]:
+async def outdated_states(conn: Connection, dtype: np.dtype[Any], version: int) -> dict[int, int]:
     """Vehicles whose stored state is of another version or size, with their watermarks in us: they have to be
     recomputed from their tracks."""
     rows = await conn.fetch(
@@ -167,7 +170,7 @@ async def outdated_states(conn: Any, dtype: np.dtype[Any], version: int) -> dict
     return {r["vehicle_no"]: to_us(r["watermark"]) for r in rows}
 
 
-async def drop_day_states(conn: Any, before_day: int) -> None:
+async def drop_day_states(conn: Connection, before_day: int) -> None:
     """Delete the day states older than ``before_day`` (days since 1970): no recomputation starts there any
     more."""
     await conn.execute("DELETE FROM vehicle_day_states WHERE day < $1", _date(before_day))

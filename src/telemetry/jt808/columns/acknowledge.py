@@ -6,13 +6,11 @@ connection. ``replies.general_reply`` is the scalar form that this is tested aga
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-IntArray = NDArray[Any]
-BoolArray = NDArray[np.bool_]
+from runtime.arrays import AnyInts, Bools
 
 _REPLY_ID: Final = 0x8001
 _BODY_LENGTH: Final = 5
@@ -36,9 +34,9 @@ _FRAME_2019: Final = np.dtype(
 )  # fmt: skip
 
 
-def _fold(values: IntArray) -> IntArray:
+def _fold(values: AnyInts) -> AnyInts:
     """XOR of the bytes of each uint64."""
-    folded: IntArray = values ^ (values >> np.uint64(32))
+    folded: AnyInts = values ^ (values >> np.uint64(32))
     folded ^= folded >> np.uint64(16)
     folded ^= folded >> np.uint64(8)
     return folded.astype(np.uint8)
@@ -46,16 +44,16 @@ def _fold(values: IntArray) -> IntArray:
 
 def general_replies(
     *,
-    v2019: BoolArray,
-    flags: IntArray,
-    protocol_version: IntArray,
-    phone_hi: IntArray,
-    phone_lo: IntArray,
-    serial: IntArray,
-    of_serial: IntArray,
-    of_id: IntArray,
-    result: IntArray,
-) -> tuple[bytes, IntArray]:
+    v2019: Bools,
+    flags: AnyInts,
+    protocol_version: AnyInts,
+    phone_hi: AnyInts,
+    phone_lo: AnyInts,
+    serial: AnyInts,
+    of_serial: AnyInts,
+    of_id: AnyInts,
+    result: AnyInts,
+) -> tuple[bytes, AnyInts]:
     """Frames of ``n`` general replies, and ``n + 1`` offsets into them. Arrays have shape (n,).
 
     ``v2019``, ``protocol_version``, ``phone_hi``, ``phone_lo`` as in ``columns.Frames``; ``flags`` uint16 the properties
@@ -92,7 +90,7 @@ def general_replies(
     return joined[source].tobytes(), offsets
 
 
-def _frames(layout_2019: bool, columns: dict[str, IntArray]) -> tuple[bytes, IntArray]:
+def _frames(layout_2019: bool, columns: dict[str, AnyInts]) -> tuple[bytes, AnyInts]:
     """Replies in one header layout."""
     frames = np.empty(len(columns["serial"]), _FRAME_2019 if layout_2019 else _FRAME_2013)
     frames["open"] = frames["close"] = 0x7E
@@ -112,7 +110,7 @@ def _frames(layout_2019: bool, columns: dict[str, IntArray]) -> tuple[bytes, Int
     return _escape(frames.view(np.uint8).reshape(len(frames), -1))
 
 
-def _escape(rows: IntArray) -> tuple[bytes, IntArray]:
+def _escape(rows: AnyInts) -> tuple[bytes, AnyInts]:
     """Escape everything between the delimiters of each row."""
     n, width = rows.shape
     inner = rows[:, 1:-1]

@@ -11,16 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import AnyInts, Bools
 from telemetry.jt808.rejection import Reason
 from telemetry.jt808.scalar.framing import MAX_MESSAGE
-
-IntArray = NDArray[Any]
-BoolArray = NDArray[np.bool_]
 
 #: Slack behind the buffer so that fixed-width reads at any frame start stay inside it.
 PADDING: Final = 2048
@@ -73,20 +70,20 @@ class Frames:
     zeros); ``v2019`` the header layout (``protocol_version`` uint8, 0 in the older one); ``body``/``body_length`` where the body is. ``chunk`` says whose frame it is.
     """
 
-    data: IntArray
-    start: IntArray
-    length: IntArray
-    chunk: IntArray
-    verdict: IntArray
-    id: IntArray
-    properties: IntArray
-    phone_hi: IntArray
-    phone_lo: IntArray
-    serial: IntArray
-    v2019: BoolArray
-    protocol_version: IntArray
-    body: IntArray
-    body_length: IntArray
+    data: AnyInts
+    start: AnyInts
+    length: AnyInts
+    chunk: AnyInts
+    verdict: AnyInts
+    id: AnyInts
+    properties: AnyInts
+    phone_hi: AnyInts
+    phone_lo: AnyInts
+    serial: AnyInts
+    v2019: Bools
+    protocol_version: AnyInts
+    body: AnyInts
+    body_length: AnyInts
 
     def __len__(self) -> int:
         return len(self.start)
@@ -96,9 +93,9 @@ class Frames:
         return self.data[self.start[k] : self.start[k] + self.length[k]].tobytes()
 
     @property
-    def whole_plain(self) -> BoolArray:
+    def whole_plain(self) -> Bools:
         """Good frames that are neither encrypted nor a fragment."""
-        plain: BoolArray = (self.verdict == 0) & ((self.properties & (_ENCRYPTED | _SUBPACKAGE)) == 0)
+        plain: Bools = (self.verdict == 0) & ((self.properties & (_ENCRYPTED | _SUBPACKAGE)) == 0)
         return plain
 
 
@@ -109,16 +106,16 @@ class Gathered:
 
     frames: Frames
     rests: list[tuple[int, bytes]]
-    synced: BoolArray
+    synced: Bools
 
 
-def read_rows(data: IntArray, start: IntArray, width: int) -> IntArray:
+def read_rows(data: AnyInts, start: AnyInts, width: int) -> AnyInts:
     """``width`` bytes from each of ``start``: a fresh contiguous array of shape (len(start), width)."""
-    windows: IntArray = np.ndarray((len(data) - width + 1, width), np.uint8, data, strides=(1, 1))
+    windows: AnyInts = np.ndarray((len(data) - width + 1, width), np.uint8, data, strides=(1, 1))
     return windows[start]
 
 
-def gather(chunks: Sequence[bytes], synced: BoolArray) -> Gathered:
+def gather(chunks: Sequence[bytes], synced: Bools) -> Gathered:
     """Cut ``chunks`` into frames.
 
     ``synced[i]``: connection i has seen a delimiter before, so bytes at the start of its chunk belong to a frame (a
@@ -126,7 +123,7 @@ def gather(chunks: Sequence[bytes], synced: BoolArray) -> Gathered:
     """
     # One delimiter before each chunk and one behind the last: chunks cannot run into each other.
     joined = bytearray(b"\x7e").join([b"", *chunks, bytes(PADDING)])
-    data: IntArray = np.frombuffer(joined, np.uint8)
+    data: AnyInts = np.frombuffer(joined, np.uint8)
     used = len(data) - PADDING
     delimiters = np.flatnonzero(data[:used] == 0x7E)
     chunk_sizes = np.fromiter(map(len, chunks), np.int64, len(chunks))
@@ -169,8 +166,8 @@ def gather(chunks: Sequence[bytes], synced: BoolArray) -> Gathered:
 
 
 def _unescape(
-    data: IntArray, used: int, delimiters: IntArray, start: IntArray, length: IntArray
-) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    data: AnyInts, used: int, delimiters: AnyInts, start: AnyInts, length: AnyInts
+) -> tuple[AnyInts, AnyInts, AnyInts, AnyInts]:
     """Unescape the spans that need it, at the end of ``data``. Also the spans in which 7D is followed by neither 01
     nor 02. Few frames hold an escape, so only those are copied."""
     escapes = np.flatnonzero(data[:used] == 0x7D)
@@ -200,7 +197,7 @@ def _unescape(
     )
 
 
-def _checksums(data: IntArray, start: IntArray, length: IntArray) -> IntArray:
+def _checksums(data: AnyInts, start: AnyInts, length: AnyInts) -> AnyInts:
     """XOR of ``length`` bytes from each ``start``, shape (n,) uint8. ``length`` is at most PADDING / 2."""
     words = (length + 7) >> 3
     if len(start) and words.min() == words.max():  # the usual turn: frames of one size
@@ -212,7 +209,7 @@ def _checksums(data: IntArray, start: IntArray, length: IntArray) -> IntArray:
     return out
 
 
-def _xor(data: IntArray, start: IntArray, sizes: IntArray, width: int) -> IntArray:
+def _xor(data: AnyInts, start: AnyInts, sizes: AnyInts, width: int) -> AnyInts:
     """Checksums of messages that fill the same number of 64-bit words, ``width`` bytes."""
     # A fancy-indexed strided view copies row by row: frames of one size become a matrix of 64-bit words.
     matrix = read_rows(data, start, width)
@@ -229,17 +226,17 @@ def _xor(data: IntArray, start: IntArray, sizes: IntArray, width: int) -> IntArr
     total ^= total >> np.uint64(32)
     total ^= total >> np.uint64(16)
     total ^= total >> np.uint64(8)
-    checksums: IntArray = total.astype(np.uint8)
+    checksums: AnyInts = total.astype(np.uint8)
     return checksums
 
 
-def _refuse(verdict: IntArray, wrong: BoolArray, reason: int) -> None:
+def _refuse(verdict: AnyInts, wrong: Bools, reason: int) -> None:
     """Give ``reason`` to the frames that are ``wrong`` and have none yet."""
     if np.count_nonzero(wrong):
         verdict[wrong & (verdict == 0)] = reason
 
 
-def _headers(data: IntArray, start: IntArray, length: IntArray, chunk: IntArray, verdict: IntArray) -> Frames:
+def _headers(data: AnyInts, start: AnyInts, length: AnyInts, chunk: AnyInts, verdict: AnyInts) -> Frames:
     """Verify checksum and header of each frame; ``length`` without the checksum."""
     # The first reason that holds wins, in the order a reader of the bytes meets them.
     _refuse(verdict, length > MAX_MESSAGE, _TOO_LONG)

@@ -13,14 +13,11 @@ from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import AnyInts, Bools
 from runtime.units import CHINA_OFFSET_US, US_PER_S
 from telemetry.jt808.columns.framing import read_rows
 from telemetry.positions import OPTIONAL, PositionBatch
-
-IntArray = NDArray[Any]
-BoolArray = NDArray[np.bool_]
 
 BASIC_LENGTH: Final = 28
 
@@ -54,7 +51,7 @@ _MAX_TEMPLATES: Final = 6
 _INVALID: Final = np.int64(-(1 << 40))  # makes any sum negative
 
 
-def _bcd_table(low: int, high: int, scale: int) -> IntArray:
+def _bcd_table(low: int, high: int, scale: int) -> AnyInts:
     """256 entries: value of a BCD byte between low and high, times scale; _INVALID otherwise."""
     table = np.full(256, _INVALID, np.int64)
     for value in range(low, high + 1):
@@ -62,7 +59,7 @@ def _bcd_table(low: int, high: int, scale: int) -> IntArray:
     return table
 
 
-def _day_table() -> IntArray:
+def _day_table() -> AnyInts:
     """Days since 1970-01-01 of 20yy-mm-dd at index yy*512 + mm*32 + dd; _INVALID where there is no such day."""
     table = np.full(100 * 512, _INVALID, np.int64)
     for year in range(100):
@@ -80,7 +77,7 @@ _YEAR, _MONTH, _DAY = _bcd_table(0, 99, 512), _bcd_table(1, 12, 32), _bcd_table(
 _HOUR, _MINUTE, _SECOND = _bcd_table(0, 23, 3600), _bcd_table(0, 59, 60), _bcd_table(0, 59, 1)
 
 
-def decode_times(rows: IntArray) -> IntArray:
+def decode_times(rows: AnyInts) -> AnyInts:
     """BCD YYMMDDhhmmss in GMT+8, shape (n, 6) uint8, to microseconds since 1970 UTC, int64; 0 = unreadable."""
     key = _YEAR[rows[:, 0]] + _MONTH[rows[:, 1]] + _DAY[rows[:, 2]]
     seconds = _HOUR[rows[:, 3]] + _MINUTE[rows[:, 4]] + _SECOND[rows[:, 5]]
@@ -95,12 +92,12 @@ def decode_times(rows: IntArray) -> IntArray:
 class Bodies:
     """Where 0x0200 bodies lie in a buffer. ``owner[i]`` is the index of the frame that body i came in."""
 
-    start: IntArray
-    length: IntArray
-    owner: IntArray
+    start: AnyInts
+    length: AnyInts
+    owner: AnyInts
 
 
-def expand_batches(data: IntArray, start: IntArray, length: IntArray) -> tuple[Bodies, BoolArray, IntArray]:
+def expand_batches(data: AnyInts, start: AnyInts, length: AnyInts) -> tuple[Bodies, Bools, AnyInts]:
     """The 0x0200 bodies inside 0x0704 bodies (count WORD, type BYTE, then length WORD + body each).
 
     Returns the bodies (owner = index into ``start``), shape (n,) whether the envelope was whole (count and lengths
@@ -146,7 +143,7 @@ class Decoded:
     ``odd_items``: how many items had an unexpected length, came twice, or ran over the end (kept in ``items``)."""
 
     batch: PositionBatch
-    rows: IntArray
+    rows: AnyInts
     odd_items: int
 
 
@@ -155,14 +152,14 @@ class _Output:
 
     def __init__(self, n: int) -> None:
         self.n = n
-        self.columns: dict[str, IntArray] = {}
-        self.present: IntArray = np.zeros(n, np.uint8)
-        self.left_rows: list[IntArray] = []  # rows, with how many bytes each, and the bytes
-        self.left_sizes: list[IntArray] = []
-        self.left_bytes: list[IntArray] = []
+        self.columns: dict[str, AnyInts] = {}
+        self.present: AnyInts = np.zeros(n, np.uint8)
+        self.left_rows: list[AnyInts] = []  # rows, with how many bytes each, and the bytes
+        self.left_sizes: list[AnyInts] = []
+        self.left_bytes: list[AnyInts] = []
         self.odd_items = 0
 
-    def put(self, name: str, dtype: str, rows: IntArray, values: IntArray) -> None:
+    def put(self, name: str, dtype: str, rows: AnyInts, values: AnyInts) -> None:
         if len(rows) == self.n:  # classes cover every row once and in order
             self.columns[name] = values.astype(dtype)
             return
@@ -170,12 +167,12 @@ class _Output:
             self.columns[name] = np.zeros(self.n, dtype)
         self.columns[name][rows] = values
 
-    def leave(self, rows: IntArray, sizes: IntArray, data: IntArray) -> None:
+    def leave(self, rows: AnyInts, sizes: AnyInts, data: AnyInts) -> None:
         self.left_rows.append(rows)
         self.left_sizes.append(sizes)
         self.left_bytes.append(data)
 
-    def items(self) -> tuple[IntArray, IntArray]:
+    def items(self) -> tuple[AnyInts, AnyInts]:
         """All left bytes in row order, as offsets and data; several pieces of a row in the order they were left."""
         offsets = np.zeros(self.n + 1, np.int32)
         if not self.left_rows:
@@ -190,13 +187,13 @@ class _Output:
 
 
 def decode(
-    data: IntArray,
-    start: IntArray,
-    length: IntArray,
+    data: AnyInts,
+    start: AnyInts,
+    length: AnyInts,
     *,
-    terminal: IntArray,
+    terminal: AnyInts,
     received_us: int,
-    source: IntArray,
+    source: AnyInts,
 ) -> Decoded:
     """Decode ``n`` 0x0200 bodies at ``start`` for ``length`` bytes in ``data`` (uint8, with PADDING behind).
 
@@ -249,7 +246,7 @@ def _item_layout(form: str, at: int, width: int) -> np.dtype[Any]:
     return np.dtype({"names": ["v"], "formats": [form], "offsets": [at], "itemsize": width})
 
 
-def _basic(matrix: IntArray, rows: IntArray, out: _Output) -> None:
+def _basic(matrix: AnyInts, rows: AnyInts, out: _Output) -> None:
     fields = matrix.view(_basic_layout(matrix.shape[1]))[:, 0]
     status = fields["status"].astype(np.uint32)
     out.put("status", "uint32", rows, status)
@@ -267,7 +264,7 @@ def _basic(matrix: IntArray, rows: IntArray, out: _Output) -> None:
     out.put("device_us", "int64", rows, decode_times(matrix[:, 22:28]))
 
 
-def _items(matrix: IntArray, rows: IntArray, out: _Output) -> None:
+def _items(matrix: AnyInts, rows: AnyInts, out: _Output) -> None:
     """Additional items of bodies of one length: by templates, then whatever is left by walking."""
     for _ in range(_MAX_TEMPLATES):
         template = _layout(matrix[0].tobytes())
@@ -294,11 +291,9 @@ def _layout(body: bytes) -> list[tuple[int, int, int]] | None:
     return layout if at == len(body) else None
 
 
-def _by_template(
-    matrix: IntArray, rows: IntArray, template: list[tuple[int, int, int]], out: _Output
-) -> None:
+def _by_template(matrix: AnyInts, rows: AnyInts, template: list[tuple[int, int, int]], out: _Output) -> None:
     seen: set[str] = set()
-    left: list[IntArray] = []
+    left: list[AnyInts] = []
     for at, item, size in template:
         column, expected = ITEM_COLUMNS.get(item, ("", -1))
         if size == expected and column not in seen:
@@ -318,7 +313,7 @@ def _by_template(
         out.leave(rows, np.full(len(rows), kept.shape[1], np.int64), kept.ravel())
 
 
-def _walk(matrix: IntArray, rows: IntArray, out: _Output) -> None:
+def _walk(matrix: AnyInts, rows: AnyInts, out: _Output) -> None:
     """Item by item: each step reads the next item of every body that still has one."""
     width = matrix.shape[1]
     flat = np.concatenate([matrix.ravel(), np.zeros(8, np.uint8)])
