@@ -20,8 +20,8 @@ from runtime.errors import ConfigurationError, UnavailableError
 # One migration at a time, whoever starts first (gateway, worker, api start together).
 _MIGRATION_LOCK = 0x676F6E67636865  # "gongche"
 
-_WHEEL = Path(__file__).resolve().parents[1] / "_migrations"
-_CHECKOUT = Path(__file__).resolve().parents[3] / "migrations"
+_WHEEL = Path(__file__).resolve().parent / "_migrations"
+_CHECKOUT = Path(__file__).resolve().parents[2] / "migrations"
 
 #: What a database that fails looks like from here (OSError: TimeoutError and ConnectionError among them). A server that
 #: dies in the middle of an answer can leave asyncpg in a state for which it refuses its own next step, the reset at the
