@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from runtime.errors import ConfigurationError, UnavailableError
-from simulation.gps_files.readers import merge_tracks, read_tracks
+from simulation.gps_files.readers import read_tracks
 from simulation.gps_files.replay import ReplayOptions, phone_of, replay
+from simulation.gps_files.tracks import merge_tracks
 from simulation.terminal.client import RESENDS, State, Timing
 from simulation.terminal.many import Fleet, registration
 from simulation.terminal.reports import encode_reports

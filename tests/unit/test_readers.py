@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from gongche.commands.replay import parse_offset
 from runtime.errors import ConfigurationError
 from simulation.gps_files.csv import parse_mapping
-from simulation.gps_files.readers import (
+from simulation.gps_files.readers import read_tracks
+from simulation.gps_files.times import parse_time
+from simulation.gps_files.tracks import (
     ABSENT,
     MAX_EXAMPLES,
     ReadOptions,
@@ -22,9 +24,7 @@ from simulation.gps_files.readers import (
     Reason,
     TrackFileError,
     merge_tracks,
-    read_tracks,
 )
-from simulation.gps_files.times import parse_time
 
 GEOLIFE = Path(__file__).parents[3] / "shared" / "data" / "geolife_small.csv"
 BEIJING = 1_228_970_534  # 2008-12-11 04:42:14 UTC

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulation.gps_files.readers import MAX_LINE, PointSink, ReadOptions, Reason, TrackFileError, decode_text
 from simulation.gps_files.times import parse_time
+from simulation.gps_files.tracks import MAX_LINE, PointSink, ReadOptions, Reason, TrackFileError, decode_text
 
 #: our name -> column names we know, lower case, most telling first.
 COLUMNS: dict[str, tuple[str, ...]] = {

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from simulation.gps_files.csv import COLUMNS
-from simulation.gps_files.readers import PointSink, ReadOptions, Reason, TrackFileError
 from simulation.gps_files.times import epoch_us, parse_time
+from simulation.gps_files.tracks import PointSink, ReadOptions, Reason, TrackFileError
 
 _TIMES = ("coordTimes", "times", "timestamps", "time", "timestamp")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from xml.parsers import expat
 
-from simulation.gps_files.readers import MAX_LINE, PointSink, ReadOptions, Reason, TrackFileError
 from simulation.gps_files.times import parse_time
+from simulation.gps_files.tracks import MAX_LINE, PointSink, ReadOptions, Reason, TrackFileError
 
 _MAX_DEPTH = 64
 

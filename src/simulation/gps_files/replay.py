@@ -17,7 +17,8 @@ from runtime.arrays import Floats, Ints
 from runtime.errors import ConfigurationError
 from runtime.units import US_PER_S
 from simulation.city.fleet import STATUS_ACC, STATUS_POSITIONED
-from simulation.gps_files.readers import ABSENT, ReadOptions, ReadReport, RealTrack, merge_tracks, read_tracks
+from simulation.gps_files.readers import read_tracks
+from simulation.gps_files.tracks import ABSENT, ReadOptions, ReadReport, RealTrack, merge_tracks
 from simulation.terminal.client import Terminal, Timing
 from simulation.terminal.many import Fleet, registration
 from simulation.terminal.reports import FIRST_TIME_S, LAST_TIME_S, encode_reports
