@@ -31,7 +31,7 @@ from typing import Final
 import asyncpg
 import numpy as np
 
-from registry.changes import newest_change
+from registry.changes import newest_commit, unread
 from registry.snapshot.fleet import FleetSnapshot
 from rules.alerts.feed import publish_feed
 from rules.alerts.model import OffsetConflictError
@@ -49,9 +49,9 @@ from rules.live.order_results import TripResults
 from rules.live.ownership import Ownership
 from rules.live.recompute import recompute, save_day_starts
 from rules.live.settle import SILENT_AT_ONCE, anyone_waiting, due, note_orders, settle, silent
+from rules.live.store.due import READER, delete_due, spread
 from rules.live.store.offsets import (
     claim_offsets,
-    delete_fact_changes,
     lock_offsets,
     offsets,
     other_logs,
@@ -187,6 +187,7 @@ class Worker:
             return 0
         started = time.perf_counter()
         self._backlog.polled(poll.records)
+        await self._spread_changes()
         clock = await self._clock_strikes(idle=not poll.records)
         if not (poll.records or clock or await self._facts_wait()):
             await self._between_turns(started)
@@ -227,7 +228,7 @@ class Worker:
                 )
             await claim_offsets(conn, self._log, self._owners.assigned, self._claim)
             async with conn.transaction(isolation="repeatable_read", readonly=True):
-                self._owners.seen = await newest_change(conn)
+                self._owners.seen = await newest_commit(conn)
                 self._snapshot = await FleetSnapshot.load(conn)
                 self._outdated = await outdated_states(conn, STATE_DTYPE, STATE_VERSION)
                 self._backlog.load(await offsets(conn, self._log))
@@ -245,6 +246,12 @@ class Worker:
         if self._snapshot is not None:
             self._tracker = Tracker(self._snapshot)
             self._results = TripResults(self._snapshot, self._tracker)
+
+    async def _spread_changes(self) -> None:
+        """Say of what changed which vehicles it concerns, for their owners."""
+        if await unread(self._pool, READER):
+            async with self._pool.acquire() as conn:
+                await spread(conn)
 
     async def _facts_wait(self) -> bool:
         """Whether there is something to do without a record."""
@@ -409,7 +416,7 @@ class Worker:
         await tracker.save(conn, np.union1d(touched, np.array(sorted(again), np.int64)))
         await results.save(conn, facts.now_us)
         turn.alerts = await publish(conn, turn.judgements)
-        await delete_fact_changes(conn, [c.seq for c in changes])
+        await delete_due(conn, [c.seq for c in changes])
         settled = {snapshot.orders.orders[row].vehicle_no for row in rows}
         judged = settled.union(touched.tolist(), again)
         lost = await self._owners.confirm(conn, snapshot, batch.take(np.flatnonzero(result.new)), judged)

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from registry.changes import note_tracks
 from registry.snapshot.timelines import FOREVER
 from rules.alerts.model import Judgement
 from rules.checks import destination, location
 from rules.checks.location import Episode, episode_of_event, episode_of_half
-from rules.judge import queue
 from rules.live import metrics
 from rules.live.episodes import Facts, reconcile
 from rules.live.settle import settle_again
@@ -27,7 +27,7 @@ from rules.tracks.kernel import Event
 from rules.tracks.state import FIELDS, STATE_DTYPE, STATE_VERSION, TrackStates
 from runtime.arrays import Ints
 from runtime.connection import Connection
-from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
+from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day, from_us
 
 #: Vehicles recomputed side by side, and rows read at once: bounds of memory.
 VEHICLES_AT_ONCE = 200
@@ -43,7 +43,7 @@ async def recompute(facts: Facts, since: Mapping[int, int], renewed: Collection[
     judgements: list[Judgement] = []
     vehicles = sorted(since)
     if vehicles:
-        await queue.note_tracks(facts.conn, since)
+        await note_tracks(facts.conn, [(no, from_us(us)) for no, us in since.items()])
     for start in range(0, len(vehicles), VEHICLES_AT_ONCE):
         part = vehicles[start : start + VEHICLES_AT_ONCE]
         judgements += await _recompute_some(facts, {no: since[no] for no in part}, renewed)
