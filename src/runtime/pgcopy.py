@@ -137,7 +137,12 @@ def _prepare(column: Column) -> Column:
         if column.values.dtype != np.uint8:
             raise ValueError(f"bytes of dtype {column.values.dtype}, expected uint8")
         offsets = column.offsets
-        if offsets is None or offsets[0] < 0 or offsets[-1] > len(column.values) or (np.diff(offsets) < 0).any():
+        if (
+            offsets is None
+            or offsets[0] < 0
+            or offsets[-1] > len(column.values)
+            or (np.diff(offsets) < 0).any()
+        ):
             raise ValueError("offsets that are no places in the data, or go back")
         return column
     values, valid = column.values, column.valid

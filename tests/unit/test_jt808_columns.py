@@ -205,6 +205,30 @@ def test_positions_as_a_plain_reading_has_them(body: list[bytes]) -> None:
         assert batch.terminal[k] == i
 
 
+def test_hundreds_of_layouts_and_columns_that_no_body_has() -> None:
+    """Vendor items of every length, of bodies that have the odometer and of bodies that have nothing else."""
+    start = bytes(22) + bytes.fromhex("260216000000")
+    vendor = [start + bytes((0xE1, k)) + bytes([k]) * k for k in range(256)]
+    other = [start + b"\x01\x04\x00\x00\x01\x02" + bytes((0xE2, k)) + bytes(k) for k in range(0, 200, 3)]
+    for bodies_of_turn in ([], vendor, vendor[:1], other, [*vendor, *other, start]):
+        batch, rows, odd = decode_bodies(bodies_of_turn)
+        assert (rows, odd) == (list(range(len(bodies_of_turn))), 0)
+        has = batch.has("odometer_dkm")
+        assert has.tolist() == [body[28:29] == b"\x01" for body in bodies_of_turn]
+        for k, body in enumerate(bodies_of_turn):
+            items = batch.items_data[batch.items_offsets[k] : batch.items_offsets[k + 1]].tobytes()
+            assert items == body[34 if has[k] else 28 :]
+
+
+def test_no_replies_are_no_bytes() -> None:
+    none = np.zeros(0, np.uint64)
+    columns = dict.fromkeys(
+        ("flags", "protocol_version", "phone_hi", "phone_lo", "serial", "of_serial", "of_id", "result"), none
+    )
+    data, offsets = general_replies(v2019=np.zeros(0, np.bool_), **columns)
+    assert (data, offsets.tolist()) == (b"", [0])
+
+
 @given(
     st.datetimes(
         min_value=__import__("datetime").datetime(2000, 1, 1),

@@ -100,7 +100,10 @@ def many_layouts(draw: st.DrawFn) -> tuple[list[str], list[tuple[Any, ...]]]:
         value, other = draw(_RANGES[kind]), draw(_RANGES[kind])
         places = draw(st.lists(st.booleans(), min_size=n, max_size=n)) if presence == "some" else []
         columns.append(
-            [None if presence == "none" or (places and places[k]) else (value, other)[k % 2] for k in range(n)]
+            [
+                None if presence == "none" or (places and places[k]) else (value, other)[k % 2]
+                for k in range(n)
+            ]
         )
     order = draw(st.permutations(range(len(columns))))
     kinds = ["bytes", *kinds]

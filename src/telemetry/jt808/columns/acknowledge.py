@@ -107,7 +107,7 @@ def _frames(layout_2019: bool, columns: dict[str, AnyInts]) -> tuple[bytes, AnyI
     for name in ("properties", "serial", "of_serial", "of_id", "result"):
         frames[name] = columns[name]
     frames["check"] = check
-    return _escape(frames.view(np.uint8).reshape(len(frames), -1))
+    return _escape(frames.view(np.uint8).reshape(len(frames), frames.itemsize))
 
 
 def _escape(rows: AnyInts) -> tuple[bytes, AnyInts]:
