@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from runtime.errors import UnavailableError
 from telemetry.gateway import metrics
-from telemetry.gateway.connection import Connection, Slots
+from telemetry.gateway.connection import Connection, ConnectionTable
 from telemetry.gateway.sockets import Sockets
 from telemetry.jt808.rejection import Reason, Rejection
 from telemetry.jt808.session import Authenticate, Register
@@ -33,12 +33,12 @@ class Registrar:
         self,
         directory: TerminalDirectory,
         sockets: Sockets,
-        slots: Slots,
+        table: ConnectionTable,
         reject: Callable[[Connection, Rejection], None],
     ) -> None:
         self._directory = directory
         self._sockets = sockets
-        self._slots = slots
+        self._table = table
         self._reject = reject
         self._by_terminal: dict[int, Connection] = {}
         self._waiting: dict[Connection, Authenticate] = {}
@@ -113,9 +113,9 @@ class Registrar:
         """No positions are taken from ``connection`` any more."""
         if connection.closed:
             self._waiting.pop(connection, None)
-        terminal = int(self._slots.terminal[connection.slot])
+        terminal = int(self._table.terminal[connection.slot])
         if terminal:
-            self._slots.clear(connection.slot)
+            self._table.clear(connection.slot)
             if self._by_terminal.get(terminal) is connection:
                 del self._by_terminal[terminal]
             metrics.AUTHENTICATED.set(len(self._by_terminal))
@@ -129,9 +129,9 @@ class Registrar:
                 self._sockets.close(connection, "replaced")
                 return
             self._sockets.close(other, "replaced")
-        if self._slots.terminal[connection.slot] != terminal:
+        if self._table.terminal[connection.slot] != terminal:
             self.forget(connection)
         self._by_terminal[terminal] = connection
-        self._slots.authenticate(connection.slot, action.header.phone, terminal)
+        self._table.authenticate(connection.slot, action.header.phone, terminal)
         self._sockets.send(connection, connection.session.authenticated_as(action.header, terminal))
         metrics.AUTHENTICATED.set(len(self._by_terminal))

@@ -21,7 +21,7 @@ import numpy as np
 from runtime.arrays import Ints
 from runtime.errors import ConfigurationError
 from telemetry.gateway import metrics
-from telemetry.gateway.connection import Connection, Slots
+from telemetry.gateway.connection import Connection, ConnectionTable
 from telemetry.gateway.limits import Admission, Limits
 
 logger = logging.getLogger(__name__)
@@ -49,9 +49,11 @@ class Arrived(NamedTuple):
 class Sockets:
     """Listeners and connections. ``on_close(connection)`` is called once, before its slot is given back."""
 
-    def __init__(self, limits: Limits, slots: Slots, on_close: Callable[[Connection], None]) -> None:
+    def __init__(
+        self, limits: Limits, table: ConnectionTable, on_close: Callable[[Connection], None]
+    ) -> None:
         self._limits = limits
-        self._slots = slots
+        self._table = table
         self._on_close = on_close
         self._admission = Admission(limits)
         self._epoll = select.epoll()
@@ -122,7 +124,7 @@ class Sockets:
             owners = [c for c, chunk in zip(owners, chunks, strict=True) if chunk]
             chunks = [chunk for chunk in chunks if chunk]
         slots = np.fromiter([c.slot for c in owners], np.int64, len(owners))
-        self._slots.seen[slots] = now
+        self._table.seen[slots] = now
         for fd in knocking:  # last: a descriptor that was just closed may come back
             self._accept(self._listeners[fd], now)
         return Arrived(cast(list[bytes], chunks), owners, slots)
@@ -216,7 +218,7 @@ class Sockets:
         self._with_unsent -= bool(connection.unsent)
         self.unsent_bytes -= len(connection.unsent)
         connection.unsent = b""
-        self._slots.give_back(connection.slot)
+        self._table.give_back(connection.slot)
         self._admission.leave(connection.address)
         metrics.CLOSED.labels(reason).inc()
         metrics.CONNECTIONS.dec()
@@ -250,7 +252,7 @@ class Sockets:
                     self._stop_asking(listener, error)
                     return
                 continue
-            connection = Connection(sock, address, port, self._slots.take(now), now)
+            connection = Connection(sock, address, port, self._table, self._table.take(now), now)
             self.connections[connection.fd] = connection
             metrics.ACCEPTED.inc()
             metrics.CONNECTIONS.inc()

@@ -7,6 +7,7 @@ here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from telemetry.jt808.rejection import Reason, Rejection
@@ -93,26 +94,24 @@ class Session:
     """State of one connection.
 
     ``phone``: digits as sent in the newest accepted header. ``version``: edition the terminal speaks, as
-    far as it is known. ``terminal_no``: registry number, 0 until authenticated.
+    far as it is known. ``terminal_no``: registry number, 0 until authenticated. ``next_serial`` gives the serial of the
+    next message that the platform sends on this connection: 0, 1, ... 65535, 0 (4.4.3). The session does not count
+    itself, because replies to positions are made elsewhere and have serials of the same row. So a frame that is made
+    here is to be sent at once, before any other.
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, next_serial: Callable[[], int]) -> None:
         self.started = now
         self.phone: str | None = None
         self.version = Version.V2013
         self.terminal_no = 0
         self.authenticated = False
         self.reassembler = Reassembler()
-        self._serial = -1
+        self.next_serial = next_serial
         self._attempts = 0  # authentications asked for since the last that succeeded
         self._asked: Authenticate | None = None  # the newest, while it is not decided
         self._refused = 0
         self._registrations = 0
-
-    def next_serial(self) -> int:
-        """The platform's next serial on this connection: 0, 1, ... 65535, 0 (4.4.3)."""
-        self._serial = (self._serial + 1) & 0xFFFF
-        return self._serial
 
     def reply(self, header: Header, result: int) -> bytes:
         """Frame of a 0x8001 to ``header`` with the next serial."""
