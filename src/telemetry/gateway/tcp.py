@@ -23,6 +23,7 @@ from telemetry.gateway.limits import Limits
 from telemetry.gateway.registrar import Registrar
 from telemetry.gateway.sockets import Arrived, Sockets
 from telemetry.gateway.waiting_replies import ColumnReceipt, ScalarReceipt
+from telemetry.jt808 import ids
 from telemetry.jt808.columns import framing
 from telemetry.jt808.rejection import Reason, Rejection, without_code
 from telemetry.jt808.scalar.framing import MAX_ESCAPED
@@ -52,7 +53,6 @@ _GATHER_S = 0.005
 #: An append that takes longer than this (failing again and again, or hanging) makes the gateway not ready: terminals get
 #: no reply here, long before the memory budget is used up.
 _LOG_DEAD_S = 5.0
-_KNOWN_MESSAGES = frozenset({0x0001, 0x0002, 0x0003, 0x0004, 0x0005, 0x0100, 0x0102, 0x0200, 0x0201, 0x0704})
 
 
 class Gateway:
@@ -187,8 +187,7 @@ class Gateway:
             return 0
         slot = arrived.slots[frames.chunk]
         fast = (
-            frames.whole_plain
-            & ((frames.id == position_frames.POSITION) | (frames.id == position_frames.POSITION_BATCH))
+            position_frames.are_positions(frames)
             & (self._table.terminal[slot] != 0)
             & (frames.phone_lo == self._table.phone_lo[slot])
             & (frames.phone_hi == self._table.phone_hi[slot])
@@ -267,9 +266,7 @@ class Gateway:
             self._reject(connection, Rejection(reason, "", without_code(raw)))
             return
         parsed = parse_header(frames.message(k))
-        metrics.FRAMES.labels(
-            f"{frames.id[k]:04x}" if int(frames.id[k]) in _KNOWN_MESSAGES else "other"
-        ).inc()
+        metrics.FRAMES.labels(ids.label(int(frames.id[k]))).inc()
         if isinstance(parsed, Rejection):
             self._reject(connection, replace(parsed, raw=without_code(parsed.raw)))
             return

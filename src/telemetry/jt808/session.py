@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from telemetry.jt808.ids import POSITION_IDS, MessageId
 from telemetry.jt808.rejection import Reason, Rejection
 from telemetry.jt808.scalar import messages, report
 from telemetry.jt808.scalar.header import Header, Version
@@ -86,8 +87,6 @@ class Close:
 
 
 Action = Send | Register | Authenticate | TellTime | Positions | Rejected | Close
-
-_POSITIONS = frozenset({messages.LOCATION, messages.LOCATION_BATCH, messages.LOCATION_QUERY_REPLY})
 
 
 class Session:
@@ -182,7 +181,7 @@ class Session:
             return self._refuse(header, body, Result.FAILED, Reason.PHONE_MISMATCH, detail)
         # 2019 7.2.2: before authentication a terminal sends nothing else. No package of anything either:
         # a stranger gets no memory.
-        if header.id in (messages.REGISTER, messages.AUTHENTICATE) and header.total <= 1:
+        if header.id in (MessageId.REGISTER, MessageId.AUTHENTICATE) and header.total <= 1:
             return None
         detail = f"{header.id:#06x} before authentication"
         return self._refuse(header, body, Result.FAILED, Reason.NOT_AUTHENTICATED, detail)
@@ -196,22 +195,22 @@ class Session:
         self, header: Header, body: bytes, result: Result, reason: Reason, detail: str
     ) -> list[Action]:
         # The body of an authentication is the terminal's code: it is kept nowhere.
-        kept = b"" if header.id == messages.AUTHENTICATE else body
+        kept = b"" if header.id == MessageId.AUTHENTICATE else body
         rejected = Rejected(Rejection(reason, detail, kept))
-        if header.id == messages.TERMINAL_GENERAL_REPLY:  # a reply is never replied to
+        if header.id == MessageId.TERMINAL_GENERAL_REPLY:  # a reply is never replied to
             return [rejected]
         return [rejected, Send(self.reply(header, result))]
 
     def _whole(self, header: Header, body: bytes, answer: tuple[Header, ...]) -> list[Action]:
         match header.id:
-            case messages.LOCATION | messages.LOCATION_BATCH | messages.LOCATION_QUERY_REPLY:
+            case MessageId.LOCATION | MessageId.LOCATION_BATCH | MessageId.LOCATION_QUERY_REPLY:
                 return self._positions(header, body, answer)
-            case messages.HEARTBEAT:
+            case MessageId.HEARTBEAT:
                 return [Send(self.reply(header, Result.OK))]
-            case messages.TERMINAL_GENERAL_REPLY:
+            case MessageId.TERMINAL_GENERAL_REPLY:
                 reply = messages.decode_general_reply(body)
                 return [Rejected(reply)] if isinstance(reply, Rejection) else []
-            case messages.REGISTER:
+            case MessageId.REGISTER:
                 self._registrations += 1
                 if self._registrations > MAX_REGISTRATIONS:
                     detail = f"{MAX_REGISTRATIONS} registrations on one connection"
@@ -223,7 +222,7 @@ class Session:
                     # 2019 texts under a 12-byte header: the other bodies follow the header, so 2013.
                     self.version = min(registration.version, Version.V2013)
                 return [Register(registration, header)]
-            case messages.AUTHENTICATE:
+            case MessageId.AUTHENTICATE:
                 self._attempts += 1
                 if self._attempts > MAX_FAILED_AUTHENTICATIONS:
                     detail = f"{MAX_FAILED_AUTHENTICATIONS} authentications without success"
@@ -234,14 +233,14 @@ class Session:
                 superseded = self._supersede()
                 self._asked = Authenticate(authentication, header)
                 return [*superseded, self._asked]
-            case messages.LOGOUT:
+            case MessageId.LOGOUT:
                 superseded = self._supersede()
                 self._forget()
                 dropped: list[Action] = [Rejected(rejection) for rejection in self.reassembler.clear()]
                 return [*superseded, *dropped, Send(self.reply(header, Result.OK))]
-            case messages.TIME_QUERY:
+            case MessageId.TIME_QUERY:
                 return [TellTime(header)]
-            case messages.TERMINAL_RETRANSMIT_REQUEST:
+            case MessageId.TERMINAL_RETRANSMIT_REQUEST:
                 request = messages.decode_retransmit_request(body, self.version)
                 if isinstance(request, Rejection):
                     return self._bad(header, request)
@@ -273,7 +272,7 @@ class Session:
         actions: list[Action] = []
         bodies: list[bytes] = []
         source = Source.LIVE
-        if header.id == messages.LOCATION_BATCH:
+        if header.id == MessageId.LOCATION_BATCH:
             batch = report.decode_batch(body)
             if isinstance(batch, Rejection):
                 actions.append(Rejected(batch))
@@ -283,7 +282,7 @@ class Session:
                 if not batch.whole:
                     detail = f"batch: {len(bodies)} positions are whole, then it breaks off"
                     actions.append(Rejected(Rejection(Reason.BAD_BODY, detail, body)))
-        elif header.id == messages.LOCATION_QUERY_REPLY:
+        elif header.id == MessageId.LOCATION_QUERY_REPLY:
             source = Source.QUERIED
             reply = report.decode_query_reply(body, self.version)
             if isinstance(reply, Rejection):
@@ -303,7 +302,7 @@ class Session:
         return actions
 
     def _fragment(self, header: Header, body: bytes, now: float) -> list[Action]:
-        if header.id not in _POSITIONS:
+        if header.id not in POSITION_IDS:
             # Only positions are worth memory; a single package is a message like any other.
             if header.total == 1:
                 return self._whole(header, body, (header,))

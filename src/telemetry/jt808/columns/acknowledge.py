@@ -11,8 +11,9 @@ from typing import Final
 import numpy as np
 
 from runtime.arrays import AnyInts, Bools
+from telemetry.jt808.ids import MessageId
 
-_REPLY_ID: Final = 0x8001
+_REPLY_ID: Final = int(MessageId.PLATFORM_GENERAL_REPLY)
 _BODY_LENGTH: Final = 5
 _VERSION_FLAG: Final = 0x4000
 
