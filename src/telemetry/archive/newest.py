@@ -17,7 +17,7 @@ from runtime.arrays import AnyInts, Bools
 NEVER: Final = np.iinfo(np.int64).min
 
 
-class Watermarks:
+class NewestPositions:
     """Per terminal (a *slot*):
 
     * ``watermark``: newest device time stored of rows whose time is believable (not far ahead of receipt);

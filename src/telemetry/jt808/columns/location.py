@@ -17,7 +17,8 @@ import numpy as np
 from runtime.arrays import AnyInts, Bools
 from runtime.units import CHINA_OFFSET_US, US_PER_S
 from telemetry.jt808.columns.framing import read_rows
-from telemetry.positions import OPTIONAL, PositionBatch
+from telemetry.jt808.scalar.items import ITEMS
+from telemetry.positions import OPTIONAL, SPEC, PositionBatch
 
 BASIC_LENGTH: Final = 28
 
@@ -33,13 +34,10 @@ _BASIC_FIELDS: Final = {
 }
 _SOUTH, _WEST = 1 << 2, 1 << 3
 
-#: Items with a column of their own: id -> (column, length). Everything else stays in ``items`` as it came.
+#: Items with a column of their own (they have its name): id -> (column, length). Everything else stays in ``items`` as it
+#: came.
 ITEM_COLUMNS: Final = {
-    0x01: ("odometer_dkm", 4),
-    0x02: ("fuel_dl", 2),
-    0x03: ("recorder_speed_dkmh", 2),
-    0x30: ("radio", 1),
-    0x31: ("satellites", 1),
+    item.id: (item.name, np.dtype(SPEC[item.name][0]).itemsize) for item in ITEMS if item.name in OPTIONAL
 }
 _BIT: Final = {name: np.uint8(1 << k) for k, name in enumerate(OPTIONAL)}
 _FORMAT: Final = {4: ">u4", 2: ">u2", 1: "u1"}
