@@ -132,7 +132,7 @@ async def export_day(
     """
     file, manifest = (folder / name for name in names_of(day))
     scratch = folder / f".{file.name}.part"
-    with _held(folder) as held:
+    with _locked(folder) as locked:
         before = _rows_of(file)
         try:
             made = await _write(conn, day, scratch, file.name, group_rows, progress)
@@ -143,12 +143,12 @@ async def export_day(
                 )
             # In this order a manifest never describes another file than the one that is there.
             manifest.unlink(missing_ok=True)
-            os.fsync(held)
+            os.fsync(locked)
             scratch.replace(file)
             with _new_file(scratch) as written:
                 written.write(orjson.dumps(asdict(made), option=orjson.OPT_INDENT_2) + b"\n")
             scratch.replace(manifest)
-            os.fsync(held)
+            os.fsync(locked)
         except (
             ConnectionError,
             asyncpg.PostgresError,
@@ -304,7 +304,7 @@ def _rows_of(file: Path) -> int:
 def _new_file(path: Path) -> Iterator[BinaryIO]:
     """A new file, whatever an export that was killed left under the name; on the disk when the context ends."""
     path.unlink(missing_ok=True)
-    # Where vehicles were is nobody's business but the owner's and the group's.
+    # Only the owner and the group may read where vehicles were.
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "wb") as file:
         yield file
         file.flush()
@@ -312,8 +312,9 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[int]:
-    """Hold ``folder`` (made when missing) against other exports; its descriptor. The kernel frees it with us."""
+def _locked(folder: Path) -> Iterator[int]:
+    """Lock ``folder`` (made when missing) against other exports; its descriptor. The lock ends with the process at the
+    latest."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -56,7 +56,7 @@ class PositionReader:
         """Positions of (terminal_no, from_us, to_us) spans (half open), ordered by device time and
         fingerprint; at most ``limit`` of them, those ``after`` the ``next`` of the page before. Spans of one
         terminal that overlap would give rows twice: they must not. Not ``ordered``: in any order, usually span after
-        span, for whoever sorts himself (half of PostgreSQL's work); with a ``limit`` it makes no difference."""
+        span, for a caller who sorts anyway (it halves PostgreSQL's work); with a ``limit`` it makes no difference."""
         low = FAR_PAST_US if after is None else after[0]
         spans = [(t, max(a, low), min(b, pgcopy.MAX_TIME_US)) for t, a, b in terminal_spans]
         spans = [span for span in spans if span[1] < span[2]]

@@ -1,4 +1,4 @@
-"""Who sits at the other end: registration (0x0100) and authentication (0x0102) against the directory of terminals."""
+"""Which terminal a connection is: registration (0x0100) and authentication (0x0102) against the directory of terminals."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from telemetry.terminals.directory import TerminalDirectory
 logger = logging.getLogger(__name__)
 
 _REFRESH_S = 2.0
-#: After a look at the registry that failed: strangers decide how often we are asked, not how often we ask.
+#: Pause after the registry could not be read: however often terminals authenticate, it is asked no more often.
 _RETRY_S = 0.2
 
 
 class Registrar:
-    """Admits terminals to slots; one connection a terminal, the newest wins. ``reject`` counts and keeps refusals.
+    """Decides which terminal a connection is; one connection a terminal, the newest wins. ``reject`` counts and keeps refusals.
 
     A code that memory does not know may have been issued by another gateway, so its connection waits for the next look
     at the registry (``follow``): one authentication a connection, and one look for all that asked before it began.

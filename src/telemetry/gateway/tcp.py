@@ -65,7 +65,7 @@ class Gateway:
         self._rest_bytes = 0
         self._paused = False
         self._unread_s = 0.0  # of pauses, in all
-        self._clock_stands_since: float | None = None
+        self._clock_stopped_at: float | None = None
         self._serving = self._draining = False
         self._listening = False
         self._later: asyncio.TimerHandle | None = None
@@ -229,7 +229,7 @@ class Gateway:
         chunk = frames.chunk[rows]
         new = np.ones(len(chunk), np.bool_)
         np.not_equal(chunk[1:], chunk[:-1], out=new[1:])
-        first = new.nonzero()[0]  # a chunk's frames stand together
+        first = new.nonzero()[0]  # frames of one chunk follow each other
         slots = slot[first]
         receipt = ColumnReceipt(
             send=self._sockets.send_slices,
@@ -329,15 +329,15 @@ class Gateway:
         )
 
     def _clock(self) -> float:
-        """Seconds, for every deadline of a terminal. It stands while we do not read: what a terminal sends then is in
-        time, whenever we come to it."""
-        since = self._clock_stands_since
+        """Seconds, for every deadline of a terminal. This clock stops while reading is paused: what a terminal sends in the
+        pause is in time, however late it is read."""
+        since = self._clock_stopped_at
         return (self._loop.time() if since is None else since) - self._unread_s
 
     def _start_clock(self) -> None:
-        if self._clock_stands_since is not None:
-            self._unread_s += self._loop.time() - self._clock_stands_since
-            self._clock_stands_since = None
+        if self._clock_stopped_at is not None:
+            self._unread_s += self._loop.time() - self._clock_stopped_at
+            self._clock_stopped_at = None
 
     def _held(self) -> int:
         held = self._batcher.held_bytes + self._rest_bytes + self._sockets.unsent_bytes
@@ -348,7 +348,7 @@ class Gateway:
         held = self._held()
         if held > self._limits.memory_budget_bytes and not self._paused:
             self._paused = True
-            self._clock_stands_since = self._loop.time()
+            self._clock_stopped_at = self._loop.time()
             metrics.PAUSES.inc()
             logger.warning("memory budget used up: reading pauses until the log takes records")
             self._listen_to_sockets(False)
@@ -363,7 +363,7 @@ class Gateway:
         if held < budget:
             self._paused = False
             self._listen_to_sockets(True)
-        # Else what is half read keeps us from reading: it can only go by its deadlines.
+        # Else half-read frames alone fill the budget: reading goes on when their deadlines have closed those connections.
 
     def _count_fragments(self, connection: Connection) -> None:
         """Packages that wait for the rest of their message count in the memory budget; none, however small, counts 0."""

@@ -19,7 +19,7 @@ from telemetry.jt808.scalar.reassembly import Pending, Reassembler
 from telemetry.jt808.scalar.replies import Result, general_reply, registration_reply, retransmit_request
 from telemetry.positions import Source
 
-#: Authentications that one connection may ask for without success; one more closes it: nobody guesses codes at our cost.
+#: Authentications that one connection may ask for without success; one more closes it, so that codes cannot be tried out.
 #: They count when they are asked for: the answer may take its time.
 MAX_FAILED_AUTHENTICATIONS = 5
 #: Registrations on one connection until it is closed, unless one led to an authentication: each costs a
@@ -95,7 +95,7 @@ class Session:
     ``phone``: digits as sent in the newest accepted header. ``version``: edition the terminal speaks, as
     far as it is known. ``terminal_no``: registry number, 0 until authenticated. ``next_serial`` gives the serial of the
     next message that the platform sends on this connection: 0, 1, ... 65535, 0 (4.4.3). The session does not count
-    itself, because replies to positions are made elsewhere and have serials of the same row. So a frame that is made
+    itself, because replies to positions are made elsewhere and are counted with its own. So a frame that is made
     here is to be sent at once, before any other.
     """
 
@@ -108,7 +108,7 @@ class Session:
         self.reassembler = Reassembler()
         self.next_serial = next_serial
         self._attempts = 0  # authentications asked for since the last that succeeded
-        self._asked: Authenticate | None = None  # the newest, while it is not decided
+        self._undecided: Authenticate | None = None  # the newest authentication, until it is decided
         self._refused = 0
         self._registrations = 0
 
@@ -124,13 +124,13 @@ class Session:
 
     def awaits(self, action: Authenticate) -> bool:
         """Whether ``action`` is still to be decided: not when a newer authentication or a logout came since."""
-        return self._asked is action
+        return self._undecided is action
 
     def authenticated_as(self, header: Header, terminal_no: int | None) -> bytes:
         """The directory knows the code as that of ``terminal_no``, or (None) does not. Frame of the
         0x8001.
         """
-        self._asked = None
+        self._undecided = None
         if terminal_no is None:
             self._forget()
             return self.reply(header, Result.FAILED)
@@ -150,9 +150,9 @@ class Session:
         """What to do about one message. ``now``: seconds, monotonic. Any body gives actions, never an
         exception.
         """
-        stranger = not self.authenticated
+        unknown = not self.authenticated
         actions = self._on_message(header, body, now)
-        if stranger and any(isinstance(action, Rejected) for action in actions):
+        if unknown and any(isinstance(action, Rejected) for action in actions):
             self._refused += 1
             if self._refused >= MAX_REFUSED:
                 actions.append(Close(f"{self._refused} messages refused before authentication"))
@@ -179,8 +179,8 @@ class Session:
                 return None
             detail = f"phone {header.phone} on the connection of {self.phone}"
             return self._refuse(header, body, Result.FAILED, Reason.PHONE_MISMATCH, detail)
-        # 2019 7.2.2: before authentication a terminal sends nothing else. No package of anything either:
-        # a stranger gets no memory.
+        # 2019 7.2.2: before authentication a terminal sends nothing else. Packages of a longer message are
+        # refused too: they would have to be kept for somebody unknown.
         if header.id in (MessageId.REGISTER, MessageId.AUTHENTICATE) and header.total <= 1:
             return None
         detail = f"{header.id:#06x} before authentication"
@@ -231,8 +231,8 @@ class Session:
                 if isinstance(authentication, Rejection):
                     return self._bad(header, authentication)
                 superseded = self._supersede()
-                self._asked = Authenticate(authentication, header)
-                return [*superseded, self._asked]
+                self._undecided = Authenticate(authentication, header)
+                return [*superseded, self._undecided]
             case MessageId.LOGOUT:
                 superseded = self._supersede()
                 self._forget()
@@ -255,16 +255,16 @@ class Session:
         """An authentication that still waits is never decided: only the newest counts. No reply to it: the terminal
         may have sent the same message again.
         """
-        if self._asked is None:
+        if self._undecided is None:
             return []
-        self._asked = None
+        self._undecided = None
         return [Rejected(Rejection(Reason.RATE, "superseded before it was decided", b""))]
 
     def _bad(self, header: Header, rejection: Rejection) -> list[Action]:
         return [Rejected(rejection), Send(self.reply(header, Result.BAD_MESSAGE))]
 
     def _positions(self, header: Header, body: bytes, answer: tuple[Header, ...]) -> list[Action]:
-        """The good points of a message are kept whatever stands beside them; what is not is counted.
+        """The good points of a message are kept even if others in it are bad; the bad ones are counted.
 
         A batch with at least one good point is answered with success: the terminal would only send the
         same bytes again. Without any, every package is answered with "bad message".
@@ -333,5 +333,5 @@ class Session:
         return actions
 
     def end(self) -> list[Rejection]:
-        """The connection is gone: rejections for the packages still held."""
+        """The connection is closed: rejections for the packages still held."""
         return self.reassembler.clear()

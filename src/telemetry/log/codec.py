@@ -24,7 +24,7 @@ HEADERS: Final = {HEADER_SCHEMA: f"{SCHEMA_NAME}/{SCHEMA_VERSION}"}
 
 #: A record larger than this is not written, and not read back either.
 MAX_RECORD_BYTES: Final = 8 << 20
-#: Rows of one record are bounded, so that decompressing a record of a stranger is bounded too.
+#: Rows of one record are bounded, so that unpacking a record that somebody else wrote is bounded too.
 MAX_ROWS: Final = 200_000
 #: Ours are far below: 50,000 rows, each from a frame of at most 1,023 bytes.
 MAX_UNPACKED_BYTES: Final = 256 << 20
@@ -40,7 +40,7 @@ SCHEMA: Final = pa.schema(
     + [pa.field("items", pa.binary())],
     metadata={"schema": f"{SCHEMA_NAME}/{SCHEMA_VERSION}"},
 )
-#: Columns that nobody sent, ready to be cut.
+#: Columns of nulls, ready to be sliced: for optional columns that no row of a batch has.
 _NULL_ROWS: Final = 4096
 _NULLS: Final = {name: pa.nulls(_NULL_ROWS, SCHEMA.field(name).type) for name in (*OPTIONAL, "items")}
 _NO_ROWS: Final = pa.RecordBatch.from_arrays([pa.array([], field.type) for field in SCHEMA], schema=SCHEMA)
