@@ -35,6 +35,7 @@ class Partitioned:
 
 async def partitions_of(conn: Connection, table: str) -> list[str]:
     """Names of the partitions of ``table``, sorted."""
+    # Read from the catalogue itself: to_regclass may still say what was true before we waited for an advisory lock.
     rows = await conn.fetch(
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
         " WHERE i.inhparent = $1::text::regclass ORDER BY 1",
@@ -61,7 +62,7 @@ async def attach(
     async with conn.transaction():
         # One after another, before any other lock: processes that make the same partition cannot deadlock.
         await conn.execute("SELECT pg_advisory_xact_lock($1)", of.lock)
-        if await conn.fetchval("SELECT to_regclass($1) IS NOT NULL", name):
+        if name in await partitions_of(conn, of.table):
             return True
         if most_moved is not None:  # counted before anybody has to wait for us
             waiting = await conn.fetchval(
@@ -99,7 +100,7 @@ async def drop(conn: Connection, of: Partitioned, name: str) -> bool:
     async with conn.transaction():
         await conn.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         await conn.execute("SELECT pg_advisory_xact_lock($1)", of.lock)
-        there = bool(await conn.fetchval("SELECT to_regclass($1) IS NOT NULL", name))
+        there = name in await partitions_of(conn, of.table)
         await conn.execute(f"DROP TABLE IF EXISTS {name}")
     return there
 
