@@ -23,6 +23,7 @@ from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Poll, Record
 from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import PositionBatch
+from tests.integration.outbox import due_rows
 
 S = 1_000_000
 MIN, HOUR = 60 * S, 3600 * S
@@ -166,11 +167,7 @@ class World:
         made = worker or self.worker()
         for turn in range(turns):
             await made.turn()
-            if (
-                turn
-                and not await made.lag()
-                and not await self.pool.fetchval("SELECT EXISTS (SELECT FROM fact_changes)")
-            ):
+            if turn and not await made.lag() and not await due_rows(self.pool):
                 break
         return made
 

@@ -20,7 +20,7 @@ from rules.backtest.model import Question, Row
 from rules.checks import destination, location
 from rules.judge import queue
 from rules.judge.context import Desk
-from rules.live.store.offsets import facts_waiting
+from rules.live.store.due import anything_waits
 from rules.navigation.frozen import FrozenRoutes
 from runtime.connection import Connection
 from telemetry.archive.partitions import clock_us
@@ -92,7 +92,7 @@ class Backtest:
                 numbers_only=True,
             )
             changes, keys = await queue.backlog(conn, now)
-            pending = changes + sum(due for due, _ in keys.values()) + await facts_waiting(conn)
+            pending = changes + sum(due for due, _ in keys.values()) + await anything_waits(conn)
             yield cls(desk, question, progress, pending)
 
     async def organisation_exists(self) -> bool:

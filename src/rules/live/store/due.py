@@ -14,6 +14,7 @@ from registry.changes import (
     read_changes,
     save_place,
     take_place,
+    unread,
 )
 from registry.parameters import TRACK
 from registry.versions import BEFORE_ORDER
@@ -97,9 +98,7 @@ async def tell_owners(conn: Connection, rows: Sequence[tuple[int, datetime]]) ->
         )
 
 
-async def take_due(
-    conn: Connection, vehicle_nos: Sequence[int] | None, limit: int
-) -> list[FactChange]:
+async def take_due(conn: Connection, vehicle_nos: Sequence[int] | None, limit: int) -> list[FactChange]:
     """The oldest ``limit`` rows of ``vehicle_nos`` (None = of every vehicle), by seq, those of parameters last.
     They stay until ``delete_due`` in the same transaction; ones that another worker has in hand are left to it.
 
@@ -156,3 +155,8 @@ async def due_waiting(conn: Connection, vehicle_nos: Sequence[int] | None = None
         return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM live_due)"))
     query = "SELECT EXISTS (SELECT FROM live_due WHERE vehicle_no = ANY($1::integer[]))"
     return bool(await conn.fetchval(query, vehicle_nos))
+
+
+async def anything_waits(conn: Connection) -> bool:
+    """Whether anything waits for a live worker, in the outbox or in its list."""
+    return await due_waiting(conn) or await unread(conn, READER)
