@@ -17,6 +17,8 @@ from hypothesis import HealthCheck, settings
 
 from runtime.postgres import create_pool, embedded_server, migrate
 
+pytest_plugins = ["tests.skips", "tests.parallel"]
+
 # No test is a timed one: on a busy machine an example that takes long says nothing about the program.
 settings.register_profile("gongche", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gongche")
@@ -26,9 +28,18 @@ def _with_database(dsn: str, name: str) -> str:
     return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
 
 
+async def _without_syncing(dsn: str) -> None:
+    """Spare the disk: nobody needs these data after a power cut. Tests that kill a PostgreSQL have one of their own."""
+    connection = await asyncpg.connect(dsn)
+    for name in ("fsync", "full_page_writes"):
+        await connection.execute(f"ALTER SYSTEM SET {name} = off")
+    await connection.execute("SELECT pg_reload_conf()")
+    await connection.close()
+
+
 @pytest.fixture(scope="session")
 def postgres_dsn() -> Iterator[str]:
-    """DSN of a PostgreSQL for this test run: ``GONGCHE_TEST_DATABASE_URL`` or the embedded server."""
+    """DSN of a PostgreSQL for this test run (for this worker of it): ``GONGCHE_TEST_DATABASE_URL`` or the embedded server."""
     given = os.environ.get("GONGCHE_TEST_DATABASE_URL")
     if given:
         yield given
@@ -37,6 +48,7 @@ def postgres_dsn() -> Iterator[str]:
     folder.chmod(0o755)
     try:
         with embedded_server(folder) as dsn:
+            asyncio.run(_without_syncing(dsn))
             yield dsn
     finally:
         shutil.rmtree(folder, ignore_errors=True)

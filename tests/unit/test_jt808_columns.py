@@ -114,7 +114,7 @@ def test_every_cut_of_two_frames_and_the_escape_at_the_cut() -> None:
 
 def test_vectors_if_they_are_here() -> None:
     if not VECTORS.exists():
-        pytest.skip("the third-party vectors lie outside the project")
+        pytest.skip("the third-party vectors are not part of the project")
     frames = [bytes.fromhex(line) for line in VECTORS.read_text().split()]
     found = columns_of([[f] for f in frames])
     for frame, (messages, refused) in zip(frames, found, strict=True):

@@ -300,7 +300,7 @@ def test_what_cannot_be_built_is_refused() -> None:
 @pytest.fixture(scope="module")
 def vectors() -> list[bytes]:
     if not VECTORS.exists():
-        pytest.skip("the shared test vectors are not beside this checkout")
+        pytest.skip("the third-party vectors are not part of the project")
     return [bytes.fromhex(line) for line in VECTORS.read_text().split()]
 
 

@@ -342,7 +342,7 @@ def test_query_replies_against_the_edition() -> None:
 
 def test_published_bodies() -> None:
     if not VECTORS.exists():
-        pytest.skip("the shared test vectors are not beside this checkout")
+        pytest.skip("the third-party vectors are not part of the project")
     seen: set[tuple[int, Version]] = set()
     for line in VECTORS.read_text().split():
         header, body = sent(bytes.fromhex(line))
