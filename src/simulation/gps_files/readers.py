@@ -1,4 +1,4 @@
-"""Recorded GPS tracks from files: GPX, CSV, GeoLife PLT, GeoJSON. ``read_tracks`` finds the format and reads.
+"""Recorded GPS tracks from files: GPX, TCX, KML, CSV, GeoLife PLT, GeoJSON. ``read_tracks`` finds the format and reads.
 
 A file that cannot be read at all (too large, not the format it says, a DOCTYPE in XML) raises ``TrackFileError``
 with the file and the place.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simulation.gps_files import csv, geojson, gpx
+from simulation.gps_files import csv, geojson, gpx, kml, tcx
 from simulation.gps_files.tracks import (
     MAX_FILE_BYTES,
     PointSink,
@@ -20,15 +20,15 @@ from simulation.gps_files.tracks import (
 
 
 def detect_format(path: Path, head: bytes) -> str:
-    """``gpx``, ``csv``, ``plt`` or ``geojson``, from the file's name, else its first bytes."""
+    """``gpx``, ``tcx``, ``kml``, ``csv``, ``plt`` or ``geojson``, from the file's name, else its first bytes."""
     suffix = path.suffix.lower()
     known = {".gpx": "gpx", ".csv": "csv", ".txt": "csv", ".tsv": "csv", ".plt": "plt", ".geojson": "geojson"}
-    known[".json"] = "geojson"
+    known |= {".json": "geojson", ".tcx": "tcx", ".kml": "kml"}
     if suffix in known:
         return known[suffix]
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith(b"<"):
-        return "gpx"
+        return "tcx" if b"TrainingCenterDatabase" in head else "kml" if b"<kml" in head else "gpx"
     if start.startswith(b"{"):
         return "geojson"
     return "plt" if start.startswith(b"Geolife trajectory") else "csv"
@@ -49,9 +49,11 @@ def read_tracks(path: Path, options: ReadOptions | None = None) -> ReadResult:
         data = path.read_bytes()
     except OSError as error:
         raise TrackFileError(f"{path}: {error.strerror or error}") from error
-    kind = options.format or detect_format(path, data[:200])
+    kind = options.format or detect_format(path, data[:1000])
     parsers = {
         "gpx": gpx.read_gpx,
+        "tcx": tcx.read_tcx,
+        "kml": kml.read_kml,
         "csv": csv.read_csv,
         "plt": csv.read_plt,
         "geojson": geojson.read_geojson,

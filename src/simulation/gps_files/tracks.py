@@ -8,15 +8,16 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.arrays import AnyArray, Ints
+from runtime.arrays import AnyArray, Floats, Ints
 from runtime.errors import GongcheError
+from telemetry.geo import distance_m
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_POINTS = 10_000_000
@@ -45,6 +46,7 @@ class Reason(StrEnum):
     BAD_NUMBER = "bad_number"
     OUT_OF_RANGE = "out_of_range"
     BAD_DEVICE = "bad_device"
+    BROKEN_OFF = "broken_off"  # the file ends in the middle: counted once
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class ReadReport:
     rejected: Counter[Reason] = field(default_factory=Counter)
     examples: list[RejectedPoint] = field(default_factory=list)
     assumed_offset: int = 0  # points whose time had no zone and was read in ReadOptions.utc_offset_s
+    assumed_utc: int = 0  # points whose time had no zone and was read in UTC, because the format says so
+    notes: list[str] = field(default_factory=list)  # what was guessed or left out, for people
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,12 +99,16 @@ class ReadOptions:
 
     ``mapping``: CSV only, our name -> column name (or 1-based number); see ``COLUMNS``. ``utc_offset_s``: zone of times
     that name none (default +08:00, JT/T 808 and Chinese civil time; GPX and PLT say UTC themselves). ``format``:
-    ``gpx``, ``csv``, ``plt``, ``geojson`` or None to tell from the name and the first bytes.
+    ``gpx``, ``tcx``, ``kml``, ``csv``, ``plt``, ``geojson`` or None to tell from the name and the first bytes.
+    ``date_order``: ``dmy`` or ``mdy`` for dates with their year last, None to tell from the file. ``device``: the name of
+    the device where the file names none (default: the file's name).
     """
 
     mapping: Mapping[str, str] = field(default_factory=dict)
     utc_offset_s: int = 8 * 3600
     format: str | None = None
+    date_order: str | None = None
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,8 @@ class PointSink:
 
     def __init__(self, report: ReadReport) -> None:
         self.report = report
+        #: A column of speeds whose unit the file does not say: ``tracks`` compares it with the points.
+        self.speed_unit_unknown = False
         self._devices: dict[str, _Columns] = {}
 
     def reject(self, where: str, reason: Reason, detail: str) -> None:
@@ -203,7 +213,52 @@ class PointSink:
                     np.frombuffer(c.direction, np.int32)[order],
                 )
             )
-        return made
+        return self._with_unit(made) if self.speed_unit_unknown else made
+
+    def _with_unit(self, made: list[RealTrack]) -> list[RealTrack]:
+        """Speeds were taken as km/h; where the points themselves say m/s or knots, they are converted. Told in the notes."""
+        ratios = np.concatenate([_speed_ratios(track) for track in made]) if made else np.zeros(0)
+        unit, factor = "km/h", 1.0
+        if len(ratios) >= _RATIOS_NEEDED:
+            middle = float(np.median(ratios))
+            unit, factor = min(_UNITS, key=lambda u: abs(np.log(middle * u[1])))
+            if abs(middle * factor - 1.0) > _RATIO_WITHIN:  # like no unit: as the documents say
+                unit, factor = "km/h", 1.0
+        self.report.notes.append(
+            f"速度单位未注明，按 {unit} / the unit of speed is not said, read as {unit} (--map speed=, speed_ms=, speed_kn=)"
+        )
+        if factor == 1.0:
+            return made
+        return [
+            replace(
+                track,
+                speed_dkmh=np.where(
+                    track.speed_dkmh == ABSENT, ABSENT, np.rint(track.speed_dkmh * factor)
+                ).astype(np.int32),
+            )
+            for track in made
+        ]
+
+
+#: Units a speed may be in, and what makes km/h of them.
+_UNITS = (("km/h", 1.0), ("m/s", 3.6), ("knots", 1.852))
+_RATIOS_NEEDED = 10
+_RATIO_WITHIN = 0.25
+
+
+def _speed_ratios(track: RealTrack) -> Floats:
+    """Recorded speed / speed between neighbouring points, where both show a drive: steps of 1 to 30 s, over 15 km/h."""
+    if len(track) < 2:
+        return np.zeros(0)
+    step_s = np.diff(track.time_us) / 1e6
+    lat, lon = track.lat_e6 / 1e6, track.lon_e6 / 1e6
+    metres = distance_m(lat[:-1], lon[:-1], lat[1:], lon[1:])
+    recorded = track.speed_dkmh[1:] / 10.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        derived = metres / step_s * 3.6
+    use = (step_s >= 1.0) & (step_s <= 30.0) & (derived > 15.0) & (derived < 250.0) & (recorded > 1.0)
+    ratios: Floats = recorded[use] / derived[use]
+    return ratios
 
 
 def merge_tracks(tracks: list[RealTrack]) -> list[RealTrack]:
