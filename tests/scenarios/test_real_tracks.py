@@ -16,7 +16,8 @@ from pyproj import Geod
 from rules.live.process import Worker
 from rules.tracks.mileage import window_mileage
 from simulation.gps_files.replay import ReplayOptions, ReplayResult, replay
-from telemetry.archive.store import Archive, Track
+from telemetry.archive.read import Track
+from telemetry.archive.store import Archive
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.tcp import Gateway
 from telemetry.log.base import POSITIONS

@@ -119,9 +119,10 @@ def judgement(
     reasons: Mapping[str, str],
     alert: AlertFacts | None,
     vehicle_no: int | None,
+    card: str | None = None,
 ) -> Judgement:
     """The judgement of an evaluation. ``alert`` is needed (and the evidence kept) only when it is suspected;
-    ``reasons``: what each reason of the check means, in words."""
+    ``reasons``: what each reason of the check means, in words; ``card``: the fuel card that it is about, if any."""
     suspected = made.outcome is Outcome.SUSPECTED
     return Judgement(
         made.rule,
@@ -136,6 +137,7 @@ def judgement(
         canonical(dict(evidence)) if suspected else None,
         alert if suspected else None,
         (made.from_us, made.to_us),
+        card=card,
     )
 
 
