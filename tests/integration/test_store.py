@@ -214,9 +214,9 @@ async def test_the_feed_under_many_writers(pool: asyncpg.Pool) -> None:
                     judgements.append(suspected(f"shared{chance.randint(0, 2)}", chance.randint(300, 10**9)))
                     chance.shuffle(judgements)
                     written = await publish_judgements(conn, judgements)
-                    await asyncio.sleep(chance.random() * 0.01)
+                    await asyncio.sleep(chance.random() * 0.01)  # time: the writers should come in any order
                     await publish_feed(conn)
-                    await asyncio.sleep(chance.random() * 0.01)  # others must wait, not overtake
+                    await asyncio.sleep(chance.random() * 0.01)  # time: others must wait, not overtake
                 except asyncpg.UniqueViolationError:  # two made the same new alert: one starts again
                     await transaction.rollback()
                     continue
@@ -378,7 +378,7 @@ async def test_two_workers_of_a_new_partition_wait_for_each_other(pool: asyncpg.
                 async with conn.transaction():
                     await lock_offsets(conn, "t", {0: 0}, name)
                     await save_offsets(conn, "t", {0: 5})
-                    await asyncio.sleep(0.05)
+                    await asyncio.sleep(0.05)  # time: the others should come while this one has it
             except OffsetConflictError:
                 return False
             return True

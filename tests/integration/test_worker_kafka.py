@@ -137,7 +137,7 @@ async def test_offsets_of_a_topic_say_nothing_of_one_that_is_made_under_its_name
         await world.report(1, day[:40], size=10)
         await world.settled()
     async with world.running(meanwhile):
-        await asyncio.sleep(meanwhile)
+        await asyncio.sleep(meanwhile)  # time: the worker, where one runs, should be waiting for records
         topic = world.settings.kafka_topic_prefix + POSITIONS
         admin = AIOKafkaAdminClient(bootstrap_servers=world.settings.kafka_bootstrap)
         await admin.start()

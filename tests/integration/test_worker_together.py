@@ -280,7 +280,7 @@ async def test_whoever_takes_over_waits_for_the_transaction_of_the_one_before(po
         async with pool.acquire() as conn, conn.transaction():
             await lock_offsets(conn, "t", {0: 0, 1: 0}, "before")
             ready.set()
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # time: the other one should be waiting for the transaction
             await save_offsets(conn, "t", {1: 7})
             events.append("written")
 

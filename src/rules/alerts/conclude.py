@@ -12,10 +12,11 @@ from rules.evidence import canonical
 
 def judgement_of(
     made: Evaluation, evidence: Mapping[str, Any], reasons: Mapping[str, str], alert: AlertFacts | None,
-    vehicle_no: int | None, now_us: int, *, keep_evidence: bool = False,
+    vehicle_no: int | None, now_us: int, *, keep_evidence: bool = False, card: str | None = None,
 ) -> Judgement:  # fmt: skip
     """The judgement of an evaluation, made at ``now_us``. ``alert`` is needed only when it is suspected; the evidence is
-    kept then, else only with ``keep_evidence``. ``reasons``: what each reason of the check means, in words."""
+    kept then, else only with ``keep_evidence``. ``reasons``: what each reason of the check means, in words;
+    ``card``: the fuel card that it is about, if any."""
     suspected = made.outcome is Outcome.SUSPECTED
     return Judgement(
         made.rule,
@@ -30,4 +31,5 @@ def judgement_of(
         canonical(dict(evidence)) if suspected or keep_evidence else None,
         alert if suspected else None,
         (made.from_us, made.to_us),
+        card,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from rules.alerts.model import (
     Alert,
@@ -15,26 +15,26 @@ from rules.alerts.model import (
     china_time,
     measures_json,
 )
+from rules.alerts.months import KEPT, month_of
 from rules.evidence import digest, digests
 from runtime.connection import Connection
 from runtime.units import from_us
 
 
-async def put_evidence(conn: Connection, bodies: Iterable[bytes]) -> None:
-    """Keep frozen evidence by its SHA-256, with its SM3. Idempotent: the same bytes are kept once."""
+async def put_evidence(conn: Connection, bodies: Iterable[tuple[bytes, date]]) -> None:
+    """Keep frozen evidence by its SHA-256, with its SM3, each body in its month (rules.alerts.months; ``KEPT`` = for
+    ever). Idempotent: of one month the same bytes are kept once."""
     # Sorted: two transactions that keep the same bodies wait for each other in one order, and cannot
     # deadlock.
-    by_hash = {
-        sha256: (sm3, body) for (sha256, sm3), body in sorted((digests(body), body) for body in bodies)
-    }
-    if by_hash:
+    rows = sorted({(*digests(body), body, month) for body, month in bodies})
+    if rows:
+        sha256, sm3, body, month = zip(*rows, strict=True)
         await conn.execute(
-            "INSERT INTO evidence (sha256, sm3, body) SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[])"
-            " ON CONFLICT (sha256) DO NOTHING",
-            list(by_hash),
-            [sm3 for sm3, _ in by_hash.values()],
-            [body for _, body in by_hash.values()],
-        )
+            "INSERT INTO evidence (sha256, sm3, body, month)"
+            " SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::date[])"
+            " ON CONFLICT (sha256, month) DO NOTHING",
+            sha256, sm3, body, month,
+        )  # fmt: skip
 
 
 async def evaluations_of(conn: Connection, rule: str, subjects: Sequence[str]) -> dict[str, StoredEvaluation]:
@@ -81,7 +81,7 @@ async def publish(conn: Connection, judgements: Sequence[Judgement]) -> list[Ale
         raise RuntimeError("publish needs a transaction that ends with publish_feed")
     written: list[Alert] = []
     for layer in _layers(judgements):
-        await put_evidence(conn, [j.evidence for j in layer if j.evidence is not None])
+        await put_evidence(conn, [(j.evidence, _month(j)) for j in layer if j.evidence is not None])
         await _store_evaluations(conn, layer)
         written += await _update_alerts(conn, layer)
     return written
@@ -137,6 +137,11 @@ def _same_evaluation(stored: StoredEvaluation | None, judgement: Judgement) -> b
     )
 
 
+def _month(judgement: Judgement) -> date:
+    """Where the evidence of a judgement is kept: what is suspected is an alert's."""
+    return KEPT if judgement.outcome == "suspected" else month_of(judgement.evaluated_at_us)
+
+
 def _digest(judgement: Judgement) -> bytes | None:
     return None if judgement.evidence is None else digest(judgement.evidence)
 
@@ -160,19 +165,22 @@ async def _update_alerts(conn: Connection, layer: list[Judgement]) -> list[Alert
         if version is not None:
             changed.append((judgement, version))
     changed.sort(key=lambda pair: pair[1].id)
+    # A withdrawal that rests on evidence of its own keeps that for ever, too.
+    await put_evidence(conn, [(j.evidence, KEPT) for j, _ in changed if j.evidence is not None])
     await conn.executemany(
         "INSERT INTO alerts (id, rule, subject, vehicle_no, version, status, severity, organisation, vehicle, plate,"
-        " driver, order_id, occurred_from, occurred_to, detected_at, updated_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, now())"
+        " driver, order_id, occurred_from, occurred_to, detected_at, card, updated_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, now())"
         " ON CONFLICT (id) DO UPDATE SET vehicle_no = EXCLUDED.vehicle_no, version = EXCLUDED.version,"
         " status = EXCLUDED.status, severity = EXCLUDED.severity, organisation = EXCLUDED.organisation,"
         " vehicle = EXCLUDED.vehicle, plate = EXCLUDED.plate, driver = EXCLUDED.driver,"
         " order_id = EXCLUDED.order_id, occurred_from = EXCLUDED.occurred_from,"
-        " occurred_to = EXCLUDED.occurred_to, updated_at = now()",
+        " occurred_to = EXCLUDED.occurred_to, card = EXCLUDED.card, updated_at = now()",
         [
             (
                 a.id, a.rule, j.subject, j.vehicle_no, a.version, a.status, a.severity, a.organisation, a.vehicle,
                 a.plate, a.driver, a.order, a.occurred_from, a.occurred_to, a.detected_at,
+                j.card,
             )
             for j, a in changed
         ],

@@ -24,7 +24,8 @@ from rules.live.store.offsets import facts_waiting
 from rules.navigation.frozen import FrozenRoutes
 from runtime.connection import Connection
 from telemetry.archive.partitions import clock_us
-from telemetry.archive.store import Archive, Track
+from telemetry.archive.read import Track
+from telemetry.archive.store import Archive
 
 
 @dataclass(slots=True)

@@ -114,7 +114,8 @@ class Worker:
         self._reader = reader
         retention = settings.retention_days if settings is not None else 400
         self._archive = Archive(retention_days=retention, now_us=now_us)
-        self._housekeeping = Housekeeping(pool, self._archive, reader, now_us)
+        judgements = settings.evaluations_retention_days if settings is not None else 400
+        self._housekeeping = Housekeeping(pool, self._archive, reader, now_us, retention, judgements)
         self._now_us = now_us
         self._checkpoint = checkpoint or (lambda _step: None)
         self._snapshot: FleetSnapshot | None = None
