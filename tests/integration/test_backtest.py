@@ -203,8 +203,8 @@ async def test_values_of_organisations_and_of_times_are_all_overridden(office: O
 
 
 @pytest.fixture
-async def world(pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[World]:
-    made = World(pool, tmp_path, some_day())
+async def world(pool: asyncpg.Pool, db_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    made = World(pool, tmp_path, some_day(), db_url)
     await made.build(4)
     yield made
     await made.close()

@@ -144,23 +144,6 @@ async def test_the_life_of_an_alert(pool: asyncpg.Pool) -> None:
         assert (await evaluations_of(conn, "location", ["e1", "e2", "e3"])).keys() == {"e1", "e2"}
 
 
-async def test_what_is_said_to_be_no_longer_of_a_vehicle_undoes_nothing_said_of_another(
-    pool: asyncpg.Pool,
-) -> None:
-    """Two workers may judge the two vehicles of an order at once: whoever is last, the alert tells of the new one."""
-    gone = normal("order:P1:0", "given to another vehicle", no_longer=True)
-    await publish(pool, suspected("order:P1:0", vehicle_no=1))
-    (moved,) = await publish(pool, suspected("order:P1:0", vehicle_no=2), gone)
-    assert (moved.version, moved.status, moved.vehicle) == (2, "suspected", "v2")
-    assert await publish(pool, gone) == []
-    assert await publish(pool, normal("order:P2:0", no_longer=True)) == []  # there was never an alert
-    async with pool.acquire() as conn:
-        newest = await evaluations_of(conn, "location", ["order:P1:0", "order:P2:0"])
-    assert {s: (e.outcome, e.vehicle_no) for s, e in newest.items()} == {"order:P1:0": ("suspected", 2)}
-    (withdrawn,) = await publish(pool, replace(gone, vehicle_no=2))
-    assert (withdrawn.status, withdrawn.withdrawal_reason) == ("withdrawn", "given to another vehicle")
-
-
 async def test_an_open_alert_ends_when_it_is_withdrawn(pool: asyncpg.Pool) -> None:
     await publish(pool, suspected("e1"))
     (withdrawn,) = await publish(pool, normal("e1", happened=(T0, T0 + 60 * US_PER_S)))
