@@ -29,7 +29,7 @@ CHANGES_AT_ONCE: Final = 5_000
 #: Kinds of changes that concern what the workers judge.
 _KINDS: Final = {"order", "fence", "terminal_binding", "vehicle_status", "parameter"}
 #: Rules that the worker judges, and what its kernels use. When an order is settled (``order``) is no judgement.
-_RULES: Final = {"location", "destination", TRACK}
+_RULES: Final = {"location", TRACK}
 
 #: Days of tracks, over all vehicles, that changed parameters may go back over in one transaction; those of one vehicle
 #: count for no more than a recomputation reaches back (rules.live.late).
@@ -67,19 +67,22 @@ async def _put(conn: Connection, changes: Sequence[StoredChange]) -> None:
     """A parameter concerns the vehicles of its unit and those that have orders of it, or all."""
     await conn.execute(
         "WITH given AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[],"
-        " $5::timestamptz[]) WITH ORDINALITY AS u (kind, subject, vehicle_no, unit, since, place)),"
+        " $5::timestamptz[], $6::bigint[])"
+        " WITH ORDINALITY AS u (kind, subject, vehicle_no, unit, since, number, place)),"
         " found AS (SELECT place, vehicle_no AS no FROM given WHERE vehicle_no IS NOT NULL"
         " UNION SELECT g.place, v.no FROM given g JOIN vehicles v ON v.organisation = g.unit"
         " UNION SELECT g.place, v.no FROM given g JOIN dispatch_orders o ON o.is_current AND o.organisation = g.unit"
         " JOIN vehicles v ON v.id = o.vehicle WHERE g.kind = 'parameter'"
         " UNION SELECT g.place, v.no FROM given g CROSS JOIN vehicles v WHERE g.kind = 'parameter' AND g.unit IS NULL)"
         " INSERT INTO live_due (kind, subject, vehicle_no, from_time)"
-        " SELECT g.kind, g.subject, f.no, g.since FROM given g JOIN found f USING (place) ORDER BY g.place, f.no",
+        " SELECT g.kind, g.subject, f.no, min(g.since) FROM given g JOIN found f USING (place)"
+        " GROUP BY g.number, g.kind, g.subject, f.no ORDER BY min(g.place), f.no",
         [c.kind for c in changes],
         [c.subject for c in changes],
         [c.vehicle_no for c in changes],
         [c.organisation for c in changes],
         [_since(c) for c in changes],
+        [c.number for c in changes],
     )
 
 
