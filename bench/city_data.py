@@ -19,11 +19,10 @@ import orjson
 import shapely
 from numpy.typing import NDArray
 
-from registry.facts.fuel import midnight_us
 from rules.navigation.cache import PROFILE, route_key
 from runtime.arrays import Floats, Ints
 from runtime.connection import Connection
-from runtime.units import CHINA, US_PER_S, from_us
+from runtime.units import CHINA, US_PER_S, from_us, midnight_us
 from telemetry.positions import PositionBatch
 
 ENGINE, MAP_DATE = "frozen", "2026-01-01"

@@ -11,7 +11,7 @@ import asyncpg
 import numpy as np
 import pytest
 
-from registry.model import Terminal
+from registry.terminals import Terminal
 from rules.live.process import Worker
 from runtime.errors import UnavailableError
 from telemetry.log import codec

@@ -16,10 +16,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from registry.bulk import MAX_FLAWS, UnreadableError
-from registry.business import FuelTransaction, Violation
 from registry.decimals import decimal_text
-from registry.fuel import AHEAD, IN_FUTURE
-from registry.refusals import Flaw, explain
+from registry.refusals import AHEAD, IN_FUTURE, Flaw, explain
 from registry.spelling import name_key, normal_plate
 from registry.statements.cells import (
     Cell,
@@ -43,6 +41,8 @@ from registry.statements.columns import (
     is_header,
 )
 from registry.statements.files import Sheet
+from registry.transactions import FuelTransaction
+from registry.violations import Violation
 
 #: Ids made of a row's content begin so.
 MADE: Final = "row-"

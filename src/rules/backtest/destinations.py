@@ -14,8 +14,8 @@ import numpy as np
 from registry.facts import orders as facts_orders
 from registry.facts.orders import OrderFacts
 from registry.facts.owners import owned
-from registry.snapshot.fleet import VehicleInfo
 from registry.snapshot.orders import OrderBook
+from registry.vehicles import VehicleInfo
 from rules.alerts.current import standing
 from rules.alerts.model import Measure
 from rules.backtest.model import Kind, Question, Row, Side, kind_of, stored_side

@@ -14,9 +14,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from registry.orders import OrderRow
 from registry.parameters import ORDER, TRACK, ParameterRow, parameter, resolve
-from registry.snapshot.fleet import FleetSnapshot, VehicleInfo
-from registry.snapshot.orders import NO_TIME, STATUS, Order, OrderBook
+from registry.snapshot.fleet import FleetSnapshot
+from registry.snapshot.orders import NO_TIME, STATUS, OrderBook
+from registry.vehicles import VehicleInfo
 from rules import evidence as frozen
 from rules.alerts.feed import suspected_of_orders
 from rules.alerts.model import AlertFacts, FactChange, Judgement
@@ -106,7 +108,7 @@ def _clock_limit_us(snapshot: FleetSnapshot, known_us: int) -> int:
     return known_us - min([parameter(ORDER, "settle_after_h").default, *hours]) * _HOUR_US
 
 
-def _ended(facts: Facts, order: Order, watermark_us: int) -> bool:
+def _ended(facts: Facts, order: OrderRow, watermark_us: int) -> bool:
     """Whether a returned order can be settled: its track has passed its return, or its time is up."""
     if order.status != "returned" or order.actual_return_us is None:
         return False
@@ -170,7 +172,7 @@ async def note_orders(facts: Facts, changes: Sequence[FactChange]) -> tuple[list
     return sorted(set(ready)), await _withdrawals(facts, changed, live)
 
 
-def _subjects(order: Order) -> set[str]:
+def _subjects(order: OrderRow) -> set[str]:
     if order.actual_return_us is None:
         return set()
     return {destination.subject(order.id, k) for k in range(len(order.destinations))}
@@ -197,7 +199,7 @@ async def _withdrawals(
 
 
 def drafts(
-    order: Order, cover_from_us: int, info: VehicleInfo, parameters: Sequence[ParameterRow]
+    order: OrderRow, cover_from_us: int, info: VehicleInfo, parameters: Sequence[ParameterRow]
 ) -> list[dict[str, Any]]:
     """Evidence of each destination of a returned order, without its track: that of ``from_us`` to ``to_us``, both
     included. ``cover_from_us``: from when on the order covers its vehicle, ``info``. What the vehicle did from then
@@ -271,7 +273,7 @@ def _drafts_of(facts: Facts, row: int) -> list[dict[str, Any]]:
     return drafts(order, int(window["cover_from"]), snapshot.vehicles[order.vehicle_no], snapshot.parameters)
 
 
-def _judgement(facts: Facts, order: Order, made: Evaluation, evidence: dict[str, Any]) -> Judgement:
+def _judgement(facts: Facts, order: OrderRow, made: Evaluation, evidence: dict[str, Any]) -> Judgement:
     suspected = made.outcome is Outcome.SUSPECTED
     alert = None
     if suspected:

@@ -15,8 +15,9 @@ import numpy as np
 
 from registry.facts import orders
 from registry.facts.orders import OrderFacts
+from registry.orders import OrderPlace
 from registry.parameters import TRACK, ParameterRow, resolve
-from registry.snapshot.orders import OrderBook, OrderPlace
+from registry.snapshot.orders import OrderBook
 from rules.alerts.model import AlertFacts, Judgement
 from rules.checks import mileage
 from rules.checks.base import Evaluation, Outcome
