@@ -252,7 +252,8 @@ async def register(conn: Connection, city: City, trips_a_month: int) -> None:
 
 def months_before(day: date) -> list[date]:
     """The first days of the four natural months before the one of ``day``."""
-    first, found = day.replace(day=1), []
+    first = day.replace(day=1)
+    found: list[date] = []
     for _ in range(4):
         first = (first - timedelta(days=1)).replace(day=1)
         found.insert(0, first)

@@ -70,7 +70,7 @@ LISTING: Final = Listing(
     "SELECT t.id, t.version, t.name, t.organisation, t.vehicles, t.datum, t.original AS geometry, t.valid_from,"
     " t.valid_to, t.created_at FROM fences t",
     {"organisation": same("organisation"), "vehicle": Filter("{} = ANY(t.vehicles)")},
-    newest=_TABLE.newest,
+    newest="NOT EXISTS (SELECT FROM fences n WHERE n.id = t.id AND n.version > t.version)",
 )
 
 

@@ -90,7 +90,7 @@ LISTING: Final = Listing(
     f"SELECT t.id, t.version, {_COLUMNS}, t.entered_at, (SELECT min(f.entered_at) FROM dispatch_orders f"  # noqa: S608 - constant names
     " WHERE f.id = t.id) > t.planned_departure AS entered_late FROM dispatch_orders t",
     {name: same(name) for name in ("organisation", "vehicle", "driver", "status")},
-    newest=_TABLE.newest,
+    newest="t.is_current",
 )
 
 

@@ -19,11 +19,6 @@ class VersionedTable:
     name: str
     columns: tuple[str, ...]
 
-    @property
-    def newest(self) -> str:
-        """SQL condition: the row ``t`` is the newest version of its record."""
-        return f"NOT EXISTS (SELECT FROM {self.name} n WHERE n.id = t.id AND n.version > t.version)"
-
     async def compare(
         self, connection: Connection, records: Sequence[_R], same: Callable[[_R, Any], bool]
     ) -> tuple[list[WriteResult], list[tuple[_R, Any]]]:

@@ -17,7 +17,7 @@ from registry.bulk import MAX_ROWS
 from registry.records import KINDS as RECORD_KINDS
 from simulation.city.pbf import write_pbf
 from simulation.month.delivery import KINDS, waves
-from simulation.month.world import Fact, World
+from simulation.plants.world import Fact, World
 from telemetry.positions import OPTIONAL, SPEC
 
 #: What offices keep in sheets.
