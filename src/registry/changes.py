@@ -8,7 +8,7 @@ the newest commit that it has seen, and asks which vehicles have changed since (
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -165,37 +165,3 @@ async def drop_changes(conn: Connection) -> None:
         " WHERE c.commit_id = k.id AND k.number <= last.number)"
         " DELETE FROM change_commits k USING last WHERE k.number < last.number"
     )
-
-
-#: How long anyone waits behind a long import.
-LOCK_TIMEOUT_S: Final = 15
-
-# One registry transaction at a time. Versions, bindings without overlap, plates and the vehicles that a
-# change concerns are all decided on what is stored; one lock makes every such decision exact, and deadlock
-# impossible.
-_REGISTRY_LOCK: Final = 0x676F6E67_666C6565  # "gongflee"
-
-
-async def lock_registry(connection: Connection) -> None:
-    """Wait for, and hold to the end of the transaction, the right to change the registry. Call it first.
-
-    Raises asyncpg.LockNotAvailableError after LOCK_TIMEOUT_S behind a long import.
-    """
-    await connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_S * 1000}")
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", _REGISTRY_LOCK)
-
-
-async def note_vehicles(*_: object) -> None: ...
-async def note_parameter(*_: object) -> None: ...
-
-
-async def vehicles_of(connection: Connection, organisations: Iterable[str]) -> dict[str, list[str]]:
-    """Ids of the vehicles of each organisation."""
-    wanted = sorted(set(organisations))
-    found: dict[str, list[str]] = {name: [] for name in wanted}
-    rows = await connection.fetch(
-        "SELECT id, organisation FROM vehicles WHERE organisation = ANY($1) ORDER BY id", wanted
-    )
-    for row in rows:
-        found[row["organisation"]].append(row["id"])
-    return found

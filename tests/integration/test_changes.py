@@ -351,7 +351,7 @@ async def test_while_changes_are_held_nobody_commits_one(fleet: asyncpg.Pool) ->
         async with holder.transaction():
             await hold_changes(holder)
             writing = asyncio.ensure_future(write())
-            await until(lambda: someone_waits(fleet))
+            await until(lambda: someone_waits(fleet), "the writer waits")
             await holder.execute(OFFENCE)  # the holder itself may
             events.append("held")
         await writing

@@ -16,8 +16,8 @@ from registry.changes import (
     take_place,
     unread,
 )
+from registry.orders import BEFORE_ORDER
 from registry.parameters import TRACK
-from registry.versions import BEFORE_ORDER
 from rules.alerts.model import FactChange
 from runtime.connection import Connection
 from runtime.units import to_us
