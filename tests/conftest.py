@@ -15,7 +15,9 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from runtime.postgres import create_pool, embedded_server, migrate
+from runtime.embedded_postgres import embedded_server
+from runtime.migrations import migrate
+from runtime.postgres import create_pool
 
 # No test is a timed one: on a busy machine an example that takes long says nothing about the program.
 settings.register_profile("gongche", deadline=None, suppress_health_check=[HealthCheck.too_slow])
