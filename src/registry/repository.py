@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
+import asyncpg
+
 from registry.business import CalendarDay, FuelCard, FuelStation, FuelTransaction, Violation
 from registry.changes import SINCE_EVER, lock_registry, note_vehicles
 from registry.fuel import apply_days, apply_stations, apply_transactions, apply_violations
@@ -42,6 +44,22 @@ _CHINESE: Final = {
     "fuel_cards": "油卡",
     "fuel_stations": "站点",
 }
+_MEANWHILE: Final = "刚被他人修改，请重试 · was changed by somebody else just now, try again"
+#: What the database itself promises (migrations 0012 and 0013), by the name of the constraint.
+_PROMISES: Final = {
+    "terminal_in_one_vehicle": "该终端同一时间已装在另一辆车上 · the terminal is in another vehicle at that time",
+    "one_terminal_in_vehicle": "该车同一时间已装有另一台终端 · the vehicle has another terminal at that time",
+    "terminal_bindings_pkey": f"终端安装记录{_MEANWHILE}",
+    "card_bound_once": "该油卡同一时间已绑定另一车牌 · the card is bound to another plate at that time",
+    "card_bindings_pkey": f"油卡绑定记录{_MEANWHILE}",
+    "one_vehicle_of_plate": "该车牌已属于另一辆车 · this plate belongs to another vehicle",
+    "one_plate_of_vehicle": f"车牌记录{_MEANWHILE}",
+    "vehicle_plates_pkey": f"车牌记录{_MEANWHILE}",
+    "one_version_of_fence": f"围栏{_MEANWHILE}",
+    "fences_pkey": f"围栏{_MEANWHILE}",
+    "one_current_version_of_order": f"派车单{_MEANWHILE}",
+    "dispatch_orders_pkey": f"派车单{_MEANWHILE}",
+}
 
 
 async def apply(connection: Connection, records: Sequence[Record]) -> list[Outcome]:
@@ -49,8 +67,8 @@ async def apply(connection: Connection, records: Sequence[Record]) -> list[Outco
 
     Raises RefusedError, with every flaw, when a reference is unknown, an id comes twice, organisations
     would form a ring, a plate belongs to another vehicle, a card would be bound twice at once, a name belongs
-    to another station, or a transaction or violation lies in the future; the caller's transaction must then be
-    rolled back.
+    to another station, a transaction or violation lies in the future, or somebody else wrote the contrary at the
+    same time; the caller's transaction must then be rolled back.
     """
     if not records:
         return []
@@ -58,7 +76,14 @@ async def apply(connection: Connection, records: Sequence[Record]) -> list[Outco
     flaws = _twice(records) + await _unknown(connection, records)
     if flaws:
         raise RefusedError(flaws)
-    return await _WRITERS[type(records[0])](connection, records)
+    try:
+        return await _WRITERS[type(records[0])](connection, records)
+    except (asyncpg.ExclusionViolationError, asyncpg.UniqueViolationError) as error:
+        # The writers looked before they wrote: somebody else wrote the same meanwhile.
+        message = _PROMISES.get(error.constraint_name)
+        if message is None:
+            raise
+        raise RefusedError([Flaw((), message)], conflict=True) from error
 
 
 async def _apply_organisations(connection: Connection, records: Sequence[Organisation]) -> list[Outcome]:
@@ -112,14 +137,11 @@ async def _unknown(connection: Connection, records: Sequence[Record]) -> list[Fl
 
 async def _apply_vehicles(connection: Connection, records: Sequence[Vehicle]) -> list[Outcome]:
     await _refuse_taken_plates(connection, records)
-    # Vehicles may exchange or hand over plates in one import, and the unique index looks at one row after
-    # the other: those that give up a plate step aside first.
-    await connection.execute(
-        "UPDATE vehicles v SET plate = chr(1) || v.id FROM unnest($1::text[], $2::text[], $3::date[]) AS n (id, plate, gone)"
-        " WHERE v.id = n.id AND v.disposed_on IS NULL AND (v.plate <> n.plate OR n.gone IS NOT NULL)",
-        [r.id for r in records], [r.plate for r in records], [r.disposed_on for r in records],
-    )  # fmt: skip
     outcomes, existing = await apply_plain(connection, "vehicles", records)
+    # Vehicles may exchange plates in one import, so the database looks at plates late. Here it is late enough: a refusal at
+    # the commit would be nobody's.
+    await connection.execute("SET CONSTRAINTS one_vehicle_of_plate IMMEDIATE")
+    await connection.execute("SET CONSTRAINTS one_vehicle_of_plate DEFERRED")
     # A vehicle keeps no history: its unit decides which fence holds for it, at all times.
     await note_vehicles(
         connection,

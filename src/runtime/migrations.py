@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
 from runtime.connection import Connection
 from runtime.errors import ConfigurationError, UnavailableError
 from runtime.postgres import DATABASE_ERRORS, connect
+
+_logger = logging.getLogger(__name__)
 
 # One migration at a time, whoever starts first (gateway, worker, api start together).
 _MIGRATION_LOCK: Final = 0x676F6E67636865  # "gongche"
@@ -43,10 +46,12 @@ def expected_schema_version() -> int:
 async def migrate(dsn: str) -> list[str]:
     """Apply what is missing, each file in a transaction of its own. Returns the names applied.
 
-    Raises ConfigurationError for a database that is newer than the program or whose applied migrations differ.
+    What a migration says with RAISE WARNING (records that it had to mend) goes to the log. Raises ConfigurationError for a
+    database that is newer than the program or whose applied migrations differ.
     """
     applied: list[str] = []
     connection = await connect(dsn)
+    connection.add_log_listener(_pass_on)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
         await connection.execute(
@@ -83,6 +88,11 @@ async def migrate(dsn: str) -> list[str]:
     finally:
         await connection.close()
     return applied
+
+
+def _pass_on(_connection: Any, message: Any) -> None:
+    if message.severity_en == "WARNING":
+        _logger.warning("%s", message.message)
 
 
 async def require_schema(connection: Connection) -> None:

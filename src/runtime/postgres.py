@@ -107,6 +107,7 @@ PINNED: Final[Mapping[str, str]] = {
     "transform_null_equals": "off",
     "gin_fuzzy_search_limit": "0",
     "search_path": '"$user", public',
+    "client_min_messages": "notice",  # what a migration mended is told by a warning
     "statement_timeout": "0",
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",

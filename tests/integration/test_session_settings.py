@@ -31,6 +31,7 @@ ODD = {
     "transform_null_equals": "on",
     "gin_fuzzy_search_limit": "1",
     "search_path": "pg_catalog",
+    "client_min_messages": "error",
     "statement_timeout": "50ms",
     "lock_timeout": "50ms",
     "idle_in_transaction_session_timeout": "50ms",
