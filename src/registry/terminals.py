@@ -15,6 +15,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from registry.pages import Filter, Listing
 from registry.snapshot.timelines import FOREVER
 from registry.values import Identifier, Phone, Record, Text, Time, WriteResult
+from registry.writing import Lock, take_each
 from runtime.connection import Connection
 from runtime.units import to_us
 
@@ -204,6 +205,7 @@ async def _bind(connection: Connection, records: Sequence[Terminal]) -> list[int
     names = sorted({record.vehicle for _, record in binding if record.vehicle is not None})
     numbers = dict(await connection.fetch("SELECT phone, no FROM terminals WHERE phone = ANY($1)", phones))
     vehicles = dict(await connection.fetch("SELECT id, no FROM vehicles WHERE id = ANY($1)", names))
+    await take_each(connection, Lock.TERMINALS_OF, vehicles.values())
     rows = await connection.fetch(
         "SELECT terminal_no, vehicle_no, valid_from, valid_to FROM terminal_bindings"
         " WHERE terminal_no = ANY($1::int[]) OR vehicle_no = ANY($2::int[])"

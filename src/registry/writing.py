@@ -10,7 +10,7 @@ Named locks stand for what no row and no constraint can keep. They are taken lat
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from enum import IntEnum
 from typing import Final, TypeVar
 
@@ -36,6 +36,11 @@ class Lock(IntEnum):
     STATION_NAMES = 2  # which station a name means, and the transactions that follow it; taken last
     STATEMENTS = 3  # imports of statements: a row without a number is found again by its content
     VIOLATIONS = 4  # the same for exports of violations
+    TERMINALS_OF = 5  # a vehicle, by its number: which terminal it has
+
+
+#: Of more keys than this no locks are taken: there is room for some thousands in the whole server.
+MOST_KEYS: Final = 100
 
 
 class MeanwhileError(RefusedError):
@@ -75,3 +80,11 @@ async def in_transaction(connection: Connection, write: Callable[[], Awaitable[_
 async def take(connection: Connection, lock: Lock) -> None:
     """Hold a named lock to the end of the transaction."""
     await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", _LOCKS, int(lock))
+
+
+async def take_each(connection: Connection, lock: Lock, keys: Collection[int]) -> None:
+    """The same for each of ``keys``, so that few of them wait for each other and need not begin again. Of many there are no
+    locks: for an import there are the constraints."""
+    if len(keys) <= MOST_KEYS:
+        for key in sorted(keys):
+            await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", _LOCKS + int(lock), key)

@@ -217,7 +217,9 @@ async def test_terminal_bindings(fleet: httpx.AsyncClient, pool: asyncpg.Pool) -
     await fleet.put("/v1/terminals/013800000001", json=one)
     assert await facts(pool) == [("terminal_binding", "13800000001", "car-1", "2026-01-01 00:00")]
     await fleet.put("/v1/terminals/13800000002", json=one | {"valid_from": "2026-02-01T00:00:00+08:00"})
-    assert await facts(pool) == [("terminal_binding", "13800000002", "car-1", "2026-02-01 00:00")]
+    assert await facts(pool) == [
+        ("terminal_binding", f"1380000000{k}", "car-1", "2026-02-01 00:00") for k in (1, 2)
+    ]
     moved = {"vehicle": "car-2", "valid_from": "2026-03-01T00:00:00+08:00"}
     assert (await fleet.put("/v1/terminals/13800000002", json=moved)).json()["vehicle"] == "car-2"
     assert sorted(await facts(pool)) == [

@@ -18,7 +18,7 @@ from rules.navigation.http import Breaker
 from rules.navigation.osrm import Osrm
 from rules.navigation.polyline import decode, encode
 from rules.navigation.valhalla import Valhalla
-from runtime.postgres import migrate
+from runtime.migrations import migrate
 from telemetry import geo
 from tests.integration.navigation_server import Reply, Request, engine_server, places_of, straight_osrm
 
