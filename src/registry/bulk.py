@@ -147,9 +147,44 @@ def decode_text(data: bytes, charset: str | None = None) -> str:
             return data.decode(encoding)
         except UnicodeDecodeError as error:
             place = error.start
+        if charset is None:
+            _refuse_damaged_utf8(data, place)
     raise UnreadableError(
         f"第 {place + 1} 个字节不是有效的文字编码 · byte {place + 1} is neither UTF-8 nor GBK"
     )
+
+
+def _refuse_damaged_utf8(data: bytes, place: int) -> None:
+    """UTF-8 with a bad byte (cut inside a character), or lines in UTF-8 and lines in GBK: as GBK all of it reads as
+    something, and the names would be wrong. ``place``: of the first byte that is no UTF-8. Raises UnreadableError; text
+    that is GBK throughout makes next to no Chinese when it is read as UTF-8."""
+    start = data.rfind(b"\n", 0, place) + 1
+    end = data.find(b"\n", place)
+    row = data.count(b"\n", 0, place) + 1
+    line = data[start : end if end >= 0 else len(data)].decode("utf-8", errors="replace")
+    if _chinese(line) >= 2 and _chinese(line) >= line.count("\ufffd"):
+        raise UnreadableError(
+            f"第 {row} 行第 {place + 1} 个字节损坏：文件是 UTF-8，但有不完整的字 · byte {place + 1}, row {row}: UTF-8 with a"
+            " damaged character",
+            row=row,
+        )
+    for number, other in enumerate(data.split(b"\n"), start=1):
+        if other.isascii():
+            continue
+        try:
+            found = other.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            continue
+        if _chinese(found) >= 2:
+            raise UnreadableError(
+                f"编码混杂：第 {number} 行为 UTF-8，第 {row} 行第 {place + 1} 个字节不是 · mixed encodings: line {number} is UTF-8,"
+                f" byte {place + 1} in line {row} is not",
+                row=number,
+            )
+
+
+def _chinese(text: str) -> int:
+    return sum("\u4e00" <= c <= "\u9fff" for c in text)
 
 
 def read_rows(kind: str, data: bytes, form: Format, charset: str | None = None) -> list[Row]:

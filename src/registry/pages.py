@@ -60,7 +60,7 @@ _SOURCES: Final[dict[str, tuple[str, str, str]]] = {
     "dispatch-orders": (
         _ORDER,
         "t.id",
-        "NOT EXISTS (SELECT FROM dispatch_orders n WHERE n.id = t.id AND n.version > t.version)",
+        "t.is_current",
     ),
     "fuel-cards": (
         "SELECT t.id, t.organisation, t.issuer, t.status, t.opened_on, t.closed_on, b.plate, b.valid_from, t.updated_at"

@@ -24,7 +24,7 @@ from runtime.connection import Connection
 MAX_ROWS = 10_000
 
 #: Rules that the worker judges, and what its kernels use. When an order is settled (``params.ORDER``) is no judgement.
-_JUDGED_AGAIN: Final = {"location", "destination", parameters.TRACK}
+_JUDGED_AGAIN: Final = {"location", parameters.TRACK}
 
 
 class Threshold(BaseModel):

@@ -126,6 +126,11 @@ class Settings(BaseSettings):
         description="date of the engine's map, as evidence names it; another value has every route asked anew",
     )
     retention_days: int = Field(400, ge=1, description="positions are kept so long")
+    evaluations_retention_days: int = Field(
+        400,
+        ge=100,
+        description="judgements and what they rest on are kept so long, by whole months; alerts and their evidence for ever",
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
 

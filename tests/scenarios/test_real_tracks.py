@@ -101,7 +101,7 @@ def rejected() -> float:
     )
 
 
-@pytest.mark.skipif(not GEOLIFE.exists(), reason="the third-party sample lies outside the project")
+@pytest.mark.skipif(not GEOLIFE.exists(), reason="the GeoLife sample is not part of the project")
 async def test_the_beijing_sample(pool: asyncpg.Pool, tmp_path: Path) -> None:
     before = rejected()
     result, worker = await through(pool, tmp_path, GEOLIFE)

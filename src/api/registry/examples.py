@@ -116,6 +116,7 @@ REPORT: Final[dict[str, Any]] = {
     "dry_run": False,
     "columns": {"card": "卡号", "at": "交易时间", "kind": "交易类型", "quantity": "数量(升)"},
     "ignored_columns": ["积分"],
+    "notes": ["“金额(分)”已按 1/100 换算 · converted by 1/100"],
     "unmatched_stations": [{"name": "中石化如皋城西站", "rows": 12}],
     "unmatched_station_count": 1,
     "errors": [{"row": 17, "field": "quantity", "message": "不得为负 · must not be negative"}],

@@ -35,7 +35,8 @@ _RANK: Final = {"open": 0, "handled": 1, "revoked": 2, "appealed": 2}
 @dataclass(frozen=True, slots=True)
 class StatementReport:
     """What an import did, or with ``dry_run`` would do. rows = created + updated + unchanged + repeated +
-    refused. ``columns``: field -> header used. ``errors``: the first of ``error_count``, {row, field, message}.
+    refused. ``columns``: field -> header used. ``notes``: what was converted or
+    left out, for people. ``errors``: the first of ``error_count``, {row, field, message}.
     ``unmatched_stations``: {name, rows}, most rows first, of names that no station bears.
     """
 
@@ -49,6 +50,7 @@ class StatementReport:
     dry_run: bool
     columns: dict[str, str]
     ignored_columns: list[str]
+    notes: list[str]
     unmatched_stations: list[dict[str, Any]]
     unmatched_station_count: int
     errors: list[dict[str, Any]]
@@ -170,6 +172,7 @@ class _Writer:
             dry_run=dry_run,
             columns=parsed.columns,
             ignored_columns=parsed.ignored,
+            notes=parsed.notes,
             unmatched_stations=[
                 {"name": name, "rows": rows} for name, rows in self._unmatched.most_common(_MAX_STATIONS)
             ],

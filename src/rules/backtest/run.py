@@ -15,9 +15,9 @@ from registry import parameters
 from registry.facts.calendar import load_calendar
 from registry.facts.owners import organisation_exists, plates_by_number
 from registry.snapshot.fleet import load_parameters
-from rules.backtest import destinations, episodes, judged
+from rules.backtest import episodes, judged
 from rules.backtest.model import Question, Row
-from rules.checks import destination, location
+from rules.checks import location
 from rules.judge import queue
 from rules.judge.context import Desk
 from rules.live.store.offsets import facts_waiting
@@ -112,10 +112,6 @@ class Backtest:
             snapshot, vehicles = await episodes.vehicles_of(desk, question)
             progress.total = len(vehicles)
             found = episodes.location_rows(desk, question, snapshot, vehicles)
-        elif question.rule == destination.RULE:
-            orders = await destinations.keys_of(desk, question)
-            progress.total = len(orders)
-            found = destinations.destination_rows(desk, question, orders)
         else:
             gatherer = judged.gatherer_of(question.rule)
             if gatherer is None:

@@ -96,6 +96,8 @@ class Judge:
         await require_schema(self._conn)
         desk = await self._desk()
         busy = await self._take_changes(desk)
+        if busy:  # parameters may be among them that were set after the desk had read them
+            desk = await self._desk()
         for gatherer in self._gatherers:
             busy |= await self._strike(desk, gatherer)
             busy |= await self._judge_due(desk, gatherer)

@@ -48,6 +48,11 @@ ODD_DATES_BYTES = Gauge(
     "Disk space of positions whose date no day partition is for",
     ["partition"],
 )
+TABLE_BYTES = Gauge(
+    "gongche_worker_table_bytes",
+    "Disk space of a table that grows, its indexes and partitions included",
+    ["table"],
+)
 LAG_RECORDS = Gauge("gongche_worker_log_lag_records", "Records of the log not processed yet")
 DELAY_SECONDS = Histogram(
     "gongche_worker_delay_seconds", "From receipt of a position to its commit",

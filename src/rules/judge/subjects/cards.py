@@ -12,6 +12,7 @@ from registry.facts import fuel as facts
 from registry.facts.fuel import CardBinding, FuelCard, PlateVehicle, Transaction, Trip
 from registry.parameters import parameter
 from registry.snapshot.timelines import FOREVER
+from rules.alerts.feed import suspected_of_cards
 from rules.alerts.model import AlertFacts, Judgement
 from rules.checks import card_binding, refuel_frequency
 from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind
@@ -167,21 +168,8 @@ async def _facts(desk: Desk, cards: Sequence[str]) -> _Facts:
     ids = {v.id for plate in paying for v in vehicles.get(plate, ())}
     trips = await facts.trips_of_vehicles(conn, ids) if ids else {}
     suspected: dict[str, dict[str, set[str]]] = {rule: defaultdict(set) for rule in (_BINDING, _REFUEL)}
-    escaped = {refuel_frequency.escaped(card): card for card in cards}
-    rows = await conn.fetch(
-        "SELECT rule, subject, split_part(subject, ':', 2) AS card FROM alerts WHERE rule = $1 AND status = 'suspected'"
-        " AND split_part(subject, ':', 2) = ANY($2::text[]) UNION ALL"
-        " SELECT rule, subject, regexp_replace(subject, '^(unbound:(.*)|binding:(.*):[^:]*)$', '\\2\\3') FROM alerts"
-        " WHERE rule = $3 AND status = 'suspected'"
-        " AND regexp_replace(subject, '^(unbound:(.*)|binding:(.*):[^:]*)$', '\\2\\3') = ANY($4::text[])",
-        _REFUEL,
-        list(escaped),
-        _BINDING,
-        list(cards),
-    )
-    for row in rows:
-        card = escaped[row["card"]] if row["rule"] == _REFUEL else row["card"]
-        suspected[row["rule"]][card].add(row["subject"])
+    for rule, card, subject in await suspected_of_cards(conn, [_BINDING, _REFUEL], cards):
+        suspected[rule][card].add(subject)
     return _Facts(
         await facts.cards_of(conn, cards), bindings, vehicles, transactions,
         {vehicle: _runs(its) for vehicle, its in trips.items()}, suspected,
@@ -195,7 +183,9 @@ def _withdrawn(desk: Desk, known: _Facts, card: str, live: set[tuple[str, str]])
     ):
         for subject in sorted(known.suspected[rule].get(card, ())):
             if (rule, subject) not in live:
-                yield Judgement(rule, version, subject, None, "normal", reasons["gone"], desk.now_us)
+                yield Judgement(
+                    rule, version, subject, None, "normal", reasons["gone"], desk.now_us, card=card
+                )
 
 
 def _of_card(desk: Desk, known: _Facts, card: str) -> Iterator[Judgement]:
@@ -243,7 +233,7 @@ def _judge_binding(desk: Desk, known: _Facts, card: FuelCard, binding: CardBindi
         None if vehicle is None else vehicle.id, binding.plate, made.from_us, made.to_us, made.summary,
     )  # fmt: skip
     no = None if vehicle is None else vehicle.no
-    return judgement(desk, made, evidence, card_binding.REASONS, alert, no)
+    return judgement(desk, made, evidence, card_binding.REASONS, alert, no, card.id)
 
 
 def _last_change(desk: Desk, evidence: Mapping[str, Any]) -> int:
@@ -268,7 +258,7 @@ def _judge_unbound(desk: Desk, known: _Facts, card: FuelCard) -> Iterator[Judgem
     }  # fmt: skip
     made = card_binding.evaluate(evidence)
     alert = AlertFacts("medium", card.organisation, None, "", made.from_us, made.to_us, made.summary)
-    yield judgement(desk, made, evidence, card_binding.REASONS, alert, None)
+    yield judgement(desk, made, evidence, card_binding.REASONS, alert, None, card.id)
 
 
 def _runs(trips: Sequence[Trip]) -> list[_Run]:
@@ -340,7 +330,7 @@ def _judge_fills(desk: Desk, known: _Facts, card: FuelCard) -> Iterator[Judgemen
             "medium", card.organisation, place.vehicle.id, place.vehicle.plate, made.from_us, made.to_us,
             made.summary, order=place.after.id,
         )  # fmt: skip
-        yield judgement(desk, made, evidence, refuel_frequency.REASONS, alert, place.vehicle.no)
+        yield judgement(desk, made, evidence, refuel_frequency.REASONS, alert, place.vehicle.no, card.id)
 
 
 def _fill_evidence(
