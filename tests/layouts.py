@@ -69,7 +69,8 @@ def _chosen(rng: np.random.Generator, n: int, presence: str) -> np.ndarray:
     """Which of ``n`` rows have a value. Shape (n,), bool."""
     if presence == "one":
         return np.arange(n) == (rng.integers(0, n) if n else 0)
-    return np.full(n, presence == "all") | ((rng.random(n) < 0.5) & (presence == "some"))
+    chosen: np.ndarray = np.full(n, presence == "all") | ((rng.random(n) < 0.5) & (presence == "some"))
+    return chosen
 
 
 def _any(rng: np.random.Generator, n: int, dtype: type) -> np.ndarray:
