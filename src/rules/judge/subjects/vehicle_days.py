@@ -17,7 +17,7 @@ import numpy as np
 from registry.facts import vehicle_days
 from registry.facts.vehicle_days import Cover
 from registry.orders import spans_of_orders
-from registry.parameters import TRACK
+from registry.parameters import ORDER, TRACK
 from registry.vehicles import official_on, vehicles_by_id
 from rules import evidence as frozen
 from rules.alerts.feed import alerts_of_vehicles
@@ -67,7 +67,7 @@ class VehicleDays:
         keys |= await self._of_vehicles(desk, _subjects(changes, "vehicle"))
         days = {date.fromisoformat(subject) for subject in _subjects(changes, "calendar")}
         for change in of_kind(changes, "parameter"):
-            if change.subject in (*RULES, TRACK, "location"):  # location: early_start_min of orders
+            if change.subject in (*RULES, TRACK, ORDER):  # of orders: from when on they cover
                 days |= set(_ended(desk, change.from_us, desk.now_us))
         keys |= await self._of_days(desk, days & set(_ended(desk, 0, desk.now_us)))
         return await self._due(desk, keys)
