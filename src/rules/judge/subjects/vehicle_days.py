@@ -54,7 +54,7 @@ class VehicleDays:
     rules = RULES
 
     async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
-        """Days that ended in the last 62: of an order those that any of its versions touched; of a late position from
+        """Days that ended in the last LOOK_BACK_DAYS: of an order those that any of its versions touched; of a late position from
         its day on, and the day on which the silence before it began; of the calendar the day itself; of a parameter
         all from when it holds; of a vehicle those with an alert, or not judged yet."""
         keys: set[tuple[str, date]] = set()
