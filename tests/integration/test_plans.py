@@ -22,10 +22,10 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import httpx
 import pytest
-from registry.model import KINDS
 
 from api.app import create_app
 from api.auth.tokens import SCOPES, create_token
+from registry.records import KINDS
 from registry.working_days import Calendar
 from rules.alerts import feed
 from rules.alerts.evaluations import with_evidence
