@@ -14,7 +14,10 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import numpy as np
 
+from rules.judge.process import Judge
+from rules.judge.subjects.destinations import Destinations
 from rules.live.process import Worker
+from rules.navigation import NoNavigator
 from rules.tracks.state import FIELDS, STATE_DTYPE
 from runtime.arrays import Ints
 from runtime.postgres import connect, create_pool, migrate
@@ -155,7 +158,8 @@ def _same(found: Audit, name: str, counted: float, logged: int, *, at_most: bool
 
 
 class Reference:
-    """The same fleet in a second database, with a worker in this process that nobody disturbs."""
+    """The same fleet in a second database, with a worker in this process that nobody disturbs. No judge runs in either: what
+    is settled is judged at the end."""
 
     def __init__(self, plan: Plan, dsn: str, log: Path) -> None:
         self._plan, self._dsn, self._log = plan, dsn, log
@@ -191,7 +195,12 @@ class Reference:
             pool.terminate()
 
     async def compare(self, machine: Machine, found: Audit) -> None:
-        """Put every difference between the two databases into ``found``."""
+        """Put every difference between the two databases into ``found``, once the orders are judged in both."""
+        for dsn in (machine.dsn, self._dsn):
+            judge = Judge(dsn, [Destinations()], NoNavigator())
+            while await judge.turn():
+                pass
+            await judge.close()
         for name, query in _COMPARED.items():
             ours, theirs = await _rows(machine.dsn, query), await _rows(self._dsn, query)
             if name == "standing alerts":

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
@@ -19,12 +17,16 @@ import pytest
 
 from rules.navigation import CachedNavigator, Places, own_engine
 from rules.navigation.engines import route
+from rules.navigation.own_engine import map_date_of
 from rules.navigation.polyline import decode
 from rules.navigation.valhalla import Valhalla
 from runtime.errors import ConfigurationError, GongcheError, UnavailableError
-from simulation.city.pbf import map_date_of, write_pbf
+from simulation.city.pbf import write_pbf
 from simulation.city.roads import RoadNetwork, build_network
-from tests.integration.test_up import Up, wait_for
+from tests.integration.navigation_server import answers
+from tests.integration.test_up import Up
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +48,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory, network: RoadNetwork) -> Pa
     return data_dir
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def url(folder: Path) -> Iterator[str]:
     """The engine, running."""
@@ -60,13 +56,7 @@ def url(folder: Path) -> Iterator[str]:
     assert command is not None
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         address = f"http://127.0.0.1:{port}"
-        for _ in range(200):
-            try:
-                if httpx.get(f"{address}/status", timeout=2, trust_env=False).status_code == 200:
-                    break
-            except httpx.TransportError:
-                pass
-            asyncio.run(asyncio.sleep(0.05))
+        wait_until(lambda: answers(address), "the engine serves")
         yield address
         running.terminate()
         assert running.wait(20) == 0
@@ -237,6 +227,6 @@ def test_up_runs_the_engine_beside_the_rest_and_takes_it_along(folder: Path) -> 
                 return True
             return False
 
-        wait_for(gone, 30)
+        wait_until(gone, "the engine ends with `up`")
     finally:
         up.kill()

@@ -155,7 +155,7 @@ async def test_changed_orders_and_fences_are_judged_again(world: World):
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_permuted_duplicated_late_input_gives_what_sorted_input_gives(
-    world: World, tmp_path: Path, seed: int
+    world: World, db_url: str, tmp_path: Path, seed: int
 ):
     """Invariant 3, and rows and states are the same to the byte."""
     await world.order("P1", 8 * H, 8.6 * H, destinations=[place(4000, 0), place(0, 9000)])
@@ -184,7 +184,7 @@ async def test_permuted_duplicated_late_input_gives_what_sorted_input_gives(
         )
     await world.close()
     (tmp_path / "second").mkdir()
-    second = World(world.pool, tmp_path / "second", world.day)
+    second = World(world.pool, tmp_path / "second", world.day, db_url)
     n = len(whole)
     rows = shuffled(n, seed) if seed else list(range(n - 1, -1, -1))
     if seed == 1:  # one long blind zone, sent last

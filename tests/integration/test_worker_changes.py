@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from registry.model import Organisation
+from registry.organisations import Organisation
 from registry.parameter_values import Threshold, forget_threshold, put_threshold
 from rules.alerts.model import FactChange
 from rules.live.process import clock_us
@@ -286,6 +286,9 @@ async def test_another_gap_makes_the_results_anew(world: World):
     assert (before["state"], before["bridged_mm"]) == ("settled", 0)
     await world.pool.execute("DELETE FROM judge_changes")
     await put(world, threshold(world, "track", "gap_s", 60))
+    if world.of_destinations is not None:  # who would take the changes
+        await world.of_destinations.close()
+        world.of_destinations = None
     await world.work(worker)
     (after,) = await world.pool.fetch(query)
     assert after["state"] == "settled"

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from registry.model import Terminal, Vehicle
+from registry.terminals import Terminal
+from registry.vehicles import Vehicle
 from rules.live.process import Worker
 from runtime.settings import Settings
 from telemetry.log import codec
@@ -33,8 +34,8 @@ PATIENCE_S = 60.0
 class Brokered(World):
     """A world whose positions go over Kafka."""
 
-    def __init__(self, pool: asyncpg.Pool, folder: Path, settings: Settings) -> None:
-        super().__init__(pool, folder, some_day())
+    def __init__(self, pool: asyncpg.Pool, dsn: str, folder: Path, settings: Settings) -> None:
+        super().__init__(pool, folder, some_day(), dsn)
         self.settings = settings
         self.kafka = KafkaLogWriter(settings)
         self.sent = 0
@@ -57,6 +58,7 @@ class Brokered(World):
         ):  # fmt: skip
             assert time.monotonic() < deadline, "it did not happen in time"
             await asyncio.sleep(0.05)
+        await self.judge_all()
 
     @asynccontextmanager
     async def running(self, count: int) -> AsyncIterator[list[Worker]]:
@@ -76,8 +78,8 @@ class Brokered(World):
 
 
 @pytest.fixture
-async def world(pool: asyncpg.Pool, tmp_path: Path, kafka: Settings) -> AsyncIterator[Brokered]:
-    made = Brokered(pool, tmp_path, kafka)
+async def world(pool: asyncpg.Pool, db_url: str, tmp_path: Path, kafka: Settings) -> AsyncIterator[Brokered]:
+    made = Brokered(pool, db_url, tmp_path, kafka)
     await made.kafka.start()
     await made.build(2)
     await made.apply(*(Terminal(id=f"1380000{k:04}") for k in range(3, 20)))
@@ -136,7 +138,7 @@ async def test_offsets_of_a_topic_say_nothing_of_one_that_is_made_under_its_name
         await world.report(1, day[:40], size=10)
         await world.settled()
     async with world.running(meanwhile):
-        await asyncio.sleep(meanwhile)
+        await asyncio.sleep(meanwhile)  # time: the worker, where one runs, should be waiting for records
         topic = world.settings.kafka_topic_prefix + POSITIONS
         admin = AIOKafkaAdminClient(bootstrap_servers=world.settings.kafka_bootstrap)
         await admin.start()

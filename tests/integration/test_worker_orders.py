@@ -55,9 +55,10 @@ def that_evening(world: World) -> Clock:
     return Clock(world.day + 14 * HOUR)
 
 
-async def idle(worker: Worker, turns: int = 3) -> Worker:
+async def idle(world: World, worker: Worker, turns: int = 3) -> Worker:
     for _ in range(turns):
         await worker.turn()
+    await world.judge_all()
     return worker
 
 
@@ -264,13 +265,13 @@ async def test_a_silent_terminal_is_judged_by_the_clock_and_again_when_it_speaks
     fixes = [*trip(8 * H), *stand(8.77 * H, 8.88 * H)]
     await world.send(world.batch(fixes))
     worker = await world.work(world.worker(now_us=clock))
-    await idle(worker)
+    await idle(world, worker)
     assert (await results(world))["P1"]["state"] == "running"
     clock.us = world.day + round(14.9 * HOUR) - 1
-    await idle(worker)
+    await idle(world, worker)
     assert await world.alerts() == []
     clock.us += 11_000_000
-    await idle(worker)
+    await idle(world, worker)
     (alert,) = await world.alerts()
     assert (alert["rule"], alert["order"], alert["version"]) == ("destination", "P1", 1)
     assert (await results(world))["P1"]["state"] == "settled"
@@ -279,7 +280,7 @@ async def test_a_silent_terminal_is_judged_by_the_clock_and_again_when_it_speaks
     transactions = worker.counts.transactions
     for _ in range(3):
         clock.us += 60_000_000
-        await idle(worker, 2)
+        await idle(world, worker, 2)
     assert await world.everything() == before
     assert worker.counts.transactions == transactions
     worker = await world.work(world.worker(now_us=clock))  # another one takes over
@@ -289,7 +290,7 @@ async def test_a_silent_terminal_is_judged_by_the_clock_and_again_when_it_speaks
     await world.work(worker)
     assert (await results(world))["P1"]["state"] == "running"
     clock.us += 11_000_000
-    await idle(worker)
+    await idle(world, worker)
     assert (await results(world))["P1"]["state"] == "settled"
     assert [a["version"] for a in await world.alerts()] == [2]  # on more evidence
     # a late one, that was nearer
@@ -302,7 +303,7 @@ async def test_a_silent_terminal_is_judged_by_the_clock_and_again_when_it_speaks
 
 async def test_an_order_entered_long_after_its_trip_is_judged_at_once_also_without_any_position(world: World):
     worker = await world.work()
-    await idle(worker)  # it has seen that the log is empty
+    await idle(world, worker)  # it has seen that the log is empty
     await world.order("P1", -30 * 24 * H, -30 * 24 * H + H, destinations=[place(9000, 0)])
     await world.order("P2", 8 * H, 9 * H, vehicle="V2")
     await world.work(worker)
@@ -328,10 +329,10 @@ async def test_a_backlog_is_no_silence(world: World):
     reader = Slow(world.folder / "log.sqlite", POSITIONS)
     world.readers.append(reader)
     worker = Worker(world.pool, reader)
-    await idle(worker, 4)
+    await idle(world, worker, 4)
     assert await worker.lag() > 5
     assert (await results(world))["P1"]["state"] == "running"
-    await idle(await world.work(worker))
+    await idle(world, await world.work(worker))
     assert (await results(world))["P1"]["state"] == "settled"
     rows = await world.pool.fetch("SELECT outcome FROM evaluations ORDER BY id")
     assert [r["outcome"] for r in rows] == ["normal"]
@@ -344,10 +345,10 @@ async def test_settle_after_h_is_a_parameter_of_the_organisation(world: World):
     )
     await world.order("P1", 8 * H, 9 * H)
     worker = await world.work()
-    await idle(worker)
+    await idle(world, worker)
     assert (await results(world))["P1"]["state"] == "running"
     await world.pool.execute("UPDATE rule_parameters SET value = 0")
-    await idle(await world.work())
+    await idle(world, await world.work())
     assert (await results(world))["P1"]["state"] == "settled"
 
 
@@ -365,9 +366,9 @@ async def test_a_worker_without_partitions_settles_nothing(world: World):
     assert (await results(world))["P1"]["state"] == "running"
     reader = Without(world.folder / "log.sqlite", POSITIONS)
     world.readers.append(reader)
-    await idle(Worker(world.pool, reader))
+    await idle(world, Worker(world.pool, reader))
     assert (await results(world))["P1"]["state"] == "running"
-    await idle(await world.work())
+    await idle(world, await world.work())
     assert (await results(world))["P1"]["state"] == "settled"
     assert worker.counts.failures == 0
 
@@ -461,6 +462,6 @@ async def test_a_jump_that_is_all_there_is_of_an_order_accuses_nobody(world: Wor
     clock = Clock(world.day + 20 * HOUR)
     await world.order("P1", 8 * H, 8.5 * H, destinations=[place(4000, 0)])
     await world.send(world.batch([*stand(7 * H, 7.8 * H), (8.1 * H, 0, 300_000, 0)]))
-    await idle(await world.work(world.worker(now_us=clock)))
+    await idle(world, await world.work(world.worker(now_us=clock)))
     (row,) = await world.pool.fetch("SELECT outcome, reason FROM evaluations")
     assert (row["outcome"], row["reason"]) == ("undetermined", destination.REASONS["no_track"])

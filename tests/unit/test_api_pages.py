@@ -20,7 +20,7 @@ from api.http import make_cursor, read_cursor
 from api.positions.schemas import EXAMPLE, POSITIONS, to_batch
 from api.tracks.formats import WRITERS, ArrowWriter, CsvWriter, GeoJsonWriter, GpxWriter, choose
 from api.tracks.pages import JumpFinder, Page, flag_names
-from telemetry.archive.store import Track
+from telemetry.archive.read import Track
 from telemetry.positions import PositionBatch
 from telemetry.quality import Quality
 

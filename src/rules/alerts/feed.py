@@ -152,18 +152,13 @@ async def alerts_of_vehicles(
     return [_versioned(r) for r in rows]
 
 
-async def suspected_of_orders(
-    conn: Connection, rule: str, orders: Collection[tuple[str, int]]
-) -> list[VersionedAlert]:
-    """The suspected alerts of ``rule`` about (order, vehicle number), by order and subject, however old."""
-    pairs = sorted(set(orders))
+async def suspected_of_orders(conn: Connection, rule: str, orders: Collection[str]) -> list[VersionedAlert]:
+    """The suspected alerts of ``rule`` about ``orders``, by order and subject, however old."""
     rows = await conn.fetch(
-        f"{_VERSION} JOIN unnest($2::text[], $3::integer[]) AS k (order_id, no)"
-        " ON k.no = a.vehicle_no AND k.order_id = a.order_id"
-        " WHERE a.rule = $1 AND a.status = 'suspected' ORDER BY a.order_id, a.subject",
+        f"{_VERSION} WHERE a.rule = $1 AND a.order_id = ANY($2::text[]) AND a.status = 'suspected'"
+        " ORDER BY a.order_id, a.subject",
         rule,
-        [order for order, _ in pairs],
-        [no for _, no in pairs],
+        sorted(set(orders)),
     )
     return [_versioned(r) for r in rows]
 

@@ -57,9 +57,7 @@ class Judgement:
     ``outcome`` is ``suspected`` (ValueError otherwise). ``subject`` is stable: one (rule, subject) has one
     alert for ever. ``parameters`` are the values used, ``reason`` says why in words (it becomes the reason of
     a withdrawal). ``happened``: when, as in AlertFacts, whatever the outcome, None = not known; stored only as the
-    end of an open alert that is withdrawn. ``no_longer``: this says only that the subject is no more, or no longer
-    this vehicle's: it undoes nothing that is said of the subject and another vehicle. ``card``: id of the fuel card that the
-    subject is about, to find its alerts by.
+    end of an open alert that is withdrawn. ``card``: id of the fuel card that the subject is about, to find its alerts by.
     """
 
     rule: str
@@ -74,7 +72,6 @@ class Judgement:
     evidence: bytes | None = None
     alert: AlertFacts | None = None
     happened: tuple[int, int | None] | None = None
-    no_longer: bool = False
     card: str | None = None
 
     def __post_init__(self) -> None:

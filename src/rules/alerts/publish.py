@@ -73,16 +73,14 @@ async def publish(conn: Connection, judgements: Sequence[Judgement]) -> list[Ale
     the judgement looked at (``happened``). An evaluation equal to the newest of
     its subject is not stored again. So publishing anything twice changes nothing.
 
-    Several judgements of one subject take effect one after another, in the order given; one that says ``no_longer``
-    has none when the alert tells of another vehicle by then. Must run in a
+    Several judgements of one subject take effect one after another, in the order given. Must run in a
     transaction that ends with ``publish_feed``. Raises RuntimeError outside one. Should two transactions raise
     the same new alert at once, the second gets asyncpg.UniqueViolationError: roll back and do it again.
     """
     if not conn.is_in_transaction():
         raise RuntimeError("publish needs a transaction that ends with publish_feed")
     written: list[Alert] = []
-    for group in _layers(judgements):
-        layer = await _in_force(conn, group)
+    for layer in _layers(judgements):
         await put_evidence(conn, [(j.evidence, _month(j)) for j in layer if j.evidence is not None])
         await _store_evaluations(conn, layer)
         written += await _update_alerts(conn, layer)
@@ -101,19 +99,6 @@ def _layers(judgements: Sequence[Judgement]) -> list[list[Judgement]]:
             layers.append({})
         layers[level][key] = judgement
     return [[layer[key] for key in sorted(layer)] for layer in layers]
-
-
-async def _in_force(conn: Connection, layer: list[Judgement]) -> list[Judgement]:
-    """``layer`` without those that say ``no_longer`` of a vehicle that the alert does not tell of any more. The alerts
-    are locked: another worker may just be telling of its vehicle."""
-    if not any(j.no_longer for j in layer):
-        return layer
-    rows = await conn.fetch(
-        "SELECT id, vehicle_no FROM alerts WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE",
-        sorted(alert_id(j.rule, j.subject) for j in layer),
-    )
-    told = {(r["id"], r["vehicle_no"]) for r in rows}
-    return [j for j in layer if not j.no_longer or (alert_id(j.rule, j.subject), j.vehicle_no) in told]
 
 
 async def _store_evaluations(conn: Connection, layer: list[Judgement]) -> None:

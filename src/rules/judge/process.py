@@ -16,8 +16,8 @@ from contextlib import suppress
 from datetime import date
 from typing import Any, Final
 
-from registry.facts.calendar import load_calendar
-from registry.snapshot.fleet import load_parameters
+from registry.calendar import load_calendar
+from registry.parameter_values import load_parameters
 from registry.working_days import Calendar
 from rules.alerts.feed import publish_feed
 from rules.alerts.publish import publish
@@ -96,6 +96,8 @@ class Judge:
         await require_schema(self._conn)
         desk = await self._desk()
         busy = await self._take_changes(desk)
+        if busy:  # parameters may be among them that were set after the desk had read them
+            desk = await self._desk()
         for gatherer in self._gatherers:
             busy |= await self._strike(desk, gatherer)
             busy |= await self._judge_due(desk, gatherer)

@@ -12,10 +12,11 @@ import shapely
 
 from registry.parameters import TRACK
 from rules import evidence as frozen
+from rules.alerts.conclude import judgement_of
 from rules.alerts.feed import alerts_of_vehicles
-from rules.alerts.model import AlertFacts, Judgement, Measure, VersionedAlert
+from rules.alerts.model import AlertFacts, Judgement, VersionedAlert
 from rules.checks import location
-from rules.checks.base import Evaluation, Outcome
+from rules.checks.base import Outcome
 from rules.checks.location import OPEN_END, Episode
 from rules.live.order_results import TripResults
 from rules.live.vehicle_states import Fixes, Tracker, order_key
@@ -38,11 +39,6 @@ class Facts:
     results: TripResults
     now_us: int
     known_us: int
-
-
-def measures_of(evaluation: Evaluation) -> dict[str, Measure]:
-    """The measures as the store takes them."""
-    return {name: Measure(m["value"], m["unit"]) for name, m in evaluation.measures.items()}
 
 
 async def track_of(facts: Facts, vehicle: int, from_us: int, to_us: int) -> Fixes:
@@ -127,10 +123,8 @@ async def judge(facts: Facts, vehicle: int, subject: str, episode: Episode) -> J
             occurred_to_us=made.to_us,
             summary=made.summary,
         )
-    return Judgement(
-        RULE, made.rule_version, subject, vehicle, made.outcome.value, location.REASONS[made.reason], facts.now_us,
-        measures_of(made), dict(made.parameters), frozen.canonical(evidence), alert,
-    )  # fmt: skip
+    reasons = location.REASONS
+    return judgement_of(made, evidence, reasons, alert, vehicle, facts.now_us, keep_evidence=True)
 
 
 def match(

@@ -8,7 +8,7 @@ A transaction, in numbered steps (``STEPS``; a test breaks each of them):
 4. ``tracks``: the kernels take the rows that are newer than their vehicle's state.
 5. ``episodes``: what opened or closed is judged.
 6. ``recompute``: vehicles with late rows or changed facts start again from a day's start.
-7. ``settle``: orders whose return the track has passed, or the clock, are judged.
+7. ``settle``: the results of orders whose return the track has passed, or the clock, are final; the judge goes on.
 8. ``publish``: states, results of orders, evaluations, alerts, consumed facts, the feed.
 
 Whatever fails, the transaction is rolled back, everything in memory is dropped, and the log is read again
@@ -36,7 +36,7 @@ from registry.snapshot.fleet import FleetSnapshot
 from rules.alerts.feed import publish_feed
 from rules.alerts.model import OffsetConflictError
 from rules.alerts.publish import publish
-from rules.checks import destination, location
+from rules.checks import location
 from rules.checks.location import Episode, episode_of_event
 from rules.judge import queue
 from rules.live import metrics
@@ -390,9 +390,8 @@ class Worker:
             turn.judgements += await publish_events(facts, found)
         self._done("episodes")
 
-        anew = await recompute(facts, again, renewed)
-        ready, withdrawn = await note_orders(facts, changes)
-        turn.judgements += withdrawn + anew
+        turn.judgements += await recompute(facts, again, renewed)
+        ready = await note_orders(facts, changes)
         self._done("recompute")
 
         steady = ~np.isin(touched, np.array(sorted(again), np.int64))
@@ -403,8 +402,7 @@ class Worker:
             turn.silent = len(overdue)
             ready += overdue
         rows += sorted(set(ready).difference(rows))
-        with metrics.rule_seconds(destination.RULE):
-            turn.judgements += await settle(facts, rows)
+        await settle(facts, rows)
         self._done("settle")
 
         await tracker.save(conn, np.union1d(touched, np.array(sorted(again), np.int64)))

@@ -15,7 +15,7 @@ import numpy as np
 
 from registry.snapshot.timelines import FOREVER
 from rules.alerts.model import Judgement
-from rules.checks import destination, location
+from rules.checks import location
 from rules.checks.location import Episode, episode_of_event, episode_of_half
 from rules.judge import queue
 from rules.live import metrics
@@ -107,8 +107,7 @@ async def _recompute_some(
         with metrics.rule_seconds(location.RULE):
             judgements += await reconcile(facts, no, episodes[k], from_us)
         watermark = int(states.field("t")[k])
-        with metrics.rule_seconds(destination.RULE):
-            judgements += await settle_again(facts, no, min(since[no], watermark), watermark)
+        await settle_again(facts, no, min(since[no], watermark), watermark)
     return judgements
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from telemetry.archive.newest import Watermarks
+from telemetry.archive.newest import NewestPositions
 
 
-def known(terminals: int) -> Watermarks:
-    marks = Watermarks()
+def known(terminals: int) -> NewestPositions:
+    marks = NewestPositions()
     marks.learn([(no, None, (), None) for no in range(terminals)])
     return marks
 
 
-def store(marks: Watermarks, slots: np.ndarray, device: np.ndarray, prints: np.ndarray) -> np.ndarray:
+def store(marks: NewestPositions, slots: np.ndarray, device: np.ndarray, prints: np.ndarray) -> np.ndarray:
     """Store what memory alone says is new; the mask of it."""
     assert not marks.uncertain(slots, device).any()
     repeated, order = marks.repeated(slots, device, prints)
@@ -36,7 +36,7 @@ def test_only_the_newest_second_is_remembered() -> None:
 
 def test_a_flood_of_one_second_is_given_up() -> None:
     marks = known(2)
-    flood = np.arange(Watermarks.MOST_REMEMBERED + 1)
+    flood = np.arange(NewestPositions.MOST_REMEMBERED + 1)
     store(marks, np.zeros(len(flood), int), np.full(len(flood), 5), flood)
     store(marks, np.array([1]), np.array([5]), np.array([7]))
     assert marks.remembered == 1
