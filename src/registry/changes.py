@@ -14,12 +14,18 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from runtime.connection import Connection
+from runtime.units import US_PER_DAY
 
 #: The time of changes that have none: everything may rest on them.
 SINCE_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: Kinds of changes after which the registry in a worker's memory is another.
 FLEET: Final = ("order", "fence", "vehicle", "terminal_binding", "parameter")
+
+#: How far back a change is followed: tracks and results of before are not computed again. Whatever waits for a late
+#: position waits as long, and no order that began so long ago is looked for.
+LOOK_BACK_DAYS: Final = 62
+LOOK_BACK_US: Final = LOOK_BACK_DAYS * US_PER_DAY
 
 #: Taken by every transaction that changed something, at its very end; see the migration.
 _COMMIT_LOCK: Final = 0x676F6E67_72656763  # "gongregc"

@@ -66,6 +66,12 @@ def _check(row: Threshold) -> None:
     if row.rule not in parameters.RULES:
         message = f"没有这条规则；可用 · no such rule; there are: {', '.join(parameters.RULES)}"
         raise RefusedError([Flaw(("rule",), message)])
+    if now := parameters.MOVED.get((row.rule, row.name)):
+        message = (
+            f"{row.rule}.{row.name} 现为 {now}.{row.name}（派车单的参数），请改设该参数"
+            f" · this is a parameter of orders now: set {now}.{row.name}"
+        )
+        raise RefusedError([Flaw(("rule",), message)])
     try:
         parameters.validate(row.rule, row.name, row.value)
     except parameters.UnknownParameterError:

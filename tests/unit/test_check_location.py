@@ -12,6 +12,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry.parameters import ParameterRow
 from rules import evidence as frozen
 from rules.checks import location
 from rules.checks.base import Outcome
@@ -66,6 +67,25 @@ def test_a_drive_beyond_the_fence_is_one_suspected_episode():
     assert made.summary.startswith("疑似定位异常：苏F12345 于 2026-02-25 14:13 至 14:2")
     assert "无派车任务" in made.summary
     assert "米，行驶" in made.summary
+
+
+def test_evidence_names_the_parameter_of_orders_as_version_1_did():
+    rows = [
+        ParameterRow("location", "episode_idle_min", None, 20, 0),
+        ParameterRow("order", "early_start_min", "O1", 25, 5),
+        ParameterRow("order", "early_start_min", "O2", 26, 5),
+        ParameterRow("order", "settle_after_h", None, 7, 0),
+        ParameterRow("track", "gap_s", None, 60, 0),
+    ]
+    frozen_rows = location.parameter_rows(rows, "O1")
+    assert frozen_rows == [
+        ["location", "early_start_min", "O1", 25, 5],
+        ["location", "episode_idle_min", None, 20, 0],
+        ["track", "gap_s", None, 60, 0],
+    ]
+    made = location.evaluate(make(drive(-50, 3000, -50), parameter_rows=frozen_rows))
+    assert made.parameters == {"min_displacement_m": 200, "episode_idle_min": 20, "early_start_min": 25,
+                               "max_speed_kmh": 200, "gap_s": 60}  # fmt: skip
 
 
 @pytest.mark.parametrize(("metres", "opens"), [(199.5, False), (200.2, True)])
@@ -136,7 +156,7 @@ def test_parking_for_the_idle_time_ends_it_and_the_next_drive_is_another():
     assert (first.reason, first.end_us) == ("parked", T0 + last * S)
     assert first.closed_us == T0 + (last + 1800) * S  # exactly thirty minutes is parked
     assert second.reason == "returned_to_fence"
-    assert second.start_us >= first.closed_us
+    assert second.start_us >= T0 + (last + 1800) * S
     short = [(last + 30 + k * 30, 2000, 0) for k in range(58)]
     back = [(short[-1][0] + t, m, s) for t, m, s in drive(2000, -50)[1:]]
     assert len(location.episodes(make(out + short + back))) == 1

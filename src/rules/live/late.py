@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from registry.changes import LOOK_BACK_US
 from registry.snapshot.fleet import FleetSnapshot
 from registry.snapshot.timelines import FOREVER
 from rules.alerts.model import FactChange
@@ -20,7 +21,7 @@ from telemetry.archive.store import Archive
 
 #: A row so much older than its vehicle's newest is kept but does not start a recomputation: the clock of the
 #: terminal is wrong, and no track is recomputed without an end for it. A changed fact reaches back as far.
-LATE_LIMIT_US: Final = 62 * US_PER_DAY
+LATE_LIMIT_US: Final = LOOK_BACK_US
 
 
 async def have_orders(

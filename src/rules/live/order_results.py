@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
+from registry.changes import LOOK_BACK_US
 from registry.orders import OrderRow
 from registry.snapshot.fleet import FleetSnapshot
 from rules.live.store.results import OrderResults, delete_results, load_results, save_results
@@ -31,7 +32,7 @@ from telemetry.archive.store import Archive
 
 #: An order that is out for longer is computed from the track of so many days before its end, or its vehicle's newest
 #: position.
-REACH_US: Final = 62 * US_PER_DAY
+REACH_US: Final = LOOK_BACK_US
 ROWS_AT_ONCE: Final = 100_000
 #: Tracks computed side by side.
 VEHICLES_AT_ONCE: Final = 200

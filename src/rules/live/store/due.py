@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from registry.changes import (
+    LOOK_BACK_DAYS,
     SINCE_EVER,
     StoredChange,
     read_changes,
@@ -17,7 +18,7 @@ from registry.changes import (
     unread,
 )
 from registry.orders import BEFORE_ORDER
-from registry.parameters import TRACK
+from registry.parameters import ORDER, TRACK
 from rules.alerts.model import FactChange
 from runtime.connection import Connection
 from runtime.units import to_us
@@ -28,13 +29,14 @@ READER: Final = "live"
 CHANGES_AT_ONCE: Final = 5_000
 #: Kinds of changes that concern what the workers judge.
 _KINDS: Final = {"order", "fence", "terminal_binding", "vehicle_status", "parameter"}
-#: Rules that the worker judges, and what its kernels use. When an order is settled (``order``) is no judgement.
+#: Rules that the worker judges, and what its kernels use.
 _RULES: Final = {"location", TRACK}
+#: The time that an order covers concerns them, too. When an order is settled is no judgement.
+_COVER: Final = f"{ORDER}.early_start_min"
 
 #: Days of tracks, over all vehicles, that changed parameters may go back over in one transaction; those of one vehicle
-#: count for no more than a recomputation reaches back (rules.live.late).
+#: count for no more than a recomputation reaches back (LOOK_BACK_DAYS).
 PARAMETER_DAYS: Final = 500
-REACH_DAYS: Final = 62
 
 
 async def spread(conn: Connection) -> None:
@@ -50,16 +52,14 @@ async def spread(conn: Connection) -> None:
 
 def _concerns(change: StoredChange) -> bool:
     if change.kind == "parameter":
-        return change.subject.split(".")[0] in _RULES
+        return change.subject.split(".")[0] in _RULES or change.subject == _COVER
     return change.kind in _KINDS
 
 
 def _since(change: StoredChange) -> datetime:
     """From when on results may be others. An order covers its vehicle from before its departure, and its parameters are
     those of its departure."""
-    early = change.kind == "order" or (
-        change.kind == "parameter" and change.subject.endswith(".early_start_min")
-    )
+    early = change.kind == "order" or (change.kind == "parameter" and change.subject == _COVER)
     return max(change.from_time - (BEFORE_ORDER if early else timedelta()), SINCE_EVER)
 
 
@@ -135,7 +135,7 @@ async def _parameters_first(conn: Connection, own: list[int] | None, limit: int)
         " GROUP BY vehicle_no ORDER BY min(seq) LIMIT $2",
         own,
         limit,
-        REACH_DAYS,
+        LOOK_BACK_DAYS,
     )
     chosen: list[int] = []
     days = 0.0
