@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from registry.snapshot.orders import OrderRow
+from registry.orders import OrderRow
 from rules.live.vehicle_states import Tracker, order_key
 from rules.tracks.advance import Advanced, advance
 from rules.tracks.kernel import ROW_FIELDS
