@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from registry import bulk
 from registry.model import KINDS, DispatchOrder, Fence, Terminal, Vehicle, normal_plate, parse_time
 from registry.places import MAX_VERTICES, Place
-from registry.refusals import Flaw, explain
+from registry.refusals import Flaw, RefusedError, explain
 from registry.terminals import Binding, BindingPlan
 
 SQUARE = [[120.89, 31.98], [120.892, 31.98], [120.892, 31.982], [120.89, 31.982], [120.89, 31.98]]
@@ -310,7 +310,7 @@ def test_any_bytes_give_records_or_a_refusal(data: bytes, form: bulk.Format, kin
     found: list[Flaw] = []
     try:
         records = bulk.validate_rows(kind, bulk.read_rows(kind, data, form))
-    except bulk.RefusedError as error:
+    except RefusedError as error:
         found, records = error.flaws, []
     assert found or all(record.id for record in records)
 

@@ -25,8 +25,8 @@ ROWS = [
 ]
 
 
-def test_newest_effective_value_and_the_organisations_own_first():
-    def value(organisation, at):
+def test_newest_effective_value_and_the_organisations_own_first() -> None:
+    def value(organisation: str | None, at: int) -> int:
         return resolve("location", organisation, at, ROWS)["min_displacement_m"]
 
     assert [value("O2", at) for at in (99, 100, 199, 200)] == [200, 300, 300, 350]
@@ -36,7 +36,7 @@ def test_newest_effective_value_and_the_organisations_own_first():
         resolve("no_rule", None, 0, ROWS)
 
 
-def test_columns_agree_with_single_values():
+def test_columns_agree_with_single_values() -> None:
     organisations = np.array(["O1", "O2", "O1", "O2", "O1"], object)
     at = np.array([99, 150, 150, 250, 250])
     columns = resolve_columns("location", organisations, at, ROWS)
@@ -46,7 +46,7 @@ def test_columns_agree_with_single_values():
         )
 
 
-def test_defaults_are_within_their_limits_and_validation_refuses_the_rest():
+def test_defaults_are_within_their_limits_and_validation_refuses_the_rest() -> None:
     for rule, parameters in RULES.items():
         for p in parameters:
             assert validate(rule, p.name, p.default) == p.default
