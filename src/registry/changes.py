@@ -69,18 +69,6 @@ async def note_parameter(
     )  # fmt: skip
 
 
-async def vehicles_of(connection: Connection, organisations: Iterable[str]) -> dict[str, list[str]]:
-    """Ids of the vehicles of each organisation."""
-    wanted = sorted(set(organisations))
-    found: dict[str, list[str]] = {name: [] for name in wanted}
-    rows = await connection.fetch(
-        "SELECT id, organisation FROM vehicles WHERE organisation = ANY($1) ORDER BY id", wanted
-    )
-    for row in rows:
-        found[row["organisation"]].append(row["id"])
-    return found
-
-
 async def newest_change(connection: Connection) -> int:
     """The number of the newest change of the registry."""
     return int(await connection.fetchval("SELECT COALESCE(max(seq), 0) FROM registry_changes"))

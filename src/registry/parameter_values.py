@@ -14,11 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from registry import parameters
 from registry.changes import SINCE_EVER, lock_registry, note_parameter
-from registry.fields import Identifier, Name, Time
-from registry.outcome import Outcome
+from registry.orders import BEFORE_ORDER
+from registry.organisations import organisation_exists
+from registry.parameters import ParameterRow
 from registry.refusals import Flaw, RefusedError
-from registry.versions import BEFORE_ORDER
+from registry.values import Identifier, Name, Time, WriteResult
 from runtime.connection import Connection
+from runtime.units import to_us
 
 #: Rows of a list, at most.
 MAX_ROWS = 10_000
@@ -40,16 +42,14 @@ class Threshold(BaseModel):
     source: Name = Field(description="who decided it, and where that is written")
 
 
-async def put_threshold(connection: Connection, row: Threshold) -> Outcome:
+async def put_threshold(connection: Connection, row: Threshold) -> WriteResult:
     """Write a value in the caller's transaction; the same (rule, name, organisation, time) again replaces it.
 
     Raises RefusedError for an unknown rule, name or organisation, or a value out of the limits.
     """
     await lock_registry(connection)
     _check(row)
-    if row.organisation is not None and not await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM organisations WHERE id = $1)", row.organisation
-    ):
+    if row.organisation is not None and not await organisation_exists(connection, row.organisation):
         message = f"单位 {row.organisation} 未登记 · unknown organisation: {row.organisation}"
         raise RefusedError([Flaw(("organisation",), message)])
     old = await connection.fetchrow(
@@ -139,3 +139,15 @@ def defaults(rule: str | None = None) -> Sequence[dict[str, Any]]:
         if rule in (None, of)
         for found in known
     ]
+
+
+async def load_parameters(conn: Connection) -> tuple[ParameterRow, ...]:
+    """Every row of ``rule_parameters``."""
+    rows = await conn.fetch(
+        "SELECT rule, name, organisation, value, effective_from FROM rule_parameters"
+        " ORDER BY rule, name, organisation, effective_from"
+    )
+    return tuple(
+        ParameterRow(r["rule"], r["name"], r["organisation"], int(r["value"]), to_us(r["effective_from"]))
+        for r in rows
+    )

@@ -10,9 +10,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from registry.facts.calendar import load_calendar
-from registry.model import Organisation, Terminal, Vehicle
-from registry.snapshot.fleet import load_parameters
+from registry.calendar import load_calendar
+from registry.organisations import Organisation
+from registry.parameter_values import load_parameters
+from registry.terminals import Terminal
+from registry.vehicles import Vehicle
 from rules import evidence as frozen
 from rules.alerts.feed import publish_feed
 from rules.alerts.model import Judgement

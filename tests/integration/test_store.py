@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from rules.alerts.feed import (
-    VersionedAlert,
     alert_versions,
     alerts_of_vehicles,
     evidence_body,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from registry.model import Organisation
+from registry.organisations import Organisation
 from registry.parameter_values import Threshold, forget_threshold, put_threshold
 from rules.alerts.model import FactChange
 from rules.live.process import clock_us

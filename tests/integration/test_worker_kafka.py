@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from registry.model import Terminal, Vehicle
+from registry.terminals import Terminal
+from registry.vehicles import Vehicle
 from rules.live.process import Worker
 from runtime.settings import Settings
 from telemetry.log import codec

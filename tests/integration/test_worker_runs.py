@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import numpy as np
 
-from registry.model import Terminal
+from registry.terminals import Terminal
 from rules.live.process import Worker
 from runtime.errors import UnavailableError
 from telemetry.log import codec

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from registry.changes import changed_vehicles, drop_changes, newest_change
-from registry.model import Fence, Terminal, Vehicle
+from registry.fences import Fence
 from registry.parameter_values import Threshold, put_threshold
+from registry.terminals import Terminal
+from registry.vehicles import Vehicle
 from rules.alerts.model import OffsetConflictError
 from rules.live.process import Worker
 from rules.live.store.offsets import claim_offsets, lock_offsets, offsets, save_offsets

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry import parameters
-from registry.facts.calendar import load_calendar
-from registry.facts.owners import organisation_exists, plates_by_number
-from registry.snapshot.fleet import load_parameters
+from registry.calendar import load_calendar
+from registry.organisations import organisation_exists
+from registry.parameter_values import load_parameters
+from registry.vehicles import plates_by_number
 from rules.backtest import episodes, judged
 from rules.backtest.model import Question, Row
 from rules.checks import location

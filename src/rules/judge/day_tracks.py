@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from registry.snapshot.fleet import VehicleInfo
 from registry.snapshot.timelines import Timelines
+from registry.vehicles import VehicleInfo
 from rules.judge.context import Desk
 from rules.judge.tracks import terminal_spans
 from rules.stored_tracks import Want, fix_columns

@@ -16,8 +16,8 @@ from contextlib import suppress
 from datetime import date
 from typing import Any, Final
 
-from registry.facts.calendar import load_calendar
-from registry.snapshot.fleet import load_parameters
+from registry.calendar import load_calendar
+from registry.parameter_values import load_parameters
 from registry.working_days import Calendar
 from rules.alerts.feed import publish_feed
 from rules.alerts.publish import publish

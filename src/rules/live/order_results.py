@@ -15,8 +15,8 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
+from registry.orders import OrderRow
 from registry.snapshot.fleet import FleetSnapshot
-from registry.snapshot.orders import Order
 from rules.live.store.results import OrderResults, delete_results, load_results, save_results
 from rules.live.store.states import load_day_states
 from rules.live.vehicle_states import Context, Fixes, Tracker, order_key
@@ -310,11 +310,11 @@ def _begun(window: Any, mark: int) -> int:
     return max(int(window["cover_from"]), min(int(window["cover_to"]), mark) - REACH_US)
 
 
-def _places(order: Order) -> list[tuple[int, int]]:
+def _places(order: OrderRow) -> list[tuple[int, int]]:
     return [(p.lat_e6, p.lon_e6) for p in order.destinations if p.lat_e6 is not None and p.lon_e6 is not None]
 
 
-def _destinations(order: Order, nearest: Sequence[int | None]) -> str:
+def _destinations(order: OrderRow, nearest: Sequence[int | None]) -> str:
     """JSON of the destinations of the order, without a distance where they have no coordinates."""
     left = iter(nearest)
     return orjson.dumps(
@@ -329,5 +329,5 @@ def _destinations(order: Order, nearest: Sequence[int | None]) -> str:
     ).decode()
 
 
-def _returned_us(order: Order) -> int | None:
+def _returned_us(order: OrderRow) -> int | None:
     return order.actual_return_us if order.status == "returned" else None

@@ -10,9 +10,8 @@ from typing import Any
 import asyncpg
 import numpy as np
 
-from registry import repository
-from registry.model import KINDS
 from registry.parameter_values import Threshold, put_threshold
+from registry.records import KINDS, apply
 from rules.judge.process import Judge
 from rules.judge.subjects.all import GATHERERS
 from rules.live.process import Worker
@@ -61,8 +60,8 @@ class Office:
                 for fact in facts:
                     await put_threshold(conn, Threshold.model_validate(fact.body))
             else:
-                model = KINDS[facts[0].kind]
-                await repository.apply(conn, [model.model_validate(f.body) for f in facts])
+                model = KINDS[facts[0].kind].model
+                await apply(conn, [model.model_validate(f.body) for f in facts])
 
     async def _send(self, batch: PositionBatch) -> None:
         if self._numbers is None:

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from registry.facts import orders
 from registry.facts.orders import OrderFacts
+from registry.orders import OrderRow
 from registry.parameters import TRACK
-from registry.snapshot.orders import Order, OrderBook
+from registry.snapshot.orders import OrderBook
 from rules.alerts.model import AlertFacts
 from rules.checks import destination as check
 from rules.checks.base import Evaluation, Outcome
@@ -82,7 +83,7 @@ class Destinations:
         return verdicts
 
 
-def _subjects(order: Order) -> set[str]:
+def _subjects(order: OrderRow) -> set[str]:
     return {check.subject(order.id, k) for k in range(len(order.destinations))}
 
 
@@ -175,7 +176,7 @@ async def _judged(desk: Desk, part: Sequence[_Case]) -> list[tuple[dict[str, Int
     return [(track, made) for track, _, made in found]
 
 
-def _alert(order: Order, made: Evaluation, evidence: dict[str, Any]) -> AlertFacts:
+def _alert(order: OrderRow, made: Evaluation, evidence: dict[str, Any]) -> AlertFacts:
     return AlertFacts(
         severity="medium",
         organisation=order.organisation,
