@@ -9,8 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from registry import repository
-from registry.model import KINDS
+from registry.records import KINDS, apply
 from registry.refusals import RefusedError
 from runtime.migrations import migrate, migration_files
 from tests.waiting import until
@@ -28,7 +27,7 @@ ORDER = {
 
 async def enter(conn: Any, kind: str, *bodies: dict[str, Any]) -> None:
     async with conn.transaction():
-        await repository.apply(conn, [KINDS[kind].model_validate(body) for body in bodies])
+        await apply(conn, [KINDS[kind].model.model_validate(body) for body in bodies])
 
 
 @pytest.fixture
@@ -161,7 +160,7 @@ async def test_plates_have_a_history(office: asyncpg.Pool) -> None:
         assert (await plates(office))["V1"] == ["苏F00001", "苏F00002", "苏F00001!"]
         async with conn.transaction():  # there and back in one transaction: nothing happened
             for plate in ("苏F00006", "苏F00005"):
-                await repository.apply(conn, [KINDS["vehicles"].model_validate(car("V2", plate))])
+                await apply(conn, [KINDS["vehicles"].model.model_validate(car("V2", plate))])
         assert (await plates(office))["V2"][-1] == "苏F00005!"
         for wrong in (car("V2", "苏F00001"), car("V4", "苏F00001")):
             with pytest.raises(RefusedError, match="苏F00001"):
@@ -172,7 +171,7 @@ async def test_plates_have_a_history(office: asyncpg.Pool) -> None:
             await late.fetchval("SELECT now()")
             await enter(conn, "vehicles", car("V2", "苏F00007"))
             await enter(conn, "vehicles", car("V2", "苏F00008"))
-            await repository.apply(late, [KINDS["vehicles"].model_validate(car("V3", "苏F00007"))])
+            await apply(late, [KINDS["vehicles"].model.model_validate(car("V3", "苏F00007"))])
         assert (await plates(office))["V3"][-1] == "苏F00007!"
 
 

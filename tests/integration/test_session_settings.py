@@ -12,10 +12,13 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-from registry import repository
-from registry.business import FuelStation
-from registry.model import Organisation, Record, Terminal, Vehicle
+from registry.organisations import Organisation
+from registry.records import apply
 from registry.refusals import RefusedError
+from registry.stations import FuelStation
+from registry.terminals import Terminal
+from registry.values import Record
+from registry.vehicles import Vehicle
 from runtime.errors import ConfigurationError
 from runtime.postgres import PINNED, connect, create_pool
 
@@ -106,7 +109,7 @@ async def written(pool: asyncpg.Pool, records: list[Record]) -> int:
         async with pool.acquire() as connection:
             try:
                 async with connection.transaction():
-                    await repository.apply(connection, [record])
+                    await apply(connection, [record])
             except RefusedError:
                 return False
             return True
