@@ -24,6 +24,7 @@ from registry import (
     violations,
 )
 from registry.changes import lock_registry
+from registry.constraints import constraints_refuse
 from registry.pages import Listing
 from registry.refusals import Flaw, RefusedError
 from registry.values import Record, WriteResult
@@ -81,8 +82,8 @@ async def apply(connection: Connection, records: Sequence[Record]) -> list[Write
 
     Raises RefusedError, with every flaw, when a reference is unknown, an id comes twice, organisations
     would form a ring, a plate belongs to another vehicle, a card would be bound twice at once, a name belongs
-    to another station, or a transaction or violation lies in the future; the caller's transaction must then be
-    rolled back.
+    to another station, a transaction or violation lies in the future, or somebody else wrote the contrary at the
+    same time; the caller's transaction must then be rolled back.
     """
     if not records:
         return []
@@ -91,7 +92,8 @@ async def apply(connection: Connection, records: Sequence[Record]) -> list[Write
     flaws = _twice(records) + await _unknown(connection, kind, records)
     if flaws:
         raise RefusedError(flaws)
-    return await kind.write(connection, records)
+    with constraints_refuse():
+        return await kind.write(connection, records)
 
 
 def _twice(records: Sequence[Record]) -> list[Flaw]:

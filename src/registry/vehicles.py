@@ -60,14 +60,11 @@ LISTING: Final = Listing(
 async def write(connection: Connection, records: Sequence[Vehicle]) -> list[WriteResult]:
     """Write vehicles; references were checked. Raises RefusedError (a conflict) for the plate of another vehicle."""
     await _refuse_taken_plates(connection, records)
-    # Vehicles may exchange or hand over plates in one import, and the unique index looks at one row after
-    # the other: those that give up a plate step aside first.
-    await connection.execute(
-        "UPDATE vehicles v SET plate = chr(1) || v.id FROM unnest($1::text[], $2::text[], $3::date[]) AS n (id, plate, gone)"
-        " WHERE v.id = n.id AND v.disposed_on IS NULL AND (v.plate <> n.plate OR n.gone IS NOT NULL)",
-        [r.id for r in records], [r.plate for r in records], [r.disposed_on for r in records],
-    )  # fmt: skip
     results, existing = await upsert(connection, _TABLE, records)
+    # Vehicles may exchange plates in one import, so the database compares plates only when the transaction ends. Do it
+    # now: an error at the commit would not become a refusal.
+    await connection.execute("SET CONSTRAINTS one_vehicle_of_plate IMMEDIATE")
+    await connection.execute("SET CONSTRAINTS one_vehicle_of_plate DEFERRED")
     # A vehicle keeps no history: its unit decides which fence holds for it, at all times.
     await note_vehicles(
         connection,

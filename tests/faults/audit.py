@@ -20,7 +20,8 @@ from rules.live.process import Worker
 from rules.navigation import NoNavigator
 from rules.tracks.state import FIELDS, STATE_DTYPE
 from runtime.arrays import Ints
-from runtime.postgres import connect, create_pool, migrate
+from runtime.migrations import migrate
+from runtime.postgres import connect, create_pool
 from telemetry.log.base import POSITIONS, Record
 from telemetry.log.codec import HEADERS, encode
 from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter

@@ -9,16 +9,14 @@ import asyncpg
 import pytest
 
 from runtime.errors import ConfigurationError
-from runtime.postgres import (
-    DATABASE_ERRORS,
-    connect,
-    connection_lost,
+from runtime.migrations import (
     expected_schema_version,
     migrate,
     migration_files,
     require_schema,
     schema_version,
 )
+from runtime.postgres import DATABASE_ERRORS, connect, connection_lost
 
 
 async def test_a_second_migration_changes_nothing(db_url: str) -> None:

@@ -18,7 +18,8 @@ from rules.alerts.model import AlertFacts, Judgement
 from rules.alerts.months import drop_months, make_months
 from rules.alerts.publish import evaluations_of, publish
 from runtime.connection import Connection
-from runtime.postgres import connect, migrate, migration_files
+from runtime.migrations import migrate, migration_files
+from runtime.postgres import connect
 from runtime.units import US_PER_DAY, to_us
 from tests.released import load_database
 

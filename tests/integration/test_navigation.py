@@ -20,7 +20,7 @@ from rules.navigation.http import Breaker
 from rules.navigation.osrm import Osrm
 from rules.navigation.polyline import decode, encode
 from rules.navigation.valhalla import Valhalla
-from runtime.postgres import migrate
+from runtime.migrations import migrate
 from runtime.units import US_PER_DAY
 from telemetry import geo
 from telemetry.archive.partitions import clock_us

@@ -285,10 +285,10 @@ async def test_fences(town: Town) -> None:
     assert both[0] == both[1]  # one geometry for all of the organisation
 
     await town.conn.execute("UPDATE fences SET valid_to = $1 WHERE id = 'own' AND version = 2", town.time(-2))
-    await town.fence("yard", 101, [], since=-1, version=2)
     await town.conn.execute(
         "UPDATE fences SET valid_to = $1 WHERE id = 'yard' AND version = 1", town.time(-1)
     )
+    await town.fence("yard", 101, [], since=-1, version=2)
     await town.conn.execute("UPDATE vehicles SET organisation = 'a' WHERE id = 'v3'")
     await snapshot.refresh(town.conn, [2, 3, 4])
     assert areas(snapshot, town, 2, [-2.5, -1.5, -0.5]) == [["own/2"], ["yard/1"], ["yard/2"]]

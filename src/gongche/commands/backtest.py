@@ -24,7 +24,8 @@ from rules.catalogue import RULES
 from runtime.embedded_postgres import open_database
 from runtime.errors import GongcheError
 from runtime.logs import configure_logging
-from runtime.postgres import connect, require_schema
+from runtime.migrations import require_schema
+from runtime.postgres import connect
 from runtime.settings import Settings, load_settings
 from runtime.units import midnight_us
 

@@ -25,7 +25,8 @@ from rules.alerts.publish import publish
 from rules.judge import metrics, queue
 from rules.judge.context import Change, Desk, Gatherer, Later
 from rules.navigation.base import Navigator
-from runtime.postgres import DATABASE_ERRORS, connect, connection_lost, require_schema
+from runtime.migrations import require_schema
+from runtime.postgres import DATABASE_ERRORS, connect, connection_lost
 from runtime.units import CHINA, US_PER_S, from_us
 from telemetry.archive.partitions import clock_us
 from telemetry.archive.store import Archive
