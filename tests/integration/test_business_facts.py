@@ -290,8 +290,8 @@ async def test_lists_and_filters(office: httpx.AsyncClient) -> None:
     ):
         check_problem(await office.get(f"/v1/{kind}", params=params), 422)
     assert (await office.delete("/v1/calendar-days/2026-10-01")).status_code == 204
-    for day in ("2026-10-01", "x"):
-        check_problem(await office.delete(f"/v1/calendar-days/{day}"), 404)
+    for unknown in ("2026-10-01", "x"):
+        check_problem(await office.delete(f"/v1/calendar-days/{unknown}"), 404)
 
 
 PARAMETER = {

@@ -317,10 +317,11 @@ async def test_the_order_of_arrival_does_not_matter(office: Office):
 
 
 async def _evaluations(office: Office) -> list[Any]:
-    return await office.world.pool.fetch(
+    found: list[Any] = await office.world.pool.fetch(
         "SELECT subject, outcome, reason, measures, evidence_sha256, count(*) OVER (PARTITION BY subject)"
         " FROM evaluations WHERE rule = 'mileage' ORDER BY subject"
     )
+    return found
 
 
 async def test_an_order_that_was_extended_and_one_entered_afterwards_are_judged_whole(office: Office):

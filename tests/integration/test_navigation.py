@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -284,10 +285,14 @@ async def test_a_dead_engine_is_left_in_peace_and_found_again():
         await engine.close()
 
 
+def always(reply: Reply, _request: Request) -> Reply:
+    return reply
+
+
 async def test_amap_says_why_and_its_key_is_nowhere(caplog: pytest.LogCaptureFixture):
     for infocode, lasting in (("10001", False), ("10021", False), ("20801", True), ("20803", True)):
         reply = Reply({"status": "0", "info": "INVALID_USER_KEY", "infocode": infocode})
-        async with engine_server(lambda _, reply=reply: reply) as server:
+        async with engine_server(partial(always, reply)) as server:
             engine = Amap(server.url, "secret-key", limits=QUICK)
             with caplog.at_level(logging.INFO, "rules"):
                 if lasting:

@@ -202,9 +202,10 @@ def test_the_file_holds_the_network(tmp_path: Path, network: RoadNetwork):
     assert path.read_bytes() == first
     nodes, roads = {}, {}
     for thing in osmium.FileProcessor(str(path)):
-        if thing.is_node():
+        if isinstance(thing, osmium.osm.Node):
             nodes[thing.id - 1] = (thing.location.lat, thing.location.lon)
         else:
+            assert isinstance(thing, osmium.osm.Way)
             a, b = (n.ref - 1 for n in thing.nodes)
             roads[a, b] = float(thing.tags["maxspeed"])
     assert roads == {(a, b): s for a, e in enumerate(network.edges) for b, (_, s) in e.items() if a < b}

@@ -17,13 +17,13 @@ from runtime.units import US_PER_DAY
 from telemetry.archive.store import Archive
 from telemetry.log.base import POSITIONS, Record
 from telemetry.positions import PositionBatch
-from tests.integration.worker_world import World, drive, place, shuffled, some_day, stand
+from tests.integration.worker_world import Fix, World, drive, place, shuffled, some_day, stand
 
 H = 3600
 OUT = [(0.0, 0.0), (4000.0, 0.0), (0.0, 0.0)]
 
 
-def trip(start_s: float, *stations: tuple[float, float]) -> list:
+def trip(start_s: float, *stations: tuple[float, float]) -> list[Fix]:
     """In the yard, out over the stations, and in the yard again."""
     out = drive(start_s, *stations)
     return [*stand(start_s - 1800, start_s), *out, *stand(out[-1][0] + 30, out[-1][0] + 1800)]

@@ -12,14 +12,14 @@ from registry.parameter_values import Threshold, forget_threshold, put_threshold
 from rules.alerts.model import FactChange
 from rules.live.process import clock_us
 from rules.live.store.offsets import delete_fact_changes, take_fact_changes
-from tests.integration.worker_world import S, World, drive, place, stand
+from tests.integration.worker_world import Fix, S, World, drive, place, stand
 
 H = 3600
 DAY = 24 * H
 AWAY = (4000.0, 0.0)
 
 
-def out_and_back(start_s: float) -> list:
+def out_and_back(start_s: float) -> list[Fix]:
     """In the yard, out to AWAY, and in the yard again."""
     out = drive(start_s, (0.0, 0.0), AWAY, (0.0, 0.0))
     return [*stand(start_s - 1800, start_s), *out, *stand(out[-1][0] + 30, out[-1][0] + 1800)]
@@ -138,7 +138,7 @@ async def test_an_order_given_to_another_vehicle_is_told_of_that_one_whatever_th
     ids=["cancelled", "given away", "opened again", "without the destination"],
 )
 async def test_a_change_to_an_order_of_long_ago_withdraws_what_was_said_of_its_destination(
-    world: World, change: dict
+    world: World, change: dict[str, Any]
 ):
     """Recomputation reaches back 62 days only; an order that is no more is found by its number."""
     begun, back = -70 * DAY + 8 * H, -70 * DAY + 8.6 * H
@@ -179,9 +179,9 @@ async def test_what_is_driven_before_an_order_departs_belongs_to_the_one_that_is
     """B is back at 10:30 instead of 7:30; A, planned for 8:00, waits for the vehicle until 11:00."""
 
     async def facts() -> None:
-        late = {"planned_return_s": 7.5 * H, "destinations": [place(*AWAY)]}
+        late: dict[str, Any] = {"planned_return_s": 7.5 * H, "destinations": [place(*AWAY)]}
         await world.order("B", 6 * H, 10.5 * H, **late)
-        waited = {"actual_departure": world.time(11 * H), "destinations": [place(*AWAY)]}
+        waited: dict[str, Any] = {"actual_departure": world.time(11 * H), "destinations": [place(*AWAY)]}
         await world.order("A", 8 * H, 12 * H, **waited)
 
     first, second = drive(9 * H, (0.0, 0.0), AWAY, (0.0, 0.0)), drive(11.2 * H, (0.0, 0.0), AWAY, (0.0, 0.0))
@@ -198,7 +198,7 @@ async def test_what_is_driven_before_an_order_departs_belongs_to_the_one_that_is
         await facts()
         await world.work(worker)
 
-    async def results() -> dict[str, tuple]:
+    async def results() -> dict[str, tuple[Any, ...]]:
         rows = await world.pool.fetch(
             "SELECT order_id, state, mileage_mm, bridged_mm, fixes, first_fix_at, last_fix_at, carried FROM order_results"
         )
@@ -234,7 +234,7 @@ async def put(world: World, row: Threshold) -> str:
 async def test_a_threshold_is_applied_to_what_was_judged_and_taken_back_from_it(world: World):
     """By a worker that goes on; the order of another organisation's on a vehicle of this one as well."""
     await world.apply(Organisation(id="O2", name="另一局"))
-    far = {"destinations": [place(7000, 0)]}  # 3 km from where it went
+    far: dict[str, Any] = {"destinations": [place(7000, 0)]}  # 3 km from where it went
     await world.order("P1", 8 * H, 8.6 * H, **far)
     await world.order("P2", 8 * H, 8.6 * H, vehicle="V2", organisation="O2", **far)
     await world.order("P0", -2 * DAY + 8 * H, -2 * DAY + 8.6 * H, **far)

@@ -22,14 +22,14 @@ from telemetry.archive.store import Archive
 from telemetry.log.base import POSITIONS, Poll, Record
 from telemetry.log.sqlite import EmbeddedLogReader
 from telemetry.positions import PositionBatch
-from tests.integration.worker_world import HOUR, World, drive, place, stand
+from tests.integration.worker_world import HOUR, Fix, World, drive, place, stand
 
 H = 3600
 DAY = 24 * H
 TRIP = [(0.0, 0.0), (4000.0, 0.0), (4000.0, 2500.0), (0.0, 0.0)]
 
 
-def trip(start_s: float) -> list:
+def trip(start_s: float) -> list[Fix]:
     """In the yard, out, and in the yard again."""
     out = drive(start_s, *TRIP)
     return [*stand(start_s - 1800, start_s), *out, *stand(out[-1][0] + 30, out[-1][0] + 1800)]
@@ -203,7 +203,7 @@ async def test_any_cut_restart_and_order_of_arrival_gives_the_settled_value(
 async def test_an_order_inside_another_takes_its_kilometres(world: World):
     """No kilometre belongs to two orders, and the outer one has what is before and after the inner one."""
     await world.order("A", 8 * H, 0, status="departed", planned_return_s=9 * H)
-    more = {"actual_departure": world.time(8.16 * H), "planned_return_s": 8.5 * H}
+    more: dict[str, Any] = {"actual_departure": world.time(8.16 * H), "planned_return_s": 8.5 * H}
     await world.order("B", 8.32 * H, 8.21 * H, **more)
     fixes = trip(8 * H)
     worker = world.worker(now_us=that_evening(world))

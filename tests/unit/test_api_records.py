@@ -315,7 +315,7 @@ def test_any_bytes_give_records_or_a_refusal(data: bytes, form: bulk.Format, kin
     found: list[Flaw] = []
     try:
         records = bulk.validate_rows(kind, bulk.read_rows(kind, data, form))
-    except bulk.RefusedError as error:
+    except bulk.ImportRefusedError as error:
         found, records = error.flaws, []
     assert found or all(record.id for record in records)
 

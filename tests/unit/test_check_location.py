@@ -156,7 +156,7 @@ def test_parking_for_the_idle_time_ends_it_and_the_next_drive_is_another():
     assert (first.reason, first.end_us) == ("parked", T0 + last * S)
     assert first.closed_us == T0 + (last + 1800) * S  # exactly thirty minutes is parked
     assert second.reason == "returned_to_fence"
-    assert second.start_us >= first.closed_us
+    assert second.start_us >= T0 + (last + 1800) * S
     short = [(last + 30 + k * 30, 2000, 0) for k in range(58)]
     back = [(short[-1][0] + t, m, s) for t, m, s in drive(2000, -50)[1:]]
     assert len(location.episodes(make(out + short + back))) == 1

@@ -134,13 +134,13 @@ def test_the_order_of_the_fixes_does_not_matter(order: list[int]):
 
 def test_only_fixes_that_the_order_covers_count():
     made = evidence(drive(3600))
-    half = mileage.recompute(made)
+    half: dict[str, Any] = {**mileage.recompute(made)}
     assert half == mileage.recompute(evidence(drive(1800)))
     # Another order in the middle takes its fixes, and no leg reaches across it.
     start = DAY + 8 * 3600 * S
     inner = {"no": OTHER, "id": "P2", "version": 1, "from_us": start + 600 * S, "to_us": start + 1200 * S}
     made["orders"].append(inner)
-    less = mileage.recompute(made)
+    less: dict[str, Any] = {**mileage.recompute(made)}
     assert less["fixes"] == half["fixes"] - 60
     assert less["mileage_mm"] < half["mileage_mm"] - 12 * 600 * 1000 + 1000
     assert (less["first_us"], less["last_us"]) == (half["first_us"], half["last_us"])

@@ -195,10 +195,7 @@ def test_datum_round_trip_over_china(datum):
 def test_datum_known_places():
     # 天安门: the well-known pairs of the open converters (eviltransform, coordtransform).
     lat, lon = geo.from_wgs84(Datum.GCJ02, 39.907333, 116.391083)
-    assert (float(lat), float(lon)) == (
-        pytest.approx(39.908737, abs=2e-5),
-        pytest.approx(116.397327, abs=2e-5),
-    )
+    assert (float(lat), float(lon)) == pytest.approx((39.908737, 116.397327), abs=2e-5)
     shift = geo.distance_m(31.98, 120.89, *geo.from_wgs84(Datum.GCJ02, 31.98, 120.89))
     assert 440 < shift < 600  # Nantong
     # BD-09 <-> GCJ-02 pair published with coordtransform: bd09 (116.404, 39.915) = gcj02 (116.39762729,

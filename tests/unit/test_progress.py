@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -72,7 +74,7 @@ class Stream:
         self.progress.take(taken, done, before, owners, lambda key: self.slots.get(key, -1))
         return done.disturbed
 
-    def values(self) -> dict[int, tuple]:
+    def values(self) -> dict[int, tuple[Any, ...]]:
         vehicle = {1: 0, 2: 0, 3: 1, 4: 3}
         found = {}
         for key, slot in self.slots.items():

@@ -248,7 +248,8 @@ def test_eight_hours_parked_with_noise_is_nothing():
 def _city(seed: int, seconds: int) -> tuple[np.ndarray, ...]:
     """A drive over city blocks, one row a second: east, north, speed in m/s, heading in radians."""
     rng = np.random.default_rng(seed)
-    rows, x, y, heading, v = [], 0.0, 0.0, 0.0, 0.0
+    rows: list[tuple[float, ...]] = []
+    x, y, heading, v = 0.0, 0.0, 0.0, 0.0
     while len(rows) < seconds:
         left, fastest = rng.uniform(150, 600), rng.uniform(30, 60) / 3.6
         while left > 0:
