@@ -25,7 +25,7 @@ import pytest
 
 from api.app import create_app
 from api.auth.tokens import SCOPES, create_token
-from registry.model import KINDS
+from registry.records import KINDS
 from registry.working_days import Calendar
 from rules.alerts import feed
 from rules.alerts.evaluations import with_evidence
