@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import date, timedelta
 from io import BytesIO
@@ -80,7 +80,7 @@ def in_our_units(row: dict[str, Any]) -> dict[str, Any]:
 
 
 async def each(
-    strategy: st.SearchStrategy[Any], check: Callable[[Any], Awaitable[None]], *examples: Any
+    strategy: st.SearchStrategy[Any], check: Callable[[Any], Coroutine[Any, Any, None]], *examples: Any
 ) -> None:
     """Run ``check`` on this loop with values that hypothesis draws in a thread, ``examples`` first."""
     loop = asyncio.get_running_loop()

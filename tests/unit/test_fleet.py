@@ -26,7 +26,7 @@ from simulation.city.bodies import (
     terminal_body,
     vehicle_body,
 )
-from simulation.city.fleet import STATUS_POSITIONED, Order, Plan, Vehicle, distance_to_path
+from simulation.city.fleet import STATUS_POSITIONED, Order, Plan, Trap, Vehicle, distance_to_path
 from simulation.city.roads import build_network
 from simulation.demo.plan import MIN_SPAN_S, build_plan
 from simulation.demo.simulate import SimulateOptions, plan_span_s
@@ -126,7 +126,9 @@ def test_a_small_or_short_plan_says_what_it_leaves_out() -> None:
 
 
 def test_reports_ascend_within_the_day_without_gaps(any_plan: Plan) -> None:
-    silent = {(t.vehicle, t.kind): t for t in any_plan.traps if t.kind == "asleep"}
+    silent: dict[tuple[str, str], Trap | ExpectedAlert] = {
+        (t.vehicle, t.kind): t for t in any_plan.traps if t.kind == "asleep"
+    }
     silent |= {(e.vehicle, e.kind): e for e in any_plan.expected if e.kind == "silent_drive"}
     gaps = 0
     for vehicle in any_plan.vehicles:
