@@ -9,9 +9,15 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 from runtime.connection import Connection
+from runtime.units import US_PER_DAY
 
 #: For facts that are kept without a time of their own: everything may rest on them.
 SINCE_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+#: How far back a change is followed: tracks and results of before are not computed again. Whatever waits for a late
+#: position waits as long, and no order that began so long ago is looked for.
+LOOK_BACK_DAYS: Final = 62
+LOOK_BACK_US: Final = LOOK_BACK_DAYS * US_PER_DAY
 
 #: How long anyone waits behind a long import.
 LOCK_TIMEOUT_S: Final = 15

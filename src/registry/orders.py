@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from registry.changes import note_vehicles
 from registry.pages import Listing, same
-from registry.parameters import parameter
+from registry.parameters import ORDER, parameter
 from registry.places import Place
 from registry.snapshot.timelines import FOREVER
 from registry.values import Identifier, Record, Text, Time, WriteResult
@@ -101,7 +101,7 @@ LISTING: Final = Listing(
 # not accused. A cancelled order covers nothing.
 
 #: An order covers its vehicle from a little before it departs: so much is the most that any organisation may have set.
-BEFORE_ORDER: Final = timedelta(minutes=parameter("location", "early_start_min").maximum)
+BEFORE_ORDER: Final = timedelta(minutes=parameter(ORDER, "early_start_min").maximum)
 _BEFORE: Final = f"interval '{BEFORE_ORDER // timedelta(minutes=1)} minutes'"
 
 

@@ -25,8 +25,10 @@ from runtime.units import to_us
 #: Rows of a list, at most.
 MAX_ROWS = 10_000
 
-#: Rules that the worker judges, and what its kernels use. When an order is settled (``params.ORDER``) is no judgement.
+#: Rules that the worker judges, and what its kernels use.
 _JUDGED_AGAIN: Final = {"location", parameters.TRACK}
+#: The time that an order covers concerns them, too. When an order is settled is no judgement.
+_COVER: Final = (parameters.ORDER, "early_start_min")
 
 
 class Threshold(BaseModel):
@@ -74,12 +76,10 @@ async def _note(
     connection: Connection, rule: str, name: str, organisation: str | None, effective: datetime
 ) -> None:
     """Have what the workers judged with another value judged again. That there is one, a trigger tells them."""
-    if rule not in _JUDGED_AGAIN:
+    if rule not in _JUDGED_AGAIN and (rule, name) != _COVER:
         return
     since = effective
-    if (
-        name == "early_start_min"
-    ):  # an order covers from before the departure at which its parameters are taken
+    if (rule, name) == _COVER:  # from before the departure at which the parameters of an order are taken
         since = max(since - BEFORE_ORDER, SINCE_EVER)
     await note_parameter(connection, f"{rule}.{name}", organisation, since)
 
@@ -87,6 +87,12 @@ async def _note(
 def _check(row: Threshold) -> None:
     if row.rule not in parameters.RULES:
         message = f"没有这条规则；可用 · no such rule; there are: {', '.join(parameters.RULES)}"
+        raise RefusedError([Flaw(("rule",), message)])
+    if now := parameters.MOVED.get((row.rule, row.name)):
+        message = (
+            f"{row.rule}.{row.name} 现为 {now}.{row.name}（派车单的参数），请改设该参数"
+            f" · this is a parameter of orders now: set {now}.{row.name}"
+        )
         raise RefusedError([Flaw(("rule",), message)])
     try:
         parameters.validate(row.rule, row.name, row.value)

@@ -14,13 +14,16 @@ import pytest
 
 from rules.navigation import Answer, CachedNavigator, EngineError, Limits
 from rules.navigation.amap import Amap
+from rules.navigation.cache import drop_unused
 from rules.navigation.engines import route
 from rules.navigation.http import Breaker
 from rules.navigation.osrm import Osrm
 from rules.navigation.polyline import decode, encode
 from rules.navigation.valhalla import Valhalla
 from runtime.postgres import migrate
+from runtime.units import US_PER_DAY
 from telemetry import geo
+from telemetry.archive.partitions import clock_us
 from tests.integration.navigation_server import Reply, Request, engine_server, places_of, straight_osrm
 
 A, B, C = (32_000_000, 120_900_000), (32_020_000, 120_950_000), (32_050_000, 120_970_000)
@@ -353,6 +356,24 @@ async def test_amap_that_is_busy_for_a_moment_is_asked_again() -> None:
         assert (await route(engine, (A, B))).distance_m is not None
         assert len(server.requests) == 2
         await engine.close()
+
+
+async def test_a_route_that_is_asked_for_again_is_kept_for_longer(pool: asyncpg.Pool) -> None:
+    """That it was used is written down, not at every question: a month later at the latest."""
+    used = "SELECT current_date - used_on FROM navigation_routes"
+    async with engine_server(straight_osrm) as server, pool.acquire() as conn:
+        navigator = CachedNavigator(Osrm(server.url, limits=QUICK))
+        await navigator.fetch(conn, [(A, B)])
+        assert await pool.fetchval(used) == 0
+        for days, after in ((30, 30), (31, 0)):
+            await pool.execute("UPDATE navigation_routes SET used_on = current_date - $1::integer", days)
+            await navigator.fetch(conn, [(A, B)])
+            assert await pool.fetchval(used) == after
+        now_us = clock_us()
+        assert await drop_unused(conn, now_us - 10 * US_PER_DAY) == 0
+        await pool.execute("UPDATE navigation_routes SET used_on = current_date - 41")
+        assert await drop_unused(conn, now_us - 10 * US_PER_DAY) == 1
+        await navigator.close()
 
 
 async def test_routes_are_asked_once_kept_and_given_back(pool: asyncpg.Pool) -> None:

@@ -248,7 +248,7 @@ async def test_parameters_move_the_window(town: Town) -> None:
     snapshot = await FleetSnapshot.load(town.conn)
     assert at(snapshot, town, 1, [-5.9]) == [None]
     await town.conn.execute(
-        "INSERT INTO rule_parameters VALUES ('location', 'early_start_min', 'a', 60, '', $1)", town.time(-99)
+        "INSERT INTO rule_parameters VALUES ('order', 'early_start_min', 'a', 60, '', $1)", town.time(-99)
     )
     await snapshot.refresh(town.conn, [])
     assert at(snapshot, town, 1, [-5.9, -6.1]) == ["d", None]

@@ -272,7 +272,7 @@ async def test_a_threshold_is_applied_to_what_was_judged_and_taken_back_from_it(
     await world.order("P3", 20.5 * H, 22 * H)
     await world.work(worker)
     assert await told() == ["P0", "P1", "location"]
-    await put(world, threshold(world, "location", "early_start_min", 60, since_s=20.2 * H))
+    await put(world, threshold(world, "order", "early_start_min", 60, since_s=20.2 * H))
     await world.work(worker)
     assert await told() == ["P0", "P1"]
     assert await world.pool.fetchval("SELECT count(*) FROM fact_changes") == 0

@@ -55,6 +55,7 @@ class Brokered(World):
         while (
             await self.pool.fetchval("SELECT count(*) FROM positions") < self.sent
             or await self.pool.fetchval("SELECT count(*) FROM fact_changes")
+            or await self.pool.fetchval("SELECT count(*) FROM recomputations")
         ):  # fmt: skip
             assert time.monotonic() < deadline, "it did not happen in time"
             await asyncio.sleep(0.05)

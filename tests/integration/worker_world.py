@@ -179,6 +179,7 @@ class World:
                 turn
                 and not await made.lag()
                 and not await self.pool.fetchval("SELECT EXISTS (SELECT FROM fact_changes)")
+                and not await self.pool.fetchval("SELECT EXISTS (SELECT FROM recomputations)")
             ):
                 break
         await self.judge_all()

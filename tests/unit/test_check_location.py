@@ -14,6 +14,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry.parameters import ParameterRow
 from rules import evidence as frozen
 from rules.checks import location
 from rules.checks.base import Outcome
@@ -76,6 +77,25 @@ def test_a_drive_beyond_the_fence_is_one_suspected_episode() -> None:
     assert made.summary.startswith("疑似定位异常：苏F12345 于 2026-02-25 14:13 至 14:2")
     assert "无派车任务" in made.summary
     assert "米，行驶" in made.summary
+
+
+def test_evidence_names_the_parameter_of_orders_as_version_1_did() -> None:
+    rows = [
+        ParameterRow("location", "episode_idle_min", None, 20, 0),
+        ParameterRow("order", "early_start_min", "O1", 25, 5),
+        ParameterRow("order", "early_start_min", "O2", 26, 5),
+        ParameterRow("order", "settle_after_h", None, 7, 0),
+        ParameterRow("track", "gap_s", None, 60, 0),
+    ]
+    frozen_rows = location.parameter_rows(rows, "O1")
+    assert frozen_rows == [
+        ["location", "early_start_min", "O1", 25, 5],
+        ["location", "episode_idle_min", None, 20, 0],
+        ["track", "gap_s", None, 60, 0],
+    ]
+    made = location.evaluate(make(drive(-50, 3000, -50), parameter_rows=frozen_rows))
+    assert made.parameters == {"min_displacement_m": 200, "episode_idle_min": 20, "early_start_min": 25,
+                               "max_speed_kmh": 200, "gap_s": 60}  # fmt: skip
 
 
 @pytest.mark.parametrize(("metres", "opens"), [(199.5, False), (200.2, True)])

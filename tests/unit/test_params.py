@@ -10,9 +10,12 @@ from registry.parameters import (
     ParameterRangeError,
     ParameterRow,
     UnknownParameterError,
+    override,
     parameter,
+    parse,
     resolve,
     resolve_columns,
+    used_by,
     validate,
 )
 
@@ -44,6 +47,19 @@ def test_columns_agree_with_single_values() -> None:
         assert {n: int(c[k]) for n, c in columns.items()} == resolve(
             "location", organisations[k], int(at[k]), ROWS
         )
+
+
+def test_what_moved_from_a_rule_to_orders_is_still_asked_of_the_rule() -> None:
+    assert parse("location", "early_start_min=5") == ("early_start_min", 5)
+    assert [p.name for p in used_by("location")] == [
+        "min_displacement_m",
+        "episode_idle_min",
+        "early_start_min",
+    ]
+    rows = (ParameterRow("order", "early_start_min", None, 60, 0), ROWS[0])
+    made = override(rows, "location", {"early_start_min": 5})
+    assert made == (ROWS[0], ParameterRow("order", "early_start_min", None, 5, 0))
+    assert resolve("order", "O1", 9, made)["early_start_min"] == 5
 
 
 def test_defaults_are_within_their_limits_and_validation_refuses_the_rest() -> None:

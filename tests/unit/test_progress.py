@@ -71,7 +71,7 @@ class Stream:
         done = advance(self.states, owner, rows)
         slot = np.array([self.slots.get(int(key), -1) for key in rows[ORDER]], np.int64)
         taken = Taken(owner, columns["t"], columns["lat"], columns["lon"], rows[ORDER], slot, rows[GAP])
-        self.progress.take(taken, done, before, owners, lambda key: self.slots.get(key, -1))
+        self.progress.take(taken, done, before, owners, lambda _owner, key: self.slots.get(key, -1))
         return done.disturbed
 
     def values(self) -> dict[int, tuple[Any, ...]]:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from registry.changes import LOOK_BACK_DAYS
 from registry.snapshot.timelines import FOREVER
 from runtime.connection import Connection
 from runtime.units import LATEST_US, from_us, to_us
@@ -68,14 +69,15 @@ async def trips_of_drivers(
     conn: Connection, wanted: Sequence[tuple[str, int, int]], before_us: int
 ) -> dict[str, list[Trip]]:
     """By driver: the trips that ended in one of the (driver, from, to) of ``wanted`` ([from, to), us) or at most
-    ``before_us`` before it, with their results, by (return, id). ``to`` is at most 62 days before a planned departure.
+    ``before_us`` before it, with their results, by (return, id). ``to`` is at most LOOK_BACK_DAYS before a planned
+    departure.
     """
     rows = await conn.fetch(
         f"SELECT DISTINCT ON (q.id) q.* FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS s (driver, since, until)"  # noqa: S608 - fixed text
         f" CROSS JOIN LATERAL ({_TRIP}, COALESCE(r.state = 'settled' AND r.order_version = o.version, false) AS settled,"
         " r.mileage_mm, r.bridged_mm, r.fixes, r.first_fix_at, r.last_fix_at FROM current_dispatch_orders o"
         " LEFT JOIN order_results r ON r.order_id = o.id"
-        " WHERE o.driver = s.driver AND o.status <> 'cancelled' AND o.planned_departure < s.until + interval '62 days'"
+        f" WHERE o.driver = s.driver AND o.status <> 'cancelled' AND o.planned_departure < s.until + interval '{LOOK_BACK_DAYS} days'"
         f" AND {END} >= s.since AND {END} < s.until) q ORDER BY q.id",
         [d for d, _, _ in wanted],
         [from_us(max(a - before_us, 0)) for _, a, _ in wanted],

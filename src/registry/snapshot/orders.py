@@ -159,7 +159,7 @@ class OrderBook:
     ) -> list[tuple[int, int]]:
         departure = np.array([o.planned_departure_us for o in orders], np.int64)
         organisations = np.array([o.organisation for o in orders], object)
-        early = params.resolve_columns("location", organisations, departure, parameters)["early_start_min"]
+        early = params.resolve_columns(params.ORDER, organisations, departure, parameters)["early_start_min"]
         return [
             covered(order, minutes) or (NO_TIME, NO_TIME)
             for order, minutes in zip(orders, early.tolist(), strict=True)

@@ -21,6 +21,7 @@ from rules.backtest.model import Question, Row
 from rules.checks import location
 from rules.judge import queue
 from rules.judge.context import Desk
+from rules.live.store import recomputations
 from rules.live.store.offsets import facts_waiting
 from rules.navigation.frozen import FrozenRoutes
 from runtime.connection import Connection
@@ -93,7 +94,8 @@ class Backtest:
                 numbers_only=True,
             )
             changes, keys = await queue.backlog(conn, now)
-            pending = changes + sum(due for due, _ in keys.values()) + await facts_waiting(conn)
+            pending = changes + sum(due for due, _ in keys.values())
+            pending += await facts_waiting(conn) + await recomputations.count(conn, None)
             yield cls(desk, question, progress, pending)
 
     async def organisation_exists(self) -> bool:

@@ -17,6 +17,7 @@ from datetime import date
 from typing import Any, Final
 
 from registry.calendar import load_calendar
+from registry.changes import LOOK_BACK_US
 from registry.parameter_values import load_parameters
 from registry.working_days import Calendar
 from rules.alerts.feed import publish_feed
@@ -25,7 +26,7 @@ from rules.judge import metrics, queue
 from rules.judge.context import Change, Desk, Gatherer, Later
 from rules.navigation.base import Navigator
 from runtime.postgres import DATABASE_ERRORS, connect, connection_lost, require_schema
-from runtime.units import CHINA, US_PER_DAY, US_PER_S, from_us
+from runtime.units import CHINA, US_PER_S, from_us
 from telemetry.archive.partitions import clock_us
 from telemetry.archive.store import Archive
 
@@ -33,8 +34,6 @@ _logger = logging.getLogger(__name__)
 
 CHANGES_AT_ONCE: Final = 5_000
 KEYS_AT_ONCE: Final = 500
-#: A judge that starts on a database for the first time looks back so far.
-LOOK_BACK_US: Final = 62 * US_PER_DAY
 IDLE_S: Final = 1.0
 #: A key that cannot be judged for a fault of the program is tried again after so long, then ever longer.
 FAULT_PAUSE_US: Final = 300 * US_PER_S

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from registry.changes import LOOK_BACK_US
 from registry.facts import orders
 from registry.facts.orders import OrderFacts
 from registry.orders import OrderRow
@@ -30,7 +31,7 @@ RULE: Final = check.RULE
 
 #: A changed parameter is applied to orders planned at most so long ago: tracks are recomputed no further back, and where a
 #: track is not kept any more nothing can be said against what was found on it.
-REACH_US: Final = 62 * US_PER_DAY
+REACH_US: Final = LOOK_BACK_US
 #: Tracks in memory at once.
 TRACKS_US: Final = 31 * US_PER_DAY
 

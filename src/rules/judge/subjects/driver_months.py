@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from registry.changes import LOOK_BACK_US
 from registry.drivers import drivers_of
 from registry.facts.fills import fills_of_plates, reversed_of_cards
 from registry.facts.trips import END, START, Trip, trips_of_drivers, trips_of_vehicles
@@ -37,7 +38,7 @@ REACH_US: Final = 31 * US_PER_DAY
 AFTER_MONTH_US: Final = 6 * 3600 * 1_000_000
 #: A trip that should be over is waited for so long; one that is returned, so long for its result.
 OPEN_US: Final = 10 * US_PER_DAY
-UNSETTLED_US: Final = 62 * US_PER_DAY
+UNSETTLED_US: Final = LOOK_BACK_US
 #: Keys whose facts are in memory at once.
 KEYS_AT_ONCE: Final = 100
 

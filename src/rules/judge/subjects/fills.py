@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from registry import transactions
+from registry.changes import LOOK_BACK_US
 from registry.facts import fills
 from registry.facts.fills import CardTransaction
 from registry.parameters import RULES, TRACK
@@ -28,7 +29,7 @@ RULE: Final = card_use.RULE
 #: Fixes so long before and after the window are looked for: where the vehicle came from and went to.
 REACH_US: Final = 3600 * 1_000_000
 #: So long a fill waits for a track that does not come.
-WAIT_US: Final = 62 * US_PER_DAY
+WAIT_US: Final = LOOK_BACK_US
 #: Older fills are not judged again: their tracks may be gone, and what was found on them stands.
 KEEP_US: Final = 366 * US_PER_DAY
 

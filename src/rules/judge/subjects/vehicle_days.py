@@ -17,7 +17,7 @@ import numpy as np
 from registry.facts import vehicle_days
 from registry.facts.vehicle_days import Cover
 from registry.orders import spans_of_orders
-from registry.parameters import TRACK
+from registry.parameters import ORDER, TRACK
 from registry.vehicles import official_on, vehicles_by_id
 from rules import evidence as frozen
 from rules.alerts.feed import alerts_of_vehicles
@@ -54,7 +54,7 @@ class VehicleDays:
     rules = RULES
 
     async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
-        """Days that ended in the last 62: of an order those that any of its versions touched; of a late position from
+        """Days that ended in the last LOOK_BACK_DAYS: of an order those that any of its versions touched; of a late position from
         its day on, and the day on which the silence before it began; of the calendar the day itself; of a parameter
         all from when it holds; of a vehicle those with an alert, or not judged yet."""
         keys: set[tuple[str, date]] = set()
@@ -67,7 +67,7 @@ class VehicleDays:
         keys |= await self._of_vehicles(desk, _subjects(changes, "vehicle"))
         days = {date.fromisoformat(subject) for subject in _subjects(changes, "calendar")}
         for change in of_kind(changes, "parameter"):
-            if change.subject in (*RULES, TRACK, "location"):  # location: early_start_min of orders
+            if change.subject in (*RULES, TRACK, ORDER):  # of orders: from when on they cover
                 days |= set(_ended(desk, change.from_us, desk.now_us))
         keys |= await self._of_days(desk, days & set(_ended(desk, 0, desk.now_us)))
         return await self._due(desk, keys)
