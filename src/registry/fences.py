@@ -160,15 +160,6 @@ async def read_fences(connection: Connection, where: str = "", *arguments: objec
         *arguments,
     )
     return [
-        FenceVersion(
-            id=row["id"],
-            version=row["version"],
-            name=row["name"],
-            organisation=row["organisation"],
-            vehicles=frozenset(row["vehicles"]),
-            wkb=row["geometry"],
-            valid_from_us=to_us(row["valid_from"]),
-            valid_to_us=FOREVER if row["valid_to"] is None else to_us(row["valid_to"]),
-        )
-        for row in rows
-    ]
+        FenceVersion(id, version, name, organisation, frozenset(vehicles), wkb, to_us(since), FOREVER if until is None else to_us(until))
+        for id, version, name, organisation, vehicles, wkb, since, until in rows
+    ]  # fmt: skip

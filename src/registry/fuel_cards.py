@@ -19,7 +19,7 @@ from registry.snapshot.timelines import FOREVER
 from registry.upsert import DATE, TEXT, Table, upsert
 from registry.values import Code, Day, Identifier, Plate, Record, Text, Time, WriteResult
 from runtime.connection import Connection
-from runtime.units import CHINA, to_us
+from runtime.units import CHINA, in_us, to_us
 
 
 class CardBinding(BaseModel):
@@ -290,12 +290,7 @@ async def cards_of(conn: Connection, ids: Collection[str]) -> dict[str, CardRow]
         "SELECT id, organisation, status, opened_on, closed_on, created_at FROM fuel_cards WHERE id = ANY($1::text[])",
         sorted(ids),
     )
-    return {
-        r["id"]: CardRow(
-            r["id"], r["organisation"], r["status"], r["opened_on"], r["closed_on"], to_us(r["created_at"])
-        )
-        for r in rows
-    }
+    return {row["id"]: CardRow(*in_us(row)) for row in rows}
 
 
 async def bindings_of_cards(

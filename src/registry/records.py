@@ -10,8 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import asyncpg
-
 from registry import (
     calendar,
     drivers,
@@ -25,10 +23,10 @@ from registry import (
     vehicles,
     violations,
 )
+from registry.constraints import constraints_refuse
 from registry.pages import Listing
 from registry.refusals import Flaw, RefusedError
 from registry.values import Record, WriteResult
-from registry.writing import MeanwhileError
 from runtime.connection import Connection
 
 
@@ -76,22 +74,6 @@ _CHINESE: Final = {
     "fuel_cards": "油卡",
     "fuel_stations": "站点",
 }
-_MEANWHILE: Final = "刚被他人修改，请重试 · was changed by somebody else just now, try again"
-#: What the database itself promises (migrations 0012 and 0013), by the name of the constraint.
-_PROMISES: Final = {
-    "terminal_in_one_vehicle": "该终端同一时间已装在另一辆车上 · the terminal is in another vehicle at that time",
-    "one_terminal_in_vehicle": "该车同一时间已装有另一台终端 · the vehicle has another terminal at that time",
-    "terminal_bindings_pkey": f"终端安装记录{_MEANWHILE}",
-    "card_bound_once": "该油卡同一时间已绑定另一车牌 · the card is bound to another plate at that time",
-    "card_bindings_pkey": f"油卡绑定记录{_MEANWHILE}",
-    "one_vehicle_of_plate": "该车牌已属于另一辆车 · this plate belongs to another vehicle",
-    "one_plate_of_vehicle": f"车牌记录{_MEANWHILE}",
-    "vehicle_plates_pkey": f"车牌记录{_MEANWHILE}",
-    "one_version_of_fence": f"围栏{_MEANWHILE}",
-    "fences_pkey": f"围栏{_MEANWHILE}",
-    "one_current_version_of_order": f"派车单{_MEANWHILE}",
-    "dispatch_orders_pkey": f"派车单{_MEANWHILE}",
-}
 
 
 async def apply(connection: Connection, records: Sequence[Record]) -> list[WriteResult]:
@@ -99,7 +81,7 @@ async def apply(connection: Connection, records: Sequence[Record]) -> list[Write
 
     Raises RefusedError, with every flaw, when a reference is unknown, an id comes twice, organisations
     would form a ring, a plate belongs to another vehicle, a card would be bound twice at once, a name belongs
-    to another station, or a transaction or violation lies in the future, or somebody else wrote the contrary at the
+    to another station, a transaction or violation lies in the future, or somebody else wrote the contrary at the
     same time (MeanwhileError); the caller's transaction must then be rolled back (see ``writing.in_transaction``).
     """
     if not records:
@@ -108,14 +90,8 @@ async def apply(connection: Connection, records: Sequence[Record]) -> list[Write
     flaws = _twice(records) + await _unknown(connection, kind, records)
     if flaws:
         raise RefusedError(flaws)
-    try:
+    with constraints_refuse():
         return await kind.write(connection, records)
-    except (asyncpg.ExclusionViolationError, asyncpg.UniqueViolationError) as error:
-        # The writers looked before they wrote: somebody else wrote the same meanwhile.
-        message = _PROMISES.get(error.constraint_name)
-        if message is None:
-            raise
-        raise MeanwhileError(message) from error
 
 
 def _twice(records: Sequence[Record]) -> list[Flaw]:

@@ -17,7 +17,7 @@ from registry.upsert import TEXT, Column, Table, upsert
 from registry.values import Code, Identifier, Money, Quantity, Record, Text, Time, UnitPrice, WriteResult
 from registry.writing import Lock, take
 from runtime.connection import Connection
-from runtime.units import LATEST_US, from_us, to_us
+from runtime.units import LATEST_US, from_us, in_us, to_us
 
 
 class FuelTransaction(Record):
@@ -50,22 +50,13 @@ HEADERS: Final = {
 TABLE: Final = Table(
     "fuel_transactions",
     {
-        "card": TEXT,
-        "at": Column("timestamptz"),
-        "kind": TEXT,
-        "product": TEXT,
-        "energy": TEXT,
-        "quantity": Column("bigint", decimals=3),
-        "unit_price": Column("numeric", decimals=4),
-        "amount_fen": Column("bigint", "amount", decimals=2),
-        "balance_fen": Column("bigint", "balance", decimals=2),
-        "station": TEXT,
-        "station_given": Column("boolean", shown=False),
-        "station_name": TEXT,
-        "reverses": TEXT,
+        "card": TEXT, "at": Column("timestamptz"), "kind": TEXT, "product": TEXT, "energy": TEXT,
+        "quantity": Column("bigint", decimals=3), "unit_price": Column("numeric", decimals=4),
+        "amount_fen": Column("bigint", "amount", decimals=2), "balance_fen": Column("bigint", "balance", decimals=2),
+        "station": TEXT, "station_given": Column("boolean", shown=False), "station_name": TEXT, "reverses": TEXT,
         "source": TEXT,
     },
-)
+)  # fmt: skip
 LISTING: Final = Listing(
     TABLE.select(),
     {"card": same("card"), "kind": same("kind"), "station": same("station"), "from": SINCE, "to": BEFORE},
@@ -149,11 +140,8 @@ class TransactionRow:
 
 
 def transaction_of_row(row: Any) -> TransactionRow:
-    """The transaction of a row of SELECT."""
-    return TransactionRow(
-        row["id"], row["card"], to_us(row["at"]), row["kind"], row["product"], row["energy"], row["quantity"],
-        row["amount_fen"], row["station"], row["station_name"], row["reverses"],
-    )  # fmt: skip
+    """The transaction of a row that begins with the columns of SELECT."""
+    return TransactionRow(*in_us(row[:11]))
 
 
 async def transactions_of_cards(conn: Connection, cards: Collection[str]) -> dict[str, list[TransactionRow]]:

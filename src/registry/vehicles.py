@@ -60,8 +60,8 @@ async def write(connection: Connection, records: Sequence[Vehicle]) -> list[Writ
     """Write vehicles; references were checked. Raises RefusedError (a conflict) for the plate of another vehicle."""
     await _refuse_taken_plates(connection, records)
     results = await upsert(connection, _TABLE, records)
-    # Vehicles may exchange plates in one import, so the database looks at plates late. Here it is late enough: a refusal at
-    # the commit would be nobody's.
+    # Vehicles may exchange plates in one import, so the database compares plates only when the transaction ends. Do it
+    # now: an error at the commit would not become a refusal.
     await connection.execute("SET CONSTRAINTS one_vehicle_of_plate IMMEDIATE")
     await connection.execute("SET CONSTRAINTS one_vehicle_of_plate DEFERRED")
     return results

@@ -13,7 +13,7 @@ from registry.refusals import refuse_future
 from registry.upsert import TEXT, Column, Table, upsert
 from registry.values import Fine, Identifier, Plate, Record, Text, Time, WriteResult
 from runtime.connection import Connection
-from runtime.units import LATEST_US, from_us, to_us
+from runtime.units import LATEST_US, from_us, in_us
 
 
 class Violation(Record):
@@ -37,17 +37,11 @@ HEADERS: Final = {
 TABLE: Final = Table(
     "violations",
     {
-        "plate": TEXT,
-        "at": Column("timestamptz"),
-        "place": TEXT,
-        "act": TEXT,
-        "fine_fen": Column("bigint", "fine", decimals=2),
-        "points": Column("integer"),
-        "status": TEXT,
-        "driver": TEXT,
+        "plate": TEXT, "at": Column("timestamptz"), "place": TEXT, "act": TEXT,
+        "fine_fen": Column("bigint", "fine", decimals=2), "points": Column("integer"), "status": TEXT, "driver": TEXT,
         "source": TEXT,
     },
-)
+)  # fmt: skip
 LISTING: Final = Listing(
     TABLE.select(),
     {"plate": same("plate"), "status": same("status"), "from": SINCE, "to": BEFORE},
@@ -131,12 +125,6 @@ async def _in_spans(
 
 
 def violations_of_rows(rows: Iterable[Any]) -> list[ViolationRow]:
-    """The violations of rows of SELECT, by (time, id)."""
-    found = [
-        ViolationRow(
-            r["id"], r["plate"], to_us(r["at"]), r["place"], r["act"], r["fine_fen"], r["points"], r["status"],
-            r["driver"],
-        )
-        for r in rows
-    ]  # fmt: skip
+    """The violations of rows that begin with the columns of SELECT, by (time, id)."""
+    found = [ViolationRow(*in_us(row[:9])) for row in rows]
     return sorted(found, key=lambda v: (v.at_us, v.id))

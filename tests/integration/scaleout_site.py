@@ -151,7 +151,9 @@ class Site:
                             "SELECT partition, next_offset FROM log_offsets WHERE next_offset > 0"
                         )
                     )
-                    facts = await connection.fetchval("SELECT count(*) FROM live_due")
+                    facts = await connection.fetchval(
+                        "SELECT (SELECT count(*) FROM live_due) + (SELECT count(*) FROM recomputations)"
+                    )
                     if offsets == ends and not facts:
                         return
                     await asyncio.sleep(0.1)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
-from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
@@ -15,7 +12,6 @@ import pytest
 from registry.records import KINDS, apply
 from registry.refusals import RefusedError
 from runtime.migrations import migrate, migration_files
-from tests import released
 from tests.waiting import until
 
 FENCE = {
@@ -179,25 +175,10 @@ async def test_plates_have_a_history(office: asyncpg.Pool) -> None:
         assert (await plates(office))["V3"][-1] == "苏F00007!"
 
 
-@pytest.fixture
-async def old_database(postgres_dsn: str) -> AsyncIterator[str]:
-    """A database of the last release, not migrated."""
-    name = f"released_{uuid.uuid4().hex[:12]}"
-    server = await asyncpg.connect(postgres_dsn)
-    await server.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
-    dsn = urlunsplit(urlsplit(postgres_dsn)._replace(path=f"/{name}"))
-    try:
-        await released.load_database(dsn)
-        yield dsn
-    finally:
-        await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-        await server.close()
-
-
 async def test_contradictions_of_the_last_release_are_mended_and_told(
-    old_database: str, caplog: pytest.LogCaptureFixture
+    released_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    conn = await asyncpg.connect(old_database)
+    conn = await asyncpg.connect(released_database)
     try:
         await conn.execute(
             """
@@ -224,7 +205,7 @@ async def test_contradictions_of_the_last_release_are_mended_and_told(
         )
         assert len(twice) == 1
         with caplog.at_level(logging.WARNING, "runtime.migrations"):
-            await migrate(old_database)
+            await migrate(released_database)
         for table, count in (
             ("terminal_bindings", 3),
             ("card_bindings", 1),
@@ -261,8 +242,8 @@ async def test_contradictions_of_the_last_release_are_mended_and_told(
         await conn.close()
 
 
-async def test_what_was_mended_is_judged_again(old_database: str) -> None:
-    conn = await asyncpg.connect(old_database)
+async def test_what_was_mended_is_judged_again(released_database: str) -> None:
+    conn = await asyncpg.connect(released_database)
     try:
         await conn.execute(
             """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from registry.terminals import Terminal
 from registry.vehicles import Vehicle
 from rules import evidence as frozen
 from rules.alerts.feed import publish_feed
+from rules.alerts.model import Judgement
 from rules.alerts.publish import publish
 from rules.checks import off_hours, terminal_silent
 from rules.judge.context import Change, Desk, Verdicts
@@ -328,7 +329,10 @@ async def test_however_the_keys_are_cut(court: Court) -> None:
         desk = await court.desk(conn, hours=60)
         whole = await GATHERER.judge(desk, keys)
         single = [await GATHERER.judge(desk, [key]) for key in reversed(keys)]
-    by_subject = lambda v: sorted(v, key=lambda j: (j.rule, j.subject))  # noqa: E731 - shorter here
+
+    def by_subject(judgements: Iterable[Judgement]) -> list[Judgement]:
+        return sorted(judgements, key=lambda j: (j.rule, j.subject))
+
     assert by_subject(whole.judgements) == by_subject([j for v in single for j in v.judgements])
     assert whole.later == {k: w for v in single for k, w in v.later.items()}
     assert {j.outcome for j in whole.judgements} == {"normal", "suspected", "undetermined"}
@@ -353,7 +357,10 @@ async def test_a_silence_ends_with_the_next_drive_whatever_later_days_are_judged
         desk = await court.desk(conn, hours=42 * 24)
         whole = await GATHERER.judge(desk, keys)
         single = [await GATHERER.judge(desk, [key]) for key in keys]
-    by_subject = lambda v: sorted(v, key=lambda j: (j.rule, j.subject))  # noqa: E731 - shorter here
+
+    def by_subject(judgements: Iterable[Judgement]) -> list[Judgement]:
+        return sorted(judgements, key=lambda j: (j.rule, j.subject))
+
     assert by_subject(whole.judgements) == by_subject([j for v in single for j in v.judgements])
     (silent,) = [
         j for j in whole.judgements if j.subject.endswith(court.told_of(1)) and j.rule == "terminal_silent"

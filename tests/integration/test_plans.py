@@ -196,7 +196,10 @@ async def refuse_scans(dsn: str, asked: Asked, *, allowed: Collection[str] = ())
 
 # --- the lists of the API
 
-DAY: Final = {"from": (NOW - timedelta(days=40)).isoformat(), "to": (NOW - timedelta(days=39)).isoformat()}
+DAY: Final[dict[str, str]] = {
+    "from": (NOW - timedelta(days=40)).isoformat(),
+    "to": (NOW - timedelta(days=39)).isoformat(),
+}
 LONG_AGO: Final = {"to": (NOW - timedelta(days=170)).isoformat()}
 NEWEST: Final = {"from": (NOW - timedelta(hours=6)).isoformat()}
 
@@ -237,7 +240,9 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     ],
     "/v1/violations": [{}, {"plate": "苏F17"}, {"status": "revoked"}, {"status": "appealed"}, DAY, LONG_AGO, NEWEST],
     "/v1/calendar-days": [{}, {"from": "2020-02-01", "to": "2020-03-01"}],
-} | {f"/v1/{kind}/{{id}}": [{}] for kind in KINDS} | {f"/v1/{kind}/{{id}}/versions": [{}] for kind in ("fences", "dispatch-orders")}  # fmt: skip
+    **{f"/v1/{kind}/{{id}}": [{}] for kind in KINDS},
+    **{f"/v1/{kind}/{{id}}/versions": [{}] for kind in ("fences", "dispatch-orders")},
+}  # fmt: skip
 #: How a page is cut and shown; not what is looked for.
 NO_FILTERS: Final = {"cursor", "limit", "wait"}
 IDS: Final = {
@@ -336,7 +341,7 @@ async def test_the_worker_finds_what_it_needs_by_an_index(crowded: str) -> None:
         await results.unsettled_orders(conn, NOW_US, None, 1)
         await results.unsettled_orders(conn, NOW_US, vehicles, 100)
         await feed.alerts_of_vehicles(conn, "location", vehicles, NOW_US - 30 * US_PER_DAY)
-        await feed.suspected_of_orders(conn, "destination", [(order, 7) for order in ORDERS])
+        await feed.suspected_of_orders(conn, "destination", ORDERS)
         await evaluations_of(conn, "destination", [f"order:{order}" for order in ORDERS])
         await feed.feed_end(conn)
         await feed.read_feed(conn, 900_000, 100)
@@ -358,7 +363,7 @@ CHANGES: Final = [
     for seq, (kind, subject) in enumerate(
         (
             ("order", "P50000"), ("result", "P50001"), ("track", "V17"), ("vehicle", "V18"), ("plate", "苏F19"), ("card", "C20"),
-            ("binding", "C21"), ("transaction", "T199990"), ("fills", "C22"), ("station", "S7"), ("violation", "X99990"),
+            ("card_binding", "C21"), ("transaction", "T199990"), ("fills", "C22"), ("station", "S7"), ("violation", "X99990"),
             ("offences", "苏F23"), ("parameter", "mileage"), ("parameter", "card_use"), ("parameter", "card_binding"),
             ("parameter", "traffic_violations"), ("parameter", "off_hours"), ("calendar", from_us(NOW_US).date().isoformat()),
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +32,7 @@ from rules.alerts.model import (
     Judgement,
     Measure,
     OffsetConflictError,
+    VersionedAlert,
     alert_id,
 )
 from rules.alerts.publish import evaluations_of
@@ -265,7 +267,10 @@ async def test_lists_and_filters(pool: asyncpg.Pool) -> None:
         )
         await publish(pool, replace(base, alert=facts))
     await publish(pool, normal("e5", vehicle_no=1))
-    subject = lambda found: [v.subject for v in found]  # noqa: E731 - shorter here
+
+    def subject(found: Iterable[VersionedAlert]) -> list[str]:
+        return [v.subject for v in found]
+
     async with pool.acquire() as conn:
         whole = await list_alerts(conn)
         assert len(whole) == 6

@@ -28,7 +28,9 @@ def out_and_back(start_s: float) -> list[Fix]:
 
 
 @pytest.mark.parametrize("kept", ["with its end", "as before there was one"])
-async def test_an_alert_withdrawn_while_it_was_open_does_not_swallow_the_next_drive(world: World, kept: str):
+async def test_an_alert_withdrawn_while_it_was_open_does_not_swallow_the_next_drive(
+    world: World, kept: str
+) -> None:
     """An emergency order entered during the drive: the alert ends there, and a drive days later is another one."""
     first = out_and_back(-2 * DAY + 20 * H)
     seen = next(k for k, f in enumerate(first) if f[1] > 2000)
@@ -72,7 +74,7 @@ async def test_an_alert_withdrawn_while_it_was_open_does_not_swallow_the_next_dr
     ]
 
 
-async def test_only_while_it_is_an_official_vehicle(world: World):
+async def test_only_while_it_is_an_official_vehicle(world: World) -> None:
     """Sold, its terminal still bound: what the buyer drives is nobody's business; known late, that is withdrawn."""
     drives = [*out_and_back(-DAY + 20 * H), *out_and_back(20 * H)]
     await world.send(world.batch(drives))
@@ -103,7 +105,7 @@ async def test_only_while_it_is_an_official_vehicle(world: World):
 @pytest.mark.parametrize("missed", [True, False])
 async def test_an_order_given_to_another_vehicle_is_told_of_that_one_whatever_their_numbers(
     world: World, was: int, now: int, missed: bool
-):
+) -> None:
     """Both vehicles are looked at in one transaction: what was said of the one must not undo what is said of the other."""
     wanted = [place(9000, 0)]
     await world.order("P1", 8 * H, 8.6 * H, vehicle=f"V{was}", destinations=wanted)
@@ -141,7 +143,7 @@ async def test_an_order_given_to_another_vehicle_is_told_of_that_one_whatever_th
 )
 async def test_a_change_to_an_order_of_long_ago_withdraws_what_was_said_of_its_destination(
     world: World, change: dict[str, Any]
-):
+) -> None:
     """Recomputation reaches back 62 days only; an order that is no more is found by its number."""
     begun, back = -70 * DAY + 8 * H, -70 * DAY + 8.6 * H
     await world.order("P1", begun, back, destinations=[place(9000, 0)])
@@ -157,7 +159,9 @@ async def test_a_change_to_an_order_of_long_ago_withdraws_what_was_said_of_its_d
 
 
 @pytest.mark.parametrize("said", [True, False])
-async def test_where_the_vehicle_was_before_it_departed_is_not_where_the_order_went(world: World, said: bool):
+async def test_where_the_vehicle_was_before_it_departed_is_not_where_the_order_went(
+    world: World, said: bool
+) -> None:
     """Planned for 8:00, left at 14:00; in the morning the vehicle was at the same place on another order."""
     wanted = [place(*AWAY)]
     await world.order("B", 9 * H, 9.6 * H, destinations=wanted)
@@ -177,7 +181,7 @@ async def test_where_the_vehicle_was_before_it_departed_is_not_where_the_order_w
 @pytest.mark.parametrize("told", ["before", "afterwards"])
 async def test_what_is_driven_before_an_order_departs_belongs_to_the_one_that_is_late(
     world: World, told: str
-):
+) -> None:
     """B is back at 10:30 instead of 7:30; A, planned for 8:00, waits for the vehicle until 11:00."""
 
     async def facts() -> None:
@@ -233,7 +237,7 @@ async def put(world: World, row: Threshold) -> str:
         return await put_threshold(conn, row)
 
 
-async def test_a_threshold_is_applied_to_what_was_judged_and_taken_back_from_it(world: World):
+async def test_a_threshold_is_applied_to_what_was_judged_and_taken_back_from_it(world: World) -> None:
     """By a worker that goes on; the order of another organisation's on a vehicle of this one as well."""
     await world.apply(Organisation(id="O2", name="另一局"))
     far: dict[str, Any] = {"destinations": [place(7000, 0)]}  # 3 km from where it went
@@ -276,7 +280,7 @@ async def test_a_threshold_is_applied_to_what_was_judged_and_taken_back_from_it(
     assert await due_rows(world.pool) == 0
 
 
-async def test_another_gap_makes_the_results_anew(world: World):
+async def test_another_gap_makes_the_results_anew(world: World) -> None:
     """What the kernels use: the worker's results follow, so that the judge finds the mileage that it recomputes."""
     await world.order("P1", 8 * H, 8.6 * H, destinations=[place(*AWAY)])
     fixes = out_and_back(8 * H)
@@ -300,7 +304,7 @@ async def test_another_gap_makes_the_results_anew(world: World):
 
 async def test_a_running_worker_knows_another_time_of_settlement_and_what_only_the_judge_uses_is_left_to_it(
     world: World,
-):
+) -> None:
     now = [clock_us()]
     await world.order("P1", 8 * H, 9 * H)
     await put(world, threshold(world, "order", "settle_after_h", 720))
@@ -320,7 +324,7 @@ async def test_a_running_worker_knows_another_time_of_settlement_and_what_only_t
     assert await state() == "settled"
 
 
-async def test_a_threshold_for_a_whole_fleet_is_taken_in_parts_beside_all_other_changes(world: World):
+async def test_a_threshold_for_a_whole_fleet_is_taken_in_parts_beside_all_other_changes(world: World) -> None:
     await world.pool.execute(
         "INSERT INTO vehicles (id, plate, organisation) SELECT 'W' || k, 'W' || k, 'O1' FROM generate_series(1, 997) k"
     )
@@ -353,7 +357,7 @@ async def test_a_threshold_for_a_whole_fleet_is_taken_in_parts_beside_all_other_
     assert len(await take(None)) == 984  # nothing to go back over: all at once
 
 
-async def test_an_order_of_long_ago_that_is_corrected_keeps_its_mileage(world: World):
+async def test_an_order_of_long_ago_that_is_corrected_keeps_its_mileage(world: World) -> None:
     """Else its driver's fuel would be burnt on no kilometres."""
     begun, back = -80 * DAY + 8 * H, -80 * DAY + 8.6 * H
     query = "SELECT state, mileage_mm, fixes, first_fix_at, last_fix_at, carried FROM order_results"

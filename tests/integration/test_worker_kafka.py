@@ -56,6 +56,7 @@ class Brokered(World):
         while (
             await self.pool.fetchval("SELECT count(*) FROM positions") < self.sent
             or await due_rows(self.pool)
+            or await self.pool.fetchval("SELECT count(*) FROM recomputations")
         ):  # fmt: skip
             assert time.monotonic() < deadline, "it did not happen in time"
             await asyncio.sleep(0.05)
@@ -89,7 +90,7 @@ async def world(pool: asyncpg.Pool, db_url: str, tmp_path: Path, kafka: Settings
     await made.close()
 
 
-async def test_two_workers_follow_a_fleet_that_changes_under_their_hands(world: Brokered):
+async def test_two_workers_follow_a_fleet_that_changes_under_their_hands(world: Brokered) -> None:
     partition = partitions_of(np.arange(20), world.kafka.partitions)
     fresh = [next(k for k in range(3, 20) if partition[k] == p) for p in range(world.kafka.partitions)]
     other = next(k for k in range(3, 20) if partition[k] != partition[1] and k not in fresh)
@@ -132,7 +133,7 @@ async def test_two_workers_follow_a_fleet_that_changes_under_their_hands(world: 
 @pytest.mark.parametrize("meanwhile", [0, 1], ids=["stopped", "running"])
 async def test_offsets_of_a_topic_say_nothing_of_one_that_is_made_under_its_name(
     world: Brokered, meanwhile: int
-):
+) -> None:
     """Whether a worker runs while the topic is made anew, or none."""
     day = [(float(t), 0.0, 0.0, 0) for t in range(0, 7200, 60)]
     async with world.running(1):
@@ -161,7 +162,7 @@ async def test_offsets_of_a_topic_say_nothing_of_one_that_is_made_under_its_name
     assert await world.pool.fetchval("SELECT count(DISTINCT topic) FROM log_offsets") == 2
 
 
-async def test_offsets_kept_under_the_former_name_of_a_log_go_on_counting(world: Brokered):
+async def test_offsets_kept_under_the_former_name_of_a_log_go_on_counting(world: Brokered) -> None:
     reader = KafkaLogReader(world.settings)
     now, former = await reader.identity(), await reader.former_identity()
     assert now.startswith(f"{former}:")

@@ -112,7 +112,7 @@ def terminals(partition: int, count: int) -> list[int]:
 
 async def test_what_is_registered_while_two_workers_run_is_judged_as_one_worker_judges_it(
     world: Together, db_url: str
-):
+) -> None:
     world.join(0)
     world.join(1)
     await world.turns(2)
@@ -180,7 +180,7 @@ async def test_what_is_registered_while_two_workers_run_is_judged_as_one_worker_
     await alone.close()
 
 
-async def test_a_threshold_reaches_every_worker(world: Together):
+async def test_a_threshold_reaches_every_worker(world: Together) -> None:
     one, other = 1, next(k for k in (2, *terminals(1 - int(OF[1]), 1)) if OF[k] != OF[1])
     await world.bind(other, "V2", -86_400)
     world.join(0)
@@ -205,7 +205,7 @@ async def test_a_threshold_reaches_every_worker(world: Together):
 
 async def test_positions_in_hand_while_another_worker_judges_their_vehicle_are_told_to_it(
     world: Together, db_url: str
-):
+) -> None:
     """The rows of a terminal are in one worker's open transaction, without a vehicle, while the office says which vehicle
     it sat in, and the vehicle's owner looks for its rows and finds none."""
     owner, other = int(OF[1]), 1 - int(OF[1])
@@ -235,7 +235,9 @@ async def test_positions_in_hand_while_another_worker_judges_their_vehicle_are_t
     assert [(a["vehicle"], a["occurred_from"][11:13]) for a in await world.alerts()] == [("V1", "08")]
 
 
-async def test_a_vehicle_that_went_to_another_worker_meanwhile_is_not_written(world: Together, db_url: str):
+async def test_a_vehicle_that_went_to_another_worker_meanwhile_is_not_written(
+    world: Together, db_url: str
+) -> None:
     spare = terminals(1 - int(OF[1]), 1)[0]
 
     async def exchange() -> None:
@@ -258,7 +260,7 @@ async def test_a_vehicle_that_went_to_another_worker_meanwhile_is_not_written(wo
     assert [a["vehicle"] for a in await world.alerts()] == ["V1"]
 
 
-async def test_a_stalled_worker_is_refused_without_a_record_in_hand(world: Together):
+async def test_a_stalled_worker_is_refused_without_a_record_in_hand(world: Together) -> None:
     stalled = world.join(0, 1)
     morning = [*stand(8 * H, 8.1 * H), *drive(8.1 * H, *OUT), *stand(8.5 * H, 9 * H)]
     await world.drive(1, morning)
@@ -276,7 +278,7 @@ async def test_a_stalled_worker_is_refused_without_a_record_in_hand(world: Toget
         await stalled.turn()
 
 
-async def test_whoever_takes_over_waits_for_the_transaction_of_the_one_before(pool: asyncpg.Pool):
+async def test_whoever_takes_over_waits_for_the_transaction_of_the_one_before(pool: asyncpg.Pool) -> None:
     events: list[str] = []
 
     async def before() -> None:
@@ -305,7 +307,7 @@ async def test_whoever_takes_over_waits_for_the_transaction_of_the_one_before(po
             await lock_offsets(conn, "t", {0: 0, 1: 7}, "before")
 
 
-async def test_a_worker_far_behind_the_registry_reads_all_of_it(world: Together):
+async def test_a_worker_far_behind_the_registry_reads_all_of_it(world: Together) -> None:
     await forget_changes(world.pool)
     await forget_changes(world.pool, "live")
     async with world.pool.acquire() as conn:

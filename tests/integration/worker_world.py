@@ -176,7 +176,12 @@ class World:
         made = worker or self.worker()
         for turn in range(turns):
             await made.turn()
-            if turn and not await made.lag() and not await due_rows(self.pool):
+            if (
+                turn
+                and not await made.lag()
+                and not await due_rows(self.pool)
+                and not await self.pool.fetchval("SELECT EXISTS (SELECT FROM recomputations)")
+            ):
                 break
         await self.judge_all()
         return made

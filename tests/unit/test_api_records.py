@@ -17,7 +17,7 @@ from registry.fences import Fence
 from registry.orders import DispatchOrder
 from registry.places import MAX_VERTICES, Place
 from registry.records import KINDS
-from registry.refusals import Flaw, explain
+from registry.refusals import Flaw, RefusedError, explain
 from registry.spelling import normal_plate
 from registry.terminals import Binding, BindingPlan, Terminal
 from registry.values import parse_time
@@ -315,7 +315,7 @@ def test_any_bytes_give_records_or_a_refusal(data: bytes, form: bulk.Format, kin
     found: list[Flaw] = []
     try:
         records = bulk.validate_rows(kind, bulk.read_rows(kind, data, form))
-    except bulk.ImportRefusedError as error:
+    except RefusedError as error:
         found, records = error.flaws, []
     assert found or all(record.id for record in records)
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from registry.orders import OrderRow, covers_after, read_orders
 from registry.parameters import ParameterRow
 from registry.snapshot.orders import OrderBook
 from runtime.connection import Connection
-from runtime.units import from_us, to_us
+from runtime.units import from_us, in_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +58,9 @@ async def orders_with_results(conn: Connection, ids: Sequence[str]) -> dict[str,
         )
     }
     results = {
-        r["order_id"]: _result(r)
-        for r in await conn.fetch(
-            "SELECT order_id, state, order_version, vehicle_no, mileage_mm, bridged_mm, odometer_m, fixes, first_fix_at,"
+        order_id: Result(*in_us(values))
+        for order_id, *values in await conn.fetch(
+            "SELECT order_id, state = 'settled', order_version, vehicle_no, mileage_mm, bridged_mm, odometer_m, fixes, first_fix_at,"
             " last_fix_at, computed_at FROM order_results WHERE order_id = ANY($1::text[])",
             list(orders),
         )
@@ -103,14 +102,3 @@ async def settled_orders(conn: Connection, from_us_: int, to_us_: int | None) ->
         None if to_us_ is None else from_us(to_us_),
     )
     return [row["id"] for row in rows]
-
-
-def _result(row: Any) -> Result:
-    return Result(
-        row["state"] == "settled", row["order_version"], row["vehicle_no"], row["mileage_mm"], row["bridged_mm"],
-        row["odometer_m"], row["fixes"], _us(row["first_fix_at"]), _us(row["last_fix_at"]), to_us(row["computed_at"]),
-    )  # fmt: skip
-
-
-def _us(moment: Any) -> int | None:
-    return None if moment is None else to_us(moment)

@@ -21,7 +21,8 @@ from rules.backtest.model import Question, Row
 from rules.checks import location
 from rules.judge import queue
 from rules.judge.context import Desk
-from rules.live.store.due import anything_waits
+from rules.live.store import recomputations
+from rules.live.store.due import anything_due
 from rules.navigation.frozen import FrozenRoutes
 from runtime.connection import Connection
 from telemetry.archive.partitions import clock_us
@@ -93,7 +94,8 @@ class Backtest:
                 numbers_only=True,
             )
             changes, keys = await queue.backlog(conn, now)
-            pending = changes + sum(due for due, _ in keys.values()) + await anything_waits(conn)
+            pending = changes + sum(due for due, _ in keys.values())
+            pending += await anything_due(conn) + await recomputations.count(conn, None)
             yield cls(desk, question, progress, pending)
 
     async def organisation_exists(self) -> bool:

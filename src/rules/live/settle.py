@@ -9,7 +9,7 @@ The clock is that of ``Facts.known_us``: it stands still while there is a backlo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -20,6 +20,7 @@ from registry.snapshot.fleet import FleetSnapshot
 from registry.snapshot.orders import NO_TIME, STATUS, OrderBook
 from rules.alerts.model import FactChange
 from rules.live.episodes import Facts
+from rules.live.store import recomputations
 from rules.live.store.results import delete_results, unsettled_orders
 from rules.tracks.state import TrackStates
 from runtime.arrays import Ints
@@ -90,17 +91,21 @@ def _ended(facts: Facts, order: OrderRow, watermark_us: int) -> bool:
 
 
 async def silent(facts: Facts, vehicles: Sequence[int] | None, skip: Collection[int]) -> list[int]:
-    """Rows of orders that the clock settles, of ``vehicles`` (None = all) but those in ``skip``; at most
-    SILENT_AT_ONCE, those that returned first."""
+    """Rows of orders that the clock settles, of ``vehicles`` (None = all) but those in ``skip`` and those that wait to be
+    computed again; at most SILENT_AT_ONCE, those that returned first. The states of their vehicles are loaded."""
     tracker, book = facts.tracker, facts.tracker.snapshot.orders
     limit_us = _clock_limit_us(tracker.snapshot, facts.known_us)
-    waiting = await unsettled_orders(facts.conn, limit_us, vehicles, WAITING_AT_ONCE)
-    waiting = [w for w in waiting if w[1] not in skip]
-    await tracker.load(facts.conn, np.unique(np.array([no for _, no, _ in waiting], np.int64)))
+    unsettled = await unsettled_orders(facts.conn, limit_us, vehicles, WAITING_AT_ONCE)
+    skipped = {*skip, *await recomputations.waiting(facts.conn, {no for _, no, _ in unsettled})}
+    unsettled = [order for order in unsettled if order[1] not in skipped]
+    await tracker.load(facts.conn, np.unique(np.array([no for _, no, _ in unsettled], np.int64)))
+    unknown = [order for order in unsettled if book.row_of(order[0]) is None][:SILENT_AT_ONCE]
+    if unknown:
+        await tracker.snapshot.load_orders(
+            facts.conn, {no for _, no, _ in unknown}, min(returned_us for _, _, returned_us in unknown)
+        )
     rows = []
-    for order_id, no, returned_us in waiting:
-        if book.row_of(order_id) is None:
-            await tracker.snapshot.load_orders(facts.conn, [no], returned_us)
+    for order_id, no, _ in unsettled:
         row = book.row_of(order_id)
         # One whose newest version came after this snapshot is left until its change is taken.
         if row is not None and book.orders[row].vehicle_no == no:
@@ -112,41 +117,58 @@ async def silent(facts: Facts, vehicles: Sequence[int] | None, skip: Collection[
     return rows
 
 
-async def note_orders(facts: Facts, changes: Sequence[FactChange]) -> list[int]:
+async def note_orders(facts: Facts, changes: Sequence[FactChange], waiting: Mapping[int, int]) -> list[int]:
     """After ``recompute``: a returned order that changed has a result, so that the clock finds it; one that is
-    cancelled or gone to another vehicle has none. Returns the rows of those that can be settled now.
+    cancelled or gone to another vehicle has none. Returns the rows of those that can be settled now. ``waiting``: vehicles
+    that wait to be computed again, from when on: what they are computed for is left to that.
     """
-    book, gone, ready = facts.tracker.snapshot.orders, [], []
+    book, gone, rows = facts.tracker.snapshot.orders, [], []
     changed: dict[tuple[str, int], int] = {}
     for c in changes:
         if c.kind == "order":
             key = (c.subject, c.vehicle_no)
             changed[key] = min(c.from_us, changed.get(key, c.from_us))
-    for (order_id, no), from_us in changed.items():
+    unknown = {no: since for (order_id, no), since in changed.items() if book.row_of(order_id) is None}
+    if unknown:
+        await facts.tracker.snapshot.load_orders(facts.conn, unknown, min(unknown.values()))
+    for order_id, no in changed:
         row = book.row_of(order_id)
-        if row is None:
-            await facts.tracker.snapshot.load_orders(facts.conn, [no], from_us)
-            row = book.row_of(order_id)
         if row is None or book.orders[row].vehicle_no != no or book.orders[row].status == "cancelled":
             gone.append((order_id, no))
-        elif book.orders[row].status == "returned":
-            if not facts.results.fresh(row):
-                await facts.results.from_track(facts.conn, facts.archive, no, [row])
-            watermark = int(facts.tracker.states.field("t", np.array([no]))[0])
-            if not facts.results.settled(row) and _ended(facts, book.orders[row], watermark):
-                ready.append(row)
+            continue
+        later = no in waiting and row in facts.results.affected(no, waiting[no])
+        if book.orders[row].status == "returned" and not later:
+            rows.append(row)
+    missing: dict[int, list[int]] = defaultdict(list)
+    for row in rows:
+        if not facts.results.fresh(row):
+            missing[book.orders[row].vehicle_no].append(row)
+    await facts.results.from_tracks(facts.conn, facts.archive, missing)
     await delete_results(facts.conn, gone)
-    return sorted(set(ready))
+    marks = facts.tracker.states.field("t")
+    return sorted(
+        {
+            row
+            for row in rows
+            if book.orders[row].vehicle_no not in waiting
+            and not facts.results.settled(row)
+            and _ended(facts, book.orders[row], int(marks[book.orders[row].vehicle_no]))
+        }
+    )
 
 
-async def settle_again(facts: Facts, vehicle: int, from_us: int, watermark_us: int) -> None:
-    """After facts of a vehicle changed from ``from_us`` on: its orders that ended since then and that can be settled are
-    settled again."""
+async def settle_again(facts: Facts, changed: Mapping[int, tuple[int, int]]) -> None:
+    """After facts of vehicles changed (number -> from when on, its newest position): their orders that ended since then and
+    that can be settled are settled again."""
     book = facts.tracker.snapshot.orders
     rows = []
-    for row in book.rows_of(vehicle):
-        order = book.orders[row]
-        ended = _ended(facts, order, watermark_us)
-        if ended and order.actual_return_us is not None and from_us <= order.actual_return_us:
-            rows.append(row)
+    for vehicle, (from_us, watermark_us) in changed.items():
+        for row in book.rows_of(vehicle):
+            returned_us = book.orders[row].actual_return_us
+            if (
+                returned_us is not None
+                and from_us <= returned_us
+                and _ended(facts, book.orders[row], watermark_us)
+            ):
+                rows.append(row)
     await settle(facts, rows)

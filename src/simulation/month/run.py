@@ -15,7 +15,8 @@ from registry.records import KINDS, apply
 from rules.judge.process import Judge
 from rules.judge.subjects.all import GATHERERS
 from rules.live.process import Worker
-from rules.live.store.due import anything_waits
+from rules.live.store.due import anything_due
+from rules.live.store.recomputations import anything_waits
 from rules.navigation.base import Navigator
 from runtime.units import US_PER_S
 from simulation.month.delivery import Step, waves
@@ -107,7 +108,8 @@ class Machine:
                 return
 
     async def _worked_off(self) -> bool:
-        return not await self.worker.lag() and not await anything_waits(self._pool)
+        waits = await anything_due(self._pool) or await anything_waits(self._pool)
+        return not waits and not await self.worker.lag()
 
     async def close(self) -> None:
         """Stop; the navigator is the caller's."""

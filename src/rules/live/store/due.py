@@ -160,6 +160,6 @@ async def due_waiting(conn: Connection, vehicle_nos: Sequence[int] | None = None
     return bool(await conn.fetchval(query, vehicle_nos))
 
 
-async def anything_waits(conn: Connection) -> bool:
+async def anything_due(conn: Connection) -> bool:
     """Whether anything waits for a live worker, in the outbox or in its list."""
     return await due_waiting(conn) or await unread(conn, READER)
