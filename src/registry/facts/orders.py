@@ -14,7 +14,7 @@ from runtime.units import from_us, in_us
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class OrderResultRow:
     """A row of ``order_results``. ``first_us``, ``last_us``: the first and last valid fix, microseconds since 1970."""
 
     settled: bool
@@ -43,7 +43,7 @@ class OrderFacts:
     order: OrderRow
     plate: str
     organisation: str  # of the vehicle
-    result: Result | None
+    result: OrderResultRow | None
 
 
 async def orders_with_results(conn: Connection, ids: Sequence[str]) -> dict[str, OrderFacts]:
@@ -58,7 +58,7 @@ async def orders_with_results(conn: Connection, ids: Sequence[str]) -> dict[str,
         )
     }
     results = {
-        order_id: Result(*in_us(values))
+        order_id: OrderResultRow(*in_us(values))
         for order_id, *values in await conn.fetch(
             "SELECT order_id, state = 'settled', order_version, vehicle_no, mileage_mm, bridged_mm, odometer_m, fixes, first_fix_at,"
             " last_fix_at, computed_at FROM order_results WHERE order_id = ANY($1::text[])",
