@@ -15,12 +15,6 @@ REJECTED_BYTES: Final = 4096
 _REASON_CHARS, _HEADERS, _HEADER_CHARS = 500, 32, 256
 
 
-#: Days of tracks, over all vehicles, that changed parameters may go back over in one transaction; those of one vehicle
-#: count for no more than a recomputation reaches back (rules.live.late).
-PARAMETER_DAYS: Final = 500
-REACH_DAYS: Final = 62
-
-
 async def offsets(conn: Connection, topic: str) -> dict[int, int]:
     """Next offset to process of each partition of ``topic`` that has one (none = start at 0)."""
     rows = await conn.fetch("SELECT partition, next_offset FROM log_offsets WHERE topic = $1", topic)
@@ -96,49 +90,18 @@ async def save_offsets(conn: Connection, topic: str, next_offsets: Mapping[int, 
 async def take_fact_changes(
     conn: Connection, vehicle_nos: Sequence[int] | None, limit: int
 ) -> list[FactChange]:
-    """The oldest ``limit`` fact changes of ``vehicle_nos`` (None = of every vehicle), by seq, those of parameters last.
+    """The oldest ``limit`` fact changes of ``vehicle_nos`` (None = of every vehicle), by seq.
     They stay until ``delete_fact_changes`` in the same transaction; ones that another worker has in hand are left to it.
-
-    A parameter may change everything of a whole fleet at once. Of that few vehicles come at a time, beside what else
-    waits, so that neither an order that is entered nor a position waits behind all of it.
     """
-    own = None if vehicle_nos is None else [int(no) for no in vehicle_nos]
     rows = await conn.fetch(
-        "SELECT seq, kind, subject, vehicle_no, from_time FROM fact_changes WHERE kind <> 'parameter'"
-        " AND ($1::integer[] IS NULL OR vehicle_no = ANY($1)) ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED",
-        own,
+        "SELECT seq, kind, subject, vehicle_no, from_time FROM fact_changes"
+        " WHERE $1::integer[] IS NULL OR vehicle_no = ANY($1) ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED",
+        None if vehicle_nos is None else [int(no) for no in vehicle_nos],
         limit,
     )
-    few = await _parameters_first(conn, own, limit)
-    if few:
-        rows += await conn.fetch(
-            "SELECT seq, kind, subject, vehicle_no, from_time FROM fact_changes WHERE kind = 'parameter'"
-            " AND vehicle_no = ANY($1::integer[]) ORDER BY seq FOR UPDATE SKIP LOCKED",
-            few,
-        )
     return [
         FactChange(r["seq"], r["kind"], r["subject"], r["vehicle_no"], to_us(r["from_time"])) for r in rows
     ]
-
-
-async def _parameters_first(conn: Connection, own: list[int] | None, limit: int) -> list[int]:
-    """The vehicles whose changed parameters come first, at most so many that PARAMETER_DAYS are gone back over."""
-    rows = await conn.fetch(
-        "SELECT vehicle_no, LEAST(GREATEST(extract(epoch FROM now() - min(from_time)) / 86400, 0), $3)::float8 AS days"
-        " FROM fact_changes WHERE kind = 'parameter' AND ($1::integer[] IS NULL OR vehicle_no = ANY($1))"
-        " GROUP BY vehicle_no ORDER BY min(seq) LIMIT $2",
-        own,
-        limit,
-        REACH_DAYS,
-    )
-    chosen: list[int] = []
-    days = 0.0
-    for row in rows:
-        if chosen and days + row["days"] > PARAMETER_DAYS:
-            break
-        days += row["days"]
-        chosen.append(row["vehicle_no"])
-    return chosen
 
 
 async def delete_fact_changes(conn: Connection, seqs: Sequence[int]) -> None:
