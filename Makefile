@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Programs that tests start by the dozen, and tests with their rewritten asserts, are compiled once and not at every start.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup parts demo month test test-unit lint types imports fmt bench bench-full faults bounded audit lock clean
 help: ## this list

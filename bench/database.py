@@ -13,7 +13,9 @@ import asyncpg
 import shapely
 
 from bench.processes import FIRST_PHONE
-from runtime.postgres import connect, embedded_server, migrate
+from runtime.embedded_postgres import embedded_server
+from runtime.migrations import migrate
+from runtime.postgres import connect
 
 #: The generator's terminals begin at 31 N 120 E, each 1e-5 degree further, and drive north-east. One fence is a few
 #: kilometres west of there (every position is judged "outside"), one is around all of it: (longitude, latitude, radius).

@@ -1,4 +1,4 @@
--- Lists that stay quick when they are long. SQL of these tables: src/rules/alerts, src/rules/navigation, src/registry/pages.py.
+-- Lists that stay quick when they are long. SQL of these tables: src/rules, src/registry.
 
 CREATE INDEX alerts_of_vehicle ON alerts (vehicle, detected_at DESC, id);
 CREATE INDEX alerts_of_organisation ON alerts (organisation, detected_at DESC, id);
@@ -22,3 +22,10 @@ ALTER TABLE navigation_routes ADD COLUMN used_on date NOT NULL DEFAULT current_d
 COMMENT ON COLUMN navigation_routes.used_on IS 'Asked for at that day, or within the 30 days after it.';
 CREATE INDEX navigation_routes_used ON navigation_routes (used_on);
 CREATE INDEX navigation_routes_newest ON navigation_routes (engine, answered_at DESC);
+
+-- Orders of an organisation by id, and those that a changed parameter concerns by their departure.
+CREATE INDEX dispatch_orders_organisation ON dispatch_orders (organisation, id) WHERE is_current;
+CREATE INDEX dispatch_orders_departure ON dispatch_orders (planned_departure) WHERE is_current;
+
+-- Of the day states the oldest go, once an hour.
+CREATE INDEX vehicle_day_states_day ON vehicle_day_states (day);

@@ -16,7 +16,9 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from runtime.postgres import create_pool, embedded_server, migrate
+from runtime.embedded_postgres import embedded_server
+from runtime.migrations import migrate
+from runtime.postgres import create_pool
 
 pytest_plugins = ["tests.skips", "tests.parallel"]
 

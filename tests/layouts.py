@@ -6,6 +6,8 @@ that every row has, that some have, that no row has; no items, items of one leng
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -65,11 +67,14 @@ def batches(draw: st.DrawFn, min_rows: int = 0) -> PositionBatch:
     )
 
 
-def _chosen(rng: np.random.Generator, n: int, presence: str) -> np.ndarray:
+def _chosen(rng: np.random.Generator, n: int, presence: str) -> Any:
     """Which of ``n`` rows have a value. Shape (n,), bool."""
-    if presence == "one":
-        return np.arange(n) == (rng.integers(0, n) if n else 0)
-    return np.full(n, presence == "all") | ((rng.random(n) < 0.5) & (presence == "some"))
+    chosen: np.ndarray = np.full(n, presence == "all")
+    if presence == "one" and n:
+        chosen[rng.integers(0, n)] = True
+    elif presence == "some":
+        chosen = rng.random(n) < 0.5
+    return chosen
 
 
 def _any(rng: np.random.Generator, n: int, dtype: type) -> np.ndarray:

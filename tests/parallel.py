@@ -3,7 +3,8 @@
 Every worker has a PostgreSQL of its own (fixture ``postgres_dsn``) and works off one group of tests after the other:
 
 - Tests that share something that is dear to make (a fixture of a module, the Kafka broker) are one group, so that it is
-  made once. Every other test is a group of its own.
+  made once. So are the tests of faults: each is a load and several processes by itself. Every other test is a group of its
+  own.
 - The long ones begin first, so that no worker ends minutes after the others.
 """
 
@@ -68,6 +69,8 @@ def group_of(item: pytest.Item) -> str | None:
     for name, group in SHARED.items():
         if name in definitions:
             return group
+    if item.nodeid.startswith("tests/faults/"):
+        return "faults"
     if any(found[-1].scope == "module" for found in definitions.values()):
         return item.nodeid.split("::", 1)[0]
     return None

@@ -77,7 +77,7 @@ class Skips:
         if self.permit(report.nodeid, words) is not None:
             return
         if expected is not None:
-            del report.wasxfail  # type: ignore[union-attr]  # set by pytest's own plugin
+            del report.wasxfail  # set by pytest's own plugin
         where = "with CI=true" if self.ci else "here"
         report.outcome = "failed"
         report.longrepr = (

@@ -17,7 +17,7 @@ from api.errors import Problem, problem_of
 from api.http import json_response
 from runtime.errors import GongcheError
 from runtime.metrics import CONTENT_TYPE, render
-from runtime.postgres import expected_schema_version, require_schema, schema_version
+from runtime.migrations import expected_schema_version, require_schema, schema_version
 
 REQUESTS: Final = Counter("gongche_api_requests_total", "Requests answered", ["method", "route", "status"])
 SECONDS: Final = Histogram(

@@ -1,30 +1,26 @@
 """Values that the office, or an organisation, sets for the rules' parameters (table ``rule_parameters``).
-``registry.parameters`` has their names, defaults and limits. What the worker judges is judged again when one is set or taken
-back, from when it takes effect; the judge sees by itself (a trigger of ``rule_parameters``).
+``registry.parameters`` has their names, defaults and limits. What was judged with another value is judged again when one is
+set or taken back, from when it takes effect: worker and judge read of it in the outbox of changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from registry import parameters
-from registry.changes import SINCE_EVER, lock_registry, note_parameter
-from registry.fields import Identifier, Name, Time
-from registry.outcome import Outcome
+from registry.organisations import organisation_exists
+from registry.parameters import ParameterRow
 from registry.refusals import Flaw, RefusedError
-from registry.versions import BEFORE_ORDER
+from registry.values import Identifier, Name, Time, WriteResult
 from runtime.connection import Connection
+from runtime.units import to_us
 
 #: Rows of a list, at most.
 MAX_ROWS = 10_000
-
-#: Rules that the worker judges, and what its kernels use. When an order is settled (``params.ORDER``) is no judgement.
-_JUDGED_AGAIN: Final = {"location", parameters.TRACK}
 
 
 class Threshold(BaseModel):
@@ -40,16 +36,13 @@ class Threshold(BaseModel):
     source: Name = Field(description="who decided it, and where that is written")
 
 
-async def put_threshold(connection: Connection, row: Threshold) -> Outcome:
+async def put_threshold(connection: Connection, row: Threshold) -> WriteResult:
     """Write a value in the caller's transaction; the same (rule, name, organisation, time) again replaces it.
 
     Raises RefusedError for an unknown rule, name or organisation, or a value out of the limits.
     """
-    await lock_registry(connection)
     _check(row)
-    if row.organisation is not None and not await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM organisations WHERE id = $1)", row.organisation
-    ):
+    if row.organisation is not None and not await organisation_exists(connection, row.organisation):
         message = f"单位 {row.organisation} 未登记 · unknown organisation: {row.organisation}"
         raise RefusedError([Flaw(("organisation",), message)])
     old = await connection.fetchrow(
@@ -66,27 +59,18 @@ async def put_threshold(connection: Connection, row: Threshold) -> Outcome:
         " DO UPDATE SET value = excluded.value, source = excluded.source",
         row.rule, row.name, row.organisation, row.effective_from, row.value, row.source,
     )  # fmt: skip
-    await _note(connection, row.rule, row.name, row.organisation, row.effective_from)
     return "created" if old is None else "updated"
-
-
-async def _note(
-    connection: Connection, rule: str, name: str, organisation: str | None, effective: datetime
-) -> None:
-    """Have what the workers judged with another value judged again. That there is one, a trigger tells them."""
-    if rule not in _JUDGED_AGAIN:
-        return
-    since = effective
-    if (
-        name == "early_start_min"
-    ):  # an order covers from before the departure at which its parameters are taken
-        since = max(since - BEFORE_ORDER, SINCE_EVER)
-    await note_parameter(connection, f"{rule}.{name}", organisation, since)
 
 
 def _check(row: Threshold) -> None:
     if row.rule not in parameters.RULES:
         message = f"没有这条规则；可用 · no such rule; there are: {', '.join(parameters.RULES)}"
+        raise RefusedError([Flaw(("rule",), message)])
+    if now := parameters.MOVED.get((row.rule, row.name)):
+        message = (
+            f"{row.rule}.{row.name} 现为 {now}.{row.name}（派车单的参数），请改设该参数"
+            f" · this is a parameter of orders now: set {now}.{row.name}"
+        )
         raise RefusedError([Flaw(("rule",), message)])
     try:
         parameters.validate(row.rule, row.name, row.value)
@@ -105,14 +89,11 @@ async def forget_threshold(
     connection: Connection, rule: str, name: str, organisation: str | None, effective_from: Any
 ) -> bool:
     """Take back a value in the caller's transaction; whether there was one."""
-    await lock_registry(connection)
     done = await connection.fetchval(
         "DELETE FROM rule_parameters WHERE rule = $1 AND name = $2 AND organisation IS NOT DISTINCT FROM $3"
         " AND effective_from = $4 RETURNING true",
         rule, name, organisation, effective_from,
     )  # fmt: skip
-    if done:
-        await _note(connection, rule, name, organisation, effective_from)
     return done is not None
 
 
@@ -139,3 +120,15 @@ def defaults(rule: str | None = None) -> Sequence[dict[str, Any]]:
         if rule in (None, of)
         for found in known
     ]
+
+
+async def load_parameters(conn: Connection) -> tuple[ParameterRow, ...]:
+    """Every row of ``rule_parameters``."""
+    rows = await conn.fetch(
+        "SELECT rule, name, organisation, value, effective_from FROM rule_parameters"
+        " ORDER BY rule, name, organisation, effective_from"
+    )
+    return tuple(
+        ParameterRow(r["rule"], r["name"], r["organisation"], int(r["value"]), to_us(r["effective_from"]))
+        for r in rows
+    )

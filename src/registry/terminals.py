@@ -1,5 +1,5 @@
-"""Which terminal sits in which vehicle when: the rule (``BindingPlan``, pure) and the SQL of terminals'
-records.
+"""BeiDou terminals (终端): the record, written and read; and which terminal sits in which vehicle when
+(``BindingPlan``, pure).
 """
 
 from __future__ import annotations
@@ -8,12 +8,57 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from registry.changes import note_vehicles
-from registry.model import Terminal
-from registry.outcome import Outcome
+from pydantic import Field, ValidationInfo, field_validator
+
+from registry.pages import Filter, Listing
+from registry.snapshot.timelines import FOREVER
+from registry.values import Identifier, Phone, Record, Text, Time, WriteResult
+from registry.writing import Lock, take_each
 from runtime.connection import Connection
+from runtime.units import to_us
+
+
+class Terminal(Record):
+    """A BeiDou terminal. ``vehicle`` and ``valid_from`` say: from then on it sits in that vehicle (null: in
+    none).
+
+    Texts that are not given stay as they are (a terminal names its own maker, model and device when it registers).
+    """
+
+    id: Phone = Field(description="phone number of the terminal; leading zeros do not count")
+    manufacturer: Text | None = None
+    model: Text | None = None
+    device_id: Text | None = Field(
+        None,
+        description="终端编号 (终端ID), as the terminal sends it when it registers. Where it is given, another device with"
+        " this phone number is refused; an empty text takes it back",
+    )
+    enabled: bool = True
+    vehicle: Identifier | None = None
+    valid_from: Time | None = Field(None, validate_default=True)
+
+    @property
+    def binds(self) -> bool:
+        """Whether the record says anything about the vehicle."""
+        return self.valid_from is not None
+
+    @field_validator("valid_from")
+    @classmethod
+    def _with_vehicle(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        if value is None and info.data.get("vehicle") is not None:
+            raise ValueError("绑定车辆须写明起始时间 · a vehicle needs valid_from, the time since when")
+        return value
+
+
+HEADERS: Final = {
+    "终端手机号": "id", "制造商": "manufacturer", "型号": "model", "终端编号": "device_id", "启用": "enabled",
+    "车辆": "vehicle", "起始时间": "valid_from",
+}  # fmt: skip
+
+
+# --- which terminal sits in which vehicle
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +140,21 @@ class BindingPlan:
 _TEXTS = ("manufacturer", "model", "device_id")
 
 
-async def apply_terminals(connection: Connection, records: Sequence[Terminal]) -> list[Outcome]:
-    """Write terminals and their bindings; references were checked. See ``repository.apply``."""
+# --- written
+
+
+async def write(connection: Connection, records: Sequence[Terminal]) -> list[WriteResult]:
+    """Write terminals and their bindings; references were checked. See ``records.apply``."""
     existing = {
         row["phone"]: row
         for row in await connection.fetch(
             "SELECT phone, no, manufacturer, model, device_id, office_said, enabled, source FROM terminals"
-            " WHERE phone = ANY($1)",
+            " WHERE phone = ANY($1) ORDER BY phone FOR NO KEY UPDATE",
             [r.id for r in records],
         )
     }
-    outcomes: list[Outcome] = []
-    written: list[tuple[str, str, str, str, list[str], bool]] = []
+    results: list[WriteResult] = []
+    written: list[tuple[str, str, str, str, str, bool]] = []
     for record in records:
         old = existing.get(record.id)
         texts = {
@@ -116,23 +164,30 @@ async def apply_terminals(connection: Connection, records: Sequence[Terminal]) -
         said = _office_said(record, old["office_said"] if old else ())
         wanted = texts | {"office_said": said, "enabled": record.enabled, "source": "registry"}
         if old is not None and all(old[k] == v for k, v in wanted.items()):
-            outcomes.append("unchanged")
+            results.append("unchanged")
             continue
-        outcomes.append("updated" if old else "created")
+        results.append("updated" if old else "created")
         maker, model, device = (texts[name] for name in _TEXTS)
-        written.append((record.id, maker, model, device, said, record.enabled))
+        written.append((record.id, maker, model, device, ",".join(said), record.enabled))
     # A terminal may register itself at this very moment: then it is there, and the office's word comes over its own.
-    await connection.executemany(
-        "INSERT INTO terminals (phone, manufacturer, model, device_id, office_said, enabled) VALUES ($1, $2, $3, $4, $5, $6)"
+    await connection.execute(
+        "INSERT INTO terminals (phone, manufacturer, model, device_id, office_said, enabled)"
+        " SELECT n.phone, n.maker, n.model, n.device, string_to_array(n.said, ','), n.enabled FROM unnest($1::text[],"
+        " $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[]) AS n (phone, maker, model, device, said, enabled)"
         " ON CONFLICT (phone) DO UPDATE SET manufacturer = excluded.manufacturer, model = excluded.model,"
         " device_id = excluded.device_id, office_said = excluded.office_said, enabled = excluded.enabled,"
         " source = 'registry', updated_at = clock_timestamp()",
-        written,
+        *_columns(sorted(written), 6),
     )
     for index in await _bind(connection, records):
-        if outcomes[index] == "unchanged":
-            outcomes[index] = "updated"
-    return outcomes
+        if results[index] == "unchanged":
+            results[index] = "updated"
+    return results
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:
+    """Rows of ``count`` columns as columns."""
+    return [[row[k] for row in rows] for k in range(count)]
 
 
 def _office_said(record: Terminal, before: Sequence[str]) -> list[str]:
@@ -150,40 +205,56 @@ async def _bind(connection: Connection, records: Sequence[Terminal]) -> list[int
     names = sorted({record.vehicle for _, record in binding if record.vehicle is not None})
     numbers = dict(await connection.fetch("SELECT phone, no FROM terminals WHERE phone = ANY($1)", phones))
     vehicles = dict(await connection.fetch("SELECT id, no FROM vehicles WHERE id = ANY($1)", names))
+    await take_each(connection, Lock.TERMINALS_OF, vehicles.values())
     rows = await connection.fetch(
         "SELECT terminal_no, vehicle_no, valid_from, valid_to FROM terminal_bindings"
-        " WHERE terminal_no = ANY($1::int[]) OR vehicle_no = ANY($2::int[])",
+        " WHERE terminal_no = ANY($1::int[]) OR vehicle_no = ANY($2::int[])"
+        " ORDER BY terminal_no, valid_from FOR NO KEY UPDATE",
         list(numbers.values()), list(vehicles.values()),
     )  # fmt: skip
     plan = BindingPlan(Binding(*row) for row in rows)
     before = plan.all()
     changed: list[int] = []
-    touched: list[tuple[str, int, datetime]] = []
     for index, record in binding:
         assert record.valid_from is not None  # noqa: S101 - what `binds` means
         vehicle = vehicles[record.vehicle] if record.vehicle is not None else None
-        moved = plan.bind(numbers[record.id], vehicle, record.valid_from)
-        if moved:
+        if plan.bind(numbers[record.id], vehicle, record.valid_from):
             changed.append(index)
-            touched += [(record.id, number, since) for number, since in moved.items()]
-    after = plan.all()
-    await connection.executemany(
-        "DELETE FROM terminal_bindings WHERE terminal_no = $1 AND valid_from = $2",
-        [(b.terminal, b.since) for b in before - after],
-    )
-    await connection.executemany(
-        "INSERT INTO terminal_bindings (terminal_no, vehicle_no, valid_from, valid_to) VALUES ($1, $2, $3, $4)",
-        [(b.terminal, b.vehicle, b.since, b.until) for b in after - before],
-    )
-    ids = dict(
-        await connection.fetch(
-            "SELECT no, id FROM vehicles WHERE no = ANY($1::int[])", [number for _, number, _ in touched]
-        )
-    )
-    await note_vehicles(
-        connection, "binding", [(phone, ids[number], since) for phone, number, since in touched]
-    )
+    await _save(connection, before, plan.all())
     return changed
+
+
+async def _save(connection: Connection, before: set[Binding], after: set[Binding]) -> None:
+    """Make the bindings ``after`` of those ``before``, first what makes room. One that only ends earlier is changed and not
+    written anew: up to its new end it is the same as before."""
+    gone = {(b.terminal, b.vehicle, b.since): b for b in before - after}
+    new: list[Binding] = []
+    ends: list[Binding] = []
+    for b in after - before:
+        old = gone.get((b.terminal, b.vehicle, b.since))
+        if old is not None and b.until is not None and (old.until is None or b.until < old.until):
+            ends.append(b)
+            del gone[b.terminal, b.vehicle, b.since]
+        else:
+            new.append(b)
+    await connection.execute(
+        "DELETE FROM terminal_bindings b USING unnest($1::int[], $2::timestamptz[]) AS n (terminal, since)"
+        " WHERE b.terminal_no = n.terminal AND b.valid_from = n.since",
+        *_columns([(b.terminal, b.since) for b in gone.values()], 2),
+    )
+    await connection.execute(
+        "UPDATE terminal_bindings b SET valid_to = n.until FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[])"
+        " AS n (terminal, since, until) WHERE b.terminal_no = n.terminal AND b.valid_from = n.since",
+        *_columns([(b.terminal, b.since, b.until) for b in ends], 3),
+    )
+    await connection.execute(
+        "INSERT INTO terminal_bindings (terminal_no, vehicle_no, valid_from, valid_to)"
+        " SELECT * FROM unnest($1::int[], $2::int[], $3::timestamptz[], $4::timestamptz[])",
+        *_columns([(b.terminal, b.vehicle, b.since, b.until) for b in new], 4),
+    )
+
+
+# --- read
 
 
 async def bindings_of(connection: Connection, phone: str) -> list[dict[str, Any]]:
@@ -194,6 +265,32 @@ async def bindings_of(connection: Connection, phone: str) -> list[dict[str, Any]
         phone,
     )
     return [dict(row) for row in rows]
+
+
+LISTING: Final = Listing(
+    "SELECT t.phone AS id, t.manufacturer, t.model, t.device_id, t.office_said, t.plate, t.enabled,"
+    " t.source, t.registered_at, v.id AS vehicle, b.valid_from, t.updated_at FROM terminals t LEFT JOIN terminal_bindings b"
+    " ON b.terminal_no = t.no AND b.valid_from <= now() AND (b.valid_to IS NULL OR b.valid_to > now())"
+    " LEFT JOIN vehicles v ON v.no = b.vehicle_no",
+    {"vehicle": Filter("v.id = {}")},
+    key="t.phone",
+    bindings=bindings_of,
+)
+
+
+async def read_bindings(
+    connection: Connection, where: str = "", *arguments: object
+) -> list[tuple[int, int, int, int]]:
+    """(terminal number, from, to, vehicle number), microseconds since 1970 UTC, FOREVER = no end. ``where``: what follows
+    the SELECT."""
+    rows = await connection.fetch(
+        f"SELECT terminal_no, vehicle_no, valid_from, valid_to FROM terminal_bindings {where}",  # noqa: S608 - constant texts
+        *arguments,
+    )
+    return [
+        (no, to_us(since), FOREVER if until is None else to_us(until), vehicle)
+        for no, vehicle, since, until in rows
+    ]
 
 
 async def spans_of_vehicle(

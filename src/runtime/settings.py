@@ -140,7 +140,7 @@ def load_settings(**overrides: object) -> Settings:
     Raises ConfigurationError that names the variable and what is wrong with it.
     """
     try:
-        return Settings(_env_file=os.environ.get("GONGCHE_ENV_FILE"), **overrides)  # type: ignore[arg-type,call-arg]
+        return Settings(_env_file=os.environ.get("GONGCHE_ENV_FILE"), **overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         lines = [f"GONGCHE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
         raise ConfigurationError(

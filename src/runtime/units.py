@@ -6,11 +6,16 @@ Names carry their unit: ``_us`` microseconds since 1970 UTC, ``_s`` seconds, ``_
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 US_PER_S = 1_000_000
 S_PER_DAY = 86_400
 US_PER_DAY = S_PER_DAY * US_PER_S
+
+#: No time that is asked for is later: year 2096, well within what PostgreSQL and datetime can hold.
+LATEST_US = 4_000_000_000_000_000
 
 #: JT/T 808 device time and Chinese civil time. China has had no daylight saving since 1991, so a fixed offset is exact.
 CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
@@ -29,6 +34,11 @@ def to_us(moment: datetime) -> int:
 def from_us(us: int) -> datetime:
     """Aware UTC datetime of microseconds since 1970."""
     return _EPOCH + timedelta(microseconds=us)
+
+
+def in_us(row: Iterable[Any]) -> list[Any]:
+    """The values of a row of the database, times as ``to_us``: what a dataclass of the same fields takes."""
+    return [to_us(value) if isinstance(value, datetime) else value for value in row]
 
 
 def china_day(us: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -20,7 +20,8 @@ from rules.live.process import Worker
 from rules.navigation import NoNavigator
 from rules.tracks.state import FIELDS, STATE_DTYPE
 from runtime.arrays import Ints
-from runtime.postgres import connect, create_pool, migrate
+from runtime.migrations import migrate
+from runtime.postgres import connect, create_pool
 from telemetry.log.base import POSITIONS, Record
 from telemetry.log.codec import HEADERS, encode
 from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
@@ -31,6 +32,12 @@ from tests.faults.plan import STEP_S, Plan
 
 _COLUMNS = ("lat_e6", "lon_e6", "altitude_m", "speed_dkmh", "direction_deg", "odometer_dkm")
 _ROWS_PER_RECORD = 2_000
+
+
+class HasDatabase(Protocol):
+    """Whatever was disturbed: its database is what counts."""
+
+    dsn: str
 
 
 @dataclass
@@ -194,7 +201,7 @@ class Reference:
             await reader.close()
             pool.terminate()
 
-    async def compare(self, machine: Machine, found: Audit) -> None:
+    async def compare(self, machine: HasDatabase, found: Audit) -> None:
         """Put every difference between the two databases into ``found``, once the orders are judged in both."""
         for dsn in (machine.dsn, self._dsn):
             judge = Judge(dsn, [Destinations()], NoNavigator())

@@ -27,7 +27,8 @@ from tools.kafka.broker import Cluster, missing, running_cluster
 
 from runtime.embedded_postgres import start_embedded
 from runtime.errors import UnavailableError
-from runtime.postgres import connect, migrate
+from runtime.migrations import migrate
+from runtime.postgres import connect
 from tests.faults.log import Log
 from tests.faults.plan import Plan
 from tests.ports import free_port

@@ -10,6 +10,7 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
@@ -21,6 +22,7 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from tests.integration.log_contract import PARTITIONS
 from tests.integration.worker_world import World, some_day
+from tests.released import load_database
 
 
 @pytest.fixture(scope="session")
@@ -96,3 +98,18 @@ async def world(pool: asyncpg.Pool, db_url: str, tmp_path: Path) -> AsyncIterato
     await made.build()
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def released_database(postgres_dsn: str) -> AsyncIterator[str]:
+    """DSN of a database of the last release (``tests/released.py``), not migrated."""
+    name = f"released_{uuid.uuid4().hex[:12]}"
+    server = await asyncpg.connect(postgres_dsn)
+    try:
+        await server.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        dsn = urlunsplit(urlsplit(postgres_dsn)._replace(path=f"/{name}"))
+        await load_database(dsn)
+        yield dsn
+    finally:
+        await server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await server.close()

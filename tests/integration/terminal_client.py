@@ -74,7 +74,7 @@ class Terminal:
 
     async def result_of(self, serial: int, message_id: int, wait_s: float = PATIENCE_S) -> int:
         """Wait for the general reply to ``serial``; its result. Other messages stay in the inbox."""
-        passed = []
+        passed: list[tuple[Header, bytes]] = []
         while True:
             header, body = await self.receive(wait_s)
             if header.id == 0x8001 and body[:4] == serial.to_bytes(2, "big") + message_id.to_bytes(2, "big"):

@@ -100,7 +100,7 @@ async def test_who_may_come_in(pool: asyncpg.Pool) -> None:
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         wrong = ("gc_" + "A" * 43, revoked.secret, expired.secret, good.secret[:-1], "", "x" * 5000, "é")
         for header in ("", "Basic abc", *(f"Bearer {secret}" for secret in wrong)):
-            response = await client.get("/v1/alerts", headers={"Authorization": header.encode()})  # type: ignore[dict-item]  # bytes work too
+            response = await client.get("/v1/alerts", headers={b"Authorization": header.encode()})
             check_problem(response, 401)
             assert response.headers["www-authenticate"].startswith("Bearer")
         headers = {"Authorization": f"bearer {good.secret}"}
@@ -432,7 +432,7 @@ async def test_positions_are_in_the_log_before_202(pool: asyncpg.Pool, tmp_path:
 
 
 async def test_positions_without_a_log(pool: asyncpg.Pool) -> None:
-    failing: LogWriter = FailingLog()
+    failing: Any = FailingLog()  # of a LogWriter it has what is asked for
     for sink in (None, failing):
         async with serve(pool, sink) as client:
             await client.put("/v1/terminals/1", json={})
@@ -476,7 +476,9 @@ async def test_health_metrics_and_docs(client: httpx.AsyncClient, pool: asyncpg.
 
 async def test_metrics_need_a_token_unless_they_are_open_to_the_machine_itself(pool: asyncpg.Pool) -> None:
     good = await create_token(pool, "prometheus", ["ops:read"])
-    far, near, passed_on = ("10.0.0.9", {}), ("127.0.0.1", {}), ("127.0.0.1", {"X-Forwarded-For": "10.0.0.9"})
+    nothing: dict[str, str] = {}
+    far, near = ("10.0.0.9", nothing), ("127.0.0.1", nothing)
+    passed_on = ("127.0.0.1", {"X-Forwarded-For": "10.0.0.9"})
     opened = create_app(Settings(api_metrics_open=True), pool, position_sink=None)
     # Whatever comes from this machine may have come through a proxy that does not say so.
     for app, (address, header) in (

@@ -453,7 +453,8 @@ async def test_copy_is_what_postgresql_reads(pool: asyncpg.Pool) -> None:
             )
         for i, row in enumerate(rows):
             ints = [int(values[i]) if valid[i] else None for values in numbers.values()]
-            text = None if pieces[i] is None else pieces[i].decode()
+            piece = pieces[i]
+            text = None if piece is None else piece.decode()
             time = None if valid[i] else int(times[i])
             assert list(row) == [*ints, time, bool(flags[i]), pieces[i], text]
         assert len(rows) == n

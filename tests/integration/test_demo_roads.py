@@ -16,9 +16,9 @@ from rules.navigation import Places, own_engine
 from rules.navigation.engines import route
 from rules.navigation.valhalla import Valhalla
 from runtime.errors import UnavailableError
+from simulation.city.bodies import order_body
 from simulation.city.demo_map import prepare_demo
 from simulation.city.fleet import STATUS_POSITIONED, Plan
-from simulation.demo.office import order_body
 from simulation.demo.plan import build_plan
 from telemetry.geo import Datum, to_wgs84
 from tests.integration.navigation_server import answers

@@ -386,7 +386,9 @@ async def test_connection_limits_and_slow_readers(pool: asyncpg.Pool, tmp_path: 
         )
         fourth = await Terminal.online(it.port, "13900000004")
         # The first never reads: its replies fill the socket, then the bounded buffer, then it is closed.
-        first.writer.transport.pause_reading()
+        transport = first.writer.transport
+        assert isinstance(transport, asyncio.Transport)  # it reads as well
+        transport.pause_reading()
         data = b"".join(first.frame(0x0002, b"") for _ in range(1000))
 
         async def flood() -> None:

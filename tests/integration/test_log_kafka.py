@@ -15,6 +15,7 @@ import sqlite3
 import time
 from collections import Counter
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -171,20 +172,24 @@ async def test_readers_join_and_leave_without_gap_or_double_count(kafka: Setting
     stop = asyncio.Event()
     producing = asyncio.create_task(produce(writer, stop))
     members = [Member(KafkaLogReader(kafka), results, name) for name in "abc"]
+
+    def has_read(name: str, more_than: int) -> bool:
+        return results.readers()[name] > more_than
+
     stops = [asyncio.Event() for _ in members]
     tasks = []
     for k, member in enumerate(members):
         await member.reader.start()
         tasks.append(asyncio.create_task(member.run(stops[k])))
         present = members[: k + 1]
-        await until(lambda present=present: shared_out(present), "the partitions are shared out")
-        await until(lambda member=member: results.readers()[member.name] > 20, "the new member reads")
+        await until(partial(shared_out, present), "the partitions are shared out")
+        await until(partial(has_read, member.name, 20), "the new member reads")
     for k in (0, 2):
         stops[k].set()
         await tasks[k]
         await members[k].reader.close()
         rest = [m for j, m in enumerate(members) if not stops[j].is_set()]
-        await until(lambda rest=rest: shared_out(rest), "the rest share out the partitions")
+        await until(partial(shared_out, rest), "the rest share out the partitions")
     before = results.readers()["b"]
     await until(lambda: results.readers()["b"] > before + 20, "b goes on")
     stop.set()

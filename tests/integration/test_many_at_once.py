@@ -10,8 +10,9 @@ import asyncpg
 import numpy as np
 import pytest
 
-from registry.facts.calendar import load_calendar
-from registry.snapshot.fleet import FleetSnapshot, load_parameters
+from registry.calendar import load_calendar
+from registry.parameter_values import load_parameters
+from registry.snapshot.fleet import FleetSnapshot
 from rules import evidence as frozen
 from rules.checks import destination
 from rules.judge.context import Desk

@@ -18,8 +18,10 @@ from rules.alerts.model import AlertFacts, Judgement
 from rules.alerts.months import drop_months, make_months
 from rules.alerts.publish import evaluations_of, publish
 from runtime.connection import Connection
-from runtime.postgres import connect, migrate, migration_files
+from runtime.migrations import migrate, migration_files
+from runtime.postgres import connect
 from runtime.units import US_PER_DAY, to_us
+from tests.released import load_database
 
 KEEP_DAYS = 100
 
@@ -215,6 +217,38 @@ async def test_no_row_of_the_last_release_is_lost(released: str) -> None:
         assert [r["subject"] for r in await connection.fetch("SELECT subject FROM evaluations")] == ["wrong"]
     finally:
         await connection.close()
+
+
+async def test_the_machine_of_the_last_release_keeps_every_judgement_and_all_evidence(
+    postgres_dsn: str,
+) -> None:
+    name = f"machine_{uuid.uuid4().hex[:12]}"
+    server = await asyncpg.connect(postgres_dsn)
+    await server.execute(f'CREATE DATABASE "{name}"')
+    dsn = urlunsplit(urlsplit(postgres_dsn)._replace(path=f"/{name}"))
+    try:
+        await load_database(dsn)
+        connection = await connect(dsn)
+        await connection.execute("SET search_path TO public")  # a dump leaves it empty
+        what = ((EVALUATIONS, "evaluations"), (EVIDENCE, "evidence"))
+        before = [await connection.fetch(ROWS.format(*one)) for one in what]
+        evidenced = await connection.fetchval(
+            "SELECT count(*) FROM evaluations WHERE evidence_sha256 IS NOT NULL"
+        )
+        assert min(len(before[0]), len(before[1]), evidenced) > 0
+        await migrate(dsn)
+        assert [await connection.fetch(ROWS.format(*one)) for one in what] == before
+        assert len(await with_evidence(connection, None, 0, 1_000_000)) == evidenced
+        alerts = await connection.fetch(
+            "SELECT id, card FROM alerts WHERE rule IN ('card_binding', 'refuel_frequency')"
+        )
+        assert alerts
+        assert all(alert["card"] is not None for alert in alerts)
+        assert all([await evidence_of(connection, alert["id"]) is not None for alert in alerts])
+        await connection.close()
+    finally:
+        await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        await server.close()
 
 
 async def test_alerts_of_before_know_their_card(released: str) -> None:

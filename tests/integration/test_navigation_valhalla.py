@@ -71,7 +71,7 @@ def length_of(network: RoadNetwork, path: list[int]) -> float:
     return sum(network.edges[a][b][0] for a, b in pairwise(path))
 
 
-async def test_the_mileage_is_that_of_the_roads_the_demo_drives_on(url: str, network: RoadNetwork):
+async def test_the_mileage_is_that_of_the_roads_the_demo_drives_on(url: str, network: RoadNetwork) -> None:
     engine = Valhalla(url)
     rng = np.random.default_rng(3)
     for start, end in rng.integers(0, len(network.nodes), (25, 2)).tolist():
@@ -88,7 +88,7 @@ async def test_the_mileage_is_that_of_the_roads_the_demo_drives_on(url: str, net
     await engine.close()
 
 
-async def test_one_road_is_as_long_as_it_is(url: str, network: RoadNetwork):
+async def test_one_road_is_as_long_as_it_is(url: str, network: RoadNetwork) -> None:
     engine = Valhalla(url)
     checked = 0
     for start, roads in enumerate(network.edges):
@@ -102,7 +102,7 @@ async def test_one_road_is_as_long_as_it_is(url: str, network: RoadNetwork):
     await engine.close()
 
 
-async def test_several_places_are_the_sum_of_their_legs(url: str, network: RoadNetwork):
+async def test_several_places_are_the_sum_of_their_legs(url: str, network: RoadNetwork) -> None:
     engine = Valhalla(url)
     nodes = [0, 40, 17, 90, 3, 60, 0] * 5  # 35 places: two requests
     places: Places = tuple(place_of(network, n) for n in nodes)
@@ -113,7 +113,7 @@ async def test_several_places_are_the_sum_of_their_legs(url: str, network: RoadN
     await engine.close()
 
 
-async def test_a_place_off_the_map_is_no_way(url: str, network: RoadNetwork):
+async def test_a_place_off_the_map_is_no_way(url: str, network: RoadNetwork) -> None:
     engine = Valhalla(url)
     answer = await route(engine, (place_of(network, 0), (39_900_000, 116_400_000)))
     assert answer.distance_m is None
@@ -123,7 +123,7 @@ async def test_a_place_off_the_map_is_no_way(url: str, network: RoadNetwork):
 
 async def test_the_routes_are_kept_with_the_date_of_the_map(
     url: str, network: RoadNetwork, folder: Path, pool: asyncpg.Pool
-):
+) -> None:
     date = own_engine.service_map_date(folder)
     assert date == "2026-01-01T00:00:00Z" == map_date_of(folder / "city.osm.pbf")
     navigator = CachedNavigator(Valhalla(url, date))
@@ -138,7 +138,7 @@ async def test_the_routes_are_kept_with_the_date_of_the_map(
     await navigator.close()
 
 
-def test_the_engine_listens_on_loopback_only(url: str):
+def test_the_engine_listens_on_loopback_only(url: str) -> None:
     port = int(url.rsplit(":", 1)[1])
     addresses = {
         line.split()[1]
@@ -149,7 +149,7 @@ def test_the_engine_listens_on_loopback_only(url: str):
     assert f"00000000:{port:04X}" not in addresses
 
 
-def test_installing_and_preparing_again_changes_nothing_that_runs(folder: Path, network: RoadNetwork):
+def test_installing_and_preparing_again_changes_nothing_that_runs(folder: Path, network: RoadNetwork) -> None:
     engine = own_engine.install(folder, lambda _: pytest.fail("nothing is to be said"))
     stamp = (engine / "valhalla/bin/valhalla_service").stat().st_mtime_ns
     before = (folder / "navigation" / "graph").resolve()
@@ -174,7 +174,7 @@ def test_installing_and_preparing_again_changes_nothing_that_runs(folder: Path, 
     assert not list((folder / "navigation").glob("*.partial"))
 
 
-def test_another_wheel_is_refused(tmp_path: Path):
+def test_another_wheel_is_refused(tmp_path: Path) -> None:
     wheel = tmp_path / "pyvalhalla-3.9.1-cp312-abi3-manylinux_2_28_x86_64.whl"
     wheel.write_bytes(b"PK")
     with pytest.raises(ConfigurationError, match="is not the wheel"):
@@ -182,7 +182,7 @@ def test_another_wheel_is_refused(tmp_path: Path):
     assert own_engine.service_command(tmp_path, 1) is None
 
 
-def test_offline_is_said_clearly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_offline_is_said_clearly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GONGCHE_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "0")
@@ -194,7 +194,7 @@ def test_offline_is_said_clearly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert not list((tmp_path / "cache").glob("*.whl"))
 
 
-def test_the_file_holds_the_network(tmp_path: Path, network: RoadNetwork):
+def test_the_file_holds_the_network(tmp_path: Path, network: RoadNetwork) -> None:
     path = tmp_path / "net.osm.pbf"
     write_pbf(network, path)
     first = path.read_bytes()
@@ -202,9 +202,10 @@ def test_the_file_holds_the_network(tmp_path: Path, network: RoadNetwork):
     assert path.read_bytes() == first
     nodes, roads = {}, {}
     for thing in osmium.FileProcessor(str(path)):
-        if thing.is_node():
+        if isinstance(thing, osmium.osm.Node):
             nodes[thing.id - 1] = (thing.location.lat, thing.location.lon)
         else:
+            assert isinstance(thing, osmium.osm.Way)
             a, b = (n.ref - 1 for n in thing.nodes)
             roads[a, b] = float(thing.tags["maxspeed"])
     assert roads == {(a, b): s for a, e in enumerate(network.edges) for b, (_, s) in e.items() if a < b}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import date, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -21,6 +22,7 @@ from telemetry.archive.parquet import export_day
 from telemetry.archive.store import Archive
 from telemetry.positions import OPTIONAL, SPEC, PositionBatch, fingerprint
 from telemetry.quality import assess
+from tests.integration.worker_world import World
 from tests.layouts import DAY, START_US, batches
 
 ANY = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -43,6 +45,16 @@ def vendor_items(n: int) -> PositionBatch:
         items_offsets=offsets,
         items_data=np.frombuffer(b"".join(pieces), np.uint8),
     )
+
+
+async def test_a_worker_goes_on_behind_vendor_items_of_many_lengths(world: World) -> None:
+    """One terminal, seventy positions, valid each: the worker failed on that record, and again after every start."""
+    odd = vendor_items(70)
+    seconds = world.day + np.arange(70) * 1_000_000
+    odd = replace(odd, device_us=seconds, received_us=seconds)
+    await world.send(odd, world.batch([(600, 0, 0, 0)], terminal=2))
+    await world.work()
+    assert await world.pool.fetchval("SELECT count(*) FROM positions") == 71
 
 
 def rows_of(batch: PositionBatch) -> list[dict[str, Any]]:
@@ -68,7 +80,7 @@ def in_our_units(row: dict[str, Any]) -> dict[str, Any]:
 
 
 async def each(
-    strategy: st.SearchStrategy[Any], check: Callable[[Any], Awaitable[None]], *examples: Any
+    strategy: st.SearchStrategy[Any], check: Callable[[Any], Coroutine[Any, Any, None]], *examples: Any
 ) -> None:
     """Run ``check`` on this loop with values that hypothesis draws in a thread, ``examples`` first."""
     loop = asyncio.get_running_loop()

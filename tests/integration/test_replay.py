@@ -10,6 +10,7 @@ from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import numpy as np
@@ -273,7 +274,7 @@ class Platform:
 
 
 @asynccontextmanager
-async def platform(script: Script, **options: int) -> AsyncIterator[tuple[Platform, Fleet]]:
+async def platform(script: Script, **options: Any) -> AsyncIterator[tuple[Platform, Fleet]]:
     scripted = Platform(script)
     server = await asyncio.start_server(scripted.serve, "127.0.0.1", 0)
     try:

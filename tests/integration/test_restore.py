@@ -14,7 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-from runtime.postgres import create_pool, migrate
+from runtime.migrations import migrate
+from runtime.postgres import create_pool
 from tests.integration.worker_world import World, drive, place, some_day, stand
 
 ROOT = Path(__file__).resolve().parents[2]

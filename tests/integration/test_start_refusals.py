@@ -20,7 +20,7 @@ from api.app import create_app
 from gongche.commands import worker
 from runtime.embedded_postgres import open_database
 from runtime.errors import UnavailableError
-from runtime.postgres import expected_schema_version
+from runtime.migrations import expected_schema_version
 from runtime.settings import Settings, load_settings
 from tests.ports import free_port
 

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from runtime.postgres import migration_files
+from runtime.migrations import migration_files
 from tests.integration.test_api_registry import client, fleet  # noqa: F401 - fixtures
 from tests.integration.test_business_facts import FILL, changes, office  # noqa: F401 - the fixture
 from tests.integration.test_statements import counts, fill, send, text

@@ -16,13 +16,15 @@ import numpy as np
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from registry.model import Terminal, Vehicle
+from registry.terminals import Terminal
+from registry.vehicles import Vehicle
 from rules.live.process import Worker
 from runtime.settings import Settings
 from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Record, partitions_of
 from telemetry.log.kafka.reader import KafkaLogReader
 from telemetry.log.kafka.writer import KafkaLogWriter
+from tests.integration.outbox import due_rows
 from tests.integration.worker_world import Fix, World, drive, place, some_day, stand
 
 H = 3600
@@ -53,7 +55,7 @@ class Brokered(World):
         deadline = time.monotonic() + PATIENCE_S
         while (
             await self.pool.fetchval("SELECT count(*) FROM positions") < self.sent
-            or await self.pool.fetchval("SELECT count(*) FROM fact_changes")
+            or await due_rows(self.pool)
             or await self.pool.fetchval("SELECT count(*) FROM recomputations")
         ):  # fmt: skip
             assert time.monotonic() < deadline, "it did not happen in time"
@@ -88,7 +90,7 @@ async def world(pool: asyncpg.Pool, db_url: str, tmp_path: Path, kafka: Settings
     await made.close()
 
 
-async def test_two_workers_follow_a_fleet_that_changes_under_their_hands(world: Brokered):
+async def test_two_workers_follow_a_fleet_that_changes_under_their_hands(world: Brokered) -> None:
     partition = partitions_of(np.arange(20), world.kafka.partitions)
     fresh = [next(k for k in range(3, 20) if partition[k] == p) for p in range(world.kafka.partitions)]
     other = next(k for k in range(3, 20) if partition[k] != partition[1] and k not in fresh)
@@ -131,7 +133,7 @@ async def test_two_workers_follow_a_fleet_that_changes_under_their_hands(world: 
 @pytest.mark.parametrize("meanwhile", [0, 1], ids=["stopped", "running"])
 async def test_offsets_of_a_topic_say_nothing_of_one_that_is_made_under_its_name(
     world: Brokered, meanwhile: int
-):
+) -> None:
     """Whether a worker runs while the topic is made anew, or none."""
     day = [(float(t), 0.0, 0.0, 0) for t in range(0, 7200, 60)]
     async with world.running(1):
@@ -160,7 +162,7 @@ async def test_offsets_of_a_topic_say_nothing_of_one_that_is_made_under_its_name
     assert await world.pool.fetchval("SELECT count(DISTINCT topic) FROM log_offsets") == 2
 
 
-async def test_offsets_kept_under_the_former_name_of_a_log_go_on_counting(world: Brokered):
+async def test_offsets_kept_under_the_former_name_of_a_log_go_on_counting(world: Brokered) -> None:
     reader = KafkaLogReader(world.settings)
     now, former = await reader.identity(), await reader.former_identity()
     assert now.startswith(f"{former}:")

@@ -22,14 +22,14 @@ from telemetry.archive.store import Archive
 from telemetry.log.base import POSITIONS, Poll, Record
 from telemetry.log.sqlite import EmbeddedLogReader
 from telemetry.positions import PositionBatch
-from tests.integration.worker_world import HOUR, World, drive, place, stand
+from tests.integration.worker_world import HOUR, Fix, World, drive, place, stand
 
 H = 3600
 DAY = 24 * H
 TRIP = [(0.0, 0.0), (4000.0, 0.0), (4000.0, 2500.0), (0.0, 0.0)]
 
 
-def trip(start_s: float) -> list:
+def trip(start_s: float) -> list[Fix]:
     """In the yard, out, and in the yard again."""
     out = drive(start_s, *TRIP)
     return [*stand(start_s - 1800, start_s), *out, *stand(out[-1][0] + 30, out[-1][0] + 1800)]
@@ -62,7 +62,9 @@ async def idle(world: World, worker: Worker, turns: int = 3) -> Worker:
     return worker
 
 
-async def test_running_values_are_those_of_the_stored_track_and_do_not_change_when_settled(world: World):
+async def test_running_values_are_those_of_the_stored_track_and_do_not_change_when_settled(
+    world: World,
+) -> None:
     await world.order(
         "P1",
         8 * H,
@@ -142,7 +144,7 @@ async def test_running_values_are_those_of_the_stored_track_and_do_not_change_wh
 @pytest.mark.parametrize("seed", range(6))
 async def test_any_cut_restart_and_order_of_arrival_gives_the_settled_value(
     world: World, tmp_path: Path, seed: int
-):
+) -> None:
     """Streaming = settled, bit for bit, with orders inside each other, gaps, a jump and two reports a second."""
     rng = np.random.default_rng(seed)
     await world.order(
@@ -200,10 +202,10 @@ async def test_any_cut_restart_and_order_of_arrival_gives_the_settled_value(
     assert computed == streamed
 
 
-async def test_an_order_inside_another_takes_its_kilometres(world: World):
+async def test_an_order_inside_another_takes_its_kilometres(world: World) -> None:
     """No kilometre belongs to two orders, and the outer one has what is before and after the inner one."""
     await world.order("A", 8 * H, 0, status="departed", planned_return_s=9 * H)
-    more = {"actual_departure": world.time(8.16 * H), "planned_return_s": 8.5 * H}
+    more: dict[str, Any] = {"actual_departure": world.time(8.16 * H), "planned_return_s": 8.5 * H}
     await world.order("B", 8.32 * H, 8.21 * H, **more)
     fixes = trip(8 * H)
     worker = world.worker(now_us=that_evening(world))
@@ -232,7 +234,7 @@ async def test_an_order_inside_another_takes_its_kilometres(world: World):
     assert min(legs)[0] > 1000
 
 
-async def test_late_positions_and_changed_orders_replace_the_result(world: World):
+async def test_late_positions_and_changed_orders_replace_the_result(world: World) -> None:
     await world.order("P1", 8 * H, 8.9 * H, destinations=[place(4000, 2500)])
     fixes = trip(8 * H)
     hidden = [k for k, f in enumerate(fixes) if 8.05 * H < f[0] < 8.2 * H]
@@ -258,7 +260,7 @@ async def test_late_positions_and_changed_orders_replace_the_result(world: World
     assert await results(world) == {}
 
 
-async def test_a_silent_terminal_is_judged_by_the_clock_and_again_when_it_speaks(world: World):
+async def test_a_silent_terminal_is_judged_by_the_clock_and_again_when_it_speaks(world: World) -> None:
     """Parked and unplugged right after its return: nothing ever passes the return."""
     clock = Clock(world.day + 9 * HOUR)
     await world.order("P1", 8 * H, 8.9 * H, destinations=[place(6150, 1250)])  # 2,150 m from the track
@@ -301,7 +303,9 @@ async def test_a_silent_terminal_is_judged_by_the_clock_and_again_when_it_speaks
     assert [(a["rule"], a["status"]) for a in await world.alerts(None)] == [("destination", "withdrawn")]
 
 
-async def test_an_order_entered_long_after_its_trip_is_judged_at_once_also_without_any_position(world: World):
+async def test_an_order_entered_long_after_its_trip_is_judged_at_once_also_without_any_position(
+    world: World,
+) -> None:
     worker = await world.work()
     await idle(world, worker)  # it has seen that the log is empty
     await world.order("P1", -30 * 24 * H, -30 * 24 * H + H, destinations=[place(9000, 0)])
@@ -321,7 +325,7 @@ class Slow(EmbeddedLogReader):
         return await super().poll(1, timeout_s)
 
 
-async def test_a_backlog_is_no_silence(world: World):
+async def test_a_backlog_is_no_silence(world: World) -> None:
     """A worker that was away for days reads the positions first and judges then."""
     await world.order("P1", 8 * H, 8.9 * H, destinations=[place(4000, 0)])
     fixes = trip(8 * H)
@@ -338,7 +342,7 @@ async def test_a_backlog_is_no_silence(world: World):
     assert [r["outcome"] for r in rows] == ["normal"]
 
 
-async def test_settle_after_h_is_a_parameter_of_the_organisation(world: World):
+async def test_settle_after_h_is_a_parameter_of_the_organisation(world: World) -> None:
     await world.pool.execute(
         "INSERT INTO rule_parameters (rule, name, organisation, value, effective_from)"
         " VALUES ('order', 'settle_after_h', 'O1', 720, '2000-01-01')"
@@ -360,7 +364,7 @@ class Without(EmbeddedLogReader):
         return Poll()
 
 
-async def test_a_worker_without_partitions_settles_nothing(world: World):
+async def test_a_worker_without_partitions_settles_nothing(world: World) -> None:
     await world.order("P1", 8 * H, 9 * H)
     worker = await world.work(world.worker(now_us=that_evening(world)))
     assert (await results(world))["P1"]["state"] == "running"
@@ -373,7 +377,7 @@ async def test_a_worker_without_partitions_settles_nothing(world: World):
     assert worker.counts.failures == 0
 
 
-async def test_a_record_that_is_no_batch_is_kept_with_the_reason(world: World):
+async def test_a_record_that_is_no_batch_is_kept_with_the_reason(world: World) -> None:
     await world.send(world.batch(stand(0, 300)))
     await world.writer.append([Record(POSITIONS, 0, b"\x00" * 9000, {"gongche-schema": "other\x00/9"})])
     await world.send(world.batch(stand(300, 600)))
@@ -396,7 +400,7 @@ async def test_a_record_that_is_no_batch_is_kept_with_the_reason(world: World):
     assert await world.pool.fetch(query) == [row]
 
 
-async def test_the_result_over_http(world: World, pool: asyncpg.Pool):
+async def test_the_result_over_http(world: World, pool: asyncpg.Pool) -> None:
     await world.order("P1", 8 * H, 8.9 * H, destinations=[place(4000, 0)])
     await world.send(world.batch([*trip(8 * H), (9 * H, 0.0, 0.0, 0)]))
     await world.work()
@@ -436,7 +440,7 @@ async def test_the_result_over_http(world: World, pool: asyncpg.Pool):
 @pytest.mark.parametrize(("start_h", "before"), [(8, 0), (8, 1), (0, 1)])
 async def test_a_jump_that_is_the_first_fix_of_an_order_accuses_nobody(
     world: World, start_h: int, before: int
-):
+) -> None:
     """300 km off, the first fix of the order's time: the true track counts, as it does while streaming."""
     start = start_h * H
     first = start - 600  # covered from ten minutes before the planned departure
@@ -458,7 +462,7 @@ async def test_a_jump_that_is_the_first_fix_of_an_order_accuses_nobody(
     assert alert["measures"]["fixes"]["value"] == len(inside)
 
 
-async def test_a_jump_that_is_all_there_is_of_an_order_accuses_nobody(world: World):
+async def test_a_jump_that_is_all_there_is_of_an_order_accuses_nobody(world: World) -> None:
     clock = Clock(world.day + 20 * HOUR)
     await world.order("P1", 8 * H, 8.5 * H, destinations=[place(4000, 0)])
     await world.send(world.batch([*stand(7 * H, 7.8 * H), (8.1 * H, 0, 300_000, 0)]))

@@ -8,7 +8,7 @@ import asyncpg
 import numpy as np
 import pytest
 
-from registry.model import DispatchOrder
+from registry.orders import DispatchOrder
 from registry.parameter_values import Threshold, put_threshold
 from rules.live import recompute
 from rules.live.process import Worker

@@ -12,8 +12,12 @@ from typing import Any
 import asyncpg
 import numpy as np
 
-from registry import repository
-from registry.model import DispatchOrder, Fence, Organisation, Terminal, Vehicle
+from registry.fences import Fence
+from registry.orders import DispatchOrder
+from registry.organisations import Organisation
+from registry.records import apply
+from registry.terminals import Terminal
+from registry.vehicles import Vehicle
 from rules.alerts.feed import evidence_of
 from rules.evidence import parse
 from rules.judge.process import Judge
@@ -26,6 +30,7 @@ from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Poll, Record
 from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import PositionBatch
+from tests.integration.outbox import due_rows
 
 S = 1_000_000
 MIN, HOUR = 60 * S, 3600 * S
@@ -83,7 +88,7 @@ class World:
 
     async def apply(self, *records: Any) -> None:
         async with self.pool.acquire() as conn, conn.transaction():
-            await repository.apply(conn, records)
+            await apply(conn, records)
 
     async def build(self, vehicles: int = 3, *, fence: bool = True) -> None:
         long_ago = from_us(self.day - 100 * US_PER_DAY)
@@ -174,7 +179,7 @@ class World:
             if (
                 turn
                 and not await made.lag()
-                and not await self.pool.fetchval("SELECT EXISTS (SELECT FROM fact_changes)")
+                and not await due_rows(self.pool)
                 and not await self.pool.fetchval("SELECT EXISTS (SELECT FROM recomputations)")
             ):
                 break

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from registry.facts.fuel import Transaction, reversed_fills
+from registry.facts.fills import reversed_fills
+from registry.transactions import TransactionRow
 from rules import evidence as frozen
 from rules.checks import refuel_frequency as check
 from rules.checks.base import Evaluation, Outcome
@@ -208,8 +209,10 @@ def test_evidence_of_something_else_is_refused() -> None:
 
 
 def paid(id: str, minute: int, kind: str = "fill", amount: int | None = 30_000, quantity: int | None = 40_000, *,
-         station: str | None = None, reverses: str | None = None) -> Transaction:  # fmt: skip
-    return Transaction(id, "C1", T0 + minute * MIN, kind, "", "fuel", quantity, amount, station, "", reverses)
+         station: str | None = None, reverses: str | None = None) -> TransactionRow:  # fmt: skip
+    return TransactionRow(
+        id, "C1", T0 + minute * MIN, kind, "", "fuel", quantity, amount, station, "", reverses
+    )
 
 
 def test_reversals_name_or_match_their_fill() -> None:

@@ -189,7 +189,10 @@ def decode_bodies(body: list[bytes]) -> tuple[PositionBatch, list[int], int]:
 
 def expected_row(body: bytes) -> dict[str, object]:
     """A second, plain reading of one body, straight from table 23 and the item list."""
-    unsigned = lambda a, b: int.from_bytes(body[a:b], "big")  # noqa: E731 - a table reads better
+
+    def unsigned(a: int, b: int) -> int:
+        return int.from_bytes(body[a:b], "big")
+
     status = unsigned(4, 8)
     lat, lon = min(unsigned(8, 12), 2**31 - 1), min(unsigned(12, 16), 2**31 - 1)
     row: dict[str, object] = {

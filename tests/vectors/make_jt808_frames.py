@@ -94,7 +94,7 @@ def batch(kind: int, points: list[tuple[bytes, Case]]) -> tuple[bytes, Case]:
 
 
 ALL_ITEMS = bytes.fromhex("0104000f4245" "020201f4" "030201c7" "300116" "31010b")  # fmt: skip
-ALL_COLUMNS = {
+ALL_COLUMNS: dict[str, Any] = {
     "odometer_dkm": 1_000_005,
     "fuel_dl": 500,
     "recorder_speed_dkmh": 455,

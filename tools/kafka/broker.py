@@ -33,7 +33,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
-_START_S = 60
+_START_S = 180  # a few seconds, unless the machine has much else to do
 _STOP_S = 20
 
 _PROPERTIES = """\

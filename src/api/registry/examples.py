@@ -1,22 +1,8 @@
-"""Names and examples of the records, for the documentation."""
+"""Examples of the records, for the documentation."""
 
 from __future__ import annotations
 
 from typing import Any, Final
-
-LABELS: Final = {
-    "organisations": "单位",
-    "vehicles": "车辆",
-    "terminals": "终端",
-    "drivers": "驾驶员",
-    "fences": "围栏",
-    "dispatch-orders": "派车单",
-    "fuel-cards": "油卡",
-    "fuel-stations": "加油站",
-    "fuel-transactions": "油卡交易",
-    "violations": "违章",
-    "calendar-days": "日历日",
-}
 
 EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "organisations": {"name": "市财政局", "parent": "city"},

@@ -15,7 +15,8 @@ from gongche.commands.service import run_service
 from runtime import lifecycle
 from runtime.errors import ConfigurationError
 from runtime.metrics import set_build_info
-from runtime.postgres import check_schema, create_pool
+from runtime.migrations import check_schema
+from runtime.postgres import create_pool
 from runtime.settings import Settings
 from telemetry.log import open_writer
 

@@ -24,7 +24,8 @@ from rules.catalogue import RULES
 from runtime.embedded_postgres import open_database
 from runtime.errors import GongcheError
 from runtime.logs import configure_logging
-from runtime.postgres import connect, require_schema
+from runtime.migrations import require_schema
+from runtime.postgres import connect
 from runtime.settings import Settings, load_settings
 from runtime.units import midnight_us
 
@@ -120,7 +121,7 @@ def question_of(args: argparse.Namespace) -> Question:
 
 
 def _choice(rule: str) -> str:
-    return f"{rule} 的参数、默认值、单位 / its parameters, defaults, units:\n{table.describe(parameters.RULES[rule])}"
+    return f"{rule} 的参数、默认值、单位 / its parameters, defaults, units:\n{table.describe(parameters.used_by(rule))}"
 
 
 def run(args: argparse.Namespace) -> int:

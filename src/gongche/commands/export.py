@@ -12,7 +12,8 @@ from pathlib import Path
 from gongche.commands.arguments import day
 from runtime.embedded_postgres import open_database
 from runtime.logs import configure_logging
-from runtime.postgres import connect, require_schema
+from runtime.migrations import require_schema
+from runtime.postgres import connect
 from runtime.settings import load_settings
 from telemetry.archive.parquet import Manifest, export_day
 

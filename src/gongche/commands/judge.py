@@ -10,7 +10,8 @@ from gongche.commands.service import run_service
 from runtime import lifecycle
 from runtime.errors import ConfigurationError
 from runtime.metrics import set_build_info
-from runtime.postgres import check_schema, create_pool, require_schema
+from runtime.migrations import check_schema, require_schema
+from runtime.postgres import create_pool
 from runtime.probes import serve_probes
 from runtime.settings import Settings
 

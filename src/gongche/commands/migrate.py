@@ -8,7 +8,7 @@ import sys
 
 from runtime.embedded_postgres import open_database
 from runtime.logs import configure_logging
-from runtime.postgres import expected_schema_version, migrate
+from runtime.migrations import expected_schema_version, migrate
 from runtime.settings import load_settings
 
 

@@ -105,7 +105,9 @@ async def _judged(
 ) -> Found:
     from rules.navigation import CachedNavigator
     from rules.navigation.valhalla import Valhalla
-    from runtime.postgres import create_pool, embedded_server, migrate
+    from runtime.embedded_postgres import embedded_server
+    from runtime.migrations import migrate
+    from runtime.postgres import create_pool
     from simulation.month.delivery import in_disorder, in_order
     from simulation.month.run import drive
     from simulation.month.score import found_in

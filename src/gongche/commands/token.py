@@ -14,7 +14,8 @@ from api.auth.tokens import SCOPES, create_token, list_tokens, revoke_token
 from runtime.connection import Connection
 from runtime.embedded_postgres import open_database
 from runtime.logs import configure_logging
-from runtime.postgres import connect, require_schema
+from runtime.migrations import require_schema
+from runtime.postgres import connect
 from runtime.settings import load_settings
 from runtime.units import CHINA
 

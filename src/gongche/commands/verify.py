@@ -12,7 +12,8 @@ from rules.alerts.evaluations import with_evidence
 from rules.catalogue import RULES, verify
 from runtime.embedded_postgres import open_database
 from runtime.logs import configure_logging
-from runtime.postgres import connect, require_schema
+from runtime.migrations import require_schema
+from runtime.postgres import connect
 from runtime.settings import load_settings
 
 _AT_ONCE = 100

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import asyncpg
 import orjson
 
 from gongche.supervisor.demo import Demo, DemoOptions
@@ -30,8 +29,9 @@ from rules.navigation import own_engine
 from runtime import lifecycle
 from runtime.embedded_postgres import open_database, prepare_data_dir, start_embedded
 from runtime.errors import ConfigurationError, GongcheError
+from runtime.migrations import migrate
 from runtime.own_python import module_command
-from runtime.postgres import migrate
+from runtime.postgres import DATABASE_ERRORS, connect
 from runtime.settings import Settings
 from simulation.city.demo_map import prepare_demo
 
@@ -280,10 +280,10 @@ async def _keep_database(dsn: str, folder: Path, stack: ExitStack, say: Callable
     while True:
         await asyncio.sleep(DATABASE_CHECK_S)
         try:
-            connection = await asyncpg.connect(dsn, timeout=5)
+            connection = await connect(dsn, timeout_s=5)
             await connection.close(timeout=5)
             failures = 0
-        except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        except DATABASE_ERRORS as error:
             failures += 1
             if failures >= 2:
                 say(f"PostgreSQL 无应答，重新启动 / does not answer, starting it again: {error}")

@@ -13,9 +13,9 @@ from fractions import Fraction
 from typing import Any, Final, TypeVar
 
 from registry.decimals import scaled
-from registry.fields import parse_time
 from registry.spelling import name_key, normal_code, plain, unquoted
 from registry.statements.units import cell_factor
+from registry.values import parse_time
 from runtime.units import CHINA
 
 

@@ -17,10 +17,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from registry.bulk import MAX_FLAWS, UnreadableError
-from registry.business import FuelTransaction, Violation
 from registry.decimals import decimal_text
-from registry.fuel import AHEAD, IN_FUTURE
-from registry.refusals import Flaw, explain
+from registry.refusals import AHEAD, IN_FUTURE, Flaw, explain
 from registry.spelling import name_key, normal_plate
 from registry.statements.cells import (
     LOST_DIGITS,
@@ -49,6 +47,8 @@ from registry.statements.columns import (
 )
 from registry.statements.sheets import Sheet
 from registry.statements.units import questions
+from registry.transactions import FuelTransaction
+from registry.violations import Violation
 from runtime.units import CHINA
 
 #: Ids made of a row's content begin so.

@@ -6,14 +6,14 @@ One result per *episode*. How a run of fixes outside becomes an episode and how 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import shapely
 
-from registry.parameters import TRACK, ParameterRow, resolve, resolve_columns
+from registry.parameters import ORDER, TRACK, ParameterRow, resolve, resolve_columns
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.checks.card_binding import day_us
 from rules.evidence import EvidenceError, track_columns
@@ -97,6 +97,31 @@ def subject(vehicle: str, start_us: int) -> str:
     return f"episode:{vehicle}:{start_us}"
 
 
+#: A parameter of orders that was one of this rule when version 1 was written; evidence names it as it did then.
+_EARLY: Final = "early_start_min"
+
+
+def parameter_rows(rows: Sequence[ParameterRow], organisation: str) -> list[list[Any]]:
+    """``parameter_rows`` of evidence: the rows that concern the vehicles of ``organisation``."""
+    orders = [replace(row, rule=RULE) for row in rows if (row.rule, row.name) == (ORDER, _EARLY)]
+    mine = [*orders, *(row for row in rows if row.rule in (RULE, TRACK))]
+    return [
+        [row.rule, row.name, row.organisation, row.value, row.effective_us]
+        for row in mine
+        if row.organisation in (None, organisation)
+    ]
+
+
+def _used(rows: Sequence[ParameterRow], organisation: str, at_us: int) -> dict[str, int]:
+    """The values that held, of the rows of evidence."""
+    orders = [replace(row, rule=ORDER) for row in rows if row.rule == RULE]
+    return (
+        resolve(RULE, organisation, at_us, rows)
+        | {_EARLY: resolve(ORDER, organisation, at_us, orders)[_EARLY]}
+        | resolve(TRACK, organisation, at_us, rows)
+    )
+
+
 def rows_of_evidence(evidence: dict[str, Any]) -> Ints:
     """The row matrix of the kernel for the track, fences, orders and parameters of ``evidence``."""
     track = track_columns(evidence["track"])
@@ -169,9 +194,7 @@ def evaluate(evidence: dict[str, Any]) -> Evaluation:
     vehicle = evidence["vehicle"]
     start = track[0] if track else evidence["from_us"]
     rows = [ParameterRow(*row) for row in evidence["parameter_rows"]]
-    used = resolve(RULE, vehicle["organisation"], start, rows) | resolve(
-        TRACK, vehicle["organisation"], start, rows
-    )
+    used = _used(rows, vehicle["organisation"], start)
     found = episodes(evidence)
     if not found:
         return Evaluation(

@@ -16,16 +16,18 @@ from contextlib import suppress
 from datetime import date
 from typing import Any, Final
 
-from registry.facts.calendar import load_calendar
-from registry.snapshot.fleet import load_parameters
+from registry.calendar import load_calendar
+from registry.changes import LOOK_BACK_US
+from registry.parameter_values import load_parameters
 from registry.working_days import Calendar
 from rules.alerts.feed import publish_feed
 from rules.alerts.publish import publish
 from rules.judge import metrics, queue
 from rules.judge.context import Change, Desk, Gatherer, Later
 from rules.navigation.base import Navigator
-from runtime.postgres import DATABASE_ERRORS, connect, connection_lost, require_schema
-from runtime.units import CHINA, US_PER_DAY, US_PER_S, from_us
+from runtime.migrations import require_schema
+from runtime.postgres import DATABASE_ERRORS, connect, connection_lost
+from runtime.units import CHINA, US_PER_S, from_us
 from telemetry.archive.partitions import clock_us
 from telemetry.archive.store import Archive
 
@@ -33,8 +35,6 @@ _logger = logging.getLogger(__name__)
 
 CHANGES_AT_ONCE: Final = 5_000
 KEYS_AT_ONCE: Final = 500
-#: A judge that starts on a database for the first time looks back so far.
-LOOK_BACK_US: Final = 62 * US_PER_DAY
 IDLE_S: Final = 1.0
 #: A key that cannot be judged for a fault of the program is tried again after so long, then ever longer.
 FAULT_PAUSE_US: Final = 300 * US_PER_S
@@ -148,14 +148,15 @@ class Judge:
 
     async def _take_changes(self, desk: Desk) -> bool:
         async with self._conn.transaction():
-            changes = [Change(*row) for row in await queue.take_changes(self._conn, CHANGES_AT_ONCE)]
-            if not changes:
+            rows, place = await queue.take_changes(self._conn, CHANGES_AT_ONCE)
+            if place is None:
                 return False
+            changes = [Change(*row) for row in rows]
             for gatherer in self._gatherers:
                 keys = await gatherer.affected(desk, changes)
                 if keys:
                     await queue.put_due(self._conn, gatherer.name, keys)
-            await queue.delete_changes(self._conn, [c.seq for c in changes])
+            await queue.changes_taken(self._conn, place)
         return True
 
     async def _strike(self, desk: Desk, gatherer: Gatherer) -> bool:

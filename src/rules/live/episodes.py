@@ -10,7 +10,6 @@ from typing import Any, Final
 import numpy as np
 import shapely
 
-from registry.parameters import TRACK
 from rules import evidence as frozen
 from rules.alerts.conclude import judgement_of
 from rules.alerts.feed import alerts_of_vehicles
@@ -130,11 +129,7 @@ def _evidence(facts: Facts, asked: _Asked, columns: dict[str, Ints]) -> dict[str
             "registered_on": None if info.registered_on is None else info.registered_on.isoformat(),
             "disposed_on": None if info.disposed_on is None else info.disposed_on.isoformat(),
         },
-        "parameter_rows": [
-            [p.rule, p.name, p.organisation, p.value, p.effective_us]
-            for p in snapshot.parameters
-            if p.rule in (RULE, TRACK) and p.organisation in (None, info.organisation)
-        ],
+        "parameter_rows": location.parameter_rows(snapshot.parameters, info.organisation),
         "fences": fences,
         "orders": orders,
         "track": frozen.freeze_track(fixes.columns()),

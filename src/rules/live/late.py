@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from registry.changes import LOOK_BACK_US
 from registry.snapshot.fleet import FleetSnapshot
 from registry.snapshot.timelines import FOREVER
 from rules.alerts.model import FactChange
@@ -21,7 +22,7 @@ from telemetry.archive.store import Archive
 
 #: A row so much older than its vehicle's newest is kept but does not start a recomputation: the clock of the
 #: terminal is wrong, and no track is recomputed without an end for it. A changed fact reaches back as far.
-LATE_LIMIT_US: Final = 62 * US_PER_DAY
+LATE_LIMIT_US: Final = LOOK_BACK_US
 #: After a change of the kernels, states are made anew from the tracks of so many days.
 RENEW_US: Final = 7 * US_PER_DAY
 
@@ -56,7 +57,7 @@ async def changed_since(
         since = change.from_us
         if since > watermark:
             # Stored rows newer than all it had become a vehicle's own only by a binding, or another worker has.
-            bound = change.kind in ("binding", "rows")
+            bound = change.kind in ("terminal_binding", "rows")
             if not (bound and await _has_rows(conn, archive, tracker.snapshot, change.vehicle_no, since)):
                 continue
         if watermark:

@@ -15,8 +15,9 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
+from registry.changes import LOOK_BACK_US
+from registry.orders import OrderRow
 from registry.snapshot.fleet import FleetSnapshot
-from registry.snapshot.orders import Order
 from rules.live.store.results import OrderResults, delete_results, load_results, save_results
 from rules.live.store.states import load_day_states
 from rules.live.track_run import GAP, ORDER, TrackRun, places_of
@@ -31,7 +32,7 @@ from telemetry.archive.store import Archive
 
 #: An order that is out for longer is computed from the track of so many days before its end, or its vehicle's newest
 #: position.
-REACH_US: Final = 62 * US_PER_DAY
+REACH_US: Final = LOOK_BACK_US
 ROWS_AT_ONCE: Final = 100_000
 #: Tracks computed side by side.
 VEHICLES_AT_ONCE: Final = 200
@@ -302,7 +303,7 @@ def begun(window: Any, mark: int) -> int:
     return max(int(window["cover_from"]), min(int(window["cover_to"]), mark) - REACH_US)
 
 
-def _destinations(order: Order, nearest: Sequence[int | None]) -> str:
+def _destinations(order: OrderRow, nearest: Sequence[int | None]) -> str:
     """JSON of the destinations of the order, without a distance where they have no coordinates."""
     left = iter(nearest)
     return orjson.dumps(
@@ -317,5 +318,5 @@ def _destinations(order: Order, nearest: Sequence[int | None]) -> str:
     ).decode()
 
 
-def _returned_us(order: Order) -> int | None:
+def _returned_us(order: OrderRow) -> int | None:
     return order.actual_return_us if order.status == "returned" else None

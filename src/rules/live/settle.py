@@ -14,9 +14,10 @@ from typing import Final
 
 import numpy as np
 
+from registry.orders import OrderRow
 from registry.parameters import ORDER, parameter, resolve
 from registry.snapshot.fleet import FleetSnapshot
-from registry.snapshot.orders import NO_TIME, STATUS, Order, OrderBook
+from registry.snapshot.orders import NO_TIME, STATUS, OrderBook
 from rules.alerts.model import FactChange
 from rules.live.episodes import Facts
 from rules.live.store import recomputations
@@ -78,7 +79,7 @@ def _clock_limit_us(snapshot: FleetSnapshot, known_us: int) -> int:
     return known_us - min([parameter(ORDER, "settle_after_h").default, *hours]) * _HOUR_US
 
 
-def _ended(facts: Facts, order: Order, watermark_us: int) -> bool:
+def _ended(facts: Facts, order: OrderRow, watermark_us: int) -> bool:
     """Whether a returned order can be settled: its track has passed its return, or its time is up."""
     if order.status != "returned" or order.actual_return_us is None:
         return False

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from registry.snapshot.orders import Order
+from registry.orders import OrderRow
 from rules.live.vehicle_states import Tracker, order_key
 from rules.tracks.advance import Advanced, advance
 from rules.tracks.kernel import ROW_FIELDS
@@ -19,7 +19,7 @@ GAP = ROW_FIELDS.index("gap_us")
 ORDER = ROW_FIELDS.index("order")
 
 
-def places_of(order: Order) -> list[tuple[int, int]]:
+def places_of(order: OrderRow) -> list[tuple[int, int]]:
     """The destinations of an order that have coordinates: latitude and longitude in 1e-6 degree."""
     return [(p.lat_e6, p.lon_e6) for p in order.destinations if p.lat_e6 is not None and p.lon_e6 is not None]
 

@@ -96,8 +96,8 @@ class CachedNavigator:
         keys = [self._key(map_date, places) for places in distinct]
         await conn.execute(
             # What somebody else has locked he is just writing down himself.
-            "UPDATE navigation_routes r SET used_on = $2 FROM (SELECT key FROM navigation_routes WHERE key = ANY($1::bytea[])"
-            " AND used_on < $2 - $3::integer FOR UPDATE SKIP LOCKED) old WHERE r.key = old.key",
+            "UPDATE navigation_routes r SET used_on = $2::date FROM (SELECT key FROM navigation_routes WHERE key = ANY($1::bytea[])"
+            " AND used_on < $2::date - $3::integer FOR UPDATE SKIP LOCKED) old WHERE r.key = old.key",
             keys,
             from_us(self._now_us()).date(),
             USED_DAYS,

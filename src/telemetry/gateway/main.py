@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from runtime.errors import ConfigurationError
-from runtime.postgres import check_schema, create_pool
+from runtime.migrations import check_schema
+from runtime.postgres import create_pool
 from runtime.probes import serve_probes
 from runtime.settings import Settings
 from telemetry.gateway import metrics

@@ -58,9 +58,8 @@ class Sockets:
         self._admission = Admission(limits)
         self._epoll = select.epoll()
         self._listeners: dict[int, socket.socket] = {}
-        self._paused: set[int] = (
-            set()
-        )  # listeners that are not watched now: the system has no room for connections
+        #: Listeners that are not watched now: the system has no room for more connections.
+        self._paused: set[int] = set()
         self._exhausted = False  # True from then until all that waited are accepted
         self.connections: dict[int, Connection] = {}
         self._with_unsent = 0  # connections that have replies waiting

@@ -108,6 +108,9 @@ async def enter_and_judge(world: World, dsn: str, pool, log: Path, address: str)
         "outcomes": ["|".join(row) for row in await pool.fetch(
             "SELECT DISTINCT ON (rule, subject) rule, subject, outcome FROM evaluations ORDER BY rule, subject, id DESC")],
         "positions": await pool.fetchval("SELECT count(*) FROM positions"),
+        "routes": [list(row) for row in await pool.fetch(
+            "SELECT encode(key, 'hex'), engine, map_date, places, distance_m, duration_s, shape, problem FROM navigation_routes"
+            " ORDER BY key")],
     }  # fmt: skip
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from registry.changes import LOOK_BACK_US
 from registry.facts import orders
 from registry.facts.orders import OrderFacts
+from registry.orders import OrderRow
 from registry.parameters import TRACK
-from registry.snapshot.orders import Order, OrderBook
+from registry.snapshot.orders import OrderBook
 from rules.alerts.model import AlertFacts
 from rules.checks import destination as check
 from rules.checks.base import Evaluation, Outcome
@@ -29,7 +31,7 @@ RULE: Final = check.RULE
 
 #: A changed parameter is applied to orders planned at most so long ago: tracks are recomputed no further back, and where a
 #: track is not kept any more nothing can be said against what was found on it.
-REACH_US: Final = 62 * US_PER_DAY
+REACH_US: Final = LOOK_BACK_US
 #: Tracks in memory at once.
 TRACKS_US: Final = 31 * US_PER_DAY
 
@@ -82,7 +84,7 @@ class Destinations:
         return verdicts
 
 
-def _subjects(order: Order) -> set[str]:
+def _subjects(order: OrderRow) -> set[str]:
     return {check.subject(order.id, k) for k in range(len(order.destinations))}
 
 
@@ -175,7 +177,7 @@ async def _judged(desk: Desk, part: Sequence[_Case]) -> list[tuple[dict[str, Int
     return [(track, made) for track, _, made in found]
 
 
-def _alert(order: Order, made: Evaluation, evidence: dict[str, Any]) -> AlertFacts:
+def _alert(order: OrderRow, made: Evaluation, evidence: dict[str, Any]) -> AlertFacts:
     return AlertFacts(
         severity="medium",
         organisation=order.organisation,

@@ -15,8 +15,9 @@ import numpy as np
 
 from registry.facts import orders
 from registry.facts.orders import OrderFacts
+from registry.orders import OrderPlace, OrderRow
 from registry.parameters import TRACK, ParameterRow, resolve
-from registry.snapshot.orders import Order, OrderBook, OrderPlace
+from registry.snapshot.orders import OrderBook
 from rules.alerts.feed import suspected_of_orders
 from rules.alerts.model import AlertFacts, Judgement
 from rules.checks import mileage
@@ -129,13 +130,13 @@ def is_ready(fact: OrderFacts) -> bool:
     )
 
 
-def _subjects(order: Order) -> set[str]:
+def _subjects(order: OrderRow) -> set[str]:
     return {mileage.subject(order.id)}
 
 
 async def withdrawn(
     desk: Desk, rule: str, version: int, keys: Collection[str], facts: Mapping[str, OrderFacts],
-    subjects: Callable[[Order], Collection[str]],
+    subjects: Callable[[OrderRow], Collection[str]],
 ) -> list[Judgement]:  # fmt: skip
     """Withdrawals of what ``rule`` said of the orders ``keys`` and what cannot hold any more: the order is cancelled, open
     again or another vehicle's, or the subject is not among ``subjects`` of its newest version. What was said of the same

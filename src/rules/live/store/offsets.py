@@ -1,13 +1,13 @@
-"""How far the log has been processed, what of it could not be read, and the facts that changed meanwhile."""
+"""How far the log has been processed, and what of it could not be read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from rules.alerts.model import FactChange, OffsetConflictError
+from rules.alerts.model import OffsetConflictError
 from runtime.connection import Connection
-from runtime.units import from_us, to_us
+from runtime.units import from_us
 from telemetry.log.base import StoredRecord
 
 #: What is kept of a record that could not be read.
@@ -85,36 +85,6 @@ async def save_offsets(conn: Connection, topic: str, next_offsets: Mapping[int, 
         parts,
         [next_offsets[p] for p in parts],
     )
-
-
-async def take_fact_changes(
-    conn: Connection, vehicle_nos: Sequence[int] | None, limit: int
-) -> list[FactChange]:
-    """The oldest ``limit`` fact changes of ``vehicle_nos`` (None = of every vehicle), by seq.
-    They stay until ``delete_fact_changes`` in the same transaction; ones that another worker has in hand are left to it.
-    """
-    rows = await conn.fetch(
-        "SELECT seq, kind, subject, vehicle_no, from_time FROM fact_changes"
-        " WHERE $1::integer[] IS NULL OR vehicle_no = ANY($1) ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED",
-        None if vehicle_nos is None else [int(no) for no in vehicle_nos],
-        limit,
-    )
-    return [
-        FactChange(r["seq"], r["kind"], r["subject"], r["vehicle_no"], to_us(r["from_time"])) for r in rows
-    ]
-
-
-async def delete_fact_changes(conn: Connection, seqs: Sequence[int]) -> None:
-    """The results that rest on these changes are brought up to date (same transaction)."""
-    await conn.execute("DELETE FROM fact_changes WHERE seq = ANY($1::bigint[])", list(seqs))
-
-
-async def facts_waiting(conn: Connection, vehicle_nos: Sequence[int] | None = None) -> bool:
-    """Whether any fact change of ``vehicle_nos`` (None = of any vehicle) waits to be taken."""
-    if vehicle_nos is None:
-        return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM fact_changes)"))
-    query = "SELECT EXISTS (SELECT FROM fact_changes WHERE vehicle_no = ANY($1::integer[]))"
-    return bool(await conn.fetchval(query, vehicle_nos))
 
 
 async def save_rejected(conn: Connection, rejected: Sequence[tuple[StoredRecord, str]], at_us: int) -> None:

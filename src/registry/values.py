@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -142,3 +142,7 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, allow_inf_nan=False, frozen=True)
 
     id: Identifier = Field(description="the office's own number of the record")
+
+
+#: What became of a record that was written.
+WriteResult = Literal["created", "updated", "unchanged"]

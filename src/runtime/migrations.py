@@ -1,0 +1,121 @@
+"""Migrations: the numbered SQL files, which of them a database has, and applying the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+
+from runtime.connection import Connection
+from runtime.errors import ConfigurationError, UnavailableError
+from runtime.postgres import DATABASE_ERRORS, connect
+
+_logger = logging.getLogger(__name__)
+
+# One migration at a time, whoever starts first (gateway, worker, api start together).
+_MIGRATION_LOCK: Final = 0x676F6E67636865  # "gongche"
+
+_WHEEL: Final = Path(__file__).resolve().parent / "_migrations"
+_CHECKOUT: Final = Path(__file__).resolve().parents[2] / "migrations"
+
+
+def migration_files() -> list[Path]:
+    """The numbered SQL files, oldest first: from the checkout, or from the installed wheel."""
+    folder = _CHECKOUT if _CHECKOUT.is_dir() else _WHEEL
+    files = sorted(folder.glob("[0-9]*.sql"))
+    if not files:
+        raise ConfigurationError(f"no migrations in {folder}", hint="is the installation complete?")
+    return files
+
+
+async def schema_version(connection: Connection) -> int:
+    """Number of the newest migration applied; 0 for an empty database."""
+    if not await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL"):
+        return 0
+    return int(await connection.fetchval("SELECT COALESCE(max(version), 0) FROM schema_migrations"))
+
+
+def expected_schema_version() -> int:
+    """Number of the newest migration this program knows."""
+    return int(migration_files()[-1].name.split("_")[0])
+
+
+async def migrate(dsn: str) -> list[str]:
+    """Apply what is missing, each file in a transaction of its own. Returns the names applied.
+
+    What a migration says with RAISE WARNING (records that it had to mend) goes to the log. Raises ConfigurationError for a
+    database that is newer than the program or whose applied migrations differ.
+    """
+    applied: list[str] = []
+    connection = await connect(dsn)
+    connection.add_log_listener(_pass_on)
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL,"
+            " sha256 bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        done = {
+            r["version"]: r["sha256"]
+            for r in await connection.fetch("SELECT version, sha256 FROM schema_migrations")
+        }
+        files = {int(f.name.split("_")[0]): f for f in migration_files()}
+        if newer := done.keys() - files.keys():
+            raise ConfigurationError(
+                f"the database has migrations {sorted(newer)} that this program does not know",
+                hint="it was upgraded by a newer gongche: run that one",
+            )
+        for version, file in files.items():
+            text = file.read_text("utf-8")
+            digest = hashlib.sha256(text.encode()).digest()
+            if version in done:
+                if done[version] != digest:
+                    raise ConfigurationError(
+                        f"migration {file.name} is not the one that was applied",
+                        hint="migrations are never edited after release; restore the file",
+                    )
+                continue
+            async with connection.transaction():
+                await connection.execute(text)
+                await connection.execute(
+                    "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)",
+                    version, file.name, digest,
+                )  # fmt: skip
+            applied.append(file.name)
+    finally:
+        await connection.close()
+    return applied
+
+
+def _pass_on(_connection: Any, message: Any) -> None:
+    if message.severity_en == "WARNING":
+        _logger.warning("%s", message.message)
+
+
+async def require_schema(connection: Connection) -> None:
+    """Raises ConfigurationError unless the database has exactly the schema this program expects."""
+    have, want = await schema_version(connection), expected_schema_version()
+    if have < want:
+        raise ConfigurationError(
+            f"the database schema is {have}, this program needs {want}", hint="run `gongche migrate`"
+        )
+    if have > want:
+        raise ConfigurationError(
+            f"the database schema is {have}, this program knows only {want}", hint="run the newer gongche"
+        )
+
+
+async def check_schema(pool: asyncpg.Pool) -> None:
+    """``require_schema`` at the start of a program. Raises UnavailableError too, when the server dies meanwhile: a
+    supervisor tries again then."""
+    try:
+        async with pool.acquire() as connection:
+            await require_schema(connection)
+    except DATABASE_ERRORS as error:
+        raise UnavailableError(
+            f"PostgreSQL does not answer any more: {error or type(error).__name__}",
+            hint="is the server running?",
+        ) from error
