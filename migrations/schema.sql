@@ -831,9 +831,6 @@ ALTER TABLE ONLY mended_rows
 ALTER TABLE ONLY navigation_routes
     ADD CONSTRAINT navigation_routes_pkey PRIMARY KEY (key);
 
-ALTER TABLE ONLY vehicle_plates
-    ADD CONSTRAINT one_plate_of_vehicle EXCLUDE USING gist (int8range((vehicle_no)::bigint, (vehicle_no)::bigint, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&) DEFERRABLE INITIALLY DEFERRED;
-
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT one_terminal_in_vehicle EXCLUDE USING gist (int8range((vehicle_no)::bigint, (vehicle_no)::bigint, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
 
@@ -975,6 +972,8 @@ CREATE INDEX navigation_routes_newest ON navigation_routes USING btree (engine, 
 CREATE INDEX navigation_routes_used ON navigation_routes USING btree (used_on);
 
 CREATE UNIQUE INDEX one_current_version_of_order ON dispatch_orders USING btree (id) WHERE is_current;
+
+CREATE UNIQUE INDEX one_plate_of_vehicle ON vehicle_plates USING btree (vehicle_no) WHERE (valid_to IS NULL);
 
 CREATE INDEX order_results_unsettled ON order_results USING btree (returned_at) WHERE ((state = 'running'::text) AND (returned_at IS NOT NULL));
 
