@@ -8,9 +8,11 @@ import sys
 
 from bench.city import Meter, alerts_of, postmaster_of
 from bench.city_data import ENGINE, MAP_DATE
+from registry.changes import count_unread
 from rules.judge import queue
 from rules.judge.context import Desk, Gatherer
 from rules.judge.process import Judge
+from rules.judge.queue import READER
 from rules.judge.subjects.all import GATHERERS
 from rules.navigation import CachedNavigator
 from rules.navigation.base import Answer, EngineError, Places
@@ -40,7 +42,7 @@ class Watched(Judge):
     meter: Meter
 
     async def _take_changes(self, desk: Desk) -> bool:
-        before = await self._conn.fetchval("SELECT count(*) FROM judge_changes")
+        before = await count_unread(self._conn, READER)
         self.meter.begin()
         busy = await super()._take_changes(desk)
         self.meter.end("changes", min(before, 5000) if busy else 0)

@@ -52,6 +52,7 @@ DATABASE_DOWN: Final = (
     asyncpg.CrashShutdownError,
     asyncpg.QueryCanceledError,
     asyncpg.LockNotAvailableError,
+    asyncpg.TransactionRollbackError,  # others got in the way, again and again (registry.writing)
     asyncpg.DiskFullError,
     asyncpg.InvalidCatalogNameError,
     UnavailableError,

@@ -20,7 +20,8 @@ from pydantic import ValidationError
 from registry.decimals import exact_json
 from registry.records import KINDS, apply
 from registry.refusals import Flaw, RefusedError, explain
-from registry.values import Record
+from registry.values import Record, WriteResult
+from registry.writing import in_transaction
 from runtime.connection import Connection
 
 #: Bounds of one import.
@@ -294,6 +295,14 @@ def validate_rows(kind: str, rows: Sequence[Row]) -> list[Record]:
     return records
 
 
+class DryRun(Exception):
+    """Ends a transaction that was only tried."""
+
+    def __init__(self, results: list[WriteResult]) -> None:
+        super().__init__()
+        self.results = results
+
+
 async def import_records(
     connection: Connection, rows: Sequence[Row], records: Sequence[Record], *, dry_run: bool = False
 ) -> ImportReport:
@@ -302,19 +311,19 @@ async def import_records(
 
     Raises ImportRefusedError (unknown references, taken plates); then nothing was written.
     """
-    transaction = connection.transaction()
-    await transaction.start()
-    keep = False
-    try:
+
+    async def write() -> list[WriteResult]:
         results = await apply(connection, records)
-        keep = not dry_run
+        if dry_run:
+            raise DryRun(results)
+        return results
+
+    try:
+        results = await in_transaction(connection, write)
+    except DryRun as done:
+        results = done.results
     except RefusedError as error:
         flaws = [Flaw(flaw.path, flaw.message, rows[flaw.row].number) for flaw in error.flaws]
         raise ImportRefusedError(flaws, conflict=error.conflict) from None
-    finally:
-        if keep:
-            await transaction.commit()
-        else:
-            await transaction.rollback()
     counts = Counter(results)
     return ImportReport(len(records), counts["created"], counts["updated"], counts["unchanged"], dry_run)

@@ -62,7 +62,7 @@ LISTING: Final = Listing(
 
 async def write(connection: Connection, records: Sequence[CalendarDay]) -> list[WriteResult]:
     """Write calendar days."""
-    return (await upsert(connection, _TABLE, records))[0]
+    return await upsert(connection, _TABLE, records)
 
 
 async def forget_day(connection: Connection, day: date) -> bool:

@@ -1,105 +1,173 @@
-"""What changed in the registry. ``fact_changes``: which vehicle's results may have changed, and from when on, for the
-worker that owns the vehicle. ``registry_changes``, written by triggers: which vehicles every worker has to read again.
+"""The outbox of changes: what was changed, by whomever, in the order of commits. Triggers write it
+(migrations/0016_changes.sql), so no writer has to think of it; readers keep a place in it.
+
+A reader that makes lists of its own of what changed keeps its place in ``change_readers`` (``take_place`` to
+``save_place``, in the transaction that writes its list). A reader that keeps the registry in memory remembers the number of
+the newest commit that it has seen, and asks which vehicles have changed since (``changed_since``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final, NamedTuple
 
 from runtime.connection import Connection
 from runtime.units import US_PER_DAY
 
-#: For facts that are kept without a time of their own: everything may rest on them.
+#: The time of changes that have none: everything may rest on them.
 SINCE_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+#: Kinds of changes after which the registry in a worker's memory is another.
+FLEET: Final = ("order", "fence", "vehicle", "terminal_binding", "parameter")
 
 #: How far back a change is followed: tracks and results of before are not computed again. Whatever waits for a late
 #: position waits as long, and no order that began so long ago is looked for.
 LOOK_BACK_DAYS: Final = 62
 LOOK_BACK_US: Final = LOOK_BACK_DAYS * US_PER_DAY
 
-#: How long anyone waits behind a long import.
-LOCK_TIMEOUT_S: Final = 15
-
-# One registry transaction at a time. Versions, bindings without overlap, plates and the vehicles that a
-# change concerns are all decided on what is stored; one lock makes every such decision exact, and deadlock
-# impossible.
-_REGISTRY_LOCK: Final = 0x676F6E67_666C6565  # "gongflee"
-#: Held by whoever commits a change, see migrations/0008_many_workers.sql.
+#: Taken by every transaction that changed something, at its very end; see the migration.
 _COMMIT_LOCK: Final = 0x676F6E67_72656763  # "gongregc"
 
 
-async def lock_registry(connection: Connection) -> None:
-    """Wait for, and hold to the end of the transaction, the right to change the registry. Call it first.
+class Place(NamedTuple):
+    """How far a reader has read: all commits before ``number``, and of that one the changes up to ``seq``."""
 
-    Raises asyncpg.LockNotAvailableError after LOCK_TIMEOUT_S behind a long import.
-    """
-    await connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_S * 1000}")
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", _REGISTRY_LOCK)
+    number: int
+    seq: int
 
 
-async def note_vehicles(
-    connection: Connection,
-    kind: Literal["order", "fence", "binding", "vehicle", "rows"],
-    changes: Iterable[tuple[str, str, datetime]],
-) -> None:
-    """Record changes (subject, vehicle id, from_time) in the transaction that makes them; one row each
-    pair.
-    """
-    earliest: dict[tuple[str, str], datetime] = {}
-    for subject, vehicle, since in changes:
-        key = (subject, vehicle)
-        earliest[key] = min(since, earliest.get(key, since))
-    if not earliest:
-        return
-    await connection.execute(
-        "INSERT INTO fact_changes (kind, subject, vehicle_no, from_time)"
-        " SELECT $1, c.subject, v.no, c.since"
-        " FROM unnest($2::text[], $3::text[], $4::timestamptz[]) AS c (subject, vehicle, since)"
-        " JOIN vehicles v ON v.id = c.vehicle ORDER BY c.subject, v.no",
-        kind, [k[0] for k in earliest], [k[1] for k in earliest], list(earliest.values()),
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class StoredChange:
+    """A row of ``changes``; its columns are explained where the table is made. ``vehicle_no`` and ``organisation``: None
+    where it is not about one."""
+
+    number: int
+    seq: int
+    kind: str
+    subject: str
+    vehicle_no: int | None
+    organisation: str | None
+    from_time: datetime
+
+    @property
+    def place(self) -> Place:
+        """The place of a reader that has read up to this change."""
+        return Place(self.number, self.seq)
 
 
-async def note_parameter(
-    connection: Connection, subject: str, organisation: str | None, since: datetime
-) -> None:
-    """Record that a parameter has another value from ``since`` on, in the transaction that sets it: for the vehicles
-    of ``organisation`` and those that have orders of it, None = for all vehicles."""
-    await connection.execute(
-        "INSERT INTO fact_changes (kind, subject, vehicle_no, from_time) SELECT 'parameter', $1, v.no, $2"
-        " FROM vehicles v WHERE $3::text IS NULL OR v.organisation = $3 OR v.id IN"
-        " (SELECT vehicle FROM dispatch_orders WHERE is_current AND organisation = $3) ORDER BY v.no",
-        subject, since, organisation,
-    )  # fmt: skip
+async def unread(conn: Connection, reader: str) -> bool:
+    """Whether there is a change that ``reader`` has not read."""
+    return bool(
+        await conn.fetchval(
+            "SELECT EXISTS (SELECT FROM change_readers r JOIN change_commits k ON k.number >= r.number"
+            " JOIN changes c ON c.commit_id = k.id WHERE r.reader = $1 AND (k.number > r.number OR c.seq > r.seq))",
+            reader,
+        )
+    )
 
 
-async def newest_change(connection: Connection) -> int:
-    """The number of the newest change of the registry."""
-    return int(await connection.fetchval("SELECT COALESCE(max(seq), 0) FROM registry_changes"))
+async def count_unread(conn: Connection, reader: str) -> int:
+    """How many changes ``reader`` has not read."""
+    return int(
+        await conn.fetchval(
+            "SELECT count(*) FROM change_readers r JOIN change_commits k ON k.number >= r.number"
+            " JOIN changes c ON c.commit_id = k.id WHERE r.reader = $1 AND (k.number > r.number OR c.seq > r.seq)",
+            reader,
+        )
+    )
 
 
-async def changed_vehicles(connection: Connection, seen: int) -> tuple[Sequence[int], int]:
-    """(numbers of the vehicles that changed after the change ``seen``, the newest change). All vehicles where the
-    changes after ``seen`` are not kept any more."""
-    rows = await connection.fetch("SELECT seq, vehicle_no FROM registry_changes WHERE seq > $1", seen)
-    if not rows:
-        return (), seen
-    newest = max(row["seq"] for row in rows)
-    if await connection.fetchval("SELECT min(seq) FROM registry_changes") > seen:
-        return [row["no"] for row in await connection.fetch("SELECT no FROM vehicles")], newest
-    return sorted({row["vehicle_no"] for row in rows if row["vehicle_no"]}), newest
+async def take_place(conn: Connection, reader: str) -> Place | None:
+    """The place of ``reader``, held to the end of the transaction; None while another holds it."""
+    row = await conn.fetchrow(
+        "SELECT number, seq FROM change_readers WHERE reader = $1 FOR UPDATE SKIP LOCKED", reader
+    )
+    return None if row is None else Place(*row)
 
 
-async def hold_registry(connection: Connection) -> None:
-    """From here to the end of the transaction nobody commits a change. Call it late: registry and imports wait."""
-    await connection.execute("SELECT pg_advisory_xact_lock_shared($1)", _COMMIT_LOCK)
+async def read_changes(conn: Connection, after: Place, limit: int) -> list[StoredChange]:
+    """The first ``limit`` changes after a place, in the order of commits."""
+    rows = await conn.fetch(
+        "SELECT k.number, c.seq, c.kind, c.subject, c.vehicle_no, c.organisation, c.from_time FROM change_commits k"
+        " JOIN changes c ON c.commit_id = k.id WHERE k.number >= $1 AND (k.number > $1 OR c.seq > $2)"
+        " ORDER BY k.number, c.seq LIMIT $3",
+        after.number,
+        after.seq,
+        limit,
+    )
+    return [StoredChange(*row) for row in rows]
 
 
-async def drop_changes(connection: Connection) -> None:
-    """Delete what is older than a day, but for the newest of it."""
-    await connection.execute(
-        "DELETE FROM registry_changes WHERE seq <"
-        " (SELECT max(seq) FROM registry_changes WHERE noted_at < now() - interval '1 day')"
+async def save_place(conn: Connection, reader: str, place: Place) -> None:
+    """What ``reader`` read up to ``place`` is in its list now (same transaction)."""
+    await conn.execute(
+        "UPDATE change_readers SET number = $2, seq = $3, seen_at = now() WHERE reader = $1", reader, *place
+    )
+
+
+async def note_tracks(conn: Connection, since: Sequence[tuple[int, datetime]]) -> None:
+    """Stored positions of vehicles (number, from when on) were taken up again: they came late, or belong to another vehicle
+    now. The one change that no trigger can see."""
+    if since:
+        await conn.execute(
+            "INSERT INTO changes (commit_id, kind, subject, vehicle_no, from_time)"
+            " SELECT change_commit(), 'track', v.id, v.no, u.since FROM unnest($1::integer[], $2::timestamptz[])"
+            " AS u (no, since) JOIN vehicles v ON v.no = u.no ORDER BY v.id",
+            [no for no, _ in since],
+            [moment for _, moment in since],
+        )
+
+
+async def newest_commit(conn: Connection) -> int:
+    """The number of the newest commit that changed something."""
+    return int(await conn.fetchval("SELECT COALESCE(max(number), 0) FROM change_commits"))
+
+
+@dataclass(frozen=True, slots=True)
+class FleetChanges:
+    """What changed of the registry: whether anything did, and the numbers of the vehicles that have to be read again.
+    ``newest``: the number of the newest commit looked at."""
+
+    any: bool
+    vehicles: Sequence[int]
+    newest: int
+
+
+async def fleet_changes(conn: Connection, seen: int) -> FleetChanges:
+    """What changed of the registry after the commit ``seen``: all vehicles where the changes after it are not kept any
+    more."""
+    newest = await newest_commit(conn)
+    if newest <= seen:
+        return FleetChanges(False, (), seen)
+    if await conn.fetchval("SELECT min(number) FROM change_commits") > seen:
+        every = [row["no"] for row in await conn.fetch("SELECT no FROM vehicles ORDER BY no")]
+        return FleetChanges(True, every, newest)
+    rows = await conn.fetch(
+        "WITH found AS MATERIALIZED (SELECT DISTINCT c.vehicle_no, CASE WHEN c.kind <> 'parameter' THEN c.organisation END"
+        " AS unit FROM change_commits k JOIN changes c ON c.commit_id = k.id"
+        " WHERE k.number > $1 AND k.number <= $2 AND c.kind = ANY($3::text[]))"
+        " SELECT vehicle_no AS no FROM found UNION SELECT v.no FROM found JOIN vehicles v ON v.organisation = found.unit",
+        seen,
+        newest,
+        FLEET,
+    )
+    return FleetChanges(bool(rows), sorted(row["no"] for row in rows if row["no"] is not None), newest)
+
+
+async def hold_changes(conn: Connection) -> None:
+    """From here to the end of the transaction nobody else commits a change. Call it late: all who change wait."""
+    await conn.execute("SELECT pg_advisory_xact_lock($1)", _COMMIT_LOCK)
+
+
+async def drop_changes(conn: Connection) -> None:
+    """Delete what every reader has read and is older than a day, but for the newest commit of it: by that a reader sees
+    that what came after its place is not kept any more."""
+    await conn.execute(
+        "WITH last AS (SELECT max(number) AS number FROM change_commits WHERE noted_at < now() - interval '1 day'"
+        " AND number < (SELECT min(number) FROM change_readers)),"
+        " dropped AS (DELETE FROM changes c USING change_commits k, last"
+        " WHERE c.commit_id = k.id AND k.number <= last.number)"
+        " DELETE FROM change_commits k USING last WHERE k.number < last.number"
     )

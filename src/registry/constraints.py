@@ -12,7 +12,7 @@ from typing import Final
 
 import asyncpg
 
-from registry.refusals import Flaw, RefusedError
+from registry.writing import MeanwhileError
 
 _MEANWHILE: Final = "刚被他人修改，请重试 · was changed by somebody else just now, try again"
 #: Name of the constraint -> what a person is told.
@@ -34,11 +34,12 @@ SENTENCES: Final = {
 
 @contextmanager
 def constraints_refuse() -> Iterator[None]:
-    """A constraint of SENTENCES that is violated within is a RefusedError (a conflict); another one passes as it is."""
+    """A constraint of SENTENCES that is violated within is a MeanwhileError (a conflict, if it stays so); another one passes
+    as it is."""
     try:
         yield
     except (asyncpg.ExclusionViolationError, asyncpg.UniqueViolationError) as error:
         sentence = SENTENCES.get(error.constraint_name)
         if sentence is None:
             raise
-        raise RefusedError([Flaw((), sentence)], conflict=True) from error
+        raise MeanwhileError(sentence) from error

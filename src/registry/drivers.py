@@ -26,7 +26,7 @@ LISTING: Final = Listing(_TABLE.select(), {"organisation": same("organisation")}
 
 async def write(connection: Connection, records: Sequence[Driver]) -> list[WriteResult]:
     """Write drivers; references were checked."""
-    return (await upsert(connection, _TABLE, records))[0]
+    return await upsert(connection, _TABLE, records)
 
 
 async def drivers_of(conn: Connection, ids: Collection[str]) -> dict[str, tuple[str, str]]:

@@ -9,12 +9,10 @@ from typing import Any, Final
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from registry.changes import note_vehicles
 from registry.pages import Filter, Listing, same
 from registry.places import DatumName, geometry_wkb, read_geometry
 from registry.snapshot.timelines import FOREVER
 from registry.values import Identifier, Name, Record, Time, WriteResult
-from registry.vehicles import vehicles_of
 from registry.versioned import VersionedTable
 from runtime.connection import Connection
 from runtime.units import to_us
@@ -81,8 +79,8 @@ async def write(connection: Connection, records: Sequence[Fence]) -> list[WriteR
     """Write fences whose references were checked, at most one record an id. See ``records.apply``."""
     now = await connection.fetchval("SELECT clock_timestamp()")
     results, changed = await _TABLE.compare(connection, records, _same)
-    concerned: list[tuple[str, list[str], str, datetime]] = []
     inserts: list[tuple[Fence, Any, list[Any]]] = []
+    ended: list[tuple[str, datetime]] = []
     for record, old in changed:
         start = record.valid_from or now
         if record.valid_to is not None and record.valid_to <= start:
@@ -92,11 +90,10 @@ async def write(connection: Connection, records: Sequence[Fence]) -> list[WriteR
             (record, old, [record.name, record.organisation, record.vehicles, record.geometry, record.datum, wkb, start,
                            record.valid_to])
         )  # fmt: skip
-        concerned.append((record.id, record.vehicles, record.organisation, start))
         if old is not None:
-            concerned += await _end_versions(connection, record.id, start)
+            ended.append((record.id, start))
+    await _end_versions(connection, ended)
     await _TABLE.insert(connection, inserts)
-    await _note_fences(connection, concerned)
     return results
 
 
@@ -112,50 +109,28 @@ def _same(record: Fence, old: Any) -> bool:
     )
 
 
-async def _end_versions(
-    connection: Connection, fence: str, at: datetime
-) -> list[tuple[str, list[str], str, datetime]]:
-    """No stored version of ``fence`` holds from ``at`` on. Returns what that concerns: (id, vehicles,
-    organisation, from).
+async def _end_versions(connection: Connection, ended: Sequence[tuple[str, datetime]]) -> bool:
+    """No stored version of the fences (id, time) holds from that time on. Whether one did.
 
     A version that was to begin later keeps its row with an empty time.
     """
-    rows = await connection.fetch(
-        "UPDATE fences SET valid_to = greatest(valid_from, $2) WHERE id = $1 AND (valid_to IS NULL OR valid_to > $2)"
-        " AND valid_to IS DISTINCT FROM greatest(valid_from, $2) RETURNING vehicles, organisation",
-        fence, at,
+    done: str = await connection.execute(
+        "UPDATE fences f SET valid_to = greatest(f.valid_from, e.at) FROM unnest($1::text[], $2::timestamptz[]) AS e (id, at)"
+        " WHERE f.id = e.id AND (f.valid_to IS NULL OR f.valid_to > e.at)"
+        " AND f.valid_to IS DISTINCT FROM greatest(f.valid_from, e.at)",
+        [id for id, _ in ended], [at for _, at in ended],
     )  # fmt: skip
-    return [(fence, list(row["vehicles"]), row["organisation"], at) for row in rows]
+    return done != "UPDATE 0"
 
 
 async def withdraw_fence(connection: Connection, fence: str, at: datetime | None) -> bool | None:
     """End the fence at ``at`` (default: now). True = ended, False = it had ended before, None = no such
     fence.
     """
-    if not await connection.fetchval("SELECT EXISTS (SELECT FROM fences WHERE id = $1)", fence):
+    if not await _TABLE.lock(connection, [fence]):
         return None
-    concerned = await _end_versions(
-        connection, fence, at or await connection.fetchval("SELECT clock_timestamp()")
-    )
-    await _note_fences(connection, concerned)
-    return bool(concerned)
-
-
-async def _note_fences(
-    connection: Connection, concerned: Sequence[tuple[str, list[str], str, datetime]]
-) -> None:
-    """A fence with a list concerns the list; one without, every vehicle of the organisation."""
-    whole = await vehicles_of(
-        connection, [organisation for _, listed, organisation, _ in concerned if not listed]
-    )
-    await note_vehicles(
-        connection,
-        "fence",
-        [
-            (fence, vehicle, since)
-            for fence, listed, organisation, since in concerned
-            for vehicle in (listed or whole[organisation])
-        ],
+    return await _end_versions(
+        connection, [(fence, at or await connection.fetchval("SELECT clock_timestamp()"))]
     )
 
 

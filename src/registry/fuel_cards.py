@@ -173,39 +173,63 @@ async def write(connection: Connection, records: Sequence[FuelCard]) -> list[Wri
 
     Raises RefusedError (a conflict) for a card that would be bound to two plates at once.
     """
-    results, _ = await upsert(connection, _TABLE, records)
+    results = await upsert(connection, _TABLE, records)
     binding = [(row, record) for row, record in enumerate(records) if record.binds]
+    # Those that change are locked by their cards, and looked at once more then.
+    changed = [binding[k] for k, _, _ in await _changes(connection, binding)]
+    await connection.execute(
+        "SELECT FROM fuel_cards WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE",
+        [record.id for _, record in changed],
+    )
+    gone: list[tuple[str, datetime]] = []
+    new: list[tuple[str, str, datetime, datetime | None]] = []
+    for k, before, after in await _changes(connection, changed):
+        row, record = changed[k]
+        if results[row] == "unchanged":
+            results[row] = "updated"
+        gone += [(record.id, b.since) for b in before if b not in after]
+        new += [(record.id, b.plate, b.since, b.until) for b in after if b not in before]
+    await connection.execute(
+        "DELETE FROM card_bindings b USING unnest($1::text[], $2::timestamptz[]) AS n (card, since)"
+        " WHERE b.card = n.card AND b.valid_from = n.since",
+        [card for card, _ in gone],
+        [since for _, since in gone],
+    )
+    await connection.execute(
+        "INSERT INTO card_bindings (card, plate, valid_from, valid_to)"
+        " SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])",
+        *([one[k] for one in new] for k in range(4)),
+    )
+    return results
+
+
+async def _changes(
+    connection: Connection, binding: Sequence[tuple[int, FuelCard]]
+) -> list[tuple[int, list[PlateBinding], list[PlateBinding]]]:
+    """Of those of ``binding`` (row, record) that change something: its index, the bindings of its card as they are and as
+    they are to be. Raises RefusedError for cards that would be bound twice at once."""
     if not binding:
-        return results
+        return []
     known: defaultdict[str, list[PlateBinding]] = defaultdict(list)
     for card, *rest in await connection.fetch(
         "SELECT card, plate, valid_from, valid_to FROM card_bindings WHERE card = ANY($1) ORDER BY 1, 3",
         [record.id for _, record in binding],
     ):
         known[card].append(PlateBinding(*rest))
-    gone: list[tuple[str, datetime]] = []
-    new: list[tuple[str, str, datetime, datetime | None]] = []
+    found: list[tuple[int, list[PlateBinding], list[PlateBinding]]] = []
     flaws: list[Flaw] = []
-    for row, record in binding:
+    for k, (row, record) in enumerate(binding):
         before = known[record.id]
         try:
             after = _wanted(record, before)
         except BoundTwiceError as error:
             flaws.append(Flaw(("valid_from",), str(error), row))
             continue
-        if after == before:
-            continue
-        if results[row] == "unchanged":
-            results[row] = "updated"
-        gone += [(record.id, b.since) for b in before if b not in after]
-        new += [(record.id, b.plate, b.since, b.until) for b in after if b not in before]
+        if after != before:
+            found.append((k, before, after))
     if flaws:
         raise RefusedError(flaws, conflict=True)
-    await connection.executemany("DELETE FROM card_bindings WHERE card = $1 AND valid_from = $2", gone)
-    await connection.executemany(
-        "INSERT INTO card_bindings (card, plate, valid_from, valid_to) VALUES ($1, $2, $3, $4)", new
-    )
-    return results
+    return found
 
 
 def _wanted(record: FuelCard, known: Sequence[PlateBinding]) -> list[PlateBinding]:

@@ -9,7 +9,6 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from registry.changes import note_vehicles
 from registry.pages import Listing, same
 from registry.parameters import ORDER, parameter
 from registry.places import Place
@@ -148,20 +147,7 @@ async def write(connection: Connection, records: Sequence[DispatchOrder]) -> lis
     """Write orders whose references were checked, at most one record an id. See ``records.apply``."""
     results, changed = await _TABLE.compare(connection, records, _same)
     await _TABLE.insert(connection, [(record, old, _values(record, Place.stored)) for record, old in changed])
-    changes: list[tuple[str, str, datetime]] = []
-    for record, old in changed:
-        since = _begins(record.planned_departure, record.actual_departure)
-        if old is not None:
-            since = min(since, _begins(old["planned_departure"], old["actual_departure"]))
-            changes.append((record.id, old["vehicle"], since))
-        changes.append((record.id, record.vehicle, since))
-    await note_vehicles(connection, "order", changes)
     return results
-
-
-def _begins(planned: datetime, actual: datetime | None) -> datetime:
-    first = min(planned, actual) if actual is not None else planned
-    return first - BEFORE_ORDER
 
 
 def _same(record: DispatchOrder, old: Any) -> bool:

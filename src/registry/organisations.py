@@ -11,6 +11,7 @@ from registry.pages import Listing, same
 from registry.refusals import Flaw, RefusedError
 from registry.upsert import TEXT, Table, upsert
 from registry.values import Identifier, Name, Record, WriteResult
+from registry.writing import Lock, take
 from runtime.connection import Connection
 
 
@@ -28,8 +29,16 @@ LISTING: Final = Listing(_TABLE.select(), {"parent": same("parent")})
 
 async def write(connection: Connection, records: Sequence[Organisation]) -> list[WriteResult]:
     """Write organisations; references were checked. Raises RefusedError for those that would form a ring."""
+    above = dict(
+        await connection.fetch(
+            "SELECT id, parent FROM organisations WHERE id = ANY($1)", [r.id for r in records]
+        )
+    )
+    # Two units that come under another one at the same time could form a ring. A new unit has none below it.
+    if any(r.parent is not None and r.id in above and above[r.id] != r.parent for r in records):
+        await take(connection, Lock.UNITS)
     await _refuse_rings(connection, records)
-    return (await upsert(connection, _TABLE, records))[0]
+    return await upsert(connection, _TABLE, records)
 
 
 async def _refuse_rings(connection: Connection, records: Sequence[Organisation]) -> None:

@@ -1,20 +1,17 @@
 """Values that the office, or an organisation, sets for the rules' parameters (table ``rule_parameters``).
-``registry.parameters`` has their names, defaults and limits. What the worker judges is judged again when one is set or taken
-back, from when it takes effect; the judge sees by itself (a trigger of ``rule_parameters``).
+``registry.parameters`` has their names, defaults and limits. What was judged with another value is judged again when one is
+set or taken back, from when it takes effect: worker and judge read of it in the outbox of changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from registry import parameters
-from registry.changes import SINCE_EVER, lock_registry, note_parameter
-from registry.orders import BEFORE_ORDER
 from registry.organisations import organisation_exists
 from registry.parameters import ParameterRow
 from registry.refusals import Flaw, RefusedError
@@ -24,11 +21,6 @@ from runtime.units import to_us
 
 #: Rows of a list, at most.
 MAX_ROWS = 10_000
-
-#: Rules that the worker judges, and what its kernels use.
-_JUDGED_AGAIN: Final = {"location", parameters.TRACK}
-#: The time that an order covers concerns them, too. When an order is settled is no judgement.
-_COVER: Final = (parameters.ORDER, "early_start_min")
 
 
 class Threshold(BaseModel):
@@ -49,7 +41,6 @@ async def put_threshold(connection: Connection, row: Threshold) -> WriteResult:
 
     Raises RefusedError for an unknown rule, name or organisation, or a value out of the limits.
     """
-    await lock_registry(connection)
     _check(row)
     if row.organisation is not None and not await organisation_exists(connection, row.organisation):
         message = f"单位 {row.organisation} 未登记 · unknown organisation: {row.organisation}"
@@ -68,20 +59,7 @@ async def put_threshold(connection: Connection, row: Threshold) -> WriteResult:
         " DO UPDATE SET value = excluded.value, source = excluded.source",
         row.rule, row.name, row.organisation, row.effective_from, row.value, row.source,
     )  # fmt: skip
-    await _note(connection, row.rule, row.name, row.organisation, row.effective_from)
     return "created" if old is None else "updated"
-
-
-async def _note(
-    connection: Connection, rule: str, name: str, organisation: str | None, effective: datetime
-) -> None:
-    """Have what the workers judged with another value judged again. That there is one, a trigger tells them."""
-    if rule not in _JUDGED_AGAIN and (rule, name) != _COVER:
-        return
-    since = effective
-    if (rule, name) == _COVER:  # from before the departure at which the parameters of an order are taken
-        since = max(since - BEFORE_ORDER, SINCE_EVER)
-    await note_parameter(connection, f"{rule}.{name}", organisation, since)
 
 
 def _check(row: Threshold) -> None:
@@ -111,14 +89,11 @@ async def forget_threshold(
     connection: Connection, rule: str, name: str, organisation: str | None, effective_from: Any
 ) -> bool:
     """Take back a value in the caller's transaction; whether there was one."""
-    await lock_registry(connection)
     done = await connection.fetchval(
         "DELETE FROM rule_parameters WHERE rule = $1 AND name = $2 AND organisation IS NOT DISTINCT FROM $3"
         " AND effective_from = $4 RETURNING true",
         rule, name, organisation, effective_from,
     )  # fmt: skip
-    if done:
-        await _note(connection, rule, name, organisation, effective_from)
     return done is not None
 
 

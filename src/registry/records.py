@@ -23,7 +23,6 @@ from registry import (
     vehicles,
     violations,
 )
-from registry.changes import lock_registry
 from registry.constraints import constraints_refuse
 from registry.pages import Listing
 from registry.refusals import Flaw, RefusedError
@@ -83,11 +82,10 @@ async def apply(connection: Connection, records: Sequence[Record]) -> list[Write
     Raises RefusedError, with every flaw, when a reference is unknown, an id comes twice, organisations
     would form a ring, a plate belongs to another vehicle, a card would be bound twice at once, a name belongs
     to another station, a transaction or violation lies in the future, or somebody else wrote the contrary at the
-    same time; the caller's transaction must then be rolled back.
+    same time (MeanwhileError); the caller's transaction must then be rolled back (see ``writing.in_transaction``).
     """
     if not records:
         return []
-    await lock_registry(connection)
     kind = _KIND_OF_MODEL[type(records[0])]
     flaws = _twice(records) + await _unknown(connection, kind, records)
     if flaws:

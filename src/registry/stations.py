@@ -17,6 +17,7 @@ from registry.places import DatumName, geometry_wkb, read_geometry
 from registry.refusals import NO_DATUM, Flaw, RefusedError
 from registry.spelling import name_key
 from registry.values import Name, Record, WriteResult
+from registry.writing import Lock, take
 from runtime.connection import Connection
 
 
@@ -92,33 +93,49 @@ async def write(connection: Connection, records: Sequence[FuelStation]) -> list[
 
     Raises RefusedError (a conflict) for a name or alias that means another station already.
     """
-    stored = {
-        row["id"]: row
-        for row in await connection.fetch("SELECT id, name, aliases, datum, original FROM fuel_stations")
-    }
+    stored = await _stored(connection)
     _refuse_shared_names(records, stored)
-    results: list[WriteResult] = []
-    changed: list[FuelStation] = []
-    for record in records:
-        old = stored.get(record.id)
-        content = (record.name, record.aliases, record.datum, record.place)
-        if old is not None and content == tuple(old[name] for name in _COMPARED):
-            results.append("unchanged")
-            continue
-        results.append("updated" if old else "created")
-        changed.append(record)
-    await connection.executemany(
-        "INSERT INTO fuel_stations (id, name, aliases, datum, original, geometry) VALUES ($1, $2, $3, $4, $5, $6)"
+    changed = [record for record in records if not _same(record, stored.get(record.id))]
+    if not changed:
+        return ["unchanged"] * len(records)
+    await connection.execute(
+        "SELECT FROM fuel_stations WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE", [r.id for r in changed]
+    )
+    stored = await _stored(connection)
+    changed = sorted((r for r in changed if not _same(r, stored.get(r.id))), key=lambda r: r.id)
+    written = [
+        {"id": r.id, "name": r.name, "aliases": r.aliases, "datum": r.datum, "original": r.place,
+         "geometry": "\\x" + geometry_wkb(r.place, r.datum).hex() if r.place and r.datum else None}
+        for r in changed
+    ]  # fmt: skip
+    await connection.execute(
+        "INSERT INTO fuel_stations (id, name, aliases, datum, original, geometry)"
+        " SELECT id, name, aliases, datum, original, geometry FROM jsonb_populate_recordset(NULL::fuel_stations, $1)"
         " ON CONFLICT (id) DO UPDATE SET name = excluded.name, aliases = excluded.aliases, datum = excluded.datum,"
         " original = excluded.original, geometry = excluded.geometry, updated_at = clock_timestamp()",
-        [
-            (r.id, r.name, r.aliases, r.datum, r.place, geometry_wkb(r.place, r.datum) if r.place and r.datum else None)
-            for r in changed
-        ],
-    )  # fmt: skip
-    if changed:
-        await _take_transactions(connection, changed)
-    return results
+        written,
+    )
+    # Transactions are taken twice. The first time may wait for an import of transactions; what came since then, and the
+    # names that others gave, are looked at behind a lock, for as long as that takes.
+    await _take_transactions(connection, changed)
+    await take(connection, Lock.STATION_NAMES)
+    _refuse_shared_names(records, await _stored(connection))
+    await _take_transactions(connection, changed)
+    is_changed = {r.id for r in changed}
+    return [
+        "unchanged" if r.id not in is_changed else "updated" if r.id in stored else "created" for r in records
+    ]
+
+
+async def _stored(connection: Connection) -> dict[str, Any]:
+    """Every station by id."""
+    rows = await connection.fetch("SELECT id, name, aliases, datum, original FROM fuel_stations")
+    return {row["id"]: row for row in rows}
+
+
+def _same(record: FuelStation, old: Any) -> bool:
+    content = (record.name, record.aliases, record.datum, record.place)
+    return old is not None and content == tuple(old[name] for name in _COMPARED)
 
 
 def _names(record: FuelStation) -> list[tuple[tuple[str | int, ...], str]]:

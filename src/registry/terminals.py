@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from registry.changes import note_vehicles
 from registry.pages import Filter, Listing
 from registry.snapshot.timelines import FOREVER
 from registry.values import Identifier, Phone, Record, Text, Time, WriteResult
+from registry.writing import Lock, take_each
 from runtime.connection import Connection
 from runtime.units import to_us
 
@@ -149,12 +149,12 @@ async def write(connection: Connection, records: Sequence[Terminal]) -> list[Wri
         row["phone"]: row
         for row in await connection.fetch(
             "SELECT phone, no, manufacturer, model, device_id, office_said, enabled, source FROM terminals"
-            " WHERE phone = ANY($1)",
+            " WHERE phone = ANY($1) ORDER BY phone FOR NO KEY UPDATE",
             [r.id for r in records],
         )
     }
     results: list[WriteResult] = []
-    written: list[tuple[str, str, str, str, list[str], bool]] = []
+    written: list[tuple[str, str, str, str, str, bool]] = []
     for record in records:
         old = existing.get(record.id)
         texts = {
@@ -168,19 +168,26 @@ async def write(connection: Connection, records: Sequence[Terminal]) -> list[Wri
             continue
         results.append("updated" if old else "created")
         maker, model, device = (texts[name] for name in _TEXTS)
-        written.append((record.id, maker, model, device, said, record.enabled))
+        written.append((record.id, maker, model, device, ",".join(said), record.enabled))
     # A terminal may register itself at this very moment: then it is there, and the office's word comes over its own.
-    await connection.executemany(
-        "INSERT INTO terminals (phone, manufacturer, model, device_id, office_said, enabled) VALUES ($1, $2, $3, $4, $5, $6)"
+    await connection.execute(
+        "INSERT INTO terminals (phone, manufacturer, model, device_id, office_said, enabled)"
+        " SELECT n.phone, n.maker, n.model, n.device, string_to_array(n.said, ','), n.enabled FROM unnest($1::text[],"
+        " $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[]) AS n (phone, maker, model, device, said, enabled)"
         " ON CONFLICT (phone) DO UPDATE SET manufacturer = excluded.manufacturer, model = excluded.model,"
         " device_id = excluded.device_id, office_said = excluded.office_said, enabled = excluded.enabled,"
         " source = 'registry', updated_at = clock_timestamp()",
-        written,
+        *_columns(sorted(written), 6),
     )
     for index in await _bind(connection, records):
         if results[index] == "unchanged":
             results[index] = "updated"
     return results
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:
+    """Rows of ``count`` columns as columns."""
+    return [[row[k] for row in rows] for k in range(count)]
 
 
 def _office_said(record: Terminal, before: Sequence[str]) -> list[str]:
@@ -198,40 +205,53 @@ async def _bind(connection: Connection, records: Sequence[Terminal]) -> list[int
     names = sorted({record.vehicle for _, record in binding if record.vehicle is not None})
     numbers = dict(await connection.fetch("SELECT phone, no FROM terminals WHERE phone = ANY($1)", phones))
     vehicles = dict(await connection.fetch("SELECT id, no FROM vehicles WHERE id = ANY($1)", names))
+    await take_each(connection, Lock.TERMINALS_OF, vehicles.values())
     rows = await connection.fetch(
         "SELECT terminal_no, vehicle_no, valid_from, valid_to FROM terminal_bindings"
-        " WHERE terminal_no = ANY($1::int[]) OR vehicle_no = ANY($2::int[])",
+        " WHERE terminal_no = ANY($1::int[]) OR vehicle_no = ANY($2::int[])"
+        " ORDER BY terminal_no, valid_from FOR NO KEY UPDATE",
         list(numbers.values()), list(vehicles.values()),
     )  # fmt: skip
     plan = BindingPlan(Binding(*row) for row in rows)
     before = plan.all()
     changed: list[int] = []
-    touched: list[tuple[str, int, datetime]] = []
     for index, record in binding:
         assert record.valid_from is not None  # noqa: S101 - what `binds` means
         vehicle = vehicles[record.vehicle] if record.vehicle is not None else None
-        moved = plan.bind(numbers[record.id], vehicle, record.valid_from)
-        if moved:
+        if plan.bind(numbers[record.id], vehicle, record.valid_from):
             changed.append(index)
-            touched += [(record.id, number, since) for number, since in moved.items()]
-    after = plan.all()
-    await connection.executemany(
-        "DELETE FROM terminal_bindings WHERE terminal_no = $1 AND valid_from = $2",
-        [(b.terminal, b.since) for b in before - after],
-    )
-    await connection.executemany(
-        "INSERT INTO terminal_bindings (terminal_no, vehicle_no, valid_from, valid_to) VALUES ($1, $2, $3, $4)",
-        [(b.terminal, b.vehicle, b.since, b.until) for b in after - before],
-    )
-    ids = dict(
-        await connection.fetch(
-            "SELECT no, id FROM vehicles WHERE no = ANY($1::int[])", [number for _, number, _ in touched]
-        )
-    )
-    await note_vehicles(
-        connection, "binding", [(phone, ids[number], since) for phone, number, since in touched]
-    )
+    await _save(connection, before, plan.all())
     return changed
+
+
+async def _save(connection: Connection, before: set[Binding], after: set[Binding]) -> None:
+    """Make the bindings ``after`` of those ``before``, first what makes room. One that only ends earlier is changed and not
+    written anew: up to its new end it is the same as before."""
+    gone = {(b.terminal, b.vehicle, b.since): b for b in before - after}
+    new: list[Binding] = []
+    ends: list[Binding] = []
+    for b in after - before:
+        old = gone.get((b.terminal, b.vehicle, b.since))
+        if old is not None and b.until is not None and (old.until is None or b.until < old.until):
+            ends.append(b)
+            del gone[b.terminal, b.vehicle, b.since]
+        else:
+            new.append(b)
+    await connection.execute(
+        "DELETE FROM terminal_bindings b USING unnest($1::int[], $2::timestamptz[]) AS n (terminal, since)"
+        " WHERE b.terminal_no = n.terminal AND b.valid_from = n.since",
+        *_columns([(b.terminal, b.since) for b in gone.values()], 2),
+    )
+    await connection.execute(
+        "UPDATE terminal_bindings b SET valid_to = n.until FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[])"
+        " AS n (terminal, since, until) WHERE b.terminal_no = n.terminal AND b.valid_from = n.since",
+        *_columns([(b.terminal, b.since, b.until) for b in ends], 3),
+    )
+    await connection.execute(
+        "INSERT INTO terminal_bindings (terminal_no, vehicle_no, valid_from, valid_to)"
+        " SELECT * FROM unnest($1::int[], $2::int[], $3::timestamptz[], $4::timestamptz[])",
+        *_columns([(b.terminal, b.vehicle, b.since, b.until) for b in new], 4),
+    )
 
 
 # --- read

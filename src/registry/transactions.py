@@ -15,6 +15,7 @@ from registry.spelling import name_key
 from registry.stations import stations_by_name
 from registry.upsert import TEXT, Column, Table, upsert
 from registry.values import Code, Identifier, Money, Quantity, Record, Text, Time, UnitPrice, WriteResult
+from registry.writing import Lock, take
 from runtime.connection import Connection
 from runtime.units import LATEST_US, from_us, in_us, to_us
 
@@ -69,7 +70,16 @@ LISTING: Final = Listing(
 async def write(connection: Connection, records: Sequence[FuelTransaction]) -> list[WriteResult]:
     """Write transactions; references were checked. Raises RefusedError for a time in the future."""
     await refuse_future(connection, [record.at for record in records])
-    return (await upsert(connection, TABLE, await _placed(connection, records)))[0]
+    placed = await _placed(connection, records)
+    results = await upsert(connection, TABLE, placed)
+    if any(record.station is None and record.station_name for record in records):
+        # What a name means may have changed while this was written.
+        await take(connection, Lock.STATION_NAMES)
+        again = await _placed(connection, records)
+        if again != placed:
+            later = await upsert(connection, TABLE, again)
+            results = [two if one == "unchanged" else one for one, two in zip(results, later, strict=True)]
+    return results
 
 
 class _Placed(FuelTransaction):

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from registry.values import Record, WriteResult
+from registry.writing import MeanwhileError
 from runtime.connection import Connection
 
 
@@ -76,34 +77,70 @@ def _field(name: str, column: Column) -> str:
     return f"{value} AS {column.field or name}"
 
 
-async def upsert(
-    connection: Connection, table: Table, records: Sequence[Record]
-) -> tuple[list[WriteResult], dict[Any, dict[str, Any]]]:
-    """Insert or update what differs. Returns what became of each record, and the old rows by key."""
+async def upsert(connection: Connection, table: Table, records: Sequence[Record]) -> list[WriteResult]:
+    """Insert or update what differs. Returns what became of each record.
+
+    Only the rows that differ are locked, in the order of their keys, and compared once more then. Raises MeanwhileError when
+    somebody else has inserted one of the new rows meanwhile.
+    """
+    changed = {
+        table.key_of(r): r for r in _different(table, records, await _stored(connection, table, records))
+    }
+    locked = await _stored(connection, table, list(changed.values()), lock=True)
+    updated = _different(table, [r for key, r in changed.items() if key in locked], locked)
+    created = [r for key, r in sorted(changed.items()) if key not in locked]
+    # The new ones first, in one statement each: references among the rows are checked when all are there.
     names = ", ".join(table.columns)
+    arrays = _arrays(table)
+    if created:
+        inserted = await connection.fetch(
+            f"INSERT INTO {table.name} ({table.key}, {names}) SELECT * FROM unnest({arrays})"  # noqa: S608 - constant names
+            f" ON CONFLICT ({table.key}) DO NOTHING RETURNING 1",
+            *_values(table, created),
+        )
+        if len(inserted) < len(created):
+            raise MeanwhileError
+    if updated:
+        await connection.execute(
+            f"UPDATE {table.name} t SET {', '.join(f'{name} = n.{name}' for name in table.columns)},"  # noqa: S608 - constant names
+            f" updated_at = clock_timestamp() FROM unnest({arrays}) AS n ({table.key}, {names}) WHERE t.{table.key} = n.{table.key}",
+            *_values(table, updated),
+        )
+    result: dict[Any, WriteResult] = {table.key_of(r): "created" for r in created}
+    result |= {table.key_of(r): "updated" for r in updated}
+    return [result.get(table.key_of(record), "unchanged") for record in records]
+
+
+async def _stored(
+    connection: Connection, table: Table, records: Sequence[Record], *, lock: bool = False
+) -> dict[Any, Any]:
+    """The rows of ``records`` by key, those that are there."""
     rows = await connection.fetch(
-        f"SELECT {table.key} AS the_key, {names} FROM {table.name} WHERE {table.key} = ANY($1)",  # noqa: S608 - constant names
+        f"SELECT {table.key} AS the_key, {', '.join(table.columns)} FROM {table.name} WHERE {table.key} = ANY($1)"  # noqa: S608 - constant names
+        + (f" ORDER BY {table.key} FOR NO KEY UPDATE" if lock else ""),
         [table.key_of(r) for r in records],
     )
-    existing = {row["the_key"]: dict(row) for row in rows}
-    results: list[WriteResult] = []
-    changed: list[Record] = []
-    for record in records:
-        old = existing.get(table.key_of(record))
-        if old is not None and all(old[name] == table.value(record, name) for name in table.columns):
-            results.append("unchanged")
-            continue
-        results.append("updated" if old else "created")
-        changed.append(record)
-    if changed:
-        types = (table.key_type, *(column.type for column in table.columns.values()))
-        arrays = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(types, start=1))
-        updates = ", ".join(f"{name} = excluded.{name}" for name in table.columns)
-        # One statement: references among the new rows are checked when all are there.
-        await connection.execute(
-            f"INSERT INTO {table.name} ({table.key}, {names}) SELECT * FROM unnest({arrays})"  # noqa: S608 - constant names
-            f" ON CONFLICT ({table.key}) DO UPDATE SET {updates}, updated_at = clock_timestamp()",
-            [table.key_of(r) for r in changed],
-            *([table.value(r, name) for r in changed] for name in table.columns),
-        )
-    return results, existing
+    return {row["the_key"]: row for row in rows}
+
+
+def _different(table: Table, records: Sequence[Record], stored: Mapping[Any, Any]) -> list[Record]:
+    """The records that are not there, or not as they are to be."""
+    return [
+        record
+        for record in records
+        if (old := stored.get(table.key_of(record))) is None
+        or any(old[name] != table.value(record, name) for name in table.columns)
+    ]
+
+
+def _arrays(table: Table) -> str:
+    types = (table.key_type, *(column.type for column in table.columns.values()))
+    return ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(types, start=1))
+
+
+def _values(table: Table, records: Sequence[Record]) -> list[list[Any]]:
+    """The columns of ``records``, the key first."""
+    return [
+        [table.key_of(r) for r in records],
+        *([table.value(r, name) for r in records] for name in table.columns),
+    ]

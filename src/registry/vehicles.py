@@ -10,7 +10,6 @@ from typing import Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from registry.changes import SINCE_EVER, note_vehicles
 from registry.pages import Listing, same
 from registry.refusals import Flaw, RefusedError
 from registry.upsert import DATE, TEXT, Table, upsert
@@ -60,25 +59,11 @@ LISTING: Final = Listing(
 async def write(connection: Connection, records: Sequence[Vehicle]) -> list[WriteResult]:
     """Write vehicles; references were checked. Raises RefusedError (a conflict) for the plate of another vehicle."""
     await _refuse_taken_plates(connection, records)
-    results, existing = await upsert(connection, _TABLE, records)
+    results = await upsert(connection, _TABLE, records)
     # Vehicles may exchange plates in one import, so the database compares plates only when the transaction ends. Do it
     # now: an error at the commit would not become a refusal.
     await connection.execute("SET CONSTRAINTS one_vehicle_of_plate IMMEDIATE")
     await connection.execute("SET CONSTRAINTS one_vehicle_of_plate DEFERRED")
-    # A vehicle keeps no history: its unit decides which fence holds for it, at all times.
-    await note_vehicles(
-        connection,
-        "vehicle",
-        [
-            (record.id, record.id, SINCE_EVER)
-            for record in records
-            if (old := existing.get(record.id))
-            and any(
-                old[name] != getattr(record, name)
-                for name in ("organisation", "registered_on", "disposed_on")
-            )
-        ],
-    )
     return results
 
 
@@ -154,18 +139,6 @@ async def plates_by_number(connection: Connection) -> dict[int, tuple[str, str]]
     return {
         r["no"]: (r["id"], r["plate"]) for r in await connection.fetch("SELECT no, id, plate FROM vehicles")
     }
-
-
-async def vehicles_of(connection: Connection, organisations: Iterable[str]) -> dict[str, list[str]]:
-    """Ids of the vehicles of each organisation."""
-    wanted = sorted(set(organisations))
-    found: dict[str, list[str]] = {name: [] for name in wanted}
-    rows = await connection.fetch(
-        "SELECT id, organisation FROM vehicles WHERE organisation = ANY($1) ORDER BY id", wanted
-    )
-    for row in rows:
-        found[row["organisation"]].append(row["id"])
-    return found
 
 
 def official_on(vehicle: VehicleInfo, day: date) -> bool:

@@ -52,7 +52,7 @@ LISTING: Final = Listing(
 async def write(connection: Connection, records: Sequence[Violation]) -> list[WriteResult]:
     """Write violations; references were checked. Raises RefusedError for a time in the future."""
     await refuse_future(connection, [record.at for record in records])
-    return (await upsert(connection, TABLE, records))[0]
+    return await upsert(connection, TABLE, records)
 
 
 # --- read

@@ -131,9 +131,10 @@ class FuelWorld:
     async def changes(self, gatherer: Gatherer) -> list[str]:
         """Take the changed facts; the keys that are due. The others are kept in ``later``."""
         async with self.pool.acquire() as conn, conn.transaction():
-            taken = [Change(*row) for row in await queue.take_changes(conn, 100_000)]
-            keys = await gatherer.affected(await self.desk(conn), taken)
-            await queue.delete_changes(conn, [c.seq for c in taken])
+            taken, place = await queue.take_changes(conn, 100_000)
+            keys = await gatherer.affected(await self.desk(conn), [Change(*row) for row in taken])
+            if place is not None:
+                await queue.changes_taken(conn, place)
         due = sorted(k for k, at in keys.items() if at <= self.now_us)
         self.later |= {k: Later(at, "") for k, at in keys.items() if at > self.now_us}
         return due

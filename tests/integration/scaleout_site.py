@@ -152,7 +152,7 @@ class Site:
                         )
                     )
                     facts = await connection.fetchval(
-                        "SELECT (SELECT count(*) FROM fact_changes) + (SELECT count(*) FROM recomputations)"
+                        "SELECT (SELECT count(*) FROM live_due) + (SELECT count(*) FROM recomputations)"
                     )
                     if offsets == ends and not facts:
                         return

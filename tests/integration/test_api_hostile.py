@@ -230,7 +230,7 @@ async def prepare(client: httpx.AsyncClient) -> None:
 TABLES = (
     "organisations", "vehicles", "terminals", "terminal_bindings", "drivers", "fences", "dispatch_orders", "rule_parameters",
     "fuel_cards", "card_bindings", "fuel_stations", "fuel_transactions", "violations", "calendar_days",
-    "fact_changes", "judge_changes",
+    "live_due", "changes",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ import pytest
 from api.app import create_app
 from api.auth.tokens import SCOPES, create_token
 from runtime.settings import Settings
+from tests.integration.outbox import due_rows
 
 SQUARE = [[120.89, 31.98], [120.892, 31.98], [120.892, 31.982], [120.89, 31.982], [120.89, 31.98]]
 BOW_TIE = [[120.89, 31.98], [120.892, 31.982], [120.892, 31.98], [120.89, 31.982], [120.89, 31.98]]
@@ -42,7 +43,8 @@ TABLES = (
     "drivers",
     "fences",
     "dispatch_orders",
-    "fact_changes",
+    "changes",
+    "live_due",
 )
 
 
@@ -78,8 +80,9 @@ async def contents(pool: asyncpg.Pool) -> dict[str, Any]:
 
 async def facts(pool: asyncpg.Pool) -> list[tuple[str, str, str, str]]:
     """(kind, subject, vehicle, from) of the changes noted, oldest first; forgets them."""
+    await due_rows(pool)
     rows = await pool.fetch(
-        "DELETE FROM fact_changes f USING vehicles v WHERE v.no = f.vehicle_no"
+        "DELETE FROM live_due f USING vehicles v WHERE v.no = f.vehicle_no"
         " RETURNING seq, kind, subject, v.id, to_char(from_time AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD HH24:MI') AS since"
     )
     return [(r["kind"], r["subject"], r["id"], r["since"]) for r in sorted(rows, key=lambda r: r["seq"])]
@@ -212,14 +215,16 @@ async def test_fence_is_stored_in_wgs84_beside_the_original(
 async def test_terminal_bindings(fleet: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
     one = {"vehicle": "car-1", "valid_from": "2026-01-01T00:00:00+08:00"}
     await fleet.put("/v1/terminals/013800000001", json=one)
-    assert await facts(pool) == [("binding", "13800000001", "car-1", "2026-01-01 00:00")]
+    assert await facts(pool) == [("terminal_binding", "13800000001", "car-1", "2026-01-01 00:00")]
     await fleet.put("/v1/terminals/13800000002", json=one | {"valid_from": "2026-02-01T00:00:00+08:00"})
-    assert await facts(pool) == [("binding", "13800000002", "car-1", "2026-02-01 00:00")]
+    assert await facts(pool) == [
+        ("terminal_binding", f"1380000000{k}", "car-1", "2026-02-01 00:00") for k in (1, 2)
+    ]
     moved = {"vehicle": "car-2", "valid_from": "2026-03-01T00:00:00+08:00"}
     assert (await fleet.put("/v1/terminals/13800000002", json=moved)).json()["vehicle"] == "car-2"
     assert sorted(await facts(pool)) == [
-        ("binding", "13800000002", "car-1", "2026-03-01 00:00"),
-        ("binding", "13800000002", "car-2", "2026-03-01 00:00"),
+        ("terminal_binding", "13800000002", "car-1", "2026-03-01 00:00"),
+        ("terminal_binding", "13800000002", "car-2", "2026-03-01 00:00"),
     ]
     record = (await fleet.get("/v1/terminals/0013800000002")).json()
     assert [b["vehicle"] for b in record["bindings"]] == ["car-1", "car-2"]
@@ -257,7 +262,7 @@ async def test_vehicle_that_changes_its_unit(fleet: httpx.AsyncClient, pool: asy
     )
     assert await facts(pool) == []
     await fleet.put("/v1/vehicles/car-1", json={"plate": "苏F00001", "organisation": "health"})
-    assert await facts(pool) == [("vehicle", "car-1", "car-1", "1970-01-01 08:00")]
+    assert await facts(pool) == [("vehicle_status", "car-1", "car-1", "1970-01-01 08:00")]
 
 
 async def test_plates(fleet: httpx.AsyncClient) -> None:

@@ -9,11 +9,12 @@ import asyncpg
 import httpx
 import pytest
 
+from tests.integration.outbox import due_rows, forget_changes
 from tests.integration.test_api_registry import check_problem, client, fleet  # noqa: F401 - fixtures
 
 SQUARE = [[120.89, 31.98], [120.892, 31.98], [120.892, 31.982], [120.89, 31.982], [120.89, 31.98]]
 TABLES = ("fuel_stations", "fuel_cards", "card_bindings", "fuel_transactions", "violations", "calendar_days",
-          "rule_parameters", "judge_changes", "fact_changes")  # fmt: skip
+          "rule_parameters", "changes", "live_due")  # fmt: skip
 CARD = {
     "organisation": "finance",
     "issuer": "中国石化",
@@ -62,20 +63,17 @@ async def contents(pool: asyncpg.Pool) -> dict[str, Any]:
 
 async def changes(pool: asyncpg.Pool) -> set[tuple[str, str]]:
     """What the judge is told of; forgets it."""
-    return {
-        (r["kind"], r["subject"])
-        for r in await pool.fetch("DELETE FROM judge_changes RETURNING kind, subject")
-    }
+    return set(await forget_changes(pool))
 
 
 async def test_put_is_idempotent_comes_back_and_is_noted(
     office: httpx.AsyncClient, pool: asyncpg.Pool
 ) -> None:
-    assert await changes(pool) >= {("card", "c1"), ("binding", "c1"), ("station", "s1")}
+    assert await changes(pool) >= {("card", "c1"), ("card_binding", "c1"), ("station", "s1")}
     bodies: dict[str, tuple[dict[str, Any], set[tuple[str, str]]]] = {
         "fuel-cards/c2": (
             CARD | {"status": "lost", "opened_on": "2025-01-01"},
-            {("card", "c2"), ("binding", "c2")},
+            {("card", "c2"), ("card_binding", "c2")},
         ),
         "fuel-stations/s2": ({"name": "无坐标站"}, {("station", "s2")}),
         "fuel-transactions/t1": (FILL, {("transaction", "t1")}),
@@ -104,7 +102,7 @@ async def test_put_is_idempotent_comes_back_and_is_noted(
         45320, 35757, -100, "7.8900",
     )  # fmt: skip
     assert stored["station"] == "s1"  # by its alias
-    assert await pool.fetchval("SELECT count(*) FROM fact_changes") == 0
+    assert await due_rows(pool) == 0
 
 
 async def test_numbers_in_json_are_exact(office: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
@@ -173,7 +171,7 @@ async def test_bindings_of_a_card(office: httpx.AsyncClient, pool: asyncpg.Pool)
     body = {"organisation": "finance", "issuer": "中国石化", "bindings": history}
     record = (await office.put("/v1/fuel-cards/c1", json=body)).json()
     assert [b["plate"] for b in record["bindings"]] == ["苏F00009"]
-    assert await changes(pool) == {("binding", "c1"), ("plate", "苏F00001"), ("plate", "苏F00002")}
+    assert await changes(pool) == {("card_binding", "c1"), ("plate", "苏F00001"), ("plate", "苏F00002")}
     unbound = {
         "organisation": "finance",
         "issuer": "中国石化",
@@ -311,7 +309,7 @@ async def test_parameters(fleet: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
     assert (await fleet.put("/v1/rule-parameters", json=PARAMETER | {"value": 301})).json()[
         "outcome"
     ] == "updated"
-    assert await changes(pool) >= {("parameter", "card_use")}
+    assert await changes(pool) >= {("parameter", "card_use.station_radius_m")}
     page = (await fleet.get("/v1/rule-parameters", params={"rule": "card_use"})).json()
     assert [(i["organisation"], i["value"], i["source"]) for i in page["items"]] == [
         (None, 301, "文件〔2026〕1号"), ("finance", 250, "文件〔2026〕1号"),

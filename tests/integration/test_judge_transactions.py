@@ -13,16 +13,16 @@ import pytest
 import shapely
 
 from api.alerts.evidence import feature_collection
+from registry.changes import note_tracks
 from rules import catalogue
 from rules import evidence as frozen
 from rules.checks import card_use
-from rules.judge import queue
 from rules.judge.context import Desk, Later
 from rules.judge.subjects.fills import Transactions
 from rules.live.store.states import save_day_states
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
 from runtime.connection import Connection
-from runtime.units import china_day
+from runtime.units import china_day, from_us
 from telemetry import geo
 from telemetry.archive.store import Archive, days_of
 from telemetry.positions import PositionBatch
@@ -103,7 +103,7 @@ class StationWorld(FuelWorld):
     async def late(self, since: int, vehicle: int = 1) -> None:
         number = await self.pool.fetchval("SELECT no FROM vehicles WHERE id = $1", f"V{vehicle}")
         async with self.pool.acquire() as conn:
-            await queue.note_tracks(conn, {number: since})
+            await note_tracks(conn, [(number, from_us(since))])
 
     async def desk(self, conn: Connection) -> Desk:
         made = await super().desk(conn)

@@ -192,7 +192,7 @@ async def test_displaced_while_silent(court: Court) -> None:
     rest = stand(fill[-1][0] + 60, 20 * 3600, 9000, every=600)
     await court.send(court.batch([*fill, *rest], source=Source.BLIND_ZONE))
     await court.work()
-    changes = await court.pool.fetch("SELECT kind, subject FROM judge_changes WHERE kind = 'track'")
+    changes = await court.pool.fetch("SELECT kind, subject FROM changes WHERE kind = 'track'")
     assert ("track", "V1") in [tuple(c) for c in changes]
     assert court.key() in await court.affected("track", "V1", 36_000)
     await court.judge(court.key())

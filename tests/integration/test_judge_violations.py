@@ -14,6 +14,7 @@ from rules import evidence as frozen
 from rules.checks import traffic_violations as check
 from rules.judge.subjects.violations import Violations
 from tests.integration.fuel_world import HOUR, FuelWorld, china
+from tests.integration.outbox import forget_changes
 
 NOW = china("2026-03-20 12:00")
 GATHERER = Violations()
@@ -179,9 +180,9 @@ async def test_the_order_of_arrival_does_not_matter(world: OffenceWorld, pool: a
             "evaluations",
             "evidence",
             "violations",
-            "judge_changes",
         ):
             await world.sql(f"DELETE FROM {table}")  # noqa: S608 - fixed names
+        await forget_changes(world.pool)
         for k in range(0, len(order), step):
             for id, when, plate, status in order[k : k + step]:
                 await world.violation(id, when, plate, status=status)

@@ -363,7 +363,7 @@ CHANGES: Final = [
     for seq, (kind, subject) in enumerate(
         (
             ("order", "P50000"), ("result", "P50001"), ("track", "V17"), ("vehicle", "V18"), ("plate", "苏F19"), ("card", "C20"),
-            ("binding", "C21"), ("transaction", "T199990"), ("fills", "C22"), ("station", "S7"), ("violation", "X99990"),
+            ("card_binding", "C21"), ("transaction", "T199990"), ("fills", "C22"), ("station", "S7"), ("violation", "X99990"),
             ("offences", "苏F23"), ("parameter", "mileage"), ("parameter", "card_use"), ("parameter", "card_binding"),
             ("parameter", "traffic_violations"), ("parameter", "off_hours"), ("calendar", from_us(NOW_US).date().isoformat()),
         ),

@@ -38,13 +38,12 @@ from rules.alerts.model import (
 from rules.alerts.publish import evaluations_of
 from rules.alerts.publish import publish as publish_judgements
 from rules.evidence import digests
+from rules.live.store.due import delete_due, take_due
 from rules.live.store.offsets import (
     claim_offsets,
-    delete_fact_changes,
     lock_offsets,
     offsets,
     save_offsets,
-    take_fact_changes,
 )
 from rules.live.store.states import (
     delete_day_states,
@@ -391,21 +390,21 @@ async def test_two_workers_of_a_new_partition_wait_for_each_other(pool: asyncpg.
     assert sum(await asyncio.gather(*(worker(str(k)) for k in range(4)))) == 1
 
 
-async def test_fact_changes_are_taken_once(pool: asyncpg.Pool) -> None:
+async def test_what_is_due_is_taken_once(pool: asyncpg.Pool) -> None:
     await pool.execute(
-        "INSERT INTO fact_changes (kind, subject, vehicle_no, from_time)"
+        "INSERT INTO live_due (kind, subject, vehicle_no, from_time)"
         " SELECT 'order', 'd' || i, i % 3, timestamptz 'epoch' + i * interval '1 second' FROM generate_series(1, 9) i"
     )
     async with pool.acquire() as one, pool.acquire() as two:
         async with one.transaction():
-            mine = await take_fact_changes(one, [1, 2], 4)
+            mine = await take_due(one, [1, 2], 4)
             assert [c.subject for c in mine] == ["d1", "d2", "d4", "d5"]
             assert mine[0].from_us == US_PER_S
             async with two.transaction():
-                others = await take_fact_changes(two, None, 100)
+                others = await take_due(two, None, 100)
             assert [c.subject for c in others] == ["d3", "d6", "d7", "d8", "d9"]
-            await delete_fact_changes(one, [c.seq for c in mine])
-        assert [c.subject for c in await take_fact_changes(two, None, 2)] == ["d3", "d6"]
+            await delete_due(one, [c.seq for c in mine])
+        assert [c.subject for c in await take_due(two, None, 2)] == ["d3", "d6"]
 
 
 async def test_both_hashes_are_kept_and_old_rows_have_none(pool: asyncpg.Pool) -> None:

@@ -17,6 +17,7 @@ from runtime.units import US_PER_DAY
 from telemetry.archive.store import Archive
 from telemetry.log.base import POSITIONS, Record
 from telemetry.positions import PositionBatch
+from tests.integration.outbox import due_rows
 from tests.integration.worker_world import Fix, World, drive, place, shuffled, some_day, stand
 
 H = 3600
@@ -132,7 +133,7 @@ async def test_emergency_order_entered_later_withdraws_with_the_reason(world: Wo
     await world.work(worker)
     (alert,) = await world.alerts()
     assert (alert["status"], alert["version"]) == ("suspected", 3)
-    assert await world.pool.fetchval("SELECT count(*) FROM fact_changes") == 0
+    assert await due_rows(world.pool) == 0
 
 
 async def test_changed_orders_and_fences_are_judged_again(world: World) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from registry.changes import fleet_changes
 from registry.organisations import Organisation
 from registry.parameter_values import Threshold, forget_threshold, put_threshold
 from rules.alerts.model import FactChange
 from rules.live.process import clock_us
-from rules.live.store.offsets import delete_fact_changes, take_fact_changes
+from rules.live.store.due import delete_due, take_due
+from tests.integration.outbox import due_rows, forget_changes
 from tests.integration.worker_world import Fix, S, World, drive, place, stand
 
 H = 3600
@@ -275,7 +277,7 @@ async def test_a_threshold_is_applied_to_what_was_judged_and_taken_back_from_it(
     await put(world, threshold(world, "order", "early_start_min", 60, since_s=20.2 * H))
     await world.work(worker)
     assert await told() == ["P0", "P1"]
-    assert await world.pool.fetchval("SELECT count(*) FROM fact_changes") == 0
+    assert await due_rows(world.pool) == 0
 
 
 async def test_another_gap_makes_the_results_anew(world: World) -> None:
@@ -288,7 +290,7 @@ async def test_another_gap_makes_the_results_anew(world: World) -> None:
     query = "SELECT state, mileage_mm, bridged_mm FROM order_results"
     (before,) = await world.pool.fetch(query)
     assert (before["state"], before["bridged_mm"]) == ("settled", 0)
-    await world.pool.execute("DELETE FROM judge_changes")
+    await forget_changes(world.pool)
     await put(world, threshold(world, "track", "gap_s", 60))
     if world.of_destinations is not None:  # who would take the changes
         await world.of_destinations.close()
@@ -297,7 +299,7 @@ async def test_another_gap_makes_the_results_anew(world: World) -> None:
     (after,) = await world.pool.fetch(query)
     assert after["state"] == "settled"
     assert after["bridged_mm"] > 1_000_000
-    assert await world.pool.fetchval("SELECT count(*) FROM judge_changes WHERE kind = 'result'") == 1
+    assert [kind for kind, _ in await forget_changes(world.pool)].count("result") == 1
 
 
 async def test_a_running_worker_knows_another_time_of_settlement_and_what_only_the_judge_uses_is_left_to_it(
@@ -316,11 +318,9 @@ async def test_a_running_worker_knows_another_time_of_settlement_and_what_only_t
 
     assert await state() == "running"
     await put(world, threshold(world, "mileage", "short_trip_m", 1))
-    assert await world.pool.fetchval("SELECT count(*) FROM fact_changes") == 0
+    assert await due_rows(world.pool) == 0
     await put(world, threshold(world, "order", "settle_after_h", 0))
-    assert (
-        await world.pool.fetchval("SELECT count(*) FROM fact_changes") == 0
-    )  # there is nothing to judge again
+    assert await due_rows(world.pool) == 0  # there is nothing to judge again
     assert await state() == "settled"
 
 
@@ -329,19 +329,20 @@ async def test_a_threshold_for_a_whole_fleet_is_taken_in_parts_beside_all_other_
         "INSERT INTO vehicles (id, plate, organisation) SELECT 'W' || k, 'W' || k, 'O1' FROM generate_series(1, 997) k"
     )
     await world.work()
+    seen = await world.pool.fetchval("SELECT max(number) FROM change_commits")
     for value in (100, 200):
         await put(world, threshold(world, "track", "gap_s", value, since_s=-30 * DAY))
     await put(world, threshold(world, "location", "episode_idle_min", 7, since_s=90 * DAY))
     await world.order("P1", 8 * H, 9 * H)
-    assert await world.pool.fetchval("SELECT count(*) FROM fact_changes") == 3001
+    assert await due_rows(world.pool) == 3001
     # Workers read the parameters, and no vehicle again but that of the order.
-    changed = await world.pool.fetch("SELECT vehicle_no FROM registry_changes ORDER BY seq DESC LIMIT 4")
-    assert [r["vehicle_no"] for r in changed] == [1, 0, 0, 0]
+    async with world.pool.acquire() as conn:
+        assert (await fleet_changes(conn, seen)).vehicles == [1]
 
     async def take(vehicles: list[int] | None, limit: int = 2000) -> list[FactChange]:
         async with world.pool.acquire() as conn, conn.transaction():
-            changes = await take_fact_changes(conn, vehicles, limit)
-            await delete_fact_changes(conn, [c.seq for c in changes])
+            changes = await take_due(conn, vehicles, limit)
+            await delete_due(conn, [c.seq for c in changes])
             return changes
 
     order, *first = await take(None)
@@ -352,7 +353,7 @@ async def test_a_threshold_for_a_whole_fleet_is_taken_in_parts_beside_all_other_
     assert len(first) == 42
     assert {c.subject for c in first} == {"track.gap_s", "location.episode_idle_min"}
     assert {c.vehicle_no for c in await take([900, 901, 902], limit=2)} == {900, 901}
-    await world.pool.execute("DELETE FROM fact_changes WHERE subject <> 'location.episode_idle_min'")
+    await world.pool.execute("DELETE FROM live_due WHERE subject <> 'location.episode_idle_min'")
     assert len(await take(None)) == 984  # nothing to go back over: all at once
 
 

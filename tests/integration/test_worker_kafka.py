@@ -24,6 +24,7 @@ from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Record, partitions_of
 from telemetry.log.kafka.reader import KafkaLogReader
 from telemetry.log.kafka.writer import KafkaLogWriter
+from tests.integration.outbox import due_rows
 from tests.integration.worker_world import Fix, World, drive, place, some_day, stand
 
 H = 3600
@@ -54,7 +55,7 @@ class Brokered(World):
         deadline = time.monotonic() + PATIENCE_S
         while (
             await self.pool.fetchval("SELECT count(*) FROM positions") < self.sent
-            or await self.pool.fetchval("SELECT count(*) FROM fact_changes")
+            or await due_rows(self.pool)
             or await self.pool.fetchval("SELECT count(*) FROM recomputations")
         ):  # fmt: skip
             assert time.monotonic() < deadline, "it did not happen in time"

@@ -16,6 +16,7 @@ from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Poll, Record, partitions_of
 from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import PositionBatch
+from tests.integration.outbox import due_rows
 from tests.integration.worker_world import Member, World, drive, some_day, stand
 from tests.waiting import PATIENCE_S, until
 
@@ -156,7 +157,7 @@ async def test_two_workers_share_the_fleet_and_an_exchanged_terminal_is_handed_o
         ("V1", "08"),
         ("V1", "13"),
     ]
-    assert await pool.fetchval("SELECT count(*) FROM fact_changes") == 0
+    assert await due_rows(pool) == 0
     await writer.close()
     await world.close()
 

@@ -12,7 +12,7 @@ import asyncpg
 import numpy as np
 import pytest
 
-from registry.changes import changed_vehicles, drop_changes, newest_change
+from registry.changes import FleetChanges, drop_changes, fleet_changes, newest_commit
 from registry.fences import Fence
 from registry.parameter_values import Threshold, put_threshold
 from registry.terminals import Terminal
@@ -24,6 +24,7 @@ from runtime.postgres import create_pool
 from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Record, partitions_of
 from telemetry.log.sqlite import EmbeddedLogWriter
+from tests.integration.outbox import due_rows, forget_changes
 from tests.integration.worker_world import YARD, Fix, Member, World, drive, place, some_day, stand
 
 H = 3600
@@ -163,7 +164,7 @@ async def test_what_is_registered_while_two_workers_run_is_judged_as_one_worker_
         await world.drive(old, drive(9 * H + 7, *OUT))
     await world.turns(6)
     told = await world.told()
-    assert await world.pool.fetchval("SELECT count(*) FROM fact_changes") == 0
+    assert await due_rows(world.pool) == 0
     results = (await world.everything())["results"]
 
     await world.pool.execute(RESULTS)
@@ -199,7 +200,7 @@ async def test_a_threshold_reaches_every_worker(world: Together) -> None:
     await world.drive(other, morning)
     await world.turns(3)
     assert await world.alerts() == []
-    assert await world.pool.fetchval("SELECT count(*) FROM fact_changes") == 0
+    assert await due_rows(world.pool) == 0
 
 
 async def test_positions_in_hand_while_another_worker_judges_their_vehicle_are_told_to_it(
@@ -217,7 +218,7 @@ async def test_positions_in_hand_while_another_worker_judges_their_vehicle_are_t
         await office.bind(1, "V1", 9 * H)
         office.join(owner)
         await office.turns(4)
-        assert await office.pool.fetchval("SELECT count(*) FROM fact_changes") == 0
+        assert await due_rows(office.pool) == 0
         assert await office.alerts() == []
         await office.close()
         await office.pool.close()
@@ -307,16 +308,26 @@ async def test_whoever_takes_over_waits_for_the_transaction_of_the_one_before(po
 
 
 async def test_a_worker_far_behind_the_registry_reads_all_of_it(world: Together) -> None:
+    await forget_changes(world.pool)
+    await forget_changes(world.pool, "live")
     async with world.pool.acquire() as conn:
-        seen = await newest_change(conn)
-        assert await changed_vehicles(conn, seen) == ((), seen)
+        seen = await newest_commit(conn)
+        assert await fleet_changes(conn, seen) == FleetChanges(False, (), seen)
         await world.order("P1", 8 * H, 9 * H, vehicle="V2")
-        (vehicle,), newest = await changed_vehicles(conn, seen)
-        assert vehicle == await conn.fetchval("SELECT no FROM vehicles WHERE id = 'V2'")
+        changed = await fleet_changes(conn, seen)
+        assert changed.vehicles == [await conn.fetchval("SELECT no FROM vehicles WHERE id = 'V2'")]
         await drop_changes(conn)
-        assert (await changed_vehicles(conn, seen))[0] == [vehicle]
-        await conn.execute("UPDATE registry_changes SET noted_at = now() - interval '2 days'")
+        assert await fleet_changes(conn, seen) == changed
+        await conn.execute("UPDATE change_commits SET noted_at = now() - interval '2 days'")
+        await drop_changes(conn)  # nobody has read it
+        assert await fleet_changes(conn, seen) == changed
+        await world.order("P2", 8 * H, 9 * H, vehicle="V1")
+        for reader in ("judge", "live"):
+            await forget_changes(world.pool, reader)
+        newest = await newest_commit(conn)
         await drop_changes(conn)
-        assert await conn.fetchval("SELECT count(*) FROM registry_changes") == 1
-        assert await changed_vehicles(conn, newest) == ((), newest)
-        assert len((await changed_vehicles(conn, seen))[0]) == 2
+        assert await conn.fetchval("SELECT count(*) FROM change_commits") == 2
+        assert await conn.fetchval("SELECT count(*) FROM changes") == 1
+        assert await fleet_changes(conn, newest) == FleetChanges(False, (), newest)
+        assert (await fleet_changes(conn, changed.newest)).vehicles == [1]
+        assert len((await fleet_changes(conn, seen)).vehicles) == 2

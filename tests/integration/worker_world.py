@@ -30,6 +30,7 @@ from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Poll, Record
 from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import PositionBatch
+from tests.integration.outbox import due_rows
 
 S = 1_000_000
 MIN, HOUR = 60 * S, 3600 * S
@@ -178,7 +179,7 @@ class World:
             if (
                 turn
                 and not await made.lag()
-                and not await self.pool.fetchval("SELECT EXISTS (SELECT FROM fact_changes)")
+                and not await due_rows(self.pool)
                 and not await self.pool.fetchval("SELECT EXISTS (SELECT FROM recomputations)")
             ):
                 break

@@ -21,7 +21,7 @@ from rules.alerts.model import alert_id
 from rules.catalogue import RULES, verify
 from rules.judge import queue
 from rules.judge.subjects.all import GATHERERS
-from rules.live.store.offsets import facts_waiting
+from rules.live.store.due import anything_due
 from rules.live.store.recomputations import anything_waits
 from rules.navigation import CachedNavigator
 from rules.navigation.valhalla import Valhalla
@@ -212,7 +212,7 @@ async def worked_off(pool: asyncpg.Pool, log: Path, now_us: int, hands: subproce
             clocks = [await queue.clock_of(conn, gatherer.name) for gatherer in GATHERERS]
         struck = all(through is not None and through >= now_us for through in clocks)
         due = changes or any(waiting for waiting, _ in keys.values())
-        waits = due or await facts_waiting(pool) or await anything_waits(pool)
+        waits = due or await anything_due(pool) or await anything_waits(pool)
         return bool(struck and not waits and not await behind(pool, reader))
 
     await until(at_rest, "the hands come to rest", 3 * PATIENCE_S)

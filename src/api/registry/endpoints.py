@@ -34,12 +34,12 @@ from api.registry.examples import EXAMPLES, RESULT
 from registry import bulk as imports
 from registry import pages
 from registry.calendar import forget_day
-from registry.changes import lock_registry
 from registry.fences import withdraw_fence
 from registry.records import KINDS, Kind, apply
 from registry.refusals import Flaw, RefusedError, explain
 from registry.spelling import normal_plate
 from registry.values import parse_day, parse_time
+from registry.writing import in_transaction
 from rules.live.store.results import order_result
 
 _FORMATS: Final[dict[str, imports.Format]] = {
@@ -162,8 +162,7 @@ def _put(name: str, kind: Kind) -> Endpoint:
         if not isinstance(given, str) or (given != id and given != record.id):
             raise RefusedError([Flaw(("id",), "与地址中的编号不同 · differs from the id in the address")])
         async with request.app.state.pool.acquire(timeout=5) as connection:
-            async with connection.transaction():
-                (outcome,) = await apply(connection, [record])
+            (outcome,) = await in_transaction(connection, lambda: apply(connection, [record]))
             stored = await pages.get(connection, kind.listing, record.id)
         return json_response({"outcome": outcome} | (stored or {}), 201 if outcome == "created" else 200)
 
@@ -257,9 +256,9 @@ async def _withdraw(
     valid_to: Annotated[QueryTime | None, Query(description="when the fence ends; default: now")] = None,
 ) -> Response:
     """Ends the fence. Again: changes nothing."""
-    async with request.app.state.pool.acquire(timeout=5) as connection, connection.transaction():
-        await lock_registry(connection)
-        done = await withdraw_fence(connection, _stored_id("fences", id), valid_to)
+    fence = _stored_id("fences", id)
+    async with request.app.state.pool.acquire(timeout=5) as connection:
+        done = await in_transaction(connection, lambda: withdraw_fence(connection, fence, valid_to))
     if done is None:
         raise not_found("没有这个围栏 · no such fence", id)
     return Response(status_code=204)
@@ -270,9 +269,8 @@ async def _forget_day(request: Request, id: RecordId) -> Response:
         day = parse_day(id)
     except ValueError:
         raise not_found("没有这个日历日 · no such record in calendar-days", id[:64]) from None
-    async with request.app.state.pool.acquire(timeout=5) as connection, connection.transaction():
-        await lock_registry(connection)
-        done = await forget_day(connection, day)
+    async with request.app.state.pool.acquire(timeout=5) as connection:
+        done = await in_transaction(connection, lambda: forget_day(connection, day))
     if not done:
         raise not_found("没有这个日历日 · no such record in calendar-days", id)
     return Response(status_code=204)

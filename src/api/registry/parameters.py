@@ -14,6 +14,7 @@ from api.http import QueryTime, json_response, read_json
 from api.registry.examples import PARAMETER
 from registry.parameter_values import Threshold, defaults, forget_threshold, put_threshold, thresholds
 from registry.refusals import RefusedError, explain
+from registry.writing import in_transaction
 
 router = APIRouter(prefix="/rule-parameters", tags=["rule-parameters"])
 
@@ -35,8 +36,8 @@ async def put(request: Request) -> Response:
         row = Threshold.model_validate(await read_json(request))
     except ValidationError as error:
         raise RefusedError(explain(error)) from None
-    async with request.app.state.pool.acquire(timeout=5) as connection, connection.transaction():
-        outcome = await put_threshold(connection, row)
+    async with request.app.state.pool.acquire(timeout=5) as connection:
+        outcome = await in_transaction(connection, lambda: put_threshold(connection, row))
     return json_response({"outcome": outcome} | row.model_dump(), 201 if outcome == "created" else 200)
 
 
@@ -60,8 +61,10 @@ async def listed(request: Request, rule: OptionalKey = None, organisation: Optio
 async def forget(
     request: Request, rule: Key, name: Key, effective_from: QueryTime, organisation: OptionalKey = None
 ) -> Response:
-    async with request.app.state.pool.acquire(timeout=5) as connection, connection.transaction():
-        done = await forget_threshold(connection, rule, name, organisation, effective_from)
+    async with request.app.state.pool.acquire(timeout=5) as connection:
+        done = await in_transaction(
+            connection, lambda: forget_threshold(connection, rule, name, organisation, effective_from)
+        )
     if not done:
         raise not_found("没有这个参数值 · no such value of a parameter", f"{rule}.{name}")
     return Response(status_code=204)

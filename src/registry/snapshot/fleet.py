@@ -1,7 +1,7 @@
 """The fleet as arrays, in memory: which vehicle, which order, which fence, for many (key, time) pairs at
 once.
 
-Loaded once and brought up to date vehicle by vehicle, as ``registry_changes`` name them. The SQL is in
+Loaded once and brought up to date vehicle by vehicle, as ``registry.changes`` names them. The SQL is in
 the file of each record.
 """
 
@@ -67,7 +67,7 @@ class FleetSnapshot:
         return made
 
     async def refresh(self, conn: Connection, vehicle_nos: Iterable[int]) -> None:
-        """Read again all facts about ``vehicle_nos`` (those that ``registry_changes`` name), and the
+        """Read again all facts about ``vehicle_nos`` (those that ``registry.changes`` names), and the
         parameters."""
         nos = sorted({int(no) for no in vehicle_nos})
         parameters = await load_parameters(conn)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from registry.bulk import MAX_FLAWS
-from registry.changes import lock_registry
+from registry.bulk import MAX_FLAWS, DryRun
 from registry.records import apply
 from registry.refusals import Flaw
 from registry.spelling import name_key
@@ -22,11 +22,13 @@ from registry.statements.matching import OWNER, StoredRows, same_time, without_s
 from registry.statements.rows import Draft, Parsed, parse_statement
 from registry.stations import stations_by_name
 from registry.values import WriteResult
+from registry.writing import Lock, in_transaction, take
 from runtime.connection import Connection
 
-#: Rows of one transaction: others wait for the registry no longer than one takes.
+#: Rows of one transaction: other imports of statements wait no longer than one takes.
 CHUNK: Final = 2_000
 _MAX_STATIONS: Final = 50
+_LOCK: Final = {"statement": Lock.STATEMENTS, "violations": Lock.VIOLATIONS}
 
 # What an import takes back never: what is decided counts, whatever an older export says.
 _RANK: Final = {"open": 0, "handled": 1, "revoked": 2, "appealed": 2}
@@ -73,17 +75,18 @@ async def import_statement(
     writer = _Writer(connection, parsed, source)
     for start in range(0, len(parsed.drafts), CHUNK):
         drafts = parsed.drafts[start : start + CHUNK]
-        transaction = connection.transaction()
-        await transaction.start()
-        keep = False
-        try:
-            await lock_registry(connection)
-            await writer.write(drafts)
-            keep = not dry_run
-        finally:
-            await (transaction.commit() if keep else transaction.rollback())
+        await writer.write(drafts, dry_run)
         yield start + len(drafts)
     yield writer.report(dry_run)
+
+
+@dataclass(slots=True)
+class _Made:
+    """What became of the drafts of one transaction."""
+
+    results: Counter[WriteResult] = field(default_factory=Counter)
+    unmatched: Counter[str] = field(default_factory=Counter)
+    refused: list[tuple[int, Flaw]] = field(default_factory=list)
 
 
 class _Writer:
@@ -97,8 +100,28 @@ class _Writer:
         self._unmatched: Counter[str] = Counter()
         self._stored = StoredRows(connection, parsed)
 
-    async def write(self, drafts: Sequence[Draft]) -> None:
-        drafts = await self._known(drafts)
+    async def write(self, drafts: Sequence[Draft], dry_run: bool) -> None:
+        """Write ``drafts`` in a transaction of their own; with ``dry_run`` it is rolled back. What becomes of them is counted
+        when it is done: the transaction may be begun again."""
+        made = _Made()
+
+        async def write() -> None:
+            nonlocal made
+            made = _Made()
+            await take(self._connection, _LOCK[self._kind])
+            await self._write(drafts, made)
+            if dry_run:
+                raise DryRun([])
+
+        with suppress(DryRun):
+            await in_transaction(self._connection, write)
+        self._results.update(made.results)
+        self._unmatched.update(made.unmatched)
+        for row, flaw in made.refused:
+            self._parsed.refuse(row, flaw)
+
+    async def _write(self, drafts: Sequence[Draft], made: _Made) -> None:
+        drafts = await self._known(drafts, made)
         stored = await self._stored.of(drafts)
         stations = await stations_by_name(self._connection) if self._kind == "statement" else {}
         records = []
@@ -110,12 +133,12 @@ class _Writer:
                     f"编号 {draft.record.id[:40]} 已有另一条记录；编号不唯一时请在对照中设 number 为 null"
                     " · this number is another record's; if numbers are not unique, map `number` to null"
                 )
-                self._parsed.refuse(draft.row, Flaw(("number",), message))
+                made.refused.append((draft.row, Flaw(("number",), message)))
                 continue
-            records.append(self._complete(draft.record, old, stations))
-        self._results.update(await apply(self._connection, records))
+            records.append(self._complete(draft.record, old, stations, made))
+        made.results.update(await apply(self._connection, records))
 
-    async def _known(self, drafts: Sequence[Draft]) -> list[Draft]:
+    async def _known(self, drafts: Sequence[Draft], made: _Made) -> list[Draft]:
         """Refuses the rows of cards that are not registered, and of plates that are not ours."""
         names = sorted({getattr(draft.record, self._owner) for draft in drafts})
         if self._kind == "statement":
@@ -131,17 +154,19 @@ class _Writer:
             if name in known:
                 kept.append(draft)
             else:
-                self._parsed.refuse(draft.row, Flaw((self._owner,), message.format(name[:40])))
+                made.refused.append((draft.row, Flaw((self._owner,), message.format(name[:40]))))
         return kept
 
-    def _complete(self, record: Any, old: dict[str, Any] | None, stations: dict[str, str]) -> Any:
+    def _complete(
+        self, record: Any, old: dict[str, Any] | None, stations: dict[str, str], made: _Made
+    ) -> Any:
         """The record with what the file does not say as it is stored: another file may say less."""
         fill: dict[str, Any] = {"source": self._source}
         given = old is not None and old.get("station_given")
         if self._kind == "statement":
             fill["station"] = None  # its name says it, unless someone else did
             if record.station_name and not given and name_key(record.station_name) not in stations:
-                self._unmatched[record.station_name] += 1
+                made.unmatched[record.station_name] += 1
         if old is not None:
             fill["source"] = old["source"]
             fill |= {

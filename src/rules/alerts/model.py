@@ -238,7 +238,7 @@ class StoredEvaluation:
 @dataclass(frozen=True, slots=True)
 class FactChange:
     """A fact that changed: results of ``vehicle_no`` that rest on facts from ``from_us`` on may change.
-    ``kind``: order, fence, binding, vehicle, parameter."""
+    ``kind``: order, fence, terminal_binding, vehicle_status, parameter, or rows (of another worker)."""
 
     seq: int
     kind: str

@@ -22,7 +22,7 @@ from rules.checks import location
 from rules.judge import queue
 from rules.judge.context import Desk
 from rules.live.store import recomputations
-from rules.live.store.offsets import facts_waiting
+from rules.live.store.due import anything_due
 from rules.navigation.frozen import FrozenRoutes
 from runtime.connection import Connection
 from telemetry.archive.partitions import clock_us
@@ -95,7 +95,7 @@ class Backtest:
             )
             changes, keys = await queue.backlog(conn, now)
             pending = changes + sum(due for due, _ in keys.values())
-            pending += await facts_waiting(conn) + await recomputations.count(conn, None)
+            pending += await anything_due(conn) + await recomputations.count(conn, None)
             yield cls(desk, question, progress, pending)
 
     async def organisation_exists(self) -> bool:

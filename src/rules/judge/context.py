@@ -28,12 +28,9 @@ WAIT_MOST_US = 24 * 3600 * 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A fact that changed. ``kind``: order, result (of an order, settled), track (positions of a vehicle came late),
-    vehicle, plate (that a vehicle or a binding had), card, binding (of a card), transaction, fills (of a card: one of its
-    transactions was changed or deleted), station, violation, offences (of a plate: one of its violations was
-    changed or deleted), calendar, parameter. ``subject``: the id of the record
-    (of a binding or fills: the card; plate: the plate; calendar: the day, ISO; parameter: the rule). ``from_us``: results that rest
-    on facts from then on, microseconds since 1970 UTC."""
+    """A fact that changed. ``kind`` and ``subject`` are those of the outbox (migrations/0016_changes.sql), but that the
+    subject of a parameter is its rule. ``from_us``: results that rest on facts from then on, microseconds since 1970 UTC.
+    """
 
     seq: int
     kind: str

@@ -148,14 +148,15 @@ class Judge:
 
     async def _take_changes(self, desk: Desk) -> bool:
         async with self._conn.transaction():
-            changes = [Change(*row) for row in await queue.take_changes(self._conn, CHANGES_AT_ONCE)]
-            if not changes:
+            rows, place = await queue.take_changes(self._conn, CHANGES_AT_ONCE)
+            if place is None:
                 return False
+            changes = [Change(*row) for row in rows]
             for gatherer in self._gatherers:
                 keys = await gatherer.affected(desk, changes)
                 if keys:
                     await queue.put_due(self._conn, gatherer.name, keys)
-            await queue.delete_changes(self._conn, [c.seq for c in changes])
+            await queue.changes_taken(self._conn, place)
         return True
 
     async def _strike(self, desk: Desk, gatherer: Gatherer) -> bool:

@@ -1,35 +1,34 @@
-"""What the judge has to do: changed facts, keys and when they are due, clocks. All SQL of ``judge_*``."""
+"""What the judge has to do: changes it reads, keys and when they are due, clocks. All SQL of ``judge_*``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
+from registry.changes import Place, count_unread, read_changes, save_place, take_place
 from runtime.connection import Connection
 from runtime.units import from_us, to_us
 from telemetry.archive.store import Archive
 
-
-async def take_changes(conn: Connection, limit: int) -> list[tuple[int, str, str, int]]:
-    """(seq, kind, subject, from_us) of the oldest changed facts."""
-    rows = await conn.fetch(
-        "SELECT seq, kind, subject, from_time FROM judge_changes ORDER BY seq LIMIT $1", limit
-    )
-    return [(r["seq"], r["kind"], r["subject"], to_us(r["from_time"])) for r in rows]
+#: The judge's name among the readers of changes.
+READER: Final = "judge"
 
 
-async def delete_changes(conn: Connection, seqs: Sequence[int]) -> None:
-    """They are keys now."""
-    await conn.execute("DELETE FROM judge_changes WHERE seq = ANY($1::bigint[])", list(seqs))
+async def take_changes(conn: Connection, limit: int) -> tuple[list[tuple[int, str, str, int]], Place | None]:
+    """The oldest changes not taken yet, (seq, kind, subject, from_us), in the order of commits, and the place after them
+    for ``changes_taken``; None where there are none. Of a parameter the subject is its rule."""
+    place = await take_place(conn, READER)
+    rows = [] if place is None else await read_changes(conn, place, limit)
+    taken = [
+        (r.seq, r.kind, r.subject.split(".")[0] if r.kind == "parameter" else r.subject, to_us(r.from_time))
+        for r in rows
+    ]
+    return taken, rows[-1].place if rows else None
 
 
-async def note_tracks(conn: Connection, since_us: Mapping[int, int]) -> None:
-    """Positions of vehicles (number -> from when on) came late, or belong to another vehicle now."""
-    await conn.execute(
-        "INSERT INTO judge_changes (kind, subject, from_time) SELECT 'track', v.id, u.since"
-        " FROM unnest($1::integer[], $2::timestamptz[]) AS u (no, since) JOIN vehicles v ON v.no = u.no ORDER BY v.id",
-        list(since_us),
-        [from_us(us) for us in since_us.values()],
-    )
+async def changes_taken(conn: Connection, place: Place) -> None:
+    """What was taken up to ``place`` is keys now (same transaction)."""
+    await save_place(conn, READER, place)
 
 
 async def put_due(conn: Connection, gatherer: str, keys: Mapping[str, int]) -> None:
@@ -79,7 +78,7 @@ async def put_off(conn: Connection, gatherer: str, later: Iterable[tuple[str, in
 
 async def backlog(conn: Connection, now_us: int) -> tuple[int, dict[str, tuple[int, int]]]:
     """(changed facts not taken yet, gatherer -> (keys that are due, keys that wait))."""
-    changes = int(await conn.fetchval("SELECT count(*) FROM judge_changes"))
+    changes = await count_unread(conn, READER)
     rows = await conn.fetch(
         "SELECT gatherer, count(*) FILTER (WHERE due_at <= $1) AS due, count(*) FILTER (WHERE due_at > $1) AS waiting"
         " FROM judge_due GROUP BY gatherer",

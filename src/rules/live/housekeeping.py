@@ -80,7 +80,7 @@ class Housekeeping:
             "odd_dates": self._tidy_odd_dates,
             "day_states": self._drop_day_states,
             "rejected_records": self._drop_rejected,
-            "registry_changes": self._drop_registry_changes,
+            "changes": self._drop_changes,
         }
         self._due_us = dict.fromkeys([*self._parts, "log"], now_us() + AGAIN_US)
         # A gauge that is not there for an hour would hide its growth.
@@ -138,7 +138,7 @@ class Housekeeping:
     async def _drop_rejected(self, conn: Connection, now_us: int) -> None:
         await drop_rejected(conn, now_us - KEEP_REJECTED_US)
 
-    async def _drop_registry_changes(self, conn: Connection, now_us: int) -> None:
+    async def _drop_changes(self, conn: Connection, now_us: int) -> None:
         await drop_changes(conn)
 
     async def _trim(self, offsets: Mapping[int, int], now_us: int) -> None:

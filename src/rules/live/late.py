@@ -57,7 +57,7 @@ async def changed_since(
         since = change.from_us
         if since > watermark:
             # Stored rows newer than all it had become a vehicle's own only by a binding, or another worker has.
-            bound = change.kind in ("binding", "rows")
+            bound = change.kind in ("terminal_binding", "rows")
             if not (bound and await _has_rows(conn, archive, tracker.snapshot, change.vehicle_no, since)):
                 continue
         if watermark:

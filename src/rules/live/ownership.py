@@ -5,7 +5,7 @@ kept by two workers, also when its terminal was exchanged.
 
 Every worker follows the whole registry, whoever owns what: only so does it know of a terminal in one of its partitions
 that now sits in a vehicle, and of a vehicle that is its own from now on. What changed *while* a transaction ran is looked
-at once more before it ends (``confirm``), and from then on nobody changes the registry until the commit. So at every
+at once more before it ends (``confirm``), and from then on nobody commits a change until the commit. So at every
 commit the worker that writes a vehicle's results is its owner, and no row is stored for a vehicle without a word to it.
 """
 
@@ -16,10 +16,10 @@ from typing import Final
 
 import numpy as np
 
-from registry.changes import changed_vehicles, hold_registry, newest_change, note_vehicles
+from registry.changes import fleet_changes, hold_changes, newest_commit
 from registry.snapshot.fleet import FleetSnapshot
 from rules.alerts.model import FactChange, OffsetConflictError
-from rules.live.store.offsets import facts_waiting, take_fact_changes
+from rules.live.store.due import due_waiting, take_due, tell_owners
 from rules.live.vehicle_states import Fixes
 from runtime.arrays import AnyArray, Bools, Ints
 from runtime.connection import Connection
@@ -32,7 +32,7 @@ FACTS_AT_ONCE: Final = 2_000
 
 
 class Ownership:
-    """``assigned``: the partitions of this worker. ``seen``: the newest change of the registry that the snapshot has."""
+    """``assigned``: the partitions of this worker. ``seen``: the number of the newest commit that the snapshot has."""
 
     def __init__(self) -> None:
         self.assigned: set[int] = set()
@@ -73,10 +73,13 @@ class Ownership:
         return set(known.tolist() if self.everything else known[self._mine(snapshot, known)].tolist())
 
     async def waiting(self, conn: Connection, snapshot: FleetSnapshot) -> bool:
-        """Whether the registry has changed, or a fact change of an own vehicle waits."""
-        if await newest_change(conn) > self.seen:
-            return True
-        return await facts_waiting(conn) and await facts_waiting(conn, self.vehicles(snapshot))
+        """Whether the registry has changed, or something waits to be done for an own vehicle."""
+        if await newest_commit(conn) > self.seen:
+            changed = await fleet_changes(conn, self.seen)
+            if changed.any:
+                return True
+            self.seen = changed.newest
+        return await due_waiting(conn) and await due_waiting(conn, self.vehicles(snapshot))
 
     async def take_facts(
         self, conn: Connection, snapshot: FleetSnapshot
@@ -84,7 +87,7 @@ class Ownership:
         """(fact changes of the own vehicles, locked for this transaction; vehicles that are not own any more). The
         snapshot has followed the registry, and has all that the changes speak of."""
         lost = await self._follow(conn, snapshot)
-        changes = await take_fact_changes(conn, self.vehicles(snapshot), FACTS_AT_ONCE)
+        changes = await take_due(conn, self.vehicles(snapshot), FACTS_AT_ONCE)
         if changes:
             lost |= await self._follow(conn, snapshot)  # what was committed in between
             own = self.own(snapshot, {c.vehicle_no for c in changes})
@@ -98,7 +101,7 @@ class Ownership:
             return fixes
         own = self._mine(snapshot, fixes.vehicle)
         if not own.all():
-            await _tell(conn, snapshot, fixes.vehicle[~own], fixes.t_us[~own])
+            await _tell(conn, fixes.vehicle[~own], fixes.t_us[~own])
         return fixes.take(own)
 
     async def confirm(
@@ -111,8 +114,8 @@ class Ownership:
         """
         if self.everything:  # nobody else judges, and what changed is taken next
             return set()
-        await hold_registry(conn)
-        if await newest_change(conn) <= self.seen:
+        await hold_changes(conn)
+        if await newest_commit(conn) <= self.seen:
             return set()
         before = snapshot.vehicles_at(stored.terminal, stored.device_us)
         lost = await self._follow(conn, snapshot)
@@ -121,17 +124,17 @@ class Ownership:
         # Whoever owns these vehicles may have looked for their rows before this commit.
         after = snapshot.vehicles_at(stored.terminal, stored.device_us)
         rows = np.flatnonzero((after != before) & (after > 0))
-        await _tell(conn, snapshot, after[rows], stored.device_us[rows])
+        await _tell(conn, after[rows], stored.device_us[rows])
         return lost
 
     async def _follow(self, conn: Connection, snapshot: FleetSnapshot) -> set[int]:
         """Bring the snapshot up to date; the vehicles that were own and are not any more."""
-        changed, newest = await changed_vehicles(conn, self.seen)
-        if newest == self.seen:
+        changed = await fleet_changes(conn, self.seen)
+        self.seen = changed.newest
+        if not changed.any:
             return set()
-        before = self.own(snapshot, changed)
-        await snapshot.refresh(conn, changed)
-        self.seen = newest
+        before = self.own(snapshot, changed.vehicles)
+        await snapshot.refresh(conn, changed.vehicles)
         self.forget()
         return before - self.own(snapshot, before)
 
@@ -144,7 +147,7 @@ class Ownership:
         return np.isin(self._of_vehicle[vehicles], np.array(sorted(self.assigned), np.int64))
 
 
-async def _tell(conn: Connection, snapshot: FleetSnapshot, vehicles: AnyArray, times_us: AnyArray) -> None:
+async def _tell(conn: Connection, vehicles: AnyArray, times_us: AnyArray) -> None:
     """Tell the owners of ``vehicles`` of rows stored at ``times_us``."""
     rows = zip(vehicles.tolist(), times_us.tolist(), strict=True)
-    await note_vehicles(conn, "rows", [("", snapshot.vehicles[no].id, from_us(t)) for no, t in rows])
+    await tell_owners(conn, [(no, from_us(t)) for no, t in rows])

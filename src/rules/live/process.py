@@ -19,7 +19,7 @@ from typing import Final
 
 import asyncpg
 
-from registry.changes import newest_change
+from registry.changes import newest_commit, unread
 from registry.snapshot.fleet import FleetSnapshot
 from rules.alerts.model import OffsetConflictError
 from rules.judge import queue
@@ -32,6 +32,7 @@ from rules.live.memory import Memory
 from rules.live.ownership import Ownership
 from rules.live.settle import SILENT_AT_ONCE, anyone_waiting
 from rules.live.slices import Progress, run_slice
+from rules.live.store.due import READER, spread
 from rules.live.store.offsets import (
     claim_offsets,
     offsets,
@@ -160,6 +161,7 @@ class Worker:
             return 0
         started = time.perf_counter()
         self._backlog.polled(poll.records)
+        await self._spread_changes()
         clock = await self._clock_strikes(memory, idle=not poll.records)
         if poll.records or clock or await self._owners.waiting(self._pool, memory.snapshot):
             await self._live(memory, poll.records, clock, started)
@@ -229,7 +231,7 @@ class Worker:
                 )
             await claim_offsets(conn, self._log, self._owners.assigned, self._claim)
             async with conn.transaction(isolation="repeatable_read", readonly=True):
-                self._owners.seen = await newest_change(conn)
+                self._owners.seen = await newest_commit(conn)
                 memory = Memory(await FleetSnapshot.load(conn))
                 outdated = await outdated_states(conn, STATE_DTYPE, STATE_VERSION)
                 self._backlog.load(await offsets(conn, self._log))
@@ -243,6 +245,12 @@ class Worker:
         for partition in self._owners.assigned:
             await self._reader.seek(partition, self._backlog.offsets.get(partition, 0))
         return memory
+
+    async def _spread_changes(self) -> None:
+        """Say of what changed which vehicles it concerns, for their owners."""
+        if await unread(self._pool, READER):
+            async with self._pool.acquire() as conn:
+                await spread(conn)
 
     async def _reassign(self, poll: Poll) -> None:
         """Partitions came or went. Another worker may have written since: everything in memory is dropped. The reader

@@ -15,10 +15,10 @@ from typing import Final
 
 import numpy as np
 
+from registry.changes import note_tracks
 from registry.snapshot.timelines import FOREVER
 from rules.alerts.model import Judgement
 from rules.checks.location import Episode, episode_of_event, episode_of_half
-from rules.judge import queue
 from rules.live.episodes import Facts, reconcile
 from rules.live.order_results import begun
 from rules.live.settle import settle_again
@@ -34,7 +34,7 @@ from rules.tracks.advance import DayStart
 from rules.tracks.kernel import Event
 from rules.tracks.state import FIELDS, STATE_DTYPE, STATE_VERSION, TrackStates, empty_rows
 from runtime.arrays import Ints
-from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
+from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day, from_us
 from telemetry.archive.read import Track
 
 #: Vehicles that are recomputed side by side: the kernels are fastest over columns.
@@ -155,7 +155,7 @@ async def end(facts: Facts, jobs: Sequence[Recomputation]) -> list[Judgement]:
             job.begun_us or 0,
             [*job.episodes, *([episode_of_half(half)] if half["open_t"] else [])],
         )
-    await queue.note_tracks(facts.conn, {job.vehicle: job.from_us for job in jobs})
+    await note_tracks(facts.conn, [(job.vehicle, from_us(job.from_us)) for job in jobs])
     return await reconcile(facts, found)
 
 

@@ -35,7 +35,8 @@ from rules.live.memory import Memory
 from rules.live.ownership import Ownership
 from rules.live.settle import due, note_orders, settle, silent
 from rules.live.store import recomputations
-from rules.live.store.offsets import delete_fact_changes, lock_offsets, save_offsets
+from rules.live.store.due import delete_due
+from rules.live.store.offsets import lock_offsets, save_offsets
 from rules.live.store.recomputations import Recomputation, Urgency, Waiting
 from rules.live.store.states import save_day_starts
 from rules.live.vehicle_states import Fixes
@@ -227,7 +228,7 @@ class Transaction:
         await facts.tracker.save(conn, np.array(sorted(written), np.int64))
         await facts.results.save(conn, facts.now_us)
         turn.alerts = await publish(conn, turn.judgements)
-        await delete_fact_changes(conn, [c.seq for c in self._changes])
+        await delete_due(conn, [c.seq for c in self._changes])
         self._memory.lose(await self._owners.confirm(conn, self._memory.snapshot, stored, judged))
         await publish_feed(conn)
 

@@ -15,7 +15,7 @@ from registry.records import KINDS, apply
 from rules.judge.process import Judge
 from rules.judge.subjects.all import GATHERERS
 from rules.live.process import Worker
-from rules.live.store.offsets import facts_waiting
+from rules.live.store.due import anything_due
 from rules.live.store.recomputations import anything_waits
 from rules.navigation.base import Navigator
 from runtime.units import US_PER_S
@@ -108,7 +108,7 @@ class Machine:
                 return
 
     async def _worked_off(self) -> bool:
-        waits = await facts_waiting(self._pool) or await anything_waits(self._pool)
+        waits = await anything_due(self._pool) or await anything_waits(self._pool)
         return not waits and not await self.worker.lag()
 
     async def close(self) -> None:

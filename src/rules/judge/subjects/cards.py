@@ -103,7 +103,7 @@ class Cards:
 
     async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
         """Cards that the changes touch, at once."""
-        cards = {c.subject for c in of_kind(changes, "card", "binding", "fills")}
+        cards = {c.subject for c in of_kind(changes, "card", "card_binding", "fills")}
         asked = (
             ("SELECT DISTINCT card FROM fuel_transactions WHERE id = ANY($1::text[])", ("transaction",)),
             ("SELECT DISTINCT card FROM card_bindings WHERE plate = ANY($1::text[])", ("plate",)),

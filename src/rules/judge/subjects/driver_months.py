@@ -85,7 +85,7 @@ class DriverMonths:
         baseline, and the same a year later."""
         conn = desk.conn
         spans: list[_Span] = [(c.subject, 0, FOREVER, True) for c in of_kind(changes, "vehicle")]
-        cards = [(c.subject, c.from_us) for c in of_kind(changes, "fills", "binding")]
+        cards = [(c.subject, c.from_us) for c in of_kind(changes, "fills", "card_binding")]
         moved = {c.subject: c.from_us for c in of_kind(changes, "transaction")}
         rows = await conn.fetch(
             "SELECT id, card FROM fuel_transactions WHERE id = ANY($1::text[])", sorted(moved)

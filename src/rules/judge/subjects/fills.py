@@ -53,7 +53,7 @@ class Transactions:
         reach = fills.REVERSAL_REACH_US
         near = _earliest(((card, at - reach) for card, at in times.values()), oldest)
         found |= await transactions.fills_of_cards(desk.conn, near, only_with_reversals=True)
-        cards = _since(of_kind(changes, "card", "binding"), oldest)
+        cards = _since(of_kind(changes, "card", "card_binding"), oldest)
         cards = _earliest(
             [*cards.items(), *((c.subject, c.from_us - reach) for c in of_kind(changes, "fills"))], oldest
         )

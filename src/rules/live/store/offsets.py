@@ -1,24 +1,18 @@
-"""How far the log has been processed, what of it could not be read, and the facts that changed meanwhile."""
+"""How far the log has been processed, and what of it could not be read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from registry.changes import LOOK_BACK_DAYS
-from rules.alerts.model import FactChange, OffsetConflictError
+from rules.alerts.model import OffsetConflictError
 from runtime.connection import Connection
-from runtime.units import from_us, to_us
+from runtime.units import from_us
 from telemetry.log.base import StoredRecord
 
 #: What is kept of a record that could not be read.
 REJECTED_BYTES: Final = 4096
 _REASON_CHARS, _HEADERS, _HEADER_CHARS = 500, 32, 256
-
-
-#: Days of tracks, over all vehicles, that changed parameters may go back over in one transaction; those of one vehicle
-#: count for no more than a recomputation reaches back (LOOK_BACK_DAYS).
-PARAMETER_DAYS: Final = 500
 
 
 async def offsets(conn: Connection, topic: str) -> dict[int, int]:
@@ -91,67 +85,6 @@ async def save_offsets(conn: Connection, topic: str, next_offsets: Mapping[int, 
         parts,
         [next_offsets[p] for p in parts],
     )
-
-
-async def take_fact_changes(
-    conn: Connection, vehicle_nos: Sequence[int] | None, limit: int
-) -> list[FactChange]:
-    """The oldest ``limit`` fact changes of ``vehicle_nos`` (None = of every vehicle), by seq, those of parameters last.
-    They stay until ``delete_fact_changes`` in the same transaction; ones that another worker has in hand are left to it.
-
-    A parameter may change everything of a whole fleet at once. Of that few vehicles come at a time, beside what else
-    waits, so that neither an order that is entered nor a position waits behind all of it.
-    """
-    own = None if vehicle_nos is None else [int(no) for no in vehicle_nos]
-    rows = await conn.fetch(
-        "SELECT seq, kind, subject, vehicle_no, from_time FROM fact_changes WHERE kind <> 'parameter'"
-        " AND ($1::integer[] IS NULL OR vehicle_no = ANY($1)) ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED",
-        own,
-        limit,
-    )
-    few = await _parameters_first(conn, own, limit)
-    if few:
-        rows += await conn.fetch(
-            "SELECT seq, kind, subject, vehicle_no, from_time FROM fact_changes WHERE kind = 'parameter'"
-            " AND vehicle_no = ANY($1::integer[]) ORDER BY seq FOR UPDATE SKIP LOCKED",
-            few,
-        )
-    return [
-        FactChange(r["seq"], r["kind"], r["subject"], r["vehicle_no"], to_us(r["from_time"])) for r in rows
-    ]
-
-
-async def _parameters_first(conn: Connection, own: list[int] | None, limit: int) -> list[int]:
-    """The vehicles whose changed parameters come first, at most so many that PARAMETER_DAYS are gone back over."""
-    rows = await conn.fetch(
-        "SELECT vehicle_no, LEAST(GREATEST(extract(epoch FROM now() - min(from_time)) / 86400, 0), $3)::float8 AS days"
-        " FROM fact_changes WHERE kind = 'parameter' AND ($1::integer[] IS NULL OR vehicle_no = ANY($1))"
-        " GROUP BY vehicle_no ORDER BY min(seq) LIMIT $2",
-        own,
-        limit,
-        LOOK_BACK_DAYS,
-    )
-    chosen: list[int] = []
-    days = 0.0
-    for row in rows:
-        if chosen and days + row["days"] > PARAMETER_DAYS:
-            break
-        days += row["days"]
-        chosen.append(row["vehicle_no"])
-    return chosen
-
-
-async def delete_fact_changes(conn: Connection, seqs: Sequence[int]) -> None:
-    """The results that rest on these changes are brought up to date (same transaction)."""
-    await conn.execute("DELETE FROM fact_changes WHERE seq = ANY($1::bigint[])", list(seqs))
-
-
-async def facts_waiting(conn: Connection, vehicle_nos: Sequence[int] | None = None) -> bool:
-    """Whether any fact change of ``vehicle_nos`` (None = of any vehicle) waits to be taken."""
-    if vehicle_nos is None:
-        return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM fact_changes)"))
-    query = "SELECT EXISTS (SELECT FROM fact_changes WHERE vehicle_no = ANY($1::integer[]))"
-    return bool(await conn.fetchval(query, vehicle_nos))
 
 
 async def save_rejected(conn: Connection, rejected: Sequence[tuple[StoredRecord, str]], at_us: int) -> None:

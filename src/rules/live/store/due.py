@@ -1,0 +1,165 @@
+"""What the live workers have to do about changes (table ``live_due``): which vehicle's results may be others, from when
+on. ``spread`` makes it of the outbox of changes; the worker that owns a vehicle takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from registry.changes import (
+    LOOK_BACK_DAYS,
+    SINCE_EVER,
+    StoredChange,
+    read_changes,
+    save_place,
+    take_place,
+    unread,
+)
+from registry.orders import BEFORE_ORDER
+from registry.parameters import ORDER, TRACK
+from rules.alerts.model import FactChange
+from runtime.connection import Connection
+from runtime.units import to_us
+
+#: The name of the workers among the readers of changes: one place for all of them.
+READER: Final = "live"
+#: Changes read in one transaction.
+CHANGES_AT_ONCE: Final = 5_000
+#: Kinds of changes that concern what the workers judge.
+_KINDS: Final = {"order", "fence", "terminal_binding", "vehicle_status", "parameter"}
+#: Rules that the worker judges, and what its kernels use.
+_RULES: Final = {"location", TRACK}
+#: The time that an order covers concerns them, too. When an order is settled is no judgement.
+_COVER: Final = f"{ORDER}.early_start_min"
+
+#: Days of tracks, over all vehicles, that changed parameters may go back over in one transaction; those of one vehicle
+#: count for no more than a recomputation reaches back (LOOK_BACK_DAYS).
+PARAMETER_DAYS: Final = 500
+
+
+async def spread(conn: Connection) -> None:
+    """In a transaction of its own: put what changed, CHANGES_AT_ONCE at most, into ``live_due``, for each vehicle that it
+    concerns. Does nothing while another worker does it."""
+    async with conn.transaction():
+        place = await take_place(conn, READER)
+        changes = [] if place is None else await read_changes(conn, place, CHANGES_AT_ONCE)
+        if changes:
+            await _put(conn, [c for c in changes if _concerns(c)])
+            await save_place(conn, READER, changes[-1].place)
+
+
+def _concerns(change: StoredChange) -> bool:
+    if change.kind == "parameter":
+        return change.subject.split(".")[0] in _RULES or change.subject == _COVER
+    return change.kind in _KINDS
+
+
+def _since(change: StoredChange) -> datetime:
+    """From when on results may be others. An order covers its vehicle from before its departure, and its parameters are
+    those of its departure."""
+    early = change.kind == "order" or (change.kind == "parameter" and change.subject == _COVER)
+    return max(change.from_time - (BEFORE_ORDER if early else timedelta()), SINCE_EVER)
+
+
+async def _put(conn: Connection, changes: Sequence[StoredChange]) -> None:
+    """A parameter concerns the vehicles of its unit and those that have orders of it, or all."""
+    await conn.execute(
+        "WITH given AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[],"
+        " $5::timestamptz[], $6::bigint[])"
+        " WITH ORDINALITY AS u (kind, subject, vehicle_no, unit, since, number, place)),"
+        " found AS (SELECT place, vehicle_no AS no FROM given WHERE vehicle_no IS NOT NULL"
+        " UNION SELECT g.place, v.no FROM given g JOIN vehicles v ON v.organisation = g.unit"
+        " UNION SELECT g.place, v.no FROM given g JOIN dispatch_orders o ON o.is_current AND o.organisation = g.unit"
+        " JOIN vehicles v ON v.id = o.vehicle WHERE g.kind = 'parameter'"
+        " UNION SELECT g.place, v.no FROM given g CROSS JOIN vehicles v WHERE g.kind = 'parameter' AND g.unit IS NULL)"
+        " INSERT INTO live_due (kind, subject, vehicle_no, from_time)"
+        " SELECT g.kind, g.subject, f.no, min(g.since) FROM given g JOIN found f USING (place)"
+        " GROUP BY g.number, g.kind, g.subject, f.no ORDER BY min(g.place), f.no",
+        [c.kind for c in changes],
+        [c.subject for c in changes],
+        [c.vehicle_no for c in changes],
+        [c.organisation for c in changes],
+        [_since(c) for c in changes],
+        [c.number for c in changes],
+    )
+
+
+async def tell_owners(conn: Connection, rows: Sequence[tuple[int, datetime]]) -> None:
+    """Tell the owners of vehicles (number, time) of positions stored by another worker, in the transaction that stores
+    them."""
+    earliest: dict[int, datetime] = {}
+    for no, moment in rows:
+        earliest[no] = min(moment, earliest.get(no, moment))
+    if earliest:
+        await conn.execute(
+            "INSERT INTO live_due (kind, subject, vehicle_no, from_time) SELECT 'rows', '', u.no, u.since"
+            " FROM unnest($1::integer[], $2::timestamptz[]) AS u (no, since) ORDER BY u.no",
+            list(earliest),
+            list(earliest.values()),
+        )
+
+
+async def take_due(conn: Connection, vehicle_nos: Sequence[int] | None, limit: int) -> list[FactChange]:
+    """The oldest ``limit`` rows of ``vehicle_nos`` (None = of every vehicle), by seq, those of parameters last.
+    They stay until ``delete_due`` in the same transaction; ones that another worker has in hand are left to it.
+
+    A parameter may change everything of a whole fleet at once. Of that few vehicles come at a time, beside what else
+    waits, so that neither an order that is entered nor a position waits behind all of it.
+    """
+    own = None if vehicle_nos is None else [int(no) for no in vehicle_nos]
+    rows = await conn.fetch(
+        "SELECT seq, kind, subject, vehicle_no, from_time FROM live_due WHERE kind <> 'parameter'"
+        " AND ($1::integer[] IS NULL OR vehicle_no = ANY($1)) ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED",
+        own,
+        limit,
+    )
+    few = await _parameters_first(conn, own, limit)
+    if few:
+        rows += await conn.fetch(
+            "SELECT seq, kind, subject, vehicle_no, from_time FROM live_due WHERE kind = 'parameter'"
+            " AND vehicle_no = ANY($1::integer[]) ORDER BY seq FOR UPDATE SKIP LOCKED",
+            few,
+        )
+    return [
+        FactChange(r["seq"], r["kind"], r["subject"], r["vehicle_no"], to_us(r["from_time"])) for r in rows
+    ]
+
+
+async def _parameters_first(conn: Connection, own: list[int] | None, limit: int) -> list[int]:
+    """The vehicles whose changed parameters come first, at most so many that PARAMETER_DAYS are gone back over."""
+    rows = await conn.fetch(
+        "SELECT vehicle_no, LEAST(GREATEST(extract(epoch FROM now() - min(from_time)) / 86400, 0), $3)::float8 AS days"
+        " FROM live_due WHERE kind = 'parameter' AND ($1::integer[] IS NULL OR vehicle_no = ANY($1))"
+        " GROUP BY vehicle_no ORDER BY min(seq) LIMIT $2",
+        own,
+        limit,
+        LOOK_BACK_DAYS,
+    )
+    chosen: list[int] = []
+    days = 0.0
+    for row in rows:
+        if chosen and days + row["days"] > PARAMETER_DAYS:
+            break
+        days += row["days"]
+        chosen.append(row["vehicle_no"])
+    return chosen
+
+
+async def delete_due(conn: Connection, seqs: Sequence[int]) -> None:
+    """The results that rest on these changes are brought up to date (same transaction)."""
+    await conn.execute("DELETE FROM live_due WHERE seq = ANY($1::bigint[])", list(seqs))
+
+
+async def due_waiting(conn: Connection, vehicle_nos: Sequence[int] | None = None) -> bool:
+    """Whether anything waits of ``vehicle_nos`` (None = of any vehicle)."""
+    if vehicle_nos is None:
+        return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM live_due)"))
+    query = "SELECT EXISTS (SELECT FROM live_due WHERE vehicle_no = ANY($1::integer[]))"
+    return bool(await conn.fetchval(query, vehicle_nos))
+
+
+async def anything_due(conn: Connection) -> bool:
+    """Whether anything waits for a live worker, in the outbox or in its list."""
+    return await due_waiting(conn) or await unread(conn, READER)
