@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from rules.judge.subjects.orders import is_ready
 from rules.judge.tracks import judged_tracks_of
 from rules.live.settle import drafts
 from rules.stored_tracks import Want
+from rules.wording.standard import STANDARD
 from runtime.arrays import Ints
 
 RULE: Final = destination.RULE
@@ -53,7 +54,7 @@ async def destination_rows(
 
 async def _rows(desk: Desk, ids: Sequence[str]) -> list[Row]:
     facts = await facts_orders.orders_with_results(desk.conn, ids)
-    made: list[tuple[OrderFacts, dict[str, Any]]] = []
+    made: list[tuple[OrderFacts, destination.Evidence]] = []
     for id in ids:
         made += [(facts[id], evidence) for evidence in _drafts(desk, facts[id])]
     evaluations = await _judge(desk, [evidence for fact, evidence in made if is_ready(fact)])
@@ -73,7 +74,7 @@ async def _rows(desk: Desk, ids: Sequence[str]) -> list[Row]:
     return rows
 
 
-def _drafts(desk: Desk, fact: OrderFacts) -> list[dict[str, Any]]:
+def _drafts(desk: Desk, fact: OrderFacts) -> list[destination.Evidence]:
     order = fact.order
     book = OrderBook()
     book.replace([order.vehicle_no], [order], desk.parameters)
@@ -81,11 +82,11 @@ def _drafts(desk: Desk, fact: OrderFacts) -> list[dict[str, Any]]:
     return drafts(order, int(book.rows[0]["cover_from"]), info, desk.parameters)
 
 
-async def _judge(desk: Desk, evidences: Sequence[dict[str, Any]]) -> dict[str, Evaluation]:
+async def _judge(desk: Desk, evidences: Sequence[destination.Evidence]) -> dict[str, Evaluation]:
     """Evaluations by subject. Destinations of one order have one track."""
     wants = {_want(e): e["parameters"]["max_speed_kmh"] for e in evidences if destination.located(e)}
     listed = list(wants)
-    its: dict[Want, list[dict[str, Any]]] = defaultdict(list)
+    its: dict[Want, list[destination.Evidence]] = defaultdict(list)
     for evidence in evidences:
         its[_want(evidence)].append(evidence)
 
@@ -106,13 +107,12 @@ async def _judge(desk: Desk, evidences: Sequence[dict[str, Any]]) -> dict[str, E
     return found
 
 
-def _want(evidence: dict[str, Any]) -> Want:
+def _want(evidence: destination.Evidence) -> Want:
     return evidence["vehicle"]["no"], evidence["from_us"], evidence["to_us"] + 1
 
 
 def _side(made: Evaluation) -> Side:
     outcome = made.outcome.value
     measures = {name: Measure(m["value"], m["unit"]) for name, m in made.measures.items()}
-    return Side(
-        outcome, destination.REASONS[made.reason], measures, "medium" if outcome == "suspected" else None
-    )
+    words = STANDARD.reason(RULE, made.rule_version, made.reason, made.named).zh
+    return Side(outcome, made.reason, measures, "medium" if outcome == "suspected" else None, words)

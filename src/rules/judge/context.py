@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from registry import parameters as params
 from registry.parameters import ParameterRow
 from registry.working_days import Calendar
-from rules.alerts.model import AlertFacts, Judgement, Measure
-from rules.checks.base import Evaluation, Outcome
-from rules.evidence import canonical
+from rules.alerts.conclude import judgement_of
+from rules.alerts.model import AlertFacts, Judgement
+from rules.checks.base import Evaluation
 from rules.navigation.base import Navigator
 from runtime.connection import Connection
 from telemetry.archive.store import Archive
@@ -115,28 +115,12 @@ class Gatherer(Protocol):
 def judgement(
     desk: Desk,
     made: Evaluation,
-    evidence: Mapping[str, Any],
-    reasons: Mapping[str, str],
+    evidence: Mapping[str, object],
     alert: AlertFacts | None,
     vehicle_no: int | None,
 ) -> Judgement:
-    """The judgement of an evaluation. ``alert`` is needed (and the evidence kept) only when it is suspected;
-    ``reasons``: what each reason of the check means, in words."""
-    suspected = made.outcome is Outcome.SUSPECTED
-    return Judgement(
-        made.rule,
-        made.rule_version,
-        made.subject,
-        vehicle_no,
-        made.outcome.value,
-        reasons[made.reason],
-        desk.now_us,
-        {name: Measure(m["value"], m["unit"]) for name, m in made.measures.items()},
-        dict(made.parameters),
-        canonical(dict(evidence)) if suspected else None,
-        alert if suspected else None,
-        (made.from_us, made.to_us),
-    )
+    """The judgement of an evaluation, made now: see ``judgement_of``."""
+    return judgement_of(made, evidence, alert, vehicle_no, desk.now_us)
 
 
 def of_kind(changes: Iterable[Change], *kinds: str) -> list[Change]:

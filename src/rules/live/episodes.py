@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import shapely
 
 from registry.parameters import TRACK
 from rules import evidence as frozen
+from rules.alerts.conclude import judgement_of
 from rules.alerts.feed import alerts_of_vehicles
-from rules.alerts.model import AlertFacts, Judgement, Measure, VersionedAlert
+from rules.alerts.model import AlertFacts, Judgement, VersionedAlert
 from rules.checks import location
-from rules.checks.base import Evaluation, Outcome
+from rules.checks.base import Outcome
 from rules.checks.location import OPEN_END, Episode
 from rules.live.order_results import TripResults
 from rules.live.vehicle_states import Fixes, Tracker, order_key
@@ -40,11 +40,6 @@ class Facts:
     known_us: int
 
 
-def measures_of(evaluation: Evaluation) -> dict[str, Measure]:
-    """The measures as the store takes them."""
-    return {name: Measure(m["value"], m["unit"]) for name, m in evaluation.measures.items()}
-
-
 async def track_of(facts: Facts, vehicle: int, from_us: int, to_us: int) -> Fixes:
     """The usable stored fixes of a vehicle in [from, to), by (time, fingerprint)."""
     spans = facts.tracker.snapshot.terminals_of(vehicle, from_us, to_us)
@@ -62,14 +57,16 @@ def _spans(values: Ints, t: Ints) -> Iterable[tuple[int, int, int]]:
     yield from zip(values[edges].tolist(), t[edges].tolist(), ends.tolist(), strict=True)
 
 
-async def evidence_of(facts: Facts, vehicle: int, subject: str, from_us: int, to_us: int) -> dict[str, Any]:
+async def evidence_of(
+    facts: Facts, vehicle: int, subject: str, from_us: int, to_us: int
+) -> location.Evidence:
     """Evidence of ``location`` for a vehicle over [from, to]: its track, and the orders and fences as of each
     fix."""
     snapshot = facts.tracker.snapshot
     fixes = await track_of(facts, vehicle, from_us, to_us + 1)
     context = facts.tracker.context(fixes)
     info = snapshot.vehicles[vehicle]
-    orders = []
+    orders: list[location.Cover] = []
     for row, start, end in _spans(context.order, fixes.t_us):
         if row >= 0:
             order = snapshot.orders.orders[row]
@@ -77,11 +74,13 @@ async def evidence_of(facts: Facts, vehicle: int, subject: str, from_us: int, to
             orders.append(
                 {"no": number, "id": order.id, "version": order.version, "from_us": start, "to_us": end}
             )
-    fences = []
+    fences: list[location.Fence] = []
     for row, start, end in _spans(context.fence, fixes.t_us):
         if row >= 0:
             area = snapshot.area(row)
-            versions = [{"id": f.id, "version": f.version, "name": f.name} for f in area.fences]
+            versions: list[location.FenceVersion] = [
+                {"id": f.id, "version": f.version, "name": f.name} for f in area.fences
+            ]
             wkb = shapely.to_wkb(area.geometry, hex=True, byte_order=1)
             fences.append({"fences": versions, "wkb": wkb, "from_us": start, "to_us": end})
     return {
@@ -125,12 +124,8 @@ async def judge(facts: Facts, vehicle: int, subject: str, episode: Episode) -> J
             plate=info.plate,
             occurred_from_us=made.from_us,
             occurred_to_us=made.to_us,
-            summary=made.summary,
         )
-    return Judgement(
-        RULE, made.rule_version, subject, vehicle, made.outcome.value, location.REASONS[made.reason], facts.now_us,
-        measures_of(made), dict(made.parameters), frozen.canonical(evidence), alert,
-    )  # fmt: skip
+    return judgement_of(made, evidence, alert, vehicle, facts.now_us, keep_evidence=True)
 
 
 def match(
@@ -206,17 +201,17 @@ async def _withdraw(facts: Facts, vehicle: int, old: VersionedAlert) -> Judgemen
     evidence = await evidence_of(facts, vehicle, old.subject, start, end)
     made = location.evaluate(evidence)
     covering = sorted({order["id"] for order in evidence["orders"]})
+    named: dict[str, str] = {}
     if covering:
-        names = "、".join(covering[:3])
-        reason = f"该时段已有派车单 {names} · covered by dispatch order {names}"
+        reason, named = "covered_by_order", {"orders": "、".join(covering[:3])}
     elif not snapshot.official_at(np.array([vehicle]), np.array([start])).any():
-        reason = "该时段车辆不是登记的公务用车 · the vehicle was no registered official vehicle at that time"
+        reason = "not_official_then"
     elif (snapshot.fences_at(np.array([vehicle]), np.array([start])) < 0).all():
-        reason = "该时段车辆没有电子围栏 · the vehicle had no fence at that time"
+        reason = "no_fence"
     elif made.outcome is Outcome.SUSPECTED:
-        reason = "与同车另一次驶出合并 · merged with another episode of the vehicle"
+        reason = "merged"
     else:
-        reason = "补传轨迹或变更围栏后不再成立 · no longer holds on the complete track and the fence in force"
+        reason = "no_longer_holds"
     body = None if made.outcome is Outcome.SUSPECTED else frozen.canonical(evidence)
     return Judgement(
         RULE,
@@ -230,6 +225,7 @@ async def _withdraw(facts: Facts, vehicle: int, old: VersionedAlert) -> Judgemen
         dict(made.parameters),
         body,
         happened=(start, end),
+        named=named,
     )
 
 

@@ -63,6 +63,7 @@ from rules.live.store.states import outdated_states
 from rules.live.vehicle_states import Tracker
 from rules.tracks.advance import advance
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
+from rules.wording.standard import STANDARD, Wording
 from runtime.connection import Connection
 from runtime.errors import UnavailableError
 from runtime.postgres import DATABASE_ERRORS
@@ -99,7 +100,7 @@ def clock_us() -> int:
 
 class Worker:
     """Member of the group of workers. ``checkpoint`` is called with the name of each step when it is done,
-    inside the transaction (tests raise there)."""
+    inside the transaction (tests raise there). ``wording``: the sentences of alerts."""
 
     def __init__(
         self,
@@ -109,6 +110,7 @@ class Worker:
         *,
         now_us: Callable[[], int] = clock_us,
         checkpoint: Callable[[str], None] | None = None,
+        wording: Wording = STANDARD,
     ) -> None:
         self._pool = pool
         self._reader = reader
@@ -116,6 +118,7 @@ class Worker:
         self._archive = Archive(retention_days=retention, now_us=now_us)
         self._housekeeping = Housekeeping(pool, self._archive, reader, now_us)
         self._now_us = now_us
+        self._wording = wording
         self._checkpoint = checkpoint or (lambda _step: None)
         self._snapshot: FleetSnapshot | None = None
         self._tracker: Tracker | None = None
@@ -408,13 +411,13 @@ class Worker:
 
         await tracker.save(conn, np.union1d(touched, np.array(sorted(again), np.int64)))
         await results.save(conn, facts.now_us)
-        turn.alerts = await publish(conn, turn.judgements)
+        turn.alerts = await publish(conn, turn.judgements, self._wording)
         await delete_fact_changes(conn, [c.seq for c in changes])
         settled = {snapshot.orders.orders[row].vehicle_no for row in rows}
         judged = settled.union(touched.tolist(), again)
         lost = await self._owners.confirm(conn, snapshot, batch.take(np.flatnonzero(result.new)), judged)
         self._without(lost)
-        await publish_feed(conn)
+        await publish_feed(conn, turn.alerts)
         self._done("publish")
         turn.renewed = renewed
         return turn

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -18,11 +18,12 @@ from registry.parameters import ORDER, TRACK, ParameterRow, parameter, resolve
 from registry.snapshot.fleet import FleetSnapshot, VehicleInfo
 from registry.snapshot.orders import NO_TIME, STATUS, Order, OrderBook
 from rules import evidence as frozen
+from rules.alerts.conclude import judgement_of
 from rules.alerts.feed import suspected_of_orders
 from rules.alerts.model import AlertFacts, FactChange, Judgement
 from rules.checks import destination
 from rules.checks.base import Evaluation, Outcome
-from rules.live.episodes import Facts, measures_of
+from rules.live.episodes import Facts
 from rules.live.store.results import delete_results, unsettled_orders
 from rules.stored_tracks import Want, judged_tracks
 from rules.tracks.state import TrackStates
@@ -198,7 +199,7 @@ async def _withdrawals(
 
 def drafts(
     order: Order, cover_from_us: int, info: VehicleInfo, parameters: Sequence[ParameterRow]
-) -> list[dict[str, Any]]:
+) -> list[destination.Evidence]:
     """Evidence of each destination of a returned order, without its track: that of ``from_us`` to ``to_us``, both
     included. ``cover_from_us``: from when on the order covers its vehicle, ``info``. What the vehicle did from then
     until it departed counts only where the office does not say when that was.
@@ -265,16 +266,15 @@ async def _settle_some(facts: Facts, rows: Sequence[int]) -> list[Judgement]:
     return judgements
 
 
-def _drafts_of(facts: Facts, row: int) -> list[dict[str, Any]]:
+def _drafts_of(facts: Facts, row: int) -> list[destination.Evidence]:
     snapshot = facts.tracker.snapshot
     order, window = snapshot.orders.orders[row], snapshot.orders.rows[row]
     return drafts(order, int(window["cover_from"]), snapshot.vehicles[order.vehicle_no], snapshot.parameters)
 
 
-def _judgement(facts: Facts, order: Order, made: Evaluation, evidence: dict[str, Any]) -> Judgement:
-    suspected = made.outcome is Outcome.SUSPECTED
+def _judgement(facts: Facts, order: Order, made: Evaluation, evidence: destination.Evidence) -> Judgement:
     alert = None
-    if suspected:
+    if made.outcome is Outcome.SUSPECTED:
         alert = AlertFacts(
             severity="medium",
             organisation=order.organisation,
@@ -282,15 +282,10 @@ def _judgement(facts: Facts, order: Order, made: Evaluation, evidence: dict[str,
             plate=evidence["vehicle"]["plate"],
             occurred_from_us=evidence["departed_us"],
             occurred_to_us=evidence["to_us"],
-            summary=made.summary,
             driver=order.driver,
             order=order.id,
         )
-    return Judgement(
-        RULE, made.rule_version, made.subject, order.vehicle_no, made.outcome.value,
-        destination.REASONS[made.reason], facts.now_us, measures_of(made), dict(made.parameters),
-        frozen.canonical(evidence) if suspected else None, alert,
-    )  # fmt: skip
+    return judgement_of(made, evidence, alert, order.vehicle_no, facts.now_us)
 
 
 async def settle_again(facts: Facts, vehicle: int, from_us: int, watermark_us: int) -> list[Judgement]:
@@ -309,9 +304,9 @@ async def settle_again(facts: Facts, vehicle: int, from_us: int, watermark_us: i
 def _gone(book: OrderBook, order_id: str, vehicle: int) -> str:
     row = book.row_of(order_id)
     if row is None or book.orders[row].vehicle_no != vehicle:  # the orders of this vehicle are all there
-        return "派车单已改派其他车辆 · the dispatch order went to another vehicle"
+        return "order_reassigned"
     if book.orders[row].status == "cancelled":
-        return "派车单已取消 · the dispatch order was cancelled"
+        return "order_cancelled"
     if book.orders[row].status != "returned":
-        return "派车单已重新打开 · the dispatch order was opened again"
-    return "派车单不再有该目的地 · the dispatch order no longer has this destination"
+        return "order_reopened"
+    return "destination_removed"
