@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from runtime.errors import ConfigurationError, UnavailableError
-from simulation.gps_files.readers import merge_tracks, read_tracks
+from simulation.gps_files.readers import read_tracks
 from simulation.gps_files.replay import ReplayOptions, phone_of, replay
+from simulation.gps_files.tracks import merge_tracks
 from simulation.terminal.client import RESENDS, State, Timing
 from simulation.terminal.many import Fleet, registration
 from simulation.terminal.reports import encode_reports
@@ -390,6 +391,21 @@ async def test_the_command_fails_clearly(tmp_path: Path) -> None:
     assert process.returncode == 65
     assert "line 1: no column for lat, lon, time" in err.decode()
     assert "Traceback" not in err.decode()
+
+
+NO_TIMES = '<gpx><trk><trkseg><trkpt lat="31.98" lon="120.89"/><trkpt lat="31.981" lon="120.89"/></trkseg></trk></gpx>'
+WAYPOINTS = '<gpx><wpt lat="31.98" lon="120.89"><time>2026-11-26T01:00:00Z</time></wpt></gpx>'
+
+
+@pytest.mark.parametrize(("text", "says"), [(NO_TIMES, "missing_field: 2"), (WAYPOINTS, "1 个航点")])
+async def test_a_file_with_nothing_to_send_is_no_success(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "a.gpx"
+    file.write_text(text)
+    process = await command(str(file), "--port", "1")
+    out, err = await process.communicate()
+    assert process.returncode == 1
+    assert says in out.decode()
+    assert "nothing was sent" in err.decode()
 
 
 async def test_ctrl_c_ends_the_command_with_its_account(pool: asyncpg.Pool, tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from api.auth.tokens import create_token
 from runtime.errors import ConfigurationError, UnavailableError
 from runtime.settings import load_settings
 from simulation.demo.office import Office, RefusedError
-from simulation.demo.paperwork import TRAPS, VIOLATIONS
-from simulation.demo.plan import KINDS
 from simulation.demo.simulate import SimulateOptions, simulate
+from simulation.plants.catalogue import BY_NAME
+from simulation.plants.paper import TRAPS, VIOLATIONS
 from telemetry.positions import Source
 from tests.integration.test_replay import gateway, stored
 
@@ -66,8 +66,8 @@ async def test_a_day_of_the_fleet_is_registered_and_delivered_exactly(
     assert result.complete, result.stats
     assert result.planned == result.sent == result.confirmed > 10_000
     assert (result.refused, result.abandoned) == (0, 0)
-    assert {e.kind for e in result.expected} <= {*KINDS, *VIOLATIONS}
-    assert {t.kind for t in result.traps} <= {*KINDS, *TRAPS}
+    assert {e.kind for e in result.expected} <= {*BY_NAME, *VIOLATIONS}
+    assert {t.kind for t in result.traps} <= {*BY_NAME, *TRAPS}
     rows = await stored(log)
     assert len(set(zip(rows.terminal.tolist(), rows.device_us.tolist(), strict=True))) == result.planned
     assert finished - 30 < int(rows.device_us.max()) / 1e6 <= finished

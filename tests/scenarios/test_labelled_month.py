@@ -31,10 +31,10 @@ from simulation.city.roads import build_network
 from simulation.month.build import CITY_SEED, CITY_SIZE, build_world
 from simulation.month.delivery import Step, in_disorder, in_order
 from simulation.month.engine import engine_on
-from simulation.month.planner import DAY
 from simulation.month.run import Office, drive
 from simulation.month.score import Found, found_in, score, table
-from simulation.month.world import World
+from simulation.plants.planner import DAY
+from simulation.plants.world import World
 from telemetry.log.base import POSITIONS
 from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 

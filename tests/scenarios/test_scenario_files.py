@@ -17,8 +17,8 @@ from runtime.errors import ConfigurationError
 from simulation.city.roads import build_network
 from simulation.month.build import CITY_SEED, CITY_SIZE, MONTH, build_world
 from simulation.month.files import write_world
-from simulation.month.planner import Planner
-from simulation.month.world import World
+from simulation.plants.planner import Planner
+from simulation.plants.world import World
 
 
 @pytest.fixture(scope="module")

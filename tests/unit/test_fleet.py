@@ -13,11 +13,7 @@ import shapely
 from registry.model import KINDS
 from registry.parameter_values import Threshold
 from runtime.units import US_PER_S, from_us
-from simulation.city.fleet import STATUS_POSITIONED, Order, Plan, Vehicle, distance_to_path
-from simulation.city.roads import build_network
-from simulation.demo import activities_facts, paperwork
-from simulation.demo.expected import ExpectedAlert, by_rule, compare_alerts
-from simulation.demo.office import (
+from simulation.city.bodies import (
     card_body,
     fence_body,
     offence_body,
@@ -30,8 +26,13 @@ from simulation.demo.office import (
     terminal_body,
     vehicle_body,
 )
-from simulation.demo.plan import MIN_SPAN_S, TRAPS, VIOLATIONS, build_plan
+from simulation.city.fleet import STATUS_POSITIONED, Order, Plan, Vehicle, distance_to_path
+from simulation.city.roads import build_network
+from simulation.demo.plan import MIN_SPAN_S, build_plan
 from simulation.demo.simulate import SimulateOptions, plan_span_s
+from simulation.expectations import ExpectedAlert, by_rule, compare_alerts
+from simulation.plants import paper
+from simulation.plants.catalogue import BY_NAME, PLANTS, TRAPS, VIOLATIONS
 from simulation.terminal.reports import encode_reports
 from simulation.terminal.statistics import FleetStats, LatencyHistogram
 from telemetry.geo import Datum, to_wgs84
@@ -89,10 +90,10 @@ def test_every_kind_is_planted(any_plan: Plan) -> None:
     assert any_plan.notes == []
     # A drive in the hours off has the name of what it was driven for.
     kinds = {e.kind for e in any_plan.expected if e.rule != "off_hours"} | {"night_errand"}
-    assert kinds == {*VIOLATIONS, *paperwork.VIOLATIONS}
+    assert kinds == {*VIOLATIONS, *paper.VIOLATIONS}
     assert any(e.kind == "night_errand" for e in any_plan.expected)
-    assert {t.kind for t in any_plan.traps} == {*TRAPS, *paperwork.TRAPS}
-    rules = {"location", "destination", *activities_facts.RULE_OF.values(), "card_binding"}
+    assert {t.kind for t in any_plan.traps} == {*TRAPS, *paper.TRAPS}
+    rules = {*(p.rule for p in PLANTS), "card_binding"}
     assert {e.rule for e in any_plan.expected} == rules
 
 
@@ -102,7 +103,7 @@ def test_nothing_is_planted_for_mileage_where_no_engine_knows_the_roads() -> Non
     assert "mileage" not in {e.rule for e in p.expected}
     assert all(u.order.origin is None and u.order.return_point is None for u in p.updates)
     kinds = {e.kind for e in p.expected} | {t.kind for t in p.traps}
-    assert not kinds & {k for k, rule in activities_facts.RULE_OF.items() if rule == "mileage"}
+    assert not kinds & {k for k, p in BY_NAME.items() if p.rule == "mileage"}
 
 
 def test_where_there_is_little_room_every_rule_has_one_before_any_has_two() -> None:

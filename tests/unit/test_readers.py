@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from gongche.commands.replay import parse_offset
 from runtime.errors import ConfigurationError
-from simulation.gps_files.csv import parse_mapping
-from simulation.gps_files.readers import (
+from simulation.gps_files.columns import parse_mapping
+from simulation.gps_files.readers import read_tracks
+from simulation.gps_files.times import parse_time
+from simulation.gps_files.tracks import (
     ABSENT,
     MAX_EXAMPLES,
     ReadOptions,
@@ -22,9 +24,7 @@ from simulation.gps_files.readers import (
     Reason,
     TrackFileError,
     merge_tracks,
-    read_tracks,
 )
-from simulation.gps_files.times import parse_time
 
 GEOLIFE = Path(__file__).parents[3] / "shared" / "data" / "geolife_small.csv"
 BEIJING = 1_228_970_534  # 2008-12-11 04:42:14 UTC
@@ -136,7 +136,7 @@ def test_a_mapping_by_number_with_and_without_a_header(tmp_path: Path, header: s
         ("1,2,3\n", ReadOptions({"lat": "1", "lon": "2"}), "must also give time"),
         ("x" * 20_000, ReadOptions(), "longer than"),
         (b"lat,lon,time\n\xff\xff\xff\n", ReadOptions(), "line 2: neither UTF-8"),
-        ("lat,lon,time\n", ReadOptions(format="kml"), "unknown format"),
+        ("lat,lon,time\n", ReadOptions(format="shp"), "unknown format"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_what_and_where(

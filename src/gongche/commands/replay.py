@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 _EPILOG = """\
-格式 / formats: GPX, CSV (及分号、制表符、竖线分隔 / any of ; tab | ,), GeoLife PLT, GeoJSON (带时间 / with times).
+格式 / formats: GPX, TCX, KML (gx:Track), CSV (及分号、制表符、竖线、空格分隔 / any of ; tab | , blank), GeoLife PLT, GeoJSON (带时间 / with times).
+日期与时刻可分两列；凡是推测的都会打印。Date and time of day may stand in two columns; whatever was guessed is printed.
 每台设备成为一台 JT/T 808 终端，手机号由设备名固定推得；每个点恰好发送一次，等待全部确认。
 Each device becomes one terminal with a phone derived from its name; every point is sent once and waited for.
 网关须允许未登记终端（GONGCHE_AUTO_REGISTER=true）或先登记这些手机号。
@@ -20,8 +21,9 @@ The gateway must admit unknown terminals (GONGCHE_AUTO_REGISTER=true), or know t
   gongche replay taxi.txt --map device=1,time=2,lon=3,lat=4        (列号，无表头 / by number, no header)
   gongche replay Data/*/Trajectory/*.plt --shift-to-now
 
---map 的名称 / names: lat lon time device altitude speed (km/h) speed_ms (m/s) direction
-退出码 / exit status: 0 全部确认 all confirmed, 1 否则 otherwise, 65 文件不可读 unreadable file"""
+--map 的名称 / names: lat lon time date clock device altitude speed (km/h) speed_ms (m/s) speed_kn (knots) direction lat_side lon_side
+退出码 / exit status: 0 有轨迹点且全部确认 points were accepted and all of them confirmed, 1 否则 otherwise (也包括没有可发送的点
+also when there was nothing to send), 65 文件不可读 unreadable file"""
 
 _SHOWN = 5
 
@@ -55,7 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shift-to-now", action="store_true", help="平移到当前时间 / move all times so that the last is now"
     )
     parser.add_argument(
-        "--format", choices=("gpx", "csv", "plt", "geojson"), help="指定格式 / force a format"
+        "--format", choices=("gpx", "tcx", "kml", "csv", "plt", "geojson"), help="指定格式 / force a format"
+    )
+    parser.add_argument(
+        "--date-order",
+        choices=("dmy", "mdy"),
+        help="20/03/2021 中日、月的次序 / how dates with the year last begin",
     )
     parser.add_argument("--dialect", type=int, choices=(2013, 2019), default=2013, help="808 版本 / edition")
     parser.add_argument("--quiet", action="store_true", help="不显示进度 / no progress")
@@ -76,7 +83,7 @@ def parse_offset(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Replay and print the account; 0 when every accepted point was confirmed."""
-    from simulation.gps_files.csv import parse_mapping
+    from simulation.gps_files.columns import parse_mapping
     from simulation.gps_files.replay import ReplayOptions, ReplayResult, replay
 
     options = ReplayOptions(
@@ -89,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
         datum=args.datum,
         utc_offset_s=parse_offset(args.utc_offset),
         format=args.format,
+        date_order=args.date_order,
         version=args.dialect,
     )
 
@@ -98,9 +106,13 @@ def run(args: argparse.Namespace) -> int:
 
     def account(result: ReplayResult) -> None:
         for report in result.reports:
-            if not report.rejected and not report.assumed_offset:
+            if not (report.rejected or report.assumed_offset or report.assumed_utc or report.notes):
                 continue
             print(f"{report.path}:")
+            for note in report.notes:
+                print(f"  {note}")
+            if report.assumed_utc:
+                print(f"  {report.assumed_utc:,} 个时间未写时区，按 UTC / times without a zone, read as UTC")
             if report.assumed_offset:
                 print(
                     f"  {report.assumed_offset:,} 个时间未写时区，按 / times without a zone, read as {args.utc_offset}"
@@ -130,4 +142,10 @@ def run(args: argparse.Namespace) -> int:
 
     result = asyncio.run(replay(options, say))
     account(result)
+    if not result.confirmed:
+        print(
+            "没有发送任何轨迹点：文件中没有带时间和坐标的点，或全部被拒绝 · nothing was sent: no point with time and place, or all refused",
+            file=sys.stderr,
+        )
+        return 1
     return 0 if result.complete else 1

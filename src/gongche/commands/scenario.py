@@ -16,7 +16,7 @@ from pathlib import Path
 from runtime.errors import ConfigurationError
 from runtime.logs import configure_logging
 from simulation.month.score import Found
-from simulation.month.world import World
+from simulation.plants.world import World
 
 
 def _month(text: str) -> date:

@@ -182,7 +182,7 @@ class Demo:
         plan: SimulateResult,
     ) -> bool:
         from rules.catalogue import RULES
-        from simulation.demo.expected import by_rule, compare_alerts
+        from simulation.expectations import by_rule, compare_alerts
 
         expected = plan.expected
 

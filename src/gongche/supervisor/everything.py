@@ -30,6 +30,7 @@ from rules.navigation import own_engine
 from runtime import lifecycle
 from runtime.embedded_postgres import open_database, prepare_data_dir, start_embedded
 from runtime.errors import ConfigurationError, GongcheError
+from runtime.own_python import module_command
 from runtime.postgres import migrate
 from runtime.settings import Settings
 from simulation.city.demo_map import prepare_demo
@@ -120,7 +121,7 @@ def navigation_spec(settings: Settings, name: str = own_engine.GRAPH) -> ChildSp
     command = own_engine.service_command(settings.data_dir, port, name=name)
     if command is None:
         return None
-    tethered = [sys.executable, "-m", "runtime.dies_with_parent", str(os.getpid()), *command]
+    tethered = module_command("runtime.dies_with_parent", str(os.getpid()), *command)
     url = f"http://127.0.0.1:{port}/status"
     return ChildSpec("navigation", tethered, {}, 10, probe_url=url, optional=True)
 
@@ -151,7 +152,7 @@ def child_specs(
         environment["GONGCHE_NAVIGATION_URL"] = _engine_url(navigation)
         environment["GONGCHE_NAVIGATION_MAP_DATE"] = map_date
     ours = [
-        ChildSpec(name, [sys.executable, "-m", "gongche", name], environment, patience_s)
+        ChildSpec(name, module_command("gongche", name), environment, patience_s)
         for name, patience_s in (
             ("gateway", settings.drain_timeout_s + 5),
             ("worker", 20),

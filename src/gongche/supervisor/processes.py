@@ -24,6 +24,7 @@ import orjson
 
 from runtime.errors import ConfigurationError, GongcheError, UnavailableError
 from runtime.lifecycle import SUPERVISOR_FD
+from runtime.private_files import private_folder
 
 #: Pauses between restarts; a child that lived ``STEADY_S`` starts again from the first.
 FIRST_PAUSE_S = 0.5
@@ -224,7 +225,7 @@ class Supervisor:
 
     def __init__(self, specs: Sequence[ChildSpec], log_dir: Path, say: Say) -> None:
         """``log_dir`` is created; each child's log is ``<name>.log`` in it."""
-        log_dir.mkdir(parents=True, exist_ok=True)
+        private_folder(log_dir)
         self._say = say
         self.children = {s.name: Child(s, RotatingLog(log_dir / f"{s.name}.log"), say) for s in specs}
         self._tasks: dict[asyncio.Task[None], str] = {}

@@ -15,9 +15,9 @@ from rules.alerts.feed import feed_end, read_feed
 from runtime.metrics import Snapshot, quantile
 from runtime.postgres import DATABASE_ERRORS, connect
 
-#: Seconds between status lines: in place on a terminal, or one after the other in a file.
+#: Seconds between status lines: in place on a terminal; in a file each is a line that stays, so there are few.
 REFRESH_TTY_S = 1.0
-REFRESH_FILE_S = 5.0
+REFRESH_FILE_S = 60.0
 
 CONNECTIONS = "gongche_gateway_connections"
 RECEIVED = "gongche_gateway_positions_total"

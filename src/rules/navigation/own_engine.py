@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from runtime.errors import ConfigurationError, GongcheError, UnavailableError
+from runtime.own_python import module_command
 
 VERSION: Final = "3.9.1"
 #: SHA-256 of the wheel for each machine (Linux, glibc 2.28 or newer).
@@ -199,7 +200,7 @@ def _downloaded(machine: str, say: Say) -> Path:
         wanted.write_text(f"pyvalhalla=={VERSION} --hash=sha256:{WHEELS[machine]}\n")
         status, said = _told(
             [
-                sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+                *module_command("pip", "download"), "--quiet", "--disable-pip-version-check", "--no-deps",
                 "--retries", "2", "--only-binary=:all:", "--python-version", "3.12",
                 "--platform", f"manylinux_2_28_{machine}", "--require-hashes", "-r", str(wanted), "-d", place,
             ],
@@ -250,7 +251,7 @@ def _bytes_below(place: Path) -> int:
 def _config(engine: Path, tiles: Path) -> dict[str, Any]:
     """The engine's settings as it is delivered, for these tiles and nothing else on this machine."""
     done = subprocess.run(  # noqa: S603 - a file of the wheel, checked by its hash
-        [sys.executable, str(engine / _CONFIGURE), "--mjolnir-tile-dir", str(tiles)],
+        [sys.executable, "-P", str(engine / _CONFIGURE), "--mjolnir-tile-dir", str(tiles)],
         capture_output=True, check=True, timeout=60,
     )  # fmt: skip
     config: dict[str, Any] = json.loads(done.stdout)

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.arrays import Bools, Floats, Ints
+from simulation.city.facts import Facts
 from simulation.city.roads import Drive, Frame, Generator, gnss_noise
-from simulation.demo.expected import ExpectedAlert
-from simulation.demo.facts import Facts
+from simulation.expectations import ExpectedAlert
 
 STATUS_ACC = 1 << 0
 STATUS_POSITIONED = 1 << 1

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from runtime.units import US_PER_S
+from simulation.city.facts import Station
 from simulation.city.fleet import (
     DRIVING_INTERVAL_S,
     OrderUpdate,
@@ -26,12 +27,10 @@ from simulation.city.fleet import (
     Vehicle,
 )
 from simulation.city.roads import Generator, RoadNetwork, build_network
-from simulation.demo import activities, activities_facts, paperwork, verdicts
-from simulation.demo.activities import NORMAL
-from simulation.demo.activities_facts import ONCE_A_VEHICLE, RULE_OF
-from simulation.demo.day import Day, Found, NoWayError, Room
-from simulation.demo.expected import ExpectedAlert
-from simulation.demo.facts import Station
+from simulation.expectations import ExpectedAlert
+from simulation.plants import paper, whole_days
+from simulation.plants.catalogue import BY_NAME, NORMAL, TRAPS, VIOLATIONS, drive
+from simulation.plants.day import Day, Found, NoWayError, Room
 
 #: An activity with all its driving and waiting takes less than this.
 ACTIVITY_S = 105 * 60
@@ -39,12 +38,6 @@ ACTIVITY_S = 105 * 60
 MARGIN_S = 10 * 60
 MIN_SPAN_S = ACTIVITY_S + 2 * MARGIN_S
 
-KINDS = activities.KINDS | activities_facts.KINDS
-#: Where there is little room, every rule has one before any has two.
-VIOLATIONS = (
-    *activities.VIOLATIONS[:2], *activities_facts.VIOLATIONS, *activities.VIOLATIONS[2:],
-)  # fmt: skip
-TRAPS = (*activities.TRAPS, *activities_facts.TRAPS)
 #: These are looked for a time of the day of their own.
 _TIMED = ("midnight", "night_errand", "silent_drive", "night_duty", "asleep")
 #: A vehicle's day is drawn again so often when a threshold is near.
@@ -96,13 +89,13 @@ def build_plan(
     slots = _slots(vehicles, start_s + MARGIN_S, end_s - MARGIN_S, rng)
     notes = _assign(slots, rng, end_s, mileage)
     plan = Plan(seed, run, network.frame, start_s, end_s, organisations, [], [], [], [], notes)
-    public = paperwork.public_stations(seed, network)
-    plan.facts.stations = [*(paperwork.own_pump(o) for o in organisations), *public]
+    public = paper.public_stations(seed, network)
+    plan.facts.stations = [*(paper.own_pump(o) for o in organisations), *public]
     for number in range(vehicles):
         mine = sorted((s for s in slots if s.vehicle == number), key=lambda s: s.start_s)
         _plan_vehicle(plan, network, number, mine, driving_interval_s, public, mileage)
-    paperwork.plant_bindings(plan, lambda number: _identity(seed, run, number))
-    paperwork.settle_facts(plan)
+    paper.plant_bindings(plan, lambda number: _identity(seed, run, number))
+    paper.settle_facts(plan)
     plan.updates.sort(
         key=lambda u: (u.at_s is not None, u.at_s or 0)
     )  # stable: one order's updates stay in order
@@ -122,7 +115,7 @@ def _plan_vehicle(
     organisation = plan.organisations[number % len(plan.organisations)]
     vehicle_id, plate, phone = _identity(plan.seed, plan.run, number)
     room = Room(network, organisation, number // len(plan.organisations))
-    card = paperwork.vehicle_card(plan, number, plate, organisation.id)
+    card = paper.vehicle_card(plan, number, plate, organisation.id)
     for attempt in range(_ATTEMPTS):
         rng = np.random.default_rng([plan.seed, 3, number, attempt] if attempt else [plan.seed, 3, number])
         day = Day(
@@ -130,7 +123,7 @@ def _plan_vehicle(
         )
         gate = network.nodes[organisation.gate]
         day.base = Place(organisation.name, (float(gate[0]), float(gate[1]))) if mileage else None
-        day.card, day.plate, day.stations = card.id, plate, (paperwork.own_pump(organisation), *public)
+        day.card, day.plate, day.stations = card.id, plate, (paper.own_pump(organisation), *public)
         try:
             spans, found = _live(plan, network, day, slots)
         except NoWayError:
@@ -179,18 +172,18 @@ def _live(
         timeline.park(slot.start_s)
         begun = timeline.now
         day.begin(k, slot.kind)
-        KINDS[slot.kind](day)
+        drive(slot.kind, day)
         if timeline.now > slot.start_s + ACTIVITY_S:  # a guard for whoever adds a kind
             raise AssertionError(f"{slot.kind} took {timeline.now - slot.start_s} s")
         spans.append((slot.kind, begun, timeline.now))
     timeline.park(plan.end_s)
-    orders, driven = verdicts.final_orders(day.updates), timeline.driven()
-    long, ways_clear = verdicts.too_long(orders, driven, network)
+    orders, driven = whole_days.final_orders(day.updates), timeline.driven()
+    long, ways_clear = whole_days.too_long(orders, driven, network)
     jumps = [(start, end) for start, end, _ in timeline.jumps]
-    off, hours_clear = verdicts.off_hours(orders, driven, jumps, spans, (plan.start_s, plan.end_s))
+    off, hours_clear = whole_days.off_hours(orders, driven, jumps, spans, (plan.start_s, plan.end_s))
     planted = {e.order for e in day.expected if e.rule == "mileage"}
     clear = ways_clear and hours_clear and long == planted
-    over_s = verdicts.midnight_s(plan.end_s)
+    over_s = whole_days.midnight_s(plan.end_s)
     known = [e for e in day.expected if e.rule != "terminal_silent" or e.from_s < over_s]
     return spans, [*known, *off] if clear else None
 
@@ -256,8 +249,8 @@ def _assign(slots: list[_Slot], rng: Generator, end_s: int, mileage: bool) -> li
     notes = []
     if not mileage:
         notes.append("no navigation engine for these roads: nothing is planted for mileage")
-    some = [k for k in VIOLATIONS if mileage or RULE_OF.get(k) != "mileage"]
-    traps = [k for k in TRAPS if mileage or RULE_OF.get(k) != "mileage"]
+    some = [k for k in VIOLATIONS if mileage or BY_NAME[k].rule != "mileage"]
+    traps = [k for k in TRAPS if mileage or BY_NAME[k].rule != "mileage"]
     extra = len(slots) // 10
     wanted = [*some, *traps]
     again = [[k for k in kinds if k not in _TIMED] for kinds in (some, traps)]
@@ -275,7 +268,7 @@ def _assign(slots: list[_Slot], rng: Generator, end_s: int, mileage: bool) -> li
     left = 0
     offenders: set[int] = set()
     for kind in wanted:
-        once = kind in ONCE_A_VEHICLE
+        once = BY_NAME[kind].once
         slot = next((s for s in free if not (once and s.vehicle in offenders)), None)
         if slot is None:
             left += 1
@@ -293,9 +286,9 @@ def _assign(slots: list[_Slot], rng: Generator, end_s: int, mileage: bool) -> li
 
 def _place(kind: str, free: list[_Slot], rng: Generator, end_s: int) -> bool:
     """Put a kind that needs a time of its own where a slot allows it; that slot keeps to this time."""
-    over = verdicts.midnight_s(end_s)  # days that end by then are judged
+    over = whole_days.midnight_s(end_s)  # days that end by then are judged
     for slot in free:
-        for midnight in (verdicts.midnight_s(slot.latest_s), verdicts.midnight_s(slot.latest_s) + 86_400):
+        for midnight in (whole_days.midnight_s(slot.latest_s), whole_days.midnight_s(slot.latest_s) + 86_400):
             if kind == "midnight":
                 low, high = midnight - 18 * 60, midnight - 10 * 60
             elif kind in ("silent_drive", "asleep"):

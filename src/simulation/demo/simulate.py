@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from runtime.arrays import Ints
 from runtime.errors import ConfigurationError, UnavailableError
 from runtime.units import CHINA, US_PER_S, from_us
+from simulation.city.bodies import order_body
 from simulation.city.fleet import DRIVING_INTERVAL_S, Order, Plan, Trap
-from simulation.demo.expected import ExpectedAlert
-from simulation.demo.office import Office, order_body
-from simulation.demo.paperwork import card_mark
+from simulation.demo.office import Office
 from simulation.demo.plan import MIN_SPAN_S, build_plan
+from simulation.expectations import ExpectedAlert
+from simulation.plants.paper import card_mark
 from simulation.terminal.client import Terminal, Timing
 from simulation.terminal.many import Fleet, registration
 from simulation.terminal.reports import encode_reports

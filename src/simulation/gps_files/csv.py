@@ -3,221 +3,176 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from simulation.gps_files.readers import MAX_LINE, PointSink, ReadOptions, Reason, TrackFileError, decode_text
-from simulation.gps_files.times import parse_time
+from simulation.gps_files.columns import KMH_OF, REQUIRED, Layout, layout_of, number, split
+from simulation.gps_files.times import DAY_FIRST, MONTH_FIRST, date_order, parse_time
+from simulation.gps_files.tracks import MAX_LINE, PointSink, ReadOptions, Reason, TrackFileError, decode_text
 
-#: our name -> column names we know, lower case, most telling first.
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "lat": ("lat", "latitude", "lat_deg", "gps_lat", "纬度", "y"),
-    "lon": ("lon", "lng", "long", "longitude", "lon_deg", "gps_lon", "gps_lng", "经度", "x"),
-    "time": (
-        "device_time", "gps_time", "gpstime", "fixtime", "fix_time", "datetime", "date_time", "timestamp", "time",
-        "定位时间", "时间", "t", "date",
-    ),
-    "device": (
-        "device", "device_id", "deviceid", "terminal", "phone", "imei", "tracker", "vehicle", "vehicle_id", "plate",
-        "taxi_id", "终端号", "设备号", "车牌号", "车牌", "user",
-    ),
-    "altitude": ("altitude", "altitude_m", "alt", "ele", "elevation", "海拔", "高程"),
-    "speed": ("speed", "speed_kmh", "速度"),
-    "speed_ms": ("speed_ms", "speed_mps"),
-    "direction": ("direction", "heading", "course", "bearing", "方向"),
-}  # fmt: skip
-REQUIRED = ("lat", "lon", "time")
-_DELIMITERS = (";", "\t", "|", ",")
-_UNIT = re.compile(r"\s*[\[(（].*$")  # "speed (km/h)" is the column speed
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    delimiter: str
-    indexes: dict[str, int]
-    header_lines: int
-
-
-def parse_mapping(text: str) -> dict[str, str]:
-    """``lat=Y,lon=X,time=t`` as a dict. Raises TrackFileError naming the part that is wrong."""
-    mapping: dict[str, str] = {}
-    for part in text.split(","):
-        name, equals, column = part.partition("=")
-        name, column = name.strip(), column.strip()
-        if not equals or not column or name not in COLUMNS:
-            raise TrackFileError(
-                f"--map: {part.strip()!r} is not name=column", hint="names: " + ", ".join(COLUMNS)
-            )
-        if name in mapping:
-            raise TrackFileError(f"--map: {name} is given twice")
-        mapping[name] = column
-    return mapping
-
-
-def _split(line: str, delimiter: str) -> list[str]:
-    """Fields of one line. Raises csv.Error when its quotes do not close."""
-    if '"' not in line:
-        return line.split(delimiter)
-    rows = list(csv.reader([line], delimiter=delimiter, strict=True))
-    return rows[0] if rows else []
-
-
-def _sniff(line: str) -> str:
-    """The delimiter of a line: the most frequent of ``; tab | ,`` (ties: in that order)."""
-    counts = {d: line.count(d) for d in _DELIMITERS}
-    best = max(_DELIMITERS, key=lambda d: counts[d])
-    return best if counts[best] else ","
-
-
-def _number(text: str) -> float:
-    """A finite number. ValueError otherwise; ``float`` alone would also take ``1_0``, ``nan`` and ``infinity``."""
-    text = text.strip()
-    if "_" in text:
-        raise ValueError(text)
-    value = float(text)
-    if value - value != 0.0:  # true for nan and both infinities
-        raise ValueError(text)
-    return value
-
-
-def _layout(path: Path, first: str, mapping: dict[str, str]) -> _Layout:
-    delimiter = _sniff(first)
-    try:
-        fields = [f.strip() for f in _split(first, delimiter)]
-    except csv.Error as error:
-        raise TrackFileError(f"{path}: line 1: {error}") from error
-    names = {name.lower(): i for i, name in reversed(list(enumerate(fields)))}
-    bare = {_UNIT.sub("", name): i for name, i in reversed(names.items())}
-    if (
-        mapping
-        and all(v.isascii() and v.isdigit() for v in mapping.values())
-        and not mapping.keys() & set(names)
-    ):
-        return _numbered(path, fields, mapping, delimiter)
-    indexes: dict[str, int] = {}
-    for ours, column in mapping.items():
-        found = names.get(column.lower(), bare.get(column.lower()))
-        if found is None:
-            raise TrackFileError(
-                f"{path}: line 1: no column {column!r} (for {ours})",
-                hint="columns: " + ", ".join(fields)[:500],
-            )
-        indexes[ours] = found
-    for ours, known in COLUMNS.items():
-        if ours in indexes:
-            continue
-        for candidate in known:
-            found = names.get(candidate, bare.get(candidate))
-            if found is not None and found not in indexes.values():
-                indexes[ours] = found
-                break
-    missing = [name for name in REQUIRED if name not in indexes]
-    if missing:
-        raise TrackFileError(
-            f"{path}: line 1: no column for {', '.join(missing)} among: {', '.join(fields)[:500]}",
-            hint="name the columns: --map lat=...,lon=...,time=...,device=... (numbers count from 1 without a header)",
-        )
-    return _Layout(delimiter, indexes, 1)
-
-
-def _numbered(path: Path, fields: list[str], mapping: dict[str, str], delimiter: str) -> _Layout:
-    """Columns by number. The first line is a header exactly when its latitude is no number."""
-    indexes = {ours: int(number) - 1 for ours, number in mapping.items()}
-    missing = [name for name in REQUIRED if name not in indexes]
-    if missing:
-        raise TrackFileError(f"{path}: --map by number must also give {', '.join(missing)}")
-    if min(indexes.values()) < 0 or max(indexes.values()) >= len(fields):
-        raise TrackFileError(f"{path}: line 1: --map names a column outside 1..{len(fields)}")
-    try:
-        _number(fields[indexes["lat"]])
-    except ValueError:
-        return _Layout(delimiter, indexes, 1)
-    return _Layout(delimiter, indexes, 0)
+#: A line is "north" or "south" by one letter, in a column of its own or beside the number.
+_SIDES = {"lat": ("N", "S"), "lon": ("E", "W")}
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     """(line number from 1, line without its end); splits at LF and CRLF only, as CSV does."""
-    start, number = 0, 1
+    start, at = 0, 1
     while start < len(text):
         end = text.find("\n", start)
         if end < 0:
             end = len(text)
-        yield number, text[start : end - 1 if end > start and text[end - 1] == "\r" else end]
-        start, number = end + 1, number + 1
+        yield at, text[start : end - 1 if end > start and text[end - 1] == "\r" else end]
+        start, at = end + 1, at + 1
 
 
 def read_csv(path: Path, data: bytes, options: ReadOptions, sink: PointSink) -> None:
     """All rows of a delimited text file. Blank lines and the header are no rows."""
-    lines = ((n, line) for n, line in _lines(decode_text(path, data)) if line.strip())
-    first = next(lines, None)
+    text = decode_text(path, data)
+    lines = ((n, line) for n, line in _lines(text) if line.strip())
+    first, second = next(lines, None), next(lines, None)
     if first is None:
         raise TrackFileError(f"{path}: line 1: the file is empty")
     if len(first[1]) > MAX_LINE:
         raise TrackFileError(f"{path}: line {first[0]}: longer than {MAX_LINE} characters")
-    layout = _layout(path, first[1], dict(options.mapping))
+    follows = second[1] if second is not None and len(second[1]) <= MAX_LINE else ""
+    layout = layout_of(path, first[1], follows, options.mapping)
+    rows = _Rows(path, layout, options, sink, _order_of_dates(path, text, layout, options))
+    sink.report.notes += layout.notes
     if layout.header_lines == 0:
-        _csv_row(path, first, layout, options, sink)
+        rows.read(first)
+    if second is not None:
+        rows.read(second)
     for numbered in lines:
-        _csv_row(path, numbered, layout, options, sink)
+        rows.read(numbered)
 
 
-def _csv_row(
-    path: Path, numbered: tuple[int, str], layout: _Layout, options: ReadOptions, sink: PointSink
-) -> None:
-    number, line = numbered
-    where = f"line {number}"
-    if len(line) > MAX_LINE:
-        sink.reject(where, Reason.BAD_ROW, f"longer than {MAX_LINE} characters")
-        return
-    try:
-        fields = _split(line, layout.delimiter)
-    except csv.Error as error:
-        sink.reject(where, Reason.BAD_ROW, str(error))
-        return
-    at = layout.indexes
-    if max(at.values()) >= len(fields):
-        sink.reject(where, Reason.MISSING_FIELD, f"{len(fields)} fields, {max(at.values()) + 1} needed")
-        return
-    empty = [name for name in REQUIRED if not fields[at[name]].strip()]
-    if empty:
-        sink.reject(where, Reason.MISSING_FIELD, ", ".join(empty))
-        return
-    try:
-        time_us, assumed = parse_time(fields[at["time"]], options.utc_offset_s)
-    except (ValueError, OverflowError):
-        sink.reject(where, Reason.BAD_TIME, fields[at["time"]])
-        return
-    try:
-        lat, lon = _number(fields[at["lat"]]), _number(fields[at["lon"]])
-    except ValueError:
-        sink.reject(where, Reason.BAD_NUMBER, f"lat {fields[at['lat']]}, lon {fields[at['lon']]}")
-        return
-    speed = _optional(fields, at.get("speed"))
-    if speed is None:
-        metres = _optional(fields, at.get("speed_ms"))
-        speed = None if metres is None else metres * 3.6
-    before = sink.report.accepted
-    sink.add(
-        where,
-        fields[at["device"]] if "device" in at else path.stem,
-        time_us,
-        lat,
-        lon,
-        altitude_m=_optional(fields, at.get("altitude")) or 0.0,
-        speed_kmh=speed,
-        direction_deg=_optional(fields, at.get("direction")),
-    )
-    sink.report.assumed_offset += assumed and sink.report.accepted > before
+def _order_of_dates(path: Path, text: str, layout: Layout, options: ReadOptions) -> str | None:
+    """Whether ``20/03/2021`` begins with the day or the month, told by the whole file; None where no date is like that.
+    Raises TrackFileError when no date of the file tells."""
+    if options.date_order:
+        return options.date_order
+    column = layout.indexes.get("date", layout.indexes["time"])
+    seen: set[str] = set()
+    for _, line in _lines(text):
+        if len(line) > MAX_LINE:
+            continue
+        try:
+            fields = split(line, layout.delimiter)
+        except csv.Error:
+            continue
+        if column < len(fields):
+            seen.add(date_order(fields[column].strip()))
+    seen.discard("")
+    if not seen:
+        return None
+    told = seen & {DAY_FIRST, MONTH_FIRST}
+    if len(told) != 1:
+        raise TrackFileError(
+            f"{path}: 03/04/2021 这类日期无法分辨日、月 · dates like 03/04/2021 do not say which part is the day",
+            hint="--date-order dmy / mdy",
+        )
+    return told.pop()
 
 
-def _optional(fields: list[str], index: int | None) -> float | None:
-    """A number that may be missing or unreadable: neither costs the point."""
+class _Rows:
+    """Reads the rows of one file into the sink."""
+
+    def __init__(
+        self, path: Path, layout: Layout, options: ReadOptions, sink: PointSink, order: str | None
+    ) -> None:
+        self._layout = layout
+        self._offset_s = options.utc_offset_s
+        self._device = options.device or path.stem
+        self._sink = sink
+        self._order = order
+        self._comma = layout.delimiter != ","
+        at = layout.indexes
+        self._needed = [at[name] for name in (*REQUIRED, *(n for n in ("date",) if n in at))]
+        if layout.speed_unit is None and "speed" in at:
+            sink.speed_unit_unknown = True
+
+    def read(self, numbered: tuple[int, str]) -> None:
+        """One line: a point, or a rejection."""
+        line_number, line = numbered
+        where, sink, at = f"line {line_number}", self._sink, self._layout.indexes
+        if len(line) > MAX_LINE:
+            sink.reject(where, Reason.BAD_ROW, f"longer than {MAX_LINE} characters")
+            return
+        try:
+            fields = split(line, self._layout.delimiter)
+        except csv.Error as error:
+            sink.reject(where, Reason.BAD_ROW, str(error))
+            return
+        if max(self._needed) >= len(fields):
+            sink.reject(where, Reason.MISSING_FIELD, f"{len(fields)} fields, {max(self._needed) + 1} needed")
+            return
+        empty = [name for name in REQUIRED if not fields[at[name]].strip()]
+        if empty:
+            sink.reject(where, Reason.MISSING_FIELD, ", ".join(empty))
+            return
+        moment = fields[at["time"]]
+        if "date" in at:
+            moment = f"{fields[at['date']].strip()} {fields[at['clock']].strip()}"
+        try:
+            time_us, assumed = parse_time(moment, self._offset_s, self._order)
+        except (ValueError, OverflowError):
+            sink.reject(where, Reason.BAD_TIME, moment)
+            return
+        try:
+            lat, lon = self._degrees(fields, "lat"), self._degrees(fields, "lon")
+        except ValueError:
+            sink.reject(where, Reason.BAD_NUMBER, f"lat {fields[at['lat']]}, lon {fields[at['lon']]}")
+            return
+        before = sink.report.accepted
+        sink.add(
+            where,
+            fields[at["device"]] if "device" in at and at["device"] < len(fields) else self._device,
+            time_us,
+            lat,
+            lon,
+            altitude_m=self._optional(fields, "altitude") or 0.0,
+            speed_kmh=self._speed(fields),
+            direction_deg=self._optional(fields, "direction"),
+        )
+        sink.report.assumed_offset += assumed and sink.report.accepted > before
+
+    def _degrees(self, fields: list[str], axis: str) -> float:
+        """A coordinate with its sign: by the number, by a letter beside it, or by a column of its own."""
+        text = fields[self._layout.indexes[axis]].strip().upper()
+        plus, minus = _SIDES[axis]
+        side = ""
+        if text and text[-1] in (plus, minus):
+            side, text = text[-1], text[:-1]
+        elif text and text[0] in (plus, minus):
+            side, text = text[0], text[1:]
+        column = self._layout.indexes.get(f"{axis}_side")
+        if not side and column is not None and column < len(fields):
+            side = fields[column].strip().upper()[:1]
+            if side and side not in (plus, minus):
+                raise ValueError(side)
+        value = number(text.rstrip("°"), comma=self._comma)
+        return -abs(value) if side == minus else value
+
+    def _speed(self, fields: list[str]) -> float | None:
+        speed = self._optional(fields, "speed")
+        if speed is not None:
+            return speed * KMH_OF[self._layout.speed_unit or "km/h"]
+        metres = self._optional(fields, "speed_ms")
+        if metres is not None:
+            return metres * KMH_OF["m/s"]
+        knots = self._optional(fields, "speed_kn")
+        return None if knots is None else knots * KMH_OF["knots"]
+
+    def _optional(self, fields: list[str], name: str) -> float | None:
+        """A number that may be missing or unreadable: neither costs the point."""
+        return _optional(fields, self._layout.indexes.get(name), comma=self._comma)
+
+
+def _optional(fields: list[str], index: int | None, *, comma: bool = False) -> float | None:
     if index is None or index >= len(fields):
         return None
     try:
-        return _number(fields[index])
+        return number(fields[index], comma=comma)
     except ValueError:
         return None
 
@@ -225,16 +180,16 @@ def _optional(fields: list[str], index: int | None) -> float | None:
 def read_plt(path: Path, data: bytes, options: ReadOptions, sink: PointSink) -> None:
     """GeoLife PLT (user guide 1.3): six header lines, then latitude, longitude, 0, altitude in feet (-777 = none),
     days since 1899-12-30, date, time; all in GMT. The device is the user's folder (``007/Trajectory/x.plt``)."""
-    del options  # the format says its own zone and columns
     lines = list(_lines(decode_text(path, data)))
     if not lines or not lines[0][1].startswith("Geolife trajectory"):
         raise TrackFileError(f"{path}: line 1: not a GeoLife PLT file")
     user = path.absolute().parent
-    device = user.parent.name if user.name.lower() == "trajectory" and user.parent.name else path.stem
-    for number, line in lines[6:]:
+    named = user.name.lower() == "trajectory" and user.parent.name
+    device = user.parent.name if named else options.device or path.stem
+    for line_number, line in lines[6:]:
         if not line.strip():
             continue
-        where = f"line {number}"
+        where = f"line {line_number}"
         fields = line.split(",")
         if len(fields) < 7:
             sink.reject(where, Reason.MISSING_FIELD, f"{len(fields)} fields, 7 needed")
@@ -245,7 +200,7 @@ def read_plt(path: Path, data: bytes, options: ReadOptions, sink: PointSink) -> 
             sink.reject(where, Reason.BAD_TIME, f"{fields[5]} {fields[6]}")
             continue
         try:
-            lat, lon = _number(fields[0]), _number(fields[1])
+            lat, lon = number(fields[0]), number(fields[1])
         except ValueError:
             sink.reject(where, Reason.BAD_NUMBER, f"lat {fields[0]}, lon {fields[1]}")
             continue

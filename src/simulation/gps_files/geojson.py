@@ -7,11 +7,12 @@ from typing import Any
 
 import orjson
 
-from simulation.gps_files.csv import COLUMNS
-from simulation.gps_files.readers import PointSink, ReadOptions, Reason, TrackFileError
+from simulation.gps_files.columns import COLUMNS
 from simulation.gps_files.times import epoch_us, parse_time
+from simulation.gps_files.tracks import PointSink, ReadOptions, Reason, TrackFileError
 
-_TIMES = ("coordTimes", "times", "timestamps", "time", "timestamp")
+#: Lower case: names of properties are compared without regard to case.
+_TIMES = ("coordtimes", "times", "timestamps", *COLUMNS["time"])
 
 
 def read_geojson(path: Path, data: bytes, options: ReadOptions, sink: PointSink) -> None:
@@ -40,7 +41,8 @@ def _feature(path: Path, number: int, feature: Any, options: ReadOptions, sink: 
         return
     if not isinstance(properties, dict):
         properties = {}
-    device = _device(properties) or path.stem
+    properties = {str(name).lower(): value for name, value in reversed(properties.items())}
+    device = _device(properties) or options.device or path.stem
     coordinates = geometry.get("coordinates")
     times = _times(properties)
     match geometry.get("type"):
@@ -66,12 +68,13 @@ def _device(properties: dict[str, Any]) -> str | None:
 
 
 def _times(properties: dict[str, Any]) -> Any:
-    nested = properties.get("coordinateProperties")
+    nested = properties.get("coordinateproperties")
     for source in (nested, properties):
         if isinstance(source, dict):
+            known = {str(name).lower(): value for name, value in source.items()}
             for name in _TIMES:
-                if source.get(name) is not None:
-                    return source[name]
+                if known.get(name) is not None:
+                    return known[name]
     return None
 
 
@@ -101,7 +104,7 @@ def _point(
     assumed = False
     try:
         if isinstance(moment, str):
-            time_us, assumed = parse_time(moment, options.utc_offset_s)
+            time_us, assumed = parse_time(moment, options.utc_offset_s, options.date_order)
         elif isinstance(moment, int | float) and not isinstance(moment, bool):
             time_us = epoch_us(float(moment))
         else:

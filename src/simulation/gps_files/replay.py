@@ -17,7 +17,8 @@ from runtime.arrays import Floats, Ints
 from runtime.errors import ConfigurationError
 from runtime.units import US_PER_S
 from simulation.city.fleet import STATUS_ACC, STATUS_POSITIONED
-from simulation.gps_files.readers import ABSENT, ReadOptions, ReadReport, RealTrack, merge_tracks, read_tracks
+from simulation.gps_files.readers import read_tracks
+from simulation.gps_files.tracks import ABSENT, ReadOptions, ReadReport, RealTrack, merge_tracks
 from simulation.terminal.client import Terminal, Timing
 from simulation.terminal.many import Fleet, registration
 from simulation.terminal.reports import FIRST_TIME_S, LAST_TIME_S, encode_reports
@@ -33,8 +34,11 @@ _TICK_S = 0.02
 _REPORT_EVERY_S = 5.0
 #: With --speed, a time in which no device has a point is shortened to this much recorded time.
 _LONGEST_PAUSE_S = 300
-#: Speed is derived from the points only over shorter steps than this.
+#: Speed is derived from the points only over steps of this length: over shorter ones the noise of a fix is a racing car.
+_DERIVE_FROM_S = 1.0
 _DERIVE_WITHIN_S = 300
+#: What is derived is at most this: a jump of the receiver is no speed of a vehicle. 0.1 km/h.
+_DERIVE_UP_TO_DKMH = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class ReplayOptions:
 
     ``shift_to_now``: move all times by the same number of seconds, so that the last point lies at the start of the
     replay. ``datum``: that of the files; positions are sent in WGS-84. ``mapping``, ``utc_offset_s``, ``format``: see
-    ``readers.ReadOptions``. ``version``: dialect, 2013 or 2019. ``stall_s``: give up when nothing is confirmed for so
+    ``tracks.ReadOptions``. ``version``: dialect, 2013 or 2019. ``stall_s``: give up when nothing is confirmed for so
     long.
     """
 
@@ -56,6 +60,7 @@ class ReplayOptions:
     datum: str = "wgs84"
     utc_offset_s: int = 8 * 3600
     format: str | None = None
+    date_order: str | None = None
     version: int = 2013
     window: int = 32
     stall_s: float = 60.0
@@ -158,15 +163,19 @@ def prepare(track: RealTrack, datum: Datum, shift_s: int) -> tuple[_Source, int]
 
 
 def _derived(time_us: Ints, lat: Floats, lon: Floats) -> tuple[Ints, Ints]:
-    """Speed (0.1 km/h) and direction (degree) of each point from the one before; 0 for the first. Shape (n,)."""
+    """Speed (0.1 km/h) and direction (degree) of each point; 0 for the first. Speed is measured from the newest point that
+    is at least a second older, so points several times a second do not make speeds of their noise. Shape (n,)."""
     n = len(time_us)
     speed, direction = np.zeros(n, np.int64), np.zeros(n, np.int64)
     if n < 2:
         return speed, direction
-    step_s = np.diff(time_us) / US_PER_S
-    metres = distance_m(lat[:-1], lon[:-1], lat[1:], lon[1:])
-    usable = (step_s > 0) & (step_s <= _DERIVE_WITHIN_S)
-    speed[1:][usable] = np.minimum(metres[usable] / step_s[usable] * 36.0, 65_535).astype(np.int64)
+    old = np.searchsorted(time_us, time_us - round(_DERIVE_FROM_S * US_PER_S), side="right") - 1
+    since = np.maximum(old, 0)
+    step_s = (time_us - time_us[since]) / US_PER_S
+    metres = distance_m(lat[since], lon[since], lat, lon)
+    usable = (old >= 0) & (step_s <= _DERIVE_WITHIN_S)
+    derived = (metres[usable] / step_s[usable] * 36.0).astype(np.int64)
+    speed[usable] = np.minimum(derived, _DERIVE_UP_TO_DKMH)
     east = np.diff(lon) * np.cos(np.radians(lat[1:]))
     direction[1:] = np.rint(np.degrees(np.arctan2(east, np.diff(lat)))).astype(np.int64) % 360
     return speed, direction
@@ -238,8 +247,11 @@ async def replay(options: ReplayOptions, progress: Progress | None = None) -> Re
 def _read(options: ReplayOptions, say: Progress) -> tuple[list[RealTrack], list[ReadReport]]:
     tracks: list[RealTrack] = []
     reports: list[ReadReport] = []
-    reading = ReadOptions(options.mapping, options.utc_offset_s, options.format)
+    names = _device_names(options.files)
     for path in options.files:
+        reading = ReadOptions(
+            options.mapping, options.utc_offset_s, options.format, options.date_order, names[path]
+        )
         result = read_tracks(path, reading)
         say(
             f"读取 / read {path}: {result.report.accepted:,} of {result.report.rows:,} points, "
@@ -248,6 +260,21 @@ def _read(options: ReplayOptions, say: Progress) -> tuple[list[RealTrack], list[
         tracks += result.tracks
         reports.append(result.report)
     return merge_tracks(tracks), reports
+
+
+def _device_names(files: Sequence[Path]) -> dict[Path, str]:
+    """What the device of each file is called where the file names none: the file's name, with as many of its folders as
+    tell it from the others (two folders with a ``track.gpx`` each are two cars, not one)."""
+    parts = {path: (*path.absolute().with_suffix("").parts[1:],) for path in files}
+    names = {}
+    for path, own in parts.items():
+        length = 1
+        while length < len(own) and any(
+            other is not own and other != own and other[-length:] == own[-length:] for other in parts.values()
+        ):
+            length += 1
+        names[path] = "/".join(own[-length:])
+    return names
 
 
 def _shift_s(tracks: list[RealTrack]) -> int:

@@ -10,10 +10,10 @@ import numpy as np
 
 from runtime.errors import ConfigurationError
 from simulation.city.roads import build_network
-from simulation.month import cards, days, months, trips
-from simulation.month.cars import Car, reports_of
-from simulation.month.planner import DAY, MIN, PER_UNIT, Planner
-from simulation.month.world import World
+from simulation.plants import catalogue, month_cards, month_days, month_drivers, month_trips
+from simulation.plants.cars import Car, reports_of
+from simulation.plants.planner import DAY, MIN, PER_UNIT, Planner
+from simulation.plants.world import World
 from telemetry.positions import PositionBatch
 
 Progress = Callable[[str, int, int], None]
@@ -46,7 +46,7 @@ def build_world(
     for _ in range(2):
         p.unit()
     _shared(p, max(1, vehicles // SHARED_FOR))
-    once = [*trips.ONCE, *days.ONCE, *cards.ONCE, *months.ONCE]
+    once = [*month_trips.ONCE, *month_days.ONCE, *month_cards.ONCE, *month_drivers.ONCE]
     for k, plant in enumerate(once):
         say("plants", k, len(once))
         p.kind = plant.__name__
@@ -102,10 +102,10 @@ def _shared(p: Planner, sets: int) -> None:
 
 
 def _plant_set(p: Planner) -> None:
-    for name in trips.SHARED:
-        p.kind = name
-        trips.activity(p, name)
-    for plant in (*trips.KINDS, *days.KINDS):
+    for shared in catalogue.IN_MONTH:
+        p.kind = shared.name
+        month_trips.activity(p, shared.name)
+    for plant in (*month_trips.KINDS, *month_days.KINDS):
         p.kind = plant.__name__
         plant(p)
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtime.units import US_PER_S
-from simulation.month.planner import DAY, HOUR
-from simulation.month.world import Fact, World
+from simulation.plants.planner import DAY, HOUR
+from simulation.plants.world import Fact, World
 from telemetry.positions import PositionBatch
 
 #: What other records refer to; their first versions come first whatever the order.

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from registry.bulk import CHINESE_HEADERS, MAX_ROWS
 from simulation.city.pbf import write_pbf
 from simulation.month.delivery import KINDS, waves
-from simulation.month.world import Fact, World
+from simulation.plants.world import Fact, World
 from telemetry.positions import OPTIONAL, SPEC
 
 #: What offices keep in sheets.

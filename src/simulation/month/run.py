@@ -20,7 +20,7 @@ from rules.live.store.offsets import facts_waiting
 from rules.navigation.base import Navigator
 from runtime.units import US_PER_S
 from simulation.month.delivery import Step, waves
-from simulation.month.world import Fact, World
+from simulation.plants.world import Fact, World
 from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Record
 from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter

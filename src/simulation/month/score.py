@@ -10,7 +10,7 @@ from typing import Any
 
 from rules.catalogue import RULES
 from runtime.units import US_PER_S, to_us
-from simulation.month.world import NONE, SUSPECTED, Label, World
+from simulation.plants.world import NONE, SUSPECTED, Label, World
 
 #: An alert of ``location`` may begin and end so much beside what was planned: reports come every ten seconds, the
 #: planned times are those of the gate.

@@ -26,6 +26,7 @@ from typing import Final, TypeVar
 import orjson
 
 from runtime.errors import BatchTooLargeError, ConfigurationError, UnavailableError
+from runtime.private_files import private_folder
 from telemetry.log.base import Poll, Record, StoredRecord
 from telemetry.log.codec import MAX_RECORD_BYTES
 
@@ -64,7 +65,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _open(path: Path, partitions: int) -> tuple[sqlite3.Connection, int]:
     """Open or create the log; the number of partitions is fixed when it is created."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     connection = _connect(path)
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]

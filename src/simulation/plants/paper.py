@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from runtime.units import US_PER_S
+from simulation.city.facts import Binding, Card, PaperVehicle, Setting, Station
 from simulation.city.fleet import Organisation, Plan, Trap
 from simulation.city.roads import RoadNetwork
-from simulation.demo.activities_facts import SILENT_MIN
-from simulation.demo.day import pair
-from simulation.demo.expected import ExpectedAlert
-from simulation.demo.facts import Binding, Card, PaperVehicle, Setting, Station
-from simulation.demo.verdicts import DAY_S, midnight_s
+from simulation.expectations import ExpectedAlert
+from simulation.plants.day import pair
+from simulation.plants.records import SILENT_MIN
+from simulation.plants.whole_days import DAY_S, midnight_s
 
 #: Kinds of ``card_binding``, and what looks like one of them.
 VIOLATIONS = ("card_private", "card_disposed", "card_unbound")

@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 
 from runtime.arrays import Floats
+from simulation.city.facts import Offence, Payment, Station
 from simulation.city.fleet import Order, Organisation, Place, Timeline, distance_to_path
 from simulation.city.roads import Generator, RoadNetwork, drive
-from simulation.demo.facts import Offence, Payment, Station
 
 MINUTE = 60
 CLEAR_M = 3_000.0  # a missed destination is missed by at least this much (the rule says 2,000)

@@ -13,8 +13,8 @@ from runtime.arrays import Bools, Ints
 from runtime.units import US_PER_S
 from simulation.city.fleet import STATUS_ACC, STATUS_POSITIONED, STATUS_RECEIVERS, Samples, Timeline
 from simulation.city.roads import Drive, Generator, drive
-from simulation.demo.day import Day, Room
-from simulation.month.geometry import Point, to_e6
+from simulation.plants.day import Day, Room
+from simulation.plants.geometry import Point, to_e6
 from telemetry.positions import PositionBatch, Source
 
 #: A parked terminal that sleeps reports so often; well below the shortest silence of a rule (120 min).

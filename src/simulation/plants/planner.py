@@ -13,13 +13,13 @@ import shapely
 
 from registry.working_days import Calendar
 from runtime.units import CHINA
+from simulation.city.bodies import fence_body, order_body
 from simulation.city.fleet import Order, Organisation, Plan
 from simulation.city.roads import Drive, Frame, RoadNetwork
-from simulation.demo.day import Room
-from simulation.demo.office import fence_body, order_body
-from simulation.month.cars import Car, Errand, piece_of, straight
-from simulation.month.geometry import Point, from_e6
-from simulation.month.world import Fact, Label, stamp
+from simulation.plants.cars import Car, Errand, piece_of, straight
+from simulation.plants.day import Room
+from simulation.plants.geometry import Point, from_e6
+from simulation.plants.world import Fact, Label, stamp
 
 MIN, HOUR, DAY = 60, 3600, 86_400
 #: Vehicles of one unit; every unit has enough of them to tell a silent terminal from a dead network.

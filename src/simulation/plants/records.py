@@ -5,16 +5,15 @@ silent terminals, driving at night. One function a kind, as in ``activities``; w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
 
+from simulation.city.facts import Station
 from simulation.city.fleet import Place, distance_to_path
 from simulation.city.roads import ARTERIAL
-from simulation.demo.activities import trip
-from simulation.demo.day import MINUTE, Day, NoWayError, pair
-from simulation.demo.facts import Station
+from simulation.plants.day import MINUTE, Day, NoWayError, pair
+from simulation.plants.drives import trip
 
 #: An engine chooses its way by costs of its own, never shorter than the shortest one, and on these roads at most 1.5
 #: times as long as the quickest. So a drive up to CERTAINLY_UNDER times the shortest way is below 1.5 times whatever
@@ -275,38 +274,3 @@ def night_duty(day: Day) -> None:
 #: A silence counts from so many minutes on in the demo's units (two hours where nobody set anything): an activity of the
 #: demo is shorter than that.
 SILENT_MIN = 30
-
-#: Kind -> the rule it is about. The first of each rule comes first: where there is little room, every rule has one.
-RULE_OF = {
-    "mileage_detour": "mileage",
-    "card_elsewhere": "card_use",
-    "refuel_twice": "refuel_frequency",
-    "violations_twice": "traffic_violations",
-    "silent_drive": "terminal_silent",
-    "night_errand": "off_hours",
-    "mileage_just_under": "mileage",
-    "round_trip": "mileage",
-    "card_at_station": "card_use",
-    "card_no_fill": "card_use",
-    "refuel_split": "refuel_frequency",
-    "violation_revoked": "traffic_violations",
-    "violation_duplicate": "traffic_violations",
-    "asleep": "terminal_silent",
-    "night_duty": "off_hours",
-}
-VIOLATIONS = (
-    "mileage_detour",
-    "card_elsewhere",
-    "refuel_twice",
-    "violations_twice",
-    "silent_drive",
-    "night_errand",
-)
-TRAPS = tuple(kind for kind in RULE_OF if kind not in VIOLATIONS)
-#: At most one of them a vehicle.
-ONCE_A_VEHICLE = frozenset({"violations_twice", "violation_revoked", "violation_duplicate"})
-_ALL: Sequence[Callable[[Day], None]] = (
-    mileage_detour, card_elsewhere, refuel_twice, violations_twice, silent_drive, night_errand, mileage_just_under,
-    round_trip, card_at_station, card_no_fill, refuel_split, violation_revoked, violation_duplicate, asleep, night_duty,
-)  # fmt: skip
-KINDS: dict[str, Callable[[Day], None]] = {kind.__name__: kind for kind in _ALL}

@@ -7,12 +7,10 @@ says with ``day.expect`` what must be found. Thresholds of the rules are met or 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from simulation.city.fleet import Order, Place
-from simulation.demo.day import MINUTE, Day, pair, unit
+from simulation.plants.day import MINUTE, Day, pair, unit
 
 # --- a trip with an order ---------------------------------------------------------------------------------------------
 
@@ -250,58 +248,3 @@ def late_order(day: Day) -> None:
     day.wait(15, 20)
     day.enter(order, day.timeline.now)
     day.wait(2, 3)
-
-
-NORMAL = "normal"
-VIOLATIONS = (
-    "location_plain",
-    "destination_elsewhere",
-    "location_cancelled",
-    "destination_partial",
-    "location_early",
-    "location_blind",
-)
-TRAPS = (
-    "shuffle",
-    "jump",
-    "midnight",
-    "repair",
-    "blind_zone",
-    "fence_edge",
-    "drift",
-    "late_order",
-    "near_miss",
-    "car_wash",
-    "gate",
-    "no_fix",
-    "overrun",
-    "inspection",
-)
-KINDS: dict[str, Callable[[Day], None]] = {
-    NORMAL: normal,
-    **{
-        kind.__name__: kind
-        for kind in (
-            location_plain,
-            location_cancelled,
-            location_early,
-            location_blind,
-            destination_elsewhere,
-            destination_partial,
-            shuffle,
-            fence_edge,
-            gate,
-            drift,
-            jump,
-            no_fix,
-            repair,
-            inspection,
-            car_wash,
-            near_miss,
-            overrun,
-            midnight,
-            blind_zone,
-            late_order,
-        )
-    },
-}

@@ -8,19 +8,13 @@ from itertools import pairwise
 import numpy as np
 
 from rules.checks import destination, mileage, off_hours
-from simulation.demo import activities
-from simulation.demo.day import pair
-from simulation.month.cars import Car, one_report
-from simulation.month.geometry import at_distance, square
-from simulation.month.planner import DAY, HOUR, MIN, Planner
-from simulation.month.world import NONE, NORMAL, SUSPECTED, UNDETERMINED, stamp
+from simulation.plants import catalogue
+from simulation.plants.cars import Car, one_report
+from simulation.plants.day import pair
+from simulation.plants.geometry import at_distance, square
+from simulation.plants.planner import DAY, HOUR, MIN, Planner
+from simulation.plants.world import NONE, NORMAL, SUSPECTED, UNDETERMINED, stamp
 
-#: Activities of the demo that are planted here as they are. Those named location_* and destination_* are violations.
-SHARED = (
-    "location_plain", "location_cancelled", "location_early", "location_blind", "destination_elsewhere",
-    "destination_partial", "shuffle", "jump", "midnight", "repair", "blind_zone", "fence_edge", "drift", "late_order",
-    "near_miss", "car_wash", "gate", "no_fix", "overrun", "inspection",
-)  # fmt: skip
 #: A drive that must be found too long is driven at least so many times as long as the quickest way; one that must not
 #: is at most so many times as long as the shortest. What the engine chooses lies between the two ways or near.
 TOO_LONG, LONG_ENOUGH = 2.0, 1.38
@@ -35,7 +29,7 @@ def activity(p: Planner, name: str) -> None:
     errand = p.errand(car, start)
     errand.begin(0, name)
     errand.wait(2, 3)
-    activities.KINDS[name](errand)
+    catalogue.drive(name, errand)
     for at_s, order in errand.updates:
         p.enter_order(start - HOUR if at_s is None else at_s, order)
     for found in errand.expected:

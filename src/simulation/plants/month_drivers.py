@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from rules.checks import fuel_consumption, traffic_violations
-from simulation.demo.day import pair
-from simulation.month.cars import Car
-from simulation.month.planner import DAY, HOUR, MIN, Planner, china_date
-from simulation.month.world import NONE, NORMAL, SUSPECTED, UNDETERMINED, stamp
+from simulation.plants.cars import Car
+from simulation.plants.day import pair
+from simulation.plants.planner import DAY, HOUR, MIN, Planner, china_date
+from simulation.plants.world import NONE, NORMAL, SUSPECTED, UNDETERMINED, stamp
 
 # --- fuel_consumption -------------------------------------------------------------------------------------------------
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from rules.checks import card_binding, card_use, refuel_frequency
 from runtime.units import US_PER_S
-from simulation.demo.day import pair
-from simulation.month.cars import Car
-from simulation.month.geometry import at_distance
-from simulation.month.planner import DAY, HOUR, MIN, Planner, binding_rows
-from simulation.month.world import NONE, NORMAL, SUSPECTED, UNDETERMINED
+from simulation.plants.cars import Car
+from simulation.plants.day import pair
+from simulation.plants.geometry import at_distance
+from simulation.plants.planner import DAY, HOUR, MIN, Planner, binding_rows
+from simulation.plants.world import NONE, NORMAL, SUSPECTED, UNDETERMINED
 
 # --- card_binding -----------------------------------------------------------------------------------------------------
 

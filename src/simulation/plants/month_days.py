@@ -8,11 +8,11 @@ import numpy as np
 
 from rules.checks import off_hours, terminal_silent
 from simulation.city.fleet import Organisation
-from simulation.demo.day import pair
-from simulation.month.cars import Car, with_report_at
-from simulation.month.geometry import at_distance, to_e6
-from simulation.month.planner import DAY, HOUR, MIN, Planner
-from simulation.month.world import NONE, NORMAL, SUSPECTED, UNDETERMINED, stamp
+from simulation.plants.cars import Car, with_report_at
+from simulation.plants.day import pair
+from simulation.plants.geometry import at_distance, to_e6
+from simulation.plants.planner import DAY, HOUR, MIN, Planner
+from simulation.plants.world import NONE, NORMAL, SUSPECTED, UNDETERMINED, stamp
 
 
 def _drive(p: Planner, car: Car, start: int, until: int | None = None) -> tuple[int, int]:

@@ -18,8 +18,8 @@ from runtime.arrays import Floats, Ints
 from runtime.units import CHINA, CHINA_OFFSET_US, US_PER_S, from_us
 from simulation.city.fleet import Order
 from simulation.city.roads import RoadNetwork
-from simulation.demo.activities_facts import CERTAINLY_OVER, CERTAINLY_UNDER
-from simulation.demo.day import Found
+from simulation.plants.day import Found
+from simulation.plants.records import CERTAINLY_OVER, CERTAINLY_UNDER
 
 DAY_S = 86_400
 #: Clear is what is at most or at least so many times the limit of off_hours.
