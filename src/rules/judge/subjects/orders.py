@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from registry.facts import orders
-from registry.facts.orders import OrderFacts
+from registry.facts.orders import OrderFacts, Result
 from registry.parameters import TRACK, ParameterRow, resolve
 from registry.snapshot.orders import OrderBook, OrderPlace
 from rules.alerts.model import AlertFacts, Judgement
@@ -194,6 +194,13 @@ def _itinerary(fact: OrderFacts) -> tuple[Places, str]:
     )
 
 
+def _result(result: Result) -> mileage.Result:
+    return {
+        "mileage_mm": result.mileage_mm, "bridged_mm": result.bridged_mm, "odometer_m": result.odometer_m,
+        "fixes": result.fixes, "first_us": result.first_us, "last_us": result.last_us,
+    }  # fmt: skip
+
+
 def _place_of(place: OrderPlace) -> mileage.Place:
     return {"name": place.name, "lat_e6": place.lat_e6, "lon_e6": place.lon_e6}
 
@@ -228,7 +235,7 @@ def _numbers(desk: Desk, fact: OrderFacts, route: Route | None) -> mileage.Evide
         # The kernel's own are said as well; it resolves them fix by fix, from ``parameter_rows``.
         "parameters": desk.resolve(RULE, order.organisation, at_us)
         | resolve(TRACK, fact.organisation, at_us, desk.parameters),
-        "result": fact.result.numbers(),
+        "result": _result(fact.result),
     }  # fmt: skip
 
 

@@ -333,23 +333,17 @@ def _alert(day: VehicleDay, made: Evaluation, severity: Any) -> AlertFacts:
 
 async def _withdrawals(desk: Desk, gone: Sequence[tuple[VehicleDay, str]]) -> list[Judgement]:
     """Of days that are not judged (any more): their alerts are withdrawn. A day without an alert gets no judgement."""
-    made = []
+    made: list[Judgement] = []
     for check in (off_hours, terminal_silent):
+        rule, version = check.RULE, check.VERSION
         why = {check.subject(d.vehicle.id, d.day.isoformat()): reason for d, reason in gone}
         numbers = sorted({d.vehicle.no for d, _ in gone})
-        for old in await alerts_of_vehicles(desk.conn, check.RULE, numbers) if gone else ():
-            if old.subject in why and old.alert.status == "suspected":
-                made.append(
-                    Judgement(
-                        check.RULE,
-                        check.VERSION,
-                        old.subject,
-                        old.vehicle_no,
-                        "normal",
-                        why[old.subject],
-                        desk.now_us,
-                    )
-                )
+        listed = await alerts_of_vehicles(desk.conn, rule, numbers) if gone else []
+        made += [
+            Judgement(rule, version, old.subject, old.vehicle_no, "normal", why[old.subject], desk.now_us)
+            for old in listed
+            if old.subject in why and old.alert.status == "suspected"
+        ]
     return made
 
 
