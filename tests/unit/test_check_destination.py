@@ -10,6 +10,7 @@ from rules import evidence as frozen
 from rules.checks import destination
 from rules.checks.base import Outcome
 from telemetry import geo
+from tests.words import said
 
 S = 1_000_000
 T0 = 1_772_000_000 * S
@@ -48,8 +49,8 @@ def test_reached_and_not_reached():
     made = destination.evaluate(make([(0, 9000, 0), (100, 6000, 0), (200, 3211.4, 0)]))
     assert (made.outcome, made.reason) == (Outcome.SUSPECTED, "not_reached")
     assert made.measures["nearest_m"] == {"value": 3212, "unit": "m"}
-    assert "疑似目的地异常：苏F12345" in made.summary
-    assert "最近距离 3,212 米" in made.summary
+    assert "疑似目的地异常：苏F12345" in said(made)
+    assert "最近距离 3,212 米" in said(made)
 
 
 def test_the_segments_count_not_only_the_points():

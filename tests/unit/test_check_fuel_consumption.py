@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rules import evidence as frozen
 from rules.checks import fuel_consumption as check
 from rules.checks.base import Evaluation, Outcome
+from tests.words import said
 
 PARAMETERS = {
     "ratio_permille": 1150,
@@ -91,9 +92,9 @@ def test_exactly_fifteen_percent_fires_and_a_millilitre_less_does_not() -> None:
     assert made.measures["current_consumption"] == {"value": 11_500, "unit": "ml/100 km"}
     assert (
         "疑似油耗异常：驾驶员张三（D1）2026年3月百公里油耗 11.50 升（加油 2 次 115.00 升，行驶 1,000.0 公里）"
-        in made.summary
+        in said(made)
     )
-    assert "高出 15.0%" in made.summary
+    assert "高出 15.0%" in said(made)
     assert judge((1000 * KM, [57_500, 57_499]), *PLAIN).outcome is Outcome.NORMAL
     assert judge((1000 * KM + 1, [57_500, 57_500]), *PLAIN).outcome is Outcome.NORMAL
     assert judge((1000 * KM - 1, [57_500, 57_500]), *PLAIN).outcome is Outcome.SUSPECTED
@@ -140,7 +141,7 @@ def test_the_baseline_is_pooled_not_a_mean_of_means() -> None:
 def test_too_little_to_compare(facts: Any, reason: str) -> None:
     made = judge(*facts)
     assert (made.outcome, made.reason) == (Outcome.UNDETERMINED, reason)
-    assert made.summary.startswith("不可判")
+    assert said(made).startswith("不可判")
 
 
 def test_limits_of_what_is_enough_are_inclusive() -> None:
@@ -235,9 +236,9 @@ def test_electricity_last_year_and_other_vehicles_are_named() -> None:
     made = judge((1000 * KM, [100_000, 100_000]), *PLAIN, energy="electric", current={"vehicle": "V2"},
                  last_year=(500 * KM, [60_000]))  # fmt: skip
     assert made.measures["last_year_consumption"] == {"value": 12_000, "unit": "Wh/100 km"}
-    assert "疑似电耗异常" in made.summary
-    assert "千瓦时" in made.summary
-    assert "前期未驾驶的车辆 1 辆" in made.summary
+    assert "疑似电耗异常" in said(made)
+    assert "千瓦时" in said(made)
+    assert "前期未驾驶的车辆 1 辆" in said(made)
     assert made.measures["vehicles_not_driven_before"]["value"] == 1
 
 

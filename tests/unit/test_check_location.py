@@ -18,7 +18,9 @@ from rules.checks.base import Outcome
 from rules.checks.card_binding import day_us
 from rules.checks.location import OPEN_END
 from rules.evidence import EvidenceError
+from rules.wording.location import REASONS
 from telemetry import geo
+from tests.words import said
 
 S = 1_000_000
 MIN = 60 * S
@@ -63,9 +65,9 @@ def test_a_drive_beyond_the_fence_is_one_suspected_episode():
     assert 5700 <= made.measures["distance_m"]["value"] <= 6000
     assert made.parameters == {"min_displacement_m": 200, "episode_idle_min": 30, "early_start_min": 10,
                                "max_speed_kmh": 200, "gap_s": 120}  # fmt: skip
-    assert made.summary.startswith("疑似定位异常：苏F12345 于 2026-02-25 14:13 至 14:2")
-    assert "无派车任务" in made.summary
-    assert "米，行驶" in made.summary
+    assert said(made).startswith("疑似定位异常：苏F12345 于 2026-02-25 14:13 至 14:2")
+    assert "无派车任务" in said(made)
+    assert "米，行驶" in said(made)
 
 
 @pytest.mark.parametrize(("metres", "opens"), [(199.5, False), (200.2, True)])
@@ -190,7 +192,7 @@ def test_only_an_official_vehicle_is_judged():
     (sold,) = found(evening, disposed_on="2026-02-26")
     assert sold.reason == "not_official"
     assert sold.end_us < day_us("2026-02-26") <= sold.closed_us
-    assert location.REASONS[sold.reason]
+    assert REASONS[sold.reason]
     (bought,) = found(evening, registered_on="2026-02-26")
     assert bought.start_us >= day_us("2026-02-26")
     assert bought.reason == "returned_to_fence"

@@ -15,7 +15,9 @@ from rules.checks.base import Outcome
 from rules.evidence import EvidenceError, canonical, freeze_track, parse
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
+from rules.wording.mileage import REASONS
 from telemetry import geo
+from tests.words import said
 
 S = 1_000_000
 DAY = 1_772_380_800 * S  # 2026-03-02 00:00 in Shanghai
@@ -120,8 +122,8 @@ def test_the_same_bytes_again_and_again():
     again = mileage.evaluate(parse(canonical(made)))
     assert first == again
     assert first.outcome is Outcome.SUSPECTED
-    assert "苏F12345" in first.summary
-    assert "10,000 米" in first.summary
+    assert "苏F12345" in said(first)
+    assert "10,000 米" in said(first)
 
 
 @given(st.permutations(range(0, 181, 9)))
@@ -194,8 +196,8 @@ def test_missing_evidence_is_neither_guilt_nor_innocence(change: dict[str, Any],
     for navigation_m in (1000, 1_000_000):
         made = mileage.evaluate(evidence(navigation_m=navigation_m) | change)
         assert (made.outcome, made.reason) == (Outcome.UNDETERMINED, reason)
-        assert made.summary.startswith("不可判：")
-        assert reason in mileage.REASONS
+        assert said(made).startswith("不可判：")
+        assert reason in REASONS
 
 
 def test_no_fix_is_no_track():
@@ -219,7 +221,7 @@ def test_bridged_kilometres_acquit_nobody_and_clear_nobody_of_suspicion():
     assert mileage.conclude(numbers(20_000, 1_000, **half)).outcome is Outcome.NORMAL
     suspected = mileage.conclude(numbers(20_000, 13, **bridged))
     assert suspected.outcome is Outcome.SUSPECTED
-    assert "轨迹中断处按直线计 10 米" in suspected.summary
+    assert "轨迹中断处按直线计 10 米" in said(suspected)
     # Seen for less than half of the time.
     early = {"result": {"last_us": DAY + 8 * 3600 * S + 900 * S}}
     assert mileage.conclude(numbers(20_000, 1_000, **copy.deepcopy(early))).reason == "poor_coverage"
@@ -233,7 +235,7 @@ def test_the_odometer_is_said_when_it_differs(odometer_m: int, differs: int):
     made = mileage.conclude(numbers(10_000_000, 1_000, result={"odometer_m": odometer_m}))
     assert made.outcome is Outcome.SUSPECTED
     assert made.measures["odometer_differs"]["value"] == differs
-    assert ("终端里程表" in made.summary) == bool(differs)
+    assert ("终端里程表" in said(made)) == bool(differs)
 
 
 def test_conclude_gives_what_evaluate_gives_when_the_track_bears_it_out():

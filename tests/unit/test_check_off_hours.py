@@ -15,6 +15,7 @@ from rules.checks import off_hours
 from rules.checks.base import Outcome
 from rules.evidence import EvidenceError
 from rules.tracks.days import DayRows
+from tests.words import said
 
 S = 1_000_000
 MIN, HOUR = 60 * S, 3600 * S
@@ -71,7 +72,7 @@ def test_a_night_drive_on_a_working_day():
     assert made.measures["driving_s"] == {"value": 300, "unit": "s"}
     assert (made.from_us, made.to_us) == (DAY + 23 * HOUR, DAY + 23 * HOUR + 300 * S)
     assert (
-        made.summary
+        said(made)
         == "疑似非工作时间用车：渝A12345 于 2026-03-05 23:00 至 23:05夜间行驶 3.0 公里，当日没有派车单。"
     )
     assert off_hours.severity(made) == "low"
@@ -81,7 +82,7 @@ def test_a_night_drive_on_a_working_day():
 def test_by_day_only_days_off_count():
     assert told(run(10 * 3600, 3000)) == (Outcome.NORMAL, "none")
     assert told(run(10 * 3600, 3000), worked=False) == (Outcome.SUSPECTED, "rest_day")
-    assert "休息日（国庆节）" in off_hours.evaluate(make(run(10 * 3600, 3000), worked=False)).summary
+    assert "休息日（国庆节）" in said(off_hours.evaluate(make(run(10 * 3600, 3000), worked=False)))
 
 
 def test_a_day_of_unknown_kind():
@@ -119,7 +120,7 @@ def test_orders_cover_by_their_type():
     assert told(drive, orders=[order(0, 7200)]) == (Outcome.NORMAL, "none")
     assert told(drive, orders=[order(0, 7200, "emergency")])[0] is Outcome.NORMAL
     assert told(drive, orders=[order(0, 7200, "car_wash")])[0] is Outcome.SUSPECTED
-    assert "派车单 P1" in off_hours.evaluate(make(drive, orders=[order(0, 7200, "car_wash")])).summary
+    assert "派车单 P1" in said(off_hours.evaluate(make(drive, orders=[order(0, 7200, "car_wash")])))
     assert told(drive, orders=[order(0, 7200, "car_wash")], allowed_types=8)[0] is Outcome.NORMAL
     assert told(drive, orders=[order(3600, 3600 + 100)])[0] is Outcome.SUSPECTED  # two thirds are left
     assert told(drive, orders=[order(3600, 3820), order(3810, 4000, id="P2")])[0] is Outcome.NORMAL

@@ -13,6 +13,7 @@ from registry.facts.fuel import Transaction, reversed_fills
 from rules import evidence as frozen
 from rules.checks import refuel_frequency as check
 from rules.checks.base import Evaluation, Outcome
+from tests.words import said
 
 MIN = 60 * 1_000_000
 T0 = 1_772_000_000 * 1_000_000
@@ -61,8 +62,8 @@ def test_one_is_normal_and_exactly_two_are_suspected() -> None:
     assert made.measures["fills"] == {"value": 2, "unit": "1"}
     assert made.measures["fuel_quantity"] == {"value": 80_000, "unit": "ml"}
     assert (made.from_us, made.to_us) == (T0 + 5 * MIN, T0 + 100 * MIN)
-    assert made.summary.startswith("疑似加油频率异常：油卡 C1（苏F00001）在派车单 P1")
-    assert "加油 2 次" in made.summary
+    assert said(made).startswith("疑似加油频率异常：油卡 C1（苏F00001）在派车单 P1")
+    assert "加油 2 次" in said(made)
     assert judge(row("a", 5), row("b", 100), min_fills=3).outcome is Outcome.NORMAL
 
 
@@ -90,7 +91,7 @@ def test_payments_within_exactly_ten_minutes_at_one_station_are_one_fill() -> No
     assert fills(row("a", 100), row("b", 103, station="S2"), row("c", 106)) == 2  # something else in between
     assert fills(row("a", 100), row("b", 100), merge_min=0) == 1
     assert fills(row("a", 100), row("b", 100 + 1 / 60), merge_min=0) == 2
-    assert "（2 笔）" in judge(row("a", 100), row("b", 110), row("c", 400)).summary
+    assert "（2 笔）" in said(judge(row("a", 100), row("b", 110), row("c", 400)))
 
 
 def test_stations_that_are_not_matched_go_by_name() -> None:

@@ -12,6 +12,7 @@ from rules.checks import terminal_silent
 from rules.checks.base import Outcome
 from rules.evidence import EvidenceError
 from telemetry import geo
+from tests.words import said
 
 S = 1_000_000
 MIN, HOUR = 60 * S, 3600 * S
@@ -54,7 +55,7 @@ def test_asleep_and_displaced():
     assert (made.outcome, made.reason) == (Outcome.SUSPECTED, "displaced")
     assert made.measures["displacement_m"]["value"] in (4999, 5000)
     assert made.measures["silence_min"] == {"value": 180, "unit": "min"}
-    assert made.summary == (
+    assert said(made) == (
         "疑似终端失联：渝A12345 于 2026-03-05 10:00 至 13:00失联 3 小时 0 分，恢复定位时车辆已在 5.0 公里之外，"
         "同期本单位其他车辆有 2 辆定位正常。"
     )
@@ -148,7 +149,7 @@ def test_an_order_during_the_silence_is_noted():
     ]
     made = terminal_silent.evaluate(make(silence(after=(5000, 5000), orders=orders)))
     assert made.measures["ordered_min"] == {"value": 120 - 0, "unit": "min"}
-    assert "派车单 P1、P2" in made.summary
+    assert "派车单 P1、P2" in said(made)
 
 
 def test_other_evidence_is_refused():
