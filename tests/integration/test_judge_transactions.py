@@ -224,7 +224,7 @@ async def test_stations_without_a_place_and_polygons_with_holes(world: StationWo
     await world.fill_at("T3", station="S3")
     assert await world.work(GATHERER) == []
     assert [await world.reason(f"T{k}") for k in (1, 2, 3)] == [
-        means("station_unknown"), means("no_coordinates"), means("entered"),
+        "station_unknown", "no_coordinates", "entered",
     ]  # fmt: skip
     await world.station("S3", shapely.MultiPolygon([square.difference(hole), shapely.box(0, 0, 1, 1)]))
     (raised,) = await world.work(GATHERER)
