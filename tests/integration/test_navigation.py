@@ -202,7 +202,7 @@ async def test_a_way_that_leaves_out_legs_is_no_mileage():
     asked: dict[str, Any] = {"distance": 443.0, "geometry": encode(places), "legs": [{}, {}, {}]}
     async with engine_server(lambda _: Reply(osrm_route(**asked))) as server:
         engine = Osrm(server.url, limits=QUICK)
-        assert "443 m is less" in (await route(engine, places)).problem
+        assert "443 m is less" in (await route(engine, places)).problem_en
         for distance, geometry, word in (
             (straight, places, ""),
             (straight * 1.03, places, ""),
@@ -214,7 +214,7 @@ async def test_a_way_that_leaves_out_legs_is_no_mileage():
             asked |= {"distance": distance, "geometry": encode(geometry)}
             answer = await route(engine, places)
             assert (answer.distance_m is None) == bool(word)
-            assert word in answer.problem
+            assert word in answer.problem_en
         await engine.close()
 
 

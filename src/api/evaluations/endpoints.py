@@ -31,7 +31,8 @@ async def evaluations(
     since: Annotated[QueryTime | None, Query(alias="from", description="judged at or after")] = None,
     until: Annotated[QueryTime | None, Query(alias="to", description="judged before")] = None,
 ) -> Response:
-    """Why something was raised, or was not: outcome (正常 `normal`, 疑似 `suspected`, 不可判 `undetermined`), reason, numbers
+    """Why something was raised, or was not: outcome (正常 `normal`, 疑似 `suspected`, 不可判 `undetermined`), reason (Chinese;
+    `reason_en` English, `reason_code` for programs), numbers
     and the parameters used, the newest first. Of one subject the newest is the one that holds; older ones are kept.
     """
     if since is not None and until is not None and until <= since:
