@@ -31,7 +31,7 @@ def day(number: int | None) -> str | None:
 
 
 def make(bound: tuple[float, float | None], *vehicles: tuple[int | None, int | None], now: float = 300,
-         grace: int = 0, status: str = "active", closed: int | None = None) -> dict[str, Any]:  # fmt: skip
+         grace: int = 0, status: str = "active", closed: int | None = None) -> Any:  # fmt: skip
     """Evidence of a binding [from, to) in days and vehicles (registered, disposed) of the plate."""
     evidence: dict[str, Any] = {
         "rule": check.RULE, "rule_version": check.VERSION, "subject": check.subject("C1", at(bound[0])),

@@ -41,9 +41,7 @@ def ring(half: float) -> list[list[int]]:
     return np.rint(np.column_stack((lat, lon)) * 1e6).astype(int).tolist()
 
 
-def make(
-    points: list[Fix], *, station: Any = POINT, transaction: Any = None, **changes: Any
-) -> dict[str, Any]:
+def make(points: list[Fix], *, station: Any = POINT, transaction: Any = None, **changes: Any) -> Any:
     points = sorted(points)
     east, north = [float(p[1]) for p in points], [float(p[2]) for p in points]
     lat, lon = geo.from_local_plane(LAT, LON, east, north) if points else (np.zeros(0), np.zeros(0))

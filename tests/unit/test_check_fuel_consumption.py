@@ -26,7 +26,7 @@ KM = 1_000_000
 HOUR = 3600 * 1_000_000
 
 
-def month_facts(month: str, km_mm: int, fills: list[int | None], **more: Any) -> dict[str, Any]:
+def month_facts(month: str, km_mm: int, fills: list[int | None], **more: Any) -> Any:
     first, _ = check.month_span(month)
     orders = [
         {
@@ -61,7 +61,7 @@ def make(
     now: tuple[int, list[int | None]], *before: tuple[int, list[int | None]], energy: str = "fuel",
     parameters: dict[str, int] | None = None, current: dict[str, Any] | None = None,
     base: dict[str, Any] | None = None, last_year: tuple[int, list[int | None]] | None = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> Any:  # fmt: skip
     """Evidence of March 2026: (mm, fills) of it and of the three months before, oldest first."""
     months = [
         month_facts(m, *facts, **(base or {}))
@@ -170,7 +170,7 @@ def test_trips_without_a_track_accuse_nobody_where_they_could_explain_it() -> No
 def test_a_trip_seen_for_a_part_of_its_time_accuses_nobody() -> None:
     """The terminal dies after two minutes and wakes after the return: in half of ten trips of 100 km and 2 h each."""
 
-    def month(trips: list[dict[str, Any]]) -> dict[str, Any]:
+    def month(trips: list[dict[str, Any]]) -> Any:
         facts = month_facts("2026-03", 0, [55_000, 55_000])
         shape = facts["orders"][0] | {"mileage_mm": 100 * KM}
         shape |= {"returned_us": shape["departed_us"] + 2 * HOUR, "last_us": shape["departed_us"] + 2 * HOUR}

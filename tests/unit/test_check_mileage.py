@@ -27,9 +27,7 @@ HALL = {"name": "市政府", "lat_e6": 32_020_000, "lon_e6": 120_950_000}
 UNKNOWN = {"name": "市区", "lat_e6": None, "lon_e6": None}
 
 
-def drive(
-    seconds: int = 1800, start_s: int = 8 * 3600, speed: float = 12.0, odometer: bool = True
-) -> dict[str, Any]:
+def drive(seconds: int = 1800, start_s: int = 8 * 3600, speed: float = 12.0, odometer: bool = True) -> Any:
     """Straight east at ``speed`` m/s, a fix each 10 s."""
     s = np.arange(0, seconds + 1, 10)
     lat, lon = geo.from_local_plane(32.0, 120.9, s * speed, s * 0.0)
@@ -40,9 +38,7 @@ def drive(
     }  # fmt: skip
 
 
-def evidence(
-    track: dict[str, Any] | None = None, navigation_m: int | None = 20_000, **more: Any
-) -> dict[str, Any]:
+def evidence(track: dict[str, Any] | None = None, navigation_m: int | None = 20_000, **more: Any) -> Any:
     """Evidence of an order that covers 08:00 to 08:30, its result that of the track."""
     made = {
         "rule": mileage.RULE,
@@ -72,7 +68,7 @@ def evidence(
     return made | {"result": more.get("result") or mileage.recompute(made)}
 
 
-def numbers(mileage_mm: int, navigation_m: int | None, **more: Any) -> dict[str, Any]:
+def numbers(mileage_mm: int, navigation_m: int | None, **more: Any) -> Any:
     """Evidence of a well seen trip of ``mileage_mm``, for ``conclude``."""
     result = {
         "mileage_mm": mileage_mm, "bridged_mm": 0, "odometer_m": None, "fixes": 100,

@@ -23,7 +23,7 @@ NEXT = 1_000
 
 def row(
     id: str, minute: float, *, station: str | None = "S1", name: str = "一站", kind: str = "fill", **more: Any
-) -> dict[str, Any]:
+) -> Any:
     return {
         "id": id, "at_us": T0 + round(minute * MIN), "kind": kind, "product": "92号", "energy": "fuel",
         "quantity": 40_000, "amount_fen": 30_000, "station": station, "station_name": name, "reversed_by": None,
@@ -36,7 +36,7 @@ def make(
     following: int | None = NEXT,
     bound: tuple[int, int | None] = (-9_999, None),
     **used: int,
-) -> dict[str, Any]:
+) -> Any:
     return {
         "rule": check.RULE, "rule_version": check.VERSION, "subject": check.subject("C1", "P1"),
         "card": {"id": "C1", "organisation": "O1"}, "vehicle": {"no": 1, "id": "V1", "plate": "苏F00001"},

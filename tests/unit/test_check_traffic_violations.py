@@ -24,16 +24,14 @@ def at(text: str) -> int:
     return to_us(datetime.fromisoformat(text).replace(tzinfo=CHINA))
 
 
-def record(id: str, us: int, **more: Any) -> dict[str, Any]:
+def record(id: str, us: int, **more: Any) -> Any:
     return {
         "id": id, "plate": "苏F12345", "at_us": us, "place": "人民路", "act": "超速", "fine_fen": 20_000, "points": 3,
         "status": "open", "driver": None, "belongs": "counts", "order": None,
     } | more  # fmt: skip
 
 
-def make(
-    month: str, rows: list[dict[str, Any]], *, unit: str = "vehicle", **parameters: int
-) -> dict[str, Any]:
+def make(month: str, rows: list[dict[str, Any]], *, unit: str = "vehicle", **parameters: int) -> Any:
     return {
         "rule": check.RULE, "rule_version": 1, "subject": check.subject(unit, "X1", month), "unit": unit, "month": month,
         "vehicle": {"id": "X1", "plate": "苏F12345"} if unit == "vehicle" else None,
