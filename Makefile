@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo month test lint types imports fmt bench bench-full faults bounded audit lock clean
+.PHONY: help setup parts demo month test test-unit lint types imports fmt bench bench-full faults bounded audit lock clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -18,15 +18,20 @@ $(STAMP): requirements-dev.lock pyproject.toml
 
 setup: $(STAMP) ## create .venv with the pinned dependencies
 
+parts: $(STAMP) ## fetch what tests need and no package brings: Kafka (Java, Maven), Prometheus, Valhalla
+	$(BIN)/python -m tools.parts
+
 demo: $(STAMP) ## start everything and drive a demo fleet (TRACKS=... adds real tracks)
 	$(BIN)/gongche up --demo $(if $(TRACKS),--tracks $(TRACKS)) $(DEMO_ARGS)
 
 month: $(STAMP) ## a labelled month of 854 vehicles, judged and compared with its labels (SEED=1 VEHICLES=854)
 	$(BIN)/gongche scenario --check --seed $(or $(SEED),1) --vehicles $(or $(VEHICLES),854) $(MONTH_ARGS)
 
-test: $(STAMP) ## all tests, fast ones first
-	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
-	$(BIN)/python -m pytest tests/integration tests/scenarios tests/faults $(PYTEST_ARGS)
+test: $(STAMP) ## all tests, side by side (TEST_WORKERS=4); without the parts some are skipped
+	$(BIN)/python -m pytest tests -n $(or $(TEST_WORKERS),auto) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+
+test-unit: $(STAMP) ## the unit tests alone, side by side (COVER=yes prints coverage)
+	$(BIN)/python -m pytest tests/unit -n $(or $(TEST_WORKERS),auto) $(if $(COVER),--cov) $(PYTEST_ARGS)
 
 lint: $(STAMP) ## ruff
 	$(BIN)/ruff check src tests bench tools
@@ -62,4 +67,4 @@ lock: ## re-resolve requirements*.lock from pyproject.toml (needs uv)
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-header --no-emit-index-url --no-annotate pyproject.toml --group dev -o requirements-dev.lock
 
 clean: ## remove the environment, caches and the demo's data
-	rm -rf $(VENV) .gongche .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .venv-3.13 .coverage* .gongche .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

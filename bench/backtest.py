@@ -16,10 +16,10 @@ from bench.report import heading, spread, table
 from rules.alerts.model import measures_json
 from rules.backtest.model import Kind, Question, Totals
 from rules.backtest.run import Backtest
-from rules.judge.day_tracks import day_of, midnight_us
+from rules.judge.day_tracks import day_of
 from rules.navigation.cache import PROFILE, route_key
 from runtime.postgres import connect
-from runtime.units import US_PER_DAY, from_us
+from runtime.units import US_PER_DAY, from_us, midnight_us
 
 VEHICLES, DAYS, ORDERS = 854, 30, 34_500
 _PLACES = 400

@@ -19,11 +19,10 @@ import orjson
 import shapely
 from numpy.typing import NDArray
 
-from registry.facts.fuel import midnight_us
 from rules.navigation.cache import PROFILE, route_key
 from runtime.arrays import Floats, Ints
 from runtime.connection import Connection
-from runtime.units import CHINA, US_PER_S, from_us
+from runtime.units import CHINA, US_PER_S, from_us, midnight_us
 from telemetry.positions import PositionBatch
 
 ENGINE, MAP_DATE = "frozen", "2026-01-01"
@@ -253,7 +252,8 @@ async def register(conn: Connection, city: City, trips_a_month: int) -> None:
 
 def months_before(day: date) -> list[date]:
     """The first days of the four natural months before the one of ``day``."""
-    first, found = day.replace(day=1), []
+    first = day.replace(day=1)
+    found: list[date] = []
     for _ in range(4):
         first = (first - timedelta(days=1)).replace(day=1)
         found.insert(0, first)

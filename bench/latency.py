@@ -27,6 +27,7 @@ from bench.report import heading, spread, table
 from bench.system import System, each_broker, quiet_back_s, system
 from runtime.postgres import connect
 from simulation.terminal.reports import encode_reports
+from telemetry.jt808.ids import MessageId
 from telemetry.jt808.scalar.framing import FrameReader, encode_frame
 from telemetry.jt808.scalar.header import build_message
 
@@ -40,7 +41,7 @@ _DRIVES_PER_S = 10
 _PER_RUN_S = 4.0  # a run is at least so many times --seconds long: an alert is rare, a percentile needs many
 _LAT, _LON = 33.5, 118.5
 _YARD_M, _STEP_M, _STEP_S = 100, 250, 10
-_GENERAL_REPLY, _LOCATION, _AUTHENTICATE = 0x8001, 0x0200, 0x0102
+_GENERAL_REPLY, _LOCATION = MessageId.PLATFORM_GENERAL_REPLY, MessageId.LOCATION
 _PATIENCE_S = 30.0
 #: Load before the first drive-out and after the last.
 _BEFORE_S, _AFTER_S = 3, 3
@@ -66,7 +67,7 @@ class Driver:
     async def connect(self, port: int) -> None:
         """Connect, authenticate, report from the yard."""
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", port)
-        await self._ask(_AUTHENTICATE, self._phone.encode())
+        await self._ask(MessageId.AUTHENTICATE, self._phone.encode())
         await self._ask(_LOCATION, self._bodies[0])
 
     async def drive_out(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -17,18 +18,34 @@ from hypothesis import HealthCheck, settings
 
 from runtime.postgres import create_pool, embedded_server, migrate
 
+pytest_plugins = ["tests.skips", "tests.parallel"]
+
 # No test is a timed one: on a busy machine an example that takes long says nothing about the program.
 settings.register_profile("gongche", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gongche")
+
+
+# A shell that runs us in the background has us, and every program that we start, ignore SIGINT.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _with_database(dsn: str, name: str) -> str:
     return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
 
 
+async def _without_syncing(dsn: str) -> None:
+    """Spare the disk: nobody needs these data after a power cut. Tests that kill a PostgreSQL have one of their own."""
+    connection = await asyncpg.connect(dsn)
+    for name in ("fsync", "full_page_writes"):
+        await connection.execute(f"ALTER SYSTEM SET {name} = off")
+    await connection.execute("SELECT pg_reload_conf()")
+    await connection.close()
+
+
 @pytest.fixture(scope="session")
 def postgres_dsn() -> Iterator[str]:
-    """DSN of a PostgreSQL for this test run: ``GONGCHE_TEST_DATABASE_URL`` or the embedded server."""
+    """DSN of a PostgreSQL for this test run (for this worker of it): ``GONGCHE_TEST_DATABASE_URL`` or the embedded server."""
     given = os.environ.get("GONGCHE_TEST_DATABASE_URL")
     if given:
         yield given
@@ -37,6 +54,7 @@ def postgres_dsn() -> Iterator[str]:
     folder.chmod(0o755)
     try:
         with embedded_server(folder) as dsn:
+            asyncio.run(_without_syncing(dsn))
             yield dsn
     finally:
         shutil.rmtree(folder, ignore_errors=True)

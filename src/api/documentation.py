@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 
 from api.auth.tokens import SCOPES
 from api.positions.schemas import Position
-from registry.model import KINDS
+from registry.records import KINDS
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,7 +34,7 @@ def describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = original()
-            models = [(model, "validation") for model in (*KINDS.values(), Position)]
+            models = [(model, "validation") for model in (*(kind.model for kind in KINDS.values()), Position)]
             _, made = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # a list of pairs
             schema.setdefault("components", {}).setdefault("schemas", {}).update(made["$defs"])
             app.openapi_schema = schema

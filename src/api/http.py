@@ -17,7 +17,7 @@ from pydantic import BeforeValidator
 from starlette.requests import ClientDisconnect
 
 from api.errors import Problem
-from registry.model import parse_time
+from registry.values import parse_time
 from runtime.units import CHINA
 
 #: Body of an ordinary request, in bytes, and how long anyone may take to send one.

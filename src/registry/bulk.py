@@ -18,9 +18,9 @@ import orjson
 from pydantic import ValidationError
 
 from registry.decimals import exact_json
-from registry.model import KINDS, Record
+from registry.records import KINDS, apply
 from registry.refusals import Flaw, RefusedError, explain
-from registry.repository import apply
+from registry.values import Record
 from runtime.connection import Connection
 
 #: Bounds of one import.
@@ -28,9 +28,6 @@ MAX_ROWS: Final = 20_000
 MAX_BYTES: Final = 32 << 20
 #: Flaws handed back; the rest are counted.
 MAX_FLAWS: Final = 100
-
-#: Kinds with quantities or money, whose JSON numbers are read as decimals.
-EXACT: Final = frozenset({"fuel-transactions", "violations"})
 
 Format = Literal["csv", "json", "ndjson"]
 
@@ -44,47 +41,6 @@ _FLOAT_CELLS: Final = frozenset({"lat", "lon"})
 _YES_NO_CELLS: Final = frozenset({"enabled", "workday"})
 _FLOAT: Final = re.compile(r"-?\d{1,3}(\.\d{1,20})?", re.ASCII)
 _YES_NO: Final = {"是": "true", "否": "false"}
-
-#: Headers as offices write them.
-CHINESE_HEADERS: Final[dict[str, dict[str, str]]] = {
-    "organisations": {"编号": "id", "名称": "name", "上级单位": "parent"},
-    "vehicles": {
-        "编号": "id", "车牌号": "plate", "单位": "organisation", "类别": "category", "能源": "energy",
-        "登记日期": "registered_on", "处置日期": "disposed_on",
-    },
-    "terminals": {
-        "终端手机号": "id", "制造商": "manufacturer", "型号": "model", "终端编号": "device_id", "启用": "enabled",
-        "车辆": "vehicle", "起始时间": "valid_from",
-    },
-    "drivers": {"编号": "id", "姓名": "name", "单位": "organisation", "电话": "phone"},
-    "fences": {
-        "编号": "id", "名称": "name", "单位": "organisation", "车辆": "vehicles", "坐标系": "datum", "几何": "geometry",
-        "生效时间": "valid_from", "失效时间": "valid_to",
-    },
-    "dispatch-orders": {
-        "派车单号": "id", "单位": "organisation", "车辆": "vehicle", "驾驶员": "driver", "任务类型": "task_type",
-        "事由": "purpose", "状态": "status", "出发地": "origin", "目的地": "destinations", "返回地": "return_point",
-        "计划出车": "planned_departure", "计划返回": "planned_return", "延长至": "extended_return",
-        "实际出车": "actual_departure", "实际返回": "actual_return",
-    },
-    "fuel-cards": {
-        "卡号": "id", "单位": "organisation", "发卡单位": "issuer", "状态": "status", "开卡日期": "opened_on",
-        "销卡日期": "closed_on", "车牌号": "plate", "起始时间": "valid_from", "绑定历史": "bindings",
-    },
-    "fuel-stations": {
-        "编号": "id", "名称": "name", "别名": "aliases", "纬度": "lat", "经度": "lon", "几何": "geometry", "坐标系": "datum",
-    },
-    "fuel-transactions": {
-        "流水号": "id", "卡号": "card", "交易时间": "at", "交易类型": "kind", "油品": "product", "能源": "energy",
-        "数量": "quantity", "单价": "unit_price", "金额": "amount", "余额": "balance", "站点": "station",
-        "网点": "station_name", "原流水号": "reverses", "来源": "source",
-    },
-    "violations": {
-        "违法编号": "id", "号牌号码": "plate", "违法时间": "at", "违法地点": "place", "违法行为": "act", "罚款金额": "fine",
-        "记分": "points", "处理状态": "status", "驾驶员": "driver", "来源": "source",
-    },
-    "calendar-days": {"日期": "id", "day": "id", "工作日": "workday", "名称": "name", "来源": "source"},
-}  # fmt: skip
 
 
 class UnreadableError(RefusedError):
@@ -147,9 +103,44 @@ def decode_text(data: bytes, charset: str | None = None) -> str:
             return data.decode(encoding)
         except UnicodeDecodeError as error:
             place = error.start
+        if charset is None:
+            _refuse_damaged_utf8(data, place)
     raise UnreadableError(
         f"第 {place + 1} 个字节不是有效的文字编码 · byte {place + 1} is neither UTF-8 nor GBK"
     )
+
+
+def _refuse_damaged_utf8(data: bytes, place: int) -> None:
+    """UTF-8 with a bad byte (cut inside a character), or lines in UTF-8 and lines in GBK: as GBK all of it reads as
+    something, and the names would be wrong. ``place``: of the first byte that is no UTF-8. Raises UnreadableError; text
+    that is GBK throughout makes next to no Chinese when it is read as UTF-8."""
+    start = data.rfind(b"\n", 0, place) + 1
+    end = data.find(b"\n", place)
+    row = data.count(b"\n", 0, place) + 1
+    line = data[start : end if end >= 0 else len(data)].decode("utf-8", errors="replace")
+    if _chinese(line) >= 2 and _chinese(line) >= line.count("\ufffd"):
+        raise UnreadableError(
+            f"第 {row} 行第 {place + 1} 个字节损坏：文件是 UTF-8，但有不完整的字 · byte {place + 1}, row {row}: UTF-8 with a"
+            " damaged character",
+            row=row,
+        )
+    for number, other in enumerate(data.split(b"\n"), start=1):
+        if other.isascii():
+            continue
+        try:
+            found = other.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            continue
+        if _chinese(found) >= 2:
+            raise UnreadableError(
+                f"编码混杂：第 {number} 行为 UTF-8，第 {row} 行第 {place + 1} 个字节不是 · mixed encodings: line {number} is UTF-8,"
+                f" byte {place + 1} in line {row} is not",
+                row=number,
+            )
+
+
+def _chinese(text: str) -> int:
+    return sum("\u4e00" <= c <= "\u9fff" for c in text)
 
 
 def read_rows(kind: str, data: bytes, form: Format, charset: str | None = None) -> list[Row]:
@@ -186,7 +177,7 @@ def loads(kind: str, data: bytes) -> Any:
     """JSON of records of ``kind``, with exact decimals where the kind has them. Raises
     orjson.JSONDecodeError.
     """
-    return exact_json(data) if kind in EXACT else orjson.loads(data)
+    return exact_json(data) if KINDS[kind].exact else orjson.loads(data)
 
 
 def _object(number: int, value: object) -> Row:
@@ -227,8 +218,8 @@ def _columns(kind: str, header: Sequence[str]) -> list[str]:
     """Field names of the header. Raises UnreadableError for a column that is unknown, missing or there
     twice.
     """
-    known = KINDS[kind].model_fields
-    aliases = CHINESE_HEADERS[kind]
+    known = KINDS[kind].model.model_fields
+    aliases = KINDS[kind].headers
     columns = [aliases.get(name.strip(), name.strip()) for name in header]
     wrong = [name for name in columns if name not in known]
     if wrong:
@@ -277,7 +268,7 @@ def validate_rows(kind: str, rows: Sequence[Row]) -> list[Record]:
     """The records of ``rows``. Raises ImportRefusedError with the flaws of every row, repeated ids among
     them.
     """
-    model = KINDS[kind]
+    model = KINDS[kind].model
     records: list[Record] = []
     flaws: list[Flaw] = []
     first: dict[str, int] = {}
@@ -315,7 +306,7 @@ async def import_records(
     await transaction.start()
     keep = False
     try:
-        outcomes = await apply(connection, records)
+        results = await apply(connection, records)
         keep = not dry_run
     except RefusedError as error:
         flaws = [Flaw(flaw.path, flaw.message, rows[flaw.row].number) for flaw in error.flaws]
@@ -325,5 +316,5 @@ async def import_records(
             await transaction.commit()
         else:
             await transaction.rollback()
-    counts = Counter(outcomes)
+    counts = Counter(results)
     return ImportReport(len(records), counts["created"], counts["updated"], counts["unchanged"], dry_run)

@@ -9,9 +9,15 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 from runtime.connection import Connection
+from runtime.units import US_PER_DAY
 
 #: For facts that are kept without a time of their own: everything may rest on them.
 SINCE_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+#: How far back a change is followed: tracks and results of before are not computed again. Whatever waits for a late
+#: position waits as long, and no order that began so long ago is looked for.
+LOOK_BACK_DAYS: Final = 62
+LOOK_BACK_US: Final = LOOK_BACK_DAYS * US_PER_DAY
 
 #: How long anyone waits behind a long import.
 LOCK_TIMEOUT_S: Final = 15
@@ -67,18 +73,6 @@ async def note_parameter(
         " (SELECT vehicle FROM dispatch_orders WHERE is_current AND organisation = $3) ORDER BY v.no",
         subject, since, organisation,
     )  # fmt: skip
-
-
-async def vehicles_of(connection: Connection, organisations: Iterable[str]) -> dict[str, list[str]]:
-    """Ids of the vehicles of each organisation."""
-    wanted = sorted(set(organisations))
-    found: dict[str, list[str]] = {name: [] for name in wanted}
-    rows = await connection.fetch(
-        "SELECT id, organisation FROM vehicles WHERE organisation = ANY($1) ORDER BY id", wanted
-    )
-    for row in rows:
-        found[row["organisation"]].append(row["id"])
-    return found
 
 
 async def newest_change(connection: Connection) -> int:

@@ -1,19 +1,108 @@
-"""Which plate a fuel card is bound to when: the rule (``CardPlan``, pure) and the SQL of cards' records."""
+"""Fuel and charging cards (油卡): the record, written and read; and which plate a card is bound to when (``CardPlan``,
+pure).
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from itertools import pairwise
+from typing import Any, Final, Literal
 
-from registry.business import FuelCard
-from registry.outcome import Outcome
-from registry.refusals import Flaw, RefusedError
-from registry.upsert import apply_plain
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from registry.pages import Filter, Listing, same
+from registry.refusals import Flaw, PlacedError, RefusedError
+from registry.snapshot.timelines import FOREVER
+from registry.upsert import DATE, TEXT, Table, upsert
+from registry.values import Code, Day, Identifier, Plate, Record, Text, Time, WriteResult
 from runtime.connection import Connection
-from runtime.units import CHINA
+from runtime.units import CHINA, to_us
+
+
+class CardBinding(BaseModel):
+    """A card is bound to a plate from ``valid_from`` to ``valid_to`` (excluded; null: still)."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)
+
+    plate: Plate
+    valid_from: Time
+    valid_to: Time | None = None
+
+    @field_validator("valid_to")
+    @classmethod
+    def _ends_after_start(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        start = info.data.get("valid_from")
+        if value is not None and start is not None and value <= start:
+            raise ValueError("失效时间不晚于生效时间 · valid_to must be after valid_from")
+        return value
+
+
+class FuelCard(Record):
+    """A fuel or charging card (油卡). ``plate`` and ``valid_from`` say: from then on it is bound to that
+    plate (null: to none). Or give ``bindings``, its whole history, which replaces the stored one: the way to
+    correct a binding.
+    """
+
+    id: Code = Field(description="卡号, as the statements have it")
+    organisation: Identifier
+    issuer: Text = Field("", description="发卡单位")
+    status: Literal["active", "lost", "closed"] = "active"
+    opened_on: Day | None = None
+    closed_on: Day | None = None
+    plate: Plate | None = None
+    valid_from: Time | None = Field(None, validate_default=True)
+    bindings: list[CardBinding] | None = Field(None, max_length=1_000)
+
+    @property
+    def binds(self) -> bool:
+        """Whether the record says anything about what the card is bound to."""
+        return self.valid_from is not None or self.bindings is not None
+
+    @field_validator("closed_on")
+    @classmethod
+    def _after_opening(cls, value: date | None, info: ValidationInfo) -> date | None:
+        first = info.data.get("opened_on")
+        if value is not None and first is not None and value < first:
+            raise ValueError("销卡日期早于开卡日期 · closed before it was opened")
+        return value
+
+    @field_validator("valid_from")
+    @classmethod
+    def _with_plate(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        if value is None and info.data.get("plate") is not None:
+            raise ValueError("绑定车牌须写明起始时间 · a plate needs valid_from, the time since when")
+        return value
+
+    @field_validator("bindings")
+    @classmethod
+    def _never_two(cls, value: list[CardBinding] | None, info: ValidationInfo) -> list[CardBinding] | None:
+        if value is None:
+            return None
+        if info.data.get("valid_from") is not None:
+            raise ValueError("bindings 与 valid_from 只能给一个 · give either bindings or valid_from")
+        by_time = sorted(range(len(value)), key=lambda i: value[i].valid_from)
+        for before, after in pairwise(by_time):
+            one, two = value[before], value[after]
+            if one.valid_to is None or one.valid_to > two.valid_from:
+                message = f"油卡同时绑定 {one.plate} 与 {two.plate} · bound to two plates at once"
+                raise PlacedError(message, after)
+        return [value[i] for i in by_time]
+
+
+HEADERS: Final = {
+    "卡号": "id", "单位": "organisation", "发卡单位": "issuer", "状态": "status", "开卡日期": "opened_on",
+    "销卡日期": "closed_on", "车牌号": "plate", "起始时间": "valid_from", "绑定历史": "bindings",
+}  # fmt: skip
+_TABLE: Final = Table(
+    "fuel_cards",
+    {"organisation": TEXT, "issuer": TEXT, "status": TEXT, "opened_on": DATE, "closed_on": DATE},
+)
+
+
+# --- which plate a card is bound to
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +165,18 @@ def _contradiction(known: PlateBinding, plate: str | None) -> str:
     )
 
 
-async def apply_cards(connection: Connection, records: Sequence[FuelCard]) -> list[Outcome]:
-    """Write cards and their bindings; references were checked. See ``repository.apply``.
+# --- written
+
+
+async def write(connection: Connection, records: Sequence[FuelCard]) -> list[WriteResult]:
+    """Write cards and their bindings; references were checked. See ``records.apply``.
 
     Raises RefusedError (a conflict) for a card that would be bound to two plates at once.
     """
-    outcomes, _ = await apply_plain(connection, "fuel_cards", records)
+    results, _ = await upsert(connection, _TABLE, records)
     binding = [(row, record) for row, record in enumerate(records) if record.binds]
     if not binding:
-        return outcomes
+        return results
     known: defaultdict[str, list[PlateBinding]] = defaultdict(list)
     for card, *rest in await connection.fetch(
         "SELECT card, plate, valid_from, valid_to FROM card_bindings WHERE card = ANY($1) ORDER BY 1, 3",
@@ -103,8 +195,8 @@ async def apply_cards(connection: Connection, records: Sequence[FuelCard]) -> li
             continue
         if after == before:
             continue
-        if outcomes[row] == "unchanged":
-            outcomes[row] = "updated"
+        if results[row] == "unchanged":
+            results[row] = "updated"
         gone += [(record.id, b.since) for b in before if b not in after]
         new += [(record.id, b.plate, b.since, b.until) for b in after if b not in before]
     if flaws:
@@ -113,7 +205,7 @@ async def apply_cards(connection: Connection, records: Sequence[FuelCard]) -> li
     await connection.executemany(
         "INSERT INTO card_bindings (card, plate, valid_from, valid_to) VALUES ($1, $2, $3, $4)", new
     )
-    return outcomes
+    return results
 
 
 def _wanted(record: FuelCard, known: Sequence[PlateBinding]) -> list[PlateBinding]:
@@ -125,6 +217,9 @@ def _wanted(record: FuelCard, known: Sequence[PlateBinding]) -> list[PlateBindin
     return plan.all()
 
 
+# --- read
+
+
 async def bindings_of_card(connection: Connection, card: str) -> list[dict[str, Any]]:
     """The history of one card: {plate, valid_from, valid_to}, oldest first."""
     rows = await connection.fetch(
@@ -132,3 +227,86 @@ async def bindings_of_card(connection: Connection, card: str) -> list[dict[str, 
         card,
     )
     return [dict(row) for row in rows]
+
+
+LISTING: Final = Listing(
+    _TABLE.select("b.plate, b.valid_from, t.updated_at")
+    + " LEFT JOIN card_bindings b ON b.card = t.id AND b.valid_from <= now()"
+    " AND (b.valid_to IS NULL OR b.valid_to > now())",
+    {"organisation": same("organisation"), "status": same("status"), "plate": Filter("b.plate = {}")},
+    bindings=bindings_of_card,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CardRow:
+    """A fuel card (油卡); days are natural days of China."""
+
+    id: str
+    organisation: str
+    status: str
+    opened_on: date | None
+    closed_on: date | None
+    created_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class CardBindingRow:
+    """A card bound to a plate in [from, to); ``to_us`` FOREVER = still."""
+
+    card: str
+    plate: str
+    from_us: int
+    to_us: int
+
+
+async def cards_of(conn: Connection, ids: Collection[str]) -> dict[str, CardRow]:
+    """Cards by id."""
+    rows = await conn.fetch(
+        "SELECT id, organisation, status, opened_on, closed_on, created_at FROM fuel_cards WHERE id = ANY($1::text[])",
+        sorted(ids),
+    )
+    return {
+        r["id"]: CardRow(
+            r["id"], r["organisation"], r["status"], r["opened_on"], r["closed_on"], to_us(r["created_at"])
+        )
+        for r in rows
+    }
+
+
+async def bindings_of_cards(
+    connection: Connection, cards: Collection[str]
+) -> dict[str, list[CardBindingRow]]:
+    """Every binding of each card, in order of time."""
+    return await _bindings(connection, "card", cards)
+
+
+async def bindings_of_plates(
+    connection: Connection, plates: Collection[str]
+) -> dict[str, list[CardBindingRow]]:
+    """By card: the bindings to ``plates``, in order of time."""
+    return await _bindings(connection, "plate", plates)
+
+
+async def _bindings(
+    connection: Connection, column: str, values: Collection[str]
+) -> dict[str, list[CardBindingRow]]:
+    rows = await connection.fetch(
+        f"SELECT card, plate, valid_from, valid_to FROM card_bindings WHERE {column} = ANY($1::text[]) ORDER BY valid_from",  # noqa: S608 - constant names
+        sorted(values),
+    )
+    found: dict[str, list[CardBindingRow]] = defaultdict(list)
+    for card, plate, since, until in rows:
+        to = FOREVER if until is None else to_us(until)
+        found[card].append(CardBindingRow(card, plate, to_us(since), to))
+    return found
+
+
+def binding_at(
+    bindings: Mapping[str, Sequence[CardBindingRow]], card: str, at_us: int
+) -> CardBindingRow | None:
+    """The binding of a card at a time."""
+    for held in bindings.get(card, ()):
+        if held.from_us <= at_us < held.to_us:
+            return held
+    return None

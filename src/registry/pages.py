@@ -1,179 +1,106 @@
-"""The registry's way out: one record, a page of records, the versions of a record, as dictionaries for
-people.
-"""
+"""Records as people read them: one record, a page of records, the versions of a record; the same for every kind."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
 
 from registry.decimals import decimal_text
-from registry.fuel_cards import bindings_of_card
-from registry.terminals import bindings_of
 from runtime.connection import Connection
 
 #: No page is larger than this.
 MAX_PAGE: Final = 1_000
 
-_FENCE = (
-    "SELECT t.id, t.version, t.name, t.organisation, t.vehicles, t.datum, t.original AS geometry, t.valid_from,"
-    " t.valid_to, t.created_at FROM fences t"
-)
-_ORDER = (
-    "SELECT t.id, t.version, t.organisation, t.vehicle, t.driver, t.task_type, t.purpose, t.status, t.origin,"
-    " t.destinations, t.return_point, t.planned_departure, t.planned_return, t.extended_return, t.actual_departure,"
-    " t.actual_return, t.entered_at, (SELECT min(f.entered_at) FROM dispatch_orders f WHERE f.id = t.id)"
-    " > t.planned_departure AS entered_late FROM dispatch_orders t"
-)
-_TRANSACTION = (
-    "SELECT t.id, t.card, t.at, t.kind, t.product, t.energy, t.quantity, t.unit_price, t.amount_fen AS amount,"
-    " t.balance_fen AS balance, t.station, t.station_name, t.reverses, t.source, t.updated_at FROM fuel_transactions t"
-)
-_VIOLATION = (
-    "SELECT t.id, t.plate, t.at, t.place, t.act, t.fine_fen AS fine, t.points, t.status, t.driver, t.source,"
-    " t.updated_at FROM violations t"
-)
-# Columns kept as whole numbers: how many digits of them are decimals for people.
-_DIGITS: Final = {"quantity": 3, "amount": 2, "balance": 2, "fine": 2}
-# kind -> (SELECT ... FROM <table> t, the column that is the id, condition for the current version)
-_SOURCES: Final[dict[str, tuple[str, str, str]]] = {
-    "organisations": ("SELECT t.id, t.name, t.parent, t.updated_at FROM organisations t", "t.id", ""),
-    "vehicles": (
-        "SELECT t.id, t.plate, t.organisation, t.category, t.energy, t.registered_on, t.disposed_on, t.updated_at"
-        " FROM vehicles t",
-        "t.id",
-        "",
-    ),
-    "drivers": ("SELECT t.id, t.name, t.organisation, t.phone, t.updated_at FROM drivers t", "t.id", ""),
-    "terminals": (
-        "SELECT t.phone AS id, t.manufacturer, t.model, t.device_id, t.office_said, t.plate, t.enabled,"
-        " t.source, t.registered_at, v.id AS vehicle, b.valid_from, t.updated_at FROM terminals t LEFT JOIN terminal_bindings b"
-        " ON b.terminal_no = t.no AND b.valid_from <= now() AND (b.valid_to IS NULL OR b.valid_to > now())"
-        " LEFT JOIN vehicles v ON v.no = b.vehicle_no",
-        "t.phone",
-        "",
-    ),
-    "fences": (
-        _FENCE,
-        "t.id",
-        "NOT EXISTS (SELECT FROM fences n WHERE n.id = t.id AND n.version > t.version)",
-    ),
-    "dispatch-orders": (
-        _ORDER,
-        "t.id",
-        "NOT EXISTS (SELECT FROM dispatch_orders n WHERE n.id = t.id AND n.version > t.version)",
-    ),
-    "fuel-cards": (
-        "SELECT t.id, t.organisation, t.issuer, t.status, t.opened_on, t.closed_on, b.plate, b.valid_from, t.updated_at"
-        " FROM fuel_cards t LEFT JOIN card_bindings b ON b.card = t.id AND b.valid_from <= now()"
-        " AND (b.valid_to IS NULL OR b.valid_to > now())",
-        "t.id",
-        "",
-    ),
-    "fuel-stations": (
-        "SELECT t.id, t.name, t.aliases, t.datum, t.original AS geometry, t.updated_at FROM fuel_stations t",
-        "t.id",
-        "",
-    ),
-    "fuel-transactions": (_TRANSACTION, "t.id", ""),
-    "violations": (_VIOLATION, "t.id", ""),
-    "calendar-days": (
-        "SELECT t.day::text AS id, t.day, t.workday, t.name, t.source, t.updated_at FROM calendar_days t",
-        "t.day::text",
-        "",
-    ),
-}
-#: Which filters each kind knows: name -> condition on ``$n``.
-FILTERS: Final[dict[str, dict[str, str]]] = {
-    "organisations": {"parent": "t.parent = {}"},
-    "vehicles": {"organisation": "t.organisation = {}", "plate": "t.plate = {}"},
-    "drivers": {"organisation": "t.organisation = {}"},
-    "terminals": {"vehicle": "v.id = {}"},
-    "fences": {"organisation": "t.organisation = {}", "vehicle": "{} = ANY(t.vehicles)"},
-    "dispatch-orders": {
-        "organisation": "t.organisation = {}",
-        "vehicle": "t.vehicle = {}",
-        "driver": "t.driver = {}",
-        "status": "t.status = {}",
-    },
-    "fuel-cards": {"organisation": "t.organisation = {}", "status": "t.status = {}", "plate": "b.plate = {}"},
-    "fuel-stations": {"name": "({0} = t.name OR {0} = ANY(t.aliases))"},
-    "fuel-transactions": {
-        "card": "t.card = {}",
-        "kind": "t.kind = {}",
-        "station": "t.station = {}",
-        "from": "t.at >= {}::text::timestamptz",
-        "to": "t.at < {}::text::timestamptz",
-    },
-    "violations": {
-        "plate": "t.plate = {}",
-        "status": "t.status = {}",
-        "from": "t.at >= {}::text::timestamptz",
-        "to": "t.at < {}::text::timestamptz",
-    },
-    "calendar-days": {"from": "t.day >= {}::text::date", "to": "t.day < {}::text::date"},
-}
-#: Filters that are times (RFC 3339), and those that are days.
-TIME_FILTERS: Final = frozenset(
-    {("fuel-transactions", "from"), ("fuel-transactions", "to"), ("violations", "from"), ("violations", "to")}
-)
-DAY_FILTERS: Final = frozenset({("calendar-days", "from"), ("calendar-days", "to")})
-VERSIONED: Final = ("fences", "dispatch-orders")
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """``condition``: SQL with ``{}`` for the value. ``kind``: what the value is; a time is RFC 3339."""
+
+    condition: str
+    kind: Literal["text", "time", "day"] = "text"
 
 
-async def get(connection: Connection, kind: str, id: str) -> dict[str, Any] | None:
+def same(name: str) -> Filter:
+    """The filter of a column of the table ``t``."""
+    return Filter(f"t.{name} = {{}}")
+
+
+#: From when on, and before when, a record happened.
+SINCE: Final = Filter("t.at >= {}::text::timestamptz", "time")
+BEFORE: Final = Filter("t.at < {}::text::timestamptz", "time")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How the records of one kind are read. ``select``: ``SELECT ... FROM <table> t``. ``key``: the column that is the id.
+    ``newest``: of a kind with versions, the condition for the newest one. ``decimals``: fields kept as whole numbers, and
+    how many digits of them are decimals. ``bindings``: reads what one record was bound to."""
+
+    select: str
+    filters: Mapping[str, Filter]
+    key: str = "t.id"
+    newest: str = ""
+    decimals: Mapping[str, int] = field(default_factory=dict)
+    bindings: Callable[[Connection, str], Awaitable[list[dict[str, Any]]]] | None = None
+
+    def shown(self, row: Any) -> dict[str, Any]:
+        """A row as people read it: quantities and money as decimal text."""
+        record = dict(row)
+        for name, digits in self.decimals.items():
+            if record[name] is not None:
+                record[name] = decimal_text(record[name], digits)
+        return record
+
+
+async def get(connection: Connection, listing: Listing, id: str) -> dict[str, Any] | None:
     """The record as it stands (of versions, the newest), or None. Terminals and cards carry their
     ``bindings``."""
-    select, key, current = _SOURCES[kind]
-    condition = f"{key} = $1" + (f" AND {current}" if current else "")
-    row = await connection.fetchrow(f"{select} WHERE {condition}", id)
+    condition = f"{listing.key} = $1" + (f" AND {listing.newest}" if listing.newest else "")
+    row = await connection.fetchrow(f"{listing.select} WHERE {condition}", id)
     if row is None:
         return None
-    record = _shown(row)
-    if kind == "terminals":
-        record["bindings"] = await bindings_of(connection, id)
-    elif kind == "fuel-cards":
-        record["bindings"] = await bindings_of_card(connection, id)
+    record = listing.shown(row)
+    if listing.bindings is not None:
+        record["bindings"] = await listing.bindings(connection, id)
     return record
 
 
 async def page(
-    connection: Connection, kind: str, /, *, after: str | None = None, limit: int = 100, **filters: str | None
+    connection: Connection,
+    listing: Listing,
+    /,
+    *,
+    after: str | None = None,
+    limit: int = 100,
+    **filters: str | None,
 ) -> list[dict[str, Any]]:
     """Up to ``limit`` (at most MAX_PAGE) records in the order of their ids, after id ``after``.
 
-    ``filters``: see FILTERS; None = any. Raises KeyError for a filter that the kind does not know.
+    ``filters``: of ``listing.filters``; None = any. Raises KeyError for a filter that the kind does not know.
     """
-    select, key, current = _SOURCES[kind]
-    conditions = [current] if current else []
+    conditions = [listing.newest] if listing.newest else []
     arguments: list[Any] = []
     for name, value in filters.items():
         if value is not None:
             arguments.append(value)
-            conditions.append(FILTERS[kind][name].format(f"${len(arguments)}"))
+            conditions.append(listing.filters[name].condition.format(f"${len(arguments)}"))
     if after is not None:
         arguments.append(after)
-        conditions.append(f"{key} > ${len(arguments)}")
+        conditions.append(f"{listing.key} > ${len(arguments)}")
     arguments.append(min(limit, MAX_PAGE))
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    rows = await connection.fetch(f"{select}{where} ORDER BY {key} LIMIT ${len(arguments)}", *arguments)
-    return [_shown(row) for row in rows]
+    rows = await connection.fetch(
+        f"{listing.select}{where} ORDER BY {listing.key} LIMIT ${len(arguments)}", *arguments
+    )
+    return [listing.shown(row) for row in rows]
 
 
-def _shown(row: Any) -> dict[str, Any]:
-    """A row as people read it: quantities and money as decimal text."""
-    record = dict(row)
-    for name, digits in _DIGITS.items():
-        if record.get(name) is not None:
-            record[name] = decimal_text(record[name], digits)
-    if record.get("unit_price") is not None:
-        record["unit_price"] = decimal_text(int(record["unit_price"].scaleb(4)), 4)
-    return record
-
-
-async def versions(connection: Connection, kind: str, id: str) -> list[dict[str, Any]]:
+async def versions(connection: Connection, listing: Listing, id: str) -> list[dict[str, Any]]:
     """The versions of a fence or an order, newest first, at most MAX_PAGE; empty when there is no such
     record.
     """
-    select, key, _ = _SOURCES[kind]
-    rows = await connection.fetch(f"{select} WHERE {key} = $1 ORDER BY t.version DESC LIMIT {MAX_PAGE}", id)
+    rows = await connection.fetch(
+        f"{listing.select} WHERE {listing.key} = $1 ORDER BY t.version DESC LIMIT {MAX_PAGE}", id
+    )
     return [dict(row) for row in rows]

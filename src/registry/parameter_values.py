@@ -14,17 +14,21 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from registry import parameters
 from registry.changes import SINCE_EVER, lock_registry, note_parameter
-from registry.fields import Identifier, Name, Time
-from registry.outcome import Outcome
+from registry.orders import BEFORE_ORDER
+from registry.organisations import organisation_exists
+from registry.parameters import ParameterRow
 from registry.refusals import Flaw, RefusedError
-from registry.versions import BEFORE_ORDER
+from registry.values import Identifier, Name, Time, WriteResult
 from runtime.connection import Connection
+from runtime.units import to_us
 
 #: Rows of a list, at most.
 MAX_ROWS = 10_000
 
-#: Rules that the worker judges, and what its kernels use. When an order is settled (``params.ORDER``) is no judgement.
-_JUDGED_AGAIN: Final = {"location", "destination", parameters.TRACK}
+#: Rules that the worker judges, and what its kernels use.
+_JUDGED_AGAIN: Final = {"location", parameters.TRACK}
+#: The time that an order covers concerns them, too. When an order is settled is no judgement.
+_COVER: Final = (parameters.ORDER, "early_start_min")
 
 
 class Threshold(BaseModel):
@@ -40,16 +44,14 @@ class Threshold(BaseModel):
     source: Name = Field(description="who decided it, and where that is written")
 
 
-async def put_threshold(connection: Connection, row: Threshold) -> Outcome:
+async def put_threshold(connection: Connection, row: Threshold) -> WriteResult:
     """Write a value in the caller's transaction; the same (rule, name, organisation, time) again replaces it.
 
     Raises RefusedError for an unknown rule, name or organisation, or a value out of the limits.
     """
     await lock_registry(connection)
     _check(row)
-    if row.organisation is not None and not await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM organisations WHERE id = $1)", row.organisation
-    ):
+    if row.organisation is not None and not await organisation_exists(connection, row.organisation):
         message = f"单位 {row.organisation} 未登记 · unknown organisation: {row.organisation}"
         raise RefusedError([Flaw(("organisation",), message)])
     old = await connection.fetchrow(
@@ -74,12 +76,10 @@ async def _note(
     connection: Connection, rule: str, name: str, organisation: str | None, effective: datetime
 ) -> None:
     """Have what the workers judged with another value judged again. That there is one, a trigger tells them."""
-    if rule not in _JUDGED_AGAIN:
+    if rule not in _JUDGED_AGAIN and (rule, name) != _COVER:
         return
     since = effective
-    if (
-        name == "early_start_min"
-    ):  # an order covers from before the departure at which its parameters are taken
+    if (rule, name) == _COVER:  # from before the departure at which the parameters of an order are taken
         since = max(since - BEFORE_ORDER, SINCE_EVER)
     await note_parameter(connection, f"{rule}.{name}", organisation, since)
 
@@ -87,6 +87,12 @@ async def _note(
 def _check(row: Threshold) -> None:
     if row.rule not in parameters.RULES:
         message = f"没有这条规则；可用 · no such rule; there are: {', '.join(parameters.RULES)}"
+        raise RefusedError([Flaw(("rule",), message)])
+    if now := parameters.MOVED.get((row.rule, row.name)):
+        message = (
+            f"{row.rule}.{row.name} 现为 {now}.{row.name}（派车单的参数），请改设该参数"
+            f" · this is a parameter of orders now: set {now}.{row.name}"
+        )
         raise RefusedError([Flaw(("rule",), message)])
     try:
         parameters.validate(row.rule, row.name, row.value)
@@ -139,3 +145,15 @@ def defaults(rule: str | None = None) -> Sequence[dict[str, Any]]:
         if rule in (None, of)
         for found in known
     ]
+
+
+async def load_parameters(conn: Connection) -> tuple[ParameterRow, ...]:
+    """Every row of ``rule_parameters``."""
+    rows = await conn.fetch(
+        "SELECT rule, name, organisation, value, effective_from FROM rule_parameters"
+        " ORDER BY rule, name, organisation, effective_from"
+    )
+    return tuple(
+        ParameterRow(r["rule"], r["name"], r["organisation"], int(r["value"]), to_us(r["effective_from"]))
+        for r in rows
+    )

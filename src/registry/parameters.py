@@ -46,8 +46,9 @@ _READING = "gongche reading of the rule"
 
 #: Parameters that every rule shares through the track kernels.
 TRACK = "track"
-#: Parameters of orders, whatever rule judges them; no evidence rests on them. ``settle_after_h``: so long after
-#: its return an order is judged on what is there, however silent its terminal is.
+#: Parameters of orders, whatever rule judges them. ``settle_after_h``: so long after its return an order is judged on
+#: what is there, however silent its terminal is. ``early_start_min``: an order covers its vehicle from so long before its
+#: planned departure on.
 ORDER = "order"
 
 RULES: Mapping[str, tuple[Parameter, ...]] = {
@@ -55,11 +56,13 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("max_speed_kmh", "km/h", 200, _READING, 60, 1000),
         Parameter("gap_s", "s", 120, _READING, 10, 86_400),
     ),
-    ORDER: (Parameter("settle_after_h", "h", 6, _READING, 0, 720),),
+    ORDER: (
+        Parameter("settle_after_h", "h", 6, _READING, 0, 720),
+        Parameter("early_start_min", "min", 10, _READING, 0, 1440),
+    ),
     "location": (
         Parameter("min_displacement_m", "m", 200, _READING, 0, 100_000),
         Parameter("episode_idle_min", "min", 30, _READING, 1, 1440),
-        Parameter("early_start_min", "min", 10, _READING, 0, 1440),
     ),
     "destination": (
         Parameter("radius_m", "m", 2000, _SEED + ": 目的地2公里以内范围", 1, 1_000_000),
@@ -117,6 +120,10 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
 }
 
 
+#: (rule, name) -> where a parameter stands that was once the rule's own. The rule still uses it.
+MOVED: Final[Mapping[tuple[str, str], str]] = {("location", "early_start_min"): ORDER}
+
+
 class UnknownParameterError(ValueError):
     """No such rule, or the rule has no such parameter."""
 
@@ -131,6 +138,12 @@ def parameter(rule: str, name: str) -> Parameter:
         if found.name == name:
             return found
     raise UnknownParameterError(f"{rule}.{name}")
+
+
+def used_by(rule: str) -> tuple[Parameter, ...]:
+    """The parameters of a rule, then those of others that it uses and that were once its own."""
+    moved = [parameter(now, name) for (was, name), now in MOVED.items() if was == rule]
+    return (*RULES.get(rule, ()), *moved)
 
 
 def validate(rule: str, name: str, value: Any) -> int:
@@ -159,11 +172,12 @@ def parse(rule: str, text: str) -> tuple[str, int]:
     """
     name, _, value = (part.strip() for part in text.partition("="))
     name, times = name.replace("-", "_"), 1
-    known = {p.name for p in RULES.get(rule, ())}
+    known = {p.name for p in used_by(rule)}
     for ending, per_unit in _SHORT.items():
         if name not in known and name + ending in known:
             name, times = name + ending, per_unit
-    found = parameter(rule, name)
+    stands = MOVED.get((rule, name), rule)
+    found = parameter(stands, name)
     clock = value.split(":")
     try:
         if found.unit == "minute of the day" and len(clock) == 2 and all(map(str.isdecimal, clock)):
@@ -178,20 +192,21 @@ def parse(rule: str, text: str) -> tuple[str, int]:
         raise ParameterRangeError(f"{rule}.{name}: {value!r} is no number") from None
     if number.denominator != 1:
         raise ParameterRangeError(f"{rule}.{name}: {value!r} is no whole number of {found.unit}")
-    return name, validate(rule, name, int(number))
+    return name, validate(stands, name, int(number))
 
 
 def override(
     rows: Iterable[ParameterRow], rule: str, values: Mapping[str, int], organisation: str | None = None
 ) -> tuple[ParameterRow, ...]:
-    """``rows`` as if ``values`` (by name) had always held: for everyone, whatever an organisation has of its own, or for
-    ``organisation`` alone."""
+    """``rows`` as if ``values`` (of ``used_by``, by name) had always held: for everyone, whatever an organisation has of its
+    own, or for ``organisation`` alone."""
+    stands = {(MOVED.get((rule, name), rule), name): value for name, value in values.items()}
     kept = [
         row
         for row in rows
-        if row.rule != rule or row.name not in values or organisation not in (None, row.organisation)
+        if (row.rule, row.name) not in stands or organisation not in (None, row.organisation)
     ]
-    return (*kept, *(ParameterRow(rule, name, organisation, value, 0) for name, value in values.items()))
+    return (*kept, *(ParameterRow(of, name, organisation, value, 0) for (of, name), value in stands.items()))
 
 
 def _ordered(rule: str, rows: Iterable[ParameterRow]) -> list[ParameterRow]:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pydantic import ValidationError
 
+from runtime.connection import Connection
 from runtime.errors import GongcheError
 
 #: Said wherever a coordinate comes without its datum.
 NO_DATUM: Final = (
     "坐标缺少坐标系 datum（wgs84、gcj02 或 bd09） · a coordinate needs its datum: wgs84, gcj02 or bd09"
 )
+
+#: Clocks of other systems may be so much ahead of ours.
+AHEAD: Final = timedelta(minutes=10)
+IN_FUTURE: Final = "时间在未来（超前 10 分钟以上） · the time is more than 10 minutes in the future"
 
 #: Longest message handed back; a stranger's own input may be part of it.
 MAX_MESSAGE: Final = 300
@@ -112,3 +118,11 @@ def explain(error: ValidationError, row: int = 0) -> list[Flaw]:
         below = getattr((entry.get("ctx") or {}).get("error"), "path", ())
         flaws.append(Flaw((*entry["loc"], *below), sentence(entry), row))
     return flaws
+
+
+async def refuse_future(connection: Connection, times: Iterable[datetime]) -> None:
+    """Raises RefusedError for each of ``times`` that is more than AHEAD in the future by the database's clock."""
+    latest = await connection.fetchval("SELECT clock_timestamp()") + AHEAD
+    flaws = [Flaw(("at",), IN_FUTURE, row) for row, at in enumerate(times) if at > latest]
+    if flaws:
+        raise RefusedError(flaws)

@@ -1,5 +1,5 @@
-"""Which terminal sits in which vehicle when: the rule (``BindingPlan``, pure) and the SQL of terminals'
-records.
+"""BeiDou terminals (终端): the record, written and read; and which terminal sits in which vehicle when
+(``BindingPlan``, pure).
 """
 
 from __future__ import annotations
@@ -8,12 +8,57 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+
+from pydantic import Field, ValidationInfo, field_validator
 
 from registry.changes import note_vehicles
-from registry.model import Terminal
-from registry.outcome import Outcome
+from registry.pages import Filter, Listing
+from registry.snapshot.timelines import FOREVER
+from registry.values import Identifier, Phone, Record, Text, Time, WriteResult
 from runtime.connection import Connection
+from runtime.units import to_us
+
+
+class Terminal(Record):
+    """A BeiDou terminal. ``vehicle`` and ``valid_from`` say: from then on it sits in that vehicle (null: in
+    none).
+
+    Texts that are not given stay as they are (a terminal names its own maker, model and device when it registers).
+    """
+
+    id: Phone = Field(description="phone number of the terminal; leading zeros do not count")
+    manufacturer: Text | None = None
+    model: Text | None = None
+    device_id: Text | None = Field(
+        None,
+        description="终端编号 (终端ID), as the terminal sends it when it registers. Where it is given, another device with"
+        " this phone number is refused; an empty text takes it back",
+    )
+    enabled: bool = True
+    vehicle: Identifier | None = None
+    valid_from: Time | None = Field(None, validate_default=True)
+
+    @property
+    def binds(self) -> bool:
+        """Whether the record says anything about the vehicle."""
+        return self.valid_from is not None
+
+    @field_validator("valid_from")
+    @classmethod
+    def _with_vehicle(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        if value is None and info.data.get("vehicle") is not None:
+            raise ValueError("绑定车辆须写明起始时间 · a vehicle needs valid_from, the time since when")
+        return value
+
+
+HEADERS: Final = {
+    "终端手机号": "id", "制造商": "manufacturer", "型号": "model", "终端编号": "device_id", "启用": "enabled",
+    "车辆": "vehicle", "起始时间": "valid_from",
+}  # fmt: skip
+
+
+# --- which terminal sits in which vehicle
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +140,11 @@ class BindingPlan:
 _TEXTS = ("manufacturer", "model", "device_id")
 
 
-async def apply_terminals(connection: Connection, records: Sequence[Terminal]) -> list[Outcome]:
-    """Write terminals and their bindings; references were checked. See ``repository.apply``."""
+# --- written
+
+
+async def write(connection: Connection, records: Sequence[Terminal]) -> list[WriteResult]:
+    """Write terminals and their bindings; references were checked. See ``records.apply``."""
     existing = {
         row["phone"]: row
         for row in await connection.fetch(
@@ -105,7 +153,7 @@ async def apply_terminals(connection: Connection, records: Sequence[Terminal]) -
             [r.id for r in records],
         )
     }
-    outcomes: list[Outcome] = []
+    results: list[WriteResult] = []
     written: list[tuple[str, str, str, str, list[str], bool]] = []
     for record in records:
         old = existing.get(record.id)
@@ -116,9 +164,9 @@ async def apply_terminals(connection: Connection, records: Sequence[Terminal]) -
         said = _office_said(record, old["office_said"] if old else ())
         wanted = texts | {"office_said": said, "enabled": record.enabled, "source": "registry"}
         if old is not None and all(old[k] == v for k, v in wanted.items()):
-            outcomes.append("unchanged")
+            results.append("unchanged")
             continue
-        outcomes.append("updated" if old else "created")
+        results.append("updated" if old else "created")
         maker, model, device = (texts[name] for name in _TEXTS)
         written.append((record.id, maker, model, device, said, record.enabled))
     # A terminal may register itself at this very moment: then it is there, and the office's word comes over its own.
@@ -130,9 +178,9 @@ async def apply_terminals(connection: Connection, records: Sequence[Terminal]) -
         written,
     )
     for index in await _bind(connection, records):
-        if outcomes[index] == "unchanged":
-            outcomes[index] = "updated"
-    return outcomes
+        if results[index] == "unchanged":
+            results[index] = "updated"
+    return results
 
 
 def _office_said(record: Terminal, before: Sequence[str]) -> list[str]:
@@ -186,6 +234,9 @@ async def _bind(connection: Connection, records: Sequence[Terminal]) -> list[int
     return changed
 
 
+# --- read
+
+
 async def bindings_of(connection: Connection, phone: str) -> list[dict[str, Any]]:
     """The history of one terminal: {vehicle, valid_from, valid_to}, oldest first."""
     rows = await connection.fetch(
@@ -194,6 +245,32 @@ async def bindings_of(connection: Connection, phone: str) -> list[dict[str, Any]
         phone,
     )
     return [dict(row) for row in rows]
+
+
+LISTING: Final = Listing(
+    "SELECT t.phone AS id, t.manufacturer, t.model, t.device_id, t.office_said, t.plate, t.enabled,"
+    " t.source, t.registered_at, v.id AS vehicle, b.valid_from, t.updated_at FROM terminals t LEFT JOIN terminal_bindings b"
+    " ON b.terminal_no = t.no AND b.valid_from <= now() AND (b.valid_to IS NULL OR b.valid_to > now())"
+    " LEFT JOIN vehicles v ON v.no = b.vehicle_no",
+    {"vehicle": Filter("v.id = {}")},
+    key="t.phone",
+    bindings=bindings_of,
+)
+
+
+async def read_bindings(
+    connection: Connection, where: str = "", *arguments: object
+) -> list[tuple[int, int, int, int]]:
+    """(terminal number, from, to, vehicle number), microseconds since 1970 UTC, FOREVER = no end. ``where``: what follows
+    the SELECT."""
+    rows = await connection.fetch(
+        f"SELECT terminal_no, vehicle_no, valid_from, valid_to FROM terminal_bindings {where}",  # noqa: S608 - constant texts
+        *arguments,
+    )
+    return [
+        (no, to_us(since), FOREVER if until is None else to_us(until), vehicle)
+        for no, vehicle, since, until in rows
+    ]
 
 
 async def spans_of_vehicle(

@@ -74,8 +74,9 @@ def digests(body: bytes) -> tuple[bytes, bytes]:
     return digest(body), sm3.digest()
 
 
-def parse(body: bytes) -> dict[str, Any]:
-    """The evidence of canonical bytes. Raises EvidenceError."""
+def parse(body: bytes) -> Any:
+    """The evidence of canonical bytes, an object: the ``Evidence`` of the rule and version that it names. Raises
+    EvidenceError."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -19,7 +19,8 @@ from rules.tracks.valid_fixes import cut_before, has_jumps, valid_rows
 from runtime.arrays import Ints
 from runtime.connection import Connection
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
-from telemetry.archive.store import Archive, Track
+from telemetry.archive.read import Track
+from telemetry.archive.store import Archive
 
 #: A stretch of a vehicle, or of a terminal: (number, from, to), half open, microseconds since 1970 UTC.
 Want = tuple[int, int, int]

@@ -60,6 +60,8 @@ class Column:
     def __post_init__(self) -> None:
         if (self.kind == "bytes") != (self.offsets is not None):
             raise ValueError(f"a {self.kind} column {'without' if self.offsets is None else 'with'} offsets")
+        if self.offsets is not None and not len(self.offsets):
+            raise ValueError("offsets of shape (0,): n rows have n + 1")
         if self.valid is not None and self.valid.shape != (len(self),):
             raise ValueError(f"validity of shape {self.valid.shape}, expected ({len(self)},)")
 
@@ -79,7 +81,8 @@ def encode(columns: Sequence[Column]) -> bytes:
     """The whole COPY stream, header and trailer included. Rows of one layout come together (a COPY has no
     order), in their order.
 
-    Raises ValueError for columns of different lengths and for values that do not fit their kind.
+    Raises ValueError for columns of different lengths, for values that do not fit their kind and for offsets that are
+    none.
     """
     if not columns:
         raise ValueError("no columns")
@@ -133,6 +136,14 @@ def _prepare(column: Column) -> Column:
     if column.kind == "bytes":
         if column.values.dtype != np.uint8:
             raise ValueError(f"bytes of dtype {column.values.dtype}, expected uint8")
+        offsets = column.offsets
+        if (
+            offsets is None
+            or offsets[0] < 0
+            or offsets[-1] > len(column.values)
+            or (np.diff(offsets) < 0).any()
+        ):
+            raise ValueError("offsets that are no places in the data, or go back")
         return column
     values, valid = column.values, column.valid
     if values.dtype.kind not in "iub":
@@ -217,8 +228,9 @@ def _scattered(columns: list[Column], lengths: list[AnyArray]) -> bytes:
     out = np.zeros(int(sizes.sum()), np.uint8)
 
     def put(at: AnyArray, values: AnyArray, dtype: str) -> None:
-        data = values.astype(dtype).view(np.uint8).reshape(len(values), -1)
-        out[at[:, None] + np.arange(data.shape[1])] = data
+        width = np.dtype(dtype).itemsize  # said, not found out: of no values numpy cannot tell it
+        data = values.astype(dtype).view(np.uint8).reshape(len(values), width)
+        out[at[:, None] + np.arange(width)] = data
 
     put(place, np.full(n, len(columns)), ">i2")
     place += 2

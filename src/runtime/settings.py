@@ -126,6 +126,11 @@ class Settings(BaseSettings):
         description="date of the engine's map, as evidence names it; another value has every route asked anew",
     )
     retention_days: int = Field(400, ge=1, description="positions are kept so long")
+    evaluations_retention_days: int = Field(
+        400,
+        ge=100,
+        description="judgements and what they rest on are kept so long, by whole months; alerts and their evidence for ever",
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
 
@@ -135,7 +140,7 @@ def load_settings(**overrides: object) -> Settings:
     Raises ConfigurationError that names the variable and what is wrong with it.
     """
     try:
-        return Settings(_env_file=os.environ.get("GONGCHE_ENV_FILE"), **overrides)  # type: ignore[arg-type,call-arg]
+        return Settings(_env_file=os.environ.get("GONGCHE_ENV_FILE"), **overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         lines = [f"GONGCHE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
         raise ConfigurationError(

@@ -12,6 +12,9 @@ US_PER_S = 1_000_000
 S_PER_DAY = 86_400
 US_PER_DAY = S_PER_DAY * US_PER_S
 
+#: No time that is asked for is later: year 2096, well within what PostgreSQL and datetime can hold.
+LATEST_US = 4_000_000_000_000_000
+
 #: JT/T 808 device time and Chinese civil time. China has had no daylight saving since 1991, so a fixed offset is exact.
 CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 CHINA_OFFSET_US = 8 * 3600 * US_PER_S

@@ -1,4 +1,4 @@
-"""PositionBatch: many positions as columns. Knows no protocol and no storage.
+"""PositionBatch: many positions as columns; and the one table of these columns, that log, database and files go by.
 
 Every array has shape ``(n,)`` and the dtype given in ``SPEC``. Optional columns hold 0 where the value is absent;
 ``present`` has bit ``1 << k`` set where the k-th name of ``OPTIONAL`` is there. ``items`` holds, per row, the raw
@@ -9,33 +9,67 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
+from runtime import pgcopy
 from runtime.arrays import AnyInts, Bools, Ints
 
-#: name -> (dtype, unit). The order is the order of the log's schema.
-SPEC: dict[str, tuple[str, str]] = {
-    "terminal": ("int32", "registry number of the terminal (terminals.no)"),
-    "received_us": ("int64", "microseconds since 1970 UTC, when the server read it"),
-    "device_us": ("int64", "microseconds since 1970 UTC, by the terminal; 0 = unreadable"),
-    "lat_e6": ("int32", "1e-6 degree WGS-84, south negative"),
-    "lon_e6": ("int32", "1e-6 degree WGS-84, west negative"),
-    "altitude_m": ("int16", "metre"),
-    "speed_dkmh": ("uint16", "0.1 km/h, by GNSS"),
-    "direction_deg": ("uint16", "degree from north, clockwise"),
-    "alarm": ("uint32", "alarm bits, JT/T 808 table 24"),
-    "status": ("uint32", "status bits, JT/T 808 table 25"),
-    "source": ("uint8", "see Source"),
-    "odometer_dkm": ("uint32", "0.1 km, item 0x01"),
-    "fuel_dl": ("uint16", "0.1 litre, item 0x02"),
-    "recorder_speed_dkmh": ("uint16", "0.1 km/h, item 0x03"),
-    "radio": ("uint8", "signal strength, item 0x30"),
-    "satellites": ("uint8", "satellites in use, item 0x31"),
-    "present": ("uint8", "bit k: OPTIONAL[k] is there"),
-}
-OPTIONAL = ("odometer_dkm", "fuel_dl", "recorder_speed_dkmh", "radio", "satellites")
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of positions, wherever positions are.
+
+    ``name``, ``dtype`` (numpy) and ``unit``: in a PositionBatch, in a record of the log and in an exported file, where the
+    Arrow type is the one of that dtype (``telemetry.arrow``). ``sql_name`` and ``sql_type``: in the table ``positions``;
+    ``timestamptz`` for what is microseconds here. PostgreSQL has no unsigned integers: the type there is the next larger
+    one, or int4 for the 32 bits of alarm and status, as a signed number. ``optional``: not every terminal says it; null in
+    the table, in the log and in the file where it is absent.
+    """
+
+    name: str
+    dtype: str
+    unit: str
+    sql_name: str
+    sql_type: pgcopy.Kind
+    optional: bool = False
+
+
+#: What a terminal reports, and when it came: the columns of a PositionBatch. The order is the order of the log's schema,
+#: and the fingerprint depends on it: new columns come last.
+REPORTED: Final = (
+    Column("terminal", "int32", "registry number of the terminal (terminals.no)", "terminal_no", "int4"),
+    Column("received_us", "int64", "microseconds since 1970 UTC, when the server read it", "received_at", "timestamptz"),
+    Column("device_us", "int64", "microseconds since 1970 UTC, by the terminal; 0 = unreadable", "device_time", "timestamptz"),
+    Column("lat_e6", "int32", "1e-6 degree WGS-84, south negative", "lat_e6", "int4"),
+    Column("lon_e6", "int32", "1e-6 degree WGS-84, west negative", "lon_e6", "int4"),
+    Column("altitude_m", "int16", "metre", "altitude_m", "int2"),
+    Column("speed_dkmh", "uint16", "0.1 km/h, by GNSS", "speed_dkmh", "int4"),
+    Column("direction_deg", "uint16", "degree from north, clockwise", "direction_deg", "int4"),
+    Column("alarm", "uint32", "alarm bits, JT/T 808 table 24", "alarm", "int4"),
+    Column("status", "uint32", "status bits, JT/T 808 table 25", "status", "int4"),
+    Column("source", "uint8", "see Source", "source", "int2"),
+    Column("odometer_dkm", "uint32", "0.1 km, item 0x01", "odometer_dkm", "int8", optional=True),
+    Column("fuel_dl", "uint16", "0.1 litre, item 0x02", "fuel_dl", "int4", optional=True),
+    Column("recorder_speed_dkmh", "uint16", "0.1 km/h, item 0x03", "recorder_speed_dkmh", "int4", optional=True),
+    Column("radio", "uint8", "signal strength, item 0x30", "radio", "int2", optional=True),
+    Column("satellites", "uint8", "satellites in use, item 0x31", "satellites", "int2", optional=True),
+)  # fmt: skip
+#: What the server adds when it stores a position: in the table and in the file, not in a batch and not in the log.
+ADDED: Final = (
+    Column("fingerprint", "int64", "of the payload (telemetry.positions.fingerprint)", "fingerprint", "int8"),
+    Column("quality", "int16", "bits of telemetry.quality.Quality; 0 = valid fix", "quality", "int2"),
+)
+#: Beside these every row has its ``items``: bytes, null in the table, in the log and in the file where there are none.
+ITEMS_UNIT: Final = "raw JT/T 808 additional items: id, length, value"
+
+#: The names of optional columns, in the order of their bits in ``present``.
+OPTIONAL: Final = tuple(column.name for column in REPORTED if column.optional)
+#: The arrays of a PositionBatch: name -> (dtype, unit). ``present`` is how a batch says null.
+SPEC: Final[dict[str, tuple[str, str]]] = {
+    column.name: (column.dtype, column.unit) for column in REPORTED
+} | {"present": ("uint8", "bit k: OPTIONAL[k] is there")}
 
 
 class Source:

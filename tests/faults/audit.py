@@ -8,13 +8,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import numpy as np
 
+from rules.judge.process import Judge
+from rules.judge.subjects.destinations import Destinations
 from rules.live.process import Worker
+from rules.navigation import NoNavigator
 from rules.tracks.state import FIELDS, STATE_DTYPE
 from runtime.arrays import Ints
 from runtime.postgres import connect, create_pool, migrate
@@ -28,6 +31,12 @@ from tests.faults.plan import STEP_S, Plan
 
 _COLUMNS = ("lat_e6", "lon_e6", "altitude_m", "speed_dkmh", "direction_deg", "odometer_dkm")
 _ROWS_PER_RECORD = 2_000
+
+
+class HasDatabase(Protocol):
+    """Whatever was disturbed: its database is what counts."""
+
+    dsn: str
 
 
 @dataclass
@@ -155,7 +164,8 @@ def _same(found: Audit, name: str, counted: float, logged: int, *, at_most: bool
 
 
 class Reference:
-    """The same fleet in a second database, with a worker in this process that nobody disturbs."""
+    """The same fleet in a second database, with a worker in this process that nobody disturbs. No judge runs in either: what
+    is settled is judged at the end."""
 
     def __init__(self, plan: Plan, dsn: str, log: Path) -> None:
         self._plan, self._dsn, self._log = plan, dsn, log
@@ -190,8 +200,13 @@ class Reference:
             await reader.close()
             pool.terminate()
 
-    async def compare(self, machine: Machine, found: Audit) -> None:
-        """Put every difference between the two databases into ``found``."""
+    async def compare(self, machine: HasDatabase, found: Audit) -> None:
+        """Put every difference between the two databases into ``found``, once the orders are judged in both."""
+        for dsn in (machine.dsn, self._dsn):
+            judge = Judge(dsn, [Destinations()], NoNavigator())
+            while await judge.turn():
+                pass
+            await judge.close()
         for name, query in _COMPARED.items():
             ours, theirs = await _rows(machine.dsn, query), await _rows(self._dsn, query)
             if name == "standing alerts":

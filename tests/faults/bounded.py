@@ -49,10 +49,10 @@ async def broker_dead(made: Trial, cluster: Cluster | None) -> None:
     else:  # no byte more: what a full disk is to the log
         was = resource.prlimit(pid, resource.RLIMIT_FSIZE)
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, was[1]))
-        await asyncio.sleep(0.5)  # an append that had been written already is confirmed yet
+        await asyncio.sleep(0.5)  # time: an append that had been written already is confirmed yet
     down = crowd.now()
     made.say("the log is dead")
-    await asyncio.sleep(made.setup.seconds)
+    await asyncio.sleep(made.setup.seconds)  # time: how long the log is dead
     up = crowd.now()
     false = sum(
         1 for s, r in zip(crowd.ledger.first_sent, crowd.ledger.replied, strict=True) if s > down and r < up
@@ -99,7 +99,7 @@ async def slow_writers(made: Trial, cluster: Cluster | None) -> None:
         crowd.plan, made.machine.port, first=setup.terminals, count=setup.attackers
     ) as attackers:
         made.say(f"{setup.attackers} slow writers come")
-        await asyncio.sleep(setup.seconds)
+        await asyncio.sleep(setup.seconds)  # time: how long the slow writers stay
         during, lag = (ms(begin, crowd.now() - 1.0) for ms in (crowd.p99_ms, crowd.lag_p99_ms))
         made.measure("during", begin, crowd.now() - 1.0, cpu)
         made.gateway.look()
@@ -148,7 +148,7 @@ async def storm(made: Trial, cluster: Cluster | None) -> None:
             await asyncio.sleep(0.02)
         back = crowd.now()
         made.figures[f"{key}_all_replied_s"] = round(back - at, 2)
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(1.0)  # time: what is measured needs a while
         made.figures[f"{key}_p99_ms"] = round(crowd.p99_ms(at, back))
         await made.recovered(at, before)
         made.figures[f"{key}_recovered_s"] = made.figures.pop("recovered_s", None)

@@ -20,6 +20,7 @@ from typing import Self
 import numpy as np
 
 from runtime.arrays import Ints
+from telemetry.jt808.ids import MessageId
 from telemetry.jt808.rejection import Rejection
 from telemetry.jt808.scalar import messages as m
 from telemetry.jt808.scalar.framing import FrameReader, encode_frame
@@ -292,7 +293,7 @@ class Crowd:
             terminal.state = _ASKING
             self.ledger.connects += 1
             self.ledger.authentications += 1
-            serial = self._next_serial(terminal, m.AUTHENTICATE)
+            serial = self._next_serial(terminal, MessageId.AUTHENTICATE)
             terminal.unsent = authentication(terminal.phone, terminal.version, serial)
             self._due[terminal.number] = now + CONNECT_S
         self._flush_unsent(terminal, now)
@@ -327,7 +328,7 @@ class Crowd:
             fault(f"{terminal.phone}: message {header.id:#x}: {reply}")
         elif terminal.serials.get(reply.serial) != reply.id:
             fault(f"{terminal.phone}: a reply to nothing that was sent here: {reply}")
-        elif reply.id == m.AUTHENTICATE:
+        elif reply.id == MessageId.AUTHENTICATE:
             terminal.state, terminal.tries = _RUNNING, 0
         else:
             report = terminal.unconfirmed.pop(reply.serial, None)
@@ -373,7 +374,7 @@ class Crowd:
             self._flush_unsent(terminal, now)
 
     def _send(self, terminal: _Terminal, report: _Report, bodies: Sequence[bytes], now: float) -> None:
-        message_id = m.LOCATION if report.live else m.LOCATION_BATCH
+        message_id = MessageId.LOCATION if report.live else MessageId.LOCATION_BATCH
         body = bodies[0] if report.live else encode_batch(BATCH_BLIND_ZONE, list(bodies))
         serial = self._next_serial(terminal, message_id)
         report.frame = encode_frame(

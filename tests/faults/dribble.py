@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from telemetry.jt808.scalar import messages as m
+from telemetry.jt808.ids import MessageId
 from telemetry.jt808.scalar.header import build_message
 from tests.faults.fleet import authentication, open_socket, version_of
 from tests.faults.plan import Plan
@@ -41,7 +41,9 @@ class Dribblers:
         self._sent = np.zeros(count, np.int64)
         self._ticker: asyncio.Task[None] | None = None
         # The beginning of a report that never ends; escaped bytes are not among these.
-        self._bytes = b"\x7e" + build_message(m.LOCATION, bytes(1000), "0", 0).replace(b"\x7e", b"\x00")
+        self._bytes = b"\x7e" + build_message(MessageId.LOCATION, bytes(1000), "0", 0).replace(
+            b"\x7e", b"\x00"
+        )
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from runtime.connection import Connection
+from telemetry.jt808.ids import MessageId
 from telemetry.jt808.scalar import messages as m
 from telemetry.jt808.scalar.framing import encode_frame
 from telemetry.jt808.scalar.header import Version, build_message
@@ -42,7 +43,7 @@ class FleetPlan(Plan):
 def authentication(phone: str, version: Version, serial: int) -> bytes:
     """The frame with which a terminal of ``FleetPlan`` authenticates."""
     body = m.encode_authentication(m.Authentication(code_of(phone), "860000000000000", "faults"), version)
-    return encode_frame(build_message(m.AUTHENTICATE, body, phone, serial, version=version))
+    return encode_frame(build_message(MessageId.AUTHENTICATE, body, phone, serial, version=version))
 
 
 def version_of(number: int) -> Version:

@@ -11,7 +11,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from runtime.errors import UnavailableError
 from runtime.postgres import connect, migrate
 from tests.faults.log import Log
 from tests.faults.plan import Plan
+from tests.ports import free_port
 
 #: The first of each kind; further ones are ``gateway2``, ``worker2``, ...
 PROGRAMS = ("gateway", "worker")
@@ -38,11 +38,6 @@ EVERYTHING = ("postgres", *PROGRAMS)
 _START_S = 90.0
 #: Makes the folder of the log and takes it away.
 LogPlace = Callable[[Path], AbstractContextManager[None]]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -195,7 +190,7 @@ class Machine:
                         os.kill(pid, signal.SIGKILL)
             for program in programs:
                 program.kill()
-        await asyncio.sleep(down_s)
+        await asyncio.sleep(down_s)  # time: how long it is down is part of the plan
         self._postgres_wanted |= "postgres" in names
         for program in programs:
             program.wanted = True

@@ -17,6 +17,7 @@ from typing import Self, cast
 import numpy as np
 
 from runtime.arrays import Ints
+from telemetry.jt808.ids import MessageId
 from telemetry.jt808.rejection import Rejection
 from telemetry.jt808.scalar import messages as m
 from telemetry.jt808.scalar.framing import FrameReader, encode_frame
@@ -142,7 +143,7 @@ class Terminal:
             body = m.encode_registration(
                 m.Registration(32, 600, "TEST", "FAULTS", f"{self.number:07d}", 1, "", self.version)
             )
-            self._control(m.REGISTER, body)
+            self._control(MessageId.REGISTER, body)
         else:
             self._authenticate()
 
@@ -170,7 +171,7 @@ class Terminal:
                 self.load.ledger.fault(f"{self.phone}: a reply to nothing that was sent here: {reply}")
             elif reply.result:
                 self.load.ledger.fault(f"{self.phone}: refused: {reply}")
-            elif reply.id == m.AUTHENTICATE:
+            elif reply.id == MessageId.AUTHENTICATE:
                 self.state = "running"
             else:
                 self._confirmed(reply.serial)
@@ -198,9 +199,9 @@ class Terminal:
             rows = [self.queue.popleft() for _ in range(min(len(self.queue), _BATCH if many else 1))]
             bodies = [self._bodies[row] for row in rows]
             if many:
-                message_id, body = m.LOCATION_BATCH, encode_batch(BATCH_BLIND_ZONE, bodies)
+                message_id, body = MessageId.LOCATION_BATCH, encode_batch(BATCH_BLIND_ZONE, bodies)
             else:
-                message_id, body = m.LOCATION, bodies[0]
+                message_id, body = MessageId.LOCATION, bodies[0]
             serial = self._next_serial()
             frame = encode_frame(build_message(message_id, body, self.phone, serial, version=self.version))
             message = self.unconfirmed[serial] = _Message(message_id, frame, rows, now)
@@ -215,7 +216,7 @@ class Terminal:
 
     def _authenticate(self) -> None:
         code = m.Authentication(self._code or b"", "860000000000000", "faults")
-        self._control(m.AUTHENTICATE, m.encode_authentication(code, self.version))
+        self._control(MessageId.AUTHENTICATE, m.encode_authentication(code, self.version))
 
     def _control(self, message_id: int, body: bytes) -> None:
         serial = self._next_serial()

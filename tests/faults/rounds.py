@@ -83,7 +83,7 @@ class World:
         try:
             begin = load.now()
             for kill in sorted(kills, key=lambda k: k.at_s):
-                await asyncio.sleep(max(0.0, begin + kill.at_s - load.now()))
+                await asyncio.sleep(max(0.0, begin + kill.at_s - load.now()))  # time: the plan of kills
                 await self.machine.kill(kill.names, kill.down_s)
             await driving
         finally:

@@ -89,7 +89,7 @@ async def _report(terminal: Terminal, turns: int, together: int) -> None:
     for turn in range(turns):
         for k in range(together):
             terminal.send(0x0200, position(turn * together + k))
-        await asyncio.sleep(_APART_S)
+        await asyncio.sleep(_APART_S)  # time: see _APART_S
     assert await terminal.ask(0x0002, b"") == 0  # a heartbeat behind them: all were read
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.rounds import World, world
+from tests.waiting import PATIENCE_S, until
 
 SMALL, LARGE = "6m", "256m"
 _SILENT_S = 1.0
@@ -40,7 +41,7 @@ def _more_space(folder: Path) -> None:
 async def _falls_silent(made: World) -> None:
     """Drive until no terminal has been replied to for a while, and something waits."""
     load = made.load
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         replies, since = -1, load.now()
         while not (load.waiting and load.now() - since > _SILENT_S):
             if load.ledger.replies != replies:
@@ -58,7 +59,7 @@ async def test_a_full_disk_confirms_nothing_and_its_end_loses_nothing() -> None:
         assert metrics["gongche_gateway_log_append_failures_total"] > 0
         # Whatever it holds in memory is gone now: a reply given without a record would be a position lost.
         await made.machine.kill(["gateway"], 0.2)
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(1.0)  # time: nothing may be confirmed meanwhile
         assert made.load.ledger.confirmed.sum() == confirmed > 100
         await asyncio.to_thread(_more_space, made.machine.log_path.parent)
         await driving
@@ -71,7 +72,7 @@ async def test_a_gateway_that_may_not_write_confirms_nothing_and_recovers_by_its
     """EFBIG in place of ENOSPC: needs no file system of its own."""
     async with world(rounds=1, seconds=3, terminals=40, rate=1_600) as made:
         driving = asyncio.create_task(made.load.drive(3))
-        await asyncio.sleep(1.0)
+        await until(lambda: made.load.ledger.confirmed.sum() > 100, "positions are confirmed")
         life = made.machine.gateway.life
         assert life is not None
         before = resource.prlimit(life.process.pid, resource.RLIMIT_FSIZE)

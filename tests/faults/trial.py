@@ -128,9 +128,9 @@ class Trial:
         self.gateway.mark()
         self.worker.mark()
         self.crowd.drive()
-        await asyncio.sleep(self.setup.calm_s / 3)
+        await asyncio.sleep(self.setup.calm_s / 3)  # time: what is measured needs a while
         begin, cpu = self.crowd.now(), self.gateway.cpu_s()
-        await asyncio.sleep(self.setup.calm_s * 2 / 3)
+        await asyncio.sleep(self.setup.calm_s * 2 / 3)  # time: the same
         self.measure("before", begin, self.crowd.now(), cpu)
         self.before_ms = self.crowd.p99_ms(begin, self.crowd.now())
 

@@ -89,9 +89,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-async def world(pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[World]:
-    """A fleet of the usual size and its worker, on a database of their own; tests of other rooms have worlds of theirs."""
-    made = World(pool, tmp_path, some_day())
+async def world(pool: asyncpg.Pool, db_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    """A fleet of the usual size, its worker and its judge of destinations, on a database of their own; tests of other rooms
+    have worlds of theirs."""
+    made = World(pool, tmp_path, some_day(), db_url)
     await made.build()
     yield made
     await made.close()

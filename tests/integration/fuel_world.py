@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from registry.snapshot.fleet import load_parameters
+from registry.parameter_values import load_parameters
 from rules.alerts.feed import evidence_of, publish_feed
 from rules.alerts.model import Alert, alert_id
 from rules.alerts.publish import publish

@@ -12,8 +12,11 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
+
 from rules.navigation.polyline import encode
 from telemetry import geo
+from tests.waiting import PATIENCE_S
 
 
 @dataclass
@@ -156,3 +159,11 @@ def straight_osrm(request: Request, distance_m: Callable[[float], float] = lambd
 
 
 __all__ = ["EngineServer", "Reply", "Request", "engine_server", "places_of", "straight_osrm"]
+
+
+def answers(url: str) -> bool:
+    """Whether the Valhalla at ``url`` serves."""
+    try:
+        return httpx.get(f"{url}/status", timeout=PATIENCE_S, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,13 +17,9 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from telemetry.log.base import POSITIONS
+from tests.ports import free_port
 
 _START_S = 60.0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 class Process:
@@ -130,7 +125,7 @@ class Site:
     async def killed(self, process: Process, down_s: float) -> None:
         """``kill -9``; started again after ``down_s``. Returns when it serves."""
         process.kill()
-        await asyncio.sleep(down_s)
+        await asyncio.sleep(down_s)  # time: how long it is down is part of the plan
         process.start()
         await process.serves()
 
@@ -156,7 +151,9 @@ class Site:
                             "SELECT partition, next_offset FROM log_offsets WHERE next_offset > 0"
                         )
                     )
-                    facts = await connection.fetchval("SELECT count(*) FROM fact_changes")
+                    facts = await connection.fetchval(
+                        "SELECT (SELECT count(*) FROM fact_changes) + (SELECT count(*) FROM recomputations)"
+                    )
                     if offsets == ends and not facts:
                         return
                     await asyncio.sleep(0.1)

@@ -8,6 +8,7 @@ from typing import Self
 from telemetry.jt808.rejection import Rejection
 from telemetry.jt808.scalar.framing import FrameReader, encode_frame
 from telemetry.jt808.scalar.header import Header, Version, build_message, build_messages, parse_header
+from tests.waiting import PATIENCE_S
 
 
 def position(k: int = 0, *, items: bytes = b"", time: str = "260302101112") -> bytes:
@@ -56,7 +57,7 @@ class Terminal:
         self.serial = (self.serial + 1) & 0xFFFF
         return encode_frame(message)
 
-    async def receive(self, wait_s: float = 10) -> tuple[Header, bytes]:
+    async def receive(self, wait_s: float = PATIENCE_S) -> tuple[Header, bytes]:
         """The next platform message. Raises EOFError when the platform has closed, TimeoutError when it is silent."""
         async with asyncio.timeout(wait_s):
             while not self.inbox:
@@ -71,9 +72,9 @@ class Terminal:
                     self.inbox.append(parsed)
         return self.inbox.pop(0)
 
-    async def result_of(self, serial: int, message_id: int, wait_s: float = 10) -> int:
+    async def result_of(self, serial: int, message_id: int, wait_s: float = PATIENCE_S) -> int:
         """Wait for the general reply to ``serial``; its result. Other messages stay in the inbox."""
-        passed = []
+        passed: list[tuple[Header, bytes]] = []
         while True:
             header, body = await self.receive(wait_s)
             if header.id == 0x8001 and body[:4] == serial.to_bytes(2, "big") + message_id.to_bytes(2, "big"):
@@ -103,7 +104,7 @@ class Terminal:
             raw = bytes((len(raw),)) + raw + b"1" * 15 + b"1.0".ljust(20, b"\0")
         return await self.ask(0x0102, raw)
 
-    async def closed(self, wait_s: float = 10) -> bool:
+    async def closed(self, wait_s: float = PATIENCE_S) -> bool:
         """Wait until the platform closes this connection."""
         async with asyncio.timeout(wait_s):
             try:

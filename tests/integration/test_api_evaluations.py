@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import asyncpg
 import pytest
 
@@ -13,7 +15,7 @@ from runtime.units import US_PER_S
 from tests.integration.test_api_service import check_problem, serve
 
 T0_US = 1_775_000_000 * US_PER_S
-OUTCOMES = ("normal", "undetermined")
+OUTCOMES: Final = ("normal", "undetermined")
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ def check_problem(response: httpx.Response, status: int, *says: str) -> dict[str
     return body
 
 
-BODIES = {
+BODIES: dict[str, dict[str, Any]] = {
     "organisations/x": {"name": "新单位", "parent": "finance"},
     "vehicles/x": {"plate": "苏F99999", "organisation": "finance", "registered_on": "2024-05-01"},
     "terminals/013800000001": {"vehicle": "car-1", "valid_from": "2026-01-01T00:00:00+08:00", "model": "M"},

@@ -12,10 +12,10 @@ import pytest
 from runtime import pgcopy
 from runtime.connection import Connection
 from runtime.units import US_PER_DAY, US_PER_S
-from telemetry.archive.newest import Watermarks
+from telemetry.archive.newest import NewestPositions
 from telemetry.archive.partitions import DELETED_AT_ONCE, MOST_MOVED
 from telemetry.archive.store import Archive, days_of
-from telemetry.positions import OPTIONAL, SPEC, PositionBatch, fingerprint
+from telemetry.positions import ADDED, OPTIONAL, REPORTED, SPEC, PositionBatch, fingerprint
 from telemetry.quality import Quality
 
 TODAY = 20_500
@@ -232,7 +232,7 @@ async def test_a_time_that_is_no_date_harms_nothing_else(pool: asyncpg.Pool) -> 
 
 
 async def test_endless_reports_of_one_second_stay_exact(pool: asyncpg.Pool) -> None:
-    n = 3 * Watermarks.MOST_REMEMBERED
+    n = 3 * NewestPositions.MOST_REMEMBERED
     batch = make(n, 1, terminal=np.full(n, 7), device_us=np.full(n, START), lat_e6=np.arange(n))
     archive = Archive()
     async with pool.acquire() as conn:
@@ -453,7 +453,24 @@ async def test_copy_is_what_postgresql_reads(pool: asyncpg.Pool) -> None:
             )
         for i, row in enumerate(rows):
             ints = [int(values[i]) if valid[i] else None for values in numbers.values()]
-            text = None if pieces[i] is None else pieces[i].decode()
+            piece = pieces[i]
+            text = None if piece is None else piece.decode()
             time = None if valid[i] else int(times[i])
             assert list(row) == [*ints, time, bool(flags[i]), pieces[i], text]
         assert len(rows) == n
+
+
+async def test_the_table_has_the_columns_that_are_listed(pool: asyncpg.Pool) -> None:
+    """``telemetry.positions`` lists them once; the table is made by migrations."""
+    rows = await pool.fetch(
+        "SELECT attname, format_type(atttypid, atttypmod) AS kind, attnotnull FROM pg_attribute"
+        " WHERE attrelid = 'positions'::regclass AND attnum > 0 AND NOT attisdropped"
+    )
+    kinds = {
+        "int2": "smallint",
+        "int4": "integer",
+        "int8": "bigint",
+        "timestamptz": "timestamp with time zone",
+    }
+    listed = {(c.sql_name, kinds[c.sql_type], not c.optional) for c in (*REPORTED, *ADDED)}
+    assert {tuple(row) for row in rows} == listed | {("items", "bytea", False)}

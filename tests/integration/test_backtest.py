@@ -34,6 +34,7 @@ from tests.integration.test_judge_transactions import AT, StationWorld, parked
 from tests.integration.test_judge_vehicle_days import Court, weekend
 from tests.integration.test_judge_violations import OffenceWorld
 from tests.integration.worker_world import LAT0, LON0, S, World, drive, place, some_day, stand
+from tests.waiting import PATIENCE_S, until
 
 MARCH = (china("2026-03-01"), china("2026-04-01"))
 
@@ -202,8 +203,8 @@ async def test_values_of_organisations_and_of_times_are_all_overridden(office: O
 
 
 @pytest.fixture
-async def world(pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[World]:
-    made = World(pool, tmp_path, some_day())
+async def world(pool: asyncpg.Pool, db_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    made = World(pool, tmp_path, some_day(), db_url)
     await made.build(4)
     yield made
     await made.close()
@@ -605,14 +606,18 @@ async def test_interrupted_it_leaves_nothing(office: Office, db_url: str, tmp_pa
             sys.executable, "-m", "gongche", "backtest", "--rule", "mileage", "--from", day, "--to", day, "--csv", str(target),
             env={**os.environ, "GONGCHE_DATABASE_URL": db_url}, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        for _ in range(200):
-            if await conn.fetchval(
-                "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock')"
-            ):
-                break
-            await asyncio.sleep(0.1)
+
+        async def it_waits() -> bool:
+            return bool(
+                await conn.fetchval(
+                    "SELECT EXISTS (SELECT FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND wait_event_type = 'Lock')"
+                )
+            )
+
+        await until(it_waits, "the command waits for the lock")
         running.send_signal(signal.SIGINT)
-        _, told = await asyncio.wait_for(running.communicate(), 20)
+        _, told = await asyncio.wait_for(running.communicate(), PATIENCE_S)
     assert running.returncode == 130
     assert "interrupted" in told.decode()
     assert "Traceback" not in told.decode()

@@ -290,8 +290,8 @@ async def test_lists_and_filters(office: httpx.AsyncClient) -> None:
     ):
         check_problem(await office.get(f"/v1/{kind}", params=params), 422)
     assert (await office.delete("/v1/calendar-days/2026-10-01")).status_code == 204
-    for day in ("2026-10-01", "x"):
-        check_problem(await office.delete(f"/v1/calendar-days/{day}"), 404)
+    for unknown in ("2026-10-01", "x"):
+        check_problem(await office.delete(f"/v1/calendar-days/{unknown}"), 404)
 
 
 PARAMETER = {
@@ -328,6 +328,11 @@ async def test_parameters(fleet: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
         problem = check_problem(await fleet.put("/v1/rule-parameters", json=PARAMETER | change), 422)
         assert problem["errors"][0]["pointer"] == pointer
         assert await contents(pool) == before
+    moved = PARAMETER | {"rule": "location", "name": "early_start_min", "value": 20}
+    problem = check_problem(await fleet.put("/v1/rule-parameters", json=moved), 422)
+    assert "order.early_start_min" in problem["errors"][0]["message"]
+    assert (await fleet.put("/v1/rule-parameters", json=moved | {"rule": "order"})).status_code == 201
+    assert await pool.execute("DELETE FROM rule_parameters WHERE rule = 'order'") == "DELETE 1"
     key = {name: str(PARAMETER[name]) for name in ("rule", "name", "effective_from")}
     for status in (204, 404):
         assert (await fleet.delete("/v1/rule-parameters", params=key)).status_code == status

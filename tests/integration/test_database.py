@@ -117,3 +117,25 @@ async def test_positions_of_dead_clocks_move_to_their_own_partition(
         await connection.close()
         await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
         await server.close()
+
+
+async def test_from_when_on_orders_cover_is_carried_over_from_the_rule_location(
+    db_url: str, pool: asyncpg.Pool
+) -> None:
+    """What offices have set holds on, and nothing is judged again for it."""
+    await pool.execute("DELETE FROM schema_migrations WHERE version = 22")
+    await pool.execute(
+        "INSERT INTO rule_parameters (rule, name, value, effective_from) VALUES"
+        " ('location', 'early_start_min', 25, '2026-01-01Z'), ('location', 'early_start_min', 30, '2026-02-01Z'),"
+        " ('location', 'episode_idle_min', 20, '2026-01-01Z')"
+    )
+    told = "SELECT (SELECT count(*) FROM judge_changes) + (SELECT count(*) FROM registry_changes)"
+    before = await pool.fetchval(told)
+    assert await migrate(db_url) == ["0022_parameters_of_orders.sql"]
+    rows = await pool.fetch("SELECT rule, name, value::int FROM rule_parameters ORDER BY rule, value")
+    assert [tuple(row) for row in rows] == [
+        ("location", "episode_idle_min", 20), ("order", "early_start_min", 25), ("order", "early_start_min", 30),
+    ]  # fmt: skip
+    assert await pool.fetchval(told) == before
+    await pool.execute("UPDATE rule_parameters SET value = 26 WHERE value = 25")
+    assert await pool.fetchval(told) > before

@@ -21,6 +21,7 @@ from runtime.postgres import DATABASE_ERRORS, connect, connection_lost, create_p
 from telemetry.log.base import POSITIONS
 from telemetry.log.sqlite import EmbeddedLogReader
 from tests.integration.worker_world import World, some_day, stand
+from tests.waiting import PATIENCE_S
 
 _DEAD_AFTER_S = 2.0
 _SO_ATTACH_FILTER = 26
@@ -96,12 +97,12 @@ def test_a_command_to_a_host_that_has_vanished_ends(
             waiting = await connect(dsn, dead_after_s=_DEAD_AFTER_S)
             later = await connect(dsn, dead_after_s=_DEAD_AFTER_S)
             asked = asyncio.create_task(waiting.execute("SELECT pg_sleep(5)"))
-            await asyncio.sleep(3 * _DEAD_AFTER_S)
+            await asyncio.sleep(3 * _DEAD_AFTER_S)  # time: longer than a silence may last
             assert await asked == "SELECT 1", "an answer that takes long is not silence"
             asked = asyncio.create_task(waiting.execute("SELECT pg_sleep(60)"))
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.5)  # time: the command should be with the server
             way.vanish()
-            async with asyncio.timeout(8 * _DEAD_AFTER_S):
+            async with asyncio.timeout(PATIENCE_S):  # far less than the quarter of an hour of the kernel
                 for command in (asked, later.execute("SELECT 1")):
                     with pytest.raises(DATABASE_ERRORS) as broken:
                         await command
@@ -129,7 +130,7 @@ async def test_the_turn_of_a_worker_whose_database_vanishes_ends_and_is_done_aga
         await world.send(world.batch(stand(0, 300)))
         running = asyncio.create_task(worker.run(stop))
         try:
-            async with asyncio.timeout(20 * _DEAD_AFTER_S):
+            async with asyncio.timeout(PATIENCE_S):
                 while not worker.counts.records:  # noqa: ASYNC110 - the worker is watched
                     await asyncio.sleep(0.05)
             assert worker.counts.failures >= 1

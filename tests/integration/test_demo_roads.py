@@ -4,13 +4,11 @@ or above 1.5 times its mileage, and everything else is below."""
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 
@@ -18,11 +16,14 @@ from rules.navigation import Places, own_engine
 from rules.navigation.engines import route
 from rules.navigation.valhalla import Valhalla
 from runtime.errors import UnavailableError
+from simulation.city.bodies import order_body
 from simulation.city.demo_map import prepare_demo
 from simulation.city.fleet import STATUS_POSITIONED, Plan
-from simulation.demo.office import order_body
 from simulation.demo.plan import build_plan
 from telemetry.geo import Datum, to_wgs84
+from tests.integration.navigation_server import answers
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 END = 1_795_312_800  # 2026-11-22 02:00 UTC
 
@@ -39,20 +40,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     command = own_engine.service_command(folder, port, name=own_engine.DEMO)
     assert command is not None
     url = f"http://127.0.0.1:{port}"
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         try:
-            for _ in range(200):
-                try:
-                    if httpx.get(f"{url}/status", timeout=2, trust_env=False).status_code == 200:
-                        break
-                except httpx.TransportError:
-                    pass
-                asyncio.run(asyncio.sleep(0.05))
+            wait_until(lambda: answers(url), "the engine serves")
             yield url
         finally:
             running.terminate()

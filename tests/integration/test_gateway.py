@@ -30,6 +30,7 @@ from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import PositionBatch, Source
 from telemetry.terminals.directory import TerminalDirectory
 from tests.integration.terminal_client import Terminal, position
+from tests.waiting import PATIENCE_S, until
 
 both_versions = pytest.mark.parametrize("version", [Version.V2013, Version.V2019])
 
@@ -59,12 +60,11 @@ class Running:
         return [orjson.loads(line)["reason"] for p in await self._read(REJECTS) for line in p.splitlines()]
 
     async def wait_rejects(self, count: int) -> list[str]:
-        for _ in range(200):
-            found = await self.rejects()
-            if len(found) >= count:
-                return found
-            await asyncio.sleep(0.02)
-        raise AssertionError(f"only {await self.rejects()}")
+        async def there() -> bool:
+            return len(await self.rejects()) >= count
+
+        await until(there, f"{count} frames are refused")
+        return await self.rejects()
 
 
 @asynccontextmanager
@@ -127,13 +127,12 @@ async def test_memory_budget_pauses_reading_and_everything_comes_through_after(
         blocker = sqlite3.connect(tmp_path / "log", isolation_level=None)
         blocker.execute("BEGIN IMMEDIATE")
         serials = [terminal.send(0x0200, position(k)) for k in range(20_000)]
-        await asyncio.sleep(0.5)
-        assert it.gateway.trouble() is not None
+        await until(it.gateway.trouble, "the budget is used up")
         held = REGISTRY.get_sample_value("gongche_gateway_memory_budget_used_bytes") or 0
         assert limits.memory_budget_bytes < held < limits.memory_budget_bytes + 50_000
         blocker.execute("ROLLBACK")
         blocker.close()
-        assert [await terminal.result_of(s, 0x0200, 20) for s in serials] == [0] * 20_000
+        assert [await terminal.result_of(s, 0x0200) for s in serials] == [0] * 20_000
         assert it.gateway.trouble() is None
         assert len(await it.stored()) == 20_000
 
@@ -173,6 +172,7 @@ async def test_every_cut_of_the_stream(pool: asyncpg.Pool, tmp_path: Path) -> No
         for cut in range(1, len(frame)):
             terminal.writer.write(frame[:cut])
             await terminal.writer.drain()
+            # time: the gateway should see the part alone; nothing shows that it has
             await asyncio.sleep(0.001)
             terminal.writer.write(frame[cut:])
             assert await terminal.result_of(2, 0x0200) == 0
@@ -316,13 +316,13 @@ async def test_deadlines(pool: asyncpg.Pool, tmp_path: Path) -> None:
             for byte in slow.frame(0x0200, position()) * 10:
                 slow.writer.write(bytes([byte]))
                 await slow.writer.drain()
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.2)  # time: bytes that come slower than the deadline allows
 
         dripping = asyncio.create_task(drip())
-        assert await silent.closed(5)
-        assert await slow.closed(5)
+        assert await silent.closed()
+        assert await slow.closed()
         assert await honest.ask(0x0200, position()) == 0
-        assert await honest.closed(8)
+        assert await honest.closed()
         with pytest.raises(ConnectionError):
             await dripping
 
@@ -336,24 +336,22 @@ async def test_no_deadline_passes_while_the_gateway_itself_does_not_read(
         new = await Terminal.connect(it.port, "13900000004")
         late, whole = slow.serial, slow.frame(0x0200, position(1))
         slow.writer.write(whole[:20])
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # time: the gateway should have the part before it stops reading
         blocker = sqlite3.connect(tmp_path / "log", isolation_level=None)
         blocker.execute("BEGIN IMMEDIATE")
         serials = [loud.send(0x0200, position(k)) for k in range(20_000)]
-        async with asyncio.timeout(1):
-            while "paused" not in (it.gateway.trouble() or ""):  # noqa: ASYNC110 - readiness is asked
-                await asyncio.sleep(0.01)
+        await until(lambda: "paused" in (it.gateway.trouble() or ""), "the gateway stops reading")
         heartbeat = quiet.send(0x0002, b"")
         slow.writer.write(whole[20:])
         registering = asyncio.create_task(new.register())
-        await asyncio.sleep(4)
+        await asyncio.sleep(4)  # time: longer than every deadline of the limits above
         blocker.execute("ROLLBACK")
         blocker.close()
         assert await quiet.result_of(heartbeat, 0x0002) == 0
         assert await slow.result_of(late, 0x0200) == 0
         assert await registering == 0
         assert await new.authenticate() == 0
-        assert [await loud.result_of(s, 0x0200, 20) for s in serials] == [0] * 20_000
+        assert [await loud.result_of(s, 0x0200) for s in serials] == [0] * 20_000
         assert await quiet.closed(5), "and then they pass again"
 
 
@@ -366,12 +364,10 @@ async def test_frames_that_are_half_read_fill_the_budget_until_their_deadline_an
         others = [await Terminal.connect(it.port, "13900000002") for _ in range(100)]
         for other in others:
             other.writer.write(b"~" + bytes(1_500))
-        async with asyncio.timeout(5):
-            while "paused" not in (it.gateway.trouble() or ""):  # noqa: ASYNC110 - readiness is asked
-                await asyncio.sleep(0.01)
+        await until(lambda: "paused" in (it.gateway.trouble() or ""), "the gateway stops reading")
         assert await honest.ask(0x0200, position(1)) == 0
         assert it.gateway.trouble() is None
-        assert await others[0].closed(5)
+        assert await others[0].closed()
 
 
 async def test_connection_limits_and_slow_readers(pool: asyncpg.Pool, tmp_path: Path) -> None:
@@ -385,10 +381,14 @@ async def test_connection_limits_and_slow_readers(pool: asyncpg.Pool, tmp_path: 
         third = await Terminal.connect(it.port, "13900000003")
         assert await third.closed()
         await second.close()
-        await asyncio.sleep(0.1)
+        await until(
+            lambda: REGISTRY.get_sample_value("gongche_gateway_connections") == 1, "its place is free"
+        )
         fourth = await Terminal.online(it.port, "13900000004")
         # The first never reads: its replies fill the socket, then the bounded buffer, then it is closed.
-        first.writer.transport.pause_reading()
+        transport = first.writer.transport
+        assert isinstance(transport, asyncio.Transport)  # it reads as well
+        transport.pause_reading()
         data = b"".join(first.frame(0x0002, b"") for _ in range(1000))
 
         async def flood() -> None:
@@ -429,7 +429,7 @@ async def test_a_disabled_terminal_is_put_out(pool: asyncpg.Pool, tmp_path: Path
     async with running(pool, tmp_path / "log") as it:
         terminal = await Terminal.online(it.port, "13900000001")
         await pool.execute("UPDATE terminals SET enabled = false, updated_at = now()")
-        assert await terminal.closed(10)
+        assert await terminal.closed()
         again = await Terminal.connect(it.port, "13900000001")
         assert await again.authenticate(terminal.code) == 1
 
@@ -443,9 +443,9 @@ async def test_drain_confirms_what_was_read(pool: asyncpg.Pool, tmp_path: Path) 
     blocker = sqlite3.connect(tmp_path / "log", isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     serials = [terminal.send(0x0200, position(k)) for k in range(50)]
-    await asyncio.sleep(0.3)
-    draining = asyncio.create_task(gateway.drain(10))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.3)  # time: the gateway should have read them, and stand before the log
+    draining = asyncio.create_task(gateway.drain(PATIENCE_S))
+    await asyncio.sleep(0.1)  # time: the drain should have begun, and wait
     blocker.execute("ROLLBACK")
     blocker.close()
     assert await draining == 0
@@ -462,9 +462,8 @@ async def test_a_gateway_whose_log_is_dead_is_not_ready(pool: asyncpg.Pool, tmp_
         disk.execute("ALTER TABLE records RENAME TO away")  # every append is refused, at once
         serial = terminal.send(0x0200, position(2))
         began = asyncio.get_running_loop().time()
-        async with asyncio.timeout(15):
-            while it.gateway.trouble() is None:  # noqa: ASYNC110 - readiness is asked
-                await asyncio.sleep(0.05)
+        await until(it.gateway.trouble, "the log is seen to be dead")
+        # time: a log that stumbles for a moment is no trouble; how long that is, is the subject.
         assert asyncio.get_running_loop().time() - began > 4
         assert "the log has taken no records for" in (it.gateway.trouble() or "")
         disk.execute("ALTER TABLE away RENAME TO records")
@@ -502,7 +501,7 @@ async def test_a_fault_of_the_program_ends_the_gateway(
         EOFError
     ):  # no reply to what is not stored: the connection ends, the terminal goes elsewhere
         await terminal.receive()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         with pytest.raises(ZeroDivisionError, match="a fault"):
             await serving
     assert "fault" in str(await gateway.fault)
@@ -524,7 +523,7 @@ async def test_a_fault_between_terminals_and_registry_ends_the_gateway(
     gateway = Gateway(directory, log, Limits())
     terminal = await Terminal.online(gateway.listen("127.0.0.1", 0), "13900000001")
     stop = asyncio.Event()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await gateway.fault
         assert "fault of the program" in (gateway.trouble() or "")
         terminal.send(0x0200, position())
@@ -608,9 +607,9 @@ async def test_reports_that_are_larger_than_a_record_together_are_split(
         # 765 bytes of noise each, which no compression helps: together more than the log takes in one record.
         noise = [b"".join(b"\xe1\xff" + rng.bytes(255) for _ in range(3)) for _ in range(12_000)]
         serials = [terminal.send(0x0200, position(k, items=items)) for k, items in enumerate(noise)]
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # time: as many as possible should be waiting together
         blocker.execute("ROLLBACK")
         blocker.close()
         for serial in serials:
-            assert await terminal.result_of(serial, 0x0200, 30) == 0
+            assert await terminal.result_of(serial, 0x0200) == 0
         assert len(await it.stored()) == 12_000

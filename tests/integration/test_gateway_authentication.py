@@ -34,11 +34,11 @@ async def test_a_stranger_cannot_queue_authentications(pool: asyncpg.Pool, tmp_p
         async with registry_stuck(pool):
             tasks = len(asyncio.all_tasks())
             stranger.writer.write(b"".join(stranger.frame(0x0102, b"%d" % k) for k in range(1000)))
-            assert await stranger.closed(4)
+            assert await stranger.closed()
             assert len(asyncio.all_tasks()) <= tasks + 5
             serial = honest.send(0x0102, code.encode())
-            await asyncio.sleep(0.1)
-        assert await honest.result_of(serial, 0x0102, 4) == 0
+            await asyncio.sleep(0.1)  # time: the gateway should have read it before the registry answers
+        assert await honest.result_of(serial, 0x0102) == 0
         assert await honest.ask(0x0200, position()) == 0
         # Four that a newer one superseded, and the sixth, which was one too many.
         assert await it.wait_rejects(5) == ["rate"] * 5
@@ -60,8 +60,8 @@ async def test_a_late_answer_undoes_nothing_newer(pool: asyncpg.Pool, tmp_path: 
             assert await gone.ask(0x0003, b"") == 1  # refused, for it is not authenticated
             await gone.close()
             serial = last.send(0x0102, b"wrong")
-            await asyncio.sleep(0.1)
-        assert await last.result_of(serial, 0x0102, 4) == 1  # so everything before it is decided
+            await asyncio.sleep(0.1)  # time: the gateway should have read it before the registry answers
+        assert await last.result_of(serial, 0x0102) == 1  # so everything before it is decided
         assert await mine.ask(0x0002, b"") == 0
         assert await mine.ask(0x0200, position(1)) == 0
         assert not mine.inbox

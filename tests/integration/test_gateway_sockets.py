@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from telemetry.gateway.connection import Connection, Slots
+from telemetry.gateway.connection import Connection, ConnectionTable
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.sockets import Sockets
 
@@ -21,7 +21,7 @@ class Served:
 
     def __init__(self, count: int, limits: Limits) -> None:
         self.closed: list[Connection] = []
-        self.sockets = Sockets(limits, Slots(), self.closed.append)
+        self.sockets = Sockets(limits, ConnectionTable(), self.closed.append)
         port = self.sockets.listen("127.0.0.1", 0)
         self.clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
         while len(self.sockets.connections) < count:

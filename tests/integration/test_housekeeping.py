@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
-from rules.live.housekeeping import AGAIN_US, Housekeeping
+from rules.live.housekeeping import AGAIN_US, GROWING, Housekeeping
 from rules.live.process import Worker
 from runtime.units import US_PER_DAY, US_PER_S, from_us
 from telemetry.archive.store import Archive
@@ -39,7 +39,7 @@ def failures(part: str) -> float:
 
 def house(pool: asyncpg.Pool, folder: Path, clock: Clock) -> Housekeeping:
     archive = Archive(retention_days=RETENTION, now_us=clock)
-    return Housekeeping(pool, archive, EmbeddedLogReader(folder / "log.sqlite", POSITIONS), clock)
+    return Housekeeping(pool, archive, EmbeddedLogReader(folder / "log.sqlite", POSITIONS), clock, RETENTION)
 
 
 @pytest.fixture
@@ -91,6 +91,42 @@ async def test_the_size_of_odd_dates_is_shown_from_the_first_turn_on(
         size = REGISTRY.get_sample_value("gongche_worker_odd_dates_bytes", {"partition": partition})
         assert size is not None
         assert size > 0
+
+
+async def test_the_sizes_of_all_tables_that_grow_are_shown_and_few_others(
+    pool: asyncpg.Pool, tmp_path: Path, old: None
+) -> None:
+    await house(pool, tmp_path, Clock()).turn({})
+    shown = {
+        table: REGISTRY.get_sample_value("gongche_worker_table_bytes", {"table": table}) for table in GROWING
+    }
+    assert all(size is not None and size >= 8192 for size in shown.values()), shown
+    positions = await pool.fetchval(
+        "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'positions'::regclass"
+    )
+    assert shown["positions"] == positions  # partitions and all
+
+
+async def test_routes_that_nobody_asks_for_go_and_months_of_judgements_come(
+    pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    clock = Clock()
+    keeper = house(pool, tmp_path, clock)
+    await pool.execute(
+        "INSERT INTO navigation_routes (key, engine, map_date, places, used_on) SELECT sha256(n::text::bytea), 'osrm', '1', '[]',"
+        " $1::date - n FROM generate_series(0, 100, 10) n",
+        from_us(START).date(),
+    )
+    clock.us += AGAIN_US
+    await keeper.turn({})
+    # For as long as positions, and 30 days more: that long ago a use may have been written down.
+    assert await pool.fetchval("SELECT count(*) FROM navigation_routes") == 8
+    made = await pool.fetch(
+        "SELECT relname FROM pg_class WHERE relname ~ '^evaluations_[0-9]{6}$' ORDER BY 1"
+    )
+    month = from_us(START).strftime("%Y%m")
+    assert made[0]["relname"] == f"evaluations_{month}"
+    assert len(made) == 3
 
 
 async def test_workers_that_drop_the_same_days_do_not_disturb_each_other(

@@ -20,6 +20,7 @@ from runtime.errors import ConfigurationError
 from runtime.units import US_PER_DAY, US_PER_S
 from telemetry.archive.store import Archive
 from telemetry.positions import PositionBatch
+from tests.waiting import until
 
 NOW_US = 1_775_000_000 * US_PER_S
 
@@ -124,10 +125,7 @@ async def test_one_judge_leads_and_the_next_takes_over(
     assert not other.leads
     assert second.seen == []
     await leader.close()
-    for _ in range(100):  # the server notices the end of a connection in its own time
-        if await other.turn():
-            break
-        await asyncio.sleep(0.05)
+    await until(other.turn, "the server notices that the leader's connection has ended")
     await settle(other)
     assert second.seen == [["v1"]]
     await other.close()

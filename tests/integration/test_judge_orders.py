@@ -114,7 +114,7 @@ async def order(office: Office, id: str = "P1", hours: float = 8, **more: Any) -
 DETOUR = (4000.0, 6000.0)
 
 
-async def test_a_detour_is_suspected_and_the_straight_trip_is_not(office: Office):
+async def test_a_detour_is_suspected_and_the_straight_trip_is_not(office: Office) -> None:
     await order(office, "P1", 8)
     await order(office, "P2", 10)
     await office.world.send(office.world.batch(trip(8 * H, HALL, DETOUR)))
@@ -139,7 +139,7 @@ async def test_a_detour_is_suspected_and_the_straight_trip_is_not(office: Office
     assert len([r for r in office.server.requests if "/route/" in r.path]) == 1
 
 
-async def test_three_destinations_in_the_order_of_the_order(office: Office):
+async def test_three_destinations_in_the_order_of_the_order(office: Office) -> None:
     stops = [HALL, CLINIC, (0.0, 2500.0)]
     await order(office, destinations=[place(*p) for p in stops])
     await office.world.send(office.world.batch(trip(8 * H, *stops)))
@@ -151,7 +151,7 @@ async def test_three_destinations_in_the_order_of_the_order(office: Office):
     assert measures["ratio_permille"]["value"] < 1100
 
 
-async def test_an_engine_that_is_down_puts_the_order_off_until_it_answers(office: Office):
+async def test_an_engine_that_is_down_puts_the_order_off_until_it_answers(office: Office) -> None:
     await order(office)
     await office.world.send(office.world.batch(trip(8 * H, HALL, DETOUR)))
     office.down = True
@@ -168,7 +168,7 @@ async def test_an_engine_that_is_down_puts_the_order_off_until_it_answers(office
     assert await office.waiting() == []
 
 
-async def test_exactly_the_limit_on_the_road(office: Office):
+async def test_exactly_the_limit_on_the_road(office: Office) -> None:
     """The engine's number is made such that the driven millimetres are exactly 1.5 times it, then one metre less."""
     await order(office)
     await office.world.send(office.world.batch(trip(8 * H, HALL, DETOUR)))
@@ -191,7 +191,7 @@ async def test_exactly_the_limit_on_the_road(office: Office):
     assert withdrawn["withdrawal_reason"]
 
 
-async def test_cancelled_reopened_given_away_is_withdrawn_and_raised_again(office: Office):
+async def test_cancelled_reopened_given_away_is_withdrawn_and_raised_again(office: Office) -> None:
     await order(office)
     await office.world.send(office.world.batch(trip(8 * H, HALL, DETOUR)))
     await office.settle()
@@ -213,7 +213,7 @@ async def test_cancelled_reopened_given_away_is_withdrawn_and_raised_again(offic
         assert again["version"] > withdrawn["version"]
 
 
-async def test_what_has_no_route_is_undetermined(office: Office):
+async def test_what_has_no_route_is_undetermined(office: Office) -> None:
     await order(office, "P1", 8, origin=None)
     await order(office, "P2", 10, destinations=[{"name": "市区"}])
     await order(office, "P3", 12, vehicle="V2")
@@ -232,7 +232,7 @@ async def test_what_has_no_route_is_undetermined(office: Office):
     assert not [r for r in office.server.requests if "/route/" in r.path]
 
 
-async def test_nonsense_is_shown_and_asked_again_until_the_engine_is_mended(office: Office):
+async def test_nonsense_is_shown_and_asked_again_until_the_engine_is_mended(office: Office) -> None:
     office.profile = "foot"
     await order(office, "P1")
     await office.world.send(office.world.batch(trip(8 * H, HALL, DETOUR)))
@@ -272,7 +272,7 @@ async def test_nonsense_is_shown_and_asked_again_until_the_engine_is_mended(offi
     assert asked() == before + 1
 
 
-async def test_the_engines_own_no_is_final(office: Office):
+async def test_the_engines_own_no_is_final(office: Office) -> None:
     office.server.reply = lambda r: (
         Reply({"code": "NoRoute", "message": "Impossible route"}, status=400)
         if "/route/" in r.path
@@ -287,7 +287,7 @@ async def test_the_engines_own_no_is_final(office: Office):
     assert await office.waiting() == []
 
 
-async def test_late_positions_change_the_verdict(office: Office):
+async def test_late_positions_change_the_verdict(office: Office) -> None:
     """The detour comes from the blind zone after the order was judged on a straight line over the gap."""
     await order(office)
     batch = office.world.batch(trip(8 * H, HALL, DETOUR))
@@ -302,7 +302,7 @@ async def test_late_positions_change_the_verdict(office: Office):
     assert alert["order"] == "P1"
 
 
-async def test_the_order_of_arrival_does_not_matter(office: Office):
+async def test_the_order_of_arrival_does_not_matter(office: Office) -> None:
     await order(office, "P1", 8)
     await order(office, "P2", 8.25)  # overlaps: a kilometre counts once
     batch = office.world.batch(trip(8 * H, HALL, DETOUR))
@@ -319,13 +319,14 @@ async def test_the_order_of_arrival_does_not_matter(office: Office):
 
 
 async def _evaluations(office: Office) -> list[Any]:
-    return await office.world.pool.fetch(
+    found: list[Any] = await office.world.pool.fetch(
         "SELECT subject, outcome, reason_code, measures, evidence_sha256, count(*) OVER (PARTITION BY subject)"
         " FROM evaluations WHERE rule = 'mileage' ORDER BY subject"
     )
+    return found
 
 
-async def test_an_order_that_was_extended_and_one_entered_afterwards_are_judged_whole(office: Office):
+async def test_an_order_that_was_extended_and_one_entered_afterwards_are_judged_whole(office: Office) -> None:
     await office.world.order(
         "P1",
         8 * H,
@@ -354,7 +355,7 @@ async def test_an_order_that_was_extended_and_one_entered_afterwards_are_judged_
     ]
 
 
-async def test_another_limit_is_applied_to_what_was_judged(office: Office):
+async def test_another_limit_is_applied_to_what_was_judged(office: Office) -> None:
     await order(office)
     await office.world.send(office.world.batch(trip(8 * H, HALL, DETOUR)))
     await office.settle()
@@ -368,7 +369,7 @@ async def test_another_limit_is_applied_to_what_was_judged(office: Office):
     assert await office.alerts() == []
 
 
-async def test_an_order_on_its_second_day_is_recomputed_from_the_first(office: Office):
+async def test_an_order_on_its_second_day_is_recomputed_from_the_first(office: Office) -> None:
     """Out at 23:50, back after midnight: one trip, and its evidence begins on the first day."""
     await order(office, "P1", 23.8)
     await office.world.send(office.world.batch(trip(23.8 * H, HALL, DETOUR)))
@@ -379,7 +380,7 @@ async def test_an_order_on_its_second_day_is_recomputed_from_the_first(office: O
     assert alert["measures"]["mileage_m"]["value"] > 12_000
 
 
-async def test_a_result_that_the_track_does_not_give_waits(office: Office):
+async def test_a_result_that_the_track_does_not_give_waits(office: Office) -> None:
     await order(office)
     await office.world.send(office.world.batch(trip(8 * H, HALL, DETOUR)))
     await office.world.work()
@@ -397,7 +398,7 @@ async def test_a_result_that_the_track_does_not_give_waits(office: Office):
     assert len(await office.alerts()) == 1
 
 
-async def test_between_names_the_settled_orders_of_a_time(office: Office):
+async def test_between_names_the_settled_orders_of_a_time(office: Office) -> None:
     await order(office, "P1", 8)
     await order(office, "P2", 10)
     await office.world.send(office.world.batch(trip(8 * H, HALL)), office.world.batch(trip(10 * H, HALL)))

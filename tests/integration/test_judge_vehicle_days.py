@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,14 @@ from typing import Any
 import asyncpg
 import pytest
 
-from registry.facts.calendar import load_calendar
-from registry.model import Organisation, Terminal, Vehicle
-from registry.snapshot.fleet import load_parameters
+from registry.calendar import load_calendar
+from registry.organisations import Organisation
+from registry.parameter_values import load_parameters
+from registry.terminals import Terminal
+from registry.vehicles import Vehicle
 from rules import evidence as frozen
 from rules.alerts.feed import publish_feed
+from rules.alerts.model import Judgement
 from rules.alerts.publish import publish
 from rules.checks import off_hours, terminal_silent
 from rules.judge.context import Change, Desk, Verdicts
@@ -36,12 +39,12 @@ class Court(World):
 
     def __init__(self, pool: asyncpg.Pool, folder: Path) -> None:
         super().__init__(pool, folder, some_day())
-        self.date = day_of(self.day)
+        self.first_day = day_of(self.day)
 
     async def calendar(self, *, workday: bool = True, days: int = 3) -> None:
         await self.pool.executemany(
             "INSERT INTO calendar_days (day, workday) VALUES ($1, $2)",
-            [(self.date + timedelta(days=k), workday) for k in range(days)],
+            [(self.first_day + timedelta(days=k), workday) for k in range(days)],
         )
 
     async def desk(self, conn: Connection, hours: float = 30.5, known: float | None = None) -> Desk:
@@ -66,7 +69,7 @@ class Court(World):
             return await GATHERER.affected(await self.desk(conn, hours), [change])
 
     def key(self, vehicle: int = 1, day: int = 0) -> str:
-        return key_of(f"V{vehicle}", self.date + timedelta(days=day))
+        return key_of(f"V{vehicle}", self.first_day + timedelta(days=day))
 
     async def outcomes(self, rule: str) -> dict[str, tuple[str, str]]:
         rows = await self.pool.fetch(
@@ -79,7 +82,7 @@ class Court(World):
         return [a for a in await self.alerts(None) if a["rule"] == rule]
 
     def told_of(self, vehicle: int, day: int = 0) -> str:
-        return f"V{vehicle}:{self.date + timedelta(days=day)}"
+        return f"V{vehicle}:{self.first_day + timedelta(days=day)}"
 
 
 @pytest.fixture
@@ -134,9 +137,9 @@ async def test_days_off_and_a_calendar_that_comes_later(court: Court) -> None:
     await court.judge(court.key())
     assert (await court.outcomes("off_hours"))[court.told_of(1)] == ("normal", "none")
     await court.pool.execute(
-        "UPDATE calendar_days SET workday = false, name = '中秋节' WHERE day = $1", court.date
+        "UPDATE calendar_days SET workday = false, name = '中秋节' WHERE day = $1", court.first_day
     )
-    assert set(await court.affected("calendar", court.date.isoformat())) == {court.key()}
+    assert set(await court.affected("calendar", court.first_day.isoformat())) == {court.key()}
     await court.judge(court.key())
     (alert,) = await court.of("off_hours")
     assert "休息日（中秋节）" in alert["summary"]
@@ -273,7 +276,7 @@ async def test_a_terminal_that_was_exchanged_or_an_unofficial_vehicle(court: Cou
     await weekend(court)
     await court.judge(court.key())
     assert len(await court.alerts()) == 1
-    await court.apply(Vehicle(id="V1", plate="苏F12341", organisation="O1", disposed_on=court.date))
+    await court.apply(Vehicle(id="V1", plate="苏F12341", organisation="O1", disposed_on=court.first_day))
     assert court.key() in await court.affected("vehicle", "V1")
     await court.judge(court.key(), court.key(1, 1))
     (alert,) = await court.of("terminal_silent")
@@ -323,7 +326,10 @@ async def test_however_the_keys_are_cut(court: Court) -> None:
         desk = await court.desk(conn, hours=60)
         whole = await GATHERER.judge(desk, keys)
         single = [await GATHERER.judge(desk, [key]) for key in reversed(keys)]
-    by_subject = lambda v: sorted(v, key=lambda j: (j.rule, j.subject))  # noqa: E731 - shorter here
+
+    def by_subject(judgements: Iterable[Judgement]) -> list[Judgement]:
+        return sorted(judgements, key=lambda j: (j.rule, j.subject))
+
     assert by_subject(whole.judgements) == by_subject([j for v in single for j in v.judgements])
     assert whole.later == {k: w for v in single for k, w in v.later.items()}
     assert {j.outcome for j in whole.judgements} == {"normal", "suspected", "undetermined"}
@@ -348,7 +354,10 @@ async def test_a_silence_ends_with_the_next_drive_whatever_later_days_are_judged
         desk = await court.desk(conn, hours=42 * 24)
         whole = await GATHERER.judge(desk, keys)
         single = [await GATHERER.judge(desk, [key]) for key in keys]
-    by_subject = lambda v: sorted(v, key=lambda j: (j.rule, j.subject))  # noqa: E731 - shorter here
+
+    def by_subject(judgements: Iterable[Judgement]) -> list[Judgement]:
+        return sorted(judgements, key=lambda j: (j.rule, j.subject))
+
     assert by_subject(whole.judgements) == by_subject([j for v in single for j in v.judgements])
     (silent,) = [
         j for j in whole.judgements if j.subject.endswith(court.told_of(1)) and j.rule == "terminal_silent"

@@ -15,6 +15,7 @@ import sqlite3
 import time
 from collections import Counter
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from telemetry.log.kafka.reader import KafkaLogReader
 from telemetry.log.kafka.writer import KafkaLogWriter
 from telemetry.positions import PositionBatch
 from tests.integration.log_contract import PARTITIONS, PATIENCE_S, LogContract, assigned, payloads, take
+from tests.waiting import until
 
 
 class KafkaLog:
@@ -157,12 +159,6 @@ async def produce(writer: KafkaLogWriter, stop: asyncio.Event) -> int:
     return count
 
 
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens in other processes too
-            await asyncio.sleep(0.02)
-
-
 def shared_out(members: list[Member]) -> bool:
     """Whether each partition has one owner and each member as many as the others, or one more."""
     owned = sorted(p for member in members for p in member.owned)
@@ -176,25 +172,29 @@ async def test_readers_join_and_leave_without_gap_or_double_count(kafka: Setting
     stop = asyncio.Event()
     producing = asyncio.create_task(produce(writer, stop))
     members = [Member(KafkaLogReader(kafka), results, name) for name in "abc"]
+
+    def has_read(name: str, more_than: int) -> bool:
+        return results.readers()[name] > more_than
+
     stops = [asyncio.Event() for _ in members]
     tasks = []
     for k, member in enumerate(members):
         await member.reader.start()
         tasks.append(asyncio.create_task(member.run(stops[k])))
         present = members[: k + 1]
-        await until(lambda present=present: shared_out(present))
-        await until(lambda member=member: results.readers()[member.name] > 20)
+        await until(partial(shared_out, present), "the partitions are shared out")
+        await until(partial(has_read, member.name, 20), "the new member reads")
     for k in (0, 2):
         stops[k].set()
         await tasks[k]
         await members[k].reader.close()
         rest = [m for j, m in enumerate(members) if not stops[j].is_set()]
-        await until(lambda rest=rest: shared_out(rest))
+        await until(partial(shared_out, rest), "the rest share out the partitions")
     before = results.readers()["b"]
-    await until(lambda: results.readers()["b"] > before + 20)
+    await until(lambda: results.readers()["b"] > before + 20, "b goes on")
     stop.set()
     count = await producing
-    await until(lambda: len(results.numbers()) == count)
+    await until(lambda: len(results.numbers()) == count, "everything is read")
     stops[1].set()
     await tasks[1]
     assert results.numbers() == Counter(range(count))
@@ -227,14 +227,14 @@ async def test_a_reader_that_is_killed_loses_its_partitions_to_another(
     member = Member(KafkaLogReader(kafka), results, "stays")
     await member.reader.start()
     running = asyncio.create_task(member.run(end))
-    await until(lambda: results.readers()["killed"] > 50 and len(member.owned) in (1, 2))
+    await until(lambda: results.readers()["killed"] > 50 and len(member.owned) in (1, 2), "both read")
     os.kill(process.pid or 0, signal.SIGKILL)
-    await until(lambda: member.owned == {0, 1, 2})
+    await until(lambda: member.owned == {0, 1, 2}, "the partitions of the killed one are taken")
     before = results.readers()["stays"]
-    await until(lambda: results.readers()["stays"] > before + 50)
+    await until(lambda: results.readers()["stays"] > before + 50, "the one that stays reads on")
     stop.set()
     count = await producing
-    await until(lambda: len(results.numbers()) == count)
+    await until(lambda: len(results.numbers()) == count, "everything is read")
     assert results.numbers() == Counter(range(count))
     end.set()
     await running
@@ -282,7 +282,7 @@ async def lost_until(reader: KafkaLogReader, count: int) -> int:
     """Read ``count`` records of partition 0, the last ones of ten; how many were said to be lost."""
     found: list[bytes] = []
     lost = 0
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while len(found) < count:
             poll = await reader.poll(1 << 20, 0.2)
             found += [record.payload for record in poll.records]
@@ -387,7 +387,7 @@ async def test_a_topic_that_is_made_anew_with_fewer_partitions(kafka: Settings) 
     await admin.close()
     terminals = np.arange(1, 51)
     batcher.add(PositionBatch.build(50, terminal=terminals, received_us=1, device_us=1), Receipt())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         await Receipt.released.wait()
     assert writer.partitions == 1
     assert await batcher.drain(5) == 0
@@ -510,7 +510,7 @@ async def test_a_broker_that_is_killed_loses_nothing_that_was_confirmed(
             await asyncio.sleep(0.002)
 
     appending = asyncio.create_task(keep_appending())
-    await until(lambda: len(confirmed) > 100)
+    await until(lambda: len(confirmed) > 100, "appends are confirmed")
     await asyncio.to_thread(own_cluster.stop, kill=True)
     for _ in range(2):
         began = time.monotonic()
@@ -526,7 +526,9 @@ async def test_a_broker_that_is_killed_loses_nothing_that_was_confirmed(
     assert (await rejects.poll(1, 0.5)).revoked == {0}
     began_with = len(confirmed)
     await asyncio.to_thread(own_cluster.start)
-    await until(lambda: len(confirmed) > began_with + 100)  # the append under way has waited
+    await until(
+        lambda: len(confirmed) > began_with + 100, "appends are confirmed again"
+    )  # the append under way has waited
     await impatient.append([Record(POSITIONS, 0, b"taken again")])
     stop.set()
     await appending

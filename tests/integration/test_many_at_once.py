@@ -10,13 +10,16 @@ import asyncpg
 import numpy as np
 import pytest
 
+from registry.calendar import load_calendar
+from registry.parameter_values import load_parameters
 from registry.snapshot.fleet import FleetSnapshot
 from rules import evidence as frozen
 from rules.checks import destination
-from rules.live.episodes import Facts
+from rules.judge.context import Desk
+from rules.judge.subjects.destinations import Destinations
 from rules.live.order_results import TripResults
-from rules.live.settle import settle
 from rules.live.vehicle_states import Tracker, order_key
+from rules.navigation import NoNavigator
 from rules.tracks.state import STATE_DTYPE, TrackStates
 from telemetry.archive.store import Archive
 from tests.integration.worker_world import World, drive, place, some_day, stand
@@ -108,16 +111,17 @@ async def test_results_of_orders(world: World, seed: int) -> None:
 
 async def test_destinations(world: World) -> None:
     await build(world, 4)
+    await world.work()
+    now = world.day + 5 * 86_400_000_000
     async with world.pool.acquire() as conn, conn.transaction():
-        snapshot = await FleetSnapshot.load(conn)
-        tracker = Tracker(snapshot)
-        await tracker.load(conn, np.arange(1, VEHICLES + 1))
-        made = TripResults(snapshot, tracker)
-        facts = Facts(conn, Archive(), tracker, made, world.day, world.day)
-        rows = [row for no in snapshot.orders.vehicles() for row in snapshot.orders.rows_of(no)]
-        at_once = await settle(facts, rows)
-        assert at_once == [judgement for row in rows for judgement in await settle(facts, [row])]
-        assert len(at_once) > len(rows) > VEHICLES
+        desk = Desk(
+            conn, Archive(), NoNavigator(), await load_calendar(conn), await load_parameters(conn), now, now
+        )
+        orders = [row["id"] for row in await conn.fetch("SELECT DISTINCT id FROM dispatch_orders ORDER BY 1")]
+        judge = Destinations().judge
+        at_once = (await judge(desk, orders)).judgements
+        assert at_once == [made for order in orders for made in (await judge(desk, [order])).judgements]
+        assert len(at_once) > len(orders) > VEHICLES
         assert {j.outcome for j in at_once} == {"normal", "suspected", "undetermined"}
         for judgement in at_once:
             if judgement.evidence is not None:  # the frozen track says the same

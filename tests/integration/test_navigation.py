@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -13,13 +14,16 @@ import pytest
 
 from rules.navigation import Answer, CachedNavigator, EngineError, Limits
 from rules.navigation.amap import Amap
+from rules.navigation.cache import drop_unused
 from rules.navigation.engines import route
 from rules.navigation.http import Breaker
 from rules.navigation.osrm import Osrm
 from rules.navigation.polyline import decode, encode
 from rules.navigation.valhalla import Valhalla
 from runtime.postgres import migrate
+from runtime.units import US_PER_DAY
 from telemetry import geo
+from telemetry.archive.partitions import clock_us
 from tests.integration.navigation_server import Reply, Request, engine_server, places_of, straight_osrm
 
 A, B, C = (32_000_000, 120_900_000), (32_020_000, 120_950_000), (32_050_000, 120_970_000)
@@ -83,7 +87,7 @@ def amap(request: Request) -> Reply:
     )  # fmt: skip
 
 
-async def test_valhalla_answers_in_whole_metres():
+async def test_valhalla_answers_in_whole_metres() -> None:
     async with engine_server(valhalla) as server:
         engine = Valhalla(server.url, "2026-02-28", QUICK)
         answer = await route(engine, (A, B, C, A))
@@ -94,7 +98,7 @@ async def test_valhalla_answers_in_whole_metres():
         await engine.close()
 
 
-async def test_osrm_answers_in_whole_metres():
+async def test_osrm_answers_in_whole_metres() -> None:
     async with engine_server(straight_osrm) as server:
         engine = Osrm(server.url, limits=QUICK)
         answer = await route(engine, (A, B, A))
@@ -105,7 +109,7 @@ async def test_osrm_answers_in_whole_metres():
         await engine.close()
 
 
-async def test_amap_is_asked_in_its_own_datum_and_answers_in_ours():
+async def test_amap_is_asked_in_its_own_datum_and_answers_in_ours() -> None:
     async with engine_server(amap) as server:
         engine = Amap(server.url, "secret-key", limits=QUICK)
         answer = await route(engine, (A, B, C))
@@ -122,7 +126,7 @@ async def test_amap_is_asked_in_its_own_datum_and_answers_in_ours():
 
 
 @pytest.mark.parametrize(("made", "reply"), [(Amap, amap), (Valhalla, valhalla), (Osrm, straight_osrm)])
-async def test_a_tour_of_many_places_is_asked_in_parts_and_is_the_sum(made: Any, reply: Any):
+async def test_a_tour_of_many_places_is_asked_in_parts_and_is_the_sum(made: Any, reply: Any) -> None:
     rng = np.random.default_rng(1)
     places = tuple(
         (32_000_000 + int(a), 120_900_000 + int(b)) for a, b in rng.integers(-300_000, 300_000, (120, 2))
@@ -141,7 +145,7 @@ async def test_a_tour_of_many_places_is_asked_in_parts_and_is_the_sum(made: Any,
         await engine.close()
 
 
-async def test_one_place_is_no_way_to_go():
+async def test_one_place_is_no_way_to_go() -> None:
     async with engine_server(valhalla) as server:
         engine = Valhalla(server.url, limits=QUICK)
         assert await route(engine, (A, A, A)) == Answer(0, 0)
@@ -183,7 +187,7 @@ def osrm_route(**more: Any) -> dict[str, Any]:
         ({"code": "NoSegment"}, "NoSegment"),
     ],
 )
-async def test_nonsense_is_no_mileage(body: dict[str, Any], word: str):
+async def test_nonsense_is_no_mileage(body: dict[str, Any], word: str) -> None:
     async with engine_server(lambda _: Reply(body, status=200 if body["code"] == "Ok" else 400)) as server:
         engine = Osrm(server.url, limits=QUICK)
         answer = await route(engine, (A, B))
@@ -193,7 +197,7 @@ async def test_nonsense_is_no_mileage(body: dict[str, Any], word: str):
         await engine.close()
 
 
-async def test_a_way_that_leaves_out_legs_is_no_mileage():
+async def test_a_way_that_leaves_out_legs_is_no_mileage() -> None:
     """Three places, all passed within 1 km, and a number that leaves each leg 2 km: 443 m instead of 5.9 km."""
     tour = ((32_000_000, 120_900_000), (32_016_200, 120_900_000), (32_016_200, 120_918_000))
     places = (*tour, tour[0])
@@ -249,7 +253,7 @@ async def test_a_way_that_leaves_out_legs_is_no_mileage():
         "large",
     ],
 )
-async def test_a_server_that_says_nothing_useful_is_asked_again_later(reply: Reply):
+async def test_a_server_that_says_nothing_useful_is_asked_again_later(reply: Reply) -> None:
     async with engine_server(lambda _: reply) as server:
         engine = Osrm(server.url, limits=QUICK)
         with pytest.raises(EngineError):
@@ -258,7 +262,7 @@ async def test_a_server_that_says_nothing_useful_is_asked_again_later(reply: Rep
         await engine.close()
 
 
-async def test_a_failure_that_passes_is_tried_again():
+async def test_a_failure_that_passes_is_tried_again() -> None:
     replies = [Reply({}, status=503), Reply({}, broken=True)]
     async with engine_server(lambda r: replies.pop(0) if replies else straight_osrm(r)) as server:
         engine = Osrm(server.url, limits=Limits(timeout_s=1, tries=3, backoff_s=0.01))
@@ -267,7 +271,7 @@ async def test_a_failure_that_passes_is_tried_again():
         await engine.close()
 
 
-async def test_a_dead_engine_is_left_in_peace_and_found_again():
+async def test_a_dead_engine_is_left_in_peace_and_found_again() -> None:
     now = [0.0]
     limits = Limits(
         timeout_s=1, tries=1, breaker=lambda: Breaker(failures=3, pause_s=30, clock=lambda: now[0])
@@ -284,10 +288,14 @@ async def test_a_dead_engine_is_left_in_peace_and_found_again():
         await engine.close()
 
 
-async def test_amap_says_why_and_its_key_is_nowhere(caplog: pytest.LogCaptureFixture):
+def always(reply: Reply, _request: Request) -> Reply:
+    return reply
+
+
+async def test_amap_says_why_and_its_key_is_nowhere(caplog: pytest.LogCaptureFixture) -> None:
     for infocode, lasting in (("10001", False), ("10021", False), ("20801", True), ("20803", True)):
         reply = Reply({"status": "0", "info": "INVALID_USER_KEY", "infocode": infocode})
-        async with engine_server(lambda _, reply=reply: reply) as server:
+        async with engine_server(partial(always, reply)) as server:
             engine = Amap(server.url, "secret-key", limits=QUICK)
             with caplog.at_level(logging.INFO, "rules"):
                 if lasting:
@@ -319,7 +327,7 @@ async def test_amap_says_why_and_its_key_is_nowhere(caplog: pytest.LogCaptureFix
 )
 async def test_amap_that_refuses_is_left_in_peace(
     pool: asyncpg.Pool, caplog: pytest.LogCaptureFixture, infocode: str, info: str, most: int
-):
+) -> None:
     wanted = [(A, (B[0] + k, B[1])) for k in range(500)]
     refusal = Reply({"status": "0", "info": info, "infocode": infocode})
     now = [0.0]
@@ -341,7 +349,7 @@ async def test_amap_that_refuses_is_left_in_peace(
         await navigator.close()
 
 
-async def test_amap_that_is_busy_for_a_moment_is_asked_again():
+async def test_amap_that_is_busy_for_a_moment_is_asked_again() -> None:
     replies = [Reply({"status": "0", "info": "CUQPS_HAS_EXCEEDED_THE_LIMIT", "infocode": "10021"})]
     async with engine_server(lambda r: replies.pop(0) if replies else amap(r)) as server:
         engine = Amap(server.url, "k", limits=QUICK)
@@ -350,7 +358,25 @@ async def test_amap_that_is_busy_for_a_moment_is_asked_again():
         await engine.close()
 
 
-async def test_routes_are_asked_once_kept_and_given_back(pool: asyncpg.Pool):
+async def test_a_route_that_is_asked_for_again_is_kept_for_longer(pool: asyncpg.Pool) -> None:
+    """That it was used is written down, not at every question: a month later at the latest."""
+    used = "SELECT current_date - used_on FROM navigation_routes"
+    async with engine_server(straight_osrm) as server, pool.acquire() as conn:
+        navigator = CachedNavigator(Osrm(server.url, limits=QUICK))
+        await navigator.fetch(conn, [(A, B)])
+        assert await pool.fetchval(used) == 0
+        for days, after in ((30, 30), (31, 0)):
+            await pool.execute("UPDATE navigation_routes SET used_on = current_date - $1::integer", days)
+            await navigator.fetch(conn, [(A, B)])
+            assert await pool.fetchval(used) == after
+        now_us = clock_us()
+        assert await drop_unused(conn, now_us - 10 * US_PER_DAY) == 0
+        await pool.execute("UPDATE navigation_routes SET used_on = current_date - 41")
+        assert await drop_unused(conn, now_us - 10 * US_PER_DAY) == 1
+        await navigator.close()
+
+
+async def test_routes_are_asked_once_kept_and_given_back(pool: asyncpg.Pool) -> None:
     async with engine_server(straight_osrm) as server, pool.acquire() as conn:
         first = CachedNavigator(Osrm(server.url, limits=QUICK))
         wanted = [(A, B, A), (A, C, A), (A, B, A)]
@@ -407,7 +433,7 @@ async def kept(pool: asyncpg.Pool) -> list[tuple[str, int]]:
 
 async def test_a_map_that_changes_while_routes_are_asked_is_not_mistaken_for_the_one_before(
     pool: asyncpg.Pool,
-):
+) -> None:
     maps = Maps()
     maps.at = {2: lambda: maps.put("2")}  # after the date, before the route
     async with engine_server(maps) as server, pool.acquire() as conn:
@@ -431,7 +457,7 @@ async def test_a_map_that_changes_while_routes_are_asked_is_not_mistaken_for_the
 @pytest.mark.parametrize("again", ["1", "2"])
 async def test_routes_of_an_engine_that_died_after_them_are_kept_if_it_comes_back_with_its_map(
     pool: asyncpg.Pool, again: str
-):
+) -> None:
     maps = Maps()
     maps.at = {3: lambda: maps.put("1", down=True)}
     once = Limits(timeout_s=2, tries=1, backoff_s=0, breaker=lambda: Breaker(failures=1000))
@@ -455,7 +481,9 @@ async def test_routes_of_an_engine_that_died_after_them_are_kept_if_it_comes_bac
         await navigator.close()
 
 
-async def test_nonsense_that_an_older_program_kept_for_ever_is_asked_again(db_url: str, pool: asyncpg.Pool):
+async def test_nonsense_that_an_older_program_kept_for_ever_is_asked_again(
+    db_url: str, pool: asyncpg.Pool
+) -> None:
     """Migration 11 over what was there before it."""
     await pool.execute("ALTER TABLE navigation_routes DROP COLUMN doubts, DROP COLUMN ask_again_at CASCADE")
     await pool.execute("DELETE FROM schema_migrations WHERE version = 11")
@@ -488,7 +516,7 @@ async def test_nonsense_that_an_older_program_kept_for_ever_is_asked_again(db_ur
     assert [tuple(r) for r in await pool.fetch("SELECT gatherer, key FROM judge_due")] == [("orders", "P1")]
 
 
-async def test_many_routes_are_fetched_at_once_but_not_too_many(pool: asyncpg.Pool):
+async def test_many_routes_are_fetched_at_once_but_not_too_many(pool: asyncpg.Pool) -> None:
     def slow(request: Request) -> Reply:
         reply = straight_osrm(request)
         reply.wait_s = 0.05
@@ -503,7 +531,7 @@ async def test_many_routes_are_fetched_at_once_but_not_too_many(pool: asyncpg.Po
         await navigator.close()
 
 
-async def test_one_fetch_ends_in_time_and_keeps_what_it_has(pool: asyncpg.Pool):
+async def test_one_fetch_ends_in_time_and_keeps_what_it_has(pool: asyncpg.Pool) -> None:
     def some(request: Request) -> Reply:
         reply = straight_osrm(request)
         slow = "/route/" in request.path and places_of(request)[1][0] % 2
@@ -513,7 +541,9 @@ async def test_one_fetch_ends_in_time_and_keeps_what_it_has(pool: asyncpg.Pool):
     wanted = [(A, (B[0] + k, B[1])) for k in range(8)]
     async with engine_server(some) as server, pool.acquire() as conn:
         navigator = CachedNavigator(Osrm(server.url, limits=Limits(timeout_s=30, concurrency=8)), fetch_s=1.0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(
+            20
+        ):  # time: it ends by itself after one second, not with the answers after thirty
             await navigator.fetch(conn, wanted)
         found = await navigator.routes(conn, wanted)
         assert [r is None for r in found] == [k % 2 == 1 for k in range(8)]
@@ -522,7 +552,7 @@ async def test_one_fetch_ends_in_time_and_keeps_what_it_has(pool: asyncpg.Pool):
 
 async def test_no_proxy_of_the_environment_stands_before_an_engine_of_ones_own(
     monkeypatch: pytest.MonkeyPatch,
-):
+) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     async with engine_server(straight_osrm) as server:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -159,14 +159,14 @@ def test_any_json_gives_an_answer_or_no_answer_now(name: str) -> None:
     body = b"{}"
     with asyncio.Runner() as runner:
 
-        async def served() -> AsyncIterator[Engine]:
+        async def served() -> AsyncGenerator[Engine]:
             async with engine_server(lambda _: Reply(body)) as server:
                 engine = ENGINES[name](server.url, ONCE)
                 yield engine
                 await engine.close()
 
         opened = served()
-        engine = runner.run(anext(opened))
+        engine = runner.run(opened.__anext__())
 
         async def ask() -> None:
             try:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
@@ -19,12 +17,16 @@ import pytest
 
 from rules.navigation import CachedNavigator, Places, own_engine
 from rules.navigation.engines import route
+from rules.navigation.own_engine import map_date_of
 from rules.navigation.polyline import decode
 from rules.navigation.valhalla import Valhalla
 from runtime.errors import ConfigurationError, GongcheError, UnavailableError
-from simulation.city.pbf import map_date_of, write_pbf
+from simulation.city.pbf import write_pbf
 from simulation.city.roads import RoadNetwork, build_network
-from tests.integration.test_up import Up, wait_for
+from tests.integration.navigation_server import answers
+from tests.integration.test_up import Up
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +48,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory, network: RoadNetwork) -> Pa
     return data_dir
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def url(folder: Path) -> Iterator[str]:
     """The engine, running."""
@@ -60,13 +56,7 @@ def url(folder: Path) -> Iterator[str]:
     assert command is not None
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         address = f"http://127.0.0.1:{port}"
-        for _ in range(200):
-            try:
-                if httpx.get(f"{address}/status", timeout=2, trust_env=False).status_code == 200:
-                    break
-            except httpx.TransportError:
-                pass
-            asyncio.run(asyncio.sleep(0.05))
+        wait_until(lambda: answers(address), "the engine serves")
         yield address
         running.terminate()
         assert running.wait(20) == 0
@@ -81,7 +71,7 @@ def length_of(network: RoadNetwork, path: list[int]) -> float:
     return sum(network.edges[a][b][0] for a, b in pairwise(path))
 
 
-async def test_the_mileage_is_that_of_the_roads_the_demo_drives_on(url: str, network: RoadNetwork):
+async def test_the_mileage_is_that_of_the_roads_the_demo_drives_on(url: str, network: RoadNetwork) -> None:
     engine = Valhalla(url)
     rng = np.random.default_rng(3)
     for start, end in rng.integers(0, len(network.nodes), (25, 2)).tolist():
@@ -98,7 +88,7 @@ async def test_the_mileage_is_that_of_the_roads_the_demo_drives_on(url: str, net
     await engine.close()
 
 
-async def test_one_road_is_as_long_as_it_is(url: str, network: RoadNetwork):
+async def test_one_road_is_as_long_as_it_is(url: str, network: RoadNetwork) -> None:
     engine = Valhalla(url)
     checked = 0
     for start, roads in enumerate(network.edges):
@@ -112,7 +102,7 @@ async def test_one_road_is_as_long_as_it_is(url: str, network: RoadNetwork):
     await engine.close()
 
 
-async def test_several_places_are_the_sum_of_their_legs(url: str, network: RoadNetwork):
+async def test_several_places_are_the_sum_of_their_legs(url: str, network: RoadNetwork) -> None:
     engine = Valhalla(url)
     nodes = [0, 40, 17, 90, 3, 60, 0] * 5  # 35 places: two requests
     places: Places = tuple(place_of(network, n) for n in nodes)
@@ -123,7 +113,7 @@ async def test_several_places_are_the_sum_of_their_legs(url: str, network: RoadN
     await engine.close()
 
 
-async def test_a_place_off_the_map_is_no_way(url: str, network: RoadNetwork):
+async def test_a_place_off_the_map_is_no_way(url: str, network: RoadNetwork) -> None:
     engine = Valhalla(url)
     answer = await route(engine, (place_of(network, 0), (39_900_000, 116_400_000)))
     assert answer.distance_m is None
@@ -133,7 +123,7 @@ async def test_a_place_off_the_map_is_no_way(url: str, network: RoadNetwork):
 
 async def test_the_routes_are_kept_with_the_date_of_the_map(
     url: str, network: RoadNetwork, folder: Path, pool: asyncpg.Pool
-):
+) -> None:
     date = own_engine.service_map_date(folder)
     assert date == "2026-01-01T00:00:00Z" == map_date_of(folder / "city.osm.pbf")
     navigator = CachedNavigator(Valhalla(url, date))
@@ -148,7 +138,7 @@ async def test_the_routes_are_kept_with_the_date_of_the_map(
     await navigator.close()
 
 
-def test_the_engine_listens_on_loopback_only(url: str):
+def test_the_engine_listens_on_loopback_only(url: str) -> None:
     port = int(url.rsplit(":", 1)[1])
     addresses = {
         line.split()[1]
@@ -159,7 +149,7 @@ def test_the_engine_listens_on_loopback_only(url: str):
     assert f"00000000:{port:04X}" not in addresses
 
 
-def test_installing_and_preparing_again_changes_nothing_that_runs(folder: Path, network: RoadNetwork):
+def test_installing_and_preparing_again_changes_nothing_that_runs(folder: Path, network: RoadNetwork) -> None:
     engine = own_engine.install(folder, lambda _: pytest.fail("nothing is to be said"))
     stamp = (engine / "valhalla/bin/valhalla_service").stat().st_mtime_ns
     before = (folder / "navigation" / "graph").resolve()
@@ -184,7 +174,7 @@ def test_installing_and_preparing_again_changes_nothing_that_runs(folder: Path, 
     assert not list((folder / "navigation").glob("*.partial"))
 
 
-def test_another_wheel_is_refused(tmp_path: Path):
+def test_another_wheel_is_refused(tmp_path: Path) -> None:
     wheel = tmp_path / "pyvalhalla-3.9.1-cp312-abi3-manylinux_2_28_x86_64.whl"
     wheel.write_bytes(b"PK")
     with pytest.raises(ConfigurationError, match="is not the wheel"):
@@ -192,7 +182,7 @@ def test_another_wheel_is_refused(tmp_path: Path):
     assert own_engine.service_command(tmp_path, 1) is None
 
 
-def test_offline_is_said_clearly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_offline_is_said_clearly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GONGCHE_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "0")
@@ -204,7 +194,7 @@ def test_offline_is_said_clearly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert not list((tmp_path / "cache").glob("*.whl"))
 
 
-def test_the_file_holds_the_network(tmp_path: Path, network: RoadNetwork):
+def test_the_file_holds_the_network(tmp_path: Path, network: RoadNetwork) -> None:
     path = tmp_path / "net.osm.pbf"
     write_pbf(network, path)
     first = path.read_bytes()
@@ -212,9 +202,10 @@ def test_the_file_holds_the_network(tmp_path: Path, network: RoadNetwork):
     assert path.read_bytes() == first
     nodes, roads = {}, {}
     for thing in osmium.FileProcessor(str(path)):
-        if thing.is_node():
+        if isinstance(thing, osmium.osm.Node):
             nodes[thing.id - 1] = (thing.location.lat, thing.location.lon)
         else:
+            assert isinstance(thing, osmium.osm.Way)
             a, b = (n.ref - 1 for n in thing.nodes)
             roads[a, b] = float(thing.tags["maxspeed"])
     assert roads == {(a, b): s for a, e in enumerate(network.edges) for b, (_, s) in e.items() if a < b}
@@ -237,6 +228,6 @@ def test_up_runs_the_engine_beside_the_rest_and_takes_it_along(folder: Path) -> 
                 return True
             return False
 
-        wait_for(gone, 30)
+        wait_until(gone, "the engine ends with `up`")
     finally:
         up.kill()

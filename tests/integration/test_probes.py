@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from runtime.errors import ConfigurationError
 from runtime.probes import MAX_CONNECTIONS, MAX_HEAD_BYTES, ProbeServer, serve_probes
+from tests.waiting import until
 
 trouble: list[str | Exception] = []
 
@@ -81,12 +82,14 @@ async def test_what_is_not_a_request_is_refused(
 
 async def test_idle_connections_do_not_grow_without_bound(probes: ProbeServer) -> None:
     idle = [await asyncio.open_connection("127.0.0.1", probes.port) for _ in range(MAX_CONNECTIONS)]
-    await asyncio.sleep(0.05)
-    assert (await ask(probes, b"GET /healthz HTTP/1.1\r\n\r\n"))[0] == 503
+
+    async def answers(status: int) -> bool:
+        return bool((await ask(probes, b"GET /healthz HTTP/1.1\r\n\r\n"))[0] == status)
+
+    await until(lambda: answers(503), "all places are taken")
     for _reader, writer in idle:
         writer.close()
-    await asyncio.sleep(0.05)
-    assert (await ask(probes, b"GET /healthz HTTP/1.1\r\n\r\n"))[0] == 200
+    await until(lambda: answers(200), "the places are free again")
 
 
 async def test_a_taken_port_is_named(probes: ProbeServer) -> None:

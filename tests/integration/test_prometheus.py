@@ -29,7 +29,9 @@ import pytest
 from tools.prometheus.fetch import PrometheusToolError, programs
 
 from tests.integration.terminal_client import Terminal, position
-from tests.integration.test_up import READY_S, Up, wait_for
+from tests.integration.test_up import Up
+from tests.ports import free_port
+from tests.waiting import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -56,12 +58,6 @@ def tools() -> dict[str, str]:
         pytest.skip(f"no Prometheus: {error}")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def panels(file: Path) -> list[dict[str, Any]]:
     return [p for p in orjson.loads(file.read_bytes())["panels"] if p["type"] != "row"]
 
@@ -84,8 +80,10 @@ class System:
         self.urls: dict[str, str] = dict(state["metrics"])  # type: ignore[call-overload]  # a JSON object
         with socket.create_connection(("127.0.0.1", self.tcp_port)) as terminal:
             terminal.sendall(BROKEN_FRAME)
-            wait_for(lambda: "gongche_gateway_rejects_total{" in self.text("gateway"))
-        wait_for(lambda: "gongche_worker_alert_versions_total{" in self.text("worker"), READY_S)
+            wait_until(
+                lambda: "gongche_gateway_rejects_total{" in self.text("gateway"), "the frame is refused"
+            )
+        wait_until(lambda: "gongche_worker_alert_versions_total{" in self.text("worker"), "the demo alerts")
 
     def text(self, process: str) -> str:
         return httpx.get(self.urls[process]).text
@@ -116,7 +114,7 @@ def traffic(port: int) -> Iterator[None]:
             if end.is_set():
                 break
             assert await terminal.ask(0x0200, position(k)) == 0
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # time: a load of ten a second
         await terminal.close()
 
     with ThreadPoolExecutor(1) as thread:
@@ -125,7 +123,7 @@ def traffic(port: int) -> Iterator[None]:
             yield
         finally:
             end.set()
-            driving.result(20)
+            driving.result(PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +211,7 @@ def server(
     try:
         made = Server(f"http://127.0.0.1:{port}", node is not None)
         with traffic(system.tcp_port):
-            wait_for(made.settled, 30)
+            wait_until(made.settled, "Prometheus has scraped everything")
             yield made
     finally:
         for process in processes:

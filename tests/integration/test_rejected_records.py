@@ -52,7 +52,7 @@ def newer(batch: PositionBatch) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema.with_metadata({"schema": f"{codec.SCHEMA_NAME}/2"})) as stream:
         stream.write_table(table)
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue())
 
 
 def impossible(batch: PositionBatch) -> bytes:

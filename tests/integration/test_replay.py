@@ -10,6 +10,7 @@ from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import numpy as np
@@ -35,6 +36,7 @@ from telemetry.log.codec import decode
 from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import PositionBatch, Source
 from telemetry.terminals.directory import TerminalDirectory
+from tests.waiting import PATIENCE_S, until
 
 GEOLIFE = Path(__file__).parents[3] / "shared" / "data" / "geolife_small.csv"
 QUICK = Timing(connect_s=2.0, confirm_s=0.3, heartbeat_s=0.2, tick_s=0.02)
@@ -147,9 +149,10 @@ async def test_datum_shift_and_speed(pool: asyncpg.Pool, tmp_path: Path) -> None
         result = await replay(options)
         took = time.time() - started
     assert result.complete
-    assert 1.0 < took < 15.0
+    # time: the points take a second at this speed, with the night it would be 200 s.
+    assert 1.0 < took < 150.0
     rows = await stored(log)
-    assert abs(int(rows.device_us.max()) / 1e6 - started) < 3
+    assert started - 3 < int(rows.device_us.max()) / 1e6 < started + took
     assert np.diff(np.sort(rows.device_us)).max() == 40_010 * 1_000_000
     assert np.abs(rows.lat_e6 - 31_980_000).max() <= 2
     assert np.abs(rows.lon_e6 - 120_890_000).max() <= 2
@@ -197,7 +200,7 @@ async def test_what_is_recorded_offline_goes_up_as_blind_zone_batches(
         assert await fleet.flush(5)
         terminal.go_offline()
         terminal.offer(everything[100:250])
-        await asyncio.sleep(0.1)
+        await until(lambda: not fleet.stats.online, "the terminal is offline")
         assert (terminal.waiting, fleet.stats.online) == (150, 0)
         terminal.go_online()
         await fleet.all_online()
@@ -271,7 +274,7 @@ class Platform:
 
 
 @asynccontextmanager
-async def platform(script: Script, **options: int) -> AsyncIterator[tuple[Platform, Fleet]]:
+async def platform(script: Script, **options: Any) -> AsyncIterator[tuple[Platform, Fleet]]:
     scripted = Platform(script)
     server = await asyncio.start_server(scripted.serve, "127.0.0.1", 0)
     try:
@@ -289,7 +292,8 @@ async def test_the_window_bounds_what_is_unconfirmed_and_a_resend_keeps_its_seri
         terminal = fleet.add("13800000000", registration("", "1", Version.V2013))
         await fleet.all_online()
         terminal.offer(bodies(20))
-        await asyncio.sleep(0.15)
+        await until(lambda: len(scripted.seen) >= 4, "the window is full")
+        await asyncio.sleep(0.15)  # time: no more must come
         assert len(scripted.seen) == 4
         scripted.script = lambda _p, header, _b: general_reply(header, 0, 1)
         assert await fleet.flush(5)
@@ -305,15 +309,14 @@ async def test_a_platform_that_never_confirms_is_left_and_tried_anew() -> None:
         terminal = fleet.add("13800000000", registration("", "1", Version.V2013))
         await fleet.all_online()
         terminal.offer(bodies(3))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await scripted.second.wait()
         assert len(scripted.seen) >= 2 * (1 + RESENDS)
         scripted.script = lambda _p, header, _b: general_reply(header, 0, 1)
         assert await fleet.flush(5)
         assert scripted.seen[-1][0] == 0x0704
         assert (fleet.stats.sent, fleet.stats.confirmed) == (3, 3)
-        await asyncio.sleep(0.3)
-        assert 0x0002 in scripted.others  # the heartbeat of a terminal with nothing to say
+        await until(lambda: 0x0002 in scripted.others, "the heartbeat of a terminal with nothing to say")
 
 
 async def test_refused_positions_are_counted_and_strange_replies_do_no_harm() -> None:
@@ -350,7 +353,7 @@ async def test_offline_and_online_again_while_connecting_leaves_one_connection()
     async with platform(lambda _p, header, _b: general_reply(header, 0, 1)) as (_scripted, fleet):
         terminal = fleet.add("13800000000", registration("", "1", Version.V2013))
         for _ in range(20):
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # time: it should be somewhere in the middle of connecting
             terminal.go_offline()
             await asyncio.sleep(0)
             terminal.go_online()
@@ -417,10 +420,10 @@ async def test_ctrl_c_ends_the_command_with_its_account(pool: asyncpg.Pool, tmp_
         async for line in process.stderr:
             if b"connecting" in line:
                 break
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not await pool.fetchval("SELECT count(*) FROM terminals"):  # noqa: ASYNC110 - it is in the database
                 await asyncio.sleep(0.02)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # time: it should be sending
         process.send_signal(signal.SIGINT)
         err = (await process.communicate())[1].decode()
     assert process.returncode == 130

@@ -49,7 +49,7 @@ async def run(name: str, *words: str) -> None:
 async def test_a_backup_and_the_log_give_what_was_there(
     db_url: str, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
-    world = World(pool, tmp_path, some_day())
+    world = World(pool, tmp_path, some_day(), db_url)
     await world.build()
     await world.order("P1", 8 * H, 9 * H, destinations=[place(4000, 0), place(9000, 0)])
     fixes = [*stand(7.9 * H, 8 * H), *drive(8 * H, *OUT), *stand(8.3 * H, 10 * H), *drive(20 * H, *OUT)]
@@ -76,7 +76,7 @@ async def test_a_backup_and_the_log_give_what_was_there(
         assert len(statements) == 2
         for statement in statements:
             await restored.execute(statement)
-        again = World(restored, tmp_path, world.day)
+        again = World(restored, tmp_path, world.day, empty)
         await again.work()
         found = await again.everything()
         assert await again.told() == told

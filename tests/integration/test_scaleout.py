@@ -28,6 +28,7 @@ from tests.faults.audit import Audit, Reference
 from tests.faults.load import Load
 from tests.faults.plan import STEP_S, Plan
 from tests.integration.scaleout_site import Site
+from tests.waiting import until
 
 TERMINALS, RATE, SECONDS, MORE_S = 40, 1_600.0, 5.0, 12
 
@@ -116,8 +117,15 @@ async def test_two_of_each_give_what_one_undisturbed_worker_gives(
         Load(plan, [site.port], rate=RATE) as load,
     ):
         driving = asyncio.create_task(load.drive(SECONDS))
-        await asyncio.sleep(1.5)
-        before = [await gateway.metric("gongche_gateway_accepted_total") for gateway in site.gateways]
+
+        async def accepted() -> list[float]:
+            return [await gateway.metric("gongche_gateway_accepted_total") for gateway in site.gateways]
+
+        async def all_there() -> bool:
+            return sum(await accepted()) >= TERMINALS
+
+        await until(all_there, "every terminal has connected")
+        before = await accepted()
         assert min(before) > 0, "one gateway gets every terminal"
         assert sum(before) == TERMINALS
         await asyncio.gather(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -78,12 +79,12 @@ async def town(pool: asyncpg.Pool) -> Any:
         yield made
 
 
-def at(snapshot: FleetSnapshot, town: Town, vehicle: int, hours: list[float]) -> list[str | None]:
+def at(snapshot: FleetSnapshot, town: Town, vehicle: int, hours: Sequence[float]) -> list[str | None]:
     rows = snapshot.order_at(np.full(len(hours), vehicle), np.array([town.us(h) for h in hours]))
     return [None if row == NONE else snapshot.orders.orders[row].id for row in rows]
 
 
-def areas(snapshot: FleetSnapshot, town: Town, vehicle: int, hours: list[float]) -> list[list[str]]:
+def areas(snapshot: FleetSnapshot, town: Town, vehicle: int, hours: Sequence[float]) -> list[list[str]]:
     rows = snapshot.fences_at(np.full(len(hours), vehicle), np.array([town.us(h) for h in hours]))
     return [[] if row == NONE else [f"{f.id}/{f.version}" for f in snapshot.area(row).fences] for row in rows]
 
@@ -247,7 +248,7 @@ async def test_parameters_move_the_window(town: Town) -> None:
     snapshot = await FleetSnapshot.load(town.conn)
     assert at(snapshot, town, 1, [-5.9]) == [None]
     await town.conn.execute(
-        "INSERT INTO rule_parameters VALUES ('location', 'early_start_min', 'a', 60, '', $1)", town.time(-99)
+        "INSERT INTO rule_parameters VALUES ('order', 'early_start_min', 'a', 60, '', $1)", town.time(-99)
     )
     await snapshot.refresh(town.conn, [])
     assert at(snapshot, town, 1, [-5.9, -6.1]) == ["d", None]

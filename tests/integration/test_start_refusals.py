@@ -22,14 +22,9 @@ from runtime.embedded_postgres import open_database
 from runtime.errors import UnavailableError
 from runtime.postgres import expected_schema_version
 from runtime.settings import Settings, load_settings
+from tests.ports import free_port
 
 SERVICES = ("gateway", "worker", "api")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def start(name: str, db_url: str, folder: Path, **settings: object) -> asyncio.subprocess.Process:
@@ -139,7 +134,7 @@ async def test_a_running_worker_whose_schema_changes_is_not_ready(
     port, stop = free_port(), asyncio.Event()
     settings = load_settings(database_url=db_url, data_dir=tmp_path, worker_metrics_port=port)
     running = asyncio.create_task(worker.serve(settings, stop))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while (await ready(port) or (0,))[0] != 200:  # noqa: ASYNC110 - it is asked over HTTP
             await asyncio.sleep(0.05)
     name = await older(pool)

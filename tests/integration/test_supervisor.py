@@ -6,13 +6,13 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from gongche.supervisor.processes import MAX_LOG_BYTES, ChildSpec, RotatingLog, Supervisor
 from runtime.errors import ConfigurationError, UnavailableError
+from tests.waiting import until
 
 #: A process as ours are: reports ready, runs until told to stop.
 SERVER = """
@@ -22,9 +22,10 @@ from runtime import lifecycle
 async def main(stop):
     link = lifecycle.SupervisorLink.from_environment()
     link.watch(stop)
-    link.ready(port=1234)
+    # Before it is ready: whoever kills the supervisor then would have us print into a broken pipe.
     print("WARNING and more", flush=True)
     print("2026-03-02T00:00:00.000Z WARNING x y attention", flush=True)
+    link.ready(port=1234)
     await stop.wait()
     with open(sys.argv[1], "a") as file:
         file.write(f"{time.monotonic_ns()} {sys.argv[2]}\\n")
@@ -44,13 +45,6 @@ def alive(pid: int) -> bool:
     return True
 
 
-async def eventually(condition: object, timeout_s: float = 10) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():  # type: ignore[operator]  # any callable
-        assert time.monotonic() < deadline, "it did not happen in time"
-        await asyncio.sleep(0.02)
-
-
 async def test_children_become_ready_and_stop_in_order(tmp_path: Path) -> None:
     said: list[str] = []
     journal = tmp_path / "journal"
@@ -62,7 +56,7 @@ async def test_children_become_ready_and_stop_in_order(tmp_path: Path) -> None:
     stop = asyncio.Event()
     assert await supervisor.start(stop)
     assert supervisor.children["gateway"].facts["port"] == 1234
-    await eventually(lambda: any("attention" in line for line in said))
+    await until(lambda: any("attention" in line for line in said), "the warning of a child is told")
     pids = [child.pid for child in supervisor.children.values()]
     await supervisor.stop()
     assert [line.split()[1] for line in journal.read_text().splitlines()] == ["gateway", "worker"]
@@ -80,7 +74,7 @@ async def test_a_killed_child_is_started_again(tmp_path: Path) -> None:
     first = child.pid
     assert first is not None
     os.kill(first, signal.SIGKILL)
-    await eventually(lambda: child.restarts == 1 and child.ready.is_set())
+    await until(lambda: child.restarts == 1 and child.ready.is_set(), "a killed child is ready again")
     assert child.pid not in (None, first)
     assert any("status -9" in line for line in said)
     await supervisor.stop()
@@ -147,7 +141,7 @@ asyncio.run(main())
     assert alive(child)
     process.kill()
     await process.wait()
-    await eventually(journal.exists)
+    await until(journal.exists, "the child of a killed supervisor stops")
 
 
 def test_a_log_file_is_bounded(tmp_path: Path) -> None:

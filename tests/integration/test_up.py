@@ -12,15 +12,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import orjson
 import pytest
 
-READY_S = 60.0
+from tests.waiting import wait_until
 
 
 def environment(data_dir: Path, **more: str) -> dict[str, str]:
@@ -64,7 +63,7 @@ class Up:
             assert self.process.poll() is None, self.output
             return state.exists()
 
-        wait_for(there, READY_S)
+        wait_until(there, "everything is ready")
         found: dict[str, object] = orjson.loads(state.read_bytes())
         return found
 
@@ -80,13 +79,6 @@ class Up:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = 20) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def children(pid: int) -> dict[str, int]:
@@ -153,7 +145,10 @@ def test_up_serves_restarts_what_dies_and_stops_in_order(data_dir: Path) -> None
         before = children(up.process.pid)
         assert set(before) == {"gateway", "worker", "judge", "api"}
         os.kill(before["api"], signal.SIGKILL)
-        wait_for(lambda: children(up.process.pid).get("api", before["api"]) != before["api"])
+        wait_until(
+            lambda: children(up.process.pid).get("api", before["api"]) != before["api"],
+            "a killed API is restarted",
+        )
 
         def answers() -> bool:
             try:
@@ -161,7 +156,7 @@ def test_up_serves_restarts_what_dies_and_stops_in_order(data_dir: Path) -> None
             except httpx.TransportError:
                 return False
 
-        wait_for(answers, READY_S)
+        wait_until(answers, "the restarted API answers")
         assert up.finish() == 0, up.output
     finally:
         up.kill()
@@ -188,8 +183,15 @@ def test_a_killed_up_leaves_nothing_that_hinders_the_next(data_dir: Path) -> Non
         started = children(up.process.pid)
     finally:
         up.kill()
-    wait_for(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() and
-                             Path(f"/proc/{pid}/cmdline").read_bytes() for pid in started.values()))  # fmt: skip
+    wait_until(
+        lambda: (
+            not any(
+                Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes()
+                for pid in started.values()
+            )
+        ),
+        "the children of a killed `up` end",
+    )
     (data_dir / "up.json").unlink()
     again = Up(data_dir, "--for", "1")
     try:
@@ -275,7 +277,7 @@ def test_without_an_engine_the_demo_says_so_and_goes_on(data_dir: Path, tmp_path
 def test_a_demo_that_is_interrupted_stops_cleanly(data_dir: Path) -> None:
     up = Up(data_dir, "--demo", "--vehicles", "6")
     try:
-        wait_for(lambda: "registering" in up.output or up.process.poll() is not None, READY_S)
+        wait_until(lambda: "registering" in up.output or up.process.poll() is not None, "the demo registers")
         assert up.finish(signal.SIGINT) == 0, up.output
     finally:
         up.kill()

@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -132,7 +133,8 @@ async def test_judging_again_what_the_last_release_judged_adds_nothing(released:
 
 def judged_again(row: asyncpg.Record) -> Judgement:
     """The judgement of today of a stored evaluation with its evidence and alert."""
-    facts, told = None, {}
+    facts: AlertFacts | None = None
+    told: Mapping[str, Any] = {}
     if row["outcome"] == "suspected":
         told = CATALOGUE.evaluate(parse(row["evidence"])).told
         alert = Alert.from_body(row["alert"])

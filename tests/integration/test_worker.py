@@ -17,20 +17,20 @@ from runtime.units import US_PER_DAY
 from telemetry.archive.store import Archive
 from telemetry.log.base import POSITIONS, Record
 from telemetry.positions import PositionBatch
-from tests.integration.worker_world import World, drive, place, shuffled, some_day, stand
+from tests.integration.worker_world import Fix, World, drive, place, shuffled, some_day, stand
 from tests.words import said
 
 H = 3600
 OUT = [(0.0, 0.0), (4000.0, 0.0), (0.0, 0.0)]
 
 
-def trip(start_s: float, *stations: tuple[float, float]) -> list:
+def trip(start_s: float, *stations: tuple[float, float]) -> list[Fix]:
     """In the yard, out over the stations, and in the yard again."""
     out = drive(start_s, *stations)
     return [*stand(start_s - 1800, start_s), *out, *stand(out[-1][0] + 30, out[-1][0] + 1800)]
 
 
-async def test_a_normal_order_raises_nothing(world: World):
+async def test_a_normal_order_raises_nothing(world: World) -> None:
     await world.order("P1", 8 * H, 8.6 * H, destinations=[place(4000, 0)])
     await world.send(world.batch(trip(8 * H, *OUT)))
     worker = await world.work()
@@ -46,7 +46,9 @@ async def test_a_normal_order_raises_nothing(world: World):
     )
 
 
-async def test_a_drive_without_an_order_is_raised_while_it_goes_on_and_closed_when_it_returns(world: World):
+async def test_a_drive_without_an_order_is_raised_while_it_goes_on_and_closed_when_it_returns(
+    world: World,
+) -> None:
     fixes = trip(20 * H, *OUT)
     away = next(k for k, f in enumerate(fixes) if f[1] > 2000)
     await world.send(world.batch(fixes[:away]))
@@ -77,7 +79,7 @@ async def test_a_drive_without_an_order_is_raised_while_it_goes_on_and_closed_wh
     assert frozen.digest(frozen.canonical(frozen.parse(found.body))).hex() == closed["evidence_hash"]
 
 
-async def test_evidence_outlives_the_positions_it_came_from(world: World):
+async def test_evidence_outlives_the_positions_it_came_from(world: World) -> None:
     await world.send(world.batch(trip(20 * H, *OUT)))
     worker = await world.work()
     alerts, evaluations = (
@@ -97,7 +99,7 @@ async def test_evidence_outlives_the_positions_it_came_from(world: World):
     assert said(evaluate(frozen.parse(found.body))) == alerts[0]["summary"]
 
 
-async def test_a_destination_not_reached_is_raised_when_the_track_has_passed_the_return(world: World):
+async def test_a_destination_not_reached_is_raised_when_the_track_has_passed_the_return(world: World) -> None:
     await world.order("P1", 8 * H, 9 * H, destinations=[place(4000, 0), place(9000, 0), {"name": "市区"}])
     fixes = trip(8 * H, *OUT)
     cut = next(k for k, f in enumerate(fixes) if f[0] >= 8.2 * H)
@@ -117,7 +119,7 @@ async def test_a_destination_not_reached_is_raised_when_the_track_has_passed_the
     assert [r["outcome"] for r in outcomes] == ["normal", "suspected", "undetermined"]
 
 
-async def test_emergency_order_entered_later_withdraws_with_the_reason(world: World):
+async def test_emergency_order_entered_later_withdraws_with_the_reason(world: World) -> None:
     await world.send(world.batch(trip(20 * H, *OUT)))
     worker = await world.work()
     assert len(await world.alerts()) == 1
@@ -134,7 +136,7 @@ async def test_emergency_order_entered_later_withdraws_with_the_reason(world: Wo
     assert await world.pool.fetchval("SELECT count(*) FROM fact_changes") == 0
 
 
-async def test_changed_orders_and_fences_are_judged_again(world: World):
+async def test_changed_orders_and_fences_are_judged_again(world: World) -> None:
     await world.order("P1", 8 * H, 8.6 * H, destinations=[place(9000, 0)])
     await world.send(world.batch(trip(8 * H, *OUT)))
     worker = await world.work()
@@ -156,8 +158,8 @@ async def test_changed_orders_and_fences_are_judged_again(world: World):
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_permuted_duplicated_late_input_gives_what_sorted_input_gives(
-    world: World, tmp_path: Path, seed: int
-):
+    world: World, db_url: str, tmp_path: Path, seed: int
+) -> None:
     """Invariant 3, and rows and states are the same to the byte."""
     await world.order("P1", 8 * H, 8.6 * H, destinations=[place(4000, 0), place(0, 9000)])
     await world.order("P2", 15 * H, 15.6 * H, vehicle="V2", destinations=[place(4000, 0)])
@@ -185,7 +187,7 @@ async def test_permuted_duplicated_late_input_gives_what_sorted_input_gives(
         )
     await world.close()
     (tmp_path / "second").mkdir()
-    second = World(world.pool, tmp_path / "second", world.day)
+    second = World(world.pool, tmp_path / "second", world.day, db_url)
     n = len(whole)
     rows = shuffled(n, seed) if seed else list(range(n - 1, -1, -1))
     if seed == 1:  # one long blind zone, sent last
@@ -217,7 +219,7 @@ class Broken(Exception):
 @pytest.mark.parametrize(
     "step", ["offsets", "positions", "facts", "tracks", "episodes", "recompute", "settle", "publish"]
 )
-async def test_a_crash_at_any_step_changes_nothing(world: World, step: str):
+async def test_a_crash_at_any_step_changes_nothing(world: World, step: str) -> None:
     """Invariant 2: after a crash inside the transaction the same input gives the same rows, alerts and
     versions."""
     fixes = trip(20 * H, *OUT)
@@ -261,7 +263,7 @@ async def test_a_crash_at_any_step_changes_nothing(world: World, step: str):
     assert await world.told() == told
 
 
-async def test_a_record_that_is_no_batch_is_counted_and_the_rest_is_kept(world: World):
+async def test_a_record_that_is_no_batch_is_counted_and_the_rest_is_kept(world: World) -> None:
     await world.send(world.batch(stand(0, 300)))
     await world.writer.append([Record(POSITIONS, 0, b"not a batch", {})])
     await world.send(world.batch(stand(300, 600)))
@@ -272,7 +274,7 @@ async def test_a_record_that_is_no_batch_is_counted_and_the_rest_is_kept(world: 
 
 async def test_unknown_terminals_bad_fixes_and_unfenced_vehicles_are_stored_and_not_judged(
     pool: asyncpg.Pool, tmp_path: Path
-):
+) -> None:
     world = World(pool, tmp_path, some_day())
     await world.build(1, fence=False)
     fixes = trip(20 * H, *OUT)
@@ -292,7 +294,7 @@ async def test_unknown_terminals_bad_fixes_and_unfenced_vehicles_are_stored_and_
     await world.close()
 
 
-async def test_restart_in_the_middle_continues_where_it_was(world: World):
+async def test_restart_in_the_middle_continues_where_it_was(world: World) -> None:
     fixes = trip(20 * H, *OUT)
     for part in np.array_split(np.arange(len(fixes)), 7):
         await world.send(world.batch([fixes[k] for k in part]))
@@ -304,7 +306,7 @@ async def test_restart_in_the_middle_continues_where_it_was(world: World):
     assert 7900 < (state["day_sum_mm"] + state["day_tail_mm"]) / 1000 < 8100
 
 
-async def test_states_of_another_version_are_computed_again(world: World):
+async def test_states_of_another_version_are_computed_again(world: World) -> None:
     await world.send(world.batch(trip(20 * H, *OUT)))
     await world.work()
     truth = await world.everything()
@@ -314,7 +316,7 @@ async def test_states_of_another_version_are_computed_again(world: World):
     assert await world.everything() == truth
 
 
-async def test_a_row_of_a_clock_gone_wrong_is_kept_and_starts_no_recomputation(world: World):
+async def test_a_row_of_a_clock_gone_wrong_is_kept_and_starts_no_recomputation(world: World) -> None:
     await world.send(world.batch(trip(20 * H, *OUT)))
     worker = await world.work()
     before = await world.everything()

@@ -7,26 +7,28 @@ from typing import Any
 
 import pytest
 
-from registry.model import Organisation
+from registry.organisations import Organisation
 from registry.parameter_values import Threshold, forget_threshold, put_threshold
 from rules.alerts.model import FactChange
 from rules.live.process import clock_us
 from rules.live.store.offsets import delete_fact_changes, take_fact_changes
-from tests.integration.worker_world import S, World, drive, place, stand
+from tests.integration.worker_world import Fix, S, World, drive, place, stand
 
 H = 3600
 DAY = 24 * H
 AWAY = (4000.0, 0.0)
 
 
-def out_and_back(start_s: float) -> list:
+def out_and_back(start_s: float) -> list[Fix]:
     """In the yard, out to AWAY, and in the yard again."""
     out = drive(start_s, (0.0, 0.0), AWAY, (0.0, 0.0))
     return [*stand(start_s - 1800, start_s), *out, *stand(out[-1][0] + 30, out[-1][0] + 1800)]
 
 
 @pytest.mark.parametrize("kept", ["with its end", "as before there was one"])
-async def test_an_alert_withdrawn_while_it_was_open_does_not_swallow_the_next_drive(world: World, kept: str):
+async def test_an_alert_withdrawn_while_it_was_open_does_not_swallow_the_next_drive(
+    world: World, kept: str
+) -> None:
     """An emergency order entered during the drive: the alert ends there, and a drive days later is another one."""
     first = out_and_back(-2 * DAY + 20 * H)
     seen = next(k for k, f in enumerate(first) if f[1] > 2000)
@@ -70,7 +72,7 @@ async def test_an_alert_withdrawn_while_it_was_open_does_not_swallow_the_next_dr
     ]
 
 
-async def test_only_while_it_is_an_official_vehicle(world: World):
+async def test_only_while_it_is_an_official_vehicle(world: World) -> None:
     """Sold, its terminal still bound: what the buyer drives is nobody's business; known late, that is withdrawn."""
     drives = [*out_and_back(-DAY + 20 * H), *out_and_back(20 * H)]
     await world.send(world.batch(drives))
@@ -101,7 +103,7 @@ async def test_only_while_it_is_an_official_vehicle(world: World):
 @pytest.mark.parametrize("missed", [True, False])
 async def test_an_order_given_to_another_vehicle_is_told_of_that_one_whatever_their_numbers(
     world: World, was: int, now: int, missed: bool
-):
+) -> None:
     """Both vehicles are looked at in one transaction: what was said of the one must not undo what is said of the other."""
     wanted = [place(9000, 0)]
     await world.order("P1", 8 * H, 8.6 * H, vehicle=f"V{was}", destinations=wanted)
@@ -138,8 +140,8 @@ async def test_an_order_given_to_another_vehicle_is_told_of_that_one_whatever_th
     ids=["cancelled", "given away", "opened again", "without the destination"],
 )
 async def test_a_change_to_an_order_of_long_ago_withdraws_what_was_said_of_its_destination(
-    world: World, change: dict
-):
+    world: World, change: dict[str, Any]
+) -> None:
     """Recomputation reaches back 62 days only; an order that is no more is found by its number."""
     begun, back = -70 * DAY + 8 * H, -70 * DAY + 8.6 * H
     await world.order("P1", begun, back, destinations=[place(9000, 0)])
@@ -155,7 +157,9 @@ async def test_a_change_to_an_order_of_long_ago_withdraws_what_was_said_of_its_d
 
 
 @pytest.mark.parametrize("said", [True, False])
-async def test_where_the_vehicle_was_before_it_departed_is_not_where_the_order_went(world: World, said: bool):
+async def test_where_the_vehicle_was_before_it_departed_is_not_where_the_order_went(
+    world: World, said: bool
+) -> None:
     """Planned for 8:00, left at 14:00; in the morning the vehicle was at the same place on another order."""
     wanted = [place(*AWAY)]
     await world.order("B", 9 * H, 9.6 * H, destinations=wanted)
@@ -175,13 +179,13 @@ async def test_where_the_vehicle_was_before_it_departed_is_not_where_the_order_w
 @pytest.mark.parametrize("told", ["before", "afterwards"])
 async def test_what_is_driven_before_an_order_departs_belongs_to_the_one_that_is_late(
     world: World, told: str
-):
+) -> None:
     """B is back at 10:30 instead of 7:30; A, planned for 8:00, waits for the vehicle until 11:00."""
 
     async def facts() -> None:
-        late = {"planned_return_s": 7.5 * H, "destinations": [place(*AWAY)]}
+        late: dict[str, Any] = {"planned_return_s": 7.5 * H, "destinations": [place(*AWAY)]}
         await world.order("B", 6 * H, 10.5 * H, **late)
-        waited = {"actual_departure": world.time(11 * H), "destinations": [place(*AWAY)]}
+        waited: dict[str, Any] = {"actual_departure": world.time(11 * H), "destinations": [place(*AWAY)]}
         await world.order("A", 8 * H, 12 * H, **waited)
 
     first, second = drive(9 * H, (0.0, 0.0), AWAY, (0.0, 0.0)), drive(11.2 * H, (0.0, 0.0), AWAY, (0.0, 0.0))
@@ -198,7 +202,7 @@ async def test_what_is_driven_before_an_order_departs_belongs_to_the_one_that_is
         await facts()
         await world.work(worker)
 
-    async def results() -> dict[str, tuple]:
+    async def results() -> dict[str, tuple[Any, ...]]:
         rows = await world.pool.fetch(
             "SELECT order_id, state, mileage_mm, bridged_mm, fixes, first_fix_at, last_fix_at, carried FROM order_results"
         )
@@ -231,10 +235,10 @@ async def put(world: World, row: Threshold) -> str:
         return await put_threshold(conn, row)
 
 
-async def test_a_threshold_is_applied_to_what_was_judged_and_taken_back_from_it(world: World):
+async def test_a_threshold_is_applied_to_what_was_judged_and_taken_back_from_it(world: World) -> None:
     """By a worker that goes on; the order of another organisation's on a vehicle of this one as well."""
     await world.apply(Organisation(id="O2", name="另一局"))
-    far = {"destinations": [place(7000, 0)]}  # 3 km from where it went
+    far: dict[str, Any] = {"destinations": [place(7000, 0)]}  # 3 km from where it went
     await world.order("P1", 8 * H, 8.6 * H, **far)
     await world.order("P2", 8 * H, 8.6 * H, vehicle="V2", organisation="O2", **far)
     await world.order("P0", -2 * DAY + 8 * H, -2 * DAY + 8.6 * H, **far)
@@ -268,13 +272,13 @@ async def test_a_threshold_is_applied_to_what_was_judged_and_taken_back_from_it(
     await world.order("P3", 20.5 * H, 22 * H)
     await world.work(worker)
     assert await told() == ["P0", "P1", "location"]
-    await put(world, threshold(world, "location", "early_start_min", 60, since_s=20.2 * H))
+    await put(world, threshold(world, "order", "early_start_min", 60, since_s=20.2 * H))
     await world.work(worker)
     assert await told() == ["P0", "P1"]
     assert await world.pool.fetchval("SELECT count(*) FROM fact_changes") == 0
 
 
-async def test_another_gap_makes_the_results_anew(world: World):
+async def test_another_gap_makes_the_results_anew(world: World) -> None:
     """What the kernels use: the worker's results follow, so that the judge finds the mileage that it recomputes."""
     await world.order("P1", 8 * H, 8.6 * H, destinations=[place(*AWAY)])
     fixes = out_and_back(8 * H)
@@ -286,6 +290,9 @@ async def test_another_gap_makes_the_results_anew(world: World):
     assert (before["state"], before["bridged_mm"]) == ("settled", 0)
     await world.pool.execute("DELETE FROM judge_changes")
     await put(world, threshold(world, "track", "gap_s", 60))
+    if world.of_destinations is not None:  # who would take the changes
+        await world.of_destinations.close()
+        world.of_destinations = None
     await world.work(worker)
     (after,) = await world.pool.fetch(query)
     assert after["state"] == "settled"
@@ -295,7 +302,7 @@ async def test_another_gap_makes_the_results_anew(world: World):
 
 async def test_a_running_worker_knows_another_time_of_settlement_and_what_only_the_judge_uses_is_left_to_it(
     world: World,
-):
+) -> None:
     now = [clock_us()]
     await world.order("P1", 8 * H, 9 * H)
     await put(world, threshold(world, "order", "settle_after_h", 720))
@@ -317,7 +324,7 @@ async def test_a_running_worker_knows_another_time_of_settlement_and_what_only_t
     assert await state() == "settled"
 
 
-async def test_a_threshold_for_a_whole_fleet_is_taken_in_parts_beside_all_other_changes(world: World):
+async def test_a_threshold_for_a_whole_fleet_is_taken_in_parts_beside_all_other_changes(world: World) -> None:
     await world.pool.execute(
         "INSERT INTO vehicles (id, plate, organisation) SELECT 'W' || k, 'W' || k, 'O1' FROM generate_series(1, 997) k"
     )
@@ -349,7 +356,7 @@ async def test_a_threshold_for_a_whole_fleet_is_taken_in_parts_beside_all_other_
     assert len(await take(None)) == 984  # nothing to go back over: all at once
 
 
-async def test_an_order_of_long_ago_that_is_corrected_keeps_its_mileage(world: World):
+async def test_an_order_of_long_ago_that_is_corrected_keeps_its_mileage(world: World) -> None:
     """Else its driver's fuel would be burnt on no kilometres."""
     begun, back = -80 * DAY + 8 * H, -80 * DAY + 8.6 * H
     query = "SELECT state, mileage_mm, fixes, first_fix_at, last_fix_at, carried FROM order_results"

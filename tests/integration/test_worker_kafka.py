@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from registry.model import Terminal, Vehicle
+from registry.terminals import Terminal
+from registry.vehicles import Vehicle
 from rules.live.process import Worker
 from runtime.settings import Settings
 from telemetry.log import codec
@@ -33,8 +34,8 @@ PATIENCE_S = 60.0
 class Brokered(World):
     """A world whose positions go over Kafka."""
 
-    def __init__(self, pool: asyncpg.Pool, folder: Path, settings: Settings) -> None:
-        super().__init__(pool, folder, some_day())
+    def __init__(self, pool: asyncpg.Pool, dsn: str, folder: Path, settings: Settings) -> None:
+        super().__init__(pool, folder, some_day(), dsn)
         self.settings = settings
         self.kafka = KafkaLogWriter(settings)
         self.sent = 0
@@ -54,9 +55,11 @@ class Brokered(World):
         while (
             await self.pool.fetchval("SELECT count(*) FROM positions") < self.sent
             or await self.pool.fetchval("SELECT count(*) FROM fact_changes")
+            or await self.pool.fetchval("SELECT count(*) FROM recomputations")
         ):  # fmt: skip
             assert time.monotonic() < deadline, "it did not happen in time"
             await asyncio.sleep(0.05)
+        await self.judge_all()
 
     @asynccontextmanager
     async def running(self, count: int) -> AsyncIterator[list[Worker]]:
@@ -76,8 +79,8 @@ class Brokered(World):
 
 
 @pytest.fixture
-async def world(pool: asyncpg.Pool, tmp_path: Path, kafka: Settings) -> AsyncIterator[Brokered]:
-    made = Brokered(pool, tmp_path, kafka)
+async def world(pool: asyncpg.Pool, db_url: str, tmp_path: Path, kafka: Settings) -> AsyncIterator[Brokered]:
+    made = Brokered(pool, db_url, tmp_path, kafka)
     await made.kafka.start()
     await made.build(2)
     await made.apply(*(Terminal(id=f"1380000{k:04}") for k in range(3, 20)))
@@ -86,7 +89,7 @@ async def world(pool: asyncpg.Pool, tmp_path: Path, kafka: Settings) -> AsyncIte
     await made.close()
 
 
-async def test_two_workers_follow_a_fleet_that_changes_under_their_hands(world: Brokered):
+async def test_two_workers_follow_a_fleet_that_changes_under_their_hands(world: Brokered) -> None:
     partition = partitions_of(np.arange(20), world.kafka.partitions)
     fresh = [next(k for k in range(3, 20) if partition[k] == p) for p in range(world.kafka.partitions)]
     other = next(k for k in range(3, 20) if partition[k] != partition[1] and k not in fresh)
@@ -129,14 +132,14 @@ async def test_two_workers_follow_a_fleet_that_changes_under_their_hands(world: 
 @pytest.mark.parametrize("meanwhile", [0, 1], ids=["stopped", "running"])
 async def test_offsets_of_a_topic_say_nothing_of_one_that_is_made_under_its_name(
     world: Brokered, meanwhile: int
-):
+) -> None:
     """Whether a worker runs while the topic is made anew, or none."""
     day = [(float(t), 0.0, 0.0, 0) for t in range(0, 7200, 60)]
     async with world.running(1):
         await world.report(1, day[:40], size=10)
         await world.settled()
     async with world.running(meanwhile):
-        await asyncio.sleep(meanwhile)
+        await asyncio.sleep(meanwhile)  # time: the worker, where one runs, should be waiting for records
         topic = world.settings.kafka_topic_prefix + POSITIONS
         admin = AIOKafkaAdminClient(bootstrap_servers=world.settings.kafka_bootstrap)
         await admin.start()
@@ -158,7 +161,7 @@ async def test_offsets_of_a_topic_say_nothing_of_one_that_is_made_under_its_name
     assert await world.pool.fetchval("SELECT count(DISTINCT topic) FROM log_offsets") == 2
 
 
-async def test_offsets_kept_under_the_former_name_of_a_log_go_on_counting(world: Brokered):
+async def test_offsets_kept_under_the_former_name_of_a_log_go_on_counting(world: Brokered) -> None:
     reader = KafkaLogReader(world.settings)
     now, former = await reader.identity(), await reader.former_identity()
     assert now.startswith(f"{former}:")

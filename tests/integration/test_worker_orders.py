@@ -22,7 +22,7 @@ from telemetry.archive.store import Archive
 from telemetry.log.base import POSITIONS, Poll, Record
 from telemetry.log.sqlite import EmbeddedLogReader
 from telemetry.positions import PositionBatch
-from tests.integration.worker_world import HOUR, World, drive, place, stand
+from tests.integration.worker_world import HOUR, Fix, World, drive, place, stand
 from tests.words import said
 
 H = 3600
@@ -30,7 +30,7 @@ DAY = 24 * H
 TRIP = [(0.0, 0.0), (4000.0, 0.0), (4000.0, 2500.0), (0.0, 0.0)]
 
 
-def trip(start_s: float) -> list:
+def trip(start_s: float) -> list[Fix]:
     """In the yard, out, and in the yard again."""
     out = drive(start_s, *TRIP)
     return [*stand(start_s - 1800, start_s), *out, *stand(out[-1][0] + 30, out[-1][0] + 1800)]
@@ -56,13 +56,16 @@ def that_evening(world: World) -> Clock:
     return Clock(world.day + 14 * HOUR)
 
 
-async def idle(worker: Worker, turns: int = 3) -> Worker:
+async def idle(world: World, worker: Worker, turns: int = 3) -> Worker:
     for _ in range(turns):
         await worker.turn()
+    await world.judge_all()
     return worker
 
 
-async def test_running_values_are_those_of_the_stored_track_and_do_not_change_when_settled(world: World):
+async def test_running_values_are_those_of_the_stored_track_and_do_not_change_when_settled(
+    world: World,
+) -> None:
     await world.order(
         "P1",
         8 * H,
@@ -142,7 +145,7 @@ async def test_running_values_are_those_of_the_stored_track_and_do_not_change_wh
 @pytest.mark.parametrize("seed", range(6))
 async def test_any_cut_restart_and_order_of_arrival_gives_the_settled_value(
     world: World, tmp_path: Path, seed: int
-):
+) -> None:
     """Streaming = settled, bit for bit, with orders inside each other, gaps, a jump and two reports a second."""
     rng = np.random.default_rng(seed)
     await world.order(
@@ -200,10 +203,10 @@ async def test_any_cut_restart_and_order_of_arrival_gives_the_settled_value(
     assert computed == streamed
 
 
-async def test_an_order_inside_another_takes_its_kilometres(world: World):
+async def test_an_order_inside_another_takes_its_kilometres(world: World) -> None:
     """No kilometre belongs to two orders, and the outer one has what is before and after the inner one."""
     await world.order("A", 8 * H, 0, status="departed", planned_return_s=9 * H)
-    more = {"actual_departure": world.time(8.16 * H), "planned_return_s": 8.5 * H}
+    more: dict[str, Any] = {"actual_departure": world.time(8.16 * H), "planned_return_s": 8.5 * H}
     await world.order("B", 8.32 * H, 8.21 * H, **more)
     fixes = trip(8 * H)
     worker = world.worker(now_us=that_evening(world))
@@ -232,7 +235,7 @@ async def test_an_order_inside_another_takes_its_kilometres(world: World):
     assert min(legs)[0] > 1000
 
 
-async def test_late_positions_and_changed_orders_replace_the_result(world: World):
+async def test_late_positions_and_changed_orders_replace_the_result(world: World) -> None:
     await world.order("P1", 8 * H, 8.9 * H, destinations=[place(4000, 2500)])
     fixes = trip(8 * H)
     hidden = [k for k, f in enumerate(fixes) if 8.05 * H < f[0] < 8.2 * H]
@@ -258,20 +261,20 @@ async def test_late_positions_and_changed_orders_replace_the_result(world: World
     assert await results(world) == {}
 
 
-async def test_a_silent_terminal_is_judged_by_the_clock_and_again_when_it_speaks(world: World):
+async def test_a_silent_terminal_is_judged_by_the_clock_and_again_when_it_speaks(world: World) -> None:
     """Parked and unplugged right after its return: nothing ever passes the return."""
     clock = Clock(world.day + 9 * HOUR)
     await world.order("P1", 8 * H, 8.9 * H, destinations=[place(6150, 1250)])  # 2,150 m from the track
     fixes = [*trip(8 * H), *stand(8.77 * H, 8.88 * H)]
     await world.send(world.batch(fixes))
     worker = await world.work(world.worker(now_us=clock))
-    await idle(worker)
+    await idle(world, worker)
     assert (await results(world))["P1"]["state"] == "running"
     clock.us = world.day + round(14.9 * HOUR) - 1
-    await idle(worker)
+    await idle(world, worker)
     assert await world.alerts() == []
     clock.us += 11_000_000
-    await idle(worker)
+    await idle(world, worker)
     (alert,) = await world.alerts()
     assert (alert["rule"], alert["order"], alert["version"]) == ("destination", "P1", 1)
     assert (await results(world))["P1"]["state"] == "settled"
@@ -280,7 +283,7 @@ async def test_a_silent_terminal_is_judged_by_the_clock_and_again_when_it_speaks
     transactions = worker.counts.transactions
     for _ in range(3):
         clock.us += 60_000_000
-        await idle(worker, 2)
+        await idle(world, worker, 2)
     assert await world.everything() == before
     assert worker.counts.transactions == transactions
     worker = await world.work(world.worker(now_us=clock))  # another one takes over
@@ -290,7 +293,7 @@ async def test_a_silent_terminal_is_judged_by_the_clock_and_again_when_it_speaks
     await world.work(worker)
     assert (await results(world))["P1"]["state"] == "running"
     clock.us += 11_000_000
-    await idle(worker)
+    await idle(world, worker)
     assert (await results(world))["P1"]["state"] == "settled"
     assert [a["version"] for a in await world.alerts()] == [2]  # on more evidence
     # a late one, that was nearer
@@ -301,9 +304,11 @@ async def test_a_silent_terminal_is_judged_by_the_clock_and_again_when_it_speaks
     assert [(a["rule"], a["status"]) for a in await world.alerts(None)] == [("destination", "withdrawn")]
 
 
-async def test_an_order_entered_long_after_its_trip_is_judged_at_once_also_without_any_position(world: World):
+async def test_an_order_entered_long_after_its_trip_is_judged_at_once_also_without_any_position(
+    world: World,
+) -> None:
     worker = await world.work()
-    await idle(worker)  # it has seen that the log is empty
+    await idle(world, worker)  # it has seen that the log is empty
     await world.order("P1", -30 * 24 * H, -30 * 24 * H + H, destinations=[place(9000, 0)])
     await world.order("P2", 8 * H, 9 * H, vehicle="V2")
     await world.work(worker)
@@ -321,7 +326,7 @@ class Slow(EmbeddedLogReader):
         return await super().poll(1, timeout_s)
 
 
-async def test_a_backlog_is_no_silence(world: World):
+async def test_a_backlog_is_no_silence(world: World) -> None:
     """A worker that was away for days reads the positions first and judges then."""
     await world.order("P1", 8 * H, 8.9 * H, destinations=[place(4000, 0)])
     fixes = trip(8 * H)
@@ -329,26 +334,26 @@ async def test_a_backlog_is_no_silence(world: World):
     reader = Slow(world.folder / "log.sqlite", POSITIONS)
     world.readers.append(reader)
     worker = Worker(world.pool, reader)
-    await idle(worker, 4)
+    await idle(world, worker, 4)
     assert await worker.lag() > 5
     assert (await results(world))["P1"]["state"] == "running"
-    await idle(await world.work(worker))
+    await idle(world, await world.work(worker))
     assert (await results(world))["P1"]["state"] == "settled"
     rows = await world.pool.fetch("SELECT outcome FROM evaluations ORDER BY id")
     assert [r["outcome"] for r in rows] == ["normal"]
 
 
-async def test_settle_after_h_is_a_parameter_of_the_organisation(world: World):
+async def test_settle_after_h_is_a_parameter_of_the_organisation(world: World) -> None:
     await world.pool.execute(
         "INSERT INTO rule_parameters (rule, name, organisation, value, effective_from)"
         " VALUES ('order', 'settle_after_h', 'O1', 720, '2000-01-01')"
     )
     await world.order("P1", 8 * H, 9 * H)
     worker = await world.work()
-    await idle(worker)
+    await idle(world, worker)
     assert (await results(world))["P1"]["state"] == "running"
     await world.pool.execute("UPDATE rule_parameters SET value = 0")
-    await idle(await world.work())
+    await idle(world, await world.work())
     assert (await results(world))["P1"]["state"] == "settled"
 
 
@@ -360,20 +365,20 @@ class Without(EmbeddedLogReader):
         return Poll()
 
 
-async def test_a_worker_without_partitions_settles_nothing(world: World):
+async def test_a_worker_without_partitions_settles_nothing(world: World) -> None:
     await world.order("P1", 8 * H, 9 * H)
     worker = await world.work(world.worker(now_us=that_evening(world)))
     assert (await results(world))["P1"]["state"] == "running"
     reader = Without(world.folder / "log.sqlite", POSITIONS)
     world.readers.append(reader)
-    await idle(Worker(world.pool, reader))
+    await idle(world, Worker(world.pool, reader))
     assert (await results(world))["P1"]["state"] == "running"
-    await idle(await world.work())
+    await idle(world, await world.work())
     assert (await results(world))["P1"]["state"] == "settled"
     assert worker.counts.failures == 0
 
 
-async def test_a_record_that_is_no_batch_is_kept_with_the_reason(world: World):
+async def test_a_record_that_is_no_batch_is_kept_with_the_reason(world: World) -> None:
     await world.send(world.batch(stand(0, 300)))
     await world.writer.append([Record(POSITIONS, 0, b"\x00" * 9000, {"gongche-schema": "other\x00/9"})])
     await world.send(world.batch(stand(300, 600)))
@@ -396,7 +401,7 @@ async def test_a_record_that_is_no_batch_is_kept_with_the_reason(world: World):
     assert await world.pool.fetch(query) == [row]
 
 
-async def test_the_result_over_http(world: World, pool: asyncpg.Pool):
+async def test_the_result_over_http(world: World, pool: asyncpg.Pool) -> None:
     await world.order("P1", 8 * H, 8.9 * H, destinations=[place(4000, 0)])
     await world.send(world.batch([*trip(8 * H), (9 * H, 0.0, 0.0, 0)]))
     await world.work()
@@ -436,7 +441,7 @@ async def test_the_result_over_http(world: World, pool: asyncpg.Pool):
 @pytest.mark.parametrize(("start_h", "before"), [(8, 0), (8, 1), (0, 1)])
 async def test_a_jump_that_is_the_first_fix_of_an_order_accuses_nobody(
     world: World, start_h: int, before: int
-):
+) -> None:
     """300 km off, the first fix of the order's time: the true track counts, as it does while streaming."""
     start = start_h * H
     first = start - 600  # covered from ten minutes before the planned departure
@@ -458,10 +463,10 @@ async def test_a_jump_that_is_the_first_fix_of_an_order_accuses_nobody(
     assert alert["measures"]["fixes"]["value"] == len(inside)
 
 
-async def test_a_jump_that_is_all_there_is_of_an_order_accuses_nobody(world: World):
+async def test_a_jump_that_is_all_there_is_of_an_order_accuses_nobody(world: World) -> None:
     clock = Clock(world.day + 20 * HOUR)
     await world.order("P1", 8 * H, 8.5 * H, destinations=[place(4000, 0)])
     await world.send(world.batch([*stand(7 * H, 7.8 * H), (8.1 * H, 0, 300_000, 0)]))
-    await idle(await world.work(world.worker(now_us=clock)))
+    await idle(world, await world.work(world.worker(now_us=clock)))
     (row,) = await world.pool.fetch("SELECT outcome, reason_code FROM evaluations")
     assert (row["outcome"], row["reason_code"]) == ("undetermined", "no_track")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import asyncpg
 import numpy as np
-import pytest
 
-from registry.model import Terminal
+from registry.terminals import Terminal
 from rules.live.process import Worker
 from runtime.errors import UnavailableError
 from telemetry.log import codec
@@ -19,22 +17,14 @@ from telemetry.log.base import POSITIONS, Poll, Record, partitions_of
 from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.positions import PositionBatch
 from tests.integration.worker_world import Member, World, drive, some_day, stand
+from tests.waiting import PATIENCE_S, until
 
 H = 3600
 OUT = [(0.0, 0.0), (4000.0, 0.0), (0.0, 0.0)]
 
 
-async def until(condition, seconds: float = 10.0) -> float:
-    """Wait for an async condition; how long it took."""
-    started = time.monotonic()
-    while not await condition():
-        if time.monotonic() - started > seconds:
-            pytest.fail("it did not happen in time")
-        await asyncio.sleep(0.02)
-    return time.monotonic() - started
-
-
-async def test_location_is_raised_within_two_seconds_and_run_stops(world: World):
+async def test_location_is_raised_and_run_stops(world: World) -> None:
+    """How soon it is raised is measured by ``bench.latency``."""
     stop = asyncio.Event()
     worker = world.worker()
     running = asyncio.create_task(worker.run(stop))
@@ -48,15 +38,15 @@ async def test_location_is_raised_within_two_seconds_and_run_stops(world: World)
     async def raised() -> bool:
         return len(await world.alerts()) == 1
 
-    await until(stored)
+    await until(stored, "everything before the fence is stored")
     assert await world.alerts() == []
     await world.send(world.batch(fixes[first_out - 3 : first_out + 1]))
-    assert await until(raised) < 2
+    await until(raised, "the alert is raised")
     stop.set()
-    await asyncio.wait_for(running, 2)
+    await asyncio.wait_for(running, PATIENCE_S)
 
 
-async def test_a_database_that_dies_loses_nothing_and_counts_nothing_twice(world: World):
+async def test_a_database_that_dies_loses_nothing_and_counts_nothing_twice(world: World) -> None:
     stop = asyncio.Event()
     kills: list[asyncio.Task[None]] = []
 
@@ -76,14 +66,14 @@ async def test_a_database_that_dies_loses_nothing_and_counts_nothing_twice(world
     parts = np.array_split(np.arange(len(fixes)), 12)
     for part in parts:
         await world.send(world.batch([fixes[i] for i in part]))
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0)  # the worker works meanwhile
 
     async def done() -> bool:
         return worker.counts.records == len(parts)
 
-    await until(done)
+    await until(done, "everything is worked off")
     stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, PATIENCE_S)
     await asyncio.gather(*kills, return_exceptions=True)
     assert worker.counts.failures > 0
     assert worker.counts.stored == len(fixes) == await world.pool.fetchval("SELECT count(*) FROM positions")
@@ -92,7 +82,7 @@ async def test_a_database_that_dies_loses_nothing_and_counts_nothing_twice(world
     assert alert["occurred_to"] is not None
 
 
-async def test_positions_that_came_before_the_binding_are_judged_when_it_comes(world: World):
+async def test_positions_that_came_before_the_binding_are_judged_when_it_comes(world: World) -> None:
     await world.apply(Terminal(id="13900000001"))  # registry number 4, in no vehicle yet
     await world.send(world.batch([*stand(0, 600), *drive(600, *OUT), *stand(1400, 3000)], terminal=4))
     worker = await world.work()
@@ -107,7 +97,7 @@ async def test_positions_that_came_before_the_binding_are_judged_when_it_comes(w
     assert [a["status"] for a in await world.alerts(None)] == ["withdrawn"]
 
 
-async def test_a_late_stay_in_the_yard_splits_an_episode_and_the_first_keeps_its_alert(world: World):
+async def test_a_late_stay_in_the_yard_splits_an_episode_and_the_first_keeps_its_alert(world: World) -> None:
     fixes = [*stand(0, 600), *drive(600, (0, 0), (3000, 0))]
     t = fixes[-1][0] + 30
     home = drive(t, (3000, 0), (0, 0), (3000, 0))
@@ -126,7 +116,7 @@ async def test_a_late_stay_in_the_yard_splits_an_episode_and_the_first_keeps_its
 
 async def test_two_workers_share_the_fleet_and_an_exchanged_terminal_is_handed_over(
     pool: asyncpg.Pool, tmp_path: Path
-):
+) -> None:
     world = World(pool, tmp_path, some_day())
     await world.build(6)
     path = tmp_path / "two.sqlite"
@@ -171,7 +161,9 @@ async def test_two_workers_share_the_fleet_and_an_exchanged_terminal_is_handed_o
     await world.close()
 
 
-async def test_offsets_of_a_lost_log_do_not_hide_the_records_of_a_new_one(pool: asyncpg.Pool, tmp_path: Path):
+async def test_offsets_of_a_lost_log_do_not_hide_the_records_of_a_new_one(
+    pool: asyncpg.Pool, tmp_path: Path
+) -> None:
     world = World(pool, tmp_path, some_day())
     await world.build(1)
     trips = [(t, 0.0, 0.0, 0) for t in range(0, 3600, 30)]
@@ -205,7 +197,7 @@ class Stumbling(EmbeddedLogReader):
         return await super().end_offsets()
 
 
-async def test_an_assignment_survives_a_log_that_does_not_answer_at_that_moment(world: World):
+async def test_an_assignment_survives_a_log_that_does_not_answer_at_that_moment(world: World) -> None:
     reader = Stumbling(world.folder / "log.sqlite", POSITIONS)
     world.readers.append(reader)
     worker = Worker(world.pool, reader)
@@ -216,8 +208,8 @@ async def test_an_assignment_survives_a_log_that_does_not_answer_at_that_moment(
     async def judged() -> bool:
         return len(await world.alerts()) == 1
 
-    await until(judged)
+    await until(judged, "the alert is raised")
     stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, PATIENCE_S)
     assert (reader.failures, worker.counts.failures) == (0, 1)
     assert await worker.lag() == 0

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from registry.changes import changed_vehicles, drop_changes, newest_change
-from registry.model import Fence, Terminal, Vehicle
+from registry.fences import Fence
 from registry.parameter_values import Threshold, put_threshold
+from registry.terminals import Terminal
+from registry.vehicles import Vehicle
 from rules.alerts.model import OffsetConflictError
 from rules.live.process import Worker
 from rules.live.store.offsets import claim_offsets, lock_offsets, offsets, save_offsets
@@ -37,8 +39,8 @@ RESULTS = (
 class Together(World):
     """A world whose log has two partitions; ``workers`` are those that are alive."""
 
-    def __init__(self, pool: asyncpg.Pool, folder: Path, day: int) -> None:
-        super().__init__(pool, folder / "unused", day)
+    def __init__(self, pool: asyncpg.Pool, folder: Path, day: int, dsn: str | None = None) -> None:
+        super().__init__(pool, folder / "unused", day, dsn)
         self.path = folder / "two.sqlite"
         self.two = EmbeddedLogWriter(self.path, 2)
         self.workers: list[Worker] = []
@@ -64,6 +66,7 @@ class Together(World):
         for _ in range(count):
             for worker in self.workers:
                 await worker.turn()
+        await self.judge_all()
 
     async def bind(self, terminal: int, vehicle: str | None, since_s: float) -> None:
         await self.apply(Terminal(id=phone(terminal), vehicle=vehicle, valid_from=self.time(since_s)))
@@ -92,8 +95,8 @@ def phone(terminal: int) -> str:
 
 
 @pytest.fixture
-async def world(pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[Together]:
-    made = Together(pool, tmp_path, some_day())
+async def world(pool: asyncpg.Pool, db_url: str, tmp_path: Path) -> AsyncIterator[Together]:
+    made = Together(pool, tmp_path, some_day(), db_url)
     await made.build(2)
     await made.apply(*(Terminal(id=phone(k)) for k in range(3, 30)))
     yield made
@@ -106,7 +109,9 @@ def terminals(partition: int, count: int) -> list[int]:
     return found[:count]
 
 
-async def test_what_is_registered_while_two_workers_run_is_judged_as_one_worker_judges_it(world: Together):
+async def test_what_is_registered_while_two_workers_run_is_judged_as_one_worker_judges_it(
+    world: Together, db_url: str
+) -> None:
     world.join(0)
     world.join(1)
     await world.turns(2)
@@ -162,7 +167,9 @@ async def test_what_is_registered_while_two_workers_run_is_judged_as_one_worker_
     results = (await world.everything())["results"]
 
     await world.pool.execute(RESULTS)
-    alone = Together(world.pool, world.path.parent, world.day)
+    if world.of_destinations is not None:
+        await world.of_destinations.close()
+    alone = Together(world.pool, world.path.parent, world.day, db_url)
     alone.join(0, 1)
     await alone.turns(12)
     assert told == await alone.told()
@@ -172,7 +179,7 @@ async def test_what_is_registered_while_two_workers_run_is_judged_as_one_worker_
     await alone.close()
 
 
-async def test_a_threshold_reaches_every_worker(world: Together):
+async def test_a_threshold_reaches_every_worker(world: Together) -> None:
     one, other = 1, next(k for k in (2, *terminals(1 - int(OF[1]), 1)) if OF[k] != OF[1])
     await world.bind(other, "V2", -86_400)
     world.join(0)
@@ -197,7 +204,7 @@ async def test_a_threshold_reaches_every_worker(world: Together):
 
 async def test_positions_in_hand_while_another_worker_judges_their_vehicle_are_told_to_it(
     world: Together, db_url: str
-):
+) -> None:
     """The rows of a terminal are in one worker's open transaction, without a vehicle, while the office says which vehicle
     it sat in, and the vehicle's owner looks for its rows and finds none."""
     owner, other = int(OF[1]), 1 - int(OF[1])
@@ -227,7 +234,9 @@ async def test_positions_in_hand_while_another_worker_judges_their_vehicle_are_t
     assert [(a["vehicle"], a["occurred_from"][11:13]) for a in await world.alerts()] == [("V1", "08")]
 
 
-async def test_a_vehicle_that_went_to_another_worker_meanwhile_is_not_written(world: Together, db_url: str):
+async def test_a_vehicle_that_went_to_another_worker_meanwhile_is_not_written(
+    world: Together, db_url: str
+) -> None:
     spare = terminals(1 - int(OF[1]), 1)[0]
 
     async def exchange() -> None:
@@ -250,7 +259,7 @@ async def test_a_vehicle_that_went_to_another_worker_meanwhile_is_not_written(wo
     assert [a["vehicle"] for a in await world.alerts()] == ["V1"]
 
 
-async def test_a_stalled_worker_is_refused_without_a_record_in_hand(world: Together):
+async def test_a_stalled_worker_is_refused_without_a_record_in_hand(world: Together) -> None:
     stalled = world.join(0, 1)
     morning = [*stand(8 * H, 8.1 * H), *drive(8.1 * H, *OUT), *stand(8.5 * H, 9 * H)]
     await world.drive(1, morning)
@@ -268,14 +277,14 @@ async def test_a_stalled_worker_is_refused_without_a_record_in_hand(world: Toget
         await stalled.turn()
 
 
-async def test_whoever_takes_over_waits_for_the_transaction_of_the_one_before(pool: asyncpg.Pool):
+async def test_whoever_takes_over_waits_for_the_transaction_of_the_one_before(pool: asyncpg.Pool) -> None:
     events: list[str] = []
 
     async def before() -> None:
         async with pool.acquire() as conn, conn.transaction():
             await lock_offsets(conn, "t", {0: 0, 1: 0}, "before")
             ready.set()
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # time: the other one should be waiting for the transaction
             await save_offsets(conn, "t", {1: 7})
             events.append("written")
 
@@ -297,7 +306,7 @@ async def test_whoever_takes_over_waits_for_the_transaction_of_the_one_before(po
             await lock_offsets(conn, "t", {0: 0, 1: 7}, "before")
 
 
-async def test_a_worker_far_behind_the_registry_reads_all_of_it(world: Together):
+async def test_a_worker_far_behind_the_registry_reads_all_of_it(world: Together) -> None:
     async with world.pool.acquire() as conn:
         seen = await newest_change(conn)
         assert await changed_vehicles(conn, seen) == ((), seen)

@@ -12,11 +12,18 @@ from typing import Any
 import asyncpg
 import numpy as np
 
-from registry import repository
-from registry.model import DispatchOrder, Fence, Organisation, Terminal, Vehicle
+from registry.fences import Fence
+from registry.orders import DispatchOrder
+from registry.organisations import Organisation
+from registry.records import apply
+from registry.terminals import Terminal
+from registry.vehicles import Vehicle
 from rules.alerts.feed import evidence_of
 from rules.evidence import parse
+from rules.judge.process import Judge
+from rules.judge.subjects.destinations import Destinations
 from rules.live.process import Worker, clock_us
+from rules.navigation import NoNavigator
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day, from_us
 from telemetry import geo
 from telemetry.log import codec
@@ -68,17 +75,19 @@ def place(east: float, north: float, name: str = "市政府") -> dict[str, Any]:
 
 
 class World:
-    """Vehicles V1.. with terminals (registry numbers 1..), a yard for all of them, a log and a worker."""
+    """Vehicles V1.. with terminals (registry numbers 1..), a yard for all of them, a log and a worker. With ``dsn`` also a
+    judge of destinations, who follows the worker."""
 
-    def __init__(self, pool: asyncpg.Pool, folder: Path, day: int) -> None:
+    def __init__(self, pool: asyncpg.Pool, folder: Path, day: int, dsn: str | None = None) -> None:
         self.pool, self.day = pool, day
+        self.of_destinations = None if dsn is None else Judge(dsn, [Destinations()], NoNavigator())
         self.folder = folder
         self.writer = EmbeddedLogWriter(folder / "log.sqlite")
         self.readers: list[EmbeddedLogReader] = []
 
     async def apply(self, *records: Any) -> None:
         async with self.pool.acquire() as conn, conn.transaction():
-            await repository.apply(conn, records)
+            await apply(conn, records)
 
     async def build(self, vehicles: int = 3, *, fence: bool = True) -> None:
         long_ago = from_us(self.day - 100 * US_PER_DAY)
@@ -162,7 +171,7 @@ class World:
         return Worker(self.pool, reader, checkpoint=checkpoint, now_us=now_us)
 
     async def work(self, worker: Worker | None = None, *, turns: int = 1000) -> Worker:
-        """Turns of a worker until nothing is left."""
+        """Turns of a worker until nothing is left, then those of the judge."""
         made = worker or self.worker()
         for turn in range(turns):
             await made.turn()
@@ -170,9 +179,16 @@ class World:
                 turn
                 and not await made.lag()
                 and not await self.pool.fetchval("SELECT EXISTS (SELECT FROM fact_changes)")
+                and not await self.pool.fetchval("SELECT EXISTS (SELECT FROM recomputations)")
             ):
                 break
+        await self.judge_all()
         return made
+
+    async def judge_all(self) -> None:
+        """Turns of the judge, if there is one, until nothing is left."""
+        while self.of_destinations is not None and await self.of_destinations.turn():
+            pass
 
     async def alerts(self, status: str | None = "suspected") -> list[dict[str, Any]]:
         """Bodies of the newest versions, by rule and start."""
@@ -183,7 +199,7 @@ class World:
         )
         return [r["body"] for r in rows]
 
-    async def evidence(self, alert: str) -> dict[str, Any]:
+    async def evidence(self, alert: str) -> Any:
         """What the newest version of an alert was judged on."""
         async with self.pool.acquire() as conn:
             kept = await evidence_of(conn, alert)
@@ -216,6 +232,8 @@ class World:
         return {name: [tuple(r) for r in await self.pool.fetch(query)] for name, query in queries.items()}
 
     async def close(self) -> None:
+        if self.of_destinations is not None:
+            await self.of_destinations.close()
         await self.writer.close()
         for reader in self.readers:
             await reader.close()

@@ -22,6 +22,7 @@ from rules.catalogue import RULES, verify
 from rules.judge import queue
 from rules.judge.subjects.all import GATHERERS
 from rules.live.store.offsets import facts_waiting
+from rules.live.store.recomputations import anything_waits
 from rules.navigation import CachedNavigator
 from rules.navigation.valhalla import Valhalla
 from runtime.errors import UnavailableError
@@ -37,6 +38,7 @@ from simulation.plants.planner import DAY
 from simulation.plants.world import World
 from telemetry.log.base import POSITIONS
 from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
+from tests.waiting import PATIENCE_S, until
 
 VEHICLES = 32
 SEED, OTHER_SEEDS = 3, (5,)
@@ -162,17 +164,17 @@ async def test_killed_in_the_middle_the_same(
             staged.replace(clock)
             if step.reports and killed < 4:
                 await started(pool, log)
-                await asyncio.sleep(chance.uniform(0.0, 1.2))
+                await asyncio.sleep(chance.uniform(0.0, 1.2))  # time: it should die anywhere in its work
                 assert hands.poll() is None
                 hands.send_signal(signal.SIGKILL)
-                hands.wait(20)
+                hands.wait(PATIENCE_S)
                 killed += 1
                 hands = begun(command)
             await worked_off(pool, log, step.clock_s * US_PER_S, hands)
         found = await found_in(pool)
     finally:
         hands.kill()
-        hands.wait(20)
+        hands.wait(PATIENCE_S)
         await writer.close()
     assert killed == 4
     check(world, found)
@@ -191,28 +193,29 @@ async def behind(pool: asyncpg.Pool, reader: EmbeddedLogReader) -> bool:
 async def started(pool: asyncpg.Pool, log: Path) -> None:
     """Wait until the hands have begun with what is there."""
     reader = EmbeddedLogReader(log, POSITIONS)
-    for _ in range(600):
-        if await pool.fetchval("SELECT count(*) FROM log_offsets") or not await behind(pool, reader):
-            break
-        await asyncio.sleep(0.05)
+
+    async def begun() -> bool:
+        return bool(await pool.fetchval("SELECT count(*) FROM log_offsets")) or not await behind(pool, reader)
+
+    await until(begun, "the hands begin")
     await reader.close()
 
 
 async def worked_off(pool: asyncpg.Pool, log: Path, now_us: int, hands: subprocess.Popen[bytes]) -> None:
     """Wait until worker and judge have nothing left to do at this time of the clock."""
     reader = EmbeddedLogReader(log, POSITIONS)
-    for _ in range(2_000):
+
+    async def at_rest() -> bool:
         assert hands.poll() is None
         async with pool.acquire() as conn:
             changes, keys = await queue.backlog(conn, now_us)
             clocks = [await queue.clock_of(conn, gatherer.name) for gatherer in GATHERERS]
         struck = all(through is not None and through >= now_us for through in clocks)
         due = changes or any(waiting for waiting, _ in keys.values())
-        if struck and not due and not await facts_waiting(pool) and not await behind(pool, reader):
-            break
-        await asyncio.sleep(0.05)
-    else:
-        raise AssertionError("the hands never come to rest")
+        waits = due or await facts_waiting(pool) or await anything_waits(pool)
+        return bool(struck and not waits and not await behind(pool, reader))
+
+    await until(at_rest, "the hands come to rest", 3 * PATIENCE_S)
     await reader.close()
 
 

@@ -16,7 +16,8 @@ from pyproj import Geod
 from rules.live.process import Worker
 from rules.tracks.mileage import window_mileage
 from simulation.gps_files.replay import ReplayOptions, ReplayResult, replay
-from telemetry.archive.store import Archive, Track
+from telemetry.archive.read import Track
+from telemetry.archive.store import Archive
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.tcp import Gateway
 from telemetry.log.base import POSITIONS
@@ -100,7 +101,7 @@ def rejected() -> float:
     )
 
 
-@pytest.mark.skipif(not GEOLIFE.exists(), reason="the third-party sample lies outside the project")
+@pytest.mark.skipif(not GEOLIFE.exists(), reason="the GeoLife sample is not part of the project")
 async def test_the_beijing_sample(pool: asyncpg.Pool, tmp_path: Path) -> None:
     before = rejected()
     result, worker = await through(pool, tmp_path, GEOLIFE)

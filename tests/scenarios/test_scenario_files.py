@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from registry.bulk import import_records, read_rows, validate_rows
-from registry.model import KINDS
+from registry.records import KINDS
 from runtime.errors import ConfigurationError
 from simulation.city.roads import build_network
 from simulation.month.build import CITY_SEED, CITY_SIZE, MONTH, build_world

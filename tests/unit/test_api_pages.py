@@ -20,7 +20,7 @@ from api.http import make_cursor, read_cursor
 from api.positions.schemas import EXAMPLE, POSITIONS, to_batch
 from api.tracks.formats import WRITERS, ArrowWriter, CsvWriter, GeoJsonWriter, GpxWriter, choose
 from api.tracks.pages import JumpFinder, Page, flag_names
-from telemetry.archive.store import Track
+from telemetry.archive.read import Track
 from telemetry.positions import PositionBatch
 from telemetry.quality import Quality
 
@@ -81,7 +81,7 @@ def test_accept(accept: str, writer: object) -> None:
 
 def track(n: int, *, lat: Any = None, quality: Any = None, start: int = 0) -> Track:
     steps = np.arange(start, start + n)
-    columns = {
+    columns: dict[str, Any] = {
         "terminal": 7,
         "device_us": T0 + steps * 10_000_000,
         "lat_e6": 31_980_000 + steps * 100 if lat is None else lat,
@@ -173,7 +173,7 @@ def test_evidence_shows_track_fence_and_circle() -> None:
         + "04000000"
         + "".join(np.array(p, "<f8").tobytes().hex() for p in ([0, 0], [1, 0], [1, 1], [0, 0]))
     )
-    body = {
+    body: dict[str, Any] = {
         "rule": "destination",
         "rule_version": 1,
         "track": track_columns,
@@ -203,7 +203,7 @@ def test_evidence_shows_whatever_has_a_place() -> None:
     """Polyline of precision 6: the example of the format's description, (38.5, -120.2) (40.7, -120.95) (43.252, -126.453)."""
     shape = "_izlhA~rlgdF_{geC~ywl@_kwzCn`{nI"
     place = {"name": "起点", "lat_e6": 32_000_000, "lon_e6": 120_900_000}
-    body = {
+    body: dict[str, Any] = {
         "rule": "mileage",
         "origin": place,
         "destinations": [place | {"name": "市区", "lat_e6": None, "lon_e6": None}],

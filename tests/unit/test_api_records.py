@@ -13,10 +13,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from registry import bulk
-from registry.model import KINDS, DispatchOrder, Fence, Terminal, Vehicle, normal_plate, parse_time
+from registry.fences import Fence
+from registry.orders import DispatchOrder
 from registry.places import MAX_VERTICES, Place
-from registry.refusals import Flaw, explain
-from registry.terminals import Binding, BindingPlan
+from registry.records import KINDS
+from registry.refusals import Flaw, RefusedError, explain
+from registry.spelling import normal_plate
+from registry.terminals import Binding, BindingPlan, Terminal
+from registry.values import parse_time
+from registry.vehicles import Vehicle
 
 SQUARE = [[120.89, 31.98], [120.892, 31.98], [120.892, 31.982], [120.89, 31.982], [120.89, 31.98]]
 BOW_TIE = [[120.89, 31.98], [120.892, 31.982], [120.892, 31.98], [120.89, 31.982], [120.89, 31.98]]
@@ -31,7 +36,7 @@ ORDER = {
 
 def flaws(kind: str, values: dict[str, Any]) -> list[Flaw]:
     with pytest.raises(ValidationError) as caught:
-        KINDS[kind].model_validate(values)
+        KINDS[kind].model.model_validate(values)
     return explain(caught.value)
 
 
@@ -231,8 +236,8 @@ def test_csv_as_offices_save_it(encoding: str, newline: str) -> None:
 def test_chinese_headers() -> None:
     (record,) = bulk.validate_rows("vehicles", rows("编号,车牌号,单位\nv1,苏F00001,o\n"))
     assert record.id == "v1"
-    for kind, names in bulk.CHINESE_HEADERS.items():
-        assert set(names.values()) == set(KINDS[kind].model_fields)
+    for kind, names in ((name, kind.headers) for name, kind in KINDS.items()):
+        assert set(names.values()) == set(KINDS[kind].model.model_fields)
 
 
 @pytest.mark.parametrize(
@@ -310,7 +315,7 @@ def test_any_bytes_give_records_or_a_refusal(data: bytes, form: bulk.Format, kin
     found: list[Flaw] = []
     try:
         records = bulk.validate_rows(kind, bulk.read_rows(kind, data, form))
-    except bulk.RefusedError as error:
+    except RefusedError as error:
         found, records = error.flaws, []
     assert found or all(record.id for record in records)
 
@@ -324,7 +329,7 @@ JSON = st.recursive(
 
 @given(st.data(), st.sampled_from(sorted(KINDS)))
 def test_any_json_gives_a_record_or_flaws(data: st.DataObject, kind: str) -> None:
-    names = sorted(KINDS[kind].model_fields)
+    names = sorted(KINDS[kind].model.model_fields)
     values = data.draw(st.dictionaries(st.sampled_from(names), JSON))
     if kind == "fences":
         values["geometry"] = {
@@ -333,7 +338,7 @@ def test_any_json_gives_a_record_or_flaws(data: st.DataObject, kind: str) -> Non
         }
     found: list[Flaw] = []
     try:
-        KINDS[kind].model_validate(values)
+        KINDS[kind].model.model_validate(values)
     except ValidationError as error:
         found = explain(error)
     assert all(f.message and len(f.message) <= 300 for f in found)

@@ -119,7 +119,7 @@ async def _run(path: Path, steps: list[tuple[str, int]]) -> None:
             case "closed":
                 made.retain(size)
             case "wait":
-                await asyncio.sleep(size / 1000)
+                await asyncio.sleep(size / 1000)  # time: a step of the plan like the others
             case "lock":
                 disk.lock()
             case "unlock":

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from registry import bulk
-from registry.business import CalendarDay, FuelCard, FuelStation, FuelTransaction
+from registry.calendar import CalendarDay
 from registry.decimals import exact_json
-from registry.fuel_cards import BoundTwiceError, CardPlan, PlateBinding
-from registry.model import KINDS
+from registry.fuel_cards import BoundTwiceError, CardPlan, FuelCard, PlateBinding
+from registry.records import KINDS
 from registry.refusals import Flaw, explain
+from registry.stations import FuelStation
+from registry.transactions import FuelTransaction
 
 SQUARE = [[120.89, 31.98], [120.892, 31.98], [120.892, 31.982], [120.89, 31.982], [120.89, 31.98]]
 POINT = {"type": "Point", "coordinates": [120.89, 31.98]}
@@ -29,7 +31,7 @@ VIOLATION = {"id": "v", "plate": "苏F12345", "at": "2026-03-02T08:05:00+08:00"}
 
 def flaws(kind: str, values: dict[str, Any]) -> list[Flaw]:
     with pytest.raises(ValidationError) as caught:
-        KINDS[kind].model_validate(values)
+        KINDS[kind].model.model_validate(values)
     return explain(caught.value)
 
 

@@ -24,12 +24,12 @@ PLAIN = Calendar()
         (date(2018, 12, 29), True, "调休上班"),  # by the notice of the next year
     ],
 )
-def test_days(day, worked, name):
+def test_days(day: date, worked: bool, name: str) -> None:
     assert (PLAIN.workday(day), PLAIN.name(day)) == (worked, name)
     assert PLAIN.source(day).startswith("chinesecalendar ")
 
 
-def test_the_last_week_before_an_unpublished_year_is_not_known_and_nothing_after_it_is():
+def test_the_last_week_before_an_unpublished_year_is_not_known_and_nothing_after_it_is() -> None:
     last = max(year for year in range(2024, 2040) if PLAIN.workday(date(year, 6, 15)) is not None)
     assert PLAIN.workday(date(last, 12, 24)) is not None
     for day in (
@@ -46,7 +46,7 @@ def test_the_last_week_before_an_unpublished_year_is_not_known_and_nothing_after
     assert PLAIN.unpublished(date(last + 1, 1, 1)) == [last + 1]
 
 
-def test_the_office_has_the_last_word():
+def test_the_office_has_the_last_word() -> None:
     own = Calendar({date(2026, 3, 4): (False, "本市放假"), date(2099, 1, 1): (True, "")})
     assert (own.workday(date(2026, 3, 4)), own.name(date(2026, 3, 4))) == (False, "本市放假")
     assert (own.workday(date(2099, 1, 1)), own.name(date(2099, 1, 1))) == (True, "工作日")
@@ -55,7 +55,7 @@ def test_the_office_has_the_last_word():
     assert Calendar(whole).unpublished(date(2027, 2, 1)) == []
 
 
-def test_another_library_says_the_same():
+def test_another_library_says_the_same() -> None:
     """``holidays`` and ``chinesecalendar`` read the same notices. They differ on one day, 2005-12-31: ``holidays`` has it
     worked, by the notice of 2006; that of a year before the year it is about is what chinesecalendar may miss, and the
     reason why the last week of a year is unknown until the next one is published."""

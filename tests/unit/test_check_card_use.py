@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rules import evidence as frozen
 from rules.checks import card_use
 from rules.checks.base import Outcome
+from rules.checks.destination import valid_fixes
 from rules.wording.card_use import REASONS
 from telemetry import geo
 from tests.words import said
@@ -38,7 +39,8 @@ Fix = tuple[float, float, float]
 def ring(half: float) -> list[list[int]]:
     corners = np.array([(-half, -half), (half, -half), (half, half), (-half, half), (-half, -half)])
     lat, lon = geo.from_local_plane(LAT, LON, corners[:, 0], corners[:, 1])
-    return np.rint(np.column_stack((lat, lon)) * 1e6).astype(int).tolist()
+    found: list[list[int]] = np.rint(np.column_stack((lat, lon)) * 1e6).astype(int).tolist()
+    return found
 
 
 def make(points: list[Fix], *, station: Any = POINT, transaction: Any = None, **changes: Any) -> Any:
@@ -271,6 +273,6 @@ def test_fixes_beyond_the_neighbours_of_the_window_change_nothing(points: list[F
     """What the gatherer freezes: from the last valid fix before the window to the first one after it."""
     evidence = make(points)
     track = frozen.track_columns(evidence["track"])
-    rows = card_use.needed(track, card_use.valid_fixes(track, 200), evidence)
+    rows = card_use.needed(track, valid_fixes(track, 200), evidence)
     trimmed = evidence | {"track": frozen.freeze_track({n: c[rows] for n, c in track.items()})}
     assert card_use.evaluate(trimmed) == card_use.evaluate(evidence)

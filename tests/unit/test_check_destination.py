@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 from pyproj import Geod
@@ -18,7 +21,14 @@ GEOD = Geod(ellps="WGS84")
 PARAMETERS = {"radius_m": 2000, "gap_speed_kmh": 120, "gap_s": 120, "max_speed_kmh": 200}
 
 
-def make(points, *, place=(32.0, 120.9), departed=0, returned=None, begun=None, **parameters):
+#: Seconds, metres east and north of the destination.
+Fix = tuple[int, float, float]
+
+
+def make(
+    points: Sequence[Fix], *, place: tuple[float, float] | None = (32.0, 120.9), departed: int = 0,
+    returned: int | None = None, begun: int | None = None, **parameters: int,
+) -> Any:  # fmt: skip
     """Evidence of (seconds, metres east, metres north of the destination) points."""
     lat, lon = geo.from_local_plane(32.0, 120.9, [float(p[1]) for p in points], [float(p[2]) for p in points])
     n = len(points)
@@ -39,12 +49,12 @@ def make(points, *, place=(32.0, 120.9), departed=0, returned=None, begun=None, 
     } | ({} if begun is None else {"begun_us": T0 + begun * S})  # fmt: skip
 
 
-def outcome(*points, **more):
+def outcome(*points: Fix, **more: Any) -> tuple[Outcome, str]:
     made = destination.evaluate(make(points, **more))
     return made.outcome, made.reason
 
 
-def test_reached_and_not_reached():
+def test_reached_and_not_reached() -> None:
     assert outcome((0, 9000, 0), (100, 6000, 0), (200, 1500, 0)) == (Outcome.NORMAL, "reached")
     made = destination.evaluate(make([(0, 9000, 0), (100, 6000, 0), (200, 3211.4, 0)]))
     assert (made.outcome, made.reason) == (Outcome.SUSPECTED, "not_reached")
@@ -53,12 +63,12 @@ def test_reached_and_not_reached():
     assert "最近距离 3,212 米" in said(made)
 
 
-def test_the_segments_count_not_only_the_points():
+def test_the_segments_count_not_only_the_points() -> None:
     assert outcome((0, -3000, 1900), (110, 3000, 1900)) == (Outcome.NORMAL, "reached")
     assert outcome((0, -3000, 2100), (110, 3000, 2100))[0] == Outcome.SUSPECTED
 
 
-def test_exactly_the_radius_is_inside_and_a_millimetre_more_is_not():
+def test_exactly_the_radius_is_inside_and_a_millimetre_more_is_not() -> None:
     points = [(0, 6000, 0), (100, 2000, 0)]
     lat, lon = 32.0, 120.9
     evidence = make(points)
@@ -78,7 +88,7 @@ def test_exactly_the_radius_is_inside_and_a_millimetre_more_is_not():
     assert np.rint(geo.segment_distance_m(x[:1], y[:1], x[1:], y[1:]) * 1000)[0] == 2_000_000
 
 
-def test_a_gap_in_which_it_could_have_been_there():
+def test_a_gap_in_which_it_could_have_been_there() -> None:
     # 5 km from the circle there and 5 km back: 10 km at 120 km/h is 300 s
     before, after = (0, 7000, 0), (60, 7000, 0)
     assert outcome(before, after, (60 + 299, 7000, 0), (400, 7000, 0)) == (Outcome.SUSPECTED, "not_reached")
@@ -86,12 +96,12 @@ def test_a_gap_in_which_it_could_have_been_there():
     assert outcome(before, after, (60 + 119, 7000, 0), (200, 7000, 0))[0] == Outcome.SUSPECTED
 
 
-def test_a_straight_line_over_a_gap_is_no_track():
+def test_a_straight_line_over_a_gap_is_no_track() -> None:
     assert outcome((0, -8000, 0), (300, 8000, 0)) == (Outcome.UNDETERMINED, "gap")
     assert outcome((0, -8000, 0), (110, -3000, 0), (230, 3000, 0))[0] == Outcome.NORMAL
 
 
-def test_gaps_at_the_ends_of_the_window():
+def test_gaps_at_the_ends_of_the_window() -> None:
     points = [(0, 7000, 0), (100, 7000, 0)]
     assert outcome(*points)[0] == Outcome.SUSPECTED
     assert outcome(*points, departed=-149)[0] == Outcome.SUSPECTED
@@ -101,7 +111,7 @@ def test_gaps_at_the_ends_of_the_window():
     assert outcome((0, 2100, 0), (100, 2100, 0), returned=219)[0] == Outcome.SUSPECTED  # shorter than gap_s
 
 
-def test_what_was_before_the_departure_says_only_where_the_vehicle_came_from():
+def test_what_was_before_the_departure_says_only_where_the_vehicle_came_from() -> None:
     there, off, on = (-500, 0, 0), (-30, 9000, 0), (60, 9000, 0)
     assert outcome(there, off, on) == (Outcome.NORMAL, "reached")
     assert outcome(there, off, on, begun=0) == (Outcome.SUSPECTED, "not_reached")
@@ -120,24 +130,24 @@ def test_what_was_before_the_departure_says_only_where_the_vehicle_came_from():
     assert outcome((-30, 90_000, 0), begun=0, returned=400) == (Outcome.UNDETERMINED, "no_track")
 
 
-def test_missing_evidence():
+def test_missing_evidence() -> None:
     assert outcome((0, 9000, 0), place=None) == (Outcome.UNDETERMINED, "no_coordinates")
     assert outcome(returned=100) == (Outcome.UNDETERMINED, "no_track")
     assert outcome((0, 9000, 0)) == (Outcome.SUSPECTED, "not_reached")
 
 
-def test_a_jump_into_the_circle_is_no_evidence():
+def test_a_jump_into_the_circle_is_no_evidence() -> None:
     assert outcome((0, 9000, 0), (10, 0, 0), (20, 9000, 0)) == (Outcome.SUSPECTED, "not_reached")
 
 
-def test_evidence_alone_gives_the_same_again():
+def test_evidence_alone_gives_the_same_again() -> None:
     evidence = make([(0, 9000, 0), (100, 6000, 50), (200, 3211.4, 0)])
     assert destination.evaluate(frozen.parse(frozen.canonical(evidence))) == destination.evaluate(evidence)
     with pytest.raises(frozen.EvidenceError):
         destination.evaluate(evidence | {"rule": "location"})
 
 
-def test_streamed_nearest_distance_is_the_settled_one():
+def test_streamed_nearest_distance_is_the_settled_one() -> None:
     rng = np.random.default_rng(8)
     t = np.cumsum(rng.integers(5, 180, 200))
     east, north = 6000 + np.cumsum(rng.normal(0, 60, 200)), np.cumsum(rng.normal(0, 60, 200))

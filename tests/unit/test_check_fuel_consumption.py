@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ KM = 1_000_000
 HOUR = 3600 * 1_000_000
 
 
-def month_facts(month: str, km_mm: int, fills: list[int | None], **more: Any) -> Any:
+def month_facts(month: str, km_mm: int, fills: Sequence[int | None], **more: Any) -> Any:
     first, _ = check.month_span(month)
     orders = [
         {
@@ -57,10 +58,14 @@ def month_facts(month: str, km_mm: int, fills: list[int | None], **more: Any) ->
     return {"month": month, "orders": orders, "fills": rows, "left_out": []}
 
 
+#: Millimetres, and the fills in centilitres (None: not known).
+Month = tuple[int, Sequence[int | None]]
+
+
 def make(
-    now: tuple[int, list[int | None]], *before: tuple[int, list[int | None]], energy: str = "fuel",
+    now: Month, *before: Month, energy: str = "fuel",
     parameters: dict[str, int] | None = None, current: dict[str, Any] | None = None,
-    base: dict[str, Any] | None = None, last_year: tuple[int, list[int | None]] | None = None,
+    base: dict[str, Any] | None = None, last_year: Month | None = None,
 ) -> Any:  # fmt: skip
     """Evidence of March 2026: (mm, fills) of it and of the three months before, oldest first."""
     months = [

@@ -22,9 +22,9 @@ from tests.words import said
 S = 1_000_000
 DAY = 1_772_380_800 * S  # 2026-03-02 00:00 in Shanghai
 NO, OTHER = 4711, 815
-YARD = {"name": "院", "lat_e6": 32_000_000, "lon_e6": 120_900_000}
-HALL = {"name": "市政府", "lat_e6": 32_020_000, "lon_e6": 120_950_000}
-UNKNOWN = {"name": "市区", "lat_e6": None, "lon_e6": None}
+YARD: Any = {"name": "院", "lat_e6": 32_000_000, "lon_e6": 120_900_000}
+HALL: Any = {"name": "市政府", "lat_e6": 32_020_000, "lon_e6": 120_950_000}
+UNKNOWN: Any = {"name": "市区", "lat_e6": None, "lon_e6": None}
 
 
 def drive(seconds: int = 1800, start_s: int = 8 * 3600, speed: float = 12.0, odometer: bool = True) -> Any:
@@ -40,7 +40,7 @@ def drive(seconds: int = 1800, start_s: int = 8 * 3600, speed: float = 12.0, odo
 
 def evidence(track: dict[str, Any] | None = None, navigation_m: int | None = 20_000, **more: Any) -> Any:
     """Evidence of an order that covers 08:00 to 08:30, its result that of the track."""
-    made = {
+    made: Any = {
         "rule": mileage.RULE,
         "rule_version": mileage.VERSION,
         "subject": mileage.subject("P1"),
@@ -78,7 +78,9 @@ def numbers(mileage_mm: int, navigation_m: int | None, **more: Any) -> Any:
 
 
 @given(st.integers(1, 10_000_000), st.integers(1000, 100_000))
-def test_exactly_the_limit_is_suspected_and_one_millimetre_less_is_not(navigation_m: int, permille: int):
+def test_exactly_the_limit_is_suspected_and_one_millimetre_less_is_not(
+    navigation_m: int, permille: int
+) -> None:
     parameters = {"ratio_permille": permille, "short_trip_m": 2000, "odometer_differs_permille": 100}
     at = numbers(permille * navigation_m, navigation_m, parameters=parameters)
     assert mileage.conclude(at).outcome is Outcome.SUSPECTED
@@ -90,18 +92,18 @@ def test_exactly_the_limit_is_suspected_and_one_millimetre_less_is_not(navigatio
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9), st.integers(1, 10**6))
-def test_more_kilometres_never_make_it_less_suspected(a: int, b: int, navigation_m: int):
+def test_more_kilometres_never_make_it_less_suspected(a: int, b: int, navigation_m: int) -> None:
     few, many = (mileage.conclude(numbers(mm, navigation_m)).outcome for mm in sorted((a, b)))
     assert not (few is Outcome.SUSPECTED and many is not Outcome.SUSPECTED)
 
 
-def test_exactly_two_kilometres_is_no_short_trip():
+def test_exactly_two_kilometres_is_no_short_trip() -> None:
     used = {"short_trip_m": 2000}
     assert mileage.severity(2000, used) == "medium"
     assert mileage.severity(1999, used) == "low"
 
 
-def test_the_frozen_track_gives_the_limit_to_the_millimetre():
+def test_the_frozen_track_gives_the_limit_to_the_millimetre() -> None:
     made = evidence()
     mm = made["result"]["mileage_mm"]
     # The track's own mileage as limit: 1 m of navigation, ``mm`` permille.
@@ -112,7 +114,7 @@ def test_the_frozen_track_gives_the_limit_to_the_millimetre():
     assert abs(mm - 12 * 1800 * 1000) < 12_000
 
 
-def test_the_same_bytes_again_and_again():
+def test_the_same_bytes_again_and_again() -> None:
     made = evidence(navigation_m=10_000)
     first = mileage.evaluate(made)
     again = mileage.evaluate(parse(canonical(made)))
@@ -123,28 +125,28 @@ def test_the_same_bytes_again_and_again():
 
 
 @given(st.permutations(range(0, 181, 9)))
-def test_the_order_of_the_fixes_does_not_matter(order: list[int]):
+def test_the_order_of_the_fixes_does_not_matter(order: list[int]) -> None:
     track = drive()
     thin = {name: np.asarray(column)[::9] for name, column in track.items()}
     mixed = {name: np.asarray(column)[np.array(order)] for name, column in track.items()}
     assert evidence(thin)["result"] == evidence(mixed)["result"]
 
 
-def test_only_fixes_that_the_order_covers_count():
+def test_only_fixes_that_the_order_covers_count() -> None:
     made = evidence(drive(3600))
-    half = mileage.recompute(made)
+    half: dict[str, Any] = {**mileage.recompute(made)}
     assert half == mileage.recompute(evidence(drive(1800)))
     # Another order in the middle takes its fixes, and no leg reaches across it.
     start = DAY + 8 * 3600 * S
     inner = {"no": OTHER, "id": "P2", "version": 1, "from_us": start + 600 * S, "to_us": start + 1200 * S}
     made["orders"].append(inner)
-    less = mileage.recompute(made)
+    less: dict[str, Any] = {**mileage.recompute(made)}
     assert less["fixes"] == half["fixes"] - 60
     assert less["mileage_mm"] < half["mileage_mm"] - 12 * 600 * 1000 + 1000
     assert (less["first_us"], less["last_us"]) == (half["first_us"], half["last_us"])
 
 
-def test_a_result_that_the_track_does_not_bear_out_proves_nothing():
+def test_a_result_that_the_track_does_not_bear_out_proves_nothing() -> None:
     made = evidence(navigation_m=10_000)
     assert mileage.evaluate(made).outcome is Outcome.SUSPECTED
     for name in ("mileage_mm", "bridged_mm", "fixes"):
@@ -154,7 +156,7 @@ def test_a_result_that_the_track_does_not_bear_out_proves_nothing():
         assert (evaluation.outcome, evaluation.reason) == (Outcome.UNDETERMINED, "results_differ")
 
 
-def test_the_state_at_the_start_of_the_day_decides_on_the_first_fix():
+def test_the_state_at_the_start_of_the_day_decides_on_the_first_fix() -> None:
     """A vehicle that was 100 km away a minute before has jumped: its first fix is none."""
     states = TrackStates(1)
     lat, lon = geo.from_local_plane(32.0, 120.9, [100_000.0], [0.0])
@@ -188,7 +190,7 @@ def test_the_state_at_the_start_of_the_day_decides_on_the_first_fix():
         ({"departed_us": DAY - 40 * 86_400 * S}, "too_long"),
     ],
 )
-def test_missing_evidence_is_neither_guilt_nor_innocence(change: dict[str, Any], reason: str):
+def test_missing_evidence_is_neither_guilt_nor_innocence(change: dict[str, Any], reason: str) -> None:
     for navigation_m in (1000, 1_000_000):
         made = mileage.evaluate(evidence(navigation_m=navigation_m) | change)
         assert (made.outcome, made.reason) == (Outcome.UNDETERMINED, reason)
@@ -196,13 +198,13 @@ def test_missing_evidence_is_neither_guilt_nor_innocence(change: dict[str, Any],
         assert reason in REASONS
 
 
-def test_no_fix_is_no_track():
+def test_no_fix_is_no_track() -> None:
     empty = {name: np.asarray(column)[:0] for name, column in drive().items()}
     assert mileage.evaluate(evidence(empty)).reason == "no_track"
 
 
-def test_the_tour_goes_over_all_destinations_in_order_to_the_return_point():
-    third = {"name": "医院", "lat_e6": 32_050_000, "lon_e6": 120_970_000}
+def test_the_tour_goes_over_all_destinations_in_order_to_the_return_point() -> None:
+    third: Any = {"name": "医院", "lat_e6": 32_050_000, "lon_e6": 120_970_000}
     places, missing = mileage.itinerary(YARD, [HALL, third, HALL], None)
     assert missing == ""
     assert places == tuple((p["lat_e6"], p["lon_e6"]) for p in (YARD, HALL, third, HALL, YARD))
@@ -210,7 +212,7 @@ def test_the_tour_goes_over_all_destinations_in_order_to_the_return_point():
     assert places == tuple((p["lat_e6"], p["lon_e6"]) for p in (YARD, third, HALL))
 
 
-def test_bridged_kilometres_acquit_nobody_and_clear_nobody_of_suspicion():
+def test_bridged_kilometres_acquit_nobody_and_clear_nobody_of_suspicion() -> None:
     bridged = {"result": {"bridged_mm": 10_001}}
     assert mileage.conclude(numbers(20_000, 1_000, **copy.deepcopy(bridged))).reason == "poor_coverage"
     half = {"result": {"bridged_mm": 10_000}}
@@ -227,17 +229,17 @@ def test_bridged_kilometres_acquit_nobody_and_clear_nobody_of_suspicion():
 @pytest.mark.parametrize(
     ("odometer_m", "differs"), [(10_000, 0), (11_000, 0), (11_001, 1), (9_000, 0), (8_999, 1)]
 )
-def test_the_odometer_is_said_when_it_differs(odometer_m: int, differs: int):
+def test_the_odometer_is_said_when_it_differs(odometer_m: int, differs: int) -> None:
     made = mileage.conclude(numbers(10_000_000, 1_000, result={"odometer_m": odometer_m}))
     assert made.outcome is Outcome.SUSPECTED
     assert made.measures["odometer_differs"]["value"] == differs
     assert ("终端里程表" in said(made)) == bool(differs)
 
 
-def test_conclude_gives_what_evaluate_gives_when_the_track_bears_it_out():
+def test_conclude_gives_what_evaluate_gives_when_the_track_bears_it_out() -> None:
     for navigation_m in (5, 10_000, 14_400, 100_000, None):
         made = evidence(navigation_m=navigation_m)
-        bare = {
+        bare: Any = {
             k: v
             for k, v in made.items()
             if k not in ("track", "state", "orders", "parameter_rows", "order_no")
@@ -245,7 +247,7 @@ def test_conclude_gives_what_evaluate_gives_when_the_track_bears_it_out():
         assert mileage.evaluate(made) == mileage.conclude(bare)
 
 
-def test_evidence_of_another_rule_is_refused():
+def test_evidence_of_another_rule_is_refused() -> None:
     with pytest.raises(EvidenceError):
         mileage.evaluate(evidence() | {"rule": "destination"})
     with pytest.raises(EvidenceError):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,13 +26,17 @@ DAY = 20_517 * 86_400 * S - 8 * HOUR  # 2026-03-05, a Thursday
 PARAMETERS = {p.name: p.default for p in RULES["off_hours"]} | {"max_speed_kmh": 200, "gap_s": 120}
 
 
-def run(start_s, metres, *, every=10, step=100):
+#: Seconds of the day, metres, speed in 0.1 km/h.
+Fix = tuple[int, int, int]
+
+
+def run(start_s: int, metres: int, *, every: int = 10, step: int = 100) -> list[Fix]:
     """A straight drive north of so many metres: (seconds of the day, metres, speed in 0.1 km/h)."""
     count = -(-metres // step)
     return [(start_s + k * every, min(k * step, metres), 360) for k in range(count + 1)]
 
 
-def order(start_s, end_s, task_type="official", id="P1"):
+def order(start_s: int, end_s: int, task_type: str = "official", id: str = "P1") -> Any:
     return {
         "id": id,
         "version": 1,
@@ -39,7 +46,7 @@ def order(start_s, end_s, task_type="official", id="P1"):
     }
 
 
-def columns(points):
+def columns(points: Sequence[Fix]) -> Any:
     a = np.array(points, np.int64).reshape(-1, 3)
     n = len(a)
     return {
@@ -49,7 +56,13 @@ def columns(points):
     }  # fmt: skip
 
 
-def make(points, *, worked=True, orders=(), **parameters):
+def make(
+    points: Sequence[Fix],
+    *,
+    worked: bool | None = True,
+    orders: Sequence[dict[str, Any]] = (),
+    **parameters: int,
+) -> Any:
     track = columns(points)
     return {
         "rule": "off_hours", "rule_version": 1, "subject": off_hours.subject("V1", "2026-03-05"),
@@ -60,12 +73,12 @@ def make(points, *, worked=True, orders=(), **parameters):
     }  # fmt: skip
 
 
-def told(*args, **more):
-    made = off_hours.evaluate(make(*args, **more))
+def told(points: Sequence[Fix], **more: Any) -> tuple[Outcome, str]:
+    made = off_hours.evaluate(make(points, **more))
     return made.outcome, made.reason
 
 
-def test_a_night_drive_on_a_working_day():
+def test_a_night_drive_on_a_working_day() -> None:
     made = off_hours.evaluate(make(run(23 * 3600, 3000)))
     assert (made.outcome, made.reason) == (Outcome.SUSPECTED, "night")
     assert made.measures["distance_m"]["value"] in (2999, 3000, 3001)
@@ -79,13 +92,13 @@ def test_a_night_drive_on_a_working_day():
     assert off_hours.severity(off_hours.evaluate(make(run(3600, 10_100)))) == "medium"
 
 
-def test_by_day_only_days_off_count():
+def test_by_day_only_days_off_count() -> None:
     assert told(run(10 * 3600, 3000)) == (Outcome.NORMAL, "none")
     assert told(run(10 * 3600, 3000), worked=False) == (Outcome.SUSPECTED, "rest_day")
     assert "休息日（国庆节）" in said(off_hours.evaluate(make(run(10 * 3600, 3000), worked=False)))
 
 
-def test_a_day_of_unknown_kind():
+def test_a_day_of_unknown_kind() -> None:
     assert told(run(10 * 3600, 3000), worked=None) == (Outcome.UNDETERMINED, "calendar_unknown")
     assert told(run(3600, 3000), worked=None) == (Outcome.SUSPECTED, "night")
     assert told(run(10 * 3600, 500), worked=None) == (Outcome.NORMAL, "short")
@@ -93,7 +106,7 @@ def test_a_day_of_unknown_kind():
     assert both.measures["distance_m"] == both.measures["night_m"]
 
 
-def test_the_night_begins_and_ends_where_the_parameters_say():
+def test_the_night_begins_and_ends_where_the_parameters_say() -> None:
     drive = run(4 * 3600, 3000)  # 04:00 to 04:05
     assert told(drive, night_to_min=240)[0] is Outcome.NORMAL
     assert told(drive, night_to_min=245)[0] is Outcome.SUSPECTED
@@ -102,7 +115,7 @@ def test_the_night_begins_and_ends_where_the_parameters_say():
     assert told(drive, night_from_min=240, night_to_min=240)[0] is Outcome.NORMAL  # no night at all
 
 
-def test_exactly_the_limit():
+def test_exactly_the_limit() -> None:
     made = off_hours.evaluate(make(run(3600, 3000)))
     metres = made.measures["distance_m"]["value"]
     assert told(run(3600, 3000), min_distance_m=metres)[0] is Outcome.SUSPECTED
@@ -110,12 +123,12 @@ def test_exactly_the_limit():
     assert told([(3600, 0, 0)], min_distance_m=0) == (Outcome.NORMAL, "none")  # nothing was driven
 
 
-def test_no_track_at_all():
+def test_no_track_at_all() -> None:
     assert told([]) == (Outcome.UNDETERMINED, "no_track")
     assert told([(10 * 3600, 0, 0)]) == (Outcome.NORMAL, "none")
 
 
-def test_orders_cover_by_their_type():
+def test_orders_cover_by_their_type() -> None:
     drive = run(3600, 3000)
     assert told(drive, orders=[order(0, 7200)]) == (Outcome.NORMAL, "none")
     assert told(drive, orders=[order(0, 7200, "emergency")])[0] is Outcome.NORMAL
@@ -126,13 +139,13 @@ def test_orders_cover_by_their_type():
     assert told(drive, orders=[order(3600, 3820), order(3810, 4000, id="P2")])[0] is Outcome.NORMAL
 
 
-def test_a_parked_car_with_noise_does_not_drive():
+def test_a_parked_car_with_noise_does_not_drive() -> None:
     rng = np.random.default_rng(3)
     parked = [(10 * k, int(rng.normal(0, 8)), 0) for k in range(2160)]
     assert told(parked) == (Outcome.NORMAL, "none")
 
 
-def test_other_evidence_is_refused():
+def test_other_evidence_is_refused() -> None:
     with pytest.raises(EvidenceError):
         off_hours.evaluate(make([]) | {"rule_version": 2})
     with pytest.raises(EvidenceError):
@@ -154,7 +167,14 @@ NIGHT = st.tuples(st.integers(0, 1439), st.integers(0, 1439))
 
 @given(POINTS, ORDERS, WORKED, NIGHT, st.sampled_from([0, 500, 1000]), st.randoms(use_true_random=False))
 @settings(max_examples=150, deadline=None)
-def test_what_must_always_hold(points, orders, worked, night, limit, random):
+def test_what_must_always_hold(
+    points: list[Fix],
+    orders: list[dict[str, Any]],
+    worked: bool,
+    night: tuple[int, int],
+    limit: int,
+    random: Random,
+) -> None:
     more = {"night_from_min": night[0], "night_to_min": night[1], "min_distance_m": limit}
     evidence = make(points, worked=worked, orders=orders, **more)
     made = off_hours.evaluate(evidence)
@@ -169,7 +189,7 @@ def test_what_must_always_hold(points, orders, worked, night, limit, random):
     off = off_hours.evaluate(make(points, worked=False, orders=orders, **more))
     assert off.measures["distance_m"]["value"] >= made.measures["distance_m"]["value"]
     # Windows do not overlap and no allowed order covers them.
-    windows = off_hours.windows(DAY, worked, evidence["parameters"], orders)
+    windows = off_hours.windows(DAY, worked, evidence["parameters"], evidence["orders"])
     assert all(a < b <= c < d for (a, b, _), (c, d, _) in itertools.pairwise(windows))
     for o in orders:
         if off_hours.TASK_TYPES[o["task_type"]] & 17:
@@ -180,7 +200,9 @@ def test_what_must_always_hold(points, orders, worked, night, limit, random):
 
 @given(st.lists(st.tuples(POINTS, ORDERS, WORKED), min_size=1, max_size=4), NIGHT)
 @settings(max_examples=100, deadline=None)
-def test_numbers_by_columns_of_many_vehicles_conclude_what_the_evidence_does(vehicles, night):
+def test_numbers_by_columns_of_many_vehicles_conclude_what_the_evidence_does(
+    vehicles: list[Any], night: tuple[int, int]
+) -> None:
     more = {"night_from_min": night[0], "night_to_min": night[1]}
     parts, windows, evidences = [], [], []
     for slot, (points, orders, worked) in enumerate(vehicles):

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from registry.facts.fuel import Transaction, reversed_fills
+from registry.facts.fills import reversed_fills
+from registry.transactions import TransactionRow
 from rules import evidence as frozen
 from rules.checks import refuel_frequency as check
 from rules.checks.base import Evaluation, Outcome
@@ -130,7 +131,7 @@ PAYMENT = st.tuples(
 )
 
 
-def rows_of(payments: list[tuple[int, str | None, str]]) -> list[dict[str, Any]]:
+def rows_of(payments: list[tuple[int, str | None, str]]) -> Any:
     return [row(f"f{k:02}", m, station=s, name=n) for k, (m, s, n) in enumerate(payments)]
 
 
@@ -185,7 +186,7 @@ def test_another_fill_never_clears(
     """A payment within the merging time of two fills can make them one, and one before the return can move a fill into
     the trip. Every other one never lowers the count."""
     rows = rows_of(payments)
-    more = [*rows, row("extra", extra[0], station=extra[1], name=extra[2])]
+    more: Any = [*rows, row("extra", extra[0], station=extra[1], name=extra[2])]
     mine = next(g for g in check.groups(more, 10) if any(p["id"] == "extra" for p in g))
     assume(
         len({id(g) for g in check.groups(rows, 10) for p in g if any(p["id"] == q["id"] for q in mine)}) < 2
@@ -209,8 +210,10 @@ def test_evidence_of_something_else_is_refused() -> None:
 
 
 def paid(id: str, minute: int, kind: str = "fill", amount: int | None = 30_000, quantity: int | None = 40_000, *,
-         station: str | None = None, reverses: str | None = None) -> Transaction:  # fmt: skip
-    return Transaction(id, "C1", T0 + minute * MIN, kind, "", "fuel", quantity, amount, station, "", reverses)
+         station: str | None = None, reverses: str | None = None) -> TransactionRow:  # fmt: skip
+    return TransactionRow(
+        id, "C1", T0 + minute * MIN, kind, "", "fuel", quantity, amount, station, "", reverses
+    )
 
 
 def test_reversals_name_or_match_their_fill() -> None:

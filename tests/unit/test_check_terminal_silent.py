@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,14 +22,17 @@ S = 1_000_000
 MIN, HOUR = 60 * S, 3600 * S
 DAY = 20_517 * 86_400 * S - 8 * HOUR
 PARAMETERS = {p.name: p.default for p in RULES["terminal_silent"]}
-PEERS = {"of": "organisation", "reporting": 2, "silent": 0, "asleep": 5, "until_us": DAY}
+PEERS: dict[str, Any] = {"of": "organisation", "reporting": 2, "silent": 0, "asleep": 5, "until_us": DAY}
 
 
-def fix(minute, metres=0, *, odometer=-1, terminal=7):
+def fix(minute: int, metres: float = 0, *, odometer: int = -1, terminal: int = 7) -> list[int]:
     return [DAY + minute * MIN, 29_500_000 + round(metres * 9.0205), 106_500_000, odometer, terminal]
 
 
-def silence(before=(0, 0), after=(0, 0), *, minutes=180, peers=PEERS, odometer=(-1, -1), **more):
+def silence(
+    before: Sequence[float] = (0, 0), after: Sequence[float] = (0, 0), *, minutes: int = 180,
+    peers: dict[str, Any] | None = PEERS, odometer: tuple[int, int] = (-1, -1), **more: Any,
+) -> Any:  # fmt: skip
     """Two fixes before and after; metres north of each; ``minutes`` between 10:00 and the next fix."""
     first = [fix(599 + k, m, odometer=odometer[0]) for k, m in enumerate(before)]
     later = [fix(600 + minutes + k, m, odometer=odometer[1]) for k, m in enumerate(after)]
@@ -35,7 +42,7 @@ def silence(before=(0, 0), after=(0, 0), *, minutes=180, peers=PEERS, odometer=(
     } | more  # fmt: skip
 
 
-def make(*silences, positions=100, **parameters):
+def make(*silences: dict[str, Any], positions: int = 100, **parameters: Any) -> Any:
     return {
         "rule": "terminal_silent", "rule_version": 1, "subject": terminal_silent.subject("V1", "2026-03-05"),
         "vehicle": {"no": 1, "id": "V1", "plate": "渝A12345", "organisation": "O1"},
@@ -44,12 +51,12 @@ def make(*silences, positions=100, **parameters):
     }  # fmt: skip
 
 
-def told(*silences, **more):
+def told(*silences: dict[str, Any], **more: Any) -> tuple[Outcome, str]:
     made = terminal_silent.evaluate(make(*silences, **more))
     return made.outcome, made.reason
 
 
-def test_asleep_and_displaced():
+def test_asleep_and_displaced() -> None:
     assert told(silence()) == (Outcome.NORMAL, "asleep")
     made = terminal_silent.evaluate(make(silence(after=(5000, 5100))))
     assert (made.outcome, made.reason) == (Outcome.SUSPECTED, "displaced")
@@ -62,13 +69,13 @@ def test_asleep_and_displaced():
     assert terminal_silent.severity(make(silence(after=(5000, 5100)))) == "high"
 
 
-def test_one_stray_fix_accuses_nobody():
+def test_one_stray_fix_accuses_nobody() -> None:
     assert told(silence(after=(5000, 0))) == (Outcome.NORMAL, "asleep")
     assert told(silence(before=(0, 5000))) == (Outcome.NORMAL, "asleep")
     assert told(silence(after=(5000,))) == (Outcome.UNDETERMINED, "unconfirmed")
 
 
-def test_exactly_the_displacement():
+def test_exactly_the_displacement() -> None:
     found = silence(after=(2500, 2500))
     metres = (
         min(geo.distance_mm_scalar(b[1], b[2], a[1], a[2]) for b in found["before"] for a in found["after"])
@@ -79,14 +86,14 @@ def test_exactly_the_displacement():
     assert told(silence(), min_displacement_m=0) == (Outcome.NORMAL, "asleep")
 
 
-def test_a_round_trip_shows_in_the_odometer_of_the_same_terminal():
+def test_a_round_trip_shows_in_the_odometer_of_the_same_terminal() -> None:
     assert told(silence(odometer=(1000, 1020))) == (Outcome.SUSPECTED, "odometer")
     assert told(silence(odometer=(1000, 1019))) == (Outcome.NORMAL, "asleep")
     assert told(silence(odometer=(1000, 0))) == (Outcome.NORMAL, "asleep")  # set back
     assert told(silence(odometer=(1000, -1))) == (Outcome.NORMAL, "asleep")
 
 
-def test_unplugged():
+def test_unplugged() -> None:
     repair = {
         "id": "P1",
         "version": 1,
@@ -111,10 +118,10 @@ def test_unplugged():
     )
 
 
-def test_others():
+def test_others() -> None:
     found = silence(after=(5000, 5000))
 
-    def peers(reporting, silent):
+    def peers(reporting: int, silent: int) -> Any:
         return found | {"peers": PEERS | {"reporting": reporting, "silent": silent}}
 
     assert told(peers(2, 2))[0] is Outcome.SUSPECTED  # exactly half of those awake
@@ -126,7 +133,7 @@ def test_others():
     assert told(silence(peers=None)) == (Outcome.NORMAL, "asleep")
 
 
-def test_what_is_not_known():
+def test_what_is_not_known() -> None:
     assert told(silence(after=(), peers=None)) == (Outcome.UNDETERMINED, "still_silent")
     for binding in ("exchanged", "ended"):
         moved = silence(after=(9000, 9000), odometer=(0, 500), binding=binding)
@@ -142,7 +149,7 @@ def test_what_is_not_known():
     assert not terminal_silent.waits(make(silence(after=(), binding="exchanged")))
 
 
-def test_an_order_during_the_silence_is_noted():
+def test_an_order_during_the_silence_is_noted() -> None:
     orders = [
         {"id": k, "version": 1, "task_type": "official", "from_us": DAY + a * HOUR, "to_us": DAY + b * HOUR}
         for k, a, b in (("P1", 9, 11), ("P2", 10, 12))
@@ -152,7 +159,7 @@ def test_an_order_during_the_silence_is_noted():
     assert "派车单 P1、P2" in said(made)
 
 
-def test_other_evidence_is_refused():
+def test_other_evidence_is_refused() -> None:
     with pytest.raises(EvidenceError):
         terminal_silent.evaluate(make() | {"rule_version": 2})
 
@@ -171,7 +178,7 @@ RANK = {Outcome.NORMAL: 0, Outcome.UNDETERMINED: 1, Outcome.SUSPECTED: 2}
 
 @given(SILENCES, st.randoms(use_true_random=False))
 @settings(max_examples=300, deadline=None)
-def test_what_must_always_hold(silences, random):
+def test_what_must_always_hold(silences: Any, random: Random) -> None:
     evidence = make(*silences)
     made = terminal_silent.evaluate(evidence)
     assert terminal_silent.evaluate(frozen.parse(frozen.canonical(evidence))) == made

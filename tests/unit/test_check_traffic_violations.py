@@ -40,7 +40,7 @@ def make(month: str, rows: list[dict[str, Any]], *, unit: str = "vehicle", **par
     }  # fmt: skip
 
 
-def reason(month: str, *times: str, **parameters: int) -> str:
+def reason(month: str, *times: str, **parameters: Any) -> str:
     return check.evaluate(
         make(month, [record(f"W{k}", at(t)) for k, t in enumerate(times)], **parameters)
     ).reason
@@ -171,7 +171,7 @@ def test_against_a_naive_reading_in_any_order(
 def test_more_violations_never_withdraw(
     rows: list[dict[str, Any]], us: int, least: int, natural: int
 ) -> None:
-    parameters = {"min_violations": least, "natural_month": natural}
+    parameters: dict[str, Any] = {"min_violations": least, "natural_month": natural}
     if check.evaluate(make("2026-03", rows, **parameters)).outcome is Outcome.SUSPECTED:
         more = [*rows, record("NEW", us)]
         assert check.evaluate(make("2026-03", more, **parameters)).outcome is Outcome.SUSPECTED

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import shapely
 
-from registry.model import KINDS
 from registry.parameter_values import Threshold
+from registry.records import KINDS
 from runtime.units import US_PER_S, from_us
 from simulation.city.bodies import (
     card_body,
@@ -26,7 +26,7 @@ from simulation.city.bodies import (
     terminal_body,
     vehicle_body,
 )
-from simulation.city.fleet import STATUS_POSITIONED, Order, Plan, Vehicle, distance_to_path
+from simulation.city.fleet import STATUS_POSITIONED, Order, Plan, Trap, Vehicle, distance_to_path
 from simulation.city.roads import build_network
 from simulation.demo.plan import MIN_SPAN_S, build_plan
 from simulation.demo.simulate import SimulateOptions, plan_span_s
@@ -126,7 +126,9 @@ def test_a_small_or_short_plan_says_what_it_leaves_out() -> None:
 
 
 def test_reports_ascend_within_the_day_without_gaps(any_plan: Plan) -> None:
-    silent = {(t.vehicle, t.kind): t for t in any_plan.traps if t.kind == "asleep"}
+    silent: dict[tuple[str, str], Trap | ExpectedAlert] = {
+        (t.vehicle, t.kind): t for t in any_plan.traps if t.kind == "asleep"
+    }
     silent |= {(e.vehicle, e.kind): e for e in any_plan.expected if e.kind == "silent_drive"}
     gaps = 0
     for vehicle in any_plan.vehicles:
@@ -340,7 +342,7 @@ def test_updates_of_an_order_come_in_order_and_are_valid_records(any_plan: Plan)
     assert max(times) < any_plan.end_s
     for update in any_plan.updates:
         seen.setdefault(update.order.id, []).append(update.order)
-        KINDS["dispatch-orders"].model_validate(order_body(any_plan, update.order))
+        KINDS["dispatch-orders"].model.model_validate(order_body(any_plan, update.order))
     for states in seen.values():
         assert all(rank[a.status] <= rank[b.status] for a, b in pairwise(states))
     assert {s[-1].status for s in seen.values()} <= {"returned", "cancelled"}
@@ -348,16 +350,16 @@ def test_updates_of_an_order_come_in_order_and_are_valid_records(any_plan: Plan)
 
 def test_registry_bodies_are_valid_and_the_gcj02_fence_lies_where_the_yard_is(any_plan: Plan) -> None:
     for unit in any_plan.organisations:
-        KINDS["organisations"].model_validate(organisation_body(unit))
+        KINDS["organisations"].model.model_validate(organisation_body(unit))
         body = fence_body(any_plan, unit)
-        KINDS["fences"].model_validate(body)
+        KINDS["fences"].model.model_validate(body)
         ring = np.array(body["geometry"]["coordinates"][0])
         lat, lon = to_wgs84(Datum(body["datum"]), ring[:, 1], ring[:, 0])
         assert np.abs(any_plan.frame.to_metres(np.stack([lat, lon], axis=-1)) - unit.fence).max() < 0.5
     assert {o.datum for o in any_plan.organisations} == {"wgs84", "gcj02"}
     for vehicle in any_plan.vehicles:
-        KINDS["vehicles"].model_validate(vehicle_body(vehicle))
-        KINDS["terminals"].model_validate(terminal_body(any_plan, vehicle))
+        KINDS["vehicles"].model.model_validate(vehicle_body(vehicle))
+        KINDS["terminals"].model.model_validate(terminal_body(any_plan, vehicle))
     facts = any_plan.facts
     for kind, bodies in (
         ("vehicles", [paper_vehicle_body(v) for v in facts.vehicles]),
@@ -367,7 +369,7 @@ def test_registry_bodies_are_valid_and_the_gcj02_fence_lies_where_the_yard_is(an
         ("violations", [offence_body(o) for o in facts.offences]),
     ):
         for record in bodies:
-            KINDS[kind].model_validate(record)
+            KINDS[kind].model.model_validate(record)
     for setting in facts.settings:
         Threshold.model_validate(setting_body(setting, any_plan.organisations[0]))
     assert len({s.name for s in facts.stations}) == len(facts.stations)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,9 +14,8 @@ from telemetry.jt808.rejection import Rejection
 from telemetry.jt808.scalar.framing import FrameReader, encode_frame
 from telemetry.jt808.scalar.header import Version, build_message, parse_header
 from telemetry.jt808.scalar.replies import general_reply
-from telemetry.positions import PositionBatch
-
-VECTORS = Path(__file__).resolve().parents[3] / "shared" / "vectors" / "jt808-frames.txt"
+from telemetry.positions import OPTIONAL, PositionBatch
+from tests.jt808_vectors import all_frames, cases
 
 
 def columns_of(streams: list[list[bytes]]) -> list[tuple[list[bytes], int]]:
@@ -112,15 +109,59 @@ def test_every_cut_of_two_frames_and_the_escape_at_the_cut() -> None:
         assert refused == 0
 
 
-def test_vectors_if_they_are_here() -> None:
-    if not VECTORS.exists():
-        pytest.skip("the third-party vectors lie outside the project")
-    frames = [bytes.fromhex(line) for line in VECTORS.read_text().split()]
+def test_vectors() -> None:
+    frames = all_frames()
     found = columns_of([[f] for f in frames])
     for frame, (messages, refused) in zip(frames, found, strict=True):
         assert messages == reference(frame)
         assert refused == 0
         assert len(messages) == 1
+
+
+def test_positions_of_our_vectors() -> None:
+    """All frames in one turn, each from a connection of its own: the header's columns and the positions' are as told."""
+    told = cases()
+    frames = gather([one["frame"] for one in told], np.zeros(len(told), np.bool_)).frames
+    assert frames.chunk.tolist() == list(range(len(told)))
+    assert frames.verdict.tolist() == [0] * len(told)
+    for name in ("id", "serial"):
+        assert getattr(frames, name).tolist() == [one[name] for one in told]
+    assert frames.v2019.tolist() == [one["edition"] == 2019 for one in told]
+    phones = [int(hi) << 64 | int(lo) for hi, lo in zip(frames.phone_hi, frames.phone_lo, strict=True)]
+    assert phones == [int(one["phone"], 16) for one in told]
+    assert frames.whole_plain.tolist() == [one["total"] == 0 for one in told]
+
+    batches = np.flatnonzero((frames.id == 0x0704) & frames.whole_plain)
+    bodies, whole, kind = expand_batches(frames.data, frames.body[batches], frames.body_length[batches])
+    assert whole.all()
+    assert kind.tolist() == [told[k]["decoded"]["kind"] for k in batches]
+    single = np.flatnonzero(frames.id == 0x0200)
+    expected = [told[k]["decoded"] for k in single] + [
+        p for k in batches for p in told[k]["decoded"]["positions"]
+    ]
+    start = np.concatenate([frames.body[single], bodies.start])
+    result = decode(
+        frames.data, start, np.concatenate([frames.body_length[single], bodies.length]),
+        terminal=np.arange(len(start), dtype=np.int32), received_us=5, source=np.zeros(len(start), np.uint8),
+    )  # fmt: skip
+    batch = result.batch
+    assert len(batch) == len(expected) == 42
+    for k, want in enumerate(expected):
+        items = batch.items_data[batch.items_offsets[k] : batch.items_offsets[k + 1]].tobytes()
+        assert items.hex() == want["rest"]
+        for name in (
+            "device_us",
+            "lat_e6",
+            "lon_e6",
+            "altitude_m",
+            "speed_dkmh",
+            "direction_deg",
+            "alarm",
+            "status",
+        ):
+            assert getattr(batch, name)[k] == want[name], (k, name)
+        for name in OPTIONAL:
+            assert (bool(batch.has(name)[k]), getattr(batch, name)[k]) == (name in want, want.get(name, 0))
 
 
 # --- positions ------------------------------------------------------------------------------------------------------
@@ -148,7 +189,10 @@ def decode_bodies(body: list[bytes]) -> tuple[PositionBatch, list[int], int]:
 
 def expected_row(body: bytes) -> dict[str, object]:
     """A second, plain reading of one body, straight from table 23 and the item list."""
-    unsigned = lambda a, b: int.from_bytes(body[a:b], "big")  # noqa: E731 - a table reads better
+
+    def unsigned(a: int, b: int) -> int:
+        return int.from_bytes(body[a:b], "big")
+
     status = unsigned(4, 8)
     lat, lon = min(unsigned(8, 12), 2**31 - 1), min(unsigned(12, 16), 2**31 - 1)
     row: dict[str, object] = {
@@ -203,6 +247,30 @@ def test_positions_as_a_plain_reading_has_them(body: list[bytes]) -> None:
         for name in ("odometer_dkm", "fuel_dl", "recorder_speed_dkmh", "radio", "satellites"):
             assert batch.has(name)[k] == (name in want)
         assert batch.terminal[k] == i
+
+
+def test_hundreds_of_layouts_and_columns_that_no_body_has() -> None:
+    """Vendor items of every length, of bodies that have the odometer and of bodies that have nothing else."""
+    start = bytes(22) + bytes.fromhex("260216000000")
+    vendor = [start + bytes((0xE1, k)) + bytes([k]) * k for k in range(256)]
+    other = [start + b"\x01\x04\x00\x00\x01\x02" + bytes((0xE2, k)) + bytes(k) for k in range(0, 200, 3)]
+    for bodies_of_turn in ([], vendor, vendor[:1], other, [*vendor, *other, start]):
+        batch, rows, odd = decode_bodies(bodies_of_turn)
+        assert (rows, odd) == (list(range(len(bodies_of_turn))), 0)
+        has = batch.has("odometer_dkm")
+        assert has.tolist() == [body[28:29] == b"\x01" for body in bodies_of_turn]
+        for k, body in enumerate(bodies_of_turn):
+            items = batch.items_data[batch.items_offsets[k] : batch.items_offsets[k + 1]].tobytes()
+            assert items == body[34 if has[k] else 28 :]
+
+
+def test_no_replies_are_no_bytes() -> None:
+    none = np.zeros(0, np.uint64)
+    columns = dict.fromkeys(
+        ("flags", "protocol_version", "phone_hi", "phone_lo", "serial", "of_serial", "of_id", "result"), none
+    )
+    data, offsets = general_replies(v2019=np.zeros(0, np.bool_), **columns)
+    assert (data, offsets.tolist()) == (b"", [0])
 
 
 @given(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -27,8 +27,8 @@ from telemetry.jt808.scalar.header import (
     build_reply,
     parse_header,
 )
-
-VECTORS = Path(__file__).resolve().parents[3] / "shared" / "vectors" / "jt808-frames.txt"
+from tests.jt808_vectors import FOLDER, all_frames, cases
+from tests.vectors.make_jt808_frames import files
 
 versions = st.sampled_from([Version.V2013, Version.V2019])
 phones = st.integers(0, 10**12 - 1).map(str)
@@ -294,14 +294,37 @@ def test_what_cannot_be_built_is_refused() -> None:
         build_messages(2, b"", "1", 0, max_body=0)
 
 
-# --- published vectors ---------------------------------------------------------------------------------------
+# --- vectors -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def vectors() -> list[bytes]:
-    if not VECTORS.exists():
-        pytest.skip("the shared test vectors are not beside this checkout")
-    return [bytes.fromhex(line) for line in VECTORS.read_text().split()]
+    return all_frames()
+
+
+def test_our_vectors_are_what_their_maker_makes() -> None:
+    for name, content in files().items():
+        assert (FOLDER / name).read_text(encoding="utf-8") == content
+
+
+@pytest.mark.parametrize("one", cases(), ids=lambda one: f"{one['edition']} {one['name']}")
+def test_a_frame_says_what_it_should_and_is_made_again(one: dict[str, Any]) -> None:
+    (message,) = read(one["frame"])
+    assert isinstance(message, bytes)
+    header, body = parsed(message)
+    assert body == one["body"]
+    found = {name: getattr(header, name) for name in ("id", "phone", "serial", "total", "index")}
+    assert found == {name: one[name] for name in found}
+    assert (header.encryption, header.body_length) == (0, len(body))
+    version = Version.V2019 if one["edition"] == 2019 else Version.V2013  # a header cannot tell 2011
+    assert (header.version, header.version_flag, header.protocol_version) == (
+        version,
+        *((True, 1) if version is Version.V2019 else (False, 0)),
+    )
+    made = build_message(
+        one["id"], body, one["phone"], one["serial"], version=version, total=one["total"], index=one["index"]
+    )
+    assert encode_frame(made) == one["frame"]
 
 
 def test_vectors_both_ways(vectors: list[bytes]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,10 +87,15 @@ def results(actions: list[Action]) -> list[int]:
     return [general(a).result for a in actions if isinstance(a, Send)]
 
 
+def begun() -> Session:
+    """A session that has seen nothing; our serials are 0, 1, 2, ..."""
+    return Session(0, count().__next__)
+
+
 @pytest.fixture
 def session() -> Session:
     """An authenticated session."""
-    made = Session(0)
+    made = begun()
     header, body = message(0x0102, b"code")
     assert made.on_message(header, body, 0) == [Authenticate(Authentication(b"code"), header)]
     made.authenticated_as(header, 42)
@@ -97,7 +104,7 @@ def session() -> Session:
 
 @pytest.mark.parametrize("version", [Version.V2013, Version.V2019])
 def test_a_terminal_registers_authenticates_and_reports(version: Version) -> None:
-    session = Session(0)
+    session = begun()
     header, body = message(0x0100, encode_registration(TOLD), version=version, serial=1)
     assert session.on_message(header, body, 0) == [Register(TOLD, header)]
     assert not session.authenticated
@@ -121,7 +128,7 @@ def test_a_terminal_registers_authenticates_and_reports(version: Version) -> Non
 
 
 def test_the_edition_is_learnt_from_the_registration() -> None:
-    session = Session(0)
+    session = begun()
     old = Registration(32, 600, "MAKER", "M1", "D000001", 0, "LSVAA4182E2184847", Version.V2011)
     session.on_message(*message(0x0100, encode_registration(old)), 0)
     assert session.version is Version.V2011
@@ -137,13 +144,13 @@ def test_the_edition_is_learnt_from_the_registration() -> None:
     "identity", [0x0002, 0x0003, 0x0004, 0x0005, 0x0200, 0x0201, 0x0704, 0x0702, 0x0900, 0x1234]
 )
 def test_nothing_else_before_authentication(identity: int) -> None:
-    actions = Session(0).on_message(*message(identity, POSITION), 0)
+    actions = begun().on_message(*message(identity, POSITION), 0)
     assert reasons(actions) == [Reason.NOT_AUTHENTICATED]
     assert results(actions) == [1]
 
 
 def test_strangers_get_no_memory_and_no_endless_attention() -> None:
-    session = Session(0)
+    session = begun()
     for raw in build_messages(0x0704, bytes(3000), PHONE, 1):
         parsed = parse_header(raw)
         assert not isinstance(parsed, Rejection)
@@ -161,7 +168,7 @@ def test_strangers_get_no_memory_and_no_endless_attention() -> None:
     ],
 )
 def test_whatever_is_refused_before_authentication_counts(refused: tuple[Header, bytes]) -> None:
-    session = Session(0)
+    session = begun()
     closed = [any(isinstance(a, Close) for a in session.on_message(*refused, 0)) for _ in range(MAX_REFUSED)]
     assert closed == [False] * (MAX_REFUSED - 1) + [True]
 
@@ -170,7 +177,7 @@ def test_a_refused_authentication_is_kept_without_its_code(session: Session) -> 
     code = b"0123456789abcdef" * 2
     package = parse_header(build_message(0x0102, code, PHONE, 5, total=2, index=1))
     assert not isinstance(package, Rejection)
-    stranger = Session(0)
+    stranger = begun()
     refusals = [
         *session.on_message(*message(0x0102, code, phone="13912345679"), 0),  # another phone
         *session.on_message(*package, 0),
@@ -191,13 +198,13 @@ def test_a_refused_authentication_is_kept_without_its_code(session: Session) -> 
     [(message(0x0102), MAX_FAILED_AUTHENTICATIONS), (message(0x0100, b"short"), MAX_REGISTRATIONS)],
 )
 def test_messages_that_cannot_be_read_are_attempts_too(refused: tuple[Header, bytes], most: int) -> None:
-    session = Session(0)
+    session = begun()
     closed = [any(isinstance(a, Close) for a in session.on_message(*refused, 0)) for _ in range(most + 1)]
     assert closed == [False] * most + [True]
 
 
 def test_wrong_codes_are_refused_and_then_the_connection_is_closed() -> None:
-    session = Session(0)
+    session = begun()
     header, body = message(0x0102, b"wrong")
     for _ in range(MAX_FAILED_AUTHENTICATIONS):
         assert isinstance(session.on_message(header, body, 0)[0], Authenticate)
@@ -210,7 +217,7 @@ def test_wrong_codes_are_refused_and_then_the_connection_is_closed() -> None:
 
 
 def test_attempts_count_when_they_are_asked_for_and_only_the_newest_is_awaited() -> None:
-    session = Session(0)
+    session = begun()
     asked: list[Authenticate] = []
     for k in range(MAX_FAILED_AUTHENTICATIONS):
         actions = session.on_message(*message(0x0102, b"code", serial=k), 0)
@@ -234,7 +241,7 @@ def test_a_logout_ends_the_wait_for_an_answer(session: Session) -> None:
 
 
 def test_registrations_without_end_are_refused() -> None:
-    session = Session(0)
+    session = begun()
     header, body = message(0x0100, encode_registration(TOLD))
     for _ in range(MAX_REGISTRATIONS):
         assert session.on_message(header, body, 0) == [Register(TOLD, header)]
@@ -408,12 +415,18 @@ def test_the_end_of_a_connection_counts_what_was_held(session: Session) -> None:
     assert reasons(actions) == [Reason.REASSEMBLY_TIMEOUT]
 
 
-def test_our_serials_wrap(session: Session) -> None:
-    first = session.next_serial()
-    numbers = [session.next_serial() for _ in range(65_536)]
-    assert numbers[-1] == first
-    assert min(numbers) == 0
-    assert max(numbers) == 65_535
+def test_every_message_of_ours_has_the_next_serial(session: Session) -> None:
+    """However it comes about: a reply, a refusal, a request for packages."""
+    frames = [action.frame for action in session.on_message(*message(0x0002), 0) if isinstance(action, Send)]
+    frames += [action.frame for action in session.on_message(*message(0x0900), 0) if isinstance(action, Send)]
+    frames += [session.registered(message(0x0100)[0], 0, "code"), session.reply(message(0x0200)[0], 0)]
+    package = parse_header(build_message(0x0704, POSITION, PHONE, 9, total=3, index=1))
+    assert not isinstance(package, Rejection)
+    frames += [a.frame for a in session.on_message(*package, 0) if isinstance(a, Send)]
+    frames += [a.frame for a in session.on_time(10) if isinstance(a, Send)]
+    headers = [unframe(frame)[0] for frame in frames]
+    assert [header.id for header in headers] == [0x8001, 0x8001, 0x8100, 0x8001, 0x8001, 0x8003]
+    assert [header.serial for header in headers] == list(range(1, 7))  # 0 was the reply to the authentication
 
 
 @given(
@@ -434,7 +447,7 @@ def test_whatever_a_terminal_sends(
     pieces: list[tuple[int, bytes, str, Version, tuple[int, int], int]], known: bool
 ) -> None:
     """Never an exception; every message is stored, answered, held, counted or handed on: never silently gone."""
-    session = Session(0)
+    session = begun()
     if known:
         session.authenticated_as(message(0x0102)[0], 3)
     for now, (identity, body, phone, version, (total, index), encryption) in enumerate(pieces):

@@ -21,17 +21,17 @@ POINTS = st.lists(st.tuples(st.integers(-90_000_000, 90_000_000), st.integers(-1
 
 
 @given(POINTS)
-def test_a_polyline_comes_back(points: list[tuple[int, int]]):
+def test_a_polyline_comes_back(points: list[tuple[int, int]]) -> None:
     assert decode(encode(points)) == points
 
 
-def test_a_polyline_of_valhalla():
+def test_a_polyline_of_valhalla() -> None:
     """The first points of an answer of Valhalla 3.9.1."""
     assert decode("qs{~{@c}oqeF")[0] == (31_979_849, 120_889_826)
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_a_polyline_or_refused(text: str):
+def test_any_text_is_a_polyline_or_refused(text: str) -> None:
     try:
         points = decode(text)
     except ValueError:
@@ -40,13 +40,13 @@ def test_any_text_is_a_polyline_or_refused(text: str):
 
 
 @given(POINTS.filter(lambda points: len(points) > 1), st.data())
-def test_a_way_in_two_parts_that_meet_is_the_way(points: list[tuple[int, int]], data: st.DataObject):
+def test_a_way_in_two_parts_that_meet_is_the_way(points: list[tuple[int, int]], data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(points) - 1))
     assert join([points[: at + 1], points[at:]]) == points
 
 
 @given(st.integers(0, 10**10))
-def test_kilometres_become_metres_exactly(metres: int):
+def test_kilometres_become_metres_exactly(metres: int) -> None:
     text = f"{metres // 1000}.{metres % 1000:03d}"
     value = json.loads(text, parse_float=Decimal)
     if metres <= 10**10 // 1000 * 1000:
@@ -56,21 +56,21 @@ def test_kilometres_become_metres_exactly(metres: int):
 @pytest.mark.parametrize(
     "bad", [None, True, "12", -1, Decimal("-0.001"), 10**11, Decimal("1e999999"), 0.5, [], {}]
 )
-def test_what_is_no_length_is_refused(bad: object):
+def test_what_is_no_length_is_refused(bad: object) -> None:
     with pytest.raises(ValueError, match="not a sane number"):
         whole(bad, 1)
 
 
-def test_half_a_metre_goes_up():
+def test_half_a_metre_goes_up() -> None:
     assert [whole(Decimal(t)) for t in ("0.4", "0.5", "1.49", "1.5")] == [0, 1, 1, 2]
 
 
 @given(st.integers(-180_000_000, 180_000_000))
-def test_degrees_are_exact(e6: int):
+def test_degrees_are_exact(e6: int) -> None:
     assert Decimal(degrees(e6)) * 1_000_000 == e6
 
 
-def test_the_breaker_opens_and_lets_one_through_after_each_pause():
+def test_the_breaker_opens_and_lets_one_through_after_each_pause() -> None:
     now = [100.0]
     breaker = Breaker(failures=3, pause_s=30, clock=lambda: now[0])
     for _ in range(2):
@@ -92,7 +92,7 @@ def test_the_breaker_opens_and_lets_one_through_after_each_pause():
     assert not breaker.open
 
 
-def test_a_route_has_another_key_for_each_engine_map_and_place():
+def test_a_route_has_another_key_for_each_engine_map_and_place() -> None:
     keys = {
         route_key(engine, date, profile, places)
         for engine in ("valhalla", "osrm")
@@ -104,7 +104,7 @@ def test_a_route_has_another_key_for_each_engine_map_and_place():
     assert {len(key) for key in keys} == {32}
 
 
-def test_the_settings_name_the_engine():
+def test_the_settings_name_the_engine() -> None:
     assert isinstance(navigator(Settings(navigation_url=None)), NoNavigator)
     for engine in ("valhalla", "osrm"):
         assert not isinstance(

@@ -81,6 +81,51 @@ def test_many_layouts_are_scattered_in_order() -> None:
     assert _rows_of(stream, ["int4", "bytes"]) == [_row(["int4", "bytes"], row) for row in rows]
 
 
+@pytest.mark.parametrize("empty", ["int2", "int4", "int8", "timestamptz", "bool", "bytes"])
+def test_a_column_that_no_row_has_among_many_layouts(empty: Any) -> None:
+    """Seventy positions, each with a vendor item of another length and none with an odometer, ended the worker for good."""
+    values = [bytes([k]) * k for k in range(1, 71)]
+    stream = encode([_column(empty, [None] * 70), varlen(values)])
+    assert _rows_of(stream, [empty, "bytes"]) == [_row([empty, "bytes"], (None, value)) for value in values]
+
+
+@st.composite
+def many_layouts(draw: st.DrawFn) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """More rows and more layouts than the grouping takes; of every column all, some or no values are there."""
+    kinds = draw(st.lists(st.sampled_from(sorted(_RANGES)), max_size=6))
+    n = draw(st.integers(65, 200))
+    columns: list[list[Any]] = [[bytes([k % 256]) * k for k in range(n)]]
+    for kind in kinds:
+        presence = draw(st.sampled_from(["all", "none", "some"]))
+        value, other = draw(_RANGES[kind]), draw(_RANGES[kind])
+        places = draw(st.lists(st.booleans(), min_size=n, max_size=n)) if presence == "some" else []
+        columns.append(
+            [
+                None if presence == "none" or (places and places[k]) else (value, other)[k % 2]
+                for k in range(n)
+            ]
+        )
+    order = draw(st.permutations(range(len(columns))))
+    kinds = ["bytes", *kinds]
+    return [kinds[k] for k in order], list(zip(*(columns[k] for k in order), strict=True))
+
+
+@given(many_layouts())
+def test_many_layouts_are_what_the_manual_says(table: tuple[list[str], list[tuple[Any, ...]]]) -> None:
+    kinds, rows = table
+    stream = encode([_column(k, [row[i] for row in rows]) for i, k in enumerate(kinds)])
+    assert sorted(_rows_of(stream, kinds)) == sorted(_row(kinds, row) for row in rows)
+
+
+def test_offsets_that_are_no_lengths_are_refused() -> None:
+    data = np.zeros(4, np.uint8)
+    for offsets in ([0, 3, 2], [-1, 2, 4], [0, 2, 5]):
+        with pytest.raises(ValueError, match="offsets"):
+            encode([Column("bytes", data, None, np.array(offsets))])
+    with pytest.raises(ValueError, match="offsets"):
+        Column("bytes", data, None, np.zeros(0, np.int64))
+
+
 def test_rows_of_one_layout_keep_their_order() -> None:
     valid = np.arange(100) % 2 == 0
     stream = encode([Column("int4", np.arange(100)), Column("int2", np.ones(100, np.int16), valid)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -69,10 +71,10 @@ class Stream:
         done = advance(self.states, owner, rows)
         slot = np.array([self.slots.get(int(key), -1) for key in rows[ORDER]], np.int64)
         taken = Taken(owner, columns["t"], columns["lat"], columns["lon"], rows[ORDER], slot, rows[GAP])
-        self.progress.take(taken, done, before, owners, lambda key: self.slots.get(key, -1))
+        self.progress.take(taken, done, before, owners, lambda _owner, key: self.slots.get(key, -1))
         return done.disturbed
 
-    def values(self) -> dict[int, tuple]:
+    def values(self) -> dict[int, tuple[Any, ...]]:
         vehicle = {1: 0, 2: 0, 3: 1, 4: 3}
         found = {}
         for key, slot in self.slots.items():
@@ -85,7 +87,7 @@ class Stream:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_any_cut_gives_what_one_pass_gives(seed: int):
+def test_any_cut_gives_what_one_pass_gives(seed: int) -> None:
     c = fleet(seed)
     n = len(c["t"])
     whole = Stream()
@@ -113,7 +115,7 @@ def test_any_cut_gives_what_one_pass_gives(seed: int):
     assert {key: told[key] for key in compared} == {key: truth[key] for key in compared}
 
 
-def test_cuts_are_compared_and_not_only_disturbed():
+def test_cuts_are_compared_and_not_only_disturbed() -> None:
     """The test above compares something in nearly every case."""
     undisturbed = 0
     for seed in range(12):
@@ -126,7 +128,7 @@ def test_cuts_are_compared_and_not_only_disturbed():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_one_order_is_what_window_mileage_and_the_destination_check_find(seed: int):
+def test_one_order_is_what_window_mileage_and_the_destination_check_find(seed: int) -> None:
     c = fleet(seed)
     mine = np.flatnonzero(c["slot"] == 3)
     mine = mine[c["t"][mine] >= T0]  # the whole track is the order's, so the first fix has none before it
@@ -147,7 +149,7 @@ def test_one_order_is_what_window_mileage_and_the_destination_check_find(seed: i
         "direction_deg": c["dir"], "odometer_dkm": c["odo"] - 1,
     }  # fmt: skip
     for (lat, lon), found in zip(PLACES[1], nearest, strict=True):
-        evidence = {
+        evidence: Any = {
             "rule": "destination", "rule_version": 1, "subject": "x", "index": 0, "order": {"id": "x"},
             "vehicle": {"plate": "x"}, "destination": {"name": "x", "lat_e6": lat, "lon_e6": lon}, "from_us": T0,
             "departed_us": T0, "to_us": int(c["t"].max()),
@@ -158,7 +160,7 @@ def test_one_order_is_what_window_mileage_and_the_destination_check_find(seed: i
     assert first <= last
 
 
-def test_an_order_without_fixes_has_nothing():
+def test_an_order_without_fixes_has_nothing() -> None:
     stream = Stream()
     assert stream.values()[1] == (0, 0, -1, 0, 0, 0, None, None)
     assert UNKNOWN > 10**15

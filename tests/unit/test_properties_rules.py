@@ -91,7 +91,7 @@ class Read(dict[str, Any]):
         self.seen.update(super().keys())
         return super().__ne__(other)
 
-    __hash__ = None  # type: ignore[assignment]  # as a dict
+    __hash__ = None  # as a dict
 
     def looked_at(self) -> dict[str, Any]:
         """The keys that were looked at, and within them the same."""

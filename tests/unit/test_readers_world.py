@@ -160,7 +160,9 @@ def test_a_parked_car_says_nothing_of_the_unit(tmp_path: Path) -> None:
 
 def test_several_points_a_second_make_no_racing_car() -> None:
     time_us = np.arange(50, dtype=np.int64) * 100_000
-    lat = 31.9 + np.arange(50) * 1e-6 + np.where(np.arange(50) % 2, 3e-5, 0.0)  # 0.11 m a step, 3 m of noise
+    lat = (
+        np.float64(31.9) + np.arange(50) * 1e-6 + np.where(np.arange(50) % 2, 3e-5, 0.0)
+    )  # 0.11 m a step, 3 m of noise
     speed, _ = _derived(time_us, lat, np.full(50, 120.8))
     assert speed.max() < 200  # 20 km/h
     jump, _ = _derived(np.array([0, 10_000_000]), np.array([31.0, 32.0]), np.array([120.0, 120.0]))

@@ -17,7 +17,7 @@ from rules.wording.standard import STANDARD
 from rules.wording.texts import Said
 from tests.words import said
 
-FILE = Path(__file__).parents[1] / "vectors" / "evidence-0.1.0.ndjson.gz"
+FILE = Path(__file__).parents[1] / "vectors" / "evidence-0.1.0" / "evidence.ndjson.gz"
 #: Reasons that no evidence gives, only a withdrawal.
 ONLY_WITHDRAWN = {
     "gone", "nothing", "not_official", "no_terminal", "order_cancelled", "order_reassigned", "order_reopened",

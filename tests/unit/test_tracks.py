@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
 from rules.tracks.advance import advance, late_rows, row_matrix
 from rules.tracks.kernel import step_vehicle, step_vehicles
@@ -24,7 +28,10 @@ def place(east: np.ndarray, north: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.rint(lat * 1e6).astype(np.int64), np.rint(lon * 1e6).astype(np.int64)
 
 
-def mileage(t, east, north, speed=0, direction=0, odometer=-1, **limits) -> WindowMileage:
+def mileage(
+    t: ArrayLike, east: ArrayLike, north: ArrayLike, speed: ArrayLike = 0, direction: ArrayLike = 0,
+    odometer: ArrayLike = -1, **limits: Any,
+) -> WindowMileage:  # fmt: skip
     t = np.asarray(t)
     n = len(t)
     lat, lon = place(np.asarray(east, float), np.asarray(north, float))
@@ -51,7 +58,10 @@ ROWS = st.lists(
 )
 
 
-def _matrix(rows) -> tuple[np.ndarray, np.ndarray]:
+Rows = list[tuple[int, ...]]
+
+
+def _matrix(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     a = np.array(rows, np.int64).reshape(-1, 10)
     t = T0 + a[:, 1] * 200 * S
     outside = a[:, 7] * a[:, 8]
@@ -68,7 +78,9 @@ def _matrix(rows) -> tuple[np.ndarray, np.ndarray]:
 
 @given(ROWS, st.randoms(use_true_random=False), st.integers(1, 9))
 @settings(max_examples=150, deadline=None)
-def test_any_split_in_time_and_any_permutation_give_the_same_state(rows, random, parts):
+def test_any_split_in_time_and_any_permutation_give_the_same_state(
+    rows: Rows, random: Random, parts: int
+) -> None:
     slots, matrix = _matrix(rows)
     whole = TrackStates(5)
     once = advance(whole, slots, matrix)
@@ -91,7 +103,7 @@ def test_any_split_in_time_and_any_permutation_give_the_same_state(rows, random,
 
 @given(ROWS)
 @settings(max_examples=60, deadline=None)
-def test_rows_one_by_one_in_any_order_within_a_second(rows):
+def test_rows_one_by_one_in_any_order_within_a_second(rows: Rows) -> None:
     slots, matrix = _matrix(rows)
     whole = TrackStates(5)
     advance(whole, slots, matrix)
@@ -104,7 +116,7 @@ def test_rows_one_by_one_in_any_order_within_a_second(rows):
 
 @given(ROWS)
 @settings(max_examples=60, deadline=None)
-def test_the_kernel_is_the_same_over_columns_and_over_integers(rows):
+def test_the_kernel_is_the_same_over_columns_and_over_integers(rows: Rows) -> None:
     _, matrix = _matrix(rows)
     halves = np.zeros((len(FIELDS), matrix.shape[1]), np.int64)
     for shift in range(3):
@@ -116,7 +128,7 @@ def test_the_kernel_is_the_same_over_columns_and_over_integers(rows):
         halves = wide
 
 
-def test_wide_and_narrow_parts_of_one_batch_agree_with_single_vehicles():
+def test_wide_and_narrow_parts_of_one_batch_agree_with_single_vehicles() -> None:
     rng = np.random.default_rng(2)
     n = 4_000
     slots = rng.integers(0, 40, n) ** 2 // 40  # uneven
@@ -139,7 +151,7 @@ def test_wide_and_narrow_parts_of_one_batch_agree_with_single_vehicles():
 # ---- the state as stored ----
 
 
-def test_stored_state_comes_back():
+def test_stored_state_comes_back() -> None:
     slots, matrix = _matrix([(k % 5, k, k, k * 10, 400, 0, 0, 1, 1, 1001) for k in range(60)])
     states = TrackStates(5)
     advance(states, slots, matrix)
@@ -156,7 +168,7 @@ def test_stored_state_comes_back():
     assert not again.tip[:, 2].any()
 
 
-def test_late_rows_are_refused_and_found():
+def test_late_rows_are_refused_and_found() -> None:
     states = TrackStates(2)
     advance(states, np.array([0]), row_matrix(1, t=T0, lat=LAT0, lon=LON0))
     assert late_rows(states, np.array([0, 0, 0, 1]), np.array([T0 - 1, T0, T0 + 1, 5])).tolist() == [
@@ -169,7 +181,7 @@ def test_late_rows_are_refused_and_found():
         advance(states, np.array([0]), row_matrix(1, t=T0 - 1, lat=LAT0, lon=LON0))
 
 
-def test_day_starts_are_the_state_before_the_first_row_of_a_natural_day():
+def test_day_starts_are_the_state_before_the_first_row_of_a_natural_day() -> None:
     states = TrackStates(2)
     slots = np.array([0, 0, 0, 1])
     t = np.array([T0, T0 + 9 * 3600 * S, T0 + 10 * 3600 * S, T0])
@@ -190,7 +202,7 @@ def test_day_starts_are_the_state_before_the_first_row_of_a_natural_day():
 # ---- cleaning ----
 
 
-def test_a_jump_is_never_the_previous_fix():
+def test_a_jump_is_never_the_previous_fix() -> None:
     # 200 km/h over 10 s is 555.55 m; the test is in integers, so one side is fine and the other is not.
     lat, lon = place(np.array([0.0, 0.0, 5_000.0, 100.0]), np.array([0.0, 555.0, 0.0, 600.0]))
     states = TrackStates(1)
@@ -209,7 +221,7 @@ def test_a_jump_is_never_the_previous_fix():
     assert done.valid.tolist() == [True, False]
 
 
-def test_implied_speed_uses_at_least_a_second():
+def test_implied_speed_uses_at_least_a_second() -> None:
     lat, lon = place(np.array([0.0, 0.0, 0.0]), np.array([0.0, 55.0, 111.5]))
     t = np.array([T0, T0 + 1, T0 + 2])
     done = advance(TrackStates(1), np.zeros(3, np.int64), row_matrix(3, t=t, lat=lat, lon=lon, max_kmh=200))
@@ -221,7 +233,7 @@ def test_implied_speed_uses_at_least_a_second():
     assert done.valid.tolist() == [True, False]
 
 
-def test_one_row_of_each_time_counts_and_it_is_the_smallest_fingerprint():
+def test_one_row_of_each_time_counts_and_it_is_the_smallest_fingerprint() -> None:
     states = TrackStates(1)
     done = advance(states, np.zeros(3, np.int64), row_matrix(3, t=T0, fp=[5, 2, 9], lat=LAT0, lon=LON0))
     assert done.counted.tolist() == [False, True, False]
@@ -235,7 +247,7 @@ def test_one_row_of_each_time_counts_and_it_is_the_smallest_fingerprint():
 # ---- mileage ----
 
 
-def test_eight_hours_parked_with_noise_is_nothing():
+def test_eight_hours_parked_with_noise_is_nothing() -> None:
     rng = np.random.default_rng(4)
     n = 8 * 360
     for speed in (0, 20):  # even when the receiver makes up 2 km/h and a direction
@@ -248,7 +260,8 @@ def test_eight_hours_parked_with_noise_is_nothing():
 def _city(seed: int, seconds: int) -> tuple[np.ndarray, ...]:
     """A drive over city blocks, one row a second: east, north, speed in m/s, heading in radians."""
     rng = np.random.default_rng(seed)
-    rows, x, y, heading, v = [], 0.0, 0.0, 0.0, 0.0
+    rows: list[tuple[float, ...]] = []
+    x, y, heading, v = 0.0, 0.0, 0.0, 0.0
     while len(rows) < seconds:
         left, fastest = rng.uniform(150, 600), rng.uniform(30, 60) / 3.6
         while left > 0:
@@ -268,7 +281,9 @@ def _city(seed: int, seconds: int) -> tuple[np.ndarray, ...]:
 
 @pytest.mark.parametrize(("every", "limit"), [(1, 0.01), (10, 0.01)])
 @pytest.mark.parametrize("seed", range(3))
-def test_noise_of_five_metres_while_driving_changes_less_than_one_percent(every, limit, seed):
+def test_noise_of_five_metres_while_driving_changes_less_than_one_percent(
+    every: int, limit: float, seed: int
+) -> None:
     x, y, v, heading = (column[::every] for column in _city(seed, 3600))
     rng = np.random.default_rng(seed + 100)
     truth = np.hypot(np.diff(x), np.diff(y)).sum()
@@ -283,14 +298,14 @@ def test_noise_of_five_metres_while_driving_changes_less_than_one_percent(every,
     assert abs(blind.metres[0] / truth - 1) < 0.05  # no speed, no direction: corners are cut, still sane
 
 
-def test_a_straight_drive_is_exact_and_its_tail_counts():
+def test_a_straight_drive_is_exact_and_its_tail_counts() -> None:
     t = np.arange(0, 101)
     made = mileage(t, t * 10.0, t * 0.0, 360, 90)
     assert made.metres[0] == pytest.approx(1000, abs=1)
     assert mileage(t[:6], t[:6] * 10.0, t[:6] * 0.0, 360, 90).metres[0] == pytest.approx(50, abs=1)
 
 
-def test_gaps_are_bridged_by_the_straight_line_and_told_apart():
+def test_gaps_are_bridged_by_the_straight_line_and_told_apart() -> None:
     t = np.r_[np.arange(0, 60), 60 + 121 + np.arange(0, 60)]
     east = np.r_[np.arange(0, 60) * 10.0, 3000 + np.arange(0, 60) * 10.0]
     made = mileage(t, east, 0 * east, 360, 90)
@@ -303,7 +318,7 @@ def test_gaps_are_bridged_by_the_straight_line_and_told_apart():
     assert (made.metres[0], made.bridged_m[0]) == (0, 0)
 
 
-def test_odometer_beside_it():
+def test_odometer_beside_it() -> None:
     t = np.arange(4) * 10
     assert mileage(t, t * 10.0, t * 0.0, odometer=[-1, 0, -1, 3]).odometer_m[0] == 300
     assert mileage(t, t * 10.0, t * 0.0, odometer=[-1, 5, -1, -1]).odometer_m[0] == 0
@@ -311,7 +326,7 @@ def test_odometer_beside_it():
     assert mileage(t, t * 10.0, t * 0.0).odometer_m[0] == -1
 
 
-def test_streamed_order_mileage_is_the_settled_one():
+def test_streamed_order_mileage_is_the_settled_one() -> None:
     x, y, v, heading = _city(9, 1800)
     n = len(x)
     lat, lon = place(x, y)

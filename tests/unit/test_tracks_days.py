@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,7 +42,10 @@ POINTS = st.lists(
 )  # fmt: skip
 
 
-def rows_of(points) -> DayRows:
+Points = list[tuple[int, ...]]
+
+
+def rows_of(points: Points) -> DayRows:
     a = np.array(points, np.int64).reshape(-1, 6)
     values = (a[:, 0], DAY + a[:, 1] * 40 * S, a[:, 2], 29_500_000 + a[:, 3] * 7, 106_500_000 + a[:, 3] * 3, a[:, 4],
               a[:, 5], a[:, 2] * 0 - 1, a[:, 0] + 1)  # fmt: skip
@@ -56,7 +61,7 @@ def of_slot(rows: DayRows, slot: int, low: int = 0, high: int = 1 << 62) -> np.n
 
 @given(POINTS, st.lists(st.sampled_from([60, 200, 1000]), min_size=SLOTS, max_size=SLOTS))
 @settings(max_examples=200, deadline=None)
-def test_valid_fixes_are_those_of_the_kernel(points, speeds):
+def test_valid_fixes_are_those_of_the_kernel(points: Points, speeds: list[int]) -> None:
     rows = rows_of(points)
     found = valid_fixes(rows, np.array(speeds))
     wanted = []
@@ -69,7 +74,7 @@ def test_valid_fixes_are_those_of_the_kernel(points, speeds):
 
 @given(POINTS, st.lists(st.integers(-90_000, 90_000), min_size=SLOTS, max_size=SLOTS))
 @settings(max_examples=100, deadline=None)
-def test_a_day_with_jumps_is_cleaned_from_what_was_known_before_it(points, known):
+def test_a_day_with_jumps_is_cleaned_from_what_was_known_before_it(points: Points, known: list[int]) -> None:
     rows, speeds = rows_of(points), np.full(SLOTS, 200)
     before = [{"t_us": DAY - 60 * S, "fingerprint": 0, "lat_e6": 29_500_000 + v * 7, "lon_e6": 106_500_000 + v * 3}
               for v in known]  # fmt: skip
@@ -100,7 +105,9 @@ WINDOWS = st.lists(st.tuples(st.integers(0, SLOTS - 1), st.integers(0, 300), st.
 
 @given(POINTS, WINDOWS, st.sampled_from([60, 200]), st.sampled_from([60, 120]))
 @settings(max_examples=200, deadline=None)
-def test_mileage_of_windows_is_that_of_the_kernel(points, windows, speed, gap):
+def test_mileage_of_windows_is_that_of_the_kernel(
+    points: Points, windows: list[tuple[int, int, int]], speed: int, gap: int
+) -> None:
     rows = rows_of(points)
     w = np.array(windows, np.int64).reshape(-1, 3)
     low, high = DAY + w[:, 1] * 40 * S, DAY + np.maximum(w[:, 1:3].max(1), w[:, 1]) * 40 * S
@@ -121,7 +128,7 @@ def test_mileage_of_windows_is_that_of_the_kernel(points, windows, speed, gap):
 
 @given(POINTS, st.integers(0, 4000))
 @settings(max_examples=100, deadline=None)
-def test_gaps_include_the_very_limit(points, seconds):
+def test_gaps_include_the_very_limit(points: Points, seconds: int) -> None:
     rows = rows_of(points)
     valid = valid_fixes(rows, np.full(SLOTS, 200))
     found, last = gaps(rows, valid, np.full(SLOTS, seconds * S))
@@ -131,7 +138,7 @@ def test_gaps_include_the_very_limit(points, seconds):
     assert last.tolist() == [k for k in range(len(valid)) if k + 1 == len(valid) or slot[k] != slot[k + 1]]
 
 
-def track(points) -> DayRows:
+def track(points: Sequence[tuple[float, float, int]]) -> DayRows:
     """One vehicle: (seconds, metres north, speed in 0.1 km/h)."""
     n = len(points)
     a = np.array(points, np.int64)
@@ -150,7 +157,7 @@ def track(points) -> DayRows:
     return DayRows.build(np.array([DAY]), **dict(zip(NAMES, values, strict=True)))
 
 
-def test_a_parked_car_with_noise_does_not_drive_and_a_drive_starts_where_it_stood():
+def test_a_parked_car_with_noise_does_not_drive_and_a_drive_starts_where_it_stood() -> None:
     rng = np.random.default_rng(1)
     parked = track([(10 * k, int(rng.normal(0, 10)), int(rng.integers(0, 30))) for k in range(2880)])
     everything = np.array([0]), np.array([DAY]), np.array([DAY + 86_400 * S])
@@ -170,7 +177,7 @@ def test_a_parked_car_with_noise_does_not_drive_and_a_drive_starts_where_it_stoo
     ]
 
 
-def test_no_rows_at_all():
+def test_no_rows_at_all() -> None:
     rows = rows_of([])
     assert len(valid_fixes(rows, np.full(SLOTS, 200))) == 0
     assert [len(x) for x in gaps(rows, np.zeros(0, np.int64), np.full(SLOTS, 1))] == [0, 0]
@@ -183,7 +190,9 @@ def test_no_rows_at_all():
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(-3, 3)), max_size=60), st.booleans()
 )
 @settings(max_examples=300, deadline=None)
-def test_building_does_not_depend_on_the_order_it_is_given(keys, in_runs):
+def test_building_does_not_depend_on_the_order_it_is_given(
+    keys: list[tuple[int, ...]], in_runs: bool
+) -> None:
     """Two runs that are in order each (a day, and what came after it) as well as any order."""
     if in_runs:
         keys = sorted(keys[::2]) + sorted(keys[1::2])

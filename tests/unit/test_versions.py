@@ -114,7 +114,7 @@ def test_a_frozen_state_is_read_by_the_reader_of_its_version() -> None:
 def test_evidence_with_a_state_of_an_unknown_version_is_unknown() -> None:
     packed = np.zeros(1, STATE_DTYPE).tobytes().hex()
     evidence = test_check_mileage.evidence(state={"version": STATE_VERSION, "packed": packed})
-    made = mileage.evaluate(evidence)  # type: ignore[arg-type]  # as parsed
+    made = mileage.evaluate(evidence)
     body = frozen.canonical(evidence | {"state": {"version": STATE_VERSION + 1, "packed": packed}})
     with pytest.raises(UnknownVersionError, match="state of the kernel, version 2"):
         CATALOGUE.verify(body, outcome=made.outcome.value, measures=made.measures)

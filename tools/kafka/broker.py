@@ -19,6 +19,7 @@ import contextlib
 import ctypes
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -126,13 +127,15 @@ def fetch() -> Path:
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """Ports below those of outgoing connections: a broker that is down for a while must get its own again."""
+    found: set[int] = set()
+    chance = random.SystemRandom()
+    while len(found) < count:
+        port = chance.randrange(15_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.add(port)
+    return sorted(found)
 
 
 # Linux takes the *thread* that starts a process for its parent. A thread of an event loop's pool ends with the loop, and

@@ -32,8 +32,8 @@ async def evaluations(
     until: Annotated[QueryTime | None, Query(alias="to", description="judged before")] = None,
 ) -> Response:
     """Why something was raised, or was not: outcome (正常 `normal`, 疑似 `suspected`, 不可判 `undetermined`), reason (Chinese;
-    `reason_en` English, `reason_code` for programs), numbers
-    and the parameters used, the newest first. Of one subject the newest is the one that holds; older ones are kept.
+    `reason_en` English, `reason_code` for programs), numbers and the parameters used, the newest first. Of one subject the
+    newest is the one that holds; older ones are kept, for a year or more (see "What grows" in docs/operations.md).
     """
     if since is not None and until is not None and until <= since:
         raise Problem(422, "invalid-parameter", "to 须晚于 from · to must be after from")
@@ -48,10 +48,14 @@ async def evaluations(
         None if since is None else to_us(since),
         None if until is None else to_us(until),
     )
-    place = read_cursor("evaluations", cursor, int)
+    place = read_cursor("evaluations", cursor, int, int)
     async with request.app.state.pool.acquire(timeout=5) as connection:
-        found = await list_evaluations(connection, wanted, limit=limit, before_id=place[0] if place else None)
-    following = make_cursor("evaluations", found[-1]["id"]) if len(found) == limit else None
+        found = await list_evaluations(
+            connection, wanted, limit=limit, before=(place[0], place[1]) if place else None
+        )
+    following = None
+    if len(found) == limit:
+        following = make_cursor("evaluations", to_us(found[-1]["evaluated_at"]), found[-1]["id"])
     return json_response({"items": found, "next": following})
 
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from registry.fields import Phone, Time
 from registry.places import DatumName
+from registry.values import Phone, Time
 from runtime.units import to_us
 from telemetry.geo import Datum, to_wgs84
 from telemetry.positions import OPTIONAL, PositionBatch, Source

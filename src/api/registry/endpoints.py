@@ -30,16 +30,16 @@ from api.http import (
 )
 from api.registry import parameters, statements
 from api.registry.busy import one_import
-from api.registry.examples import EXAMPLES, LABELS, RESULT
+from api.registry.examples import EXAMPLES, RESULT
 from registry import bulk as imports
 from registry import pages
+from registry.calendar import forget_day
 from registry.changes import lock_registry
-from registry.fields import parse_day, parse_time
-from registry.fuel import forget_day
-from registry.model import KINDS, Record, normal_plate
+from registry.fences import withdraw_fence
+from registry.records import KINDS, Kind, apply
 from registry.refusals import Flaw, RefusedError, explain
-from registry.repository import apply
-from registry.versions import withdraw_fence
+from registry.spelling import normal_plate
+from registry.values import parse_day, parse_time
 from rules.live.store.results import order_result
 
 _FORMATS: Final[dict[str, imports.Format]] = {
@@ -56,8 +56,8 @@ RecordId = Annotated[str, Path(max_length=64)]
 def make_router() -> APIRouter:
     """A router with the operations of every kind in KINDS."""
     router = APIRouter(prefix="/v1")
-    for kind, model in KINDS.items():
-        _add(router, kind, model)
+    for name, kind in KINDS.items():
+        _add(router, name, kind)
     router.add_api_route(
         "/fences/{id}",
         _withdraw,
@@ -98,30 +98,30 @@ def make_router() -> APIRouter:
     return router
 
 
-def _add(router: APIRouter, kind: str, model: type[Record]) -> None:
-    label, read, write = LABELS[kind], require("registry:read"), require("registry:write")
+def _add(router: APIRouter, name: str, kind: Kind) -> None:
+    label, model, read, write = kind.label, kind.model, require("registry:read"), require("registry:write")
     body = {
         "required": True,
         "content": {
             "application/json": {
                 "schema": {"$ref": f"#/components/schemas/{model.__name__}"},
-                "example": EXAMPLES[kind],
+                "example": EXAMPLES[name],
             }
         },
     }
     router.add_api_route(
-        f"/{kind}/{{id}}", _put(kind, model), methods=["PUT"], tags=[kind], dependencies=[write],
+        f"/{name}/{{id}}", _put(name, kind), methods=["PUT"], tags=[name], dependencies=[write],
         summary=f"登记{label} / create or replace", openapi_extra={"requestBody": body},
         description="Idempotent: the same body again changes nothing. `id` in the body may be left out. "
         + (model.__doc__ or ""),
         responses={201: {"description": "created"}, 200: {"description": "replaced, or unchanged"}},
     )  # fmt: skip
     router.add_api_route(
-        f"/{kind}:import", _import(kind), methods=["POST"], tags=[kind], dependencies=[write],
+        f"/{name}:import", _import(name), methods=["POST"], tags=[name], dependencies=[write],
         summary=f"批量导入{label} / bulk import",
         description=f"CSV (UTF-8 or GBK), JSON array or NDJSON; at most {imports.MAX_ROWS} rows and"
         f" {imports.MAX_BYTES >> 20} MiB. All rows or none. Columns: {', '.join(model.model_fields)};"
-        f" or {', '.join(imports.CHINESE_HEADERS[kind])}.",
+        f" or {', '.join(kind.headers)}.",
         openapi_extra={"requestBody": {"required": True, "content": {
             "text/csv": {"schema": {"type": "string"}},
             "application/json": {"schema": {"type": "array", "items": {"$ref": f"#/components/schemas/{model.__name__}"}}},
@@ -129,19 +129,19 @@ def _add(router: APIRouter, kind: str, model: type[Record]) -> None:
         }}},
     )  # fmt: skip
     router.add_api_route(
-        f"/{kind}", _list(kind), methods=["GET"], tags=[kind], dependencies=[read],
+        f"/{name}", _list(name, kind.listing), methods=["GET"], tags=[name], dependencies=[read],
         summary=f"{label}列表 / list, by id",
         openapi_extra={"parameters": [
-            {"name": name, "in": "query", "required": False, "schema": {"type": "string", "maxLength": 64}}
-            for name in pages.FILTERS[kind]
+            {"name": each, "in": "query", "required": False, "schema": {"type": "string", "maxLength": 64}}
+            for each in kind.listing.filters
         ]},
     )  # fmt: skip
     router.add_api_route(
-        f"/{kind}/{{id}}", _get(kind), methods=["GET"], tags=[kind], dependencies=[read], summary=f"一个{label} / one",
+        f"/{name}/{{id}}", _get(name), methods=["GET"], tags=[name], dependencies=[read], summary=f"一个{label} / one",
     )  # fmt: skip
-    if kind in pages.VERSIONED:
+    if kind.listing.newest:
         router.add_api_route(
-            f"/{kind}/{{id}}/versions", _versions(kind), methods=["GET"], tags=[kind], dependencies=[read],
+            f"/{name}/{{id}}/versions", _versions(name), methods=["GET"], tags=[name], dependencies=[read],
             summary=f"{label}的各版本 / every version, newest first",
         )  # fmt: skip
 
@@ -149,14 +149,14 @@ def _add(router: APIRouter, kind: str, model: type[Record]) -> None:
 Endpoint = Callable[..., Awaitable[Response]]
 
 
-def _put(kind: str, model: type[Record]) -> Endpoint:
+def _put(name: str, kind: Kind) -> Endpoint:
     async def put(request: Request, id: RecordId) -> Response:
-        values = await read_json(request, loads=partial(imports.loads, kind))
+        values = await read_json(request, loads=partial(imports.loads, name))
         if not isinstance(values, dict):
             raise Problem(422, "invalid-data", "应为 JSON 对象 · the body must be a JSON object")
         given = values.pop("id", id)
         try:
-            record = model.model_validate({"id": id} | values)
+            record = kind.model.model_validate({"id": id} | values)
         except ValidationError as error:
             raise RefusedError(explain(error)) from None
         if not isinstance(given, str) or (given != id and given != record.id):
@@ -164,7 +164,7 @@ def _put(kind: str, model: type[Record]) -> Endpoint:
         async with request.app.state.pool.acquire(timeout=5) as connection:
             async with connection.transaction():
                 (outcome,) = await apply(connection, [record])
-            stored = await pages.get(connection, kind, record.id)
+            stored = await pages.get(connection, kind.listing, record.id)
         return json_response({"outcome": outcome} | (stored or {}), 201 if outcome == "created" else 200)
 
     return put
@@ -191,9 +191,9 @@ def _import(kind: str) -> Endpoint:
     return bulk
 
 
-def _list(kind: str) -> Endpoint:
+def _list(kind: str, listing: pages.Listing) -> Endpoint:
     async def page(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE) -> Response:
-        filters = {name: request.query_params.get(name) for name in pages.FILTERS[kind]}
+        filters = {name: request.query_params.get(name) for name in listing.filters}
         unknown = sorted(set(request.query_params) - filters.keys() - {"cursor", "limit"})
         if unknown:
             raise Problem(422, "invalid-parameter", f"未知参数 · unknown parameter: {unknown[0][:64]!r}")
@@ -203,11 +203,11 @@ def _list(kind: str) -> Endpoint:
             filters["plate"] = normal_plate(filters["plate"] or "")
         for name, value in filters.items():
             if value is not None:
-                filters[name] = _moment(kind, name, value)
+                filters[name] = _moment(listing.filters[name], name, value)
         place = read_cursor(kind, cursor, str)
         async with request.app.state.pool.acquire(timeout=5) as connection:
             found = await pages.page(
-                connection, kind, after=place[0] if place else None, limit=limit, **filters
+                connection, listing, after=place[0] if place else None, limit=limit, **filters
             )
         following = make_cursor(kind, found[-1]["id"]) if len(found) == limit else None
         return json_response({"items": found, "next": following})
@@ -215,12 +215,12 @@ def _list(kind: str) -> Endpoint:
     return page
 
 
-def _moment(kind: str, name: str, value: str) -> str:
+def _moment(filter: pages.Filter, name: str, value: str) -> str:
     """The value of a filter; of one that is a time or a day, in the form that the database reads."""
-    if (kind, name) not in pages.TIME_FILTERS | pages.DAY_FILTERS:
+    if filter.kind == "text":
         return value
     try:
-        if (kind, name) in pages.DAY_FILTERS:
+        if filter.kind == "day":
             return parse_day(value).isoformat()
         if len(value) > 6 and value[-6] == " ":  # a "+" that nobody wrote as %2B
             value = value[:-6] + "+" + value[-5:]
@@ -232,9 +232,9 @@ def _moment(kind: str, name: str, value: str) -> str:
 def _get(kind: str) -> Endpoint:
     async def get(request: Request, id: RecordId) -> Response:
         async with request.app.state.pool.acquire(timeout=5) as connection:
-            found = await pages.get(connection, kind, _stored_id(kind, id))
+            found = await pages.get(connection, KINDS[kind].listing, _stored_id(kind, id))
         if found is None:
-            raise not_found(f"没有这个{LABELS[kind]} · no such record in {kind}", id)
+            raise not_found(f"没有这个{KINDS[kind].label} · no such record in {kind}", id)
         return json_response(found)
 
     return get
@@ -243,9 +243,9 @@ def _get(kind: str) -> Endpoint:
 def _versions(kind: str) -> Endpoint:
     async def versions(request: Request, id: RecordId) -> Response:
         async with request.app.state.pool.acquire(timeout=5) as connection:
-            found = await pages.versions(connection, kind, _stored_id(kind, id))
+            found = await pages.versions(connection, KINDS[kind].listing, _stored_id(kind, id))
         if not found:
-            raise not_found(f"没有这个{LABELS[kind]} · no such record in {kind}", id)
+            raise not_found(f"没有这个{KINDS[kind].label} · no such record in {kind}", id)
         return json_response({"items": found, "next": None})
 
     return versions
@@ -293,6 +293,6 @@ def _stored_id(kind: str, id: str) -> str:
     """
     if not id.isprintable():
         raise not_found(
-            f"没有这个{LABELS[kind]} · no such record in {kind}", id.encode("unicode_escape").decode()
+            f"没有这个{KINDS[kind].label} · no such record in {kind}", id.encode("unicode_escape").decode()
         )
     return (id.lstrip("0") or "0") if kind == "terminals" else id

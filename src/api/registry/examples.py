@@ -1,22 +1,8 @@
-"""Names and examples of the records, for the documentation."""
+"""Examples of the records, for the documentation."""
 
 from __future__ import annotations
 
 from typing import Any, Final
-
-LABELS: Final = {
-    "organisations": "单位",
-    "vehicles": "车辆",
-    "terminals": "终端",
-    "drivers": "驾驶员",
-    "fences": "围栏",
-    "dispatch-orders": "派车单",
-    "fuel-cards": "油卡",
-    "fuel-stations": "加油站",
-    "fuel-transactions": "油卡交易",
-    "violations": "违章",
-    "calendar-days": "日历日",
-}
 
 EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "organisations": {"name": "市财政局", "parent": "city"},
@@ -116,6 +102,7 @@ REPORT: Final[dict[str, Any]] = {
     "dry_run": False,
     "columns": {"card": "卡号", "at": "交易时间", "kind": "交易类型", "quantity": "数量(升)"},
     "ignored_columns": ["积分"],
+    "notes": ["“金额(分)”已按 1/100 换算 · converted by 1/100"],
     "unmatched_stations": [{"name": "中石化如皋城西站", "rows": 12}],
     "unmatched_station_count": 1,
     "errors": [{"row": 17, "field": "quantity", "message": "不得为负 · must not be negative"}],

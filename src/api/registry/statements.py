@@ -18,8 +18,8 @@ from api.registry.busy import one_import
 from api.registry.examples import REPORT
 from registry.bulk import MAX_BYTES
 from registry.statements.columns import HEADERS, FileMapping, Kind, read_mapping
-from registry.statements.files import MAX_ROWS
 from registry.statements.importer import import_statement, read_statement
+from registry.statements.sheets import MAX_ROWS
 
 router = APIRouter()
 

@@ -17,7 +17,7 @@ from api.tracks.formats import WRITERS, TrackWriter, choose
 from api.tracks.pages import JumpFinder, Page
 from registry.terminals import spans_of_vehicle
 from runtime.units import to_us
-from telemetry.archive.store import Archive, Track
+from telemetry.archive.read import PositionReader, Track
 
 router = APIRouter(tags=["tracks"])
 
@@ -78,7 +78,7 @@ async def track(
 async def _fetch(pool: Any, spans: list[tuple[int, int, int]], after: tuple[int, int, int] | None) -> Track:
     """One page. The connection goes back in between: a slow reader holds none."""
     async with pool.acquire(timeout=5) as connection:
-        return await Archive().track(connection, spans, limit=PAGE_ROWS, after=after)
+        return await PositionReader().track(connection, spans, limit=PAGE_ROWS, after=after)
 
 
 async def _stream(

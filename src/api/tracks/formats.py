@@ -11,6 +11,7 @@ import orjson
 import pyarrow as pa
 
 from api.tracks.pages import Page
+from telemetry.arrow import arrow_type
 
 _GPX_NAMESPACE: Final = "urn:gongche:gpx:1"
 _COLUMNS: Final = (
@@ -20,17 +21,17 @@ _COLUMNS: Final = (
 _ARROW: Final = pa.schema(
     [
         pa.field("time", pa.timestamp("us", "UTC"), nullable=False),
-        pa.field("lat_e6", pa.int32(), nullable=False),
-        pa.field("lon_e6", pa.int32(), nullable=False),
+        pa.field("lat_e6", arrow_type("lat_e6"), nullable=False),
+        pa.field("lon_e6", arrow_type("lon_e6"), nullable=False),
         pa.field("valid", pa.bool_(), nullable=False),
-        pa.field("flags", pa.int16(), nullable=False),
-        pa.field("speed_dkmh", pa.uint16(), nullable=False),
-        pa.field("direction_deg", pa.uint16(), nullable=False),
-        pa.field("altitude_m", pa.int16(), nullable=False),
-        pa.field("odometer_dkm", pa.uint32()),
-        pa.field("fuel_dl", pa.uint16()),
-        pa.field("satellites", pa.uint8()),
-        pa.field("source", pa.uint8(), nullable=False),
+        pa.field("flags", arrow_type("quality"), nullable=False),
+        pa.field("speed_dkmh", arrow_type("speed_dkmh"), nullable=False),
+        pa.field("direction_deg", arrow_type("direction_deg"), nullable=False),
+        pa.field("altitude_m", arrow_type("altitude_m"), nullable=False),
+        pa.field("odometer_dkm", arrow_type("odometer_dkm")),
+        pa.field("fuel_dl", arrow_type("fuel_dl")),
+        pa.field("satellites", arrow_type("satellites")),
+        pa.field("source", arrow_type("source"), nullable=False),
         pa.field("terminal", pa.string(), nullable=False),
     ]
 )

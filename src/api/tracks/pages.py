@@ -13,7 +13,7 @@ from rules.tracks.advance import advance, row_matrix
 from rules.tracks.state import TrackStates
 from runtime.arrays import AnyInts
 from runtime.units import CHINA_OFFSET_US
-from telemetry.archive.store import Track
+from telemetry.archive.read import Track
 from telemetry.geo import distance_mm
 from telemetry.quality import Quality
 

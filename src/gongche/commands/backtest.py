@@ -120,7 +120,7 @@ def question_of(args: argparse.Namespace) -> Question:
 
 
 def _choice(rule: str) -> str:
-    return f"{rule} 的参数、默认值、单位 / its parameters, defaults, units:\n{table.describe(parameters.RULES[rule])}"
+    return f"{rule} 的参数、默认值、单位 / its parameters, defaults, units:\n{table.describe(parameters.used_by(rule))}"
 
 
 def run(args: argparse.Namespace) -> int:

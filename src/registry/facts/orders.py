@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from registry.orders import OrderRow, covers_after, read_orders
 from registry.parameters import ParameterRow
-from registry.snapshot.fleet import SELECT_ORDERS, order_of_row
-from registry.snapshot.orders import Order, OrderBook
+from registry.snapshot.orders import OrderBook
 from runtime.connection import Connection
 from runtime.units import from_us, to_us
 
@@ -34,7 +34,7 @@ class Result:
 class OrderFacts:
     """The newest version of an order, its vehicle as the register has it now, and its result (None = none yet)."""
 
-    order: Order
+    order: OrderRow
     plate: str
     organisation: str  # of the vehicle
     result: Result | None
@@ -42,8 +42,8 @@ class OrderFacts:
 
 async def orders_with_results(conn: Connection, ids: Sequence[str]) -> dict[str, OrderFacts]:
     """Those of ``ids`` that there are."""
-    rows = await conn.fetch(f"{SELECT_ORDERS} WHERE o.is_current AND o.id = ANY($1::text[])", list(ids))
-    orders = {row["id"]: order_of_row(row) for row in rows}
+    found = await read_orders(conn, "WHERE o.is_current AND o.id = ANY($1::text[])", list(ids))
+    orders = {order.id: order for order in found}
     vehicles = {
         r["no"]: (r["plate"], r["organisation"])
         for r in await conn.fetch(
@@ -70,16 +70,15 @@ async def order_books(
 ) -> dict[int, OrderBook]:
     """For each vehicle number a book of its orders that ended at ``since_us`` or later (or are still out)."""
     nos = sorted(since_us)
-    rows = await conn.fetch(
-        f"{SELECT_ORDERS} JOIN unnest($1::integer[], $2::timestamptz[]) AS k (no, since) ON k.no = v.no"
-        " WHERE o.is_current AND (o.status IN ('approved', 'departed')"
-        " OR GREATEST(o.planned_return, o.extended_return, o.actual_return) >= k.since)",
+    orders: dict[int, list[OrderRow]] = defaultdict(list)
+    for order in await read_orders(
+        conn,
+        "JOIN unnest($1::integer[], $2::timestamptz[]) AS k (no, since) ON k.no = v.no"
+        f" WHERE o.is_current AND {covers_after('o', 'k.since')}",
         nos,
         [from_us(max(0, since_us[no])) for no in nos],
-    )
-    orders: dict[int, list[Order]] = defaultdict(list)
-    for row in rows:
-        orders[row["no"]].append(order_of_row(row))
+    ):
+        orders[order.vehicle_no].append(order)
     books = {}
     for no in nos:
         books[no] = OrderBook()

@@ -21,13 +21,3 @@ async def owned(conn: Connection, organisation: str, kind: str, ids: Iterable[st
     """Those of ``ids`` (records of ``kind``: order, vehicle, driver, card, transaction) that are of ``organisation``; a
     transaction is of its card's."""
     return {r["id"] for r in await conn.fetch(_OF[kind], organisation, sorted(set(ids)))}
-
-
-async def organisation_exists(conn: Connection, organisation: str) -> bool:
-    """Whether it is registered."""
-    return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM organisations WHERE id = $1)", organisation))
-
-
-async def plates_by_number(conn: Connection) -> dict[int, tuple[str, str]]:
-    """(id, plate) of every vehicle by its number."""
-    return {r["no"]: (r["id"], r["plate"]) for r in await conn.fetch("SELECT no, id, plate FROM vehicles")}

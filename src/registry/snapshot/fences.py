@@ -10,24 +10,9 @@ from typing import Any
 import numpy as np
 import shapely
 
+from registry.fences import FenceVersion
 from registry.snapshot.timelines import Timelines, flatten
 from runtime.arrays import AnyArray, AnyInts
-
-
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """One version of a fence. ``wkb``: WGS-84 degrees (longitude, latitude); valid in [from, to),
-    microseconds since 1970 UTC, ``valid_to_us`` FOREVER = still valid. Empty ``vehicles``: every vehicle of
-    the organisation that has no fence of its own at that time."""
-
-    id: str
-    version: int
-    name: str
-    organisation: str
-    vehicles: frozenset[str]
-    wkb: bytes
-    valid_from_us: int
-    valid_to_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +20,7 @@ class Area:
     """What a vehicle has to stay in during an interval: the union of its fences (``geometry`` is
     prepared)."""
 
-    fences: tuple[Fence, ...]
+    fences: tuple[FenceVersion, ...]
     geometry: Any
 
 
@@ -47,8 +32,8 @@ class FenceBook:
         self.areas: list[Area] = []
         self._geometries = np.zeros(0, object)
         self._row_of_fences: dict[tuple[tuple[str, int], ...], int] = {}
-        self._of_vehicle: dict[str, list[Fence]] = {}
-        self._of_organisation: dict[str, list[Fence]] = {}
+        self._of_vehicle: dict[str, list[FenceVersion]] = {}
+        self._of_organisation: dict[str, list[FenceVersion]] = {}
         self._organisation_key: dict[str, int] = {}
         self._key_of_vehicle = np.zeros(0, np.int64)
         self._times = Timelines()
@@ -70,20 +55,23 @@ class FenceBook:
         )
         return self._times.at(keys, times_us)
 
-    def fences_of(self, vehicle: str) -> list[Fence]:
+    def fences_of(self, vehicle: str) -> list[FenceVersion]:
         """Versions of a vehicle's own fences."""
         return list(self._of_vehicle.get(vehicle, ()))
 
     def replace(
-        self, vehicles: Mapping[str, tuple[int, str]], organisations: Iterable[str], fences: Sequence[Fence]
+        self,
+        vehicles: Mapping[str, tuple[int, str]],
+        organisations: Iterable[str],
+        fences: Sequence[FenceVersion],
     ) -> None:
         """``fences`` are now all fences of ``vehicles`` (id -> (no, organisation)), and all common ones of
         ``organisations``, which must include those of the vehicles."""
         organisations = set(organisations)
         for name in organisations:
             self._of_organisation.pop(name, None)
-        own: dict[str, list[Fence]] = defaultdict(list)
-        common: dict[str, list[Fence]] = defaultdict(list)
+        own: dict[str, list[FenceVersion]] = defaultdict(list)
+        common: dict[str, list[FenceVersion]] = defaultdict(list)
         for fence in sorted(fences, key=lambda f: (f.id, f.version)):
             for vehicle in fence.vehicles:
                 own[vehicle].append(fence)
@@ -113,8 +101,10 @@ class FenceBook:
                 self._key_of_vehicle[no] = self._organisation_key[organisation]
         self._times.replace(keys, rows)
 
-    def _rows(self, key: int, own: list[Fence], common: list[Fence]) -> list[tuple[int, int, int, int]]:
-        def choose(held: list[tuple[bool, Fence]]) -> int | None:
+    def _rows(
+        self, key: int, own: list[FenceVersion], common: list[FenceVersion]
+    ) -> list[tuple[int, int, int, int]]:
+        def choose(held: list[tuple[bool, FenceVersion]]) -> int | None:
             mine = [fence for is_own, fence in held if is_own]
             chosen = mine or [fence for _, fence in held]
             return self._area(chosen) if chosen else None
@@ -123,7 +113,7 @@ class FenceBook:
         spans += [(f.valid_from_us, f.valid_to_us, (False, f)) for f in common]
         return [(key, start, end, row) for start, end, row in flatten(spans, choose)]
 
-    def _area(self, fences: list[Fence]) -> int:
+    def _area(self, fences: list[FenceVersion]) -> int:
         name = tuple((fence.id, fence.version) for fence in fences)
         row = self._row_of_fences.get(name)
         if row is None:

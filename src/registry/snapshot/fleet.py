@@ -1,51 +1,29 @@
 """The fleet as arrays, in memory: which vehicle, which order, which fence, for many (key, time) pairs at
 once.
 
-Loaded once and brought up to date vehicle by vehicle, as ``registry_changes`` name them. All reading SQL that the
-worker needs of the registry is here; writing it is in ``repository``.
+Loaded once and brought up to date vehicle by vehicle, as ``registry_changes`` name them. The SQL is in
+the file of each record.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
 
 import numpy as np
 
+from registry.fences import read_fences
+from registry.orders import covers_after, read_orders
+from registry.parameter_values import load_parameters
 from registry.parameters import ParameterRow
-from registry.snapshot.fences import Area, Fence, FenceBook
-from registry.snapshot.orders import Order, OrderBook, place
+from registry.snapshot.fences import Area, FenceBook
+from registry.snapshot.orders import OrderBook
 from registry.snapshot.timelines import FOREVER, NONE, Timelines
+from registry.terminals import read_bindings
+from registry.vehicles import VehicleInfo, read_vehicles
 from runtime.arrays import AnyInts, Bools, Ints
 from runtime.connection import Connection
 from runtime.units import US_PER_DAY, from_us, midnight_us, to_us
-
-_ENDED = "GREATEST(o.planned_return, o.extended_return, o.actual_return)"
-_OPEN = "o.status IN ('approved', 'departed')"
-_ORDER = (
-    "SELECT o.id, o.version, o.organisation, o.vehicle, v.no, o.driver, o.task_type, o.purpose, o.status, o.origin,"
-    " o.destinations, o.return_point, o.planned_departure, o.planned_return, o.extended_return, o.actual_departure,"
-    " o.actual_return, o.entered_at FROM dispatch_orders o JOIN vehicles v ON v.id = o.vehicle"
-)
-_FENCE = "SELECT id, version, name, organisation, vehicles, geometry, valid_from, valid_to FROM fences"
-_VEHICLE = "SELECT no, id, plate, organisation, category, energy, registered_on, disposed_on FROM vehicles"
-_BINDING = "SELECT terminal_no, vehicle_no, valid_from, valid_to FROM terminal_bindings"
-
-
-@dataclass(frozen=True, slots=True)
-class VehicleInfo:
-    """An official vehicle as the register has it now."""
-
-    no: int
-    id: str
-    plate: str
-    organisation: str
-    category: str
-    energy: str
-    registered_on: date | None
-    disposed_on: date | None
 
 
 class FleetSnapshot:
@@ -75,18 +53,17 @@ class FleetSnapshot:
         now: datetime = await conn.fetchval("SELECT now()")
         made = cls(to_us(now) - order_days * US_PER_DAY)
         made.parameters = await load_parameters(conn)
-        made._take_vehicles(await conn.fetch(_VEHICLE))
-        bindings = await conn.fetch(_BINDING)
-        made._bindings.replace((), [_binding(r) for r in bindings])
+        made._take_vehicles(await read_vehicles(conn))
+        made._bindings.replace((), await read_bindings(conn))
         made.fences.replace(
             {v.id: (v.no, v.organisation) for v in made.vehicles.values()},
             {v.organisation for v in made.vehicles.values()},
-            [_fence(r) for r in await conn.fetch(_FENCE)],
+            await read_fences(conn),
         )
-        found = await conn.fetch(
-            f"{_ORDER} WHERE o.is_current AND ({_OPEN} OR {_ENDED} >= $1)", from_us(made._orders_since_us)
+        found = await read_orders(
+            conn, f"WHERE o.is_current AND {covers_after('o', '$1')}", from_us(made._orders_since_us)
         )
-        made.orders.replace((), [_order(r) for r in found], made.parameters)
+        made.orders.replace((), found, made.parameters)
         return made
 
     async def refresh(self, conn: Connection, vehicle_nos: Iterable[int]) -> None:
@@ -104,30 +81,25 @@ class FleetSnapshot:
         if not nos:
             return
         terminals = set(self._bindings.keys_with(nos))
-        terminals |= {
-            r["terminal_no"]
-            for r in await conn.fetch(
-                "SELECT terminal_no FROM terminal_bindings WHERE vehicle_no = ANY($1::integer[])", nos
-            )
-        }
-        bindings = await conn.fetch(f"{_BINDING} WHERE terminal_no = ANY($1::integer[])", sorted(terminals))
+        now_there = await read_bindings(conn, "WHERE vehicle_no = ANY($1::integer[])", nos)
+        terminals |= {terminal for terminal, *_ in now_there}
+        bindings = await read_bindings(conn, "WHERE terminal_no = ANY($1::integer[])", sorted(terminals))
         # A terminal may have come to a vehicle that was made a moment ago: no binding names a vehicle that is not known.
-        named = {r["vehicle_no"] for r in bindings} - self.vehicles.keys()
+        named = {vehicle for *_, vehicle in bindings} - self.vehicles.keys()
         self._take_vehicles(
-            await conn.fetch(f"{_VEHICLE} WHERE no = ANY($1::integer[])", sorted({*nos, *named}))
+            await read_vehicles(conn, "WHERE v.no = ANY($1::integer[])", sorted({*nos, *named}))
         )
-        self._bindings.replace(terminals, [_binding(r) for r in bindings])
+        self._bindings.replace(terminals, bindings)
 
         known = [self.vehicles[no] for no in nos if no in self.vehicles]
         organisations = sorted({v.organisation for v in known})
-        fences = await conn.fetch(
-            f"{_FENCE} WHERE vehicles && $1::text[] OR (organisation = ANY($2::text[]) AND vehicles = '{{}}')",
+        fences = await read_fences(
+            conn,
+            "WHERE vehicles && $1::text[] OR (organisation = ANY($2::text[]) AND vehicles = '{}')",
             [v.id for v in known],
             organisations,
         )
-        self.fences.replace(
-            {v.id: (v.no, v.organisation) for v in known}, organisations, [_fence(r) for r in fences]
-        )
+        self.fences.replace({v.id: (v.no, v.organisation) for v in known}, organisations, fences)
         await self._load_orders(conn, [v.no for v in known])
 
     async def load_orders(self, conn: Connection, vehicle_nos: Iterable[int], since_us: int) -> None:
@@ -206,17 +178,17 @@ class FleetSnapshot:
     async def _load_orders(self, conn: Connection, nos: Sequence[int]) -> None:
         if not nos:
             return
-        found = await conn.fetch(
-            f"{_ORDER} JOIN unnest($1::text[], $2::timestamptz[]) AS k (vehicle, since) ON k.vehicle = o.vehicle"
-            f" WHERE o.is_current AND ({_OPEN} OR {_ENDED} >= k.since)",
+        found = await read_orders(
+            conn,
+            "JOIN unnest($1::text[], $2::timestamptz[]) AS k (vehicle, since) ON k.vehicle = o.vehicle"
+            f" WHERE o.is_current AND {covers_after('o', 'k.since')}",
             [self.vehicles[no].id for no in nos],
             [from_us(int(us)) for us in self.orders_since(np.array(nos))],
         )
-        self.orders.replace(nos, [_order(r) for r in found], self.parameters)
+        self.orders.replace(nos, found, self.parameters)
 
-    def _take_vehicles(self, rows: Iterable[Any]) -> None:
-        for row in rows:
-            info = VehicleInfo(*row)
+    def _take_vehicles(self, vehicles: Iterable[VehicleInfo]) -> None:
+        for info in vehicles:
             self.vehicles[info.no] = info
             self._no_of_id[info.id] = info.no
             if info.no >= self._official.shape[1]:
@@ -227,70 +199,6 @@ class FleetSnapshot:
             )
 
 
-async def load_parameters(conn: Connection) -> tuple[ParameterRow, ...]:
-    """Every row of ``rule_parameters``."""
-    rows = await conn.fetch(
-        "SELECT rule, name, organisation, value, effective_from FROM rule_parameters"
-        " ORDER BY rule, name, organisation, effective_from"
-    )
-    return tuple(
-        ParameterRow(r["rule"], r["name"], r["organisation"], int(r["value"]), to_us(r["effective_from"]))
-        for r in rows
-    )
-
-
 def _always(count: int) -> Ints:
     """[from, to) of vehicles that were always official, shape (2, count)."""
     return np.repeat(np.array([[-FOREVER], [FOREVER]], np.int64), count, axis=1)
-
-
-def _end(moment: datetime | None) -> int:
-    return FOREVER if moment is None else to_us(moment)
-
-
-def _optional(moment: datetime | None) -> int | None:
-    return None if moment is None else to_us(moment)
-
-
-def _binding(row: Any) -> tuple[int, int, int, int]:
-    return row["terminal_no"], to_us(row["valid_from"]), _end(row["valid_to"]), row["vehicle_no"]
-
-
-def _fence(row: Any) -> Fence:
-    return Fence(
-        id=row["id"],
-        version=row["version"],
-        name=row["name"],
-        organisation=row["organisation"],
-        vehicles=frozenset(row["vehicles"]),
-        wkb=row["geometry"],
-        valid_from_us=to_us(row["valid_from"]),
-        valid_to_us=_end(row["valid_to"]),
-    )
-
-
-def _order(row: Any) -> Order:
-    return Order(
-        id=row["id"],
-        version=row["version"],
-        organisation=row["organisation"],
-        vehicle=row["vehicle"],
-        vehicle_no=row["no"],
-        driver=row["driver"],
-        task_type=row["task_type"],
-        purpose=row["purpose"],
-        status=row["status"],
-        origin=place(row["origin"]),
-        destinations=tuple(p for p in map(place, row["destinations"]) if p is not None),
-        return_point=place(row["return_point"]),
-        planned_departure_us=to_us(row["planned_departure"]),
-        planned_return_us=to_us(row["planned_return"]),
-        extended_return_us=_optional(row["extended_return"]),
-        actual_departure_us=_optional(row["actual_departure"]),
-        actual_return_us=_optional(row["actual_return"]),
-        entered_us=to_us(row["entered_at"]),
-    )
-
-
-#: For the other readers of orders in this package.
-SELECT_ORDERS, order_of_row = _ORDER, _order

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from registry import parameters as params
-from registry.snapshot.timelines import FOREVER, Timelines, flatten
+from registry.orders import OrderRow, covered
+from registry.snapshot.timelines import Timelines, flatten
 from runtime.arrays import AnyArray, AnyInts
-from runtime.units import US_PER_S
 
 #: Times that are not given.
 NO_TIME: Final = np.iinfo(np.int64).min
@@ -38,47 +37,11 @@ ORDER_DTYPE: Final = np.dtype(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OrderPlace:
-    """A place of an order: WGS-84 in 1e-6 degree, None = without coordinates (市区)."""
-
-    name: str
-    lat_e6: int | None
-    lon_e6: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """The newest version of a dispatch order; times in microseconds since 1970 UTC."""
-
-    id: str
-    version: int
-    organisation: str
-    vehicle: str
-    vehicle_no: int
-    driver: str | None
-    task_type: str
-    purpose: str
-    status: str
-    origin: OrderPlace | None
-    destinations: tuple[OrderPlace, ...]
-    return_point: OrderPlace | None
-    planned_departure_us: int
-    planned_return_us: int
-    extended_return_us: int | None
-    actual_departure_us: int | None
-    actual_return_us: int | None
-    entered_us: int
-
-
 class OrderBook:
     """Orders by row. A row never changes its meaning: a new version of an order, or other parameters for its
-    window, are a new row. ``rows`` (ORDER_DTYPE) and ``orders`` (Order) have the same index.
+    window, are a new row. ``rows`` (ORDER_DTYPE) and ``orders`` (OrderRow) have the same index.
 
-    Covered time (rules.md, "Covered time of an order"): from planned departure minus ``early_start_min`` to
-    actual return. A returned order without a time of return covers to its extended, else its planned return.
-    While it is not returned it covers on, with no end: a vehicle still out on its order is not accused. A
-    cancelled order covers nothing.
+    The time that an order covers: ``registry.orders.covered``.
 
     Where orders of one vehicle overlap, one takes over from the other when it departs: at its actual departure where
     the office says so, else when it begins to cover; of two that do so at once the one with the greater id. The one
@@ -89,7 +52,7 @@ class OrderBook:
     def __init__(self) -> None:
         self._data = np.zeros(64, ORDER_DTYPE)
         self._count = 0
-        self.orders: list[Order] = []
+        self.orders: list[OrderRow] = []
         self._rows_of_vehicle: dict[int, list[int]] = {}
         self._row_of_id: dict[str, int] = {}
         self._cover = Timelines()
@@ -118,7 +81,7 @@ class OrderBook:
     def replace(
         self,
         vehicle_nos: Iterable[int],
-        orders: Sequence[Order],
+        orders: Sequence[OrderRow],
         parameters: Sequence[params.ParameterRow],
     ) -> None:
         """``orders`` are now all orders of ``vehicle_nos``. Unchanged ones keep their rows."""
@@ -152,7 +115,7 @@ class OrderBook:
             flat += [(no, start, end, row) for start, end, row in spans if start < end]
         self._cover.replace(vehicle_nos | by_vehicle.keys(), flat)
 
-    def _add(self, order: Order, cover_from: int, cover_to: int) -> int:
+    def _add(self, order: OrderRow, cover_from: int, cover_to: int) -> int:
         if self._count == len(self._data):
             self._data = np.concatenate([self._data, np.zeros(len(self._data), ORDER_DTYPE)])
         row = self._count
@@ -191,31 +154,17 @@ class OrderBook:
         return flatten(waiting + departed, who)
 
     @staticmethod
-    def _windows(orders: Sequence[Order], parameters: Sequence[params.ParameterRow]) -> list[tuple[int, int]]:
+    def _windows(
+        orders: Sequence[OrderRow], parameters: Sequence[params.ParameterRow]
+    ) -> list[tuple[int, int]]:
         departure = np.array([o.planned_departure_us for o in orders], np.int64)
         organisations = np.array([o.organisation for o in orders], object)
-        early = params.resolve_columns("location", organisations, departure, parameters)["early_start_min"]
-        starts = (departure - early * 60 * US_PER_S).tolist()
-        return [_window(order, start) for order, start in zip(orders, starts, strict=True)]
-
-
-def _window(order: Order, start: int) -> tuple[int, int]:
-    if order.status == "cancelled":
-        return NO_TIME, NO_TIME
-    if order.actual_return_us is not None:
-        return start, order.actual_return_us
-    if order.status == "returned":
-        return start, order.extended_return_us or order.planned_return_us
-    return start, FOREVER
+        early = params.resolve_columns(params.ORDER, organisations, departure, parameters)["early_start_min"]
+        return [
+            covered(order, minutes) or (NO_TIME, NO_TIME)
+            for order, minutes in zip(orders, early.tolist(), strict=True)
+        ]
 
 
 def _time(us: int | None) -> int:
     return NO_TIME if us is None else us
-
-
-def place(value: Mapping[str, Any] | None) -> OrderPlace | None:
-    """An OrderPlace of the stored JSON ``{name, ..., wgs84: {lat_e6, lon_e6} | null}``."""
-    if value is None:
-        return None
-    point = value.get("wgs84") or {}
-    return OrderPlace(value.get("name") or "", point.get("lat_e6"), point.get("lon_e6"))

@@ -6,15 +6,16 @@ Every reader takes a cell (see ``Cell``) and raises ValueError with a Chinese, t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from fractions import Fraction
 from typing import Any, Final, TypeVar
 
 from registry.decimals import scaled
-from registry.fields import parse_time
 from registry.spelling import name_key, normal_code, plain, unquoted
+from registry.statements.units import cell_factor
+from registry.values import parse_time
 from runtime.units import CHINA
 
 
@@ -33,14 +34,34 @@ class Numeric(str):
         return made
 
 
+class Uncomputed(str):
+    """A formula whose result is not stored in the file. As text it is empty."""
+
+    __slots__ = ()
+
+
+class Covered(str):
+    """A cell that a merged cell above it covers: the text of that one."""
+
+    __slots__ = ()
+
+
 #: What a sheet holds: text, a number, or what Excel calls a date.
 Cell = str | datetime | date | time
 
 _T = TypeVar("_T")
 
+_ONE: Final = Fraction(1)
+#: Decimals of what is converted, at most.
+_FINEST: Final = 9
 _NOTHING: Final = frozenset({"", "-", "--", "/", "无", "N/A", "null", "NULL"})
-_UNIT: Final = re.compile(
-    r"^(?:¥|RMB|CNY)?\s*([+-]?[0-9.,]+)\s*(?:升|公升|L|元|圆|度|KWH|千瓦时|分)?$", re.IGNORECASE
+_UNIT: Final = re.compile(r"^(?:¥|RMB|CNY)?\s*([+-]?[0-9.,]+)\s*([^0-9.,\s][^0-9]{0,5})?$", re.IGNORECASE)
+#: Excel keeps 15 digits of a number; a longer one has zeros for what it has lost.
+_KEPT_DIGITS: Final = 15
+_SCIENTIFIC: Final = re.compile(r"\d(\.\d+)?E\+?\d+", re.IGNORECASE | re.ASCII)
+LOST_DIGITS: Final = (
+    "数字单元格只保留 15 位，号码的末几位已被 Excel 改掉；请把该列设为“文本”格式后重新导出"
+    " · Excel keeps 15 digits of a number and has changed the last ones; export the column as text"
 )
 _GROUPED: Final = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?", re.ASCII)
 
@@ -63,27 +84,48 @@ def text_of(cell: Cell) -> str:
     return unquoted(cell if isinstance(cell, str) else str(cell))
 
 
-def number_of(cell: Cell, digits: int) -> int | None:
-    """A quantity or a sum times 10**digits, exactly; None for an empty cell.
+def number_of(cell: Cell, digits: int, field: str = "", factor: Fraction = _ONE) -> int | None:
+    """A quantity or a sum times 10**digits, exactly; None for an empty cell. ``factor``: of its column's unit; a unit that
+    stands in the cell itself wins.
 
-    Takes thousands separators (1,234.50), a leading ￥, a trailing unit (升 L 元 度 kWh 分), full-width digits.
+    Takes thousands separators (1,234.50), a leading ￥, a trailing unit (升 L 毫升 元 分 度 kWh), full-width digits.
     """
     text = plain(text_of(cell)) if isinstance(cell, str) else "x"
     if text in _NOTHING:
         return None
     match = _UNIT.fullmatch(text)
     number = match[1] if match else text
+    if match and match[2]:
+        own = cell_factor(field, match[2])
+        if own is None:
+            raise ValueError(f"不认识的单位“{match[2].strip()}” · unknown unit: {match[2].strip()}")
+        factor = own
     if "," in number:
         if not _GROUPED.fullmatch(number):
             raise ValueError("千分位不规则 · the thousands separators are not regular")
         number = number.replace(",", "")
-    return scaled(number, digits)
+    if factor == 1:
+        return scaled(number, digits)
+    exact = Fraction(scaled(number, _FINEST)) * factor / 10 ** (_FINEST - digits)
+    if exact.denominator != 1:
+        raise ValueError(f"至多 {digits} 位小数 · at most {digits} decimals")
+    return int(exact)
 
 
 def code_of(cell: Cell) -> str:
-    """The number of a card or a record: without spaces, full-width digits as ASCII; "" for an empty cell."""
+    """The number of a card or a record: without spaces, full-width digits as ASCII; "" for an empty cell. Raises
+    ValueError for one that a spreadsheet has changed: its last digits are not those of the card."""
     text = normal_code(text_of(cell))
+    if _SCIENTIFIC.fullmatch(text) or (isinstance(cell, Numeric) and len(text.lstrip("+-0")) > _KEPT_DIGITS):
+        raise ValueError(LOST_DIGITS)
     return "" if text in _NOTHING else text
+
+
+def rounded_codes(codes: Iterable[str]) -> bool:
+    """Whether the numbers of a column of text look as if a spreadsheet had rounded them: three and more different ones
+    longer than 15 digits, and behind the 15th there are zeros only."""
+    long = {code for code in codes if len(code) > _KEPT_DIGITS and code.isascii() and code.isdigit()}
+    return len(long) >= 3 and all(not code[_KEPT_DIGITS:].strip("0") for code in long)
 
 
 def day_of(cell: Cell) -> date:
@@ -101,18 +143,22 @@ def day_of(cell: Cell) -> date:
     return _existing(date, year, month, day)
 
 
-def time_of(cell: Cell, day: date | None = None) -> datetime:
-    """A time in UTC; Asia/Shanghai where the cell names no offset. ``day``: of a cell that has the clock
+def time_of(cell: Cell, day: date | None = None, zone: timezone = CHINA) -> datetime:
+    """A time in UTC; in ``zone`` where the cell names no offset. ``day``: of a cell that has the clock
     alone.
     """
     if isinstance(cell, datetime):
-        return parse_time(cell if cell.tzinfo else cell.replace(tzinfo=CHINA))
+        return parse_time(cell if cell.tzinfo else cell.replace(tzinfo=zone))
     if isinstance(cell, time):
-        return _on(day, cell)
+        return _on(day, cell, zone)
     if isinstance(cell, date):
         raise ValueError(_NO_CLOCK)
     if (serial := _serial(cell)) is not None and serial.fraction:
-        return _on(day, serial.on.time()) if not serial.days else parse_time(serial.on.replace(tzinfo=CHINA))
+        return (
+            _on(day, serial.on.time(), zone)
+            if not serial.days
+            else parse_time(serial.on.replace(tzinfo=zone))
+        )
     text = _joined(cell)
     match = _TIME.fullmatch(text) or _COMPACT.fullmatch(text)
     if match is None:
@@ -120,7 +166,7 @@ def time_of(cell: Cell, day: date | None = None) -> datetime:
         if clock is not None and day is not None:
             parts: Sequence[Any] = clock.groups()
             hour, minute, second, fraction = parts[:4] if parts[0] else (*parts[4:], None)
-            return _on(day, _clock(hour, minute, second, fraction))
+            return _on(day, _clock(hour, minute, second, fraction), zone)
         if day is not None and re.fullmatch(r"[0-9]{1,4}", text):
             raise ValueError(_SHORT_CLOCK)
         raise ValueError(_NO_CLOCK if _DAY_ONLY.fullmatch(text) or serial is not None else _NO_TIME)
@@ -129,7 +175,7 @@ def time_of(cell: Cell, day: date | None = None) -> datetime:
         _existing(date, int(year), int(month), int(on)), _clock(hour, minute, second, fraction)
     )
     if offset is None:
-        return parse_time(naive.replace(tzinfo=CHINA))
+        return parse_time(naive.replace(tzinfo=zone))
     return parse_time(_existing(datetime.fromisoformat, naive.isoformat() + offset))
 
 
@@ -154,10 +200,10 @@ def _joined(cell: str) -> str:
     return " ".join(plain(text_of(cell)).split())
 
 
-def _on(day: date | None, clock: time) -> datetime:
+def _on(day: date | None, clock: time, zone: timezone) -> datetime:
     if day is None:
         raise ValueError("只有时刻，没有日期 · a time of day without a date")
-    return parse_time(datetime.combine(day, clock, tzinfo=CHINA))
+    return parse_time(datetime.combine(day, clock, tzinfo=zone))
 
 
 def _clock(hour: str, minute: str, second: str | None, fraction: str | None) -> time:

@@ -7,6 +7,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timezone
+from fractions import Fraction
 from functools import lru_cache
 from itertools import islice
 from typing import Final, Literal
@@ -17,7 +19,9 @@ from registry.bulk import MAX_FLAWS, UnreadableError
 from registry.refusals import Flaw, RefusedError, explain
 from registry.spelling import name_key, plain
 from registry.statements.cells import Cell, text_of
-from registry.statements.files import Line, Sheet
+from registry.statements.sheets import Line, Sheet
+from registry.statements.units import factor_of, zone_of
+from runtime.units import CHINA
 
 _HEAD_LINES: Final = 30
 _CARD_IN_TITLE: Final = re.compile(r"卡号[:\s]*([0-9]{8,40})(?!\.?[0-9A-Za-z])")
@@ -107,7 +111,8 @@ def read_mapping(kind: Kind, given: object) -> FileMapping:
 @dataclass(frozen=True, slots=True)
 class Table:
     """The rows below a header. ``columns``: field -> index in the header; ``values``: fields of every row;
-    ``titled``: a title, not a column, says whose card it is, and another title may follow below.
+    ``titled``: a title, not a column, says whose card it is, and another title may follow below. ``factors``: field -> what
+    its numbers are multiplied by, ``zone``: of its times, both as the header says.
     """
 
     sheet: Sheet
@@ -116,6 +121,8 @@ class Table:
     columns: dict[str, int]
     values: dict[str, str]
     titled: bool
+    factors: dict[str, Fraction]
+    zone: timezone
 
     def lines(self) -> Iterator[Line]:
         """The rows below the header."""
@@ -178,10 +185,29 @@ def _table_of(kind: Kind, sheet: Sheet, mapping: FileMapping, nearest: _Miss) ->
                 values["card"] = cards.pop()
         missing = [name for name in _REQUIRED[kind] if name not in columns and name not in values]
         if columns and not missing:
-            return Table(sheet, number, cells, columns, values, titled)
+            factors, zone = _units(number, cells, columns)
+            return Table(sheet, number, cells, columns, values, titled, factors, zone)
         if len(columns) > nearest.columns:
             nearest.columns, nearest.missing, nearest.row = len(columns), missing, number
     return None
+
+
+def _units(
+    row: int, header: Sequence[Cell], columns: Mapping[str, int]
+) -> tuple[dict[str, Fraction], timezone]:
+    """Factors of the columns and the zone of the times. Raises UnreadableError for a unit that is not known."""
+    factors: dict[str, Fraction] = {}
+    zone: timezone = CHINA
+    for name, place in columns.items():
+        text = text_of(header[place])
+        try:
+            if name == "at":
+                zone = zone_of(text)
+            else:
+                factors[name] = factor_of(name, text)
+        except ValueError as error:
+            raise UnreadableError(f"列“{text[:30]}”：{error}", field=name, row=row) from None
+    return factors, zone
 
 
 def _no_header(kind: Kind, nearest: _Miss) -> UnreadableError:

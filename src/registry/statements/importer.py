@@ -13,15 +13,15 @@ from typing import Any, Final
 
 from registry.bulk import MAX_FLAWS
 from registry.changes import lock_registry
-from registry.fuel import stations_by_name
-from registry.outcome import Outcome
+from registry.records import apply
 from registry.refusals import Flaw
-from registry.repository import apply
 from registry.spelling import name_key
 from registry.statements.columns import FileMapping, Kind
 from registry.statements.files import read_sheets
 from registry.statements.matching import OWNER, StoredRows, same_time, without_seconds
 from registry.statements.rows import Draft, Parsed, parse_statement
+from registry.stations import stations_by_name
+from registry.values import WriteResult
 from runtime.connection import Connection
 
 #: Rows of one transaction: others wait for the registry no longer than one takes.
@@ -35,7 +35,8 @@ _RANK: Final = {"open": 0, "handled": 1, "revoked": 2, "appealed": 2}
 @dataclass(frozen=True, slots=True)
 class StatementReport:
     """What an import did, or with ``dry_run`` would do. rows = created + updated + unchanged + repeated +
-    refused. ``columns``: field -> header used. ``errors``: the first of ``error_count``, {row, field, message}.
+    refused. ``columns``: field -> header used. ``notes``: what was converted or
+    left out, for people. ``errors``: the first of ``error_count``, {row, field, message}.
     ``unmatched_stations``: {name, rows}, most rows first, of names that no station bears.
     """
 
@@ -49,6 +50,7 @@ class StatementReport:
     dry_run: bool
     columns: dict[str, str]
     ignored_columns: list[str]
+    notes: list[str]
     unmatched_stations: list[dict[str, Any]]
     unmatched_station_count: int
     errors: list[dict[str, Any]]
@@ -91,7 +93,7 @@ class _Writer:
         self._source = source
         self._kind = parsed.kind
         self._owner = OWNER[parsed.kind]
-        self._outcomes: Counter[Outcome] = Counter()
+        self._results: Counter[WriteResult] = Counter()
         self._unmatched: Counter[str] = Counter()
         self._stored = StoredRows(connection, parsed)
 
@@ -111,7 +113,7 @@ class _Writer:
                 self._parsed.refuse(draft.row, Flaw(("number",), message))
                 continue
             records.append(self._complete(draft.record, old, stations))
-        self._outcomes.update(await apply(self._connection, records))
+        self._results.update(await apply(self._connection, records))
 
     async def _known(self, drafts: Sequence[Draft]) -> list[Draft]:
         """Refuses the rows of cards that are not registered, and of plates that are not ours."""
@@ -158,18 +160,19 @@ class _Writer:
         return record.model_copy(update=fill)
 
     def report(self, dry_run: bool) -> StatementReport:
-        parsed, outcomes = self._parsed, self._outcomes
+        parsed, results = self._parsed, self._results
         return StatementReport(
             rows=parsed.rows,
-            created=outcomes["created"],
-            updated=outcomes["updated"],
-            unchanged=outcomes["unchanged"],
+            created=results["created"],
+            updated=results["updated"],
+            unchanged=results["unchanged"],
             repeated=parsed.repeated,
             refused=parsed.refused,
             skipped=parsed.skipped,
             dry_run=dry_run,
             columns=parsed.columns,
             ignored_columns=parsed.ignored,
+            notes=parsed.notes,
             unmatched_stations=[
                 {"name": name, "rows": rows} for name, rows in self._unmatched.most_common(_MAX_STATIONS)
             ],

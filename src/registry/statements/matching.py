@@ -12,6 +12,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, Final
 
+from registry import transactions, violations
 from registry.spelling import name_key
 from registry.statements.rows import MADE, Draft, Parsed
 from runtime.connection import Connection
@@ -20,9 +21,8 @@ from runtime.connection import Connection
 OWNER: Final = {"statement": "card", "violations": "plate"}
 
 _STORED: Final = {
-    "statement": "SELECT id, card, at, kind, product, energy, quantity, (unit_price * 10000)::bigint AS unit_price,"
-    " amount_fen AS amount, balance_fen AS balance, station, station_given, station_name, reverses, source FROM fuel_transactions t",
-    "violations": "SELECT id, plate, at, place, act, fine_fen AS fine, points, status, driver, source FROM violations t",
+    "statement": transactions.TABLE.select("", hidden=True),
+    "violations": violations.TABLE.select("", hidden=True),
 }
 
 
@@ -74,7 +74,7 @@ class StoredRows:
                 if (likeness := self._likeness(draft, row)) is not None
             )
             found: set[int] = set()
-            for _, place, at in sorted(pairs):  # the likest first, whatever the order of the rows
+            for _, place, at in sorted(pairs):  # the most alike first, whatever the order of the rows
                 draft, row = missing[key][place], rows[at]
                 if place not in found and row["id"] not in self._claimed:
                     found.add(place)

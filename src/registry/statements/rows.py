@@ -10,24 +10,27 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timezone
+from fractions import Fraction
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from registry.bulk import MAX_FLAWS, UnreadableError
-from registry.business import FuelTransaction, Violation
 from registry.decimals import decimal_text
-from registry.fuel import AHEAD, IN_FUTURE
-from registry.refusals import Flaw, explain
+from registry.refusals import AHEAD, IN_FUTURE, Flaw, explain
 from registry.spelling import name_key, normal_plate
 from registry.statements.cells import (
+    LOST_DIGITS,
     Cell,
+    Covered,
+    Uncomputed,
     code_of,
     day_of,
     energy_of,
     kind_of,
     number_of,
+    rounded_codes,
     status_of,
     text_of,
     time_of,
@@ -42,7 +45,11 @@ from registry.statements.columns import (
     header_key,
     is_header,
 )
-from registry.statements.files import Sheet
+from registry.statements.sheets import Sheet
+from registry.statements.units import questions
+from registry.transactions import FuelTransaction
+from registry.violations import Violation
+from runtime.units import CHINA
 
 #: Ids made of a row's content begin so.
 MADE: Final = "row-"
@@ -68,6 +75,7 @@ class Parsed:
     kind: Kind
     columns: dict[str, str]
     ignored: list[str]
+    notes: list[str] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
     rows: int = 0
     repeated: int = 0
@@ -94,9 +102,32 @@ def parse_statement(kind: Kind, sheets: Sequence[Sheet], mapping: FileMapping, n
         kind,
         {name: text_of(table.header[place]) for name, place in table.columns.items()},
         [text_of(c)[:60] for i, c in enumerate(table.header) if i not in used and text_of(c)],
+        _notes(sheets, table),
     )
     _read_rows(parsed, table, mapping, now)
     return parsed
+
+
+def _notes(sheets: Sequence[Sheet], table: Table) -> list[str]:
+    """What was converted, and what of the file people do not see."""
+    notes = [note for sheet in sheets for note in sheet.notes]
+    for name, factor in table.factors.items():
+        if factor != 1:
+            header = text_of(table.header[table.columns[name]])
+            notes.append(f"“{header[:30]}”已按 {_shown(factor)} 换算 · converted by {_shown(factor)}")
+    if table.zone.utcoffset(None) != CHINA.utcoffset(None):
+        notes.append(f"交易时间按 {table.zone} 换算 · times are in {table.zone}")
+    return notes
+
+
+def _shown(factor: Fraction) -> str:
+    return (
+        str(factor)
+        if factor.denominator == 1
+        else f"1/{factor.denominator}"
+        if factor.numerator == 1
+        else str(factor)
+    )
 
 
 def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime) -> None:
@@ -106,6 +137,7 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
     ordinals: Counter[str] = Counter()
     numbered: dict[str, Draft] = {}
     header_keys = [header_key(cell) for cell in header]
+    rounded = _rounded_cards(table)
     given: dict[str, Cell] = dict(table.values)
     for number, cells in table.lines():
         if table.titled and (card := _next_card(number, cells, table, mapping)):
@@ -121,7 +153,9 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
             message = f"应有 {len(header)} 列，实有 {len(cells)} 列 · {len(header)} columns expected, {len(cells)} found"
             parsed.refuse(number, Flaw((), message))
             continue
-        reader = _Reader(given | _cells_of(cells, columns), mapping, unit)
+        reader = _Reader(given | _cells_of(cells, columns), mapping, unit, table.factors, table.zone)
+        if rounded and reader.text("card") in rounded:
+            reader.flaws.append(Flaw(("card",), LOST_DIGITS))
         record, own, content = build(reader)
         if record is not None and record.at > now + AHEAD:
             reader.flaws.append(Flaw(("at",), IN_FUTURE))
@@ -150,9 +184,20 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
     _link(parsed, numbered)
 
 
+def _rounded_cards(table: Table) -> set[str]:
+    """Cards of a text file that look as if Excel had rounded them."""
+    place = table.columns.get("card")
+    if place is None:
+        return set()
+    codes = {text_of(cells[place]) for _, cells in table.lines() if place < len(cells)}
+    return codes if rounded_codes(codes) else set()
+
+
 def _cells_of(cells: Sequence[Cell], columns: Mapping[str, int]) -> dict[str, Cell]:
     return {
-        name: cells[place] for name, place in columns.items() if place < len(cells) and cells[place] != ""
+        name: cells[place]
+        for name, place in columns.items()
+        if place < len(cells) and (cells[place] != "" or isinstance(cells[place], Uncomputed))
     }
 
 
@@ -216,6 +261,13 @@ def _is_total(cells: Sequence[Cell]) -> bool:
 
 # --- rows to records
 
+_UNCOMPUTED: Final = "公式没有保存结果，请用 Excel/WPS 打开并保存后再导入 · a formula without its result; open and save the file in Excel first"
+_MERGED: Final = (
+    "合并单元格覆盖了多行，分不清属于哪一行，请取消合并 · a merged cell covers several rows; split it"
+)
+#: What may stand once for several rows.
+_MAY_BE_MERGED: Final = frozenset({"card", "plate", "date", "station_name", "product", "kind", "place"})
+
 #: A reversal may come under the number of what it takes back: its id differs.
 _REVERSAL: Final = "~reversal"
 
@@ -223,17 +275,40 @@ _REVERSAL: Final = "~reversal"
 class _Reader:
     """One row: reads fields, notes what is wrong with each."""
 
-    def __init__(self, row: Mapping[str, Cell], mapping: FileMapping, unit: str) -> None:
-        self.row = row
+    def __init__(
+        self,
+        row: Mapping[str, Cell],
+        mapping: FileMapping,
+        unit: str,
+        factors: Mapping[str, Fraction] | None = None,
+        zone: timezone = CHINA,
+    ) -> None:
+        self.row = dict(row)
         self.mapping = mapping
         self.unit = unit
+        self.factors = factors or {}
+        self.zone = zone
         self.flaws: list[Flaw] = []
+        self._told: set[str] = set()
+        for name, cell in row.items():
+            if isinstance(cell, Uncomputed):
+                self._refuse(name, _UNCOMPUTED)
+            elif isinstance(cell, Covered) and name not in _MAY_BE_MERGED:
+                self._refuse(name, _MERGED)
+
+    def _refuse(self, name: str, message: str) -> None:
+        """Say once what is wrong with a cell, and read it as empty."""
+        self.flaws.append(Flaw((name,), message))
+        self._told.add(name)
+        self.row[name] = ""
 
     def text(self, name: str) -> str:
         return text_of(self.row.get(name, ""))
 
     def read(self, name: str, reader: Callable[[Cell], Any], *, required: bool = False) -> Any:
         cell = self.row.get(name, "")
+        if name in self._told:
+            return None
         if required and not text_of(cell):
             self.flaws.append(Flaw((name,), "缺少必填项 · required, but missing"))
             return None
@@ -245,11 +320,12 @@ class _Reader:
 
     def time(self) -> datetime | None:
         day: date | None = self.read("date", day_of) if self.text("date") else None
-        found: datetime | None = self.read("at", lambda cell: time_of(cell, day), required=True)
+        found: datetime | None = self.read("at", lambda cell: time_of(cell, day, self.zone), required=True)
         return found
 
     def decimal(self, name: str, digits: int) -> str | None:
-        number = self.read(name, lambda cell: number_of(cell, digits))
+        factor = self.factors.get(name, Fraction(1))
+        number = self.read(name, lambda cell: number_of(cell, digits, name, factor))
         return None if number is None else decimal_text(number, digits)
 
     def make(self, model: type[Any], values: dict[str, Any]) -> Any:
@@ -294,6 +370,9 @@ def _transaction(row: _Reader) -> Built:
         "station_name": row.text("station_name"),
         "reverses": row.read("reverses", code_of) or None,
     }
+    if kind == "fill" and not row.flaws:
+        sums = (Fraction(v) if (v := values[name]) else None for name in ("quantity", "unit_price", "amount"))
+        row.flaws += [Flaw((name,), asked) for name, asked in questions(*sums)]
     made = row.make(FuelTransaction, values)
     if made is None:
         return None, number, ()
@@ -310,7 +389,7 @@ def _violation(row: _Reader) -> Built:
         "place": row.text("place"),
         "act": row.text("act") if row.read("act", text_of, required=True) else "",
         "fine": row.decimal("fine", 2),
-        "points": row.read("points", lambda cell: number_of(cell, 0)),
+        "points": row.read("points", lambda cell: number_of(cell, 0, "points")),
         "status": row.read("status", lambda cell: status_of(text_of(cell), words)),
     }
     made = row.make(Violation, values)

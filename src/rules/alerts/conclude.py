@@ -11,10 +11,10 @@ from rules.evidence import canonical
 
 def judgement_of(
     made: Evaluation, evidence: Mapping[str, object], alert: AlertFacts | None, vehicle_no: int | None, now_us: int,
-    *, keep_evidence: bool = False,
+    *, keep_evidence: bool = False, card: str | None = None,
 ) -> Judgement:  # fmt: skip
     """The judgement of an evaluation, made at ``now_us``. ``alert`` is needed only when it is suspected; the evidence is
-    kept then, else only with ``keep_evidence``."""
+    kept then, else only with ``keep_evidence``. ``card``: the fuel card that it is about, if any."""
     suspected = made.outcome is Outcome.SUSPECTED
     return Judgement(
         made.rule,
@@ -29,6 +29,7 @@ def judgement_of(
         canonical(evidence) if suspected or keep_evidence else None,
         alert if suspected else None,
         (made.from_us, made.to_us),
+        card,
         told=made.told,
         named=made.named,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from rules.alerts.feed import MAX_PAGE
@@ -42,7 +41,9 @@ async def with_evidence(conn: Connection, rule: str | None, after_id: int, limit
     """Judgements that have evidence, of ``rule`` (None = any), in the order they were made, those after ``after_id``."""
     rows = await conn.fetch(
         "SELECT e.id, e.rule, e.subject, e.outcome, e.measures, k.body, k.sha256, k.sm3 FROM evaluations e"
-        " JOIN evidence k ON k.sha256 = e.evidence_sha256 WHERE e.id > $1 AND ($2::text IS NULL OR e.rule = $2)"
+        # Alone its hash names it: which partition it is in does not matter, and of equal ones any will do.
+        " JOIN LATERAL (SELECT * FROM evidence WHERE sha256 = e.evidence_sha256 LIMIT 1) k ON true"
+        " WHERE e.id > $1 AND ($2::text IS NULL OR e.rule = $2)"
         " ORDER BY e.id LIMIT $3",
         after_id,
         rule,
@@ -62,31 +63,43 @@ async def list_evaluations(
     wanted: EvaluationFilter,
     *,
     limit: int = 100,
-    before_id: int | None = None,
+    before: tuple[int, int] | None = None,
     wording: Wording = STANDARD,
 ) -> list[dict[str, Any]]:
-    """Judgements, the newest first, those before ``before_id``; at most MAX_PAGE. Each: id, rule, rule_version, subject,
-    vehicle, outcome, reason_code, reason (Chinese), reason_en, measures, parameters, evidence_hash, evaluated_at. All that
-    were ever made are kept; of a subject the first one here is the one that holds. What was written before there were codes
-    keeps its words."""
+    """Judgements, the newest first, those before ``before``: (evaluated_at in us, id) of the last one of the page before; at
+    most MAX_PAGE. Each: id, rule, rule_version, subject, vehicle, outcome, reason_code, reason (Chinese), reason_en, measures,
+    parameters, evidence_hash, evaluated_at. Of a subject the first one here is the one that holds. What was written before
+    there were codes keeps its words."""
+    clauses: list[str] = []
+    arguments: list[Any] = []
+
+    # Only what is asked for: "$1 IS NULL OR ..." hides from PostgreSQL which index helps and which months matter.
+    def where(clause: str, *values: Any) -> None:
+        places = range(len(arguments) + 1, len(arguments) + 1 + len(values))
+        clauses.append(clause.format(*(f"${place}" for place in places)))
+        arguments.extend(values)
+
+    for column in ("rule", "subject", "outcome"):
+        value = getattr(wanted, column)
+        if value is not None:
+            where(f"e.{column} = {{}}", value)
+    if wanted.vehicle is not None:
+        where("e.vehicle_no = (SELECT no FROM vehicles WHERE id = {})", wanted.vehicle)
+    if wanted.from_us is not None:
+        where("e.evaluated_at >= {}", from_us(wanted.from_us))
+    if wanted.to_us is not None:
+        where("e.evaluated_at < {}", from_us(wanted.to_us))
+    if before is not None:
+        where("e.evaluated_at <= {0} AND (e.evaluated_at, e.id) < ({0}, {1})", from_us(before[0]), before[1])
+    arguments.append(min(limit, MAX_PAGE))
+    condition = f" WHERE {' AND '.join(clauses)}" if clauses else ""
     rows = await conn.fetch(
-        "SELECT e.id, e.rule, e.rule_version, e.subject, v.id AS vehicle, e.outcome, e.reason_code, e.reason_named,"
+        "SELECT e.id, e.rule, e.rule_version, e.subject, v.id AS vehicle, e.outcome, e.reason_code, e.reason_named,"  # noqa: S608 - our own clauses
         " e.reason, e.reason_en, e.measures, e.parameters,"
         " encode(e.evidence_sha256, 'hex') AS evidence_hash, e.evaluated_at FROM evaluations e"
-        " LEFT JOIN vehicles v ON v.no = e.vehicle_no"
-        " WHERE ($1::text IS NULL OR e.rule = $1) AND ($2::text IS NULL OR e.subject = $2)"
-        " AND ($3::text IS NULL OR e.vehicle_no = (SELECT no FROM vehicles WHERE id = $3))"
-        " AND ($4::text IS NULL OR e.outcome = $4) AND ($5::timestamptz IS NULL OR e.evaluated_at >= $5)"
-        " AND ($6::timestamptz IS NULL OR e.evaluated_at < $6) AND ($7::bigint IS NULL OR e.id < $7)"
-        " ORDER BY e.id DESC LIMIT $8",
-        wanted.rule,
-        wanted.subject,
-        wanted.vehicle,
-        wanted.outcome,
-        _time(wanted.from_us),
-        _time(wanted.to_us),
-        before_id,
-        min(limit, MAX_PAGE),
+        f" LEFT JOIN vehicles v ON v.no = e.vehicle_no{condition}"
+        f" ORDER BY e.evaluated_at DESC, e.id DESC LIMIT ${len(arguments)}",
+        *arguments,
     )
     return [_told(dict(row), wording) for row in rows]
 
@@ -115,7 +128,3 @@ async def list_waiting(
         min(limit, MAX_PAGE),
     )
     return [dict(row) for row in rows]
-
-
-def _time(us: int | None) -> datetime | None:
-    return None if us is None else from_us(us)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 from rules.alerts.model import Alert, AlertFilter, Evidence, FeedEntry, VersionedAlert
@@ -86,13 +87,22 @@ async def list_alerts(
         value = getattr(wanted, column)
         if value is not None:
             where(f"a.{column} = {{}}", value)
+    if wanted.from_us is not None or wanted.to_us is not None:
+        # What the index alerts_happened is made of. It takes both ends with it, so the exact words follow.
+        where(
+            "tstzrange(a.occurred_from, GREATEST(a.occurred_from, COALESCE(a.occurred_to, 'infinity')), '[]')"
+            " && tstzrange({}, {})",
+            _time(wanted.from_us),
+            _time(wanted.to_us),
+        )
     if wanted.from_us is not None:
         where("(a.occurred_to IS NULL OR a.occurred_to >= {})", from_us(wanted.from_us))
     if wanted.to_us is not None:
         where("a.occurred_from < {}", from_us(wanted.to_us))
     if after is not None:
         moment = from_us(after[0])
-        where("(a.detected_at < {} OR (a.detected_at = {} AND a.id > {}))", moment, moment, after[1])
+        # The first condition says where in the index to begin; the second alone would read all before.
+        where("a.detected_at <= {} AND (a.detected_at < {} OR a.id > {})", moment, moment, after[1])
     arguments.append(min(limit, MAX_PAGE))
     condition = f" WHERE {' AND '.join(clauses)}" if clauses else ""
     rows = await conn.fetch(
@@ -137,20 +147,28 @@ async def alerts_of_vehicles(
     return [_versioned(r) for r in rows]
 
 
-async def suspected_of_orders(
-    conn: Connection, rule: str, orders: Collection[tuple[str, int]]
-) -> list[VersionedAlert]:
-    """The suspected alerts of ``rule`` about (order, vehicle number), by order and subject, however old."""
-    pairs = sorted(set(orders))
+async def suspected_of_orders(conn: Connection, rule: str, orders: Collection[str]) -> list[VersionedAlert]:
+    """The suspected alerts of ``rule`` about ``orders``, by order and subject, however old."""
     rows = await conn.fetch(
-        f"{_VERSION} JOIN unnest($2::text[], $3::integer[]) AS k (order_id, no)"
-        " ON k.no = a.vehicle_no AND k.order_id = a.order_id"
-        " WHERE a.rule = $1 AND a.status = 'suspected' ORDER BY a.order_id, a.subject",
+        f"{_VERSION} WHERE a.rule = $1 AND a.order_id = ANY($2::text[]) AND a.status = 'suspected'"
+        " ORDER BY a.order_id, a.subject",
         rule,
-        [order for order, _ in pairs],
-        [no for _, no in pairs],
+        sorted(set(orders)),
     )
     return [_versioned(r) for r in rows]
+
+
+async def suspected_of_cards(
+    conn: Connection, rules: Collection[str], cards: Collection[str]
+) -> list[tuple[str, str, str]]:
+    """(rule, card, subject) of the suspected alerts of ``rules`` about fuel cards ``cards``, sorted, however old."""
+    rows = await conn.fetch(
+        "SELECT rule, card, subject FROM alerts WHERE card = ANY($2::text[]) AND rule = ANY($1::text[])"
+        " AND status = 'suspected' ORDER BY rule, card, subject",
+        sorted(set(rules)),
+        sorted(set(cards)),
+    )
+    return [(r["rule"], r["card"], r["subject"]) for r in rows]
 
 
 async def suspected_subjects(conn: Connection, rule: str) -> list[str]:
@@ -165,8 +183,8 @@ async def evidence_of(conn: Connection, id: str, version: int | None = None) -> 
     """The frozen evidence of a version (None = the newest) of an alert, or None when there is no such
     version."""
     row = await conn.fetchrow(
-        "SELECT e.sha256, e.body, e.created_at, e.sm3 FROM alert_versions v JOIN evidence e ON e.sha256 = v.evidence_sha256"
-        " WHERE v.alert_id = $1 AND ($2::integer IS NULL OR v.version = $2) ORDER BY v.version DESC LIMIT 1",
+        "SELECT e.sha256, e.body, e.created_at, e.sm3 FROM alert_versions v JOIN evidence_of_alerts e"
+        " ON e.sha256 = v.evidence_sha256 WHERE v.alert_id = $1 AND ($2::integer IS NULL OR v.version = $2) ORDER BY v.version DESC LIMIT 1",
         id,
         version,
     )
@@ -179,9 +197,13 @@ async def evidence_of(conn: Connection, id: str, version: int | None = None) -> 
 async def evidence_body(conn: Connection, sha256: str) -> bytes | None:
     """Evidence by its hash (hex), or None."""
     body: bytes | None = await conn.fetchval(
-        "SELECT body FROM evidence WHERE sha256 = $1", bytes.fromhex(sha256)
+        "SELECT body FROM evidence WHERE sha256 = $1 LIMIT 1", bytes.fromhex(sha256)
     )
     return body
+
+
+def _time(us: int | None) -> datetime | None:
+    return None if us is None else from_us(us)
 
 
 def _versioned(row: Any) -> VersionedAlert:

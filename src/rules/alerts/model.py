@@ -55,9 +55,9 @@ class Judgement:
     ``outcome`` is ``suspected`` (ValueError otherwise). ``subject`` is stable: one (rule, subject) has one
     alert for ever. ``parameters`` are the values used, ``reason`` is the code that says why (its sentence becomes the
     reason of a withdrawal), ``named`` what that sentence names, ``told`` what the sentence of the alert needs besides the
-    numbers (``rules.wording``): neither is compared with what was judged before. ``happened``: when, as in AlertFacts, whatever the outcome, None = not known; stored only as the
-    end of an open alert that is withdrawn. ``no_longer``: this says only that the subject is no more, or no longer
-    this vehicle's: it undoes nothing that is said of the subject and another vehicle.
+    numbers (``rules.wording``): neither is compared with what was judged before. ``happened``: when, as in AlertFacts,
+    whatever the outcome, None = not known; stored only as the end of an open alert that is withdrawn. ``card``: id of the
+    fuel card that the subject is about, to find its alerts by.
     """
 
     rule: str
@@ -72,7 +72,7 @@ class Judgement:
     evidence: bytes | None = None
     alert: AlertFacts | None = None
     happened: tuple[int, int | None] | None = None
-    no_longer: bool = False
+    card: str | None = None
     told: Mapping[str, Any] = field(default_factory=dict)
     named: Mapping[str, str] = field(default_factory=dict)
 

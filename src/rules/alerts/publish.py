@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from rules.alerts.model import (
     Alert,
@@ -16,6 +16,8 @@ from rules.alerts.model import (
     china_time,
     measures_json,
 )
+from rules.alerts.feed import evidence_body
+from rules.alerts.months import KEPT, month_of
 from rules.catalogue import CATALOGUE
 from rules.evidence import digest, digests
 from rules.wording.standard import STANDARD, Wording
@@ -24,21 +26,20 @@ from runtime.connection import Connection
 from runtime.units import from_us
 
 
-async def put_evidence(conn: Connection, bodies: Iterable[bytes]) -> None:
-    """Keep frozen evidence by its SHA-256, with its SM3. Idempotent: the same bytes are kept once."""
+async def put_evidence(conn: Connection, bodies: Iterable[tuple[bytes, date]]) -> None:
+    """Keep frozen evidence by its SHA-256, with its SM3, each body in its month (rules.alerts.months; ``KEPT`` = for
+    ever). Idempotent: of one month the same bytes are kept once."""
     # Sorted: two transactions that keep the same bodies wait for each other in one order, and cannot
     # deadlock.
-    by_hash = {
-        sha256: (sm3, body) for (sha256, sm3), body in sorted((digests(body), body) for body in bodies)
-    }
-    if by_hash:
+    rows = sorted({(*digests(body), body, month) for body, month in bodies})
+    if rows:
+        sha256, sm3, body, month = zip(*rows, strict=True)
         await conn.execute(
-            "INSERT INTO evidence (sha256, sm3, body) SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[])"
-            " ON CONFLICT (sha256) DO NOTHING",
-            list(by_hash),
-            [sm3 for sm3, _ in by_hash.values()],
-            [body for _, body in by_hash.values()],
-        )
+            "INSERT INTO evidence (sha256, sm3, body, month)"
+            " SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::date[])"
+            " ON CONFLICT (sha256, month) DO NOTHING",
+            sha256, sm3, body, month,
+        )  # fmt: skip
 
 
 async def evaluations_of(conn: Connection, rule: str, subjects: Sequence[str]) -> dict[str, StoredEvaluation]:
@@ -82,17 +83,15 @@ async def publish(
     the judgement looked at (``happened``). An evaluation equal to the newest of
     its subject is not stored again. So publishing anything twice changes nothing.
 
-    Several judgements of one subject take effect one after another, in the order given; one that says ``no_longer``
-    has none when the alert tells of another vehicle by then. Must run in a
+    Several judgements of one subject take effect one after another, in the order given. Must run in a
     transaction that ends with ``publish_feed``. Raises RuntimeError outside one. Should two transactions raise
     the same new alert at once, the second gets asyncpg.UniqueViolationError: roll back and do it again.
     """
     if not conn.is_in_transaction():
         raise RuntimeError("publish needs a transaction that ends with publish_feed")
     written: list[Alert] = []
-    for group in _layers(judgements):
-        layer = await _in_force(conn, group)
-        await put_evidence(conn, [j.evidence for j in layer if j.evidence is not None])
+    for layer in _layers(judgements):
+        await put_evidence(conn, [(j.evidence, _month(j)) for j in layer if j.evidence is not None])
         await _store_evaluations(conn, layer)
         written += await _update_alerts(conn, layer, wording)
     return written
@@ -110,19 +109,6 @@ def _layers(judgements: Sequence[Judgement]) -> list[list[Judgement]]:
             layers.append({})
         layers[level][key] = judgement
     return [[layer[key] for key in sorted(layer)] for layer in layers]
-
-
-async def _in_force(conn: Connection, layer: list[Judgement]) -> list[Judgement]:
-    """``layer`` without those that say ``no_longer`` of a vehicle that the alert does not tell of any more. The alerts
-    are locked: another worker may just be telling of its vehicle."""
-    if not any(j.no_longer for j in layer):
-        return layer
-    rows = await conn.fetch(
-        "SELECT id, vehicle_no FROM alerts WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE",
-        sorted(alert_id(j.rule, j.subject) for j in layer),
-    )
-    told = {(r["id"], r["vehicle_no"]) for r in rows}
-    return [j for j in layer if not j.no_longer or (alert_id(j.rule, j.subject), j.vehicle_no) in told]
 
 
 async def _store_evaluations(conn: Connection, layer: list[Judgement]) -> None:
@@ -161,6 +147,11 @@ def _same_evaluation(stored: StoredEvaluation | None, judgement: Judgement) -> b
     )
 
 
+def _month(judgement: Judgement) -> date:
+    """Where the evidence of a judgement is kept: what is suspected is an alert's."""
+    return KEPT if judgement.outcome == "suspected" else month_of(judgement.evaluated_at_us)
+
+
 def _digest(judgement: Judgement) -> bytes | None:
     return None if judgement.evidence is None else digest(judgement.evidence)
 
@@ -184,19 +175,22 @@ async def _update_alerts(conn: Connection, layer: list[Judgement], wording: Word
         if version is not None and not await _only_other_bytes(conn, judgement, version, current.get(key)):
             changed.append((judgement, version))
     changed.sort(key=lambda pair: pair[1].id)
+    # A withdrawal that rests on evidence of its own keeps that for ever, too.
+    await put_evidence(conn, [(j.evidence, KEPT) for j, _ in changed if j.evidence is not None])
     await conn.executemany(
         "INSERT INTO alerts (id, rule, subject, vehicle_no, version, status, severity, organisation, vehicle, plate,"
-        " driver, order_id, occurred_from, occurred_to, detected_at, updated_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, now())"
+        " driver, order_id, occurred_from, occurred_to, detected_at, card, updated_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, now())"
         " ON CONFLICT (id) DO UPDATE SET vehicle_no = EXCLUDED.vehicle_no, version = EXCLUDED.version,"
         " status = EXCLUDED.status, severity = EXCLUDED.severity, organisation = EXCLUDED.organisation,"
         " vehicle = EXCLUDED.vehicle, plate = EXCLUDED.plate, driver = EXCLUDED.driver,"
         " order_id = EXCLUDED.order_id, occurred_from = EXCLUDED.occurred_from,"
-        " occurred_to = EXCLUDED.occurred_to, updated_at = now()",
+        " occurred_to = EXCLUDED.occurred_to, card = EXCLUDED.card, updated_at = now()",
         [
             (
                 a.id, a.rule, j.subject, j.vehicle_no, a.version, a.status, a.severity, a.organisation, a.vehicle,
                 a.plate, a.driver, a.order, a.occurred_from, a.occurred_to, a.detected_at,
+                j.card,
             )
             for j, a in changed
         ],
@@ -302,7 +296,5 @@ async def _only_other_bytes(
     other = replace(made, version=current.version, evidence_hash=current.evidence_hash)
     if _substance(other, current) != _substance(current, current):
         return False
-    before = await conn.fetchval(
-        "SELECT body FROM evidence WHERE sha256 = $1", bytes.fromhex(current.evidence_hash)
-    )
+    before = await evidence_body(conn, current.evidence_hash)
     return before is not None and CATALOGUE.same_substance(before, judgement.evidence)

@@ -2,6 +2,6 @@
 
 * ``model``: question and answer
 * ``run``: the transaction, the progress
-* ``judged``: the rules of the judge, by its gatherers; ``destinations``, ``episodes``: those of the worker
+* ``judged``: the rules of the judge, by its gatherers; ``episodes``: that of the worker, ``location``
 * ``table``: an answer in words and in columns
 """

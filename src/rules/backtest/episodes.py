@@ -15,8 +15,9 @@ from typing import Final
 import numpy as np
 
 from registry.facts.owners import owned
-from registry.snapshot.fleet import FleetSnapshot, VehicleInfo
+from registry.snapshot.fleet import FleetSnapshot
 from registry.snapshot.orders import OrderBook
+from registry.vehicles import VehicleInfo
 from rules.alerts.current import standing
 from rules.alerts.feed import alerts_of_vehicles
 from rules.alerts.model import Measure, VersionedAlert

@@ -9,7 +9,7 @@ from registry.facts.owners import owned
 from rules.alerts.current import StandingAlert, standing
 from rules.alerts.model import Judgement
 from rules.backtest.model import Kind, Question, Row, Side, kind_of, stored_side
-from rules.checks import card_use, fuel_consumption, mileage, off_hours
+from rules.checks import card_use, destination, fuel_consumption, mileage, off_hours
 from rules.judge.context import Desk, Gatherer
 from rules.judge.subjects.all import GATHERERS
 from rules.judge.subjects.orders import WAITS_FOR_ROUTE
@@ -21,9 +21,10 @@ KEYS_AT_ONCE: Final = 500
 NO_ROUTE: Final = "没有冻结的导航路线 · no frozen route"
 _WHY: Final = {WAITS_FOR_ROUTE: NO_ROUTE}
 
-#: Gatherer -> the subject of a key that waits (both rules of days have the same ones).
+#: Gatherer -> the subject of a key that waits (both rules of days have the same ones; of destinations the first).
 _SUBJECT: Final[Mapping[str, Callable[[str], str]]] = {
     "orders": mileage.subject,
+    "destinations": lambda key: destination.subject(key, 0),
     "transactions": card_use.subject,
     "driver_months": lambda key: fuel_consumption.subject(*key.rsplit("|", 2)),
     "vehicle_days": lambda key: off_hours.subject(*key.rsplit("|", 1)),
@@ -31,6 +32,7 @@ _SUBJECT: Final[Mapping[str, Callable[[str], str]]] = {
 #: Gatherer -> (kind of record, its id) that a key belongs to.
 _OWNER: Final[Mapping[str, Callable[[str], tuple[str, str]]]] = {
     "orders": lambda key: ("order", key),
+    "destinations": lambda key: ("order", key),
     "transactions": lambda key: ("transaction", key),
     "cards": lambda key: ("card", key),
     "violations": lambda key: (key.split("|", 1)[0], key.split("|", 1)[1].rsplit("|", 1)[0]),

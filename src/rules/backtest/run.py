@@ -12,19 +12,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry import parameters
-from registry.facts.calendar import load_calendar
-from registry.facts.owners import organisation_exists, plates_by_number
-from registry.snapshot.fleet import load_parameters
-from rules.backtest import destinations, episodes, judged
+from registry.calendar import load_calendar
+from registry.organisations import organisation_exists
+from registry.parameter_values import load_parameters
+from registry.vehicles import plates_by_number
+from rules.backtest import episodes, judged
 from rules.backtest.model import Question, Row
-from rules.checks import destination, location
+from rules.checks import location
 from rules.judge import queue
 from rules.judge.context import Desk
+from rules.live.store import recomputations
 from rules.live.store.offsets import facts_waiting
 from rules.navigation.frozen import FrozenRoutes
 from runtime.connection import Connection
 from telemetry.archive.partitions import clock_us
-from telemetry.archive.store import Archive, Track
+from telemetry.archive.read import Track
+from telemetry.archive.store import Archive
 
 
 @dataclass(slots=True)
@@ -91,7 +94,8 @@ class Backtest:
                 numbers_only=True,
             )
             changes, keys = await queue.backlog(conn, now)
-            pending = changes + sum(due for due, _ in keys.values()) + await facts_waiting(conn)
+            pending = changes + sum(due for due, _ in keys.values())
+            pending += await facts_waiting(conn) + await recomputations.count(conn, None)
             yield cls(desk, question, progress, pending)
 
     async def organisation_exists(self) -> bool:
@@ -111,10 +115,6 @@ class Backtest:
             snapshot, vehicles = await episodes.vehicles_of(desk, question)
             progress.total = len(vehicles)
             found = episodes.location_rows(desk, question, snapshot, vehicles)
-        elif question.rule == destination.RULE:
-            orders = await destinations.keys_of(desk, question)
-            progress.total = len(orders)
-            found = destinations.destination_rows(desk, question, orders)
         else:
             gatherer = judged.gatherer_of(question.rule)
             if gatherer is None:

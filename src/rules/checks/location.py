@@ -6,13 +6,14 @@ One result per *episode*. How a run of fixes outside becomes an episode and how 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, NotRequired, TypedDict
 
 import numpy as np
 import shapely
 
-from registry.parameters import TRACK, ParameterRow, resolve, resolve_columns
+from registry.parameters import ORDER, TRACK, ParameterRow, resolve, resolve_columns
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.checks.card_binding import day_us
 from rules.evidence import Track, require, track_columns
@@ -135,6 +136,31 @@ def subject(vehicle: str, start_us: int) -> str:
     """Name of an episode's subject. An episode that is found again with another start keeps its first
     name."""
     return f"episode:{vehicle}:{start_us}"
+
+
+#: A parameter of orders that was one of this rule when version 1 was written; evidence names it as it did then.
+_EARLY: Final = "early_start_min"
+
+
+def parameter_rows(rows: Sequence[ParameterRow], organisation: str) -> list[list[Any]]:
+    """``parameter_rows`` of evidence: the rows that concern the vehicles of ``organisation``."""
+    orders = [replace(row, rule=RULE) for row in rows if (row.rule, row.name) == (ORDER, _EARLY)]
+    mine = [*orders, *(row for row in rows if row.rule in (RULE, TRACK))]
+    return [
+        [row.rule, row.name, row.organisation, row.value, row.effective_us]
+        for row in mine
+        if row.organisation in (None, organisation)
+    ]
+
+
+def _used(rows: Sequence[ParameterRow], organisation: str, at_us: int) -> dict[str, int]:
+    """The values that held, of the rows of evidence."""
+    orders = [replace(row, rule=ORDER) for row in rows if row.rule == RULE]
+    return (
+        resolve(RULE, organisation, at_us, rows)
+        | {_EARLY: resolve(ORDER, organisation, at_us, orders)[_EARLY]}
+        | resolve(TRACK, organisation, at_us, rows)
+    )
 
 
 def rows_of_evidence(evidence: Evidence) -> Ints:

@@ -182,7 +182,7 @@ def recompute(evidence: Evidence) -> Result:
         slots, t, track["lat_e6"], track["lon_e6"], order, np.where(order == number, slot, -1),
         shared["gap_s"] * 1_000_000,
     )  # fmt: skip
-    progress.take(taken, done, before, own, lambda key: slot if key == number else -1)
+    progress.take(taken, done, before, own, lambda _owner, key: slot if key == number else -1)
     running = states.field("leg", own) == number
     totals = progress.totals(
         np.array([slot]), {name: states.field(name, own) for name in LEG_FIELDS}, running

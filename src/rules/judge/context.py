@@ -118,9 +118,10 @@ def judgement(
     evidence: Mapping[str, object],
     alert: AlertFacts | None,
     vehicle_no: int | None,
+    card: str | None = None,
 ) -> Judgement:
-    """The judgement of an evaluation, made now: see ``judgement_of``."""
-    return judgement_of(made, evidence, alert, vehicle_no, desk.now_us)
+    """The judgement of an evaluation, made now: see ``judgement_of``. ``card``: the fuel card that it is about, if any."""
+    return judgement_of(made, evidence, alert, vehicle_no, desk.now_us, card=card)
 
 
 def of_kind(changes: Iterable[Change], *kinds: str) -> list[Change]:

@@ -9,19 +9,20 @@ from typing import Any, Final
 
 import numpy as np
 
-from registry.snapshot.fleet import VehicleInfo
+from registry.changes import LOOK_BACK_US
 from registry.snapshot.timelines import Timelines
+from registry.vehicles import VehicleInfo
 from rules.judge.context import Desk
 from rules.judge.tracks import terminal_spans
 from rules.stored_tracks import Want, fix_columns
 from rules.tracks.days import DayRows
 from runtime.arrays import Bools, Ints
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, US_PER_S
-from telemetry.archive.store import Track
+from telemetry.archive.read import Track
 from telemetry.quality import Quality
 
 #: How long after a day its end is looked for: as far back as tracks are recomputed for late positions.
-HORIZON_US: Final = 62 * US_PER_DAY
+HORIZON_US: Final = LOOK_BACK_US
 #: Fixes read after a day: enough to have two valid ones when the first are jumps.
 AFTER: Final = 8
 #: Where the next fix is looked for first.

@@ -16,8 +16,9 @@ from contextlib import suppress
 from datetime import date
 from typing import Any, Final
 
-from registry.facts.calendar import load_calendar
-from registry.snapshot.fleet import load_parameters
+from registry.calendar import load_calendar
+from registry.changes import LOOK_BACK_US
+from registry.parameter_values import load_parameters
 from registry.working_days import Calendar
 from rules.alerts.feed import publish_feed
 from rules.alerts.publish import publish
@@ -26,7 +27,7 @@ from rules.judge.context import Change, Desk, Gatherer, Later
 from rules.navigation.base import Navigator
 from rules.wording.standard import STANDARD, Wording
 from runtime.postgres import DATABASE_ERRORS, connect, connection_lost, require_schema
-from runtime.units import CHINA, US_PER_DAY, US_PER_S, from_us
+from runtime.units import CHINA, US_PER_S, from_us
 from telemetry.archive.partitions import clock_us
 from telemetry.archive.store import Archive
 
@@ -34,8 +35,6 @@ _logger = logging.getLogger(__name__)
 
 CHANGES_AT_ONCE: Final = 5_000
 KEYS_AT_ONCE: Final = 500
-#: A judge that starts on a database for the first time looks back so far.
-LOOK_BACK_US: Final = 62 * US_PER_DAY
 IDLE_S: Final = 1.0
 #: A key that cannot be judged for a fault of the program is tried again after so long, then ever longer.
 FAULT_PAUSE_US: Final = 300 * US_PER_S
@@ -99,6 +98,8 @@ class Judge:
         await require_schema(self._conn)
         desk = await self._desk()
         busy = await self._take_changes(desk)
+        if busy:  # parameters may be among them that were set after the desk had read them
+            desk = await self._desk()
         for gatherer in self._gatherers:
             busy |= await self._strike(desk, gatherer)
             busy |= await self._judge_due(desk, gatherer)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from registry.facts.vehicle_days import Cover, units_of
-from registry.snapshot.fleet import VehicleInfo
+from registry.vehicles import VehicleInfo
 from rules.checks import terminal_silent
 from rules.judge.context import Desk
 from rules.judge.day_tracks import HORIZON_US, DayTracks, VehicleDay

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from rules.alerts.model import Alert, Judgement
@@ -22,13 +21,14 @@ class Counts:
     late: int = 0
     too_late: int = 0
     transactions: int = 0
+    slices: int = 0
     failures: int = 0
 
 
 @dataclass(slots=True)
 class Turn:
     """What one transaction did. ``judged``: rows by what the kernels did; ``recomputed``: vehicles by cause;
-    ``renewed``: vehicles whose state of an older version was made anew; ``silent``: orders settled by the clock."""
+    ``silent``: orders settled by the clock."""
 
     stored: int = 0
     duplicates: int = 0
@@ -36,7 +36,6 @@ class Turn:
     recomputed: Counter[str] = field(default_factory=Counter)
     judgements: list[Judgement] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
-    renewed: Collection[int] = ()
     silent: int = 0
 
 
@@ -59,6 +58,11 @@ def add(counts: Counts, records: int, rejected: int, rows: int, turn: Turn) -> N
     metrics.TRANSACTION_ROWS.observe(rows)
     for what, number in turn.judged.items():
         metrics.JUDGED.labels(what).inc(number)
+    add_found(turn)
+
+
+def add_found(turn: Turn) -> None:
+    """Add what a committed transaction has found to the metrics."""
     for what, number in turn.recomputed.items():
         metrics.RECOMPUTED.labels(what).inc(number)
     for judgement in turn.judgements:

@@ -5,25 +5,29 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import shapely
 
-from registry.parameters import TRACK
 from rules import evidence as frozen
 from rules.alerts.conclude import judgement_of
 from rules.alerts.feed import alerts_of_vehicles
 from rules.alerts.model import AlertFacts, Judgement, VersionedAlert
 from rules.checks import location
-from rules.checks.base import Outcome
+from rules.checks.base import Evaluation, Outcome
 from rules.checks.location import OPEN_END, Episode
 from rules.live.order_results import TripResults
 from rules.live.vehicle_states import Fixes, Tracker, order_key
+from rules.stored_tracks import tracks_in
 from runtime.arrays import Ints
 from runtime.connection import Connection
+from runtime.units import US_PER_DAY
 from telemetry.archive.store import Archive
 
 RULE = location.RULE
+#: Tracks in memory at once.
+TRACKS_US: Final = 31 * US_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,6 @@ class Facts:
     known_us: int
 
 
-async def track_of(facts: Facts, vehicle: int, from_us: int, to_us: int) -> Fixes:
-    """The usable stored fixes of a vehicle in [from, to), by (time, fingerprint)."""
-    spans = facts.tracker.snapshot.terminals_of(vehicle, from_us, to_us)
-    fixes = facts.tracker.fixes_of(await facts.archive.track(facts.conn, spans))
-    return fixes.take(fixes.vehicle == vehicle)
-
-
 def _spans(values: Ints, t: Ints) -> Iterable[tuple[int, int, int]]:
     """(value, from, to) of the stretches of equal values, half open; the last one ends after its last
     time."""
@@ -57,13 +54,50 @@ def _spans(values: Ints, t: Ints) -> Iterable[tuple[int, int, int]]:
     yield from zip(values[edges].tolist(), t[edges].tolist(), ends.tolist(), strict=True)
 
 
-async def evidence_of(
-    facts: Facts, vehicle: int, subject: str, from_us: int, to_us: int
-) -> location.Evidence:
-    """Evidence of ``location`` for a vehicle over [from, to]: its track, and the orders and fences as of each
-    fix."""
-    snapshot = facts.tracker.snapshot
-    fixes = await track_of(facts, vehicle, from_us, to_us + 1)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A stretch of a vehicle, both ends included, that is judged under the name ``subject``. ``old``: the alert that tells
+    of no episode any more, None = an episode was found there."""
+
+    vehicle: int
+    subject: str
+    from_us: int
+    to_us: int
+    old: VersionedAlert | None = None
+
+
+async def _judge(facts: Facts, asked: Sequence[_Asked]) -> list[Judgement]:
+    """The judgements of ``asked``, in order, on evidence frozen now. The tracks of many are read together."""
+    judgements = []
+    for part in _parts(asked):
+        spans = [facts.tracker.snapshot.terminals_of(a.vehicle, a.from_us, a.to_us + 1) for a in part]
+        tracks = await tracks_in(facts.archive, facts.conn, spans)
+        for one, columns in zip(part, tracks, strict=True):
+            evidence = _evidence(facts, one, columns)
+            made = location.evaluate(evidence)
+            judged = _suspected if one.old is None else _withdrawn
+            judgements.append(judged(facts, one, evidence, made))
+    return judgements
+
+
+def _parts(asked: Sequence[_Asked]) -> Iterable[list[_Asked]]:
+    part: list[_Asked] = []
+    length = 0
+    for one in asked:
+        its = one.to_us - one.from_us
+        if part and length + its > TRACKS_US:
+            yield part
+            part, length = [], 0
+        part.append(one)
+        length += its
+    if part:
+        yield part
+
+
+def _evidence(facts: Facts, asked: _Asked, columns: dict[str, Ints]) -> location.Evidence:
+    """Evidence of ``location`` for a stretch of a vehicle: its track, and the orders and fences as of each fix."""
+    snapshot, vehicle = facts.tracker.snapshot, asked.vehicle
+    fixes = Fixes(np.full(len(columns["t_us"]), vehicle, np.int64), **columns)
     context = facts.tracker.context(fixes)
     info = snapshot.vehicles[vehicle]
     orders: list[location.Cover] = []
@@ -86,9 +120,9 @@ async def evidence_of(
     return {
         "rule": RULE,
         "rule_version": location.VERSION,
-        "subject": subject,
-        "from_us": from_us,
-        "to_us": to_us,
+        "subject": asked.subject,
+        "from_us": asked.from_us,
+        "to_us": asked.to_us,
         "vehicle": {
             "no": vehicle,
             "id": info.id,
@@ -97,24 +131,15 @@ async def evidence_of(
             "registered_on": None if info.registered_on is None else info.registered_on.isoformat(),
             "disposed_on": None if info.disposed_on is None else info.disposed_on.isoformat(),
         },
-        "parameter_rows": [
-            [p.rule, p.name, p.organisation, p.value, p.effective_us]
-            for p in snapshot.parameters
-            if p.rule in (RULE, TRACK) and p.organisation in (None, info.organisation)
-        ],
+        "parameter_rows": location.parameter_rows(snapshot.parameters, info.organisation),
         "fences": fences,
         "orders": orders,
         "track": frozen.freeze_track(fixes.columns()),
     }
 
 
-async def judge(facts: Facts, vehicle: int, subject: str, episode: Episode) -> Judgement:
-    """The judgement of an episode, on evidence frozen now. An open episode is judged up to the fix that
-    opened it, so that judging it again gives the same bytes; a closed one up to the fix that closed it."""
-    end = episode.opened_us if episode.closed_us is None else episode.closed_us
-    evidence = await evidence_of(facts, vehicle, subject, episode.start_us, end)
-    made = location.evaluate(evidence)
-    info = facts.tracker.snapshot.vehicles[vehicle]
+def _suspected(facts: Facts, asked: _Asked, evidence: location.Evidence, made: Evaluation) -> Judgement:
+    info = facts.tracker.snapshot.vehicles[asked.vehicle]
     alert = None
     if made.outcome is Outcome.SUSPECTED:
         alert = AlertFacts(
@@ -125,7 +150,39 @@ async def judge(facts: Facts, vehicle: int, subject: str, episode: Episode) -> J
             occurred_from_us=made.from_us,
             occurred_to_us=made.to_us,
         )
-    return judgement_of(made, evidence, alert, vehicle, facts.now_us, keep_evidence=True)
+    return judgement_of(made, evidence, alert, asked.vehicle, facts.now_us, keep_evidence=True)
+
+
+def _withdrawn(facts: Facts, asked: _Asked, evidence: location.Evidence, made: Evaluation) -> Judgement:
+    snapshot = facts.tracker.snapshot
+    vehicle, start = np.array([asked.vehicle]), np.array([asked.from_us])
+    covering = sorted({order["id"] for order in evidence["orders"]})
+    named: dict[str, str] = {}
+    if covering:
+        reason, named = "covered_by_order", {"orders": "、".join(covering[:3])}
+    elif not snapshot.official_at(vehicle, start).any():
+        reason = "not_official_then"
+    elif (snapshot.fences_at(vehicle, start) < 0).all():
+        reason = "no_fence"
+    elif made.outcome is Outcome.SUSPECTED:
+        reason = "merged"
+    else:
+        reason = "no_longer_holds"
+    body = None if made.outcome is Outcome.SUSPECTED else frozen.canonical(evidence)
+    return Judgement(
+        RULE,
+        location.VERSION,
+        asked.subject,
+        asked.vehicle,
+        "normal",
+        reason,
+        facts.now_us,
+        {},
+        dict(made.parameters),
+        body,
+        happened=(asked.from_us, asked.to_us),
+        named=named,
+    )
 
 
 def match(
@@ -166,67 +223,46 @@ def _until(known: VersionedAlert) -> int:
 
 async def publish_events(facts: Facts, found: Mapping[int, Sequence[Episode]]) -> list[Judgement]:
     """Judgements of episodes that opened or closed while streaming, by vehicle."""
-    judgements: list[Judgement] = []
     if not found:
-        return judgements
+        return []
     since = min(e.start_us for episodes in found.values() for e in episodes)
     alerts = await _alerts(facts, sorted(found), since)
+    asked = []
     for vehicle, episodes in found.items():
         # Opened and closed in one batch: only how it ended is told.
         latest = list({e.start_us: e for e in episodes}.values())
         subjects, _ = match(facts.tracker.snapshot.vehicles[vehicle].id, latest, alerts[vehicle])
-        for episode, subject in zip(latest, subjects, strict=True):
-            judgements.append(await judge(facts, vehicle, subject, episode))
-    return judgements
+        asked += [_of_episode(vehicle, s, e) for s, e in zip(subjects, latest, strict=True)]
+    return await _judge(facts, asked)
 
 
-async def reconcile(facts: Facts, vehicle: int, found: Sequence[Episode], from_us: int) -> list[Judgement]:
-    """Judgements that make the alerts of a vehicle from ``from_us`` on tell exactly of the episodes
-    ``found``."""
-    alerts = (await _alerts(facts, [vehicle], from_us))[vehicle]
-    info = facts.tracker.snapshot.vehicles[vehicle]
-    subjects, stale = match(info.id, found, alerts)
-    judgements = [await _withdraw(facts, vehicle, old) for old in stale]
-    for episode, subject in zip(found, subjects, strict=True):
-        judgements.append(await judge(facts, vehicle, subject, episode))
-    return judgements
+async def reconcile(facts: Facts, found: Mapping[int, tuple[int, Sequence[Episode]]]) -> list[Judgement]:
+    """Judgements that make the alerts of vehicles (number -> from when on, its episodes since then) tell exactly of these
+    episodes. The states of the vehicles are in memory."""
+    if not found:
+        return []
+    every = await _alerts(facts, sorted(found), min(since for since, _ in found.values()))
+    asked = []
+    for vehicle, (since, episodes) in found.items():
+        alerts = [alert for alert in every[vehicle] if _until(alert) >= since]
+        subjects, stale = match(facts.tracker.snapshot.vehicles[vehicle].id, episodes, alerts)
+        asked += [_of_alert(facts, vehicle, old) for old in stale]
+        asked += [_of_episode(vehicle, s, e) for s, e in zip(subjects, episodes, strict=True)]
+    return await _judge(facts, asked)
 
 
-async def _withdraw(facts: Facts, vehicle: int, old: VersionedAlert) -> Judgement:
-    snapshot = facts.tracker.snapshot
-    start = old.occurred_from_us
-    end = old.occurred_to_us
+def _of_episode(vehicle: int, subject: str, episode: Episode) -> _Asked:
+    """An open episode is judged up to the fix that opened it, so that judging it again gives the same bytes; a closed one
+    up to the fix that closed it."""
+    end = episode.opened_us if episode.closed_us is None else episode.closed_us
+    return _Asked(vehicle, subject, episode.start_us, end)
+
+
+def _of_alert(facts: Facts, vehicle: int, old: VersionedAlert) -> _Asked:
+    start, end = old.occurred_from_us, old.occurred_to_us
     if end is None:
         end = max(start, int(facts.tracker.states.field("t", np.array([vehicle]))[0]))
-    evidence = await evidence_of(facts, vehicle, old.subject, start, end)
-    made = location.evaluate(evidence)
-    covering = sorted({order["id"] for order in evidence["orders"]})
-    named: dict[str, str] = {}
-    if covering:
-        reason, named = "covered_by_order", {"orders": "、".join(covering[:3])}
-    elif not snapshot.official_at(np.array([vehicle]), np.array([start])).any():
-        reason = "not_official_then"
-    elif (snapshot.fences_at(np.array([vehicle]), np.array([start])) < 0).all():
-        reason = "no_fence"
-    elif made.outcome is Outcome.SUSPECTED:
-        reason = "merged"
-    else:
-        reason = "no_longer_holds"
-    body = None if made.outcome is Outcome.SUSPECTED else frozen.canonical(evidence)
-    return Judgement(
-        RULE,
-        location.VERSION,
-        old.subject,
-        vehicle,
-        "normal",
-        reason,
-        facts.now_us,
-        {},
-        dict(made.parameters),
-        body,
-        happened=(start, end),
-        named=named,
-    )
+    return _Asked(vehicle, old.subject, start, end, old)
 
 
 async def _alerts(facts: Facts, vehicles: Sequence[int], since: int) -> dict[int, list[VersionedAlert]]:

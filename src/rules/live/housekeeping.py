@@ -13,12 +13,15 @@ from typing import Any, Final, Protocol, runtime_checkable
 import asyncpg
 
 from registry.changes import drop_changes
+from rules.alerts.months import drop_months, make_months
 from rules.live import metrics
 from rules.live.late import LATE_LIMIT_US
 from rules.live.store.offsets import drop_rejected
 from rules.live.store.states import drop_day_states
+from rules.navigation.cache import drop_unused
 from runtime.connection import Connection
 from runtime.errors import UnavailableError
+from runtime.partitions import bytes_of
 from runtime.postgres import DATABASE_ERRORS
 from runtime.units import US_PER_DAY, US_PER_S
 from telemetry.archive.store import Archive
@@ -36,6 +39,13 @@ KEEP_LOG_US: Final = US_PER_DAY
 KEEP_REJECTS_US: Final = 7 * US_PER_DAY
 #: Records that could not be read are kept for so long.
 KEEP_REJECTED_US: Final = 90 * US_PER_DAY
+#: Tables that grow with time, whose size is shown (docs/operations.md, "What grows"); with the partition for what no other
+#: is for, which must stay small.
+GROWING: Final = (
+    "positions", "evaluations", "evaluations_default", "evidence", "evidence_default", "evidence_of_alerts", "alerts",
+    "alert_versions", "alert_feed", "dispatch_orders", "order_results", "fuel_transactions", "violations",
+    "navigation_routes", "rejected_records", "vehicle_day_states", "judge_due",
+)  # fmt: skip
 
 
 @runtime_checkable
@@ -46,15 +56,27 @@ class Trimming(Protocol):
 
 
 class Housekeeping:
-    """``archive``: the worker's own, which remembers what partitions there are. ``now_us`` is the clock."""
+    """``archive``: the worker's own, which remembers what partitions there are. ``now_us`` is the clock. ``keep_days`` and
+    ``keep_judgements_days``: how long positions and judgements are kept."""
 
     def __init__(
-        self, pool: asyncpg.Pool, archive: Archive, reader: LogReader, now_us: Callable[[], int]
+        self,
+        pool: asyncpg.Pool,
+        archive: Archive,
+        reader: LogReader,
+        now_us: Callable[[], int],
+        keep_days: int = 400,
+        keep_judgements_days: int = 400,
     ) -> None:
         self._pool, self._archive, self._reader, self._now_us = pool, archive, reader, now_us
+        self._keep_days, self._keep_judgements_days = keep_days, keep_judgements_days
         self._parts: dict[str, Callable[[Any, int], Awaitable[object]]] = {
             "odd_dates_size": self._measure,
+            "table_sizes": self._measure_tables,
             "positions": self._drop_days,
+            "judgement_months": self._make_months,
+            "judgements": self._drop_judgements,
+            "navigation_routes": self._drop_routes,
             "odd_dates": self._tidy_odd_dates,
             "day_states": self._drop_day_states,
             "rejected_records": self._drop_rejected,
@@ -62,7 +84,7 @@ class Housekeeping:
         }
         self._due_us = dict.fromkeys([*self._parts, "log"], now_us() + AGAIN_US)
         # A gauge that is not there for an hour would hide its growth.
-        self._due_us["odd_dates_size"] = now_us()
+        self._due_us["odd_dates_size"] = self._due_us["table_sizes"] = now_us()
         for part in self._due_us:
             metrics.HOUSEKEEPING_FAILURES.labels(part)
 
@@ -96,6 +118,19 @@ class Housekeeping:
     async def _measure(self, conn: Connection, now_us: int) -> None:
         for partition, size in (await self._archive.odd_bytes(conn)).items():
             metrics.ODD_DATES_BYTES.labels(partition).set(size)
+
+    async def _measure_tables(self, conn: Connection, now_us: int) -> None:
+        for table, size in (await bytes_of(conn, GROWING)).items():
+            metrics.TABLE_BYTES.labels(table).set(size)
+
+    async def _make_months(self, conn: Connection, now_us: int) -> None:
+        await make_months(conn, now_us, self._keep_judgements_days)
+
+    async def _drop_judgements(self, conn: Connection, now_us: int) -> None:
+        await drop_months(conn, now_us, self._keep_judgements_days)
+
+    async def _drop_routes(self, conn: Connection, now_us: int) -> None:
+        await drop_unused(conn, now_us - self._keep_days * US_PER_DAY)
 
     async def _drop_day_states(self, conn: Connection, now_us: int) -> None:
         await drop_day_states(conn, (now_us - DAY_STATES_US) // US_PER_DAY)

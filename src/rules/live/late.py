@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
+from registry.changes import LOOK_BACK_US
 from registry.snapshot.fleet import FleetSnapshot
 from registry.snapshot.timelines import FOREVER
 from rules.alerts.model import FactChange
 from rules.live.counts import Turn
+from rules.live.store.recomputations import Waiting
 from rules.live.vehicle_states import Fixes, Tracker
 from rules.tracks.advance import late_rows
 from runtime.arrays import Ints
@@ -20,7 +22,9 @@ from telemetry.archive.store import Archive
 
 #: A row so much older than its vehicle's newest is kept but does not start a recomputation: the clock of the
 #: terminal is wrong, and no track is recomputed without an end for it. A changed fact reaches back as far.
-LATE_LIMIT_US: Final = 62 * US_PER_DAY
+LATE_LIMIT_US: Final = LOOK_BACK_US
+#: After a change of the kernels, states are made anew from the tracks of so many days.
+RENEW_US: Final = 7 * US_PER_DAY
 
 
 async def have_orders(
@@ -70,10 +74,31 @@ async def _has_rows(
     return bool((newest.batch.device_us >= since).any())
 
 
+def behind(fixes: Fixes, waiting: Mapping[int, Waiting]) -> dict[int, int]:
+    """Vehicle -> the earliest of ``fixes`` that its recomputation, which is under way, has passed already."""
+    reached = {no: waits.reached_us for no, waits in waiting.items() if waits.reached_us is not None}
+    found: dict[int, int] = {}
+    for row in np.flatnonzero(np.isin(fixes.vehicle, np.array(sorted(reached), np.int64))).tolist():
+        no, t = int(fixes.vehicle[row]), int(fixes.t_us[row])
+        if t < reached[no]:
+            found[no] = min(t, found.get(no, t))
+    return found
+
+
+def unusable_since(changes: Sequence[FactChange], waiting: Mapping[int, Waiting]) -> dict[int, int]:
+    """Vehicle -> from when on vehicles without a usable state have to be computed, for changed facts about them."""
+    since: dict[int, int] = {}
+    for change in changes:
+        no = change.vehicle_no
+        us = max(change.from_us, waiting[no].from_us + RENEW_US - LATE_LIMIT_US)
+        since[no] = min(us, since.get(no, us))
+    return since
+
+
 def split(tracker: Tracker, fixes: Fixes, again: dict[int, int], turn: Turn) -> Fixes:
-    """The fixes that can simply be taken; late ones put their vehicle into ``again``, where all its rows are read
-    from the archive."""
+    """The fixes that are not older than what their vehicle has; late ones put their vehicle into ``again``."""
     late = late_rows(tracker.states, fixes.vehicle, fixes.t_us)
+    facts = len(again)
     if late.any():
         too_late = late & (fixes.t_us < tracker.states.field("t", fixes.vehicle) - LATE_LIMIT_US)
         turn.judged["too_late"] += int(too_late.sum())
@@ -83,7 +108,5 @@ def split(tracker: Tracker, fixes: Fixes, again: dict[int, int], turn: Turn) -> 
             vehicle, t = int(fixes.vehicle[row]), int(fixes.t_us[row])
             again[vehicle] = min(t, again.get(vehicle, t))
         turn.recomputed["late"] = len(np.unique(fixes.vehicle[late]))
-    if not again:
-        return fixes
-    turn.recomputed["facts"] = len(again) - turn.recomputed["late"]
-    return fixes.take(~np.isin(fixes.vehicle, np.array(sorted(again), np.int64)))
+    turn.recomputed["facts"] = facts
+    return fixes.take(~late)

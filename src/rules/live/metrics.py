@@ -21,6 +21,14 @@ TRANSACTIONS = Counter("gongche_worker_transactions_total", "Transactions by how
 ALERTS = Counter("gongche_worker_alert_versions_total", "Versions of alerts written", ["rule", "status"])
 EVALUATIONS = Counter("gongche_worker_evaluations_total", "Judgements made", ["rule", "outcome"])
 RECOMPUTED = Counter("gongche_worker_recomputed_vehicles_total", "Vehicles recomputed", ["cause"])
+RECOMPUTING = Gauge(
+    "gongche_worker_recomputing_vehicles", "Vehicles that wait to be computed again, or are being"
+)
+SLICE_ROWS = Counter("gongche_worker_recomputed_rows_total", "Stored positions taken once more, in slices")
+SLICE_SECONDS = Histogram(
+    "gongche_worker_slice_seconds", "Time of one slice of recomputation, between two live transactions",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2.5, 10),
+)  # fmt: skip
 TRANSACTION_SECONDS = Histogram("gongche_worker_transaction_seconds", "Time of one transaction")
 TRANSACTION_ROWS = Histogram(
     "gongche_worker_transaction_rows", "Rows of positions of one committed transaction",
@@ -47,6 +55,11 @@ ODD_DATES_BYTES = Gauge(
     "gongche_worker_odd_dates_bytes",
     "Disk space of positions whose date no day partition is for",
     ["partition"],
+)
+TABLE_BYTES = Gauge(
+    "gongche_worker_table_bytes",
+    "Disk space of a table that grows, its indexes and partitions included",
+    ["table"],
 )
 LAG_RECORDS = Gauge("gongche_worker_log_lag_records", "Records of the log not processed yet")
 DELAY_SECONDS = Histogram(

@@ -9,19 +9,20 @@ rollback the whole object is dropped.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import orjson
 
+from registry.changes import LOOK_BACK_US
+from registry.orders import OrderRow
 from registry.snapshot.fleet import FleetSnapshot
-from registry.snapshot.orders import Order
 from rules.live.store.results import OrderResults, delete_results, load_results, save_results
 from rules.live.store.states import load_day_states
+from rules.live.track_run import GAP, ORDER, TrackRun, places_of
 from rules.live.vehicle_states import Context, Fixes, Tracker, order_key
-from rules.tracks.advance import Advanced, advance
-from rules.tracks.kernel import ROW_FIELDS
+from rules.tracks.advance import Advanced
 from rules.tracks.order_legs import LEG_FIELDS, OrderProgress, Taken
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
 from runtime.arrays import Ints
@@ -31,13 +32,10 @@ from telemetry.archive.store import Archive
 
 #: An order that is out for longer is computed from the track of so many days before its end, or its vehicle's newest
 #: position.
-REACH_US: Final = 62 * US_PER_DAY
+REACH_US: Final = LOOK_BACK_US
 ROWS_AT_ONCE: Final = 100_000
 #: Tracks computed side by side.
 VEHICLES_AT_ONCE: Final = 200
-
-_GAP = ROW_FIELDS.index("gap_us")
-_ORDER = ROW_FIELDS.index("order")
 
 
 class TripResults:
@@ -64,9 +62,10 @@ class TripResults:
         done: Advanced,
         before: TrackStates,
         vehicles: Ints,
+        waiting: Collection[int],
     ) -> None:
         """Take the fixes of a batch after ``advance``: ``before`` are the states of ``vehicles`` (sorted, those of
-        the fixes) before it."""
+        the fixes) before it. Of those that are ``waiting`` to be computed again nothing is computed from the track now."""
         if not len(fixes):
             return
         covered = np.unique(context.order[done.valid & (context.order >= 0)])
@@ -76,15 +75,12 @@ class TripResults:
             missing += self._unknown_leg(int(vehicles[k]), int(legs[k]))
         stale = await self._load(conn, sorted(set(missing)), before, vehicles)
         rows = Taken(
-            fixes.vehicle, fixes.t_us, fixes.lat_e6, fixes.lon_e6, matrix[_ORDER], self._slots(context.order), matrix[_GAP]
+            fixes.vehicle, fixes.t_us, fixes.lat_e6, fixes.lon_e6, matrix[ORDER], self._slots(context.order), matrix[GAP]
         )  # fmt: skip
-        moved, ended = self._progress.take(
-            rows, done, before, vehicles, lambda key: self._slot_of_key.get(key, -1)
-        )
+        moved, ended = self._progress.take(rows, done, before, vehicles, self._leg)
         self._settled.difference_update(moved)
         self._changed.update(moved, ended)
-        for vehicle, wanted in stale.items():
-            await self.from_track(conn, archive, vehicle, wanted)
+        await self.from_tracks(conn, archive, {no: rows for no, rows in stale.items() if no not in waiting})
 
     async def from_track(self, conn: Connection, archive: Archive, vehicle: int, rows: Sequence[int]) -> None:
         """``from_tracks`` of one vehicle."""
@@ -100,72 +96,59 @@ class TripResults:
         vehicles = sorted(vehicle for vehicle, rows in wanted.items() if rows)
         for start in range(0, len(vehicles), VEHICLES_AT_ONCE):
             part = vehicles[start : start + VEHICLES_AT_ONCE]
-            for alone in await self._from_tracks(conn, archive, {no: wanted[no] for no in part}):
-                await self._from_tracks(conn, archive, {alone: wanted[alone]})
+            await self._from_tracks(conn, archive, {no: wanted[no] for no in part})
 
     async def _from_tracks(
         self, conn: Connection, archive: Archive, wanted: Mapping[int, Sequence[int]]
-    ) -> list[int]:
-        """Vehicles that were left out: where one's day began under an order that is another's now, the two do not go
-        together."""
+    ) -> None:
         orders, snapshot = self._snapshot.orders, self._snapshot
         vehicles = np.array(sorted(wanted), np.int64)
-        watermark = self._tracker.states.field("t", vehicles).tolist()
+        marks = self._tracker.states.field("t", vehicles).tolist()
         since = [
-            max(0, min(_begun(orders.rows[row], mark) for row in wanted[no]))
-            for no, mark in zip(vehicles.tolist(), watermark, strict=True)
+            max(0, min(begun(orders.rows[row], mark) for row in wanted[no]))
+            for no, mark in zip(vehicles.tolist(), marks, strict=True)
         ]
-        for no, begun, mark in zip(vehicles.tolist(), since, watermark, strict=True):
-            if begun <= mark:
-                await snapshot.load_orders(conn, [no], begun)
-        days = np.array([china_day(begun) for begun in since], np.int64)
-        states, own = TrackStates(len(vehicles)), np.arange(len(vehicles))
+        moving = [no for no, at, mark in zip(vehicles.tolist(), since, marks, strict=True) if at <= mark]
+        await snapshot.load_orders(conn, moving, min(since))
+        days = np.array([china_day(at) for at in since], np.int64)
+        states = TrackStates(len(vehicles))
         found, found_days, packed = await load_day_states(conn, vehicles, days, STATE_DTYPE, STATE_VERSION)
         states.unpack(found, packed)
         days[found] = found_days
-
-        owner = {order_key(orders.orders[row].id): no for no, rows in wanted.items() for row in rows}
-        legs = zip(vehicles.tolist(), states.field("leg").tolist(), strict=True)
-        left_out = {no for no, leg in legs if owner.get(leg, no) != no}
-        made = OrderProgress()
-        slot_of_row = np.full(len(orders.orders), -1, np.int64)
-        slot_of_key = {}
-        rows = [row for no in vehicles.tolist() if no not in left_out for row in wanted[no]]
+        run = TrackRun(self._tracker, vehicles, states)
+        rows = [row for no in vehicles.tolist() for row in wanted[no]]
         for row in rows:
-            slot_of_row[row] = slot_of_key[order_key(orders.orders[row].id)] = made.add(
-                _places(orders.orders[row])
-            )
-        keys = np.array(list(slot_of_key), np.int64)
+            run.add(row)
+        keys = np.array([order_key(orders.orders[row].id) for row in rows], np.int64)
         until = np.array(
             [max(int(orders.rows["cover_to"][row]) for row in wanted[no]) for no in vehicles.tolist()]
         )
         spans = [
             span
-            for no, day, begun, mark in zip(vehicles.tolist(), days.tolist(), since, watermark, strict=True)
-            if begun <= mark and no not in left_out
+            for no, day, at, mark in zip(vehicles.tolist(), days.tolist(), since, marks, strict=True)
+            if at <= mark
             for span in snapshot.terminals_of(no, day * US_PER_DAY - CHINA_OFFSET_US, mark + 1)
         ]
         place = None
         while spans:
             track = await archive.track(conn, spans, limit=ROWS_AT_ONCE, after=place)
-            fixes = self._tracker.fixes_of(track)
-            fixes = fixes.take(np.isin(fixes.vehicle, vehicles))
-            context = self._tracker.context(fixes)
-            matrix = self._tracker.matrix(fixes, context)
-            before, slots = states.copy(own), np.searchsorted(vehicles, fixes.vehicle)
-            done = advance(states, slots, matrix)
-            order = np.where(context.order >= 0, slot_of_row[context.order], -1)
-            taken = Taken(slots, fixes.t_us, fixes.lat_e6, fixes.lon_e6, matrix[_ORDER], order, matrix[_GAP])
-            made.take(taken, done, before, own, lambda key: slot_of_key.get(key, -1))
+            run.take(track)
             place = track.next
-            behind = ~np.isin(states.field("leg", own), keys) & (states.field("t", own) > until)
+            behind = ~np.isin(states.field("leg"), keys) & (states.field("t") > until)
             if place is None or behind.all():  # an order of long ago needs no track of today
                 break
-        for row, carried in zip(rows, made.pack(slot_of_row[rows]), strict=True):
-            slot = self._place(row, carried)
-            self._changed.add(slot)
-            self._fresh.add(slot)
-        return sorted(left_out)
+        for row, carried in zip(rows, run.pack(rows), strict=True):
+            self.put(row, carried)
+
+    def put(self, row: int, carried: bytes | None) -> None:
+        """The order at ``row`` as it was computed from the stored track in this transaction: what ``TrackRun`` carries of
+        it, None = it has no fix."""
+        order = self._snapshot.orders.orders[row]
+        if carried is not None and not OrderProgress.readable(carried, len(places_of(order))):
+            raise ValueError(f"what is carried of order {order.id} is not of its version")
+        slot = self._place(row, carried)
+        self._changed.add(slot)
+        self._fresh.add(slot)
 
     def settle(self, row: int) -> None:
         """The order at ``row``, computed from the track in this transaction, is judged."""
@@ -181,14 +164,17 @@ class TripResults:
 
     def affected(self, vehicle: int, since_us: int) -> list[int]:
         """Rows of the orders of a vehicle whose covered time touches [since, its newest position]."""
-        orders = self._snapshot.orders
         watermark = int(self._tracker.states.field("t", np.array([vehicle]))[0])
+        rows = self._snapshot.orders.rows
+        return [row for row in self.from_time(vehicle, since_us) if int(rows["cover_from"][row]) <= watermark]
+
+    def from_time(self, vehicle: int, since_us: int) -> list[int]:
+        """Rows of the orders of a vehicle whose covered time does not end before ``since_us``."""
+        orders = self._snapshot.orders
         return [
             row
             for row in orders.rows_of(vehicle)
-            if orders.orders[row].status != "cancelled"
-            and int(orders.rows["cover_to"][row]) >= since_us
-            and int(orders.rows["cover_from"][row]) <= watermark
+            if orders.orders[row].status != "cancelled" and int(orders.rows["cover_to"][row]) >= since_us
         ]
 
     async def save(self, conn: Connection, computed_us: int) -> None:
@@ -253,7 +239,7 @@ class TripResults:
         """Keep the order at ``row`` with the values ``carried``; its slot, the one it had where that fits."""
         self._slots(np.zeros(0, np.int64))
         order = self._snapshot.orders.orders[row]
-        key, places = order_key(order.id), _places(order)
+        key, places = order_key(order.id), places_of(order)
         slot = self._slot_of_key.get(key, -1)
         for known in (self._changed, self._settled, self._fresh):
             known.discard(slot)
@@ -265,6 +251,13 @@ class TripResults:
             self._rows.append(row)
             self._keys.append(key)
         self._slot_of_row[row] = self._slot_of_key[key] = slot
+        return slot
+
+    def _leg(self, vehicle: int, key: int) -> int:
+        """The slot of a vehicle's order by its number; -1 = not kept, or by now another vehicle's."""
+        slot = self._slot_of_key.get(key, -1)
+        if slot >= 0 and self._snapshot.orders.orders[self._rows[slot]].vehicle_no != vehicle:
+            return -1
         return slot
 
     def _unknown_leg(self, vehicle: int, key: int) -> list[int]:
@@ -295,7 +288,7 @@ class TripResults:
                 known = (
                     found.order_version == order.version
                     and found.vehicle_no == order.vehicle_no
-                    and OrderProgress.readable(found.carried, len(_places(order)))
+                    and OrderProgress.readable(found.carried, len(places_of(order)))
                 )
                 slot = self._place(row, found.carried if known else None)
                 if known and found.state == "settled":
@@ -305,16 +298,12 @@ class TripResults:
         return dict(stale)
 
 
-def _begun(window: Any, mark: int) -> int:
+def begun(window: Any, mark: int) -> int:
     """From when on the track of an order counts; ``window``: its row, ``mark``: its vehicle's newest position."""
     return max(int(window["cover_from"]), min(int(window["cover_to"]), mark) - REACH_US)
 
 
-def _places(order: Order) -> list[tuple[int, int]]:
-    return [(p.lat_e6, p.lon_e6) for p in order.destinations if p.lat_e6 is not None and p.lon_e6 is not None]
-
-
-def _destinations(order: Order, nearest: Sequence[int | None]) -> str:
+def _destinations(order: OrderRow, nearest: Sequence[int | None]) -> str:
     """JSON of the destinations of the order, without a distance where they have no coordinates."""
     left = iter(nearest)
     return orjson.dumps(
@@ -329,5 +318,5 @@ def _destinations(order: Order, nearest: Sequence[int | None]) -> str:
     ).decode()
 
 
-def _returned_us(order: Order) -> int | None:
+def _returned_us(order: OrderRow) -> int | None:
     return order.actual_return_us if order.status == "returned" else None

@@ -1,130 +1,256 @@
 """Recomputation of vehicles for late positions and changed facts, from a day's start over the stored track.
 
-The state at the start of a natural day is exact for everything before that day, so the kernels run again from
-there to the newest stored position, with the facts as they are now; then the alerts are reconciled with what
-was found, and the results of the orders are computed from the track.
+The state at the start of a natural day is exact for everything before that day, so the kernels run again from there to the
+newest stored position, with the facts as they are now. Only then, in one transaction, what was found takes the place of what
+was there: the state, the alerts, the results of the orders. Until then live positions go on from the old state, and are read
+once more here. A vehicle's recomputation may stop at any position and go on from there: what it has is a ``Recomputation``.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
 from registry.snapshot.timelines import FOREVER
 from rules.alerts.model import Judgement
-from rules.checks import destination, location
 from rules.checks.location import Episode, episode_of_event, episode_of_half
 from rules.judge import queue
-from rules.live import metrics
 from rules.live.episodes import Facts, reconcile
+from rules.live.order_results import begun
 from rules.live.settle import settle_again
-from rules.live.store.states import delete_day_states, load_day_states, save_day_states
-from rules.tracks.advance import DayStart, advance
+from rules.live.store.recomputations import Recomputation
+from rules.live.store.states import (
+    count_day_states,
+    delete_day_states,
+    load_day_states,
+    save_day_starts,
+)
+from rules.live.track_run import TrackRun
+from rules.tracks.advance import DayStart
 from rules.tracks.kernel import Event
-from rules.tracks.state import FIELDS, STATE_DTYPE, STATE_VERSION, TrackStates
+from rules.tracks.state import FIELDS, STATE_DTYPE, STATE_VERSION, TrackStates, empty_rows
 from runtime.arrays import Ints
-from runtime.connection import Connection
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
+from telemetry.archive.read import Track
 
-#: Vehicles recomputed side by side, and rows read at once: bounds of memory.
-VEHICLES_AT_ONCE = 200
-ROWS_AT_ONCE = 100_000
-
-
-async def recompute(facts: Facts, since: Mapping[int, int], renewed: Collection[int] = ()) -> list[Judgement]:
-    """Bring states, day states and alerts of vehicles up to date; ``since``: vehicle -> time of the earliest
-    change. ``renewed``: vehicles whose day states are not usable; they start empty on the day of ``since``.
-
-    The tracker's states of these vehicles are replaced (not saved); day states are written here.
-    """
-    judgements: list[Judgement] = []
-    vehicles = sorted(since)
-    if vehicles:
-        await queue.note_tracks(facts.conn, since)
-    for start in range(0, len(vehicles), VEHICLES_AT_ONCE):
-        part = vehicles[start : start + VEHICLES_AT_ONCE]
-        judgements += await _recompute_some(facts, {no: since[no] for no in part}, renewed)
-    return judgements
+#: Vehicles that are recomputed side by side: the kernels are fastest over columns.
+VEHICLES_AT_ONCE: Final = 64
+#: Positions of one slice.
+ROWS_A_SLICE: Final = 20_000
+#: Vehicles that one slice brings to their end, where each episode found counts as EPISODE_COST of them.
+ENDED_A_SLICE: Final = 64
+EPISODE_COST: Final = 4
+#: Days with positions, over all vehicles, that are recomputed at once, in the transaction that finds it necessary.
+DAYS_AT_ONCE: Final = 30
+#: Positions read at once, and how long a stretch of time is read at once when there are many vehicles.
+ROWS_AT_ONCE: Final = 100_000
+WINDOW_US: Final = 6 * 3600 * 1_000_000
+_NO_DAY: Final = -25_000  # a day before all days
+_END: Final = 100_000  # and one after them
 
 
-async def _recompute_some(
-    facts: Facts, since: Mapping[int, int], renewed: Collection[int]
-) -> list[Judgement]:
-    tracker, conn = facts.tracker, facts.conn
-    vehicles = np.array(sorted(since), np.int64)
-    wanted = np.array([china_day(since[int(no)]) for no in vehicles], np.int64)
-    states = TrackStates(len(vehicles))
-    found, days, rows = await load_day_states(conn, vehicles, wanted, STATE_DTYPE, STATE_VERSION)
-    states.unpack(found, rows)
-    # Without a day's start the vehicle had nothing before that day: from the beginning.
-    start_us = np.full(len(vehicles), -FOREVER, np.int64)
-    empty = np.isin(vehicles, np.array(sorted(renewed), np.int64))
-    start_us[empty] = wanted[empty] * US_PER_DAY - CHINA_OFFSET_US
-    start_us[found] = days * US_PER_DAY - CHINA_OFFSET_US
-    after = np.full(len(vehicles), -700_000, np.int64)  # a day before all days
-    after[found] = days
-    await delete_day_states(conn, vehicles, np.maximum(after, -25_000))
-    for k, no in enumerate(vehicles.tolist()):
-        await tracker.snapshot.load_orders(conn, [no], max(0, min(int(start_us[k]), since[no])))
+async def few_days(facts: Facts, since_us: Mapping[int, int]) -> set[int]:
+    """Those of the vehicles in ``since_us`` (number -> from when on) whose days from then on are together at most
+    DAYS_AT_ONCE: the ones with the fewest days first."""
+    nos = sorted(since_us)
+    days = [china_day(since_us[no]) for no in nos]
+    counted = await count_day_states(facts.conn, nos, days)
+    chosen, total = set(), 0
+    for no in sorted(nos, key=lambda no: (counted[no], no)):
+        total += counted[no] + 1
+        if total > DAYS_AT_ONCE:
+            break
+        chosen.add(no)
+    return chosen
 
-    episodes: dict[int, list[Episode]] = defaultdict(list)
+
+async def begin(facts: Facts, jobs: Sequence[Recomputation]) -> None:
+    """Have the orders of ``jobs`` in memory, and those that have not begun at their start: the newest state at the start of
+    the day of the change or, where that is earlier, of the day on which an order began that is computed anew."""
+    tracker, book = facts.tracker, facts.tracker.snapshot.orders
+    await _load_orders(facts, {job.vehicle: _since(job) for job in jobs})
+    fresh = [job for job in jobs if job.begun_us is None]
+    if not fresh:
+        return
+    vehicles = np.array([job.vehicle for job in fresh], np.int64)
+    marks = tracker.states.field("t", vehicles).tolist()
+    wanted = []
+    for job, mark in zip(fresh, marks, strict=True):
+        at = mark or facts.now_us
+        starts = [begun(book.rows[row], at) for row in facts.results.from_time(job.vehicle, job.from_us)]
+        wanted.append(china_day(max(0, min([job.from_us, *starts]))))
+    found, days, rows = await load_day_states(
+        facts.conn, vehicles, np.array(wanted, np.int64), STATE_DTYPE, STATE_VERSION
+    )
+    stored = {int(k): (int(day), row) for k, day, row in zip(found, days, rows, strict=True)}
+    for k, job in enumerate(fresh):
+        job.episodes, job.orders, job.state = [], {}, empty_rows(1).tobytes()
+        if k in stored:
+            job.begun_us, job.state = _midnight(stored[k][0]), stored[k][1].tobytes()
+        else:  # without a day's start the vehicle had nothing before that day: from the beginning
+            job.begun_us = max(0, _midnight(wanted[k])) if job.anew else 0
+        job.reached_us = job.begun_us
+    await _load_orders(facts, {job.vehicle: _since(job) for job in fresh})
+
+
+async def go_on(
+    facts: Facts, jobs: Sequence[Recomputation], most_rows: int | None = None
+) -> tuple[bool, int]:
+    """Take the stored positions after those that ``jobs`` (begun, by vehicle) have, at most about ``most_rows`` (None = all).
+    (Whether there are no more, positions read.) Day states are written, ``jobs`` are moved on and not saved."""
+    vehicles = np.array([job.vehicle for job in jobs], np.int64)
+    states = TrackStates(len(jobs))
+    states.unpack(np.arange(len(jobs)), np.frombuffer(b"".join(job.state for job in jobs), STATE_DTYPE))
+    before = states.field("t").copy()
+    run = TrackRun(facts.tracker, vehicles, states)
+    since = states.field("prev_t").tolist()  # an order that ended before this fix gets nothing any more
     day_starts: list[DayStart] = []
-    local = {no: k for k, no in enumerate(vehicles.tolist())}
-    spans = [
-        span
-        for k, no in enumerate(vehicles.tolist())
-        for span in tracker.snapshot.terminals_of(no, int(start_us[k]), FOREVER)
-    ]
-    place = None
-    while spans:
-        track = await facts.archive.track(conn, spans, limit=ROWS_AT_ONCE, after=place)
-        fixes = tracker.fixes_of(track)
-        slots = np.array([local.get(no, -1) for no in fixes.vehicle.tolist()], np.int64)
-        # A terminal's span begins at its vehicle's own start, so only rows of these vehicles come.
-        fixes, slots = fixes.take(slots >= 0), slots[slots >= 0]
-        done = advance(states, slots, tracker.matrix(fixes, tracker.context(fixes)))
+    window = min(max(WINDOW_US, WINDOW_US * VEHICLES_AT_ONCE // len(jobs)), 12 * US_PER_DAY)
+    rows, at = 0, await _next_fix(facts, jobs, 0)
+    while at is not None and (most_rows is None or rows < most_rows):
+        left = ROWS_AT_ONCE if most_rows is None else most_rows - rows
+        track, until = await _read(facts, jobs, at, at + window, left)
+        rows += len(track)
+        _add_orders(facts, run, jobs, since, until)
+        done = run.take(track)
         day_starts += done.day_starts
         for event in done.events:
             if event.event is not Event.OPENED:
-                episodes[event.slot].append(episode_of_event(event))
-        place = track.next
-        if place is None:
-            break
-
-    open_field = FIELDS.index("open_t")
-    judgements: list[Judgement] = []
-    tracker.states.base[:, vehicles], tracker.states.tip[:, vehicles] = states.base, states.tip
-    await _save_day_starts(facts, vehicles, day_starts)
-    changed = {no: facts.results.affected(no, since[no]) for no in vehicles.tolist()}
-    await facts.results.from_tracks(conn, facts.archive, changed)
-    for k, no in enumerate(vehicles.tolist()):
-        if states.tip[open_field, k]:
-            episodes[k].append(episode_of_half(dict(zip(FIELDS, states.tip[:, k].tolist(), strict=True))))
-        from_us = int(start_us[k]) if start_us[k] > 0 else 0
-        with metrics.rule_seconds(location.RULE):
-            judgements += await reconcile(facts, no, episodes[k], from_us)
-        watermark = int(states.field("t")[k])
-        with metrics.rule_seconds(destination.RULE):
-            judgements += await settle_again(facts, no, min(since[no], watermark), watermark)
-    return judgements
+                jobs[event.slot].episodes.append(episode_of_event(event))
+        for job, t in zip(jobs, states.field("t").tolist(), strict=True):
+            # Not ``until``: what comes live later than this position is ahead.
+            job.reached_us = max(job.reached_us, t + 1) if t else job.reached_us
+        at = until if len(track) else await _next_fix(facts, jobs, until)
+    for job, row in zip(jobs, states.pack(np.arange(len(jobs))), strict=True):
+        job.state = row.tobytes()
+    _carry(facts, run, jobs)
+    await _save_days(facts, vehicles, before, states.field("t"), day_starts, at is None)
+    return at is None, rows
 
 
-async def _save_day_starts(facts: Facts, vehicles: Ints, day_starts: list[DayStart]) -> None:
-    await save_day_starts(facts.conn, [(int(vehicles[d.slot]), d.day, d.state) for d in day_starts])
-
-
-async def save_day_starts(conn: Connection, day_starts: list[tuple[int, int, Any]]) -> None:
-    """Write (vehicle, day, state) of day starts; the last one of a vehicle and day counts."""
-    if not day_starts:
-        return
-    unique = {(no, day): state for no, day, state in day_starts}
-    await save_day_states(
-        conn,
-        np.array([no for no, _ in unique], np.int64),
-        np.array([day for _, day in unique], np.int64),
-        np.array(list(unique.values()), STATE_DTYPE),
-        STATE_VERSION,
+async def end(facts: Facts, jobs: Sequence[Recomputation]) -> list[Judgement]:
+    """What ``jobs``, which have all stored positions, found takes the place of what was there: states (not saved), results
+    of orders (not saved), alerts; the judgements of these."""
+    if not jobs:
+        return []
+    tracker, results = facts.tracker, facts.results
+    vehicles = np.array([job.vehicle for job in jobs], np.int64)
+    tracker.states.unpack(vehicles, np.frombuffer(b"".join(job.state for job in jobs), STATE_DTYPE))
+    for job in jobs:
+        for row in results.affected(job.vehicle, job.from_us):
+            results.put(row, job.orders.get(tracker.snapshot.orders.orders[row].id))
+    marks = dict(zip(vehicles.tolist(), tracker.states.field("t", vehicles).tolist(), strict=True))
+    await settle_again(
+        facts, {job.vehicle: (min(job.from_us, marks[job.vehicle]), marks[job.vehicle]) for job in jobs}
     )
+    found: dict[int, tuple[int, list[Episode]]] = {}
+    for job in jobs:
+        tip = tracker.states.tip[:, job.vehicle].tolist()
+        half = dict(zip(FIELDS, tip, strict=True))
+        found[job.vehicle] = (
+            job.begun_us or 0,
+            [*job.episodes, *([episode_of_half(half)] if half["open_t"] else [])],
+        )
+    await queue.note_tracks(facts.conn, {job.vehicle: job.from_us for job in jobs})
+    return await reconcile(facts, found)
+
+
+def endable(jobs: Iterable[Recomputation]) -> list[Recomputation]:
+    """The first of ``jobs``, as many as one slice brings to their end; at least one."""
+    chosen: list[Recomputation] = []
+    cost = 0
+    for job in jobs:
+        cost += 1 + EPISODE_COST * len(job.episodes)
+        if chosen and cost > ENDED_A_SLICE:
+            break
+        chosen.append(job)
+    return chosen
+
+
+def _since(job: Recomputation) -> int:
+    return job.from_us if job.begun_us is None else min(job.from_us, job.begun_us)
+
+
+def _midnight(day: int) -> int:
+    return day * US_PER_DAY - CHINA_OFFSET_US
+
+
+async def _load_orders(facts: Facts, since_us: Mapping[int, int]) -> None:
+    """Have the orders of each vehicle since a time in memory; vehicles that need about the same are read together."""
+    together: dict[int, list[int]] = defaultdict(list)
+    for no, since in since_us.items():
+        together[max(0, since) // (7 * US_PER_DAY)].append(no)
+    for nos in together.values():
+        await facts.tracker.snapshot.load_orders(facts.conn, nos, max(0, min(since_us[no] for no in nos)))
+
+
+def _spans(
+    facts: Facts, jobs: Iterable[Recomputation], from_us: int, to_us: int
+) -> list[tuple[int, int, int]]:
+    snapshot = facts.tracker.snapshot
+    return [
+        span
+        for job in jobs
+        for span in snapshot.terminals_of(job.vehicle, max(job.reached_us, from_us), to_us)
+    ]
+
+
+async def _next_fix(facts: Facts, jobs: Iterable[Recomputation], from_us: int) -> int | None:
+    """The time of the next stored fix of any of ``jobs``, not before ``from_us``; None = there is none."""
+    spans = _spans(facts, jobs, from_us, FOREVER)
+    if not spans:
+        return None
+    track = await facts.archive.edges(facts.conn, spans, 1)
+    return int(track.batch.device_us.min()) if len(track) else None
+
+
+async def _read(
+    facts: Facts, jobs: Iterable[Recomputation], from_us: int, to_us: int, limit: int
+) -> tuple[Track, int]:
+    """Stored positions in [from, to), at most about ``limit``, and until when these are all there are."""
+    spans = _spans(facts, jobs, from_us, to_us)
+    track = await facts.archive.track(facts.conn, spans, limit=limit)
+    if track.next is None:
+        return track, to_us
+    # Reports of one time belong together: the last time may go on.
+    last = int(track.batch.device_us[-1])
+    whole = np.flatnonzero(track.batch.device_us < last)
+    if len(whole):
+        return Track(track.batch.take(whole), track.quality[whole], track.fingerprint[whole]), last
+    return await facts.archive.track(facts.conn, _spans(facts, jobs, from_us, last + 1)), last + 1
+
+
+def _add_orders(
+    facts: Facts, run: TrackRun, jobs: Iterable[Recomputation], since: Iterable[int], until: int
+) -> None:
+    """Have ``run`` compute the orders that may get fixes before ``until``, or whose leg may end."""
+    book = facts.tracker.snapshot.orders
+    for job, prev in zip(jobs, since, strict=True):
+        for row in facts.results.from_time(job.vehicle, max(job.from_us, prev)):
+            if int(book.rows[row]["cover_from"]) < until:
+                run.add(row, job.orders.get(book.orders[row].id))
+
+
+def _carry(facts: Facts, run: TrackRun, jobs: Iterable[Recomputation]) -> None:
+    """Keep with ``jobs`` what ``run`` has of their orders. One without a fix needs nothing."""
+    book, owner = facts.tracker.snapshot.orders, {job.vehicle: job for job in jobs}
+    rows = run.rows()
+    for row, carried, fixes in zip(rows, run.pack(rows), run.fixes(rows), strict=True):
+        if fixes:
+            order = book.orders[row]
+            owner[order.vehicle_no].orders[order.id] = carried
+
+
+async def _save_days(
+    facts: Facts, vehicles: Ints, before: Ints, after: Ints, day_starts: Sequence[DayStart], ended: bool
+) -> None:
+    """Replace the day states from the day of each vehicle's position ``before`` to that ``after`` (0 = none); all later
+    ones too when the track has ``ended``."""
+    since = [china_day(t) if t else _NO_DAY for t in before.tolist()]
+    until = [_END if ended else china_day(t) if t else _NO_DAY for t in after.tolist()]
+    await delete_day_states(facts.conn, vehicles, np.array(since, np.int64), np.array(until, np.int64))
+    await save_day_starts(facts.conn, [replace(d, slot=int(vehicles[d.slot])) for d in day_starts])

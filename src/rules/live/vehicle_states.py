@@ -22,7 +22,7 @@ from rules.tracks.advance import row_matrix
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
 from runtime.arrays import AnyArray, Bools, Ints
 from runtime.connection import Connection
-from telemetry.archive.store import Track
+from telemetry.archive.read import Track
 from telemetry.geo import FenceSet
 from telemetry.positions import PositionBatch
 

@@ -1,5 +1,5 @@
-"""Routes kept for ever in the table ``navigation_routes``: the same question is never asked twice of one map, unless
-the answer cannot be true."""
+"""Routes kept in the table ``navigation_routes`` for as long as somebody asks for them: the same question is never asked twice
+of one map, unless the answer cannot be true."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -15,6 +16,7 @@ import orjson
 from rules.navigation.base import Answer, Engine, EngineError, Places, Route
 from rules.navigation.engines import route, unexpected
 from runtime.connection import Connection
+from runtime.partitions import delete_older
 from runtime.units import US_PER_DAY, US_PER_S, from_us, to_us
 from telemetry.archive.partitions import clock_us
 
@@ -31,6 +33,9 @@ _NEVER: Final = float("-inf")
 #: What cannot be true is asked again after an hour, then after a day, then ever more seldom.
 DOUBT_FIRST_US: Final = 3600 * US_PER_S
 DOUBT_MOST_DAYS: Final = 8
+
+#: That a route was asked for is written down again after so many days.
+USED_DAYS: Final = 30
 
 
 class Answered(NamedTuple):
@@ -89,6 +94,14 @@ class CachedNavigator:
             self._tell(len(distinct), error)
             return
         keys = [self._key(map_date, places) for places in distinct]
+        await conn.execute(
+            # What somebody else has locked he is just writing down himself.
+            "UPDATE navigation_routes r SET used_on = $2::date FROM (SELECT key FROM navigation_routes WHERE key = ANY($1::bytea[])"
+            " AND used_on < $2::date - $3::integer FOR UPDATE SKIP LOCKED) old WHERE r.key = old.key",
+            keys,
+            from_us(self._now_us()).date(),
+            USED_DAYS,
+        )
         kept = await conn.fetch(
             "SELECT key, doubts, ask_again_at > $2 IS NOT FALSE AS stands FROM navigation_routes"
             " WHERE key = ANY($1::bytea[])",
@@ -225,6 +238,12 @@ class CachedNavigator:
             [d.doubts for d in done],
             [None if us is None else from_us(us) for us in again],
         )
+
+
+async def drop_unused(conn: Connection, before_us: int) -> int:
+    """Delete the routes that nobody has asked for since ``before_us``, at most 200,000; how many."""
+    before = from_us(before_us).date() - timedelta(days=USED_DAYS)
+    return await delete_older(conn, "navigation_routes", "used_on", before, at_once=10_000, times=20)
 
 
 def _route(row: Any, places: Places) -> Route:

@@ -184,10 +184,11 @@ class OrderProgress:
         done: Advanced,
         before: TrackStates,
         owners: Ints,
-        slot_of_key: Callable[[int], int],
+        slot_of_leg: Callable[[int, int], int],
     ) -> tuple[list[int], list[int]]:
         """Take the rows of one ``advance``. ``before``: the states of ``owners`` (sorted) before it;
-        ``slot_of_key``: the slot of an order's number, -1 = not kept. Returns the slots whose fixes changed, and
+        ``slot_of_leg``: the slot of an order by (owner, the order's number), -1 = not kept, or not an order of this owner
+        any more. Returns the slots whose fixes changed, and
         those of which a leg ended."""
         place = np.searchsorted(owners, rows.owner)
         # A row of the very time of its vehicle's newest one took its place (see ``advance``).
@@ -195,11 +196,12 @@ class OrderProgress:
         replaced = np.zeros(len(owners), np.bool_)
         replaced[place[again]] = True
         undone = replaced & (before.field("prev_t") == before.field("t")) & (before.field("leg") > 0)
-        moved = [slot for slot in map(slot_of_key, before.field("leg")[undone].tolist()) if slot >= 0]
+        legs = zip(owners[undone].tolist(), before.field("leg")[undone].tolist(), strict=True)
+        moved = [slot for owner, key in legs if (slot := slot_of_leg(owner, key)) >= 0]
         self._undo(np.array(moved, np.int64))
         ended = []
         for end in done.legs:
-            slot = slot_of_key(end.before["leg"])
+            slot = slot_of_leg(end.slot, end.before["leg"])
             if slot >= 0:
                 ended.append(slot)
                 self._end(slot, end.before)

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from registry.bulk import CHINESE_HEADERS, MAX_ROWS
+from registry.bulk import MAX_ROWS
+from registry.records import KINDS as RECORD_KINDS
 from simulation.city.pbf import write_pbf
 from simulation.month.delivery import KINDS, waves
 from simulation.plants.world import Fact, World
@@ -59,7 +60,7 @@ def _write_records(path: Path, kind: str, facts: Sequence[Fact]) -> None:
     if kind not in _SHEETS:
         path.write_text(json.dumps(bodies, ensure_ascii=False, indent=1), encoding="utf-8")
         return
-    headers = {name: header for header, name in CHINESE_HEADERS[kind].items()}
+    headers = {name: header for header, name in RECORD_KINDS[kind].headers.items()}
     names = [name for name in headers if any(name in body for body in bodies)]
     with path.open("w", encoding="utf-8-sig", newline="") as out:
         sheet = csv.writer(out)

@@ -10,13 +10,13 @@ from typing import Any
 import asyncpg
 import numpy as np
 
-from registry import repository
-from registry.model import KINDS
 from registry.parameter_values import Threshold, put_threshold
+from registry.records import KINDS, apply
 from rules.judge.process import Judge
 from rules.judge.subjects.all import GATHERERS
 from rules.live.process import Worker
 from rules.live.store.offsets import facts_waiting
+from rules.live.store.recomputations import anything_waits
 from rules.navigation.base import Navigator
 from runtime.units import US_PER_S
 from simulation.month.delivery import Step, waves
@@ -61,8 +61,8 @@ class Office:
                 for fact in facts:
                     await put_threshold(conn, Threshold.model_validate(fact.body))
             else:
-                model = KINDS[facts[0].kind]
-                await repository.apply(conn, [model.model_validate(f.body) for f in facts])
+                model = KINDS[facts[0].kind].model
+                await apply(conn, [model.model_validate(f.body) for f in facts])
 
     async def _send(self, batch: PositionBatch) -> None:
         if self._numbers is None:
@@ -108,7 +108,8 @@ class Machine:
                 return
 
     async def _worked_off(self) -> bool:
-        return not await self.worker.lag() and not await facts_waiting(self._pool)
+        waits = await facts_waiting(self._pool) or await anything_waits(self._pool)
+        return not waits and not await self.worker.lag()
 
     async def close(self) -> None:
         """Stop; the navigator is the caller's."""

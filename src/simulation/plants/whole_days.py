@@ -24,7 +24,7 @@ from simulation.plants.records import CERTAINLY_OVER, CERTAINLY_UNDER
 DAY_S = 86_400
 #: Clear is what is at most or at least so many times the limit of off_hours.
 SHORT, LONG = 0.6, 1.6
-_EARLY_S = parameters.parameter("location", "early_start_min").default * 60
+_EARLY_S = parameters.parameter(parameters.ORDER, "early_start_min").default * 60
 _USED = {p.name: p.default for p in parameters.RULES[check.RULE]}
 
 Driven = tuple[Ints, Floats]

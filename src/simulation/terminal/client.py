@@ -20,22 +20,24 @@ from enum import Enum
 from typing import cast
 
 from simulation.terminal.statistics import FleetStats
+from telemetry.jt808.ids import MessageId
 from telemetry.jt808.rejection import Rejection
 from telemetry.jt808.scalar import messages as m
 from telemetry.jt808.scalar.framing import MAX_BODY, FrameReader, encode_frame
 from telemetry.jt808.scalar.header import build_message, parse_header
-from telemetry.jt808.scalar.replies import (
-    PLATFORM_GENERAL_REPLY,
-    REGISTRATION_REPLY,
-    RETRANSMIT_REQUEST,
-    TIME_REPLY,
-)
 from telemetry.jt808.scalar.report import BATCH_BLIND_ZONE, encode_batch
 
 RESENDS = 3
 _MAX_BACKOFF_S = 30.0
-#: Downlink messages that need no answer.
-_SILENT = frozenset({PLATFORM_GENERAL_REPLY, REGISTRATION_REPLY, RETRANSMIT_REQUEST, TIME_REPLY})
+#: What the platform sends to answer us or to ask for packages: a terminal answers nothing to it.
+_SILENT = frozenset(
+    {
+        MessageId.PLATFORM_GENERAL_REPLY,
+        MessageId.REGISTRATION_REPLY,
+        MessageId.PLATFORM_RETRANSMIT_REQUEST,
+        MessageId.TIME_REPLY,
+    }
+)
 
 
 class State(Enum):
@@ -210,7 +212,7 @@ class Terminal:
             if oldest is not None and oldest.sent_at <= late:
                 self._overdue(now, late)
             elif now - self.last_sent_at >= self._timing.heartbeat_s:
-                self._send(m.HEARTBEAT, b"")
+                self._send(MessageId.HEARTBEAT, b"")
         elif self.state in (State.REGISTERING, State.AUTHENTICATING) and now > self._deadline:
             self._stats.last_problem = f"no answer while {self.state.value}"
             self._reconnect()
@@ -263,13 +265,13 @@ class Terminal:
     # --- the protocol ---------------------------------------------------------------------------------------------
 
     def _take(self, message_id: int, serial: int, body: bytes) -> None:
-        if message_id == PLATFORM_GENERAL_REPLY:
+        if message_id == MessageId.PLATFORM_GENERAL_REPLY:
             reply = m.decode_general_reply(body)
             if isinstance(reply, Rejection):
                 self._stats.bad_frames += 1
             else:
                 self._general_reply(reply)
-        elif message_id == REGISTRATION_REPLY and self.state is State.REGISTERING:
+        elif message_id == MessageId.REGISTRATION_REPLY and self.state is State.REGISTERING:
             registered = m.decode_registration_reply(body)
             if isinstance(registered, Rejection):
                 self._stats.bad_frames += 1
@@ -278,12 +280,13 @@ class Terminal:
         elif message_id not in _SILENT and self.state is State.RUNNING:
             # A text, parameters, a query: this terminal can do none of it and says so (result 3).
             self._send(
-                m.TERMINAL_GENERAL_REPLY, m.encode_general_reply(m.GeneralReply(serial, message_id, 3))
+                MessageId.TERMINAL_GENERAL_REPLY,
+                m.encode_general_reply(m.GeneralReply(serial, message_id, 3)),
             )
 
     def _register(self) -> None:
         self.state = State.REGISTERING
-        self._control = self._send(m.REGISTER, m.encode_registration(self.registration))
+        self._control = self._send(MessageId.REGISTER, m.encode_registration(self.registration))
         self._deadline = self._loop.time() + self._timing.confirm_s
 
     def _registered(self, reply: m.RegistrationReply) -> None:
@@ -298,17 +301,17 @@ class Terminal:
     def _authenticate(self, code: bytes) -> None:
         self.state = State.AUTHENTICATING
         body = m.encode_authentication(m.Authentication(code, "860000000000000", "simulator"), self.version)
-        self._control = self._send(m.AUTHENTICATE, body)
+        self._control = self._send(MessageId.AUTHENTICATE, body)
         self._deadline = self._loop.time() + self._timing.confirm_s
 
     def _general_reply(self, reply: m.GeneralReply) -> None:
-        if reply.id == m.AUTHENTICATE:
+        if reply.id == MessageId.AUTHENTICATE:
             if self.state is State.AUTHENTICATING and reply.serial == self._control:
                 self._authenticated(reply.result)
             return
         entry = self._unconfirmed.get(reply.serial)
         if entry is None or entry.message_id != reply.id:
-            self._stats.unmatched_replies += reply.id in (m.LOCATION, m.LOCATION_BATCH)
+            self._stats.unmatched_replies += reply.id in (MessageId.LOCATION, MessageId.LOCATION_BATCH)
             return
         del self._unconfirmed[reply.serial]
         if reply.result in (0, 4):  # 4 = alarm confirmed: the report was taken
@@ -345,7 +348,7 @@ class Terminal:
 
     def _next_report(self) -> bytes:
         body = self._queue.popleft()
-        return self._frame(m.LOCATION, body, [body])
+        return self._frame(MessageId.LOCATION, body, [body])
 
     def _next_batch(self) -> bytes:
         bodies, length = [], 3
@@ -353,7 +356,7 @@ class Terminal:
             bodies.append(self._queue.popleft())
             self._blind -= 1
             length += 2 + len(bodies[-1])
-        return self._frame(m.LOCATION_BATCH, encode_batch(BATCH_BLIND_ZONE, bodies), bodies)
+        return self._frame(MessageId.LOCATION_BATCH, encode_batch(BATCH_BLIND_ZONE, bodies), bodies)
 
     def _frame(self, message_id: int, body: bytes, bodies: list[bytes]) -> bytes:
         serial = self._next_serial()

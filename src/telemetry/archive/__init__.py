@@ -1,1 +1,1 @@
-"""The history of positions: storing, reading, partitions, export."""
+"""The history of positions: writing, reading, day partitions, export. All SQL of the table ``positions``."""

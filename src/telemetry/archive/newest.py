@@ -1,5 +1,5 @@
-"""What ``archive`` remembers of each terminal, as columns: how new its newest position is, and which ones it
-has of that very second. Pure: no SQL, no clock.
+"""What ``store`` remembers of each terminal, as columns: the time of its newest position, and the fingerprints of the
+positions of that second. Pure: no SQL, no clock.
 
 Rows of one batch are looked at together; nothing here loops over rows or terminals in Python, except for
 terminals seen for the first time.
@@ -17,7 +17,7 @@ from runtime.arrays import AnyInts, Bools
 NEVER: Final = np.iinfo(np.int64).min
 
 
-class Watermarks:
+class NewestPositions:
     """Per terminal (a *slot*):
 
     * ``watermark``: newest device time stored of rows whose time is believable (not far ahead of receipt);
@@ -142,8 +142,8 @@ class Watermarks:
         moved = touched[after > before]
         self._count[moved] = 0
         self._last[moved] = NEVER
-        # A watermark that catches up with rows once stored from the future: what sits at that second is not
-        # known.
+        # The watermark has reached a second at which rows with a time far ahead may be stored already: which ones
+        # is not known.
         self._full[moved] = (after <= top)[after > before]
         at = device == self._watermark[slots]
         np.maximum.at(self._last, slots[at], prints[at])

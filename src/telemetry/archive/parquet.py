@@ -29,7 +29,9 @@ from runtime import pgcopy
 from runtime.arrays import AnyArray
 from runtime.errors import ConfigurationError, GongcheError, UnavailableError
 from runtime.metrics import program_version
-from telemetry.positions import OPTIONAL, SPEC
+from telemetry.archive.columns import FIELDS, KEY, SELECTED
+from telemetry.arrow import arrow_type
+from telemetry.positions import ADDED, ITEMS_UNIT, OPTIONAL, REPORTED, Column
 
 FORMAT: Final = "gongche.positions.parquet/1"
 #: Rows of one row group, and of one page read from the database: what bounds the memory of an export (some 60 MB).
@@ -40,54 +42,48 @@ Columns = dict[str, AnyArray]
 Progress = Callable[[int, int, int], None]
 
 _TIME = pa.timestamp("us", tz="UTC")
-_SERVER = ("quality", "fingerprint")  # what the server adds to the columns of SPEC
+#: Times are times in the file, not numbers: what their column says instead of ``unit``.
+_TIME_UNITS = {
+    "device_us": "by the terminal; 1970-01-01 = unreadable",
+    "received_us": "when the server read it",
+}
 
 
-def _type(name: str) -> Any:
-    return pa.from_numpy_dtype(np.dtype(SPEC[name][0]))
+def _field(column: Column) -> Any:
+    if column.name in _TIME_UNITS:
+        return pa.field(column.sql_name, _TIME, False, metadata={"unit": _TIME_UNITS[column.name]})
+    return pa.field(column.name, arrow_type(column.name), column.optional, metadata={"unit": column.unit})
 
 
-def _field(name: str, kind: Any, unit: str, nullable: bool = False) -> Any:
-    return pa.field(name, kind, nullable, metadata={"unit": unit})
+_BY_NAME = {column.name: column for column in (*REPORTED, *ADDED)}
+_KEY_NAMES = ("terminal", "device_us", "received_us", "fingerprint")
+_PHONE = pa.field(
+    "phone",
+    pa.dictionary(pa.int32(), pa.string()),
+    True,
+    metadata={"unit": "of the terminal, without leading zeros"},
+)
+_KEY_FIELDS = [_field(_BY_NAME[name]) for name in _KEY_NAMES]
 
-
-_REPORTED = (
-    "lat_e6", "lon_e6", "altitude_m", "speed_dkmh", "direction_deg", "alarm", "status", "source",
-)  # fmt: skip
-
-#: The columns of the file; each field's metadata has its ``unit``.
+#: The columns of the file, each with its ``unit`` in the field's metadata: what identifies a row, what every terminal
+#: says, what the server thinks of it, what some terminals say.
 SCHEMA: Final = pa.schema(
     [
-        _field("terminal", _type("terminal"), SPEC["terminal"][1]),
-        _field(
-            "phone", pa.dictionary(pa.int32(), pa.string()), "of the terminal, without leading zeros", True
-        ),
-        _field("device_time", _TIME, "by the terminal; 1970-01-01 = unreadable"),
-        _field("received_at", _TIME, "when the server read it"),
-        _field("fingerprint", pa.int64(), "of the payload (telemetry.positions.fingerprint)"),
-        *(_field(name, _type(name), SPEC[name][1]) for name in _REPORTED),
-        _field("quality", pa.int16(), "bits of telemetry.quality.Quality; 0 = valid fix"),
-        *(_field(name, _type(name), SPEC[name][1], nullable=True) for name in OPTIONAL),
-        _field("items", pa.binary(), "raw JT/T 808 additional items: id, length, value", nullable=True),
+        _KEY_FIELDS[0],
+        _PHONE,
+        *_KEY_FIELDS[1:],
+        *(_field(column) for column in REPORTED if not column.optional and column.name not in _KEY_NAMES),
+        _field(_BY_NAME["quality"]),
+        *(_field(column) for column in REPORTED if column.optional),
+        pa.field("items", pa.binary(), True, metadata={"unit": ITEMS_UNIT}),
     ],
     metadata={"format": FORMAT},
 )
+#: Where the file's name of a column is not the batch's.
+_BATCH_NAMES = {_BY_NAME[name].sql_name: name for name in _TIME_UNITS}
 
-_FIXED: Final[tuple[tuple[str, pgcopy.Kind], ...]] = (
-    ("terminal", "int4"), ("device_time", "timestamptz"), ("fingerprint", "int8"), ("received_at", "timestamptz"),
-    ("lat_e6", "int4"), ("lon_e6", "int4"), ("altitude_m", "int2"), ("speed_dkmh", "int4"), ("direction_deg", "int4"),
-    ("alarm", "int4"), ("status", "int4"), ("quality", "int2"), ("source", "int2"),
-    ("odometer_dkm", "int8"), ("fuel_dl", "int4"), ("recorder_speed_dkmh", "int4"), ("radio", "int2"),
-    ("satellites", "int2"), ("present", "int2"), ("items_bytes", "int4"),
-)  # fmt: skip
-_NULLABLE = ", ".join(f"COALESCE({name}, 0)::{kind}" for name, kind in _FIXED if name in OPTIONAL)
-_PRESENT = " | ".join(f"((p.{name} IS NOT NULL)::integer << {bit})" for bit, name in enumerate(OPTIONAL))
-# Every field of fixed width and not null, so that numpy reads the rows as they come; items follow apart.
-_SELECTED = (
-    "terminal_no, device_time, fingerprint, received_at, lat_e6, lon_e6, altitude_m, speed_dkmh, direction_deg,"
-    f" alarm, status, quality, source, {_NULLABLE}, ({_PRESENT})::smallint, COALESCE(octet_length(items), -1)"
-)
-_KEY = "terminal_no, device_time, fingerprint"
+_SELECTED = f"{SELECTED}, COALESCE(octet_length(p.items), -1)"  # the items themselves follow apart
+_FIXED: Final[tuple[tuple[str, pgcopy.Kind], ...]] = (*FIELDS, ("items_bytes", "int4"))
 
 
 class ExportRefusedError(GongcheError):
@@ -136,7 +132,7 @@ async def export_day(
     """
     file, manifest = (folder / name for name in names_of(day))
     scratch = folder / f".{file.name}.part"
-    with _held(folder) as held:
+    with _locked(folder) as locked:
         before = _rows_of(file)
         try:
             made = await _write(conn, day, scratch, file.name, group_rows, progress)
@@ -147,12 +143,12 @@ async def export_day(
                 )
             # In this order a manifest never describes another file than the one that is there.
             manifest.unlink(missing_ok=True)
-            os.fsync(held)
+            os.fsync(locked)
             scratch.replace(file)
             with _new_file(scratch) as written:
                 written.write(orjson.dumps(asdict(made), option=orjson.OPT_INDENT_2) + b"\n")
             scratch.replace(manifest)
-            os.fsync(held)
+            os.fsync(locked)
         except (
             ConnectionError,
             asyncpg.PostgresError,
@@ -231,23 +227,23 @@ async def _pages(
     while True:
         sink = BytesIO()
         query = (
-            f"SELECT {_SELECTED} FROM positions p WHERE {span} AND {after} ORDER BY {_KEY} LIMIT {group_rows}"  # noqa: S608 - our own constants
+            f"SELECT {_SELECTED} FROM positions p WHERE {span} AND {after} ORDER BY {KEY} LIMIT {group_rows}"  # noqa: S608 - our own constants
         )
         await conn.copy_from_query(query, output=sink, format="binary")
         page = pgcopy.decode_fixed(sink.getvalue(), _FIXED)
         if not len(page["terminal"]):
             return
-        end = f"({int(page['terminal'][-1])}, {_literal(int(page['device_time'][-1]))}, {int(page['fingerprint'][-1])})"
+        end = f"({int(page['terminal'][-1])}, {_literal(int(page['device_us'][-1]))}, {int(page['fingerprint'][-1])})"
         items = b""
         if (page["items_bytes"] > 0).any():
             items = await conn.fetchval(
-                f"SELECT string_agg(items, ''::bytea ORDER BY {_KEY}) FROM positions"  # noqa: S608 - our own constants
-                f" WHERE {span} AND {after} AND ({_KEY}) <= {end}"
+                f"SELECT string_agg(items, ''::bytea ORDER BY {KEY}) FROM positions"  # noqa: S608 - our own constants
+                f" WHERE {span} AND {after} AND ({KEY}) <= {end}"
             )
         yield page, items
         if len(page["terminal"]) < group_rows:
             return
-        after = f"({_KEY}) > {end}"
+        after = f"({KEY}) > {end}"
 
 
 def _literal(us: int) -> str:
@@ -263,7 +259,7 @@ def _table(page: Columns, items: bytes, phones: dict[int, str]) -> Any:
         elif field.name == "items":
             arrays.append(_items(page["items_bytes"], items))
         elif pa.types.is_timestamp(field.type):
-            arrays.append(pa.array(page[field.name], pa.int64()).cast(field.type))
+            arrays.append(pa.array(page[_BATCH_NAMES[field.name]], pa.int64()).cast(field.type))
         else:
             # The table's 32 signed bits of alarm and status are the terminal's 32 bits.
             values = page[field.name].astype(field.type.to_pandas_dtype())
@@ -308,7 +304,7 @@ def _rows_of(file: Path) -> int:
 def _new_file(path: Path) -> Iterator[BinaryIO]:
     """A new file, whatever an export that was killed left under the name; on the disk when the context ends."""
     path.unlink(missing_ok=True)
-    # Where vehicles were is nobody's business but the owner's and the group's.
+    # Only the owner and the group may read where vehicles were.
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "wb") as file:
         yield file
         file.flush()
@@ -316,8 +312,9 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[int]:
-    """Hold ``folder`` (made when missing) against other exports; its descriptor. The kernel frees it with us."""
+def _locked(folder: Path) -> Iterator[int]:
+    """Lock ``folder`` (made when missing) against other exports; its descriptor. The lock ends with the process at the
+    latest."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -13,6 +13,7 @@ they go when they were *received* longer ago.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -22,6 +23,7 @@ import asyncpg
 import numpy as np
 
 from runtime.connection import Connection
+from runtime.partitions import Partitioned, attach, bytes_of, delete_older, drop, partitions_of
 from runtime.units import US_PER_DAY, from_us
 from telemetry.positions import PositionBatch
 
@@ -38,7 +40,8 @@ MOST_MOVED: Final = 100_000
 DELETED_AT_ONCE: Final = 10_000
 DELETED_TIMES: Final = 20
 
-_LOCK: Final = 0x676F6E67_64617973  # "gongdays"
+_POSITIONS: Final = Partitioned("positions", "device_time", 0x676F6E67_64617973)  # "gongdays"
+_OF_DAY: Final = re.compile(r"^positions_[0-9]{8}$")
 _RETRY_US: Final = 600 * 1_000_000
 _DAY_ZERO = date(1970, 1, 1)
 #: The first day that can have a partition (migration 0009). The clock of a server may be wrong too.
@@ -102,18 +105,11 @@ class Partitions:
         seconds all others wait behind us, so we do not go on to the next day.
         """
         last = self._now_us() // US_PER_DAY - self._retention_days - 1
-        names = await conn.fetch(
-            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-            " WHERE i.inhparent = 'positions'::regclass AND c.relname ~ '^positions_[0-9]{8}$' ORDER BY 1"
-        )
         dropped = []
-        for name in [r["relname"] for r in names if r["relname"] <= _name(last)]:
-            async with conn.transaction():
-                await conn.execute("SET LOCAL lock_timeout = '2s'")
-                await conn.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-                there = await conn.fetchval("SELECT to_regclass($1) IS NOT NULL", name)
-                await conn.execute(f"DROP TABLE IF EXISTS {name}")
-            if there:
+        for name in await partitions_of(conn, _POSITIONS.table):
+            if not _OF_DAY.match(name) or name > _name(last):
+                continue
+            if await drop(conn, _POSITIONS, name):
                 dropped.append(name)
                 _logger.info("partition %s is older than the retention: dropped", name)
             self._there = {d for d in self._there if _name(d) != name}
@@ -125,17 +121,9 @@ class Partitions:
         limit = from_us(self._now_us() - self._retention_days * US_PER_DAY)
         deleted = 0
         for name in ODD:
-            for _ in range(DELETED_TIMES):
-                done = await conn.execute(
-                    f"DELETE FROM {name} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {name}"  # noqa: S608 - our own name
-                    " WHERE received_at < $1 LIMIT $2))",
-                    limit,
-                    DELETED_AT_ONCE,
-                )
-                count = int(done.rpartition(" ")[2])
-                deleted += count
-                if count < DELETED_AT_ONCE:
-                    break
+            deleted += await delete_older(
+                conn, name, "received_at", limit, at_once=DELETED_AT_ONCE, times=DELETED_TIMES
+            )
         if deleted:
             _logger.info("%d positions of odd dates were received before the retention: deleted", deleted)
         return deleted
@@ -166,11 +154,7 @@ class Partitions:
     async def odd_bytes(self, conn: Connection) -> dict[str, int]:
         """What the partitions of ``ODD`` take on disk, indexes included. Space of deleted rows is used again, not given
         back."""
-        rows = await conn.fetch(
-            "SELECT name, pg_total_relation_size(name::regclass) AS size FROM unnest($1::text[]) AS n (name)",
-            list(ODD),
-        )
-        return {r["name"]: r["size"] for r in rows}
+        return await bytes_of(conn, ODD)
 
     def _reach(self, today: int) -> range:
         """The days that may have a partition."""
@@ -180,35 +164,7 @@ class Partitions:
         """The partition of ``day`` is there (True), or has to wait (False): more than ``most_moved`` rows would move."""
         name = _name(day)
         start = datetime.combine(_date(day), datetime.min.time(), UTC)
-        span = (start, start + timedelta(days=1))
-        bounds = f"FROM ('{span[0].isoformat()}') TO ('{span[1].isoformat()}')"
-        async with conn.transaction():
-            # One after another, before any other lock: workers that make the same day cannot deadlock.
-            await conn.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-            if await conn.fetchval("SELECT to_regclass($1) IS NOT NULL", name):
-                return True
-            if most_moved is not None:  # counted before anybody has to wait for us
-                waiting = await conn.fetchval(
-                    "SELECT count(*) FROM (SELECT FROM positions_default"
-                    " WHERE device_time >= $1 AND device_time < $2 LIMIT $3) few",
-                    *span,
-                    most_moved + 1,
-                )
-                if waiting > most_moved:
-                    return False
-            await conn.execute("SET LOCAL lock_timeout = '2s'")
-            await conn.execute("LOCK TABLE positions_default IN ACCESS EXCLUSIVE MODE")
-            await conn.execute(
-                f"CREATE TABLE {name} (LIKE positions INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)"
-            )
-            await conn.execute(
-                "WITH moved AS (DELETE FROM positions_default WHERE device_time >= $1 AND device_time < $2"  # noqa: S608 - our own name
-                f" RETURNING *) INSERT INTO {name} SELECT * FROM moved",
-                *span,
-            )
-            # ATTACH, not CREATE ... PARTITION OF: it leaves the other partitions writable meanwhile.
-            await conn.execute(f"ALTER TABLE positions ATTACH PARTITION {name} FOR VALUES {bounds}")
-        return True
+        return await attach(conn, _POSITIONS, name, start, start + timedelta(days=1), most_moved)
 
 
 def _date(day: int) -> date:

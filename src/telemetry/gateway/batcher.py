@@ -88,8 +88,8 @@ class Batcher:
         self.held_bytes = 0
         self._added = self._released = 0  # receipts so far
         self._retained: deque[tuple[int, int]] = deque()  # (receipts added by then, bytes)
-        #: Ends with ``drain``. If it ends before, by an exception, nothing is appended or replied to any more: whoever made
-        #: this has to see to it.
+        #: Ends with ``drain``. If it ends before, by an exception, nothing is appended or replied to any more: the owner of
+        #: this object has to watch it.
         self.task = asyncio.create_task(self._run(), name="batcher")
 
     @property

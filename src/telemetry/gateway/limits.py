@@ -1,4 +1,4 @@
-"""Limits on what strangers may hold of us: connections in all and by address, memory, time."""
+"""Limits of one gateway: connections in all and by address, memory, time. Anybody on the network can connect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class Limits:
     auth_timeout_s: float = 30
     frame_timeout_s: float = 30
     memory_budget_bytes: int = 256 << 20
-    #: Replies waiting for a terminal that does not read; more closes it. (Of all of them: a quarter of the budget.)
+    #: Bytes of replies that may wait for a terminal that does not read; with more it is closed. (For all terminals together:
+    #: a quarter of the memory budget.)
     max_unsent_bytes: int = 64 << 10
     #: Read from one connection in one loop turn.
     read_bytes: int = 16 << 10

@@ -1,4 +1,4 @@
-"""Who sits at the other end: registration (0x0100) and authentication (0x0102) against the directory of terminals."""
+"""Which terminal a connection is: registration (0x0100) and authentication (0x0102) against the directory of terminals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from runtime.errors import UnavailableError
 from telemetry.gateway import metrics
-from telemetry.gateway.connection import Connection, Slots
+from telemetry.gateway.connection import Connection, ConnectionTable
 from telemetry.gateway.sockets import Sockets
 from telemetry.jt808.rejection import Reason, Rejection
 from telemetry.jt808.session import Authenticate, Register
@@ -18,12 +18,12 @@ from telemetry.terminals.directory import TerminalDirectory
 logger = logging.getLogger(__name__)
 
 _REFRESH_S = 2.0
-#: After a look at the registry that failed: strangers decide how often we are asked, not how often we ask.
+#: Pause after the registry could not be read: however often terminals authenticate, it is asked no more often.
 _RETRY_S = 0.2
 
 
 class Registrar:
-    """Admits terminals to slots; one connection a terminal, the newest wins. ``reject`` counts and keeps refusals.
+    """Decides which terminal a connection is; one connection a terminal, the newest wins. ``reject`` counts and keeps refusals.
 
     A code that memory does not know may have been issued by another gateway, so its connection waits for the next look
     at the registry (``follow``): one authentication a connection, and one look for all that asked before it began.
@@ -33,12 +33,12 @@ class Registrar:
         self,
         directory: TerminalDirectory,
         sockets: Sockets,
-        slots: Slots,
+        table: ConnectionTable,
         reject: Callable[[Connection, Rejection], None],
     ) -> None:
         self._directory = directory
         self._sockets = sockets
-        self._slots = slots
+        self._table = table
         self._reject = reject
         self._by_terminal: dict[int, Connection] = {}
         self._waiting: dict[Connection, Authenticate] = {}
@@ -113,9 +113,9 @@ class Registrar:
         """No positions are taken from ``connection`` any more."""
         if connection.closed:
             self._waiting.pop(connection, None)
-        terminal = int(self._slots.terminal[connection.slot])
+        terminal = int(self._table.terminal[connection.slot])
         if terminal:
-            self._slots.clear(connection.slot)
+            self._table.clear(connection.slot)
             if self._by_terminal.get(terminal) is connection:
                 del self._by_terminal[terminal]
             metrics.AUTHENTICATED.set(len(self._by_terminal))
@@ -129,9 +129,9 @@ class Registrar:
                 self._sockets.close(connection, "replaced")
                 return
             self._sockets.close(other, "replaced")
-        if self._slots.terminal[connection.slot] != terminal:
+        if self._table.terminal[connection.slot] != terminal:
             self.forget(connection)
         self._by_terminal[terminal] = connection
-        self._slots.authenticate(connection.slot, action.header.phone, terminal)
+        self._table.authenticate(connection.slot, action.header.phone, terminal)
         self._sockets.send(connection, connection.session.authenticated_as(action.header, terminal))
         metrics.AUTHENTICATED.set(len(self._by_terminal))

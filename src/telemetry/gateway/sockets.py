@@ -21,7 +21,7 @@ import numpy as np
 from runtime.arrays import Ints
 from runtime.errors import ConfigurationError
 from telemetry.gateway import metrics
-from telemetry.gateway.connection import Connection, Slots
+from telemetry.gateway.connection import Connection, ConnectionTable
 from telemetry.gateway.limits import Admission, Limits
 
 logger = logging.getLogger(__name__)
@@ -49,19 +49,22 @@ class Arrived(NamedTuple):
 class Sockets:
     """Listeners and connections. ``on_close(connection)`` is called once, before its slot is given back."""
 
-    def __init__(self, limits: Limits, slots: Slots, on_close: Callable[[Connection], None]) -> None:
+    def __init__(
+        self, limits: Limits, table: ConnectionTable, on_close: Callable[[Connection], None]
+    ) -> None:
         self._limits = limits
-        self._slots = slots
+        self._table = table
         self._on_close = on_close
         self._admission = Admission(limits)
         self._epoll = select.epoll()
         self._listeners: dict[int, socket.socket] = {}
-        self._deaf: set[int] = set()  # listeners that are not asked for now
-        self._exhausted = False  # until nobody waits any more
+        #: Listeners that are not watched now: the system has no room for more connections.
+        self._paused: set[int] = set()
+        self._exhausted = False  # True from then until all that waited are accepted
         self.connections: dict[int, Connection] = {}
         self._with_unsent = 0  # connections that have replies waiting
-        #: Bytes of all replies that wait for terminals which do not read. Of the memory budget at most a quarter: who does
-        #: not read must not keep us from reading the others.
+        #: Bytes of all replies that wait for terminals which do not read. At most a quarter of the memory budget:
+        #: a terminal that does not read its replies must not stop the reading of the others.
         self.unsent_bytes = 0
         self._most_unsent = limits.memory_budget_bytes // 4
 
@@ -88,17 +91,17 @@ class Sockets:
         return int(listener.getsockname()[1])
 
     def stop_listening(self) -> None:
-        """Accept nobody any more; connections stay."""
+        """Accept no new connections; those that are open stay."""
         for listener in self._listeners.values():
             listener.close()
         self._listeners.clear()
-        self._deaf.clear()
+        self._paused.clear()
 
     def accept_again(self) -> None:
         """Ask for new connections again, after the system had no room for them. To be called now and then."""
-        for fd in self._deaf:
+        for fd in self._paused:
             self._epoll.register(fd, select.EPOLLIN)
-        self._deaf.clear()
+        self._paused.clear()
 
     def close_all(self, reason: str) -> None:
         """Close everything, the epoll set too."""
@@ -110,20 +113,20 @@ class Sockets:
     def read(self, now: float) -> Arrived:
         """What has arrived, at most ``read_bytes`` of each connection, and whose it is."""
         events = dict(self._epoll.poll(0, _EVENTS_PER_TURN))
-        knocking = [fd for fd in self._listeners if events.pop(fd, 0)]
+        ready = [fd for fd in self._listeners if events.pop(fd, 0)]
         if events and set(events.values()) != _READABLE:
             self._flush_writable(events)
         owners = list(map(self.connections.__getitem__, events))
         chunks = self._read_each(owners)
-        if not all(chunks):  # some had nothing to say, some are gone
+        if not all(chunks):  # from some there was nothing to read, some are closed
             for connection, chunk in zip(owners, chunks, strict=True):
                 if chunk == b"":
                     self.close(connection, "peer")
             owners = [c for c, chunk in zip(owners, chunks, strict=True) if chunk]
             chunks = [chunk for chunk in chunks if chunk]
         slots = np.fromiter([c.slot for c in owners], np.int64, len(owners))
-        self._slots.seen[slots] = now
-        for fd in knocking:  # last: a descriptor that was just closed may come back
+        self._table.seen[slots] = now
+        for fd in ready:  # last: a new connection may get the number of a descriptor that was just closed
             self._accept(self._listeners[fd], now)
         return Arrived(cast(list[bytes], chunks), owners, slots)
 
@@ -197,7 +200,7 @@ class Sockets:
         while len(sent) < len(sockets):
             try:
                 sent.extend(map(_send, sockets[len(sent) :], pieces[len(sent) :]))  # as in _read_each
-            except OSError:  # full, or gone: the ordinary way finds out which
+            except OSError:  # its buffer is full, or it is closed: ``send`` finds out which
                 sent.append(0)
         if sent != list(map(len, pieces)):
             for connection, piece, count in zip(connections, pieces, sent, strict=True):
@@ -216,7 +219,7 @@ class Sockets:
         self._with_unsent -= bool(connection.unsent)
         self.unsent_bytes -= len(connection.unsent)
         connection.unsent = b""
-        self._slots.give_back(connection.slot)
+        self._table.give_back(connection.slot)
         self._admission.leave(connection.address)
         metrics.CLOSED.labels(reason).inc()
         metrics.CONNECTIONS.dec()
@@ -230,9 +233,9 @@ class Sockets:
                 return
             except OSError as error:
                 if error.errno in _EXHAUSTED:
-                    self._stop_asking(listener, error)
+                    self._pause_listener(listener, error)
                     return
-                continue  # that peer is gone already
+                continue  # the peer has closed already
             refused = self._admission.enter(address)
             if refused:
                 metrics.CLOSED.labels(refused).inc()
@@ -247,15 +250,15 @@ class Sockets:
                 metrics.CLOSED.labels("error").inc()
                 sock.close()
                 if error.errno in _EXHAUSTED:
-                    self._stop_asking(listener, error)
+                    self._pause_listener(listener, error)
                     return
                 continue
-            connection = Connection(sock, address, port, self._slots.take(now), now)
+            connection = Connection(sock, address, port, self._table, self._table.take(now), now)
             self.connections[connection.fd] = connection
             metrics.ACCEPTED.inc()
             metrics.CONNECTIONS.inc()
 
-    def _stop_asking(self, listener: socket.socket, error: OSError) -> None:
+    def _pause_listener(self, listener: socket.socket, error: OSError) -> None:
         """Leave new connections where they are until ``accept_again``; said once, however long it lasts."""
         if not self._exhausted:
             logger.warning(
@@ -263,7 +266,7 @@ class Sockets:
             )
         self._exhausted = True
         self._epoll.unregister(listener.fileno())
-        self._deaf.add(listener.fileno())
+        self._paused.add(listener.fileno())
 
     def _flush(self, connection: Connection) -> None:
         try:

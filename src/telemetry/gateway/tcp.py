@@ -1,7 +1,7 @@
 """JT/T 808 over TCP: bytes of terminals in, batches to the log, replies out.
 
 One loop turn handles everything that has arrived on all connections together: positions of authenticated terminals as
-columns (``intake``), everything else message by message through each connection's sans-IO ``Session``.
+columns (``position_frames``), everything else message by message through each connection's sans-IO ``Session``.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import numpy as np
 from runtime.arrays import AnyInts
 from telemetry.gateway import metrics, position_frames
 from telemetry.gateway.batcher import CLOSED_BYTES, Batcher, RejectNote
-from telemetry.gateway.connection import Connection, Slots
+from telemetry.gateway.connection import Connection, ConnectionTable
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.registrar import Registrar
 from telemetry.gateway.sockets import Arrived, Sockets
 from telemetry.gateway.waiting_replies import ColumnReceipt, ScalarReceipt
+from telemetry.jt808 import ids
 from telemetry.jt808.columns import framing
 from telemetry.jt808.rejection import Reason, Rejection, without_code
 from telemetry.jt808.scalar.framing import MAX_ESCAPED
@@ -52,7 +53,6 @@ _GATHER_S = 0.005
 #: An append that takes longer than this (failing again and again, or hanging) makes the gateway not ready: terminals get
 #: no reply here, long before the memory budget is used up.
 _LOG_DEAD_S = 5.0
-_KNOWN_MESSAGES = frozenset({0x0001, 0x0002, 0x0003, 0x0004, 0x0005, 0x0100, 0x0102, 0x0200, 0x0201, 0x0704})
 
 
 class Gateway:
@@ -60,12 +60,12 @@ class Gateway:
 
     def __init__(self, directory: TerminalDirectory, log: LogWriter, limits: Limits) -> None:
         self._limits = limits
-        self._slots = Slots()
-        self._sockets = Sockets(limits, self._slots, self._on_close)
+        self._table = ConnectionTable()
+        self._sockets = Sockets(limits, self._table, self._on_close)
         self._rest_bytes = 0
         self._paused = False
         self._unread_s = 0.0  # of pauses, in all
-        self._clock_stands_since: float | None = None
+        self._clock_stopped_at: float | None = None
         self._serving = self._draining = False
         self._listening = False
         self._later: asyncio.TimerHandle | None = None
@@ -76,7 +76,7 @@ class Gateway:
         self.fault: asyncio.Future[BaseException] = self._loop.create_future()
         self._batcher = Batcher(log, on_space=self._resume)
         self._batcher.task.add_done_callback(self._look_after)
-        self._registrar = Registrar(directory, self._sockets, self._slots, self._reject)
+        self._registrar = Registrar(directory, self._sockets, self._table, self._reject)
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -149,7 +149,7 @@ class Gateway:
         if not arrived.chunks:
             return 0
         metrics.BYTES_IN.inc(sum(map(len, arrived.chunks)))
-        for i in np.flatnonzero(self._slots.partial_since[arrived.slots]).tolist():
+        for i in np.flatnonzero(self._table.partial_since[arrived.slots]).tolist():
             connection = arrived.owners[i]
             self._rest_bytes -= len(connection.rest)
             arrived.chunks[i] = connection.rest + arrived.chunks[i]
@@ -180,18 +180,17 @@ class Gateway:
     def _handle(self, arrived: Arrived, now: float) -> int:
         """Handle everything that has arrived; how many frames that were."""
         owners = arrived.owners
-        gathered = framing.gather(arrived.chunks, self._slots.synced[arrived.slots])
+        gathered = framing.gather(arrived.chunks, self._table.synced[arrived.slots])
         self._keep_rests(gathered, arrived, now)
         frames = gathered.frames
         if not len(frames):
             return 0
         slot = arrived.slots[frames.chunk]
         fast = (
-            frames.whole_plain
-            & ((frames.id == position_frames.POSITION) | (frames.id == position_frames.POSITION_BATCH))
-            & (self._slots.terminal[slot] != 0)
-            & (frames.phone_lo == self._slots.phone_lo[slot])
-            & (frames.phone_hi == self._slots.phone_hi[slot])
+            position_frames.are_positions(frames)
+            & (self._table.terminal[slot] != 0)
+            & (frames.phone_lo == self._table.phone_lo[slot])
+            & (frames.phone_hi == self._table.phone_hi[slot])
         )
         rows = np.flatnonzero(fast)
         if rows.size:
@@ -203,19 +202,19 @@ class Gateway:
 
     def _keep_rests(self, gathered: framing.Gathered, arrived: Arrived, now: float) -> None:
         """Remember incomplete frames; throw away runs that are longer than any frame (counted)."""
-        self._slots.synced[arrived.slots] = gathered.synced
-        since = self._slots.partial_since[arrived.slots]
-        self._slots.partial_since[arrived.slots] = 0.0
+        self._table.synced[arrived.slots] = gathered.synced
+        since = self._table.partial_since[arrived.slots]
+        self._table.partial_since[arrived.slots] = 0.0
         for i, rest in gathered.rests:
             connection = arrived.owners[i]
             if len(rest) > MAX_ESCAPED:
-                self._slots.synced[connection.slot] = False  # to the next delimiter everything is junk
+                self._table.synced[connection.slot] = False  # to the next delimiter everything is junk
                 detail = "no delimiter within the longest frame"
                 self._reject(connection, Rejection(Reason.TOO_LONG, detail, without_code(rest)))
                 continue
             # A frame that was half read before keeps its deadline.
             same = bool(since[i]) and len(rest) == len(arrived.chunks[i])
-            self._slots.partial_since[connection.slot] = since[i] if same else now
+            self._table.partial_since[connection.slot] = since[i] if same else now
             connection.rest = rest
             self._rest_bytes += len(rest)
 
@@ -223,23 +222,22 @@ class Gateway:
         self, frames: framing.Frames, rows: AnyInts, slot: AnyInts, owners: Sequence[Connection], now: float
     ) -> None:
         """Positions of authenticated terminals, all together. ``rows`` index ``frames``; ``slot`` goes with rows."""
-        taken = position_frames.take(frames, rows, self._slots.terminal[slot])
+        taken = position_frames.take(frames, rows, self._table.terminal[slot])
         for k, reason, detail, count in taken.refused:
             raw = frames.message(int(rows[k]))
             self._reject(owners[frames.chunk[rows[k]]], Rejection(reason, detail, raw, count))
         chunk = frames.chunk[rows]
         new = np.ones(len(chunk), np.bool_)
         np.not_equal(chunk[1:], chunk[:-1], out=new[1:])
-        first = new.nonzero()[0]  # a chunk's frames stand together
-        serial = self._slots.serial[slot]
-        if len(first) != len(rows):
-            place = np.arange(len(rows)) - np.repeat(first, np.diff(first, append=len(rows)))
-            serial += place.astype(np.uint16)
-        self._slots.serial[slot] = serial + np.uint16(1)  # the last of a slot stays
+        first = new.nonzero()[0]  # frames of one chunk follow each other
+        slots = slot[first]
         receipt = ColumnReceipt(
             send=self._sockets.send_slices,
             read_at=now + self._unread_s,
+            table=self._table,
             connections=[owners[i] for i in chunk[first].tolist()],
+            slots=slots,
+            holders=self._table.holder[slots],
             first=first,
             columns={
                 "v2019": frames.v2019[rows],
@@ -247,7 +245,6 @@ class Gateway:
                 "protocol_version": frames.protocol_version[rows],
                 "phone_hi": frames.phone_hi[rows],
                 "phone_lo": frames.phone_lo[rows],
-                "serial": serial,
                 "of_serial": frames.serial[rows],
                 "of_id": frames.id[rows],
                 "result": taken.result,
@@ -269,9 +266,7 @@ class Gateway:
             self._reject(connection, Rejection(reason, "", without_code(raw)))
             return
         parsed = parse_header(frames.message(k))
-        metrics.FRAMES.labels(
-            f"{frames.id[k]:04x}" if int(frames.id[k]) in _KNOWN_MESSAGES else "other"
-        ).inc()
+        metrics.FRAMES.labels(ids.label(int(frames.id[k]))).inc()
         if isinstance(parsed, Rejection):
             self._reject(connection, replace(parsed, raw=without_code(parsed.raw)))
             return
@@ -334,15 +329,15 @@ class Gateway:
         )
 
     def _clock(self) -> float:
-        """Seconds, for every deadline of a terminal. It stands while we do not read: what a terminal sends then is in
-        time, whenever we come to it."""
-        since = self._clock_stands_since
+        """Seconds, for every deadline of a terminal. This clock stops while reading is paused: what a terminal sends in the
+        pause is in time, however late it is read."""
+        since = self._clock_stopped_at
         return (self._loop.time() if since is None else since) - self._unread_s
 
     def _start_clock(self) -> None:
-        if self._clock_stands_since is not None:
-            self._unread_s += self._loop.time() - self._clock_stands_since
-            self._clock_stands_since = None
+        if self._clock_stopped_at is not None:
+            self._unread_s += self._loop.time() - self._clock_stopped_at
+            self._clock_stopped_at = None
 
     def _held(self) -> int:
         held = self._batcher.held_bytes + self._rest_bytes + self._sockets.unsent_bytes
@@ -353,7 +348,7 @@ class Gateway:
         held = self._held()
         if held > self._limits.memory_budget_bytes and not self._paused:
             self._paused = True
-            self._clock_stands_since = self._loop.time()
+            self._clock_stopped_at = self._loop.time()
             metrics.PAUSES.inc()
             logger.warning("memory budget used up: reading pauses until the log takes records")
             self._listen_to_sockets(False)
@@ -368,7 +363,7 @@ class Gateway:
         if held < budget:
             self._paused = False
             self._listen_to_sockets(True)
-        # Else what is half read keeps us from reading: it can only go by its deadlines.
+        # Else half-read frames alone fill the budget: reading goes on when their deadlines have closed those connections.
 
     def _count_fragments(self, connection: Connection) -> None:
         """Packages that wait for the rest of their message count in the memory budget; none, however small, counts 0."""
@@ -384,10 +379,10 @@ class Gateway:
             now = self._clock()
             for connection in list(self._sockets.connections.values()):
                 session = connection.session
-                half_read_since = self._slots.partial_since[connection.slot]
+                half_read_since = self._table.partial_since[connection.slot]
                 if half_read_since and now - half_read_since > limits.frame_timeout_s:
                     self._sockets.close(connection, "frame_timeout")
-                elif now - self._slots.seen[connection.slot] > limits.idle_timeout_s:
+                elif now - self._table.seen[connection.slot] > limits.idle_timeout_s:
                     self._sockets.close(connection, "idle")
                 elif not session.authenticated and now - connection.opened > limits.auth_timeout_s:
                     self._sockets.close(connection, "auth_timeout")

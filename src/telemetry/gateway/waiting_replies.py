@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from runtime.arrays import AnyArray
 from telemetry.gateway import metrics
-from telemetry.gateway.connection import Connection
+from telemetry.gateway.connection import Connection, ConnectionTable
 from telemetry.jt808.columns.acknowledge import general_replies
 from telemetry.jt808.scalar.header import Header
 from telemetry.jt808.scalar.replies import Result
@@ -16,19 +18,27 @@ from telemetry.jt808.scalar.replies import Result
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ColumnReceipt:
-    """Replies to one loop turn's position frames. Frames ``first[i]`` up to ``first[i + 1]`` came from
-    ``connections[i]``; ``columns`` are the arguments of ``general_replies``."""
+    """Replies to one loop turn's position frames.
+
+    Frames ``first[i]`` up to ``first[i + 1]`` came from ``connections[i]``, which had ``slots[i]`` of ``table`` with
+    ``holders[i]`` then. ``columns`` are the arguments of ``general_replies`` but for our own serials: those are taken when
+    the replies are sent.
+    """
 
     send: Callable[[Sequence[Connection], bytes, Sequence[int]], None]
     read_at: float
+    table: ConnectionTable
     connections: list[Connection]
+    slots: AnyArray
+    holders: AnyArray
     first: AnyArray
     columns: dict[str, AnyArray]
 
     def release(self) -> None:
         """Send every connection its replies in one go; those that have gone meanwhile are passed over."""
-        data, offsets = general_replies(**self.columns)
-        count = len(offsets) - 1
+        count = len(self.columns["of_serial"])
+        serial = self.table.next_serials(self.slots, self.holders, np.diff(self.first, append=count))
+        data, offsets = general_replies(serial=serial, **self.columns)
         self.send(self.connections, data, [*offsets[self.first[1:]].tolist(), len(data)])
         metrics.REPLIES.inc(count)
         metrics.REPLY_SECONDS.observe(asyncio.get_running_loop().time() - self.read_at)

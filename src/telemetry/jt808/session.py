@@ -7,8 +7,10 @@ here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from telemetry.jt808.ids import POSITION_IDS, MessageId
 from telemetry.jt808.rejection import Reason, Rejection
 from telemetry.jt808.scalar import messages, report
 from telemetry.jt808.scalar.header import Header, Version
@@ -17,7 +19,7 @@ from telemetry.jt808.scalar.reassembly import Pending, Reassembler
 from telemetry.jt808.scalar.replies import Result, general_reply, registration_reply, retransmit_request
 from telemetry.positions import Source
 
-#: Authentications that one connection may ask for without success; one more closes it: nobody guesses codes at our cost.
+#: Authentications that one connection may ask for without success; one more closes it, so that codes cannot be tried out.
 #: They count when they are asked for: the answer may take its time.
 MAX_FAILED_AUTHENTICATIONS = 5
 #: Registrations on one connection until it is closed, unless one led to an authentication: each costs a
@@ -86,33 +88,29 @@ class Close:
 
 Action = Send | Register | Authenticate | TellTime | Positions | Rejected | Close
 
-_POSITIONS = frozenset({messages.LOCATION, messages.LOCATION_BATCH, messages.LOCATION_QUERY_REPLY})
-
 
 class Session:
     """State of one connection.
 
     ``phone``: digits as sent in the newest accepted header. ``version``: edition the terminal speaks, as
-    far as it is known. ``terminal_no``: registry number, 0 until authenticated.
+    far as it is known. ``terminal_no``: registry number, 0 until authenticated. ``next_serial`` gives the serial of the
+    next message that the platform sends on this connection: 0, 1, ... 65535, 0 (4.4.3). The session does not count
+    itself, because replies to positions are made elsewhere and are counted with its own. So a frame that is made
+    here is to be sent at once, before any other.
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, next_serial: Callable[[], int]) -> None:
         self.started = now
         self.phone: str | None = None
         self.version = Version.V2013
         self.terminal_no = 0
         self.authenticated = False
         self.reassembler = Reassembler()
-        self._serial = -1
+        self.next_serial = next_serial
         self._attempts = 0  # authentications asked for since the last that succeeded
-        self._asked: Authenticate | None = None  # the newest, while it is not decided
+        self._undecided: Authenticate | None = None  # the newest authentication, until it is decided
         self._refused = 0
         self._registrations = 0
-
-    def next_serial(self) -> int:
-        """The platform's next serial on this connection: 0, 1, ... 65535, 0 (4.4.3)."""
-        self._serial = (self._serial + 1) & 0xFFFF
-        return self._serial
 
     def reply(self, header: Header, result: int) -> bytes:
         """Frame of a 0x8001 to ``header`` with the next serial."""
@@ -126,13 +124,13 @@ class Session:
 
     def awaits(self, action: Authenticate) -> bool:
         """Whether ``action`` is still to be decided: not when a newer authentication or a logout came since."""
-        return self._asked is action
+        return self._undecided is action
 
     def authenticated_as(self, header: Header, terminal_no: int | None) -> bytes:
         """The directory knows the code as that of ``terminal_no``, or (None) does not. Frame of the
         0x8001.
         """
-        self._asked = None
+        self._undecided = None
         if terminal_no is None:
             self._forget()
             return self.reply(header, Result.FAILED)
@@ -152,9 +150,9 @@ class Session:
         """What to do about one message. ``now``: seconds, monotonic. Any body gives actions, never an
         exception.
         """
-        stranger = not self.authenticated
+        unknown = not self.authenticated
         actions = self._on_message(header, body, now)
-        if stranger and any(isinstance(action, Rejected) for action in actions):
+        if unknown and any(isinstance(action, Rejected) for action in actions):
             self._refused += 1
             if self._refused >= MAX_REFUSED:
                 actions.append(Close(f"{self._refused} messages refused before authentication"))
@@ -181,9 +179,9 @@ class Session:
                 return None
             detail = f"phone {header.phone} on the connection of {self.phone}"
             return self._refuse(header, body, Result.FAILED, Reason.PHONE_MISMATCH, detail)
-        # 2019 7.2.2: before authentication a terminal sends nothing else. No package of anything either:
-        # a stranger gets no memory.
-        if header.id in (messages.REGISTER, messages.AUTHENTICATE) and header.total <= 1:
+        # 2019 7.2.2: before authentication a terminal sends nothing else. Packages of a longer message are
+        # refused too: they would have to be kept for somebody unknown.
+        if header.id in (MessageId.REGISTER, MessageId.AUTHENTICATE) and header.total <= 1:
             return None
         detail = f"{header.id:#06x} before authentication"
         return self._refuse(header, body, Result.FAILED, Reason.NOT_AUTHENTICATED, detail)
@@ -197,22 +195,22 @@ class Session:
         self, header: Header, body: bytes, result: Result, reason: Reason, detail: str
     ) -> list[Action]:
         # The body of an authentication is the terminal's code: it is kept nowhere.
-        kept = b"" if header.id == messages.AUTHENTICATE else body
+        kept = b"" if header.id == MessageId.AUTHENTICATE else body
         rejected = Rejected(Rejection(reason, detail, kept))
-        if header.id == messages.TERMINAL_GENERAL_REPLY:  # a reply is never replied to
+        if header.id == MessageId.TERMINAL_GENERAL_REPLY:  # a reply is never replied to
             return [rejected]
         return [rejected, Send(self.reply(header, result))]
 
     def _whole(self, header: Header, body: bytes, answer: tuple[Header, ...]) -> list[Action]:
         match header.id:
-            case messages.LOCATION | messages.LOCATION_BATCH | messages.LOCATION_QUERY_REPLY:
+            case MessageId.LOCATION | MessageId.LOCATION_BATCH | MessageId.LOCATION_QUERY_REPLY:
                 return self._positions(header, body, answer)
-            case messages.HEARTBEAT:
+            case MessageId.HEARTBEAT:
                 return [Send(self.reply(header, Result.OK))]
-            case messages.TERMINAL_GENERAL_REPLY:
+            case MessageId.TERMINAL_GENERAL_REPLY:
                 reply = messages.decode_general_reply(body)
                 return [Rejected(reply)] if isinstance(reply, Rejection) else []
-            case messages.REGISTER:
+            case MessageId.REGISTER:
                 self._registrations += 1
                 if self._registrations > MAX_REGISTRATIONS:
                     detail = f"{MAX_REGISTRATIONS} registrations on one connection"
@@ -224,7 +222,7 @@ class Session:
                     # 2019 texts under a 12-byte header: the other bodies follow the header, so 2013.
                     self.version = min(registration.version, Version.V2013)
                 return [Register(registration, header)]
-            case messages.AUTHENTICATE:
+            case MessageId.AUTHENTICATE:
                 self._attempts += 1
                 if self._attempts > MAX_FAILED_AUTHENTICATIONS:
                     detail = f"{MAX_FAILED_AUTHENTICATIONS} authentications without success"
@@ -233,16 +231,16 @@ class Session:
                 if isinstance(authentication, Rejection):
                     return self._bad(header, authentication)
                 superseded = self._supersede()
-                self._asked = Authenticate(authentication, header)
-                return [*superseded, self._asked]
-            case messages.LOGOUT:
+                self._undecided = Authenticate(authentication, header)
+                return [*superseded, self._undecided]
+            case MessageId.LOGOUT:
                 superseded = self._supersede()
                 self._forget()
                 dropped: list[Action] = [Rejected(rejection) for rejection in self.reassembler.clear()]
                 return [*superseded, *dropped, Send(self.reply(header, Result.OK))]
-            case messages.TIME_QUERY:
+            case MessageId.TIME_QUERY:
                 return [TellTime(header)]
-            case messages.TERMINAL_RETRANSMIT_REQUEST:
+            case MessageId.TERMINAL_RETRANSMIT_REQUEST:
                 request = messages.decode_retransmit_request(body, self.version)
                 if isinstance(request, Rejection):
                     return self._bad(header, request)
@@ -257,16 +255,16 @@ class Session:
         """An authentication that still waits is never decided: only the newest counts. No reply to it: the terminal
         may have sent the same message again.
         """
-        if self._asked is None:
+        if self._undecided is None:
             return []
-        self._asked = None
+        self._undecided = None
         return [Rejected(Rejection(Reason.RATE, "superseded before it was decided", b""))]
 
     def _bad(self, header: Header, rejection: Rejection) -> list[Action]:
         return [Rejected(rejection), Send(self.reply(header, Result.BAD_MESSAGE))]
 
     def _positions(self, header: Header, body: bytes, answer: tuple[Header, ...]) -> list[Action]:
-        """The good points of a message are kept whatever stands beside them; what is not is counted.
+        """The good points of a message are kept even if others in it are bad; the bad ones are counted.
 
         A batch with at least one good point is answered with success: the terminal would only send the
         same bytes again. Without any, every package is answered with "bad message".
@@ -274,7 +272,7 @@ class Session:
         actions: list[Action] = []
         bodies: list[bytes] = []
         source = Source.LIVE
-        if header.id == messages.LOCATION_BATCH:
+        if header.id == MessageId.LOCATION_BATCH:
             batch = report.decode_batch(body)
             if isinstance(batch, Rejection):
                 actions.append(Rejected(batch))
@@ -284,7 +282,7 @@ class Session:
                 if not batch.whole:
                     detail = f"batch: {len(bodies)} positions are whole, then it breaks off"
                     actions.append(Rejected(Rejection(Reason.BAD_BODY, detail, body)))
-        elif header.id == messages.LOCATION_QUERY_REPLY:
+        elif header.id == MessageId.LOCATION_QUERY_REPLY:
             source = Source.QUERIED
             reply = report.decode_query_reply(body, self.version)
             if isinstance(reply, Rejection):
@@ -304,7 +302,7 @@ class Session:
         return actions
 
     def _fragment(self, header: Header, body: bytes, now: float) -> list[Action]:
-        if header.id not in _POSITIONS:
+        if header.id not in POSITION_IDS:
             # Only positions are worth memory; a single package is a message like any other.
             if header.total == 1:
                 return self._whole(header, body, (header,))
@@ -335,5 +333,5 @@ class Session:
         return actions
 
     def end(self) -> list[Rejection]:
-        """The connection is gone: rejections for the packages still held."""
+        """The connection is closed: rejections for the packages still held."""
         return self.reassembler.clear()

@@ -1,6 +1,6 @@
 """A batch of positions as one record of the log: an Arrow IPC stream, readable by anyone who has Arrow.
 
-Schema ``gongche.positions/1``: the columns of ``telemetry.positions.SPEC`` (optional ones nullable), and ``items``
+Schema ``gongche.positions/1``: the columns of ``telemetry.positions.REPORTED`` (optional ones nullable), and ``items``
 (binary, null where there are none). Buffers are LZ4-compressed: columns of one batch repeat so much that a row takes
 a third of its size, and compressing costs less than writing the rest would.
 """
@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from runtime.errors import SchemaError
+from telemetry.arrow import arrow_type
 from telemetry.log.base import HEADER_SCHEMA
-from telemetry.positions import OPTIONAL, SPEC, PositionBatch
+from telemetry.positions import OPTIONAL, REPORTED, PositionBatch
 
 SCHEMA_NAME: Final = "gongche.positions"
 SCHEMA_VERSION: Final = 1
@@ -23,23 +24,23 @@ HEADERS: Final = {HEADER_SCHEMA: f"{SCHEMA_NAME}/{SCHEMA_VERSION}"}
 
 #: A record larger than this is not written, and not read back either.
 MAX_RECORD_BYTES: Final = 8 << 20
-#: Rows of one record are bounded, so that decompressing a record of a stranger is bounded too.
+#: Rows of one record are bounded, so that unpacking a record that somebody else wrote is bounded too.
 MAX_ROWS: Final = 200_000
 #: Ours are far below: 50,000 rows, each from a frame of at most 1,023 bytes.
 MAX_UNPACKED_BYTES: Final = 256 << 20
 
 _NO_TIME_US: Final = 253_402_300_800 * 1_000_000  # the year 10000
 
-_FIXED = tuple(name for name in SPEC if name not in OPTIONAL and name != "present")
+_FIXED = tuple(column.name for column in REPORTED if not column.optional)
 _RECEIVED: Final = _FIXED.index("received_us")
 
 SCHEMA: Final = pa.schema(
-    [pa.field(name, pa.from_numpy_dtype(np.dtype(SPEC[name][0])), nullable=False) for name in _FIXED]
-    + [pa.field(name, pa.from_numpy_dtype(np.dtype(SPEC[name][0]))) for name in OPTIONAL]
+    [pa.field(name, arrow_type(name), nullable=False) for name in _FIXED]
+    + [pa.field(name, arrow_type(name)) for name in OPTIONAL]
     + [pa.field("items", pa.binary())],
     metadata={"schema": f"{SCHEMA_NAME}/{SCHEMA_VERSION}"},
 )
-#: Columns that nobody sent, ready to be cut.
+#: Columns of nulls, ready to be sliced: for optional columns that no row of a batch has.
 _NULL_ROWS: Final = 4096
 _NULLS: Final = {name: pa.nulls(_NULL_ROWS, SCHEMA.field(name).type) for name in (*OPTIONAL, "items")}
 _NO_ROWS: Final = pa.RecordBatch.from_arrays([pa.array([], field.type) for field in SCHEMA], schema=SCHEMA)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rules.judge.context import Gatherer
 from rules.judge.subjects.cards import Cards
+from rules.judge.subjects.destinations import Destinations
 from rules.judge.subjects.driver_months import DriverMonths
 from rules.judge.subjects.fills import Transactions
 from rules.judge.subjects.orders import Orders
@@ -12,6 +13,7 @@ from rules.judge.subjects.violations import Violations
 
 GATHERERS: tuple[Gatherer, ...] = (
     Orders(),
+    Destinations(),
     Transactions(),
     Cards(),
     Violations(),

@@ -8,10 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from registry.facts import fuel as facts
-from registry.facts.fuel import CardBinding, FuelCard, PlateVehicle, Transaction, Trip
+from registry import fuel_cards
+from registry.facts.fills import reversed_fills
+from registry.facts.trips import END, START, Trip, trips_of_vehicles
+from registry.fuel_cards import CardBindingRow, CardRow
 from registry.parameters import parameter
 from registry.snapshot.timelines import FOREVER
+from registry.transactions import TransactionRow, transactions_of_cards
+from registry.vehicles import VehicleInfo, vehicle_at, vehicles_of_plates
+from rules.alerts.feed import suspected_of_cards
 from rules.alerts.model import AlertFacts, Judgement
 from rules.checks import card_binding, refuel_frequency
 from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind
@@ -26,12 +31,12 @@ _BINDING, _REFUEL = card_binding.RULE, refuel_frequency.RULE
 
 _OF_ORDERS = (
     "SELECT DISTINCT b.card FROM (SELECT o.id, o.vehicle,"  # noqa: S608 - fixed text
-    f" min(LEAST({facts.START}, o.planned_departure)) AS since FROM dispatch_orders o"
+    f" min(LEAST({START}, o.planned_departure)) AS since FROM dispatch_orders o"
     " WHERE o.id = ANY($1::text[]) GROUP BY o.id, o.vehicle) c JOIN vehicles v ON v.id = c.vehicle"
     " JOIN card_bindings b ON b.plate = v.plate"
     # Fills before the return of an earlier order lie in stretches that this order does not touch.
-    f" LEFT JOIN LATERAL (SELECT {facts.END} AS ended FROM current_dispatch_orders o WHERE o.vehicle = c.vehicle"
-    f" AND o.id <> c.id AND o.status = 'returned' AND o.planned_departure < c.since AND {facts.END} < c.since"
+    f" LEFT JOIN LATERAL (SELECT {END} AS ended FROM current_dispatch_orders o WHERE o.vehicle = c.vehicle"
+    f" AND o.id <> c.id AND o.status = 'returned' AND o.planned_departure < c.since AND {END} < c.since"
     " ORDER BY o.planned_departure DESC LIMIT 1) p ON true"
     " WHERE EXISTS (SELECT FROM fuel_transactions t WHERE t.card = b.card AND t.at >= b.valid_from"
     " AND t.at >= COALESCE(p.ended, '-infinity') AND (b.valid_to IS NULL OR t.at < b.valid_to))"
@@ -72,8 +77,8 @@ class _Run:
 class _Place:
     """Where a fill lies between orders."""
 
-    bound: CardBinding
-    vehicle: PlateVehicle
+    bound: CardBindingRow
+    vehicle: VehicleInfo
     after: Trip
     following: Trip | None
 
@@ -82,10 +87,10 @@ class _Place:
 class _Facts:
     """Facts of some cards."""
 
-    cards: dict[str, FuelCard]
-    bindings: dict[str, list[CardBinding]]
-    vehicles: dict[str, list[PlateVehicle]]
-    transactions: dict[str, list[Transaction]]
+    cards: dict[str, CardRow]
+    bindings: dict[str, list[CardBindingRow]]
+    vehicles: dict[str, list[VehicleInfo]]
+    transactions: dict[str, list[TransactionRow]]
     runs: dict[str, list[_Run]]
     suspected: dict[str, dict[str, set[str]]]  # rule -> card -> subjects
 
@@ -159,31 +164,18 @@ class Cards:
 
 async def _facts(desk: Desk, cards: Sequence[str]) -> _Facts:
     conn = desk.conn
-    bindings = await facts.bindings_of_cards(conn, cards)
-    transactions = await facts.transactions_of_cards(conn, cards)
+    bindings = await fuel_cards.bindings_of_cards(conn, cards)
+    transactions = await transactions_of_cards(conn, cards)
     plates = {b.plate for its in bindings.values() for b in its}
-    vehicles = await facts.vehicles_of_plates(conn, plates)
+    vehicles = await vehicles_of_plates(conn, plates)
     paying = {b.plate for card in transactions for b in bindings.get(card, ())}
     ids = {v.id for plate in paying for v in vehicles.get(plate, ())}
-    trips = await facts.trips_of_vehicles(conn, ids) if ids else {}
+    trips = await trips_of_vehicles(conn, ids) if ids else {}
     suspected: dict[str, dict[str, set[str]]] = {rule: defaultdict(set) for rule in (_BINDING, _REFUEL)}
-    escaped = {refuel_frequency.escaped(card): card for card in cards}
-    rows = await conn.fetch(
-        "SELECT rule, subject, split_part(subject, ':', 2) AS card FROM alerts WHERE rule = $1 AND status = 'suspected'"
-        " AND split_part(subject, ':', 2) = ANY($2::text[]) UNION ALL"
-        " SELECT rule, subject, regexp_replace(subject, '^(unbound:(.*)|binding:(.*):[^:]*)$', '\\2\\3') FROM alerts"
-        " WHERE rule = $3 AND status = 'suspected'"
-        " AND regexp_replace(subject, '^(unbound:(.*)|binding:(.*):[^:]*)$', '\\2\\3') = ANY($4::text[])",
-        _REFUEL,
-        list(escaped),
-        _BINDING,
-        list(cards),
-    )
-    for row in rows:
-        card = escaped[row["card"]] if row["rule"] == _REFUEL else row["card"]
-        suspected[row["rule"]][card].add(row["subject"])
+    for rule, card, subject in await suspected_of_cards(conn, [_BINDING, _REFUEL], cards):
+        suspected[rule][card].add(subject)
     return _Facts(
-        await facts.cards_of(conn, cards), bindings, vehicles, transactions,
+        await fuel_cards.cards_of(conn, cards), bindings, vehicles, transactions,
         {vehicle: _runs(its) for vehicle, its in trips.items()}, suspected,
     )  # fmt: skip
 
@@ -192,7 +184,7 @@ def _withdrawn(desk: Desk, known: _Facts, card: str, live: set[tuple[str, str]])
     for rule, version in ((_BINDING, card_binding.VERSION), (_REFUEL, refuel_frequency.VERSION)):
         for subject in sorted(known.suspected[rule].get(card, ())):
             if (rule, subject) not in live:
-                yield Judgement(rule, version, subject, None, "normal", "gone", desk.now_us)
+                yield Judgement(rule, version, subject, None, "normal", "gone", desk.now_us, card=card)
 
 
 def _of_card(desk: Desk, known: _Facts, card: str) -> Iterator[Judgement]:
@@ -203,7 +195,7 @@ def _of_card(desk: Desk, known: _Facts, card: str) -> Iterator[Judgement]:
     yield from _judge_fills(desk, known, known.cards[card])
 
 
-def _card(card: FuelCard) -> card_binding.Card:
+def _card(card: CardRow) -> card_binding.Card:
     return {
         "id": card.id, "organisation": card.organisation, "status": card.status,
         "opened_on": None if card.opened_on is None else card.opened_on.isoformat(),
@@ -211,7 +203,7 @@ def _card(card: FuelCard) -> card_binding.Card:
     }  # fmt: skip
 
 
-def _judge_binding(desk: Desk, known: _Facts, card: FuelCard, binding: CardBinding) -> Judgement:
+def _judge_binding(desk: Desk, known: _Facts, card: CardRow, binding: CardBindingRow) -> Judgement:
     vehicles = known.vehicles.get(binding.plate, [])
     bound: card_binding.Binding = {
         "plate": binding.plate, "from_us": binding.from_us, "to_us": None if binding.to_us == FOREVER else binding.to_us,
@@ -243,13 +235,13 @@ def _judge_binding(desk: Desk, known: _Facts, card: FuelCard, binding: CardBindi
         None if vehicle is None else vehicle.id, binding.plate, made.from_us, made.to_us,
     )  # fmt: skip
     no = None if vehicle is None else vehicle.no
-    return judgement(desk, made, evidence, alert, no)
+    return judgement(desk, made, evidence, alert, no, card.id)
 
 
-def _judge_unbound(desk: Desk, known: _Facts, card: FuelCard) -> Iterator[Judgement]:
+def _judge_unbound(desk: Desk, known: _Facts, card: CardRow) -> Iterator[Judgement]:
     its = known.bindings.get(card.id, [])
     subject = card_binding.subject(card.id, None)
-    bound = facts.standing(known.bindings, card.id, desk.now_us) is not None
+    bound = fuel_cards.binding_at(known.bindings, card.id, desk.now_us) is not None
     since = card.created_us if card.opened_on is None else midnight_us(card.opened_on)
     since = max([b.to_us for b in its if b.to_us <= desk.now_us], default=since)
     used = desk.resolve(_BINDING, card.organisation, since)
@@ -264,7 +256,7 @@ def _judge_unbound(desk: Desk, known: _Facts, card: FuelCard) -> Iterator[Judgem
     }  # fmt: skip
     made = card_binding.evaluate(evidence)
     alert = AlertFacts("medium", card.organisation, None, "", made.from_us, made.to_us)
-    yield judgement(desk, made, evidence, alert, None)
+    yield judgement(desk, made, evidence, alert, None, card.id)
 
 
 def _runs(trips: Sequence[Trip]) -> list[_Run]:
@@ -281,9 +273,9 @@ def _runs(trips: Sequence[Trip]) -> list[_Run]:
     return runs
 
 
-def _joined(bindings: Sequence[CardBinding]) -> list[CardBinding]:
+def _joined(bindings: Sequence[CardBindingRow]) -> list[CardBindingRow]:
     """Bindings in order; one that only goes on with the same plate is no new one."""
-    found: list[CardBinding] = []
+    found: list[CardBindingRow] = []
     for binding in bindings:
         if found and (found[-1].plate, found[-1].to_us) == (binding.plate, binding.from_us):
             found[-1] = replace(found[-1], to_us=binding.to_us)
@@ -292,10 +284,10 @@ def _joined(bindings: Sequence[CardBinding]) -> list[CardBinding]:
     return found
 
 
-def _place(known: _Facts, bindings: Sequence[CardBinding], at_us: int) -> _Place | None:
+def _place(known: _Facts, bindings: Sequence[CardBindingRow], at_us: int) -> _Place | None:
     """Where a time lies between orders of the vehicle that the card was bound to; None = nowhere."""
     bound = next((b for b in bindings if b.from_us <= at_us < b.to_us), None)
-    vehicle = None if bound is None else facts.vehicle_at(known.vehicles.get(bound.plate, ()), at_us)
+    vehicle = None if bound is None else vehicle_at(known.vehicles.get(bound.plate, ()), at_us)
     if bound is None or vehicle is None:
         return None
     runs = known.runs.get(vehicle.id, [])
@@ -309,10 +301,10 @@ def _place(known: _Facts, bindings: Sequence[CardBinding], at_us: int) -> _Place
     )
 
 
-def _judge_fills(desk: Desk, known: _Facts, card: FuelCard) -> Iterator[Judgement]:
+def _judge_fills(desk: Desk, known: _Facts, card: CardRow) -> Iterator[Judgement]:
     transactions = known.transactions.get(card.id, [])
     bindings = _joined(known.bindings.get(card.id, ()))
-    taken_back = facts.reversed_fills(transactions)
+    taken_back = reversed_fills(transactions)
     places: dict[_Place, list[refuel_frequency.Transaction]] = defaultdict(list)
     rows = [_transaction(t, taken_back.get(t.id)) for t in transactions]
     for row in rows:
@@ -338,12 +330,12 @@ def _judge_fills(desk: Desk, known: _Facts, card: FuelCard) -> Iterator[Judgemen
             "medium", card.organisation, place.vehicle.id, place.vehicle.plate, made.from_us, made.to_us,
             order=place.after.id,
         )  # fmt: skip
-        yield judgement(desk, made, evidence, alert, place.vehicle.no)
+        yield judgement(desk, made, evidence, alert, place.vehicle.no, card.id)
 
 
 def _fill_evidence(
-    card: FuelCard,
-    bindings: Sequence[CardBinding],
+    card: CardRow,
+    bindings: Sequence[CardBindingRow],
     place: _Place,
     used: dict[str, int],
     rows: list[refuel_frequency.Transaction],
@@ -377,7 +369,7 @@ def _fill_evidence(
     return evidence
 
 
-def _transaction(row: Transaction, reversed_by: str | None) -> refuel_frequency.Transaction:
+def _transaction(row: TransactionRow, reversed_by: str | None) -> refuel_frequency.Transaction:
     return {
         "id": row.id, "at_us": row.at_us, "kind": row.kind, "product": row.product, "energy": row.energy,
         "quantity": row.quantity, "amount_fen": row.amount_fen, "station": row.station,

@@ -16,10 +16,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from registry.facts import fuel as facts
-from registry.facts.fuel import PlateVehicle, Transaction, Trip
+from registry.changes import LOOK_BACK_US
+from registry.drivers import drivers_of
+from registry.facts.fills import fills_of_plates, reversed_of_cards
+from registry.facts.trips import END, START, Trip, trips_of_drivers, trips_of_vehicles
+from registry.orders import last_return
 from registry.parameters import parameter
 from registry.snapshot.timelines import FOREVER
+from registry.transactions import TransactionRow
+from registry.vehicles import VehicleInfo, vehicle_at, vehicles_by_id, vehicles_of_plates
 from rules.alerts.model import AlertFacts, Judgement
 from rules.checks import fuel_consumption as check
 from rules.checks.base import Outcome
@@ -33,7 +38,7 @@ REACH_US: Final = 31 * US_PER_DAY
 AFTER_MONTH_US: Final = 6 * 3600 * 1_000_000
 #: A trip that should be over is waited for so long; one that is returned, so long for its result.
 OPEN_US: Final = 10 * US_PER_DAY
-UNSETTLED_US: Final = 62 * US_PER_DAY
+UNSETTLED_US: Final = LOOK_BACK_US
 #: Keys whose facts are in memory at once.
 KEYS_AT_ONCE: Final = 100
 
@@ -46,14 +51,13 @@ _BOTH: Final = ("fuel", "electric")
 #: (vehicle | null = every, from, to): drivers and the months in which their trips or the fills after them may count.
 _MONTHS = (
     "SELECT DISTINCT s.every_energy, o.driver, v.energy,"  # noqa: S608 - fixed text
-    f" to_char(GREATEST({facts.START}, s.since) AT TIME ZONE 'UTC' + interval '8 hours', 'YYYY-MM') AS first,"
-    f" to_char(LEAST({facts.END} + interval '31 days', s.until) AT TIME ZONE 'UTC' + interval '8 hours', 'YYYY-MM') AS last"
+    f" to_char(GREATEST({START}, s.since) AT TIME ZONE 'UTC' + interval '8 hours', 'YYYY-MM') AS first,"
+    f" to_char(LEAST({END} + interval '31 days', s.until) AT TIME ZONE 'UTC' + interval '8 hours', 'YYYY-MM') AS last"
     " FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::boolean[])"
     " AS s (vehicle, since, until, every_energy)"
     " JOIN dispatch_orders o ON {join} JOIN vehicles v ON v.id = o.vehicle"
-    " WHERE o.driver IS NOT NULL AND GREATEST(o.planned_return, o.extended_return, o.actual_return)"
-    " >= s.since - interval '31 days'"
-    f" AND {facts.END} + interval '31 days' >= s.since AND {facts.START} < s.until"
+    f" WHERE o.driver IS NOT NULL AND {last_return('o')} >= s.since - interval '31 days'"
+    f" AND {END} + interval '31 days' >= s.since AND {START} < s.until"
 )
 _CARD_VEHICLES = (
     "SELECT v.id, s.since FROM unnest($1::text[], $2::timestamptz[]) AS s (card, since)"
@@ -61,8 +65,8 @@ _CARD_VEHICLES = (
     " JOIN vehicles v ON v.plate = b.plate"
 )
 _ORDER_VEHICLES = (
-    f"SELECT o.vehicle, min(LEAST({facts.START}, o.planned_departure)) AS since,"  # noqa: S608 - fixed text
-    f" max({facts.END}) + interval '31 days' AS until FROM dispatch_orders o WHERE o.id = ANY($1::text[])"
+    f"SELECT o.vehicle, min(LEAST({START}, o.planned_departure)) AS since,"  # noqa: S608 - fixed text
+    f" max({END}) + interval '31 days' AS until FROM dispatch_orders o WHERE o.id = ANY($1::text[])"
     " GROUP BY o.id, o.vehicle"
 )
 
@@ -90,7 +94,7 @@ class DriverMonths:
         rows = await conn.fetch(_CARD_VEHICLES, [c for c, _ in cards], [from_us(us) for _, us in cards])
         spans += [(r["id"], to_us(r["since"]), FOREVER, False) for r in rows]
         plates = {c.subject: c.from_us for c in reversed(of_kind(changes, "plate"))}
-        for plate, its in (await facts.vehicles_of_plates(conn, plates)).items():
+        for plate, its in (await vehicles_of_plates(conn, plates)).items():
             spans += [(v.id, plates[plate], FOREVER, False) for v in its]
         orders = sorted({c.subject for c in of_kind(changes, "order", "result")})
         rows = await conn.fetch(_ORDER_VEHICLES, orders)
@@ -183,9 +187,9 @@ class _Facts:
     fills that are nobody's."""
 
     trips: dict[str, list[Trip]]
-    vehicles: dict[str, PlateVehicle]
-    fills: dict[str, list[tuple[Transaction, str, str, Trip, str]]]
-    loose: dict[str, list[tuple[Transaction, str, str]]]
+    vehicles: dict[str, VehicleInfo]
+    fills: dict[str, list[tuple[TransactionRow, str, str, Trip, str]]]
+    loose: dict[str, list[tuple[TransactionRow, str, str]]]
     reversed: dict[str, str]
 
 
@@ -200,7 +204,7 @@ def owner(trips: Sequence[Trip], at_us: int) -> tuple[Trip, str] | None:
 
 async def _judge(desk: Desk, keys: Sequence[str], verdicts: Verdicts) -> None:
     parts = {key: key.rsplit("|", 2) for key in keys}
-    drivers = await facts.drivers_of(desk.conn, {driver for driver, _, _ in parts.values()})
+    drivers = await drivers_of(desk.conn, {driver for driver, _, _ in parts.values()})
     wanted = [
         _Key(key, d, month, energy, desk.resolve(check.RULE, drivers[d][1], month_span(month)[0]))
         for key, (d, month, energy) in parts.items()
@@ -255,18 +259,18 @@ async def _facts(desk: Desk, wanted: Sequence[_Key]) -> _Facts:
     conn = desk.conn
     spans = _union(month_span(month) for want in wanted for month in want.months())
     asked = [(w.driver, *s) for w in wanted for s in _union(map(month_span, w.months()))]
-    trips = await facts.trips_of_drivers(conn, sorted(set(asked)), REACH_US)
+    trips = await trips_of_drivers(conn, sorted(set(asked)), REACH_US)
     ids = {t.vehicle for its in trips.values() for t in its}
-    vehicles = await facts.vehicles_of_ids(conn, ids)
-    of_plate = await facts.vehicles_of_plates(conn, {v.plate for v in vehicles.values()})
-    fills = await facts.fills_of_plates(conn, of_plate, spans)
-    around = await facts.trips_of_vehicles(conn, ids, [(max(a - REACH_US, 0), b) for a, b in spans])
+    vehicles = await vehicles_by_id(conn, ids)
+    of_plate = await vehicles_of_plates(conn, {v.plate for v in vehicles.values()})
+    fills = await fills_of_plates(conn, of_plate, spans)
+    around = await trips_of_vehicles(conn, ids, [(max(a - REACH_US, 0), b) for a, b in spans])
     found = _Facts(
         trips, vehicles, defaultdict(list), defaultdict(list),
-        await facts.reversed_of_cards(conn, {fill.card for fill, _ in fills}),
+        await reversed_of_cards(conn, {fill.card for fill, _ in fills}),
     )  # fmt: skip
     for fill, plate in fills:
-        vehicle = facts.vehicle_at(of_plate[plate], fill.at_us)
+        vehicle = vehicle_at(of_plate[plate], fill.at_us)
         if vehicle is None or vehicle.id not in vehicles or fill.energy not in _ENERGIES[vehicle.energy]:
             continue
         held = owner(around.get(vehicle.id, ()), fill.at_us)
@@ -329,7 +333,7 @@ def _month(known: _Facts, want: _Key, month: str) -> check.Month:
     return {"month": month, "orders": orders, "fills": fills, "left_out": left_out}
 
 
-def _fill(fill: Transaction, plate: str, why: str) -> check.Fill:
+def _fill(fill: TransactionRow, plate: str, why: str) -> check.Fill:
     return {
         "id": fill.id, "at_us": fill.at_us, "card": fill.card, "plate": plate, "quantity": fill.quantity, "why": why,
     }  # fmt: skip

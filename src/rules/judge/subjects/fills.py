@@ -8,9 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from registry.facts import fuel, records
-from registry.facts.records import CardTransaction
+from registry import transactions
+from registry.changes import LOOK_BACK_US
+from registry.facts import fills
+from registry.facts.fills import CardTransaction
 from registry.parameters import RULES, TRACK
+from registry.vehicles import plates_of_vehicles, vehicle_at, vehicles_of_plates
 from rules.alerts.model import AlertFacts, Judgement, StoredEvaluation
 from rules.alerts.publish import evaluations_of
 from rules.checks import card_use
@@ -26,7 +29,7 @@ RULE: Final = card_use.RULE
 #: Fixes so long before and after the window are looked for: where the vehicle came from and went to.
 REACH_US: Final = 3600 * 1_000_000
 #: So long a fill waits for a track that does not come.
-WAIT_US: Final = 62 * US_PER_DAY
+WAIT_US: Final = LOOK_BACK_US
 #: Older fills are not judged again: their tracks may be gone, and what was found on them stands.
 KEEP_US: Final = 366 * US_PER_DAY
 
@@ -44,27 +47,27 @@ class Transactions:
         """Fills that the changes touch, when their window is over."""
         oldest = desk.now_us - KEEP_US
         own = {c.subject for c in of_kind(changes, "transaction")}
-        times = await records.transaction_times(desk.conn, own)
+        times = await transactions.transaction_times(desk.conn, own)
         found = {key: at for key, (_, at) in times.items()}
         # A reversal that names nothing takes back one of the fills before it: any change may shift which one.
-        reach = fuel.REVERSAL_REACH_US
+        reach = fills.REVERSAL_REACH_US
         near = _earliest(((card, at - reach) for card, at in times.values()), oldest)
-        found |= await records.fills_of_cards(desk.conn, near, only_with_reversals=True)
+        found |= await transactions.fills_of_cards(desk.conn, near, only_with_reversals=True)
         cards = _since(of_kind(changes, "card", "binding"), oldest)
         cards = _earliest(
             [*cards.items(), *((c.subject, c.from_us - reach) for c in of_kind(changes, "fills"))], oldest
         )
-        found |= await records.fills_of_cards(desk.conn, cards)
-        found |= await records.fills_at_stations(desk.conn, _since(of_kind(changes, "station"), oldest))
+        found |= await transactions.fills_of_cards(desk.conn, cards)
+        found |= await transactions.fills_at_stations(desk.conn, _since(of_kind(changes, "station"), oldest))
         moved = [(c.subject, c.from_us) for c in of_kind(changes, "vehicle")]
         moved += [(c.subject, c.from_us - _LONGEST_WINDOW_US - REACH_US) for c in of_kind(changes, "track")]
-        plates = await records.plates_of_vehicles(desk.conn, {vehicle for vehicle, _ in moved})
+        plates = await plates_of_vehicles(desk.conn, {vehicle for vehicle, _ in moved})
         on_plates = [(plates[vehicle], us) for vehicle, us in moved if vehicle in plates]
         on_plates += [(c.subject, c.from_us) for c in of_kind(changes, "plate")]
-        found |= await records.fills_of_bound_plates(desk.conn, _earliest(on_plates, oldest))
+        found |= await fills.fills_of_bound_plates(desk.conn, _earliest(on_plates, oldest))
         parameters = [c.from_us for c in of_kind(changes, "parameter") if c.subject in (RULE, TRACK)]
         if parameters:
-            found |= await records.fills_between(desk.conn, max(min(parameters), oldest))
+            found |= await transactions.fills_between(desk.conn, max(min(parameters), oldest))
         gone = dict.fromkeys(own - times.keys(), desk.now_us)
         return gone | {key: _until(desk, at) for key, at in found.items()}
 
@@ -77,14 +80,14 @@ class Transactions:
 
     async def between(self, desk: Desk, from_us: int, to_us: int) -> list[str]:
         """The fills in [from, to)."""
-        return sorted(await records.fills_between(desk.conn, from_us, to_us))
+        return sorted(await transactions.fills_between(desk.conn, from_us, to_us))
 
     async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
         """See ``Gatherer.judge``."""
         verdicts = Verdicts()
         subjects = [card_use.subject(key) for key in keys]
         judged = await evaluations_of(desk.conn, RULE, subjects)
-        found = await records.card_transactions(desk.conn, keys)
+        found = await fills.card_transactions(desk.conn, keys)
         drafts = await self._drafts(desk, found)
         on_track: list[tuple[str, card_use.Evidence]] = []
         for key in sorted(set(keys)):
@@ -108,15 +111,15 @@ class Transactions:
 
     async def _drafts(self, desk: Desk, found: Mapping[str, CardTransaction]) -> dict[str, card_use.Evidence]:
         """Evidence without its track, by transaction."""
-        taken_back = await fuel.reversed_of_cards(desk.conn, {f.transaction.card for f in found.values()})
+        taken_back = await fills.reversed_of_cards(desk.conn, {f.transaction.card for f in found.values()})
         plates = {f.bound[0] for f in found.values() if f.bound is not None}
-        vehicles = await fuel.vehicles_of_plates(desk.conn, plates)
+        vehicles = await vehicles_of_plates(desk.conn, plates)
         drafts: dict[str, card_use.Evidence] = {}
         for key, fact in found.items():
             row = fact.transaction
             vehicle = None
             if fact.bound is not None:
-                vehicle = fuel.vehicle_at(vehicles.get(fact.bound[0], ()), row.at_us)
+                vehicle = vehicle_at(vehicles.get(fact.bound[0], ()), row.at_us)
             own = desk.resolve(RULE, fact.organisation, row.at_us)
             shared = desk.resolve(TRACK, fact.organisation, row.at_us)
             drafts[key] = {

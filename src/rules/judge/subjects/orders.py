@@ -8,15 +8,17 @@ the track is read, frozen and run through the kernel again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from registry.facts import orders
 from registry.facts.orders import OrderFacts, Result
+from registry.orders import OrderPlace, OrderRow
 from registry.parameters import TRACK, ParameterRow, resolve
-from registry.snapshot.orders import OrderBook, OrderPlace
+from registry.snapshot.orders import OrderBook
+from rules.alerts.feed import suspected_of_orders
 from rules.alerts.model import AlertFacts, Judgement
 from rules.checks import mileage
 from rules.checks.base import Evaluation, Outcome
@@ -74,9 +76,11 @@ class Orders:
     async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
         """See Gatherer."""
         facts = await orders.orders_with_results(desk.conn, keys)
-        verdicts = Verdicts()
+        verdicts = Verdicts(await withdrawn(desk, RULE, mileage.VERSION, keys, facts, _subjects))
         ready = {key: facts[key] for key in keys if key in facts and is_ready(facts[key])}
-        await _not_ready(desk, {key: facts.get(key) for key in keys if key not in ready}, verdicts)
+        for key in keys:
+            if key in facts and key not in ready:
+                verdicts.later.update(until_settled(desk, facts[key]))
         wanted = _wanted(list(ready.values()))
         routes = dict(zip(wanted, await desk.navigator.routes(desk.conn, wanted), strict=True))
         suspected: list[tuple[OrderFacts, mileage.Evidence]] = []
@@ -126,31 +130,38 @@ def is_ready(fact: OrderFacts) -> bool:
     )
 
 
-async def _not_ready(desk: Desk, waiting: Mapping[str, OrderFacts | None], verdicts: Verdicts) -> None:
-    """Withdraw what no longer holds; a returned order whose result is not settled yet is looked at again."""
-    subjects = {mileage.subject(key): key for key in waiting}
-    raised = (
-        await desk.conn.fetch(
-            "SELECT subject, vehicle_no FROM alerts WHERE rule = $1 AND subject = ANY($2::text[]) AND status = 'suspected'",
-            RULE,
-            list(subjects),
-        )
-        if subjects
-        else []
-    )
-    for alert in raised:
-        subject, vehicle_no = alert["subject"], alert["vehicle_no"]
-        reason = _gone(waiting[subjects[subject]], vehicle_no)
+def _subjects(order: OrderRow) -> set[str]:
+    return {mileage.subject(order.id)}
+
+
+async def withdrawn(
+    desk: Desk, rule: str, version: int, keys: Collection[str], facts: Mapping[str, OrderFacts],
+    subjects: Callable[[OrderRow], Collection[str]],
+) -> list[Judgement]:  # fmt: skip
+    """Withdrawals of what ``rule`` said of the orders ``keys`` and what cannot hold any more: the order is cancelled, open
+    again or another vehicle's, or the subject is not among ``subjects`` of its newest version. What was said of the same
+    vehicle and can be judged again is left to its judgement; of another vehicle it is withdrawn before that."""
+    made = []
+    for old in await suspected_of_orders(desk.conn, rule, keys):
+        fact = facts.get(old.alert.order or "")
+        known = fact is not None and old.subject in subjects(fact.order)
+        if fact is not None and known and is_ready(fact) and fact.order.vehicle_no == old.vehicle_no:
+            continue
+        reason = _gone(fact, old.vehicle_no)
+        if not reason and not known:
+            reason = "destination_removed"
         if reason:
-            verdicts.judgements.append(
-                Judgement(RULE, mileage.VERSION, subject, vehicle_no, "normal", reason, desk.now_us)
-            )
-    for key, fact in waiting.items():
-        if fact is not None and fact.order.status == "returned" and fact.order.actual_return_us is not None:
-            # The worker's next result of it comes as a change; this is for the case that it never does.
-            verdicts.later[key] = wait(
-                desk, fact.order.actual_return_us, "等待行程结算 · waits until the trip is settled"
-            )
+            made.append(Judgement(rule, version, old.subject, old.vehicle_no, "normal", reason, desk.now_us))
+    return made
+
+
+def until_settled(desk: Desk, fact: OrderFacts) -> dict[str, Later]:
+    """A returned order whose result is not settled is looked at again. The worker's next result of it comes as a change;
+    this is for the case that it never does."""
+    order = fact.order
+    if order.status != "returned" or order.actual_return_us is None:
+        return {}
+    return {order.id: wait(desk, order.actual_return_us, "等待行程结算 · waits until the trip is settled")}
 
 
 def _gone(fact: OrderFacts | None, vehicle_no: int | None) -> str:

@@ -15,8 +15,10 @@ from typing import Any, Final, TypedDict
 import numpy as np
 
 from registry.facts import vehicle_days
-from registry.facts.vehicle_days import Cover, official_on
-from registry.parameters import TRACK
+from registry.facts.vehicle_days import Cover
+from registry.orders import spans_of_orders
+from registry.parameters import ORDER, TRACK
+from registry.vehicles import official_on, vehicles_by_id
 from rules import evidence as frozen
 from rules.alerts.feed import alerts_of_vehicles
 from rules.alerts.model import AlertFacts, Judgement
@@ -52,11 +54,11 @@ class VehicleDays:
     rules = RULES
 
     async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
-        """Days that ended in the last 62: of an order those that any of its versions touched; of a late position from
+        """Days that ended in the last LOOK_BACK_DAYS: of an order those that any of its versions touched; of a late position from
         its day on, and the day on which the silence before it began; of the calendar the day itself; of a parameter
         all from when it holds; of a vehicle those with an alert, or not judged yet."""
         keys: set[tuple[str, date]] = set()
-        for vehicle, since, until in await vehicle_days.order_spans(desk.conn, _subjects(changes, "order")):
+        for vehicle, since, until in await spans_of_orders(desk.conn, _subjects(changes, "order")):
             keys |= {(vehicle, day) for day in _ended(desk, since, until)}
         late: dict[str, int] = {}
         for change in of_kind(changes, "track"):
@@ -65,7 +67,7 @@ class VehicleDays:
         keys |= await self._of_vehicles(desk, _subjects(changes, "vehicle"))
         days = {date.fromisoformat(subject) for subject in _subjects(changes, "calendar")}
         for change in of_kind(changes, "parameter"):
-            if change.subject in (*RULES, TRACK, "location"):  # location: early_start_min of orders
+            if change.subject in (*RULES, TRACK, ORDER):  # of orders: from when on they cover
                 days |= set(_ended(desk, change.from_us, desk.now_us))
         keys |= await self._of_days(desk, days & set(_ended(desk, 0, desk.now_us)))
         return await self._due(desk, keys)
@@ -88,7 +90,7 @@ class VehicleDays:
     async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
         """Both rules on each day; see ``Gatherer``."""
         verdicts = Verdicts()
-        known = await vehicle_days.vehicles_by_id(desk.conn, [key.rpartition("|")[0] for key in keys])
+        known = await vehicles_by_id(desk.conn, [key.rpartition("|")[0] for key in keys])
         marks = await watermarks(desk, [v.no for v in known.values()])
         ready, gone = [], []
         for key in sorted(keys):
@@ -176,7 +178,7 @@ class VehicleDays:
         return keys
 
     async def _since(self, desk: Desk, late: Mapping[str, int]) -> set[tuple[str, date]]:
-        vehicles = await vehicle_days.vehicles_by_id(desk.conn, late)
+        vehicles = await vehicles_by_id(desk.conn, late)
         since = {v.id: max(late[v.id], desk.now_us - HORIZON_US) for v in vehicles.values()}
         before = await edge_fixes(
             desk, [(v.no, since[v.id] - HORIZON_US, since[v.id]) for v in vehicles.values()]
@@ -189,7 +191,7 @@ class VehicleDays:
         return keys
 
     async def _of_vehicles(self, desk: Desk, ids: Iterable[str]) -> set[tuple[str, date]]:
-        vehicles = await vehicle_days.vehicles_by_id(desk.conn, ids)
+        vehicles = await vehicles_by_id(desk.conn, ids)
         numbers = {v.no: v for v in vehicles.values()}
         keys = set()
         for rule in RULES:
@@ -215,7 +217,7 @@ class VehicleDays:
     async def _due(self, desk: Desk, keys: Iterable[tuple[str, date]]) -> dict[str, int]:
         """When each key can be judged: ``settle_after_h`` after the end of its day."""
         pairs = sorted(keys)
-        vehicles = await vehicle_days.vehicles_by_id(desk.conn, {vehicle for vehicle, _ in pairs})
+        vehicles = await vehicles_by_id(desk.conn, {vehicle for vehicle, _ in pairs})
         waits: dict[tuple[str, date], int] = {}
         due = {}
         for vehicle, day in pairs:

@@ -6,9 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from registry.facts import fuel, records
-from registry.facts.fuel import PlateVehicle
-from registry.facts.records import Violation
+from registry import violations
+from registry.drivers import drivers_of
+from registry.facts.violations import drivers_at, plates_driven, touched_by_orders
+from registry.vehicles import VehicleInfo, plates_of_vehicles, vehicle_at, vehicles_by_id, vehicles_of_plates
+from registry.violations import ViolationRow
 from rules.alerts.feed import suspected_subjects
 from rules.alerts.model import AlertFacts, Judgement, StoredEvaluation
 from rules.alerts.publish import evaluations_of
@@ -44,20 +46,20 @@ class Violations:
         month before."""
         keys: set[_Key] = set()
         own = {c.subject: c.from_us for c in of_kind(changes, "violation")}
-        rows = await records.violations_of(desk.conn, own)
+        rows = await violations.violations_of(desk.conn, own)
         since = [own[row.id] for row in rows if row.id in own]
         keys |= await self._keys_of(desk, rows, [(row, own[row.id]) for row in rows])
         plates: dict[str, int] = {c.subject: c.from_us for c in of_kind(changes, "offences", "plate")}
         moved = {c.subject for c in of_kind(changes, "vehicle")}
-        plates |= dict.fromkeys((await records.plates_of_vehicles(desk.conn, moved)).values(), 0)
+        plates |= dict.fromkeys((await plates_of_vehicles(desk.conn, moved)).values(), 0)
         whole = [(plate, us, 2**62) for plate, us in plates.items()]
-        keys |= await self._keys_of(desk, await records.violations_of_plates(desk.conn, whole))
+        keys |= await self._keys_of(desk, await violations.violations_of_plates(desk.conn, whole))
         parameters = [c.from_us for c in of_kind(changes, "parameter") if c.subject == RULE]
         if parameters:
-            keys |= await self._keys_of(desk, await records.violations_between(desk.conn, min(parameters)))
+            keys |= await self._keys_of(desk, await violations.violations_between(desk.conn, min(parameters)))
         orders = {c.subject for c in of_kind(changes, "order")}
         if orders and _by_driver(desk):
-            for row, driver in await records.touched_by_orders(desk.conn, orders):
+            for row, driver in await touched_by_orders(desk.conn, orders):
                 keys |= {("driver", driver, month) for month in _months(row.at_us)}
         keys |= await self._standing(desk, changes, [*since, *plates.values(), *parameters])
         return dict.fromkeys(sorted(key_of(*key) for key in keys), desk.now_us)
@@ -72,7 +74,7 @@ class Violations:
         every = bool(of_kind(changes, "parameter"))
         moved = {c.subject for c in of_kind(changes, "vehicle")}
         plates = {c.subject for c in of_kind(changes, "offences", "plate")}
-        vehicles = await fuel.vehicles_of_plates(desk.conn, plates)
+        vehicles = await vehicles_of_plates(desk.conn, plates)
         moved |= {v.id for its in vehicles.values() for v in its}
         oldest = check.month_of(min((us for us in since_us), default=desk.now_us))
         found = set()
@@ -84,11 +86,11 @@ class Violations:
         return found
 
     async def _keys_of(
-        self, desk: Desk, rows: Sequence[Violation], moved: Iterable[tuple[Violation, int]] = ()
+        self, desk: Desk, rows: Sequence[ViolationRow], moved: Iterable[tuple[ViolationRow, int]] = ()
     ) -> set[_Key]:
         """Keys of violations; ``moved``: and of the times that they had."""
         times = [(row, row.at_us) for row in rows] + list(moved)
-        vehicles = await fuel.vehicles_of_plates(desk.conn, {row.plate for row in rows})
+        vehicles = await vehicles_of_plates(desk.conn, {row.plate for row in rows})
         keys = {
             ("vehicle", vehicle.id, month)
             for row, us in times
@@ -114,7 +116,7 @@ class Violations:
 
     async def between(self, desk: Desk, from_us: int, to_us: int) -> list[str]:
         """Months of vehicles (and drivers, where they are used) with violations in [from, to)."""
-        rows = await records.violations_between(desk.conn, from_us, to_us)
+        rows = await violations.violations_between(desk.conn, from_us, to_us)
         own = {check.month_of(row.at_us) for row in rows}
         return sorted(key_of(*key) for key in await self._keys_of(desk, rows) if key[2] in own)
 
@@ -122,8 +124,8 @@ class Violations:
         """See ``Gatherer.judge``."""
         asked = sorted({_parts(key) for key in keys})
         judged = await evaluations_of(desk.conn, RULE, [check.subject(*key) for key in asked])
-        vehicles = await fuel.vehicles_of_ids(desk.conn, {id for unit, id, _ in asked if unit == "vehicle"})
-        drivers = await fuel.drivers_of(desk.conn, {id for unit, id, _ in asked if unit == "driver"})
+        vehicles = await vehicles_by_id(desk.conn, {id for unit, id, _ in asked if unit == "vehicle"})
+        drivers = await drivers_of(desk.conn, {id for unit, id, _ in asked if unit == "driver"})
         rows = await self._rows(desk, asked, vehicles)
         verdicts = Verdicts()
         for key in asked:
@@ -163,7 +165,7 @@ class Violations:
         return verdicts
 
     async def _rows(
-        self, desk: Desk, keys: Sequence[_Key], vehicles: Mapping[str, PlateVehicle]
+        self, desk: Desk, keys: Sequence[_Key], vehicles: Mapping[str, VehicleInfo]
     ) -> dict[_Key, list[check.Record]]:
         """Records of the month and the one before of each key, as evidence has them."""
         spans = {key: check.month_span(key[2], 1) for key in keys}
@@ -173,17 +175,17 @@ class Violations:
             if key[0] == "vehicle" and key[1] in vehicles
         }
         of_driver = {key: (key[1], *spans[key]) for key in keys if key[0] == "driver"}
-        plates = await records.plates_driven(desk.conn, of_driver.values())
+        plates = await plates_driven(desk.conn, of_driver.values())
         driven = {(plate, a, b) for driver, a, b in of_driver.values() for plate in plates[driver]}
         found = {
             row.id: row
             for part in (
-                await records.violations_of_plates(desk.conn, {*of_vehicle.values(), *driven}),
-                await records.violations_of_drivers(desk.conn, set(of_driver.values())),
+                await violations.violations_of_plates(desk.conn, {*of_vehicle.values(), *driven}),
+                await violations.violations_of_drivers(desk.conn, set(of_driver.values())),
             )
             for row in part
         }
-        holders = await fuel.vehicles_of_plates(desk.conn, {row.plate for row in found.values()})
+        holders = await vehicles_of_plates(desk.conn, {row.plate for row in found.values()})
         whose = await self._drivers(desk, list(found.values()), holders) if of_driver else {}
         rows: dict[_Key, list[check.Record]] = {}
         ordered = sorted(found.values(), key=lambda row: (row.at_us, row.id))
@@ -193,7 +195,7 @@ class Violations:
             for row in ordered:
                 if not since <= row.at_us < until:
                     continue
-                holder = fuel.vehicle_at(holders.get(row.plate, ()), row.at_us)
+                holder = vehicle_at(holders.get(row.plate, ()), row.at_us)
                 if key in of_vehicle and row.plate == of_vehicle[key][0]:
                     belongs = holder is not None and holder.id == key[1]
                 elif key in of_driver and whose.get(row.id, ("",))[0] == key[1]:
@@ -205,19 +207,19 @@ class Violations:
         return rows
 
     async def _drivers(
-        self, desk: Desk, rows: Sequence[Violation], holders: Mapping[str, Sequence[PlateVehicle]]
+        self, desk: Desk, rows: Sequence[ViolationRow], holders: Mapping[str, Sequence[VehicleInfo]]
     ) -> dict[str, tuple[str, str | None]]:
         """Who drove, by violation: (driver, None) as the record says, else (driver, order) of the order that covered the
         vehicle."""
         found: dict[str, tuple[str, str | None]] = {}
         open_: list[tuple[str, int, int]] = []
         for row in rows:
-            vehicle = fuel.vehicle_at(holders.get(row.plate, ()), row.at_us)
+            vehicle = vehicle_at(holders.get(row.plate, ()), row.at_us)
             if row.driver is not None:
                 found[row.id] = (row.driver, None)
             elif vehicle is not None:
                 open_.append((row.id, vehicle.no, row.at_us))
-        covering = await records.drivers_at(desk.conn, [(no, us) for _, no, us in open_], desk.parameters)
+        covering = await drivers_at(desk.conn, [(no, us) for _, no, us in open_], desk.parameters)
         return found | {id: who for (id, _, _), who in zip(open_, covering, strict=True) if who is not None}
 
 
@@ -236,7 +238,7 @@ def _driver(id: str, name: str, organisation: str) -> check.Driver:
     return {"id": id, "name": name, "organisation": organisation}
 
 
-def _vehicle(vehicle: PlateVehicle | None) -> check.Vehicle | None:
+def _vehicle(vehicle: VehicleInfo | None) -> check.Vehicle | None:
     if vehicle is None:
         return None
     return {
@@ -246,7 +248,7 @@ def _vehicle(vehicle: PlateVehicle | None) -> check.Vehicle | None:
     }  # fmt: skip
 
 
-def _record(row: Violation, belongs: bool, whose: tuple[str, str | None] | None) -> check.Record:
+def _record(row: ViolationRow, belongs: bool, whose: tuple[str, str | None] | None) -> check.Record:
     return {
         "id": row.id, "plate": row.plate, "at_us": row.at_us, "place": row.place, "act": row.act,
         "fine_fen": row.fine_fen, "points": row.points, "status": row.status, "driver": row.driver,

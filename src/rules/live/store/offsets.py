@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from registry.changes import LOOK_BACK_DAYS
 from rules.alerts.model import FactChange, OffsetConflictError
 from runtime.connection import Connection
 from runtime.units import from_us, to_us
@@ -16,9 +17,8 @@ _REASON_CHARS, _HEADERS, _HEADER_CHARS = 500, 32, 256
 
 
 #: Days of tracks, over all vehicles, that changed parameters may go back over in one transaction; those of one vehicle
-#: count for no more than a recomputation reaches back (rules.live.late).
+#: count for no more than a recomputation reaches back (LOOK_BACK_DAYS).
 PARAMETER_DAYS: Final = 500
-REACH_DAYS: Final = 62
 
 
 async def offsets(conn: Connection, topic: str) -> dict[int, int]:
@@ -129,7 +129,7 @@ async def _parameters_first(conn: Connection, own: list[int] | None, limit: int)
         " GROUP BY vehicle_no ORDER BY min(seq) LIMIT $2",
         own,
         limit,
-        REACH_DAYS,
+        LOOK_BACK_DAYS,
     )
     chosen: list[int] = []
     days = 0.0

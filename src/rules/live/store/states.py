@@ -1,6 +1,6 @@
 """Running state of the vehicles' kernels: one structured numpy row per vehicle, kept as its raw bytes.
 
-The dtype belongs to ``rules.tracks.state``; here it is only its size and its version. A stored row of another
+The dtype belongs to ``rules.tracks.state``. A stored row of another
 version or size is treated as not there: its vehicle is recomputed from the stored track.
 """
 
@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from rules.tracks.advance import DayStart
+from rules.tracks.state import STATE_DTYPE, STATE_VERSION
 from runtime.arrays import AnyArray, AnyInts
 from runtime.connection import Connection
 from runtime.units import from_us, to_us
@@ -129,14 +131,41 @@ async def save_day_states(
     )
 
 
-async def delete_day_states(conn: Connection, vehicle_nos: AnyInts, after_days: AnyInts) -> None:
-    """Forget the day states of each vehicle *after* its day in ``after_days``: late facts have made them
-    wrong."""
+async def save_day_starts(conn: Connection, day_starts: Sequence[DayStart]) -> None:
+    """Write day starts whose slots are numbers of vehicles; the last one of a vehicle and day counts."""
+    unique = {(start.slot, start.day): start.state for start in day_starts}
+    if unique:
+        nos, days = np.array(list(unique), np.int64).T
+        await save_day_states(conn, nos, days, np.array(list(unique.values()), STATE_DTYPE), STATE_VERSION)
+
+
+async def count_day_states(
+    conn: Connection, vehicle_nos: Sequence[int], days: Sequence[int]
+) -> dict[int, int]:
+    """How many days with positions each vehicle has after its day in ``days`` (days since 1970, Asia/Shanghai)."""
+    rows = await conn.fetch(
+        "SELECT u.no, (SELECT count(*) FROM vehicle_day_states s WHERE s.vehicle_no = u.no AND s.day > u.day) AS days"
+        " FROM unnest($1::integer[], $2::date[]) AS u (no, day)",
+        list(vehicle_nos),
+        [_date(day) for day in days],
+    )
+    return {r["no"]: r["days"] for r in rows}
+
+
+async def delete_day_states(
+    conn: Connection, vehicle_nos: AnyInts, after_days: AnyInts, to_days: AnyInts | None = None
+) -> None:
+    """Forget the day states of each vehicle *after* its day in ``after_days`` and not after that in ``to_days`` (None = all):
+    late facts have made them wrong."""
     await conn.execute(
-        "DELETE FROM vehicle_day_states s USING unnest($1::integer[], $2::date[]) AS u (no, day)"
-        " WHERE s.vehicle_no = u.no AND s.day > u.day",
+        "DELETE FROM vehicle_day_states s USING unnest($1::integer[], $2::date[], $3::date[]) AS u (no, day, last)"
+        " WHERE s.vehicle_no = u.no AND s.day > u.day"
+        " AND (u.last IS NULL OR s.day <= u.last)",
         np.asarray(vehicle_nos).tolist(),
         [_date(day) for day in np.asarray(after_days).tolist()],
+        [None] * len(vehicle_nos)
+        if to_days is None
+        else [_date(day) for day in np.asarray(to_days).tolist()],
     )
 
 
@@ -160,9 +189,10 @@ def _nullable(values: AnyInts, none: AnyInts) -> list[int | None]:
 
 async def outdated_states(conn: Connection, dtype: np.dtype[Any], version: int) -> dict[int, int]:
     """Vehicles whose stored state is of another version or size, with their watermarks in us: they have to be
-    recomputed from their tracks."""
+    recomputed from their tracks, and that is not noted yet."""
     rows = await conn.fetch(
-        "SELECT vehicle_no, watermark FROM vehicle_states WHERE state_version <> $1 OR octet_length(state) <> $2"
+        "SELECT vehicle_no, watermark FROM vehicle_states s WHERE (state_version <> $1 OR octet_length(state) <> $2)"
+        " AND NOT EXISTS (SELECT FROM recomputations r WHERE r.vehicle_no = s.vehicle_no AND r.anew)"
         " ORDER BY 1",
         version,
         dtype.itemsize,

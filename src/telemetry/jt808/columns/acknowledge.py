@@ -11,8 +11,9 @@ from typing import Final
 import numpy as np
 
 from runtime.arrays import AnyInts, Bools
+from telemetry.jt808.ids import MessageId
 
-_REPLY_ID: Final = 0x8001
+_REPLY_ID: Final = int(MessageId.PLATFORM_GENERAL_REPLY)
 _BODY_LENGTH: Final = 5
 _VERSION_FLAG: Final = 0x4000
 
@@ -107,7 +108,7 @@ def _frames(layout_2019: bool, columns: dict[str, AnyInts]) -> tuple[bytes, AnyI
     for name in ("properties", "serial", "of_serial", "of_id", "result"):
         frames[name] = columns[name]
     frames["check"] = check
-    return _escape(frames.view(np.uint8).reshape(len(frames), -1))
+    return _escape(frames.view(np.uint8).reshape(len(frames), frames.itemsize))
 
 
 def _escape(rows: AnyInts) -> tuple[bytes, AnyInts]:

@@ -17,7 +17,8 @@ import numpy as np
 from runtime.arrays import AnyInts, Bools
 from runtime.units import CHINA_OFFSET_US, US_PER_S
 from telemetry.jt808.columns.framing import read_rows
-from telemetry.positions import OPTIONAL, PositionBatch
+from telemetry.jt808.scalar.items import ITEMS
+from telemetry.positions import OPTIONAL, SPEC, PositionBatch
 
 BASIC_LENGTH: Final = 28
 
@@ -33,13 +34,10 @@ _BASIC_FIELDS: Final = {
 }
 _SOUTH, _WEST = 1 << 2, 1 << 3
 
-#: Items with a column of their own: id -> (column, length). Everything else stays in ``items`` as it came.
+#: Items with a column of their own (they have its name): id -> (column, length). Everything else stays in ``items`` as it
+#: came.
 ITEM_COLUMNS: Final = {
-    0x01: ("odometer_dkm", 4),
-    0x02: ("fuel_dl", 2),
-    0x03: ("recorder_speed_dkmh", 2),
-    0x30: ("radio", 1),
-    0x31: ("satellites", 1),
+    item.id: (item.name, np.dtype(SPEC[item.name][0]).itemsize) for item in ITEMS if item.name in OPTIONAL
 }
 _BIT: Final = {name: np.uint8(1 << k) for k, name in enumerate(OPTIONAL)}
 _FORMAT: Final = {4: ">u4", 2: ">u2", 1: "u1"}
@@ -154,9 +152,11 @@ class _Output:
         self.n = n
         self.columns: dict[str, AnyInts] = {}
         self.present: AnyInts = np.zeros(n, np.uint8)
-        self.left_rows: list[AnyInts] = []  # rows, with how many bytes each, and the bytes
-        self.left_sizes: list[AnyInts] = []
-        self.left_bytes: list[AnyInts] = []
+        self.kept_rows: list[
+            AnyInts
+        ] = []  # items without a column: of which rows, how many bytes each, the bytes
+        self.kept_sizes: list[AnyInts] = []
+        self.kept_bytes: list[AnyInts] = []
         self.odd_items = 0
 
     def put(self, name: str, dtype: str, rows: AnyInts, values: AnyInts) -> None:
@@ -167,23 +167,23 @@ class _Output:
             self.columns[name] = np.zeros(self.n, dtype)
         self.columns[name][rows] = values
 
-    def leave(self, rows: AnyInts, sizes: AnyInts, data: AnyInts) -> None:
-        self.left_rows.append(rows)
-        self.left_sizes.append(sizes)
-        self.left_bytes.append(data)
+    def keep_items(self, rows: AnyInts, sizes: AnyInts, data: AnyInts) -> None:
+        self.kept_rows.append(rows)
+        self.kept_sizes.append(sizes)
+        self.kept_bytes.append(data)
 
     def items(self) -> tuple[AnyInts, AnyInts]:
-        """All left bytes in row order, as offsets and data; several pieces of a row in the order they were left."""
+        """The kept bytes in row order, as offsets and data; several pieces of a row in the order they were kept."""
         offsets = np.zeros(self.n + 1, np.int32)
-        if not self.left_rows:
+        if not self.kept_rows:
             return offsets, np.zeros(0, np.uint8)
-        rows, sizes = np.concatenate(self.left_rows), np.concatenate(self.left_sizes)
+        rows, sizes = np.concatenate(self.kept_rows), np.concatenate(self.kept_sizes)
         offsets[1:] = np.cumsum(np.bincount(rows, sizes, self.n))
         order = np.argsort(rows, kind="stable")
         begins = (np.cumsum(sizes) - sizes)[order]
         sizes = sizes[order]
         source = np.repeat(begins - (np.cumsum(sizes) - sizes), sizes) + np.arange(int(sizes.sum()))
-        return offsets, np.concatenate(self.left_bytes)[source]
+        return offsets, np.concatenate(self.kept_bytes)[source]
 
 
 def decode(
@@ -310,7 +310,7 @@ def _by_template(matrix: AnyInts, rows: AnyInts, template: list[tuple[int, int, 
         out.present[rows] = bits
     if left:
         kept = np.concatenate(left, axis=1)
-        out.leave(rows, np.full(len(rows), kept.shape[1], np.int64), kept.ravel())
+        out.keep_items(rows, np.full(len(rows), kept.shape[1], np.int64), kept.ravel())
 
 
 def _walk(matrix: AnyInts, rows: AnyInts, out: _Output) -> None:
@@ -351,6 +351,6 @@ def _walk(matrix: AnyInts, rows: AnyInts, out: _Output) -> None:
         if other.any():
             sizes = taken[other]
             index = np.repeat(base[other] - (np.cumsum(sizes) - sizes), sizes) + np.arange(int(sizes.sum()))
-            out.leave(rows[active[other]], sizes, flat[index])
+            out.keep_items(rows[active[other]], sizes, flat[index])
         at[active] = here + taken
         active = active[at[active] < width]

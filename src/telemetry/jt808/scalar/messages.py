@@ -1,6 +1,6 @@
 """Message bodies as tables of fields that decode and encode, with the clause each comes from.
 
-Clause numbers are of JT/T 808-2019 unless the year is given. Positions (0x0200) are in ``report``.
+Clause numbers are of JT/T 808-2019 unless the year is given. Positions (0x0200) are in ``report``, the ids in ``ids``.
 """
 
 from __future__ import annotations
@@ -22,17 +22,6 @@ decode_batch = report.decode_batch
 encode_batch = report.encode_batch
 decode_query_reply = report.decode_query_reply
 encode_query_reply = report.encode_query_reply
-
-TERMINAL_GENERAL_REPLY = 0x0001  # 8.1
-HEARTBEAT = 0x0002  # 8.3, empty
-LOGOUT = 0x0003  # 8.10, empty
-TIME_QUERY = 0x0004  # 8.4, empty, 2019
-TERMINAL_RETRANSMIT_REQUEST = 0x0005  # 8.7, 2019
-REGISTER = 0x0100  # 8.8
-AUTHENTICATE = 0x0102  # 8.11
-LOCATION = 0x0200  # 8.12
-LOCATION_QUERY_REPLY = 0x0201  # 2013 8.20
-LOCATION_BATCH = 0x0704  # 2013 8.49
 
 # --- Registration, 0x0100 -------------------------------------------------------------------------
 

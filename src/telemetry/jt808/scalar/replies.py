@@ -6,13 +6,9 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 from runtime.units import from_us
+from telemetry.jt808.ids import MessageId
 from telemetry.jt808.scalar.framing import encode_frame
 from telemetry.jt808.scalar.header import Header, Version, build_reply
-
-PLATFORM_GENERAL_REPLY = 0x8001
-RETRANSMIT_REQUEST = 0x8003
-TIME_REPLY = 0x8004
-REGISTRATION_REPLY = 0x8100
 
 #: Most package numbers in one 0x8003: its count is a BYTE in 2013.
 MAX_RETRANSMIT = 255
@@ -41,7 +37,7 @@ class RegistrationResult(IntEnum):
 def general_reply(header: Header, result: int, serial: int) -> bytes:
     """0x8001 to ``header``: its serial WORD, its id WORD, result BYTE. ``serial`` is the platform's own."""
     body = header.serial.to_bytes(2, "big") + header.id.to_bytes(2, "big") + bytes((result,))
-    return encode_frame(build_reply(header, PLATFORM_GENERAL_REPLY, body, serial))
+    return encode_frame(build_reply(header, MessageId.PLATFORM_GENERAL_REPLY, body, serial))
 
 
 def registration_reply(header: Header, result: int, code: str | None, serial: int) -> bytes:
@@ -52,7 +48,7 @@ def registration_reply(header: Header, result: int, code: str | None, serial: in
     body = header.serial.to_bytes(2, "big") + bytes((result,))
     if result == RegistrationResult.OK and code:
         body += code.encode("ascii")
-    return encode_frame(build_reply(header, REGISTRATION_REPLY, body, serial))
+    return encode_frame(build_reply(header, MessageId.REGISTRATION_REPLY, body, serial))
 
 
 def retransmit_request(header: Header, first_serial: int, indexes: Sequence[int], serial: int) -> bytes:
@@ -66,10 +62,10 @@ def retransmit_request(header: Header, first_serial: int, indexes: Sequence[int]
     width = 2 if header.version is Version.V2019 else 1
     body = (first_serial & 0xFFFF).to_bytes(2, "big") + len(indexes).to_bytes(width, "big")
     body += b"".join(index.to_bytes(2, "big") for index in indexes)
-    return encode_frame(build_reply(header, RETRANSMIT_REQUEST, body, serial))
+    return encode_frame(build_reply(header, MessageId.PLATFORM_RETRANSMIT_REQUEST, body, serial))
 
 
 def time_reply(header: Header, utc_us: int, serial: int) -> bytes:
     """0x8004 (2019): BCD[6] YYMMDDhhmmss in UTC, unlike every other time of the protocol."""
     body = bytes.fromhex(from_us(utc_us).strftime("%y%m%d%H%M%S"))
-    return encode_frame(build_reply(header, TIME_REPLY, body, serial))
+    return encode_frame(build_reply(header, MessageId.TIME_REPLY, body, serial))

@@ -1,0 +1,78 @@
+"""Calendar days (日历日), the office's own word on single days: the record, written and read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from registry.pages import Filter, Listing
+from registry.upsert import TEXT, Column, Table, upsert
+from registry.values import Record, Text, WriteResult, parse_day
+from registry.working_days import Calendar
+from runtime.connection import Connection
+
+
+def _iso_day(value: str) -> str:
+    return parse_day(value).isoformat()
+
+
+class CalendarDay(Record):
+    """The office's own word on one day, over the published calendar. The day is its ``id``."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=10), AfterValidator(_iso_day)] = Field(
+        description="the day, such as 2026-10-01"
+    )
+    workday: bool
+    name: Text = ""
+    source: Text = ""
+
+    @property
+    def day(self) -> date:
+        """The day as a date."""
+        return date.fromisoformat(self.id)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _day_is_id(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or "day" not in value:
+            return value
+        rest = {name: given for name, given in value.items() if name != "day"}
+        if rest.setdefault("id", value["day"]) != value["day"]:
+            raise ValueError("day 与编号不同 · day differs from the id")
+        return rest
+
+
+HEADERS: Final = {"日期": "id", "day": "id", "工作日": "workday", "名称": "name", "来源": "source"}
+_TABLE: Final = Table(
+    "calendar_days",
+    {"workday": Column("boolean"), "name": TEXT, "source": TEXT},
+    key="day",
+    key_type="date",
+    key_field="day",
+)
+LISTING: Final = Listing(
+    f"SELECT t.day::text AS id, t.day, {_TABLE.fields()}, t.updated_at FROM calendar_days t",  # noqa: S608 - constant names
+    {"from": Filter("t.day >= {}::text::date", "day"), "to": Filter("t.day < {}::text::date", "day")},
+    key="t.day::text",
+)
+
+
+async def write(connection: Connection, records: Sequence[CalendarDay]) -> list[WriteResult]:
+    """Write calendar days."""
+    return (await upsert(connection, _TABLE, records))[0]
+
+
+async def forget_day(connection: Connection, day: date) -> bool:
+    """Take back the office's word on a day; whether there was one."""
+    return (
+        await connection.fetchval("DELETE FROM calendar_days WHERE day = $1 RETURNING true", day) is not None
+    )
+
+
+async def load_calendar(connection: Connection) -> Calendar:
+    """The published calendar with every row of ``calendar_days`` over it."""
+    rows = await connection.fetch("SELECT day, workday, name FROM calendar_days")
+    return Calendar({r["day"]: (r["workday"], r["name"]) for r in rows})

@@ -1,0 +1,37 @@
+"""Drivers (驾驶员): the record, written and read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from registry.pages import Listing, same
+from registry.upsert import TEXT, Table, upsert
+from registry.values import Identifier, Name, Record, Text, WriteResult
+from runtime.connection import Connection
+
+
+class Driver(Record):
+    """A driver (驾驶员)."""
+
+    name: Name
+    organisation: Identifier
+    phone: Text = ""
+
+
+HEADERS: Final = {"编号": "id", "姓名": "name", "单位": "organisation", "电话": "phone"}
+_TABLE: Final = Table("drivers", {"name": TEXT, "organisation": TEXT, "phone": TEXT})
+LISTING: Final = Listing(_TABLE.select(), {"organisation": same("organisation")})
+
+
+async def write(connection: Connection, records: Sequence[Driver]) -> list[WriteResult]:
+    """Write drivers; references were checked."""
+    return (await upsert(connection, _TABLE, records))[0]
+
+
+async def drivers_of(conn: Connection, ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Drivers: id -> (name, organisation)."""
+    rows = await conn.fetch(
+        "SELECT id, name, organisation FROM drivers WHERE id = ANY($1::text[])", sorted(ids)
+    )
+    return {r["id"]: (r["name"], r["organisation"]) for r in rows}

@@ -1,0 +1,65 @@
+"""Organisations (单位): the record, written and read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from pydantic import Field
+
+from registry.pages import Listing, same
+from registry.refusals import Flaw, RefusedError
+from registry.upsert import TEXT, Table, upsert
+from registry.values import Identifier, Name, Record, WriteResult
+from runtime.connection import Connection
+
+
+class Organisation(Record):
+    """A unit (单位)."""
+
+    name: Name
+    parent: Identifier | None = Field(None, description="id of the unit above")
+
+
+HEADERS: Final = {"编号": "id", "名称": "name", "上级单位": "parent"}
+_TABLE: Final = Table("organisations", {"name": TEXT, "parent": TEXT})
+LISTING: Final = Listing(_TABLE.select(), {"parent": same("parent")})
+
+
+async def write(connection: Connection, records: Sequence[Organisation]) -> list[WriteResult]:
+    """Write organisations; references were checked. Raises RefusedError for those that would form a ring."""
+    await _refuse_rings(connection, records)
+    return (await upsert(connection, _TABLE, records))[0]
+
+
+async def _refuse_rings(connection: Connection, records: Sequence[Organisation]) -> None:
+    """A unit above itself, directly or through others, is refused."""
+    parents = dict(await connection.fetch("SELECT id, parent FROM organisations WHERE parent IS NOT NULL"))
+    for record in records:
+        parents[record.id] = record.parent
+    flaws: list[Flaw] = []
+    fine: set[str] = set()
+    for row, record in enumerate(records):
+        path: list[str] = []
+        seen: set[str] = set()
+        at: str | None = record.id
+        while at is not None and at not in fine and at not in seen:
+            seen.add(at)
+            path.append(at)
+            at = parents.get(at)
+        if at is not None and at in seen:
+            message = (
+                f"上级单位成环：{record.id} · units must not be above themselves: {' > '.join(path[:5])}"
+            )
+            flaws.append(Flaw(("parent",), message, row))
+        else:
+            fine |= seen
+    if flaws:
+        raise RefusedError(flaws)
+
+
+async def organisation_exists(connection: Connection, organisation: str) -> bool:
+    """Whether it is registered."""
+    return bool(
+        await connection.fetchval("SELECT EXISTS (SELECT FROM organisations WHERE id = $1)", organisation)
+    )

@@ -1,0 +1,191 @@
+"""Official vehicles (公务用车): the record, written and read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from registry.changes import SINCE_EVER, note_vehicles
+from registry.pages import Listing, same
+from registry.refusals import Flaw, RefusedError
+from registry.upsert import DATE, TEXT, Table, upsert
+from registry.values import Day, Identifier, Plate, Record, Text, WriteResult
+from runtime.connection import Connection
+from runtime.units import china_day
+
+
+class Vehicle(Record):
+    """An official vehicle (公务用车)."""
+
+    plate: Plate = Field(description="stored without dot and spaces: 苏F12345")
+    organisation: Identifier
+    category: Text = ""
+    energy: Literal["petrol", "diesel", "electric", "hybrid", "gas"] = "petrol"
+    registered_on: Day | None = None
+    disposed_on: Day | None = Field(None, description="处置: no official vehicle from this day on")
+
+    @field_validator("disposed_on")
+    @classmethod
+    def _after_registration(cls, value: date | None, info: ValidationInfo) -> date | None:
+        first = info.data.get("registered_on")
+        if value is not None and first is not None and value < first:
+            raise ValueError("处置日期早于登记日期 · disposed of before it was registered")
+        return value
+
+
+HEADERS: Final = {
+    "编号": "id", "车牌号": "plate", "单位": "organisation", "类别": "category", "能源": "energy",
+    "登记日期": "registered_on", "处置日期": "disposed_on",
+}  # fmt: skip
+_TABLE: Final = Table(
+    "vehicles",
+    {
+        "plate": TEXT, "organisation": TEXT, "category": TEXT, "energy": TEXT, "registered_on": DATE, "disposed_on": DATE,
+    },
+)  # fmt: skip
+LISTING: Final = Listing(
+    _TABLE.select(),
+    {"organisation": same("organisation"), "plate": same("plate")},
+)
+
+
+# --- written
+
+
+async def write(connection: Connection, records: Sequence[Vehicle]) -> list[WriteResult]:
+    """Write vehicles; references were checked. Raises RefusedError (a conflict) for the plate of another vehicle."""
+    await _refuse_taken_plates(connection, records)
+    # Vehicles may exchange or hand over plates in one import, and the unique index looks at one row after
+    # the other: those that give up a plate step aside first.
+    await connection.execute(
+        "UPDATE vehicles v SET plate = chr(1) || v.id FROM unnest($1::text[], $2::text[], $3::date[]) AS n (id, plate, gone)"
+        " WHERE v.id = n.id AND v.disposed_on IS NULL AND (v.plate <> n.plate OR n.gone IS NOT NULL)",
+        [r.id for r in records], [r.plate for r in records], [r.disposed_on for r in records],
+    )  # fmt: skip
+    results, existing = await upsert(connection, _TABLE, records)
+    # A vehicle keeps no history: its unit decides which fence holds for it, at all times.
+    await note_vehicles(
+        connection,
+        "vehicle",
+        [
+            (record.id, record.id, SINCE_EVER)
+            for record in records
+            if (old := existing.get(record.id))
+            and any(
+                old[name] != getattr(record, name)
+                for name in ("organisation", "registered_on", "disposed_on")
+            )
+        ],
+    )
+    return results
+
+
+async def _refuse_taken_plates(connection: Connection, records: Sequence[Vehicle]) -> None:
+    active = [(row, record) for row, record in enumerate(records) if record.disposed_on is None]
+    owners: dict[str, str] = {
+        row["plate"]: row["id"]
+        for row in await connection.fetch(
+            "SELECT id, plate FROM vehicles WHERE disposed_on IS NULL AND plate = ANY($1) AND id <> ALL($2)",
+            [record.plate for _, record in active], [record.id for record in records],
+        )
+    }  # fmt: skip
+    flaws: list[Flaw] = []
+    for row, record in active:
+        owner = owners.setdefault(record.plate, record.id)
+        if owner != record.id:
+            message = f"车牌 {record.plate} 已属于车辆 {owner} · this plate belongs to vehicle {owner}"
+            flaws.append(Flaw(("plate",), message, row))
+    if flaws:
+        raise RefusedError(flaws, conflict=True)
+
+
+# --- read
+
+#: The columns of a VehicleInfo, of the table ``v``.
+SELECT: Final = "SELECT v.no, v.id, v.plate, v.organisation, v.category, v.energy, v.registered_on, v.disposed_on FROM vehicles v"
+_EPOCH: Final = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleInfo:
+    """An official vehicle as the register has it now."""
+
+    no: int
+    id: str
+    plate: str
+    organisation: str
+    category: str
+    energy: str
+    registered_on: date | None
+    disposed_on: date | None
+
+
+async def read_vehicles(connection: Connection, where: str = "", *arguments: object) -> list[VehicleInfo]:
+    """Vehicles ``v``; ``where``: what follows the SELECT."""
+    return [VehicleInfo(*row) for row in await connection.fetch(f"{SELECT} {where}", *arguments)]
+
+
+async def vehicles_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, VehicleInfo]:
+    """Those of ``ids`` that there are."""
+    found = await read_vehicles(connection, "WHERE v.id = ANY($1::text[])", sorted(set(ids)))
+    return {vehicle.id: vehicle for vehicle in found}
+
+
+async def vehicles_of_plates(connection: Connection, plates: Collection[str]) -> dict[str, list[VehicleInfo]]:
+    """Every vehicle that the register has under each plate, disposed ones too, by id."""
+    found: dict[str, list[VehicleInfo]] = defaultdict(list)
+    for vehicle in await read_vehicles(
+        connection, "WHERE v.plate = ANY($1::text[]) ORDER BY v.id", sorted(plates)
+    ):
+        found[vehicle.plate].append(vehicle)
+    return found
+
+
+async def plates_of_vehicles(connection: Connection, ids: Collection[str]) -> dict[str, str]:
+    """Plates of vehicles by id."""
+    rows = await connection.fetch("SELECT id, plate FROM vehicles WHERE id = ANY($1::text[])", sorted(ids))
+    return {r["id"]: r["plate"] for r in rows}
+
+
+async def plates_by_number(connection: Connection) -> dict[int, tuple[str, str]]:
+    """(id, plate) of every vehicle by its number."""
+    return {
+        r["no"]: (r["id"], r["plate"]) for r in await connection.fetch("SELECT no, id, plate FROM vehicles")
+    }
+
+
+async def vehicles_of(connection: Connection, organisations: Iterable[str]) -> dict[str, list[str]]:
+    """Ids of the vehicles of each organisation."""
+    wanted = sorted(set(organisations))
+    found: dict[str, list[str]] = {name: [] for name in wanted}
+    rows = await connection.fetch(
+        "SELECT id, organisation FROM vehicles WHERE organisation = ANY($1) ORDER BY id", wanted
+    )
+    for row in rows:
+        found[row["organisation"]].append(row["id"])
+    return found
+
+
+def official_on(vehicle: VehicleInfo, day: date) -> bool:
+    """Whether it is an official vehicle on a day."""
+    begun = vehicle.registered_on is None or vehicle.registered_on <= day
+    return begun and (vehicle.disposed_on is None or day < vehicle.disposed_on)
+
+
+def vehicle_at(vehicles: Iterable[VehicleInfo], at_us: int) -> VehicleInfo | None:
+    """The official vehicle among those of one plate on the natural day of a time. Where the register has several,
+    the one registered last; of those, the one disposed of first (the other came after it)."""
+    day = china_day(at_us)
+    held = [v for v in vehicles if _day(v.registered_on, -1) <= day < _day(v.disposed_on, 10**9)]
+    if not held:
+        return None
+    return min(held, key=lambda v: (-_day(v.registered_on, -1), _day(v.disposed_on, 10**9), v.id))
+
+
+def _day(day: date | None, otherwise: int) -> int:
+    return otherwise if day is None else (day - _EPOCH).days

@@ -1,0 +1,32 @@
+"""What a worker keeps in memory between two transactions. After one that failed all of it is dropped and read again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from registry.snapshot.fleet import FleetSnapshot
+from rules.live.order_results import TripResults
+from rules.live.vehicle_states import Tracker
+
+
+class Memory:
+    """``snapshot``: the registry. ``tracker``, ``results``: the states of the vehicles seen, and the results of their orders."""
+
+    def __init__(self, snapshot: FleetSnapshot) -> None:
+        self.snapshot = snapshot
+        self.forget_states()
+
+    def forget_states(self) -> None:
+        """Drop states and results; they are read again when next needed."""
+        self.tracker = Tracker(self.snapshot)
+        self.results = TripResults(self.snapshot, self.tracker)
+
+    def lose(self, vehicles: Collection[int]) -> None:
+        """``vehicles`` are another worker's now: when they come back, what is here is not the newest any more."""
+        if self.tracker.holds(vehicles):
+            self.forget_states()
+
+    @property
+    def rows(self) -> int:
+        """Rows of orders and fences, superseded ones among them."""
+        return len(self.snapshot.orders.orders) + len(self.snapshot.fences.areas)

@@ -1,0 +1,237 @@
+"""One transaction of the worker: a batch of positions, what changed meanwhile, and what follows from both.
+
+In numbered steps (``STEPS``; a test breaks each of them):
+
+1. ``offsets``: all partitions of this worker are held; a second worker on one of them is refused here.
+2. ``positions``: new rows are stored, rows that are there already are counted as duplicates.
+3. ``facts``: the snapshot follows the registry, changed orders, fences, bindings of own vehicles are taken.
+4. ``tracks``: the kernels take the rows that are newer than their vehicle's state.
+5. ``episodes``: what opened or closed is judged.
+6. ``recompute``: vehicles with late rows or changed facts start again from a day's start; where that is much, it is noted
+   and done in slices (``slices``).
+7. ``settle``: the results of orders whose return the track has passed, or the clock, are final; the judge goes on.
+8. ``publish``: states, results of orders, evaluations, alerts, consumed facts, the feed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from rules.alerts.feed import publish_feed
+from rules.alerts.model import FactChange
+from rules.alerts.publish import publish
+from rules.checks import location
+from rules.checks.location import Episode, episode_of_event
+from rules.live import metrics, recompute
+from rules.live.counts import Turn
+from rules.live.episodes import Facts, publish_events
+from rules.live.late import behind, changed_since, have_orders, split, unusable_since
+from rules.live.memory import Memory
+from rules.live.ownership import Ownership
+from rules.live.settle import due, note_orders, settle, silent
+from rules.live.store import recomputations
+from rules.live.store.offsets import delete_fact_changes, lock_offsets, save_offsets
+from rules.live.store.recomputations import Recomputation, Urgency, Waiting
+from rules.live.store.states import save_day_starts
+from rules.live.vehicle_states import Fixes
+from rules.tracks.advance import advance
+from runtime.arrays import Bools, Ints
+from runtime.connection import Connection
+from telemetry.archive.store import Archive
+from telemetry.positions import PositionBatch
+
+STEPS: Final = ("offsets", "positions", "facts", "tracks", "episodes", "recompute", "settle", "publish")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a worker is in the log. ``claim``: its name at its partitions; ``expected``: the next offset to process of each
+    of them; ``following``: those after this transaction."""
+
+    log: str
+    claim: str
+    expected: Mapping[int, int]
+    following: Mapping[int, int]
+
+
+class Transaction:
+    """``conn``: in the transaction. ``clock``: whether orders are looked for that the clock settles. ``done`` is called
+    with the name of each step when it is done."""
+
+    def __init__(
+        self, conn: Connection, archive: Archive, memory: Memory, owners: Ownership, *,
+        now_us: int, known_us: int, clock: bool, done: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._conn, self._archive, self._memory, self._owners = conn, archive, memory, owners
+        self._now_us, self._known_us, self._clock, self._done = now_us, known_us, clock, done
+        self._turn = Turn()
+        self._changes: list[FactChange] = []
+        #: Vehicles that wait to be computed again; of them only what the past leaves open is judged here.
+        self._waiting: dict[int, Waiting] = {}
+        #: Vehicles to be noted for that, from when on.
+        self._noted: dict[int, int] = {}
+        #: Vehicles that are computed again in this transaction.
+        self._at_once: dict[int, Recomputation] = {}
+
+    async def run(self, place: Place, batch: PositionBatch) -> Turn:
+        """Do all of it."""
+        conn, turn = self._conn, self._turn
+        await lock_offsets(conn, place.log, place.expected, place.claim)
+        await save_offsets(conn, place.log, place.following)
+        self._done("offsets")
+
+        stored = await self._archive.store(conn, batch)
+        turn.stored, turn.duplicates = int(stored.new.sum()), stored.duplicates
+        self._done("positions")
+
+        snapshot = self._memory.snapshot
+        self._changes, lost = await self._owners.take_facts(conn, snapshot)
+        self._memory.lose(lost)
+        tracker = self._memory.tracker
+        facts = Facts(conn, self._archive, tracker, self._memory.results, self._now_us, self._known_us)
+        self._done("facts")
+
+        fixes = tracker.fixes(batch, stored.fingerprint, stored.quality, stored.new)
+        fixes = await self._owners.hand_over(conn, snapshot, fixes)
+        fixes = await self._look_back(facts, fixes)
+        touched = np.unique(fixes.vehicle)
+        watermarks = tracker.states.field("t", touched).copy()
+        found = await self._advance(facts, await self._split(facts, fixes, touched, watermarks))
+        self._done("tracks")
+
+        with metrics.rule_seconds(location.RULE):
+            turn.judgements += await publish_events(facts, found)
+        self._done("episodes")
+
+        await self._recompute(facts)
+        ready = await note_orders(facts, self._changes, self._open_since())
+        self._done("recompute")
+
+        rows = due(snapshot.orders, *self._steady(touched, watermarks), tracker.states)
+        if self._clock:
+            overdue = await silent(facts, self._owners.vehicles(snapshot), self._at_once)
+            turn.silent = len(overdue)
+            ready += overdue
+        rows += sorted(set(ready).difference(rows))
+        await settle(facts, rows)
+        self._done("settle")
+
+        written = {*touched.tolist(), *self._at_once}
+        settled = {snapshot.orders.orders[row].vehicle_no for row in rows}
+        await self._publish(facts, written, written | settled, batch.take(np.flatnonzero(stored.new)))
+        self._done("publish")
+        return turn
+
+    async def _look_back(self, facts: Facts, fixes: Fixes) -> Fixes:
+        """The fixes of vehicles whose state can be used; the others are read from the archive when their state is there.
+        Finds out who waits to be computed again, and what of that has to be begun again."""
+        changed = {c.vehicle_no for c in self._changes}
+        self._waiting = await recomputations.waiting(facts.conn, changed.union(fixes.vehicle.tolist()))
+        self._note(behind(fixes, self._waiting))
+        unusable = {no for no, waits in self._waiting.items() if waits.anew}
+        self._note(unusable_since([c for c in self._changes if c.vehicle_no in unusable], self._waiting))
+        await facts.tracker.load(
+            facts.conn, np.array(sorted(changed.union(fixes.vehicle.tolist())), np.int64)
+        )
+        return fixes.take(~np.isin(fixes.vehicle, np.array(sorted(unusable), np.int64)))
+
+    async def _split(self, facts: Facts, fixes: Fixes, touched: Ints, watermarks: Ints) -> Fixes:
+        """The fixes that the kernels simply take. Vehicles with late ones, or of which a fact changed, are computed again:
+        at once, where that is little, and then all their fixes are read from the archive; else later."""
+        tracker, turn = facts.tracker, self._turn
+        await have_orders(facts.conn, tracker.snapshot, fixes, touched, watermarks)
+        changes = [
+            c
+            for c in self._changes
+            if c.vehicle_no not in self._waiting or not self._waiting[c.vehicle_no].anew
+        ]
+        again = await changed_since(facts.conn, self._archive, tracker, changes)
+        live = split(tracker, fixes, again, turn)
+        await self._again(facts, again)
+        return live.take(~_among(live.vehicle, self._at_once))
+
+    async def _again(self, facts: Facts, again: Mapping[int, int]) -> None:
+        """Compute the vehicles in ``again`` (number -> from when on) again: those that do not wait already and need few days
+        at once, the others later."""
+        free = {no: since for no, since in again.items() if no not in self._waiting and no not in self._noted}
+        few = await recompute.few_days(facts, free)
+        jobs = [Recomputation(no, free[no]) for no in sorted(few)]
+        await recompute.begin(facts, jobs)
+        # They may have begun earlier than asked for.
+        few = await recompute.few_days(facts, {job.vehicle: job.begun_us or 0 for job in jobs})
+        self._at_once |= {job.vehicle: job for job in jobs if job.vehicle in few}
+        self._note({no: since for no, since in again.items() if no not in few})
+
+    def _note(self, since_us: Mapping[int, int]) -> None:
+        for no, us in since_us.items():
+            self._noted[no] = min(us, self._noted.get(no, us))
+
+    async def _advance(self, facts: Facts, live: Fixes) -> dict[int, list[Episode]]:
+        """The kernels take ``live``. Episodes that opened or closed, by vehicle."""
+        tracker, turn = facts.tracker, self._turn
+        moved = np.unique(live.vehicle)
+        context, before = tracker.context(live), tracker.states.copy(moved)
+        matrix = tracker.matrix(live, context)
+        advanced = advance(tracker.states, live.vehicle, matrix)
+        turn.judged["taken"] += int(advanced.counted.sum())
+        turn.judged["jump"] += int((advanced.counted & ~advanced.valid).sum())
+        turn.judged["same_time"] += len(live) - int(advanced.counted.sum())
+        await save_day_starts(facts.conn, advanced.day_starts)
+        await facts.results.stream(
+            facts.conn, self._archive, live, context, matrix, advanced, before, moved, self._open_since()
+        )
+        disturbed = np.array(sorted(set(advanced.disturbed)), np.int64)
+        turn.recomputed["same_time"] += len(disturbed)
+        times = tracker.states.field("t", disturbed).tolist()
+        await self._again(facts, dict(zip(disturbed.tolist(), times, strict=True)))
+        found: dict[int, list[Episode]] = defaultdict(list)
+        for event in advanced.events:
+            if event.slot not in self._at_once:
+                found[event.slot].append(episode_of_event(event))
+        return found
+
+    async def _recompute(self, facts: Facts) -> None:
+        jobs = [self._at_once[no] for no in sorted(self._at_once)]
+        if jobs:
+            await recompute.go_on(facts, jobs)
+            with metrics.rule_seconds(location.RULE):
+                self._turn.judgements += await recompute.end(facts, jobs)
+        kinds: dict[int, set[str]] = defaultdict(set)
+        for change in self._changes:
+            kinds[change.vehicle_no].add(change.kind)
+        whole_fleets = {no: us for no, us in self._noted.items() if kinds.get(no) == {"parameter"}}
+        await recomputations.note(facts.conn, Urgency.PARAMETER, whole_fleets)
+        others = {no: us for no, us in self._noted.items() if no not in whole_fleets}
+        await recomputations.note(facts.conn, Urgency.FACT, others)
+
+    def _open_since(self) -> dict[int, int]:
+        """Vehicles whose past is open after this transaction, from when on."""
+        open_ = {no: waits.from_us for no, waits in self._waiting.items()}
+        return open_ | {no: min(us, open_.get(no, us)) for no, us in self._noted.items()}
+
+    def _steady(self, touched: Ints, watermarks: Ints) -> tuple[Ints, Ints]:
+        """The touched vehicles whose past is not open, and was not until now; their newest positions before."""
+        steady = ~_among(touched, {**self._open_since(), **self._at_once})
+        return touched[steady], watermarks[steady]
+
+    async def _publish(
+        self, facts: Facts, written: set[int], judged: set[int], stored: PositionBatch
+    ) -> None:
+        """The last step. ``written``: vehicles whose states are written; ``judged``: those with any result."""
+        conn, turn = self._conn, self._turn
+        await facts.tracker.save(conn, np.array(sorted(written), np.int64))
+        await facts.results.save(conn, facts.now_us)
+        turn.alerts = await publish(conn, turn.judgements)
+        await delete_fact_changes(conn, [c.seq for c in self._changes])
+        self._memory.lose(await self._owners.confirm(conn, self._memory.snapshot, stored, judged))
+        await publish_feed(conn, turn.alerts)
+
+
+def _among(vehicles: Ints, wanted: Mapping[int, object]) -> Bools:
+    found: Bools = np.isin(vehicles, np.array(sorted(wanted), np.int64))
+    return found

@@ -1,0 +1,171 @@
+"""The history of positions, reading: tracks, newest positions, ends of spans. Writing is in ``store``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime import pgcopy
+from runtime.arrays import AnyInts, Ints
+from runtime.connection import Connection
+from runtime.units import from_us
+from telemetry.archive.columns import FIELDS, SELECTED
+from telemetry.positions import PositionBatch
+from telemetry.quality import Quality
+
+_RECENT_US: Final = 3 * 86_400 * 1_000_000
+#: Before every device time that is stored.
+FAR_PAST_US: Final = pgcopy.MIN_TIME_US
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """Stored positions as columns, ordered by (device time, fingerprint, terminal). ``batch`` has every
+    column but ``items`` (empty); ``quality`` int16 and ``fingerprint`` int64 of shape (n,). ``next`` is what
+    to pass as ``after`` for the rows after these, None when there are none."""
+
+    batch: PositionBatch
+    quality: NDArray[np.int16]
+    fingerprint: Ints
+    next: tuple[int, int, int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.batch)
+
+
+class PositionReader:
+    """Reads what is stored. It holds nothing: every method asks the database of ``conn``."""
+
+    async def holds_any(self, conn: Connection) -> bool:
+        """Whether there is any position at all."""
+        return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM positions)"))
+
+    async def track(
+        self,
+        conn: Connection,
+        terminal_spans: Sequence[tuple[int, int, int]],
+        *,
+        limit: int | None = None,
+        after: tuple[int, int, int] | None = None,
+        ordered: bool = True,
+    ) -> Track:
+        """Positions of (terminal_no, from_us, to_us) spans (half open), ordered by device time and
+        fingerprint; at most ``limit`` of them, those ``after`` the ``next`` of the page before. Spans of one
+        terminal that overlap would give rows twice: they must not. Not ``ordered``: in any order, usually span after
+        span, for a caller who sorts anyway (it halves PostgreSQL's work); with a ``limit`` it makes no difference."""
+        low = FAR_PAST_US if after is None else after[0]
+        spans = [(t, max(a, low), min(b, pgcopy.MAX_TIME_US)) for t, a, b in terminal_spans]
+        spans = [span for span in spans if span[1] < span[2]]
+        if not spans:
+            return _track({}, None)
+        # The outer bounds again, as constants: partitions outside of them are not even opened.
+        bounds = f"p.device_time >= {_literal(min(s[1] for s in spans))}"
+        bounds += f" AND p.device_time < {_literal(max(s[2] for s in spans))}"
+        if after is not None:
+            place = f"({_literal(after[0])}, {int(after[1])}, {int(after[2])})"
+            bounds += f" AND (p.device_time, p.fingerprint, p.terminal_no) > {place}"
+        values = ", ".join(f"({int(t)}, {_literal(a)}, {_literal(b)})" for t, a, b in spans)
+        query = (
+            f"SELECT {SELECTED} FROM (VALUES {values}) AS s (no, since, until)"  # noqa: S608 - numbers only
+            " CROSS JOIN LATERAL (SELECT * FROM positions p WHERE p.terminal_no = s.no"
+            f" AND p.device_time >= s.since AND p.device_time < s.until AND {bounds}) p"
+        )
+        if ordered or limit is not None:
+            query += " ORDER BY p.device_time, p.fingerprint, p.terminal_no"
+        return _track(
+            await _copy_out(conn, query if limit is None else f"{query} LIMIT {int(limit) + 1}"), limit
+        )
+
+    async def last_positions(
+        self, conn: Connection, terminals: Sequence[int], *, valid_only: bool = True
+    ) -> Track:
+        """The newest stored position of each of ``terminals`` that has one (``valid_only``: the newest valid
+        fix)."""
+        wanted = "p.quality = 0" if valid_only else f"(p.quality & {int(Quality.TIME_AHEAD)}) = 0"
+        missing = sorted({int(t) for t in terminals})
+        found: list[dict[str, AnyInts]] = []
+        for since in (await recent_us(conn), FAR_PAST_US):
+            if missing:
+                query = (
+                    f"SELECT {SELECTED} FROM unnest('{{{','.join(map(str, missing))}}}'::integer[]) AS t (no)"  # noqa: S608 - numbers only
+                    " CROSS JOIN LATERAL (SELECT * FROM positions p WHERE p.terminal_no = t.no AND"
+                    f" p.device_time >= {_literal(since)} AND {wanted} ORDER BY p.device_time DESC, p.fingerprint DESC"
+                    " LIMIT 1) p ORDER BY p.device_time, p.fingerprint, p.terminal_no"
+                )
+                found.append(await _copy_out(conn, query))
+                missing = sorted(set(missing) - set(found[-1]["terminal"].tolist()))
+        if not found:
+            return _track({}, None)
+        columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+        order = np.lexsort((columns["terminal"], columns["fingerprint"], columns["device_us"]))
+        return _track({name: values[order] for name, values in columns.items()}, None)
+
+    async def edges(
+        self,
+        conn: Connection,
+        terminal_spans: Sequence[tuple[int, int, int]],
+        count: int,
+        *,
+        newest: bool = False,
+    ) -> Track:
+        """The first ``count`` valid fixes (``newest``: the last) of each (terminal_no, from_us, to_us) span, half open,
+        in the order of ``track``. One probe of the key a span and partition, however much lies in between."""
+        spans = [(t, max(a, FAR_PAST_US), min(b, pgcopy.MAX_TIME_US)) for t, a, b in terminal_spans]
+        spans = [span for span in spans if span[1] < span[2]]
+        if not spans:
+            return _track({}, None)
+        bounds = f"p.device_time >= {_literal(min(s[1] for s in spans))}"
+        bounds += f" AND p.device_time < {_literal(max(s[2] for s in spans))}"
+        values = ", ".join(f"({int(t)}, {_literal(a)}, {_literal(b)})" for t, a, b in spans)
+        turn = " DESC" if newest else ""
+        query = (
+            f"SELECT {SELECTED} FROM (VALUES {values}) AS s (no, since, until)"  # noqa: S608 - numbers only
+            " CROSS JOIN LATERAL (SELECT * FROM positions p WHERE p.terminal_no = s.no AND p.quality = 0"
+            f" AND p.device_time >= s.since AND p.device_time < s.until AND {bounds}"
+            f" ORDER BY p.device_time{turn}, p.fingerprint{turn} LIMIT {int(count)}) p"
+            " ORDER BY p.device_time, p.fingerprint, p.terminal_no"
+        )
+        return _track(await _copy_out(conn, query), None)
+
+
+async def recent_us(conn: Connection) -> int:
+    """From this device time on, microseconds since 1970, positions are in the newest partitions: terminals are looked up
+    there first, for a car that is driving is there."""
+    now: int = await conn.fetchval("SELECT (extract(epoch FROM now()) * 1000000)::bigint")
+    return now - _RECENT_US
+
+
+def _literal(us: int) -> str:
+    return f"'{from_us(int(us)).isoformat()}'::timestamptz"
+
+
+async def _copy_out(conn: Connection, query: str) -> dict[str, AnyInts]:
+    parts: list[bytes] = []
+
+    async def take(data: bytes) -> None:  # a file would be written by another thread, piece by piece
+        parts.append(bytes(data))
+
+    await conn.copy_from_query(query, output=take, format="binary")
+    return pgcopy.decode_fixed(b"".join(parts), FIELDS)
+
+
+def _track(columns: dict[str, AnyInts], limit: int | None) -> Track:
+    if not columns:
+        return Track(PositionBatch.empty(), np.zeros(0, np.int16), np.zeros(0, np.int64))
+    following: tuple[int, int, int] | None = None
+    n = len(columns["terminal"])
+    if limit is not None and n > limit:
+        n = limit
+        columns = {name: values[:n] for name, values in columns.items()}
+        if n:
+            following = (
+                int(columns["device_us"][-1]),
+                int(columns["fingerprint"][-1]),
+                int(columns["terminal"][-1]),
+            )
+    prints, quality = columns.pop("fingerprint"), columns.pop("quality")
+    return Track(PositionBatch.build(n, **columns), quality, prints, following)

@@ -1,0 +1,392 @@
+"""How PostgreSQL answers every list of the API, and what worker, judge and housekeeping ask again and again, at a million
+judgements: by an index, and of the months that matter only.
+
+The queries are those that the program really sends: the parts are run on the database of ``million`` over connections that write
+down what is asked, and each query is explained afterwards with the same values.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import httpx
+import pytest
+
+from api.app import create_app
+from api.auth.tokens import SCOPES, create_token
+from registry.records import KINDS
+from registry.working_days import Calendar
+from rules.alerts import feed
+from rules.alerts.evaluations import with_evidence
+from rules.alerts.publish import evaluations_of, publish
+from rules.checks import traffic_violations
+from rules.judge import queue
+from rules.judge.context import Change, Desk
+from rules.judge.subjects.all import GATHERERS
+from rules.live.housekeeping import AGAIN_US, Housekeeping
+from rules.live.store import results, states
+from rules.navigation import Limits
+from rules.navigation.cache import CachedNavigator
+from rules.navigation.osrm import Osrm
+from runtime.postgres import connect, create_pool
+from runtime.settings import Settings
+from runtime.units import US_PER_DAY, US_PER_S, from_us
+from telemetry.archive.store import Archive
+from telemetry.log.base import POSITIONS
+from telemetry.log.sqlite import EmbeddedLogReader
+from tests.integration import million
+
+NOW_US: Final = time.time_ns() // 1000
+NOW: Final = datetime.fromtimestamp(NOW_US / US_PER_S, UTC)
+
+
+@pytest.fixture(scope="module")
+def crowded(postgres_dsn: str, template_database: str) -> Iterator[str]:
+    """DSN of the database of ``million``."""
+    name = f"million_{uuid.uuid4().hex[:12]}"
+    dsn = urlunsplit(urlsplit(postgres_dsn)._replace(path=f"/{name}"))
+
+    async def prepare() -> None:
+        server = await asyncpg.connect(postgres_dsn)
+        await server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
+        await server.close()
+        connection = await connect(dsn)
+        await million.fill(connection, NOW_US)
+        await connection.close()
+
+    async def drop() -> None:
+        server = await asyncpg.connect(postgres_dsn)
+        await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        await server.close()
+
+    asyncio.run(prepare())
+    yield dsn
+    asyncio.run(drop())
+
+
+# --- what is asked
+
+
+@dataclass
+class Asked:
+    """Queries by their text, with the values of the first time."""
+
+    queries: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def note(self, query: str, args: Collection[Any] = ()) -> None:
+        if ";" in query:  # what asyncpg says when a connection goes back to its pool
+            return
+        if query.lstrip().split(" ")[0].upper() in ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE"):
+            self.queries.setdefault(query, tuple(args))
+
+
+class Telling(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
+    """A connection that tells ``asked`` what is asked over it."""
+
+    __slots__ = ()
+    asked = Asked()
+
+    async def copy_from_query(self, query: str, *args: Any, **how: Any) -> Any:
+        self.asked.note(query, args)
+        return await super().copy_from_query(query, *args, **how)
+
+
+async def _listen(connection: Any) -> None:
+    connection.add_query_logger(lambda told: Telling.asked.note(told.query, told.args))
+
+
+@asynccontextmanager
+async def listening(dsn: str) -> AsyncIterator[tuple[asyncpg.Pool, Asked]]:
+    """A pool, and what is asked over it from now on."""
+    Telling.asked = Asked()
+    plain = await create_pool(dsn, min_size=1, max_size=1)
+    pool = await asyncpg.create_pool(
+        dsn, min_size=1, max_size=4, init=plain._init, setup=_listen, connection_class=Telling
+    )
+    try:
+        yield pool, Telling.asked
+    finally:
+        pool.terminate()
+        plain.terminate()
+
+
+# --- how it is answered
+
+
+#: A partition with fewer rows may be read as a whole: a month to come, or what no month is for.
+SMALL_ROWS: Final = 1_000
+#: Nodes that take everything from below, whoever stops early above.
+TAKES_ALL: Final = {"Sort", "Aggregate", "Hash", "Hash Join", "Materialize", "WindowAgg"}
+
+
+@dataclass
+class Plan:
+    """What a plan reads of the tables in ``million.BIG``: whole tables or partitions, and partitions by table. ``small``:
+    relations that may be read as a whole."""
+
+    small: Collection[str]
+    whole: list[str] = field(default_factory=list)
+    partitions: dict[str, set[str]] = field(default_factory=dict)
+
+    def read(self, node: dict[str, Any], limited: bool = False) -> None:
+        """Note ``node`` and what is below it. ``limited``: somebody above stops after some rows."""
+        kind, relation = node["Node Type"], str(node.get("Relation Name", ""))
+        table = _table_of(relation)
+        if table is not None:
+            self.partitions.setdefault(table, set()).add(relation)
+            # An index without a condition is read from end to end, but by whoever stops early.
+            walks = "Index" in kind and "Index Cond" not in node and not limited
+            if (kind == "Seq Scan" or walks) and relation not in self.small:
+                self.whole.append(f"{kind} on {relation}")
+        for below in node.get("Plans", ()):
+            self.read(below, kind == "Limit" or (limited and kind not in TAKES_ALL))
+
+
+def _table_of(relation: str) -> str | None:
+    if relation in million.BIG:
+        return relation
+    return next((t for t in ("positions", "evaluations", "evidence") if relation.startswith(f"{t}_")), None)
+
+
+async def plans(dsn: str, asked: Asked) -> dict[str, Plan]:
+    """The plan of each query, by its text."""
+    connection = await connect(dsn)
+    found = {}
+    try:
+        rows = await connection.fetch(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND reltuples < $1", SMALL_ROWS
+        )
+        small = {row["relname"] for row in rows}
+        for query, args in asked.queries.items():
+            transaction = connection.transaction()
+            await transaction.start()
+            told = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {query}", *args)
+            await transaction.rollback()
+            plan = Plan(small)
+            plan.read(json.loads(told)[0]["Plan"])
+            found[query] = plan
+    finally:
+        await connection.close()
+    return found
+
+
+async def refuse_scans(dsn: str, asked: Asked, *, allowed: Collection[str] = ()) -> dict[str, Plan]:
+    """Fail when a query reads the whole of a big table; ``allowed``: beginnings of those that may."""
+    found = await plans(dsn, asked)
+    assert found, "nothing was asked"
+    wrong = [
+        f"{', '.join(sorted(set(plan.whole)))}: {query}"
+        for query, plan in found.items()
+        if plan.whole and not query.startswith(tuple(allowed))
+    ]
+    assert not wrong, "\n".join(wrong)
+    return found
+
+
+# --- the lists of the API
+
+DAY: Final[dict[str, str]] = {
+    "from": (NOW - timedelta(days=40)).isoformat(),
+    "to": (NOW - timedelta(days=39)).isoformat(),
+}
+LONG_AGO: Final = {"to": (NOW - timedelta(days=170)).isoformat()}
+NEWEST: Final = {"from": (NOW - timedelta(hours=6)).isoformat()}
+
+#: GET operation -> its questions: every filter alone, and those that go together. A new list needs its line here.
+QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
+    "/v1/alerts": [
+        {}, {"rule": "mileage"}, {"organisation": "O7"}, {"organisation": "O100"}, {"vehicle": "V17"}, {"status": "suspected"},
+        {"status": "withdrawn"}, DAY, LONG_AGO, NEWEST, {"rule": "mileage"} | DAY, {"organisation": "O7"} | DAY,
+        {"vehicle": "V17"} | DAY, {"rule": "location", "organisation": "O7", "status": "withdrawn"},
+    ],
+    "/v1/alerts/feed": [{}],
+    "/v1/alerts/{id}": [{}],
+    "/v1/alerts/{id}/evidence": [{"raw": "true"}, {"raw": "true", "version": "1"}],
+    "/v1/evaluations": [
+        {}, {"rule": "mileage"}, {"subject": "order:P17"}, {"subject": "order:P17", "rule": "mileage"}, {"vehicle": "V17"},
+        {"outcome": "suspected"}, {"outcome": "undetermined", "rule": "mileage"} | DAY, DAY, LONG_AGO, NEWEST,
+        {"rule": "mileage"} | DAY, {"vehicle": "V17"} | DAY, {"outcome": "suspected"} | DAY,
+        {"rule": "mileage", "outcome": "suspected"},
+    ],
+    "/v1/evaluations/waiting": [{}],
+    "/v1/vehicles/{id}/track": [DAY, NEWEST | {"to": NOW.isoformat()}],
+    "/v1/rule-parameters": [{}, {"rule": "mileage"}, {"organisation": "O7"}],
+    "/v1/dispatch-orders/{id}/result": [{}],
+    "/v1/organisations": [{}, {"parent": "O1"}],
+    "/v1/vehicles": [{}, {"organisation": "O7"}, {"plate": "苏F17"}],
+    "/v1/drivers": [{}, {"organisation": "O7"}],
+    "/v1/terminals": [{}, {"vehicle": "V17"}],
+    "/v1/fences": [{}, {"organisation": "O7"}, {"vehicle": "V17"}],
+    "/v1/dispatch-orders": [
+        {}, {"organisation": "O7"}, {"vehicle": "V17"}, {"driver": "D17"}, {"status": "departed"}, {"status": "approved"},
+        {"organisation": "O7", "status": "cancelled"},
+    ],
+    "/v1/fuel-cards": [{}, {"organisation": "O7"}, {"status": "lost"}, {"plate": "苏F17"}],
+    "/v1/fuel-stations": [{}, {"name": "加油站7"}],
+    "/v1/fuel-transactions": [
+        {}, {"card": "C17"}, {"kind": "top_up"}, {"station": "S7"}, DAY, LONG_AGO, NEWEST, {"card": "C17"} | DAY,
+        {"station": "S7"} | DAY, {"kind": "reversal"},
+    ],
+    "/v1/violations": [{}, {"plate": "苏F17"}, {"status": "revoked"}, {"status": "appealed"}, DAY, LONG_AGO, NEWEST],
+    "/v1/calendar-days": [{}, {"from": "2020-02-01", "to": "2020-03-01"}],
+    **{f"/v1/{kind}/{{id}}": [{}] for kind in KINDS},
+    **{f"/v1/{kind}/{{id}}/versions": [{}] for kind in ("fences", "dispatch-orders")},
+}  # fmt: skip
+#: How a page is cut and shown; not what is looked for.
+NO_FILTERS: Final = {"cursor", "limit", "wait"}
+IDS: Final = {
+    "/v1/alerts": f"{20 * 4000:032}", "/v1/vehicles": "V17", "/v1/dispatch-orders": "P17", "/v1/organisations": "O7",
+    "/v1/drivers": "D17", "/v1/terminals": "13800000017", "/v1/fuel-cards": "C17", "/v1/fuel-stations": "S7",
+    "/v1/fuel-transactions": "T17", "/v1/violations": "X17", "/v1/calendar-days": "2020-02-03",
+}  # fmt: skip
+
+
+def operations() -> dict[str, set[str]]:
+    """GET operations that need a token -> their query parameters."""
+    paths = create_app(Settings(), None, position_sink=None).openapi()["paths"]
+    return {
+        path: {p["name"] for p in methods["get"].get("parameters", ()) if p["in"] == "query"}
+        for path, methods in paths.items()
+        if "get" in methods and path.startswith("/v1/")
+    }
+
+
+def test_every_list_and_every_filter_is_known_here() -> None:
+    known = {path: set().union(*questions) | NO_FILTERS for path, questions in QUESTIONS.items()}
+    there = operations()
+    assert there.keys() == known.keys()
+    assert {path: names - known[path] for path, names in there.items() if names - known[path]} == {}
+
+
+@pytest.mark.parametrize("path", sorted(QUESTIONS))
+async def test_a_list_is_answered_by_an_index(crowded: str, path: str) -> None:
+    address = path.replace("{id}", IDS.get(path.partition("/{")[0], "none"))
+    async with listening(crowded) as (pool, asked):
+        token = await create_token(pool, "plans", SCOPES)
+        transport = httpx.ASGITransport(create_app(Settings(), pool, position_sink=None))
+        headers = {"Authorization": f"Bearer {token.secret}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+            for question in QUESTIONS[path]:
+                answer = await client.get(address, params=question)
+                assert answer.status_code in (200, 404), answer.text
+                assert answer.status_code == 200 or "none" in address
+                following = (
+                    answer.json().get("next")
+                    if answer.headers["content-type"].endswith("json") and isinstance(answer.json(), dict)
+                    else None
+                )
+                if following:
+                    page = await client.get(address, params=question | {"cursor": following})
+                    assert page.status_code == 200, page.text
+    found = await refuse_scans(crowded, asked)
+    # What asks for a day reads the month or the days of it, and what has none.
+    for query, plan in found.items():
+        if "evaluated_at >=" in query and "evaluated_at <" in query:
+            assert len(plan.partitions["evaluations"]) <= 3, query
+        if "positions" in plan.partitions:
+            assert len(plan.partitions["positions"]) <= 3, query
+
+
+async def test_a_list_without_an_index_is_found(crowded: str) -> None:
+    """That this module can fail."""
+    async with listening(crowded) as (pool, asked):
+        for query in (
+            "SELECT * FROM alerts WHERE plate = $1",
+            "SELECT count(*) FROM evaluations WHERE reason = $1",
+            "SELECT max(body::text) FROM evidence WHERE $1 <> ''",
+        ):
+            await pool.fetch(query, "x")
+    found = await plans(crowded, asked)
+    assert all(plan.whole for plan in found.values())
+    assert len(found) == 3
+    with pytest.raises(AssertionError, match="Seq Scan on alerts"):
+        await refuse_scans(crowded, asked)
+
+
+# --- what the processes ask again and again
+
+
+async def test_housekeeping_looks_for_what_is_old_by_an_index(crowded: str, tmp_path: Path) -> None:
+    async with listening(crowded) as (pool, asked):
+        clock = [NOW_US]
+        reader = EmbeddedLogReader(tmp_path / "log.sqlite", POSITIONS)
+        archive = Archive(retention_days=400, now_us=lambda: clock[0])
+        keeper = Housekeeping(pool, archive, reader, lambda: clock[0])
+        clock[0] += AGAIN_US
+        await keeper.turn({})
+        await reader.close()
+    assert any(query.startswith("DELETE FROM vehicle_day_states") for query in asked.queries)
+    assert any(query.startswith("DELETE FROM navigation_routes") for query in asked.queries)
+    await refuse_scans(crowded, asked)
+
+
+ORDERS: Final = [f"P{k}" for k in range(50_000, 50_010)]
+
+
+async def test_the_worker_finds_what_it_needs_by_an_index(crowded: str) -> None:
+    vehicles = list(range(100, 120))
+    async with listening(crowded) as (pool, asked), pool.acquire() as conn:
+        await results.load_results(conn, ORDERS)
+        await results.unsettled_orders(conn, NOW_US, None, 1)
+        await results.unsettled_orders(conn, NOW_US, vehicles, 100)
+        await feed.alerts_of_vehicles(conn, "location", vehicles, NOW_US - 30 * US_PER_DAY)
+        await feed.suspected_of_orders(conn, "destination", ORDERS)
+        await evaluations_of(conn, "destination", [f"order:{order}" for order in ORDERS])
+        await feed.feed_end(conn)
+        await feed.read_feed(conn, 900_000, 100)
+        await with_evidence(conn, None, 0, 100)
+        await with_evidence(conn, "mileage", 500_000, 100)
+        await feed.evidence_body(conn, "00" * 32)
+        async with conn.transaction():
+            await feed.publish_feed(conn, await publish(conn, []))
+            await states.drop_day_states(conn, NOW_US // US_PER_DAY - 90)
+        await Archive().last_positions(conn, vehicles)
+        await Archive().track(conn, [(no, NOW_US - US_PER_DAY, NOW_US) for no in vehicles])
+    await refuse_scans(crowded, asked)
+
+
+#: One changed fact of every kind. A parameter and a day of the calendar concern a time: from yesterday on.
+CHANGES: Final = [
+    Change(seq, kind, subject, NOW_US - US_PER_DAY)
+    for seq, (kind, subject) in enumerate(
+        (
+            ("order", "P50000"), ("result", "P50001"), ("track", "V17"), ("vehicle", "V18"), ("plate", "苏F19"), ("card", "C20"),
+            ("binding", "C21"), ("transaction", "T199990"), ("fills", "C22"), ("station", "S7"), ("violation", "X99990"),
+            ("offences", "苏F23"), ("parameter", "mileage"), ("parameter", "card_use"), ("parameter", "card_binding"),
+            ("parameter", "traffic_violations"), ("parameter", "off_hours"), ("calendar", from_us(NOW_US).date().isoformat()),
+        ),
+        1,
+    )
+]  # fmt: skip
+
+
+async def test_the_judge_finds_what_it_needs_by_an_index(crowded: str) -> None:
+    async with listening(crowded) as (pool, asked), pool.acquire() as conn:
+        navigator = CachedNavigator(Osrm("http://127.0.0.1:9", limits=Limits(timeout_s=1, concurrency=1)))
+        await navigator.routes(conn, [((32_000_000, 120_900_000), (32_100_000, 120_900_000))])
+        desk = Desk(
+            conn=conn, archive=Archive(), navigator=navigator, calendar=Calendar({}), parameters=(), now_us=NOW_US,
+            known_us=NOW_US,
+        )  # fmt: skip
+        await queue.backlog(conn, NOW_US)
+        await queue.take_changes(conn, 10)
+        for gatherer in GATHERERS:
+            keys = await gatherer.affected(desk, CHANGES)
+            await gatherer.strike(desk, NOW_US - US_PER_DAY, NOW_US)
+            await queue.due_keys(conn, gatherer.name, NOW_US, 10)
+            await gatherer.judge(desk, sorted(keys)[:20])
+        await feed.suspected_of_cards(conn, ["card_binding", "refuel_frequency"], ["C17", "C18"])
+        await feed.suspected_subjects(conn, traffic_violations.RULE)
+        await navigator.close()
+    await refuse_scans(crowded, asked)

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Have here what the tests need and no Python package brings: ``make parts``.
+
+- Kafka: Java and Maven from the system's packages (apt-get, as root), the broker's jars from Maven Central;
+- Prometheus: Debian's packages, unpacked and not installed (``tools/prometheus``);
+- Valhalla: the engine's wheel from the package index that pip is set up for.
+
+What is here already is left alone. Everything is tried; what cannot be had is said in one sentence each, and the status is 1.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.kafka.broker import KafkaToolError
+from tools.kafka.broker import fetch as fetch_kafka
+from tools.prometheus.fetch import PrometheusToolError, programs
+
+from rules.navigation import own_engine
+from runtime.errors import GongcheError
+
+_JAVA = ("default-jre-headless", "maven")
+
+
+class PartError(RuntimeError):
+    """A part cannot be had here; the message says why and what to do."""
+
+
+def kafka() -> str:
+    """Java, Maven and Kafka's jars; where they are. Raises PartError."""
+    if shutil.which("java") is None or shutil.which("mvn") is None:
+        _install(*_JAVA)
+    try:
+        return str(fetch_kafka())
+    except KafkaToolError as error:
+        raise PartError(str(error)) from error
+
+
+def prometheus() -> str:
+    """Prometheus' programs; where they are. Raises PartError."""
+    try:
+        return str(Path(programs()["prometheus"]).parent)
+    except PrometheusToolError as error:
+        raise PartError(str(error)) from error
+
+
+def valhalla() -> str:
+    """The wheel in the cache that every installation of the engine takes it from. Raises PartError."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="gongche-parts-") as folder:
+            own_engine.install(Path(folder), lambda line: print(f"    {line}", flush=True))
+    except GongcheError as error:
+        raise PartError(f"{error.message} ({error.hint})") from error
+    return str(own_engine.cache_dir())
+
+
+PARTS: dict[str, Callable[[], str]] = {"Kafka": kafka, "Prometheus": prometheus, "Valhalla": valhalla}
+
+
+def _install(*packages: str) -> None:
+    wanted = f"Java 17 or newer and Maven are missing: apt-get install {' '.join(packages)}"
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise PartError(f"{wanted} (this needs root), then run it again")
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+        done = subprocess.run(  # noqa: S603 - our own words
+            ["apt-get", "-q", *words],  # noqa: S607 - the apt-get of the PATH is meant
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise PartError(f"{wanted}; apt-get {words[0]} failed: {done.stderr.strip()[-500:]}")
+
+
+def main() -> int:
+    """The command line; returns the exit status."""
+    missing = 0
+    for name, have in PARTS.items():
+        try:
+            print(f"  {name}: {have()}", flush=True)
+        except PartError as error:
+            missing += 1
+            print(f"  {name}: cannot be had: {error}", file=sys.stderr, flush=True)
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
