@@ -44,8 +44,7 @@ def judged(subject: str, at_us: int, outcome: str = "normal", evidence: bytes | 
 
 async def store(pool: asyncpg.Pool, *judgements: Judgement) -> None:
     async with pool.acquire() as conn, conn.transaction():
-        await publish(conn, judgements)
-        await publish_feed(conn)
+        await publish_feed(conn, await publish(conn, judgements))
 
 
 async def places(conn: Connection, table: str, what: str) -> dict[str, str]:

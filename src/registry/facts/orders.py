@@ -28,13 +28,6 @@ class OrderResultRow:
     last_us: int | None
     computed_us: int
 
-    def numbers(self) -> dict[str, int | None]:
-        """The numbers as ``rules.checks.mileage`` has them."""
-        return {
-            "mileage_mm": self.mileage_mm, "bridged_mm": self.bridged_mm, "odometer_m": self.odometer_m,
-            "fixes": self.fixes, "first_us": self.first_us, "last_us": self.last_us,
-        }  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
