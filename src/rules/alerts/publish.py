@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
+from rules.alerts.feed import evidence_body
 from rules.alerts.model import (
     Alert,
     AlertFacts,
@@ -16,7 +17,6 @@ from rules.alerts.model import (
     china_time,
     measures_json,
 )
-from rules.alerts.feed import evidence_body
 from rules.alerts.months import KEPT, month_of
 from rules.catalogue import CATALOGUE
 from rules.evidence import digest, digests
