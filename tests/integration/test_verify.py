@@ -14,9 +14,10 @@ import asyncpg
 import pytest
 
 from rules.alerts.model import Alert, AlertFacts, Judgement, Measure
-from rules.alerts.publish import publish
+from rules.alerts.months import KEPT
+from rules.alerts.publish import publish, put_evidence
 from rules.catalogue import CATALOGUE
-from rules.evidence import canonical, digests, parse
+from rules.evidence import canonical, digest, parse
 from rules.judge.process import Judge
 from rules.judge.subjects.all import GATHERERS
 from rules.navigation import NoNavigator
@@ -154,9 +155,9 @@ async def test_an_unknown_version_is_said_to_be_unknown(accused: str, pool: asyn
     """As after going back to an older program: what a newer one judged is not called wrong."""
     body = await pool.fetchval("SELECT body FROM evidence")
     newer = canonical({**parse(body), "rule_version": 2})
-    sha256, sm3 = digests(newer)
-    await pool.execute("INSERT INTO evidence (sha256, sm3, body) VALUES ($1, $2, $3)", sha256, sm3, newer)
-    await pool.execute("UPDATE evaluations SET rule_version = 2, evidence_sha256 = $1", sha256)
+    async with pool.acquire() as conn:
+        await put_evidence(conn, [(newer, KEPT)])
+    await pool.execute("UPDATE evaluations SET rule_version = 2, evidence_sha256 = $1", digest(newer))
     status, said = verify(accused)
     assert status == 3
     assert "已核对 / checked 0，不符 / differ 0" in said

@@ -235,9 +235,7 @@ def evaluate(evidence: Evidence) -> Evaluation:
     vehicle = evidence["vehicle"]
     start = track[0] if track else evidence["from_us"]
     rows = [ParameterRow(*row) for row in evidence["parameter_rows"]]
-    used = resolve(RULE, vehicle["organisation"], start, rows) | resolve(
-        TRACK, vehicle["organisation"], start, rows
-    )
+    used = _used(rows, vehicle["organisation"], start)
     found, told = episodes(evidence), {"plate": vehicle["plate"]}
     if not found:
         end = track[-1] if track else None
