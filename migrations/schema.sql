@@ -19,6 +19,20 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION change_commit() RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    known bigint := NULLIF(current_setting('gongche.change_commit', true), '')::bigint;
+BEGIN
+    IF known IS NULL THEN
+        INSERT INTO change_commits DEFAULT VALUES RETURNING id INTO known;
+        -- Forgotten at the end of the transaction, and where a savepoint is rolled back.
+        PERFORM set_config('gongche.change_commit', known::text, true);
+    END IF;
+    RETURN known;
+END $$;
+
 CREATE FUNCTION change_plates() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -39,32 +53,65 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION note_judge_change() RETURNS trigger
+CREATE FUNCTION note_changes() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    content text := COALESCE(TG_ARGV[5], 'to_jsonb(r) - ''updated_at''');
+    other text := 'SELECT r.* FROM %I r WHERE NOT EXISTS'
+        ' (SELECT FROM (SELECT %s AS content FROM %I r) AS b WHERE b.content = %s)';
+    changed text;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        changed := format(other, 'old_rows', content, 'new_rows', content) || ' UNION ALL '
+            || format(other, 'new_rows', content, 'old_rows', content);
+    ELSE
+        changed := format('SELECT * FROM %I', CASE TG_OP WHEN 'INSERT' THEN 'new_rows' ELSE 'old_rows' END);
+    END IF;
+    EXECUTE format(
+        'INSERT INTO changes (commit_id, kind, subject, vehicle_no, organisation, from_time)'
+        ' SELECT change_commit(), $1, subject, vehicle_no, organisation, COALESCE(min(since), ''epoch'') FROM (SELECT'
+        ' %s AS subject, %s AS since, %s AS vehicle_no, %s AS organisation FROM (%s) AS r) AS found'
+        ' GROUP BY subject, vehicle_no, organisation ORDER BY subject, vehicle_no, organisation',
+        TG_ARGV[1], COALESCE(NULLIF(TG_ARGV[2], ''), 'timestamptz ''epoch'''), COALESCE(NULLIF(TG_ARGV[3], ''), 'NULL::integer'),
+        COALESCE(NULLIF(TG_ARGV[4], ''), 'NULL::text'), changed) USING TG_ARGV[0];
+    RETURN NULL;
+END $_$;
+
+CREATE FUNCTION note_order_changes() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
-DECLARE
-    kind text := TG_ARGV[0];
-    row_now jsonb := to_jsonb(COALESCE(NEW, OLD));
-    row_was jsonb := to_jsonb(COALESCE(OLD, NEW));
-    since timestamptz := '1970-01-01Z';
 BEGIN
-    -- TG_ARGV[1]: column of the subject; TG_ARGV[2]: column of the time, '' = everything may rest on it.
-    IF TG_ARGV[2] <> '' THEN
-        since := COALESCE(LEAST((row_now ->> TG_ARGV[2])::timestamptz, (row_was ->> TG_ARGV[2])::timestamptz), since);
-    END IF;
-    INSERT INTO judge_changes (kind, subject, from_time) VALUES (kind, row_now ->> TG_ARGV[1], since);
-    IF row_was ->> TG_ARGV[1] <> row_now ->> TG_ARGV[1] THEN
-        INSERT INTO judge_changes (kind, subject, from_time) VALUES (kind, row_was ->> TG_ARGV[1], since);
-    END IF;
+    INSERT INTO changes (commit_id, kind, subject, vehicle_no, from_time)
+    SELECT change_commit(), 'order', found.id, found.no, found.since FROM (
+        WITH versions AS (
+            SELECT id, vehicle, LEAST(planned_departure, actual_departure) AS since FROM new_rows
+            UNION ALL
+            SELECT o.id, o.vehicle, LEAST(o.planned_departure, o.actual_departure) FROM new_rows n
+              JOIN dispatch_orders o ON o.id = n.id AND o.version = n.version - 1)
+        SELECT DISTINCT versions.id, v.no, earliest.since FROM versions
+          JOIN (SELECT id, min(since) AS since FROM versions GROUP BY id) AS earliest ON earliest.id = versions.id
+          JOIN vehicles v ON v.id = versions.vehicle
+         ORDER BY versions.id, v.no) AS found;
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION note_registry_change() RETURNS trigger
+CREATE FUNCTION note_result_changes() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock(7453297298901395299);  -- "gongregc"
-    INSERT INTO registry_changes (vehicle_no) VALUES (COALESCE((to_jsonb(NEW) ->> TG_ARGV[0])::integer, 0));
+    INSERT INTO changes (commit_id, kind, subject, vehicle_no, from_time)
+    SELECT change_commit(), 'result', order_id, vehicle_no, COALESCE(returned_at, 'epoch') FROM new_rows
+     WHERE state = 'settled' ORDER BY order_id;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION number_change_commit() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(7453297298901395299);  -- "gongregc", registry.changes.hold_changes
+    UPDATE change_commits SET number = nextval('change_numbers'), noted_at = clock_timestamp() WHERE id = NEW.id;
     RETURN NULL;
 END $$;
 
@@ -151,6 +198,60 @@ CREATE TABLE card_bindings (
     CONSTRAINT card_bindings_check CHECK (((valid_to IS NULL) OR (valid_to > valid_from)))
 );
 
+CREATE TABLE change_commits (
+    id bigint NOT NULL,
+    number bigint,
+    noted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE change_commits ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME change_commits_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE SEQUENCE change_numbers
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE change_numbers OWNED BY change_commits.number;
+
+CREATE TABLE change_readers (
+    reader text NOT NULL,
+    number bigint NOT NULL,
+    seq bigint DEFAULT 0 NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE changes (
+    commit_id bigint NOT NULL,
+    seq bigint NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    vehicle_no integer,
+    organisation text,
+    from_time timestamp with time zone NOT NULL
+);
+
+COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again)';
+
+COMMENT ON COLUMN changes.from_time IS 'Facts are others than before from here on; 1970 = at all times.';
+
+ALTER TABLE changes ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME changes_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE dispatch_orders (
     no integer NOT NULL,
     id text NOT NULL,
@@ -225,11 +326,14 @@ CREATE TABLE evaluations (
     subject text CONSTRAINT evaluations_subject_not_null1 NOT NULL,
     vehicle_no integer,
     outcome text CONSTRAINT evaluations_outcome_not_null1 NOT NULL,
-    reason text CONSTRAINT evaluations_reason_not_null1 NOT NULL,
+    reason text,
     measures jsonb CONSTRAINT evaluations_measures_not_null1 NOT NULL,
     parameters jsonb CONSTRAINT evaluations_parameters_not_null1 NOT NULL,
     evidence_sha256 bytea,
     evaluated_at timestamp with time zone CONSTRAINT evaluations_evaluated_at_not_null1 NOT NULL,
+    reason_code text,
+    reason_named jsonb,
+    reason_en text,
     CONSTRAINT evaluations_outcome_check CHECK ((outcome = ANY (ARRAY['normal'::text, 'suspected'::text, 'undetermined'::text])))
 )
 PARTITION BY RANGE (evaluated_at);
@@ -252,11 +356,14 @@ CREATE TABLE evaluations_default (
     subject text CONSTRAINT evaluations_subject_not_null1 NOT NULL,
     vehicle_no integer,
     outcome text CONSTRAINT evaluations_outcome_not_null1 NOT NULL,
-    reason text CONSTRAINT evaluations_reason_not_null1 NOT NULL,
+    reason text,
     measures jsonb CONSTRAINT evaluations_measures_not_null1 NOT NULL,
     parameters jsonb CONSTRAINT evaluations_parameters_not_null1 NOT NULL,
     evidence_sha256 bytea,
     evaluated_at timestamp with time zone CONSTRAINT evaluations_evaluated_at_not_null1 NOT NULL,
+    reason_code text,
+    reason_named jsonb,
+    reason_en text,
     CONSTRAINT evaluations_outcome_check CHECK ((outcome = ANY (ARRAY['normal'::text, 'suspected'::text, 'undetermined'::text])))
 );
 
@@ -291,26 +398,6 @@ CREATE TABLE evidence_of_alerts (
     month date NOT NULL,
     CONSTRAINT evidence_sha256_check CHECK ((octet_length(sha256) = 32)),
     CONSTRAINT evidence_sm3_check CHECK ((octet_length(sm3) = 32))
-);
-
-CREATE TABLE fact_changes (
-    seq bigint NOT NULL,
-    kind text NOT NULL,
-    subject text NOT NULL,
-    vehicle_no integer NOT NULL,
-    from_time timestamp with time zone NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
-);
-
-COMMENT ON COLUMN fact_changes.kind IS 'order, fence, binding, vehicle, parameter; rows = a worker stored positions of a vehicle that is not its own';
-
-ALTER TABLE fact_changes ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME fact_changes_seq_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
 );
 
 CREATE TABLE fences (
@@ -377,23 +464,6 @@ CREATE TABLE fuel_transactions (
     CONSTRAINT fuel_transactions_quantity_check CHECK ((quantity >= 0))
 );
 
-CREATE TABLE judge_changes (
-    seq bigint NOT NULL,
-    kind text NOT NULL,
-    subject text NOT NULL,
-    from_time timestamp with time zone NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
-);
-
-ALTER TABLE judge_changes ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME judge_changes_seq_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
 CREATE TABLE judge_clock (
     gatherer text NOT NULL,
     through timestamp with time zone NOT NULL
@@ -405,6 +475,28 @@ CREATE TABLE judge_due (
     due_at timestamp with time zone NOT NULL,
     attempts integer DEFAULT 0 NOT NULL,
     waits_for text DEFAULT ''::text NOT NULL
+);
+
+CREATE TABLE live_due (
+    seq bigint CONSTRAINT fact_changes_seq_not_null NOT NULL,
+    kind text CONSTRAINT fact_changes_kind_not_null NOT NULL,
+    subject text CONSTRAINT fact_changes_subject_not_null NOT NULL,
+    vehicle_no integer CONSTRAINT fact_changes_vehicle_no_not_null NOT NULL,
+    from_time timestamp with time zone CONSTRAINT fact_changes_from_time_not_null NOT NULL,
+    created_at timestamp with time zone DEFAULT now() CONSTRAINT fact_changes_created_at_not_null NOT NULL
+);
+
+COMMENT ON TABLE live_due IS 'What the live workers have to do about changes: taken by the worker that owns the vehicle.';
+
+COMMENT ON COLUMN live_due.kind IS 'as in changes; rows = a worker stored positions of a vehicle that is not its own';
+
+ALTER TABLE live_due ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME live_due_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE log_offsets (
@@ -449,6 +541,7 @@ CREATE TABLE navigation_routes (
     doubts integer DEFAULT 0 NOT NULL,
     ask_again_at timestamp with time zone,
     used_on date DEFAULT CURRENT_DATE NOT NULL,
+    problem_en text DEFAULT ''::text NOT NULL,
     CONSTRAINT doubted_without_distance CHECK ((((doubts > 0) = (ask_again_at IS NOT NULL)) AND ((doubts = 0) OR (distance_m IS NULL)))),
     CONSTRAINT navigation_routes_doubts_check CHECK ((doubts >= 0)),
     CONSTRAINT navigation_routes_key_check CHECK ((octet_length(key) = 32))
@@ -568,21 +661,6 @@ CREATE TABLE recomputations (
 
 ALTER TABLE recomputations ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME recomputations_seq_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE registry_changes (
-    seq bigint NOT NULL,
-    vehicle_no integer NOT NULL,
-    noted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
-ALTER TABLE registry_changes ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME registry_changes_seq_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -774,6 +852,18 @@ ALTER TABLE ONLY card_bindings
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bound_once EXCLUDE USING gist (int8range(hashtextextended(card, (0)::bigint), hashtextextended(card, (0)::bigint), '[]'::text) WITH &&, text_range(card, card, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
 
+ALTER TABLE ONLY change_commits
+    ADD CONSTRAINT change_commits_number_key UNIQUE (number);
+
+ALTER TABLE ONLY change_commits
+    ADD CONSTRAINT change_commits_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY change_readers
+    ADD CONSTRAINT change_readers_pkey PRIMARY KEY (reader);
+
+ALTER TABLE ONLY changes
+    ADD CONSTRAINT changes_pkey PRIMARY KEY (commit_id, seq);
+
 ALTER TABLE ONLY dispatch_orders
     ADD CONSTRAINT dispatch_orders_pkey PRIMARY KEY (id, version);
 
@@ -798,9 +888,6 @@ ALTER TABLE ONLY evidence_of_alerts
 ALTER TABLE ONLY evidence_of_alerts
     ADD CONSTRAINT evidence_of_alerts_sha256_key UNIQUE (sha256);
 
-ALTER TABLE ONLY fact_changes
-    ADD CONSTRAINT fact_changes_pkey PRIMARY KEY (seq);
-
 ALTER TABLE ONLY fences
     ADD CONSTRAINT fences_pkey PRIMARY KEY (id, version);
 
@@ -813,14 +900,14 @@ ALTER TABLE ONLY fuel_stations
 ALTER TABLE ONLY fuel_transactions
     ADD CONSTRAINT fuel_transactions_pkey PRIMARY KEY (id);
 
-ALTER TABLE ONLY judge_changes
-    ADD CONSTRAINT judge_changes_pkey PRIMARY KEY (seq);
-
 ALTER TABLE ONLY judge_clock
     ADD CONSTRAINT judge_clock_pkey PRIMARY KEY (gatherer);
 
 ALTER TABLE ONLY judge_due
     ADD CONSTRAINT judge_due_pkey PRIMARY KEY (gatherer, key);
+
+ALTER TABLE ONLY live_due
+    ADD CONSTRAINT live_due_pkey PRIMARY KEY (seq);
 
 ALTER TABLE ONLY log_offsets
     ADD CONSTRAINT log_offsets_pkey PRIMARY KEY (topic, partition);
@@ -858,9 +945,6 @@ ALTER TABLE ONLY positions_default
 ALTER TABLE ONLY recomputations
     ADD CONSTRAINT recomputations_pkey PRIMARY KEY (vehicle_no);
 
-ALTER TABLE ONLY registry_changes
-    ADD CONSTRAINT registry_changes_pkey PRIMARY KEY (seq);
-
 ALTER TABLE ONLY rejected_records
     ADD CONSTRAINT rejected_records_pkey PRIMARY KEY (topic, partition, "offset");
 
@@ -896,8 +980,6 @@ ALTER TABLE ONLY vehicles
 
 ALTER TABLE ONLY violations
     ADD CONSTRAINT violations_pkey PRIMARY KEY (id);
-
-CREATE INDEX alert_versions_created ON alert_versions USING btree (created_at);
 
 CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
 
@@ -949,8 +1031,6 @@ CREATE INDEX evaluations_default_vehicle_no_evaluated_at_id_idx ON evaluations_d
 
 CREATE INDEX evidence_default_month ON evidence_default USING btree (month);
 
-CREATE INDEX fact_changes_vehicle ON fact_changes USING btree (vehicle_no, seq);
-
 CREATE INDEX fences_organisation ON fences USING btree (organisation);
 
 CREATE INDEX fences_vehicles ON fences USING gin (vehicles);
@@ -966,6 +1046,8 @@ CREATE INDEX fuel_transactions_station ON fuel_transactions USING btree (station
 CREATE INDEX judge_due_order ON judge_due USING btree (gatherer, due_at);
 
 CREATE INDEX judge_due_waiting ON judge_due USING btree (gatherer, key) WHERE (waits_for <> ''::text);
+
+CREATE INDEX live_due_vehicle ON live_due USING btree (vehicle_no, seq);
 
 CREATE INDEX navigation_routes_newest ON navigation_routes USING btree (engine, answered_at DESC);
 
@@ -1023,39 +1105,85 @@ ALTER INDEX positions_pkey ATTACH PARTITION positions_default_pkey;
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
 
-CREATE TRIGGER judge_binding AFTER INSERT OR DELETE OR UPDATE ON card_bindings FOR EACH ROW EXECUTE FUNCTION note_judge_change('binding', 'card', 'valid_from');
+CREATE TRIGGER note_calendar_delete AFTER DELETE ON calendar_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('calendar', 'to_char(r.day, ''YYYY-MM-DD'')', 'r.day::timestamp AT TIME ZONE ''Asia/Shanghai''');
 
-CREATE TRIGGER judge_binding_plate AFTER DELETE OR UPDATE ON card_bindings FOR EACH ROW EXECUTE FUNCTION note_judge_change('plate', 'plate', 'valid_from');
+CREATE TRIGGER note_calendar_insert AFTER INSERT ON calendar_days REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('calendar', 'to_char(r.day, ''YYYY-MM-DD'')', 'r.day::timestamp AT TIME ZONE ''Asia/Shanghai''');
 
-CREATE TRIGGER judge_calendar AFTER INSERT OR DELETE OR UPDATE ON calendar_days FOR EACH ROW EXECUTE FUNCTION note_judge_change('calendar', 'day', 'day');
+CREATE TRIGGER note_calendar_update AFTER UPDATE ON calendar_days REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('calendar', 'to_char(r.day, ''YYYY-MM-DD'')', 'r.day::timestamp AT TIME ZONE ''Asia/Shanghai''');
 
-CREATE TRIGGER judge_card AFTER INSERT OR UPDATE ON fuel_cards FOR EACH ROW EXECUTE FUNCTION note_judge_change('card', 'id', '');
+CREATE TRIGGER note_card_binding_delete AFTER DELETE ON card_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('card_binding', 'r.card', 'r.valid_from');
 
-CREATE TRIGGER judge_order AFTER INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION note_judge_change('order', 'id', 'planned_departure');
+CREATE TRIGGER note_card_binding_insert AFTER INSERT ON card_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('card_binding', 'r.card', 'r.valid_from');
 
-CREATE TRIGGER judge_parameter AFTER INSERT OR DELETE OR UPDATE ON rule_parameters FOR EACH ROW EXECUTE FUNCTION note_judge_change('parameter', 'rule', 'effective_from');
+CREATE TRIGGER note_card_binding_plate_delete AFTER DELETE ON card_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('plate', 'r.plate', 'r.valid_from');
 
-CREATE TRIGGER judge_result AFTER INSERT OR UPDATE ON order_results FOR EACH ROW WHEN ((new.state = 'settled'::text)) EXECUTE FUNCTION note_judge_change('result', 'order_id', 'returned_at');
+CREATE TRIGGER note_card_binding_plate_update AFTER UPDATE ON card_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('plate', 'r.plate', 'r.valid_from');
 
-CREATE TRIGGER judge_station AFTER INSERT OR UPDATE ON fuel_stations FOR EACH ROW EXECUTE FUNCTION note_judge_change('station', 'id', '');
+CREATE TRIGGER note_card_binding_update AFTER UPDATE ON card_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('card_binding', 'r.card', 'r.valid_from');
 
-CREATE TRIGGER judge_transaction AFTER INSERT OR DELETE OR UPDATE ON fuel_transactions FOR EACH ROW EXECUTE FUNCTION note_judge_change('transaction', 'id', 'at');
+CREATE TRIGGER note_card_insert AFTER INSERT ON fuel_cards REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('card', 'r.id', '');
 
-CREATE TRIGGER judge_transaction_card AFTER DELETE OR UPDATE ON fuel_transactions FOR EACH ROW EXECUTE FUNCTION note_judge_change('fills', 'card', 'at');
+CREATE TRIGGER note_card_update AFTER UPDATE ON fuel_cards REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('card', 'r.id', '');
 
-CREATE TRIGGER judge_vehicle AFTER INSERT OR UPDATE ON vehicles FOR EACH ROW EXECUTE FUNCTION note_judge_change('vehicle', 'id', '');
+CREATE TRIGGER note_fence_insert AFTER INSERT ON fences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fence', 'r.id', 'r.valid_from', 'unnest(CASE WHEN r.vehicles = ''{}'' THEN ARRAY[NULL::integer]
+                      ELSE ARRAY(SELECT v.no FROM vehicles v WHERE v.id = ANY (r.vehicles)) END)', 'CASE WHEN r.vehicles = ''{}'' THEN r.organisation END');
 
-CREATE TRIGGER judge_vehicle_plate AFTER UPDATE ON vehicles FOR EACH ROW WHEN ((old.plate <> new.plate)) EXECUTE FUNCTION note_judge_change('plate', 'plate', '');
+CREATE TRIGGER note_fence_update AFTER UPDATE ON fences REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fence', 'r.id', 'r.valid_to', 'unnest(CASE WHEN r.vehicles = ''{}'' THEN ARRAY[NULL::integer]
+                      ELSE ARRAY(SELECT v.no FROM vehicles v WHERE v.id = ANY (r.vehicles)) END)', 'CASE WHEN r.vehicles = ''{}'' THEN r.organisation END', 'jsonb_build_array(r.id, r.version, r.valid_to)');
 
-CREATE TRIGGER judge_violation AFTER INSERT OR DELETE OR UPDATE ON violations FOR EACH ROW EXECUTE FUNCTION note_judge_change('violation', 'id', 'at');
+CREATE TRIGGER note_fills_delete AFTER DELETE ON fuel_transactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fills', 'r.card', 'r.at');
 
-CREATE TRIGGER judge_violation_plate AFTER DELETE OR UPDATE ON violations FOR EACH ROW EXECUTE FUNCTION note_judge_change('offences', 'plate', 'at');
+CREATE TRIGGER note_fills_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fills', 'r.card', 'r.at');
 
-CREATE CONSTRAINT TRIGGER registry_change AFTER INSERT ON fact_changes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.kind <> ALL (ARRAY['rows'::text, 'parameter'::text]))) EXECUTE FUNCTION note_registry_change('vehicle_no');
+CREATE TRIGGER note_offences_delete AFTER DELETE ON violations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('offences', 'r.plate', 'r.at');
 
-CREATE CONSTRAINT TRIGGER registry_change AFTER INSERT OR DELETE OR UPDATE ON rule_parameters DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note_registry_change('');
+CREATE TRIGGER note_offences_update AFTER UPDATE ON violations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('offences', 'r.plate', 'r.at');
 
-CREATE CONSTRAINT TRIGGER registry_change AFTER INSERT OR UPDATE ON vehicles DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note_registry_change('no');
+CREATE TRIGGER note_order_insert AFTER INSERT ON dispatch_orders REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_order_changes();
+
+CREATE TRIGGER note_parameter_delete AFTER DELETE ON rule_parameters REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('parameter', 'r.rule || ''.'' || r.name', 'r.effective_from', '', 'r.organisation');
+
+CREATE TRIGGER note_parameter_insert AFTER INSERT ON rule_parameters REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('parameter', 'r.rule || ''.'' || r.name', 'r.effective_from', '', 'r.organisation');
+
+CREATE TRIGGER note_parameter_update AFTER UPDATE ON rule_parameters REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('parameter', 'r.rule || ''.'' || r.name', 'r.effective_from', '', 'r.organisation');
+
+CREATE TRIGGER note_result_insert AFTER INSERT ON order_results REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_result_changes();
+
+CREATE TRIGGER note_result_update AFTER UPDATE ON order_results REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_result_changes();
+
+CREATE TRIGGER note_station_insert AFTER INSERT ON fuel_stations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('station', 'r.id', '');
+
+CREATE TRIGGER note_station_update AFTER UPDATE ON fuel_stations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('station', 'r.id', '');
+
+CREATE TRIGGER note_terminal_binding_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('terminal_binding', '(SELECT t.phone FROM terminals t WHERE t.no = r.terminal_no)', 'r.valid_from', 'r.vehicle_no');
+
+CREATE TRIGGER note_terminal_binding_end AFTER UPDATE ON terminal_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('terminal_binding', '(SELECT t.phone FROM terminals t WHERE t.no = r.terminal_no)', 'r.valid_to', 'r.vehicle_no', '', 'jsonb_build_array(r.terminal_no, r.valid_from, r.valid_to)');
+
+CREATE TRIGGER note_terminal_binding_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('terminal_binding', '(SELECT t.phone FROM terminals t WHERE t.no = r.terminal_no)', 'r.valid_from', 'r.vehicle_no');
+
+CREATE TRIGGER note_terminal_binding_update AFTER UPDATE ON terminal_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('terminal_binding', '(SELECT t.phone FROM terminals t WHERE t.no = r.terminal_no)', 'r.valid_from', 'r.vehicle_no', '', 'jsonb_build_array(r.terminal_no, r.valid_from, r.vehicle_no)');
+
+CREATE TRIGGER note_transaction_delete AFTER DELETE ON fuel_transactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('transaction', 'r.id', 'r.at');
+
+CREATE TRIGGER note_transaction_insert AFTER INSERT ON fuel_transactions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('transaction', 'r.id', 'r.at');
+
+CREATE TRIGGER note_transaction_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('transaction', 'r.id', 'r.at');
+
+CREATE TRIGGER note_vehicle_insert AFTER INSERT ON vehicles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('vehicle', 'r.id', '', 'r.no');
+
+CREATE TRIGGER note_vehicle_plate_update AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('plate', 'r.plate', '', '', '', 'jsonb_build_array(r.id, r.plate)');
+
+CREATE TRIGGER note_vehicle_status_update AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('vehicle_status', 'r.id', '', 'r.no', '', 'jsonb_build_array(r.id, r.organisation, r.registered_on, r.disposed_on)');
+
+CREATE TRIGGER note_vehicle_update AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('vehicle', 'r.id', '', 'r.no');
+
+CREATE TRIGGER note_violation_delete AFTER DELETE ON violations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('violation', 'r.id', 'r.at');
+
+CREATE TRIGGER note_violation_insert AFTER INSERT ON violations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('violation', 'r.id', 'r.at');
+
+CREATE TRIGGER note_violation_update AFTER UPDATE ON violations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('violation', 'r.id', 'r.at');
+
+CREATE CONSTRAINT TRIGGER number_change_commit AFTER INSERT ON change_commits DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION number_change_commit();
 
 CREATE TRIGGER vehicle_plates_begin AFTER INSERT ON vehicles REFERENCING NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION begin_plates();
 

@@ -91,9 +91,9 @@ async def test_work_may_take_longer_than_the_database_would_let_it(odd: str) -> 
     try:
         async with connection.transaction():
             await connection.execute("SELECT pg_sleep(0.2)")
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # time: longer than the limits of the database on idling
             assert await connection.fetchval("SELECT count(*) FROM schema_migrations") > 0
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # time: the same
         assert await connection.fetchval("SELECT '\\x00ff'::bytea::text") == "\\x00ff"
         assert (
             await connection.fetchval("SELECT '2026-03-01T00:00:00Z'::timestamptz::text")
