@@ -32,12 +32,14 @@ async def enter(conn: Any, kind: str, *bodies: dict[str, Any]) -> None:
 
 @pytest.fixture
 async def office(pool: asyncpg.Pool) -> asyncpg.Pool:
-    """Two vehicles, two terminals (the first one in the first vehicle), a card, a fence and an order."""
+    """Two vehicles and one that was disposed of, two terminals (the first one in the first vehicle), a card, a fence and an order."""
     async with pool.acquire() as conn:
         await enter(conn, "organisations", {"id": "O", "name": "办公室"})
         await enter(
             conn, "vehicles", *({"id": f"V{k}", "plate": f"苏F0000{k}", "organisation": "O"} for k in (1, 2))
         )
+        gone = {"id": "V0", "plate": "苏F00000", "organisation": "O", "disposed_on": "2025-01-01"}
+        await enter(conn, "vehicles", gone)
         await enter(
             conn, "terminals", {"id": "1", "vehicle": "V1", "valid_from": "2026-03-01T00:00:00Z"}, {"id": "2"}
         )
@@ -61,7 +63,7 @@ _OF_TERMINAL = "INSERT INTO terminal_bindings SELECT t.no, v.no, $1, $2 FROM ter
             "one_version_of_fence",
             "INSERT INTO fences SELECT id, 2, name, organisation, vehicles, original, datum, geometry, $1, $2 FROM fences",
         ),
-        ("one_vehicle_of_plate", "INSERT INTO vehicle_plates SELECT no, '苏F00001', $1, $2 FROM vehicles WHERE id = 'V2'"),
+        ("one_vehicle_of_plate", "INSERT INTO vehicle_plates SELECT no, '苏F00001', $1, $2 FROM vehicles WHERE id = 'V0'"),
     ],
 )  # fmt: skip
 async def test_nothing_is_twice_at_once(office: asyncpg.Pool, constraint: str, sql: str) -> None:
