@@ -94,7 +94,9 @@ async def test_what_the_last_release_judged_holds_and_its_words_have_codes(relea
             "SELECT count(*) FROM evaluations WHERE evidence_sha256 IS NOT NULL"
         )
         assert evidenced > 20
-        assert verify(released) == (0, f"已核对 / checked {evidenced:,}，不符 / differ 0\n")
+        status, said = verify(released)
+        assert status == 0, said
+        assert said.startswith(f"已核对 / checked {evidenced:,}，不符 / differ 0\n")
         for row in await connection.fetch(
             "SELECT DISTINCT rule, reason_code, reason_named, reason, reason_en FROM evaluations"
         ):
