@@ -39,7 +39,7 @@ from rules.live.store import results, states
 from rules.navigation import Limits
 from rules.navigation.cache import CachedNavigator
 from rules.navigation.osrm import Osrm
-from runtime.postgres import connect, create_pool
+from runtime.postgres import connect
 from runtime.settings import Settings
 from runtime.units import US_PER_DAY, US_PER_S, from_us
 from telemetry.archive.store import Archive
@@ -102,6 +102,17 @@ class Telling(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
         return await super().copy_from_query(query, *args, **how)
 
 
+async def _prepare(connection: Any) -> None:
+    """jsonb as values, as the program's own connections have it (runtime.postgres)."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: b"\x01" + json.dumps(value).encode(),
+        decoder=lambda data: json.loads(data[1:]),
+        format="binary",
+    )
+
+
 async def _listen(connection: Any) -> None:
     connection.add_query_logger(lambda told: Telling.asked.note(told.query, told.args))
 
@@ -110,15 +121,13 @@ async def _listen(connection: Any) -> None:
 async def listening(dsn: str) -> AsyncIterator[tuple[asyncpg.Pool, Asked]]:
     """A pool, and what is asked over it from now on."""
     Telling.asked = Asked()
-    plain = await create_pool(dsn, min_size=1, max_size=1)
     pool = await asyncpg.create_pool(
-        dsn, min_size=1, max_size=4, init=plain._init, setup=_listen, connection_class=Telling
+        dsn, min_size=1, max_size=4, init=_prepare, setup=_listen, connection_class=Telling
     )
     try:
         yield pool, Telling.asked
     finally:
         pool.terminate()
-        plain.terminate()
 
 
 # --- how it is answered
