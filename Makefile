@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Programs that tests start by the dozen, and tests with their rewritten asserts, are compiled once and not at every start.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup parts demo month test test-unit lint types imports fmt bench bench-full faults bounded audit lock clean
+.PHONY: help setup parts demo month test test-unit lint types imports fmt bench bench-full faults bounded audit schema lock clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -63,6 +63,9 @@ bounded: $(STAMP) ## dead log, dead database, slow writers, storms: memory, repl
 
 audit: $(STAMP) ## known vulnerabilities in the locked dependencies
 	$(BIN)/pip-audit --require-hashes -r requirements.lock
+
+schema: $(STAMP) ## write migrations/schema.sql anew, after a new migration
+	$(BIN)/python -m tools.schema
 
 lock: ## re-resolve requirements*.lock from pyproject.toml (needs uv)
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock

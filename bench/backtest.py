@@ -122,7 +122,7 @@ async def publish(connection: asyncpg.Connection, question: Question) -> None:
             )
             for row in rows
         ],
-        columns=("rule", "rule_version", "subject", "outcome", "reason", "measures", "parameters", "evaluated_at"),
+        columns=("rule", "rule_version", "subject", "outcome", "reason_code", "measures", "parameters", "evaluated_at"),
     )  # fmt: skip
     await connection.execute("ANALYZE")
 

@@ -88,7 +88,7 @@ async def work(dsn: str, now_us: int, day_us: int, profile: str) -> None:
         recorder.dump_stats(profile)
     left = await queue.backlog(conn, now_us)
     outcomes = await conn.fetch(
-        "SELECT rule, outcome, reason, count(*) FROM evaluations GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        "SELECT rule, outcome, reason_code, count(*) FROM evaluations GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
     )
     judge.meter.say(
         alerts=dict(await alerts_of(conn)), left=[left[0], {k: list(v) for k, v in left[1].items()}],

@@ -15,11 +15,9 @@ CREATE TABLE vehicle_plates (
     CONSTRAINT one_vehicle_of_plate EXCLUDE USING gist
         (int8range(hashtextextended(plate, 0), hashtextextended(plate, 0), '[]') WITH &&,
          text_range(plate, plate, '[]') WITH &&, tstzrange(valid_from, valid_to) WITH &&)
-        DEFERRABLE INITIALLY DEFERRED,
-    CONSTRAINT one_plate_of_vehicle EXCLUDE USING gist
-        (int8range(vehicle_no, vehicle_no, '[]') WITH &&, tstzrange(valid_from, valid_to) WITH &&)
         DEFERRABLE INITIALLY DEFERRED
 );
+CREATE UNIQUE INDEX one_plate_of_vehicle ON vehicle_plates (vehicle_no) WHERE valid_to IS NULL;
 CREATE INDEX vehicle_plates_plate ON vehicle_plates (plate, valid_from);
 COMMENT ON TABLE vehicle_plates IS 'History of vehicles.plate, by the times at which the register was told.';
 

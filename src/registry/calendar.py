@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from registry.pages import Filter, Listing
-from registry.upsert import TEXT, Column, Table, upsert
+from registry.upsert import TEXT, Column, PlainTable, upsert
 from registry.values import Record, Text, WriteResult, parse_day
 from registry.working_days import Calendar
 from runtime.connection import Connection
@@ -46,7 +46,7 @@ class CalendarDay(Record):
 
 
 HEADERS: Final = {"日期": "id", "day": "id", "工作日": "workday", "名称": "name", "来源": "source"}
-_TABLE: Final = Table(
+_TABLE: Final = PlainTable(
     "calendar_days",
     {"workday": Column("boolean"), "name": TEXT, "source": TEXT},
     key="day",

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from registry.pages import Listing, same
-from registry.upsert import TEXT, Table, upsert
+from registry.upsert import TEXT, PlainTable, upsert
 from registry.values import Identifier, Name, Record, Text, WriteResult
 from runtime.connection import Connection
 
@@ -20,7 +20,7 @@ class Driver(Record):
 
 
 HEADERS: Final = {"编号": "id", "姓名": "name", "单位": "organisation", "电话": "phone"}
-_TABLE: Final = Table("drivers", {"name": TEXT, "organisation": TEXT, "phone": TEXT})
+_TABLE: Final = PlainTable("drivers", {"name": TEXT, "organisation": TEXT, "phone": TEXT})
 LISTING: Final = Listing(_TABLE.select(), {"organisation": same("organisation")})
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from registry.pages import Filter, Listing, same
 from registry.refusals import Flaw, PlacedError, RefusedError
 from registry.snapshot.timelines import FOREVER
-from registry.upsert import DATE, TEXT, Table, upsert
+from registry.upsert import DATE, TEXT, PlainTable, upsert
 from registry.values import Code, Day, Identifier, Plate, Record, Text, Time, WriteResult
 from runtime.connection import Connection
 from runtime.units import CHINA, in_us, to_us
@@ -96,7 +96,7 @@ HEADERS: Final = {
     "卡号": "id", "单位": "organisation", "发卡单位": "issuer", "状态": "status", "开卡日期": "opened_on",
     "销卡日期": "closed_on", "车牌号": "plate", "起始时间": "valid_from", "绑定历史": "bindings",
 }  # fmt: skip
-_TABLE: Final = Table(
+_TABLE: Final = PlainTable(
     "fuel_cards",
     {"organisation": TEXT, "issuer": TEXT, "status": TEXT, "opened_on": DATE, "closed_on": DATE},
 )

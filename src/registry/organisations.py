@@ -9,7 +9,7 @@ from pydantic import Field
 
 from registry.pages import Listing, same
 from registry.refusals import Flaw, RefusedError
-from registry.upsert import TEXT, Table, upsert
+from registry.upsert import TEXT, PlainTable, upsert
 from registry.values import Identifier, Name, Record, WriteResult
 from registry.writing import Lock, take
 from runtime.connection import Connection
@@ -23,7 +23,7 @@ class Organisation(Record):
 
 
 HEADERS: Final = {"编号": "id", "名称": "name", "上级单位": "parent"}
-_TABLE: Final = Table("organisations", {"name": TEXT, "parent": TEXT})
+_TABLE: Final = PlainTable("organisations", {"name": TEXT, "parent": TEXT})
 LISTING: Final = Listing(_TABLE.select(), {"parent": same("parent")})
 
 

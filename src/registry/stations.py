@@ -191,7 +191,7 @@ async def stations_by_name(connection: Connection) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Station:
+class StationRow:
     """A fuel station in whole 1e-6 degrees, WGS-84: a point, or ``polygons`` (each a ring and its holes, a ring
     [[lat_e6, lon_e6], ...]); all None = without coordinates."""
 
@@ -202,16 +202,16 @@ class Station:
     polygons: list[list[list[list[int]]]] | None
 
 
-def station_of_row(id: str, name: str, wkb: bytes | None) -> Station:
+def station_of_row(id: str, name: str, wkb: bytes | None) -> StationRow:
     """The station of its id, name and stored geometry."""
     if wkb is None:
-        return Station(id, name, None, None, None)
+        return StationRow(id, name, None, None, None)
     shape = shapely.from_wkb(wkb)
     if shape.geom_type == "Point":
-        return Station(id, name, round(shape.y * 1e6), round(shape.x * 1e6), None)
+        return StationRow(id, name, round(shape.y * 1e6), round(shape.x * 1e6), None)
     parts = [shape] if shape.geom_type == "Polygon" else list(shape.geoms)
     rings = [[_ring(ring) for ring in (part.exterior, *part.interiors)] for part in parts]
-    return Station(id, name, None, None, rings)
+    return StationRow(id, name, None, None, rings)
 
 
 def _ring(ring: Any) -> list[list[int]]:

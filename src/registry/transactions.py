@@ -13,7 +13,7 @@ from registry.pages import BEFORE, SINCE, Listing, same
 from registry.refusals import refuse_future
 from registry.spelling import name_key
 from registry.stations import stations_by_name
-from registry.upsert import TEXT, Column, Table, upsert
+from registry.upsert import TEXT, Column, PlainTable, upsert
 from registry.values import Code, Identifier, Money, Quantity, Record, Text, Time, UnitPrice, WriteResult
 from registry.writing import Lock, take
 from runtime.connection import Connection
@@ -47,7 +47,7 @@ HEADERS: Final = {
     "数量": "quantity", "单价": "unit_price", "金额": "amount", "余额": "balance", "站点": "station",
     "网点": "station_name", "原流水号": "reverses", "来源": "source",
 }  # fmt: skip
-TABLE: Final = Table(
+TABLE: Final = PlainTable(
     "fuel_transactions",
     {
         "card": TEXT, "at": Column("timestamptz"), "kind": TEXT, "product": TEXT, "energy": TEXT,

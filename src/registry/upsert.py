@@ -31,7 +31,7 @@ DATE = Column("date")
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class PlainTable:
     """``columns`` without the key. ``key_field``: what the record calls the key."""
 
     name: str
@@ -77,7 +77,7 @@ def _field(name: str, column: Column) -> str:
     return f"{value} AS {column.field or name}"
 
 
-async def upsert(connection: Connection, table: Table, records: Sequence[Record]) -> list[WriteResult]:
+async def upsert(connection: Connection, table: PlainTable, records: Sequence[Record]) -> list[WriteResult]:
     """Insert or update what differs. Returns what became of each record.
 
     Only the rows that differ are locked, in the order of their keys, and compared once more then. Raises MeanwhileError when
@@ -112,7 +112,7 @@ async def upsert(connection: Connection, table: Table, records: Sequence[Record]
 
 
 async def _stored(
-    connection: Connection, table: Table, records: Sequence[Record], *, lock: bool = False
+    connection: Connection, table: PlainTable, records: Sequence[Record], *, lock: bool = False
 ) -> dict[Any, Any]:
     """The rows of ``records`` by key, those that are there."""
     rows = await connection.fetch(
@@ -123,7 +123,7 @@ async def _stored(
     return {row["the_key"]: row for row in rows}
 
 
-def _different(table: Table, records: Sequence[Record], stored: Mapping[Any, Any]) -> list[Record]:
+def _different(table: PlainTable, records: Sequence[Record], stored: Mapping[Any, Any]) -> list[Record]:
     """The records that are not there, or not as they are to be."""
     return [
         record
@@ -133,12 +133,12 @@ def _different(table: Table, records: Sequence[Record], stored: Mapping[Any, Any
     ]
 
 
-def _arrays(table: Table) -> str:
+def _arrays(table: PlainTable) -> str:
     types = (table.key_type, *(column.type for column in table.columns.values()))
     return ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(types, start=1))
 
 
-def _values(table: Table, records: Sequence[Record]) -> list[list[Any]]:
+def _values(table: PlainTable, records: Sequence[Record]) -> list[list[Any]]:
     """The columns of ``records``, the key first."""
     return [
         [table.key_of(r) for r in records],

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from registry.pages import Listing, same
 from registry.refusals import Flaw, RefusedError
-from registry.upsert import DATE, TEXT, Table, upsert
+from registry.upsert import DATE, TEXT, PlainTable, upsert
 from registry.values import Day, Identifier, Plate, Record, Text, WriteResult
 from runtime.connection import Connection
 from runtime.units import china_day
@@ -41,7 +41,7 @@ HEADERS: Final = {
     "编号": "id", "车牌号": "plate", "单位": "organisation", "类别": "category", "能源": "energy",
     "登记日期": "registered_on", "处置日期": "disposed_on",
 }  # fmt: skip
-_TABLE: Final = Table(
+_TABLE: Final = PlainTable(
     "vehicles",
     {
         "plate": TEXT, "organisation": TEXT, "category": TEXT, "energy": TEXT, "registered_on": DATE, "disposed_on": DATE,

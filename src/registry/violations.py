@@ -10,7 +10,7 @@ from pydantic import Field
 
 from registry.pages import BEFORE, SINCE, Listing, same
 from registry.refusals import refuse_future
-from registry.upsert import TEXT, Column, Table, upsert
+from registry.upsert import TEXT, Column, PlainTable, upsert
 from registry.values import Fine, Identifier, Plate, Record, Text, Time, WriteResult
 from runtime.connection import Connection
 from runtime.units import LATEST_US, from_us, in_us
@@ -34,7 +34,7 @@ HEADERS: Final = {
     "违法编号": "id", "号牌号码": "plate", "违法时间": "at", "违法地点": "place", "违法行为": "act", "罚款金额": "fine",
     "记分": "points", "处理状态": "status", "驾驶员": "driver", "来源": "source",
 }  # fmt: skip
-TABLE: Final = Table(
+TABLE: Final = PlainTable(
     "violations",
     {
         "plate": TEXT, "at": Column("timestamptz"), "place": TEXT, "act": TEXT,

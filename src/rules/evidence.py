@@ -8,7 +8,8 @@ is UTF-8: the same evidence is always the same bytes.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypedDict, cast
 
 import numpy as np
 import orjson
@@ -20,11 +21,33 @@ from runtime.errors import GongcheError
 TRACK_COLUMNS = ("t_us", "fingerprint", "lat_e6", "lon_e6", "speed_dkmh", "direction_deg", "odometer_dkm")
 
 
+class Track(TypedDict):
+    """Columns of a track in evidence, of one length; ``odometer_dkm`` -1 = absent."""
+
+    t_us: list[int]
+    fingerprint: list[int]
+    lat_e6: list[int]
+    lon_e6: list[int]
+    speed_dkmh: list[int]
+    direction_deg: list[int]
+    odometer_dkm: list[int]
+
+
 class EvidenceError(ValueError):
     """Not something that may be frozen, or not evidence of the rule that was asked."""
 
 
-def canonical(evidence: dict[str, Any]) -> bytes:
+class UnknownVersionError(EvidenceError):
+    """Evidence of a version of a rule, or with a state of a version of the kernel, that this program does not have."""
+
+
+def require(evidence: Mapping[str, object], rule: str, version: int) -> None:
+    """Raises EvidenceError when ``evidence`` is not that of this rule in this version."""
+    if (evidence.get("rule"), evidence.get("rule_version")) != (rule, version):
+        raise EvidenceError(f"not evidence of {rule} {version}")
+
+
+def canonical(evidence: Mapping[str, object]) -> bytes:
     """The bytes of ``evidence``. Raises EvidenceError for a float or anything that is not JSON."""
     _refuse_floats(evidence)
     try:
@@ -51,8 +74,9 @@ def digests(body: bytes) -> tuple[bytes, bytes]:
     return digest(body), sm3.digest()
 
 
-def parse(body: bytes) -> dict[str, Any]:
-    """The evidence of canonical bytes. Raises EvidenceError."""
+def parse(body: bytes) -> Any:
+    """The evidence of canonical bytes, an object: the ``Evidence`` of the rule and version that it names. Raises
+    EvidenceError."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -73,7 +97,7 @@ def _refuse_floats(value: Any) -> None:
             _refuse_floats(item)
 
 
-def track_columns(track: dict[str, list[int]]) -> dict[str, Ints]:
+def track_columns(track: Mapping[str, object]) -> dict[str, Ints]:
     """Columns of a track in evidence as int64 arrays of one length. Raises EvidenceError."""
     try:
         columns = {name: np.array(track[name], np.int64) for name in TRACK_COLUMNS}
@@ -84,6 +108,6 @@ def track_columns(track: dict[str, list[int]]) -> dict[str, Ints]:
     return columns
 
 
-def freeze_track(columns: dict[str, AnyArray]) -> dict[str, list[int]]:
+def freeze_track(columns: Mapping[str, AnyArray]) -> Track:
     """Columns named as TRACK_COLUMNS as lists for evidence; ``odometer_dkm`` is -1 where absent."""
-    return {name: columns[name].astype(np.int64).tolist() for name in TRACK_COLUMNS}
+    return cast(Track, {name: columns[name].astype(np.int64).tolist() for name in TRACK_COLUMNS})

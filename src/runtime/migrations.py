@@ -11,7 +11,7 @@ import asyncpg
 
 from runtime.connection import Connection
 from runtime.errors import ConfigurationError, UnavailableError
-from runtime.postgres import DATABASE_ERRORS, connect
+from runtime.postgres import DATABASE_ERRORS, PINNED, connect
 
 _logger = logging.getLogger(__name__)
 
@@ -47,13 +47,14 @@ async def migrate(dsn: str) -> list[str]:
     """Apply what is missing, each file in a transaction of its own. Returns the names applied.
 
     What a migration says with RAISE WARNING (records that it had to mend) goes to the log. Raises ConfigurationError for a
-    database that is newer than the program or whose applied migrations differ.
+    database that is newer than the program, whose applied migrations differ, or whose tables are in another schema.
     """
     applied: list[str] = []
     connection = await connect(dsn)
     connection.add_log_listener(_pass_on)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
+        await _refuse_a_second_installation(connection)
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL,"
             " sha256 bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
@@ -88,6 +89,23 @@ async def migrate(dsn: str) -> list[str]:
     finally:
         await connection.close()
     return applied
+
+
+async def _refuse_a_second_installation(connection: Connection) -> None:
+    """An installation in a schema that only a role's own ``search_path`` leads to is not seen by our sessions: say so, and
+    do not make another one beside it. One that the DSN leads to is on purpose."""
+    seen = await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL")
+    if seen or await connection.fetchval("SHOW search_path") != PINNED["search_path"]:
+        return
+    schema = await connection.fetchval(
+        "SELECT min(m.schemaname) FROM pg_tables m JOIN pg_tables o USING (schemaname)"
+        " WHERE m.tablename = 'schema_migrations' AND o.tablename = 'log_offsets'"
+    )
+    if schema is not None:
+        raise ConfigurationError(
+            f"本程序的表在模式 {schema} 中 / the tables of gongche are in the schema {schema}",
+            hint=f"在 GONGCHE_DATABASE_URL 后加上 / add to GONGCHE_DATABASE_URL: ?search_path={schema}",
+        )
 
 
 def _pass_on(_connection: Any, message: Any) -> None:

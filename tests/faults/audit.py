@@ -240,7 +240,7 @@ _COMPARED = {
     "standing alerts": "SELECT a.rule || ' ' || a.vehicle || ' ' || a.occurred_from || ' ' || COALESCE(a.order_id, '')"
     " AS key, (v.body - 'id' - 'version' - 'detected_at' - 'evidence_hash' - 'evidence_sm3')::text AS body"
     " FROM alerts a JOIN alert_versions v ON v.alert_id = a.id AND v.version = a.version WHERE a.status = 'suspected'",
-    "judgements of orders": "SELECT DISTINCT ON (rule, subject) rule || ' ' || subject AS key, outcome, reason,"
+    "judgements of orders": "SELECT DISTINCT ON (rule, subject) rule || ' ' || subject AS key, outcome, reason_code,"
     " measures::text, parameters::text FROM evaluations WHERE subject LIKE 'order:%' ORDER BY rule, subject, id DESC",
 }
 

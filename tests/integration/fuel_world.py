@@ -144,7 +144,7 @@ class FuelWorld:
         async with self.pool.acquire() as conn, conn.transaction():
             found = await gatherer.judge(await self.desk(conn), list(keys))
             written = await publish(conn, found.judgements)
-            await publish_feed(conn)
+            await publish_feed(conn, written)
         self.later = {k: v for k, v in self.later.items() if k not in keys} | found.later
         return written
 

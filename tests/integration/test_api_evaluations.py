@@ -33,8 +33,7 @@ async def judged(pool: asyncpg.Pool) -> asyncpg.Pool:
                 OUTCOMES[k % 3 == 0], f"第 {k} 次", T0_US + k * US_PER_S, {"nearest_m": Measure(k, "m")}, {"radius_m": 200},
             )  # fmt: skip
             async with connection.transaction():
-                await publish(connection, [one])
-                await publish_feed(connection)
+                await publish_feed(connection, await publish(connection, [one]))
     return pool
 
 

@@ -147,12 +147,13 @@ def evidence(metres: int) -> dict[str, Any]:
 def judgement(subject: str, metres: int = 3000, **changes: Any) -> Judgement:
     facts = AlertFacts(
         severity="medium", organisation="finance", vehicle="car-1", plate="苏F00001", occurred_from_us=T0,
-        occurred_to_us=T0 + 3_600_000_000, summary=f"疑似目的地异常：最近距离 {metres} 米。", order="o1",
+        occurred_to_us=T0 + 3_600_000_000, order="o1",
     )  # fmt: skip
     values: dict[str, Any] = {
         "rule": "destination", "rule_version": 1, "subject": subject, "vehicle_no": None, "outcome": "suspected",
         "reason": "not_reached", "evaluated_at_us": T0 + metres, "measures": {"nearest_m": Measure(metres, "m")},
         "parameters": {"radius_m": 2000}, "evidence": canonical(evidence(metres)), "alert": facts,
+        "told": {"plate": "苏F00001", "order": "o1", "name": "如皋", "number": 1},
     }  # fmt: skip
     return Judgement(**(values | changes))
 
@@ -160,7 +161,7 @@ def judgement(subject: str, metres: int = 3000, **changes: Any) -> Judgement:
 async def publish(pool: asyncpg.Pool, *judgements: Judgement) -> list[Alert]:
     async with pool.acquire() as connection, connection.transaction():
         written = await publish_judgements(connection, judgements)
-        await publish_feed(connection)
+        await publish_feed(connection, written)
         return list(written)
 
 
@@ -186,7 +187,7 @@ async def test_the_feed_from_cursor_to_cursor(client: httpx.AsyncClient, pool: a
     item = everything["items"][0]
     contract = {
         "id", "rule", "version", "status", "severity", "organisation", "vehicle", "plate", "driver", "order",
-        "occurred_from", "occurred_to", "detected_at", "summary", "measures", "parameters", "evidence_hash",
+        "occurred_from", "occurred_to", "detected_at", "summary", "summary_en", "measures", "parameters", "evidence_hash",
         "evidence_sm3",
     }  # fmt: skip
     assert contract <= item.keys()

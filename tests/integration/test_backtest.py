@@ -607,9 +607,11 @@ async def test_interrupted_it_leaves_nothing(office: Office, db_url: str, tmp_pa
             env={**os.environ, "GONGCHE_DATABASE_URL": db_url}, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
 
-        async def it_waits() -> bool:
+        async def it_waits() -> (
+            bool
+        ):  # over another connection: a transaction sees pg_stat_activity as it was at first
             return bool(
-                await conn.fetchval(
+                await office.world.pool.fetchval(
                     "SELECT EXISTS (SELECT FROM pg_stat_activity"
                     " WHERE datname = current_database() AND wait_event_type = 'Lock')"
                 )

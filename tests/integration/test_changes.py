@@ -282,7 +282,9 @@ async def test_readers_miss_nothing_of_many_writers_at_once(fleet: asyncpg.Pool)
                         "INSERT INTO fuel_transactions (id, card, at, kind) VALUES ($1, 'C1', now(), 'fill')",
                         f"{name}-{k}-{part}",
                     )
-                    await asyncio.sleep(rng.choice((0, 0, 0.004)))
+                    await asyncio.sleep(
+                        rng.choice((0, 0, 0.004))
+                    )  # time: the writers should overlap in any way
 
     async def reader() -> None:
         while len(seen) < 300:

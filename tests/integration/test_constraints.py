@@ -32,12 +32,14 @@ async def enter(conn: Any, kind: str, *bodies: dict[str, Any]) -> None:
 
 @pytest.fixture
 async def office(pool: asyncpg.Pool) -> asyncpg.Pool:
-    """Two vehicles, two terminals (the first one in the first vehicle), a card, a fence and an order."""
+    """Two vehicles and one that was disposed of, two terminals (the first one in the first vehicle), a card, a fence and an order."""
     async with pool.acquire() as conn:
         await enter(conn, "organisations", {"id": "O", "name": "办公室"})
         await enter(
             conn, "vehicles", *({"id": f"V{k}", "plate": f"苏F0000{k}", "organisation": "O"} for k in (1, 2))
         )
+        gone = {"id": "V0", "plate": "苏F00000", "organisation": "O", "disposed_on": "2025-01-01"}
+        await enter(conn, "vehicles", gone)
         await enter(
             conn, "terminals", {"id": "1", "vehicle": "V1", "valid_from": "2026-03-01T00:00:00Z"}, {"id": "2"}
         )
@@ -61,8 +63,7 @@ _OF_TERMINAL = "INSERT INTO terminal_bindings SELECT t.no, v.no, $1, $2 FROM ter
             "one_version_of_fence",
             "INSERT INTO fences SELECT id, 2, name, organisation, vehicles, original, datum, geometry, $1, $2 FROM fences",
         ),
-        ("one_vehicle_of_plate", "INSERT INTO vehicle_plates SELECT no, '苏F00001', $1, $2 FROM vehicles WHERE id = 'V2'"),
-        ("one_plate_of_vehicle", "INSERT INTO vehicle_plates SELECT no, '苏F00003', $1, $2 FROM vehicles WHERE id = 'V2'"),
+        ("one_vehicle_of_plate", "INSERT INTO vehicle_plates SELECT no, '苏F00001', $1, $2 FROM vehicles WHERE id = 'V0'"),
     ],
 )  # fmt: skip
 async def test_nothing_is_twice_at_once(office: asyncpg.Pool, constraint: str, sql: str) -> None:
@@ -74,6 +75,13 @@ async def test_nothing_is_twice_at_once(office: asyncpg.Pool, constraint: str, s
         assert refused.value.constraint_name == constraint
     early, end = [await office.fetchval(f"SELECT '{y}-06-01Z'::timestamptz") for y in (2001, 2002)]
     await office.execute(sql, early, end)  # at another time it is no contradiction
+
+
+async def test_a_vehicle_has_one_plate(office: asyncpg.Pool) -> None:
+    with pytest.raises(asyncpg.UniqueViolationError, match="one_plate_of_vehicle"):
+        await office.execute(
+            "INSERT INTO vehicle_plates SELECT no, '苏F00003', '2001-01-01Z' FROM vehicles WHERE id = 'V2'"
+        )
 
 
 async def test_an_order_has_one_current_version(office: asyncpg.Pool) -> None:

@@ -14,7 +14,9 @@ import pytest
 from rules import evidence as frozen
 from rules.checks import card_binding, refuel_frequency
 from rules.judge.subjects.cards import Cards
+from tests import words
 from tests.integration.fuel_world import DAY, HOUR, MIN, FuelWorld, china
+from tests.words import means
 
 NOW = china("2026-03-20 12:00")
 GATHERER = Cards()
@@ -39,7 +41,7 @@ async def test_the_life_of_a_binding_to_a_private_car(world: FuelWorld) -> None:
     assert (raised.vehicle, raised.plate, raised.organisation) == (None, "苏F00001", "O1")
     assert raised.occurred_to is None
     body = await world.evidence("card_binding", subject)
-    assert card_binding.evaluate(frozen.parse(body)).summary == raised.summary
+    assert words.said(card_binding.evaluate(frozen.parse(body))) == raised.summary
     assert await world.work(GATHERER) == []
 
     world.now_us += 3 * DAY  # time alone changes nothing
@@ -47,7 +49,7 @@ async def test_the_life_of_a_binding_to_a_private_car(world: FuelWorld) -> None:
 
     await world.vehicle("V1", "苏F00001")
     (gone,) = await world.work(GATHERER)
-    assert (gone.status, gone.withdrawal_reason) == ("withdrawn", card_binding.REASONS["official"])
+    assert (gone.status, gone.withdrawal_reason) == ("withdrawn", means("card_binding", "official"))
     await world.sql("UPDATE vehicles SET disposed_on = $1", date(2026, 3, 18))
     (again,) = await world.work(GATHERER)
     assert said([again]) == [("card_binding", "suspected", "medium")]
@@ -95,7 +97,7 @@ async def test_bound_to_nothing(world: FuelWorld) -> None:
     assert said([raised]) == [("card_binding", "suspected", "medium")]
     await world.sql("INSERT INTO card_bindings VALUES ('C1', '苏F00001', $1)", world.time(NOW))
     (gone,) = await world.work(GATHERER)
-    assert gone.withdrawal_reason == card_binding.REASONS["bound"]
+    assert gone.withdrawal_reason == means("card_binding", "bound")
     await world.sql("UPDATE card_bindings SET valid_to = $1 WHERE valid_to IS NULL", world.time(NOW + HOUR))
     world.now_us = NOW + 9 * DAY
     assert [a.status for a in await world.work(GATHERER)] == ["suspected"]
@@ -145,11 +147,11 @@ async def test_two_fills_between_two_orders_and_a_late_order_in_between(world: F
     body = frozen.parse(await world.evidence("refuel_frequency", "card:C1:after:P1"))
     assert (body["order"]["id"], body["next_order"]["id"]) == ("P1", "P2")
     assert {t["id"]: t["why"] for t in body["transactions"]} == {"t1": "counted", "t2": "counted"}
-    assert refuel_frequency.evaluate(body).summary == raised.summary
+    assert words.said(refuel_frequency.evaluate(body)) == raised.summary
 
     await world.order("P9", "V1", china("2026-03-02 08:00"), china("2026-03-02 12:00"))  # 补单
     (gone,) = await world.work(GATHERER)
-    assert (gone.status, gone.withdrawal_reason) == ("withdrawn", refuel_frequency.REASONS["few"])
+    assert (gone.status, gone.withdrawal_reason) == ("withdrawn", means("refuel_frequency", "few"))
     await world.fill("t3", "C1", china("2026-03-02 20:00"))
     (second,) = await world.work(GATHERER)
     assert (second.order, second.status) == ("P9", "suspected")
@@ -190,7 +192,7 @@ async def test_transactions_that_are_taken_back_moved_or_deleted(world: FuelWorl
     assert "油卡 C2" in other.summary
     await world.sql("DELETE FROM fuel_transactions")
     (gone,) = await world.work(GATHERER)
-    assert gone.withdrawal_reason == refuel_frequency.REASONS["gone"]
+    assert gone.withdrawal_reason == means("refuel_frequency", "gone")
 
 
 async def test_a_parameter_changes_what_was_judged(world: FuelWorld) -> None:

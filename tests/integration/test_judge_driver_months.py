@@ -14,6 +14,7 @@ from rules import evidence as frozen
 from rules.checks import fuel_consumption
 from rules.judge.subjects.driver_months import REACH_US, DriverMonths
 from tests.integration.fuel_world import DAY, HOUR, MIN, FuelWorld, china
+from tests.words import means, said
 
 KM = 1_000_000
 NOW = china("2026-04-01 06:00")
@@ -63,7 +64,7 @@ async def test_the_month_is_judged_six_hours_after_its_end(world: FuelWorld) -> 
     assert raised.measures["ratio_permille"].value == 1150
     assert raised.occurred_from.isoformat() == "2026-03-01T00:00:00+08:00"
     body = frozen.parse(await world.evidence("fuel_consumption", SUBJECT))
-    assert fuel_consumption.evaluate(body).summary == raised.summary
+    assert said(fuel_consumption.evaluate(body)) == raised.summary
     march = body["months"][-1]
     assert [(f["id"], f["why"], f["order"]) for f in march["fills"]] == [
         ("a2026-03", "during", "P2026-03"),
@@ -84,7 +85,7 @@ async def test_a_millilitre_less_is_normal_and_corrections_follow(world: FuelWor
     assert [a.status for a in await world.work(GATHERER)] == ["suspected"]
     await world.sql("UPDATE vehicles SET energy = 'electric'")
     gone = [a for a in await world.work(GATHERER) if a.driver == "D1"]
-    assert [a.withdrawal_reason for a in gone] == [fuel_consumption.REASONS["nothing"]]
+    assert [a.withdrawal_reason for a in gone] == [means("fuel_consumption", "nothing")]
     await world.sql("UPDATE vehicles SET energy = 'hybrid'")
     assert [a.status for a in await world.work(GATHERER)] == ["suspected"]
     await world.parameter("fuel_consumption", "ratio_permille", 1200, china("2026-03-01"))
@@ -120,8 +121,8 @@ async def test_orders_that_change_hands(world: FuelWorld) -> None:
     await world.result("P2026-03", 1000 * KM)
     assert [a.status for a in await world.work(GATHERER)] == ["withdrawn"]
     assert (await world.stored())["fuel_consumption", "driver:D2:2026-03:fuel"][
-        "reason"
-    ] == fuel_consumption.REASONS["baseline_months"]
+        "reason_code"
+    ] == "baseline_months"
     await world.order("P2026-03", "V1", start, start + 8 * HOUR, driver="D1")
     await world.result("P2026-03", 1000 * KM)
     assert [(a.driver, a.status) for a in await world.work(GATHERER)] == [("D1", "suspected")]
@@ -134,9 +135,7 @@ async def test_a_terminal_that_died_on_the_way_accuses_nobody(world: FuelWorld) 
     start = china("2026-03-05 08:00")
     await world.result("P2026-03", 600 * KM, seen=(start, start + 4 * HOUR))
     assert await world.work(GATHERER) == []
-    assert (await world.stored())["fuel_consumption", SUBJECT]["reason"] == fuel_consumption.REASONS[
-        "no_track"
-    ]
+    assert (await world.stored())["fuel_consumption", SUBJECT]["reason_code"] == "no_track"
     await world.result("P2026-03", 1000 * KM)  # the rest came late
     assert [a.status for a in await world.work(GATHERER)] == ["suspected"]
     trip = frozen.parse(await world.evidence("fuel_consumption", SUBJECT))["months"][-1]["orders"][0]

@@ -91,7 +91,7 @@ async def settle(judge: Judge) -> None:
 
 
 async def reasons(pool: asyncpg.Pool) -> list[str]:
-    return [r["reason"] for r in await pool.fetch("SELECT reason FROM evaluations ORDER BY id")]
+    return [r["reason_code"] for r in await pool.fetch("SELECT reason_code FROM evaluations ORDER BY id")]
 
 
 async def test_a_change_is_judged_once_and_an_equal_result_is_not_stored_twice(

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from rules.alerts.evaluations import EvaluationFilter, list_evaluations
 from rules.checks import mileage
 from rules.evidence import parse
 from rules.judge.process import Judge
@@ -19,6 +20,7 @@ from rules.navigation.osrm import Osrm
 from runtime.units import from_us
 from tests.integration.navigation_server import EngineServer, Reply, Request, engine_server, straight_osrm
 from tests.integration.worker_world import S, World, drive, place, shuffled, some_day, stand
+from tests.words import said
 
 H = 3600
 YARD, HALL, CLINIC = (0.0, 0.0), (4000.0, 0.0), (4000.0, 2500.0)
@@ -129,7 +131,7 @@ async def test_a_detour_is_suspected_and_the_straight_trip_is_not(office: Office
     )
     evidence = parse(body)
     made = mileage.evaluate(evidence)
-    assert made.summary == alert["summary"]
+    assert said(made) == alert["summary"]
     streamed = await office.world.pool.fetchrow("SELECT * FROM order_results WHERE order_id = 'P1'")
     assert mileage.recompute(evidence)["mileage_mm"] == streamed["mileage_mm"]
     assert evidence["route"]["map_date"] == "2026-03-01T00:00:00Z"
@@ -222,13 +224,11 @@ async def test_what_has_no_route_is_undetermined(office: Office) -> None:
         await worker.turn()
     await office.judge_all()
     rows = await office.world.pool.fetch(
-        "SELECT subject, outcome, reason FROM evaluations WHERE rule = 'mileage' ORDER BY 1"
+        "SELECT subject, outcome, reason_code FROM evaluations WHERE rule = 'mileage' ORDER BY 1"
     )
     assert {r["outcome"] for r in rows} == {"undetermined"}
     assert [r["subject"] for r in rows] == ["order:P1", "order:P2", "order:P3"]
-    assert "出发地" in rows[0]["reason"]
-    assert "没有坐标" in rows[1]["reason"]
-    assert "轨迹" in rows[2]["reason"]
+    assert [r["reason_code"] for r in rows] == ["no_origin", "no_coordinates", "no_track"]
     assert not [r for r in office.server.requests if "/route/" in r.path]
 
 
@@ -238,9 +238,11 @@ async def test_nonsense_is_shown_and_asked_again_until_the_engine_is_mended(offi
     await office.world.send(office.world.batch(trip(8 * H, HALL, DETOUR)))
     await office.settle()
     assert await office.outcomes() == [("order:P1", "undetermined")]
-    reason = await office.world.pool.fetchval("SELECT reason FROM evaluations WHERE rule = 'mileage'")
-    assert "里程 800 米短于直线距离" in reason.split(" · ")[0]
-    assert "800 m is less" in reason.split(" · ")[1]
+    async with office.world.pool.acquire() as conn:
+        (told,) = await list_evaluations(conn, EvaluationFilter(rule="mileage"))
+    assert told["reason_code"] == "no_route"
+    assert "里程 800 米短于直线距离" in told["reason"]
+    assert "800 m is less" in told["reason_en"]
     ((key, why),) = await office.waiting()
     assert key == "P1"
     assert "不可信" in why
@@ -280,7 +282,7 @@ async def test_the_engines_own_no_is_final(office: Office) -> None:
     await office.world.send(office.world.batch(trip(8 * H, HALL)))
     await office.settle()
     assert "Impossible route" in await office.world.pool.fetchval(
-        "SELECT reason FROM evaluations WHERE rule = 'mileage'"
+        "SELECT reason_named::text FROM evaluations WHERE rule = 'mileage'"
     )
     assert await office.waiting() == []
 
@@ -318,7 +320,7 @@ async def test_the_order_of_arrival_does_not_matter(office: Office) -> None:
 
 async def _evaluations(office: Office) -> list[Any]:
     found: list[Any] = await office.world.pool.fetch(
-        "SELECT subject, outcome, reason, measures, evidence_sha256, count(*) OVER (PARTITION BY subject)"
+        "SELECT subject, outcome, reason_code, measures, evidence_sha256, count(*) OVER (PARTITION BY subject)"
         " FROM evaluations WHERE rule = 'mileage' ORDER BY subject"
     )
     return found

@@ -15,6 +15,7 @@ from rules.checks import traffic_violations as check
 from rules.judge.subjects.violations import Violations
 from tests.integration.fuel_world import HOUR, FuelWorld, china
 from tests.integration.outbox import forget_changes
+from tests.words import means, said
 
 NOW = china("2026-03-20 12:00")
 GATHERER = Violations()
@@ -68,7 +69,7 @@ async def test_the_life_of_an_alert(world: OffenceWorld) -> None:
     (more,) = await world.work(GATHERER)
     assert (more.version, more.measures["violations"].value) == (2, 3)
     body = await world.evidence(RULE, "vehicle:V1:2026-03")
-    assert check.evaluate(frozen.parse(body)).summary == more.summary
+    assert said(check.evaluate(frozen.parse(body))) == more.summary
     assert len(feature_collection("a", 1, "f", frozen.parse(body))["facts"]["violations"]) == 3
 
     await world.sql("UPDATE violations SET status = 'revoked' WHERE id = 'W3'")
@@ -77,11 +78,11 @@ async def test_the_life_of_an_alert(world: OffenceWorld) -> None:
     rows = frozen.parse(await world.evidence(RULE, "vehicle:V1:2026-03"))["violations"]
     assert [r["why"][:3] for r in rows] == ["计入 ", "计入 ", "已撤销"]
     await world.sql("UPDATE violations SET status = 'appealed' WHERE id = 'W1'")  # it is of February
-    assert [a.withdrawal_reason for a in await world.work(GATHERER)] == [check.REASONS["few"]]
+    assert [a.withdrawal_reason for a in await world.work(GATHERER)] == [means(check.RULE, "few")]
     await world.sql("UPDATE violations SET status = 'open' WHERE id = 'W1'")
     assert [a.status for a in await world.work(GATHERER)] == ["suspected"]
     await world.sql("DELETE FROM violations WHERE id = 'W2'")
-    assert [a.withdrawal_reason for a in await world.work(GATHERER)] == [check.REASONS["none"]]
+    assert [a.withdrawal_reason for a in await world.work(GATHERER)] == [means(check.RULE, "none")]
 
 
 async def test_a_late_record_reopens_its_month_and_the_next(world: OffenceWorld) -> None:
@@ -161,7 +162,7 @@ async def test_parameters_hold_from_the_beginning_of_a_month(world: OffenceWorld
     await world.parameter(RULE, "natural_month", 1, china("2026-03-02"))
     assert await world.work(GATHERER) == []
     await world.parameter(RULE, "natural_month", 1, china("2026-03-01"))
-    assert [a.withdrawal_reason for a in await world.work(GATHERER)] == [check.REASONS["few"]]
+    assert [a.withdrawal_reason for a in await world.work(GATHERER)] == [means(check.RULE, "few")]
 
 
 async def test_the_order_of_arrival_does_not_matter(world: OffenceWorld, pool: asyncpg.Pool) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from rules.alerts.evaluations import EvaluationFilter, list_evaluations, with_evidence
 from rules.alerts.feed import alert_versions, evidence_body, evidence_of, publish_feed
-from rules.alerts.model import AlertFacts, Judgement
+from rules.alerts.model import AlertFacts, Judgement, Measure
 from rules.alerts.months import drop_months, make_months
 from rules.alerts.publish import evaluations_of, publish
 from runtime.connection import Connection
@@ -34,18 +34,18 @@ NOW = us(2026, 3)
 
 
 def judged(subject: str, at_us: int, outcome: str = "normal", evidence: bytes | None = None) -> Judgement:
-    facts = AlertFacts("low", "o", None, "", at_us, None, "疑似")
+    facts = AlertFacts("low", "o", None, "", at_us, None)
     suspected = outcome == "suspected"
     return Judgement(
         "location", 1, subject, None, outcome, outcome, at_us, evidence=evidence,  # type: ignore[arg-type]  # one of three
-        alert=facts if suspected else None, card=f"card-{subject}" if suspected else None,
+        alert=facts if suspected else None, card=f"card-{subject}" if suspected else None, told={"plate": "p"},
+        measures={name: Measure(1, "m") for name in ("distance_m", "farthest_m")} if suspected else {},
     )  # fmt: skip
 
 
 async def store(pool: asyncpg.Pool, *judgements: Judgement) -> None:
     async with pool.acquire() as conn, conn.transaction():
-        await publish(conn, judgements)
-        await publish_feed(conn)
+        await publish_feed(conn, await publish(conn, judgements))
 
 
 async def places(conn: Connection, table: str, what: str) -> dict[str, str]:

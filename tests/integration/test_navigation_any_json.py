@@ -177,6 +177,8 @@ def test_any_json_gives_an_answer_or_no_answer_now(name: str) -> None:
                 assert isinstance(answer, Answer)
                 assert (answer.distance_m is None) == bool(answer.problem)
                 assert storable(answer.problem)
+                assert storable(answer.problem_en)
+                assert bool(answer.problem) == bool(answer.problem_en)
             with suppress(EngineError):
                 assert storable(await engine.map_date(A))
 

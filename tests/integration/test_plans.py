@@ -349,8 +349,7 @@ async def test_the_worker_finds_what_it_needs_by_an_index(crowded: str) -> None:
         await with_evidence(conn, "mileage", 500_000, 100)
         await feed.evidence_body(conn, "00" * 32)
         async with conn.transaction():
-            await publish(conn, [])
-            await feed.publish_feed(conn)
+            await feed.publish_feed(conn, await publish(conn, []))
             await states.drop_day_states(conn, NOW_US // US_PER_DAY - 90)
         await Archive().last_positions(conn, vehicles)
         await Archive().track(conn, [(no, NOW_US - US_PER_DAY, NOW_US) for no in vehicles])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -20,6 +21,7 @@ import asyncpg
 import httpx
 import orjson
 import pytest
+from tools.schema import describe
 
 from api.app import create_app
 from registry.changes import count_unread, unread
@@ -49,6 +51,12 @@ MOVED: Final[Mapping[str, str]] = {
 }  # fmt: skip
 #: Columns that a migration rewrites: (table, column).
 REWRITTEN: Final[frozenset[tuple[str, str]]] = frozenset()
+
+
+#: Names of partitions that only a database with a past has.
+_OF_A_PARTITION: Final = re.compile(
+    r"positions_20\d{6}|evaluations_before_\d{6}|evaluations_\d{6}|evidence_\d{6}"
+)
 
 
 async def command(
@@ -90,7 +98,7 @@ async def content_of(conn: Any, columns: Mapping[str, list[str]]) -> dict[str, t
     return found
 
 
-async def test_nothing_is_lost(released_database: str) -> None:
+async def test_nothing_is_lost(released_database: str, db_url: str) -> None:
     conn = await connect(released_database)
     try:
         before = {
@@ -111,6 +119,12 @@ async def test_nothing_is_lost(released_database: str) -> None:
         applied = await migrate(released_database)
         assert len(applied) == len(set(applied)) > 0
         assert await content_of(conn, before) == kept
+        # And it has the schema of a new database. Beside it there are partitions of what it had before.
+        fresh = await connect(db_url)
+        theirs, ours = set(await describe(fresh)), set(await describe(conn))
+        await fresh.close()
+        assert theirs - ours == set()
+        assert [line for line in ours - theirs if not _OF_A_PARTITION.search(line)] == []
         assert not set(MOVED) & set(await columns_of(conn))
     finally:
         await conn.close()

@@ -20,6 +20,7 @@ from registry.terminals import Terminal
 from registry.values import Record
 from registry.vehicles import Vehicle
 from runtime.errors import ConfigurationError
+from runtime.migrations import migrate
 from runtime.postgres import PINNED, connect, create_pool
 
 #: Defaults that an administrator may have set, each of another kind than ours.
@@ -90,9 +91,9 @@ async def test_work_may_take_longer_than_the_database_would_let_it(odd: str) -> 
     try:
         async with connection.transaction():
             await connection.execute("SELECT pg_sleep(0.2)")
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # time: longer than the limits of the database on idling
             assert await connection.fetchval("SELECT count(*) FROM schema_migrations") > 0
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # time: the same
         assert await connection.fetchval("SELECT '\\x00ff'::bytea::text") == "\\x00ff"
         assert (
             await connection.fetchval("SELECT '2026-03-01T00:00:00Z'::timestamptz::text")
@@ -220,9 +221,26 @@ async def test_a_pooler_that_refuses_our_settings(tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
-async def test_the_schema_may_be_chosen(db_url: str) -> None:
-    connection = await connect(f"{db_url}{'&' if '?' in db_url else '?'}search_path=other")
+async def test_the_schema_may_be_chosen_by_the_dsn(postgres_dsn: str, tmp_path: Path) -> None:
+    """And where the tables are in a schema that only a role's default leads to, no second installation is made."""
+    name = f"schemas_{uuid.uuid4().hex[:12]}"
+    server = await asyncpg.connect(postgres_dsn)
     try:
-        assert await connection.fetchval("SHOW search_path") == "other"
+        await server.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        dsn = of_database(postgres_dsn, name)
+        chosen = f"{dsn}{'&' if '?' in dsn else '?'}search_path=office"
+        made = await asyncpg.connect(dsn)
+        await made.execute("CREATE SCHEMA office")
+        await migrate(chosen)
+        assert await made.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
+        assert await made.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'office'") > 20
+        await made.execute(f'ALTER DATABASE "{name}" SET search_path = office')
+        await made.close()
+        status, said = await command(dsn, tmp_path, "migrate")
+        assert status == 78, said
+        assert "本程序的表在模式 office 中 / the tables of gongche are in the schema office" in said
+        assert "?search_path=office" in said
+        assert await migrate(chosen) == []
     finally:
-        await connection.close()
+        await server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await server.close()

@@ -67,7 +67,6 @@ def suspected(subject: str, metres: int = 300, *, vehicle_no: int | None = 1, **
         plate="苏F12345",
         occurred_from_us=T0,
         occurred_to_us=None,
-        summary=f"疑似定位异常：离开 {metres} 米。",
     )
     values: dict[str, Any] = {
         "rule": "location",
@@ -77,10 +76,11 @@ def suspected(subject: str, metres: int = 300, *, vehicle_no: int | None = 1, **
         "outcome": "suspected",
         "reason": "outside",
         "evaluated_at_us": T0 + 5,
-        "measures": {"farthest": Measure(metres, "m")},
+        "measures": {"farthest_m": Measure(metres, "m"), "distance_m": Measure(2 * metres, "m")},
         "parameters": {"min_displacement_m": 200},
         "evidence": f'{{"metres":{metres}}}'.encode(),
         "alert": facts,
+        "told": {"plate": "苏F12345"},
     }
     return Judgement(**(values | changes))
 
@@ -94,7 +94,7 @@ def normal(subject: str, reason: str = "an order came later", **changes: Any) ->
 async def publish(pool: asyncpg.Pool, *judgements: Judgement) -> list[Alert]:
     async with pool.acquire() as conn, conn.transaction():
         written = await publish_judgements(conn, judgements)
-        seqs = await publish_feed(conn)
+        seqs = await publish_feed(conn, written)
         assert len(seqs) == len(written)
         return written
 
@@ -164,7 +164,7 @@ async def test_an_alert_is_its_body() -> None:
         "occurred_from": "2026-03-02T21:14:00+08:00", "occurred_to": None,
         "detected_at": "2026-03-02T21:15:00+08:00", "summary": "疑似", "measures": {"a": {"value": 1, "unit": "m"}},
         "parameters": {"p": 1}, "evidence_hash": "00", "withdrawal_reason": None,
-        "evidence_sm3": None,
+        "evidence_sm3": None, "summary_en": None, "withdrawal_reason_en": None, "reason_code": None,
     }  # fmt: skip
     assert judged(body).body() == body
     with pytest.raises(ValueError, match="needs its alert"):
@@ -187,13 +187,12 @@ async def test_nothing_is_left_of_a_rolled_back_transaction(pool: asyncpg.Pool) 
     async with pool.acquire() as conn:
         transaction = conn.transaction()
         await transaction.start()
-        await publish_judgements(conn, [suspected("e1")])
-        await publish_feed(conn)
+        await publish_feed(conn, await publish_judgements(conn, [suspected("e1")]))
         await transaction.rollback()
         with pytest.raises(RuntimeError):
             await publish_judgements(conn, [suspected("e1")])
         with pytest.raises(RuntimeError):
-            await publish_feed(conn)
+            await publish_feed(conn, [])
     assert await count(pool) == [0, 0, 0, 0, 0]
 
 
@@ -216,7 +215,7 @@ async def test_the_feed_under_many_writers(pool: asyncpg.Pool) -> None:
                     chance.shuffle(judgements)
                     written = await publish_judgements(conn, judgements)
                     await asyncio.sleep(chance.random() * 0.01)  # time: the writers should come in any order
-                    await publish_feed(conn)
+                    await publish_feed(conn, written)
                     await asyncio.sleep(chance.random() * 0.01)  # time: others must wait, not overtake
                 except asyncpg.UniqueViolationError:  # two made the same new alert: one starts again
                     await transaction.rollback()

@@ -10,9 +10,9 @@ import pytest
 from registry.changes import fleet_changes
 from registry.organisations import Organisation
 from registry.parameter_values import Threshold, forget_threshold, put_threshold
-from rules.alerts.model import FactChange
 from rules.live.process import clock_us
-from rules.live.store.due import delete_due, take_due
+from rules.live.recompute import ENDED_A_SLICE
+from rules.tracks.state import STATE_VERSION, empty_rows
 from tests.integration.outbox import due_rows, forget_changes
 from tests.integration.worker_world import Fix, S, World, drive, place, stand
 
@@ -324,37 +324,45 @@ async def test_a_running_worker_knows_another_time_of_settlement_and_what_only_t
     assert await state() == "settled"
 
 
-async def test_a_threshold_for_a_whole_fleet_is_taken_in_parts_beside_all_other_changes(world: World) -> None:
+async def test_a_threshold_for_a_whole_fleet_is_noted_and_an_order_comes_before_it(world: World) -> None:
     await world.pool.execute(
         "INSERT INTO vehicles (id, plate, organisation) SELECT 'W' || k, 'W' || k, 'O1' FROM generate_series(1, 997) k"
     )
     await world.work()
+    state = empty_rows(1)
+    state["tip"]["t"] = clock_us()
+    await world.pool.execute(
+        "INSERT INTO vehicle_states (vehicle_no, state, state_version, watermark) SELECT no, $1, $2, now() FROM vehicles",
+        state.tobytes(),
+        STATE_VERSION,
+    )
+    await world.pool.execute(
+        "INSERT INTO vehicle_day_states (vehicle_no, day, state, state_version)"
+        " SELECT no, current_date - d, 'x', 0 FROM vehicles, generate_series(0, 29) d"
+    )
+    worker = await world.work()
     seen = await world.pool.fetchval("SELECT max(number) FROM change_commits")
     for value in (100, 200):
-        await put(world, threshold(world, "track", "gap_s", value, since_s=-30 * DAY))
+        await put(world, threshold(world, "track", "gap_s", value, since_s=-40 * DAY))
     await put(world, threshold(world, "location", "episode_idle_min", 7, since_s=90 * DAY))
-    await world.order("P1", 8 * H, 9 * H)
+    await world.order("P1", -40 * DAY, -40 * DAY + H, vehicle="W900")
     assert await due_rows(world.pool) == 3001
     # Workers read the parameters, and no vehicle again but that of the order.
+    number = await world.pool.fetchval("SELECT no FROM vehicles WHERE id = 'W900'")
     async with world.pool.acquire() as conn:
-        assert (await fleet_changes(conn, seen)).vehicles == [1]
+        assert (await fleet_changes(conn, seen)).vehicles == [number]
 
-    async def take(vehicles: list[int] | None, limit: int = 2000) -> list[FactChange]:
-        async with world.pool.acquire() as conn, conn.transaction():
-            changes = await take_due(conn, vehicles, limit)
-            await delete_due(conn, [c.seq for c in changes])
-            return changes
+    async def left() -> int:
+        return int(await world.pool.fetchval("SELECT count(*) FROM recomputations"))
 
-    order, *first = await take(None)
-    assert order.subject == "P1"
-    # 34 days back each: fourteen of them are 500 days; each with all that changed of it
-    assert {c.kind for c in first} == {"parameter"}
-    assert len({c.vehicle_no for c in first}) == 14
-    assert len(first) == 42
-    assert {c.subject for c in first} == {"track.gap_s", "location.episode_idle_min"}
-    assert {c.vehicle_no for c in await take([900, 901, 902], limit=2)} == {900, 901}
-    await world.pool.execute("DELETE FROM live_due WHERE subject <> 'location.episode_idle_min'")
-    assert len(await take(None)) == 984  # nothing to go back over: all at once
+    await worker.turn()  # both values of the gap, and a slice
+    assert await left() == 1000 - ENDED_A_SLICE
+    await worker.turn()  # the order as well: its vehicle comes before the others now
+    assert await due_rows(world.pool) == 0
+    assert (await left(), worker.counts.slices) == (1000 - ENDED_A_SLICE - 1, 2)
+    assert await world.pool.fetchval("SELECT count(*) FROM recomputations WHERE vehicle_no = $1", number) == 0
+    await worker.turn()
+    assert await left() == 1000 - 2 * ENDED_A_SLICE - 1
 
 
 async def test_an_order_of_long_ago_that_is_corrected_keeps_its_mileage(world: World) -> None:

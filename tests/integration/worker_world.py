@@ -200,7 +200,7 @@ class World:
         )
         return [r["body"] for r in rows]
 
-    async def evidence(self, alert: str) -> dict[str, Any]:
+    async def evidence(self, alert: str) -> Any:
         """What the newest version of an alert was judged on."""
         async with self.pool.acquire() as conn:
             kept = await evidence_of(conn, alert)
@@ -223,7 +223,7 @@ class World:
             "positions": "SELECT terminal_no, device_time, fingerprint, lat_e6, lon_e6 FROM positions ORDER BY 1, 2, 3",
             "states": "SELECT vehicle_no, state, watermark FROM vehicle_states ORDER BY 1",
             "days": "SELECT vehicle_no, day, state FROM vehicle_day_states ORDER BY 1, 2",
-            "evaluations": "SELECT rule, subject, outcome, reason FROM evaluations ORDER BY 1, 2, id",
+            "evaluations": "SELECT rule, subject, outcome, reason_code FROM evaluations ORDER BY 1, 2, id",
             "versions": "SELECT alert_id, version, body - 'detected_at' AS body FROM alert_versions ORDER BY 1, 2",
             "results": "SELECT order_id, order_version, vehicle_no, state, mileage_mm, bridged_mm, odometer_m, fixes,"
             " first_fix_at, last_fix_at, destinations, returned_at, carried FROM order_results ORDER BY 1",

@@ -18,7 +18,7 @@ from tests.unit import test_check_refuel_frequency as refuel_frequency
 from tests.unit import test_check_terminal_silent as terminal_silent
 from tests.unit import test_check_traffic_violations as traffic_violations
 
-Evidence = dict[str, Any]
+Evidence = Any
 
 
 @st.composite

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rules import evidence as frozen
 from rules.checks import card_binding as check
 from rules.checks.base import Evaluation, Outcome
+from tests.words import said
 
 DAY = 86_400 * 1_000_000
 FIRST = date(2026, 1, 1)
@@ -30,7 +31,7 @@ def day(number: int | None) -> str | None:
 
 
 def make(bound: tuple[float, float | None], *vehicles: tuple[int | None, int | None], now: float = 300,
-         grace: int = 0, status: str = "active", closed: int | None = None) -> dict[str, Any]:  # fmt: skip
+         grace: int = 0, status: str = "active", closed: int | None = None) -> Any:  # fmt: skip
     """Evidence of a binding [from, to) in days and vehicles (registered, disposed) of the plate."""
     evidence: dict[str, Any] = {
         "rule": check.RULE, "rule_version": check.VERSION, "subject": check.subject("C1", at(bound[0])),
@@ -42,7 +43,11 @@ def make(bound: tuple[float, float | None], *vehicles: tuple[int | None, int | N
         ],
         "parameters": {"grace_days": grace},
     }  # fmt: skip
-    evidence["as_of_us"] = max(p for p in check.change_points(evidence) if p <= at(now))
+    evidence["as_of_us"] = max(
+        p
+        for p in check.change_points(evidence["card"], evidence["binding"], evidence["vehicles"], grace)
+        if p <= at(now)
+    )
     return evidence
 
 
@@ -69,7 +74,7 @@ def test_no_vehicle_of_the_plate() -> None:
     assert result((3, None)) == ("not_official", 3, None)
     assert result((3, 7.25)) == ("not_official", 3, 7.25)
     assert result((3, 7), now=5) == ("not_official", 3, None)
-    assert "期间该车牌不是登记的公务用车" in judge((3, None)).summary
+    assert "期间该车牌不是登记的公务用车" in said(judge((3, None)))
 
 
 def test_the_days_of_the_register() -> None:
@@ -81,7 +86,7 @@ def test_the_days_of_the_register() -> None:
     assert result((3, 10.5), (None, 10)) == ("disposed", 10, 10.5)
     assert judge((3, None), (None, 10), now=9.99).outcome is Outcome.NORMAL
     assert judge((3, None), (None, 10), now=10).outcome is Outcome.SUSPECTED
-    assert "该车已于 2026-01-11 处置" in judge((3, None), (None, 10)).summary
+    assert "该车已于 2026-01-11 处置" in said(judge((3, None), (None, 10)))
 
 
 def test_days_of_grace_are_after_the_disposal_only() -> None:

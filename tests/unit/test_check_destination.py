@@ -13,6 +13,7 @@ from rules import evidence as frozen
 from rules.checks import destination
 from rules.checks.base import Outcome
 from telemetry import geo
+from tests.words import said
 
 S = 1_000_000
 T0 = 1_772_000_000 * S
@@ -27,7 +28,7 @@ Fix = tuple[int, float, float]
 def make(
     points: Sequence[Fix], *, place: tuple[float, float] | None = (32.0, 120.9), departed: int = 0,
     returned: int | None = None, begun: int | None = None, **parameters: int,
-) -> dict[str, Any]:  # fmt: skip
+) -> Any:  # fmt: skip
     """Evidence of (seconds, metres east, metres north of the destination) points."""
     lat, lon = geo.from_local_plane(32.0, 120.9, [float(p[1]) for p in points], [float(p[2]) for p in points])
     n = len(points)
@@ -58,8 +59,8 @@ def test_reached_and_not_reached() -> None:
     made = destination.evaluate(make([(0, 9000, 0), (100, 6000, 0), (200, 3211.4, 0)]))
     assert (made.outcome, made.reason) == (Outcome.SUSPECTED, "not_reached")
     assert made.measures["nearest_m"] == {"value": 3212, "unit": "m"}
-    assert "疑似目的地异常：苏F12345" in made.summary
-    assert "最近距离 3,212 米" in made.summary
+    assert "疑似目的地异常：苏F12345" in said(made)
+    assert "最近距离 3,212 米" in said(made)
 
 
 def test_the_segments_count_not_only_the_points() -> None:

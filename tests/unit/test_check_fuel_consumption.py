@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rules import evidence as frozen
 from rules.checks import fuel_consumption as check
 from rules.checks.base import Evaluation, Outcome
+from tests.words import said
 
 PARAMETERS = {
     "ratio_permille": 1150,
@@ -26,7 +27,7 @@ KM = 1_000_000
 HOUR = 3600 * 1_000_000
 
 
-def month_facts(month: str, km_mm: int, fills: Sequence[int | None], **more: Any) -> dict[str, Any]:
+def month_facts(month: str, km_mm: int, fills: Sequence[int | None], **more: Any) -> Any:
     first, _ = check.month_span(month)
     orders = [
         {
@@ -65,7 +66,7 @@ def make(
     now: Month, *before: Month, energy: str = "fuel",
     parameters: dict[str, int] | None = None, current: dict[str, Any] | None = None,
     base: dict[str, Any] | None = None, last_year: Month | None = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> Any:  # fmt: skip
     """Evidence of March 2026: (mm, fills) of it and of the three months before, oldest first."""
     months = [
         month_facts(m, *facts, **(base or {}))
@@ -96,9 +97,9 @@ def test_exactly_fifteen_percent_fires_and_a_millilitre_less_does_not() -> None:
     assert made.measures["current_consumption"] == {"value": 11_500, "unit": "ml/100 km"}
     assert (
         "疑似油耗异常：驾驶员张三（D1）2026年3月百公里油耗 11.50 升（加油 2 次 115.00 升，行驶 1,000.0 公里）"
-        in made.summary
+        in said(made)
     )
-    assert "高出 15.0%" in made.summary
+    assert "高出 15.0%" in said(made)
     assert judge((1000 * KM, [57_500, 57_499]), *PLAIN).outcome is Outcome.NORMAL
     assert judge((1000 * KM + 1, [57_500, 57_500]), *PLAIN).outcome is Outcome.NORMAL
     assert judge((1000 * KM - 1, [57_500, 57_500]), *PLAIN).outcome is Outcome.SUSPECTED
@@ -145,7 +146,7 @@ def test_the_baseline_is_pooled_not_a_mean_of_means() -> None:
 def test_too_little_to_compare(facts: Any, reason: str) -> None:
     made = judge(*facts)
     assert (made.outcome, made.reason) == (Outcome.UNDETERMINED, reason)
-    assert made.summary.startswith("不可判")
+    assert said(made).startswith("不可判")
 
 
 def test_limits_of_what_is_enough_are_inclusive() -> None:
@@ -174,7 +175,7 @@ def test_trips_without_a_track_accuse_nobody_where_they_could_explain_it() -> No
 def test_a_trip_seen_for_a_part_of_its_time_accuses_nobody() -> None:
     """The terminal dies after two minutes and wakes after the return: in half of ten trips of 100 km and 2 h each."""
 
-    def month(trips: list[dict[str, Any]]) -> dict[str, Any]:
+    def month(trips: list[dict[str, Any]]) -> Any:
         facts = month_facts("2026-03", 0, [55_000, 55_000])
         shape = facts["orders"][0] | {"mileage_mm": 100 * KM}
         shape |= {"returned_us": shape["departed_us"] + 2 * HOUR, "last_us": shape["departed_us"] + 2 * HOUR}
@@ -240,9 +241,9 @@ def test_electricity_last_year_and_other_vehicles_are_named() -> None:
     made = judge((1000 * KM, [100_000, 100_000]), *PLAIN, energy="electric", current={"vehicle": "V2"},
                  last_year=(500 * KM, [60_000]))  # fmt: skip
     assert made.measures["last_year_consumption"] == {"value": 12_000, "unit": "Wh/100 km"}
-    assert "疑似电耗异常" in made.summary
-    assert "千瓦时" in made.summary
-    assert "前期未驾驶的车辆 1 辆" in made.summary
+    assert "疑似电耗异常" in said(made)
+    assert "千瓦时" in said(made)
+    assert "前期未驾驶的车辆 1 辆" in said(made)
     assert made.measures["vehicles_not_driven_before"]["value"] == 1
 
 

@@ -21,7 +21,9 @@ from rules.checks.base import Outcome
 from rules.checks.card_binding import day_us
 from rules.checks.location import OPEN_END
 from rules.evidence import EvidenceError
+from rules.wording.location import REASONS
 from telemetry import geo
+from tests.words import said
 
 S = 1_000_000
 MIN = 60 * S
@@ -37,7 +39,7 @@ Fix = tuple[float, float, int]
 def make(
     points: Sequence[Fix], *, orders: Sequence[dict[str, Any]] = (), fences: Sequence[dict[str, Any]] = (FENCE,),
     parameter_rows: Sequence[Sequence[Any]] = (),
-) -> dict[str, Any]:  # fmt: skip
+) -> Any:  # fmt: skip
     """Evidence of (seconds, metres east of the yard's edge, speed in 0.1 km/h) points, negative = in the
     yard."""
     lat, lon = geo.from_local_plane(32.0, 120.9, [float(p[1]) for p in points], [0.0] * len(points))
@@ -74,9 +76,9 @@ def test_a_drive_beyond_the_fence_is_one_suspected_episode() -> None:
     assert 5700 <= made.measures["distance_m"]["value"] <= 6000
     assert made.parameters == {"min_displacement_m": 200, "episode_idle_min": 30, "early_start_min": 10,
                                "max_speed_kmh": 200, "gap_s": 120}  # fmt: skip
-    assert made.summary.startswith("疑似定位异常：苏F12345 于 2026-02-25 14:13 至 14:2")
-    assert "无派车任务" in made.summary
-    assert "米，行驶" in made.summary
+    assert said(made).startswith("疑似定位异常：苏F12345 于 2026-02-25 14:13 至 14:2")
+    assert "无派车任务" in said(made)
+    assert "米，行驶" in said(made)
 
 
 def test_evidence_names_the_parameter_of_orders_as_version_1_did() -> None:
@@ -220,7 +222,7 @@ def test_only_an_official_vehicle_is_judged() -> None:
     (sold,) = found(evening, disposed_on="2026-02-26")
     assert sold.reason == "not_official"
     assert sold.end_us < day_us("2026-02-26") <= sold.closed_us
-    assert location.REASONS[sold.reason]
+    assert REASONS[sold.reason]
     (bought,) = found(evening, registered_on="2026-02-26")
     assert bought.start_us >= day_us("2026-02-26")
     assert bought.reason == "returned_to_fence"

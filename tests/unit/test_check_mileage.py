@@ -15,19 +15,19 @@ from rules.checks.base import Outcome
 from rules.evidence import EvidenceError, canonical, freeze_track, parse
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
+from rules.wording.mileage import REASONS
 from telemetry import geo
+from tests.words import said
 
 S = 1_000_000
 DAY = 1_772_380_800 * S  # 2026-03-02 00:00 in Shanghai
 NO, OTHER = 4711, 815
-YARD = {"name": "院", "lat_e6": 32_000_000, "lon_e6": 120_900_000}
-HALL = {"name": "市政府", "lat_e6": 32_020_000, "lon_e6": 120_950_000}
-UNKNOWN = {"name": "市区", "lat_e6": None, "lon_e6": None}
+YARD: Any = {"name": "院", "lat_e6": 32_000_000, "lon_e6": 120_900_000}
+HALL: Any = {"name": "市政府", "lat_e6": 32_020_000, "lon_e6": 120_950_000}
+UNKNOWN: Any = {"name": "市区", "lat_e6": None, "lon_e6": None}
 
 
-def drive(
-    seconds: int = 1800, start_s: int = 8 * 3600, speed: float = 12.0, odometer: bool = True
-) -> dict[str, Any]:
+def drive(seconds: int = 1800, start_s: int = 8 * 3600, speed: float = 12.0, odometer: bool = True) -> Any:
     """Straight east at ``speed`` m/s, a fix each 10 s."""
     s = np.arange(0, seconds + 1, 10)
     lat, lon = geo.from_local_plane(32.0, 120.9, s * speed, s * 0.0)
@@ -38,11 +38,9 @@ def drive(
     }  # fmt: skip
 
 
-def evidence(
-    track: dict[str, Any] | None = None, navigation_m: int | None = 20_000, **more: Any
-) -> dict[str, Any]:
+def evidence(track: dict[str, Any] | None = None, navigation_m: int | None = 20_000, **more: Any) -> Any:
     """Evidence of an order that covers 08:00 to 08:30, its result that of the track."""
-    made = {
+    made: Any = {
         "rule": mileage.RULE,
         "rule_version": mileage.VERSION,
         "subject": mileage.subject("P1"),
@@ -70,7 +68,7 @@ def evidence(
     return made | {"result": more.get("result") or mileage.recompute(made)}
 
 
-def numbers(mileage_mm: int, navigation_m: int | None, **more: Any) -> dict[str, Any]:
+def numbers(mileage_mm: int, navigation_m: int | None, **more: Any) -> Any:
     """Evidence of a well seen trip of ``mileage_mm``, for ``conclude``."""
     result = {
         "mileage_mm": mileage_mm, "bridged_mm": 0, "odometer_m": None, "fixes": 100,
@@ -122,8 +120,8 @@ def test_the_same_bytes_again_and_again() -> None:
     again = mileage.evaluate(parse(canonical(made)))
     assert first == again
     assert first.outcome is Outcome.SUSPECTED
-    assert "苏F12345" in first.summary
-    assert "10,000 米" in first.summary
+    assert "苏F12345" in said(first)
+    assert "10,000 米" in said(first)
 
 
 @given(st.permutations(range(0, 181, 9)))
@@ -196,8 +194,8 @@ def test_missing_evidence_is_neither_guilt_nor_innocence(change: dict[str, Any],
     for navigation_m in (1000, 1_000_000):
         made = mileage.evaluate(evidence(navigation_m=navigation_m) | change)
         assert (made.outcome, made.reason) == (Outcome.UNDETERMINED, reason)
-        assert made.summary.startswith("不可判：")
-        assert reason in mileage.REASONS
+        assert said(made).startswith("不可判：")
+        assert reason in REASONS
 
 
 def test_no_fix_is_no_track() -> None:
@@ -206,7 +204,7 @@ def test_no_fix_is_no_track() -> None:
 
 
 def test_the_tour_goes_over_all_destinations_in_order_to_the_return_point() -> None:
-    third = {"name": "医院", "lat_e6": 32_050_000, "lon_e6": 120_970_000}
+    third: Any = {"name": "医院", "lat_e6": 32_050_000, "lon_e6": 120_970_000}
     places, missing = mileage.itinerary(YARD, [HALL, third, HALL], None)
     assert missing == ""
     assert places == tuple((p["lat_e6"], p["lon_e6"]) for p in (YARD, HALL, third, HALL, YARD))
@@ -221,7 +219,7 @@ def test_bridged_kilometres_acquit_nobody_and_clear_nobody_of_suspicion() -> Non
     assert mileage.conclude(numbers(20_000, 1_000, **half)).outcome is Outcome.NORMAL
     suspected = mileage.conclude(numbers(20_000, 13, **bridged))
     assert suspected.outcome is Outcome.SUSPECTED
-    assert "轨迹中断处按直线计 10 米" in suspected.summary
+    assert "轨迹中断处按直线计 10 米" in said(suspected)
     # Seen for less than half of the time.
     early = {"result": {"last_us": DAY + 8 * 3600 * S + 900 * S}}
     assert mileage.conclude(numbers(20_000, 1_000, **copy.deepcopy(early))).reason == "poor_coverage"
@@ -235,13 +233,13 @@ def test_the_odometer_is_said_when_it_differs(odometer_m: int, differs: int) -> 
     made = mileage.conclude(numbers(10_000_000, 1_000, result={"odometer_m": odometer_m}))
     assert made.outcome is Outcome.SUSPECTED
     assert made.measures["odometer_differs"]["value"] == differs
-    assert ("终端里程表" in made.summary) == bool(differs)
+    assert ("终端里程表" in said(made)) == bool(differs)
 
 
 def test_conclude_gives_what_evaluate_gives_when_the_track_bears_it_out() -> None:
     for navigation_m in (5, 10_000, 14_400, 100_000, None):
         made = evidence(navigation_m=navigation_m)
-        bare = {
+        bare: Any = {
             k: v
             for k, v in made.items()
             if k not in ("track", "state", "orders", "parameter_rows", "order_no")

@@ -18,6 +18,7 @@ from rules.checks import off_hours
 from rules.checks.base import Outcome
 from rules.evidence import EvidenceError
 from rules.tracks.days import DayRows
+from tests.words import said
 
 S = 1_000_000
 MIN, HOUR = 60 * S, 3600 * S
@@ -35,7 +36,7 @@ def run(start_s: int, metres: int, *, every: int = 10, step: int = 100) -> list[
     return [(start_s + k * every, min(k * step, metres), 360) for k in range(count + 1)]
 
 
-def order(start_s: int, end_s: int, task_type: str = "official", id: str = "P1") -> dict[str, Any]:
+def order(start_s: int, end_s: int, task_type: str = "official", id: str = "P1") -> Any:
     return {
         "id": id,
         "version": 1,
@@ -45,7 +46,7 @@ def order(start_s: int, end_s: int, task_type: str = "official", id: str = "P1")
     }
 
 
-def columns(points: Sequence[Fix]) -> dict[str, Any]:
+def columns(points: Sequence[Fix]) -> Any:
     a = np.array(points, np.int64).reshape(-1, 3)
     n = len(a)
     return {
@@ -61,7 +62,7 @@ def make(
     worked: bool | None = True,
     orders: Sequence[dict[str, Any]] = (),
     **parameters: int,
-) -> dict[str, Any]:
+) -> Any:
     track = columns(points)
     return {
         "rule": "off_hours", "rule_version": 1, "subject": off_hours.subject("V1", "2026-03-05"),
@@ -84,7 +85,7 @@ def test_a_night_drive_on_a_working_day() -> None:
     assert made.measures["driving_s"] == {"value": 300, "unit": "s"}
     assert (made.from_us, made.to_us) == (DAY + 23 * HOUR, DAY + 23 * HOUR + 300 * S)
     assert (
-        made.summary
+        said(made)
         == "疑似非工作时间用车：渝A12345 于 2026-03-05 23:00 至 23:05夜间行驶 3.0 公里，当日没有派车单。"
     )
     assert off_hours.severity(made) == "low"
@@ -94,7 +95,7 @@ def test_a_night_drive_on_a_working_day() -> None:
 def test_by_day_only_days_off_count() -> None:
     assert told(run(10 * 3600, 3000)) == (Outcome.NORMAL, "none")
     assert told(run(10 * 3600, 3000), worked=False) == (Outcome.SUSPECTED, "rest_day")
-    assert "休息日（国庆节）" in off_hours.evaluate(make(run(10 * 3600, 3000), worked=False)).summary
+    assert "休息日（国庆节）" in said(off_hours.evaluate(make(run(10 * 3600, 3000), worked=False)))
 
 
 def test_a_day_of_unknown_kind() -> None:
@@ -132,7 +133,7 @@ def test_orders_cover_by_their_type() -> None:
     assert told(drive, orders=[order(0, 7200)]) == (Outcome.NORMAL, "none")
     assert told(drive, orders=[order(0, 7200, "emergency")])[0] is Outcome.NORMAL
     assert told(drive, orders=[order(0, 7200, "car_wash")])[0] is Outcome.SUSPECTED
-    assert "派车单 P1" in off_hours.evaluate(make(drive, orders=[order(0, 7200, "car_wash")])).summary
+    assert "派车单 P1" in said(off_hours.evaluate(make(drive, orders=[order(0, 7200, "car_wash")])))
     assert told(drive, orders=[order(0, 7200, "car_wash")], allowed_types=8)[0] is Outcome.NORMAL
     assert told(drive, orders=[order(3600, 3600 + 100)])[0] is Outcome.SUSPECTED  # two thirds are left
     assert told(drive, orders=[order(3600, 3820), order(3810, 4000, id="P2")])[0] is Outcome.NORMAL
@@ -188,7 +189,7 @@ def test_what_must_always_hold(
     off = off_hours.evaluate(make(points, worked=False, orders=orders, **more))
     assert off.measures["distance_m"]["value"] >= made.measures["distance_m"]["value"]
     # Windows do not overlap and no allowed order covers them.
-    windows = off_hours.windows(DAY, worked, evidence["parameters"], orders)
+    windows = off_hours.windows(DAY, worked, evidence["parameters"], evidence["orders"])
     assert all(a < b <= c < d for (a, b, _), (c, d, _) in itertools.pairwise(windows))
     for o in orders:
         if off_hours.TASK_TYPES[o["task_type"]] & 17:

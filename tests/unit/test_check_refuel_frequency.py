@@ -14,6 +14,7 @@ from registry.transactions import TransactionRow
 from rules import evidence as frozen
 from rules.checks import refuel_frequency as check
 from rules.checks.base import Evaluation, Outcome
+from tests.words import said
 
 MIN = 60 * 1_000_000
 T0 = 1_772_000_000 * 1_000_000
@@ -23,7 +24,7 @@ NEXT = 1_000
 
 def row(
     id: str, minute: float, *, station: str | None = "S1", name: str = "一站", kind: str = "fill", **more: Any
-) -> dict[str, Any]:
+) -> Any:
     return {
         "id": id, "at_us": T0 + round(minute * MIN), "kind": kind, "product": "92号", "energy": "fuel",
         "quantity": 40_000, "amount_fen": 30_000, "station": station, "station_name": name, "reversed_by": None,
@@ -36,7 +37,7 @@ def make(
     following: int | None = NEXT,
     bound: tuple[int, int | None] = (-9_999, None),
     **used: int,
-) -> dict[str, Any]:
+) -> Any:
     return {
         "rule": check.RULE, "rule_version": check.VERSION, "subject": check.subject("C1", "P1"),
         "card": {"id": "C1", "organisation": "O1"}, "vehicle": {"no": 1, "id": "V1", "plate": "苏F00001"},
@@ -62,8 +63,8 @@ def test_one_is_normal_and_exactly_two_are_suspected() -> None:
     assert made.measures["fills"] == {"value": 2, "unit": "1"}
     assert made.measures["fuel_quantity"] == {"value": 80_000, "unit": "ml"}
     assert (made.from_us, made.to_us) == (T0 + 5 * MIN, T0 + 100 * MIN)
-    assert made.summary.startswith("疑似加油频率异常：油卡 C1（苏F00001）在派车单 P1")
-    assert "加油 2 次" in made.summary
+    assert said(made).startswith("疑似加油频率异常：油卡 C1（苏F00001）在派车单 P1")
+    assert "加油 2 次" in said(made)
     assert judge(row("a", 5), row("b", 100), min_fills=3).outcome is Outcome.NORMAL
 
 
@@ -91,7 +92,7 @@ def test_payments_within_exactly_ten_minutes_at_one_station_are_one_fill() -> No
     assert fills(row("a", 100), row("b", 103, station="S2"), row("c", 106)) == 2  # something else in between
     assert fills(row("a", 100), row("b", 100), merge_min=0) == 1
     assert fills(row("a", 100), row("b", 100 + 1 / 60), merge_min=0) == 2
-    assert "（2 笔）" in judge(row("a", 100), row("b", 110), row("c", 400)).summary
+    assert "（2 笔）" in said(judge(row("a", 100), row("b", 110), row("c", 400)))
 
 
 def test_stations_that_are_not_matched_go_by_name() -> None:
@@ -130,7 +131,7 @@ PAYMENT = st.tuples(
 )
 
 
-def rows_of(payments: list[tuple[int, str | None, str]]) -> list[dict[str, Any]]:
+def rows_of(payments: list[tuple[int, str | None, str]]) -> Any:
     return [row(f"f{k:02}", m, station=s, name=n) for k, (m, s, n) in enumerate(payments)]
 
 
@@ -185,7 +186,7 @@ def test_another_fill_never_clears(
     """A payment within the merging time of two fills can make them one, and one before the return can move a fill into
     the trip. Every other one never lowers the count."""
     rows = rows_of(payments)
-    more = [*rows, row("extra", extra[0], station=extra[1], name=extra[2])]
+    more: Any = [*rows, row("extra", extra[0], station=extra[1], name=extra[2])]
     mine = next(g for g in check.groups(more, 10) if any(p["id"] == "extra" for p in g))
     assume(
         len({id(g) for g in check.groups(rows, 10) for p in g if any(p["id"] == q["id"] for q in mine)}) < 2

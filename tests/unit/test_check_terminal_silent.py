@@ -16,6 +16,7 @@ from rules.checks import terminal_silent
 from rules.checks.base import Outcome
 from rules.evidence import EvidenceError
 from telemetry import geo
+from tests.words import said
 
 S = 1_000_000
 MIN, HOUR = 60 * S, 3600 * S
@@ -31,7 +32,7 @@ def fix(minute: int, metres: float = 0, *, odometer: int = -1, terminal: int = 7
 def silence(
     before: Sequence[float] = (0, 0), after: Sequence[float] = (0, 0), *, minutes: int = 180,
     peers: dict[str, Any] | None = PEERS, odometer: tuple[int, int] = (-1, -1), **more: Any,
-) -> dict[str, Any]:  # fmt: skip
+) -> Any:  # fmt: skip
     """Two fixes before and after; metres north of each; ``minutes`` between 10:00 and the next fix."""
     first = [fix(599 + k, m, odometer=odometer[0]) for k, m in enumerate(before)]
     later = [fix(600 + minutes + k, m, odometer=odometer[1]) for k, m in enumerate(after)]
@@ -41,7 +42,7 @@ def silence(
     } | more  # fmt: skip
 
 
-def make(*silences: dict[str, Any], positions: int = 100, **parameters: Any) -> dict[str, Any]:
+def make(*silences: dict[str, Any], positions: int = 100, **parameters: Any) -> Any:
     return {
         "rule": "terminal_silent", "rule_version": 1, "subject": terminal_silent.subject("V1", "2026-03-05"),
         "vehicle": {"no": 1, "id": "V1", "plate": "渝A12345", "organisation": "O1"},
@@ -61,7 +62,7 @@ def test_asleep_and_displaced() -> None:
     assert (made.outcome, made.reason) == (Outcome.SUSPECTED, "displaced")
     assert made.measures["displacement_m"]["value"] in (4999, 5000)
     assert made.measures["silence_min"] == {"value": 180, "unit": "min"}
-    assert made.summary == (
+    assert said(made) == (
         "疑似终端失联：渝A12345 于 2026-03-05 10:00 至 13:00失联 3 小时 0 分，恢复定位时车辆已在 5.0 公里之外，"
         "同期本单位其他车辆有 2 辆定位正常。"
     )
@@ -120,7 +121,7 @@ def test_unplugged() -> None:
 def test_others() -> None:
     found = silence(after=(5000, 5000))
 
-    def peers(reporting: int, silent: int) -> dict[str, Any]:
+    def peers(reporting: int, silent: int) -> Any:
         return found | {"peers": PEERS | {"reporting": reporting, "silent": silent}}
 
     assert told(peers(2, 2))[0] is Outcome.SUSPECTED  # exactly half of those awake
@@ -155,7 +156,7 @@ def test_an_order_during_the_silence_is_noted() -> None:
     ]
     made = terminal_silent.evaluate(make(silence(after=(5000, 5000), orders=orders)))
     assert made.measures["ordered_min"] == {"value": 120 - 0, "unit": "min"}
-    assert "派车单 P1、P2" in made.summary
+    assert "派车单 P1、P2" in said(made)
 
 
 def test_other_evidence_is_refused() -> None:
@@ -177,7 +178,7 @@ RANK = {Outcome.NORMAL: 0, Outcome.UNDETERMINED: 1, Outcome.SUSPECTED: 2}
 
 @given(SILENCES, st.randoms(use_true_random=False))
 @settings(max_examples=300, deadline=None)
-def test_what_must_always_hold(silences: list[dict[str, Any]], random: Random) -> None:
+def test_what_must_always_hold(silences: Any, random: Random) -> None:
     evidence = make(*silences)
     made = terminal_silent.evaluate(evidence)
     assert terminal_silent.evaluate(frozen.parse(frozen.canonical(evidence))) == made

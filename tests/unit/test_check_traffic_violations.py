@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from rules import evidence as frozen
 from rules.checks import traffic_violations as check
 from rules.checks.base import Outcome
+from rules.wording.traffic_violations import REASONS
 from runtime.units import CHINA, from_us, to_us
+from tests.words import said
 
 PARAMETERS = {"min_violations": 2, "natural_month": 0, "by_driver": 0}
 
@@ -22,16 +24,14 @@ def at(text: str) -> int:
     return to_us(datetime.fromisoformat(text).replace(tzinfo=CHINA))
 
 
-def record(id: str, us: int, **more: Any) -> dict[str, Any]:
+def record(id: str, us: int, **more: Any) -> Any:
     return {
         "id": id, "plate": "苏F12345", "at_us": us, "place": "人民路", "act": "超速", "fine_fen": 20_000, "points": 3,
         "status": "open", "driver": None, "belongs": "counts", "order": None,
     } | more  # fmt: skip
 
 
-def make(
-    month: str, rows: list[dict[str, Any]], *, unit: str = "vehicle", **parameters: int
-) -> dict[str, Any]:
+def make(month: str, rows: list[dict[str, Any]], *, unit: str = "vehicle", **parameters: int) -> Any:
     return {
         "rule": check.RULE, "rule_version": 1, "subject": check.subject(unit, "X1", month), "unit": unit, "month": month,
         "vehicle": {"id": "X1", "plate": "苏F12345"} if unit == "vehicle" else None,
@@ -53,7 +53,7 @@ def test_the_last_day_of_a_month_and_the_first_of_the_next_count_together() -> N
     assert (made.outcome, made.reason) == (Outcome.SUSPECTED, "repeated")
     assert made.measures["violations"] == {"value": 2, "unit": "1"}
     assert (made.from_us, made.to_us) == (at("2026-01-31 23:50"), at("2026-02-01 00:10"))
-    assert made.summary == (
+    assert said(made) == (
         "疑似违章异常：苏F12345 一个月内发生违章 2 次（2026-01-31 23:50 人民路超速；2026-02-01 00:10 人民路超速）。"
     )
     assert reason("2026-02", "2026-01-31 23:50", "2026-02-01 00:10", natural_month=1) == "few"
@@ -112,7 +112,7 @@ def test_one_unit_counts() -> None:
     assert check.evaluate(make("2026-03", rows, unit="driver", by_driver=0)).reason == "other_unit"
     made = check.evaluate(make("2026-03", rows, unit="driver"))
     assert made.outcome is Outcome.SUSPECTED
-    assert "驾驶员 张三 一个月内" in made.summary
+    assert "驾驶员 张三 一个月内" in said(made)
     with pytest.raises(frozen.EvidenceError):
         check.evaluate(make("2026-03", rows) | {"rule": "mileage"})
 
@@ -160,7 +160,7 @@ def test_against_a_naive_reading_in_any_order(
     evidence = make("2026-03", rows, min_violations=least, natural_month=natural)
     made = check.evaluate(evidence)
     assert (made.outcome is Outcome.SUSPECTED) == naive(rows, least, natural)
-    assert made.reason in check.REASONS
+    assert made.reason in REASONS
     body = frozen.canonical(evidence)
     assert check.evaluate(frozen.parse(body)) == made
     random.shuffle(rows)
@@ -182,7 +182,7 @@ def test_a_record_twice_is_one(rows: list[dict[str, Any]], which: int, least: in
     if rows:
         again = [*rows, dict(rows[which % len(rows)])]
         made, twice = (check.evaluate(make("2026-03", r, min_violations=least)) for r in (rows, again))
-        assert (made.outcome, made.reason, made.summary) == (twice.outcome, twice.reason, twice.summary)
+        assert (made.outcome, made.reason, said(made)) == (twice.outcome, twice.reason, said(twice))
 
 
 @given(st.integers(at("1999-12-31 00:00"), at("2100-01-01 00:00")))

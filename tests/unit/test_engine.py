@@ -20,6 +20,7 @@ from rules import catalogue
 from rules import evidence as frozen
 from rules.checks import traffic_violations
 from rules.judge.subjects.all import GATHERERS
+from rules.wording.standard import STANDARD
 from tests.unit.test_check_traffic_violations import at, make, record
 
 DOCS = Path(__file__).parents[2] / "docs" / "rules"
@@ -74,12 +75,13 @@ def test_the_ten_rules_in_their_order() -> None:
 @pytest.mark.parametrize("rule", catalogue.RULES, ids=lambda rule: rule.code)
 def test_a_rule_is_complete(rule: catalogue.Rule) -> None:
     module = importlib.import_module(f"rules.checks.{rule.code}")
-    assert (module.RULE, module.VERSION, module.evaluate) == (rule.code, rule.version, rule.evaluate)
+    assert (rule.code, rule.version) == (module.RULE, module.VERSION)
+    assert rule.evaluate[rule.version] is module.evaluate
+    reasons = STANDARD.rules()[rule.code, rule.version].reasons
     given = set(given_reasons(module)) - {""}
     assert given or rule.code == "location"
-    assert given <= rule.reasons.keys()
-    for reason in rule.reasons.values():
-        chinese, english = reason.split(" · ")
+    assert given <= reasons.keys()
+    for chinese, english in reasons.values():
         assert any("\u4e00" <= c <= "\u9fff" for c in chinese)
         assert english.isascii()
     page = (DOCS / f"{rule.code}.md").read_text("utf-8")

@@ -149,7 +149,7 @@ def test_one_order_is_what_window_mileage_and_the_destination_check_find(seed: i
         "direction_deg": c["dir"], "odometer_dkm": c["odo"] - 1,
     }  # fmt: skip
     for (lat, lon), found in zip(PLACES[1], nearest, strict=True):
-        evidence = {
+        evidence: Any = {
             "rule": "destination", "rule_version": 1, "subject": "x", "index": 0, "order": {"id": "x"},
             "vehicle": {"plate": "x"}, "destination": {"name": "x", "lat_e6": lat, "lon_e6": lon}, "from_us": T0,
             "departed_us": T0, "to_us": int(c["t"].max()),

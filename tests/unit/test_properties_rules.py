@@ -224,7 +224,7 @@ def test_no_check_asks_a_clock_or_the_world() -> None:
     modules += [
         importlib_module(name)
         for name in (
-            "telemetry.geo", "rules.evidence", "rules.wording", "rules.tracks.order_legs", "registry.parameters", "rules.tracks.advance",
+            "telemetry.geo", "rules.evidence", "rules.wording.texts", "rules.wording.standard", *(f"rules.wording.{rule.code}" for rule in catalogue.RULES), "rules.tracks.order_legs", "registry.parameters", "rules.tracks.advance",
             "rules.tracks.kernel", "rules.tracks.days", "rules.tracks.mileage", "rules.tracks.state", "rules.checks.base",
         )
     ]  # fmt: skip

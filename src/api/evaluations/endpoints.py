@@ -31,9 +31,9 @@ async def evaluations(
     since: Annotated[QueryTime | None, Query(alias="from", description="judged at or after")] = None,
     until: Annotated[QueryTime | None, Query(alias="to", description="judged before")] = None,
 ) -> Response:
-    """Why something was raised, or was not: outcome (正常 `normal`, 疑似 `suspected`, 不可判 `undetermined`), reason, numbers
-    and the parameters used, the newest first. Of one subject the newest is the one that holds; older ones are kept, for a
-    year or more (see "What grows" in docs/operations.md).
+    """Why something was raised, or was not: outcome (正常 `normal`, 疑似 `suspected`, 不可判 `undetermined`), reason (Chinese;
+    `reason_en` English, `reason_code` for programs), numbers and the parameters used, the newest first. Of one subject the
+    newest is the one that holds; older ones are kept, for a year or more (see "What grows" in docs/operations.md).
     """
     if since is not None and until is not None and until <= since:
         raise Problem(422, "invalid-parameter", "to 须晚于 from · to must be after from")

@@ -6,10 +6,12 @@ import argparse
 import asyncio
 import sys
 import time
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 from rules.alerts.evaluations import with_evidence
 from rules.catalogue import RULES, verify
+from rules.evidence import UnknownVersionError
 from runtime.embedded_postgres import open_database
 from runtime.logs import configure_logging
 from runtime.migrations import require_schema
@@ -18,16 +20,20 @@ from runtime.settings import load_settings
 
 _AT_ONCE = 100
 _EVERY_S = 1.0
+#: Nothing differs, but not everything could be judged again.
+UNKNOWN_STATUS = 3
 #: Differences shown; the rest are counted.
 _SHOWN = 50
 
 
 @dataclass(slots=True)
 class Tally:
-    """How many judgements were looked at, of how many rules, and how many do not hold."""
+    """How many judgements were judged again, how many of them do not hold; ``unknown``: those of a version of a rule that
+    this program does not have, by what it is."""
 
     checked: int = 0
     wrong: int = 0
+    unknown: Counter[str] = field(default_factory=Counter)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = """\
 逐条用冻结的证据重判，核对结论、数字与 SHA-256、SM3；只读
 Judges the frozen evidence of every judgement that has some, and compares outcome, numbers and both hashes. Reads only.
-退出码 / exit status: 1 有不符 / something differs"""
+退出码 / exit status: 1 有不符 / something differs; 3 有本程序没有的规则版本 / something is of a version of a rule that this
+program does not have: its hashes hold, it was not judged again"""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,7 +53,11 @@ def run(args: argparse.Namespace) -> int:
     with open_database(settings, lambda line: print(line, file=sys.stderr)) as dsn:
         tally = asyncio.run(_verify(dsn, args.rule))
     print(f"已核对 / checked {tally.checked:,}，不符 / differ {tally.wrong:,}")
-    return 1 if tally.wrong else 0
+    for what, count in sorted(tally.unknown.items()):
+        print(f"未知版本，未重判 / unknown version, not judged again: {what}: {count:,}")
+    if tally.wrong:
+        return 1
+    return UNKNOWN_STATUS if tally.unknown else 0
 
 
 async def _verify(dsn: str, rule: str | None) -> Tally:
@@ -56,9 +67,13 @@ async def _verify(dsn: str, rule: str | None) -> Tally:
         await require_schema(connection)
         while rows := await with_evidence(connection, rule, after, _AT_ONCE):
             for row in rows:
-                wrong = await asyncio.to_thread(
-                    verify, row.body, outcome=row.outcome, measures=row.measures, sha256=row.sha256, sm3=row.sm3
-                )  # fmt: skip
+                try:
+                    wrong = await asyncio.to_thread(
+                        verify, row.body, outcome=row.outcome, measures=row.measures, sha256=row.sha256, sm3=row.sm3
+                    )  # fmt: skip
+                except UnknownVersionError as error:
+                    tally.unknown[str(error)] += 1
+                    continue
                 tally.checked += 1
                 if wrong:
                     tally.wrong += 1

@@ -24,6 +24,7 @@ RECEIVED = "gongche_gateway_positions_total"
 REPLY_SECONDS = "gongche_gateway_reply_seconds"
 ROWS = "gongche_worker_rows_total"
 LAG_RECORDS = "gongche_worker_log_lag_records"
+RECOMPUTING = "gongche_worker_recomputing_vehicles"
 DELAY_SECONDS = "gongche_worker_delay_seconds"
 
 
@@ -76,10 +77,12 @@ class Reading:
     p50_s: float | None = None
     p99_s: float | None = None
     lag_records: float | None = None  # of the log, not processed yet
+    recomputing: float = 0.0  # vehicles whose past is computed again
     delay_p99_s: float | None = None  # from receipt to commit
 
     def line(self) -> str:
         """Chinese label, English label, figure."""
+        past = [f"重算 recomputing {_number(self.recomputing)}"] if self.recomputing else []
         return " | ".join(
             [
                 f"在线 connected {_number(self.connections)}",
@@ -88,6 +91,7 @@ class Reading:
                 f"新预警 new alerts {_number(self.alerts)}",
                 f"应答 reply p50 {_milliseconds(self.p50_s)} p99 {_milliseconds(self.p99_s)}",
                 f"积压 lag {_number(self.lag_records)} 延迟 delay p99 {_milliseconds(self.delay_p99_s)}",
+                *past,
             ]
         )
 
@@ -175,6 +179,7 @@ class Board:
         if worker is not None:
             reading.stored = worker.total(ROWS, result="stored")
             reading.lag_records = worker.total(LAG_RECORDS)
+            reading.recomputing = worker.total(RECOMPUTING) or 0.0
             (reading.delay_p99_s,) = self._delay.quantiles(worker, 0.99)
         reading.alerts = await self._tally.read()
         return reading

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from registry.stations import Station, station_of_row
+from registry.stations import StationRow, station_of_row
 from registry.transactions import SELECT, TransactionRow, by_card, fills_joined, transaction_of_row
 from runtime.connection import Connection
 from runtime.units import US_PER_DAY, from_us, to_us
@@ -23,7 +23,7 @@ class CardTransaction:
     transaction: TransactionRow
     organisation: str
     bound: tuple[str, int, int | None] | None
-    station: Station | None
+    station: StationRow | None
 
 
 async def card_transactions(conn: Connection, ids: Collection[str]) -> dict[str, CardTransaction]:

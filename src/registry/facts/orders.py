@@ -14,7 +14,7 @@ from runtime.units import from_us, in_us
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class OrderResultRow:
     """A row of ``order_results``. ``first_us``, ``last_us``: the first and last valid fix, microseconds since 1970."""
 
     settled: bool
@@ -28,13 +28,6 @@ class Result:
     last_us: int | None
     computed_us: int
 
-    def numbers(self) -> dict[str, int | None]:
-        """The numbers as ``rules.checks.mileage`` has them."""
-        return {
-            "mileage_mm": self.mileage_mm, "bridged_mm": self.bridged_mm, "odometer_m": self.odometer_m,
-            "fixes": self.fixes, "first_us": self.first_us, "last_us": self.last_us,
-        }  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
@@ -43,7 +36,7 @@ class OrderFacts:
     order: OrderRow
     plate: str
     organisation: str  # of the vehicle
-    result: Result | None
+    result: OrderResultRow | None
 
 
 async def orders_with_results(conn: Connection, ids: Sequence[str]) -> dict[str, OrderFacts]:
@@ -58,7 +51,7 @@ async def orders_with_results(conn: Connection, ids: Sequence[str]) -> dict[str,
         )
     }
     results = {
-        order_id: Result(*in_us(values))
+        order_id: OrderResultRow(*in_us(values))
         for order_id, *values in await conn.fetch(
             "SELECT order_id, state = 'settled', order_version, vehicle_no, mileage_mm, bridged_mm, odometer_m, fixes, first_fix_at,"
             " last_fix_at, computed_at FROM order_results WHERE order_id = ANY($1::text[])",

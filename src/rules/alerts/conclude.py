@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from rules.alerts.model import AlertFacts, Judgement, Measure
 from rules.checks.base import Evaluation, Outcome
@@ -11,12 +10,11 @@ from rules.evidence import canonical
 
 
 def judgement_of(
-    made: Evaluation, evidence: Mapping[str, Any], reasons: Mapping[str, str], alert: AlertFacts | None,
-    vehicle_no: int | None, now_us: int, *, keep_evidence: bool = False, card: str | None = None,
+    made: Evaluation, evidence: Mapping[str, object], alert: AlertFacts | None, vehicle_no: int | None, now_us: int,
+    *, keep_evidence: bool = False, card: str | None = None,
 ) -> Judgement:  # fmt: skip
     """The judgement of an evaluation, made at ``now_us``. ``alert`` is needed only when it is suspected; the evidence is
-    kept then, else only with ``keep_evidence``. ``reasons``: what each reason of the check means, in words;
-    ``card``: the fuel card that it is about, if any."""
+    kept then, else only with ``keep_evidence``. ``card``: the fuel card that it is about, if any."""
     suspected = made.outcome is Outcome.SUSPECTED
     return Judgement(
         made.rule,
@@ -24,12 +22,14 @@ def judgement_of(
         made.subject,
         vehicle_no,
         made.outcome.value,
-        reasons[made.reason],
+        made.reason,
         now_us,
         {name: Measure(m["value"], m["unit"]) for name, m in made.measures.items()},
         dict(made.parameters),
-        canonical(dict(evidence)) if suspected or keep_evidence else None,
+        canonical(evidence) if suspected or keep_evidence else None,
         alert if suspected else None,
         (made.from_us, made.to_us),
         card,
+        told=made.told,
+        named=made.named,
     )

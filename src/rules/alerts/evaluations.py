@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rules.alerts.feed import MAX_PAGE
+from rules.wording.standard import STANDARD, Wording
 from runtime.connection import Connection
 from runtime.units import from_us
 
@@ -58,11 +59,17 @@ async def with_evidence(conn: Connection, rule: str | None, after_id: int, limit
 
 
 async def list_evaluations(
-    conn: Connection, wanted: EvaluationFilter, *, limit: int = 100, before: tuple[int, int] | None = None
+    conn: Connection,
+    wanted: EvaluationFilter,
+    *,
+    limit: int = 100,
+    before: tuple[int, int] | None = None,
+    wording: Wording = STANDARD,
 ) -> list[dict[str, Any]]:
     """Judgements, the newest first, those before ``before``: (evaluated_at in us, id) of the last one of the page before; at
-    most MAX_PAGE. Each: id, rule, rule_version, subject, vehicle, outcome, reason, measures, parameters, evidence_hash,
-    evaluated_at. Of a subject the first one here is the one that holds."""
+    most MAX_PAGE. Each: id, rule, rule_version, subject, vehicle, outcome, reason_code, reason (Chinese), reason_en, measures,
+    parameters, evidence_hash, evaluated_at. Of a subject the first one here is the one that holds. What was written before
+    there were codes keeps its words."""
     clauses: list[str] = []
     arguments: list[Any] = []
 
@@ -87,13 +94,24 @@ async def list_evaluations(
     arguments.append(min(limit, MAX_PAGE))
     condition = f" WHERE {' AND '.join(clauses)}" if clauses else ""
     rows = await conn.fetch(
-        "SELECT e.id, e.rule, e.rule_version, e.subject, v.id AS vehicle, e.outcome, e.reason, e.measures, e.parameters,"  # noqa: S608 - our own clauses
+        "SELECT e.id, e.rule, e.rule_version, e.subject, v.id AS vehicle, e.outcome, e.reason_code, e.reason_named,"  # noqa: S608 - our own clauses
+        " e.reason, e.reason_en, e.measures, e.parameters,"
         " encode(e.evidence_sha256, 'hex') AS evidence_hash, e.evaluated_at FROM evaluations e"
         f" LEFT JOIN vehicles v ON v.no = e.vehicle_no{condition}"
         f" ORDER BY e.evaluated_at DESC, e.id DESC LIMIT ${len(arguments)}",
         *arguments,
     )
-    return [dict(row) for row in rows]
+    return [_told(dict(row), wording) for row in rows]
+
+
+def _told(row: dict[str, Any], wording: Wording) -> dict[str, Any]:
+    """A row with its reason in words."""
+    named = row.pop("reason_named")
+    if row["reason"] is None:
+        row["reason"], row["reason_en"] = wording.reason(
+            row["rule"], row["rule_version"], row["reason_code"], named
+        )
+    return row
 
 
 async def list_waiting(

@@ -22,8 +22,9 @@ _VERSION = (
 )
 
 
-async def publish_feed(conn: Connection) -> list[int]:
-    """Give the alert versions of this transaction their places in the feed; the places, in order.
+async def publish_feed(conn: Connection, written: Sequence[Alert]) -> list[int]:
+    """Give the alert versions that this transaction wrote (what ``publish`` returned) their places in the feed; the
+    places, in order.
 
     The *last* statement before commit: from here on other writers of the feed wait until this transaction
     ends, so a place is visible before any higher one is given (seq order = commit order), and since nobody
@@ -32,22 +33,16 @@ async def publish_feed(conn: Connection) -> list[int]:
     """
     if not conn.is_in_transaction():
         raise RuntimeError("publish_feed must be the last step of the transaction that wrote the alerts")
-    # created_at is the start of the transaction that wrote the version, so this finds ours; those of another
-    # transaction with the very same start are invisible, or have their entries already.
-    mine = await conn.fetch(
-        "SELECT v.alert_id, v.version FROM alert_versions v WHERE v.created_at = now() AND NOT EXISTS"
-        " (SELECT FROM alert_feed f WHERE f.alert_id = v.alert_id AND f.version = v.version)"
-        " ORDER BY v.alert_id, v.version"
-    )
-    if not mine:
+    if not written:
         return []
+    mine = sorted((alert.id, alert.version) for alert in written)
     await conn.execute("SELECT pg_advisory_xact_lock($1)", _FEED_LOCK)
     rows = await conn.fetch(
         "INSERT INTO alert_feed (seq, alert_id, version) SELECT nextval('alert_feed_seq'), k.alert_id, k.version"
         " FROM (SELECT * FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS u (alert_id, version, place)"
         " ORDER BY place) k RETURNING seq",
-        [r["alert_id"] for r in mine],
-        [r["version"] for r in mine],
+        [id for id, _ in mine],
+        [version for _, version in mine],
     )
     return sorted(r["seq"] for r in rows)
 

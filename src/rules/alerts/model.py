@@ -35,8 +35,7 @@ class Measure:
 @dataclass(frozen=True, slots=True)
 class AlertFacts:
     """What an alert says besides the judgement it rests on. Times in microseconds since 1970 UTC; ids are the
-    office's own. ``occurred_to_us`` None = still going on. ``summary`` is the
-    Chinese sentence with the numbers."""
+    office's own. ``occurred_to_us`` None = still going on."""
 
     severity: Severity
     organisation: str
@@ -44,7 +43,6 @@ class AlertFacts:
     plate: str
     occurred_from_us: int
     occurred_to_us: int | None
-    summary: str
     driver: str | None = None
     order: str | None = None
 
@@ -55,9 +53,11 @@ class Judgement:
 
     ``evidence`` is canonical JSON (``rules.evidence``) or None; it must be given, like ``alert``, when
     ``outcome`` is ``suspected`` (ValueError otherwise). ``subject`` is stable: one (rule, subject) has one
-    alert for ever. ``parameters`` are the values used, ``reason`` says why in words (it becomes the reason of
-    a withdrawal). ``happened``: when, as in AlertFacts, whatever the outcome, None = not known; stored only as the
-    end of an open alert that is withdrawn. ``card``: id of the fuel card that the subject is about, to find its alerts by.
+    alert for ever. ``parameters`` are the values used, ``reason`` is the code that says why (its sentence becomes the
+    reason of a withdrawal), ``named`` what that sentence names, ``told`` what the sentence of the alert needs besides the
+    numbers (``rules.wording``): neither is compared with what was judged before. ``happened``: when, as in AlertFacts,
+    whatever the outcome, None = not known; stored only as the end of an open alert that is withdrawn. ``card``: id of the
+    fuel card that the subject is about, to find its alerts by.
     """
 
     rule: str
@@ -73,6 +73,8 @@ class Judgement:
     alert: AlertFacts | None = None
     happened: tuple[int, int | None] | None = None
     card: str | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
+    named: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.outcome == "suspected" and (self.alert is None or self.evidence is None):
@@ -86,7 +88,9 @@ class Alert:
     """One version of an alert, as published (design.md "An alert has ...").
 
     Times are aware datetimes. ``evidence_hash`` is the SHA-256 of the frozen evidence, ``evidence_sm3`` its SM3, hex
-    (None: written before there was one).
+    (None: written before there was one). ``summary``, ``summary_en``: the sentence with the numbers, as it was published;
+    it is no part of what makes a version. ``reason_code``: of the judgement that made this version. What was published
+    before there were English sentences and codes has None there, and a withdrawal_reason in both languages.
     ``withdrawal_reason`` is set exactly when ``status`` is ``withdrawn``; the other fields then still say
     what was suspected, and ``evidence_hash`` names what that was judged on. Only where a withdrawal rests on evidence of
     its own (``location``: the complete track) it names that; what others found is in ``evaluations``.
@@ -112,6 +116,9 @@ class Alert:
     evidence_hash: str
     withdrawal_reason: str | None = None
     evidence_sm3: str | None = None
+    summary_en: str | None = None
+    withdrawal_reason_en: str | None = None
+    reason_code: str | None = None
 
     def body(self) -> dict[str, Any]:
         """The JSON object: the field names above, times RFC 3339 with the offset of China, measures as
@@ -132,11 +139,14 @@ class Alert:
             "occurred_to": None if self.occurred_to is None else _rfc3339(self.occurred_to),
             "detected_at": _rfc3339(self.detected_at),
             "summary": self.summary,
+            "summary_en": self.summary_en,
+            "reason_code": self.reason_code,
             "measures": measures_json(self.measures),
             "parameters": dict(self.parameters),
             "evidence_hash": self.evidence_hash,
             "evidence_sm3": self.evidence_sm3,
             "withdrawal_reason": self.withdrawal_reason,
+            "withdrawal_reason_en": self.withdrawal_reason_en,
         }
 
     @classmethod
@@ -164,6 +174,9 @@ class Alert:
             evidence_hash=body["evidence_hash"],
             withdrawal_reason=body["withdrawal_reason"],
             evidence_sm3=body.get("evidence_sm3"),
+            summary_en=body.get("summary_en"),
+            withdrawal_reason_en=body.get("withdrawal_reason_en"),
+            reason_code=body.get("reason_code"),
         )
 
 
@@ -220,7 +233,9 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvaluation:
-    """The newest evaluation of a subject, as stored. ``evidence_hash`` is hex or None."""
+    """The newest evaluation of a subject, as stored. ``evidence_hash`` is hex or None. ``reason``: the code; None: written
+    before there were codes, and no code is known for its words. ``named``: what the sentence of the reason names.
+    ``words``: the Chinese sentence as it was stored before there were codes."""
 
     id: int
     rule: str
@@ -228,11 +243,13 @@ class StoredEvaluation:
     subject: str
     vehicle_no: int | None
     outcome: Outcome
-    reason: str
+    reason: str | None
     measures: Mapping[str, Measure]
     parameters: Mapping[str, int]
     evidence_hash: str | None
     evaluated_at: datetime
+    named: Mapping[str, str] = field(default_factory=dict)
+    words: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
+from rules.alerts.feed import evidence_body
 from rules.alerts.model import (
     Alert,
+    AlertFacts,
     Judgement,
     Measure,
     StoredEvaluation,
@@ -16,7 +18,10 @@ from rules.alerts.model import (
     measures_json,
 )
 from rules.alerts.months import KEPT, month_of
+from rules.catalogue import CATALOGUE
 from rules.evidence import digest, digests
+from rules.wording.standard import STANDARD, Wording
+from rules.wording.texts import Said
 from runtime.connection import Connection
 from runtime.units import from_us
 
@@ -53,22 +58,27 @@ async def evaluations_of(conn: Connection, rule: str, subjects: Sequence[str]) -
             subject=r["subject"],
             vehicle_no=r["vehicle_no"],
             outcome=r["outcome"],
-            reason=r["reason"],
+            reason=r["reason_code"],
             measures={name: Measure(m["value"], m["unit"]) for name, m in r["measures"].items()},
             parameters=r["parameters"],
             evidence_hash=None if r["evidence_sha256"] is None else r["evidence_sha256"].hex(),
             evaluated_at=r["evaluated_at"],
+            named=r["reason_named"] or {},
+            words=r["reason"],
         )
         for r in rows
     }
 
 
-async def publish(conn: Connection, judgements: Sequence[Judgement]) -> list[Alert]:
+async def publish(
+    conn: Connection, judgements: Sequence[Judgement], wording: Wording = STANDARD
+) -> list[Alert]:
     """Store ``judgements`` and bring the alerts of their subjects up to date; the alert versions written, if
-    any.
+    any: what ``publish_feed`` is to be given.
 
-    One subject (rule, subject) has one alert. Suspected for the first time: version 1. Suspected with another
-    content, or again after a withdrawal: the next version. The same content: nothing. No longer suspected:
+    One subject (rule, subject) has one alert. Suspected for the first time: version 1. Suspected with other
+    facts (numbers, times, parameters, evidence, severity, reason), or again after a withdrawal: the next version. The same
+    facts: nothing, whatever words ``wording`` has for them by now. No longer suspected:
     the alert is withdrawn with the judgement's reason, as a new version; one that was still open ends with what
     the judgement looked at (``happened``). An evaluation equal to the newest of
     its subject is not stored again. So publishing anything twice changes nothing.
@@ -83,7 +93,7 @@ async def publish(conn: Connection, judgements: Sequence[Judgement]) -> list[Ale
     for layer in _layers(judgements):
         await put_evidence(conn, [(j.evidence, _month(j)) for j in layer if j.evidence is not None])
         await _store_evaluations(conn, layer)
-        written += await _update_alerts(conn, layer)
+        written += await _update_alerts(conn, layer, wording)
     return written
 
 
@@ -110,12 +120,12 @@ async def _store_evaluations(conn: Connection, layer: list[Judgement]) -> None:
     if not fresh:
         return
     await conn.executemany(
-        "INSERT INTO evaluations (rule, rule_version, subject, vehicle_no, outcome, reason, measures, parameters,"
-        " evidence_sha256, evaluated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO evaluations (rule, rule_version, subject, vehicle_no, outcome, reason_code, reason_named, measures,"
+        " parameters, evidence_sha256, evaluated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         [
             (
-                j.rule, j.rule_version, j.subject, j.vehicle_no, j.outcome, j.reason, measures_json(j.measures),
-                dict(j.parameters), _digest(j), from_us(j.evaluated_at_us),
+                j.rule, j.rule_version, j.subject, j.vehicle_no, j.outcome, j.reason, dict(j.named) or None,
+                measures_json(j.measures), dict(j.parameters), _digest(j), from_us(j.evaluated_at_us),
             )
             for j in fresh
         ],
@@ -130,7 +140,7 @@ def _same_evaluation(stored: StoredEvaluation | None, judgement: Judgement) -> b
         stored.rule_version == judgement.rule_version
         and stored.vehicle_no == judgement.vehicle_no
         and stored.outcome == judgement.outcome
-        and stored.reason == judgement.reason
+        and stored.reason in (None, judgement.reason)  # None: of before there were codes
         and stored.measures == dict(judgement.measures)
         and stored.parameters == dict(judgement.parameters)
         and stored.evidence_hash == (None if digest is None else digest.hex())
@@ -146,7 +156,7 @@ def _digest(judgement: Judgement) -> bytes | None:
     return None if judgement.evidence is None else digest(judgement.evidence)
 
 
-async def _update_alerts(conn: Connection, layer: list[Judgement]) -> list[Alert]:
+async def _update_alerts(conn: Connection, layer: list[Judgement], wording: Wording) -> list[Alert]:
     ids = [alert_id(j.rule, j.subject) for j in layer]
     # Locked one after another in the order of the ids: writers of the same alerts cannot deadlock.
     rows = await conn.fetch(
@@ -161,8 +171,8 @@ async def _update_alerts(conn: Connection, layer: list[Judgement]) -> list[Alert
     current = {r["body"]["id"]: Alert.from_body(r["body"]) for r in bodies}
     changed: list[tuple[Judgement, Alert]] = []
     for judgement, key in zip(layer, ids, strict=True):
-        version = _next_version(judgement, key, current.get(key))
-        if version is not None:
+        version = _next_version(judgement, key, current.get(key), wording)
+        if version is not None and not await _only_other_bytes(conn, judgement, version, current.get(key)):
             changed.append((judgement, version))
     changed.sort(key=lambda pair: pair[1].id)
     # A withdrawal that rests on evidence of its own keeps that for ever, too.
@@ -200,18 +210,21 @@ def _ended(current: Alert, judgement: Judgement) -> datetime | None:
     return max(current.occurred_from, china_time(until))
 
 
-def _next_version(judgement: Judgement, key: str, current: Alert | None) -> Alert | None:
+def _next_version(judgement: Judgement, key: str, current: Alert | None, wording: Wording) -> Alert | None:
     """The version that ``judgement`` makes of ``current``, or None when nothing changes."""
     if judgement.outcome != "suspected":
         if current is None or current.status == "withdrawn":
             return None
+        why = wording.reason(judgement.rule, judgement.rule_version, judgement.reason, judgement.named)
         withdrawn = replace(
             current,
             version=current.version + 1,
             status="withdrawn",
             rule_version=judgement.rule_version,
             occurred_to=_ended(current, judgement),
-            withdrawal_reason=judgement.reason,
+            withdrawal_reason=why.zh,
+            withdrawal_reason_en=why.en,
+            reason_code=judgement.reason,
         )
         if judgement.evidence is None:
             return withdrawn
@@ -237,17 +250,51 @@ def _next_version(judgement: Judgement, key: str, current: Alert | None) -> Aler
         occurred_to=None if facts.occurred_to_us is None else china_time(facts.occurred_to_us),
         # An alert was detected when it was first raised, whatever is learned later.
         detected_at=china_time(judgement.evaluated_at_us) if current is None else current.detected_at,
-        summary=facts.summary,
+        summary="",
         measures=dict(judgement.measures),
         parameters=dict(judgement.parameters),
         evidence_hash=sha256.hex(),
         evidence_sm3=sm3.hex(),
+        reason_code=judgement.reason,
     )
-    if current is None:
-        return made
-    # An alert from before there was an SM3 does not get a version for having none.
-    return (
-        None
-        if replace(made, evidence_sm3=current.evidence_sm3) == current
-        else replace(made, version=current.version + 1)
+    if current is not None:
+        if _substance(made, current) == _substance(current, current):
+            return None
+        made = replace(made, version=current.version + 1)
+    words = wording.summary(_said(judgement, facts))
+    return replace(made, summary=words.zh, summary_en=words.en)
+
+
+def _substance(alert: Alert, current: Alert) -> Alert:
+    """``alert`` without its words, and without what the ``current`` version of it is too old to have: what makes a new
+    version where it differs."""
+    return replace(
+        alert,
+        summary="",
+        summary_en=None,
+        reason_code=None if current.reason_code is None else alert.reason_code,
+        # It follows from the evidence, which is compared by its SHA-256.
+        evidence_sm3=None,
     )
+
+
+def _said(judgement: Judgement, facts: AlertFacts) -> Said:
+    return Said(
+        judgement.rule, judgement.rule_version, judgement.outcome, judgement.reason,
+        {name: measure.value for name, measure in judgement.measures.items()}, judgement.parameters, judgement.told,
+        facts.occurred_from_us, facts.occurred_to_us, judgement.named,
+    )  # fmt: skip
+
+
+async def _only_other_bytes(
+    conn: Connection, judgement: Judgement, made: Alert, current: Alert | None
+) -> bool:
+    """Whether a version differs from the ``current`` one by its evidence alone, and the rule sees the same in both: an
+    order was entered again as it was. What was published then rests on evidence that still holds, and stays."""
+    if current is None or judgement.evidence is None or made.status != "suspected":
+        return False
+    other = replace(made, version=current.version, evidence_hash=current.evidence_hash)
+    if _substance(other, current) != _substance(current, current):
+        return False
+    before = await evidence_body(conn, current.evidence_hash)
+    return before is not None and CATALOGUE.same_substance(before, judgement.evidence)

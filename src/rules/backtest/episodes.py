@@ -32,6 +32,7 @@ from rules.live.vehicle_states import Tracker
 from rules.tracks.advance import Advanced, advance
 from rules.tracks.kernel import Event
 from rules.tracks.state import FIELDS, STATE_DTYPE, STATE_VERSION, TrackStates
+from rules.wording.standard import STANDARD
 from runtime.arrays import Ints
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
 
@@ -45,7 +46,6 @@ ROWS_AT_ONCE: Final = 400_000
 LOOK_BACK_DAYS: Final = 7
 
 _OPEN, _RUN, _LEG = (FIELDS.index(name) for name in ("open_t", "run_t", "leg"))
-_NO_EPISODE: Final = location.REASONS["no_episode"]
 
 
 async def vehicles_of(desk: Desk, question: Question) -> tuple[FleetSnapshot, list[int]]:
@@ -185,7 +185,7 @@ async def _rows(
     rows = []
     for subject, info, episode, _ in pairs:
         now = stored_side(stored.get(subject), listed.get(subject))
-        then = Side("normal", _NO_EPISODE) if episode is None else _side(episode)
+        then = Side("normal", "no_episode", words=_words("no_episode")) if episode is None else _side(episode)
         if episode is not None:
             times: tuple[int, int | None] = episode.start_us, episode.end_us
         else:
@@ -210,4 +210,8 @@ def _side(episode: Episode) -> Side:
         "farthest_m": Measure(episode.farthest_m, "m"),
         "fixes": Measure(episode.fixes, "1"),
     }
-    return Side("suspected", location.REASONS[episode.reason], measures, "high")
+    return Side("suspected", episode.reason, measures, "high", _words(episode.reason))
+
+
+def _words(reason: str) -> str:
+    return STANDARD.reason(RULE, location.VERSION, reason).zh

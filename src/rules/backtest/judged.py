@@ -13,6 +13,7 @@ from rules.checks import card_use, destination, fuel_consumption, mileage, off_h
 from rules.judge.context import Desk, Gatherer
 from rules.judge.subjects.all import GATHERERS
 from rules.judge.subjects.orders import WAITS_FOR_ROUTE
+from rules.wording.standard import STANDARD
 
 #: Keys judged together: as many as the judge takes.
 KEYS_AT_ONCE: Final = 500
@@ -96,7 +97,8 @@ async def judged_rows(
 def _row(judgement: Judgement, now: Side | None, alert: StandingAlert | None, vehicles: Vehicles) -> Row:
     facts = judgement.alert
     severity = None if facts is None else facts.severity
-    then = Side(judgement.outcome, judgement.reason, dict(judgement.measures), severity)
+    words = STANDARD.reason(judgement.rule, judgement.rule_version, judgement.reason, judgement.named).zh
+    then = Side(judgement.outcome, judgement.reason, dict(judgement.measures), severity, words)
     kind = kind_of(now, then)
     if facts is not None:
         return Row(

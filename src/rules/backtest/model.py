@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from rules.alerts.current import StandingAlert
 from rules.alerts.model import Measure, StoredEvaluation
+from rules.wording.standard import STANDARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,19 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A judgement: outcome, its reason in words, its numbers; ``severity`` only where it is suspected."""
+    """A judgement: outcome, the code of its reason (None: not known), its numbers; ``severity`` only where it is suspected.
+    ``words``: the reason in Chinese, '' = as it is in ``reason`` (what is waited for); not compared."""
 
     outcome: str
-    reason: str
+    reason: str | None
     measures: Mapping[str, Measure] = field(default_factory=dict)
     severity: str | None = None
+    words: str = field(default="", compare=False)
+
+    @property
+    def told(self) -> str:
+        """The reason for people."""
+        return self.words or self.reason or ""
 
     @property
     def suspected(self) -> bool:
@@ -75,6 +83,8 @@ def kind_of(now: Side | None, then: Side) -> Kind:
     was = now is not None and now.suspected
     if then.suspected != was:
         return Kind.RAISED if then.suspected else Kind.WITHDRAWN
+    if now is not None and now.reason is None:  # of before there were codes
+        now = replace(now, reason=then.reason)
     return Kind.UNCHANGED if now == then else Kind.CHANGED
 
 
@@ -83,7 +93,12 @@ def stored_side(evaluation: StoredEvaluation | None, alert: StandingAlert | None
     if evaluation is None:
         return None
     severity = alert.severity if alert is not None and evaluation.outcome == "suspected" else None
-    return Side(evaluation.outcome, evaluation.reason, dict(evaluation.measures), severity)
+    words = evaluation.words or ""
+    if evaluation.reason is not None:
+        words = STANDARD.reason(
+            evaluation.rule, evaluation.rule_version, evaluation.reason, evaluation.named
+        ).zh
+    return Side(evaluation.outcome, evaluation.reason, dict(evaluation.measures), severity, words)
 
 
 @dataclass(slots=True)
@@ -111,7 +126,7 @@ class Totals:
                 "none" if row.now is None else row.now.outcome, "waiting" if waits else row.then.outcome
             ] += 1
             if waits:
-                self.reasons[row.then.reason] += 1
+                self.reasons[row.then.told] += 1
             elif row.kind is not Kind.UNCHANGED:
                 self.first.setdefault(row.kind, []).append(row)
         for kind, kept in self.first.items():

@@ -8,7 +8,7 @@ from typing import Any, Final
 from registry.parameters import Parameter
 from rules.alerts.model import Measure
 from rules.backtest.model import Kind, Row, Side, Totals
-from rules.wording import moment
+from rules.wording.texts import moment
 from runtime.units import CHINA, from_us
 
 #: Outcomes now, and then, as they are shown.
@@ -101,8 +101,8 @@ def _numbers(now: Side | None, then: Side) -> str:
         unit = (will or was or Measure(None)).unit
         told = [str(m.value) for m in (was, will) if m is not None]
         parts.append(f"{name} {' -> '.join(dict.fromkeys(told))}{'' if unit in ('', '1') else ' ' + unit}")
-    reasons = [then.reason] if now is None else dict.fromkeys((now.reason, then.reason))
-    return f"{', '.join(parts)}；{' -> '.join(reason.split(' · ')[0] for reason in reasons)}"
+    reasons = [then.told] if now is None else dict.fromkeys((now.told, then.told))
+    return f"{', '.join(parts)}；{' -> '.join(reasons)}"
 
 
 def header(measures: Sequence[str]) -> list[str]:
@@ -115,8 +115,8 @@ def cells(row: Row) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
     now = row.now
     text = [
         row.kind.value, row.subject, row.organisation or "", row.vehicle or "", row.plate, row.driver or "", row.order or "",
-        _time(row.from_us), _time(row.to_us), "" if now is None else now.outcome, "" if now is None else now.reason,
-        "" if now is None else now.severity or "", row.then.outcome, row.then.reason, row.then.severity or "",
+        _time(row.from_us), _time(row.to_us), "" if now is None else now.outcome, "" if now is None else now.told,
+        "" if now is None else now.severity or "", row.then.outcome, row.then.told, row.then.severity or "",
     ]  # fmt: skip
     values = {} if now is None else {name: m.value for name, m in now.measures.items()}
     return [_safe(cell) for cell in text], values, {name: m.value for name, m in row.then.measures.items()}

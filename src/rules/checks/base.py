@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -23,9 +23,10 @@ Measures = Mapping[str, Mapping[str, Any]]
 class Evaluation:
     """One judgement of one subject.
 
-    ``reason`` is a short code of the rule. ``measures``: {name: {"value": integer, "unit": unit}}.
-    ``parameters``: the values used. ``from_us``/``to_us``: when it happened (to_us None: not over yet).
-    ``summary``: the Chinese sentence for a suspected result, else what was found.
+    ``reason`` is a short code of the rule; ``rules.wording`` has its sentence. ``measures``: {name: {"value": integer,
+    "unit": unit}}. ``parameters``: the values used. ``from_us``/``to_us``: when it happened (to_us None: not over yet).
+    ``told``: what the sentence of the judgement needs besides: the plate, the order, the station. ``named``: what the
+    sentence of the reason names.
     """
 
     rule: str
@@ -37,7 +38,8 @@ class Evaluation:
     parameters: Mapping[str, int]
     from_us: int
     to_us: int | None
-    summary: str
+    told: Mapping[str, Any]
+    named: Mapping[str, str] = field(default_factory=dict)
 
 
 def measure(value: int, unit: str) -> dict[str, Any]:

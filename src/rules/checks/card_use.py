@@ -15,38 +15,90 @@ less than ``min_coverage_permille`` of the window, however far away the fixes th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NotRequired, TypedDict
 
 import numpy as np
 import shapely
 
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.checks.destination import valid_fixes
-from rules.evidence import EvidenceError, track_columns
-from rules.wording import metres, moment
+from rules.evidence import Track, require, track_columns
 from runtime.arrays import Bools, Floats, Ints
 from telemetry import geo
 
 RULE = "card_use"
 VERSION = 1
 
-REASONS: Final[Mapping[str, str]] = {
-    "entered": "车辆在加油时间进入过该加油站 · the vehicle was in the station around that time",
-    "not_entered": "车辆在加油时间未进入该加油站 · the vehicle was not in the station around that time",
-    "no_fill": "不是加油，或已冲正 · no fill, or taken back",
-    "not_bound": "油卡当时未绑定车牌 · the card was bound to no plate then",
-    "not_official": "油卡当时绑定的不是登记的公务用车 · the card was bound to no registered official vehicle then",
-    "station_unknown": "交易网点未对应到加油站 · the station of the transaction is not known",
-    "no_coordinates": "加油站没有坐标 · the station has no coordinates",
-    "no_track": "没有可用的行驶轨迹 · no usable track",
-    "gap": "轨迹中断期间车辆可能到过加油站 · may have been in the station during a gap of the track",
-    "poor_coverage": "加油前后轨迹缺失过多 · too much of the track around that time is missing",
-    "gone": "该加油记录已删除 · the transaction is no more",
-}
-
 
 _MIN_US: Final = 60 * 1_000_000
 _FAR: Final = np.iinfo(np.int64).max
+
+
+class Transaction(TypedDict):
+    """A transaction of a card. ``quantity`` in ml or Wh, ``reversed_by``: the one that took it back."""
+
+    id: str
+    card: str
+    at_us: int
+    kind: str
+    product: str
+    energy: str
+    quantity: int | None
+    amount_fen: int | None
+    station_name: str
+    reversed_by: str | None
+
+
+class Card(TypedDict):
+    """The card that paid."""
+
+    id: str
+    organisation: str
+
+
+class Binding(TypedDict):
+    """What the card was bound to."""
+
+    plate: str
+    from_us: int
+    to_us: int | None
+
+
+class Vehicle(TypedDict):
+    """The official vehicle that had the plate on that day. Days are ISO dates."""
+
+    no: int
+    id: str
+    plate: str
+    organisation: str
+    registered_on: str | None
+    disposed_on: str | None
+
+
+class Station(TypedDict):
+    """A station: a point (``polygons`` None) or polygons [[ring, hole ...] ...], a ring [[lat_e6, lon_e6] ...]; no
+    coordinates: all None."""
+
+    id: str
+    name: str
+    lat_e6: int | None
+    lon_e6: int | None
+    polygons: Any
+
+
+class Evidence(TypedDict):
+    """What one transaction is judged on. ``track``: only where it is suspected."""
+
+    rule: str
+    rule_version: int
+    subject: str
+    transaction: Transaction
+    card: Card
+    binding: Binding | None
+    vehicle: Vehicle | None
+    station: Station | None
+    parameters: dict[str, int]
+    track: NotRequired[Track]
 
 
 def subject(transaction: str) -> str:
@@ -54,13 +106,13 @@ def subject(transaction: str) -> str:
     return f"transaction:{transaction}"
 
 
-def window(transaction: Mapping[str, Any], parameters: Mapping[str, int]) -> tuple[int, int]:
+def window(transaction: Transaction, parameters: Mapping[str, int]) -> tuple[int, int]:
     """[from, to] in which the vehicle must have been in the station, us."""
     half = parameters["window_min"] * _MIN_US
     return transaction["at_us"] - half, transaction["at_us"] + half
 
 
-def without_track(evidence: Mapping[str, Any]) -> str | None:
+def without_track(evidence: Evidence) -> str | None:
     """Why a transaction is judged without looking at a track; None: it is judged on the track."""
     transaction, station = evidence["transaction"], evidence["station"]
     if transaction["kind"] != "fill" or transaction["reversed_by"] is not None:
@@ -76,26 +128,18 @@ def without_track(evidence: Mapping[str, Any]) -> str | None:
     return None
 
 
-def evaluate(evidence: dict[str, Any]) -> Evaluation:
-    """Judge one transaction on its evidence.
-
-    Evidence: rule, rule_version, subject, transaction {id, card, at_us, kind, product, energy, quantity (ml or Wh, null),
-    amount_fen, station_name, reversed_by (id of the reversal, null)}, card {id, organisation}, binding {plate, from_us,
-    to_us} | null, vehicle {id, plate, ...} | null (official on that day), station {id, name, lat_e6, lon_e6, polygons:
-    [[ring, hole ...] ...], a ring [[lat_e6, lon_e6] ...]} | null (a point has polygons null; no coordinates: all null),
-    parameters {station_radius_m, polygon_margin_m, window_min, min_coverage_permille, gap_speed_kmh, gap_s,
-    max_speed_kmh}, track.
-    Raises EvidenceError for evidence of another rule or version.
-    """
-    if evidence.get("rule") != RULE or evidence.get("rule_version") != VERSION:
-        raise EvidenceError(f"not evidence of {RULE} {VERSION}")
+def evaluate(evidence: Evidence) -> Evaluation:
+    """Judge one transaction on its evidence. Parameters: station_radius_m, polygon_margin_m, window_min,
+    min_coverage_permille, gap_speed_kmh, gap_s, max_speed_kmh. Raises EvidenceError for evidence of another rule or
+    version."""
+    require(evidence, RULE, VERSION)
     if without_track(evidence) is not None:
         return judge(evidence, {}, np.zeros(0, np.int64))
     track = track_columns(evidence["track"])
     return judge(evidence, track, valid_fixes(track, evidence["parameters"]["max_speed_kmh"]))
 
 
-def judge(evidence: Mapping[str, Any], track: Mapping[str, Ints], good: Ints) -> Evaluation:
+def judge(evidence: Evidence, track: Mapping[str, Ints], good: Ints) -> Evaluation:
     """``evaluate`` where the track is columns already (``evidence["track"]`` is not looked at) and ``good`` its valid
     fixes in time order."""
     why = without_track(evidence)
@@ -106,7 +150,12 @@ def judge(evidence: Mapping[str, Any], track: Mapping[str, Ints], good: Ints) ->
     if not len(good):
         return _result(evidence, Outcome.UNDETERMINED, "no_track", {"fixes": measure(0, "1")})
     t = track["t_us"][good]
-    place = _Place(evidence["station"], evidence["parameters"])
+    station = evidence["station"]
+    if station is None:
+        raise ValueError(
+            f"{evidence['subject']}: judged on a track without a station"
+        )  # without_track said so
+    place = _Place(station, evidence["parameters"])
     path = _Path(place, t, track["lat_e6"][good], track["lon_e6"][good], since, until)
     gap_us = evidence["parameters"]["gap_s"] * 1_000_000
     joined = np.diff(t) <= gap_us
@@ -136,7 +185,7 @@ def judge(evidence: Mapping[str, Any], track: Mapping[str, Ints], good: Ints) ->
     return _result(evidence, Outcome.SUSPECTED, "not_entered", measures)
 
 
-def needed(track: Mapping[str, Ints], good: Ints, evidence: Mapping[str, Any]) -> slice:
+def needed(track: Mapping[str, Ints], good: Ints, evidence: Evidence) -> slice:
     """The rows of a track (in time order; ``good``: its valid fixes) that the judgement rests on: from the last valid
     fix before the window to the first one after it."""
     since, until = window(evidence["transaction"], evidence["parameters"])
@@ -155,11 +204,13 @@ def _up(mm: int) -> int:
 class _Place:
     """A station in a plane about its middle. ``limit_mm``: so near is in it."""
 
-    def __init__(self, station: Mapping[str, Any], used: Mapping[str, int]) -> None:
+    def __init__(self, station: Station, used: Mapping[str, int]) -> None:
         self.shape: Any = None
         self.limit_mm = used["station_radius_m"] * 1000
-        self.lat0, self.lon0 = station["lat_e6"], station["lon_e6"]
         if station["polygons"] is None:
+            if station["lat_e6"] is None or station["lon_e6"] is None:
+                raise ValueError(f"station {station['id']} has no coordinates")  # without_track said so
+            self.lat0, self.lon0 = station["lat_e6"], station["lon_e6"]
             return
         # Under a canopy a fix may be off by some ten metres: that accuses nobody.
         self.limit_mm = used["polygon_margin_m"] * 1000
@@ -240,40 +291,15 @@ class _Path:
         return at_start or at_end
 
 
-def _result(
-    evidence: Mapping[str, Any], outcome: Outcome, reason: str, measures: dict[str, Any]
-) -> Evaluation:
-    at = evidence["transaction"]["at_us"]
+def _result(evidence: Evidence, outcome: Outcome, reason: str, measures: dict[str, Any]) -> Evaluation:
+    transaction, station, vehicle = evidence["transaction"], evidence["station"], evidence["vehicle"]
+    at = transaction["at_us"]
+    told = {
+        "card": transaction["card"], "transaction": transaction["id"],
+        "station": transaction["station_name"] if station is None else station["name"],
+        "energy": transaction["energy"], "quantity": transaction["quantity"],
+        "plate": None if vehicle is None else vehicle["plate"],
+    }  # fmt: skip
     return Evaluation(
-        RULE, VERSION, evidence["subject"], outcome, reason, measures, evidence["parameters"], at, at,
-        _summary(evidence, outcome, reason, measures),
-    )  # fmt: skip
-
-
-def _quantity(transaction: Mapping[str, Any]) -> str:
-    if transaction["quantity"] is None:
-        return ""
-    hundredths = (transaction["quantity"] + 5) // 10
-    unit = "千瓦时" if transaction["energy"] == "electric" else "升"
-    return f" {hundredths // 100:,}.{hundredths % 100:02} {unit}"
-
-
-def _summary(evidence: Mapping[str, Any], outcome: Outcome, reason: str, measures: Mapping[str, Any]) -> str:
-    transaction, station = evidence["transaction"], evidence["station"]
-    name = transaction["station_name"] if station is None else station["name"]
-    what = (
-        f"油卡 {transaction['card']} 于 {moment(transaction['at_us'])} 在“{name}”加油{_quantity(transaction)}"
-    )
-    if reason == "no_fill":
-        return f"正常：油卡 {transaction['card']} 的交易 {transaction['id']} 不是加油，或已冲正。"
-    if outcome is Outcome.UNDETERMINED:
-        return f"不可判：{what}：{REASONS[reason].split(' · ')[0]}。"
-    plate = evidence["vehicle"]["plate"]
-    nearest = f"，最近距离 {metres(measures['nearest_m']['value'])}" if "nearest_m" in measures else ""
-    if outcome is Outcome.NORMAL:
-        return f"正常：{what}，{plate} 到过该加油站{nearest}。"
-    return (
-        f"疑似油卡使用异常：{what}，但绑定的公务车 {plate} 在加油前后 {evidence['parameters']['window_min']} 分钟内"
-        f"未进入该加油站{nearest}；与加油时间相差 {measures['at_off_s']['value']} 秒的定位距该加油站"
-        f" {metres(measures['at_distance_m']['value'])}。"
+        RULE, VERSION, evidence["subject"], outcome, reason, measures, evidence["parameters"], at, at, told
     )

@@ -15,29 +15,65 @@ order went. Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
 from rules.checks.base import Evaluation, Outcome, measure
-from rules.evidence import EvidenceError, track_columns
+from rules.evidence import Track, require, track_columns
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.state import TrackStates
-from rules.wording import metres, span
 from runtime.arrays import Bools, Ints
 from telemetry import geo
 
 RULE = "destination"
 VERSION = 1
 
-#: What each reason means.
-REASONS: Final[Mapping[str, str]] = {
-    "reached": "轨迹到过目的地 · the track reached the destination",
-    "not_reached": "轨迹未到目的地 · the track did not reach the destination",
-    "no_coordinates": "目的地没有坐标 · the destination has no coordinates",
-    "no_track": "没有可用轨迹 · no usable track",
-    "gap": "轨迹中断期间可能到过目的地 · may have been there during a gap of the track",
-}
+
+class Vehicle(TypedDict):
+    """The vehicle of the order."""
+
+    no: int
+    id: str
+    plate: str
+    organisation: str
+
+
+class Order(TypedDict):
+    """The order, in the version that was judged."""
+
+    id: str
+    version: int
+    driver: str | None
+    purpose: str
+
+
+class Place(TypedDict):
+    """A destination; coordinates None = it has none."""
+
+    name: str
+    lat_e6: int | None
+    lon_e6: int | None
+
+
+class Evidence(TypedDict):
+    """What one destination of one order is judged on. ``index``: its place in the order, from 0. ``begun_us``: from when
+    on being there counts (absent = ``from_us``). ``track``: of from_us to to_us; it may begin with the last valid fix
+    before; only where it is suspected."""
+
+    rule: str
+    rule_version: int
+    subject: str
+    index: int
+    order: Order
+    vehicle: Vehicle
+    from_us: int
+    begun_us: NotRequired[int]
+    departed_us: int
+    to_us: int
+    destination: Place
+    parameters: dict[str, int]
+    track: NotRequired[Track]
 
 
 def subject(order: str, index: int) -> str:
@@ -93,42 +129,35 @@ def approach_mm(
     return result
 
 
-def evaluate(evidence: dict[str, Any]) -> Evaluation:
-    """Judge one destination of one order on its evidence.
-
-    Evidence: rule, rule_version, subject, vehicle {plate}, order {id, version}, index, destination {name,
-    lat_e6, lon_e6 (null = no coordinates)}, from_us, begun_us (from when on being there counts; absent = from_us),
-    departed_us, to_us, parameters {radius_m, gap_speed_kmh, gap_s, max_speed_kmh}, track (it may begin with the last valid
-    fix before from_us). Raises EvidenceError for evidence of another rule or version.
-    """
-    if evidence.get("rule") != RULE or evidence.get("rule_version") != VERSION:
-        raise EvidenceError(f"not evidence of {RULE} {VERSION}")
+def evaluate(evidence: Evidence) -> Evaluation:
+    """Judge one destination of one order on its evidence. Parameters: radius_m, gap_speed_kmh, gap_s, max_speed_kmh.
+    Raises EvidenceError for evidence of another rule or version."""
+    require(evidence, RULE, VERSION)
     if not located(evidence):
         return judge(evidence, {}, np.zeros(0, np.int64))
     track = track_columns(evidence["track"])
     return judge(evidence, track, valid_fixes(track, evidence["parameters"]["max_speed_kmh"]))
 
 
-def located(evidence: Mapping[str, Any]) -> bool:
+def located(evidence: Evidence) -> bool:
     """Whether the destination has coordinates: only then its track is looked at."""
     place = evidence["destination"]
     return place["lat_e6"] is not None and place["lon_e6"] is not None
 
 
-def judge(evidence: dict[str, Any], track: Mapping[str, Ints], good: Ints) -> Evaluation:
+def judge(evidence: Evidence, track: Mapping[str, Ints], good: Ints) -> Evaluation:
     """``evaluate`` where the track is columns already (``evidence["track"]`` is not looked at) and ``good`` its valid
     fixes in time order."""
     used, place = evidence["parameters"], evidence["destination"]
-    if not located(evidence):
+    lat_e6, lon_e6 = place["lat_e6"], place["lon_e6"]
+    if lat_e6 is None or lon_e6 is None:
         return _result(evidence, Outcome.UNDETERMINED, "no_coordinates", None, 0)
     # A fix before the order's time only says which fixes after it are valid.
     good = good[track["t_us"][good] >= evidence["from_us"]] if len(good) else good
     if not len(good):
         return _result(evidence, Outcome.UNDETERMINED, "no_track", None, 0)
     t = track["t_us"][good]
-    points, segments = distances_mm(
-        place["lat_e6"], place["lon_e6"], track["lat_e6"][good], track["lon_e6"][good]
-    )
+    points, segments = distances_mm(lat_e6, lon_e6, track["lat_e6"][good], track["lon_e6"][good])
     radius_mm = used["radius_m"] * 1000
     gap_us = used["gap_s"] * 1_000_000
     gaps = np.diff(t) > gap_us
@@ -156,33 +185,18 @@ def judge(evidence: dict[str, Any], track: Mapping[str, Ints], good: Ints) -> Ev
 
 
 def _result(
-    evidence: dict[str, Any], outcome: Outcome, reason: str, nearest_mm: int | None, fixes: int
+    evidence: Evidence, outcome: Outcome, reason: str, nearest_mm: int | None, fixes: int
 ) -> Evaluation:
     measures: dict[str, Any] = {"fixes": measure(fixes, "1")}
     # Rounded up, so that the number shown compares with the limit as the exact one does.
     nearest_m = None if nearest_mm is None else -(-nearest_mm // 1000)
     if nearest_m is not None:
         measures["nearest_m"] = measure(nearest_m, "m")
+    told = {
+        "plate": evidence["vehicle"]["plate"], "order": evidence["order"]["id"],
+        "name": evidence["destination"]["name"], "number": evidence["index"] + 1,
+    }  # fmt: skip
     return Evaluation(
         RULE, VERSION, evidence["subject"], outcome, reason, measures, evidence["parameters"],
-        evidence["departed_us"], evidence["to_us"], _summary(evidence, outcome, reason, nearest_m),
+        evidence["departed_us"], evidence["to_us"], told,
     )  # fmt: skip
-
-
-def _summary(evidence: dict[str, Any], outcome: Outcome, reason: str, nearest_m: int | None) -> str:
-    plate, order = evidence["vehicle"]["plate"], evidence["order"]["id"]
-    name = evidence["destination"]["name"] or f"第 {evidence['index'] + 1} 个目的地"
-    when = span(evidence["departed_us"], evidence["to_us"])
-    if outcome is Outcome.SUSPECTED and nearest_m is not None:
-        return (
-            f"疑似目的地异常：{plate} 执行派车单 {order}（{when}）的行驶轨迹未进入目的地“{name}”"
-            f"{metres(evidence['parameters']['radius_m'])}以内范围，最近距离 {metres(nearest_m)}。"
-        )
-    if outcome is Outcome.NORMAL and nearest_m is not None:
-        return f"正常：{plate} 派车单 {order} 到过目的地“{name}”，最近距离 {metres(nearest_m)}。"
-    why = {
-        "no_coordinates": "目的地没有坐标",
-        "no_track": "没有可用的行驶轨迹",
-        "gap": "轨迹中断期间车辆可能到过目的地",
-    }[reason]
-    return f"不可判：{plate} 派车单 {order} 的目的地“{name}”：{why}。"

@@ -14,32 +14,77 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Final, NotRequired, TypedDict
 
 from rules.checks.base import Evaluation, Outcome, measure
-from rules.evidence import EvidenceError
-from rules.wording import kilometres
+from rules.evidence import require
 from runtime.units import china_day, midnight_us
 
 RULE = "fuel_consumption"
 VERSION = 1
 
-REASONS: Final[Mapping[str, str]] = {
-    "higher": "百公里油耗比前期高出规定比例以上 · consumption is higher than before by the limit or more",
-    "within": "百公里油耗未高出规定比例 · consumption is not higher by the limit",
-    "baseline_months": "前期月份的数据不足 · too few months with data before",
-    "mileage": "行驶里程不足 · too few kilometres",
-    "fills": "加油次数不足 · too few fills",
-    "no_track": "有行程没有轨迹或轨迹不全，里程不明 · trips without a track or a whole one: their kilometres are unknown",
-    "no_quantity": "有加油记录没有数量 · fills without a quantity",
-    "nothing": "本月不再有该驾驶员的行程和加油 · the driver has no trips and fills in this month any more",
-}
-
 _EPOCH: Final = date(1970, 1, 1)
-_UNITS: Final = {
-    "fuel": ("升", "ml", "百公里油耗", "加油"),
-    "electric": ("千瓦时", "Wh", "百公里电耗", "充电"),
-}
+#: What quantities are measured in.
+_UNITS: Final = {"fuel": "ml", "electric": "Wh"}
+
+
+class Driver(TypedDict):
+    """The driver."""
+
+    id: str
+    name: str
+    organisation: str
+
+
+class Order(TypedDict):
+    """A trip. ``first_us``, ``last_us``: of its fixes, None = it has none."""
+
+    id: str
+    version: int
+    vehicle: str
+    departed_us: int
+    returned_us: int
+    mileage_mm: int
+    bridged_mm: int
+    fixes: int
+    first_us: int | None
+    last_us: int | None
+
+
+class Fill(TypedDict):
+    """A fill; ``quantity`` in ml or Wh, ``why`` it is this driver's, or why it is left out. Those that are left out have
+    no vehicle and no order."""
+
+    id: str
+    at_us: int
+    card: str
+    plate: str
+    quantity: int | None
+    vehicle: NotRequired[str]
+    order: NotRequired[str]
+    why: str
+
+
+class Month(TypedDict):
+    """A natural month of the driver."""
+
+    month: str
+    orders: list[Order]
+    fills: list[Fill]
+    left_out: list[Fill]
+
+
+class Evidence(TypedDict):
+    """What a driver's month is judged on. ``months``: the month itself, those of the baseline, the same of last year."""
+
+    rule: str
+    rule_version: int
+    subject: str
+    month: str
+    driver: Driver
+    energy: str
+    parameters: dict[str, int]
+    months: list[Month]
 
 
 def subject(driver: str, month: str, energy: str) -> str:
@@ -81,7 +126,7 @@ class Side:
     vehicles: frozenset[str]
 
 
-def side(months: Sequence[Mapping[str, Any]], used: Mapping[str, int]) -> Side:
+def side(months: Sequence[Month], used: Mapping[str, int]) -> Side:
     """Sums of months of evidence; ``used``: the parameters."""
     orders = [o for m in months for o in m["orders"]]
     fills = [f for m in months for f in m["fills"]]
@@ -96,7 +141,7 @@ def side(months: Sequence[Mapping[str, Any]], used: Mapping[str, int]) -> Side:
     )
 
 
-def unseen_mm(order: Mapping[str, Any], used: Mapping[str, int]) -> int:
+def unseen_mm(order: Order, used: Mapping[str, int]) -> int:
     """How far a trip (an order of the evidence) may have gone, at most, beyond what was measured; 0 where its track is
     as good as whole."""
     speed: int = used["gap_speed_kmh"]
@@ -111,7 +156,7 @@ def unseen_mm(order: Mapping[str, Any], used: Mapping[str, int]) -> int:
     if 2 * order["bridged_mm"] > order["mileage_mm"]:
         return max(0, most - int(order["mileage_mm"]))
     seen = 0
-    if order["first_us"] is not None:
+    if order["first_us"] is not None and order["last_us"] is not None:
         first, last = (
             max(order["first_us"], order["departed_us"]),
             min(order["last_us"], order["returned_us"]),
@@ -125,31 +170,22 @@ def fires(quantity: int, mileage_mm: int, base: int, base_mm: int, ratio_permill
     return quantity * base_mm * 1000 >= ratio_permille * base * mileage_mm
 
 
-def evaluate(evidence: dict[str, Any]) -> Evaluation:
-    """Judge a driver's month on its evidence.
-
-    Evidence: rule, rule_version, subject, driver {id, name, organisation}, month, energy, parameters, ``months``:
-    the month itself, those of the baseline and the same of last year, each {month, orders: [{id, version, vehicle,
-    departed_us, returned_us, mileage_mm, bridged_mm, fixes, first_us, last_us (of its fixes, null)}], fills: [{id, at_us, card, plate, vehicle, quantity,
-    order, why}], left_out: [{id, at_us, card, plate, quantity, why}]}. Quantities in ml or Wh. Raises EvidenceError
-    for evidence of another rule or version.
-    """
-    if evidence.get("rule") != RULE or evidence.get("rule_version") != VERSION:
-        raise EvidenceError(f"not evidence of {RULE} {VERSION}")
-    used, month = evidence["parameters"], evidence["month"]
+def evaluate(evidence: Evidence) -> Evaluation:
+    """Judge a driver's month on its evidence. Raises EvidenceError for evidence of another rule or version."""
+    require(evidence, RULE, VERSION)
+    used, month, unit = evidence["parameters"], evidence["month"], _UNITS[evidence["energy"]]
     by_month = {m["month"]: m for m in evidence["months"]}
     before = [by_month[shifted(month, -k)] for k in range(used["baseline_months"], 0, -1)]
-    ratio = used["ratio_permille"]
     now, base = side([by_month[month]], used), side(before, used)
     # A month whose fills nobody recorded would make the baseline low: both kilometres and fuel make a month.
     singles = [side([m], used) for m in before]
     with_data = sum(1 for s in singles if s.mileage_mm and s.fills)
     outcome, reason = _decide(now, base, with_data, used)
     measures = {
-        "current_quantity": measure(now.quantity, _UNITS[evidence["energy"]][1]),
+        "current_quantity": measure(now.quantity, unit),
         "current_mileage_m": measure(now.mileage_mm // 1000, "m"),
         "current_fills": measure(now.fills, "1"),
-        "baseline_quantity": measure(base.quantity, _UNITS[evidence["energy"]][1]),
+        "baseline_quantity": measure(base.quantity, unit),
         "baseline_mileage_m": measure(base.mileage_mm // 1000, "m"),
         "baseline_fills": measure(base.fills, "1"),
         "baseline_months": measure(with_data, "month"),
@@ -162,17 +198,20 @@ def evaluate(evidence: dict[str, Any]) -> Evaluation:
         sides.append(("last_year", side([last_year], used)))
     for name, sums in sides:
         if sums.mileage_mm and sums.fills:
-            unit = f"{_UNITS[evidence['energy']][1]}/100 km"
-            measures[f"{name}_consumption"] = measure(_consumption(sums), unit)
+            measures[f"{name}_consumption"] = measure(_consumption(sums), f"{unit}/100 km")
     if base.quantity and now.mileage_mm:
         # Rounded down: what fires shows the limit or more.
         ratio_found = 1000 * now.quantity * base.mileage_mm // (base.quantity * now.mileage_mm)
         measures["ratio_permille"] = measure(ratio_found, "1/1000")
     first, end = month_span(month)
-    return Evaluation(
-        RULE, VERSION, evidence["subject"], outcome, reason, measures, used, first, end,
-        _summary(evidence, outcome, reason, now, base, ratio),
-    )  # fmt: skip
+    driver = evidence["driver"]
+    told = {
+        "driver": driver["id"],
+        "driver_name": driver["name"],
+        "month": month,
+        "energy": evidence["energy"],
+    }
+    return Evaluation(RULE, VERSION, evidence["subject"], outcome, reason, measures, used, first, end, told)
 
 
 def _decide(now: Side, base: Side, with_data: int, used: Mapping[str, int]) -> tuple[Outcome, str]:
@@ -199,30 +238,3 @@ def _decide(now: Side, base: Side, with_data: int, used: Mapping[str, int]) -> t
 def _consumption(sums: Side) -> int:
     """ml (Wh) per 100 km, half up."""
     return (2 * sums.quantity * 100_000_000 + sums.mileage_mm) // (2 * sums.mileage_mm)
-
-
-def _hundredths(thousandths: int) -> str:
-    value = (thousandths + 5) // 10
-    return f"{value // 100:,}.{value % 100:02}"
-
-
-def _summary(
-    evidence: Mapping[str, Any], outcome: Outcome, reason: str, now: Side, base: Side, ratio: int
-) -> str:
-    unit, _, name, filling = _UNITS[evidence["energy"]]
-    driver, month = evidence["driver"], evidence["month"]
-    who = f"驾驶员{driver['name']}（{driver['id']}）{int(month[:4])}年{int(month[5:])}月"
-    if outcome is Outcome.UNDETERMINED:
-        return f"不可判：{who}{name}：{REASONS[reason].split(' · ')[0]}。"
-    months = evidence["parameters"]["baseline_months"]
-    higher = 1000 * now.quantity * base.mileage_mm // (base.quantity * now.mileage_mm) - 1000
-    text = (
-        f"{who}{name} {_hundredths(_consumption(now))} {unit}（{filling} {now.fills} 次"
-        f" {_hundredths(now.quantity)} {unit}，行驶 {kilometres(now.mileage_mm // 1000)}），"
-        f"前 {months} 个月为 {_hundredths(_consumption(base))} {unit}"
-    )
-    if outcome is Outcome.NORMAL:
-        return f"正常：{text}，未达到高出 {(ratio - 1000) // 10}.{(ratio - 1000) % 10}% 的限值。"
-    others = len(now.vehicles - base.vehicles)
-    note = f"；本月驾驶了前期未驾驶的车辆 {others} 辆" if others else ""
-    return f"疑似{'油' if evidence['energy'] == 'fuel' else '电'}耗异常：{text}，高出 {higher // 10}.{higher % 10}%{note}。"

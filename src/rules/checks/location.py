@@ -6,9 +6,9 @@ One result per *episode*. How a run of fixes outside becomes an episode and how 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NotRequired, TypedDict
 
 import numpy as np
 import shapely
@@ -16,12 +16,11 @@ import shapely
 from registry.parameters import ORDER, TRACK, ParameterRow, resolve, resolve_columns
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.checks.card_binding import day_us
-from rules.evidence import EvidenceError, track_columns
+from rules.evidence import Track, require, track_columns
 from rules.tracks.advance import EventRow, advance, row_matrix
 from rules.tracks.kernel import Event
 from rules.tracks.mileage import leg_mm
 from rules.tracks.state import FIELDS, TrackStates
-from rules.wording import kilometres, metres, moment, span
 from runtime.arrays import Bools, Ints
 from telemetry.geo import FenceSet
 
@@ -31,18 +30,6 @@ VERSION = 1
 #: End of a window that has not ended.
 OPEN_END = np.iinfo(np.int64).max
 
-
-#: What each reason means.
-REASONS: Final[Mapping[str, str]] = {
-    "driving_outside": "无派车任务驶出围栏，仍在围栏外 · outside the fence without an order, not over yet",
-    "returned_to_fence": "无派车任务驶出围栏，已返回 · outside the fence without an order, returned",
-    "order_started": "无派车任务驶出围栏，至派车任务开始 · outside the fence without an order, until an order started",
-    "parked": "无派车任务驶出围栏，至停车 · outside the fence without an order, until it parked",
-    "not_official": "无派车任务驶出围栏，至不再登记为公务用车 · outside the fence without an order, until it was no official vehicle",
-    "fence_withdrawn": "无派车任务驶出围栏，至围栏撤销 · outside the fence without an order, until the fence was withdrawn",
-    "no_episode": "无疑似轨迹 · no drive outside the fence without an order",
-}
-
 _CLOSED = {
     Event.ENTERED: "returned_to_fence",
     Event.ORDER: "order_started",
@@ -50,6 +37,60 @@ _CLOSED = {
     Event.NO_FENCE: "fence_withdrawn",
     Event.NOT_OFFICIAL: "not_official",
 }
+
+
+class Vehicle(TypedDict):
+    """The vehicle. Days are ISO dates; evidence of before they were in it has none."""
+
+    no: int
+    id: str
+    plate: str
+    organisation: str
+    registered_on: NotRequired[str | None]
+    disposed_on: NotRequired[str | None]
+
+
+class Cover(TypedDict):
+    """The order that covered the fixes in [from, to); ``no`` is its number in the kernel."""
+
+    no: int
+    id: str
+    version: int
+    from_us: int
+    to_us: int
+
+
+class FenceVersion(TypedDict):
+    """A fence in the version that held."""
+
+    id: str
+    version: int
+    name: str
+
+
+class Fence(TypedDict):
+    """The area that held for the fixes in [from, to) and the fences that it consists of; ``wkb``: hex."""
+
+    fences: list[FenceVersion]
+    wkb: str
+    from_us: int
+    to_us: int
+
+
+class Evidence(TypedDict):
+    """What an episode is judged on: the track in [from, to] and what held at each fix. ``parameter_rows``: values of
+    ``registry.parameters.ParameterRow``."""
+
+    rule: str
+    rule_version: int
+    subject: str
+    from_us: int
+    to_us: int
+    vehicle: Vehicle
+    parameter_rows: list[list[Any]]
+    fences: list[Fence]
+    orders: list[Cover]
+    track: Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +163,7 @@ def _used(rows: Sequence[ParameterRow], organisation: str, at_us: int) -> dict[s
     )
 
 
-def rows_of_evidence(evidence: dict[str, Any]) -> Ints:
+def rows_of_evidence(evidence: Evidence) -> Ints:
     """The row matrix of the kernel for the track, fences, orders and parameters of ``evidence``."""
     track = track_columns(evidence["track"])
     t, lat, lon = track["t_us"], track["lat_e6"], track["lon_e6"]
@@ -139,7 +180,8 @@ def rows_of_evidence(evidence: dict[str, Any]) -> Ints:
         geometries[place] = shapely.from_wkb(bytes.fromhex(known["wkb"]))
         fence[(t >= known["from_us"]) & (t < known["to_us"])] = place
     # Evidence of before they were in it has no days.
-    since, until = (day_us(evidence["vehicle"].get(name)) for name in ("registered_on", "disposed_on"))
+    vehicle = evidence["vehicle"]
+    since, until = day_us(vehicle.get("registered_on")), day_us(vehicle.get("disposed_on"))
     official = (t >= (-OPEN_END if since is None else since)) & (t < (OPEN_END if until is None else until))
     fence[~official] = -1
     outside, beyond = outside_columns(FenceSet(geometries), fence, order == 0, lat, lon)
@@ -170,7 +212,7 @@ def outside_columns(
     return outside, beyond
 
 
-def episodes(evidence: dict[str, Any]) -> list[Episode]:
+def episodes(evidence: Evidence) -> list[Episode]:
     """Every episode of the track in ``evidence``, in time order; the last may be open."""
     rows = rows_of_evidence(evidence)
     states = TrackStates(1)
@@ -182,25 +224,24 @@ def episodes(evidence: dict[str, Any]) -> list[Episode]:
     return found
 
 
-def evaluate(evidence: dict[str, Any]) -> Evaluation:
+def evaluate(evidence: Evidence) -> Evaluation:
     """Judge the episode of ``evidence`` (``evidence["subject"]``): suspected when its track shows one, else
     normal.
 
     Raises EvidenceError for evidence of another rule or version.
     """
-    if evidence.get("rule") != RULE or evidence.get("rule_version") != VERSION:
-        raise EvidenceError(f"not evidence of {RULE} {VERSION}")
+    require(evidence, RULE, VERSION)
     track = evidence["track"]["t_us"]
     vehicle = evidence["vehicle"]
     start = track[0] if track else evidence["from_us"]
     rows = [ParameterRow(*row) for row in evidence["parameter_rows"]]
     used = _used(rows, vehicle["organisation"], start)
-    found = episodes(evidence)
+    found, told = episodes(evidence), {"plate": vehicle["plate"]}
     if not found:
+        end = track[-1] if track else None
         return Evaluation(
-            RULE, VERSION, evidence["subject"], Outcome.NORMAL, "no_episode", {}, used, start,
-            track[-1] if track else None, f"{vehicle['plate']} 于 {span(start, None)}未见无任务驶出电子围栏。",
-        )  # fmt: skip
+            RULE, VERSION, evidence["subject"], Outcome.NORMAL, "no_episode", {}, used, start, end, told
+        )
     episode = found[0]
     return Evaluation(
         RULE,
@@ -216,17 +257,12 @@ def evaluate(evidence: dict[str, Any]) -> Evaluation:
         used,
         episode.start_us,
         episode.end_us,
-        _summary(vehicle["plate"], episode),
+        told,
     )
 
 
-def _summary(plate: str, episode: Episode) -> str:
-    if episode.end_us is None:
-        return (
-            f"疑似定位异常：{plate} 于 {moment(episode.start_us)} 起在无派车任务时驶出电子围栏，仍在围栏外，"
-            f"目前最远离开 {metres(episode.farthest_m)}，已行驶 {kilometres(episode.distance_m)}。"
-        )
-    return (
-        f"疑似定位异常：{plate} 于 {span(episode.start_us, episode.end_us)} 在无派车任务时驶出电子围栏，"
-        f"最远离开 {metres(episode.farthest_m)}，行驶 {kilometres(episode.distance_m)}。"
-    )
+def same_substance(one: Evidence, other: Evidence) -> bool:
+    """Whether two evidences of one subject show the kernel the same rows. They may differ in names and numbers that it
+    does not look at: the version of an order that was entered again, a parameter that came later."""
+    rows, others = rows_of_evidence(one), rows_of_evidence(other)
+    return rows.shape == others.shape and bool((rows == others).all())

@@ -17,17 +17,16 @@ No route, or one that the engine cannot mean: undetermined. Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NotRequired, TypedDict
 
 import numpy as np
 
 from registry.parameters import TRACK, ParameterRow, resolve_columns
 from rules.checks.base import Evaluation, Outcome, measure
-from rules.evidence import EvidenceError, track_columns
+from rules.evidence import EvidenceError, Track, UnknownVersionError, require, track_columns
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.order_legs import LEG_FIELDS, OrderProgress, Taken
-from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
-from rules.wording import metres, span
+from rules.tracks.state import TrackStates, UnknownStateError, read_states
 
 RULE = "mileage"
 VERSION = 1
@@ -35,22 +34,101 @@ VERSION = 1
 #: An order that was out for longer is not judged: one tour of its places says nothing about months.
 MOST_US: Final = 31 * 86_400 * 1_000_000
 
-REASONS: Final[Mapping[str, str]] = {
-    "exceeds": "实际里程达到导航里程的限定倍数 · driven at least the limit times the navigation mileage",
-    "within": "实际里程未达到导航里程的限定倍数 · driven less than the limit times the navigation mileage",
-    "no_origin": "派车单没有带坐标的出发地 · the order has no origin with coordinates",
-    "no_destination": "派车单没有目的地 · the order has no destination",
-    "no_coordinates": "派车单有地点没有坐标 · a place of the order has no coordinates",
-    "too_long": "派车单超过 31 天 · the order took more than 31 days",
-    "no_track": "没有可用的行驶轨迹 · no usable track",
-    "no_route": "导航引擎给不出可信的路线 · the engine gives no credible route",
-    "no_distance": "出发地、目的地与返回点之间没有导航里程 · the places of the order are one place",
-    "poor_coverage": "轨迹中断过多，实际里程不可信 · too much of the track is missing",
-    "results_differ": "冻结的轨迹算不出该里程 · the frozen track does not give this mileage",
-}
-
-Place = Mapping[str, Any]
 Severity = Literal["low", "medium"]
+
+
+class Place(TypedDict):
+    """A place of the order; coordinates None = unknown."""
+
+    name: str
+    lat_e6: int | None
+    lon_e6: int | None
+
+
+class Order(TypedDict):
+    """The order, in the version that was judged."""
+
+    id: str
+    version: int
+    driver: str | None
+    purpose: str
+
+
+class Vehicle(TypedDict):
+    """The vehicle of the order."""
+
+    no: int
+    id: str
+    plate: str
+    organisation: str
+
+
+class Route(TypedDict):
+    """What the navigation engine said. ``distance_m`` None: no way, or nothing credible; ``problem`` and ``problem_en``
+    (absent where there is none) say why."""
+
+    key: str
+    engine: str
+    map_date: str
+    places: list[list[int]]
+    distance_m: int | None
+    duration_s: int | None
+    shape: str
+    problem: str
+    problem_en: NotRequired[str]
+
+
+class Result(TypedDict):
+    """The result of the order: what ``recompute`` gives."""
+
+    mileage_mm: int
+    bridged_mm: int
+    odometer_m: int | None
+    fixes: int
+    first_us: int | None
+    last_us: int | None
+
+
+class Cover(TypedDict):
+    """The order that covered the fixes in [from, to); ``no`` is its number in the kernel."""
+
+    no: int
+    id: str
+    version: int
+    from_us: int
+    to_us: int
+
+
+class PackedState(TypedDict):
+    """State of the kernel at the start of the track, by its version; ``packed``: hex, None = nothing was known."""
+
+    version: int
+    packed: str | None
+
+
+class Evidence(TypedDict):
+    """What the mileage of one order is judged on. From ``from_us`` on: what ``recompute`` needs, only where it is
+    suspected."""
+
+    rule: str
+    rule_version: int
+    subject: str
+    order: Order
+    vehicle: Vehicle
+    departed_us: int
+    to_us: int
+    origin: Place | None
+    destinations: list[Place]
+    return_point: Place | None
+    route: Route | None
+    parameters: dict[str, int]
+    result: Result
+    from_us: NotRequired[int]
+    order_no: NotRequired[int]
+    orders: NotRequired[list[Cover]]
+    parameter_rows: NotRequired[list[list[Any]]]
+    state: NotRequired[PackedState]
+    track: NotRequired[Track]
 
 
 def subject(order: str) -> str:
@@ -61,10 +139,7 @@ def subject(order: str) -> str:
 def itinerary(
     origin: Place | None, destinations: Sequence[Place], return_point: Place | None
 ) -> tuple[tuple[tuple[int, int], ...], str]:
-    """(places in the order of travel as (lat, lon) in 1e-6 degree, ''), or ((), why there are none: a reason).
-
-    A place is {name, lat_e6, lon_e6}, coordinates None = unknown.
-    """
+    """(places in the order of travel as (lat, lon) in 1e-6 degree, ''), or ((), why there are none: a reason)."""
     if not destinations:
         return (), "no_destination"
     if origin is None or _point(origin) is None:
@@ -79,7 +154,7 @@ def severity(navigation_m: int, parameters: Mapping[str, int]) -> Severity:
     return "low" if navigation_m < parameters["short_trip_m"] else "medium"
 
 
-def recompute(evidence: Mapping[str, Any]) -> dict[str, int | None]:
+def recompute(evidence: Evidence) -> Result:
     """The result of the order by the kernel over the frozen track: mileage_mm, bridged_mm, odometer_m, fixes,
     first_us, last_us (None = there is none). Raises EvidenceError."""
     track = track_columns(evidence["track"])
@@ -123,23 +198,17 @@ def recompute(evidence: Mapping[str, Any]) -> dict[str, int | None]:
     }
 
 
-def evaluate(evidence: dict[str, Any]) -> Evaluation:
-    """Judge the mileage of one order on its evidence.
-
-    Evidence: rule, rule_version, subject, vehicle {no, id, plate, organisation}, order {id, version, ...}, departed_us,
-    to_us, origin, destinations, return_point (places of ``itinerary``), route (``Route.evidence`` or null), parameters
-    {ratio_permille, short_trip_m, odometer_differs_permille}, result (what ``recompute`` gives), and for it order_no,
-    orders [{no, id, from_us, to_us}], parameter_rows, state {version, packed: hex or null = nothing was known} at the
-    track's start, track. Raises EvidenceError for evidence of another rule or version.
-    """
-    if evidence.get("rule") != RULE or evidence.get("rule_version") != VERSION:
-        raise EvidenceError(f"not evidence of {RULE} {VERSION}")
+def evaluate(evidence: Evidence) -> Evaluation:
+    """Judge the mileage of one order on its evidence. Parameters: ratio_permille, short_trip_m,
+    odometer_differs_permille. Raises EvidenceError for evidence of another rule or version, UnknownVersionError for a
+    state of the kernel that this program cannot read."""
+    require(evidence, RULE, VERSION)
     if recompute(evidence) != evidence["result"]:
         return _result(evidence, Outcome.UNDETERMINED, "results_differ", None)
     return conclude(evidence)
 
 
-def conclude(evidence: dict[str, Any]) -> Evaluation:
+def conclude(evidence: Evidence) -> Evaluation:
     """What follows from the numbers of ``evidence`` alone (result, route, places, times), without its track: what
     ``evaluate`` gives when the track bears them out."""
     result, used, route = evidence["result"], evidence["parameters"], evidence["route"]
@@ -163,9 +232,9 @@ def conclude(evidence: dict[str, Any]) -> Evaluation:
     return _result(evidence, Outcome.NORMAL, "within", navigation)
 
 
-def _poorly_seen(evidence: Mapping[str, Any]) -> bool:
+def _poorly_seen(evidence: Evidence) -> bool:
     result, start, end = evidence["result"], evidence["departed_us"], evidence["to_us"]
-    seen = max(0, min(result["last_us"], end) - max(result["first_us"], start))
+    seen = max(0, min(result["last_us"] or 0, end) - max(result["first_us"] or 0, start))
     return bool(2 * result["bridged_mm"] > result["mileage_mm"] or 2 * seen < end - start)
 
 
@@ -174,18 +243,21 @@ def _point(place: Place) -> tuple[int, int] | None:
     return None if lat is None or lon is None else (lat, lon)
 
 
-def _state(frozen: Mapping[str, Any]) -> TrackStates:
+def _state(frozen: PackedState) -> TrackStates:
     states = TrackStates(1)
     if frozen["packed"] is None:
         return states
-    body = bytes.fromhex(frozen["packed"])
-    if frozen["version"] != STATE_VERSION or len(body) != STATE_DTYPE.itemsize:
-        raise EvidenceError(f"a state of version {frozen['version']}")
-    states.unpack(np.zeros(1, np.int64), np.frombuffer(body, STATE_DTYPE))
+    try:
+        rows = read_states(frozen["version"], [bytes.fromhex(frozen["packed"])])
+    except UnknownStateError as error:
+        raise UnknownVersionError(str(error)) from error
+    except ValueError as error:
+        raise EvidenceError(f"state: {error}") from error
+    states.unpack(np.zeros(1, np.int64), rows)
     return states
 
 
-def _odometer_differs(evidence: Mapping[str, Any]) -> bool:
+def _odometer_differs(evidence: Evidence) -> bool:
     result = evidence["result"]
     if result["odometer_m"] is None:
         return False
@@ -194,7 +266,7 @@ def _odometer_differs(evidence: Mapping[str, Any]) -> bool:
     return bool(difference * 1000 > limit * result["mileage_mm"])
 
 
-def _result(evidence: dict[str, Any], outcome: Outcome, reason: str, navigation_m: int | None) -> Evaluation:
+def _result(evidence: Evidence, outcome: Outcome, reason: str, navigation_m: int | None) -> Evaluation:
     result = evidence["result"]
     # Rounded down, as what is compared: a ratio shown at or above the limit is one.
     measures: dict[str, Any] = {
@@ -209,42 +281,12 @@ def _result(evidence: dict[str, Any], outcome: Outcome, reason: str, navigation_
     if result["odometer_m"] is not None:
         measures["odometer_m"] = measure(result["odometer_m"], "m")
         measures["odometer_differs"] = measure(int(_odometer_differs(evidence)), "1 = yes")
+    told = {"plate": evidence["vehicle"]["plate"], "order": evidence["order"]["id"]}
+    named: dict[str, str] = {}
+    route = evidence["route"]
+    if reason == "no_route" and route is not None and route["problem"]:
+        named = {"problem": route["problem"], "problem_en": route.get("problem_en", route["problem"])}
     return Evaluation(
         RULE, VERSION, evidence["subject"], outcome, reason, measures, evidence["parameters"],
-        evidence["departed_us"], evidence["to_us"], _summary(evidence, outcome, reason, navigation_m),
+        evidence["departed_us"], evidence["to_us"], told, named,
     )  # fmt: skip
-
-
-def _summary(evidence: dict[str, Any], outcome: Outcome, reason: str, navigation_m: int | None) -> str:
-    plate, order, result = evidence["vehicle"]["plate"], evidence["order"]["id"], evidence["result"]
-    driven = metres(result["mileage_mm"] // 1000)
-    if not navigation_m or outcome is Outcome.UNDETERMINED:
-        why = REASONS[reason].split(" · ")[0]
-        if reason == "no_route" and evidence["route"] is not None:
-            why = evidence["route"]["problem"].split(" · ")[0]
-        return f"不可判：{plate} 派车单 {order} 的里程：{why}。"
-    ratio = _times(result["mileage_mm"] // navigation_m)
-    told = f"实际行驶 {driven}，导航里程 {metres(navigation_m)}，为 {ratio} 倍"
-    if outcome is Outcome.NORMAL:
-        return f"正常：{plate} 派车单 {order} {told}。"
-    limit = _times(evidence["parameters"]["ratio_permille"])
-    more = ""
-    if result["bridged_mm"] >= 1000:
-        more += f"其中轨迹中断处按直线计 {metres(result['bridged_mm'] // 1000)}。"
-    if _odometer_differs(evidence):
-        permille = evidence["parameters"]["odometer_differs_permille"]
-        more += f"终端里程表计 {metres(result['odometer_m'])}，与轨迹里程相差超过 {_tenths(permille)}%。"
-    return (
-        f"疑似里程数异常：{plate} 执行派车单 {order}（{span(evidence['departed_us'], evidence['to_us'])}）{told}"
-        f"（{limit} 倍以上为疑似）。{more}"
-    )
-
-
-def _times(permille: int) -> str:
-    """``1.5`` of 1500, ``1.499`` of 1499."""
-    return f"{permille // 1000:,}.{permille % 1000:03d}".rstrip("0").rstrip(".")
-
-
-def _tenths(permille: int) -> str:
-    """``10`` of 100, ``12.5`` of 125."""
-    return f"{permille // 10}.{permille % 10}".removesuffix(".0")

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict
 
 import numpy as np
 
 from rules.checks.base import Evaluation, Outcome, measure
-from rules.evidence import EvidenceError, track_columns
+from rules.evidence import Track, require, track_columns
 from rules.tracks.days import DayRows, drives, valid_fixes, window_sums
-from rules.wording import kilometres, span
 from runtime.units import US_PER_DAY, US_PER_S
 
 RULE = "off_hours"
@@ -32,18 +31,62 @@ TASK_TYPES: Final = {"official": 1, "repair": 2, "inspection": 4, "car_wash": 8,
 #: A drive this many times longer than ``min_distance_m`` is no hop to another parking place: medium instead of low.
 MEDIUM_TIMES: Final = 10
 
-REASONS: Final = {
-    "night": "夜间无派车任务行驶 · drove at night without an order that allows it",
-    "rest_day": "休息日无派车任务行驶 · drove on a day off without an order that allows it",
-    "calendar_unknown": "当年工作日安排尚未公布 · whether the day is worked is not published yet",
-    "no_track": "当日没有可用轨迹 · no usable track on that day",
-    "none": "非工作时间无派车任务行驶为零 · no driving off hours without an order",
-    "short": "非工作时间行驶不足下限 · less driving off hours than the limit",
-    "not_official": "当日不是在册公务车 · no official vehicle on that day",
-    "no_terminal": "当日未绑定终端 · no terminal was bound on that day",
-}
-
 _MINUTE_US: Final = 60 * US_PER_S
+
+
+class Vehicle(TypedDict):
+    """The vehicle."""
+
+    no: int
+    id: str
+    plate: str
+    organisation: str
+
+
+class Day(TypedDict):
+    """The natural day. ``worked`` None = unknown, ``source``: who says so."""
+
+    date: str
+    from_us: int
+    worked: bool | None
+    name: str
+    source: str
+
+
+class Allowing(TypedDict):
+    """When an order covers its vehicle, and for what."""
+
+    task_type: str
+    from_us: int
+    to_us: int
+
+
+class Cover(Allowing):
+    """An order within the day, cut to it."""
+
+    id: str
+    version: int
+
+
+class Facts(TypedDict):
+    """What a vehicle's day is judged on, but for its track."""
+
+    rule: str
+    rule_version: int
+    subject: str
+    vehicle: Vehicle
+    parameters: dict[str, int]
+    orders: list[Cover]
+    day: Day
+
+
+class Evidence(Facts):
+    """What a vehicle's day is judged on. ``track``: fixes within the windows at least; ``day_positions``: different times
+    with a fix on the whole day."""
+
+    day_positions: int
+    track: Track
+
 
 #: A part of a day: (from, to), half open, microseconds since 1970 UTC, and whether it is night.
 Window = tuple[int, int, bool]
@@ -68,7 +111,7 @@ def subject(vehicle: str, day: str) -> str:
 
 
 def windows(
-    day_us: int, worked: bool | None, used: Mapping[str, int], covers: Iterable[Mapping[str, Any]]
+    day_us: int, worked: bool | None, used: Mapping[str, int], covers: Iterable[Allowing]
 ) -> list[Window]:
     """The off hours of the day that begins at ``day_us`` less the orders of ``covers`` ({task_type, from_us, to_us})
     that allow them, in order. A day of unknown kind: as one off, since then night and rest are told apart by the
@@ -88,16 +131,10 @@ def windows(
     return sorted({w for w in open_ if w[0] < w[1]})
 
 
-def evaluate(evidence: dict[str, Any]) -> Evaluation:
-    """Judge one vehicle's day on its evidence.
-
-    Evidence: rule, rule_version, subject, vehicle {plate}, day {date, from_us, worked (null = unknown), name,
-    source}, orders [{id, version, task_type, from_us, to_us}], parameters {those of the rule, max_speed_kmh, gap_s},
-    day_positions, track (fixes within the windows at least). Raises EvidenceError for evidence of another rule or
-    version.
-    """
-    if evidence.get("rule") != RULE or evidence.get("rule_version") != VERSION:
-        raise EvidenceError(f"not evidence of {RULE} {VERSION}")
+def evaluate(evidence: Evidence) -> Evaluation:
+    """Judge one vehicle's day on its evidence. Parameters: those of the rule, max_speed_kmh, gap_s. Raises EvidenceError
+    for evidence of another rule or version."""
+    require(evidence, RULE, VERSION)
     used = evidence["parameters"]
     rows, found = _rows(evidence), _windows(evidence)
     numbers = numbers_of(
@@ -106,7 +143,7 @@ def evaluate(evidence: dict[str, Any]) -> Evaluation:
     return judged(evidence, replace(numbers, day_positions=evidence["day_positions"]))
 
 
-def judged(evidence: Mapping[str, Any], numbers: Numbers) -> Evaluation:
+def judged(evidence: Evidence, numbers: Numbers) -> Evaluation:
     """``evaluate`` of evidence whose numbers the columns of many vehicles gave already: the kernel is fast for many at
     once only."""
     made = conclude(evidence, numbers)
@@ -115,12 +152,12 @@ def judged(evidence: Mapping[str, Any], numbers: Numbers) -> Evaluation:
     return _placed(evidence, made, _rows(evidence), _windows(evidence))
 
 
-def _windows(evidence: Mapping[str, Any]) -> list[Window]:
+def _windows(evidence: Evidence) -> list[Window]:
     day = evidence["day"]
     return windows(day["from_us"], day["worked"], evidence["parameters"], evidence["orders"])
 
 
-def _rows(evidence: Mapping[str, Any]) -> DayRows:
+def _rows(evidence: Evidence) -> DayRows:
     track = track_columns(evidence["track"])
     zero = np.zeros(len(track["t_us"]), np.int64)
     return DayRows.build(np.array([evidence["day"]["from_us"]], np.int64), slot=zero, terminal=zero, **track)
@@ -148,8 +185,8 @@ def numbers_of(
     return [Numbers(*values) for values in zip(*parts, strict=True)]
 
 
-def conclude(facts: Mapping[str, Any], numbers: Numbers) -> Evaluation:
-    """The evaluation of ``numbers``; ``facts``: evidence, its track is not looked at."""
+def conclude(facts: Facts, numbers: Numbers) -> Evaluation:
+    """The evaluation of ``numbers``; ``facts``: evidence without its track."""
     used, worked = facts["parameters"], facts["day"]["worked"]
     limit = max(used["min_distance_m"], 1)
     everything = numbers.night_m + numbers.rest_m
@@ -171,10 +208,12 @@ def conclude(facts: Mapping[str, Any], numbers: Numbers) -> Evaluation:
         "positions": measure(numbers.positions, "1"),
     }
     start = facts["day"]["from_us"]
-    return Evaluation(
-        RULE, VERSION, facts["subject"], outcome, reason, measures, used, start, start + US_PER_DAY,
-        _summary(facts, outcome, reason, counted, start, start + US_PER_DAY),
-    )  # fmt: skip
+    told = {
+        "plate": facts["vehicle"]["plate"], "date": facts["day"]["date"], "day_name": facts["day"]["name"],
+        "orders": [order["id"] for order in facts["orders"][:3]],
+    }  # fmt: skip
+    end = start + US_PER_DAY
+    return Evaluation(RULE, VERSION, facts["subject"], outcome, reason, measures, used, start, end, told)
 
 
 def severity(made: Evaluation) -> Literal["low", "medium"]:
@@ -183,9 +222,7 @@ def severity(made: Evaluation) -> Literal["low", "medium"]:
     return "medium" if made.measures["distance_m"]["value"] >= MEDIUM_TIMES * limit else "low"
 
 
-def _placed(
-    evidence: Mapping[str, Any], made: Evaluation, rows: DayRows, found: Sequence[Window]
-) -> Evaluation:
+def _placed(evidence: Evidence, made: Evaluation, rows: DayRows, found: Sequence[Window]) -> Evaluation:
     """The evaluation with the times of the drives themselves instead of those of the day."""
     worked, valid = evidence["day"]["worked"], valid_fixes(rows, np.array([made.parameters["max_speed_kmh"]]))
     t = rows.t_us[valid]
@@ -197,22 +234,4 @@ def _placed(
     start, end = int(begins.min()), int(ends.max())
     seconds = int((ends - begins).sum()) // US_PER_S
     measures = dict(made.measures) | {"driving_s": measure(seconds, "s")}
-    text = _summary(evidence, made.outcome, made.reason, made.measures["distance_m"]["value"], start, end)
-    return Evaluation(
-        RULE, VERSION, made.subject, made.outcome, made.reason, measures, made.parameters, start, end, text
-    )
-
-
-def _summary(
-    facts: Mapping[str, Any], outcome: Outcome, reason: str, counted: int, start: int, end: int
-) -> str:
-    plate, day = facts["vehicle"]["plate"], facts["day"]
-    if outcome is Outcome.SUSPECTED:
-        when = f"休息日（{day['name']}）" if reason == "rest_day" else "夜间"
-        others = "、".join(order["id"] for order in facts["orders"][:3])
-        noted = f"当日派车单 {others} 未覆盖该时段或任务类型不在允许之列" if others else "当日没有派车单"
-        return f"疑似非工作时间用车：{plate} 于 {span(start, end)}{when}行驶 {kilometres(counted)}，{noted}。"
-    if outcome is Outcome.NORMAL:
-        return f"正常：{plate} {day['date']} 非工作时间无派车任务行驶 {kilometres(counted)}。"
-    why = REASONS[reason].split(" · ")[0]
-    return f"不可判：{plate} {day['date']}：{why}。"
+    return replace(made, measures=measures, from_us=start, to_us=end)

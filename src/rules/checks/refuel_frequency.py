@@ -10,24 +10,90 @@ payment, whatever came in between. Reversals and what they take back, top-ups an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, NotRequired, TypedDict
 
 from rules.checks.base import Evaluation, Outcome, measure
-from rules.evidence import EvidenceError
-from rules.wording import moment
+from rules.evidence import require
 
 RULE = "refuel_frequency"
 VERSION = 1
 
-REASONS: Final[Mapping[str, str]] = {
-    "often": "两次派单之间加油次数达到限值 · fills between two orders reach the limit",
-    "few": "两次派单之间加油次数未达到限值 · fewer fills between two orders than the limit",
-    "gone": "派车单、绑定或加油记录已更改，该时段不再有加油 · orders, binding or transactions changed: there are no"
-    " fills in this stretch any more",
-}
-
 _MIN_US: Final = 60 * 1_000_000
+
+
+class Card(TypedDict):
+    """The card that paid."""
+
+    id: str
+    organisation: str
+
+
+class Vehicle(TypedDict):
+    """The official vehicle that the card was bound to."""
+
+    no: int
+    id: str
+    plate: str
+
+
+class Binding(TypedDict):
+    """The binding, cut to the time in which the vehicle was official; ``to_us`` None = no end."""
+
+    plate: str
+    from_us: int
+    to_us: int | None
+
+
+class Order(TypedDict):
+    """The order after whose return (``to_us``) the stretch begins."""
+
+    id: str
+    version: int
+    driver: str | None
+    from_us: int
+    to_us: int
+
+
+class NextOrder(TypedDict):
+    """The order with whose departure the stretch ends."""
+
+    id: str
+    version: int
+    driver: str | None
+    departed_us: int
+
+
+class Transaction(TypedDict):
+    """A transaction of the card. ``quantity`` in ml or Wh; ``why`` (see ``explain``) is for people."""
+
+    id: str
+    at_us: int
+    kind: str
+    product: str
+    energy: str
+    quantity: int | None
+    amount_fen: int | None
+    station: str | None
+    station_name: str
+    reversed_by: str | None
+    why: NotRequired[str]
+
+
+class Evidence(TypedDict):
+    """What a stretch between two orders is judged on. ``transactions``: those of the stretch, and every payment that may
+    be one fill with one of it."""
+
+    rule: str
+    rule_version: int
+    subject: str
+    card: Card
+    vehicle: Vehicle
+    binding: Binding
+    order: Order
+    next_order: NextOrder | None
+    parameters: dict[str, int]
+    transactions: list[Transaction]
 
 
 def escaped(name: str) -> str:
@@ -42,12 +108,12 @@ def subject(card: str, order: str, bound: str | None = None) -> str:
     return plain if bound is None else f"{plain}:bound:{bound}"
 
 
-def counts(transaction: Mapping[str, Any]) -> bool:
+def counts(transaction: Transaction) -> bool:
     """Whether a transaction is a fill that was not taken back."""
     return transaction["kind"] == "fill" and transaction["reversed_by"] is None
 
 
-def groups(transactions: Sequence[Mapping[str, Any]], merge_min: int) -> list[list[Mapping[str, Any]]]:
+def groups(transactions: Sequence[Transaction], merge_min: int) -> list[list[Transaction]]:
     """Fills as groups of payments, each by (time, id), the groups by their first payment."""
     fills = sorted((t for t in transactions if counts(t)), key=lambda t: (t["at_us"], t["id"]))
     of: list[int] = []  # by fill: its group
@@ -62,20 +128,20 @@ def groups(transactions: Sequence[Mapping[str, Any]], merge_min: int) -> list[li
         if len(joined) > 1:
             of = [mine if g in joined else g for g in of]
         of.append(mine)
-    found: dict[int, list[Mapping[str, Any]]] = {}
+    found: dict[int, list[Transaction]] = {}
     for fill, group in zip(fills, of, strict=True):
         found.setdefault(group, []).append(fill)
     return sorted(found.values(), key=lambda g: (g[0]["at_us"], g[0]["id"]))
 
 
-def _same_station(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+def _same_station(a: Transaction, b: Transaction) -> bool:
     """By station where both are matched to one, else by the name as written; two without a name are taken for one."""
     if a["station"] is not None and b["station"] is not None:
         return bool(a["station"] == b["station"])
     return bool(a["station_name"].strip() == b["station_name"].strip())
 
 
-def within(evidence: Mapping[str, Any], at_us: int) -> bool:
+def within(evidence: Evidence, at_us: int) -> bool:
     """Whether a time lies in the stretch."""
     binding, following = evidence["binding"], evidence["next_order"]
     return bool(
@@ -86,7 +152,7 @@ def within(evidence: Mapping[str, Any], at_us: int) -> bool:
     )
 
 
-def explain(evidence: Mapping[str, Any]) -> dict[str, str]:
+def explain(evidence: Evidence) -> dict[str, str]:
     """Transaction -> counted, merged (into the group's first payment), reversed, not_a_fill, outside."""
     why = {
         t["id"]: "reversed" if t["kind"] == "fill" else "not_a_fill"
@@ -100,17 +166,10 @@ def explain(evidence: Mapping[str, Any]) -> dict[str, str]:
     return why
 
 
-def evaluate(evidence: dict[str, Any]) -> Evaluation:
-    """Judge the fills of a card between two orders on their evidence.
-
-    Evidence: rule, rule_version, subject, card {id, organisation}, vehicle {no, id, plate}, binding {plate, from_us,
-    to_us | null}, order {id, version, driver, from_us, to_us: its return}, next_order {id, version, driver, departed_us}
-    or null, parameters {min_fills, merge_min}, transactions [{id, at_us, kind, product, energy, quantity, amount_fen,
-    station, station_name, reversed_by}]: those of the stretch, and every payment that may be one fill with one of it. ``why`` of
-    a transaction is for people. Raises EvidenceError for evidence of another rule or version.
-    """
-    if evidence.get("rule") != RULE or evidence.get("rule_version") != VERSION:
-        raise EvidenceError(f"not evidence of {RULE} {VERSION}")
+def evaluate(evidence: Evidence) -> Evaluation:
+    """Judge the fills of a card between two orders on their evidence. Parameters: min_fills, merge_min. Raises
+    EvidenceError for evidence of another rule or version."""
+    require(evidence, RULE, VERSION)
     used = evidence["parameters"]
     found = [
         g for g in groups(evidence["transactions"], used["merge_min"]) if within(evidence, g[0]["at_us"])
@@ -133,36 +192,23 @@ def evaluate(evidence: dict[str, Any]) -> Evaluation:
     reason = "often" if often else "few"
     return Evaluation(
         RULE, VERSION, evidence["subject"], Outcome.SUSPECTED if often else Outcome.NORMAL, reason, measures, used,
-        first, last, _summary(evidence, often, found),
+        first, last, _told(evidence, found),
     )  # fmt: skip
 
 
-def _summary(evidence: Mapping[str, Any], often: bool, found: Sequence[Sequence[Mapping[str, Any]]]) -> str:
+def _told(evidence: Evidence, found: Sequence[Sequence[Transaction]]) -> dict[str, Any]:
     order, following = evidence["order"], evidence["next_order"]
-    until = (
-        "尚无下次派单"
-        if following is None
-        else f"下次派车单 {following['id']} {moment(following['departed_us'])} 出车"
-    )
-    where = (
-        f"油卡 {evidence['card']['id']}（{evidence['vehicle']['plate']}）在派车单 {order['id']}"
-        f" {moment(order['to_us'])} 返回后（{until}）加油 {len(found)} 次"
-    )
-    if not often:
-        return f"正常：{where}，不足 {evidence['parameters']['min_fills']} 次。"
-    fills = "；".join(
-        f"{moment(g[0]['at_us'])} {g[0]['station_name'] or g[0]['station'] or '网点不明'} {_amount(g)}"
-        for g in found[:10]
-    )
-    more = f"等 {len(found)} 次" if len(found) > 10 else ""
-    return f"疑似加油频率异常：{where}：{fills}{more}。"
+    return {
+        "card": evidence["card"]["id"], "plate": evidence["vehicle"]["plate"], "order": order["id"],
+        "returned_us": order["to_us"], "next_order": None if following is None else following["id"],
+        "departs_us": None if following is None else following["departed_us"],
+        "fills": [_fill(group) for group in found[:10]],
+    }  # fmt: skip
 
 
-def _amount(group: Sequence[Mapping[str, Any]]) -> str:
+def _fill(group: Sequence[Transaction]) -> dict[str, Any]:
     quantities = [p["quantity"] for p in group if p["quantity"] is not None]
-    if not quantities:
-        return "数量不明"
-    unit = "千瓦时" if group[0]["energy"] == "electric" else "升"
-    hundredths = (sum(quantities) + 5) // 10
-    parts = f"（{len(group)} 笔）" if len(group) > 1 else ""
-    return f"{hundredths // 100:,}.{hundredths % 100:02} {unit}{parts}"
+    return {
+        "at_us": group[0]["at_us"], "station": group[0]["station_name"] or group[0]["station"],
+        "energy": group[0]["energy"], "quantity": sum(quantities) if quantities else None, "payments": len(group),
+    }  # fmt: skip

@@ -24,32 +24,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict
 
 from rules.checks.base import Evaluation, Outcome, measure
-from rules.evidence import EvidenceError
-from rules.wording import kilometres, span
+from rules.evidence import EvidenceError, require
 from runtime.units import US_PER_DAY, US_PER_S
 from telemetry import geo
 
 RULE = "terminal_silent"
 VERSION = 1
-
-REASONS: Final = {
-    "displaced": "失联期间车辆位置变动 · the vehicle was elsewhere after the silence",
-    "odometer": "失联期间里程表增加 · the odometer counted during the silence",
-    "unplugged": "终端主电源断开后失联 · silent after loss of main power",
-    "asleep": "失联前后车辆未移动，视为终端休眠 · the vehicle did not move, the terminal slept",
-    "workshop": "维修或年检派车任务期间断电，车辆未移动 · without power at a workshop, not moved",
-    "reporting": "当日没有达到时长的失联 · no silence of that length began on that day",
-    "peers_silent": "同期其他车辆也没有实时定位，可能是网络故障 · others were silent too, maybe a failure of the network",
-    "still_silent": "仍在失联，尚无位置变动证据 · not over yet, and no sign of displacement",
-    "unconfirmed": "恢复后定位不足两个，无法确认位置 · fewer than two fixes after it",
-    "terminal_changed": "失联期间终端被拆换或解绑 · the terminal was unbound or exchanged in between",
-    "no_fix": "全天没有可用定位，与失联开始之日一并判断 · no fix all day, judged with the day on which the silence began",
-    "not_official": "当日不是在册公务车 · no official vehicle on that day",
-    "no_terminal": "当日未绑定终端 · no terminal was bound on that day",
-}
 
 #: Reasons that a later fix, or more of the others' fixes, may change.
 OPEN: Final = frozenset({"still_silent", "unconfirmed", "peers_silent", "no_fix"})
@@ -59,6 +42,71 @@ _MINUTE_US: Final = 60 * US_PER_S
 _RANK: Final = {Outcome.NORMAL: 0, Outcome.UNDETERMINED: 1, Outcome.SUSPECTED: 2}
 _WEIGHT: Final[dict[str, int]] = {"low": 0, "medium": 1, "high": 2}
 _WORKSHOP: Final = ("repair", "inspection")
+
+
+class Vehicle(TypedDict):
+    """The vehicle."""
+
+    no: int
+    id: str
+    plate: str
+    organisation: str
+
+
+class Day(TypedDict):
+    """The natural day on which the silences began."""
+
+    date: str
+    from_us: int
+
+
+class Cover(TypedDict):
+    """An order within the silence, cut to it."""
+
+    id: str
+    version: int
+    task_type: str
+    from_us: int
+    to_us: int
+
+
+class Peers(TypedDict):
+    """What other vehicles did meanwhile. ``of``: organisation or fleet."""
+
+    of: str
+    reporting: int
+    silent: int
+    asleep: int
+    until_us: int
+
+
+class Silence(TypedDict):
+    """A silence. ``before``, ``after``: at most two fixes each, in order of time: [t_us, lat_e6, lon_e6, odometer_dkm
+    (-1 = absent), terminal]. ``to_us`` None: not over, or not confirmed to be; the parameter's length has passed.
+    ``binding``: same; exchanged: the terminal left the vehicle before the next fix; ended: before the parameter's length
+    had passed. ``reports``: without a fix, on that day. ``peers`` None: not asked for."""
+
+    before: list[list[int]]
+    after: list[list[int]]
+    to_us: int | None
+    unplugged: bool
+    binding: str
+    reports: int
+    orders: list[Cover]
+    peers: Peers | None
+
+
+class Evidence(TypedDict):
+    """What a vehicle's day is judged on."""
+
+    rule: str
+    rule_version: int
+    subject: str
+    vehicle: Vehicle
+    parameters: dict[str, int]
+    day: Day
+    day_positions: int
+    silences: list[Silence]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +129,7 @@ def subject(vehicle: str, day: str) -> str:
     return f"vehicle:{vehicle}:{day}"
 
 
-def suspicious(silence: Mapping[str, Any], used: Mapping[str, int]) -> str:
+def suspicious(silence: Silence, used: Mapping[str, int]) -> str:
     """Why a silence of evidence would be suspected if others were seen (displaced, odometer, unplugged), or ''. Only
     then its ``peers`` are asked for."""
     if silence["binding"] == "ended":
@@ -94,19 +142,12 @@ def suspicious(silence: Mapping[str, Any], used: Mapping[str, int]) -> str:
     return "unplugged" if silence["unplugged"] and not _at_workshop(silence) else ""
 
 
-def evaluate(evidence: dict[str, Any]) -> Evaluation:
-    """Judge one vehicle's day on its evidence.
-
-    Evidence: rule, rule_version, subject, vehicle {plate}, day {date, from_us}, parameters, day_positions, silences:
-    [{before, after: at most two fixes each, in order of time, [t_us, lat_e6, lon_e6, odometer_dkm (-1 = absent),
-    terminal]; to_us (null: not over, or not confirmed to be; the parameter's length has passed), unplugged, binding (same; exchanged: the terminal
-    left the vehicle before the next fix; ended: before the parameter's length had passed), reports (without a fix, on that day), orders [{id, version, task_type, from_us, to_us}], peers (null: not asked
-    for) {of, reporting, silent, asleep, until_us}}]. Raises EvidenceError for evidence of another rule or version.
-    """
-    if evidence.get("rule") != RULE or evidence.get("rule_version") != VERSION:
-        raise EvidenceError(f"not evidence of {RULE} {VERSION}")
+def evaluate(evidence: Evidence) -> Evaluation:
+    """Judge one vehicle's day on its evidence. Raises EvidenceError for evidence of another rule or version."""
+    require(evidence, RULE, VERSION)
     used, day_us = evidence["parameters"], evidence["day"]["from_us"]
     silences = evidence["silences"]
+    told: dict[str, Any] = {"plate": evidence["vehicle"]["plate"], "date": evidence["day"]["date"]}
     if not silences:
         outcome, reason = Outcome.NORMAL, "reporting"
         if not evidence["day_positions"]:
@@ -114,9 +155,8 @@ def evaluate(evidence: dict[str, Any]) -> Evaluation:
         measures: dict[str, Any] = {"silences": measure(0, "1")}
         end = day_us + US_PER_DAY
         return Evaluation(
-            RULE, VERSION, evidence["subject"], outcome, reason, measures, used, day_us, end,
-            _plain(evidence, outcome, reason),
-        )  # fmt: skip
+            RULE, VERSION, evidence["subject"], outcome, reason, measures, used, day_us, end, told
+        )
     found = [_judge(silence, used) for silence in silences]
     # The gravest speaks for the day; of equal ones the earliest.
     place = max(range(len(found)), key=lambda k: (*_gravity(found[k]), -found[k].from_us))
@@ -135,20 +175,22 @@ def evaluate(evidence: dict[str, Any]) -> Evaluation:
     if silence["peers"] is not None:
         measures["peers_reporting"] = measure(silence["peers"]["reporting"], "1")
         measures["peers_silent"] = measure(silence["peers"]["silent"], "1")
+        told["peers_of"] = silence["peers"]["of"]
+    told["orders"] = [order["id"] for order in silence["orders"][:3]]
     return Evaluation(
         RULE, VERSION, evidence["subject"], worst.outcome, worst.reason, measures, used, worst.from_us, worst.to_us,
-        _summary(evidence, worst, silence) if worst.outcome is Outcome.SUSPECTED else _plain(evidence, worst.outcome, worst.reason),
+        told,
     )  # fmt: skip
 
 
-def severity(evidence: Mapping[str, Any]) -> Severity:
+def severity(evidence: Evidence) -> Severity:
     """High: the vehicle was used meanwhile (displaced, odometer). Medium: unplugged, and where it is now is not known.
     Low: unplugged, but back where it was."""
     found = [_judge(silence, evidence["parameters"]) for silence in evidence["silences"]]
     return max((f.severity for f in found if f.outcome is Outcome.SUSPECTED), key=_WEIGHT.__getitem__)
 
 
-def waits(evidence: Mapping[str, Any]) -> bool:
+def waits(evidence: Evidence) -> bool:
     """Whether facts that are to come may change the result: a silence that is not over or that others shared."""
     found = [_judge(silence, evidence["parameters"]) for silence in evidence["silences"]]
     going_on = any(f.to_us is None and f.reason != "terminal_changed" for f in found)
@@ -160,7 +202,7 @@ def _gravity(found: _Found) -> tuple[int, int, int, int]:
     return _RANK[found.outcome], weight, found.displaced_m, found.length_us
 
 
-def _judge(silence: Mapping[str, Any], used: Mapping[str, int]) -> _Found:
+def _judge(silence: Silence, used: Mapping[str, int]) -> _Found:
     start, end = silence["before"][-1][0], silence["to_us"]
     length = used["min_silence_min"] * _MINUTE_US if end is None else end - start
     displaced, odometer = _displaced_m(silence), _odometer_m(silence)
@@ -188,7 +230,7 @@ def _judge(silence: Mapping[str, Any], used: Mapping[str, int]) -> _Found:
     return made(Outcome.NORMAL, "workshop" if silence["unplugged"] else "asleep")
 
 
-def _displaced_m(silence: Mapping[str, Any]) -> int:
+def _displaced_m(silence: Silence) -> int:
     """The least distance from a fix before to one after the silence in whole metres, rounded down; -1 with fewer than
     two fixes after it, or when another terminal gave them."""
     before, after = silence["before"], silence["after"]
@@ -197,7 +239,7 @@ def _displaced_m(silence: Mapping[str, Any]) -> int:
     return min(geo.distance_mm_scalar(b[1], b[2], a[1], a[2]) for b in before for a in after) // 1000
 
 
-def _odometer_m(silence: Mapping[str, Any]) -> int:
+def _odometer_m(silence: Silence) -> int:
     """What the odometer of one and the same terminal counted, by the lesser of the first two fixes after; -1 = not
     known, or it went backwards."""
     before, after = silence["before"][-1], silence["after"]
@@ -211,44 +253,21 @@ def _odometer_m(silence: Mapping[str, Any]) -> int:
     return int(min(a[3] for a in after) - before[3]) * 100
 
 
-def _at_workshop(silence: Mapping[str, Any]) -> bool:
+def _at_workshop(silence: Silence) -> bool:
     start = silence["before"][-1][0]
     return any(o["task_type"] in _WORKSHOP and o["from_us"] <= start < o["to_us"] for o in silence["orders"])
 
 
-def _ordered_us(silence: Mapping[str, Any]) -> int:
+def _ordered_us(silence: Silence) -> int:
     """How much of a silence that is over lies under orders; 0 while it goes on."""
     end = silence["to_us"]
+    if end is None:
+        return 0
     at = silence["before"][-1][0]
     covered = 0
-    for order in (
-        sorted(silence["orders"], key=lambda o: (o["from_us"], o["to_us"])) if end is not None else ()
-    ):
+    for order in sorted(silence["orders"], key=lambda o: (o["from_us"], o["to_us"])):
         low, high = max(at, order["from_us"]), min(end, order["to_us"])
         if low < high:
             covered += high - low
             at = high
     return covered
-
-
-def _summary(evidence: Mapping[str, Any], worst: _Found, silence: Mapping[str, Any]) -> str:
-    plate, peers = evidence["vehicle"]["plate"], silence["peers"]
-    minutes = worst.length_us // _MINUTE_US
-    when = f"{span(worst.from_us, worst.to_us)}失联{' ' if worst.to_us else '超过 '}{minutes // 60} 小时 {minutes % 60} 分"
-    where = "本单位" if peers["of"] == "organisation" else "全部"
-    what = {
-        "displaced": f"恢复定位时车辆已在 {kilometres(worst.displaced_m)}之外",
-        "odometer": f"期间里程表增加 {kilometres(worst.odometer_m)}",
-        "unplugged": "失联时终端报主电源断开",
-    }[worst.reason]
-    if worst.reason != "unplugged" and silence["unplugged"]:
-        what += "，失联时终端报主电源断开"
-    orders = "、".join(o["id"] for o in silence["orders"][:3])
-    under = f"（涉及派车单 {orders}）" if orders else ""
-    return f"疑似终端失联：{plate} 于 {when}{under}，{what}，同期{where}其他车辆有 {peers['reporting']} 辆定位正常。"
-
-
-def _plain(evidence: Mapping[str, Any], outcome: Outcome, reason: str) -> str:
-    word = "正常" if outcome is Outcome.NORMAL else "不可判"
-    why = REASONS[reason].split(" · ")[0]
-    return f"{word}：{evidence['vehicle']['plate']} {evidence['day']['date']}：{why}。"

@@ -14,25 +14,17 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NotRequired, TypedDict
 
 from rules.checks.base import Evaluation, Outcome, measure
-from rules.evidence import EvidenceError
-from rules.wording import moment
+from rules.evidence import require
 from runtime.units import CHINA, from_us, to_us
 
 RULE = "traffic_violations"
 VERSION = 1
 
-REASONS: Final[Mapping[str, str]] = {
-    "repeated": "一个月内违章次数达到限值 · violations within a month reach the limit",
-    "few": "一个月内违章次数未达到限值 · fewer violations within a month than the limit",
-    "none": "本月没有计入的违章 · no violation of this month counts",
-    "other_unit": "该单位的违章按另一口径（车辆或驾驶员）统计 · violations are counted by the other unit, vehicle or driver",
-    "gone": "该车辆或驾驶员已不存在 · the vehicle or driver is no more",
-}
-
-#: Why a record does not count, or that it does.
+#: Why a record does not count, or that it does. These words stand in the evidence of version 1 and are part of its bytes:
+#: they never change. Another wording belongs to another version of the rule.
 WHY: Final[Mapping[str, str]] = {
     "counts": "计入 · counts",
     "revoked": "已撤销 · revoked",
@@ -41,6 +33,58 @@ WHY: Final[Mapping[str, str]] = {
     "other_vehicle": "当日该车牌不属于该公务用车 · the plate was not that of this official vehicle on that day",
 }
 _VOID: Final = ("revoked", "appealed")
+
+
+class Vehicle(TypedDict):
+    """The vehicle. Days are ISO dates."""
+
+    no: int
+    id: str
+    plate: str
+    organisation: str
+    registered_on: str | None
+    disposed_on: str | None
+
+
+class Driver(TypedDict):
+    """The driver."""
+
+    id: str
+    name: str
+    organisation: str
+
+
+class Record(TypedDict):
+    """A violation. ``belongs``: counts or other_vehicle; ``order``: by which the driver was found; ``why`` (see WHY) is
+    for people."""
+
+    id: str
+    plate: str
+    at_us: int
+    place: str
+    act: str
+    fine_fen: int | None
+    points: int | None
+    status: str
+    driver: str | None
+    belongs: str
+    order: str | None
+    why: NotRequired[str]
+
+
+class Evidence(TypedDict):
+    """What a month of one vehicle or driver is judged on. ``unit``: vehicle or driver; ``violations``: of the month and
+    the one before."""
+
+    rule: str
+    rule_version: int
+    subject: str
+    unit: str
+    month: str
+    vehicle: Vehicle | None
+    driver: Driver | None
+    parameters: dict[str, int]
+    violations: list[Record]
 
 
 def subject(unit: str, id: str, month: str) -> str:
@@ -71,7 +115,7 @@ def month_before(us: int) -> int:
     return to_us(first.replace(day=min(at.day, first.day)))
 
 
-def considered(violations: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], str]]:
+def considered(violations: Sequence[Record]) -> list[tuple[Record, str]]:
     """(record, why), by (time, number): see WHY. Of several records of one number the
     earliest counts; none, where one of them says that it was revoked."""
     rows = sorted(violations, key=_sort_key)
@@ -87,16 +131,10 @@ def considered(violations: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[st
     return found
 
 
-def evaluate(evidence: dict[str, Any]) -> Evaluation:
-    """Judge one month of one vehicle or driver on its evidence.
-
-    Evidence: rule, rule_version, subject, unit (vehicle | driver), month, vehicle {plate, ...} | null, driver {id, name,
-    ...} | null, parameters {min_violations, natural_month, by_driver}, violations [{id, plate, at_us, place, act,
-    fine_fen, points, status, driver, belongs (counts | other_vehicle), ...}] of the month and the one
-    before. Raises EvidenceError for evidence of another rule or version.
-    """
-    if evidence.get("rule") != RULE or evidence.get("rule_version") != VERSION:
-        raise EvidenceError(f"not evidence of {RULE} {VERSION}")
+def evaluate(evidence: Evidence) -> Evaluation:
+    """Judge one month of one vehicle or driver on its evidence. Parameters: min_violations, natural_month, by_driver.
+    Raises EvidenceError for evidence of another rule or version."""
+    require(evidence, RULE, VERSION)
     used = evidence["parameters"]
     since, until = month_span(evidence["month"])
     rows = considered(evidence["violations"])
@@ -124,34 +162,27 @@ def evaluate(evidence: dict[str, Any]) -> Evaluation:
 
 
 def _result(
-    evidence: Mapping[str, Any], outcome: Outcome, reason: str, told: Sequence[Mapping[str, Any]], most: int,
-    left_out: int, from_us_: int, to_us_: int,
+    evidence: Evidence, outcome: Outcome, reason: str, listed: Sequence[Record], most: int, left_out: int,
+    from_us_: int, to_us_: int,
 ) -> Evaluation:  # fmt: skip
     measures = {"violations": measure(most, "1"), "not_counted": measure(left_out, "1")}
-    if told:
-        measures["listed"] = measure(len(told), "1")
+    if listed:
+        measures["listed"] = measure(len(listed), "1")
+    vehicle, driver = evidence["vehicle"], evidence["driver"]
+    told = {
+        "plate": None if vehicle is None else vehicle["plate"],
+        "driver": driver["name"] or driver["id"]
+        if driver is not None and evidence["unit"] == "driver"
+        else None,
+        "month": evidence["month"],
+        "acts": [{"at_us": row["at_us"], "place": row["place"], "act": row["act"]} for row in listed[:5]],
+    }
     return Evaluation(
-        RULE, VERSION, evidence["subject"], outcome, reason, measures, evidence["parameters"], from_us_, to_us_,
-        _summary(evidence, outcome, reason, told, most),
+        RULE, VERSION, evidence["subject"], outcome, reason, measures, evidence["parameters"], from_us_, to_us_, told
     )  # fmt: skip
 
 
-def _summary(
-    evidence: Mapping[str, Any], outcome: Outcome, reason: str, told: Sequence[Mapping[str, Any]], most: int
-) -> str:
-    vehicle, driver = evidence["vehicle"], evidence["driver"]
-    who = f"驾驶员 {driver['name'] or driver['id']}" if evidence["unit"] == "driver" else vehicle["plate"]
-    if outcome is Outcome.NORMAL:
-        if reason == "few":
-            return f"正常：{who} {evidence['month']} 一个月内违章 {most} 次，未达到限值。"
-        return f"正常：{who} {evidence['month']}：{REASONS[reason].split(' · ')[0]}。"
-    acts = "；".join(f"{moment(row['at_us'])} {row['place']}{row['act']}".rstrip() for row in told[:5])
-    more = f"；等 {len(told)} 次" if len(told) > 5 else ""
-    span = "自然月内" if evidence["parameters"]["natural_month"] else "一个月内"
-    return f"疑似违章异常：{who} {span}发生违章 {most} 次（{acts}{more}）。"
-
-
-def _sort_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def _sort_key(row: Record) -> tuple[Any, ...]:
     # Records of one number and time are told apart by their content, so that the order given never matters.
     return (row["at_us"], row["id"], row["status"], row["belongs"], row["plate"], row["place"], row["act"])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from registry import parameters as params
 from registry.parameters import ParameterRow
@@ -112,14 +112,13 @@ class Gatherer(Protocol):
 def judgement(
     desk: Desk,
     made: Evaluation,
-    evidence: Mapping[str, Any],
-    reasons: Mapping[str, str],
+    evidence: Mapping[str, object],
     alert: AlertFacts | None,
     vehicle_no: int | None,
     card: str | None = None,
 ) -> Judgement:
     """The judgement of an evaluation, made now: see ``judgement_of``. ``card``: the fuel card that it is about, if any."""
-    return judgement_of(made, evidence, reasons, alert, vehicle_no, desk.now_us, card=card)
+    return judgement_of(made, evidence, alert, vehicle_no, desk.now_us, card=card)
 
 
 def of_kind(changes: Iterable[Change], *kinds: str) -> list[Change]:

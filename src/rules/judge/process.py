@@ -25,6 +25,7 @@ from rules.alerts.publish import publish
 from rules.judge import metrics, queue
 from rules.judge.context import Change, Desk, Gatherer, Later
 from rules.navigation.base import Navigator
+from rules.wording.standard import STANDARD, Wording
 from runtime.migrations import require_schema
 from runtime.postgres import DATABASE_ERRORS, connect, connection_lost
 from runtime.units import CHINA, US_PER_S, from_us
@@ -42,7 +43,7 @@ _LEADER_LOCK: Final = 0x676F6E67_6A756467  # "gongjudg"
 
 
 class Judge:
-    """See the module docstring. ``now_us`` is the clock (tests have their own)."""
+    """See the module docstring. ``now_us`` is the clock (tests have their own), ``wording`` the sentences of alerts."""
 
     def __init__(
         self,
@@ -51,11 +52,13 @@ class Judge:
         navigator: Navigator,
         *,
         now_us: Callable[[], int] = clock_us,
+        wording: Wording = STANDARD,
     ) -> None:
         self._dsn = dsn
         self._gatherers = gatherers
         self._navigator = navigator
         self._now_us = now_us
+        self._wording = wording
         self._conn: Any = None
         self._warned: date | None = None
         self.leads = False
@@ -215,9 +218,9 @@ class Judge:
     async def _judge(self, desk: Desk, gatherer: Gatherer, keys: Sequence[str]) -> None:
         async with self._conn.transaction():
             verdicts = await gatherer.judge(desk, keys)
-            alerts = await publish(self._conn, verdicts.judgements)
+            alerts = await publish(self._conn, verdicts.judgements, self._wording)
             await self._settle_keys(gatherer, keys, verdicts.later)
-            await publish_feed(self._conn)
+            await publish_feed(self._conn, alerts)
         for judgement in verdicts.judgements:
             metrics.EVALUATIONS.labels(judgement.rule, judgement.outcome).inc()
         for alert in alerts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -36,10 +36,10 @@ def silences_of(
     used: Sequence[Mapping[str, int]],
     covers: Mapping[int, Sequence[Cover]],
     known_us: int,
-) -> list[list[dict[str, Any]]]:
+) -> list[list[terminal_silent.Silence]]:
     """The silences that begin on each day, by time, without their peers. ``valid``: rows that are valid fixes;
     ``used``: the parameters of each slot."""
-    found: list[list[dict[str, Any]]] = [[] for _ in tracks.days]
+    found: list[list[terminal_silent.Silence]] = [[] for _ in tracks.days]
     rows, days = tracks.rows, tracks.days
     least = np.array([u["min_silence_min"] * 60 * US_PER_S for u in used], np.int64)
     ended, last = gaps(rows, valid, least)
@@ -56,7 +56,7 @@ def silences_of(
 
 def _silence(
     tracks: DayTracks, valid: Ints, place: int, slot: int, covers: Sequence[Cover], least_us: int
-) -> dict[str, Any]:
+) -> terminal_silent.Silence:
     rows, day = tracks.rows, tracks.days[slot]
     near = [k for k in range(place - 1, place + 3) if 0 <= k < len(valid) and rows.slot[valid[k]] == slot]
     names = ("t_us", "lat_e6", "lon_e6", "odometer_dkm", "terminal")
@@ -80,7 +80,7 @@ def _silence(
     }
 
 
-def cut(covers: Sequence[Cover], from_us: int, to_us: int) -> list[dict[str, Any]]:
+def cut(covers: Sequence[Cover], from_us: int, to_us: int) -> list[terminal_silent.Cover]:
     """Orders as evidence: those that cover any time in [from, to), cut to it."""
     return [
         {"id": c.id, "version": c.version, "task_type": c.task_type, "from_us": max(c.from_us, from_us), "to_us": min(c.to_us, to_us)}
@@ -98,7 +98,7 @@ class _Ask:
 
 
 async def add_peers(
-    desk: Desk, wanted: Sequence[tuple[VehicleDay, Mapping[str, int], dict[str, Any]]]
+    desk: Desk, wanted: Sequence[tuple[VehicleDay, Mapping[str, int], terminal_silent.Silence]]
 ) -> None:
     """Put into each suspicious silence (its day, its parameters) what the vehicles of its organisation did meanwhile;
     where fewer than ``min_peers`` of them were awake, what those of the whole register did."""
@@ -118,12 +118,17 @@ async def add_peers(
             end = silence["to_us"] or day.to_us + used["settle_after_h"] * 3600 * US_PER_S
             asks.append(_Ask(others[:PEERS_MOST], start, end, used["min_displacement_m"]))
         for (_, _, silence), counts, ask in zip(left, await _counts(desk, asks), asks, strict=True):
-            silence["peers"] = {"of": of, "until_us": ask.to_us, **counts}
+            silence["peers"] = {
+                "of": of, "until_us": ask.to_us, "reporting": counts.reporting, "silent": counts.silent,
+                "asleep": counts.asleep,
+            }  # fmt: skip
 
 
 def candidates(
-    days: Sequence[VehicleDay], used: Sequence[Mapping[str, int]], found: Sequence[Sequence[dict[str, Any]]]
-) -> list[tuple[VehicleDay, Mapping[str, int], dict[str, Any]]]:
+    days: Sequence[VehicleDay],
+    used: Sequence[Mapping[str, int]],
+    found: Sequence[Sequence[terminal_silent.Silence]],
+) -> list[tuple[VehicleDay, Mapping[str, int], terminal_silent.Silence]]:
     """The silences whose peers matter."""
     return [
         (days[slot], used[slot], silence)
@@ -133,11 +138,20 @@ def candidates(
     ]
 
 
-def _awake(peers: Mapping[str, int]) -> int:
+def _awake(peers: terminal_silent.Peers) -> int:
     return peers["reporting"] + peers["silent"]
 
 
-async def _counts(desk: Desk, asks: Sequence[_Ask]) -> list[dict[str, int]]:
+@dataclass(slots=True)
+class _Counts:
+    """What the vehicles that were asked did."""
+
+    reporting: int = 0
+    silent: int = 0
+    asleep: int = 0
+
+
+async def _counts(desk: Desk, asks: Sequence[_Ask]) -> list[_Counts]:
     within = [(v.no, a.from_us + 1, a.to_us) for a in asks for v in a.vehicles]
     seen = dict(zip(within, await edge_fixes(desk, within), strict=True))
     mute = [
@@ -150,11 +164,11 @@ async def _counts(desk: Desk, asks: Sequence[_Ask]) -> list[dict[str, int]]:
     placed = dict(zip(around, await edge_fixes(desk, around), strict=True))
     counts = []
     for ask in asks:
-        made = {"reporting": 0, "silent": 0, "asleep": 0}
+        made = _Counts()
         for vehicle in ask.vehicles:
             there = seen[vehicle.no, ask.from_us + 1, ask.to_us]
             if _live(there):
-                made["reporting"] += 1
+                made.reporting += 1
                 continue
             before = placed[vehicle.no, ask.from_us - _PEER_US, ask.from_us + 1]
             after = placed[vehicle.no, ask.to_us, ask.to_us + _PEER_US]
@@ -163,7 +177,10 @@ async def _counts(desk: Desk, asks: Sequence[_Ask]) -> list[dict[str, int]]:
                 and after
                 and geo.distance_mm_scalar(*before[1][1:3], *after[0][1:3]) >= ask.limit_m * 1000
             )
-            made["silent" if there or moved else "asleep"] += 1
+            if there or moved:
+                made.silent += 1
+            else:
+                made.asleep += 1
         counts.append(made)
     return counts
 

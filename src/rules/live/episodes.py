@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import shapely
@@ -94,13 +94,13 @@ def _parts(asked: Sequence[_Asked]) -> Iterable[list[_Asked]]:
         yield part
 
 
-def _evidence(facts: Facts, asked: _Asked, columns: dict[str, Ints]) -> dict[str, Any]:
+def _evidence(facts: Facts, asked: _Asked, columns: dict[str, Ints]) -> location.Evidence:
     """Evidence of ``location`` for a stretch of a vehicle: its track, and the orders and fences as of each fix."""
     snapshot, vehicle = facts.tracker.snapshot, asked.vehicle
     fixes = Fixes(np.full(len(columns["t_us"]), vehicle, np.int64), **columns)
     context = facts.tracker.context(fixes)
     info = snapshot.vehicles[vehicle]
-    orders = []
+    orders: list[location.Cover] = []
     for row, start, end in _spans(context.order, fixes.t_us):
         if row >= 0:
             order = snapshot.orders.orders[row]
@@ -108,11 +108,13 @@ def _evidence(facts: Facts, asked: _Asked, columns: dict[str, Ints]) -> dict[str
             orders.append(
                 {"no": number, "id": order.id, "version": order.version, "from_us": start, "to_us": end}
             )
-    fences = []
+    fences: list[location.Fence] = []
     for row, start, end in _spans(context.fence, fixes.t_us):
         if row >= 0:
             area = snapshot.area(row)
-            versions = [{"id": f.id, "version": f.version, "name": f.name} for f in area.fences]
+            versions: list[location.FenceVersion] = [
+                {"id": f.id, "version": f.version, "name": f.name} for f in area.fences
+            ]
             wkb = shapely.to_wkb(area.geometry, hex=True, byte_order=1)
             fences.append({"fences": versions, "wkb": wkb, "from_us": start, "to_us": end})
     return {
@@ -136,7 +138,7 @@ def _evidence(facts: Facts, asked: _Asked, columns: dict[str, Ints]) -> dict[str
     }
 
 
-def _suspected(facts: Facts, asked: _Asked, evidence: dict[str, Any], made: Evaluation) -> Judgement:
+def _suspected(facts: Facts, asked: _Asked, evidence: location.Evidence, made: Evaluation) -> Judgement:
     info = facts.tracker.snapshot.vehicles[asked.vehicle]
     alert = None
     if made.outcome is Outcome.SUSPECTED:
@@ -147,27 +149,25 @@ def _suspected(facts: Facts, asked: _Asked, evidence: dict[str, Any], made: Eval
             plate=info.plate,
             occurred_from_us=made.from_us,
             occurred_to_us=made.to_us,
-            summary=made.summary,
         )
-    reasons = location.REASONS
-    return judgement_of(made, evidence, reasons, alert, asked.vehicle, facts.now_us, keep_evidence=True)
+    return judgement_of(made, evidence, alert, asked.vehicle, facts.now_us, keep_evidence=True)
 
 
-def _withdrawn(facts: Facts, asked: _Asked, evidence: dict[str, Any], made: Evaluation) -> Judgement:
+def _withdrawn(facts: Facts, asked: _Asked, evidence: location.Evidence, made: Evaluation) -> Judgement:
     snapshot = facts.tracker.snapshot
     vehicle, start = np.array([asked.vehicle]), np.array([asked.from_us])
     covering = sorted({order["id"] for order in evidence["orders"]})
+    named: dict[str, str] = {}
     if covering:
-        names = "、".join(covering[:3])
-        reason = f"该时段已有派车单 {names} · covered by dispatch order {names}"
+        reason, named = "covered_by_order", {"orders": "、".join(covering[:3])}
     elif not snapshot.official_at(vehicle, start).any():
-        reason = "该时段车辆不是登记的公务用车 · the vehicle was no registered official vehicle at that time"
+        reason = "not_official_then"
     elif (snapshot.fences_at(vehicle, start) < 0).all():
-        reason = "该时段车辆没有电子围栏 · the vehicle had no fence at that time"
+        reason = "no_fence"
     elif made.outcome is Outcome.SUSPECTED:
-        reason = "与同车另一次驶出合并 · merged with another episode of the vehicle"
+        reason = "merged"
     else:
-        reason = "补传轨迹或变更围栏后不再成立 · no longer holds on the complete track and the fence in force"
+        reason = "no_longer_holds"
     body = None if made.outcome is Outcome.SUSPECTED else frozen.canonical(evidence)
     return Judgement(
         RULE,
@@ -181,6 +181,7 @@ def _withdrawn(facts: Facts, asked: _Asked, evidence: dict[str, Any], made: Eval
         dict(made.parameters),
         body,
         happened=(asked.from_us, asked.to_us),
+        named=named,
     )
 
 

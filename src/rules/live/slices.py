@@ -60,7 +60,7 @@ async def run_slice(
     turn.alerts = await publish(conn, turn.judgements)
     judged = [job.vehicle for job in jobs]
     memory.lose(await owners.confirm(conn, memory.snapshot, PositionBatch.empty(), judged))
-    await publish_feed(conn)
+    await publish_feed(conn, turn.alerts)
     done("slice")
     turn.recomputed["slice"] = len(ended)
     metrics.SLICE_ROWS.inc(rows)

@@ -230,7 +230,7 @@ class Transaction:
         turn.alerts = await publish(conn, turn.judgements)
         await delete_due(conn, [c.seq for c in self._changes])
         self._memory.lose(await self._owners.confirm(conn, self._memory.snapshot, stored, judged))
-        await publish_feed(conn)
+        await publish_feed(conn, turn.alerts)
 
 
 def _among(vehicles: Ints, wanted: Mapping[int, object]) -> Bools:

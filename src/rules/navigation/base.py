@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
+from rules.checks import mileage
 from runtime.connection import Connection
 
 #: Places of a route in the order of travel: (lat, lon) in 1e-6 degree, WGS-84.
@@ -21,7 +22,7 @@ class EngineError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an engine says of one route. ``distance_m`` None: ``problem`` says why ("中文 · English"); the engine's own
+    """What an engine says of one route. ``distance_m`` None: ``problem`` says why, ``problem_en`` in English; the engine's own
     word that there is no way, or ``doubtful``: what it says cannot be true, and an engine that is mended says something
     else. ``shape``: polyline of precision 6, WGS-84."""
 
@@ -29,13 +30,14 @@ class Answer:
     duration_s: int | None
     shape: str = ""
     problem: str = ""
+    problem_en: str = ""
     doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """A frozen answer. ``distance_m`` None: the engine says there is no such way, or its answer is nonsense
-    (``problem`` says what). ``shape``: polyline of precision 6, WGS-84. ``key``: hex, names it in the table.
+    (``problem`` and ``problem_en`` say what). ``shape``: polyline of precision 6, WGS-84. ``key``: hex, names it in the table.
     ``ask_again_us``: when nonsense is asked again (None = it is believed, for ever); no evidence."""
 
     key: str
@@ -46,14 +48,18 @@ class Route:
     duration_s: int | None
     shape: str
     problem: str
+    problem_en: str
     ask_again_us: int | None = None
 
-    def evidence(self) -> dict[str, Any]:
+    def evidence(self) -> mileage.Route:
         """The route as it is frozen: integers, strings, lists."""
-        return {
+        frozen: mileage.Route = {
             "key": self.key, "engine": self.engine, "map_date": self.map_date, "places": [list(p) for p in self.places],
             "distance_m": self.distance_m, "duration_s": self.duration_s, "shape": self.shape, "problem": self.problem,
         }  # fmt: skip
+        if self.problem_en:  # a route with a distance has none, and its evidence the bytes that it always had
+            frozen["problem_en"] = self.problem_en
+        return frozen
 
 
 class Engine(Protocol):

@@ -139,7 +139,7 @@ class CachedNavigator:
             return [None] * len(wanted)
         keys = [self._key(self._map_date, places) for places in wanted]
         rows = await conn.fetch(
-            "SELECT key, engine, map_date, distance_m, duration_s, shape, problem, ask_again_at FROM navigation_routes"
+            "SELECT key, engine, map_date, distance_m, duration_s, shape, problem, problem_en, ask_again_at FROM navigation_routes"
             " WHERE key = ANY($1::bytea[])",
             list(set(keys)),
         )
@@ -210,18 +210,20 @@ class CachedNavigator:
         if doubted:
             _logger.warning(
                 "%s gave %d of %d routes that cannot be true, they are asked again later: %s",
-                self._engine.name, len(doubted), len(done), doubted[0].answer.problem,
+                self._engine.name, len(doubted), len(done), doubted[0].answer.problem_en,
             )  # fmt: skip
         now_us = self._now_us()
         again = [d.ask_again_us(now_us) for d in done]
         await conn.execute(
             "INSERT INTO navigation_routes AS kept (key, engine, map_date, places, distance_m, duration_s, shape, problem,"
-            " doubts, ask_again_at)"
-            " SELECT u.key, $2, $3, u.places::jsonb, u.distance, u.duration, u.shape, u.problem, u.doubts, u.again"
-            " FROM unnest($1::bytea[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::integer[],"
-            " $10::timestamptz[]) AS u (key, places, distance, duration, shape, problem, doubts, again)"
+            " problem_en, doubts, ask_again_at)"
+            " SELECT u.key, $2, $3, u.places::jsonb, u.distance, u.duration, u.shape, u.problem, u.problem_en, u.doubts,"
+            " u.again"
+            " FROM unnest($1::bytea[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[],"
+            " $10::integer[], $11::timestamptz[])"
+            " AS u (key, places, distance, duration, shape, problem, problem_en, doubts, again)"
             " ON CONFLICT (key) DO UPDATE SET distance_m = EXCLUDED.distance_m, duration_s = EXCLUDED.duration_s,"
-            " shape = EXCLUDED.shape, problem = EXCLUDED.problem, doubts = EXCLUDED.doubts,"
+            " shape = EXCLUDED.shape, problem = EXCLUDED.problem, problem_en = EXCLUDED.problem_en, doubts = EXCLUDED.doubts,"
             " ask_again_at = EXCLUDED.ask_again_at, answered_at = now()"
             " WHERE kept.doubts > 0",  # what was believed once is frozen
             [d.key for d in done],
@@ -232,6 +234,7 @@ class CachedNavigator:
             [d.answer.duration_s for d in done],
             [d.answer.shape for d in done],
             [d.answer.problem for d in done],
+            [d.answer.problem_en for d in done],
             [d.doubts for d in done],
             [None if us is None else from_us(us) for us in again],
         )
@@ -254,5 +257,6 @@ def _route(row: Any, places: Places) -> Route:
         row["duration_s"],
         row["shape"],
         row["problem"],
+        row["problem_en"],
         None if again is None else to_us(again),
     )

@@ -64,14 +64,18 @@ def documented(read: Callable[[], Answer]) -> Answer:
 
 def nonsense(what: str, english: str) -> Answer:
     """An answer that cannot be true."""
-    problem = f"导航引擎的答复不可信（{what}） · the engine's answer cannot be true ({english})"
-    return Answer(None, None, problem=problem, doubtful=True)
+    return Answer(
+        None, None, problem=f"导航引擎的答复不可信（{what}）",
+        problem_en=f"the engine's answer cannot be true ({english})", doubtful=True,
+    )  # fmt: skip
 
 
 def no_way(code: Any, text: Any) -> Answer:
     """The engine knows no such way; ``code`` and ``text`` are its own words."""
     said = f"{word(code)} {word(text, 80)}".strip()
-    return Answer(None, None, problem=f"导航引擎找不到路线（{said}） · the engine knows no way ({said})")
+    return Answer(
+        None, None, problem=f"导航引擎找不到路线（{said}）", problem_en=f"the engine knows no way ({said})"
+    )
 
 
 def _joined(answers: list[Answer]) -> Answer:
@@ -110,7 +114,8 @@ def _checked(places: Places, answer: Answer) -> Answer:
         return Answer(
             None,
             None,
-            problem=f"第 {number} 个地点距电子地图道路 {metres} 米 · place {number} is {metres} m from the way",
+            problem=f"第 {number} 个地点距电子地图道路 {metres} 米",
+            problem_en=f"place {number} is {metres} m from the way",
             doubtful=True,
         )
     slack_m = np.minimum(away_m + DOOR_M, SNAP_M)

@@ -31,7 +31,7 @@ class FrozenRoutes:
             missing = [places for places in dict.fromkeys(wanted) if places not in found]
             keys = {route_key(self._engine or "", map_date, PROFILE, places): places for places in missing}
             for row in await conn.fetch(
-                "SELECT key, distance_m, duration_s, shape, problem FROM navigation_routes WHERE key = ANY($1::bytea[])",
+                "SELECT key, distance_m, duration_s, shape, problem, problem_en FROM navigation_routes WHERE key = ANY($1::bytea[])",
                 list(keys),
             ):
                 places = keys[row["key"]]

@@ -12,14 +12,20 @@ mm.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.arrays import Ints
 
-#: Version of STATE_DTYPE and of what the kernels do with it. A stored state of another version is not used.
+#: Version of STATE_DTYPE and of what the kernels do with it.
+#:
+#: The running states in the database are of one version: a vehicle whose stored state is of another one is recomputed from
+#: its stored track (``rules.live.store.states.outdated_states``). A state that is frozen in evidence is never recomputed:
+#: it is read by ``read_states``, which knows every version that was ever frozen.
 STATE_VERSION = 1
 
 _MILEAGE = ("a_lat", "a_lon", "a_dir", "sum_mm", "tail_mm", "bridged_mm")
@@ -108,6 +114,35 @@ class TrackStates:
         made = TrackStates(0)
         made.base, made.tip = self.base[:, slots].copy(), self.tip[:, slots].copy()
         return made
+
+
+class UnknownStateError(ValueError):
+    """A state of a version that this program cannot read."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateReader:
+    """How a version of the state is read: its row as stored, and what makes rows of STATE_DTYPE of such rows."""
+
+    dtype: np.dtype[Any]
+    to_current: Callable[[NDArray[np.void]], NDArray[np.void]]
+
+
+#: By version. A new STATE_VERSION adds its own entry and says in those of the older ones what their rows are in it.
+READERS: Final[Mapping[int, StateReader]] = {STATE_VERSION: StateReader(STATE_DTYPE, lambda rows: rows)}
+
+
+def read_states(
+    version: int, pieces: Sequence[bytes], readers: Mapping[int, StateReader] = READERS
+) -> NDArray[np.void]:
+    """Frozen states (the raw bytes of each) of a version as STATE_DTYPE, shape (len(pieces),). Raises UnknownStateError for
+    a version without a reader, ValueError for bytes that are no state of that version."""
+    reader = readers.get(version)
+    if reader is None:
+        raise UnknownStateError(f"state of the kernel, version {version}; known: {sorted(readers)}")
+    if any(len(piece) != reader.dtype.itemsize for piece in pieces):
+        raise ValueError(f"not {reader.dtype.itemsize} bytes, as version {version} has")
+    return reader.to_current(np.frombuffer(bytearray(b"".join(pieces)), reader.dtype))
 
 
 def empty_rows(n: int) -> NDArray[np.void]:

@@ -19,7 +19,7 @@ SLACK_US = 180 * US_PER_S
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The newest judgement of a subject."""
+    """The newest judgement of a subject; ``reason``: its code."""
 
     outcome: str
     reason: str
@@ -69,18 +69,17 @@ async def found_in(pool: Any) -> Found:
         " ORDER BY a.rule, a.subject"
     )
     rows = await pool.fetch(
-        "SELECT DISTINCT ON (rule, subject) rule, subject, outcome, reason FROM evaluations ORDER BY rule, subject, id DESC"
+        "SELECT DISTINCT ON (rule, subject) rule, subject, outcome, reason_code FROM evaluations ORDER BY rule, subject, id DESC"
     )
     return Found(
         [dict(r["body"]) | {"subject": r["subject"]} for r in alerts],
-        {(r["rule"], r["subject"]): Outcome(r["outcome"], r["reason"]) for r in rows},
+        {(r["rule"], r["subject"]): Outcome(r["outcome"], r["reason_code"]) for r in rows},
     )
 
 
 def score(world: World, found: Found) -> dict[str, Score]:
     """The score of each rule, in the order of the rules."""
     scores = {rule.code: Score() for rule in RULES}
-    reasons = {rule.code: rule.reasons for rule in RULES}
     alerts: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for alert in found.alerts:
         if alert["status"] == SUSPECTED:
@@ -100,11 +99,10 @@ def score(world: World, found: Found) -> dict[str, Score]:
                 mine.wrong.append(f"{_named(label)}: severity {answer['severity']}, not {label.severity}")
         if label.subject is not None and label.outcome != NONE:
             made = found.outcomes.get((label.rule, label.subject))
-            reason = reasons[label.rule][label.reason] if label.reason else None
             if (
                 made is None
                 or made.outcome != label.outcome
-                or (reason is not None and made.reason != reason)
+                or (label.reason and made.reason != label.reason)
             ):
                 mine.wrong.append(f"{_named(label)}: {_seen(found, label)}")
     for rule, left in alerts.items():

@@ -79,7 +79,7 @@ def off_hours(
     """(what is found of the days that end within ``span``, whether it is clear). ``jumps``: false places, which must not
     lie across an edge of the night; ``activities``: (kind, from, to), for the label."""
     spans = [(order, covered(order)) for order in orders]
-    covers = [
+    covers: list[check.Allowing] = [
         {"task_type": order.task_type, "from_us": s[0] * US_PER_S, "to_us": s[1] * US_PER_S}
         for order, s in spans
         if s is not None

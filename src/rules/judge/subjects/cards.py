@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from registry import fuel_cards
 from registry.facts.fills import reversed_fills
@@ -181,15 +181,10 @@ async def _facts(desk: Desk, cards: Sequence[str]) -> _Facts:
 
 
 def _withdrawn(desk: Desk, known: _Facts, card: str, live: set[tuple[str, str]]) -> Iterator[Judgement]:
-    for rule, version, reasons in (
-        (_BINDING, card_binding.VERSION, card_binding.REASONS),
-        (_REFUEL, refuel_frequency.VERSION, refuel_frequency.REASONS),
-    ):
+    for rule, version in ((_BINDING, card_binding.VERSION), (_REFUEL, refuel_frequency.VERSION)):
         for subject in sorted(known.suspected[rule].get(card, ())):
             if (rule, subject) not in live:
-                yield Judgement(
-                    rule, version, subject, None, "normal", reasons["gone"], desk.now_us, card=card
-                )
+                yield Judgement(rule, version, subject, None, "normal", "gone", desk.now_us, card=card)
 
 
 def _of_card(desk: Desk, known: _Facts, card: str) -> Iterator[Judgement]:
@@ -200,7 +195,7 @@ def _of_card(desk: Desk, known: _Facts, card: str) -> Iterator[Judgement]:
     yield from _judge_fills(desk, known, known.cards[card])
 
 
-def _card(card: CardRow) -> dict[str, Any]:
+def _card(card: CardRow) -> card_binding.Card:
     return {
         "id": card.id, "organisation": card.organisation, "status": card.status,
         "opened_on": None if card.opened_on is None else card.opened_on.isoformat(),
@@ -210,38 +205,37 @@ def _card(card: CardRow) -> dict[str, Any]:
 
 def _judge_binding(desk: Desk, known: _Facts, card: CardRow, binding: CardBindingRow) -> Judgement:
     vehicles = known.vehicles.get(binding.plate, [])
-    evidence: dict[str, Any] = {
-        "rule": _BINDING, "rule_version": card_binding.VERSION,
-        "subject": card_binding.subject(card.id, binding.from_us), "card": _card(card),
-        "binding": {
-            "plate": binding.plate, "from_us": binding.from_us,
-            "to_us": None if binding.to_us == FOREVER else binding.to_us,
-        },
-        "vehicles": [
-            {
-                "id": v.id, "organisation": v.organisation,
-                "registered_on": None if v.registered_on is None else v.registered_on.isoformat(),
-                "disposed_on": None if v.disposed_on is None else v.disposed_on.isoformat(),
-            }
-            for v in vehicles
-        ],
-        "parameters": {"grace_days": 0},
+    bound: card_binding.Binding = {
+        "plate": binding.plate, "from_us": binding.from_us, "to_us": None if binding.to_us == FOREVER else binding.to_us,
     }  # fmt: skip
+    known_as: list[card_binding.Vehicle] = [
+        {
+            "id": v.id, "organisation": v.organisation,
+            "registered_on": None if v.registered_on is None else v.registered_on.isoformat(),
+            "disposed_on": None if v.disposed_on is None else v.disposed_on.isoformat(),
+        }
+        for v in vehicles
+    ]  # fmt: skip
+
+    def last_change(grace_days: int) -> int:
+        points = card_binding.change_points(_card(card), bound, known_as, grace_days)
+        return max(p for p in points if p <= desk.now_us)
+
     # The value that held when something last changed; the end of the days of grace is such a moment in turn.
-    evidence["parameters"] = desk.resolve(_BINDING, card.organisation, _last_change(desk, evidence))
-    evidence["as_of_us"] = _last_change(desk, evidence)
+    used = desk.resolve(_BINDING, card.organisation, last_change(0))
+    evidence: card_binding.Evidence = {
+        "rule": _BINDING, "rule_version": card_binding.VERSION,
+        "subject": card_binding.subject(card.id, binding.from_us), "card": _card(card), "binding": bound,
+        "vehicles": known_as, "parameters": used, "as_of_us": last_change(used["grace_days"]),
+    }  # fmt: skip
     made = card_binding.evaluate(evidence)
     vehicle = max(vehicles, key=lambda v: v.no, default=None)  # the plate's newest
     alert = AlertFacts(
         "high" if made.reason == "not_official" else "medium", card.organisation,
-        None if vehicle is None else vehicle.id, binding.plate, made.from_us, made.to_us, made.summary,
+        None if vehicle is None else vehicle.id, binding.plate, made.from_us, made.to_us,
     )  # fmt: skip
     no = None if vehicle is None else vehicle.no
-    return judgement(desk, made, evidence, card_binding.REASONS, alert, no, card.id)
-
-
-def _last_change(desk: Desk, evidence: Mapping[str, Any]) -> int:
-    return max(p for p in card_binding.change_points(evidence) if p <= desk.now_us)
+    return judgement(desk, made, evidence, alert, no, card.id)
 
 
 def _judge_unbound(desk: Desk, known: _Facts, card: CardRow) -> Iterator[Judgement]:
@@ -255,14 +249,14 @@ def _judge_unbound(desk: Desk, known: _Facts, card: CardRow) -> Iterator[Judgeme
     waits = bound or card.status != "active" or desk.now_us - since <= grace_us
     if waits and subject not in known.suspected[_BINDING].get(card.id, ()):
         return
-    evidence: dict[str, Any] = {
+    evidence: card_binding.Evidence = {
         "rule": _BINDING, "rule_version": card_binding.VERSION, "subject": subject, "card": _card(card),
         "binding": None, "vehicles": [], "parameters": used, "unbound_since_us": None if bound else since,
         "as_of_us": min(desk.now_us, since + grace_us + 1),
     }  # fmt: skip
     made = card_binding.evaluate(evidence)
-    alert = AlertFacts("medium", card.organisation, None, "", made.from_us, made.to_us, made.summary)
-    yield judgement(desk, made, evidence, card_binding.REASONS, alert, None, card.id)
+    alert = AlertFacts("medium", card.organisation, None, "", made.from_us, made.to_us)
+    yield judgement(desk, made, evidence, alert, None, card.id)
 
 
 def _runs(trips: Sequence[Trip]) -> list[_Run]:
@@ -311,13 +305,15 @@ def _judge_fills(desk: Desk, known: _Facts, card: CardRow) -> Iterator[Judgement
     transactions = known.transactions.get(card.id, [])
     bindings = _joined(known.bindings.get(card.id, ()))
     taken_back = reversed_fills(transactions)
-    places: dict[_Place, list[dict[str, Any]]] = defaultdict(list)
+    places: dict[_Place, list[refuel_frequency.Transaction]] = defaultdict(list)
     rows = [_transaction(t, taken_back.get(t.id)) for t in transactions]
     for row in rows:
         place = _place(known, bindings, row["at_us"])
         if place is not None:
             places[place].append(row)
-    by_merge: dict[int, dict[str, list[Mapping[str, Any]]]] = {}  # payment -> what is one fill with it
+    by_merge: dict[
+        int, dict[str, list[refuel_frequency.Transaction]]
+    ] = {}  # payment -> what is one fill with it
     for place, inside in places.items():
         used = desk.resolve(_REFUEL, card.organisation, place.after.to_us)
         merge = used["merge_min"]
@@ -332,9 +328,9 @@ def _judge_fills(desk: Desk, known: _Facts, card: CardRow) -> Iterator[Judgement
             continue
         alert = AlertFacts(
             "medium", card.organisation, place.vehicle.id, place.vehicle.plate, made.from_us, made.to_us,
-            made.summary, order=place.after.id,
+            order=place.after.id,
         )  # fmt: skip
-        yield judgement(desk, made, evidence, refuel_frequency.REASONS, alert, place.vehicle.no, card.id)
+        yield judgement(desk, made, evidence, alert, place.vehicle.no, card.id)
 
 
 def _fill_evidence(
@@ -342,8 +338,8 @@ def _fill_evidence(
     bindings: Sequence[CardBindingRow],
     place: _Place,
     used: dict[str, int],
-    rows: list[dict[str, Any]],
-) -> dict[str, Any]:
+    rows: list[refuel_frequency.Transaction],
+) -> refuel_frequency.Evidence:
     after, vehicle, following = place.after, place.vehicle, place.following
     earlier = [b for b in bindings if b.plate == place.bound.plate and b.to_us > after.to_us]
     again = None if earlier[0] == place.bound else card_binding.stamp(place.bound.from_us)
@@ -352,7 +348,7 @@ def _fill_evidence(
         since = max(since, midnight_us(vehicle.registered_on))
     if vehicle.disposed_on is not None:
         until = min(until, midnight_us(vehicle.disposed_on))
-    evidence: dict[str, Any] = {
+    evidence: refuel_frequency.Evidence = {
         "rule": _REFUEL, "rule_version": refuel_frequency.VERSION,
         "subject": refuel_frequency.subject(card.id, after.id, again),
         "card": {"id": card.id, "organisation": card.organisation},
@@ -368,10 +364,12 @@ def _fill_evidence(
         "parameters": used, "transactions": rows,
     }  # fmt: skip
     why = refuel_frequency.explain(evidence)
-    return evidence | {"transactions": [row | {"why": why[row["id"]]} for row in rows]}
+    # Copies: a row may stand in the evidence of two stretches, for another reason in each.
+    evidence["transactions"] = [{**row, "why": why[row["id"]]} for row in rows]
+    return evidence
 
 
-def _transaction(row: TransactionRow, reversed_by: str | None) -> dict[str, Any]:
+def _transaction(row: TransactionRow, reversed_by: str | None) -> refuel_frequency.Transaction:
     return {
         "id": row.id, "at_us": row.at_us, "kind": row.kind, "product": row.product, "energy": row.energy,
         "quantity": row.quantity, "amount_fen": row.amount_fen, "station": row.station,

@@ -8,7 +8,7 @@ judged on one track.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from registry.changes import LOOK_BACK_US
 from registry.facts import orders
@@ -36,7 +36,7 @@ REACH_US: Final = LOOK_BACK_US
 TRACKS_US: Final = 31 * US_PER_DAY
 
 #: An order, and the evidence of each of its destinations, still without the track.
-_Case = tuple[OrderFacts, list[dict[str, Any]]]
+_Case = tuple[OrderFacts, list[check.Evidence]]
 
 
 class Destinations:
@@ -78,9 +78,7 @@ class Destinations:
                     if made.outcome is Outcome.SUSPECTED and not desk.numbers_only:
                         evidence["track"] = freeze_track(track)
                     alert = _alert(fact.order, made, evidence)
-                    verdicts.judgements.append(
-                        judgement(desk, made, evidence, check.REASONS, alert, fact.order.vehicle_no)
-                    )
+                    verdicts.judgements.append(judgement(desk, made, evidence, alert, fact.order.vehicle_no))
         return verdicts
 
 
@@ -95,12 +93,14 @@ def _cases(desk: Desk, ready: Sequence[OrderFacts]) -> list[_Case]:
     return [(fact, drafts(desk, fact, begun)) for fact, begun in zip(ready, begins, strict=True)]
 
 
-def drafts(desk: Desk, fact: OrderFacts, cover_from_us: int) -> list[dict[str, Any]]:
+def drafts(desk: Desk, fact: OrderFacts, cover_from_us: int) -> list[check.Evidence]:
     """Evidence of each destination of a returned order, without its track: that of ``from_us`` to ``to_us``, both
     included. ``cover_from_us``: from when on the order covers its vehicle. What the vehicle did from then until it departed
     counts only where the office does not say when that was.
     """
     order = fact.order
+    if order.actual_return_us is None:
+        raise ValueError(f"order {order.id} is not returned")
     departed = order.actual_departure_us or order.planned_departure_us
     since = min(cover_from_us, departed)
     parameters = {
@@ -177,7 +177,7 @@ async def _judged(desk: Desk, part: Sequence[_Case]) -> list[tuple[dict[str, Int
     return [(track, made) for track, _, made in found]
 
 
-def _alert(order: OrderRow, made: Evaluation, evidence: dict[str, Any]) -> AlertFacts:
+def _alert(order: OrderRow, made: Evaluation, evidence: check.Evidence) -> AlertFacts:
     return AlertFacts(
         severity="medium",
         organisation=order.organisation,
@@ -185,7 +185,6 @@ def _alert(order: OrderRow, made: Evaluation, evidence: dict[str, Any]) -> Alert
         plate=evidence["vehicle"]["plate"],
         occurred_from_us=made.from_us,
         occurred_to_us=made.to_us,
-        summary=made.summary,
         driver=order.driver,
         order=order.id,
     )

@@ -12,9 +12,9 @@ return for this purpose.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from registry.changes import LOOK_BACK_US
 from registry.drivers import drivers_of
@@ -228,13 +228,12 @@ async def _judge(desk: Desk, keys: Sequence[str], verdicts: Verdicts) -> None:
         subject = subjects[want.key]
         if not now["orders"] and not now["fills"]:
             if subject in suspected:
-                gone = check.REASONS["nothing"]
                 verdicts.judgements.append(
-                    Judgement(check.RULE, check.VERSION, subject, None, "normal", gone, desk.now_us)
+                    Judgement(check.RULE, check.VERSION, subject, None, "normal", "nothing", desk.now_us)
                 )
             continue
         name, organisation = drivers[want.driver]
-        evidence: dict[str, Any] = {
+        evidence: check.Evidence = {
             "rule": check.RULE, "rule_version": check.VERSION, "subject": subject, "month": want.month,
             "driver": {"id": want.driver, "name": name, "organisation": organisation}, "energy": want.energy,
             "parameters": want.parameters, "months": months,
@@ -242,7 +241,7 @@ async def _judge(desk: Desk, keys: Sequence[str], verdicts: Verdicts) -> None:
         verdicts.judgements.append(_verdict(desk, known, evidence, now))
 
 
-def _verdict(desk: Desk, known: _Facts, evidence: dict[str, Any], now: Mapping[str, Any]) -> Judgement:
+def _verdict(desk: Desk, known: _Facts, evidence: check.Evidence, now: check.Month) -> Judgement:
     made = check.evaluate(evidence)
     driven = {o["vehicle"] for o in now["orders"]} | {f["vehicle"] for f in now["fills"]}
     vehicle = known.vehicles[driven.pop()] if len(driven) == 1 else None
@@ -250,10 +249,10 @@ def _verdict(desk: Desk, known: _Facts, evidence: dict[str, Any], now: Mapping[s
     if made.outcome is Outcome.SUSPECTED:
         alert = AlertFacts(
             "medium", evidence["driver"]["organisation"], None if vehicle is None else vehicle.id,
-            "" if vehicle is None else vehicle.plate, made.from_us, made.to_us, made.summary,
+            "" if vehicle is None else vehicle.plate, made.from_us, made.to_us,
             driver=evidence["driver"]["id"],
         )  # fmt: skip
-    return judgement(desk, made, evidence, check.REASONS, alert, None if vehicle is None else vehicle.no)
+    return judgement(desk, made, evidence, alert, None if vehicle is None else vehicle.no)
 
 
 async def _facts(desk: Desk, wanted: Sequence[_Key]) -> _Facts:
@@ -298,7 +297,7 @@ def _waits(desk: Desk, known: _Facts, want: _Key) -> Later | None:
     return None
 
 
-def _month(known: _Facts, want: _Key, month: str) -> dict[str, Any]:
+def _month(known: _Facts, want: _Key, month: str) -> check.Month:
     """What a month holds of a driver, as evidence."""
     first, end = month_span(month)
     trips = [
@@ -308,20 +307,21 @@ def _month(known: _Facts, want: _Key, month: str) -> dict[str, Any]:
         and first <= t.to_us < end
         and want.energy in _ENERGIES[known.vehicles[t.vehicle].energy]
     ]
-    fills, left_out = [], []
+    fills: list[check.Fill] = []
+    left_out: list[check.Fill] = []
     for fill, plate, vehicle, trip, why in known.fills.get(want.driver, ()):
         if fill.energy == want.energy and first <= fill.at_us < end:
             if fill.id in known.reversed:
-                left_out.append(_fill(fill, plate) | {"why": "reversed"})
+                left_out.append(_fill(fill, plate, "reversed"))
             else:
-                fills.append(_fill(fill, plate) | {"vehicle": vehicle, "order": trip.id, "why": why})
+                fills.append({**_fill(fill, plate, why), "vehicle": vehicle, "order": trip.id})
     for vehicle in sorted({t.vehicle for t in trips}):
         left_out += [
-            _fill(fill, plate) | {"why": why}
+            _fill(fill, plate, why)
             for fill, plate, why in known.loose.get(vehicle, ())
             if fill.energy == want.energy and first <= fill.at_us < end and fill.id not in known.reversed
         ]
-    orders = [
+    orders: list[check.Order] = [
         {
             "id": t.id, "version": t.version, "vehicle": t.vehicle, "departed_us": t.from_us, "returned_us": t.to_us,
             "mileage_mm": t.mileage_mm, "bridged_mm": t.bridged_mm, "fixes": t.fixes,
@@ -333,9 +333,9 @@ def _month(known: _Facts, want: _Key, month: str) -> dict[str, Any]:
     return {"month": month, "orders": orders, "fills": fills, "left_out": left_out}
 
 
-def _fill(fill: TransactionRow, plate: str) -> dict[str, Any]:
+def _fill(fill: TransactionRow, plate: str, why: str) -> check.Fill:
     return {
-        "id": fill.id, "at_us": fill.at_us, "card": fill.card, "plate": plate, "quantity": fill.quantity,
+        "id": fill.id, "at_us": fill.at_us, "card": fill.card, "plate": plate, "quantity": fill.quantity, "why": why,
     }  # fmt: skip
 
 

@@ -89,7 +89,7 @@ class Transactions:
         judged = await evaluations_of(desk.conn, RULE, subjects)
         found = await fills.card_transactions(desk.conn, keys)
         drafts = await self._drafts(desk, found)
-        on_track: list[tuple[str, dict[str, Any]]] = []
+        on_track: list[tuple[str, card_use.Evidence]] = []
         for key in sorted(set(keys)):
             if key not in drafts:
                 if card_use.subject(key) in judged:
@@ -105,18 +105,16 @@ class Transactions:
                 on_track.append((key, evidence))
             else:
                 made = card_use.judge(evidence, {}, np.zeros(0, np.int64))
-                verdicts.judgements.append(
-                    judgement(desk, made, evidence, card_use.REASONS, None, _vehicle_no(evidence))
-                )
+                verdicts.judgements.append(judgement(desk, made, evidence, None, _vehicle_no(evidence)))
         await self._judge_tracks(desk, on_track, verdicts)
         return verdicts
 
-    async def _drafts(self, desk: Desk, found: Mapping[str, CardTransaction]) -> dict[str, dict[str, Any]]:
+    async def _drafts(self, desk: Desk, found: Mapping[str, CardTransaction]) -> dict[str, card_use.Evidence]:
         """Evidence without its track, by transaction."""
         taken_back = await fills.reversed_of_cards(desk.conn, {f.transaction.card for f in found.values()})
         plates = {f.bound[0] for f in found.values() if f.bound is not None}
         vehicles = await vehicles_of_plates(desk.conn, plates)
-        drafts = {}
+        drafts: dict[str, card_use.Evidence] = {}
         for key, fact in found.items():
             row = fact.transaction
             vehicle = None
@@ -134,7 +132,7 @@ class Transactions:
                     "station_name": row.station_name, "reversed_by": taken_back.get(row.id),
                 },
                 "card": {"id": row.card, "organisation": fact.organisation},
-                "binding": None if fact.bound is None else dict(zip(("plate", "from_us", "to_us"), fact.bound, strict=True)),
+                "binding": _binding(fact.bound),
                 "vehicle": None if vehicle is None else {
                     "no": vehicle.no, "id": vehicle.id, "plate": vehicle.plate, "organisation": vehicle.organisation,
                     "registered_on": None if vehicle.registered_on is None else vehicle.registered_on.isoformat(),
@@ -150,13 +148,13 @@ class Transactions:
         return drafts
 
     async def _judge_tracks(
-        self, desk: Desk, drafts: Sequence[tuple[str, dict[str, Any]]], verdicts: Verdicts
+        self, desk: Desk, drafts: Sequence[tuple[str, card_use.Evidence]], verdicts: Verdicts
     ) -> None:
-        marks = await watermarks(desk, {evidence["vehicle"]["no"] for _, evidence in drafts})
-        ready: list[tuple[str, dict[str, Any], bool]] = []
+        marks = await watermarks(desk, {_vehicle(evidence)["no"] for _, evidence in drafts})
+        ready: list[tuple[str, card_use.Evidence, bool]] = []
         for key, evidence in drafts:
             _, until = card_use.window(evidence["transaction"], evidence["parameters"])
-            passed = marks[evidence["vehicle"]["no"]] >= until
+            passed = marks[_vehicle(evidence)["no"]] >= until
             at = evidence["transaction"]["at_us"]
             settle = desk.resolve(RULE, evidence["card"]["organisation"], at)["settle_after_h"] * _HOUR_US
             if passed or desk.known_us >= until + settle:
@@ -182,7 +180,7 @@ class Transactions:
             if made.outcome is Outcome.SUSPECTED:
                 rows = card_use.needed(track, good, evidence)
                 evidence["track"] = freeze_track({name: column[rows] for name, column in track.items()})
-                vehicle = evidence["vehicle"]
+                vehicle = _vehicle(evidence)
                 alert = AlertFacts(
                     severity="high",
                     organisation=evidence["card"]["organisation"],
@@ -190,29 +188,41 @@ class Transactions:
                     plate=vehicle["plate"],
                     occurred_from_us=made.from_us,
                     occurred_to_us=made.to_us,
-                    summary=made.summary,
                 )
-            verdicts.judgements.append(
-                judgement(desk, made, evidence, card_use.REASONS, alert, _vehicle_no(evidence))
-            )
+            verdicts.judgements.append(judgement(desk, made, evidence, alert, _vehicle_no(evidence)))
             waited = desk.now_us - evidence["transaction"]["at_us"]
             if not passed and made.outcome is not Outcome.NORMAL and waited < WAIT_US:
                 why = "轨迹未到齐，先按已有轨迹判断 · judged on what is there, the track is not complete"
                 verdicts.later[key] = wait(desk, evidence["transaction"]["at_us"], why)
 
 
-def _want(evidence: Mapping[str, Any]) -> tuple[int, int, int]:
+def _binding(bound: tuple[str, int, int | None] | None) -> card_use.Binding | None:
+    if bound is None:
+        return None
+    plate, from_us, to_us = bound
+    return {"plate": plate, "from_us": from_us, "to_us": to_us}
+
+
+def _vehicle(evidence: card_use.Evidence) -> card_use.Vehicle:
+    """The vehicle of evidence that is judged on its track."""
+    vehicle = evidence["vehicle"]
+    if vehicle is None:
+        raise ValueError(f"{evidence['subject']}: judged on a track without a vehicle")
+    return vehicle
+
+
+def _want(evidence: card_use.Evidence) -> tuple[int, int, int]:
     since, until = card_use.window(evidence["transaction"], evidence["parameters"])
-    return evidence["vehicle"]["no"], max(since - REACH_US, 0), until + REACH_US + 1
+    return _vehicle(evidence)["no"], max(since - REACH_US, 0), until + REACH_US + 1
 
 
-def _vehicle_no(evidence: Mapping[str, Any]) -> int | None:
+def _vehicle_no(evidence: card_use.Evidence) -> int | None:
     return None if evidence["vehicle"] is None else int(evidence["vehicle"]["no"])
 
 
 def _gone(desk: Desk, judged: StoredEvaluation) -> Judgement:
     return Judgement(
-        RULE, card_use.VERSION, judged.subject, judged.vehicle_no, "normal", card_use.REASONS["gone"], desk.now_us
+        RULE, card_use.VERSION, judged.subject, judged.vehicle_no, "normal", "gone", desk.now_us
     )  # fmt: skip
 
 

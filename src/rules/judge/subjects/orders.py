@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from registry.facts import orders
-from registry.facts.orders import OrderFacts
+from registry.facts.orders import OrderFacts, OrderResultRow
 from registry.orders import OrderPlace, OrderRow
 from registry.parameters import TRACK, ParameterRow, resolve
 from registry.snapshot.orders import OrderBook
@@ -83,7 +83,7 @@ class Orders:
                 verdicts.later.update(until_settled(desk, facts[key]))
         wanted = _wanted(list(ready.values()))
         routes = dict(zip(wanted, await desk.navigator.routes(desk.conn, wanted), strict=True))
-        suspected: list[tuple[OrderFacts, dict[str, Any]]] = []
+        suspected: list[tuple[OrderFacts, mileage.Evidence]] = []
         for key, fact in ready.items():
             places, missing = _itinerary(fact)
             evidence = _numbers(desk, fact, routes.get(places))
@@ -109,7 +109,7 @@ class Orders:
                     verdicts.later[fact.order.id] = _again(desk, fact)
                 else:
                     verdicts.judgements.append(_judgement(desk, fact, made, evidence))
-                evidence.clear()  # frozen by now; a track as lists is large
+                del evidence["track"]  # frozen by now; a track as lists is large
         verdicts.judgements.sort(key=lambda j: j.subject)
         return verdicts
 
@@ -149,7 +149,7 @@ async def withdrawn(
             continue
         reason = _gone(fact, old.vehicle_no)
         if not reason and not known:
-            reason = "派车单不再有该目的地 · the dispatch order no longer has this destination"
+            reason = "destination_removed"
         if reason:
             made.append(Judgement(rule, version, old.subject, old.vehicle_no, "normal", reason, desk.now_us))
     return made
@@ -165,13 +165,13 @@ def until_settled(desk: Desk, fact: OrderFacts) -> dict[str, Later]:
 
 
 def _gone(fact: OrderFacts | None, vehicle_no: int | None) -> str:
-    """Why an alert does not hold; '' = it may."""
+    """Why an alert does not hold, a reason code; '' = it may."""
     if fact is None or fact.order.status == "cancelled":
-        return "派车单已取消 · the dispatch order was cancelled"
+        return "order_cancelled"
     if fact.order.vehicle_no != vehicle_no:
-        return "派车单已改派其他车辆 · the dispatch order went to another vehicle"
+        return "order_reassigned"
     if fact.order.status != "returned":
-        return "派车单已重新打开 · the dispatch order was opened again"
+        return "order_reopened"
     return ""
 
 
@@ -205,11 +205,18 @@ def _itinerary(fact: OrderFacts) -> tuple[Places, str]:
     )
 
 
-def _place_of(place: OrderPlace) -> dict[str, Any]:
+def _result(result: OrderResultRow) -> mileage.Result:
+    return {
+        "mileage_mm": result.mileage_mm, "bridged_mm": result.bridged_mm, "odometer_m": result.odometer_m,
+        "fixes": result.fixes, "first_us": result.first_us, "last_us": result.last_us,
+    }  # fmt: skip
+
+
+def _place_of(place: OrderPlace) -> mileage.Place:
     return {"name": place.name, "lat_e6": place.lat_e6, "lon_e6": place.lon_e6}
 
 
-def _place(place: OrderPlace | None) -> dict[str, Any] | None:
+def _place(place: OrderPlace | None) -> mileage.Place | None:
     return None if place is None else _place_of(place)
 
 
@@ -217,7 +224,7 @@ def _departed(fact: OrderFacts) -> int:
     return fact.order.actual_departure_us or fact.order.planned_departure_us
 
 
-def _numbers(desk: Desk, fact: OrderFacts, route: Route | None) -> dict[str, Any]:
+def _numbers(desk: Desk, fact: OrderFacts, route: Route | None) -> mileage.Evidence:
     """Evidence without what ``recompute`` needs."""
     order, at_us = fact.order, fact.order.planned_departure_us
     if fact.result is None or order.actual_return_us is None:
@@ -239,11 +246,11 @@ def _numbers(desk: Desk, fact: OrderFacts, route: Route | None) -> dict[str, Any
         # The kernel's own are said as well; it resolves them fix by fix, from ``parameter_rows``.
         "parameters": desk.resolve(RULE, order.organisation, at_us)
         | resolve(TRACK, fact.organisation, at_us, desk.parameters),
-        "result": fact.result.numbers(),
+        "result": _result(fact.result),
     }  # fmt: skip
 
 
-async def _add_tracks(desk: Desk, suspected: Sequence[tuple[OrderFacts, dict[str, Any]]]) -> None:
+async def _add_tracks(desk: Desk, suspected: Sequence[tuple[OrderFacts, mileage.Evidence]]) -> None:
     """Add to each evidence what ``recompute`` needs: state, track, orders, parameters. As ``rules.live.order_results`` does, from
     the newest state at the start of the day on which the order began to cover, or of an earlier one."""
     since: dict[int, int] = {}
@@ -282,7 +289,7 @@ def _cover_from(book: OrderBook, order_id: str) -> int:
     return int(book.rows["cover_from"][row])
 
 
-def _spans(book: OrderBook, vehicle_no: int, t: Ints) -> list[dict[str, Any]]:
+def _spans(book: OrderBook, vehicle_no: int, t: Ints) -> list[mileage.Cover]:
     """Which order covered each stretch of fixes, half open; the last stretch ends after its last fix."""
     rows = book.at(np.full(len(t), vehicle_no, np.int64), t)
     edges = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]]) if len(t) else np.zeros(0, np.int64)
@@ -305,28 +312,17 @@ def _row(row: ParameterRow) -> list[Any]:
     return [row.rule, row.name, row.organisation, row.value, row.effective_us]
 
 
-def _judgement(desk: Desk, fact: OrderFacts, made: Evaluation, evidence: dict[str, Any]) -> Judgement:
+def _judgement(desk: Desk, fact: OrderFacts, made: Evaluation, evidence: mileage.Evidence) -> Judgement:
     order, alert = fact.order, None
     if made.outcome is Outcome.SUSPECTED:
         alert = AlertFacts(
-            severity=mileage.severity(evidence["route"]["distance_m"], made.parameters),
+            severity=mileage.severity(made.measures["navigation_m"]["value"], made.parameters),
             organisation=order.organisation,
             vehicle=order.vehicle,
             plate=fact.plate,
             occurred_from_us=made.from_us,
             occurred_to_us=made.to_us,
-            summary=made.summary,
             driver=order.driver,
             order=order.id,
         )
-    reasons = {**mileage.REASONS, "no_route": _no_route(evidence["route"])}
-    return judgement(desk, made, evidence, reasons, alert, order.vehicle_no)
-
-
-def _no_route(route: Mapping[str, Any] | None) -> str:
-    """Why there is no route, with the engine's word for those who can mend it."""
-    general = mileage.REASONS["no_route"]
-    if route is None or " · " not in route["problem"]:
-        return general
-    parts = zip(general.split(" · ", 1), route["problem"].split(" · ", 1), ("：", ": "), strict=True)
-    return " · ".join(f"{text}{colon}{problem}" for text, problem, colon in parts)
+    return judgement(desk, made, evidence, alert, order.vehicle_no)

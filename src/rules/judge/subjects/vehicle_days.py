@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 import numpy as np
 
@@ -140,9 +140,7 @@ class VehicleDays:
         for slot in slots:
             evidence, made = off[slot]
             alert = _alert(days[slot], made, off_hours.severity(made)) if _suspected(made) else None
-            verdicts.judgements.append(
-                judgement(desk, made, evidence, off_hours.REASONS, alert, days[slot].vehicle.no)
-            )
+            verdicts.judgements.append(judgement(desk, made, evidence, alert, days[slot].vehicle.no))
             if made.reason == "calendar_unknown":
                 waiting[days[slot].key] = "the calendar of the year is not published"
 
@@ -152,18 +150,17 @@ class VehicleDays:
         counted = np.bincount(tracks.rows.slot[_in_day(tracks)], minlength=len(days)).tolist()
         for slot in slots:
             day = days[slot]
-            evidence = _head(day, terminal_silent) | {
+            facts: terminal_silent.Evidence = {
+                **_head(day, terminal_silent),
                 "parameters": used[slot] | shared[slot],
                 "day": {"date": day.day.isoformat(), "from_us": day.from_us},
                 "day_positions": counted[slot],
                 "silences": found[slot],
             }
-            made = terminal_silent.evaluate(evidence)
-            alert = _alert(day, made, terminal_silent.severity(evidence)) if _suspected(made) else None
-            verdicts.judgements.append(
-                judgement(desk, made, evidence, terminal_silent.REASONS, alert, day.vehicle.no)
-            )
-            if terminal_silent.waits(evidence):
+            made = terminal_silent.evaluate(facts)
+            alert = _alert(day, made, terminal_silent.severity(facts)) if _suspected(made) else None
+            verdicts.judgements.append(judgement(desk, made, facts, alert, day.vehicle.no))
+            if terminal_silent.waits(facts):
                 waiting[day.key] = "a silence is not over, or others were silent too"
             if marks[day.vehicle.no] < day.to_us:
                 waiting[day.key] = "no position after the day yet"
@@ -234,13 +231,13 @@ class VehicleDays:
 
 @dataclass(frozen=True, slots=True)
 class _OffHours:
-    facts: dict[str, Any]
+    facts: off_hours.Facts
     windows: list[off_hours.Window]
 
 
 def _off_hours(
     desk: Desk, tracks: DayTracks, covers: Mapping[int, Sequence[Cover]], shared: Sequence[dict[str, int]]
-) -> list[tuple[dict[str, Any], Evaluation]]:
+) -> list[tuple[off_hours.Facts, Evaluation]]:
     """(evidence, evaluation) of each slot. The numbers come from the columns; only a suspected day has its track in the
     evidence, of which ``off_hours.evaluate`` makes the same."""
     asked = [
@@ -250,17 +247,18 @@ def _off_hours(
     windows = [(slot, window) for slot, ask in enumerate(asked) for window in ask.windows]
     speed, gap = (np.array([s[name] for s in shared], np.int64) for name in ("max_speed_kmh", "gap_s"))
     numbers = off_hours.numbers_of(tracks.rows, windows, len(asked), speed, gap)
-    results = []
+    results: list[tuple[off_hours.Facts, Evaluation]] = []
     for slot, (ask, own) in enumerate(zip(asked, numbers, strict=True)):
         made = off_hours.conclude(ask.facts, own)
-        evidence = ask.facts
-        if _suspected(made):
-            evidence = ask.facts | {
-                "day_positions": own.day_positions,
-                "track": _track(tracks, slot, ask.windows),
-            }
-            made = off_hours.judged(evidence, own)
-        results.append((evidence, made))
+        if not _suspected(made):
+            results.append((ask.facts, made))
+            continue
+        evidence: off_hours.Evidence = {
+            **ask.facts,
+            "day_positions": own.day_positions,
+            "track": _track(tracks, slot, ask.windows),
+        }
+        results.append((evidence, off_hours.judged(evidence, own)))
     return results
 
 
@@ -270,7 +268,8 @@ def _off_hours_facts(
     used = desk.resolve(off_hours.RULE, day.vehicle.organisation, day.from_us)
     worked = desk.calendar.workday(day.day)
     orders = cut(covers, day.from_us, day.to_us)
-    facts = _head(day, off_hours) | {
+    facts: off_hours.Facts = {
+        **_head(day, off_hours),
         "parameters": used | shared,
         "orders": orders,
         "day": {
@@ -284,7 +283,7 @@ def _off_hours_facts(
     return _OffHours(facts, off_hours.windows(day.from_us, worked, used, orders))
 
 
-def _track(tracks: DayTracks, slot: int, windows: Sequence[off_hours.Window]) -> dict[str, list[int]]:
+def _track(tracks: DayTracks, slot: int, windows: Sequence[off_hours.Window]) -> frozen.Track:
     """The fixes of a slot within ``windows``, for evidence."""
     rows = tracks.rows
     low, high = np.searchsorted(rows.slot, [slot, slot + 1])
@@ -296,7 +295,21 @@ def _track(tracks: DayTracks, slot: int, windows: Sequence[off_hours.Window]) ->
     return frozen.freeze_track({name: getattr(rows, name)[picked] for name in frozen.TRACK_COLUMNS})
 
 
-def _head(day: VehicleDay, check: Any) -> dict[str, Any]:
+class _Vehicle(TypedDict):
+    no: int
+    id: str
+    plate: str
+    organisation: str
+
+
+class _Head(TypedDict):
+    rule: str
+    rule_version: int
+    subject: str
+    vehicle: _Vehicle
+
+
+def _head(day: VehicleDay, check: Any) -> _Head:
     vehicle = day.vehicle
     return {
         "rule": check.RULE,
@@ -317,24 +330,22 @@ def _alert(day: VehicleDay, made: Evaluation, severity: Any) -> AlertFacts:
         plate=vehicle.plate,
         occurred_from_us=made.from_us,
         occurred_to_us=made.to_us,
-        summary=made.summary,
     )
 
 
 async def _withdrawals(desk: Desk, gone: Sequence[tuple[VehicleDay, str]]) -> list[Judgement]:
     """Of days that are not judged (any more): their alerts are withdrawn. A day without an alert gets no judgement."""
-    made = []
+    made: list[Judgement] = []
     for check in (off_hours, terminal_silent):
+        rule, version = check.RULE, check.VERSION
         why = {check.subject(d.vehicle.id, d.day.isoformat()): reason for d, reason in gone}
         numbers = sorted({d.vehicle.no for d, _ in gone})
-        for old in await alerts_of_vehicles(desk.conn, check.RULE, numbers) if gone else ():
-            if old.subject in why and old.alert.status == "suspected":
-                reason = check.REASONS[why[old.subject]]
-                made.append(
-                    Judgement(
-                        check.RULE, check.VERSION, old.subject, old.vehicle_no, "normal", reason, desk.now_us
-                    )
-                )
+        listed = await alerts_of_vehicles(desk.conn, rule, numbers) if gone else []
+        made += [
+            Judgement(rule, version, old.subject, old.vehicle_no, "normal", why[old.subject], desk.now_us)
+            for old in listed
+            if old.subject in why and old.alert.status == "suspected"
+        ]
     return made
 
 

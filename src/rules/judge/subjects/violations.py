@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from registry import violations
 from registry.drivers import drivers_of
@@ -139,36 +139,34 @@ class Violations:
             vehicle = vehicles[id] if unit == "vehicle" else None
             driver = (id, *drivers[id]) if unit == "driver" else None
             organisation = driver[2] if vehicle is None and driver is not None else vehicles[id].organisation
-            evidence: dict[str, Any] = {
+            evidence: check.Evidence = {
                 "rule": RULE,
                 "rule_version": check.VERSION,
                 "subject": subject,
                 "unit": unit,
                 "month": month,
                 "vehicle": _vehicle(vehicle),
-                "driver": None
-                if driver is None
-                else dict(zip(("id", "name", "organisation"), driver, strict=True)),
+                "driver": None if driver is None else _driver(*driver),
                 "parameters": desk.resolve(RULE, organisation, since),
                 "violations": rows[key],
             }
             for row, why in check.considered(rows[key]):
-                row["why"] = check.WHY[why]  # type: ignore[index]  # ours
+                row["why"] = check.WHY[why]
             made = check.evaluate(evidence)
             own = any(row["at_us"] >= since for row in rows[key])
             if subject not in judged and (not own or made.reason == "other_unit"):
                 continue
             alert = None
             if made.outcome is Outcome.SUSPECTED:
-                alert = _alert(made.from_us, made.to_us, made.summary, evidence, organisation)
+                alert = _alert(made.from_us, made.to_us, evidence, organisation)
             verdicts.judgements.append(
-                judgement(desk, made, evidence, check.REASONS, alert, None if vehicle is None else vehicle.no)
+                judgement(desk, made, evidence, alert, None if vehicle is None else vehicle.no)
             )
         return verdicts
 
     async def _rows(
         self, desk: Desk, keys: Sequence[_Key], vehicles: Mapping[str, VehicleInfo]
-    ) -> dict[_Key, list[dict[str, Any]]]:
+    ) -> dict[_Key, list[check.Record]]:
         """Records of the month and the one before of each key, as evidence has them."""
         spans = {key: check.month_span(key[2], 1) for key in keys}
         of_vehicle = {
@@ -189,7 +187,7 @@ class Violations:
         }
         holders = await vehicles_of_plates(desk.conn, {row.plate for row in found.values()})
         whose = await self._drivers(desk, list(found.values()), holders) if of_driver else {}
-        rows: dict[_Key, list[dict[str, Any]]] = {}
+        rows: dict[_Key, list[check.Record]] = {}
         ordered = sorted(found.values(), key=lambda row: (row.at_us, row.id))
         for key in keys:
             since, until = spans[key]
@@ -236,7 +234,11 @@ def _months(us: int) -> tuple[str, str]:
     return month, check.next_month(month)
 
 
-def _vehicle(vehicle: VehicleInfo | None) -> dict[str, Any] | None:
+def _driver(id: str, name: str, organisation: str) -> check.Driver:
+    return {"id": id, "name": name, "organisation": organisation}
+
+
+def _vehicle(vehicle: VehicleInfo | None) -> check.Vehicle | None:
     if vehicle is None:
         return None
     return {
@@ -246,7 +248,7 @@ def _vehicle(vehicle: VehicleInfo | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _record(row: ViolationRow, belongs: bool, whose: tuple[str, str | None] | None) -> dict[str, Any]:
+def _record(row: ViolationRow, belongs: bool, whose: tuple[str, str | None] | None) -> check.Record:
     return {
         "id": row.id, "plate": row.plate, "at_us": row.at_us, "place": row.place, "act": row.act,
         "fine_fen": row.fine_fen, "points": row.points, "status": row.status, "driver": row.driver,
@@ -254,9 +256,7 @@ def _record(row: ViolationRow, belongs: bool, whose: tuple[str, str | None] | No
     }  # fmt: skip
 
 
-def _alert(
-    from_us: int, to_us: int | None, summary: str, evidence: Mapping[str, Any], organisation: str
-) -> AlertFacts:
+def _alert(from_us: int, to_us: int | None, evidence: check.Evidence, organisation: str) -> AlertFacts:
     end = from_us if to_us is None else to_us
     counted = [
         row
@@ -272,12 +272,9 @@ def _alert(
         plate=plates.pop() if len(plates) == 1 else "",
         occurred_from_us=from_us,
         occurred_to_us=to_us,
-        summary=summary,
         driver=driver["id"] if driver is not None else drivers.pop() if len(drivers) == 1 else None,
     )
 
 
 def _gone(desk: Desk, judged: StoredEvaluation) -> Judgement:
-    return Judgement(
-        RULE, check.VERSION, judged.subject, judged.vehicle_no, "normal", check.REASONS["gone"], desk.now_us
-    )
+    return Judgement(RULE, check.VERSION, judged.subject, judged.vehicle_no, "normal", "gone", desk.now_us)

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from registry.changes import (
-    LOOK_BACK_DAYS,
     SINCE_EVER,
     StoredChange,
     missed,
@@ -35,10 +34,6 @@ _KINDS: Final = {"order", "fence", "terminal_binding", "vehicle_status", "parame
 _RULES: Final = {"location", TRACK}
 #: The time that an order covers concerns them, too. When an order is settled is no judgement.
 _COVER: Final = f"{ORDER}.early_start_min"
-
-#: Days of tracks, over all vehicles, that changed parameters may go back over in one transaction; those of one vehicle
-#: count for no more than a recomputation reaches back (LOOK_BACK_DAYS).
-PARAMETER_DAYS: Final = 500
 
 
 async def spread(conn: Connection) -> None:
@@ -119,49 +114,17 @@ async def tell_owners(conn: Connection, rows: Sequence[tuple[int, datetime]]) ->
 
 
 async def take_due(conn: Connection, vehicle_nos: Sequence[int] | None, limit: int) -> list[FactChange]:
-    """The oldest ``limit`` rows of ``vehicle_nos`` (None = of every vehicle), by seq, those of parameters last.
-    They stay until ``delete_due`` in the same transaction; ones that another worker has in hand are left to it.
-
-    A parameter may change everything of a whole fleet at once. Of that few vehicles come at a time, beside what else
-    waits, so that neither an order that is entered nor a position waits behind all of it.
-    """
-    own = None if vehicle_nos is None else [int(no) for no in vehicle_nos]
+    """The oldest ``limit`` rows of ``vehicle_nos`` (None = of every vehicle), by seq. They stay until ``delete_due`` in the
+    same transaction; ones that another worker has in hand are left to it."""
     rows = await conn.fetch(
-        "SELECT seq, kind, subject, vehicle_no, from_time FROM live_due WHERE kind <> 'parameter'"
-        " AND ($1::integer[] IS NULL OR vehicle_no = ANY($1)) ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED",
-        own,
+        "SELECT seq, kind, subject, vehicle_no, from_time FROM live_due"
+        " WHERE $1::integer[] IS NULL OR vehicle_no = ANY($1) ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED",
+        None if vehicle_nos is None else [int(no) for no in vehicle_nos],
         limit,
     )
-    few = await _parameters_first(conn, own, limit)
-    if few:
-        rows += await conn.fetch(
-            "SELECT seq, kind, subject, vehicle_no, from_time FROM live_due WHERE kind = 'parameter'"
-            " AND vehicle_no = ANY($1::integer[]) ORDER BY seq FOR UPDATE SKIP LOCKED",
-            few,
-        )
     return [
         FactChange(r["seq"], r["kind"], r["subject"], r["vehicle_no"], to_us(r["from_time"])) for r in rows
     ]
-
-
-async def _parameters_first(conn: Connection, own: list[int] | None, limit: int) -> list[int]:
-    """The vehicles whose changed parameters come first, at most so many that PARAMETER_DAYS are gone back over."""
-    rows = await conn.fetch(
-        "SELECT vehicle_no, LEAST(GREATEST(extract(epoch FROM now() - min(from_time)) / 86400, 0), $3)::float8 AS days"
-        " FROM live_due WHERE kind = 'parameter' AND ($1::integer[] IS NULL OR vehicle_no = ANY($1))"
-        " GROUP BY vehicle_no ORDER BY min(seq) LIMIT $2",
-        own,
-        limit,
-        LOOK_BACK_DAYS,
-    )
-    chosen: list[int] = []
-    days = 0.0
-    for row in rows:
-        if chosen and days + row["days"] > PARAMETER_DAYS:
-            break
-        days += row["days"]
-        chosen.append(row["vehicle_no"])
-    return chosen
 
 
 async def delete_due(conn: Connection, seqs: Sequence[int]) -> None:

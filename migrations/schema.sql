@@ -1,0 +1,1259 @@
+-- What all migrations together make of an empty database. Written by `make schema`, never by hand: to read, to search, and to
+-- see in a change what a migration comes to. Why things are as they are stands in the migrations.
+
+SET check_function_bodies = false;
+
+CREATE TYPE text_range AS RANGE (
+    subtype = text,
+    multirange_type_name = text_multirange,
+    collation = pg_catalog."C"
+);
+
+CREATE FUNCTION begin_plates() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO vehicle_plates (vehicle_no, plate, valid_from)
+    SELECT n.no, n.plate, greatest(now(), (SELECT max(p.valid_to) FROM vehicle_plates p WHERE p.plate = n.plate))
+      FROM vehicles_now n WHERE n.disposed_on IS NULL;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION change_commit() RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    known bigint := NULLIF(current_setting('gongche.change_commit', true), '')::bigint;
+BEGIN
+    IF known IS NULL THEN
+        INSERT INTO change_commits DEFAULT VALUES RETURNING id INTO known;
+        -- Forgotten at the end of the transaction, and where a savepoint is rolled back.
+        PERFORM set_config('gongche.change_commit', known::text, true);
+    END IF;
+    RETURN known;
+END $$;
+
+CREATE FUNCTION change_plates() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    WITH gone AS (
+        SELECT n.no FROM vehicles_now n JOIN vehicles_before o USING (no)
+         WHERE o.disposed_on IS NULL AND (n.disposed_on IS NOT NULL OR n.plate <> o.plate)),
+    never AS (
+        DELETE FROM vehicle_plates p USING gone
+         WHERE p.vehicle_no = gone.no AND p.valid_to IS NULL AND p.valid_from >= now())
+    UPDATE vehicle_plates p SET valid_to = now() FROM gone
+     WHERE p.vehicle_no = gone.no AND p.valid_to IS NULL AND p.valid_from < now();
+    INSERT INTO vehicle_plates (vehicle_no, plate, valid_from)
+    SELECT n.no, n.plate, greatest(now(), (SELECT max(p.valid_to) FROM vehicle_plates p WHERE p.plate = n.plate),
+                                   (SELECT max(p.valid_to) FROM vehicle_plates p WHERE p.vehicle_no = n.no))
+      FROM vehicles_now n JOIN vehicles_before o USING (no)
+     WHERE n.disposed_on IS NULL AND (o.disposed_on IS NOT NULL OR n.plate <> o.plate);
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION note_changes() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    content text := COALESCE(TG_ARGV[5], 'to_jsonb(r) - ''updated_at''');
+    other text := 'SELECT r.* FROM %I r WHERE NOT EXISTS'
+        ' (SELECT FROM (SELECT %s AS content FROM %I r) AS b WHERE b.content = %s)';
+    changed text;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        changed := format(other, 'old_rows', content, 'new_rows', content) || ' UNION ALL '
+            || format(other, 'new_rows', content, 'old_rows', content);
+    ELSE
+        changed := format('SELECT * FROM %I', CASE TG_OP WHEN 'INSERT' THEN 'new_rows' ELSE 'old_rows' END);
+    END IF;
+    EXECUTE format(
+        'INSERT INTO changes (commit_id, kind, subject, vehicle_no, organisation, from_time)'
+        ' SELECT change_commit(), $1, subject, vehicle_no, organisation, COALESCE(min(since), ''epoch'') FROM (SELECT'
+        ' %s AS subject, %s AS since, %s AS vehicle_no, %s AS organisation FROM (%s) AS r) AS found'
+        ' GROUP BY subject, vehicle_no, organisation ORDER BY subject, vehicle_no, organisation',
+        TG_ARGV[1], COALESCE(NULLIF(TG_ARGV[2], ''), 'timestamptz ''epoch'''), COALESCE(NULLIF(TG_ARGV[3], ''), 'NULL::integer'),
+        COALESCE(NULLIF(TG_ARGV[4], ''), 'NULL::text'), changed) USING TG_ARGV[0];
+    RETURN NULL;
+END $_$;
+
+CREATE FUNCTION note_order_changes() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO changes (commit_id, kind, subject, vehicle_no, from_time)
+    SELECT change_commit(), 'order', found.id, found.no, found.since FROM (
+        WITH versions AS (
+            SELECT id, vehicle, LEAST(planned_departure, actual_departure) AS since FROM new_rows
+            UNION ALL
+            SELECT o.id, o.vehicle, LEAST(o.planned_departure, o.actual_departure) FROM new_rows n
+              JOIN dispatch_orders o ON o.id = n.id AND o.version = n.version - 1)
+        SELECT DISTINCT versions.id, v.no, earliest.since FROM versions
+          JOIN (SELECT id, min(since) AS since FROM versions GROUP BY id) AS earliest ON earliest.id = versions.id
+          JOIN vehicles v ON v.id = versions.vehicle
+         ORDER BY versions.id, v.no) AS found;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION note_result_changes() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO changes (commit_id, kind, subject, vehicle_no, from_time)
+    SELECT change_commit(), 'result', order_id, vehicle_no, COALESCE(returned_at, 'epoch') FROM new_rows
+     WHERE state = 'settled' ORDER BY order_id;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION number_change_commit() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(7453297298901395299);  -- "gongregc", registry.changes.hold_changes
+    UPDATE change_commits SET number = nextval('change_numbers'), noted_at = clock_timestamp() WHERE id = NEW.id;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION supersede_dispatch_order() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    UPDATE dispatch_orders SET is_current = false WHERE id = NEW.id AND version < NEW.version AND is_current;
+    NEW.is_current := NOT EXISTS (SELECT FROM dispatch_orders WHERE id = NEW.id AND version > NEW.version);
+    RETURN NEW;
+END $$;
+
+CREATE TABLE alert_feed (
+    seq bigint NOT NULL,
+    alert_id text NOT NULL,
+    version integer NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE SEQUENCE alert_feed_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE alert_versions (
+    alert_id text NOT NULL,
+    version integer NOT NULL,
+    body jsonb NOT NULL,
+    evidence_sha256 bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE alerts (
+    id text NOT NULL,
+    rule text NOT NULL,
+    subject text NOT NULL,
+    vehicle_no integer,
+    version integer NOT NULL,
+    status text NOT NULL,
+    severity text NOT NULL,
+    organisation text NOT NULL,
+    vehicle text,
+    plate text DEFAULT ''::text NOT NULL,
+    driver text,
+    order_id text,
+    occurred_from timestamp with time zone NOT NULL,
+    occurred_to timestamp with time zone,
+    detected_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    card text,
+    CONSTRAINT alerts_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text]))),
+    CONSTRAINT alerts_status_check CHECK ((status = ANY (ARRAY['suspected'::text, 'withdrawn'::text])))
+);
+
+COMMENT ON COLUMN alerts.card IS 'fuel_cards.id of alerts of card_binding and refuel_frequency; null = of no card.';
+
+CREATE TABLE api_tokens (
+    id text NOT NULL,
+    name text NOT NULL,
+    sha256 bytea NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    CONSTRAINT api_tokens_sha256_check CHECK ((octet_length(sha256) = 32))
+);
+
+CREATE TABLE calendar_days (
+    day date NOT NULL,
+    workday boolean NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    source text DEFAULT ''::text NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE card_bindings (
+    card text NOT NULL,
+    plate text NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    valid_to timestamp with time zone,
+    CONSTRAINT card_bindings_check CHECK (((valid_to IS NULL) OR (valid_to > valid_from)))
+);
+
+CREATE TABLE change_commits (
+    id bigint NOT NULL,
+    number bigint,
+    noted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE change_commits ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME change_commits_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE SEQUENCE change_numbers
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE change_numbers OWNED BY change_commits.number;
+
+CREATE TABLE change_readers (
+    reader text NOT NULL,
+    number bigint NOT NULL,
+    seq bigint DEFAULT 0 NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE changes (
+    commit_id bigint NOT NULL,
+    seq bigint NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    vehicle_no integer,
+    organisation text,
+    from_time timestamp with time zone NOT NULL
+);
+
+COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again)';
+
+COMMENT ON COLUMN changes.from_time IS 'Facts are others than before from here on; 1970 = at all times.';
+
+ALTER TABLE changes ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME changes_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE dispatch_orders (
+    no integer NOT NULL,
+    id text NOT NULL,
+    version integer NOT NULL,
+    organisation text NOT NULL,
+    vehicle text NOT NULL,
+    driver text,
+    task_type text NOT NULL,
+    purpose text DEFAULT ''::text NOT NULL,
+    status text NOT NULL,
+    origin jsonb,
+    destinations jsonb NOT NULL,
+    return_point jsonb,
+    planned_departure timestamp with time zone NOT NULL,
+    planned_return timestamp with time zone NOT NULL,
+    extended_return timestamp with time zone,
+    actual_departure timestamp with time zone,
+    actual_return timestamp with time zone,
+    entered_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_current boolean DEFAULT true NOT NULL,
+    CONSTRAINT dispatch_orders_check CHECK ((planned_return > planned_departure)),
+    CONSTRAINT dispatch_orders_check1 CHECK (((actual_return IS NULL) OR (actual_return > COALESCE(actual_departure, '-infinity'::timestamp with time zone)))),
+    CONSTRAINT dispatch_orders_status_check CHECK ((status = ANY (ARRAY['approved'::text, 'departed'::text, 'returned'::text, 'cancelled'::text]))),
+    CONSTRAINT dispatch_orders_task_type_check CHECK ((task_type = ANY (ARRAY['official'::text, 'repair'::text, 'inspection'::text, 'car_wash'::text, 'emergency'::text])))
+);
+
+CREATE VIEW current_dispatch_orders AS
+ SELECT no,
+    id,
+    version,
+    organisation,
+    vehicle,
+    driver,
+    task_type,
+    purpose,
+    status,
+    origin,
+    destinations,
+    return_point,
+    planned_departure,
+    planned_return,
+    extended_return,
+    actual_departure,
+    actual_return,
+    entered_at,
+    is_current
+   FROM dispatch_orders
+  WHERE is_current;
+
+ALTER TABLE dispatch_orders ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME dispatch_orders_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE drivers (
+    id text NOT NULL,
+    name text NOT NULL,
+    organisation text NOT NULL,
+    phone text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE evaluations (
+    id bigint CONSTRAINT evaluations_id_not_null1 NOT NULL,
+    rule text CONSTRAINT evaluations_rule_not_null1 NOT NULL,
+    rule_version integer CONSTRAINT evaluations_rule_version_not_null1 NOT NULL,
+    subject text CONSTRAINT evaluations_subject_not_null1 NOT NULL,
+    vehicle_no integer,
+    outcome text CONSTRAINT evaluations_outcome_not_null1 NOT NULL,
+    reason text,
+    measures jsonb CONSTRAINT evaluations_measures_not_null1 NOT NULL,
+    parameters jsonb CONSTRAINT evaluations_parameters_not_null1 NOT NULL,
+    evidence_sha256 bytea,
+    evaluated_at timestamp with time zone CONSTRAINT evaluations_evaluated_at_not_null1 NOT NULL,
+    reason_code text,
+    reason_named jsonb,
+    reason_en text,
+    CONSTRAINT evaluations_outcome_check CHECK ((outcome = ANY (ARRAY['normal'::text, 'suspected'::text, 'undetermined'::text])))
+)
+PARTITION BY RANGE (evaluated_at);
+
+COMMENT ON TABLE evaluations IS 'Judgements; of a subject the one with the greatest id holds. One partition a month (UTC), made and dropped by the worker.';
+
+CREATE SEQUENCE evaluations_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE evaluations_id_seq OWNED BY evaluations.id;
+
+CREATE TABLE evaluations_default (
+    id bigint DEFAULT nextval('evaluations_id_seq'::regclass) CONSTRAINT evaluations_id_not_null1 NOT NULL,
+    rule text CONSTRAINT evaluations_rule_not_null1 NOT NULL,
+    rule_version integer CONSTRAINT evaluations_rule_version_not_null1 NOT NULL,
+    subject text CONSTRAINT evaluations_subject_not_null1 NOT NULL,
+    vehicle_no integer,
+    outcome text CONSTRAINT evaluations_outcome_not_null1 NOT NULL,
+    reason text,
+    measures jsonb CONSTRAINT evaluations_measures_not_null1 NOT NULL,
+    parameters jsonb CONSTRAINT evaluations_parameters_not_null1 NOT NULL,
+    evidence_sha256 bytea,
+    evaluated_at timestamp with time zone CONSTRAINT evaluations_evaluated_at_not_null1 NOT NULL,
+    reason_code text,
+    reason_named jsonb,
+    reason_en text,
+    CONSTRAINT evaluations_outcome_check CHECK ((outcome = ANY (ARRAY['normal'::text, 'suspected'::text, 'undetermined'::text])))
+);
+
+CREATE TABLE evidence (
+    sha256 bytea CONSTRAINT evidence_sha256_not_null1 NOT NULL,
+    body bytea CONSTRAINT evidence_body_not_null1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() CONSTRAINT evidence_created_at_not_null1 NOT NULL,
+    sm3 bytea,
+    month date NOT NULL,
+    CONSTRAINT evidence_sha256_check CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT evidence_sm3_check CHECK ((octet_length(sm3) = 32))
+)
+PARTITION BY RANGE (month);
+
+COMMENT ON TABLE evidence IS 'One partition a month, made and dropped by the worker; of alerts: evidence_of_alerts, never dropped.';
+
+CREATE TABLE evidence_default (
+    sha256 bytea CONSTRAINT evidence_sha256_not_null1 NOT NULL,
+    body bytea CONSTRAINT evidence_body_not_null1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() CONSTRAINT evidence_created_at_not_null1 NOT NULL,
+    sm3 bytea,
+    month date CONSTRAINT evidence_month_not_null NOT NULL,
+    CONSTRAINT evidence_sha256_check CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT evidence_sm3_check CHECK ((octet_length(sm3) = 32))
+);
+
+CREATE TABLE evidence_of_alerts (
+    sha256 bytea CONSTRAINT evidence_sha256_not_null NOT NULL,
+    body bytea CONSTRAINT evidence_body_not_null NOT NULL,
+    created_at timestamp with time zone DEFAULT now() CONSTRAINT evidence_created_at_not_null NOT NULL,
+    sm3 bytea,
+    month date NOT NULL,
+    CONSTRAINT evidence_sha256_check CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT evidence_sm3_check CHECK ((octet_length(sm3) = 32))
+);
+
+CREATE TABLE fences (
+    id text NOT NULL,
+    version integer NOT NULL,
+    name text NOT NULL,
+    organisation text NOT NULL,
+    vehicles text[] DEFAULT '{}'::text[] NOT NULL,
+    original jsonb NOT NULL,
+    datum text NOT NULL,
+    geometry bytea NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    valid_to timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT fences_check CHECK (((valid_to IS NULL) OR (valid_to >= valid_from))),
+    CONSTRAINT fences_datum_check CHECK ((datum = ANY (ARRAY['wgs84'::text, 'gcj02'::text, 'bd09'::text])))
+);
+
+CREATE TABLE fuel_cards (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    issuer text DEFAULT ''::text NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    opened_on date,
+    closed_on date,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT fuel_cards_status_check CHECK ((status = ANY (ARRAY['active'::text, 'lost'::text, 'closed'::text])))
+);
+
+CREATE TABLE fuel_stations (
+    id text NOT NULL,
+    name text NOT NULL,
+    aliases text[] DEFAULT '{}'::text[] NOT NULL,
+    datum text,
+    original jsonb,
+    geometry bytea,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT fuel_stations_check CHECK ((((original IS NULL) = (geometry IS NULL)) AND ((original IS NULL) = (datum IS NULL)))),
+    CONSTRAINT fuel_stations_datum_check CHECK ((datum = ANY (ARRAY['wgs84'::text, 'gcj02'::text, 'bd09'::text])))
+);
+
+CREATE TABLE fuel_transactions (
+    id text NOT NULL,
+    card text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    kind text NOT NULL,
+    product text DEFAULT ''::text NOT NULL,
+    energy text DEFAULT 'fuel'::text NOT NULL,
+    quantity bigint,
+    unit_price numeric(12,4),
+    amount_fen bigint,
+    balance_fen bigint,
+    station text,
+    station_name text DEFAULT ''::text NOT NULL,
+    reverses text,
+    source text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    station_given boolean DEFAULT false NOT NULL,
+    CONSTRAINT fuel_transactions_energy_check CHECK ((energy = ANY (ARRAY['fuel'::text, 'electric'::text]))),
+    CONSTRAINT fuel_transactions_kind_check CHECK ((kind = ANY (ARRAY['fill'::text, 'top_up'::text, 'reversal'::text, 'fee'::text, 'other'::text]))),
+    CONSTRAINT fuel_transactions_quantity_check CHECK ((quantity >= 0))
+);
+
+CREATE TABLE judge_clock (
+    gatherer text NOT NULL,
+    through timestamp with time zone NOT NULL
+);
+
+CREATE TABLE judge_due (
+    gatherer text NOT NULL,
+    key text NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    waits_for text DEFAULT ''::text NOT NULL
+);
+
+CREATE TABLE live_due (
+    seq bigint CONSTRAINT fact_changes_seq_not_null NOT NULL,
+    kind text CONSTRAINT fact_changes_kind_not_null NOT NULL,
+    subject text CONSTRAINT fact_changes_subject_not_null NOT NULL,
+    vehicle_no integer CONSTRAINT fact_changes_vehicle_no_not_null NOT NULL,
+    from_time timestamp with time zone CONSTRAINT fact_changes_from_time_not_null NOT NULL,
+    created_at timestamp with time zone DEFAULT now() CONSTRAINT fact_changes_created_at_not_null NOT NULL
+);
+
+COMMENT ON TABLE live_due IS 'What the live workers have to do about changes: taken by the worker that owns the vehicle.';
+
+COMMENT ON COLUMN live_due.kind IS 'as in changes; rows = a worker stored positions of a vehicle that is not its own';
+
+ALTER TABLE live_due ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME live_due_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE log_offsets (
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    next_offset bigint NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    known_until timestamp with time zone,
+    claim text DEFAULT ''::text NOT NULL
+);
+
+CREATE TABLE mended_rows (
+    no integer NOT NULL,
+    migration integer NOT NULL,
+    table_name text NOT NULL,
+    was jsonb NOT NULL,
+    became jsonb,
+    mended_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE mended_rows IS 'Rows that broke a promise of the registry when a migration looked. For people.';
+
+ALTER TABLE mended_rows ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mended_rows_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE navigation_routes (
+    key bytea NOT NULL,
+    engine text NOT NULL,
+    map_date text NOT NULL,
+    places jsonb NOT NULL,
+    distance_m bigint,
+    duration_s bigint,
+    shape text DEFAULT ''::text NOT NULL,
+    problem text DEFAULT ''::text NOT NULL,
+    answered_at timestamp with time zone DEFAULT now() NOT NULL,
+    doubts integer DEFAULT 0 NOT NULL,
+    ask_again_at timestamp with time zone,
+    used_on date DEFAULT CURRENT_DATE NOT NULL,
+    problem_en text DEFAULT ''::text NOT NULL,
+    CONSTRAINT doubted_without_distance CHECK ((((doubts > 0) = (ask_again_at IS NOT NULL)) AND ((doubts = 0) OR (distance_m IS NULL)))),
+    CONSTRAINT navigation_routes_doubts_check CHECK ((doubts >= 0)),
+    CONSTRAINT navigation_routes_key_check CHECK ((octet_length(key) = 32))
+);
+
+COMMENT ON COLUMN navigation_routes.used_on IS 'Asked for at that day, or within the 30 days after it.';
+
+CREATE TABLE order_results (
+    order_id text NOT NULL,
+    order_version integer NOT NULL,
+    vehicle_no integer NOT NULL,
+    state text NOT NULL,
+    mileage_mm bigint NOT NULL,
+    bridged_mm bigint NOT NULL,
+    odometer_m bigint,
+    fixes integer NOT NULL,
+    first_fix_at timestamp with time zone,
+    last_fix_at timestamp with time zone,
+    destinations jsonb NOT NULL,
+    returned_at timestamp with time zone,
+    carried bytea NOT NULL,
+    computed_at timestamp with time zone NOT NULL,
+    CONSTRAINT order_results_state_check CHECK ((state = ANY (ARRAY['running'::text, 'settled'::text])))
+)
+WITH (fillfactor='50');
+
+CREATE TABLE organisations (
+    id text NOT NULL,
+    name text NOT NULL,
+    parent text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE positions (
+    terminal_no integer NOT NULL,
+    device_time timestamp with time zone NOT NULL,
+    fingerprint bigint NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    lat_e6 integer NOT NULL,
+    lon_e6 integer NOT NULL,
+    altitude_m smallint NOT NULL,
+    speed_dkmh integer NOT NULL,
+    direction_deg integer NOT NULL,
+    alarm integer NOT NULL,
+    status integer NOT NULL,
+    quality smallint NOT NULL,
+    source smallint NOT NULL,
+    odometer_dkm bigint,
+    fuel_dl integer,
+    recorder_speed_dkmh integer,
+    radio smallint,
+    satellites smallint,
+    items bytea
+)
+PARTITION BY RANGE (device_time);
+
+COMMENT ON TABLE positions IS 'One partition a UTC day, made by the worker; days before 2020 in positions_before_2020, others far from today in positions_default.';
+
+CREATE TABLE positions_before_2020 (
+    terminal_no integer CONSTRAINT positions_terminal_no_not_null NOT NULL,
+    device_time timestamp with time zone CONSTRAINT positions_device_time_not_null NOT NULL,
+    fingerprint bigint CONSTRAINT positions_fingerprint_not_null NOT NULL,
+    received_at timestamp with time zone CONSTRAINT positions_received_at_not_null NOT NULL,
+    lat_e6 integer CONSTRAINT positions_lat_e6_not_null NOT NULL,
+    lon_e6 integer CONSTRAINT positions_lon_e6_not_null NOT NULL,
+    altitude_m smallint CONSTRAINT positions_altitude_m_not_null NOT NULL,
+    speed_dkmh integer CONSTRAINT positions_speed_dkmh_not_null NOT NULL,
+    direction_deg integer CONSTRAINT positions_direction_deg_not_null NOT NULL,
+    alarm integer CONSTRAINT positions_alarm_not_null NOT NULL,
+    status integer CONSTRAINT positions_status_not_null NOT NULL,
+    quality smallint CONSTRAINT positions_quality_not_null NOT NULL,
+    source smallint CONSTRAINT positions_source_not_null NOT NULL,
+    odometer_dkm bigint,
+    fuel_dl integer,
+    recorder_speed_dkmh integer,
+    radio smallint,
+    satellites smallint,
+    items bytea
+);
+
+CREATE TABLE positions_default (
+    terminal_no integer CONSTRAINT positions_terminal_no_not_null NOT NULL,
+    device_time timestamp with time zone CONSTRAINT positions_device_time_not_null NOT NULL,
+    fingerprint bigint CONSTRAINT positions_fingerprint_not_null NOT NULL,
+    received_at timestamp with time zone CONSTRAINT positions_received_at_not_null NOT NULL,
+    lat_e6 integer CONSTRAINT positions_lat_e6_not_null NOT NULL,
+    lon_e6 integer CONSTRAINT positions_lon_e6_not_null NOT NULL,
+    altitude_m smallint CONSTRAINT positions_altitude_m_not_null NOT NULL,
+    speed_dkmh integer CONSTRAINT positions_speed_dkmh_not_null NOT NULL,
+    direction_deg integer CONSTRAINT positions_direction_deg_not_null NOT NULL,
+    alarm integer CONSTRAINT positions_alarm_not_null NOT NULL,
+    status integer CONSTRAINT positions_status_not_null NOT NULL,
+    quality smallint CONSTRAINT positions_quality_not_null NOT NULL,
+    source smallint CONSTRAINT positions_source_not_null NOT NULL,
+    odometer_dkm bigint,
+    fuel_dl integer,
+    recorder_speed_dkmh integer,
+    radio smallint,
+    satellites smallint,
+    items bytea
+);
+
+CREATE TABLE recomputations (
+    vehicle_no integer NOT NULL,
+    seq bigint NOT NULL,
+    urgency smallint NOT NULL,
+    from_time timestamp with time zone NOT NULL,
+    anew boolean NOT NULL,
+    noted_at timestamp with time zone DEFAULT now() NOT NULL,
+    begun timestamp with time zone,
+    reached timestamp with time zone,
+    state bytea,
+    state_version smallint,
+    found jsonb
+);
+
+ALTER TABLE recomputations ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME recomputations_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE rejected_records (
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    "offset" bigint NOT NULL,
+    reason text NOT NULL,
+    headers jsonb NOT NULL,
+    payload bytea NOT NULL,
+    payload_bytes integer NOT NULL,
+    rejected_at timestamp with time zone NOT NULL,
+    CONSTRAINT rejected_records_payload_check CHECK ((octet_length(payload) <= 4096))
+);
+
+CREATE TABLE rule_parameters (
+    rule text NOT NULL,
+    name text NOT NULL,
+    organisation text,
+    value numeric NOT NULL,
+    source text DEFAULT ''::text NOT NULL,
+    effective_from timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE schema_migrations (
+    version integer NOT NULL,
+    name text NOT NULL,
+    sha256 bytea NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE terminal_bindings (
+    terminal_no integer NOT NULL,
+    vehicle_no integer NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    valid_to timestamp with time zone,
+    CONSTRAINT terminal_bindings_check CHECK (((valid_to IS NULL) OR (valid_to > valid_from)))
+);
+
+CREATE TABLE terminals (
+    no integer NOT NULL,
+    phone text NOT NULL,
+    manufacturer text DEFAULT ''::text NOT NULL,
+    model text DEFAULT ''::text NOT NULL,
+    device_id text DEFAULT ''::text NOT NULL,
+    plate text DEFAULT ''::text NOT NULL,
+    code_sha256 bytea,
+    previous_sha256 bytea,
+    registered_at timestamp with time zone,
+    source text DEFAULT 'registry'::text NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    office_said text[] DEFAULT '{}'::text[] NOT NULL,
+    CONSTRAINT terminals_code_sha256_check CHECK ((octet_length(code_sha256) = 32)),
+    CONSTRAINT terminals_office_said_check CHECK ((office_said <@ '{manufacturer,model,device_id}'::text[])),
+    CONSTRAINT terminals_phone_check CHECK ((phone ~ '^[0-9]{1,20}$'::text)),
+    CONSTRAINT terminals_previous_sha256_check CHECK ((octet_length(previous_sha256) = 32)),
+    CONSTRAINT terminals_source_check CHECK ((source = ANY (ARRAY['registry'::text, 'auto'::text])))
+);
+
+COMMENT ON TABLE terminals IS 'BeiDou terminals. no is the compact key that the log and positions carry.';
+
+COMMENT ON COLUMN terminals.office_said IS 'Columns whose value is the office''s; the others say what registered last.';
+
+ALTER TABLE terminals ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME terminals_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE vehicle_day_states (
+    vehicle_no integer NOT NULL,
+    day date NOT NULL,
+    state bytea NOT NULL,
+    state_version smallint NOT NULL
+);
+
+CREATE TABLE vehicle_plates (
+    vehicle_no integer NOT NULL,
+    plate text NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    valid_to timestamp with time zone,
+    CONSTRAINT vehicle_plates_check CHECK ((valid_to > valid_from))
+);
+
+COMMENT ON TABLE vehicle_plates IS 'History of vehicles.plate, by the times at which the register was told.';
+
+CREATE TABLE vehicle_states (
+    vehicle_no integer NOT NULL,
+    state bytea NOT NULL,
+    state_version smallint NOT NULL,
+    watermark timestamp with time zone NOT NULL,
+    last_lat_e6 integer,
+    last_lon_e6 integer,
+    last_fix_at timestamp with time zone,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='50');
+
+CREATE TABLE vehicles (
+    no integer NOT NULL,
+    id text NOT NULL,
+    plate text NOT NULL,
+    organisation text NOT NULL,
+    category text DEFAULT ''::text NOT NULL,
+    energy text DEFAULT 'petrol'::text NOT NULL,
+    registered_on date,
+    disposed_on date,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT vehicles_energy_check CHECK ((energy = ANY (ARRAY['petrol'::text, 'diesel'::text, 'electric'::text, 'hybrid'::text, 'gas'::text])))
+);
+
+ALTER TABLE vehicles ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME vehicles_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE violations (
+    id text NOT NULL,
+    plate text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    place text DEFAULT ''::text NOT NULL,
+    act text DEFAULT ''::text NOT NULL,
+    fine_fen bigint,
+    points integer,
+    status text DEFAULT 'open'::text NOT NULL,
+    driver text,
+    source text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT violations_fine_fen_check CHECK ((fine_fen >= 0)),
+    CONSTRAINT violations_points_check CHECK ((points >= 0)),
+    CONSTRAINT violations_status_check CHECK ((status = ANY (ARRAY['open'::text, 'handled'::text, 'revoked'::text, 'appealed'::text])))
+);
+
+ALTER TABLE ONLY evaluations ATTACH PARTITION evaluations_default DEFAULT;
+
+ALTER TABLE ONLY evidence ATTACH PARTITION evidence_default DEFAULT;
+
+ALTER TABLE ONLY evidence ATTACH PARTITION evidence_of_alerts FOR VALUES FROM ('infinity') TO (MAXVALUE);
+
+ALTER TABLE ONLY positions ATTACH PARTITION positions_before_2020 FOR VALUES FROM (MINVALUE) TO ('2020-01-01 00:00:00+00');
+
+ALTER TABLE ONLY positions ATTACH PARTITION positions_default DEFAULT;
+
+ALTER TABLE ONLY evaluations ALTER COLUMN id SET DEFAULT nextval('evaluations_id_seq'::regclass);
+
+ALTER TABLE ONLY alert_feed
+    ADD CONSTRAINT alert_feed_alert_id_version_key UNIQUE (alert_id, version);
+
+ALTER TABLE ONLY alert_feed
+    ADD CONSTRAINT alert_feed_pkey PRIMARY KEY (seq);
+
+ALTER TABLE ONLY alert_versions
+    ADD CONSTRAINT alert_versions_pkey PRIMARY KEY (alert_id, version);
+
+ALTER TABLE ONLY alerts
+    ADD CONSTRAINT alerts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY alerts
+    ADD CONSTRAINT alerts_rule_subject_key UNIQUE (rule, subject);
+
+ALTER TABLE ONLY api_tokens
+    ADD CONSTRAINT api_tokens_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY api_tokens
+    ADD CONSTRAINT api_tokens_sha256_key UNIQUE (sha256);
+
+ALTER TABLE ONLY calendar_days
+    ADD CONSTRAINT calendar_days_pkey PRIMARY KEY (day);
+
+ALTER TABLE ONLY card_bindings
+    ADD CONSTRAINT card_bindings_pkey PRIMARY KEY (card, valid_from);
+
+ALTER TABLE ONLY card_bindings
+    ADD CONSTRAINT card_bound_once EXCLUDE USING gist (int8range(hashtextextended(card, (0)::bigint), hashtextextended(card, (0)::bigint), '[]'::text) WITH &&, text_range(card, card, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
+
+ALTER TABLE ONLY change_commits
+    ADD CONSTRAINT change_commits_number_key UNIQUE (number);
+
+ALTER TABLE ONLY change_commits
+    ADD CONSTRAINT change_commits_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY change_readers
+    ADD CONSTRAINT change_readers_pkey PRIMARY KEY (reader);
+
+ALTER TABLE ONLY changes
+    ADD CONSTRAINT changes_pkey PRIMARY KEY (commit_id, seq);
+
+ALTER TABLE ONLY dispatch_orders
+    ADD CONSTRAINT dispatch_orders_pkey PRIMARY KEY (id, version);
+
+ALTER TABLE ONLY drivers
+    ADD CONSTRAINT drivers_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY evaluations
+    ADD CONSTRAINT evaluations_pkey PRIMARY KEY (id, evaluated_at);
+
+ALTER TABLE ONLY evaluations_default
+    ADD CONSTRAINT evaluations_default_pkey PRIMARY KEY (id, evaluated_at);
+
+ALTER TABLE ONLY evidence
+    ADD CONSTRAINT evidence_pkey PRIMARY KEY (sha256, month);
+
+ALTER TABLE ONLY evidence_default
+    ADD CONSTRAINT evidence_default_pkey PRIMARY KEY (sha256, month);
+
+ALTER TABLE ONLY evidence_of_alerts
+    ADD CONSTRAINT evidence_of_alerts_pkey PRIMARY KEY (sha256, month);
+
+ALTER TABLE ONLY evidence_of_alerts
+    ADD CONSTRAINT evidence_of_alerts_sha256_key UNIQUE (sha256);
+
+ALTER TABLE ONLY fences
+    ADD CONSTRAINT fences_pkey PRIMARY KEY (id, version);
+
+ALTER TABLE ONLY fuel_cards
+    ADD CONSTRAINT fuel_cards_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY fuel_stations
+    ADD CONSTRAINT fuel_stations_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY fuel_transactions
+    ADD CONSTRAINT fuel_transactions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY judge_clock
+    ADD CONSTRAINT judge_clock_pkey PRIMARY KEY (gatherer);
+
+ALTER TABLE ONLY judge_due
+    ADD CONSTRAINT judge_due_pkey PRIMARY KEY (gatherer, key);
+
+ALTER TABLE ONLY live_due
+    ADD CONSTRAINT live_due_pkey PRIMARY KEY (seq);
+
+ALTER TABLE ONLY log_offsets
+    ADD CONSTRAINT log_offsets_pkey PRIMARY KEY (topic, partition);
+
+ALTER TABLE ONLY mended_rows
+    ADD CONSTRAINT mended_rows_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY navigation_routes
+    ADD CONSTRAINT navigation_routes_pkey PRIMARY KEY (key);
+
+ALTER TABLE ONLY terminal_bindings
+    ADD CONSTRAINT one_terminal_in_vehicle EXCLUDE USING gist (int8range((vehicle_no)::bigint, (vehicle_no)::bigint, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
+
+ALTER TABLE ONLY vehicle_plates
+    ADD CONSTRAINT one_vehicle_of_plate EXCLUDE USING gist (int8range(hashtextextended(plate, (0)::bigint), hashtextextended(plate, (0)::bigint), '[]'::text) WITH &&, text_range(plate, plate, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY fences
+    ADD CONSTRAINT one_version_of_fence EXCLUDE USING gist (int8range(hashtextextended(id, (0)::bigint), hashtextextended(id, (0)::bigint), '[]'::text) WITH &&, text_range(id, id, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
+
+ALTER TABLE ONLY order_results
+    ADD CONSTRAINT order_results_pkey PRIMARY KEY (order_id);
+
+ALTER TABLE ONLY organisations
+    ADD CONSTRAINT organisations_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY positions
+    ADD CONSTRAINT positions_pkey PRIMARY KEY (terminal_no, device_time, fingerprint);
+
+ALTER TABLE ONLY positions_before_2020
+    ADD CONSTRAINT positions_before_2020_pkey PRIMARY KEY (terminal_no, device_time, fingerprint);
+
+ALTER TABLE ONLY positions_default
+    ADD CONSTRAINT positions_default_pkey PRIMARY KEY (terminal_no, device_time, fingerprint);
+
+ALTER TABLE ONLY recomputations
+    ADD CONSTRAINT recomputations_pkey PRIMARY KEY (vehicle_no);
+
+ALTER TABLE ONLY rejected_records
+    ADD CONSTRAINT rejected_records_pkey PRIMARY KEY (topic, partition, "offset");
+
+ALTER TABLE ONLY schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY terminal_bindings
+    ADD CONSTRAINT terminal_bindings_pkey PRIMARY KEY (terminal_no, valid_from);
+
+ALTER TABLE ONLY terminal_bindings
+    ADD CONSTRAINT terminal_in_one_vehicle EXCLUDE USING gist (int8range((terminal_no)::bigint, (terminal_no)::bigint, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
+
+ALTER TABLE ONLY terminals
+    ADD CONSTRAINT terminals_phone_key UNIQUE (phone);
+
+ALTER TABLE ONLY terminals
+    ADD CONSTRAINT terminals_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY vehicle_day_states
+    ADD CONSTRAINT vehicle_day_states_pkey PRIMARY KEY (vehicle_no, day);
+
+ALTER TABLE ONLY vehicle_plates
+    ADD CONSTRAINT vehicle_plates_pkey PRIMARY KEY (vehicle_no, valid_from);
+
+ALTER TABLE ONLY vehicle_states
+    ADD CONSTRAINT vehicle_states_pkey PRIMARY KEY (vehicle_no);
+
+ALTER TABLE ONLY vehicles
+    ADD CONSTRAINT vehicles_no_key UNIQUE (no);
+
+ALTER TABLE ONLY vehicles
+    ADD CONSTRAINT vehicles_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY violations
+    ADD CONSTRAINT violations_pkey PRIMARY KEY (id);
+
+CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
+
+CREATE INDEX alerts_happened ON alerts USING gist (tstzrange(occurred_from, GREATEST(occurred_from, COALESCE(occurred_to, 'infinity'::timestamp with time zone)), '[]'::text));
+
+CREATE INDEX alerts_list ON alerts USING btree (detected_at DESC, id);
+
+CREATE INDEX alerts_of_orders ON alerts USING btree (order_id) WHERE ((status = 'suspected'::text) AND (order_id IS NOT NULL));
+
+CREATE INDEX alerts_of_organisation ON alerts USING btree (organisation, detected_at DESC, id);
+
+CREATE INDEX alerts_of_rule ON alerts USING btree (rule, detected_at DESC, id);
+
+CREATE INDEX alerts_of_vehicle ON alerts USING btree (vehicle, detected_at DESC, id);
+
+CREATE INDEX alerts_suspected ON alerts USING btree (rule, subject) WHERE (status = 'suspected'::text);
+
+CREATE INDEX alerts_vehicle ON alerts USING btree (vehicle_no, occurred_from);
+
+CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from);
+
+CREATE INDEX dispatch_orders_departure ON dispatch_orders USING btree (planned_departure) WHERE is_current;
+
+CREATE INDEX dispatch_orders_driver ON dispatch_orders USING btree (driver, planned_departure) WHERE is_current;
+
+CREATE INDEX dispatch_orders_ended ON dispatch_orders USING btree (GREATEST(planned_return, extended_return, actual_return)) WHERE is_current;
+
+CREATE INDEX dispatch_orders_open ON dispatch_orders USING btree (vehicle) WHERE (is_current AND (status = ANY (ARRAY['approved'::text, 'departed'::text])));
+
+CREATE INDEX dispatch_orders_organisation ON dispatch_orders USING btree (organisation, id) WHERE is_current;
+
+CREATE INDEX dispatch_orders_vehicle ON dispatch_orders USING btree (vehicle, planned_departure);
+
+CREATE INDEX evaluations_time ON ONLY evaluations USING btree (evaluated_at DESC, id DESC);
+
+CREATE INDEX evaluations_default_evaluated_at_id_idx ON evaluations_default USING btree (evaluated_at DESC, id DESC);
+
+CREATE INDEX evaluations_rule ON ONLY evaluations USING btree (rule, evaluated_at DESC, id DESC);
+
+CREATE INDEX evaluations_default_rule_evaluated_at_id_idx ON evaluations_default USING btree (rule, evaluated_at DESC, id DESC);
+
+CREATE INDEX evaluations_subject ON ONLY evaluations USING btree (subject, rule, id DESC);
+
+CREATE INDEX evaluations_default_subject_rule_id_idx ON evaluations_default USING btree (subject, rule, id DESC);
+
+CREATE INDEX evaluations_vehicle ON ONLY evaluations USING btree (vehicle_no, evaluated_at DESC, id DESC);
+
+CREATE INDEX evaluations_default_vehicle_no_evaluated_at_id_idx ON evaluations_default USING btree (vehicle_no, evaluated_at DESC, id DESC);
+
+CREATE INDEX evidence_default_month ON evidence_default USING btree (month);
+
+CREATE INDEX fences_organisation ON fences USING btree (organisation);
+
+CREATE INDEX fences_vehicles ON fences USING gin (vehicles);
+
+CREATE INDEX fuel_transactions_at ON fuel_transactions USING btree (at);
+
+CREATE INDEX fuel_transactions_card ON fuel_transactions USING btree (card, at);
+
+CREATE INDEX fuel_transactions_reverses ON fuel_transactions USING btree (reverses) WHERE (reverses IS NOT NULL);
+
+CREATE INDEX fuel_transactions_station ON fuel_transactions USING btree (station);
+
+CREATE INDEX judge_due_order ON judge_due USING btree (gatherer, due_at);
+
+CREATE INDEX judge_due_waiting ON judge_due USING btree (gatherer, key) WHERE (waits_for <> ''::text);
+
+CREATE INDEX live_due_vehicle ON live_due USING btree (vehicle_no, seq);
+
+CREATE INDEX navigation_routes_newest ON navigation_routes USING btree (engine, answered_at DESC);
+
+CREATE INDEX navigation_routes_used ON navigation_routes USING btree (used_on);
+
+CREATE UNIQUE INDEX one_current_version_of_order ON dispatch_orders USING btree (id) WHERE is_current;
+
+CREATE UNIQUE INDEX one_plate_of_vehicle ON vehicle_plates USING btree (vehicle_no) WHERE (valid_to IS NULL);
+
+CREATE INDEX order_results_unsettled ON order_results USING btree (returned_at) WHERE ((state = 'running'::text) AND (returned_at IS NOT NULL));
+
+CREATE INDEX positions_before_2020_received_at ON positions_before_2020 USING btree (received_at);
+
+CREATE INDEX positions_default_device_time ON positions_default USING btree (device_time);
+
+CREATE INDEX positions_default_received_at ON positions_default USING btree (received_at);
+
+CREATE INDEX recomputations_order ON recomputations USING btree (urgency, seq);
+
+CREATE INDEX rejected_records_age ON rejected_records USING btree (rejected_at);
+
+CREATE UNIQUE INDEX rule_parameters_key ON rule_parameters USING btree (rule, name, COALESCE(organisation, ''::text), effective_from);
+
+CREATE INDEX terminal_bindings_vehicle ON terminal_bindings USING btree (vehicle_no, valid_from);
+
+CREATE INDEX terminals_updated ON terminals USING btree (updated_at);
+
+CREATE INDEX vehicle_day_states_day ON vehicle_day_states USING btree (day);
+
+CREATE INDEX vehicle_plates_plate ON vehicle_plates USING btree (plate, valid_from);
+
+CREATE INDEX vehicles_any_plate ON vehicles USING btree (plate);
+
+CREATE INDEX violations_at ON violations USING btree (at);
+
+CREATE INDEX violations_plate ON violations USING btree (plate, at);
+
+ALTER INDEX evaluations_time ATTACH PARTITION evaluations_default_evaluated_at_id_idx;
+
+ALTER INDEX evaluations_pkey ATTACH PARTITION evaluations_default_pkey;
+
+ALTER INDEX evaluations_rule ATTACH PARTITION evaluations_default_rule_evaluated_at_id_idx;
+
+ALTER INDEX evaluations_subject ATTACH PARTITION evaluations_default_subject_rule_id_idx;
+
+ALTER INDEX evaluations_vehicle ATTACH PARTITION evaluations_default_vehicle_no_evaluated_at_id_idx;
+
+ALTER INDEX evidence_pkey ATTACH PARTITION evidence_default_pkey;
+
+ALTER INDEX evidence_pkey ATTACH PARTITION evidence_of_alerts_pkey;
+
+ALTER INDEX positions_pkey ATTACH PARTITION positions_before_2020_pkey;
+
+ALTER INDEX positions_pkey ATTACH PARTITION positions_default_pkey;
+
+CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
+
+CREATE TRIGGER note_calendar_delete AFTER DELETE ON calendar_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('calendar', 'to_char(r.day, ''YYYY-MM-DD'')', 'r.day::timestamp AT TIME ZONE ''Asia/Shanghai''');
+
+CREATE TRIGGER note_calendar_insert AFTER INSERT ON calendar_days REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('calendar', 'to_char(r.day, ''YYYY-MM-DD'')', 'r.day::timestamp AT TIME ZONE ''Asia/Shanghai''');
+
+CREATE TRIGGER note_calendar_update AFTER UPDATE ON calendar_days REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('calendar', 'to_char(r.day, ''YYYY-MM-DD'')', 'r.day::timestamp AT TIME ZONE ''Asia/Shanghai''');
+
+CREATE TRIGGER note_card_binding_delete AFTER DELETE ON card_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('card_binding', 'r.card', 'r.valid_from');
+
+CREATE TRIGGER note_card_binding_insert AFTER INSERT ON card_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('card_binding', 'r.card', 'r.valid_from');
+
+CREATE TRIGGER note_card_binding_plate_delete AFTER DELETE ON card_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('plate', 'r.plate', 'r.valid_from');
+
+CREATE TRIGGER note_card_binding_plate_update AFTER UPDATE ON card_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('plate', 'r.plate', 'r.valid_from');
+
+CREATE TRIGGER note_card_binding_update AFTER UPDATE ON card_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('card_binding', 'r.card', 'r.valid_from');
+
+CREATE TRIGGER note_card_insert AFTER INSERT ON fuel_cards REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('card', 'r.id', '');
+
+CREATE TRIGGER note_card_update AFTER UPDATE ON fuel_cards REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('card', 'r.id', '');
+
+CREATE TRIGGER note_fence_insert AFTER INSERT ON fences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fence', 'r.id', 'r.valid_from', 'unnest(CASE WHEN r.vehicles = ''{}'' THEN ARRAY[NULL::integer]
+                      ELSE ARRAY(SELECT v.no FROM vehicles v WHERE v.id = ANY (r.vehicles)) END)', 'CASE WHEN r.vehicles = ''{}'' THEN r.organisation END');
+
+CREATE TRIGGER note_fence_update AFTER UPDATE ON fences REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fence', 'r.id', 'r.valid_to', 'unnest(CASE WHEN r.vehicles = ''{}'' THEN ARRAY[NULL::integer]
+                      ELSE ARRAY(SELECT v.no FROM vehicles v WHERE v.id = ANY (r.vehicles)) END)', 'CASE WHEN r.vehicles = ''{}'' THEN r.organisation END', 'jsonb_build_array(r.id, r.version, r.valid_to)');
+
+CREATE TRIGGER note_fills_delete AFTER DELETE ON fuel_transactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fills', 'r.card', 'r.at');
+
+CREATE TRIGGER note_fills_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fills', 'r.card', 'r.at');
+
+CREATE TRIGGER note_offences_delete AFTER DELETE ON violations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('offences', 'r.plate', 'r.at');
+
+CREATE TRIGGER note_offences_update AFTER UPDATE ON violations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('offences', 'r.plate', 'r.at');
+
+CREATE TRIGGER note_order_insert AFTER INSERT ON dispatch_orders REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_order_changes();
+
+CREATE TRIGGER note_parameter_delete AFTER DELETE ON rule_parameters REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('parameter', 'r.rule || ''.'' || r.name', 'r.effective_from', '', 'r.organisation');
+
+CREATE TRIGGER note_parameter_insert AFTER INSERT ON rule_parameters REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('parameter', 'r.rule || ''.'' || r.name', 'r.effective_from', '', 'r.organisation');
+
+CREATE TRIGGER note_parameter_update AFTER UPDATE ON rule_parameters REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('parameter', 'r.rule || ''.'' || r.name', 'r.effective_from', '', 'r.organisation');
+
+CREATE TRIGGER note_result_insert AFTER INSERT ON order_results REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_result_changes();
+
+CREATE TRIGGER note_result_update AFTER UPDATE ON order_results REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_result_changes();
+
+CREATE TRIGGER note_station_insert AFTER INSERT ON fuel_stations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('station', 'r.id', '');
+
+CREATE TRIGGER note_station_update AFTER UPDATE ON fuel_stations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('station', 'r.id', '');
+
+CREATE TRIGGER note_terminal_binding_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('terminal_binding', '(SELECT t.phone FROM terminals t WHERE t.no = r.terminal_no)', 'r.valid_from', 'r.vehicle_no');
+
+CREATE TRIGGER note_terminal_binding_end AFTER UPDATE ON terminal_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('terminal_binding', '(SELECT t.phone FROM terminals t WHERE t.no = r.terminal_no)', 'r.valid_to', 'r.vehicle_no', '', 'jsonb_build_array(r.terminal_no, r.valid_from, r.valid_to)');
+
+CREATE TRIGGER note_terminal_binding_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('terminal_binding', '(SELECT t.phone FROM terminals t WHERE t.no = r.terminal_no)', 'r.valid_from', 'r.vehicle_no');
+
+CREATE TRIGGER note_terminal_binding_update AFTER UPDATE ON terminal_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('terminal_binding', '(SELECT t.phone FROM terminals t WHERE t.no = r.terminal_no)', 'r.valid_from', 'r.vehicle_no', '', 'jsonb_build_array(r.terminal_no, r.valid_from, r.vehicle_no)');
+
+CREATE TRIGGER note_transaction_delete AFTER DELETE ON fuel_transactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('transaction', 'r.id', 'r.at');
+
+CREATE TRIGGER note_transaction_insert AFTER INSERT ON fuel_transactions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('transaction', 'r.id', 'r.at');
+
+CREATE TRIGGER note_transaction_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('transaction', 'r.id', 'r.at');
+
+CREATE TRIGGER note_vehicle_insert AFTER INSERT ON vehicles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('vehicle', 'r.id', '', 'r.no');
+
+CREATE TRIGGER note_vehicle_plate_update AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('plate', 'r.plate', '', '', '', 'jsonb_build_array(r.id, r.plate)');
+
+CREATE TRIGGER note_vehicle_status_update AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('vehicle_status', 'r.id', '', 'r.no', '', 'jsonb_build_array(r.id, r.organisation, r.registered_on, r.disposed_on)');
+
+CREATE TRIGGER note_vehicle_update AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('vehicle', 'r.id', '', 'r.no');
+
+CREATE TRIGGER note_violation_delete AFTER DELETE ON violations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('violation', 'r.id', 'r.at');
+
+CREATE TRIGGER note_violation_insert AFTER INSERT ON violations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('violation', 'r.id', 'r.at');
+
+CREATE TRIGGER note_violation_update AFTER UPDATE ON violations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('violation', 'r.id', 'r.at');
+
+CREATE CONSTRAINT TRIGGER number_change_commit AFTER INSERT ON change_commits DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION number_change_commit();
+
+CREATE TRIGGER vehicle_plates_begin AFTER INSERT ON vehicles REFERENCING NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION begin_plates();
+
+CREATE TRIGGER vehicle_plates_change AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS vehicles_before NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION change_plates();
+
+ALTER TABLE ONLY alert_feed
+    ADD CONSTRAINT alert_feed_alert_id_version_fkey FOREIGN KEY (alert_id, version) REFERENCES alert_versions(alert_id, version);
+
+ALTER TABLE ONLY alert_versions
+    ADD CONSTRAINT alert_versions_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
+
+ALTER TABLE ONLY alert_versions
+    ADD CONSTRAINT alert_versions_evidence_sha256_fkey FOREIGN KEY (evidence_sha256) REFERENCES evidence_of_alerts(sha256);
+
+ALTER TABLE ONLY card_bindings
+    ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
+
+ALTER TABLE ONLY dispatch_orders
+    ADD CONSTRAINT dispatch_orders_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
+
+ALTER TABLE ONLY dispatch_orders
+    ADD CONSTRAINT dispatch_orders_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
+ALTER TABLE ONLY dispatch_orders
+    ADD CONSTRAINT dispatch_orders_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
+
+ALTER TABLE ONLY drivers
+    ADD CONSTRAINT drivers_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
+ALTER TABLE ONLY fences
+    ADD CONSTRAINT fences_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
+ALTER TABLE ONLY fuel_cards
+    ADD CONSTRAINT fuel_cards_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
+ALTER TABLE ONLY fuel_transactions
+    ADD CONSTRAINT fuel_transactions_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
+
+ALTER TABLE ONLY fuel_transactions
+    ADD CONSTRAINT fuel_transactions_station_fkey FOREIGN KEY (station) REFERENCES fuel_stations(id);
+
+ALTER TABLE ONLY order_results
+    ADD CONSTRAINT order_results_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
+
+ALTER TABLE ONLY organisations
+    ADD CONSTRAINT organisations_parent_fkey FOREIGN KEY (parent) REFERENCES organisations(id);
+
+ALTER TABLE ONLY recomputations
+    ADD CONSTRAINT recomputations_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
+
+ALTER TABLE ONLY rule_parameters
+    ADD CONSTRAINT rule_parameters_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
+ALTER TABLE ONLY terminal_bindings
+    ADD CONSTRAINT terminal_bindings_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
+
+ALTER TABLE ONLY terminal_bindings
+    ADD CONSTRAINT terminal_bindings_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
+
+ALTER TABLE ONLY vehicle_day_states
+    ADD CONSTRAINT vehicle_day_states_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
+
+ALTER TABLE ONLY vehicle_plates
+    ADD CONSTRAINT vehicle_plates_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
+
+ALTER TABLE ONLY vehicle_states
+    ADD CONSTRAINT vehicle_states_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
+
+ALTER TABLE ONLY vehicles
+    ADD CONSTRAINT vehicles_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
+ALTER TABLE ONLY violations
+    ADD CONSTRAINT violations_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);

@@ -1,0 +1,68 @@
+"""The words of every version of every rule, found by (rule, version)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from rules.wording import (
+    card_binding,
+    card_use,
+    destination,
+    fuel_consumption,
+    location,
+    mileage,
+    off_hours,
+    refuel_frequency,
+    terminal_silent,
+    traffic_violations,
+)
+from rules.wording.texts import RuleWording, Said, Text
+
+
+class Wording:
+    """Sentences by (rule, version). The same judgement always gives the same sentence; a superseded version keeps its own
+    entry, so that what it found is told in its words."""
+
+    def __init__(self, rules: Mapping[tuple[str, int], RuleWording]) -> None:
+        self._rules = dict(rules)
+
+    def rules(self) -> Mapping[tuple[str, int], RuleWording]:
+        """The words of each (rule, version)."""
+        return self._rules
+
+    def reason(self, rule: str, version: int, code: str, named: Mapping[str, str] | None = None) -> Text:
+        """The sentence of a reason code; ``named``: what it names. A code without a sentence is told as it is: a reason is
+        never lost for want of words."""
+        words = self._rules.get((rule, version))
+        if words is None:
+            return Text(code, code)
+        if named and code in words.named:
+            template = words.named[code]
+            return Text(template.zh.format_map(named), template.en.format_map(named))
+        return words.reasons.get(code, Text(code, code))
+
+    def summary(self, said: Said) -> Text:
+        """The sentence of a judgement with its numbers. Raises LookupError when this program has no words for the rule in
+        that version."""
+        words = self._rules.get((said.rule, said.rule_version))
+        if words is None:
+            raise LookupError(f"no words for {said.rule} {said.rule_version}")
+        return words.summary(said)
+
+
+#: What this program says.
+STANDARD: Final = Wording(
+    {
+        ("location", 1): location.WORDING,
+        ("destination", 1): destination.WORDING,
+        ("mileage", 1): mileage.WORDING,
+        ("fuel_consumption", 1): fuel_consumption.WORDING,
+        ("card_binding", 1): card_binding.WORDING,
+        ("card_use", 1): card_use.WORDING,
+        ("refuel_frequency", 1): refuel_frequency.WORDING,
+        ("traffic_violations", 1): traffic_violations.WORDING,
+        ("terminal_silent", 1): terminal_silent.WORDING,
+        ("off_hours", 1): off_hours.WORDING,
+    }
+)
