@@ -100,6 +100,20 @@ async def read_changes(conn: Connection, after: Place, limit: int) -> list[Store
     return [StoredChange(*row) for row in rows]
 
 
+async def missed(conn: Connection, place: Place) -> bool:
+    """Whether changes after ``place`` are not kept any more: whoever reads on must look at everything."""
+    return bool(
+        await conn.fetchval("SELECT COALESCE(min(number) > $1, false) FROM change_commits", place.number)
+    )
+
+
+async def newest_place(conn: Connection) -> Place:
+    """The place of a reader that has read everything."""
+    return Place(
+        *await conn.fetchrow("SELECT COALESCE(max(number), 0), 9223372036854775807 FROM change_commits")
+    )
+
+
 async def save_place(conn: Connection, reader: str, place: Place) -> None:
     """What ``reader`` read up to ``place`` is in its list now (same transaction)."""
     await conn.execute(
@@ -163,11 +177,14 @@ async def hold_changes(conn: Connection) -> None:
 
 async def drop_changes(conn: Connection) -> None:
     """Delete what every reader has read and is older than a day, but for the newest commit of it: by that a reader sees
-    that what came after its place is not kept any more."""
+    that what came after its place is not kept any more. Nothing is kept for a reader that was not there for
+    LOOK_BACK_DAYS."""
     await conn.execute(
         "WITH last AS (SELECT max(number) AS number FROM change_commits WHERE noted_at < now() - interval '1 day'"
-        " AND number < (SELECT min(number) FROM change_readers)),"
+        " AND number < COALESCE((SELECT min(number) FROM change_readers WHERE seen_at > now() - make_interval(days => $1)),"
+        " (SELECT max(number) FROM change_commits))),"
         " dropped AS (DELETE FROM changes c USING change_commits k, last"
-        " WHERE c.commit_id = k.id AND k.number <= last.number)"
-        " DELETE FROM change_commits k USING last WHERE k.number < last.number"
+        " WHERE c.commit_id = k.id AND k.number < last.number)"
+        " DELETE FROM change_commits k USING last WHERE k.number < last.number",
+        LOOK_BACK_DAYS,
     )

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from registry.pages import Listing, same
 from registry.parameters import ORDER, parameter
-from registry.places import Place
+from registry.places import Place, stored_places
 from registry.snapshot.timelines import FOREVER
 from registry.values import Identifier, Record, Text, Time, WriteResult
 from registry.versioned import VersionedTable
@@ -146,7 +146,11 @@ def covers_within(o: str, since: str, until: str) -> str:
 async def write(connection: Connection, records: Sequence[DispatchOrder]) -> list[WriteResult]:
     """Write orders whose references were checked, at most one record an id. See ``records.apply``."""
     results, changed = await _TABLE.compare(connection, records, _same)
-    await _TABLE.insert(connection, [(record, old, _values(record, Place.stored)) for record, old in changed])
+    places = [place for record, _ in changed for place in _places(record)]
+    stored = iter(stored_places(places))  # in the order in which _values asks for them
+    await _TABLE.insert(
+        connection, [(record, old, _values(record, lambda _: next(stored))) for record, old in changed]
+    )
     return results
 
 
@@ -165,6 +169,10 @@ def _values(record: DispatchOrder, place: Callable[[Place], dict[str, Any]]) -> 
     values["return_point"] = place(record.return_point) if record.return_point else None
     values["destinations"] = [place(one) for one in record.destinations]
     return list(values.values())
+
+
+def _places(record: DispatchOrder) -> list[Place]:
+    return [place for place in (record.origin, record.return_point, *record.destinations) if place]
 
 
 def _given(place: Mapping[str, Any] | None) -> dict[str, Any] | None:

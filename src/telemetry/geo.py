@@ -322,10 +322,10 @@ def to_wgs84(datum: Datum, lat: ArrayLike, lon: ArrayLike) -> tuple[Floats, Floa
     return np.where(china, w_lat, a), np.where(china, w_lon, o)
 
 
-def to_wgs84_e6(datum: Datum, lat: float, lon: float) -> tuple[int, int]:
-    """One point given in ``datum``, in degrees, as WGS-84 in whole 1e-6 degree (latitude, longitude)."""
+def to_wgs84_e6(datum: Datum, lat: ArrayLike, lon: ArrayLike) -> tuple[Ints, Ints]:
+    """``to_wgs84`` in whole 1e-6 degrees, int64."""
     a, o = to_wgs84(datum, lat, lon)
-    return round(float(a) * 1e6), round(float(o) * 1e6)
+    return np.rint(a * 1e6).astype(np.int64), np.rint(o * 1e6).astype(np.int64)
 
 
 def geometry_to_wgs84(datum: Datum, geometry: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +22,11 @@ from registry.changes import (
     take_place,
     unread,
 )
+from rules.judge.context import Change, Desk, Verdicts
+from rules.judge.process import Judge
+from rules.live.store import due
+from rules.navigation import NoNavigator
+from runtime.units import US_PER_DAY
 from tests.waiting import until
 
 FLEET = """
@@ -375,8 +381,54 @@ async def test_a_reader_that_is_away_keeps_what_it_has_not_read(fleet: asyncpg.P
             found = await read_changes(conn, place, 100_000)
             await save_place(conn, "judge", found[-1].place)
         await drop_changes(conn)
-        # The newest commit stays, which says what was dropped.
-        assert await conn.fetchval("SELECT count(DISTINCT commit_id) FROM changes") == 1
+        # The newest commit before the places stays, which says what was dropped.
+        assert await conn.fetchval("SELECT count(DISTINCT commit_id) FROM changes") == 2
+
+
+async def test_nothing_is_kept_for_a_reader_that_never_comes_and_it_is_told_when_it_does(
+    fleet: asyncpg.Pool, db_url: str
+) -> None:
+    class Days:
+        """Judges nothing, and says that there is something of every day."""
+
+        name, rules = "days", ("mileage",)
+
+        async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+            return {}
+
+        async def strike(self, desk: Desk, from_us: int, until_us: int) -> dict[str, int]:
+            return {}
+
+        async def prepare(self, desk: Desk, keys: Sequence[str]) -> None: ...
+
+        async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+            seen.extend(keys)
+            return Verdicts()
+
+        async def between(self, desk: Desk, from_us: int, to_us: int) -> list[str]:
+            return [f"{(to_us - from_us) // US_PER_DAY} days"]
+
+    seen: list[str] = []
+    for statement in (FILL, OFFENCE, CARD):
+        await fleet.execute(statement)
+    await fleet.execute("UPDATE change_commits SET noted_at = now() - interval '80 days'")
+    async with fleet.acquire() as conn:
+        kept = await conn.fetchval("SELECT count(*) FROM changes")
+        await drop_changes(conn)
+        assert await conn.fetchval("SELECT count(*) FROM changes") == kept
+        await conn.execute("UPDATE change_readers SET seen_at = now() - interval '70 days'")
+        await drop_changes(conn)
+        assert await conn.fetchval("SELECT count(DISTINCT commit_id) FROM changes") == 2
+        await due.spread(conn)
+        rows = await conn.fetch("SELECT kind, subject FROM live_due ORDER BY vehicle_no")
+        assert [tuple(r) for r in rows] == [("vehicle_status", "V1"), ("vehicle_status", "V2")]
+        await due.spread(conn)
+        assert await conn.fetchval("SELECT count(*) FROM live_due") == 2
+    judge = Judge(db_url, [Days()], NoNavigator())
+    while await judge.turn():
+        pass
+    await judge.close()
+    assert seen == ["62 days"]
 
 
 def test_places_are_in_order() -> None:

@@ -151,6 +151,15 @@ class Judge:
 
     async def _take_changes(self, desk: Desk) -> bool:
         async with self._conn.transaction():
+            if (newest := await queue.missed_changes(self._conn)) is not None:
+                _logger.warning(
+                    "changes were dropped before they were read: all of the last months is judged again"
+                )
+                for gatherer in self._gatherers:
+                    whole = await gatherer.between(desk, max(0, desk.now_us - LOOK_BACK_US), desk.now_us)
+                    await queue.put_due(self._conn, gatherer.name, dict.fromkeys(whole, desk.now_us))
+                await queue.changes_taken(self._conn, newest)
+                return True
             rows, place = await queue.take_changes(self._conn, CHANGES_AT_ONCE)
             if place is None:
                 return False

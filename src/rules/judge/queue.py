@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from registry.changes import Place, count_unread, read_changes, save_place, take_place
+from registry.changes import (
+    Place,
+    count_unread,
+    missed,
+    newest_place,
+    read_changes,
+    save_place,
+    take_place,
+)
 from runtime.connection import Connection
 from runtime.units import from_us, to_us
 from telemetry.archive.store import Archive
@@ -24,6 +32,13 @@ async def take_changes(conn: Connection, limit: int) -> tuple[list[tuple[int, st
         for r in rows
     ]
     return taken, rows[-1].place if rows else None
+
+
+async def missed_changes(conn: Connection) -> Place | None:
+    """Whether no judge was there for so long that changes were dropped: the place to go on from, when everything was looked
+    at; else None."""
+    place = await take_place(conn, READER)
+    return await newest_place(conn) if place is not None and await missed(conn, place) else None
 
 
 async def changes_taken(conn: Connection, place: Place) -> None:

@@ -11,6 +11,8 @@ from typing import Final
 from registry.changes import (
     SINCE_EVER,
     StoredChange,
+    missed,
+    newest_place,
     read_changes,
     save_place,
     take_place,
@@ -39,7 +41,13 @@ async def spread(conn: Connection) -> None:
     concerns. Does nothing while another worker does it."""
     async with conn.transaction():
         place = await take_place(conn, READER)
-        changes = [] if place is None else await read_changes(conn, place, CHANGES_AT_ONCE)
+        if place is None:
+            return
+        if await missed(conn, place):
+            await _put_all(conn)
+            await save_place(conn, READER, await newest_place(conn))
+            return
+        changes = await read_changes(conn, place, CHANGES_AT_ONCE)
         if changes:
             await _put(conn, [c for c in changes if _concerns(c)])
             await save_place(conn, READER, changes[-1].place)
@@ -78,6 +86,15 @@ async def _put(conn: Connection, changes: Sequence[StoredChange]) -> None:
         [c.organisation for c in changes],
         [_since(c) for c in changes],
         [c.number for c in changes],
+    )
+
+
+async def _put_all(conn: Connection) -> None:
+    """No worker was there for so long that changes were dropped: any vehicle may have changed."""
+    await conn.execute(
+        "INSERT INTO live_due (kind, subject, vehicle_no, from_time)"
+        " SELECT 'vehicle_status', id, no, now() - make_interval(days => $1) FROM vehicles ORDER BY no",
+        LOOK_BACK_DAYS,
     )
 
 
