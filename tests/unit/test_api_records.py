@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from registry import bulk
 from registry.fences import Fence
 from registry.orders import DispatchOrder
-from registry.places import MAX_VERTICES, Place
+from registry.places import MAX_VERTICES, Place, stored_places
 from registry.records import KINDS
 from registry.refusals import Flaw, RefusedError, explain
 from registry.spelling import normal_plate
@@ -135,11 +135,23 @@ def test_bad_places_say_where(place: object, pointer: str) -> None:
 
 
 def test_place_keeps_the_original_beside_wgs84() -> None:
-    stored = Place.model_validate({"name": "南通", "lat": 31.98, "lon": 120.89, "datum": "gcj02"}).stored()
+    given = {"name": "南通", "lat": 31.98, "lon": 120.89}
+    places = [
+        Place.model_validate(place)
+        for place in (
+            {"name": "市区"},
+            given | {"datum": "gcj02"},
+            given | {"datum": "wgs84"},
+            given | {"datum": "bd09"},
+        )
+    ]
+    nowhere, stored, same, baidu = stored_places(places)
     assert (stored["lat"], stored["lon"], stored["datum"]) == (31.98, 120.89, "gcj02")
     moved = abs(stored["wgs84"]["lat_e6"] - 31_980_000) + abs(stored["wgs84"]["lon_e6"] - 120_890_000)
     assert 2_000 < moved < 12_000  # some 500 m
-    assert Place.model_validate({"name": "市区"}).stored()["wgs84"] is None
+    assert same["wgs84"] == {"lat_e6": 31_980_000, "lon_e6": 120_890_000}
+    assert baidu["wgs84"] not in (same["wgs84"], stored["wgs84"])
+    assert nowhere["wgs84"] is None
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from registry.changes import (
+    LOOK_BACK_DAYS,
     SINCE_EVER,
     StoredChange,
     missed,
