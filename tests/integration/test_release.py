@@ -50,7 +50,7 @@ MOVED: Final[Mapping[str, str]] = {
     "fact_changes": "live_due", "judge_changes": "changes", "registry_changes": "read anew by every worker that starts",
 }  # fmt: skip
 #: Columns that a migration rewrites: (table, column).
-REWRITTEN: Final[frozenset[tuple[str, str]]] = frozenset()
+REWRITTEN: Final[frozenset[tuple[str, str]]] = frozenset({("evaluations", "reason")})
 
 
 #: Names of partitions that only a database with a past has.
@@ -107,6 +107,7 @@ async def test_nothing_is_lost(released_database: str, db_url: str) -> None:
             if table not in MOVED and table != "schema_migrations"
         }
         kept = await content_of(conn, before)
+        words = await conn.fetch("SELECT id, reason FROM evaluations ORDER BY id")
         for table in (
             "vehicles",
             "positions",
@@ -119,6 +120,9 @@ async def test_nothing_is_lost(released_database: str, db_url: str) -> None:
         applied = await migrate(released_database)
         assert len(applied) == len(set(applied)) > 0
         assert await content_of(conn, before) == kept
+        # The words of a reason are two columns now, and none of them is lost.
+        again = "SELECT id, concat_ws(' · ', reason, reason_en) AS reason FROM evaluations ORDER BY id"
+        assert [tuple(r) for r in await conn.fetch(again)] == [tuple(r) for r in words]
         # And it has the schema of a new database. Beside it there are partitions of what it had before.
         fresh = await connect(db_url)
         theirs, ours = set(await describe(fresh)), set(await describe(conn))
