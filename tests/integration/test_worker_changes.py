@@ -86,8 +86,10 @@ async def test_only_while_it_is_an_official_vehicle(world: World) -> None:
     assert (kept["id"], kept["status"]) == (before["id"], "suspected")
     assert (gone["id"], gone["status"]) == (after["id"], "withdrawn")
     assert gone["withdrawal_reason"].startswith("该时段车辆不是登记的公务用车")
-    for alert in (kept, gone):
-        assert (await world.evidence(alert["id"]))["vehicle"]["disposed_on"] == world.date(0).isoformat()
+    # What was driven before rests on the same substance: no version of its alert, and its evidence stays as it was judged.
+    assert kept["version"] == before["version"]
+    assert (await world.evidence(kept["id"]))["vehicle"]["disposed_on"] is None
+    assert (await world.evidence(gone["id"]))["vehicle"]["disposed_on"] == world.date(0).isoformat()
     # Once more from nothing: the same is found at once.
     await world.register(disposed_on=None, registered_on=world.date(0))
     await world.work(worker)
