@@ -29,8 +29,9 @@ demo: $(STAMP) ## start everything and drive a demo fleet (TRACKS=... adds real 
 month: $(STAMP) ## a labelled month of 854 vehicles, judged and compared with its labels (SEED=1 VEHICLES=854)
 	$(BIN)/gongche scenario --check --seed $(or $(SEED),1) --vehicles $(or $(VEHICLES),854) $(MONTH_ARGS)
 
-test: $(STAMP) ## all tests, side by side (TEST_WORKERS=4); without the parts some are skipped
-	$(BIN)/python -m pytest tests -n $(or $(TEST_WORKERS),auto) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+test: $(STAMP) ## all tests, side by side (TEST_WORKERS=4), those of faults alone; without the parts some are skipped
+	$(BIN)/python -m pytest tests --ignore=tests/faults -n $(or $(TEST_WORKERS),auto) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
 
 test-unit: $(STAMP) ## the unit tests alone, side by side (COVER=yes prints coverage)
 	$(BIN)/python -m pytest tests/unit -n $(or $(TEST_WORKERS),auto) $(if $(COVER),--cov) $(PYTEST_ARGS)
