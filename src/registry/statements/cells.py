@@ -124,8 +124,17 @@ def code_of(cell: Cell) -> str:
 def rounded_codes(codes: Iterable[str]) -> bool:
     """Whether the numbers of a column of text look as if a spreadsheet had rounded them: three and more different ones
     longer than 15 digits, and behind the 15th there are zeros only."""
-    long = {code for code in codes if len(code) > _KEPT_DIGITS and code.isascii() and code.isdigit()}
-    return len(long) >= 3 and all(not code[_KEPT_DIGITS:].strip("0") for code in long)
+    long = {code for code in codes if _is_long(code)}
+    return len(long) >= 3 and not any(map(is_exact, long))
+
+
+def is_exact(code: str) -> bool:
+    """Whether a number has more than 15 digits and says something behind them: no spreadsheet has rounded its column."""
+    return _is_long(code) and bool(code[_KEPT_DIGITS:].strip("0"))
+
+
+def _is_long(code: str) -> bool:
+    return len(code) > _KEPT_DIGITS and code.isascii() and code.isdigit()
 
 
 def day_of(cell: Cell) -> date:

@@ -28,6 +28,7 @@ from registry.statements.cells import (
     code_of,
     day_of,
     energy_of,
+    is_exact,
     kind_of,
     number_of,
     rounded_codes,
@@ -189,7 +190,13 @@ def _rounded_cards(table: Table) -> set[str]:
     place = table.columns.get("card")
     if place is None:
         return set()
-    codes = {text_of(cells[place]) for _, cells in table.lines() if place < len(cells)}
+    codes: set[str] = set()
+    for _, cells in table.lines():
+        if place < len(cells):
+            code = text_of(cells[place])
+            if is_exact(code):  # mostly the first row: the file need not be read to its end for this
+                return set()
+            codes.add(code)
     return codes if rounded_codes(codes) else set()
 
 

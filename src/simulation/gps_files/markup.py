@@ -27,7 +27,6 @@ class Handler:
     ) -> None:
         self.device = options.device or path.stem
         self.sink = sink
-        self._offset_s = options.utc_offset_s
         self._parser = parser
         self._depth = 0
         self._text: list[str] = []
