@@ -99,11 +99,15 @@ def test_json_numbers_are_read_without_a_float() -> None:
         b"[1e999999999999999999999]",
         b'["\\ud800"]',
         b"[" * 1020 + b"]" * 1020,
+        b"[" * 101 + b"]" * 101,
+        b'{"a":' * 101 + b'"[\\"{"' + b"}" * 101,
         b"{",
         b"\xff",
     ):
         with pytest.raises(orjson.JSONDecodeError):
             exact_json(bad)
+    for deep in (b"[" * 100 + b"]" * 100, b'["' + b"[" * 200 + b'\\"{"]', b"[" + b"[]," * 200 + b"{}]"):
+        exact_json(deep)
 
 
 def test_stations_without_coordinates_and_in_csv() -> None:
