@@ -90,12 +90,18 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("gap_speed_kmh", "km/h", 120, _READING, 1, 1000),
         # What a tenth unseen of every trip hides, at even speed, is a ninth: less than the 15 % that are asked about.
         Parameter("min_coverage_permille", "1/1000", 900, _READING, 0, 1000),
+        # Fuel bought is not fuel burnt: so much of it may be in a vehicle of which the register says nothing.
+        Parameter("tank_default_l", "l", 60, _READING, 0, 1000),
+        Parameter("battery_default_kwh", "kWh", 60, _READING, 0, 1000),
     ),
     "card_binding": (Parameter("grace_days", "d", 0, _READING, 0, 365),),
     "card_use": (
         Parameter("station_radius_m", "m", 200, _READING, 1, 10_000),
         Parameter("polygon_margin_m", "m", 30, _READING, 0, 1000),
         Parameter("window_min", "min", 15, _READING, 1, 1440),
+        # Entering is stopping: whoever fills up stands, or creeps to the pump, for a minute at least.
+        Parameter("min_stop_s", "s", 60, _READING, 0, 3600),
+        Parameter("stop_kmh", "km/h", 6, _READING, 1, 30),
         # Good coverage: at least half of the window was seen, as of an order (mileage). Never 0: unseen accuses nobody.
         Parameter("min_coverage_permille", "1/1000", 500, _READING, 1, 1000),
         Parameter("gap_speed_kmh", "km/h", 120, _READING, 1, 1000),
@@ -104,11 +110,16 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
     "refuel_frequency": (
         Parameter("min_fills", "1", 2, _SEED + ": 加油两次及以上", 2, 1000),
         Parameter("merge_min", "min", 10, _READING, 0, 1440),
+        # Electric vehicles stand at the charger between orders.
+        Parameter("count_charging", "1 = charging counts, 0 = not", 0, _READING, 0, 1),
     ),
     "traffic_violations": (
         Parameter("min_violations", "1", 2, _SEED + ": 2次以上", 1, 1000),
         Parameter("natural_month", "1 = natural, 0 = rolling", 0, _READING, 0, 1),
         Parameter("by_driver", "1 = driver, 0 = vehicle", 0, _READING, 0, 1),
+        Parameter("count_parking", "1 = parking counts, 0 = not", 0, _SEED + ": 行驶过程中", 0, 1),
+        Parameter("same_act_min", "min", 5, _READING, 0, 1440),
+        Parameter("drive_speed_kmh", "km/h", 120, _READING, 1, 1000),
     ),
     "terminal_silent": (
         Parameter("min_silence_min", "min", 120, _READING, 10, 10_080),

@@ -198,12 +198,13 @@ async def fills_between(conn: Connection, from_us_: int, to_us_: int = LATEST_US
 async def fills_of_cards(
     conn: Connection, since_us: Mapping[str, int], *, only_with_reversals: bool = False
 ) -> dict[str, int]:
-    """Time of every fill of cards (-> since when)."""
+    """Time of every fill and every reversal of cards (-> since when)."""
     has = "EXISTS (SELECT FROM fuel_transactions r WHERE r.card = k.key AND r.kind = 'reversal')"
     return await fills_joined(
         conn,
         f"JOIN fuel_transactions t ON t.card = k.key AND t.at >= k.since{f' AND {has}' if only_with_reversals else ''}",
         since_us,
+        kinds=("fill", "reversal"),
     )
 
 
@@ -214,15 +215,18 @@ async def fills_at_stations(conn: Connection, since_us: Mapping[str, int]) -> di
     )
 
 
-async def fills_joined(conn: Connection, joined: str, since_us: Mapping[str, int]) -> dict[str, int]:
-    """Time of the fills ``t`` that ``joined`` finds for the ``key`` and ``since`` of each row ``k``."""
+async def fills_joined(
+    conn: Connection, joined: str, since_us: Mapping[str, int], *, kinds: Sequence[str] = ("fill",)
+) -> dict[str, int]:
+    """Time of the fills (or other ``kinds``) ``t`` that ``joined`` finds for the ``key`` and ``since`` of each row ``k``."""
     if not since_us:
         return {}
     rows = await conn.fetch(
         f"SELECT t.id, t.at FROM unnest($1::text[], $2::timestamptz[]) AS k (key, since) {joined}"  # noqa: S608 - fixed texts
-        " WHERE t.kind = 'fill'",
+        " WHERE t.kind = ANY($3::text[])",
         list(since_us),
         [from_us(max(us, 0)) for us in since_us.values()],
+        list(kinds),
     )
     return _times(rows)
 

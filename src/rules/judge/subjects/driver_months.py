@@ -91,6 +91,8 @@ class DriverMonths:
             "SELECT id, card FROM fuel_transactions WHERE id = ANY($1::text[])", sorted(moved)
         )
         cards += [(r["card"], moved[r["id"]]) for r in rows]
+        # A reversal may take back a fill of the month before.
+        cards = [(card, max(us - REACH_US, 0)) for card, us in cards]
         rows = await conn.fetch(_CARD_VEHICLES, [c for c, _ in cards], [from_us(us) for _, us in cards])
         spans += [(r["id"], to_us(r["since"]), FOREVER, False) for r in rows]
         plates = {c.subject: c.from_us for c in reversed(of_kind(changes, "plate"))}
