@@ -12,6 +12,7 @@ from registry import fuel_cards
 from registry.facts.fills import reversed_fills
 from registry.facts.trips import END, START, Trip, trips_of_vehicles
 from registry.fuel_cards import CardBindingRow, CardRow
+from registry.goods import is_goods
 from registry.parameters import ORDER, parameter
 from registry.snapshot.timelines import FOREVER
 from registry.transactions import TransactionRow, transactions_of_cards
@@ -197,7 +198,7 @@ def _of_card(desk: Desk, known: _Facts, card: str) -> Iterator[Judgement]:
 
 def _card(card: CardRow) -> card_binding.Card:
     return {
-        "id": card.id, "organisation": card.organisation, "status": card.status,
+        "id": card.id, "organisation": card.organisation, "status": card.status, "kind": card.kind,
         "opened_on": None if card.opened_on is None else card.opened_on.isoformat(),
         "closed_on": None if card.closed_on is None else card.closed_on.isoformat(),
     }  # fmt: skip
@@ -210,7 +211,7 @@ def _judge_binding(desk: Desk, known: _Facts, card: CardRow, binding: CardBindin
     }  # fmt: skip
     known_as: list[card_binding.Vehicle] = [
         {
-            "id": v.id, "organisation": v.organisation,
+            "id": v.id, "organisation": v.organisation, "ownership": v.ownership,
             "registered_on": None if v.registered_on is None else v.registered_on.isoformat(),
             "disposed_on": None if v.disposed_on is None else v.disposed_on.isoformat(),
         }
@@ -254,6 +255,8 @@ def _judge_unbound(desk: Desk, known: _Facts, card: CardRow) -> Iterator[Judgeme
         "binding": None, "vehicles": [], "parameters": used, "unbound_since_us": None if bound else since,
         "as_of_us": min(desk.now_us, since + grace_us + 1),
     }  # fmt: skip
+    if card.kind == "master":
+        evidence["filled"] = _has_filled(known, card.id, since)
     made = card_binding.evaluate(evidence)
     alert = AlertFacts("medium", card.organisation, None, "", made.from_us, made.to_us)
     yield judgement(desk, made, evidence, alert, None, card.id)
@@ -261,6 +264,15 @@ def _judge_unbound(desk: Desk, known: _Facts, card: CardRow) -> Iterator[Judgeme
 
 #: So long an order without a return covers its vehicle beyond its planned (extended) return, where no parameter says it.
 _OVERDUE_COVER_H: Final = 2
+
+
+def _has_filled(known: _Facts, card: str, since_us: int) -> bool:
+    """Whether a card has filled since a time; what was taken back and what is no fuel does not count."""
+    rows = known.transactions.get(card, [])
+    taken_back = reversed_fills(rows)
+    return any(
+        t.kind == "fill" and t.at_us >= since_us and t.id not in taken_back and not is_goods(t.product) for t in rows
+    )  # fmt: skip
 
 
 def _until_covered(desk: Desk, trip: Trip) -> Trip:
