@@ -185,19 +185,19 @@ def test_subjects() -> None:
         check.evaluate(make((0, None)) | {"rule_version": 99})
 
 
-def unbound(now: float, **more: Any) -> Evaluation:
+def bound_to_nothing(now: float, **more: Any) -> Evaluation:
     evidence = make((0, None), now=now) | {"binding": None, "vehicles": [], "unbound_since_us": at(0), "as_of_us": at(now)}
     evidence["card"] |= {"kind": more.pop("kind", "vehicle")}
     return check.evaluate(evidence | more)
 
 
 def test_a_master_card_that_cannot_fill_needs_no_vehicle() -> None:
-    assert unbound(300).reason == "not_bound"
-    made = unbound(300, kind="master", filled=False)
+    assert bound_to_nothing(300).reason == "not_bound"
+    made = bound_to_nothing(300, kind="master", filled=False)
     assert (made.outcome, made.reason) == (Outcome.NORMAL, "master")
     assert "主卡" in said(made)
     # One that fills is a card like any other.
-    assert unbound(300, kind="master", filled=True).reason == "not_bound"
+    assert bound_to_nothing(300, kind="master", filled=True).reason == "not_bound"
 
 
 def rented(bound: tuple[float, float | None], *vehicles: tuple[int | None, int | None], **more: Any) -> Evaluation:
