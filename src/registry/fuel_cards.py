@@ -102,7 +102,12 @@ HEADERS: Final = {
 _TABLE: Final = PlainTable(
     "fuel_cards",
     {
-        "organisation": TEXT, "issuer": TEXT, "kind": TEXT, "status": TEXT, "opened_on": DATE, "closed_on": DATE,
+        "organisation": TEXT,
+        "issuer": TEXT,
+        "kind": TEXT,
+        "status": TEXT,
+        "opened_on": DATE,
+        "closed_on": DATE,
     },
 )
 

@@ -16,7 +16,9 @@ _GOODS: Final = re.compile(
     "|食品|饮料|香烟|日用|百货|轮胎|停车费|维修|保养|检测费"
 )
 #: 92 号汽油（赠玻璃水） is fuel, 柴油机油 is none.
-_FUEL: Final = re.compile(r"^[^(]*?((汽油|柴油)(?!机|发动机|尾气|添加|清)|乙醇|天然气|cng|lng|lpg|液化气|石油气|甲醇)")
+_FUEL: Final = re.compile(
+    r"^[^(]*?((汽油|柴油)(?!机|发动机|尾气|添加|清)|乙醇|天然气|cng|lng|lpg|液化气|石油气|甲醇)"
+)
 
 
 def is_goods(product: str) -> bool:

@@ -258,9 +258,7 @@ def rows_for(rows: Iterable[ParameterRow], organisation: str) -> list[ParameterR
     mine = [row for row in rows if row.holds_for(organisation)]
     inherited = {(row.rule, row.name) for row in mine if row.organisation not in (None, organisation)}
     kept = [row for row in mine if row.organisation is None or (row.rule, row.name) not in inherited]
-    own = [
-        replace(row, below=frozenset(), depth=0) if row.organisation is not None else row for row in kept
-    ]
+    own = [replace(row, below=frozenset(), depth=0) if row.organisation is not None else row for row in kept]
     for rule, name in sorted(inherited):
         line = [r for r in mine if (r.rule, r.name) == (rule, name) and r.organisation is not None]
         for at_us in sorted({r.effective_us for r in line}):

@@ -30,7 +30,9 @@ class FuelTransaction(Record):
     id: Code = Field(description="the statement's own number of the transaction, or the office's")
     card: Code
     at: Time
-    posted: bool = Field(False, description="`at` is no time of payment: that of the booking (入账时间), or a day alone")
+    posted: bool = Field(
+        False, description="`at` is no time of payment: that of the booking (入账时间), or a day alone"
+    )
     kind: Literal["fill", "top_up", "reversal", "fee", "other"]
     product: Text = ""
     energy: Literal["fuel", "electric"] = "fuel"

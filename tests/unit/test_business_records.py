@@ -193,8 +193,8 @@ def test_a_whole_history_may_come_in_any_order(order: list[int]) -> None:
 
 
 def test_a_fill_of_a_negative_quantity_is_a_reversal() -> None:
-    for given in ("-45.32", Decimal("-45.32")):
-        made = KINDS["fuel-transactions"].model.model_validate(FILL | {"quantity": given})
+    for quantity in ("-45.32", Decimal("-45.32")):
+        made = KINDS["fuel-transactions"].model.model_validate(FILL | {"quantity": quantity})
         assert (made.kind, made.quantity) == ("reversal", 45_320)  # type: ignore[attr-defined]
     made = KINDS["fuel-transactions"].model.model_validate(FILL | {"kind": "reversal", "quantity": "-1"})
     assert (made.kind, made.quantity) == ("reversal", 1_000)  # type: ignore[attr-defined]

@@ -186,7 +186,12 @@ def test_subjects() -> None:
 
 
 def bound_to_nothing(now: float, **more: Any) -> Evaluation:
-    evidence = make((0, None), now=now) | {"binding": None, "vehicles": [], "unbound_since_us": at(0), "as_of_us": at(now)}
+    evidence = make((0, None), now=now) | {
+        "binding": None,
+        "vehicles": [],
+        "unbound_since_us": at(0),
+        "as_of_us": at(now),
+    }
     evidence["card"] |= {"kind": more.pop("kind", "vehicle")}
     return check.evaluate(evidence | more)
 
@@ -200,7 +205,9 @@ def test_a_master_card_that_cannot_fill_needs_no_vehicle() -> None:
     assert bound_to_nothing(300, kind="master", filled=True).reason == "not_bound"
 
 
-def rented(bound: tuple[float, float | None], *vehicles: tuple[int | None, int | None], **more: Any) -> Evaluation:
+def rented(
+    bound: tuple[float, float | None], *vehicles: tuple[int | None, int | None], **more: Any
+) -> Evaluation:
     evidence = make(bound, *vehicles, **more)
     for vehicle in evidence["vehicles"]:
         vehicle["ownership"] = "rented"

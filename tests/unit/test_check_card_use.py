@@ -123,7 +123,11 @@ def test_the_segments_count_not_only_the_points() -> None:
 def stop(seconds: float, *, start: float = 0, every: int = 10) -> list[Fix]:
     """Parked 5 km away, and in the station from ``start`` on for so long; at both sides 100 s away from a fix of the parked
     one."""
-    away = [p for p in parked(5000, start=-1800, end=1800, every=50) if p[0] <= start - 100 or p[0] >= start + seconds + 100]
+    away = [
+        p
+        for p in parked(5000, start=-1800, end=1800, every=50)
+        if p[0] <= start - 100 or p[0] >= start + seconds + 100
+    ]
     times = [*np.arange(start, start + seconds, every).tolist(), start + seconds]
     return sorted([*away, *((t, 0, 0) for t in times)])
 
@@ -265,7 +269,12 @@ def test_the_time_of_booking_alone_accuses_nobody() -> None:
     day = 86_400
     start = -((AT // S + 8 * 3600) % day)  # the natural day of AT, seconds from it
     # There at some time of the day, hours from the booking; the day before and the day after do not count.
-    for when, expected in ((start + 60, ENTERED), (start + day - 120, ENTERED), (start - 400, BOOKED), (start + day + 200, BOOKED)):
+    for when, expected in (
+        (start + 60, ENTERED),
+        (start + day - 120, ENTERED),
+        (start - 400, BOOKED),
+        (start + day + 200, BOOKED),
+    ):
         assert judged(stop(90, start=when), transaction=booked, max_speed_kmh=1000) == expected, when
     assert judged(stop(90, start=3600), max_speed_kmh=1000) == SUSPECTED  # with the time of payment
     drive = [(t, 100 / 3.6 * t, 50) for t in range(-960, 961, 10)]

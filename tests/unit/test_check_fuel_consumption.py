@@ -94,7 +94,12 @@ def judge(*facts: Any, **more: Any) -> Evaluation:
     return check.evaluate(make(*facts, **more))
 
 
-def tank(id: str, group: str = "轿车|petrol", capacity: int | None = None, levels: Sequence[int | None] = (None,) * 3) -> Any:
+def tank(
+    id: str,
+    group: str = "轿车|petrol",
+    capacity: int | None = None,
+    levels: Sequence[int | None] = (None,) * 3,
+) -> Any:
     return {"id": id, "group": group, "capacity": capacity, "levels": list(levels)}
 
 
@@ -143,18 +148,26 @@ def test_the_level_that_the_terminal_sends_settles_it() -> None:
     assert with_tanks(bought, tank("V1", levels=(30_000, 30_000, 30_000))).reason == "higher"
     # A litre more is in the tank at the end: it was not burnt.
     assert with_tanks(bought, tank("V1", levels=(30_000, 30_000, 31_000))).reason == "within"
-    assert with_tanks((1000 * KM, [66_000, 50_000]), tank("V1", levels=(30_000, 30_000, 31_000))).reason == "higher"
+    assert (
+        with_tanks((1000 * KM, [66_000, 50_000]), tank("V1", levels=(30_000, 30_000, 31_000))).reason
+        == "higher"
+    )
     # The baseline burnt what it had at its start, too.
     assert with_tanks(bought, tank("V1", levels=(31_000, 30_000, 30_000))).reason == "within"
     # One end is known, the other is not: the tank may have been full.
     assert with_tanks(bought, tank("V1", levels=(30_000, 30_000, None))).reason == "tank"
-    assert with_tanks((1000 * KM, [95_000, 50_000]), tank("V1", levels=(30_000, 30_000, None))).reason == "higher"
+    assert (
+        with_tanks((1000 * KM, [95_000, 50_000]), tank("V1", levels=(30_000, 30_000, None))).reason
+        == "higher"
+    )
 
 
 def test_the_baseline_is_of_the_same_class_of_vehicle() -> None:
     high = (1000 * KM, [80_000, 80_000])
     other = {"current": {"vehicle": "V2"}}
-    assert with_tanks(high, tank("V1"), tank("V2"), parameters={"tank_default_l": 0}, **other).reason == "higher"
+    assert (
+        with_tanks(high, tank("V1"), tank("V2"), parameters={"tank_default_l": 0}, **other).reason == "higher"
+    )
     bus = tank("V2", "客车|diesel")
     made = with_tanks(high, tank("V1"), bus, parameters={"tank_default_l": 0}, **other)
     assert (made.outcome, made.reason) == (Outcome.UNDETERMINED, "class_changed")

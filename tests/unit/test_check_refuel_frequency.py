@@ -138,7 +138,9 @@ def test_charging_counts_only_where_a_unit_says_so() -> None:
     assert fills(*charges, row("c", 500), count_charging=1) == 3
 
 
-@pytest.mark.parametrize("product", ["车用尿素", "尿素溶液", "AdBlue", "ad blue", "柴油机油", "机油", "洗车", "便利店商品"])
+@pytest.mark.parametrize(
+    "product", ["车用尿素", "尿素溶液", "AdBlue", "ad blue", "柴油机油", "机油", "洗车", "便利店商品"]
+)
 def test_goods_that_are_no_fuel_are_no_fills(product: str) -> None:
     rows = [row("a", 100), row("b", 300, product=product)]
     assert judge(*rows).outcome is Outcome.NORMAL

@@ -114,7 +114,10 @@ def test_columns_single_values_and_evidence_agree_whatever_the_order_of_the_rows
         single = resolve("location", unit, at, rows)["min_displacement_m"]
         assert int(column["min_displacement_m"][k]) == single
         # Evidence keeps five plain fields of a row; what they give is the same.
-        frozen = [ParameterRow(r.rule, r.name, r.organisation, r.value, r.effective_us) for r in rows_for(rows, unit)]
+        frozen = [
+            ParameterRow(r.rule, r.name, r.organisation, r.value, r.effective_us)
+            for r in rows_for(rows, unit)
+        ]
         assert resolve("location", unit, at, frozen)["min_displacement_m"] == single
         assert {r.organisation for r in frozen} <= {None, unit}
 
@@ -126,5 +129,7 @@ def test_evidence_of_a_unit_that_inherits_nothing_keeps_its_rows_as_they_are() -
 
 def test_a_backtest_for_one_unit_counts_above_all_that_it_inherits() -> None:
     made = override(_tree(), "location", {"min_displacement_m": 9}, "bureau")
-    at_the_end = {u: resolve("location", u, 999, made)["min_displacement_m"] for u in ("city", "bureau", "beside")}
+    at_the_end = {
+        u: resolve("location", u, 999, made)["min_displacement_m"] for u in ("city", "bureau", "beside")
+    }
     assert at_the_end == {"city": 550, "bureau": 9, "beside": 550}

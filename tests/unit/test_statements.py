@@ -502,7 +502,11 @@ def test_a_statement_with_the_time_of_booking_alone_says_so() -> None:
 def test_a_negative_quantity_or_sum_of_a_fill_is_a_reversal() -> None:
     rows = [ROW, ROW.replace("45.32", "-45.32"), ROW.replace("357.57", "-357.57")]
     found = records("\n".join([HEADER, *rows]))
-    assert [(r.kind, r.quantity) for r in found] == [("fill", 45_320), ("reversal", 45_320), ("reversal", 45_320)]
+    assert [(r.kind, r.quantity) for r in found] == [
+        ("fill", 45_320),
+        ("reversal", 45_320),
+        ("reversal", 45_320),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -519,5 +523,7 @@ def test_goods_that_are_no_fuel(product: str, goods: bool) -> None:
 
 
 def test_an_export_may_name_the_code_of_an_act() -> None:
-    (row,) = records("号牌号码,违法时间,违法行为,违法代码\n苏F12345,2026-03-02 08:05,违反规定停放,1039", "violations")
+    (row,) = records(
+        "号牌号码,违法时间,违法行为,违法代码\n苏F12345,2026-03-02 08:05,违反规定停放,1039", "violations"
+    )
     assert (row.act, row.code) == ("违反规定停放", "1039")

@@ -12,7 +12,6 @@ from registry.violations import SELECT, ViolationRow, violations_of_rows
 from runtime.connection import Connection
 from runtime.units import LATEST_US, US_PER_S, from_us
 
-
 #: So long an order without a return may go on beyond its planned (extended) return, where no parameter says it.
 _OVERDUE_COVER_H: Final = 2
 
@@ -42,8 +41,8 @@ async def drivers_at(
     drivers: list[tuple[str, str] | None] = []
     for no, us in wanted:
         held = [(since, o.id, o) for since, until, o in out[no] if since <= us <= until]
-        order = max(held, key=lambda h: h[:2])[2] if held else None
-        drivers.append(None if order is None or order.driver is None else (order.driver, order.id))
+        last = max(held, key=lambda h: h[:2])[2] if held else None
+        drivers.append(None if last is None or last.driver is None else (last.driver, last.id))
     return drivers
 
 

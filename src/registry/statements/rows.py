@@ -337,7 +337,7 @@ class _Reader:
     def paid(self) -> tuple[datetime | None, bool]:
         """When it was paid, and whether that is the time of its booking, or the start of a day, because nothing better is
         known."""
-        if self.text("at") and not self.booked or not self.text("posted"):
+        if (self.text("at") and not self.booked) or not self.text("posted"):
             return self.time(), False
         name = "date" if self.text("date") else "posted"
         try:

@@ -131,7 +131,11 @@ def without_track(evidence: Evidence) -> str | None:
     transaction, station = evidence["transaction"], evidence["station"]
     if transaction["kind"] == "reversal" and transaction.get("takes_back", "") is None:
         return "reversal_unmatched"
-    if transaction["kind"] != "fill" or transaction["reversed_by"] is not None or is_goods(transaction["product"]):
+    if (
+        transaction["kind"] != "fill"
+        or transaction["reversed_by"] is not None
+        or is_goods(transaction["product"])
+    ):
         return "no_fill"
     if evidence["binding"] is None:
         return "not_bound"
@@ -353,7 +357,9 @@ class _Path:
         longest, over_gap = int(legs.max(initial=0)), False
         around = np.concatenate(([0], legs, [0]))
         beside_gap = np.concatenate(([False], unseen, [False]))
-        stays = [(int(a), int(b)) for a, b in self.stays] + [(int(k), int(k)) for k in self.alone if self.stands[k]]
+        stays = [(int(a), int(b)) for a, b in self.stays] + [
+            (int(k), int(k)) for k in self.alone if self.stands[k]
+        ]
         for a, b in stays:
             if self.t[a] > self.until or self.t[b] < self.since:
                 continue

@@ -173,7 +173,9 @@ class Burnt:
     bound: int
 
 
-def burnt(sums: Side, tanks: Mapping[str, Vehicle], capacity: int, ends: tuple[int, int], least: bool) -> Burnt:
+def burnt(
+    sums: Side, tanks: Mapping[str, Vehicle], capacity: int, ends: tuple[int, int], least: bool
+) -> Burnt:
     """What a side burnt. ``capacity``: of a vehicle of which it is not known; ``ends``: which levels are those of its start
     and its end; ``least``: the bound is the least that it can be, else the most."""
     told = bound = sums.quantity

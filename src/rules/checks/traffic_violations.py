@@ -159,12 +159,13 @@ def _same_act(one: Record, two: Record, used: Mapping[str, int]) -> bool:
     codes = code_of(one), code_of(two)
     if (codes[0] != codes[1]) if all(codes) else (name_key(one["act"]) != name_key(two["act"])):
         return False
-    places = [row.get(name) for row in (one, two) for name in ("lat_e6", "lon_e6")]
-    known = [e6 for e6 in places if e6 is not None]
-    if len(known) < len(places):
+    lat1, lon1, lat2, lon2 = one.get("lat_e6"), one.get("lon_e6"), two.get("lat_e6"), two.get("lon_e6")
+    if lat1 is None or lon1 is None or lat2 is None or lon2 is None:
         return True
     # Times may be given to the minute. 1 km/h = 1e6 mm / 3600e6 us.
-    return geo.distance_mm_scalar(*known) * 3600 <= used["drive_speed_kmh"] * (lasted + _MIN_US)
+    return geo.distance_mm_scalar(lat1, lon1, lat2, lon2) * 3600 <= used["drive_speed_kmh"] * (
+        lasted + _MIN_US
+    )
 
 
 def considered(violations: Sequence[Record], used: Mapping[str, int]) -> list[tuple[Record, str]]:

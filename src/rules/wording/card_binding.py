@@ -47,7 +47,9 @@ def _binding(said: Said) -> Text:
         why = Text(f"该车已于 {day} 处置", f"the vehicle was disposed of on {day}")
     if said.reason == "report_ended":
         day = told["disposed_on"]
-        why = Text(f"该租赁车辆的报备至 {day} 前一日止", f"the report of the rented vehicle ended before {day}")
+        why = Text(
+            f"该租赁车辆的报备至 {day} 前一日止", f"the report of the rented vehicle ended before {day}"
+        )
     spans = [span(*edges) for edges in told["spans"]]
     return Text(
         f"疑似油卡绑定异常：{zh}，{why.zh}，{'；'.join(f'异常时段 {s.zh}' for s in spans)}。",

@@ -34,7 +34,8 @@ def summary(said: Said) -> Text:
     if said.outcome == "normal":
         why = REASONS[said.reason]
         return Text(
-            f"正常：{who.zh} {month}：{why.zh}{besides.zh}。", f"Normal: {who.en} {month}: {why.en}{besides.en}."
+            f"正常：{who.zh} {month}：{why.zh}{besides.zh}。",
+            f"Normal: {who.en} {month}: {why.en}{besides.en}.",
         )
     rows = [f"{moment(row['at_us'])} {row['place']}{row['act']}".rstrip() for row in told["acts"]]
     listed = said.measures["listed"]
