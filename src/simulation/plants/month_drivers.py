@@ -195,7 +195,8 @@ def _drivers_own(p: Planner) -> None:
         ("driver_a_second_late", leave, back + 1, "few"),
     ):  # fmt: skip
         p.kind = kind
-        car = p.car(p.organisations[0], terminal=False, organisation=lower)
+        car = p.car(p.organisations[0], terminal=False)
+        next(f for f in p.facts if f.key == ("vehicles", car.id)).body["organisation"] = lower
         driver = f"{car.driver}-L"
         p.enter(p.earliest_s + 5, "drivers", {"id": driver, "name": "外勤", "organisation": lower})
         p.order(car, leave, back, [p.place(None, "市区")], driver=driver, organisation=lower)
