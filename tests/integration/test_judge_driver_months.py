@@ -32,6 +32,8 @@ async def world(pool: asyncpg.Pool) -> FuelWorld:
         await made.driver(driver)
     await made.vehicle("V1", "苏F00001")
     await made.card("C1", ("苏F00001", china("2025-01-01"), None))
+    # Limits are those of what was bought; the tank has a test of its own.
+    await made.parameter("fuel_consumption", "tank_default_l", 0)
     return made
 
 
