@@ -277,7 +277,7 @@ def test_the_time_of_booking_alone_accuses_nobody() -> None:
     ):
         assert judged(stop(90, start=when), transaction=booked, max_speed_kmh=1000) == expected, when
     assert judged(stop(90, start=3600), max_speed_kmh=1000) == SUSPECTED  # with the time of payment
-    drive = [(t, 100 / 3.6 * t, 50) for t in range(-960, 961, 10)]
+    drive: list[Fix] = [(t, 100 / 3.6 * t, 50) for t in range(-960, 961, 10)]
     assert judged(drive, transaction=booked) == BOOKED
 
 

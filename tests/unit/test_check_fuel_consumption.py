@@ -164,7 +164,7 @@ def test_the_level_that_the_terminal_sends_settles_it() -> None:
 
 def test_the_baseline_is_of_the_same_class_of_vehicle() -> None:
     high = (1000 * KM, [80_000, 80_000])
-    other = {"current": {"vehicle": "V2"}}
+    other: dict[str, Any] = {"current": {"vehicle": "V2"}}
     assert (
         with_tanks(high, tank("V1"), tank("V2"), parameters={"tank_default_l": 0}, **other).reason == "higher"
     )
@@ -175,7 +175,7 @@ def test_the_baseline_is_of_the_same_class_of_vehicle() -> None:
     assert with_tanks(high, parameters={"tank_default_l": 0}, **other).reason == "class_changed"
     assert with_tanks(high, parameters={"tank_default_l": 0}).reason == "higher"
     # Nothing before at all is no change of class.
-    empty = [(0, [])] * 3
+    empty: list[Month] = [(0, [])] * 3
     assert with_tanks(high, tank("V1"), bus, before=empty, **other).reason == "baseline_months"
 
 

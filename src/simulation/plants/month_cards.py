@@ -303,7 +303,7 @@ def refuels(p: Planner) -> None:
     row("booked", [(noon, {}), (noon + DAY, {"posted": True})], "posting_time")
     p.kind = "charging"
     card = p.card(car)
-    charge = {"product": "充电", "energy": "electric"}
+    charge: dict[str, object] = {"product": "充电", "energy": "electric"}
     _fills(p, card, pump, [(noon, charge), (noon + DAY, charge)])
     p.expect("refuel_frequency", NONE, refuel_frequency.subject(card, one))
     row("at_the_return", [(back, {}), (noon, {})], "few")

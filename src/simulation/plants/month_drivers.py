@@ -151,11 +151,11 @@ def violations(p: Planner) -> None:
     case("parking_by_its_code", "none", p.at(8, 9), p.at(9, 9), act="机动车违反规定", code="10391")
     case("two_cameras", "few", p.at(8, 9), p.at(8, 9) + 5 * MIN)
     case("two_cameras_too_late", "repeated", p.at(8, 9), p.at(8, 9) + 5 * MIN + 1)
-    here, far = ({"lat": lat, "lon": 120.9, "datum": "wgs84"} for lat in (32.0, 32.5))
+    here: dict[str, Any] = {"lat": 32.0, "lon": 120.9, "datum": "wgs84"}
     p.kind = "two_cameras_too_far"  # 55 km in four minutes
     car = p.car(unit, terminal=False)
     _violation(p, car, p.at(8, 9), **here)
-    _violation(p, car, p.at(8, 9) + 4 * MIN, **far)
+    _violation(p, car, p.at(8, 9) + 4 * MIN, **here | {"lat": 32.5})
     _months(p, car, SUSPECTED, "repeated", severity="medium")
     _drivers_own(p)
     # The last day of the month before and the last of this one, at one and the same second: within a month.
