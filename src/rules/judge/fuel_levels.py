@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
+from rules.checks import fuel_consumption as check
 from rules.judge.context import Desk
 from rules.judge.tracks import terminal_spans
 from rules.stored_tracks import Want
+from runtime.units import US_PER_DAY
 
 #: A terminal without a sensor sends nothing, 0, or all bits set.
 _NO_READING: Final = frozenset({0, 0xFFFF})
 _ML_PER_DL: Final = 100
+
+
+async def add_levels(
+    desk: Desk,
+    evidences: Sequence[check.Evidence],
+    numbers: Mapping[str, int],
+    drivers: Mapping[str, AbstractSet[str | None]],
+) -> None:
+    """Add what the terminals say of the tanks to the evidence that would be suspected by what was bought: of the last valid
+    fix in the day before each end. ``numbers``: of the vehicles; ``drivers``: everybody who drove a vehicle: one that
+    others drove, too, tells nothing about this driver."""
+    asked: dict[Want, None] = {}
+    places: list[tuple[check.Vehicle, int, Want]] = []
+    for evidence in evidences:
+        if evidence["energy"] != "fuel" or check.evaluate(evidence).reason not in ("higher", "tank"):
+            continue
+        first, end = check.month_span(evidence["month"])
+        before = check.shifted(evidence["month"], -evidence["parameters"]["baseline_months"])
+        begin, _ = check.month_span(before)
+        for vehicle in evidence["vehicles"]:
+            if drivers.get(vehicle["id"], set()) <= {evidence["driver"]["id"]}:
+                for k, us in enumerate((begin, first, end)):
+                    want = (numbers[vehicle["id"]], us - US_PER_DAY, us)
+                    asked[want] = None
+                    places.append((vehicle, k, want))
+    if not places:
+        return
+    levels = dict(zip(asked, await levels_of(desk, list(asked)), strict=True))
+    for vehicle, k, want in places:
+        vehicle["levels"][k] = levels[want]
 
 
 async def levels_of(desk: Desk, wants: Sequence[Want]) -> list[int | None]:

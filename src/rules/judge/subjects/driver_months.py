@@ -36,8 +36,7 @@ from rules.checks import fuel_consumption as check
 from rules.checks.base import Outcome
 from rules.checks.fuel_consumption import month_of, month_span, shifted
 from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, wait
-from rules.judge.fuel_levels import levels_of
-from rules.stored_tracks import Want
+from rules.judge.fuel_levels import add_levels
 from runtime.units import US_PER_DAY, from_us, to_us
 
 #: A fill so long after the last trip is nobody's.
@@ -251,7 +250,8 @@ async def _judge(desk: Desk, keys: Sequence[str], verdicts: Verdicts) -> None:
             "parameters": want.parameters, "months": months, "vehicles": _vehicles(known, want, months),
         }  # fmt: skip
         made.append((evidence, now))
-    await _add_levels(desk, known, [evidence for evidence, _ in made])
+    numbers = {id: info.no for id, info in known.vehicles.items()}
+    await add_levels(desk, [evidence for evidence, _ in made], numbers, known.drivers)
     verdicts.judgements += [_verdict(desk, known, evidence, now) for evidence, now in made]
 
 
@@ -267,29 +267,6 @@ def _vehicles(known: _Facts, want: _Key, months: Sequence[check.Month]) -> list[
         capacity = info.tank_ml if want.energy == "fuel" else info.battery_wh
         found.append({"id": id, "group": group, "capacity": capacity, "levels": [None] * 3})
     return found
-
-
-async def _add_levels(desk: Desk, known: _Facts, evidences: Sequence[check.Evidence]) -> None:
-    """What the terminals say of the tanks, to the evidence that would be suspected by what was bought."""
-    asked: dict[Want, None] = {}
-    places: list[tuple[check.Vehicle, int, Want]] = []
-    for evidence in evidences:
-        if evidence["energy"] != "fuel" or check.evaluate(evidence).reason not in ("higher", "tank"):
-            continue
-        first, end = month_span(evidence["month"])
-        begin, _ = month_span(shifted(evidence["month"], -evidence["parameters"]["baseline_months"]))
-        for vehicle in evidence["vehicles"]:
-            if known.drivers.get(vehicle["id"], set()) <= {evidence["driver"]["id"]}:
-                no = known.vehicles[vehicle["id"]].no
-                for k, us in enumerate((begin, first, end)):
-                    want = (no, us - US_PER_DAY, us)
-                    asked[want] = None
-                    places.append((vehicle, k, want))
-    if not places:
-        return
-    levels = dict(zip(asked, await levels_of(desk, list(asked)), strict=True))
-    for vehicle, k, want in places:
-        vehicle["levels"][k] = levels[want]
 
 
 def _verdict(desk: Desk, known: _Facts, evidence: check.Evidence, now: check.Month) -> Judgement:
