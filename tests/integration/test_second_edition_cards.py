@@ -19,6 +19,7 @@ from rules.judge.subjects.cards import Cards
 from rules.judge.subjects.driver_months import DriverMonths
 from rules.judge.subjects.fills import Transactions
 from rules.judge.subjects.violations import Violations
+from rules.live.store.due import spread
 from runtime.units import to_us
 from telemetry.archive.store import Archive, days_of
 from telemetry.positions import OPTIONAL, PositionBatch
@@ -101,6 +102,33 @@ async def test_a_unit_inherits_what_is_set_above_and_a_new_unit_above_is_a_chang
         " VALUES ('card_binding', 'grace_days', 'O1', 20, '2026-01-01')"
     )
     assert [a.status for a in await world.work(cards)] == ["withdrawn"]
+
+
+async def test_what_a_unit_above_sets_concerns_the_vehicles_of_the_live_workers_below(
+    world: FuelWorld,
+) -> None:
+    await world.sql("INSERT INTO organisations (id, name) VALUES ('city', '市'), ('other', '邻市')")
+    await world.sql("UPDATE organisations SET parent = 'city' WHERE id = 'O1'")
+    await world.sql("INSERT INTO vehicles (id, plate, organisation) VALUES ('V9', '苏F00099', 'other')")
+
+    async def due() -> set[tuple[str, str]]:
+        async with world.pool.acquire() as conn:
+            await spread(conn)
+            rows = await conn.fetch(
+                "DELETE FROM live_due d USING vehicles v WHERE v.no = d.vehicle_no RETURNING d.subject, v.id, d.kind"
+            )
+        return {(r["subject"], r["id"]) for r in rows if r["kind"] == "parameter"}
+
+    await due()
+    await world.sql(
+        "INSERT INTO rule_parameters (rule, name, organisation, value, effective_from)"
+        " VALUES ('track', 'gap_s', 'city', 60, '2026-01-01')"
+    )
+    assert await due() == {("track.gap_s", "V1")}
+    await world.sql("UPDATE organisations SET parent = 'other' WHERE id = 'O1'")
+    assert await due() == {("track.gap_s", "V1")}
+    await world.sql("UPDATE organisations SET name = '局' WHERE id = 'O1'")
+    assert await due() == set()
 
 
 # --- cards
