@@ -45,12 +45,13 @@ WHY: Final[Mapping[str, str]] = {
 _VOID: Final = ("revoked", "appealed")
 
 #: Codes of acts of parking: 1039 违反规定停放 with its local digits, and 7003.
-_PARKING_CODES: Final = re.compile(r"(1039|7003)\d*")
-#: Words of acts of parking; a stop on a motorway, before a line or for somebody on foot is one of driving.
-_PARKING: Final = re.compile(
-    "违停|违法停车|违章停车|违规停车|乱停|停放|临时停车|临停|停车泊位|泊车|禁停|禁止停车|禁止长时间停|不按规定停车|未按规定停车|违反规定停车|占道停车"
+_PARKING_CODES: Final = re.compile(r"(1039|7003)\w*")
+#: Words of acts of parking, and words that make a stop one of driving: for somebody who has the way, before a line or a
+#: signal, in a queue, or on a motorway.
+_PARKING: Final = re.compile("违停|停放|泊车|临停|停靠|禁停|(?<![未不])停车")
+_DRIVING: Final = re.compile(
+    "让行|停车线|停止线|信号|排队|等候|穿插|检查|瞭望|故障|高速公路|高速路|快速路|应急车道|行车道"
 )
-_MOTORWAY: Final = re.compile("高速公路|高速路|快速路|应急车道|行车道")
 _CODE_FIRST: Final = re.compile(r"\d{4,6}")
 
 
@@ -148,7 +149,7 @@ def is_parking(row: Record) -> bool:
     act = name_key(row["act"])
     if _PARKING_CODES.fullmatch(code_of(row)):
         return True
-    return bool(_PARKING.search(act)) and not _MOTORWAY.search(act)
+    return bool(_PARKING.search(act)) and not _DRIVING.search(act)
 
 
 def _same_act(one: Record, two: Record, used: Mapping[str, int]) -> bool:
