@@ -26,6 +26,7 @@ ALTER TABLE violations
     ADD COLUMN lon_e6 integer;
 COMMENT ON COLUMN violations.lat_e6 IS '1e-6 degree WGS-84, of lat and lon in their datum';
 
+CREATE INDEX organisations_parent ON organisations (parent);
 -- A unit that comes under another one inherits other parameters. All that any unit has set may be among them.
 CREATE FUNCTION note_unit_changes() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1093,6 +1093,8 @@ CREATE UNIQUE INDEX one_plate_of_vehicle ON vehicle_plates USING btree (vehicle_
 
 CREATE INDEX order_results_unsettled ON order_results USING btree (returned_at) WHERE ((state = 'running'::text) AND (returned_at IS NOT NULL));
 
+CREATE INDEX organisations_parent ON organisations USING btree (parent);
+
 CREATE INDEX positions_before_2020_received_at ON positions_before_2020 USING btree (received_at);
 
 CREATE INDEX positions_default_device_time ON positions_default USING btree (device_time);

@@ -269,6 +269,9 @@ def evaluate(evidence: Evidence) -> Evaluation:
     }
     if len(found) > 1:
         measures["classes"] = measure(len(found), "1")
+        both = side([by_month[month]], used)
+        measures["all_quantity"] = measure(both.quantity, unit)
+        measures["all_mileage_m"] = measure(both.mileage_mm // 1000, "m")
     for name, sums, quantity in (
         ("current", now, chosen.now_burnt.told),
         ("baseline", base, chosen.base_burnt.told),
