@@ -41,6 +41,8 @@ _STATEMENT_TYPES = {
 #: Row errors shown; the rest are counted.
 _SHOWN = 50
 _BLOCK = 1 << 18
+#: Nothing is wrong with the file: the same can be sent again later.
+_NOT_NOW = (408, 429, 502, 503, 504)
 
 
 class ImportRefusedError(GongcheError):
@@ -70,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 令牌需要权限 registry:write / the token needs the scope registry:write
 登记数据全部成功或全部不写入；重复导入不产生变化 / records: all rows or none; importing a file again changes nothing
 statement 油卡对账单、violations 交警违法数据：逐行导入，错误行列出 / row by row, bad rows are listed
-退出码 / exit status: 0 全部成功 all good, 1 有行被拒绝 rows were refused
+退出码 / exit status: 0 全部成功 all good, 1 有行被拒绝 rows were refused, 75 暂时不可写，稍后再试 try again later
   GONGCHE_TOKEN=... gongche import vehicles vehicles.csv --dry-run
   GONGCHE_TOKEN=... gongche import statement 2026-03.xlsx --mapping columns.json"""
 
@@ -116,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     if response.is_success:
         print(response.text)
         return 0
-    raise ImportRefusedError(_refusal(response))
+    raise _refused(response)
 
 
 def _compact(file: Path, text: str | None) -> str | None:
@@ -139,7 +141,7 @@ def _statement(args: argparse.Namespace, body: bytes, mapping: str | None, heade
     ) as response:
         if not response.is_success:
             response.read()
-            raise ImportRefusedError(_refusal(response))
+            raise _refused(response)
         report = _followed(response)
     errors = report.pop("errors")
     print(json.dumps(report, ensure_ascii=False, indent=2))
@@ -179,6 +181,13 @@ def _followed(response: httpx.Response) -> dict[str, Any]:
 
 def _tell(text: str) -> None:
     print(f"\r{text}   ", end="", file=sys.stderr, flush=True)
+
+
+def _refused(response: httpx.Response) -> GongcheError:
+    if response.status_code in _NOT_NOW:
+        hint = "rows written so far stay; import the file again later"
+        return UnavailableError(_refusal(response), hint=hint)
+    return ImportRefusedError(_refusal(response))
 
 
 def _refusal(response: httpx.Response) -> str:

@@ -41,6 +41,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     set_build_info("judge")
     dsn = settings.database_url or ""
     pool = await create_pool(dsn, max_size=1)
+    judge: Judge | None = None
     try:
         await check_schema(pool)
 
@@ -54,7 +55,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 return f"{error.message}: {error.hint}"
             except Exception as error:
                 return f"the database does not answer: {type(error).__name__}"
-            return None
+            return None if judge is None else judge.trouble()
 
         probes = await serve_probes(settings.judge_metrics_port, readiness, host=settings.metrics_host)
         routes = navigator(settings)

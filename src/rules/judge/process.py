@@ -26,6 +26,7 @@ from rules.judge import metrics, queue
 from rules.judge.context import Change, Desk, Gatherer, Later
 from rules.navigation.base import Navigator
 from rules.wording.standard import STANDARD, Wording
+from runtime.database_says import cause, takes_no_writes
 from runtime.migrations import require_schema
 from runtime.postgres import DATABASE_ERRORS, connect, connection_lost
 from runtime.units import CHINA, US_PER_S, from_us
@@ -61,6 +62,7 @@ class Judge:
         self._wording = wording
         self._conn: Any = None
         self._warned: date | None = None
+        self._trouble: str | None = None
         self.leads = False
         metrics.declare(gatherers)
 
@@ -71,10 +73,11 @@ class Judge:
         while not stop.is_set():
             try:
                 busy = await self.turn()
-                pause = 0.2
+                pause, self._trouble = 0.2, None
                 wait = 0.0 if busy else IDLE_S
             except DATABASE_ERRORS as error:
-                _logger.warning("the database failed, trying again in %.1f s: %s", pause, error)
+                self._trouble = cause(error)
+                _logger.warning("nothing is judged, trying again in %.1f s: %s", pause, self._trouble)
                 await self.close()
                 wait, pause = pause, min(2 * pause, 10.0)
             if wait:
@@ -82,6 +85,10 @@ class Judge:
                     await asyncio.wait_for(stop.wait(), wait)
             else:
                 await asyncio.sleep(0)
+
+    def trouble(self) -> str | None:
+        """Why the last turn of ``run`` failed, for readiness; None when it did not."""
+        return self._trouble
 
     async def close(self) -> None:
         """Give up the lead."""
@@ -193,7 +200,7 @@ class Judge:
             await gatherer.prepare(desk, keys)
             await self._judge(desk, gatherer, keys)
         except Exception as error:
-            if connection_lost(error):
+            if connection_lost(error) or takes_no_writes(error):
                 raise
             # A fault of the program, or of one subject's facts: the others are judged all the same.
             _logger.exception("%s: judging %d subjects failed, one by one now", gatherer.name, len(keys))
@@ -207,7 +214,7 @@ class Judge:
             await gatherer.prepare(desk, [key])
             await self._judge(desk, gatherer, [key])
         except Exception as error:
-            if connection_lost(error):
+            if connection_lost(error) or takes_no_writes(error):
                 raise
             metrics.KEYS.labels(gatherer.name, "failed").inc()
             _logger.exception("%s: %s cannot be judged, tried again later", gatherer.name, key)
