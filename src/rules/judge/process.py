@@ -22,6 +22,8 @@ from registry.parameter_values import load_parameters
 from registry.working_days import Calendar
 from rules.alerts.feed import publish_feed
 from rules.alerts.publish import publish
+from rules.catalogue import RULES
+from rules.checks import off_hours
 from rules.judge import metrics, queue
 from rules.judge.context import Change, Desk, Gatherer, Later
 from rules.navigation.base import Navigator
@@ -29,7 +31,7 @@ from rules.wording.standard import STANDARD, Wording
 from runtime.database_says import cause, takes_no_writes
 from runtime.migrations import require_schema
 from runtime.postgres import DATABASE_ERRORS, connect, connection_lost
-from runtime.units import CHINA, US_PER_S, from_us
+from runtime.units import CHINA, US_PER_S, from_us, midnight_us
 from telemetry.archive.partitions import clock_us
 from telemetry.archive.store import Archive
 
@@ -40,6 +42,8 @@ KEYS_AT_ONCE: Final = 500
 IDLE_S: Final = 1.0
 #: A key that cannot be judged for a fault of the program is tried again after so long, then ever longer.
 FAULT_PAUSE_US: Final = 300 * US_PER_S
+#: Rules that need to know whether a day is worked.
+OF_WORKING_DAYS: Final = (off_hours.RULE,)
 _LEADER_LOCK: Final = 0x676F6E67_6A756467  # "gongjudg"
 
 
@@ -145,16 +149,20 @@ class Judge:
         )
 
     def _look_for_gaps(self, calendar: Calendar, today: date) -> None:
-        """Show the years in use whose working days are not known, and say it once a day."""
-        missing = calendar.unpublished(today)
-        metrics.CALENDAR_MISSING.set(len(missing))
-        if missing and today != self._warned:
+        """Show the years in use whose working days are not known, and say once a day from when on and which rules wait."""
+        metrics.CALENDAR_MISSING.set(len(calendar.unpublished(today)))
+        since = calendar.unknown_from(today)
+        metrics.CALENDAR_UNKNOWN_FROM.set(0 if since is None else midnight_us(since) / US_PER_S)
+        if since is not None and today != self._warned:
             self._warned = today
+            waiting = [f"{rule.name} {rule.code}" for rule in RULES if rule.code in OF_WORKING_DAYS]
             _logger.warning(
-                "the working days of %s are not known: rules that need them give no result there; upgrade, or enter the"
-                " days of the State Council's notice (PUT /v1/calendar-days/DAY)",
-                ", ".join(map(str, missing)),
-            )
+                "自 %s 起是否工作日尚不可知，等待的规则：%s（夜间照常判断，白天行驶待公布后自动补判）。请升级，或录入国务院办公厅通知的日子"
+                " / from %s on it is not known which days are worked: %s waits there with what was driven by day, and is judged by"
+                " itself when the days are known; nights are judged as ever. Upgrade, or enter the days of the State Council's"
+                " notice: PUT /v1/calendar-days/%s",
+                since, "、".join(waiting), since, ", ".join(OF_WORKING_DAYS), since,
+            )  # fmt: skip
 
     async def _take_changes(self, desk: Desk) -> bool:
         async with self._conn.transaction():

@@ -142,7 +142,9 @@ class VehicleDays:
             alert = _alert(days[slot], made, off_hours.severity(made)) if _suspected(made) else None
             verdicts.judgements.append(judgement(desk, made, evidence, alert, days[slot].vehicle.no))
             if made.reason == "calendar_unknown":
-                waiting[days[slot].key] = "the calendar of the year is not published"
+                waiting[days[slot].key] = (
+                    f"{days[slot].day} 是否工作日尚未公布 · whether {days[slot].day} is worked is not published yet"
+                )
 
         used = [desk.resolve(terminal_silent.RULE, d.vehicle.organisation, d.from_us) for d in days]
         found = silences_of(tracks, valid, used, covers, desk.known_us)
