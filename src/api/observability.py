@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.answers import Alive, Ready
 from api.auth.access import authorise
 from api.errors import Problem, problem_of
 from api.http import json_response
@@ -74,12 +75,16 @@ class Boundary:
             SECONDS.labels(method, route).observe(time.perf_counter() - began)
 
 
-@router.get("/healthz", summary="进程在运行 / the process is up")
+@router.get("/healthz", summary="进程在运行 / the process is up", response_model=Alive)
 async def healthz() -> Response:
     return json_response({"status": "ok"})
 
 
-@router.get("/readyz", summary="可以服务 / the database answers, has the right schema and takes writes")
+@router.get(
+    "/readyz",
+    summary="可以服务 / the database answers, has the right schema and takes writes",
+    response_model=Ready,
+)
 async def readyz(
     request: Request,
     reading: Annotated[
@@ -104,7 +109,12 @@ async def readyz(
     return json_response({"status": "read-only" if read_only else "ready", "schema": version})
 
 
-@router.get("/metrics", summary="Prometheus 指标 / metrics")
+@router.get(
+    "/metrics",
+    summary="Prometheus 指标 / metrics",
+    response_class=Response,
+    responses={200: {"content": {CONTENT_TYPE: {"schema": {"type": "string"}}}}},
+)
 async def metrics(request: Request) -> Response:
     """With a token of scope `ops:read`. `GONGCHE_API_METRICS_OPEN` lets the machine itself in without one, unless the
     request says that it comes through a proxy."""

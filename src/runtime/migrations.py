@@ -54,7 +54,6 @@ async def migrate(dsn: str) -> list[str]:
     connection = await connect(dsn)
     connection.add_log_listener(_pass_on)
     try:
-        await _refuse_a_second_installation(connection)
         if await _complete(connection):  # also of a database that is read-only now
             return applied
         while (name := await _apply_next(connection)) is not None:
@@ -133,7 +132,11 @@ def _digest(text: str) -> bytes:
 async def _refuse_a_second_installation(connection: Connection) -> None:
     """An installation in a schema that only a role's own ``search_path`` leads to is not seen by our sessions: say so, and
     do not make another one beside it. One that the DSN leads to is on purpose."""
-    seen = await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL")
+    # Read from the catalogue itself: to_regclass may still say what was true before we waited for the lock.
+    seen = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_tables WHERE tablename = 'schema_migrations'"
+        " AND schemaname = ANY (current_schemas(false)))"
+    )
     if seen or await connection.fetchval("SHOW search_path") != PINNED["search_path"]:
         return
     schema = await connection.fetchval(

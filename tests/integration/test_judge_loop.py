@@ -263,7 +263,9 @@ async def test_a_year_whose_working_days_nobody_has_published_is_said_once_a_day
     await judge.turn()
     (warning,) = warnings()
     today = (from_us(clock.us) + timedelta(hours=8)).date()
-    assert warning.startswith(f"自 {today.year}-01-01 起是否工作日尚不可知，等待的规则：非工作时间用车 off_hours")
+    assert warning.startswith(
+        f"自 {today.year}-01-01 起是否工作日尚不可知，等待的规则：非工作时间用车 off_hours"
+    )
     assert f"from {today.year}-01-01 on" in warning
     assert f"/v1/calendar-days/{today.year}-01-01" in warning
     clock.us += US_PER_DAY

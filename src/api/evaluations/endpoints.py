@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from api.alerts.endpoints import RuleCode
+from api.answers import JudgedPage, WaitsPage
 from api.auth.access import require
 from api.errors import Problem
 from api.http import DEFAULT_PAGE, Cursor, Limit, QueryTime, json_response, make_cursor, read_cursor
@@ -17,7 +18,7 @@ from runtime.units import to_us
 router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], dependencies=[require("alerts:read")])
 
 
-@router.get("", summary="判定记录 / judgements, whatever their outcome")
+@router.get("", summary="判定记录 / judgements, whatever their outcome", response_model=JudgedPage)
 async def evaluations(
     request: Request,
     cursor: Cursor = None,
@@ -59,7 +60,9 @@ async def evaluations(
     return json_response({"items": found, "next": following})
 
 
-@router.get("/waiting", summary="等待事实的判定 / what could not be judged yet, and why")
+@router.get(
+    "/waiting", summary="等待事实的判定 / what could not be judged yet, and why", response_model=WaitsPage
+)
 async def waiting(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE) -> Response:
     """What waits for a track, a route, the end of a month: `kind` and `key` of the subject, `waits_for`, and when it is
     looked at again (`due_at`)."""

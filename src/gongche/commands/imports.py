@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from gongche.progress import Progress
 from runtime.errors import ConfigurationError, GongcheError, UnavailableError
 
 #: Files of records: all rows or none.
@@ -135,14 +136,15 @@ def _statement(args: argparse.Namespace, body: bytes, mapping: str | None, heade
     if mapping is not None:
         params["mapping"] = mapping
     url = f"{args.api.rstrip('/')}/v1/{STATEMENTS[args.resource]}"
+    progress = Progress()
     headers |= {"Accept": "application/x-ndjson", "Content-Length": str(len(body))}
     with httpx.stream(
-        "POST", url, params=params, content=_uploaded(body), headers=headers, timeout=300
+        "POST", url, params=params, content=_uploaded(body, progress), headers=headers, timeout=300
     ) as response:
         if not response.is_success:
             response.read()
             raise _refused(response)
-        report = _followed(response)
+        report = _followed(response, progress)
     errors = report.pop("errors")
     print(json.dumps(report, ensure_ascii=False, indent=2))
     lines = ["  " + " ".join(f"{key}={value}" for key, value in row.items()) for row in errors[:_SHOWN]]
@@ -153,21 +155,21 @@ def _statement(args: argparse.Namespace, body: bytes, mapping: str | None, heade
     return 1 if report["refused"] else 0
 
 
-def _uploaded(body: bytes) -> Iterator[bytes]:
+def _uploaded(body: bytes, progress: Progress) -> Iterator[bytes]:
     for start in range(0, len(body), _BLOCK):
         yield body[start : start + _BLOCK]
         if len(body) > 4 * _BLOCK:
-            _tell(f"上传 / sent {min(100, (start + _BLOCK) * 100 // len(body))} %")
+            progress.tell(f"上传 / sent {min(100, (start + _BLOCK) * 100 // len(body))} %")
 
 
-def _followed(response: httpx.Response) -> dict[str, Any]:
+def _followed(response: httpx.Response, progress: Progress) -> dict[str, Any]:
     """The report, the last line of the answer; the lines before it say how far the import is."""
     report: dict[str, Any] = {}
     for line in response.iter_lines():
         report = json.loads(line)
         if "done" in report:
-            _tell(f"处理 / rows {report['done']:,} of {report['rows']:,}")
-    print(file=sys.stderr)
+            progress.tell(f"处理 / rows {report['done']:,} of {report['rows']:,}")
+    progress.end()
     if "problem" in report:
         problem = report["problem"]
         raise UnavailableError(
@@ -177,10 +179,6 @@ def _followed(response: httpx.Response) -> dict[str, Any]:
     if "refused" not in report:
         raise UnavailableError("the answer broke off", hint="rows written so far stay; import the file again")
     return report
-
-
-def _tell(text: str) -> None:
-    print(f"\r{text}   ", end="", file=sys.stderr, flush=True)
 
 
 def _refused(response: httpx.Response) -> GongcheError:

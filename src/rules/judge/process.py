@@ -26,12 +26,13 @@ from rules.catalogue import RULES
 from rules.checks import off_hours
 from rules.judge import metrics, queue
 from rules.judge.context import Change, Desk, Gatherer, Later
+from rules.judge.standing import to_publish
 from rules.navigation.base import Navigator
 from rules.wording.standard import STANDARD, Wording
 from runtime.database_says import cause, takes_no_writes
 from runtime.migrations import require_schema
 from runtime.postgres import DATABASE_ERRORS, connect, connection_lost
-from runtime.units import CHINA, US_PER_S, from_us, midnight_us
+from runtime.units import CHINA, US_PER_DAY, US_PER_S, from_us, midnight_us
 from telemetry.archive.partitions import clock_us
 from telemetry.archive.store import Archive
 
@@ -42,13 +43,16 @@ KEYS_AT_ONCE: Final = 500
 IDLE_S: Final = 1.0
 #: A key that cannot be judged for a fault of the program is tried again after so long, then ever longer.
 FAULT_PAUSE_US: Final = 300 * US_PER_S
+#: How often it is asked whether positions have come that subjects wait for.
+WAKE_US: Final = 10 * US_PER_S
 #: Rules that need to know whether a day is worked.
 OF_WORKING_DAYS: Final = (off_hours.RULE,)
 _LEADER_LOCK: Final = 0x676F6E67_6A756467  # "gongjudg"
 
 
 class Judge:
-    """See the module docstring. ``now_us`` is the clock (tests have their own), ``wording`` the sentences of alerts."""
+    """See the module docstring. ``now_us`` is the clock (tests have their own), ``wording`` the sentences of alerts,
+    ``retention_days``: so long positions are kept."""
 
     def __init__(
         self,
@@ -58,15 +62,18 @@ class Judge:
         *,
         now_us: Callable[[], int] = clock_us,
         wording: Wording = STANDARD,
+        retention_days: int = 400,
     ) -> None:
         self._dsn = dsn
         self._gatherers = gatherers
         self._navigator = navigator
         self._now_us = now_us
         self._wording = wording
+        self._retention_days = retention_days
         self._conn: Any = None
         self._warned: date | None = None
         self._trouble: str | None = None
+        self._woken_us = -WAKE_US
         self.leads = False
         metrics.declare(gatherers)
 
@@ -112,6 +119,9 @@ class Judge:
         busy = await self._take_changes(desk)
         if busy:  # parameters may be among them that were set after the desk had read them
             desk = await self._desk()
+        if abs(desk.now_us - self._woken_us) >= WAKE_US:
+            await queue.wake(self._conn, desk.now_us)
+            self._woken_us = desk.now_us
         for gatherer in self._gatherers:
             busy |= await self._strike(desk, gatherer)
             busy |= await self._judge_due(desk, gatherer)
@@ -122,6 +132,25 @@ class Judge:
             metrics.DUE.labels(gatherer.name).set(due)
             metrics.WAITING.labels(gatherer.name).set(waiting)
         return busy
+
+    async def ask(self, since_us: int) -> dict[str, int]:
+        """Have everything judged (again) that happened from ``since_us`` to now: gatherer -> how many subjects. Whichever judge
+        leads does them, as those that are due. Raises what ``turn`` raises."""
+        await self._lead()
+        desk = await self._desk()
+        counts = {}
+        async with self._conn.transaction():
+            for gatherer in self._gatherers:
+                keys = await gatherer.between(desk, since_us, desk.now_us)
+                await queue.put_due(self._conn, gatherer.name, dict.fromkeys(keys, desk.now_us))
+                counts[gatherer.name] = len(keys)
+        return counts
+
+    async def due(self) -> int:
+        """How many subjects are due now. Raises what ``turn`` raises."""
+        await self._lead()
+        _, keys = await queue.backlog(self._conn, self._now_us())
+        return sum(due for due, _ in keys.values())
 
     async def _lead(self) -> bool:
         if self._conn is None or self._conn.is_closed():
@@ -146,6 +175,8 @@ class Judge:
             parameters=await load_parameters(self._conn),
             now_us=now,
             known_us=await queue.known_until(self._conn, archive, now),
+            # Whole UTC days are dropped.
+            kept_from_us=(now // US_PER_DAY - self._retention_days) * US_PER_DAY,
         )
 
     def _look_for_gaps(self, calendar: Calendar, today: date) -> None:
@@ -228,15 +259,16 @@ class Judge:
             _logger.exception("%s: %s cannot be judged, tried again later", gatherer.name, key)
             pause = FAULT_PAUSE_US * 2 ** min(attempts, 8)
             why = f"fault: {type(error).__name__}: {error}"[:500]
-            await queue.put_off(self._conn, gatherer.name, [(key, desk.now_us + pause, why)])
+            await queue.put_off(self._conn, gatherer.name, {key: Later(desk.now_us + pause, why)})
 
     async def _judge(self, desk: Desk, gatherer: Gatherer, keys: Sequence[str]) -> None:
         async with self._conn.transaction():
             verdicts = await gatherer.judge(desk, keys)
-            alerts = await publish(self._conn, verdicts.judgements, self._wording)
+            judgements = await to_publish(self._conn, verdicts)
+            alerts = await publish(self._conn, judgements, self._wording)
             await self._settle_keys(gatherer, keys, verdicts.later)
             await publish_feed(self._conn, alerts)
-        for judgement in verdicts.judgements:
+        for judgement in judgements:
             metrics.EVALUATIONS.labels(judgement.rule, judgement.outcome).inc()
         for alert in alerts:
             metrics.ALERTS.labels(alert.rule, alert.status).inc()
@@ -246,5 +278,4 @@ class Judge:
     async def _settle_keys(self, gatherer: Gatherer, keys: Sequence[str], later: dict[str, Later]) -> None:
         await queue.drop_due(self._conn, gatherer.name, [key for key in keys if key not in later])
         if later:
-            rows = [(key, put.due_us, put.why) for key, put in later.items()]
-            await queue.put_off(self._conn, gatherer.name, rows)
+            await queue.put_off(self._conn, gatherer.name, later)
