@@ -71,7 +71,7 @@ def _read_as(name: str, kind: Kind) -> dict[str, Any]:
             continue
         given = info.annotation
         if field in kind.listing.decimals:
-            given = str | None if _may_be_null(info.annotation) else str  # type: ignore[assignment] # a union
+            given = str | None if _may_be_null(info.annotation) else str
         fields[field] = (_OTHERWISE.get(name, {}).get(field, given), ...)
     return fields | {field: (annotation, ...) for field, annotation in _ADDED.get(name, _CHANGED).items()}
 
