@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import unicodedata
 import zlib
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -55,6 +56,17 @@ TIME_PATTERN: Final = (
 DAY_PATTERN: Final = rf"^{_DAY}$"
 #: Text of a query or an address: no control characters.
 PLAIN_PATTERN: Final = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+
+#: The same of a parameter that is looked at by ``refuse_controls``.
+PLAIN: Final = {"pattern": PLAIN_PATTERN}
+
+
+def refuse_controls(*values: str | None) -> None:
+    """Raises Problem 422 for control characters (NUL among them, which no database takes). Whatever else cannot be seen is in
+    no record, and finds none."""
+    if any(value is not None and any(unicodedata.category(c) == "Cc" for c in value) for value in values):
+        raise Problem(422, "invalid-parameter", "参数含有不可见字符 · a parameter cannot be printed")
+
 
 #: An RFC 3339 time with offset in a query.
 QueryTime = Annotated[

@@ -105,7 +105,7 @@ class Days:
 
     def __init__(self, world: World, dsn: str) -> None:
         self.world = world
-        self.clock = Clock(world.day + 40 * HOUR)
+        self.clock = Clock(world.day + 80 * HOUR)
         self.judge = Judge(dsn, GATHERERS, NoNavigator(), now_us=self.clock)
 
     async def settle(self) -> None:

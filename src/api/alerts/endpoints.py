@@ -17,12 +17,14 @@ from api.errors import Problem, not_found
 from api.http import (
     DEFAULT_PAGE,
     MAX_ID,
+    PLAIN,
     Cursor,
     Limit,
     QueryTime,
     json_response,
     make_cursor,
     read_cursor,
+    refuse_controls,
     rfc3339,
 )
 from rules.alerts.feed import alert_versions, evidence_of, read_feed
@@ -102,13 +104,14 @@ async def list_alerts(
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
     rule: RuleCode | None = None,
-    organisation: Annotated[str | None, Query(max_length=64)] = None,
-    vehicle: Annotated[str | None, Query(max_length=64)] = None,
+    organisation: Annotated[str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN)] = None,
+    vehicle: Annotated[str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN)] = None,
     status: Literal["suspected", "withdrawn"] | None = None,
     since: Annotated[QueryTime | None, Query(alias="from", description="occurred at or after")] = None,
     until: Annotated[QueryTime | None, Query(alias="to", description="occurred before")] = None,
 ) -> Response:
     """The newest version of each alert. `next` is null on the last page."""
+    refuse_controls(organisation, vehicle)
     if since is not None and until is not None and until <= since:
         raise Problem(422, "invalid-parameter", "to 须晚于 from · to must be after from")
     filters = AlertFilter(

@@ -11,7 +11,18 @@ from api.alerts.endpoints import RuleCode
 from api.answers import JudgedPage, WaitsPage
 from api.auth.access import require
 from api.errors import Problem
-from api.http import DEFAULT_PAGE, Cursor, Limit, QueryTime, json_response, make_cursor, read_cursor
+from api.http import (
+    DEFAULT_PAGE,
+    MAX_ID,
+    PLAIN,
+    Cursor,
+    Limit,
+    QueryTime,
+    json_response,
+    make_cursor,
+    read_cursor,
+    refuse_controls,
+)
 from rules.alerts.evaluations import EvaluationFilter, list_evaluations, list_waiting
 from runtime.units import to_us
 
@@ -25,9 +36,10 @@ async def evaluations(
     limit: Limit = DEFAULT_PAGE,
     rule: RuleCode | None = None,
     subject: Annotated[
-        str | None, Query(max_length=300, description="as in an evaluation, e.g. `order:PC-17`")
+        str | None,
+        Query(max_length=300, json_schema_extra=PLAIN, description="as in an evaluation, e.g. `order:PC-17`"),
     ] = None,
-    vehicle: Annotated[str | None, Query(max_length=64)] = None,
+    vehicle: Annotated[str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN)] = None,
     outcome: Literal["normal", "suspected", "undetermined"] | None = None,
     since: Annotated[QueryTime | None, Query(alias="from", description="judged at or after")] = None,
     until: Annotated[QueryTime | None, Query(alias="to", description="judged before")] = None,
@@ -38,9 +50,7 @@ async def evaluations(
     """
     if since is not None and until is not None and until <= since:
         raise Problem(422, "invalid-parameter", "to 须晚于 from · to must be after from")
-    for value in (subject, vehicle):
-        if value is not None and not value.isprintable():
-            raise Problem(422, "invalid-parameter", "参数含有不可见字符 · a parameter cannot be printed")
+    refuse_controls(subject, vehicle)
     wanted = EvaluationFilter(
         rule,
         subject,

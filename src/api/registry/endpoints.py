@@ -32,6 +32,7 @@ from api.http import (
     read_body,
     read_cursor,
     read_json,
+    refuse_controls,
 )
 from api.registry import parameters, statements
 from api.registry.busy import one_import
@@ -214,8 +215,7 @@ def _list(kind: str, listing: pages.Listing) -> Endpoint:
         unknown = sorted(set(request.query_params) - filters.keys() - {"cursor", "limit"})
         if unknown:
             raise Problem(422, "invalid-parameter", f"未知参数 · unknown parameter: {unknown[0][:64]!r}")
-        if any(value is not None and not value.isprintable() for value in filters.values()):
-            raise Problem(422, "invalid-parameter", "参数含有不可见字符 · a parameter cannot be printed")
+        refuse_controls(*filters.values())
         if filters.get("plate"):
             filters["plate"] = normal_plate(filters["plate"] or "")
         for name, value in filters.items():

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from api.answers import Parameters, ParameterWritten
 from api.auth.access import require
 from api.errors import not_found
-from api.http import MAX_ID, PLAIN_PATTERN, QueryTime, json_response, read_json
+from api.http import MAX_ID, PLAIN, QueryTime, json_response, read_json, refuse_controls
 from api.registry.examples import PARAMETER
 from registry.parameter_values import Threshold, defaults, forget_threshold, put_threshold, thresholds
 from registry.refusals import RefusedError, explain
@@ -19,8 +19,8 @@ from registry.writing import in_transaction
 
 router = APIRouter(prefix="/rule-parameters", tags=["rule-parameters"])
 
-Key = Annotated[str, Query(max_length=MAX_ID, pattern=PLAIN_PATTERN)]
-OptionalKey = Annotated[str | None, Query(max_length=MAX_ID, pattern=PLAIN_PATTERN)]
+Key = Annotated[str, Query(max_length=MAX_ID, json_schema_extra=PLAIN)]
+OptionalKey = Annotated[str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN)]
 
 
 @router.put(
@@ -60,6 +60,7 @@ async def put(request: Request) -> Response:
     dependencies=[require("registry:read")],
 )
 async def listed(request: Request, rule: OptionalKey = None, organisation: OptionalKey = None) -> Response:
+    refuse_controls(rule, organisation)
     async with request.app.state.pool.acquire(timeout=5) as connection:
         found = await thresholds(connection, rule, organisation)
     return json_response({"items": found, "defaults": defaults(rule)})
@@ -74,6 +75,7 @@ async def listed(request: Request, rule: OptionalKey = None, organisation: Optio
 async def forget(
     request: Request, rule: Key, name: Key, effective_from: QueryTime, organisation: OptionalKey = None
 ) -> Response:
+    refuse_controls(rule, name, organisation)
     async with request.app.state.pool.acquire(timeout=5) as connection:
         done = await in_transaction(
             connection, lambda: forget_threshold(connection, rule, name, organisation, effective_from)

@@ -31,8 +31,8 @@ RULE: Final = card_use.RULE
 REACH_US: Final = 3600 * 1_000_000
 #: So long a fill waits for a track that does not come.
 WAIT_US: Final = LOOK_BACK_US
-#: What changes around older fills (a station, a binding) has them not judged again; a fill that is entered itself is, whatever
-#: its date.
+#: Older fills are not judged again: their tracks may be gone, and what was found on them stands. One that is entered so late
+#: is judged once.
 KEEP_US: Final = 366 * US_PER_DAY
 
 _HOUR_US: Final = 3600 * 1_000_000
@@ -100,6 +100,9 @@ class Transactions:
             evidence = drafts[key]
             why = card_use.without_track(evidence)
             if why == "no_fill" and evidence["subject"] not in judged:
+                continue
+            old = evidence["transaction"]["at_us"] < desk.now_us - KEEP_US
+            if old and why != "no_fill" and evidence["subject"] in judged:
                 continue
             if why is None:
                 on_track.append((key, evidence))
