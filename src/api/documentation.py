@@ -15,7 +15,7 @@ from pydantic.json_schema import models_json_schema
 from api.answers import Problem
 from api.auth.tokens import SCOPES
 from api.positions.schemas import Position
-from api.problems import describe_problems
+from api.problems import add_bodies, describe_problems
 from registry.parameter_values import Threshold
 from registry.records import KINDS
 
@@ -41,6 +41,7 @@ def describe(app: FastAPI) -> None:
             models = [(model, "validation") for model in bodies]
             _, made = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # a list of pairs
             schema.setdefault("components", {}).setdefault("schemas", {}).update(made["$defs"])
+            add_bodies(schema["components"]["schemas"], [kind.model.__name__ for kind in KINDS.values()])
             describe_problems(schema)
             for unused in ("HTTPValidationError", "ValidationError"):
                 schema["components"]["schemas"].pop(unused, None)

@@ -5,6 +5,7 @@ trace.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -159,11 +160,24 @@ def problem_of(error: Exception) -> Problem:
     return Problem(500, "internal", "服务器内部错误，已记录 · an internal error, it was logged")
 
 
+def _methods(request: Request) -> list[str]:
+    """The methods of all operations at the address of ``request``, as they are described."""
+    found: set[str] = set()
+    for template, operations in request.app.openapi()["paths"].items():
+        parts = [re.escape(part) for part in re.split(r"\{\w+\}", template)]
+        if re.fullmatch("[^/]+".join(parts), request.url.path):
+            found |= {method.upper() for method in operations}
+    return sorted(found)
+
+
 def install(app: FastAPI) -> None:
     """Make every error of ``app`` a problem."""
 
     async def handle(request: Request, error: Exception) -> Response:
         await renew_read_only(request.app.state.pool, error)
+        if isinstance(error, HTTPException) and error.status_code == 405:
+            # Starlette names the methods of the first operation of an address only.
+            error.headers = dict(error.headers or {}) | {"Allow": ", ".join(_methods(request)) or "GET"}
         return problem_of(error).response()
 
     for kind in (HTTPException, RequestValidationError, RefusedError, asyncpg.DataError, *DATABASE_DOWN):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 _CONTENT: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -20,6 +21,8 @@ _SAYS: Final = {
     500: "内部错误，已记录 · an internal error; it was logged",
     503: "数据库不应答或只读，稍后重试（Retry-After） · the database does not answer, or takes no writes now; again later",
 }
+#: The schema of a body whose id may be left out, for it is in the address: named like that of the record, with this.
+WITHOUT_ID: Final = "Body"
 #: Operations that answer in formats that the caller chooses.
 _CHOOSES: Final = ("/evidence", "/track")
 _OPEN: Final = ("/healthz", "/readyz")
@@ -40,6 +43,16 @@ def describe_problems(schema: dict[str, Any]) -> None:
             for status, response in responses.items():
                 if int(status) >= 400:
                     response.setdefault("content", _CONTENT)
+
+
+def add_bodies(schemas: dict[str, Any], records: Iterable[str]) -> None:
+    """Beside the schema of each of ``records`` that of its body at an address."""
+    for name in records:
+        record = schemas[name]
+        required = [field for field in record.get("required", ()) if field != "id"]
+        schemas[name + WITHOUT_ID] = {key: value for key, value in record.items() if key != "required"} | (
+            {"required": required} if required else {}
+        )
 
 
 def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:

@@ -23,7 +23,7 @@ from runtime.errors import ConfigurationError
 #: How often it is looked. A pooler with nobody else gives the session that was used last: the first look finds it then.
 _LOOKS: Final = 5
 #: A pooler of sessions that has none left lets the second connection wait; it is not waited for longer.
-_WAIT_S: Final = 3.0
+_WAIT_S: Final = 1.5
 
 #: What a session that is another one than a moment ago answers: prepared there, unknown or taken here.
 STATEMENTS_LOST: Final = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
@@ -48,36 +48,38 @@ async def refuse_shared_sessions(dsn: str, connection: Any, plain: Callable[[], 
     ConfigurationError when the sessions behind it are shared."""
     if await _process(connection) == connection.get_server_pid() or dsn in _whole_sessions:
         return
-    try:
+    # One that waits has been given no session, and none is taken from another: they are not shared.
+    with suppress(TimeoutError):
         async with asyncio.timeout(_WAIT_S):
             other = await plain()
-    except TimeoutError:
-        return  # every session is taken, and none was given to us: they are not shared
-    try:
-        for _ in range(_LOOKS):
-            before = await _process(connection)
-            try:
-                async with asyncio.timeout(_WAIT_S):
-                    await other.execute("BEGIN")
-                    theirs = await _process(other)
-            except TimeoutError:
-                return  # the same, of a pooler that greets before it has a session
-            if theirs == before:
-                raise transaction_pooling(f"two connections have one session ({before})")
-            try:
-                async with asyncio.timeout(_WAIT_S):
-                    after = await _process(connection)
-            except TimeoutError:
-                raise transaction_pooling("a connection waits for the transaction of another one") from None
-            if after != before:
-                raise transaction_pooling(f"one connection has two sessions ({before}, {after})")
-            await other.execute("ROLLBACK")
-    except asyncpg.ProtocolViolationError as error:  # pool_mode = statement takes no transactions
-        raise transaction_pooling(str(error)) from error
-    finally:
-        with suppress(OSError, asyncpg.InterfaceError):
-            other.terminate()
+        try:
+            await _compare(connection, other)
+        finally:
+            with suppress(OSError, asyncpg.InterfaceError):
+                other.terminate()
     _whole_sessions.add(dsn)
+
+
+async def _compare(connection: Any, other: Any) -> None:
+    """Raises ConfigurationError when the two are seen to share a session, TimeoutError when ``other`` gets none."""
+    for _ in range(_LOOKS):
+        before = await _process(connection)
+        async with asyncio.timeout(_WAIT_S):
+            try:
+                await other.execute("BEGIN")
+            except asyncpg.ProtocolViolationError as error:  # pool_mode = statement takes no transactions
+                raise transaction_pooling(str(error)) from error
+            theirs = await _process(other)
+        if theirs == before:
+            raise transaction_pooling(f"two connections have one session ({before})")
+        try:
+            async with asyncio.timeout(_WAIT_S):
+                after = await _process(connection)
+        except TimeoutError:
+            raise transaction_pooling("a connection waits for the transaction of another one") from None
+        if after != before:
+            raise transaction_pooling(f"one connection has two sessions ({before}, {after})")
+        await other.execute("ROLLBACK")
 
 
 async def _process(connection: Any) -> int:

@@ -34,6 +34,7 @@ from api.http import (
     read_json,
     refuse_controls,
 )
+from api.problems import WITHOUT_ID
 from api.registry import parameters, statements
 from api.registry.busy import one_import
 from api.registry.examples import EXAMPLES, RESULT
@@ -118,7 +119,7 @@ def _add(router: APIRouter, name: str, kind: Kind) -> None:
         "required": True,
         "content": {
             "application/json": {
-                "schema": {"$ref": f"#/components/schemas/{model.__name__}"},
+                "schema": {"$ref": f"#/components/schemas/{model.__name__}{WITHOUT_ID}"},
                 "example": EXAMPLES[name],
             }
         },
@@ -216,6 +217,11 @@ def _list(kind: str, listing: pages.Listing) -> Endpoint:
         if unknown:
             raise Problem(422, "invalid-parameter", f"未知参数 · unknown parameter: {unknown[0][:64]!r}")
         refuse_controls(*filters.values())
+        for filter, value in filters.items():
+            if value is not None and len(value) > MAX_ID:
+                raise Problem(
+                    422, "invalid-parameter", f"{filter}: 至多 {MAX_ID} 个字符 · at most {MAX_ID} characters"
+                )
         if filters.get("plate"):
             filters["plate"] = normal_plate(filters["plate"] or "")
         for name, value in filters.items():
