@@ -110,6 +110,7 @@ class Days:
 
     async def settle(self) -> None:
         await self.world.work()
+        await self.world.work()  # with nothing left in the log: what is received is known until now
         while await self.judge.turn():
             pass
 
