@@ -23,6 +23,7 @@ _SAYS: Final = {
 }
 #: The schema of a body whose id may be left out, for it is in the address: named like that of the record, with this.
 WITHOUT_ID: Final = "Body"
+_WORDS: Final = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off")
 #: Operations that answer in formats that the caller chooses.
 _CHOOSES: Final = ("/evidence", "/track")
 _OPEN: Final = ("/healthz", "/readyz")
@@ -49,10 +50,32 @@ def add_bodies(schemas: dict[str, Any], records: Iterable[str]) -> None:
     """Beside the schema of each of ``records`` that of its body at an address."""
     for name in records:
         record = schemas[name]
+        record["properties"] = {field: _as_read(shape) for field, shape in record["properties"].items()}
         required = [field for field in record.get("required", ()) if field != "id"]
         schemas[name + WITHOUT_ID] = {key: value for key, value in record.items() if key != "required"} | (
             {"required": required} if required else {}
         )
+
+
+def _as_read(shape: dict[str, Any]) -> dict[str, Any]:
+    """A field of a record as it is read. Records come from files as well, where each value is text: a number may be given as
+    text, and yes and no as the words and numbers for them."""
+    kind = shape.get("type")
+    others: list[dict[str, Any]] = []
+    if kind == "boolean":
+        words = [
+            *map(str, _WORDS),
+            *(word.capitalize() for word in _WORDS),
+            *(word.upper() for word in _WORDS),
+        ]
+        others = [{"enum": [0, 1, "0", "1", *words]}]
+    elif kind == "integer":
+        others = [{"type": "string", "pattern": r"^\s*[+-]?[0-9]+(\.0*)?\s*$"}, {"type": "boolean"}]
+    if not others:
+        return shape
+    outer = {key: value for key, value in shape.items() if key in ("title", "description", "default")}
+    own = {key: value for key, value in shape.items() if key not in outer}
+    return outer | {"anyOf": [own, *others]}
 
 
 def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
