@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import time
 from datetime import UTC, date, datetime
 from functools import partial
 
@@ -24,6 +25,8 @@ _logger = logging.getLogger(__name__)
 
 #: While another judge works on what was asked of it, it is asked so often whether it is done.
 _LOOK_S = 1.0
+#: What is left is counted every so often.
+_COUNT_S = 5.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,9 +116,12 @@ async def judge_since(since: date, settings: Settings, stop: asyncio.Event) -> N
                 f"定位只保存至 {first}：更早的不可判 / positions are kept since {first}: what is older cannot be judged"
             )
         progress = Progress()
+        counted_at = 0.0
         while not stop.is_set():
             busy = await judge.turn()
-            left = await judge.due()
+            if busy and time.monotonic() - counted_at < _COUNT_S:
+                continue
+            left, counted_at = await judge.due(), time.monotonic()  # counts a whole table
             if not busy and not left:
                 progress.end()
                 print("完成 / done; what still waits: GET /v1/evaluations/waiting")
