@@ -165,7 +165,8 @@ async def test_a_day_whose_positions_come_later_is_judged_when_they_come(days: D
     days.clock.us += 15 * S
     await days.world.send(days.world.batch(stand(26 * 3600, 27 * 3600, 6000, every=600)))
     await days.settle()
-    assert await days.world.pool.fetchval("SELECT count(*) FROM judge_due WHERE vehicle_no IS NOT NULL") == 0
+    key = f"V1|{day_of(days.world.day)}"
+    assert await days.world.pool.fetchval("SELECT count(*) FROM judge_due WHERE key = $1", key) == 0
 
 
 async def test_a_source_that_is_away_withdraws_nothing(pool: asyncpg.Pool) -> None:

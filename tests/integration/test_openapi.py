@@ -19,7 +19,7 @@ from api.auth.tokens import SCOPES, create_token
 from api.registry.examples import EXAMPLES
 from runtime.settings import Settings
 from tests.ports import free_port
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 #: What schemathesis does of each operation, and how long all of it may take. More by hand: GONGCHE_TEST_OPENAPI_EXAMPLES.
 EXAMPLES_EACH = int(os.environ.get("GONGCHE_TEST_OPENAPI_EXAMPLES", "4"))
@@ -102,7 +102,12 @@ async def test_every_answer_is_as_it_is_described(api: tuple[str, str], tmp_path
         "--no-color", "--request-timeout", "60", "--max-response-time", "45",
         cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
-    said, _ = await process.communicate()
+    try:
+        async with asyncio.timeout(2 * PATIENCE_S):
+            said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
     assert process.returncode == 0, said.decode()[-20_000:]
 
 
