@@ -60,22 +60,17 @@ def add_bodies(schemas: dict[str, Any], records: Iterable[str]) -> None:
 def _as_read(shape: dict[str, Any]) -> dict[str, Any]:
     """A field of a record as it is read. Records come from files as well, where each value is text: a number may be given as
     text, and yes and no as the words and numbers for them."""
-    kind = shape.get("type")
-    others: list[dict[str, Any]] = []
-    if kind == "boolean":
-        words = [
-            *map(str, _WORDS),
-            *(word.capitalize() for word in _WORDS),
-            *(word.upper() for word in _WORDS),
-        ]
-        others = [{"enum": [0, 1, "0", "1", *words]}]
-    elif kind == "integer":
-        others = [{"type": "string", "pattern": r"^\s*[+-]?[0-9]+(\.0*)?\s*$"}, {"type": "boolean"}]
-    if not others:
-        return shape
     outer = {key: value for key, value in shape.items() if key in ("title", "description", "default")}
     own = {key: value for key, value in shape.items() if key not in outer}
-    return outer | {"anyOf": [own, *others]}
+    forms = own["anyOf"] if own.keys() == {"anyOf"} else [own]
+    others: list[dict[str, Any]] = []
+    for form in forms:
+        if form.get("type") == "boolean":
+            words = [*_WORDS, *(word.capitalize() for word in _WORDS), *(word.upper() for word in _WORDS)]
+            others = [{"enum": [0, 1, "0", "1", *dict.fromkeys(words)]}]
+        elif form.get("type") == "integer":
+            others = [{"type": "string", "pattern": r"^\s*[+-]?[0-9]+(\.0*)?\s*$"}, {"type": "boolean"}]
+    return outer | {"anyOf": [*forms, *others]} if others else shape
 
 
 def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
