@@ -4,6 +4,9 @@ set aside is stored when the fault is gone. The faults are put into real functio
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +16,8 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
+from rules.faults import is_fault
 from rules.live import isolation, recompute, settle, track_run, transaction
-from rules.live.faults import is_fault
 from rules.live.process import Worker
 from rules.live.store import quarantine
 from rules.tracks.kernel import ROW_FIELDS
@@ -165,6 +168,58 @@ async def test_one_row_of_a_record_is_set_aside_and_stored_when_the_fault_is_gon
     for name in ("positions", "states", "days", "results"):
         assert made[name] == plain[name], name
     await calm.close()
+
+
+def gongche(db_url: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "gongche", "quarantine", *words], env={**os.environ, "GONGCHE_DATABASE_URL": db_url},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+async def test_the_operator_sees_what_is_set_aside_and_has_it_tried_again(
+    world: World, db_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seams = archive(monkeypatch)
+    await world.send(poisoned(world, stand(0, 600), 7))
+    worker, stop = world.worker(), asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+
+    async def ask(*words: str) -> subprocess.CompletedProcess[str]:
+        return await asyncio.to_thread(gongche, db_url, *words)
+
+    await until(lambda: worker.counts.records == 1, "the record")
+    listed = await ask("list")
+    assert listed.returncode == 0, listed.stderr
+    assert "13800000001" in listed.stdout
+    assert "put in by a test" in listed.stdout
+    number = listed.stdout.split()[0]
+    shown = await ask("show", number, "--bytes", str(tmp_path / "record"))
+    assert f"odometer_dkm={POISON}" in shown.stdout
+    assert len(codec.decode((tmp_path / "record").read_bytes())) == 1
+    again = await ask("retry", number)
+    assert again.returncode == 1
+    assert "attempts 2" in again.stdout
+    for seam in seams:
+        seam.broken = False
+    assert (await ask("retry", "99999")).returncode == 1
+    done = await ask("retry", "--all")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert (await ask("list")).stdout == ""
+    assert (await ask("show", number)).returncode == 1
+    assert (await ask("retry")).returncode not in (0, 1)  # neither ids nor --all
+    assert await world.pool.fetchval("SELECT count(*) FROM positions") == 20
+    stop.set()
+    await running
+    # Nobody is there to try: it says so, and keeps the wish.
+    await world.pool.execute(
+        'INSERT INTO quarantine (topic, partition, "offset", stage, error, payload, program, set_aside_at, tried_at)'
+        " VALUES ('t', 0, 1, 'decode', 'x', '', '1', now(), now())"
+    )
+    alone = await ask("retry", "--all", "--wait", "0.5")
+    assert alone.returncode == 1
+    assert "worker" in alone.stderr
+    assert await world.pool.fetchval("SELECT asked_at IS NOT NULL FROM quarantine")
 
 
 async def test_a_record_that_cannot_be_decoded_is_kept_whole(

@@ -14,8 +14,8 @@ import asyncpg
 
 from registry.changes import drop_changes
 from rules.alerts.months import drop_months, make_months
+from rules.faults import is_fault
 from rules.live import metrics
-from rules.live.faults import is_fault
 from rules.live.late import LATE_LIMIT_US
 from rules.live.store.offsets import drop_rejected
 from rules.live.store.quarantine import drop_expired

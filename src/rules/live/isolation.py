@@ -4,7 +4,7 @@ and everything else is stored and judged.
 The same is tried again in ever smaller parts, each in a transaction of its own and without moving the offset: first without
 any position (a changed fact or an order may be to blame), then all positions, terminal by terminal, row by row. What is stored
 by then is a duplicate when it comes once more, so a crash in between changes nothing. The last transaction moves the offset,
-and puts what still fails into the quarantine. An outage is no fault (``faults``): it ends the search, nothing is set aside, and
+and puts what still fails into the quarantine. An outage is no fault (``rules.faults``): it ends the search, nothing is set aside, and
 the records are read again.
 
 What is to blame is found out by trying:
@@ -28,7 +28,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from rules.live.faults import is_fault
+from rules.faults import is_fault
 from rules.live.pieces import How, Piece, Unpacked
 from rules.live.store.quarantine import Entry, SetAside, text_of
 from rules.live.transaction import STEPS

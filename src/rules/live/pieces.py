@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from rules.live.faults import is_fault
+from rules.faults import is_fault
 from rules.live.store.quarantine import Entry, SetAside, text_of
 from runtime.arrays import Ints
 from runtime.errors import SchemaError

@@ -23,10 +23,11 @@ import asyncpg
 from registry.changes import newest_commit, unread
 from registry.snapshot.fleet import FleetSnapshot
 from rules.alerts.model import OffsetConflictError
+from rules.faults import is_fault
 from rules.judge import queue
 from rules.live import metrics
 from rules.live.counts import Counts, add, add_found
-from rules.live.faults import Faults, is_fault
+from rules.live.faults import Faults
 from rules.live.housekeeping import Housekeeping
 from rules.live.isolation import Isolation
 from rules.live.lag import Backlog
