@@ -302,7 +302,7 @@ class Judge:
 
 
 def _pause_us(attempts: int) -> int:
-    return FAULT_PAUSE_US * 2 ** min(attempts, 8)
+    return FAULT_PAUSE_US << min(attempts, 8)
 
 
 def _why(error: Exception) -> str:
