@@ -1103,7 +1103,7 @@ CREATE INDEX quarantine_asked ON quarantine USING btree (asked_at, id) WHERE (as
 
 CREATE INDEX recomputations_failed ON recomputations USING btree (retry_at) WHERE (retry_at IS NOT NULL);
 
-CREATE INDEX recomputations_order ON recomputations USING btree (urgency, seq);
+CREATE INDEX recomputations_order ON recomputations USING btree (urgency, ((begun IS NULL)), seq);
 
 CREATE INDEX rejected_records_age ON rejected_records USING btree (rejected_at);
 

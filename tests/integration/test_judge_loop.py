@@ -195,18 +195,21 @@ async def test_a_change_that_cannot_be_followed_does_not_hold_up_the_others(
 async def test_a_clock_that_fails_does_not_hold_up_the_others(
     db_url: str, pool: asyncpg.Pool, vehicle: None
 ) -> None:
-    clock, broken, other = Clock(), Plates(stopped=True), Plates(name="others")
+    clock, broken, other = Clock(), Plates(), Plates(name="others")
     judge = Judge(db_url, [broken, other], NoNavigator(), now_us=clock)
     await settle(judge)
-    assert [len(broken.struck), len(other.struck)] == [1, 1]
-    assert broken.seen == other.seen == [["v1"]]
-    broken.stopped = False
+    broken.stopped = True
     clock.us += 60 * US_PER_S
     await settle(judge)
-    assert [len(broken.struck), len(other.struck)] == [1, 2]  # not at every turn
+    await pool.execute("UPDATE vehicles SET plate = '苏F00009'")
+    clock.us += 60 * US_PER_S
+    await settle(judge)
+    assert [len(broken.struck), len(other.struck)] == [2, 3]  # not at every turn
+    assert broken.seen == other.seen == [["v1"], ["v1"]]
+    broken.stopped = False
     clock.us += 300 * US_PER_S
     await settle(judge)
-    assert broken.struck[1][0] == broken.struck[0][0]  # from where it was
+    assert broken.struck[2] == (broken.struck[1][0], clock.us)  # from where it was
     await judge.close()
 
 

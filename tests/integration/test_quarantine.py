@@ -17,7 +17,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from rules.faults import is_fault
-from rules.live import isolation, recompute, settle, track_run, transaction
+from rules.live import episodes, isolation, recompute, settle, track_run, transaction
 from rules.live.process import Worker
 from rules.live.store import quarantine
 from rules.tracks.kernel import ROW_FIELDS
@@ -335,6 +335,51 @@ async def test_a_vehicle_whose_every_row_fails_is_put_off_and_its_positions_are_
     assert await world.pool.fetchval("SELECT count(*) FROM recomputations") == 0
 
 
+@pytest.mark.parametrize("where", [(episodes.location, "evaluate"), (transaction, "publish")])
+async def test_a_vehicle_whose_alert_cannot_be_made_stops_no_other_alert(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: tuple[Any, str]
+) -> None:
+    """Whatever row opens the episode of vehicle 2, judging it fails, or publishing it."""
+
+    def fails(*args: Any, **_: Any) -> bool:
+        if where[1] == "evaluate":
+            return bool(args[0]["vehicle"]["id"] == "V2")
+        return any(judgement.vehicle_no == 2 for judgement in args[1])
+
+    fixes = [*stand(7 * H, 8 * H), *drive(8 * H, *OUT), *stand(9 * H, 9.5 * H)]
+    parts = np.array_split(np.arange(len(fixes)), 8)
+    batches = [
+        PositionBatch.concat([world.batch(fixes, terminal=k).take(p) for k in (1, 2, 3)]) for p in parts
+    ]
+    seam = Seam(monkeypatch, *where, fails)
+    await world.send(*batches)
+    worker = world.worker()
+    await work(world, worker, len(batches))
+    counts = worker.counts
+    assert counts.rows == counts.stored + counts.duplicates + counts.quarantined == 3 * len(fixes)
+    assert counts.quarantined <= isolation.MOST_ALONE
+    assert sorted(alert["vehicle"] for alert in await world.alerts()) == ["V1", "V3"]
+    assert await world.pool.fetchval("SELECT array_agg(vehicle_no) FROM recomputations") == [2]
+    seam.broken = False
+    await world.pool.execute("UPDATE recomputations SET retry_at = now()")
+    await retry(world, worker)
+    await world.work(worker)
+    assert await world.pool.fetchval("SELECT count(*) FROM quarantine") == 0
+    made, told = await world.everything(), await world.told()
+    await world.pool.execute(
+        "TRUNCATE positions, vehicle_states, vehicle_day_states, alert_feed, alert_versions, alerts, evaluations,"
+        " evidence, log_offsets, order_results CASCADE"
+    )
+    calm = World(world.pool, tmp_path / "calm", world.day)
+    await calm.send(*batches)
+    await calm.work()
+    plain = await calm.everything()
+    for name in ("positions", "states", "days", "results"):
+        assert made[name] == plain[name], name
+    assert told == await calm.told()
+    await calm.close()
+
+
 async def test_a_vehicle_that_cannot_be_computed_again_stops_no_other(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -443,6 +488,6 @@ async def test_what_says_something_of_the_data_and_what_does_not(pool: asyncpg.P
         with pytest.raises(asyncpg.PostgresError) as raised:
             await pool.execute(query)
         assert is_fault(raised.value) is fault, query
-    with pytest.raises(asyncpg.InterfaceError) as refused:
+    with pytest.raises(asyncpg.DataError) as refused:  # of the client: it cannot encode the value
         await pool.fetch("SELECT $1::integer", "text")
     assert is_fault(refused.value)

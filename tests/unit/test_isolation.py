@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.live.isolation import MOST_ALONE, MOST_FAILED, SUSPECT_S, Isolation
+from rules.live.ownership import Ownership
 from rules.live.pieces import How, Piece, Unpacked, decode_each
 from rules.live.store.quarantine import SetAside
 from telemetry.log import codec
-from telemetry.log.base import StoredRecord
+from telemetry.log.base import StoredRecord, partitions_of
 from telemetry.positions import PositionBatch
 
 #: A row is named by its device time.
@@ -212,3 +213,19 @@ async def test_the_next_rows_of_a_terminal_that_failed_disturb_nobody() -> None:
     assert table.attempts - before[0] < 16
     now[0] += SUSPECT_S
     assert not isolation.suspects(batch)
+
+
+def test_who_tries_again_is_who_has_the_partition_of_the_terminal() -> None:
+    workers = [Ownership() for _ in range(3)]
+    for k, worker in enumerate(workers):
+        worker.count(3)
+        worker.assign({k}, ())
+    for terminal in range(1, 200):
+        (owner,) = (k for k, worker in enumerate(workers) if worker.owns(terminal, 2))
+        assert owner == int(partitions_of(np.array([terminal]), 3)[0])
+    assert [worker.owns(None, 1) for worker in workers] == [False, True, False]
+    assert [worker.owns(None, 11) for worker in workers] == [
+        True,
+        False,
+        False,
+    ]  # of a log that had more partitions
