@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
+from rules.checks import location
 from rules.faults import is_fault
-from rules.live import episodes, isolation, recompute, settle, track_run, transaction
+from rules.live import isolation, recompute, settle, track_run, transaction
 from rules.live.process import Worker
 from rules.live.store import quarantine
 from rules.tracks.kernel import ROW_FIELDS
@@ -335,7 +336,7 @@ async def test_a_vehicle_whose_every_row_fails_is_put_off_and_its_positions_are_
     assert await world.pool.fetchval("SELECT count(*) FROM recomputations") == 0
 
 
-@pytest.mark.parametrize("where", [(episodes.location, "evaluate"), (transaction, "publish")])
+@pytest.mark.parametrize("where", [(location, "evaluate"), (transaction, "publish")])
 async def test_a_vehicle_whose_alert_cannot_be_made_stops_no_other_alert(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: tuple[Any, str]
 ) -> None:
