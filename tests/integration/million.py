@@ -108,13 +108,13 @@ _FILL: Final = {
          WHERE $2::interval > '0'""",
     "change_commits": """
         WITH read AS (UPDATE change_readers SET number = 99990, seq = 0),
-            numbered AS (SELECT setval('change_numbers', 100000))
+            numbered AS (SELECT setval('change_numbers', 100010), setval('change_commits_id_seq', 100010))
         INSERT INTO change_commits (id, number, noted_at) OVERRIDING SYSTEM VALUE
-        SELECT i, i, $1::timestamptz - (100000 - i) * interval '1 s' FROM generate_series(1, 100000) i, numbered
+        SELECT 10 + i, 10 + i, $1::timestamptz - (100000 - i) * interval '1 s' FROM generate_series(1, 100000) i, numbered
          WHERE $2::interval > '0'""",
     "changes": f"""
         INSERT INTO changes (commit_id, kind, subject, vehicle_no, from_time)
-        SELECT (i + 1) / 2, 'order', 'P' || i, 1 + i % {VEHICLES}, $1::timestamptz FROM generate_series(1, 200000) i
+        SELECT 10 + (i + 1) / 2, 'order', 'P' || i, 1 + i % {VEHICLES}, $1::timestamptz FROM generate_series(1, 200000) i
          WHERE $2::interval > '0'""",
     "live_due": f"""
         INSERT INTO live_due (kind, subject, vehicle_no, from_time)
