@@ -448,7 +448,7 @@ async def test_an_outage_sets_nothing_aside(world: World, monkeypatch: pytest.Mo
     async def store(self: Any, conn: Any, batch: Any) -> Any:
         outages[0] += 1
         if outages[0] % 3 == 0 and outages[0] < 20:
-            raise asyncpg.AdminShutdownError("terminating connection due to administrator command")
+            await conn.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         if outages[0] % 7 == 0 and outages[0] < 20:
             raise ConnectionResetError("put in by a test")
         return await real(self, conn, batch)

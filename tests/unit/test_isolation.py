@@ -183,6 +183,19 @@ async def test_a_fault_without_rows_is_of_a_vehicle_or_of_the_program() -> None:
     assert not table.done
 
 
+async def test_what_begins_to_fail_with_nothing_at_all_is_blamed_on_no_row() -> None:
+    """As when a fact comes during the search that nothing can be done with."""
+
+    def fails(rows: np.ndarray, how: How) -> str | None:
+        return "partitions" if table.attempts > 8 or 7 in rows else None
+
+    table = Table(fails)
+    with pytest.raises(ZeroDivisionError):
+        await Isolation(table).run(records([400]), ZeroDivisionError("x"), clock=False)
+    assert not table.aside
+    assert not table.done
+
+
 async def test_what_is_no_fault_ends_the_search_and_sets_nothing_aside() -> None:
     def fails(rows: np.ndarray, how: How) -> str | None:
         if table.attempts == 6:

@@ -46,6 +46,8 @@ LONGEST_S: Final = 60.0
 #: For so long the rows of a terminal that failed are tried apart from the others at once.
 SUSPECT_S: Final = 600.0
 
+#: Rows are tried without what is due besides: that is tried first, and is no fault of theirs.
+_ALONE: Final = How(only=())
 #: Steps at which the positions are stored already: what fails there is the judging.
 _JUDGING: Final = frozenset(STEPS[STEPS.index("positions") + 1 :])
 
@@ -99,7 +101,9 @@ class Isolation:
             self._bench.drop(whole=True)
         await self._without_rows(clock)
         aside = [*found.aside, *await self._rows(found)]
-        await self._bench.commit(Piece(records=found.records, rejected=found.rejected, aside=aside))
+        await self._bench.commit(
+            Piece(records=found.records, rejected=found.rejected, aside=aside, how=_ALONE)
+        )
         if self._failed or error is not None:
             _logger.warning(
                 "%d records: %d attempts failed, %d parts were set aside, everything else is stored",
@@ -112,7 +116,7 @@ class Isolation:
         self._begin(entry)
         aside = [*found.aside, *await self._rows(found)]
         rejected = [_of_entry(entry, "decode", why, record.payload) for record, why in found.rejected]
-        await self._bench.commit(Piece(aside=[*aside, *rejected], tried=entry, last=True))
+        await self._bench.commit(Piece(aside=[*aside, *rejected], how=_ALONE, tried=entry, last=True))
         if self._failed:
             self._bench.drop(whole=True)
 
@@ -177,8 +181,7 @@ class Isolation:
             if not part.size:
                 continue
             taken = batch.take(part)
-            error = await self._attempt(Piece(taken))
-            if error is None:
+            if await self._attempt(Piece(taken, how=_ALONE)) is None:
                 continue
             if parts := self._split(batch, part):
                 stack += parts
@@ -201,12 +204,14 @@ class Isolation:
     async def _blame(self, batch: PositionBatch) -> tuple[str, Exception] | None:
         """Find out what is wrong with ``batch``, rows that failed. None = it is stored after all; else the step and the fault."""
         self._bench.drop(whole=True)  # the last attempts read all that they rest on anew
-        error = await self._attempt(Piece(batch))
+        error = await self._attempt(Piece(batch, how=_ALONE))
         if error is None:
             return None
         stage = self._bench.stage
+        if (without := await self._attempt(Piece(how=_ALONE))) is not None:
+            raise without  # it is nobody's fault
         if stage in _JUDGING:
-            if await self._attempt(Piece(batch, how=How(afresh=True))) is None:
+            if await self._attempt(Piece(batch, how=How(only=(), afresh=True))) is None:
                 _logger.warning(
                     "%d rows pass from the state of the day's start", len(batch), exc_info=self._once(error)
                 )
@@ -226,7 +231,7 @@ class Isolation:
     async def _put_off(self, batch: PositionBatch, error: Exception) -> bool:
         """Store ``batch`` without judging its vehicles, whose computation is put off; whether that was possible."""
         vehicles = self._bench.since(batch)
-        how = How(put_off=vehicles, why=text_of(error))
+        how = How(only=(), put_off=vehicles, why=text_of(error))
         if await self._attempt(Piece(batch, how=how)) is not None:
             return False
         _logger.error(

@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import Final
 
 import asyncpg
+import numpy as np
 
 from registry.changes import newest_commit, unread
 from registry.snapshot.fleet import FleetSnapshot
@@ -31,7 +32,7 @@ from rules.live.faults import Faults
 from rules.live.housekeeping import Housekeeping
 from rules.live.isolation import Isolation
 from rules.live.lag import Backlog
-from rules.live.late import RENEW_US
+from rules.live.late import LATE_LIMIT_US, RENEW_US
 from rules.live.memory import Memory
 from rules.live.ownership import FACTS_AT_ONCE, Ownership
 from rules.live.pieces import How, Piece, decode_each, decode_together, named
@@ -255,12 +256,14 @@ class Worker:
         return dict.fromkeys(sorted(self._owners.own(memory.snapshot, vehicles)), now)
 
     def since(self, batch: PositionBatch) -> Mapping[int, int]:
-        """Vehicles that ``batch`` is of -> its first device time of each (for ``isolation``)."""
+        """Vehicles that ``batch`` is of -> its first device time of each, as far as tracks are computed again (for
+        ``isolation``)."""
         if self._memory is None:
             return {}
         vehicles = self._memory.snapshot.vehicles_at(batch.terminal, batch.device_us)
-        found: dict[int, int] = {}
-        for no, t in zip(vehicles.tolist(), batch.device_us.tolist(), strict=True):
+        now, found = self._now_us(), dict[int, int]()
+        times = np.clip(batch.device_us, now - LATE_LIMIT_US, now)
+        for no, t in zip(vehicles.tolist(), times.tolist(), strict=True):
             if no > 0:
                 found[no] = min(t, found.get(no, t))
         return found
