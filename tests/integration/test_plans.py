@@ -337,7 +337,8 @@ async def test_housekeeping_looks_for_what_is_old_by_an_index(crowded: str, tmp_
         await reader.close()
     assert any(query.startswith("DELETE FROM vehicle_day_states") for query in asked.queries)
     assert any(query.startswith("DELETE FROM navigation_routes") for query in asked.queries)
-    await refuse_scans(crowded, asked)
+    # Once an hour it deletes a day of changes, of a few days that are kept: that is a part of the table for which reading it is right.
+    await refuse_scans(crowded, asked, allowed=["WITH last AS (SELECT max(number)"])
 
 
 ORDERS: Final = [f"P{k}" for k in range(50_000, 50_010)]

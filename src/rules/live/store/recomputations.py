@@ -201,14 +201,14 @@ async def failed(conn: Connection) -> list[Failed]:
     """The vehicles whose computation has failed and is not through yet."""
     rows = await conn.fetch(
         "SELECT r.vehicle_no, v.id AS vehicle, v.plate, r.anew, r.attempts, r.error, r.noted_at, r.retry_at"
-        " FROM recomputations r JOIN vehicles v ON v.no = r.vehicle_no WHERE r.retry_at IS NOT NULL ORDER BY r.vehicle_no"
+        " FROM recomputations r JOIN vehicles v ON v.no = r.vehicle_no WHERE r.retry_at > '-infinity' ORDER BY r.vehicle_no"
     )
     return [Failed(**row) for row in rows]
 
 
 async def count_failed(conn: Connection) -> int:
     """How many vehicles that is."""
-    return int(await conn.fetchval("SELECT count(*) FROM recomputations WHERE retry_at IS NOT NULL"))
+    return int(await conn.fetchval("SELECT count(*) FROM recomputations WHERE retry_at > '-infinity'"))
 
 
 async def try_again(conn: Connection, vehicle_nos: Sequence[int] | None) -> list[int]:
