@@ -32,7 +32,7 @@ A_DAY: Final = 10
 _DRIVERS: Final = 200
 _DRIVE_S: Final = 20.0
 _LEFT: Final = "gongche_worker_recomputing_vehicles"
-_PATIENCE_S: Final = 120.0
+_PATIENCE_S: Final = 180.0
 
 
 async def _history(dsn: str) -> int:
@@ -84,7 +84,6 @@ def _one() -> tuple[int, list[float], tuple[float, float]]:
 
     fleet = Fleet(VEHICLES, fences=100, ordered=2, outside=0)
     with system(fleet, prepare=prepare, judge=True, api=True) as made:
-        made.wait_judged()
         seconds = _PATIENCE_S + _DRIVE_S
         generator = Generator(
             made.port, terminals=RATE, window=1, seconds=seconds, rate=RATE, core=None, known=True, step=1,
