@@ -66,3 +66,8 @@ def test_progress_is_one_line_on_a_terminal_and_a_line_a_minute_in_a_file(
     else:
         assert stream.getvalue() == "at 60\nat 120\n"
     assert Console(stream).interactive is in_place
+
+
+def test_what_is_set_aside_is_shown_and_only_then() -> None:
+    assert "quarantine" not in Reading().line()
+    assert "隔离 quarantine 3" in Reading(quarantine=3).line()
