@@ -474,7 +474,9 @@ CREATE TABLE judge_due (
     key text NOT NULL,
     due_at timestamp with time zone NOT NULL,
     attempts integer DEFAULT 0 NOT NULL,
-    waits_for text DEFAULT ''::text NOT NULL
+    waits_for text DEFAULT ''::text NOT NULL,
+    vehicle_no integer,
+    seen timestamp with time zone
 );
 
 CREATE TABLE live_due (
@@ -1076,6 +1078,8 @@ CREATE INDEX fuel_transactions_reverses ON fuel_transactions USING btree (revers
 CREATE INDEX fuel_transactions_station ON fuel_transactions USING btree (station);
 
 CREATE INDEX judge_due_order ON judge_due USING btree (gatherer, due_at);
+
+CREATE INDEX judge_due_vehicle ON judge_due USING btree (vehicle_no) WHERE (vehicle_no IS NOT NULL);
 
 CREATE INDEX judge_due_waiting ON judge_due USING btree (gatherer, key) WHERE (waits_for <> ''::text);
 

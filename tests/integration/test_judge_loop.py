@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import asyncpg
 import numpy as np
@@ -17,7 +18,7 @@ from rules.judge.process import Judge
 from rules.judge.subjects.all import GATHERERS
 from rules.navigation import NoNavigator
 from runtime.errors import ConfigurationError
-from runtime.units import US_PER_DAY, US_PER_S
+from runtime.units import US_PER_DAY, US_PER_S, from_us
 from telemetry.archive.store import Archive
 from telemetry.positions import PositionBatch
 from tests.integration.outbox import unread_by_judge
@@ -304,7 +305,7 @@ async def test_a_year_whose_working_days_nobody_has_published_is_said_once_a_day
     judge = Judge(db_url, [], NoNavigator(), now_us=clock)
 
     def warnings() -> list[str]:
-        return [r.getMessage() for r in caplog.records if "working days of" in r.getMessage()]
+        return [r.getMessage() for r in caplog.records if "which days are worked" in r.getMessage()]
 
     await judge.turn()
     assert warnings() == []
@@ -312,8 +313,12 @@ async def test_a_year_whose_working_days_nobody_has_published_is_said_once_a_day
     await judge.turn()
     await judge.turn()
     (warning,) = warnings()
-    assert "working days of 2056" in warning
-    assert "/v1/calendar-days/" in warning
+    today = (from_us(clock.us) + timedelta(hours=8)).date()
+    assert warning.startswith(
+        f"自 {today.year}-01-01 起是否工作日尚不可知，等待的规则：非工作时间用车 off_hours"
+    )
+    assert f"from {today.year}-01-01 on" in warning
+    assert f"/v1/calendar-days/{today.year}-01-01" in warning
     clock.us += US_PER_DAY
     await judge.turn()
     assert len(warnings()) == 2

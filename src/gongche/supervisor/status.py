@@ -11,13 +11,13 @@ from typing import TextIO
 import asyncpg
 import httpx
 
+from gongche.progress import FILE_S, TTY_S, in_place
 from rules.alerts.feed import feed_end, read_feed
 from runtime.metrics import Snapshot, quantile
 from runtime.postgres import DATABASE_ERRORS, connect
 
 #: Seconds between status lines: in place on a terminal; in a file each is a line that stays, so there are few.
-REFRESH_TTY_S = 1.0
-REFRESH_FILE_S = 60.0
+REFRESH_TTY_S, REFRESH_FILE_S = TTY_S, FILE_S
 
 CONNECTIONS = "gongche_gateway_connections"
 RECEIVED = "gongche_gateway_positions_total"
@@ -34,7 +34,7 @@ class Console:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
-        self.interactive = self._stream.isatty()
+        self.interactive = in_place(self._stream)
         self._status = ""
 
     def say(self, line: str) -> None:

@@ -16,7 +16,7 @@ from registry.changes import (
     save_place,
     take_place,
 )
-from rules.judge.context import Change
+from rules.judge.context import Change, Later
 from runtime.connection import Connection
 from runtime.units import from_us, to_us
 from telemetry.archive.store import Archive
@@ -70,7 +70,7 @@ async def keep_change(conn: Connection, gatherer: str, change: Change, due_us: i
     """``gatherer`` failed to say which keys ``change`` concerns: it is asked again at ``due_us``."""
     key = orjson.dumps([change.kind, change.subject, change.from_us]).decode()
     await put_due(conn, _of_changes(gatherer), {key: due_us})
-    await put_off(conn, _of_changes(gatherer), [(key, due_us, why)])
+    await put_off(conn, _of_changes(gatherer), {key: Later(due_us, why)})
 
 
 async def kept_changes(conn: Connection, gatherer: str, now_us: int, limit: int) -> dict[Change, int]:
@@ -88,7 +88,7 @@ async def drop_change(conn: Connection, gatherer: str, change: Change) -> None:
 async def put_off_change(conn: Connection, gatherer: str, change: Change, due_us: int, why: str) -> None:
     """It failed again."""
     key = orjson.dumps([change.kind, change.subject, change.from_us]).decode()
-    await put_off(conn, _of_changes(gatherer), [(key, due_us, why)])
+    await put_off(conn, _of_changes(gatherer), {key: Later(due_us, why)})
 
 
 async def due_keys(conn: Connection, gatherer: str, now_us: int, limit: int) -> dict[str, int]:
@@ -109,18 +109,31 @@ async def drop_due(conn: Connection, gatherer: str, keys: Sequence[str]) -> None
     )
 
 
-async def put_off(conn: Connection, gatherer: str, later: Iterable[tuple[str, int, str]]) -> None:
-    """(key, due in us, why): look at them again then."""
-    rows = sorted(later)
+async def put_off(conn: Connection, gatherer: str, later: Mapping[str, Later]) -> None:
+    """Look at these keys again then."""
+    names = sorted(later)
     await conn.execute(
-        "UPDATE judge_due d SET due_at = u.due, attempts = d.attempts + 1, waits_for = u.why"
-        " FROM unnest($2::text[], $3::timestamptz[], $4::text[]) AS u (key, due, why)"
-        " WHERE d.gatherer = $1 AND d.key = u.key",
+        "UPDATE judge_due d SET due_at = u.due, attempts = d.attempts + 1, waits_for = u.why, vehicle_no = u.vehicle,"
+        " seen = u.seen"
+        " FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::integer[], $6::timestamptz[])"
+        " AS u (key, due, why, vehicle, seen) WHERE d.gatherer = $1 AND d.key = u.key",
         gatherer,
-        [key for key, _, _ in rows],
-        [from_us(us) for _, us, _ in rows],
-        [why for _, _, why in rows],
+        names,
+        [from_us(later[name].due_us) for name in names],
+        [later[name].why for name in names],
+        [later[name].vehicle_no for name in names],
+        [None if later[name].vehicle_no is None else from_us(later[name].seen_us) for name in names],
     )
+
+
+async def wake(conn: Connection, now_us: int) -> int:
+    """Keys that wait for positions of a vehicle which are processed by now are due; how many."""
+    done = await conn.execute(
+        "UPDATE judge_due d SET due_at = $1, vehicle_no = NULL, seen = NULL FROM vehicle_states s"
+        " WHERE s.vehicle_no = d.vehicle_no AND s.watermark > d.seen AND d.due_at > $1",
+        from_us(now_us),
+    )
+    return int(done.split()[-1])
 
 
 async def backlog(conn: Connection, now_us: int) -> tuple[int, dict[str, tuple[int, int]]]:

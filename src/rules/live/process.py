@@ -52,8 +52,9 @@ from rules.live.store.recomputations import Urgency, anything_waits, note
 from rules.live.store.states import outdated_states
 from rules.live.transaction import STEPS, Place, Transaction
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
+from runtime.database_says import takes_no_writes
 from runtime.errors import UnavailableError
-from runtime.postgres import DATABASE_ERRORS
+from runtime.postgres import DATABASE_ERRORS, renew_read_only
 from runtime.settings import Settings
 from runtime.units import US_PER_S
 from telemetry.archive.store import Archive, days_of
@@ -134,10 +135,14 @@ class Worker:
                 *DATABASE_ERRORS,
             ) as error:
                 self.counts.failures += 1
-                self._trouble = f"what came last could not be processed ({type(error).__name__}), see the log"
+                why = takes_no_writes(error)
+                self._trouble = (
+                    why or f"what came last could not be processed ({type(error).__name__}), see the log"
+                )
                 metrics.TRANSACTIONS.labels("failed").inc()
-                _logger.warning("transaction failed, trying again in %.1f s: %s", wait_s, error)
+                _logger.warning("transaction failed, trying again in %.1f s: %s", wait_s, why or error)
                 self.reset()
+                await renew_read_only(self._pool, error)
                 if self._log and not isinstance(error, UnavailableError):  # the log may well answer
                     with suppress(UnavailableError, OSError):
                         await self.lag()
