@@ -13,6 +13,7 @@ from fastapi.responses import Response
 from prometheus_client import Counter
 from pydantic import ValidationError
 
+from api.answers import Accepted
 from api.auth.access import require
 from api.errors import Problem, unavailable
 from api.http import json_response, read_json
@@ -40,6 +41,7 @@ ROWS: Final = Counter("gongche_api_positions_total", "Positions received over HT
     "/v1/positions",
     summary="上报位置 / positions of HTTP terminals",
     status_code=202,
+    response_model=Accepted,
     dependencies=[require("positions:write")],
     openapi_extra={
         "requestBody": {

@@ -11,6 +11,7 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
+from api.answers import StatementImported
 from api.auth.access import require
 from api.errors import Problem, problem_of
 from api.http import json_response, media_type, read_body
@@ -58,7 +59,15 @@ def _add(kind: Kind, path: str, tag: str, summary: str) -> None:
                 },
             }
         },
-        responses={200: {"content": {"application/json": {"example": REPORT}}}},
+        response_model=StatementImported,
+        responses={
+            200: {
+                "content": {
+                    "application/json": {"example": REPORT},
+                    _NDJSON: {"schema": {"type": "string"}},
+                }
+            }
+        },
         dependencies=[require("registry:write")],
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from gongche.progress import Progress
 from runtime.errors import ConfigurationError, GongcheError, UnavailableError
 
 #: Files of records: all rows or none.
@@ -41,6 +42,8 @@ _STATEMENT_TYPES = {
 #: Row errors shown; the rest are counted.
 _SHOWN = 50
 _BLOCK = 1 << 18
+#: Nothing is wrong with the file: the same can be sent again later.
+_NOT_NOW = (408, 429, 502, 503, 504)
 
 
 class ImportRefusedError(GongcheError):
@@ -70,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 令牌需要权限 registry:write / the token needs the scope registry:write
 登记数据全部成功或全部不写入；重复导入不产生变化 / records: all rows or none; importing a file again changes nothing
 statement 油卡对账单、violations 交警违法数据：逐行导入，错误行列出 / row by row, bad rows are listed
-退出码 / exit status: 0 全部成功 all good, 1 有行被拒绝 rows were refused
+退出码 / exit status: 0 全部成功 all good, 1 有行被拒绝 rows were refused, 75 暂时不可写，稍后再试 try again later
   GONGCHE_TOKEN=... gongche import vehicles vehicles.csv --dry-run
   GONGCHE_TOKEN=... gongche import statement 2026-03.xlsx --mapping columns.json"""
 
@@ -116,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
     if response.is_success:
         print(response.text)
         return 0
-    raise ImportRefusedError(_refusal(response))
+    raise _refused(response)
 
 
 def _compact(file: Path, text: str | None) -> str | None:
@@ -133,14 +136,15 @@ def _statement(args: argparse.Namespace, body: bytes, mapping: str | None, heade
     if mapping is not None:
         params["mapping"] = mapping
     url = f"{args.api.rstrip('/')}/v1/{STATEMENTS[args.resource]}"
+    progress = Progress()
     headers |= {"Accept": "application/x-ndjson", "Content-Length": str(len(body))}
     with httpx.stream(
-        "POST", url, params=params, content=_uploaded(body), headers=headers, timeout=300
+        "POST", url, params=params, content=_uploaded(body, progress), headers=headers, timeout=300
     ) as response:
         if not response.is_success:
             response.read()
-            raise ImportRefusedError(_refusal(response))
-        report = _followed(response)
+            raise _refused(response)
+        report = _followed(response, progress)
     errors = report.pop("errors")
     print(json.dumps(report, ensure_ascii=False, indent=2))
     lines = ["  " + " ".join(f"{key}={value}" for key, value in row.items()) for row in errors[:_SHOWN]]
@@ -151,21 +155,21 @@ def _statement(args: argparse.Namespace, body: bytes, mapping: str | None, heade
     return 1 if report["refused"] else 0
 
 
-def _uploaded(body: bytes) -> Iterator[bytes]:
+def _uploaded(body: bytes, progress: Progress) -> Iterator[bytes]:
     for start in range(0, len(body), _BLOCK):
         yield body[start : start + _BLOCK]
         if len(body) > 4 * _BLOCK:
-            _tell(f"上传 / sent {min(100, (start + _BLOCK) * 100 // len(body))} %")
+            progress.tell(f"上传 / sent {min(100, (start + _BLOCK) * 100 // len(body))} %")
 
 
-def _followed(response: httpx.Response) -> dict[str, Any]:
+def _followed(response: httpx.Response, progress: Progress) -> dict[str, Any]:
     """The report, the last line of the answer; the lines before it say how far the import is."""
     report: dict[str, Any] = {}
     for line in response.iter_lines():
         report = json.loads(line)
         if "done" in report:
-            _tell(f"处理 / rows {report['done']:,} of {report['rows']:,}")
-    print(file=sys.stderr)
+            progress.tell(f"处理 / rows {report['done']:,} of {report['rows']:,}")
+    progress.end()
     if "problem" in report:
         problem = report["problem"]
         raise UnavailableError(
@@ -177,8 +181,11 @@ def _followed(response: httpx.Response) -> dict[str, Any]:
     return report
 
 
-def _tell(text: str) -> None:
-    print(f"\r{text}   ", end="", file=sys.stderr, flush=True)
+def _refused(response: httpx.Response) -> GongcheError:
+    if response.status_code in _NOT_NOW:
+        hint = "rows written so far stay; import the file again later"
+        return UnavailableError(_refusal(response), hint=hint)
+    return ImportRefusedError(_refusal(response))
 
 
 def _refusal(response: httpx.Response) -> str:
