@@ -17,7 +17,9 @@ from typing import Any, Final, Literal
 import orjson
 from pydantic import ValidationError
 
+from registry.damaged import damaged, from_gb18030
 from registry.decimals import exact_json
+from registry.doubts import MAX_DOUBTS, doubts
 from registry.records import KINDS, apply
 from registry.refusals import Flaw, RefusedError, explain
 from registry.values import Record, WriteResult
@@ -73,13 +75,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import did, or with ``dry_run`` would do. rows = created + updated + unchanged."""
+    """What an import did, or with ``dry_run`` would do. rows = created + updated + unchanged. ``warnings``: what was written and
+    may still be wrong, {row, field, message}, the first MAX_DOUBTS; ``warning_count`` counts all of them."""
 
     rows: int
     created: int
     updated: int
     unchanged: int
     dry_run: bool
+    warnings: list[dict[str, Any]] = field(default_factory=list)
+    warning_count: int = 0
 
 
 def decode_text(data: bytes, charset: str | None = None) -> str:
@@ -101,7 +106,8 @@ def decode_text(data: bytes, charset: str | None = None) -> str:
     tried = [names[charset.lower()]] if charset else ["utf-8-sig", "gb18030"]
     for encoding in tried:
         try:
-            return data.decode(encoding)
+            text = data.decode(encoding)
+            return from_gb18030(text) if encoding == "gb18030" else text
         except UnicodeDecodeError as error:
             place = error.start
         if charset is None:
@@ -224,6 +230,8 @@ def _columns(kind: str, header: Sequence[str]) -> list[str]:
     columns = [aliases.get(name.strip(), name.strip()) for name in header]
     wrong = [name for name in columns if name not in known]
     if wrong:
+        if said := next(filter(None, map(damaged, wrong)), None):
+            raise UnreadableError(f"表头{said}", field=wrong[0][:40], row=1)
         shown = "、".join(name[:40] or "（空）" for name in wrong[:10])
         raise UnreadableError(
             f"未知列：{shown}；可用的列 · unknown column; the columns are: {', '.join(known)}",
@@ -312,8 +320,11 @@ async def import_records(
     Raises ImportRefusedError (unknown references, taken plates); then nothing was written.
     """
 
+    asked: list[Flaw] = []
+
     async def write() -> list[WriteResult]:
         results = await apply(connection, records)
+        asked[:] = await doubts(connection, records)
         if dry_run:
             raise DryRun(results)
         return results
@@ -326,4 +337,10 @@ async def import_records(
         flaws = [Flaw(flaw.path, flaw.message, rows[flaw.row].number) for flaw in error.flaws]
         raise ImportRefusedError(flaws, conflict=error.conflict) from None
     counts = Counter(results)
-    return ImportReport(len(records), counts["created"], counts["updated"], counts["unchanged"], dry_run)
+    told = [
+        {"row": rows[flaw.row].number, "field": flaw.field or None, "message": flaw.message}
+        for flaw in asked[:MAX_DOUBTS]
+    ]
+    return ImportReport(
+        len(records), counts["created"], counts["updated"], counts["unchanged"], dry_run, told, len(asked)
+    )

@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import Field, ValidationInfo, field_validator
 
 from registry.pages import Filter, Listing, same
-from registry.places import DatumName, geometry_wkb, read_geometry
+from registry.places import DatumName, geometry_wkb, read_geometry, refuse_misplaced_geometry
 from registry.snapshot.timelines import FOREVER
 from registry.values import Identifier, Name, Record, Time, WriteResult
 from registry.versioned import VersionedTable
@@ -44,8 +44,11 @@ class Fence(Record):
 
     @field_validator("geometry")
     @classmethod
-    def _valid_geometry(cls, value: dict[str, Any]) -> dict[str, Any]:
-        return read_geometry(value)
+    def _valid_geometry(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        geometry = read_geometry(value)
+        if (datum := info.data.get("datum")) is not None:
+            refuse_misplaced_geometry(geometry, datum)
+        return geometry
 
     @field_validator("valid_to")
     @classmethod

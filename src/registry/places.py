@@ -4,15 +4,16 @@ here.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
 import shapely
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from registry.misplaced import first_misplaced, misplaced, refuse_misplaced, refuse_out_of_range
 from registry.refusals import NO_DATUM, PlacedError
+from registry.values import readable
 from telemetry.geo import Datum, geometry_to_wgs84, to_wgs84_e6
 
 DatumName = Literal["wgs84", "gcj02", "bd09"]
@@ -36,10 +37,8 @@ class Place(BaseModel):
 
     @field_validator("name")
     @classmethod
-    def _printable(cls, value: str) -> str:
-        if not value.isprintable():
-            raise ValueError("含有不可见字符 · contains characters that cannot be printed")
-        return value
+    def _readable(cls, value: str) -> str:
+        return readable(value)
 
     @field_validator("lon")
     @classmethod
@@ -53,9 +52,21 @@ class Place(BaseModel):
     def _says_where(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and (info.data.get("lat") is not None or info.data.get("lon") is not None):
             raise ValueError(NO_DATUM)
-        if info.data.get("lat", 0) is None and not info.data.get("name"):
+        if info.data.get("lat", 0) is None and info.data.get("name") == "":
             raise ValueError("地点须有名称或坐标 · a place needs a name or coordinates")
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_range(cls, values: Any) -> Any:
+        refuse_out_of_range(values)
+        return values
+
+    @model_validator(mode="after")
+    def _can_be_meant(self) -> Place:
+        if self.lat is not None and self.lon is not None:
+            refuse_misplaced(self.lat, self.lon, self.datum, "lat")
+        return self
 
     def original(self) -> dict[str, Any]:
         """The place as it was given: {name, lat, lon, datum}."""
@@ -134,11 +145,12 @@ def _check_position(position: object, *at: str | int) -> None:
     if (
         not isinstance(position, list)
         or len(position) not in (2, 3)
-        or not all(type(v) in (int, float) and math.isfinite(v) for v in position)
+        or not all(type(v) in (int, float) and abs(v) <= 1e9 for v in position)
     ):
         raise PlacedError("点应为 [经度, 纬度] · a position is [longitude, latitude]", *at)
     if not (-180 <= position[0] <= 180 and -90 <= position[1] <= 90):
-        raise PlacedError("经纬度超出范围（先经度后纬度） · out of range (longitude comes first)", *at)
+        why = misplaced(float(position[1]), float(position[0]), None)
+        raise PlacedError(f"点应为 [经度, 纬度]：{why} (GeoJSON: longitude comes first)", *at)
 
 
 def _check_shape(shape: Any) -> None:
@@ -159,6 +171,16 @@ def to_shape(geometry: dict[str, Any]) -> Any:
         shapely.Polygon([q[:2] for q in p[0]], [[q[:2] for q in hole] for hole in p[1:]]) for p in polygons
     ]
     return shapes[0] if geometry["type"] == "Polygon" else shapely.MultiPolygon(shapes)
+
+
+def refuse_misplaced_geometry(geometry: dict[str, Any], datum: str) -> None:
+    """Raises PlacedError when a vertex of a checked geometry cannot be meant in ``datum``: see ``misplaced``."""
+    shape = to_shape(geometry)
+    points = shapely.get_coordinates(shape)
+    found = first_misplaced(points[:, 1], points[:, 0], datum)
+    if found is not None:
+        index, why = found
+        raise PlacedError(f"第 {index + 1} 个点 · position {index + 1}: {why}", "coordinates")
 
 
 def geometry_wkb(geometry: dict[str, Any], datum: str) -> bytes:

@@ -15,7 +15,7 @@ from fastapi.responses import Response
 from pydantic import ValidationError
 
 from api.auth.access import require
-from api.errors import Problem, not_found
+from api.errors import Problem, not_found, pointed
 from api.http import (
     DEFAULT_PAGE,
     Cursor,
@@ -34,6 +34,7 @@ from api.registry.examples import EXAMPLES, RESULT
 from registry import bulk as imports
 from registry import pages
 from registry.calendar import forget_day
+from registry.doubts import doubts
 from registry.fences import withdraw_fence
 from registry.records import KINDS, Kind, apply
 from registry.refusals import Flaw, RefusedError, explain
@@ -112,7 +113,8 @@ def _add(router: APIRouter, name: str, kind: Kind) -> None:
     router.add_api_route(
         f"/{name}/{{id}}", _put(name, kind), methods=["PUT"], tags=[name], dependencies=[write],
         summary=f"登记{label} / create or replace", openapi_extra={"requestBody": body},
-        description="Idempotent: the same body again changes nothing. `id` in the body may be left out. "
+        description="Idempotent: the same body again changes nothing. `id` in the body may be left out. `warnings` in the answer:"
+        " what was written and looks wrong, such as a destination 1,000 km from its unit. "
         + (model.__doc__ or ""),
         responses={201: {"description": "created"}, 200: {"description": "replaced, or unchanged"}},
     )  # fmt: skip
@@ -164,7 +166,9 @@ def _put(name: str, kind: Kind) -> Endpoint:
         async with request.app.state.pool.acquire(timeout=5) as connection:
             (outcome,) = await in_transaction(connection, lambda: apply(connection, [record]))
             stored = await pages.get(connection, kind.listing, record.id)
-        return json_response({"outcome": outcome} | (stored or {}), 201 if outcome == "created" else 200)
+            asked = pointed(await doubts(connection, [record]))
+        answer = {"outcome": outcome} | (stored or {}) | ({"warnings": asked} if asked else {})
+        return json_response(answer, 201 if outcome == "created" else 200)
 
     return put
 
@@ -185,7 +189,10 @@ def _import(kind: str) -> Endpoint:
             records = await asyncio.to_thread(imports.validate_rows, kind, rows)
             async with state.pool.acquire(timeout=5) as connection:
                 report = await imports.import_records(connection, rows, records, dry_run=dry_run)
-        return json_response(asdict(report))
+        answer = asdict(report)
+        if not report.warning_count:
+            del answer["warnings"], answer["warning_count"]
+        return json_response(answer)
 
     return bulk
 
