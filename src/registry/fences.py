@@ -32,7 +32,7 @@ class Fence(Record):
     )
     datum: DatumName
     geometry: dict[str, Any] = Field(
-        description="GeoJSON Polygon or MultiPolygon, longitude first, in `datum`"
+        description="GeoJSON Polygon or MultiPolygon, longitude first, in `datum`; or a Feature or FeatureCollection of one"
     )
     valid_from: Time | None = None
     valid_to: Time | None = None
@@ -45,8 +45,9 @@ class Fence(Record):
     @field_validator("geometry")
     @classmethod
     def _valid_geometry(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        geometry = read_geometry(value)
-        if (datum := info.data.get("datum")) is not None:
+        datum = info.data.get("datum")
+        geometry = read_geometry(value, datum)
+        if datum is not None:
             refuse_misplaced_geometry(geometry, datum)
         return geometry
 

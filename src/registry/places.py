@@ -4,6 +4,7 @@ here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
@@ -21,6 +22,8 @@ DatumName = Literal["wgs84", "gcj02", "bd09"]
 #: Bounds of one fence.
 MAX_VERTICES: Final = 5_000
 MAX_RINGS: Final = 200
+#: How deep a geometry may be wrapped in features and collections.
+MAX_WRAPPED: Final = 4
 
 
 class Place(BaseModel):
@@ -86,7 +89,75 @@ def stored_places(places: Sequence[Place]) -> list[dict[str, Any]]:
     return found
 
 
-def read_geometry(value: dict[str, Any], *, points: bool = False) -> dict[str, Any]:
+#: Reference systems of old GeoJSON (2008) that are longitude and latitude in WGS-84, or in a centimetre of it.
+_LON_LAT: Final = re.compile(r"(CRS:?84|EPSG:+4326|EPSG:+4490)$", re.IGNORECASE)
+
+
+def one_geometry(value: dict[str, Any], datum: str | None) -> tuple[dict[str, Any], tuple[str | int, ...]]:
+    """The one geometry of what a map program saves (a Feature, a FeatureCollection, a GeometryCollection), and the way to it;
+    a geometry itself is given back. Raises PlacedError for none or several, for coordinates that are not longitude and latitude,
+    and where the file names another datum than ``datum``."""
+    path: list[str | int] = []
+    for _ in range(MAX_WRAPPED):
+        kind = value.get("type")
+        member = {
+            "Feature": "geometry",
+            "FeatureCollection": "features",
+            "GeometryCollection": "geometries",
+        }.get(str(kind))
+        if member is None:
+            break
+        _refuse_other_reference(value, datum, path)
+        inner = value.get(member)
+        path.append(member)
+        if isinstance(inner, list) and member != "geometry":
+            if len(inner) != 1:
+                raise PlacedError(
+                    f"{kind} 中有 {len(inner)} 个图形，只能有一个：请分开，各登记一条 · {len(inner)} geometries in it; give one",
+                    *path,
+                )
+            inner = inner[0]
+            path.append(0)
+        if not isinstance(inner, dict):
+            raise PlacedError(f"{kind} 中没有图形 · no geometry in it", *path)
+        value = inner
+    return value, tuple(path)
+
+
+def _refuse_other_reference(value: dict[str, Any], datum: str | None, path: Sequence[str | int]) -> None:
+    crs = value.get("crs")
+    if crs is not None:
+        properties = crs.get("properties") if isinstance(crs, dict) else None
+        name = properties.get("name") if isinstance(properties, dict) else None
+        if not isinstance(name, str) or not _LON_LAT.search(name[:200]):
+            raise PlacedError(
+                f"坐标参照系 {str(name)[:60]} 不是经纬度，请另存为 EPSG:4326 · not longitude and latitude; save it as EPSG:4326",
+                *path,
+                "crs",
+            )
+    about = value.get("properties")
+    for said, at in (
+        (value.get("datum"), "datum"),
+        (about.get("datum") if isinstance(about, dict) else None, "properties"),
+    ):
+        if isinstance(said, str) and datum is not None and said.lower() != datum:
+            raise PlacedError(
+                f"图形注明坐标系 {said[:20]}，而 datum 为 {datum} · it says {said[:20]}, but `datum` is {datum}",
+                *path,
+                at,
+            )
+
+
+def read_geometry(value: dict[str, Any], datum: str | None = None, *, points: bool = False) -> dict[str, Any]:
+    """``one_geometry`` of ``value``, checked: see ``_read``. Raises PlacedError."""
+    geometry, path = one_geometry(value, datum)
+    try:
+        return _read(geometry, points=points)
+    except PlacedError as error:
+        raise PlacedError(str(error), *path, *error.path) from None
+
+
+def _read(value: dict[str, Any], *, points: bool = False) -> dict[str, Any]:
     """A GeoJSON Polygon or MultiPolygon (with ``points`` also a Point), checked; returns it with ``type`` and
     ``coordinates`` only.
 

@@ -34,7 +34,8 @@ class FuelStation(Record):
     lat: float | None = Field(None, ge=-90, le=90, strict=True, description="degrees, in `datum`")
     lon: float | None = Field(None, ge=-180, le=180, strict=True, validate_default=True)
     geometry: dict[str, Any] | None = Field(
-        None, description="GeoJSON Point, Polygon or MultiPolygon, longitude first, in `datum`"
+        None,
+        description="GeoJSON Point, Polygon or MultiPolygon, longitude first, in `datum`; or a Feature of one",
     )
     datum: DatumName | None = Field(None, validate_default=True)
 

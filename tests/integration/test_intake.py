@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import httpx
+import openpyxl
 import pytest
 
 from api.app import create_app
@@ -99,3 +102,41 @@ async def test_damaged_names_are_refused_wherever_they_come_in(client: httpx.Asy
     assert (
         await client.put("/v1/drivers/d1", json={"name": "张𬭎", "organisation": "finance"})
     ).status_code == 201
+
+
+async def test_files_under_other_names(client: httpx.AsyncClient) -> None:
+    text = "编号,车牌号,单位\nv1,新A00001,finance\n"
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    for line in text.strip().split("\n"):
+        book.active.append(line.split(","))
+    out = io.BytesIO()
+    book.save(out)
+    body = {"编号": "id", "车牌号": "plate", "单位": "organisation"}
+    record = dict(zip(body.values(), text.split("\n")[1].split(","), strict=True))
+    bom = b"\xef\xbb\xbf"
+    for content_type, content in [
+        ("application/vnd.ms-excel", text.encode("gbk")),
+        ("application/vnd.ms-excel", out.getvalue()),
+        ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", out.getvalue()),
+        ("text/csv", out.getvalue()),
+        ("application/octet-stream", bom + json.dumps([record]).encode()),
+        ("application/json", bom + json.dumps([record]).encode()),
+        ("application/x-ndjson", bom + json.dumps(record).encode()),
+    ]:
+        done = await client.post(
+            "/v1/vehicles:import", content=content, headers={"Content-Type": content_type}
+        )
+        assert done.status_code == 200, done.text
+        assert done.json()["rows"] == 1
+    put = await client.put(
+        "/v1/organisations/o9", content=bom + b'{"name": "x"}', headers={"Content-Type": "application/json"}
+    )
+    assert put.status_code == 201
+    statement = "卡号,交易时间,交易类型,数量\n1,2026-03-02 08:00:00,加油,x\n"
+    done = await client.post(
+        "/v1/fuel-transactions:import-statement",
+        content=statement.encode("gbk"),
+        headers={"Content-Type": "application/vnd.ms-excel"},
+    )
+    assert [(e["row"], e["column"]) for e in done.json()["errors"]] == [(2, "数量")]

@@ -90,7 +90,8 @@ class Parsed:
         self.refused += 1
         self.flaw_count += len(flaws)
         for flaw in flaws[: max(MAX_FLAWS - len(self.flaws), 0)]:
-            self.flaws.append(Flaw(flaw.path, flaw.message, row))
+            column = self.columns.get(str(flaw.path[0]), "") if flaw.path else ""
+            self.flaws.append(Flaw(flaw.path, flaw.message, row, column))
 
 
 def parse_statement(kind: Kind, sheets: Sequence[Sheet], mapping: FileMapping, now: datetime) -> Parsed:
