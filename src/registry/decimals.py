@@ -14,9 +14,15 @@ import orjson
 
 # No record of ours nests deeper than a GeoJSON fence in a batch, 8.
 MAX_DEPTH: Final = 100
+#: Longest number of JSON that is read as one, in characters, and its largest exponent.
+MAX_DIGITS: Final = 40
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _DECIMAL: Final = re.compile(r"([+-]?)([0-9]{1,15})(?:\.([0-9]{1,40}))?", re.ASCII)
 _NO_NUMBER: Final = "应为十进制数，如 45.32 · must be a decimal number such as 45.32"
+
+
+class NoNumber:
+    """A number of JSON that is too long or has too large an exponent."""
 
 
 def scaled(value: object, digits: int) -> int:
@@ -68,11 +74,17 @@ def _depth(data: bytes) -> int:
 
 
 def _fraction(text: str) -> object:
+    """A Decimal that may safely be made a whole number: of 1e-999999999 that takes for ever. What is longer or has a larger
+    exponent than any value of ours is no number, and no text either: no field takes it."""
+    if len(text) > MAX_DIGITS:
+        return NoNumber()
     try:
-        return Decimal(text)
+        number = Decimal(text)
     except InvalidOperation:  # an exponent beyond every limit
-        return text
+        return NoNumber()
+    exponent = number.as_tuple().exponent
+    return number if isinstance(exponent, int) and abs(exponent) <= MAX_DIGITS else NoNumber()
 
 
 def _whole(text: str) -> object:
-    return int(text) if len(text) <= 40 else text
+    return int(text) if len(text) <= MAX_DIGITS else NoNumber()
