@@ -143,11 +143,27 @@ def _runtime_folder() -> None:
             place.mkdir(mode=0o700, exist_ok=True)
             (place / "python_PostgresServer").mkdir(exist_ok=True)
             if place.lstat().st_uid == os.geteuid() and not place.is_symlink():
+                if (
+                    place == places[-1] and place.stat().st_mode & 0o077
+                ):  # open, it is not taken for a runtime folder
+                    place.chmod(0o700)
                 os.environ["XDG_RUNTIME_DIR"] = str(place)
                 return
     raise ConfigurationError(
         f"{places[-1]} belongs to somebody else", hint="set XDG_RUNTIME_DIR to a folder of yours"
     )
+
+
+def _sockets_folder() -> Path:
+    """Where sockets lie whose server's path is too long for one. Not the runtime folder: that must be closed, and the user of
+    the server must pass through this one. Raises ConfigurationError when somebody else holds its place."""
+    place = Path(tempfile.gettempdir()) / f"gongche-sockets-{os.geteuid()}"
+    with suppress(OSError):
+        place.mkdir(mode=0o711, exist_ok=True)
+        if place.lstat().st_uid == os.geteuid() and not place.is_symlink():
+            place.chmod(0o711)
+            return place
+    raise ConfigurationError(f"{place} belongs to somebody else", hint="set TMPDIR to a folder of yours")
 
 
 @contextmanager
@@ -165,6 +181,7 @@ def embedded_server(data_dir: Path) -> Iterator[str]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
         vars(wheel)["ensure_prefix_permissions"] = let_pass
+    wheel.PostgresServer.runtime_path = _sockets_folder()
     try:
         closed_folder(folder)
         server = wheel.get_server(folder, start=False)
