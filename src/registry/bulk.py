@@ -30,6 +30,10 @@ from runtime.connection import Connection
 #: Bounds of one import.
 MAX_ROWS: Final = 20_000
 MAX_BYTES: Final = 32 << 20
+#: Lines of a text, empty ones too; bytes of one line of a CSV; arrays and objects of a JSON (a vertex of a fence is an array).
+MAX_LINES: Final = 200_000
+MAX_LINE: Final = 4 << 20
+MAX_CONTAINERS: Final = 2_000_000
 #: Flaws handed back; the rest are counted.
 MAX_FLAWS: Final = 100
 
@@ -166,8 +170,12 @@ def read_rows(kind: str, data: bytes, form: Format, charset: str | None = None) 
     """The rows of a file, at most MAX_ROWS, not yet validated. Raises UnreadableError."""
     if len(data) > MAX_BYTES:
         raise UnreadableError(f"文件超过 {MAX_BYTES >> 20} MiB · larger than {MAX_BYTES >> 20} MiB")
+    if form != "json":
+        refuse_shape(data, MAX_LINES, long_lines=form == "ndjson")
     if form in ("json", "ndjson"):
         data = without_mark(data)
+    if data.count(b"[") + data.count(b"{") > MAX_CONTAINERS and form != "csv":
+        raise UnreadableError("数组和对象过多，请分批导入 · too many arrays and objects; import in parts")
     if form == "json":
         try:
             elements = loads(kind, data)
@@ -201,6 +209,29 @@ def bounded_rows(rows: Iterable[Row]) -> list[Row]:
             )
         found.append(row)
     return found
+
+
+def refuse_shape(data: bytes, most_lines: int, *, long_lines: bool = False) -> None:
+    """Raises UnreadableError for a text of more lines than ``most_lines``, empty ones counted: they cost time, too; and for one
+    of a very long line, unless ``long_lines``."""
+    if data.count(b"\n") + data.count(b"\r") > 2 * most_lines:
+        raise UnreadableError(
+            f"超过 {most_lines} 行（空行也算） · more than {most_lines} lines, empty ones counted"
+        )
+    if not long_lines and _has_long_line(data):
+        raise UnreadableError(f"有一行超过 {MAX_LINE >> 20} MiB · a line is longer than {MAX_LINE >> 20} MiB")
+
+
+def _has_long_line(data: bytes) -> bool:
+    start = 0
+    while start + MAX_LINE < len(
+        data
+    ):  # from the last line end within reach; a pattern would look at every byte again and again
+        end = data.rfind(b"\n", start, start + MAX_LINE + 1)
+        if end < 0:
+            return True
+        start = end + 1
+    return False
 
 
 def loads(kind: str, data: bytes) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from runtime.errors import ConfigurationError, GongcheError, UnavailableError
+from runtime.logs import one_line
 
 #: Files of records: all rows or none.
 RESOURCES = (
@@ -194,7 +195,8 @@ def _line(error: dict[str, Any]) -> str:
     where = "，".join(
         part for part in (f"第 {row} 行" if row else "", f"“{column}”" if column else "") if part
     )
-    return f"  {where}：{error.get('message', '')}" if where else f"  {error.get('message', '')}"
+    # What a file holds comes back here: its control characters must not reach the terminal.
+    return one_line(f"  {where}：{error.get('message', '')}" if where else f"  {error.get('message', '')}")
 
 
 def _ask(response: httpx.Response) -> None:
@@ -215,11 +217,12 @@ def _ask(response: httpx.Response) -> None:
 def _refusal(response: httpx.Response) -> str:
     try:
         problem = response.json()
-        lines = [f"{response.status_code} {problem.get('title', '')} {problem.get('detail', '')}".rstrip()]
+        head = f"{response.status_code} {problem.get('title', '')} {problem.get('detail', '')}"
+        lines = [one_line(head).rstrip()]
         errors = problem.get("errors") or []
         lines += [_line(row) for row in errors[:_SHOWN]]
         if len(errors) > _SHOWN:
             lines.append(f"  ... {len(errors) - _SHOWN} more")
     except (ValueError, AttributeError):
-        return f"{response.status_code} {response.text[:500]}"
+        return one_line(f"{response.status_code} {response.text[:500]}")
     return "\n".join(lines)

@@ -25,7 +25,7 @@ MAX_PARTS: Final = 2_000
 MAX_SHEETS: Final = 64
 #: Tags (opening and closing ones) of parts, by the beginning of their names, and of all together. A sheet of 100,000 rows of 20
 #: cells has 8 million; a reader takes a second for some hundred thousand.
-MAX_TAGS: Final = {"xl/worksheets/": 12_000_000, "xl/sharedstrings": 4_000_000}
+MAX_TAGS: Final = {"xl/worksheets/": 8_500_000, "xl/sharedstrings": 2_500_000}
 MAX_OTHER_TAGS: Final = 300_000
 #: Bytes of one tag with its attributes.
 MAX_TAG: Final = 1 << 16

@@ -46,7 +46,7 @@ from registry.statements.columns import (
     header_key,
     is_header,
 )
-from registry.statements.sheets import Sheet
+from registry.statements.sheets import Sheet, shortened
 from registry.statements.units import questions
 from registry.transactions import FuelTransaction
 from registry.violations import Violation
@@ -98,7 +98,7 @@ def parse_statement(kind: Kind, sheets: Sequence[Sheet], mapping: FileMapping, n
     """The records of a file. ``now``: later times (AHEAD) are refused. Raises UnreadableError when no sheet, or
     more than one, has the columns, and when it is not clear which card or which columns further rows have.
     """
-    table = find_table(kind, sheets, mapping)
+    table = find_table(kind, list(map(shortened, sheets)), mapping)
     used = set(table.columns.values())
     parsed = Parsed(
         kind,
