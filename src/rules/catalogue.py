@@ -17,6 +17,7 @@ from rules.checks import (
     refuel_frequency,
     terminal_silent,
     traffic_violations,
+    v1,
 )
 from rules.checks.base import Evaluation
 from rules.evidence import EvidenceError, UnknownVersionError, canonical, digests, parse
@@ -132,16 +133,16 @@ class Catalogue:
 
 #: docs/rules/README.md says how to add one, and how to give one a new version.
 RULES: Final[tuple[Rule, ...]] = (
-    rule("定位异常", location, same_substance=location.same_substance),
-    rule("目的地异常", destination),
-    rule("里程数异常", mileage),
-    rule("油耗异常", fuel_consumption),
-    rule("油卡绑定异常", card_binding),
-    rule("油卡使用异常", card_use),
-    rule("加油频率异常", refuel_frequency),
-    rule("违章异常", traffic_violations),
-    rule("终端失联", terminal_silent),
-    rule("非工作时间用车", off_hours),
+    rule("定位异常", location, v1.location, same_substance=location.same_substance),
+    rule("目的地异常", destination, v1.destination),
+    rule("里程数异常", mileage, v1.mileage),
+    rule("油耗异常", fuel_consumption, v1.fuel_consumption),
+    rule("油卡绑定异常", card_binding, v1.card_binding),
+    rule("油卡使用异常", card_use, v1.card_use),
+    rule("加油频率异常", refuel_frequency, v1.refuel_frequency),
+    rule("违章异常", traffic_violations, v1.traffic_violations),
+    rule("终端失联", terminal_silent, v1.terminal_silent),
+    rule("非工作时间用车", off_hours, v1.off_hours),
 )
 
 CATALOGUE: Final = Catalogue(RULES)

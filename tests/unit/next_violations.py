@@ -1,4 +1,4 @@
-"""A version 2 of ``traffic_violations``, as a product would have it beside the version that it supersedes: one violation
+"""The next version of ``traffic_violations``, as a product would have it beside the version that it supersedes: one violation
 fewer is enough."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from rules.checks.traffic_violations import Evidence
 from rules.evidence import require
 
 RULE = before.RULE
-VERSION = 2
+VERSION = before.VERSION + 1
 
 
 def evaluate(evidence: Evidence) -> Evaluation:

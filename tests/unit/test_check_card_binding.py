@@ -182,4 +182,4 @@ def test_subjects() -> None:
     assert check.subject("C1", at(0.5) + 7) == "binding:C1:20260101T040000.000007Z"
     assert check.subject("C1", None) == "unbound:C1"
     with pytest.raises(frozen.EvidenceError):
-        check.evaluate(make((0, None)) | {"rule_version": 2})
+        check.evaluate(make((0, None)) | {"rule_version": 99})

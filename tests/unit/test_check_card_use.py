@@ -50,7 +50,7 @@ def make(points: list[Fix], *, station: Any = POINT, transaction: Any = None, **
     n = len(points)
     parameters = {name: changes.pop(name, value) for name, value in PARAMETERS.items()}
     return {
-        "rule": "card_use", "rule_version": 1, "subject": card_use.subject("T1"), "card": {"id": "C1", "organisation": "O1"},
+        "rule": "card_use", "rule_version": 2, "subject": card_use.subject("T1"), "card": {"id": "C1", "organisation": "O1"},
         "transaction": {
             "id": "T1", "card": "C1", "at_us": AT, "kind": "fill", "product": "92#", "energy": "fuel", "quantity": 45_204,
             "amount_fen": 35_000, "station_name": "城东", "reversed_by": None,
@@ -198,7 +198,7 @@ def test_without_looking_at_a_track() -> None:
     for no_fill in ({"kind": "top_up"}, {"kind": "fee"}, {"kind": "reversal"}, {"reversed_by": "T2"}):
         assert judged(parked(9000), transaction=no_fill) == (Outcome.NORMAL, "no_fill")
     with pytest.raises(frozen.EvidenceError):
-        card_use.evaluate(make([]) | {"rule_version": 2})
+        card_use.evaluate(make([]) | {"rule_version": 99})
 
 
 def test_polygons_with_holes() -> None:

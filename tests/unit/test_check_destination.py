@@ -34,7 +34,7 @@ def make(
     n = len(points)
     end = (points[-1][0] if points else 0) if returned is None else returned
     return {
-        "rule": "destination", "rule_version": 1, "subject": "order:P1:0", "index": 0, "order": {"id": "P1", "version": 1},
+        "rule": "destination", "rule_version": 2, "subject": "order:P1:0", "index": 0, "order": {"id": "P1", "version": 1},
         "vehicle": {"plate": "苏F12345"}, "from_us": T0 - 600 * S, "departed_us": T0 + departed * S, "to_us": T0 + end * S,
         "destination": {
             "name": "市政府", "lat_e6": None if place is None else round(place[0] * 1e6),

@@ -45,7 +45,7 @@ def make(
     lat, lon = geo.from_local_plane(32.0, 120.9, [float(p[1]) for p in points], [0.0] * len(points))
     n = len(points)
     return {
-        "rule": "location", "rule_version": 1, "subject": "episode:V1:0", "from_us": T0,
+        "rule": "location", "rule_version": 2, "subject": "episode:V1:0", "from_us": T0,
         "vehicle": {"id": "V1", "no": 1, "plate": "苏F12345", "organisation": "O1"},
         "parameter_rows": [list(r) for r in parameter_rows], "fences": list(fences), "orders": list(orders),
         "track": frozen.freeze_track({
@@ -270,7 +270,7 @@ def test_evidence_alone_gives_the_same_bytes_again(steps: list[tuple[int, float,
 def test_evidence_of_another_rule_or_broken_is_refused() -> None:
     evidence = make(drive(-50, 500))
     with pytest.raises(EvidenceError):
-        location.evaluate(evidence | {"rule_version": 2})
+        location.evaluate(evidence | {"rule_version": 99})
     with pytest.raises(EvidenceError):
         location.evaluate(evidence | {"track": {"t_us": [1]}})
     with pytest.raises(EvidenceError):

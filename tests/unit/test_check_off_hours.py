@@ -65,7 +65,7 @@ def make(
 ) -> Any:
     track = columns(points)
     return {
-        "rule": "off_hours", "rule_version": 1, "subject": off_hours.subject("V1", "2026-03-05"),
+        "rule": "off_hours", "rule_version": 2, "subject": off_hours.subject("V1", "2026-03-05"),
         "vehicle": {"no": 1, "id": "V1", "plate": "渝A12345", "organisation": "O1"},
         "day": {"date": "2026-03-05", "from_us": DAY, "worked": worked, "name": "国庆节", "source": "calendar_days"},
         "parameters": PARAMETERS | parameters, "orders": list(orders), "day_positions": len(set(track["t_us"].tolist())),
@@ -147,7 +147,7 @@ def test_a_parked_car_with_noise_does_not_drive() -> None:
 
 def test_other_evidence_is_refused() -> None:
     with pytest.raises(EvidenceError):
-        off_hours.evaluate(make([]) | {"rule_version": 2})
+        off_hours.evaluate(make([]) | {"rule_version": 99})
     with pytest.raises(EvidenceError):
         off_hours.evaluate(make([]) | {"rule": "location"})
 

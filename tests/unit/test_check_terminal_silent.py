@@ -44,7 +44,7 @@ def silence(
 
 def make(*silences: dict[str, Any], positions: int = 100, **parameters: Any) -> Any:
     return {
-        "rule": "terminal_silent", "rule_version": 1, "subject": terminal_silent.subject("V1", "2026-03-05"),
+        "rule": "terminal_silent", "rule_version": 2, "subject": terminal_silent.subject("V1", "2026-03-05"),
         "vehicle": {"no": 1, "id": "V1", "plate": "渝A12345", "organisation": "O1"},
         "day": {"date": "2026-03-05", "from_us": DAY}, "parameters": PARAMETERS | parameters,
         "day_positions": positions, "silences": list(silences),
@@ -161,7 +161,7 @@ def test_an_order_during_the_silence_is_noted() -> None:
 
 def test_other_evidence_is_refused() -> None:
     with pytest.raises(EvidenceError):
-        terminal_silent.evaluate(make() | {"rule_version": 2})
+        terminal_silent.evaluate(make() | {"rule_version": 99})
 
 
 METRES = st.lists(st.integers(-6000, 6000), min_size=1, max_size=2)

@@ -33,7 +33,7 @@ def record(id: str, us: int, **more: Any) -> Any:
 
 def make(month: str, rows: list[dict[str, Any]], *, unit: str = "vehicle", **parameters: int) -> Any:
     return {
-        "rule": check.RULE, "rule_version": 1, "subject": check.subject(unit, "X1", month), "unit": unit, "month": month,
+        "rule": check.RULE, "rule_version": 2, "subject": check.subject(unit, "X1", month), "unit": unit, "month": month,
         "vehicle": {"id": "X1", "plate": "苏F12345"} if unit == "vehicle" else None,
         "driver": {"id": "X1", "name": "张三", "organisation": "O1"} if unit == "driver" else None,
         "parameters": PARAMETERS | {"by_driver": int(unit == "driver")} | parameters, "violations": rows,

@@ -150,7 +150,7 @@ def test_one_order_is_what_window_mileage_and_the_destination_check_find(seed: i
     }  # fmt: skip
     for (lat, lon), found in zip(PLACES[1], nearest, strict=True):
         evidence: Any = {
-            "rule": "destination", "rule_version": 1, "subject": "x", "index": 0, "order": {"id": "x"},
+            "rule": "destination", "rule_version": 2, "subject": "x", "index": 0, "order": {"id": "x"},
             "vehicle": {"plate": "x"}, "destination": {"name": "x", "lat_e6": lat, "lon_e6": lon}, "from_us": T0,
             "departed_us": T0, "to_us": int(c["t"].max()),
             "parameters": {"radius_m": 2000, "gap_speed_kmh": 120, "gap_s": 120, "max_speed_kmh": 200},

@@ -20,7 +20,7 @@ from rules.evidence import require
 from runtime.units import US_PER_DAY, from_us, midnight_us
 
 RULE = "card_binding"
-VERSION = 1
+VERSION = 2
 
 _FOREVER: Final = 2**63 - 1
 

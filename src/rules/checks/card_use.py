@@ -27,7 +27,7 @@ from runtime.arrays import Bools, Floats, Ints
 from telemetry import geo
 
 RULE = "card_use"
-VERSION = 1
+VERSION = 2
 
 
 _MIN_US: Final = 60 * 1_000_000

@@ -27,7 +27,7 @@ from runtime.arrays import Bools, Ints
 from telemetry import geo
 
 RULE = "destination"
-VERSION = 1
+VERSION = 2
 
 
 class Vehicle(TypedDict):

@@ -21,7 +21,7 @@ from rules.evidence import require
 from runtime.units import china_day, midnight_us
 
 RULE = "fuel_consumption"
-VERSION = 1
+VERSION = 2
 
 _EPOCH: Final = date(1970, 1, 1)
 #: What quantities are measured in.

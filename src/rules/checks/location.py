@@ -25,7 +25,7 @@ from runtime.arrays import Bools, Ints
 from telemetry.geo import FenceSet
 
 RULE = "location"
-VERSION = 1
+VERSION = 2
 
 #: End of a window that has not ended.
 OPEN_END = np.iinfo(np.int64).max

@@ -29,7 +29,7 @@ from rules.tracks.order_legs import LEG_FIELDS, OrderProgress, Taken
 from rules.tracks.state import TrackStates, UnknownStateError, read_states
 
 RULE = "mileage"
-VERSION = 1
+VERSION = 2
 
 #: An order that was out for longer is not judged: one tour of its places says nothing about months.
 MOST_US: Final = 31 * 86_400 * 1_000_000

@@ -24,7 +24,7 @@ from rules.tracks.days import DayRows, drives, valid_fixes, window_sums
 from runtime.units import US_PER_DAY, US_PER_S
 
 RULE = "off_hours"
-VERSION = 1
+VERSION = 2
 
 #: Bits of ``allowed_types``.
 TASK_TYPES: Final = {"official": 1, "repair": 2, "inspection": 4, "car_wash": 8, "emergency": 16}

@@ -17,7 +17,7 @@ from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import require
 
 RULE = "refuel_frequency"
-VERSION = 1
+VERSION = 2
 
 _MIN_US: Final = 60 * 1_000_000
 

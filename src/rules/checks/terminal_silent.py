@@ -32,7 +32,7 @@ from runtime.units import US_PER_DAY, US_PER_S
 from telemetry import geo
 
 RULE = "terminal_silent"
-VERSION = 1
+VERSION = 2
 
 #: Reasons that a later fix, or more of the others' fixes, may change.
 OPEN: Final = frozenset({"still_silent", "unconfirmed", "peers_silent", "no_fix"})

@@ -21,7 +21,7 @@ from rules.evidence import require
 from runtime.units import CHINA, from_us, to_us
 
 RULE = "traffic_violations"
-VERSION = 1
+VERSION = 2
 
 #: Why a record does not count, or that it does. These words stand in the evidence of version 1 and are part of its bytes:
 #: they never change. Another wording belongs to another version of the rule.

@@ -18,6 +18,7 @@ from rules.wording import (
     traffic_violations,
 )
 from rules.wording.texts import RuleWording, Said, Text
+from rules.wording.v1 import WORDINGS as VERSION_1
 
 
 class Wording:
@@ -54,15 +55,16 @@ class Wording:
 #: What this program says.
 STANDARD: Final = Wording(
     {
-        ("location", 1): location.WORDING,
-        ("destination", 1): destination.WORDING,
-        ("mileage", 1): mileage.WORDING,
-        ("fuel_consumption", 1): fuel_consumption.WORDING,
-        ("card_binding", 1): card_binding.WORDING,
-        ("card_use", 1): card_use.WORDING,
-        ("refuel_frequency", 1): refuel_frequency.WORDING,
-        ("traffic_violations", 1): traffic_violations.WORDING,
-        ("terminal_silent", 1): terminal_silent.WORDING,
-        ("off_hours", 1): off_hours.WORDING,
+        **{(rule, 1): words for rule, words in VERSION_1.items()},
+        ("location", 2): location.WORDING,
+        ("destination", 2): destination.WORDING,
+        ("mileage", 2): mileage.WORDING,
+        ("fuel_consumption", 2): fuel_consumption.WORDING,
+        ("card_binding", 2): card_binding.WORDING,
+        ("card_use", 2): card_use.WORDING,
+        ("refuel_frequency", 2): refuel_frequency.WORDING,
+        ("traffic_violations", 2): traffic_violations.WORDING,
+        ("terminal_silent", 2): terminal_silent.WORDING,
+        ("off_hours", 2): off_hours.WORDING,
     }
 )

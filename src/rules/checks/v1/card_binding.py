@@ -1,0 +1,165 @@
+"""card_binding 油卡绑定异常: 单位办理的油卡绑定非公务用车.
+
+Two kinds of subjects. A *binding* of a card to a plate: at every moment of it the plate must be that of a registered
+official vehicle (from the start of ``registered_on`` to the start of ``disposed_on``, natural days of Asia/Shanghai);
+a vehicle disposed of may keep its card for ``grace_days``. And a card that is *not bound*: active, and bound to nothing
+for longer than ``grace_days``.
+
+``as_of_us`` is the last moment up to now at which anything could change, so that judging again later gives the same
+bytes. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Final, NotRequired, TypedDict
+
+from rules.checks.base import Evaluation, Outcome, measure
+from rules.evidence import require
+from runtime.units import US_PER_DAY, from_us, midnight_us
+
+RULE = "card_binding"
+VERSION = 1
+
+_FOREVER: Final = 2**63 - 1
+
+
+class Card(TypedDict):
+    """A fuel card. Days are ISO dates."""
+
+    id: str
+    organisation: str
+    status: str
+    opened_on: str | None
+    closed_on: str | None
+
+
+class Binding(TypedDict):
+    """A binding of the card to a plate; ``to_us`` None = no end."""
+
+    plate: str
+    from_us: int
+    to_us: int | None
+
+
+class Vehicle(TypedDict):
+    """A vehicle that has the plate now. Days are ISO dates."""
+
+    id: str
+    organisation: str
+    registered_on: str | None
+    disposed_on: str | None
+
+
+class Evidence(TypedDict):
+    """What a binding, or (``binding`` None) a card that may be bound to nothing, is judged on. ``unbound_since_us``: only
+    without a binding; None = it is bound."""
+
+    rule: str
+    rule_version: int
+    subject: str
+    card: Card
+    binding: Binding | None
+    vehicles: list[Vehicle]
+    parameters: dict[str, int]
+    unbound_since_us: NotRequired[int | None]
+    as_of_us: int
+
+
+def stamp(us: int) -> str:
+    """``20260302T131400Z``, UTC; with microseconds only where there are some."""
+    at = from_us(us)
+    return at.strftime("%Y%m%dT%H%M%S") + (f".{at.microsecond:06}Z" if at.microsecond else "Z")
+
+
+def subject(card: str, valid_from_us: int | None) -> str:
+    """Name of the subject: a binding of a card by its beginning, or (None) a card that is not bound."""
+    return f"unbound:{card}" if valid_from_us is None else f"binding:{card}:{stamp(valid_from_us)}"
+
+
+def day_us(day: str | None) -> int | None:
+    """Start of a natural day (ISO) in Asia/Shanghai."""
+    if day is None:
+        return None
+    return midnight_us(date.fromisoformat(day))
+
+
+def wrong_spans(evidence: Evidence, binding: Binding) -> list[tuple[int, int, str]]:
+    """[from, to) of the binding in which the plate was no official vehicle, and why; to = 2**63 - 1: no end known."""
+    grace = evidence["parameters"]["grace_days"] * US_PER_DAY
+    start = binding["from_us"]
+    closed = day_us(evidence["card"]["closed_on"]) if evidence["card"]["status"] != "active" else None
+    end = min(_FOREVER if t is None else t for t in (binding["to_us"], closed))
+    official, allowed = [], []
+    for vehicle in evidence["vehicles"]:
+        first, last = day_us(vehicle["registered_on"]), day_us(vehicle["disposed_on"])
+        since = -_FOREVER if first is None else first
+        official.append((since, _FOREVER if last is None else last))
+        allowed.append((since, _FOREVER if last is None else last + grace))
+    spans, at = [], start
+    for since, until in [*sorted(allowed), (_FOREVER, _FOREVER)]:
+        if at < min(since, end):
+            # Disposed of: it was official at some time of this very binding, before.
+            before = any(max(a, start) < min(b, at) for a, b in official)
+            spans.append((at, min(since, end), "disposed" if before else "not_official"))
+        at = max(at, until)
+    return spans
+
+
+def evaluate(evidence: Evidence) -> Evaluation:
+    """Judge a binding, or a card that may be bound to nothing, on its evidence. Parameters: grace_days. Raises
+    EvidenceError for evidence of another rule or version."""
+    require(evidence, RULE, VERSION)
+    binding = evidence["binding"]
+    return _unbound(evidence) if binding is None else _binding(evidence, binding)
+
+
+def _binding(evidence: Evidence, binding: Binding) -> Evaluation:
+    card, as_of = evidence["card"], evidence["as_of_us"]
+    spans = [s for s in wrong_spans(evidence, binding) if s[0] <= as_of]
+    told: dict[str, Any] = {
+        "card": card["id"], "plate": binding["plate"], "bound_from_us": binding["from_us"], "bound_to_us": binding["to_us"],
+    }  # fmt: skip
+    if not spans:
+        return _made(evidence, Outcome.NORMAL, "official", {}, binding["from_us"], binding["to_us"], told)
+    open_end = card["status"] != "active" and card["closed_on"] is None and binding["to_us"] is None
+    if open_end and all(start > binding["from_us"] for start, _, _ in spans):
+        return _made(evidence, Outcome.UNDETERMINED, "closed_undated", {}, binding["from_us"], None, told)
+    reason = "not_official" if any(why == "not_official" for _, _, why in spans) else "disposed"
+    last = spans[-1][1]
+    until = last if last <= as_of else None
+    measures: dict[str, Any] = {"spans": measure(len(spans), "1")}
+    if until is not None:
+        measures["wrong_s"] = measure(sum(b - a for a, b, _ in spans) // 1_000_000, "s")
+    told["spans"] = [(a, b if b <= as_of else None) for a, b, _ in spans]
+    if reason == "disposed":
+        told["disposed_on"] = _disposed(evidence["vehicles"], spans[0][0])
+    return _made(evidence, Outcome.SUSPECTED, reason, measures, spans[0][0], until, told)
+
+
+def _disposed(vehicles: Sequence[Vehicle], before_us: int) -> str:
+    days = [v["disposed_on"] for v in vehicles if v["disposed_on"] is not None]
+    return max(d for d in days if (day_us(d) or 0) <= before_us)
+
+
+def _unbound(evidence: Evidence) -> Evaluation:
+    card, since, as_of = evidence["card"], evidence["unbound_since_us"], evidence["as_of_us"]
+    grace = evidence["parameters"]["grace_days"]
+    told = {"card": card["id"], "since_us": since}
+    if card["status"] != "active":
+        return _made(evidence, Outcome.NORMAL, "inactive", {}, as_of, None, told)
+    if since is None:
+        return _made(evidence, Outcome.NORMAL, "bound", {}, as_of, None, told)
+    if as_of - since <= grace * US_PER_DAY:
+        return _made(evidence, Outcome.NORMAL, "not_bound_yet", {}, since, None, told)
+    return _made(evidence, Outcome.SUSPECTED, "not_bound", {}, since, None, told)
+
+
+def _made(
+    evidence: Evidence, outcome: Outcome, reason: str, measures: Mapping[str, Any], from_us_: int, to_us_: int | None,
+    told: Mapping[str, Any],
+) -> Evaluation:  # fmt: skip
+    return Evaluation(
+        RULE, VERSION, evidence["subject"], outcome, reason, measures, evidence["parameters"], from_us_, to_us_, told,
+    )  # fmt: skip

@@ -1,0 +1,202 @@
+"""destination 目的地异常: 行驶轨迹没有进入申请的目的地2公里以内范围.
+
+Each destination of an order is judged apart, by the distance from the *segments* of the cleaned track within
+the order's window. The distance is that on the ellipsoid, in whole millimetres; exactly ``radius_m`` is
+inside (以内).
+
+Missing evidence. A stretch without fixes longer than ``gap_s`` (between two fixes, or between an end of the
+window and the nearest fix) is no track. If in such a gap the vehicle could have reached the circle and come
+back to where it was seen next, at ``gap_speed_kmh``, the outcome is undetermined. At an end of the window one
+way is enough, since where the vehicle was before or after is not known. The start of the window for this
+purpose is the departure. Fixes from before an actual departure say where the vehicle came from, not where the
+order went. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict
+
+import numpy as np
+
+from rules.checks.base import Evaluation, Outcome, measure
+from rules.evidence import Track, require, track_columns
+from rules.tracks.v1.advance import advance, row_matrix
+from rules.tracks.v1.state import TrackStates
+from runtime.arrays import Bools, Ints
+from telemetry import geo
+
+RULE = "destination"
+VERSION = 1
+
+
+class Vehicle(TypedDict):
+    """The vehicle of the order."""
+
+    no: int
+    id: str
+    plate: str
+    organisation: str
+
+
+class Order(TypedDict):
+    """The order, in the version that was judged."""
+
+    id: str
+    version: int
+    driver: str | None
+    purpose: str
+
+
+class Place(TypedDict):
+    """A destination; coordinates None = it has none."""
+
+    name: str
+    lat_e6: int | None
+    lon_e6: int | None
+
+
+class Evidence(TypedDict):
+    """What one destination of one order is judged on. ``index``: its place in the order, from 0. ``begun_us``: from when
+    on being there counts (absent = ``from_us``). ``track``: of from_us to to_us; it may begin with the last valid fix
+    before; only where it is suspected."""
+
+    rule: str
+    rule_version: int
+    subject: str
+    index: int
+    order: Order
+    vehicle: Vehicle
+    from_us: int
+    begun_us: NotRequired[int]
+    departed_us: int
+    to_us: int
+    destination: Place
+    parameters: dict[str, int]
+    track: NotRequired[Track]
+
+
+def subject(order: str, index: int) -> str:
+    """Name of the subject: destination ``index`` (from 0) of an order."""
+    return f"order:{order}:{index}"
+
+
+def valid_fixes(track: dict[str, Ints], max_speed_kmh: int) -> Ints:
+    """Rows of a track (TRACK_COLUMNS, quality 0) that are valid fixes, in time order: int64 indices."""
+    n = len(track["t_us"])
+    rows = row_matrix(
+        n,
+        t=track["t_us"],
+        fp=track["fingerprint"],
+        lat=track["lat_e6"],
+        lon=track["lon_e6"],
+        max_kmh=max_speed_kmh,
+    )
+    done = advance(TrackStates(1), np.zeros(n, np.int64), rows)
+    found = np.flatnonzero(done.valid)
+    return found[np.argsort(track["t_us"][found], kind="stable")]
+
+
+def distances_mm(lat0_e6: int, lon0_e6: int, lat_e6: Ints, lon_e6: Ints) -> tuple[Ints, Ints]:
+    """Distances in mm from a place to n fixes (n,) and to the n - 1 segments between them (max(n - 1,
+    0),)."""
+    x, y = geo.local_plane(lat0_e6 / 1e6, lon0_e6 / 1e6, lat_e6 / 1e6, lon_e6 / 1e6)
+    points = np.rint(np.sqrt(x * x + y * y) * 1000).astype(np.int64)
+    segments = np.rint(geo.segment_distance_m(x[:-1], y[:-1], x[1:], y[1:]) * 1000).astype(np.int64)
+    return points, segments
+
+
+def approach_mm(
+    place_lat_e6: Ints,
+    place_lon_e6: Ints,
+    lat_e6: Ints,
+    lon_e6: Ints,
+    fix: Ints,
+    before: Ints,
+    joined: Bools,
+) -> Ints:
+    """How near each step of a track came to a place: int64 millimetres, shape of ``fix``.
+
+    Pairs of a place and a fix (n,) are given once; a step goes to pair number ``fix`` from pair number ``before``
+    of the same place. Where ``joined`` (no gap between) its segment counts, else the fix alone. The least of all
+    steps is what ``evaluate`` finds on the whole track.
+    """
+    x, y = geo.local_plane(place_lat_e6 / 1e6, place_lon_e6 / 1e6, lat_e6 / 1e6, lon_e6 / 1e6)
+    result: Ints = np.rint(np.sqrt(x * x + y * y) * 1000).astype(np.int64)[fix]
+    a, b = before[joined], fix[joined]
+    segments = np.rint(geo.segment_distance_m(x[a], y[a], x[b], y[b]) * 1000).astype(np.int64)
+    result[joined] = np.minimum(result[joined], segments)
+    return result
+
+
+def evaluate(evidence: Evidence) -> Evaluation:
+    """Judge one destination of one order on its evidence. Parameters: radius_m, gap_speed_kmh, gap_s, max_speed_kmh.
+    Raises EvidenceError for evidence of another rule or version."""
+    require(evidence, RULE, VERSION)
+    if not located(evidence):
+        return judge(evidence, {}, np.zeros(0, np.int64))
+    track = track_columns(evidence["track"])
+    return judge(evidence, track, valid_fixes(track, evidence["parameters"]["max_speed_kmh"]))
+
+
+def located(evidence: Evidence) -> bool:
+    """Whether the destination has coordinates: only then its track is looked at."""
+    place = evidence["destination"]
+    return place["lat_e6"] is not None and place["lon_e6"] is not None
+
+
+def judge(evidence: Evidence, track: Mapping[str, Ints], good: Ints) -> Evaluation:
+    """``evaluate`` where the track is columns already (``evidence["track"]`` is not looked at) and ``good`` its valid
+    fixes in time order."""
+    used, place = evidence["parameters"], evidence["destination"]
+    lat_e6, lon_e6 = place["lat_e6"], place["lon_e6"]
+    if lat_e6 is None or lon_e6 is None:
+        return _result(evidence, Outcome.UNDETERMINED, "no_coordinates", None, 0)
+    # A fix before the order's time only says which fixes after it are valid.
+    good = good[track["t_us"][good] >= evidence["from_us"]] if len(good) else good
+    if not len(good):
+        return _result(evidence, Outcome.UNDETERMINED, "no_track", None, 0)
+    t = track["t_us"][good]
+    points, segments = distances_mm(lat_e6, lon_e6, track["lat_e6"][good], track["lon_e6"][good])
+    radius_mm = used["radius_m"] * 1000
+    gap_us = used["gap_s"] * 1_000_000
+    gaps = np.diff(t) > gap_us
+    # The first fix that counts; the segment to it counts as well, for the departure lies on it.
+    first = int(np.searchsorted(t, evidence.get("begun_us", evidence["from_us"])))
+    last_before, fixes = max(first - 1, 0), len(good) - first
+    near = np.concatenate((points[first:], segments[last_before:][~gaps[last_before:]]))
+    nearest = int(near.min()) if len(near) else None
+    if nearest is not None and nearest <= radius_mm:
+        return _result(evidence, Outcome.NORMAL, "reached", nearest, fixes)
+    # 1 km/h = 1e6 mm / 3600e6 us: mm * 3600 <= km/h * us compares in integers.
+    speed = used["gap_speed_kmh"]
+    short = np.maximum(points - radius_mm, 0)
+    there_and_back = (short[:-1] + short[1:]) * 3600 <= speed * np.diff(t)
+    missing = (gaps & (there_and_back | (segments <= radius_mm)))[last_before:]
+    start_us = int(t[0]) - evidence["departed_us"]
+    end_us = evidence["to_us"] - int(t[-1])
+    at_start = start_us > gap_us and int(short[0]) * 3600 <= speed * start_us
+    at_end = end_us > gap_us and int(short[-1]) * 3600 <= speed * end_us
+    if missing.any() or at_start or at_end:
+        return _result(evidence, Outcome.UNDETERMINED, "gap", nearest, fixes)
+    if nearest is None:
+        return _result(evidence, Outcome.UNDETERMINED, "no_track", None, 0)
+    return _result(evidence, Outcome.SUSPECTED, "not_reached", nearest, fixes)
+
+
+def _result(
+    evidence: Evidence, outcome: Outcome, reason: str, nearest_mm: int | None, fixes: int
+) -> Evaluation:
+    measures: dict[str, Any] = {"fixes": measure(fixes, "1")}
+    # Rounded up, so that the number shown compares with the limit as the exact one does.
+    nearest_m = None if nearest_mm is None else -(-nearest_mm // 1000)
+    if nearest_m is not None:
+        measures["nearest_m"] = measure(nearest_m, "m")
+    told = {
+        "plate": evidence["vehicle"]["plate"], "order": evidence["order"]["id"],
+        "name": evidence["destination"]["name"], "number": evidence["index"] + 1,
+    }  # fmt: skip
+    return Evaluation(
+        RULE, VERSION, evidence["subject"], outcome, reason, measures, evidence["parameters"],
+        evidence["departed_us"], evidence["to_us"], told,
+    )  # fmt: skip

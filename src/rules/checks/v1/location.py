@@ -1,0 +1,264 @@
+"""location 定位异常: 无派车任务的公车出现电子围栏范围外行驶轨迹的.
+
+One result per *episode*. How a run of fixes outside becomes an episode and how it ends is in
+``rules.tracks.v1.kernel``; the same kernel runs while streaming and here over frozen evidence. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, NotRequired, TypedDict
+
+import numpy as np
+import shapely
+
+from registry.parameters import ORDER, TRACK, ParameterRow, resolve, resolve_columns
+from rules.checks.base import Evaluation, Outcome, measure
+from rules.checks.v1.card_binding import day_us
+from rules.evidence import Track, require, track_columns
+from rules.tracks.v1.advance import EventRow, advance, row_matrix
+from rules.tracks.v1.kernel import Event
+from rules.tracks.v1.mileage import leg_mm
+from rules.tracks.v1.state import FIELDS, TrackStates
+from runtime.arrays import Bools, Ints
+from telemetry.geo import FenceSet
+
+RULE = "location"
+VERSION = 1
+
+#: End of a window that has not ended.
+OPEN_END = np.iinfo(np.int64).max
+
+_CLOSED = {
+    Event.ENTERED: "returned_to_fence",
+    Event.ORDER: "order_started",
+    Event.IDLE: "parked",
+    Event.NO_FENCE: "fence_withdrawn",
+    Event.NOT_OFFICIAL: "not_official",
+}
+
+
+class Vehicle(TypedDict):
+    """The vehicle. Days are ISO dates; evidence of before they were in it has none."""
+
+    no: int
+    id: str
+    plate: str
+    organisation: str
+    registered_on: NotRequired[str | None]
+    disposed_on: NotRequired[str | None]
+
+
+class Cover(TypedDict):
+    """The order that covered the fixes in [from, to); ``no`` is its number in the kernel."""
+
+    no: int
+    id: str
+    version: int
+    from_us: int
+    to_us: int
+
+
+class FenceVersion(TypedDict):
+    """A fence in the version that held."""
+
+    id: str
+    version: int
+    name: str
+
+
+class Fence(TypedDict):
+    """The area that held for the fixes in [from, to) and the fences that it consists of; ``wkb``: hex."""
+
+    fences: list[FenceVersion]
+    wkb: str
+    from_us: int
+    to_us: int
+
+
+class Evidence(TypedDict):
+    """What an episode is judged on: the track in [from, to] and what held at each fix. ``parameter_rows``: values of
+    ``registry.parameters.ParameterRow``."""
+
+    rule: str
+    rule_version: int
+    subject: str
+    from_us: int
+    to_us: int
+    vehicle: Vehicle
+    parameter_rows: list[list[Any]]
+    fences: list[Fence]
+    orders: list[Cover]
+    track: Track
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """An episode as the kernel saw it. Lengths in whole metres, rounded down.
+
+    ``start_us``: first fix of the run. ``opened_us``: the fix that made it an episode. ``end_us``: the last
+    fix that belongs to it (parked: the last moving one), None while it goes on. ``closed_us``: the fix that
+    ended it.
+    """
+
+    start_us: int
+    opened_us: int
+    end_us: int | None
+    closed_us: int | None
+    reason: str
+    distance_m: int
+    farthest_m: int
+    fixes: int
+
+
+def episode_of_event(event: EventRow) -> Episode:
+    """The episode that an event opened or closed."""
+    if event.event is Event.OPENED:
+        return episode_of_half(event.after)
+    half = event.before
+    end = max(half["moved_t"], half["run_t"]) if event.event is Event.IDLE else half["run_last_t"]
+    return Episode(
+        half["run_t"], half["open_t"], end, event.after["t"], _CLOSED[event.event],
+        leg_mm(half) // 1000, half["run_far"] // 1000, half["run_n"],
+    )  # fmt: skip
+
+
+def episode_of_half(half: dict[str, int]) -> Episode:
+    """The open episode in a half state (``open_t`` must be set)."""
+    return Episode(
+        half["run_t"], half["open_t"], None, None, "driving_outside",
+        leg_mm(half) // 1000, half["run_far"] // 1000, half["run_n"],
+    )  # fmt: skip
+
+
+def subject(vehicle: str, start_us: int) -> str:
+    """Name of an episode's subject. An episode that is found again with another start keeps its first
+    name."""
+    return f"episode:{vehicle}:{start_us}"
+
+
+#: A parameter of orders that was one of this rule when version 1 was written; evidence names it as it did then.
+_EARLY: Final = "early_start_min"
+#: The parameters that version 1 knows.
+_PARAMETERS: Final = ("min_displacement_m", "episode_idle_min", _EARLY, "max_speed_kmh", "gap_s")
+
+
+def parameter_rows(rows: Sequence[ParameterRow], organisation: str) -> list[list[Any]]:
+    """``parameter_rows`` of evidence: the rows that concern the vehicles of ``organisation``."""
+    orders = [replace(row, rule=RULE) for row in rows if (row.rule, row.name) == (ORDER, _EARLY)]
+    mine = [*orders, *(row for row in rows if row.rule in (RULE, TRACK))]
+    return [
+        [row.rule, row.name, row.organisation, row.value, row.effective_us]
+        for row in mine
+        if row.organisation in (None, organisation)
+    ]
+
+
+def _used(rows: Sequence[ParameterRow], organisation: str, at_us: int) -> dict[str, int]:
+    """The values that held, of the rows of evidence."""
+    orders = [replace(row, rule=ORDER) for row in rows if row.rule == RULE]
+    held = (
+        resolve(RULE, organisation, at_us, rows)
+        | {_EARLY: resolve(ORDER, organisation, at_us, orders)[_EARLY]}
+        | resolve(TRACK, organisation, at_us, rows)
+    )
+    return {name: held[name] for name in _PARAMETERS}
+
+
+def rows_of_evidence(evidence: Evidence) -> Ints:
+    """The row matrix of the kernel for the track, fences, orders and parameters of ``evidence``."""
+    track = track_columns(evidence["track"])
+    t, lat, lon = track["t_us"], track["lat_e6"], track["lon_e6"]
+    parameter_rows = [ParameterRow(*row) for row in evidence["parameter_rows"]]
+    organisation = np.full(len(t), evidence["vehicle"]["organisation"], object)
+    own = resolve_columns(RULE, organisation, t, parameter_rows)
+    shared = resolve_columns(TRACK, organisation, t, parameter_rows)
+    order = np.zeros(len(t), np.int64)
+    for covering in evidence["orders"]:
+        order[(t >= covering["from_us"]) & (t < covering["to_us"])] = covering["no"]
+    fence = np.full(len(t), -1, np.int64)
+    geometries = np.empty(len(evidence["fences"]), object)
+    for place, known in enumerate(evidence["fences"]):
+        geometries[place] = shapely.from_wkb(bytes.fromhex(known["wkb"]))
+        fence[(t >= known["from_us"]) & (t < known["to_us"])] = place
+    # Evidence of before they were in it has no days.
+    vehicle = evidence["vehicle"]
+    since, until = day_us(vehicle.get("registered_on")), day_us(vehicle.get("disposed_on"))
+    official = (t >= (-OPEN_END if since is None else since)) & (t < (OPEN_END if until is None else until))
+    fence[~official] = -1
+    outside, beyond = outside_columns(FenceSet(geometries), fence, order == 0, lat, lon)
+    return row_matrix(
+        len(t), t=t, fp=track["fingerprint"], lat=lat, lon=lon, speed=track["speed_dkmh"],
+        dir=track["direction_deg"], odo=track["odometer_dkm"] + 1, order=order, fenced=fenced_column(fence, official),
+        outside=outside, beyond=beyond, max_kmh=shared["max_speed_kmh"], gap_us=shared["gap_s"] * 1_000_000,
+        displaced_mm=own["min_displacement_m"] * 1000, idle_us=own["episode_idle_min"] * 60_000_000,
+    )  # fmt: skip
+
+
+def fenced_column(fence: Ints, official: Bools) -> Ints:
+    """Column ``fenced`` of the kernel: ``fence`` index per row, -1 = none; whether its vehicle was official then."""
+    return np.where(official, fence >= 0, -1).astype(np.int64)
+
+
+def outside_columns(
+    fences: FenceSet, fence: Ints, wanted: Bools, lat_e6: Ints, lon_e6: Ints
+) -> tuple[Bools, Ints]:
+    """(outside, beyond_mm) of fixes: ``fence`` index per row, -1 = none; only ``wanted`` rows are looked
+    at."""
+    outside, beyond = np.zeros(len(fence), np.bool_), np.zeros(len(fence), np.int64)
+    ask = np.flatnonzero((fence >= 0) & wanted)
+    if len(ask):
+        out = ask[~fences.inside(fence[ask], lat_e6[ask], lon_e6[ask])]
+        outside[out] = True
+        beyond[out] = fences.beyond_mm(fence[out], lat_e6[out], lon_e6[out])
+    return outside, beyond
+
+
+def episodes(evidence: Evidence) -> list[Episode]:
+    """Every episode of the track in ``evidence``, in time order; the last may be open."""
+    rows = rows_of_evidence(evidence)
+    states = TrackStates(1)
+    done = advance(states, np.zeros(rows.shape[1], np.int64), rows)
+    found = [episode_of_event(e) for e in done.events if e.event is not Event.OPENED]
+    tip = dict(zip(FIELDS, states.tip[:, 0].tolist(), strict=True))
+    if tip["open_t"]:
+        found.append(episode_of_half(tip))
+    return found
+
+
+def evaluate(evidence: Evidence) -> Evaluation:
+    """Judge the episode of ``evidence`` (``evidence["subject"]``): suspected when its track shows one, else
+    normal.
+
+    Raises EvidenceError for evidence of another rule or version.
+    """
+    require(evidence, RULE, VERSION)
+    track = evidence["track"]["t_us"]
+    vehicle = evidence["vehicle"]
+    start = track[0] if track else evidence["from_us"]
+    rows = [ParameterRow(*row) for row in evidence["parameter_rows"]]
+    used = _used(rows, vehicle["organisation"], start)
+    found, told = episodes(evidence), {"plate": vehicle["plate"]}
+    if not found:
+        end = track[-1] if track else None
+        return Evaluation(
+            RULE, VERSION, evidence["subject"], Outcome.NORMAL, "no_episode", {}, used, start, end, told
+        )
+    episode = found[0]
+    return Evaluation(
+        RULE,
+        VERSION,
+        evidence["subject"],
+        Outcome.SUSPECTED,
+        episode.reason,
+        {
+            "distance_m": measure(episode.distance_m, "m"),
+            "farthest_m": measure(episode.farthest_m, "m"),
+            "fixes": measure(episode.fixes, "1"),
+        },
+        used,
+        episode.start_us,
+        episode.end_us,
+        told,
+    )

@@ -1,0 +1,200 @@
+"""refuel_frequency 加油频率异常: 同一张油卡，在绑定的公务车本次派单结束后与下次派单前，发生加油两次及以上.
+
+The stretch judged lies between the end of a run of orders of the bound vehicle (orders that overlap or touch are one
+run) and the departure of the next order, cut where the card was bound to something else. Both ends belong to the orders:
+a fill at the very moment of return or departure is none between them. Without a next order the stretch is open.
+
+Payments at one station, each within ``merge_min`` of another of them (以内), are one fill and happened at the first
+payment, whatever came in between. Reversals and what they take back, top-ups and fees are no fills. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NotRequired, TypedDict
+
+from rules.checks.base import Evaluation, Outcome, measure
+from rules.evidence import require
+
+RULE = "refuel_frequency"
+VERSION = 1
+
+_MIN_US: Final = 60 * 1_000_000
+
+
+class Card(TypedDict):
+    """The card that paid."""
+
+    id: str
+    organisation: str
+
+
+class Vehicle(TypedDict):
+    """The official vehicle that the card was bound to."""
+
+    no: int
+    id: str
+    plate: str
+
+
+class Binding(TypedDict):
+    """The binding, cut to the time in which the vehicle was official; ``to_us`` None = no end."""
+
+    plate: str
+    from_us: int
+    to_us: int | None
+
+
+class Order(TypedDict):
+    """The order after whose return (``to_us``) the stretch begins."""
+
+    id: str
+    version: int
+    driver: str | None
+    from_us: int
+    to_us: int
+
+
+class NextOrder(TypedDict):
+    """The order with whose departure the stretch ends."""
+
+    id: str
+    version: int
+    driver: str | None
+    departed_us: int
+
+
+class Transaction(TypedDict):
+    """A transaction of the card. ``quantity`` in ml or Wh; ``why`` (see ``explain``) is for people."""
+
+    id: str
+    at_us: int
+    kind: str
+    product: str
+    energy: str
+    quantity: int | None
+    amount_fen: int | None
+    station: str | None
+    station_name: str
+    reversed_by: str | None
+    why: NotRequired[str]
+
+
+class Evidence(TypedDict):
+    """What a stretch between two orders is judged on. ``transactions``: those of the stretch, and every payment that may
+    be one fill with one of it."""
+
+    rule: str
+    rule_version: int
+    subject: str
+    card: Card
+    vehicle: Vehicle
+    binding: Binding
+    order: Order
+    next_order: NextOrder | None
+    parameters: dict[str, int]
+    transactions: list[Transaction]
+
+
+def escaped(name: str) -> str:
+    """An id within a subject: without colon, so that the parts of a subject can be told apart."""
+    return name.replace(":", "%3A")
+
+
+def subject(card: str, order: str, bound: str | None = None) -> str:
+    """Name of the subject: the stretch of a card after an order. ``bound`` tells a second stretch after the same order
+    from the first, where the card was bound to something else in between: when this binding began."""
+    plain = f"card:{escaped(card)}:after:{escaped(order)}"
+    return plain if bound is None else f"{plain}:bound:{bound}"
+
+
+def counts(transaction: Transaction) -> bool:
+    """Whether a transaction is a fill that was not taken back."""
+    return transaction["kind"] == "fill" and transaction["reversed_by"] is None
+
+
+def groups(transactions: Sequence[Transaction], merge_min: int) -> list[list[Transaction]]:
+    """Fills as groups of payments, each by (time, id), the groups by their first payment."""
+    fills = sorted((t for t in transactions if counts(t)), key=lambda t: (t["at_us"], t["id"]))
+    of: list[int] = []  # by fill: its group
+    for k, fill in enumerate(fills):
+        joined = set()
+        for j in range(k - 1, -1, -1):
+            if fill["at_us"] - fills[j]["at_us"] > merge_min * _MIN_US:
+                break
+            if _same_station(fill, fills[j]):
+                joined.add(of[j])
+        mine = min(joined, default=k)
+        if len(joined) > 1:
+            of = [mine if g in joined else g for g in of]
+        of.append(mine)
+    found: dict[int, list[Transaction]] = {}
+    for fill, group in zip(fills, of, strict=True):
+        found.setdefault(group, []).append(fill)
+    return sorted(found.values(), key=lambda g: (g[0]["at_us"], g[0]["id"]))
+
+
+def _same_station(a: Transaction, b: Transaction) -> bool:
+    """By station where both are matched to one, else by the name as written; two without a name are taken for one."""
+    if a["station"] is not None and b["station"] is not None:
+        return bool(a["station"] == b["station"])
+    return bool(a["station_name"].strip() == b["station_name"].strip())
+
+
+def within(evidence: Evidence, at_us: int) -> bool:
+    """Whether a time lies in the stretch."""
+    binding, following = evidence["binding"], evidence["next_order"]
+    return bool(
+        evidence["order"]["to_us"] < at_us
+        and binding["from_us"] <= at_us
+        and (binding["to_us"] is None or at_us < binding["to_us"])
+        and (following is None or at_us < following["departed_us"])
+    )
+
+
+def evaluate(evidence: Evidence) -> Evaluation:
+    """Judge the fills of a card between two orders on their evidence. Parameters: min_fills, merge_min. Raises
+    EvidenceError for evidence of another rule or version."""
+    require(evidence, RULE, VERSION)
+    used = evidence["parameters"]
+    found = [
+        g for g in groups(evidence["transactions"], used["merge_min"]) if within(evidence, g[0]["at_us"])
+    ]
+    often = len(found) >= used["min_fills"]
+    payments = [p for g in found for p in g]
+    measures: dict[str, Any] = {
+        "fills": measure(len(found), "1"),
+        "payments": measure(len(payments), "1"),
+    }
+    for energy, unit in (("fuel", "ml"), ("electric", "Wh")):
+        if any(p["energy"] == energy for p in payments):
+            taken = sum(p["quantity"] or 0 for p in payments if p["energy"] == energy)
+            measures[f"{energy}_quantity"] = measure(taken, unit)
+    if any(p["amount_fen"] is not None for p in payments):
+        measures["amount_fen"] = measure(sum(p["amount_fen"] or 0 for p in payments), "fen")
+    ended = evidence["order"]["to_us"]
+    first = found[0][0]["at_us"] if found else ended
+    last = max((p["at_us"] for p in payments), default=ended)
+    reason = "often" if often else "few"
+    return Evaluation(
+        RULE, VERSION, evidence["subject"], Outcome.SUSPECTED if often else Outcome.NORMAL, reason, measures, used,
+        first, last, _told(evidence, found),
+    )  # fmt: skip
+
+
+def _told(evidence: Evidence, found: Sequence[Sequence[Transaction]]) -> dict[str, Any]:
+    order, following = evidence["order"], evidence["next_order"]
+    return {
+        "card": evidence["card"]["id"], "plate": evidence["vehicle"]["plate"], "order": order["id"],
+        "returned_us": order["to_us"], "next_order": None if following is None else following["id"],
+        "departs_us": None if following is None else following["departed_us"],
+        "fills": [_fill(group) for group in found[:10]],
+    }  # fmt: skip
+
+
+def _fill(group: Sequence[Transaction]) -> dict[str, Any]:
+    quantities = [p["quantity"] for p in group if p["quantity"] is not None]
+    return {
+        "at_us": group[0]["at_us"], "station": group[0]["station_name"] or group[0]["station"],
+        "energy": group[0]["energy"], "quantity": sum(quantities) if quantities else None, "payments": len(group),
+    }  # fmt: skip
