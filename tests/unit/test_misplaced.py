@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from api.positions.schemas import POSITIONS, misplaced_positions
+from registry.doubts import _far_places
 from registry.misplaced import misplaced
+from registry.orders import DispatchOrder
 from registry.records import KINDS
 from registry.refusals import Flaw, explain
 from runtime.errors import ConfigurationError
@@ -156,3 +158,26 @@ def test_a_recorded_track_that_is_swapped_is_refused() -> None:
         assert (len(source.time_s), unable) == (3, 0)
     with pytest.raises(ConfigurationError, match="境外"):
         prepare(track(48.8566, 2.3522), Datum.GCJ02, 0)
+
+
+def test_places_far_from_their_unit_are_asked_about() -> None:
+    def order(*places: tuple[float, float], unit: str = "o") -> DispatchOrder:
+        given = [{"name": "x", "lat": lat, "lon": lon, "datum": "wgs84"} for lat, lon in places]
+        return DispatchOrder.model_validate(ORDER | {"organisation": unit, "destinations": given})
+
+    urumqi, nantong, chicago = (43.82, 87.61), (31.98, 120.89), (41.88, -87.63)
+    homes = {"o": np.array([urumqi])}
+    orders = [order(urumqi, nantong), order(chicago), order((43.9, 87.3)), order(nantong, unit="unknown")]
+    found = _far_places(orders, homes)
+    assert [(flaw.row, flaw.field) for flaw in found] == [(0, "destinations.1"), (1, "destinations.0")]
+    assert "3180 公里" in found[0].message
+    assert "境外" in found[1].message
+    # Nobody has a fence: places of one order are compared with each other, and one alone with nothing.
+    assert [flaw.field for flaw in _far_places([order(urumqi, nantong)], {})] == [
+        "destinations.0",
+        "destinations.1",
+    ]
+    assert _far_places([order(nantong), order(urumqi)], {}) == []
+    # Many at once are compared in one go.
+    many = [order(nantong, urumqi)] * 3_000
+    assert len(_far_places(many, homes)) == len(many)
