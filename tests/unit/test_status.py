@@ -41,3 +41,8 @@ def test_what_is_not_known_is_a_dash_and_not_a_zero() -> None:
     assert "in 0/s" in line
     assert "p50 4.1 ms p99 19.9 ms" in line
     assert "delay p99 200.0 ms" in line
+
+
+def test_what_is_set_aside_is_shown_and_only_then() -> None:
+    assert "quarantine" not in Reading().line()
+    assert "隔离 quarantine 3" in Reading(quarantine=3).line()

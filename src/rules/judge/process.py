@@ -22,6 +22,7 @@ from registry.parameter_values import load_parameters
 from registry.working_days import Calendar
 from rules.alerts.feed import publish_feed
 from rules.alerts.publish import publish
+from rules.faults import is_fault
 from rules.judge import metrics, queue
 from rules.judge.context import Change, Desk, Gatherer, Later
 from rules.navigation.base import Navigator
@@ -41,6 +42,8 @@ IDLE_S: Final = 1.0
 COUNT_S: Final = 10.0
 #: A key that cannot be judged for a fault of the program is tried again after so long, then ever longer.
 FAULT_PAUSE_US: Final = 300 * US_PER_S
+#: How often it is looked whether such a change is due.
+ASK_AGAIN_US: Final = 60 * US_PER_S
 _LEADER_LOCK: Final = 0x676F6E67_6A756467  # "gongjudg"
 
 
@@ -63,6 +66,9 @@ class Judge:
         self._wording = wording
         self._conn: Any = None
         self._warned: date | None = None
+        #: Gatherer -> (when its clock is struck again after a fault, how often it has failed).
+        self._again: dict[str, tuple[int, int]] = {}
+        self._asked_us = 0  # when gatherers were asked last about changes on which they had failed
         self._count_at = 0.0
         self.leads = False
         metrics.declare(gatherers)
@@ -104,8 +110,13 @@ class Judge:
         busy = await self._take_changes(desk)
         if busy:  # parameters may be among them that were set after the desk had read them
             desk = await self._desk()
+        ask_again = abs(desk.now_us - self._asked_us) >= ASK_AGAIN_US
+        if ask_again:
+            self._asked_us = desk.now_us
         for gatherer in self._gatherers:
-            busy |= await self._strike(desk, gatherer)
+            busy |= await self._clocks(desk, gatherer)
+            if ask_again:
+                await self._ask_again(desk, gatherer)
             busy |= await self._judge_due(desk, gatherer)
         if time.monotonic() >= self._count_at:
             await self._count(desk)
@@ -174,11 +185,67 @@ class Judge:
                 return False
             changes = [Change(*row) for row in rows]
             for gatherer in self._gatherers:
+                await self._affected(desk, gatherer, changes)
+            await queue.changes_taken(self._conn, place)
+        return True
+
+    async def _affected(self, desk: Desk, gatherer: Gatherer, changes: Sequence[Change]) -> None:
+        """Put the keys that ``changes`` concern into the queue, in the transaction that takes them. A change on which the
+        gatherer fails is kept, and it is asked about that one again later."""
+        try:
+            async with self._conn.transaction():
                 keys = await gatherer.affected(desk, changes)
                 if keys:
                     await queue.put_due(self._conn, gatherer.name, keys)
-            await queue.changes_taken(self._conn, place)
-        return True
+        except Exception as error:
+            if not is_fault(error):
+                raise
+            if len(changes) > 1:
+                half = len(changes) // 2
+                await self._affected(desk, gatherer, changes[:half])
+                await self._affected(desk, gatherer, changes[half:])
+                return
+            self._failed(gatherer, f"the change {changes[0]}", error)
+            due_us = desk.now_us + FAULT_PAUSE_US
+            await queue.keep_change(self._conn, gatherer.name, changes[0], due_us, _why(error))
+
+    async def _ask_again(self, desk: Desk, gatherer: Gatherer) -> None:
+        """The changes on which ``gatherer`` failed, once more."""
+        kept = await queue.kept_changes(self._conn, gatherer.name, desk.now_us, KEYS_AT_ONCE)
+        for change, attempts in kept.items():
+            try:
+                async with self._conn.transaction():
+                    keys = await gatherer.affected(desk, [change])
+                    if keys:
+                        await queue.put_due(self._conn, gatherer.name, keys)
+                    await queue.drop_change(self._conn, gatherer.name, change)
+            except Exception as error:
+                if not is_fault(error):
+                    raise
+                self._failed(gatherer, f"the change {change}", error)
+                due_us = desk.now_us + _pause_us(attempts)
+                await queue.put_off_change(self._conn, gatherer.name, change, due_us, _why(error))
+
+    async def _clocks(self, desk: Desk, gatherer: Gatherer) -> bool:
+        """What the clock brings to ``gatherer``. When it fails on that, the others are not held up; it is tried again
+        later, from where it was."""
+        due_us, attempts = self._again.get(gatherer.name, (0, 0))
+        if desk.now_us < due_us:
+            return False
+        try:
+            found = await self._strike(desk, gatherer)
+        except Exception as error:
+            if not is_fault(error):
+                raise
+            self._again[gatherer.name] = desk.now_us + _pause_us(attempts), attempts + 1
+            self._failed(gatherer, "what the clock brings", error)
+            return False
+        self._again.pop(gatherer.name, None)
+        return found
+
+    def _failed(self, gatherer: Gatherer, what: str, error: Exception) -> None:
+        metrics.KEYS.labels(gatherer.name, "failed").inc()
+        _logger.error("%s: failed on %s, tried again later", gatherer.name, what, exc_info=error)
 
     async def _strike(self, desk: Desk, gatherer: Gatherer) -> bool:
         async with self._conn.transaction():
@@ -220,9 +287,8 @@ class Judge:
                 raise
             metrics.KEYS.labels(gatherer.name, "failed").inc()
             _logger.exception("%s: %s cannot be judged, tried again later", gatherer.name, key)
-            pause = FAULT_PAUSE_US * 2 ** min(attempts, 8)
-            why = f"fault: {type(error).__name__}: {error}"[:500]
-            await queue.put_off(self._conn, gatherer.name, [(key, desk.now_us + pause, why)])
+            due_us = desk.now_us + _pause_us(attempts)
+            await queue.put_off(self._conn, gatherer.name, [(key, due_us, _why(error))])
 
     async def _judge(self, desk: Desk, gatherer: Gatherer, keys: Sequence[str]) -> None:
         async with self._conn.transaction():
@@ -242,3 +308,12 @@ class Judge:
         if later:
             rows = [(key, put.due_us, put.why) for key, put in later.items()]
             await queue.put_off(self._conn, gatherer.name, rows)
+
+
+def _pause_us(attempts: int) -> int:
+    return FAULT_PAUSE_US << min(attempts, 8)
+
+
+def _why(error: Exception) -> str:
+    text = f"fault: {type(error).__name__}: {error}"[:500]
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()  # what PostgreSQL takes

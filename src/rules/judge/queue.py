@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+import orjson
+
 from registry.changes import (
     Place,
     count_unread,
@@ -14,6 +16,7 @@ from registry.changes import (
     save_place,
     take_place,
 )
+from rules.judge.context import Change
 from runtime.connection import Connection
 from runtime.units import from_us, to_us
 from telemetry.archive.store import Archive
@@ -57,6 +60,35 @@ async def put_due(conn: Connection, gatherer: str, keys: Mapping[str, int]) -> N
         names,
         [from_us(keys[name]) for name in names],
     )
+
+
+def _of_changes(gatherer: str) -> str:
+    return f"{gatherer}/changes"
+
+
+async def keep_change(conn: Connection, gatherer: str, change: Change, due_us: int, why: str) -> None:
+    """``gatherer`` failed to say which keys ``change`` concerns: it is asked again at ``due_us``."""
+    key = orjson.dumps([change.kind, change.subject, change.from_us]).decode()
+    await put_due(conn, _of_changes(gatherer), {key: due_us})
+    await put_off(conn, _of_changes(gatherer), [(key, due_us, why)])
+
+
+async def kept_changes(conn: Connection, gatherer: str, now_us: int, limit: int) -> dict[Change, int]:
+    """Changes that ``gatherer`` is to be asked about again -> how often it failed."""
+    keys = await due_keys(conn, _of_changes(gatherer), now_us, limit)
+    return {Change(0, *orjson.loads(key)): attempts for key, attempts in keys.items()}
+
+
+async def drop_change(conn: Connection, gatherer: str, change: Change) -> None:
+    """Its keys are known."""
+    key = orjson.dumps([change.kind, change.subject, change.from_us]).decode()
+    await drop_due(conn, _of_changes(gatherer), [key])
+
+
+async def put_off_change(conn: Connection, gatherer: str, change: Change, due_us: int, why: str) -> None:
+    """It failed again."""
+    key = orjson.dumps([change.kind, change.subject, change.from_us]).decode()
+    await put_off(conn, _of_changes(gatherer), [(key, due_us, why)])
 
 
 async def due_keys(conn: Connection, gatherer: str, now_us: int, limit: int) -> dict[str, int]:
