@@ -18,12 +18,14 @@ Outcome = Literal["normal", "suspected", "undetermined"]
 
 
 class ProblemError(BaseModel):
-    """One error in what was sent. Of a document `pointer`, of a file `row` and `field` say where."""
+    """One error in what was sent, or a question about it. Of a document `pointer`, of a file `row`, `field` and the file's
+    own name of the `column` say where."""
 
     message: str
     pointer: str | None = None
     row: int | None = None
     field: str | None = None
+    column: str | None = None
 
 
 class Problem(BaseModel):
@@ -187,13 +189,18 @@ class Imported(BaseModel):
     updated: int
     unchanged: int
     dry_run: bool
+    warnings: list[ProblemError] | None = Field(
+        None, description="what was written and looks wrong, the first ones; absent where nothing does"
+    )
+    warning_count: int | None = Field(None, description="of all of them")
 
 
 class RowError(BaseModel):
-    """A row that was refused, or a flaw of the file."""
+    """A row that was refused, or a flaw of the file. `column`: the file's own name of the field."""
 
     row: int | None
     field: str | None
+    column: str | None = None
     message: str
 
 

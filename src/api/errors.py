@@ -122,7 +122,7 @@ def refused(error: RefusedError) -> Problem:
     """The problem for records that the registry refuses."""
     status, code = (409, "conflict") if error.conflict else (422, "invalid-data")
     if isinstance(error, ImportRefusedError | UnreadableError):
-        errors = [{"row": f.row or None, "field": f.field or None, "message": f.message} for f in error.flaws]
+        errors = [f.shown() for f in error.flaws]
         if isinstance(error, ImportRefusedError):
             detail = f"{error.total} 处错误，未写入任何数据 · {error.total} errors, nothing was written"
             return Problem(status, code, detail, errors=errors, total=error.total)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import codecs
 import unicodedata
 import zlib
 from collections.abc import Callable
@@ -125,7 +126,7 @@ async def read_json(
     if kind not in ("application/json", ""):
         raise Problem(415, "content-type", "内容类型应为 application/json · send application/json")
     try:
-        return loads(await read_body(request, limit))
+        return loads((await read_body(request, limit)).removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError as error:
         raise Problem(400, "not-json", f"不是有效的 JSON · not JSON: {error}") from None
 

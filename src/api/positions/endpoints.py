@@ -17,7 +17,7 @@ from api.answers import Accepted
 from api.auth.access import require
 from api.errors import Problem, unavailable
 from api.http import json_response, read_json
-from api.positions.schemas import EXAMPLE, MAX_POSITIONS, POSITIONS, Position, to_batch
+from api.positions.schemas import EXAMPLE, MAX_POSITIONS, POSITIONS, Position, misplaced_positions, to_batch
 from registry.refusals import Flaw, explain
 from registry.terminals import terminal_numbers
 from runtime.errors import GongcheError
@@ -95,6 +95,9 @@ async def _take(pool: Any, sink: LogWriter, values: object) -> int:
         ROWS.labels("invalid").inc(len(values))
         flaws = [Flaw(f.path[1:], f.message, int(f.path[0])) for f in explain(error)]
         raise _refused(flaws) from None
+    if flaws := misplaced_positions(rows):
+        ROWS.labels("invalid").inc(len(values))
+        raise _refused(flaws)
     phones = sorted({row.terminal for row in rows})
     async with pool.acquire(timeout=5) as connection:
         numbers = await terminal_numbers(connection, phones)

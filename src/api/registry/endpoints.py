@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from api.answers import Imported, TripResult
 from api.auth.access import require
-from api.errors import Problem, not_found
+from api.errors import Problem, not_found, pointed
 from api.http import (
     DAY_PATTERN,
     DEFAULT_PAGE,
@@ -42,17 +42,25 @@ from api.registry.stored import ONE, PAGES, WRITTEN
 from registry import bulk as imports
 from registry import pages
 from registry.calendar import forget_day
+from registry.doubts import doubts
 from registry.fences import withdraw_fence
 from registry.records import KINDS, Kind, apply
 from registry.refusals import Flaw, RefusedError, explain
 from registry.spelling import normal_plate
 from registry.values import parse_day, parse_time
+from registry.workbook_records import read_any
 from registry.writing import in_transaction
 from rules.live.store.results import order_result
 
-_FORMATS: Final[dict[str, imports.Format]] = {
+_XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+#: Content type -> format; None: as the bytes say. Windows with Excel sends every CSV as application/vnd.ms-excel.
+_FORMATS: Final[dict[str, imports.Format | None]] = {
     "text/csv": "csv",
     "application/csv": "csv",
+    "text/plain": None,
+    "application/vnd.ms-excel": None,
+    "application/octet-stream": None,
+    _XLSX: None,
     "application/json": "json",
     "application/x-ndjson": "ndjson",
     "application/ndjson": "ndjson",
@@ -127,7 +135,8 @@ def _add(router: APIRouter, name: str, kind: Kind) -> None:
     router.add_api_route(
         f"/{name}/{{id}}", _put(name, kind), methods=["PUT"], tags=[name], dependencies=[write],
         summary=f"登记{label} / create or replace", openapi_extra={"requestBody": body},
-        description="Idempotent: the same body again changes nothing. `id` in the body may be left out. "
+        description="Idempotent: the same body again changes nothing. `id` in the body may be left out. `warnings` in the answer:"
+        " what was written and looks wrong, such as a destination 1,000 km from its unit. "
         + (model.__doc__ or ""),
         response_model=WRITTEN[name],
         responses={
@@ -138,13 +147,14 @@ def _add(router: APIRouter, name: str, kind: Kind) -> None:
     router.add_api_route(
         f"/{name}:import", _import(name), methods=["POST"], tags=[name], dependencies=[write],
         summary=f"批量导入{label} / bulk import", response_model=Imported,
-        description=f"CSV (UTF-8 or GBK), JSON array or NDJSON; at most {imports.MAX_ROWS} rows and"
+        description=f"CSV (UTF-8 or GBK), XLSX, JSON array or NDJSON; at most {imports.MAX_ROWS} rows and"
         f" {imports.MAX_BYTES >> 20} MiB. All rows or none. Columns: {', '.join(model.model_fields)};"
         f" or {', '.join(kind.headers)}.",
         openapi_extra={"requestBody": {"required": True, "content": {
             "text/csv": {"schema": {"type": "string"}},
             "application/json": {"schema": {"type": "array", "items": {"$ref": f"#/components/schemas/{model.__name__}"}}},
             "application/x-ndjson": {"schema": {"type": "string"}},
+            _XLSX: {"schema": {"type": "string", "format": "binary"}},
         }}},
     )  # fmt: skip
     router.add_api_route(
@@ -184,7 +194,9 @@ def _put(name: str, kind: Kind) -> Endpoint:
         async with request.app.state.pool.acquire(timeout=5) as connection:
             (outcome,) = await in_transaction(connection, lambda: apply(connection, [record]))
             stored = await pages.get(connection, kind.listing, record.id)
-        return json_response({"outcome": outcome} | (stored or {}), 201 if outcome == "created" else 200)
+            asked = pointed(await doubts(connection, [record]))
+        answer = {"outcome": outcome} | (stored or {}) | ({"warnings": asked} if asked else {})
+        return json_response(answer, 201 if outcome == "created" else 200)
 
     return put
 
@@ -194,18 +206,20 @@ def _import(kind: str) -> Endpoint:
         request: Request, dry_run: Annotated[bool, Query(description="check only, write nothing")] = False
     ) -> Response:
         content_type, charset = media_type(request)
-        form = _FORMATS.get(content_type)
-        if form is None:
+        if content_type not in _FORMATS:
             detail = f"内容类型应为下列之一 · send one of: {', '.join(_FORMATS)}"
             raise Problem(415, "content-type", detail)
-        state = request.app.state
+        form, state = _FORMATS[content_type], request.app.state
         with one_import(state):
             data = await read_body(request, imports.MAX_BYTES)
-            rows = await asyncio.to_thread(imports.read_rows, kind, data, form, charset)
+            rows = await asyncio.to_thread(read_any, kind, data, form, charset)
             records = await asyncio.to_thread(imports.validate_rows, kind, rows)
             async with state.pool.acquire(timeout=5) as connection:
                 report = await imports.import_records(connection, rows, records, dry_run=dry_run)
-        return json_response(asdict(report))
+        answer = asdict(report)
+        if not report.warning_count:
+            del answer["warnings"], answer["warning_count"]
+        return json_response(answer)
 
     return bulk
 

@@ -26,7 +26,16 @@ router = APIRouter()
 
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _NDJSON: Final = "application/x-ndjson"
-_TYPES: Final = frozenset({"text/csv", "application/csv", "text/plain", _XLSX, "application/octet-stream"})
+_TYPES: Final = frozenset(
+    {
+        "text/csv",
+        "application/csv",
+        "text/plain",
+        _XLSX,
+        "application/vnd.ms-excel",
+        "application/octet-stream",
+    }
+)
 
 MappingText = Annotated[
     str | None,

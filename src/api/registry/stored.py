@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, create_model
 
-from api.answers import page_of
+from api.answers import ProblemError, page_of
 from registry.records import KINDS, Kind
 
 
@@ -92,7 +92,11 @@ def _models(name: str, kind: Kind) -> tuple[type[BaseModel], type[BaseModel], ty
         else listed
     )
     written = create_model(
-        f"Written{title}", __base__=one, __doc__=f"{kind.label}, and what was done.", outcome=_OUTCOME
+        f"Written{title}",
+        __base__=one,
+        __doc__=f"{kind.label}, and what was done.",
+        outcome=_OUTCOME,
+        warnings=(list[ProblemError] | None, None),
     )
     return listed, one, written
 

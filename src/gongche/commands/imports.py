@@ -14,6 +14,7 @@ import httpx
 
 from gongche.progress import Progress
 from runtime.errors import ConfigurationError, GongcheError, UnavailableError
+from runtime.logs import one_line
 
 #: Files of records: all rows or none.
 RESOURCES = (
@@ -33,12 +34,15 @@ STATEMENTS = {
     "statement": "fuel-transactions:import-statement",
     "violations": "violations:import-export",
 }
-_TYPES = {".csv": "text/csv", ".json": "application/json", ".ndjson": "application/x-ndjson"}
 _STATEMENT_TYPES = {
     ".csv": "text/csv",
     ".txt": "text/csv",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".xls": "application/vnd.ms-excel",  # mostly something else under this name; the API sees what
 }
+_TYPES = _STATEMENT_TYPES | {
+    ".json": "application/json", ".ndjson": "application/x-ndjson", ".jsonl": "application/x-ndjson",
+}  # fmt: skip
 #: Row errors shown; the rest are counted.
 _SHOWN = 50
 _BLOCK = 1 << 18
@@ -57,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "resource", choices=(*RESOURCES, *STATEMENTS), metavar="resource",
         help="登记对象 / what the file holds: %(choices)s",
     )  # fmt: skip
-    parser.add_argument("file", type=Path, help="CSV (UTF-8, GBK), JSON, NDJSON; statements: CSV, XLSX")
+    parser.add_argument("file", type=Path, help="CSV (UTF-8, GBK), XLSX, JSON, NDJSON; statements: CSV, XLSX")
     parser.add_argument(
         "--api", default="http://127.0.0.1:8000", help="接口地址 / where the API is (%(default)s)"
     )
@@ -83,7 +87,10 @@ def run(args: argparse.Namespace) -> int:
     types = _STATEMENT_TYPES if statement else _TYPES
     kind = types.get(args.file.suffix.lower())
     if kind is None:
-        raise ConfigurationError(f"{args.file}: unknown kind of file", hint=f"name it {', '.join(types)}")
+        hint = f"文件名应以此结尾 / name it {', '.join(types)}"
+        if args.file.suffix.lower() == ".geojson":
+            hint = "围栏图形放入记录的 geometry 字段 / put it into the field `geometry` of a fence, in a .json file"
+        raise ConfigurationError(f"{args.file}: 不认识的文件类型 / unknown kind of file", hint=hint)
     if args.mapping and not statement:
         raise ConfigurationError("--mapping is for statement and violations")
     try:
@@ -118,6 +125,7 @@ def run(args: argparse.Namespace) -> int:
         ) from error
     if response.is_success:
         print(response.text)
+        _ask(response)
         return 0
     raise _refused(response)
 
@@ -147,7 +155,7 @@ def _statement(args: argparse.Namespace, body: bytes, mapping: str | None, heade
         report = _followed(response, progress)
     errors = report.pop("errors")
     print(json.dumps(report, ensure_ascii=False, indent=2))
-    lines = ["  " + " ".join(f"{key}={value}" for key, value in row.items()) for row in errors[:_SHOWN]]
+    lines = [_line(row) for row in errors[:_SHOWN]]
     if report["error_count"] > len(lines):
         lines.append(f"  ... {report['error_count'] - len(lines)} more")
     for line in lines:
@@ -188,14 +196,40 @@ def _refused(response: httpx.Response) -> GongcheError:
     return ImportRefusedError(_refusal(response))
 
 
+def _line(error: dict[str, Any]) -> str:
+    """One error or question as people read it: the file's own row and header, then what is wrong."""
+    row, column = error.get("row"), error.get("column") or error.get("pointer")
+    where = "，".join(
+        part for part in (f"第 {row} 行" if row else "", f"“{column}”" if column else "") if part
+    )
+    # What a file holds comes back here: its control characters must not reach the terminal.
+    return one_line(f"  {where}：{error.get('message', '')}" if where else f"  {error.get('message', '')}")
+
+
+def _ask(response: httpx.Response) -> None:
+    """Print what was written and may still be wrong."""
+    try:
+        report = response.json()
+        warnings, count = report.get("warnings") or [], report.get("warning_count", 0)
+    except (ValueError, AttributeError):
+        return
+    if warnings:
+        print(f"请核对 {count} 处 / please check {count}:", file=sys.stderr)
+    for warning in warnings[:_SHOWN]:
+        print(_line(warning), file=sys.stderr)
+    if count > _SHOWN and warnings:
+        print(f"  ... {count - _SHOWN} more", file=sys.stderr)
+
+
 def _refusal(response: httpx.Response) -> str:
     try:
         problem = response.json()
-        lines = [f"{response.status_code} {problem.get('title', '')} {problem.get('detail', '')}".rstrip()]
+        head = f"{response.status_code} {problem.get('title', '')} {problem.get('detail', '')}"
+        lines = [one_line(head).rstrip()]
         errors = problem.get("errors") or []
-        lines += ["  " + " ".join(f"{key}={value}" for key, value in row.items()) for row in errors[:_SHOWN]]
+        lines += [_line(row) for row in errors[:_SHOWN]]
         if len(errors) > _SHOWN:
             lines.append(f"  ... {len(errors) - _SHOWN} more")
     except (ValueError, AttributeError):
-        return f"{response.status_code} {response.text[:500]}"
+        return one_line(f"{response.status_code} {response.text[:500]}")
     return "\n".join(lines)
