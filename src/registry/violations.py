@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from registry.misplaced import refuse_misplaced, refuse_out_of_range
 from registry.pages import BEFORE, SINCE, Listing, same
 from registry.places import DatumName
 from registry.refusals import NO_DATUM, refuse_future
@@ -49,6 +50,18 @@ class Violation(Record):
         if value is None and (info.data.get("lat") is not None or info.data.get("lon") is not None):
             raise ValueError(NO_DATUM)
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_range(cls, values: Any) -> Any:
+        refuse_out_of_range(values)
+        return values
+
+    @model_validator(mode="after")
+    def _can_be_meant(self) -> Violation:
+        if self.lat is not None and self.lon is not None:
+            refuse_misplaced(self.lat, self.lon, self.datum, "lat")
+        return self
 
     @property
     def lat_e6(self) -> int | None:

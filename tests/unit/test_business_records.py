@@ -220,4 +220,6 @@ def test_the_place_of_a_violation_has_its_datum() -> None:
     assert [f.pointer for f in flaws("violations", VIOLATION | {"lat": 32.0, "lon": 120.9})] == ["/datum"]
     made: Any = model.model_validate(VIOLATION | {"lat": Decimal("32.0"), "lon": 120.9, "datum": "wgs84"})
     assert (made.lat_e6, made.lon_e6) == (32_000_000, 120_900_000)
+    swapped = VIOLATION | {"lat": 120.9, "lon": 32.0, "datum": "gcj02"}
+    assert "写反" in flaws("violations", swapped)[0].message
     assert model.model_validate(VIOLATION).lat_e6 is None  # type: ignore[attr-defined]
