@@ -106,6 +106,18 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION note_unit_changes() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO changes (commit_id, kind, subject, organisation, from_time)
+    SELECT change_commit(), 'parameter', p.rule || '.' || p.name, n.id, min(p.effective_from)
+      FROM new_rows n JOIN old_rows o ON o.id = n.id AND o.parent IS DISTINCT FROM n.parent
+      JOIN rule_parameters p ON p.organisation IS NOT NULL AND p.organisation <> n.id
+     GROUP BY n.id, p.rule, p.name ORDER BY n.id, p.rule, p.name;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION number_change_commit() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -239,7 +251,7 @@ CREATE TABLE changes (
     from_time timestamp with time zone NOT NULL
 );
 
-COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again)';
+COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit and the units below it, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again)';
 
 COMMENT ON COLUMN changes.from_time IS 'Facts are others than before from here on; 1970 = at all times.';
 
@@ -425,6 +437,8 @@ CREATE TABLE fuel_cards (
     closed_on date,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    kind text DEFAULT 'vehicle'::text NOT NULL,
+    CONSTRAINT fuel_cards_kind_check CHECK ((kind = ANY (ARRAY['vehicle'::text, 'master'::text]))),
     CONSTRAINT fuel_cards_status_check CHECK ((status = ANY (ARRAY['active'::text, 'lost'::text, 'closed'::text])))
 );
 
@@ -459,10 +473,13 @@ CREATE TABLE fuel_transactions (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     station_given boolean DEFAULT false NOT NULL,
+    posted boolean DEFAULT false NOT NULL,
     CONSTRAINT fuel_transactions_energy_check CHECK ((energy = ANY (ARRAY['fuel'::text, 'electric'::text]))),
     CONSTRAINT fuel_transactions_kind_check CHECK ((kind = ANY (ARRAY['fill'::text, 'top_up'::text, 'reversal'::text, 'fee'::text, 'other'::text]))),
     CONSTRAINT fuel_transactions_quantity_check CHECK ((quantity >= 0))
 );
+
+COMMENT ON COLUMN fuel_transactions.posted IS 'at is not the time of payment: it is that of the booking, or a day alone';
 
 CREATE TABLE judge_clock (
     gatherer text NOT NULL,
@@ -811,8 +828,17 @@ CREATE TABLE vehicles (
     disposed_on date,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT vehicles_energy_check CHECK ((energy = ANY (ARRAY['petrol'::text, 'diesel'::text, 'electric'::text, 'hybrid'::text, 'gas'::text])))
+    ownership text DEFAULT 'owned'::text NOT NULL,
+    report text DEFAULT ''::text NOT NULL,
+    tank_ml bigint,
+    battery_wh bigint,
+    CONSTRAINT vehicles_battery_wh_check CHECK ((battery_wh > 0)),
+    CONSTRAINT vehicles_energy_check CHECK ((energy = ANY (ARRAY['petrol'::text, 'diesel'::text, 'electric'::text, 'hybrid'::text, 'gas'::text]))),
+    CONSTRAINT vehicles_ownership_check CHECK ((ownership = ANY (ARRAY['owned'::text, 'rented'::text]))),
+    CONSTRAINT vehicles_tank_ml_check CHECK ((tank_ml > 0))
 );
+
+COMMENT ON COLUMN vehicles.report IS 'number of the report (报备文号) of a rented vehicle';
 
 ALTER TABLE vehicles ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME vehicles_no_seq
@@ -836,10 +862,18 @@ CREATE TABLE violations (
     source text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    code text DEFAULT ''::text NOT NULL,
+    lat double precision,
+    lon double precision,
+    datum text,
+    lat_e6 integer,
+    lon_e6 integer,
     CONSTRAINT violations_fine_fen_check CHECK ((fine_fen >= 0)),
     CONSTRAINT violations_points_check CHECK ((points >= 0)),
     CONSTRAINT violations_status_check CHECK ((status = ANY (ARRAY['open'::text, 'handled'::text, 'revoked'::text, 'appealed'::text])))
 );
+
+COMMENT ON COLUMN violations.lat_e6 IS '1e-6 degree WGS-84, of lat and lon in their datum';
 
 ALTER TABLE ONLY evaluations ATTACH PARTITION evaluations_default DEFAULT;
 
@@ -1095,6 +1129,8 @@ CREATE UNIQUE INDEX one_plate_of_vehicle ON vehicle_plates USING btree (vehicle_
 
 CREATE INDEX order_results_unsettled ON order_results USING btree (returned_at) WHERE ((state = 'running'::text) AND (returned_at IS NOT NULL));
 
+CREATE INDEX organisations_parent ON organisations USING btree (parent);
+
 CREATE INDEX positions_before_2020_received_at ON positions_before_2020 USING btree (received_at);
 
 CREATE INDEX positions_default_device_time ON positions_default USING btree (device_time);
@@ -1210,6 +1246,8 @@ CREATE TRIGGER note_transaction_delete AFTER DELETE ON fuel_transactions REFEREN
 CREATE TRIGGER note_transaction_insert AFTER INSERT ON fuel_transactions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('transaction', 'r.id', 'r.at');
 
 CREATE TRIGGER note_transaction_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('transaction', 'r.id', 'r.at');
+
+CREATE TRIGGER note_unit_update AFTER UPDATE ON organisations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_unit_changes();
 
 CREATE TRIGGER note_vehicle_insert AFTER INSERT ON vehicles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('vehicle', 'r.id', '', 'r.no');
 

@@ -49,6 +49,9 @@ class FuelCard(Record):
     id: Code = Field(description="卡号, as the statements have it")
     organisation: Identifier
     issuer: Text = Field("", description="发卡单位")
+    kind: Literal["vehicle", "master"] = Field(
+        "vehicle", description="master: 主卡, keeps the money of others and cannot fill"
+    )
     status: Literal["active", "lost", "closed"] = "active"
     opened_on: Day | None = None
     closed_on: Day | None = None
@@ -93,12 +96,19 @@ class FuelCard(Record):
 
 
 HEADERS: Final = {
-    "卡号": "id", "单位": "organisation", "发卡单位": "issuer", "状态": "status", "开卡日期": "opened_on",
+    "卡号": "id", "单位": "organisation", "发卡单位": "issuer", "卡类型": "kind", "状态": "status", "开卡日期": "opened_on",
     "销卡日期": "closed_on", "车牌号": "plate", "起始时间": "valid_from", "绑定历史": "bindings",
 }  # fmt: skip
 _TABLE: Final = PlainTable(
     "fuel_cards",
-    {"organisation": TEXT, "issuer": TEXT, "status": TEXT, "opened_on": DATE, "closed_on": DATE},
+    {
+        "organisation": TEXT,
+        "issuer": TEXT,
+        "kind": TEXT,
+        "status": TEXT,
+        "opened_on": DATE,
+        "closed_on": DATE,
+    },
 )
 
 
@@ -264,7 +274,7 @@ LISTING: Final = Listing(
 
 @dataclass(frozen=True, slots=True)
 class CardRow:
-    """A fuel card (油卡); days are natural days of China."""
+    """A fuel card (油卡); days are natural days of China. ``kind``: vehicle, or master (主卡, which cannot fill)."""
 
     id: str
     organisation: str
@@ -272,6 +282,7 @@ class CardRow:
     opened_on: date | None
     closed_on: date | None
     created_us: int
+    kind: str = "vehicle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +298,7 @@ class CardBindingRow:
 async def cards_of(conn: Connection, ids: Collection[str]) -> dict[str, CardRow]:
     """Cards by id."""
     rows = await conn.fetch(
-        "SELECT id, organisation, status, opened_on, closed_on, created_at FROM fuel_cards WHERE id = ANY($1::text[])",
+        "SELECT id, organisation, status, opened_on, closed_on, created_at, kind FROM fuel_cards WHERE id = ANY($1::text[])",
         sorted(ids),
     )
     return {row["id"]: CardRow(*in_us(row)) for row in rows}

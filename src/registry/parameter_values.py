@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -24,7 +24,8 @@ MAX_ROWS = 10_000
 
 
 class Threshold(BaseModel):
-    """One value of a parameter, for everyone (``organisation`` null) or one organisation, from a time on."""
+    """One value of a parameter, for everyone (``organisation`` null) or one organisation and the units below it that have
+    not set their own, from a time on."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)
 
@@ -122,13 +123,26 @@ def defaults(rule: str | None = None) -> Sequence[dict[str, Any]]:
     ]
 
 
+#: Every unit that has set a value, and the units below it, at whatever distance. UNION ends a ring, if there ever is one.
+_BELOW: Final = (
+    "WITH RECURSIVE under AS (SELECT DISTINCT p.organisation AS top, p.organisation AS id FROM rule_parameters p"
+    " WHERE p.organisation IS NOT NULL"
+    " UNION SELECT u.top, o.id FROM under u JOIN organisations o ON o.parent = u.id)"
+    " SELECT top, array_agg(id) FILTER (WHERE id <> top) AS units FROM under GROUP BY top"
+)
+
+
 async def load_parameters(conn: Connection) -> tuple[ParameterRow, ...]:
-    """Every row of ``rule_parameters``."""
+    """Every row of ``rule_parameters``, with the units below for which it holds."""
     rows = await conn.fetch(
         "SELECT rule, name, organisation, value, effective_from FROM rule_parameters"
         " ORDER BY rule, name, organisation, effective_from"
     )
-    return tuple(
+    found = [
         ParameterRow(r["rule"], r["name"], r["organisation"], int(r["value"]), to_us(r["effective_from"]))
         for r in rows
-    )
+    ]
+    if all(row.organisation is None for row in found):
+        return tuple(found)
+    below = {r["top"]: r["units"] or () for r in await conn.fetch(_BELOW)}
+    return parameters.with_units_below(found, below)

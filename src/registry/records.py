@@ -51,7 +51,7 @@ def _kind(module: Any, model: type[Record], label: str, *, exact: bool = False, 
 #: What the registry knows, by the name it has in URLs.
 KINDS: Final[dict[str, Kind]] = {
     "organisations": _kind(organisations, organisations.Organisation, "单位", parent="organisations"),
-    "vehicles": _kind(vehicles, vehicles.Vehicle, "车辆", organisation="organisations"),
+    "vehicles": _kind(vehicles, vehicles.Vehicle, "车辆", exact=True, organisation="organisations"),
     "terminals": _kind(terminals, terminals.Terminal, "终端", vehicle="vehicles"),
     "drivers": _kind(drivers, drivers.Driver, "驾驶员", organisation="organisations"),
     "fences": _kind(fences, fences.Fence, "围栏", organisation="organisations", vehicles="vehicles"),

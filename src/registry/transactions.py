@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from registry.pages import BEFORE, SINCE, Listing, same
 from registry.refusals import refuse_future
@@ -29,6 +30,9 @@ class FuelTransaction(Record):
     id: Code = Field(description="the statement's own number of the transaction, or the office's")
     card: Code
     at: Time
+    posted: bool = Field(
+        False, description="`at` is no time of payment: that of the booking (入账时间), or a day alone"
+    )
     kind: Literal["fill", "top_up", "reversal", "fee", "other"]
     product: Text = ""
     energy: Literal["fuel", "electric"] = "fuel"
@@ -41,16 +45,29 @@ class FuelTransaction(Record):
     reverses: Code | None = Field(None, description="id of the transaction that a reversal takes back")
     source: Text = ""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _negative_goes_back(cls, data: Any) -> Any:
+        """A fill of a negative quantity is a reversal of so much."""
+        if not isinstance(data, dict) or data.get("kind") not in ("fill", "reversal"):
+            return data
+        quantity = data.get("quantity")
+        if isinstance(quantity, str) and quantity.strip().startswith("-"):
+            return data | {"kind": "reversal", "quantity": quantity.strip()[1:]}
+        if isinstance(quantity, int | float | Decimal) and quantity < 0:
+            return data | {"kind": "reversal", "quantity": -quantity}
+        return data
+
 
 HEADERS: Final = {
-    "流水号": "id", "卡号": "card", "交易时间": "at", "交易类型": "kind", "油品": "product", "能源": "energy",
+    "流水号": "id", "卡号": "card", "交易时间": "at", "仅入账时间": "posted", "交易类型": "kind", "油品": "product", "能源": "energy",
     "数量": "quantity", "单价": "unit_price", "金额": "amount", "余额": "balance", "站点": "station",
     "网点": "station_name", "原流水号": "reverses", "来源": "source",
 }  # fmt: skip
 TABLE: Final = PlainTable(
     "fuel_transactions",
     {
-        "card": TEXT, "at": Column("timestamptz"), "kind": TEXT, "product": TEXT, "energy": TEXT,
+        "card": TEXT, "at": Column("timestamptz"), "posted": Column("boolean"), "kind": TEXT, "product": TEXT, "energy": TEXT,
         "quantity": Column("bigint", decimals=3), "unit_price": Column("numeric", decimals=4),
         "amount_fen": Column("bigint", "amount", decimals=2), "balance_fen": Column("bigint", "balance", decimals=2),
         "station": TEXT, "station_given": Column("boolean", shown=False), "station_name": TEXT, "reverses": TEXT,
@@ -118,13 +135,13 @@ async def _placed(connection: Connection, records: Sequence[FuelTransaction]) ->
 #: The columns of a TransactionRow, of the table ``t``.
 SELECT: Final = (
     "SELECT t.id, t.card, t.at, t.kind, t.product, t.energy, t.quantity, t.amount_fen, t.station, t.station_name,"
-    " t.reverses FROM fuel_transactions t"
+    " t.reverses, t.posted FROM fuel_transactions t"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class TransactionRow:
-    """A row of a card's statement. ``quantity``: ml or Wh, None = not given."""
+    """A row of a card's statement. ``quantity``: ml or Wh, None = not given. ``posted``: its time is no time of payment."""
 
     id: str
     card: str
@@ -137,11 +154,12 @@ class TransactionRow:
     station: str | None
     station_name: str
     reverses: str | None
+    posted: bool = False
 
 
 def transaction_of_row(row: Any) -> TransactionRow:
     """The transaction of a row that begins with the columns of SELECT."""
-    return TransactionRow(*in_us(row[:11]))
+    return TransactionRow(*in_us(row[:12]))
 
 
 async def transactions_of_cards(conn: Connection, cards: Collection[str]) -> dict[str, list[TransactionRow]]:
@@ -182,12 +200,13 @@ async def fills_between(conn: Connection, from_us_: int, to_us_: int = LATEST_US
 async def fills_of_cards(
     conn: Connection, since_us: Mapping[str, int], *, only_with_reversals: bool = False
 ) -> dict[str, int]:
-    """Time of every fill of cards (-> since when)."""
+    """Time of every fill and every reversal of cards (-> since when)."""
     has = "EXISTS (SELECT FROM fuel_transactions r WHERE r.card = k.key AND r.kind = 'reversal')"
     return await fills_joined(
         conn,
         f"JOIN fuel_transactions t ON t.card = k.key AND t.at >= k.since{f' AND {has}' if only_with_reversals else ''}",
         since_us,
+        kinds=("fill", "reversal"),
     )
 
 
@@ -198,15 +217,18 @@ async def fills_at_stations(conn: Connection, since_us: Mapping[str, int]) -> di
     )
 
 
-async def fills_joined(conn: Connection, joined: str, since_us: Mapping[str, int]) -> dict[str, int]:
-    """Time of the fills ``t`` that ``joined`` finds for the ``key`` and ``since`` of each row ``k``."""
+async def fills_joined(
+    conn: Connection, joined: str, since_us: Mapping[str, int], *, kinds: Sequence[str] = ("fill",)
+) -> dict[str, int]:
+    """Time of the fills (or other ``kinds``) ``t`` that ``joined`` finds for the ``key`` and ``since`` of each row ``k``."""
     if not since_us:
         return {}
     rows = await conn.fetch(
         f"SELECT t.id, t.at FROM unnest($1::text[], $2::timestamptz[]) AS k (key, since) {joined}"  # noqa: S608 - fixed texts
-        " WHERE t.kind = 'fill'",
+        " WHERE t.kind = ANY($3::text[])",
         list(since_us),
         [from_us(max(us, 0)) for us in since_us.values()],
+        list(kinds),
     )
     return _times(rows)
 

@@ -12,8 +12,8 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from registry.pages import Listing, same
 from registry.refusals import Flaw, RefusedError
-from registry.upsert import DATE, TEXT, PlainTable, upsert
-from registry.values import Day, Identifier, Plate, Record, Text, WriteResult
+from registry.upsert import DATE, TEXT, Column, PlainTable, upsert
+from registry.values import Day, Identifier, Plate, Quantity, Record, Text, WriteResult
 from runtime.connection import Connection
 from runtime.units import china_day
 
@@ -25,8 +25,37 @@ class Vehicle(Record):
     organisation: Identifier
     category: Text = ""
     energy: Literal["petrol", "diesel", "electric", "hybrid", "gas"] = "petrol"
-    registered_on: Day | None = None
-    disposed_on: Day | None = Field(None, description="处置: no official vehicle from this day on")
+    tank: Quantity | None = Field(None, gt=0, description="油箱容积, litres")
+    battery: Quantity | None = Field(None, gt=0, description="电池容量, kWh")
+    ownership: Literal["owned", "rented"] = "owned"
+    report: Text = Field("", description="报备文号, of a rented vehicle", validate_default=True)
+    registered_on: Day | None = Field(
+        None, description="of a rented vehicle the first day of its report (报备)", validate_default=True
+    )
+    disposed_on: Day | None = Field(
+        None, description="处置, or the day after a report's last: no official vehicle from this day on",
+        validate_default=True,
+    )  # fmt: skip
+
+    @field_validator("report")
+    @classmethod
+    def _reported(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("ownership") == "rented" and not value:
+            raise ValueError(
+                "租赁车辆须有报备文号；未报备的不是公务用车 · a rented vehicle needs the number of its report: without one it is"
+                " no official vehicle"
+            )
+        return value
+
+    @field_validator("registered_on", "disposed_on")
+    @classmethod
+    def _for_its_dates(cls, value: date | None, info: ValidationInfo) -> date | None:
+        if info.data.get("ownership") == "rented" and value is None:
+            raise ValueError(
+                "租赁车辆须写明报备的起止：登记日期为首日，处置日期为末日的次日 · a rented vehicle needs the first day of its report,"
+                " and the day after the last"
+            )
+        return value
 
     @field_validator("disposed_on")
     @classmethod
@@ -39,17 +68,20 @@ class Vehicle(Record):
 
 HEADERS: Final = {
     "编号": "id", "车牌号": "plate", "单位": "organisation", "类别": "category", "能源": "energy",
-    "登记日期": "registered_on", "处置日期": "disposed_on",
+    "油箱容积": "tank", "电池容量": "battery", "权属": "ownership", "报备文号": "report", "登记日期": "registered_on", "处置日期": "disposed_on",
 }  # fmt: skip
 _TABLE: Final = PlainTable(
     "vehicles",
     {
-        "plate": TEXT, "organisation": TEXT, "category": TEXT, "energy": TEXT, "registered_on": DATE, "disposed_on": DATE,
+        "plate": TEXT, "organisation": TEXT, "category": TEXT, "energy": TEXT,
+        "tank_ml": Column("bigint", "tank", decimals=3), "battery_wh": Column("bigint", "battery", decimals=3),
+        "ownership": TEXT, "report": TEXT, "registered_on": DATE, "disposed_on": DATE,
     },
 )  # fmt: skip
 LISTING: Final = Listing(
     _TABLE.select(),
     {"organisation": same("organisation"), "plate": same("plate")},
+    decimals=_TABLE.decimals(),
 )
 
 
@@ -89,13 +121,17 @@ async def _refuse_taken_plates(connection: Connection, records: Sequence[Vehicle
 # --- read
 
 #: The columns of a VehicleInfo, of the table ``v``.
-SELECT: Final = "SELECT v.no, v.id, v.plate, v.organisation, v.category, v.energy, v.registered_on, v.disposed_on FROM vehicles v"
+SELECT: Final = (
+    "SELECT v.no, v.id, v.plate, v.organisation, v.category, v.energy, v.registered_on, v.disposed_on, v.ownership, v.tank_ml,"
+    " v.battery_wh FROM vehicles v"
+)
 _EPOCH: Final = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class VehicleInfo:
-    """An official vehicle as the register has it now."""
+    """An official vehicle as the register has it now. ``ownership``: owned, or rented and reported (报备) for its dates.
+    ``tank_ml``, ``battery_wh``: what it holds at most, None = not known."""
 
     no: int
     id: str
@@ -105,6 +141,9 @@ class VehicleInfo:
     energy: str
     registered_on: date | None
     disposed_on: date | None
+    ownership: str = "owned"
+    tank_ml: int | None = None
+    battery_wh: int | None = None
 
 
 async def read_vehicles(connection: Connection, where: str = "", *arguments: object) -> list[VehicleInfo]:

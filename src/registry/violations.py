@@ -6,14 +6,18 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from pydantic import Field
+import numpy as np
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from registry.misplaced import refuse_misplaced, refuse_out_of_range
 from registry.pages import BEFORE, SINCE, Listing, same
-from registry.refusals import refuse_future
+from registry.places import DatumName
+from registry.refusals import NO_DATUM, refuse_future
 from registry.upsert import TEXT, Column, PlainTable, upsert
 from registry.values import Fine, Identifier, Plate, Record, Text, Time, WriteResult
 from runtime.connection import Connection
 from runtime.units import LATEST_US, from_us, in_us
+from telemetry.geo import Datum, to_wgs84_e6
 
 
 class Violation(Record):
@@ -23,21 +27,69 @@ class Violation(Record):
     at: Time
     place: Text = ""
     act: Text = Field("", description="违法行为")
+    code: Text = Field("", description="违法代码: tells parking from driving")
+    lat: float | None = Field(None, ge=-90, le=90, description="of the place, degrees, in `datum`")
+    lon: float | None = Field(None, ge=-180, le=180, validate_default=True)
+    datum: DatumName | None = Field(None, validate_default=True)
     fine: Fine | None = Field(None, description="yuan")
     points: int | None = Field(None, ge=0, le=100, description="记分")
     status: Literal["open", "handled", "revoked", "appealed"] = "open"
     driver: Identifier | None = None
     source: Text = ""
 
+    @field_validator("lon")
+    @classmethod
+    def _both(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if "lat" in info.data and (value is None) != (info.data["lat"] is None):
+            raise ValueError("经纬度须同时给出 · latitude and longitude come together")
+        return value
+
+    @field_validator("datum")
+    @classmethod
+    def _says_where(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and (info.data.get("lat") is not None or info.data.get("lon") is not None):
+            raise ValueError(NO_DATUM)
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_range(cls, values: Any) -> Any:
+        refuse_out_of_range(values)
+        return values
+
+    @model_validator(mode="after")
+    def _can_be_meant(self) -> Violation:
+        if self.lat is not None and self.lon is not None:
+            refuse_misplaced(self.lat, self.lon, self.datum, "lat")
+        return self
+
+    @property
+    def lat_e6(self) -> int | None:
+        """Latitude of the place in WGS-84, 1e-6 degree."""
+        return self._spot()[0]
+
+    @property
+    def lon_e6(self) -> int | None:
+        """Longitude of the place in WGS-84, 1e-6 degree."""
+        return self._spot()[1]
+
+    def _spot(self) -> tuple[int | None, int | None]:
+        if self.lat is None or self.lon is None or self.datum is None:
+            return None, None
+        lat, lon = to_wgs84_e6(Datum(self.datum), np.array([self.lat]), np.array([self.lon]))
+        return int(lat[0]), int(lon[0])
+
 
 HEADERS: Final = {
-    "违法编号": "id", "号牌号码": "plate", "违法时间": "at", "违法地点": "place", "违法行为": "act", "罚款金额": "fine",
-    "记分": "points", "处理状态": "status", "驾驶员": "driver", "来源": "source",
+    "违法编号": "id", "号牌号码": "plate", "违法时间": "at", "违法地点": "place", "违法行为": "act", "违法代码": "code",
+    "纬度": "lat", "经度": "lon", "坐标系": "datum", "罚款金额": "fine", "记分": "points", "处理状态": "status", "驾驶员": "driver", "来源": "source",
 }  # fmt: skip
 TABLE: Final = PlainTable(
     "violations",
     {
-        "plate": TEXT, "at": Column("timestamptz"), "place": TEXT, "act": TEXT,
+        "plate": TEXT, "at": Column("timestamptz"), "place": TEXT, "act": TEXT, "code": TEXT,
+        "lat": Column("double precision"), "lon": Column("double precision"), "datum": TEXT,
+        "lat_e6": Column("integer", shown=False), "lon_e6": Column("integer", shown=False),
         "fine_fen": Column("bigint", "fine", decimals=2), "points": Column("integer"), "status": TEXT, "driver": TEXT,
         "source": TEXT,
     },
@@ -59,13 +111,15 @@ async def write(connection: Connection, records: Sequence[Violation]) -> list[Wr
 
 #: The columns of a ViolationRow, of the table ``v``.
 SELECT: Final = (
-    "SELECT v.id, v.plate, v.at, v.place, v.act, v.fine_fen, v.points, v.status, v.driver FROM violations v"
+    "SELECT v.id, v.plate, v.at, v.place, v.act, v.fine_fen, v.points, v.status, v.driver, v.code, v.lat_e6, v.lon_e6"
+    " FROM violations v"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ViolationRow:
-    """A traffic violation (违章). ``status``: open, handled, revoked, appealed (with success)."""
+    """A traffic violation (违章). ``status``: open, handled, revoked, appealed (with success). ``lat_e6``, ``lon_e6``: WGS-84,
+    None = the record has no coordinates."""
 
     id: str
     plate: str
@@ -76,6 +130,9 @@ class ViolationRow:
     points: int | None
     status: str
     driver: str | None
+    code: str = ""
+    lat_e6: int | None = None
+    lon_e6: int | None = None
 
 
 async def violations_of(conn: Connection, ids: Collection[str]) -> list[ViolationRow]:
@@ -126,5 +183,5 @@ async def _in_spans(
 
 def violations_of_rows(rows: Iterable[Any]) -> list[ViolationRow]:
     """The violations of rows that begin with the columns of SELECT, by (time, id)."""
-    found = [ViolationRow(*in_us(row[:9])) for row in rows]
+    found = [ViolationRow(*in_us(row[:12])) for row in rows]
     return sorted(found, key=lambda v: (v.at_us, v.id))

@@ -50,7 +50,8 @@ class FuelWorld:
         self, id: str, plate: str, *, energy: str = "petrol", registered: Any = None, disposed: Any = None
     ) -> None:
         await self.sql(
-            "INSERT INTO vehicles (id, plate, organisation, energy, registered_on, disposed_on) VALUES ($1, $2, 'O1', $3, $4, $5)",
+            "INSERT INTO vehicles (id, plate, organisation, category, energy, registered_on, disposed_on)"
+            " VALUES ($1, $2, 'O1', '轿车', $3, $4, $5)",
             id, plate, energy, registered, disposed,
         )  # fmt: skip
 
@@ -74,10 +75,11 @@ class FuelWorld:
 
     async def fill(self, id: str, card: str, at: int, quantity: int | None = 40_000, **more: Any) -> None:
         await self.sql(
-            "INSERT INTO fuel_transactions (id, card, at, kind, energy, quantity, amount_fen, station_name, reverses)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO fuel_transactions (id, card, at, kind, energy, quantity, amount_fen, station_name, reverses, product,"
+            " posted) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             id, card, self.time(at), more.get("kind", "fill"), more.get("energy", "fuel"), quantity,
-            more.get("amount"), more.get("station", "一站"), more.get("reverses"),
+            more.get("amount"), more.get("station", "一站"), more.get("reverses"), more.get("product", ""),
+            more.get("posted", False),
         )  # fmt: skip
 
     async def order(self, id: str, vehicle: str, start: int, end: int, *, driver: str | None = None, status: str = "returned",

@@ -435,6 +435,7 @@ async def test_fuel_consumption_at_the_very_ratio(pool: asyncpg.Pool) -> None:
     await fuel.driver("D1")
     await fuel.vehicle("V1", "苏F00001")
     await fuel.card("C1", ("苏F00001", china("2025-01-01"), None))
+    await fuel.parameter("fuel_consumption", "tank_default_l", 0)  # the limit is that of what was bought
     await months.four_months(fuel)
     await fuel.work(DriverMonths())
 

@@ -167,7 +167,7 @@ async def test_the_stretch_after_the_last_order_is_open(world: FuelWorld) -> Non
     await world.fill("t2", "C1", china("2026-03-05 12:30"))
     (raised,) = await world.work(GATHERER)
     assert "尚无下次派单" in raised.summary
-    # an order that is not returned goes on; one that is only planned ends the stretch when it departs
+    # an order that is not returned ends two hours after its plan; one that is only planned ends the stretch when it departs
     await world.order("P3", "V1", china("2026-03-04 08:00"), china("2026-03-04 12:00"), status="departed")
     assert [a.status for a in await world.work(GATHERER)] == ["withdrawn"]
     await world.order("P3", "V1", china("2026-03-06 08:00"), china("2026-03-06 12:00"), status="approved")
@@ -244,7 +244,7 @@ def naive(trips: list[Any], bindings: list[Any], fills: list[Any]) -> dict[str, 
         if mine is None:
             continue
         own = [
-            (t[0], t[2], 10**6 if t[4] != "returned" else t[3])
+            (t[0], t[2], t[3] + 120 if t[4] != "returned" else t[3])  # without a return: two hours more
             for t in trips
             if t[1] == mine[0] and t[4] != "cancelled"
         ]

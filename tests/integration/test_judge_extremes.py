@@ -72,7 +72,7 @@ async def test_whatever_is_taken_can_be_judged(
                     quantity="999999999.999",
                     station="s",
                 )
-                await put(f"violations/w{k}{n}", plate="苏F00000", at=at)
+                await put(f"violations/w{k}{n}", plate="苏F00000", at=at, act=f"行为{n}")
             await put(f"calendar-days/{('1900-01-01', '2100-12-31')[k]}", workday=False)
     judge = Judge(db_url, GATHERERS, NoNavigator())
     for _ in range(40):

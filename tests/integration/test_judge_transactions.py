@@ -153,7 +153,7 @@ async def test_the_life_of_an_alert(world: StationWorld) -> None:
     held = (await world.stored())[RULE, "transaction:T1"]
     assert catalogue.verify(body, outcome=held["outcome"], measures=held["measures"], sha256=raised.evidence_hash,
                          sm3=raised.evidence_sm3) == []  # fmt: skip
-    assert len(evidence["track"]["t_us"]) == 31  # of 121: those in the window
+    assert len(evidence["track"]["t_us"]) == 33  # of 121: those in the window, and a stop before and after it
 
     made = feature_collection("a", 1, "ff", evidence)
     assert [f["properties"]["role"] for f in made["features"]] == ["track", "station", "circle"]
@@ -244,13 +244,14 @@ async def test_late_positions_withdraw(world: StationWorld) -> None:
     await world.fill_at("T1")
     assert await world.work(GATHERER) == []
     assert await world.reason() == "gap"
-    await world.drive([p for p in track if 120 <= abs(p[0]) < 300])  # 240 s are left: too short
+    # 360 s are left: there and back it would be 348, but not with a stop of 60.
+    await world.drive([p for p in track if 180 <= abs(p[0]) < 300])
     await world.late(AT - 240 * S)
     assert [a.status for a in await world.work(GATHERER)] == ["suspected"]
-    await world.drive([(-60, 3000, 0), (0, 100, 0), (60, 3000, 0)])
-    await world.late(AT - 60 * S, vehicle=2)
+    await world.drive([(-90, 3000, 0), (-30, 100, 0), (30, 100, 0), (90, 3000, 0)])
+    await world.late(AT - 90 * S, vehicle=2)
     assert await world.work(GATHERER) == []
-    await world.late(AT - 60 * S)
+    await world.late(AT - 90 * S)
     assert [a.withdrawal_reason for a in await world.work(GATHERER)] == [means("entered")]
 
 

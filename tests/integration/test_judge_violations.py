@@ -122,7 +122,7 @@ async def test_the_vehicle_that_had_the_plate_that_day(world: OffenceWorld) -> N
 
 
 async def test_by_driver(world: OffenceWorld) -> None:
-    """D1 is named once; once the order that covered the vehicle says who drove."""
+    """D1 is named once; once the order on which the vehicle was out says who drove."""
     await world.violation("W1", FEB, driver="D1")
     await world.violation("W2", MAR, plate="苏F00002")
     await world.violation("W3", MAR)
@@ -147,9 +147,9 @@ async def test_by_driver(world: OffenceWorld) -> None:
     assert [a.status for a in await world.work(GATHERER)] == ["suspected"]
     await world.order("P1", "V2", china(MAR) - HOUR, china(MAR) + HOUR, driver="D1", status="cancelled")
     assert [a.status for a in await world.work(GATHERER)] == ["withdrawn"]
-    await world.order("P2", "V2", china(MAR) - 2 * HOUR, china(MAR) + 1, driver="D1")
+    await world.order("P2", "V2", china(MAR) - 2 * HOUR, china(MAR), driver="D1")  # the very moment
     assert [a.status for a in await world.work(GATHERER)] == ["suspected"]
-    await world.order("P2", "V2", china(MAR) - 2 * HOUR, china(MAR), driver="D1")
+    await world.order("P2", "V2", china(MAR) - 2 * HOUR, china(MAR) - 1, driver="D1")
     assert [a.status for a in await world.work(GATHERER)] == ["withdrawn"]
     await world.sql("DELETE FROM rule_parameters")
     assert [(a.status, a.vehicle) for a in await world.work(GATHERER)] == [("suspected", "V1")]

@@ -233,6 +233,13 @@ def as_before(request: Request) -> Reply:
     return Reply({"error_code": 100, "error": "nobody asked for this before"}, 400)
 
 
+#: What the rest of the log is judged otherwise by the versions that the rules have now: rule|subject -> outcome.
+OTHERWISE = {
+    # Bought 28 % more, with tanks of unknown size at both ends: no suspicion any more.
+    "fuel_consumption|driver:P-3-0037:2025-10:fuel": "undetermined",
+}
+
+
 async def test_it_goes_on_where_it_stood(released_database: str, tmp_path: Path) -> None:
     """The rest of the log and what waits in the queues: the alerts are those of the released program, and no others."""
     await migrate(released_database)
@@ -255,11 +262,13 @@ async def test_it_goes_on_where_it_stood(released_database: str, tmp_path: Path)
         )
         names = ("rule", "subject", "status", "severity", "plate", "driver", "order_id")
         found = {tuple(row[name] for name in names) for row in alerts}
-        assert found == {tuple(alert[name] for name in names) for alert in expected["alerts"]}
+        alerts_now = [a for a in expected["alerts"] if f"{a['rule']}|{a['subject']}" not in OTHERWISE]
+        assert found == {tuple(alert[name] for name in names) for alert in alerts_now}
         outcomes = await pool.fetch(
             "SELECT DISTINCT ON (rule, subject) rule, subject, outcome FROM evaluations ORDER BY rule, subject, id DESC"
         )
-        assert {"|".join(row) for row in outcomes} == set(expected["outcomes"])
+        told = dict(line.rsplit("|", 1) for line in expected["outcomes"]) | OTHERWISE
+        assert {f"{rule}|{subject}": outcome for rule, subject, outcome in outcomes} == told
         assert await pool.fetchval("SELECT count(*) FROM positions") == expected["positions"]
     finally:
         pool.terminate()

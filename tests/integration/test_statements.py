@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from registry.statements import importer
+from runtime.units import CHINA
 from tests.integration.test_api_registry import check_problem, client, fleet  # noqa: F401 - fixtures
 from tests.integration.test_business_facts import office  # noqa: F401 - the fixture
 from tests.integration.test_simulate import api
@@ -64,7 +65,7 @@ async def test_good_rows_are_written_bad_ones_named_and_again_adds_nothing(
     office: httpx.AsyncClient,
     pool: asyncpg.Pool,
 ) -> None:
-    data = text(fill(1), fill(1), fill(2, "-1"), fill(3, card="c9"), fill(4, station="别站"), "合计,,,,1,,,,")
+    data = text(fill(1), fill(1), fill(2, "x"), fill(3, card="c9"), fill(4, station="别站"), "合计,,,,1,,,,")
     tried = await send(office, data, dry_run="true")
     assert await rows(pool) == []
     report = await send(office, data, source="三月.csv")
@@ -84,6 +85,26 @@ async def test_good_rows_are_written_bad_ones_named_and_again_adds_nothing(
     assert await rows(pool) == before
     await office.put("/v1/fuel-cards/c9", json={"organisation": "finance"})
     assert counts(await send(office, data)) == {"rows": 5, "created": 1, "unchanged": 3, "refused": 1}
+
+
+async def test_a_booking_is_put_right_by_the_time_of_payment(
+    office: httpx.AsyncClient, pool: asyncpg.Pool
+) -> None:
+    booked = "卡号,入账时间,交易类型,油品,数量,流水号"
+    paid = booked.replace("入账", "交易")
+    first = text("c1,2026-03-03 01:00:00,加油,92号汽油,40.00,N1", header=booked)
+    second = text("c1,2026-03-02 18:00:05,加油,92号汽油,40.00,N1", header=paid)
+
+    async def stored() -> tuple[str, bool]:
+        row = await pool.fetchrow("SELECT at, posted FROM fuel_transactions")
+        return row["at"].astimezone(CHINA).isoformat()[:19], row["posted"]
+
+    assert counts(await send(office, first)) == {"rows": 1, "created": 1}
+    assert await stored() == ("2026-03-03T01:00:00", True)
+    assert counts(await send(office, second)) == {"rows": 1, "updated": 1}
+    assert await stored() == ("2026-03-02T18:00:05", False)
+    assert counts(await send(office, first)) == {"rows": 1, "unchanged": 1}
+    assert await stored() == ("2026-03-02T18:00:05", False)
 
 
 async def test_files_that_overlap(office: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
@@ -250,7 +271,7 @@ async def test_the_command_line(office: httpx.AsyncClient, pool: asyncpg.Pool, t
 
         good, bad, export, mapping = (tmp_path / n for n in ("good.csv", "bad.csv", "v.csv", "m.json"))
         good.write_bytes(text(fill(1), header=HEADER.replace("卡号", "卡片")))
-        bad.write_bytes(text(fill(1), fill(2, "-1")))
+        bad.write_bytes(text(fill(1), fill(2, "x")))
         export.write_bytes(text("苏F00001,2026-03-02 08:05,人民路,闯红灯,200,6,未处理,V1", header=VIOLATIONS))
         mapping.write_text('{"card": "卡片"}', "utf-8")
         status, out, _ = await gongche("statement", str(good), "--mapping", str(mapping), "--dry-run")

@@ -40,7 +40,7 @@ from telemetry.log.base import POSITIONS
 from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 from tests.waiting import PATIENCE_S, until
 
-VEHICLES = 32
+VEHICLES = 37
 SEED, OTHER_SEEDS = 3, (5,)
 
 #: What judgements rest on that may differ with the order of arrival and yet be right: a drive's evidence is frozen when

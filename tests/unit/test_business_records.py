@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -61,7 +62,7 @@ def binding(plate: str, since: int, until: int | None = None) -> dict[str, Any]:
         ("fuel-cards", CARD | {"bindings": [binding("苏F1", 5, 5)]}, "/bindings/0/valid_to"),
         ("fuel-cards", CARD | {"bindings": [], "valid_from": "2026-01-01T00:00:00Z"}, "/bindings"),
         ("fuel-transactions", FILL | {"quantity": 45.32}, "/quantity"),
-        ("fuel-transactions", FILL | {"quantity": "-1"}, "/quantity"),
+        ("fuel-transactions", FILL | {"kind": "fee", "quantity": "-1"}, "/quantity"),
         ("fuel-transactions", FILL | {"quantity": "45.3201"}, "/quantity"),
         ("fuel-transactions", FILL | {"quantity": "1000000000"}, "/quantity"),
         ("fuel-transactions", FILL | {"amount": "1.005"}, "/amount"),
@@ -189,3 +190,36 @@ def test_a_whole_history_may_come_in_any_order(order: list[int]) -> None:
     made = FuelCard.model_validate(CARD | {"bindings": [given_bindings[i] for i in order]})
     assert made.bindings is not None
     assert [b.plate for b in made.bindings] == ["苏F0", "苏F1", "苏F2", "苏F3"]
+
+
+def test_a_fill_of_a_negative_quantity_is_a_reversal() -> None:
+    for quantity in ("-45.32", Decimal("-45.32")):
+        made = KINDS["fuel-transactions"].model.model_validate(FILL | {"quantity": quantity})
+        assert (made.kind, made.quantity) == ("reversal", 45_320)  # type: ignore[attr-defined]
+    made = KINDS["fuel-transactions"].model.model_validate(FILL | {"kind": "reversal", "quantity": "-1"})
+    assert (made.kind, made.quantity) == ("reversal", 1_000)  # type: ignore[attr-defined]
+
+
+def test_a_rented_vehicle_needs_its_report_and_its_dates() -> None:
+    def wrong(**fields: Any) -> list[str]:
+        given = {"id": "v", "plate": "苏F1", "organisation": "o", "ownership": "rented"} | fields
+        return [flaw.pointer for flaw in flaws("vehicles", given)]
+
+    assert wrong() == ["/report", "/registered_on", "/disposed_on"]
+    assert wrong(report="R1", registered_on="2026-01-01") == ["/disposed_on"]
+    model = KINDS["vehicles"].model
+    dates = {"report": "报备〔2026〕1号", "registered_on": "2026-01-01", "disposed_on": "2026-02-01"}
+    rented = {"id": "v", "plate": "苏F1", "organisation": "o", "ownership": "rented"} | dates
+    made = model.model_validate(rented | {"tank": "55.5"})
+    assert (made.ownership, made.tank) == ("rented", 55_500)  # type: ignore[attr-defined]
+    assert flaws("vehicles", rented | {"tank": "0"})[0].pointer == "/tank"
+
+
+def test_the_place_of_a_violation_has_its_datum() -> None:
+    model = KINDS["violations"].model
+    assert [f.pointer for f in flaws("violations", VIOLATION | {"lat": 32.0, "lon": 120.9})] == ["/datum"]
+    made: Any = model.model_validate(VIOLATION | {"lat": Decimal("32.0"), "lon": 120.9, "datum": "wgs84"})
+    assert (made.lat_e6, made.lon_e6) == (32_000_000, 120_900_000)
+    swapped = VIOLATION | {"lat": 120.9, "lon": 32.0, "datum": "gcj02"}
+    assert "写反" in flaws("violations", swapped)[0].message
+    assert model.model_validate(VIOLATION).lat_e6 is None  # type: ignore[attr-defined]

@@ -183,3 +183,45 @@ def test_subjects() -> None:
     assert check.subject("C1", None) == "unbound:C1"
     with pytest.raises(frozen.EvidenceError):
         check.evaluate(make((0, None)) | {"rule_version": 99})
+
+
+def bound_to_nothing(now: float, **more: Any) -> Evaluation:
+    evidence = make((0, None), now=now) | {
+        "binding": None,
+        "vehicles": [],
+        "unbound_since_us": at(0),
+        "as_of_us": at(now),
+    }
+    evidence["card"] |= {"kind": more.pop("kind", "vehicle")}
+    return check.evaluate(evidence | more)
+
+
+def test_a_master_card_that_cannot_fill_needs_no_vehicle() -> None:
+    assert bound_to_nothing(300).reason == "not_bound"
+    made = bound_to_nothing(300, kind="master", filled=False)
+    assert (made.outcome, made.reason) == (Outcome.NORMAL, "master")
+    assert "主卡" in said(made)
+    # One that fills is a card like any other.
+    assert bound_to_nothing(300, kind="master", filled=True).reason == "not_bound"
+
+
+def rented(
+    bound: tuple[float, float | None], *vehicles: tuple[int | None, int | None], **more: Any
+) -> Evaluation:
+    evidence = make(bound, *vehicles, **more)
+    for vehicle in evidence["vehicles"]:
+        vehicle["ownership"] = "rented"
+    return check.evaluate(evidence)
+
+
+def test_a_rented_vehicle_is_official_for_the_dates_of_its_report() -> None:
+    assert rented((10, 20), (10, 20)).reason == "official"
+    made = rented((10, 20 + 1 / 86_400), (10, 20))  # a second too long
+    assert (made.outcome, made.reason) == (Outcome.SUSPECTED, "report_ended")
+    assert "报备" in said(made)
+    assert rented((10 - 1 / 86_400, 20), (10, 20)).reason == "not_official"
+    assert rented((10, 20), (12, 20)).reason == "not_official"
+    assert rented((10, 21), (10, 20), grace=1).reason == "official"
+    # Reported again without a gap.
+    assert rented((10, 30), (10, 20), (20, 30)).reason == "official"
+    assert rented((10, 30), (10, 20), (21, 30)).reason == "report_ended"

@@ -24,6 +24,8 @@ PARAMETERS = {
     "station_radius_m": 200,
     "polygon_margin_m": 0,
     "window_min": 15,
+    "min_stop_s": 60,
+    "stop_kmh": 6,
     "min_coverage_permille": 500,
     "gap_speed_kmh": 120,
     "gap_s": 120,
@@ -76,7 +78,10 @@ def parked(east: float, north: float = 0, *, start: int = -960, end: int = 960, 
 
 SUSPECTED = (Outcome.SUSPECTED, "not_entered")
 ENTERED = (Outcome.NORMAL, "entered")
+PASSED = (Outcome.SUSPECTED, "passed")
 GAP = (Outcome.UNDETERMINED, "gap")
+UNCLEAR = (Outcome.UNDETERMINED, "stop_unclear")
+BOOKED = (Outcome.UNDETERMINED, "posting_time")
 
 
 def test_in_the_station_and_not() -> None:
@@ -111,32 +116,85 @@ def test_exactly_the_radius_is_inside_and_a_millimetre_more_is_not() -> None:
 
 def test_the_segments_count_not_only_the_points() -> None:
     past = [*parked(-1500, 190, end=-60), (0, -1500, 190), (100, 1500, 190), *parked(1500, 190, start=160)]
-    assert judged(past) == ENTERED
+    assert judged(past) == PASSED
     assert judged([(t, x, y + 20) for t, x, y in past]) == SUSPECTED
 
 
-def test_the_window_holds_its_ends() -> None:
-    def visit(when: float) -> list[Fix]:
-        """Parked 5 km away, in the station at one moment, at both sides at most 100 s from a fix of the parked one."""
-        away = [p for p in parked(5000, start=-1800, end=1800, every=50) if abs(p[0] - when) >= 100]
-        return sorted([*away, (when, 0, 0)])
+def stop(seconds: float, *, start: float = 0, every: int = 10) -> list[Fix]:
+    """Parked 5 km away, and in the station from ``start`` on for so long; at both sides 100 s away from a fix of the parked
+    one."""
+    away = [
+        p
+        for p in parked(5000, start=-1800, end=1800, every=50)
+        if p[0] <= start - 100 or p[0] >= start + seconds + 100
+    ]
+    times = [*np.arange(start, start + seconds, every).tolist(), start + seconds]
+    return sorted([*away, *((t, 0, 0) for t in times)])
 
-    for when, expected in ((900, ENTERED), (-900, ENTERED), (1000, SUSPECTED), (-1000, SUSPECTED)):
-        assert judged(visit(when), max_speed_kmh=1000) == expected
-    # Going in steadily from 5 km: in the circle (200 m) after 96 of 100 s.
-    assert judged(visit(904), max_speed_kmh=1000) == ENTERED
-    assert judged(visit(905), max_speed_kmh=1000) == SUSPECTED
-    assert judged(visit(-904), max_speed_kmh=1000) == ENTERED
-    assert judged(visit(-905), max_speed_kmh=1000) == SUSPECTED
+
+def test_entering_is_stopping_for_a_minute() -> None:
+    for seconds, expected in ((59, PASSED), (60, ENTERED), (61, ENTERED)):
+        made = card_use.evaluate(make(stop(seconds), max_speed_kmh=1000))
+        assert (made.outcome, made.reason) == expected
+        assert made.measures["stop_s"]["value"] == seconds
+    assert judged(stop(60), max_speed_kmh=1000, min_stop_s=61) == PASSED
+    assert judged(stop(0), max_speed_kmh=1000, min_stop_s=0) == UNCLEAR  # a single fix says nothing of a stay
+    made = card_use.evaluate(make(stop(40), max_speed_kmh=1000))
+    assert "只经过该加油站" in said(made)
+    assert "停留不足 60 秒" in said(made)
+
+
+def test_walking_speed_is_slow_enough_and_more_is_not() -> None:
+    def through(kmh: float, speed: int = 300) -> Any:
+        """From the edge to the middle and beyond, 70 s and more in the circle."""
+        points = [(t, -1.0 * kmh / 3.6 * 35 + kmh / 3.6 * t, 0) for t in range(0, 71, 10)]
+        far = [*parked(-4000, end=-80), *parked(4000, start=150)]
+        evidence = make([*far, *points], max_speed_kmh=1000)
+        evidence["track"]["speed_dkmh"] = [speed] * len(evidence["track"]["t_us"])
+        return card_use.evaluate(evidence).reason
+
+    assert through(5.99) == "entered"
+    assert through(6.01) == "passed"
+    assert through(12) == "passed"
+    # Where its places jitter the terminal's own speed says that it stands.
+    assert through(12, speed=60) == "entered"
+    assert through(12, speed=61) == "passed"
+
+
+def test_a_pass_on_the_motorway_beside_is_no_entry() -> None:
+    def drive(kmh: float, every: int) -> list[Fix]:
+        return [(t, kmh / 3.6 * t, 50) for t in range(-960, 961, every)]
+
+    for every in (1, 10, 30, 60):
+        assert judged(drive(100, every)) == PASSED, every
+    assert judged(drive(100, 60), station_radius_m=51) == PASSED
+    assert judged(drive(100, 60), station_radius_m=49) == SUSPECTED
+    # In a jam it stands beside the station: nobody can tell it from a stop at the pump.
+    assert judged(drive(5, 10)) == ENTERED
+    # One fix in two minutes on a road at 40 km/h: a stop of a minute may lie between two of them.
+    assert judged([(t, 40 / 3.6 * (t - 60), 50) for t in range(-960, 961, 120)]) == UNCLEAR
+
+
+def test_a_stay_with_a_gap_in_it_is_a_stay() -> None:
+    # A terminal that sleeps while the vehicle stands at the pump.
+    away = [p for p in parked(5000, every=50) if p[0] <= -200 or p[0] >= 500]
+    assert judged([*away, (-100, 10, 0), (300, 0, 10)], max_speed_kmh=1000) == ENTERED
+
+
+def test_the_window_holds_its_ends() -> None:
+    # A moment of the stay lies in the window: its first at the end, its last at the beginning.
+    for start, expected in ((900, ENTERED), (901, PASSED), (-960, ENTERED), (-961, PASSED), (840, ENTERED)):
+        assert judged(stop(60, start=start), max_speed_kmh=1000) == expected, start
 
 
 def test_a_gap_in_which_it_could_have_been_there() -> None:
-    # 5 km to the circle and 5 km back: 10 km at 120 km/h are 300 s
+    # 5 km to the circle and 5 km back: 10 km at 120 km/h are 300 s, and a stop of 60
     def silent(seconds: int, east: float = 5200) -> list[Fix]:
         return [p for p in parked(east, every=10) if not -100 < p[0] < -100 + seconds]
 
-    assert judged(silent(290)) == SUSPECTED
-    assert judged(silent(310)) == GAP
+    assert judged(silent(350)) == SUSPECTED
+    assert judged(silent(370)) == GAP
+    assert judged(silent(370), min_stop_s=71) == SUSPECTED
     assert judged(silent(120, 300)) == SUSPECTED  # no longer than gap_s
     assert judged(silent(130, 300)) == GAP
 
@@ -183,12 +241,6 @@ def test_little_coverage_accuses_nobody() -> None:
     assert judged(parked(90_000, end=-840), min_coverage_permille=34) == poor
 
 
-def test_evidence_of_before_there_was_a_least_coverage_holds() -> None:
-    evidence = make(parked(90_000, end=-840))
-    del evidence["parameters"]["min_coverage_permille"]
-    assert card_use.evaluate(evidence).outcome is Outcome.SUSPECTED
-
-
 def test_without_looking_at_a_track() -> None:
     undetermined = Outcome.UNDETERMINED
     assert judged([], station=None) == (undetermined, "station_unknown")
@@ -197,8 +249,36 @@ def test_without_looking_at_a_track() -> None:
     assert judged(parked(9000), vehicle=None) == (undetermined, "not_official")
     for no_fill in ({"kind": "top_up"}, {"kind": "fee"}, {"kind": "reversal"}, {"reversed_by": "T2"}):
         assert judged(parked(9000), transaction=no_fill) == (Outcome.NORMAL, "no_fill")
+    for goods in ("车用尿素", "AdBlue", "机油", "洗车", "便利店"):
+        assert judged(parked(9000), transaction={"product": goods}) == (Outcome.NORMAL, "no_fill")
     with pytest.raises(frozen.EvidenceError):
         card_use.evaluate(make([]) | {"rule_version": 99})
+
+
+def test_a_reversal_that_takes_nothing_back_is_told() -> None:
+    alone = {"kind": "reversal", "takes_back": None}
+    assert judged(parked(9000), transaction=alone) == (Outcome.UNDETERMINED, "reversal_unmatched")
+    assert judged([], transaction=alone | {"takes_back": "T0"}) == (Outcome.NORMAL, "no_fill")
+    assert "没有对应的加油" in said(card_use.evaluate(make([], transaction=alone)))
+
+
+def test_the_time_of_booking_alone_accuses_nobody() -> None:
+    booked = {"posted": True}
+    assert judged(parked(9000), transaction=booked) == BOOKED
+    assert judged([], transaction=booked) == BOOKED
+    day = 86_400
+    start = -((AT // S + 8 * 3600) % day)  # the natural day of AT, seconds from it
+    # There at some time of the day, hours from the booking; the day before and the day after do not count.
+    for when, expected in (
+        (start + 60, ENTERED),
+        (start + day - 120, ENTERED),
+        (start - 400, BOOKED),
+        (start + day + 200, BOOKED),
+    ):
+        assert judged(stop(90, start=when), transaction=booked, max_speed_kmh=1000) == expected, when
+    assert judged(stop(90, start=3600), max_speed_kmh=1000) == SUSPECTED  # with the time of payment
+    drive: list[Fix] = [(t, 100 / 3.6 * t, 50) for t in range(-960, 961, 10)]
+    assert judged(drive, transaction=booked) == BOOKED
 
 
 def test_polygons_with_holes() -> None:
@@ -224,7 +304,7 @@ def test_polygons_with_holes() -> None:
     assert judged(parked(530), station=holed, polygon_margin_m=31) == ENTERED
     assert judged(parked(532), station=holed, polygon_margin_m=31) == SUSPECTED
     through = [*parked(-2000, end=-60), (0, -2000, 0), (100, 2000, 0), *parked(2000, start=160)]
-    assert judged(through, station=holed) == ENTERED
+    assert judged(through, station=holed) == PASSED
 
 
 fixes = st.lists(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ MIN = 60 * 1_000_000
 T0 = 1_772_000_000 * 1_000_000
 #: Minutes of the stretch: the order returns at 0, the next departs at 1,000.
 NEXT = 1_000
+USED = {"min_fills": 2, "merge_min": 10, "count_charging": 0}
 
 
 def row(
@@ -44,7 +46,7 @@ def make(
         "binding": {"plate": "苏F00001", "from_us": T0 + bound[0] * MIN, "to_us": None if bound[1] is None else T0 + bound[1] * MIN},
         "order": {"id": "P1", "version": 3, "driver": "D1", "from_us": T0 - 300 * MIN, "to_us": T0},
         "next_order": None if following is None else {"id": "P2", "version": 1, "driver": None, "departed_us": T0 + following * MIN},
-        "parameters": {"min_fills": 2, "merge_min": 10} | used, "transactions": rows,
+        "parameters": {"min_fills": 2, "merge_min": 10, "count_charging": 0} | used, "transactions": rows,
     }  # fmt: skip
 
 
@@ -126,6 +128,41 @@ def test_what_is_no_fill() -> None:
     )
 
 
+def test_charging_counts_only_where_a_unit_says_so() -> None:
+    charges = [row("a", 100, energy="electric"), row("b", 300, energy="electric")]
+    made = judge(*charges)
+    assert (made.outcome, made.measures["fills"]["value"]) == (Outcome.NORMAL, 0)
+    assert check.explain(make(charges)) == {"a": "charging", "b": "charging"}
+    assert judge(*charges, count_charging=1).outcome is Outcome.SUSPECTED
+    assert fills(*charges, row("c", 500)) == 1
+    assert fills(*charges, row("c", 500), count_charging=1) == 3
+
+
+@pytest.mark.parametrize(
+    "product", ["车用尿素", "尿素溶液", "AdBlue", "ad blue", "柴油机油", "机油", "洗车", "便利店商品"]
+)
+def test_goods_that_are_no_fuel_are_no_fills(product: str) -> None:
+    rows = [row("a", 100), row("b", 300, product=product)]
+    assert judge(*rows).outcome is Outcome.NORMAL
+    assert check.explain(make(rows)) == {"a": "counted", "b": "goods"}
+    assert judge(row("a", 100, product="0号柴油"), row("b", 300, product="")).outcome is Outcome.SUSPECTED
+
+
+def test_a_fill_of_which_only_the_booking_is_known_accuses_nobody() -> None:
+    made = judge(row("a", 100), row("b", 300, posted=True))
+    assert (made.outcome, made.reason) == (Outcome.UNDETERMINED, "posting_time")
+    assert made.measures["without_time"]["value"] == 1
+    assert said(made).startswith("不可判：")
+    assert judge(row("a", 100), row("b", 300), row("c", 500, posted=True)).outcome is Outcome.SUSPECTED
+    assert judge(row("a", 100, posted=True)).outcome is Outcome.NORMAL
+
+
+def test_an_order_without_a_return_says_so() -> None:
+    evidence = make([row("a", 5), row("b", 100)])
+    evidence["order"]["returned"] = False
+    assert "没有返回记录" in said(check.evaluate(evidence))
+
+
 PAYMENT = st.tuples(
     st.integers(-30, NEXT + 30), st.sampled_from(["S1", "S2", None]), st.sampled_from(["一站", "二站"])
 )
@@ -167,7 +204,7 @@ def test_groups_agree_with_a_naive_graph_and_with_any_order(
     evidence = make(rows, merge_min=merge_min)
     parts = naive_groups(rows, merge_min)
     assert sorted(map(sorted, parts)) == sorted(
-        sorted(p["id"] for p in g) for g in check.groups(rows, merge_min)
+        sorted(p["id"] for p in g) for g in check.groups(rows, {"merge_min": merge_min, "count_charging": 0})
     )
     at = {r["id"]: r["at_us"] for r in rows}
     expected = sum(T0 < min(at[i] for i in part) < T0 + NEXT * MIN for part in parts)
@@ -187,9 +224,9 @@ def test_another_fill_never_clears(
     the trip. Every other one never lowers the count."""
     rows = rows_of(payments)
     more: Any = [*rows, row("extra", extra[0], station=extra[1], name=extra[2])]
-    mine = next(g for g in check.groups(more, 10) if any(p["id"] == "extra" for p in g))
+    mine = next(g for g in check.groups(more, USED) if any(p["id"] == "extra" for p in g))
     assume(
-        len({id(g) for g in check.groups(rows, 10) for p in g if any(p["id"] == q["id"] for q in mine)}) < 2
+        len({id(g) for g in check.groups(rows, USED) for p in g if any(p["id"] == q["id"] for q in mine)}) < 2
     )
     assume(mine[0]["id"] != "extra" or len(mine) == 1 or extra[0] > 0)
     before, after = check.evaluate(make(rows)), check.evaluate(make(more))
@@ -230,8 +267,19 @@ def test_reversals_name_or_match_their_fill() -> None:
     assert reversed_fills([a, paid("r", 20, "reversal", None, None)]) == {}
     assert reversed_fills([a, paid("r", 20, "reversal", None, 40_000)]) == {"a": "r"}
     assert reversed_fills([paid("a", 0, station="S1"), paid("r", 20, "reversal", station="S2")]) == {}
-    assert reversed_fills([a, paid("r", 31 * 1440, "reversal")]) == {"a": "r"}
-    assert reversed_fills([a, paid("r", 31 * 1440 + 1, "reversal")]) == {}
+    # Within a day, unless it names the fill.
+    assert reversed_fills([a, paid("r", 1440, "reversal")]) == {"a": "r"}
+    assert reversed_fills([a, paid("r", 1440 + 1, "reversal")]) == {}
+    assert reversed_fills([a, paid("r", 20 * 1440, "reversal", reverses="a")]) == {"a": "r"}
+    assert reversed_fills([a, paid("r", -1, "reversal")]) == {}
+    # Stations that are not matched go by their names; a row without one may be any.
+    named = [replace(a, station_name="一站"), replace(paid("r", 20, "reversal"), station_name="二站")]
+    assert reversed_fills(named) == {}
+    assert reversed_fills([named[0], replace(named[1], station_name=" 一站")]) == {"a": "r"}
+    assert reversed_fills([named[0], replace(named[1], station_name="")]) == {"a": "r"}
+    # Of what is only booked nobody knows what came first.
+    assert reversed_fills([a, replace(paid("r", -1, "reversal"), posted=True)]) == {"a": "r"}
+    assert reversed_fills([a, replace(paid("r", -1441, "reversal"), posted=True)]) == {}
     assert reversed_fills([a, b, paid("r", 20, "reversal", reverses="a"), paid("s", 30, "reversal")]) == {
         "a": "r",
         "b": "s",

@@ -17,7 +17,9 @@ from rules.wording.traffic_violations import REASONS
 from runtime.units import CHINA, from_us, to_us
 from tests.words import said
 
-PARAMETERS = {"min_violations": 2, "natural_month": 0, "by_driver": 0}
+PARAMETERS = {
+    "min_violations": 2, "natural_month": 0, "by_driver": 0, "count_parking": 0, "same_act_min": 5, "drive_speed_kmh": 120,
+}  # fmt: skip
 
 
 def at(text: str) -> int:
@@ -100,7 +102,7 @@ def test_what_does_not_count() -> None:
         check.evaluate(make("2026-03", [record("W1", first), record("W2", second, status="handled")])).reason
         == "repeated"
     )
-    twice = [record("W1", first), record("W2", first)]  # two at one moment are two
+    twice = [record("W1", first), record("W2", first, act="闯红灯")]  # two acts at one moment are two
     assert check.evaluate(make("2026-03", twice)).reason == "repeated"
     both = [record("W1", first), record("W2", second), record("W2", second, status="revoked")]
     assert check.evaluate(make("2026-03", both)).reason == "few"  # one record says it was revoked
@@ -115,6 +117,86 @@ def test_one_unit_counts() -> None:
     assert "驾驶员 张三 一个月内" in said(made)
     with pytest.raises(frozen.EvidenceError):
         check.evaluate(make("2026-03", rows) | {"rule": "mileage"})
+
+
+@pytest.mark.parametrize(
+    ("act", "code", "parking"),
+    [
+        ("违停", "", True), ("违反规定停放、临时停车且驾驶人不在现场", "", True), ("机动车违反规定停放", "10391", True),
+        ("", "1039", True), ("", "10395", True), ("", "7003", True), ("", "70031", True), ("1039 违反规定停放", "", True),
+        ("机动车违反禁止停车标志", "", True), ("在禁停路段临时停车", "", True), ("未在停车泊位内停车", "", True),
+        ("在人行道上停车", "", True), ("未按规定停靠", "", True), ("", "1039A", True),
+        ("遇前方机动车停车排队等候时从两侧穿插", "1304", False), ("违反停车让行标志", "", False), ("不停车接受检查", "", False),
+        ("超速", "", False), ("驾驶机动车违反道路交通信号灯通行", "1625", False), ("遇停止信号时停在停止线以内", "", False),
+        ("遇行人正在通过人行横道时未停车让行", "1357", False), ("在高速公路应急车道内停车", "", False),
+        ("在高速公路上临时停车", "", False), ("", "10390", True), ("", "1139", False), ("", "21039", False), ("", "", False),
+    ],
+)  # fmt: skip
+def test_parking_is_not_driving(act: str, code: str, parking: bool) -> None:
+    assert check.is_parking(record("W", 0, act=act, code=code)) is parking
+    rows = [record("W1", at("2026-03-02 10:00")), record("W2", at("2026-03-05 10:00"), act=act, code=code)]
+    made = check.evaluate(make("2026-03", rows))
+    assert made.reason == ("few" if parking else "repeated")
+    assert made.measures.get("parking", {"value": 0})["value"] == int(parking)
+    assert ("停车类 1 条" in said(made)) is parking
+    assert check.evaluate(make("2026-03", rows, count_parking=1)).reason == "repeated"
+
+
+def test_only_parking_is_none_that_counts() -> None:
+    rows = [record(f"W{k}", at(f"2026-03-0{k} 10:00"), act="违停") for k in (2, 3, 4)]
+    made = check.evaluate(make("2026-03", rows))
+    assert (made.outcome, made.reason) == (Outcome.NORMAL, "none")
+    assert [why for _, why in check.considered(rows, PARAMETERS)] == ["parking"] * 3
+
+
+def pair(seconds: int, **second: Any) -> str:
+    first = at("2026-03-02 10:00")
+    rows = [record("W1", first), record("W2", first + seconds * 1_000_000, **second)]
+    return check.evaluate(make("2026-03", rows)).reason
+
+
+def test_one_act_seen_by_two_cameras_counts_once_and_both_are_shown() -> None:
+    assert [pair(s) for s in (0, 299, 300, 301)] == ["few", "few", "few", "repeated"]
+    assert pair(60, act="闯红灯") == "repeated"
+    assert pair(60, plate="苏F00002") == "repeated"
+    assert pair(60, act=" 超 速") == "few"  # one act, written differently
+    assert pair(300, place="另一路口") == "few"
+    rows = [record("W1", at("2026-03-02 10:00")), record("W2", at("2026-03-02 10:03"))]
+    assert [why for _, why in check.considered(rows, PARAMETERS)] == ["counts", "same_act"]
+    made = check.evaluate(make("2026-03", [*rows, record("W3", at("2026-03-20 10:00"))]))
+    assert made.reason == "repeated"
+    assert made.measures["violations"]["value"] == 2
+    assert "同一行为的另一记录 1 条" in said(made)
+    # The one that counts is revoked: the other one is an act of its own again.
+    rows[0]["status"] = "revoked"
+    assert [why for _, why in check.considered(rows, PARAMETERS)] == ["revoked", "counts"]
+
+
+def test_codes_say_more_than_words() -> None:
+    def coded(one: str, two: str, act: str = "超速") -> str:
+        first = at("2026-03-02 10:00")
+        rows = [record("W1", first, code=one), record("W2", first + 60_000_000, code=two, act=act)]
+        return check.evaluate(make("2026-03", rows)).reason
+
+    assert coded("1352", "1352", act="超过规定时速") == "few"
+    assert coded("1352", "1636") == "repeated"
+    assert coded("1352", "") == "few"
+
+
+def test_a_distance_that_cannot_be_driven_meanwhile_makes_two_acts() -> None:
+    # 120 km/h, and a minute for times that are given to the minute: in 4 min 10 km.
+    here = {"lat_e6": 32_000_000, "lon_e6": 120_900_000}
+    first = at("2026-03-02 10:00")
+
+    def reason_at(north_e6: int, seconds: int = 240) -> str:
+        there = {"lat_e6": 32_000_000 + north_e6, "lon_e6": 120_900_000}
+        rows = [record("W1", first, **here), record("W2", first + seconds * 1_000_000, **there)]
+        return check.evaluate(make("2026-03", rows)).reason
+
+    assert reason_at(90_100) == "few"  # 9.99 km
+    assert reason_at(90_300) == "repeated"  # 10.01 km
+    assert reason_at(0, seconds=0) == "few"
+    assert reason_at(20_000, seconds=0) == "repeated"  # 2.2 km at one moment: a forged plate, or another car
 
 
 START, END = check.month_span("2026-03", 1)
@@ -136,6 +218,11 @@ def naive(rows: list[dict[str, Any]], least: int, natural: int) -> bool:
     for row in rows:
         if row["belongs"] == "counts" and row["id"] not in void:
             times[row["id"]] = min(times.get(row["id"], row["at_us"]), row["at_us"])
+    acts: dict[str, int] = {}
+    for id, us in sorted(times.items(), key=lambda item: (item[1], item[0])):
+        if all(us - counted > 5 * 60_000_000 for counted in acts.values()):
+            acts[id] = us
+    times = acts
 
     def back(us: int) -> datetime:
         t = from_us(us).astimezone(CHINA)

@@ -15,8 +15,10 @@ from registry.parameters import (
     parse,
     resolve,
     resolve_columns,
+    rows_for,
     used_by,
     validate,
+    with_units_below,
 )
 
 ROWS = [
@@ -71,3 +73,63 @@ def test_defaults_are_within_their_limits_and_validation_refuses_the_rest() -> N
                     validate(rule, p.name, wrong)
     with pytest.raises(UnknownParameterError):
         parameter("location", "radius_m")
+
+
+def _tree(*more: ParameterRow) -> tuple[ParameterRow, ...]:
+    """City > bureau > office, and another bureau beside."""
+    name = ("location", "min_displacement_m")
+    rows = (
+        ParameterRow(*name, None, 300, 0),
+        ParameterRow(*name, "office", 700, 300),
+        ParameterRow(*name, "city", 500, 100),
+        ParameterRow(*name, "city", 550, 400),
+        ParameterRow(*name, "bureau", 600, 200),
+        *more,
+    )
+    below = {"city": ("bureau", "beside", "office"), "bureau": ("office",), "office": ()}
+    return with_units_below(rows, below)
+
+
+def test_a_unit_has_what_the_units_above_it_have_set_until_it_sets_its_own() -> None:
+    def values(organisation: str | None) -> list[int]:
+        times = (0, 99, 100, 199, 200, 299, 300, 400)
+        return [resolve("location", organisation, at, _tree())["min_displacement_m"] for at in times]
+
+    assert values(None) == values("elsewhere") == [300] * 8
+    assert values("city") == values("beside") == [300, 300, 500, 500, 500, 500, 500, 550]
+    assert values("bureau") == [300, 300, 500, 500, 600, 600, 600, 600]
+    assert values("office") == [300, 300, 500, 500, 600, 600, 700, 700]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4), (4, 3, 2, 1, 0), (2, 4, 0, 3, 1)])
+def test_columns_single_values_and_evidence_agree_whatever_the_order_of_the_rows(
+    order: tuple[int, ...],
+) -> None:
+    rows = [_tree()[k] for k in order]
+    units = ["city", "bureau", "office", "beside", "elsewhere"]
+    asked = [(unit, at) for unit in units for at in range(0, 500, 50)]
+    organisations = np.array([unit for unit, _ in asked], object)
+    column = resolve_columns("location", organisations, np.array([at for _, at in asked]), rows)
+    for k, (unit, at) in enumerate(asked):
+        single = resolve("location", unit, at, rows)["min_displacement_m"]
+        assert int(column["min_displacement_m"][k]) == single
+        # Evidence keeps five plain fields of a row; what they give is the same.
+        frozen = [
+            ParameterRow(r.rule, r.name, r.organisation, r.value, r.effective_us)
+            for r in rows_for(rows, unit)
+        ]
+        assert resolve("location", unit, at, frozen)["min_displacement_m"] == single
+        assert {r.organisation for r in frozen} <= {None, unit}
+
+
+def test_evidence_of_a_unit_that_inherits_nothing_keeps_its_rows_as_they_are() -> None:
+    assert rows_for(ROWS, "O1") == ROWS
+    assert rows_for(ROWS, "O2") == [row for row in ROWS if row.organisation is None]
+
+
+def test_a_backtest_for_one_unit_counts_above_all_that_it_inherits() -> None:
+    made = override(_tree(), "location", {"min_displacement_m": 9}, "bureau")
+    at_the_end = {
+        u: resolve("location", u, 999, made)["min_displacement_m"] for u in ("city", "bureau", "beside")
+    }
+    assert at_the_end == {"city": 550, "bureau": 9, "beside": 550}

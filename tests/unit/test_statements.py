@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from registry.bulk import UnreadableError
 from registry.decimals import decimal_text, exact_json, scaled
+from registry.goods import is_goods
 from registry.refusals import AHEAD, RefusedError
 from registry.spelling import normal_plate
 from registry.statements.cells import code_of, kind_of, number_of, status_of, time_of
@@ -355,7 +356,7 @@ def test_bad_mappings_say_where(mapping: object, pointer: str) -> None:
 
 def test_bad_rows_are_named_and_the_good_ones_stay() -> None:
     bad = [
-        (ROW.replace("45.32", "-45.32"), "quantity"),
+        (ROW.replace("加油", "圈存").replace("45.32", "-45.32"), "quantity"),
         (ROW.replace("45.32", "45.3211"), "quantity"),
         (ROW.replace("45.32", ""), "quantity"),
         (ROW.replace("357.57", "357.575"), "amount"),
@@ -472,3 +473,57 @@ def test_any_cells_give_rows_or_flaws(rows: list[list[str]]) -> None:
     assert found.rows == len(found.drafts) + found.repeated + found.refused
     assert all(flaw.row >= 2 and "·" in flaw.message for flaw in found.flaws)
     assert found.flaw_count >= found.refused
+
+
+# --- what is no time of payment, and what goes back
+
+
+BOOKED = "卡号,入账时间,交易类型,油品,数量(升),金额,网点"
+
+
+def test_a_statement_with_the_time_of_booking_alone_says_so() -> None:
+    row = f"{CARD},{{}},加油,92号汽油,45.32,357.57,人民路站"
+    booked, day = records("\n".join([BOOKED, row.format("2026-03-02 08:05:09"), row.format("2026-03-03")]))
+    assert (booked.at, booked.posted) == (datetime(2026, 3, 2, 8, 5, 9, tzinfo=CHINA), True)
+    assert (day.at, day.posted) == (datetime(2026, 3, 3, tzinfo=CHINA), True)
+    assert flaws("\n".join([BOOKED, row.format("x")])) == [(2, "posted")]
+    # Beside the time of payment it says nothing.
+    both = BOOKED.replace("入账时间", "交易时间,入账时间")
+    (paid,) = records("\n".join([both, row.format("2026-03-02 08:05:09,2026-03-03 01:00:00")]))
+    assert (paid.at, paid.posted) == (datetime(2026, 3, 2, 8, 5, 9, tzinfo=CHINA), False)
+    # The day of payment without its time is better than the booking, and still no time.
+    dated = BOOKED.replace("入账时间", "交易日期,入账时间")
+    (dated_row,) = records("\n".join([dated, row.format("2026-03-02,2026-03-03 01:00:00")]))
+    assert (dated_row.at, dated_row.posted) == (datetime(2026, 3, 2, tzinfo=CHINA), True)
+    (whole,) = records("\n".join([dated, row.format("2026-03-02 08:05:09,2026-03-03 01:00:00")]))
+    assert (whole.at, whole.posted) == (datetime(2026, 3, 2, 8, 5, 9, tzinfo=CHINA), False)
+
+
+def test_a_negative_quantity_or_sum_of_a_fill_is_a_reversal() -> None:
+    rows = [ROW, ROW.replace("45.32", "-45.32"), ROW.replace("357.57", "-357.57")]
+    found = records("\n".join([HEADER, *rows]))
+    assert [(r.kind, r.quantity) for r in found] == [
+        ("fill", 45_320),
+        ("reversal", 45_320),
+        ("reversal", 45_320),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("product", "goods"),
+    [
+        ("92号汽油", False), ("0#柴油", False), ("车用尿素溶液", True), ("AdBlue", True), ("柴油机油 CF-4", True), ("机油", True),
+        ("洗车", True), ("柴油尾气处理液", True), ("92号汽油（赠玻璃水）", False), ("便利店商品", True), ("充电", False), ("", False),
+        ("CNG", False), ("燃油宝", True), ("汽油添加剂", True),
+    ],
+)  # fmt: skip
+def test_goods_that_are_no_fuel(product: str, goods: bool) -> None:
+    assert is_goods(product) is goods
+    assert kind_of("加油", product, {}) == ("other" if goods else "fill")
+
+
+def test_an_export_may_name_the_code_of_an_act() -> None:
+    (row,) = records(
+        "号牌号码,违法时间,违法行为,违法代码\n苏F12345,2026-03-02 08:05,违反规定停放,1039", "violations"
+    )
+    assert (row.act, row.code) == ("违反规定停放", "1039")

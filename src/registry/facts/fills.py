@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from registry.spelling import name_key
 from registry.stations import StationRow, station_of_row
 from registry.transactions import SELECT, TransactionRow, by_card, fills_joined, transaction_of_row
 from runtime.connection import Connection
 from runtime.units import US_PER_DAY, from_us, to_us
 
-#: A reversal without the number of what it takes back takes back a fill at most so long before it.
-REVERSAL_REACH_US: Final = 31 * US_PER_DAY
+#: A reversal without the number of what it takes back takes back a fill at most so long before it (以内).
+REVERSAL_REACH_US: Final = US_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ def reversed_fills(transactions: Iterable[TransactionRow]) -> dict[str, str]:
 
     A reversal takes back the fill that it names. One that names none that we know takes back the newest fill before
     it, not longer ago than REVERSAL_REACH_US and not taken back yet, of the same amount of money (whatever the sign)
-    and quantity, as far as both rows have them, at the same station, as far as both are known. Indifferent to order.
+    and quantity, as far as both rows have them, at the same station, as far as both are known. One that finds none takes
+    nothing back, and is shown (``card_use``). Indifferent to order.
     """
     rows = sorted(transactions, key=lambda t: (t.at_us, t.id))
     fills = {t.id: t for t in rows if t.kind == "fill"}
@@ -114,10 +116,21 @@ def reversed_fills(transactions: Iterable[TransactionRow]) -> dict[str, str]:
 
 
 def _takes_back(reversal: TransactionRow, fill: TransactionRow) -> bool:
-    if not 0 <= reversal.at_us - fill.at_us <= REVERSAL_REACH_US:
+    later_us = reversal.at_us - fill.at_us
+    if reversal.posted or fill.posted:  # times of booking do not say what came first
+        later_us = abs(later_us)
+    if not 0 <= later_us <= REVERSAL_REACH_US:
         return False
-    if reversal.station and fill.station and reversal.station != fill.station:
+    if not _may_be_same_station(reversal, fill):
         return False
     pairs = [(reversal.amount_fen, fill.amount_fen), (reversal.quantity, fill.quantity)]
     known = [(abs(a), abs(b)) for a, b in pairs if a and b]
     return bool(known) and all(a == b for a, b in known)
+
+
+def _may_be_same_station(one: TransactionRow, two: TransactionRow) -> bool:
+    """By station where both are matched to one, else by the name as written; a row without a name may be any."""
+    if one.station and two.station:
+        return one.station == two.station
+    names = name_key(one.station_name), name_key(two.station_name)
+    return not all(names) or names[0] == names[1]

@@ -20,7 +20,7 @@ from runtime.units import LATEST_US, from_us, to_us
 START: Final = "COALESCE(o.actual_departure, o.planned_departure)"
 END: Final = "COALESCE(o.actual_return, GREATEST(o.planned_return, o.extended_return))"
 _TRIP: Final = (
-    f"SELECT o.id, o.version, o.vehicle, o.driver, {START} AS departed, {END} AS ended,"
+    f"SELECT o.id, o.version, o.vehicle, o.driver, o.organisation, {START} AS departed, {END} AS ended,"
     " o.status = 'returned' OR o.actual_return IS NOT NULL AS returned"
 )
 
@@ -43,6 +43,7 @@ class Trip:
     fixes: int = 0
     first_us: int | None = None
     last_us: int | None = None
+    organisation: str = ""
 
 
 async def trips_of_vehicles(
@@ -95,7 +96,7 @@ def _trip(row: Any, with_result: bool = False) -> Trip:
     departed = to_us(row["departed"])
     trip = Trip(
         row["id"], row["version"], row["vehicle"], row["driver"], departed, max(to_us(row["ended"]), departed),
-        row["returned"],
+        row["returned"], organisation=row["organisation"],
     )  # fmt: skip
     if not with_result or not row["settled"]:
         return trip

@@ -4,37 +4,57 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from typing import Final
 
-import numpy as np
-
-from registry.orders import covers_within, read_orders
-from registry.parameters import ParameterRow
-from registry.snapshot.orders import OrderBook
+from registry.orders import OrderRow, covers_within, read_orders
+from registry.parameters import ORDER, ParameterRow, resolve
 from registry.violations import SELECT, ViolationRow, violations_of_rows
 from runtime.connection import Connection
-from runtime.units import LATEST_US, from_us
+from runtime.units import LATEST_US, US_PER_S, from_us
+
+#: So long an order without a return may go on beyond its planned (extended) return, where no parameter says it.
+_OVERDUE_COVER_H: Final = 2
 
 
 async def drivers_at(
     conn: Connection, wanted: Sequence[tuple[int, int]], parameters: Sequence[ParameterRow]
 ) -> list[tuple[str, str] | None]:
-    """(driver, order) of the order that covered each (vehicle number, time) of ``wanted``; None: no order, or one
-    without a driver."""
+    """(driver, order) of the order on which each (vehicle number, time) of ``wanted`` was out: from its actual departure to
+    its actual return, both included; of several the one that departed last. None: no order, or one without a driver.
+
+    Where nobody has entered the departure of an order that has left, the planned one counts. An order without a return
+    ends some hours after its planned (extended) return."""
     if not wanted:
         return []
-    nos, times = (np.array(column, np.int64) for column in zip(*wanted, strict=True))
     found = await read_orders(
         conn,
-        f"WHERE o.is_current AND v.no = ANY($1::integer[]) AND {covers_within('o', '$2::timestamptz', '$3::timestamptz')}",
-        sorted(set(nos.tolist())),
-        from_us(int(times.min())),
-        from_us(int(times.max())),
+        f"WHERE o.is_current AND v.no = ANY($1::integer[]) AND o.status IN ('departed', 'returned')"
+        f" AND {covers_within('o', '$2::timestamptz', '$3::timestamptz')}",
+        sorted({no for no, _ in wanted}),
+        from_us(min(us for _, us in wanted)),
+        from_us(max(us for _, us in wanted)),
         places=False,
     )
-    book = OrderBook()
-    book.replace(nos.tolist(), found, parameters)
-    covering = [None if row < 0 else book.orders[row] for row in book.at(nos, times).tolist()]
-    return [None if o is None or o.driver is None else (o.driver, o.id) for o in covering]
+    out: dict[int, list[tuple[int, int, OrderRow]]] = defaultdict(list)
+    for order in found:
+        out[order.vehicle_no].append((*_driven(order, parameters), order))
+    drivers: list[tuple[str, str] | None] = []
+    for no, us in wanted:
+        held = [(since, o.id, o) for since, until, o in out[no] if since <= us <= until]
+        last = max(held, key=lambda h: h[:2])[2] if held else None
+        drivers.append(None if last is None or last.driver is None else (last.driver, last.id))
+    return drivers
+
+
+def _driven(order: OrderRow, parameters: Sequence[ParameterRow]) -> tuple[int, int]:
+    """[from, to] in which the vehicle was out on an order."""
+    since = order.planned_departure_us if order.actual_departure_us is None else order.actual_departure_us
+    if order.actual_return_us is not None:
+        return since, order.actual_return_us
+    used = resolve(ORDER, order.organisation, order.planned_departure_us, parameters)
+    planned = max(order.planned_return_us, order.extended_return_us or 0)
+    hours = 0 if order.status == "returned" else used.get("overdue_cover_h", _OVERDUE_COVER_H)
+    return since, planned + hours * 3600 * US_PER_S
 
 
 async def plates_driven(conn: Connection, wanted: Collection[tuple[str, int, int]]) -> dict[str, set[str]]:

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any, Final, TypeVar
 
 from registry.decimals import scaled
+from registry.goods import is_goods
 from registry.spelling import name_key, normal_code, plain, unquoted
 from registry.statements.units import cell_factor
 from registry.values import parse_time
@@ -236,7 +237,6 @@ _KINDS: Final = {
     "top_up": re.compile("圈存|充值|分配|转入|转账|返利|划拨|存入|备用金|预存|汇入"),
     "fill": re.compile("加油|消费|充电|加气|购油|提油|用油"),
 }
-_GOODS: Final = re.compile("非油|便利店|洗车|润滑油|机油|尿素|玻璃水|防冻液|食品|饮料")
 _ELECTRIC: Final = re.compile("充电|电能|电费|电量|^电$|kwh|千瓦时")
 _STATUS: Final = (
     ("appealed", re.compile("申诉成功|异议成立|复议撤销|复议成功|诉讼撤销")),
@@ -275,7 +275,7 @@ def kind_of(word: str, product: str, own: Words) -> str:
             f"不认识的交易类型 {word[:40]}，请在对照文件的 words.kind 中说明"
             " · unknown kind of transaction; explain it in the mapping's words.kind"
         )
-    return "other" if said == ["fill"] and _GOODS.search(name_key(product)) else said[0]
+    return "other" if said == ["fill"] and is_goods(product) else said[0]
 
 
 def energy_of(*texts: str) -> str:

@@ -37,6 +37,7 @@ _STATEMENT: Final = {
     "card": ("卡号", "加油卡号", "油卡号", "加油卡卡号", "卡片号码", "充电卡号"),
     "date": ("交易日期", "消费日期", "加油日期", "日期"),
     "at": ("交易时间", "交易日期时间", "消费时间", "加油时间", "充电时间", "发生时间", "时间"),
+    "posted": ("入账时间", "入账日期", "记账时间", "记账日期", "过账时间", "过账日期", "清算时间", "清算日期"),
     "kind": ("交易类型", "业务类型", "交易种类", "交易类别", "类型"),
     "product": ("油品", "油品名称", "品种", "商品名称", "商品"),
     "quantity": ("数量", "升数", "交易数量", "加油量", "加油升数", "加油数量", "油量", "充电量", "充电电量", "电量"),
@@ -53,6 +54,7 @@ _VIOLATIONS: Final = {
     "at": ("违法时间", "违章时间", "违法日期时间"),
     "place": ("违法地点", "违法地址", "违章地点", "地点"),
     "act": ("违法行为", "违法行为名称", "违法内容", "违章行为", "违章内容"),
+    "code": ("违法代码", "违法行为代码", "违章代码", "违法行为编码"),
     "fine": ("罚款金额", "罚款", "罚款数额"),
     "points": ("记分", "扣分", "记分值", "违法记分", "违法记分数"),
     "status": ("处理状态", "处理标记", "处理情况", "状态"),
@@ -255,7 +257,9 @@ def columns_of(kind: Kind, header: Sequence[Cell], mapping: FileMapping) -> dict
             if (key := _name_key(candidate)) in keys and key:
                 columns[name] = keys.index(key)
                 break
-    if "at" not in columns and "date" in columns:  # one column for both, under the day's name
+    if "at" not in columns and "posted" in columns:  # no time of payment at all, perhaps its day
+        columns["at"] = columns["posted"]
+    elif "at" not in columns and "date" in columns:  # one column for both, under the day's name
         columns["at"] = columns.pop("date")
     return columns
 

@@ -128,7 +128,9 @@ class _Writer:
         for draft in drafts:
             old = stored.get(draft.record.id)
             owner, at = getattr(draft.record, self._owner), draft.record.at
-            if old is not None and (old[self._owner] != owner or not same_time(old["at"], at)):
+            # One file has the time of payment, the other that of the booking alone: still one record, with the better time.
+            booked = old is not None and (old.get("posted") or getattr(draft.record, "posted", False))
+            if old is not None and (old[self._owner] != owner or not (booked or same_time(old["at"], at))):
                 message = (
                     f"编号 {draft.record.id[:40]} 已有另一条记录；编号不唯一时请在对照中设 number 为 null"
                     " · this number is another record's; if numbers are not unique, map `number` to null"
@@ -177,7 +179,9 @@ class _Writer:
             }
             if self._kind == "statement" and not record.product and record.energy == "fuel":
                 fill["energy"] = old["energy"]
-            if without_seconds(record.at):
+            if self._kind == "statement" and record.posted and not old["posted"]:
+                fill |= {"at": old["at"], "posted": False}
+            elif without_seconds(record.at) and same_time(old["at"], record.at):
                 fill["at"] = old["at"]
             # An older export must not undo what was decided since; the office may, record by record.
             if self._kind == "violations" and _RANK[record.status] <= _RANK[old["status"]]:

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timezone
+from datetime import date, datetime, time, timezone
 from fractions import Fraction
 from typing import Any, Final
 
@@ -49,6 +49,7 @@ from registry.statements.columns import (
 from registry.statements.sheets import Sheet, shortened
 from registry.statements.units import questions
 from registry.transactions import FuelTransaction
+from registry.values import parse_time
 from registry.violations import Violation
 from runtime.units import CHINA
 
@@ -156,6 +157,7 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
             parsed.refuse(number, Flaw((), message))
             continue
         reader = _Reader(given | _cells_of(cells, columns), mapping, unit, table.factors, table.zone)
+        reader.booked = columns.get("posted") == columns.get("at")
         if rounded and reader.text("card") in rounded:
             reader.flaws.append(Flaw(("card",), LOST_DIGITS))
         record, own, content = build(reader)
@@ -296,6 +298,8 @@ class _Reader:
         self.unit = unit
         self.factors = factors or {}
         self.zone = zone
+        #: The file has no time of payment: ``at`` is that of the booking.
+        self.booked = False
         self.flaws: list[Flaw] = []
         self._told: set[str] = set()
         for name, cell in row.items():
@@ -331,6 +335,18 @@ class _Reader:
         found: datetime | None = self.read("at", lambda cell: time_of(cell, day, self.zone), required=True)
         return found
 
+    def paid(self) -> tuple[datetime | None, bool]:
+        """When it was paid, and whether that is the time of its booking, or the start of a day, because nothing better is
+        known."""
+        if (self.text("at") and not self.booked) or not self.text("posted"):
+            return self.time(), False
+        name = "date" if self.text("date") else "posted"
+        try:
+            return time_of(self.row[name], None, self.zone), name == "posted"
+        except ValueError:
+            day: date | None = self.read(name, day_of)
+        return None if day is None else parse_time(datetime.combine(day, time(), CHINA)), True
+
     def decimal(self, name: str, digits: int) -> str | None:
         factor = self.factors.get(name, Fraction(1))
         number = self.read(name, lambda cell: number_of(cell, digits, name, factor))
@@ -358,8 +374,12 @@ def _transaction(row: _Reader) -> Built:
     kind = row.read("kind", lambda _: kind_of(word, product, words), required=True)
     number = row.read("number", code_of) or ""
     quantity = row.decimal("quantity", 3)
+    amount = row.decimal("amount", 2)
+    if kind == "fill" and any((value or "").startswith("-") for value in (quantity, amount)):
+        kind = "reversal"  # what goes back
     if quantity is not None and kind in ("reversal", "other"):
-        quantity = quantity.removeprefix("-")  # written as what goes back
+        quantity = quantity.removeprefix("-")
+    at, posted = row.paid()
     if kind == "fill" and quantity is None and not any(f.path == ("quantity",) for f in row.flaws):
         row.flaws.append(Flaw(("quantity",), "加油须有数量 · a fill needs its quantity"))
     if kind == "fill" and quantity is not None and not quantity.strip("0."):
@@ -367,13 +387,14 @@ def _transaction(row: _Reader) -> Built:
     values = {
         "id": (number + (_REVERSAL if kind == "reversal" else "")) or "-",
         "card": row.read("card", code_of, required=True),
-        "at": row.time(),
+        "at": at,
+        "posted": posted,
         "kind": kind,
         "product": product,
         "energy": energy_of(product, word, row.unit, row.text("quantity")),
         "quantity": quantity,
         "unit_price": row.decimal("unit_price", 4),
-        "amount": row.decimal("amount", 2),
+        "amount": amount,
         "balance": row.decimal("balance", 2),
         "station_name": row.text("station_name"),
         "reverses": row.read("reverses", code_of) or None,
@@ -396,6 +417,7 @@ def _violation(row: _Reader) -> Built:
         "at": row.time(),
         "place": row.text("place"),
         "act": row.text("act") if row.read("act", text_of, required=True) else "",
+        "code": row.read("code", code_of) or "",
         "fine": row.decimal("fine", 2),
         "points": row.read("points", lambda cell: number_of(cell, 0, "points")),
         "status": row.read("status", lambda cell: status_of(text_of(cell), words)),

@@ -2,8 +2,9 @@
 
 Two kinds of subjects. A *binding* of a card to a plate: at every moment of it the plate must be that of a registered
 official vehicle (from the start of ``registered_on`` to the start of ``disposed_on``, natural days of Asia/Shanghai);
-a vehicle disposed of may keep its card for ``grace_days``. And a card that is *not bound*: active, and bound to nothing
-for longer than ``grace_days``.
+a vehicle disposed of may keep its card for ``grace_days``. A rented vehicle that was reported (报备) is official for the
+dates of its report, which are those of the register. And a card that is *not bound*: active, and bound to nothing for longer
+than ``grace_days``. A master card (主卡) that cannot fill needs no vehicle; one that fills is a card like any other.
 
 ``as_of_us`` is the last moment up to now at which anything could change, so that judging again later gives the same
 bytes. Pure.
@@ -26,13 +27,14 @@ _FOREVER: Final = 2**63 - 1
 
 
 class Card(TypedDict):
-    """A fuel card. Days are ISO dates."""
+    """A fuel card. Days are ISO dates. ``kind``: vehicle, or master."""
 
     id: str
     organisation: str
     status: str
     opened_on: str | None
     closed_on: str | None
+    kind: NotRequired[str]
 
 
 class Binding(TypedDict):
@@ -44,17 +46,19 @@ class Binding(TypedDict):
 
 
 class Vehicle(TypedDict):
-    """A vehicle that has the plate now. Days are ISO dates."""
+    """A vehicle that has the plate now. Days are ISO dates. ``ownership``: owned, or rented: then the days are those of its
+    report."""
 
     id: str
     organisation: str
     registered_on: str | None
     disposed_on: str | None
+    ownership: NotRequired[str]
 
 
 class Evidence(TypedDict):
     """What a binding, or (``binding`` None) a card that may be bound to nothing, is judged on. ``unbound_since_us``: only
-    without a binding; None = it is bound."""
+    without a binding; None = it is bound. ``filled``: of a master card, whether it has filled since then."""
 
     rule: str
     rule_version: int
@@ -64,6 +68,7 @@ class Evidence(TypedDict):
     vehicles: list[Vehicle]
     parameters: dict[str, int]
     unbound_since_us: NotRequired[int | None]
+    filled: NotRequired[bool]
     as_of_us: int
 
 
@@ -148,13 +153,17 @@ def _binding(evidence: Evidence, binding: Binding) -> Evaluation:
         measures["wrong_s"] = measure(sum(b - a for a, b, _ in spans) // 1_000_000, "s")
     told["spans"] = [(a, b if b <= as_of else None) for a, b, _ in spans]
     if reason == "disposed":
-        told["disposed_on"] = _disposed(evidence["vehicles"], spans[0][0])
+        ended = _disposed(evidence["vehicles"], spans[0][0])
+        told["disposed_on"] = ended["disposed_on"]
+        if ended.get("ownership") == "rented":
+            reason = "report_ended"
     return _made(evidence, Outcome.SUSPECTED, reason, measures, spans[0][0], until, told)
 
 
-def _disposed(vehicles: Sequence[Vehicle], before_us: int) -> str:
-    days = [v["disposed_on"] for v in vehicles if v["disposed_on"] is not None]
-    return max(d for d in days if (day_us(d) or 0) <= before_us)
+def _disposed(vehicles: Sequence[Vehicle], before_us: int) -> Vehicle:
+    """The vehicle that was disposed of last before a time."""
+    ended = [v for v in vehicles if (us := day_us(v["disposed_on"])) is not None and us <= before_us]
+    return max(ended, key=lambda v: (v["disposed_on"] or "", v["id"]))
 
 
 def _unbound(evidence: Evidence) -> Evaluation:
@@ -165,6 +174,8 @@ def _unbound(evidence: Evidence) -> Evaluation:
         return _made(evidence, Outcome.NORMAL, "inactive", {}, as_of, None, told)
     if since is None:
         return _made(evidence, Outcome.NORMAL, "bound", {}, as_of, None, told)
+    if card.get("kind") == "master" and not evidence.get("filled"):
+        return _made(evidence, Outcome.NORMAL, "master", {}, since, None, told)
     if as_of - since <= grace * US_PER_DAY:
         return _made(evidence, Outcome.NORMAL, "not_bound_yet", {}, since, None, told)
     return _made(evidence, Outcome.SUSPECTED, "not_bound", {}, since, None, told)

@@ -1,15 +1,20 @@
 """card_use 油卡使用异常: 油卡在某加油站发生加油记录，但绑定的公务车行驶记录在加油时间未进入该加油站.
 
 The track of the vehicle to which the card was bound must enter the station, its polygon (with ``polygon_margin_m``) or
-``station_radius_m`` (以内) around its point, within ``window_min`` (以内) before or after the transaction. The distance is that of the *segments* of
-the cleaned track, cut at the ends of the window (a vehicle is taken to go steadily between two fixes), in whole
-millimetres.
+``station_radius_m`` (以内) around its point, within ``window_min`` (以内) before or after the transaction. Entering is
+stopping: between fixes in the station it moves at ``stop_kmh`` at most, for ``min_stop_s`` or longer, and some moment of
+that lies in the window. Who drives by on the motorway has not entered. The distance is that of the *segments* of the
+cleaned track, cut at the ends of the window (a vehicle is taken to go steadily between two fixes), in whole millimetres.
 
-Missing evidence. A stretch without fixes longer than ``gap_s`` is no track. If the vehicle could have been in the
-station at a moment of such a stretch that lies in the window, coming from where it was seen last and getting to where it
+Missing evidence. A stretch without fixes longer than ``gap_s`` is no track. If the vehicle could have stopped in the
+station in such a stretch, at a moment that lies in the window, coming from where it was seen last and getting to where it
 was seen next at ``gap_speed_kmh``, the outcome is undetermined; where it was not seen before, or not after, one way is
-enough. Fixes just outside the window tell where it came from and went to. And nobody is accused on a track that covers
-less than ``min_coverage_permille`` of the window, however far away the fixes there are. Pure.
+enough. So it is where the track passes through the station and its fixes are too far apart to tell whether it stopped.
+Fixes just outside the window tell where it came from and went to. And nobody is accused on a track that covers less than
+``min_coverage_permille`` of the window, however far away the fixes there are.
+
+A transaction of which only the time of booking is known (``posted``) accuses nobody: its window is that natural day. What
+is no fuel is no fill. A reversal that takes nothing back is told. Pure.
 """
 
 from __future__ import annotations
@@ -20,22 +25,25 @@ from typing import Any, Final, NotRequired, TypedDict
 import numpy as np
 import shapely
 
+from registry.goods import is_goods
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.checks.destination import valid_fixes
 from rules.evidence import Track, require, track_columns
 from runtime.arrays import Bools, Floats, Ints
+from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
 from telemetry import geo
 
 RULE = "card_use"
 VERSION = 2
-
 
 _MIN_US: Final = 60 * 1_000_000
 _FAR: Final = np.iinfo(np.int64).max
 
 
 class Transaction(TypedDict):
-    """A transaction of a card. ``quantity`` in ml or Wh, ``reversed_by``: the one that took it back."""
+    """A transaction of a card. ``quantity`` in ml or Wh, ``reversed_by``: the one that took it back, ``takes_back``: of a
+    reversal, the fill (None = there is none that fits). ``posted``: the time is that of the booking, or the start of a
+    day."""
 
     id: str
     card: str
@@ -47,6 +55,8 @@ class Transaction(TypedDict):
     amount_fen: int | None
     station_name: str
     reversed_by: str | None
+    takes_back: NotRequired[str | None]
+    posted: NotRequired[bool]
 
 
 class Card(TypedDict):
@@ -107,7 +117,11 @@ def subject(transaction: str) -> str:
 
 
 def window(transaction: Transaction, parameters: Mapping[str, int]) -> tuple[int, int]:
-    """[from, to] in which the vehicle must have been in the station, us."""
+    """[from, to] in which the vehicle must have been in the station, us: of a transaction of which only the booking is
+    known, the natural day."""
+    if transaction.get("posted"):
+        start = china_day(transaction["at_us"]) * US_PER_DAY - CHINA_OFFSET_US
+        return start, start + US_PER_DAY - 1
     half = parameters["window_min"] * _MIN_US
     return transaction["at_us"] - half, transaction["at_us"] + half
 
@@ -115,7 +129,13 @@ def window(transaction: Transaction, parameters: Mapping[str, int]) -> tuple[int
 def without_track(evidence: Evidence) -> str | None:
     """Why a transaction is judged without looking at a track; None: it is judged on the track."""
     transaction, station = evidence["transaction"], evidence["station"]
-    if transaction["kind"] != "fill" or transaction["reversed_by"] is not None:
+    if transaction["kind"] == "reversal" and transaction.get("takes_back", "") is None:
+        return "reversal_unmatched"
+    if (
+        transaction["kind"] != "fill"
+        or transaction["reversed_by"] is not None
+        or is_goods(transaction["product"])
+    ):
         return "no_fill"
     if evidence["binding"] is None:
         return "not_bound"
@@ -130,7 +150,7 @@ def without_track(evidence: Evidence) -> str | None:
 
 def evaluate(evidence: Evidence) -> Evaluation:
     """Judge one transaction on its evidence. Parameters: station_radius_m, polygon_margin_m, window_min,
-    min_coverage_permille, gap_speed_kmh, gap_s, max_speed_kmh. Raises EvidenceError for evidence of another rule or
+    min_stop_s, stop_kmh, min_coverage_permille, gap_speed_kmh, gap_s, max_speed_kmh. Raises EvidenceError for evidence of another rule or
     version."""
     require(evidence, RULE, VERSION)
     if without_track(evidence) is not None:
@@ -146,20 +166,22 @@ def judge(evidence: Evidence, track: Mapping[str, Ints], good: Ints) -> Evaluati
     if why is not None:
         outcome = Outcome.NORMAL if why == "no_fill" else Outcome.UNDETERMINED
         return _result(evidence, outcome, why, {})
-    since, until = window(evidence["transaction"], evidence["parameters"])
+    used, posted = evidence["parameters"], bool(evidence["transaction"].get("posted"))
+    since, until = window(evidence["transaction"], used)
+    if len(good):
+        good = good[_around(track["t_us"][good], since, until, used)]
     if not len(good):
-        return _result(evidence, Outcome.UNDETERMINED, "no_track", {"fixes": measure(0, "1")})
+        reason = "posting_time" if posted else "no_track"
+        return _result(evidence, Outcome.UNDETERMINED, reason, {"fixes": measure(0, "1")})
     t = track["t_us"][good]
     station = evidence["station"]
     if station is None:
         raise ValueError(
             f"{evidence['subject']}: judged on a track without a station"
         )  # without_track said so
-    place = _Place(station, evidence["parameters"])
-    path = _Path(place, t, track["lat_e6"][good], track["lon_e6"][good], since, until)
-    gap_us = evidence["parameters"]["gap_s"] * 1_000_000
-    joined = np.diff(t) <= gap_us
-    nearest, covered_us = path.nearest(joined)
+    place = _Place(station, used)
+    path = _Path(place, {name: track[name][good] for name in _PATH}, since, until, used)
+    nearest, covered_us, touching = path.nearest()
     near = int(np.argmin(np.abs(t - evidence["transaction"]["at_us"])))  # of two as near the earlier
     measures = {
         "fixes": measure(int(((t >= since) & (t <= until)).sum()), "1"),
@@ -171,29 +193,40 @@ def judge(evidence: Evidence, track: Mapping[str, Ints], good: Ints) -> Evaluati
     }
     if nearest is not None:
         measures["nearest_m"] = measure(_up(nearest), "m")
-        if nearest <= place.limit_mm:
+    stopped_us = path.stopped_us()
+    if stopped_us is not None:
+        measures["stop_s"] = measure(stopped_us // 1_000_000, "s")
+        if stopped_us >= used["min_stop_s"] * 1_000_000:
             return _result(evidence, Outcome.NORMAL, "entered", measures)
-    if path.could_be_there(~joined, gap_us, evidence["parameters"]["gap_speed_kmh"]):
-        return _result(evidence, Outcome.UNDETERMINED, "gap", measures)
+    if posted:
+        return _result(evidence, Outcome.UNDETERMINED, "posting_time", measures)
+    unclear = path.could_have_stopped(touching)
+    if unclear is not None:
+        return _result(evidence, Outcome.UNDETERMINED, unclear, measures)
     if nearest is None:
         return _result(evidence, Outcome.UNDETERMINED, "no_track", measures)
-    # A moment without a stretch (one fix at the window's edge) is no coverage: the parameter is never 0. What was frozen
-    # before there was the parameter has none.
-    least: int = evidence["parameters"].get("min_coverage_permille", 1)
-    if 1000 * covered_us < least * (until - since):
+    # A moment without a stretch (one fix at the window's edge) is no coverage: the parameter is never 0.
+    if 1000 * covered_us < used["min_coverage_permille"] * (until - since):
         return _result(evidence, Outcome.UNDETERMINED, "poor_coverage", measures)
-    return _result(evidence, Outcome.SUSPECTED, "not_entered", measures)
+    return _result(
+        evidence, Outcome.SUSPECTED, "passed" if nearest <= place.limit_mm else "not_entered", measures
+    )
+
+
+def _around(t: Ints, since: int, until: int, used: Mapping[str, int]) -> slice:
+    """Of times in order those that the judgement rests on: the window, a stop before and after it, and one more time at
+    either side."""
+    stop_us = used["min_stop_s"] * 1_000_000
+    first = int(np.searchsorted(t, since - stop_us, side="right")) - 1
+    return slice(max(first, 0), int(np.searchsorted(t, until + stop_us, side="left")) + 1)
 
 
 def needed(track: Mapping[str, Ints], good: Ints, evidence: Evidence) -> slice:
-    """The rows of a track (in time order; ``good``: its valid fixes) that the judgement rests on: from the last valid
-    fix before the window to the first one after it."""
+    """The rows of a track (in time order; ``good``: its valid fixes) that the judgement rests on, from the first valid fix
+    to the last one of them."""
     since, until = window(evidence["transaction"], evidence["parameters"])
-    t = track["t_us"][good]
-    before, after = good[t <= since], good[t >= until]
-    return slice(
-        int(before[-1]) if len(before) else 0, int(after[0]) + 1 if len(after) else len(track["t_us"])
-    )
+    rows = good[_around(track["t_us"][good], since, until, evidence["parameters"])]
+    return slice(int(rows[0]), int(rows[-1]) + 1) if len(rows) else slice(0, 0)
 
 
 def _up(mm: int) -> int:
@@ -242,23 +275,49 @@ class _Place:
         return np.rint(metres_away * 1000).astype(np.int64)
 
 
+#: What is looked at of a fix.
+_PATH: Final = ("t_us", "lat_e6", "lon_e6", "speed_dkmh")
+
+
 class _Path:
     """The valid fixes of a vehicle around a window and how far from a place they are (``away``, mm; ``short``: of its
-    edge)."""
+    edge). A *leg* goes from one fix to the next. Times in us; 1 km/h = 1e6 mm / 3600e6 us, so that mm * 3600 <= km/h * us
+    compares in integers."""
 
-    def __init__(self, place: _Place, t: Ints, lat_e6: Ints, lon_e6: Ints, since: int, until: int) -> None:
-        self.place, self.t, self.since, self.until = place, t, since, until
-        self.x, self.y = place.project(lat_e6, lon_e6)
+    def __init__(
+        self, place: _Place, track: Mapping[str, Ints], since: int, until: int, used: Mapping[str, int]
+    ) -> None:
+        self.place, self.t, self.since, self.until, self.used = place, track["t_us"], since, until, used
+        self.x, self.y = place.project(track["lat_e6"], track["lon_e6"])
         self.away = place.away_mm(self.x, self.y, self.x, self.y)
         self.short = np.maximum(self.away - place.limit_mm, 0)
+        self.lasts = np.diff(self.t)
+        self.joined: Bools = self.lasts <= used["gap_s"] * 1_000_000
+        # In the station, as slow as on foot: by its places, or by what the terminal says of its speed at both ends.
+        moved = np.rint(np.hypot(np.diff(self.x), np.diff(self.y)) * 1000).astype(np.int64)
+        inside = self.short == 0
+        self.both = inside[:-1] & inside[1:]
+        #: By fix: it stands, or creeps, as the terminal says.
+        self.stands = track["speed_dkmh"] <= 10 * used["stop_kmh"]
+        by_place = moved * 3600 <= used["stop_kmh"] * self.lasts
+        self.slow = self.both & (by_place | (self.stands[:-1] & self.stands[1:]))
+        #: By leg: what it must have gone at least if it stopped in the station on the way, mm.
+        self.least = np.where(self.both, moved, self.short[:-1] + self.short[1:])
+        #: First and last fix of every stay: of slow legs, or a fix in the station alone.
+        edges = np.flatnonzero(np.diff(np.concatenate(([0], self.slow.astype(np.int8), [0]))))
+        self.stays = edges.reshape(-1, 2)
+        alone = inside.copy()
+        alone[:-1] &= ~self.slow
+        alone[1:] &= ~self.slow
+        self.alone = np.flatnonzero(alone)
 
-    def nearest(self, joined: Bools) -> tuple[int | None, int]:
-        """How near the track within the window came, mm (None: there is none in it), and how much of the window it
-        covers, us."""
-        inside = (self.t >= self.since) & (self.t <= self.until)
+    def nearest(self) -> tuple[int | None, int, Bools]:
+        """How near the track within the window came, mm (None: there is none in it), how much of the window it covers,
+        us, and by leg whether it is track and passes through the station there."""
+        within = (self.t >= self.since) & (self.t <= self.until)
         t1, t2 = self.t[:-1], self.t[1:]
         start, end = np.maximum(t1, self.since), np.minimum(t2, self.until)
-        leg = np.flatnonzero(joined & (start <= end))
+        leg = np.flatnonzero(self.joined & (start <= end))
         span = (t2 - t1)[leg].astype(np.float64)
         x1, y1, x2, y2 = self.x[leg], self.y[leg], self.x[leg + 1], self.y[leg + 1]
         a, b = (start[leg] - t1[leg]) / span, (end[leg] - t1[leg]) / span
@@ -267,24 +326,52 @@ class _Path:
             np.where(a == 0, x1, x1 + a * (x2 - x1)), np.where(a == 0, y1, y1 + a * (y2 - y1)),
             np.where(b == 1, x2, x1 + b * (x2 - x1)), np.where(b == 1, y2, y1 + b * (y2 - y1)),
         )  # fmt: skip
-        least = min(int(self.away[inside].min(initial=_FAR)), int(cut.min(initial=_FAR)))
-        return None if least == _FAR else least, int((end[leg] - start[leg]).sum())
+        touching = np.zeros(len(t1), np.bool_)
+        touching[leg] = cut <= self.place.limit_mm
+        least = min(int(self.away[within].min(initial=_FAR)), int(cut.min(initial=_FAR)))
+        return None if least == _FAR else least, int((end[leg] - start[leg]).sum()), touching
 
-    def could_be_there(self, gaps: Bools, gap_us: int, speed: int) -> bool:
-        """Whether it could have been in the place, within the window, while it was not seen."""
-        # 1 km/h = 1e6 mm / 3600e6 us: mm * 3600 <= km/h * us compares in integers. Seen at t1 and t2, it can be there
-        # at a moment m of the window when there is time to come, t1 -> m, and to go on, m -> t2.
+    def stopped_us(self) -> int | None:
+        """How long it stayed in the station for certain, at the longest, us; None: not at all. A stay of which a moment
+        lies in the window counts from its first fix to its last."""
+        first, last = self.t[self.stays[:, 0]], self.t[self.stays[:, 1]]
+        in_window = (first <= self.until) & (last >= self.since)
+        return int((last - first)[in_window].max()) if in_window.any() else None
+
+    def could_have_stopped(self, touching: Bools) -> str | None:
+        """Whether it may have stopped in the station for long enough, at a moment within the window, where that was not
+        seen: ``gap`` or ``stop_unclear``; None: it cannot have."""
+        speed: int = self.used["gap_speed_kmh"]
+        need = speed * self.used["min_stop_s"] * 1_000_000
         t1, t2 = self.t[:-1], self.t[1:]
+        # Seen at t1 and t2, it can be there at a moment m of the window when there is time to come, t1 -> m, and to go on.
         come, go = self.short[:-1] * 3600, self.short[1:] * 3600
-        reach = (
-            (come + go <= speed * (t2 - t1))
-            & (come <= speed * (self.until - t1))
-            & (go <= speed * (t2 - self.since))
-        )
-        over = gaps & (t1 < self.until) & (t2 > self.since)
-        straight = self.place.away_mm(self.x[:-1], self.y[:-1], self.x[1:], self.y[1:]) <= self.place.limit_mm
-        if (over & (reach | straight)).any():
-            return True
+        in_time = (come <= speed * (self.until - t1)) & (go <= speed * (t2 - self.since))
+        unseen = ~self.joined & (t1 < self.until) & (t2 > self.since) & in_time
+        spare = np.maximum(speed * self.lasts - 3600 * self.least, 0)
+        # What is track passes through the station, or it was not there.
+        spare[~(unseen | touching | self.slow)] = 0
+        legs = spare * ~self.slow
+        if (legs[unseen] >= need).any() or self._unseen_ends(speed):
+            return "gap"
+        longest, over_gap = int(legs.max(initial=0)), False
+        around = np.concatenate(([0], legs, [0]))
+        beside_gap = np.concatenate(([False], unseen, [False]))
+        stays = [(int(a), int(b)) for a, b in self.stays] + [
+            (int(k), int(k)) for k in self.alone if self.stands[k]
+        ]
+        for a, b in stays:
+            if self.t[a] > self.until or self.t[b] < self.since:
+                continue
+            stayed = speed * int(self.t[b] - self.t[a]) + int(around[a]) + int(around[b + 1])
+            if stayed > longest:
+                longest, over_gap = stayed, bool(beside_gap[a] or beside_gap[b + 1])
+        if longest < need:
+            return None
+        return "gap" if over_gap else "stop_unclear"
+
+    def _unseen_ends(self, speed: int) -> bool:
+        gap_us = self.used["gap_s"] * 1_000_000
         before, after = int(self.t[0]) - self.since, self.until - int(self.t[-1])
         at_start = before > gap_us and int(self.short[0]) * 3600 <= speed * before
         at_end = after > gap_us and int(self.short[-1]) * 3600 <= speed * after

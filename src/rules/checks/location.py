@@ -13,7 +13,7 @@ from typing import Any, Final, NotRequired, TypedDict
 import numpy as np
 import shapely
 
-from registry.parameters import ORDER, TRACK, ParameterRow, resolve, resolve_columns
+from registry.parameters import ORDER, TRACK, ParameterRow, resolve, resolve_columns, rows_for
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.checks.card_binding import day_us
 from rules.evidence import Track, require, track_columns
@@ -148,8 +148,7 @@ def parameter_rows(rows: Sequence[ParameterRow], organisation: str) -> list[list
     mine = [*orders, *(row for row in rows if row.rule in (RULE, TRACK))]
     return [
         [row.rule, row.name, row.organisation, row.value, row.effective_us]
-        for row in mine
-        if row.organisation in (None, organisation)
+        for row in rows_for(mine, organisation)
     ]
 
 

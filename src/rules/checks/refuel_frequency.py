@@ -2,17 +2,21 @@
 
 The stretch judged lies between the end of a run of orders of the bound vehicle (orders that overlap or touch are one
 run) and the departure of the next order, cut where the card was bound to something else. Both ends belong to the orders:
-a fill at the very moment of return or departure is none between them. Without a next order the stretch is open.
+a fill at the very moment of return or departure is none between them. An order without a return ends at its planned
+(extended) return and some hours more (``returned`` false). Without a next order the stretch is open.
 
 Payments at one station, each within ``merge_min`` of another of them (以内), are one fill and happened at the first
-payment, whatever came in between. Reversals and what they take back, top-ups and fees are no fills. Pure.
+payment, whatever came in between. Reversals and what they take back, top-ups, fees and goods that are no fuel are no
+fills; charging is one only with ``count_charging``: electric vehicles stand at the charger between orders. A payment of
+which only the booking is known (``posted``) may have been made before the return: it accuses nobody. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NotRequired, TypedDict
 
+from registry.goods import is_goods
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import require
 
@@ -46,13 +50,15 @@ class Binding(TypedDict):
 
 
 class Order(TypedDict):
-    """The order after whose return (``to_us``) the stretch begins."""
+    """The order after whose return (``to_us``) the stretch begins; ``returned``: false = it has none, and ``to_us`` is until
+    when it covers its vehicle."""
 
     id: str
     version: int
     driver: str | None
     from_us: int
     to_us: int
+    returned: NotRequired[bool]
 
 
 class NextOrder(TypedDict):
@@ -65,7 +71,8 @@ class NextOrder(TypedDict):
 
 
 class Transaction(TypedDict):
-    """A transaction of the card. ``quantity`` in ml or Wh; ``why`` (see ``explain``) is for people."""
+    """A transaction of the card. ``quantity`` in ml or Wh; ``posted``: its time is that of the booking, or the start of a
+    day; ``why`` (see ``explain``) is for people."""
 
     id: str
     at_us: int
@@ -77,6 +84,7 @@ class Transaction(TypedDict):
     station: str | None
     station_name: str
     reversed_by: str | None
+    posted: NotRequired[bool]
     why: NotRequired[str]
 
 
@@ -108,19 +116,29 @@ def subject(card: str, order: str, bound: str | None = None) -> str:
     return plain if bound is None else f"{plain}:bound:{bound}"
 
 
-def counts(transaction: Transaction) -> bool:
-    """Whether a transaction is a fill that was not taken back."""
-    return transaction["kind"] == "fill" and transaction["reversed_by"] is None
+def not_counted(transaction: Transaction, used: Mapping[str, int]) -> str | None:
+    """Why a transaction is no fill that counts; None: it is one. ``used``: the parameters."""
+    if transaction["kind"] != "fill":
+        return "not_a_fill"
+    if transaction["reversed_by"] is not None:
+        return "reversed"
+    if is_goods(transaction["product"]):
+        return "goods"
+    if transaction["energy"] == "electric" and not used["count_charging"]:
+        return "charging"
+    return None
 
 
-def groups(transactions: Sequence[Transaction], merge_min: int) -> list[list[Transaction]]:
-    """Fills as groups of payments, each by (time, id), the groups by their first payment."""
-    fills = sorted((t for t in transactions if counts(t)), key=lambda t: (t["at_us"], t["id"]))
+def groups(transactions: Sequence[Transaction], used: Mapping[str, int]) -> list[list[Transaction]]:
+    """Fills as groups of payments, each by (time, id), the groups by their first payment. ``used``: the parameters."""
+    merge_us = used["merge_min"] * _MIN_US
+    fills = [t for t in transactions if not_counted(t, used) is None]
+    fills.sort(key=lambda t: (t["at_us"], t["id"]))
     of: list[int] = []  # by fill: its group
     for k, fill in enumerate(fills):
         joined = set()
         for j in range(k - 1, -1, -1):
-            if fill["at_us"] - fills[j]["at_us"] > merge_min * _MIN_US:
+            if fill["at_us"] - fills[j]["at_us"] > merge_us:
                 break
             if _same_station(fill, fills[j]):
                 joined.add(of[j])
@@ -153,13 +171,11 @@ def within(evidence: Evidence, at_us: int) -> bool:
 
 
 def explain(evidence: Evidence) -> dict[str, str]:
-    """Transaction -> counted, merged (into the group's first payment), reversed, not_a_fill, outside."""
-    why = {
-        t["id"]: "reversed" if t["kind"] == "fill" else "not_a_fill"
-        for t in evidence["transactions"]
-        if not counts(t)
-    }
-    for group in groups(evidence["transactions"], evidence["parameters"]["merge_min"]):
+    """Transaction -> counted, merged (into the group's first payment), outside, or why it is no fill: reversed, goods,
+    charging, not_a_fill."""
+    used = evidence["parameters"]
+    why = {t["id"]: left for t in evidence["transactions"] if (left := not_counted(t, used)) is not None}
+    for group in groups(evidence["transactions"], used):
         inside = within(evidence, group[0]["at_us"])
         for place, payment in enumerate(group):
             why[payment["id"]] = ("merged" if place else "counted") if inside else "outside"
@@ -167,19 +183,24 @@ def explain(evidence: Evidence) -> dict[str, str]:
 
 
 def evaluate(evidence: Evidence) -> Evaluation:
-    """Judge the fills of a card between two orders on their evidence. Parameters: min_fills, merge_min. Raises
-    EvidenceError for evidence of another rule or version."""
+    """Judge the fills of a card between two orders on their evidence. Parameters: min_fills, merge_min,
+    count_charging. Raises EvidenceError for evidence of another rule or version."""
     require(evidence, RULE, VERSION)
     used = evidence["parameters"]
-    found = [
-        g for g in groups(evidence["transactions"], used["merge_min"]) if within(evidence, g[0]["at_us"])
-    ]
-    often = len(found) >= used["min_fills"]
+    found = [g for g in groups(evidence["transactions"], used) if within(evidence, g[0]["at_us"])]
+    timed = sum(not any(p.get("posted") for p in g) for g in found)
+    outcome, reason = Outcome.NORMAL, "few"
+    if timed >= used["min_fills"]:
+        outcome, reason = Outcome.SUSPECTED, "often"
+    elif len(found) >= used["min_fills"]:
+        outcome, reason = Outcome.UNDETERMINED, "posting_time"
     payments = [p for g in found for p in g]
     measures: dict[str, Any] = {
         "fills": measure(len(found), "1"),
         "payments": measure(len(payments), "1"),
     }
+    if timed < len(found):
+        measures["without_time"] = measure(len(found) - timed, "1")
     for energy, unit in (("fuel", "ml"), ("electric", "Wh")):
         if any(p["energy"] == energy for p in payments):
             taken = sum(p["quantity"] or 0 for p in payments if p["energy"] == energy)
@@ -189,10 +210,8 @@ def evaluate(evidence: Evidence) -> Evaluation:
     ended = evidence["order"]["to_us"]
     first = found[0][0]["at_us"] if found else ended
     last = max((p["at_us"] for p in payments), default=ended)
-    reason = "often" if often else "few"
     return Evaluation(
-        RULE, VERSION, evidence["subject"], Outcome.SUSPECTED if often else Outcome.NORMAL, reason, measures, used,
-        first, last, _told(evidence, found),
+        RULE, VERSION, evidence["subject"], outcome, reason, measures, used, first, last, _told(evidence, found),
     )  # fmt: skip
 
 
@@ -200,7 +219,7 @@ def _told(evidence: Evidence, found: Sequence[Sequence[Transaction]]) -> dict[st
     order, following = evidence["order"], evidence["next_order"]
     return {
         "card": evidence["card"]["id"], "plate": evidence["vehicle"]["plate"], "order": order["id"],
-        "returned_us": order["to_us"], "next_order": None if following is None else following["id"],
+        "returned_us": order["to_us"], "returned": order.get("returned", True), "next_order": None if following is None else following["id"],
         "departs_us": None if following is None else following["departed_us"],
         "fills": [_fill(group) for group in found[:10]],
     }  # fmt: skip

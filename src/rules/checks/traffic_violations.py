@@ -6,33 +6,53 @@ month: the same day and time of the month before, its last day where there is no
 moment is still within the month (以内). ``natural_month``: only violations of the month itself count together.
 
 A number counts once, whatever records there are of it; a violation that was revoked, or appealed against with success,
-does not count. Every act counts: whether it happened while driving, the record does not say reliably. Pure.
+does not count. Parking is not driving (行驶过程中): acts of parking, known by their code or their words, are shown and not
+counted, unless ``count_parking``. One act that two cameras saw counts once: the same act of the same plate, within
+``same_act_min`` (以内) of one that counts, at a distance that can be driven meanwhile as far as both places are known; both
+are shown. Pure.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NotRequired, TypedDict
 
+from registry.spelling import name_key
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import require
 from runtime.units import CHINA, from_us, to_us
+from telemetry import geo
 
 RULE = "traffic_violations"
 VERSION = 2
 
-#: Why a record does not count, or that it does. These words stand in the evidence of version 1 and are part of its bytes:
-#: they never change. Another wording belongs to another version of the rule.
+_MIN_US: Final = 60 * 1_000_000
+
+#: Why a record does not count, or that it does. These words stand in evidence and are part of its bytes: they never change.
+#: Another wording belongs to another version of the rule.
 WHY: Final[Mapping[str, str]] = {
     "counts": "计入 · counts",
     "revoked": "已撤销 · revoked",
     "appealed": "申诉成功 · appealed against with success",
     "duplicate": "同一违章编号的重复记录 · another record of the same number",
+    "parking": "停车类违法，不是行驶过程中 · parking, not while driving",
+    "same_act": "同一行为，已按另一记录计入 · the same act, counted by another record",
     "other_vehicle": "当日该车牌不属于该公务用车 · the plate was not that of this official vehicle on that day",
 }
 _VOID: Final = ("revoked", "appealed")
+
+#: Codes of acts of parking: 1039 违反规定停放 with its local digits, and 7003.
+_PARKING_CODES: Final = re.compile(r"(1039|7003)\w*")
+#: Words of acts of parking, and words that make a stop one of driving: for somebody who has the way, before a line or a
+#: signal, in a queue, or on a motorway.
+_PARKING: Final = re.compile("违停|停放|泊车|临停|停靠|禁停|(?<![未不])停车")
+_DRIVING: Final = re.compile(
+    "让行|停车线|停止线|信号|排队|等候|穿插|检查|瞭望|故障|高速公路|高速路|快速路|应急车道|行车道"
+)
+_CODE_FIRST: Final = re.compile(r"\d{4,6}")
 
 
 class Vehicle(TypedDict):
@@ -55,8 +75,8 @@ class Driver(TypedDict):
 
 
 class Record(TypedDict):
-    """A violation. ``belongs``: counts or other_vehicle; ``order``: by which the driver was found; ``why`` (see WHY) is
-    for people."""
+    """A violation. ``belongs``: counts or other_vehicle; ``order``: by which the driver was found; ``code``: of the act, ""
+    = not known; ``lat_e6``, ``lon_e6``: 1e-6 degree WGS-84, None = not known; ``why`` (see WHY) is for people."""
 
     id: str
     plate: str
@@ -69,6 +89,9 @@ class Record(TypedDict):
     driver: str | None
     belongs: str
     order: str | None
+    code: NotRequired[str]
+    lat_e6: NotRequired[int | None]
+    lon_e6: NotRequired[int | None]
     why: NotRequired[str]
 
 
@@ -115,33 +138,71 @@ def month_before(us: int) -> int:
     return to_us(first.replace(day=min(at.day, first.day)))
 
 
-def considered(violations: Sequence[Record]) -> list[tuple[Record, str]]:
-    """(record, why), by (time, number): see WHY. Of several records of one number the
-    earliest counts; none, where one of them says that it was revoked."""
+def code_of(row: Record) -> str:
+    """The code of an act: as the record has it, else as its words begin with it (``1039 违反规定停放``); "" = not known."""
+    found = _CODE_FIRST.match(name_key(row["act"]))
+    return name_key(row.get("code", "")) or (found[0] if found else "")
+
+
+def is_parking(row: Record) -> bool:
+    """Whether an act is one of parking, by its code or its words."""
+    act = name_key(row["act"])
+    if _PARKING_CODES.fullmatch(code_of(row)):
+        return True
+    return bool(_PARKING.search(act)) and not _DRIVING.search(act)
+
+
+def _same_act(one: Record, two: Record, used: Mapping[str, int]) -> bool:
+    """Whether ``two``, not before ``one``, may be the same act of the same car."""
+    lasted = two["at_us"] - one["at_us"]
+    if one["plate"] != two["plate"] or lasted > used["same_act_min"] * _MIN_US:
+        return False
+    codes = code_of(one), code_of(two)
+    if (codes[0] != codes[1]) if all(codes) else (name_key(one["act"]) != name_key(two["act"])):
+        return False
+    lat1, lon1, lat2, lon2 = one.get("lat_e6"), one.get("lon_e6"), two.get("lat_e6"), two.get("lon_e6")
+    if lat1 is None or lon1 is None or lat2 is None or lon2 is None:
+        return True
+    # Times may be given to the minute. 1 km/h = 1e6 mm / 3600e6 us.
+    return geo.distance_mm_scalar(lat1, lon1, lat2, lon2) * 3600 <= used["drive_speed_kmh"] * (
+        lasted + _MIN_US
+    )
+
+
+def considered(violations: Sequence[Record], used: Mapping[str, int]) -> list[tuple[Record, str]]:
+    """(record, why), by (time, number): see WHY. Of several records of one number the earliest counts; none, where one of
+    them says that it was revoked. ``used``: the parameters."""
     rows = sorted(violations, key=_sort_key)
     void = {row["id"]: row["status"] for row in reversed(rows) if row["status"] in _VOID}
     seen: set[str] = set()
+    counting: list[Record] = []
     found = []
     for row in rows:
         why = row["belongs"] if row["id"] not in void else str(void[row["id"]])
         if why == "counts":
             why = "duplicate" if row["id"] in seen else why
             seen.add(row["id"])
+        if why == "counts" and not used["count_parking"] and is_parking(row):
+            why = "parking"
+        if why == "counts" and any(_same_act(one, row, used) for one in counting):
+            why = "same_act"
+        if why == "counts":
+            counting.append(row)
         found.append((row, why))
     return found
 
 
 def evaluate(evidence: Evidence) -> Evaluation:
-    """Judge one month of one vehicle or driver on its evidence. Parameters: min_violations, natural_month, by_driver.
-    Raises EvidenceError for evidence of another rule or version."""
+    """Judge one month of one vehicle or driver on its evidence. Parameters: min_violations, natural_month, by_driver,
+    count_parking, same_act_min, drive_speed_kmh. Raises EvidenceError for evidence of another rule or version."""
     require(evidence, RULE, VERSION)
     used = evidence["parameters"]
     since, until = month_span(evidence["month"])
-    rows = considered(evidence["violations"])
+    rows = considered(evidence["violations"], used)
     counting = [row for row, why in rows if why == "counts" and row["at_us"] < until]
     if (evidence["unit"] == "driver") != bool(used["by_driver"]):
-        return _result(evidence, Outcome.NORMAL, "other_unit", [], 0, 0, since, until)
-    left_out = sum(why != "counts" for _, why in rows)
+        return _result(evidence, Outcome.NORMAL, "other_unit", [], 0, [], since, until)
+    left_out = [why for _, why in rows if why != "counts"]
     times = [row["at_us"] for row in counting]
     ends = range(bisect_left(times, since), len(times))
     most = 0
@@ -162,10 +223,13 @@ def evaluate(evidence: Evidence) -> Evaluation:
 
 
 def _result(
-    evidence: Evidence, outcome: Outcome, reason: str, listed: Sequence[Record], most: int, left_out: int,
+    evidence: Evidence, outcome: Outcome, reason: str, listed: Sequence[Record], most: int, left_out: Sequence[str],
     from_us_: int, to_us_: int,
 ) -> Evaluation:  # fmt: skip
-    measures = {"violations": measure(most, "1"), "not_counted": measure(left_out, "1")}
+    measures = {"violations": measure(most, "1"), "not_counted": measure(len(left_out), "1")}
+    for why in ("parking", "same_act"):
+        if why in left_out:
+            measures[why] = measure(left_out.count(why), "1")
     if listed:
         measures["listed"] = measure(len(listed), "1")
     vehicle, driver = evidence["vehicle"], evidence["driver"]
@@ -184,7 +248,10 @@ def _result(
 
 def _sort_key(row: Record) -> tuple[Any, ...]:
     # Records of one number and time are told apart by their content, so that the order given never matters.
-    return (row["at_us"], row["id"], row["status"], row["belongs"], row["plate"], row["place"], row["act"])
+    return (
+        row["at_us"], row["id"], row["status"], row["belongs"], row["plate"], row["place"], row["act"], code_of(row),
+        *(-1 if (e6 := row.get(name)) is None else e6 for name in ("lat_e6", "lon_e6")),
+    )  # fmt: skip
 
 
 def _index(month: str) -> int:

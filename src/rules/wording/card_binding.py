@@ -13,6 +13,8 @@ REASONS: Final[Mapping[str, Text]] = {
         "绑定的车牌不是登记的公务用车", "the plate is not that of a registered official vehicle"
     ),
     "disposed": Text("绑定的公务用车已处置", "the official vehicle was disposed of"),
+    "report_ended": Text("绑定的租赁车辆报备已到期", "the report of the rented vehicle has ended"),
+    "master": Text("主卡，不能加油，无须绑定车辆", "a master card that cannot fill needs no vehicle"),
     "closed_undated": Text("油卡已停用但没有停用日期", "the card is out of use, the day is not known"),
     "not_bound": Text("油卡未绑定车辆", "the card is bound to no vehicle"),
     "bound": Text("油卡已绑定车辆", "the card is bound to a vehicle"),
@@ -43,6 +45,11 @@ def _binding(said: Said) -> Text:
     if said.reason == "disposed":
         day = told["disposed_on"]
         why = Text(f"该车已于 {day} 处置", f"the vehicle was disposed of on {day}")
+    if said.reason == "report_ended":
+        day = told["disposed_on"]
+        why = Text(
+            f"该租赁车辆的报备至 {day} 前一日止", f"the report of the rented vehicle ended before {day}"
+        )
     spans = [span(*edges) for edges in told["spans"]]
     return Text(
         f"疑似油卡绑定异常：{zh}，{why.zh}，{'；'.join(f'异常时段 {s.zh}' for s in spans)}。",
@@ -56,6 +63,11 @@ def _unbound(said: Said) -> Text:
         return Text(f"正常：油卡 {card} 已停用。", f"Normal: fuel card {card} is out of use.")
     if said.reason == "bound":
         return Text(f"正常：油卡 {card} 已绑定车辆。", f"Normal: fuel card {card} is bound to a vehicle.")
+    if said.reason == "master":
+        return Text(
+            f"正常：油卡 {card} 是主卡，没有加油，无须绑定车辆。",
+            f"Normal: fuel card {card} is a master card and has not filled: it needs no vehicle.",
+        )
     zh = f"油卡 {card} 自 {moment(since)} 起未绑定任何车辆"
     en = f"fuel card {card} is bound to no vehicle since {moment(since)}"
     if said.outcome == "normal":

@@ -19,6 +19,13 @@ REASONS: Final[Mapping[str, Text]] = {
         "有行程没有轨迹或轨迹不全，里程不明",
         "trips without a track or a whole one: their kilometres are unknown",
     ),
+    "tank": Text(
+        "月初月末油箱（电池）存量不明，计入后不足以认定高出",
+        "what the tank (battery) held at the ends is not known, and with it the excess does not remain",
+    ),
+    "class_changed": Text(
+        "本月驾驶的车型前期没有足够的数据", "too little before of the class of vehicle driven in this month"
+    ),
     "no_quantity": Text("有加油记录没有数量", "fills without a quantity"),
     "nothing": Text(
         "本月不再有该驾驶员的行程和加油", "the driver has no trips and fills in this month any more"
@@ -37,6 +44,12 @@ def summary(said: Said) -> Text:
     en = f"consumption of driver {told['driver_name']} ({told['driver']}) in {told['month']}"
     if said.outcome == "undetermined":
         why = REASONS[said.reason]
+        if said.reason == "tank":
+            least, most = (hundredths(measures[name]) for name in ("current_least", "baseline_most"))
+            why = Text(
+                f"{why.zh}（本月至少用 {least} {unit.zh}，前期至多用 {most} {unit.zh}）",
+                f"{why.en} (at least {least} {unit.en} in the month, at most {most} {unit.en} before)",
+            )
         return Text(f"不可判：{zh}：{why.zh}。", f"Undetermined: {en}: {why.en}.")
     now, base = (hundredths(measures.get(f"{side}_consumption", 0)) for side in ("current", "baseline"))
     fills, taken = measures["current_fills"], hundredths(measures["current_quantity"])

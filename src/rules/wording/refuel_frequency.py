@@ -10,6 +10,10 @@ from rules.wording.texts import RuleWording, Said, Text, energy_unit, hundredths
 REASONS: Final[Mapping[str, Text]] = {
     "often": Text("两次派单之间加油次数达到限值", "fills between two orders reach the limit"),
     "few": Text("两次派单之间加油次数未达到限值", "fewer fills between two orders than the limit"),
+    "posting_time": Text(
+        "有加油只有入账时间，不能确定发生在两次派单之间",
+        "of some fills only the booking is known: they may not lie between the orders",
+    ),
     "gone": Text(
         "派车单、绑定或加油记录已更改，该时段不再有加油",
         "orders, binding or transactions changed: there are no fills in this stretch any more",
@@ -18,7 +22,7 @@ REASONS: Final[Mapping[str, Text]] = {
 
 
 def summary(said: Said) -> Text:
-    """``told``: card, plate, order, returned_us, next_order (None: there is none), departs_us, fills (at most ten:
+    """``told``: card, plate, order, returned_us, returned (false: it has no return, so long it covers), next_order (None: there is none), departs_us, fills (at most ten:
     {at_us, station, energy, quantity (ml or Wh, None), payments})."""
     told, count = said.told, said.measures["fills"]
     until = Text("尚无下次派单", "no order after it yet")
@@ -28,14 +32,20 @@ def summary(said: Said) -> Text:
             f"下次派车单 {told['next_order']} {departs} 出车", f"the next one, {told['next_order']}, departs {departs}"
         )  # fmt: skip
     back = moment(told["returned_us"])
-    zh = f"油卡 {told['card']}（{told['plate']}）在派车单 {told['order']} {back} 返回后（{until.zh}）加油 {count} 次"
-    en = (
-        f"fuel card {told['card']} ({told['plate']}) paid {count} fills after the return of order {told['order']},"
-        f" {back} ({until.en})"
-    )
+    ended = Text(f"{back} 返回后", f"after the return of order {told['order']}, {back}")
+    if not told.get("returned", True):
+        ended = Text(
+            f"没有返回记录，其覆盖时间 {back} 结束后",
+            f"after {back}, until when order {told['order']} covers without a return",
+        )
+    zh = f"油卡 {told['card']}（{told['plate']}）在派车单 {told['order']} {ended.zh}（{until.zh}）加油 {count} 次"
+    en = f"fuel card {told['card']} ({told['plate']}) paid {count} fills {ended.en} ({until.en})"
     if said.outcome == "normal":
         least = said.parameters["min_fills"]
         return Text(f"正常：{zh}，不足 {least} 次。", f"Normal: {en}; fewer than {least}.")
+    if said.outcome == "undetermined":
+        why = REASONS[said.reason]
+        return Text(f"不可判：{zh}：{why.zh}。", f"Undetermined: {en}: {why.en}.")
     fills = [_fill(fill) for fill in told["fills"]]
     more = Text("", "")
     if count > len(fills):

@@ -151,10 +151,12 @@ def payment_body(payment: Payment) -> dict[str, Any]:
     }
     if payment.quantity_ml is not None:
         body |= {
-            "product": "92号汽油",
+            "product": payment.product,
             "quantity": f"{payment.quantity_ml // 1000}.{payment.quantity_ml % 1000:03}",
         }
         body["unit_price"] = "7.89"
+    if payment.posted:
+        body["posted"] = True
     if payment.reverses is not None:
         body["reverses"] = payment.reverses
     return body

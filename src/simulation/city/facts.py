@@ -49,7 +49,8 @@ class PaperVehicle:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A line of a card's statement. ``quantity_ml`` of fuel, ``amount_fen``; ``reverses``: the payment taken back."""
+    """A line of a card's statement. ``quantity_ml`` of ``product``, ``amount_fen``; ``reverses``: the payment taken back;
+    ``posted``: its time is that of the booking."""
 
     id: str
     card: str
@@ -59,6 +60,8 @@ class Payment:
     quantity_ml: int | None
     amount_fen: int
     reverses: str | None = None
+    product: str = "92号汽油"
+    posted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ MONTH: Final = date(2025, 10, 1)
 #: One set of the plants on shared vehicles is planted for so many vehicles.
 SHARED_FOR: Final = 60
 #: Vehicles that the plants with vehicles of their own and one set of the others need.
-LEAST: Final = 30
+LEAST: Final = 35
 #: The city is the same for every seed; what happens in it is not.
 CITY_SEED, CITY_SIZE = 7, 21
 #: Reports are judged, statements are in, months are settled: so long after the month.

@@ -67,9 +67,13 @@ PLANTS: Final = (
     Plant(records.round_trip, "mileage", False),
     Plant(records.card_at_station, "card_use", False),
     Plant(records.card_no_fill, "card_use", False),
+    Plant(records.card_booked, "card_use", False),
     Plant(records.refuel_split, "refuel_frequency", False),
+    Plant(records.refuel_urea, "refuel_frequency", False),
     Plant(records.violation_revoked, "traffic_violations", False, once=True),
     Plant(records.violation_duplicate, "traffic_violations", False, once=True),
+    Plant(records.violation_parking, "traffic_violations", False, once=True),
+    Plant(records.violation_two_cameras, "traffic_violations", False, once=True),
     Plant(records.asleep, "terminal_silent", False),
     Plant(records.night_duty, "off_hours", False),
 )

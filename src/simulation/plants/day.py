@@ -128,18 +128,25 @@ class Day:
         kind: str = "fill",
         litres: tuple[int, int] = (25, 45),
         reverses: str | None = None,
+        product: str = "92号汽油",
+        posted: bool = False,
     ) -> str:
         """A line of the card's statement; gives its number."""
         number = f"T{self.card[2:]}-{len(self.payments):02d}"
         quantity = int(self.rng.integers(litres[0] * 100, litres[1] * 100)) * 10 if kind == "fill" else None
         amount = 100 if quantity is None else quantity * 789 // 1000  # 7.89 yuan a litre
-        self.payments.append(Payment(number, self.card, at_s, kind, station, quantity, amount, reverses))
+        self.payments.append(
+            Payment(number, self.card, at_s, kind, station, quantity, amount, reverses, product, posted)
+        )
         return number
 
-    def offend(self, at_s: int, *, again: int = 0, status: str = "open", number: str = "") -> str:
+    def offend(
+        self, at_s: int, *, again: int = 0, status: str = "open", number: str = "", act: str = ""
+    ) -> str:
         """A record of the traffic police, in its export ``again``; gives its number."""
         number = number or f"W{self.card[2:]}-{len(self.offences):02d}"
-        act = "驾驶机动车违反道路交通信号灯通行" if len(self.offences) % 2 else "机动车违反禁令标志指示"
+        usual = "驾驶机动车违反道路交通信号灯通行" if len(self.offences) % 2 else "机动车违反禁令标志指示"
+        act = act or usual
         self.offences.append(Offence(number, self.plate, at_s, act, status, again))
         return number
 

@@ -12,7 +12,7 @@ from simulation.plants.cars import Car
 from simulation.plants.day import pair
 from simulation.plants.geometry import at_distance
 from simulation.plants.planner import DAY, HOUR, MIN, Planner, binding_rows
-from simulation.plants.world import NONE, NORMAL, SUSPECTED, UNDETERMINED
+from simulation.plants.world import NONE, NORMAL, SUSPECTED, UNDETERMINED, stamp
 
 # --- card_binding -----------------------------------------------------------------------------------------------------
 
@@ -108,6 +108,38 @@ def bindings(p: Planner) -> None:
     body = next(f for f in p.facts if f.key == ("fuel-cards", card)).body
     p.enter(p.at(day[7], 9), "fuel-cards", body | {"bindings": binding_rows(later)})
     _loose(p, card, NONE)
+    p.kind = "master_card"  # cannot fill, and needs no vehicle
+    card = p.card(one, kind="master", bindings=[])
+    _loose(p, card, NORMAL, "master")
+    p.kind = "master_card_that_fills"
+    card = p.card(one, kind="master", bindings=[])
+    p.fill(card, p.at(day[3], 9), None, station_name="外省某加油站")
+    _loose(p, card, SUSPECTED, "not_bound")
+    p.kind = "rented"  # official for the dates of its report, and bound a day too long
+    for kind, until, outcome, reason in (
+        ("rented", p.at(day[6]), NORMAL, "official"),
+        ("rented_too_long", p.at(day[6]) + 1, SUSPECTED, "report_ended"),
+    ):
+        p.kind = kind
+        dates = {"registered_on": p.iso(day[2]), "disposed_on": p.iso(day[6])}
+        hired = car(ownership="rented", report="报备〔2025〕9号", **dates)
+        card = bound(hired, (hired.plate, p.at(day[2]), until), (one.plate, until, None))
+        _bound(p, card, p.at(day[2]), outcome, reason, "medium" if outcome == SUSPECTED else "")
+    p.kind = "grace_of_the_unit_above"  # 60 days of grace, set above: the unit below has them, too
+    upper, lower = f"ORG-{p.seed}-UP", f"ORG-{p.seed}-LOW"
+    p.enter(p.earliest_s, "organisations", {"id": upper, "name": "测试市机关事务管理局"})
+    p.enter(p.earliest_s + 1, "organisations", {"id": lower, "name": "测试市机关车队", "parent": upper})
+    for rule, name, value in (("card_binding", "grace_days", 60), ("traffic_violations", "by_driver", 1)):
+        p.enter(
+            p.earliest_s + 60,
+            "parameters",
+            {
+                "rule": rule, "name": name, "organisation": upper, "value": value,
+                "effective_from": stamp(p.earliest_s), "source": "测试市机关事务局〔2025〕2 号",
+            },
+        )  # fmt: skip
+    card = bound(one, (one.plate, since, p.at(day[7], 9)), organisation=lower)
+    _loose(p, card, NONE)
     p.kind = "in_future"
     future = p.at(1) + 90 * DAY
     card = bound(one, (one.plate, since, future), (f"苏FU{p.seed % 10}{len(p.cars):03d}", future, None))
@@ -125,7 +157,8 @@ def _closed(p: Planner, card: str, day: int) -> dict[str, object]:
 
 def _used(p: Planner, kind: str, transaction: str, reason: str) -> None:
     p.kind = kind
-    outcome = {"entered": NORMAL, "not_entered": SUSPECTED}.get(reason, UNDETERMINED)
+    accuses = ("not_entered", "passed")
+    outcome = SUSPECTED if reason in accuses else NORMAL if reason == "entered" else UNDETERMINED
     severity = "high" if outcome == SUSPECTED else ""
     p.expect("card_use", outcome, card_use.subject(transaction), reason=reason, severity=severity)
 
@@ -168,6 +201,17 @@ def card_uses(p: Planner) -> None:
     use("window_at_its_end", at_place, left + 15 * MIN, "entered")
     use("window_passed", at_place, left + 15 * MIN + 11, "not_entered")
     use("window_not_yet", at_place, arrived - 15 * MIN - 15, "not_entered")
+    # On its way to the next place it drives past at 72 km/h: no entry.
+    use("drove_past", p.station(pair(np.array(here) + 2_000 * out)), left + 100, "passed")
+    # Of some rows only the booking is known, hours later: the vehicle was there on that day, or not.
+    use("booked_and_there", at_place, p.at(day, 22), "entered", posted=True)
+    use(
+        "booked_elsewhere",
+        p.station(pair(np.array(here) + 3_500 * out)),
+        p.at(day, 22),
+        "posting_time",
+        posted=True,
+    )
     use("no_coordinates", p.station(), middle, "no_coordinates")
     use("station_unknown", None, middle, "station_unknown", station_name="外省某加油站")
     other = p.station(pair(np.array(here) + 3_000 * out))
@@ -175,6 +219,17 @@ def card_uses(p: Planner) -> None:
     for kind, amount in (("top_up", "1000.00"), ("fee", "2.00")):
         row = p.fill(p.card(car), middle, other, kind=kind, amount=amount)
         p.expect("card_use", NONE, card_use.subject(row))
+    p.kind = "urea"
+    row = p.fill(p.card(car), middle, other, 20_000, product="车用尿素")
+    p.expect("card_use", NONE, card_use.subject(row))
+    p.kind = "negative_quantity"  # takes back the fill of the same card, station and quantity
+    card = p.card(car)
+    row = p.fill(card, middle, other, 27_000)
+    p.fill(card, middle + 6 * MIN, other, quantity="-27.000", amount="-202.00", entered_s=middle + 5 * DAY)
+    p.expect("card_use", NONE, card_use.subject(row))
+    p.kind = "reversal_alone"  # takes nothing back: shown
+    row = p.fill(p.card(car), middle, other, quantity="-26.000", amount="-195.00")
+    p.expect("card_use", UNDETERMINED, card_use.subject(row), reason="reversal_unmatched")
     p.kind = "taken_back"
     card = p.card(car)
     row = p.fill(card, middle, other, 31_000)
@@ -244,10 +299,37 @@ def refuels(p: Planner) -> None:
     )
     taken = {"kind": "reversal", "amount": "-300.00", "entered_s": noon + 6 * DAY}
     row("reversed", [(noon, {}), (noon + HOUR, {}), (noon + HOUR + MIN, taken)], "few")
+    row("urea", [(noon, {}), (noon + DAY, {"product": "车用尿素"})], "few")
+    row("booked", [(noon, {}), (noon + DAY, {"posted": True})], "posting_time")
+    p.kind = "charging"
+    card = p.card(car)
+    charge: dict[str, object] = {"product": "充电", "energy": "electric"}
+    _fills(p, card, pump, [(noon, charge), (noon + DAY, charge)])
+    p.expect("refuel_frequency", NONE, refuel_frequency.subject(card, one))
     row("at_the_return", [(back, {}), (noon, {})], "few")
     row("after_the_return", [(back + 1, {}), (noon, {})], "often")
     row("at_the_departure", [(noon, {}), (leave, {})], "few")
     row("before_the_departure", [(noon, {}), (leave - 1, {})], "often")
+    # An order that nobody closed: to its planned return and two hours more the vehicle is out.
+    forgotten = p.car(p.organisations[0], terminal=False)
+    left = p.number("D")
+    planned = p.at(first, 17)
+    p.enter(
+        p.at(first, 8), "dispatch-orders",
+        {
+            "id": left, "organisation": forgotten.organisation, "vehicle": forgotten.id, "driver": forgotten.driver,
+            "purpose": "公务出行", "destinations": [p.place(None, "市区")], "status": "departed",
+            "planned_departure": stamp(p.at(first, 9)), "planned_return": stamp(planned),
+            "actual_departure": stamp(p.at(first, 9)),
+        },
+    )  # fmt: skip
+    for kind, begun, reason in (
+        ("after_an_open_order", planned + 2 * HOUR + 1, "often"), ("within_an_open_order", planned + 2 * HOUR, "few"),
+    ):  # fmt: skip
+        p.kind = kind
+        card = p.card(forgotten)
+        _fills(p, card, elsewhere, [(begun, {}), (begun + DAY, {})])
+        _often(p, card, left, reason)
     p.kind = "bound_elsewhere"
     change = noon + HOUR
     card = p.card(car, (car.plate, p.earliest_s + HOUR, change), (other_car.plate, change, None))
@@ -274,7 +356,7 @@ def _fills(p: Planner, card: str, pump: str, fills: list[tuple[int, dict[str, ob
 
 
 def _often(p: Planner, card: str, after: str, reason: str) -> None:
-    outcome = SUSPECTED if reason == "often" else NORMAL
+    outcome = {"often": SUSPECTED, "few": NORMAL}.get(reason, UNDETERMINED)
     severity = "medium" if outcome == SUSPECTED else ""
     subject = refuel_frequency.subject(card, after)
     p.expect("refuel_frequency", outcome, subject, reason=reason, severity=severity)

@@ -19,16 +19,21 @@ from simulation.plants.world import NONE, NORMAL, SUSPECTED, UNDETERMINED, stamp
 #: What a trip of the baseline takes, ml. Every trip of a driver is the same, so ratios of litres are those of litres
 #: per kilometre, whatever the trip's length is: exactly 15 % can be planted without measuring it.
 TRIP_ML = 16_000
+#: Litres of a tank so small that it decides nothing.
+SMALL = "0.5"
 FAR_M = 80_000.0
 
 
 def _driver(
-    p: Planner, kind: str, baseline: Sequence[Sequence[int]], now: Sequence[int | None], reason: str
-) -> tuple[Car, str, list[int]]:
+    p: Planner, kind: str, baseline: Sequence[Sequence[int]], now: Sequence[int | None], reason: str, *,
+    tank: str = SMALL, of: Car | None = None, **fields: Any,
+) -> tuple[Car, str, list[int]]:  # fmt: skip
     """A driver with trips of 160 km. ``baseline``: of each of three months the millilitres filled after each trip;
-    ``now``: the same of the month (None = nothing filled). Gives the car, its card and the times of the fills."""
+    ``now``: the same of the month (None = nothing filled). ``tank``: litres that the vehicle holds; ``of``: the driver is
+    that of another car, and the label is that one's. Gives the car, its card and the times of the fills."""
     p.kind = kind
-    car = p.car(p.organisations[1], exact=True, from_s=p.earliest_s + 12 * HOUR)
+    car = p.car(p.organisations[1], exact=True, from_s=p.earliest_s + 12 * HOUR, tank=tank, **fields)
+    driver = (of or car).driver
     centre = np.array(p.organisation(car).centre)
     out = (centre - p.network.nodes[p.organisation(car).gate]) / 105.0
     pump = _pump(p)
@@ -44,12 +49,13 @@ def _driver(
                 car, start, [(pair(centre + FAR_M * out), 22.0), (None, 10 * MIN)], every_s=60
             )
             back = marks[-2][0] + MIN
-            p.order(car, start + MIN, back, [p.place(None, "外地")])
+            p.order(car, start + MIN, back, [p.place(None, "外地")], driver=driver)
             if millilitres is not None:
                 fills.append(back + 30 * MIN)
                 p.fill(card, fills[-1], pump, millilitres)
             car.awake.append((back + MIN, back + 2 * HOUR))
-    _consumption(p, car, reason)
+    if reason:
+        _consumption(p, of or car, reason)
     return car, card, fills
 
 
@@ -69,11 +75,16 @@ def _consumption(p: Planner, car: Car, reason: str) -> None:
 
 
 def drivers(p: Planner) -> None:
-    """115 % and a millilitre less; the pooled baseline; too little of anything; a reversal; a fill that comes late."""
+    """115 % after a tank at each end, and a millilitre less; 115 % of what was bought, and a millilitre less; the pooled
+    baseline; too little of anything; another class of vehicle; a reversal; a fill that comes late."""
     usual = [[TRIP_ML]] * 3
     limit = TRIP_ML * 115 // 100
-    _driver(p, "exactly_15_percent", usual, [limit, limit], "higher")
+    # With a tank of 12 l: (2 x 29 - 12) on two trips is 115 % of (3 x 16 + 12) on three.
+    _driver(p, "exactly_15_percent", usual, [29_000, 29_000], "higher", tank="12")
+    _driver(p, "tank_may_explain_it", usual, [29_000, 28_999], "tank", tank="12")
     _driver(p, "below_15_percent", usual, [limit, limit - 1], "within")
+    sedan, _, _ = _driver(p, "other_class", usual, [], "")
+    _driver(p, "other_class", [[], [], []], [30_000, 30_000], "class_changed", of=sedan, category="大型客车")
     # Pooled, a mean of the months' own figures would say the contrary in both.
     uneven = [[TRIP_ML // 2], [TRIP_ML], [24_000, 24_000]]  # 18 l a trip; by the months' figures 16
     _driver(p, "pooled_baseline", uneven, [19_500] * 2, "within")
@@ -136,7 +147,17 @@ def violations(p: Planner) -> None:
     before = last if _last_day(p.month, -1) >= last else _last_day(p.month, -1)
     case("two", "repeated", p.at(8, 9), p.at(20, 17))
     case("one", "few", p.at(8, 9))
-    case("parking_counts", "repeated", p.at(8, 9), p.at(9, 9), act="违停")
+    case("parking", "none", p.at(8, 9), p.at(9, 9), act="违停")
+    case("parking_by_its_code", "none", p.at(8, 9), p.at(9, 9), act="机动车违反规定", code="10391")
+    case("two_cameras", "few", p.at(8, 9), p.at(8, 9) + 5 * MIN)
+    case("two_cameras_too_late", "repeated", p.at(8, 9), p.at(8, 9) + 5 * MIN + 1)
+    here: dict[str, Any] = {"lat": 32.0, "lon": 120.9, "datum": "wgs84"}
+    p.kind = "two_cameras_too_far"  # 55 km in four minutes
+    car = p.car(unit, terminal=False)
+    _violation(p, car, p.at(8, 9), **here)
+    _violation(p, car, p.at(8, 9) + 4 * MIN, **here | {"lat": 32.5})
+    _months(p, car, SUSPECTED, "repeated", severity="medium")
+    _drivers_own(p)
     # The last day of the month before and the last of this one, at one and the same second: within a month.
     car, _ = case("a_month_to_the_second", "repeated", p.at(before, 10, month=-1), p.at(last, 10))
     _months(p, car, NORMAL, "few", month=-1)
@@ -162,6 +183,29 @@ def violations(p: Planner) -> None:
         {"id": p.number("W"), "plate": f"苏FZ{p.seed % 10}999", "at": stamp(p.at(8, 9)), "act": "超速"},
     )  # fmt: skip
     p.expect("traffic_violations", NONE, f"plate:{p.seed}")
+
+
+def _drivers_own(p: Planner) -> None:
+    """In a unit that counts by driver, because the unit above it does (``month_cards.bindings``): from the actual departure
+    to the actual return, to the second."""
+    lower, day = f"ORG-{p.seed}-LOW", 14
+    leave, back = p.at(day, 9), p.at(day, 11)
+    for kind, first, last, reason in (
+        ("driver_to_the_second", leave, back, "repeated"), ("driver_a_second_early", leave - 1, back, "few"),
+        ("driver_a_second_late", leave, back + 1, "few"),
+    ):  # fmt: skip
+        p.kind = kind
+        car = p.car(p.organisations[0], terminal=False)
+        next(f for f in p.facts if f.key == ("vehicles", car.id)).body["organisation"] = lower
+        driver = f"{car.driver}-L"
+        p.enter(p.earliest_s + 5, "drivers", {"id": driver, "name": "外勤", "organisation": lower})
+        p.order(car, leave, back, [p.place(None, "市区")], driver=driver, organisation=lower)
+        for at_s in (first, last):
+            _violation(p, car, at_s)
+        subject = traffic_violations.subject("driver", driver, china_date(leave).strftime("%Y-%m"))
+        outcome = SUSPECTED if reason == "repeated" else NORMAL
+        severity = "medium" if reason == "repeated" else ""
+        p.expect("traffic_violations", outcome, subject, reason=reason, severity=severity)
 
 
 def _last_day(month: date, shift: int = 0) -> int:

@@ -178,6 +178,22 @@ def refuel_split(day: Day) -> None:
     _settled(day)
 
 
+def refuel_urea(day: Day) -> None:
+    """A fill, and urea for the exhaust half an hour later: that is no fuel."""
+    first = _parked_after_a_trip(day) + MINUTE
+    day.pay(first, day.stations[0])
+    day.timeline.park(first + int(day.rng.integers(14, 20)) * MINUTE)
+    day.pay(day.timeline.now, day.stations[0], litres=(10, 20), product="车用尿素")
+    _settled(day)
+
+
+def card_booked(day: Day) -> None:
+    """A fill far away of which only the time of booking is known: perhaps it was paid at another time of the day."""
+    at, station = _trip_elsewhere(day)
+    day.pay(at, station, posted=True)
+    _settled(day)
+
+
 # --- violations: at most one of these kinds a vehicle, for they add up ----------------------------------------------------
 
 
@@ -212,6 +228,20 @@ def violation_duplicate(day: Day) -> None:
     number = day.offend(at)
     day.offend(at, again=1, status="handled", number=number)
     day.offend(at - 33 * DAY_S, status="handled")
+
+
+def violation_parking(day: Day) -> None:
+    """One on the way, and one of parking a week before: that is not driving."""
+    at = _trip_with_time(day)
+    day.offend(at)
+    day.offend(at - 7 * DAY_S, act="违反规定停放、临时停车且驾驶人不在现场")
+
+
+def violation_two_cameras(day: Day) -> None:
+    """One act, seen by two cameras three minutes apart."""
+    at = _trip_with_time(day)
+    day.offend(at, act="机动车违反禁令标志指示")
+    day.offend(at - 3 * MINUTE, act="机动车违反禁令标志指示")
 
 
 # --- what belongs to a day that must be over ------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from registry import fuel_cards
 from registry.facts.fills import reversed_fills
 from registry.facts.trips import END, START, Trip, trips_of_vehicles
 from registry.fuel_cards import CardBindingRow, CardRow
-from registry.parameters import parameter
+from registry.goods import is_goods
+from registry.parameters import ORDER, parameter
 from registry.snapshot.timelines import FOREVER
 from registry.transactions import TransactionRow, transactions_of_cards
 from registry.vehicles import VehicleInfo, vehicle_at, vehicles_of_plates
@@ -118,7 +119,7 @@ class Cards:
             subjects = sorted({c.subject for c in of_kind(changes, *kinds)})
             if subjects:
                 cards |= {r["card"] for r in await desk.conn.fetch(sql, subjects)}
-        if any(c.subject in self.rules for c in of_kind(changes, "parameter")):
+        if any(c.subject in (*self.rules, ORDER) for c in of_kind(changes, "parameter")):
             cards |= {r["id"] for r in await desk.conn.fetch("SELECT id FROM fuel_cards")}
         return dict.fromkeys(sorted(cards), desk.now_us)
 
@@ -176,7 +177,7 @@ async def _facts(desk: Desk, cards: Sequence[str]) -> _Facts:
         suspected[rule][card].add(subject)
     return _Facts(
         await fuel_cards.cards_of(conn, cards), bindings, vehicles, transactions,
-        {vehicle: _runs(its) for vehicle, its in trips.items()}, suspected,
+        {vehicle: _runs([_until_covered(desk, t) for t in its]) for vehicle, its in trips.items()}, suspected,
     )  # fmt: skip
 
 
@@ -197,7 +198,7 @@ def _of_card(desk: Desk, known: _Facts, card: str) -> Iterator[Judgement]:
 
 def _card(card: CardRow) -> card_binding.Card:
     return {
-        "id": card.id, "organisation": card.organisation, "status": card.status,
+        "id": card.id, "organisation": card.organisation, "status": card.status, "kind": card.kind,
         "opened_on": None if card.opened_on is None else card.opened_on.isoformat(),
         "closed_on": None if card.closed_on is None else card.closed_on.isoformat(),
     }  # fmt: skip
@@ -210,7 +211,7 @@ def _judge_binding(desk: Desk, known: _Facts, card: CardRow, binding: CardBindin
     }  # fmt: skip
     known_as: list[card_binding.Vehicle] = [
         {
-            "id": v.id, "organisation": v.organisation,
+            "id": v.id, "organisation": v.organisation, "ownership": v.ownership,
             "registered_on": None if v.registered_on is None else v.registered_on.isoformat(),
             "disposed_on": None if v.disposed_on is None else v.disposed_on.isoformat(),
         }
@@ -254,22 +255,45 @@ def _judge_unbound(desk: Desk, known: _Facts, card: CardRow) -> Iterator[Judgeme
         "binding": None, "vehicles": [], "parameters": used, "unbound_since_us": None if bound else since,
         "as_of_us": min(desk.now_us, since + grace_us + 1),
     }  # fmt: skip
+    if card.kind == "master":
+        evidence["filled"] = _has_filled(known, card.id, since)
     made = card_binding.evaluate(evidence)
     alert = AlertFacts("medium", card.organisation, None, "", made.from_us, made.to_us)
     yield judgement(desk, made, evidence, alert, None, card.id)
 
 
+#: So long an order without a return covers its vehicle beyond its planned (extended) return, where no parameter says it.
+_OVERDUE_COVER_H: Final = 2
+
+
+def _has_filled(known: _Facts, card: str, since_us: int) -> bool:
+    """Whether a card has filled since a time; what was taken back and what is no fuel does not count."""
+    rows = known.transactions.get(card, [])
+    taken_back = reversed_fills(rows)
+    return any(
+        t.kind == "fill" and t.at_us >= since_us and t.id not in taken_back and not is_goods(t.product) for t in rows
+    )  # fmt: skip
+
+
+def _until_covered(desk: Desk, trip: Trip) -> Trip:
+    """A trip without a return lasts to its planned (extended) return and ``order.overdue_cover_h`` more: a forgotten order
+    does not keep its vehicle out for ever."""
+    if trip.returned:
+        return trip
+    hours = desk.resolve(ORDER, trip.organisation, trip.from_us).get("overdue_cover_h", _OVERDUE_COVER_H)
+    return replace(trip, to_us=trip.to_us + hours * 3600 * 1_000_000)
+
+
 def _runs(trips: Sequence[Trip]) -> list[_Run]:
-    """Runs of one vehicle's trips (by departure) in order. One that is not returned goes on."""
+    """Runs of one vehicle's trips (by departure) in order."""
     runs: list[_Run] = []
     for trip in trips:
-        until = trip.to_us if trip.returned else FOREVER
         if runs and trip.from_us <= runs[-1].to_us:
             was = runs[-1]
-            last = max(was.last, trip, key=lambda t: (t.to_us if t.returned else FOREVER, t.from_us, t.id))
-            runs[-1] = replace(was, to_us=max(was.to_us, until), last=last)
+            last = max(was.last, trip, key=lambda t: (t.to_us, t.from_us, t.id))
+            runs[-1] = replace(was, to_us=max(was.to_us, trip.to_us), last=last)
         else:
-            runs.append(_Run(trip.from_us, until, trip, trip))
+            runs.append(_Run(trip.from_us, trip.to_us, trip, trip))
     return runs
 
 
@@ -311,14 +335,13 @@ def _judge_fills(desk: Desk, known: _Facts, card: CardRow) -> Iterator[Judgement
         place = _place(known, bindings, row["at_us"])
         if place is not None:
             places[place].append(row)
-    by_merge: dict[
-        int, dict[str, list[refuel_frequency.Transaction]]
-    ] = {}  # payment -> what is one fill with it
+    # By what decides it: payment -> what is one fill with it.
+    by_merge: dict[tuple[int, int], dict[str, list[refuel_frequency.Transaction]]] = {}
     for place, inside in places.items():
         used = desk.resolve(_REFUEL, card.organisation, place.after.to_us)
-        merge = used["merge_min"]
+        merge = used["merge_min"], used["count_charging"]
         if merge not in by_merge:
-            by_merge[merge] = {p["id"]: g for g in refuel_frequency.groups(rows, merge) for p in g}
+            by_merge[merge] = {p["id"]: g for g in refuel_frequency.groups(rows, used) for p in g}
         mine = {row["id"] for row in inside}
         # Payments beside the stretch that may be one fill with one of it decide where that fill began.
         mine |= {p["id"] for i in sorted(mine) for p in by_merge[merge].get(i, ())}
@@ -356,6 +379,7 @@ def _fill_evidence(
         "binding": {"plate": place.bound.plate, "from_us": since, "to_us": None if until == FOREVER else until},
         "order": {
             "id": after.id, "version": after.version, "driver": after.driver, "from_us": after.from_us, "to_us": after.to_us,
+            "returned": after.returned,
         },
         "next_order": None if following is None else {
             "id": following.id, "version": following.version, "driver": following.driver,
@@ -373,5 +397,5 @@ def _transaction(row: TransactionRow, reversed_by: str | None) -> refuel_frequen
     return {
         "id": row.id, "at_us": row.at_us, "kind": row.kind, "product": row.product, "energy": row.energy,
         "quantity": row.quantity, "amount_fen": row.amount_fen, "station": row.station,
-        "station_name": row.station_name, "reversed_by": reversed_by,
+        "station_name": row.station_name, "reversed_by": reversed_by, "posted": row.posted,
     }  # fmt: skip

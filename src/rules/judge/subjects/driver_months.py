@@ -6,7 +6,11 @@ Who a fill belongs to. A fill during a trip of the vehicle that the card was bou
 (of several, the one that began last). One between trips belongs to the driver of the last trip that ended before it, for
 the tank is filled up after a trip; but not if that was longer ago than ``REACH_US``. A fill without such a trip, or
 whose trip has no driver, is left out, on both sides alike. A trip that is not returned lasts to its planned (extended)
-return for this purpose.
+return for this purpose. Goods that are no fuel are left out.
+
+What a tank held at the start of the baseline, the start of the month and its end is asked of the terminal (item 0x02) where
+the fuel that was bought is over the limit: of the last valid fix in the day before. A vehicle that others drove too tells
+nothing about this driver.
 """
 
 from __future__ import annotations
@@ -20,9 +24,11 @@ from registry.changes import LOOK_BACK_US
 from registry.drivers import drivers_of
 from registry.facts.fills import fills_of_plates, reversed_of_cards
 from registry.facts.trips import END, START, Trip, trips_of_drivers, trips_of_vehicles
+from registry.goods import is_goods
 from registry.orders import last_return
 from registry.parameters import parameter
 from registry.snapshot.timelines import FOREVER
+from registry.spelling import name_key
 from registry.transactions import TransactionRow
 from registry.vehicles import VehicleInfo, vehicle_at, vehicles_by_id, vehicles_of_plates
 from rules.alerts.model import AlertFacts, Judgement
@@ -30,6 +36,7 @@ from rules.checks import fuel_consumption as check
 from rules.checks.base import Outcome
 from rules.checks.fuel_consumption import month_of, month_span, shifted
 from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, wait
+from rules.judge.fuel_levels import add_levels
 from runtime.units import US_PER_DAY, from_us, to_us
 
 #: A fill so long after the last trip is nobody's.
@@ -91,6 +98,8 @@ class DriverMonths:
             "SELECT id, card FROM fuel_transactions WHERE id = ANY($1::text[])", sorted(moved)
         )
         cards += [(r["card"], moved[r["id"]]) for r in rows]
+        # A reversal may take back a fill of the month before.
+        cards = [(card, max(us - REACH_US, 0)) for card, us in cards]
         rows = await conn.fetch(_CARD_VEHICLES, [c for c, _ in cards], [from_us(us) for _, us in cards])
         spans += [(r["id"], to_us(r["since"]), FOREVER, False) for r in rows]
         plates = {c.subject: c.from_us for c in reversed(of_kind(changes, "plate"))}
@@ -184,13 +193,14 @@ class _Key:
 @dataclass(slots=True)
 class _Facts:
     """Facts of some keys. ``fills``: driver -> (fill, plate, vehicle, trip, during or after); ``loose``: vehicle ->
-    fills that are nobody's."""
+    fills that are nobody's; ``drivers``: vehicle -> everybody who drove it."""
 
     trips: dict[str, list[Trip]]
     vehicles: dict[str, VehicleInfo]
     fills: dict[str, list[tuple[TransactionRow, str, str, Trip, str]]]
     loose: dict[str, list[tuple[TransactionRow, str, str]]]
     reversed: dict[str, str]
+    drivers: dict[str, set[str | None]]
 
 
 def owner(trips: Sequence[Trip], at_us: int) -> tuple[Trip, str] | None:
@@ -218,6 +228,7 @@ async def _judge(desk: Desk, keys: Sequence[str], verdicts: Verdicts) -> None:
         sorted(subjects.values()),
     )
     suspected = {r["subject"] for r in rows}
+    made: list[tuple[check.Evidence, check.Month]] = []
     for want in wanted:
         waiting = _waits(desk, known, want)
         if waiting is not None:
@@ -236,9 +247,26 @@ async def _judge(desk: Desk, keys: Sequence[str], verdicts: Verdicts) -> None:
         evidence: check.Evidence = {
             "rule": check.RULE, "rule_version": check.VERSION, "subject": subject, "month": want.month,
             "driver": {"id": want.driver, "name": name, "organisation": organisation}, "energy": want.energy,
-            "parameters": want.parameters, "months": months,
+            "parameters": want.parameters, "months": months, "vehicles": _vehicles(known, want, months),
         }  # fmt: skip
-        verdicts.judgements.append(_verdict(desk, known, evidence, now))
+        made.append((evidence, now))
+    numbers = {id: info.no for id, info in known.vehicles.items()}
+    await add_levels(desk, [evidence for evidence, _ in made], numbers, known.drivers)
+    verdicts.judgements += [_verdict(desk, known, evidence, now) for evidence, now in made]
+
+
+def _vehicles(known: _Facts, want: _Key, months: Sequence[check.Month]) -> list[check.Vehicle]:
+    """The vehicles of evidence, without levels. The register's class and kind of energy make a class; where it names none,
+    the vehicle is one of its own."""
+    ids = {o["vehicle"] for m in months for o in m["orders"]}
+    ids |= {f["vehicle"] for m in months for f in m["fills"] if "vehicle" in f}
+    found: list[check.Vehicle] = []
+    for id in sorted(ids):
+        info = known.vehicles[id]
+        group = f"{name_key(info.category)}|{info.energy}" if info.category.strip() else f"vehicle:{id}"
+        capacity = info.tank_ml if want.energy == "fuel" else info.battery_wh
+        found.append({"id": id, "group": group, "capacity": capacity, "levels": [None] * 3})
+    return found
 
 
 def _verdict(desk: Desk, known: _Facts, evidence: check.Evidence, now: check.Month) -> Judgement:
@@ -268,6 +296,7 @@ async def _facts(desk: Desk, wanted: Sequence[_Key]) -> _Facts:
     found = _Facts(
         trips, vehicles, defaultdict(list), defaultdict(list),
         await reversed_of_cards(conn, {fill.card for fill, _ in fills}),
+        {vehicle: {t.driver for t in its} for vehicle, its in around.items()},
     )  # fmt: skip
     for fill, plate in fills:
         vehicle = vehicle_at(of_plate[plate], fill.at_us)
@@ -311,8 +340,8 @@ def _month(known: _Facts, want: _Key, month: str) -> check.Month:
     left_out: list[check.Fill] = []
     for fill, plate, vehicle, trip, why in known.fills.get(want.driver, ()):
         if fill.energy == want.energy and first <= fill.at_us < end:
-            if fill.id in known.reversed:
-                left_out.append(_fill(fill, plate, "reversed"))
+            if fill.id in known.reversed or is_goods(fill.product):
+                left_out.append(_fill(fill, plate, "reversed" if fill.id in known.reversed else "goods"))
             else:
                 fills.append({**_fill(fill, plate, why), "vehicle": vehicle, "order": trip.id})
     for vehicle in sorted({t.vehicle for t in trips}):

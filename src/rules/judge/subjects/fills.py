@@ -1,5 +1,5 @@
-"""Gatherer ``transactions``: fills whose bound vehicle was not in the station (``card_use``). Key: id of the
-transaction."""
+"""Gatherer ``transactions``: fills whose bound vehicle was not in the station, and reversals that take nothing back
+(``card_use``). Key: id of the transaction."""
 
 from __future__ import annotations
 
@@ -36,6 +36,9 @@ WAIT_US: Final = LOOK_BACK_US
 KEEP_US: Final = 366 * US_PER_DAY
 
 _HOUR_US: Final = 3600 * 1_000_000
+#: A reversal that names nothing reaches back a day; one that names a fill may come weeks after it.
+_NAMED_REACH_US: Final = 31 * US_PER_DAY
+#: As long as a natural day, which is the window where only the booking is known.
 _LONGEST_WINDOW_US: Final = next(p for p in RULES[RULE] if p.name == "window_min").maximum * 60_000_000
 
 
@@ -52,7 +55,7 @@ class Transactions:
         times = await transactions.transaction_times(desk.conn, own)
         found = {key: at for key, (_, at) in times.items()}
         # A reversal that names nothing takes back one of the fills before it: any change may shift which one.
-        reach = fills.REVERSAL_REACH_US
+        reach = _NAMED_REACH_US
         near = _earliest(((card, at - reach) for card, at in times.values()), oldest)
         found |= await transactions.fills_of_cards(desk.conn, near, only_with_reversals=True)
         cards = _since(of_kind(changes, "card", "card_binding"), oldest)
@@ -115,6 +118,7 @@ class Transactions:
     async def _drafts(self, desk: Desk, found: Mapping[str, CardTransaction]) -> dict[str, card_use.Evidence]:
         """Evidence without its track, by transaction."""
         taken_back = await fills.reversed_of_cards(desk.conn, {f.transaction.card for f in found.values()})
+        takes_back = {reversal: fill for fill, reversal in taken_back.items()}
         plates = {f.bound[0] for f in found.values() if f.bound is not None}
         vehicles = await vehicles_of_plates(desk.conn, plates)
         drafts: dict[str, card_use.Evidence] = {}
@@ -133,6 +137,7 @@ class Transactions:
                     "id": row.id, "card": row.card, "at_us": row.at_us, "kind": row.kind, "product": row.product,
                     "energy": row.energy, "quantity": row.quantity, "amount_fen": row.amount_fen,
                     "station_name": row.station_name, "reversed_by": taken_back.get(row.id),
+                    "takes_back": takes_back.get(row.id), "posted": row.posted,
                 },
                 "card": {"id": row.card, "organisation": fact.organisation},
                 "binding": _binding(fact.bound),
@@ -233,7 +238,8 @@ def _gone(desk: Desk, judged: StoredEvaluation) -> Judgement:
 
 
 def _until(desk: Desk, at_us: int) -> int:
-    """When the window of a fill at ``at_us`` is over, whosever card it is: the narrowest window that anyone uses."""
+    """When the window of a fill at ``at_us`` is over, whosever card it is: the narrowest window that anyone uses. Where only
+    its booking is known, and the day lasts longer, it is waited for when it is judged."""
     used = {r.value for r in desk.parameters if (r.rule, r.name) == (RULE, "window_min")}
     used.add(next(p for p in RULES[RULE] if p.name == "window_min").default)
     return at_us + min(used) * 60_000_000

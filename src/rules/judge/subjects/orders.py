@@ -16,7 +16,7 @@ import numpy as np
 from registry.facts import orders
 from registry.facts.orders import OrderFacts, OrderResultRow
 from registry.orders import OrderPlace, OrderRow
-from registry.parameters import TRACK, ParameterRow, resolve
+from registry.parameters import TRACK, ParameterRow, resolve, rows_for
 from registry.snapshot.orders import OrderBook
 from rules.alerts.feed import evidence_of, suspected_of_orders
 from rules.alerts.model import AlertFacts, Judgement, alert_id
@@ -294,7 +294,7 @@ async def _add_tracks(desk: Desk, suspected: Sequence[tuple[OrderFacts, mileage.
             "from_us": starts[place],
             "order_no": order_key(fact.order.id),
             "orders": _spans(books[no], no, track["t_us"]),
-            "parameter_rows": [_row(p) for p in desk.parameters if _concerns(p, fact.organisation)],
+            "parameter_rows": _rows(desk.parameters, fact.organisation),
             "state": {"version": STATE_VERSION, "packed": None if state is None else state.tobytes().hex()},
             "track": freeze_track(track),
         }
@@ -322,12 +322,9 @@ def _spans(book: OrderBook, vehicle_no: int, t: Ints) -> list[mileage.Cover]:
     ]  # fmt: skip
 
 
-def _concerns(row: ParameterRow, organisation: str) -> bool:
-    return row.rule == TRACK and row.organisation in (None, organisation)
-
-
-def _row(row: ParameterRow) -> list[Any]:
-    return [row.rule, row.name, row.organisation, row.value, row.effective_us]
+def _rows(rows: Sequence[ParameterRow], organisation: str) -> list[list[Any]]:
+    mine = rows_for((row for row in rows if row.rule == TRACK), organisation)
+    return [[row.rule, row.name, row.organisation, row.value, row.effective_us] for row in mine]
 
 
 def _judgement(desk: Desk, fact: OrderFacts, made: Evaluation, evidence: mileage.Evidence) -> Judgement:

@@ -9,6 +9,7 @@ from typing import Final
 from registry import violations
 from registry.drivers import drivers_of
 from registry.facts.violations import drivers_at, plates_driven, touched_by_orders
+from registry.parameters import ORDER
 from registry.vehicles import VehicleInfo, plates_of_vehicles, vehicle_at, vehicles_by_id, vehicles_of_plates
 from registry.violations import ViolationRow
 from rules.alerts.feed import suspected_subjects
@@ -54,7 +55,8 @@ class Violations:
         plates |= dict.fromkeys((await plates_of_vehicles(desk.conn, moved)).values(), 0)
         whole = [(plate, us, 2**62) for plate, us in plates.items()]
         keys |= await self._keys_of(desk, await violations.violations_of_plates(desk.conn, whole))
-        parameters = [c.from_us for c in of_kind(changes, "parameter") if c.subject == RULE]
+        own_rules = {RULE, ORDER} if _by_driver(desk) else {RULE}
+        parameters = [c.from_us for c in of_kind(changes, "parameter") if c.subject in own_rules]
         if parameters:
             keys |= await self._keys_of(desk, await violations.violations_between(desk.conn, min(parameters)))
         orders = {c.subject for c in of_kind(changes, "order")}
@@ -150,7 +152,7 @@ class Violations:
                 "parameters": desk.resolve(RULE, organisation, since),
                 "violations": rows[key],
             }
-            for row, why in check.considered(rows[key]):
+            for row, why in check.considered(rows[key], evidence["parameters"]):
                 row["why"] = check.WHY[why]
             made = check.evaluate(evidence)
             own = any(row["at_us"] >= since for row in rows[key])
@@ -209,8 +211,8 @@ class Violations:
     async def _drivers(
         self, desk: Desk, rows: Sequence[ViolationRow], holders: Mapping[str, Sequence[VehicleInfo]]
     ) -> dict[str, tuple[str, str | None]]:
-        """Who drove, by violation: (driver, None) as the record says, else (driver, order) of the order that covered the
-        vehicle."""
+        """Who drove, by violation: (driver, None) as the record says, else (driver, order) of the order on which the vehicle
+        was out, from its actual departure to its actual return."""
         found: dict[str, tuple[str, str | None]] = {}
         open_: list[tuple[str, int, int]] = []
         for row in rows:
@@ -253,6 +255,7 @@ def _record(row: ViolationRow, belongs: bool, whose: tuple[str, str | None] | No
         "id": row.id, "plate": row.plate, "at_us": row.at_us, "place": row.place, "act": row.act,
         "fine_fen": row.fine_fen, "points": row.points, "status": row.status, "driver": row.driver,
         "belongs": "counts" if belongs else "other_vehicle", "order": None if whose is None else whose[1],
+        "code": row.code, "lat_e6": row.lat_e6, "lon_e6": row.lon_e6,
     }  # fmt: skip
 
 
@@ -260,7 +263,7 @@ def _alert(from_us: int, to_us: int | None, evidence: check.Evidence, organisati
     end = from_us if to_us is None else to_us
     counted = [
         row
-        for row, why in check.considered(evidence["violations"])
+        for row, why in check.considered(evidence["violations"], evidence["parameters"])
         if why == "counts" and from_us <= row["at_us"] <= end
     ]
     plates, drivers = {row["plate"] for row in counted}, {row["driver"] for row in counted}

@@ -79,14 +79,16 @@ def _since(change: StoredChange) -> datetime:
 
 
 async def _put(conn: Connection, changes: Sequence[StoredChange]) -> None:
-    """A parameter concerns the vehicles of its unit and those that have orders of it, or all."""
+    """A parameter concerns the vehicles of its unit and of the units below it and those that have orders of them, or all."""
     await conn.execute(
-        "WITH given AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[],"
+        "WITH RECURSIVE given AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[],"
         " $5::timestamptz[], $6::bigint[])"
         " WITH ORDINALITY AS u (kind, subject, vehicle_no, unit, since, number, place)),"
+        " units AS (SELECT place, kind, unit FROM given WHERE unit IS NOT NULL"
+        " UNION SELECT u.place, u.kind, o.id FROM units u JOIN organisations o ON o.parent = u.unit WHERE u.kind = 'parameter'),"
         " found AS (SELECT place, vehicle_no AS no FROM given WHERE vehicle_no IS NOT NULL"
-        " UNION SELECT g.place, v.no FROM given g JOIN vehicles v ON v.organisation = g.unit"
-        " UNION SELECT g.place, v.no FROM given g JOIN dispatch_orders o ON o.is_current AND o.organisation = g.unit"
+        " UNION SELECT g.place, v.no FROM units g JOIN vehicles v ON v.organisation = g.unit"
+        " UNION SELECT g.place, v.no FROM units g JOIN dispatch_orders o ON o.is_current AND o.organisation = g.unit"
         " JOIN vehicles v ON v.id = o.vehicle WHERE g.kind = 'parameter'"
         " UNION SELECT g.place, v.no FROM given g CROSS JOIN vehicles v WHERE g.kind = 'parameter' AND g.unit IS NULL)"
         " INSERT INTO live_due (kind, subject, vehicle_no, from_time)"
