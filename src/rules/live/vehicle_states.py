@@ -132,7 +132,7 @@ class Tracker:
         rows = np.flatnonzero(usable)
         vehicle = self.snapshot.vehicles_at(batch.terminal[rows], batch.device_us[rows]).astype(np.int64)
         rows, vehicle = rows[vehicle > 0], vehicle[vehicle > 0]
-        odometer = np.where(batch.has("odometer_dkm")[rows], batch.odometer_dkm[rows].astype(np.int64), -1)
+        odometer = np.where(batch.known("odometer_dkm")[rows], batch.odometer_dkm[rows].astype(np.int64), -1)
 
         def column(values: AnyArray) -> Ints:
             return values[rows].astype(np.int64)

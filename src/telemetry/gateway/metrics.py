@@ -18,7 +18,14 @@ REJECTS_UNRECORDED = Counter(
     "Frames and points refused that are not kept in the rejects topic (flood).",
 )
 ODD_ITEMS = Counter(
-    "gongche_gateway_odd_items_total", "Additional items with an unexpected length; position kept."
+    "gongche_gateway_odd_items_total",
+    "Known additional items of an unexpected length or sent twice, by id (hex), and 'tail': bytes behind the last; position kept.",
+    ["item"],
+)
+ABSENT_ITEMS = Counter(
+    "gongche_gateway_absent_items_total",
+    "Additional items with all bits set, which means no data, by id (hex); stored as absent, what was sent is kept.",
+    ["item"],
 )
 POSITIONS = Counter("gongche_gateway_positions_total", "Positions decoded.")
 CONFIRMED = Counter("gongche_gateway_positions_confirmed_total", "Positions that the log has confirmed.")
