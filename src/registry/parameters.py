@@ -107,14 +107,16 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("peers_permille", "1/1000", 500, _READING, 0, 1000),
         # A terminal that wakes up may find its first fix only minutes after the car has left: 3 min at 40 km/h.
         Parameter("min_displacement_m", "m", 2000, _READING, 0, 1_000_000),
+        # Fixes that stand while the odometer runs, or the reverse: far more than drift, rounding and tyres explain.
+        Parameter("min_contradiction_m", "m", 5000, _READING, 1000, 1_000_000),
         Parameter("settle_after_h", "h", 6, _READING, 0, 720),
     ),
     "off_hours": (
         Parameter("night_from_min", "minute of the day", 22 * 60, _READING, 0, 1439),
         Parameter("night_to_min", "minute of the day", 6 * 60, _READING, 0, 1439),
         Parameter("min_distance_m", "m", 1000, _READING, 0, 1_000_000),
-        #: Sum of: 1 official, 2 repair, 4 inspection, 8 car_wash, 16 emergency.
-        Parameter("allowed_types", "bitmask", 17, _READING, 0, 31),
+        #: Sum of: 1 official, 2 repair, 4 inspection, 8 car_wash, 16 emergency, 32 tow.
+        Parameter("allowed_types", "bitmask", 17, _READING, 0, 63),
         Parameter("settle_after_h", "h", 6, _READING, 0, 720),
     ),
 }
