@@ -64,6 +64,12 @@ COMMANDS = (
         "用其他参数回测已存历史",
         "judge stored history with other parameters, publish nothing",
     ),
+    Command(
+        "terminal",
+        "gongche.commands.terminal",
+        "终端提示、设备更换与时钟",
+        "notices about terminals, exchanged devices, clocks",
+    ),
     Command("token", "gongche.commands.token", "管理接口令牌", "create, list, revoke API tokens"),
     Command("settings", "gongche.commands.settings", "显示当前设置", "show the settings in force"),
 )

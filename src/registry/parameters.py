@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.arrays import Ints
+from telemetry.terminals.trust import EXCHANGE_SILENCE_DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,12 @@ TRACK = "track"
 #: planned departure on.
 ORDER = "order"
 
+#: Parameters of terminals, whatever their vehicles. ``exchange_silence_days``: after so many days of silence another device
+#: with the same phone number is taken for an exchange.
+TERMINAL = "terminal"
+#: Groups of parameters that are no rule.
+SHARED = (TRACK, ORDER, TERMINAL)
+
 RULES: Mapping[str, tuple[Parameter, ...]] = {
     TRACK: (
         Parameter("max_speed_kmh", "km/h", 200, _READING, 60, 1000),
@@ -60,6 +67,7 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("settle_after_h", "h", 6, _READING, 0, 720),
         Parameter("early_start_min", "min", 10, _READING, 0, 1440),
     ),
+    TERMINAL: (Parameter("exchange_silence_days", "d", EXCHANGE_SILENCE_DAYS, _READING, 1, 3650),),
     "location": (
         Parameter("min_displacement_m", "m", 200, _READING, 0, 100_000),
         Parameter("episode_idle_min", "min", 30, _READING, 1, 1440),

@@ -269,6 +269,10 @@ async def bindings_of(connection: Connection, phone: str) -> list[dict[str, Any]
 
 LISTING: Final = Listing(
     "SELECT t.phone AS id, t.manufacturer, t.model, t.device_id, t.office_said, t.plate, t.enabled,"
+    # Another device that asks for this phone number: manufacturer, model, device id, plate. And how many seconds its clock
+    # is behind by, where it is wrong by a constant and not corrected (below 0: ahead).
+    " t.waiting_device, t.waiting_since, (SELECT d.lag_s FROM clock_doubts d WHERE d.terminal_no = t.no"
+    " AND d.received_to IS NULL ORDER BY d.received_from DESC LIMIT 1) AS clock_lag_s,"
     " t.source, t.registered_at, v.id AS vehicle, b.valid_from, t.updated_at FROM terminals t LEFT JOIN terminal_bindings b"
     " ON b.terminal_no = t.no AND b.valid_from <= now() AND (b.valid_to IS NULL OR b.valid_to > now())"
     " LEFT JOIN vehicles v ON v.no = b.vehicle_no",

@@ -34,6 +34,7 @@ class Quality(IntFlag):
     TIME_UNREADABLE = 16
     ENCRYPTED = 32
     JUMP = 64  # implied speed from the previous valid fix; set by rules.tracks only
+    CLOCK_WRONG = 128  # by what is known of the terminal's clock; set by telemetry.archive.clocks when read, never stored
 
 
 def assess(batch: PositionBatch) -> NDArray[np.int16]:

@@ -17,6 +17,14 @@ REJECTS_UNRECORDED = Counter(
     "gongche_gateway_rejects_unrecorded_total",
     "Frames and points refused that are not kept in the rejects topic (flood).",
 )
+OTHER_DEVICES = Counter(
+    "gongche_gateway_other_devices_total",
+    "Registrations refused because another device registered first, or is named by the registry.",
+)
+HEX_PHONES = Counter(
+    "gongche_gateway_hex_phones_total",
+    "Messages under a phone number with hexadecimal digits, not positions among them.",
+)
 ODD_ITEMS = Counter(
     "gongche_gateway_odd_items_total",
     "Known additional items of an unexpected length or sent twice, by id (hex), and 'tail': bytes behind the last; position kept.",

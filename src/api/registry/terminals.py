@@ -1,0 +1,67 @@
+"""What the office should know of terminals, and its word about an exchanged device."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
+
+from api.auth.access import require
+from api.errors import not_found
+from api.http import DEFAULT_PAGE, Cursor, Limit, json_response, make_cursor, read_cursor
+from registry.writing import in_transaction
+from telemetry.terminals import notices, trust
+
+router = APIRouter(tags=["terminals"])
+
+
+def _plain(phone: str) -> str:
+    """A phone number as it is stored. What can be none is found nowhere."""
+    return phone.upper().lstrip("0") or "0" if phone.isprintable() else ""
+
+
+@router.get(
+    "/terminal-notices",
+    summary="终端提示 / what to look at of terminals",
+    dependencies=[require("registry:read")],
+)
+async def terminal_notices(
+    request: Request,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_PAGE,
+    terminal: Annotated[str | None, Query(max_length=32, description="phone number")] = None,
+    kind: Literal["clock_wrong", "device_refused", "device_accepted", "contradiction"] | None = None,
+    settled: Annotated[bool, Query(description="also those that nobody need look at any more")] = False,
+) -> Response:
+    """`clock_wrong`: live reports are always the same time behind their receipt (`lag_s`; below 0: ahead); they are no
+    evidence until `clock-corrections` says more. `device_refused`: another device asks for this phone number.
+    `device_accepted`: after long silence (`by`: `silence`), or by the office. `contradiction`: fixes and odometer contradict
+    each other (位置与里程矛盾). One notice for each thing; `times` counts how often it was seen."""
+    place = read_cursor("terminal-notices", cursor, int)
+    async with request.app.state.pool.acquire(timeout=5) as connection:
+        found = await notices.page(
+            connection,
+            terminal=None if terminal is None else _plain(terminal),
+            kind=kind,
+            open_only=not settled,
+            after=place[0] if place else 0,
+            limit=limit,
+        )
+    following = make_cursor("terminal-notices", found[-1]["no"]) if len(found) == limit else None
+    return json_response({"items": found, "next": following})
+
+
+@router.post(
+    "/terminals/{id}:accept-device",
+    summary="接受更换的设备 / accept the device that waits",
+    dependencies=[require("registry:write")],
+    responses={404: {"description": "no such terminal, or no device waits"}},
+)
+async def accept_device(request: Request, id: Annotated[str, Path(max_length=32)]) -> Response:
+    """The device in `waiting_device` of the terminal is its device from now on: it gets a code when it registers again."""
+    async with request.app.state.pool.acquire(timeout=5) as connection:
+        accepted = await in_transaction(connection, lambda: trust.accept(connection, _plain(id), "office"))
+    if accepted is None:
+        raise not_found("没有这个终端，或没有等待接受的设备 · no such terminal, or no device waits", id)
+    return json_response(accepted)

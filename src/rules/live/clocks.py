@@ -1,0 +1,171 @@
+"""Watches the clocks of terminals: a live report whose device time is always the same time behind (or ahead of) its
+receipt comes from a clock that is wrong by a constant, such as one that writes UTC as GMT+8 (28,800 s).
+
+Only plain live reports (0x0200) are looked at: batches and blind-zone uploads are late by nature. A store of old reports
+that is sent again as live ones is told apart by its pace: its lag shrinks while it is sent. So lags are taken window by
+window, the smallest of each (delays only add), and they must agree over enough windows, different device times and seconds.
+Pure; what is found is written by ``telemetry.archive.clocks``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.arrays import Ints
+from runtime.units import US_PER_S
+from telemetry.positions import PositionBatch, Source
+from telemetry.quality import Quality
+
+#: A clock that is less than this beside the receipt is right: networks delay, and the contract allows as much ahead.
+WRONG_US: Final = 10 * 60 * US_PER_S
+WINDOWS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """What a window needs, and within what the smallest lags of the windows agree."""
+
+    reports: int
+    window_us: int
+    agree_us: int
+
+
+#: Any constant; and those that clocks are known for, where less is enough, because a store that is sent again does not stay
+#: there: whole hours of a wrong zone, and the rollover of the GPS week (1,024 weeks), alone or with such hours.
+_ANY: Final = _Proof(4, 180 * US_PER_S, 30 * US_PER_S)
+_KNOWN: Final = _Proof(3, 20 * US_PER_S, 4 * US_PER_S)
+_HOUR_US: Final = 3600 * US_PER_S
+_ROLLOVER_US: Final = 1024 * 7 * 24 * _HOUR_US
+_NEAR_US: Final = 30 * US_PER_S
+_MOST_HOURS: Final = 14
+#: Terminals watched at once, the newest of them: memory is bounded.
+MOST_WATCHED: Final = 100_000
+
+
+@dataclass(slots=True)
+class _Watch:
+    """A terminal whose live reports lag. ``lags``: the smallest of each window that is full, with when it began."""
+
+    lags: list[tuple[int, int]] = field(default_factory=list)
+    since_us: int = 0
+    reports: int = 0
+    device_us: int = 0
+    smallest_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """``wrong``: (terminal, time of receipt since when, lag in us; below 0 = ahead). ``right``: (terminal, time of receipt) of
+    clocks that were in doubt and are right again."""
+
+    wrong: Sequence[tuple[int, int, int]]
+    right: Sequence[tuple[int, int]]
+
+
+class ClockWatch:
+    """What is remembered of lagging terminals between transactions; all of it may be lost, it is gathered anew."""
+
+    def __init__(self) -> None:
+        self._watched: dict[int, _Watch] = {}
+
+    def take(
+        self,
+        batch: PositionBatch,
+        quality: NDArray[np.int16],
+        new: NDArray[np.bool_],
+        doubted: Mapping[int, int],
+    ) -> Found:
+        """Look at the ``new`` rows of ``batch`` (masks of shape (n,)), whose device times are corrected by what is known.
+        ``doubted``: terminals in doubt -> the lag found (us)."""
+        live = new & (batch.source == Source.LIVE) & ((quality & Quality.TIME_UNREADABLE) == 0)
+        lag = batch.received_us - batch.device_us
+        off = live & ((lag >= WRONG_US) | (lag <= -WRONG_US))
+        if not np.count_nonzero(off) and not self._watched and not doubted:
+            return Found((), ())
+        wrong: list[tuple[int, int, int]] = []
+        right = self._right(batch, live & ~off, doubted)
+        for no, rows in _by_terminal(batch, off):
+            found = self._lagging(no, batch.received_us[rows], batch.device_us[rows])
+            if found is None or any(no == one for one, _ in right):
+                continue
+            known = doubted.get(no)
+            if known is None or abs(known - found[1]) > _ANY.agree_us:
+                wrong.append((no, *found))
+        return Found(wrong, right)
+
+    def _right(
+        self, batch: PositionBatch, fine: NDArray[np.bool_], doubted: Mapping[int, int]
+    ) -> list[tuple[int, int]]:
+        """Whoever sends a live report in time has a clock that is right: what was gathered about it is forgotten."""
+        asked = np.fromiter({*self._watched, *doubted}, np.int32)
+        rows = np.flatnonzero(fine & np.isin(batch.terminal, asked))
+        ended = []
+        for no in np.unique(batch.terminal[rows]).tolist():
+            self._watched.pop(no, None)
+            if no in doubted:
+                ended.append((no, int(batch.received_us[rows[batch.terminal[rows] == no]].min())))
+        return ended
+
+    def _lagging(self, no: int, received: Ints, device: Ints) -> tuple[int, int] | None:
+        """Take lagging reports of one terminal, in order of receipt; (since, lag) when they are enough."""
+        watch = self._watched.pop(no, None) or _Watch()
+        self._watched[no] = watch  # the newest is last
+        if len(self._watched) > MOST_WATCHED:
+            del self._watched[next(iter(self._watched))]
+        found = None
+        lags = received - device
+        # One turn's reports were received at one moment or few: those of one moment are one step.
+        starts = np.flatnonzero(np.r_[True, np.diff(received) != 0])
+        for a, b in zip(starts.tolist(), [*starts[1:].tolist(), len(received)], strict=True):
+            found = self._step(watch, int(received[a]), device[a:b], lags[a:b]) or found
+        return found
+
+    def _step(self, watch: _Watch, received_us: int, device: Ints, lags: Ints) -> tuple[int, int] | None:
+        smallest = int(lags.min())
+        if not watch.reports:
+            watch.since_us, watch.smallest_us = received_us, smallest
+        watch.smallest_us = min(watch.smallest_us, smallest)
+        watch.reports += int(np.count_nonzero(np.unique(device) != watch.device_us))
+        watch.device_us = int(device[-1])
+        proof = _KNOWN if _is_known(watch.smallest_us) else _ANY
+        if watch.reports < proof.reports or received_us - watch.since_us < proof.window_us:
+            return None
+        watch.lags.append((watch.since_us, watch.smallest_us))
+        watch.lags = watch.lags[-WINDOWS:]
+        watch.reports = 0
+        if len(watch.lags) < WINDOWS:
+            return None
+        least = min(lag for _, lag in watch.lags)
+        if max(lag for _, lag in watch.lags) - least > proof.agree_us:
+            return None
+        return watch.lags[0][0], least
+
+
+def _by_terminal(batch: PositionBatch, mask: NDArray[np.bool_]) -> list[tuple[int, Ints]]:
+    """(terminal, its rows of ``mask`` by time of receipt and device time)."""
+    rows = np.flatnonzero(mask)
+    rows = rows[np.lexsort((batch.device_us[rows], batch.received_us[rows], batch.terminal[rows]))]
+    if not len(rows):
+        return []
+    terminal = batch.terminal[rows]
+    starts = np.flatnonzero(np.r_[True, np.diff(terminal) != 0])
+    return [(int(terminal[part[0]]), rows[part]) for part in np.split(np.arange(len(rows)), starts[1:])]
+
+
+def _is_known(lag_us: int) -> bool:
+    """Whether a lag is one that clocks are known for."""
+    for rollovers in (0, 1, 2):
+        rest = lag_us - rollovers * _ROLLOVER_US
+        hours = round(rest / _HOUR_US)
+        if (
+            abs(hours) <= _MOST_HOURS
+            and -_NEAR_US <= rest - hours * _HOUR_US <= _NEAR_US
+            and (hours or rollovers)
+        ):
+            return True
+    return False
