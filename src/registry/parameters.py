@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.arrays import Ints
-from telemetry.terminals.trust import EXCHANGE_SILENCE_DAYS
+from telemetry.terminals.exchange import EXCHANGE_SILENCE_DAYS
 
 
 @dataclass(frozen=True, slots=True)

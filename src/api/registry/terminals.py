@@ -11,7 +11,7 @@ from api.auth.access import require
 from api.errors import not_found
 from api.http import DEFAULT_PAGE, Cursor, Limit, json_response, make_cursor, read_cursor
 from registry.writing import in_transaction
-from telemetry.terminals import notices, trust
+from telemetry.terminals import exchange, notices
 
 router = APIRouter(tags=["terminals"])
 
@@ -61,7 +61,7 @@ async def terminal_notices(
 async def accept_device(request: Request, id: Annotated[str, Path(max_length=32)]) -> Response:
     """The device in `waiting_device` of the terminal is its device from now on: it gets a code when it registers again."""
     async with request.app.state.pool.acquire(timeout=5) as connection:
-        accepted = await in_transaction(connection, lambda: trust.accept(connection, _plain(id), "office"))
+        accepted = await in_transaction(connection, lambda: exchange.accept(connection, _plain(id), "office"))
     if accepted is None:
         raise not_found("没有这个终端，或没有等待接受的设备 · no such terminal, or no device waits", id)
     return json_response(accepted)

@@ -24,7 +24,7 @@ from runtime.migrations import require_schema
 from runtime.postgres import connect
 from runtime.settings import load_settings
 from runtime.units import CHINA
-from telemetry.terminals import notices, trust
+from telemetry.terminals import exchange, notices
 
 _SHIFT = re.compile(r"([+-]?\d{1,10})([hms]?)", re.ASCII)
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     told.add_argument("--all", action="store_true", help="含已处理的 / also what is settled")
     accept = actions.add_parser("accept", help="接受更换的设备 / accept the device that waits")
     accept.add_argument("phone")
-    clock = actions.add_parser("correct-clock", help="更正时钟 / correct a clock that is wrong by a constant")
+    clock = actions.add_parser("clock", help="更正时钟 / correct a clock that is wrong by a constant")
     clock.add_argument("phone")
     clock.add_argument(
         "shift", type=_shift, help="加多少 / what to add to its times: 8h, -30m, 28800 (s); 0: it was right"
@@ -64,19 +64,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     clock.add_argument("--to", dest="until", help="接收时间止 / until then; default: it still is wrong")
     clock.add_argument("--id", help="更正编号 / number of the correction; default: phone and start")
-    undo = actions.add_parser("forget-correction", help="撤销时钟更正 / take a correction back")
+    undo = actions.add_parser("forget", help="撤销时钟更正 / take a correction back")
     undo.add_argument("id")
     parser.epilog = """\
 直接写数据库，可在服务运行时使用 / works on the database, also while the services run
-  gongche terminal correct-clock 13800000001 8h --from 2026-03-02T00:00:00+08:00"""
+  gongche terminal clock 13800000001 8h --from 2026-03-02T00:00:00+08:00"""
 
 
 def run(args: argparse.Namespace) -> int:
     actions = {
         "notices": _notices,
         "accept": _accept,
-        "correct-clock": _correct,
-        "forget-correction": _forget,
+        "clock": _correct,
+        "forget": _forget,
     }
     action: Callable[[argparse.Namespace, Any], Awaitable[int]] = actions[args.action]
     settings = load_settings()
@@ -115,7 +115,7 @@ async def _notices(args: argparse.Namespace, connection: Connection) -> int:
 
 async def _accept(args: argparse.Namespace, connection: Connection) -> int:
     phone = _plain(args.phone)
-    accepted = await in_transaction(connection, lambda: trust.accept(connection, phone, "office"))
+    accepted = await in_transaction(connection, lambda: exchange.accept(connection, phone, "office"))
     if accepted is None:
         print(f"没有等待接受的设备 / no device waits for {phone}", file=sys.stderr)
         return 1
