@@ -62,6 +62,8 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
     TRACK: (
         Parameter("max_speed_kmh", "km/h", 200, _READING, 60, 1000),
         Parameter("gap_s", "s", 120, _READING, 10, 86_400),
+        # A position that is older when it comes is no evidence: as far back as tracks are computed again. Of the whole city.
+        Parameter("max_age_days", "d", 62, _READING, 1, 36_500),
     ),
     ORDER: (
         Parameter("settle_after_h", "h", 6, _READING, 0, 720),
@@ -239,6 +241,11 @@ def resolve(rule: str, organisation: str | None, at_us: int, rows: Iterable[Para
         if row.effective_us <= at_us and row.organisation in (None, organisation):
             values[row.name] = row.value
     return values
+
+
+def max_age_us(rows: Iterable[ParameterRow]) -> int:
+    """``track.max_age_days`` in microseconds. It is not a unit's: which of several values holds is asked of the newest."""
+    return resolve(TRACK, None, 1 << 62, rows)["max_age_days"] * 86_400 * 1_000_000
 
 
 def resolve_columns(

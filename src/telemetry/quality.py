@@ -34,7 +34,16 @@ class Quality(IntFlag):
     TIME_UNREADABLE = 16
     ENCRYPTED = 32
     JUMP = 64  # implied speed from the previous valid fix; set by rules.tracks only
+    TOO_OLD = (
+        256  # older at its receipt than evidence may be (track.max_age_days); set for the rules, never stored
+    )
     CLOCK_WRONG = 128  # by what is known of the terminal's clock; set by telemetry.archive.clocks when read, never stored
+
+
+def too_old(batch: PositionBatch, max_age_us: int) -> Bools:
+    """Which rows were older at their receipt than ``max_age_us``. Shape (n,)."""
+    old: Bools = batch.received_us - batch.device_us > max_age_us
+    return old
 
 
 def assess(batch: PositionBatch) -> NDArray[np.int16]:

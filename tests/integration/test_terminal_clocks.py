@@ -146,3 +146,23 @@ async def test_what_was_recorded_without_network_is_no_wrong_clock(world: World)
     await world.work()
     assert await world.pool.fetch("SELECT * FROM clock_doubts") == []
     assert [a["vehicle"] for a in await world.alerts()] == ["V1", "V2"]
+
+
+async def test_a_fix_that_is_too_old_or_from_before_its_terminal_accuses_nobody(world: World) -> None:
+    """A clock that was set back, as after the rollover of the GPS week: too few reports to be found."""
+    day = 24 * HOUR
+    far = trip(world, 14 * H)
+    rows = {name: getattr(far, name) for name in far.columns()}
+    old = PositionBatch.build(
+        len(far), **(rows | {"received_us": far.received_us + 63 * day, "source": Source.BLIND_ZONE})
+    )
+    await pieces(world, old)
+    worker = await world.work()
+    assert await world.alerts() == []
+    long_ago = {"terminal": np.full(len(far), 2)}
+    long_ago |= {name: rows[name] - 150 * day for name in ("device_us", "received_us")}
+    await pieces(
+        world, PositionBatch.build(len(far), **(rows | long_ago))
+    )  # its terminal is known since 100 days
+    await world.work(worker)
+    assert await world.alerts() == []

@@ -19,6 +19,7 @@ from typing import Any, Final
 from registry.calendar import load_calendar
 from registry.changes import LOOK_BACK_US
 from registry.parameter_values import load_parameters
+from registry.parameters import max_age_us
 from registry.working_days import Calendar
 from rules.alerts.feed import publish_feed
 from rules.alerts.publish import publish
@@ -127,12 +128,14 @@ class Judge:
         now, archive = self._now_us(), Archive(now_us=self._now_us)
         calendar = await load_calendar(self._conn)
         self._look_for_gaps(calendar, from_us(now).astimezone(CHINA).date())
+        parameters = await load_parameters(self._conn)
+        archive.max_age_us = max_age_us(parameters)
         return Desk(
             conn=self._conn,
             archive=archive,
             navigator=self._navigator,
             calendar=calendar,
-            parameters=await load_parameters(self._conn),
+            parameters=parameters,
             now_us=now,
             known_us=await queue.known_until(self._conn, archive, now),
         )

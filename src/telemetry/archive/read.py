@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -16,7 +16,7 @@ from runtime.units import from_us
 from telemetry.archive.clocks import EVER, PLAIN, Clocks, derive, read_clocks
 from telemetry.archive.columns import FIELDS, SELECTED
 from telemetry.positions import PositionBatch
-from telemetry.quality import MAX_AHEAD_US, Quality
+from telemetry.quality import MAX_AHEAD_US, Quality, too_old
 
 _RECENT_US: Final = 3 * 86_400 * 1_000_000
 #: Before every device time that is stored.
@@ -40,7 +40,12 @@ class Track:
 
 class PositionReader:
     """Reads what is stored. It holds nothing: every method asks the database of ``conn``. Times are those that result from what
-    is known of the terminals' clocks (``clocks``), and so is the order; positions of a clock in doubt are no valid fixes."""
+    is known of the terminals' clocks (``clocks``), and so is the order; positions of a clock in doubt are no valid fixes.
+
+    ``max_age_us``: positions that were older at their receipt are no valid fixes (TOO_OLD); None = whatever their age. The rules
+    set it: a clock that was set back to 2007 accuses nobody."""
+
+    max_age_us: int | None = None
 
     async def holds_any(self, conn: Connection) -> bool:
         """Whether there is any position at all."""
@@ -66,7 +71,7 @@ class PositionReader:
             return _track({}, None)
         clocks = await read_clocks(conn, [span[0] for span in spans])
         if clocks:
-            return await _track_by_clocks(conn, spans, clocks, limit, after)
+            return self._aged(await _track_by_clocks(conn, spans, clocks, limit, after))
         # The outer bounds again, as constants: partitions outside of them are not even opened.
         bounds = f"p.device_time >= {_literal(min(s[1] for s in spans))}"
         bounds += f" AND p.device_time < {_literal(max(s[2] for s in spans))}"
@@ -81,8 +86,10 @@ class PositionReader:
         )
         if ordered or limit is not None:
             query += " ORDER BY p.device_time, p.fingerprint, p.terminal_no"
-        return _track(
-            await _copy_out(conn, query if limit is None else f"{query} LIMIT {int(limit) + 1}"), limit
+        return self._aged(
+            _track(
+                await _copy_out(conn, query if limit is None else f"{query} LIMIT {int(limit) + 1}"), limit
+            )
         )
 
     async def last_positions(
@@ -129,7 +136,10 @@ class PositionReader:
         if not spans:
             return _track({}, None)
         if clocks := await read_clocks(conn, [span[0] for span in spans]):
-            return _track(await _edges_by_clocks(conn, spans, clocks, count, newest=newest), None)
+            found = await _edges_by_clocks(
+                conn, spans, clocks, count, newest=newest, max_age_us=self.max_age_us
+            )
+            return _track(found, None)
         bounds = f"p.device_time >= {_literal(min(s[1] for s in spans))}"
         bounds += f" AND p.device_time < {_literal(max(s[2] for s in spans))}"
         values = ", ".join(f"({int(t)}, {_literal(a)}, {_literal(b)})" for t, a, b in spans)
@@ -137,11 +147,24 @@ class PositionReader:
         query = (
             f"SELECT {SELECTED} FROM (VALUES {values}) AS s (no, since, until)"  # noqa: S608 - numbers only
             " CROSS JOIN LATERAL (SELECT * FROM positions p WHERE p.terminal_no = s.no AND p.quality = 0"
-            f" AND p.device_time >= s.since AND p.device_time < s.until AND {bounds}"
+            f" AND p.device_time >= s.since AND p.device_time < s.until AND {bounds}{_young(self.max_age_us)}"
             f" ORDER BY p.device_time{turn}, p.fingerprint{turn} LIMIT {int(count)}) p"
             " ORDER BY p.device_time, p.fingerprint, p.terminal_no"
         )
         return _track(await _copy_out(conn, query), None)
+
+    def _aged(self, track: Track) -> Track:
+        if self.max_age_us is None or not len(track):
+            return track
+        old = too_old(track.batch, self.max_age_us)
+        return replace(track, quality=track.quality | np.where(old, np.int16(Quality.TOO_OLD), np.int16(0)))
+
+
+def _young(max_age_us: int | None, shift: str = "") -> str:
+    """SQL: that a row of positions ``p`` is not TOO_OLD."""
+    if max_age_us is None:
+        return ""
+    return f" AND p.received_at - (p.device_time{shift}) <= interval '{max_age_us // 1_000_000} seconds'"
 
 
 # --- terminals whose clock is known to be wrong, alone or among others ------------------------------------------------
@@ -197,6 +220,7 @@ async def _edges_by_clocks(
     *,
     newest: bool,
     valid_only: bool = True,
+    max_age_us: int | None = None,
 ) -> dict[str, AnyInts]:
     """The first (``newest``: the last) ``count`` rows of each piece of each span: the ones wanted and maybe more, between
     which others may lie that are not there."""
@@ -208,6 +232,7 @@ async def _edges_by_clocks(
         f" AND {wrong} = 0 AND CASE WHEN s.shift = interval '0' THEN (p.quality & {ahead}) = 0"
         f" ELSE p.device_time + s.shift <= p.received_at + interval '{MAX_AHEAD_US // 1_000_000} seconds' END"
     )
+    condition += _young(max_age_us, " + s.shift")
     query = (
         f"SELECT {SELECTED} FROM {values} CROSS JOIN LATERAL (SELECT * FROM positions p WHERE {condition}"  # noqa: S608 - numbers only
         f" ORDER BY p.device_time{turn}, p.fingerprint{turn} LIMIT {int(count)}) p"
