@@ -52,10 +52,10 @@ class Admission:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._by_address: Counter[str] = Counter()
-        # As many as may be open at once can come at once (a whole fleet behind one address, after a restart), and as many
-        # again each minute.
+        # A whole fleet behind one address may come at once, also several times (after a restart, over a bad line), and after
+        # that a tenth of it each second.
         most = limits.max_connections_per_address
-        self._rates = Rates(most, most / 60)
+        self._rates = Rates(4 * most + 100, most / 10)
         self.total = 0
 
     def enter(self, address: str, now: float | None = None) -> str | None:
