@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import numpy as np
@@ -37,7 +38,7 @@ async def report(
     odometer: Sequence[int] | int | None = None,
     alarm: Sequence[int] | int = 0,
 ) -> None:
-    columns = (
+    columns: dict[str, Any] = (
         {}
         if odometer is None
         else {"odometer_dkm": np.broadcast_to(odometer, len(fixes)), "present": ODOMETER}
