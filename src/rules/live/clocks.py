@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.arrays import Ints
+from runtime.arrays import AnyInts, Ints
 from runtime.units import US_PER_S
 from telemetry.positions import PositionBatch, Source
 from telemetry.quality import Quality
@@ -89,9 +89,11 @@ class ClockWatch:
             return Found((), ())
         wrong: list[tuple[int, int, int]] = []
         right = self._right(batch, live & ~off, doubted)
-        for no, rows in _by_terminal(batch, off):
-            found = self._lagging(no, batch.received_us[rows], batch.device_us[rows])
-            if found is None or any(no == one for one, _ in right):
+        off &= ~_as_known(batch.terminal, lag, doubted)
+        fine_again = {no for no, _ in right}
+        for no, steps in _steps(batch, lag, off).items():
+            found = self._lagging(no, steps)
+            if found is None or no in fine_again:
                 continue
             known = doubted.get(no)
             if known is None or abs(known - found[1]) > _ANY.agree_us:
@@ -111,50 +113,74 @@ class ClockWatch:
                 ended.append((no, int(batch.received_us[rows[batch.terminal[rows] == no]].min())))
         return ended
 
-    def _lagging(self, no: int, received: Ints, device: Ints) -> tuple[int, int] | None:
+    def _lagging(self, no: int, steps: Sequence[_Step]) -> tuple[int, int] | None:
         """Take lagging reports of one terminal, in order of receipt; (since, lag) when they are enough."""
         watch = self._watched.pop(no, None) or _Watch()
         self._watched[no] = watch  # the newest is last
         if len(self._watched) > MOST_WATCHED:
             del self._watched[next(iter(self._watched))]
         found = None
-        lags = received - device
-        # One turn's reports were received at one moment or few: those of one moment are one step.
-        starts = np.flatnonzero(np.r_[True, np.diff(received) != 0])
-        for a, b in zip(starts.tolist(), [*starts[1:].tolist(), len(received)], strict=True):
-            found = self._step(watch, int(received[a]), device[a:b], lags[a:b]) or found
+        for step in steps:
+            found = _take(watch, *step) or found
         return found
 
-    def _step(self, watch: _Watch, received_us: int, device: Ints, lags: Ints) -> tuple[int, int] | None:
-        smallest = int(lags.min())
-        if not watch.reports:
-            watch.since_us, watch.smallest_us = received_us, smallest
-        watch.smallest_us = min(watch.smallest_us, smallest)
-        watch.reports += int(np.count_nonzero(np.unique(device) != watch.device_us))
-        watch.device_us = int(device[-1])
-        proof = _KNOWN if _is_known(watch.smallest_us) else _ANY
-        if watch.reports < proof.reports or received_us - watch.since_us < proof.window_us:
-            return None
-        watch.lags.append((watch.since_us, watch.smallest_us))
-        watch.lags = watch.lags[-WINDOWS:]
-        watch.reports = 0
-        if len(watch.lags) < WINDOWS:
-            return None
-        least = min(lag for _, lag in watch.lags)
-        if max(lag for _, lag in watch.lags) - least > proof.agree_us:
-            return None
-        return watch.lags[0][0], least
+
+#: Reports of one terminal received at one moment: that moment, their first and last device time, how many different ones
+#: there are, the smallest lag. All times in us.
+_Step = tuple[int, int, int, int, int]
 
 
-def _by_terminal(batch: PositionBatch, mask: NDArray[np.bool_]) -> list[tuple[int, Ints]]:
-    """(terminal, its rows of ``mask`` by time of receipt and device time)."""
+def _take(
+    watch: _Watch, received_us: int, first_us: int, last_us: int, times: int, lag_us: int
+) -> tuple[int, int] | None:
+    if not watch.reports:
+        watch.since_us, watch.smallest_us = received_us, lag_us
+    watch.smallest_us = min(watch.smallest_us, lag_us)
+    watch.reports += times - (first_us == watch.device_us)  # the same report again says nothing
+    watch.device_us = last_us
+    proof = _KNOWN if _is_known(watch.smallest_us) else _ANY
+    if watch.reports < proof.reports or received_us - watch.since_us < proof.window_us:
+        return None
+    watch.lags = [*watch.lags, (watch.since_us, watch.smallest_us)][-WINDOWS:]
+    watch.reports = 0
+    if len(watch.lags) < WINDOWS:
+        return None
+    least = min(lag for _, lag in watch.lags)
+    if max(lag for _, lag in watch.lags) - least > proof.agree_us:
+        return None
+    return watch.lags[0][0], least
+
+
+def _steps(batch: PositionBatch, lag: Ints, mask: NDArray[np.bool_]) -> dict[int, list[_Step]]:
+    """Terminal -> its steps in order of receipt, of the rows of ``mask``. By columns: after an outage all may lag."""
     rows = np.flatnonzero(mask)
-    rows = rows[np.lexsort((batch.device_us[rows], batch.received_us[rows], batch.terminal[rows]))]
     if not len(rows):
-        return []
-    terminal = batch.terminal[rows]
-    starts = np.flatnonzero(np.r_[True, np.diff(terminal) != 0])
-    return [(int(terminal[part[0]]), rows[part]) for part in np.split(np.arange(len(rows)), starts[1:])]
+        return {}
+    rows = rows[np.lexsort((batch.device_us[rows], batch.received_us[rows], batch.terminal[rows]))]
+    terminal, received, device = batch.terminal[rows], batch.received_us[rows], batch.device_us[rows]
+    begins = np.r_[True, (np.diff(terminal) != 0) | (np.diff(received) != 0)]
+    starts = np.flatnonzero(begins)
+    fresh = begins | np.r_[True, np.diff(device) != 0]
+    columns = (
+        received[starts], device[starts], device[np.r_[starts[1:], len(rows)] - 1],
+        np.add.reduceat(fresh.astype(np.int64), starts), np.minimum.reduceat(lag[rows], starts),
+    )  # fmt: skip
+    found: dict[int, list[_Step]] = {}
+    for no, *step in zip(terminal[starts].tolist(), *(column.tolist() for column in columns), strict=True):
+        found.setdefault(no, []).append((step[0], step[1], step[2], step[3], step[4]))
+    return found
+
+
+def _as_known(terminal: AnyInts, lag: Ints, doubted: Mapping[int, int]) -> NDArray[np.bool_]:
+    """Where a terminal in doubt lags by about what was found (or by more: delays add). Shape (n,)."""
+    if not doubted:
+        return np.zeros(len(terminal), np.bool_)
+    names = np.array(sorted(doubted), np.int64)
+    known = np.array([doubted[no] for no in names.tolist()], np.int64)
+    place = np.searchsorted(names, terminal).clip(max=len(names) - 1)
+    more = lag - known[place]
+    same: NDArray[np.bool_] = (names[place] == terminal) & (more >= -_ANY.agree_us) & (more <= WRONG_US)
+    return same
 
 
 def _is_known(lag_us: int) -> bool:
