@@ -21,6 +21,7 @@ from runtime.arrays import Ints
 from runtime.units import US_PER_DAY, US_PER_S
 from telemetry import geo
 from telemetry.positions import Source
+from telemetry.terminals import notices
 
 #: So many other vehicles of a unit are asked, those of the smallest numbers: enough to tell a failure of the network.
 PEERS_MOST: Final = 30
@@ -179,6 +180,18 @@ def _silence(
         "orders": cut(covers, start, covered_to),
         "peers": None,
     }
+
+
+async def tell_office(desk: Desk, found: Sequence[tuple[VehicleDay, terminal_silent.Contradiction]]) -> None:
+    """The office is told of terminals whose fixes and odometer contradict each other on a day."""
+    told = [
+        notices.Notice(
+            one["edges"][0][4], "contradiction", day.day.isoformat(),
+            {"vehicle": day.vehicle.id, "odometer_m": one["odometer_m"], "moved_m": one["moved_m"], "kind": one["kind"]},
+        )
+        for day, one in found
+    ]  # fmt: skip
+    await notices.put(desk.conn, told)
 
 
 def cut(covers: Sequence[Cover], from_us: int, to_us: int) -> list[terminal_silent.Cover]:

@@ -35,6 +35,7 @@ from rules.judge.silences import (
     cut,
     edge_fixes,
     silences_of,
+    tell_office,
 )
 from rules.judge.tracks import terminal_spans, watermarks
 from rules.live.store.states import load_day_states
@@ -42,7 +43,6 @@ from rules.tracks.days import jumpy_slots, valid_fixes_since
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
 from runtime.arrays import Ints
 from runtime.units import US_PER_DAY, US_PER_S, china_day, midnight_us
-from telemetry.terminals import notices
 
 NAME: Final = "vehicle_days"
 RULES: Final = (off_hours.RULE, terminal_silent.RULE)
@@ -160,7 +160,7 @@ class VehicleDays:
         differ = contradictions_of(tracks, valid, used, covers)
         await add_peers(desk, candidates(days, used, found))
         if not desk.numbers_only:
-            await _tell(desk, [(days[slot], one) for slot in slots for one in differ[slot]])
+            await tell_office(desk, [(days[slot], one) for slot in slots for one in differ[slot]])
         counted = np.bincount(tracks.rows.slot[_in_day(tracks)], minlength=len(days)).tolist()
         for slot in slots:
             day = days[slot]
@@ -376,18 +376,6 @@ async def _valid(desk: Desk, tracks: DayTracks, speeds: Ints) -> Ints:
         found, _, packed = await load_day_states(desk.conn, numbers, of_days, STATE_DTYPE, STATE_VERSION)
         before.unpack(found, packed)
     return valid_fixes_since(tracks.rows, speeds, jumpy, before)
-
-
-async def _tell(desk: Desk, found: Sequence[tuple[VehicleDay, terminal_silent.Contradiction]]) -> None:
-    """The office is told of terminals whose fixes and odometer contradict each other."""
-    told = [
-        notices.Notice(
-            one["edges"][0][4], "contradiction", day.day.isoformat(),
-            {"vehicle": day.vehicle.id, "odometer_m": one["odometer_m"], "moved_m": one["moved_m"], "kind": one["kind"]},
-        )
-        for day, one in found
-    ]  # fmt: skip
-    await notices.put(desk.conn, told)
 
 
 def _in_day(tracks: DayTracks) -> Any:
