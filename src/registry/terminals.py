@@ -33,7 +33,7 @@ class Terminal(Record):
     device_id: Text | None = Field(
         None,
         description="终端编号 (终端ID), as the terminal sends it when it registers. Where it is given, another device with"
-        " this phone number is refused; an empty text takes it back",
+        " this phone number is refused; an empty text takes it back: the next device that registers is the first",
     )
     enabled: bool = True
     vehicle: Identifier | None = None
@@ -176,6 +176,9 @@ async def write(connection: Connection, records: Sequence[Terminal]) -> list[Wri
         " $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[]) AS n (phone, maker, model, device, said, enabled)"
         " ON CONFLICT (phone) DO UPDATE SET manufacturer = excluded.manufacturer, model = excluded.model,"
         " device_id = excluded.device_id, office_said = excluded.office_said, enabled = excluded.enabled,"
+        # The office takes the device back: whichever registers next is the first.
+        " registered_at = CASE WHEN excluded.device_id = '' AND terminals.device_id <> '' THEN NULL"
+        " ELSE terminals.registered_at END,"
         " source = 'registry', updated_at = clock_timestamp()",
         *_columns(sorted(written), 6),
     )

@@ -21,7 +21,7 @@ _US_PER_H: Final = 3_600_000_000
 #: A counter that stood at 0 and is here or above has been set. One below it may have been new.
 _SET_FROM_ZERO_DKM: Final = 10_000
 #: From here on a counter that is 10, 100 or 1,000 times what it was, to a hundredth, has changed its unit.
-_UNIT_FROM_DKM: Final = 10_000
+_UNIT_FROM_DKM: Final = 1_000
 _UNITS: Final = (10, 100, 1000)
 
 
