@@ -9,6 +9,8 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from registry.records import apply
+from registry.terminals import Terminal
 from runtime.errors import UnavailableError
 from runtime.postgres import create_pool
 from telemetry.archive.partitions import clock_us
@@ -114,6 +116,11 @@ async def test_another_device_than_the_first_waits_for_the_office(pool: asyncpg.
         ]
     assert (await directory.register(PHONE, EXCHANGED))[0] == RegistrationResult.OK
     assert (await directory.register(PHONE, TOLD))[0] == RegistrationResult.TERMINAL_ALREADY_REGISTERED
+    # The office forgets the device: the next one is the first.
+    async with pool.acquire() as conn, conn.transaction():
+        await apply(conn, [Terminal(id=PHONE, device_id="")])
+    assert (await directory.register(PHONE, TOLD))[0] == RegistrationResult.OK
+    assert (await directory.register(PHONE, EXCHANGED))[0] == RegistrationResult.TERMINAL_ALREADY_REGISTERED
     assert no
 
 

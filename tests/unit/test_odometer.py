@@ -29,6 +29,7 @@ MIN, HOUR = 60_000_000, 3_600_000_000
         (582_110, 58_211, 3 * HOUR, Counted.FAULT),  # 0.1 km, then km
         (58_211, 582_150, 3 * HOUR, Counted.FAULT),  # km, then 0.1 km
         (582_110, 58_211_000, 3 * HOUR, Counted.FAULT),  # then metres
+        (1_200, 12_001, 12 * HOUR, Counted.FAULT),
         (
             12_000,
             120_010,
