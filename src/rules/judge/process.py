@@ -32,6 +32,7 @@ from runtime.postgres import DATABASE_ERRORS, connect, connection_lost
 from runtime.units import CHINA, US_PER_S, from_us
 from telemetry.archive.partitions import clock_us
 from telemetry.archive.store import Archive
+from telemetry.terminals import notices
 
 _logger = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ IDLE_S: Final = 1.0
 #: A key that cannot be judged for a fault of the program is tried again after so long, then ever longer.
 FAULT_PAUSE_US: Final = 300 * US_PER_S
 _LEADER_LOCK: Final = 0x676F6E67_6A756467  # "gongjudg"
+#: How often the notices about terminals are counted.
+_COUNT_US = 60 * 1_000_000
 
 
 class Judge:
@@ -62,6 +65,7 @@ class Judge:
         self._wording = wording
         self._conn: Any = None
         self._warned: date | None = None
+        self._counted_us = -_COUNT_US
         self.leads = False
         metrics.declare(gatherers)
 
@@ -105,6 +109,7 @@ class Judge:
         for gatherer in self._gatherers:
             busy |= await self._strike(desk, gatherer)
             busy |= await self._judge_due(desk, gatherer)
+        await self._count_notices(desk.now_us)
         changes, keys = await queue.backlog(self._conn, desk.now_us)
         metrics.CHANGES.set(changes)
         for gatherer in self._gatherers:
@@ -139,6 +144,13 @@ class Judge:
             now_us=now,
             known_us=await queue.known_until(self._conn, archive, now),
         )
+
+    async def _count_notices(self, now_us: int) -> None:
+        """What the office should look at of terminals, counted once a minute."""
+        if now_us - self._counted_us >= _COUNT_US:
+            self._counted_us = now_us
+            for kind, count in (await notices.open_counts(self._conn)).items():
+                metrics.NOTICES.labels(kind).set(count)
 
     def _look_for_gaps(self, calendar: Calendar, today: date) -> None:
         """Show the years in use whose working days are not known, and say it once a day."""
