@@ -126,8 +126,10 @@ async def test_the_first_device_is_remembered_and_another_one_cuts_nobody_off(
             again = await Terminal.connect(it.port, "13900000001")
             with suppress(EOFError, ConnectionError):
                 for _ in range(9):
-                    results.append(await again.register(b"D2"))
-        assert results == [3] * (REGISTRATIONS - 2)
+                    results += [await again.register(b"D2")]
+        # One more may come for every three seconds that this takes.
+        assert set(results) == {3}
+        assert REGISTRATIONS - 2 <= len(results) < 27
         assert await first.ask(0x0200, position()) == 0
 
 
