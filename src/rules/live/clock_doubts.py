@@ -35,14 +35,17 @@ async def by_clocks(
 ) -> tuple[PositionBatch, NDArray[np.int16]]:
     """``batch`` and its quality as they are by the clocks of its terminals; in the transaction that stored it. What is found
     wrong, or right again, is noted: the vehicles are judged again then."""
-    clocks = await read_clocks(conn)
+    if not len(batch):
+        return batch, stored.quality
+    since_us = int(batch.received_us.min())
+    clocks = await read_clocks(conn, since_us=since_us)
     doubted = {no for no, pieces in clocks.items() if pieces[-1].doubted}
     lags = {no: lag_s * US_PER_S for no, lag_s in (await open_lags(conn)).items()} if doubted else {}
     derived, quality = derive(batch, stored.quality, clocks)
     found = watch.take(derived, quality, stored.new, lags)
     if found.wrong or found.right:
         await _note(conn, found, clocks, int(batch.received_us.max()))
-        clocks = await read_clocks(conn)
+        clocks = await read_clocks(conn, since_us=since_us)
         derived, quality = derive(batch, stored.quality, clocks)
         doubted = {no for no, pieces in clocks.items() if pieces[-1].doubted}
     metrics.CLOCKS_IN_DOUBT.set(len(doubted))

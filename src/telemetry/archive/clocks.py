@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,13 +47,25 @@ PLAIN: Final = Piece(*EVER, 0, False)
 Clocks = Mapping[int, Sequence[Piece]]
 
 
-async def read_clocks(conn: Connection, terminals: Sequence[int] | None = None) -> dict[int, list[Piece]]:
-    """What is known of the clocks of ``terminals`` (None = of all)."""
-    where = "" if terminals is None else " WHERE terminal_no = ANY($1::integer[])"
+async def read_clocks(
+    conn: Connection, terminals: Sequence[int] | None = None, *, since_us: int | None = None
+) -> dict[int, list[Piece]]:
+    """What is known of the clocks of ``terminals`` (None = of all). ``since_us``: only what matters for positions received from
+    then on: what is over would be read in every turn, and there is ever more of it."""
+    conditions: list[str] = []
+    values: list[Any] = []
+    if terminals is not None:
+        values.append(sorted(set(terminals)))
+        conditions.append(f"terminal_no = ANY(${len(values)}::integer[])")
+    if since_us is not None:
+        values.append(from_us(since_us))
+        conditions.append(f"COALESCE(until, 'infinity') > ${len(values)}::timestamptz")
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     rows = await conn.fetch(
-        "SELECT terminal_no, valid_from, valid_to, shift_s, false AS doubted FROM clock_corrections"  # noqa: S608 - constants
-        f"{where} UNION ALL SELECT terminal_no, received_from, received_to, 0, true FROM clock_doubts{where}",
-        *([] if terminals is None else [sorted(set(terminals))]),
+        "SELECT * FROM (SELECT terminal_no, valid_from, valid_to AS until, shift_s, false AS doubted FROM clock_corrections"  # noqa: S608 - constants
+        " UNION ALL SELECT terminal_no, received_from, received_to, 0, true FROM clock_doubts) AS known"
+        f"{where}",
+        *values,
     )
     found: dict[int, list[tuple[int, int, int, bool]]] = {}
     for no, since, until, shift_s, doubted in rows:
