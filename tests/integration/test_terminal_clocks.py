@@ -106,6 +106,20 @@ def _us(text: str) -> int:
     return to_us(datetime.fromisoformat(text))
 
 
+async def test_the_office_says_that_a_clock_is_right(world: World) -> None:
+    await pieces(world, late(trip(world, 14 * H)))
+    worker = await world.work()
+    assert await world.pool.fetchval("SELECT count(*) FROM clock_doubts") == 1
+    await world.apply(ClockCorrection(id="C1", terminal="13800000001", valid_from=world.time(0), shift_s=0))
+    await pieces(world, late(trip(world, 18 * H)))
+    await world.work(worker)
+    assert await world.pool.fetchval("SELECT count(*) FROM clock_doubts") == 0
+    assert [_us(alert["occurred_from"]) < to_us(world.time(12 * H)) for alert in await world.alerts()] == [
+        True,
+        True,
+    ]
+
+
 async def test_a_correction_that_comes_first_is_used_as_positions_come(world: World) -> None:
     await world.apply(
         ClockCorrection(id="C1", terminal="13800000001", valid_from=world.time(0), shift_s=28_800)

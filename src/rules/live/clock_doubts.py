@@ -13,7 +13,6 @@ from rules.live.clocks import WRONG_US, ClockWatch, Found
 from runtime.connection import Connection
 from runtime.units import US_PER_S, from_us
 from telemetry.archive.clocks import (
-    Clocks,
     Doubt,
     close_doubts,
     derive,
@@ -43,8 +42,11 @@ async def by_clocks(
     lags = {no: lag_s * US_PER_S for no, lag_s in (await open_lags(conn)).items()} if doubted else {}
     derived, quality = derive(batch, stored.quality, clocks)
     found = watch.take(derived, quality, stored.new, lags)
+    # Where the office says that a clock is right, it is.
+    right = {no for no, pieces in clocks.items() if pieces[-1].said and not pieces[-1].shift_us}
+    found = Found([one for one in found.wrong if one[0] not in right], found.right)
     if found.wrong or found.right:
-        await _note(conn, found, clocks, int(batch.received_us.max()))
+        await _note(conn, found, int(batch.received_us.max()))
         clocks = await read_clocks(conn, since_us=since_us)
         derived, quality = derive(batch, stored.quality, clocks)
         doubted = {no for no, pieces in clocks.items() if pieces[-1].doubted}
@@ -52,13 +54,14 @@ async def by_clocks(
     return derived, quality
 
 
-async def _note(conn: Connection, found: Found, clocks: Clocks, now_us: int) -> None:
+async def _note(conn: Connection, found: Found, now_us: int) -> None:
     await close_doubts(conn, found.right)
     await notices.settle(conn, [no for no, _ in found.right], "clock_wrong")
     doubts = []
     for no, since_us, lag_us in found.wrong:
         lag_s = round(lag_us / US_PER_S)
-        if not any(piece.shift_us for piece in clocks.get(no, ())):  # what is stored has the very lag
+        known = await read_clocks(conn, [no])
+        if not any(piece.said for piece in known.get(no, ())):  # what is stored has the very lag
             tolerance_s = _AGAINST_S if lag_us > 0 else -lag_s - WRONG_US // US_PER_S
             stored_us = await wrong_since(conn, no, lag_s, tolerance_s, now_us - LOOK_BACK_US)
             since_us = min(since_us, since_us if stored_us is None else stored_us)

@@ -8,7 +8,7 @@ positions gets the time that results. The SQL that reads ``clock_corrections`` a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final
@@ -29,12 +29,14 @@ EVER: Final = (-(1 << 62), 1 << 62)
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """See the module. Times of receipt, microseconds since 1970 UTC, half open."""
+    """See the module. Times of receipt, microseconds since 1970 UTC, half open. ``said``: the office has said what the clock is,
+    also that it is right (a shift of 0)."""
 
     from_us: int
     to_us: int
     shift_us: int
     doubted: bool
+    said: bool = field(default=False, compare=False)
 
     @property
     def plain(self) -> bool:
@@ -82,8 +84,8 @@ def pieces_of(given: Sequence[tuple[int, int, int, bool]]) -> list[Piece]:
     for a, b in pairwise(edges):
         here = [one for one in given if one[0] <= a < one[1]]
         shift = max((one for one in here if not one[3]), key=lambda one: one[0], default=(0, 0, 0, False))[2]
-        piece = Piece(a, b, shift, any(one[3] for one in here))
-        if pieces and (pieces[-1].shift_us, pieces[-1].doubted) == (piece.shift_us, piece.doubted):
+        piece = Piece(a, b, shift, any(one[3] for one in here), any(not one[3] for one in here))
+        if pieces and replace(pieces[-1], from_us=a, to_us=b) == piece and pieces[-1].said == piece.said:
             piece = replace(piece, from_us=pieces.pop().from_us)
         pieces.append(piece)
     return pieces
