@@ -144,3 +144,27 @@ def test_a_clock_that_is_ahead_is_evidence_again_when_it_is_corrected() -> None:
     made, quality = derive(rows, assess(rows), {7: pieces_of([(T0, EVER[1], -H8 * S, False)])})
     assert ((made.device_us - T0) // S).tolist() == [0, 710]
     assert quality.tolist() == [0, Quality.TIME_AHEAD]
+
+
+def test_many_terminals_with_corrections_are_each_their_own() -> None:
+    random = Random(3)
+    clocks, parts = {}, []
+    for no in range(1, 60):
+        parts.append(batch([(k * 10, k * 10) for k in range(30)], terminal=no))
+        given = [
+            (T0 + random.randrange(300) * S, T0 + random.randrange(300, 600) * S, random.randrange(-9, 9) * 900 * S, random.random() < 0.3)
+            for _ in range(random.randrange(3))
+        ]  # fmt: skip
+        if given:
+            clocks[no] = pieces_of(given)
+    rows = PositionBatch.concat(parts)
+    made, quality = derive(rows, assess(rows), clocks)
+    for k in range(len(rows)):
+        received = int(rows.received_us[k])
+        piece = next(
+            (p for p in clocks.get(int(rows.terminal[k]), ()) if p.from_us <= received < p.to_us),
+            Piece(*EVER, 0, False),
+        )
+        assert made.device_us[k] == rows.device_us[k] + piece.shift_us
+        assert bool(quality[k] & Quality.CLOCK_WRONG) == piece.doubted
+        assert bool(quality[k] & Quality.TIME_AHEAD) == (piece.shift_us > 600 * S)

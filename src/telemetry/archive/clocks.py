@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.arrays import AnyInts, Ints
+from runtime.arrays import Bools, Ints
 from runtime.connection import Connection
 from runtime.units import US_PER_S, from_us, to_us
 from telemetry.positions import PositionBatch
@@ -96,35 +96,37 @@ def derive(
 ) -> tuple[PositionBatch, NDArray[np.int16]]:
     """``batch`` and its ``quality`` (int16, shape (n,)) as they are by ``clocks``: the device times corrected, positions in
     doubt marked CLOCK_WRONG. The same objects where nothing is to be done."""
-    rows = np.flatnonzero(np.isin(batch.terminal, np.fromiter(clocks, np.int32))) if clocks else ()
+    names = np.array(sorted(clocks), np.int64)
+    place = np.searchsorted(names, batch.terminal).clip(max=max(len(names) - 1, 0))
+    rows = np.flatnonzero(names[place] == batch.terminal) if len(names) else np.zeros(0, np.int64)
     if not len(rows):
         return batch, quality
+    shift, doubted = _found(clocks, names, place[rows], batch.received_us[rows])
+    readable = (quality[rows] & Quality.TIME_UNREADABLE) == 0  # a time that could not be read stays so
     device, quality = batch.device_us.copy(), quality.copy()
-    for no in np.unique(batch.terminal[rows]).tolist():
-        mine = np.flatnonzero(batch.terminal == no)
-        for piece in clocks[no]:
-            if piece.plain:
-                continue
-            received = batch.received_us[mine]
-            part = mine[(received >= piece.from_us) & (received < piece.to_us)]
-            if piece.shift_us:
-                device[part], quality[part] = _shifted(batch, quality, part, piece.shift_us)
-            if piece.doubted:
-                quality[part] |= Quality.CLOCK_WRONG
+    device[rows] += np.where(readable, shift, 0)
+    ahead = np.where(device > batch.received_us + MAX_AHEAD_US, np.int16(Quality.TIME_AHEAD), np.int16(0))
+    moved = rows[readable & (shift != 0)]
+    quality[moved] = (quality[moved] & ~np.int16(Quality.TIME_AHEAD)) | ahead[moved]
+    quality[rows[doubted]] |= np.int16(Quality.CLOCK_WRONG)
     return replace(batch, device_us=device), quality
 
 
-def _shifted(
-    batch: PositionBatch, quality: NDArray[np.int16], part: Ints, shift_us: int
-) -> tuple[AnyInts, NDArray[np.int16]]:
-    """Device times and quality of the rows ``part`` with their clock set right. A time that could not be read stays so."""
-    readable = (quality[part] & Quality.TIME_UNREADABLE) == 0
-    device = batch.device_us[part] + np.where(readable, shift_us, 0)
-    ahead = readable & (device > batch.received_us[part] + MAX_AHEAD_US)
-    bits = (quality[part] & ~np.int16(Quality.TIME_AHEAD)) | np.where(
-        ahead, np.int16(Quality.TIME_AHEAD), np.int16(0)
-    )
-    return device, bits.astype(np.int16)
+def _found(clocks: Clocks, names: Ints, place: Ints, received: Ints) -> tuple[Ints, Bools]:
+    """Of rows of the terminals ``names[place]``: their shift in us, and whether they are in doubt. By columns: a city may have
+    thousands of such terminals, each with few pieces."""
+    pieces = [[piece for piece in clocks[no] if not piece.plain] for no in names.tolist()]
+    shift, doubted = np.zeros(len(place), np.int64), np.zeros(len(place), np.bool_)
+    for k in range(max(map(len, pieces))):
+        mine = [given[k] if k < len(given) else Piece(0, 0, 0, False) for given in pieces]
+        since, until, by = (
+            np.array(values, np.int64)[place]
+            for values in zip(*((one.from_us, one.to_us, one.shift_us) for one in mine), strict=True)
+        )
+        inside = (received >= since) & (received < until)
+        shift = np.where(inside, by, shift)
+        doubted |= inside & np.array([one.doubted for one in mine])[place]
+    return shift, doubted
 
 
 # --- doubts -----------------------------------------------------------------------------------------------------------
