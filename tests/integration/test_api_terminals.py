@@ -1,5 +1,7 @@
 """What the office sees and says of terminals: notices, exchanged devices, clocks; over HTTP and on the command line."""
 
+# ruff: noqa: F811 - fixtures are imported
+
 from __future__ import annotations
 
 import asyncio
@@ -116,7 +118,7 @@ async def test_the_same_on_the_command_line(
     assert "已处理" in await told("notices", PHONE, "--all")
     assert "created" in await told("clock", PHONE, "8h", "--from", SINCE, "--id", "c1")
     assert (await office.get("/v1/clock-corrections/c1")).json()["shift_s"] == 28_800
-    assert "updated" in await told("clock", PHONE, "-30m", "--from", SINCE, "--id", "c1")
+    assert "updated" in await told("clock", PHONE, "--from", SINCE, "--id", "c1", "--", "-30m")
     assert "未登记" in await told("clock", "999", "8h", "--from", SINCE, status=1)
     assert "未更正" in await told("clock", PHONE, "8h", "--from", "yesterday", status=1)
     assert "c1" in await told("forget", "c1")

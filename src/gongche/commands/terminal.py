@@ -54,7 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     clock = actions.add_parser("clock", help="更正时钟 / correct a clock that is wrong by a constant")
     clock.add_argument("phone")
     clock.add_argument(
-        "shift", type=_shift, help="加多少 / what to add to its times: 8h, -30m, 28800 (s); 0: it was right"
+        "shift",
+        type=_shift,
+        help="加多少 / what to add to its times: 8h, 28800 (s), after -- also -30m; 0: it was right",
     )
     clock.add_argument(
         "--from",
@@ -68,7 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     undo.add_argument("id")
     parser.epilog = """\
 直接写数据库，可在服务运行时使用 / works on the database, also while the services run
-  gongche terminal clock 13800000001 8h --from 2026-03-02T00:00:00+08:00"""
+  gongche terminal clock 13800000001 8h --from 2026-03-02T00:00:00+08:00
+时钟快了 / a clock that is ahead:
+  gongche terminal clock 13800000001 --from 2026-03-02T00:00:00+08:00 -- -8h"""
 
 
 def run(args: argparse.Namespace) -> int:
