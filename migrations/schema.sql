@@ -78,6 +78,28 @@ BEGIN
     RETURN NULL;
 END $_$;
 
+CREATE FUNCTION note_clock_changes() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $_$
+BEGIN
+    EXECUTE format(
+        'INSERT INTO changes (commit_id, kind, subject, vehicle_no, from_time)'
+        ' SELECT change_commit(), ''terminal_binding'', t.phone, b.vehicle_no,'
+        ' min(GREATEST(%1$s - make_interval(secs => abs(%2$s)) - interval ''1 day'', ''epoch''))'
+        ' FROM %3$s r JOIN terminals t ON t.no = r.terminal_no JOIN terminal_bindings b ON b.terminal_no = r.terminal_no'
+        ' GROUP BY t.phone, b.vehicle_no ORDER BY t.phone, b.vehicle_no',
+        TG_ARGV[0], TG_ARGV[1], CASE TG_OP WHEN 'DELETE' THEN 'old_rows' ELSE 'new_rows' END);
+    IF TG_OP = 'UPDATE' THEN
+        EXECUTE format(
+            'INSERT INTO changes (commit_id, kind, subject, vehicle_no, from_time)'
+            ' SELECT change_commit(), ''terminal_binding'', t.phone, b.vehicle_no,'
+            ' min(GREATEST(%1$s - make_interval(secs => abs(%2$s)) - interval ''1 day'', ''epoch''))'
+            ' FROM old_rows r JOIN terminals t ON t.no = r.terminal_no JOIN terminal_bindings b ON b.terminal_no = r.terminal_no'
+            ' GROUP BY t.phone, b.vehicle_no ORDER BY t.phone, b.vehicle_no', TG_ARGV[0], TG_ARGV[1]);
+    END IF;
+    RETURN NULL;
+END $_$;
+
 CREATE FUNCTION note_order_changes() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -264,6 +286,26 @@ ALTER TABLE changes ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE clock_corrections (
+    id text NOT NULL,
+    terminal_no integer NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    valid_to timestamp with time zone,
+    shift_s bigint NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT clock_corrections_check CHECK ((valid_to > valid_from)),
+    CONSTRAINT clock_corrections_shift_s_check CHECK ((abs(shift_s) <= '3155760000'::bigint))
+);
+
+CREATE TABLE clock_doubts (
+    terminal_no integer NOT NULL,
+    received_from timestamp with time zone NOT NULL,
+    received_to timestamp with time zone,
+    lag_s bigint NOT NULL,
+    noted_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE dispatch_orders (
     no integer NOT NULL,
     id text NOT NULL,
@@ -287,7 +329,7 @@ CREATE TABLE dispatch_orders (
     CONSTRAINT dispatch_orders_check CHECK ((planned_return > planned_departure)),
     CONSTRAINT dispatch_orders_check1 CHECK (((actual_return IS NULL) OR (actual_return > COALESCE(actual_departure, '-infinity'::timestamp with time zone)))),
     CONSTRAINT dispatch_orders_status_check CHECK ((status = ANY (ARRAY['approved'::text, 'departed'::text, 'returned'::text, 'cancelled'::text]))),
-    CONSTRAINT dispatch_orders_task_type_check CHECK ((task_type = ANY (ARRAY['official'::text, 'repair'::text, 'inspection'::text, 'car_wash'::text, 'emergency'::text])))
+    CONSTRAINT dispatch_orders_task_type_check CHECK ((task_type = ANY (ARRAY['official'::text, 'repair'::text, 'inspection'::text, 'car_wash'::text, 'emergency'::text, 'tow'::text])))
 );
 
 CREATE VIEW current_dispatch_orders AS
@@ -753,6 +795,28 @@ CREATE TABLE terminal_bindings (
     CONSTRAINT terminal_bindings_check CHECK (((valid_to IS NULL) OR (valid_to > valid_from)))
 );
 
+CREATE TABLE terminal_notices (
+    no bigint NOT NULL,
+    terminal_no integer NOT NULL,
+    kind text NOT NULL,
+    about text NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    times bigint DEFAULT 1 NOT NULL,
+    first_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_at timestamp with time zone DEFAULT now() NOT NULL,
+    settled_at timestamp with time zone,
+    CONSTRAINT terminal_notices_kind_check CHECK ((kind = ANY (ARRAY['clock_wrong'::text, 'device_refused'::text, 'device_accepted'::text, 'contradiction'::text])))
+);
+
+ALTER TABLE terminal_notices ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME terminal_notices_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE terminals (
     no integer NOT NULL,
     phone text NOT NULL,
@@ -768,16 +832,22 @@ CREATE TABLE terminals (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     office_said text[] DEFAULT '{}'::text[] NOT NULL,
+    waiting_device text[],
+    waiting_since timestamp with time zone,
+    seen_at timestamp with time zone,
     CONSTRAINT terminals_code_sha256_check CHECK ((octet_length(code_sha256) = 32)),
     CONSTRAINT terminals_office_said_check CHECK ((office_said <@ '{manufacturer,model,device_id}'::text[])),
-    CONSTRAINT terminals_phone_check CHECK ((phone ~ '^[0-9]{1,20}$'::text)),
+    CONSTRAINT terminals_phone_check CHECK ((phone ~ '^[0-9A-F]{1,20}$'::text)),
     CONSTRAINT terminals_previous_sha256_check CHECK ((octet_length(previous_sha256) = 32)),
-    CONSTRAINT terminals_source_check CHECK ((source = ANY (ARRAY['registry'::text, 'auto'::text])))
+    CONSTRAINT terminals_source_check CHECK ((source = ANY (ARRAY['registry'::text, 'auto'::text]))),
+    CONSTRAINT terminals_waiting_device_check CHECK ((cardinality(waiting_device) = 4))
 );
 
 COMMENT ON TABLE terminals IS 'BeiDou terminals. no is the compact key that the log and positions carry.';
 
 COMMENT ON COLUMN terminals.office_said IS 'Columns whose value is the office''s; the others say what registered last.';
+
+COMMENT ON COLUMN terminals.waiting_device IS 'Manufacturer, model, device id and plate of another device that asks for this phone number.';
 
 ALTER TABLE terminals ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME terminals_no_seq
@@ -929,6 +999,15 @@ ALTER TABLE ONLY change_readers
 ALTER TABLE ONLY changes
     ADD CONSTRAINT changes_pkey PRIMARY KEY (commit_id, seq);
 
+ALTER TABLE ONLY clock_corrections
+    ADD CONSTRAINT clock_corrections_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY clock_corrections
+    ADD CONSTRAINT clock_corrections_terminal_no_valid_from_key UNIQUE (terminal_no, valid_from);
+
+ALTER TABLE ONLY clock_doubts
+    ADD CONSTRAINT clock_doubts_pkey PRIMARY KEY (terminal_no, received_from);
+
 ALTER TABLE ONLY dispatch_orders
     ADD CONSTRAINT dispatch_orders_pkey PRIMARY KEY (id, version);
 
@@ -1024,6 +1103,12 @@ ALTER TABLE ONLY terminal_bindings
 
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_in_one_vehicle EXCLUDE USING gist (int8range((terminal_no)::bigint, (terminal_no)::bigint, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
+
+ALTER TABLE ONLY terminal_notices
+    ADD CONSTRAINT terminal_notices_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY terminal_notices
+    ADD CONSTRAINT terminal_notices_terminal_no_kind_about_key UNIQUE (terminal_no, kind, about);
 
 ALTER TABLE ONLY terminals
     ADD CONSTRAINT terminals_phone_key UNIQUE (phone);
@@ -1151,6 +1236,8 @@ CREATE UNIQUE INDEX rule_parameters_key ON rule_parameters USING btree (rule, na
 
 CREATE INDEX terminal_bindings_vehicle ON terminal_bindings USING btree (vehicle_no, valid_from);
 
+CREATE INDEX terminal_notices_open ON terminal_notices USING btree (kind, terminal_no) WHERE (settled_at IS NULL);
+
 CREATE INDEX terminals_updated ON terminals USING btree (updated_at);
 
 CREATE INDEX vehicle_day_states_day ON vehicle_day_states USING btree (day);
@@ -1202,6 +1289,16 @@ CREATE TRIGGER note_card_binding_update AFTER UPDATE ON card_bindings REFERENCIN
 CREATE TRIGGER note_card_insert AFTER INSERT ON fuel_cards REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('card', 'r.id', '');
 
 CREATE TRIGGER note_card_update AFTER UPDATE ON fuel_cards REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('card', 'r.id', '');
+
+CREATE TRIGGER note_correction_delete AFTER DELETE ON clock_corrections REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'r.shift_s');
+
+CREATE TRIGGER note_correction_insert AFTER INSERT ON clock_corrections REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'r.shift_s');
+
+CREATE TRIGGER note_correction_update AFTER UPDATE ON clock_corrections REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'r.shift_s');
+
+CREATE TRIGGER note_doubt_delete AFTER DELETE ON clock_doubts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.received_from', 'r.lag_s');
+
+CREATE TRIGGER note_doubt_insert AFTER INSERT ON clock_doubts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.received_from', 'r.lag_s');
 
 CREATE TRIGGER note_fence_insert AFTER INSERT ON fences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fence', 'r.id', 'r.valid_from', 'unnest(CASE WHEN r.vehicles = ''{}'' THEN ARRAY[NULL::integer]
                       ELSE ARRAY(SELECT v.no FROM vehicles v WHERE v.id = ANY (r.vehicles)) END)', 'CASE WHEN r.vehicles = ''{}'' THEN r.organisation END');
@@ -1281,6 +1378,12 @@ ALTER TABLE ONLY alert_versions
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
 
+ALTER TABLE ONLY clock_corrections
+    ADD CONSTRAINT clock_corrections_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
+
+ALTER TABLE ONLY clock_doubts
+    ADD CONSTRAINT clock_doubts_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
+
 ALTER TABLE ONLY dispatch_orders
     ADD CONSTRAINT dispatch_orders_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
 
@@ -1322,6 +1425,9 @@ ALTER TABLE ONLY terminal_bindings
 
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
+
+ALTER TABLE ONLY terminal_notices
+    ADD CONSTRAINT terminal_notices_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
 
 ALTER TABLE ONLY vehicle_day_states
     ADD CONSTRAINT vehicle_day_states_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);

@@ -65,6 +65,12 @@ COMMANDS = (
         "judge stored history with other parameters, publish nothing",
     ),
     Command(
+        "terminal",
+        "gongche.commands.terminal",
+        "终端提示、设备更换与时钟",
+        "notices about terminals, exchanged devices, clocks",
+    ),
+    Command(
         "quarantine",
         "gongche.commands.quarantine",
         "程序故障时隔离的定位",

@@ -26,6 +26,7 @@ SENTENCES: Final = {
     "one_plate_of_vehicle": f"车牌记录{_MEANWHILE}",
     "vehicle_plates_pkey": f"车牌记录{_MEANWHILE}",
     "one_version_of_fence": f"围栏{_MEANWHILE}",
+    "clock_corrections_terminal_no_valid_from_key": "同一终端另有更正同时开始 · another correction of the terminal begins then",
     "fences_pkey": f"围栏{_MEANWHILE}",
     "one_current_version_of_order": f"派车单{_MEANWHILE}",
     "dispatch_orders_pkey": f"派车单{_MEANWHILE}",

@@ -25,7 +25,7 @@ class DispatchOrder(Record):
     organisation: Identifier
     vehicle: Identifier
     driver: Identifier | None = None
-    task_type: Literal["official", "repair", "inspection", "car_wash", "emergency"] = "official"
+    task_type: Literal["official", "repair", "inspection", "car_wash", "emergency", "tow"] = "official"
     purpose: Text = ""
     status: Literal["approved", "departed", "returned", "cancelled"] = "approved"
     origin: Place | None = None

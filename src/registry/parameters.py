@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.arrays import Bools, Ints
+from telemetry.terminals.exchange import EXCHANGE_SILENCE_DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,24 @@ TRACK = "track"
 #: planned departure on.
 ORDER = "order"
 
+#: Parameters of terminals, whatever their vehicles. ``exchange_silence_days``: after so many days of silence another device
+#: with the same phone number is taken for an exchange.
+TERMINAL = "terminal"
+#: Groups of parameters that are no rule.
+SHARED = (TRACK, ORDER, TERMINAL)
+
 RULES: Mapping[str, tuple[Parameter, ...]] = {
     TRACK: (
         Parameter("max_speed_kmh", "km/h", 200, _READING, 60, 1000),
         Parameter("gap_s", "s", 120, _READING, 10, 86_400),
+        # A position that is older when it comes is no evidence: as far back as tracks are computed again. Of the whole city.
+        Parameter("max_age_days", "d", 62, _READING, 1, 36_500),
     ),
     ORDER: (
         Parameter("settle_after_h", "h", 6, _READING, 0, 720),
         Parameter("early_start_min", "min", 10, _READING, 0, 1440),
     ),
+    TERMINAL: (Parameter("exchange_silence_days", "d", EXCHANGE_SILENCE_DAYS, _READING, 1, 3650),),
     "location": (
         Parameter("min_displacement_m", "m", 200, _READING, 0, 100_000),
         Parameter("episode_idle_min", "min", 30, _READING, 1, 1440),
@@ -127,14 +137,16 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("peers_permille", "1/1000", 500, _READING, 0, 1000),
         # A terminal that wakes up may find its first fix only minutes after the car has left: 3 min at 40 km/h.
         Parameter("min_displacement_m", "m", 2000, _READING, 0, 1_000_000),
+        # Fixes that stand while the odometer runs, or the reverse: far more than drift, rounding and tyres explain.
+        Parameter("min_contradiction_m", "m", 5000, _READING, 1000, 1_000_000),
         Parameter("settle_after_h", "h", 6, _READING, 0, 720),
     ),
     "off_hours": (
         Parameter("night_from_min", "minute of the day", 22 * 60, _READING, 0, 1439),
         Parameter("night_to_min", "minute of the day", 6 * 60, _READING, 0, 1439),
         Parameter("min_distance_m", "m", 1000, _READING, 0, 1_000_000),
-        #: Sum of: 1 official, 2 repair, 4 inspection, 8 car_wash, 16 emergency.
-        Parameter("allowed_types", "bitmask", 17, _READING, 0, 31),
+        #: Sum of: 1 official, 2 repair, 4 inspection, 8 car_wash, 16 emergency, 32 tow.
+        Parameter("allowed_types", "bitmask", 17, _READING, 0, 63),
         Parameter("settle_after_h", "h", 6, _READING, 0, 720),
     ),
 }
@@ -293,6 +305,11 @@ def resolve(rule: str, organisation: str | None, at_us: int, rows: Iterable[Para
         if row.effective_us <= at_us and row.holds_for(organisation):
             values[row.name] = row.value
     return values
+
+
+def max_age_us(rows: Iterable[ParameterRow]) -> int:
+    """``track.max_age_days`` in microseconds. It is not a unit's: which of several values holds is asked of the newest."""
+    return resolve(TRACK, None, 1 << 62, rows)["max_age_days"] * 86_400 * 1_000_000
 
 
 def resolve_columns(

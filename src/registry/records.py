@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from registry import (
     calendar,
+    clock_corrections,
     drivers,
     fences,
     fuel_cards,
@@ -64,6 +65,7 @@ KINDS: Final[dict[str, Kind]] = {
         transactions, transactions.FuelTransaction, "油卡交易", exact=True, card="fuel_cards", station="fuel_stations"
     ),
     "violations": _kind(violations, violations.Violation, "违章", exact=True, driver="drivers"),
+    "clock-corrections": _kind(clock_corrections, clock_corrections.ClockCorrection, "终端时钟更正"),
     "calendar-days": _kind(calendar, calendar.CalendarDay, "日历日"),
 }  # fmt: skip
 _KIND_OF_MODEL: Final = {kind.model: kind for kind in KINDS.values()}

@@ -33,7 +33,7 @@ class Terminal(Record):
     device_id: Text | None = Field(
         None,
         description="终端编号 (终端ID), as the terminal sends it when it registers. Where it is given, another device with"
-        " this phone number is refused; an empty text takes it back",
+        " this phone number is refused; an empty text takes it back: the next device that registers is the first",
     )
     enabled: bool = True
     vehicle: Identifier | None = None
@@ -176,6 +176,9 @@ async def write(connection: Connection, records: Sequence[Terminal]) -> list[Wri
         " $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[]) AS n (phone, maker, model, device, said, enabled)"
         " ON CONFLICT (phone) DO UPDATE SET manufacturer = excluded.manufacturer, model = excluded.model,"
         " device_id = excluded.device_id, office_said = excluded.office_said, enabled = excluded.enabled,"
+        # The office takes the device back: whichever registers next is the first.
+        " registered_at = CASE WHEN excluded.device_id = '' AND terminals.device_id <> '' THEN NULL"
+        " ELSE terminals.registered_at END,"
         " source = 'registry', updated_at = clock_timestamp()",
         *_columns(sorted(written), 6),
     )
@@ -269,6 +272,10 @@ async def bindings_of(connection: Connection, phone: str) -> list[dict[str, Any]
 
 LISTING: Final = Listing(
     "SELECT t.phone AS id, t.manufacturer, t.model, t.device_id, t.office_said, t.plate, t.enabled,"
+    # Another device that asks for this phone number: manufacturer, model, device id, plate. And how many seconds its clock
+    # is behind by, where it is wrong by a constant and not corrected (below 0: ahead).
+    " t.waiting_device, t.waiting_since, (SELECT d.lag_s FROM clock_doubts d WHERE d.terminal_no = t.no"
+    " AND d.received_to IS NULL ORDER BY d.received_from DESC LIMIT 1) AS clock_lag_s,"
     " t.source, t.registered_at, v.id AS vehicle, b.valid_from, t.updated_at FROM terminals t LEFT JOIN terminal_bindings b"
     " ON b.terminal_no = t.no AND b.valid_from <= now() AND (b.valid_to IS NULL OR b.valid_to > now())"
     " LEFT JOIN vehicles v ON v.no = b.vehicle_no",

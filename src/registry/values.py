@@ -86,11 +86,12 @@ def _identifier(value: str) -> str:
 
 
 def _phone(value: str) -> str:
-    if not re.fullmatch(r"[0-9]{1,20}", value, re.ASCII):
+    if not re.fullmatch(r"[0-9A-Fa-f]{1,20}", value, re.ASCII):
         raise ValueError(
-            "终端手机号应为 1 至 20 位数字 · a terminal's id is its phone number, 1 to 20 digits"
+            "终端手机号应为 1 至 20 位数字（少数终端含 A 至 F）· a terminal's id is its phone number, 1 to 20 digits"
+            " (of a few terminals also A to F)"
         )
-    return value.lstrip("0") or "0"
+    return value.upper().lstrip("0") or "0"
 
 
 Time = Annotated[datetime, BeforeValidator(parse_time)]

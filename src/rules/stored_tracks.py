@@ -138,7 +138,7 @@ def fix_columns(track: Track, rows: Ints) -> dict[str, Ints]:
         "speed_dkmh": batch.speed_dkmh[rows],
         "direction_deg": batch.direction_deg[rows],
         "odometer_dkm": np.where(
-            batch.has("odometer_dkm")[rows], batch.odometer_dkm[rows].astype(np.int64), -1
+            batch.known("odometer_dkm")[rows], batch.odometer_dkm[rows].astype(np.int64), -1
         ),
     }
     return {name: columns[name].astype(np.int64) for name in TRACK_COLUMNS}

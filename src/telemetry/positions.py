@@ -119,6 +119,12 @@ class PositionBatch:
         there: Bools = (self.present & (1 << OPTIONAL.index(name))) != 0
         return there
 
+    def known(self, name: str) -> Bools:
+        """Where the optional column ``name`` is present and is a value: all bits set say "no data". They are stored as absent,
+        but releases before wrote them as they came. Shape (n,)."""
+        known: Bools = self.has(name) & (getattr(self, name) != np.iinfo(SPEC[name][0]).max)
+        return known
+
     @classmethod
     def build(
         cls,

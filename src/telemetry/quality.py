@@ -12,12 +12,15 @@ from enum import IntFlag
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.arrays import AnyInts, Bools
 from telemetry.positions import PositionBatch
 
 #: A device time this far ahead of receipt cannot be true (rules.md: 10 min).
 MAX_AHEAD_US = 10 * 60 * 1_000_000
 
 STATUS_POSITIONED = 1 << 1
+STATUS_SOUTH = 1 << 2
+STATUS_WEST = 1 << 3
 STATUS_ENCRYPTED = 1 << 5
 
 
@@ -31,6 +34,16 @@ class Quality(IntFlag):
     TIME_UNREADABLE = 16
     ENCRYPTED = 32
     JUMP = 64  # implied speed from the previous valid fix; set by rules.tracks only
+    TOO_OLD = (
+        256  # older at its receipt than evidence may be (track.max_age_days); set for the rules, never stored
+    )
+    CLOCK_WRONG = 128  # by what is known of the terminal's clock; set by telemetry.archive.clocks when read, never stored
+
+
+def too_old(batch: PositionBatch, max_age_us: int) -> Bools:
+    """Which rows were older at their receipt than ``max_age_us``. Shape (n,)."""
+    old: Bools = batch.received_us - batch.device_us > max_age_us
+    return old
 
 
 def assess(batch: PositionBatch) -> NDArray[np.int16]:
@@ -43,8 +56,18 @@ def assess(batch: PositionBatch) -> NDArray[np.int16]:
         | (batch.lat_e6 < -90_000_000)
         | (batch.lon_e6 > 180_000_000)
         | (batch.lon_e6 < -180_000_000)
+        | _contradicted(batch.lat_e6, batch.status, STATUS_SOUTH)
+        | _contradicted(batch.lon_e6, batch.status, STATUS_WEST)
     ] |= Quality.OUT_OF_WORLD
     flags[batch.device_us > batch.received_us + MAX_AHEAD_US] |= Quality.TIME_AHEAD
     flags[batch.device_us == 0] |= Quality.TIME_UNREADABLE
     flags[(batch.status & STATUS_ENCRYPTED) != 0] |= Quality.ENCRYPTED
     return flags
+
+
+def _contradicted(degrees: AnyInts, status: AnyInts, bit: int) -> Bools:
+    """Where a coordinate's sign is not the one that the status says: what was sent is no magnitude (the protocol has its
+    sign in the status), but a number in two's complement or nonsense. Shape (n,)."""
+    negative = (status & bit) != 0
+    wrong: Bools = np.where(negative, degrees > 0, degrees < 0)
+    return wrong

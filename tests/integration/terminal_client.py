@@ -86,12 +86,12 @@ class Terminal:
         """Send and wait for the result."""
         return await self.result_of(self.send(message_id, body, phone=phone), message_id)
 
-    async def register(self) -> int:
+    async def register(self, device: bytes = b"D1") -> int:
         """0x0100; keeps the code of the answer."""
         if self.version is Version.V2019:
-            body = bytes(4) + b"MAKER".ljust(11, b"\0") + b"M-1".ljust(30, b"\0") + b"D1".ljust(30, b"\0")
+            body = bytes(4) + b"MAKER".ljust(11, b"\0") + b"M-1".ljust(30, b"\0") + device.ljust(30, b"\0")
         else:
-            body = bytes(4) + b"MAKER" + b"M-1".ljust(20, b"\0") + b"D1".ljust(7, b"\0")
+            body = bytes(4) + b"MAKER" + b"M-1".ljust(20, b"\0") + device.ljust(7, b"\0")
         self.send(0x0100, body + b"\x01" + "苏F12345".encode("gbk"))
         header, answer = await self.receive()
         assert header.id == 0x8100

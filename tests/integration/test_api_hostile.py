@@ -220,7 +220,7 @@ async def prepare(client: httpx.AsyncClient) -> None:
     """What the examples refer to."""
     for kind, id, body in [
         ("organisations", "city", {"name": "市"}), ("organisations", "finance", EXAMPLES["organisations"]),
-        ("vehicles", "car-1", EXAMPLES["vehicles"]), ("drivers", "driver-1", EXAMPLES["drivers"]),
+        ("vehicles", "car-1", EXAMPLES["vehicles"]), ("terminals", "13800000001", EXAMPLES["terminals"]), ("drivers", "driver-1", EXAMPLES["drivers"]),
         ("fuel-cards", "1000113200000123456", EXAMPLES["fuel-cards"]),
     ]:  # fmt: skip
         response = await client.put(f"/v1/{kind}/{id}", json=body)
@@ -229,7 +229,7 @@ async def prepare(client: httpx.AsyncClient) -> None:
 
 TABLES = (
     "organisations", "vehicles", "terminals", "terminal_bindings", "drivers", "fences", "dispatch_orders", "rule_parameters",
-    "fuel_cards", "card_bindings", "fuel_stations", "fuel_transactions", "violations", "calendar_days",
+    "fuel_cards", "card_bindings", "fuel_stations", "fuel_transactions", "violations", "calendar_days", "clock_corrections",
     "live_due", "changes",
 )  # fmt: skip
 

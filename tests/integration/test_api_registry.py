@@ -310,7 +310,7 @@ BAD_BODIES: list[tuple[str, dict[str, Any], str, str]] = [
         ("dispatch-orders/o", ORDER | {"destinations": [{"lat": 1.0, "lon": 2.0}]}, "/destinations/0/datum", "datum"),
         ("dispatch-orders/o", ORDER | {"planned_departure": "2026-03-02T08:30:00"}, "/planned_departure", "时区"),
         ("terminals/138", {"vehicle": "car-9", "valid_from": "2026-01-01T00:00:00Z"}, "/vehicle", "car-9"),
-        ("terminals/abc", {}, "/id", "手机号"),
+        ("terminals/xyz", {}, "/id", "手机号"),
         ("vehicles/v", {"plate": "苏F3", "organisation": "nobody"}, "/organisation", "nobody"),
         ("vehicles/v", {"plate": "苏F3", "organisation": "finance", "id": "w"}, "/id", "id"),
         ("organisations/o", {"name": "x", "parent": "nobody"}, "/parent", "nobody"),

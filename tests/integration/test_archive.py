@@ -36,7 +36,8 @@ def make(rows: int, seed: int = 1, **columns: Any) -> PositionBatch:
         "speed_dkmh": rng.integers(0, 2**16, rows),
         "direction_deg": rng.integers(0, 360, rows),
         "alarm": rng.integers(0, 2**32, rows),
-        "status": rng.integers(0, 2**32, rows, dtype=np.uint32) & ~np.uint32(32) | 2,
+        # Not encrypted, north and east, as the coordinates are; positioned.
+        "status": rng.integers(0, 2**32, rows, dtype=np.uint32) & ~np.uint32(32 | 4 | 8) | 2,
         "odometer_dkm": rng.integers(0, 2**32, rows),
         "fuel_dl": rng.integers(0, 2**16, rows),
         "recorder_speed_dkmh": rng.integers(0, 2**16, rows),

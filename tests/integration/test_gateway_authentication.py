@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import asyncpg
 import orjson
 
+from telemetry.gateway.registrar import REGISTRATIONS
 from telemetry.jt808.scalar.framing import encode_frame
 from telemetry.jt808.scalar.header import Version, build_message
 from telemetry.log.base import REJECTS
@@ -104,6 +105,32 @@ async def test_another_device_gets_no_code_and_puts_nobody_out(pool: asyncpg.Poo
         named = await Terminal.online(it.port, "13900000002")
         assert await named.ask(0x0200, position()) == 0
         assert await it.wait_rejects(1) == ["other_device"]
+
+
+async def test_the_first_device_is_remembered_and_another_one_cuts_nobody_off(
+    pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    await pool.execute("INSERT INTO terminals (phone) VALUES ('13900000001'), ('ABCDEF00001')")
+    async with running(pool, tmp_path / "log") as it:
+        first = await Terminal.online(it.port, "13900000001")
+        stranger = await Terminal.connect(it.port, "13900000001")
+        assert (await stranger.register(b"D2"), stranger.code) == (3, "")
+        assert await first.ask(0x0200, position()) == 0
+        assert await it.wait_rejects(1) == ["other_device"]
+        # A tracker with hexadecimal digits is a terminal like any other.
+        tracker = await Terminal.online(it.port, "ABCDEF00001")
+        assert await tracker.ask(0x0200, position()) == 0
+        # Whoever asks again and again is not heard any more.
+        results = []
+        for _ in range(3):
+            again = await Terminal.connect(it.port, "13900000001")
+            with suppress(EOFError, ConnectionError):
+                for _ in range(9):
+                    results += [await again.register(b"D2")]
+        # One more may come for every three seconds that this takes.
+        assert set(results) == {3}
+        assert REGISTRATIONS - 2 <= len(results) < 27
+        assert await first.ask(0x0200, position()) == 0
 
 
 async def test_no_code_is_kept_with_what_is_refused(pool: asyncpg.Pool, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -42,6 +43,12 @@ def bodies(kind: str, name: str, number: int) -> dict[str, Any]:
         "fuel-transactions": FILL | {"source": name},
         "violations": {"plate": "苏F00001", "at": "2026-03-02T08:05:00+08:00", "act": name},
         "calendar-days": {"workday": True, "name": name},
+        "clock-corrections": {
+            "terminal": "13800000001",
+            "valid_from": (datetime.fromisoformat(SINCE) + timedelta(seconds=number)).isoformat(),
+            "shift_s": 28_800,
+            "note": name,
+        },
     }
     return made[kind]
 
@@ -66,8 +73,10 @@ def some(kind: str, prefix: str, first: int, count: int) -> list[Record]:
 
 @pytest.fixture
 async def office(fleet: httpx.AsyncClient) -> httpx.AsyncClient:
-    """The fleet, with card c1."""
+    """The fleet, with card c1 and a terminal."""
     response = await fleet.put("/v1/fuel-cards/c1", json=CARD)
+    assert response.status_code == 201, response.text
+    response = await fleet.put("/v1/terminals/13800000001", json={})
     assert response.status_code == 201, response.text
     return fleet
 

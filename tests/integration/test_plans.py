@@ -249,6 +249,8 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     ],
     "/v1/violations": [{}, {"plate": "苏F17"}, {"status": "revoked"}, {"status": "appealed"}, DAY, LONG_AGO, NEWEST],
     "/v1/calendar-days": [{}, {"from": "2020-02-01", "to": "2020-03-01"}],
+    "/v1/clock-corrections": [{}, {"terminal": "13800000017"}],
+    "/v1/terminal-notices": [{}, {"terminal": "13800000017"}, {"kind": "clock_wrong"}, {"settled": "true"}],
     **{f"/v1/{kind}/{{id}}": [{}] for kind in KINDS},
     **{f"/v1/{kind}/{{id}}/versions": [{}] for kind in ("fences", "dispatch-orders")},
 }  # fmt: skip
@@ -258,6 +260,7 @@ IDS: Final = {
     "/v1/alerts": f"{20 * 4000:032}", "/v1/vehicles": "V17", "/v1/dispatch-orders": "P17", "/v1/organisations": "O7",
     "/v1/drivers": "D17", "/v1/terminals": "13800000017", "/v1/fuel-cards": "C17", "/v1/fuel-stations": "S7",
     "/v1/fuel-transactions": "T17", "/v1/violations": "X17", "/v1/calendar-days": "2020-02-03",
+    "/v1/clock-corrections": "none",
 }  # fmt: skip
 
 

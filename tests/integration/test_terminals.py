@@ -9,12 +9,19 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from registry.records import apply
+from registry.terminals import Terminal
 from runtime.errors import UnavailableError
 from runtime.postgres import create_pool
+from telemetry.archive.partitions import clock_us
+from telemetry.archive.store import Archive
 from telemetry.jt808.scalar.header import Version
 from telemetry.jt808.scalar.messages import Registration
 from telemetry.jt808.scalar.replies import RegistrationResult
+from telemetry.positions import PositionBatch
+from telemetry.terminals import notices
 from telemetry.terminals.directory import TerminalDirectory
+from telemetry.terminals.exchange import accept
 
 PHONE = "13900000001"
 TOLD = Registration(32, 600, "MAKER", "M-1", "DEV0001", 1, "苏F12345", Version.V2013)
@@ -77,14 +84,86 @@ async def test_another_device_than_the_office_named_is_refused(pool: asyncpg.Poo
     assert tuple(row) == ("dev0001", "M-1")
 
 
-async def test_what_a_terminal_said_locks_out_no_other(pool: asyncpg.Pool) -> None:
+EXCHANGED = replace(TOLD, manufacturer="OTHER", model="M-2", device_id="DEV0002")
+
+
+async def test_another_device_than_the_first_waits_for_the_office(pool: asyncpg.Pool) -> None:
+    no = await admit(pool)
+    directory = TerminalDirectory(pool, auto_register=True)
+    await directory.load()
+    first = await code_of(directory)
+    assert directory.verify(PHONE, first)
+    for _ in range(2):
+        result, code, terminal = await directory.register(PHONE, EXCHANGED)
+        assert (result, code) == (RegistrationResult.TERMINAL_ALREADY_REGISTERED, None)
+        assert terminal is not None
+    assert directory.verify(PHONE, first), "the true terminal is not cut off"
+    assert (await directory.register(PHONE, TOLD))[0] == RegistrationResult.OK  # and may ask again
+    async with pool.acquire() as conn:
+        (notice,) = await notices.page(conn, terminal=PHONE)
+        assert (notice["kind"], notice["times"]) == ("device_refused", 2)
+        assert notice["detail"] == {
+            "remembered": ["MAKER", "DEV0001", "苏F12345"], "asks": ["OTHER", "DEV0002", "苏F12345"],
+        }  # fmt: skip
+        accepted = await accept(conn, PHONE, "office")
+        assert accepted is not None
+        assert (accepted["device_id"], accepted["model"]) == ("DEV0002", "M-2")
+        assert await accept(conn, PHONE, "office") is None
+        assert await notices.page(conn) == []
+        assert [n["kind"] for n in await notices.page(conn, open_only=False)] == [
+            "device_refused",
+            "device_accepted",
+        ]
+    assert (await directory.register(PHONE, EXCHANGED))[0] == RegistrationResult.OK
+    assert (await directory.register(PHONE, TOLD))[0] == RegistrationResult.TERMINAL_ALREADY_REGISTERED
+    # The office forgets the device: the next one is the first.
+    async with pool.acquire() as conn, conn.transaction():
+        await apply(conn, [Terminal(id=PHONE, device_id="")])
+    assert (await directory.register(PHONE, TOLD))[0] == RegistrationResult.OK
+    assert (await directory.register(PHONE, EXCHANGED))[0] == RegistrationResult.TERMINAL_ALREADY_REGISTERED
+    assert no
+
+
+async def test_another_device_is_let_in_after_long_silence(pool: asyncpg.Pool) -> None:
     await admit(pool)
     directory = TerminalDirectory(pool, auto_register=False)
     await code_of(directory)
-    exchanged = replace(TOLD, manufacturer="OTHER", model="", device_id="DEV0002")
-    assert (await directory.register(PHONE, exchanged))[0] == RegistrationResult.OK
-    row = await pool.fetchrow("SELECT manufacturer, model, device_id, office_said FROM terminals")
-    assert tuple(row) == ("OTHER", "M-1", "DEV0002", [])
+    refused, admitted = RegistrationResult.TERMINAL_ALREADY_REGISTERED, RegistrationResult.OK
+    await pool.execute("UPDATE terminals SET registered_at = now() - interval '29 days'")
+    assert (await directory.register(PHONE, EXCHANGED))[0] == refused
+    await pool.execute(
+        "UPDATE terminals SET registered_at = now() - interval '31 days', seen_at = now() - interval '2 days'"
+    )
+    assert (await directory.register(PHONE, EXCHANGED))[0] == refused  # it authenticated since
+    await pool.execute("UPDATE terminals SET seen_at = NULL")
+    position = PositionBatch.build(
+        1, terminal=1, device_us=clock_us(), received_us=clock_us(), status=2, lat_e6=1, lon_e6=1
+    )
+    async with pool.acquire() as conn:
+        no = await conn.fetchval("SELECT no FROM terminals")
+        await Archive().store(conn, replace(position, terminal=position.terminal * no))
+    assert (await directory.register(PHONE, EXCHANGED))[0] == refused  # it reported since
+    await pool.execute("DELETE FROM positions")
+    await pool.execute(
+        "INSERT INTO rule_parameters (rule, name, value, effective_from) VALUES ('terminal', 'exchange_silence_days', 40, 'epoch')"
+    )
+    assert (await directory.register(PHONE, EXCHANGED))[0] == refused  # the office waits longer
+    await pool.execute("UPDATE terminals SET registered_at = now() - interval '41 days'")
+    assert (await directory.register(PHONE, EXCHANGED))[0] == admitted
+    async with pool.acquire() as conn:
+        told = await notices.page(conn, kind="device_accepted")
+    assert [n["detail"]["by"] for n in told] == ["silence"]
+
+
+async def test_a_phone_with_hexadecimal_digits_is_known_when_the_registry_knows_it(
+    pool: asyncpg.Pool,
+) -> None:
+    strict = TerminalDirectory(pool, auto_register=False)
+    assert (await strict.register("0ABC00000001", TOLD))[0] == RegistrationResult.NO_SUCH_TERMINAL
+    await admit(pool, "ABC00000001")
+    assert (await strict.register("0ABC00000001", TOLD))[0] == RegistrationResult.OK
+    everybody = TerminalDirectory(pool, auto_register=True)
+    assert (await everybody.register("00000000000000ABCDEF", TOLD))[0] == RegistrationResult.OK
 
 
 async def test_wrong_codes_unknown_and_disabled_terminals_are_refused(pool: asyncpg.Pool) -> None:

@@ -21,7 +21,7 @@ from tests.words import said
 S = 1_000_000
 MIN, HOUR = 60 * S, 3600 * S
 DAY = 20_517 * 86_400 * S - 8 * HOUR
-PARAMETERS = {p.name: p.default for p in RULES["terminal_silent"]}
+PARAMETERS = {p.name: p.default for rule in ("terminal_silent", "track") for p in RULES[rule]}
 PEERS: dict[str, Any] = {"of": "organisation", "reporting": 2, "silent": 0, "asleep": 5, "until_us": DAY}
 
 
@@ -42,12 +42,14 @@ def silence(
     } | more  # fmt: skip
 
 
-def make(*silences: dict[str, Any], positions: int = 100, **parameters: Any) -> Any:
+def make(
+    *silences: dict[str, Any], positions: int = 100, contradictions: Sequence[Any] = (), **parameters: Any
+) -> Any:
     return {
         "rule": "terminal_silent", "rule_version": 2, "subject": terminal_silent.subject("V1", "2026-03-05"),
         "vehicle": {"no": 1, "id": "V1", "plate": "渝A12345", "organisation": "O1"},
         "day": {"date": "2026-03-05", "from_us": DAY}, "parameters": PARAMETERS | parameters,
-        "day_positions": positions, "silences": list(silences),
+        "day_positions": positions, "silences": list(silences), "contradictions": list(contradictions),
     }  # fmt: skip
 
 
@@ -89,7 +91,6 @@ def test_exactly_the_displacement() -> None:
 def test_a_round_trip_shows_in_the_odometer_of_the_same_terminal() -> None:
     assert told(silence(odometer=(1000, 1020))) == (Outcome.SUSPECTED, "odometer")
     assert told(silence(odometer=(1000, 1019))) == (Outcome.NORMAL, "asleep")
-    assert told(silence(odometer=(1000, 0))) == (Outcome.NORMAL, "asleep")  # set back
     assert told(silence(odometer=(1000, -1))) == (Outcome.NORMAL, "asleep")
 
 
@@ -110,12 +111,119 @@ def test_unplugged() -> None:
     assert told(back | {"orders": [repair]}) == (Outcome.NORMAL, "workshop")
     assert told(away | {"orders": [repair]}) == (Outcome.UNDETERMINED, "still_silent")
     assert told(back | {"orders": [repair | {"task_type": "official"}]})[0] is Outcome.SUSPECTED
-    late = repair | {"from_us": back["before"][-1][0] + 1}  # begins after the power was lost
+    # Begins long after the power was lost: 120 min of the silence lie outside of it, or a minute less.
+    start = back["before"][-1][0]
+    late = repair | {"from_us": start + 120 * MIN}
     assert told(back | {"orders": [late]})[0] is Outcome.SUSPECTED
-    assert told(silence(after=(9000, 9000), unplugged=True, orders=[repair])) == (
-        Outcome.SUSPECTED,
-        "displaced",
-    )
+    assert told(back | {"orders": [late | {"from_us": start + 119 * MIN}]}) == (Outcome.NORMAL, "workshop")
+
+
+@pytest.mark.parametrize("task_type", ["repair", "tow", "inspection"])
+def test_a_repair_or_a_tow_covers(task_type: str) -> None:
+    order = {
+        "id": "P1",
+        "version": 1,
+        "task_type": task_type,
+        "from_us": DAY + 9 * HOUR,
+        "to_us": DAY + 14 * HOUR,
+    }
+    for gone in (
+        silence(after=(9000, 9000), unplugged=True),
+        silence(after=(9000, 9000)),
+        silence(odometer=(1000, 1500)),
+    ):
+        assert told(gone)[0] is Outcome.SUSPECTED
+        assert told(gone | {"orders": [order]}) == (Outcome.NORMAL, "workshop")
+        assert told(gone | {"orders": [order | {"task_type": "official"}]})[0] is Outcome.SUSPECTED
+        half = order | {"from_us": gone["before"][-1][0] + 125 * MIN}  # for two hours nothing covered it
+        assert told(gone | {"orders": [half]})[0] is Outcome.SUSPECTED
+
+
+@pytest.mark.parametrize(
+    "odometer",
+    [
+        (0, 582_110),  # set: 58,211 km
+        (582_110, 600_110),  # recalibrated while parked
+        (1000, 0),  # reset
+        (582_110, 58_211),  # another unit
+        (58_211, 582_150),
+        (0xFFFFFF, 20),  # rolled over
+    ],
+)
+def test_what_no_car_can_drive_is_a_fault_of_the_device(odometer: tuple[int, int]) -> None:
+    assert told(silence(odometer=odometer)) == (Outcome.UNDETERMINED, "odometer_fault")
+    # What the fixes say stands.
+    assert told(silence(after=(5000, 5000), odometer=odometer)) == (Outcome.SUSPECTED, "displaced")
+    assert told(silence(unplugged=True, odometer=odometer)) == (Outcome.SUSPECTED, "unplugged")
+
+
+def test_no_data_is_no_odometer() -> None:
+    for odometer in ((582_110, 0xFFFFFFFF), (0xFFFFFFFF, 582_110), (0xFFFFFFFF, 0xFFFFFFFF)):
+        assert told(silence(odometer=odometer)) == (Outcome.NORMAL, "asleep")
+
+
+def test_one_fix_before_it_accuses_nobody() -> None:
+    assert told(silence(before=(0,), after=(5000, 5000))) == (Outcome.UNDETERMINED, "unconfirmed")
+    assert told(silence(before=(0,), odometer=(1000, 1500))) == (Outcome.UNDETERMINED, "unconfirmed")
+    assert told(silence(before=(0,))) == (Outcome.NORMAL, "asleep")
+
+
+def test_one_stray_reading_of_the_odometer_accuses_nobody() -> None:
+    found = silence(odometer=(1000, 1000))
+    found["before"][1][3] = 900  # then 1000 again
+    assert told(found) == (Outcome.UNDETERMINED, "odometer_fault")
+    found = silence(odometer=(1000, 1000))
+    found["after"][0][3] = 1500
+    assert told(found)[0] is not Outcome.SUSPECTED
+
+
+def cut(minute: int, minutes: int, **more: Any) -> Any:
+    """A short silence with loss of power from ``minute`` of the day on."""
+    found = silence(minutes=minutes, unplugged=True, **more)
+    for one in found["before"] + found["after"]:
+        one[0] += (minute - 600) * MIN
+    return found | {"to_us": found["after"][0][0]}
+
+
+def test_silences_with_loss_of_power_add_up() -> None:
+    first, second, third = cut(500, 40), cut(600, 40), cut(700, 39)
+    exactly = cut(700, 40)
+    length = [s["to_us"] - s["before"][-1][0] for s in (first, second, exactly)]
+    assert sum(length) == 120 * MIN  # 以上: the number itself is enough
+    assert told(first, second, exactly) == (Outcome.SUSPECTED, "unplugged_together")
+    assert told(first, second, third) == (Outcome.NORMAL, "reporting")
+    assert told(first) == (Outcome.NORMAL, "reporting")
+    evidence = make(first, second, exactly)
+    assert terminal_silent.severity(evidence) == "low"
+    made = terminal_silent.evaluate(evidence)
+    assert (made.from_us, made.to_us) == (first["before"][-1][0], exactly["to_us"])
+    assert "断电失联 3 次，合计 2 小时 0 分" in said(made)
+    away = make(first, second, cut(700, 40, after=(9000, 9000)))
+    assert terminal_silent.severity(away) == "high"
+    # Not when the others were silent as well, or at a workshop.
+    quiet = cut(700, 40, peers=PEERS | {"reporting": 0, "silent": 9})
+    assert told(first, second, quiet) == (Outcome.UNDETERMINED, "peers_silent")
+    repair = {"id": "P1", "version": 1, "task_type": "repair", "from_us": DAY, "to_us": DAY + 24 * HOUR}
+    assert told(first, second, exactly | {"orders": [repair]}) == (Outcome.NORMAL, "reporting")
+    assert told(first, second, exactly | {"unplugged": False, "peers": None}) == (Outcome.NORMAL, "reporting")
+
+
+def test_fixes_and_odometer_that_contradict_each_other_are_a_finding_of_their_own() -> None:
+    runs = {
+        "kind": "odometer_runs",
+        "odometer_m": 8200,
+        "moved_m": 40,
+        "edges": [fix(500, odometer=10), fix(530, odometer=92)],
+    }
+    stands = runs | {"kind": "fixes_run", "odometer_m": 0, "moved_m": 9000}
+    for one in (runs, stands):
+        assert told(contradictions=[one]) == (Outcome.UNDETERMINED, "contradiction")
+        assert told(silence(), contradictions=[one]) == (Outcome.UNDETERMINED, "contradiction")
+        assert told(silence(after=(5000, 5000)), contradictions=[one]) == (Outcome.SUSPECTED, "displaced")
+    # An odometer that runs by itself does not accuse.
+    assert told(silence(odometer=(1000, 1500)), contradictions=[runs])[0] is Outcome.UNDETERMINED
+    assert "位置与里程矛盾" in said(terminal_silent.evaluate(make(contradictions=[runs])))
+    assert "8.2 公里" in said(terminal_silent.evaluate(make(contradictions=[runs])))
 
 
 def test_others() -> None:

@@ -20,9 +20,7 @@ SHIPPED = [*PAGES, ROOT / "compose.yaml", ROOT / "Dockerfile", *sorted(ROOT.glob
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 
 
-@pytest.mark.parametrize(
-    "rule", [rule for rule in parameters.RULES if rule not in (parameters.TRACK, parameters.ORDER)]
-)
+@pytest.mark.parametrize("rule", [rule for rule in parameters.RULES if rule not in parameters.SHARED])
 def test_a_rule_s_page_gives_each_parameter_with_its_default_and_unit(rule: str) -> None:
     text = (ROOT / "docs" / "rules" / f"{rule}.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|", text, re.MULTILINE))
@@ -34,9 +32,7 @@ def test_shared_parameters_are_told_with_their_defaults() -> None:
     text = (ROOT / "docs" / "rules" / "README.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `(\w+\.\w+)` \| ([^|]*) \|", text, re.MULTILINE))
     wanted = {
-        f"{g}.{p.name}": f"{p.default} {p.unit}"
-        for g in (parameters.TRACK, parameters.ORDER)
-        for p in parameters.RULES[g]
+        f"{g}.{p.name}": f"{p.default} {p.unit}" for g in parameters.SHARED for p in parameters.RULES[g]
     }
     assert {name: said.strip() for name, said in rows.items()} == wanted
 

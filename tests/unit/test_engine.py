@@ -65,9 +65,7 @@ def given_reasons(module: Any) -> Iterator[str]:
 
 def test_the_ten_rules_in_their_order() -> None:
     assert [(rule.code, rule.name) for rule in catalogue.RULES] == NAMES
-    assert set(parameters.RULES) - {parameters.TRACK, parameters.ORDER} == {
-        rule.code for rule in catalogue.RULES
-    }
+    assert set(parameters.RULES) - set(parameters.SHARED) == {rule.code for rule in catalogue.RULES}
     judged = [code for gatherer in GATHERERS for code in gatherer.rules]
     assert sorted([*judged, "location"]) == sorted(rule.code for rule in catalogue.RULES)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,12 +11,16 @@ from hypothesis import strategies as st
 
 from telemetry.jt808.columns.acknowledge import general_replies
 from telemetry.jt808.columns.framing import PADDING, gather
-from telemetry.jt808.columns.location import decode, decode_times, expand_batches
+from telemetry.jt808.columns.location import TAIL, Decoded, decode, decode_times, expand_batches
 from telemetry.jt808.rejection import Rejection
+from telemetry.jt808.scalar.fields import fixed_width
 from telemetry.jt808.scalar.framing import FrameReader, encode_frame
 from telemetry.jt808.scalar.header import Version, build_message, parse_header
+from telemetry.jt808.scalar.items import ITEMS, decode_items
 from telemetry.jt808.scalar.replies import general_reply
-from telemetry.positions import OPTIONAL, PositionBatch
+from telemetry.jt808.scalar.report import decode_location
+from telemetry.positions import OPTIONAL, PositionBatch, fingerprint
+from telemetry.quality import Quality, assess
 from tests.jt808_vectors import all_frames, cases
 
 
@@ -173,10 +179,10 @@ def place(body: list[bytes]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return data, np.cumsum(length) - length, length
 
 
-def decode_bodies(body: list[bytes]) -> tuple[PositionBatch, list[int], int]:
+def decode_all(body: list[bytes]) -> Decoded:
     data, start, length = place(body)
     n = len(body)
-    result = decode(
+    return decode(
         data,
         start,
         length,
@@ -184,7 +190,11 @@ def decode_bodies(body: list[bytes]) -> tuple[PositionBatch, list[int], int]:
         received_us=5,
         source=np.zeros(n, np.uint8),
     )
-    return result.batch, result.rows.tolist(), result.odd_items
+
+
+def decode_bodies(body: list[bytes]) -> tuple[PositionBatch, list[int], int]:
+    result = decode_all(body)
+    return result.batch, result.rows.tolist(), sum(result.odd_items.values())
 
 
 def expected_row(body: bytes) -> dict[str, object]:
@@ -194,24 +204,29 @@ def expected_row(body: bytes) -> dict[str, object]:
         return int.from_bytes(body[a:b], "big")
 
     status = unsigned(4, 8)
-    lat, lon = min(unsigned(8, 12), 2**31 - 1), min(unsigned(12, 16), 2**31 - 1)
+    (lat,) = np.frombuffer(body[8:12], ">u4").astype(np.uint32).view(np.int32).tolist()
+    (lon,) = np.frombuffer(body[12:16], ">u4").astype(np.uint32).view(np.int32).tolist()
     row: dict[str, object] = {
         "alarm": unsigned(0, 4),
         "status": status,
-        "lat_e6": -lat if status & 4 else lat,
-        "lon_e6": -lon if status & 8 else lon,
+        "lat_e6": -lat if status & 4 and lat != -(2**31) else lat,
+        "lon_e6": -lon if status & 8 and lon != -(2**31) else lon,
         "altitude_m": int.from_bytes(body[16:18], "big", signed=True),
         "speed_dkmh": unsigned(18, 20),
         "direction_deg": unsigned(20, 22),
     }
     columns = {1: ("odometer_dkm", 4), 2: ("fuel_dl", 2), 3: ("recorder_speed_dkmh", 2), 0x30: ("radio", 1), 0x31: ("satellites", 1)}  # fmt: skip
     at, left = 28, b""
+    named = set()
     while at < len(body):
         size = body[at + 1] if at + 1 < len(body) else -1
         whole = size >= 0 and at + 2 + size <= len(body)
         name, width = columns.get(body[at], ("", -1))
-        if whole and size == width and name not in row:
-            row[name] = int.from_bytes(body[at + 2 : at + 2 + size], "big")
+        value = body[at + 2 : at + 2 + size]
+        fits = whole and size == width and name not in named
+        named |= {name} if fits else set()
+        if fits and value != b"\xff" * width:  # all bits set: no data
+            row[name] = int.from_bytes(value, "big")
         else:
             left += body[at : at + 2 + size] if whole else body[at:]
         if not whole:
@@ -222,7 +237,8 @@ def expected_row(body: bytes) -> dict[str, object]:
 
 
 item = st.tuples(
-    st.sampled_from([0x01, 0x02, 0x03, 0x30, 0x31, 0x2A, 0x25, 0xE1]), st.sampled_from([0, 1, 2, 4, 5]), st.binary(min_size=5, max_size=5)
+    st.sampled_from([0x01, 0x02, 0x03, 0x30, 0x31, 0x2A, 0x25, 0xE1, 0x11, 0x18, 0x64]), st.sampled_from([0, 1, 2, 3, 4, 5]),
+    st.binary(min_size=5, max_size=5) | st.just(b"\xff" * 5),
 ).map(lambda t: bytes([t[0], t[1]]) + t[2][: t[1]])  # fmt: skip
 good_item = st.sampled_from(
     [b"\x01\x04\x00\x00\x01\x02", b"\x30\x01\x16", b"\x31\x01\x0b", b"\x2a\x02\x00\x01"]
@@ -247,6 +263,70 @@ def test_positions_as_a_plain_reading_has_them(body: list[bytes]) -> None:
         for name in ("odometer_dkm", "fuel_dl", "recorder_speed_dkmh", "radio", "satellites"):
             assert batch.has(name)[k] == (name in want)
         assert batch.terminal[k] == i
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(location_bodies, max_size=12))
+def test_what_is_odd_and_what_is_absent_is_counted_as_the_scalar_codec_does(body: list[bytes]) -> None:
+    result = decode_all(body)
+    told = [decode_items(b[28:]) for b in body]
+    assert sum(result.odd_items.values()) == sum(t.odd for t in told)
+    assert sum(result.absent_items.values()) == sum(t.absent for t in told)
+    assert result.odd_items.get(TAIL, 0) == sum(bool(t.tail) for t in told)
+    # What one body gives does not depend on those beside it: else the same report sent again were another one.
+    for k, one in enumerate(body):
+        alone = decode_all([one]).batch
+        assert fingerprint(result.batch)[k] == fingerprint(alone)[0]
+
+
+def test_all_bits_set_is_no_data_and_what_was_sent_is_kept() -> None:
+    start = bytes(22) + bytes.fromhex("260216000000")
+    none = bytes.fromhex("0104ffffffff 0202ffff 0302ffff 2504ffffffff 3001ff 3101ff")
+    some = bytes.fromhex("01040000000a 0202ffff 030200f0 2504ffffffff 3001ff 31010b")
+    result = decode_all([start + some] * 3 + [start + none, start + some])
+    assert result.absent_items == {1: 1, 2: 5, 3: 1, 0x25: 5, 0x30: 5, 0x31: 1}
+    assert result.odd_items == {}
+    assert result.batch.has("odometer_dkm").tolist() == [True] * 3 + [False, True]
+    assert result.batch.odometer_dkm.tolist() == [10, 10, 10, 0, 10]
+    assert not result.batch.has("fuel_dl").any()
+    offsets = result.batch.items_offsets
+    assert result.batch.items_data[offsets[3] : offsets[4]].tobytes() == none
+    assert result.batch.items_data[: offsets[1]].tobytes() == bytes.fromhex("0202ffff2504ffffffff3001ff")
+
+
+def test_every_known_item_of_a_wrong_length_is_counted_by_its_id() -> None:
+    start = bytes(22) + bytes.fromhex("260216000000")
+    odd = [
+        start + bytes((item.id, 200)) + bytes(200)
+        for item in ITEMS
+        if all(fixed_width(la) for la in item.layouts)
+    ]
+    assert decode_all(odd).odd_items == {body[28]: 1 for body in odd}
+    assert (
+        decode_all([start + bytes.fromhex("1803000150"), start + bytes.fromhex("18020001")]).odd_items == {}
+    )
+
+
+@pytest.mark.parametrize("south", [False, True])
+def test_a_coordinate_in_two_s_complement_is_kept_and_flagged(south: bool) -> None:
+    status = 2 | (4 if south else 0)
+    sent = (-29_500_000) % (1 << 32)
+    body = (
+        bytes(4)
+        + status.to_bytes(4, "big")
+        + sent.to_bytes(4, "big")
+        + (106_500_000).to_bytes(4, "big")
+        + bytes(6)
+    )
+    body += bytes.fromhex("260302120000")
+    batch = decode_all([body]).batch
+    assert batch.lat_e6.tolist() == [29_500_000 if south else -29_500_000]
+    negative = (int(batch.status[0]) & 4) != 0
+    assert int(-batch.lat_e6[0] if negative else batch.lat_e6[0]) % (1 << 32) == sent  # nothing is lost
+    assert assess(replace(batch, received_us=batch.device_us)).tolist() == [Quality.OUT_OF_WORLD]
+    scalar = decode_location(body)
+    assert not isinstance(scalar, Rejection)
+    assert scalar.lat_e6 == batch.lat_e6[0]
 
 
 def test_hundreds_of_layouts_and_columns_that_no_body_has() -> None:

@@ -25,6 +25,7 @@ from telemetry.jt808.scalar.header import (
     build_message,
     build_messages,
     build_reply,
+    is_hex,
     parse_header,
 )
 from tests.jt808_vectors import FOLDER, all_frames, cases
@@ -262,10 +263,13 @@ def test_length_mismatch_phone_and_package_numbers() -> None:
     assert reason(message[:-1]) is Reason.LENGTH_MISMATCH
     assert reason(message + b"x") is Reason.LENGTH_MISMATCH
     assert reason(message[:11]) is Reason.TOO_SHORT
-    for at, nibble in ((4, 0xA0), (9, 0x0F)):
-        broken = bytearray(message)
-        broken[at] |= nibble
-        assert reason(bytes(broken)) is Reason.BAD_PHONE
+    for at, nibble, phone in ((4, 0xA0, "A13912345678"), (9, 0x0F, "01391234567F")):
+        hexadecimal = bytearray(message)
+        hexadecimal[at] |= nibble
+        parsed = parse_header(bytes(hexadecimal))
+        assert not isinstance(parsed, Rejection)
+        assert is_hex(parsed[0].phone)
+        assert parsed[0].phone == phone
     for total, index in ((2, 3), (2, 0)):
         assert reason(build_message(0x0200, b"", "1", 0, total=total, index=index)) is Reason.BAD_FRAGMENT
     empty_item = bytearray(build_message(0x0200, b"", "1", 0, total=1, index=1))

@@ -6,16 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.jt808.scalar.items import ITEMS, ItemValue, decode_items, encode_items
+from telemetry.jt808.scalar.fields import fixed_width
+from telemetry.jt808.scalar.items import ITEMS, Item, ItemValue, decode_items, encode_items
 
-U8, U16, U32 = st.integers(0, 0xFF), st.integers(0, 0xFFFF), st.integers(0, 0xFFFFFFFF)
+# All bits set say that there is no value: None.
+U8, U16, U32 = (st.none() | st.integers(0, (1 << bits) - 2) for bits in (8, 16, 32))
 VALUES: dict[str, st.SearchStrategy[ItemValue]] = {
     "odometer_dkm": U32,
     "fuel_dl": U16,
     "recorder_speed_dkmh": U16,
     "event_to_confirm": U16,
     "tyre_pressure": st.tuples(*[st.none() | st.integers(0, 254)] * 30),
-    "compartment_temperature": st.integers(-32767, 32767),
+    "compartment_temperature": st.none() | st.integers(-32766, 32767),
     "overspeed": U8 | st.tuples(U8, U32),
     "area_crossing": st.tuples(U8, U32, U8),
     "segment_time": st.tuples(U32, U16, U8),
@@ -23,7 +25,7 @@ VALUES: dict[str, st.SearchStrategy[ItemValue]] = {
     "video_signal_lost": U32,
     "video_covered": U32,
     "storage_failure": U16,
-    "abnormal_driving": U16,
+    "abnormal_driving": U16 | st.tuples(U16, U8),
     "vehicle_signals": U32,
     "io_status": U16,
     "analog": st.tuples(U16, U16),
@@ -103,8 +105,26 @@ def test_what_cannot_be_encoded_is_refused() -> None:
         {"radio": 256},
         {"fuel_dl": -1},
         {"overspeed": (1, 2, 3)},
-        {"radio": None},
+        {"radio": 255},
+        {"compartment_temperature": -32767},
         {"adas": bytes(256)},
     ):
         with pytest.raises(ValueError, match=r".+"):
             encode_items(values)
+
+
+@pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.name)
+def test_all_bits_set_say_that_there_is_no_value(item: Item) -> None:
+    for layout in item.layouts:
+        if width := fixed_width(layout):
+            sent = bytes((item.id, width)) + b"\xff" * width
+            decoded = decode_items(sent)
+            value = decoded.values[item.name]
+            assert value is None or (isinstance(value, tuple) and set(value) == {None})
+            assert (decoded.absent, decoded.odd, encode_items(decoded.values)) == (1, 0, sent)
+
+
+def test_abnormal_driving_of_two_bytes_and_of_three() -> None:
+    assert decode_items(bytes.fromhex("1802 0001")).values == {"abnormal_driving": 1}
+    assert decode_items(bytes.fromhex("1803 000150")).values == {"abnormal_driving": (1, 80)}
+    assert decode_items(bytes.fromhex("1804 00000150")).odd == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -28,6 +29,7 @@ from telemetry.jt808.scalar.messages import (
 from telemetry.jt808.session import (
     MAX_FAILED_AUTHENTICATIONS,
     MAX_REFUSED,
+    MAX_REGISTER_PACKAGES,
     MAX_REGISTRATIONS,
     Action,
     Authenticate,
@@ -468,3 +470,46 @@ def test_whatever_a_terminal_sends(
         session.on_time(now)
     session.end()
     assert session.reassembler.bytes_held == 0
+
+
+def test_a_registration_in_packages_is_put_together() -> None:
+    for version in (Version.V2013, Version.V2019):
+        for size in (10, 30):
+            session = Session(0, count().__next__)
+            body = encode_registration(replace(TOLD, version=version))
+            parts = build_messages(0x0100, body, PHONE, 65_534, version=version, max_body=size)
+            assert len(parts) > 1
+            actions: list[Action] = []
+            for raw in parts:
+                parsed = parse_header(raw)
+                assert not isinstance(parsed, Rejection)
+                actions += session.on_message(*parsed, 0)
+            if len(parts) > MAX_REGISTER_PACKAGES:
+                assert not any(isinstance(action, Register) for action in actions)
+                continue
+            *answers, register = actions
+            assert isinstance(register, Register)
+            assert (register.registration.device_id, register.header.index) == (TOLD.device_id, len(parts))
+            assert [general(answer).result for answer in answers] == [0] * (len(parts) - 1)
+            assert not session.waiting
+
+
+def test_a_stranger_s_packages_of_a_registration_are_few_and_small() -> None:
+    session = Session(0, count().__next__)
+    for serial in range(0, 4000, 10):
+        parsed = parse_header(build_message(0x0100, bytes(256), PHONE, serial, total=8, index=1))
+        assert not isinstance(parsed, Rejection)
+        session.on_message(*parsed, 0)
+    assert session.reassembler.bytes_held < 8_192
+    large = parse_header(build_message(0x0100, bytes(257), "1", 1, total=2, index=1))
+    assert not isinstance(large, Rejection)
+    assert any(isinstance(action, Rejected) for action in Session(0, count().__next__).on_message(*large, 0))
+
+
+def test_a_phone_with_hexadecimal_digits_is_an_identifier() -> None:
+    session = Session(0, count().__next__)
+    (register,) = session.on_message(*message(0x0100, encode_registration(TOLD), phone="0ABCDEF12345"), 0)
+    assert isinstance(register, Register)
+    assert register.header.terminal_phone == "ABCDEF12345"
+    header, _body = unframe(session.registered(register.header, 0, "code"))
+    assert header.phone == "0ABCDEF12345"

@@ -14,11 +14,12 @@ from registry.refusals import Flaw
 from registry.values import Phone, Time
 from runtime.units import to_us
 from telemetry.geo import Datum, to_wgs84
-from telemetry.positions import OPTIONAL, PositionBatch, Source
+from telemetry.positions import OPTIONAL, SPEC, PositionBatch, Source
 
 #: Positions of one request.
 MAX_POSITIONS: Final = 5_000
 
+_NO_DATA: Final = {name: int(np.iinfo(SPEC[name][0]).max) for name in OPTIONAL}
 _ACC, _POSITIONED, _SOUTH, _WEST = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 
 
@@ -106,6 +107,9 @@ def to_batch(positions: Sequence[Position], numbers: dict[str, int], received_us
             bit
         )
         values[name] = column(field, scale)
+        # All bits set say "no data" on the wire: what is passed on from there means the same.
+        present &= ~((values[name] == _NO_DATA[name]).astype(np.uint8) << np.uint8(bit))
+        values[name][values[name] == _NO_DATA[name]] = 0
     return PositionBatch.build(
         n,
         terminal=np.array([numbers[p.terminal] for p in positions], np.int64),

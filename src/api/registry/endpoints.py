@@ -35,13 +35,14 @@ from api.http import (
     refuse_controls,
 )
 from api.problems import WITHOUT_ID
-from api.registry import parameters, statements
+from api.registry import parameters, statements, terminals
 from api.registry.busy import one_import
 from api.registry.examples import EXAMPLES, RESULT
 from api.registry.stored import ONE, PAGES, WRITTEN
 from registry import bulk as imports
 from registry import pages
 from registry.calendar import forget_day
+from registry.clock_corrections import take_back
 from registry.doubts import doubts
 from registry.fences import withdraw_fence
 from registry.records import KINDS, Kind, apply
@@ -98,6 +99,16 @@ def make_router() -> APIRouter:
         status_code=204,
         dependencies=[require("registry:write")],
     )
+    router.add_api_route(
+        "/clock-corrections/{id}",
+        _take_back_correction,
+        methods=["DELETE"],
+        tags=["clock-corrections"],
+        summary="撤销终端时钟更正 / take back a correction; positions are read as they came",
+        status_code=204,
+        dependencies=[require("registry:write")],
+    )
+    router.include_router(terminals.router)
     router.include_router(parameters.router)
     router.include_router(statements.router)
     router.add_api_route(
@@ -314,6 +325,15 @@ async def _forget_day(request: Request, id: RecordId) -> Response:
     return Response(status_code=204)
 
 
+async def _take_back_correction(request: Request, id: RecordId) -> Response:
+    correction = _stored_id("clock-corrections", id)
+    async with request.app.state.pool.acquire(timeout=5) as connection:
+        done = await in_transaction(connection, lambda: take_back(connection, correction))
+    if not done:
+        raise not_found("没有这条时钟更正 · no such clock correction", id)
+    return Response(status_code=204)
+
+
 async def _result(request: Request, id: RecordId) -> Response:
     order = _stored_id("dispatch-orders", id)
     async with request.app.state.pool.acquire(timeout=5) as connection:
@@ -331,4 +351,4 @@ def _stored_id(kind: str, id: str) -> str:
         raise not_found(
             f"没有这个{KINDS[kind].label} · no such record in {kind}", id.encode("unicode_escape").decode()
         )
-    return (id.lstrip("0") or "0") if kind == "terminals" else id
+    return (id.upper().lstrip("0") or "0") if kind == "terminals" else id

@@ -42,7 +42,15 @@ _CHANGED: Final = {"updated_at": datetime}
 #: What the registry adds to what was written.
 _ADDED: Final[dict[str, dict[str, Any]]] = {
     "terminals": _CHANGED
-    | {"office_said": list[str], "plate": str, "source": str, "registered_at": datetime | None},
+    | {
+        "office_said": list[str],
+        "plate": str,
+        "source": str,
+        "registered_at": datetime | None,
+        "waiting_device": list[str] | None,
+        "waiting_since": datetime | None,
+        "clock_lag_s": int | None,
+    },
     "fences": {"version": int, "created_at": datetime},
     "dispatch-orders": {"version": int, "entered_at": datetime, "entered_late": bool},
     "calendar-days": _CHANGED | {"day": date},

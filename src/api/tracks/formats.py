@@ -182,7 +182,7 @@ class ArrowWriter:
             "terminal": pa.array([page.phones[no] for no in batch.terminal.tolist()], pa.string()),
         }
         for name in ("odometer_dkm", "fuel_dl", "satellites"):
-            columns[name] = pa.array(getattr(batch, name), mask=~batch.has(name))
+            columns[name] = pa.array(getattr(batch, name), mask=~batch.known(name))
         arrays = [pa.array(columns[field.name], field.type) for field in self._schema]
         self._stream.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
         return self._take()

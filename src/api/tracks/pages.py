@@ -130,5 +130,5 @@ class Page:
         values = getattr(batch, name)
         shown = values / scale if scale != 1 else values
         return [
-            v if there else None for v, there in zip(shown.tolist(), batch.has(name).tolist(), strict=True)
+            v if there else None for v, there in zip(shown.tolist(), batch.known(name).tolist(), strict=True)
         ]

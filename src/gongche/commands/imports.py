@@ -27,6 +27,7 @@ RESOURCES = (
     "fuel-cards",
     "fuel-stations",
     "fuel-transactions",
+    "clock-corrections",
     "calendar-days",
 )
 #: Files as oil companies and the traffic police give them, row by row -> the operation of the API.

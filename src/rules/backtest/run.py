@@ -83,6 +83,7 @@ class Backtest:
         archive = _Counted(progress, now_us)
         async with conn.transaction(isolation="repeatable_read", readonly=True):
             rows = await load_parameters(conn)
+            archive.max_age_us = parameters.max_age_us(rows)
             desk = Desk(
                 conn=conn,
                 archive=archive,

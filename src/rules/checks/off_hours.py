@@ -27,7 +27,7 @@ RULE = "off_hours"
 VERSION = 2
 
 #: Bits of ``allowed_types``.
-TASK_TYPES: Final = {"official": 1, "repair": 2, "inspection": 4, "car_wash": 8, "emergency": 16}
+TASK_TYPES: Final = {"official": 1, "repair": 2, "inspection": 4, "car_wash": 8, "emergency": 16, "tow": 32}
 #: A drive this many times longer than ``min_distance_m`` is no hop to another parking place: medium instead of low.
 MEDIUM_TIMES: Final = 10
 

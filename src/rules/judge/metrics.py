@@ -38,3 +38,10 @@ def declare(gatherers: Iterable[Gatherer]) -> None:
                 EVALUATIONS.labels(rule, outcome.value)
             for status in ("suspected", "withdrawn"):
                 ALERTS.labels(rule, status)
+
+
+NOTICES = Gauge(
+    "gongche_judge_terminal_notices",
+    "Notices about terminals that somebody should look at: clocks, exchanged devices, contradictions",
+    ["kind"],
+)

@@ -19,6 +19,7 @@ from typing import Any, Final
 from registry.calendar import load_calendar
 from registry.changes import LOOK_BACK_US
 from registry.parameter_values import load_parameters
+from registry.parameters import max_age_us
 from registry.working_days import Calendar
 from rules.alerts.feed import publish_feed
 from rules.alerts.publish import publish
@@ -36,6 +37,7 @@ from runtime.postgres import DATABASE_ERRORS, connect, connection_lost
 from runtime.units import CHINA, US_PER_DAY, US_PER_S, from_us, midnight_us
 from telemetry.archive.partitions import clock_us
 from telemetry.archive.store import Archive
+from telemetry.terminals import notices
 
 _logger = logging.getLogger(__name__)
 
@@ -145,6 +147,8 @@ class Judge:
 
     async def _count(self, desk: Desk) -> None:
         """Show what is left. It counts a whole table, so not in every turn: a city's has 100,000 subjects that wait."""
+        for kind, count in (await notices.open_counts(self._conn)).items():
+            metrics.NOTICES.labels(kind).set(count)
         changes, keys = await queue.backlog(self._conn, desk.now_us)
         metrics.CHANGES.set(changes)
         for gatherer in self._gatherers:
@@ -187,12 +191,14 @@ class Judge:
         now, archive = self._now_us(), Archive(now_us=self._now_us)
         calendar = await load_calendar(self._conn)
         self._look_for_gaps(calendar, from_us(now).astimezone(CHINA).date())
+        parameters = await load_parameters(self._conn)
+        archive.max_age_us = max_age_us(parameters)
         return Desk(
             conn=self._conn,
             archive=archive,
             navigator=self._navigator,
             calendar=calendar,
-            parameters=await load_parameters(self._conn),
+            parameters=parameters,
             now_us=now,
             known_us=await queue.known_until(self._conn, archive, now),
             # Whole UTC days are dropped.

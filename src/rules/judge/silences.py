@@ -15,11 +15,13 @@ from rules.judge.context import Desk
 from rules.judge.day_tracks import HORIZON_US, DayTracks, VehicleDay
 from rules.judge.tracks import terminal_spans
 from rules.stored_tracks import Want
+from rules.tracks.contradictions import contradictions
 from rules.tracks.days import gaps
 from runtime.arrays import Ints
 from runtime.units import US_PER_DAY, US_PER_S
 from telemetry import geo
 from telemetry.positions import Source
+from telemetry.terminals import notices
 
 #: So many other vehicles of a unit are asked, those of the smallest numbers: enough to tell a failure of the network.
 PEERS_MOST: Final = 30
@@ -37,8 +39,8 @@ def silences_of(
     covers: Mapping[int, Sequence[Cover]],
     known_us: int,
 ) -> list[list[terminal_silent.Silence]]:
-    """The silences that begin on each day, by time, without their peers. ``valid``: rows that are valid fixes;
-    ``used``: the parameters of each slot."""
+    """The silences that begin on each day, by time, without their peers; where shorter ones with loss of power last long
+    enough together, these too. ``valid``: rows that are valid fixes; ``used``: the parameters of each slot."""
     found: list[list[terminal_silent.Silence]] = [[] for _ in tracks.days]
     rows, days = tracks.rows, tracks.days
     least = np.array([u["min_silence_min"] * 60 * US_PER_S for u in used], np.int64)
@@ -51,6 +53,106 @@ def silences_of(
         if start >= day.to_us or (not over and known_us - start < least[s]):
             continue
         found[s].append(_silence(tracks, valid, place, s, covers.get(day.vehicle.no, ()), int(least[s])))
+    for s, places in _power_cuts(tracks, valid, used, least).items():
+        more = [_silence(tracks, valid, k, s, covers.get(days[s].vehicle.no, ()), 1) for k in places]
+        lost = sum(
+            (silence["to_us"] or 0) - silence["before"][-1][0]
+            for silence in found[s] + more
+            if silence["unplugged"] and silence["to_us"]
+        )
+        if lost >= least[s]:
+            found[s] = sorted(found[s] + more, key=lambda silence: silence["before"][-1][0])
+    return found
+
+
+def _power_cuts(
+    tracks: DayTracks, valid: Ints, used: Sequence[Mapping[str, int]], least: Ints
+) -> dict[int, list[int]]:
+    """Slot -> places in ``valid`` of gaps on its day, shorter than a silence, in which power was lost and came back. A
+    terminal that goes on reporting on its battery was not cut off: the fixes after the gap do not say that power is lost."""
+    rows, lost = tracks.rows, tracks.power_loss
+    gap = np.array([u["gap_s"] * US_PER_S for u in used], np.int64)
+    ended, _ = gaps(rows, valid, gap)
+    if not len(ended) or not len(lost):
+        return {}
+    start, end = valid[ended], valid[ended + 1]
+    slot = rows.slot[start]
+    keys = rows.keys()
+    short = (rows.t_us[end] - rows.t_us[start] < least[slot]) & (
+        rows.t_us[start] < rows.base_us[slot] + US_PER_DAY
+    )
+    cut = np.searchsorted(lost, keys[start]) < np.searchsorted(lost, keys[end])
+    found: dict[int, list[int]] = {}
+    for place in ended[short & cut].tolist():
+        s = int(rows.slot[valid[place]])
+        after = [k for k in (place + 1, place + 2) if k < len(valid) and rows.slot[valid[k]] == s]
+        still = [tracks.count(lost, s, int(rows.t_us[valid[k]]), int(rows.t_us[valid[k]]) + 1) for k in after]
+        if len(after) == 2 and not still[-1]:
+            found.setdefault(s, []).append(place)
+    return found
+
+
+async def add_before(
+    desk: Desk, days: Sequence[VehicleDay], found: Sequence[Sequence[terminal_silent.Silence]]
+) -> None:
+    """Where only one fix of the day stands before a silence: put the last one of the days before in front of it, if the same
+    terminal gave it. One fix alone says nothing."""
+    alone = [
+        (day, silence)
+        for day, silences in zip(days, found, strict=True)
+        for silence in silences
+        if len(silence["before"]) == 1 and (silence["after"] or silence["unplugged"])
+    ]
+    wants = [(d.vehicle.no, d.from_us - HORIZON_US, silence["before"][0][0]) for d, silence in alone]
+    if not wants:
+        return
+    spans = await terminal_spans(desk, wants)
+    flat = sorted({
+        (no, start, end)
+        for pieces, (_, silence) in zip(spans, alone, strict=True)
+        for no, start, end in pieces
+        if no == silence["before"][0][4]
+    })  # fmt: skip
+    track = await desk.archive.edges(desk.conn, flat, 1, newest=True)
+    batch = track.batch
+    odometer = np.where(batch.known("odometer_dkm"), batch.odometer_dkm.astype(np.int64), -1)
+    for pieces, (_, silence) in zip(spans, alone, strict=True):
+        rows = [
+            row
+            for no, start, end in pieces
+            if no == silence["before"][0][4]
+            for row in np.flatnonzero(
+                (batch.terminal == no) & (batch.device_us >= start) & (batch.device_us < end)
+            ).tolist()
+        ]
+        if rows:
+            row = max(rows, key=lambda k: (int(batch.device_us[k]), -int(track.fingerprint[k])))
+            columns = (batch.device_us, batch.lat_e6, batch.lon_e6, odometer, batch.terminal)
+            silence["before"].insert(0, [int(column[row]) for column in columns])
+
+
+def contradictions_of(
+    tracks: DayTracks,
+    valid: Ints,
+    used: Sequence[Mapping[str, int]],
+    covers: Mapping[int, Sequence[Cover]],
+) -> list[list[terminal_silent.Contradiction]]:
+    """Where fixes and odometer of each day contradict each other, by time, but under a workshop's order."""
+    rows, days = tracks.rows, tracks.days
+    mine = valid[rows.t_us[valid] < rows.base_us[rows.slot[valid]] + US_PER_DAY]
+    limits = (
+        np.array([u[name] for u in used], np.int64)
+        for name in ("max_speed_kmh", "gap_s", "min_contradiction_m")
+    )
+    found: list[list[terminal_silent.Contradiction]] = [[] for _ in days]
+    names = ("t_us", "lat_e6", "lon_e6", "odometer_dkm", "terminal")
+    for one in contradictions(rows, mine, *limits):
+        edges = [[int(getattr(rows, name)[row]) for name in names] for row in (one.first, one.last)]
+        orders = cut(covers.get(days[one.slot].vehicle.no, ()), edges[0][0], edges[1][0] + 1)
+        if not any(order["task_type"] in terminal_silent.WORKSHOP for order in orders):
+            found[one.slot].append(
+                {"kind": one.kind, "odometer_m": one.odometer_m, "moved_m": one.moved_m, "edges": edges}
+            )
     return found
 
 
@@ -78,6 +180,18 @@ def _silence(
         "orders": cut(covers, start, covered_to),
         "peers": None,
     }
+
+
+async def tell_office(desk: Desk, found: Sequence[tuple[VehicleDay, terminal_silent.Contradiction]]) -> None:
+    """The office is told of terminals whose fixes and odometer contradict each other on a day."""
+    told = [
+        notices.Notice(
+            one["edges"][0][4], "contradiction", day.day.isoformat(),
+            {"vehicle": day.vehicle.id, "odometer_m": one["odometer_m"], "moved_m": one["moved_m"], "kind": one["kind"]},
+        )
+        for day, one in found
+    ]  # fmt: skip
+    await notices.put(desk.conn, told)
 
 
 def cut(covers: Sequence[Cover], from_us: int, to_us: int) -> list[terminal_silent.Cover]:

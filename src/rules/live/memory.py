@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from registry.snapshot.fleet import FleetSnapshot
+from rules.live.clocks import ClockWatch
 from rules.live.order_results import TripResults
 from rules.live.vehicle_states import Tracker
 
 
 class Memory:
-    """``snapshot``: the registry. ``tracker``, ``results``: the states of the vehicles seen, and the results of their orders."""
+    """``snapshot``: the registry. ``clocks``: of the terminals whose reports lag. ``tracker``, ``results``: the states of the vehicles seen, and the results of their orders."""
 
     def __init__(self, snapshot: FleetSnapshot) -> None:
         self.snapshot = snapshot
+        self.clocks = ClockWatch()
         self.forget_states()
 
     def forget_states(self) -> None:

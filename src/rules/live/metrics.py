@@ -60,6 +60,13 @@ RULE_SECONDS = Counter(
 LAG_SECONDS = Gauge(
     "gongche_worker_log_lag_seconds", "Age of the oldest record of the log not processed yet, 0 = none waits"
 )
+CLOCKS = Counter(
+    "gongche_worker_clocks_total", "Clocks of terminals found wrong by a constant, or right again", ["found"]
+)
+CLOCKS_IN_DOUBT = Gauge(
+    "gongche_worker_clocks_in_doubt",
+    "Terminals whose clock is wrong by a constant and not corrected: no evidence",
+)
 HELD_ROWS = Gauge(
     "gongche_worker_held_rows", "Rows of orders and fences in memory, superseded ones among them"
 )

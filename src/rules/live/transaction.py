@@ -28,6 +28,7 @@ from rules.alerts.publish import publish
 from rules.checks import location
 from rules.checks.location import Episode, episode_of_event
 from rules.live import metrics, recompute
+from rules.live.clock_doubts import by_clocks
 from rules.live.counts import Turn
 from rules.live.episodes import Facts, publish_events
 from rules.live.late import before_start, behind, changed_since, have_orders, split, unusable_since
@@ -93,6 +94,7 @@ class Transaction:
 
         stored = await self._archive.store(conn, batch)
         turn.stored, turn.duplicates = int(stored.new.sum()), stored.duplicates
+        batch, quality = await by_clocks(conn, self._memory.clocks, batch, stored)
         self._done("positions")
 
         snapshot = self._memory.snapshot
@@ -102,7 +104,7 @@ class Transaction:
         facts = Facts(conn, self._archive, tracker, self._memory.results, self._now_us, self._known_us)
         self._done("facts")
 
-        fixes = tracker.fixes(batch, stored.fingerprint, stored.quality, stored.new)
+        fixes = tracker.fixes(batch, stored.fingerprint, quality, stored.new)
         fixes = await self._owners.hand_over(conn, snapshot, fixes)
         fixes = await self._look_back(facts, fixes)
         touched = np.unique(fixes.vehicle)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.parameters import TRACK, resolve_columns
+from registry.parameters import TRACK, max_age_us, resolve_columns
 from registry.snapshot.fleet import FleetSnapshot
 from rules.checks.location import fenced_column, outside_columns
 from rules.live.store.states import load_states, save_states
@@ -25,6 +25,7 @@ from runtime.connection import Connection
 from telemetry.archive.read import Track
 from telemetry.geo import FenceSet
 from telemetry.positions import PositionBatch
+from telemetry.quality import too_old
 
 
 def order_key(order_id: str) -> int:
@@ -129,10 +130,11 @@ class Tracker:
         """The rows of ``batch`` (of ``wanted`` ones) that are valid by themselves and whose terminal sat in a
         vehicle."""
         usable = quality == 0 if wanted is None else wanted & (quality == 0)
+        usable = usable & ~too_old(batch, max_age_us(self.snapshot.parameters))
         rows = np.flatnonzero(usable)
         vehicle = self.snapshot.vehicles_at(batch.terminal[rows], batch.device_us[rows]).astype(np.int64)
         rows, vehicle = rows[vehicle > 0], vehicle[vehicle > 0]
-        odometer = np.where(batch.has("odometer_dkm")[rows], batch.odometer_dkm[rows].astype(np.int64), -1)
+        odometer = np.where(batch.known("odometer_dkm")[rows], batch.odometer_dkm[rows].astype(np.int64), -1)
 
         def column(values: AnyArray) -> Ints:
             return values[rows].astype(np.int64)

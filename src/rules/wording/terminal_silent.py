@@ -11,8 +11,12 @@ REASONS: Final[Mapping[str, Text]] = {
     "displaced": Text("失联期间车辆位置变动", "the vehicle was elsewhere after the silence"),
     "odometer": Text("失联期间里程表增加", "the odometer counted during the silence"),
     "unplugged": Text("终端主电源断开后失联", "silent after loss of main power"),
+    "unplugged_together": Text(
+        "当日多次断电失联，合计达到时长",
+        "several silences of the day with loss of main power, long enough together",
+    ),
     "asleep": Text("失联前后车辆未移动，视为终端休眠", "the vehicle did not move, the terminal slept"),
-    "workshop": Text("维修或年检派车任务期间断电，车辆未移动", "without power at a workshop, not moved"),
+    "workshop": Text("失联在维修、拖车或年检派车任务期间", "silent under a repair, tow or inspection order"),
     "reporting": Text("当日没有达到时长的失联", "no silence of that length began on that day"),
     "peers_silent": Text(
         "同期其他车辆也没有实时定位，可能是网络故障", "others were silent too, maybe a failure of the network"
@@ -20,6 +24,14 @@ REASONS: Final[Mapping[str, Text]] = {
     "still_silent": Text("仍在失联，尚无位置变动证据", "not over yet, and no sign of displacement"),
     "unconfirmed": Text("恢复后定位不足两个，无法确认位置", "fewer than two fixes after it"),
     "terminal_changed": Text("失联期间终端被拆换或解绑", "the terminal was unbound or exchanged in between"),
+    "odometer_fault": Text(
+        "里程表读数变化超出车辆可能行驶的里程（清零、校准、换单位或翻转），视为设备故障，请检查终端",
+        "the odometer changed by what no car can drive in the time (reset, set, another unit, rolled over): a fault of the device, have the terminal checked",
+    ),
+    "contradiction": Text(
+        "位置与里程矛盾：一个在变而另一个不动，请检查终端、天线和里程接线",
+        "position and odometer contradict each other: one runs, the other stands; have terminal, aerial and odometer line checked",
+    ),
     "no_fix": Text(
         "全天没有可用定位，与失联开始之日一并判断",
         "no fix all day, judged with the day on which the silence began",
@@ -35,6 +47,14 @@ def summary(said: Said) -> Text:
     told, measures, plate = said.told, said.measures, said.told["plate"]
     if said.outcome != "suspected":
         why, day = REASONS[said.reason], told["date"]
+        if said.reason == "contradiction" and "contradiction_odometer_m" in measures:
+            counted, moved = (
+                kilometres(measures[f"contradiction_{name}_m"]) for name in ("odometer", "moved")
+            )
+            why = Text(
+                f"{why.zh}（里程表 {counted.zh}，定位范围 {moved.zh}）",
+                f"{why.en} (odometer {counted.en}, fixes {moved.en} apart)",
+            )
         if said.outcome == "normal":
             return Text(f"正常：{plate} {day}：{why.zh}。", f"Normal: {plate} {day}: {why.en}.")
         return Text(f"不可判：{plate} {day}：{why.zh}。", f"Undetermined: {plate} {day}: {why.en}.")
@@ -42,11 +62,15 @@ def summary(said: Said) -> Text:
     when, over = span(said.from_us, said.to_us), said.to_us is not None
     zh = f"{when.zh}失联{' ' if over else '超过 '}{hours} 小时 {minutes} 分"
     en = f"silent {when.en}, for {'' if over else 'more than '}{hours} h {minutes} min"
+    if said.reason == "unplugged_together":
+        times = measures["unplugged_silences"]
+        zh = f"{when.zh}断电失联 {times} 次，合计 {hours} 小时 {minutes} 分"
+        en = f"silent {times} times {when.en}, for {hours} h {minutes} min together"
     if orders := told["orders"]:
         zh += f"（涉及派车单 {'、'.join(orders)}）"
         en += f" (orders {', '.join(orders)})"
     what = _what(said)
-    if said.reason != "unplugged" and measures["unplugged"]:
+    if not said.reason.startswith("unplugged") and measures["unplugged"]:
         what = Text(f"{what.zh}，失联时终端报主电源断开", f"{what.en}; it reported loss of main power")
     where = Text("全部", "all")
     if told["peers_of"] == "organisation":

@@ -152,6 +152,17 @@ def unplugged(p: Planner) -> None:
     _silent(p, car, day, SUSPECTED, "unplugged", "low")
 
 
+def cut_three_times(p: Planner) -> None:
+    """Main power lost three times, for 45 minutes each: together longer than a silence. Parked all the time."""
+    car, day = p.slot(p.workdays())
+    start = p.at(day, 11)
+    car.awake.append((start - 10 * MIN, start + 3 * HOUR))
+    for at in range(start, start + 3 * HOUR, HOUR):
+        car.unplugged.append((at - MIN, at))
+        car.silent.append((at, at + 45 * MIN))
+    _silent(p, car, day, SUSPECTED, "unplugged_together", "low")
+
+
 def at_the_workshop(p: Planner) -> None:
     """The same under a repair order, not moved."""
     car, day = p.slot(p.workdays())
@@ -279,6 +290,6 @@ def _far(p: Planner, car: Car) -> tuple[tuple[float, float], tuple[float, float]
 KINDS: tuple[Callable[[Planner], None], ...] = (
     by_night, over_midnight, on_a_rest_day, on_a_moved_workday, duty_on_a_holiday, repair_on_a_holiday,
     emergency_by_night, order_entered_late, on_the_office_day, counted_on, unplugged, at_the_workshop, asleep,
-    from_memory,
+    from_memory, cut_three_times,
 )  # fmt: skip
 ONCE: tuple[Callable[[Planner], None], ...] = (gone, never_again, network_down, exchanged, silence_limits)

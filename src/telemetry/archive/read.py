@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -13,9 +13,10 @@ from runtime import pgcopy
 from runtime.arrays import AnyInts, Ints
 from runtime.connection import Connection
 from runtime.units import from_us
+from telemetry.archive.clocks import EVER, PLAIN, Clocks, derive, read_clocks
 from telemetry.archive.columns import FIELDS, SELECTED
 from telemetry.positions import PositionBatch
-from telemetry.quality import Quality
+from telemetry.quality import MAX_AHEAD_US, Quality, too_old
 
 _RECENT_US: Final = 3 * 86_400 * 1_000_000
 #: Before every device time that is stored.
@@ -38,7 +39,13 @@ class Track:
 
 
 class PositionReader:
-    """Reads what is stored. It holds nothing: every method asks the database of ``conn``."""
+    """Reads what is stored. It holds nothing: every method asks the database of ``conn``. Times are those that result from what
+    is known of the terminals' clocks (``clocks``), and so is the order; positions of a clock in doubt are no valid fixes.
+
+    ``max_age_us``: positions that were older at their receipt are no valid fixes (TOO_OLD); None = whatever their age. The rules
+    set it: a clock that was set back to 2007 accuses nobody."""
+
+    max_age_us: int | None = None
 
     async def holds_any(self, conn: Connection) -> bool:
         """Whether there is any position at all."""
@@ -62,6 +69,9 @@ class PositionReader:
         spans = [span for span in spans if span[1] < span[2]]
         if not spans:
             return _track({}, None)
+        clocks = await read_clocks(conn, [span[0] for span in spans])
+        if clocks:
+            return self._aged(await _track_by_clocks(conn, spans, clocks, limit, after))
         # The outer bounds again, as constants: partitions outside of them are not even opened.
         bounds = f"p.device_time >= {_literal(min(s[1] for s in spans))}"
         bounds += f" AND p.device_time < {_literal(max(s[2] for s in spans))}"
@@ -76,8 +86,10 @@ class PositionReader:
         )
         if ordered or limit is not None:
             query += " ORDER BY p.device_time, p.fingerprint, p.terminal_no"
-        return _track(
-            await _copy_out(conn, query if limit is None else f"{query} LIMIT {int(limit) + 1}"), limit
+        return self._aged(
+            _track(
+                await _copy_out(conn, query if limit is None else f"{query} LIMIT {int(limit) + 1}"), limit
+            )
         )
 
     async def last_positions(
@@ -88,6 +100,11 @@ class PositionReader:
         wanted = "p.quality = 0" if valid_only else f"(p.quality & {int(Quality.TIME_AHEAD)}) = 0"
         missing = sorted({int(t) for t in terminals})
         found: list[dict[str, AnyInts]] = []
+        if clocks := await read_clocks(conn, missing):
+            spans = [(no, FAR_PAST_US, pgcopy.MAX_TIME_US) for no in clocks]
+            found.append(await _edges_by_clocks(conn, spans, clocks, 1, newest=True, valid_only=valid_only))
+            found[0] = _last_each(found[0])
+            missing = [no for no in missing if no not in clocks]
         for since in (await recent_us(conn), FAR_PAST_US):
             if missing:
                 query = (
@@ -118,6 +135,11 @@ class PositionReader:
         spans = [span for span in spans if span[1] < span[2]]
         if not spans:
             return _track({}, None)
+        if clocks := await read_clocks(conn, [span[0] for span in spans]):
+            found = await _edges_by_clocks(
+                conn, spans, clocks, count, newest=newest, max_age_us=self.max_age_us
+            )
+            return _track(found, None)
         bounds = f"p.device_time >= {_literal(min(s[1] for s in spans))}"
         bounds += f" AND p.device_time < {_literal(max(s[2] for s in spans))}"
         values = ", ".join(f"({int(t)}, {_literal(a)}, {_literal(b)})" for t, a, b in spans)
@@ -125,11 +147,123 @@ class PositionReader:
         query = (
             f"SELECT {SELECTED} FROM (VALUES {values}) AS s (no, since, until)"  # noqa: S608 - numbers only
             " CROSS JOIN LATERAL (SELECT * FROM positions p WHERE p.terminal_no = s.no AND p.quality = 0"
-            f" AND p.device_time >= s.since AND p.device_time < s.until AND {bounds}"
+            f" AND p.device_time >= s.since AND p.device_time < s.until AND {bounds}{_young(self.max_age_us)}"
             f" ORDER BY p.device_time{turn}, p.fingerprint{turn} LIMIT {int(count)}) p"
             " ORDER BY p.device_time, p.fingerprint, p.terminal_no"
         )
         return _track(await _copy_out(conn, query), None)
+
+    def _aged(self, track: Track) -> Track:
+        if self.max_age_us is None or not len(track):
+            return track
+        old = too_old(track.batch, self.max_age_us)
+        return replace(track, quality=track.quality | np.where(old, np.int16(Quality.TOO_OLD), np.int16(0)))
+
+
+def _young(max_age_us: int | None, shift: str = "") -> str:
+    """SQL: that a row of positions ``p`` is not TOO_OLD."""
+    if max_age_us is None:
+        return ""
+    return f" AND p.received_at - (p.device_time{shift}) <= interval '{max_age_us // 1_000_000} seconds'"
+
+
+# --- terminals whose clock is known to be wrong, alone or among others ------------------------------------------------
+
+
+def _values(spans: Sequence[tuple[int, int, int]], clocks: Clocks, *, doubted: bool) -> tuple[str, str]:
+    """SQL of the pieces of ``spans``: the rows of s (no, since, until, received_since, received_until, shift), and the
+    condition that a row of positions ``p`` is in one. Where it is not ``doubted``, without those in doubt."""
+    pieces = [
+        (no, max(a - piece.shift_us, FAR_PAST_US), min(b - piece.shift_us, pgcopy.MAX_TIME_US), piece)
+        for no, a, b in spans
+        for piece in clocks.get(no, (PLAIN,))
+        if doubted or not piece.doubted
+    ]
+    pieces = [piece for piece in pieces if piece[1] < piece[2]] or [(0, 0, 1, PLAIN)]
+    rows = ", ".join(
+        f"({int(no)}, {_literal(a)}, {_literal(b)}, {_received(piece.from_us)}, {_received(piece.to_us)},"
+        f" interval '{piece.shift_us // 1_000_000} seconds')"
+        for no, a, b, piece in pieces
+    )
+    return f"(VALUES {rows}) AS s (no, since, until, received_since, received_until, shift)", (
+        "p.terminal_no = s.no AND p.device_time >= s.since AND p.device_time < s.until"
+        " AND p.received_at >= s.received_since AND p.received_at < s.received_until"
+        f" AND p.device_time >= {_literal(min(piece[1] for piece in pieces))}"
+        f" AND p.device_time < {_literal(max(piece[2] for piece in pieces))}"
+    )
+
+
+async def _track_by_clocks(
+    conn: Connection,
+    spans: Sequence[tuple[int, int, int]],
+    clocks: Clocks,
+    limit: int | None,
+    after: tuple[int, int, int] | None,
+) -> Track:
+    values, condition = _values(spans, clocks, doubted=True)
+    if after is not None:
+        place = f"({_literal(after[0])}, {int(after[1])}, {int(after[2])})"
+        condition += f" AND (p.device_time + s.shift, p.fingerprint, p.terminal_no) > {place}"
+    query = (
+        f"SELECT {SELECTED} FROM {values} CROSS JOIN LATERAL (SELECT * FROM positions p WHERE {condition}) p"  # noqa: S608 - numbers only
+        " ORDER BY p.device_time + s.shift, p.fingerprint, p.terminal_no"
+    )
+    query = query if limit is None else f"{query} LIMIT {int(limit) + 1}"
+    return _track(_derived(await _copy_out(conn, query), clocks), limit)
+
+
+async def _edges_by_clocks(
+    conn: Connection,
+    spans: Sequence[tuple[int, int, int]],
+    clocks: Clocks,
+    count: int,
+    *,
+    newest: bool,
+    valid_only: bool = True,
+    max_age_us: int | None = None,
+) -> dict[str, AnyInts]:
+    """The first (``newest``: the last) ``count`` rows of each piece of each span: the ones wanted and maybe more, between
+    which others may lie that are not there."""
+    values, condition = _values(spans, clocks, doubted=not valid_only)
+    # Of what is shifted it is asked anew whether it is ahead of its receipt.
+    ahead, turn = int(Quality.TIME_AHEAD), " DESC" if newest else ""
+    wrong = f"(p.quality & {~ahead})" if valid_only else "0"
+    condition += (
+        f" AND {wrong} = 0 AND CASE WHEN s.shift = interval '0' THEN (p.quality & {ahead}) = 0"
+        f" ELSE p.device_time + s.shift <= p.received_at + interval '{MAX_AHEAD_US // 1_000_000} seconds' END"
+    )
+    condition += _young(max_age_us, " + s.shift")
+    query = (
+        f"SELECT {SELECTED} FROM {values} CROSS JOIN LATERAL (SELECT * FROM positions p WHERE {condition}"  # noqa: S608 - numbers only
+        f" ORDER BY p.device_time{turn}, p.fingerprint{turn} LIMIT {int(count)}) p"
+        " ORDER BY p.device_time + s.shift, p.fingerprint, p.terminal_no"
+    )
+    return _derived(await _copy_out(conn, query), clocks)
+
+
+def _derived(columns: dict[str, AnyInts], clocks: Clocks) -> dict[str, AnyInts]:
+    given = {name: values for name, values in columns.items() if name not in ("fingerprint", "quality")}
+    batch = PositionBatch.build(len(columns["terminal"]), **given)
+    batch, quality = derive(batch, columns["quality"].astype(np.int16), clocks)
+    return columns | {"device_us": batch.device_us, "quality": quality}
+
+
+def _last_each(columns: dict[str, AnyInts]) -> dict[str, AnyInts]:
+    """The last row of each terminal, of rows in order."""
+    terminal = columns["terminal"]
+    _, last = np.unique(terminal[::-1], return_index=True)
+    rows = len(terminal) - 1 - last
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def _received(us: int) -> str:
+    return (
+        "'-infinity'::timestamptz"
+        if us == EVER[0]
+        else "'infinity'::timestamptz"
+        if us == EVER[1]
+        else _literal(us)
+    )
 
 
 async def recent_us(conn: Connection) -> int:

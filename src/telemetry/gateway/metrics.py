@@ -17,8 +17,23 @@ REJECTS_UNRECORDED = Counter(
     "gongche_gateway_rejects_unrecorded_total",
     "Frames and points refused that are not kept in the rejects topic (flood).",
 )
+OTHER_DEVICES = Counter(
+    "gongche_gateway_other_devices_total",
+    "Registrations refused because another device registered first, or is named by the registry.",
+)
+HEX_PHONES = Counter(
+    "gongche_gateway_hex_phones_total",
+    "Messages under a phone number with hexadecimal digits, not positions among them.",
+)
 ODD_ITEMS = Counter(
-    "gongche_gateway_odd_items_total", "Additional items with an unexpected length; position kept."
+    "gongche_gateway_odd_items_total",
+    "Known additional items of an unexpected length or sent twice, by id (hex), and 'tail': bytes behind the last; position kept.",
+    ["item"],
+)
+ABSENT_ITEMS = Counter(
+    "gongche_gateway_absent_items_total",
+    "Additional items with all bits set, which means no data, by id (hex); stored as absent, what was sent is kept.",
+    ["item"],
 )
 POSITIONS = Counter("gongche_gateway_positions_total", "Positions decoded.")
 CONFIRMED = Counter("gongche_gateway_positions_confirmed_total", "Positions that the log has confirmed.")

@@ -86,9 +86,16 @@ def take(frames: framing.Frames, rows: AnyInts, terminal: AnyInts) -> TakenPosit
     metrics.FRAMES.labels(label(MessageId.LOCATION)).inc(n - packs.size)
     if packs.size:
         metrics.FRAMES.labels(label(MessageId.LOCATION_BATCH)).inc(packs.size)
-    if decoded.odd_items:
-        metrics.ODD_ITEMS.inc(decoded.odd_items)
+    _count_items(decoded)
     return TakenPositions(decoded.batch, result, refused)
+
+
+def _count_items(decoded: location.Decoded) -> None:
+    """Ids are those that the codec knows: the labels are bounded."""
+    for item, count in decoded.odd_items.items():
+        metrics.ODD_ITEMS.labels("tail" if item == location.TAIL else f"0x{item:02x}").inc(count)
+    for item, count in decoded.absent_items.items():
+        metrics.ABSENT_ITEMS.labels(f"0x{item:02x}").inc(count)
 
 
 def take_bodies(bodies: list[bytes], terminal: int, source: int) -> PositionBatch:
@@ -102,6 +109,5 @@ def take_bodies(bodies: list[bytes], terminal: int, source: int) -> PositionBatc
         received_us=time.time_ns() // 1000,
         source=np.full(len(bodies), source, np.uint8),
     )
-    if decoded.odd_items:
-        metrics.ODD_ITEMS.inc(decoded.odd_items)
+    _count_items(decoded)
     return decoded.batch

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
 from runtime.errors import UnavailableError
 from telemetry.gateway import metrics
 from telemetry.gateway.connection import Connection, ConnectionTable
+from telemetry.gateway.limits import Rates
 from telemetry.gateway.sockets import Sockets
 from telemetry.jt808.rejection import Reason, Rejection
+from telemetry.jt808.scalar.replies import RegistrationResult
 from telemetry.jt808.session import Authenticate, Register
 from telemetry.terminals.directory import TerminalDirectory
 
 logger = logging.getLogger(__name__)
 
+_ALREADY = RegistrationResult.TERMINAL_ALREADY_REGISTERED
+#: Registrations of one phone number at once, and in a minute after that: each costs a database write, and nobody has
+#: authenticated yet.
+REGISTRATIONS = 20
 _REFRESH_S = 2.0
 #: Pause after the registry could not be read: however often terminals authenticate, it is asked no more often.
 _RETRY_S = 0.2
@@ -43,9 +50,14 @@ class Registrar:
         self._by_terminal: dict[int, Connection] = {}
         self._waiting: dict[Connection, Authenticate] = {}
         self._asked = asyncio.Event()
+        self._rates = Rates(REGISTRATIONS, REGISTRATIONS / 60)
 
     async def register(self, connection: Connection, action: Register) -> None:
         """Answer a registration. While the registry does not answer there is no reply: the terminal asks again."""
+        if not self._rates.take(action.header.terminal_phone, time.monotonic()):
+            self._reject(connection, Rejection(Reason.RATE, "registrations of one phone number", b""))
+            self._sockets.close(connection, "registration_rate")
+            return
         try:
             result, code, terminal = await self._directory.register(
                 action.header.terminal_phone, action.registration
@@ -60,7 +72,9 @@ class Registrar:
                 reason, detail = Reason.UNKNOWN_TERMINAL, f"registration result {result}"
                 if terminal is not None:
                     reason = Reason.OTHER_DEVICE
-                    detail = f"device {action.registration.device_id!r}: the registry names another"
+                    known = "registered first" if result == _ALREADY else "is named by the registry"
+                    detail = f"device {action.registration.device_id!r}: another one {known}"
+                    metrics.OTHER_DEVICES.inc()
                 self._reject(connection, Rejection(reason, detail, b""))
             self._sockets.send(connection, connection.session.registered(action.header, result, code))
 

@@ -27,7 +27,7 @@ from telemetry.jt808 import ids
 from telemetry.jt808.columns import framing
 from telemetry.jt808.rejection import Reason, Rejection, without_code
 from telemetry.jt808.scalar.framing import MAX_ESCAPED
-from telemetry.jt808.scalar.header import parse_header
+from telemetry.jt808.scalar.header import is_hex, parse_header
 from telemetry.jt808.scalar.replies import time_reply
 from telemetry.jt808.session import (
     Action,
@@ -271,6 +271,8 @@ class Gateway:
             self._reject(connection, replace(parsed, raw=without_code(parsed.raw)))
             return
         header, body = parsed
+        if is_hex(header.phone):
+            metrics.HEX_PHONES.inc()
         self._act(connection, connection.session.on_message(header, body, now), now)
         if header.fragmented:
             self._count_fragments(connection)

@@ -18,7 +18,6 @@ class Reason(StrEnum):
     TOO_SHORT = "too_short"  # shorter than a header
     TOO_LONG = "too_long"  # no delimiter within the longest frame there can be
     LENGTH_MISMATCH = "length_mismatch"  # length field and real length differ
-    BAD_PHONE = "bad_phone"  # not BCD digits
     ENCRYPTED = "encrypted"  # body encrypted; no key was ever agreed
     BAD_BODY = "bad_body"
     BODY_TOO_SHORT = "body_too_short"  # a position shorter than its 28 fixed bytes

@@ -15,7 +15,7 @@ from telemetry.jt808.rejection import Reason, Rejection
 from telemetry.jt808.scalar import messages, report
 from telemetry.jt808.scalar.header import Header, Version
 from telemetry.jt808.scalar.messages import Authentication, Registration
-from telemetry.jt808.scalar.reassembly import Pending, Reassembler
+from telemetry.jt808.scalar.reassembly import PART_BYTES, Pending, Reassembler
 from telemetry.jt808.scalar.replies import Result, general_reply, registration_reply, retransmit_request
 from telemetry.positions import Source
 
@@ -25,6 +25,10 @@ MAX_FAILED_AUTHENTICATIONS = 5
 #: Registrations on one connection until it is closed, unless one led to an authentication: each costs a
 # database write.
 MAX_REGISTRATIONS = 10
+#: Packages of a registration, which has some 130 bytes at most.
+MAX_REGISTER_PACKAGES = 8
+#: Bytes of one of them. Nobody has authenticated yet: what is held of a registration is little.
+MAX_REGISTER_PACKAGE = 256
 #: Messages refused before authentication until the connection is closed.
 MAX_REFUSED = 100
 
@@ -179,9 +183,11 @@ class Session:
                 return None
             detail = f"phone {header.phone} on the connection of {self.phone}"
             return self._refuse(header, body, Result.FAILED, Reason.PHONE_MISMATCH, detail)
-        # 2019 7.2.2: before authentication a terminal sends nothing else. Packages of a longer message are
-        # refused too: they would have to be kept for somebody unknown.
-        if header.id in (MessageId.REGISTER, MessageId.AUTHENTICATE) and header.total <= 1:
+        # 2019 7.2.2: before authentication a terminal sends nothing else. Packages of a longer message would have to be
+        # kept for somebody unknown: only of a registration, and few.
+        if header.id == MessageId.REGISTER and header.total <= MAX_REGISTER_PACKAGES:
+            return None
+        if header.id == MessageId.AUTHENTICATE and header.total <= 1:
             return None
         detail = f"{header.id:#06x} before authentication"
         return self._refuse(header, body, Result.FAILED, Reason.NOT_AUTHENTICATED, detail)
@@ -302,10 +308,15 @@ class Session:
         return actions
 
     def _fragment(self, header: Header, body: bytes, now: float) -> list[Action]:
-        if header.id not in POSITION_IDS:
-            # Only positions are worth memory; a single package is a message like any other.
-            if header.total == 1:
-                return self._whole(header, body, (header,))
+        if header.total == 1:  # a single package is a message like any other
+            return self._whole(header, body, (header,))
+        small = (
+            header.id == MessageId.REGISTER
+            and header.total <= MAX_REGISTER_PACKAGES
+            and len(body) <= MAX_REGISTER_PACKAGE
+            and self.reassembler.bytes_held <= MAX_REGISTER_PACKAGES * (MAX_REGISTER_PACKAGE + PART_BYTES)
+        )
+        if header.id not in POSITION_IDS and not small:  # nothing else is worth memory
             detail = f"package {header.index} of {header.total} of {header.id:#06x}"
             return self._refuse(header, body, Result.UNSUPPORTED, Reason.UNSUPPORTED, detail)
         taken = self.reassembler.add(header, body, now)
@@ -314,6 +325,11 @@ class Session:
             return [Rejected(taken), Send(self.reply(header, result))]
         if isinstance(taken, Pending):
             return [Send(self.reply(header, Result.OK))] if taken.answer else []
+        if (
+            taken.last.id == MessageId.REGISTER
+        ):  # 0x8100 answers the last package, the others are answered here
+            others = [Send(self.reply(one, Result.OK)) for one in taken.unanswered if one != taken.last]
+            return [*others, *self._whole(taken.last, taken.body, (taken.last,))]
         return self._whole(taken.last, taken.body, taken.unanswered)
 
     # --- time and end -----------------------------------------------------------------------------

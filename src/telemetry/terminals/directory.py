@@ -8,9 +8,8 @@ What follows the table reads only rows that other transactions have changed sinc
 15,000 terminals the rest of them would else be read every two seconds.
 
 A terminal that registers again gets a new code. Its old one stays valid until the new one is first used:
-neither a terminal that lost its code nor one that never got the reply is locked out. The protocol knows no secret
-before that code: whoever knows a phone number may ask for one. So where the office named the device, another
-one is refused. All SQL of ``terminals`` that telemetry needs is here.
+neither a terminal that lost its code nor one that never got the reply is locked out. Which device may have a code
+is decided in ``trust``. All other SQL of ``terminals`` that telemetry needs is here.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ from runtime.errors import UnavailableError
 from runtime.postgres import DATABASE_ERRORS, renew_read_only
 from telemetry.jt808.scalar.messages import Registration
 from telemetry.jt808.scalar.replies import RegistrationResult
+from telemetry.terminals import trust
 
 #: Strangers are admitted (``auto_register``) only while fewer terminals than this are known.
 MAX_AUTO_TERMINALS = 200_000
@@ -102,6 +102,7 @@ class TerminalDirectory:
         # Newest codes that have been used while an older one was still valid, not yet written: phone ->
         # SHA-256.
         self._used: dict[str, bytes] = {}
+        self._seen: set[int] = set()  # terminals that have authenticated, not yet written
 
     def __len__(self) -> int:
         return len(self._by_phone)
@@ -130,6 +131,7 @@ class TerminalDirectory:
         is_previous = hmac.compare_digest(digest, previous)
         if terminal is None or not terminal.enabled or not (is_newest or is_previous):
             return None
+        self._seen.add(terminal.no)
         if is_newest and terminal.previous_sha256 is not None:
             self._used[terminal.phone] = newest
             terminal = replace(terminal, previous_sha256=None)
@@ -156,6 +158,9 @@ class TerminalDirectory:
         async with self._connection() as connection:
             try:
                 await self._write_used(connection)
+                if seen_now := sorted(self._seen):
+                    await trust.mark_seen(connection, seen_now)
+                    self._seen.difference_update(seen_now)
             except asyncpg.PostgresError as error:
                 if takes_no_writes(error) is None:
                     raise
@@ -186,7 +191,8 @@ class TerminalDirectory:
         Returns (result, code, terminal): the result of 0x8100, and on success the code in clear, which is
         kept nowhere. Known terminals only, unless ``auto_register``; a disabled one is as unknown. What
         the office said about manufacturer, model and device stands, and the device it named must be the
-        one that asks (capitals do not count); the rest is what the terminal says. Raises UnavailableError:
+        one that asks (else NO_SUCH_TERMINAL), as must the first that registered (else
+        TERMINAL_ALREADY_REGISTERED, see ``trust``); the rest is what the terminal says. Raises UnavailableError:
         then send no reply, and the terminal asks again.
 
         Those that ask while a transaction is under way share the next one (group commit).
@@ -246,17 +252,17 @@ class TerminalDirectory:
                 )
             # In one order, whoever writes: two gateways cannot deadlock.
             await _lock(connection, phones)
+            decided = await trust.decide(connection, dict(zip(phones, told, strict=True)))
             # previous_sha256 keeps the last code that is known to have been used, or the first one issued.
             rows = await connection.fetch(
                 "UPDATE terminals t SET code_sha256 = u.code,"  # noqa: S608 - a constant
                 " previous_sha256 = CASE WHEN t.code_sha256 = u.used THEN t.code_sha256"
                 " ELSE COALESCE(t.previous_sha256, t.code_sha256) END,"
-                f" {_TOLD}, plate = u.plate,"
+                f" {_TOLD}, plate = CASE WHEN u.plate = '' THEN t.plate ELSE u.plate END,"
                 " registered_at = clock_timestamp(), updated_at = clock_timestamp()"
                 " FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[])"
                 " AS u (of, code, used, manufacturer, model, device_id, plate)"
-                " WHERE t.phone = u.of AND t.enabled"
-                " AND ('device_id' <> ALL (t.office_said) OR lower(t.device_id) = lower(u.device_id))"
+                " WHERE t.phone = u.of AND t.enabled AND t.phone = ANY ($8::text[])"
                 f" RETURNING {', '.join(f't.{c}' for c in _COLUMNS.split(', '))}",
                 phones,
                 [hashlib.sha256(codes[phone].encode("ascii")).digest() for phone in phones],
@@ -265,6 +271,7 @@ class TerminalDirectory:
                 [one.model for one in told],
                 [one.device_id for one in told],
                 [one.plate for one in told],
+                sorted(decided.admitted),
             )
             named = {row["phone"] for row in rows}
             others = await connection.fetch(
@@ -276,6 +283,8 @@ class TerminalDirectory:
         return [
             (RegistrationResult.OK, codes[phone], admitted[phone])
             if phone in admitted
+            else (RegistrationResult.TERMINAL_ALREADY_REGISTERED, None, refused.get(phone))
+            if phone in decided.refused
             else (RegistrationResult.NO_SUCH_TERMINAL, None, refused.get(phone))
             for phone in phones
         ]
@@ -341,4 +350,4 @@ def _no_answer(error: BaseException) -> UnavailableError:
 
 
 def _plain(phone: str) -> str:
-    return phone.lstrip("0") or "0"
+    return phone.upper().lstrip("0") or "0"

@@ -27,7 +27,16 @@ from rules.checks import off_hours, terminal_silent
 from rules.checks.base import Evaluation, Outcome
 from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, on_kept_track, wait
 from rules.judge.day_tracks import HORIZON_US, DayTracks, VehicleDay, day_of, read_tracks
-from rules.judge.silences import add_peers, candidates, cut, edge_fixes, silences_of
+from rules.judge.silences import (
+    add_before,
+    add_peers,
+    candidates,
+    contradictions_of,
+    cut,
+    edge_fixes,
+    silences_of,
+    tell_office,
+)
 from rules.judge.tracks import terminal_spans, watermarks
 from rules.live.store.states import load_day_states
 from rules.tracks.days import jumpy_slots, valid_fixes_since
@@ -153,17 +162,23 @@ class VehicleDays:
                 verdicts.absent.add(made.subject)
 
         used = [desk.resolve(terminal_silent.RULE, d.vehicle.organisation, d.from_us) for d in days]
+        used = [u | s for u, s in zip(used, shared, strict=True)]
         found = silences_of(tracks, valid, used, covers, desk.known_us)
+        await add_before(desk, days, found)
+        differ = contradictions_of(tracks, valid, used, covers)
         await add_peers(desk, candidates(days, used, found))
+        if not desk.numbers_only:
+            await tell_office(desk, [(days[slot], one) for slot in slots for one in differ[slot]])
         counted = np.bincount(tracks.rows.slot[_in_day(tracks)], minlength=len(days)).tolist()
         for slot in slots:
             day = days[slot]
             facts: terminal_silent.Evidence = {
                 **_head(day, terminal_silent),
-                "parameters": used[slot] | shared[slot],
+                "parameters": used[slot],
                 "day": {"date": day.day.isoformat(), "from_us": day.from_us},
                 "day_positions": counted[slot],
                 "silences": found[slot],
+                "contradictions": differ[slot],
             }
             made = on_kept_track(desk, terminal_silent.evaluate(facts))
             alert = _alert(day, made, terminal_silent.severity(facts)) if _suspected(made) else None

@@ -32,9 +32,8 @@ REASONS: Final = (
     Reason.TOO_LONG,
     Reason.CHECKSUM,
     Reason.LENGTH_MISMATCH,
-    Reason.BAD_PHONE,
 )
-_JUNK, _BAD_ESCAPE, _TOO_SHORT, _TOO_LONG, _CHECKSUM, _LENGTH, _PHONE = range(1, len(REASONS) + 1)
+_JUNK, _BAD_ESCAPE, _TOO_SHORT, _TOO_LONG, _CHECKSUM, _LENGTH = range(1, len(REASONS) + 1)
 
 _BODY_LENGTH = 0x03FF
 _ENCRYPTED = 0x1C00
@@ -264,11 +263,6 @@ def _headers(data: AnyInts, start: AnyInts, length: AnyInts, chunk: AnyInts, ver
     if np.count_nonzero(v2019):
         hi[v2019], lo[v2019], serial[v2019] = new["hi"][v2019], new["lo"][v2019], new["serial"][v2019]
         protocol_version[v2019] = rows[v2019, 4]
-    # A nibble above 9 has its top bit and one of the two below it set.
-    nibbles = np.uint64(0x8888888888888888)
-    odd = lo & ((lo << np.uint64(1)) | (lo << np.uint64(2))) & nibbles
-    odd_hi = hi & ((hi << 1) | (hi << 2)) & 0x8888
-    _refuse(verdict, (odd != 0) | (odd_hi != 0), _PHONE)
     return Frames(
         data=data,
         start=start,

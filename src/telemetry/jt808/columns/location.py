@@ -3,7 +3,7 @@
 JT/T 808-2019 clause 8.12 (tables 23-27), the same in 2011 and 2013 for the 28 bytes of the basic part. Reports of one
 terminal model have the same items in the same places, so bodies are decoded class by class: bodies of one length, whose
 first body serves as *template*; every body that has the template's item ids and lengths in the same places is read by
-fixed offsets. What fits no template is walked item by item, still by columns.
+fixed offsets. What fits no template, or says "no data" in an item with a column, is walked item by item, still by columns.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from runtime.arrays import AnyInts, Bools
+from runtime.arrays import AnyInts, Bools, Ints
 from runtime.units import CHINA_OFFSET_US, US_PER_S
 from telemetry.jt808.columns.framing import read_rows
+from telemetry.jt808.scalar.fields import fixed_width
 from telemetry.jt808.scalar.items import ITEMS
 from telemetry.positions import OPTIONAL, SPEC, PositionBatch
 
@@ -39,8 +40,20 @@ _SOUTH, _WEST = 1 << 2, 1 << 3
 ITEM_COLUMNS: Final = {
     item.id: (item.name, np.dtype(SPEC[item.name][0]).itemsize) for item in ITEMS if item.name in OPTIONAL
 }
+#: What is known of every id, by the specification: which lengths are odd, [id, length]; a bit for each known id, to see one
+#: twice; whether all bits set mean that it has no data.
+_ODD: Final = np.zeros((256, 256), np.bool_)
+_KNOWN: Final = np.zeros(256, np.uint64)
+_NUMERIC: Final = np.zeros(256, np.bool_)
+for _k, _item in enumerate(ITEMS):
+    _lengths = [fixed_width(layout) for layout in _item.layouts]
+    _KNOWN[_item.id], _NUMERIC[_item.id] = 1 << _k, 0 not in _lengths
+    _ODD[_item.id] = ~np.isin(np.arange(256), _lengths) & _NUMERIC[_item.id]
+#: Stands for the id of bytes behind the last whole item.
+TAIL: Final = 256
 _BIT: Final = {name: np.uint8(1 << k) for k, name in enumerate(OPTIONAL)}
 _FORMAT: Final = {4: ">u4", 2: ">u2", 1: "u1"}
+_NO_DATA: Final = {width: (1 << 8 * width) - 1 for width in _FORMAT}
 #: Layouts tried before the rest is walked item by item.
 _MAX_TEMPLATES: Final = 6
 
@@ -137,12 +150,15 @@ def expand_batches(data: AnyInts, start: AnyInts, length: AnyInts) -> tuple[Bodi
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """``batch``: one row per body that has its basic part; ``rows``: their indices, shape (len(batch),);
-    ``odd_items``: how many items had an unexpected length, came twice, or ran over the end (kept in ``items``)."""
+    """``batch``: one row per body that has its basic part; ``rows``: their indices, shape (len(batch),).
+
+    ``odd_items``: id -> how many known items had an unexpected length or came twice; TAIL -> how many bodies had bytes behind
+    the last whole item. ``absent_items``: id -> how many said that they have no data. All of them are kept in ``items``."""
 
     batch: PositionBatch
     rows: AnyInts
-    odd_items: int
+    odd_items: dict[int, int]
+    absent_items: dict[int, int]
 
 
 class _Output:
@@ -157,7 +173,8 @@ class _Output:
         ] = []  # items without a column: of which rows, how many bytes each, the bytes
         self.kept_sizes: list[AnyInts] = []
         self.kept_bytes: list[AnyInts] = []
-        self.odd_items = 0
+        self.odd: Ints = np.zeros(TAIL + 1, np.int64)  # by id
+        self.absent: Ints = np.zeros(TAIL, np.int64)
 
     def put(self, name: str, dtype: str, rows: AnyInts, values: AnyInts) -> None:
         if len(rows) == self.n:  # classes cover every row once and in order
@@ -224,7 +241,11 @@ def decode(
         items_data=left,
         **out.columns,
     )
-    return Decoded(batch, rows, out.odd_items)
+    return Decoded(batch, rows, _counts(out.odd), _counts(out.absent))
+
+
+def _counts(by_id: Ints) -> dict[int, int]:
+    return {k: int(by_id[k]) for k in np.flatnonzero(by_id).tolist()}
 
 
 @lru_cache(maxsize=1024)
@@ -252,8 +273,9 @@ def _basic(matrix: AnyInts, rows: AnyInts, out: _Output) -> None:
     out.put("status", "uint32", rows, status)
     out.put("alarm", "uint32", rows, fields["alarm"])
     for name, column, bit in (("latitude", "lat_e6", _SOUTH), ("longitude", "lon_e6", _WEST)):
-        # Beyond int32 is far outside the world anyway; quality.py flags it.
-        degrees = np.minimum(fields[name].astype(np.uint32), np.uint32(0x7FFFFFFF)).view(np.int32)
+        # Beyond int32 it is a number in two's complement, or nonsense: kept with its sign, which the status contradicts
+        # then; quality.py flags it.
+        degrees = fields[name].astype(np.uint32).view(np.int32)
         negative = (status & np.uint32(bit)) != 0
         if np.count_nonzero(negative):
             degrees = np.where(negative, -degrees, degrees)
@@ -292,18 +314,32 @@ def _layout(body: bytes) -> list[tuple[int, int, int]] | None:
 
 
 def _by_template(matrix: AnyInts, rows: AnyInts, template: list[tuple[int, int, int]], out: _Output) -> None:
-    seen: set[str] = set()
-    left: list[AnyInts] = []
+    values: dict[str, AnyInts] = {}
+    blank = np.zeros(len(rows), np.bool_)  # bodies that say "no data" in a column
     for at, item, size in template:
         column, expected = ITEM_COLUMNS.get(item, ("", -1))
-        if size == expected and column not in seen:
-            seen.add(column)
-            form = _item_layout(_FORMAT[size], at + 2, matrix.shape[1])
-            out.put(column, _FORMAT[size].replace(">", ""), rows, matrix.view(form)[:, 0]["v"])
-        else:
-            out.odd_items += len(rows) * bool(column)
+        if size == expected and column not in values:
+            values[column] = matrix.view(_item_layout(_FORMAT[size], at + 2, matrix.shape[1]))[:, 0]["v"]
+            blank |= values[column] == _NO_DATA[size]
+    if np.count_nonzero(blank):
+        _walk(matrix[blank], rows[blank], out)
+        if not blank.all():
+            _by_template(matrix[~blank], rows[~blank], template, out)
+        return
+    for column, value in values.items():
+        out.put(column, _FORMAT[value.itemsize].replace(">", ""), rows, value)
+    seen = 0
+    left: list[AnyInts] = []
+    for at, item, size in template:
+        bit = int(_KNOWN[item])
+        odd = bool(_ODD[item, size] or seen & bit)
+        out.odd[item] += len(rows) * odd
+        seen |= 0 if odd else bit
+        if odd or item not in ITEM_COLUMNS:
             left.append(matrix[:, at : at + 2 + size])
-    bits = np.uint8(sum(int(_BIT[name]) for name in seen))
+            if _NUMERIC[item] and not odd:
+                out.absent[item] += np.count_nonzero((matrix[:, at + 2 : at + 2 + size] == 0xFF).all(axis=1))
+    bits = np.uint8(sum(int(_BIT[name]) for name in values))
     if len(rows) == out.n:
         out.present[:] = bits
     else:
@@ -316,26 +352,36 @@ def _by_template(matrix: AnyInts, rows: AnyInts, template: list[tuple[int, int, 
 def _walk(matrix: AnyInts, rows: AnyInts, out: _Output) -> None:
     """Item by item: each step reads the next item of every body that still has one."""
     width = matrix.shape[1]
-    flat = np.concatenate([matrix.ravel(), np.zeros(8, np.uint8)])
+    flat = np.concatenate([matrix.ravel(), np.zeros(256, np.uint8)])
+    # How many of the bytes before each place are not 0xFF: an item of which there is none in between has no data.
+    other_than_ff = np.concatenate([[0], np.cumsum(flat != 0xFF)])
     at = np.full(len(matrix), BASIC_LENGTH, np.int64)
+    seen = np.zeros(len(matrix), np.uint64)
     active = np.arange(len(matrix))
     while active.size:
         here = at[active]
         base = active * width + here
         whole = here + 2 <= width
         item = np.where(whole, flat[base], 0)
-        size = np.where(whole, flat[np.minimum(base + 1, len(flat) - 1)], 0).astype(np.int64)
+        size = np.where(whole, flat[base + 1], 0).astype(np.int64)
         whole &= here + 2 + size <= width
+        bit = np.where(whole, _KNOWN[item], np.uint64(0))
+        odd = whole & (_ODD[item, size] | ((seen[active] & bit) != 0))
+        seen[active] |= np.where(odd, np.uint64(0), bit)
+        end = np.where(whole, base + 2 + size, base)
+        absent = (
+            whole & ~odd & _NUMERIC[item] & (other_than_ff[end] == other_than_ff[np.minimum(base + 2, end)])
+        )
+        out.odd[:TAIL] += np.bincount(item[odd], minlength=TAIL)
+        out.odd[TAIL] += np.count_nonzero(~whole)
+        out.absent += np.bincount(item[absent], minlength=TAIL)
         column_found = np.zeros(len(active), np.bool_)
         for code, (column, expected) in ITEM_COLUMNS.items():
-            mine = whole & (item == code)
+            mine = whole & (item == code) & ~odd & ~absent
             if not mine.any():
                 continue
-            bodies = active[mine]
-            fits = (size[mine] == expected) & ((out.present[rows[bodies]] & _BIT[column]) == 0)
-            out.odd_items += int((~fits).sum())
-            column_found[np.flatnonzero(mine)[fits]] = True
-            bodies, begin = bodies[fits], base[mine][fits] + 2
+            column_found |= mine
+            bodies, begin = active[mine], base[mine] + 2
             value = np.zeros(len(bodies), np.int64)
             for k in range(expected):
                 value = value << 8 | flat[begin + k]
@@ -344,9 +390,8 @@ def _walk(matrix: AnyInts, rows: AnyInts, out: _Output) -> None:
                 out.columns[column] = np.zeros(out.n, dtype)
             out.columns[column][rows[bodies]] = value
             out.present[rows[bodies]] |= _BIT[column]
-        # No column, wrong length, twice, or running over the end: the bytes stay as they came.
+        # No column, no data, wrong length, twice, or running over the end: the bytes stay as they came.
         other = ~column_found
-        out.odd_items += int((~whole).sum())
         taken = np.where(whole, 2 + size, width - here)
         if other.any():
             sizes = taken[other]

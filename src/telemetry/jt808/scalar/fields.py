@@ -104,6 +104,10 @@ def encode_field(field: Field, value: Value) -> bytes:
         if -value >= top:
             raise ValueError(f"{field.name}: {value} does not fit {field.width} bytes")
         value = top - value
+        if value == field.sentinel:
+            raise ValueError(f"{field.name}: its number means 'none'")
+    elif value == field.sentinel:
+        raise ValueError(f"{field.name}: {value} means 'none'")
     try:
         return value.to_bytes(field.width, "big", signed=field.kind is Kind.INT)
     except OverflowError:

@@ -72,10 +72,19 @@ class Header:
         return Version.V2019 if len(self.phone) == PHONE_DIGITS_2019 else Version.V2013
 
 
+#: A widespread family of trackers has hexadecimal digits in the BCD field; they are an identifier like any other.
+_DIGITS = frozenset("0123456789ABCDEF")
+
+
+def is_hex(phone: str) -> bool:
+    """Whether a phone number has digits that BCD does not."""
+    return not phone.isdecimal()
+
+
 def parse_header(message: bytes) -> tuple[Header, bytes] | Rejection:
     """Header and body of an unescaped message without its checksum.
 
-    Rejects TOO_SHORT, LENGTH_MISMATCH (the length field must agree exactly), BAD_PHONE, and BAD_FRAGMENT
+    Rejects TOO_SHORT, LENGTH_MISMATCH (the length field must agree exactly), and BAD_FRAGMENT
     (package number outside 1..total).
     """
     if len(message) < MIN_MESSAGE:
@@ -90,11 +99,9 @@ def parse_header(message: bytes) -> tuple[Header, bytes] | Rejection:
         actual = len(message) - (size_2019 if flag else size_2013)
         return Rejection(Reason.LENGTH_MISMATCH, f"length field {length}, body {actual}", message)
     if size == size_2019:
-        protocol_version, phone, at = message[4], message[5:15].hex(), 15
+        protocol_version, phone, at = message[4], message[5:15].hex().upper(), 15
     else:
-        protocol_version, phone, at = 0, message[4:10].hex(), 10
-    if not phone.isdecimal():
-        return Rejection(Reason.BAD_PHONE, f"phone {phone} is not BCD", message)
+        protocol_version, phone, at = 0, message[4:10].hex().upper(), 10
     serial = int.from_bytes(message[at : at + 2], "big")
     total = index = 0
     if package_item:
@@ -153,7 +160,7 @@ def build_message(
     (``build_messages`` splits) or a phone that does not fit.
     """
     digits = PHONE_DIGITS_2019 if version is Version.V2019 else PHONE_DIGITS_2013
-    if not (phone.isascii() and phone.isdecimal() and len(phone) <= digits):
+    if not 1 <= len(phone) <= digits or set(phone) - _DIGITS:
         raise ValueError(f"phone {phone!r}: at most {digits} digits")
     if len(body) > MAX_BODY:
         raise ValueError(f"body of {len(body)} bytes: at most {MAX_BODY}")

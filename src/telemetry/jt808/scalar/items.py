@@ -2,7 +2,7 @@
 Su-biao).
 
 An item that is unknown or has an unexpected length is skipped by its declared length and kept as it came:
-it never costs the position.
+it never costs the position. A number with all bits set means "no data": it is absent (None).
 """
 
 from __future__ import annotations
@@ -25,18 +25,23 @@ class Item:
     layouts: tuple[tuple[Field, ...], ...]
 
 
+def _field(name: str, width: int, kind: Kind = Kind.UINT, scale: float = 1, unit: str = "") -> Field:
+    """A number of an item: all its bits set say that the terminal has none."""
+    return Field(name, width, kind, scale, unit, sentinel=(1 << 8 * width) - 1)
+
+
 def _number(
     identity: int, name: str, width: int, scale: float = 1, unit: str = "", kind: Kind = Kind.UINT
 ) -> Item:
-    return Item(identity, name, ((Field(name, width, kind, scale, unit),),))
+    return Item(identity, name, ((_field(name, width, kind, scale, unit),),))
 
 
 def _raw(identity: int, name: str) -> Item:
     return Item(identity, name, ((Field(name, 0, Kind.BYTES),),))
 
 
-_AREA_TYPE = Field("area_type", 1)  # 0 none, 1 circle, 2 rectangle, 3 polygon, 4 route (segment)
-_AREA_ID = Field("area_id", 4)
+_AREA_TYPE = _field("area_type", 1)  # 0 none, 1 circle, 2 rectangle, 3 polygon, 4 route (segment)
+_AREA_ID = _field("area_id", 4)
 
 #: Every standard item, in the order of its id.
 ITEMS: tuple[Item, ...] = (
@@ -49,22 +54,23 @@ ITEMS: tuple[Item, ...] = (
     ),
     _number(0x06, "compartment_temperature", 2, 1, "degree C", Kind.SIGN_MAGNITUDE),
     Item(0x11, "overspeed", ((_AREA_TYPE,), (_AREA_TYPE, _AREA_ID))),
-    Item(0x12, "area_crossing", ((_AREA_TYPE, _AREA_ID, Field("direction", 1)),)),  # 0 in, 1 out
+    Item(0x12, "area_crossing", ((_AREA_TYPE, _AREA_ID, _field("direction", 1)),)),  # 0 in, 1 out
     Item(
         0x13,
         "segment_time",
         (
-            (Field("segment_id", 4), Field("time", 2, unit="s"), Field("result", 1)),
+            (_field("segment_id", 4), _field("time", 2, unit="s"), _field("result", 1)),
         ),  # 0 too short, 1 too long
     ),
     _number(0x14, "video_alarm", 4),  # JT/T 1078 table 13
     _number(0x15, "video_signal_lost", 4),
     _number(0x16, "video_covered", 4),
     _number(0x17, "storage_failure", 2),
-    _number(0x18, "abnormal_driving", 2),
+    # JT/T 1078: kinds of driving (bits), then the degree of fatigue; some texts and terminals leave the second out.
+    Item(0x18, "abnormal_driving", ((_field("kinds", 2),), (_field("kinds", 2), _field("fatigue", 1)))),
     _number(0x25, "vehicle_signals", 4),  # bits, table 31
     _number(0x2A, "io_status", 2),  # bits, table 32
-    Item(0x2B, "analog", ((Field("ad1", 2), Field("ad0", 2)),)),  # AD0 is the low word
+    Item(0x2B, "analog", ((_field("ad1", 2), _field("ad0", 2)),)),  # AD0 is the low word
     _number(0x30, "radio", 1),
     _number(0x31, "satellites", 1),
     _raw(0x64, "adas"),  # Su-biao
@@ -78,22 +84,23 @@ _BY_NAME = {item.name: item for item in ITEMS}
 
 @dataclass(frozen=True, slots=True)
 class DecodedItems:
-    """``values`` by name (an int; a tuple where an item has several fields; bytes). ``other``: (id,
-    bytes) of what is unknown, came twice or has a wrong length, in the order it came. ``tail``: bytes
-    behind the last whole item. ``odd`` counts known items of a wrong length, repeated ones, and a tail;
-    unknown ids are not odd."""
+    """``values`` by name (an int; a tuple where an item has several fields; bytes; None = the terminal says
+    that it has no value). ``other``: (id, bytes) of what is unknown, came twice or has a wrong length, in
+    the order it came. ``tail``: bytes behind the last whole item. ``odd`` counts known items of a wrong
+    length, repeated ones, and a tail; unknown ids are not odd. ``absent`` counts items without any value."""
 
     values: dict[str, ItemValue]
     other: tuple[tuple[int, bytes], ...]
     tail: bytes
     odd: int
+    absent: int = 0
 
 
 def decode_items(data: bytes) -> DecodedItems:
     """Decode the bytes behind the basic part of a position. Any bytes give a result."""
     values: dict[str, ItemValue] = {}
     other: list[tuple[int, bytes]] = []
-    odd = at = 0
+    odd = absent = at = 0
     while at + 2 <= len(data) and (end := at + 2 + data[at + 1]) <= len(data):
         identity, raw = data[at], data[at + 2 : end]
         at = end
@@ -104,8 +111,9 @@ def decode_items(data: bytes) -> DecodedItems:
             odd += item is not None
         else:
             values[item.name] = _decode(layout, raw)
+            absent += layout[0].width > 0 and raw.count(0xFF) == len(raw)
     tail = data[at:]
-    return DecodedItems(values, tuple(other), tail, odd + bool(tail))
+    return DecodedItems(values, tuple(other), tail, odd + bool(tail), absent)
 
 
 def _layout(item: Item, length: int) -> tuple[Field, ...] | None:

@@ -31,7 +31,6 @@ BASIC_TABLE = (
     Field("direction_deg", 2, unit="degree from north, clockwise"),
     Field("time", 6, Kind.BYTES),  # BCD YYMMDDhhmmss, GMT+8
 )
-_INT32_MAX = 0x7FFF_FFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,8 @@ def encode_time(us: int) -> bytes:
 def decode_location(body: bytes) -> Location | Rejection:
     """One 0x0200 body. Rejects BODY_TOO_SHORT under 28 bytes; any other body gives a Location.
 
-    A coordinate beyond int32 is cut to it: it is far outside the world anyway, and flagged as such.
+    A coordinate is a magnitude, its sign is in the status. One beyond int32 (in two's complement, or nonsense) is kept
+    with the sign that it has as an int32, which the status contradicts then: it is flagged (telemetry.quality).
     """
     values = decode_fields(BASIC_TABLE, body)
     if values is None:
@@ -93,11 +93,16 @@ def decode_location(body: bytes) -> Location | Rejection:
     time = values.pop("time")
     numbers = {name: value for name, value in values.items() if isinstance(value, int)}
     for name, bit in (("lat_e6", STATUS_SOUTH), ("lon_e6", STATUS_WEST)):
-        magnitude = min(numbers[name], _INT32_MAX)
-        numbers[name] = -magnitude if numbers["status"] & bit else magnitude
+        number = _int32(numbers[name])
+        numbers[name] = _int32(-number) if numbers["status"] & bit else number
     return Location(
         device_us=decode_time(time if isinstance(time, bytes) else b""), items=body[BASIC_LENGTH:], **numbers
     )
+
+
+def _int32(number: int) -> int:
+    """The low 32 bits of ``number`` as two's complement."""
+    return (number + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
 def encode_location(location: Location) -> bytes:

@@ -1,0 +1,113 @@
+"""What the office should know of terminals, and its word about an exchanged device."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel
+
+from api.answers import page_of
+from api.auth.access import require
+from api.errors import not_found
+from api.http import (
+    DEFAULT_PAGE,
+    PLAIN,
+    Cursor,
+    Limit,
+    json_response,
+    make_cursor,
+    read_cursor,
+    refuse_controls,
+)
+from registry.writing import in_transaction
+from telemetry.terminals import exchange, notices
+
+router = APIRouter(tags=["terminals"])
+
+NoticeKind = Literal["clock_wrong", "device_refused", "device_accepted", "contradiction"]
+
+
+class TerminalNotice(BaseModel):
+    """What somebody should look at of a terminal."""
+
+    no: int
+    terminal: str
+    kind: NoticeKind
+    about: str
+    detail: dict[str, Any]
+    times: int
+    first_at: datetime
+    last_at: datetime
+    settled_at: datetime | None
+
+
+class AcceptedDevice(BaseModel):
+    """The device that a terminal has from now on."""
+
+    id: str
+    manufacturer: str
+    model: str
+    device_id: str
+    plate: str
+
+
+_NOTICES: Final = page_of(TerminalNotice)
+
+
+def _plain(phone: str) -> str:
+    """A phone number as it is stored. What can be none is found nowhere."""
+    return phone.upper().lstrip("0") or "0" if phone.isprintable() else ""
+
+
+@router.get(
+    "/terminal-notices",
+    summary="终端提示 / what to look at of terminals",
+    dependencies=[require("registry:read")],
+    response_model=_NOTICES,
+)
+async def terminal_notices(
+    request: Request,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_PAGE,
+    terminal: Annotated[
+        str | None, Query(max_length=32, json_schema_extra=PLAIN, description="phone number")
+    ] = None,
+    kind: NoticeKind | None = None,
+    settled: Annotated[bool, Query(description="also those that nobody need look at any more")] = False,
+) -> Response:
+    """`clock_wrong`: live reports are always the same time behind their receipt (`lag_s`; below 0: ahead); they are no
+    evidence until `clock-corrections` says more. `device_refused`: another device asks for this phone number.
+    `device_accepted`: after long silence (`by`: `silence`), or by the office. `contradiction`: fixes and odometer contradict
+    each other (位置与里程矛盾). One notice for each thing; `times` counts how often it was seen."""
+    refuse_controls(terminal)
+    place = read_cursor("terminal-notices", cursor, int)
+    async with request.app.state.pool.acquire(timeout=5) as connection:
+        found = await notices.page(
+            connection,
+            terminal=None if terminal is None else _plain(terminal),
+            kind=kind,
+            open_only=not settled,
+            after=place[0] if place else 0,
+            limit=limit,
+        )
+    following = make_cursor("terminal-notices", found[-1]["no"]) if len(found) == limit else None
+    return json_response({"items": found, "next": following})
+
+
+@router.post(
+    "/terminals/{id}:accept-device",
+    summary="接受更换的设备 / accept the device that waits",
+    dependencies=[require("registry:write")],
+    response_model=AcceptedDevice,
+    responses={404: {"description": "no such terminal, or no device waits"}},
+)
+async def accept_device(request: Request, id: Annotated[str, Path(max_length=32)]) -> Response:
+    """The device in `waiting_device` of the terminal is its device from now on: it gets a code when it registers again."""
+    async with request.app.state.pool.acquire(timeout=5) as connection:
+        accepted = await in_transaction(connection, lambda: exchange.accept(connection, _plain(id), "office"))
+    if accepted is None:
+        raise not_found("没有这个终端，或没有等待接受的设备 · no such terminal, or no device waits", id)
+    return json_response(accepted)

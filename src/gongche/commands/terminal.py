@@ -1,0 +1,158 @@
+"""``gongche terminal``: notices about terminals, exchanged devices, clocks that are wrong."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from registry.clock_corrections import ClockCorrection, take_back
+from registry.records import apply
+from registry.refusals import RefusedError
+from registry.writing import in_transaction
+from runtime.connection import Connection
+from runtime.embedded_postgres import open_database
+from runtime.logs import configure_logging
+from runtime.migrations import require_schema
+from runtime.postgres import connect
+from runtime.settings import load_settings
+from runtime.units import CHINA
+from telemetry.terminals import exchange, notices
+
+_SHIFT = re.compile(r"([+-]?\d{1,10})([hms]?)", re.ASCII)
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
+_KINDS = {
+    "clock_wrong": "时钟有固定偏差 / clock wrong by a constant",
+    "device_refused": "另一台设备被拒 / another device refused",
+    "device_accepted": "更换设备已接受 / exchange accepted",
+    "contradiction": "位置与里程矛盾 / position and odometer contradict",
+}
+
+
+def _shift(text: str) -> int:
+    """``8h``, ``-30m``, ``28800``: seconds to add to the device time."""
+    match = _SHIFT.fullmatch(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text}: e.g. 8h, -30m or 28800")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="action")
+    told = actions.add_parser("notices", help="终端提示 / what to look at")
+    told.add_argument("phone", nargs="?", help="只看一个终端 / of one terminal")
+    told.add_argument("--all", action="store_true", help="含已处理的 / also what is settled")
+    accept = actions.add_parser("accept", help="接受更换的设备 / accept the device that waits")
+    accept.add_argument("phone")
+    clock = actions.add_parser("clock", help="更正时钟 / correct a clock that is wrong by a constant")
+    clock.add_argument("phone")
+    clock.add_argument(
+        "shift",
+        type=_shift,
+        help="加多少 / what to add to its times: 8h, 28800 (s), after -- also -30m; 0: it was right",
+    )
+    clock.add_argument(
+        "--from",
+        dest="since",
+        required=True,
+        help="接收时间起 / of positions received from then on, RFC 3339",
+    )
+    clock.add_argument("--to", dest="until", help="接收时间止 / until then; default: it still is wrong")
+    clock.add_argument("--id", help="更正编号 / number of the correction; default: phone and start")
+    undo = actions.add_parser("forget", help="撤销时钟更正 / take a correction back")
+    undo.add_argument("id")
+    parser.epilog = """\
+直接写数据库，可在服务运行时使用 / works on the database, also while the services run
+  gongche terminal clock 13800000001 8h --from 2026-03-02T00:00:00+08:00
+时钟快了 / a clock that is ahead:
+  gongche terminal clock 13800000001 --from 2026-03-02T00:00:00+08:00 -- -8h"""
+
+
+def run(args: argparse.Namespace) -> int:
+    actions = {
+        "notices": _notices,
+        "accept": _accept,
+        "clock": _correct,
+        "forget": _forget,
+    }
+    action: Callable[[argparse.Namespace, Any], Awaitable[int]] = actions[args.action]
+    settings = load_settings()
+    configure_logging("WARNING", "terminal")
+    with open_database(settings, lambda line: print(line, file=sys.stderr)) as dsn:
+        return asyncio.run(_connected(dsn, action, args))
+
+
+async def _connected(
+    dsn: str, action: Callable[[argparse.Namespace, Any], Awaitable[int]], args: argparse.Namespace
+) -> int:
+    connection = await connect(dsn)
+    try:
+        await require_schema(connection)
+        return await action(args, connection)
+    finally:
+        await connection.close()
+
+
+def _plain(phone: str) -> str:
+    return phone.upper().lstrip("0") or "0"
+
+
+async def _notices(args: argparse.Namespace, connection: Connection) -> int:
+    terminal, after = None if args.phone is None else _plain(args.phone), 0
+    while found := await notices.page(connection, terminal=terminal, open_only=not args.all, after=after):
+        for one in found:
+            state = "" if one["settled_at"] is None else "  已处理 / settled"
+            print(
+                f"{one['terminal']}  {_KINDS[one['kind']]}  x{one['times']}  {_time(one['last_at'])}{state}"
+                f"  {json.dumps(one['detail'], ensure_ascii=False)}"
+            )
+        after = found[-1]["no"]
+    return 0
+
+
+async def _accept(args: argparse.Namespace, connection: Connection) -> int:
+    phone = _plain(args.phone)
+    accepted = await in_transaction(connection, lambda: exchange.accept(connection, phone, "office"))
+    if accepted is None:
+        print(f"没有等待接受的设备 / no device waits for {phone}", file=sys.stderr)
+        return 1
+    print(
+        f"已接受，终端再次注册即可 / accepted, it gets a code when it registers again: {accepted['device_id']}"
+    )
+    return 0
+
+
+async def _correct(args: argparse.Namespace, connection: Connection) -> int:
+    phone = _plain(args.phone)
+    try:
+        record = ClockCorrection.model_validate(
+            {
+                "id": args.id or f"{phone}@{args.since}", "terminal": phone, "valid_from": args.since,
+                "valid_to": args.until, "shift_s": args.shift,
+            }
+        )  # fmt: skip
+        (outcome,) = await in_transaction(connection, lambda: apply(connection, [record]))
+    except (ValidationError, RefusedError) as error:
+        print(f"未更正 / not corrected: {error}", file=sys.stderr)
+        return 1
+    print(f"{record.id}  {outcome}，相关车辆将重新判定 / its vehicles are judged again")
+    return 0
+
+
+async def _forget(args: argparse.Namespace, connection: Connection) -> int:
+    if await in_transaction(connection, lambda: take_back(connection, args.id)):
+        print(f"已撤销 / taken back {args.id}")
+        return 0
+    print(f"没有这条更正 / no correction {args.id}", file=sys.stderr)
+    return 1
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(CHINA).isoformat(timespec="seconds")
