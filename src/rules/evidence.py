@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 import numpy as np
 import orjson
@@ -19,6 +19,10 @@ from runtime.errors import GongcheError
 
 #: Columns of a track in evidence, all integers.
 TRACK_COLUMNS = ("t_us", "fingerprint", "lat_e6", "lon_e6", "speed_dkmh", "direction_deg", "odometer_dkm")
+
+
+#: The column that tracks have since version 2 of the rules: what the fix says about ACC, 0 = nothing, 1 = off, 2 = on.
+ACC_COLUMN = "acc"
 
 
 class Track(TypedDict):
@@ -31,6 +35,7 @@ class Track(TypedDict):
     speed_dkmh: list[int]
     direction_deg: list[int]
     odometer_dkm: list[int]
+    acc: NotRequired[list[int]]
 
 
 class EvidenceError(ValueError):
@@ -98,9 +103,10 @@ def _refuse_floats(value: Any) -> None:
 
 
 def track_columns(track: Mapping[str, object]) -> dict[str, Ints]:
-    """Columns of a track in evidence as int64 arrays of one length. Raises EvidenceError."""
+    """Columns of a track in evidence as int64 arrays of one length; ``acc`` only where it has that. Raises EvidenceError."""
+    names = (*TRACK_COLUMNS, ACC_COLUMN) if ACC_COLUMN in track else TRACK_COLUMNS
     try:
-        columns = {name: np.array(track[name], np.int64) for name in TRACK_COLUMNS}
+        columns = {name: np.array(track[name], np.int64) for name in names}
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise EvidenceError(f"track: {error!r}") from error
     if len({c.shape for c in columns.values()}) != 1 or columns["t_us"].ndim != 1:
@@ -109,5 +115,13 @@ def track_columns(track: Mapping[str, object]) -> dict[str, Ints]:
 
 
 def freeze_track(columns: Mapping[str, AnyArray]) -> Track:
-    """Columns named as TRACK_COLUMNS as lists for evidence; ``odometer_dkm`` is -1 where absent."""
-    return cast(Track, {name: columns[name].astype(np.int64).tolist() for name in TRACK_COLUMNS})
+    """Columns named as TRACK_COLUMNS, and ``acc`` where it is given, as lists for evidence; ``odometer_dkm`` is -1 where
+    absent."""
+    names = (*TRACK_COLUMNS, ACC_COLUMN) if ACC_COLUMN in columns else TRACK_COLUMNS
+    return cast(Track, {name: columns[name].astype(np.int64).tolist() for name in names})
+
+
+def acc_of(columns: Mapping[str, Ints]) -> Ints:
+    """Column ``acc`` of a track; zeros where it has none."""
+    found = columns.get(ACC_COLUMN)
+    return np.zeros(len(columns["t_us"]), np.int64) if found is None else found

@@ -1,7 +1,7 @@
 """Stored tracks of many vehicles at once, and their valid fixes.
 
 Where a track is cut, its first row has no fix before it to be compared with: a jump there would count and throw out the
-true fixes after it. So a track with jumps, or one that accuses, is taken from the last valid fix before it on.
+true fixes after it. So a track with jumps, or one that accuses, is taken from the last fix before it on that was valid at once.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from rules.evidence import TRACK_COLUMNS
+from rules.evidence import ACC_COLUMN, TRACK_COLUMNS
 from rules.live.store.states import load_day_states
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
-from rules.tracks.valid_fixes import cut_before, has_jumps, valid_rows
+from rules.tracks.valid_fixes import cleaned, cut_before, has_jumps, valid_rows
 from runtime.arrays import Ints
 from runtime.connection import Connection
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
 from telemetry.archive.read import Track
 from telemetry.archive.store import Archive
+from telemetry.positions import acc_column
 
 #: A stretch of a vehicle, or of a terminal: (number, from, to), half open, microseconds since 1970 UTC.
 Want = tuple[int, int, int]
@@ -59,9 +60,9 @@ async def judged_tracks(
         since = await _known_since(conn, [wants[k] for k in part])
         longer = [(wants[k][0], us, wants[k][2]) for k, us in zip(part, since, strict=True)]
         tracks = await tracks_in(archive, conn, await spans_of(longer))
-        valid = valid_rows(tracks, [max_kmh[k] for k in part])
-        for k, track, good in zip(part, tracks, valid, strict=True):
-            track, good = cut_before(track, good, wants[k][1])
+        valid = cleaned(tracks, [max_kmh[k] for k in part])
+        for k, track, rows in zip(part, tracks, valid, strict=True):
+            track, good = cut_before(track, rows, wants[k][1])
             found[k] = track, good, judge(k, track, good)
     return [found[k] for k in range(len(wants))]
 
@@ -128,7 +129,8 @@ def _cut(track: Track, spans: Sequence[Sequence[Want]]) -> list[dict[str, Ints]]
 
 
 def fix_columns(track: Track, rows: Ints) -> dict[str, Ints]:
-    """``rows`` of a stored track as columns of ``evidence.TRACK_COLUMNS``, int64; an odometer that is absent is -1."""
+    """``rows`` of a stored track as columns of ``evidence.TRACK_COLUMNS`` and ``acc``, int64; an odometer that is absent is
+    -1."""
     batch = track.batch
     columns = {
         "t_us": batch.device_us[rows],
@@ -141,4 +143,6 @@ def fix_columns(track: Track, rows: Ints) -> dict[str, Ints]:
             batch.has("odometer_dkm")[rows], batch.odometer_dkm[rows].astype(np.int64), -1
         ),
     }
-    return {name: columns[name].astype(np.int64) for name in TRACK_COLUMNS}
+    return {name: columns[name].astype(np.int64) for name in TRACK_COLUMNS} | {
+        ACC_COLUMN: acc_column(batch, rows)
+    }

@@ -97,7 +97,6 @@ def test_a_day_with_jumps_is_cleaned_from_what_was_known_before_it(points: Point
     taken = rows.take(found)
     assert np.array_equal(taken.t_us, rows.t_us[found])
     assert np.array_equal(taken.keys(), rows.keys()[found])
-    assert len(jumpy_slots(taken, speeds)) == 0  # any window of it may begin anywhere
 
 
 WINDOWS = st.lists(st.tuples(st.integers(0, SLOTS - 1), st.integers(0, 300), st.integers(0, 300)), max_size=8)
@@ -121,6 +120,7 @@ def test_mileage_of_windows_is_that_of_the_kernel(
             *(getattr(rows, n)[mine] for n in NAMES[1:8]),
             max_speed_kmh=speed,
             gap_s=gap,
+            sure=True,
         )
         assert (made.metres[k], made.bridged_m[k]) == (own.metres[0], own.bridged_m[0])
         assert made.positions[k] == len(mine)

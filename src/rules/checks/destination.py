@@ -20,7 +20,7 @@ from typing import Any, NotRequired, TypedDict
 import numpy as np
 
 from rules.checks.base import Evaluation, Outcome, measure
-from rules.evidence import Track, require, track_columns
+from rules.evidence import Track, acc_of, require, track_columns
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.state import TrackStates
 from runtime.arrays import Bools, Ints
@@ -90,6 +90,9 @@ def valid_fixes(track: dict[str, Ints], max_speed_kmh: int) -> Ints:
         fp=track["fingerprint"],
         lat=track["lat_e6"],
         lon=track["lon_e6"],
+        speed=track["speed_dkmh"],
+        odo=track["odometer_dkm"] + 1,
+        acc=acc_of(track),
         max_kmh=max_speed_kmh,
     )
     done = advance(TrackStates(1), np.zeros(n, np.int64), rows)

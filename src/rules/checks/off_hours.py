@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, TypedDict
+from typing import Any, Final, Literal, NotRequired, TypedDict
 
 import numpy as np
 
@@ -81,10 +81,12 @@ class Facts(TypedDict):
 
 
 class Evidence(Facts):
-    """What a vehicle's day is judged on. ``track``: fixes within the windows at least; ``day_positions``: different times
+    """What a vehicle's day is judged on. ``track``: fixes within the windows at least; ``cleaned`` (absent: no): they are
+    valid ones of a longer track, which alone tells which are. ``day_positions``: different times
     with a fix on the whole day."""
 
     day_positions: int
+    cleaned: NotRequired[bool]
     track: Track
 
 
@@ -160,7 +162,10 @@ def _windows(evidence: Evidence) -> list[Window]:
 def _rows(evidence: Evidence) -> DayRows:
     track = track_columns(evidence["track"])
     zero = np.zeros(len(track["t_us"]), np.int64)
-    return DayRows.build(np.array([evidence["day"]["from_us"]], np.int64), slot=zero, terminal=zero, **track)
+    rows = DayRows.build(np.array([evidence["day"]["from_us"]], np.int64), slot=zero, terminal=zero, **track)
+    if evidence.get("cleaned"):
+        return rows
+    return rows.take(valid_fixes(rows, np.array([evidence["parameters"]["max_speed_kmh"]])))
 
 
 def numbers_of(
@@ -191,11 +196,16 @@ def conclude(facts: Facts, numbers: Numbers) -> Evaluation:
     limit = max(used["min_distance_m"], 1)
     everything = numbers.night_m + numbers.rest_m
     counted = numbers.night_m if worked is None else everything
-    bridged = numbers.night_bridged_m + (0 if worked is None else numbers.rest_bridged_m)
-    if counted >= limit:
+    everything_bridged = numbers.night_bridged_m + numbers.rest_bridged_m
+    bridged = numbers.night_bridged_m if worked is None else everything_bridged
+    if counted - bridged >= limit:
         outcome, reason = Outcome.SUSPECTED, "rest_day" if worked is False else "night"
-    elif everything >= limit:
+    elif counted >= limit:
+        outcome, reason = Outcome.UNDETERMINED, "bridged"
+    elif everything - everything_bridged >= limit:
         outcome, reason = Outcome.UNDETERMINED, "calendar_unknown"
+    elif everything >= limit:
+        outcome, reason = Outcome.UNDETERMINED, "bridged"
     elif not numbers.day_positions:
         outcome, reason = Outcome.UNDETERMINED, "no_track"
     else:
@@ -219,14 +229,14 @@ def conclude(facts: Facts, numbers: Numbers) -> Evaluation:
 def severity(made: Evaluation) -> Literal["low", "medium"]:
     """Medium from MEDIUM_TIMES the limit on; never high: there may be an order that nobody entered yet."""
     limit = max(made.parameters["min_distance_m"], 1)
-    return "medium" if made.measures["distance_m"]["value"] >= MEDIUM_TIMES * limit else "low"
+    seen = made.measures["distance_m"]["value"] - made.measures["bridged_m"]["value"]
+    return "medium" if seen >= MEDIUM_TIMES * limit else "low"
 
 
 def _placed(evidence: Evidence, made: Evaluation, rows: DayRows, found: Sequence[Window]) -> Evaluation:
     """The evaluation with the times of the drives themselves instead of those of the day."""
-    worked, valid = evidence["day"]["worked"], valid_fixes(rows, np.array([made.parameters["max_speed_kmh"]]))
-    t = rows.t_us[valid]
-    counted = [valid[(t >= a) & (t < b)] for a, b, night in found if night or worked is not None]
+    worked, t = evidence["day"]["worked"], rows.t_us
+    counted = [np.flatnonzero((t >= a) & (t < b)) for a, b, night in found if night or worked is not None]
     edges = [rows.t_us[np.stack(drives(rows, inside)[1:])] for inside in counted]
     begins, ends = np.concatenate(edges, axis=1)
     if not len(begins):  # many small moves, none of which is a drive

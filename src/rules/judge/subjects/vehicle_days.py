@@ -256,6 +256,7 @@ def _off_hours(
         evidence: off_hours.Evidence = {
             **ask.facts,
             "day_positions": own.day_positions,
+            "cleaned": True,
             "track": _track(tracks, slot, ask.windows),
         }
         results.append((evidence, off_hours.judged(evidence, own)))
@@ -292,7 +293,7 @@ def _track(tracks: DayTracks, slot: int, windows: Sequence[off_hours.Window]) ->
     for start, end, _ in windows:
         within |= (t >= start) & (t < end)
     picked = low + np.flatnonzero(within)
-    return frozen.freeze_track({name: getattr(rows, name)[picked] for name in frozen.TRACK_COLUMNS})
+    return frozen.freeze_track({name: getattr(rows, name)[picked] for name in (*frozen.TRACK_COLUMNS, frozen.ACC_COLUMN)})
 
 
 class _Vehicle(TypedDict):
