@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
 from rules.tracks.advance import advance, late_rows, row_matrix
-from rules.tracks.cleaning import step_vehicles, take
+from rules.tracks.cleaning import MOST, step_vehicles, take
 from rules.tracks.mileage import WindowMileage, window_mileage
 from rules.tracks.state import FIELDS, STATE_DTYPE, TrackStates, half
 from telemetry import geo
@@ -123,7 +123,8 @@ def test_the_kernel_is_the_same_over_columns_and_over_integers(rows: Rows) -> No
     for shift in range(3):
         taken = np.roll(matrix, shift, axis=1)
         taken[0] += shift * 60 * S
-        wide, quick = step_vehicles(halves, taken)
+        wide = halves.copy()
+        wide[:MOST], quick = step_vehicles(halves[:MOST], taken)
         for k in range(matrix.shape[1]):
             one = take(halves[:, k].tolist(), taken[:, k].tolist())
             assert quick[k] == (len(one.confirmed) == 1 and not halves[FIELDS.index("waiting"), k])

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.tracks.cleaning import step_vehicles, take, waiting_since
+from rules.tracks.cleaning import MOST, step_vehicles, take, waiting_since
 from rules.tracks.kernel import ROW_FIELDS, Event
 from rules.tracks.state import FIELDS, STATE_DTYPE, TrackStates
 from runtime.arrays import Bools, Ints
@@ -142,11 +142,12 @@ class _Run:
     def columns(self, slots: Ints, index: Ints) -> None:
         """One row of each of many vehicles."""
         states = self.states
-        before = states.tip[:, slots]
+        # Where nothing waits, before or after, the fields of what waits are zero and need not be moved.
+        before = states.tip[:MOST, slots]
         taken = self.rows[:, index]
         new_day = np.flatnonzero((before[_T] != 0) & (_china_day(before[_T]) != taken[_ROW_DAY]))
         if len(new_day):
-            packed = _packed(before[:, new_day])
+            packed = _packed(states.tip[:, slots[new_day]])
             self.day_starts.extend(
                 DayStart(slot, day, state)
                 for slot, day, state in zip(
@@ -154,17 +155,30 @@ class _Run:
                 )
             )
         after, quick = step_vehicles(before, taken)
-        states.base[:, slots] = before
-        states.tip[:, slots] = after
+        waited = slots[(before[_WAITING] != 0) | (states.base[_WAITING, slots] != 0)]
+        if len(waited):
+            states.base[:, waited] = states.tip[:, waited]
+        states.base[:MOST, slots] = before
         for k in np.flatnonzero(~quick).tolist():
-            half = self._one(int(slots[k]), before[:, k].tolist(), int(index[k]), taken[:, k].tolist())
+            half: list[int] = states.tip[:, slots[k]].tolist()
+            half = self._one(int(slots[k]), half, int(index[k]), taken[:, k].tolist(), plain=False)
             states.tip[:, slots[k]] = half
+        if quick.all():
+            states.tip[:MOST, slots] = after
+        else:
+            states.tip[:MOST, slots[quick]] = after[:, quick]
         self.valid[index[quick]] = self.clean[index[quick]] = True
         self._fixes.append(np.stack((slots, *after[_FIX, :], taken[_ROW_GAP]))[:, quick])
         for k in np.flatnonzero(quick & (before[_LEG] > 0) & (after[_LEG] != before[_LEG])).tolist():
-            self.legs.append(LegEnd(int(slots[k]), _named(before[:, k])))
+            self.legs.append(LegEnd(int(slots[k]), _named(self._full(before[:, k]))))
         for k in np.flatnonzero(quick & (after[_EVENT] != 0)).tolist():
-            self._event(int(slots[k]), int(index[k]), before[:, k].tolist(), after[:, k].tolist())
+            halves = (self._full(before[:, k]), self._full(after[:, k]))
+            self._event(int(slots[k]), int(index[k]), *halves)
+
+    @staticmethod
+    def _full(half: Ints) -> list[int]:
+        values: list[int] = half.tolist()
+        return values + [0] * (len(FIELDS) - MOST)
 
     def one_vehicle(self, slot: int, index: Ints) -> None:
         """All that is left of one vehicle's rows."""
@@ -179,8 +193,8 @@ class _Run:
             base, tip = tip, self._one(slot, tip, place, row)
         states.base[:, slot], states.tip[:, slot] = base, tip
 
-    def _one(self, slot: int, half: list[int], place: int, row: list[int]) -> list[int]:
-        taken = take(half, row)
+    def _one(self, slot: int, half: list[int], place: int, row: list[int], plain: bool = True) -> list[int]:
+        taken = take(half, row, plain)
         if len(taken.confirmed) == 1 and not half[_WAITING]:
             self.valid[place] = True
         else:
@@ -286,5 +300,5 @@ def _packed(half: Ints) -> NDArray[np.void]:
     return np.ascontiguousarray(np.concatenate((half, half)).T).view(STATE_DTYPE).reshape(-1)
 
 
-def _named(half: Ints | Sequence[int]) -> dict[str, int]:
-    return dict(zip(FIELDS, (int(v) for v in half), strict=True))
+def _named(half: Sequence[int]) -> dict[str, int]:
+    return dict(zip(FIELDS, half, strict=True))

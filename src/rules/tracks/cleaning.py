@@ -28,6 +28,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from rules.tracks.kernel import (
     AGREE_US,
     MOVING_DKMH,
@@ -50,6 +52,10 @@ CONFIRMING: Final = 4
 _FIRST: Final = FIELDS.index("w1_t")
 _WIDTH: Final = len(WAITING_FIELDS)
 _COUNT: Final = FIELDS.index("waiting")
+#: The fields of a half that are not those of the fixes that wait, and how many of them with their number are the first.
+_OWN: Final = FIELDS[:_COUNT]
+MOST: Final = _COUNT + 1
+_NOTHING: Final = [0] * (len(FIELDS) - _COUNT)
 _EVENT: Final = FIELDS.index("event")
 _T: Final = FIELDS.index("t")
 _FP: Final = FIELDS.index("fp")
@@ -78,19 +84,21 @@ class Taken:
     kept: list[int]
 
 
-def take(half: Sequence[int], row: Sequence[int]) -> Taken:
-    """A row (in the order of ROW_FIELDS) of one vehicle on its half (in the order of FIELDS)."""
+def take(half: Sequence[int], row: Sequence[int], plain: bool = True) -> Taken:
+    """A row (in the order of ROW_FIELDS) of one vehicle on its half (in the order of FIELDS). ``plain`` False: it is known
+    (``step_vehicles``) that its fix is not."""
     count = half[_COUNT]
     if not count:
-        quick, after = _confirm(half, row, row[0], row[0])
-        if quick:
-            return Taken(after, [Confirmed(0, half, after)], [])
+        if plain:
+            quick, after = _confirm(half, row, row[0], row[0])
+            if quick:
+                return Taken(after, [Confirmed(0, half, after)], [])
         return _wait(half, row, [(0, _waiting_of(row))], 1)
     fixes = [
         list(half[_FIRST + k * _WIDTH : _FIRST + (k + 1) * _WIDTH]) for k in range(min(count, WAITING))
     ]
     held = list(enumerate(fixes, 1))
-    s, r = namespace(FIELDS, half), namespace(ROW_FIELDS, row)
+    s, r = namespace(_OWN, half[:_COUNT]), namespace(ROW_FIELDS, row)
     last = namespace(WAITING_FIELDS, fixes[-1])
     to_valid = geo.distance_mm_scalar(s.prev_lat, s.prev_lon, r.lat, r.lon)
     to_branch = geo.distance_mm_scalar(last.lat, last.lon, r.lat, r.lon)
@@ -113,14 +121,15 @@ def take(half: Sequence[int], row: Sequence[int]) -> Taken:
 
 
 def step_vehicles(halves: Ints, rows: Ints) -> tuple[Ints, Bools]:
-    """Rows of many vehicles, one each, whose fix is plainly valid (``True``): int64 matrices (len(FIELDS), n) and
-    (len(ROW_FIELDS), n) to (halves after them, which those are); the others are left to ``take``."""
-    state, taken = namespace(FIELDS, halves), namespace(ROW_FIELDS, rows)
+    """Rows of many vehicles, one each, whose fix is plainly valid (``True``): int64 matrices (MOST, n) of the first fields
+    and (len(ROW_FIELDS), n) to (halves after them, which those are); the others are left to ``take``."""
+    state, taken = namespace(_OWN, halves[:_COUNT]), namespace(ROW_FIELDS, rows)
     taken.seen_t = taken.t
     quick, result = step(VectorOps, state, taken, taken.t)
-    made = halves.copy()
-    for place, name in enumerate(FIELDS[:_COUNT]):
+    made = np.empty_like(halves)
+    for place, name in enumerate(_OWN):
         made[place] = result[name]
+    made[_COUNT] = 0
     return made, quick & (halves[_COUNT] == 0)
 
 
@@ -133,8 +142,8 @@ def waiting_since(half: Ints) -> Ints:
 def _confirm(half: Sequence[int], row: Sequence[int], seen_t: int, from_t: int) -> tuple[bool, list[int]]:
     r = namespace(ROW_FIELDS, row)
     r.seen_t = seen_t
-    quick, result = step(ScalarOps, namespace(FIELDS, half), r, from_t)
-    return bool(quick), [int(result[name]) for name in FIELDS[:_COUNT]] + [0] * (len(FIELDS) - _COUNT)
+    quick, result = step(ScalarOps, namespace(_OWN, half[:_COUNT]), r, from_t)
+    return bool(quick), [int(result[name]) for name in _OWN] + _NOTHING
 
 
 def _flush(half: Sequence[int], row: Sequence[int], held: Sequence[tuple[int, list[int]]]) -> Taken:
@@ -180,7 +189,7 @@ def _wait(half: Sequence[int], row: Sequence[int], held: list[tuple[int, list[in
 
 
 def _without(half: Sequence[int]) -> list[int]:
-    return [*half[:_COUNT], *([0] * (len(FIELDS) - _COUNT))]
+    return [*half[:_COUNT], *_NOTHING]
 
 
 def _waiting_of(row: Sequence[int]) -> list[int]:
