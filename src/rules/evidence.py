@@ -21,8 +21,11 @@ from runtime.errors import GongcheError
 TRACK_COLUMNS = ("t_us", "fingerprint", "lat_e6", "lon_e6", "speed_dkmh", "direction_deg", "odometer_dkm")
 
 
-#: The column that tracks have since version 2 of the rules: what the fix says about ACC, 0 = nothing, 1 = off, 2 = on.
-ACC_COLUMN = "acc"
+#: Columns that tracks may have since version 2 of the rules. ``acc``: what the fix says about ACC, 0 = nothing, 1 = off, 2 = on.
+#: ``valid``: 1 = a valid fix, as it was known from the whole track (``rules.tracks.cleaning``); without it a check finds that
+#: out from what it has.
+ACC_COLUMN, VALID_COLUMN = "acc", "valid"
+OPTIONAL_COLUMNS = (ACC_COLUMN, VALID_COLUMN)
 
 
 class Track(TypedDict):
@@ -36,6 +39,7 @@ class Track(TypedDict):
     direction_deg: list[int]
     odometer_dkm: list[int]
     acc: NotRequired[list[int]]
+    valid: NotRequired[list[int]]
 
 
 class EvidenceError(ValueError):
@@ -103,10 +107,10 @@ def _refuse_floats(value: Any) -> None:
 
 
 def track_columns(track: Mapping[str, object]) -> dict[str, Ints]:
-    """Columns of a track in evidence as int64 arrays of one length; ``acc`` only where it has that. Raises EvidenceError."""
-    names = (*TRACK_COLUMNS, ACC_COLUMN) if ACC_COLUMN in track else TRACK_COLUMNS
+    """Columns of a track in evidence as int64 arrays of one length; the optional ones only where it has them. Raises
+    EvidenceError."""
     try:
-        columns = {name: np.array(track[name], np.int64) for name in names}
+        columns = {name: np.array(track[name], np.int64) for name in _names(track)}
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise EvidenceError(f"track: {error!r}") from error
     if len({c.shape for c in columns.values()}) != 1 or columns["t_us"].ndim != 1:
@@ -115,10 +119,13 @@ def track_columns(track: Mapping[str, object]) -> dict[str, Ints]:
 
 
 def freeze_track(columns: Mapping[str, AnyArray]) -> Track:
-    """Columns named as TRACK_COLUMNS, and ``acc`` where it is given, as lists for evidence; ``odometer_dkm`` is -1 where
-    absent."""
-    names = (*TRACK_COLUMNS, ACC_COLUMN) if ACC_COLUMN in columns else TRACK_COLUMNS
-    return cast(Track, {name: columns[name].astype(np.int64).tolist() for name in names})
+    """Columns named as TRACK_COLUMNS, and optional ones where they are given, as lists for evidence; ``odometer_dkm`` is -1
+    where absent."""
+    return cast(Track, {name: columns[name].astype(np.int64).tolist() for name in _names(columns)})
+
+
+def _names(track: Mapping[str, object]) -> list[str]:
+    return [*TRACK_COLUMNS, *(name for name in OPTIONAL_COLUMNS if name in track)]
 
 
 def acc_of(columns: Mapping[str, Ints]) -> Ints:

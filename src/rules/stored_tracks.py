@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from rules.evidence import ACC_COLUMN, TRACK_COLUMNS
+from rules.evidence import ACC_COLUMN, TRACK_COLUMNS, VALID_COLUMN
 from rules.live.store.states import load_day_states
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
 from rules.tracks.valid_fixes import cleaned, cut_before, has_jumps, valid_rows
@@ -51,6 +51,7 @@ async def judged_tracks(
     found: dict[int, Judged[T]] = {}
     for k, (track, good) in enumerate(zip(tracks, valid_rows(tracks, max_kmh), strict=True)):
         if not has_jumps(track, good):
+            _mark(track, good)
             made = judge(k, track, good)
             if not accuses(made):
                 found[k] = track, good, made
@@ -63,8 +64,15 @@ async def judged_tracks(
         valid = cleaned(tracks, [max_kmh[k] for k in part])
         for k, track, rows in zip(part, tracks, valid, strict=True):
             track, good = cut_before(track, rows, wants[k][1])
+            _mark(track, good)
             found[k] = track, good, judge(k, track, good)
     return [found[k] for k in range(len(wants))]
+
+
+def _mark(track: dict[str, Ints], good: Ints) -> None:
+    """Evidence that is a part of ``track`` knows by this column which of its fixes are valid."""
+    track[VALID_COLUMN] = np.zeros(len(track["t_us"]), np.int64)
+    track[VALID_COLUMN][good] = 1
 
 
 async def _known_since(conn: Connection, wants: Sequence[Want]) -> list[int]:

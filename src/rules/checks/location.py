@@ -20,7 +20,7 @@ from rules.checks.base import Evaluation, Outcome, measure
 from rules.checks.card_binding import day_us
 from rules.evidence import Track, acc_of, require, track_columns
 from rules.tracks.advance import EventRow, advance, row_matrix
-from rules.tracks.kernel import Event
+from rules.tracks.kernel import RESOLUTION_MM, Event
 from rules.tracks.mileage import leg_mm
 from rules.tracks.state import FIELDS, TrackStates
 from runtime.arrays import Bools, Ints
@@ -137,7 +137,7 @@ def episode_of_half(half: dict[str, int]) -> Episode:
     place = half["run_lat"], half["run_lon"]
     return Episode(
         half["run_t"], half["open_t"], None, None, "driving_outside",
-        leg_mm(half) // 1000, half["leg_bridged_mm"] // 1000, half["run_far"] // 1000, half["run_n"],
+        leg_mm(half) // 1000, half["leg_bridged_mm"] // 1000, (half["run_far"] + RESOLUTION_MM) // 1000, half["run_n"],
         half["run_from_t"], half["open_seen_t"], None if place == (0, 0) else place,
     )  # fmt: skip
 
@@ -194,7 +194,7 @@ def rows_of_evidence(evidence: Evidence) -> Ints:
     since, until = day_us(vehicle.get("registered_on")), day_us(vehicle.get("disposed_on"))
     official = (t >= (-OPEN_END if since is None else since)) & (t < (OPEN_END if until is None else until))
     fence[~official] = -1
-    outside, beyond = outside_columns(FenceSet(geometries), fence, order == 0, lat, lon)
+    outside, beyond = outside_columns(FenceSet(geometries, fine=True), fence, order == 0, lat, lon)
     return row_matrix(
         len(t), t=t, fp=track["fingerprint"], lat=lat, lon=lon, speed=track["speed_dkmh"],
         dir=track["direction_deg"], odo=track["odometer_dkm"] + 1, acc=acc_of(track), order=order, fenced=fenced_column(fence, official),

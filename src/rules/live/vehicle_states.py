@@ -76,7 +76,7 @@ class Tracker:
         self.snapshot = snapshot
         self.states = TrackStates(1024)
         self._loaded = np.zeros(1024, np.bool_)
-        self._fences = FenceSet(np.zeros(0, object))
+        self._fences = FenceSet(np.zeros(0, object), fine=True)
         self._keys = np.zeros(0, np.int64)
         self._organisations: dict[int, str] = {}
 

@@ -133,6 +133,14 @@ def step_vehicles(halves: Ints, rows: Ints) -> tuple[Ints, Bools]:
     return made, quick & (halves[_COUNT] == 0)
 
 
+def believable(half: Sequence[int], max_kmh: int) -> bool:
+    """Whether the fixes that wait in a half may be true: the first of them can be reached from the newest valid one."""
+    if not half[_COUNT]:
+        return False
+    first = namespace(WAITING_FIELDS, half[_FIRST : _FIRST + _WIDTH])
+    return _begins_well(namespace(_OWN, half[:_COUNT]), first, max_kmh)
+
+
 def waiting_since(half: Ints) -> Ints:
     """The time of the first fix that waits in each half, (len(FIELDS), n); 0 = none does."""
     found: Ints = half[_FIRST + WAITING_FIELDS.index("t")]

@@ -46,6 +46,9 @@ MOVING_MM = 50_000  # or farther than this from the previous valid fix
 #: A fix so near is no outlier; a fix at rest that is farther from another one at rest may be one.
 NEAR_MM = 300_000
 REST_MM = 80_000
+#: A report tells its place in steps of 1e-6 degree: it may be so much nearer than the vehicle was. What is exactly at a limit
+#: must not depend on how it was rounded.
+RESOLUTION_MM = 80
 #: Longer than this between two fixes the faster of their speeds says nothing about the way between them, the slower one
 #: nothing beyond LONG_US.
 SHORT_US = 120_000_000
@@ -210,8 +213,8 @@ def _run(o: Any, s: Any, r: Any, way: _Way, d_run: Any, from_t: Any) -> dict[str
     run_lat = w(same_anchor, s.run_lat, w(from_fence, 0, r.lat))
     run_lon = w(same_anchor, s.run_lon, w(from_fence, 0, r.lon))
     at_fence = (run_lat == 0) & (run_lon == 0)
-    displaced = at_fence | (same_anchor & (d_run >= r.displaced_mm))
-    away = out & (r.beyond >= r.displaced_mm) & displaced
+    displaced = at_fence | (same_anchor & (d_run + RESOLUTION_MM >= r.displaced_mm))
+    away = out & (r.beyond + RESOLUTION_MM >= r.displaced_mm) & displaced
 
     before = w(start, 0, s.run_away)
     away_n = w(away, before + 1, 0)

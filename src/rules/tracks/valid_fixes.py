@@ -9,13 +9,15 @@ import numpy as np
 
 from rules.evidence import acc_of
 from rules.tracks.advance import advance, row_matrix
+from rules.tracks.cleaning import believable
 from rules.tracks.state import TrackStates
 from runtime.arrays import Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cleaned:
-    """Rows of a track, ascending, int64: the valid fixes (``good``), and those of them from which on it is cleaned as the
+    """Rows of a track, ascending, int64: the valid fixes (``good``; also those that still wait at its end, where they can be
+    true), and those of them from which on it is cleaned as the
     whole (``clean``)."""
 
     good: Ints
@@ -24,7 +26,7 @@ class Cleaned:
 
 def cleaned(tracks: Sequence[Mapping[str, Ints]], max_kmh: Sequence[int]) -> list[Cleaned]:
     """The valid fixes of each track (columns of ``evidence.TRACK_COLUMNS``, in the order of (time, fingerprint)) from its
-    first row on, which is one; what still waits at its end is none. ``max_kmh``: of each."""
+    first row on, which is one. ``max_kmh``: of each."""
     lengths = [len(track["t_us"]) for track in tracks]
     if not sum(lengths):
         return [Cleaned(np.zeros(0, np.int64), np.zeros(0, np.int64)) for _ in tracks]
@@ -37,9 +39,14 @@ def cleaned(tracks: Sequence[Mapping[str, Ints]], max_kmh: Sequence[int]) -> lis
         speed=column("speed_dkmh"), odo=column("odometer_dkm") + 1, acc=np.concatenate([acc_of(track) for track in tracks]),
         max_kmh=np.repeat(np.array(max_kmh, np.int64), lengths),
     )  # fmt: skip
-    done = advance(TrackStates(len(tracks)), np.repeat(np.arange(len(tracks)), lengths), rows)
+    states, slots = TrackStates(len(tracks)), np.repeat(np.arange(len(tracks)), lengths)
+    done = advance(states, slots, rows)
+    good = done.valid.copy()
+    for slot in np.unique(slots[done.waits]).tolist():
+        if believable(states.tip[:, slot].tolist(), max_kmh[slot]):
+            good |= done.waits & (slots == slot)
     edges = np.cumsum(lengths)[:-1]
-    parts = zip(np.split(done.valid, edges), np.split(done.clean, edges), strict=True)
+    parts = zip(np.split(good, edges), np.split(done.clean, edges), strict=True)
     return [Cleaned(np.flatnonzero(good), np.flatnonzero(clean)) for good, clean in parts]
 
 
