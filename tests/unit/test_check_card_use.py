@@ -119,7 +119,8 @@ def test_the_window_holds_its_ends() -> None:
     def visit(when: float) -> list[Fix]:
         """Parked 5 km away, in the station at one moment, at both sides at most 100 s from a fix of the parked one."""
         away = [p for p in parked(5000, start=-1800, end=1800, every=50) if abs(p[0] - when) >= 100]
-        return sorted([*away, (when, 0, 0)])
+        # One fix alone would be a stray one.
+        return sorted([*away, (when, 0, 0), (when + np.sign(when), 0, 0)])
 
     for when, expected in ((900, ENTERED), (-900, ENTERED), (1000, SUSPECTED), (-1000, SUSPECTED)):
         assert judged(visit(when), max_speed_kmh=1000) == expected
