@@ -248,3 +248,14 @@ def test_off_hours_accuses_on_nothing_that_was_bridged() -> None:
         one = parked(0, 6 * H, 600, acc=acc)
         one[9] = (one[9][0], 30_000.0, 0.0, 0, acc, -1)
         assert off_hours.evaluate(at_night(one)).outcome is Outcome.NORMAL
+
+
+@pytest.mark.parametrize("every", [1, 10, 30])
+def test_a_terminal_that_jumps_for_minutes_while_it_is_powered_is_not_believed(every: int) -> None:
+    """Nobody drives 40 km in ten seconds, however many reports say so."""
+    fixes = parked(0, 1800, every, acc=ON)
+    wrong = [k for k, fix in enumerate(fixes) if 900 <= fix[0] < 900 + 180]
+    for k in wrong[: 55 if every == 1 else None]:
+        fixes[k] = (fixes[k][0], 40_000.0, 0.0, 300, ON, -1)
+    assert set(stray(fixes)) == {k for k, fix in enumerate(fixes) if fix[1] == 40_000.0}
+    assert metres(fixes) == (0, 0)

@@ -20,7 +20,7 @@ from rules.checks.base import Evaluation, Outcome, measure
 from rules.checks.card_binding import day_us
 from rules.evidence import Track, acc_of, require, track_columns
 from rules.tracks.advance import EventRow, advance, row_matrix
-from rules.tracks.kernel import RESOLUTION_MM, Event
+from rules.tracks.kernel import RESOLUTION_MM, SUPPORT, Event
 from rules.tracks.mileage import leg_mm
 from rules.tracks.state import FIELDS, TrackStates
 from runtime.arrays import Bools, Ints
@@ -239,7 +239,7 @@ def _anchored(anchor: Sequence[int] | None) -> TrackStates:
     from ``anchor``."""
     states = TrackStates(1)
     lat, lon = anchor or (0, 0)
-    for name, value in (("run_t", 1), ("run_lat", lat), ("run_lon", lon)):
+    for name, value in (("prev_n", SUPPORT), ("run_t", 1), ("run_lat", lat), ("run_lon", lon)):
         states.tip[FIELDS.index(name)] = value
     return states
 

@@ -7,7 +7,9 @@ wait agree with one another (each can be reached from the one before); they are 
 - It lies nearer to the newest valid fix than to the branch, and can be reached from there: the branch was stray. Its
   fixes are no valid ones, and the next fix is looked at anew.
 - It goes on from the branch: the branch grows. It *wins* with CONFIRMING fixes over at least ``kernel.AGREE_US``, whatever
-  the gap before it: all its fixes are valid. Where the first of it came within ``kernel.SHORT_US`` at a possible speed, two
+  the gap before it: all its fixes are valid. Where no vehicle can have come to it from the newest valid fix, and the
+  terminal was not silent before it, one side is wrong: then it needs more fixes than agree with that one (``prev_n``), or so
+  much time that a vehicle could have come. Where the first of it came within ``kernel.SHORT_US`` at a possible speed, two
   fixes are enough, if one of them moves by its own speed, or the terminal does not report ACC (it tells positions only: then
   only the next position can say more).
 - It can be reached from neither: one disagreement takes one fix from the branch, so a stray fix does not end it, and a
@@ -166,11 +168,14 @@ def _flush(half: Sequence[int], row: Sequence[int], held: Sequence[tuple[int, li
 
 
 def _wins(s: Any, first: Any, last: Any, r: Any, count: int) -> bool:
+    possible = _begins_well(s, first, r.max_kmh)
     if count >= CONFIRMING and r.t - first.t >= AGREE_US:
-        return True
+        way = geo.distance_mm_scalar(s.prev_lat, s.prev_lon, r.lat, r.lon)
+        by_now = possible or first.t - s.prev_t > SHORT_US or reachable(ScalarOps, way, r.t - s.prev_t, r.max_kmh)
+        return bool(by_now or count > s.prev_n)
     valid = namespace(("speed", "acc", "odo"), (s.prev_speed, s.prev_acc, s.prev_odo))
     begun = namespace(("speed", "acc", "odo"), (first.speed, first.said & 3, first.odo))
-    if first.t - s.prev_t > SHORT_US or resting(valid, begun) or not _begins_well(s, first, r.max_kmh):
+    if first.t - s.prev_t > SHORT_US or resting(valid, begun) or not possible:
         return False
     return bool(r.acc == 0 or r.speed >= MOVING_DKMH or last.speed >= MOVING_DKMH)
 

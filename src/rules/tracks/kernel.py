@@ -59,6 +59,8 @@ ODO_MM = 130_000
 AGREE_FIXES = 3
 AGREE_US = 60_000_000
 ACC_OFF, ACC_ON = 1, 2
+#: More fixes that agree with one another than these weigh no more.
+SUPPORT = 60
 KEEP_MM = 80_000
 TURN_KEEP_MM = 30_000
 TURN_DEG = 30
@@ -310,6 +312,7 @@ def step(o: Any, s: Any, r: Any, from_t: Any) -> tuple[Any, dict[str, Any]]:
         "prev_speed": r.speed,
         "prev_acc": r.acc,
         "prev_odo": r.odo,
+        "prev_n": w(leap, 1, o.minimum(s.prev_n + 1, SUPPORT)),
         "moved_t": w(moving, r.t, s.moved_t),
         "day": r.day,
         **_mileage(o, s, "day", new_day, r, w(new_day, 0, d_day), way),

@@ -45,6 +45,7 @@ FIELDS: tuple[str, ...] = (
     "prev_speed",  # 0.1 km/h
     "prev_acc",  # 0 = not reported, 1 = off, 2 = on
     "prev_odo",  # 0.1 km plus 1; 0 = not reported with it
+    "prev_n",  # how many valid fixes agree with it, itself the last of them; kernel.SUPPORT at most
     "seen_t",  # the report that confirmed it: itself, or a later one
     "moved_t",  # the newest moving fix
     "day",  # natural day (Asia/Shanghai) of the day's mileage
