@@ -175,7 +175,7 @@ def numbers_of(
     slot = np.array([s for s, _ in found], np.int64)
     edges = np.array([w[:2] for _, w in found], np.int64).reshape(-1, 2)
     night = np.array([w[2] for _, w in found], np.bool_)
-    sums = window_sums(rows, slot, edges[:, 0], edges[:, 1], max_speed_kmh[slot], gap_s[slot])
+    sums = window_sums(rows, slot, edges[:, 0], edges[:, 1], max_speed_kmh[slot], gap_s[slot], sure=True)
 
     def total(values: Any) -> list[int]:
         made = np.zeros(slots, np.int64)

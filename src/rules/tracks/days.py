@@ -47,7 +47,8 @@ class DayRows:
     @classmethod
     def build(cls, base_us: Ints, **columns: Ints) -> DayRows:
         """Of columns in any order, with repeated times; quick where those of one slot are in order already. Without ``acc``
-        it is not reported."""
+        it is not reported; ``valid`` is left out."""
+        columns.pop("valid", None)
         columns.setdefault("acc", np.zeros(len(columns["slot"]), np.int64))
         slot, t, fp = columns["slot"], columns["t_us"], columns["fingerprint"]
         order = np.argsort(slot, kind="stable")
@@ -146,10 +147,10 @@ class WindowSums:
 
 
 def window_sums(
-    rows: DayRows, slot: Ints, from_us: Ints, to_us: Ints, max_speed_kmh: Ints, gap_s: Ints
+    rows: DayRows, slot: Ints, from_us: Ints, to_us: Ints, max_speed_kmh: Ints, gap_s: Ints, *, sure: bool = False
 ) -> WindowSums:
-    """Mileage within windows [from, to) of slots; all arguments int64 of shape (m,). ``rows`` are valid fixes. Windows may
-    be empty; each starts anew, as ``window_mileage`` does. A vehicle that stands gets its zero from the columns alone."""
+    """Mileage within windows [from, to) of slots; all arguments int64 of shape (m,). ``sure``: ``rows`` are valid fixes; else
+    each window is cleaned for itself. Windows may be empty; each starts anew, as ``window_mileage`` does. A vehicle that stands gets its zero from the columns alone."""
     keys = rows.keys()
     start = np.searchsorted(keys, rows.key(slot, from_us))
     count = np.maximum(np.searchsorted(keys, rows.key(slot, to_us)) - start, 0)
@@ -173,7 +174,7 @@ def window_sums(
                 np.repeat(np.arange(len(some)), count[some]), len(some), rows.t_us[row], rows.fingerprint[row],
                 rows.lat_e6[row], rows.lon_e6[row], rows.speed_dkmh[row], rows.direction_deg[row],
                 rows.odometer_dkm[row], acc=rows.acc[row], max_speed_kmh=speed, gap_s=gap,
-                sure=True,
+                sure=sure,
             )  # fmt: skip
             metres[some], bridged[some] = made.metres, made.bridged_m
     return WindowSums(metres, bridged, count)

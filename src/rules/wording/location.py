@@ -38,6 +38,18 @@ NAMED: Final[Mapping[str, Text]] = {
 }
 
 
+def _driven(said: Said) -> Text:
+    """The distance, and how much of it nobody saw. Judgements of before it was told have no ``bridged_m``."""
+    whole = kilometres(said.measures["distance_m"])
+    bridged = said.measures.get("bridged_m")
+    if bridged is None or not bridged["value"]:
+        return whole
+    part = kilometres(bridged)
+    return Text(
+        f"{whole.zh}（其中 {part.zh}为无定位时段的直线推算）", f"{whole.en} (of which {part.en} are straight lines over gaps)"
+    )
+
+
 def summary(said: Said) -> Text:
     """``told``: plate."""
     plate = said.told["plate"]
@@ -46,7 +58,7 @@ def summary(said: Said) -> Text:
         return Text(
             f"{plate} 于 {when.zh}未见无任务驶出电子围栏。", f"{plate} {when.en}: no drive outside its fence without an order."
         )  # fmt: skip
-    farthest, driven = metres(said.measures["farthest_m"]), kilometres(said.measures["distance_m"])
+    farthest, driven = metres(said.measures["farthest_m"]), _driven(said)
     if said.to_us is None:
         return Text(
             f"疑似定位异常：{plate} 于 {moment(said.from_us)} 起在无派车任务时驶出电子围栏，仍在围栏外，"
