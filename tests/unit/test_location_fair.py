@@ -30,7 +30,9 @@ Fix = tuple[float, float, int, int]
 
 
 def evidence(fixes: Sequence[Fix], odometer: Sequence[int] = (), **more: Any) -> Any:
-    lon, lat, _ = GEOD.fwd([120.9] * len(fixes), [32.0] * len(fixes), [90.0] * len(fixes), [f[1] for f in fixes])
+    lon, lat, _ = GEOD.fwd(
+        [120.9] * len(fixes), [32.0] * len(fixes), [90.0] * len(fixes), [f[1] for f in fixes]
+    )
     n = len(fixes)
     return {
         "rule": "location", "rule_version": location.VERSION, "subject": "episode:V1:0", "from_us": T0, "to_us": T0,
@@ -80,7 +82,9 @@ def test_steps_below_the_limit_with_stops_between_do_not_reset_it(minutes: float
     assert len(found(hops(90, minutes, 3))) == 1
 
 
-@pytest.mark.parametrize(("metres", "fires"), [(199, False), (199.8, False), (200, True), (200.1, True), (201, True)])
+@pytest.mark.parametrize(
+    ("metres", "fires"), [(199, False), (199.8, False), (200, True), (200.1, True), (201, True)]
+)
 def test_a_furthest_point_at_the_limit_by_the_geodesic(metres: float, fires: bool) -> None:
     fixes = [*stop(0, 5, -30), *way(310, -30, metres), (400, metres, 0, ON), *way(410, metres, -30)]
     episodes = found(fixes)
@@ -149,7 +153,10 @@ def test_where_the_order_ended_outside_the_displacement_counts_from_there() -> N
     assert found(near, orders=[order]) == []
     (episode,) = found([*near, *way(11_800, 2150, 2260)], orders=[order])  # 110 m more: 260 m in all
     assert episode.anchor is not None
-    assert location.evaluate(evidence([*near, *way(11_800, 2150, 2260)], orders=[order])).outcome is Outcome.SUSPECTED
+    assert (
+        location.evaluate(evidence([*near, *way(11_800, 2150, 2260)], orders=[order])).outcome
+        is Outcome.SUSPECTED
+    )
 
 
 def test_the_episode_of_a_part_of_a_track_is_that_of_the_whole() -> None:

@@ -80,7 +80,12 @@ def test_after_ten_hours_of_sleep_one_fix_far_away_hides_no_drive() -> None:
     """1,180 km in ten hours is 118 km/h: possible; 630 of 768 true fixes were jumps to it."""
     for acc, speed in ((OFF, 0), (ON, 0), (ON, 600), (UNKNOWN, 600)):
         far = (10 * H, 1_180_000.0, 0.0, speed, acc, -1)
-        fixes = [*parked(0, 600, 60), far, *parked(10 * H + 10, 10 * H + 100, 10, acc=ON), *drive(10 * H + 100, 15_000)]
+        fixes = [
+            *parked(0, 600, 60),
+            far,
+            *parked(10 * H + 10, 10 * H + 100, 10, acc=ON),
+            *drive(10 * H + 100, 15_000),
+        ]
         assert stray(fixes) == [10]
         made = metres(fixes)
         assert 14_900 <= made[0] <= 15_100
@@ -147,7 +152,10 @@ def test_a_stray_fix_that_is_the_last_ever_is_no_evidence() -> None:
 def test_a_vehicle_that_was_carried_while_off_comes_back_to_life(hours: float) -> None:
     """By train, ferry or aeroplane: it is believed from the fourth fix on, and what it drives there counts."""
     there = 300 + hours * H
-    fixes = [*parked(0, 300, 60), *[(t + there, n + 800_000, e, s, a, o) for t, n, e, s, a, o in drive(0, 12_000)]]
+    fixes = [
+        *parked(0, 300, 60),
+        *[(t + there, n + 800_000, e, s, a, o) for t, n, e, s, a, o in drive(0, 12_000)],
+    ]
     done = taken(fixes)
     assert done.valid[-60:].all()
     driven, bridged = metres(fixes)

@@ -44,7 +44,9 @@ def test_a_track_that_begins_with_the_last_valid_fix_is_cleaned_as_the_whole(
     )
     # It begins with the newest fix before it at which nothing waited.
     before = found.clean[whole["t_us"][found.clean] < from_us]
-    assert cut["fingerprint"][cut["t_us"] < from_us][:1].tolist() == whole["fingerprint"][before[-1:]].tolist()
+    assert (
+        cut["fingerprint"][cut["t_us"] < from_us][:1].tolist() == whole["fingerprint"][before[-1:]].tolist()
+    )
 
 
 def test_a_jump_that_comes_first_is_overruled_by_what_follows() -> None:

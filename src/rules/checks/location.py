@@ -286,4 +286,8 @@ def same_substance(one: Evidence, other: Evidence) -> bool:
     """Whether two evidences of one subject show the kernel the same rows. They may differ in names and numbers that it
     does not look at: the version of an order that was entered again, a parameter that came later."""
     rows, others = rows_of_evidence(one), rows_of_evidence(other)
-    return one.get("anchor") == other.get("anchor") and rows.shape == others.shape and bool((rows == others).all())
+    return (
+        one.get("anchor") == other.get("anchor")
+        and rows.shape == others.shape
+        and bool((rows == others).all())
+    )

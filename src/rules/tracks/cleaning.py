@@ -96,9 +96,7 @@ def take(half: Sequence[int], row: Sequence[int], plain: bool = True) -> Taken:
             if quick:
                 return Taken(after, [Confirmed(0, half, after)], [])
         return _wait(half, row, [(0, _waiting_of(row))], 1)
-    fixes = [
-        list(half[_FIRST + k * _WIDTH : _FIRST + (k + 1) * _WIDTH]) for k in range(min(count, WAITING))
-    ]
+    fixes = [list(half[_FIRST + k * _WIDTH : _FIRST + (k + 1) * _WIDTH]) for k in range(min(count, WAITING))]
     held = list(enumerate(fixes, 1))
     s, r = namespace(_OWN, half[:_COUNT]), namespace(ROW_FIELDS, row)
     last = namespace(WAITING_FIELDS, fixes[-1])
@@ -171,7 +169,9 @@ def _wins(s: Any, first: Any, last: Any, r: Any, count: int) -> bool:
     possible = _begins_well(s, first, r.max_kmh)
     if count >= CONFIRMING and r.t - first.t >= AGREE_US:
         way = geo.distance_mm_scalar(s.prev_lat, s.prev_lon, r.lat, r.lon)
-        by_now = possible or first.t - s.prev_t > SHORT_US or reachable(ScalarOps, way, r.t - s.prev_t, r.max_kmh)
+        by_now = (
+            possible or first.t - s.prev_t > SHORT_US or reachable(ScalarOps, way, r.t - s.prev_t, r.max_kmh)
+        )
         return bool(by_now or count > s.prev_n)
     valid = namespace(("speed", "acc", "odo"), (s.prev_speed, s.prev_acc, s.prev_odo))
     begun = namespace(("speed", "acc", "odo"), (first.speed, first.said & 3, first.odo))

@@ -17,7 +17,6 @@ from rules.tracks.kernel import KEEP_MM, MOVING_DKMH, MOVING_MM, VectorOps, plai
 from rules.tracks.mileage import window_mileage
 from rules.tracks.state import TrackStates
 from runtime.arrays import Ints
-from runtime.units import US_PER_S
 from telemetry import geo
 
 #: Room of a slot in a key of (slot, time): 101 days either side of the slot's day, for 2^18 slots.
@@ -91,9 +90,7 @@ def jumpy_slots(rows: DayRows, max_speed_kmh: Ints) -> Ints:
 
 
 def _said(rows: DayRows, part: slice) -> SimpleNamespace:
-    return SimpleNamespace(
-        speed=rows.speed_dkmh[part], acc=rows.acc[part], odo=rows.odometer_dkm[part] + 1
-    )
+    return SimpleNamespace(speed=rows.speed_dkmh[part], acc=rows.acc[part], odo=rows.odometer_dkm[part] + 1)
 
 
 def valid_fixes(rows: DayRows, max_speed_kmh: Ints) -> Ints:
@@ -147,7 +144,14 @@ class WindowSums:
 
 
 def window_sums(
-    rows: DayRows, slot: Ints, from_us: Ints, to_us: Ints, max_speed_kmh: Ints, gap_s: Ints, *, sure: bool = False
+    rows: DayRows,
+    slot: Ints,
+    from_us: Ints,
+    to_us: Ints,
+    max_speed_kmh: Ints,
+    gap_s: Ints,
+    *,
+    sure: bool = False,
 ) -> WindowSums:
     """Mileage within windows [from, to) of slots; all arguments int64 of shape (m,). ``sure``: ``rows`` are valid fixes; else
     each window is cleaned for itself. Windows may be empty; each starts anew, as ``window_mileage`` does. A vehicle that stands gets its zero from the columns alone."""
@@ -192,7 +196,11 @@ def drives(rows: DayRows, valid: Ints) -> tuple[Ints, Ints, Ints]:
     same = np.r_[False, slot[1:] == slot[:-1]]
     far = np.r_[0, geo.distance_mm(lat[:-1], lon[:-1], lat[1:], lon[1:])]
     before = np.maximum(np.arange(len(valid)) - 1, 0)
-    shifted = same & (far > MOVING_MM) & ~resting(_said(rows.take(valid[before]), slice(None)), _said(rows.take(valid), slice(None)))
+    shifted = (
+        same
+        & (far > MOVING_MM)
+        & ~resting(_said(rows.take(valid[before]), slice(None)), _said(rows.take(valid), slice(None)))
+    )
     moving = (rows.speed_dkmh[valid] >= MOVING_DKMH) | shifted
     begins = moving & ~(np.r_[False, moving[:-1]] & same)
     ends = moving & ~(np.r_[moving[1:], False] & np.r_[same[1:], False])

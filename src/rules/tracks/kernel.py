@@ -138,9 +138,7 @@ class ScalarOps:
         return [0 if a == 0 and b == 0 else geo.distance_mm_scalar(a, b, lat, lon) for a, b in places]
 
 
-def _mileage(
-    o: Any, s: Any, name: str, fresh: Any, r: Any, distance: Any, w_: _Way
-) -> dict[str, Any]:
+def _mileage(o: Any, s: Any, name: str, fresh: Any, r: Any, distance: Any, w_: _Way) -> dict[str, Any]:
     """Mileage fields ``name``_* after a valid fix. ``fresh``: the fix is the first of a new window."""
     w = o.where
     turn = abs(r.dir - getattr(s, name + "_a_dir")) % 360

@@ -22,7 +22,7 @@ import numpy as np
 from rules.checks.destination import approach_mm
 from rules.tracks.advance import Advanced, Fixes
 from rules.tracks.state import TrackStates
-from runtime.arrays import AnyArray, Bools, Ints
+from runtime.arrays import Bools, Ints
 
 #: Version of the stored form.
 CARRY_VERSION: Final = 1

@@ -42,11 +42,12 @@ def _driven(said: Said) -> Text:
     """The distance, and how much of it nobody saw. Judgements of before it was told have no ``bridged_m``."""
     whole = kilometres(said.measures["distance_m"])
     bridged = said.measures.get("bridged_m")
-    if bridged is None or not bridged["value"]:
+    if not bridged:
         return whole
     part = kilometres(bridged)
     return Text(
-        f"{whole.zh}（其中 {part.zh}为无定位时段的直线推算）", f"{whole.en} (of which {part.en} are straight lines over gaps)"
+        f"{whole.zh}（其中 {part.zh}为无定位时段的直线推算）",
+        f"{whole.en} (of which {part.en} are straight lines over gaps)",
     )
 
 

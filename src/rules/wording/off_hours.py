@@ -29,8 +29,7 @@ def summary(said: Said) -> Text:
     if said.outcome == "undetermined":
         why = REASONS[said.reason]
         return Text(f"不可判：{plate} {day}：{why.zh}。", f"Undetermined: {plate} {day}: {why.en}.")
-    bridged = said.measures.get("bridged_m", {"value": 0})["value"]
-    driven = kilometres({"value": said.measures["distance_m"]["value"] - bridged, "unit": "m"})
+    driven = kilometres(said.measures["distance_m"] - said.measures.get("bridged_m", 0))
     if said.outcome == "normal":
         return Text(
             f"正常：{plate} {day} 非工作时间无派车任务行驶 {driven.zh}。",

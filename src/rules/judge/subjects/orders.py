@@ -278,7 +278,10 @@ async def _add_tracks(desk: Desk, suspected: Sequence[tuple[OrderFacts, mileage.
                 "order_no": order_key(fact.order.id),
                 "orders": _spans(books[no], no, track["t_us"]),
                 "parameter_rows": [_row(p) for p in desk.parameters if _concerns(p, fact.organisation)],
-                "state": {"version": STATE_VERSION, "packed": None if state is None else state.tobytes().hex()},
+                "state": {
+                    "version": STATE_VERSION,
+                    "packed": None if state is None else state.tobytes().hex(),
+                },
                 "track": freeze_track(track),
             }
         todo = [k for k in todo if mileage.recompute(suspected[k][1]) != suspected[k][1]["result"]]

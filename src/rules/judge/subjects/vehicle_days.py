@@ -293,7 +293,9 @@ def _track(tracks: DayTracks, slot: int, windows: Sequence[off_hours.Window]) ->
     for start, end, _ in windows:
         within |= (t >= start) & (t < end)
     picked = low + np.flatnonzero(within)
-    return frozen.freeze_track({name: getattr(rows, name)[picked] for name in (*frozen.TRACK_COLUMNS, frozen.ACC_COLUMN)})
+    return frozen.freeze_track(
+        {name: getattr(rows, name)[picked] for name in (*frozen.TRACK_COLUMNS, frozen.ACC_COLUMN)}
+    )
 
 
 class _Vehicle(TypedDict):
