@@ -23,9 +23,10 @@ TRACK_COLUMNS = ("t_us", "fingerprint", "lat_e6", "lon_e6", "speed_dkmh", "direc
 
 #: Columns that tracks may have since version 2 of the rules. ``acc``: what the fix says about ACC, 0 = nothing, 1 = off, 2 = on.
 #: ``valid``: 1 = a valid fix, as it was known from the whole track (``rules.tracks.cleaning``); without it a check finds that
-#: out from what it has.
-ACC_COLUMN, VALID_COLUMN = "acc", "valid"
-OPTIONAL_COLUMNS = (ACC_COLUMN, VALID_COLUMN)
+#: out from what it has. ``term``: where several terminals sat in the vehicle then, the number of the one that the fix is of;
+#: else 0.
+ACC_COLUMN, VALID_COLUMN, TERM_COLUMN = "acc", "valid", "term"
+OPTIONAL_COLUMNS = (ACC_COLUMN, VALID_COLUMN, TERM_COLUMN)
 
 
 class Track(TypedDict):
@@ -40,6 +41,7 @@ class Track(TypedDict):
     odometer_dkm: list[int]
     acc: NotRequired[list[int]]
     valid: NotRequired[list[int]]
+    term: NotRequired[list[int]]
 
 
 class EvidenceError(ValueError):
@@ -130,5 +132,14 @@ def _names(track: Mapping[str, object]) -> list[str]:
 
 def acc_of(columns: Mapping[str, Ints]) -> Ints:
     """Column ``acc`` of a track; zeros where it has none."""
-    found = columns.get(ACC_COLUMN)
+    return _or_zero(columns, ACC_COLUMN)
+
+
+def term_of(columns: Mapping[str, Ints]) -> Ints:
+    """Column ``term`` of a track; zeros where it has none."""
+    return _or_zero(columns, TERM_COLUMN)
+
+
+def _or_zero(columns: Mapping[str, Ints], name: str) -> Ints:
+    found = columns.get(name)
     return np.zeros(len(columns["t_us"]), np.int64) if found is None else found

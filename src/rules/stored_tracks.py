@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from rules.evidence import ACC_COLUMN, TRACK_COLUMNS, VALID_COLUMN
+from rules.evidence import ACC_COLUMN, TERM_COLUMN, TRACK_COLUMNS, VALID_COLUMN
 from rules.live.store.states import load_day_states
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
 from rules.tracks.valid_fixes import cleaned, cut_before, has_jumps, valid_rows
@@ -120,7 +120,8 @@ def _cut(track: Track, spans: Sequence[Sequence[Want]]) -> list[dict[str, Ints]]
     batch = track.batch
     usable = np.flatnonzero(track.quality == 0)
     by_terminal = usable[np.argsort(batch.terminal[usable], kind="stable")]  # keeps (time, fingerprint)
-    terminal = batch.terminal[by_terminal].astype(np.int64)
+    terminal_of = batch.terminal.astype(np.int64)
+    terminal = terminal_of[by_terminal]
     t = batch.device_us[by_terminal]
     found = []
     for pieces in spans:
@@ -132,8 +133,23 @@ def _cut(track: Track, spans: Sequence[Sequence[Want]]) -> list[dict[str, Ints]]
         rows = np.concatenate(parts) if parts else np.zeros(0, np.int64)
         if len(parts) > 1:
             rows = rows[np.lexsort((track.fingerprint[rows], batch.device_us[rows]))]
-        found.append(fix_columns(track, rows))
+        columns = fix_columns(track, rows)
+        terms = shared_terms(pieces, terminal_of[rows], columns["t_us"])
+        if terms.any():
+            columns[TERM_COLUMN] = terms
+        found.append(columns)
     return found
+
+
+def shared_terms(pieces: Sequence[Want], terminal: Ints, t_us: Ints) -> Ints:
+    """Column ``term`` of fixes of a vehicle: ``terminal`` (n,) at the times at which several terminals sat in it, by ``pieces``
+    (terminal, from, to), else 0."""
+    if len({no for no, _, _ in pieces}) < 2:
+        return np.zeros(len(t_us), np.int64)
+    sat = np.zeros(len(t_us), np.int64)
+    for _, start, end in pieces:
+        sat += (t_us >= start) & (t_us < end)
+    return np.where(sat > 1, terminal, 0)
 
 
 def fix_columns(track: Track, rows: Ints) -> dict[str, Ints]:

@@ -11,12 +11,14 @@ import pyproj
 import pytest
 import shapely
 
+from registry.snapshot.timelines import overlaps
 from rules import evidence as frozen
 from rules.checks import location
 from rules.checks.base import Outcome
 from rules.tracks.advance import advance
 from rules.tracks.state import FIELDS, TrackStates
 from telemetry.geo import FenceSet
+from tests.words import said
 
 S = 1_000_000
 T0 = 1_772_000_000 * S
@@ -185,3 +187,50 @@ def test_streaming_finds_what_the_evidence_finds() -> None:
     tip = dict(zip(FIELDS, states.tip[:, 0].tolist(), strict=True))
     closed = [location.episode_of_event(e) for e in events if e.event.name != "OPENED"]
     assert [*closed, *([location.episode_of_half(tip)] if tip["open_t"] else [])] == found(hops(190, 31, 5))
+
+
+# ---- several terminals in one vehicle ----
+
+
+def both(first: Sequence[Fix], second: Sequence[Fix]) -> Any:
+    """Evidence of a vehicle in which terminals 7 and 8 sit."""
+    marked = sorted([(f, 7) for f in first] + [(f, 8) for f in second])
+    made = evidence([f for f, _ in marked])
+    made["track"]["term"] = [no for _, no in marked]
+    return made
+
+
+def test_a_terminal_that_rests_in_the_yard_does_not_hide_one_that_drives() -> None:
+    trip = [*stop(0, 30, -40), *way(2000, -40, 9000), *stop(3600, 20, 9000), *way(5000, 9000, -40)]
+    (alone,) = found(trip)
+    for at_rest, moving in ((0, 5), (5, 0)):
+        yard = [(t + at_rest, m, s, a) for t, m, s, a in stop(0, 130, -30)]
+        drive = [(t + moving, m, s, a) for t, m, s, a in trip]
+        for made in (both(yard, drive), both(drive, yard)):
+            (episode,) = location.episodes(made)
+            assert episode.reason == "returned_to_fence"
+            assert abs(episode.distance_m - alone.distance_m) < 200  # and they are no jumps of each other
+            assert episode.farthest_m == alone.farthest_m
+            assert episode.apart_m > 8_900
+            told = location.evaluate(made)
+            assert told.measures["terminals_apart_m"]["value"] == episode.apart_m
+            assert "同车另一台终端" in said(told)
+
+
+def test_two_terminals_that_agree_are_one_vehicle() -> None:
+    trip = [*stop(0, 5, -40), *way(310, -40, 6000), *way(1400, 6000, -40)]
+    (alone,) = found(trip)
+    (episode,) = location.episodes(both(trip, [(t + 4, m + 6, s, a) for t, m, s, a in trip]))
+    assert (episode.reason, episode.apart_m) == ("returned_to_fence", 0)
+    assert abs(episode.distance_m - alone.distance_m) < 150
+    # The one is silent for ever: the other goes on.
+    (episode,) = location.episodes(both(trip[:30], [(t + 4, m + 6, s, a) for t, m, s, a in trip]))
+    assert episode.reason == "returned_to_fence"
+    assert episode.farthest_m == alone.farthest_m + 6
+
+
+def test_where_terminals_overlap() -> None:
+    found_ = overlaps(np.array([1, 1, 1, 2, 2]), np.array([0, 10, 15, 0, 20]), np.array([20, 14, 30, 20, 40]))
+    asked = [(1, 9), (1, 10), (1, 13), (1, 14), (1, 15), (1, 19), (1, 20), (2, 20)]
+    held = found_.at(np.array([k for k, _ in asked]), np.array([t for _, t in asked])) == 1
+    assert held.tolist() == [False, True, True, False, True, True, False, False]

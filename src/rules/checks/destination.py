@@ -20,7 +20,7 @@ from typing import Any, NotRequired, TypedDict
 import numpy as np
 
 from rules.checks.base import Evaluation, Outcome, measure
-from rules.evidence import VALID_COLUMN, Track, acc_of, require, track_columns
+from rules.evidence import VALID_COLUMN, Track, acc_of, require, term_of, track_columns
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.cleaning import believable
 from rules.tracks.state import TrackStates
@@ -98,6 +98,7 @@ def valid_fixes(track: dict[str, Ints], max_speed_kmh: int) -> Ints:
         speed=track["speed_dkmh"],
         odo=track["odometer_dkm"] + 1,
         acc=acc_of(track),
+        term=term_of(track),
         max_kmh=max_speed_kmh,
     )
     states = TrackStates(1)

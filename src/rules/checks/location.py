@@ -18,7 +18,7 @@ import shapely
 from registry.parameters import ORDER, TRACK, ParameterRow, resolve, resolve_columns
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.checks.card_binding import day_us
-from rules.evidence import Track, acc_of, require, track_columns
+from rules.evidence import Track, acc_of, require, term_of, track_columns
 from rules.tracks.advance import EventRow, advance, row_matrix
 from rules.tracks.kernel import RESOLUTION_MM, SUPPORT, Event
 from rules.tracks.mileage import leg_mm
@@ -105,6 +105,7 @@ class Episode:
     fix that belongs to it (parked: the last moving one), None while it goes on. ``closed_us``: the fix that
     ended it. ``seen_us``: the report that confirmed the fix that opened or ended it; ``from_us``: from where on its fixes are
     confirmed alike (``rules.tracks.cleaning``). ``anchor``: see ``Evidence``.
+    ``apart_m``: farthest that another terminal of the vehicle was at the same time.
     """
 
     start_us: int
@@ -116,6 +117,7 @@ class Episode:
     bridged_m: int
     farthest_m: int
     fixes: int
+    apart_m: int
     from_us: int
     seen_us: int
     anchor: tuple[int, int] | None
@@ -138,7 +140,7 @@ def episode_of_half(half: dict[str, int]) -> Episode:
     return Episode(
         half["run_t"], half["open_t"], None, None, "driving_outside",
         leg_mm(half) // 1000, half["leg_bridged_mm"] // 1000, (half["run_far"] + RESOLUTION_MM) // 1000, half["run_n"],
-        half["run_from_t"], half["open_seen_t"], None if place == (0, 0) else place,
+        half["run_apart"] // 1000, half["run_from_t"], half["open_seen_t"], None if place == (0, 0) else place,
     )  # fmt: skip
 
 
@@ -197,7 +199,8 @@ def rows_of_evidence(evidence: Evidence) -> Ints:
     outside, beyond = outside_columns(FenceSet(geometries, fine=True), fence, order == 0, lat, lon)
     return row_matrix(
         len(t), t=t, fp=track["fingerprint"], lat=lat, lon=lon, speed=track["speed_dkmh"],
-        dir=track["direction_deg"], odo=track["odometer_dkm"] + 1, acc=acc_of(track), order=order, fenced=fenced_column(fence, official),
+        dir=track["direction_deg"], odo=track["odometer_dkm"] + 1, acc=acc_of(track), term=term_of(track),
+        order=order, fenced=fenced_column(fence, official),
         outside=outside, beyond=beyond, max_kmh=shared["max_speed_kmh"], gap_us=shared["gap_s"] * 1_000_000,
         displaced_mm=own["min_displacement_m"] * 1000, idle_us=own["episode_idle_min"] * 60_000_000,
     )  # fmt: skip
@@ -263,18 +266,21 @@ def evaluate(evidence: Evidence) -> Evaluation:
             RULE, VERSION, evidence["subject"], Outcome.NORMAL, "no_episode", {}, used, start, end, told
         )
     episode = found[0]
+    measures = {
+        "distance_m": measure(episode.distance_m, "m"),
+        "bridged_m": measure(episode.bridged_m, "m"),
+        "farthest_m": measure(episode.farthest_m, "m"),
+        "fixes": measure(episode.fixes, "1"),
+    }
+    if episode.apart_m:
+        measures["terminals_apart_m"] = measure(episode.apart_m, "m")
     return Evaluation(
         RULE,
         VERSION,
         evidence["subject"],
         Outcome.SUSPECTED,
         episode.reason,
-        {
-            "distance_m": measure(episode.distance_m, "m"),
-            "bridged_m": measure(episode.bridged_m, "m"),
-            "farthest_m": measure(episode.farthest_m, "m"),
-            "fixes": measure(episode.fixes, "1"),
-        },
+        measures,
         used,
         episode.start_us,
         episode.end_us,

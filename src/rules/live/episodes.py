@@ -98,6 +98,7 @@ def _parts(asked: Sequence[_Asked]) -> Iterable[list[_Asked]]:
 def _evidence(facts: Facts, asked: _Asked, columns: dict[str, Ints]) -> location.Evidence:
     """Evidence of ``location`` for a stretch of a vehicle: its track, and the orders and fences as of each fix."""
     snapshot, vehicle = facts.tracker.snapshot, asked.vehicle
+    columns = columns | {"term": frozen.term_of(columns)}
     fixes = Fixes(np.full(len(columns["t_us"]), vehicle, np.int64), **columns)
     context = facts.tracker.context(fixes)
     info = snapshot.vehicles[vehicle]
@@ -136,7 +137,9 @@ def _evidence(facts: Facts, asked: _Asked, columns: dict[str, Ints]) -> location
         "fences": fences,
         "orders": orders,
         "anchor": None if asked.anchor is None else list(asked.anchor),
-        "track": frozen.freeze_track(fixes.columns()),
+        "track": frozen.freeze_track(
+            {name: column for name, column in fixes.columns().items() if name != "term" or column.any()}
+        ),
     }
 
 

@@ -161,7 +161,7 @@ class _Run:
         states.base[:MOST, slots] = before
         for k in np.flatnonzero(~quick).tolist():
             half: list[int] = states.tip[:, slots[k]].tolist()
-            half = self._one(int(slots[k]), half, int(index[k]), taken[:, k].tolist(), plain=False)
+            half = self._one(int(slots[k]), half, int(index[k]), taken[:, k].tolist(), unsure=False)
             states.tip[:, slots[k]] = half
         if quick.all():
             states.tip[:MOST, slots] = after
@@ -193,8 +193,8 @@ class _Run:
             base, tip = tip, self._one(slot, tip, place, row)
         states.base[:, slot], states.tip[:, slot] = base, tip
 
-    def _one(self, slot: int, half: list[int], place: int, row: list[int], plain: bool = True) -> list[int]:
-        taken = take(half, row, plain)
+    def _one(self, slot: int, half: list[int], place: int, row: list[int], unsure: bool = True) -> list[int]:
+        taken = take(half, row, unsure)
         if len(taken.confirmed) == 1 and not half[_WAITING]:
             self.valid[place] = True
         else:

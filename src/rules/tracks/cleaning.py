@@ -20,6 +20,12 @@ So two or three stray fixes in a row (a reflection) are dropped, and a vehicle t
 is believed after four. Nothing is known of a fix that waits: it opens nothing and adds nothing. What it confirms is
 confirmed by a later report, in the order of time.
 
+Several terminals in one vehicle are judged each for itself: the fixes of one, the leading one, count, those of another are set
+aside. Another takes the lead with the second report in a row that says it drives (its speed and ACC, or its own position
+before) while the leading one does not, or when that is silent for LEAD_SILENT_US. Nobody drove from the one to the other.
+So one that rests in the yard does not hide one that drives, and they are no jumps of each other. How far they are apart is
+kept (``run_apart``).
+
 A state with no waiting fixes is, as far as cleaning goes, its newest valid fix alone: a track that is read from there on is
 cleaned alike (``run_from_t`` of the state).
 """
@@ -33,13 +39,16 @@ from typing import Any, Final
 import numpy as np
 
 from rules.tracks.kernel import (
+    ACC_OFF,
     AGREE_US,
     MOVING_DKMH,
+    NEAR_MM,
     ROW_FIELDS,
     SHORT_US,
     ScalarOps,
     VectorOps,
     namespace,
+    plain,
     reachable,
     resting,
     step,
@@ -58,6 +67,11 @@ _COUNT: Final = FIELDS.index("waiting")
 _OWN: Final = FIELDS[:_COUNT]
 MOST: Final = _COUNT + 1
 _NOTHING: Final = [0] * (len(FIELDS) - _COUNT)
+_LEAD: Final = FIELDS.index("lead")
+_TERM: Final = ROW_FIELDS.index("term")
+_SURE: Final = ROW_FIELDS.index("sure")
+#: A terminal that leads and is silent for so long, as a parked vehicle may be, leads no more.
+LEAD_SILENT_US: Final = 1_800_000_000
 _EVENT: Final = FIELDS.index("event")
 _T: Final = FIELDS.index("t")
 _FP: Final = FIELDS.index("fp")
@@ -79,19 +93,56 @@ class Confirmed:
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What a row did to a vehicle. ``kept``: which of the fixes that waited go on waiting, by number from 1 on; the row itself
-    is 0."""
+    is 0. ``aside``: it is of another terminal than the one that leads."""
 
     half: list[int]
     confirmed: list[Confirmed]
     kept: list[int]
+    aside: bool = False
 
 
-def take(half: Sequence[int], row: Sequence[int], plain: bool = True) -> Taken:
-    """A row (in the order of ROW_FIELDS) of one vehicle on its half (in the order of FIELDS). ``plain`` False: it is known
-    (``step_vehicles``) that its fix is not."""
+def take(half: Sequence[int], row: Sequence[int], unsure: bool = True) -> Taken:
+    """A row (in the order of ROW_FIELDS) of one vehicle on its half (in the order of FIELDS). ``unsure`` False: it is
+    known (``step_vehicles``) that its fix is not plainly valid."""
+    lead, term = half[_LEAD], row[_TERM]
+    taken = _other(half, row) if lead and term and lead != term else _one(half, row, unsure)
+    taken.half[_LEAD] = lead if taken.aside else term
+    return taken
+
+
+def _other(half: Sequence[int], row: Sequence[int]) -> Taken:
+    """A row of a terminal that does not lead."""
+    s, r = namespace(_OWN, half[:_COUNT]), namespace(ROW_FIELDS, row)
+    moved = 0
+    if s.other == r.term:
+        moved = geo.distance_mm_scalar(s.other_lat, s.other_lon, r.lat, r.lon)
+        if not reachable(ScalarOps, moved, r.t - s.other_t, r.max_kmh):
+            moved = 0
+    drives = (r.speed >= MOVING_DKMH and r.acc != ACC_OFF) or (moved >= NEAR_MM and r.acc != ACC_OFF)
+    go = (s.other_go if s.other == r.term else 0) + 1 if drives else 0
+    free = [*half[:_LEAD], 0, *half[_LEAD + 1 :]]
+    if r.t - s.prev_t >= LEAD_SILENT_US:
+        return _one(free, row, True)
+    if go >= 2 and r.t - s.moved_t >= AGREE_US:
+        return _one(_without(free), [*row[:_SURE], 2, *row[_SURE + 1 :]], True)
+    after = list(half)
+    for name, value in (
+        ("t", r.t), ("fp", r.fp), ("event", 0), ("other", r.term), ("other_t", r.t), ("other_lat", r.lat),
+        ("other_lon", r.lon), ("other_go", go),
+    ):  # fmt: skip
+        after[FIELDS.index(name)] = value
+    if s.run_t and r.t - s.prev_t <= SHORT_US:
+        last = namespace(("speed", "acc", "odo"), (s.prev_speed, s.prev_acc, 0))
+        apart = geo.distance_mm_scalar(s.prev_lat, s.prev_lon, r.lat, r.lon)
+        if not plain(ScalarOps, last, r, apart, r.t - s.prev_t, r.max_kmh):
+            after[FIELDS.index("run_apart")] = max(s.run_apart, apart)
+    return Taken(after, [], list(range(1, min(half[_COUNT], WAITING) + 1)), True)
+
+
+def _one(half: Sequence[int], row: Sequence[int], unsure: bool) -> Taken:
     count = half[_COUNT]
     if not count:
-        if plain:
+        if unsure:
             quick, after = _confirm(half, row, row[0], row[0])
             if quick:
                 return Taken(after, [Confirmed(0, half, after)], [])
@@ -105,7 +156,7 @@ def take(half: Sequence[int], row: Sequence[int], plain: bool = True) -> Taken:
     from_valid = reachable(ScalarOps, to_valid, r.t - s.prev_t, r.max_kmh)
     from_branch = reachable(ScalarOps, to_branch, r.t - last.t, r.max_kmh)
     if from_valid and (not from_branch or to_valid < to_branch):
-        return take(_without(half), row)
+        return _one(_without(half), row, True)
     if not from_branch:  # it agrees with nobody
         if len(held) > 1:
             return _wait(half, row, held[1:], len(held) - 1)

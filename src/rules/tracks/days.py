@@ -100,9 +100,12 @@ def valid_fixes(rows: DayRows, max_speed_kmh: Ints) -> Ints:
     return valid_fixes_since(rows, max_speed_kmh, jumpy, TrackStates(len(jumpy)))
 
 
-def valid_fixes_since(rows: DayRows, max_speed_kmh: Ints, jumpy: Ints, before: TrackStates) -> Ints:
+def valid_fixes_since(
+    rows: DayRows, max_speed_kmh: Ints, jumpy: Ints, before: TrackStates, term: Ints | None = None
+) -> Ints:
     """``valid_fixes`` where it is known which slots are ``jumpy`` (``jumpy_slots``): each of them is cleaned from its state
-    in ``before`` on, shape (len(jumpy),), as from an empty one where there is none."""
+    in ``before`` on, shape (len(jumpy),), as from an empty one where there is none. ``term`` (n,): which terminal, where
+    several sit in the vehicle, else 0; slots with such rows belong to ``jumpy``."""
     slot, t = rows.slot, rows.t_us
     # Where each fix is plainly valid by the one before, all are.
     good = np.ones(len(slot), np.bool_)
@@ -112,7 +115,7 @@ def valid_fixes_since(rows: DayRows, max_speed_kmh: Ints, jumpy: Ints, before: T
         matrix = row_matrix(
             len(asked), t=t[asked], fp=rows.fingerprint[asked], lat=rows.lat_e6[asked], lon=rows.lon_e6[asked],
             speed=rows.speed_dkmh[asked], odo=rows.odometer_dkm[asked] + 1, acc=rows.acc[asked],
-            max_kmh=max_speed_kmh[slot[asked]],
+            term=0 if term is None else term[asked], max_kmh=max_speed_kmh[slot[asked]],
         )  # fmt: skip
         good[asked] = advance(before, local, matrix).valid
     return np.flatnonzero(good)

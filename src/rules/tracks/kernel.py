@@ -85,7 +85,8 @@ ROW_FIELDS: tuple[str, ...] = (
     "gap_us",
     "displaced_mm",
     "idle_us",
-    "sure",  # 1: the fix is known to be valid, whatever is before it
+    "sure",  # 1: the fix is known to be valid, whatever is before it; 2: nobody drove to it from there either
+    "term",  # where several terminals sit in the vehicle: which; else 0
 )
 
 
@@ -261,6 +262,7 @@ def _run(o: Any, s: Any, r: Any, way: _Way, d_run: Any, from_t: Any) -> dict[str
         "run_away_t": away_t,
         "run_said": said,
         "run_odo": w(out, run_odo, 0),
+        "run_apart": w(go_on, s.run_apart, 0),
         "open_t": w(opens, r.t, w(go_on, s.open_t, 0)),
         "open_seen_t": w(opens, r.seen_t, w(go_on, s.open_seen_t, 0)),
     }
@@ -287,9 +289,10 @@ def step(o: Any, s: Any, r: Any, from_t: Any) -> tuple[Any, dict[str, Any]]:
     known = s.prev_t != 0
     dt = r.t - s.prev_t
     last = SimpleNamespace(speed=s.prev_speed, acc=s.prev_acc, odo=s.prev_odo)
-    quick = o.no(known) | (r.sure != 0) | plain(o, last, r, d_prev, dt, r.max_kmh)
+    mine = (r.term == 0) | (s.lead == 0) | (s.lead == r.term)
+    quick = mine & (o.no(known) | (r.sure != 0) | plain(o, last, r, d_prev, dt, r.max_kmh))
     rest = known & resting(last, r)
-    leap = known & o.no(reachable(o, d_prev, dt, r.max_kmh))
+    leap = known & (o.no(reachable(o, d_prev, dt, r.max_kmh)) | (r.sure == 2))
     way = _Way(d_prev, known & (dt > r.gap_us), rest, leap)
     moving = (r.speed >= MOVING_DKMH) | (known & (d_prev > MOVING_MM) & o.no(rest | leap))
 
@@ -311,6 +314,12 @@ def step(o: Any, s: Any, r: Any, from_t: Any) -> tuple[Any, dict[str, Any]]:
         "prev_acc": r.acc,
         "prev_odo": r.odo,
         "prev_n": w(leap, 1, o.minimum(s.prev_n + 1, SUPPORT)),
+        "lead": r.term,
+        "other": s.other,
+        "other_t": s.other_t,
+        "other_lat": s.other_lat,
+        "other_lon": s.other_lon,
+        "other_go": s.other_go,
         "moved_t": w(moving, r.t, s.moved_t),
         "day": r.day,
         **_mileage(o, s, "day", new_day, r, w(new_day, 0, d_day), way),

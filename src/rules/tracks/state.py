@@ -47,6 +47,12 @@ FIELDS: tuple[str, ...] = (
     "prev_odo",  # 0.1 km plus 1; 0 = not reported with it
     "prev_n",  # how many valid fixes agree with it, itself the last of them; kernel.SUPPORT at most
     "seen_t",  # the report that confirmed it: itself, or a later one
+    "lead",  # the terminal whose fixes count where several sit in the vehicle; 0 = only one does
+    "other",  # another one, whose newest report was set aside
+    "other_t",
+    "other_lat",
+    "other_lon",
+    "other_go",  # how many of its newest reports say that it drives, without a break
     "moved_t",  # the newest moving fix
     "day",  # natural day (Asia/Shanghai) of the day's mileage
     *(f"day_{name}" for name in _MILEAGE),
@@ -67,6 +73,7 @@ FIELDS: tuple[str, ...] = (
     "run_away_t",  # the first of these
     "run_said",  # what these say about driving: bits of rules.tracks.kernel
     "run_odo",  # odometer in 0.1 km at the first fix of the run that had one, plus 1; 0 = none
+    "run_apart",  # farthest that a terminal set aside was from the leading one at the same time, mm
     "open_t",  # the fix at which the run became an episode; 0 = it is none
     "open_seen_t",  # the report that confirmed that fix
     "waiting",  # fixes after the newest valid one that agree with one another and wait; of more than 3 the middle is lost

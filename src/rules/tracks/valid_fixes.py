@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rules.evidence import acc_of
+from rules.evidence import acc_of, term_of
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.cleaning import believable
 from rules.tracks.state import TrackStates
@@ -37,7 +37,7 @@ def cleaned(tracks: Sequence[Mapping[str, Ints]], max_kmh: Sequence[int]) -> lis
     rows = row_matrix(
         sum(lengths), t=column("t_us"), fp=column("fingerprint"), lat=column("lat_e6"), lon=column("lon_e6"),
         speed=column("speed_dkmh"), odo=column("odometer_dkm") + 1, acc=np.concatenate([acc_of(track) for track in tracks]),
-        max_kmh=np.repeat(np.array(max_kmh, np.int64), lengths),
+        term=np.concatenate([term_of(track) for track in tracks]), max_kmh=np.repeat(np.array(max_kmh, np.int64), lengths),
     )  # fmt: skip
     states, slots = TrackStates(len(tracks)), np.repeat(np.arange(len(tracks)), lengths)
     done = advance(states, slots, rows)

@@ -30,6 +30,7 @@ from rules.judge.day_tracks import HORIZON_US, DayTracks, VehicleDay, day_of, re
 from rules.judge.silences import add_peers, candidates, cut, edge_fixes, silences_of
 from rules.judge.tracks import terminal_spans, watermarks
 from rules.live.store.states import load_day_states
+from rules.stored_tracks import shared_terms
 from rules.tracks.days import jumpy_slots, valid_fixes_since
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
 from runtime.arrays import Ints
@@ -355,7 +356,12 @@ async def _withdrawals(desk: Desk, gone: Sequence[tuple[VehicleDay, str]]) -> li
 async def _valid(desk: Desk, tracks: DayTracks, speeds: Ints) -> Ints:
     """Rows that are valid fixes; a day with jumps is cleaned from what the worker knew when it began, for its first fix
     may be one."""
-    jumpy = jumpy_slots(tracks.rows, speeds)
+    rows, term = tracks.rows, np.zeros(len(tracks.rows), np.int64)
+    for slot, spans in enumerate(tracks.bound):
+        if len({no for no, _, _ in spans}) > 1:
+            mine = slice(*np.searchsorted(rows.slot, [slot, slot + 1]))
+            term[mine] = shared_terms(spans, rows.terminal[mine], rows.t_us[mine])
+    jumpy = np.union1d(jumpy_slots(rows, speeds), rows.slot[term != 0])
     before = TrackStates(len(jumpy))
     if len(jumpy):
         days = [tracks.days[slot] for slot in jumpy.tolist()]
@@ -363,7 +369,7 @@ async def _valid(desk: Desk, tracks: DayTracks, speeds: Ints) -> Ints:
         of_days = np.array([china_day(d.from_us) for d in days], np.int64)
         found, _, packed = await load_day_states(desk.conn, numbers, of_days, STATE_DTYPE, STATE_VERSION)
         before.unpack(found, packed)
-    return valid_fixes_since(tracks.rows, speeds, jumpy, before)
+    return valid_fixes_since(rows, speeds, jumpy, before, term)
 
 
 def _in_day(tracks: DayTracks) -> Any:
