@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import shapely
 
 from rules.checks import off_hours
 from rules.checks.base import Outcome
 from rules.tracks.advance import Advanced, advance, row_matrix
+from rules.tracks.days import DayRows
 from rules.tracks.mileage import window_mileage
 from rules.tracks.state import TrackStates
 from telemetry import geo
@@ -267,3 +269,63 @@ def test_a_terminal_that_jumps_for_minutes_while_it_is_powered_is_not_believed(e
         fixes[k] = (fixes[k][0], 40_000.0, 0.0, 300, ON, -1)
     assert set(stray(fixes)) == {k for k, fix in enumerate(fixes) if fix[1] == 40_000.0}
     assert metres(fixes) == (0, 0)
+
+
+# ---- off_hours: one's own fence, and a drive over midnight ----
+
+
+def test_moving_inside_ones_own_fence_is_no_drive() -> None:
+    west, east = 106.5 - 0.02, 106.5 + 0.02
+    yard = shapely.box(west, 29.5 - 0.02, east, 29.5 + 0.02)  # 2.2 km to each side
+    fences = [{"fences": [], "wkb": yard.wkb_hex, "from_us": 0, "to_us": MIDNIGHT + 86_400 * S}]
+    shuffled = [*drive(H, 2100), *[(t, 2100 - n, e, s, a, o) for t, n, e, s, a, o in drive(H + 400, 2100)]]
+    assert off_hours.evaluate(at_night(shuffled)).outcome is Outcome.SUSPECTED
+    made = off_hours.evaluate(at_night(shuffled) | {"fences": fences})
+    assert (made.outcome, made.reason) == (Outcome.NORMAL, "none")
+    out = off_hours.evaluate(at_night(drive(H, 6000)) | {"fences": fences})
+    assert out.outcome is Outcome.SUSPECTED
+    assert 3_500 < out.measures["distance_m"]["value"] < 3_800  # what is outside
+    # The area ended before that night: it is nobody's own any more.
+    gone = [fences[0] | {"to_us": MIDNIGHT}]
+    assert off_hours.evaluate(at_night(shuffled) | {"fences": gone}).outcome is Outcome.SUSPECTED
+
+
+def test_one_drive_over_midnight_is_one_drive() -> None:
+    """700 m before midnight and 700 m after: below the limit on each day, above it as one drive."""
+    fixes = drive(86_400 - 45, 1400)
+    one = at_night(fixes)
+    assert off_hours.evaluate(one).reason == "short"
+    rows = DayRows.build(
+        np.array([MIDNIGHT]), slot=np.zeros(len(fixes), np.int64), terminal=np.zeros(len(fixes), np.int64),
+        **{name: np.array(column) for name, column in one["track"].items()},
+    )  # fmt: skip
+    midnight = MIDNIGHT + 86_400 * S
+    until = off_hours.drive_over(rows, midnight)
+    assert until == int(rows.t_us[-1]) + 1
+    assert off_hours.drive_over(rows, MIDNIGHT) is None
+    assert off_hours.drive_over(rows, int(rows.t_us[0])) is None
+    made = off_hours.evaluate(one | {"drive": {"head_until_us": None, "tail_until_us": until}})
+    assert (made.outcome, made.reason) == (Outcome.SUSPECTED, "night")
+    assert made.measures["distance_m"]["value"] >= 1_300
+    assert (made.from_us, made.to_us) == (int(rows.t_us[0]), int(rows.t_us[-1]))
+    # The day after has none of it.
+    day = one["day"] | {"from_us": midnight}
+    assert off_hours.evaluate(one | {"day": day}).measures["distance_m"]["value"] > 0
+    after = off_hours.evaluate(one | {"day": day, "drive": {"head_until_us": until, "tail_until_us": None}})
+    assert (after.outcome, after.measures["distance_m"]["value"]) == (Outcome.NORMAL, 0)
+    # An order that allows it from midnight on leaves what is before.
+    order = {
+        "id": "P",
+        "version": 1,
+        "task_type": "official",
+        "from_us": midnight,
+        "to_us": midnight + 10**10,
+    }
+    covered = off_hours.evaluate(
+        one | {"orders": [order], "drive": {"head_until_us": None, "tail_until_us": until}}
+    )
+    assert covered.reason == "short"
+    # In the morning the night is over.
+    used = one["parameters"]
+    assert off_hours.night_until_us(used) == 6 * H * S
+    assert off_hours.night_until_us(used | {"night_from_min": 60}) == 0

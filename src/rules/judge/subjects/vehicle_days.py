@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any, Final, TypedDict
+from typing import Any, Final, TypedDict, cast
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from rules.alerts.model import AlertFacts, Judgement
 from rules.alerts.publish import evaluations_of
 from rules.checks import off_hours, terminal_silent
 from rules.checks.base import Evaluation, Outcome
+from rules.judge import off_hours_closer
 from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, wait
 from rules.judge.day_tracks import HORIZON_US, DayTracks, VehicleDay, day_of, read_tracks
 from rules.judge.silences import add_peers, candidates, cut, edge_fixes, silences_of
@@ -137,7 +138,9 @@ class VehicleDays:
         speeds = np.array([s["max_speed_kmh"] for s in shared], np.int64)
         valid = await _valid(desk, tracks, speeds)
         # Its windows start anew: without the jumps none begins with one.
-        off = _off_hours(desk, replace(tracks, rows=tracks.rows.take(valid)), covers, shared)
+        cleaned = replace(tracks, rows=tracks.rows.take(valid))
+        off = _off_hours(desk, cleaned, covers, shared)
+        off = await off_hours_closer.look(desk, cleaned, off, covers)
         for slot in slots:
             evidence, made = off[slot]
             alert = _alert(days[slot], made, off_hours.severity(made)) if _suspected(made) else None
@@ -254,12 +257,10 @@ def _off_hours(
         if not _suspected(made):
             results.append((ask.facts, made))
             continue
-        evidence: off_hours.Evidence = {
-            **ask.facts,
-            "day_positions": own.day_positions,
-            "cleaned": True,
-            "track": _track(tracks, slot, ask.windows),
-        }
+        more = {
+            "day_positions": own.day_positions, "cleaned": True, "track": _track(tracks, slot, ask.windows),
+        }  # fmt: skip
+        evidence = cast(off_hours.Evidence, {**ask.facts, **more})
         results.append((evidence, off_hours.judged(evidence, own)))
     return results
 
