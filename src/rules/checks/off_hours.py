@@ -37,8 +37,8 @@ TASK_TYPES: Final = {"official": 1, "repair": 2, "inspection": 4, "car_wash": 8,
 #: A drive this many times longer than ``min_distance_m`` is no hop to another parking place: medium instead of low.
 MEDIUM_TIMES: Final = 10
 
-#: Moving fixes with less than this between them are of one drive.
-SAME_DRIVE_US: Final = 600 * US_PER_S
+#: Moving fixes with less than this between them are of one drive (as in ``location``, where it is a parameter).
+SAME_DRIVE_US: Final = 1800 * US_PER_S
 
 _MINUTE_US: Final = 60 * US_PER_S
 
