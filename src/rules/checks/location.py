@@ -144,6 +144,17 @@ def episode_of_half(half: dict[str, int]) -> Episode:
     )  # fmt: skip
 
 
+def measures_of(episode: Episode) -> dict[str, dict[str, Any]]:
+    """The measures of a suspected result."""
+    made = {
+        "distance_m": measure(episode.distance_m, "m"),
+        "bridged_m": measure(episode.bridged_m, "m"),
+        "farthest_m": measure(episode.farthest_m, "m"),
+        "fixes": measure(episode.fixes, "1"),
+    }
+    return made | ({"terminals_apart_m": measure(episode.apart_m, "m")} if episode.apart_m else {})
+
+
 def subject(vehicle: str, start_us: int) -> str:
     """Name of an episode's subject. An episode that is found again with another start keeps its first
     name."""
@@ -266,21 +277,13 @@ def evaluate(evidence: Evidence) -> Evaluation:
             RULE, VERSION, evidence["subject"], Outcome.NORMAL, "no_episode", {}, used, start, end, told
         )
     episode = found[0]
-    measures = {
-        "distance_m": measure(episode.distance_m, "m"),
-        "bridged_m": measure(episode.bridged_m, "m"),
-        "farthest_m": measure(episode.farthest_m, "m"),
-        "fixes": measure(episode.fixes, "1"),
-    }
-    if episode.apart_m:
-        measures["terminals_apart_m"] = measure(episode.apart_m, "m")
     return Evaluation(
         RULE,
         VERSION,
         evidence["subject"],
         Outcome.SUSPECTED,
         episode.reason,
-        measures,
+        measures_of(episode),
         used,
         episode.start_us,
         episode.end_us,
