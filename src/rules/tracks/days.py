@@ -89,7 +89,7 @@ def jumpy_slots(rows: DayRows, max_speed_kmh: Ints) -> Ints:
     return np.unique(slot[1:][same & ~sure])
 
 
-def _said(rows: DayRows, part: slice) -> SimpleNamespace:
+def _said(rows: DayRows, part: slice | Ints) -> SimpleNamespace:
     return SimpleNamespace(speed=rows.speed_dkmh[part], acc=rows.acc[part], odo=rows.odometer_dkm[part] + 1)
 
 
@@ -198,12 +198,8 @@ def drives(rows: DayRows, valid: Ints) -> tuple[Ints, Ints, Ints]:
     slot, lat, lon = rows.slot[valid], rows.lat_e6[valid], rows.lon_e6[valid]
     same = np.r_[False, slot[1:] == slot[:-1]]
     far = np.r_[0, geo.distance_mm(lat[:-1], lon[:-1], lat[1:], lon[1:])]
-    before = np.maximum(np.arange(len(valid)) - 1, 0)
-    shifted = (
-        same
-        & (far > MOVING_MM)
-        & ~resting(_said(rows.take(valid[before]), slice(None)), _said(rows.take(valid), slice(None)))
-    )
+    before = valid[np.maximum(np.arange(len(valid)) - 1, 0)]
+    shifted = same & (far > MOVING_MM) & ~resting(_said(rows, before), _said(rows, valid))
     moving = (rows.speed_dkmh[valid] >= MOVING_DKMH) | shifted
     begins = moving & ~(np.r_[False, moving[:-1]] & same)
     ends = moving & ~(np.r_[moving[1:], False] & np.r_[same[1:], False])
