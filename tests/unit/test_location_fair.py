@@ -173,8 +173,10 @@ def test_the_episode_of_a_part_of_a_track_is_that_of_the_whole() -> None:
             anchor = None if episode.anchor is None else list(episode.anchor)
             (again,) = location.episodes(whole | {"track": track, "anchor": anchor})
             if episode.end_us is None:  # frozen as it was when it opened
-                grown = {"distance_m": again.distance_m, "farthest_m": again.farthest_m, "fixes": again.fixes}
-                episode = replace(episode, bridged_m=again.bridged_m, **grown)
+                episode = replace(
+                    episode, bridged_m=again.bridged_m, distance_m=again.distance_m, farthest_m=again.farthest_m,
+                    fixes=again.fixes,
+                )  # fmt: skip
             assert again == episode
 
 

@@ -25,7 +25,8 @@ from runtime.arrays import Ints
 #:
 #: The running states in the database are of one version: a vehicle whose stored state is of another one is recomputed from
 #: its stored track (``rules.live.store.states.outdated_states``). A state that is frozen in evidence is never recomputed:
-#: it is read by ``read_states``, which knows every version that was ever frozen.
+#: it is read by ``read_states``. Evidence of version 1 of the rules, whose states are of version 1, has that of its own
+#: (``rules.tracks.v1.state``).
 STATE_VERSION = 2
 
 #: Fixes that may wait at once (``rules.tracks.cleaning``), and what is kept of each.
