@@ -56,7 +56,6 @@ _OF_TERMINAL = "INSERT INTO terminal_bindings SELECT t.no, v.no, $1, $2 FROM ter
 @pytest.mark.parametrize(
     ("constraint", "sql"),
     [
-        ("one_terminal_in_vehicle", _OF_TERMINAL.format("2", "V1")),
         ("terminal_in_one_vehicle", _OF_TERMINAL.format("1", "V2")),
         ("card_bound_once", "INSERT INTO card_bindings VALUES ('C', '苏F00002', $1, $2)"),
         (

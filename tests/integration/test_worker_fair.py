@@ -40,7 +40,7 @@ async def test_the_order_of_arrival_does_not_matter_to_stray_fixes_and_second_te
     fixes, terminals = strewn(), [1] * len(TRACK)
     if second:  # in the yard all the time
         long_ago = from_us(world.day - 100 * US_PER_DAY)
-        await world.apply(Terminal(id="13800000002", vehicle="V1", valid_from=long_ago))
+        await world.apply(Terminal(id="13800000002", vehicle="V1", valid_from=long_ago, beside=True))
         yard = stand(5, 30 * H, 20.0, every=300)
         fixes, terminals = fixes + yard, terminals + [2] * len(yard)
     batch = world.batch(fixes, terminal=terminals)

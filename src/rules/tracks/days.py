@@ -17,6 +17,7 @@ from rules.tracks.kernel import KEEP_MM, MOVING_DKMH, MOVING_MM, VectorOps, plai
 from rules.tracks.mileage import window_mileage
 from rules.tracks.state import TrackStates
 from runtime.arrays import Ints
+from runtime.units import US_PER_DAY
 from telemetry import geo
 
 #: Room of a slot in a key of (slot, time): 101 days either side of the slot's day, for 2^18 slots.
@@ -105,7 +106,8 @@ def valid_fixes_since(
 ) -> Ints:
     """``valid_fixes`` where it is known which slots are ``jumpy`` (``jumpy_slots``): each of them is cleaned from its state
     in ``before`` on, shape (len(jumpy),), as from an empty one where there is none. ``term`` (n,): which terminal, where
-    several sit in the vehicle, else 0; slots with such rows belong to ``jumpy``."""
+    several sit in the vehicle, else 0; slots with such rows belong to ``jumpy``. What still waits after the day of a slot counts:
+    of the fixes after it few are there, and they only tell that the terminal was not silent any more."""
     slot, t = rows.slot, rows.t_us
     # Where each fix is plainly valid by the one before, all are.
     good = np.ones(len(slot), np.bool_)
@@ -117,7 +119,9 @@ def valid_fixes_since(
             speed=rows.speed_dkmh[asked], odo=rows.odometer_dkm[asked] + 1, acc=rows.acc[asked],
             term=0 if term is None else term[asked], max_kmh=max_speed_kmh[slot[asked]],
         )  # fmt: skip
-        good[asked] = advance(before, local, matrix).valid
+        done = advance(before, local, matrix)
+        after = t[asked] >= rows.base_us[slot[asked]] + US_PER_DAY
+        good[asked] = done.valid | (done.waits & after)
     return np.flatnonzero(good)
 
 
