@@ -218,6 +218,6 @@ def test_a_fix_after_the_day_ends_a_silence_though_what_follows_may_still_drop_i
     """Of the fixes after a day eight are read: of a vehicle that wakes elsewhere they may be too few to be believed."""
     rows = track([(86_000, 0, 0), (86_300, 0, 0), *((90_000 + k, 30_000, 0) for k in range(8))])
     limit = np.array([200])
-    assert len(valid_fixes(rows, limit)) == 10
+    assert valid_fixes(rows, limit).tolist()[:3] == [0, 1, 2]
     inside = track([(80_000, 0, 0), *((85_000 + k, 30_000, 0) for k in range(8))])
     assert len(valid_fixes(inside, limit)) == 1
