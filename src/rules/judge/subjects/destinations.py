@@ -20,7 +20,7 @@ from rules.alerts.model import AlertFacts
 from rules.checks import destination as check
 from rules.checks.base import Evaluation, Outcome
 from rules.evidence import freeze_track
-from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind
+from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind, on_kept_track
 from rules.judge.subjects.orders import is_ready, until_settled, withdrawn
 from rules.judge.tracks import judged_tracks_of
 from rules.stored_tracks import Want
@@ -75,6 +75,8 @@ class Destinations:
         for part in _parts(_cases(desk, ready)):
             for (fact, evidences), (track, evaluations) in zip(part, await _judged(desk, part), strict=True):
                 for evidence, made in zip(evidences, evaluations, strict=True):
+                    if check.located(evidence):
+                        made = on_kept_track(desk, made)
                     if made.outcome is Outcome.SUSPECTED and not desk.numbers_only:
                         evidence["track"] = freeze_track(track)
                     alert = _alert(fact.order, made, evidence)
