@@ -102,8 +102,6 @@ async def test_an_order_has_one_current_version(office: asyncpg.Pool) -> None:
 @pytest.mark.parametrize(
     ("sql", "kind", "body", "said"),
     [
-        (_OF_TERMINAL.format("1", "V2"), "terminals", {"id": "2", "vehicle": "V2", "valid_from": "2026-05-01T00:00:00Z"},
-         "该车同一时间已装有另一台终端"),
         ("INSERT INTO card_bindings VALUES ('D', '苏F00002', $1, $2)", "fuel-cards",
          {"id": "D", "organisation": "O", "plate": "苏F00001", "valid_from": "2026-05-01T00:00:00Z"},
          "该油卡同一时间已绑定另一车牌"),
