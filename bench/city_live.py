@@ -81,7 +81,7 @@ def _fixes(city: city_data.City, size: int, share: float, seed: int) -> list[Fix
         t = city.day_us + (k * 10 * n + np.arange(n) * 10) // n * US_PER_S
         zero = np.zeros(n, np.int64)
         speed = np.where(out, 400, 0)
-        parts.append(Fixes(np.arange(1, n + 1), t, zero + k, lat, lon, speed, zero, zero - 1))
+        parts.append(Fixes(np.arange(1, n + 1), t, zero + k, lat, lon, speed, zero, zero - 1, zero + 2, zero))
     whole = Fixes(*(np.concatenate([getattr(p, name) for p in parts]) for name in Fixes.__slots__))
     return [whole.take(np.arange(a, min(a + size, len(whole)))) for a in range(0, len(whole), size)]
 

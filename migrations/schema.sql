@@ -1062,9 +1062,6 @@ ALTER TABLE ONLY mended_rows
 ALTER TABLE ONLY navigation_routes
     ADD CONSTRAINT navigation_routes_pkey PRIMARY KEY (key);
 
-ALTER TABLE ONLY terminal_bindings
-    ADD CONSTRAINT one_terminal_in_vehicle EXCLUDE USING gist (int8range((vehicle_no)::bigint, (vehicle_no)::bigint, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
-
 ALTER TABLE ONLY vehicle_plates
     ADD CONSTRAINT one_vehicle_of_plate EXCLUDE USING gist (int8range(hashtextextended(plate, (0)::bigint), hashtextextended(plate, (0)::bigint), '[]'::text) WITH &&, text_range(plate, plate, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&) DEFERRABLE INITIALLY DEFERRED;
 

@@ -18,7 +18,6 @@ _MEANWHILE: Final = "刚被他人修改，请重试 · was changed by somebody e
 #: Name of the constraint -> what a person is told.
 SENTENCES: Final = {
     "terminal_in_one_vehicle": "该终端同一时间已装在另一辆车上 · the terminal is in another vehicle at that time",
-    "one_terminal_in_vehicle": "该车同一时间已装有另一台终端 · the vehicle has another terminal at that time",
     "terminal_bindings_pkey": f"终端安装记录{_MEANWHILE}",
     "card_bound_once": "该油卡同一时间已绑定另一车牌 · the card is bound to another plate at that time",
     "card_bindings_pkey": f"油卡绑定记录{_MEANWHILE}",

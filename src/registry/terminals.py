@@ -38,6 +38,11 @@ class Terminal(Record):
     enabled: bool = True
     vehicle: Identifier | None = None
     valid_from: Time | None = Field(None, validate_default=True)
+    beside: bool = Field(
+        False,
+        description="the vehicle has another terminal at that time, which stays: each is judged for itself. Without it the"
+        " terminal takes the place of the other one",
+    )
 
     @property
     def binds(self) -> bool:
@@ -54,7 +59,7 @@ class Terminal(Record):
 
 HEADERS: Final = {
     "终端手机号": "id", "制造商": "manufacturer", "型号": "model", "终端编号": "device_id", "启用": "enabled",
-    "车辆": "vehicle", "起始时间": "valid_from",
+    "车辆": "vehicle", "起始时间": "valid_from", "并装": "beside",
 }  # fmt: skip
 
 
@@ -76,8 +81,8 @@ class Binding:
 
 
 class BindingPlan:
-    """Bindings in memory that keep the invariant: those of one terminal, and of one vehicle, never
-    overlap.
+    """Bindings in memory that keep the invariant: those of one terminal never overlap; those of one vehicle only where one was
+    put beside others.
     """
 
     def __init__(self, bindings: Iterable[Binding] = ()) -> None:
@@ -90,11 +95,13 @@ class BindingPlan:
         """Every binding."""
         return {binding for group in self._terminal.values() for binding in group}
 
-    def bind(self, terminal: int, vehicle: int | None, since: datetime) -> dict[int, datetime]:
+    def bind(
+        self, terminal: int, vehicle: int | None, since: datetime, *, beside: bool = False
+    ) -> dict[int, datetime]:
         """From ``since`` on ``terminal`` sits in ``vehicle`` (None: in none), up to what is already known
         of later.
 
-        Closes what either was bound to. Returns the vehicles whose facts changed and from when; empty = it
+        Closes what either was bound to; ``beside``: not what the vehicle was bound to. Returns the vehicles whose facts changed and from when; empty = it
         was so.
         """
         touched: dict[int, datetime] = {}
@@ -106,9 +113,11 @@ class BindingPlan:
             touched[before.vehicle] = since
         if vehicle is None:
             return touched
-        if other := next((b for b in self._vehicle[vehicle] if b.covers(since)), None):
-            self._cut(other, since)
-        later = [b for b in self._terminal[terminal] | self._vehicle[vehicle] if b.since > since]
+        others = set() if beside else set(self._vehicle[vehicle])
+        for other in others:
+            if other.covers(since):
+                self._cut(other, since)
+        later = [b for b in self._terminal[terminal] | others if b.since > since]
         until = None
         if later:
             following = min(later, key=lambda b: b.since)
@@ -221,7 +230,7 @@ async def _bind(connection: Connection, records: Sequence[Terminal]) -> list[int
     for index, record in binding:
         assert record.valid_from is not None  # noqa: S101 - what `binds` means
         vehicle = vehicles[record.vehicle] if record.vehicle is not None else None
-        if plan.bind(numbers[record.id], vehicle, record.valid_from):
+        if plan.bind(numbers[record.id], vehicle, record.valid_from, beside=record.beside):
             changed.append(index)
     await _save(connection, before, plan.all())
     return changed

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 import numpy as np
 import orjson
@@ -19,6 +19,14 @@ from runtime.errors import GongcheError
 
 #: Columns of a track in evidence, all integers.
 TRACK_COLUMNS = ("t_us", "fingerprint", "lat_e6", "lon_e6", "speed_dkmh", "direction_deg", "odometer_dkm")
+
+
+#: Columns that tracks may have since version 2 of the rules. ``acc``: what the fix says about ACC, 0 = nothing, 1 = off, 2 = on.
+#: ``valid``: 1 = a valid fix, as it was known from the whole track (``rules.tracks.cleaning``); without it a check finds that
+#: out from what it has. ``term``: where several terminals sat in the vehicle then, the number of the one that the fix is of;
+#: else 0.
+ACC_COLUMN, VALID_COLUMN, TERM_COLUMN = "acc", "valid", "term"
+OPTIONAL_COLUMNS = (ACC_COLUMN, VALID_COLUMN, TERM_COLUMN)
 
 
 class Track(TypedDict):
@@ -31,6 +39,9 @@ class Track(TypedDict):
     speed_dkmh: list[int]
     direction_deg: list[int]
     odometer_dkm: list[int]
+    acc: NotRequired[list[int]]
+    valid: NotRequired[list[int]]
+    term: NotRequired[list[int]]
 
 
 class EvidenceError(ValueError):
@@ -98,9 +109,10 @@ def _refuse_floats(value: Any) -> None:
 
 
 def track_columns(track: Mapping[str, object]) -> dict[str, Ints]:
-    """Columns of a track in evidence as int64 arrays of one length. Raises EvidenceError."""
+    """Columns of a track in evidence as int64 arrays of one length; the optional ones only where it has them. Raises
+    EvidenceError."""
     try:
-        columns = {name: np.array(track[name], np.int64) for name in TRACK_COLUMNS}
+        columns = {name: np.array(track[name], np.int64) for name in _names(track)}
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise EvidenceError(f"track: {error!r}") from error
     if len({c.shape for c in columns.values()}) != 1 or columns["t_us"].ndim != 1:
@@ -109,5 +121,25 @@ def track_columns(track: Mapping[str, object]) -> dict[str, Ints]:
 
 
 def freeze_track(columns: Mapping[str, AnyArray]) -> Track:
-    """Columns named as TRACK_COLUMNS as lists for evidence; ``odometer_dkm`` is -1 where absent."""
-    return cast(Track, {name: columns[name].astype(np.int64).tolist() for name in TRACK_COLUMNS})
+    """Columns named as TRACK_COLUMNS, and optional ones where they are given, as lists for evidence; ``odometer_dkm`` is -1
+    where absent."""
+    return cast(Track, {name: columns[name].astype(np.int64).tolist() for name in _names(columns)})
+
+
+def _names(track: Mapping[str, object]) -> list[str]:
+    return [*TRACK_COLUMNS, *(name for name in OPTIONAL_COLUMNS if name in track)]
+
+
+def acc_of(columns: Mapping[str, Ints]) -> Ints:
+    """Column ``acc`` of a track; zeros where it has none."""
+    return _or_zero(columns, ACC_COLUMN)
+
+
+def term_of(columns: Mapping[str, Ints]) -> Ints:
+    """Column ``term`` of a track; zeros where it has none."""
+    return _or_zero(columns, TERM_COLUMN)
+
+
+def _or_zero(columns: Mapping[str, Ints], name: str) -> Ints:
+    found = columns.get(name)
+    return np.zeros(len(columns["t_us"]), np.int64) if found is None else found

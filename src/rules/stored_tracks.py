@@ -1,7 +1,7 @@
 """Stored tracks of many vehicles at once, and their valid fixes.
 
 Where a track is cut, its first row has no fix before it to be compared with: a jump there would count and throw out the
-true fixes after it. So a track with jumps, or one that accuses, is taken from the last valid fix before it on.
+true fixes after it. So a track with jumps, or one that accuses, is taken from the last fix before it on that was valid at once.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from rules.evidence import TRACK_COLUMNS
+from rules.evidence import ACC_COLUMN, TERM_COLUMN, TRACK_COLUMNS, VALID_COLUMN
 from rules.live.store.states import load_day_states
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
-from rules.tracks.valid_fixes import cut_before, has_jumps, valid_rows
+from rules.tracks.valid_fixes import cleaned, cut_before, has_jumps, valid_rows
 from runtime.arrays import Ints
 from runtime.connection import Connection
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
 from telemetry.archive.read import Track
 from telemetry.archive.store import Archive
+from telemetry.positions import acc_column
 
 #: A stretch of a vehicle, or of a terminal: (number, from, to), half open, microseconds since 1970 UTC.
 Want = tuple[int, int, int]
@@ -50,6 +51,7 @@ async def judged_tracks(
     found: dict[int, Judged[T]] = {}
     for k, (track, good) in enumerate(zip(tracks, valid_rows(tracks, max_kmh), strict=True)):
         if not has_jumps(track, good):
+            _mark(track, good)
             made = judge(k, track, good)
             if not accuses(made):
                 found[k] = track, good, made
@@ -59,11 +61,18 @@ async def judged_tracks(
         since = await _known_since(conn, [wants[k] for k in part])
         longer = [(wants[k][0], us, wants[k][2]) for k, us in zip(part, since, strict=True)]
         tracks = await tracks_in(archive, conn, await spans_of(longer))
-        valid = valid_rows(tracks, [max_kmh[k] for k in part])
-        for k, track, good in zip(part, tracks, valid, strict=True):
-            track, good = cut_before(track, good, wants[k][1])
+        valid = cleaned(tracks, [max_kmh[k] for k in part])
+        for k, track, rows in zip(part, tracks, valid, strict=True):
+            track, good = cut_before(track, rows, wants[k][1])
+            _mark(track, good)
             found[k] = track, good, judge(k, track, good)
     return [found[k] for k in range(len(wants))]
+
+
+def _mark(track: dict[str, Ints], good: Ints) -> None:
+    """Evidence that is a part of ``track`` knows by this column which of its fixes are valid."""
+    track[VALID_COLUMN] = np.zeros(len(track["t_us"]), np.int64)
+    track[VALID_COLUMN][good] = 1
 
 
 async def _known_since(conn: Connection, wants: Sequence[Want]) -> list[int]:
@@ -111,7 +120,8 @@ def _cut(track: Track, spans: Sequence[Sequence[Want]]) -> list[dict[str, Ints]]
     batch = track.batch
     usable = np.flatnonzero(track.quality == 0)
     by_terminal = usable[np.argsort(batch.terminal[usable], kind="stable")]  # keeps (time, fingerprint)
-    terminal = batch.terminal[by_terminal].astype(np.int64)
+    terminal_of = batch.terminal.astype(np.int64)
+    terminal = terminal_of[by_terminal]
     t = batch.device_us[by_terminal]
     found = []
     for pieces in spans:
@@ -123,12 +133,28 @@ def _cut(track: Track, spans: Sequence[Sequence[Want]]) -> list[dict[str, Ints]]
         rows = np.concatenate(parts) if parts else np.zeros(0, np.int64)
         if len(parts) > 1:
             rows = rows[np.lexsort((track.fingerprint[rows], batch.device_us[rows]))]
-        found.append(fix_columns(track, rows))
+        columns = fix_columns(track, rows)
+        terms = shared_terms(pieces, terminal_of[rows], columns["t_us"])
+        if terms.any():
+            columns[TERM_COLUMN] = terms
+        found.append(columns)
     return found
 
 
+def shared_terms(pieces: Sequence[Want], terminal: Ints, t_us: Ints) -> Ints:
+    """Column ``term`` of fixes of a vehicle: ``terminal`` (n,) at the times at which several terminals sat in it, by ``pieces``
+    (terminal, from, to), else 0."""
+    if len({no for no, _, _ in pieces}) < 2:
+        return np.zeros(len(t_us), np.int64)
+    sat = np.zeros(len(t_us), np.int64)
+    for _, start, end in pieces:
+        sat += (t_us >= start) & (t_us < end)
+    return np.where(sat > 1, terminal, 0)
+
+
 def fix_columns(track: Track, rows: Ints) -> dict[str, Ints]:
-    """``rows`` of a stored track as columns of ``evidence.TRACK_COLUMNS``, int64; an odometer that is absent is -1."""
+    """``rows`` of a stored track as columns of ``evidence.TRACK_COLUMNS`` and ``acc``, int64; an odometer that is absent is
+    -1."""
     batch = track.batch
     columns = {
         "t_us": batch.device_us[rows],
@@ -141,4 +167,6 @@ def fix_columns(track: Track, rows: Ints) -> dict[str, Ints]:
             batch.known("odometer_dkm")[rows], batch.odometer_dkm[rows].astype(np.int64), -1
         ),
     }
-    return {name: columns[name].astype(np.int64) for name in TRACK_COLUMNS}
+    return {name: columns[name].astype(np.int64) for name in TRACK_COLUMNS} | {
+        ACC_COLUMN: acc_column(batch, rows)
+    }

@@ -196,6 +196,16 @@ class PositionBatch:
         return all(np.array_equal(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
 
 
+def acc_column(batch: PositionBatch, rows: AnyInts) -> Ints:
+    """What the positions at ``rows`` say about ACC (bit 0 of the status): 0 = nothing, 1 = off, 2 = on; int64.
+
+    Over HTTP a position without it is like one with ACC off, so there "off" says nothing."""
+    on = (batch.status[rows] & 1) != 0
+    silent = ~on & (batch.source[rows] == Source.HTTP)
+    result: Ints = np.where(silent, 0, np.where(on, 2, 1)).astype(np.int64)
+    return result
+
+
 # The columns that make up "the same payload": everything the terminal said, nothing the server added.
 _PAYLOAD = tuple(n for n in SPEC if n not in ("terminal", "received_us", "source"))
 _MULTIPLIERS = {

@@ -24,6 +24,7 @@ from rules.judge.subjects.cards import Cards
 from rules.judge.subjects.driver_months import DriverMonths
 from rules.judge.subjects.fills import Transactions
 from rules.judge.subjects.violations import Violations
+from rules.tracks.kernel import RESOLUTION_MM
 from runtime.units import CHINA, from_us
 from telemetry import geo
 from tests.integration import test_judge_driver_months as months
@@ -217,14 +218,12 @@ def outing(start_s: float, east: float) -> list[Any]:
 
 
 def displacement_m(fixes: list[Any]) -> int:
-    """The greatest limit that an outing reaches: from its first fix beyond the fence, and beyond it."""
+    """The greatest limit that an outing reaches: its farthest fix beyond the fence."""
     lat, lon = geo.from_local_plane(LAT0, LON0, [f[1] for f in fixes], [f[2] for f in fixes])
     e6 = [(round(float(a) * 1e6), round(float(b) * 1e6)) for a, b in zip(lat, lon, strict=True)]
     out = [p for p in e6 if p[1] > 120_901_000]
     far = max(out, key=lambda p: p[1])
-    return (
-        min(geo.distance_mm_scalar(*out[0], *far), geo.distance_mm_scalar(far[0], 120_901_000, *far)) // 1000
-    )
+    return (geo.distance_mm_scalar(far[0], 120_901_000, *far) + RESOLUTION_MM) // 1000
 
 
 async def test_location_at_the_very_metre(world: World) -> None:

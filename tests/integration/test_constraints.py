@@ -56,7 +56,6 @@ _OF_TERMINAL = "INSERT INTO terminal_bindings SELECT t.no, v.no, $1, $2 FROM ter
 @pytest.mark.parametrize(
     ("constraint", "sql"),
     [
-        ("one_terminal_in_vehicle", _OF_TERMINAL.format("2", "V1")),
         ("terminal_in_one_vehicle", _OF_TERMINAL.format("1", "V2")),
         ("card_bound_once", "INSERT INTO card_bindings VALUES ('C', '苏F00002', $1, $2)"),
         (
@@ -103,8 +102,6 @@ async def test_an_order_has_one_current_version(office: asyncpg.Pool) -> None:
 @pytest.mark.parametrize(
     ("sql", "kind", "body", "said"),
     [
-        (_OF_TERMINAL.format("1", "V2"), "terminals", {"id": "2", "vehicle": "V2", "valid_from": "2026-05-01T00:00:00Z"},
-         "该车同一时间已装有另一台终端"),
         ("INSERT INTO card_bindings VALUES ('D', '苏F00002', $1, $2)", "fuel-cards",
          {"id": "D", "organisation": "O", "plate": "苏F00001", "valid_from": "2026-05-01T00:00:00Z"},
          "该油卡同一时间已绑定另一车牌"),

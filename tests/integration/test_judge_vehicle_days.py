@@ -385,3 +385,42 @@ async def test_edges_are_the_ends_of_the_track(court: Court) -> None:
                 found = await archive.edges(conn, [span], 2, newest=newest)
                 assert found.batch.device_us.tolist() == (wanted[-2:] if newest else wanted[:2])
         assert len(await archive.edges(conn, [], 1)) == 0
+
+
+async def test_one_drive_over_midnight_is_one_alert_and_moves_in_the_yard_are_none(court: Court) -> None:
+    """600 m before midnight and 2 km after it; another vehicle is moved about inside its own large yard."""
+    await court.build(2, fence=False)
+    await court.calendar()
+    late = drive(86_400 - 50, (0, 0), (2600, 0))
+    await court.send(
+        court.batch([*stand(80_000, 86_300, every=600), *late, *stand(88_000, 170_000, 2600, every=600)])
+    )
+    shuffled = drive(2 * 3600, (0, 0), (1500, 0), (0, 0))
+    rest = stand(3 * 3600, 170_000, every=600)
+    await court.send(court.batch([*stand(0, 7000, every=600), *shuffled, *rest], terminal=2))
+    await court.work()
+    keys = [court.key(vehicle, day) for vehicle in (1, 2) for day in (0, 1)]
+    await court.judge(*keys, hours=54.5)
+    found = await court.outcomes("off_hours")
+    assert found[court.told_of(1)] == ("suspected", "night")
+    assert found[court.told_of(1, 1)] == ("normal", "none")
+    assert found[court.told_of(2)] == ("suspected", "night")
+    (alert,) = [a for a in await court.of("off_hours") if a["vehicle"] == "V1"]
+    assert alert["measures"]["distance_m"]["value"] == pytest.approx(2600, abs=60)
+    body = await court.pool.fetchval(
+        "SELECT body FROM evidence WHERE encode(sha256, 'hex') = $1", alert["evidence_hash"]
+    )
+    assert said(off_hours.evaluate(frozen.parse(body))) == alert["summary"]
+
+    wide = {
+        "type": "Polygon",
+        "coordinates": [
+            [[120.88, 31.98], [120.92, 31.98], [120.92, 32.02], [120.88, 32.02], [120.88, 31.98]]
+        ],
+    }
+    await court.fence(wide)
+    await court.judge(*keys, hours=54.5)
+    assert (await court.outcomes("off_hours"))[court.told_of(2)] == ("normal", "none")
+    (alert,) = [a for a in await court.of("off_hours") if a["vehicle"] == "V2"]
+    assert alert["status"] == "withdrawn"
+    assert (await court.outcomes("off_hours"))[court.told_of(1)][0] == "normal"  # 700 m of it are outside

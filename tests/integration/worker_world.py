@@ -150,7 +150,8 @@ class World:
         t = self.day + np.rint(a[:, 0] * S).astype(np.int64)
         given = {
             "terminal": terminal, "device_us": t, "received_us": t + S, "lat_e6": np.rint(lat * 1e6),
-            "lon_e6": np.rint(lon * 1e6), "speed_dkmh": a[:, 3], "status": 2, "direction_deg": 90,
+            "lon_e6": np.rint(lon * 1e6), "speed_dkmh": a[:, 3], "direction_deg": 90,
+            "status": np.where(a[:, 3] > 0, 3, 2),  # ACC is on while it moves
         }  # fmt: skip
         return PositionBatch.build(n, **(given | columns))
 

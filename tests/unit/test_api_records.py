@@ -387,6 +387,20 @@ def test_a_binding_known_too_late_is_extended_back() -> None:
     assert plan.all() == {Binding(1, 10, at(1), at(9))}
 
 
+def test_a_terminal_beside_another_leaves_it_where_it_is() -> None:
+    plan = BindingPlan()
+    plan.bind(1, 10, at(0))
+    assert plan.bind(2, 10, at(3), beside=True) == {10: at(3)}
+    assert plan.all() == {Binding(1, 10, at(0), None), Binding(2, 10, at(3), None)}
+    # A third one takes the place of both.
+    assert plan.bind(3, 10, at(6)) == {10: at(6)}
+    assert plan.all() == {
+        Binding(1, 10, at(0), at(6)),
+        Binding(2, 10, at(3), at(6)),
+        Binding(3, 10, at(6), None),
+    }
+
+
 def test_history_is_entered_before_what_is_known() -> None:
     plan = BindingPlan([Binding(1, 10, at(5), None)])
     plan.bind(1, 11, at(1))

@@ -353,6 +353,8 @@ def test_fixes_beyond_the_neighbours_of_the_window_change_nothing(points: list[F
     """What the gatherer freezes: from the last valid fix before the window to the first one after it."""
     evidence = make(points)
     track = frozen.track_columns(evidence["track"])
-    rows = card_use.needed(track, valid_fixes(track, 200), evidence)
+    good = valid_fixes(track, 200)
+    track["valid"] = np.isin(np.arange(len(track["t_us"])), good).astype(np.int64)
+    rows = card_use.needed(track, good, evidence)
     trimmed = evidence | {"track": frozen.freeze_track({n: c[rows] for n, c in track.items()})}
     assert card_use.evaluate(trimmed) == card_use.evaluate(evidence)

@@ -117,7 +117,10 @@ def test_what_was_before_the_departure_says_only_where_the_vehicle_came_from() -
     assert outcome(there, off, on, begun=0) == (Outcome.SUSPECTED, "not_reached")
     # the segment that the departure lies on counts, and a fix exactly then
     assert outcome((-40, -2500, 0), (60, 2500, 0), begun=0) == (Outcome.NORMAL, "reached")
-    assert outcome((-110, 6000, 0), (0, 1000, 0), (110, 6000, 0), begun=0) == (Outcome.NORMAL, "reached")
+    assert outcome((-110, 6000, 0), (0, 1000, 0), (5, 1000, 0), (110, 6000, 0), begun=0) == (
+        Outcome.NORMAL,
+        "reached",
+    )
     # a gap over the departure; with fixes before it, one way from nowhere is not enough
     assert outcome((-150, 6900, 0), (149, 6900, 0), (200, 7000, 0), begun=0) == (Outcome.UNDETERMINED, "gap")
     assert outcome((-100, 7000, 0), (149, 7000, 0), (200, 7000, 0), begun=0) == (

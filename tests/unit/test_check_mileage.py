@@ -157,7 +157,7 @@ def test_a_result_that_the_track_does_not_bear_out_proves_nothing() -> None:
 
 
 def test_the_state_at_the_start_of_the_day_decides_on_the_first_fix() -> None:
-    """A vehicle that was 100 km away a minute before has jumped: its first fix is none."""
+    """A vehicle that was 100 km away a minute before: its fixes wait until four over a minute agree."""
     states = TrackStates(1)
     lat, lon = geo.from_local_plane(32.0, 120.9, [100_000.0], [0.0])
     before = {"t_us": DAY + (8 * 3600 - 60) * S, "lat": round(lat[0] * 1e6), "lon": round(lon[0] * 1e6)}
@@ -168,6 +168,8 @@ def test_the_state_at_the_start_of_the_day_decides_on_the_first_fix() -> None:
     )
     packed = states.pack(np.zeros(1, np.int64)).astype(STATE_DTYPE).tobytes().hex()
     made = evidence(drive(60), state={"version": STATE_VERSION, "packed": packed})
+    assert made["result"]["fixes"] == 4  # the first, the two before the last, and the last
+    made = evidence(drive(50), state={"version": STATE_VERSION, "packed": packed})
     assert made["result"]["fixes"] == 0
     assert mileage.evaluate(made).reason == "no_track"
     with pytest.raises(EvidenceError):

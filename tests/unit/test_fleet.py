@@ -150,7 +150,7 @@ def test_reports_ascend_within_the_day_without_gaps(any_plan: Plan) -> None:
 
 
 def test_no_vehicle_is_faster_than_a_car_but_for_the_planted_jumps(any_plan: Plan) -> None:
-    jumps = [t for t in any_plan.traps if t.kind == "jump"]
+    jumps = [t for t in any_plan.traps if t.kind in ("jump", "reflection")]
     for vehicle in any_plan.vehicles:
         good = (vehicle.samples.status & STATUS_POSITIONED) != 0
         time = vehicle.samples.time_s[good]
@@ -172,7 +172,7 @@ def test_who_is_far_outside_the_fence_without_an_order_is_expected_and_nobody_el
         mine = [o for o in orders.values() if o.vehicle == vehicle.id]
         usable = (vehicle.samples.status & STATUS_POSITIONED) != 0
         for trap in any_plan.traps:
-            if trap.vehicle == vehicle.id and trap.kind == "jump":
+            if trap.vehicle == vehicle.id and trap.kind in ("jump", "reflection"):
                 time = vehicle.samples.time_s
                 usable &= (time < trap.from_us // US_PER_S) | (time > trap.to_us // US_PER_S)
         beyond = shapely.distance(yard, shapely.points(metres(any_plan, vehicle)))

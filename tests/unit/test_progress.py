@@ -9,15 +9,13 @@ import pytest
 
 from rules.checks import destination
 from rules.tracks.advance import advance, row_matrix
-from rules.tracks.kernel import ROW_FIELDS
 from rules.tracks.mileage import window_mileage
-from rules.tracks.order_legs import LEG_FIELDS, UNKNOWN, OrderProgress, Taken
+from rules.tracks.order_legs import LEG_FIELDS, UNKNOWN, OrderProgress
 from rules.tracks.state import TrackStates
 from telemetry import geo
 
 S = 1_000_000
 T0 = 1_780_000_000 * S
-ORDER, GAP = ROW_FIELDS.index("order"), ROW_FIELDS.index("gap_us")
 PLACES = {
     1: [(32_010_000, 120_910_000), (32_000_000, 120_950_000)],
     2: [(31_995_000, 120_900_000)],
@@ -69,10 +67,10 @@ class Stream:
         owners = np.unique(owner)
         before = self.states.copy(owners)
         done = advance(self.states, owner, rows)
-        slot = np.array([self.slots.get(int(key), -1) for key in rows[ORDER]], np.int64)
-        taken = Taken(owner, columns["t"], columns["lat"], columns["lon"], rows[ORDER], slot, rows[GAP])
-        self.progress.take(taken, done, before, owners, lambda _owner, key: self.slots.get(key, -1))
-        return done.disturbed
+        self.progress.take(
+            owner, columns["t"], done, before, owners, lambda _owner, key: self.slots.get(key, -1)
+        )
+        return sorted(done.disturbed)
 
     def values(self) -> dict[int, tuple[Any, ...]]:
         vehicle = {1: 0, 2: 0, 3: 1, 4: 3}

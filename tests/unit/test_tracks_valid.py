@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.checks import destination
-from rules.tracks.valid_fixes import cut_before, has_jumps, valid_rows
+from rules.tracks.valid_fixes import cleaned, cut_before, has_jumps, valid_rows
 
 S = 1_000_000
 T0 = 1_772_000_000 * S
@@ -24,7 +24,7 @@ def track(steps: list[tuple[int, int]]) -> dict[str, np.ndarray]:
     order = np.lexsort((np.arange(len(t)), t))
     return {
         "t_us": t[order], "fingerprint": np.arange(len(t))[order], "lat_e6": lat[order],
-        "lon_e6": np.full(len(t), 120_900_000),
+        "lon_e6": np.full(len(t), 120_900_000), "speed_dkmh": 0 * t, "odometer_dkm": 0 * t - 1,
     }  # fmt: skip
 
 
@@ -33,28 +33,33 @@ def test_a_track_that_begins_with_the_last_valid_fix_is_cleaned_as_the_whole(
     steps: list[tuple[int, int]], seconds: int
 ) -> None:
     whole, from_us = track(steps), T0 + seconds * S
-    (good,) = valid_rows([whole], [200])
-    cut, valid = cut_before(whole, good, from_us)
-    assert valid_rows([cut], [200])[0].tolist() == valid.tolist()
+    (found,) = cleaned([whole], [200])
+    good = found.good
+    cut, valid = cut_before(whole, found, from_us)
+    assert cut["t_us"][valid].tolist() == whole["t_us"][good[whole["t_us"][good] >= cut["t_us"][0]]].tolist()
     inside = cut["t_us"][valid] >= from_us
     assert (
         cut["fingerprint"][valid][inside].tolist()
         == whole["fingerprint"][good[whole["t_us"][good] >= from_us]].tolist()
     )
-    # One fix more than those from then on, the newest valid one.
-    before = good[whole["t_us"][good] < from_us]
-    assert cut["fingerprint"][cut["t_us"] < from_us].tolist() == whole["fingerprint"][before[-1:]].tolist()
+    # It begins with the newest fix before it at which nothing waited.
+    before = found.clean[whole["t_us"][found.clean] < from_us]
+    assert (
+        cut["fingerprint"][cut["t_us"] < from_us][:1].tolist() == whole["fingerprint"][before[-1:]].tolist()
+    )
 
 
-def test_a_jump_that_comes_first_throws_out_the_true_fixes_unless_one_is_known_before_it() -> None:
+def test_a_jump_that_comes_first_is_overruled_by_what_follows() -> None:
     whole = track([(0, 0), (30, 3_000_000), *[(30, 100 * k) for k in range(20)]])
-    (good,) = valid_rows([whole], [200])
+    (found,) = cleaned([whole], [200])
+    good = found.good
     assert 1 not in good
     assert len(good) == 21
     assert has_jumps(whole, good)
     alone = {name: column[1:] for name, column in whole.items()}
-    assert valid_rows([alone], [200])[0].tolist() == [0]
-    cut, valid = cut_before(whole, good, T0 + 30 * S)
+    assert valid_rows([alone], [200])[0].tolist() == list(range(21))
+    assert valid_rows([{name: column[:4] for name, column in alone.items()}], [200])[0].tolist() == [0]
+    cut, valid = cut_before(whole, found, T0 + 30 * S)
     assert len(cut["t_us"]) == 22
     assert valid.tolist() == good.tolist()
     assert not has_jumps(track([(0, 0), (0, 100), (30, 100)]), np.array([0, 2]))

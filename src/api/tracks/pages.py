@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, Final
 
 import numpy as np
 
 from registry.parameters import TRACK, parameter
+from rules.stored_tracks import fix_columns
 from rules.tracks.advance import advance, row_matrix
+from rules.tracks.cleaning import believable
+from rules.tracks.kernel import VectorOps, plain
 from rules.tracks.state import TrackStates
 from runtime.arrays import AnyInts
 from runtime.units import CHINA_OFFSET_US
@@ -18,6 +22,7 @@ from telemetry.geo import distance_mm
 from telemetry.quality import Quality
 
 SOURCES: Final = ("live", "batch", "blind_zone", "http", "queried")
+_ROW: Final = ("t_us", "fingerprint", "lat_e6", "lon_e6", "speed_dkmh", "odometer_dkm", "acc")
 _FLAG_NAMES: Final = tuple((int(flag), flag.name.lower()) for flag in Quality if flag.name)
 
 
@@ -34,13 +39,15 @@ def time_texts(us: AnyInts) -> list[str]:
 
 
 class JumpFinder:
-    """Adds Quality.JUMP to a track that comes in pages: the reading that the rules use (``rules.tracks``),
-    with the default of ``max_speed_kmh``, from the start of the range on.
+    """Adds Quality.JUMP to a track that comes in pages: the outliers by the reading that the rules use
+    (``rules.tracks.cleaning``), with the default of ``max_speed_kmh``, from the start of the range on. A fix that still waits
+    for what follows at the end of a page is none, if it can be true.
     """
 
     def __init__(self) -> None:
         self._max_kmh = parameter(TRACK, "max_speed_kmh").default
-        self._last: tuple[int, int, int, int] | None = None
+        self._states = TrackStates(1)
+        self._last: AnyInts = np.zeros((len(_ROW), 0), np.int64)
 
     def flags(self, track: Track) -> AnyInts:
         """``track.quality`` with the jumps marked, int16, shape (n,). Pages must come in order."""
@@ -48,26 +55,34 @@ class JumpFinder:
         good = np.flatnonzero(quality == 0)
         if not good.size:
             return quality
-        batch = track.batch
-        columns = [batch.device_us[good], track.fingerprint[good], batch.lat_e6[good], batch.lon_e6[good]]
-        kept = 0 if self._last is None else 1
-        if self._last is not None:
-            columns = [
-                np.concatenate(([one], column)) for one, column in zip(self._last, columns, strict=True)
-            ]
-        t, prints, lat, lon = (np.asarray(column, np.int64) for column in columns)
-        valid = np.ones(len(t), bool)
-        # km/h * us against mm * 3600, in integers. Usually nothing is too fast, and no row needs a closer
-        # look.
-        dt = np.maximum(np.diff(t), 1_000_000)
-        if (distance_mm(lat[:-1], lon[:-1], lat[1:], lon[1:]) * 3600 > self._max_kmh * dt).any():
-            rows = row_matrix(len(t), t=t, fp=prints, lat=lat, lon=lon, max_kmh=self._max_kmh)
-            done = advance(TrackStates(1), np.zeros(len(t), np.int64), rows)
-            quality[good[(done.counted & ~done.valid)[kept:]]] |= np.int16(Quality.JUMP)
-            valid = done.valid
-        place = int(np.flatnonzero(valid)[-1]) if valid.any() else 0
-        self._last = (int(t[place]), int(prints[place]), int(lat[place]), int(lon[place]))
+        found = fix_columns(track, good)
+        columns = np.stack([found[name] for name in _ROW])
+        if not self._states.field("waiting")[0] and self._plain(np.hstack((self._last, columns))):
+            # Usually no row needs a closer look.
+            self._states = TrackStates(1)
+            advance(self._states, np.zeros(1, np.int64), self._rows(columns[:, -1:]))
+        else:
+            done = advance(self._states, np.zeros(len(good), np.int64), self._rows(columns))
+            waits = done.waits & believable(self._states.tip[:, 0].tolist(), self._max_kmh)
+            quality[good[done.counted & ~done.valid & ~waits]] |= np.int16(Quality.JUMP)
+        self._last = columns[:, -1:]
         return quality
+
+    def _rows(self, columns: AnyInts) -> AnyInts:
+        t, prints, lat, lon, speed, odometer, acc = columns
+        return row_matrix(
+            len(t), t=t, fp=prints, lat=lat, lon=lon, speed=speed, odo=odometer + 1, acc=acc, max_kmh=self._max_kmh
+        )  # fmt: skip
+
+    def _plain(self, columns: AnyInts) -> bool:
+        """Whether each fix is plainly valid by the one before it."""
+        t, _, lat, lon, speed, odometer, acc = columns
+        far = distance_mm(lat[:-1], lon[:-1], lat[1:], lon[1:])
+        one, other = (
+            SimpleNamespace(speed=speed[part], odo=odometer[part] + 1, acc=acc[part])
+            for part in (slice(None, -1), slice(1, None))
+        )
+        return bool(plain(VectorOps, one, other, far, np.diff(t), self._max_kmh).all())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ from registry.parameter_values import load_parameters
 from registry.parameters import ParameterRow
 from registry.snapshot.fences import Area, FenceBook
 from registry.snapshot.orders import OrderBook
-from registry.snapshot.timelines import FOREVER, NONE, Timelines
+from registry.snapshot.timelines import FOREVER, NONE, Timelines, overlaps
 from registry.terminals import read_bindings
 from registry.vehicles import VehicleInfo, read_vehicles
 from runtime.arrays import AnyInts, Bools, Ints
@@ -41,6 +41,8 @@ class FleetSnapshot:
         self.orders = OrderBook()
         self.fences = FenceBook()
         self._bindings = Timelines()
+        self._shared = Timelines()
+        self._shared_of: AnyInts | None = None  # the columns of bindings that it was made of
         self._no_of_id: dict[str, int] = {}
         self._official = _always(1024)
         self._orders_since_us = orders_since_us
@@ -129,6 +131,15 @@ class FleetSnapshot:
         """The vehicle that each terminal sat in at its time; 0 = none. Shape (n,), int32."""
         found = self._bindings.at(terminals, times_us)
         return np.where(found == NONE, 0, found).astype(np.int32)
+
+    def shared_at(self, vehicle_nos: AnyInts, times_us: AnyInts) -> Bools:
+        """Whether several terminals sat in each vehicle at its time. Shape (n,)."""
+        terminal, start, end, vehicle = self._bindings.columns()
+        if self._shared_of is not terminal:
+            self._shared = overlaps(vehicle, start, end)
+            self._shared_of = terminal
+        shared: Bools = self._shared.at(vehicle_nos, times_us) != NONE
+        return shared
 
     def official_at(self, vehicle_nos: AnyInts, times_us: AnyInts) -> Bools:
         """Whether each vehicle was official at its time: in [registered_on, disposed_on), midnights of China. Shape

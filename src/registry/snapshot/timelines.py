@@ -95,3 +95,20 @@ def flatten(
         else:
             flat.append((start, end, value))
     return flat
+
+
+def overlaps(key: AnyInts, start: AnyInts, end: AnyInts) -> Timelines:
+    """When several of the intervals [start, end) of one key hold, whose value is then 1. Columns of shape (n,), any order."""
+    found = Timelines()
+    order = np.lexsort((start, key))
+    key, start, end = np.asarray(key)[order], np.asarray(start)[order], np.asarray(end)[order]
+    next_ = (key[1:] == key[:-1]) & (start[1:] < end[:-1])
+    rows = []
+    for one in np.unique(key[1:][next_]).tolist():
+        span = slice(*np.searchsorted(key, [one, one + 1]))
+        held = list(
+            zip(start[span].tolist(), end[span].tolist(), [1] * (span.stop - span.start), strict=True)
+        )
+        rows += [(one, a, b, 1) for a, b, _ in flatten(held, lambda values: 1 if len(values) > 1 else None)]
+    found.replace((), rows)
+    return found

@@ -205,11 +205,7 @@ def _begun(episode: Episode | None, alert: VersionedAlert | None) -> int:
 
 def _side(episode: Episode) -> Side:
     """As ``location.evaluate`` says it on the frozen track of the episode."""
-    measures = {
-        "distance_m": Measure(episode.distance_m, "m"),
-        "farthest_m": Measure(episode.farthest_m, "m"),
-        "fixes": Measure(episode.fixes, "1"),
-    }
+    measures = {name: Measure(m["value"], m["unit"]) for name, m in location.measures_of(episode).items()}
     return Side("suspected", episode.reason, measures, "high", _words(episode.reason))
 
 

@@ -1,7 +1,9 @@
 """location 定位异常: 无派车任务的公车出现电子围栏范围外行驶轨迹的.
 
 One result per *episode*. How a run of fixes outside becomes an episode and how it ends is in
-``rules.tracks.kernel``; the same kernel runs while streaming and here over frozen evidence. Pure.
+``rules.tracks.kernel``; the same kernel runs while streaming and here over frozen evidence.
+
+Kilometres that were bridged accuse nobody, and are shown apart. Pure.
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ import shapely
 from registry.parameters import ORDER, TRACK, ParameterRow, resolve, resolve_columns, rows_for
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.checks.card_binding import day_us
-from rules.evidence import Track, require, track_columns
+from rules.evidence import Track, acc_of, require, term_of, track_columns
 from rules.tracks.advance import EventRow, advance, row_matrix
-from rules.tracks.kernel import Event
+from rules.tracks.kernel import RESOLUTION_MM, SUPPORT, Event
 from rules.tracks.mileage import leg_mm
 from rules.tracks.state import FIELDS, TrackStates
 from runtime.arrays import Bools, Ints
@@ -79,7 +81,8 @@ class Fence(TypedDict):
 
 class Evidence(TypedDict):
     """What an episode is judged on: the track in [from, to] and what held at each fix. ``parameter_rows``: values of
-    ``registry.parameters.ParameterRow``."""
+    ``registry.parameters.ParameterRow``. ``anchor``: from where the displacement counts besides from the fence, (latitude,
+    longitude) in 1e-6 degree; None = from the fence alone, which the vehicle left; absent: the track itself tells."""
 
     rule: str
     rule_version: int
@@ -90,6 +93,7 @@ class Evidence(TypedDict):
     parameter_rows: list[list[Any]]
     fences: list[Fence]
     orders: list[Cover]
+    anchor: NotRequired[list[int] | None]
     track: Track
 
 
@@ -99,7 +103,9 @@ class Episode:
 
     ``start_us``: first fix of the run. ``opened_us``: the fix that made it an episode. ``end_us``: the last
     fix that belongs to it (parked: the last moving one), None while it goes on. ``closed_us``: the fix that
-    ended it.
+    ended it. ``seen_us``: the report that confirmed the fix that opened or ended it; ``from_us``: from where on its fixes are
+    confirmed alike (``rules.tracks.cleaning``). ``anchor``: see ``Evidence``.
+    ``apart_m``: farthest that another terminal of the vehicle was at the same time.
     """
 
     start_us: int
@@ -108,8 +114,13 @@ class Episode:
     closed_us: int | None
     reason: str
     distance_m: int
+    bridged_m: int
     farthest_m: int
     fixes: int
+    apart_m: int
+    from_us: int
+    seen_us: int
+    anchor: tuple[int, int] | None
 
 
 def episode_of_event(event: EventRow) -> Episode:
@@ -118,18 +129,30 @@ def episode_of_event(event: EventRow) -> Episode:
         return episode_of_half(event.after)
     half = event.before
     end = max(half["moved_t"], half["run_t"]) if event.event is Event.IDLE else half["run_last_t"]
-    return Episode(
-        half["run_t"], half["open_t"], end, event.after["t"], _CLOSED[event.event],
-        leg_mm(half) // 1000, half["run_far"] // 1000, half["run_n"],
+    return replace(
+        episode_of_half(half), end_us=end, closed_us=event.after["t"], reason=_CLOSED[event.event], seen_us=event.after["seen_t"]
     )  # fmt: skip
 
 
 def episode_of_half(half: dict[str, int]) -> Episode:
     """The open episode in a half state (``open_t`` must be set)."""
+    place = half["run_lat"], half["run_lon"]
     return Episode(
         half["run_t"], half["open_t"], None, None, "driving_outside",
-        leg_mm(half) // 1000, half["run_far"] // 1000, half["run_n"],
+        leg_mm(half) // 1000, half["leg_bridged_mm"] // 1000, (half["run_far"] + RESOLUTION_MM) // 1000, half["run_n"],
+        half["run_apart"] // 1000, half["run_from_t"], half["open_seen_t"], None if place == (0, 0) else place,
     )  # fmt: skip
+
+
+def measures_of(episode: Episode) -> dict[str, dict[str, Any]]:
+    """The measures of a suspected result."""
+    made = {
+        "distance_m": measure(episode.distance_m, "m"),
+        "bridged_m": measure(episode.bridged_m, "m"),
+        "farthest_m": measure(episode.farthest_m, "m"),
+        "fixes": measure(episode.fixes, "1"),
+    }
+    return made | ({"terminals_apart_m": measure(episode.apart_m, "m")} if episode.apart_m else {})
 
 
 def subject(vehicle: str, start_us: int) -> str:
@@ -183,10 +206,11 @@ def rows_of_evidence(evidence: Evidence) -> Ints:
     since, until = day_us(vehicle.get("registered_on")), day_us(vehicle.get("disposed_on"))
     official = (t >= (-OPEN_END if since is None else since)) & (t < (OPEN_END if until is None else until))
     fence[~official] = -1
-    outside, beyond = outside_columns(FenceSet(geometries), fence, order == 0, lat, lon)
+    outside, beyond = outside_columns(FenceSet(geometries, fine=True), fence, order == 0, lat, lon)
     return row_matrix(
         len(t), t=t, fp=track["fingerprint"], lat=lat, lon=lon, speed=track["speed_dkmh"],
-        dir=track["direction_deg"], odo=track["odometer_dkm"] + 1, order=order, fenced=fenced_column(fence, official),
+        dir=track["direction_deg"], odo=track["odometer_dkm"] + 1, acc=acc_of(track), term=term_of(track),
+        order=order, fenced=fenced_column(fence, official),
         outside=outside, beyond=beyond, max_kmh=shared["max_speed_kmh"], gap_us=shared["gap_s"] * 1_000_000,
         displaced_mm=own["min_displacement_m"] * 1000, idle_us=own["episode_idle_min"] * 60_000_000,
     )  # fmt: skip
@@ -214,13 +238,23 @@ def outside_columns(
 def episodes(evidence: Evidence) -> list[Episode]:
     """Every episode of the track in ``evidence``, in time order; the last may be open."""
     rows = rows_of_evidence(evidence)
-    states = TrackStates(1)
+    states = _anchored(evidence["anchor"]) if "anchor" in evidence else TrackStates(1)
     done = advance(states, np.zeros(rows.shape[1], np.int64), rows)
     found = [episode_of_event(e) for e in done.events if e.event is not Event.OPENED]
     tip = dict(zip(FIELDS, states.tip[:, 0].tolist(), strict=True))
     if tip["open_t"]:
         found.append(episode_of_half(tip))
     return found
+
+
+def _anchored(anchor: Sequence[int] | None) -> TrackStates:
+    """A state of a vehicle that has stood for long at the place that its track begins with, so that its displacement counts
+    from ``anchor``."""
+    states = TrackStates(1)
+    lat, lon = anchor or (0, 0)
+    for name, value in (("prev_n", SUPPORT), ("run_t", 1), ("run_lat", lat), ("run_lon", lon)):
+        states.tip[FIELDS.index(name)] = value
+    return states
 
 
 def evaluate(evidence: Evidence) -> Evaluation:
@@ -248,11 +282,7 @@ def evaluate(evidence: Evidence) -> Evaluation:
         evidence["subject"],
         Outcome.SUSPECTED,
         episode.reason,
-        {
-            "distance_m": measure(episode.distance_m, "m"),
-            "farthest_m": measure(episode.farthest_m, "m"),
-            "fixes": measure(episode.fixes, "1"),
-        },
+        measures_of(episode),
         used,
         episode.start_us,
         episode.end_us,
@@ -264,4 +294,8 @@ def same_substance(one: Evidence, other: Evidence) -> bool:
     """Whether two evidences of one subject show the kernel the same rows. They may differ in names and numbers that it
     does not look at: the version of an order that was entered again, a parameter that came later."""
     rows, others = rows_of_evidence(one), rows_of_evidence(other)
-    return rows.shape == others.shape and bool((rows == others).all())
+    return (
+        one.get("anchor") == other.get("anchor")
+        and rows.shape == others.shape
+        and bool((rows == others).all())
+    )

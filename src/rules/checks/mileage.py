@@ -23,9 +23,9 @@ import numpy as np
 
 from registry.parameters import TRACK, ParameterRow, resolve_columns
 from rules.checks.base import Evaluation, Outcome, measure
-from rules.evidence import EvidenceError, Track, UnknownVersionError, require, track_columns
+from rules.evidence import EvidenceError, Track, UnknownVersionError, acc_of, require, term_of, track_columns
 from rules.tracks.advance import advance, row_matrix
-from rules.tracks.order_legs import LEG_FIELDS, OrderProgress, Taken
+from rules.tracks.order_legs import LEG_FIELDS, OrderProgress
 from rules.tracks.state import TrackStates, UnknownStateError, read_states
 
 RULE = "mileage"
@@ -167,7 +167,7 @@ def recompute(evidence: Evidence) -> Result:
     shared = resolve_columns(TRACK, organisation, t, parameter_rows)
     rows = row_matrix(
         len(t), t=t, fp=track["fingerprint"], lat=track["lat_e6"], lon=track["lon_e6"], speed=track["speed_dkmh"],
-        dir=track["direction_deg"], odo=track["odometer_dkm"] + 1, order=order, max_kmh=shared["max_speed_kmh"],
+        dir=track["direction_deg"], odo=track["odometer_dkm"] + 1, acc=acc_of(track), term=term_of(track), order=order, max_kmh=shared["max_speed_kmh"],
         gap_us=shared["gap_s"] * 1_000_000,
     )  # fmt: skip
     states, own = _state(evidence["state"]), np.zeros(1, np.int64)
@@ -178,11 +178,7 @@ def recompute(evidence: Evidence) -> Result:
         raise EvidenceError("the track begins before its state") from error
     progress = OrderProgress()
     slot = progress.add(())
-    taken = Taken(
-        slots, t, track["lat_e6"], track["lon_e6"], order, np.where(order == number, slot, -1),
-        shared["gap_s"] * 1_000_000,
-    )  # fmt: skip
-    progress.take(taken, done, before, own, lambda _owner, key: slot if key == number else -1)
+    progress.take(slots, t, done, before, own, lambda _owner, key: slot if key == number else -1)
     running = states.field("leg", own) == number
     totals = progress.totals(
         np.array([slot]), {name: states.field(name, own) for name in LEG_FIELDS}, running

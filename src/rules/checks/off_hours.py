@@ -1,6 +1,7 @@
 """off_hours 非工作时间用车: driving at night, on weekends or holidays without an order that allows it.
 
-One vehicle and one natural day (Asia/Shanghai). What counts is mileage by the track kernel within the off hours of the
+One vehicle and one natural day (Asia/Shanghai). One drive over midnight is one drive: of the day on which it began. What it
+moves inside its own fence is no drive. Kilometres that were bridged accuse nobody. What counts is mileage by the track kernel within the off hours of the
 day that no order of an allowed type covers: the night (``night_from_min`` to ``night_to_min``, over midnight when the
 first is the later one; the two equal: no night) and, on a day that is not worked, everything. Each such window is
 measured for itself, so nothing is counted that leads across its edge. Suspected from ``min_distance_m`` on (以上), and
@@ -14,14 +15,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, TypedDict
+from typing import Any, Final, Literal, NotRequired, TypedDict
 
 import numpy as np
+import shapely
 
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import Track, require, track_columns
 from rules.tracks.days import DayRows, drives, valid_fixes, window_sums
+from rules.tracks.kernel import MOVING_DKMH, MOVING_MM
+from runtime.arrays import Bools
 from runtime.units import US_PER_DAY, US_PER_S
+from telemetry import geo
+from telemetry.geo import FenceSet
 
 RULE = "off_hours"
 VERSION = 2
@@ -30,6 +36,9 @@ VERSION = 2
 TASK_TYPES: Final = {"official": 1, "repair": 2, "inspection": 4, "car_wash": 8, "emergency": 16, "tow": 32}
 #: A drive this many times longer than ``min_distance_m`` is no hop to another parking place: medium instead of low.
 MEDIUM_TIMES: Final = 10
+
+#: Moving fixes with less than this between them are of one drive (as in ``location``, where it is a parameter).
+SAME_DRIVE_US: Final = 1800 * US_PER_S
 
 _MINUTE_US: Final = 60 * US_PER_S
 
@@ -68,6 +77,24 @@ class Cover(Allowing):
     version: int
 
 
+class Drive(TypedDict):
+    """One drive over midnight is one drive: it belongs to the day on which it began. ``head_until_us``: until then the day
+    begins with one of the day before; ``tail_until_us``: until then one that began on the day goes on after it. None = there
+    is none."""
+
+    head_until_us: int | None
+    tail_until_us: int | None
+
+
+class Fence(TypedDict):
+    """The area that was the vehicle's own in [from, to), and its fences in the versions that held; ``wkb``: hex."""
+
+    fences: list[dict[str, Any]]
+    wkb: str
+    from_us: int
+    to_us: int
+
+
 class Facts(TypedDict):
     """What a vehicle's day is judged on, but for its track."""
 
@@ -81,10 +108,14 @@ class Facts(TypedDict):
 
 
 class Evidence(Facts):
-    """What a vehicle's day is judged on. ``track``: fixes within the windows at least; ``day_positions``: different times
-    with a fix on the whole day."""
+    """What a vehicle's day is judged on. ``track``: fixes within the windows at least; ``cleaned`` (absent: no): they are
+    valid ones of a longer track, which alone tells which are. ``day_positions``: different times
+    with a fix on the whole day. ``fences``: the vehicle's own areas; what it moves inside of them is no drive."""
 
     day_positions: int
+    cleaned: NotRequired[bool]
+    drive: NotRequired[Drive]
+    fences: NotRequired[list[Fence]]
     track: Track
 
 
@@ -131,6 +162,45 @@ def windows(
     return sorted({w for w in open_ if w[0] < w[1]})
 
 
+def windows_of_drives(
+    day_us: int, found: Sequence[Window], used: Mapping[str, int], covers: Iterable[Allowing], drive: Drive
+) -> list[Window]:
+    """``found`` (``windows``) without the end of a drive that began on the day before, and with that of one that goes on after
+    midnight, as far as it is night then and no order allows it."""
+    head, tail = drive["head_until_us"], drive["tail_until_us"]
+    made = [w for s, e, n in found if (w := (s if head is None else max(s, head), e, n))[0] < e]
+    if tail is None:
+        return made
+    last = day_us + US_PER_DAY
+    end = min(tail, last + night_until_us(used))
+    over = [w for w in windows(last, True, used, covers) if w[0] < end and w[2]]
+    for start, until, night in over:
+        until = min(until, end)
+        if made and made[-1][1] == start == last and made[-1][2]:
+            made[-1] = (made[-1][0], until, night)  # one window: also the step over midnight counts
+        else:
+            made.append((start, until, night))
+    return made
+
+
+def night_until_us(used: Mapping[str, int]) -> int:
+    """Until how long after midnight the night goes on that began before it; 0 where none does."""
+    over = used["night_from_min"] > used["night_to_min"] or used["night_from_min"] == 0
+    return used["night_to_min"] * _MINUTE_US if over else 0
+
+
+def drive_over(rows: DayRows, at_us: int) -> int | None:
+    """Until when (exclusive) the drive goes on that is under way at a time; None = none is. ``rows``: valid fixes of one
+    vehicle. A stop shorter than SAME_DRIVE_US is part of a drive."""
+    far = geo.distance_mm(rows.lat_e6[:-1], rows.lon_e6[:-1], rows.lat_e6[1:], rows.lon_e6[1:])
+    moving = rows.t_us[(rows.speed_dkmh >= MOVING_DKMH) | np.r_[False, far > MOVING_MM]]
+    place = int(np.searchsorted(moving, at_us))
+    if place in (0, len(moving)) or moving[place] - moving[place - 1] >= SAME_DRIVE_US:
+        return None
+    stops = np.flatnonzero(np.diff(moving[place:]) >= SAME_DRIVE_US)
+    return int(moving[place + (int(stops[0]) if len(stops) else len(moving) - place - 1)]) + 1
+
+
 def evaluate(evidence: Evidence) -> Evaluation:
     """Judge one vehicle's day on its evidence. Parameters: those of the rule, max_speed_kmh, gap_s. Raises EvidenceError
     for evidence of another rule or version."""
@@ -153,14 +223,32 @@ def judged(evidence: Evidence, numbers: Numbers) -> Evaluation:
 
 
 def _windows(evidence: Evidence) -> list[Window]:
-    day = evidence["day"]
-    return windows(day["from_us"], day["worked"], evidence["parameters"], evidence["orders"])
+    day, used, orders = evidence["day"], evidence["parameters"], evidence["orders"]
+    found = windows(day["from_us"], day["worked"], used, orders)
+    drive = evidence.get("drive")
+    return found if drive is None else windows_of_drives(day["from_us"], found, used, orders, drive)
 
 
 def _rows(evidence: Evidence) -> DayRows:
     track = track_columns(evidence["track"])
     zero = np.zeros(len(track["t_us"]), np.int64)
-    return DayRows.build(np.array([evidence["day"]["from_us"]], np.int64), slot=zero, terminal=zero, **track)
+    rows = DayRows.build(np.array([evidence["day"]["from_us"]], np.int64), slot=zero, terminal=zero, **track)
+    if not evidence.get("cleaned"):
+        rows = rows.take(valid_fixes(rows, np.array([evidence["parameters"]["max_speed_kmh"]])))
+    fences = evidence.get("fences", [])
+    return rows.take(np.flatnonzero(~_inside(rows, fences))) if fences else rows
+
+
+def _inside(rows: DayRows, fences: Sequence[Fence]) -> Bools:
+    """Which fixes lie inside the vehicle's own area."""
+    fence = np.full(len(rows), -1, np.int64)
+    for place, held in enumerate(fences):
+        fence[(rows.t_us >= held["from_us"]) & (rows.t_us < held["to_us"])] = place
+    areas = np.empty(len(fences), object)
+    areas[:] = [shapely.from_wkb(bytes.fromhex(held["wkb"])) for held in fences]
+    inside, asked = np.zeros(len(rows), np.bool_), np.flatnonzero(fence >= 0)
+    inside[asked] = FenceSet(areas).inside(fence[asked], rows.lat_e6[asked], rows.lon_e6[asked])
+    return inside
 
 
 def numbers_of(
@@ -170,7 +258,7 @@ def numbers_of(
     slot = np.array([s for s, _ in found], np.int64)
     edges = np.array([w[:2] for _, w in found], np.int64).reshape(-1, 2)
     night = np.array([w[2] for _, w in found], np.bool_)
-    sums = window_sums(rows, slot, edges[:, 0], edges[:, 1], max_speed_kmh[slot], gap_s[slot])
+    sums = window_sums(rows, slot, edges[:, 0], edges[:, 1], max_speed_kmh[slot], gap_s[slot], sure=True)
 
     def total(values: Any) -> list[int]:
         made = np.zeros(slots, np.int64)
@@ -191,11 +279,16 @@ def conclude(facts: Facts, numbers: Numbers) -> Evaluation:
     limit = max(used["min_distance_m"], 1)
     everything = numbers.night_m + numbers.rest_m
     counted = numbers.night_m if worked is None else everything
-    bridged = numbers.night_bridged_m + (0 if worked is None else numbers.rest_bridged_m)
-    if counted >= limit:
+    everything_bridged = numbers.night_bridged_m + numbers.rest_bridged_m
+    bridged = numbers.night_bridged_m if worked is None else everything_bridged
+    if counted - bridged >= limit:
         outcome, reason = Outcome.SUSPECTED, "rest_day" if worked is False else "night"
-    elif everything >= limit:
+    elif counted >= limit:
+        outcome, reason = Outcome.UNDETERMINED, "bridged"
+    elif everything - everything_bridged >= limit:
         outcome, reason = Outcome.UNDETERMINED, "calendar_unknown"
+    elif everything >= limit:
+        outcome, reason = Outcome.UNDETERMINED, "bridged"
     elif not numbers.day_positions:
         outcome, reason = Outcome.UNDETERMINED, "no_track"
     else:
@@ -219,14 +312,14 @@ def conclude(facts: Facts, numbers: Numbers) -> Evaluation:
 def severity(made: Evaluation) -> Literal["low", "medium"]:
     """Medium from MEDIUM_TIMES the limit on; never high: there may be an order that nobody entered yet."""
     limit = max(made.parameters["min_distance_m"], 1)
-    return "medium" if made.measures["distance_m"]["value"] >= MEDIUM_TIMES * limit else "low"
+    seen = made.measures["distance_m"]["value"] - made.measures["bridged_m"]["value"]
+    return "medium" if seen >= MEDIUM_TIMES * limit else "low"
 
 
 def _placed(evidence: Evidence, made: Evaluation, rows: DayRows, found: Sequence[Window]) -> Evaluation:
     """The evaluation with the times of the drives themselves instead of those of the day."""
-    worked, valid = evidence["day"]["worked"], valid_fixes(rows, np.array([made.parameters["max_speed_kmh"]]))
-    t = rows.t_us[valid]
-    counted = [valid[(t >= a) & (t < b)] for a, b, night in found if night or worked is not None]
+    worked, t = evidence["day"]["worked"], rows.t_us
+    counted = [np.flatnonzero((t >= a) & (t < b)) for a, b, night in found if night or worked is not None]
     edges = [rows.t_us[np.stack(drives(rows, inside)[1:])] for inside in counted]
     begins, ends = np.concatenate(edges, axis=1)
     if not len(begins):  # many small moves, none of which is a drive

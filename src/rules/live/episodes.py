@@ -56,13 +56,14 @@ def _spans(values: Ints, t: Ints) -> Iterable[tuple[int, int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A stretch of a vehicle, both ends included, that is judged under the name ``subject``. ``old``: the alert that tells
-    of no episode any more, None = an episode was found there."""
+    """A stretch of a vehicle, both ends included, that is judged under the name ``subject``. ``anchor``: that of its episode.
+    ``old``: the alert that tells of no episode any more, None = an episode was found there."""
 
     vehicle: int
     subject: str
     from_us: int
     to_us: int
+    anchor: tuple[int, int] | None = None
     old: VersionedAlert | None = None
 
 
@@ -97,6 +98,7 @@ def _parts(asked: Sequence[_Asked]) -> Iterable[list[_Asked]]:
 def _evidence(facts: Facts, asked: _Asked, columns: dict[str, Ints]) -> location.Evidence:
     """Evidence of ``location`` for a stretch of a vehicle: its track, and the orders and fences as of each fix."""
     snapshot, vehicle = facts.tracker.snapshot, asked.vehicle
+    columns = columns | {"term": frozen.term_of(columns)}
     fixes = Fixes(np.full(len(columns["t_us"]), vehicle, np.int64), **columns)
     context = facts.tracker.context(fixes)
     info = snapshot.vehicles[vehicle]
@@ -134,7 +136,10 @@ def _evidence(facts: Facts, asked: _Asked, columns: dict[str, Ints]) -> location
         "parameter_rows": location.parameter_rows(snapshot.parameters, info.organisation),
         "fences": fences,
         "orders": orders,
-        "track": frozen.freeze_track(fixes.columns()),
+        "anchor": None if asked.anchor is None else list(asked.anchor),
+        "track": frozen.freeze_track(
+            {name: column for name, column in fixes.columns().items() if name != "term" or column.any()}
+        ),
     }
 
 
@@ -252,17 +257,16 @@ async def reconcile(facts: Facts, found: Mapping[int, tuple[int, Sequence[Episod
 
 
 def _of_episode(vehicle: int, subject: str, episode: Episode) -> _Asked:
-    """An open episode is judged up to the fix that opened it, so that judging it again gives the same bytes; a closed one
-    up to the fix that closed it."""
-    end = episode.opened_us if episode.closed_us is None else episode.closed_us
-    return _Asked(vehicle, subject, episode.start_us, end)
+    """An open episode is judged up to what confirmed the fix that opened it, so that judging it again gives the same bytes;
+    a closed one up to what confirmed the fix that closed it."""
+    return _Asked(vehicle, subject, episode.from_us, episode.seen_us, episode.anchor)
 
 
 def _of_alert(facts: Facts, vehicle: int, old: VersionedAlert) -> _Asked:
     start, end = old.occurred_from_us, old.occurred_to_us
     if end is None:
         end = max(start, int(facts.tracker.states.field("t", np.array([vehicle]))[0]))
-    return _Asked(vehicle, old.subject, start, end, old)
+    return _Asked(vehicle, old.subject, start, end, old=old)
 
 
 async def _alerts(facts: Facts, vehicles: Sequence[int], since: int) -> dict[int, list[VersionedAlert]]:

@@ -17,7 +17,7 @@ from rules.live.vehicle_states import Fixes, Tracker
 from rules.tracks.advance import late_rows
 from runtime.arrays import Ints
 from runtime.connection import Connection
-from runtime.units import US_PER_DAY
+from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
 from telemetry.archive.store import Archive
 
 #: A row so much older than its vehicle's newest is kept but does not start a recomputation: the clock of the
@@ -25,6 +25,15 @@ from telemetry.archive.store import Archive
 LATE_LIMIT_US: Final = LOOK_BACK_US
 #: After a change of the kernels, states are made anew from the tracks of so many days.
 RENEW_US: Final = 7 * US_PER_DAY
+
+
+#: Changes after which other fixes may be valid, also older ones that waited for what followed.
+_CLEANED_ANEW: Final = ("terminal_binding", "rows", "parameter")
+
+
+def day_start(us: int) -> int:
+    """The midnight (Asia/Shanghai) before a time: a late fix may also decide on older ones, that waited."""
+    return max(0, china_day(us) * US_PER_DAY - CHINA_OFFSET_US)
 
 
 async def have_orders(
@@ -60,6 +69,8 @@ async def changed_since(
             bound = change.kind in ("terminal_binding", "rows")
             if not (bound and await _has_rows(conn, archive, tracker.snapshot, change.vehicle_no, since)):
                 continue
+        if change.kind in _CLEANED_ANEW:
+            since = day_start(since)
         if watermark:
             since = max(min(since, watermark), watermark - LATE_LIMIT_US)
         again[change.vehicle_no] = min(since, again.get(change.vehicle_no, since))
@@ -117,7 +128,7 @@ def split(tracker: Tracker, fixes: Fixes, again: dict[int, int], turn: Turn) -> 
         fixes, late = fixes.take(~too_late), late[~too_late]
         turn.judged["late"] += int(late.sum())
         for row in np.flatnonzero(late).tolist():
-            vehicle, t = int(fixes.vehicle[row]), int(fixes.t_us[row])
+            vehicle, t = int(fixes.vehicle[row]), day_start(int(fixes.t_us[row]))
             again[vehicle] = min(t, again.get(vehicle, t))
         turn.recomputed["late"] = len(np.unique(fixes.vehicle[late]))
     turn.recomputed["facts"] = facts

@@ -20,10 +20,10 @@ from registry.orders import OrderRow
 from registry.snapshot.fleet import FleetSnapshot
 from rules.live.store.results import OrderResults, delete_results, load_results, save_results
 from rules.live.store.states import load_day_states
-from rules.live.track_run import GAP, ORDER, TrackRun, places_of
+from rules.live.track_run import TrackRun, places_of
 from rules.live.vehicle_states import Context, Fixes, Tracker, order_key
 from rules.tracks.advance import Advanced
-from rules.tracks.order_legs import LEG_FIELDS, OrderProgress, Taken
+from rules.tracks.order_legs import LEG_FIELDS, OrderProgress
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
 from runtime.arrays import Ints
 from runtime.connection import Connection
@@ -58,7 +58,6 @@ class TripResults:
         archive: Archive,
         fixes: Fixes,
         context: Context,
-        matrix: Ints,
         done: Advanced,
         before: TrackStates,
         vehicles: Ints,
@@ -73,11 +72,11 @@ class TripResults:
         legs = before.field("leg")
         for k in np.flatnonzero(legs > 0).tolist():
             missing += self._unknown_leg(int(vehicles[k]), int(legs[k]))
+        of_before = done.fixes.t <= before.field("t")[np.searchsorted(vehicles, done.fixes.slot)]
+        for k in np.flatnonzero(of_before & (done.fixes.order != 0)).tolist():
+            missing += self._unknown_leg(int(done.fixes.slot[k]), int(done.fixes.order[k]))
         stale = await self._load(conn, sorted(set(missing)), before, vehicles)
-        rows = Taken(
-            fixes.vehicle, fixes.t_us, fixes.lat_e6, fixes.lon_e6, matrix[ORDER], self._slots(context.order), matrix[GAP]
-        )  # fmt: skip
-        moved, ended = self._progress.take(rows, done, before, vehicles, self._leg)
+        moved, ended = self._progress.take(fixes.vehicle, fixes.t_us, done, before, vehicles, self._leg)
         self._settled.difference_update(moved)
         self._changed.update(moved, ended)
         await self.from_tracks(conn, archive, {no: rows for no, rows in stale.items() if no not in waiting})

@@ -9,14 +9,10 @@ import numpy as np
 from registry.orders import OrderRow
 from rules.live.vehicle_states import Tracker, order_key
 from rules.tracks.advance import Advanced, advance
-from rules.tracks.kernel import ROW_FIELDS
-from rules.tracks.order_legs import OrderProgress, Taken
+from rules.tracks.order_legs import OrderProgress
 from rules.tracks.state import TrackStates
 from runtime.arrays import Ints
 from telemetry.archive.read import Track
-
-GAP = ROW_FIELDS.index("gap_us")
-ORDER = ROW_FIELDS.index("order")
 
 
 def places_of(order: OrderRow) -> list[tuple[int, int]]:
@@ -57,9 +53,7 @@ class TrackRun:
         every = np.arange(len(self.vehicles))
         before = self.states.copy(every)
         done = advance(self.states, slots, matrix)
-        order = np.where(context.order >= 0, self._slot_of_row[context.order], -1)
-        taken = Taken(slots, fixes.t_us, fixes.lat_e6, fixes.lon_e6, matrix[ORDER], order, matrix[GAP])
-        self._progress.take(taken, done, before, every, self._leg)
+        self._progress.take(slots, fixes.t_us, done, before, every, self._leg)
         return done
 
     def rows(self) -> list[int]:

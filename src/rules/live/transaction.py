@@ -194,16 +194,14 @@ class Transaction:
         matrix = tracker.matrix(live, context)
         advanced = advance(tracker.states, live.vehicle, matrix)
         turn.judged["taken"] += int(advanced.counted.sum())
-        turn.judged["jump"] += int((advanced.counted & ~advanced.valid).sum())
+        turn.judged["jump"] += int((advanced.counted & ~advanced.valid & ~advanced.waits).sum())
         turn.judged["same_time"] += len(live) - int(advanced.counted.sum())
         await save_day_starts(facts.conn, advanced.day_starts)
         await facts.results.stream(
-            facts.conn, self._archive, live, context, matrix, advanced, before, moved, self._open_since()
+            facts.conn, self._archive, live, context, advanced, before, moved, self._open_since()
         )
-        disturbed = np.array(sorted(set(advanced.disturbed)), np.int64)
-        turn.recomputed["same_time"] += len(disturbed)
-        times = tracker.states.field("t", disturbed).tolist()
-        await self._again(facts, dict(zip(disturbed.tolist(), times, strict=True)))
+        turn.recomputed["same_time"] += len(advanced.disturbed)
+        await self._again(facts, advanced.disturbed)
         found: dict[int, list[Episode]] = defaultdict(list)
         for event in advanced.events:
             if event.slot not in self._at_once:

@@ -24,7 +24,7 @@ from runtime.arrays import AnyArray, Bools, Ints
 from runtime.connection import Connection
 from telemetry.archive.read import Track
 from telemetry.geo import FenceSet
-from telemetry.positions import PositionBatch
+from telemetry.positions import PositionBatch, acc_column
 from telemetry.quality import too_old
 
 
@@ -36,7 +36,8 @@ def order_key(order_id: str) -> int:
 @dataclass(frozen=True, slots=True, eq=False)
 class Fixes:
     """Positions of quality 0 that belong to a vehicle: int64 columns of shape (n,). ``vehicle`` > 0;
-    ``odometer_dkm`` is -1 where absent."""
+    ``odometer_dkm`` is -1 where absent; ``acc`` as ``telemetry.positions.acc_column`` has it,
+    ``term`` as ``rules.stored_tracks.shared_terms``."""
 
     vehicle: Ints
     t_us: Ints
@@ -46,6 +47,8 @@ class Fixes:
     speed_dkmh: Ints
     direction_deg: Ints
     odometer_dkm: Ints
+    acc: Ints
+    term: Ints
 
     def __len__(self) -> int:
         return len(self.vehicle)
@@ -76,7 +79,7 @@ class Tracker:
         self.snapshot = snapshot
         self.states = TrackStates(1024)
         self._loaded = np.zeros(1024, np.bool_)
-        self._fences = FenceSet(np.zeros(0, object))
+        self._fences = FenceSet(np.zeros(0, object), fine=True)
         self._keys = np.zeros(0, np.int64)
         self._organisations: dict[int, str] = {}
 
@@ -141,7 +144,8 @@ class Tracker:
 
         return Fixes(
             vehicle, column(batch.device_us), column(fingerprint), column(batch.lat_e6), column(batch.lon_e6),
-            column(batch.speed_dkmh), column(batch.direction_deg), odometer,
+            column(batch.speed_dkmh), column(batch.direction_deg), odometer, acc_column(batch, rows),
+            np.where(self.snapshot.shared_at(vehicle, batch.device_us[rows]), batch.terminal[rows].astype(np.int64), 0),
         )  # fmt: skip
 
     def fixes_of(self, track: Track) -> Fixes:
@@ -175,7 +179,7 @@ class Tracker:
         shared = resolve_columns(TRACK, organisation, fixes.t_us, snapshot.parameters)
         return row_matrix(
             len(fixes), t=fixes.t_us, fp=fixes.fingerprint, lat=fixes.lat_e6, lon=fixes.lon_e6,
-            speed=fixes.speed_dkmh, dir=fixes.direction_deg, odo=fixes.odometer_dkm + 1, order=order,
+            speed=fixes.speed_dkmh, dir=fixes.direction_deg, odo=fixes.odometer_dkm + 1, acc=fixes.acc, term=fixes.term, order=order,
             fenced=fenced_column(context.fence, context.official), outside=outside, beyond=beyond, max_kmh=shared["max_speed_kmh"],
             gap_us=shared["gap_s"] * 1_000_000, displaced_mm=own["min_displacement_m"] * 1000,
             idle_us=own["episode_idle_min"] * 60_000_000,

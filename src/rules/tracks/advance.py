@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.tracks.kernel import ROW_FIELDS, Event, step_vehicle, step_vehicles
+from rules.tracks.cleaning import MOST, step_vehicles, take, waiting_since
+from rules.tracks.kernel import ROW_FIELDS, Event
 from rules.tracks.state import FIELDS, STATE_DTYPE, TrackStates
 from runtime.arrays import Bools, Ints
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY
@@ -23,20 +24,40 @@ from runtime.units import CHINA_OFFSET_US, US_PER_DAY
 #: From so many vehicles on, a step over columns is faster than one after the other (measured: about 16).
 WIDE = 16
 
-_T, _FP, _EVENT, _PREV_T, _LEG = (FIELDS.index(name) for name in ("t", "fp", "event", "prev_t", "leg"))
-_ROW_T, _ROW_FP, _ROW_DAY = (ROW_FIELDS.index(name) for name in ("t", "fp", "day"))
+_T, _FP, _EVENT, _LEG, _WAITING = (FIELDS.index(name) for name in ("t", "fp", "event", "leg", "waiting"))
+_ROW_T, _ROW_FP, _ROW_DAY, _ROW_GAP = (ROW_FIELDS.index(name) for name in ("t", "fp", "day", "gap_us"))
+#: What ``Fixes`` has of each fix: fields of the half after it.
+_FIX = tuple(FIELDS.index(name) for name in ("prev_t", "prev_lat", "prev_lon", "leg"))
 
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """A row that opened or closed an episode. ``before``/``after``: the vehicle's half around it, by field
-    name."""
+    """A row that opened or closed an episode, or confirmed the fix that did. ``before``/``after``: the vehicle's half around
+    that fix, by field name."""
 
     slot: int
     row: int
     event: Event
     before: dict[str, int]
     after: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fixes:
+    """Fixes that were confirmed, int64 columns of shape (m,): those of a vehicle in order of time. Some may have come before
+    the rows of this ``advance``. ``order``: number of the covering order, 0 = none; ``gap_us``: limit of the row that
+    confirmed it."""
+
+    slot: Ints
+    t: Ints
+    lat: Ints
+    lon: Ints
+    order: Ints
+    gap_us: Ints
+
+    def take(self, rows: Ints) -> Fixes:
+        """The fixes at ``rows``."""
+        return Fixes(*(getattr(self, name)[rows] for name in self.__slots__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +83,22 @@ class Advanced:
     """What ``advance`` did. Row masks have shape (n,), in the order of the rows given.
 
     ``counted``: the row was taken; others share their device time with a row of smaller fingerprint.
-    ``valid``: taken and no jump. ``disturbed``: slots at which a row took the place of an earlier one of the
+    ``valid``: taken and confirmed, by itself or by a later row. ``waits``: taken, and what follows will decide.
+    ``clean``: valid at once, so that nothing waits: a track that is read from such a row on is cleaned alike.
+    ``fixes``: what was confirmed. ``disturbed``: slots at which a row took the place of an earlier one of the
     same device time and one of the two touched an episode, or the earlier one began or ended the leg of an
-    order: whoever keeps episodes or legs has to recompute these vehicles. ``events``, ``legs`` and
-    ``day_starts`` are in the order of the steps; those of one slot are in time order.
+    order, or fixes waited: whoever keeps episodes or legs has to recompute these vehicles, from the time given on.
+    ``events``, ``legs`` and ``day_starts`` are in the order of the steps; those of one slot are in time order.
     """
 
     counted: Bools
     valid: Bools
+    waits: Bools
+    clean: Bools
+    fixes: Fixes
     events: list[EventRow]
     day_starts: list[DayStart]
-    disturbed: list[int]
+    disturbed: dict[int, int]
     legs: list[LegEnd]
 
 
@@ -97,6 +123,111 @@ def late_rows(states: TrackStates, slots: Ints, t: Ints) -> Bools:
     return t < states.field("t", slots)
 
 
+class _Run:
+    """What is done by one ``advance``, as it is found."""
+
+    def __init__(self, states: TrackStates, rows: Ints) -> None:
+        n = rows.shape[1]
+        self.states, self.rows = states, rows
+        self.counted, self.valid, self.waits, self.clean = (np.zeros(n, np.bool_) for _ in range(4))
+        self.events: list[EventRow] = []
+        self.day_starts: list[DayStart] = []
+        self.disturbed: dict[int, int] = {}
+        self.legs: list[LegEnd] = []
+        self._fixes: list[Ints] = []  # (slot, t, lat, lon, order, gap_us) x m
+        self._few: list[tuple[int, ...]] = []
+        #: By slot: the rows of the fixes that wait, -1 = of before.
+        self._held: dict[int, list[int]] = {}
+
+    def columns(self, slots: Ints, index: Ints) -> None:
+        """One row of each of many vehicles."""
+        states = self.states
+        # Where nothing waits, before or after, the fields of what waits are zero and need not be moved.
+        before = states.tip[:MOST, slots]
+        taken = self.rows[:, index]
+        new_day = np.flatnonzero((before[_T] != 0) & (_china_day(before[_T]) != taken[_ROW_DAY]))
+        if len(new_day):
+            packed = _packed(states.tip[:, slots[new_day]])
+            self.day_starts.extend(
+                DayStart(slot, day, state)
+                for slot, day, state in zip(
+                    slots[new_day].tolist(), taken[_ROW_DAY, new_day].tolist(), packed, strict=True
+                )
+            )
+        after, quick = step_vehicles(before, taken)
+        waited = slots[(before[_WAITING] != 0) | (states.base[_WAITING, slots] != 0)]
+        if len(waited):
+            states.base[:, waited] = states.tip[:, waited]
+        states.base[:MOST, slots] = before
+        for k in np.flatnonzero(~quick).tolist():
+            half: list[int] = states.tip[:, slots[k]].tolist()
+            half = self._one(int(slots[k]), half, int(index[k]), taken[:, k].tolist(), unsure=False)
+            states.tip[:, slots[k]] = half
+        if quick.all():
+            states.tip[:MOST, slots] = after
+        else:
+            states.tip[:MOST, slots[quick]] = after[:, quick]
+        self.valid[index[quick]] = self.clean[index[quick]] = True
+        self._fixes.append(np.stack((slots, *after[_FIX, :], taken[_ROW_GAP]))[:, quick])
+        for k in np.flatnonzero(quick & (before[_LEG] > 0) & (after[_LEG] != before[_LEG])).tolist():
+            self.legs.append(LegEnd(int(slots[k]), _named(self._full(before[:, k]))))
+        for k in np.flatnonzero(quick & (after[_EVENT] != 0)).tolist():
+            halves = (self._full(before[:, k]), self._full(after[:, k]))
+            self._event(int(slots[k]), int(index[k]), *halves)
+
+    @staticmethod
+    def _full(half: Ints) -> list[int]:
+        values: list[int] = half.tolist()
+        return values + [0] * (len(FIELDS) - MOST)
+
+    def one_vehicle(self, slot: int, index: Ints) -> None:
+        """All that is left of one vehicle's rows."""
+        states = self.states
+        base: list[int] = states.base[:, slot].tolist()
+        tip: list[int] = states.tip[:, slot].tolist()
+        for place, row in zip(index.tolist(), self.rows[:, index].T.tolist(), strict=True):
+            if tip[_T] and _china_day(tip[_T]) != row[_ROW_DAY]:
+                self.day_starts.append(
+                    DayStart(slot, row[_ROW_DAY], _packed(np.array(tip, np.int64)[:, None])[0])
+                )
+            base, tip = tip, self._one(slot, tip, place, row)
+        states.base[:, slot], states.tip[:, slot] = base, tip
+
+    def _one(self, slot: int, half: list[int], place: int, row: list[int], unsure: bool = True) -> list[int]:
+        taken = take(half, row, unsure)
+        if len(taken.confirmed) == 1 and not half[_WAITING]:
+            self.valid[place] = True
+        else:
+            known = self._held.get(slot) or [-1] * min(half[_WAITING], 3)
+            rows = [place, *known]  # as ``Taken`` numbers them
+            self.valid[[rows[c.waited] for c in taken.confirmed if rows[c.waited] >= 0]] = True
+            self._held[slot] = [rows[k] for k in taken.kept]
+        self.clean[place] = bool(taken.confirmed) and not taken.kept
+        for c in taken.confirmed:
+            self._few.append((slot, *(c.after[k] for k in _FIX), row[_ROW_GAP]))
+            if c.before[_LEG] > 0 and c.after[_LEG] != c.before[_LEG]:
+                self.legs.append(LegEnd(slot, _named(c.before)))
+            if c.after[_EVENT]:
+                self._event(slot, place, c.before, c.after)
+        return taken.half
+
+    def _event(self, slot: int, place: int, before: Sequence[int], after: Sequence[int]) -> None:
+        self.events.append(EventRow(slot, place, Event(after[_EVENT]), _named(before), _named(after)))
+
+    def end(self) -> Advanced:
+        """All of it."""
+        few = np.array(self._few, np.int64).reshape(-1, 6).T
+        fixes = np.concatenate((*self._fixes, few), axis=1)
+        fixes = fixes[:, np.lexsort((fixes[1], fixes[0]))]
+        fixes[4] = np.maximum(fixes[4], 0)
+        waiting = [row for rows in self._held.values() for row in rows if row >= 0]
+        self.waits[waiting] = True
+        return Advanced(
+            self.counted, self.valid, self.waits, self.clean, Fixes(*fixes), self.events, self.day_starts, self.disturbed,
+            self.legs,
+        )  # fmt: skip
+
+
 def advance(states: TrackStates, slots: Ints, rows: Ints) -> Advanced:
     """Take rows (matrix of ROW_FIELDS, shape (fields, n), any order) into the states at ``slots`` (shape
     (n,)).
@@ -105,9 +236,9 @@ def advance(states: TrackStates, slots: Ints, rows: Ints) -> Advanced:
     fingerprint counts.
     """
     n = rows.shape[1]
-    done = Advanced(np.zeros(n, np.bool_), np.zeros(n, np.bool_), [], [], [], [])
+    done = _Run(states, rows)
     if not n:
-        return done
+        return done.end()
     if late_rows(states, slots, rows[_ROW_T]).any():
         raise ValueError("late rows")
     order = np.lexsort((rows[_ROW_FP], rows[_ROW_T], slots))
@@ -123,12 +254,15 @@ def advance(states: TrackStates, slots: Ints, rows: Ints) -> Advanced:
     if drop.any():
         order, slot, same = order[~drop], slot[~drop], same[~drop]
     if not len(order):
-        return done
+        return done.end()
     done.counted[order] = True
     replaced = slot[same]
     touched = (states.tip[_EVENT, replaced] != 0) | (
         np.maximum(states.tip[_LEG, replaced], 0) != np.maximum(states.base[_LEG, replaced], 0)
     )
+    waited = [waiting_since(half[:, replaced]) for half in (states.base, states.tip)]
+    touched |= (waited[0] != 0) | (waited[1] != 0)
+    since = np.where(waited[0] != 0, waited[0], states.tip[_T, replaced])
     if same.any():
         states.tip[:, replaced] = states.base[:, replaced]
     starts = np.flatnonzero(np.r_[True, slot[1:] != slot[:-1]])
@@ -140,19 +274,21 @@ def advance(states: TrackStates, slots: Ints, rows: Ints) -> Advanced:
     wide_steps = int(np.searchsorted(-active_at, -WIDE, side="right"))
     for k in range(wide_steps):
         places = starts[: active_at[k]] + k
-        _step_columns(states, slot[places], order[places], rows, done)
+        done.columns(slot[places], order[places])
     narrow = int(active_at[wide_steps]) if wide_steps < len(active_at) else 0
     for vehicle in range(narrow):
         begin = int(starts[vehicle]) + wide_steps
         end = int(starts[vehicle] + lengths[vehicle])
-        _step_one(states, int(slot[begin]), order[begin:end], rows, done)
+        done.one_vehicle(int(slot[begin]), order[begin:end])
     if same.any():
         # done.events holds what the new rows did; what the replaced rows did was remembered.
         told = {e.slot for e in done.events}
-        done.disturbed.extend(
-            s for s, did in zip(replaced.tolist(), touched.tolist(), strict=True) if did or s in told
-        )
-    return done
+        done.disturbed = {
+            s: t
+            for s, did, t in zip(replaced.tolist(), touched.tolist(), since.tolist(), strict=True)
+            if did or s in told
+        }
+    return done.end()
 
 
 def _china_day(t: Any) -> Any:
@@ -164,54 +300,5 @@ def _packed(half: Ints) -> NDArray[np.void]:
     return np.ascontiguousarray(np.concatenate((half, half)).T).view(STATE_DTYPE).reshape(-1)
 
 
-def _step_columns(states: TrackStates, slots: Ints, index: Ints, rows: Ints, done: Advanced) -> None:
-    before = states.tip[:, slots]
-    taken = rows[:, index]
-    new_day = np.flatnonzero((before[_T] != 0) & (_china_day(before[_T]) != taken[_ROW_DAY]))
-    if len(new_day):
-        packed = _packed(before[:, new_day])
-        done.day_starts.extend(
-            DayStart(slot, day, state)
-            for slot, day, state in zip(
-                slots[new_day].tolist(), taken[_ROW_DAY, new_day].tolist(), packed, strict=True
-            )
-        )
-    after = step_vehicles(before, taken)
-    states.base[:, slots] = before
-    states.tip[:, slots] = after
-    done.valid[index] = after[_PREV_T] == taken[_ROW_T]
-    for k in np.flatnonzero((before[_LEG] > 0) & (after[_LEG] != before[_LEG])).tolist():
-        done.legs.append(LegEnd(int(slots[k]), _named(before[:, k])))
-    for k in np.flatnonzero(after[_EVENT]).tolist():
-        done.events.append(
-            EventRow(
-                int(slots[k]),
-                int(index[k]),
-                Event(int(after[_EVENT, k])),
-                _named(before[:, k]),
-                _named(after[:, k]),
-            )
-        )
-
-
-def _step_one(states: TrackStates, slot: int, index: Ints, rows: Ints, done: Advanced) -> None:
-    base: list[int] = states.base[:, slot].tolist()
-    tip: list[int] = states.tip[:, slot].tolist()
-    valid = []
-    for place, row in zip(index.tolist(), rows[:, index].T.tolist(), strict=True):
-        if tip[_T] and _china_day(tip[_T]) != row[_ROW_DAY]:
-            done.day_starts.append(
-                DayStart(slot, row[_ROW_DAY], _packed(np.array(tip, np.int64)[:, None])[0])
-            )
-        base, tip = tip, step_vehicle(tip, row)
-        valid.append(tip[_PREV_T] == row[_ROW_T])
-        if base[_LEG] > 0 and tip[_LEG] != base[_LEG]:
-            done.legs.append(LegEnd(slot, _named(base)))
-        if tip[_EVENT]:
-            done.events.append(EventRow(slot, place, Event(tip[_EVENT]), _named(base), _named(tip)))
-    done.valid[index] = valid
-    states.base[:, slot], states.tip[:, slot] = base, tip
-
-
-def _named(half: Ints | Sequence[int]) -> dict[str, int]:
-    return dict(zip(FIELDS, (int(v) for v in half), strict=True))
+def _named(half: Sequence[int]) -> dict[str, int]:
+    return dict(zip(FIELDS, half, strict=True))

@@ -4,40 +4,63 @@
 element a vehicle) and over plain Python integers (one vehicle). ``Ops`` hides the difference. Nothing here is
 a float except inside the distance formula, which is exact to the bit in both (telemetry.geo).
 
-Cleaning. A fix whose implied speed from the previous valid fix exceeds ``max_speed_kmh`` is a jump: it
-changes nothing but the time, and is never the previous fix of another. The time between is at least one
-second, since device times have whole seconds.
+Cleaning. Which fixes are valid is decided in ``rules.tracks.cleaning``, by what comes before a fix and by what
+follows. ``step`` is what a fix does that is confirmed. ``quick`` tells of which fixes that is plain at once; they are
+nearly all, and those only run over columns.
 
 Mileage (rules.md "Mileage"). A fix is *kept* when it is KEEP_MM or more from the last kept one (the anchor),
 or, while moving, when its direction turned by TURN_DEG or more and it is TURN_KEEP_MM or more away. The
 mileage is the sum of the distances between kept fixes plus the tail: the distance of the last moving fix from
 the anchor. Drift of a standing vehicle stays near the anchor and adds nothing; the noise of a driving one is
 taken in over long chords only. When a fix is kept across a gap longer than ``gap_s``, the straight line from
-the previous valid fix is added and also counted as bridged.
+the previous valid fix is added and also counted as bridged. Between two fixes at rest (speed below 5 km/h, ACC off, the
+odometer stands) nothing is added however far they are apart, nor where no car can have driven from one to the other.
 
 Runs and episodes (rules.md "location"). A run is a sequence of consecutive valid fixes outside the vehicle's
-fence at times that no order covers. It becomes an episode at the first fix, not its first, that is
-``min_displacement_m`` or more both from the run's first fix and beyond the fence, and that is real: its speed
-says so, or the fix before it was displaced too (one stray fix of a standing vehicle is not a drive). It ends
+fence at times that no order covers. A fix of it is *away* when it is ``min_displacement_m`` or more beyond the fence
+and, where the run did not begin by leaving the fence (an order ended outside, the vehicle was first seen there), as far
+from the place where it began. The run becomes an episode at an away fix, not its first fix, at which the fixes that are away
+without a break show driving: two of speed, ACC on, odometer advancing, three fixes over 60 s that agree. What the terminal
+does not report does not count against it: where of the first three it reports one or none, one of the four is enough (one
+that tells positions only has but the last). A run ends
 when a fix is inside, covered, or without a fence, when the vehicle is no official one any more, or when there was no
 moving fix for ``episode_idle_min`` and this one is no displacement from the fix before it (silent that long and seen
-elsewhere was driven, not parked); after that a new run starts where the vehicle stands.
+elsewhere was driven, not parked); after that a new run starts where the vehicle stands. The displacement still counts from
+where it did before, over all stops, until the vehicle is back; only after an episode it counts from where that was parked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from rules.tracks.state import FIELDS
 from telemetry import geo
 
-MOVING_DKMH = 50  # above this reported speed a vehicle moves (5 km/h)
+MOVING_DKMH = 50  # from this reported speed on a vehicle moves (5 km/h)
 MOVING_MM = 50_000  # or farther than this from the previous valid fix
+#: A fix so near is no outlier; a fix at rest that is farther from another one at rest may be one.
+NEAR_MM = 300_000
+REST_MM = 80_000
+#: A report tells its place in steps of 1e-6 degree: it may be so much nearer than the vehicle was. What is exactly at a limit
+#: must not depend on how it was rounded.
+RESOLUTION_MM = 80
+#: Longer than this between two fixes the faster of their speeds says nothing about the way between them, the slower one
+#: nothing beyond LONG_US.
+SHORT_US = 120_000_000
+LONG_US = 1_800_000_000
+#: The odometer (0.1 km) bears out a straight line when it advanced by this share of it: 10 in 13.
+ODO_MM = 130_000
+#: Fixes that agree (rules.md "Standing still"): so many, over so long.
+AGREE_FIXES = 3
+AGREE_US = 60_000_000
+ACC_OFF, ACC_ON = 1, 2
+#: More fixes that agree with one another than these weigh no more.
+SUPPORT = 60
 KEEP_MM = 80_000
 TURN_KEEP_MM = 30_000
 TURN_DEG = 30
@@ -52,6 +75,7 @@ ROW_FIELDS: tuple[str, ...] = (
     "speed",  # 0.1 km/h
     "dir",  # degree
     "odo",  # 0.1 km plus 1; 0 = absent
+    "acc",  # 0 = not reported, 1 = off, 2 = on
     "day",  # natural day of t
     "order",  # number of the order that covers t, 0 = none
     "fenced",  # 1: the vehicle has a fence at t, 0: it has none, -1: it is no official vehicle at t
@@ -61,6 +85,8 @@ ROW_FIELDS: tuple[str, ...] = (
     "gap_us",
     "displaced_mm",
     "idle_us",
+    "sure",  # 1: the fix is known to be valid, whatever is before it; 2: nobody drove to it from there either
+    "term",  # where several terminals sit in the vehicle: which; else 0
 )
 
 
@@ -113,18 +139,17 @@ class ScalarOps:
         return [0 if a == 0 and b == 0 else geo.distance_mm_scalar(a, b, lat, lon) for a, b in places]
 
 
-def _mileage(
-    o: Any, s: Any, name: str, fresh: Any, r: Any, distance: Any, gap: Any, d_prev: Any
-) -> dict[str, Any]:
+def _mileage(o: Any, s: Any, name: str, fresh: Any, r: Any, distance: Any, w_: _Way) -> dict[str, Any]:
     """Mileage fields ``name``_* after a valid fix. ``fresh``: the fix is the first of a new window."""
     w = o.where
     turn = abs(r.dir - getattr(s, name + "_a_dir")) % 360
     turned = o.minimum(turn, 360 - turn) >= TURN_DEG
-    moving = r.speed > MOVING_DKMH
-    keep = (distance >= KEEP_MM) | (moving & turned & (distance >= TURN_KEEP_MM))
-    bridge = keep & gap
+    moving = r.speed >= MOVING_DKMH
+    nothing = w_.rest | w_.leap
+    keep = (distance >= KEEP_MM) | (moving & turned & (distance >= TURN_KEEP_MM)) | w_.leap
+    bridge = keep & w_.gap & o.no(nothing)
     tail = getattr(s, name + "_tail_mm")
-    added = w(keep, w(bridge, tail + d_prev, distance), 0)
+    added = w(keep, w(nothing, tail, w(bridge, tail + w_.mm, distance)), 0)
     anchor = keep | fresh
     return {
         name + "_a_lat": w(anchor, r.lat, getattr(s, name + "_a_lat")),
@@ -132,12 +157,121 @@ def _mileage(
         name + "_a_dir": w(anchor, r.dir, getattr(s, name + "_a_dir")),
         name + "_sum_mm": w(fresh, 0, getattr(s, name + "_sum_mm") + added),
         name + "_tail_mm": w(anchor, 0, w(moving, distance, tail)),
-        name + "_bridged_mm": w(fresh, 0, getattr(s, name + "_bridged_mm") + w(bridge, d_prev, 0)),
+        name + "_bridged_mm": w(fresh, 0, getattr(s, name + "_bridged_mm") + w(bridge, w_.mm, 0)),
     }
 
 
-def step(o: Any, s: Any, r: Any) -> dict[str, Any]:
-    """The new half after row ``r`` (namespace of ROW_FIELDS) on half ``s`` (namespace of FIELDS).
+@dataclass(frozen=True, slots=True, eq=False)
+class _Way:
+    """The way from one fix to the next: its length, whether it is long in time, whether the vehicle rests at both ends,
+    and whether no car can drive it."""
+
+    mm: Any
+    gap: Any
+    rest: Any
+    leap: Any
+
+
+def reachable(o: Any, mm: Any, us: Any, max_kmh: Any) -> Any:
+    """Whether a vehicle can come ``mm`` far in ``us``. 1 km/h = 1e6 mm / 3600e6 us: compared in integers."""
+    return mm * 3600 <= max_kmh * o.maximum(us, US_PER_S)
+
+
+def resting(a: Any, b: Any) -> Any:
+    """Whether nothing but positions says that a vehicle moved from fix ``a`` to fix ``b`` (speed, acc, odo): both slow, with
+    ACC off, and the odometer stands."""
+    slow = (a.speed < MOVING_DKMH) & (b.speed < MOVING_DKMH) & (a.acc == ACC_OFF) & (b.acc == ACC_OFF)
+    return slow & ((a.odo == 0) | (b.odo == 0) | (a.odo >= b.odo))
+
+
+def plain(o: Any, a: Any, b: Any, mm: Any, us: Any, max_kmh: Any) -> Any:
+    """Whether fix ``b`` is no outlier by fix ``a`` (speed, acc, odo) before it alone: it is near, or what the terminal
+    itself says bears out the way of ``mm`` in ``us``."""
+    us = o.maximum(us, US_PER_S)
+    short = us <= SHORT_US
+    known = (a.odo != 0) & (b.odo > a.odo)
+    driven = b.odo - a.odo
+    by_odometer = known & ((driven + 1) * ODO_MM >= mm) & ((driven - 1) * 360_000_000 <= max_kmh * us)
+    fast = o.where(short, o.maximum(a.speed, b.speed), o.minimum(a.speed, b.speed))
+    # 0.1 km/h for 1 us is 1/36000 mm; twice the reported speed is allowed.
+    by_speed = (mm - NEAR_MM) * 18_000 <= fast * o.minimum(us, LONG_US)
+    near = mm <= o.where(resting(a, b), REST_MM, NEAR_MM)
+    moved = o.no(resting(a, b)) & (by_odometer | by_speed)
+    return reachable(o, mm, us, max_kmh) & (near | moved)
+
+
+def _run(o: Any, s: Any, r: Any, way: _Way, d_run: Any, from_t: Any) -> dict[str, Any]:
+    """The fields of the run and its episode after a valid fix."""
+    w = o.where
+    out = (r.fenced > 0) & (r.outside != 0) & (r.order == 0)
+    running, was_open = s.run_t != 0, s.open_t != 0
+    here = way.mm < o.maximum(r.displaced_mm, MOVING_MM)
+    idle = running & out & here & (r.t - o.maximum(s.moved_t, s.run_t) >= r.idle_us)
+    start = out & (o.no(running) | idle)
+    go_on = out & o.no(start)
+    same_anchor = go_on | (idle & o.no(was_open))
+    from_fence = o.no(idle) & (s.home != 0)
+    run_lat = w(same_anchor, s.run_lat, w(from_fence, 0, r.lat))
+    run_lon = w(same_anchor, s.run_lon, w(from_fence, 0, r.lon))
+    at_fence = (run_lat == 0) & (run_lon == 0)
+    displaced = at_fence | (same_anchor & (d_run + RESOLUTION_MM >= r.displaced_mm))
+    away = out & (r.beyond + RESOLUTION_MM >= r.displaced_mm) & displaced
+
+    before = w(start, 0, s.run_away)
+    away_n = w(away, before + 1, 0)
+    away_t = w(away, w(before > 0, s.run_away_t, r.t), 0)
+    run_odo = w(start, r.odo, w(s.run_odo != 0, s.run_odo, r.odo))
+    run_t = w(start, r.t, w(go_on, s.run_t, 0))
+    measured = (r.odo != 0) & (run_odo != 0)
+    driven = r.odo - run_odo
+    can = (driven - 1) * 360_000_000 <= r.max_kmh * o.maximum(r.t - run_t, US_PER_S)
+    said = (
+        w(r.speed > 0, 1, 0)
+        | w(r.speed >= MOVING_DKMH, 2, 0)
+        | w(r.acc != 0, 4, 0)
+        | w(r.acc == ACC_ON, 8, 0)
+        | w(measured, 16, 0)
+        | w(measured & (driven > 0) & can, 32, 0)
+    )
+    said = w(away, w(before > 0, s.run_said, 0) | said, 0)
+    run_n = w(start, 1, w(go_on, s.run_n + 1, 0))
+    # Where the fence was left, the fixes between it and there agree as well.
+    left = at_fence & (away_n >= 2) & (run_n >= AGREE_FIXES) & (r.t - run_t >= AGREE_US)
+    agree = left | ((away_n >= AGREE_FIXES) & (r.t - away_t >= AGREE_US))
+
+    def count(bits: tuple[int, ...]) -> Any:
+        return sum(w((said & bit) != 0, 1, 0) for bit in bits)
+
+    reported = w((said & 5) != 0, 1, 0) + count((4, 16))
+    driving = count((2, 8, 32)) + w(agree, 1, 0) >= o.maximum(1, o.minimum(2, reported))
+    opens = away & go_on & o.no(was_open) & driving
+    closes = was_open & (o.no(out) | idle)
+    unfenced = w(r.fenced < 0, int(Event.NOT_OFFICIAL), int(Event.NO_FENCE))
+    ended = w(r.order != 0, int(Event.ORDER), w(r.fenced <= 0, unfenced, int(Event.ENTERED)))
+    return {
+        "event": w(closes, w(idle, int(Event.IDLE), ended), w(opens, int(Event.OPENED), int(Event.NONE))),
+        "home": w((r.fenced > 0) & (r.outside == 0) & (r.order == 0), 1, 0),
+        "run_t": run_t,
+        "run_from_t": w(start, from_t, w(go_on, s.run_from_t, 0)),
+        "run_lat": w(out, run_lat, 0),
+        "run_lon": w(out, run_lon, 0),
+        "run_n": run_n,
+        "run_last_t": w(out, r.t, 0),
+        "run_far": w(start, r.beyond, w(go_on, o.maximum(s.run_far, r.beyond), 0)),
+        "run_away": away_n,
+        "run_away_t": away_t,
+        "run_said": said,
+        "run_odo": w(out, run_odo, 0),
+        "run_apart": w(go_on, s.run_apart, 0),
+        "open_t": w(opens, r.t, w(go_on, s.open_t, 0)),
+        "open_seen_t": w(opens, r.seen_t, w(go_on, s.open_seen_t, 0)),
+    }
+
+
+def step(o: Any, s: Any, r: Any, from_t: Any) -> tuple[Any, dict[str, Any]]:
+    """(Whether the fix is plainly valid, the new half after it) for row ``r`` (namespace of ROW_FIELDS and ``seen_t``, the time
+    of the row that confirms it) on half ``s`` (namespace of FIELDS). ``from_t``: what a run that begins here rests on
+    begins then. Fields of fixes that wait are left out: ``rules.tracks.cleaning`` has them.
 
     ``o``: VectorOps for columns of shape (n,), ScalarOps for Python integers. Returns the fields by name.
     """
@@ -153,78 +287,50 @@ def step(o: Any, s: Any, r: Any) -> dict[str, Any]:
         r.lon,
     )
     known = s.prev_t != 0
-    dt = o.maximum(r.t - s.prev_t, US_PER_S)
-    # 1 km/h = 1e6 mm / 3600e6 us, so mm * 3600 > km/h * us compares speeds in integers.
-    ok = o.no(known & (d_prev * 3600 > r.max_kmh * dt))
-    gap = known & (dt > r.gap_us)
-    moving = (r.speed > MOVING_DKMH) | (known & (d_prev > MOVING_MM))
+    dt = r.t - s.prev_t
+    last = SimpleNamespace(speed=s.prev_speed, acc=s.prev_acc, odo=s.prev_odo)
+    mine = (r.term == 0) | (s.lead == 0) | (s.lead == r.term)
+    quick = mine & (o.no(known) | (r.sure != 0) | plain(o, last, r, d_prev, dt, r.max_kmh))
+    rest = known & resting(last, r)
+    leap = known & (o.no(reachable(o, d_prev, dt, r.max_kmh)) | (r.sure == 2))
+    way = _Way(d_prev, known & (dt > r.gap_us), rest, leap)
+    moving = (r.speed >= MOVING_DKMH) | (known & (d_prev > MOVING_MM) & o.no(rest | leap))
 
-    out = (r.fenced > 0) & (r.outside != 0) & (r.order == 0)
-    running = s.run_t != 0
-    here = d_prev < o.maximum(r.displaced_mm, MOVING_MM)
-    idle = running & out & here & (r.t - o.maximum(s.moved_t, s.run_t) >= r.idle_us)
-    start = out & (o.no(running) | idle)
-    go_on = out & o.no(start)
-    away = go_on & (d_run >= r.displaced_mm)
-    was_open = s.open_t != 0
-    real = (r.speed > MOVING_DKMH) | (s.run_away != 0)
-    opens = away & o.no(was_open) & (r.beyond >= r.displaced_mm) & real
-    closes = was_open & (o.no(out) | idle)
-    unfenced = w(r.fenced < 0, int(Event.NOT_OFFICIAL), int(Event.NO_FENCE))
-    ended = w(r.order != 0, int(Event.ORDER), w(r.fenced <= 0, unfenced, int(Event.ENTERED)))
-    event = w(closes, w(idle, int(Event.IDLE), ended), w(opens, int(Event.OPENED), int(Event.NONE)))
-
-    run_t = w(start, r.t, w(go_on, s.run_t, 0))
-    leg = w(r.order != 0, r.order, -run_t)
+    run = _run(o, s, r, way, d_run, from_t)
+    leg = w(r.order != 0, r.order, -run["run_t"])
     new_leg = (leg != s.leg) & (leg != 0)
     new_day = r.day != s.day
     has_odo = r.odo != 0
     odo_first = w(new_leg, 0, s.odo_first)
-
-    after = {
-        "event": event,
+    return quick, {
+        **run,
+        "t": r.t,
+        "fp": r.fp,
+        "seen_t": r.seen_t,
         "prev_t": r.t,
         "prev_lat": r.lat,
         "prev_lon": r.lon,
+        "prev_speed": r.speed,
+        "prev_acc": r.acc,
+        "prev_odo": r.odo,
+        "prev_n": w(leap, 1, o.minimum(s.prev_n + 1, SUPPORT)),
+        "lead": r.term,
+        "other": s.other,
+        "other_t": s.other_t,
+        "other_lat": s.other_lat,
+        "other_lon": s.other_lon,
+        "other_go": s.other_go,
         "moved_t": w(moving, r.t, s.moved_t),
         "day": r.day,
-        **_mileage(o, s, "day", new_day, r, w(new_day, 0, d_day), gap, d_prev),
+        **_mileage(o, s, "day", new_day, r, w(new_day, 0, d_day), way),
         "leg": leg,
-        **_mileage(o, s, "leg", new_leg | (leg == 0), r, w(new_leg, 0, d_leg), gap, d_prev),
+        **_mileage(o, s, "leg", new_leg | (leg == 0), r, w(new_leg, 0, d_leg), way),
         "leg_t": w(new_leg, r.t, w(leg == 0, 0, s.leg_t)),
         "odo_first": w(leg == 0, 0, w((odo_first == 0) & has_odo, r.odo, odo_first)),
         "odo_last": w(leg == 0, 0, w(has_odo, r.odo, w(new_leg, 0, s.odo_last))),
-        "run_t": run_t,
-        "run_lat": w(start, r.lat, w(go_on, s.run_lat, 0)),
-        "run_lon": w(start, r.lon, w(go_on, s.run_lon, 0)),
-        "run_n": w(start, 1, w(go_on, s.run_n + 1, 0)),
-        "run_last_t": w(out, r.t, 0),
-        "run_far": w(start, r.beyond, w(go_on, o.maximum(s.run_far, r.beyond), 0)),
-        "run_away": w(away, 1, 0),
-        "open_t": w(opens, r.t, w(go_on, s.open_t, 0)),
     }
-    # A jump changes nothing but the time.
-    result = {name: w(ok, value, 0 if name == "event" else getattr(s, name)) for name, value in after.items()}
-    result["t"], result["fp"] = r.t, r.fp
-    return result
 
 
 def namespace(names: Sequence[str], values: Any) -> SimpleNamespace:
     """``values`` (one a name, in order) under their names."""
     return SimpleNamespace(**dict(zip(names, values, strict=True)))
-
-
-def step_vehicle(half: Sequence[int], row: Sequence[int]) -> list[int]:
-    """``step`` of one vehicle over plain integers; ``half`` in the order of FIELDS, ``row`` of ROW_FIELDS."""
-    result = step(ScalarOps, namespace(FIELDS, half), namespace(ROW_FIELDS, row))
-    return [int(result[name]) for name in FIELDS]
-
-
-def step_vehicles(halves: Any, rows: Any) -> Any:
-    """``step`` of many vehicles: int64 matrices (len(FIELDS), n) and (len(ROW_FIELDS), n) to (len(FIELDS),
-    n)."""
-    result = step(VectorOps, namespace(FIELDS, halves), namespace(ROW_FIELDS, rows))
-    made = np.empty_like(halves)
-    for place, name in enumerate(FIELDS):
-        made[place] = result[name]
-    return made

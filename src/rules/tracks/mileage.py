@@ -42,17 +42,21 @@ def window_mileage(
     direction_deg: Ints,
     odometer_dkm: Ints,
     *,
+    acc: Ints | None = None,
     max_speed_kmh: int = 200,
     gap_s: int = 120,
+    sure: bool = False,
 ) -> WindowMileage:
     """Mileage of ``count`` windows. ``window`` (n,) says to which window (0..count-1) each row belongs; a row
     that lies in two windows is given twice. Rows are those of quality 0, in any order; ``odometer_dkm`` is -1
-    where absent.
+    where absent, ``acc`` 0 where it is not reported (None: nowhere). ``sure``:
+    they are valid fixes of a longer track; else each window is cleaned for itself.
     """
     states = TrackStates(count)
     rows = row_matrix(
         len(t), t=t, fp=fp, lat=lat_e6, lon=lon_e6, speed=speed_dkmh, dir=direction_deg, odo=odometer_dkm.astype(np.int64) + 1,
-        order=1, max_kmh=max_speed_kmh, gap_us=gap_s * 1_000_000,
+        acc=0 if acc is None else acc, order=1, max_kmh=max_speed_kmh, gap_us=gap_s * 1_000_000,
+        sure=sure,
     )  # fmt: skip
     done = advance(states, window, rows)
     tip = {name: states.tip[k] for k, name in enumerate(FIELDS)}

@@ -1,6 +1,6 @@
 """Running results of orders as columns: what each order's trip comes to so far. Pure.
 
-The fixes of an order are the vehicle's valid fixes at times that this order covers (``OrderBook.at``: of several
+The fixes of an order are the vehicle's valid fixes (as soon as they are confirmed) at times that this order covers (``OrderBook.at``: of several
 orders the one that departed last), so no kilometre belongs to two orders. Consecutive valid fixes of a vehicle in one
 order are a *leg*; its mileage is kept by the track kernel (``rules.tracks``), here are those of the legs that
 ended. The nearest distance to a destination counts the order's fixes and the segments of its legs, none across a
@@ -20,9 +20,9 @@ from typing import Final
 import numpy as np
 
 from rules.checks.destination import approach_mm
-from rules.tracks.advance import Advanced
+from rules.tracks.advance import Advanced, Fixes
 from rules.tracks.state import TrackStates
-from runtime.arrays import AnyArray, Bools, Ints
+from runtime.arrays import Bools, Ints
 
 #: Version of the stored form.
 CARRY_VERSION: Final = 1
@@ -42,27 +42,6 @@ _HEAD: Final = (
 _HEADS: Final = {name: place for place, name in enumerate(_HEAD)}
 #: Fields of a vehicle's state that ``OrderProgress.totals`` needs.
 LEG_FIELDS: Final = ("leg_sum_mm", "leg_tail_mm", "leg_bridged_mm", "odo_first", "odo_last")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Taken:
-    """Rows that the track kernel took (shape (n,), int64; any order), and what is known of each.
-
-    ``owner``: slot of the vehicle's state; ``key``: number of the covering order, 0 = none; ``slot``: that order's
-    slot in OrderProgress, -1 = not kept; ``gap_us``: no segment is longer.
-    """
-
-    owner: Ints
-    t: Ints
-    lat: Ints
-    lon: Ints
-    key: Ints
-    slot: Ints
-    gap_us: Ints
-
-    def take(self, rows: AnyArray) -> Taken:
-        """The rows at ``rows`` (indices or mask)."""
-        return Taken(*(getattr(self, name)[rows] for name in self.__slots__))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,19 +159,21 @@ class OrderProgress:
 
     def take(
         self,
-        rows: Taken,
+        owner: Ints,
+        t: Ints,
         done: Advanced,
         before: TrackStates,
         owners: Ints,
         slot_of_leg: Callable[[int, int], int],
     ) -> tuple[list[int], list[int]]:
-        """Take the rows of one ``advance``. ``before``: the states of ``owners`` (sorted) before it;
+        """Take the rows of one ``advance``. ``owner``, ``t``: vehicle and time of each, int64, shape (n,); ``before``: the
+        states of ``owners`` (sorted) before it;
         ``slot_of_leg``: the slot of an order by (owner, the order's number), -1 = not kept, or not an order of this owner
         any more. Returns the slots whose fixes changed, and
-        those of which a leg ended."""
-        place = np.searchsorted(owners, rows.owner)
+        those of which a leg ended. Orders of vehicles that it ``disturbed`` are to be computed from the track."""
+        place = np.searchsorted(owners, owner)
         # A row of the very time of its vehicle's newest one took its place (see ``advance``).
-        again = done.counted & (rows.t == before.field("t")[place]) & (rows.t != 0)
+        again = done.counted & (t == before.field("t")[place]) & (t != 0)
         replaced = np.zeros(len(owners), np.bool_)
         replaced[place[again]] = True
         undone = replaced & (before.field("prev_t") == before.field("t")) & (before.field("leg") > 0)
@@ -205,7 +186,9 @@ class OrderProgress:
             if slot >= 0:
                 ended.append(slot)
                 self._end(slot, end.before)
-        moved += self._fixes(rows.take(done.valid), _Last.of(before, replaced), owners).tolist()
+        moved += self._fixes(
+            done.fixes, slots_of(done.fixes, slot_of_leg), _Last.of(before, replaced), owners
+        ).tolist()
         return moved, ended
 
     def _undo(self, slots: Ints) -> None:
@@ -232,33 +215,31 @@ class OrderProgress:
         place = np.arange(len(row)) + np.repeat(self._from[slots] - (np.cumsum(count) - count), count)
         return row, place
 
-    def _fixes(self, rows: Taken, last: _Last, owners: Ints) -> Ints:
-        """Take valid fixes."""
-        order = np.lexsort((rows.t, rows.owner))
-        rows = rows.take(order)
+    def _fixes(self, rows: Fixes, slot: Ints, last: _Last, owners: Ints) -> Ints:
+        """Take valid fixes; ``slot``: of the order of each, -1 = none that is kept."""
         n = len(rows.t)
         # The valid fix before each: the one before it here, or the vehicle's newest from before.
         previous = np.arange(n) - 1
         first = np.ones(n, np.bool_)
-        first[1:] = rows.owner[1:] != rows.owner[:-1]
-        at = np.searchsorted(owners, rows.owner)
+        first[1:] = rows.slot[1:] != rows.slot[:-1]
+        at = np.searchsorted(owners, rows.slot)
         t0, lat0, lon0, key0 = (
             np.where(first, known[at], mine[previous])
             for known, mine in (
-                (last.t, rows.t), (last.lat, rows.lat), (last.lon, rows.lon), (last.key, rows.key),
+                (last.t, rows.t), (last.lat, rows.lat), (last.lon, rows.lon), (last.key, rows.order),
             )
         )  # fmt: skip
-        joined = (t0 != 0) & (key0 == rows.key) & (rows.t - t0 <= rows.gap_us)
+        joined = (t0 != 0) & (key0 == rows.order) & (rows.t - t0 <= rows.gap_us)
 
-        mine = np.flatnonzero(rows.slot >= 0)
-        mine = mine[np.lexsort((rows.t[mine], rows.slot[mine]))]
-        rows, joined, lat0, lon0 = rows.take(mine), joined[mine], lat0[mine], lon0[mine]
+        mine = np.flatnonzero(slot >= 0)
+        mine = mine[np.lexsort((rows.t[mine], slot[mine]))]
+        rows, slot, joined, lat0, lon0 = rows.take(mine), slot[mine], joined[mine], lat0[mine], lon0[mine]
         n = len(mine)
         if not n:
             return np.zeros(0, np.int64)
-        ends = np.flatnonzero(np.r_[rows.slot[1:] != rows.slot[:-1], True])
+        ends = np.flatnonzero(np.r_[slot[1:] != slot[:-1], True])
         starts = np.r_[0, ends[:-1] + 1]
-        slots, count, head = rows.slot[ends], ends - starts + 1, self._head
+        slots, count, head = slot[ends], ends - starts + 1, self._head
         fresh = head[_HEADS["fixes"], slots] == 0
         head[_HEADS["first_t"], slots] = np.where(fresh, rows.t[starts], head[_HEADS["first_t"], slots])
         head[_HEADS["fixes"], slots] += count
@@ -266,10 +247,10 @@ class OrderProgress:
         head[_HEADS["last_t"], slots] = rows.t[ends]
 
         # Pairs of fixes and places; for the first fix of each order also pairs of the fix before it, at the end.
-        row, place = self._pairs(rows.slot)
+        row, place = self._pairs(slot)
         extra, extra_place = self._pairs(slots)
         fix = np.arange(len(row))
-        before = fix - self._places[rows.slot][row]
+        before = fix - self._places[slot][row]
         opening = np.zeros(n, np.bool_)
         opening[starts] = True
         before[opening[row]] = len(row) + np.arange(len(extra))
@@ -291,6 +272,20 @@ class OrderProgress:
         self._nearest[kept] = self._before[kept]
         np.minimum.at(self._nearest, place[~older], distance[~older])
         return slots
+
+
+def slots_of(fixes: Fixes, slot_of_leg: Callable[[int, int], int]) -> Ints:
+    """The slot of the order of each fix, -1 = none that is kept, int64, shape (m,)."""
+    slots = np.full(len(fixes.t), -1, np.int64)
+    covered = np.flatnonzero(fixes.order != 0)
+    if len(covered):
+        owner, order = fixes.slot[covered], fixes.order[covered]
+        # Fixes of one vehicle follow one another, mostly of one order.
+        begins = np.r_[True, (owner[1:] != owner[:-1]) | (order[1:] != order[:-1])]
+        pairs = zip(owner[begins].tolist(), order[begins].tolist(), strict=True)
+        found = np.array([slot_of_leg(vehicle, key) for vehicle, key in pairs], np.int64)
+        slots[covered] = found[np.cumsum(begins) - 1]
+    return slots
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,19 +25,35 @@ from runtime.arrays import Ints
 #:
 #: The running states in the database are of one version: a vehicle whose stored state is of another one is recomputed from
 #: its stored track (``rules.live.store.states.outdated_states``). A state that is frozen in evidence is never recomputed:
-#: it is read by ``read_states``, which knows every version that was ever frozen.
-STATE_VERSION = 1
+#: it is read by ``read_states``. Evidence of version 1 of the rules, whose states are of version 1, has that of its own
+#: (``rules.tracks.v1.state``).
+STATE_VERSION = 2
+
+#: Fixes that may wait at once (``rules.tracks.cleaning``), and what is kept of each.
+WAITING: Final = 3
+WAITING_FIELDS: Final = ("t", "lat", "lon", "speed", "dir", "odo", "order", "said", "beyond")
 
 _MILEAGE = ("a_lat", "a_lon", "a_dir", "sum_mm", "tail_mm", "bridged_mm")
 
 #: Fields of one half, in stored order.
 FIELDS: tuple[str, ...] = (
-    "t",  # device time of the newest report that counts, valid or a jump
+    "t",  # device time of the newest report that counts, valid or not
     "fp",  # its fingerprint
     "event",  # what it did to the episode: rules.tracks.kernel.Event
     "prev_t",  # the newest valid fix
     "prev_lat",
     "prev_lon",
+    "prev_speed",  # 0.1 km/h
+    "prev_acc",  # 0 = not reported, 1 = off, 2 = on
+    "prev_odo",  # 0.1 km plus 1; 0 = not reported with it
+    "prev_n",  # how many valid fixes agree with it, itself the last of them; kernel.SUPPORT at most
+    "seen_t",  # the report that confirmed it: itself, or a later one
+    "lead",  # the terminal whose fixes count where several sit in the vehicle; 0 = only one does
+    "other",  # another one, whose newest report was set aside
+    "other_t",
+    "other_lat",
+    "other_lon",
+    "other_go",  # how many of its newest reports say that it drives, without a break
     "moved_t",  # the newest moving fix
     "day",  # natural day (Asia/Shanghai) of the day's mileage
     *(f"day_{name}" for name in _MILEAGE),
@@ -46,14 +62,23 @@ FIELDS: tuple[str, ...] = (
     "leg_t",  # first fix of the leg
     "odo_first",  # odometer in 0.1 km at the first and last fix of the leg that had one, plus 1; 0 = none
     "odo_last",
+    "home",  # 1: the newest valid fix is inside its fence, and no order covers it
     "run_t",  # first fix of the run of fixes outside the fence without an order; 0 = no run
-    "run_lat",
+    "run_from_t",  # the run's fixes are confirmed alike when the track is read from here on
+    "run_lat",  # from where its displacement counts; 0, 0 = from the fence alone
     "run_lon",
     "run_n",  # fixes of the run
     "run_last_t",  # newest fix of the run
     "run_far",  # farthest beyond the fence, mm
-    "run_away",  # 1: the newest fix of the run was displaced from its first fix
+    "run_away",  # how many of its newest fixes are displaced, without a break
+    "run_away_t",  # the first of these
+    "run_said",  # what these say about driving: bits of rules.tracks.kernel
+    "run_odo",  # odometer in 0.1 km at the first fix of the run that had one, plus 1; 0 = none
+    "run_apart",  # farthest that a terminal set aside was from the leading one at the same time, mm
     "open_t",  # the fix at which the run became an episode; 0 = it is none
+    "open_seen_t",  # the report that confirmed that fix
+    "waiting",  # fixes after the newest valid one that agree with one another and wait; of more than 3 the middle is lost
+    *(f"w{place}_{name}" for place in range(1, WAITING + 1) for name in WAITING_FIELDS),
 )
 
 _HALF = np.dtype([(name, "<i8") for name in FIELDS])

@@ -3,30 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from rules.evidence import acc_of, term_of
 from rules.tracks.advance import advance, row_matrix
+from rules.tracks.cleaning import believable
 from rules.tracks.state import TrackStates
 from runtime.arrays import Ints
 
 
-def valid_rows(tracks: Sequence[Mapping[str, Ints]], max_kmh: Sequence[int]) -> list[Ints]:
-    """Rows of each track (columns of ``evidence.TRACK_COLUMNS``, in the order of (time, fingerprint)) that are valid fixes
-    from its first row on, which is one: int64 indices, ascending. ``max_kmh``: of each track."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Cleaned:
+    """Rows of a track, ascending, int64: the valid fixes (``good``; also those that still wait at its end, where they can be
+    true), and those of them from which on it is cleaned as the
+    whole (``clean``)."""
+
+    good: Ints
+    clean: Ints
+
+
+def cleaned(tracks: Sequence[Mapping[str, Ints]], max_kmh: Sequence[int]) -> list[Cleaned]:
+    """The valid fixes of each track (columns of ``evidence.TRACK_COLUMNS``, in the order of (time, fingerprint)) from its
+    first row on, which is one. ``max_kmh``: of each."""
     lengths = [len(track["t_us"]) for track in tracks]
     if not sum(lengths):
-        return [np.zeros(0, np.int64) for _ in tracks]
+        return [Cleaned(np.zeros(0, np.int64), np.zeros(0, np.int64)) for _ in tracks]
 
     def column(name: str) -> Ints:
         return np.concatenate([track[name] for track in tracks])
 
     rows = row_matrix(
         sum(lengths), t=column("t_us"), fp=column("fingerprint"), lat=column("lat_e6"), lon=column("lon_e6"),
-        max_kmh=np.repeat(np.array(max_kmh, np.int64), lengths),
+        speed=column("speed_dkmh"), odo=column("odometer_dkm") + 1, acc=np.concatenate([acc_of(track) for track in tracks]),
+        term=np.concatenate([term_of(track) for track in tracks]), max_kmh=np.repeat(np.array(max_kmh, np.int64), lengths),
     )  # fmt: skip
-    done = advance(TrackStates(len(tracks)), np.repeat(np.arange(len(tracks)), lengths), rows)
-    return [np.flatnonzero(part) for part in np.split(done.valid, np.cumsum(lengths)[:-1])]
+    states, slots = TrackStates(len(tracks)), np.repeat(np.arange(len(tracks)), lengths)
+    done = advance(states, slots, rows)
+    good = done.valid.copy()
+    for slot in np.unique(slots[done.waits]).tolist():
+        if believable(states.tip[:, slot].tolist(), max_kmh[slot]):
+            good |= done.waits & (slots == slot)
+    edges = np.cumsum(lengths)[:-1]
+    parts = zip(np.split(good, edges), np.split(done.clean, edges), strict=True)
+    return [Cleaned(np.flatnonzero(good), np.flatnonzero(clean)) for good, clean in parts]
+
+
+def valid_rows(tracks: Sequence[Mapping[str, Ints]], max_kmh: Sequence[int]) -> list[Ints]:
+    """Rows of each track that are valid fixes (``cleaned``)."""
+    return [found.good for found in cleaned(tracks, max_kmh)]
 
 
 def has_jumps(track: Mapping[str, Ints], good: Ints) -> bool:
@@ -34,10 +60,10 @@ def has_jumps(track: Mapping[str, Ints], good: Ints) -> bool:
     return len(good) < len(np.unique(track["t_us"]))
 
 
-def cut_before(track: Mapping[str, Ints], good: Ints, from_us: int) -> tuple[dict[str, Ints], Ints]:
-    """The track from the last valid fix before ``from_us`` on, without what lies between: of its rows those from then on
+def cut_before(track: Mapping[str, Ints], found: Cleaned, from_us: int) -> tuple[dict[str, Ints], Ints]:
+    """The track from the last clean row before ``from_us`` on: of its rows those
     are valid that were, also when they are cleaned from its first row on. (track, valid rows)."""
     t = track["t_us"]
-    before = good[t[good] < from_us]
-    rows = np.concatenate((before[-1:], np.arange(np.searchsorted(t, from_us), len(t))))
-    return {name: column[rows] for name, column in track.items()}, np.flatnonzero(np.isin(rows, good))
+    before = found.clean[t[found.clean] < from_us]
+    first = int(before[-1]) if len(before) else int(np.searchsorted(t, from_us))
+    return {name: column[first:] for name, column in track.items()}, found.good[found.good >= first] - first

@@ -38,6 +38,31 @@ NAMED: Final[Mapping[str, Text]] = {
 }
 
 
+def _driven(said: Said) -> Text:
+    """The distance, and how much of it nobody saw. Judgements of before it was told have no ``bridged_m``."""
+    whole = kilometres(said.measures["distance_m"])
+    bridged = said.measures.get("bridged_m")
+    if not bridged:
+        return whole
+    part = kilometres(bridged)
+    return Text(
+        f"{whole.zh}（其中 {part.zh}为无定位时段的直线推算）",
+        f"{whole.en} (of which {part.en} are straight lines over gaps)",
+    )
+
+
+def _terminals(said: Said) -> Text:
+    """What another terminal of the vehicle says: empty where there is none, or it agrees."""
+    apart = said.measures.get("terminals_apart_m")
+    if not apart:
+        return Text("", "")
+    far = metres(apart)
+    return Text(
+        f"同车另一台终端同时在 {far.zh}以外，请核对终端装在哪辆车上。",
+        f" Another terminal of the vehicle was {far.en} away at the same time: check in which vehicle it sits.",
+    )
+
+
 def summary(said: Said) -> Text:
     """``told``: plate."""
     plate = said.told["plate"]
@@ -46,19 +71,20 @@ def summary(said: Said) -> Text:
         return Text(
             f"{plate} 于 {when.zh}未见无任务驶出电子围栏。", f"{plate} {when.en}: no drive outside its fence without an order."
         )  # fmt: skip
-    farthest, driven = metres(said.measures["farthest_m"]), kilometres(said.measures["distance_m"])
+    farthest, driven = metres(said.measures["farthest_m"]), _driven(said)
+    other = _terminals(said)
     if said.to_us is None:
         return Text(
             f"疑似定位异常：{plate} 于 {moment(said.from_us)} 起在无派车任务时驶出电子围栏，仍在围栏外，"
-            f"目前最远离开 {farthest.zh}，已行驶 {driven.zh}。",
+            f"目前最远离开 {farthest.zh}，已行驶 {driven.zh}。{other.zh}",
             f"Suspected: {plate} is outside its fence without an order since {moment(said.from_us)},"
-            f" {farthest.en} away at the farthest so far, {driven.en} driven.",
+            f" {farthest.en} away at the farthest so far, {driven.en} driven.{other.en}",
         )
     when = span(said.from_us, said.to_us)
     return Text(
-        f"疑似定位异常：{plate} 于 {when.zh} 在无派车任务时驶出电子围栏，最远离开 {farthest.zh}，行驶 {driven.zh}。",
+        f"疑似定位异常：{plate} 于 {when.zh} 在无派车任务时驶出电子围栏，最远离开 {farthest.zh}，行驶 {driven.zh}。{other.zh}",
         f"Suspected: {plate} was outside its fence without an order, {when.en}, {farthest.en} away at the farthest,"
-        f" {driven.en} driven.",
+        f" {driven.en} driven.{other.en}",
     )
 
 

@@ -11,6 +11,10 @@ REASONS: Final[Mapping[str, Text]] = {
     "night": Text("夜间无派车任务行驶", "drove at night without an order that allows it"),
     "rest_day": Text("休息日无派车任务行驶", "drove on a day off without an order that allows it"),
     "calendar_unknown": Text("当年工作日安排尚未公布", "whether the day is worked is not published yet"),
+    "bridged": Text(
+        "里程主要为无定位时段的直线推算，不能据此认定行驶",
+        "most of the distance is straight lines over stretches without positions, which show no driving",
+    ),
     "no_track": Text("当日没有可用轨迹", "no usable track on that day"),
     "none": Text("非工作时间无派车任务行驶为零", "no driving off hours without an order"),
     "short": Text("非工作时间行驶不足下限", "less driving off hours than the limit"),
@@ -25,7 +29,7 @@ def summary(said: Said) -> Text:
     if said.outcome == "undetermined":
         why = REASONS[said.reason]
         return Text(f"不可判：{plate} {day}：{why.zh}。", f"Undetermined: {plate} {day}: {why.en}.")
-    driven = kilometres(said.measures["distance_m"])
+    driven = kilometres(said.measures["distance_m"] - said.measures.get("bridged_m", 0))
     if said.outcome == "normal":
         return Text(
             f"正常：{plate} {day} 非工作时间无派车任务行驶 {driven.zh}。",

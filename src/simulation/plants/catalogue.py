@@ -51,6 +51,7 @@ PLANTS: Final = (
     Plant(drives.location_blind, "location", True, in_month=True),
     Plant(drives.shuffle, "location", False, in_month=True),
     Plant(drives.jump, "location", False, in_month=True),
+    Plant(drives.reflection, "location", False),
     Plant(drives.midnight, "location", False, in_month=True),
     Plant(drives.repair, "location", False, in_month=True),
     Plant(drives.blind_zone, "location", False, in_month=True),

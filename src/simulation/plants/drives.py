@@ -182,6 +182,16 @@ def jump(day: Day) -> None:
     day.wait(15, 20)
 
 
+def reflection(day: Day) -> None:
+    """Parked between tall buildings with the engine off: now and then one report, or two, from some 600 m away."""
+    day.wait(5, 8)
+    for reports in (1, 2, 1):
+        angle = day.rng.uniform(0, 2 * np.pi)
+        false = day.timeline.at + day.rng.uniform(500, 700) * np.array([np.cos(angle), np.sin(angle)])
+        day.timeline.jumps.append((day.timeline.now, day.timeline.now + reports * MINUTE, pair(false)))
+        day.wait(5, 8)
+
+
 def no_fix(day: Day) -> None:
     """An underground garage: twenty minutes of (0, 0) without the positioned bit."""
     day.wait(3, 5)

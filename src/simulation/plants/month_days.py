@@ -53,13 +53,13 @@ def by_night(p: Planner) -> None:
 
 
 def over_midnight(p: Planner) -> None:
-    """A run over midnight: one drive, and each day for what it has there."""
+    """A run over midnight: one drive, of the day on which it began."""
     car, day = p.slot(p.workdays()[:-1])
     car.days.add(day + 1)
     leave, back = _drive(p, car, p.at(day, 23.5), until=p.at(day, 24.45))
     p.expect_drive(car, leave, back)
     _off(p, car, day, "night")
-    _off(p, car, day + 1, "rest_day" if day + 1 in (*p.rest_days(), p.office_day) else "night")
+    _off(p, car, day + 1, "none")
 
 
 def on_a_rest_day(p: Planner) -> None:

@@ -88,7 +88,16 @@ def off_hours(
     found, clear = [], True
     for begin in range(midnight_s(span[0]), span[1] - DAY_S + 1, DAY_S):
         day = from_us(begin * US_PER_S).astimezone(CHINA).date()
-        windows = check.windows(begin * US_PER_S, Calendar().workday(day), _USED, covers)
+        begin_us, night_us = begin * US_PER_S, check.night_until_us(_USED)
+        head, tail = _drive_over(driven, begin), _drive_over(driven, begin + DAY_S)
+        drive: check.Drive = {
+            "head_until_us": None if head is None else min(head * US_PER_S, begin_us + night_us),
+            "tail_until_us": None
+            if tail is None
+            else min(tail * US_PER_S, (begin + DAY_S) * US_PER_S + night_us),
+        }
+        windows = check.windows(begin_us, Calendar().workday(day), _USED, covers)
+        windows = check.windows_of_drives(begin_us, windows, _USED, covers, drive)
         off = np.zeros(len(driven[0]), np.bool_)
         for start, end, _ in windows:
             off |= (driven[0] >= start // US_PER_S) & (driven[0] < end // US_PER_S)
@@ -102,6 +111,16 @@ def off_hours(
             (start - e) // DAY_S != (end - e) // DAY_S for e in {midnight_s(0) + x for x in edges}
         )
     return found, clear
+
+
+def _drive_over(driven: Driven, at_s: int) -> int | None:
+    """Until when the drive goes on that is under way at a time; None = none is."""
+    moving, stop = driven[0][driven[1] > 0], check.SAME_DRIVE_US // US_PER_S
+    place = int(np.searchsorted(moving, at_s))
+    if place in (0, len(moving)) or moving[place] - moving[place - 1] >= stop:
+        return None
+    stops = np.flatnonzero(np.diff(moving[place:]) >= stop)
+    return int(moving[place + (int(stops[0]) if len(stops) else len(moving) - place - 1)]) + 1
 
 
 def _label(activities: Sequence[tuple[str, int, int]], times: Ints) -> str:

@@ -46,6 +46,8 @@ WAITS_FOR_MENDED: Final = (
 
 #: Tracks in memory at once.
 TRACKS_AT_ONCE: Final = 20
+#: The last fixes of an order may be confirmed by what follows: so far after its end it is looked for.
+_AFTER_US: Final = (0, 3600 * US_PER_S, US_PER_DAY, 31 * US_PER_DAY)
 
 
 class Orders:
@@ -283,21 +285,26 @@ async def _add_tracks(desk: Desk, suspected: Sequence[tuple[OrderFacts, mileage.
     days[found] = found_days
     starts = (days * US_PER_DAY - CHINA_OFFSET_US).tolist()
     states = dict(zip(found.tolist(), packed, strict=True))
-    wants = [
-        (fact.order.vehicle_no, start, evidence["to_us"])
-        for (fact, evidence), start in zip(suspected, starts, strict=True)
-    ]
-    tracks = await tracks_of(desk, wants)
-    for place, ((fact, evidence), track) in enumerate(zip(suspected, tracks, strict=True)):
-        no, state = fact.order.vehicle_no, states.get(place)
-        evidence |= {
-            "from_us": starts[place],
-            "order_no": order_key(fact.order.id),
-            "orders": _spans(books[no], no, track["t_us"]),
-            "parameter_rows": _rows(desk.parameters, fact.organisation),
-            "state": {"version": STATE_VERSION, "packed": None if state is None else state.tobytes().hex()},
-            "track": freeze_track(track),
-        }
+    todo = list(range(len(suspected)))
+    for more_us in _AFTER_US:
+        wants = [(int(vehicles[k]), starts[k], suspected[k][1]["to_us"] + more_us) for k in todo]
+        for k, track in zip(todo, await tracks_of(desk, wants), strict=True):
+            (fact, evidence), state = suspected[k], states.get(k)
+            no = fact.order.vehicle_no
+            evidence |= {
+                "from_us": starts[k],
+                "order_no": order_key(fact.order.id),
+                "orders": _spans(books[no], no, track["t_us"]),
+                "parameter_rows": _rows(desk.parameters, fact.organisation),
+                "state": {
+                    "version": STATE_VERSION,
+                    "packed": None if state is None else state.tobytes().hex(),
+                },
+                "track": freeze_track(track),
+            }
+        todo = [k for k in todo if mileage.recompute(suspected[k][1]) != suspected[k][1]["result"]]
+        if not todo:
+            break
 
 
 def _cover_from(book: OrderBook, order_id: str) -> int:

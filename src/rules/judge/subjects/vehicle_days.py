@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any, Final, TypedDict
+from typing import Any, Final, TypedDict, cast
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from rules.alerts.model import AlertFacts, Judgement
 from rules.alerts.publish import evaluations_of
 from rules.checks import off_hours, terminal_silent
 from rules.checks.base import Evaluation, Outcome
+from rules.judge import off_hours_closer
 from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, on_kept_track, wait
 from rules.judge.day_tracks import HORIZON_US, DayTracks, VehicleDay, day_of, read_tracks
 from rules.judge.silences import (
@@ -39,6 +40,7 @@ from rules.judge.silences import (
 )
 from rules.judge.tracks import terminal_spans, watermarks
 from rules.live.store.states import load_day_states
+from rules.stored_tracks import shared_terms
 from rules.tracks.days import jumpy_slots, valid_fixes_since
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
 from runtime.arrays import Ints
@@ -149,7 +151,9 @@ class VehicleDays:
         speeds = np.array([s["max_speed_kmh"] for s in shared], np.int64)
         valid = await _valid(desk, tracks, speeds)
         # Its windows start anew: without the jumps none begins with one.
-        off = _off_hours(desk, replace(tracks, rows=tracks.rows.take(valid)), covers, shared)
+        cleaned = replace(tracks, rows=tracks.rows.take(valid))
+        off = _off_hours(desk, cleaned, covers, shared)
+        off = await off_hours_closer.look(desk, cleaned, off, covers)
         for slot in slots:
             evidence, made = off[slot]
             made = on_kept_track(desk, made)
@@ -283,11 +287,10 @@ def _off_hours(
         if not _suspected(made):
             results.append((ask.facts, made))
             continue
-        evidence: off_hours.Evidence = {
-            **ask.facts,
-            "day_positions": own.day_positions,
-            "track": _track(tracks, slot, ask.windows),
-        }
+        more = {
+            "day_positions": own.day_positions, "cleaned": True, "track": _track(tracks, slot, ask.windows),
+        }  # fmt: skip
+        evidence = cast(off_hours.Evidence, {**ask.facts, **more})
         results.append((evidence, off_hours.judged(evidence, own)))
     return results
 
@@ -322,7 +325,9 @@ def _track(tracks: DayTracks, slot: int, windows: Sequence[off_hours.Window]) ->
     for start, end, _ in windows:
         within |= (t >= start) & (t < end)
     picked = low + np.flatnonzero(within)
-    return frozen.freeze_track({name: getattr(rows, name)[picked] for name in frozen.TRACK_COLUMNS})
+    return frozen.freeze_track(
+        {name: getattr(rows, name)[picked] for name in (*frozen.TRACK_COLUMNS, frozen.ACC_COLUMN)}
+    )
 
 
 class _Vehicle(TypedDict):
@@ -382,7 +387,12 @@ async def _withdrawals(desk: Desk, gone: Sequence[tuple[VehicleDay, str]]) -> li
 async def _valid(desk: Desk, tracks: DayTracks, speeds: Ints) -> Ints:
     """Rows that are valid fixes; a day with jumps is cleaned from what the worker knew when it began, for its first fix
     may be one."""
-    jumpy = jumpy_slots(tracks.rows, speeds)
+    rows, term = tracks.rows, np.zeros(len(tracks.rows), np.int64)
+    for slot, spans in enumerate(tracks.bound):
+        if len({no for no, _, _ in spans}) > 1:
+            mine = slice(*np.searchsorted(rows.slot, [slot, slot + 1]))
+            term[mine] = shared_terms(spans, rows.terminal[mine], rows.t_us[mine])
+    jumpy = np.union1d(jumpy_slots(rows, speeds), rows.slot[term != 0])
     before = TrackStates(len(jumpy))
     if len(jumpy):
         days = [tracks.days[slot] for slot in jumpy.tolist()]
@@ -390,7 +400,7 @@ async def _valid(desk: Desk, tracks: DayTracks, speeds: Ints) -> Ints:
         of_days = np.array([china_day(d.from_us) for d in days], np.int64)
         found, _, packed = await load_day_states(desk.conn, numbers, of_days, STATE_DTYPE, STATE_VERSION)
         before.unpack(found, packed)
-    return valid_fixes_since(tracks.rows, speeds, jumpy, before)
+    return valid_fixes_since(rows, speeds, jumpy, before, term)
 
 
 def _in_day(tracks: DayTracks) -> Any:
