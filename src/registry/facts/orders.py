@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from registry.orders import OrderRow, covers_after, read_orders
+from registry.order_cover import covers_after
+from registry.orders import OrderRow, read_orders
 from registry.parameters import ParameterRow
 from registry.snapshot.orders import OrderBook
 from runtime.connection import Connection

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from registry.orders import covers_within, read_orders
+from registry.order_cover import covers_within
+from registry.orders import read_orders
 from registry.parameters import ParameterRow
 from registry.snapshot.orders import OrderBook
 from registry.vehicles import SELECT, VehicleInfo, read_vehicles
@@ -74,7 +75,7 @@ async def covers_of(
     nos = [vehicle.no for vehicle in vehicles]
     found = await read_orders(
         conn,
-        "WHERE o.is_current AND v.no = ANY($1::integer[]) AND o.status <> 'cancelled'"
+        "WHERE o.is_current AND v.no = ANY($1::integer[])"
         f" AND {covers_within('o', '$2::timestamptz', '$3::timestamptz')}",
         nos,
         from_us(from_us_),

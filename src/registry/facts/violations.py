@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from registry.orders import covers_within, read_orders
+from registry.order_cover import covers_within
+from registry.orders import read_orders
 from registry.parameters import ParameterRow
 from registry.snapshot.orders import OrderBook
 from registry.violations import SELECT, ViolationRow, violations_of_rows
