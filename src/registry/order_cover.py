@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal, TypedDict
 
 from registry.parameters import ORDER, parameter
 from runtime.units import US_PER_S
@@ -91,7 +91,7 @@ class Times:
 @dataclass(frozen=True, slots=True)
 class Window:
     """What an order covers: [from, to), microseconds since 1970 UTC. ``leave``: (from, until) in which a departure that the
-    track shows would move the start; ``back``: the same of the end; None: neither would change anything. ``overdue``: whether
+    track shows counts for that on paper; ``back``: the same of the end; None: the paper holds. ``overdue``: whether
     the window ends because the order is overdue."""
 
     from_us: int
@@ -101,6 +101,17 @@ class Window:
     overdue: bool = False
 
 
+class Note(TypedDict):
+    """A fact about an order that a judgement shows (``facts.order_notes``). ``kind``: overdue (``at_us``: since when), backfill (when it was entered), departure or return (``at_us``: as the track
+    shows it, ``paper_us``: on paper; else None)."""
+
+    kind: Literal["overdue", "backfill", "departure", "return"]
+    order: str
+    version: int
+    at_us: int
+    paper_us: int | None
+
+
 def window(times: Times, used: Mapping[str, int]) -> Window | None:
     """What an order covers; ``used``: its parameters of ``order``. None: nothing."""
     grace = used["paper_grace_min"] * MINUTE_US
@@ -108,8 +119,8 @@ def window(times: Times, used: Mapping[str, int]) -> Window | None:
     first = min(base, *(at - grace for at in times.departures_us))
     first = max(first, times.planned_departure_us - BEFORE_ORDER // timedelta(microseconds=1))
     start, leave = base, None
-    if first < base:
-        leave = (first, base)
+    if grace:
+        leave = (first, max(times.departures_us) + grace)
         if times.left_us is None:
             start = first
         elif times.left_us != NOT_SHOWN:
@@ -170,12 +181,12 @@ def last_return(o: str) -> str:
 
 def covers_after(o: str, since: str) -> str:
     """SQL condition: whether an order may cover ``since`` or a later time."""
-    return f"{last_return(o)} >= {since} - {_AFTER}"
+    return f"{last_return(o)} >= {since}::timestamptz - {_AFTER}"
 
 
 def covers_within(o: str, since: str, until: str) -> str:
     """SQL condition: whether an order may cover a time in [since, until]."""
-    return f"{o}.planned_departure <= {until} + {_BEFORE} AND {covers_after(o, since)}"
+    return f"{o}.planned_departure <= {until}::timestamptz + {_BEFORE} AND {covers_after(o, since)}"
 
 
 def begins(o: str) -> str:

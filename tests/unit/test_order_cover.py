@@ -82,9 +82,8 @@ def test_the_departure_that_the_track_shows_is_used(left_us: int | None, start: 
 
 
 def test_a_grace_below_the_early_start_changes_nothing() -> None:
-    found = window(PLANNED, USED | {"paper_grace_min": 10})
-    assert found is not None
-    assert (found.from_us, found.leave) == (EIGHT - 10 * MIN, None)
+    assert starts(PLANNED, paper_grace_min=10) == EIGHT - 10 * MIN
+    assert starts(PLANNED, paper_grace_min=0) == EIGHT - 10 * MIN
     assert ends(RETURNED, paper_grace_min=0) == NOON
 
 

@@ -115,9 +115,7 @@ def test_a_return_after_the_cover_had_ended_does_not_widen_it_unapproved(
     assert found[0]["status"] == "returned"
     assert found[0]["covers_to"] == (at(6) if limited else None)
     assert len(found) == (2 if limited else 1)
-    (approved,) = become(
-        old(), at(7), alerted=True, status="returned", actual_return=back, approver="王五"
-    )
+    (approved,) = become(old(), at(7), alerted=True, status="returned", actual_return=back, approver="王五")
     assert approved["covers_to"] is None
 
 
@@ -141,7 +139,10 @@ def test_each_vehicle_has_its_stretch() -> None:
 
 def test_a_version_that_holds_from_a_time_on_leaves_the_stretch_before_to_the_one_before() -> None:
     rows = stretches([old()], old(vehicle="V2", holds_from=at(2)))
-    assert [(r["vehicle"], r["leg_from"], r["leg_to"]) for r in rows] == [("V2", at(2), None), ("V1", None, at(2))]
+    assert [(r["vehicle"], r["leg_from"], r["leg_to"]) for r in rows] == [
+        ("V2", at(2), None),
+        ("V1", None, at(2)),
+    ]
 
 
 def test_an_extension_in_time_is_one_stretch_and_one_that_comes_too_late_is_not() -> None:

@@ -18,13 +18,15 @@ from runtime.units import CHINA, from_us
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """An order and the time that it covers, [from, to), microseconds since 1970 UTC; ``to_us`` FOREVER: still out."""
+    """An order and the time that it covers, [from, to), microseconds since 1970 UTC. ``backfill``: it was entered afterwards,
+    and counts."""
 
     id: str
     version: int
     task_type: str
     from_us: int
     to_us: int
+    backfill: bool = False
 
 
 async def vehicles_bound(conn: Connection, from_us_: int, to_us_: int) -> list[VehicleInfo]:
@@ -71,7 +73,7 @@ async def covers_of(
     parameters: Sequence[ParameterRow],
 ) -> dict[int, list[Cover]]:
     """The current orders of ``vehicles`` that cover any time in [from, to), by vehicle number; each list by start and
-    id. What an order covers: registry.orders."""
+    id. What an order covers: registry.order_cover."""
     nos = [vehicle.no for vehicle in vehicles]
     found = await read_orders(
         conn,
@@ -90,5 +92,7 @@ async def covers_of(
             order = book.orders[row]
             start, end = int(book.rows["cover_from"][row]), int(book.rows["cover_to"][row])
             if start < to_us_ and end > from_us_:
-                covers[no].append(Cover(order.id, order.version, order.task_type, start, end))
+                covers[no].append(
+                    Cover(order.order, order.version, order.task_type, start, end, order.backfill)
+                )
     return covers
