@@ -110,6 +110,15 @@ async def read_orders(
     return [_order(row) for row in rows]
 
 
+async def count_open(connection: Connection) -> tuple[int, int]:
+    """How many orders are overdue now, and how many backfills wait for an approver."""
+    row = await connection.fetchrow(
+        f"SELECT (SELECT count(*) FROM dispatch_orders o WHERE o.is_current AND o.part_of IS NULL AND {is_overdue('o')}),"  # noqa: S608 - constant texts
+        " (SELECT count(*) FROM dispatch_orders o WHERE o.is_newest AND NOT o.counts)"
+    )
+    return int(row[0]), int(row[1])
+
+
 async def spans_of_orders(connection: Connection, ids: Iterable[str]) -> list[tuple[str, int, int]]:
     """(vehicle id, from, to) of the times that any version of the orders covered or covers, at the widest."""
     rows = await connection.fetch(

@@ -205,6 +205,9 @@ async def test_any_cut_restart_and_order_of_arrival_gives_the_settled_value(
 
 async def test_an_order_inside_another_takes_its_kilometres(world: World) -> None:
     """No kilometre belongs to two orders, and the outer one has what is before and after the inner one."""
+    await world.pool.execute(
+        "INSERT INTO rule_parameters VALUES ('order', 'paper_grace_min', NULL, 0, '', 'epoch')"
+    )
     await world.order("A", 8 * H, 0, status="departed", planned_return_s=9 * H)
     more: dict[str, Any] = {"actual_departure": world.time(8.16 * H), "planned_return_s": 8.5 * H}
     await world.order("B", 8.32 * H, 8.21 * H, **more)
@@ -256,7 +259,7 @@ async def test_late_positions_and_changed_orders_replace_the_result(world: World
     await world.work(worker)
     moved = (await results(world))["P1"]
     assert (moved["vehicle_no"], moved["fixes"], moved["mileage_mm"]) == (2, 0, 0)
-    await world.order("P1", 8 * H, 8.9 * H, vehicle="V2", status="cancelled")
+    await world.order("P1", 8 * H, 8.9 * H, vehicle="V2", status="cancelled", cancelled_at=world.time(7 * H))
     await world.work(worker)
     assert await results(world) == {}
 

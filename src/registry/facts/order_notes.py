@@ -13,10 +13,12 @@ from registry.order_cover import NOT_SHOWN, PARAMETERS, Note, covers_within, las
 from registry.orders import OrderRow, read_orders
 from registry.parameters import ORDER, ParameterRow, resolve
 from runtime.connection import Connection
-from runtime.units import US_PER_DAY, from_us
+from runtime.units import US_PER_DAY, US_PER_S, from_us
 
 #: An order that was due so long ago is shown no more: whoever forgot it was told in the list of overdue orders.
 OVERDUE_SHOWN_US = 31 * US_PER_DAY
+#: Times on paper are whole minutes.
+SHOWN_FROM_US = 60 * US_PER_S
 
 
 def paper_notes(order: OrderRow) -> list[Note]:
@@ -26,9 +28,12 @@ def paper_notes(order: OrderRow) -> list[Note]:
     if order.left_us not in (None, NOT_SHOWN):
         left = order.left_us or 0
         paper = min(times.departures_us, key=lambda us: abs(us - left))
-        found.append(_note("departure", order, left, paper))
+        if abs(left - paper) >= SHOWN_FROM_US:
+            found.append(_note("departure", order, left, paper))
     if order.back_us not in (None, NOT_SHOWN) and order.status != "cancelled" and times.paper_return_us:
-        found.append(_note("return", order, order.back_us or 0, times.paper_return_us))
+        back = order.back_us or 0
+        if back - times.paper_return_us >= SHOWN_FROM_US:
+            found.append(_note("return", order, back, times.paper_return_us))
     return found
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from registry.order_cover import NOT_SHOWN, PARAMETERS, Window, times_of, window
 from registry.orders import OrderRow, save_track_times
 from registry.parameters import ORDER, TRACK, resolve
+from registry.snapshot.orders import NO_TIME
 from registry.snapshot.timelines import FOREVER
 from rules.checks.destination import valid_fixes
 from rules.checks.location import outside_columns
@@ -81,6 +82,21 @@ async def again(facts: Facts, since_us: Mapping[int, int]) -> None:
                 found.append(row)
     if found:
         await _look(facts, found, await _newest(facts, {book.orders[row].vehicle_no for row in found}))
+
+
+async def final(facts: Facts, rows: Sequence[int]) -> dict[int, int]:
+    """Look at the orders at ``rows`` for which nothing is waited for any more: what the track does not show by now it does not
+    show. Returns the vehicles to be computed again, from when on."""
+    book = facts.tracker.snapshot.orders
+    asked = [
+        row
+        for row in rows
+        if int(book.rows["leave_to"][row]) != NO_TIME or int(book.rows["back_to"][row]) != NO_TIME
+    ]
+    nos = {book.orders[row].vehicle_no for row in asked}
+    since = await _look(facts, asked, dict.fromkeys(nos, FOREVER))
+    marks = facts.tracker.states.field("t")
+    return {no: us for no, us in since.items() if us <= int(marks[no])}
 
 
 async def _newest(facts: Facts, vehicles: Iterable[int]) -> dict[int, int]:

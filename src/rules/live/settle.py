@@ -18,8 +18,10 @@ from registry.parameters import ORDER, parameter, resolve
 from registry.snapshot.fleet import FleetSnapshot
 from registry.snapshot.orders import NO_TIME, STATUS, OrderBook
 from rules.alerts.model import FactChange
+from rules.live import paper
 from rules.live.episodes import Facts
 from rules.live.store import recomputations
+from rules.live.store.recomputations import Urgency
 from rules.live.store.results import delete_results, unsettled_orders
 from rules.tracks.state import TrackStates
 from runtime.arrays import AnyArray, Ints
@@ -117,17 +119,21 @@ async def silent(facts: Facts, vehicles: Sequence[int] | None, skip: Collection[
         await tracker.snapshot.load_orders(
             facts.conn, {no for _, no, _ in unknown}, min(returned_us for _, _, returned_us in unknown)
         )
-    rows = []
+    ready = []
     for order_id, no, _ in unsettled:
         row = book.row_of(order_id)
         # One whose newest version came after this snapshot is left until its change is taken.
         if row is not None and book.orders[row].vehicle_no == no:
             watermark = int(tracker.states.field("t", np.array([no]))[0])
             if _ended(facts, row, watermark):
-                rows.append(row)
-        if len(rows) == SILENT_AT_ONCE:
+                ready.append(row)
+        if len(ready) == SILENT_AT_ONCE:
             break
-    return rows
+    # What the track shows by now of their departures and returns is all that is waited for.
+    others = await paper.final(facts, ready)
+    await recomputations.note(facts.conn, Urgency.FACT, others)
+    ids = [book.orders[row].id for row in ready if book.orders[row].vehicle_no not in others]
+    return [row for order_id in ids if (row := book.row_of(order_id)) is not None]
 
 
 async def note_orders(facts: Facts, changes: Sequence[FactChange], waiting: Mapping[int, int]) -> list[int]:

@@ -251,10 +251,11 @@ def _place(place: OrderPlace | None) -> mileage.Place | None:
 
 
 def departed(order: OrderRow) -> int:
-    """When it departed: as the track shows it, else as it was said, else as it was planned."""
-    if order.left_us not in (None, NOT_SHOWN) and order.leg_from_us is None:
-        return order.left_us or 0
-    return order.actual_departure_us or order.planned_departure_us
+    """When it departed: as it was said, else as it was planned; before that where the track shows that (a later one would
+    take from the driver what was done in between)."""
+    told = order.actual_departure_us or order.planned_departure_us
+    shown = order.left_us not in (None, NOT_SHOWN) and order.leg_from_us is None
+    return min(told, order.left_us or told) if shown else told
 
 
 def came_back(order: OrderRow) -> int:
