@@ -151,7 +151,8 @@ async def test_a_backfill_withdraws_only_with_an_approver(world: World) -> None:
     await drivers(world)
     worker = await work(world, out(8 * H))
     (alert,) = await suspected(world)
-    for more in ({}, {"approver": "张三"}, {"applicant": "李四", "approver": "李四"}):
+    wrong: list[dict[str, Any]] = [{}, {"approver": "张三"}, {"applicant": "李四", "approver": "李四"}]
+    for more in wrong:
         await world.order("P1", 8 * H, 9 * H, driver="D1", **more)
         await world.work(worker)
         (still,) = await suspected(world)
@@ -169,9 +170,9 @@ async def test_a_backfill_withdraws_only_with_an_approver(world: World) -> None:
     assert (gone["status"], gone["withdrawn_by"]) == ("withdrawn", "backfill")
     assert "据经审批的补单" in gone["withdrawal_reason"]
     async with world.pool.acquire() as conn:
-        shown = await get(conn, KINDS["dispatch-orders"].listing, "P1")
-    assert shown is not None
-    assert (shown["counts"], shown["approver"]) == (True, "王五")
+        approved = await get(conn, KINDS["dispatch-orders"].listing, "P1")
+    assert approved is not None
+    assert (approved["counts"], approved["approver"]) == (True, "王五")
 
 
 async def test_what_is_to_come_is_covered_without_an_approver(world: World) -> None:

@@ -19,7 +19,7 @@ KEPT: dict[str, Any] = {
     "received_at": datetime(2026, 3, 1, tzinfo=UTC), "entry_stated": False, "part_of": None, "leg_from": None, "leg_to": None,
     "covers_to": None, "backfill": False, "counts": True,
 }  # fmt: skip
-CLOSED = {"status": "returned", "actual_return": datetime(2026, 3, 2, 4, tzinfo=UTC)}
+CLOSED: dict[str, Any] = {"status": "returned", "actual_return": datetime(2026, 3, 2, 4, tzinfo=UTC)}
 NAMES = {"D1": "张三", "D2": "李四"}
 
 
