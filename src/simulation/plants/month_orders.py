@@ -86,7 +86,7 @@ def minutes_on_paper(p: Planner) -> None:
 def exchanged_on_the_way(p: Planner) -> None:
     """One order, two vehicles: the second one goes on where the first one broke down."""
     first, day = p.slot(p.workdays())
-    second = p.car(p.organisation(first))
+    second, _ = p.slot([day])
     leave, home = drive_out(p, first, p.at(day, 9))
     again, back = drive_out(p, second, home + HOUR)
     change = {"vehicle": second.id, "since": stamp((home + again) // 2), "driver": second.driver}
