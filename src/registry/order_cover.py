@@ -113,7 +113,8 @@ class Note(TypedDict):
 
 
 def window(times: Times, used: Mapping[str, int]) -> Window | None:
-    """What an order covers; ``used``: its parameters of ``order``. None: nothing."""
+    """What an order covers; ``used``: its parameters of ``order``. None: it was cancelled before it began. A window may be
+    empty (from >= to): the paper says that it returned before it was to depart."""
     grace = used["paper_grace_min"] * MINUTE_US
     base = times.planned_departure_us - used["early_start_min"] * MINUTE_US
     first = min(base, *(at - grace for at in times.departures_us))
@@ -133,7 +134,7 @@ def window(times: Times, used: Mapping[str, int]) -> Window | None:
     for limit in (times.leg_to_us, times.covers_to_us):
         if limit is not None and limit < end:
             end, back, overdue = limit, None, limit == times.covers_to_us
-    return Window(start, end, leave, back, overdue) if start < end else None
+    return Window(start, end, leave, back, overdue)
 
 
 def _end(times: Times, used: Mapping[str, int], grace: int) -> tuple[int, tuple[int, int] | None, bool]:

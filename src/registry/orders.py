@@ -23,7 +23,7 @@ LISTING: Final = Listing(
     f"SELECT t.id, t.version, {_SHOWN}, t.entered_at, t.received_at, t.holds_from, t.backfill, t.counts,"  # noqa: S608 - constant names
     " (SELECT min(f.entered_at) FROM dispatch_orders f WHERE f.id = t.id) > t.planned_departure AS entered_late,"
     f" {is_overdue('t')} AS overdue, GREATEST(t.planned_return, t.extended_return)"
-    f" + {hours('overdue_cover_h', 't')} * interval '1 hour' AS covered_until_if_out FROM dispatch_orders t",
+    f" + {hours('overdue_cover_h', 't')} * interval '1 hour' AS overdue_from FROM dispatch_orders t",
     {name: same(name) for name in ("organisation", "vehicle", "driver", "status")}
     | {
         "overdue": Filter(_YES_NO.format(is_overdue("t"))),

@@ -151,7 +151,11 @@ async def test_a_backfill_withdraws_only_with_an_approver(world: World) -> None:
     await drivers(world)
     worker = await work(world, out(8 * H))
     (alert,) = await suspected(world)
-    wrong: list[dict[str, Any]] = [{}, {"approver": "张三"}, {"applicant": "李四", "approver": "李四"}]
+    wrong: list[dict[str, Any]] = [
+        {"approver": None},
+        {"approver": "张三"},
+        {"applicant": "李四", "approver": "李四"},
+    ]
     for more in wrong:
         await world.order("P1", 8 * H, 9 * H, driver="D1", **more)
         await world.work(worker)
@@ -181,7 +185,7 @@ async def test_what_is_to_come_is_covered_without_an_approver(world: World) -> N
     (alert,) = await suspected(world)
     entered = world.time(8.25 * H)
     await world.pool.execute("UPDATE alerts SET detected_at = $1", world.time(8.05 * H))
-    await world.order("P1", 8 * H, 12 * H, status="departed", entered_at=entered)
+    await world.order("P1", 8 * H, 12 * H, status="departed", entered_at=entered, approver=None)
     await work(world, drive(8.3 * H, (9000.0, 0.0), (0.0, 0.0)), worker)
     (still,) = await suspected(world)
     assert still["id"] == alert["id"]
@@ -191,12 +195,12 @@ async def test_what_is_to_come_is_covered_without_an_approver(world: World) -> N
 async def test_the_same_whatever_comes_first_where_the_entry_is_said(world: World) -> None:
     """An order that was entered after the trip, as the office says, and that nobody approved covers nothing, also where the
     positions come later."""
-    await world.order("P1", 8 * H, 9 * H, entered_at=world.time(10 * H))
+    await world.order("P1", 8 * H, 9 * H, entered_at=world.time(10 * H), approver=None)
     await work(world, [*out(8 * H), *stand(10 * H, 10.1 * H)])
     assert len(await suspected(world)) == 1
 
 
 async def test_a_register_of_old_orders_accuses_nobody(world: World) -> None:
-    await world.order("P1", 8 * H, 9 * H)
+    await world.order("P1", 8 * H, 9 * H, approver=None)
     await work(world, [*out(8 * H), *stand(10 * H, 10.1 * H)])
     assert await world.alerts() == []

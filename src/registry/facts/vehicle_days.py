@@ -91,7 +91,7 @@ async def covers_of(
         for row in book.rows_of(no):
             order = book.orders[row]
             start, end = int(book.rows["cover_from"][row]), int(book.rows["cover_to"][row])
-            if start < to_us_ and end > from_us_:
+            if start < end and start < to_us_ and end > from_us_:
                 covers[no].append(
                     Cover(order.order, order.version, order.task_type, start, end, order.backfill)
                 )
