@@ -30,7 +30,7 @@ def ask(order: OrderRow) -> _Ask:
     return _Ask(0, order, found, 15 * MIN)
 
 
-def track(*fixes: tuple[int, bool], fenced: bool = True) -> Any:
+def track(*fixes: tuple[int, bool], fenced: bool = True) -> tuple[Any, Any, Any]:
     """(times, outside, fenced) of fixes (time, outside)."""
     t = np.array([at for at, _ in fixes], np.int64)
     return t, np.array([out for _, out in fixes], np.bool_) & fenced, np.full(len(fixes), fenced)
