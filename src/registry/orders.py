@@ -18,7 +18,6 @@ from runtime.connection import Connection
 from runtime.units import from_us, in_us, to_us
 
 _SHOWN: Final = ", ".join(f"t.{name}" for name in CONTENT)
-_YES_NO: Final = "CASE WHEN {} THEN 'true' ELSE 'false' END = {{}}"
 LISTING: Final = Listing(
     f"SELECT t.id, t.version, {_SHOWN}, t.entered_at, t.received_at, t.holds_from, t.backfill, t.counts,"  # noqa: S608 - constant names
     " (SELECT min(f.entered_at) FROM dispatch_orders f WHERE f.id = t.id) > t.planned_departure AS entered_late,"
@@ -26,8 +25,8 @@ LISTING: Final = Listing(
     f" + {hours('overdue_cover_h', 't')} * interval '1 hour' AS overdue_from FROM dispatch_orders t",
     {name: same(name) for name in ("organisation", "vehicle", "driver", "status")}
     | {
-        "overdue": Filter(_YES_NO.format(is_overdue("t"))),
-        "backfill_waits": Filter(_YES_NO.format("NOT t.counts")),
+        "overdue": Filter(f"{{}} = 'true' AND t.is_current AND {is_overdue('t')}"),
+        "backfill_waits": Filter("{} = 'true' AND NOT t.counts"),
     },
     newest="t.is_newest AND t.part_of IS NULL",
 )

@@ -44,7 +44,10 @@ def feature_collection(
     ``body``: parsed evidence, see the rule's check. What it does not hold is left out.
     """
     features: list[dict[str, Any]] = []
-    for part in (body, *(body.get("legs") or [])):  # of an order that several vehicles served each has its own
+    for part in (
+        body,
+        *(body.get("legs") or []),
+    ):  # of an order that several vehicles served each has its own
         if track := _track(part.get("track") or {}):
             features.append(track)
     features += [_fence(fence) for fence in body.get("fences") or []]

@@ -206,8 +206,10 @@ def _local_m(leg: Evidence, evidence: Evidence) -> int:
     begins, ends = t[edges[::2]], t[edges[1::2] - 1] + 1
     if not len(begins):
         return 0
-    zero, none = np.zeros(len(track["t_us"]), np.int64), np.zeros(len(begins), np.int64)
-    rows = DayRows.build(t[:1], slot=zero, terminal=zero, **track)
+    zero, none = np.zeros(len(t), np.int64), np.zeros(len(begins), np.int64)
+    rows = DayRows.build(
+        t[:1], slot=zero, terminal=zero, **{name: values[good] for name, values in track.items()}
+    )
     limits = np.full(len(begins), used["max_speed_kmh"]), np.full(len(begins), used["gap_s"])
     sums = window_sums(rows, none, begins, ends, *limits)
     return int((sums.metres - sums.bridged_m).sum())
