@@ -17,13 +17,11 @@ from tests.integration.worker_world import HOUR, MIN, Fix, World, drive, place, 
 from tests.words import said
 
 H = 3600
-#: Out of the yard, four kilometres east, and back; about eleven minutes.
-OUT = [(0.0, 0.0), (4000.0, 0.0), (0.0, 0.0)]
 
 
-def out(start_s: float) -> list[Fix]:
+def out(start_s: float, east: float = 4000) -> list[Fix]:
     """In the yard, out and back, in the yard again."""
-    trip = drive(start_s, *OUT)
+    trip = drive(start_s, (0.0, 0.0), (east, 0.0), (0.0, 0.0))
     return [*stand(start_s - 1800, start_s), *trip, *stand(trip[-1][0] + 30, trip[-1][0] + 1800)]
 
 
@@ -86,8 +84,8 @@ async def test_cancelled_before_it_began_it_covers_nothing(world: World) -> None
 
 @pytest.mark.parametrize(("minutes", "found"), [(14, 0), (15, 0), (17, 1)])
 async def test_the_return_on_paper_may_be_some_minutes_early(world: World, minutes: int, found: int) -> None:
-    """The track comes in again at about 8:10:40."""
-    fixes = out(8 * H)
+    """Half an hour out; the vehicle is on its way back when the order ends on paper."""
+    fixes = out(8 * H, 12_000)
     back = next(f[0] for f in fixes if f[0] > 8 * H + 300 and f[1] <= 90)
     await world.order("P1", 7 * H, 0, status="returned", planned_return_s=9 * H,
                       actual_departure=world.time(7 * H), actual_return=world.time(back - minutes * 60))  # fmt: skip

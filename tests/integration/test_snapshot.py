@@ -188,7 +188,8 @@ async def test_an_order_takes_over_when_it_departs(town: Town) -> None:
     await town.order("p", "v3", -20, -15, returned=-10, departed=-21)
     await town.order("q", "v3", -18, -14, departed=-13)
     snapshot = await FleetSnapshot.load(town.conn)
-    assert at(snapshot, town, 3, [-20.5, -19, -17, -12]) == [None, "p", "q", "p"]
+    # "p" covers from a quarter of an hour before it departed, until the track shows when that was.
+    assert at(snapshot, town, 3, [-21.26, -20.5, -19, -17, -12]) == [None, "p", "p", "q", "p"]
 
 
 async def test_a_new_version_replaces_its_order(town: Town) -> None:
