@@ -64,8 +64,10 @@ async def register(connection: asyncpg.Connection, fleet: Fleet) -> None:
         fleet.fences,
     )
     await connection.execute(
-        "INSERT INTO vehicles (id, plate, organisation)"
-        " SELECT 'v' || k, '苏F' || lpad(k::text, 5, '0'), 'bench' || k % $2 FROM generate_series(0, $1 - 1) k",
+        # Of the day before, so that a judge has no two months of days to look at first.
+        "INSERT INTO vehicles (id, plate, organisation, registered_on)"
+        " SELECT 'v' || k, '苏F' || lpad(k::text, 5, '0'), 'bench' || k % $2, current_date - 1"
+        " FROM generate_series(0, $1 - 1) k",
         fleet.vehicles, fleet.fences,
     )  # fmt: skip
     await connection.execute(

@@ -1,4 +1,5 @@
-"""The whole way on this machine: terminals, gateway, log, worker, embedded PostgreSQL, generator included.
+"""The whole way on this machine, as ``gongche up`` runs it: terminals, gateway, log, worker, embedded PostgreSQL, judge and
+API, generator included.
 
 A position counts when it is stored *and* judged: from the first report to the commit of the last one. Of a thousand
 vehicles 500 drive under an order, 400 within their fence and 100 outside of it with an open alert, so the worker's rules
@@ -26,7 +27,7 @@ _LATER_S = 120
 SHAPES = ((1, 0), (8, 0), (1, 10), (8, 10))
 #: What the project asks of itself, positions/s: with one report in flight, and with more.
 TARGET = {(1, 0): 20_000, (8, 0): 80_000, (1, 10): 80_000, (8, 10): 80_000}
-_PROCESSES = ("gateway", "worker", "PostgreSQL", "Kafka", "generator")
+_PROCESSES = ("gateway", "worker", "PostgreSQL", "judge", "API", "Kafka", "generator")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -59,11 +60,12 @@ def _shape(
 
 def _one(cluster: Cluster | None, window: int, batch: int, seconds: float) -> tuple[float, dict[str, float]]:
     back = quiet_back_s()
-    with system(FLEET, kafka=cluster) as made:
+    with system(FLEET, kafka=cluster, judge=True, api=True) as made:
         # What happens once is not measured: partitions of the day, the first alert of every vehicle, a cold JVM.
         warm = made.drive(
             0, terminals=TERMINALS, window=1, seconds=2, rate=TERMINALS * _WARM_UP / 2, back=back
         )
+        made.wait_judged()  # a judge that starts looks at what it has missed
         done = made.drive(
             warm.positions,
             terminals=TERMINALS,

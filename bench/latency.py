@@ -176,7 +176,7 @@ def _one(cluster: Cluster | None, seconds: float) -> tuple[Load, list[float]]:
     def prepare(dsn: str) -> None:
         tokens.append(asyncio.run(_register(dsn, count)))
 
-    with system(BACKGROUND, prepare=prepare, kafka=cluster, api=True) as made:
+    with system(BACKGROUND, prepare=prepare, kafka=cluster, judge=True, api=True) as made:
         generator = Generator(
             made.port, terminals=RATE, window=1, seconds=seconds + _BEFORE_S + _AFTER_S, rate=RATE, core=None,
             known=True, step=1, back=quiet_back_s(),

@@ -19,6 +19,7 @@ from tools.kafka.broker import Cluster, missing
 
 from bench.database import Fleet, fresh_database, make_fleet
 from bench.processes import Generator, cpu_seconds, descendants, free_port, gongche, running, scrape
+from rules.judge.process import COUNT_S
 
 LOGS = ("embedded", "kafka")
 #: The broker of a benchmark keeps minutes of positions in its page cache and needs little heap.
@@ -38,12 +39,16 @@ class System:
     http_port: int = 0
     gateway_pids: list[int] = field(default_factory=list)
     worker_pids: list[int] = field(default_factory=list)
+    judge_pids: list[int] = field(default_factory=list)
+    judge_port: int = 0
+    api_pids: list[int] = field(default_factory=list)
     gateway_ports: list[int] = field(default_factory=list)
     worker_ports: list[int] = field(default_factory=list)
     broker_pids: list[int] = field(default_factory=list)
 
     def cpu(self) -> dict[str, float]:
-        """CPU seconds so far: gateway, worker, PostgreSQL (with its children that have ended), Kafka where it runs."""
+        """CPU seconds so far: gateway, worker, judge, API, PostgreSQL (with its children that have ended), Kafka; of those
+        that run."""
         postmaster = int((self.base / "postgres" / "postmaster.pid").read_text().split()[0])
         used = {
             "gateway": cpu_seconds(self.gateway_pids),
@@ -51,6 +56,10 @@ class System:
             "PostgreSQL": cpu_seconds(descendants(postmaster))
             + cpu_seconds([postmaster], ended_children=True),
         }
+        if self.judge_pids:
+            used["judge"] = cpu_seconds(self.judge_pids)
+        if self.api_pids:
+            used["API"] = cpu_seconds([p for api in self.api_pids for p in descendants(api)])
         if self.broker_pids:
             used["Kafka"] = cpu_seconds(self.broker_pids)
         return used
@@ -70,6 +79,20 @@ class System:
                 )
             time.sleep(0.1)
         return time.monotonic()
+
+    def wait_judged(self, timeout_s: float = 600.0) -> None:
+        """Wait until the judge has nothing to do: nothing is due as it last counted (every 10 s), and it has looked at
+        nothing for longer than that. Raises SystemExit when time is up."""
+        deadline, looked, since = time.monotonic() + timeout_s, -1.0, time.monotonic()
+        while time.monotonic() - since < 2 * COUNT_S:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"the judge does not come to an end; {self.words()}")
+            page = scrape(self.judge_port)
+            left = _sum(page, "gongche_judge_due_keys") + _sum(page, "gongche_judge_pending_changes")
+            done = _sum(page, "gongche_judge_keys_total")
+            if left or done != looked or not page["gongche_judge_leader"]:
+                looked, since = done, time.monotonic()
+            time.sleep(1)
 
     def wait_online(self, terminals: int, generator: Generator, timeout_s: float = 90.0) -> None:
         """Wait until so many are authenticated. Returns too when the generator has ended or time is up."""
@@ -118,6 +141,11 @@ class System:
         )
 
 
+def _sum(page: Mapping[str, float], name: str) -> float:
+    """The sum of a metric's series."""
+    return sum(value for key, value in page.items() if key.partition("{")[0] == name)
+
+
 @dataclass(frozen=True)
 class Driven:
     """``rate``: positions/s stored and judged. ``micros``: CPU microseconds a position by process."""
@@ -155,11 +183,12 @@ def system(
     prepare: Callable[[str], None] | None = None,
     kafka: Cluster | None = None,
     worker: bool = True,
+    judge: bool = False,
     api: bool = False,
     gateway_core: int | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[System]:
-    """Gateway, worker and API (as asked) over a fresh database with ``fleet``; topics of its own in ``kafka``.
+    """Gateway, worker, judge and API (as asked) over a fresh database with ``fleet``; topics of its own in ``kafka``.
 
     The processes make the topics themselves, as in production. ``prepare`` gets the DSN before anything starts. ``settings``: more ``GONGCHE_*``.
     """
@@ -204,8 +233,11 @@ def system(
         if worker:
             made.worker_ports.append(free_port())
             made.worker_pids.append(start("worker", made.worker_ports[0]))
+        if judge:
+            made.judge_port = free_port()
+            made.judge_pids.append(start("judge", made.judge_port))
         if api:
-            start("api", made.http_port)
+            made.api_pids.append(start("api", made.http_port))
         yield made
 
 

@@ -37,6 +37,8 @@ _logger = logging.getLogger(__name__)
 CHANGES_AT_ONCE: Final = 5_000
 KEYS_AT_ONCE: Final = 500
 IDLE_S: Final = 1.0
+#: What is left is counted every so often.
+COUNT_S: Final = 10.0
 #: A key that cannot be judged for a fault of the program is tried again after so long, then ever longer.
 FAULT_PAUSE_US: Final = 300 * US_PER_S
 _LEADER_LOCK: Final = 0x676F6E67_6A756467  # "gongjudg"
@@ -61,6 +63,7 @@ class Judge:
         self._wording = wording
         self._conn: Any = None
         self._warned: date | None = None
+        self._count_at = 0.0
         self.leads = False
         metrics.declare(gatherers)
 
@@ -104,13 +107,19 @@ class Judge:
         for gatherer in self._gatherers:
             busy |= await self._strike(desk, gatherer)
             busy |= await self._judge_due(desk, gatherer)
+        if time.monotonic() >= self._count_at:
+            await self._count(desk)
+        return busy
+
+    async def _count(self, desk: Desk) -> None:
+        """Show what is left. It counts a whole table, so not in every turn: a city's has 100,000 subjects that wait."""
         changes, keys = await queue.backlog(self._conn, desk.now_us)
         metrics.CHANGES.set(changes)
         for gatherer in self._gatherers:
             due, waiting = keys.get(gatherer.name, (0, 0))
             metrics.DUE.labels(gatherer.name).set(due)
             metrics.WAITING.labels(gatherer.name).set(waiting)
-        return busy
+        self._count_at = time.monotonic() + COUNT_S
 
     async def _lead(self) -> bool:
         if self._conn is None or self._conn.is_closed():
