@@ -6,10 +6,10 @@ From planned departure minus ``early_start_min``, until:
 * not returned: the planned (extended) return and ``overdue_cover_h`` more. From then on the order is overdue;
 * cancelled: the cancellation, and the way back to the fence, ``cancel_return_min`` at most. Before it had begun: nothing.
 
-**The clerk's minute.** Where the vehicle left its fence at most ``paper_grace_min`` before or after the departure on paper
-(planned or actual), it is covered from then on; where it came back at most so long after the return on paper, until then. What
-the track shows is looked up once, when the track has passed the time in question (``rules.live.paper``); until then the order
-covers as if it showed what is best for the driver. So nobody is accused in the minutes in which that is not known yet.
+**The clerk's minute.** Where the vehicle was in its fence ``paper_grace_min`` before the departure on paper (planned or actual), and so
+left it later, it is covered from then on; where it came back at most so long after the return on paper, until then. What the
+track shows is looked up when it has passed the time in question (``rules.live.paper``); until then the order covers as if it
+showed what is best for the driver. So nobody is accused in the minutes in which that is not known yet.
 
 A row may cover a stretch of its order only (``leg_from``, ``leg_to``): that of one of several vehicles, or that for which an
 earlier version holds.
@@ -51,7 +51,8 @@ _AFTER: Final = f"interval '{AFTER_ORDER // timedelta(hours=1)} hours'"
 @dataclass(frozen=True, slots=True)
 class Times:
     """The times of an order that its window rests on, microseconds since 1970 UTC; None = not given. ``left_us``,
-    ``back_us``: as the track shows it; None = not known yet, NOT_SHOWN = the paper holds. ``was_out``: a part whose order was not returned when the part ended."""
+    ``back_us``: as the track shows it; None = not known yet, NOT_SHOWN = the paper holds (it was out before, it was not back in
+    time). ``left_us`` is the end of the stretch where it had not left until then. ``was_out``: a part whose order was not returned when the part ended."""
 
     status: str
     planned_departure_us: int
@@ -122,10 +123,7 @@ def window(times: Times, used: Mapping[str, int]) -> Window | None:
     start, leave = base, None
     if grace:
         leave = (first, max(times.departures_us) + grace)
-        if times.left_us is None:
-            start = first
-        elif times.left_us != NOT_SHOWN:
-            start = min(base, times.left_us)
+        start = base if times.left_us == NOT_SHOWN else first
     end, back, overdue = _end(times, used, grace)
     if times.status == "cancelled" and (times.cancelled_us is None or times.cancelled_us <= base):
         return None

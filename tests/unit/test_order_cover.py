@@ -74,7 +74,8 @@ def test_the_return_that_the_track_shows_is_used(back_us: int | None, end: int) 
         (None, EIGHT - 15 * MIN),
         (NOT_SHOWN, EIGHT - 10 * MIN),
         (EIGHT - 15 * MIN, EIGHT - 15 * MIN),
-        (EIGHT - 12 * MIN, EIGHT - 12 * MIN),
+        (EIGHT - 12 * MIN, EIGHT - 15 * MIN),  # before that it was in its fence
+        (EIGHT + 15 * MIN, EIGHT - 15 * MIN),
     ],
 )
 def test_the_departure_that_the_track_shows_is_used(left_us: int | None, start: int) -> None:

@@ -27,7 +27,7 @@ CANCELLED = replace(PLANNED, status="cancelled", cancelled_us=600 * MIN)
 def ask(order: OrderRow) -> _Ask:
     found = window(times_of(order), USED)
     assert found is not None
-    return _Ask(0, order, found, 15 * MIN)
+    return _Ask(order, found)
 
 
 def track(*fixes: tuple[int, bool], fenced: bool = True) -> tuple[Any, Any, Any]:
@@ -43,7 +43,8 @@ def track(*fixes: tuple[int, bool], fenced: bool = True) -> tuple[Any, Any, Any]
         (EIGHT - 15 * MIN - 1, NOT_SHOWN),  # out before the clerk's minute began
         (EIGHT, EIGHT),
         (EIGHT + 15 * MIN - 1, EIGHT + 15 * MIN - 1),
-        (EIGHT + 15 * MIN, NOT_SHOWN),
+        (EIGHT + 15 * MIN, EIGHT + 15 * MIN),  # not until then
+        (EIGHT + 40 * MIN, EIGHT + 15 * MIN),
     ],
 )
 def test_it_left_within_the_clerks_minute(left: int, found: int) -> None:
@@ -54,7 +55,7 @@ def test_it_left_within_the_clerks_minute(left: int, found: int) -> None:
 def test_a_departure_is_not_known_before_the_track_has_passed_it() -> None:
     inside = track((EIGHT - 16 * MIN, False))
     assert _left(ask(PLANNED), *inside, EIGHT - 16 * MIN) is None
-    assert _left(ask(PLANNED), *inside, EIGHT + 15 * MIN) == NOT_SHOWN
+    assert _left(ask(PLANNED), *inside, EIGHT + 15 * MIN) == EIGHT + 15 * MIN
     assert _left(ask(PLANNED), *track(), 0) is None
 
 

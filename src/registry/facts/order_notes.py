@@ -22,14 +22,13 @@ SHOWN_FROM_US = 60 * US_PER_S
 
 
 def paper_notes(order: OrderRow) -> list[Note]:
-    """The times on paper that the track shows otherwise."""
+    """The times on paper instead of which those of the track are used."""
     found: list[Note] = []
     times = times_of(order)
     if order.left_us not in (None, NOT_SHOWN):
-        left = order.left_us or 0
-        paper = min(times.departures_us, key=lambda us: abs(us - left))
-        if abs(left - paper) >= SHOWN_FROM_US:
-            found.append(_note("departure", order, left, paper))
+        left, told = order.left_us or 0, order.actual_departure_us or order.planned_departure_us
+        if told - left >= SHOWN_FROM_US:  # a later one is not used
+            found.append(_note("departure", order, left, told))
     if order.back_us not in (None, NOT_SHOWN) and order.status != "cancelled" and times.paper_return_us:
         back = order.back_us or 0
         if back - times.paper_return_us >= SHOWN_FROM_US:

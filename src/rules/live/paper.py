@@ -33,17 +33,14 @@ from telemetry.geo import FenceSet
 
 #: Where a vehicle stood when a stretch began is looked for so far back: longer than a parked terminal sleeps as a rule.
 BEFORE_US: Final = 3600 * US_PER_S
-_MINUTE_US: Final = 60 * US_PER_S
 
 
 @dataclass(frozen=True, slots=True)
 class _Ask:
-    """A row of the book, its window, and what to look for: the start, the end or both."""
+    """An order and its window, which says what to look for: the start, the end or both."""
 
-    row: int
     order: OrderRow
     window: Window
-    grace_us: int
 
 
 async def passed(facts: Facts, vehicles: Ints, before: Ints, after: Ints) -> dict[int, int]:
@@ -135,8 +132,7 @@ async def _look(facts: Facts, rows: Sequence[int], marks: Mapping[int, int]) -> 
         order = book.orders[row]
         covers = _window(facts, order)
         if covers is not None and (covers.leave or covers.back):
-            grace = _used(facts, order)["paper_grace_min"] * _MINUTE_US
-            asks.append(_Ask(row, order, covers, grace))
+            asks.append(_Ask(order, covers))
     if not asks:
         return {}
     spans = [
@@ -211,10 +207,8 @@ def _left(ask: _Ask, t: Ints, outside: Bools, fenced: Bools, mark: int) -> int |
         return NOT_SHOWN if mark >= stretch[0] else None
     for k in range(start, end):
         if outside[k] and fenced[k]:
-            at = int(t[k])
-            near = any(abs(at - paper) <= ask.grace_us for paper in times_of(ask.order).departures_us)
-            return at if near else NOT_SHOWN
-    return NOT_SHOWN if mark >= stretch[1] else None
+            return int(t[k])
+    return stretch[1] if mark >= stretch[1] else None
 
 
 def _back(ask: _Ask, t: Ints, outside: Bools, fenced: Bools, mark: int) -> int | None:
