@@ -44,6 +44,8 @@ AFTER_ORDER: Final = timedelta(
         -(-parameter(ORDER, "paper_grace_min").maximum // 60),
     )
 )
+#: Units above each other, at most.
+_UNITS_ABOVE: Final = 50
 _BEFORE: Final = f"interval '{BEFORE_ORDER // timedelta(minutes=1)} minutes'"
 _AFTER: Final = f"interval '{AFTER_ORDER // timedelta(hours=1)} hours'"
 
@@ -194,14 +196,20 @@ def begins(o: str) -> str:
 
 
 def hours(name: str, o: str) -> str:
-    """SQL: the value of a parameter of orders for order ``o`` at its planned departure: that of its organisation, else
-    everyone's, else the default."""
-    found = (
-        f"(SELECT p.value FROM rule_parameters p WHERE p.rule = '{ORDER}' AND p.name = '{name}'"  # noqa: S608 - our own constants
-        f" AND p.effective_from <= {o}.planned_departure AND {{}} ORDER BY p.effective_from DESC LIMIT 1)"
+    """SQL: the value of a parameter of orders for order ``o`` at its planned departure: that of its organisation, else of the
+    nearest unit above that has one, else everyone's, else the default."""
+    of = f"p.rule = '{ORDER}' AND p.name = '{name}' AND p.effective_from <= {o}.planned_departure"
+    own = (
+        f"WITH RECURSIVE up AS (SELECT {o}.organisation AS id, 0 AS above"  # noqa: S608 - our own constants
+        " UNION ALL SELECT g.parent, up.above + 1 FROM up JOIN organisations g ON g.id = up.id"
+        f" WHERE g.parent IS NOT NULL AND up.above < {_UNITS_ABOVE}) SELECT p.value FROM up JOIN rule_parameters p"
+        f" ON p.organisation = up.id AND {of} ORDER BY up.above, p.effective_from DESC LIMIT 1"
     )
-    own, all_ = found.format(f"p.organisation = {o}.organisation"), found.format("p.organisation IS NULL")
-    return f"COALESCE({own}, {all_}, {parameter(ORDER, name).default})"
+    everyone = (
+        f"SELECT p.value FROM rule_parameters p WHERE p.organisation IS NULL AND {of}"  # noqa: S608 - our own constants
+        " ORDER BY p.effective_from DESC LIMIT 1"
+    )
+    return f"COALESCE(({own}), ({everyone}), {parameter(ORDER, name).default})"
 
 
 def is_overdue(o: str) -> str:
