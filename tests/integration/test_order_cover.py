@@ -128,7 +128,7 @@ async def test_a_destination_is_reached_by_whichever_vehicle(world: World) -> No
     await world.order("P1", 8 * H, 12 * H, exchanges=exchange, destinations=[place(4000, 0), place(0, 9000)])
     await world.send(world.batch([*stand(7.5 * H, 13 * H)], terminal=1))
     await world.send(
-        world.batch([*stand(9 * H, 10.4 * H), *out(10.9 * H), *stand(11.7 * H, 13 * H)], terminal=2)
+        world.batch([*stand(9 * H, 10.4 * H), *out(10.9 * H), *stand(11.55 * H, 13 * H)], terminal=2)
     )
     await world.work()
     await world.judge_all()
