@@ -90,7 +90,7 @@ async def test_running_values_are_those_of_the_stored_track_and_do_not_change_wh
 
     # the whole track once more, by the kernel and the check alone
     async with world.pool.acquire() as conn:
-        start = world.day + round(8 * HOUR) - 10 * 60 * 1_000_000
+            start = world.day + round(8 * HOUR) - 15 * 60 * 1_000_000
         track = await Archive().track(conn, [(1, start, world.day + 24 * HOUR)])
     b = track.batch
     window = window_mileage(
@@ -447,7 +447,7 @@ async def test_a_jump_that_is_the_first_fix_of_an_order_accuses_nobody(
 ) -> None:
     """300 km off, the first fix of the order's time: the true track counts, as it does while streaming."""
     start = start_h * H
-    first = start - 600  # covered from ten minutes before the planned departure
+    first = start - 900  # covered from a quarter of an hour before the planned departure
     fixes = [*stand(start - 12 * H, start - 11 * H)] * before + trip(start)
     fixes = [f for f in fixes if f[0] != first]
     await world.order("P1", start, start + 1800, destinations=[place(4000, 0), place(9000, 0)])
@@ -469,7 +469,7 @@ async def test_a_jump_that_is_the_first_fix_of_an_order_accuses_nobody(
 async def test_a_jump_that_is_all_there_is_of_an_order_accuses_nobody(world: World) -> None:
     clock = Clock(world.day + 20 * HOUR)
     await world.order("P1", 8 * H, 8.5 * H, destinations=[place(4000, 0)])
-    await world.send(world.batch([*stand(7 * H, 7.8 * H), (8.1 * H, 0, 300_000, 0)]))
+    await world.send(world.batch([*stand(7 * H, 7.7 * H), (8.1 * H, 0, 300_000, 0)]))
     await idle(world, await world.work(world.worker(now_us=clock)))
     (row,) = await world.pool.fetch("SELECT outcome, reason_code FROM evaluations")
     assert (row["outcome"], row["reason_code"]) == ("undetermined", "no_track")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from registry.order_cover import covers_within
+from registry.order_cover import NOT_SHOWN, covers_within
 from registry.orders import read_orders
 from registry.parameters import ParameterRow
 from registry.snapshot.orders import OrderBook
@@ -32,8 +33,10 @@ async def drivers_at(
         from_us(int(times.max())),
         places=False,
     )
+    # To the second, as it is written: the clerk's minute is no time in which anybody drove.
+    on_paper = [replace(order, left_us=NOT_SHOWN, back_us=NOT_SHOWN) for order in found]
     book = OrderBook()
-    book.replace(nos.tolist(), found, parameters)
+    book.replace(nos.tolist(), on_paper, parameters)
     covering = [None if row < 0 else book.orders[row] for row in book.at(nos, times).tolist()]
     return [None if o is None or o.driver is None else (o.driver, o.id) for o in covering]
 

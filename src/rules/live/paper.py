@@ -81,19 +81,20 @@ async def again(facts: Facts, since_us: Mapping[int, int]) -> None:
         await _look(facts, found, await _newest(facts, {book.orders[row].vehicle_no for row in found}))
 
 
-async def final(facts: Facts, rows: Sequence[int]) -> dict[int, int]:
-    """Look at the orders at ``rows`` for which nothing is waited for any more: what the track does not show by now it does not
-    show. Returns the vehicles to be computed again, from when on."""
+async def known(facts: Facts, rows: Sequence[int]) -> list[int]:
+    """Look at those of ``rows`` that were not looked at yet, however long ago they were: orders that were changed and whose
+    vehicles are not computed again so far back. Returns the rows that they have then."""
     book = facts.tracker.snapshot.orders
+    ids = [book.orders[row].id for row in rows]
     asked = [
         row
         for row in rows
-        if int(book.rows["leave_to"][row]) != NO_TIME or int(book.rows["back_to"][row]) != NO_TIME
+        if not facts.results.fresh(row)
+        and (int(book.rows["leave_to"][row]) != NO_TIME or int(book.rows["back_to"][row]) != NO_TIME)
     ]
-    nos = {book.orders[row].vehicle_no for row in asked}
-    since = await _look(facts, asked, dict.fromkeys(nos, FOREVER))
-    marks = facts.tracker.states.field("t")
-    return {no: us for no, us in since.items() if us <= int(marks[no])}
+    if asked:
+        await _look(facts, asked, await _newest(facts, {book.orders[row].vehicle_no for row in asked}))
+    return [row for order_id in ids if (row := book.row_of(order_id)) is not None]
 
 
 async def _newest(facts: Facts, vehicles: Iterable[int]) -> dict[int, int]:
@@ -205,9 +206,12 @@ def _left(ask: _Ask, t: Ints, outside: Bools, fenced: Bools, mark: int) -> int |
     start, end = np.searchsorted(t, stretch)
     if start and outside[start - 1]:
         return NOT_SHOWN if mark >= stretch[0] else None
-    for k in range(start, end):
-        if outside[k] and fenced[k]:
-            return int(t[k])
+    told = ask.order.actual_departure_us or ask.order.planned_departure_us
+    grace = stretch[1] - max(times_of(ask.order).departures_us)
+    leaves = [int(t[k]) for k in range(start, end) if outside[k] and (k == 0 or not outside[k - 1])]
+    near = [at for at in leaves if abs(at - told) <= grace]
+    if near:
+        return min(near, key=lambda at: (abs(at - told), at))
     return stretch[1] if mark >= stretch[1] else None
 
 

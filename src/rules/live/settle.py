@@ -21,7 +21,6 @@ from rules.alerts.model import FactChange
 from rules.live import paper
 from rules.live.episodes import Facts
 from rules.live.store import recomputations
-from rules.live.store.recomputations import Urgency
 from rules.live.store.results import delete_results, unsettled_orders
 from rules.tracks.state import TrackStates
 from runtime.arrays import AnyArray, Ints
@@ -129,11 +128,7 @@ async def silent(facts: Facts, vehicles: Sequence[int] | None, skip: Collection[
                 ready.append(row)
         if len(ready) == SILENT_AT_ONCE:
             break
-    # What the track shows by now of their departures and returns is all that is waited for.
-    others = await paper.final(facts, ready)
-    await recomputations.note(facts.conn, Urgency.FACT, others)
-    ids = [book.orders[row].id for row in ready if book.orders[row].vehicle_no not in others]
-    return [row for order_id in ids if (row := book.row_of(order_id)) is not None]
+    return ready
 
 
 async def note_orders(facts: Facts, changes: Sequence[FactChange], waiting: Mapping[int, int]) -> list[int]:
@@ -159,6 +154,7 @@ async def note_orders(facts: Facts, changes: Sequence[FactChange], waiting: Mapp
         if book.orders[row].status == "returned" and not later:
             rows.append(row)
     missing: dict[int, list[int]] = defaultdict(list)
+    rows = await paper.known(facts, rows)
     for row in rows:
         if not facts.results.fresh(row):
             missing[book.orders[row].vehicle_no].append(row)

@@ -119,11 +119,12 @@ def _detour(p: Planner, car: Car, start: int, low: float, high: float) -> tuple[
 
 
 def detour(p: Planner) -> None:
-    """To the destination, and about half the city besides."""
+    """To the destination, and about half the city besides; how much of it lies around the destination is not planned, and
+    with it how much the alert weighs."""
     car, day = p.slot(p.workdays())
     leave, back, target = _detour(p, car, p.at(day, p.rng.uniform(9, 13)), 2_400, 3_600)
     order = _orders(p, car, leave, back, [target])
-    p.expect("mileage", SUSPECTED, mileage.subject(order), reason="exceeds", severity="medium")
+    p.expect("mileage", SUSPECTED, mileage.subject(order))
 
 
 def short_detour(p: Planner) -> None:
