@@ -90,7 +90,7 @@ async def test_running_values_are_those_of_the_stored_track_and_do_not_change_wh
 
     # the whole track once more, by the kernel and the check alone
     async with world.pool.acquire() as conn:
-            start = world.day + round(8 * HOUR) - 15 * 60 * 1_000_000
+        start = world.day + round(8 * HOUR) - 15 * 60 * 1_000_000
         track = await Archive().track(conn, [(1, start, world.day + 24 * HOUR)])
     b = track.batch
     window = window_mileage(
