@@ -50,8 +50,9 @@ CREATE UNIQUE INDEX one_newest_version_of_order ON dispatch_orders (id) WHERE is
 DROP INDEX dispatch_orders_organisation;
 CREATE INDEX dispatch_orders_organisation ON dispatch_orders (organisation, id) WHERE is_newest AND part_of IS NULL;
 CREATE INDEX dispatch_orders_parts ON dispatch_orders (part_of) WHERE part_of IS NOT NULL;
--- Backfills that wait for an approver; few.
-CREATE INDEX dispatch_orders_waiting ON dispatch_orders (vehicle, planned_departure) WHERE is_newest AND NOT counts;
+-- Orders that somebody has to see to are few: those that are out, and backfills that wait for an approver.
+CREATE INDEX dispatch_orders_out ON dispatch_orders (id) WHERE is_current AND status IN ('approved', 'departed');
+CREATE INDEX dispatch_orders_waiting ON dispatch_orders (id) WHERE is_newest AND NOT counts;
 CREATE OR REPLACE VIEW current_dispatch_orders AS SELECT * FROM dispatch_orders WHERE is_current;
 
 -- What a new version says differs from the two before (the newest one, and the newest one that counts), from the earliest

@@ -1086,11 +1086,13 @@ CREATE INDEX dispatch_orders_open ON dispatch_orders USING btree (vehicle) WHERE
 
 CREATE INDEX dispatch_orders_organisation ON dispatch_orders USING btree (organisation, id) WHERE (is_newest AND (part_of IS NULL));
 
+CREATE INDEX dispatch_orders_out ON dispatch_orders USING btree (id) WHERE (is_current AND (status = ANY (ARRAY['approved'::text, 'departed'::text])));
+
 CREATE INDEX dispatch_orders_parts ON dispatch_orders USING btree (part_of) WHERE (part_of IS NOT NULL);
 
 CREATE INDEX dispatch_orders_vehicle ON dispatch_orders USING btree (vehicle, planned_departure);
 
-CREATE INDEX dispatch_orders_waiting ON dispatch_orders USING btree (vehicle, planned_departure) WHERE (is_newest AND (NOT counts));
+CREATE INDEX dispatch_orders_waiting ON dispatch_orders USING btree (id) WHERE (is_newest AND (NOT counts));
 
 CREATE INDEX evaluations_time ON ONLY evaluations USING btree (evaluated_at DESC, id DESC);
 

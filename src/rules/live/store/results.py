@@ -125,8 +125,9 @@ async def order_result(conn: Connection, order_id: str) -> dict[str, Any] | None
     rows = await conn.fetch(
         'SELECT r.order_id AS "order", r.order_version, v.id AS vehicle, r.state, r.mileage_mm / 1000 AS mileage_m,'
         " r.bridged_mm / 1000 AS bridged_m, r.odometer_m, r.fixes, r.first_fix_at, r.last_fix_at, r.destinations,"
-        " r.computed_at FROM order_results r JOIN vehicles v ON v.no = r.vehicle_no WHERE r.order_id = $1"
-        " OR r.order_id IN (SELECT id FROM dispatch_orders WHERE part_of = $1) ORDER BY r.first_fix_at NULLS LAST, r.order_id",
+        " r.computed_at FROM (SELECT $1::text AS id UNION SELECT id FROM dispatch_orders WHERE part_of = $1) k"
+        " JOIN order_results r ON r.order_id = k.id JOIN vehicles v ON v.no = r.vehicle_no"
+        " ORDER BY r.first_fix_at NULLS LAST, r.order_id",
         order_id,
     )
     if not rows:
