@@ -31,6 +31,6 @@ EXPOSE 8808 8000
 STOPSIGNAL SIGTERM
 # For `up` and `api`; compose.yaml gives gateway and worker their own.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz?reading=true', timeout=4)"]
 ENTRYPOINT ["gongche"]
 CMD ["up"]

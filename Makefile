@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Programs that tests start by the dozen, and tests with their rewritten asserts, are compiled once and not at every start.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup parts demo month test test-unit lint types imports fmt bench bench-full faults bounded audit schema lock clean
+.PHONY: help setup parts demo month test test-unit lint types imports fmt bench bench-full faults bounded fuzz audit schema lock clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -61,6 +61,9 @@ faults: $(STAMP) ## rounds of kill -9 under 10,000 positions/s with an exact aud
 
 bounded: $(STAMP) ## dead log, dead database, slow writers, storms: memory, replies, accounts (BOUNDED_ARGS=...)
 	$(BIN)/python -m tests.faults.bounded $(BOUNDED_ARGS)
+
+fuzz: $(STAMP) ## gateway and worker under valid frames of odd content for an hour, with a canary each second (SECONDS=3600)
+	$(BIN)/python -m tests.faults.fuzz --seconds $(or $(SECONDS),3600) $(FUZZ_ARGS)
 
 audit: $(STAMP) ## known vulnerabilities in the locked dependencies
 	$(BIN)/pip-audit --require-hashes -r requirements.lock

@@ -94,7 +94,7 @@ class Driver:
                     return
 
 
-async def _register(dsn: str, count: int) -> str:
+async def register(dsn: str, count: int) -> str:
     """Drivers 0..count-1 with their yard; a token that may read the feed."""
     connection = await connect(dsn)
     yard = shapely.Point(_LON, _LAT).buffer(_YARD_M * 11 / 1e6, quad_segs=6)
@@ -139,7 +139,7 @@ async def _read_feed(port: int, token: str, seen: dict[str, float], stop: asynci
             cursor = page["next"]
 
 
-async def _drive(made: System, drivers: Sequence[Driver], token: str, seconds: float) -> list[float]:
+async def drive(made: System, drivers: Sequence[Driver], token: str, seconds: float) -> list[float]:
     """All drive out within ``seconds``; seconds from the opening fix to the feed, of each."""
     seen: dict[str, float] = {}
     stop = asyncio.Event()
@@ -174,7 +174,7 @@ def _one(cluster: Cluster | None, seconds: float) -> tuple[Load, list[float]]:
     tokens: list[str] = []
 
     def prepare(dsn: str) -> None:
-        tokens.append(asyncio.run(_register(dsn, count)))
+        tokens.append(asyncio.run(register(dsn, count)))
 
     with system(BACKGROUND, prepare=prepare, kafka=cluster, judge=True, api=True) as made:
         generator = Generator(
@@ -188,7 +188,7 @@ def _one(cluster: Cluster | None, seconds: float) -> tuple[Load, list[float]]:
                 await driver.connect(made.port)
             await asyncio.sleep(_BEFORE_S)
             try:
-                return await _drive(made, drivers, tokens[0], seconds)
+                return await drive(made, drivers, tokens[0], seconds)
             finally:
                 for driver in drivers:
                     driver.close()

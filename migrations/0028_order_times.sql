@@ -51,8 +51,12 @@ DROP INDEX dispatch_orders_organisation;
 CREATE INDEX dispatch_orders_organisation ON dispatch_orders (organisation, id) WHERE is_newest AND part_of IS NULL;
 CREATE INDEX dispatch_orders_parts ON dispatch_orders (part_of) WHERE part_of IS NOT NULL;
 -- Orders that somebody has to see to are few: those that are out, and backfills that wait for an approver.
-CREATE INDEX dispatch_orders_out ON dispatch_orders (id) WHERE is_current AND status IN ('approved', 'departed');
-CREATE INDEX dispatch_orders_waiting ON dispatch_orders (id) WHERE is_newest AND NOT counts;
+CREATE INDEX dispatch_orders_out ON dispatch_orders ((GREATEST(planned_return, extended_return)))
+    WHERE is_current AND status IN ('approved', 'departed');
+CREATE INDEX dispatch_orders_waiting ON dispatch_orders (vehicle) WHERE is_newest AND NOT counts;
+-- Lists show the newest versions, the rules use those that count: both are found by their driver.
+DROP INDEX dispatch_orders_driver;
+CREATE INDEX dispatch_orders_driver ON dispatch_orders (driver, planned_departure);
 CREATE OR REPLACE VIEW current_dispatch_orders AS SELECT * FROM dispatch_orders WHERE is_current;
 
 -- What a new version says differs from the two before (the newest one, and the newest one that counts), from the earliest

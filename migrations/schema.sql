@@ -535,7 +535,9 @@ CREATE TABLE judge_due (
     key text NOT NULL,
     due_at timestamp with time zone NOT NULL,
     attempts integer DEFAULT 0 NOT NULL,
-    waits_for text DEFAULT ''::text NOT NULL
+    waits_for text DEFAULT ''::text NOT NULL,
+    vehicle_no integer,
+    seen timestamp with time zone
 );
 
 CREATE TABLE live_due (
@@ -717,6 +719,32 @@ CREATE TABLE positions_default (
     items bytea
 );
 
+CREATE TABLE quarantine (
+    id bigint NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    "offset" bigint NOT NULL,
+    terminal_no integer,
+    rows integer,
+    stage text NOT NULL,
+    error text NOT NULL,
+    payload bytea NOT NULL,
+    program text NOT NULL,
+    set_aside_at timestamp with time zone NOT NULL,
+    attempts integer DEFAULT 1 NOT NULL,
+    tried_at timestamp with time zone NOT NULL,
+    asked_at timestamp with time zone
+);
+
+ALTER TABLE quarantine ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME quarantine_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE recomputations (
     vehicle_no integer NOT NULL,
     seq bigint NOT NULL,
@@ -728,7 +756,10 @@ CREATE TABLE recomputations (
     reached timestamp with time zone,
     state bytea,
     state_version smallint,
-    found jsonb
+    found jsonb,
+    attempts integer DEFAULT 0 NOT NULL,
+    error text,
+    retry_at timestamp with time zone
 );
 
 ALTER TABLE recomputations ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
@@ -1017,6 +1048,9 @@ ALTER TABLE ONLY positions_before_2020
 ALTER TABLE ONLY positions_default
     ADD CONSTRAINT positions_default_pkey PRIMARY KEY (terminal_no, device_time, fingerprint);
 
+ALTER TABLE ONLY quarantine
+    ADD CONSTRAINT quarantine_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY recomputations
     ADD CONSTRAINT recomputations_pkey PRIMARY KEY (vehicle_no);
 
@@ -1078,7 +1112,7 @@ CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from
 
 CREATE INDEX dispatch_orders_departure ON dispatch_orders USING btree (planned_departure) WHERE is_current;
 
-CREATE INDEX dispatch_orders_driver ON dispatch_orders USING btree (driver, planned_departure) WHERE is_current;
+CREATE INDEX dispatch_orders_driver ON dispatch_orders USING btree (driver, planned_departure);
 
 CREATE INDEX dispatch_orders_ended ON dispatch_orders USING btree (GREATEST(planned_return, extended_return, actual_return)) WHERE is_current;
 
@@ -1086,13 +1120,13 @@ CREATE INDEX dispatch_orders_open ON dispatch_orders USING btree (vehicle) WHERE
 
 CREATE INDEX dispatch_orders_organisation ON dispatch_orders USING btree (organisation, id) WHERE (is_newest AND (part_of IS NULL));
 
-CREATE INDEX dispatch_orders_out ON dispatch_orders USING btree (id) WHERE (is_current AND (status = ANY (ARRAY['approved'::text, 'departed'::text])));
+CREATE INDEX dispatch_orders_out ON dispatch_orders USING btree (GREATEST(planned_return, extended_return)) WHERE (is_current AND (status = ANY (ARRAY['approved'::text, 'departed'::text])));
 
 CREATE INDEX dispatch_orders_parts ON dispatch_orders USING btree (part_of) WHERE (part_of IS NOT NULL);
 
 CREATE INDEX dispatch_orders_vehicle ON dispatch_orders USING btree (vehicle, planned_departure);
 
-CREATE INDEX dispatch_orders_waiting ON dispatch_orders USING btree (id) WHERE (is_newest AND (NOT counts));
+CREATE INDEX dispatch_orders_waiting ON dispatch_orders USING btree (vehicle) WHERE (is_newest AND (NOT counts));
 
 CREATE INDEX evaluations_time ON ONLY evaluations USING btree (evaluated_at DESC, id DESC);
 
@@ -1126,6 +1160,8 @@ CREATE INDEX fuel_transactions_station ON fuel_transactions USING btree (station
 
 CREATE INDEX judge_due_order ON judge_due USING btree (gatherer, due_at);
 
+CREATE INDEX judge_due_vehicle ON judge_due USING btree (vehicle_no) WHERE (vehicle_no IS NOT NULL);
+
 CREATE INDEX judge_due_waiting ON judge_due USING btree (gatherer, key) WHERE (waits_for <> ''::text);
 
 CREATE INDEX live_due_vehicle ON live_due USING btree (vehicle_no, seq);
@@ -1148,7 +1184,13 @@ CREATE INDEX positions_default_device_time ON positions_default USING btree (dev
 
 CREATE INDEX positions_default_received_at ON positions_default USING btree (received_at);
 
-CREATE INDEX recomputations_order ON recomputations USING btree (urgency, seq);
+CREATE INDEX quarantine_age ON quarantine USING btree (set_aside_at);
+
+CREATE INDEX quarantine_asked ON quarantine USING btree (asked_at, id) WHERE (asked_at IS NOT NULL);
+
+CREATE INDEX recomputations_failed ON recomputations USING btree (retry_at) WHERE (retry_at IS NOT NULL);
+
+CREATE INDEX recomputations_order ON recomputations USING btree (urgency, ((begun IS NULL)), seq);
 
 CREATE INDEX rejected_records_age ON rejected_records USING btree (rejected_at);
 

@@ -12,8 +12,11 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse
 from pydantic.json_schema import models_json_schema
 
+from api.answers import Problem
 from api.auth.tokens import SCOPES
 from api.positions.schemas import Position
+from api.problems import add_bodies, describe_problems
+from registry.parameter_values import Threshold
 from registry.records import KINDS
 
 router = APIRouter(include_in_schema=False)
@@ -34,9 +37,14 @@ def describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = original()
-            models = [(model, "validation") for model in (*(kind.model for kind in KINDS.values()), Position)]
+            bodies = (*(kind.model for kind in KINDS.values()), Position, Threshold, Problem)
+            models = [(model, "validation") for model in bodies]
             _, made = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # a list of pairs
             schema.setdefault("components", {}).setdefault("schemas", {}).update(made["$defs"])
+            add_bodies(schema["components"]["schemas"], [kind.model.__name__ for kind in KINDS.values()])
+            describe_problems(schema)
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schema["components"]["schemas"].pop(unused, None)
             app.openapi_schema = schema
         return app.openapi_schema
 

@@ -5,6 +5,7 @@ trace.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -17,7 +18,9 @@ from starlette.exceptions import HTTPException
 
 from registry.bulk import ImportRefusedError, UnreadableError
 from registry.refusals import Flaw, RefusedError, sentence
+from runtime import database_says
 from runtime.errors import UnavailableError
+from runtime.postgres import renew_read_only
 
 _logger = logging.getLogger("gongche.api")
 
@@ -54,6 +57,7 @@ DATABASE_DOWN: Final = (
     asyncpg.LockNotAvailableError,
     asyncpg.TransactionRollbackError,  # others got in the way, again and again (registry.writing)
     asyncpg.DiskFullError,
+    asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InvalidCatalogNameError,
     UnavailableError,
     OSError,  # TimeoutError among them
@@ -98,6 +102,12 @@ def unavailable(what: str) -> Problem:
     return Problem(503, "unavailable", what, headers={"Retry-After": "2"})
 
 
+def takes_no_writes(why: str) -> Problem:
+    """503 with Retry-After while the database takes no writes. ``why``: Chinese, then English."""
+    detail = f"{why}。查询不受影响，写入请稍后重试 · reading goes on; send what you write again later"
+    return Problem(503, "database-takes-no-writes", detail, headers={"Retry-After": "30"})
+
+
 def not_found(what: str, id: str) -> Problem:
     """404 that names what is not there. ``what``: Chinese, then English."""
     return Problem(404, "not-found", f"{what}: {id}")
@@ -112,7 +122,7 @@ def refused(error: RefusedError) -> Problem:
     """The problem for records that the registry refuses."""
     status, code = (409, "conflict") if error.conflict else (422, "invalid-data")
     if isinstance(error, ImportRefusedError | UnreadableError):
-        errors = [{"row": f.row or None, "field": f.field or None, "message": f.message} for f in error.flaws]
+        errors = [f.shown() for f in error.flaws]
         if isinstance(error, ImportRefusedError):
             detail = f"{error.total} 处错误，未写入任何数据 · {error.total} errors, nothing was written"
             return Problem(status, code, detail, errors=errors, total=error.total)
@@ -140,6 +150,9 @@ def problem_of(error: Exception) -> Problem:
         return Problem(error.status_code, "http", detail, headers=dict(error.headers or {}))
     if isinstance(error, asyncpg.DataError):  # a parameter that no column can hold, such as a NUL
         return Problem(422, "invalid-parameter", "参数取值无效 · a parameter has an impossible value")
+    if (why := database_says.takes_no_writes(error)) is not None:
+        _logger.warning("a request could not write: %s", why)
+        return takes_no_writes(why)
     if isinstance(error, DATABASE_DOWN):
         _logger.warning("a service does not answer: %s: %s", type(error).__name__, error)
         return unavailable("数据库暂时不可用，请稍后重试 · the database does not answer; try again")
@@ -147,10 +160,24 @@ def problem_of(error: Exception) -> Problem:
     return Problem(500, "internal", "服务器内部错误，已记录 · an internal error, it was logged")
 
 
+def _methods(request: Request) -> list[str]:
+    """The methods of all operations at the address of ``request``, as they are described."""
+    found: set[str] = set()
+    for template, operations in request.app.openapi()["paths"].items():
+        parts = [re.escape(part) for part in re.split(r"\{\w+\}", template)]
+        if re.fullmatch("[^/]+".join(parts), request.url.path):
+            found |= {method.upper() for method in operations}
+    return sorted(found)
+
+
 def install(app: FastAPI) -> None:
     """Make every error of ``app`` a problem."""
 
-    async def handle(_request: Request, error: Exception) -> Response:
+    async def handle(request: Request, error: Exception) -> Response:
+        await renew_read_only(request.app.state.pool, error)
+        if isinstance(error, HTTPException) and error.status_code == 405:
+            # Starlette names the methods of the first operation of an address only.
+            error.headers = dict(error.headers or {}) | {"Allow": ", ".join(_methods(request)) or "GET"}
         return problem_of(error).response()
 
     for kind in (HTTPException, RequestValidationError, RefusedError, asyncpg.DataError, *DATABASE_DOWN):

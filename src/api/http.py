@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import codecs
+import unicodedata
 import zlib
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -13,7 +15,7 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import Query, Request
 from fastapi.responses import Response
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 from starlette.requests import ClientDisconnect
 
 from api.errors import Problem
@@ -33,6 +35,8 @@ MAX_PAGE: Final = 1_000
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="entries of a page, at most")]
 #: A cursor in a query.
 Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR, description="`next` of the page before")]
+#: An id, or another short text, in an address or a query.
+MAX_ID: Final = 64
 
 
 def _query_time(value: object) -> object:
@@ -42,8 +46,35 @@ def _query_time(value: object) -> object:
     return None if value is None else parse_time(value)
 
 
+_YEAR: Final = r"(19[7-9]\d|20\d\d|2100)"
+_LEAP: Final = r"(19(7[26]|8[048]|9[26])|20([02468][048]|[13579][26]))"
+_DAY: Final = rf"({_YEAR}-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))|{_LEAP}-02-29)"
+#: A time of 1970 to 2100 with its offset, as a pattern of JSON Schema.
+TIME_PATTERN: Final = (
+    rf"^{_DAY}T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{{1,9}})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$"
+)
+#: A day of 1970 to 2100 (those of 1900 to 1969 are read as well).
+DAY_PATTERN: Final = rf"^{_DAY}$"
+#: Text of a query or an address: no control characters.
+PLAIN_PATTERN: Final = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+
+#: The same of a parameter that is looked at by ``refuse_controls``.
+PLAIN: Final = {"pattern": PLAIN_PATTERN}
+
+
+def refuse_controls(*values: str | None) -> None:
+    """Raises Problem 422 for control characters (NUL among them, which no database takes). Whatever else cannot be seen is in
+    no record, and finds none."""
+    if any(value is not None and any(unicodedata.category(c) == "Cc" for c in value) for value in values):
+        raise Problem(422, "invalid-parameter", "参数含有不可见字符 · a parameter cannot be printed")
+
+
 #: An RFC 3339 time with offset in a query.
-QueryTime = Annotated[datetime, BeforeValidator(_query_time)]
+QueryTime = Annotated[
+    datetime,
+    BeforeValidator(_query_time),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": TIME_PATTERN}),
+]
 
 
 async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
@@ -95,7 +126,7 @@ async def read_json(
     if kind not in ("application/json", ""):
         raise Problem(415, "content-type", "内容类型应为 application/json · send application/json")
     try:
-        return loads(await read_body(request, limit))
+        return loads((await read_body(request, limit)).removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError as error:
         raise Problem(400, "not-json", f"不是有效的 JSON · not JSON: {error}") from None
 

@@ -5,19 +5,22 @@ caught.
 from __future__ import annotations
 
 import time
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.answers import Alive, Ready
 from api.auth.access import authorise
 from api.errors import Problem, problem_of
 from api.http import json_response
+from runtime import database_says
 from runtime.errors import GongcheError
 from runtime.metrics import CONTENT_TYPE, render
 from runtime.migrations import expected_schema_version, require_schema, schema_version
+from runtime.postgres import is_read_only
 
 REQUESTS: Final = Counter("gongche_api_requests_total", "Requests answered", ["method", "route", "status"])
 SECONDS: Final = Histogram(
@@ -72,25 +75,46 @@ class Boundary:
             SECONDS.labels(method, route).observe(time.perf_counter() - began)
 
 
-@router.get("/healthz", summary="进程在运行 / the process is up")
+@router.get("/healthz", summary="进程在运行 / the process is up", response_model=Alive)
 async def healthz() -> Response:
     return json_response({"status": "ok"})
 
 
-@router.get("/readyz", summary="可以服务 / the database answers and has the right schema")
-async def readyz(request: Request) -> Response:
-    """503 until PostgreSQL answers and has the schema that this program expects."""
+@router.get(
+    "/readyz",
+    summary="可以服务 / the database answers, has the right schema and takes writes",
+    response_model=Ready,
+)
+async def readyz(
+    request: Request,
+    reading: Annotated[
+        bool, Query(description="only whether it can be read: true also while the database is read-only")
+    ] = False,
+) -> Response:
+    """503 until PostgreSQL answers, has the schema that this program expects and takes writes. Reading goes on while it is
+    read-only: a load balancer before readers asks with `reading=true`."""
     try:
         async with request.app.state.pool.acquire(timeout=3) as connection:
             await require_schema(connection)
             version = await schema_version(connection)
+            read_only = await is_read_only(connection)
     except GongcheError as error:
         detail = f"数据库结构不符，需要版本 {expected_schema_version()} · {error.message}"
         raise Problem(503, "not-ready", detail, headers={"Retry-After": "5"}) from None
-    return json_response({"status": "ready", "schema": version})
+    if read_only:
+        await request.app.state.pool.expire_connections()  # another session may be writable by now
+        if not reading:
+            detail = f"{database_says.READ_ONLY}。{database_says.READ_ONLY_HINT}"
+            raise Problem(503, "database-takes-no-writes", detail, headers={"Retry-After": "5"})
+    return json_response({"status": "read-only" if read_only else "ready", "schema": version})
 
 
-@router.get("/metrics", summary="Prometheus 指标 / metrics")
+@router.get(
+    "/metrics",
+    summary="Prometheus 指标 / metrics",
+    response_class=Response,
+    responses={200: {"content": {CONTENT_TYPE: {"schema": {"type": "string"}}}}},
+)
 async def metrics(request: Request) -> Response:
     """With a token of scope `ops:read`. `GONGCHE_API_METRICS_OPEN` lets the machine itself in without one, unless the
     request says that it comes through a proxy."""

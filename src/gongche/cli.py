@@ -64,6 +64,12 @@ COMMANDS = (
         "用其他参数回测已存历史",
         "judge stored history with other parameters, publish nothing",
     ),
+    Command(
+        "quarantine",
+        "gongche.commands.quarantine",
+        "程序故障时隔离的定位",
+        "the quarantine of positions that the program failed on; try again",
+    ),
     Command("token", "gongche.commands.token", "管理接口令牌", "create, list, revoke API tokens"),
     Command("settings", "gongche.commands.settings", "显示当前设置", "show the settings in force"),
 )

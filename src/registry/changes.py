@@ -70,11 +70,15 @@ async def unread(conn: Connection, reader: str) -> bool:
 
 async def count_unread(conn: Connection, reader: str) -> int:
     """How many changes ``reader`` has not read."""
+    # The place first: of a number that it knows the database can tell how few changes are after it.
+    place = await conn.fetchrow("SELECT number, seq FROM change_readers WHERE reader = $1", reader)
+    if place is None:
+        return 0
     return int(
         await conn.fetchval(
-            "SELECT count(*) FROM change_readers r JOIN change_commits k ON k.number >= r.number"
-            " JOIN changes c ON c.commit_id = k.id WHERE r.reader = $1 AND (k.number > r.number OR c.seq > r.seq)",
-            reader,
+            "SELECT count(*) FROM change_commits k JOIN changes c ON c.commit_id = k.id"
+            " WHERE k.number >= $1 AND (k.number > $1 OR c.seq > $2)",
+            *place,
         )
     )
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import Field, ValidationInfo, field_validator
 
 from registry.pages import Filter, Listing, same
-from registry.places import DatumName, geometry_wkb, read_geometry
+from registry.places import DatumName, geometry_wkb, read_geometry, refuse_misplaced_geometry
 from registry.snapshot.timelines import FOREVER
 from registry.values import Identifier, Name, Record, Time, WriteResult
 from registry.versioned import VersionedTable
@@ -32,7 +32,7 @@ class Fence(Record):
     )
     datum: DatumName
     geometry: dict[str, Any] = Field(
-        description="GeoJSON Polygon or MultiPolygon, longitude first, in `datum`"
+        description="GeoJSON Polygon or MultiPolygon, longitude first, in `datum`; or a Feature or FeatureCollection of one"
     )
     valid_from: Time | None = None
     valid_to: Time | None = None
@@ -44,8 +44,12 @@ class Fence(Record):
 
     @field_validator("geometry")
     @classmethod
-    def _valid_geometry(cls, value: dict[str, Any]) -> dict[str, Any]:
-        return read_geometry(value)
+    def _valid_geometry(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        datum = info.data.get("datum")
+        geometry = read_geometry(value, datum)
+        if datum is not None:
+            refuse_misplaced_geometry(geometry, datum)
+        return geometry
 
     @field_validator("valid_to")
     @classmethod

@@ -214,8 +214,9 @@ def hours(name: str, o: str) -> str:
 
 def is_overdue(o: str) -> str:
     """SQL condition: whether an order is overdue now."""
-    late = f"GREATEST({o}.planned_return, {o}.extended_return) + {hours('overdue_cover_h', o)} * interval '1 hour'"
-    return f"({o}.status IN ('approved', 'departed') AND {late} <= now())"
+    due = f"GREATEST({o}.planned_return, {o}.extended_return)"
+    late = f"{due} + {hours('overdue_cover_h', o)} * interval '1 hour' <= now()"
+    return f"({o}.status IN ('approved', 'departed') AND {due} <= now() AND {late})"  # due: the index dispatch_orders_out
 
 
 def times_of(row: Any) -> Times:

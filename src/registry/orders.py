@@ -26,7 +26,7 @@ LISTING: Final = Listing(
     {name: same(name) for name in ("organisation", "vehicle", "driver", "status")}
     | {
         "overdue": Filter(f"{{}} = 'true' AND t.is_current AND {is_overdue('t')}"),
-        "backfill_waits": Filter("{} = 'true' AND NOT t.counts"),
+        "backfill_waits": Filter("{} = 'true' AND NOT t.counts AND t.vehicle > ''"),
     },
     newest="t.is_newest AND t.part_of IS NULL",
 )
@@ -113,7 +113,7 @@ async def count_open(connection: Connection) -> tuple[int, int]:
     """How many orders are overdue now, and how many backfills wait for an approver."""
     row = await connection.fetchrow(
         f"SELECT (SELECT count(*) FROM dispatch_orders o WHERE o.is_current AND o.part_of IS NULL AND {is_overdue('o')}),"  # noqa: S608 - constant texts
-        " (SELECT count(*) FROM dispatch_orders o WHERE o.is_newest AND NOT o.counts)"
+        " (SELECT count(*) FROM dispatch_orders o WHERE o.is_newest AND NOT o.counts AND o.vehicle > '')"
     )
     return int(row[0]), int(row[1])
 

@@ -4,15 +4,17 @@ here.
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
 import shapely
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from registry.misplaced import first_misplaced, misplaced, refuse_misplaced, refuse_out_of_range
 from registry.refusals import NO_DATUM, PlacedError
+from registry.values import readable
 from telemetry.geo import Datum, geometry_to_wgs84, to_wgs84_e6
 
 DatumName = Literal["wgs84", "gcj02", "bd09"]
@@ -20,6 +22,8 @@ DatumName = Literal["wgs84", "gcj02", "bd09"]
 #: Bounds of one fence.
 MAX_VERTICES: Final = 5_000
 MAX_RINGS: Final = 200
+#: How deep a geometry may be wrapped in features and collections.
+MAX_WRAPPED: Final = 4
 
 
 class Place(BaseModel):
@@ -36,10 +40,8 @@ class Place(BaseModel):
 
     @field_validator("name")
     @classmethod
-    def _printable(cls, value: str) -> str:
-        if not value.isprintable():
-            raise ValueError("含有不可见字符 · contains characters that cannot be printed")
-        return value
+    def _readable(cls, value: str) -> str:
+        return readable(value)
 
     @field_validator("lon")
     @classmethod
@@ -53,9 +55,21 @@ class Place(BaseModel):
     def _says_where(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and (info.data.get("lat") is not None or info.data.get("lon") is not None):
             raise ValueError(NO_DATUM)
-        if info.data.get("lat", 0) is None and not info.data.get("name"):
+        if info.data.get("lat", 0) is None and info.data.get("name") == "":
             raise ValueError("地点须有名称或坐标 · a place needs a name or coordinates")
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_range(cls, values: Any) -> Any:
+        refuse_out_of_range(values)
+        return values
+
+    @model_validator(mode="after")
+    def _can_be_meant(self) -> Place:
+        if self.lat is not None and self.lon is not None:
+            refuse_misplaced(self.lat, self.lon, self.datum, "lat")
+        return self
 
     def original(self) -> dict[str, Any]:
         """The place as it was given: {name, lat, lon, datum}."""
@@ -75,7 +89,75 @@ def stored_places(places: Sequence[Place]) -> list[dict[str, Any]]:
     return found
 
 
-def read_geometry(value: dict[str, Any], *, points: bool = False) -> dict[str, Any]:
+#: Reference systems of old GeoJSON (2008) that are longitude and latitude in WGS-84, or in a centimetre of it.
+_LON_LAT: Final = re.compile(r"(CRS:?84|EPSG:+4326|EPSG:+4490)$", re.IGNORECASE)
+
+
+def one_geometry(value: dict[str, Any], datum: str | None) -> tuple[dict[str, Any], tuple[str | int, ...]]:
+    """The one geometry of what a map program saves (a Feature, a FeatureCollection, a GeometryCollection), and the way to it;
+    a geometry itself is given back. Raises PlacedError for none or several, for coordinates that are not longitude and latitude,
+    and where the file names another datum than ``datum``."""
+    path: list[str | int] = []
+    for _ in range(MAX_WRAPPED):
+        kind = value.get("type")
+        member = {
+            "Feature": "geometry",
+            "FeatureCollection": "features",
+            "GeometryCollection": "geometries",
+        }.get(str(kind))
+        if member is None:
+            break
+        _refuse_other_reference(value, datum, path)
+        inner = value.get(member)
+        path.append(member)
+        if isinstance(inner, list) and member != "geometry":
+            if len(inner) != 1:
+                raise PlacedError(
+                    f"{kind} 中有 {len(inner)} 个图形，只能有一个：请分开，各登记一条 · {len(inner)} geometries in it; give one",
+                    *path,
+                )
+            inner = inner[0]
+            path.append(0)
+        if not isinstance(inner, dict):
+            raise PlacedError(f"{kind} 中没有图形 · no geometry in it", *path)
+        value = inner
+    return value, tuple(path)
+
+
+def _refuse_other_reference(value: dict[str, Any], datum: str | None, path: Sequence[str | int]) -> None:
+    crs = value.get("crs")
+    if crs is not None:
+        properties = crs.get("properties") if isinstance(crs, dict) else None
+        name = properties.get("name") if isinstance(properties, dict) else None
+        if not isinstance(name, str) or not _LON_LAT.search(name[:200]):
+            raise PlacedError(
+                f"坐标参照系 {str(name)[:60]} 不是经纬度，请另存为 EPSG:4326 · not longitude and latitude; save it as EPSG:4326",
+                *path,
+                "crs",
+            )
+    about = value.get("properties")
+    for said, at in (
+        (value.get("datum"), "datum"),
+        (about.get("datum") if isinstance(about, dict) else None, "properties"),
+    ):
+        if isinstance(said, str) and datum is not None and said.lower() != datum:
+            raise PlacedError(
+                f"图形注明坐标系 {said[:20]}，而 datum 为 {datum} · it says {said[:20]}, but `datum` is {datum}",
+                *path,
+                at,
+            )
+
+
+def read_geometry(value: dict[str, Any], datum: str | None = None, *, points: bool = False) -> dict[str, Any]:
+    """``one_geometry`` of ``value``, checked: see ``_read``. Raises PlacedError."""
+    geometry, path = one_geometry(value, datum)
+    try:
+        return _read(geometry, points=points)
+    except PlacedError as error:
+        raise PlacedError(str(error), *path, *error.path) from None
+
+
+def _read(value: dict[str, Any], *, points: bool = False) -> dict[str, Any]:
     """A GeoJSON Polygon or MultiPolygon (with ``points`` also a Point), checked; returns it with ``type`` and
     ``coordinates`` only.
 
@@ -134,11 +216,12 @@ def _check_position(position: object, *at: str | int) -> None:
     if (
         not isinstance(position, list)
         or len(position) not in (2, 3)
-        or not all(type(v) in (int, float) and math.isfinite(v) for v in position)
+        or not all(type(v) in (int, float) and abs(v) <= 1e9 for v in position)
     ):
         raise PlacedError("点应为 [经度, 纬度] · a position is [longitude, latitude]", *at)
     if not (-180 <= position[0] <= 180 and -90 <= position[1] <= 90):
-        raise PlacedError("经纬度超出范围（先经度后纬度） · out of range (longitude comes first)", *at)
+        why = misplaced(float(position[1]), float(position[0]), None)
+        raise PlacedError(f"点应为 [经度, 纬度]：{why} (GeoJSON: longitude comes first)", *at)
 
 
 def _check_shape(shape: Any) -> None:
@@ -159,6 +242,16 @@ def to_shape(geometry: dict[str, Any]) -> Any:
         shapely.Polygon([q[:2] for q in p[0]], [[q[:2] for q in hole] for hole in p[1:]]) for p in polygons
     ]
     return shapes[0] if geometry["type"] == "Polygon" else shapely.MultiPolygon(shapes)
+
+
+def refuse_misplaced_geometry(geometry: dict[str, Any], datum: str) -> None:
+    """Raises PlacedError when a vertex of a checked geometry cannot be meant in ``datum``: see ``misplaced``."""
+    shape = to_shape(geometry)
+    points = shapely.get_coordinates(shape)
+    found = first_misplaced(points[:, 1], points[:, 0], datum)
+    if found is not None:
+        index, why = found
+        raise PlacedError(f"第 {index + 1} 个点 · position {index + 1}: {why}", "coordinates")
 
 
 def geometry_wkb(geometry: dict[str, Any], datum: str) -> bytes:

@@ -28,12 +28,23 @@ MAX_MESSAGE: Final = 300
 @dataclass(frozen=True, slots=True)
 class Flaw:
     """One thing that is wrong. ``row`` is the index of the record in the given list, ``path`` leads into
-    it.
+    it. ``column``: what the file that it came in calls the field, "" = it has no name there.
     """
 
     path: tuple[str | int, ...]
     message: str
     row: int = 0
+    column: str = ""
+
+    def shown(self) -> dict[str, Any]:
+        """The flaw of a file, for people: {row, field, column, message}; null where the file as a whole is meant."""
+        column = self.column or None
+        return {
+            "row": self.row or None,
+            "field": self.field or None,
+            "column": column,
+            "message": self.message,
+        }
 
     @property
     def pointer(self) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Final
+from typing import Any, Final
 
 # Cyrillic and Greek capitals that look like Latin ones, and the dashes and spaces that stand for one of each.
 _LOOKALIKES: Final = str.maketrans(
@@ -59,3 +59,12 @@ def normal_code(text: str) -> str:
             " · Excel has rounded this number; make the column text and export again"
         )
     return text
+
+
+_FORMULA_BEGINS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def safe_cell(value: Any) -> Any:
+    """What a CSV may hold for ``value``: a spreadsheet takes text that begins like a formula for one, so it is marked as text.
+    Numbers stay numbers."""
+    return "'" + value if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA_BEGINS) else value

@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import numpy as np
 import shapely
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from registry.misplaced import refuse_misplaced, refuse_out_of_range
 from registry.pages import Filter, Listing
-from registry.places import DatumName, geometry_wkb, read_geometry
-from registry.refusals import NO_DATUM, Flaw, RefusedError
+from registry.places import DatumName, geometry_wkb, read_geometry, refuse_misplaced_geometry
+from registry.refusals import NO_DATUM, Flaw, PlacedError, RefusedError
 from registry.spelling import name_key
 from registry.values import Name, Record, WriteResult
 from registry.writing import Lock, take
@@ -33,7 +34,8 @@ class FuelStation(Record):
     lat: float | None = Field(None, ge=-90, le=90, strict=True, description="degrees, in `datum`")
     lon: float | None = Field(None, ge=-180, le=180, strict=True, validate_default=True)
     geometry: dict[str, Any] | None = Field(
-        None, description="GeoJSON Point, Polygon or MultiPolygon, longitude first, in `datum`"
+        None,
+        description="GeoJSON Point, Polygon or MultiPolygon, longitude first, in `datum`; or a Feature of one",
     )
     datum: DatumName | None = Field(None, validate_default=True)
 
@@ -72,6 +74,23 @@ class FuelStation(Record):
         if value is not None and not placed and {"lat", "lon", "geometry"} <= info.data.keys():
             raise ValueError("有坐标系而无坐标 · a datum, but no coordinates")
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_range(cls, values: Any) -> Any:
+        refuse_out_of_range(values)
+        return values
+
+    @model_validator(mode="after")
+    def _can_be_meant(self) -> FuelStation:
+        if self.datum is not None and self.lat is not None and self.lon is not None:
+            refuse_misplaced(self.lat, self.lon, self.datum, "lat")
+        elif self.datum is not None and self.geometry is not None:
+            try:
+                refuse_misplaced_geometry(self.geometry, self.datum)
+            except PlacedError as error:
+                raise PlacedError(str(error), "geometry", *error.path) from None
+        return self
 
 
 HEADERS: Final = {

@@ -19,6 +19,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from registry.damaged import damaged, unprintable
 from registry.decimals import scaled
 from registry.spelling import normal_code, normal_plate
 
@@ -63,14 +64,23 @@ def parse_day(value: object) -> date:
     return day
 
 
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("含有不可见字符 · contains characters that cannot be printed")
+def readable(value: str) -> str:
+    """A text as it was given. Raises ValueError for characters that cannot be printed and for a text that was damaged."""
+    if (message := unprintable(value) or damaged(value)) is not None:
+        raise ValueError(message)
+    return value
+
+
+def readable_name(value: str) -> str:
+    """``readable`` for what is a name: it has no marks in place of characters either."""
+    if (message := unprintable(value) or damaged(value, name=True)) is not None:
+        raise ValueError(message)
     return value
 
 
 def _identifier(value: str) -> str:
-    if not value.isprintable() or any(c.isspace() or c in "/\\?#%" for c in value) or value in (".", ".."):
+    readable_name(value)
+    if any(c.isspace() or c in "/\\?#%" for c in value) or value in (".", ".."):
         raise ValueError("编号不得含空格、/、\\、?、#、% · an id has no spaces and none of / \\ ? # %")
     return value
 
@@ -85,8 +95,8 @@ def _phone(value: str) -> str:
 
 Time = Annotated[datetime, BeforeValidator(parse_time)]
 Day = Annotated[date, BeforeValidator(parse_day)]
-Text = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
+Text = Annotated[str, StringConstraints(max_length=200), AfterValidator(readable)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(readable_name)]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_identifier)]
 #: The number of a card or a transaction, which statements name: read here as it is read there.
 Code = Annotated[
@@ -102,7 +112,7 @@ Plate = Annotated[
     str,
     BeforeValidator(lambda v: normal_plate(v) if isinstance(v, str) and len(v) <= 64 else v),
     StringConstraints(min_length=1, max_length=16),
-    AfterValidator(_printable),
+    AfterValidator(readable_name),
 ]
 
 

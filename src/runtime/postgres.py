@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import orjson
 
+from runtime import database_says, pooler
 from runtime.errors import ConfigurationError, UnavailableError
 
 #: What a database that fails looks like from here (OSError: TimeoutError and ConnectionError among them). A server that
@@ -70,10 +71,24 @@ def database_failures() -> Iterator[None]:
             ours = isinstance(error, _NOT_NOW) or connection_lost(error)
         if not ours:
             raise
-        raise UnavailableError(
-            f"PostgreSQL does not answer any more: {error or type(error).__name__}",
-            hint="is the server running, with disk to spare? then try again",
-        ) from error
+        raise unavailable(error) from error
+
+
+def unavailable(error: BaseException) -> UnavailableError:
+    """What a database that fails, or takes no writes now, is to the command line: why, and what to do."""
+    return UnavailableError(database_says.cause(error), hint=database_says.hint(error))
+
+
+async def is_read_only(connection: Any) -> bool:
+    """Whether what is begun on ``connection`` now cannot write (a standby, or set so)."""
+    return bool(await connection.fetchval("SELECT current_setting('transaction_read_only')::boolean"))
+
+
+async def renew_read_only(pool: asyncpg.Pool, error: BaseException) -> None:
+    """After ``error``: when it says that the database is read-only, use none of the sessions of ``pool`` any more. They
+    keep ``default_transaction_read_only`` as it was when they began, also when the database is writable again."""
+    if database_says.is_read_only(error):
+        await pool.expire_connections()
 
 
 #: A database host that vanishes says nothing: without this a command would wait for its answer for ever, or for as long as
@@ -176,11 +191,18 @@ async def _open(dsn: str, connection_class: type[Any], timeout_s: float) -> Any:
         )
     except _SETTINGS_REFUSED as error:
         raise _settings_lost(str(error)) from error
+
+    async def plain() -> Any:
+        return await asyncpg.connect(dsn, timeout=timeout_s, server_settings=_KEEPALIVES | wanted)
+
     try:
         async with asyncio.timeout(timeout_s):
             await _prepare(connection, wanted)
-    except BaseException:
+            await pooler.refuse_shared_sessions(dsn, connection, plain)
+    except BaseException as error:
         connection.terminate()
+        if isinstance(error, pooler.STATEMENTS_LOST):
+            raise pooler.transaction_pooling(str(error)) from error
         raise
     return connection
 

@@ -22,6 +22,8 @@ REQUEST_TIMEOUT_S = 5.0
 
 #: Says why the process is not ready, or None when it is.
 Readiness = Callable[[], Awaitable[str | None]]
+#: Says what people should look at though the process is ready, or None.
+Remark = Callable[[], str | None]
 
 _logger = logging.getLogger(__name__)
 _REASONS = {
@@ -51,9 +53,10 @@ class ProbeServer:
 
 
 async def serve_probes(
-    port: int, ready: Readiness, *, host: str = "127.0.0.1", registry: CollectorRegistry = REGISTRY
-) -> ProbeServer:
-    """Start answering on ``host``:``port`` (0 = any free port).
+    port: int, ready: Readiness, *, host: str = "127.0.0.1", registry: CollectorRegistry = REGISTRY,
+    remark: Remark = lambda: None,
+) -> ProbeServer:  # fmt: skip
+    """Start answering on ``host``:``port`` (0 = any free port). A ``remark`` is a second line below "ready".
 
     Raises ConfigurationError when the port is taken or the address is not ours.
     """
@@ -66,7 +69,7 @@ async def serve_probes(
             if open_connections > MAX_CONNECTIONS:
                 status, kind, body = 503, _TEXT, b"too many connections\n"
             else:
-                status, kind, body = await _respond(reader, ready, registry)
+                status, kind, body = await _respond(reader, ready, registry, remark)
             head = (
                 f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: {kind}\r\n"
                 f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
@@ -90,7 +93,7 @@ async def serve_probes(
 
 
 async def _respond(
-    reader: asyncio.StreamReader, ready: Readiness, registry: CollectorRegistry
+    reader: asyncio.StreamReader, ready: Readiness, registry: CollectorRegistry, remark: Remark
 ) -> tuple[int, str, bytes]:
     try:
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), REQUEST_TIMEOUT_S)
@@ -119,5 +122,8 @@ async def _respond(
             # Whatever fails in a check means "not ready", and the log says why; the caller gets no internals.
             _logger.exception("readiness check failed")
             reason = "the check failed, see the log"
-        return (200, _TEXT, b"ready\n") if reason is None else (503, _TEXT, f"{reason}\n".encode())
+        if reason is not None:
+            return 503, _TEXT, f"{reason}\n".encode()
+        told = remark()
+        return 200, _TEXT, b"ready\n" if told is None else f"ready\n{told}\n".encode()
     return 404, _TEXT, b"try /healthz, /readyz or /metrics\n"

@@ -11,6 +11,7 @@ from rules.alerts.feed import publish_feed
 from rules.alerts.model import Judgement, Measure
 from rules.alerts.publish import publish
 from rules.judge import queue
+from rules.judge.context import Later
 from runtime.units import US_PER_S
 from tests.integration.test_api_service import check_problem, serve
 
@@ -74,9 +75,8 @@ async def test_each_filter_holds(judged: asyncpg.Pool) -> None:
 
 async def test_what_waits_is_listed_with_its_reason(judged: asyncpg.Pool) -> None:
     await queue.put_due(judged, "orders", {"PC-1": T0_US, "PC-2": T0_US, "PC-3": T0_US})
-    await queue.put_off(
-        judged, "orders", [("PC-1", T0_US + US_PER_S, "navigation"), ("PC-3", T0_US, "navigation")]
-    )
+    later = {"PC-1": Later(T0_US + US_PER_S, "navigation"), "PC-3": Later(T0_US, "navigation")}
+    await queue.put_off(judged, "orders", later)
     async with serve(judged) as client:
         first = (await client.get("/v1/evaluations/waiting", params={"limit": 1})).json()
         second = (

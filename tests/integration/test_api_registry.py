@@ -424,7 +424,7 @@ async def test_import_of_orders_and_fences(fleet: httpx.AsyncClient, pool: async
     assert problem["errors"][0]["row"] == 2
     assert await pool.fetchval("SELECT count(*) FROM fences") == 0
     check_problem(
-        await fleet.post("/v1/fences:import", content=b"x", headers={"Content-Type": "text/plain"}), 415
+        await fleet.post("/v1/fences:import", content=b"x", headers={"Content-Type": "image/png"}), 415
     )
 
 

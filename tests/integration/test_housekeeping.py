@@ -83,6 +83,32 @@ async def test_a_part_that_fails_keeps_nothing_else_from_being_done_and_is_tried
     assert failures("positions") == before + 1
 
 
+async def test_what_is_set_aside_stays_as_long_as_positions_and_a_fault_keeps_nothing_else_from_being_done(
+    pool: asyncpg.Pool,
+    tmp_path: Path,
+    old: None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await pool.executemany(
+        'INSERT INTO quarantine (topic, partition, "offset", rows, stage, error, payload, program, set_aside_at, tried_at)'
+        " VALUES ('t', 0, 1, $1, 'tracks', 'x', '', '1', $2, now())",
+        [(7, from_us(START)), (9, from_us(START + 10 * US_PER_DAY))],
+    )
+
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError("put in by a test")
+
+    monkeypatch.setattr(Archive, "drop_expired", broken)
+    clock, before = Clock(), failures("positions")
+    keeper = house(pool, tmp_path, clock)
+    clock.us += (RETENTION + 1) * US_PER_DAY
+    await keeper.turn({})
+    assert failures("positions") == before + 1
+    assert [r["rows"] for r in await pool.fetch("SELECT rows FROM quarantine")] == [9]
+    assert "7 positions were in the quarantine" in caplog.text
+
+
 async def test_the_size_of_odd_dates_is_shown_from_the_first_turn_on(
     pool: asyncpg.Pool, tmp_path: Path, old: None
 ) -> None:

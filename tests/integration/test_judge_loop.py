@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import asyncpg
 import numpy as np
@@ -17,7 +18,7 @@ from rules.judge.process import Judge
 from rules.judge.subjects.all import GATHERERS
 from rules.navigation import NoNavigator
 from runtime.errors import ConfigurationError
-from runtime.units import US_PER_DAY, US_PER_S
+from runtime.units import US_PER_DAY, US_PER_S, from_us
 from telemetry.archive.store import Archive
 from telemetry.positions import PositionBatch
 from tests.integration.outbox import unread_by_judge
@@ -37,12 +38,18 @@ class Plates:
     breaks: Exception | None = None
     waits: bool = False
     unprepared: str = ""
+    unaffected: str = ""
+    stopped: bool = False
 
     async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+        if self.unaffected in [c.subject for c in changes]:
+            await desk.conn.execute("SELECT 1 / 0")
         return {c.subject: desk.now_us for c in changes if c.kind == "vehicle"}
 
     async def strike(self, desk: Desk, from_us: int, until_us: int) -> dict[str, int]:
         self.struck.append((from_us, until_us))
+        if self.stopped:
+            raise ArithmeticError("no such day")
         return {}
 
     async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
@@ -162,6 +169,51 @@ async def test_a_subject_that_cannot_be_prepared_does_not_hold_up_the_others(
     await judge.close()
 
 
+async def test_a_change_that_cannot_be_followed_does_not_hold_up_the_others(
+    db_url: str, pool: asyncpg.Pool, vehicle: None
+) -> None:
+    """It is kept, shown, and followed when the fault is gone; another gatherer has taken it meanwhile."""
+    await pool.execute("INSERT INTO vehicles (id, plate, organisation) VALUES ('v2', '苏F00002', 'o')")
+    clock, broken, other = Clock(), Plates(unaffected="v2"), Plates(name="others")
+    judge = Judge(db_url, [broken, other], NoNavigator(), now_us=clock)
+    await settle(judge)
+    assert sorted(key for keys in broken.seen for key in keys) == ["v1"]
+    assert sorted(key for keys in other.seen for key in keys) == ["v1", "v2"]
+    row = await pool.fetchrow("SELECT gatherer, attempts, waits_for FROM judge_due")
+    assert (row["gatherer"], row["attempts"]) == ("plates/changes", 1)
+    assert "DivisionByZero" in row["waits_for"]
+    clock.us += 600 * US_PER_S
+    await settle(judge)
+    assert await pool.fetchval("SELECT attempts FROM judge_due") == 2
+    broken.unaffected = ""
+    clock.us += 1200 * US_PER_S
+    await settle(judge)
+    assert sorted(key for keys in broken.seen for key in keys) == ["v1", "v2"]
+    assert await pool.fetchval("SELECT count(*) FROM judge_due") == 0
+    await judge.close()
+
+
+async def test_a_clock_that_fails_does_not_hold_up_the_others(
+    db_url: str, pool: asyncpg.Pool, vehicle: None
+) -> None:
+    clock, broken, other = Clock(), Plates(), Plates(name="others")
+    judge = Judge(db_url, [broken, other], NoNavigator(), now_us=clock)
+    await settle(judge)
+    broken.stopped = True
+    clock.us += 60 * US_PER_S
+    await settle(judge)
+    await pool.execute("UPDATE vehicles SET plate = '苏F00009'")
+    clock.us += 60 * US_PER_S
+    await settle(judge)
+    assert [len(broken.struck), len(other.struck)] == [2, 3]  # not at every turn
+    assert broken.seen == other.seen == [["v1"], ["v1"]]
+    broken.stopped = False
+    clock.us += 300 * US_PER_S
+    await settle(judge)
+    assert broken.struck[2] == (broken.struck[1][0], clock.us)  # from where it was
+    await judge.close()
+
+
 async def test_a_broken_connection_loses_nothing(db_url: str, pool: asyncpg.Pool, vehicle: None) -> None:
     judge = Judge(db_url, [Plates(breaks=ConnectionResetError("gone"))], NoNavigator(), now_us=Clock())
     with pytest.raises(ConnectionResetError):
@@ -253,7 +305,7 @@ async def test_a_year_whose_working_days_nobody_has_published_is_said_once_a_day
     judge = Judge(db_url, [], NoNavigator(), now_us=clock)
 
     def warnings() -> list[str]:
-        return [r.getMessage() for r in caplog.records if "working days of" in r.getMessage()]
+        return [r.getMessage() for r in caplog.records if "which days are worked" in r.getMessage()]
 
     await judge.turn()
     assert warnings() == []
@@ -261,8 +313,12 @@ async def test_a_year_whose_working_days_nobody_has_published_is_said_once_a_day
     await judge.turn()
     await judge.turn()
     (warning,) = warnings()
-    assert "working days of 2056" in warning
-    assert "/v1/calendar-days/" in warning
+    today = (from_us(clock.us) + timedelta(hours=8)).date()
+    assert warning.startswith(
+        f"自 {today.year}-01-01 起是否工作日尚不可知，等待的规则：非工作时间用车 off_hours"
+    )
+    assert f"from {today.year}-01-01 on" in warning
+    assert f"/v1/calendar-days/{today.year}-01-01" in warning
     clock.us += US_PER_DAY
     await judge.turn()
     assert len(warnings()) == 2

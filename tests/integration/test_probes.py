@@ -13,6 +13,7 @@ from runtime.probes import MAX_CONNECTIONS, MAX_HEAD_BYTES, ProbeServer, serve_p
 from tests.waiting import until
 
 trouble: list[str | Exception] = []
+remarks: list[str] = []
 
 
 async def readiness() -> str | None:
@@ -26,9 +27,12 @@ async def readiness() -> str | None:
 @pytest.fixture
 async def probes() -> AsyncIterator[ProbeServer]:
     trouble.clear()
+    remarks.clear()
     registry = CollectorRegistry()
     Counter("gongche_x_total", "x", registry=registry).inc(5)
-    server = await serve_probes(0, readiness, registry=registry)
+    server = await serve_probes(
+        0, readiness, registry=registry, remark=lambda: remarks[0] if remarks else None
+    )
     yield server
     await server.close()
 
@@ -49,6 +53,13 @@ async def test_health_metrics_and_readiness(probes: ProbeServer) -> None:
     assert status == 200
     assert b"gongche_x_total 5.0" in body
     assert await ask(probes, b"GET /readyz HTTP/1.1\r\n\r\n") == (200, b"ready\n")
+
+
+async def test_what_people_should_look_at_is_said_and_makes_nothing_unready(probes: ProbeServer) -> None:
+    remarks.append("隔离 quarantine: 3")
+    assert await ask(probes, b"GET /readyz HTTP/1.1\r\n\r\n") == (200, "ready\n隔离 quarantine: 3\n".encode())
+    trouble.append("stopping")
+    assert await ask(probes, b"GET /readyz HTTP/1.1\r\n\r\n") == (503, b"stopping\n")
 
 
 async def test_not_ready_says_why(probes: ProbeServer) -> None:

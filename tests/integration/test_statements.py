@@ -260,7 +260,7 @@ async def test_the_command_line(office: httpx.AsyncClient, pool: asyncpg.Pool, t
         assert "rows 1 of 1" in err
         status, out, err = await gongche("statement", str(bad))
         assert (status, json.loads(out)["unchanged"], json.loads(out)["refused"]) == (1, 1, 1)
-        assert "row=4 field=quantity" in err
+        assert "第 4 行，“数量(升)”：" in err
         status, _, err = await gongche("statement", str(good))
         assert status == 1
         assert "缺少列" in err

@@ -44,6 +44,12 @@ def test_the_last_week_before_an_unpublished_year_is_not_known_and_nothing_after
     assert PLAIN.unpublished(date(last, 6, 1)) == []
     assert PLAIN.unpublished(date(last, 12, 1)) == [last, last + 1]
     assert PLAIN.unpublished(date(last + 1, 1, 1)) == [last + 1]
+    assert PLAIN.unknown_from(date(last, 6, 1)) is None
+    assert PLAIN.unknown_from(date(last, 11, 29)) == date(last, 12, 25)
+    assert PLAIN.unknown_from(date(last, 12, 1)) == date(last, 12, 25)
+    assert PLAIN.unknown_from(date(last + 1, 3, 1)) == date(last + 1, 1, 1)
+    week = {date(last, 12, 25) + timedelta(days=k): (True, "") for k in range(7)}
+    assert Calendar(week).unknown_from(date(last, 12, 1)) == date(last + 1, 1, 1)
 
 
 def test_the_office_has_the_last_word() -> None:

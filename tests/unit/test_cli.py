@@ -111,7 +111,7 @@ def test_up_refuses_demo_options_without_demo(capsys: pytest.CaptureFixture[str]
 def test_import_needs_a_token_and_a_known_kind_of_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["import", "vehicles", str(tmp_path / "a.xlsx")]) == 78
+    assert main(["import", "vehicles", str(tmp_path / "a.pdf")]) == 78
     assert ".csv" in capsys.readouterr().err
     assert main(["import", "vehicles", str(tmp_path / "missing.csv")]) == 78
     assert "missing.csv" in capsys.readouterr().err

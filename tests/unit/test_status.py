@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 
+import pytest
+
+from gongche.progress import Progress
 from gongche.supervisor.status import Console, Reading
 
 
@@ -41,3 +44,30 @@ def test_what_is_not_known_is_a_dash_and_not_a_zero() -> None:
     assert "in 0/s" in line
     assert "p50 4.1 ms p99 19.9 ms" in line
     assert "delay p99 200.0 ms" in line
+
+
+@pytest.mark.parametrize(
+    ("kind", "term", "in_place"),
+    [(Terminal, "xterm", True), (Terminal, "dumb", False), (io.StringIO, "xterm", False)],
+)
+def test_progress_is_one_line_on_a_terminal_and_a_line_a_minute_in_a_file(
+    kind: type[io.StringIO], term: str, in_place: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    stream, now = kind(), [0.0]
+    progress = Progress(stream, clock=lambda: now[0])
+    for second in range(180):
+        now[0] = float(second)
+        progress.tell(f"at {second}")
+    progress.end()
+    if in_place:
+        assert stream.getvalue().count("\n") == 1
+        assert stream.getvalue().endswith("\r\x1b[Kat 179\n")
+    else:
+        assert stream.getvalue() == "at 60\nat 120\n"
+    assert Console(stream).interactive is in_place
+
+
+def test_what_is_set_aside_is_shown_and_only_then() -> None:
+    assert "quarantine" not in Reading().line()
+    assert "隔离 quarantine 3" in Reading(quarantine=3).line()

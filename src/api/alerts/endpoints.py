@@ -11,9 +11,22 @@ from fastapi.responses import Response
 from pydantic import AfterValidator
 
 from api.alerts.evidence import feature_collection
+from api.answers import AlertPage, AlertWithVersions
 from api.auth.access import require
 from api.errors import Problem, not_found
-from api.http import DEFAULT_PAGE, Cursor, Limit, QueryTime, json_response, make_cursor, read_cursor, rfc3339
+from api.http import (
+    DEFAULT_PAGE,
+    MAX_ID,
+    PLAIN,
+    Cursor,
+    Limit,
+    QueryTime,
+    json_response,
+    make_cursor,
+    read_cursor,
+    refuse_controls,
+    rfc3339,
+)
 from rules.alerts.feed import alert_versions, evidence_of, read_feed
 from rules.alerts.feed import get_alert as stored_alert
 from rules.alerts.feed import list_alerts as stored_alerts
@@ -39,11 +52,11 @@ def _known_rule(code: str) -> str:
 _RULES: Final = tuple(rule.code for rule in RULES)
 RuleCode = Annotated[str, Query(json_schema_extra={"enum": list(_RULES)}), AfterValidator(_known_rule)]
 
-AlertId = Annotated[str, Path(max_length=64)]
+AlertId = Annotated[str, Path(min_length=1, max_length=MAX_ID)]
 _EVIDENCE_TYPES: Final = ("application/geo+json", "application/json")
 
 
-@router.get("/feed", summary="预警流 / the ordered feed of alerts")
+@router.get("/feed", summary="预警流 / the ordered feed of alerts", response_model=AlertPage)
 async def feed(
     request: Request,
     cursor: Cursor = None,
@@ -85,19 +98,20 @@ async def _read(request: Request, after: int, limit: int) -> list[FeedEntry]:
         return await read_feed(connection, after, limit)
 
 
-@router.get("", summary="预警列表 / alerts by filter, newest detection first")
+@router.get("", summary="预警列表 / alerts by filter, newest detection first", response_model=AlertPage)
 async def list_alerts(
     request: Request,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
     rule: RuleCode | None = None,
-    organisation: Annotated[str | None, Query(max_length=64)] = None,
-    vehicle: Annotated[str | None, Query(max_length=64)] = None,
+    organisation: Annotated[str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN)] = None,
+    vehicle: Annotated[str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN)] = None,
     status: Literal["suspected", "withdrawn"] | None = None,
     since: Annotated[QueryTime | None, Query(alias="from", description="occurred at or after")] = None,
     until: Annotated[QueryTime | None, Query(alias="to", description="occurred before")] = None,
 ) -> Response:
     """The newest version of each alert. `next` is null on the last page."""
+    refuse_controls(organisation, vehicle)
     if since is not None and until is not None and until <= since:
         raise Problem(422, "invalid-parameter", "to 须晚于 from · to must be after from")
     filters = AlertFilter(
@@ -119,7 +133,9 @@ async def list_alerts(
     return json_response({"items": [one.alert.body() for one in found], "next": following})
 
 
-@router.get("/{id}", summary="一条预警及其各版本 / one alert with its versions")
+@router.get(
+    "/{id}", summary="一条预警及其各版本 / one alert with its versions", response_model=AlertWithVersions
+)
 async def get_alert(request: Request, id: AlertId) -> Response:
     """The alert as it stands, and `versions`, oldest first (of more than 1,000 the newest 1,000; the feed has all)."""
     async with request.app.state.pool.acquire(timeout=5) as connection:
@@ -138,7 +154,7 @@ def _version(one: VersionedAlert) -> dict[str, Any]:
     "/{id}/evidence",
     summary="证据 / the evidence of an alert",
     response_class=Response,
-    responses={200: {"content": {kind: {} for kind in _EVIDENCE_TYPES}}},
+    responses={200: {"content": {kind: {"schema": {"type": "object"}} for kind in _EVIDENCE_TYPES}}},
 )
 async def evidence(
     request: Request,

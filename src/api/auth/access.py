@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import logging
 import time
 from collections import OrderedDict
 from typing import Annotated, Any, Final
@@ -10,13 +12,18 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api.auth.tokens import SCOPES, Token, find_token
+from api.auth.tokens import SCOPES, Token, find_token, note_used
 from api.errors import Problem
 from api.http import utc_now
+from runtime.postgres import DATABASE_ERRORS, renew_read_only
 
 #: How long a token row is believed; a revocation takes effect within it.
 CACHE_S: Final = 5.0
 _CACHE_SIZE: Final = 1_000
+#: The note of when tokens were used takes no longer than this, and is dropped then.
+_NOTE_S: Final = 2.0
+
+_logger = logging.getLogger(__name__)
 
 _scheme = HTTPBearer(auto_error=False, description="`gongche token create`")
 # Only there so that the documentation knows of the header; ``authorise`` reads it itself.
@@ -24,10 +31,16 @@ Shown = Annotated[HTTPAuthorizationCredentials | None, Depends(_scheme)]
 
 
 class TokenCache:
-    """Token rows by the hash of their secret, for CACHE_S. Secrets that are not known are not remembered."""
+    """Token rows by the hash of their secret, for CACHE_S. Secrets that are not known are not remembered.
+
+    When a token was used is noted beside the requests: none of them waits for it, and none fails when the database takes
+    no writes. A note that cannot be written is dropped.
+    """
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
+        self._used: set[str] = set()  # not noted yet
+        self._noting: asyncio.Task[None] | None = None
         self._rows: OrderedDict[bytes, tuple[float, Token]] = OrderedDict()
 
     async def find(self, secret: str) -> Token | None:
@@ -43,7 +56,20 @@ class TokenCache:
             self._rows[key] = (time.monotonic(), token)
             if len(self._rows) > _CACHE_SIZE:
                 self._rows.popitem(last=False)
+            self._used.add(token.id)
+            if self._noting is None or self._noting.done():
+                self._noting = asyncio.create_task(self._note(), name="tokens used")
         return token
+
+    async def _note(self) -> None:
+        while self._used:
+            used, self._used = self._used, set()
+            try:
+                async with asyncio.timeout(_NOTE_S), self._pool.acquire() as connection:
+                    await note_used(connection, used)
+            except DATABASE_ERRORS as error:
+                _logger.info("when tokens were used is not noted: %s", error or type(error).__name__)
+                await renew_read_only(self._pool, error)
 
 
 async def authorise(request: Request, *scopes: str) -> Token:

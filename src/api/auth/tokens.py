@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -100,7 +100,7 @@ async def revoke_token(connection: Connection, id: str) -> bool:
 
 
 async def find_token(connection: Connection, secret: str) -> Token | None:
-    """The token of a secret, alive or not, or None. Notes that it was used (to the minute)."""
+    """The token of a secret, alive or not, or None."""
     if not _FORM.fullmatch(secret):
         return None
     digest = _hash(secret)
@@ -109,12 +109,16 @@ async def find_token(connection: Connection, secret: str) -> Token | None:
     # constant-time.
     if row is None or not hmac.compare_digest(row["sha256"], digest):
         return None
-    await connection.execute(
-        "UPDATE api_tokens SET last_used_at = now() WHERE id = $1"
-        " AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')",
-        row["id"],
-    )
     return _token(row)
+
+
+async def note_used(connection: Connection, ids: Collection[str]) -> None:
+    """The tokens were used just now (to the minute)."""
+    await connection.execute(
+        "UPDATE api_tokens SET last_used_at = now() WHERE id = ANY($1::text[])"
+        " AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')",
+        sorted(ids),
+    )
 
 
 _COLUMNS: Final = "id, name, scopes, created_at, expires_at, revoked_at, last_used_at"

@@ -8,25 +8,38 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from api.alerts.endpoints import RuleCode
+from api.answers import JudgedPage, WaitsPage
 from api.auth.access import require
 from api.errors import Problem
-from api.http import DEFAULT_PAGE, Cursor, Limit, QueryTime, json_response, make_cursor, read_cursor
+from api.http import (
+    DEFAULT_PAGE,
+    MAX_ID,
+    PLAIN,
+    Cursor,
+    Limit,
+    QueryTime,
+    json_response,
+    make_cursor,
+    read_cursor,
+    refuse_controls,
+)
 from rules.alerts.evaluations import EvaluationFilter, list_evaluations, list_waiting
 from runtime.units import to_us
 
 router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], dependencies=[require("alerts:read")])
 
 
-@router.get("", summary="判定记录 / judgements, whatever their outcome")
+@router.get("", summary="判定记录 / judgements, whatever their outcome", response_model=JudgedPage)
 async def evaluations(
     request: Request,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
     rule: RuleCode | None = None,
     subject: Annotated[
-        str | None, Query(max_length=300, description="as in an evaluation, e.g. `order:PC-17`")
+        str | None,
+        Query(max_length=300, json_schema_extra=PLAIN, description="as in an evaluation, e.g. `order:PC-17`"),
     ] = None,
-    vehicle: Annotated[str | None, Query(max_length=64)] = None,
+    vehicle: Annotated[str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN)] = None,
     outcome: Literal["normal", "suspected", "undetermined"] | None = None,
     since: Annotated[QueryTime | None, Query(alias="from", description="judged at or after")] = None,
     until: Annotated[QueryTime | None, Query(alias="to", description="judged before")] = None,
@@ -37,9 +50,7 @@ async def evaluations(
     """
     if since is not None and until is not None and until <= since:
         raise Problem(422, "invalid-parameter", "to 须晚于 from · to must be after from")
-    for value in (subject, vehicle):
-        if value is not None and not value.isprintable():
-            raise Problem(422, "invalid-parameter", "参数含有不可见字符 · a parameter cannot be printed")
+    refuse_controls(subject, vehicle)
     wanted = EvaluationFilter(
         rule,
         subject,
@@ -59,7 +70,9 @@ async def evaluations(
     return json_response({"items": found, "next": following})
 
 
-@router.get("/waiting", summary="等待事实的判定 / what could not be judged yet, and why")
+@router.get(
+    "/waiting", summary="等待事实的判定 / what could not be judged yet, and why", response_model=WaitsPage
+)
 async def waiting(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE) -> Response:
     """What waits for a track, a route, the end of a month: `kind` and `key` of the subject, `waits_for`, and when it is
     looked at again (`due_at`)."""

@@ -13,10 +13,11 @@ from fastapi.responses import Response
 from prometheus_client import Counter
 from pydantic import ValidationError
 
+from api.answers import Accepted
 from api.auth.access import require
 from api.errors import Problem, unavailable
 from api.http import json_response, read_json
-from api.positions.schemas import EXAMPLE, MAX_POSITIONS, POSITIONS, Position, to_batch
+from api.positions.schemas import EXAMPLE, MAX_POSITIONS, POSITIONS, Position, misplaced_positions, to_batch
 from registry.refusals import Flaw, explain
 from registry.terminals import terminal_numbers
 from runtime.errors import GongcheError
@@ -40,6 +41,7 @@ ROWS: Final = Counter("gongche_api_positions_total", "Positions received over HT
     "/v1/positions",
     summary="上报位置 / positions of HTTP terminals",
     status_code=202,
+    response_model=Accepted,
     dependencies=[require("positions:write")],
     openapi_extra={
         "requestBody": {
@@ -93,6 +95,9 @@ async def _take(pool: Any, sink: LogWriter, values: object) -> int:
         ROWS.labels("invalid").inc(len(values))
         flaws = [Flaw(f.path[1:], f.message, int(f.path[0])) for f in explain(error)]
         raise _refused(flaws) from None
+    if flaws := misplaced_positions(rows):
+        ROWS.labels("invalid").inc(len(values))
+        raise _refused(flaws)
     phones = sorted({row.terminal for row in rows})
     async with pool.acquire(timeout=5) as connection:
         numbers = await terminal_numbers(connection, phones)

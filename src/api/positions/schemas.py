@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
+from registry.misplaced import misplaced, mostly_swapped, refuse_out_of_range
 from registry.places import DatumName
+from registry.refusals import Flaw
 from registry.values import Phone, Time
 from runtime.units import to_us
 from telemetry.geo import Datum, to_wgs84
@@ -24,6 +26,12 @@ class Position(BaseModel):
     """One position. Bounds are those of the columns of JT/T 808."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_range(cls, values: Any) -> Any:
+        refuse_out_of_range(values)
+        return values
 
     terminal: Phone = Field(description="phone number of the terminal")
     time: Time = Field(description="when, by the terminal; RFC 3339 with offset")
@@ -56,6 +64,16 @@ EXAMPLE: Final = [
         "direction": 90,
     }
 ]
+
+
+def misplaced_positions(positions: Sequence[Position]) -> list[Flaw]:
+    """The flaw of a request whose positions all lie with latitude and longitude swapped, in whatever datum: the sender has
+    them so. A single stray fix among good ones is a position like every other; the track decides what it is worth."""
+    fixes = [(k, p) for k, p in enumerate(positions) if p.positioned]
+    if not mostly_swapped([p.lat for _, p in fixes], [p.lon for _, p in fixes]):
+        return []
+    first, row = fixes[0]
+    return [Flaw(("lat",), misplaced(row.lat, row.lon, row.datum) or "", first)]
 
 
 def to_batch(positions: Sequence[Position], numbers: dict[str, int], received_us: int) -> PositionBatch:

@@ -14,10 +14,15 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
 
+from api.answers import Imported, TripResult
 from api.auth.access import require
-from api.errors import Problem, not_found
+from api.errors import Problem, not_found, pointed
 from api.http import (
+    DAY_PATTERN,
     DEFAULT_PAGE,
+    MAX_ID,
+    PLAIN_PATTERN,
+    TIME_PATTERN,
     Cursor,
     Limit,
     QueryTime,
@@ -27,30 +32,47 @@ from api.http import (
     read_body,
     read_cursor,
     read_json,
+    refuse_controls,
 )
+from api.problems import WITHOUT_ID
 from api.registry import parameters, statements
 from api.registry.busy import one_import
 from api.registry.examples import EXAMPLES, RESULT
+from api.registry.stored import ONE, PAGES, WRITTEN
 from registry import bulk as imports
 from registry import pages
 from registry.calendar import forget_day
+from registry.doubts import doubts
 from registry.fences import withdraw_fence
 from registry.records import KINDS, Kind, apply
 from registry.refusals import Flaw, RefusedError, explain
 from registry.spelling import normal_plate
 from registry.values import parse_day, parse_time
+from registry.workbook_records import read_any
 from registry.writing import in_transaction
 from rules.live.store.results import order_result
 
-_FORMATS: Final[dict[str, imports.Format]] = {
+_XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+#: Content type -> format; None: as the bytes say. Windows with Excel sends every CSV as application/vnd.ms-excel.
+_FORMATS: Final[dict[str, imports.Format | None]] = {
     "text/csv": "csv",
     "application/csv": "csv",
+    "text/plain": None,
+    "application/vnd.ms-excel": None,
+    "application/octet-stream": None,
+    _XLSX: None,
     "application/json": "json",
     "application/x-ndjson": "ndjson",
     "application/ndjson": "ndjson",
     "application/jsonl": "ndjson",
 }
-RecordId = Annotated[str, Path(max_length=64)]
+#: Any address is looked up; what can be no id is not found.
+RecordId = Annotated[str, Path(min_length=1, max_length=MAX_ID)]
+_SCHEMAS: Final = {
+    "text": {"type": "string", "maxLength": MAX_ID, "pattern": PLAIN_PATTERN},
+    "time": {"type": "string", "format": "date-time", "pattern": TIME_PATTERN},
+    "day": {"type": "string", "format": "date", "pattern": DAY_PATTERN},
+}
 
 
 def make_router() -> APIRouter:
@@ -82,6 +104,7 @@ def make_router() -> APIRouter:
         "/dispatch-orders/{id}/result",
         _result,
         methods=["GET"],
+        response_model=TripResult,
         tags=["dispatch-orders"],
         summary="派车单的行驶结果 / mileage and nearest distances of an order's trip",
         description="`state`: `running` (as of the vehicle's newest position; not judged yet) or `settled` (computed"
@@ -105,7 +128,7 @@ def _add(router: APIRouter, name: str, kind: Kind) -> None:
         "required": True,
         "content": {
             "application/json": {
-                "schema": {"$ref": f"#/components/schemas/{model.__name__}"},
+                "schema": {"$ref": f"#/components/schemas/{model.__name__}{WITHOUT_ID}"},
                 "example": EXAMPLES[name],
             }
         },
@@ -113,37 +136,44 @@ def _add(router: APIRouter, name: str, kind: Kind) -> None:
     router.add_api_route(
         f"/{name}/{{id}}", _put(name, kind), methods=["PUT"], tags=[name], dependencies=[write],
         summary=f"登记{label} / create or replace", openapi_extra={"requestBody": body},
-        description="Idempotent: the same body again changes nothing. `id` in the body may be left out. "
+        description="Idempotent: the same body again changes nothing. `id` in the body may be left out. `warnings` in the answer:"
+        " what was written and looks wrong, such as a destination 1,000 km from its unit. "
         + (model.__doc__ or ""),
-        responses={201: {"description": "created"}, 200: {"description": "replaced, or unchanged"}},
+        response_model=WRITTEN[name],
+        responses={
+            201: {"description": "created", "model": WRITTEN[name]},
+            200: {"description": "replaced, or unchanged"},
+        },
     )  # fmt: skip
     router.add_api_route(
         f"/{name}:import", _import(name), methods=["POST"], tags=[name], dependencies=[write],
-        summary=f"批量导入{label} / bulk import",
-        description=f"CSV (UTF-8 or GBK), JSON array or NDJSON; at most {imports.MAX_ROWS} rows and"
+        summary=f"批量导入{label} / bulk import", response_model=Imported,
+        description=f"CSV (UTF-8 or GBK), XLSX, JSON array or NDJSON; at most {imports.MAX_ROWS} rows and"
         f" {imports.MAX_BYTES >> 20} MiB. All rows or none. Columns: {', '.join(model.model_fields)};"
         f" or {', '.join(kind.headers)}.",
         openapi_extra={"requestBody": {"required": True, "content": {
             "text/csv": {"schema": {"type": "string"}},
             "application/json": {"schema": {"type": "array", "items": {"$ref": f"#/components/schemas/{model.__name__}"}}},
             "application/x-ndjson": {"schema": {"type": "string"}},
+            _XLSX: {"schema": {"type": "string", "format": "binary"}},
         }}},
     )  # fmt: skip
     router.add_api_route(
         f"/{name}", _list(name, kind.listing), methods=["GET"], tags=[name], dependencies=[read],
-        summary=f"{label}列表 / list, by id",
+        summary=f"{label}列表 / list, by id", response_model=PAGES[name],
         openapi_extra={"parameters": [
-            {"name": each, "in": "query", "required": False, "schema": {"type": "string", "maxLength": 64}}
-            for each in kind.listing.filters
+            {"name": each, "in": "query", "required": False, "schema": _SCHEMAS[filter.kind]}
+            for each, filter in kind.listing.filters.items()
         ]},
     )  # fmt: skip
     router.add_api_route(
         f"/{name}/{{id}}", _get(name), methods=["GET"], tags=[name], dependencies=[read], summary=f"一个{label} / one",
+        response_model=ONE[name],
     )  # fmt: skip
     if kind.listing.newest:
         router.add_api_route(
             f"/{name}/{{id}}/versions", _versions(name), methods=["GET"], tags=[name], dependencies=[read],
-            summary=f"{label}的各版本 / every version, newest first",
+            summary=f"{label}的各版本 / every version, newest first", response_model=PAGES[name],
         )  # fmt: skip
 
 
@@ -165,7 +195,9 @@ def _put(name: str, kind: Kind) -> Endpoint:
         async with request.app.state.pool.acquire(timeout=5) as connection:
             (outcome,) = await in_transaction(connection, lambda: apply(connection, [record]))
             stored = await pages.get(connection, kind.listing, record.id)
-        return json_response({"outcome": outcome} | (stored or {}), 201 if outcome == "created" else 200)
+            asked = pointed(await doubts(connection, [record]))
+        answer = {"outcome": outcome} | (stored or {}) | ({"warnings": asked} if asked else {})
+        return json_response(answer, 201 if outcome == "created" else 200)
 
     return put
 
@@ -175,18 +207,20 @@ def _import(kind: str) -> Endpoint:
         request: Request, dry_run: Annotated[bool, Query(description="check only, write nothing")] = False
     ) -> Response:
         content_type, charset = media_type(request)
-        form = _FORMATS.get(content_type)
-        if form is None:
+        if content_type not in _FORMATS:
             detail = f"内容类型应为下列之一 · send one of: {', '.join(_FORMATS)}"
             raise Problem(415, "content-type", detail)
-        state = request.app.state
+        form, state = _FORMATS[content_type], request.app.state
         with one_import(state):
             data = await read_body(request, imports.MAX_BYTES)
-            rows = await asyncio.to_thread(imports.read_rows, kind, data, form, charset)
+            rows = await asyncio.to_thread(read_any, kind, data, form, charset)
             records = await asyncio.to_thread(imports.validate_rows, kind, rows)
             async with state.pool.acquire(timeout=5) as connection:
                 report = await imports.import_records(connection, rows, records, dry_run=dry_run)
-        return json_response(asdict(report))
+        answer = asdict(report)
+        if not report.warning_count:
+            del answer["warnings"], answer["warning_count"]
+        return json_response(answer)
 
     return bulk
 
@@ -197,8 +231,12 @@ def _list(kind: str, listing: pages.Listing) -> Endpoint:
         unknown = sorted(set(request.query_params) - filters.keys() - {"cursor", "limit"})
         if unknown:
             raise Problem(422, "invalid-parameter", f"未知参数 · unknown parameter: {unknown[0][:64]!r}")
-        if any(value is not None and not value.isprintable() for value in filters.values()):
-            raise Problem(422, "invalid-parameter", "参数含有不可见字符 · a parameter cannot be printed")
+        refuse_controls(*filters.values())
+        for filter, value in filters.items():
+            if value is not None and len(value) > MAX_ID:
+                raise Problem(
+                    422, "invalid-parameter", f"{filter}: 至多 {MAX_ID} 个字符 · at most {MAX_ID} characters"
+                )
         if filters.get("plate"):
             filters["plate"] = normal_plate(filters["plate"] or "")
         for name, value in filters.items():

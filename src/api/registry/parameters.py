@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
 
+from api.answers import Parameters, ParameterWritten
 from api.auth.access import require
 from api.errors import not_found
-from api.http import QueryTime, json_response, read_json
+from api.http import MAX_ID, PLAIN, QueryTime, json_response, read_json, refuse_controls
 from api.registry.examples import PARAMETER
 from registry.parameter_values import Threshold, defaults, forget_threshold, put_threshold, thresholds
 from registry.refusals import RefusedError, explain
@@ -18,8 +19,8 @@ from registry.writing import in_transaction
 
 router = APIRouter(prefix="/rule-parameters", tags=["rule-parameters"])
 
-Key = Annotated[str, Query(max_length=64)]
-OptionalKey = Annotated[str | None, Query(max_length=64)]
+Key = Annotated[str, Query(max_length=MAX_ID, json_schema_extra=PLAIN)]
+OptionalKey = Annotated[str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN)]
 
 
 @router.put(
@@ -27,8 +28,19 @@ OptionalKey = Annotated[str | None, Query(max_length=64)]
     summary="设置规则参数 / set a parameter of a rule",
     description="From `effective_from` on `value` holds, for everyone (`organisation` null) or for one organisation,"
     " whose own value beats everyone's. The same key again replaces the value.",
-    responses={201: {"description": "created"}, 200: {"description": "replaced, or unchanged"}},
-    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"example": PARAMETER}}}},
+    response_model=ParameterWritten,
+    responses={
+        201: {"description": "created", "model": ParameterWritten},
+        200: {"description": "replaced, or unchanged"},
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"$ref": "#/components/schemas/Threshold"}, "example": PARAMETER}
+            },
+        }
+    },
     dependencies=[require("registry:write")],
 )  # fmt: skip
 async def put(request: Request) -> Response:
@@ -44,9 +56,11 @@ async def put(request: Request) -> Response:
 @router.get(
     "",
     summary="规则参数 / parameters: values set, and every default with unit, source and limits",
+    response_model=Parameters,
     dependencies=[require("registry:read")],
 )
 async def listed(request: Request, rule: OptionalKey = None, organisation: OptionalKey = None) -> Response:
+    refuse_controls(rule, organisation)
     async with request.app.state.pool.acquire(timeout=5) as connection:
         found = await thresholds(connection, rule, organisation)
     return json_response({"items": found, "defaults": defaults(rule)})
@@ -61,6 +75,7 @@ async def listed(request: Request, rule: OptionalKey = None, organisation: Optio
 async def forget(
     request: Request, rule: Key, name: Key, effective_from: QueryTime, organisation: OptionalKey = None
 ) -> Response:
+    refuse_controls(rule, name, organisation)
     async with request.app.state.pool.acquire(timeout=5) as connection:
         done = await in_transaction(
             connection, lambda: forget_threshold(connection, rule, name, organisation, effective_from)

@@ -11,6 +11,7 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
+from api.answers import StatementImported
 from api.auth.access import require
 from api.errors import Problem, problem_of
 from api.http import json_response, media_type, read_body
@@ -25,7 +26,16 @@ router = APIRouter()
 
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _NDJSON: Final = "application/x-ndjson"
-_TYPES: Final = frozenset({"text/csv", "application/csv", "text/plain", _XLSX, "application/octet-stream"})
+_TYPES: Final = frozenset(
+    {
+        "text/csv",
+        "application/csv",
+        "text/plain",
+        _XLSX,
+        "application/vnd.ms-excel",
+        "application/octet-stream",
+    }
+)
 
 MappingText = Annotated[
     str | None,
@@ -58,7 +68,15 @@ def _add(kind: Kind, path: str, tag: str, summary: str) -> None:
                 },
             }
         },
-        responses={200: {"content": {"application/json": {"example": REPORT}}}},
+        response_model=StatementImported,
+        responses={
+            200: {
+                "content": {
+                    "application/json": {"example": REPORT},
+                    _NDJSON: {"schema": {"type": "string"}},
+                }
+            }
+        },
         dependencies=[require("registry:write")],
     )
 

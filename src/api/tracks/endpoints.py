@@ -31,7 +31,14 @@ PAGE_ROWS: Final = 5_000
     summary="车辆轨迹 / what a vehicle drove",
     dependencies=[require("tracks:read")],
     response_class=Response,
-    responses={200: {"content": {writer.media_type: {} for writer in WRITERS}}},
+    responses={
+        200: {
+            "content": {
+                writer.media_type: {"schema": {"type": "object" if "json" in writer.media_type else "string"}}
+                for writer in WRITERS
+            }
+        }
+    },
 )
 async def track(
     request: Request,

@@ -10,15 +10,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from gongche.commands.arguments import day
+from gongche.progress import Progress
 from runtime.embedded_postgres import open_database
 from runtime.logs import configure_logging
 from runtime.migrations import require_schema
 from runtime.postgres import connect
 from runtime.settings import load_settings
 from telemetry.archive.parquet import Manifest, export_day
-
-#: A line of progress at most so often.
-_EVERY_S = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,26 +57,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _export(dsn: str, day: date, out: Path, force: bool) -> Manifest:
-    began = shown = time.monotonic()
+    began, told = time.monotonic(), Progress()
 
     def progress(rows: int, terminal: int, last: int) -> None:
-        nonlocal shown
-        now = time.monotonic()
-        if now - shown < _EVERY_S:
-            return
-        shown = now
         # The rows come in the order of terminals: how far those are is how far we are.
         share = 100 * terminal // max(1, last, terminal)
-        print(
-            f"导出 / exporting {day}: {rows:,} rows, {rows / (now - began):,.0f} rows/s,"
-            f" 终端 / terminals {share}%",
-            file=sys.stderr,
-            flush=True,
-        )
+        pace = rows / max(time.monotonic() - began, 1e-3)
+        told.tell(f"导出 / exporting {day}: {rows:,} rows, {pace:,.0f} rows/s, 终端 / terminals {share}%")
 
     connection = await connect(dsn)
     try:
         await require_schema(connection)
         return await export_day(connection, day, out, progress=progress, force=force)
     finally:
+        told.end()
         await connection.close()

@@ -1,12 +1,17 @@
-"""``gongche judge``: the process that judges what waits for complete facts."""
+"""``gongche judge``: the process that judges what waits for complete facts; with ``--since``, once over the past."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import logging
+import time
+from datetime import UTC, date, datetime
+from functools import partial
 
+from gongche.commands.arguments import day
 from gongche.commands.service import run_service
+from gongche.progress import Progress
 from runtime import lifecycle
 from runtime.errors import ConfigurationError
 from runtime.metrics import set_build_info
@@ -14,20 +19,39 @@ from runtime.migrations import check_schema, require_schema
 from runtime.postgres import create_pool
 from runtime.probes import serve_probes
 from runtime.settings import Settings
+from runtime.units import US_PER_DAY, from_us, midnight_us, to_us
 
 _logger = logging.getLogger(__name__)
 
+#: While another judge works on what was asked of it, it is asked so often whether it is done.
+_LOOK_S = 1.0
+#: What is left is counted every so often.
+_COUNT_S = 5.0
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--since",
+        type=day,
+        metavar="YYYY-MM-DD",
+        help="将该日（北京时间）以来的全部事实重新判定一遍，然后结束 / judge everything since that day (China) once more, then end",
+    )
     parser.epilog = """\
 里程、油耗、油卡、违章、终端失联、非工作时间用车等规则在事实齐备后判定。可以启动多个：一个工作，其余待命。
 Rules on mileage, fuel, cards, violations, silent terminals, off hours are judged here when their facts are complete.
 Start several if you like: one leads, the others stand by.
+新启动的 judge 只回看 62 天；补录更早的事实后用 --since。已有结论的，定位数据过期后不再改动；从未判定过的，写明已过保存期限。
+A judge that starts looks back 62 days. After facts of before were entered: --since. Where positions are not kept any more, what
+was found stands, and what was never judged says that it is too old. It may run beside the service.
 端口 / port: health and metrics on GONGCHE_METRICS_HOST (127.0.0.1), GONGCHE_JUDGE_METRICS_PORT (8805)"""
 
 
 def run(args: argparse.Namespace) -> int:
-    return run_service("judge", serve)
+    if args.since is None:
+        return run_service("judge", serve)
+    if args.since > datetime.now(UTC).date():
+        raise ConfigurationError(f"--since {args.since}: 该日尚未到来 / that day has not come yet")
+    return run_service("judge", partial(judge_since, args.since))
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
@@ -41,6 +65,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     set_build_info("judge")
     dsn = settings.database_url or ""
     pool = await create_pool(dsn, max_size=1)
+    judge: Judge | None = None
     try:
         await check_schema(pool)
 
@@ -54,11 +79,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 return f"{error.message}: {error.hint}"
             except Exception as error:
                 return f"the database does not answer: {type(error).__name__}"
-            return None
+            return None if judge is None else judge.trouble()
 
         probes = await serve_probes(settings.judge_metrics_port, readiness, host=settings.metrics_host)
         routes = navigator(settings)
-        judge = Judge(dsn, GATHERERS, routes)
+        judge = Judge(dsn, GATHERERS, routes, retention_days=settings.retention_days)
         try:
             _logger.info("ready", extra={"fields": {"metrics_port": probes.port}})
             link.ready(metrics_port=probes.port)
@@ -69,3 +94,42 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             await probes.close()
     finally:
         pool.terminate()
+
+
+async def judge_since(since: date, settings: Settings, stop: asyncio.Event) -> None:
+    """Have everything since ``since`` judged, by the judge that leads, which may be this one; end when nothing is due."""
+    from rules.judge.process import Judge
+    from rules.judge.subjects.all import GATHERERS
+    from rules.navigation import navigator
+
+    routes = navigator(settings)
+    judge = Judge(settings.database_url or "", GATHERERS, routes, retention_days=settings.retention_days)
+    try:
+        counts = await judge.ask(midnight_us(since))
+        print(f"自 {since} 起，待重新判定 / since {since}, to be judged:")
+        for name, count in counts.items():
+            print(f"  {name:<16}{count:,}")
+        kept = (to_us(datetime.now(UTC)) // US_PER_DAY - settings.retention_days) * US_PER_DAY
+        if midnight_us(since) < kept:
+            first = from_us(kept).date()
+            print(
+                f"定位只保存至 {first}：更早的不可判 / positions are kept since {first}: what is older cannot be judged"
+            )
+        progress = Progress()
+        counted_at = 0.0
+        while not stop.is_set():
+            busy = await judge.turn()
+            if busy and time.monotonic() - counted_at < _COUNT_S:
+                continue
+            left, counted_at = await judge.due(), time.monotonic()  # counts a whole table
+            if not busy and not left:
+                progress.end()
+                print("完成 / done; what still waits: GET /v1/evaluations/waiting")
+                return
+            who = "" if judge.leads else "，由正在运行的 judge 处理 / by the judge that runs"
+            progress.tell(f"剩余 / left: {left:,}{who}")
+            if not busy:
+                await asyncio.sleep(_LOOK_S)
+    finally:
+        await judge.close()
+        await routes.close()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+from gongche.progress import Progress
 from rules.alerts.evaluations import with_evidence
 from rules.catalogue import RULES, verify
 from rules.evidence import UnknownVersionError
@@ -19,7 +19,6 @@ from runtime.postgres import connect
 from runtime.settings import load_settings
 
 _AT_ONCE = 100
-_EVERY_S = 1.0
 #: Nothing differs, but not everything could be judged again.
 UNKNOWN_STATUS = 3
 #: Differences shown; the rest are counted.
@@ -61,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _verify(dsn: str, rule: str | None) -> Tally:
-    tally, shown_at, after = Tally(), time.monotonic(), 0
+    tally, progress, after = Tally(), Progress(), 0
     connection = await connect(dsn)
     try:
         await require_schema(connection)
@@ -80,9 +79,8 @@ async def _verify(dsn: str, rule: str | None) -> Tally:
                     if tally.wrong <= _SHOWN:
                         print(f"{row.rule} {row.subject} (evaluation {row.id}):", *wrong, sep="\n  ")
             after = rows[-1].id
-            if time.monotonic() - shown_at >= _EVERY_S:
-                shown_at = time.monotonic()
-                print(f"核对中 / checking: {tally.checked:,}", file=sys.stderr, flush=True)
+            progress.tell(f"核对中 / checking: {tally.checked:,}")
     finally:
+        progress.end()
         await connection.close()
     return tally

@@ -55,7 +55,10 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 return f"the database does not answer: {type(error).__name__}"
             return worker.trouble()
 
-        probes = await serve_probes(settings.worker_metrics_port, readiness, host=settings.metrics_host)
+        probes = await serve_probes(
+            settings.worker_metrics_port, readiness, host=settings.metrics_host,
+            remark=lambda: None if worker is None else worker.kept(),
+        )  # fmt: skip
         reader = open_reader(settings)
         try:
             await reader.start()

@@ -11,13 +11,13 @@ from typing import TextIO
 import asyncpg
 import httpx
 
+from gongche.progress import FILE_S, TTY_S, in_place
 from rules.alerts.feed import feed_end, read_feed
 from runtime.metrics import Snapshot, quantile
 from runtime.postgres import DATABASE_ERRORS, connect
 
 #: Seconds between status lines: in place on a terminal; in a file each is a line that stays, so there are few.
-REFRESH_TTY_S = 1.0
-REFRESH_FILE_S = 60.0
+REFRESH_TTY_S, REFRESH_FILE_S = TTY_S, FILE_S
 
 CONNECTIONS = "gongche_gateway_connections"
 RECEIVED = "gongche_gateway_positions_total"
@@ -25,6 +25,7 @@ REPLY_SECONDS = "gongche_gateway_reply_seconds"
 ROWS = "gongche_worker_rows_total"
 LAG_RECORDS = "gongche_worker_log_lag_records"
 RECOMPUTING = "gongche_worker_recomputing_vehicles"
+QUARANTINE = ("gongche_worker_quarantine_entries", "gongche_worker_put_off_vehicles")
 DELAY_SECONDS = "gongche_worker_delay_seconds"
 
 
@@ -33,7 +34,7 @@ class Console:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
-        self.interactive = self._stream.isatty()
+        self.interactive = in_place(self._stream)
         self._status = ""
 
     def say(self, line: str) -> None:
@@ -78,11 +79,14 @@ class Reading:
     p99_s: float | None = None
     lag_records: float | None = None  # of the log, not processed yet
     recomputing: float = 0.0  # vehicles whose past is computed again
+    quarantine: float = 0.0  # parts of records set aside and vehicles put off for a fault of the program
     delay_p99_s: float | None = None  # from receipt to commit
 
     def line(self) -> str:
         """Chinese label, English label, figure."""
         past = [f"重算 recomputing {_number(self.recomputing)}"] if self.recomputing else []
+        if self.quarantine:
+            past.append(f"隔离 quarantine {_number(self.quarantine)}（gongche quarantine list）")
         return " | ".join(
             [
                 f"在线 connected {_number(self.connections)}",
@@ -180,6 +184,7 @@ class Board:
             reading.stored = worker.total(ROWS, result="stored")
             reading.lag_records = worker.total(LAG_RECORDS)
             reading.recomputing = worker.total(RECOMPUTING) or 0.0
+            reading.quarantine = sum(worker.total(name) or 0.0 for name in QUARANTINE)
             (reading.delay_p99_s,) = self._delay.quantiles(worker, 0.99)
         reading.alerts = await self._tally.read()
         return reading

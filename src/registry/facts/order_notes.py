@@ -85,7 +85,10 @@ async def notes_of_vehicles(
 async def waiting_of_orders(conn: Connection, ids: Collection[str]) -> dict[str, Note]:
     """Of orders the newest backfill that waits for an approver."""
     rows = await read_orders(
-        conn, "WHERE o.is_newest AND NOT o.counts AND o.id = ANY($1::text[])", sorted(ids), places=False
+        conn,
+        "WHERE o.is_newest AND NOT o.counts AND o.vehicle > '' AND o.id = ANY($1::text[])",
+        sorted(ids),
+        places=False,
     )
     return {row.id: _note("backfill", row, row.entered_us) for row in rows}
 

@@ -29,6 +29,9 @@ _NAMES_A_CARD: Final = re.compile(r"卡号\s*[:0-9]")
 
 Kind = Literal["statement", "violations"]
 
+#: Longer is no header.
+_LONGEST_HEADER: Final = 100
+
 # field -> headers, the likelier first; our own names are known, too.
 _STATEMENT: Final = {
     "card": ("卡号", "加油卡号", "油卡号", "加油卡卡号", "卡片号码", "充电卡号"),
@@ -227,7 +230,12 @@ def _no_header(kind: Kind, nearest: _Miss) -> UnreadableError:
 
 def header_key(cell: Cell) -> str:
     """A header without its unit in brackets, spaces and width: for comparing."""
-    return re.sub(r"[(\[].*?[)\]]|[:*]", "", name_key(text_of(cell)))
+    text = text_of(cell)
+    if (
+        len(text) > _LONGEST_HEADER
+    ):  # no header of ours; and the pattern would take for ever on a million brackets
+        return text[:_LONGEST_HEADER]
+    return re.sub(r"[(\[].*?[)\]]|[:*]", "", name_key(text))
 
 
 # Rows that are refused are looked at as headers, too: our own names must not be normalised for each.

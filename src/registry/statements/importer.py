@@ -38,7 +38,7 @@ _RANK: Final = {"open": 0, "handled": 1, "revoked": 2, "appealed": 2}
 class StatementReport:
     """What an import did, or with ``dry_run`` would do. rows = created + updated + unchanged + repeated +
     refused. ``columns``: field -> header used. ``notes``: what was converted or
-    left out, for people. ``errors``: the first of ``error_count``, {row, field, message}.
+    left out, for people. ``errors``: the first of ``error_count``, {row, field, column, message}.
     ``unmatched_stations``: {name, rows}, most rows first, of names that no station bears.
     """
 
@@ -209,4 +209,4 @@ class _Writer:
 
 def _shown(flaws: Iterable[Flaw]) -> list[dict[str, Any]]:
     first = sorted(flaws, key=lambda flaw: flaw.row)[:MAX_FLAWS]
-    return [{"row": f.row, "field": f.field or None, "message": f.message} for f in first]
+    return [flaw.shown() for flaw in first]

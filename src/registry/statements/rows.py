@@ -46,7 +46,7 @@ from registry.statements.columns import (
     header_key,
     is_header,
 )
-from registry.statements.sheets import Sheet
+from registry.statements.sheets import Sheet, shortened
 from registry.statements.units import questions
 from registry.transactions import FuelTransaction
 from registry.violations import Violation
@@ -90,14 +90,15 @@ class Parsed:
         self.refused += 1
         self.flaw_count += len(flaws)
         for flaw in flaws[: max(MAX_FLAWS - len(self.flaws), 0)]:
-            self.flaws.append(Flaw(flaw.path, flaw.message, row))
+            column = self.columns.get(str(flaw.path[0]), "") if flaw.path else ""
+            self.flaws.append(Flaw(flaw.path, flaw.message, row, column))
 
 
 def parse_statement(kind: Kind, sheets: Sequence[Sheet], mapping: FileMapping, now: datetime) -> Parsed:
     """The records of a file. ``now``: later times (AHEAD) are refused. Raises UnreadableError when no sheet, or
     more than one, has the columns, and when it is not clear which card or which columns further rows have.
     """
-    table = find_table(kind, sheets, mapping)
+    table = find_table(kind, list(map(shortened, sheets)), mapping)
     used = set(table.columns.values())
     parsed = Parsed(
         kind,

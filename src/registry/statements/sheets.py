@@ -12,6 +12,10 @@ from registry.statements.cells import Cell
 #: Bounds of one file: rows with something in them, columns looked at.
 MAX_ROWS: Final = 100_000
 MAX_COLUMNS: Final = 200
+#: Characters of a text of a statement.
+MAX_TEXT: Final = 1_000
+#: Lines of a text, empty ones too.
+MAX_LINES: Final = 500_000
 
 #: A row: its number as a spreadsheet counts, its cells.
 Line = tuple[int, list[Cell]]
@@ -27,6 +31,17 @@ class Sheet:
     lines: Callable[[], Iterator[Line]]
     otherwise: tuple[Sheet, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def shortened(sheet: Sheet) -> Sheet:
+    """``sheet`` with texts of at most MAX_TEXT characters: no field of ours takes so long a one, and looking at each of some
+    thousand texts of a megabyte would take minutes before that is said."""
+
+    def lines() -> Iterator[Line]:
+        for number, cells in sheet.lines():
+            yield number, [c[:MAX_TEXT] if isinstance(c, str) and len(c) > MAX_TEXT else c for c in cells]
+
+    return Sheet(sheet.name, lines, tuple(map(shortened, sheet.otherwise)), sheet.notes)
 
 
 def bounded(lines: Iterator[Line]) -> Iterator[Line]:

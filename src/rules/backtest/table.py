@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from registry.parameters import Parameter
+from registry.spelling import safe_cell
 from rules.alerts.model import Measure
 from rules.backtest.model import Kind, Row, Side, Totals
 from rules.wording.texts import moment
@@ -118,14 +119,10 @@ def cells(row: Row) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
         _time(row.from_us), _time(row.to_us), "" if now is None else now.outcome, "" if now is None else now.told,
         "" if now is None else now.severity or "", row.then.outcome, row.then.told, row.then.severity or "",
     ]  # fmt: skip
-    values = {} if now is None else {name: m.value for name, m in now.measures.items()}
-    return [_safe(cell) for cell in text], values, {name: m.value for name, m in row.then.measures.items()}
+    values = {} if now is None else {name: safe_cell(m.value) for name, m in now.measures.items()}
+    then = {name: safe_cell(m.value) for name, m in row.then.measures.items()}
+    return [safe_cell(cell) for cell in text], values, then
 
 
 def _time(us: int | None) -> str:
     return "" if us is None else from_us(us).astimezone(CHINA).isoformat()
-
-
-def _safe(cell: str) -> str:
-    """A spreadsheet takes text that begins like this for a formula: it is kept as text."""
-    return "'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

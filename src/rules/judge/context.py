@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from registry import parameters as params
 from registry.parameters import ParameterRow
 from registry.working_days import Calendar
 from rules.alerts.conclude import judgement_of
 from rules.alerts.model import AlertFacts, Judgement
-from rules.checks.base import Evaluation
+from rules.checks.base import Evaluation, Outcome
 from rules.navigation.base import Navigator
 from runtime.connection import Connection
 from telemetry.archive.store import Archive
@@ -24,6 +24,8 @@ from telemetry.archive.store import Archive
 #: A key that waits for a track is looked at again so often at first, then ever more seldom, up to ``WAIT_MOST_US``.
 WAIT_FIRST_US = 3600 * 1_000_000
 WAIT_MOST_US = 24 * 3600 * 1_000_000
+#: The reason of what is so old that its positions are not kept any more.
+TRACK_NOT_KEPT: Final = "track_not_kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Change:
 class Desk:
     """What judging needs. ``conn``: a connection, in the transaction that publishes (not in one in ``prepare``).
     ``now_us``: the clock. ``known_us``: positions received until then are processed; a backlog in the log is no silence
-    of a terminal. ``numbers_only``: nothing is published of what is found (a backtest): what is suspected by its numbers
+    of a terminal. ``kept_from_us``: positions of before are not kept any more. ``numbers_only``: nothing is published of what is found (a backtest): what is suspected by its numbers
     does not need its track in the evidence.
     """
 
@@ -54,6 +56,7 @@ class Desk:
     now_us: int
     known_us: int
     numbers_only: bool = False
+    kept_from_us: int = 0
 
     def resolve(self, rule: str, organisation: str | None, at_us: int) -> dict[str, int]:
         """Values of a rule's parameters for an organisation at a time, by name."""
@@ -66,19 +69,24 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Judge this key again at ``due_us``; ``why`` for people."""
+    """Judge this key again at ``due_us``; ``why`` for people. Before that, as soon as the newest position of ``vehicle_no``
+    (None: of no vehicle) that is processed is later than ``seen_us``."""
 
     due_us: int
     why: str
+    vehicle_no: int | None = None
+    seen_us: int = 0
 
 
 @dataclass(slots=True)
 class Verdicts:
     """What ``Gatherer.judge`` found: judgements to publish, and keys that are to be judged (again) later. A key may
-    be in both: undetermined now, again when the track is there."""
+    be in both: undetermined now, again when the track is there. ``absent``: subjects that are undetermined only because a
+    source of facts is away for a while: an alert of them that stands is left as it is (``standing``)."""
 
     judgements: list[Judgement] = field(default_factory=list)
     later: dict[str, Later] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
 
 
 class Gatherer(Protocol):
@@ -124,12 +132,21 @@ def judgement(
     return judgement_of(made, evidence, alert, vehicle_no, desk.now_us, card=card, backfill=backfill)
 
 
+def on_kept_track(desk: Desk, made: Evaluation) -> Evaluation:
+    """``made``, which rests on a track; where positions of its time are not kept any more, that it cannot be judged. What is
+    left of a track there proves nothing, for nor against anybody."""
+    if made.from_us >= desk.kept_from_us:
+        return made
+    return replace(made, outcome=Outcome.UNDETERMINED, reason=TRACK_NOT_KEPT, measures={})
+
+
 def of_kind(changes: Iterable[Change], *kinds: str) -> list[Change]:
     """The changes of these kinds."""
     return [c for c in changes if c.kind in kinds]
 
 
-def wait(desk: Desk, since_us: int, why: str) -> Later:
-    """Look again: after as long as it has been waited already since ``since_us``, within the bounds above."""
+def wait(desk: Desk, since_us: int, why: str, vehicle_no: int | None = None, seen_us: int = 0) -> Later:
+    """Look again: after as long as it has been waited already since ``since_us``, within the bounds above; or as soon as
+    ``vehicle_no`` has a position later than ``seen_us``."""
     pause = min(max(desk.now_us - since_us, WAIT_FIRST_US), WAIT_MOST_US)
-    return Later(desk.now_us + pause, why)
+    return Later(desk.now_us + pause, why, vehicle_no, seen_us)

@@ -20,6 +20,10 @@ ALERTS = Counter("gongche_judge_alert_versions_total", "Versions of alerts writt
 CALENDAR_MISSING = Gauge(
     "gongche_judge_calendar_missing_years", "Years in use whose working days are not published"
 )
+CALENDAR_UNKNOWN_FROM = Gauge(
+    "gongche_judge_calendar_unknown_from_seconds",
+    "The first day of which nobody has said whether it is worked, Unix time of its midnight in China; 0 = none",
+)
 
 
 def declare(gatherers: Iterable[Gatherer]) -> None:

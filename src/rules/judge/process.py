@@ -22,13 +22,18 @@ from registry.parameter_values import load_parameters
 from registry.working_days import Calendar
 from rules.alerts.feed import publish_feed
 from rules.alerts.publish import publish
+from rules.catalogue import RULES
+from rules.checks import off_hours
+from rules.faults import is_fault
 from rules.judge import metrics, queue
 from rules.judge.context import Change, Desk, Gatherer, Later
+from rules.judge.standing import to_publish
 from rules.navigation.base import Navigator
 from rules.wording.standard import STANDARD, Wording
+from runtime.database_says import cause, takes_no_writes
 from runtime.migrations import require_schema
 from runtime.postgres import DATABASE_ERRORS, connect, connection_lost
-from runtime.units import CHINA, US_PER_S, from_us
+from runtime.units import CHINA, US_PER_DAY, US_PER_S, from_us, midnight_us
 from telemetry.archive.partitions import clock_us
 from telemetry.archive.store import Archive
 
@@ -41,11 +46,18 @@ IDLE_S: Final = 1.0
 COUNT_S: Final = 10.0
 #: A key that cannot be judged for a fault of the program is tried again after so long, then ever longer.
 FAULT_PAUSE_US: Final = 300 * US_PER_S
+#: How often it is asked whether positions have come that subjects wait for.
+WAKE_US: Final = 10 * US_PER_S
+#: Rules that need to know whether a day is worked.
+OF_WORKING_DAYS: Final = (off_hours.RULE,)
+#: How often it is looked whether such a change is due.
+ASK_AGAIN_US: Final = 60 * US_PER_S
 _LEADER_LOCK: Final = 0x676F6E67_6A756467  # "gongjudg"
 
 
 class Judge:
-    """See the module docstring. ``now_us`` is the clock (tests have their own), ``wording`` the sentences of alerts."""
+    """See the module docstring. ``now_us`` is the clock (tests have their own), ``wording`` the sentences of alerts,
+    ``retention_days``: so long positions are kept."""
 
     def __init__(
         self,
@@ -55,14 +67,21 @@ class Judge:
         *,
         now_us: Callable[[], int] = clock_us,
         wording: Wording = STANDARD,
+        retention_days: int = 400,
     ) -> None:
         self._dsn = dsn
         self._gatherers = gatherers
         self._navigator = navigator
         self._now_us = now_us
         self._wording = wording
+        self._retention_days = retention_days
         self._conn: Any = None
         self._warned: date | None = None
+        self._trouble: str | None = None
+        self._woken_us = -WAKE_US
+        #: Gatherer -> (when its clock is struck again after a fault, how often it has failed).
+        self._again: dict[str, tuple[int, int]] = {}
+        self._asked_us = 0  # when gatherers were asked last about changes on which they had failed
         self._count_at = 0.0
         self.leads = False
         metrics.declare(gatherers)
@@ -74,10 +93,11 @@ class Judge:
         while not stop.is_set():
             try:
                 busy = await self.turn()
-                pause = 0.2
+                pause, self._trouble = 0.2, None
                 wait = 0.0 if busy else IDLE_S
             except DATABASE_ERRORS as error:
-                _logger.warning("the database failed, trying again in %.1f s: %s", pause, error)
+                self._trouble = cause(error)
+                _logger.warning("nothing is judged, trying again in %.1f s: %s", pause, self._trouble)
                 await self.close()
                 wait, pause = pause, min(2 * pause, 10.0)
             if wait:
@@ -85,6 +105,10 @@ class Judge:
                     await asyncio.wait_for(stop.wait(), wait)
             else:
                 await asyncio.sleep(0)
+
+    def trouble(self) -> str | None:
+        """Why the last turn of ``run`` failed, for readiness; None when it did not."""
+        return self._trouble
 
     async def close(self) -> None:
         """Give up the lead."""
@@ -104,8 +128,16 @@ class Judge:
         busy = await self._take_changes(desk)
         if busy:  # parameters may be among them that were set after the desk had read them
             desk = await self._desk()
+        if abs(desk.now_us - self._woken_us) >= WAKE_US:
+            await queue.wake(self._conn, desk.now_us)
+            self._woken_us = desk.now_us
+        ask_again = abs(desk.now_us - self._asked_us) >= ASK_AGAIN_US
+        if ask_again:
+            self._asked_us = desk.now_us
         for gatherer in self._gatherers:
-            busy |= await self._strike(desk, gatherer)
+            busy |= await self._clocks(desk, gatherer)
+            if ask_again:
+                await self._ask_again(desk, gatherer)
             busy |= await self._judge_due(desk, gatherer)
         if time.monotonic() >= self._count_at:
             await self._count(desk)
@@ -120,6 +152,25 @@ class Judge:
             metrics.DUE.labels(gatherer.name).set(due)
             metrics.WAITING.labels(gatherer.name).set(waiting)
         self._count_at = time.monotonic() + COUNT_S
+
+    async def ask(self, since_us: int) -> dict[str, int]:
+        """Have everything judged (again) that happened from ``since_us`` to now: gatherer -> how many subjects. Whichever judge
+        leads does them, as those that are due. Raises what ``turn`` raises."""
+        await self._lead()
+        desk = await self._desk()
+        counts = {}
+        async with self._conn.transaction():
+            for gatherer in self._gatherers:
+                keys = await gatherer.between(desk, since_us, desk.now_us)
+                await queue.put_due(self._conn, gatherer.name, dict.fromkeys(keys, desk.now_us))
+                counts[gatherer.name] = len(keys)
+        return counts
+
+    async def due(self) -> int:
+        """How many subjects are due now. Raises what ``turn`` raises."""
+        await self._lead()
+        _, keys = await queue.backlog(self._conn, self._now_us())
+        return sum(due for due, _ in keys.values())
 
     async def _lead(self) -> bool:
         if self._conn is None or self._conn.is_closed():
@@ -144,19 +195,25 @@ class Judge:
             parameters=await load_parameters(self._conn),
             now_us=now,
             known_us=await queue.known_until(self._conn, archive, now),
+            # Whole UTC days are dropped.
+            kept_from_us=(now // US_PER_DAY - self._retention_days) * US_PER_DAY,
         )
 
     def _look_for_gaps(self, calendar: Calendar, today: date) -> None:
-        """Show the years in use whose working days are not known, and say it once a day."""
-        missing = calendar.unpublished(today)
-        metrics.CALENDAR_MISSING.set(len(missing))
-        if missing and today != self._warned:
+        """Show the years in use whose working days are not known, and say once a day from when on and which rules wait."""
+        metrics.CALENDAR_MISSING.set(len(calendar.unpublished(today)))
+        since = calendar.unknown_from(today)
+        metrics.CALENDAR_UNKNOWN_FROM.set(0 if since is None else midnight_us(since) / US_PER_S)
+        if since is not None and today != self._warned:
             self._warned = today
+            waiting = [f"{rule.name} {rule.code}" for rule in RULES if rule.code in OF_WORKING_DAYS]
             _logger.warning(
-                "the working days of %s are not known: rules that need them give no result there; upgrade, or enter the"
-                " days of the State Council's notice (PUT /v1/calendar-days/DAY)",
-                ", ".join(map(str, missing)),
-            )
+                "自 %s 起是否工作日尚不可知，等待的规则：%s（夜间照常判断，白天行驶待公布后自动补判）。请升级，或录入国务院办公厅通知的日子"
+                " / from %s on it is not known which days are worked: %s waits there with what was driven by day, and is judged by"
+                " itself when the days are known; nights are judged as ever. Upgrade, or enter the days of the State Council's"
+                " notice: PUT /v1/calendar-days/%s",
+                since, "、".join(waiting), since, ", ".join(OF_WORKING_DAYS), since,
+            )  # fmt: skip
 
     async def _take_changes(self, desk: Desk) -> bool:
         async with self._conn.transaction():
@@ -174,11 +231,67 @@ class Judge:
                 return False
             changes = [Change(*row) for row in rows]
             for gatherer in self._gatherers:
+                await self._affected(desk, gatherer, changes)
+            await queue.changes_taken(self._conn, place)
+        return True
+
+    async def _affected(self, desk: Desk, gatherer: Gatherer, changes: Sequence[Change]) -> None:
+        """Put the keys that ``changes`` concern into the queue, in the transaction that takes them. A change on which the
+        gatherer fails is kept, and it is asked about that one again later."""
+        try:
+            async with self._conn.transaction():
                 keys = await gatherer.affected(desk, changes)
                 if keys:
                     await queue.put_due(self._conn, gatherer.name, keys)
-            await queue.changes_taken(self._conn, place)
-        return True
+        except Exception as error:
+            if not is_fault(error):
+                raise
+            if len(changes) > 1:
+                half = len(changes) // 2
+                await self._affected(desk, gatherer, changes[:half])
+                await self._affected(desk, gatherer, changes[half:])
+                return
+            self._failed(gatherer, f"the change {changes[0]}", error)
+            due_us = desk.now_us + FAULT_PAUSE_US
+            await queue.keep_change(self._conn, gatherer.name, changes[0], due_us, _why(error))
+
+    async def _ask_again(self, desk: Desk, gatherer: Gatherer) -> None:
+        """The changes on which ``gatherer`` failed, once more."""
+        kept = await queue.kept_changes(self._conn, gatherer.name, desk.now_us, KEYS_AT_ONCE)
+        for change, attempts in kept.items():
+            try:
+                async with self._conn.transaction():
+                    keys = await gatherer.affected(desk, [change])
+                    if keys:
+                        await queue.put_due(self._conn, gatherer.name, keys)
+                    await queue.drop_change(self._conn, gatherer.name, change)
+            except Exception as error:
+                if not is_fault(error):
+                    raise
+                self._failed(gatherer, f"the change {change}", error)
+                due_us = desk.now_us + _pause_us(attempts)
+                await queue.put_off_change(self._conn, gatherer.name, change, due_us, _why(error))
+
+    async def _clocks(self, desk: Desk, gatherer: Gatherer) -> bool:
+        """What the clock brings to ``gatherer``. When it fails on that, the others are not held up; it is tried again
+        later, from where it was."""
+        due_us, attempts = self._again.get(gatherer.name, (0, 0))
+        if desk.now_us < due_us:
+            return False
+        try:
+            found = await self._strike(desk, gatherer)
+        except Exception as error:
+            if not is_fault(error):
+                raise
+            self._again[gatherer.name] = desk.now_us + _pause_us(attempts), attempts + 1
+            self._failed(gatherer, "what the clock brings", error)
+            return False
+        self._again.pop(gatherer.name, None)
+        return found
+
+    def _failed(self, gatherer: Gatherer, what: str, error: Exception) -> None:
+        metrics.KEYS.labels(gatherer.name, "failed").inc()
+        _logger.error("%s: failed on %s, tried again later", gatherer.name, what, exc_info=error)
 
     async def _strike(self, desk: Desk, gatherer: Gatherer) -> bool:
         async with self._conn.transaction():
@@ -202,7 +315,7 @@ class Judge:
             await gatherer.prepare(desk, keys)
             await self._judge(desk, gatherer, keys)
         except Exception as error:
-            if connection_lost(error):
+            if connection_lost(error) or takes_no_writes(error):
                 raise
             # A fault of the program, or of one subject's facts: the others are judged all the same.
             _logger.exception("%s: judging %d subjects failed, one by one now", gatherer.name, len(keys))
@@ -216,21 +329,21 @@ class Judge:
             await gatherer.prepare(desk, [key])
             await self._judge(desk, gatherer, [key])
         except Exception as error:
-            if connection_lost(error):
+            if connection_lost(error) or takes_no_writes(error):
                 raise
             metrics.KEYS.labels(gatherer.name, "failed").inc()
             _logger.exception("%s: %s cannot be judged, tried again later", gatherer.name, key)
-            pause = FAULT_PAUSE_US * 2 ** min(attempts, 8)
-            why = f"fault: {type(error).__name__}: {error}"[:500]
-            await queue.put_off(self._conn, gatherer.name, [(key, desk.now_us + pause, why)])
+            due_us = desk.now_us + _pause_us(attempts)
+            await queue.put_off(self._conn, gatherer.name, {key: Later(due_us, _why(error))})
 
     async def _judge(self, desk: Desk, gatherer: Gatherer, keys: Sequence[str]) -> None:
         async with self._conn.transaction():
             verdicts = await gatherer.judge(desk, keys)
-            alerts = await publish(self._conn, verdicts.judgements, self._wording)
+            judgements = await to_publish(self._conn, verdicts)
+            alerts = await publish(self._conn, judgements, self._wording)
             await self._settle_keys(gatherer, keys, verdicts.later)
             await publish_feed(self._conn, alerts)
-        for judgement in verdicts.judgements:
+        for judgement in judgements:
             metrics.EVALUATIONS.labels(judgement.rule, judgement.outcome).inc()
         for alert in alerts:
             metrics.ALERTS.labels(alert.rule, alert.status).inc()
@@ -240,5 +353,13 @@ class Judge:
     async def _settle_keys(self, gatherer: Gatherer, keys: Sequence[str], later: dict[str, Later]) -> None:
         await queue.drop_due(self._conn, gatherer.name, [key for key in keys if key not in later])
         if later:
-            rows = [(key, put.due_us, put.why) for key, put in later.items()]
-            await queue.put_off(self._conn, gatherer.name, rows)
+            await queue.put_off(self._conn, gatherer.name, later)
+
+
+def _pause_us(attempts: int) -> int:
+    return FAULT_PAUSE_US << min(attempts, 8)
+
+
+def _why(error: Exception) -> str:
+    text = f"fault: {type(error).__name__}: {error}"[:500]
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()  # what PostgreSQL takes

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+import orjson
+
 from registry.changes import (
     Place,
     count_unread,
@@ -14,6 +16,7 @@ from registry.changes import (
     save_place,
     take_place,
 )
+from rules.judge.context import Change, Later
 from runtime.connection import Connection
 from runtime.units import from_us, to_us
 from telemetry.archive.store import Archive
@@ -59,6 +62,35 @@ async def put_due(conn: Connection, gatherer: str, keys: Mapping[str, int]) -> N
     )
 
 
+def _of_changes(gatherer: str) -> str:
+    return f"{gatherer}/changes"
+
+
+async def keep_change(conn: Connection, gatherer: str, change: Change, due_us: int, why: str) -> None:
+    """``gatherer`` failed to say which keys ``change`` concerns: it is asked again at ``due_us``."""
+    key = orjson.dumps([change.kind, change.subject, change.from_us]).decode()
+    await put_due(conn, _of_changes(gatherer), {key: due_us})
+    await put_off(conn, _of_changes(gatherer), {key: Later(due_us, why)})
+
+
+async def kept_changes(conn: Connection, gatherer: str, now_us: int, limit: int) -> dict[Change, int]:
+    """Changes that ``gatherer`` is to be asked about again -> how often it failed."""
+    keys = await due_keys(conn, _of_changes(gatherer), now_us, limit)
+    return {Change(0, *orjson.loads(key)): attempts for key, attempts in keys.items()}
+
+
+async def drop_change(conn: Connection, gatherer: str, change: Change) -> None:
+    """Its keys are known."""
+    key = orjson.dumps([change.kind, change.subject, change.from_us]).decode()
+    await drop_due(conn, _of_changes(gatherer), [key])
+
+
+async def put_off_change(conn: Connection, gatherer: str, change: Change, due_us: int, why: str) -> None:
+    """It failed again."""
+    key = orjson.dumps([change.kind, change.subject, change.from_us]).decode()
+    await put_off(conn, _of_changes(gatherer), {key: Later(due_us, why)})
+
+
 async def due_keys(conn: Connection, gatherer: str, now_us: int, limit: int) -> dict[str, int]:
     """Keys that are due -> how often they were put off, longest due first."""
     rows = await conn.fetch(
@@ -77,18 +109,31 @@ async def drop_due(conn: Connection, gatherer: str, keys: Sequence[str]) -> None
     )
 
 
-async def put_off(conn: Connection, gatherer: str, later: Iterable[tuple[str, int, str]]) -> None:
-    """(key, due in us, why): look at them again then."""
-    rows = sorted(later)
+async def put_off(conn: Connection, gatherer: str, later: Mapping[str, Later]) -> None:
+    """Look at these keys again then."""
+    names = sorted(later)
     await conn.execute(
-        "UPDATE judge_due d SET due_at = u.due, attempts = d.attempts + 1, waits_for = u.why"
-        " FROM unnest($2::text[], $3::timestamptz[], $4::text[]) AS u (key, due, why)"
-        " WHERE d.gatherer = $1 AND d.key = u.key",
+        "UPDATE judge_due d SET due_at = u.due, attempts = d.attempts + 1, waits_for = u.why, vehicle_no = u.vehicle,"
+        " seen = u.seen"
+        " FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::integer[], $6::timestamptz[])"
+        " AS u (key, due, why, vehicle, seen) WHERE d.gatherer = $1 AND d.key = u.key",
         gatherer,
-        [key for key, _, _ in rows],
-        [from_us(us) for _, us, _ in rows],
-        [why for _, _, why in rows],
+        names,
+        [from_us(later[name].due_us) for name in names],
+        [later[name].why for name in names],
+        [later[name].vehicle_no for name in names],
+        [None if later[name].vehicle_no is None else from_us(later[name].seen_us) for name in names],
     )
+
+
+async def wake(conn: Connection, now_us: int) -> int:
+    """Keys that wait for positions of a vehicle which are processed by now are due; how many."""
+    done = await conn.execute(
+        "UPDATE judge_due d SET due_at = $1, vehicle_no = NULL, seen = NULL FROM vehicle_states s"
+        " WHERE s.vehicle_no = d.vehicle_no AND s.watermark > d.seen AND d.due_at > $1",
+        from_us(now_us),
+    )
+    return int(done.split()[-1])
 
 
 async def backlog(conn: Connection, now_us: int) -> tuple[int, dict[str, tuple[int, int]]]:

@@ -7,17 +7,22 @@ from dataclasses import dataclass, field
 
 from rules.alerts.model import Alert, Judgement
 from rules.live import metrics
+from rules.live.pieces import Piece
 
 
 @dataclass(slots=True)
 class Counts:
-    """What one worker has committed so far. ``rows`` = ``stored`` + ``duplicates``, exactly."""
+    """What one worker has committed so far. ``rows`` = ``stored`` + ``duplicates`` + ``quarantined``, exactly, and ``records``
+    are decoded, ``rejected`` or set aside undecoded. ``retried``: rows of the quarantine that were stored after all (or were
+    there already); they are counted nowhere else a second time."""
 
     records: int = 0
     rejected: int = 0
     rows: int = 0
     stored: int = 0
     duplicates: int = 0
+    quarantined: int = 0
+    retried: int = 0
     late: int = 0
     too_late: int = 0
     transactions: int = 0
@@ -39,23 +44,34 @@ class Turn:
     silent: int = 0
 
 
-def add(counts: Counts, records: int, rejected: int, rows: int, turn: Turn) -> None:
-    """Add a committed transaction over ``records`` (``rejected`` of them unreadable) with ``rows`` rows to
-    ``counts`` and to the metrics."""
-    counts.records += records
-    counts.rejected += rejected
-    counts.rows += rows
-    counts.stored += turn.stored
-    counts.duplicates += turn.duplicates
+def add(counts: Counts, piece: Piece, turn: Turn) -> None:
+    """Add a committed transaction over ``piece`` to ``counts`` and to the metrics."""
+    rows, kept = len(piece.batch), sum(one.rows or 0 for one in piece.aside)
+    undecoded = sum(1 for one in piece.aside if one.rows is None)
+    counts.transactions += 1
     counts.late += turn.judged["late"]
     counts.too_late += turn.judged["too_late"]
-    counts.transactions += 1
-    metrics.RECORDS.labels("decoded").inc(records - rejected)
-    metrics.RECORDS.labels("rejected").inc(rejected)
-    metrics.ROWS.labels("stored").inc(turn.stored)
-    metrics.ROWS.labels("duplicate").inc(turn.duplicates)
     metrics.TRANSACTIONS.labels("committed").inc()
     metrics.TRANSACTION_ROWS.observe(rows)
+    if piece.tried is None:
+        records, rejected = len(piece.records), len(piece.rejected)
+        counts.records += records
+        counts.rejected += rejected
+        counts.rows += rows + kept
+        counts.stored += turn.stored
+        counts.duplicates += turn.duplicates
+        counts.quarantined += kept
+        metrics.RECORDS.labels("decoded").inc(records - rejected - undecoded)
+        metrics.RECORDS.labels("rejected").inc(rejected)
+        metrics.RECORDS.labels("quarantined").inc(undecoded)
+        metrics.ROWS.labels("stored").inc(turn.stored)
+        metrics.ROWS.labels("duplicate").inc(turn.duplicates)
+        metrics.ROWS.labels("quarantined").inc(kept)
+    else:
+        counts.retried += rows
+        metrics.RETRIED.labels("stored").inc(turn.stored)
+        metrics.RETRIED.labels("duplicate").inc(turn.duplicates)
+        metrics.RETRIED.labels("failed").inc(kept)
     for what, number in turn.judged.items():
         metrics.JUDGED.labels(what).inc(number)
     add_found(turn)

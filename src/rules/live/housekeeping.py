@@ -15,9 +15,11 @@ import asyncpg
 from registry.changes import drop_changes
 from registry.orders import count_open
 from rules.alerts.months import drop_months, make_months
+from rules.faults import is_fault
 from rules.live import metrics
 from rules.live.late import LATE_LIMIT_US
 from rules.live.store.offsets import drop_rejected
+from rules.live.store.quarantine import drop_expired
 from rules.live.store.states import drop_day_states
 from rules.navigation.cache import drop_unused
 from runtime.connection import Connection
@@ -47,7 +49,8 @@ KEEP_REJECTED_US: Final = 90 * US_PER_DAY
 GROWING: Final = (
     "positions", "evaluations", "evaluations_default", "evidence", "evidence_default", "evidence_of_alerts", "alerts",
     "alert_versions", "alert_feed", "dispatch_orders", "order_results", "order_track_times", "fuel_transactions", "violations",
-    "navigation_routes", "rejected_records", "vehicle_day_states", "judge_due",
+    "navigation_routes", "rejected_records", "quarantine", "vehicle_day_states", "judge_due", "changes", "change_commits",
+    "live_due", "recomputations",
 )  # fmt: skip
 
 
@@ -84,6 +87,7 @@ class Housekeeping:
             "odd_dates": self._tidy_odd_dates,
             "day_states": self._drop_day_states,
             "rejected_records": self._drop_rejected,
+            "quarantine": self._drop_set_aside,
             "changes": self._drop_changes,
         }
         self._due_us = dict.fromkeys([*self._parts, "log"], now_us() + AGAIN_US)
@@ -106,12 +110,15 @@ class Housekeeping:
                     async with self._pool.acquire() as conn:
                         await self._parts[part](conn, now)
                 self._due_us[part] = now + (ORDERS_EVERY_US if part == "orders" else EVERY_US)
-            except (UnavailableError, *DATABASE_ERRORS) as error:
+            except Exception as error:
+                # Not even a fault of the program in here is worth the positions that wait: it is shown, and tried again.
+                if not (is_fault(error) or isinstance(error, (UnavailableError, *DATABASE_ERRORS))):
+                    raise
                 self._due_us[part] = now + AGAIN_US
                 metrics.HOUSEKEEPING_FAILURES.labels(part).inc()
                 _logger.warning(
                     "%s: what is old could not be dropped, trying again in %d minutes: %s: %s",
-                    part, AGAIN_US // (60 * US_PER_S), type(error).__name__, error,
+                    part, AGAIN_US // (60 * US_PER_S), type(error).__name__, error, exc_info=is_fault(error),
                 )  # fmt: skip
 
     async def _drop_days(self, conn: Connection, now_us: int) -> None:
@@ -147,6 +154,16 @@ class Housekeeping:
 
     async def _drop_rejected(self, conn: Connection, now_us: int) -> None:
         await drop_rejected(conn, now_us - KEEP_REJECTED_US)
+
+    async def _drop_set_aside(self, conn: Connection, now_us: int) -> None:
+        # As long as positions are kept: what was set aside are positions.
+        gone = await drop_expired(conn, now_us - self._keep_days * US_PER_DAY)
+        if gone.entries:
+            metrics.EXPIRED.inc(gone.rows)
+            _logger.error(
+                "%d parts of records with %d positions were in the quarantine until the end of the retention: deleted",
+                gone.entries, gone.rows,
+            )  # fmt: skip
 
     async def _drop_changes(self, conn: Connection, now_us: int) -> None:
         await drop_changes(conn)

@@ -85,6 +85,18 @@ def behind(fixes: Fixes, waiting: Mapping[int, Waiting]) -> dict[int, int]:
     return found
 
 
+def before_start(fixes: Fixes, waiting: Mapping[int, Waiting]) -> dict[int, int]:
+    """Vehicle without a usable state -> the earliest of ``fixes`` that is older than what its recomputation is to begin
+    with."""
+    found: dict[int, int] = {}
+    unusable = np.array(sorted(no for no, waits in waiting.items() if waits.anew), np.int64)
+    for row in np.flatnonzero(np.isin(fixes.vehicle, unusable)).tolist():
+        no, t = int(fixes.vehicle[row]), int(fixes.t_us[row])
+        if waiting[no].from_us - LATE_LIMIT_US <= t < waiting[no].from_us:
+            found[no] = min(t, found.get(no, t))
+    return found
+
+
 def unusable_since(changes: Sequence[FactChange], waiting: Mapping[int, Waiting]) -> dict[int, int]:
     """Vehicle -> from when on vehicles without a usable state have to be computed, for changed facts about them."""
     since: dict[int, int] = {}

@@ -1,5 +1,5 @@
-"""Metrics of the worker. Every row that came in is stored or a duplicate; every record is decoded or
-rejected."""
+"""Metrics of the worker. Every row that came in is stored, a duplicate or in the quarantine; every record is decoded, rejected
+or in the quarantine."""
 
 from __future__ import annotations
 
@@ -11,6 +11,22 @@ from prometheus_client import Counter, Gauge, Histogram
 
 ROWS = Counter("gongche_worker_rows_total", "Rows of positions taken from the log", ["result"])
 RECORDS = Counter("gongche_worker_records_total", "Records taken from the log", ["result"])
+RETRIED = Counter(
+    "gongche_worker_quarantine_retried_rows_total", "Rows of the quarantine that were tried again", ["result"]
+)
+QUARANTINE_ENTRIES = Gauge("gongche_worker_quarantine_entries", "What is set aside: parts of records")
+QUARANTINE_ROWS = Gauge("gongche_worker_quarantine_rows", "What is set aside: positions")
+PUT_OFF = Gauge(
+    "gongche_worker_put_off_vehicles",
+    "Vehicles whose computation failed for a fault of the program and is put off",
+)
+FAULTS = Counter(
+    "gongche_worker_faults_total", "Faults of the program that the worker went on after, by where", ["where"]
+)
+EXPIRED = Counter(
+    "gongche_worker_quarantine_expired_rows_total",
+    "Rows of the quarantine that were deleted at the end of the retention",
+)
 RECORDS_LOST = Counter(
     "gongche_worker_records_lost_total", "Records that the log deleted before they were processed"
 )
@@ -69,6 +85,13 @@ DELAY_SECONDS = Histogram(
     "gongche_worker_delay_seconds", "From receipt of a position to its commit",
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600),
 )  # fmt: skip
+
+for _result in ("stored", "duplicate", "quarantined"):  # there from the start, so that an increase is seen
+    ROWS.labels(_result)
+for _result in ("decoded", "rejected", "quarantined"):
+    RECORDS.labels(_result)
+for _where in ("records", "slice", "changes", "clock", "retry"):
+    FAULTS.labels(_where)
 
 
 @contextmanager

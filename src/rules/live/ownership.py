@@ -11,7 +11,7 @@ commit the worker that writes a vehicle's results is its owner, and no row is st
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 import numpy as np
@@ -67,6 +67,12 @@ class Ownership:
         own: list[int] = known[self._mine(snapshot, known)].tolist()
         return own
 
+    def owns(self, terminal: int | None, partition: int) -> bool:
+        """Whether positions of ``terminal`` (None = not known) that were in ``partition`` are this worker's to store."""
+        if terminal is not None:
+            partition = int(partitions_of(np.array([terminal]), self._partitions)[0])
+        return (partition if partition < self._partitions else 0) in self.assigned
+
     def own(self, snapshot: FleetSnapshot, vehicles: Iterable[int]) -> set[int]:
         """Those of ``vehicles`` that are owned."""
         known = np.array(sorted(snapshot.vehicles.keys() & set(vehicles)), np.int64)
@@ -82,12 +88,13 @@ class Ownership:
         return await due_waiting(conn) and await due_waiting(conn, self.vehicles(snapshot))
 
     async def take_facts(
-        self, conn: Connection, snapshot: FleetSnapshot
+        self, conn: Connection, snapshot: FleetSnapshot, only: Collection[int] | None = None
     ) -> tuple[list[FactChange], set[int]]:
-        """(fact changes of the own vehicles, locked for this transaction; vehicles that are not own any more). The
-        snapshot has followed the registry, and has all that the changes speak of."""
+        """(fact changes of the own vehicles, of those in ``only`` if given, locked for this transaction; vehicles that are not
+        own any more). The snapshot has followed the registry, and has all that the changes speak of."""
         lost = await self._follow(conn, snapshot)
-        changes = await take_due(conn, self.vehicles(snapshot), FACTS_AT_ONCE)
+        wanted = self.vehicles(snapshot) if only is None else sorted(self.own(snapshot, only))
+        changes = await take_due(conn, wanted, FACTS_AT_ONCE)
         if changes:
             lost |= await self._follow(conn, snapshot)  # what was committed in between
             own = self.own(snapshot, {c.vehicle_no for c in changes})

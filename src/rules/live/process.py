@@ -3,7 +3,8 @@ between two of them a slice of what has to be computed again (``slices``).
 
 Whatever fails, the transaction is rolled back, everything in memory is dropped, and the log is read again
 from the offsets that were committed. So a batch seen twice changes nothing, and a crash at any step loses
-nothing.
+nothing. What fails for a fault of the program is found and set aside (``isolation``): no record stops its partition, no
+vehicle the others.
 """
 
 from __future__ import annotations
@@ -12,27 +13,34 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
 import asyncpg
+import numpy as np
 
 from registry.changes import newest_commit, unread
 from registry.snapshot.fleet import FleetSnapshot
 from rules.alerts.model import OffsetConflictError
+from rules.faults import is_fault
 from rules.judge import queue
 from rules.live import metrics
 from rules.live.counts import Counts, add, add_found
+from rules.live.faults import Faults
 from rules.live.housekeeping import Housekeeping
+from rules.live.isolation import Isolation
 from rules.live.lag import Backlog
-from rules.live.late import RENEW_US
+from rules.live.late import LATE_LIMIT_US, RENEW_US
 from rules.live.memory import Memory
-from rules.live.ownership import Ownership
-from rules.live.settle import SILENT_AT_ONCE, anyone_waiting
-from rules.live.slices import Progress, run_slice
-from rules.live.store.due import READER, spread
+from rules.live.ownership import FACTS_AT_ONCE, Ownership
+from rules.live.pieces import How, Piece, decode_each, decode_together, named
+from rules.live.retry import Retry
+from rules.live.settle import SILENT_AT_ONCE, anyone_waiting, waiting_vehicles
+from rules.live.slices import Progress, next_vehicles, run_slice
+from rules.live.store import quarantine, recomputations
+from rules.live.store.due import READER, due_vehicles, spread
 from rules.live.store.offsets import (
     claim_offsets,
     offsets,
@@ -44,12 +52,12 @@ from rules.live.store.recomputations import Urgency, anything_waits, note
 from rules.live.store.states import outdated_states
 from rules.live.transaction import STEPS, Place, Transaction
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
+from runtime.database_says import takes_no_writes
 from runtime.errors import UnavailableError
-from runtime.postgres import DATABASE_ERRORS
+from runtime.postgres import DATABASE_ERRORS, renew_read_only
 from runtime.settings import Settings
 from runtime.units import US_PER_S
 from telemetry.archive.store import Archive, days_of
-from telemetry.log import codec
 from telemetry.log.base import POSITIONS, LogReader, Poll, StoredRecord
 from telemetry.positions import PositionBatch
 
@@ -103,6 +111,10 @@ class Worker:
         metrics.LAG_SECONDS.set_function(self._backlog.seconds)
         self._recomputing = False  # whether there was a slice in the last turn
         self._progress = Progress()
+        self._isolation = Isolation(self)
+        self._retry = Retry(pool, self._owners, self._isolation)
+        self._step = ""  # done last in the transaction under way, or that failed
+        self._faults = Faults()
         self._held_at_load = 0
         self._step_at = 0.0
         self._trouble: str | None = None
@@ -111,11 +123,11 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set. What depends on the log or the database is tried again, without end, at
-        most every 10 s; every other error is a fault of the program and ends the worker."""
+        most every 10 s. What a fault of the program concerns is set aside; one that concerns everything ends the worker."""
         wait_s = 0.2
         while not stop.is_set():
             try:
-                await self.turn()
+                await self.turn(isolate=True)
                 wait_s, self._trouble = 0.2, None
             except (
                 UnavailableError,
@@ -123,10 +135,14 @@ class Worker:
                 *DATABASE_ERRORS,
             ) as error:
                 self.counts.failures += 1
-                self._trouble = f"what came last could not be processed ({type(error).__name__}), see the log"
+                why = takes_no_writes(error)
+                self._trouble = (
+                    why or f"what came last could not be processed ({type(error).__name__}), see the log"
+                )
                 metrics.TRANSACTIONS.labels("failed").inc()
-                _logger.warning("transaction failed, trying again in %.1f s: %s", wait_s, error)
+                _logger.warning("transaction failed, trying again in %.1f s: %s", wait_s, why or error)
                 self.reset()
+                await renew_read_only(self._pool, error)
                 if self._log and not isinstance(error, UnavailableError):  # the log may well answer
                     with suppress(UnavailableError, OSError):
                         await self.lag()
@@ -137,6 +153,13 @@ class Worker:
     def trouble(self) -> str | None:
         """Why the last turn of ``run`` failed, for readiness; None when it did not."""
         return self._trouble
+
+    def kept(self) -> str | None:
+        """What is set aside or put off for a fault of the program, for people; None when nothing is."""
+        parts, vehicles = self._retry.kept
+        if not parts and not vehicles:
+            return None
+        return f"quarantine: {parts} parts of records set aside, {vehicles} vehicles put off (gongche quarantine list)"
 
     def held(self) -> int:
         """Rows of orders and fences in memory, superseded ones among them; 0 before the first turn."""
@@ -149,9 +172,10 @@ class Worker:
         self._owners.forget()
         self._archive.forget()
 
-    async def turn(self) -> int:
+    async def turn(self, *, isolate: bool = False) -> int:
         """One poll and its transaction, and a slice of what has to be computed again; how many records were processed. After
-        an exception call ``reset``."""
+        an exception call ``reset``. ``isolate``: whether what fails for a fault of the program is set aside, and the rest is
+        done; else the fault is raised."""
         memory = self._memory or await self._load()
         poll = await self._reader.poll(POLL_BYTES, 0 if self._recomputing else POLL_S)
         if poll.lost:
@@ -161,47 +185,128 @@ class Worker:
             return 0
         started = time.perf_counter()
         self._backlog.polled(poll.records)
-        await self._spread_changes()
-        clock = await self._clock_strikes(memory, idle=not poll.records)
+        await self._faults.beside("changes", self._spread_changes(), None, isolate=isolate)
+        clock = await self._faults.beside(
+            "clock", self._clock_strikes(memory, not poll.records), False, isolate=isolate
+        )
         if poll.records or clock or await self._owners.waiting(self._pool, memory.snapshot):
-            await self._live(memory, poll.records, clock, started)
-        await self._slice(memory)
-        await self._between_turns(started)
+            await self._live(named(poll.records, self._log), clock, isolate)
+            metrics.TRANSACTION_SECONDS.observe(time.perf_counter() - started)
+        await self._slice(isolate)
+        await self._between_turns(started, isolate)
         return len(poll.records)
 
-    async def _live(
-        self, memory: Memory, records: Sequence[StoredRecord], clock: bool, started: float
-    ) -> None:
-        """The transaction over ``records``."""
-        batch, rejected = self._decode(records)
+    async def _live(self, records: Sequence[StoredRecord], clock: bool, isolate: bool) -> None:
+        """Store and judge the positions of ``records``."""
+        error: Exception | None = None
+        try:
+            piece = decode_together(records)
+            if not (isolate and self._isolation.suspects(piece.batch)):
+                await self.commit(replace(piece, how=How(clock=clock)))
+                return
+        except Exception as fault:
+            if not (isolate and is_fault(fault)):
+                raise
+            error = fault
+            self._faults.note("records", fault)
+        await self._isolation.run(decode_each(records), error, clock=clock)
+
+    async def commit(self, piece: Piece) -> None:
+        """One transaction over ``piece`` (for ``isolation``)."""
+        self._step = ""
+        memory, batch = self._memory or await self._load(), piece.batch
         async with self._pool.acquire() as conn:
             await self._archive.ensure_partitions(conn, days_of(batch))
             async with conn.transaction():
-                await save_rejected(conn, rejected, self._now_us())
-                self._step_at = time.perf_counter()
+                await save_rejected(conn, piece.rejected, self._now_us())
+                if piece.tried is not None and piece.last:
+                    await quarantine.settle(conn, piece.tried, piece.aside, self._now_us())
+                else:
+                    await quarantine.add(conn, piece.aside, self._now_us())
+                self._step_at, self._step = time.perf_counter(), "begun"
                 transaction = Transaction(
-                    conn, self._archive, memory, self._owners,
-                    now_us=self._now_us(), known_us=self._known_us, clock=clock, done=self._done,
+                    conn, self._archive, memory, self._owners, piece.how,
+                    now_us=self._now_us(), known_us=self._known_us, done=self._done,
                 )  # fmt: skip
-                turn = await transaction.run(self._place(records), batch)
-        self._backlog.committed(records)
+                turn = await transaction.run(self._place(piece.records), batch)
+        self._backlog.committed(piece.records)
         if turn.silent >= SILENT_AT_ONCE:  # there may be more
             self._clock_us = 0
-        add(self.counts, len(records), len(rejected), len(batch), turn)
-        if len(batch):
+        add(self.counts, piece, turn)
+        if len(batch) and piece.tried is None:
             waited_us = self._now_us() - int(batch.received_us.min())
             metrics.DELAY_SECONDS.observe(max(0.0, waited_us / US_PER_S))
-        metrics.TRANSACTION_SECONDS.observe(time.perf_counter() - started)
 
-    async def _slice(self, memory: Memory) -> None:
-        """A slice of what has to be computed again, if anything has."""
-        turn = None
+    @property
+    def stage(self) -> str:
+        """The step at which the last transaction failed (for ``isolation``)."""
+        if self._step not in STEPS:
+            return STEPS[0] if self._step else "partitions"
+        return STEPS[min(STEPS.index(self._step) + 1, len(STEPS) - 1)]
+
+    def drop(self, *, whole: bool) -> None:
+        """Forget the states, and the registry as well if ``whole`` (for ``isolation``)."""
+        if whole or self._memory is None:
+            self.reset()
+            return
+        self._memory.forget_states()
+        self._archive.forget()
+
+    async def due(self) -> Mapping[int, int]:
+        """Vehicles of which something is due besides positions, each with the time of now (for ``isolation``)."""
+        memory, now = self._memory or await self._load(), self._now_us()
+        async with self._pool.acquire() as conn:
+            vehicles = {*await due_vehicles(conn, FACTS_AT_ONCE)}
+            vehicles |= await waiting_vehicles(conn, memory.snapshot, self._known_us)
+        return dict.fromkeys(sorted(self._owners.own(memory.snapshot, vehicles)), now)
+
+    def since(self, batch: PositionBatch) -> Mapping[int, int]:
+        """Vehicles that ``batch`` is of -> its first device time of each, as far as tracks are computed again (for
+        ``isolation``)."""
+        if self._memory is None:
+            return {}
+        vehicles = self._memory.snapshot.vehicles_at(batch.terminal, batch.device_us)
+        now, found = self._now_us(), dict[int, int]()
+        times = np.clip(batch.device_us, now - LATE_LIMIT_US, now)
+        for no, t in zip(vehicles.tolist(), times.tolist(), strict=True):
+            if no > 0:
+                found[no] = min(t, found.get(no, t))
+        return found
+
+    async def _slice(self, isolate: bool) -> None:
+        """A slice of what has to be computed again, if anything has. A vehicle on which it fails is put off."""
+        try:
+            await self._run_slice(None)
+            return
+        except Exception as error:
+            if not (isolate and is_fault(error)):
+                raise
+            self._faults.note("slice", error)
+        self.reset()
+        memory = await self._load()
+        async with self._pool.acquire() as conn:
+            vehicles = await next_vehicles(conn, memory, self._owners)
+        for no in vehicles:
+            try:
+                await self._run_slice([no])
+            except Exception as error:
+                if not is_fault(error) or isinstance(error, MemoryError):
+                    raise
+                self.drop(whole=False)
+                _logger.error("vehicle %d cannot be computed again: put off", no, exc_info=error)
+                async with self._pool.acquire() as conn:
+                    await recomputations.put_off(
+                        conn, {no: self._now_us()}, quarantine.text_of(error), anew=False
+                    )
+
+    async def _run_slice(self, only: Sequence[int] | None) -> None:
+        memory, turn = self._memory or await self._load(), None
         async with self._pool.acquire() as conn:
             if await anything_waits(conn):
                 async with conn.transaction():
                     turn = await run_slice(
                         conn, self._archive, memory, self._owners, self._place(()),
-                        now_us=self._now_us(), known_us=self._known_us, done=self._done,
+                        now_us=self._now_us(), known_us=self._known_us, done=self._done, only=only,
                     )  # fmt: skip
             self._recomputing = turn is not None
             await self._progress.show(conn, memory, self._owners, working=self._recomputing)
@@ -261,7 +366,7 @@ class Worker:
 
     async def _clock_strikes(self, memory: Memory, idle: bool) -> bool:
         """Whether it is time to look for orders that the clock settles, and there may be one. Also finds out until
-        when everything received is processed."""
+        when everything received is processed. ``idle``: no records came."""
         now = self._now_us()
         behind = self._known_us < self._clock_us
         if not self._owners.assigned:
@@ -274,23 +379,11 @@ class Worker:
         await queue.save_known(self._pool, self._log, self._owners.assigned, self._known_us)
         return await anyone_waiting(self._pool, memory.snapshot, self._known_us)
 
-    def _decode(
-        self, records: Sequence[StoredRecord]
-    ) -> tuple[PositionBatch, list[tuple[StoredRecord, str]]]:
-        batch, refused = codec.decode_all([record.payload for record in records])
-        rejected = []
-        for k, error in refused:
-            # It is kept apart with the reason; nothing else of the batch is lost.
-            # Named by its log: a new log gives the same offsets to other records.
-            record = records[k]
-            rejected.append((replace(record, topic=self._log), str(error)))
-            _logger.error("record %s/%d@%d: %s", record.topic, record.partition, record.offset, error)
-        return batch, rejected
-
-    async def _between_turns(self, started: float) -> None:
+    async def _between_turns(self, started: float, isolate: bool) -> None:
         if started - self._lag_at >= LAG_EVERY_S:
             self._lag_at = started
             await self.lag()
+        await self._faults.beside("retry", self._retry.turn(), False, isolate=isolate)
         await self._housekeeping.turn(self._backlog.offsets)
         if started - self._log_at >= SAME_LOG_EVERY_S:
             self._log_at = started
@@ -310,7 +403,7 @@ class Worker:
         return behind
 
     def _done(self, step: str) -> None:
-        now = time.perf_counter()
+        now, self._step = time.perf_counter(), step
         if step in STEPS:
             metrics.STEP_SECONDS.labels(step).observe(now - self._step_at)
         self._step_at = now

@@ -85,6 +85,12 @@ async def anyone_waiting(conn: Connection, snapshot: FleetSnapshot, known_us: in
     return bool(await unsettled_orders(conn, _clock_limit_us(snapshot, known_us), None, 1))
 
 
+async def waiting_vehicles(conn: Connection, snapshot: FleetSnapshot, known_us: int) -> set[int]:
+    """The vehicles of the orders that may have to be settled by the clock, WAITING_AT_ONCE orders at most."""
+    found = await unsettled_orders(conn, _clock_limit_us(snapshot, known_us), None, WAITING_AT_ONCE)
+    return {no for _, no, _ in found}
+
+
 def _clock_limit_us(snapshot: FleetSnapshot, known_us: int) -> int:
     """Returns at or before this time may be due by the clock, whatever the organisation."""
     hours = [row.value for row in snapshot.parameters if (row.rule, row.name) == (ORDER, "settle_after_h")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -34,14 +34,21 @@ SAY_EVERY_S = 30.0
 COUNT_EVERY_S = 5.0
 
 
+async def next_vehicles(conn: Connection, memory: Memory, owners: Ownership) -> list[int]:
+    """The vehicles that the next slice takes."""
+    own = owners.vehicles(memory.snapshot)
+    return await recomputations.next_vehicles(conn, own, recompute.VEHICLES_AT_ONCE)
+
+
 async def run_slice(
     conn: Connection, archive: Archive, memory: Memory, owners: Ownership, place: Place, *,
-    now_us: int, known_us: int, done: Callable[[str], None],
+    now_us: int, known_us: int, done: Callable[[str], None], only: Sequence[int] | None = None,
 ) -> Turn | None:  # fmt: skip
-    """The next slice, in the transaction of ``conn``; None = there is nothing to do. Raises OffsetConflictError when another
-    worker has the partitions, or one of the vehicles, by now."""
+    """The next slice, in the transaction of ``conn``, of the own vehicles (those in ``only`` if given); None = there is
+    nothing to do. Raises OffsetConflictError when another worker has the partitions, or one of the vehicles, by now."""
     await lock_offsets(conn, place.log, place.expected, place.claim)
-    jobs = await recomputations.take(conn, owners.vehicles(memory.snapshot), recompute.VEHICLES_AT_ONCE)
+    own = owners.vehicles(memory.snapshot) if only is None else sorted(owners.own(memory.snapshot, only))
+    jobs = await recomputations.take(conn, own, recompute.VEHICLES_AT_ONCE)
     if not jobs:
         return None
     started = time.perf_counter()

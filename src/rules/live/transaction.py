@@ -30,15 +30,16 @@ from rules.checks.location import Episode, episode_of_event
 from rules.live import metrics, paper, recompute
 from rules.live.counts import Turn
 from rules.live.episodes import Facts, publish_events
-from rules.live.late import behind, changed_since, have_orders, split, unusable_since
+from rules.live.late import before_start, behind, changed_since, have_orders, split, unusable_since
 from rules.live.memory import Memory
 from rules.live.ownership import Ownership
+from rules.live.pieces import How
 from rules.live.settle import due, note_orders, settle, silent
 from rules.live.store import recomputations
 from rules.live.store.due import delete_due
 from rules.live.store.offsets import lock_offsets, save_offsets
 from rules.live.store.recomputations import Recomputation, Urgency, Waiting
-from rules.live.store.states import save_day_starts
+from rules.live.store.states import save_day_starts, spoil_states
 from rules.live.vehicle_states import Fixes
 from rules.tracks.advance import advance
 from runtime.arrays import Bools, Ints
@@ -61,15 +62,14 @@ class Place:
 
 
 class Transaction:
-    """``conn``: in the transaction. ``clock``: whether orders are looked for that the clock settles. ``done`` is called
-    with the name of each step when it is done."""
+    """``conn``: in the transaction. ``done`` is called with the name of each step when it is done."""
 
     def __init__(
-        self, conn: Connection, archive: Archive, memory: Memory, owners: Ownership, *,
-        now_us: int, known_us: int, clock: bool, done: Callable[[str], None],
+        self, conn: Connection, archive: Archive, memory: Memory, owners: Ownership, how: How, *,
+        now_us: int, known_us: int, done: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._conn, self._archive, self._memory, self._owners = conn, archive, memory, owners
-        self._now_us, self._known_us, self._clock, self._done = now_us, known_us, clock, done
+        self._how, self._now_us, self._known_us, self._done = how, now_us, known_us, done
         self._turn = Turn()
         self._changes: list[FactChange] = []
         #: Vehicles that wait to be computed again; of them only what the past leaves open is judged here.
@@ -84,6 +84,11 @@ class Transaction:
         conn, turn = self._conn, self._turn
         await lock_offsets(conn, place.log, place.expected, place.claim)
         await save_offsets(conn, place.log, place.following)
+        if self._how.put_off:
+            how = self._how
+            if how.unjudged:
+                await spoil_states(conn, sorted(how.put_off))
+            await recomputations.put_off(conn, how.put_off, how.why, anew=how.unjudged)
         self._done("offsets")
 
         stored = await self._archive.store(conn, batch)
@@ -91,7 +96,7 @@ class Transaction:
         self._done("positions")
 
         snapshot = self._memory.snapshot
-        self._changes, lost = await self._owners.take_facts(conn, snapshot)
+        self._changes, lost = await self._owners.take_facts(conn, snapshot, self._how.only)
         self._memory.lose(lost)
         tracker = self._memory.tracker
         facts = Facts(conn, self._archive, tracker, self._memory.results, self._now_us, self._known_us)
@@ -114,8 +119,11 @@ class Transaction:
         self._done("recompute")
 
         rows = due(snapshot.orders, *self._steady(touched, watermarks), tracker.states)
-        if self._clock:
-            overdue = await silent(facts, self._owners.vehicles(snapshot), self._at_once)
+        if self._how.clock:
+            own, only = self._owners.vehicles(snapshot), self._how.only
+            if only is not None:
+                own = sorted(only if own is None else set(only).intersection(own))
+            overdue = await silent(facts, own, self._at_once)
             turn.silent = len(overdue)
             ready += overdue
         rows += sorted(set(ready).difference(rows))
@@ -134,6 +142,7 @@ class Transaction:
         changed = {c.vehicle_no for c in self._changes}
         self._waiting = await recomputations.waiting(facts.conn, changed.union(fixes.vehicle.tolist()))
         self._note(behind(fixes, self._waiting))
+        self._note(before_start(fixes, self._waiting))
         unusable = {no for no, waits in self._waiting.items() if waits.anew}
         self._note(unusable_since([c for c in self._changes if c.vehicle_no in unusable], self._waiting))
         await facts.tracker.load(
@@ -156,6 +165,9 @@ class Transaction:
             await paper.passed(facts, touched, watermarks, _newest(fixes, touched, watermarks))
         ).items():
             again[no] = min(us, again.get(no, us))
+        if self._how.afresh:
+            for no, t in zip(fixes.vehicle.tolist(), fixes.t_us.tolist(), strict=True):
+                again[no] = min(t, again.get(no, t))
         live = split(tracker, fixes, again, turn)
         await self._again(facts, again)
         return live.take(~_among(live.vehicle, self._at_once))

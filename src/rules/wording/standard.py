@@ -21,6 +21,14 @@ from rules.wording import (
 from rules.wording.texts import RuleWording, Said, Text
 from rules.wording.v1 import WORDINGS as VERSION_1
 
+#: The sentences of reasons that any rule may have.
+COMMON: Final[Mapping[str, Text]] = {
+    "track_not_kept": Text(
+        "发生时间过早，当时的定位数据已超过保存期限，无法判断",
+        "too old: the positions of that time are not kept any more",
+    ),
+}
+
 
 class Wording:
     """Sentences by (rule, version). The same judgement always gives the same sentence; a superseded version keeps its own
@@ -42,7 +50,7 @@ class Wording:
         if named and code in words.named:
             template = words.named[code]
             return Text(template.zh.format_map(named), template.en.format_map(named))
-        return words.reasons.get(code, Text(code, code))
+        return words.reasons.get(code, COMMON.get(code, Text(code, code)))
 
     def summary(self, said: Said) -> Text:
         """The sentence of a judgement with its numbers. Raises LookupError when this program has no words for the rule in

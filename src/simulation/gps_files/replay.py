@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.misplaced import mostly_swapped
 from runtime.arrays import Floats, Ints
 from runtime.errors import ConfigurationError
 from runtime.units import US_PER_S
@@ -23,7 +24,7 @@ from simulation.terminal.client import Terminal, Timing
 from simulation.terminal.many import Fleet, registration
 from simulation.terminal.reports import FIRST_TIME_S, LAST_TIME_S, encode_reports
 from simulation.terminal.statistics import FleetStats, interrupted
-from telemetry.geo import Datum, distance_m, to_wgs84
+from telemetry.geo import Datum, distance_m, in_china, to_wgs84
 from telemetry.jt808.scalar.header import Version
 
 Progress = Callable[[str], None]
@@ -138,8 +139,10 @@ def prepare(track: RealTrack, datum: Datum, shift_s: int) -> tuple[_Source, int]
     """Columns of one track in WGS-84, and how many of its points cannot be sent.
 
     Fractions of a second are dropped (a device time has none). Speed and direction that were not recorded are
-    derived from the point before, over steps under 300 s.
+    derived from the point before, over steps under 300 s. Raises ConfigurationError for a track that lies with latitude and
+    longitude swapped, or outside China in a datum of China.
     """
+    _refuse_misplaced(track, datum)
     time_s = track.time_us // US_PER_S + shift_s
     good = (time_s >= FIRST_TIME_S) & (time_s < LAST_TIME_S)
     lat, lon = to_wgs84(datum, track.lat_e6[good] / 1e6, track.lon_e6[good] / 1e6)
@@ -160,6 +163,20 @@ def prepare(track: RealTrack, datum: Datum, shift_s: int) -> tuple[_Source, int]
         status,
     )
     return source, len(track) - count
+
+
+def _refuse_misplaced(track: RealTrack, datum: Datum) -> None:
+    lat, lon = track.lat_e6 / 1e6, track.lon_e6 / 1e6
+    if mostly_swapped(lat, lon):
+        raise ConfigurationError(
+            f"{track.device}: 经纬度疑似写反 · latitude and longitude look swapped ({lat[0]}, {lon[0]})",
+            hint="若文件如此，用 --map 把两列对调 · if the file has them so, exchange the two columns with --map lat=...,lon=...",
+        )
+    if datum is not Datum.WGS84 and len(lat) and not in_china(lat, lon).any():
+        raise ConfigurationError(
+            f"{track.device}: 全部在中国境外，坐标系 {datum} 只用于中国 · all of it is outside China, where {datum} does not exist",
+            hint="--datum wgs84",
+        )
 
 
 def _derived(time_us: Ints, lat: Floats, lon: Floats) -> tuple[Ints, Ints]:

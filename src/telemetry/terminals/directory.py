@@ -28,8 +28,9 @@ from typing import Any
 import asyncpg
 
 from runtime.connection import Connection
+from runtime.database_says import hint, takes_no_writes
 from runtime.errors import UnavailableError
-from runtime.postgres import DATABASE_ERRORS
+from runtime.postgres import DATABASE_ERRORS, renew_read_only
 from telemetry.jt808.scalar.messages import Registration
 from telemetry.jt808.scalar.replies import RegistrationResult
 
@@ -153,7 +154,13 @@ class TerminalDirectory:
         Raises UnavailableError; what is in memory stays as it is then.
         """
         async with self._connection() as connection:
-            await self._write_used(connection)
+            try:
+                await self._write_used(connection)
+            except asyncpg.PostgresError as error:
+                if takes_no_writes(error) is None:
+                    raise
+                # Kept for the next time. Which terminals were disabled meanwhile must be read all the same.
+                await renew_read_only(self._pool, error)
             xid = await _oldest_running(connection)
             seen = self._seen_xid
             if (
@@ -308,6 +315,7 @@ class TerminalDirectory:
             async with asyncio.timeout(timeout_s), self._pool.acquire() as connection:
                 yield connection
         except DATABASE_ERRORS as error:
+            await renew_read_only(self._pool, error)
             raise _no_answer(error) from error
 
 
@@ -324,6 +332,8 @@ async def _oldest_running(connection: Connection) -> int:
 
 
 def _no_answer(error: BaseException) -> UnavailableError:
+    if (why := takes_no_writes(error)) is not None:
+        return UnavailableError(f"the terminal registry takes no writes: {why}", hint=hint(error))
     return UnavailableError(
         f"the terminal registry does not answer: {error or type(error).__name__}",
         hint="is PostgreSQL running?",

@@ -21,7 +21,7 @@ from rules.alerts.model import AlertFacts
 from rules.checks import destination as check
 from rules.checks.base import Evaluation, Outcome
 from rules.evidence import freeze_track
-from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind
+from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind, on_kept_track
 from rules.judge.subjects.orders import came_back, departed, is_ready, until_settled, whole, withdrawn
 from rules.judge.tracks import judged_tracks_of
 from rules.stored_tracks import Want
@@ -77,6 +77,8 @@ class Destinations:
             for (fact, evidences), (tracks, evaluations) in zip(part, await _judged(desk, part), strict=True):
                 order = fact.order
                 for evidence, made in zip(evidences, evaluations, strict=True):
+                    if check.located(evidence):
+                        made = on_kept_track(desk, made)
                     if made.outcome is Outcome.SUSPECTED and not desk.numbers_only:
                         for leg, track in zip((evidence, *evidence.get("legs", [])), tracks, strict=True):
                             leg["track"] = freeze_track(track)

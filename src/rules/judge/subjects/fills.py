@@ -4,6 +4,7 @@ transaction."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +20,7 @@ from rules.alerts.publish import evaluations_of
 from rules.checks import card_use
 from rules.checks.base import Evaluation, Outcome
 from rules.evidence import freeze_track
-from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, wait
+from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind, on_kept_track, wait
 from rules.judge.tracks import judged_tracks_of, watermarks
 from runtime.arrays import Ints
 from runtime.units import US_PER_DAY
@@ -30,7 +31,8 @@ RULE: Final = card_use.RULE
 REACH_US: Final = 3600 * 1_000_000
 #: So long a fill waits for a track that does not come.
 WAIT_US: Final = LOOK_BACK_US
-#: Older fills are not judged again: their tracks may be gone, and what was found on them stands.
+#: Older fills are not judged again: their tracks may be gone, and what was found on them stands. One that is entered so late
+#: is judged once.
 KEEP_US: Final = 366 * US_PER_DAY
 
 _HOUR_US: Final = 3600 * 1_000_000
@@ -99,7 +101,8 @@ class Transactions:
             why = card_use.without_track(evidence)
             if why == "no_fill" and evidence["subject"] not in judged:
                 continue
-            if evidence["transaction"]["at_us"] < desk.now_us - KEEP_US and why != "no_fill":
+            old = evidence["transaction"]["at_us"] < desk.now_us - KEEP_US
+            if old and why != "no_fill" and evidence["subject"] in judged:
                 continue
             if why is None:
                 on_track.append((key, evidence))
@@ -160,10 +163,11 @@ class Transactions:
             if passed or desk.known_us >= until + settle:
                 ready.append((key, evidence, passed))
             else:
-                again = wait(desk, until, "等待车辆轨迹 · waits for the track of the vehicle")
+                why = "等待车辆轨迹 · waits for the track of the vehicle"
+                again = wait(desk, until, why, _vehicle(evidence)["no"], until - 1)
                 by_clock = until + settle
                 if desk.now_us < by_clock < again.due_us:
-                    again = Later(by_clock, again.why)
+                    again = replace(again, due_us=by_clock)
                 verdicts.later[key] = again
 
         def judged(k: int, track: Mapping[str, Ints], good: Ints) -> Evaluation:
@@ -176,6 +180,7 @@ class Transactions:
         speeds = [evidence["parameters"]["max_speed_kmh"] for _, evidence, _ in ready]
         tracks = await judged_tracks_of(desk, wants, speeds, judged, accuses)
         for (key, evidence, passed), (track, good, made) in zip(ready, tracks, strict=True):
+            made = on_kept_track(desk, made)
             alert = None
             if made.outcome is Outcome.SUSPECTED:
                 rows = card_use.needed(track, good, evidence)
@@ -193,7 +198,8 @@ class Transactions:
             waited = desk.now_us - evidence["transaction"]["at_us"]
             if not passed and made.outcome is not Outcome.NORMAL and waited < WAIT_US:
                 why = "轨迹未到齐，先按已有轨迹判断 · judged on what is there, the track is not complete"
-                verdicts.later[key] = wait(desk, evidence["transaction"]["at_us"], why)
+                no = _vehicle(evidence)["no"]
+                verdicts.later[key] = wait(desk, evidence["transaction"]["at_us"], why, no, marks[no])
 
 
 def _binding(bound: tuple[str, int, int | None] | None) -> card_use.Binding | None:

@@ -20,12 +20,12 @@ from registry.order_cover import NOT_SHOWN
 from registry.orders import OrderPlace, OrderRow
 from registry.parameters import TRACK, ParameterRow, resolve
 from registry.snapshot.orders import OrderBook
-from rules.alerts.feed import suspected_of_orders
-from rules.alerts.model import AlertFacts, Judgement
+from rules.alerts.feed import evidence_of, suspected_of_orders
+from rules.alerts.model import AlertFacts, Judgement, alert_id
 from rules.checks import mileage
 from rules.checks.base import Evaluation, Outcome
-from rules.evidence import freeze_track
-from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, wait
+from rules.evidence import freeze_track, parse
+from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, on_kept_track, wait
 from rules.judge.tracks import tracks_of
 from rules.live.store.states import load_day_states
 from rules.live.vehicle_states import order_key
@@ -95,13 +95,19 @@ class Orders:
             elif made.outcome is Outcome.SUSPECTED:
                 suspected.append((fact, evidence))
             else:
+                if made.outcome is Outcome.UNDETERMINED:
+                    made = on_kept_track(desk, made)
                 verdicts.judgements.append(_judgement(desk, fact, made, evidence))
-                if (
-                    made.reason == "no_route"
-                    and (route := routes.get(places))
-                    and route.ask_again_us is not None
-                ):
+                route = routes.get(places)
+                if made.reason == "no_route" and route is not None and route.ask_again_us is not None:
                     verdicts.later[key] = _for_mended(desk, route.ask_again_us)
+                    verdicts.absent.add(made.subject)
+                elif (
+                    made.reason == "no_route"
+                    and not missing
+                    and await _had_a_route(desk, made.subject, places)
+                ):
+                    verdicts.absent.add(made.subject)
         for start in range(0, len(suspected), TRACKS_AT_ONCE):
             part = suspected[start : start + TRACKS_AT_ONCE]
             await _add_all_tracks(desk, part)
@@ -195,6 +201,18 @@ def _gone(fact: OrderFacts | None, vehicle_no: int | None) -> str:
     if fact.order.status != "returned":
         return "order_reopened"
     return ""
+
+
+async def _had_a_route(desk: Desk, subject: str, places: Places) -> bool:
+    """Whether the alert of ``subject`` rests on a route over these very places. An engine that knows none any more has lost
+    its map, or has another one."""
+    frozen = await evidence_of(desk.conn, alert_id(RULE, subject))
+    route = None if frozen is None or frozen.body is None else parse(frozen.body).get("route")
+    return (
+        route is not None
+        and route["distance_m"] is not None
+        and [tuple(p) for p in route["places"]] == list(places)
+    )
 
 
 def _for_route(desk: Desk, fact: OrderFacts) -> Later:

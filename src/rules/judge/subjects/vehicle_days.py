@@ -27,7 +27,7 @@ from rules.alerts.model import AlertFacts, Judgement
 from rules.alerts.publish import evaluations_of
 from rules.checks import off_hours, terminal_silent
 from rules.checks.base import Evaluation, Outcome
-from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, wait
+from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, on_kept_track, wait
 from rules.judge.day_tracks import HORIZON_US, DayTracks, VehicleDay, day_of, read_tracks
 from rules.judge.silences import add_peers, candidates, cut, edge_fixes, silences_of
 from rules.judge.tracks import terminal_spans, watermarks
@@ -40,6 +40,8 @@ from runtime.units import US_PER_DAY, US_PER_S, china_day, midnight_us
 NAME: Final = "vehicle_days"
 RULES: Final = (off_hours.RULE, terminal_silent.RULE)
 _HOUR_US: Final = 3600 * US_PER_S
+#: Days of before are judged again by nobody, however long positions are kept.
+_MOST_US: Final = 10 * 366 * US_PER_DAY
 #: Evaluations looked up in one statement.
 _SLICE: Final = 5_000
 
@@ -56,22 +58,23 @@ class VehicleDays:
     rules = RULES
 
     async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
-        """Days that ended in the last LOOK_BACK_DAYS: of an order those that any of its versions touched; of a late position from
-        its day on, and the day on which the silence before it began; of the calendar the day itself; of a parameter
-        all from when it holds; of a vehicle those with an alert, or not judged yet."""
+        """Days that ended. However long ago: of an order those that any of its versions touched; of the calendar the day
+        itself; of a vehicle those with an alert. In the last LOOK_BACK_DAYS: of a late position from its day on, and the day on
+        which the silence before it began; of a parameter all from when it holds; of a vehicle those not judged yet."""
         keys: set[tuple[str, date]] = set()
         for vehicle, since, until in await spans_of_orders(desk.conn, _subjects(changes, "order")):
-            keys |= {(vehicle, day) for day in _ended(desk, since, until)}
+            keys |= {(vehicle, day) for day in _ended(desk, since, until, _whole(desk))}
         late: dict[str, int] = {}
         for change in of_kind(changes, "track"):
             late[change.subject] = min(change.from_us, late.get(change.subject, change.from_us))
         keys |= await self._since(desk, late)
         keys |= await self._of_vehicles(desk, _subjects(changes, "vehicle"))
         days = {date.fromisoformat(subject) for subject in _subjects(changes, "calendar")}
+        days &= set(_ended(desk, 0, desk.now_us, _whole(desk)))
         for change in of_kind(changes, "parameter"):
             if change.subject in (*RULES, TRACK, ORDER):  # of orders: from when on they cover
                 days |= set(_ended(desk, change.from_us, desk.now_us))
-        keys |= await self._of_days(desk, days & set(_ended(desk, 0, desk.now_us)))
+        keys |= await self._of_days(desk, days)
         return await self._due(desk, keys)
 
     async def strike(self, desk: Desk, from_us: int, until_us: int) -> dict[str, int]:
@@ -106,7 +109,8 @@ class VehicleDays:
                 gone.append((at, "not_official"))
             elif marks[vehicle.no] < at.to_us and desk.known_us < settled_us:
                 due = max(settled_us, desk.now_us + 600 * US_PER_S)
-                verdicts.later[key] = Later(due, "positions of the day may still come")
+                why = "当日的定位可能尚未到齐 · positions of the day may still come"
+                verdicts.later[key] = Later(due, why, vehicle.no, at.to_us - 1)
             else:
                 ready.append(at)
         if ready:
@@ -145,6 +149,7 @@ class VehicleDays:
         off = _off_hours(desk, replace(tracks, rows=tracks.rows.take(valid)), covers, shared, notes)
         for slot in slots:
             evidence, made = off[slot]
+            made = on_kept_track(desk, made)
             backfill = any(
                 c.backfill and c.from_us < days[slot].to_us and days[slot].from_us < c.to_us
                 for c in covers.get(days[slot].vehicle.no, ())
@@ -155,7 +160,10 @@ class VehicleDays:
                 judgement(desk, made, evidence, alert, days[slot].vehicle.no, backfill=backfill)
             )
             if made.reason == "calendar_unknown":
-                waiting[days[slot].key] = "the calendar of the year is not published"
+                waiting[days[slot].key] = (
+                    f"{days[slot].day} 是否工作日尚未公布 · whether {days[slot].day} is worked is not published yet"
+                )
+                verdicts.absent.add(made.subject)
 
         used = [desk.resolve(terminal_silent.RULE, d.vehicle.organisation, d.from_us) for d in days]
         found = silences_of(tracks, valid, used, covers, desk.known_us)
@@ -170,19 +178,24 @@ class VehicleDays:
                 "day_positions": counted[slot],
                 "silences": found[slot],
             }
-            made = terminal_silent.evaluate(facts)
+            made = on_kept_track(desk, terminal_silent.evaluate(facts))
             alert = _alert(day, made, terminal_silent.severity(facts)) if _suspected(made) else None
             verdicts.judgements.append(
                 judgement(desk, made, facts, alert, day.vehicle.no, backfill=backfilled[slot])
             )
             if terminal_silent.waits(facts):
-                waiting[day.key] = "a silence is not over, or others were silent too"
+                waiting[day.key] = (
+                    "失联尚未结束，或同期其他车辆也失联 · a silence is not over, or others were silent too"
+                )
             if marks[day.vehicle.no] < day.to_us:
-                waiting[day.key] = "no position after the day yet"
+                waiting[day.key] = "该日之后尚无定位 · no position after the day yet"
         for slot in slots:
             day = days[slot]
             if day.key in waiting and desk.now_us < day.to_us + HORIZON_US:
-                verdicts.later[day.key] = wait(desk, day.to_us, waiting[day.key])
+                # Any position that comes may be one of this day. A vehicle that is past it has new ones all the time.
+                mark = marks[day.vehicle.no]
+                no = day.vehicle.no if mark < day.to_us else None
+                verdicts.later[day.key] = wait(desk, day.to_us, waiting[day.key], no, mark)
 
     async def _of_days(self, desk: Desk, days: Iterable[date]) -> set[tuple[str, date]]:
         keys = set()
@@ -210,7 +223,9 @@ class VehicleDays:
         numbers = {v.no: v for v in vehicles.values()}
         keys = set()
         for rule in RULES:
-            for alert in await alerts_of_vehicles(desk.conn, rule, sorted(numbers), desk.now_us - HORIZON_US):
+            for alert in await alerts_of_vehicles(
+                desk.conn, rule, sorted(numbers), desk.now_us - _whole(desk)
+            ):
                 if alert.vehicle_no in numbers:
                     keys.add((numbers[alert.vehicle_no].id, date.fromisoformat(alert.subject[-10:])))
         spans = await terminal_spans(desk, [(no, desk.now_us - HORIZON_US, desk.now_us) for no in numbers])
@@ -400,12 +415,14 @@ def _subjects(changes: Iterable[Change], kind: str) -> list[str]:
     return sorted({c.subject for c in of_kind(changes, kind)})
 
 
-def _ended(desk: Desk, since_us: int, until_us: int) -> list[date]:
-    """Days with a part in [since, until) that have ended, of those that are still judged."""
-    first = (
-        max(day_of(since_us), day_of(desk.now_us - HORIZON_US))
-        if since_us > 0
-        else day_of(desk.now_us - HORIZON_US)
-    )
+def _whole(desk: Desk) -> int:
+    """How far back days are judged again whose facts change that have a date of their own: as long as positions are kept."""
+    return max(HORIZON_US, min(desk.now_us - desk.kept_from_us, _MOST_US))
+
+
+def _ended(desk: Desk, since_us: int, until_us: int, back_us: int = HORIZON_US) -> list[date]:
+    """Days with a part in [since, until) that have ended, of those of the last ``back_us``."""
+    oldest = day_of(desk.now_us - back_us)
+    first = max(day_of(since_us), oldest) if since_us > 0 else oldest
     last = min(day_of(min(until_us, desk.now_us + US_PER_DAY) - 1), day_of(desk.now_us) - timedelta(days=1))
     return [first + timedelta(days=k) for k in range((last - first).days + 1)]

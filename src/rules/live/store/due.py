@@ -33,6 +33,17 @@ CHANGES_AT_ONCE: Final = 5_000
 _KINDS: Final = {"order", "fence", "terminal_binding", "vehicle_status", "parameter"}
 #: Rules that the worker judges, and what its kernels use.
 _RULES: Final = {"location", TRACK}
+#: What of a vehicle whose computation failed (``store.recomputations.put_off``) is due waits until that is tried again.
+_NOT_PUT_OFF: Final = "NOT EXISTS (SELECT FROM recomputations r WHERE r.vehicle_no = live_due.vehicle_no AND r.retry_at > now())"
+_ANY_WAITS: Final = f"SELECT EXISTS (SELECT FROM live_due WHERE {_NOT_PUT_OFF})"  # noqa: S608 - our own constants
+_ONE_WAITS: Final = f"{_ANY_WAITS[:-1]} AND vehicle_no = ANY($1::integer[]))"
+_OLDEST_VEHICLES: Final = f"""
+SELECT DISTINCT vehicle_no FROM (SELECT vehicle_no FROM live_due WHERE {_NOT_PUT_OFF} ORDER BY seq LIMIT $1) oldest ORDER BY 1
+"""  # noqa: S608 - our own constants
+_OLDEST: Final = f"""
+SELECT seq, kind, subject, vehicle_no, from_time FROM live_due
+ WHERE ($1::integer[] IS NULL OR vehicle_no = ANY($1)) AND {_NOT_PUT_OFF} ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED
+"""  # noqa: S608 - our own constants
 #: The time that an order covers concerns them, too. When an order is settled is no judgement.
 _COVER: Final = frozenset(f"{ORDER}.{name}" for name in PARAMETERS)
 
@@ -116,13 +127,9 @@ async def tell_owners(conn: Connection, rows: Sequence[tuple[int, datetime]]) ->
 
 async def take_due(conn: Connection, vehicle_nos: Sequence[int] | None, limit: int) -> list[FactChange]:
     """The oldest ``limit`` rows of ``vehicle_nos`` (None = of every vehicle), by seq. They stay until ``delete_due`` in the
-    same transaction; ones that another worker has in hand are left to it."""
-    rows = await conn.fetch(
-        "SELECT seq, kind, subject, vehicle_no, from_time FROM live_due"
-        " WHERE $1::integer[] IS NULL OR vehicle_no = ANY($1) ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED",
-        None if vehicle_nos is None else [int(no) for no in vehicle_nos],
-        limit,
-    )
+    same transaction; ones that another worker has in hand are left to it, those of vehicles whose computation failed wait."""
+    nos = None if vehicle_nos is None else [int(no) for no in vehicle_nos]
+    rows = await conn.fetch(_OLDEST, nos, limit)
     return [
         FactChange(r["seq"], r["kind"], r["subject"], r["vehicle_no"], to_us(r["from_time"])) for r in rows
     ]
@@ -134,11 +141,16 @@ async def delete_due(conn: Connection, seqs: Sequence[int]) -> None:
 
 
 async def due_waiting(conn: Connection, vehicle_nos: Sequence[int] | None = None) -> bool:
-    """Whether anything waits of ``vehicle_nos`` (None = of any vehicle)."""
+    """Whether anything of ``vehicle_nos`` (None = of any vehicle) waits that can be done."""
     if vehicle_nos is None:
-        return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM live_due)"))
-    query = "SELECT EXISTS (SELECT FROM live_due WHERE vehicle_no = ANY($1::integer[]))"
-    return bool(await conn.fetchval(query, vehicle_nos))
+        return bool(await conn.fetchval(_ANY_WAITS))
+    return bool(await conn.fetchval(_ONE_WAITS, vehicle_nos))
+
+
+async def due_vehicles(conn: Connection, limit: int) -> list[int]:
+    """The vehicles of the oldest ``limit`` rows that can be done, sorted."""
+    rows = await conn.fetch(_OLDEST_VEHICLES, limit)
+    return [row["vehicle_no"] for row in rows]
 
 
 async def anything_due(conn: Connection) -> bool:

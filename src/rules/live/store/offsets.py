@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from rules.alerts.model import OffsetConflictError
+from rules.live.store import quarantine
 from runtime.connection import Connection
 from runtime.units import from_us
 from telemetry.log.base import StoredRecord
@@ -39,6 +40,7 @@ async def rename_log(conn: Connection, former: str, topic: str) -> bool:
     if done == "UPDATE 0":
         return False
     await conn.execute("UPDATE rejected_records SET topic = $2 WHERE topic = $1", former, topic)
+    await quarantine.rename(conn, former, topic)
     return True
 
 

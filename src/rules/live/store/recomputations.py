@@ -1,16 +1,34 @@
-"""Recomputations that wait or are under way (table ``recomputations``)."""
+"""Recomputations that wait, are under way, or have failed and are put off (table ``recomputations``)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
+from datetime import datetime
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 from rules.checks.location import Episode
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
 from runtime.connection import Connection
 from runtime.units import from_us, to_us
+
+#: A vehicle whose computation failed is tried again after so long, then after twice that, up to a day.
+FAULT_PAUSE_S: Final = 300
+MOST_PAUSE_S: Final = 86_400
+#: Each attempt begins with the state of so many days earlier, for a state of a day may be what it fails on; so many times.
+FURTHER_BACK_DAYS: Final = 7
+MOST_FURTHER_BACK: Final = 8
+#: Rows that are not put off.
+_TAKEN: Final = "(retry_at IS NULL OR retry_at <= now())"
+_ANYTHING: Final = f"SELECT EXISTS (SELECT FROM recomputations WHERE {_TAKEN})"  # noqa: S608 - our own constants
+_COUNT: Final = f"""
+SELECT count(*) FROM recomputations WHERE ($1::integer[] IS NULL OR vehicle_no = ANY($1)) AND {_TAKEN}
+"""  # noqa: S608 - our own constants
+_NEXT: Final = f"""
+SELECT *, begun IS NOT NULL AND state_version = $3 AND octet_length(state) = $4 AS under_way FROM recomputations
+ WHERE ($1::integer[] IS NULL OR vehicle_no = ANY($1)) AND {_TAKEN} ORDER BY urgency, begun IS NULL, seq LIMIT $2
+"""  # noqa: S608 - our own constants
 
 
 class Urgency(IntEnum):
@@ -88,37 +106,34 @@ async def waiting(conn: Connection, vehicle_nos: Collection[int]) -> dict[int, W
 
 
 async def anything_waits(conn: Connection) -> bool:
-    """Whether any vehicle, of whichever worker, has to be computed again."""
-    return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM recomputations)"))
+    """Whether any vehicle, of whichever worker, has to be computed again now."""
+    return bool(await conn.fetchval(_ANYTHING))
 
 
 async def count(conn: Connection, vehicle_nos: Sequence[int] | None) -> int:
-    """How many of ``vehicle_nos`` (None = of all) wait or are under way."""
-    return int(
-        await conn.fetchval(
-            "SELECT count(*) FROM recomputations WHERE $1::integer[] IS NULL OR vehicle_no = ANY($1)",
-            vehicle_nos,
-        )
-    )
+    """How many of ``vehicle_nos`` (None = of all) wait or are under way, those that are put off not among them."""
+    return int(await conn.fetchval(_COUNT, vehicle_nos))
 
 
 async def take(conn: Connection, vehicle_nos: Sequence[int] | None, limit: int) -> list[Recomputation]:
     """The next ones of ``vehicle_nos`` (None = of all) to go on with, at most ``limit``, by vehicle: the most urgent first, of
     these the ones under way; the others wait until those are through, so that all are at about the same time."""
-    rows = await conn.fetch(
-        "SELECT *, begun IS NOT NULL AND state_version = $3 AND octet_length(state) = $4 AS under_way FROM recomputations"
-        " WHERE $1::integer[] IS NULL OR vehicle_no = ANY($1) ORDER BY urgency, begun IS NULL, seq LIMIT $2",
-        vehicle_nos,
-        limit,
-        STATE_VERSION,
-        STATE_DTYPE.itemsize,
-    )
-    rows = [
+    rows = await _next(conn, vehicle_nos, limit)
+    return [_of(r) for r in sorted(rows, key=lambda r: int(r["vehicle_no"]))]
+
+
+async def next_vehicles(conn: Connection, vehicle_nos: Sequence[int] | None, limit: int) -> list[int]:
+    """The vehicles of what ``take`` would take; what is kept of them is not looked at."""
+    return sorted(row["vehicle_no"] for row in await _next(conn, vehicle_nos, limit))
+
+
+async def _next(conn: Connection, vehicle_nos: Sequence[int] | None, limit: int) -> list[Any]:
+    rows = await conn.fetch(_NEXT, vehicle_nos, limit, STATE_VERSION, STATE_DTYPE.itemsize)
+    return [
         r
         for r in rows
         if (r["urgency"], r["begun"] is None) == (rows[0]["urgency"], rows[0]["begun"] is None)
     ]
-    return [_of(r) for r in sorted(rows, key=lambda r: int(r["vehicle_no"]))]
 
 
 async def save(conn: Connection, jobs: Sequence[Recomputation]) -> None:
@@ -141,6 +156,69 @@ async def save(conn: Connection, jobs: Sequence[Recomputation]) -> None:
 async def drop(conn: Connection, vehicle_nos: Sequence[int]) -> None:
     """They are computed."""
     await conn.execute("DELETE FROM recomputations WHERE vehicle_no = ANY($1::integer[])", list(vehicle_nos))
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A vehicle whose computation failed. ``anew``: none of its positions are judged until it is through."""
+
+    vehicle_no: int
+    vehicle: str
+    plate: str
+    anew: bool
+    attempts: int
+    error: str
+    noted_at: datetime
+    retry_at: datetime
+
+
+async def put_off(conn: Connection, since_us: Mapping[int, int], error: str, *, anew: bool) -> None:
+    """The computation of vehicles (number -> from when on) failed with ``error``: they are tried again later, by the clock of
+    the database. ``anew``: their states are not usable, so no position of theirs is judged before."""
+    nos = sorted(since_us)
+    await conn.execute(
+        "INSERT INTO recomputations AS r (vehicle_no, urgency, from_time, anew, attempts, error, retry_at)"
+        " SELECT u.no, $3, u.since, $4, 1, $5, now() + make_interval(secs => $6)"
+        " FROM unnest($1::integer[], $2::timestamptz[]) AS u (no, since)"
+        " ON CONFLICT (vehicle_no) DO UPDATE SET urgency = LEAST(r.urgency, EXCLUDED.urgency), begun = NULL,"
+        " anew = r.anew OR EXCLUDED.anew, attempts = r.attempts + 1, error = EXCLUDED.error,"
+        " from_time = GREATEST(to_timestamp(0), LEAST(r.from_time, EXCLUDED.from_time)"
+        " - make_interval(days => CASE WHEN r.attempts BETWEEN 1 AND $8 THEN $7 ELSE 0 END)),"
+        " retry_at = now() + make_interval(secs => LEAST($6 * power(2, LEAST(r.attempts, 16)), $9))",
+        nos,
+        [from_us(max(0, since_us[no])) for no in nos],
+        int(Urgency.NO_STATE if anew else Urgency.FACT),
+        anew,
+        error,
+        float(FAULT_PAUSE_S),
+        FURTHER_BACK_DAYS,
+        MOST_FURTHER_BACK,
+        float(MOST_PAUSE_S),
+    )
+
+
+async def failed(conn: Connection) -> list[Failed]:
+    """The vehicles whose computation has failed and is not through yet."""
+    rows = await conn.fetch(
+        "SELECT r.vehicle_no, v.id AS vehicle, v.plate, r.anew, r.attempts, r.error, r.noted_at, r.retry_at"
+        " FROM recomputations r JOIN vehicles v ON v.no = r.vehicle_no WHERE r.retry_at > '-infinity' ORDER BY r.vehicle_no"
+    )
+    return [Failed(**row) for row in rows]
+
+
+async def count_failed(conn: Connection) -> int:
+    """How many vehicles that is."""
+    return int(await conn.fetchval("SELECT count(*) FROM recomputations WHERE retry_at > '-infinity'"))
+
+
+async def try_again(conn: Connection, vehicle_nos: Sequence[int] | None) -> list[int]:
+    """Have ``vehicle_nos`` (None = all that failed) tried again at once; the numbers of those that had failed."""
+    rows = await conn.fetch(
+        "UPDATE recomputations SET retry_at = now() WHERE retry_at IS NOT NULL"
+        " AND ($1::integer[] IS NULL OR vehicle_no = ANY($1)) RETURNING vehicle_no",
+        None if vehicle_nos is None else list(vehicle_nos),
+    )
+    return sorted(row["vehicle_no"] for row in rows)
 
 
 def _found(job: Recomputation) -> dict[str, Any]:

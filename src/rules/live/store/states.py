@@ -200,6 +200,14 @@ async def outdated_states(conn: Connection, dtype: np.dtype[Any], version: int) 
     return {r["vehicle_no"]: to_us(r["watermark"]) for r in rows}
 
 
+async def spoil_states(conn: Connection, vehicle_nos: Sequence[int]) -> None:
+    """The running states of ``vehicle_nos`` are not usable from now on. They stay as they are for people and maps until a
+    recomputation (which the caller notes) has put others in their place."""
+    await conn.execute(
+        "UPDATE vehicle_states SET state_version = 0 WHERE vehicle_no = ANY($1::integer[])", list(vehicle_nos)
+    )
+
+
 async def drop_day_states(conn: Connection, before_day: int) -> None:
     """Delete the day states older than ``before_day`` (days since 1970): no recomputation starts there any
     more."""

@@ -1,0 +1,166 @@
+"""What was written and may still be wrong: a question to the office, no refusal. A destination at the other end of the world
+accuses a driver who did arrive; but a long way may be true, so it is asked about, not refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import shapely
+
+from registry.fences import Fence
+from registry.orders import DispatchOrder
+from registry.places import Place, stored_places, to_shape
+from registry.refusals import Flaw
+from registry.stations import FuelStation
+from registry.values import Record
+from runtime.arrays import Floats
+from runtime.connection import Connection
+from telemetry.geo import distance_m, in_china
+
+#: Asked about: a place of an order so far from its unit, a day and a half of driving. Also how large a fence may be.
+FAR_KM: Final = 1_000
+LARGE_FENCE_KM: Final = 100
+#: Questions handed back; the rest are counted.
+MAX_DOUBTS: Final = 100
+#: Fences of a unit that are looked at, and places of orders without any fence: enough to tell one end of a country from the other.
+_FEW: Final = 20
+
+_ABROAD: Final = (
+    "坐标在中国境外，请核对（经纬度是否写反、正负号） · outside China; please check the coordinates"
+)
+
+
+async def doubts(connection: Connection, records: Sequence[Record]) -> list[Flaw]:
+    """Questions about records of one kind that were written, by row. One read of the fences, whatever their number."""
+    if not records:
+        return []
+    if isinstance(records[0], DispatchOrder):
+        return await _of_orders(connection, [r for r in records if isinstance(r, DispatchOrder)])
+    found: list[Flaw] = []
+    for row, record in enumerate(records):
+        if isinstance(record, Fence):
+            found += _of_shape(row, ("geometry",), record.geometry, record.datum)
+        elif isinstance(record, FuelStation) and record.place is not None and record.datum is not None:
+            path = ("geometry",) if record.geometry is not None else ("lat",)
+            found += _of_shape(row, path, record.place, record.datum)
+    return found
+
+
+def _of_shape(row: int, path: tuple[str | int, ...], geometry: dict[str, Any], datum: str) -> list[Flaw]:
+    points = shapely.get_coordinates(to_shape(geometry))
+    if datum == "wgs84" and not in_china(points[:, 1], points[:, 0]).all():
+        return [Flaw(path, _ABROAD, row)]
+    west, south, east, north = points[:, 0].min(), points[:, 1].min(), points[:, 0].max(), points[:, 1].max()
+    km = int(distance_m(south, west, north, east) / 1000)
+    if km < LARGE_FENCE_KM:
+        return []
+    return [
+        Flaw(path, f"范围跨度 {km} 公里，请核对各顶点 · it is {km} km across; please check its vertices", row)
+    ]
+
+
+async def _of_orders(connection: Connection, orders: Sequence[DispatchOrder]) -> list[Flaw]:
+    placed = {order.organisation for order in orders if any(_places(order))}
+    if not placed:
+        return []
+    homes = await _homes(connection, placed)
+    # Apart: for an import of 20,000 orders it takes a second or two in which others are to be answered.
+    return await asyncio.to_thread(_far_places, orders, homes)
+
+
+def _far_places(orders: Sequence[DispatchOrder], homes: Mapping[str, Floats]) -> list[Flaw]:
+    named = [(row, path, place) for row, order in enumerate(orders) for path, place in _places(order)]
+    stored = stored_places([place for _, _, place in named])
+    asked: list[_Asked] = []
+    found: list[Flaw] = []
+    for (row, path, place), one in zip(named, stored, strict=True):
+        lat, lon = one["wgs84"]["lat_e6"] / 1e6, one["wgs84"]["lon_e6"] / 1e6
+        if place.datum == "wgs84" and not in_china(lat, lon):
+            found.append(Flaw(path, _ABROAD, row))
+        else:
+            asked.append((row, path, lat, lon))
+    for unit, rows in _by_unit(orders, asked).items():
+        places = np.array([asked[k][2:] for k in rows], np.float64)
+        if (near := homes.get(unit)) is not None:
+            km = _nearest_km(places, near)
+        elif len(rows) <= _FEW:  # nobody has a fence: the other places of the order are all there is
+            km = np.array(
+                [_nearest_km(places[k : k + 1], _others(asked, rows, k))[0] for k in range(len(rows))]
+            )
+        else:
+            continue
+        for k in np.flatnonzero(km >= FAR_KM).tolist():
+            row, path = asked[rows[k]][:2]
+            said = f"距本单位 {int(km[k])} 公里，请核对坐标和坐标系 · {int(km[k])} km from the unit; please check coordinates and datum"
+            found.append(Flaw(path, said, row))
+    return sorted(found, key=lambda flaw: flaw.row)
+
+
+_Asked = tuple[int, tuple[str | int, ...], float, float]
+
+
+def _by_unit(orders: Sequence[DispatchOrder], asked: Sequence[_Asked]) -> dict[str, list[int]]:
+    """Unit -> indices into ``asked`` (row, path, lat, lon)."""
+    found: dict[str, list[int]] = {}
+    for k, (row, *_) in enumerate(asked):
+        found.setdefault(orders[row].organisation, []).append(k)
+    return found
+
+
+def _others(asked: Sequence[_Asked], rows: Sequence[int], k: int) -> Floats:
+    """The other places of the order that ``asked[rows[k]]`` is of."""
+    mine = asked[rows[k]]
+    others = [asked[j][2:] for j in rows if asked[j][0] == mine[0] and asked[j][1] != mine[1]]
+    return np.array(others, np.float64).reshape(-1, 2)
+
+
+def _nearest_km(places: Floats, near: Floats) -> Floats:
+    """Kilometres from each place (lat, lon; shape (n, 2)) to the nearest of ``near``, shape (n,); 0 where there is none."""
+    if not len(near):
+        return np.zeros(len(places))
+    metres = distance_m(places[:, :1], places[:, 1:], near[None, :, 0], near[None, :, 1])
+    nearest: Floats = metres.min(axis=1) / 1000
+    return nearest
+
+
+def _places(order: DispatchOrder) -> Iterable[tuple[tuple[str | int, ...], Place]]:
+    places: list[tuple[tuple[str | int, ...], Place | None]] = [
+        (("origin",), order.origin),
+        *((("destinations", k), place) for k, place in enumerate(order.destinations)),
+        (("return_point",), order.return_point),
+    ]
+    return ((path, place) for path, place in places if place is not None and place.lat is not None)
+
+
+async def _homes(connection: Connection, units: set[str]) -> dict[str, Floats]:
+    """Where each unit is: a point (lat, lon, degrees) of each of its fences, else of those of the unit above it, and so on, else
+    of some of everybody's. Without any fence in the registry a unit is left out. At this scale their datum makes no difference."""
+    above = dict(await connection.fetch("SELECT id, parent FROM organisations"))
+    lines = {unit: list(_line(unit, above)) for unit in units}
+    asked = sorted({one for line in lines.values() for one in line})
+    of: dict[str, list[list[float]]] = {}
+    for row in await connection.fetch(f"{_POINT} WHERE f.organisation = ANY($1::text[]) LIMIT 10000", asked):
+        of.setdefault(row["organisation"], []).append(row["point"][1::-1])
+    found = {unit: next((of[one] for one in line if one in of), []) for unit, line in lines.items()}
+    if not all(found.values()):
+        anywhere = [row["point"][1::-1] for row in await connection.fetch(f"{_POINT} LIMIT 1000")]
+        found = {unit: points or anywhere for unit, points in found.items()}
+    return {unit: np.array(points[:_FEW], np.float64) for unit, points in found.items() if points}
+
+
+_POINT: Final = (
+    "SELECT f.organisation, CASE f.original ->> 'type' WHEN 'Polygon' THEN f.original #> '{coordinates,0,0}'"
+    " ELSE f.original #> '{coordinates,0,0,0}' END AS point FROM fences f"
+)
+
+
+def _line(unit: str, above: dict[str, str | None]) -> Iterable[str]:
+    """A unit and those above it; units form no ring."""
+    at: str | None = unit
+    while at is not None:
+        yield at
+        at = above.get(at)
