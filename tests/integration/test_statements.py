@@ -257,7 +257,7 @@ async def test_the_command_line(office: httpx.AsyncClient, pool: asyncpg.Pool, t
         assert (status, json.loads(out)["created"], await rows(pool)) == (0, 1, [])
         status, out, err = await gongche("statement", str(good), "--mapping", str(mapping))
         assert (status, json.loads(out)["created"]) == (0, 1)
-        assert "rows 1 of 1" in err
+        assert "importing" in err  # short: it needs no line on how far it is
         status, out, err = await gongche("statement", str(bad))
         assert (status, json.loads(out)["unchanged"], json.loads(out)["refused"]) == (1, 1, 1)
         assert "第 4 行，“数量(升)”：" in err
