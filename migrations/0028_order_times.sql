@@ -48,7 +48,7 @@ BEGIN
 END $$;
 CREATE UNIQUE INDEX one_newest_version_of_order ON dispatch_orders (id) WHERE is_newest;
 DROP INDEX dispatch_orders_organisation;
-CREATE INDEX dispatch_orders_organisation ON dispatch_orders (organisation, id) WHERE is_newest AND part_of IS NULL;
+CREATE INDEX dispatch_orders_organisation ON dispatch_orders (organisation, id);
 CREATE INDEX dispatch_orders_parts ON dispatch_orders (part_of) WHERE part_of IS NOT NULL;
 -- Orders that somebody has to see to are few: those that are out, and backfills that wait for an approver.
 CREATE INDEX dispatch_orders_out ON dispatch_orders ((GREATEST(planned_return, extended_return)))

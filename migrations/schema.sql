@@ -1118,7 +1118,7 @@ CREATE INDEX dispatch_orders_ended ON dispatch_orders USING btree (GREATEST(plan
 
 CREATE INDEX dispatch_orders_open ON dispatch_orders USING btree (vehicle) WHERE (is_current AND (status = ANY (ARRAY['approved'::text, 'departed'::text])));
 
-CREATE INDEX dispatch_orders_organisation ON dispatch_orders USING btree (organisation, id) WHERE (is_newest AND (part_of IS NULL));
+CREATE INDEX dispatch_orders_organisation ON dispatch_orders USING btree (organisation, id);
 
 CREATE INDEX dispatch_orders_out ON dispatch_orders USING btree (GREATEST(planned_return, extended_return)) WHERE (is_current AND (status = ANY (ARRAY['approved'::text, 'departed'::text])));
 

@@ -57,7 +57,7 @@ async def notes_of_vehicles(
     shown = from_us(max(0, min(a for _, a, _ in wanted) - OVERDUE_SHOWN_US))
     waiting = await read_orders(
         conn,
-        "WHERE o.is_newest AND NOT o.counts AND v.no = ANY($1::integer[])"
+        "WHERE o.is_newest AND NOT o.counts AND o.vehicle > '' AND v.no = ANY($1::integer[])"
         f" AND {covers_within('o', '$2::timestamptz', '$3::timestamptz')}",
         nos, first, last, places=False,
     )  # fmt: skip
