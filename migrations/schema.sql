@@ -109,8 +109,12 @@ BEGIN
         WITH versions AS (
             SELECT id, vehicle, LEAST(planned_departure, actual_departure) AS since FROM new_rows
             UNION ALL
-            SELECT o.id, o.vehicle, LEAST(o.planned_departure, o.actual_departure) FROM new_rows n
-              JOIN dispatch_orders o ON o.id = n.id AND o.version = n.version - 1)
+            SELECT o.id, o.vehicle, LEAST(o.planned_departure, o.actual_departure) FROM new_rows n CROSS JOIN LATERAL
+                ((SELECT id, vehicle, planned_departure, actual_departure FROM dispatch_orders p
+                   WHERE p.id = n.id AND p.version < n.version ORDER BY p.version DESC LIMIT 1)
+                 UNION ALL
+                 (SELECT id, vehicle, planned_departure, actual_departure FROM dispatch_orders p
+                   WHERE p.id = n.id AND p.version < n.version AND p.counts ORDER BY p.version DESC LIMIT 1)) o)
         SELECT DISTINCT versions.id, v.no, earliest.since FROM versions
           JOIN (SELECT id, min(since) AS since FROM versions GROUP BY id) AS earliest ON earliest.id = versions.id
           JOIN vehicles v ON v.id = versions.vehicle
@@ -153,8 +157,11 @@ CREATE FUNCTION supersede_dispatch_order() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    UPDATE dispatch_orders SET is_current = false WHERE id = NEW.id AND version < NEW.version AND is_current;
-    NEW.is_current := NOT EXISTS (SELECT FROM dispatch_orders WHERE id = NEW.id AND version > NEW.version);
+    UPDATE dispatch_orders SET is_newest = false, is_current = is_current AND NOT NEW.counts
+     WHERE id = NEW.id AND version < NEW.version AND (is_newest OR is_current AND NEW.counts);
+    NEW.is_newest := NOT EXISTS (SELECT FROM dispatch_orders WHERE id = NEW.id AND version > NEW.version);
+    NEW.is_current := NEW.counts
+        AND NOT EXISTS (SELECT FROM dispatch_orders WHERE id = NEW.id AND version > NEW.version AND counts);
     RETURN NEW;
 END $$;
 
@@ -326,11 +333,51 @@ CREATE TABLE dispatch_orders (
     actual_return timestamp with time zone,
     entered_at timestamp with time zone DEFAULT now() NOT NULL,
     is_current boolean DEFAULT true NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    entry_stated boolean DEFAULT false NOT NULL,
+    holds_from timestamp with time zone,
+    applicant text,
+    approver text,
+    cancelled_at timestamp with time zone,
+    exchanges jsonb DEFAULT '[]'::jsonb NOT NULL,
+    part_of text,
+    leg_from timestamp with time zone,
+    leg_to timestamp with time zone,
+    covers_to timestamp with time zone,
+    backfill boolean DEFAULT false NOT NULL,
+    counts boolean DEFAULT true NOT NULL,
+    is_newest boolean DEFAULT false NOT NULL,
     CONSTRAINT dispatch_orders_check CHECK ((planned_return > planned_departure)),
     CONSTRAINT dispatch_orders_check1 CHECK (((actual_return IS NULL) OR (actual_return > COALESCE(actual_departure, '-infinity'::timestamp with time zone)))),
     CONSTRAINT dispatch_orders_status_check CHECK ((status = ANY (ARRAY['approved'::text, 'departed'::text, 'returned'::text, 'cancelled'::text]))),
     CONSTRAINT dispatch_orders_task_type_check CHECK ((task_type = ANY (ARRAY['official'::text, 'repair'::text, 'inspection'::text, 'car_wash'::text, 'emergency'::text, 'tow'::text])))
 );
+
+COMMENT ON COLUMN dispatch_orders.entered_at IS 'when the version was entered, as the office says, else when it came';
+
+COMMENT ON COLUMN dispatch_orders.is_current IS 'the newest version of those that count: what the rules use';
+
+COMMENT ON COLUMN dispatch_orders.received_at IS 'when the version reached this program';
+
+COMMENT ON COLUMN dispatch_orders.entry_stated IS 'the office says when it was entered';
+
+COMMENT ON COLUMN dispatch_orders.holds_from IS 'from when on the version holds; NULL = from the beginning';
+
+COMMENT ON COLUMN dispatch_orders.exchanges IS 'further vehicles that took over: [{vehicle, since, driver}], by time';
+
+COMMENT ON COLUMN dispatch_orders.part_of IS 'a row that the program makes: the stretch of this order that a further vehicle drove, or that an earlier version holds for';
+
+COMMENT ON COLUMN dispatch_orders.leg_from IS 'the row covers nothing before; NULL = no such limit';
+
+COMMENT ON COLUMN dispatch_orders.leg_to IS 'the row covers nothing from then on: another one goes on; NULL = no such limit';
+
+COMMENT ON COLUMN dispatch_orders.covers_to IS 'the row covers nothing from then on: a late return that nobody approved; NULL = no such limit';
+
+COMMENT ON COLUMN dispatch_orders.backfill IS 'entered after the vehicle returned, or after an alert was published (补单)';
+
+COMMENT ON COLUMN dispatch_orders.counts IS 'false: a backfill that nobody approved; what was judged stays';
+
+COMMENT ON COLUMN dispatch_orders.is_newest IS 'the newest version, whether it counts or not: what people see';
 
 CREATE VIEW current_dispatch_orders AS
  SELECT no,
@@ -351,7 +398,21 @@ CREATE VIEW current_dispatch_orders AS
     actual_departure,
     actual_return,
     entered_at,
-    is_current
+    is_current,
+    received_at,
+    entry_stated,
+    holds_from,
+    applicant,
+    approver,
+    cancelled_at,
+    exchanges,
+    part_of,
+    leg_from,
+    leg_to,
+    covers_to,
+    backfill,
+    counts,
+    is_newest
    FROM dispatch_orders
   WHERE is_current;
 
@@ -628,6 +689,17 @@ CREATE TABLE order_results (
     CONSTRAINT order_results_state_check CHECK ((state = ANY (ARRAY['running'::text, 'settled'::text])))
 )
 WITH (fillfactor='50');
+
+CREATE TABLE order_track_times (
+    order_id text NOT NULL,
+    version integer NOT NULL,
+    left_known boolean NOT NULL,
+    left_at timestamp with time zone,
+    back_known boolean NOT NULL,
+    back_at timestamp with time zone
+);
+
+COMMENT ON TABLE order_track_times IS 'When vehicles left for orders and came back, as their tracks show (registry/order_cover.py).';
 
 CREATE TABLE organisations (
     id text NOT NULL,
@@ -1071,6 +1143,9 @@ ALTER TABLE ONLY fences
 ALTER TABLE ONLY order_results
     ADD CONSTRAINT order_results_pkey PRIMARY KEY (order_id);
 
+ALTER TABLE ONLY order_track_times
+    ADD CONSTRAINT order_track_times_pkey PRIMARY KEY (order_id, version);
+
 ALTER TABLE ONLY organisations
     ADD CONSTRAINT organisations_pkey PRIMARY KEY (id);
 
@@ -1153,15 +1228,21 @@ CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from
 
 CREATE INDEX dispatch_orders_departure ON dispatch_orders USING btree (planned_departure) WHERE is_current;
 
-CREATE INDEX dispatch_orders_driver ON dispatch_orders USING btree (driver, planned_departure) WHERE is_current;
+CREATE INDEX dispatch_orders_driver ON dispatch_orders USING btree (driver, planned_departure);
 
 CREATE INDEX dispatch_orders_ended ON dispatch_orders USING btree (GREATEST(planned_return, extended_return, actual_return)) WHERE is_current;
 
 CREATE INDEX dispatch_orders_open ON dispatch_orders USING btree (vehicle) WHERE (is_current AND (status = ANY (ARRAY['approved'::text, 'departed'::text])));
 
-CREATE INDEX dispatch_orders_organisation ON dispatch_orders USING btree (organisation, id) WHERE is_current;
+CREATE INDEX dispatch_orders_organisation ON dispatch_orders USING btree (organisation, id);
+
+CREATE INDEX dispatch_orders_out ON dispatch_orders USING btree (GREATEST(planned_return, extended_return)) WHERE (is_current AND (status = ANY (ARRAY['approved'::text, 'departed'::text])));
+
+CREATE INDEX dispatch_orders_parts ON dispatch_orders USING btree (part_of) WHERE (part_of IS NOT NULL);
 
 CREATE INDEX dispatch_orders_vehicle ON dispatch_orders USING btree (vehicle, planned_departure);
+
+CREATE INDEX dispatch_orders_waiting ON dispatch_orders USING btree (vehicle) WHERE (is_newest AND (NOT counts));
 
 CREATE INDEX evaluations_time ON ONLY evaluations USING btree (evaluated_at DESC, id DESC);
 
@@ -1206,6 +1287,8 @@ CREATE INDEX navigation_routes_newest ON navigation_routes USING btree (engine, 
 CREATE INDEX navigation_routes_used ON navigation_routes USING btree (used_on);
 
 CREATE UNIQUE INDEX one_current_version_of_order ON dispatch_orders USING btree (id) WHERE is_current;
+
+CREATE UNIQUE INDEX one_newest_version_of_order ON dispatch_orders USING btree (id) WHERE is_newest;
 
 CREATE UNIQUE INDEX one_plate_of_vehicle ON vehicle_plates USING btree (vehicle_no) WHERE (valid_to IS NULL);
 

@@ -43,7 +43,9 @@ _MAX_CELL: Final = 1 << 20
 csv.field_size_limit(_MAX_CELL)  # a fence of MAX_VERTICES needs more than the default of 128 KiB
 
 #: Cells that hold JSON, and cells that hold a list with semicolons.
-_JSON_CELLS: Final = frozenset({"origin", "destinations", "return_point", "geometry", "bindings"})
+_JSON_CELLS: Final = frozenset(
+    {"origin", "destinations", "return_point", "geometry", "bindings", "exchanges"}
+)
 _LIST_CELLS: Final = frozenset({"vehicles", "aliases"})
 _FLOAT_CELLS: Final = frozenset({"lat", "lon"})
 _YES_NO_CELLS: Final = frozenset({"enabled", "workday"})

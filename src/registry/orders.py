@@ -1,183 +1,41 @@
-"""Dispatch orders (派车单), kept in versions: the record, written and read, and the time that an order covers."""
+"""Dispatch orders (派车单), kept in versions: the record, written and read. What time an order covers: ``order_cover``; which
+version counts, and what becomes of a change that comes too late: ``order_versions``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
 
-from pydantic import Field, ValidationInfo, field_validator
-
-from registry.pages import Listing, same
-from registry.parameters import ORDER, parameter
-from registry.places import Place, stored_places
-from registry.snapshot.timelines import FOREVER
-from registry.values import Identifier, Record, Text, Time, WriteResult
-from registry.versioned import VersionedTable
+from registry.order_cover import NOT_SHOWN, begins, hours, is_overdue, last_return
+from registry.order_record import HEADERS as HEADERS
+from registry.order_record import DispatchOrder as DispatchOrder
+from registry.order_versions import CONTENT, write_versions
+from registry.pages import Filter, Listing, same
+from registry.values import WriteResult
 from runtime.connection import Connection
-from runtime.units import US_PER_S, in_us, to_us
+from runtime.units import from_us, in_us, to_us
 
-
-class DispatchOrder(Record):
-    """A dispatch order (派车单). Every PUT with other content is a new version; the newest one holds."""
-
-    organisation: Identifier
-    vehicle: Identifier
-    driver: Identifier | None = None
-    task_type: Literal["official", "repair", "inspection", "car_wash", "emergency", "tow"] = "official"
-    purpose: Text = ""
-    status: Literal["approved", "departed", "returned", "cancelled"] = "approved"
-    origin: Place | None = None
-    destinations: list[Place] = Field(default_factory=list, max_length=50)
-    return_point: Place | None = None
-    planned_departure: Time
-    planned_return: Time
-    extended_return: Time | None = Field(None, description="延长用车")
-    actual_departure: Time | None = None
-    actual_return: Time | None = Field(None, validate_default=True)
-
-    @field_validator("planned_return")
-    @classmethod
-    def _returns_after_departure(cls, value: datetime, info: ValidationInfo) -> datetime:
-        start = info.data.get("planned_departure")
-        if start is not None and value <= start:
-            raise ValueError("计划返回不晚于计划出车：派车单先结束后开始 · the order ends before it starts")
-        return value
-
-    @field_validator("extended_return")
-    @classmethod
-    def _extends(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
-        planned = info.data.get("planned_return")
-        if value is not None and planned is not None and value < planned:
-            raise ValueError("延长后的返回早于计划返回 · the extension ends before the planned return")
-        return value
-
-    @field_validator("actual_return")
-    @classmethod
-    def _really_returned(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
-        status = info.data.get("status")
-        if value is None:
-            if status == "returned":
-                raise ValueError("已返回的派车单须有实际返回时间 · a returned order needs actual_return")
-            return None
-        if status in ("approved", "departed"):
-            raise ValueError(
-                "有实际返回时间，状态应为 returned · with actual_return the status is `returned`"
-            )
-        start = info.data.get("actual_departure") or info.data.get("planned_departure")
-        if start is not None and value <= start:
-            raise ValueError("实际返回不晚于出车：派车单先结束后开始 · the order ends before it starts")
-        return value
-
-
-HEADERS: Final = {
-    "派车单号": "id", "单位": "organisation", "车辆": "vehicle", "驾驶员": "driver", "任务类型": "task_type",
-    "事由": "purpose", "状态": "status", "出发地": "origin", "目的地": "destinations", "返回地": "return_point",
-    "计划出车": "planned_departure", "计划返回": "planned_return", "延长至": "extended_return",
-    "实际出车": "actual_departure", "实际返回": "actual_return",
-}  # fmt: skip
-_TABLE: Final = VersionedTable(
-    "dispatch_orders",
-    (
-        "organisation", "vehicle", "driver", "task_type", "purpose", "status", "origin", "destinations", "return_point",
-        "planned_departure", "planned_return", "extended_return", "actual_departure", "actual_return",
-    ),
-)  # fmt: skip
-_COLUMNS: Final = ", ".join(f"t.{name}" for name in _TABLE.columns)
+_SHOWN: Final = ", ".join(f"t.{name}" for name in CONTENT)
 LISTING: Final = Listing(
-    f"SELECT t.id, t.version, {_COLUMNS}, t.entered_at, (SELECT min(f.entered_at) FROM dispatch_orders f"  # noqa: S608 - constant names
-    " WHERE f.id = t.id) > t.planned_departure AS entered_late FROM dispatch_orders t",
-    {name: same(name) for name in ("organisation", "vehicle", "driver", "status")},
-    newest="t.is_current",
+    f"SELECT t.id, t.version, {_SHOWN}, t.entered_at, t.received_at, t.holds_from, t.backfill, t.counts,"  # noqa: S608 - constant names
+    " (SELECT min(f.entered_at) FROM dispatch_orders f WHERE f.id = t.id) > t.planned_departure AS entered_late,"
+    f" {is_overdue('t')} AS overdue, GREATEST(t.planned_return, t.extended_return)"
+    f" + {hours('overdue_cover_h', 't')} * interval '1 hour' AS overdue_from FROM dispatch_orders t",
+    {name: same(name) for name in ("organisation", "vehicle", "driver", "status")}
+    | {
+        "overdue": Filter(f"{{}} = 'true' AND t.is_current AND {is_overdue('t')}"),
+        "backfill_waits": Filter("{} = 'true' AND NOT t.counts AND t.vehicle > ''"),
+    },
+    newest="t.is_newest AND t.part_of IS NULL",
 )
 
 
-# --- the time that an order covers
-#
-# From planned departure minus ``early_start_min`` to actual return. A returned order without a time of return covers to its
-# extended, else its planned return. While it is not returned it covers on, with no end: a vehicle still out on its order is
-# not accused. A cancelled order covers nothing.
-
-#: An order covers its vehicle from a little before it departs: so much is the most that any organisation may have set.
-BEFORE_ORDER: Final = timedelta(minutes=parameter(ORDER, "early_start_min").maximum)
-_BEFORE: Final = f"interval '{BEFORE_ORDER // timedelta(minutes=1)} minutes'"
-
-
-def covered(order: OrderRow, early_start_min: int) -> tuple[int, int] | None:
-    """[from, to) that an order covers, microseconds since 1970 UTC; ``to`` FOREVER: still out. None: nothing."""
-    start = order.planned_departure_us - early_start_min * 60 * US_PER_S
-    if order.status == "cancelled":
-        return None
-    if order.actual_return_us is not None:
-        return start, order.actual_return_us
-    if order.status == "returned":
-        return start, order.extended_return_us or order.planned_return_us
-    return start, FOREVER
-
-
-# The same in SQL, for finding orders: at the widest, whatever the parameters and the kind of return. ``o``: the name of the
-# table. The expressions are those of the indexes dispatch_orders_open and dispatch_orders_ended.
-
-
-def last_return(o: str) -> str:
-    """SQL: the latest of the times at which an order ends."""
-    return f"GREATEST({o}.planned_return, {o}.extended_return, {o}.actual_return)"
-
-
-def still_out(o: str) -> str:
-    """SQL condition: whether an order is not returned yet; then it covers with no end."""
-    return f"{o}.status IN ('approved', 'departed')"
-
-
-def covers_after(o: str, since: str) -> str:
-    """SQL condition: whether an order may cover ``since`` or a later time."""
-    return f"({still_out(o)} OR {last_return(o)} >= {since})"
-
-
-def covers_within(o: str, since: str, until: str) -> str:
-    """SQL condition: whether an order may cover a time in [since, until]."""
-    return f"{o}.planned_departure <= {until} + {_BEFORE} AND {covers_after(o, since)}"
-
-
-# --- written
-
-
 async def write(connection: Connection, records: Sequence[DispatchOrder]) -> list[WriteResult]:
-    """Write orders whose references were checked, at most one record an id. See ``records.apply``."""
-    results, changed = await _TABLE.compare(connection, records, _same)
-    places = [place for record, _ in changed for place in _places(record)]
-    stored = iter(stored_places(places))  # in the order in which _values asks for them
-    await _TABLE.insert(
-        connection, [(record, old, _values(record, lambda _: next(stored))) for record, old in changed]
-    )
-    return results
-
-
-def _same(record: DispatchOrder, old: Any) -> bool:
-    stored = {name: old[name] for name in _TABLE.columns}
-    for name in ("origin", "return_point"):
-        stored[name] = _given(stored[name])
-    stored["destinations"] = [_given(place) for place in stored["destinations"]]
-    return _values(record, Place.original) == list(stored.values())
-
-
-def _values(record: DispatchOrder, place: Callable[[Place], dict[str, Any]]) -> list[Any]:
-    """The columns of ``record``, its places as ``place`` makes them."""
-    values = {name: getattr(record, name) for name in _TABLE.columns}
-    values["origin"] = place(record.origin) if record.origin else None
-    values["return_point"] = place(record.return_point) if record.return_point else None
-    values["destinations"] = [place(one) for one in record.destinations]
-    return list(values.values())
-
-
-def _places(record: DispatchOrder) -> list[Place]:
-    return [place for place in (record.origin, record.return_point, *record.destinations) if place]
-
-
-def _given(place: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """A stored place as it was given."""
-    return None if place is None else {name: place.get(name) for name in Place.model_fields}
+    """Write orders whose references were checked, at most one record an id. See ``records.apply``. Raises RefusedError for an
+    exchange with an unknown vehicle or driver, and a time of entry that is still to come."""
+    return await write_versions(connection, records)
 
 
 # --- read
@@ -194,7 +52,8 @@ class OrderPlace:
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """The newest version of a dispatch order; times in microseconds since 1970 UTC."""
+    """A version of a dispatch order, or of a part of it; times in microseconds since 1970 UTC. A part is told as an order of its
+    own: it departs at ``leg_from_us`` and is returned at ``leg_to_us``. ``left_us``, ``back_us``, ``was_out``: see ``order_cover.Times``."""
 
     id: str
     version: int
@@ -214,6 +73,20 @@ class OrderRow:
     actual_departure_us: int | None
     actual_return_us: int | None
     entered_us: int
+    cancelled_us: int | None = None
+    part_of: str | None = None
+    leg_from_us: int | None = None
+    leg_to_us: int | None = None
+    covers_to_us: int | None = None
+    backfill: bool = False
+    left_us: int | None = None
+    back_us: int | None = None
+    was_out: bool = False
+
+    @property
+    def order(self) -> str:
+        """The office's own number of the order: of a part that of the whole."""
+        return self.part_of or self.id
 
 
 async def read_orders(
@@ -226,32 +99,82 @@ async def read_orders(
         shown = "NULL AS origin, NULL AS destinations, NULL AS return_point"
     rows = await connection.fetch(
         f"SELECT o.id, o.version, o.organisation, o.vehicle, v.no, o.driver, o.task_type, o.purpose, o.status, {shown},"  # noqa: S608 - constant texts
-        " o.planned_departure, o.planned_return, o.extended_return, o.actual_departure, o.actual_return, o.entered_at"
-        f" FROM dispatch_orders o JOIN vehicles v ON v.id = o.vehicle {where}",
+        " o.planned_departure, o.planned_return, o.extended_return, o.actual_departure, o.actual_return, o.entered_at,"
+        " o.cancelled_at, o.part_of, o.leg_from, o.leg_to, o.covers_to, o.backfill,"
+        " w.left_known, w.left_at, w.back_known, w.back_at"
+        " FROM dispatch_orders o JOIN vehicles v ON v.id = o.vehicle"
+        f" LEFT JOIN order_track_times w ON w.order_id = o.id AND w.version = o.version {where}",
         *arguments,
     )
     return [_order(row) for row in rows]
 
 
+async def count_open(connection: Connection) -> tuple[int, int]:
+    """How many orders are overdue now, and how many backfills wait for an approver."""
+    row = await connection.fetchrow(
+        f"SELECT (SELECT count(*) FROM dispatch_orders o WHERE o.is_current AND o.part_of IS NULL AND {is_overdue('o')}),"  # noqa: S608 - constant texts
+        " (SELECT count(*) FROM dispatch_orders o WHERE o.is_newest AND NOT o.counts AND o.vehicle > '')"
+    )
+    return int(row[0]), int(row[1])
+
+
 async def spans_of_orders(connection: Connection, ids: Iterable[str]) -> list[tuple[str, int, int]]:
     """(vehicle id, from, to) of the times that any version of the orders covered or covers, at the widest."""
     rows = await connection.fetch(
-        f"SELECT vehicle, planned_departure - {_BEFORE} AS since, CASE WHEN {still_out('o')}"  # noqa: S608 - constant texts
-        f" THEN NULL ELSE {last_return('o')} END AS until FROM dispatch_orders o WHERE id = ANY($1::text[])",
+        f"SELECT o.vehicle, {begins('o')} AS since, LEAST({last_return('o')} + {hours('overdue_cover_h', 'o')} * interval '1 hour'"  # noqa: S608 - constant texts
+        " + interval '4 hours', o.leg_to) AS until FROM dispatch_orders o WHERE o.id = ANY($1::text[])",
         sorted(set(ids)),
     )
-    return [
-        (r["vehicle"], to_us(r["since"]), FOREVER if r["until"] is None else to_us(r["until"])) for r in rows
-    ]
+    return [(r["vehicle"], to_us(r["since"]), to_us(r["until"])) for r in rows]
+
+
+async def save_track_times(connection: Connection, orders: Sequence[OrderRow]) -> None:
+    """Keep ``left_us`` and ``back_us`` of versions of orders."""
+
+    def moment(us: int | None) -> datetime | None:
+        return None if us is None or us == NOT_SHOWN else from_us(us)
+
+    if orders:
+        found = sorted(orders, key=lambda order: order.id)
+        await connection.execute(
+            "INSERT INTO order_track_times (order_id, version, left_known, left_at, back_known, back_at)"
+            " SELECT * FROM unnest($1::text[], $2::integer[], $3::boolean[], $4::timestamptz[], $5::boolean[], $6::timestamptz[])"
+            " ON CONFLICT (order_id, version) DO UPDATE SET left_known = EXCLUDED.left_known, left_at = EXCLUDED.left_at,"
+            " back_known = EXCLUDED.back_known, back_at = EXCLUDED.back_at",
+            [order.id for order in found],
+            [order.version for order in found],
+            [order.left_us is not None for order in found],
+            [moment(order.left_us) for order in found],
+            [order.back_us is not None for order in found],
+            [moment(order.back_us) for order in found],
+        )
 
 
 def _order(row: Any) -> OrderRow:
-    """The one decoder of an order. ``row``: the fields of OrderRow, in their order."""
-    values = in_us(row)
+    """The one decoder of an order. ``row``: the fields of OrderRow, in their order, but for the last two: whether and when it
+    left, whether and when it came back."""
+    *values, left_known, left, back_known, back = in_us(row)
     origin, destinations, return_point = values[9:12]
     places = tuple(p for p in map(_place, destinations or ()) if p is not None)
     values[9:12] = _place(origin), places, _place(return_point)
-    return OrderRow(*values)
+    shown = [NOT_SHOWN if at is None else at for at in (left, back)]
+    found = replace(
+        OrderRow(*values), left_us=shown[0] if left_known else None, back_us=shown[1] if back_known else None
+    )
+    return _part(found) if found.leg_from_us or found.leg_to_us else found
+
+
+def _part(row: OrderRow) -> OrderRow:
+    """A part as an order of its own."""
+    since, until = row.leg_from_us, row.leg_to_us
+    if since is not None and since > row.planned_departure_us:
+        row = replace(row, actual_departure_us=max(since, row.actual_departure_us or since))
+    if until is None or (row.status == "cancelled" and (row.cancelled_us or 0) <= until):
+        return row
+    if row.actual_return_us is None or until < row.actual_return_us:
+        still_out = row.status in ("approved", "departed")
+        row = replace(row, status="returned", actual_return_us=until, was_out=still_out)
+    return row
 
 
 def _place(value: Mapping[str, Any] | None) -> OrderPlace | None:

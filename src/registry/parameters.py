@@ -53,12 +53,15 @@ class ParameterRow:
 
 _SEED = "市纪委电子监察预警平台"
 _READING = "gongche reading of the rule"
+_SECOND = "gongche reading of the rule, second edition"
 
 #: Parameters that every rule shares through the track kernels.
 TRACK = "track"
 #: Parameters of orders, whatever rule judges them. ``settle_after_h``: so long after its return an order is judged on
 #: what is there, however silent its terminal is. ``early_start_min``: an order covers its vehicle from so long before its
-#: planned departure on.
+#: planned departure on. ``overdue_cover_h``: an order without a return covers so long after its planned (extended) return.
+#: ``cancel_return_min``: so long a cancelled order covers the way back to the fence. ``paper_grace_min``: where a time on
+#: paper differs by at most so much from what the track shows, the track's time is used.
 ORDER = "order"
 
 #: Parameters of terminals, whatever their vehicles. ``exchange_silence_days``: after so many days of silence another device
@@ -77,6 +80,9 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
     ORDER: (
         Parameter("settle_after_h", "h", 6, _READING, 0, 720),
         Parameter("early_start_min", "min", 10, _READING, 0, 1440),
+        Parameter("overdue_cover_h", "h", 2, _SECOND, 0, 48),
+        Parameter("cancel_return_min", "min", 60, _SECOND, 0, 1440),
+        Parameter("paper_grace_min", "min", 15, _SECOND, 0, 240),
     ),
     TERMINAL: (Parameter("exchange_silence_days", "d", EXCHANGE_SILENCE_DAYS, _READING, 1, 3650),),
     "location": (
@@ -91,6 +97,8 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("ratio_permille", "1/1000", 1500, _SEED + ": 1.5倍以上", 1000, 100_000),
         Parameter("short_trip_m", "m", 2000, _READING, 0, 1_000_000),
         Parameter("odometer_differs_permille", "1/1000", 100, _READING, 1, 1_000_000),
+        Parameter("leave_out_local", "1 = yes, 0 = no", 0, _SECOND, 0, 1),
+        Parameter("local_radius_m", "m", 2000, _SECOND, 0, 100_000),
     ),
     "fuel_consumption": (
         Parameter("ratio_permille", "1/1000", 1150, _SEED + ": 高出15%以上", 1000, 100_000),

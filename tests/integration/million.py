@@ -80,10 +80,10 @@ _FILL: Final = {
          WHERE $1::timestamptz > '-infinity' AND $2::interval > '0'""",
     "dispatch_orders": f"""
         INSERT INTO dispatch_orders (id, version, organisation, vehicle, driver, task_type, status, destinations,
-            planned_departure, planned_return, actual_departure, actual_return, is_current)
+            planned_departure, planned_return, actual_departure, actual_return, is_current, is_newest)
         SELECT 'P' || i / 2, 1 + i % 2, 'O' || i % 100, 'V' || (1 + i / 2 % {VEHICLES}), 'D' || (1 + i / 2 % {VEHICLES}), 'official',
             CASE WHEN i % 2 = 0 THEN 'departed' ELSE 'returned' END, '[]', at - interval '5 hours', at, at - interval '5 hours',
-            CASE WHEN i % 2 = 1 THEN at END, i % 2 = 1
+            CASE WHEN i % 2 = 1 THEN at END, i % 2 = 1, i % 2 = 1
         FROM (SELECT i, $1::timestamptz - (200000 - i) * 5 * $2::interval AS at FROM generate_series(1, 200000) i) s""",
     "order_results": f"""
         INSERT INTO order_results (order_id, order_version, vehicle_no, state, mileage_mm, bridged_mm, fixes, destinations,

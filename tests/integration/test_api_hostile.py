@@ -180,6 +180,7 @@ SPICES = {
     "organisations": ["id", "name", "parent"],
     "dispatch-orders": [
         "origin", "return_point", "actual_departure", "actual_return", "extended_to", "version_from", "note", "priority",
+        "cancelled_at", "exchanges", "applicant", "approver", "entered_at", "holds_from",
     ],
     "fuel-cards": ["bindings", "status", "opened_on", "closed_on"],
     "fuel-stations": ["lat", "lon"],

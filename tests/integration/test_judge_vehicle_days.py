@@ -118,9 +118,12 @@ async def test_a_night_drive_is_suspected_and_an_order_entered_later_withdraws_i
     await court.judge(court.key())
     (alert,) = await court.of("off_hours")
     assert (alert["status"], alert["version"]) == ("withdrawn", 2)
-    assert alert["withdrawal_reason"] == means("off_hours", "none")
+    assert alert["withdrawal_reason"] == means("off_hours", "none") + "（据经审批的补单）"
+    assert alert["withdrawn_by"] == "backfill"
 
-    await court.order("P1", 23 * 3600, 25 * 3600, status="cancelled")
+    await court.order(
+        "P1", 23 * 3600, 25 * 3600, status="cancelled", cancelled_at=court.time(22 * 3600)
+    )  # before it began: it covers nothing
     assert court.key() in await court.affected("order", "P1")  # where an older version was
     await court.judge(court.key())
     (alert,) = await court.of("off_hours")

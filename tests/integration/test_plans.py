@@ -239,7 +239,7 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/fences": [{}, {"organisation": "O7"}, {"vehicle": "V17"}],
     "/v1/dispatch-orders": [
         {}, {"organisation": "O7"}, {"vehicle": "V17"}, {"driver": "D17"}, {"status": "departed"}, {"status": "approved"},
-        {"organisation": "O7", "status": "cancelled"},
+        {"organisation": "O7", "status": "cancelled"}, {"overdue": "true"}, {"backfill_waits": "true"},
     ],
     "/v1/fuel-cards": [{}, {"organisation": "O7"}, {"status": "lost"}, {"plate": "苏F17"}],
     "/v1/fuel-stations": [{}, {"name": "加油站7"}],

@@ -123,13 +123,15 @@ async def test_orders_cover_time(town: Town) -> None:
     await town.order("planned", "v2", 5, 6, status="approved")
     snapshot = await FleetSnapshot.load(town.conn)
     minute = 1 / 60
-    assert at(snapshot, town, 1, [-20 - 11 * minute, -20 - 10 * minute, -17.001, -17]) == [
+    # The clerk's minute before and after, as long as the track is not known.
+    assert at(snapshot, town, 1, [-20 - 16 * minute, -20 - 15 * minute, -16.751, -16.75]) == [
         None,
         "returned",
         "returned",
         None,
     ]
-    assert at(snapshot, town, 1, [-15.5, -14, -8.01, -8, -6.5, -2.5, 500]) == [
+    # "out" is overdue two hours after its planned return.
+    assert at(snapshot, town, 1, [-15.5, -14, -8.01, -8, -6.5, -2.5, -0.001, 0]) == [
         "early",
         None,
         "untold",
@@ -137,8 +139,9 @@ async def test_orders_cover_time(town: Town) -> None:
         None,
         "out",
         "out",
+        None,
     ]
-    assert at(snapshot, town, 2, [0, 4.9, 500]) == [None, "planned", "planned"]
+    assert at(snapshot, town, 2, [0, 4.9, 7.999, 8]) == [None, "planned", "planned", None]
     assert at(snapshot, town, 9, [0]) == [None]
     row = snapshot.orders.row_of("untold")
     assert row is not None
@@ -178,14 +181,15 @@ async def test_an_order_takes_over_when_it_departs(town: Town) -> None:
     # None has departed: the one that began to cover first, and each when it does
     await town.order("x", "v2", -20, -15, returned=-10, departed=-16)
     await town.order("y", "v2", -19, -15, returned=-10, departed=-17)
-    await town.order("z", "v2", -18, -15, status="departed", departed=-9)
+    await town.order("z", "v2", -18, -8, status="departed", departed=-9)
     snapshot = await FleetSnapshot.load(town.conn)
     assert at(snapshot, town, 2, [-19.5, -17.5, -17, -15.9, -9.5, -8]) == ["x", "x", "y", "x", "z", "z"]
     # A departure before the window, or after the end of it, moves nothing.
     await town.order("p", "v3", -20, -15, returned=-10, departed=-21)
     await town.order("q", "v3", -18, -14, departed=-13)
     snapshot = await FleetSnapshot.load(town.conn)
-    assert at(snapshot, town, 3, [-20.5, -19, -17, -12]) == [None, "p", "q", "p"]
+    # "p" covers from a quarter of an hour before it departed, until the track shows when that was.
+    assert at(snapshot, town, 3, [-21.26, -20.5, -19, -17, -12]) == [None, "p", "p", "q", "p"]
 
 
 async def test_a_new_version_replaces_its_order(town: Town) -> None:
@@ -196,7 +200,7 @@ async def test_a_new_version_replaces_its_order(town: Town) -> None:
     await town.order("d", "v1", -5, -4, version=2, returned=-3)
     assert await town.conn.fetchval("SELECT count(*) FROM current_dispatch_orders") == 2
     await snapshot.refresh(town.conn, [1])
-    assert at(snapshot, town, 1, [-3.5, -3, -8.5]) == ["d", None, "keep"]
+    assert at(snapshot, town, 1, [-3.5, -2.75, -8.5]) == ["d", None, "keep"]
     assert snapshot.orders.row_of("keep") == kept
     assert snapshot.orders.row_of("d") != old
     assert snapshot.orders.orders[old].status == "departed"  # type: ignore[index]  # a row keeps its meaning
@@ -229,11 +233,13 @@ async def test_old_orders_come_when_asked_for(town: Town) -> None:
     await town.order("old2", "v2", -24 * 20, -24 * 20 + 1, returned=-24 * 20 + 1)
     await town.order("forgotten", "v1", -24 * 30, -24 * 30 + 1, status="approved")
     await town.order("forgotten", "v1", -24 * 30, -24 * 30 + 1, version=2, status="cancelled")
-    await town.order("never closed", "v3", -24 * 300, -24 * 300 + 1, status="departed")
+    await town.order("never closed", "v3", -24 * 300, -24 * 300 + 1, status="departed")  # overdue since long
     snapshot = await FleetSnapshot.load(town.conn, order_days=7)
     hour = -24 * 20 + 0.5
     assert at(snapshot, town, 1, [hour]) == [None]
-    assert at(snapshot, town, 3, [hour]) == ["never closed"]
+    assert at(snapshot, town, 3, [hour, -24 * 300 + 2]) == [None, None]
+    await snapshot.load_orders(town.conn, [3], town.us(-24 * 300))
+    assert at(snapshot, town, 3, [-24 * 300 + 2, -24 * 300 + 3]) == ["never closed", None]
     assert (snapshot.orders_since(np.array([1, 2])) > town.us(-24 * 8)).all()
     await snapshot.load_orders(town.conn, [1], town.us(-24 * 21))
     for _ in range(2):

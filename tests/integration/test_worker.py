@@ -130,7 +130,8 @@ async def test_emergency_order_entered_later_withdraws_with_the_reason(world: Wo
     assert (alert["status"], alert["version"]) == ("withdrawn", 2)
     assert "E7" in alert["withdrawal_reason"]
     # cancelled after all: it holds again, as the same alert
-    await world.order("E7", 20 * H, 22 * H, task_type="emergency", status="cancelled")
+    before = world.time(19 * H)
+    await world.order("E7", 20 * H, 22 * H, task_type="emergency", status="cancelled", cancelled_at=before)
     await world.work(worker)
     (alert,) = await world.alerts()
     assert (alert["status"], alert["version"]) == ("suspected", 3)
@@ -145,7 +146,7 @@ async def test_changed_orders_and_fences_are_judged_again(world: World) -> None:
     await world.order("P1", 8 * H, 8.6 * H, destinations=[place(4000, 0)])
     await world.work(worker)
     assert await world.alerts() == []
-    await world.order("P1", 8 * H, 8.6 * H, status="cancelled")
+    await world.order("P1", 8 * H, 8.6 * H, status="cancelled", cancelled_at=world.time(7 * H))
     await world.work(worker)
     assert [a["rule"] for a in await world.alerts()] == ["location"]
     wide = {

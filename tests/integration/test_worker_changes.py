@@ -66,7 +66,10 @@ async def test_an_alert_withdrawn_while_it_was_open_does_not_swallow_the_next_dr
     assert (new["status"], new["id"] != old["id"]) == ("suspected", True)
 
     # The order is cancelled after all: the first drive is told again, by its own alert.
-    await world.order("E7", -2 * DAY + 20 * H, -2 * DAY + 22 * H, task_type="emergency", status="cancelled")
+    before = world.time(-2 * DAY + 19 * H)
+    await world.order(
+        "E7", -2 * DAY + 20 * H, -2 * DAY + 22 * H, task_type="emergency", status="cancelled", cancelled_at=before
+    )  # fmt: skip
     await world.work(worker)
     assert [(a["id"], a["version"]) for a in await world.alerts()] == [
         (old["id"], 3),

@@ -90,7 +90,7 @@ async def test_running_values_are_those_of_the_stored_track_and_do_not_change_wh
 
     # the whole track once more, by the kernel and the check alone
     async with world.pool.acquire() as conn:
-        start = world.day + round(8 * HOUR) - 10 * 60 * 1_000_000
+        start = world.day + round(8 * HOUR) - 15 * 60 * 1_000_000
         track = await Archive().track(conn, [(1, start, world.day + 24 * HOUR)])
     b = track.batch
     window = window_mileage(
@@ -205,6 +205,9 @@ async def test_any_cut_restart_and_order_of_arrival_gives_the_settled_value(
 
 async def test_an_order_inside_another_takes_its_kilometres(world: World) -> None:
     """No kilometre belongs to two orders, and the outer one has what is before and after the inner one."""
+    await world.pool.execute(
+        "INSERT INTO rule_parameters VALUES ('order', 'paper_grace_min', NULL, 0, '', 'epoch')"
+    )
     await world.order("A", 8 * H, 0, status="departed", planned_return_s=9 * H)
     more: dict[str, Any] = {"actual_departure": world.time(8.16 * H), "planned_return_s": 8.5 * H}
     await world.order("B", 8.32 * H, 8.21 * H, **more)
@@ -256,7 +259,7 @@ async def test_late_positions_and_changed_orders_replace_the_result(world: World
     await world.work(worker)
     moved = (await results(world))["P1"]
     assert (moved["vehicle_no"], moved["fixes"], moved["mileage_mm"]) == (2, 0, 0)
-    await world.order("P1", 8 * H, 8.9 * H, vehicle="V2", status="cancelled")
+    await world.order("P1", 8 * H, 8.9 * H, vehicle="V2", status="cancelled", cancelled_at=world.time(7 * H))
     await world.work(worker)
     assert await results(world) == {}
 
@@ -444,7 +447,7 @@ async def test_a_jump_that_is_the_first_fix_of_an_order_accuses_nobody(
 ) -> None:
     """300 km off, the first fix of the order's time: the true track counts, as it does while streaming."""
     start = start_h * H
-    first = start - 600  # covered from ten minutes before the planned departure
+    first = start - 900  # covered from a quarter of an hour before the planned departure
     fixes = [*stand(start - 12 * H, start - 11 * H)] * before + trip(start)
     fixes = [f for f in fixes if f[0] != first]
     await world.order("P1", start, start + 1800, destinations=[place(4000, 0), place(9000, 0)])
@@ -466,7 +469,7 @@ async def test_a_jump_that_is_the_first_fix_of_an_order_accuses_nobody(
 async def test_a_jump_that_is_all_there_is_of_an_order_accuses_nobody(world: World) -> None:
     clock = Clock(world.day + 20 * HOUR)
     await world.order("P1", 8 * H, 8.5 * H, destinations=[place(4000, 0)])
-    await world.send(world.batch([*stand(7 * H, 7.8 * H), (8.1 * H, 0, 300_000, 0)]))
+    await world.send(world.batch([*stand(7 * H, 7.7 * H), (8.1 * H, 0, 300_000, 0)]))
     await idle(world, await world.work(world.worker(now_us=clock)))
     (row,) = await world.pool.fetch("SELECT outcome, reason_code FROM evaluations")
     assert (row["outcome"], row["reason_code"]) == ("undetermined", "no_track")

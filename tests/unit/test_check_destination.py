@@ -167,3 +167,43 @@ def test_streamed_nearest_distance_is_the_settled_one() -> None:
         nearest = min(nearest, int(step[0]))
     settled = destination.evaluate(evidence).measures["nearest_m"]["value"]
     assert -(-nearest // 1000) == settled
+
+
+def leg(points: Sequence[Fix], **more: Any) -> Any:
+    """A further vehicle's stretch of an order."""
+    other = make(points, **more)
+    return {name: other[name] for name in ("vehicle", "from_us", "departed_us", "to_us", "track")} | {
+        "begun_us": other["from_us"]
+    }
+
+
+PASSED = [(0, 9000, 0), (100, 6000, 0), (200, 9000, 0)]
+REACHED = [(300, 5000, 0), (400, 1500, 0), (500, 5000, 0)]
+UNSEEN = [(300, 9000, 0), (1500, 9000, 0)]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "expected"),
+    [
+        (PASSED, REACHED, (Outcome.NORMAL, "reached")),
+        (REACHED, PASSED, (Outcome.NORMAL, "reached")),
+        (PASSED, PASSED, (Outcome.SUSPECTED, "not_reached")),
+        (PASSED, UNSEEN, (Outcome.UNDETERMINED, "gap")),
+        (UNSEEN, PASSED, (Outcome.UNDETERMINED, "gap")),
+        (PASSED, [], (Outcome.UNDETERMINED, "no_track")),
+        (UNSEEN, REACHED, (Outcome.NORMAL, "reached")),
+    ],
+)
+def test_one_of_several_vehicles_is_enough(first: Any, then: Any, expected: tuple[Outcome, str]) -> None:
+    made = destination.evaluate(make(first) | {"legs": [leg(then)]})
+    assert (made.outcome, made.reason) == expected
+    assert made.measures["fixes"]["value"] == len(first) + len(then)
+    nearest = min(abs(x) for _, x, _ in (*first, *then))
+    assert made.measures["nearest_m"]["value"] in (nearest, nearest + 1)
+
+
+def test_what_nobody_approved_is_told() -> None:
+    note = {"kind": "backfill", "order": "P1", "version": 3, "at_us": T0, "paper_us": None}
+    told = said(destination.evaluate(make([(0, 9000, 0), (100, 6000, 0)]) | {"notes": [note]}))
+    assert "补单 P1（" in told
+    assert told.endswith("不据以撤销。")

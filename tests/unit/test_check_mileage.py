@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,12 @@ NO, OTHER = 4711, 815
 YARD: Any = {"name": "院", "lat_e6": 32_000_000, "lon_e6": 120_900_000}
 HALL: Any = {"name": "市政府", "lat_e6": 32_020_000, "lon_e6": 120_950_000}
 UNKNOWN: Any = {"name": "市区", "lat_e6": None, "lon_e6": None}
+
+#: The defaults, and what is said of the kernel's.
+USED = {
+    "ratio_permille": 1500, "short_trip_m": 2000, "odometer_differs_permille": 100, "leave_out_local": 0, "local_radius_m": 2000,
+    "max_speed_kmh": 200, "gap_s": 120,
+}  # fmt: skip
 
 
 def drive(seconds: int = 1800, start_s: int = 8 * 3600, speed: float = 12.0, odometer: bool = True) -> Any:
@@ -56,7 +63,7 @@ def evidence(track: dict[str, Any] | None = None, navigation_m: int | None = 20_
             "distance_m": navigation_m,
             "problem": "" if navigation_m is not None else "没有路 · no way",
         },
-        "parameters": {"ratio_permille": 1500, "short_trip_m": 2000, "odometer_differs_permille": 100},
+        "parameters": dict(USED),
         "order_no": NO,
         "orders": [
             {"no": NO, "id": "P1", "version": 1, "from_us": DAY + 8 * 3600 * S, "to_us": DAY + 30_601 * S}
@@ -81,7 +88,7 @@ def numbers(mileage_mm: int, navigation_m: int | None, **more: Any) -> Any:
 def test_exactly_the_limit_is_suspected_and_one_millimetre_less_is_not(
     navigation_m: int, permille: int
 ) -> None:
-    parameters = {"ratio_permille": permille, "short_trip_m": 2000, "odometer_differs_permille": 100}
+    parameters = USED | {"ratio_permille": permille}
     at = numbers(permille * navigation_m, navigation_m, parameters=parameters)
     assert mileage.conclude(at).outcome is Outcome.SUSPECTED
     assert mileage.conclude(at).measures["ratio_permille"]["value"] == permille
@@ -98,9 +105,8 @@ def test_more_kilometres_never_make_it_less_suspected(a: int, b: int, navigation
 
 
 def test_exactly_two_kilometres_is_no_short_trip() -> None:
-    used = {"short_trip_m": 2000}
-    assert mileage.severity(2000, used) == "medium"
-    assert mileage.severity(1999, used) == "low"
+    for navigation_m, severity in ((2000, "medium"), (1999, "low")):
+        assert mileage.severity(mileage.conclude(numbers(10_000_000, navigation_m))) == severity
 
 
 def test_the_frozen_track_gives_the_limit_to_the_millimetre() -> None:
@@ -214,14 +220,17 @@ def test_the_tour_goes_over_all_destinations_in_order_to_the_return_point() -> N
     assert places == tuple((p["lat_e6"], p["lon_e6"]) for p in (YARD, third, HALL))
 
 
-def test_bridged_kilometres_acquit_nobody_and_clear_nobody_of_suspicion() -> None:
+def test_bridged_kilometres_acquit_nobody_and_accuse_nobody() -> None:
     bridged = {"result": {"bridged_mm": 10_001}}
     assert mileage.conclude(numbers(20_000, 1_000, **copy.deepcopy(bridged))).reason == "poor_coverage"
     half = {"result": {"bridged_mm": 10_000}}
     assert mileage.conclude(numbers(20_000, 1_000, **half)).outcome is Outcome.NORMAL
-    suspected = mileage.conclude(numbers(20_000, 13, **bridged))
+    # 9,999 mm were seen: 1.5 times 6 m, but not 7 m.
+    suspected = mileage.conclude(numbers(20_000, 6, **copy.deepcopy(bridged)))
     assert suspected.outcome is Outcome.SUSPECTED
     assert "轨迹中断处按直线计 10 米" in said(suspected)
+    doubt = mileage.conclude(numbers(20_000, 7, **bridged))
+    assert (doubt.outcome, doubt.reason) == (Outcome.UNDETERMINED, "bridged")
     # Seen for less than half of the time.
     early = {"result": {"last_us": DAY + 8 * 3600 * S + 900 * S}}
     assert mileage.conclude(numbers(20_000, 1_000, **copy.deepcopy(early))).reason == "poor_coverage"
@@ -246,7 +255,9 @@ def test_conclude_gives_what_evaluate_gives_when_the_track_bears_it_out() -> Non
             for k, v in made.items()
             if k not in ("track", "state", "orders", "parameter_rows", "order_no")
         }
-        assert mileage.evaluate(made) == mileage.conclude(bare)
+        full, by_numbers = mileage.evaluate(made), mileage.conclude(bare)
+        measures = {name: m for name, m in full.measures.items() if name != "local_m"}
+        assert dataclasses.replace(full, measures=measures) == by_numbers
 
 
 def test_evidence_of_another_rule_is_refused() -> None:
@@ -254,3 +265,79 @@ def test_evidence_of_another_rule_is_refused() -> None:
         mileage.evaluate(evidence() | {"rule": "destination"})
     with pytest.raises(EvidenceError):
         mileage.evaluate(evidence() | {"rule_version": 99})
+
+
+def tour(kilometres_there: int, metres_around: int) -> Any:
+    """East to the hall, back and forth beside it, and nothing else; a fix each 10 s at 20 m/s."""
+    there = np.arange(0, kilometres_there * 1000 + 1, 200.0)
+    around = np.arange(200, metres_around + 1, 200.0)
+    x = np.r_[there, kilometres_there * 1000 - np.abs((around + 1000) % 2000 - 1000)]
+    lat, lon = geo.from_local_plane(32.0, 120.9, x, x * 0.0)
+    n = np.arange(len(x))
+    return {
+        "t_us": DAY + (8 * 3600 + 10 * n) * S, "fingerprint": n + 1, "lat_e6": np.rint(lat * 1e6), "lon_e6": np.rint(lon * 1e6),
+        "speed_dkmh": np.full(len(x), 720), "direction_deg": np.full(len(x), 90), "odometer_dkm": np.full(len(x), -1),
+    }  # fmt: skip
+
+
+def around(navigation_m: int, **parameters: int) -> Any:
+    """10 km to the hall and 8 km around it."""
+    lat, lon = geo.from_local_plane(32.0, 120.9, [10_000.0], [0.0])
+    hall = {"name": "市政府", "lat_e6": round(float(lat[0]) * 1e6), "lon_e6": round(float(lon[0]) * 1e6)}
+    return evidence(
+        tour(10, 8_000), navigation_m, destinations=[hall], parameters=USED | parameters,
+        orders=[{"no": NO, "id": "P1", "version": 1, "from_us": DAY, "to_us": DAY + 86_400 * S}],
+    )  # fmt: skip
+
+
+def test_driving_around_a_destination_is_told_apart_and_weighs_less() -> None:
+    made = mileage.evaluate(around(10_000))  # 18 km of 10 km, of which 10 km (2 + 8) are local
+    assert 17_900 <= made.measures["mileage_m"]["value"] <= 18_000
+    assert 9_700 <= made.measures["local_m"]["value"] <= 10_000
+    assert (made.outcome, made.reason) == (Outcome.SUSPECTED, "exceeds_locally")
+    assert mileage.severity(made) == "low"
+    assert "仅因此达到限定倍数" in said(made)
+
+
+def test_an_organisation_may_leave_it_out() -> None:
+    made = mileage.evaluate(around(10_000, leave_out_local=1))
+    assert (made.outcome, made.reason) == (Outcome.NORMAL, "local")
+
+
+def test_what_is_over_the_limit_without_it_weighs_as_before() -> None:
+    made = mileage.evaluate(around(5_000, leave_out_local=1))  # 8 km elsewhere of 5 km
+    assert (made.outcome, made.reason) == (Outcome.SUSPECTED, "exceeds")
+    assert mileage.severity(made) == "medium"
+    assert "仅因此" not in said(made)
+
+
+def test_no_circle_no_local_driving() -> None:
+    assert mileage.local_m(around(10_000, local_radius_m=0)) == 0
+
+
+def test_several_vehicles_drove_one_order() -> None:
+    whole = evidence()
+    legs = [evidence(drive(900)), evidence(drive(900, start_s=8 * 3600 + 900))]
+    result = mileage.total([leg["result"] for leg in legs])
+    made = mileage.evaluate(
+        whole | {"legs": legs, "result": result, "route": {"distance_m": 1_000, "problem": ""}}
+    )
+    assert made.outcome is Outcome.SUSPECTED
+    assert made.measures["fixes"]["value"] == 182
+    assert abs(made.measures["mileage_m"]["value"] - 21_600) < 50
+    other = whole | {"legs": legs, "result": result | {"mileage_mm": 1}}
+    assert mileage.evaluate(other).reason == "results_differ"
+
+
+@pytest.mark.parametrize(
+    ("odometer_m", "fault"),
+    # 200 km/h for half an hour are 100 km, and it counts in steps of 100 m.
+    [(58_211_000, True), (429_496_729_500, True), (100_201, True), (100_200, False), (30_000, False)],
+)
+def test_an_odometer_that_no_car_can_drive_is_a_fault_of_the_device(odometer_m: int, fault: bool) -> None:
+    made = mileage.conclude(numbers(30_000_000, 20_000, result={"odometer_m": odometer_m}))
+    assert made.outcome is Outcome.SUSPECTED
+    assert ("odometer_fault" in made.measures) is fault
+    assert ("属设备故障，未采用" in said(made)) is fault
+    if fault:
+        assert made.measures["odometer_differs"]["value"] == 0

@@ -43,9 +43,9 @@ def feature_collection(
 
     ``body``: parsed evidence, see the rule's check. What it does not hold is left out.
     """
-    features: list[dict[str, Any]] = []
-    if track := _track(body.get("track") or {}):
-        features.append(track)
+    # Of an order that several vehicles served each has its own track.
+    tracks = [_track(part.get("track") or {}) for part in (body, *(body.get("legs") or []))]
+    features: list[dict[str, Any]] = [track for track in tracks if track]
     features += [_fence(fence) for fence in body.get("fences") or []]
     parameters = body.get("parameters") or {}
     if (place := body.get("destination")) is not None:

@@ -122,7 +122,8 @@ def make_router() -> APIRouter:
         " from the stored track and judged). `mileage_m` includes `bridged_m`, the straight lines over gaps;"
         " `odometer_m` is the terminal's own, null where it has none. Fixes are those at times that this order covers"
         " (of several orders, the one that departed last). `destinations[].nearest_m` is null without coordinates or"
-        " before the first fix. Scope: `registry:read` or `tracks:read`.",
+        " before the first fix. Of an order that several vehicles served the numbers are those of all of them, and `legs` has"
+        " those of each. Scope: `registry:read` or `tracks:read`.",
         responses={
             200: {"content": {"application/json": {"example": RESULT}}},
             404: {"description": "no such order, or nothing is known of its trip yet"},

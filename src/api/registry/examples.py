@@ -32,6 +32,8 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "destinations": [{"name": "如皋市政府", "lat": 32.371, "lon": 120.573, "datum": "gcj02"}],
         "planned_departure": "2026-03-02T08:30:00+08:00",
         "planned_return": "2026-03-02T17:30:00+08:00",
+        "applicant": "李四",
+        "approver": "王五",
     },
     "fuel-cards": {
         "organisation": "finance",

@@ -1,8 +1,8 @@
 """Trips: orders as stretches of time, with their results. Many keys at a time.
 
 A *trip* is an order as a stretch of time: from its departure (actual, else planned) to its return (actual, else the
-extended or planned one; ``returned`` says which). Cancelled orders are none. (What an order *covers* is wider:
-``registry.orders``.)
+extended or planned one; ``returned`` says which); of an order that several vehicles served, each vehicle's stretch. Cancelled orders are none. (What an order *covers* is wider:
+``registry.order_cover``.)
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from registry.snapshot.timelines import FOREVER
 from runtime.connection import Connection
 from runtime.units import LATEST_US, from_us, to_us
 
-START: Final = "COALESCE(o.actual_departure, o.planned_departure)"
-END: Final = "COALESCE(o.actual_return, GREATEST(o.planned_return, o.extended_return))"
+# A stretch of an order that several vehicles served is a trip of its own (registry.order_versions).
+START: Final = "GREATEST(COALESCE(o.actual_departure, o.planned_departure), o.leg_from)"
+END: Final = "LEAST(COALESCE(o.actual_return, GREATEST(o.planned_return, o.extended_return)), o.leg_to)"
 _TRIP: Final = (
     f"SELECT o.id, o.version, o.vehicle, o.driver, o.organisation, {START} AS departed, {END} AS ended,"
-    " o.status = 'returned' OR o.actual_return IS NOT NULL AS returned"
+    " o.status = 'returned' OR o.actual_return IS NOT NULL OR o.leg_to IS NOT NULL AS returned"
 )
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from registry.orders import covers_within, read_orders
+from registry.order_cover import covers_within
+from registry.orders import read_orders
 from registry.parameters import ParameterRow
 from registry.snapshot.orders import OrderBook
 from registry.vehicles import SELECT, VehicleInfo, read_vehicles
@@ -17,13 +18,15 @@ from runtime.units import CHINA, from_us
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """An order and the time that it covers, [from, to), microseconds since 1970 UTC; ``to_us`` FOREVER: still out."""
+    """An order and the time that it covers, [from, to), microseconds since 1970 UTC. ``backfill``: it was entered afterwards,
+    and counts."""
 
     id: str
     version: int
     task_type: str
     from_us: int
     to_us: int
+    backfill: bool = False
 
 
 async def vehicles_bound(conn: Connection, from_us_: int, to_us_: int) -> list[VehicleInfo]:
@@ -70,11 +73,11 @@ async def covers_of(
     parameters: Sequence[ParameterRow],
 ) -> dict[int, list[Cover]]:
     """The current orders of ``vehicles`` that cover any time in [from, to), by vehicle number; each list by start and
-    id. What an order covers: registry.orders."""
+    id. What an order covers: registry.order_cover."""
     nos = [vehicle.no for vehicle in vehicles]
     found = await read_orders(
         conn,
-        "WHERE o.is_current AND v.no = ANY($1::integer[]) AND o.status <> 'cancelled'"
+        "WHERE o.is_current AND v.no = ANY($1::integer[])"
         f" AND {covers_within('o', '$2::timestamptz', '$3::timestamptz')}",
         nos,
         from_us(from_us_),
@@ -88,6 +91,8 @@ async def covers_of(
         for row in book.rows_of(no):
             order = book.orders[row]
             start, end = int(book.rows["cover_from"][row]), int(book.rows["cover_to"][row])
-            if start < to_us_ and end > from_us_:
-                covers[no].append(Cover(order.id, order.version, order.task_type, start, end))
+            if start < end and start < to_us_ and end > from_us_:
+                covers[no].append(
+                    Cover(order.order, order.version, order.task_type, start, end, order.backfill)
+                )
     return covers

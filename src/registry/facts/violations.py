@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from typing import Final
 
-from registry.orders import OrderRow, covers_within, read_orders
+from registry.order_cover import covers_within
+from registry.orders import OrderRow, read_orders
 from registry.parameters import ORDER, ParameterRow, resolve
 from registry.violations import SELECT, ViolationRow, violations_of_rows
 from runtime.connection import Connection
 from runtime.units import LATEST_US, US_PER_S, from_us
-
-#: So long an order without a return may go on beyond its planned (extended) return, where no parameter says it.
-_OVERDUE_COVER_H: Final = 2
 
 
 async def drivers_at(
@@ -49,11 +46,13 @@ async def drivers_at(
 def _driven(order: OrderRow, parameters: Sequence[ParameterRow]) -> tuple[int, int]:
     """[from, to] in which the vehicle was out on an order."""
     since = order.planned_departure_us if order.actual_departure_us is None else order.actual_departure_us
-    if order.actual_return_us is not None:
-        return since, order.actual_return_us
+    since = max(since, order.leg_from_us or since)
+    ended = [at for at in (order.actual_return_us, order.leg_to_us) if at is not None]
+    if ended:
+        return since, min(ended)
     used = resolve(ORDER, order.organisation, order.planned_departure_us, parameters)
     planned = max(order.planned_return_us, order.extended_return_us or 0)
-    hours = 0 if order.status == "returned" else used.get("overdue_cover_h", _OVERDUE_COVER_H)
+    hours = 0 if order.status == "returned" else used["overdue_cover_h"]
     return since, planned + hours * 3600 * US_PER_S
 
 

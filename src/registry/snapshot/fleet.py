@@ -13,7 +13,8 @@ from datetime import datetime
 import numpy as np
 
 from registry.fences import read_fences
-from registry.orders import covers_after, read_orders
+from registry.order_cover import covers_after
+from registry.orders import read_orders
 from registry.parameter_values import load_parameters
 from registry.parameters import ParameterRow
 from registry.snapshot.fences import Area, FenceBook

@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 
 from registry import parameters as params
-from registry.orders import OrderRow, covered
+from registry.order_cover import PARAMETERS, times_of, window
+from registry.orders import OrderRow
 from registry.snapshot.timelines import Timelines, flatten
 from runtime.arrays import AnyArray, AnyInts
 
@@ -33,15 +34,21 @@ ORDER_DTYPE: Final = np.dtype(
         ("actual_return", "i8"),
         ("cover_from", "i8"),
         ("cover_to", "i8"),
+        ("leave_from", "i8"),
+        ("leave_to", "i8"),
+        ("back_from", "i8"),
+        ("back_to", "i8"),
     ]
 )
+
+_COVER: Final = ("cover_from", "cover_to", "leave_from", "leave_to", "back_from", "back_to")
 
 
 class OrderBook:
     """Orders by row. A row never changes its meaning: a new version of an order, or other parameters for its
     window, are a new row. ``rows`` (ORDER_DTYPE) and ``orders`` (OrderRow) have the same index.
 
-    The time that an order covers: ``registry.orders.covered``.
+    The time that an order covers: ``registry.order_cover.window``.
 
     Where orders of one vehicle overlap, one takes over from the other when it departs: at its actual departure where
     the office says so, else when it begins to cover; of two that do so at once the one with the greater id. The one
@@ -91,15 +98,15 @@ class OrderBook:
         gone: dict[str, int] = {}
         for no in vehicle_nos:
             gone |= {self.orders[row].id: row for row in self._rows_of_vehicle.pop(no, ())}
-        for order, (cover_from, cover_to) in zip(orders, windows, strict=True):
+        for order, cover in zip(orders, windows, strict=True):
             known = self._row_of_id.get(order.id)
             gone.pop(order.id, None)
             if (
                 known is None
                 or self.orders[known] != order
-                or (self._data[known]["cover_from"], self._data[known]["cover_to"]) != (cover_from, cover_to)
+                or tuple(self._data[known][name] for name in _COVER) != cover
             ):
-                known = self._add(order, cover_from, cover_to)
+                known = self._add(order, cover)
             by_vehicle[order.vehicle_no].append(known)
         for order_id, row in gone.items():
             if self._row_of_id.get(order_id) == row:  # else the order went to another vehicle
@@ -115,7 +122,7 @@ class OrderBook:
             flat += [(no, start, end, row) for start, end, row in spans if start < end]
         self._cover.replace(vehicle_nos | by_vehicle.keys(), flat)
 
-    def _add(self, order: OrderRow, cover_from: int, cover_to: int) -> int:
+    def _add(self, order: OrderRow, cover: tuple[int, ...]) -> int:
         if self._count == len(self._data):
             self._data = np.concatenate([self._data, np.zeros(len(self._data), ORDER_DTYPE)])
         row = self._count
@@ -127,8 +134,7 @@ class OrderBook:
             _time(order.extended_return_us),
             _time(order.actual_departure_us),
             _time(order.actual_return_us),
-            cover_from,
-            cover_to,
+            *cover,
         )
         self._count += 1
         self.orders.append(order)
@@ -156,14 +162,26 @@ class OrderBook:
     @staticmethod
     def _windows(
         orders: Sequence[OrderRow], parameters: Sequence[params.ParameterRow]
-    ) -> list[tuple[int, int]]:
+    ) -> list[tuple[int, ...]]:
+        """The columns _COVER of each order."""
         departure = np.array([o.planned_departure_us for o in orders], np.int64)
         organisations = np.array([o.organisation for o in orders], object)
-        early = params.resolve_columns(params.ORDER, organisations, departure, parameters)["early_start_min"]
+        columns = params.resolve_columns(params.ORDER, organisations, departure, parameters)
+        values = zip(*(columns[name].tolist() for name in PARAMETERS), strict=True)
         return [
-            covered(order, minutes) or (NO_TIME, NO_TIME)
-            for order, minutes in zip(orders, early.tolist(), strict=True)
+            _cover(order, dict(zip(PARAMETERS, used, strict=True)))
+            for order, used in zip(orders, values, strict=True)
         ]
+
+
+def _cover(order: OrderRow, used: dict[str, int]) -> tuple[int, ...]:
+    found = window(times_of(order), used)
+    if found is None:
+        return (NO_TIME,) * len(_COVER)
+    none = (NO_TIME, NO_TIME)
+    leave = none if found.leave is None or order.left_us is not None else found.leave
+    back = none if found.back is None or order.back_us is not None else found.back
+    return found.from_us, found.to_us, *leave, *back
 
 
 def _time(us: int | None) -> int:

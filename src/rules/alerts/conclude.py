@@ -11,10 +11,11 @@ from rules.evidence import canonical
 
 def judgement_of(
     made: Evaluation, evidence: Mapping[str, object], alert: AlertFacts | None, vehicle_no: int | None, now_us: int,
-    *, keep_evidence: bool = False, card: str | None = None,
+    *, keep_evidence: bool = False, card: str | None = None, backfill: bool = False,
 ) -> Judgement:  # fmt: skip
     """The judgement of an evaluation, made at ``now_us``. ``alert`` is needed only when it is suspected; the evidence is
-    kept then, else only with ``keep_evidence``. ``card``: the fuel card that it is about, if any."""
+    kept then, else only with ``keep_evidence``. ``card``: the fuel card that it is about, if any. ``backfill``:
+    see Judgement."""
     suspected = made.outcome is Outcome.SUSPECTED
     return Judgement(
         made.rule,
@@ -32,4 +33,5 @@ def judgement_of(
         card,
         told=made.told,
         named=made.named,
+        backfill=backfill,
     )

@@ -57,7 +57,8 @@ class Judgement:
     reason of a withdrawal), ``named`` what that sentence names, ``told`` what the sentence of the alert needs besides the
     numbers (``rules.wording``): neither is compared with what was judged before. ``happened``: when, as in AlertFacts,
     whatever the outcome, None = not known; stored only as the end of an open alert that is withdrawn. ``card``: id of the
-    fuel card that the subject is about, to find its alerts by.
+    fuel card that the subject is about, to find its alerts by. ``backfill``: it rests on an order that was entered afterwards (补单) and approved; what
+    it withdraws says so.
     """
 
     rule: str
@@ -75,6 +76,7 @@ class Judgement:
     card: str | None = None
     told: Mapping[str, Any] = field(default_factory=dict)
     named: Mapping[str, str] = field(default_factory=dict)
+    backfill: bool = False
 
     def __post_init__(self) -> None:
         if self.outcome == "suspected" and (self.alert is None or self.evidence is None):
@@ -93,7 +95,8 @@ class Alert:
     before there were English sentences and codes has None there, and a withdrawal_reason in both languages.
     ``withdrawal_reason`` is set exactly when ``status`` is ``withdrawn``; the other fields then still say
     what was suspected, and ``evidence_hash`` names what that was judged on. Only where a withdrawal rests on evidence of
-    its own (``location``: the complete track) it names that; what others found is in ``evaluations``.
+    its own (``location``: the complete track) it names that; what others found is in ``evaluations``. ``withdrawn_by``:
+    ``backfill`` where an order that was entered afterwards, and approved, withdrew it.
     """
 
     id: str
@@ -119,6 +122,7 @@ class Alert:
     summary_en: str | None = None
     withdrawal_reason_en: str | None = None
     reason_code: str | None = None
+    withdrawn_by: str | None = None
 
     def body(self) -> dict[str, Any]:
         """The JSON object: the field names above, times RFC 3339 with the offset of China, measures as
@@ -147,6 +151,7 @@ class Alert:
             "evidence_sm3": self.evidence_sm3,
             "withdrawal_reason": self.withdrawal_reason,
             "withdrawal_reason_en": self.withdrawal_reason_en,
+            "withdrawn_by": self.withdrawn_by,
         }
 
     @classmethod
@@ -177,6 +182,7 @@ class Alert:
             summary_en=body.get("summary_en"),
             withdrawal_reason_en=body.get("withdrawal_reason_en"),
             reason_code=body.get("reason_code"),
+            withdrawn_by=body.get("withdrawn_by"),
         )
 
 

@@ -21,9 +21,12 @@ from rules.alerts.months import KEPT, month_of
 from rules.catalogue import CATALOGUE
 from rules.evidence import digest, digests
 from rules.wording.standard import STANDARD, Wording
-from rules.wording.texts import Said
+from rules.wording.texts import Said, Text
 from runtime.connection import Connection
 from runtime.units import from_us
+
+#: Added to the reason of a withdrawal that rests on an order that was entered afterwards.
+BACKFILL = Text("据经审批的补单", "by an order that was entered afterwards and approved")
 
 
 async def put_evidence(conn: Connection, bodies: Iterable[tuple[bytes, date]]) -> None:
@@ -222,9 +225,10 @@ def _next_version(judgement: Judgement, key: str, current: Alert | None, wording
             status="withdrawn",
             rule_version=judgement.rule_version,
             occurred_to=_ended(current, judgement),
-            withdrawal_reason=why.zh,
-            withdrawal_reason_en=why.en,
+            withdrawal_reason=f"{why.zh}（{BACKFILL.zh}）" if judgement.backfill else why.zh,
+            withdrawal_reason_en=f"{why.en} ({BACKFILL.en})" if judgement.backfill else why.en,
             reason_code=judgement.reason,
+            withdrawn_by="backfill" if judgement.backfill else None,
         )
         if judgement.evidence is None:
             return withdrawn

@@ -9,16 +9,21 @@ window and the nearest fix) is no track. If in such a gap the vehicle could have
 back to where it was seen next, at ``gap_speed_kmh``, the outcome is undetermined. At an end of the window one
 way is enough, since where the vehicle was before or after is not known. The start of the window for this
 purpose is the departure. Fixes from before an actual departure say where the vehicle came from, not where the
-order went. Pure.
+order went.
+
+The departure is that which the track shows, where it differs from that on paper by no more than the clerk's minute. Where several
+vehicles served the order one after the other, each is judged for its own stretch: it is enough that one was there. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NotRequired, TypedDict, cast
 
 import numpy as np
 
+from registry.order_cover import Note
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import VALID_COLUMN, Track, acc_of, require, term_of, track_columns
 from rules.tracks.advance import advance, row_matrix
@@ -57,10 +62,21 @@ class Place(TypedDict):
     lon_e6: int | None
 
 
+class Leg(TypedDict):
+    """A further stretch of the order, driven by another vehicle: what the evidence has of the first."""
+
+    vehicle: Vehicle
+    from_us: int
+    begun_us: int
+    departed_us: int
+    to_us: int
+    track: NotRequired[Track]
+
+
 class Evidence(TypedDict):
     """What one destination of one order is judged on. ``index``: its place in the order, from 0. ``begun_us``: from when
     on being there counts (absent = ``from_us``). ``track``: of from_us to to_us; it may begin with the last valid fix
-    before; only where it is suspected."""
+    before; only where it is suspected. ``legs``: where several vehicles served the order, those after the first, by time."""
 
     rule: str
     rule_version: int
@@ -75,6 +91,8 @@ class Evidence(TypedDict):
     destination: Place
     parameters: dict[str, int]
     track: NotRequired[Track]
+    legs: NotRequired[list[Leg]]
+    notes: NotRequired[list[Note]]
 
 
 def subject(order: str, index: int) -> str:
@@ -145,8 +163,34 @@ def evaluate(evidence: Evidence) -> Evaluation:
     require(evidence, RULE, VERSION)
     if not located(evidence):
         return judge(evidence, {}, np.zeros(0, np.int64))
-    track = track_columns(evidence["track"])
-    return judge(evidence, track, valid_fixes(track, evidence["parameters"]["max_speed_kmh"]))
+    made = []
+    for leg in stretches(evidence):
+        track = track_columns(leg["track"])
+        made.append(judge(leg, track, valid_fixes(track, evidence["parameters"]["max_speed_kmh"])))
+    return combined(evidence, made)
+
+
+def stretches(evidence: Evidence) -> list[Evidence]:
+    """The evidence of each leg by itself, as if it were the whole order."""
+    first = cast(Evidence, {name: value for name, value in evidence.items() if name != "legs"})
+    return [first, *(cast(Evidence, {**first, **leg}) for leg in evidence.get("legs", []))]
+
+
+def combined(evidence: Evidence, made: Sequence[Evaluation]) -> Evaluation:
+    """The evaluation of an order of those of its legs (one at least): one that reached the destination is enough; it is
+    suspected only where each leg is."""
+    if len(made) == 1:
+        return made[0]
+    doubts = [one for one in made if one.outcome is Outcome.UNDETERMINED]
+    reached = [one for one in made if one.outcome is Outcome.NORMAL]
+    one = (reached or doubts or list(made))[0]
+    known = [m.measures["nearest_m"]["value"] for m in made if "nearest_m" in m.measures]
+    measures = {"fixes": measure(sum(m.measures["fixes"]["value"] for m in made), "1")}
+    if known:
+        measures["nearest_m"] = measure(min(known), "m")
+    last = evidence.get("legs", [])
+    end = last[-1]["to_us"] if last else evidence["to_us"]
+    return replace(one, measures=measures, from_us=evidence["departed_us"], to_us=end, told=_told(evidence))
 
 
 def located(evidence: Evidence) -> bool:
@@ -202,11 +246,14 @@ def _result(
     nearest_m = None if nearest_mm is None else -(-nearest_mm // 1000)
     if nearest_m is not None:
         measures["nearest_m"] = measure(nearest_m, "m")
-    told = {
-        "plate": evidence["vehicle"]["plate"], "order": evidence["order"]["id"],
-        "name": evidence["destination"]["name"], "number": evidence["index"] + 1,
-    }  # fmt: skip
     return Evaluation(
         RULE, VERSION, evidence["subject"], outcome, reason, measures, evidence["parameters"],
-        evidence["departed_us"], evidence["to_us"], told,
+        evidence["departed_us"], evidence["to_us"], _told(evidence),
     )  # fmt: skip
+
+
+def _told(evidence: Evidence) -> dict[str, Any]:
+    return {
+        "plate": evidence["vehicle"]["plate"], "order": evidence["order"]["id"],
+        "name": evidence["destination"]["name"], "number": evidence["index"] + 1, "notes": evidence.get("notes", []),
+    }  # fmt: skip

@@ -15,6 +15,7 @@ from typing import Any, Final, NotRequired, TypedDict
 import numpy as np
 import shapely
 
+from registry.order_cover import Note
 from registry.parameters import ORDER, TRACK, ParameterRow, resolve, resolve_columns, rows_for
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.checks.card_binding import day_us
@@ -95,6 +96,7 @@ class Evidence(TypedDict):
     orders: list[Cover]
     anchor: NotRequired[list[int] | None]
     track: Track
+    notes: NotRequired[list[Note]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +271,7 @@ def evaluate(evidence: Evidence) -> Evaluation:
     start = track[0] if track else evidence["from_us"]
     rows = [ParameterRow(*row) for row in evidence["parameter_rows"]]
     used = _used(rows, vehicle["organisation"], start)
-    found, told = episodes(evidence), {"plate": vehicle["plate"]}
+    found, told = episodes(evidence), {"plate": vehicle["plate"], "notes": evidence.get("notes", [])}
     if not found:
         end = track[-1] if track else None
         return Evaluation(
@@ -293,6 +295,8 @@ def evaluate(evidence: Evidence) -> Evaluation:
 def same_substance(one: Evidence, other: Evidence) -> bool:
     """Whether two evidences of one subject show the kernel the same rows. They may differ in names and numbers that it
     does not look at: the version of an order that was entered again, a parameter that came later."""
+    if one.get("notes", []) != other.get("notes", []):
+        return False
     rows, others = rows_of_evidence(one), rows_of_evidence(other)
     return (
         one.get("anchor") == other.get("anchor")

@@ -8,23 +8,32 @@ Actual mileage is the result of the order as the track kernel has it. The eviden
 vehicle's state at the start of the order's first day, the orders that covered each fix, and the track from there to
 the return; ``evaluate`` runs the kernel again and concludes nothing when it finds other numbers.
 
-Missing evidence. A gap is bridged by the straight line, which no road undercuts: what is missing can only lower the
-mileage, so suspected stays suspected. A mileage that would be normal is undetermined when more than half of it is such
+What was driven within ``local_radius_m`` of a destination is measured apart. Where only that carries the ratio over the limit, the
+alert says so and weighs less; with ``leave_out_local`` there is none.
+
+An order that several vehicles served is judged by what all of them drove for it.
+
+Missing evidence. A gap is bridged by the straight line. What is bridged accuses nobody: where it alone carries the ratio over the
+limit, the outcome is undetermined. A mileage that would be normal is undetermined when more than half of it is such
 lines, or when the vehicle was not seen (from the first fix to the last) for at least half of the time of the order.
 No route, or one that the engine cannot mean: undetermined. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal, NotRequired, TypedDict
 
 import numpy as np
 
+from registry.order_cover import Note
 from registry.parameters import TRACK, ParameterRow, resolve_columns
 from rules.checks.base import Evaluation, Outcome, measure
+from rules.checks.destination import distances_mm, valid_fixes
 from rules.evidence import EvidenceError, Track, UnknownVersionError, acc_of, require, term_of, track_columns
 from rules.tracks.advance import advance, row_matrix
+from rules.tracks.days import DayRows, window_sums
 from rules.tracks.order_legs import LEG_FIELDS, OrderProgress
 from rules.tracks.state import TrackStates, UnknownStateError, read_states
 
@@ -108,7 +117,7 @@ class PackedState(TypedDict):
 
 class Evidence(TypedDict):
     """What the mileage of one order is judged on. From ``from_us`` on: what ``recompute`` needs, only where it is
-    suspected."""
+    suspected. An order that several vehicles served has it of each of them, under ``legs``."""
 
     rule: str
     rule_version: int
@@ -129,6 +138,8 @@ class Evidence(TypedDict):
     parameter_rows: NotRequired[list[list[Any]]]
     state: NotRequired[PackedState]
     track: NotRequired[Track]
+    legs: NotRequired[list[Evidence]]
+    notes: NotRequired[list[Note]]
 
 
 def subject(order: str) -> str:
@@ -149,9 +160,59 @@ def itinerary(
     return (known, "") if len(known) == len(points) else ((), "no_coordinates")
 
 
-def severity(navigation_m: int, parameters: Mapping[str, int]) -> Severity:
+def severity(made: Evaluation) -> Severity:
     """How much a suspected result weighs."""
-    return "low" if navigation_m < parameters["short_trip_m"] else "medium"
+    short = made.measures["navigation_m"]["value"] < made.parameters["short_trip_m"]
+    return "low" if short or made.reason == "exceeds_locally" else "medium"
+
+
+def total(results: Sequence[Result]) -> Result:
+    """The result of an order of its legs (one at least), in order. Without an odometer where one has none."""
+    odometers = [result["odometer_m"] for result in results]
+    known = [value for value in odometers if value is not None]
+    firsts = [result["first_us"] for result in results if result["first_us"] is not None]
+    lasts = [result["last_us"] for result in results if result["last_us"] is not None]
+    return {
+        "mileage_mm": sum(result["mileage_mm"] for result in results),
+        "bridged_mm": sum(result["bridged_mm"] for result in results),
+        "odometer_m": sum(known) if len(known) == len(odometers) else None,
+        "fixes": sum(result["fixes"] for result in results),
+        "first_us": min(firsts, default=None),
+        "last_us": max(lasts, default=None),
+    }
+
+
+def local_m(evidence: Evidence) -> int:
+    """Metres driven within ``local_radius_m`` of a destination of the order, rounded down for each stretch of it: the mileage
+    of the frozen track while it is there, without what is bridged."""
+    return sum(_local_m(leg, evidence) for leg in evidence.get("legs", [evidence]))
+
+
+def _local_m(leg: Evidence, evidence: Evidence) -> int:
+    used, track = evidence["parameters"], track_columns(leg["track"])
+    good = valid_fixes(track, used["max_speed_kmh"])
+    t = track["t_us"][good]
+    mine = np.zeros(len(good), np.bool_)
+    for cover in leg["orders"]:
+        if cover["no"] == leg["order_no"]:
+            mine |= (t >= cover["from_us"]) & (t < cover["to_us"])
+    near = np.zeros(len(good), np.bool_)
+    for place in evidence["destinations"]:
+        lat, lon = place["lat_e6"], place["lon_e6"]
+        if lat is not None and lon is not None and len(good):
+            points, _ = distances_mm(lat, lon, track["lat_e6"][good], track["lon_e6"][good])
+            near |= points <= used["local_radius_m"] * 1000
+    edges = np.flatnonzero(np.diff(np.r_[False, mine & near, False].astype(np.int8)))
+    begins, ends = t[edges[::2]], t[edges[1::2] - 1] + 1
+    if not len(begins):
+        return 0
+    zero, none = np.zeros(len(t), np.int64), np.zeros(len(begins), np.int64)
+    rows = DayRows.build(
+        t[:1], slot=zero, terminal=zero, **{name: values[good] for name, values in track.items()}
+    )
+    limits = np.full(len(begins), used["max_speed_kmh"]), np.full(len(begins), used["gap_s"])
+    sums = window_sums(rows, none, begins, ends, *limits)
+    return int((sums.metres - sums.bridged_m).sum())
 
 
 def recompute(evidence: Evidence) -> Result:
@@ -199,14 +260,31 @@ def evaluate(evidence: Evidence) -> Evaluation:
     odometer_differs_permille. Raises EvidenceError for evidence of another rule or version, UnknownVersionError for a
     state of the kernel that this program cannot read."""
     require(evidence, RULE, VERSION)
-    if recompute(evidence) != evidence["result"]:
+    if total([recompute(leg) for leg in evidence.get("legs", [evidence])]) != evidence["result"]:
         return _result(evidence, Outcome.UNDETERMINED, "results_differ", None)
-    return conclude(evidence)
+    made = conclude(evidence)
+    if made.outcome is not Outcome.SUSPECTED:
+        return made
+    return _without_local(evidence, made)
+
+
+def _without_local(evidence: Evidence, made: Evaluation) -> Evaluation:
+    """A suspected result, where only what was driven at the destinations carries it over the limit: it says so and weighs
+    less, or is none, as the organisation has it."""
+    local = local_m(evidence)
+    measures = dict(made.measures) | {"local_m": measure(local, "m")}
+    result, used = evidence["result"], evidence["parameters"]
+    seen = result["mileage_mm"] - result["bridged_mm"]
+    if seen - local * 1000 >= used["ratio_permille"] * measures["navigation_m"]["value"]:
+        return replace(made, measures=measures)
+    if used["leave_out_local"]:
+        return replace(made, outcome=Outcome.NORMAL, reason="local", measures=measures)
+    return replace(made, reason="exceeds_locally", measures=measures)
 
 
 def conclude(evidence: Evidence) -> Evaluation:
     """What follows from the numbers of ``evidence`` alone (result, route, places, times), without its track: what
-    ``evaluate`` gives when the track bears them out."""
+    ``evaluate`` gives when the track bears them out, but for what was driven at the destinations."""
     result, used, route = evidence["result"], evidence["parameters"], evidence["route"]
     _, missing = itinerary(evidence["origin"], evidence["destinations"], evidence["return_point"])
     navigation = None if route is None else route["distance_m"]
@@ -221,8 +299,10 @@ def conclude(evidence: Evidence) -> Evaluation:
     if navigation == 0:
         return _result(evidence, Outcome.UNDETERMINED, "no_distance", 0)
     # mm / m >= permille / 1000, so mm >= permille * m.
-    if result["mileage_mm"] >= used["ratio_permille"] * navigation:
+    if result["mileage_mm"] - result["bridged_mm"] >= used["ratio_permille"] * navigation:
         return _result(evidence, Outcome.SUSPECTED, "exceeds", navigation)
+    if result["mileage_mm"] >= used["ratio_permille"] * navigation:
+        return _result(evidence, Outcome.UNDETERMINED, "bridged", navigation)
     if _poorly_seen(evidence):
         return _result(evidence, Outcome.UNDETERMINED, "poor_coverage", navigation)
     return _result(evidence, Outcome.NORMAL, "within", navigation)
@@ -253,9 +333,20 @@ def _state(frozen: PackedState) -> TrackStates:
     return states
 
 
+def _odometer_fault(evidence: Evidence) -> bool:
+    """Whether the odometer ran farther than a car can drive in the time: a fault of the device (a sentinel, a new
+    calibration, another unit), whatever it means."""
+    result = evidence["result"]
+    if result["odometer_m"] is None or result["first_us"] is None or result["last_us"] is None:
+        return False
+    # m <= km/h * 1000 / 3600 s, in integers; it counts in steps of 100 m.
+    most = evidence["parameters"]["max_speed_kmh"] * (result["last_us"] - result["first_us"])
+    return (result["odometer_m"] - 200) * 3_600_000 > most
+
+
 def _odometer_differs(evidence: Evidence) -> bool:
     result = evidence["result"]
-    if result["odometer_m"] is None:
+    if result["odometer_m"] is None or _odometer_fault(evidence):
         return False
     difference = abs(result["odometer_m"] * 1000 - result["mileage_mm"])
     limit: int = evidence["parameters"]["odometer_differs_permille"]
@@ -276,8 +367,11 @@ def _result(evidence: Evidence, outcome: Outcome, reason: str, navigation_m: int
         measures["ratio_permille"] = measure(result["mileage_mm"] // navigation_m, "1/1000")
     if result["odometer_m"] is not None:
         measures["odometer_m"] = measure(result["odometer_m"], "m")
+        if _odometer_fault(evidence):
+            measures["odometer_fault"] = measure(1, "1 = yes")
         measures["odometer_differs"] = measure(int(_odometer_differs(evidence)), "1 = yes")
-    told = {"plate": evidence["vehicle"]["plate"], "order": evidence["order"]["id"]}
+    told: dict[str, Any] = {"plate": evidence["vehicle"]["plate"], "order": evidence["order"]["id"]}
+    told["notes"] = evidence.get("notes", [])
     named: dict[str, str] = {}
     route = evidence["route"]
     if reason == "no_route" and route is not None and route["problem"]:

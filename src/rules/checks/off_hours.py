@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, NotRequired, TypedDict
 import numpy as np
 import shapely
 
+from registry.order_cover import Note
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import Track, require, track_columns
 from rules.tracks.days import DayRows, drives, valid_fixes, window_sums
@@ -105,6 +106,7 @@ class Facts(TypedDict):
     parameters: dict[str, int]
     orders: list[Cover]
     day: Day
+    notes: list[Note]
 
 
 class Evidence(Facts):
@@ -303,7 +305,7 @@ def conclude(facts: Facts, numbers: Numbers) -> Evaluation:
     start = facts["day"]["from_us"]
     told = {
         "plate": facts["vehicle"]["plate"], "date": facts["day"]["date"], "day_name": facts["day"]["name"],
-        "orders": [order["id"] for order in facts["orders"][:3]],
+        "orders": [order["id"] for order in facts["orders"][:3]], "notes": facts.get("notes", []),
     }  # fmt: skip
     end = start + US_PER_DAY
     return Evaluation(RULE, VERSION, facts["subject"], outcome, reason, measures, used, start, end, told)

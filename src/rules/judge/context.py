@@ -124,9 +124,12 @@ def judgement(
     alert: AlertFacts | None,
     vehicle_no: int | None,
     card: str | None = None,
+    *,
+    backfill: bool = False,
 ) -> Judgement:
-    """The judgement of an evaluation, made now: see ``judgement_of``. ``card``: the fuel card that it is about, if any."""
-    return judgement_of(made, evidence, alert, vehicle_no, desk.now_us, card=card)
+    """The judgement of an evaluation, made now: see ``judgement_of``. ``card``: the fuel card that it is about, if any.
+    ``backfill``: an order that it rests on was entered afterwards."""
+    return judgement_of(made, evidence, alert, vehicle_no, desk.now_us, card=card, backfill=backfill)
 
 
 def on_kept_track(desk: Desk, made: Evaluation) -> Evaluation:

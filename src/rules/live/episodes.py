@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import shapely
 
+from registry.facts.order_notes import notes_of_vehicles
 from rules import evidence as frozen
 from rules.alerts.conclude import judgement_of
 from rules.alerts.feed import alerts_of_vehicles
@@ -73,8 +74,12 @@ async def _judge(facts: Facts, asked: Sequence[_Asked]) -> list[Judgement]:
     for part in _parts(asked):
         spans = [facts.tracker.snapshot.terminals_of(a.vehicle, a.from_us, a.to_us + 1) for a in part]
         tracks = await tracks_in(facts.archive, facts.conn, spans)
-        for one, columns in zip(part, tracks, strict=True):
+        wanted = [(a.vehicle, a.from_us, a.to_us) for a in part]
+        notes = await notes_of_vehicles(facts.conn, wanted, facts.tracker.snapshot.parameters)
+        for one, columns, its in zip(part, tracks, notes, strict=True):
             evidence = _evidence(facts, one, columns)
+            if its:
+                evidence["notes"] = its
             made = location.evaluate(evidence)
             judged = _suspected if one.old is None else _withdrawn
             judgements.append(judged(facts, one, evidence, made))
@@ -108,7 +113,7 @@ def _evidence(facts: Facts, asked: _Asked, columns: dict[str, Ints]) -> location
             order = snapshot.orders.orders[row]
             number = order_key(order.id)
             orders.append(
-                {"no": number, "id": order.id, "version": order.version, "from_us": start, "to_us": end}
+                {"no": number, "id": order.order, "version": order.version, "from_us": start, "to_us": end}
             )
     fences: list[location.Fence] = []
     for row, start, end in _spans(context.fence, fixes.t_us):
@@ -162,6 +167,11 @@ def _withdrawn(facts: Facts, asked: _Asked, evidence: location.Evidence, made: E
     snapshot = facts.tracker.snapshot
     vehicle, start = np.array([asked.vehicle]), np.array([asked.from_us])
     covering = sorted({order["id"] for order in evidence["orders"]})
+    covers = [
+        order
+        for row in snapshot.orders.rows_of(asked.vehicle)
+        if (order := snapshot.orders.orders[row]).order in covering
+    ]
     named: dict[str, str] = {}
     if covering:
         reason, named = "covered_by_order", {"orders": "、".join(covering[:3])}
@@ -187,6 +197,7 @@ def _withdrawn(facts: Facts, asked: _Asked, evidence: location.Evidence, made: E
         body,
         happened=(asked.from_us, asked.to_us),
         named=named,
+        backfill=any(order.backfill for order in covers),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 import asyncpg
 
 from registry.changes import drop_changes
+from registry.orders import count_open
 from rules.alerts.months import drop_months, make_months
 from rules.faults import is_fault
 from rules.live import metrics
@@ -34,6 +35,8 @@ _logger = logging.getLogger(__name__)
 EVERY_US: Final = 3600 * US_PER_S
 #: A part that failed is tried again after so long, and a worker that has started begins after so long.
 AGAIN_US: Final = 600 * US_PER_S
+#: Orders become overdue by the clock: they are counted so often.
+ORDERS_EVERY_US: Final = 300 * US_PER_S
 DAY_STATES_US: Final = LATE_LIMIT_US + 31 * US_PER_DAY
 #: What is processed stays in the embedded log for so long, for a look back.
 KEEP_LOG_US: Final = US_PER_DAY
@@ -45,7 +48,7 @@ KEEP_REJECTED_US: Final = 90 * US_PER_DAY
 #: is for, which must stay small.
 GROWING: Final = (
     "positions", "evaluations", "evaluations_default", "evidence", "evidence_default", "evidence_of_alerts", "alerts",
-    "alert_versions", "alert_feed", "dispatch_orders", "order_results", "fuel_transactions", "violations",
+    "alert_versions", "alert_feed", "dispatch_orders", "order_results", "order_track_times", "fuel_transactions", "violations",
     "navigation_routes", "rejected_records", "quarantine", "vehicle_day_states", "judge_due", "changes", "change_commits",
     "live_due", "recomputations",
 )  # fmt: skip
@@ -76,6 +79,7 @@ class Housekeeping:
         self._parts: dict[str, Callable[[Any, int], Awaitable[object]]] = {
             "odd_dates_size": self._measure,
             "table_sizes": self._measure_tables,
+            "orders": self._count_orders,
             "positions": self._drop_days,
             "judgement_months": self._make_months,
             "judgements": self._drop_judgements,
@@ -88,7 +92,8 @@ class Housekeeping:
         }
         self._due_us = dict.fromkeys([*self._parts, "log"], now_us() + AGAIN_US)
         # A gauge that is not there for an hour would hide its growth.
-        self._due_us["odd_dates_size"] = self._due_us["table_sizes"] = now_us()
+        for part in ("odd_dates_size", "table_sizes", "orders"):
+            self._due_us[part] = now_us()
         for part in self._due_us:
             metrics.HOUSEKEEPING_FAILURES.labels(part)
 
@@ -104,7 +109,7 @@ class Housekeeping:
                 else:
                     async with self._pool.acquire() as conn:
                         await self._parts[part](conn, now)
-                self._due_us[part] = now + EVERY_US
+                self._due_us[part] = now + (ORDERS_EVERY_US if part == "orders" else EVERY_US)
             except Exception as error:
                 # Not even a fault of the program in here is worth the positions that wait: it is shown, and tried again.
                 if not (is_fault(error) or isinstance(error, (UnavailableError, *DATABASE_ERRORS))):
@@ -129,6 +134,11 @@ class Housekeeping:
     async def _measure_tables(self, conn: Connection, now_us: int) -> None:
         for table, size in (await bytes_of(conn, GROWING)).items():
             metrics.TABLE_BYTES.labels(table).set(size)
+
+    async def _count_orders(self, conn: Connection, now_us: int) -> None:
+        overdue, waiting = await count_open(conn)
+        metrics.ORDERS.labels("overdue").set(overdue)
+        metrics.ORDERS.labels("backfill_waits").set(waiting)
 
     async def _make_months(self, conn: Connection, now_us: int) -> None:
         await make_months(conn, now_us, self._keep_judgements_days)

@@ -84,6 +84,9 @@ TABLE_BYTES = Gauge(
     "Disk space of a table that grows, its indexes and partitions included",
     ["table"],
 )
+ORDERS = Gauge(
+    "gongche_worker_orders", "Orders that somebody has to see to: overdue, or a backfill that waits for an approver", ["what"]
+)  # fmt: skip
 LAG_RECORDS = Gauge("gongche_worker_log_lag_records", "Records of the log not processed yet")
 DELAY_SECONDS = Histogram(
     "gongche_worker_delay_seconds", "From receipt of a position to its commit",

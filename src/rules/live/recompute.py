@@ -19,6 +19,7 @@ from registry.changes import note_tracks
 from registry.snapshot.timelines import FOREVER
 from rules.alerts.model import Judgement
 from rules.checks.location import Episode, episode_of_event, episode_of_half
+from rules.live import paper
 from rules.live.episodes import Facts, reconcile
 from rules.live.order_results import begun
 from rules.live.settle import settle_again
@@ -76,6 +77,7 @@ async def begin(facts: Facts, jobs: Sequence[Recomputation]) -> None:
     fresh = [job for job in jobs if job.begun_us is None]
     if not fresh:
         return
+    await paper.again(facts, {job.vehicle: job.from_us for job in fresh})
     vehicles = np.array([job.vehicle for job in fresh], np.int64)
     marks = tracker.states.field("t", vehicles).tolist()
     wanted = []

@@ -14,16 +14,16 @@ from typing import Final
 
 import numpy as np
 
-from registry.orders import OrderRow
 from registry.parameters import ORDER, parameter, resolve
 from registry.snapshot.fleet import FleetSnapshot
 from registry.snapshot.orders import NO_TIME, STATUS, OrderBook
 from rules.alerts.model import FactChange
+from rules.live import paper
 from rules.live.episodes import Facts
 from rules.live.store import recomputations
 from rules.live.store.results import delete_results, unsettled_orders
 from rules.tracks.state import TrackStates
-from runtime.arrays import Ints
+from runtime.arrays import AnyArray, Ints
 from runtime.connection import Connection
 from runtime.units import US_PER_S
 
@@ -47,14 +47,26 @@ def due(book: OrderBook, vehicles: Ints, before: Ints, states: TrackStates) -> l
     since = np.full(top, np.iinfo(np.int64).max, np.int64)
     until = np.full(top, np.iinfo(np.int64).min, np.int64)
     since[vehicles], until[vehicles] = before, states.field("t", vehicles)
-    no, returned = rows["vehicle_no"], rows["actual_return"]
+    no, over = rows["vehicle_no"], _over(rows)
     hit = (
         (rows["status"] == _RETURNED)
-        & (returned != NO_TIME)
-        & (returned > since[no])
-        & (returned <= until[no])
+        & (rows["actual_return"] != NO_TIME)
+        & (over > since[no])
+        & (over <= until[no])
     )
     return [row for row in np.flatnonzero(hit).tolist() if book.row_of(book.orders[row].id) == row]
+
+
+def _covers_nothing(book: OrderBook, row: int) -> bool:
+    """Whether an order is cancelled and never covered anything."""
+    return book.orders[row].status == "cancelled" and int(book.rows["cover_to"][row]) == NO_TIME
+
+
+def _over(rows: AnyArray) -> Ints:
+    """When orders that are returned are over, int64, us: at the end of what they cover, which may be some minutes after the
+    return on paper (``registry.order_cover``)."""
+    found: Ints = np.where(rows["cover_to"] == NO_TIME, rows["actual_return"], rows["cover_to"])
+    return found
 
 
 async def settle(facts: Facts, rows: Sequence[int]) -> None:
@@ -85,11 +97,13 @@ def _clock_limit_us(snapshot: FleetSnapshot, known_us: int) -> int:
     return known_us - min([parameter(ORDER, "settle_after_h").default, *hours]) * _HOUR_US
 
 
-def _ended(facts: Facts, order: OrderRow, watermark_us: int) -> bool:
-    """Whether a returned order can be settled: its track has passed its return, or its time is up."""
+def _ended(facts: Facts, row: int, watermark_us: int) -> bool:
+    """Whether the order at ``row``, if it is returned, can be settled: its track has passed its end, or its time is up."""
+    book = facts.tracker.snapshot.orders
+    order = book.orders[row]
     if order.status != "returned" or order.actual_return_us is None:
         return False
-    if order.actual_return_us <= watermark_us:
+    if int(_over(book.rows[row])) <= watermark_us:
         return True
     parameters = facts.tracker.snapshot.parameters
     wait_h = resolve(ORDER, order.organisation, order.planned_departure_us, parameters)["settle_after_h"]
@@ -110,17 +124,17 @@ async def silent(facts: Facts, vehicles: Sequence[int] | None, skip: Collection[
         await tracker.snapshot.load_orders(
             facts.conn, {no for _, no, _ in unknown}, min(returned_us for _, _, returned_us in unknown)
         )
-    rows = []
+    ready = []
     for order_id, no, _ in unsettled:
         row = book.row_of(order_id)
         # One whose newest version came after this snapshot is left until its change is taken.
         if row is not None and book.orders[row].vehicle_no == no:
             watermark = int(tracker.states.field("t", np.array([no]))[0])
-            if _ended(facts, book.orders[row], watermark):
-                rows.append(row)
-        if len(rows) == SILENT_AT_ONCE:
+            if _ended(facts, row, watermark):
+                ready.append(row)
+        if len(ready) == SILENT_AT_ONCE:
             break
-    return rows
+    return ready
 
 
 async def note_orders(facts: Facts, changes: Sequence[FactChange], waiting: Mapping[int, int]) -> list[int]:
@@ -139,13 +153,14 @@ async def note_orders(facts: Facts, changes: Sequence[FactChange], waiting: Mapp
         await facts.tracker.snapshot.load_orders(facts.conn, unknown, min(unknown.values()))
     for order_id, no in changed:
         row = book.row_of(order_id)
-        if row is None or book.orders[row].vehicle_no != no or book.orders[row].status == "cancelled":
+        if row is None or book.orders[row].vehicle_no != no or _covers_nothing(book, row):
             gone.append((order_id, no))
             continue
         later = no in waiting and row in facts.results.affected(no, waiting[no])
         if book.orders[row].status == "returned" and not later:
             rows.append(row)
     missing: dict[int, list[int]] = defaultdict(list)
+    rows = await paper.known(facts, rows)
     for row in rows:
         if not facts.results.fresh(row):
             missing[book.orders[row].vehicle_no].append(row)
@@ -158,7 +173,7 @@ async def note_orders(facts: Facts, changes: Sequence[FactChange], waiting: Mapp
             for row in rows
             if book.orders[row].vehicle_no not in waiting
             and not facts.results.settled(row)
-            and _ended(facts, book.orders[row], int(marks[book.orders[row].vehicle_no]))
+            and _ended(facts, row, int(marks[book.orders[row].vehicle_no]))
         }
     )
 
@@ -173,8 +188,8 @@ async def settle_again(facts: Facts, changed: Mapping[int, tuple[int, int]]) -> 
             returned_us = book.orders[row].actual_return_us
             if (
                 returned_us is not None
-                and from_us <= returned_us
-                and _ended(facts, book.orders[row], watermark_us)
+                and from_us <= max(returned_us, int(_over(book.rows[row])))
+                and _ended(facts, row, watermark_us)
             ):
                 rows.append(row)
     await settle(facts, rows)

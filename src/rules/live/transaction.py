@@ -27,7 +27,7 @@ from rules.alerts.model import FactChange
 from rules.alerts.publish import publish
 from rules.checks import location
 from rules.checks.location import Episode, episode_of_event
-from rules.live import metrics, recompute
+from rules.live import metrics, paper, recompute
 from rules.live.clock_doubts import by_clocks
 from rules.live.counts import Turn
 from rules.live.episodes import Facts, publish_events
@@ -163,6 +163,10 @@ class Transaction:
             if c.vehicle_no not in self._waiting or not self._waiting[c.vehicle_no].anew
         ]
         again = await changed_since(facts.conn, self._archive, tracker, changes)
+        for no, us in (
+            await paper.passed(facts, touched, watermarks, _newest(fixes, touched, watermarks))
+        ).items():
+            again[no] = min(us, again.get(no, us))
         if self._how.afresh:
             for no, t in zip(fixes.vehicle.tolist(), fixes.t_us.tolist(), strict=True):
                 again[no] = min(t, again.get(no, t))
@@ -243,6 +247,13 @@ class Transaction:
         await delete_due(conn, [c.seq for c in self._changes])
         self._memory.lose(await self._owners.confirm(conn, self._memory.snapshot, stored, judged))
         await publish_feed(conn, turn.alerts)
+
+
+def _newest(fixes: Fixes, vehicles: Ints, marks: Ints) -> Ints:
+    """How far the stored track of each of ``vehicles`` (sorted) reaches with ``fixes``: us, int64."""
+    newest = marks.copy()
+    np.maximum.at(newest, np.searchsorted(vehicles, fixes.vehicle), fixes.t_us)
+    return newest
 
 
 def _among(vehicles: Ints, wanted: Mapping[int, object]) -> Bools:

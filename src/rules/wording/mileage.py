@@ -11,6 +11,16 @@ REASONS: Final[Mapping[str, Text]] = {
     "exceeds": Text(
         "实际里程达到导航里程的限定倍数", "driven at least the limit times the navigation mileage"
     ),
+    "exceeds_locally": Text(
+        "仅因目的地周边行驶而达到限定倍数", "only driving around a destination carries it over the limit"
+    ),
+    "local": Text(
+        "扣除目的地周边行驶后未达到限定倍数", "below the limit without what was driven around a destination"
+    ),
+    "bridged": Text(
+        "仅因轨迹中断处的直线里程而达到限定倍数",
+        "only straight lines over gaps of the track carry it over the limit",
+    ),
     "within": Text(
         "实际里程未达到导航里程的限定倍数", "driven less than the limit times the navigation mileage"
     ),
@@ -66,6 +76,18 @@ def summary(said: Said) -> Text:
         more = Text(
             f"{more.zh}终端里程表计 {odometer.zh}，与轨迹里程相差超过 {percent}%。",
             f"{more.en} The terminal's odometer says {odometer.en}, more than {percent}% off the track.",
+        )
+    if measures.get("odometer_fault"):
+        more = Text(
+            f"{more.zh}终端里程表在此期间的增量不是汽车能行驶的，属设备故障，未采用。",
+            f"{more.en} The terminal's odometer ran farther than a car can drive in that time: a fault of the device, not used.",
+        )
+    if measures.get("local_m"):
+        local = metres(measures["local_m"])
+        only = said.reason == "exceeds_locally"
+        more = Text(
+            f"{more.zh}其中目的地周边行驶 {local.zh}{'，仅因此达到限定倍数' if only else ''}。",
+            f"{more.en} {local.en} of it were driven around a destination{', which alone carries it over the limit' if only else ''}.",
         )
     when, limit = span(said.from_us, said.to_us), _times(said.parameters["ratio_permille"])
     return Text(

@@ -12,6 +12,7 @@ from rules.wording import (
     fuel_consumption,
     location,
     mileage,
+    notes,
     off_hours,
     refuel_frequency,
     terminal_silent,
@@ -57,7 +58,8 @@ class Wording:
         words = self._rules.get((said.rule, said.rule_version))
         if words is None:
             raise LookupError(f"no words for {said.rule} {said.rule_version}")
-        return words.summary(said)
+        found, more = words.summary(said), notes.told(said.told.get("notes", ()))
+        return Text(found.zh + more.zh, found.en + more.en)
 
 
 #: What this program says.

@@ -95,6 +95,9 @@ def order_body(plan: Plan, order: Order) -> dict[str, Any]:
     for name, place in (("origin", order.origin), ("return_point", order.return_point)):
         if place is not None:
             body[name] = _place(plan, place, datum)
+    for name in ("applicant", "approver"):
+        if getattr(order, name) is not None:
+            body[name] = getattr(order, name)
     for name in ("extended_return", "actual_departure", "actual_return"):
         value = getattr(order, name)
         if value is not None:

@@ -85,6 +85,8 @@ class Order:
     actual_return: int | None = None
     origin: Place | None = None
     return_point: Place | None = None
+    applicant: str | None = None
+    approver: str | None = None
 
     def becomes(self, status: str, **changes: Any) -> Order:
         """The same order in its next state."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +32,8 @@ def write_world(world: World, folder: Path) -> list[Path]:
     made: list[Path] = []
     for kind in KINDS:
         facts = [fact for fact in world.facts if fact.kind == kind]
+        if kind == "dispatch-orders":
+            facts = _as_first_entered(facts)
         # Terminals are written as they were bound; of everything else the newest version says it all.
         parts = list(waves(facts)) if kind == "terminals" else [list({f.key: f for f in facts}.values())]
         for part in parts:
@@ -53,6 +55,14 @@ def write_world(world: World, folder: Path) -> list[Path]:
     write_pbf(world.network, map_)
     _write_reports(world, reports)
     return [*made, events, labels, map_, reports]
+
+
+def _as_first_entered(facts: Sequence[Fact]) -> list[Fact]:
+    """Orders whose newest version is all there is: each was entered when its first version was, not when it was closed."""
+    first: dict[object, str] = {}
+    for fact in facts:
+        first.setdefault(fact.key, fact.body["entered_at"])
+    return [replace(fact, body=fact.body | {"entered_at": first[fact.key]}) for fact in facts]
 
 
 def _write_records(path: Path, kind: str, facts: Sequence[Fact]) -> None:

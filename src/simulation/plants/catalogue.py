@@ -2,7 +2,7 @@
 
 A *violation* must be found, a *trap* looks like one and must not. The function of a plant drives it; this table says which
 rule it is about and who plants it. Plants without driving are in ``paper`` (bindings of cards); plants that need a whole
-month are in ``month_trips``, ``month_days``, ``month_cards`` and ``month_drivers``.
+month are in ``month_trips``, ``month_days``, ``month_orders``, ``month_cards`` and ``month_drivers``.
 """
 
 from __future__ import annotations

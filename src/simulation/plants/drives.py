@@ -245,7 +245,7 @@ def blind_zone(day: Day) -> None:
 
 
 def late_order(day: Day) -> None:
-    """An emergency: drives out with no order, which is entered afterwards (补单). The alert is withdrawn."""
+    """An emergency: drives out with no order, which is entered afterwards (补单) and approved. The alert is withdrawn."""
     start = day.timeline.now
     node = day.node(2_500, 5_500)
     day.out(node)
@@ -254,7 +254,9 @@ def late_order(day: Day) -> None:
     day.timeline.park(day.timeline.now + MINUTE)
     order = day.order(
         [day.place(node)], start - MINUTE, day.timeline.now, task_type="emergency", purpose="应急处置"
-    ).becomes("returned", actual_departure=start - 30, actual_return=day.timeline.now - 20)
+    ).becomes(
+        "returned", actual_departure=start - 30, actual_return=day.timeline.now - 20, applicant="值班员", approver="单位负责人"
+    )  # fmt: skip
     day.wait(15, 20)
     day.enter(order, day.timeline.now)
     day.wait(2, 3)

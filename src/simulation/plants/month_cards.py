@@ -338,14 +338,23 @@ def refuels(p: Planner) -> None:
     third_order, _, _ = quiet_order(third)
     row("late_order", [(p.at(third + 1, 8), {}), (p.at(third + 2, 20), {})], "few", after=third_order)
     p.order(
-        car, p.at(third + 2, 8), p.at(third + 2, 18), [p.place(None, "市区")], entered_s=p.at(third + 9, 9)
+        car,
+        p.at(third + 2, 8),
+        p.at(third + 2, 18),
+        [p.place(None, "市区")],
+        entered_s=p.at(third + 9, 9),
+        approver="单位负责人",
     )
     final, _, _ = quiet_order(last)
     row("no_next_order", [(p.at(last, 12), {}), (p.at(last + 1, 12), {})], "often", after=final)
     p.kind = "order_cancelled"
     order, _, _ = quiet_order(last + 1)
     known = [f for f in p.facts if f.key == ("dispatch-orders", order)][-1]
-    p.enter(known.at_s + 2 * DAY, "dispatch-orders", known.body | {"status": "cancelled"})
+    p.enter(
+        known.at_s + 2 * DAY,
+        "dispatch-orders",
+        known.body | {"status": "cancelled", "approver": "单位负责人"},
+    )
     row("order_cancelled", [(p.at(last, 20), {}), (p.at(last + 1, 20), {})], "often", after=final)
 
 

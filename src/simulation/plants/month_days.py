@@ -15,7 +15,7 @@ from simulation.plants.planner import DAY, HOUR, MIN, Planner
 from simulation.plants.world import NONE, NORMAL, SUSPECTED, UNDETERMINED, stamp
 
 
-def _drive(p: Planner, car: Car, start: int, until: int | None = None) -> tuple[int, int]:
+def drive_out(p: Planner, car: Car, start: int, until: int | None = None) -> tuple[int, int]:
     """Out of the yard, about until ``until`` (default: one place), not through the yard, and back: when it left and was
     back."""
     errand = p.errand(car, start)
@@ -36,7 +36,7 @@ def _drive(p: Planner, car: Car, start: int, until: int | None = None) -> tuple[
     return leave, back
 
 
-def _off(p: Planner, car: Car, day: int, reason: str) -> None:
+def off(p: Planner, car: Car, day: int, reason: str) -> None:
     outcome = SUSPECTED if reason in ("night", "rest_day") else NORMAL
     p.expect("off_hours", outcome, off_hours.subject(car.id, p.iso(day)), reason=reason)
 
@@ -47,78 +47,81 @@ def _off(p: Planner, car: Car, day: int, reason: str) -> None:
 def by_night(p: Planner) -> None:
     """At night without an order: both rules."""
     car, day = p.slot(p.workdays())
-    leave, back = _drive(p, car, p.at(day, 22.4))
+    leave, back = drive_out(p, car, p.at(day, 22.4))
     p.expect_drive(car, leave, back)
-    _off(p, car, day, "night")
+    off(p, car, day, "night")
 
 
 def over_midnight(p: Planner) -> None:
     """A run over midnight: one drive, of the day on which it began."""
     car, day = p.slot(p.workdays()[:-1])
     car.days.add(day + 1)
-    leave, back = _drive(p, car, p.at(day, 23.5), until=p.at(day, 24.45))
+    leave, back = drive_out(p, car, p.at(day, 23.5), until=p.at(day, 24.45))
     p.expect_drive(car, leave, back)
-    _off(p, car, day, "night")
-    _off(p, car, day + 1, "none")
+    off(p, car, day, "night")
+    off(p, car, day + 1, "none")
 
 
 def on_a_rest_day(p: Planner) -> None:
     """On a weekend or holiday without an order."""
     car, day = p.slot(p.rest_days())
-    leave, back = _drive(p, car, p.at(day, p.rng.uniform(9, 15)))
+    leave, back = drive_out(p, car, p.at(day, p.rng.uniform(9, 15)))
     p.expect_drive(car, leave, back)
-    _off(p, car, day, "rest_day")
+    off(p, car, day, "rest_day")
 
 
 def on_a_moved_workday(p: Planner) -> None:
     """On a Saturday that is worked (调休): off the fence, but not off hours."""
     car, day = p.slot(p.moved_workdays())
-    leave, back = _drive(p, car, p.at(day, p.rng.uniform(9, 15)))
+    leave, back = drive_out(p, car, p.at(day, p.rng.uniform(9, 15)))
     p.expect_drive(car, leave, back)
-    _off(p, car, day, "none")
+    off(p, car, day, "none")
 
 
 def duty_on_a_holiday(p: Planner) -> None:
     """On a holiday, with an order."""
     car, day = p.slot(p.rest_days())
-    leave, back = _drive(p, car, p.at(day, p.rng.uniform(9, 15)))
+    leave, back = drive_out(p, car, p.at(day, p.rng.uniform(9, 15)))
     p.order(car, leave, back + MIN)
-    _off(p, car, day, "none")
+    off(p, car, day, "none")
     p.expect("location", NONE, vehicle=car.id, from_s=leave, to_s=back)
 
 
 def repair_on_a_holiday(p: Planner) -> None:
     """To the workshop on a day off: an order covers it, but not of a type that allows it."""
     car, day = p.slot(p.rest_days())
-    leave, back = _drive(p, car, p.at(day, p.rng.uniform(9, 15)))
+    leave, back = drive_out(p, car, p.at(day, p.rng.uniform(9, 15)))
     p.order(car, leave, back + MIN, [p.place(None, "修理厂")], task_type="repair", purpose="车辆维修")
-    _off(p, car, day, "rest_day")
+    off(p, car, day, "rest_day")
     p.expect("location", NONE, vehicle=car.id, from_s=leave, to_s=back)
 
 
 def emergency_by_night(p: Planner) -> None:
     """An emergency at night, ordered."""
     car, day = p.slot(p.workdays())
-    leave, back = _drive(p, car, p.at(day, 22.3))
+    leave, back = drive_out(p, car, p.at(day, 22.3))
     p.order(car, leave, back + MIN, task_type="emergency", purpose="应急处置")
-    _off(p, car, day, "none")
+    off(p, car, day, "none")
 
 
 def order_entered_late(p: Planner) -> None:
-    """At night without an order, which is entered two days later (补单): both alerts are withdrawn."""
+    """At night without an order, which is entered two days later (补单) and approved: both alerts are withdrawn."""
     car, day = p.slot(p.workdays()[:-2])
-    leave, back = _drive(p, car, p.at(day, 22.4))
-    p.order(car, leave, back + MIN, entered_s=back + 2 * DAY, task_type="emergency", purpose="应急处置")
-    _off(p, car, day, "none")
+    leave, back = drive_out(p, car, p.at(day, 22.4))
+    p.order(
+        car, leave, back + MIN, entered_s=back + 2 * DAY, task_type="emergency", purpose="应急处置", applicant="值班员",
+        approver="单位负责人",
+    )  # fmt: skip
+    off(p, car, day, "none")
     p.expect("location", NONE, vehicle=car.id, from_s=leave, to_s=back)
 
 
 def on_the_office_day(p: Planner) -> None:
     """A weekday that the office itself declared a day off, late: to the car wash, which it does not allow."""
     car, day = p.slot([p.office_day])
-    leave, back = _drive(p, car, p.at(day, p.rng.uniform(9, 15)))
+    leave, back = drive_out(p, car, p.at(day, p.rng.uniform(9, 15)))
     p.order(car, leave, back + MIN, [p.place(None, "洗车店")], task_type="car_wash", purpose="洗车")
-    _off(p, car, day, "rest_day")
+    off(p, car, day, "rest_day")
 
 
 # --- terminal_silent --------------------------------------------------------------------------------------------------
@@ -134,7 +137,7 @@ def counted_on(p: Planner) -> None:
     """Silent for two and a half hours, back in its place, but its odometer counted a drive. An order does not excuse."""
     car, day = p.slot(p.workdays())
     start = p.at(day, 10)
-    leave, back = _drive(p, car, start + 40 * MIN, until=start + 80 * MIN)
+    leave, back = drive_out(p, car, start + 40 * MIN, until=start + 80 * MIN)
     p.order(car, leave, back + MIN)
     car.awake.append((start - 10 * MIN, start))
     car.awake.append((start + 150 * MIN, start + 170 * MIN))
@@ -187,7 +190,7 @@ def from_memory(p: Planner) -> None:
     """Four hours out without network; the terminal uploads it all that evening: no silence in the end."""
     car, day = p.slot(p.workdays())
     start = p.at(day, 10)
-    leave, back = _drive(p, car, start, until=start + 200 * MIN)
+    leave, back = drive_out(p, car, start, until=start + 200 * MIN)
     p.order(car, leave, back + MIN)
     car.offline.append((start + 5 * MIN, back + 9 * HOUR))
     _silent(p, car, day, NORMAL, "reporting")

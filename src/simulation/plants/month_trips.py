@@ -119,11 +119,12 @@ def _detour(p: Planner, car: Car, start: int, low: float, high: float) -> tuple[
 
 
 def detour(p: Planner) -> None:
-    """To the destination, and about half the city besides."""
+    """To the destination, and about half the city besides; how much of it lies around the destination is not planned, and
+    with it how much the alert weighs."""
     car, day = p.slot(p.workdays())
     leave, back, target = _detour(p, car, p.at(day, p.rng.uniform(9, 13)), 2_400, 3_600)
     order = _orders(p, car, leave, back, [target])
-    p.expect("mileage", SUSPECTED, mileage.subject(order), reason="exceeds", severity="medium")
+    p.expect("mileage", SUSPECTED, mileage.subject(order))
 
 
 def short_detour(p: Planner) -> None:
@@ -184,12 +185,14 @@ def tunnel(p: Planner) -> None:
 
 
 def cancelled_afterwards(p: Planner) -> None:
-    """A detour whose order is cancelled two days later: no order, so the drive itself is what is suspected."""
+    """A detour whose order, as is entered and approved two days later, was cancelled before it began: no order, so the drive
+    itself is what is suspected."""
     car, day = p.slot(p.workdays()[:-2])
     leave, back, target = _detour(p, car, p.at(day, p.rng.uniform(9, 13)), 2_400, 3_600)
     order = _orders(p, car, leave, back, [target])
     last = next(f for f in reversed(p.facts) if f.key == ("dispatch-orders", order))
-    p.enter(back + 2 * DAY, "dispatch-orders", last.body | {"status": "cancelled"})
+    cancelled = {"status": "cancelled", "cancelled_at": stamp(leave - HOUR), "approver": "单位负责人"}
+    p.enter(back + 2 * DAY, "dispatch-orders", last.body | cancelled)
     p.expect("mileage", NONE, mileage.subject(order))
     p.expect_drive(car, leave, back)
 
@@ -202,10 +205,12 @@ def changed_destination(p: Planner) -> None:
     wrong = errand.missing([stop])
     leave, back, _ = _trip(p, car, p.at(day, p.rng.uniform(9, 14)), [stop])
     order = p.order(car, leave, back, [p.place(wrong, "原目的地")])
+    changed = {"destinations": [p.place(stop, "新目的地")]}
     for k, fact in enumerate(p.facts):
         if fact.key == ("dispatch-orders", order) and fact.body["status"] == "returned":
-            body = fact.body | {"destinations": [p.place(stop, "新目的地")]}
-            p.facts[k] = type(fact)(fact.at_s, fact.kind, body)
+            p.facts[k] = type(fact)(fact.at_s, fact.kind, fact.body | changed)
+            known = next(f for f in p.facts if f.key == fact.key and f.body["status"] == "departed")
+    p.enter((leave + back) // 2, "dispatch-orders", known.body | changed)
     p.expect("destination", NORMAL, destination.subject(order, 0), reason="reached")
 
 

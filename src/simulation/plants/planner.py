@@ -109,7 +109,9 @@ class Planner:
         return f"{what}-{self.seed}-{self._numbers[what]:05d}"
 
     def enter(self, at_s: int, kind: str, body: dict[str, Any]) -> None:
-        """The office enters a record."""
+        """The office enters a record; of an order it says when."""
+        if kind == "dispatch-orders":
+            body = body | {"entered_at": stamp(at_s)}
         self.facts.append(Fact(at_s, kind, body))
 
     def expect(self, rule: str, outcome: str, subject: str | None = None, **more: Any) -> None:

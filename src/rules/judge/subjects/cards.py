@@ -262,10 +262,6 @@ def _judge_unbound(desk: Desk, known: _Facts, card: CardRow) -> Iterator[Judgeme
     yield judgement(desk, made, evidence, alert, None, card.id)
 
 
-#: So long an order without a return covers its vehicle beyond its planned (extended) return, where no parameter says it.
-_OVERDUE_COVER_H: Final = 2
-
-
 def _has_filled(known: _Facts, card: str, since_us: int) -> bool:
     """Whether a card has filled since a time; what was taken back and what is no fuel does not count."""
     rows = known.transactions.get(card, [])
@@ -280,7 +276,7 @@ def _until_covered(desk: Desk, trip: Trip) -> Trip:
     does not keep its vehicle out for ever."""
     if trip.returned:
         return trip
-    hours = desk.resolve(ORDER, trip.organisation, trip.from_us).get("overdue_cover_h", _OVERDUE_COVER_H)
+    hours = desk.resolve(ORDER, trip.organisation, trip.from_us)["overdue_cover_h"]
     return replace(trip, to_us=trip.to_us + hours * 3600 * 1_000_000)
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from registry.changes import LOOK_BACK_US
 from registry.facts import orders
+from registry.facts.order_notes import paper_notes
 from registry.facts.orders import OrderFacts
 from registry.orders import OrderRow
 from registry.parameters import TRACK
@@ -21,7 +22,7 @@ from rules.checks import destination as check
 from rules.checks.base import Evaluation, Outcome
 from rules.evidence import freeze_track
 from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind, on_kept_track
-from rules.judge.subjects.orders import is_ready, until_settled, withdrawn
+from rules.judge.subjects.orders import came_back, departed, is_ready, until_settled, whole, withdrawn
 from rules.judge.tracks import judged_tracks_of
 from rules.stored_tracks import Want
 from runtime.arrays import Ints
@@ -47,7 +48,7 @@ class Destinations:
 
     async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
         """See Gatherer."""
-        keys = {c.subject for c in of_kind(changes, "order", "result")}
+        keys = {whole(c.subject) for c in of_kind(changes, "order", "result")}
         since = [c.from_us for c in of_kind(changes, "parameter") if c.subject == RULE]
         if since:
             keys.update(await orders.settled_orders(desk.conn, max(min(since), desk.now_us - REACH_US), None))
@@ -73,14 +74,18 @@ class Destinations:
                 verdicts.later.update(until_settled(desk, facts[key]))
         ready = [facts[key] for key in keys if key in facts and is_ready(facts[key])]
         for part in _parts(_cases(desk, ready)):
-            for (fact, evidences), (track, evaluations) in zip(part, await _judged(desk, part), strict=True):
+            for (fact, evidences), (tracks, evaluations) in zip(part, await _judged(desk, part), strict=True):
+                order = fact.order
                 for evidence, made in zip(evidences, evaluations, strict=True):
                     if check.located(evidence):
                         made = on_kept_track(desk, made)
                     if made.outcome is Outcome.SUSPECTED and not desk.numbers_only:
-                        evidence["track"] = freeze_track(track)
-                    alert = _alert(fact.order, made, evidence)
-                    verdicts.judgements.append(judgement(desk, made, evidence, alert, fact.order.vehicle_no))
+                        for leg, track in zip((evidence, *evidence.get("legs", [])), tracks, strict=True):
+                            leg["track"] = freeze_track(track)
+                    alert = _alert(order, made, evidence)
+                    verdicts.judgements.append(
+                        judgement(desk, made, evidence, alert, order.vehicle_no, backfill=order.backfill)
+                    )
         return verdicts
 
 
@@ -90,28 +95,28 @@ def _subjects(order: OrderRow) -> set[str]:
 
 def _cases(desk: Desk, ready: Sequence[OrderFacts]) -> list[_Case]:
     book = OrderBook()
-    book.replace((), [fact.order for fact in ready], desk.parameters)  # an empty book: one row each, in order
-    begins = book.rows["cover_from"].tolist()
-    return [(fact, drafts(desk, fact, begun)) for fact, begun in zip(ready, begins, strict=True)]
+    legs = [leg for fact in ready for leg in fact.stretches()]
+    book.replace((), [leg.order for leg in legs], desk.parameters)  # an empty book: one row each, in order
+    begins = iter(book.rows["cover_from"].tolist())
+    return [(fact, drafts(desk, fact, [next(begins) for _ in fact.stretches()])) for fact in ready]
 
 
-def drafts(desk: Desk, fact: OrderFacts, cover_from_us: int) -> list[check.Evidence]:
+def drafts(desk: Desk, fact: OrderFacts, cover_from_us: Sequence[int]) -> list[check.Evidence]:
     """Evidence of each destination of a returned order, without its track: that of ``from_us`` to ``to_us``, both
-    included. ``cover_from_us``: from when on the order covers its vehicle. What the vehicle did from then until it departed
-    counts only where the office does not say when that was.
+    included. ``cover_from_us``: from when on each stretch of the order covers its vehicle. What the vehicle did from then until
+    it departed counts only where the office does not say when that was.
     """
     order = fact.order
-    if order.actual_return_us is None:
-        raise ValueError(f"order {order.id} is not returned")
-    departed = order.actual_departure_us or order.planned_departure_us
-    since = min(cover_from_us, departed)
     parameters = {
         name: value
         for rule in (RULE, TRACK)
         for name, value in desk.resolve(rule, order.organisation, order.planned_departure_us).items()
     }
-    return [
-        {
+    first, *further = [_leg(leg, begun) for leg, begun in zip(fact.stretches(), cover_from_us, strict=True)]
+    notes = [*paper_notes(order), *([fact.waits] if fact.waits else [])]
+    found: list[check.Evidence] = []
+    for index, place in enumerate(order.destinations):
+        evidence: check.Evidence = {
             "rule": RULE,
             "rule_version": check.VERSION,
             "subject": check.subject(order.id, index),
@@ -122,21 +127,38 @@ def drafts(desk: Desk, fact: OrderFacts, cover_from_us: int) -> list[check.Evide
                 "driver": order.driver,
                 "purpose": order.purpose,
             },
-            "vehicle": {
-                "no": order.vehicle_no,
-                "id": order.vehicle,
-                "plate": fact.plate,
-                "organisation": fact.organisation,
-            },
-            "from_us": since,
-            "begun_us": departed if order.actual_departure_us else since,
-            "departed_us": departed,
-            "to_us": order.actual_return_us,
+            "vehicle": first["vehicle"],
+            "from_us": first["from_us"],
+            "begun_us": first["begun_us"],
+            "departed_us": first["departed_us"],
+            "to_us": first["to_us"],
             "destination": {"name": place.name, "lat_e6": place.lat_e6, "lon_e6": place.lon_e6},
             "parameters": parameters,
         }
-        for index, place in enumerate(order.destinations)
-    ]
+        if further:
+            evidence["legs"] = [leg.copy() for leg in further]
+        if notes:
+            evidence["notes"] = notes
+        found.append(evidence)
+    return found
+
+
+def _leg(fact: OrderFacts, cover_from_us: int) -> check.Leg:
+    order = fact.order
+    left = departed(order)
+    since = min(cover_from_us, left) if order.leg_from_us is None else left
+    return {
+        "vehicle": {
+            "no": order.vehicle_no,
+            "id": order.vehicle,
+            "plate": fact.plate,
+            "organisation": fact.organisation,
+        },
+        "from_us": since,
+        "begun_us": left if order.actual_departure_us else since,
+        "departed_us": left,
+        "to_us": came_back(order),
+    }
 
 
 def _parts(cases: Sequence[_Case]) -> Iterator[list[_Case]]:
@@ -147,36 +169,54 @@ def _parts(cases: Sequence[_Case]) -> Iterator[list[_Case]]:
     for case in cases:
         if not case[1]:
             continue
-        _, since, until = _want(case)
-        if part and length + until - since > TRACKS_US:
+        own = sum(until - since for _, since, until in _wants(case))
+        if part and length + own > TRACKS_US:
             yield part
             part, length = [], 0
         part.append(case)
-        length += until - since
+        length += own
     if part:
         yield part
 
 
-def _want(case: _Case) -> Want:
-    """The stretch of track that an order is judged on; an empty one where no destination has a place to look for."""
-    fact, evidences = case
-    if not any(map(check.located, evidences)):
-        return fact.order.vehicle_no, 0, 0
-    return fact.order.vehicle_no, evidences[0]["from_us"], evidences[0]["to_us"] + 1
+def _wants(case: _Case) -> list[Want]:
+    """The stretch of track that each leg of an order is judged on; an empty one where no destination has a place to look
+    for."""
+    _, evidences = case
+    wanted = any(map(check.located, evidences))
+    legs = check.stretches(evidences[0])
+    return [
+        (leg["vehicle"]["no"], leg["from_us"], leg["to_us"] + 1) if wanted else (leg["vehicle"]["no"], 0, 0)
+        for leg in legs
+    ]
 
 
-async def _judged(desk: Desk, part: Sequence[_Case]) -> list[tuple[dict[str, Ints], list[Evaluation]]]:
-    """The track of each order and what its destinations come to; the tracks are read and cleaned together."""
+async def _judged(desk: Desk, part: Sequence[_Case]) -> list[tuple[list[dict[str, Ints]], list[Evaluation]]]:
+    """The tracks of the legs of each order and what its destinations come to; the tracks are read and cleaned together."""
+    wants, of = [], []
+    for case in part:
+        for k, want in enumerate(_wants(case)):
+            wants.append(want)
+            of.append((case[1], k))
 
-    def judge(k: int, track: dict[str, Ints], good: Ints) -> list[Evaluation]:
-        return [check.judge(evidence, track, good) for evidence in part[k][1]]
+    def judge(n: int, track: dict[str, Ints], good: Ints) -> list[Evaluation]:
+        evidences, k = of[n]
+        return [check.judge(check.stretches(evidence)[k], track, good) for evidence in evidences]
 
     def accuses(made: list[Evaluation]) -> bool:
         return any(one.outcome is Outcome.SUSPECTED for one in made)
 
-    speeds = [evidences[0]["parameters"]["max_speed_kmh"] for _, evidences in part]
-    found = await judged_tracks_of(desk, [_want(case) for case in part], speeds, judge, accuses)
-    return [(track, made) for track, _, made in found]
+    speeds = [evidences[0]["parameters"]["max_speed_kmh"] for evidences, _ in of]
+    found = iter(await judged_tracks_of(desk, wants, speeds, judge, accuses))
+    results = []
+    for _, evidences in part:
+        legs = [next(found) for _ in check.stretches(evidences[0])]
+        made = [
+            check.combined(evidence, [own[index] for _, _, own in legs])
+            for index, evidence in enumerate(evidences)
+        ]
+        results.append(([track for track, _, _ in legs], made))
+    return results
 
 
 def _alert(order: OrderRow, made: Evaluation, evidence: check.Evidence) -> AlertFacts:

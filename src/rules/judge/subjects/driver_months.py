@@ -25,7 +25,7 @@ from registry.drivers import drivers_of
 from registry.facts.fills import fills_of_plates, reversed_of_cards
 from registry.facts.trips import END, START, Trip, trips_of_drivers, trips_of_vehicles
 from registry.goods import is_goods
-from registry.orders import last_return
+from registry.order_cover import last_return
 from registry.parameters import parameter
 from registry.snapshot.timelines import FOREVER
 from registry.spelling import name_key

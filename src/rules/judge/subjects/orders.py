@@ -14,7 +14,9 @@ from typing import Any, Final
 import numpy as np
 
 from registry.facts import orders
+from registry.facts.order_notes import paper_notes
 from registry.facts.orders import OrderFacts, OrderResultRow
+from registry.order_cover import NOT_SHOWN
 from registry.orders import OrderPlace, OrderRow
 from registry.parameters import TRACK, ParameterRow, resolve, rows_for
 from registry.snapshot.orders import OrderBook
@@ -58,7 +60,7 @@ class Orders:
 
     async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
         """See Gatherer."""
-        keys = dict.fromkeys((c.subject for c in of_kind(changes, "order", "result")), desk.now_us)
+        keys = dict.fromkeys((whole(c.subject) for c in of_kind(changes, "order", "result")), desk.now_us)
         # What the kernels and the windows of orders use comes with the results that the worker makes anew.
         since = [c.from_us for c in of_kind(changes, "parameter") if c.subject == RULE]
         if since:
@@ -92,7 +94,7 @@ class Orders:
             made = mileage.conclude(evidence)
             if made.reason == "no_route" and not missing and evidence["route"] is None:
                 verdicts.later[key] = _for_route(desk, fact)
-            elif made.outcome is Outcome.SUSPECTED and not desk.numbers_only:
+            elif made.outcome is Outcome.SUSPECTED:
                 suspected.append((fact, evidence))
             else:
                 if made.outcome is Outcome.UNDETERMINED:
@@ -110,14 +112,15 @@ class Orders:
                     verdicts.absent.add(made.subject)
         for start in range(0, len(suspected), TRACKS_AT_ONCE):
             part = suspected[start : start + TRACKS_AT_ONCE]
-            await _add_tracks(desk, part)
+            await _add_all_tracks(desk, part)
             for fact, evidence in part:
                 made = await asyncio.to_thread(mileage.evaluate, evidence)  # seconds for a month of fixes
                 if made.reason == "results_differ":
                     verdicts.later[fact.order.id] = _again(desk, fact)
                 else:
                     verdicts.judgements.append(_judgement(desk, fact, made, evidence))
-                del evidence["track"]  # frozen by now; a track as lists is large
+                for one in (evidence, *evidence.get("legs", [])):
+                    one.pop("track", None)  # frozen by now; a track as lists is large
         verdicts.judgements.sort(key=lambda j: j.subject)
         return verdicts
 
@@ -129,6 +132,8 @@ class Orders:
 def is_ready(fact: OrderFacts) -> bool:
     """Whether the newest version of the order is returned and its result settled."""
     order, result = fact.order, fact.result
+    if fact.legs:
+        return order.status == "returned" and all(map(is_ready, fact.legs))
     return (
         order.status == "returned"
         and order.actual_return_us is not None
@@ -136,6 +141,11 @@ def is_ready(fact: OrderFacts) -> bool:
         and result.settled
         and (result.order_version, result.vehicle_no) == (order.version, order.vehicle_no)
     )
+
+
+def whole(subject: str) -> str:
+    """The order that the subject of a change belongs to: a part has the id ``<order>#<n>``."""
+    return subject.partition("#")[0]
 
 
 def _subjects(order: OrderRow) -> set[str]:
@@ -159,7 +169,19 @@ async def withdrawn(
         if not reason and not known:
             reason = "destination_removed"
         if reason:
-            made.append(Judgement(rule, version, old.subject, old.vehicle_no, "normal", reason, desk.now_us))
+            backfill = fact is not None and fact.order.backfill
+            made.append(
+                Judgement(
+                    rule,
+                    version,
+                    old.subject,
+                    old.vehicle_no,
+                    "normal",
+                    reason,
+                    desk.now_us,
+                    backfill=backfill,
+                )
+            )
     return made
 
 
@@ -196,9 +218,13 @@ async def _had_a_route(desk: Desk, subject: str, places: Places) -> bool:
 
 
 def _for_route(desk: Desk, fact: OrderFacts) -> Later:
-    since = fact.result.computed_us if fact.result else desk.now_us
+    since = _computed(desk, fact)
     pause = min(max(desk.now_us - since, ROUTE_FIRST_US), ROUTE_MOST_US)
     return Later(desk.now_us + pause, WAITS_FOR_ROUTE)
+
+
+def _computed(desk: Desk, fact: OrderFacts) -> int:
+    return max((leg.result.computed_us for leg in fact.stretches() if leg.result), default=desk.now_us)
 
 
 def _for_mended(desk: Desk, ask_again_us: int) -> Later:
@@ -208,13 +234,17 @@ def _for_mended(desk: Desk, ask_again_us: int) -> Later:
 
 def _again(desk: Desk, fact: OrderFacts) -> Later:
     """The stored track gives another mileage than the result: the worker has not taken all of it yet."""
-    since = fact.result.computed_us if fact.result else desk.now_us
+    since = _computed(desk, fact)
     return wait(desk, since, "轨迹与结算里程不一致，等待重算 · the track and the settled mileage differ")
 
 
 def _wanted(facts: Sequence[OrderFacts]) -> list[Places]:
     """The distinct routes that are needed, in order; none for orders that are undetermined anyway."""
-    found = (_itinerary(fact)[0] for fact in facts if fact.result is not None and fact.result.fixes)
+    found = (
+        _itinerary(fact)[0]
+        for fact in facts
+        if any(leg.result is not None and leg.result.fixes for leg in fact.stretches())
+    )
     return list(dict.fromkeys(places for places in found if places))
 
 
@@ -240,16 +270,35 @@ def _place(place: OrderPlace | None) -> mileage.Place | None:
     return None if place is None else _place_of(place)
 
 
-def _departed(fact: OrderFacts) -> int:
-    return fact.order.actual_departure_us or fact.order.planned_departure_us
+def departed(order: OrderRow) -> int:
+    """When it departed: as it was said, else as it was planned; before that where the track shows that (a later one would
+    take from the driver what was done in between)."""
+    told = order.actual_departure_us or order.planned_departure_us
+    shown = order.left_us not in (None, NOT_SHOWN) and order.leg_from_us is None
+    return min(told, order.left_us or told) if shown else told
+
+
+def came_back(order: OrderRow) -> int:
+    """When a returned order came back: as the track shows it, else as it was said."""
+    if order.actual_return_us is None:
+        raise ValueError(f"order {order.id} is not returned")
+    shown = order.back_us not in (None, NOT_SHOWN) and order.leg_to_us is None
+    return max(order.actual_return_us, order.back_us or 0) if shown else order.actual_return_us
+
+
+def _total(fact: OrderFacts) -> mileage.Result:
+    """The result of all stretches of an order."""
+    found = [_result(leg.result) for leg in fact.stretches() if leg.result is not None]
+    if len(found) != len(fact.stretches()):
+        raise ValueError(f"order {fact.order.id} is not settled")
+    return mileage.total(found)
 
 
 def _numbers(desk: Desk, fact: OrderFacts, route: Route | None) -> mileage.Evidence:
     """Evidence without what ``recompute`` needs."""
     order, at_us = fact.order, fact.order.planned_departure_us
-    if fact.result is None or order.actual_return_us is None:
-        raise ValueError(f"order {order.id} is not settled")
-    return {
+    notes = [*paper_notes(order), *([fact.waits] if fact.waits else [])]
+    found: mileage.Evidence = {
         "rule": RULE,
         "rule_version": mileage.VERSION,
         "subject": mileage.subject(order.id),
@@ -257,8 +306,8 @@ def _numbers(desk: Desk, fact: OrderFacts, route: Route | None) -> mileage.Evide
         "vehicle": {
             "no": order.vehicle_no, "id": order.vehicle, "plate": fact.plate, "organisation": fact.organisation,
         },
-        "departed_us": _departed(fact),
-        "to_us": order.actual_return_us,
+        "departed_us": departed(order),
+        "to_us": came_back(order),
         "origin": _place(order.origin),
         "destinations": [_place_of(place) for place in order.destinations],
         "return_point": _place(order.return_point),
@@ -266,8 +315,24 @@ def _numbers(desk: Desk, fact: OrderFacts, route: Route | None) -> mileage.Evide
         # The kernel's own are said as well; it resolves them fix by fix, from ``parameter_rows``.
         "parameters": desk.resolve(RULE, order.organisation, at_us)
         | resolve(TRACK, fact.organisation, at_us, desk.parameters),
-        "result": _result(fact.result),
+        "result": _total(fact),
     }  # fmt: skip
+    if notes:
+        found["notes"] = notes
+    return found
+
+
+async def _add_all_tracks(desk: Desk, suspected: Sequence[tuple[OrderFacts, mileage.Evidence]]) -> None:
+    """``_add_tracks`` of every stretch: an order of several has them under ``legs``, each with its vehicle and result."""
+    pairs: list[tuple[OrderFacts, mileage.Evidence]] = []
+    for fact, evidence in suspected:
+        if fact.legs:
+            legs = [_numbers(desk, leg, None) for leg in fact.legs]
+            pairs += zip(fact.legs, legs, strict=True)
+            evidence["legs"] = legs
+        else:
+            pairs.append((fact, evidence))
+    await _add_tracks(desk, pairs)
 
 
 async def _add_tracks(desk: Desk, suspected: Sequence[tuple[OrderFacts, mileage.Evidence]]) -> None:
@@ -338,7 +403,7 @@ def _judgement(desk: Desk, fact: OrderFacts, made: Evaluation, evidence: mileage
     order, alert = fact.order, None
     if made.outcome is Outcome.SUSPECTED:
         alert = AlertFacts(
-            severity=mileage.severity(made.measures["navigation_m"]["value"], made.parameters),
+            severity=mileage.severity(made),
             organisation=order.organisation,
             vehicle=order.vehicle,
             plate=fact.plate,
@@ -347,4 +412,4 @@ def _judgement(desk: Desk, fact: OrderFacts, made: Evaluation, evidence: mileage
             driver=order.driver,
             order=order.id,
         )
-    return judgement(desk, made, evidence, alert, order.vehicle_no)
+    return judgement(desk, made, evidence, alert, order.vehicle_no, backfill=order.backfill)

@@ -15,7 +15,9 @@ from typing import Any, Final, TypedDict, cast
 import numpy as np
 
 from registry.facts import vehicle_days
+from registry.facts.order_notes import notes_of_vehicles
 from registry.facts.vehicle_days import Cover
+from registry.order_cover import Note
 from registry.orders import spans_of_orders
 from registry.parameters import ORDER, TRACK
 from registry.vehicles import official_on, vehicles_by_id
@@ -147,18 +149,29 @@ class VehicleDays:
         covers = await vehicle_days.covers_of(desk.conn, vehicles, low, high, desk.parameters)
         shared = [desk.resolve(TRACK, d.vehicle.organisation, d.from_us) for d in days]
         waiting: dict[str, str] = {}
+        backfilled: dict[int, bool] = {}
 
         speeds = np.array([s["max_speed_kmh"] for s in shared], np.int64)
         valid = await _valid(desk, tracks, speeds)
         # Its windows start anew: without the jumps none begins with one.
+        notes = await notes_of_vehicles(
+            desk.conn, [(d.vehicle.no, d.from_us, d.to_us) for d in days], desk.parameters
+        )
         cleaned = replace(tracks, rows=tracks.rows.take(valid))
-        off = _off_hours(desk, cleaned, covers, shared)
+        off = _off_hours(desk, cleaned, covers, shared, notes)
         off = await off_hours_closer.look(desk, cleaned, off, covers)
         for slot in slots:
             evidence, made = off[slot]
             made = on_kept_track(desk, made)
+            backfill = any(
+                c.backfill and c.from_us < days[slot].to_us and days[slot].from_us < c.to_us
+                for c in covers.get(days[slot].vehicle.no, ())
+            )
+            backfilled[slot] = backfill
             alert = _alert(days[slot], made, off_hours.severity(made)) if _suspected(made) else None
-            verdicts.judgements.append(judgement(desk, made, evidence, alert, days[slot].vehicle.no))
+            verdicts.judgements.append(
+                judgement(desk, made, evidence, alert, days[slot].vehicle.no, backfill=backfill)
+            )
             if made.reason == "calendar_unknown":
                 waiting[days[slot].key] = (
                     f"{days[slot].day} 是否工作日尚未公布 · whether {days[slot].day} is worked is not published yet"
@@ -186,7 +199,9 @@ class VehicleDays:
             }
             made = on_kept_track(desk, terminal_silent.evaluate(facts))
             alert = _alert(day, made, terminal_silent.severity(facts)) if _suspected(made) else None
-            verdicts.judgements.append(judgement(desk, made, facts, alert, day.vehicle.no))
+            verdicts.judgements.append(
+                judgement(desk, made, facts, alert, day.vehicle.no, backfill=backfilled[slot])
+            )
             if terminal_silent.waits(facts):
                 waiting[day.key] = (
                     "失联尚未结束，或同期其他车辆也失联 · a silence is not over, or others were silent too"
@@ -270,12 +285,16 @@ class _OffHours:
 
 
 def _off_hours(
-    desk: Desk, tracks: DayTracks, covers: Mapping[int, Sequence[Cover]], shared: Sequence[dict[str, int]]
+    desk: Desk,
+    tracks: DayTracks,
+    covers: Mapping[int, Sequence[Cover]],
+    shared: Sequence[dict[str, int]],
+    notes: Sequence[list[Note]],
 ) -> list[tuple[off_hours.Facts, Evaluation]]:
     """(evidence, evaluation) of each slot. The numbers come from the columns; only a suspected day has its track in the
     evidence, of which ``off_hours.evaluate`` makes the same."""
     asked = [
-        _off_hours_facts(desk, day, covers.get(day.vehicle.no, ()), shared[s])
+        _off_hours_facts(desk, day, covers.get(day.vehicle.no, ()), shared[s], notes[s])
         for s, day in enumerate(tracks.days)
     ]
     windows = [(slot, window) for slot, ask in enumerate(asked) for window in ask.windows]
@@ -296,13 +315,14 @@ def _off_hours(
 
 
 def _off_hours_facts(
-    desk: Desk, day: VehicleDay, covers: Sequence[Cover], shared: dict[str, int]
+    desk: Desk, day: VehicleDay, covers: Sequence[Cover], shared: dict[str, int], notes: list[Note]
 ) -> _OffHours:
     used = desk.resolve(off_hours.RULE, day.vehicle.organisation, day.from_us)
     worked = desk.calendar.workday(day.day)
     orders = cut(covers, day.from_us, day.to_us)
     facts: off_hours.Facts = {
         **_head(day, off_hours),
+        "notes": notes,
         "parameters": used | shared,
         "orders": orders,
         "day": {

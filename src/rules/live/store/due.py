@@ -19,7 +19,7 @@ from registry.changes import (
     take_place,
     unread,
 )
-from registry.orders import BEFORE_ORDER
+from registry.order_cover import BEFORE_ORDER, PARAMETERS
 from registry.parameters import ORDER, TRACK
 from rules.alerts.model import FactChange
 from runtime.connection import Connection
@@ -45,7 +45,7 @@ SELECT seq, kind, subject, vehicle_no, from_time FROM live_due
  WHERE ($1::integer[] IS NULL OR vehicle_no = ANY($1)) AND {_NOT_PUT_OFF} ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED
 """  # noqa: S608 - our own constants
 #: The time that an order covers concerns them, too. When an order is settled is no judgement.
-_COVER: Final = f"{ORDER}.early_start_min"
+_COVER: Final = frozenset(f"{ORDER}.{name}" for name in PARAMETERS)
 
 
 async def spread(conn: Connection) -> None:
@@ -67,14 +67,14 @@ async def spread(conn: Connection) -> None:
 
 def _concerns(change: StoredChange) -> bool:
     if change.kind == "parameter":
-        return change.subject.split(".")[0] in _RULES or change.subject == _COVER
+        return change.subject.split(".")[0] in _RULES or change.subject in _COVER
     return change.kind in _KINDS
 
 
 def _since(change: StoredChange) -> datetime:
     """From when on results may be others. An order covers its vehicle from before its departure, and its parameters are
     those of its departure."""
-    early = change.kind == "order" or (change.kind == "parameter" and change.subject == _COVER)
+    early = change.kind == "order" or (change.kind == "parameter" and change.subject in _COVER)
     return max(change.from_time - (BEFORE_ORDER if early else timedelta()), SINCE_EVER)
 
 

@@ -122,13 +122,46 @@ async def order_result(conn: Connection, order_id: str) -> dict[str, Any] | None
     """The result of an order for readers, or None: order, order_version, vehicle, state, mileage_m, bridged_m,
     odometer_m, fixes, first_fix_at, last_fix_at, destinations, computed_at. Metres are rounded down, distances to
     destinations up."""
-    row = await conn.fetchrow(
+    rows = await conn.fetch(
         'SELECT r.order_id AS "order", r.order_version, v.id AS vehicle, r.state, r.mileage_mm / 1000 AS mileage_m,'
         " r.bridged_mm / 1000 AS bridged_m, r.odometer_m, r.fixes, r.first_fix_at, r.last_fix_at, r.destinations,"
-        " r.computed_at FROM order_results r JOIN vehicles v ON v.no = r.vehicle_no WHERE r.order_id = $1",
+        " r.computed_at FROM (SELECT $1::text AS id UNION SELECT id FROM dispatch_orders WHERE part_of = $1) k"
+        " JOIN order_results r ON r.order_id = k.id JOIN vehicles v ON v.no = r.vehicle_no"
+        " ORDER BY r.first_fix_at NULLS LAST, r.order_id",
         order_id,
     )
-    return None if row is None else dict(row)
+    if not rows:
+        return None
+    legs = [dict(row) | {"order": order_id} for row in rows]
+    return legs[0] if len(legs) == 1 else _of_legs(legs)
+
+
+def _of_legs(legs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The result of an order that several vehicles served, of those of its stretches, by time. ``legs`` has each."""
+    odometers = [leg["odometer_m"] for leg in legs]
+    known = [leg for leg in legs if leg["first_fix_at"] is not None]
+    return {
+        "order": legs[0]["order"],
+        "order_version": legs[0]["order_version"],
+        "vehicle": legs[0]["vehicle"],
+        "state": "settled" if all(leg["state"] == "settled" for leg in legs) else "running",
+        "mileage_m": sum(leg["mileage_m"] for leg in legs),
+        "bridged_m": sum(leg["bridged_m"] for leg in legs),
+        "odometer_m": None if None in odometers else sum(odometers),
+        "fixes": sum(leg["fixes"] for leg in legs),
+        "first_fix_at": min((leg["first_fix_at"] for leg in known), default=None),
+        "last_fix_at": max((leg["last_fix_at"] for leg in known), default=None),
+        "destinations": [
+            _nearest(found) for found in zip(*(leg["destinations"] for leg in legs), strict=False)
+        ],
+        "computed_at": max(leg["computed_at"] for leg in legs),
+        "legs": list(legs),
+    }
+
+
+def _nearest(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    known = [one["nearest_m"] for one in found if one["nearest_m"] is not None]
+    return found[0] | {"nearest_m": min(known, default=None)}
 
 
 def _times(values: Sequence[int | None]) -> list[datetime | None]:
