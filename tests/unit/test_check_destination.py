@@ -169,9 +169,15 @@ def test_streamed_nearest_distance_is_the_settled_one() -> None:
     assert -(-nearest // 1000) == settled
 
 
+def sure(evidence: Any, points: Sequence[Fix]) -> Any:
+    """With every fix a valid one: one fix at a place alone would be a stray one."""
+    evidence["track"]["valid"] = [1] * len(points)
+    return evidence
+
+
 def leg(points: Sequence[Fix], **more: Any) -> Any:
     """A further vehicle's stretch of an order."""
-    other = make(points, **more)
+    other = sure(make(points, **more), points)
     return {name: other[name] for name in ("vehicle", "from_us", "departed_us", "to_us", "track")} | {
         "begun_us": other["from_us"]
     }
@@ -195,7 +201,7 @@ UNSEEN = [(300, 9000, 0), (1500, 9000, 0)]
     ],
 )
 def test_one_of_several_vehicles_is_enough(first: Any, then: Any, expected: tuple[Outcome, str]) -> None:
-    made = destination.evaluate(make(first) | {"legs": [leg(then)]})
+    made = destination.evaluate(sure(make(first), first) | {"legs": [leg(then)]})
     assert (made.outcome, made.reason) == expected
     assert made.measures["fixes"]["value"] == len(first) + len(then)
     nearest = min(abs(x) for _, x, _ in (*first, *then))

@@ -76,7 +76,7 @@ def test_a_drive_beyond_the_fence_is_one_suspected_episode() -> None:
     assert 2900 <= made.measures["farthest_m"]["value"] <= 3000
     assert 5700 <= made.measures["distance_m"]["value"] <= 6000
     assert made.parameters == {"min_displacement_m": 200, "episode_idle_min": 30, "early_start_min": 10,
-                               "max_speed_kmh": 200, "gap_s": 120}  # fmt: skip
+                               "max_speed_kmh": 200, "gap_s": 120, "max_age_days": 62}  # fmt: skip
     assert said(made).startswith("疑似定位异常：苏F12345 于 2026-02-25 14:13 至 14:2")
     assert "无派车任务" in said(made)
     assert "米，行驶" in said(made)
@@ -98,7 +98,7 @@ def test_evidence_names_the_parameter_of_orders_as_version_1_did() -> None:
     ]
     made = location.evaluate(make(drive(-50, 3000, -50), parameter_rows=frozen_rows))
     assert made.parameters == {"min_displacement_m": 200, "episode_idle_min": 20, "early_start_min": 25,
-                               "max_speed_kmh": 200, "gap_s": 60}  # fmt: skip
+                               "max_speed_kmh": 200, "gap_s": 60, "max_age_days": 62}  # fmt: skip
 
 
 @pytest.mark.parametrize(("metres", "opens"), [(199.5, False), (200.2, True)])

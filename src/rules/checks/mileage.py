@@ -208,7 +208,10 @@ def _local_m(leg: Evidence, evidence: Evidence) -> int:
         return 0
     zero, none = np.zeros(len(t), np.int64), np.zeros(len(begins), np.int64)
     rows = DayRows.build(
-        t[:1], slot=zero, terminal=zero, **{name: values[good] for name, values in track.items()}
+        t[:1],
+        slot=zero,
+        terminal=zero,
+        **{name: values[good] for name, values in track.items() if name != "term"},
     )
     limits = np.full(len(begins), used["max_speed_kmh"]), np.full(len(begins), used["gap_s"])
     sums = window_sums(rows, none, begins, ends, *limits)
