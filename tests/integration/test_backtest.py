@@ -133,7 +133,9 @@ async def test_mileage_at_the_very_ratio(office: Office) -> None:
         navigation = value(rows[f"order:{id}"], "navigation_m")
         limit = driven[id] // navigation  # the greatest ratio in 1/1000 that it reaches
         found = [(await ask(office, {"ratio_permille": limit + k}))[f"order:{id}"] for k in (0, 1)]
-        assert found == (["unchanged", kind] if kind == "withdrawn" else [kind, "unchanged"])
+        # At its very ratio what is driven around the destination may be all that is over it: another severity.
+        stays = {"unchanged", "changed"}
+        assert (found[0] in stays, found[1]) == (True, kind) if kind == "withdrawn" else found == [kind, "unchanged"]
     low = await look(
         office.world.pool, "mileage", day_of(office.world), {"short_trip_m": 8000}, now_us=office.clock.us
     )
@@ -271,17 +273,17 @@ async def test_location_sees_an_order_begin_later_and_a_car_parked_shorter(world
     )
     out = drive(8 * 3600, (0, 0), (3000, 0), (0, 0))
     await world.send(world.batch([*stand(7 * 3600, 8 * 3600), *out, *stand(9 * 3600, 10 * 3600)], terminal=2))
-    await world.order("P1", 8 * 3600 + 600, 9 * 3600, vehicle="V2")
+    await world.order("P1", 8 * 3600 + 1500, 9 * 3600, vehicle="V2")
     await world.work()
     period, now = day_of(world), world.day + 2 * DAY
     rows = await look(world.pool, "location", period, now_us=now)
-    assert [r.kind.value for r in rows.values()] == ["unchanged"]
+    assert [(r.vehicle, r.kind.value) for r in rows.values()] == [("V1", "unchanged"), ("V2", "unchanged")]
     # Ten minutes parked are enough: the way back is an episode of its own.
     rows = await look(world.pool, "location", period, {"episode_idle_min": 10}, now_us=now)
     assert sorted(r.kind.value for r in rows.values() if r.vehicle == "V1") == ["changed", "raised"]
-    # Orders cover from one minute before: the start of the drive is not covered.
-    rows = await look(world.pool, "location", period, {"early_start_min": 1}, now_us=now)
-    assert [r.kind.value for r in rows.values() if r.vehicle == "V2"] == ["raised"]
+    # Orders cover from half an hour before: the whole drive is covered.
+    rows = await look(world.pool, "location", period, {"early_start_min": 30}, now_us=now)
+    assert [r.kind.value for r in rows.values() if r.vehicle == "V2"] == ["withdrawn"]
 
 
 async def test_location_starts_from_the_night_before(world: World) -> None:

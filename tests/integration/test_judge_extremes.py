@@ -60,7 +60,7 @@ async def test_whatever_is_taken_can_be_judged(
                     f"dispatch-orders/{status}{k}", organisation="o", vehicle=f"v{k}", driver="d", status=status,
                     planned_departure=start, planned_return=end, actual_return=end if status == "returned" else None,
                     origin={"name": "极", "lat": -90, "lon": -180, "datum": "wgs84"},
-                    destinations=[{"name": "市区"}, {"name": "极", "lat": 90, "lon": 180, "datum": "bd09"}],
+                    destinations=[{"name": "市区"}, {"name": "极", "lat": 90, "lon": 180, "datum": "wgs84"}],
                 )  # fmt: skip
         for k, at in enumerate(TIMES[:2]):
             for n in range(2):

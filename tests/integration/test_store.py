@@ -165,6 +165,7 @@ async def test_an_alert_is_its_body() -> None:
         "detected_at": "2026-03-02T21:15:00+08:00", "summary": "疑似", "measures": {"a": {"value": 1, "unit": "m"}},
         "parameters": {"p": 1}, "evidence_hash": "00", "withdrawal_reason": None,
         "evidence_sm3": None, "summary_en": None, "withdrawal_reason_en": None, "reason_code": None,
+        "withdrawn_by": None,
     }  # fmt: skip
     assert judged(body).body() == body
     with pytest.raises(ValueError, match="needs its alert"):

@@ -159,7 +159,7 @@ async def test_an_order_entered_again_as_it_was_makes_no_version_of_an_episode(w
     assert after[2:] == before[2:]
     assert after[1] > before[1]  # what it was judged on this time is kept with the judgement
     # An order that covers more is another matter.
-    await world.order("P1", 20.2 * H, 23 * H)
+    await world.order("P1", 20.27 * H, 23 * H)
     await world.work(worker)
     (shorter,) = await world.alerts()
     assert shorter["version"] == alert["version"] + 1
