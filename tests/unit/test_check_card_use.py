@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyproj import Geod
 
 from rules import evidence as frozen
 from rules.checks import card_use
@@ -99,11 +100,11 @@ def test_in_the_station_and_not() -> None:
     assert made.reason in REASONS
 
 
-def test_exactly_the_radius_is_inside_and_a_millimetre_more_is_not() -> None:
+def test_the_radius_is_inside_and_so_is_what_rounding_can_hide() -> None:
     lat, lon = (v.ravel() for v in np.meshgrid(np.arange(0, 1900), np.arange(0, 2200)))
     x, y = geo.local_plane(LAT, LON, (32_000_000 + lat) / 1e6, (120_900_000 + lon) / 1e6)
     away_mm = np.rint(np.sqrt(x * x + y * y) * 1000).astype(np.int64)
-    for exact_mm, expected in ((200_000, ENTERED), (200_001, SUSPECTED)):
+    for exact_mm, expected in ((200_000, ENTERED), (200_080, ENTERED), (200_081, SUSPECTED)):
         found = int(np.flatnonzero(away_mm == exact_mm)[0])
         evidence = make(parked(0))
         fixes = len(evidence["track"]["t_us"])
@@ -111,7 +112,18 @@ def test_exactly_the_radius_is_inside_and_a_millimetre_more_is_not() -> None:
         evidence["track"]["lon_e6"] = [120_900_000 + int(lon[found])] * fixes
         made = card_use.evaluate(evidence)
         assert (made.outcome, made.reason) == expected
-        assert made.measures["nearest_m"]["value"] == -(-exact_mm // 1000)
+        assert made.measures["nearest_m"]["value"] == (200 if expected == ENTERED else 201)
+
+
+def test_how_a_place_was_rounded_accuses_nobody() -> None:
+    for azimuth in range(0, 360, 5):
+        for metres, expected in ((200.0, ENTERED), (200.16, SUSPECTED)):
+            lon, lat, _ = Geod(ellps="WGS84").fwd(LON, LAT, azimuth, metres)
+            evidence = make(parked(0))
+            for name, value in (("lat_e6", lat), ("lon_e6", lon)):
+                evidence["track"][name] = [round(value * 1e6)] * len(evidence["track"][name])
+            made = card_use.evaluate(evidence)
+            assert (made.outcome, made.reason) == expected, azimuth
 
 
 def test_the_segments_count_not_only_the_points() -> None:

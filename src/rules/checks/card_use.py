@@ -5,6 +5,7 @@ The track of the vehicle to which the card was bound must enter the station, its
 stopping: between fixes in the station it moves at ``stop_kmh`` at most, for ``min_stop_s`` or longer, and some moment of
 that lies in the window. Who drives by on the motorway has not entered. The distance is that of the *segments* of the
 cleaned track, cut at the ends of the window (a vehicle is taken to go steadily between two fixes), in whole millimetres.
+What the rounding of a report's place to 1e-6 degree can hide (``RESOLUTION_MM``) counts for the driver.
 
 Missing evidence. A stretch without fixes longer than ``gap_s`` is no track. If the vehicle could have stopped in the
 station in such a stretch, at a moment that lies in the window, coming from where it was seen last and getting to where it
@@ -27,8 +28,9 @@ import shapely
 
 from registry.goods import is_goods
 from rules.checks.base import Evaluation, Outcome, measure
-from rules.checks.destination import valid_fixes
+from rules.checks.destination import shown_m, valid_fixes
 from rules.evidence import Track, require, track_columns
+from rules.tracks.kernel import RESOLUTION_MM
 from runtime.arrays import Bools, Floats, Ints
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
 from telemetry import geo
@@ -188,11 +190,11 @@ def judge(evidence: Evidence, track: Mapping[str, Ints], good: Ints) -> Evaluati
         "coverage_permille": measure(1000 * covered_us // (until - since), "1/1000"),
         "at_lat_e6": measure(int(track["lat_e6"][good[near]]), "1e-6 degree"),
         "at_lon_e6": measure(int(track["lon_e6"][good[near]]), "1e-6 degree"),
-        "at_distance_m": measure(_up(int(path.away[near])), "m"),
+        "at_distance_m": measure(shown_m(int(path.away[near])), "m"),
         "at_off_s": measure(abs(int(t[near]) - evidence["transaction"]["at_us"]) // 1_000_000, "s"),
     }
     if nearest is not None:
-        measures["nearest_m"] = measure(_up(nearest), "m")
+        measures["nearest_m"] = measure(shown_m(nearest), "m")
     stopped_us = path.stopped_us()
     if stopped_us is not None:
         measures["stop_s"] = measure(stopped_us // 1_000_000, "s")
@@ -229,24 +231,19 @@ def needed(track: Mapping[str, Ints], good: Ints, evidence: Evidence) -> slice:
     return slice(int(rows[0]), int(rows[-1]) + 1) if len(rows) else slice(0, 0)
 
 
-def _up(mm: int) -> int:
-    """Metres, rounded up: the number shown compares with the limit as the exact one does."""
-    return -(-mm // 1000)
-
-
 class _Place:
     """A station in a plane about its middle. ``limit_mm``: so near is in it."""
 
     def __init__(self, station: Station, used: Mapping[str, int]) -> None:
         self.shape: Any = None
-        self.limit_mm = used["station_radius_m"] * 1000
+        self.limit_mm = used["station_radius_m"] * 1000 + RESOLUTION_MM
         if station["polygons"] is None:
             if station["lat_e6"] is None or station["lon_e6"] is None:
                 raise ValueError(f"station {station['id']} has no coordinates")  # without_track said so
             self.lat0, self.lon0 = station["lat_e6"], station["lon_e6"]
             return
         # Under a canopy a fix may be off by some ten metres: that accuses nobody.
-        self.limit_mm = used["polygon_margin_m"] * 1000
+        self.limit_mm = used["polygon_margin_m"] * 1000 + RESOLUTION_MM
         rings = [[np.array(ring, np.int64) for ring in polygon] for polygon in station["polygons"]]
         points = np.concatenate([ring for polygon in rings for ring in polygon])
         low, high = points.min(axis=0), points.max(axis=0)
