@@ -188,6 +188,44 @@ def test_a_pass_on_the_motorway_beside_is_no_entry() -> None:
     assert judged([(t, 40 / 3.6 * (t - 60), 50) for t in range(-960, 961, 120)]) == UNCLEAR
 
 
+def at_the_pump(
+    off: dict[int, float], *, speed_dkmh: int = 0, half_s: int = 55, every: int = 10
+) -> tuple[Outcome, str]:
+    """Comes at 36 km/h, stands at the pump, goes on. ``off``: the fixes that are so many metres beside it, by second."""
+    points: list[Fix] = []
+    for t in range(-1200, 1201, every):
+        east = (t + half_s) * 10.0 if t < -half_s else max(t - half_s, 0) * 10.0
+        points.append((t, east, off.get(t, 0)))
+    evidence = make(points)
+    evidence["track"]["speed_dkmh"] = [speed_dkmh if abs(p[0]) <= half_s else 360 for p in points]
+    made = card_use.evaluate(evidence)
+    return made.outcome, made.reason
+
+
+@pytest.mark.parametrize("metres", [100, 150, 199, 250, 280, 400])
+def test_a_reflection_under_the_canopy_does_not_end_the_stay(metres: float) -> None:
+    assert at_the_pump({}) == ENTERED
+    for t in range(-40, 41, 10):
+        assert at_the_pump({t: metres}) == ENTERED, t
+    assert at_the_pump({-20: metres, 20: -metres}) == ENTERED
+    assert at_the_pump({-30: metres, -10: metres, 10: metres, 30: metres}) == ENTERED  # every other one
+    assert at_the_pump({-10: metres, 0: metres, 10: metres}) == ENTERED  # several, while it stands
+    # The terminal tells a speed there: its places say that it stands.
+    assert at_the_pump({0: metres}, speed_dkmh=300) == ENTERED
+
+
+def test_who_comes_by_twice_has_not_stood_between() -> None:
+    # In, out and in again within two minutes, driving: two passes.
+    turned = [(t, abs(abs(t) - 60) * 10.0 - 300, 0.0) for t in range(-1200, 1201, 30)]
+    assert judged(turned)[0] is not Outcome.NORMAL
+    # Stands for 30 s, is away for a minute at speed, and for 30 s again.
+    there = [
+        (t, 0.0 if 30 <= abs(t) <= 60 else 600.0 if abs(t) < 30 else (abs(t) - 60) * 10.0, 0.0)
+        for t in range(-1200, 1201, 10)
+    ]
+    assert judged(there, max_speed_kmh=1000) == PASSED
+
+
 def test_a_stay_with_a_gap_in_it_is_a_stay() -> None:
     # A terminal that sleeps while the vehicle stands at the pump.
     away = [p for p in parked(5000, every=50) if p[0] <= -200 or p[0] >= 500]

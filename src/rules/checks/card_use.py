@@ -3,7 +3,8 @@
 The track of the vehicle to which the card was bound must enter the station, its polygon (with ``polygon_margin_m``) or
 ``station_radius_m`` (以内) around its point, within ``window_min`` (以内) before or after the transaction. Entering is
 stopping: between fixes in the station it moves at ``stop_kmh`` at most, for ``min_stop_s`` or longer, and some moment of
-that lies in the window. Who drives by on the motorway has not entered. The distance is that of the *segments* of the
+that lies in the window. A fix that a reflection put elsewhere, between two at one place, does not end the stay. Who drives by
+on the motorway has not entered. The distance is that of the *segments* of the
 cleaned track, cut at the ends of the window (a vehicle is taken to go steadily between two fixes), in whole millimetres.
 What the rounding of a report's place to 1e-6 degree can hide (``RESOLUTION_MM``) counts for the driver.
 
@@ -39,6 +40,8 @@ RULE = "card_use"
 VERSION = 2
 
 _MIN_US: Final = 60 * 1_000_000
+#: So far apart two fixes of a vehicle that stands may be.
+_NOISE_MM: Final = 30_000
 _FAR: Final = np.iinfo(np.int64).max
 
 
@@ -298,6 +301,7 @@ class _Path:
         self.stands = track["speed_dkmh"] <= 10 * used["stop_kmh"]
         by_place = moved * 3600 <= used["stop_kmh"] * self.lasts
         self.slow = self.both & (by_place | (self.stands[:-1] & self.stands[1:]))
+        self.slow |= self._reflected(inside)
         #: By leg: what it must have gone at least if it stopped in the station on the way, mm.
         self.least = np.where(self.both, moved, self.short[:-1] + self.short[1:])
         #: First and last fix of every stay: of slow legs, or a fix in the station alone.
@@ -307,6 +311,33 @@ class _Path:
         alone[:-1] &= ~self.slow
         alone[1:] &= ~self.slow
         self.alone = np.flatnonzero(alone)
+
+    def _reflected(self, inside: Bools) -> Bools:
+        """Legs to and from fixes that only a reflection put elsewhere, within a stay. Under a canopy the vehicle stands, and
+        a fix lies hundreds of metres off: that ends no stay. Before and after, within ``gap_s``, it is in the station at one
+        place, and stood or crept there; between lies one fix, or several at which it stands as the terminal says."""
+        n, gap_us = len(self.t), self.used["gap_s"] * 1_000_000
+        held = inside & self.stands
+        into, out_of = held.copy(), held.copy()
+        into[1:] |= self.slow
+        out_of[:-1] |= self.slow
+        moving = np.concatenate(([0], np.cumsum(~self.stands)))  # fixes before each that do not stand
+        marks = np.zeros(n, np.int64)
+        starts = np.flatnonzero(into)
+        for step in range(2, n):
+            starts = starts[starts + step < n]
+            starts = starts[self.t[starts + step] - self.t[starts] <= gap_us]
+            if not len(starts):
+                break
+            ends = starts + step
+            away_mm = np.hypot(self.x[ends] - self.x[starts], self.y[ends] - self.y[starts]) * 1000
+            crept = away_mm * 3600 <= self.used["stop_kmh"] * (self.t[ends] - self.t[starts])
+            near = crept | (held[starts] & held[ends] & (away_mm <= _NOISE_MM))
+            quiet = (moving[ends] == moving[starts + 1]) | (step == 2)
+            fitting = out_of[ends] & near & quiet
+            np.add.at(marks, starts[fitting], 1)
+            np.add.at(marks, ends[fitting], -1)
+        return np.asarray(np.cumsum(marks)[:-1] > 0, np.bool_)
 
     def nearest(self) -> tuple[int | None, int, Bools]:
         """How near the track within the window came, mm (None: there is none in it), how much of the window it covers,
