@@ -216,10 +216,10 @@ def test_a_reflection_under_the_canopy_does_not_end_the_stay(metres: float) -> N
 
 def test_who_comes_by_twice_has_not_stood_between() -> None:
     # In, out and in again within two minutes, driving: two passes.
-    turned = [(t, abs(abs(t) - 60) * 10.0 - 300, 0.0) for t in range(-1200, 1201, 30)]
+    turned: list[Fix] = [(t, abs(abs(t) - 60) * 10.0 - 300, 0.0) for t in range(-1200, 1201, 30)]
     assert judged(turned)[0] is not Outcome.NORMAL
     # Stands for 30 s, is away for a minute at speed, and for 30 s again.
-    there = [
+    there: list[Fix] = [
         (t, 0.0 if 30 <= abs(t) <= 60 else 600.0 if abs(t) < 30 else (abs(t) - 60) * 10.0, 0.0)
         for t in range(-1200, 1201, 10)
     ]
