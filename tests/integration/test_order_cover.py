@@ -90,7 +90,7 @@ async def test_cancelled_early_it_covers_who_had_left(
     """It leaves before the order begins to cover, and that is cancelled before, too: some minutes after or before it left."""
     fixes = out(8 * H)
     leaves = next(f[0] for f in fixes if f[1] > 110)
-    more = {"actual_departure": world.time(leaves)} if told else {}
+    more: dict[str, Any] = {"actual_departure": world.time(leaves)} if told else {}
     await world.order("P1", leaves + 14 * 60, 12 * H, status="cancelled",
                       cancelled_at=world.time(leaves - minutes * 60), **more)  # fmt: skip
     await work(world, [*fixes, *stand(9 * H, 9.2 * H)])
@@ -149,7 +149,7 @@ async def test_an_exchange_has_its_clerks_minute(
     since = leaves + minutes * 60
     back = next(f[0] for f in first if f[0] > 9.5 * H + 300 and f[1] <= 90)
     late = since + minutes * 60 - back
-    first = [(t + late, *rest) for t, *rest in first]
+    first = [(t + late, x, y, speed) for t, x, y, speed in first]
     await world.order("P1", 8 * H, 12 * H, status=status, exchanges=[{"vehicle": "V2", "since": world.time(since)}])  # fmt: skip
     await world.send(world.batch([*first, *stand(first[-1][0] + 30, 12.6 * H)], terminal=1))
     await world.send(world.batch([*then, *stand(then[-1][0] + 30, 12.6 * H)], terminal=2))
