@@ -149,7 +149,7 @@ async def test_an_exchange_has_its_clerks_minute(
     since = leaves + minutes * 60
     back = next(f[0] for f in first if f[0] > 9.5 * H + 300 and f[1] <= 90)
     late = since + minutes * 60 - back
-    first = [(t + late, east, north, speed) for t, east, north, speed in first]
+    first = [(t + late, x, y, speed) for t, x, y, speed in first]
     await world.order("P1", 8 * H, 12 * H, status=status, exchanges=[{"vehicle": "V2", "since": world.time(since)}])  # fmt: skip
     await world.send(world.batch([*first, *stand(first[-1][0] + 30, 12.6 * H)], terminal=1))
     await world.send(world.batch([*then, *stand(then[-1][0] + 30, 12.6 * H)], terminal=2))
