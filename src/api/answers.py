@@ -72,6 +72,7 @@ class AlertBody(BaseModel):
     evidence_sm3: Hash | None
     withdrawal_reason: str | None
     withdrawal_reason_en: str | None
+    withdrawn_by: Literal["backfill"] | None
 
 
 class AlertVersion(AlertBody):

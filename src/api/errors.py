@@ -162,12 +162,13 @@ def problem_of(error: Exception) -> Problem:
 
 def _methods(request: Request) -> list[str]:
     """The methods of all operations at the address of ``request``, as they are described."""
-    found: set[str] = set()
+    found: dict[int, set[str]] = {}
     for template, operations in request.app.openapi()["paths"].items():
         parts = [re.escape(part) for part in re.split(r"\{\w+\}", template)]
         if re.fullmatch("[^/]+".join(parts), request.url.path):
-            found |= {method.upper() for method in operations}
-    return sorted(found)
+            # Of /terminals/{id} and /terminals/{id}:accept-device the one that says more.
+            found.setdefault(sum(map(len, parts)), set()).update(method.upper() for method in operations)
+    return sorted(found[max(found)]) if found else []
 
 
 def install(app: FastAPI) -> None:

@@ -135,7 +135,11 @@ async def test_mileage_at_the_very_ratio(office: Office) -> None:
         found = [(await ask(office, {"ratio_permille": limit + k}))[f"order:{id}"] for k in (0, 1)]
         # At its very ratio what is driven around the destination may be all that is over it: another severity.
         stays = {"unchanged", "changed"}
-        assert (found[0] in stays, found[1]) == (True, kind) if kind == "withdrawn" else found == [kind, "unchanged"]
+        assert (
+            (found[0] in stays, found[1]) == (True, kind)
+            if kind == "withdrawn"
+            else found == [kind, "unchanged"]
+        )
     low = await look(
         office.world.pool, "mileage", day_of(office.world), {"short_trip_m": 8000}, now_us=office.clock.us
     )

@@ -237,6 +237,8 @@ def as_before(request: Request) -> Reply:
 OTHERWISE = {
     # Bought 28 % more, with tanks of unknown size at both ends: no suspicion any more.
     "fuel_consumption|driver:P-3-0037:2025-10:fuel": "undetermined",
+    # Its order was cancelled when the trip was over: until then it covered.
+    "location|episode:V-3-0003:1761096444000000": "normal",
 }
 
 
@@ -261,7 +263,10 @@ async def test_it_goes_on_where_it_stood(released_database: str, tmp_path: Path)
             "SELECT rule, subject, status, severity, plate, driver, order_id, occurred_from FROM alerts ORDER BY rule, subject"
         )
         names = ("rule", "subject", "status", "severity", "plate", "driver", "order_id")
-        found = {tuple(row[name] for name in names) for row in alerts}
+        found = {
+            tuple(row[name] for name in names) for row in alerts
+            if f"{row['rule']}|{row['subject']}" not in OTHERWISE
+        }  # fmt: skip
         alerts_now = [a for a in expected["alerts"] if f"{a['rule']}|{a['subject']}" not in OTHERWISE]
         assert found == {tuple(alert[name] for name in names) for alert in alerts_now}
         outcomes = await pool.fetch(

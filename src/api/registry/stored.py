@@ -65,8 +65,8 @@ _OTHERWISE: Final[dict[str, dict[str, Any]]] = {
     "fuel-cards": {"plate": str | None, "valid_from": datetime | None},
     "fuel-stations": {"geometry": dict[str, Any] | None, "datum": str | None},
 }  # fmt: skip
-#: What is written and not read: a station's point is read as its geometry; bindings are read of one record only.
-_NOT_READ: Final = {"fuel-stations": {"lat", "lon"}, "fuel-cards": {"bindings"}}
+#: What is written and not read: a station's point is read as its geometry, `beside` says how to bind; bindings are read of one record only.
+_NOT_READ: Final = {"fuel-stations": {"lat", "lon"}, "fuel-cards": {"bindings"}, "terminals": {"beside"}}
 _BINDINGS: Final[dict[str, type[BaseModel]]] = {"terminals": TerminalBinding, "fuel-cards": CardBinding}
 _OUTCOME: Final[Any] = (Literal["created", "updated", "unchanged"], ...)
 

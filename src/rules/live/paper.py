@@ -187,7 +187,10 @@ def _seen(facts: Facts, vehicle: int, track: Mapping[str, Ints]) -> tuple[Ints, 
     at = int(track["t_us"][0]) if n else 0
     speed = resolve(TRACK, info.organisation, at, snapshot.parameters)["max_speed_kmh"]
     good = valid_fixes(dict(track), speed)
-    columns = {"term": np.zeros(n, np.int64), **track}  # a track has it only where several terminals sat in the vehicle
+    columns = {
+        "term": np.zeros(n, np.int64),
+        **track,
+    }  # a track has it only where several terminals sat in the vehicle
     fixes = Fixes(
         np.full(len(good), vehicle, np.int64), **{name: values[good] for name, values in columns.items()}
     )
