@@ -372,13 +372,16 @@ def test_drift_with_the_engine_on_is_no_way(acc: int, odo: int) -> None:
     assert off_hours.evaluate(at_night(fixes)).outcome is Outcome.NORMAL
     hops = [(30.0 * k, 150.0 * (k % 20 == 0), 0.0, 0, acc, odo) for k in range(600)]
     assert metres(hops) == (0, 0)
+    worse = rng.normal(0, 60, (1800, 2))
+    fixes = [(10.0 * k, n, e, 0, acc, odo) for k, (n, e) in enumerate(worse.tolist())]
+    assert metres(fixes)[0] < 500
 
 
 def test_who_tells_positions_only_or_no_speed_keeps_the_way() -> None:
     """A speed of 0 is no report where neither ACC nor odometer is; what goes far is a drive whatever its speed says."""
     slow = drive(0, 6000, speed=5, acc=UNKNOWN, shown=False)
     assert 5_990 <= metres(slow)[0] <= 6_000
-    assert 5_700 <= metres(drive(0, 6000, speed=5, shown=False))[0] <= 6_000
+    assert 5_500 <= metres(drive(0, 6000, speed=5, shown=False))[0] <= 6_000
     assert 5_900 <= metres(drive(0, 6000, speed=5, shown=False, odo=812))[0] <= 6_000
     # A jam, and on: what was crept counts with the first fix that moves.
     jam = [(10.0 * k, 8.0 * k, 0.0, 20, ON, -1) for k in range(25)]

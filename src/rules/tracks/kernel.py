@@ -15,8 +15,8 @@ the anchor. Drift of a standing vehicle stays near the anchor and adds nothing; 
 taken in over long chords only. When a fix is kept across a gap longer than ``gap_s``, the straight line from
 the previous valid fix is added and also counted as bridged. Between two fixes at rest (speed below 5 km/h, ACC off, the
 odometer stands) nothing is added however far they are apart, nor where no car can have driven from one to the other. A
-vehicle that stands with its engine on drifts farther: after a slow fix a slow one near it is kept only from NEAR_MM on from the
-anchor, where the terminal reports ACC or odometer besides its positions and the odometer does not advance. The anchor stays, so
+vehicle that stands with its engine on drifts farther: after a slow fix a slow one near it is kept only from DRIFT_MM on from the
+anchor (STANDS_MM where the odometer stands), where the terminal reports ACC or odometer besides its positions and the odometer does not advance. The anchor stays, so
 the metres of a slow drive are added later.
 
 Runs and episodes (rules.md "location"). A run is a sequence of consecutive valid fixes outside the vehicle's
@@ -60,6 +60,8 @@ LONG_US = 1_800_000_000
 ODO_MM = 130_000
 #: A straight line longer than this is contradicted by an odometer that stands.
 STANDS_MM = 1_000_000
+#: A vehicle that stands with its engine on drifts less far than this; where its odometer stands too, STANDS_MM holds.
+DRIFT_MM = 500_000
 #: Fixes that agree (rules.md "Standing still"): so many, over so long.
 AGREE_FIXES = 3
 AGREE_US = 60_000_000
@@ -151,7 +153,7 @@ def _mileage(o: Any, s: Any, name: str, fresh: Any, r: Any, distance: Any, w_: _
     turned = o.minimum(turn, 360 - turn) >= TURN_DEG
     moving = r.speed >= MOVING_DKMH
     nothing = w_.rest | w_.leap
-    far = distance >= w(w_.still, NEAR_MM, KEEP_MM)
+    far = distance >= w(w_.still, w(w_.unmoved, STANDS_MM, DRIFT_MM), KEEP_MM)
     keep = far | (moving & turned & (distance >= TURN_KEEP_MM)) | w_.leap
     bridge = keep & w_.gap & o.no(nothing)
     tail = getattr(s, name + "_tail_mm")
@@ -170,13 +172,14 @@ def _mileage(o: Any, s: Any, name: str, fresh: Any, r: Any, distance: Any, w_: _
 @dataclass(frozen=True, slots=True, eq=False)
 class _Way:
     """The way from one fix to the next: its length, whether it is long in time, whether the vehicle rests at both ends,
-    whether no car can drive it, and whether it is the drift of a vehicle that stands."""
+    whether no car can drive it, whether it is the drift of a vehicle that stands, and whether the odometer stands."""
 
     mm: Any
     gap: Any
     rest: Any
     leap: Any
     still: Any
+    unmoved: Any
 
 
 def reachable(o: Any, mm: Any, us: Any, max_kmh: Any) -> Any:
@@ -323,7 +326,7 @@ def step(o: Any, s: Any, r: Any, from_t: Any) -> tuple[Any, dict[str, Any]]:
     leap = known & (o.no(reachable(o, d_prev, dt, r.max_kmh)) | (r.sure == 2))
     gap = known & (dt > r.gap_us)
     still = known & o.no(gap | rest | leap) & drifting(o, last, r, d_prev)
-    way = _Way(d_prev, gap, rest, leap, still)
+    way = _Way(d_prev, gap, rest, leap, still, stands(last, r))
     moving = (r.speed >= MOVING_DKMH) | (known & (d_prev > MOVING_MM) & o.no(rest | leap))
 
     run = _run(o, s, r, way, d_run, from_t)
