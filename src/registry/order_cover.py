@@ -4,7 +4,8 @@ From planned departure minus ``early_start_min``, until:
 
 * returned: the actual return (none said: the extended, else the planned one);
 * not returned: the planned (extended) return and ``overdue_cover_h`` more. From then on the order is overdue;
-* cancelled: the cancellation, and the way back to the fence, ``cancel_return_min`` at most. Before it had begun: nothing.
+* cancelled: the cancellation, and the way back to the fence, ``cancel_return_min`` at most. Cancelled before it had begun and
+  before anybody left for it: nothing. Who had left (on paper, or within the clerk's minute by the track) is covered.
 
 **The clerk's minute.** Where the vehicle was in its fence ``paper_grace_min`` before the departure on paper (planned or actual), and so
 left it later, it is covered from then on; where it came back at most so long after the return on paper, until then. What the
@@ -12,7 +13,8 @@ track shows is looked up when it has passed the time in question (``rules.live.p
 showed what is best for the driver. So nobody is accused in the minutes in which that is not known yet.
 
 A row may cover a stretch of its order only (``leg_from``, ``leg_to``): that of one of several vehicles, or that for which an
-earlier version holds.
+earlier version holds. The clerk's minute is that of an exchange, too: the next vehicle must leave its yard before it takes over, and
+the first one is then still on its way back. But a version that holds from its entry on covers nothing before it was entered.
 """
 
 from __future__ import annotations
@@ -54,7 +56,8 @@ _AFTER: Final = f"interval '{AFTER_ORDER // timedelta(hours=1)} hours'"
 class Times:
     """The times of an order that its window rests on, microseconds since 1970 UTC; None = not given. ``left_us``,
     ``back_us``: as the track shows it; None = not known yet, NOT_SHOWN = the paper holds (it was out before, it was not back in
-    time). ``left_us`` is the end of the stretch where it had not left until then. ``was_out``: a part whose order was not returned when the part ended."""
+    time). ``left_us`` is the end of the stretch where it had not left until then. ``was_out``: a part whose order was not returned
+    when the part ended. ``not_before_us``: when a version was entered that says nothing of the time before; None = no such limit."""
 
     status: str
     planned_departure_us: int
@@ -69,6 +72,7 @@ class Times:
     left_us: int | None = None
     back_us: int | None = None
     was_out: bool = False
+    not_before_us: int | None = None
 
     @property
     def due_us(self) -> int:
@@ -80,6 +84,13 @@ class Times:
         """The departures on paper."""
         told = self.actual_departure_us
         return (self.planned_departure_us,) if told is None else (self.planned_departure_us, told)
+
+    @property
+    def told_departure_us(self) -> int:
+        """The departure on paper that a departure by the track is compared with: actual, else planned; of a vehicle that
+        took over later, when it did."""
+        told = self.planned_departure_us if self.actual_departure_us is None else self.actual_departure_us
+        return told if self.leg_from_us is None else max(told, self.leg_from_us)
 
     @property
     def paper_return_us(self) -> int | None:
@@ -95,13 +106,14 @@ class Times:
 class Window:
     """What an order covers: [from, to), microseconds since 1970 UTC. ``leave``: (from, until) in which a departure that the
     track shows counts for that on paper; ``back``: the same of the end; None: the paper holds. ``overdue``: whether
-    the window ends because the order is overdue."""
+    the window ends because the order is overdue. ``grace_us``: how far a departure that counts may be off the paper."""
 
     from_us: int
     to_us: int
     leave: tuple[int, int] | None = None
     back: tuple[int, int] | None = None
     overdue: bool = False
+    grace_us: int = 0
 
 
 class Note(TypedDict):
@@ -116,25 +128,49 @@ class Note(TypedDict):
 
 
 def window(times: Times, used: Mapping[str, int]) -> Window | None:
-    """What an order covers; ``used``: its parameters of ``order``. None: it was cancelled before it began. A window may be
-    empty (from >= to): the paper says that it returned before it was to depart."""
+    """What an order covers; ``used``: its parameters of ``order``. None: it was cancelled before it began and before anybody
+    left. A window may be empty (from >= to): the paper says that it returned before it was to depart."""
     grace = used["paper_grace_min"] * MINUTE_US
     base = times.planned_departure_us - used["early_start_min"] * MINUTE_US
     first = min(base, *(at - grace for at in times.departures_us))
     first = max(first, times.planned_departure_us - BEFORE_ORDER // timedelta(microseconds=1))
-    start, leave = base, None
-    if grace:
-        leave = (first, max(times.departures_us) + grace)
-        start = base if times.left_us == NOT_SHOWN else first
+    latest = max(times.departures_us)
+    exact = not grace  # whether no other start than that on paper is looked for
+    leg = times.leg_from_us
+    if leg is not None and leg > (first if grace else base):
+        limit = leg - grace
+        if times.not_before_us is not None:
+            limit = max(limit, min(leg, times.not_before_us))
+        first, base, latest = max(first, limit), max(base, leg), max(latest, leg)
+        exact = exact or first >= base
+    leave = None if exact else (first, latest + grace)
+    if times.status == "cancelled":
+        cancelled = times.cancelled_us
+        if cancelled is None:
+            return None
+        if cancelled <= base:
+            # Only who left before it was cancelled is covered.
+            leave = (first, cancelled) if leave is not None and first < cancelled else None
+            if not _had_left(times, cancelled, leave):
+                return None
+    # A departure further off than the clerk's minute is none for this order: the paper holds (so does NOT_SHOWN).
+    paper = leave is None or (times.left_us is not None and times.left_us < first)
+    start = base if paper else first
     end, back, overdue = _end(times, used, grace)
-    if times.status == "cancelled" and (times.cancelled_us is None or times.cancelled_us <= base):
-        return None
-    if times.leg_from_us is not None and times.leg_from_us > start:
-        start, leave = times.leg_from_us, None
-    for limit in (times.leg_to_us, times.covers_to_us):
-        if limit is not None and limit < end:
-            end, back, overdue = limit, None, limit == times.covers_to_us
-    return Window(start, end, leave, back, overdue)
+    if times.covers_to_us is not None and times.covers_to_us < end:
+        end, back, overdue = times.covers_to_us, None, True
+    return Window(start, end, leave, back, overdue, grace)
+
+
+def _had_left(times: Times, cancelled: int, leave: tuple[int, int] | None) -> bool:
+    """Whether a vehicle had left for an order when that was cancelled: on paper, or by the track within ``leave`` (not known yet:
+    yes). A vehicle that takes over later has left on paper when it has taken over."""
+    told = times.actual_departure_us
+    if told is not None and times.told_departure_us <= cancelled:
+        return True
+    if leave is None or times.left_us == NOT_SHOWN:
+        return False
+    return times.left_us is None or leave[0] <= times.left_us < cancelled
 
 
 def _end(times: Times, used: Mapping[str, int], grace: int) -> tuple[int, tuple[int, int] | None, bool]:
@@ -147,7 +183,12 @@ def _end(times: Times, used: Mapping[str, int], grace: int) -> tuple[int, tuple[
         end, overdue = returned, False
         if grace and times.actual_return_us is not None:
             back = (returned, returned + grace)
-            end = _shown(times.back_us, returned, back)
+    leg = None if times.status == "cancelled" else times.leg_to_us  # it was cancelled before that
+    if leg is not None and leg < end:
+        back = (leg, min(leg + grace, end) if overdue else leg + grace) if grace else None
+        end, overdue = leg, False
+    if back is not None:
+        end = _shown(times.back_us, end, back)
     if times.status == "cancelled":
         cancelled = times.cancelled_us or 0
         limit = cancelled + used["cancel_return_min"] * MINUTE_US
@@ -158,10 +199,10 @@ def _end(times: Times, used: Mapping[str, int], grace: int) -> tuple[int, tuple[
 
 
 def _shown(back_us: int | None, paper_us: int, stretch: tuple[int, int]) -> int:
-    """The end that the track shows within ``stretch``, else that on paper."""
+    """The end that the track shows within ``stretch``, else that on paper; one before it is its begin."""
     if back_us is None:
         return stretch[1]
-    return paper_us if back_us == NOT_SHOWN else max(stretch[0], min(back_us, stretch[1]))
+    return paper_us if back_us == NOT_SHOWN or back_us > stretch[1] else max(stretch[0], back_us)
 
 
 def overdue_at(times: Times, used: Mapping[str, int]) -> int | None:

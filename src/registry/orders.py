@@ -79,9 +79,16 @@ class OrderRow:
     leg_to_us: int | None = None
     covers_to_us: int | None = None
     backfill: bool = False
+    holds_from_us: int | None = None
     left_us: int | None = None
     back_us: int | None = None
     was_out: bool = False
+
+    @property
+    def not_before_us(self) -> int | None:
+        """See ``order_cover.Times``: a version that holds from its entry on, or later, says nothing of the time before its entry."""
+        holds = self.holds_from_us
+        return self.entered_us if holds is not None and holds >= self.entered_us else None
 
     @property
     def order(self) -> str:
@@ -100,7 +107,7 @@ async def read_orders(
     rows = await connection.fetch(
         f"SELECT o.id, o.version, o.organisation, o.vehicle, v.no, o.driver, o.task_type, o.purpose, o.status, {shown},"  # noqa: S608 - constant texts
         " o.planned_departure, o.planned_return, o.extended_return, o.actual_departure, o.actual_return, o.entered_at,"
-        " o.cancelled_at, o.part_of, o.leg_from, o.leg_to, o.covers_to, o.backfill,"
+        " o.cancelled_at, o.part_of, o.leg_from, o.leg_to, o.covers_to, o.backfill, o.holds_from,"
         " w.left_known, w.left_at, w.back_known, w.back_at"
         " FROM dispatch_orders o JOIN vehicles v ON v.id = o.vehicle"
         f" LEFT JOIN order_track_times w ON w.order_id = o.id AND w.version = o.version {where}",
@@ -122,7 +129,7 @@ async def spans_of_orders(connection: Connection, ids: Iterable[str]) -> list[tu
     """(vehicle id, from, to) of the times that any version of the orders covered or covers, at the widest."""
     rows = await connection.fetch(
         f"SELECT o.vehicle, {begins('o')} AS since, LEAST({last_return('o')} + {hours('overdue_cover_h', 'o')} * interval '1 hour'"  # noqa: S608 - constant texts
-        " + interval '4 hours', o.leg_to) AS until FROM dispatch_orders o WHERE o.id = ANY($1::text[])",
+        " + interval '4 hours', o.leg_to + interval '4 hours') AS until FROM dispatch_orders o WHERE o.id = ANY($1::text[])",
         sorted(set(ids)),
     )
     return [(r["vehicle"], to_us(r["since"]), to_us(r["until"])) for r in rows]

@@ -82,6 +82,21 @@ async def test_cancelled_before_it_began_it_covers_nothing(world: World) -> None
     assert len(await suspected(world)) == 1
 
 
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize(("minutes", "found"), [(-3, 0), (3, 1)])
+async def test_cancelled_early_it_covers_who_had_left(
+    world: World, minutes: int, found: int, told: bool
+) -> None:
+    """It leaves before the order begins to cover, and that is cancelled before, too: some minutes after or before it left."""
+    fixes = out(8 * H)
+    leaves = next(f[0] for f in fixes if f[1] > 110)
+    more: dict[str, Any] = {"actual_departure": world.time(leaves)} if told else {}
+    await world.order("P1", leaves + 14 * 60, 12 * H, status="cancelled",
+                      cancelled_at=world.time(leaves - minutes * 60), **more)  # fmt: skip
+    await work(world, [*fixes, *stand(9 * H, 9.2 * H)])
+    assert len(await suspected(world)) == found
+
+
 @pytest.mark.parametrize(("minutes", "found"), [(14, 0), (15, 0), (17, 1)])
 async def test_the_return_on_paper_may_be_some_minutes_early(world: World, minutes: int, found: int) -> None:
     """Half an hour out; the vehicle is on its way back when the order ends on paper."""
@@ -121,6 +136,25 @@ async def test_each_vehicle_is_covered_in_its_own_time(world: World) -> None:
         (a["vehicle"], round((a["from_us"] - world.day) / HOUR, 1)) for a in await suspected(world)
     )
     assert found == [("V1", 10.5), ("V2", 8.5)]
+
+
+@pytest.mark.parametrize("status", ["departed", "returned"])
+@pytest.mark.parametrize(("minutes", "found"), [(14, []), (17, ["V1", "V2"])])
+async def test_an_exchange_has_its_clerks_minute(
+    world: World, minutes: int, found: list[str], status: str
+) -> None:
+    """The next vehicle leaves before it takes over on paper, and the first one comes back after that."""
+    first, then = out(9.5 * H, 12_000), out(10 * H)
+    leaves = next(f[0] for f in then if f[1] > 110)
+    since = leaves + minutes * 60
+    back = next(f[0] for f in first if f[0] > 9.5 * H + 300 and f[1] <= 90)
+    late = since + minutes * 60 - back
+    first = [(t + late, east, north, speed) for t, east, north, speed in first]
+    await world.order("P1", 8 * H, 12 * H, status=status, exchanges=[{"vehicle": "V2", "since": world.time(since)}])  # fmt: skip
+    await world.send(world.batch([*first, *stand(first[-1][0] + 30, 12.6 * H)], terminal=1))
+    await world.send(world.batch([*then, *stand(then[-1][0] + 30, 12.6 * H)], terminal=2))
+    await world.work()
+    assert sorted(a["vehicle"] for a in await suspected(world)) == found
 
 
 async def test_a_destination_is_reached_by_whichever_vehicle(world: World) -> None:

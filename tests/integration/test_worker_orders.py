@@ -112,7 +112,7 @@ async def test_running_values_are_those_of_the_stored_track_and_do_not_change_wh
             lat, lon, b.lat_e6.astype(np.int64), b.lon_e6.astype(np.int64)
         )
         joined = np.diff(b.device_us) <= 120_000_000
-        nearest.append(-(-min(int(points.min()), int(segments[joined].min())) // 1000))
+        nearest.append(destination.shown_m(min(int(points.min()), int(segments[joined].min()))))
     assert [d["nearest_m"] for d in running["destinations"]] == [nearest[0], None, nearest[1]]
     assert [(d["index"], d["name"]) for d in running["destinations"]] == [
         (0, "市政府"),

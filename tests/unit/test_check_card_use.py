@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyproj import Geod
 
 from rules import evidence as frozen
 from rules.checks import card_use
@@ -99,11 +100,11 @@ def test_in_the_station_and_not() -> None:
     assert made.reason in REASONS
 
 
-def test_exactly_the_radius_is_inside_and_a_millimetre_more_is_not() -> None:
+def test_the_radius_is_inside_and_so_is_what_rounding_can_hide() -> None:
     lat, lon = (v.ravel() for v in np.meshgrid(np.arange(0, 1900), np.arange(0, 2200)))
     x, y = geo.local_plane(LAT, LON, (32_000_000 + lat) / 1e6, (120_900_000 + lon) / 1e6)
     away_mm = np.rint(np.sqrt(x * x + y * y) * 1000).astype(np.int64)
-    for exact_mm, expected in ((200_000, ENTERED), (200_001, SUSPECTED)):
+    for exact_mm, expected in ((200_000, ENTERED), (200_080, ENTERED), (200_081, SUSPECTED)):
         found = int(np.flatnonzero(away_mm == exact_mm)[0])
         evidence = make(parked(0))
         fixes = len(evidence["track"]["t_us"])
@@ -111,7 +112,18 @@ def test_exactly_the_radius_is_inside_and_a_millimetre_more_is_not() -> None:
         evidence["track"]["lon_e6"] = [120_900_000 + int(lon[found])] * fixes
         made = card_use.evaluate(evidence)
         assert (made.outcome, made.reason) == expected
-        assert made.measures["nearest_m"]["value"] == -(-exact_mm // 1000)
+        assert made.measures["nearest_m"]["value"] == (200 if expected == ENTERED else 201)
+
+
+def test_how_a_place_was_rounded_accuses_nobody() -> None:
+    for azimuth in range(0, 360, 5):
+        for metres, expected in ((200.0, ENTERED), (200.16, SUSPECTED)):
+            lon, lat, _ = Geod(ellps="WGS84").fwd(LON, LAT, azimuth, metres)
+            evidence = make(parked(0))
+            for name, value in (("lat_e6", lat), ("lon_e6", lon)):
+                evidence["track"][name] = [round(value * 1e6)] * len(evidence["track"][name])
+            made = card_use.evaluate(evidence)
+            assert (made.outcome, made.reason) == expected, azimuth
 
 
 def test_the_segments_count_not_only_the_points() -> None:
@@ -174,6 +186,44 @@ def test_a_pass_on_the_motorway_beside_is_no_entry() -> None:
     assert judged(drive(5, 10)) == ENTERED
     # One fix in two minutes on a road at 40 km/h: a stop of a minute may lie between two of them.
     assert judged([(t, 40 / 3.6 * (t - 60), 50) for t in range(-960, 961, 120)]) == UNCLEAR
+
+
+def at_the_pump(
+    off: dict[int, float], *, speed_dkmh: int = 0, half_s: int = 55, every: int = 10
+) -> tuple[Outcome, str]:
+    """Comes at 36 km/h, stands at the pump, goes on. ``off``: the fixes that are so many metres beside it, by second."""
+    points: list[Fix] = []
+    for t in range(-1200, 1201, every):
+        east = (t + half_s) * 10.0 if t < -half_s else max(t - half_s, 0) * 10.0
+        points.append((t, east, off.get(t, 0)))
+    evidence = make(points)
+    evidence["track"]["speed_dkmh"] = [speed_dkmh if abs(p[0]) <= half_s else 360 for p in points]
+    made = card_use.evaluate(evidence)
+    return made.outcome, made.reason
+
+
+@pytest.mark.parametrize("metres", [100, 150, 199, 250, 280, 400])
+def test_a_reflection_under_the_canopy_does_not_end_the_stay(metres: float) -> None:
+    assert at_the_pump({}) == ENTERED
+    for t in range(-40, 41, 10):
+        assert at_the_pump({t: metres}) == ENTERED, t
+    assert at_the_pump({-20: metres, 20: -metres}) == ENTERED
+    assert at_the_pump({-30: metres, -10: metres, 10: metres, 30: metres}) == ENTERED  # every other one
+    assert at_the_pump({-10: metres, 0: metres, 10: metres}) == ENTERED  # several, while it stands
+    # The terminal tells a speed there: its places say that it stands.
+    assert at_the_pump({0: metres}, speed_dkmh=300) == ENTERED
+
+
+def test_who_comes_by_twice_has_not_stood_between() -> None:
+    # In, out and in again within two minutes, driving: two passes.
+    turned: list[Fix] = [(t, abs(abs(t) - 60) * 10.0 - 300, 0.0) for t in range(-1200, 1201, 30)]
+    assert judged(turned)[0] is not Outcome.NORMAL
+    # Stands for 30 s, is away for a minute at speed, and for 30 s again.
+    there: list[Fix] = [
+        (t, 0.0 if 30 <= abs(t) <= 60 else 600.0 if abs(t) < 30 else (abs(t) - 60) * 10.0, 0.0)
+        for t in range(-1200, 1201, 10)
+    ]
+    assert judged(there, max_speed_kmh=1000) == PASSED
 
 
 def test_a_stay_with_a_gap_in_it_is_a_stay() -> None:

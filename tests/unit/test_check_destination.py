@@ -68,7 +68,25 @@ def test_the_segments_count_not_only_the_points() -> None:
     assert outcome((0, -3000, 2100), (110, 3000, 2100))[0] == Outcome.SUSPECTED
 
 
-def test_exactly_the_radius_is_inside_and_a_millimetre_more_is_not() -> None:
+@pytest.mark.parametrize(
+    ("metres", "expected"), [(2000, Outcome.NORMAL), (2000.16, Outcome.SUSPECTED), (2001, Outcome.SUSPECTED)]
+)
+def test_how_a_place_was_rounded_accuses_nobody(metres: float, expected: Outcome) -> None:
+    # A report tells its place in steps of 1e-6 degree: exactly 2,000 m is inside in every direction.
+    for azimuth in range(0, 360, 5):
+        evidence = make([(0, 9000, 0), (100, 6000, 0), (200, 2000, 0)])
+        for k, away in enumerate((9000.0, 6000.0, metres)):
+            lon, lat, _ = GEOD.fwd(120.9, 32.0, azimuth, away)
+            evidence["track"]["lat_e6"][k], evidence["track"]["lon_e6"][k] = (
+                round(lat * 1e6),
+                round(lon * 1e6),
+            )
+        made = destination.evaluate(evidence)
+        assert made.outcome is expected, azimuth
+        assert (made.measures["nearest_m"]["value"] > 2000) is (expected is Outcome.SUSPECTED)
+
+
+def test_exactly_the_radius_is_inside_and_a_metre_more_is_not() -> None:
     points = [(0, 6000, 0), (100, 2000, 0)]
     lat, lon = 32.0, 120.9
     evidence = make(points)
@@ -80,9 +98,9 @@ def test_exactly_the_radius_is_inside_and_a_millimetre_more_is_not() -> None:
     )[1]
     exact = int(good.min())
     assert exact == pytest.approx(2_000_000, abs=60)
-    # whole metres on both sides of the real distance, and a track that is at exactly 2,000.000 m
+    # the whole metres on both sides of the limit, and a track that is at exactly 2,000.000 m
     assert outcome(*points, radius_m=-(-exact // 1000))[0] == Outcome.NORMAL
-    assert outcome(*points, radius_m=exact // 1000 - (exact % 1000 == 0))[0] == Outcome.SUSPECTED
+    assert outcome(*points, radius_m=destination.shown_m(exact) - 1)[0] == Outcome.SUSPECTED
     lon2, lat2, _ = GEOD.fwd(120.9, 32.0, 90, 2000.0)
     x, y = geo.local_plane(32.0, 120.9, np.array([lat2, lat2]), np.array([lon2, lon2 + 0.05]))
     assert np.rint(geo.segment_distance_m(x[:1], y[:1], x[1:], y[1:]) * 1000)[0] == 2_000_000
@@ -166,7 +184,7 @@ def test_streamed_nearest_distance_is_the_settled_one() -> None:
         step = destination.approach_mm(*place, lat[pair], lon[pair], np.array([1]), np.array([0]), joined)
         nearest = min(nearest, int(step[0]))
     settled = destination.evaluate(evidence).measures["nearest_m"]["value"]
-    assert -(-nearest // 1000) == settled
+    assert destination.shown_m(nearest) == settled
 
 
 def sure(evidence: Any, points: Sequence[Fix]) -> Any:

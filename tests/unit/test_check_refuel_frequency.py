@@ -263,7 +263,13 @@ def test_reversals_name_or_match_their_fill() -> None:
     }
     assert reversed_fills([a, b, paid("r", 5, "reversal")]) == {"a": "r"}
     assert reversed_fills([a, paid("r", 20, "reversal", reverses="unknown")]) == {"a": "r"}
-    assert reversed_fills([a, paid("r", 20, "reversal", 29_999)]) == {}
+    # Money is not in the wording: a fee or a discount may be kept. Of several it says which; alone it must be the same.
+    assert reversed_fills([a, paid("r", 20, "reversal", -29_950)]) == {"a": "r"}
+    assert reversed_fills([a, paid("b", 10, amount=29_950), paid("r", 20, "reversal", -30_000)]) == {"a": "r"}
+    assert reversed_fills([a, b, paid("r", 20, "reversal", -29_950)]) == {"b": "r"}
+    assert reversed_fills([a, paid("r", 20, "reversal", -30_000, 39_999)]) == {}
+    assert reversed_fills([a, paid("r", 20, "reversal", -29_950, None)]) == {}
+    assert reversed_fills([a, paid("r", 20, "reversal", -30_000, None)]) == {"a": "r"}
     assert reversed_fills([a, paid("r", 20, "reversal", None, None)]) == {}
     assert reversed_fills([a, paid("r", 20, "reversal", None, 40_000)]) == {"a": "r"}
     assert reversed_fills([paid("a", 0, station="S1"), paid("r", 20, "reversal", station="S2")]) == {}
@@ -298,13 +304,13 @@ def test_reversals_name_or_match_their_fill() -> None:
 def test_a_reversal_takes_back_one_fill_before_it(
     rows: list[tuple[int, str, int]], chance: random.Random
 ) -> None:
-    made = [paid(f"t{k:02}", m, kind, amount) for k, (m, kind, amount) in enumerate(rows)]
+    made = [paid(f"t{k:02}", m, kind, 30_000 + k, quantity) for k, (m, kind, quantity) in enumerate(rows)]
     found = reversed_fills(made)
     by_id = {t.id: t for t in made}
     assert len(set(found.values())) == len(found)
     for fill, reversal in found.items():
         assert by_id[fill].kind == "fill"
         assert by_id[fill].at_us <= by_id[reversal].at_us
-        assert by_id[fill].amount_fen == by_id[reversal].amount_fen
+        assert by_id[fill].quantity == by_id[reversal].quantity
     chance.shuffle(made)
     assert reversed_fills(made) == found

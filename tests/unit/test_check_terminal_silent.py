@@ -157,6 +157,15 @@ def test_what_no_car_can_drive_is_a_fault_of_the_device(odometer: tuple[int, int
     assert told(silence(unplugged=True, odometer=odometer)) == (Outcome.SUSPECTED, "unplugged")
 
 
+def test_a_counter_at_zero_does_not_count_yet() -> None:
+    # 900 km in 10 hours a car could drive, but the counter stood at 0: it was set, or connected.
+    fault = (Outcome.UNDETERMINED, "odometer_fault")
+    assert told(silence(minutes=600, odometer=(0, 9_000))) == fault
+    assert told(silence(minutes=600, odometer=(0, 1_000))) == fault
+    assert told(silence(minutes=600, odometer=(0, 300))) == (Outcome.SUSPECTED, "odometer")
+    assert told(silence(minutes=600, odometer=(123_456, 132_456))) == (Outcome.SUSPECTED, "odometer")
+
+
 def test_no_data_is_no_odometer() -> None:
     for odometer in ((582_110, 0xFFFFFFFF), (0xFFFFFFFF, 582_110), (0xFFFFFFFF, 0xFFFFFFFF)):
         assert told(silence(odometer=odometer)) == (Outcome.NORMAL, "asleep")

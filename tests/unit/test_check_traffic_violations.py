@@ -130,6 +130,8 @@ def test_one_unit_counts() -> None:
         ("超速", "", False), ("驾驶机动车违反道路交通信号灯通行", "1625", False), ("遇停止信号时停在停止线以内", "", False),
         ("遇行人正在通过人行横道时未停车让行", "1357", False), ("在高速公路应急车道内停车", "", False),
         ("在高速公路上临时停车", "", False), ("", "10390", True), ("", "1139", False), ("", "21039", False), ("", "", False),
+        ("乱停乱放", "", True), ("占用消防通道", "", True), ("占用、堵塞消防车通道", "", True), ("占用残疾人专用车位", "", True),
+        ("(1039)违反规定停放", "", True), ("违法代码：1039A 乱停乱放", "", True), ("占用应急车道", "", False), ("占用公交车道", "", False),
     ],
 )  # fmt: skip
 def test_parking_is_not_driving(act: str, code: str, parking: bool) -> None:
@@ -181,6 +183,29 @@ def test_codes_say_more_than_words() -> None:
     assert coded("1352", "1352", act="超过规定时速") == "few"
     assert coded("1352", "1636") == "repeated"
     assert coded("1352", "") == "few"
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "1352 机动车超速",
+        "1352机动车超速。",
+        "（1352）机动车超速",
+        "【1352】机动车超速",
+        "违法代码：1352，机动车超速",
+    ],
+)
+def test_one_camera_writes_the_code_and_the_other_does_not(act: str) -> None:
+    first = at("2026-03-02 10:00")
+
+    def both(*acts: str) -> str:
+        rows = [record(f"W{k}", first + k * 180_000_000, act=one) for k, one in enumerate(acts)]
+        return check.evaluate(make("2026-03", rows)).reason
+
+    assert both(act, "机动车超速") == both("机动车超速", act) == "few"
+    assert both(act, "机动车闯红灯") == "repeated"
+    assert both(act, "1636 机动车超速") == "repeated"  # two codes are two acts
+    assert both("1352", "1625") == "repeated"
 
 
 def test_a_distance_that_cannot_be_driven_meanwhile_makes_two_acts() -> None:

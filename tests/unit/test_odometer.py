@@ -38,6 +38,10 @@ MIN, HOUR = 60_000_000, 3_600_000_000
         ),  # in three days a car could, but it is ten times the number
         (0, 582_110, 400 * HOUR, Counted.FAULT),  # in two weeks a car could: it was set
         (0, 300, 3 * HOUR, Counted.DRIVEN),
+        (0, 9_000, 10 * HOUR, Counted.FAULT),  # 0 -> 900 km: it did not count before
+        (0, 1_000, 10 * HOUR, Counted.FAULT),
+        (0, 999, 10 * HOUR, Counted.DRIVEN),  # a new one
+        (1, 9_000, 10 * HOUR, Counted.DRIVEN),
         (100, 6101, 3 * HOUR, Counted.DRIVEN),  # 600 km in 3 h at 200 km/h, and one step
         (100, 6102, 3 * HOUR, Counted.FAULT),
     ],

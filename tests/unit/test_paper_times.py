@@ -91,3 +91,58 @@ def test_the_way_back_of_a_cancelled_order_ends_at_the_fence() -> None:
     assert _back(ask(CANCELLED), *home, LATER) == at + 20 * MIN
     there = track((at - MIN, False), (at + 20 * MIN, True))
     assert _back(ask(CANCELLED), *there, LATER) == at  # it was in the yard: there was no way back
+
+
+TEN = 600 * MIN
+NEXT = replace(PLANNED, leg_from_us=TEN, actual_departure_us=TEN)
+FIRST = replace(RETURNED, leg_to_us=TEN, actual_return_us=TEN, was_out=True)
+
+
+@pytest.mark.parametrize(
+    ("left", "found"), [(TEN - 10 * MIN, TEN - 10 * MIN), (TEN - 15 * MIN, TEN - 15 * MIN), (TEN - 16 * MIN, NOT_SHOWN)]
+)  # fmt: skip
+def test_the_next_vehicle_left_for_the_exchange(left: int, found: int) -> None:
+    seen = track((left - 30 * US_PER_S, False), (left, True), (left + MIN, True))
+    shown = _left(ask(NEXT), *seen, LATER)
+    assert shown == found
+    covers = window(times_of(replace(NEXT, left_us=shown)), USED)
+    assert covers is not None
+    assert covers.from_us == (TEN if found == NOT_SHOWN else TEN - 15 * MIN)
+
+
+@pytest.mark.parametrize(
+    ("back", "found"), [(TEN + 10 * MIN, TEN + 10 * MIN), (TEN + 15 * MIN, TEN + 15 * MIN), (TEN + 16 * MIN, NOT_SHOWN)]
+)  # fmt: skip
+def test_the_first_vehicle_came_back_after_the_exchange(back: int, found: int) -> None:
+    seen = track((TEN - MIN, True), (TEN, True), (back, False))
+    shown = _back(ask(FIRST), *seen, LATER)
+    assert shown == found
+    covers = window(times_of(replace(FIRST, back_us=shown)), USED)
+    assert covers is not None
+    assert covers.to_us == (TEN if found == NOT_SHOWN else found)
+
+
+@pytest.mark.parametrize(
+    ("left", "covered"),
+    [
+        (EIGHT - 14 * MIN, True),
+        (EIGHT - 15 * MIN, True),
+        (EIGHT - 16 * MIN, False),
+        (EIGHT - 11 * MIN, False),
+    ],
+)
+def test_it_left_before_it_was_cancelled(left: int, covered: bool) -> None:
+    """It is looked up also where the order was cancelled before it began."""
+    order = replace(CANCELLED, cancelled_us=EIGHT - 12 * MIN)
+    seen = track((left - 30 * US_PER_S, False), (left, True), (left + MIN, True))
+    shown = _left(ask(order), *seen, LATER)
+    assert shown is not None
+    assert (window(times_of(replace(order, left_us=shown)), USED) is not None) is covered
+
+
+def test_a_version_that_says_nothing_of_the_past_begins_with_its_entry() -> None:
+    order = replace(NEXT, entered_us=TEN, holds_from_us=TEN)
+    assert ask(order).window.from_us == TEN
+    assert (
+        ask(replace(order, holds_from_us=TEN - MIN)).window.from_us == TEN - 15 * MIN
+    )  # it counts for the past, too

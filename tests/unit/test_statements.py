@@ -515,6 +515,10 @@ def test_a_negative_quantity_or_sum_of_a_fill_is_a_reversal() -> None:
         ("92号汽油", False), ("0#柴油", False), ("车用尿素溶液", True), ("AdBlue", True), ("柴油机油 CF-4", True), ("机油", True),
         ("洗车", True), ("柴油尾气处理液", True), ("92号汽油（赠玻璃水）", False), ("便利店商品", True), ("充电", False), ("", False),
         ("CNG", False), ("燃油宝", True), ("汽油添加剂", True),
+        ("商品", True), ("汽车用品", True), ("矿泉水", True), ("泡面", True), ("雨刮", True), ("雨刮片", True), ("过桥费", True), ("服务费", True),
+        ("过路费", True), ("停车费", True), ("车辆通行费", True), ("烟酒", True), ("食用油", True), ("充电宝", True), ("轮胎充气", True),
+        ("商品汽油", False), ("商品油", False), ("92#（赠矿泉水）", False), ("0号（赠纸巾）", False), ("95", False), ("成品油", False), ("油品", False), ("加油", False),
+        ("充电服务费", False), ("电费", False), ("油费", False), ("95号车用乙醇汽油", False), ("-35#", False), ("汽油", False),
     ],
 )  # fmt: skip
 def test_goods_that_are_no_fuel(product: str, goods: bool) -> None:

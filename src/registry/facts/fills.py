@@ -94,9 +94,10 @@ def reversed_fills(transactions: Iterable[TransactionRow]) -> dict[str, str]:
     """Fills of *one* card that were taken back -> the reversal that did.
 
     A reversal takes back the fill that it names. One that names none that we know takes back the newest fill before
-    it, not longer ago than REVERSAL_REACH_US and not taken back yet, of the same amount of money (whatever the sign)
-    and quantity, as far as both rows have them, at the same station, as far as both are known. One that finds none takes
-    nothing back, and is shown (``card_use``). Indifferent to order.
+    it, not longer ago than REVERSAL_REACH_US and not taken back yet, of the same quantity (whatever the sign) at the same
+    station, as far as both are known. What was paid back may differ by a fee or a discount: money only says which of several
+    such fills it was, and stands in for the quantity where a row has none. One that finds none takes nothing back, and is
+    shown (``card_use``). Indifferent to order.
     """
     rows = sorted(transactions, key=lambda t: (t.at_us, t.id))
     fills = {t.id: t for t in rows if t.kind == "fill"}
@@ -111,7 +112,9 @@ def reversed_fills(transactions: Iterable[TransactionRow]) -> dict[str, str]:
     for row in unnamed:
         fitting = [f for f in fills.values() if f.id not in found and _takes_back(row, f)]
         if fitting:
-            found[max(fitting, key=lambda f: (f.at_us, f.id)).id] = row.id
+            found[max(fitting, key=lambda f: (_same(row.amount_fen, f.amount_fen), f.at_us, f.id)).id] = (
+                row.id
+            )
     return found
 
 
@@ -123,9 +126,14 @@ def _takes_back(reversal: TransactionRow, fill: TransactionRow) -> bool:
         return False
     if not _may_be_same_station(reversal, fill):
         return False
-    pairs = [(reversal.amount_fen, fill.amount_fen), (reversal.quantity, fill.quantity)]
-    known = [(abs(a), abs(b)) for a, b in pairs if a and b]
-    return bool(known) and all(a == b for a, b in known)
+    if reversal.quantity and fill.quantity:
+        return _same(reversal.quantity, fill.quantity)
+    return _same(reversal.amount_fen, fill.amount_fen)
+
+
+def _same(one: int | None, two: int | None) -> bool:
+    """Whether both are known, and equal but for the sign. 0 = not known."""
+    return bool(one and two) and abs(one or 0) == abs(two or 0)
 
 
 def _may_be_same_station(one: TransactionRow, two: TransactionRow) -> bool:

@@ -25,8 +25,8 @@ def paper_notes(order: OrderRow) -> list[Note]:
     """The times on paper instead of which those of the track are used."""
     found: list[Note] = []
     times = times_of(order)
-    if order.left_us not in (None, NOT_SHOWN):
-        left, told = order.left_us or 0, order.actual_departure_us or order.planned_departure_us
+    if order.left_us not in (None, NOT_SHOWN) and order.status != "cancelled":
+        left, told = order.left_us or 0, times.told_departure_us
         if told - left >= SHOWN_FROM_US:  # a later one is not used
             found.append(_note("departure", order, left, told))
     if order.back_us not in (None, NOT_SHOWN) and order.status != "cancelled" and times.paper_return_us:

@@ -3,8 +3,10 @@
 The track of the vehicle to which the card was bound must enter the station, its polygon (with ``polygon_margin_m``) or
 ``station_radius_m`` (以内) around its point, within ``window_min`` (以内) before or after the transaction. Entering is
 stopping: between fixes in the station it moves at ``stop_kmh`` at most, for ``min_stop_s`` or longer, and some moment of
-that lies in the window. Who drives by on the motorway has not entered. The distance is that of the *segments* of the
+that lies in the window. A fix that a reflection put elsewhere, between two at one place, does not end the stay. Who drives by
+on the motorway has not entered. The distance is that of the *segments* of the
 cleaned track, cut at the ends of the window (a vehicle is taken to go steadily between two fixes), in whole millimetres.
+What the rounding of a report's place to 1e-6 degree can hide (``RESOLUTION_MM``) counts for the driver.
 
 Missing evidence. A stretch without fixes longer than ``gap_s`` is no track. If the vehicle could have stopped in the
 station in such a stretch, at a moment that lies in the window, coming from where it was seen last and getting to where it
@@ -27,8 +29,9 @@ import shapely
 
 from registry.goods import is_goods
 from rules.checks.base import Evaluation, Outcome, measure
-from rules.checks.destination import valid_fixes
+from rules.checks.destination import shown_m, valid_fixes
 from rules.evidence import Track, require, track_columns
+from rules.tracks.kernel import RESOLUTION_MM
 from runtime.arrays import Bools, Floats, Ints
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
 from telemetry import geo
@@ -37,6 +40,8 @@ RULE = "card_use"
 VERSION = 2
 
 _MIN_US: Final = 60 * 1_000_000
+#: So far apart two fixes of a vehicle that stands may be.
+_NOISE_MM: Final = 30_000
 _FAR: Final = np.iinfo(np.int64).max
 
 
@@ -188,11 +193,11 @@ def judge(evidence: Evidence, track: Mapping[str, Ints], good: Ints) -> Evaluati
         "coverage_permille": measure(1000 * covered_us // (until - since), "1/1000"),
         "at_lat_e6": measure(int(track["lat_e6"][good[near]]), "1e-6 degree"),
         "at_lon_e6": measure(int(track["lon_e6"][good[near]]), "1e-6 degree"),
-        "at_distance_m": measure(_up(int(path.away[near])), "m"),
+        "at_distance_m": measure(shown_m(int(path.away[near])), "m"),
         "at_off_s": measure(abs(int(t[near]) - evidence["transaction"]["at_us"]) // 1_000_000, "s"),
     }
     if nearest is not None:
-        measures["nearest_m"] = measure(_up(nearest), "m")
+        measures["nearest_m"] = measure(shown_m(nearest), "m")
     stopped_us = path.stopped_us()
     if stopped_us is not None:
         measures["stop_s"] = measure(stopped_us // 1_000_000, "s")
@@ -229,24 +234,19 @@ def needed(track: Mapping[str, Ints], good: Ints, evidence: Evidence) -> slice:
     return slice(int(rows[0]), int(rows[-1]) + 1) if len(rows) else slice(0, 0)
 
 
-def _up(mm: int) -> int:
-    """Metres, rounded up: the number shown compares with the limit as the exact one does."""
-    return -(-mm // 1000)
-
-
 class _Place:
     """A station in a plane about its middle. ``limit_mm``: so near is in it."""
 
     def __init__(self, station: Station, used: Mapping[str, int]) -> None:
         self.shape: Any = None
-        self.limit_mm = used["station_radius_m"] * 1000
+        self.limit_mm = used["station_radius_m"] * 1000 + RESOLUTION_MM
         if station["polygons"] is None:
             if station["lat_e6"] is None or station["lon_e6"] is None:
                 raise ValueError(f"station {station['id']} has no coordinates")  # without_track said so
             self.lat0, self.lon0 = station["lat_e6"], station["lon_e6"]
             return
         # Under a canopy a fix may be off by some ten metres: that accuses nobody.
-        self.limit_mm = used["polygon_margin_m"] * 1000
+        self.limit_mm = used["polygon_margin_m"] * 1000 + RESOLUTION_MM
         rings = [[np.array(ring, np.int64) for ring in polygon] for polygon in station["polygons"]]
         points = np.concatenate([ring for polygon in rings for ring in polygon])
         low, high = points.min(axis=0), points.max(axis=0)
@@ -301,6 +301,7 @@ class _Path:
         self.stands = track["speed_dkmh"] <= 10 * used["stop_kmh"]
         by_place = moved * 3600 <= used["stop_kmh"] * self.lasts
         self.slow = self.both & (by_place | (self.stands[:-1] & self.stands[1:]))
+        self.slow |= self._reflected(inside)
         #: By leg: what it must have gone at least if it stopped in the station on the way, mm.
         self.least = np.where(self.both, moved, self.short[:-1] + self.short[1:])
         #: First and last fix of every stay: of slow legs, or a fix in the station alone.
@@ -310,6 +311,33 @@ class _Path:
         alone[:-1] &= ~self.slow
         alone[1:] &= ~self.slow
         self.alone = np.flatnonzero(alone)
+
+    def _reflected(self, inside: Bools) -> Bools:
+        """Legs to and from fixes that only a reflection put elsewhere, within a stay. Under a canopy the vehicle stands, and
+        a fix lies hundreds of metres off: that ends no stay. Before and after, within ``gap_s``, it is in the station at one
+        place, and stood or crept there; between lies one fix, or several at which it stands as the terminal says."""
+        n, gap_us = len(self.t), self.used["gap_s"] * 1_000_000
+        held = inside & self.stands
+        into, out_of = held.copy(), held.copy()
+        into[1:] |= self.slow
+        out_of[:-1] |= self.slow
+        moving = np.concatenate(([0], np.cumsum(~self.stands)))  # fixes before each that do not stand
+        marks = np.zeros(n, np.int64)
+        starts = np.flatnonzero(into)
+        for step in range(2, n):
+            starts = starts[starts + step < n]
+            starts = starts[self.t[starts + step] - self.t[starts] <= gap_us]
+            if not len(starts):
+                break
+            ends = starts + step
+            away_mm = np.hypot(self.x[ends] - self.x[starts], self.y[ends] - self.y[starts]) * 1000
+            crept = away_mm * 3600 <= self.used["stop_kmh"] * (self.t[ends] - self.t[starts])
+            near = crept | (held[starts] & held[ends] & (away_mm <= _NOISE_MM))
+            quiet = (moving[ends] == moving[starts + 1]) | (step == 2)
+            fitting = out_of[ends] & near & quiet
+            np.add.at(marks, starts[fitting], 1)
+            np.add.at(marks, ends[fitting], -1)
+        return np.asarray(np.cumsum(marks)[:-1] > 0, np.bool_)
 
     def nearest(self) -> tuple[int | None, int, Bools]:
         """How near the track within the window came, mm (None: there is none in it), how much of the window it covers,

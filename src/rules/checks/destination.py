@@ -2,7 +2,8 @@
 
 Each destination of an order is judged apart, by the distance from the *segments* of the cleaned track within
 the order's window. The distance is that on the ellipsoid, in whole millimetres; exactly ``radius_m`` is
-inside (以内).
+inside (以内). A report tells its place in steps of 1e-6 degree: what that rounding can hide (``RESOLUTION_MM``) counts
+for the driver.
 
 Missing evidence. A stretch without fixes longer than ``gap_s`` (between two fixes, or between an end of the
 window and the nearest fix) is no track. If in such a gap the vehicle could have reached the circle and come
@@ -28,6 +29,7 @@ from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import VALID_COLUMN, Track, acc_of, require, term_of, track_columns
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.cleaning import believable
+from rules.tracks.kernel import RESOLUTION_MM
 from rules.tracks.state import TrackStates
 from runtime.arrays import Bools, Ints
 from telemetry import geo
@@ -157,6 +159,12 @@ def approach_mm(
     return result
 
 
+def shown_m(mm: int) -> int:
+    """A distance (mm) as it is shown, in metres: what the rounding of places can hide is taken off, the rest is rounded up.
+    So the number shown compares with the limit as the judgement does."""
+    return -(-max(mm - RESOLUTION_MM, 0) // 1000)
+
+
 def evaluate(evidence: Evidence) -> Evaluation:
     """Judge one destination of one order on its evidence. Parameters: radius_m, gap_speed_kmh, gap_s, max_speed_kmh.
     Raises EvidenceError for evidence of another rule or version."""
@@ -212,7 +220,7 @@ def judge(evidence: Evidence, track: Mapping[str, Ints], good: Ints) -> Evaluati
         return _result(evidence, Outcome.UNDETERMINED, "no_track", None, 0)
     t = track["t_us"][good]
     points, segments = distances_mm(lat_e6, lon_e6, track["lat_e6"][good], track["lon_e6"][good])
-    radius_mm = used["radius_m"] * 1000
+    radius_mm = used["radius_m"] * 1000 + RESOLUTION_MM
     gap_us = used["gap_s"] * 1_000_000
     gaps = np.diff(t) > gap_us
     # The first fix that counts; the segment to it counts as well, for the departure lies on it.
@@ -242,10 +250,8 @@ def _result(
     evidence: Evidence, outcome: Outcome, reason: str, nearest_mm: int | None, fixes: int
 ) -> Evaluation:
     measures: dict[str, Any] = {"fixes": measure(fixes, "1")}
-    # Rounded up, so that the number shown compares with the limit as the exact one does.
-    nearest_m = None if nearest_mm is None else -(-nearest_mm // 1000)
-    if nearest_m is not None:
-        measures["nearest_m"] = measure(nearest_m, "m")
+    if nearest_mm is not None:
+        measures["nearest_m"] = measure(shown_m(nearest_mm), "m")
     return Evaluation(
         RULE, VERSION, evidence["subject"], outcome, reason, measures, evidence["parameters"],
         evidence["departed_us"], evidence["to_us"], _told(evidence),

@@ -48,11 +48,15 @@ _VOID: Final = ("revoked", "appealed")
 _PARKING_CODES: Final = re.compile(r"(1039|7003)\w*")
 #: Words of acts of parking, and words that make a stop one of driving: for somebody who has the way, before a line or a
 #: signal, in a queue, or on a motorway.
-_PARKING: Final = re.compile("违停|停放|泊车|临停|停靠|禁停|(?<![未不])停车")
+_PARKING: Final = re.compile(
+    "违停|停放|泊车|临停|停靠|禁停|乱停|乱放|消防车?(通道|登高)|占用.*(车位|泊位)|(?<![未不])停车"
+)
 _DRIVING: Final = re.compile(
     "让行|停车线|停止线|信号|排队|等候|穿插|检查|瞭望|故障|高速公路|高速路|快速路|应急车道|行车道"
 )
-_CODE_FIRST: Final = re.compile(r"\d{4,6}")
+#: A code before the words: ``1352 机动车超速``, ``(1352)机动车超速``, ``违法代码:1039A 违反规定停放``. A year is none.
+_CODE_FIRST: Final = re.compile(r"\W*(?:(?:违法)?(?:行为)?代码)?\W*(\d{4,6}[a-z]?)(?![\da-z年])\W*")
+_MARKS: Final = re.compile(r"[\W_]+")
 
 
 class Vehicle(TypedDict):
@@ -141,7 +145,15 @@ def month_before(us: int) -> int:
 def code_of(row: Record) -> str:
     """The code of an act: as the record has it, else as its words begin with it (``1039 违反规定停放``); "" = not known."""
     found = _CODE_FIRST.match(name_key(row["act"]))
-    return name_key(row.get("code", "")) or (found[0] if found else "")
+    return name_key(row.get("code", "")) or (found[1] if found else "")
+
+
+def words_of(row: Record) -> str:
+    """The words of an act for comparing: without the code before them, which one camera writes and another does not, and
+    without punctuation. Where there is nothing but a code, that."""
+    act = name_key(row["act"])
+    found = _CODE_FIRST.match(act)
+    return _MARKS.sub("", act[found.end() :] if found else act) or act
 
 
 def is_parking(row: Record) -> bool:
@@ -158,7 +170,7 @@ def _same_act(one: Record, two: Record, used: Mapping[str, int]) -> bool:
     if one["plate"] != two["plate"] or lasted > used["same_act_min"] * _MIN_US:
         return False
     codes = code_of(one), code_of(two)
-    if (codes[0] != codes[1]) if all(codes) else (name_key(one["act"]) != name_key(two["act"])):
+    if (codes[0] != codes[1]) if all(codes) else (words_of(one) != words_of(two)):
         return False
     lat1, lon1, lat2, lon2 = one.get("lat_e6"), one.get("lon_e6"), two.get("lat_e6"), two.get("lon_e6")
     if lat1 is None or lon1 is None or lat2 is None or lon2 is None:

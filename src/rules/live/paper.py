@@ -1,7 +1,7 @@
 """What the track shows of the times on paper: when vehicles left the fence for their orders, and when they came back.
 
-The window of an order rests on it (``registry.order_cover``: the clerk's minute, the way back of a cancelled order). It is looked
-up when a vehicle's track passes the first and the last minute of the stretch in question, and again whenever the vehicle is
+The window of an order rests on it (``registry.order_cover``: the clerk's minute of departure, return and exchange, whether anybody
+had left for a cancelled order, and the way back from it). It is looked up when a vehicle's track passes the first and the last minute of the stretch in question, and again whenever the vehicle is
 computed again. What is found is kept (``order_track_times``), so that the judge and a backtest see the same window.
 
 Looked for are the first fix outside the fence in the stretch before the start, and the first one inside in the stretch after the
@@ -71,7 +71,7 @@ async def again(facts: Facts, since_us: Mapping[int, int]) -> None:
     found = []
     for no, since in since_us.items():
         for row in book.rows_of(no):
-            its = _window(facts, book.orders[row])
+            its = _asked(facts, book.orders[row])
             if its is None:
                 continue
             ends = [stretch[1] for stretch in (its.leave, its.back) if stretch is not None]
@@ -118,6 +118,13 @@ def _window(facts: Facts, order: OrderRow) -> Window | None:
     return window(times_of(order), _used(facts, order))
 
 
+def _asked(facts: Facts, order: OrderRow) -> Window | None:
+    """The window that says what to look for. Where an order covers nothing because nobody had left when it was cancelled, a track
+    that came later may show that somebody had."""
+    found = _window(facts, order)
+    return found if found is not None else _window(facts, replace(order, left_us=None, back_us=None))
+
+
 def _used(facts: Facts, order: OrderRow) -> dict[str, int]:
     at, rows = order.planned_departure_us, facts.tracker.snapshot.parameters
     values = resolve(ORDER, order.organisation, at, rows)
@@ -131,7 +138,7 @@ async def _look(facts: Facts, rows: Sequence[int], marks: Mapping[int, int]) -> 
     asks = []
     for row in rows:
         order = book.orders[row]
-        covers = _window(facts, order)
+        covers = _asked(facts, order)
         if covers is not None and (covers.leave or covers.back):
             asks.append(_Ask(order, covers))
     if not asks:
@@ -187,10 +194,8 @@ def _seen(facts: Facts, vehicle: int, track: Mapping[str, Ints]) -> tuple[Ints, 
     at = int(track["t_us"][0]) if n else 0
     speed = resolve(TRACK, info.organisation, at, snapshot.parameters)["max_speed_kmh"]
     good = valid_fixes(dict(track), speed)
-    columns = {
-        "term": np.zeros(n, np.int64),
-        **track,
-    }  # a track has it only where several terminals sat in the vehicle
+    # A track has the column only where several terminals sat in the vehicle.
+    columns = {"term": np.zeros(n, np.int64), **track}
     fixes = Fixes(
         np.full(len(good), vehicle, np.int64), **{name: values[good] for name, values in columns.items()}
     )
@@ -210,8 +215,7 @@ def _left(ask: _Ask, t: Ints, outside: Bools, fenced: Bools, mark: int) -> int |
     start, end = np.searchsorted(t, stretch)
     if start and outside[start - 1]:
         return NOT_SHOWN if mark >= stretch[0] else None
-    told = ask.order.actual_departure_us or ask.order.planned_departure_us
-    grace = stretch[1] - max(times_of(ask.order).departures_us)
+    told, grace = times_of(ask.order).told_departure_us, ask.window.grace_us
     leaves = [int(t[k]) for k in range(start, end) if outside[k] and (k == 0 or not outside[k - 1])]
     near = [at for at in leaves if abs(at - told) <= grace]
     if near:

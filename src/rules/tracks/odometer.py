@@ -18,8 +18,9 @@ NO_DATA: Final = 0xFFFFFFFF
 ABSENT: Final = -1
 _STEP_M: Final = 100
 _US_PER_H: Final = 3_600_000_000
-#: A counter that stood at 0 and is here or above has been set. One below it may have been new.
-_SET_FROM_ZERO_DKM: Final = 10_000
+#: A counter at 0 does not count yet: one that is here (100 km) or above at its next report was set or connected meanwhile. Less
+#: than that a new one may have counted.
+_SET_FROM_ZERO_DKM: Final = 1_000
 #: From here on a counter that is 10, 100 or 1,000 times what it was, to a hundredth, has changed its unit.
 _UNIT_FROM_DKM: Final = 1_000
 _UNITS: Final = (10, 100, 1000)

@@ -19,7 +19,7 @@ from typing import Final
 
 import numpy as np
 
-from rules.checks.destination import approach_mm
+from rules.checks.destination import approach_mm, shown_m
 from rules.tracks.advance import Advanced, Fixes
 from rules.tracks.state import TrackStates
 from runtime.arrays import Bools, Ints
@@ -127,10 +127,10 @@ class OrderProgress:
         return [data[8 * i : 8 * j] for i, j in zip(starts.tolist(), ends.tolist(), strict=True)]
 
     def nearest_m(self, slots: Ints) -> list[list[int | None]]:
-        """The nearest distance to each place of the orders at ``slots`` in metres, rounded up; None = no fix
-        yet."""
+        """The nearest distance to each place of the orders at ``slots`` in metres, as ``destination`` shows it; None = no
+        fix yet."""
         _, place = self._pairs(slots)
-        found = [None if mm == UNKNOWN else -(-mm // 1000) for mm in self._nearest[place].tolist()]
+        found = [None if mm == UNKNOWN else shown_m(mm) for mm in self._nearest[place].tolist()]
         ends = np.cumsum(self._places[slots]).tolist()
         return [found[i:j] for i, j in pairwise([0, *ends])]
 

@@ -11,6 +11,9 @@ from simulation.city.roads import Frame
 _GEOD = Geod(ellps="WGS84")
 #: How near to a limit a place is put, metres: a centimetre, where the rules' own arithmetic is good to millimetres.
 NEAR_M = (0.003, 0.012)
+#: What the rounding of a report's place to 1e-6 degree can hide counts for the driver where a limit is included (以内). A place
+#: that is to be outside is put so far beyond such a limit, metres.
+OUTSIDE_M = 0.1
 
 Point = tuple[int, int]  # latitude, longitude in 1e-6 degree
 

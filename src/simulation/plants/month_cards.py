@@ -10,7 +10,7 @@ from rules.checks import card_binding, card_use, refuel_frequency
 from runtime.units import US_PER_S
 from simulation.plants.cars import Car
 from simulation.plants.day import pair
-from simulation.plants.geometry import at_distance
+from simulation.plants.geometry import OUTSIDE_M, at_distance
 from simulation.plants.planner import DAY, HOUR, MIN, Planner, binding_rows
 from simulation.plants.world import NONE, NORMAL, SUSPECTED, UNDETERMINED, stamp
 
@@ -193,7 +193,7 @@ def card_uses(p: Planner) -> None:
         _used(p, kind, p.fill(p.card(car), at_s, station, **fields), reason)  # type: ignore[arg-type]
 
     use("radius_within", near(200.0, beyond=False), middle, "entered")
-    use("radius_beyond", near(200.0, beyond=True), middle, "not_entered")
+    use("radius_beyond", near(200.0 + OUTSIDE_M, beyond=True), middle, "not_entered")
     use("margin_within", area(box(29.8, 90, 30)), middle, "entered")
     use("margin_beyond", area(box(30.2, 90, 30)), middle, "not_entered")
     use("in_the_hole", area(box(-90, 90, 90), box(-31, 31, 31)[::-1]), middle, "not_entered")

@@ -11,7 +11,7 @@ from rules.checks import destination, mileage, off_hours
 from simulation.plants import catalogue
 from simulation.plants.cars import Car, one_report
 from simulation.plants.day import pair
-from simulation.plants.geometry import at_distance, square
+from simulation.plants.geometry import OUTSIDE_M, at_distance, square
 from simulation.plants.planner import DAY, HOUR, MIN, Planner
 from simulation.plants.world import NONE, NORMAL, SUSPECTED, UNDETERMINED, stamp
 
@@ -229,7 +229,7 @@ def maybe_reached(p: Planner) -> None:
 
 
 def limits(p: Planner) -> None:
-    """Noiseless: 2,000 m from a destination less and more a centimetre; a unit with a radius of its own; 190 and 225 m
+    """Noiseless: 2,000 m from a destination less a centimetre, and 11 more; a unit with a radius of its own; 190 and 225 m
     beyond the fence; mileage off hours on each side of 1,000 m."""
     unit = p.unit()
     p.enter(
@@ -251,7 +251,7 @@ def limits(p: Planner) -> None:
     for day, beyond in ((days[0], False), (days[1], True)):
         start = p.at(day, 9.5)
         marks = p.go_straight(car, start, [(far, 14.0), (None, 300)])
-        place = at_distance(marks[1][1], 2_000.0, bearing, beyond=beyond)
+        place = at_distance(marks[1][1], 2_000.0 + OUTSIDE_M * beyond, bearing, beyond=beyond)
         back = marks[-2][0] + MIN
         order = p.order(car, start + MIN, back, [p.place(place)])
         subject = destination.subject(order, 0)

@@ -113,7 +113,8 @@ def drafts(desk: Desk, fact: OrderFacts, cover_from_us: Sequence[int]) -> list[c
         for name, value in desk.resolve(rule, order.organisation, order.planned_departure_us).items()
     }
     first, *further = [_leg(leg, begun) for leg, begun in zip(fact.stretches(), cover_from_us, strict=True)]
-    notes = [*paper_notes(order), *([fact.waits] if fact.waits else [])]
+    notes = [note for leg in fact.stretches() for note in paper_notes(leg.order)]
+    notes += [fact.waits] if fact.waits else []
     found: list[check.Evidence] = []
     for index, place in enumerate(order.destinations):
         evidence: check.Evidence = {

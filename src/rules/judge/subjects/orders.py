@@ -274,7 +274,7 @@ def departed(order: OrderRow) -> int:
     """When it departed: as it was said, else as it was planned; before that where the track shows that (a later one would
     take from the driver what was done in between)."""
     told = order.actual_departure_us or order.planned_departure_us
-    shown = order.left_us not in (None, NOT_SHOWN) and order.leg_from_us is None
+    shown = order.left_us not in (None, NOT_SHOWN)
     return min(told, order.left_us or told) if shown else told
 
 
@@ -282,7 +282,7 @@ def came_back(order: OrderRow) -> int:
     """When a returned order came back: as the track shows it, else as it was said."""
     if order.actual_return_us is None:
         raise ValueError(f"order {order.id} is not returned")
-    shown = order.back_us not in (None, NOT_SHOWN) and order.leg_to_us is None
+    shown = order.back_us not in (None, NOT_SHOWN)
     return max(order.actual_return_us, order.back_us or 0) if shown else order.actual_return_us
 
 
@@ -297,7 +297,8 @@ def _total(fact: OrderFacts) -> mileage.Result:
 def _numbers(desk: Desk, fact: OrderFacts, route: Route | None) -> mileage.Evidence:
     """Evidence without what ``recompute`` needs."""
     order, at_us = fact.order, fact.order.planned_departure_us
-    notes = [*paper_notes(order), *([fact.waits] if fact.waits else [])]
+    notes = [note for leg in fact.stretches() for note in paper_notes(leg.order)]
+    notes += [fact.waits] if fact.waits else []
     found: mileage.Evidence = {
         "rule": RULE,
         "rule_version": mileage.VERSION,
