@@ -231,6 +231,21 @@ def test_two_terminals_that_agree_are_one_vehicle() -> None:
     assert episode.farthest_m == alone.farthest_m + 6
 
 
+def test_stray_fixes_with_a_speed_while_the_odometer_stands_open_nothing() -> None:
+    for acc in (OFF, ON):
+        fixes = [(60.0 * k, -30.0, 0, acc) for k in range(180)]
+        fixes[50:52] = [(3000.0, 400.0, 600, acc), (3060.0, 410.0, 600, acc)]
+        assert found(fixes, odometer=[1000] * 180) == []
+
+
+def test_a_speed_of_0_is_a_report_where_the_odometer_is_one() -> None:
+    """Then two signs are needed; who tells positions only has but the fixes that agree."""
+    fixes = [(60.0 * k, 260.0 if 10 <= k < 30 else -30.0, 0, UNKNOWN) for k in range(60)]
+    assert found(fixes, odometer=[1000] * 60) == []
+    assert len(found(fixes)) == 1
+    assert len(found(fixes, odometer=[1000 + 3 * (k > 10) + 3 * (k >= 30) for k in range(60)])) == 1
+
+
 def test_where_terminals_overlap() -> None:
     found_ = overlaps(np.array([1, 1, 1, 2, 2]), np.array([0, 10, 15, 0, 20]), np.array([20, 14, 30, 20, 40]))
     asked = [(1, 9), (1, 10), (1, 13), (1, 14), (1, 15), (1, 19), (1, 20), (2, 20)]

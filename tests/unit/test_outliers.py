@@ -329,3 +329,77 @@ def test_one_drive_over_midnight_is_one_drive() -> None:
     used = one["parameters"]
     assert off_hours.night_until_us(used) == 6 * H * S
     assert off_hours.night_until_us(used | {"night_from_min": 60}) == 0
+
+
+# ---- a vehicle that stands: a stray fix that carries a speed, drift with the engine on ----
+
+
+@pytest.mark.parametrize(
+    ("acc", "odo"), [(OFF, -1), (OFF, 812), (ON, 812), (ON, -1), (UNKNOWN, -1), (UNKNOWN, 812)]
+)
+@pytest.mark.parametrize("strays", [1, 2])
+def test_the_speed_of_a_stray_fix_does_not_bear_it_out(acc: int, odo: int, strays: int) -> None:
+    if strays == 2 and odo < 0 and acc != OFF:
+        return  # two that agree, and nothing the terminal reports is against them: a drive
+    fixes = parked(0, 5 * H, 60, acc=acc, odo=odo)
+    for k in range(100, 100 + strays):
+        fixes[k] = (fixes[k][0], 2_000.0 + 10 * k, 0.0, 600, acc, odo)
+    assert stray(fixes) == list(range(100, 100 + strays))
+    assert metres(fixes) == (0, 0)
+    assert off_hours.evaluate(at_night(fixes)).outcome is Outcome.NORMAL
+
+
+@pytest.mark.parametrize(("acc", "odo"), [(OFF, -1), (ON, -1), (UNKNOWN, -1), (ON, 812), (OFF, 812)])
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("every", [10, 30, 60])
+def test_a_drive_from_rest_keeps_its_kilometres(acc: int, odo: int, frozen: bool, every: int) -> None:
+    """Also where ACC is not wired (always off) or the odometer is broken and always tells the same."""
+    way = drive(600, 9000, every=every, acc=acc, odo=odo)
+    if frozen:
+        way = [(*fix[:5], odo) for fix in way]
+    there = parked(way[-1][0] + every, way[-1][0] + 600, every, north=way[-1][1], acc=acc, odo=way[-1][5])
+    fixes = [*parked(0, 600, every, acc=acc, odo=odo), *way, *there]
+    assert stray(fixes) == []
+    assert abs(metres(fixes)[0] - way[-1][1]) <= 5
+
+
+@pytest.mark.parametrize(("acc", "odo"), [(ON, -1), (ON, 812), (UNKNOWN, 812), (OFF, -1), (OFF, 812)])
+def test_drift_with_the_engine_on_is_no_way(acc: int, odo: int) -> None:
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 30, (1800, 2))
+    fixes = [(10.0 * k, n, e, 0, acc, odo) for k, (n, e) in enumerate(noise.tolist())]
+    assert metres(fixes) == (0, 0)
+    assert off_hours.evaluate(at_night(fixes)).outcome is Outcome.NORMAL
+    hops = [(30.0 * k, 150.0 * (k % 20 == 0), 0.0, 0, acc, odo) for k in range(600)]
+    assert metres(hops) == (0, 0)
+    worse = rng.normal(0, 60, (1800, 2))
+    fixes = [(10.0 * k, n, e, 0, acc, odo) for k, (n, e) in enumerate(worse.tolist())]
+    assert metres(fixes)[0] < 500
+
+
+def test_who_tells_positions_only_or_no_speed_keeps_the_way() -> None:
+    """A speed of 0 is no report where neither ACC nor odometer is; what goes far is a drive whatever its speed says."""
+    slow = drive(0, 6000, speed=5, acc=UNKNOWN, shown=False)
+    assert 5_990 <= metres(slow)[0] <= 6_000
+    assert 5_500 <= metres(drive(0, 6000, speed=5, shown=False))[0] <= 6_000
+    assert 5_900 <= metres(drive(0, 6000, speed=5, shown=False, odo=812))[0] <= 6_000
+    # A jam, and on: what was crept counts with the first fix that moves.
+    jam = [(10.0 * k, 8.0 * k, 0.0, 20, ON, -1) for k in range(25)]
+    assert 3_180 <= metres([*jam, *drive(250, 3000, north=200)])[0] <= 3_210
+
+
+def test_a_wait_within_a_trip_adds_nothing() -> None:
+    rng = np.random.default_rng(2)
+    out = drive(0, 3000, odo=812)
+    odo, end = out[-1][5], out[-1][0]
+    for acc, spike in ((OFF, True), (ON, True), (ON, False)):
+        wait = [
+            (end + 60 + 10 * k, 3000 + n, e, 0, acc, odo)
+            for k, (n, e) in enumerate(rng.normal(0, 1 if spike else 25, (1080, 2)).tolist())
+        ]
+        if spike:
+            wait = wait[::6]
+            wait[20] = (wait[20][0], 5_000.0, 0.0, 600, acc, odo)
+        back = drive(wait[-1][0] + 60, 3000, north=3000, odo=odo)
+        back = [(t, 6000 - n, e, v, a, o) for t, n, e, v, a, o in back]
+        assert 5_950 <= metres([*out, *wait, *back])[0] <= 6_060

@@ -14,7 +14,10 @@ mileage is the sum of the distances between kept fixes plus the tail: the distan
 the anchor. Drift of a standing vehicle stays near the anchor and adds nothing; the noise of a driving one is
 taken in over long chords only. When a fix is kept across a gap longer than ``gap_s``, the straight line from
 the previous valid fix is added and also counted as bridged. Between two fixes at rest (speed below 5 km/h, ACC off, the
-odometer stands) nothing is added however far they are apart, nor where no car can have driven from one to the other.
+odometer stands) nothing is added however far they are apart, nor where no car can have driven from one to the other. A
+vehicle that stands with its engine on drifts farther: after a slow fix a slow one near it is kept only from DRIFT_MM on from the
+anchor (STANDS_MM where the odometer stands), where the terminal reports ACC or odometer besides its positions and the odometer does not advance. The anchor stays, so
+the metres of a slow drive are added later.
 
 Runs and episodes (rules.md "location"). A run is a sequence of consecutive valid fixes outside the vehicle's
 fence at times that no order covers. A fix of it is *away* when it is ``min_displacement_m`` or more beyond the fence
@@ -55,6 +58,10 @@ SHORT_US = 120_000_000
 LONG_US = 1_800_000_000
 #: The odometer (0.1 km) bears out a straight line when it advanced by this share of it: 10 in 13.
 ODO_MM = 130_000
+#: A straight line longer than this is contradicted by an odometer that stands.
+STANDS_MM = 1_000_000
+#: A vehicle that stands with its engine on drifts less far than this; where its odometer stands too, STANDS_MM holds.
+DRIFT_MM = 500_000
 #: Fixes that agree (rules.md "Standing still"): so many, over so long.
 AGREE_FIXES = 3
 AGREE_US = 60_000_000
@@ -146,7 +153,8 @@ def _mileage(o: Any, s: Any, name: str, fresh: Any, r: Any, distance: Any, w_: _
     turned = o.minimum(turn, 360 - turn) >= TURN_DEG
     moving = r.speed >= MOVING_DKMH
     nothing = w_.rest | w_.leap
-    keep = (distance >= KEEP_MM) | (moving & turned & (distance >= TURN_KEEP_MM)) | w_.leap
+    far = distance >= w(w_.still, w(w_.unmoved, STANDS_MM, DRIFT_MM), KEEP_MM)
+    keep = far | (moving & turned & (distance >= TURN_KEEP_MM)) | w_.leap
     bridge = keep & w_.gap & o.no(nothing)
     tail = getattr(s, name + "_tail_mm")
     added = w(keep, w(nothing, tail, w(bridge, tail + w_.mm, distance)), 0)
@@ -164,12 +172,14 @@ def _mileage(o: Any, s: Any, name: str, fresh: Any, r: Any, distance: Any, w_: _
 @dataclass(frozen=True, slots=True, eq=False)
 class _Way:
     """The way from one fix to the next: its length, whether it is long in time, whether the vehicle rests at both ends,
-    and whether no car can drive it."""
+    whether no car can drive it, whether it is the drift of a vehicle that stands, and whether the odometer stands."""
 
     mm: Any
     gap: Any
     rest: Any
     leap: Any
+    still: Any
+    unmoved: Any
 
 
 def reachable(o: Any, mm: Any, us: Any, max_kmh: Any) -> Any:
@@ -184,17 +194,37 @@ def resting(a: Any, b: Any) -> Any:
     return slow & ((a.odo == 0) | (b.odo == 0) | (a.odo >= b.odo))
 
 
+def stands(a: Any, b: Any) -> Any:
+    """Whether the odometer, reported with fix ``a`` and with fix ``b``, did not advance. One that tells 0 does not count yet."""
+    return (a.odo > 1) & (b.odo > 1) & (b.odo <= a.odo)
+
+
+def drifting(o: Any, a: Any, b: Any, mm: Any) -> Any:
+    """Whether ``mm`` from fix ``a`` to fix ``b`` (speed, acc, odo) is drift by what the terminal says: both are slow and near each
+    other, and the odometer does not advance. A terminal that reports neither ACC nor odometer tells positions only: its speed of 0
+    is no report, and its positions count."""
+    slow = (a.speed < MOVING_DKMH) & (b.speed < MOVING_DKMH) & (mm < NEAR_MM)
+    reports = (a.acc == ACC_ON) | (b.acc == ACC_ON) | ((a.odo > 1) & (b.odo > 1))
+    return slow & reports & o.no((a.odo != 0) & (b.odo > a.odo))
+
+
 def plain(o: Any, a: Any, b: Any, mm: Any, us: Any, max_kmh: Any) -> Any:
     """Whether fix ``b`` is no outlier by fix ``a`` (speed, acc, odo) before it alone: it is near, or what the terminal
-    itself says bears out the way of ``mm`` in ``us``."""
+    itself says bears out the way of ``mm`` in ``us``. A stray fix may carry a speed too: after a fix at rest its own speed bears out
+    nothing, unless ACC is on and the odometer does not stand, and then half as much."""
     us = o.maximum(us, US_PER_S)
     short = us <= SHORT_US
     known = (a.odo != 0) & (b.odo > a.odo)
     driven = b.odo - a.odo
     by_odometer = known & ((driven + 1) * ODO_MM >= mm) & ((driven - 1) * 360_000_000 <= max_kmh * us)
-    fast = o.where(short, o.maximum(a.speed, b.speed), o.minimum(a.speed, b.speed))
+    starts = a.speed < MOVING_DKMH
+    alone = starts & ((b.acc != ACC_ON) | stands(a, b))
+    faster = o.where(starts, b.speed // 2, o.maximum(a.speed, b.speed))
+    fast = o.where(short & o.no(alone), faster, o.minimum(a.speed, b.speed))
     # 0.1 km/h for 1 us is 1/36000 mm; twice the reported speed is allowed.
-    by_speed = (mm - NEAR_MM) * 18_000 <= fast * o.minimum(us, LONG_US)
+    by_speed = ((mm - NEAR_MM) * 18_000 <= fast * o.minimum(us, LONG_US)) & o.no(
+        stands(a, b) & (mm > STANDS_MM)
+    )
     near = mm <= o.where(resting(a, b), REST_MM, NEAR_MM)
     moved = o.no(resting(a, b)) & (by_odometer | by_speed)
     return reachable(o, mm, us, max_kmh) & (near | moved)
@@ -242,7 +272,8 @@ def _run(o: Any, s: Any, r: Any, way: _Way, d_run: Any, from_t: Any) -> dict[str
     def count(bits: tuple[int, ...]) -> Any:
         return sum(w((said & bit) != 0, 1, 0) for bit in bits)
 
-    reported = w((said & 5) != 0, 1, 0) + count((4, 16))
+    # A speed of 0 is a report where the terminal reports ACC or odometer too.
+    reported = w((said & (1 | 4 | 16)) != 0, 1, 0) + count((4, 16))
     driving = count((2, 8, 32)) + w(agree, 1, 0) >= o.maximum(1, o.minimum(2, reported))
     opens = away & go_on & o.no(was_open) & driving
     closes = was_open & (o.no(out) | idle)
@@ -293,7 +324,9 @@ def step(o: Any, s: Any, r: Any, from_t: Any) -> tuple[Any, dict[str, Any]]:
     quick = mine & (o.no(known) | (r.sure != 0) | plain(o, last, r, d_prev, dt, r.max_kmh))
     rest = known & resting(last, r)
     leap = known & (o.no(reachable(o, d_prev, dt, r.max_kmh)) | (r.sure == 2))
-    way = _Way(d_prev, known & (dt > r.gap_us), rest, leap)
+    gap = known & (dt > r.gap_us)
+    still = known & o.no(gap | rest | leap) & drifting(o, last, r, d_prev)
+    way = _Way(d_prev, gap, rest, leap, still, stands(last, r))
     moving = (r.speed >= MOVING_DKMH) | (known & (d_prev > MOVING_MM) & o.no(rest | leap))
 
     run = _run(o, s, r, way, d_run, from_t)
