@@ -98,7 +98,7 @@ def order_body(plan: Plan, order: Order) -> dict[str, Any]:
     for name in ("applicant", "approver"):
         if getattr(order, name) is not None:
             body[name] = getattr(order, name)
-    for name in ("extended_return", "actual_departure", "actual_return"):
+    for name in ("extended_return", "actual_departure", "actual_return", "cancelled_at"):
         value = getattr(order, name)
         if value is not None:
             body[name] = _time(value)

@@ -83,6 +83,7 @@ class Order:
     extended_return: int | None = None
     actual_departure: int | None = None
     actual_return: int | None = None
+    cancelled_at: int | None = None
     origin: Place | None = None
     return_point: Place | None = None
     applicant: str | None = None
