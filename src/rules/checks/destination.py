@@ -26,11 +26,9 @@ import numpy as np
 
 from registry.order_cover import Note
 from rules.checks.base import Evaluation, Outcome, measure
-from rules.evidence import VALID_COLUMN, Track, acc_of, require, term_of, track_columns
-from rules.tracks.advance import advance, row_matrix
-from rules.tracks.cleaning import believable
+from rules.evidence import VALID_COLUMN, Track, require, track_columns
 from rules.tracks.kernel import RESOLUTION_MM
-from rules.tracks.state import TrackStates
+from rules.tracks.valid_fixes import valid_rows
 from runtime.arrays import Bools, Ints
 from telemetry import geo
 
@@ -105,25 +103,10 @@ def subject(order: str, index: int) -> str:
 def valid_fixes(track: dict[str, Ints], max_speed_kmh: int) -> Ints:
     """Rows of a track (TRACK_COLUMNS, quality 0) that are valid fixes, in time order: int64 indices. Those that still wait for
     what follows, but can be true, count: they may tell for the driver."""
-    n = len(track["t_us"])
     if VALID_COLUMN in track:
         found = np.flatnonzero(track[VALID_COLUMN])
         return found[np.argsort(track["t_us"][found], kind="stable")]
-    rows = row_matrix(
-        n,
-        t=track["t_us"],
-        fp=track["fingerprint"],
-        lat=track["lat_e6"],
-        lon=track["lon_e6"],
-        speed=track["speed_dkmh"],
-        odo=track["odometer_dkm"] + 1,
-        acc=acc_of(track),
-        term=term_of(track),
-        max_kmh=max_speed_kmh,
-    )
-    states = TrackStates(1)
-    done = advance(states, np.zeros(n, np.int64), rows)
-    found = np.flatnonzero(done.valid | (done.waits & believable(states.tip[:, 0].tolist(), max_speed_kmh)))
+    (found,) = valid_rows([track], [max_speed_kmh])
     return found[np.argsort(track["t_us"][found], kind="stable")]
 
 
