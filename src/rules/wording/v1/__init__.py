@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from rules.wording import destination
 from rules.wording.texts import RuleWording
 from rules.wording.v1 import (
     card_binding,
     card_use,
-    destination,
     fuel_consumption,
     location,
     mileage,
