@@ -14,6 +14,9 @@ from runtime.postgres import connection_lost
 #: a word of our own triggers. Every other one speaks of the server, its schema or its rights: no value mends or breaks that.
 _OF_VALUES: Final = ("22", "23", "54", "P0")
 
+#: What is kept of the text of an error.
+ERROR_CHARS: Final = 1000
+
 _WAITED_FOR: Final = (UnavailableError, ConfigurationError, OffsetConflictError)
 
 
@@ -31,3 +34,9 @@ def is_fault(error: BaseException) -> bool:
         return False
     # asyncpg's word for a value that it cannot encode is an InterfaceError as well, and a ValueError.
     return not connection_lost(error)
+
+
+def text_of(error: BaseException) -> str:
+    """``error`` in words that PostgreSQL takes, bounded."""
+    words = f"{type(error).__name__}: {error}"[:ERROR_CHARS]
+    return words.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

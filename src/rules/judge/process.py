@@ -25,7 +25,7 @@ from rules.alerts.feed import publish_feed
 from rules.alerts.publish import publish
 from rules.catalogue import RULES
 from rules.checks import off_hours
-from rules.faults import is_fault
+from rules.faults import is_fault, text_of
 from rules.judge import metrics, queue
 from rules.judge.context import Change, Desk, Gatherer, Later
 from rules.judge.standing import to_publish
@@ -48,12 +48,12 @@ IDLE_S: Final = 1.0
 COUNT_S: Final = 10.0
 #: A key that cannot be judged for a fault of the program is tried again after so long, then ever longer.
 FAULT_PAUSE_US: Final = 300 * US_PER_S
+#: How often gatherers are asked again about changes on which they failed.
+ASK_AGAIN_US: Final = 60 * US_PER_S
 #: How often it is asked whether positions have come that subjects wait for.
 WAKE_US: Final = 10 * US_PER_S
 #: Rules that need to know whether a day is worked.
 OF_WORKING_DAYS: Final = (off_hours.RULE,)
-#: How often it is looked whether such a change is due.
-ASK_AGAIN_US: Final = 60 * US_PER_S
 _LEADER_LOCK: Final = 0x676F6E67_6A756467  # "gongjudg"
 
 
@@ -246,9 +246,7 @@ class Judge:
         gatherer fails is kept, and it is asked about that one again later."""
         try:
             async with self._conn.transaction():
-                keys = await gatherer.affected(desk, changes)
-                if keys:
-                    await queue.put_due(self._conn, gatherer.name, keys)
+                await self._put_affected(desk, gatherer, changes)
         except Exception as error:
             if not is_fault(error):
                 raise
@@ -261,15 +259,18 @@ class Judge:
             due_us = desk.now_us + FAULT_PAUSE_US
             await queue.keep_change(self._conn, gatherer.name, changes[0], due_us, _why(error))
 
+    async def _put_affected(self, desk: Desk, gatherer: Gatherer, changes: Sequence[Change]) -> None:
+        keys = await gatherer.affected(desk, changes)
+        if keys:
+            await queue.put_due(self._conn, gatherer.name, keys)
+
     async def _ask_again(self, desk: Desk, gatherer: Gatherer) -> None:
         """The changes on which ``gatherer`` failed, once more."""
         kept = await queue.kept_changes(self._conn, gatherer.name, desk.now_us, KEYS_AT_ONCE)
         for change, attempts in kept.items():
             try:
                 async with self._conn.transaction():
-                    keys = await gatherer.affected(desk, [change])
-                    if keys:
-                        await queue.put_due(self._conn, gatherer.name, keys)
+                    await self._put_affected(desk, gatherer, [change])
                     await queue.drop_change(self._conn, gatherer.name, change)
             except Exception as error:
                 if not is_fault(error):
@@ -367,5 +368,4 @@ def _pause_us(attempts: int) -> int:
 
 
 def _why(error: Exception) -> str:
-    text = f"fault: {type(error).__name__}: {error}"[:500]
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()  # what PostgreSQL takes
+    return f"fault: {text_of(error)}"[:500]

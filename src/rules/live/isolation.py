@@ -28,9 +28,9 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from rules.faults import is_fault
+from rules.faults import is_fault, text_of
 from rules.live.pieces import How, Piece, Unpacked
-from rules.live.store.quarantine import Entry, SetAside, text_of
+from rules.live.store.quarantine import Entry, SetAside
 from rules.live.transaction import STEPS
 from runtime.arrays import Ints
 from telemetry.log import codec

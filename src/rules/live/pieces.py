@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from rules.faults import is_fault
-from rules.live.store.quarantine import Entry, SetAside, text_of
+from rules.faults import is_fault, text_of
+from rules.live.store.quarantine import Entry, SetAside
 from runtime.arrays import Ints
 from runtime.errors import SchemaError
 from telemetry.log import codec

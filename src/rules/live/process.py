@@ -24,7 +24,7 @@ import numpy as np
 from registry.changes import newest_commit, unread
 from registry.snapshot.fleet import FleetSnapshot
 from rules.alerts.model import OffsetConflictError
-from rules.faults import is_fault
+from rules.faults import is_fault, text_of
 from rules.judge import queue
 from rules.live import metrics
 from rules.live.counts import Counts, add, add_found
@@ -295,9 +295,7 @@ class Worker:
                 self.drop(whole=False)
                 _logger.error("vehicle %d cannot be computed again: put off", no, exc_info=error)
                 async with self._pool.acquire() as conn:
-                    await recomputations.put_off(
-                        conn, {no: self._now_us()}, quarantine.text_of(error), anew=False
-                    )
+                    await recomputations.put_off(conn, {no: self._now_us()}, text_of(error), anew=False)
 
     async def _run_slice(self, only: Sequence[int] | None) -> None:
         memory, turn = self._memory or await self._load(), None

@@ -11,9 +11,6 @@ from runtime.connection import Connection
 from runtime.metrics import program_version
 from runtime.units import from_us
 
-#: What is kept of the text of an error.
-ERROR_CHARS: Final = 1000
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SetAside:
@@ -57,12 +54,6 @@ class Totals:
 
     entries: int
     rows: int
-
-
-def text_of(error: BaseException) -> str:
-    """``error`` in words that PostgreSQL takes, bounded."""
-    words = f"{type(error).__name__}: {error}"[:ERROR_CHARS]
-    return words.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 async def add(conn: Connection, aside: Sequence[SetAside], at_us: int, *, attempts: int = 1) -> None:
