@@ -24,6 +24,11 @@ CALENDAR_UNKNOWN_FROM = Gauge(
     "gongche_judge_calendar_unknown_from_seconds",
     "The first day of which nobody has said whether it is worked, Unix time of its midnight in China; 0 = none",
 )
+NOTICES = Gauge(
+    "gongche_judge_terminal_notices",
+    "Notices about terminals that somebody should look at: clocks, exchanged devices, contradictions",
+    ["kind"],
+)
 
 
 def declare(gatherers: Iterable[Gatherer]) -> None:
@@ -38,10 +43,3 @@ def declare(gatherers: Iterable[Gatherer]) -> None:
                 EVALUATIONS.labels(rule, outcome.value)
             for status in ("suspected", "withdrawn"):
                 ALERTS.labels(rule, status)
-
-
-NOTICES = Gauge(
-    "gongche_judge_terminal_notices",
-    "Notices about terminals that somebody should look at: clocks, exchanged devices, contradictions",
-    ["kind"],
-)

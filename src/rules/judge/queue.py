@@ -66,11 +66,14 @@ def _of_changes(gatherer: str) -> str:
     return f"{gatherer}/changes"
 
 
+def _key(change: Change) -> str:
+    return orjson.dumps([change.kind, change.subject, change.from_us]).decode()
+
+
 async def keep_change(conn: Connection, gatherer: str, change: Change, due_us: int, why: str) -> None:
     """``gatherer`` failed to say which keys ``change`` concerns: it is asked again at ``due_us``."""
-    key = orjson.dumps([change.kind, change.subject, change.from_us]).decode()
-    await put_due(conn, _of_changes(gatherer), {key: due_us})
-    await put_off(conn, _of_changes(gatherer), {key: Later(due_us, why)})
+    await put_due(conn, _of_changes(gatherer), {_key(change): due_us})
+    await put_off_change(conn, gatherer, change, due_us, why)
 
 
 async def kept_changes(conn: Connection, gatherer: str, now_us: int, limit: int) -> dict[Change, int]:
@@ -81,14 +84,12 @@ async def kept_changes(conn: Connection, gatherer: str, now_us: int, limit: int)
 
 async def drop_change(conn: Connection, gatherer: str, change: Change) -> None:
     """Its keys are known."""
-    key = orjson.dumps([change.kind, change.subject, change.from_us]).decode()
-    await drop_due(conn, _of_changes(gatherer), [key])
+    await drop_due(conn, _of_changes(gatherer), [_key(change)])
 
 
 async def put_off_change(conn: Connection, gatherer: str, change: Change, due_us: int, why: str) -> None:
     """It failed again."""
-    key = orjson.dumps([change.kind, change.subject, change.from_us]).decode()
-    await put_off(conn, _of_changes(gatherer), {key: Later(due_us, why)})
+    await put_off(conn, _of_changes(gatherer), {_key(change): Later(due_us, why)})
 
 
 async def due_keys(conn: Connection, gatherer: str, now_us: int, limit: int) -> dict[str, int]:
