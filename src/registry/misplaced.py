@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
+from pydantic import ValidationInfo
 
 from registry.refusals import PlacedError
 from runtime.arrays import Floats
@@ -59,6 +60,13 @@ def refuse_misplaced(lat: float, lon: float, datum: str | None, *path: str | int
     """Raises PlacedError for a coordinate that is ``misplaced``, at ``path``."""
     if (message := misplaced(lat, lon, datum)) is not None:
         raise PlacedError(message, *path)
+
+
+def come_together(lon: float | None, info: ValidationInfo) -> float | None:
+    """Validator of a field ``lon`` after a field ``lat``: both are given, or neither."""
+    if "lat" in info.data and (lon is None) != (info.data["lat"] is None):
+        raise ValueError("经纬度须同时给出 · latitude and longitude come together")
+    return lon
 
 
 def refuse_out_of_range(values: object) -> None:

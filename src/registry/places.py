@@ -12,7 +12,13 @@ import numpy as np
 import shapely
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from registry.misplaced import first_misplaced, misplaced, refuse_misplaced, refuse_out_of_range
+from registry.misplaced import (
+    come_together,
+    first_misplaced,
+    misplaced,
+    refuse_misplaced,
+    refuse_out_of_range,
+)
 from registry.refusals import NO_DATUM, PlacedError
 from registry.values import readable
 from telemetry.geo import Datum, geometry_to_wgs84, to_wgs84_e6
@@ -43,12 +49,7 @@ class Place(BaseModel):
     def _readable(cls, value: str) -> str:
         return readable(value)
 
-    @field_validator("lon")
-    @classmethod
-    def _both(cls, value: float | None, info: ValidationInfo) -> float | None:
-        if "lat" in info.data and (value is None) != (info.data["lat"] is None):
-            raise ValueError("经纬度须同时给出 · latitude and longitude come together")
-        return value
+    _both = field_validator("lon")(come_together)
 
     @field_validator("datum")
     @classmethod

@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from registry.misplaced import refuse_misplaced, refuse_out_of_range
+from registry.misplaced import come_together, refuse_misplaced, refuse_out_of_range
 from registry.pages import Filter, Listing
 from registry.places import DatumName, geometry_wkb, read_geometry, refuse_misplaced_geometry
 from registry.refusals import NO_DATUM, Flaw, PlacedError, RefusedError
@@ -51,12 +51,7 @@ class FuelStation(Record):
     def _a_set(cls, value: list[str]) -> list[str]:
         return sorted(set(value))
 
-    @field_validator("lon")
-    @classmethod
-    def _both(cls, value: float | None, info: ValidationInfo) -> float | None:
-        if "lat" in info.data and (value is None) != (info.data["lat"] is None):
-            raise ValueError("经纬度须同时给出 · latitude and longitude come together")
-        return value
+    _both = field_validator("lon")(come_together)
 
     @field_validator("geometry")
     @classmethod

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal
 
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from registry.misplaced import refuse_misplaced, refuse_out_of_range
+from registry.misplaced import come_together, refuse_misplaced, refuse_out_of_range
 from registry.pages import BEFORE, SINCE, Listing, same
 from registry.places import DatumName
 from registry.refusals import NO_DATUM, refuse_future
@@ -37,12 +38,7 @@ class Violation(Record):
     driver: Identifier | None = None
     source: Text = ""
 
-    @field_validator("lon")
-    @classmethod
-    def _both(cls, value: float | None, info: ValidationInfo) -> float | None:
-        if "lat" in info.data and (value is None) != (info.data["lat"] is None):
-            raise ValueError("经纬度须同时给出 · latitude and longitude come together")
-        return value
+    _both = field_validator("lon")(come_together)
 
     @field_validator("datum")
     @classmethod
@@ -66,13 +62,14 @@ class Violation(Record):
     @property
     def lat_e6(self) -> int | None:
         """Latitude of the place in WGS-84, 1e-6 degree."""
-        return self._spot()[0]
+        return self._spot[0]
 
     @property
     def lon_e6(self) -> int | None:
         """Longitude of the place in WGS-84, 1e-6 degree."""
-        return self._spot()[1]
+        return self._spot[1]
 
+    @cached_property
     def _spot(self) -> tuple[int | None, int | None]:
         if self.lat is None or self.lon is None or self.datum is None:
             return None, None
