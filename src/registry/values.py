@@ -22,6 +22,7 @@ from pydantic import (
 from registry.damaged import damaged, unprintable
 from registry.decimals import scaled
 from registry.spelling import normal_code, normal_plate
+from telemetry.terminals.phones import stored_phone
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -91,7 +92,7 @@ def _phone(value: str) -> str:
             "终端手机号应为 1 至 20 位数字（少数终端含 A 至 F）· a terminal's id is its phone number, 1 to 20 digits"
             " (of a few terminals also A to F)"
         )
-    return value.upper().lstrip("0") or "0"
+    return stored_phone(value)
 
 
 Time = Annotated[datetime, BeforeValidator(parse_time)]

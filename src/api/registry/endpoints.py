@@ -52,6 +52,7 @@ from registry.values import parse_day, parse_time
 from registry.workbook_records import read_any
 from registry.writing import in_transaction
 from rules.live.store.results import order_result
+from telemetry.terminals.phones import stored_phone
 
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 #: Content type -> format; None: as the bytes say. Windows with Excel sends every CSV as application/vnd.ms-excel.
@@ -352,4 +353,4 @@ def _stored_id(kind: str, id: str) -> str:
         raise not_found(
             f"没有这个{KINDS[kind].label} · no such record in {kind}", id.encode("unicode_escape").decode()
         )
-    return (id.upper().lstrip("0") or "0") if kind == "terminals" else id
+    return stored_phone(id) if kind == "terminals" else id

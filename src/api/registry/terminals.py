@@ -24,6 +24,7 @@ from api.http import (
 )
 from registry.writing import in_transaction
 from telemetry.terminals import exchange, notices
+from telemetry.terminals.phones import stored_phone
 
 router = APIRouter(tags=["terminals"])
 
@@ -59,7 +60,7 @@ _NOTICES: Final = page_of(TerminalNotice)
 
 def _plain(phone: str) -> str:
     """A phone number as it is stored. What can be none is found nowhere."""
-    return phone.upper().lstrip("0") or "0" if phone.isprintable() else ""
+    return stored_phone(phone) if phone.isprintable() else ""
 
 
 @router.get(

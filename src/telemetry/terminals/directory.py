@@ -33,6 +33,7 @@ from runtime.postgres import DATABASE_ERRORS, renew_read_only
 from telemetry.jt808.scalar.messages import Registration
 from telemetry.jt808.scalar.replies import RegistrationResult
 from telemetry.terminals import trust
+from telemetry.terminals.phones import stored_phone
 
 #: Strangers are admitted (``auto_register``) only while fewer terminals than this are known.
 MAX_AUTO_TERMINALS = 200_000
@@ -111,7 +112,7 @@ class TerminalDirectory:
 
     def find(self, phone: str) -> Terminal | None:
         """The terminal with that phone, with or without its leading zeros."""
-        return self._by_phone.get(_plain(phone))
+        return self._by_phone.get(stored_phone(phone))
 
     def is_enabled(self, no: int) -> bool:
         """Whether the terminal with that registry number is known and enabled."""
@@ -197,7 +198,7 @@ class TerminalDirectory:
 
         Those that ask while a transaction is under way share the next one (group commit).
         """
-        one = _Waiting(_plain(phone), registration, asyncio.get_running_loop().create_future())
+        one = _Waiting(stored_phone(phone), registration, asyncio.get_running_loop().create_future())
         self._waiting.append(one)
         if self._registering is None or self._registering.done():
             self._registering = asyncio.create_task(self._register_waiting(), name="registrations")
@@ -347,7 +348,3 @@ def _no_answer(error: BaseException) -> UnavailableError:
         f"the terminal registry does not answer: {error or type(error).__name__}",
         hint="is PostgreSQL running?",
     )
-
-
-def _plain(phone: str) -> str:
-    return phone.upper().lstrip("0") or "0"
