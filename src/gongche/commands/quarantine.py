@@ -7,19 +7,15 @@ import asyncio
 import re
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
+from gongche.commands.database import Action, on_database, shown
+from rules.faults import text_of
 from rules.live.store import quarantine, recomputations
 from runtime.connection import Connection
-from runtime.embedded_postgres import open_database
 from runtime.errors import GongcheError
-from runtime.logs import configure_logging
-from runtime.migrations import require_schema
-from runtime.postgres import connect, database_failures
-from runtime.settings import load_settings
-from runtime.units import CHINA
 from telemetry.log import codec
 
 #: Entries read, and positions shown, at once.
@@ -64,25 +60,10 @@ the fault, `retry` stores them: a running worker does it, nothing is lost and no
 
 def run(args: argparse.Namespace) -> int:
     actions = {"list": _list, "show": _show, "retry": _retry}
-    action: Callable[[argparse.Namespace, Any], Awaitable[int]] = actions[args.action]
+    action: Action = actions[args.action]
     if args.action == "retry" and bool(args.ids) == args.all:
         raise GongcheError("给出编号，或 --all / give ids, or --all", hint="gongche quarantine list")
-    settings = load_settings()
-    configure_logging("WARNING", "quarantine")
-    with open_database(settings, lambda line: print(line, file=sys.stderr)) as dsn:
-        return asyncio.run(_connected(dsn, action, args))
-
-
-async def _connected(
-    dsn: str, action: Callable[[argparse.Namespace, Any], Awaitable[int]], args: argparse.Namespace
-) -> int:
-    with database_failures():
-        connection = await connect(dsn)
-        try:
-            await require_schema(connection)
-            return await action(args, connection)
-        finally:
-            await connection.close()
+    return on_database("quarantine", action, args)
 
 
 async def _list(_args: argparse.Namespace, connection: Connection) -> int:
@@ -121,7 +102,7 @@ async def _show(args: argparse.Namespace, connection: Connection) -> int:
     try:
         batch = codec.decode(payload)
     except Exception as error:
-        print(f"无法解码 / cannot be decoded: {quarantine.text_of(error)}")
+        print(f"无法解码 / cannot be decoded: {text_of(error)}")
         return 0
     for k in range(min(len(batch), _SHOWN)):
         columns = {name: values[k].item() for name, values in batch.columns().items()}
@@ -200,9 +181,9 @@ def _line(entry: quarantine.Entry) -> str:
     rows = "-" if entry.rows is None else entry.rows
     asked = "" if entry.asked_at is None else "  等待重试 / waits for a worker"
     return (
-        f"{entry.id}  {_time(entry.set_aside_at)}  终端 / terminal {entry.phone or '-'}  定位 / positions {rows}"
+        f"{entry.id}  {shown(entry.set_aside_at)}  终端 / terminal {entry.phone or '-'}  定位 / positions {rows}"
         f"  {entry.stage}  {entry.topic}/{entry.partition}@{entry.offset}  {entry.payload_bytes} B"
-        f"  尝试 / attempts {entry.attempts} ({_time(entry.tried_at)}, gongche {entry.program}){asked}"
+        f"  尝试 / attempts {entry.attempts} ({shown(entry.tried_at)}, gongche {entry.program}){asked}"
         f"  {_short(entry.error)}"
     )
 
@@ -212,8 +193,8 @@ def _vehicle_line(vehicle: recomputations.Failed) -> str:
         "定位照常入库，暂不判定 / stored, not judged" if vehicle.anew else "重算暂缓 / recomputation put off"
     )
     return (
-        f"v{vehicle.vehicle_no}  {_time(vehicle.noted_at)}  车辆 / vehicle {vehicle.vehicle} {vehicle.plate}  {kept}"
-        f"  尝试 / attempts {vehicle.attempts}，下次 / next {_time(vehicle.retry_at)}  {_short(vehicle.error)}"
+        f"v{vehicle.vehicle_no}  {shown(vehicle.noted_at)}  车辆 / vehicle {vehicle.vehicle} {vehicle.plate}  {kept}"
+        f"  尝试 / attempts {vehicle.attempts}，下次 / next {shown(vehicle.retry_at)}  {_short(vehicle.error)}"
     )
 
 
@@ -225,7 +206,3 @@ def _short(error: str) -> str:
 def _unknown(name: str) -> int:
     print(f"没有这一条 / there is no {name} in the quarantine", file=sys.stderr)
     return 1
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(CHINA).isoformat(timespec="seconds")

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import re
 import sys
-from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Any
 
 from pydantic import ValidationError
 
+from gongche.commands.database import Action, on_database, shown
 from registry.clock_corrections import ClockCorrection, take_back
 from registry.records import apply
 from registry.refusals import RefusedError
 from registry.writing import in_transaction
 from runtime.connection import Connection
-from runtime.embedded_postgres import open_database
-from runtime.logs import configure_logging
-from runtime.migrations import require_schema
-from runtime.postgres import connect
-from runtime.settings import load_settings
-from runtime.units import CHINA
 from telemetry.terminals import exchange, notices
+from telemetry.terminals.phones import stored_phone
 
 _SHIFT = re.compile(r"([+-]?\d{1,10})([hms]?)", re.ASCII)
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -82,35 +74,17 @@ def run(args: argparse.Namespace) -> int:
         "clock": _correct,
         "forget": _forget,
     }
-    action: Callable[[argparse.Namespace, Any], Awaitable[int]] = actions[args.action]
-    settings = load_settings()
-    configure_logging("WARNING", "terminal")
-    with open_database(settings, lambda line: print(line, file=sys.stderr)) as dsn:
-        return asyncio.run(_connected(dsn, action, args))
-
-
-async def _connected(
-    dsn: str, action: Callable[[argparse.Namespace, Any], Awaitable[int]], args: argparse.Namespace
-) -> int:
-    connection = await connect(dsn)
-    try:
-        await require_schema(connection)
-        return await action(args, connection)
-    finally:
-        await connection.close()
-
-
-def _plain(phone: str) -> str:
-    return phone.upper().lstrip("0") or "0"
+    action: Action = actions[args.action]
+    return on_database("terminal", action, args)
 
 
 async def _notices(args: argparse.Namespace, connection: Connection) -> int:
-    terminal, after = None if args.phone is None else _plain(args.phone), 0
+    terminal, after = None if args.phone is None else stored_phone(args.phone), 0
     while found := await notices.page(connection, terminal=terminal, open_only=not args.all, after=after):
         for one in found:
             state = "" if one["settled_at"] is None else "  已处理 / settled"
             print(
-                f"{one['terminal']}  {_KINDS[one['kind']]}  x{one['times']}  {_time(one['last_at'])}{state}"
+                f"{one['terminal']}  {_KINDS[one['kind']]}  x{one['times']}  {shown(one['last_at'])}{state}"
                 f"  {json.dumps(one['detail'], ensure_ascii=False)}"
             )
         after = found[-1]["no"]
@@ -118,7 +92,7 @@ async def _notices(args: argparse.Namespace, connection: Connection) -> int:
 
 
 async def _accept(args: argparse.Namespace, connection: Connection) -> int:
-    phone = _plain(args.phone)
+    phone = stored_phone(args.phone)
     accepted = await in_transaction(connection, lambda: exchange.accept(connection, phone, "office"))
     if accepted is None:
         print(f"没有等待接受的设备 / no device waits for {phone}", file=sys.stderr)
@@ -130,7 +104,7 @@ async def _accept(args: argparse.Namespace, connection: Connection) -> int:
 
 
 async def _correct(args: argparse.Namespace, connection: Connection) -> int:
-    phone = _plain(args.phone)
+    phone = stored_phone(args.phone)
     try:
         record = ClockCorrection.model_validate(
             {
@@ -152,7 +126,3 @@ async def _forget(args: argparse.Namespace, connection: Connection) -> int:
         return 0
     print(f"没有这条更正 / no correction {args.id}", file=sys.stderr)
     return 1
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(CHINA).isoformat(timespec="seconds")

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import re
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from api.auth.tokens import SCOPES, create_token, list_tokens, revoke_token
+from gongche.commands.database import Action, on_database, shown
 from runtime.connection import Connection
-from runtime.embedded_postgres import open_database
-from runtime.logs import configure_logging
-from runtime.migrations import require_schema
-from runtime.postgres import connect
-from runtime.settings import load_settings
-from runtime.units import CHINA
 
 _LIFE = re.compile(r"([1-9][0-9]{0,4})([hdy])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "y": timedelta(days=365)}
@@ -60,28 +52,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     actions = {"create": _create, "list": _list, "revoke": _revoke}
-    action: Callable[[argparse.Namespace, Any], Awaitable[int]] = actions[args.action]
-    settings = load_settings()
-    configure_logging("WARNING", "token")
-    with open_database(settings, lambda line: print(line, file=sys.stderr)) as dsn:
-        return asyncio.run(_connected(dsn, action, args))
-
-
-async def _connected(
-    dsn: str, action: Callable[[argparse.Namespace, Any], Awaitable[int]], args: argparse.Namespace
-) -> int:
-    connection = await connect(dsn)
-    try:
-        await require_schema(connection)
-        return await action(args, connection)
-    finally:
-        await connection.close()
+    action: Action = actions[args.action]
+    return on_database("token", action, args)
 
 
 async def _create(args: argparse.Namespace, connection: Connection) -> int:
     end = None if args.expires is None else datetime.now(UTC) + args.expires
     made = await create_token(connection, args.name, args.scopes, end)
-    print(f"编号 / id {made.id}，有效期至 / until {_time(end)}，只显示一次 / shown once:", file=sys.stderr)
+    print(f"编号 / id {made.id}，有效期至 / until {shown(end)}，只显示一次 / shown once:", file=sys.stderr)
     print(made.secret)
     return 0
 
@@ -92,7 +70,7 @@ async def _list(_args: argparse.Namespace, connection: Connection) -> int:
         state = "有效 / alive" if token.alive(now) else "失效 / ended"
         print(
             f"{token.id}  {state}  {token.name}  [{' '.join(sorted(token.scopes))}]"
-            f"  until {_time(token.expires_at)}  last used {_time(token.last_used_at)}"
+            f"  until {shown(token.expires_at)}  last used {shown(token.last_used_at)}"
         )
     return 0
 
@@ -103,7 +81,3 @@ async def _revoke(args: argparse.Namespace, connection: Connection) -> int:
         return 0
     print(f"没有有效的令牌 / no token alive with the id {args.id}", file=sys.stderr)
     return 1
-
-
-def _time(moment: datetime | None) -> str:
-    return "-" if moment is None else moment.astimezone(CHINA).isoformat(timespec="seconds")
