@@ -90,14 +90,13 @@ async def write(connection: Connection, records: Sequence[ClockCorrection]) -> l
         for row, r in enumerate(records)
         if r.terminal not in numbers
     ]
-    seen: dict[tuple[str, datetime], str] = {}
     rows = await connection.fetch(
         "SELECT p.phone, c.valid_from, c.id FROM clock_corrections c JOIN terminals p ON p.no = c.terminal_no"
         " WHERE p.phone = ANY($1) AND c.id <> ALL($2)",
         phones,
         [record.id for record in records],
     )
-    seen = {(phone, since): id for phone, since, id in rows}
+    seen: dict[tuple[str, datetime], str] = {(phone, since): id for phone, since, id in rows}
     for row, r in enumerate(records):
         other = seen.setdefault((r.terminal, r.valid_from), r.id)
         if other != r.id:

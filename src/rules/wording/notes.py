@@ -13,7 +13,7 @@ MOST = 3
 
 
 def told(notes: Iterable[Mapping[str, Any]]) -> Text:
-    """The sentences of ``notes`` (``registry.facts.order_notes.Note``), one after the other; empty without any."""
+    """The sentences of ``notes`` (``registry.order_cover.Note``), one after the other; empty without any."""
     found = [_one(note) for note in list(notes)[:MOST]]
     return Text("".join(text.zh for text in found), "".join(f" {text.en}" for text in found))
 
