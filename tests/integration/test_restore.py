@@ -52,7 +52,7 @@ async def test_a_backup_and_the_log_give_what_was_there(
 ) -> None:
     world = World(pool, tmp_path, some_day(), db_url)
     await world.build()
-    await world.order("P1", 8 * H, 9 * H, destinations=[place(4000, 0), place(9000, 0)])
+    await world.order("P1", 8 * H, 9 * H, destinations=[place(4000, 0), place(10_000, 0)])
     fixes = [*stand(7.9 * H, 8 * H), *drive(8 * H, *OUT), *stand(8.3 * H, 10 * H), *drive(20 * H, *OUT)]
     cut = next(k for k, fix in enumerate(fixes) if fix[0] >= 8.1 * H)
     await world.send(world.batch(fixes[:cut]))
