@@ -43,16 +43,18 @@ LONG_FIRST = (
     "tests/scenarios/",
     "tests/integration/",
 )
-#: More workers than cores: many tests wait (for a process to start, for an answer) and compute little.
+#: More workers than cores: many tests wait (for a process to start, for an answer) and compute little. Unit tests only
+#: compute: for them (``-n logical``) each core has one worker.
 WORKERS_PER_CORE = 2
 MOST_WORKERS = 8
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """What ``-n auto`` means here."""
+    """What ``-n auto`` and ``-n logical`` mean here."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(MOST_WORKERS, WORKERS_PER_CORE * cores)
+    each = 1 if config.option.numprocesses == "logical" else WORKERS_PER_CORE
+    return min(MOST_WORKERS, each * cores)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
