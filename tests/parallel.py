@@ -31,6 +31,7 @@ TOGETHER = {
     "tests/integration/test_scaleout.py": "scaleout",
     "tests/integration/test_start_refusals.py::test_a_kafka_that_does_not_permit_us": "kafka",
     "tests/integration/test_worker_kafka.py": "kafka",
+    "tests/scenarios/test_labelled_month.py::test_other_seeds": "other months",  # an engine of its own, and nothing else
     "tests/scenarios/test_labelled_month.py": "month",
     "tests/scenarios/test_scenario_files.py": "files of a month",
     "tests/unit/test_jt808_framing.py": "frames",
