@@ -27,6 +27,7 @@ import numpy as np
 from registry.order_cover import Note
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import VALID_COLUMN, Track, require, track_columns
+from rules.evidence_parts import Order, Place, Vehicle
 from rules.tracks.kernel import RESOLUTION_MM
 from rules.tracks.valid_fixes import valid_rows
 from runtime.arrays import Bools, Ints
@@ -34,32 +35,6 @@ from telemetry import geo
 
 RULE = "destination"
 VERSION = 2
-
-
-class Vehicle(TypedDict):
-    """The vehicle of the order."""
-
-    no: int
-    id: str
-    plate: str
-    organisation: str
-
-
-class Order(TypedDict):
-    """The order, in the version that was judged."""
-
-    id: str
-    version: int
-    driver: str | None
-    purpose: str
-
-
-class Place(TypedDict):
-    """A destination; coordinates None = it has none."""
-
-    name: str
-    lat_e6: int | None
-    lon_e6: int | None
 
 
 class Leg(TypedDict):

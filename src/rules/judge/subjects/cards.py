@@ -20,6 +20,7 @@ from registry.vehicles import VehicleInfo, vehicle_at, vehicles_of_plates
 from rules.alerts.feed import suspected_of_cards
 from rules.alerts.model import AlertFacts, Judgement
 from rules.checks import card_binding, refuel_frequency
+from rules.evidence_parts import Binding, iso_day
 from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, from_us, midnight_us
 
@@ -199,21 +200,19 @@ def _of_card(desk: Desk, known: _Facts, card: str) -> Iterator[Judgement]:
 def _card(card: CardRow) -> card_binding.Card:
     return {
         "id": card.id, "organisation": card.organisation, "status": card.status, "kind": card.kind,
-        "opened_on": None if card.opened_on is None else card.opened_on.isoformat(),
-        "closed_on": None if card.closed_on is None else card.closed_on.isoformat(),
+        "opened_on": iso_day(card.opened_on), "closed_on": iso_day(card.closed_on),
     }  # fmt: skip
 
 
 def _judge_binding(desk: Desk, known: _Facts, card: CardRow, binding: CardBindingRow) -> Judgement:
     vehicles = known.vehicles.get(binding.plate, [])
-    bound: card_binding.Binding = {
+    bound: Binding = {
         "plate": binding.plate, "from_us": binding.from_us, "to_us": None if binding.to_us == FOREVER else binding.to_us,
     }  # fmt: skip
     known_as: list[card_binding.Vehicle] = [
         {
             "id": v.id, "organisation": v.organisation, "ownership": v.ownership,
-            "registered_on": None if v.registered_on is None else v.registered_on.isoformat(),
-            "disposed_on": None if v.disposed_on is None else v.disposed_on.isoformat(),
+            "registered_on": iso_day(v.registered_on), "disposed_on": iso_day(v.disposed_on),
         }
         for v in vehicles
     ]  # fmt: skip

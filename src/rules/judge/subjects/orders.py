@@ -25,6 +25,7 @@ from rules.alerts.model import AlertFacts, Judgement, alert_id
 from rules.checks import mileage
 from rules.checks.base import Evaluation, Outcome
 from rules.evidence import freeze_track, parse
+from rules.evidence_parts import Cover, Place, stretches
 from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, on_kept_track, wait
 from rules.judge.tracks import tracks_of
 from rules.live.store.states import load_day_states
@@ -262,11 +263,11 @@ def _result(result: OrderResultRow) -> mileage.Result:
     }  # fmt: skip
 
 
-def _place_of(place: OrderPlace) -> mileage.Place:
+def _place_of(place: OrderPlace) -> Place:
     return {"name": place.name, "lat_e6": place.lat_e6, "lon_e6": place.lon_e6}
 
 
-def _place(place: OrderPlace | None) -> mileage.Place | None:
+def _place(place: OrderPlace | None) -> Place | None:
     return None if place is None else _place_of(place)
 
 
@@ -380,17 +381,15 @@ def _cover_from(book: OrderBook, order_id: str) -> int:
     return int(book.rows["cover_from"][row])
 
 
-def _spans(book: OrderBook, vehicle_no: int, t: Ints) -> list[mileage.Cover]:
+def _spans(book: OrderBook, vehicle_no: int, t: Ints) -> list[Cover]:
     """Which order covered each stretch of fixes, half open; the last stretch ends after its last fix."""
     rows = book.at(np.full(len(t), vehicle_no, np.int64), t)
-    edges = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]]) if len(t) else np.zeros(0, np.int64)
-    ends = np.r_[t[edges[1:]], t[-1] + 1] if len(t) else edges
     return [
         {
             "no": order_key(book.orders[row].id), "id": book.orders[row].id, "version": book.orders[row].version,
             "from_us": start, "to_us": end,
         }
-        for row, start, end in zip(rows[edges].tolist(), t[edges].tolist(), ends.tolist(), strict=True)
+        for row, start, end in stretches(rows, t)
         if row >= 0
     ]  # fmt: skip
 

@@ -27,6 +27,7 @@ from rules.alerts.model import AlertFacts, Judgement
 from rules.alerts.publish import evaluations_of
 from rules.checks import off_hours, terminal_silent
 from rules.checks.base import Evaluation, Outcome
+from rules.evidence_parts import Vehicle, vehicle_of
 from rules.judge import off_hours_closer
 from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, on_kept_track, wait
 from rules.judge.day_tracks import HORIZON_US, DayTracks, VehicleDay, day_of, read_tracks
@@ -350,18 +351,11 @@ def _track(tracks: DayTracks, slot: int, windows: Sequence[off_hours.Window]) ->
     )
 
 
-class _Vehicle(TypedDict):
-    no: int
-    id: str
-    plate: str
-    organisation: str
-
-
 class _Head(TypedDict):
     rule: str
     rule_version: int
     subject: str
-    vehicle: _Vehicle
+    vehicle: Vehicle
 
 
 def _head(day: VehicleDay, check: Any) -> _Head:
@@ -370,10 +364,8 @@ def _head(day: VehicleDay, check: Any) -> _Head:
         "rule": check.RULE,
         "rule_version": check.VERSION,
         "subject": check.subject(vehicle.id, day.day.isoformat()),
-        "vehicle": {
-            "no": vehicle.no, "id": vehicle.id, "plate": vehicle.plate, "organisation": vehicle.organisation,
-        },
-    }  # fmt: skip
+        "vehicle": vehicle_of(vehicle),
+    }
 
 
 def _alert(day: VehicleDay, made: Evaluation, severity: Any) -> AlertFacts:
