@@ -37,7 +37,7 @@ from rules.checks.base import Outcome
 from rules.checks.fuel_consumption import month_of, month_span, shifted
 from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, wait
 from rules.judge.fuel_levels import add_levels
-from runtime.units import US_PER_DAY, from_us, to_us
+from runtime.units import LATEST_US, US_PER_DAY, from_us, to_us
 
 #: A fill so long after the last trip is nobody's.
 REACH_US: Final = 31 * US_PER_DAY
@@ -158,7 +158,7 @@ async def _keys(
         return {}
     rows = await desk.conn.fetch(
         _MONTHS.replace("{join}", join), [s[0] for s in spans], [from_us(s[1]) for s in spans],
-        [from_us(min(s[2], 4_000_000_000_000_000)) for s in spans], [s[3] for s in spans],
+        [from_us(min(s[2], LATEST_US)) for s in spans], [s[3] for s in spans],
     )  # fmt: skip
     lengths = {parameter(check.RULE, "baseline_months").default}
     lengths |= {r.value for r in desk.parameters if (r.rule, r.name) == (check.RULE, "baseline_months")}

@@ -24,7 +24,7 @@ from rules.evidence_parts import Binding, OfficialVehicle, official_vehicle_of
 from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind, on_kept_track, wait
 from rules.judge.tracks import judged_tracks_of, watermarks
 from runtime.arrays import Ints
-from runtime.units import US_PER_DAY
+from runtime.units import US_PER_DAY, earliest
 
 RULE: Final = card_use.RULE
 
@@ -248,7 +248,4 @@ def _since(changes: Sequence[Change], oldest_us: int) -> dict[str, int]:
 
 def _earliest(pairs: Any, oldest_us: int) -> dict[str, int]:
     """(key, us) pairs as key -> the earliest of its times, none before ``oldest_us``."""
-    found: dict[str, int] = {}
-    for key, us in pairs:
-        found[key] = min(found.get(key, us), us)
-    return {key: max(us, oldest_us) for key, us in found.items()}
+    return {key: max(us, oldest_us) for key, us in earliest(pairs).items()}

@@ -33,7 +33,7 @@ from rules.live.vehicle_states import order_key
 from rules.navigation.base import Places, Route
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
 from runtime.arrays import Ints
-from runtime.units import CHINA_OFFSET_US, US_PER_DAY, US_PER_S
+from runtime.units import CHINA_OFFSET_US, US_PER_DAY, US_PER_S, earliest
 
 RULE = mileage.RULE
 
@@ -340,10 +340,9 @@ async def _add_all_tracks(desk: Desk, suspected: Sequence[tuple[OrderFacts, mile
 async def _add_tracks(desk: Desk, suspected: Sequence[tuple[OrderFacts, mileage.Evidence]]) -> None:
     """Add to each evidence what ``recompute`` needs: state, track, orders, parameters. As ``rules.live.order_results`` does, from
     the newest state at the start of the day on which the order began to cover, or of an earlier one."""
-    since: dict[int, int] = {}
-    for fact, _ in suspected:  # an order covers from less than a day before its departure (early_start_min)
-        start = fact.order.planned_departure_us - 2 * US_PER_DAY
-        since[fact.order.vehicle_no] = min(since.get(fact.order.vehicle_no, start), start)
+    ordered = [fact.order for fact, _ in suspected]
+    # An order covers from less than a day before its departure (early_start_min).
+    since = earliest((order.vehicle_no, order.planned_departure_us - 2 * US_PER_DAY) for order in ordered)
     books = await orders.order_books(desk.conn, since, desk.parameters)
     begun = np.array([_cover_from(books[f.order.vehicle_no], f.order.id) for f, _ in suspected], np.int64)
     days = (begun + CHINA_OFFSET_US) // US_PER_DAY

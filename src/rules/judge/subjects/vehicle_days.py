@@ -47,7 +47,7 @@ from rules.stored_tracks import shared_terms
 from rules.tracks.days import jumpy_slots, valid_fixes_since
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
 from runtime.arrays import Ints
-from runtime.units import US_PER_DAY, US_PER_S, china_day, midnight_us
+from runtime.units import US_PER_DAY, US_PER_S, china_day, earliest, midnight_us
 
 NAME: Final = "vehicle_days"
 RULES: Final = (off_hours.RULE, terminal_silent.RULE)
@@ -76,10 +76,8 @@ class VehicleDays:
         keys: set[tuple[str, date]] = set()
         for vehicle, since, until in await spans_of_orders(desk.conn, _subjects(changes, "order")):
             keys |= {(vehicle, day) for day in _ended(desk, since, until, _whole(desk))}
-        late: dict[str, int] = {}
-        for change in of_kind(changes, "track"):
-            late[change.subject] = min(change.from_us, late.get(change.subject, change.from_us))
-        keys |= await self._since(desk, late)
+        late = ((change.subject, change.from_us) for change in of_kind(changes, "track"))
+        keys |= await self._since(desk, earliest(late))
         keys |= await self._of_vehicles(desk, _subjects(changes, "vehicle"))
         days = {date.fromisoformat(subject) for subject in _subjects(changes, "calendar")}
         days &= set(_ended(desk, 0, desk.now_us, _whole(desk)))
