@@ -29,10 +29,11 @@ import shapely
 
 from registry.goods import is_goods
 from rules.checks.base import Evaluation, Outcome, measure
-from rules.checks.destination import shown_m, valid_fixes
 from rules.evidence import Track, require, track_columns
 from rules.evidence_parts import Binding, Card, OfficialVehicle
+from rules.tracks.approach import shown_m
 from rules.tracks.kernel import RESOLUTION_MM
+from rules.tracks.valid_fixes import valid_fixes
 from runtime.arrays import Bools, Floats, Ints
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
 from telemetry import geo

@@ -30,14 +30,15 @@ import numpy as np
 from registry.order_cover import Note
 from registry.parameters import TRACK, ParameterRow, resolve_columns
 from rules.checks.base import Evaluation, Outcome, measure
-from rules.checks.destination import distances_mm, valid_fixes
 from rules.evidence import EvidenceError, Track, UnknownVersionError, acc_of, require, term_of, track_columns
 from rules.evidence_parts import Cover, Order, Place, Vehicle, order_column
 from rules.tracks.advance import advance, row_matrix
+from rules.tracks.approach import distances_mm
 from rules.tracks.days import DayRows, window_sums
 from rules.tracks.odometer import drivable
 from rules.tracks.order_legs import LEG_FIELDS, OrderProgress
 from rules.tracks.state import TrackStates, UnknownStateError, read_states
+from rules.tracks.valid_fixes import valid_fixes
 
 RULE = "mileage"
 VERSION = 2

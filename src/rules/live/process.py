@@ -25,7 +25,6 @@ from registry.changes import newest_commit, unread
 from registry.snapshot.fleet import FleetSnapshot
 from rules.alerts.model import OffsetConflictError
 from rules.faults import is_fault, text_of
-from rules.judge import queue
 from rules.live import metrics
 from rules.live.counts import Counts, add, add_found
 from rules.live.faults import Faults
@@ -47,6 +46,7 @@ from rules.live.store.offsets import (
     offsets,
     other_logs,
     rename_log,
+    save_known,
     save_rejected,
 )
 from rules.live.store.recomputations import Urgency, anything_waits, note
@@ -367,7 +367,7 @@ class Worker:
         await self.lag()
         self._clock_us = now
         self._known_us = self._backlog.known_us(now)
-        await queue.save_known(self._pool, self._log, self._owners.assigned, self._known_us)
+        await save_known(self._pool, self._log, self._owners.assigned, self._known_us)
         return await anyone_waiting(self._pool, memory.snapshot, self._known_us)
 
     async def _between_turns(self, started: float, isolate: bool) -> None:

@@ -22,7 +22,8 @@ from rules.checks.base import Evaluation, Outcome
 from rules.evidence import freeze_track
 from rules.evidence_parts import Binding, OfficialVehicle, official_vehicle_of
 from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind, on_kept_track, wait
-from rules.judge.tracks import judged_tracks_of, watermarks
+from rules.judge.tracks import judged_tracks_of
+from rules.live.store.states import watermarks
 from runtime.arrays import Ints
 from runtime.units import US_PER_DAY, earliest
 
@@ -155,7 +156,7 @@ class Transactions:
     async def _judge_tracks(
         self, desk: Desk, drafts: Sequence[tuple[str, card_use.Evidence]], verdicts: Verdicts
     ) -> None:
-        marks = await watermarks(desk, {_vehicle(evidence)["no"] for _, evidence in drafts})
+        marks = await watermarks(desk.conn, {_vehicle(evidence)["no"] for _, evidence in drafts})
         ready: list[tuple[str, card_use.Evidence, bool]] = []
         for key, evidence in drafts:
             _, until = card_use.window(evidence["transaction"], evidence["parameters"])

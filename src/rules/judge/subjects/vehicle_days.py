@@ -41,8 +41,8 @@ from rules.judge.silences import (
     silences_of,
     tell_office,
 )
-from rules.judge.tracks import terminal_spans, watermarks
-from rules.live.store.states import load_day_states
+from rules.judge.tracks import terminal_spans
+from rules.live.store.states import load_day_states, watermarks
 from rules.stored_tracks import shared_terms
 from rules.tracks.days import jumpy_slots, valid_fixes_since
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
@@ -106,7 +106,7 @@ class VehicleDays:
         """Both rules on each day; see ``Gatherer``."""
         verdicts = Verdicts()
         known = await vehicles_by_id(desk.conn, [key.rpartition("|")[0] for key in keys])
-        marks = await watermarks(desk, [v.no for v in known.values()])
+        marks = await watermarks(desk.conn, [v.no for v in known.values()])
         ready, gone = [], []
         for key in sorted(keys):
             vehicle_id, _, text = key.rpartition("|")
