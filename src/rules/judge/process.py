@@ -29,6 +29,7 @@ from rules.faults import is_fault, text_of
 from rules.judge import metrics, queue
 from rules.judge.context import Change, Desk, Gatherer, Later
 from rules.judge.standing import to_publish
+from rules.live.store.offsets import known_until
 from rules.navigation.base import Navigator
 from rules.wording.standard import STANDARD, Wording
 from runtime.database_says import cause, takes_no_writes
@@ -200,7 +201,7 @@ class Judge:
             calendar=calendar,
             parameters=parameters,
             now_us=now,
-            known_us=await queue.known_until(self._conn, archive, now),
+            known_us=await known_until(self._conn, archive, now),
             # Whole UTC days are dropped.
             kept_from_us=(now // US_PER_DAY - self._retention_days) * US_PER_DAY,
         )
