@@ -67,6 +67,15 @@ CLOCKS_IN_DOUBT = Gauge(
     "gongche_worker_clocks_in_doubt",
     "Terminals whose clock is wrong by a constant and not corrected: no evidence",
 )
+RECORDS_UNREADABLE = Counter(
+    "gongche_worker_records_unreadable_total",
+    "Damaged records that the log itself could not read; they are in the quarantine, their positions are lost to judging",
+)
+UNREADABLE_FACTS = Gauge(
+    "gongche_worker_unreadable_facts",
+    "Facts of the registry that cannot be read; the vehicles they concern are not judged",
+    ["kind"],
+)
 HELD_ROWS = Gauge(
     "gongche_worker_held_rows", "Rows of orders and fences in memory, superseded ones among them"
 )

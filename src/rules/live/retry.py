@@ -16,7 +16,7 @@ import asyncpg
 from rules.live import metrics
 from rules.live.isolation import Isolation
 from rules.live.ownership import Ownership
-from rules.live.pieces import decode_each
+from rules.live.pieces import LOG_STAGE, decode_each
 from rules.live.store import quarantine, recomputations
 from telemetry.log.base import StoredRecord
 
@@ -52,7 +52,9 @@ class Retry:
         if found is None:
             return False
         entry, payload = found
-        record = StoredRecord(entry.topic, entry.partition, entry.offset, payload, {}, 0)
+        # The bytes of a record that the log could not read are no better for being looked at once more.
+        damaged = entry.error if entry.stage == LOG_STAGE else ""
+        record = StoredRecord(entry.topic, entry.partition, entry.offset, payload, {}, 0, damaged)
         await self._isolation.again(entry, decode_each([record]))
         _logger.info("entry %d of the quarantine was tried again", entry.id)
         self._asked_at = self._counted_at = -COUNTED_EVERY_S  # the next one at once
