@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from registry.pages import Filter, Listing
-from registry.unreadable import Unreadable
+from registry.unreadable import CALENDAR_DAY, Unreadable
 from registry.upsert import TEXT, Column, PlainTable, upsert
 from registry.values import Record, Text, WriteResult, parse_day
 from registry.working_days import Calendar
@@ -104,4 +104,4 @@ def _days(rows: Sequence[Any]) -> dict[date, tuple[bool, str]]:
 
 def unreadable_days(calendar: Calendar) -> list[Unreadable]:
     """The rows of ``calendar_days`` that cannot be read."""
-    return [Unreadable("calendar_day", day, why) for day, why in sorted(calendar.unreadable.items())]
+    return [Unreadable(CALENDAR_DAY, day, why) for day, why in sorted(calendar.unreadable.items())]

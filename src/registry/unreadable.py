@@ -13,16 +13,10 @@ from runtime.faults import text_of
 
 _logger = logging.getLogger(__name__)
 
-#: The kinds of facts, as metrics and people name them.
-KINDS: Final = (
-    "vehicle",
-    "terminal_binding",
-    "fence",
-    "order",
-    "parameter",
-    "calendar_day",
-    "clock_correction",
-)
+#: The kinds of facts, as metrics and people name them: those of the fleet snapshot, and the others.
+KINDS_OF_FLEET: Final = ("vehicle", "terminal_binding", "fence", "order", "parameter")
+CALENDAR_DAY: Final = "calendar_day"
+CLOCK_CORRECTION: Final = "clock_correction"
 
 
 class UnreadableFactError(Exception):

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
+
+from prometheus_client import Counter
 
 from runtime.connection import Connection
 from runtime.faults import of_one_fact
 
 K = TypeVar("K")
 T = TypeVar("T")
+_logger = logging.getLogger(__name__)
+
+NOT_SHOWN: Final = Counter(
+    "gongche_rows_not_shown_total",
+    "Stored rows that were left out of a page because the program failed on them",
+    ["what"],
+)
 
 
 async def read_apart(
@@ -62,3 +72,23 @@ def sift(
         else:
             good += part
     return good, bad
+
+
+def shown(rows: Iterable[K], show: Callable[[K], T], what: str, name: Callable[[K], object]) -> list[T]:
+    """What ``show`` makes of each of ``rows``. One on which it fails for a fault is left out, counted as ``what`` and named in the
+    log: it must not keep the others from being read."""
+    found: list[T] = []
+    for row in rows:
+        try:
+            found.append(show(row))
+        except Exception as error:
+            if not of_one_fact(error):
+                raise
+            not_shown(what, name(row), error)
+    return found
+
+
+def not_shown(what: str, name: object, error: Exception) -> None:
+    """The row ``name`` of ``what`` is left out for ``error``."""
+    NOT_SHOWN.labels(what).inc()
+    _logger.error("%s %s cannot be shown and is left out", what, name, exc_info=error)

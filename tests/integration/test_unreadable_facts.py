@@ -4,10 +4,12 @@ else goes on. Rows are spoiled in the database itself, as no client of ours woul
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import closing
 from datetime import date
+from typing import Any
 
+import numpy as np
 import pytest
 
 from registry.calendar import load_calendar, unreadable_days
@@ -20,7 +22,7 @@ from tests.integration.worker_world import World, drive, stand
 
 H = 3600.0
 OUT = [(0, 0), (3000, 0), (3000, 3000)]
-Spoil = Callable[[World], Awaitable[None]]
+Spoil = Callable[[World], Coroutine[Any, Any, None]]
 
 # A clerk's rows end at the year 2100; Python has no date of the year 12000.
 
@@ -64,7 +66,7 @@ async def spoil_parameter(world: World) -> None:
     )
 
 
-MENDED = {
+MENDED: dict[Spoil, str] = {
     spoil_fence: "UPDATE fences SET valid_to = valid_from WHERE id = 'F2'",
     spoil_fence_time: "UPDATE fences SET valid_to = valid_from WHERE id = 'F2'",
     # An order is changed by a new version; a change of its vehicle does as well.
@@ -141,7 +143,8 @@ async def test_an_old_version_of_a_fence_holds_nobody_up(world: World) -> None:
         snapshot = await FleetSnapshot.load(conn)
     assert snapshot.unjudged == {}
     assert [fact.kind for fact in snapshot.unreadable] == ["fence"]
-    rows = snapshot.fences_at([1, 1], [world.day, int(world.day + 40 * 86_400e6)])
+    at = np.array([world.day, int(world.day + 40 * 86_400e6)])
+    rows = snapshot.fences_at(np.array([1, 1]), at)
     assert rows.tolist()[0] == -1
     assert rows.tolist()[1] >= 0  # the common one
 

@@ -70,8 +70,8 @@ async def read_clocks(
     return found | {no: [Piece(*EVER, 0, True)] for no in failed}
 
 
-async def unreadable_clocks(conn: Connection) -> dict[int, str]:
-    """The terminals of which it cannot be read what is known of their clocks, each with why."""
+async def unreadable_clocks(conn: Connection) -> dict[str, str]:
+    """The terminals (phone) of which it cannot be read what is known of their clocks, each with why."""
     try:
         await _read(conn, None, None)
     except Exception as error:
@@ -80,7 +80,9 @@ async def unreadable_clocks(conn: Connection) -> dict[int, str]:
     else:
         return {}
     _, failed = await _read_apart(conn, None, None)
-    return {no: text_of(error) for no, error in failed.items()}
+    rows = await conn.fetch("SELECT no, phone FROM terminals WHERE no = ANY($1::integer[])", sorted(failed))
+    phones = {row["no"]: row["phone"] for row in rows}
+    return {phones.get(no, f"({no})"): text_of(error) for no, error in failed.items()}
 
 
 async def _read_apart(
