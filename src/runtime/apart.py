@@ -20,6 +20,8 @@ NOT_SHOWN: Final = Counter(
     "Stored rows that were left out of a page because the program failed on them",
     ["what"],
 )
+for _what in ("alert", "reason", "record"):
+    NOT_SHOWN.labels(_what)
 
 
 async def read_apart(

@@ -3,6 +3,7 @@ else goes on. Rows are spoiled in the database itself, as no client of ours woul
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Coroutine
 from contextlib import closing
@@ -12,12 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from registry import pages
 from registry.calendar import load_calendar, unreadable_days
 from registry.parameter_values import load_parameters
 from registry.parameters import resolve
+from registry.records import KINDS
 from registry.snapshot.fleet import FleetSnapshot
 from registry.unreadable import UnreadableFactError
-from tests.integration.test_quarantine import work
+from rules.alerts.feed import list_alerts, read_feed
+from tests.integration.test_quarantine import gongche, work
 from tests.integration.worker_world import World, drive, stand
 
 H = 3600.0
@@ -215,3 +219,41 @@ async def test_a_record_that_the_log_cannot_read_is_set_aside(world: World) -> N
     await world.send(world.batch(stand(8 * H, 9 * H)))
     await work(world, other, 1)
     assert await world.pool.fetchval("SELECT count(*) FROM quarantine") == 1
+
+
+async def test_a_row_that_cannot_be_shown_leaves_the_rest_of_its_page(world: World) -> None:
+    fixes = [*stand(7 * H, 8 * H), *drive(8 * H, *OUT), *stand(9 * H, 9.5 * H, 3000, 3000)]
+    await world.send(*(world.batch(fixes, terminal=k) for k in (1, 2, 3)))
+    await work(world, world.worker(), 3)
+    assert await suspected(world) == {"V1", "V2", "V3"}
+    async with world.pool.acquire() as conn:
+        whole = await list_alerts(conn)
+        bad = whole[1].alert.id
+        await conn.execute("UPDATE alert_versions SET body = body - 'measures' WHERE alert_id = $1", bad)
+        good = [one.alert.id for one in whole if one.alert.id != bad]
+        assert [one.alert.id for one in await list_alerts(conn)] == good
+        assert [one.alert.id for one in await list_alerts(conn, limit=2)] == good
+        found, place = list[str](), 0
+        while entries := await read_feed(conn, place, 1):
+            found, place = [*found, entries[0].alert.id], entries[0].seq
+        assert bad not in found
+        assert set(found) == set(good)
+
+        await conn.execute("UPDATE vehicles SET disposed_on = '12000-01-01' WHERE id = 'V2'")
+        listing = KINDS["vehicles"].listing
+        assert [one["id"] for one in await pages.page(conn, listing)] == ["V1", "V3"]
+        assert [one["id"] for one in await pages.page(conn, listing, limit=2)] == ["V1", "V3"]
+        assert [one["id"] for one in await pages.page(conn, listing, limit=1, after="V1")] == ["V3"]
+
+
+async def test_the_operator_sees_the_facts_by_their_ids(world: World, db_url: str) -> None:
+    await spoil_fence(world)
+    await spoil_order(world)
+    await world.pool.execute(
+        "INSERT INTO rule_parameters (rule, name, value, effective_from) VALUES ('mileage', 'ratio_permille', 'NaN', now())"
+    )
+    await world.pool.execute("INSERT INTO calendar_days (day, workday) VALUES ('12000-01-01', true)")
+    listed = await asyncio.to_thread(gongche, db_url, "list")
+    assert listed.returncode == 0, listed.stderr
+    for name in ("fence F2 (1)", "order T1", "parameter mileage.ratio_permille", "calendar_day 12000-01-01"):
+        assert name in listed.stdout
