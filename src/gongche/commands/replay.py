@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 _EPILOG = """\
-格式 / formats: GPX, TCX, KML (gx:Track), CSV (及分号、制表符、竖线、空格分隔 / any of ; tab | , blank), GeoLife PLT, GeoJSON (带时间 / with times).
+格式 / formats: GPX, TCX, KML (gx:Track), NMEA (RMC), CSV (及分号、制表符、竖线、空格分隔 / any of ; tab | , blank), GeoLife PLT, GeoJSON (带时间 / with times).
 日期与时刻可分两列；凡是推测的都会打印。Date and time of day may stand in two columns; whatever was guessed is printed.
 每台设备成为一台 JT/T 808 终端，手机号由设备名固定推得；每个点恰好发送一次，等待全部确认。
 Each device becomes one terminal with a phone derived from its name; every point is sent once and waited for.
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shift-to-now", action="store_true", help="平移到当前时间 / move all times so that the last is now"
     )
     parser.add_argument(
-        "--format", choices=("gpx", "tcx", "kml", "csv", "plt", "geojson"), help="指定格式 / force a format"
+        "--format", choices=("gpx", "tcx", "kml", "csv", "plt", "geojson", "nmea"), help="指定格式 / force a format"
     )
     parser.add_argument(
         "--date-order",
