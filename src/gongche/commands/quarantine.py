@@ -15,8 +15,8 @@ from gongche.commands.database import Action, on_database, shown
 from rules.faults import text_of
 from rules.live.store import quarantine, recomputations
 from runtime.connection import Connection
-from runtime.logs import one_line
 from runtime.errors import GongcheError
+from runtime.logs import one_line
 from telemetry.log import codec
 
 #: Entries read, and positions shown, at once.
