@@ -47,9 +47,12 @@ ENDED_A_SLICE: Final = 64
 EPISODE_COST: Final = 4
 #: Days with positions, over all vehicles, that are recomputed at once, in the transaction that finds it necessary.
 DAYS_AT_ONCE: Final = 30
-#: Positions read at once, and how long a stretch of time is read at once when there are many vehicles.
+#: Positions read at once, and how long a stretch of time is read at once when there are many vehicles. Where it held fewer
+#: positions than FEW_ROWS the next one is longer, up to WIDER times: a terminal may have a report here and there in a month.
 ROWS_AT_ONCE: Final = 100_000
 WINDOW_US: Final = 6 * 3600 * 1_000_000
+FEW_ROWS: Final = 2_000
+WIDER: Final = 8
 _NO_DAY: Final = -25_000  # a day before all days
 _END: Final = 100_000  # and one after them
 
@@ -111,12 +114,14 @@ async def go_on(
     run = TrackRun(facts.tracker, vehicles, states)
     since = states.field("prev_t").tolist()  # an order that ended before this fix gets nothing any more
     day_starts: list[DayStart] = []
-    window = min(max(WINDOW_US, WINDOW_US * VEHICLES_AT_ONCE // len(jobs)), 12 * US_PER_DAY)
+    usual = min(max(WINDOW_US, WINDOW_US * VEHICLES_AT_ONCE // len(jobs)), 12 * US_PER_DAY)
+    window = usual
     rows, at = 0, await _next_fix(facts, jobs, 0)
     while at is not None and (most_rows is None or rows < most_rows):
         left = ROWS_AT_ONCE if most_rows is None else most_rows - rows
         track, until = await _read(facts, jobs, at, at + window, left)
         rows += len(track)
+        window = min(4 * window, WIDER * usual) if len(track) < FEW_ROWS else usual
         _add_orders(facts, run, jobs, since, until)
         done = run.take(track)
         day_starts += done.day_starts
