@@ -135,7 +135,7 @@ def test_a_mapping_by_number_with_and_without_a_header(tmp_path: Path, header: s
         ("1,2,3\n", ReadOptions({"lat": "1", "lon": "2", "time": "9"}), "outside 1..3"),
         ("1,2,3\n", ReadOptions({"lat": "1", "lon": "2"}), "must also give time"),
         ("x" * 20_000, ReadOptions(), "longer than"),
-        (b"lat,lon,time\n\xff\xff\xff\n", ReadOptions(), "line 2: neither UTF-8"),
+        (b"lat,lon,time\n\xff\xff\xff\n", ReadOptions(), "row 2: neither UTF-8"),
         ("lat,lon,time\n", ReadOptions(format="shp"), "unknown format"),
     ],
 )
