@@ -55,7 +55,7 @@ def kafka(cluster: Cluster | None) -> Settings:
         kafka_partitions=PARTITIONS,
         kafka_replication=1,
         kafka_session_timeout_s=6 if cluster is None else 1.5,
-        kafka_timeout_s=45,  # a broker that was just started, on a machine that works at capacity
+        kafka_timeout_s=90,  # a broker that was just started, on a machine that works at capacity
     )
 
 

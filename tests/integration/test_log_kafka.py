@@ -491,7 +491,9 @@ async def test_a_broker_that_is_killed_loses_nothing_that_was_confirmed(
 ) -> None:
     """Last, for it stops the broker of the session (and starts it again)."""
     impatient = KafkaLogWriter(kafka.model_copy(update={"kafka_timeout_s": 2.0}))
-    patient, reader = KafkaLogWriter(kafka), KafkaLogReader(kafka)
+    # It waits for all that follows, however slowly a broker starts.
+    patient = KafkaLogWriter(kafka.model_copy(update={"kafka_timeout_s": 300}))
+    reader = KafkaLogReader(kafka)
     rejects = KafkaLogReader(kafka.model_copy(update={"kafka_timeout_s": 2.0}), REJECTS)
     for part in (impatient, patient, reader, rejects):
         await part.start()

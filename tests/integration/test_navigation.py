@@ -332,7 +332,7 @@ async def test_amap_that_refuses_is_left_in_peace(
     refusal = Reply({"status": "0", "info": info, "infocode": infocode})
     now = [0.0]
     limits = Limits(
-        timeout_s=5, tries=3, backoff_s=0.01, breaker=lambda: Breaker(pause_s=30, clock=lambda: now[0])
+        timeout_s=60, tries=3, backoff_s=0.01, breaker=lambda: Breaker(pause_s=30, clock=lambda: now[0])
     )
     async with engine_server(lambda _: refusal) as server, pool.acquire() as conn:
         navigator = CachedNavigator(Amap(server.url, "secret-key", limits=limits))
@@ -524,7 +524,7 @@ async def test_many_routes_are_fetched_at_once_but_not_too_many(pool: asyncpg.Po
 
     wanted = [(A, (B[0] + k, B[1])) for k in range(40)]
     async with engine_server(slow) as server, pool.acquire() as conn:
-        navigator = CachedNavigator(Osrm(server.url, limits=Limits(timeout_s=5, concurrency=4)))
+        navigator = CachedNavigator(Osrm(server.url, limits=Limits(timeout_s=60, concurrency=4)))
         await navigator.fetch(conn, wanted)
         assert None not in await navigator.routes(conn, wanted)
         assert 2 <= server.most <= 4
