@@ -288,8 +288,8 @@ def _waits(desk: Desk, known: _Facts, want: _Key) -> Later | None:
         if want.energy not in _ENERGIES[known.vehicles[trip.vehicle].energy]:
             continue
         if desk.now_us < trip.to_us + (UNSETTLED_US if trip.returned else OPEN_US):
-            what = "is not settled" if trip.returned else "is not returned"
-            return wait(desk, trip.to_us, f"order {trip.id} {what}")
+            zh, en = ("结算", "settled") if trip.returned else ("返回", "returned")
+            return wait(desk, trip.to_us, f"等待派车单 {trip.id} {zh} · order {trip.id} is not {en} yet")
     return None
 
 
