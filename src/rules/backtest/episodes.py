@@ -42,7 +42,7 @@ VEHICLES_AT_ONCE: Final = 1000
 ROWS_AT_ONCE: Final = 400_000
 #: So many days back a state is looked for that does not depend on the parameters; without one a vehicle begins empty so
 #: many days before the period.
-LOOK_BACK_DAYS: Final = 7
+STATES_BACK_DAYS: Final = 7
 
 _OPEN, _RUN, _LEG = (FIELDS.index(name) for name in ("open_t", "run_t", "leg"))
 
@@ -114,15 +114,15 @@ class _Replay:
         """The states to start from, and when."""
         desk, vehicles = self._desk, self._vehicles
         first = china_day(self._question.from_us)
-        self.since_us[:] = (first - LOOK_BACK_DAYS) * US_PER_DAY - CHINA_OFFSET_US
+        self.since_us[:] = (first - STATES_BACK_DAYS) * US_PER_DAY - CHINA_OFFSET_US
         open_ = np.arange(len(vehicles))
-        for back in range(LOOK_BACK_DAYS + 1):
+        for back in range(STATES_BACK_DAYS + 1):
             found, days, packed = await load_day_states(
                 desk.conn, vehicles[open_], np.full(len(open_), first - back), STATE_DTYPE, STATE_VERSION
             )
             states = TrackStates(len(found))
             states.unpack(np.arange(len(found)), packed)
-            fit = days > first - back - LOOK_BACK_DAYS
+            fit = days > first - back - STATES_BACK_DAYS
             if self._question.values:
                 fit &= (states.field("run_t") == 0) & (states.field("leg") == 0)
             slots = open_[found[fit]]

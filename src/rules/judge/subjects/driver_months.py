@@ -23,6 +23,7 @@ from typing import Final
 from registry.changes import LOOK_BACK_US
 from registry.drivers import drivers_of
 from registry.facts.driver_months import (
+    REACH_DAYS,
     Span,
     cards_of_transactions,
     months_of,
@@ -47,7 +48,7 @@ from rules.judge.fuel_levels import add_levels
 from runtime.units import US_PER_DAY
 
 #: A fill so long after the last trip is nobody's.
-REACH_US: Final = 31 * US_PER_DAY
+REACH_US: Final = REACH_DAYS * US_PER_DAY
 #: A month is judged so long after its end.
 AFTER_MONTH_US: Final = 6 * 3600 * 1_000_000
 #: A trip that should be over is waited for so long; one that is returned, so long for its result.
