@@ -51,7 +51,9 @@ async def vehicles_of(desk: Desk, question: Question) -> tuple[FleetSnapshot, li
     """(the register, numbers of the vehicles to judge)."""
     snapshot = await FleetSnapshot.load(desk.conn, order_days=0)
     snapshot.parameters = desk.parameters
-    found = {v.no: v.id for v in snapshot.vehicles.values()}
+    # Of vehicles that rest on a fact that cannot be read nothing is said: the log names the facts.
+    unjudged = snapshot.unjudged
+    found = {v.no: v.id for v in snapshot.vehicles.values() if v.no not in unjudged}
     if question.organisation is not None:
         mine = await owned(desk.conn, question.organisation, "vehicle", found.values())
         found = {no: id for no, id in found.items() if id in mine}

@@ -374,6 +374,8 @@ class Worker:
         if started - self._lag_at >= LAG_EVERY_S:
             self._lag_at = started
             await self.lag()
+            if self._memory is not None:
+                metrics.show_unreadable(self._memory.snapshot.unreadable)
         await self._faults.beside("retry", self._retry.turn(), False, isolate=isolate)
         await self._housekeeping.turn(self._backlog.offsets)
         if started - self._log_at >= SAME_LOG_EVERY_S:

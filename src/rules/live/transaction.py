@@ -30,6 +30,7 @@ from rules.live import metrics, paper, recompute
 from rules.live.clock_doubts import by_clocks
 from rules.live.counts import Turn
 from rules.live.episodes import Facts, publish_events
+from rules.live.held import hold
 from rules.live.late import before_start, behind, changed_since, have_orders, split, unusable_since
 from rules.live.memory import Memory
 from rules.live.ownership import Ownership
@@ -98,6 +99,7 @@ class Transaction:
         snapshot = self._memory.snapshot
         self._changes, lost = await self._owners.take_facts(conn, snapshot, self._how.only)
         self._memory.lose(lost)
+        await hold(conn, self._memory, self._owners, self._now_us)
         tracker = self._memory.tracker
         facts = Facts(conn, self._archive, tracker, self._memory.results, self._now_us, self._known_us)
         self._done("facts")
