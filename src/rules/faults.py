@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rules.alerts.model import OffsetConflictError
 from runtime import faults
-from runtime.faults import ERROR_CHARS, text_of
+from runtime.errors import ERROR_CHARS, text_of
 
 __all__ = ["ERROR_CHARS", "is_fault", "text_of"]
 
