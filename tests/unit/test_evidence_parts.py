@@ -30,9 +30,7 @@ def test_stretches_tell_the_value_at_every_time(values: list[int], data: st.Data
     t = np.cumsum(np.array(steps, np.int64))
     found = list(parts.stretches(np.array(values, np.int64), t))
     assert [(a, b) for _, a, b in found] == sorted((a, b) for _, a, b in found)
-    assert all(
-        one[0] != other[0] and one[2] == other[1] for one, other in pairwise(found)
-    )
+    assert all(one[0] != other[0] and one[2] == other[1] for one, other in pairwise(found))
     covers: list[parts.Cover] = [
         {"no": value + 10, "id": str(value), "version": 1, "from_us": a, "to_us": b}
         for value, a, b in found

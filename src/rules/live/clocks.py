@@ -100,9 +100,7 @@ class ClockWatch:
                 wrong.append((no, *found))
         return Found(wrong, right)
 
-    def _right(
-        self, batch: PositionBatch, fine: Bools, doubted: Mapping[int, int]
-    ) -> list[tuple[int, int]]:
+    def _right(self, batch: PositionBatch, fine: Bools, doubted: Mapping[int, int]) -> list[tuple[int, int]]:
         """Whoever sends a live report in time has a clock that is right: what was gathered about it is forgotten."""
         asked = np.fromiter({*self._watched, *doubted}, np.int32)
         rows = np.flatnonzero(fine & np.isin(batch.terminal, asked))
