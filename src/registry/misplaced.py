@@ -104,6 +104,6 @@ def first_misplaced(lat: Floats, lon: Floats, datum: str | None) -> tuple[int, s
 
 def mostly_swapped(lat: Any, lon: Any) -> bool:
     """Whether every point of a track (degrees, shape (n,), n > 0) is outside China and inside when it is turned over. A
-    single stray fix among good ones is none of our business."""
+    single stray fix among good ones is not looked at here."""
     a, o = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
     return bool(len(a)) and bool((~in_china(a, o) & in_china(o, a)).all())

@@ -47,7 +47,7 @@ from rules.judge.context import Change, Context, Later, Verdicts, judgement, of_
 from rules.judge.fuel_levels import add_levels
 from runtime.units import US_PER_DAY
 
-#: A fill so long after the last trip is nobody's.
+#: A fill so long after the last trip belongs to no driver.
 REACH_US: Final = REACH_DAYS * US_PER_DAY
 #: A month is judged so long after its end.
 AFTER_MONTH_US: Final = 6 * 3600 * 1_000_000
@@ -166,7 +166,7 @@ class _Key:
 @dataclass(slots=True)
 class _Facts:
     """Facts of some keys. ``fills``: driver -> (fill, plate, vehicle, trip, during or after); ``loose``: vehicle ->
-    fills that are nobody's; ``drivers``: vehicle -> everybody who drove it."""
+    fills that belong to no driver; ``drivers``: vehicle -> everybody who drove it."""
 
     trips: dict[str, list[Trip]]
     vehicles: dict[str, VehicleInfo]
@@ -281,7 +281,7 @@ async def _facts(context: Context, wanted: Sequence[_Key]) -> _Facts:
 
 
 def _waits(context: Context, known: _Facts, want: _Key) -> Later | None:
-    """Whether a trip that counts is not settled yet. One that is late for long is no reason to wait for ever."""
+    """Whether a trip that counts is not settled yet. One that is late for long is waited for no longer."""
     judged = {shifted(want.month, -k) for k in range(want.parameters["baseline_months"] + 1)}
     for trip in known.trips.get(want.driver, ()):
         if trip.settled or month_of(trip.to_us) not in judged:
