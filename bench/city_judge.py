@@ -10,7 +10,7 @@ from bench.city import Meter, alerts_of, postmaster_of
 from bench.city_data import ENGINE, MAP_DATE
 from registry.changes import count_unread
 from rules.judge import queue
-from rules.judge.context import Desk, Gatherer
+from rules.judge.context import Context, Gatherer
 from rules.judge.process import Judge
 from rules.judge.queue import READER
 from rules.judge.subjects.all import GATHERERS
@@ -41,28 +41,28 @@ class Watched(Judge):
 
     meter: Meter
 
-    async def _take_changes(self, desk: Desk) -> bool:
+    async def _take_changes(self, context: Context) -> bool:
         before = await count_unread(self._conn, READER)
         self.meter.begin()
-        busy = await super()._take_changes(desk)
+        busy = await super()._take_changes(context)
         self.meter.end("changes", min(before, 5000) if busy else 0)
         return busy
 
-    async def _strike(self, desk: Desk, gatherer: Gatherer) -> bool:
+    async def _by_clock(self, context: Context, gatherer: Gatherer) -> bool:
         self.meter.begin()
-        busy = await super()._strike(desk, gatherer)
+        busy = await super()._by_clock(context, gatherer)
         self.meter.end(gatherer.name, 0)
         return busy
 
-    async def _judge_due(self, desk: Desk, gatherer: Gatherer) -> bool:
-        due = await self._due(desk, gatherer)
+    async def _judge_due(self, context: Context, gatherer: Gatherer) -> bool:
+        due = await self._due(context, gatherer)
         self.meter.begin()
-        busy = await super()._judge_due(desk, gatherer)
-        self.meter.end(gatherer.name, due - await self._due(desk, gatherer))
+        busy = await super()._judge_due(context, gatherer)
+        self.meter.end(gatherer.name, due - await self._due(context, gatherer))
         return busy
 
-    async def _due(self, desk: Desk, gatherer: Gatherer) -> int:
-        _, keys = await queue.backlog(self._conn, desk.now_us)
+    async def _due(self, context: Context, gatherer: Gatherer) -> int:
+        _, keys = await queue.backlog(self._conn, context.now_us)
         return keys.get(gatherer.name, (0, 0))[0]
 
 

@@ -46,7 +46,7 @@ def create_app(settings: Settings, pool: Any, *, position_sink: LogWriter | None
     state.tokens = TokenCache(pool)
     state.waiting_readers = state.imports_running = state.position_requests = 0
     state.stopping = (
-        False  # the composition root sets it on shutdown: readers that wait for news then go home
+        False  # the composition root sets it on shutdown: who waits for news is then answered at once
     )
     state.docs_page = ""
     errors.install(app)

@@ -89,7 +89,7 @@ async def load_calendar(connection: Connection) -> Calendar:
         rows = await connection.fetch(f"{_DAYS} WHERE ctid = ANY($1::text[]::tid[])", places)
         return list(_days(rows).items())
 
-    # A day that is none of the calendar (infinity) is nobody's, and is not asked for.
+    # A day that is in no calendar (infinity) is left out: nothing asks for it.
     named = await connection.fetch("SELECT ctid::text AS place, day::text FROM calendar_days ORDER BY day")
     days = {row["place"]: row["day"] for row in named}
     found, failed = await read_apart(connection, list(days), read)

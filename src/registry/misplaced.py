@@ -9,17 +9,19 @@ vehicle between 72 and 90 degrees north. A point that is in China either way doe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from pydantic import ValidationInfo
 
-from registry.refusals import PlacedError
+from registry.refusals import NO_DATUM, PlacedError
 from runtime.arrays import Floats
 from telemetry.geo import in_china
 
 #: Nearer to 0, 0 than this it is kept as 0, 0: what receivers and forms give for "not known".
 _NOWHERE_DEG: Final = 5e-7
+
+T = TypeVar("T")
 
 
 def _shown(value: float) -> str:
@@ -69,17 +71,25 @@ def come_together(lon: float | None, info: ValidationInfo) -> float | None:
     return lon
 
 
-def refuse_out_of_range(values: object) -> None:
-    """Raises PlacedError when the fields ``lat`` and ``lon`` of a record that was not validated yet are numbers of which one
+def names_datum(datum: T | None, info: ValidationInfo) -> T | None:
+    """Validator of a field ``datum`` after those of the coordinates: who gives any says in which datum."""
+    if datum is None and any(info.data.get(name) is not None for name in ("lat", "lon", "geometry")):
+        raise ValueError(NO_DATUM)
+    return datum
+
+
+def in_range(cls: type, values: Any) -> Any:
+    """Validator of a model before its fields. Raises PlacedError when the fields ``lat`` and ``lon`` are numbers of which one
     is out of range: then both together say what was meant. Everything else is left to the fields' own checks."""
     if not isinstance(values, Mapping):
-        return
+        return values
     lat, lon = (
         v if isinstance(v, int | float) and not isinstance(v, bool) and abs(v) < 1e12 else None
         for v in (values.get("lat"), values.get("lon"))
     )
     if lat is not None and lon is not None and not (-90 <= lat <= 90 and -180 <= lon <= 180):
         refuse_misplaced(lat, lon, None, "lat" if not -90 <= lat <= 90 else "lon")
+    return values
 
 
 def first_misplaced(lat: Floats, lon: Floats, datum: str | None) -> tuple[int, str] | None:
@@ -94,6 +104,6 @@ def first_misplaced(lat: Floats, lon: Floats, datum: str | None) -> tuple[int, s
 
 def mostly_swapped(lat: Any, lon: Any) -> bool:
     """Whether every point of a track (degrees, shape (n,), n > 0) is outside China and inside when it is turned over. A
-    single stray fix among good ones is none of our business."""
+    single stray fix among good ones is not looked at here."""
     a, o = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
     return bool(len(a)) and bool((~in_china(a, o) & in_china(o, a)).all())

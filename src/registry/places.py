@@ -15,11 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from registry.misplaced import (
     come_together,
     first_misplaced,
+    in_range,
     misplaced,
+    names_datum,
     refuse_misplaced,
-    refuse_out_of_range,
 )
-from registry.refusals import NO_DATUM, PlacedError
+from registry.refusals import PlacedError
 from registry.values import readable
 from telemetry.geo import Datum, geometry_to_wgs84, to_wgs84_e6
 
@@ -51,20 +52,16 @@ class Place(BaseModel):
 
     _both = field_validator("lon")(come_together)
 
+    _says_where = field_validator("datum")(names_datum)
+
     @field_validator("datum")
     @classmethod
-    def _says_where(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is None and (info.data.get("lat") is not None or info.data.get("lon") is not None):
-            raise ValueError(NO_DATUM)
+    def _is_said(cls, value: str | None, info: ValidationInfo) -> str | None:
         if info.data.get("lat", 0) is None and info.data.get("name") == "":
             raise ValueError("地点须有名称或坐标 · a place needs a name or coordinates")
         return value
 
-    @model_validator(mode="before")
-    @classmethod
-    def _in_range(cls, values: Any) -> Any:
-        refuse_out_of_range(values)
-        return values
+    _in_range = model_validator(mode="before")(in_range)
 
     @model_validator(mode="after")
     def _can_be_meant(self) -> Place:

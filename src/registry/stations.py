@@ -12,10 +12,10 @@ import numpy as np
 import shapely
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from registry.misplaced import come_together, refuse_misplaced, refuse_out_of_range
+from registry.misplaced import come_together, in_range, names_datum, refuse_misplaced
 from registry.pages import Filter, Listing
 from registry.places import DatumName, geometry_wkb, read_geometry, refuse_misplaced_geometry
-from registry.refusals import NO_DATUM, Flaw, PlacedError, RefusedError
+from registry.refusals import Flaw, PlacedError, RefusedError
 from registry.spelling import name_key
 from registry.values import Name, Record, WriteResult
 from registry.writing import Lock, take
@@ -60,21 +60,17 @@ class FuelStation(Record):
             raise ValueError("经纬度与 geometry 只能给一个 · give either lat and lon or a geometry")
         return None if value is None else read_geometry(value, points=True)
 
+    _says_where = field_validator("datum")(names_datum)
+
     @field_validator("datum")
     @classmethod
-    def _says_where(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _of_something(cls, value: str | None, info: ValidationInfo) -> str | None:
         placed = any(info.data.get(name) is not None for name in ("lat", "lon", "geometry"))
-        if placed and value is None:
-            raise ValueError(NO_DATUM)
         if value is not None and not placed and {"lat", "lon", "geometry"} <= info.data.keys():
             raise ValueError("有坐标系而无坐标 · a datum, but no coordinates")
         return value
 
-    @model_validator(mode="before")
-    @classmethod
-    def _in_range(cls, values: Any) -> Any:
-        refuse_out_of_range(values)
-        return values
+    _in_range = model_validator(mode="before")(in_range)
 
     @model_validator(mode="after")
     def _can_be_meant(self) -> FuelStation:

@@ -8,12 +8,12 @@ from functools import cached_property
 from typing import Any, Final, Literal
 
 import numpy as np
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from registry.misplaced import come_together, refuse_misplaced, refuse_out_of_range
+from registry.misplaced import come_together, in_range, names_datum, refuse_misplaced
 from registry.pages import BEFORE, SINCE, Listing, same
 from registry.places import DatumName
-from registry.refusals import NO_DATUM, refuse_future
+from registry.refusals import refuse_future
 from registry.upsert import TEXT, Column, PlainTable, upsert
 from registry.values import Fine, Identifier, Plate, Record, Text, Time, WriteResult
 from runtime.connection import Connection
@@ -40,18 +40,9 @@ class Violation(Record):
 
     _both = field_validator("lon")(come_together)
 
-    @field_validator("datum")
-    @classmethod
-    def _says_where(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is None and (info.data.get("lat") is not None or info.data.get("lon") is not None):
-            raise ValueError(NO_DATUM)
-        return value
+    _says_where = field_validator("datum")(names_datum)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _in_range(cls, values: Any) -> Any:
-        refuse_out_of_range(values)
-        return values
+    _in_range = model_validator(mode="before")(in_range)
 
     @model_validator(mode="after")
     def _can_be_meant(self) -> Violation:

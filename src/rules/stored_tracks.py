@@ -35,7 +35,7 @@ Judged = tuple[dict[str, Ints], Ints, T]
 
 #: Without any state of the vehicle (the first day, or one whose states are not kept any more) fixes before a track are
 #: looked for so far back.
-LOOK_BACK_US: Final = US_PER_DAY
+BEFORE_TRACK_US: Final = US_PER_DAY
 #: Tracks that are read from the day before in memory at once.
 LONGER_AT_ONCE: Final = 31
 
@@ -84,7 +84,7 @@ async def _known_since(conn: Connection, wants: Sequence[Want]) -> list[int]:
     )
     states = TrackStates(len(wants))
     states.unpack(found, packed)
-    starts = [max(since - LOOK_BACK_US, 0) for _, since, _ in wants]
+    starts = [max(since - BEFORE_TRACK_US, 0) for _, since, _ in wants]
     for k, day in zip(found.tolist(), found_days.tolist(), strict=True):
         starts[k] = int(states.field("prev_t")[k]) or day * US_PER_DAY - CHINA_OFFSET_US
     return [min(us, since) for us, (_, since, _) in zip(starts, wants, strict=True)]

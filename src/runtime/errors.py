@@ -1,4 +1,4 @@
-"""Errors shared by every room of ``telemetry``. Standard library only."""
+"""Errors shared by every room, and what an error says. Standard library only."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Fix validity: why a position may not be used as evidence.
 
-``rules.md``, "Valid fix". These bits depend on the row alone, so they are the same in whatever order rows arrive and
+See "What they share" in ``docs/rules/README.md``. These bits depend on the row alone, so they are the same in whatever order rows
+arrive and
 are stored with the position. The implied-speed test (``JUMP``) depends on the row before and is computed by
 ``rules.tracks`` over the sorted track; it is never stored here.
 """
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from runtime.arrays import AnyInts, Bools
 from telemetry.positions import PositionBatch
 
-#: A device time this far ahead of receipt cannot be true (rules.md: 10 min).
+#: A device time this far ahead of receipt cannot be true: 10 min.
 MAX_AHEAD_US = 10 * 60 * 1_000_000
 
 STATUS_POSITIONED = 1 << 1

@@ -14,7 +14,7 @@ from rules.alerts.model import Alert, alert_id
 from rules.alerts.publish import publish
 from rules.checks.card_binding import day_us
 from rules.judge import queue
-from rules.judge.context import Change, Desk, Gatherer, Later
+from rules.judge.context import Change, Context, Gatherer, Later
 from runtime.connection import Connection
 from runtime.units import from_us
 from telemetry.archive.store import Archive
@@ -124,9 +124,9 @@ class FuelWorld:
             rule, name, value, self.time(since),
         )  # fmt: skip
 
-    async def desk(self, conn: Connection) -> Desk:
+    async def context(self, conn: Connection) -> Context:
         unused: Any = None
-        return Desk(
+        return Context(
             conn, Archive(now_us=lambda: self.now_us), unused, unused, await load_parameters(conn), self.now_us, self.now_us
         )  # fmt: skip
 
@@ -134,7 +134,7 @@ class FuelWorld:
         """Take the changed facts; the keys that are due. The others are kept in ``later``."""
         async with self.pool.acquire() as conn, conn.transaction():
             taken, place = await queue.take_changes(conn, 100_000)
-            keys = await gatherer.affected(await self.desk(conn), [Change(*row) for row in taken])
+            keys = await gatherer.affected(await self.context(conn), [Change(*row) for row in taken])
             if place is not None:
                 await queue.changes_taken(conn, place)
         due = sorted(k for k, at in keys.items() if at <= self.now_us)
@@ -144,7 +144,7 @@ class FuelWorld:
     async def judge(self, gatherer: Gatherer, keys: Sequence[str]) -> list[Alert]:
         """Judge and publish; the alert versions that it wrote."""
         async with self.pool.acquire() as conn, conn.transaction():
-            found = await gatherer.judge(await self.desk(conn), list(keys))
+            found = await gatherer.judge(await self.context(conn), list(keys))
             written = await publish(conn, found.judgements)
             await publish_feed(conn, written)
         self.later = {k: v for k, v in self.later.items() if k not in keys} | found.later
@@ -154,13 +154,13 @@ class FuelWorld:
         """What the changed facts come to, once."""
         return await self.judge(gatherer, await self.changes(gatherer))
 
-    async def strike(self, gatherer: Gatherer, since: int) -> dict[str, int]:
+    async def by_clock(self, gatherer: Gatherer, since: int) -> dict[str, int]:
         async with self.pool.acquire() as conn, conn.transaction():
-            return await gatherer.strike(await self.desk(conn), since, self.now_us)
+            return await gatherer.by_clock(await self.context(conn), since, self.now_us)
 
     async def everything(self, gatherer: Gatherer) -> list[str]:
         async with self.pool.acquire() as conn, conn.transaction():
-            return await gatherer.between(await self.desk(conn), 0, self.now_us)
+            return await gatherer.between(await self.context(conn), 0, self.now_us)
 
     async def stored(self) -> dict[tuple[str, str], Any]:
         """The newest evaluation of every subject."""

@@ -22,7 +22,7 @@ from registry.changes import (
     take_place,
     unread,
 )
-from rules.judge.context import Change, Desk, Verdicts
+from rules.judge.context import Change, Context, Verdicts
 from rules.judge.process import Judge
 from rules.live.store import due
 from rules.navigation import NoNavigator
@@ -393,19 +393,19 @@ async def test_nothing_is_kept_for_a_reader_that_never_comes_and_it_is_told_when
 
         name, rules = "days", ("mileage",)
 
-        async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+        async def affected(self, context: Context, changes: Sequence[Change]) -> dict[str, int]:
             return {}
 
-        async def strike(self, desk: Desk, from_us: int, until_us: int) -> dict[str, int]:
+        async def by_clock(self, context: Context, from_us: int, until_us: int) -> dict[str, int]:
             return {}
 
-        async def prepare(self, desk: Desk, keys: Sequence[str]) -> None: ...
+        async def prepare(self, context: Context, keys: Sequence[str]) -> None: ...
 
-        async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+        async def judge(self, context: Context, keys: Sequence[str]) -> Verdicts:
             seen.extend(keys)
             return Verdicts()
 
-        async def between(self, desk: Desk, from_us: int, to_us: int) -> list[str]:
+        async def between(self, context: Context, from_us: int, to_us: int) -> list[str]:
             return [f"{(to_us - from_us) // US_PER_DAY} days"]
 
     seen: list[str] = []

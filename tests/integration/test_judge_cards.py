@@ -92,7 +92,7 @@ async def test_bound_to_nothing(world: FuelWorld) -> None:
     assert await world.work(GATHERER) == []
     assert ("card_binding", "unbound:C1") not in await world.stored()  # nothing to say about it yet
     world.now_us = NOW + DAY
-    assert await world.strike(GATHERER, NOW) == {"C1": china("2026-03-21 02:00")}
+    assert await world.by_clock(GATHERER, NOW) == {"C1": china("2026-03-21 02:00")}
     (raised,) = await world.judge(GATHERER, ["C1"])
     assert said([raised]) == [("card_binding", "suspected", "medium")]
     await world.sql("INSERT INTO card_bindings VALUES ('C1', '苏F00001', $1)", world.time(NOW))
@@ -116,7 +116,7 @@ async def test_the_night_finds_what_time_alone_changes(world: FuelWorld) -> None
     raised, since = [], world.now_us
     for _ in range(6):
         world.now_us += DAY
-        keys = await world.strike(GATHERER, since)
+        keys = await world.by_clock(GATHERER, since)
         since = world.now_us
         raised += [(a.summary[:20], a.status, a.plate) for a in await world.judge(GATHERER, sorted(keys))]
         assert "C3" not in keys
@@ -124,7 +124,7 @@ async def test_the_night_finds_what_time_alone_changes(world: FuelWorld) -> None
         ("suspected", ""), ("suspected", "苏F00001"), ("withdrawn", ""), ("suspected", "苏F99999"),
     ]  # fmt: skip
     world.now_us = china("2026-03-27 01:59")
-    assert await world.strike(GATHERER, china("2026-03-26 02:00")) == {}
+    assert await world.by_clock(GATHERER, china("2026-03-26 02:00")) == {}
 
 
 async def orders(world: FuelWorld) -> None:

@@ -51,11 +51,11 @@ async def four_months(world: FuelWorld, march: int = 115_000, km: int = 1000) ->
 async def test_the_month_is_judged_six_hours_after_its_end(world: FuelWorld) -> None:
     await four_months(world)
     assert MARCH in await world.changes(GATHERER)  # facts of months that are over
-    assert await world.strike(GATHERER, china("2026-04-01 05:59")) == {MARCH: NOW}
+    assert await world.by_clock(GATHERER, china("2026-04-01 05:59")) == {MARCH: NOW}
     world.now_us = NOW - MIN
-    assert await world.strike(GATHERER, china("2026-03-20")) == {}
+    assert await world.by_clock(GATHERER, china("2026-03-20")) == {}
     world.now_us = NOW + DAY
-    assert await world.strike(GATHERER, NOW) == {}
+    assert await world.by_clock(GATHERER, NOW) == {}
     (raised,) = await world.judge(GATHERER, [MARCH, "D1|2026-03|electric", "nobody|2026-03|fuel"])
     assert (raised.driver, raised.vehicle, raised.organisation, raised.severity) == (
         "D1",

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rules.alerts.model import Judgement
-from rules.judge.context import Change, Desk, Later, Verdicts
+from rules.judge.context import Change, Context, Later, Verdicts
 from rules.judge.process import Judge
 from rules.judge.subjects.all import GATHERERS
 from rules.live.store.offsets import save_known
@@ -34,45 +34,45 @@ class Plates:
     name: str = "plates"
     rules: tuple[str, ...] = ("plates",)
     seen: list[list[str]] = field(default_factory=list)
-    struck: list[tuple[int, int]] = field(default_factory=list)
+    by_clocks: list[tuple[int, int]] = field(default_factory=list)
     breaks: Exception | None = None
     waits: bool = False
     unprepared: str = ""
     unaffected: str = ""
     stopped: bool = False
 
-    async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+    async def affected(self, context: Context, changes: Sequence[Change]) -> dict[str, int]:
         if self.unaffected in [c.subject for c in changes]:
-            await desk.conn.execute("SELECT 1 / 0")
-        return {c.subject: desk.now_us for c in changes if c.kind == "vehicle"}
+            await context.conn.execute("SELECT 1 / 0")
+        return {c.subject: context.now_us for c in changes if c.kind == "vehicle"}
 
-    async def strike(self, desk: Desk, from_us: int, until_us: int) -> dict[str, int]:
-        self.struck.append((from_us, until_us))
+    async def by_clock(self, context: Context, from_us: int, until_us: int) -> dict[str, int]:
+        self.by_clocks.append((from_us, until_us))
         if self.stopped:
             raise ArithmeticError("no such day")
         return {}
 
-    async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
+    async def prepare(self, context: Context, keys: Sequence[str]) -> None:
         if self.unprepared in keys:
             raise ArithmeticError("no such route")
 
-    async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+    async def judge(self, context: Context, keys: Sequence[str]) -> Verdicts:
         self.seen.append(list(keys))
         if self.breaks is not None:
             broken, self.breaks = self.breaks, None
             raise broken
         found = Verdicts()
-        for row in await desk.conn.fetch("SELECT id, plate FROM vehicles WHERE id = ANY($1)", list(keys)):
+        for row in await context.conn.fetch("SELECT id, plate FROM vehicles WHERE id = ANY($1)", list(keys)):
             if row["plate"].startswith("X"):
                 raise ValueError("no such plate")
             found.judgements.append(
-                Judgement("plates", 1, row["id"], None, "normal", f"plate {row['plate']}", desk.now_us)
+                Judgement("plates", 1, row["id"], None, "normal", f"plate {row['plate']}", context.now_us)
             )
         if self.waits:
-            found.later = {key: Later(desk.now_us + US_PER_DAY, "not yet") for key in keys}
+            found.later = {key: Later(context.now_us + US_PER_DAY, "not yet") for key in keys}
         return found
 
-    async def between(self, desk: Desk, from_us: int, to_us: int) -> list[str]:
+    async def between(self, context: Context, from_us: int, to_us: int) -> list[str]:
         return []
 
 
@@ -205,12 +205,12 @@ async def test_a_clock_that_fails_does_not_hold_up_the_others(
     await pool.execute("UPDATE vehicles SET plate = '苏F00009'")
     clock.us += 60 * US_PER_S
     await settle(judge)
-    assert [len(broken.struck), len(other.struck)] == [2, 3]  # not at every turn
+    assert [len(broken.by_clocks), len(other.by_clocks)] == [2, 3]  # not at every turn
     assert broken.seen == other.seen == [["v1"], ["v1"]]
     broken.stopped = False
     clock.us += 300 * US_PER_S
     await settle(judge)
-    assert broken.struck[2] == (broken.struck[1][0], clock.us)  # from where it was
+    assert broken.by_clocks[2] == (broken.by_clocks[1][0], clock.us)  # from where it was
     await judge.close()
 
 
@@ -255,15 +255,15 @@ async def test_the_clock_stands_still_while_positions_wait_in_the_log(
     )
     await save_known(pool, "p@1", [0], NOW_US)
     await settle(judge)
-    assert plates.struck == []  # nobody works on partition 1
+    assert plates.by_clocks == []  # nobody works on partition 1
     await save_known(pool, "p@1", [1], NOW_US - 7 * US_PER_S)
     await settle(judge)
     await settle(judge)
-    assert [until for _, until in plates.struck] == [NOW_US - 7 * US_PER_S]
+    assert [until for _, until in plates.by_clocks] == [NOW_US - 7 * US_PER_S]
     await save_known(pool, "p@1", [0, 1], NOW_US + 60 * US_PER_S)
     clock.us += 30 * US_PER_S
     await settle(judge)
-    assert plates.struck[-1] == (NOW_US - 7 * US_PER_S, NOW_US + 30 * US_PER_S)
+    assert plates.by_clocks[-1] == (NOW_US - 7 * US_PER_S, NOW_US + 30 * US_PER_S)
     await judge.close()
 
 
@@ -276,11 +276,11 @@ async def test_the_clock_stands_still_while_positions_are_there_and_nobody_knows
     async with pool.acquire() as conn:
         await Archive().store(conn, PositionBatch.build(1, terminal=np.ones(1, np.int32)))
     await settle(judge)
-    assert plates.struck == []
+    assert plates.by_clocks == []
     await pool.execute("INSERT INTO log_offsets (topic, partition, next_offset) VALUES ('p@1', 0, 1)")
     await save_known(pool, "p@1", [0], NOW_US)
     await settle(judge)
-    assert [until for _, until in plates.struck] == [NOW_US]
+    assert [until for _, until in plates.by_clocks] == [NOW_US]
     await judge.close()
 
 

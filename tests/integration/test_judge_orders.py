@@ -404,9 +404,9 @@ async def test_between_names_the_settled_orders_of_a_time(office: Office) -> Non
     await office.world.send(office.world.batch(trip(8 * H, HALL)), office.world.batch(trip(10 * H, HALL)))
     await office.settle()
     day = office.world.day
-    desk = await office.judge._desk()
+    context = await office.judge._context()
     found = [
-        await Orders().between(desk, day + a * H * S, day + b * H * S)
+        await Orders().between(context, day + a * H * S, day + b * H * S)
         for a, b in ((8, 10), (8, 11), (11, 20))
     ]
     assert found == [["P1"], ["P1", "P2"], []]

@@ -17,7 +17,7 @@ from registry.changes import note_tracks
 from rules import catalogue
 from rules import evidence as frozen
 from rules.checks import card_use
-from rules.judge.context import Desk, Later
+from rules.judge.context import Context, Later
 from rules.judge.subjects.fills import Transactions
 from rules.live.store.states import save_day_states
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
@@ -107,10 +107,10 @@ class StationWorld(FuelWorld):
         async with self.pool.acquire() as conn:
             await note_tracks(conn, [(number, from_us(since))])
 
-    async def desk(self, conn: Connection) -> Desk:
-        made = await super().desk(conn)
+    async def context(self, conn: Connection) -> Context:
+        made = await super().context(conn)
         known = self.now_us if self.known_us is None else self.known_us
-        return Desk(conn, made.archive, made.navigator, made.calendar, made.parameters, made.now_us, known)
+        return Context(conn, made.archive, made.navigator, made.calendar, made.parameters, made.now_us, known)
 
     async def reason(self, id: str = "T1") -> str | None:
         found = (await self.stored()).get((RULE, card_use.subject(id)))
@@ -346,7 +346,7 @@ async def test_the_order_of_keys_and_their_cuts_do_not_matter(world: StationWorl
         async with world.pool.acquire() as conn:
             for keys in batches:
                 async with conn.transaction():
-                    verdicts = await GATHERER.judge(await world.desk(conn), keys)
+                    verdicts = await GATHERER.judge(await world.context(conn), keys)
                 found |= {
                     j.subject: (j.outcome, j.reason, j.measures, j.evidence) for j in verdicts.judgements
                 }

@@ -20,7 +20,7 @@ from rules.alerts.feed import publish_feed
 from rules.alerts.model import Judgement
 from rules.alerts.publish import publish
 from rules.checks import off_hours, terminal_silent
-from rules.judge.context import Change, Desk, Verdicts
+from rules.judge.context import Change, Context, Verdicts
 from rules.judge.day_tracks import day_of
 from rules.judge.subjects.vehicle_days import VehicleDays, key_of
 from runtime.connection import Connection
@@ -47,16 +47,16 @@ class Court(World):
             [(self.first_day + timedelta(days=k), workday) for k in range(days)],
         )
 
-    async def desk(self, conn: Connection, hours: float = 30.5, known: float | None = None) -> Desk:
+    async def context(self, conn: Connection, hours: float = 30.5, known: float | None = None) -> Context:
         now = self.day + round(hours * HOUR)
-        return Desk(
+        return Context(
             conn, Archive(), None, await load_calendar(conn), await load_parameters(conn), now,  # type: ignore[arg-type]
             now if known is None else self.day + round(known * HOUR),
         )  # fmt: skip
 
     async def judge(self, *keys: str, hours: float = 30.5, known: float | None = None) -> Verdicts:
         async with self.pool.acquire() as conn, conn.transaction():
-            verdicts = await GATHERER.judge(await self.desk(conn, hours, known), keys)
+            verdicts = await GATHERER.judge(await self.context(conn, hours, known), keys)
             written = await publish(conn, verdicts.judgements)
             await publish_feed(conn, written)
         return verdicts
@@ -66,7 +66,7 @@ class Court(World):
     ) -> dict[str, int]:
         async with self.pool.acquire() as conn, conn.transaction():
             change = Change(1, kind, subject, self.day + round(from_s * S))
-            return await GATHERER.affected(await self.desk(conn, hours), [change])
+            return await GATHERER.affected(await self.context(conn, hours), [change])
 
     def key(self, vehicle: int = 1, day: int = 0) -> str:
         return key_of(f"V{vehicle}", self.first_day + timedelta(days=day))
@@ -303,21 +303,23 @@ async def test_a_terminal_that_was_exchanged_or_an_unofficial_vehicle(court: Cou
 async def test_strike_between_and_due(court: Court) -> None:
     await court.build(2, fence=False)
     async with court.pool.acquire() as conn, conn.transaction():
-        desk = await court.desk(conn)
+        context = await court.context(conn)
         midnight = court.day + US_PER_DAY
         keys = {court.key(1), court.key(2)}
-        assert set(await GATHERER.strike(desk, midnight - 1, midnight)) == keys
-        assert await GATHERER.strike(desk, midnight, midnight + 1) == {}
-        assert set((await GATHERER.strike(desk, midnight - 1, midnight)).values()) == {midnight + 6 * HOUR}
-        assert await GATHERER.between(desk, court.day, midnight) == sorted(keys)
-        assert await GATHERER.between(desk, court.day + 1, midnight) == []
-        assert len(await GATHERER.between(desk, court.day - US_PER_DAY, midnight + 1)) == 6
+        assert set(await GATHERER.by_clock(context, midnight - 1, midnight)) == keys
+        assert await GATHERER.by_clock(context, midnight, midnight + 1) == {}
+        assert set((await GATHERER.by_clock(context, midnight - 1, midnight)).values()) == {
+            midnight + 6 * HOUR
+        }
+        assert await GATHERER.between(context, court.day, midnight) == sorted(keys)
+        assert await GATHERER.between(context, court.day + 1, midnight) == []
+        assert len(await GATHERER.between(context, court.day - US_PER_DAY, midnight + 1)) == 6
         # Days that have not ended come up by the clock, never by a change.
-        assert court.key(1, 1) not in await GATHERER.affected(desk, [Change(1, "track", "V1", court.day)])
-        assert len(await GATHERER.affected(desk, [Change(1, "vehicle", "V1", 0)])) == 62
-        parameters = await GATHERER.affected(desk, [Change(1, "parameter", "off_hours", court.day)])
+        assert court.key(1, 1) not in await GATHERER.affected(context, [Change(1, "track", "V1", court.day)])
+        assert len(await GATHERER.affected(context, [Change(1, "vehicle", "V1", 0)])) == 62
+        parameters = await GATHERER.affected(context, [Change(1, "parameter", "off_hours", court.day)])
         assert set(parameters) == keys
-        assert await GATHERER.affected(desk, [Change(1, "parameter", "card_use", 0)]) == {}
+        assert await GATHERER.affected(context, [Change(1, "parameter", "card_use", 0)]) == {}
 
 
 async def test_however_the_keys_are_cut(court: Court) -> None:
@@ -326,9 +328,9 @@ async def test_however_the_keys_are_cut(court: Court) -> None:
     await court.work()
     keys = [court.key(k, d) for k in (1, 2, 3, 4) for d in (0, 1, -1)]
     async with court.pool.acquire() as conn, conn.transaction():
-        desk = await court.desk(conn, hours=60)
-        whole = await GATHERER.judge(desk, keys)
-        single = [await GATHERER.judge(desk, [key]) for key in reversed(keys)]
+        context = await court.context(conn, hours=60)
+        whole = await GATHERER.judge(context, keys)
+        single = [await GATHERER.judge(context, [key]) for key in reversed(keys)]
 
     def by_subject(judgements: Iterable[Judgement]) -> list[Judgement]:
         return sorted(judgements, key=lambda j: (j.rule, j.subject))
@@ -354,9 +356,9 @@ async def test_a_silence_ends_with_the_next_drive_whatever_later_days_are_judged
     await court.work()
     keys = [court.key(1, day) for day in (0, 39)]
     async with court.pool.acquire() as conn, conn.transaction():
-        desk = await court.desk(conn, hours=42 * 24)
-        whole = await GATHERER.judge(desk, keys)
-        single = [await GATHERER.judge(desk, [key]) for key in keys]
+        context = await court.context(conn, hours=42 * 24)
+        whole = await GATHERER.judge(context, keys)
+        single = [await GATHERER.judge(context, [key]) for key in keys]
 
     def by_subject(judgements: Iterable[Judgement]) -> list[Judgement]:
         return sorted(judgements, key=lambda j: (j.rule, j.subject))

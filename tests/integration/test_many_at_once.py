@@ -15,7 +15,7 @@ from registry.parameter_values import load_parameters
 from registry.snapshot.fleet import FleetSnapshot
 from rules import evidence as frozen
 from rules.checks import destination
-from rules.judge.context import Desk
+from rules.judge.context import Context
 from rules.judge.subjects.destinations import Destinations
 from rules.live.order_results import TripResults
 from rules.live.vehicle_states import Tracker, order_key
@@ -114,13 +114,13 @@ async def test_destinations(world: World) -> None:
     await world.work()
     now = world.day + 5 * 86_400_000_000
     async with world.pool.acquire() as conn, conn.transaction():
-        desk = Desk(
+        context = Context(
             conn, Archive(), NoNavigator(), await load_calendar(conn), await load_parameters(conn), now, now
         )
         orders = [row["id"] for row in await conn.fetch("SELECT DISTINCT id FROM dispatch_orders ORDER BY 1")]
         judge = Destinations().judge
-        at_once = (await judge(desk, orders)).judgements
-        assert at_once == [made for order in orders for made in (await judge(desk, [order])).judgements]
+        at_once = (await judge(context, orders)).judgements
+        assert at_once == [made for order in orders for made in (await judge(context, [order])).judgements]
         assert len(at_once) > len(orders) > VEHICLES
         assert {j.outcome for j in at_once} == {"normal", "suspected", "undetermined"}
         for judgement in at_once:

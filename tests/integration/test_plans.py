@@ -32,7 +32,7 @@ from rules.alerts.evaluations import with_evidence
 from rules.alerts.publish import evaluations_of, publish
 from rules.checks import traffic_violations
 from rules.judge import queue
-from rules.judge.context import Change, Desk
+from rules.judge.context import Change, Context
 from rules.judge.subjects.all import GATHERERS
 from rules.live.housekeeping import AGAIN_US, Housekeeping
 from rules.live.store import due, quarantine, recomputations, results, states
@@ -407,17 +407,17 @@ async def test_the_judge_finds_what_it_needs_by_an_index(crowded: str) -> None:
     async with listening(crowded) as (pool, asked), pool.acquire() as conn:
         navigator = CachedNavigator(Osrm("http://127.0.0.1:9", limits=Limits(timeout_s=1, concurrency=1)))
         await navigator.routes(conn, [((32_000_000, 120_900_000), (32_100_000, 120_900_000))])
-        desk = Desk(
+        context = Context(
             conn=conn, archive=Archive(), navigator=navigator, calendar=Calendar({}), parameters=(), now_us=NOW_US,
             known_us=NOW_US,
         )  # fmt: skip
         await queue.backlog(conn, NOW_US)
         await queue.take_changes(conn, 10)
         for gatherer in GATHERERS:
-            keys = await gatherer.affected(desk, CHANGES)
-            await gatherer.strike(desk, NOW_US - US_PER_DAY, NOW_US)
+            keys = await gatherer.affected(context, CHANGES)
+            await gatherer.by_clock(context, NOW_US - US_PER_DAY, NOW_US)
             await queue.due_keys(conn, gatherer.name, NOW_US, 10)
-            await gatherer.judge(desk, sorted(keys)[:20])
+            await gatherer.judge(context, sorted(keys)[:20])
         await feed.suspected_of_cards(conn, ["card_binding", "refuel_frequency"], ["C17", "C18"])
         await feed.suspected_subjects(conn, traffic_violations.RULE)
         await navigator.close()

@@ -272,7 +272,7 @@ def test_ends_without_fixes() -> None:
         Outcome.UNDETERMINED,
         "no_track",
     )  # too far, but seen on one side only
-    # Seen on both sides, too far to have been there: still nothing of the window was seen (rules.md: missing coverage).
+    # Seen on both sides, too far to have been there: still nothing of the window was seen.
     assert judged([(-901, 90_000, 0), (901, 90_000, 0)]) == (Outcome.UNDETERMINED, "no_track")
     assert judged([(-1800, 9_000, 0), (1800, 9_000, 0)]) == GAP
 

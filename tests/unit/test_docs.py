@@ -145,6 +145,19 @@ def test_modules_that_are_named_in_short_exist(page: Path) -> None:
             assert is_in(SOURCE / room, names), f"{page.name}: {named}"
 
 
+def test_modules_that_docstrings_name_exist() -> None:
+    for file in sorted(SOURCE.rglob("*.py")):
+        text = file.read_text("utf-8")
+        for named in re.findall(r"``([a-z_]+(?:\.[A-Za-z_]+)+)``", text):
+            room, *names = named.split(".")
+            if room in ROOMS:
+                assert is_in(SOURCE / room, names), f"{file.relative_to(ROOT)}: {named}"
+        if file.name == "__init__.py":  # what a package holds, as a list
+            for line in re.findall(r"^\* ((?:``[\w/]+``(?:, )?)+)", text, re.MULTILINE):
+                for named in re.findall(r"``([\w/]+)``", line):
+                    assert is_in(file.parent, [named]), f"{file.relative_to(ROOT)}: {named}"
+
+
 def test_what_the_table_of_rooms_names_is_in_the_room() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text("utf-8").partition("## Rooms")[2]
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text.partition("## Invariants")[0], re.MULTILINE))

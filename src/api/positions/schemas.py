@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from registry.misplaced import misplaced, mostly_swapped, refuse_out_of_range
+from registry.misplaced import in_range, misplaced, mostly_swapped
 from registry.places import DatumName
 from registry.refusals import Flaw
 from registry.values import Phone, Time
@@ -28,11 +28,7 @@ class Position(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _in_range(cls, values: Any) -> Any:
-        refuse_out_of_range(values)
-        return values
+    _in_range = model_validator(mode="before")(in_range)
 
     terminal: Phone = Field(description="phone number of the terminal")
     time: Time = Field(description="when, by the terminal; RFC 3339 with offset")

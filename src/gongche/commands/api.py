@@ -105,7 +105,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        app.state.stopping = True  # readers that wait for news go home
+        app.state.stopping = True  # who waits for news is answered now
         server.should_exit = True
         await serving
     finally:

@@ -10,12 +10,12 @@ from datetime import UTC, date, datetime
 from functools import partial
 
 from gongche.commands.arguments import day
-from gongche.commands.service import run_service
+from gongche.commands.service import database_trouble, run_service
 from gongche.progress import Progress
 from runtime import lifecycle
 from runtime.errors import ConfigurationError
 from runtime.metrics import set_build_info
-from runtime.migrations import check_schema, require_schema
+from runtime.migrations import check_schema
 from runtime.postgres import create_pool
 from runtime.probes import serve_probes
 from runtime.settings import Settings
@@ -72,14 +72,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         async def readiness() -> str | None:
             if stop.is_set():
                 return "stopping"
-            try:
-                async with asyncio.timeout(2), pool.acquire() as connection:
-                    await require_schema(connection)
-            except ConfigurationError as error:
-                return f"{error.message}: {error.hint}"
-            except Exception as error:
-                return f"the database does not answer: {type(error).__name__}"
-            return None if judge is None else judge.trouble()
+            return await database_trouble(pool) or (None if judge is None else judge.trouble())
 
         probes = await serve_probes(settings.judge_metrics_port, readiness, host=settings.metrics_host)
         routes = navigator(settings)

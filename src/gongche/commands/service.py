@@ -8,11 +8,14 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
+import asyncpg
+
 from runtime import lifecycle
 from runtime.embedded_postgres import open_database
-from runtime.errors import UnavailableError
+from runtime.errors import ConfigurationError, UnavailableError
 from runtime.logs import configure_logging
 from runtime.metrics import watch_folder
+from runtime.migrations import require_schema
 from runtime.settings import Settings, load_settings
 
 Serve = Callable[[Settings, asyncio.Event], Coroutine[Any, Any, None]]
@@ -33,3 +36,15 @@ def run_service(name: str, serve: Serve) -> int:
             f"PostgreSQL does not answer any more: {error}", hint="is the server running?"
         ) from error
     return 0
+
+
+async def database_trouble(pool: asyncpg.Pool) -> str | None:
+    """Why the database cannot be worked on now, for readiness; None when it can."""
+    try:
+        async with asyncio.timeout(2), pool.acquire() as connection:
+            await require_schema(connection)
+    except ConfigurationError as error:
+        return f"{error.message}: {error.hint}"
+    except Exception as error:
+        return f"the database does not answer: {type(error).__name__}"
+    return None

@@ -6,11 +6,10 @@ import argparse
 import asyncio
 import logging
 
-from gongche.commands.service import run_service
+from gongche.commands.service import database_trouble, run_service
 from runtime import lifecycle
-from runtime.errors import ConfigurationError
 from runtime.metrics import set_build_info
-from runtime.migrations import check_schema, require_schema
+from runtime.migrations import check_schema
 from runtime.postgres import create_pool
 from runtime.probes import serve_probes
 from runtime.settings import Settings
@@ -46,14 +45,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 return "stopping"
             if worker is None:
                 return "starting: the log does not answer yet"
-            try:
-                async with asyncio.timeout(2), pool.acquire() as connection:
-                    await require_schema(connection)
-            except ConfigurationError as error:
-                return f"{error.message}: {error.hint}"
-            except Exception as error:
-                return f"the database does not answer: {type(error).__name__}"
-            return worker.trouble()
+            return await database_trouble(pool) or worker.trouble()
 
         probes = await serve_probes(
             settings.worker_metrics_port, readiness, host=settings.metrics_host,

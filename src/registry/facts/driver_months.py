@@ -12,7 +12,8 @@ from runtime.connection import Connection
 from runtime.units import LATEST_US, from_us, to_us
 
 #: A fill belongs to the trip before it for so long at most.
-_REACH: Final = "interval '31 days'"
+REACH_DAYS: Final = 31
+_REACH: Final = f"interval '{REACH_DAYS} days'"
 
 _MONTHS: Final = (
     "SELECT DISTINCT s.every_energy, o.driver, v.energy,"  # noqa: S608 - fixed text

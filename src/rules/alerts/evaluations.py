@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from rules.alerts.conditions import Conditions
 from rules.alerts.feed import MAX_PAGE
 from rules.wording.standard import STANDARD, Wording
 from runtime.apart import not_shown
@@ -72,36 +73,29 @@ async def list_evaluations(
     most MAX_PAGE. Each: id, rule, rule_version, subject, vehicle, outcome, reason_code, reason (Chinese), reason_en, measures,
     parameters, evidence_hash, evaluated_at. Of a subject the first one here is the one that holds. What was written before
     there were codes keeps its words."""
-    clauses: list[str] = []
-    arguments: list[Any] = []
-
-    # Only what is asked for: "$1 IS NULL OR ..." hides from PostgreSQL which index helps and which months matter.
-    def where(clause: str, *values: Any) -> None:
-        places = range(len(arguments) + 1, len(arguments) + 1 + len(values))
-        clauses.append(clause.format(*(f"${place}" for place in places)))
-        arguments.extend(values)
-
+    asked = Conditions()
     for column in ("rule", "subject", "outcome"):
         value = getattr(wanted, column)
         if value is not None:
-            where(f"e.{column} = {{}}", value)
+            asked.add(f"e.{column} = {{}}", value)
     if wanted.vehicle is not None:
-        where("e.vehicle_no = (SELECT no FROM vehicles WHERE id = {})", wanted.vehicle)
+        asked.add("e.vehicle_no = (SELECT no FROM vehicles WHERE id = {})", wanted.vehicle)
     if wanted.from_us is not None:
-        where("e.evaluated_at >= {}", from_us(wanted.from_us))
+        asked.add("e.evaluated_at >= {}", from_us(wanted.from_us))
     if wanted.to_us is not None:
-        where("e.evaluated_at < {}", from_us(wanted.to_us))
+        asked.add("e.evaluated_at < {}", from_us(wanted.to_us))
     if before is not None:
-        where("e.evaluated_at <= {0} AND (e.evaluated_at, e.id) < ({0}, {1})", from_us(before[0]), before[1])
-    arguments.append(min(limit, MAX_PAGE))
-    condition = f" WHERE {' AND '.join(clauses)}" if clauses else ""
+        asked.add(
+            "e.evaluated_at <= {0} AND (e.evaluated_at, e.id) < ({0}, {1})", from_us(before[0]), before[1]
+        )
+    most = asked.argument(min(limit, MAX_PAGE))
     rows = await conn.fetch(
         "SELECT e.id, e.rule, e.rule_version, e.subject, v.id AS vehicle, e.outcome, e.reason_code, e.reason_named,"  # noqa: S608 - our own clauses
         " e.reason, e.reason_en, e.measures, e.parameters,"
         " encode(e.evidence_sha256, 'hex') AS evidence_hash, e.evaluated_at FROM evaluations e"
-        f" LEFT JOIN vehicles v ON v.no = e.vehicle_no{condition}"
-        f" ORDER BY e.evaluated_at DESC, e.id DESC LIMIT ${len(arguments)}",
-        *arguments,
+        f" LEFT JOIN vehicles v ON v.no = e.vehicle_no{asked.where}"
+        f" ORDER BY e.evaluated_at DESC, e.id DESC LIMIT {most}",
+        *asked.arguments,
     )
     return [_told(dict(row), wording) for row in rows]
 

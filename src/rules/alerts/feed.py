@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from rules.alerts.conditions import Conditions
 from rules.alerts.model import Alert, AlertFilter, Evidence, FeedEntry, VersionedAlert
 from runtime.apart import shown
 from runtime.connection import Connection
@@ -100,38 +101,30 @@ async def _list(
     conn: Connection, filters: AlertFilter | None, limit: int, after: tuple[int, str] | None
 ) -> list[Any]:
     wanted = filters or AlertFilter()
-    clauses: list[str] = []
-    arguments: list[Any] = []
-
-    def where(clause: str, *values: Any) -> None:
-        places = range(len(arguments) + 1, len(arguments) + 1 + len(values))
-        clauses.append(clause.format(*(f"${place}" for place in places)))
-        arguments.extend(values)
-
+    asked = Conditions()
     for column in ("rule", "organisation", "vehicle", "status"):
         value = getattr(wanted, column)
         if value is not None:
-            where(f"a.{column} = {{}}", value)
+            asked.add(f"a.{column} = {{}}", value)
     if wanted.from_us is not None or wanted.to_us is not None:
         # What the index alerts_happened is made of. It takes both ends with it, so the exact words follow.
-        where(
+        asked.add(
             "tstzrange(a.occurred_from, GREATEST(a.occurred_from, COALESCE(a.occurred_to, 'infinity')), '[]')"
             " && tstzrange({}, {})",
             _time(wanted.from_us),
             _time(wanted.to_us),
         )
     if wanted.from_us is not None:
-        where("(a.occurred_to IS NULL OR a.occurred_to >= {})", from_us(wanted.from_us))
+        asked.add("(a.occurred_to IS NULL OR a.occurred_to >= {})", from_us(wanted.from_us))
     if wanted.to_us is not None:
-        where("a.occurred_from < {}", from_us(wanted.to_us))
+        asked.add("a.occurred_from < {}", from_us(wanted.to_us))
     if after is not None:
         moment = from_us(after[0])
         # The first condition says where in the index to begin; the second alone would read all before.
-        where("a.detected_at <= {} AND (a.detected_at < {} OR a.id > {})", moment, moment, after[1])
-    arguments.append(limit)
-    condition = f" WHERE {' AND '.join(clauses)}" if clauses else ""
+        asked.add("a.detected_at <= {} AND (a.detected_at < {} OR a.id > {})", moment, moment, after[1])
+    most = asked.argument(limit)
     return await conn.fetch(
-        f"{_VERSION}{condition} ORDER BY a.detected_at DESC, a.id LIMIT ${len(arguments)}", *arguments
+        f"{_VERSION}{asked.where} ORDER BY a.detected_at DESC, a.id LIMIT {most}", *asked.arguments
     )
 
 

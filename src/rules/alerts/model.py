@@ -87,7 +87,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One version of an alert, as published (design.md "An alert has ...").
+    """One version of an alert, as published (docs/pull-alerts.md).
 
     Times are aware datetimes. ``evidence_hash`` is the SHA-256 of the frozen evidence, ``evidence_sm3`` its SM3, hex
     (None: written before there was one). ``summary``, ``summary_en``: the sentence with the numbers, as it was published;

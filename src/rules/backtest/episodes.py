@@ -24,7 +24,7 @@ from rules.alerts.model import Measure, VersionedAlert
 from rules.backtest.model import Question, Row, Side, kind_of, stored_side
 from rules.checks import location
 from rules.checks.location import Episode, episode_of_event
-from rules.judge.context import Desk
+from rules.judge.context import Context
 from rules.live.episodes import match
 from rules.live.store.states import load_day_states, watermarks
 from rules.live.vehicle_states import Tracker
@@ -42,42 +42,42 @@ VEHICLES_AT_ONCE: Final = 1000
 ROWS_AT_ONCE: Final = 400_000
 #: So many days back a state is looked for that does not depend on the parameters; without one a vehicle begins empty so
 #: many days before the period.
-LOOK_BACK_DAYS: Final = 7
+STATES_BACK_DAYS: Final = 7
 
 _OPEN, _RUN, _LEG = (FIELDS.index(name) for name in ("open_t", "run_t", "leg"))
 
 
-async def vehicles_of(desk: Desk, question: Question) -> tuple[FleetSnapshot, list[int]]:
+async def vehicles_of(context: Context, question: Question) -> tuple[FleetSnapshot, list[int]]:
     """(the register, numbers of the vehicles to judge)."""
-    snapshot = await FleetSnapshot.load(desk.conn, order_days=0)
-    snapshot.parameters = desk.parameters
+    snapshot = await FleetSnapshot.load(context.conn, order_days=0)
+    snapshot.parameters = context.parameters
     # Of vehicles that rest on a fact that cannot be read nothing is said: the log names the facts.
     unjudged = snapshot.unjudged
     found = {v.no: v.id for v in snapshot.vehicles.values() if v.no not in unjudged}
     if question.organisation is not None:
-        mine = await owned(desk.conn, question.organisation, "vehicle", found.values())
+        mine = await owned(context.conn, question.organisation, "vehicle", found.values())
         found = {no: id for no, id in found.items() if id in mine}
     return snapshot, sorted(found)
 
 
 async def location_rows(
-    desk: Desk, question: Question, snapshot: FleetSnapshot, vehicles: Sequence[int]
+    context: Context, question: Question, snapshot: FleetSnapshot, vehicles: Sequence[int]
 ) -> AsyncIterator[tuple[int, list[Row]]]:
     """(vehicles judged since the last time, their rows), again and again; the number is 0 between two vehicles."""
     for start in range(0, len(vehicles), VEHICLES_AT_ONCE):
         part = np.array(vehicles[start : start + VEHICLES_AT_ONCE], np.int64)
-        replay = _Replay(desk, question, snapshot, part)
+        replay = _Replay(context, question, snapshot, part)
         async for _ in replay.run():
             yield 0, []
-        yield len(part), await _rows(desk, question, snapshot, part.tolist(), replay)
+        yield len(part), await _rows(context, question, snapshot, part.tolist(), replay)
 
 
 class _Replay:
     """The kernel over the tracks of ``vehicles``; ``episodes``: what it found, by vehicle, in order. ``since_us``: from
     when on each was looked at."""
 
-    def __init__(self, desk: Desk, question: Question, snapshot: FleetSnapshot, vehicles: Ints) -> None:
-        self._desk, self._question, self._vehicles = desk, question, vehicles
+    def __init__(self, context: Context, question: Question, snapshot: FleetSnapshot, vehicles: Ints) -> None:
+        self._context, self._question, self._vehicles = context, question, vehicles
         snapshot.orders = OrderBook()  # those of other vehicles are not needed any more
         self._snapshot, self._tracker = snapshot, Tracker(snapshot)
         self._states = TrackStates(len(vehicles))
@@ -87,10 +87,10 @@ class _Replay:
 
     async def run(self) -> AsyncIterator[None]:
         """Yields after each piece of the tracks."""
-        desk, question, vehicles = self._desk, self._question, self._vehicles
+        context, question, vehicles = self._context, self._question, self._vehicles
         await self._begin()
-        await self._snapshot.load_orders(desk.conn, vehicles.tolist(), int(self.since_us.min()))
-        marks = await watermarks(desk.conn, vehicles.tolist())
+        await self._snapshot.load_orders(context.conn, vehicles.tolist(), int(self.since_us.min()))
+        marks = await watermarks(context.conn, vehicles.tolist())
         last = np.array([marks[no] for no in vehicles.tolist()], np.int64) + 1
         slot_of = np.full(int(vehicles.max()) + 1, -1, np.int64)
         slot_of[vehicles] = np.arange(len(vehicles))
@@ -114,17 +114,17 @@ class _Replay:
 
     async def _begin(self) -> None:
         """The states to start from, and when."""
-        desk, vehicles = self._desk, self._vehicles
+        context, vehicles = self._context, self._vehicles
         first = china_day(self._question.from_us)
-        self.since_us[:] = (first - LOOK_BACK_DAYS) * US_PER_DAY - CHINA_OFFSET_US
+        self.since_us[:] = (first - STATES_BACK_DAYS) * US_PER_DAY - CHINA_OFFSET_US
         open_ = np.arange(len(vehicles))
-        for back in range(LOOK_BACK_DAYS + 1):
+        for back in range(STATES_BACK_DAYS + 1):
             found, days, packed = await load_day_states(
-                desk.conn, vehicles[open_], np.full(len(open_), first - back), STATE_DTYPE, STATE_VERSION
+                context.conn, vehicles[open_], np.full(len(open_), first - back), STATE_DTYPE, STATE_VERSION
             )
             states = TrackStates(len(found))
             states.unpack(np.arange(len(found)), packed)
-            fit = days > first - back - LOOK_BACK_DAYS
+            fit = days > first - back - STATES_BACK_DAYS
             if self._question.values:
                 fit &= (states.field("run_t") == 0) & (states.field("leg") == 0)
             slots = open_[found[fit]]
@@ -144,7 +144,9 @@ class _Replay:
         ]
         place = None
         while spans:
-            track = await self._desk.archive.track(self._desk.conn, spans, limit=ROWS_AT_ONCE, after=place)
+            track = await self._context.archive.track(
+                self._context.conn, spans, limit=ROWS_AT_ONCE, after=place
+            )
             fixes = self._tracker.fixes_of(track)
             known = fixes.vehicle < len(slot_of)
             fixes = fixes.take(known)
@@ -167,11 +169,11 @@ class _Replay:
 
 
 async def _rows(
-    desk: Desk, question: Question, snapshot: FleetSnapshot, vehicles: Sequence[int], replay: _Replay
+    context: Context, question: Question, snapshot: FleetSnapshot, vehicles: Sequence[int], replay: _Replay
 ) -> list[Row]:
     alerts: dict[int, list[VersionedAlert]] = defaultdict(list)
     since = int(replay.since_us.min())
-    for alert in await alerts_of_vehicles(desk.conn, RULE, vehicles, since):
+    for alert in await alerts_of_vehicles(context.conn, RULE, vehicles, since):
         if alert.vehicle_no is not None:
             alerts[alert.vehicle_no].append(alert)
     pairs: list[tuple[str, VehicleInfo, Episode | None, VersionedAlert | None]] = []
@@ -182,7 +184,7 @@ async def _rows(
         pairs += [(s, info, e, named.get(s)) for s, e in zip(subjects, found, strict=True)]
         pairs += [(a.subject, info, None, a) for a in stale]
     pairs = [pair for pair in pairs if question.from_us <= _begun(pair[2], pair[3]) < question.to_us]
-    stored, listed = await standing(desk.conn, RULE, [subject for subject, *_ in pairs])
+    stored, listed = await standing(context.conn, RULE, [subject for subject, *_ in pairs])
     rows = []
     for subject, info, episode, _ in pairs:
         now = stored_side(stored.get(subject), listed.get(subject))

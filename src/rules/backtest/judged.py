@@ -11,7 +11,7 @@ from rules.alerts.current import StandingAlert, standing
 from rules.alerts.model import Judgement
 from rules.backtest.model import Kind, Question, Row, Side, kind_of, stored_side
 from rules.checks import card_use, destination, fuel_consumption, mileage, off_hours
-from rules.judge.context import Desk, Gatherer, Verdicts
+from rules.judge.context import Context, Gatherer, Verdicts
 from rules.judge.subjects.all import GATHERERS
 from rules.judge.subjects.orders import WAITS_FOR_ROUTE
 from rules.wording.standard import STANDARD
@@ -52,16 +52,16 @@ def gatherer_of(rule: str) -> Gatherer | None:
     return next((gatherer for gatherer in GATHERERS if rule in gatherer.rules), None)
 
 
-async def keys_of(desk: Desk, gatherer: Gatherer, question: Question) -> list[str]:
+async def keys_of(context: Context, gatherer: Gatherer, question: Question) -> list[str]:
     """The keys to judge, in the order in which they are judged."""
-    keys = await gatherer.between(desk, question.from_us, question.to_us)
+    keys = await gatherer.between(context, question.from_us, question.to_us)
     if question.organisation is not None:
         owner = {key: _OWNER[gatherer.name](key) for key in keys}
         mine = {
             (kind, id)
             for kind in sorted({kind for kind, _ in owner.values()})
             for id in await owned(
-                desk.conn, question.organisation, kind, [i for k, i in owner.values() if k == kind]
+                context.conn, question.organisation, kind, [i for k, i in owner.values() if k == kind]
             )
         }
         keys = [key for key in keys if owner[key] in mine]
@@ -70,20 +70,20 @@ async def keys_of(desk: Desk, gatherer: Gatherer, question: Question) -> list[st
 
 
 async def judged_rows(
-    desk: Desk, gatherer: Gatherer, question: Question, keys: Sequence[str], vehicles: Vehicles
+    context: Context, gatherer: Gatherer, question: Question, keys: Sequence[str], vehicles: Vehicles
 ) -> AsyncIterator[tuple[int, list[Row]]]:
     """(keys judged since the last time, their rows), again and again."""
     for start in range(0, len(keys), KEYS_AT_ONCE):
         part = keys[start : start + KEYS_AT_ONCE]
         # A subject on which the program fails is none of the others' matter: it says so.
-        found, failed = await read_apart(desk.conn, part, partial(_verdicts, desk, gatherer))
+        found, failed = await read_apart(context.conn, part, partial(_verdicts, context, gatherer))
         made = {j.subject: j for v in found for j in v.judgements if j.rule == question.rule}
         waiting = {_SUBJECT[gatherer.name](key): f"fault: {text_of(error)}"[:300] for key, error in failed}
         for key, later in [one for v in found for one in v.later.items()]:
             subject = _SUBJECT[gatherer.name](key)
             if subject not in made:
                 waiting[subject] = _WHY.get(later.why, later.why)
-        stored, alerts = await standing(desk.conn, question.rule, [*made, *waiting])
+        stored, alerts = await standing(context.conn, question.rule, [*made, *waiting])
         rows = []
         for subject in sorted(made.keys() | waiting.keys()):
             now = stored_side(stored.get(subject), alerts.get(subject))
@@ -98,8 +98,8 @@ async def judged_rows(
         yield len(part), rows
 
 
-async def _verdicts(desk: Desk, gatherer: Gatherer, keys: Sequence[str]) -> list[Verdicts]:
-    return [await gatherer.judge(desk, keys)]
+async def _verdicts(context: Context, gatherer: Gatherer, keys: Sequence[str]) -> list[Verdicts]:
+    return [await gatherer.judge(context, keys)]
 
 
 def _row(judgement: Judgement, now: Side | None, alert: StandingAlert | None, vehicles: Vehicles) -> Row:

@@ -20,7 +20,7 @@ from rules.backtest import episodes, judged
 from rules.backtest.model import Question, Row
 from rules.checks import location
 from rules.judge import queue
-from rules.judge.context import Desk
+from rules.judge.context import Context
 from rules.live.store import recomputations
 from rules.live.store.due import anything_due
 from rules.live.store.offsets import known_until
@@ -62,8 +62,8 @@ class _Counted(Archive):
 class Backtest:
     """A question over one state of the database. ``open`` makes one."""
 
-    def __init__(self, desk: Desk, question: Question, progress: Progress, pending: int) -> None:
-        self._desk, self._question = desk, question
+    def __init__(self, context: Context, question: Question, progress: Progress, pending: int) -> None:
+        self._context, self._question = context, question
         self.progress = progress
         #: Changed facts and keys that the judge, or the worker, has not taken yet: what differs may be theirs.
         self.pending = pending
@@ -85,7 +85,7 @@ class Backtest:
         async with conn.transaction(isolation="repeatable_read", readonly=True):
             rows = await load_parameters(conn)
             archive.max_age_us = parameters.max_age_us(rows)
-            desk = Desk(
+            context = Context(
                 conn=conn,
                 archive=archive,
                 navigator=FrozenRoutes(engine),
@@ -98,12 +98,12 @@ class Backtest:
             changes, keys = await queue.backlog(conn, now)
             pending = changes + sum(due for due, _ in keys.values())
             pending += await anything_due(conn) + await recomputations.count(conn, None)
-            yield cls(desk, question, progress, pending)
+            yield cls(context, question, progress, pending)
 
     async def organisation_exists(self) -> bool:
         """Whether the organisation of the question, if it names one, is registered."""
         organisation = self._question.organisation
-        return organisation is None or await organisation_exists(self._desk.conn, organisation)
+        return organisation is None or await organisation_exists(self._context.conn, organisation)
 
     async def rows(self) -> AsyncIterator[list[Row]]:
         """The rows of the answer, a few hundred subjects at a time, always in the same order."""
@@ -112,17 +112,19 @@ class Backtest:
             yield rows
 
     async def _pieces(self) -> AsyncIterator[tuple[int, list[Row]]]:
-        desk, question, progress = self._desk, self._question, self.progress
+        context, question, progress = self._context, self._question, self.progress
         if question.rule == location.RULE:
-            snapshot, vehicles = await episodes.vehicles_of(desk, question)
+            snapshot, vehicles = await episodes.vehicles_of(context, question)
             progress.total = len(vehicles)
-            found = episodes.location_rows(desk, question, snapshot, vehicles)
+            found = episodes.location_rows(context, question, snapshot, vehicles)
         else:
             gatherer = judged.gatherer_of(question.rule)
             if gatherer is None:
                 raise LookupError(f"nothing judges {question.rule}")
-            keys = await judged.keys_of(desk, gatherer, question)
+            keys = await judged.keys_of(context, gatherer, question)
             progress.total = len(keys)
-            found = judged.judged_rows(desk, gatherer, question, keys, await plates_by_number(desk.conn))
+            found = judged.judged_rows(
+                context, gatherer, question, keys, await plates_by_number(context.conn)
+            )
         async for piece in found:
             yield piece

@@ -41,7 +41,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Context:
     """What judging needs. ``conn``: a connection, in the transaction that publishes (not in one in ``prepare``).
     ``now_us``: the clock. ``known_us``: positions received until then are processed; a backlog in the log is no silence
     of a terminal. ``kept_from_us``: positions of before are not kept any more. ``numbers_only``: nothing is published of what is found (a backtest): what is suspected by its numbers
@@ -62,8 +62,8 @@ class Desk:
         """Values of a rule's parameters for an organisation at a time, by name."""
         return params.resolve(rule, organisation, at_us, self.parameters)
 
-    def on(self, conn: Connection) -> Desk:
-        """The same desk on another connection."""
+    def on(self, conn: Connection) -> Context:
+        """The same context on another connection."""
         return replace(self, conn=conn)
 
 
@@ -100,25 +100,25 @@ class Gatherer(Protocol):
     def rules(self) -> tuple[str, ...]:
         """Codes of the rules that it judges."""
 
-    async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+    async def affected(self, context: Context, changes: Sequence[Change]) -> dict[str, int]:
         """Keys that ``changes`` touch -> when they can be judged at the earliest (us; at or before now = at once)."""
 
-    async def strike(self, desk: Desk, from_us: int, until_us: int) -> dict[str, int]:
+    async def by_clock(self, context: Context, from_us: int, until_us: int) -> dict[str, int]:
         """Keys that come up in (from, until] by the clock alone (a day, a month ended; nightly work)."""
 
-    async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
+    async def prepare(self, context: Context, keys: Sequence[str]) -> None:
         """Before the transaction: what takes long and is kept apart (routes). May do nothing."""
 
-    async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+    async def judge(self, context: Context, keys: Sequence[str]) -> Verdicts:
         """Judge ``keys`` (distinct) on the facts as they are now. A key whose subject is no more withdraws its alert.
         The same facts give the same judgements, whatever the order of the keys and however they are cut."""
 
-    async def between(self, desk: Desk, from_us: int, to_us: int) -> list[str]:
+    async def between(self, context: Context, from_us: int, to_us: int) -> list[str]:
         """All keys whose subject happened in [from, to): what a backtest evaluates. Sorted."""
 
 
 def judgement(
-    desk: Desk,
+    context: Context,
     made: Evaluation,
     evidence: Mapping[str, object],
     alert: AlertFacts | None,
@@ -129,13 +129,13 @@ def judgement(
 ) -> Judgement:
     """The judgement of an evaluation, made now: see ``judgement_of``. ``card``: the fuel card that it is about, if any.
     ``backfill``: an order that it rests on was entered afterwards."""
-    return judgement_of(made, evidence, alert, vehicle_no, desk.now_us, card=card, backfill=backfill)
+    return judgement_of(made, evidence, alert, vehicle_no, context.now_us, card=card, backfill=backfill)
 
 
-def on_kept_track(desk: Desk, made: Evaluation) -> Evaluation:
+def on_kept_track(context: Context, made: Evaluation) -> Evaluation:
     """``made``, which rests on a track; where positions of its time are not kept any more, that it cannot be judged. What is
     left of a track there proves nothing, for nor against anybody."""
-    if made.from_us >= desk.kept_from_us:
+    if made.from_us >= context.kept_from_us:
         return made
     return replace(made, outcome=Outcome.UNDETERMINED, reason=TRACK_NOT_KEPT, measures={})
 
@@ -145,8 +145,8 @@ def of_kind(changes: Iterable[Change], *kinds: str) -> list[Change]:
     return [c for c in changes if c.kind in kinds]
 
 
-def wait(desk: Desk, since_us: int, why: str, vehicle_no: int | None = None, seen_us: int = 0) -> Later:
+def wait(context: Context, since_us: int, why: str, vehicle_no: int | None = None, seen_us: int = 0) -> Later:
     """Look again: after as long as it has been waited already since ``since_us``, within the bounds above; or as soon as
     ``vehicle_no`` has a position later than ``seen_us``."""
-    pause = min(max(desk.now_us - since_us, WAIT_FIRST_US), WAIT_MOST_US)
-    return Later(desk.now_us + pause, why, vehicle_no, seen_us)
+    pause = min(max(context.now_us - since_us, WAIT_FIRST_US), WAIT_MOST_US)
+    return Later(context.now_us + pause, why, vehicle_no, seen_us)

@@ -13,7 +13,7 @@ from registry.changes import LOOK_BACK_US
 from registry.snapshot.timelines import Timelines
 from registry.vehicles import VehicleInfo
 from rules import evidence as frozen
-from rules.judge.context import Desk
+from rules.judge.context import Context
 from rules.judge.tracks import terminal_spans
 from rules.live.store.states import load_day_states
 from rules.stored_tracks import Want, fix_columns, shared_terms
@@ -73,23 +73,23 @@ def day_of(us: int) -> date:
     return date.fromordinal(_EPOCH + (us + CHINA_OFFSET_US) // US_PER_DAY)
 
 
-async def read_tracks(desk: Desk, days: Sequence[VehicleDay]) -> DayTracks:
+async def read_tracks(context: Context, days: Sequence[VehicleDay]) -> DayTracks:
     """Everything of ``days`` in one COPY, and the fixes after them by probes of the key."""
     bases = np.array([d.from_us for d in days], np.int64)
-    until = desk.now_us + 10 * 60 * US_PER_S  # a valid device time is no further ahead
+    until = context.now_us + 10 * 60 * US_PER_S  # a valid device time is no further ahead
     bound = await terminal_spans(
-        desk, [(d.vehicle.no, d.from_us, d.from_us + US_PER_DAY + HORIZON_US) for d in days]
+        context, [(d.vehicle.no, d.from_us, d.from_us + US_PER_DAY + HORIZON_US) for d in days]
     )
     inside = [_cut(spans, d.from_us, d.to_us) for d, spans in zip(days, bound, strict=True)]
     owner = Timelines()
     owner.replace((), [(t, a, b, slot) for slot, spans in enumerate(inside) for t, a, b in spans])
     asked = [span for spans in inside for span in spans]
-    track = await desk.archive.track(desk.conn, asked, ordered=False)  # DayRows sorts
+    track = await context.archive.track(context.conn, asked, ordered=False)  # DayRows sorts
     terminal, t = track.batch.terminal.astype(np.int64), track.batch.device_us
     slot = owner.at(terminal, t)
     dated = (slot >= 0) & ((track.quality & _NO_TIME) == 0)
     usable = np.flatnonzero(dated & (track.quality == 0))
-    more, of_slot = await _after(desk, days, bound, until)
+    more, of_slot = await _after(context, days, bound, until)
     parts = [_columns(track, usable, slot[usable]), _columns(more, *of_slot)]
     rows = DayRows.build(bases, **{name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
 
@@ -101,28 +101,30 @@ async def read_tracks(desk: Desk, days: Sequence[VehicleDay]) -> DayTracks:
 
 
 async def _after(
-    desk: Desk, days: Sequence[VehicleDay], bound: Sequence[Sequence[Want]], until: int
+    context: Context, days: Sequence[VehicleDay], bound: Sequence[Sequence[Want]], until: int
 ) -> tuple[Track, tuple[Ints, Ints]]:
     """The first AFTER usable fixes after each day: a track that holds them, and (rows of it, their slots)."""
     ends = np.array([d.to_us for d in days], np.int64)
     near = [min(end + _NEAR_US, until) for end in ends.tolist()]
-    track = await _first(desk, bound, ends, near)
+    track = await _first(context, bound, ends, near)
     rows, slots = _following(track, bound, ends, near)
     missing = set(range(len(days))) - {
         s for s, n in enumerate(np.bincount(slots, minlength=len(days))) if n >= AFTER
     }
     if any(near[s] < min(int(ends[s]) + HORIZON_US, until) for s in missing):
         far = [min(int(end) + HORIZON_US, until) if s in missing else near[s] for s, end in enumerate(ends)]
-        track = await _first(desk, bound, ends, far)
+        track = await _first(context, bound, ends, far)
         rows, slots = _following(track, bound, ends, far)
     return track, (rows, slots)
 
 
-async def _first(desk: Desk, bound: Sequence[Sequence[Want]], since: Ints, until: Sequence[int]) -> Track:
+async def _first(
+    context: Context, bound: Sequence[Sequence[Want]], since: Ints, until: Sequence[int]
+) -> Track:
     spans = {
         span for slot, pieces in enumerate(bound) for span in _cut(pieces, int(since[slot]), until[slot])
     }
-    return await desk.archive.edges(desk.conn, sorted(spans), AFTER)
+    return await context.archive.edges(context.conn, sorted(spans), AFTER)
 
 
 def _following(
@@ -163,7 +165,7 @@ def in_day(tracks: DayTracks) -> Bools:
     return tracks.rows.t_us < tracks.rows.base_us[tracks.rows.slot] + US_PER_DAY
 
 
-async def valid_rows_of(desk: Desk, tracks: DayTracks, speeds: Ints) -> Ints:
+async def valid_rows_of(context: Context, tracks: DayTracks, speeds: Ints) -> Ints:
     """Rows that are valid fixes; a day with jumps is cleaned from what the worker knew when it began, for its first fix
     may be one."""
     rows, term = tracks.rows, np.zeros(len(tracks.rows), np.int64)
@@ -177,7 +179,7 @@ async def valid_rows_of(desk: Desk, tracks: DayTracks, speeds: Ints) -> Ints:
         days = [tracks.days[slot] for slot in jumpy.tolist()]
         numbers = np.array([d.vehicle.no for d in days], np.int64)
         of_days = np.array([china_day(d.from_us) for d in days], np.int64)
-        found, _, packed = await load_day_states(desk.conn, numbers, of_days, STATE_DTYPE, STATE_VERSION)
+        found, _, packed = await load_day_states(context.conn, numbers, of_days, STATE_DTYPE, STATE_VERSION)
         before.unpack(found, packed)
     return valid_fixes_since(rows, speeds, jumpy, before, term)
 

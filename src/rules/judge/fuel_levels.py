@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from rules.checks import fuel_consumption as check
-from rules.judge.context import Desk
+from rules.judge.context import Context
 from rules.judge.tracks import terminal_spans
 from rules.stored_tracks import Want
 from runtime.units import US_PER_DAY
@@ -18,7 +18,7 @@ _ML_PER_DL: Final = 100
 
 
 async def add_levels(
-    desk: Desk,
+    context: Context,
     evidences: Sequence[check.Evidence],
     numbers: Mapping[str, int],
     drivers: Mapping[str, AbstractSet[str | None]],
@@ -42,17 +42,17 @@ async def add_levels(
                     places.append((vehicle, k, want))
     if not places:
         return
-    levels = dict(zip(asked, await levels_of(desk, list(asked)), strict=True))
+    levels = dict(zip(asked, await levels_of(context, list(asked)), strict=True))
     for vehicle, k, want in places:
         vehicle["levels"][k] = levels[want]
 
 
-async def levels_of(desk: Desk, wants: Sequence[Want]) -> list[int | None]:
+async def levels_of(context: Context, wants: Sequence[Want]) -> list[int | None]:
     """For each of ``wants`` (vehicle number, from, to; those of one vehicle do not overlap) the level of fuel at its last
     valid fix, ml; None: there is no fix, or it says nothing of it."""
-    spans = await terminal_spans(desk, wants)
+    spans = await terminal_spans(context, wants)
     asked = sorted({span for pieces in spans for span in pieces})
-    track = await desk.archive.edges(desk.conn, asked, 1, newest=True)
+    track = await context.archive.edges(context.conn, asked, 1, newest=True)
     batch, has = track.batch, track.batch.has("fuel_dl")
     rows = [
         (int(batch.terminal[k]), int(batch.device_us[k]), int(batch.fuel_dl[k]) if has[k] else 0)

@@ -15,7 +15,7 @@ from rules import evidence as frozen
 from rules.checks import off_hours
 from rules.checks.base import Evaluation, Outcome
 from rules.evidence_parts import Fence, fence_of, stretches
-from rules.judge.context import Desk
+from rules.judge.context import Context
 from rules.judge.day_tracks import DayTracks, VehicleDay
 from rules.judge.silences import cut
 from rules.judge.tracks import tracks_of
@@ -33,7 +33,7 @@ Judged = tuple[off_hours.Facts, Evaluation]
 
 
 async def look(
-    desk: Desk, tracks: DayTracks, judged: Sequence[Judged], covers: Mapping[int, Sequence[Cover]]
+    context: Context, tracks: DayTracks, judged: Sequence[Judged], covers: Mapping[int, Sequence[Cover]]
 ) -> list[Judged]:
     """``judged`` (by slot; of ``tracks``, whose rows are valid fixes), judged again where it has to be."""
     rows = tracks.rows
@@ -45,8 +45,8 @@ async def look(
     ]
     if not chosen:
         return list(judged)
-    around = await _around(desk, tracks, borders, chosen)
-    book = await _fences(desk, [tracks.days[slot] for slot in chosen])
+    around = await _around(context, tracks, borders, chosen)
+    book = await _fences(context, [tracks.days[slot] for slot in chosen])
     result = list(judged)
     for slot in chosen:
         facts, _ = judged[slot]
@@ -69,7 +69,7 @@ def _borders(rows: DayRows, slot: int, day: VehicleDay) -> tuple[bool, bool]:
 
 
 async def _around(
-    desk: Desk, tracks: DayTracks, borders: Sequence[tuple[bool, bool]], chosen: Sequence[int]
+    context: Context, tracks: DayTracks, borders: Sequence[tuple[bool, bool]], chosen: Sequence[int]
 ) -> dict[int, list[dict[str, Ints]]]:
     """Usable fixes before and after the days that may have a drive over midnight. Where several terminals sat in the vehicle
     then, nothing: which of them counts is not known here."""
@@ -84,19 +84,19 @@ async def _around(
                 wants.append((day.vehicle.no, start, end))
                 owners.append(slot)
     found: dict[int, list[dict[str, Ints]]] = {slot: [] for slot in chosen}
-    for slot, columns in zip(owners, await tracks_of(desk, wants) if wants else [], strict=True):
+    for slot, columns in zip(owners, await tracks_of(context, wants) if wants else [], strict=True):
         if frozen.TERM_COLUMN not in columns:
             found[slot].append(columns)
     return found
 
 
-async def _fences(desk: Desk, days: Sequence[VehicleDay]) -> FenceBook:
+async def _fences(context: Context, days: Sequence[VehicleDay]) -> FenceBook:
     vehicles = {d.vehicle.id: (d.vehicle.no, d.vehicle.organisation) for d in days}
     organisations = sorted({organisation for _, organisation in vehicles.values()})
     where = "WHERE vehicles && $1::text[] OR (organisation = ANY($2::text[]) AND vehicles = '{}')"
     book = FenceBook()
     book.replace(
-        vehicles, organisations, await read_fences(desk.conn, where, sorted(vehicles), organisations)
+        vehicles, organisations, await read_fences(context.conn, where, sorted(vehicles), organisations)
     )
     return book
 

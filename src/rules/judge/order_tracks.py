@@ -15,7 +15,7 @@ from registry.snapshot.orders import OrderBook
 from rules.checks import mileage
 from rules.evidence import freeze_track
 from rules.evidence_parts import Cover, stretches
-from rules.judge.context import Desk
+from rules.judge.context import Context
 from rules.judge.tracks import tracks_of
 from rules.live.store.states import load_day_states
 from rules.live.vehicle_states import order_key
@@ -27,31 +27,33 @@ from runtime.units import CHINA_OFFSET_US, US_PER_DAY, US_PER_S, earliest
 _AFTER_US: Final = (0, 3600 * US_PER_S, US_PER_DAY, 31 * US_PER_DAY)
 
 
-async def add_tracks(desk: Desk, suspected: Sequence[tuple[OrderFacts, mileage.Evidence]]) -> None:
+async def add_tracks(context: Context, suspected: Sequence[tuple[OrderFacts, mileage.Evidence]]) -> None:
     """Add to each evidence what ``mileage.recompute`` needs: state, track, orders, parameters. As ``rules.live.order_results`` does, from
     the newest state at the start of the day on which the order began to cover, or of an earlier one."""
     ordered = [fact.order for fact, _ in suspected]
     # An order covers from less than a day before its departure (early_start_min).
     since = earliest((order.vehicle_no, order.planned_departure_us - 2 * US_PER_DAY) for order in ordered)
-    books = await orders.order_books(desk.conn, since, desk.parameters)
+    books = await orders.order_books(context.conn, since, context.parameters)
     begun = np.array([_cover_from(books[f.order.vehicle_no], f.order.id) for f, _ in suspected], np.int64)
     days = (begun + CHINA_OFFSET_US) // US_PER_DAY
     vehicles = np.array([f.order.vehicle_no for f, _ in suspected], np.int64)
-    found, found_days, packed = await load_day_states(desk.conn, vehicles, days, STATE_DTYPE, STATE_VERSION)
+    found, found_days, packed = await load_day_states(
+        context.conn, vehicles, days, STATE_DTYPE, STATE_VERSION
+    )
     days[found] = found_days
     starts = (days * US_PER_DAY - CHINA_OFFSET_US).tolist()
     states = dict(zip(found.tolist(), packed, strict=True))
     todo = list(range(len(suspected)))
     for more_us in _AFTER_US:
         wants = [(int(vehicles[k]), starts[k], suspected[k][1]["to_us"] + more_us) for k in todo]
-        for k, track in zip(todo, await tracks_of(desk, wants), strict=True):
+        for k, track in zip(todo, await tracks_of(context, wants), strict=True):
             (fact, evidence), state = suspected[k], states.get(k)
             no = fact.order.vehicle_no
             evidence |= {
                 "from_us": starts[k],
                 "order_no": order_key(fact.order.id),
                 "orders": _spans(books[no], no, track["t_us"]),
-                "parameter_rows": _rows(desk.parameters, fact.organisation),
+                "parameter_rows": _rows(context.parameters, fact.organisation),
                 "state": {
                     "version": STATE_VERSION,
                     "packed": None if state is None else state.tobytes().hex(),

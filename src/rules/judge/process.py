@@ -28,7 +28,7 @@ from rules.catalogue import RULES
 from rules.checks import off_hours
 from rules.faults import is_fault
 from rules.judge import metrics, queue
-from rules.judge.context import Change, Desk, Gatherer, Later
+from rules.judge.context import Change, Context, Gatherer, Later
 from rules.judge.standing import to_publish
 from rules.live.store.offsets import known_until
 from rules.navigation.base import Navigator
@@ -84,7 +84,7 @@ class Judge:
         self._warned: date | None = None
         self._trouble: str | None = None
         self._woken_us = -WAKE_US
-        #: Gatherer -> (when its clock is struck again after a fault, how often it has failed).
+        #: Gatherer -> (when its clock is looked at again after a fault, how often it has failed).
         self._again: dict[str, tuple[int, int]] = {}
         self._asked_us = 0  # when gatherers were asked last about changes on which they had failed
         self._count_at = 0.0
@@ -123,30 +123,30 @@ class Judge:
             connection.terminate()
 
     async def turn(self) -> bool:
-        """Take changed facts, strike the clocks, judge one batch of each gatherer; whether there was anything to do.
+        """Take changed facts, look at the clocks, judge one batch of each gatherer; whether there was anything to do.
         Does nothing while another judge leads. Raises ConfigurationError when the database has another schema."""
         if not await self._lead():
             return False
         # Every time, for a migration does not break our connection: an old judge that was forgotten must not go on.
         await require_schema(self._conn)
-        desk = await self._desk()
-        busy = await self._take_changes(desk)
-        if busy:  # parameters may be among them that were set after the desk had read them
-            desk = await self._desk()
-        if abs(desk.now_us - self._woken_us) >= WAKE_US:
-            await queue.wake(self._conn, desk.now_us)
-            self._woken_us = desk.now_us
-        ask_again = abs(desk.now_us - self._asked_us) >= ASK_AGAIN_US
+        context = await self._context()
+        busy = await self._take_changes(context)
+        if busy:  # parameters may be among them that were set after the context had read them
+            context = await self._context()
+        if abs(context.now_us - self._woken_us) >= WAKE_US:
+            await queue.wake(self._conn, context.now_us)
+            self._woken_us = context.now_us
+        ask_again = abs(context.now_us - self._asked_us) >= ASK_AGAIN_US
         if ask_again:
-            self._asked_us = desk.now_us
+            self._asked_us = context.now_us
         for gatherer in self._gatherers:
-            busy |= await self._clocks(desk, gatherer)
+            busy |= await self._clocks(context, gatherer)
             if ask_again:
-                await self._ask_again(desk, gatherer)
-            busy |= await self._judge_due(desk, gatherer)
+                await self._ask_again(context, gatherer)
+            busy |= await self._judge_due(context, gatherer)
         if time.monotonic() >= self._count_at:
             try:
-                await self._count(desk)
+                await self._count(context)
             except Exception as error:  # nobody is judged by what is shown
                 if not is_fault(error):
                     raise
@@ -154,11 +154,11 @@ class Judge:
                 _logger.error("what is left cannot be counted", exc_info=error)
         return busy
 
-    async def _count(self, desk: Desk) -> None:
+    async def _count(self, context: Context) -> None:
         """Show what is left. It counts a whole table, so not in every turn: a city's has 100,000 subjects that wait."""
         for kind, count in (await notices.open_counts(self._conn)).items():
             metrics.NOTICES.labels(kind).set(count)
-        changes, keys = await queue.backlog(self._conn, desk.now_us)
+        changes, keys = await queue.backlog(self._conn, context.now_us)
         metrics.CHANGES.set(changes)
         for gatherer in self._gatherers:
             due, waiting = keys.get(gatherer.name, (0, 0))
@@ -170,12 +170,12 @@ class Judge:
         """Have everything judged (again) that happened from ``since_us`` to now: gatherer -> how many subjects. Whichever judge
         leads does them, as those that are due. Raises what ``turn`` raises."""
         await self._lead()
-        desk = await self._desk()
+        context = await self._context()
         counts = {}
         async with self._conn.transaction():
             for gatherer in self._gatherers:
-                keys = await gatherer.between(desk, since_us, desk.now_us)
-                await queue.put_due(self._conn, gatherer.name, dict.fromkeys(keys, desk.now_us))
+                keys = await gatherer.between(context, since_us, context.now_us)
+                await queue.put_due(self._conn, gatherer.name, dict.fromkeys(keys, context.now_us))
                 counts[gatherer.name] = len(keys)
         return counts
 
@@ -196,13 +196,13 @@ class Judge:
                 _logger.info("this judge leads")
         return self.leads
 
-    async def _desk(self) -> Desk:
+    async def _context(self) -> Context:
         now, archive = self._now_us(), Archive(now_us=self._now_us)
         calendar = await load_calendar(self._conn)
         self._look_for_gaps(calendar, from_us(now).astimezone(CHINA).date())
         parameters = await load_parameters(self._conn)
         archive.max_age_us = max_age_us(parameters)
-        return Desk(
+        return Context(
             conn=self._conn,
             archive=archive,
             navigator=self._navigator,
@@ -231,14 +231,14 @@ class Judge:
                 since, "、".join(waiting), since, ", ".join(OF_WORKING_DAYS), since,
             )  # fmt: skip
 
-    async def _take_changes(self, desk: Desk) -> bool:
+    async def _take_changes(self, context: Context) -> bool:
         async with self._conn.transaction():
             if (newest := await queue.missed_changes(self._conn)) is not None:
                 _logger.warning(
                     "changes were dropped before they were read: all of the last months is judged again"
                 )
                 for gatherer in self._gatherers:
-                    await self._put_everything(desk, gatherer)
+                    await self._put_everything(context, gatherer)
                 await queue.changes_taken(self._conn, newest)
                 return True
             rows, place = await queue.take_changes(self._conn, CHANGES_AT_ONCE)
@@ -246,71 +246,71 @@ class Judge:
                 return False
             changes = [Change(*row) for row in rows]
             for gatherer in self._gatherers:
-                await self._affected(desk, gatherer, changes)
+                await self._affected(context, gatherer, changes)
             await queue.changes_taken(self._conn, place)
         return True
 
-    async def _put_everything(self, desk: Desk, gatherer: Gatherer) -> None:
+    async def _put_everything(self, context: Context, gatherer: Gatherer) -> None:
         """All keys of the last months. A gatherer that fails on that keeps no other back; `gongche judge` asks it again."""
         try:
             async with self._conn.transaction():
-                whole = await gatherer.between(desk, max(0, desk.now_us - LOOK_BACK_US), desk.now_us)
-                await queue.put_due(self._conn, gatherer.name, dict.fromkeys(whole, desk.now_us))
+                whole = await gatherer.between(context, max(0, context.now_us - LOOK_BACK_US), context.now_us)
+                await queue.put_due(self._conn, gatherer.name, dict.fromkeys(whole, context.now_us))
         except Exception as error:
             if not is_fault(error):
                 raise
             self._failed(gatherer, "everything of the last months (gongche judge --since)", error)
 
-    async def _affected(self, desk: Desk, gatherer: Gatherer, changes: Sequence[Change]) -> None:
+    async def _affected(self, context: Context, gatherer: Gatherer, changes: Sequence[Change]) -> None:
         """Put the keys that ``changes`` concern into the queue, in the transaction that takes them. A change on which the
         gatherer fails is kept, and it is asked about that one again later."""
         try:
             async with self._conn.transaction():
-                await self._put_affected(desk, gatherer, changes)
+                await self._put_affected(context, gatherer, changes)
         except Exception as error:
             if not is_fault(error):
                 raise
             if len(changes) > 1:
                 half = len(changes) // 2
-                await self._affected(desk, gatherer, changes[:half])
-                await self._affected(desk, gatherer, changes[half:])
+                await self._affected(context, gatherer, changes[:half])
+                await self._affected(context, gatherer, changes[half:])
                 return
             self._failed(gatherer, f"the change {changes[0]}", error)
-            due_us = desk.now_us + FAULT_PAUSE_US
+            due_us = context.now_us + FAULT_PAUSE_US
             await queue.keep_change(self._conn, gatherer.name, changes[0], due_us, _why(error))
 
-    async def _put_affected(self, desk: Desk, gatherer: Gatherer, changes: Sequence[Change]) -> None:
-        keys = await gatherer.affected(desk, changes)
+    async def _put_affected(self, context: Context, gatherer: Gatherer, changes: Sequence[Change]) -> None:
+        keys = await gatherer.affected(context, changes)
         if keys:
             await queue.put_due(self._conn, gatherer.name, keys)
 
-    async def _ask_again(self, desk: Desk, gatherer: Gatherer) -> None:
+    async def _ask_again(self, context: Context, gatherer: Gatherer) -> None:
         """The changes on which ``gatherer`` failed, once more."""
-        kept = await queue.kept_changes(self._conn, gatherer.name, desk.now_us, KEYS_AT_ONCE)
+        kept = await queue.kept_changes(self._conn, gatherer.name, context.now_us, KEYS_AT_ONCE)
         for change, attempts in kept.items():
             try:
                 async with self._conn.transaction():
-                    await self._put_affected(desk, gatherer, [change])
+                    await self._put_affected(context, gatherer, [change])
                     await queue.drop_change(self._conn, gatherer.name, change)
             except Exception as error:
                 if not is_fault(error):
                     raise
                 self._failed(gatherer, f"the change {change}", error)
-                due_us = desk.now_us + _pause_us(attempts)
+                due_us = context.now_us + _pause_us(attempts)
                 await queue.put_off_change(self._conn, gatherer.name, change, due_us, _why(error))
 
-    async def _clocks(self, desk: Desk, gatherer: Gatherer) -> bool:
+    async def _clocks(self, context: Context, gatherer: Gatherer) -> bool:
         """What the clock brings to ``gatherer``. When it fails on that, the others are not held up; it is tried again
         later, from where it was."""
         due_us, attempts = self._again.get(gatherer.name, (0, 0))
-        if desk.now_us < due_us:
+        if context.now_us < due_us:
             return False
         try:
-            found = await self._strike(desk, gatherer)
+            found = await self._by_clock(context, gatherer)
         except Exception as error:
             if not is_fault(error):
                 raise
-            self._again[gatherer.name] = desk.now_us + _pause_us(attempts), attempts + 1
+            self._again[gatherer.name] = context.now_us + _pause_us(attempts), attempts + 1
             self._failed(gatherer, "what the clock brings", error)
             return False
         self._again.pop(gatherer.name, None)
@@ -320,52 +320,52 @@ class Judge:
         metrics.KEYS.labels(gatherer.name, "failed").inc()
         _logger.error("%s: failed on %s, tried again later", gatherer.name, what, exc_info=error)
 
-    async def _strike(self, desk: Desk, gatherer: Gatherer) -> bool:
+    async def _by_clock(self, context: Context, gatherer: Gatherer) -> bool:
         async with self._conn.transaction():
             through = await queue.clock_of(self._conn, gatherer.name)
-            since = max(0, desk.known_us - LOOK_BACK_US) if through is None else through
-            if desk.known_us <= since:
+            since = max(0, context.known_us - LOOK_BACK_US) if through is None else through
+            if context.known_us <= since:
                 return False
-            keys = await gatherer.strike(desk, since, desk.known_us)
+            keys = await gatherer.by_clock(context, since, context.known_us)
             if keys:
                 await queue.put_due(self._conn, gatherer.name, keys)
-            await queue.set_clock(self._conn, gatherer.name, desk.known_us)
+            await queue.set_clock(self._conn, gatherer.name, context.known_us)
         return bool(keys)
 
-    async def _judge_due(self, desk: Desk, gatherer: Gatherer) -> bool:
-        due = await queue.due_keys(self._conn, gatherer.name, desk.now_us, KEYS_AT_ONCE)
+    async def _judge_due(self, context: Context, gatherer: Gatherer) -> bool:
+        due = await queue.due_keys(self._conn, gatherer.name, context.now_us, KEYS_AT_ONCE)
         if not due:
             return False
         begun = time.perf_counter()
         keys = list(due)
         try:
-            await gatherer.prepare(desk, keys)
-            await self._judge(desk, gatherer, keys)
+            await gatherer.prepare(context, keys)
+            await self._judge(context, gatherer, keys)
         except Exception as error:
             if connection_lost(error) or takes_no_writes(error):
                 raise
             # A fault of the program, or of one subject's facts: the others are judged all the same.
             _logger.exception("%s: judging %d subjects failed, one by one now", gatherer.name, len(keys))
             for key in keys:
-                await self._judge_alone(desk, gatherer, key, due[key])
+                await self._judge_alone(context, gatherer, key, due[key])
         metrics.SECONDS.labels(gatherer.name).observe(time.perf_counter() - begun)
         return True
 
-    async def _judge_alone(self, desk: Desk, gatherer: Gatherer, key: str, attempts: int) -> None:
+    async def _judge_alone(self, context: Context, gatherer: Gatherer, key: str, attempts: int) -> None:
         try:
-            await gatherer.prepare(desk, [key])
-            await self._judge(desk, gatherer, [key])
+            await gatherer.prepare(context, [key])
+            await self._judge(context, gatherer, [key])
         except Exception as error:
             if connection_lost(error) or takes_no_writes(error):
                 raise
             metrics.KEYS.labels(gatherer.name, "failed").inc()
             _logger.exception("%s: %s cannot be judged, tried again later", gatherer.name, key)
-            due_us = desk.now_us + _pause_us(attempts)
+            due_us = context.now_us + _pause_us(attempts)
             await queue.put_off(self._conn, gatherer.name, {key: Later(due_us, _why(error))})
 
-    async def _judge(self, desk: Desk, gatherer: Gatherer, keys: Sequence[str]) -> None:
+    async def _judge(self, context: Context, gatherer: Gatherer, keys: Sequence[str]) -> None:
         async with self._conn.transaction():
-            verdicts = await gatherer.judge(desk, keys)
+            verdicts = await gatherer.judge(context, keys)
             judgements = await to_publish(self._conn, verdicts)
             alerts = await publish(self._conn, judgements, self._wording)
             await self._settle_keys(gatherer, keys, verdicts.later)

@@ -148,13 +148,13 @@ async def backlog(conn: Connection, now_us: int) -> tuple[int, dict[str, tuple[i
 
 
 async def clock_of(conn: Connection, gatherer: str) -> int | None:
-    """Until when the gatherer's clock has struck, us; None = never."""
+    """Until when the gatherer's clock has been looked at, us; None = never."""
     through = await conn.fetchval("SELECT through FROM judge_clock WHERE gatherer = $1", gatherer)
     return None if through is None else to_us(through)
 
 
 async def set_clock(conn: Connection, gatherer: str, through_us: int) -> None:
-    """It has struck until then."""
+    """It has been looked at until then."""
     await conn.execute(
         "INSERT INTO judge_clock (gatherer, through) VALUES ($1, $2)"
         " ON CONFLICT (gatherer) DO UPDATE SET through = EXCLUDED.through",

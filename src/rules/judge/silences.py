@@ -12,7 +12,7 @@ from registry.facts.vehicle_days import Cover, units_of
 from registry.vehicles import VehicleInfo
 from rules.checks import terminal_silent
 from rules.evidence_parts import TaskCover
-from rules.judge.context import Desk
+from rules.judge.context import Context
 from rules.judge.day_tracks import HORIZON_US, DayTracks, VehicleDay
 from rules.judge.tracks import terminal_spans
 from rules.stored_tracks import Want
@@ -94,7 +94,7 @@ def _power_cuts(
 
 
 async def add_before(
-    desk: Desk, days: Sequence[VehicleDay], found: Sequence[Sequence[terminal_silent.Silence]]
+    context: Context, days: Sequence[VehicleDay], found: Sequence[Sequence[terminal_silent.Silence]]
 ) -> None:
     """Where only one fix of the day stands before a silence: put the last one of the days before in front of it, if the same
     terminal gave it. One fix alone says nothing."""
@@ -107,14 +107,14 @@ async def add_before(
     wants = [(d.vehicle.no, d.from_us - HORIZON_US, silence["before"][0][0]) for d, silence in alone]
     if not wants:
         return
-    spans = await terminal_spans(desk, wants)
+    spans = await terminal_spans(context, wants)
     flat = sorted({
         (no, start, end)
         for pieces, (_, silence) in zip(spans, alone, strict=True)
         for no, start, end in pieces
         if no == silence["before"][0][4]
     })  # fmt: skip
-    track = await desk.archive.edges(desk.conn, flat, 1, newest=True)
+    track = await context.archive.edges(context.conn, flat, 1, newest=True)
     batch = track.batch
     odometer = np.where(batch.known("odometer_dkm"), batch.odometer_dkm.astype(np.int64), -1)
     for pieces, (_, silence) in zip(spans, alone, strict=True):
@@ -183,7 +183,9 @@ def _silence(
     }
 
 
-async def tell_office(desk: Desk, found: Sequence[tuple[VehicleDay, terminal_silent.Contradiction]]) -> None:
+async def tell_office(
+    context: Context, found: Sequence[tuple[VehicleDay, terminal_silent.Contradiction]]
+) -> None:
     """The office is told of terminals whose fixes and odometer contradict each other on a day."""
     told = [
         notices.Notice(
@@ -192,7 +194,7 @@ async def tell_office(desk: Desk, found: Sequence[tuple[VehicleDay, terminal_sil
         )
         for day, one in found
     ]  # fmt: skip
-    await notices.put(desk.conn, told)
+    await notices.put(context.conn, told)
 
 
 def cut(covers: Sequence[Cover], from_us: int, to_us: int) -> list[TaskCover]:
@@ -213,7 +215,7 @@ class _Ask:
 
 
 async def add_peers(
-    desk: Desk, wanted: Sequence[tuple[VehicleDay, Mapping[str, int], terminal_silent.Silence]]
+    context: Context, wanted: Sequence[tuple[VehicleDay, Mapping[str, int], terminal_silent.Silence]]
 ) -> None:
     """Put into each suspicious silence (its day, its parameters) what the vehicles of its organisation did meanwhile;
     where fewer than ``min_peers`` of them were awake, what those of the whole register did."""
@@ -222,7 +224,7 @@ async def add_peers(
     units = {}
     for date_ in sorted({at.day for at, _, _ in wanted}):
         organisations = [at.vehicle.organisation for at, _, _ in wanted if at.day == date_]
-        units[date_] = await units_of(desk.conn, organisations, date_, PEERS_MOST + 1)
+        units[date_] = await units_of(context.conn, organisations, date_, PEERS_MOST + 1)
     for of, unit in (("organisation", True), ("fleet", False)):
         left = [w for w in wanted if w[2]["peers"] is None or _awake(w[2]["peers"]) < w[1]["min_peers"]]
         asks = []
@@ -232,7 +234,7 @@ async def add_peers(
             others = [v for v in known if v.no != day.vehicle.no]
             end = silence["to_us"] or day.to_us + used["settle_after_h"] * 3600 * US_PER_S
             asks.append(_Ask(others[:PEERS_MOST], start, end, used["min_displacement_m"]))
-        for (_, _, silence), counts, ask in zip(left, await _counts(desk, asks), asks, strict=True):
+        for (_, _, silence), counts, ask in zip(left, await _counts(context, asks), asks, strict=True):
             silence["peers"] = {
                 "of": of, "until_us": ask.to_us, "reporting": counts.reporting, "silent": counts.silent,
                 "asleep": counts.asleep,
@@ -266,9 +268,9 @@ class _Counts:
     asleep: int = 0
 
 
-async def _counts(desk: Desk, asks: Sequence[_Ask]) -> list[_Counts]:
+async def _counts(context: Context, asks: Sequence[_Ask]) -> list[_Counts]:
     within = [(v.no, a.from_us + 1, a.to_us) for a in asks for v in a.vehicles]
-    seen = dict(zip(within, await edge_fixes(desk, within), strict=True))
+    seen = dict(zip(within, await edge_fixes(context, within), strict=True))
     mute = [
         (v.no, a.from_us, a.to_us)
         for a in asks
@@ -276,7 +278,7 @@ async def _counts(desk: Desk, asks: Sequence[_Ask]) -> list[_Counts]:
         if not _live(seen[v.no, a.from_us + 1, a.to_us])
     ]
     around = [(no, a - _PEER_US, a + 1) for no, a, _ in mute] + [(no, b, b + _PEER_US) for no, _, b in mute]
-    placed = dict(zip(around, await edge_fixes(desk, around), strict=True))
+    placed = dict(zip(around, await edge_fixes(context, around), strict=True))
     counts = []
     for ask in asks:
         made = _Counts()
@@ -305,11 +307,11 @@ def _live(edges: tuple[Fix, Fix] | None) -> bool:
     return edges is not None and any(fix[3] != Source.BLIND_ZONE for fix in edges)
 
 
-async def edge_fixes(desk: Desk, wants: Sequence[Want]) -> list[tuple[Fix, Fix] | None]:
+async def edge_fixes(context: Context, wants: Sequence[Want]) -> list[tuple[Fix, Fix] | None]:
     """The first and the last usable fix of each (vehicle number, from, to); None without any."""
-    spans = await terminal_spans(desk, wants)
+    spans = await terminal_spans(context, wants)
     flat = sorted({span for pieces in spans for span in pieces})
-    tracks = [await desk.archive.edges(desk.conn, flat, 1, newest=newest) for newest in (False, True)]
+    tracks = [await context.archive.edges(context.conn, flat, 1, newest=newest) for newest in (False, True)]
     columns = [
         np.concatenate([np.asarray(getattr(track.batch, name), np.int64) for track in tracks])
         for name in ("terminal", "device_us", "lat_e6", "lon_e6", "source")

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.arrays import AnyInts, Ints
+from runtime.arrays import AnyInts, Bools, Ints
 from runtime.units import US_PER_S
 from telemetry.positions import PositionBatch, Source
 from telemetry.quality import Quality
@@ -77,7 +77,7 @@ class ClockWatch:
         self,
         batch: PositionBatch,
         quality: NDArray[np.int16],
-        new: NDArray[np.bool_],
+        new: Bools,
         doubted: Mapping[int, int],
     ) -> Found:
         """Look at the ``new`` rows of ``batch`` (masks of shape (n,)), whose device times are corrected by what is known.
@@ -100,9 +100,7 @@ class ClockWatch:
                 wrong.append((no, *found))
         return Found(wrong, right)
 
-    def _right(
-        self, batch: PositionBatch, fine: NDArray[np.bool_], doubted: Mapping[int, int]
-    ) -> list[tuple[int, int]]:
+    def _right(self, batch: PositionBatch, fine: Bools, doubted: Mapping[int, int]) -> list[tuple[int, int]]:
         """Whoever sends a live report in time has a clock that is right: what was gathered about it is forgotten."""
         asked = np.fromiter({*self._watched, *doubted}, np.int32)
         rows = np.flatnonzero(fine & np.isin(batch.terminal, asked))
@@ -151,7 +149,7 @@ def _take(
     return watch.lags[0][0], least
 
 
-def _steps(batch: PositionBatch, lag: Ints, mask: NDArray[np.bool_]) -> dict[int, list[_Step]]:
+def _steps(batch: PositionBatch, lag: Ints, mask: Bools) -> dict[int, list[_Step]]:
     """Terminal -> its steps in order of receipt, of the rows of ``mask``. By columns: after an outage all may lag."""
     rows = np.flatnonzero(mask)
     if not len(rows):
@@ -171,7 +169,7 @@ def _steps(batch: PositionBatch, lag: Ints, mask: NDArray[np.bool_]) -> dict[int
     return found
 
 
-def _as_known(terminal: AnyInts, lag: Ints, doubted: Mapping[int, int]) -> NDArray[np.bool_]:
+def _as_known(terminal: AnyInts, lag: Ints, doubted: Mapping[int, int]) -> Bools:
     """Where a terminal in doubt lags by about what was found (or by more: delays add). Shape (n,)."""
     if not doubted:
         return np.zeros(len(terminal), np.bool_)
@@ -179,7 +177,7 @@ def _as_known(terminal: AnyInts, lag: Ints, doubted: Mapping[int, int]) -> NDArr
     known = np.array([doubted[no] for no in names.tolist()], np.int64)
     place = np.searchsorted(names, terminal).clip(max=len(names) - 1)
     more = lag - known[place]
-    same: NDArray[np.bool_] = (names[place] == terminal) & (more >= -_ANY.agree_us) & (more <= WRONG_US)
+    same: Bools = (names[place] == terminal) & (more >= -_ANY.agree_us) & (more <= WRONG_US)
     return same
 
 

@@ -210,7 +210,7 @@ class Isolation:
             return None
         stage = self._bench.stage
         if (without := await self._attempt(Piece(how=_ALONE))) is not None:
-            raise without  # it is nobody's fault
+            raise without  # no single vehicle or record is the cause
         if stage in _JUDGING:
             if await self._attempt(Piece(batch, how=How(only=(), afresh=True))) is None:
                 _logger.warning(

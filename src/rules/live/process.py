@@ -185,7 +185,7 @@ class Worker:
         self._backlog.polled(poll.records)
         await self._faults.beside("changes", self._spread_changes(), None, isolate=isolate)
         clock = await self._faults.beside(
-            "clock", self._clock_strikes(memory, not poll.records), False, isolate=isolate
+            "clock", self._clock_is_due(memory, not poll.records), False, isolate=isolate
         )
         if poll.records or clock or await self._owners.waiting(self._pool, memory.snapshot):
             await self._live(named(poll.records, self._log), clock, isolate)
@@ -355,7 +355,7 @@ class Worker:
         self.reset()
         await self._load()
 
-    async def _clock_strikes(self, memory: Memory, idle: bool) -> bool:
+    async def _clock_is_due(self, memory: Memory, idle: bool) -> bool:
         """Whether it is time to look for orders that the clock settles, and there may be one. Also finds out until
         when everything received is processed. ``idle``: no records came."""
         now = self._now_us()

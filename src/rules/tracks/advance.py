@@ -106,7 +106,7 @@ def row_matrix(n: int, **columns: Any) -> Ints:
     """The row matrix of ``advance``: columns of ROW_FIELDS (arrays of shape (n,) or scalars; ``day`` is
     computed).
 
-    Columns not given are zero; limits not given never strike.
+    Columns not given are zero; limits not given are never reached.
     """
     rows = np.zeros((len(ROW_FIELDS), n), np.int64)
     for name in ("max_kmh", "gap_us", "displaced_mm", "idle_us"):

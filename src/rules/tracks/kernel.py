@@ -8,7 +8,7 @@ Cleaning. Which fixes are valid is decided in ``rules.tracks.cleaning``, by what
 follows. ``step`` is what a fix does that is confirmed. ``quick`` tells of which fixes that is plain at once; they are
 nearly all, and those only run over columns.
 
-Mileage (rules.md "Mileage"). A fix is *kept* when it is KEEP_MM or more from the last kept one (the anchor),
+Mileage. A fix is *kept* when it is KEEP_MM or more from the last kept one (the anchor),
 or, while moving, when its direction turned by TURN_DEG or more and it is TURN_KEEP_MM or more away. The
 mileage is the sum of the distances between kept fixes plus the tail: the distance of the last moving fix from
 the anchor. Drift of a standing vehicle stays near the anchor and adds nothing; the noise of a driving one is
@@ -19,7 +19,7 @@ vehicle that stands with its engine on drifts farther: after a slow fix a slow o
 anchor (STANDS_MM where the odometer stands), where the terminal reports ACC or odometer besides its positions and the odometer does not advance. The anchor stays, so
 the metres of a slow drive are added later.
 
-Runs and episodes (rules.md "location"). A run is a sequence of consecutive valid fixes outside the vehicle's
+Runs and episodes (docs/rules/location.md). A run is a sequence of consecutive valid fixes outside the vehicle's
 fence at times that no order covers. A fix of it is *away* when it is ``min_displacement_m`` or more beyond the fence
 and, where the run did not begin by leaving the fence (an order ended outside, the vehicle was first seen there), as far
 from the place where it began. The run becomes an episode at an away fix, not its first fix, at which the fixes that are away
@@ -63,7 +63,7 @@ ODO_MM = 130_000
 STANDS_MM = 1_000_000
 #: A vehicle that stands with its engine on drifts less far than this; where its odometer stands too, STANDS_MM holds.
 DRIFT_MM = 500_000
-#: Fixes that agree (rules.md "Standing still"): so many, over so long.
+#: Fixes that agree ("Standing still", docs/rules/README.md): so many, over so long.
 AGREE_FIXES = 3
 AGREE_US = 60_000_000
 ACC_OFF, ACC_ON = 1, 2

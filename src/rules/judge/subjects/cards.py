@@ -22,7 +22,7 @@ from rules.alerts.feed import suspected_of_cards
 from rules.alerts.model import AlertFacts, Judgement
 from rules.checks import card_binding, refuel_frequency
 from rules.evidence_parts import Binding, iso_day
-from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind
+from rules.judge.context import Change, Context, Verdicts, judgement, of_kind
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, midnight_us
 
 #: Cards whose facts are in memory at once.
@@ -71,16 +71,16 @@ class Cards:
     name = "cards"
     rules: tuple[str, ...] = (_BINDING, _REFUEL)
 
-    async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+    async def affected(self, context: Context, changes: Sequence[Change]) -> dict[str, int]:
         """Cards that the changes touch, at once."""
         cards = {c.subject for c in of_kind(changes, "card", "card_binding", "fills")}
         for kind in ("transaction", "plate", "vehicle", "order"):
-            cards |= await cards_concerned(desk.conn, kind, [c.subject for c in of_kind(changes, kind)])
+            cards |= await cards_concerned(context.conn, kind, [c.subject for c in of_kind(changes, kind)])
         if any(c.subject in (*self.rules, ORDER) for c in of_kind(changes, "parameter")):
-            cards |= await every_card(desk.conn)
-        return dict.fromkeys(sorted(cards), desk.now_us)
+            cards |= await every_card(context.conn)
+        return dict.fromkeys(sorted(cards), context.now_us)
 
-    async def strike(self, desk: Desk, from_us_: int, until_us: int) -> dict[str, int]:
+    async def by_clock(self, context: Context, from_us_: int, until_us: int) -> dict[str, int]:
         """At 02:00 in Asia/Shanghai: cards whose binding, vehicle or days of grace began or ended since the night
         before."""
         shift = CHINA_OFFSET_US - NIGHT_US
@@ -88,32 +88,32 @@ class Cards:
         if night <= from_us_:
             return {}
         graces = {parameter(_BINDING, "grace_days").default}
-        graces |= {r.value for r in desk.parameters if (r.rule, r.name) == (_BINDING, "grace_days")}
+        graces |= {r.value for r in context.parameters if (r.rule, r.name) == (_BINDING, "grace_days")}
         since = max(from_us_ - US_PER_DAY, 0)
-        return dict.fromkeys(await cards_by_time(desk.conn, since, until_us, {0, *graces}), night)
+        return dict.fromkeys(await cards_by_time(context.conn, since, until_us, {0, *graces}), night)
 
-    async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
+    async def prepare(self, context: Context, keys: Sequence[str]) -> None:
         """Nothing takes long here."""
 
-    async def between(self, desk: Desk, from_us_: int, to_us: int) -> list[str]:
+    async def between(self, context: Context, from_us_: int, to_us: int) -> list[str]:
         """Cards that were bound, paid or were active in [from, to)."""
-        return sorted(await cards_between(desk.conn, from_us_, to_us))
+        return sorted(await cards_between(context.conn, from_us_, to_us))
 
-    async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+    async def judge(self, context: Context, keys: Sequence[str]) -> Verdicts:
         """Every binding of each card, whether it is bound at all, and every stretch between orders in which it paid."""
         verdicts = Verdicts()
         for start in range(0, len(keys), CARDS_AT_ONCE):
             part = list(keys[start : start + CARDS_AT_ONCE])
-            known = await _facts(desk, part)
+            known = await _facts(context, part)
             for card in part:
-                made = list(_of_card(desk, known, card)) if card in known.cards else []
+                made = list(_of_card(context, known, card)) if card in known.cards else []
                 verdicts.judgements += made
-                verdicts.judgements += _withdrawn(desk, known, card, {(j.rule, j.subject) for j in made})
+                verdicts.judgements += _withdrawn(context, known, card, {(j.rule, j.subject) for j in made})
         return verdicts
 
 
-async def _facts(desk: Desk, cards: Sequence[str]) -> _Facts:
-    conn = desk.conn
+async def _facts(context: Context, cards: Sequence[str]) -> _Facts:
+    conn = context.conn
     bindings = await fuel_cards.bindings_of_cards(conn, cards)
     transactions = await transactions_of_cards(conn, cards)
     plates = {b.plate for its in bindings.values() for b in its}
@@ -126,23 +126,23 @@ async def _facts(desk: Desk, cards: Sequence[str]) -> _Facts:
         suspected[rule][card].add(subject)
     return _Facts(
         await fuel_cards.cards_of(conn, cards), bindings, vehicles, transactions,
-        {vehicle: _runs([_until_covered(desk, t) for t in its]) for vehicle, its in trips.items()}, suspected,
+        {vehicle: _runs([_until_covered(context, t) for t in its]) for vehicle, its in trips.items()}, suspected,
     )  # fmt: skip
 
 
-def _withdrawn(desk: Desk, known: _Facts, card: str, live: set[tuple[str, str]]) -> Iterator[Judgement]:
+def _withdrawn(context: Context, known: _Facts, card: str, live: set[tuple[str, str]]) -> Iterator[Judgement]:
     for rule, version in ((_BINDING, card_binding.VERSION), (_REFUEL, refuel_frequency.VERSION)):
         for subject in sorted(known.suspected[rule].get(card, ())):
             if (rule, subject) not in live:
-                yield Judgement(rule, version, subject, None, "normal", "gone", desk.now_us, card=card)
+                yield Judgement(rule, version, subject, None, "normal", "gone", context.now_us, card=card)
 
 
-def _of_card(desk: Desk, known: _Facts, card: str) -> Iterator[Judgement]:
+def _of_card(context: Context, known: _Facts, card: str) -> Iterator[Judgement]:
     for binding in known.bindings.get(card, ()):
-        if binding.from_us <= desk.now_us:
-            yield _judge_binding(desk, known, known.cards[card], binding)
-    yield from _judge_unbound(desk, known, known.cards[card])
-    yield from _judge_fills(desk, known, known.cards[card])
+        if binding.from_us <= context.now_us:
+            yield _judge_binding(context, known, known.cards[card], binding)
+    yield from _judge_unbound(context, known, known.cards[card])
+    yield from _judge_fills(context, known, known.cards[card])
 
 
 def _card(card: CardRow) -> card_binding.Card:
@@ -152,7 +152,7 @@ def _card(card: CardRow) -> card_binding.Card:
     }  # fmt: skip
 
 
-def _judge_binding(desk: Desk, known: _Facts, card: CardRow, binding: CardBindingRow) -> Judgement:
+def _judge_binding(context: Context, known: _Facts, card: CardRow, binding: CardBindingRow) -> Judgement:
     vehicles = known.vehicles.get(binding.plate, [])
     bound: Binding = {
         "plate": binding.plate, "from_us": binding.from_us, "to_us": None if binding.to_us == FOREVER else binding.to_us,
@@ -167,10 +167,10 @@ def _judge_binding(desk: Desk, known: _Facts, card: CardRow, binding: CardBindin
 
     def last_change(grace_days: int) -> int:
         points = card_binding.change_points(_card(card), bound, known_as, grace_days)
-        return max(p for p in points if p <= desk.now_us)
+        return max(p for p in points if p <= context.now_us)
 
     # The value that held when something last changed; the end of the days of grace is such a moment in turn.
-    used = desk.resolve(_BINDING, card.organisation, last_change(0))
+    used = context.resolve(_BINDING, card.organisation, last_change(0))
     evidence: card_binding.Evidence = {
         "rule": _BINDING, "rule_version": card_binding.VERSION,
         "subject": card_binding.subject(card.id, binding.from_us), "card": _card(card), "binding": bound,
@@ -183,30 +183,30 @@ def _judge_binding(desk: Desk, known: _Facts, card: CardRow, binding: CardBindin
         None if vehicle is None else vehicle.id, binding.plate, made.from_us, made.to_us,
     )  # fmt: skip
     no = None if vehicle is None else vehicle.no
-    return judgement(desk, made, evidence, alert, no, card.id)
+    return judgement(context, made, evidence, alert, no, card.id)
 
 
-def _judge_unbound(desk: Desk, known: _Facts, card: CardRow) -> Iterator[Judgement]:
+def _judge_unbound(context: Context, known: _Facts, card: CardRow) -> Iterator[Judgement]:
     its = known.bindings.get(card.id, [])
     subject = card_binding.subject(card.id, None)
-    bound = fuel_cards.binding_at(known.bindings, card.id, desk.now_us) is not None
+    bound = fuel_cards.binding_at(known.bindings, card.id, context.now_us) is not None
     since = card.created_us if card.opened_on is None else midnight_us(card.opened_on)
-    since = max([b.to_us for b in its if b.to_us <= desk.now_us], default=since)
-    used = desk.resolve(_BINDING, card.organisation, since)
+    since = max([b.to_us for b in its if b.to_us <= context.now_us], default=since)
+    used = context.resolve(_BINDING, card.organisation, since)
     grace_us = used["grace_days"] * US_PER_DAY
-    waits = bound or card.status != "active" or desk.now_us - since <= grace_us
+    waits = bound or card.status != "active" or context.now_us - since <= grace_us
     if waits and subject not in known.suspected[_BINDING].get(card.id, ()):
         return
     evidence: card_binding.Evidence = {
         "rule": _BINDING, "rule_version": card_binding.VERSION, "subject": subject, "card": _card(card),
         "binding": None, "vehicles": [], "parameters": used, "unbound_since_us": None if bound else since,
-        "as_of_us": min(desk.now_us, since + grace_us + 1),
+        "as_of_us": min(context.now_us, since + grace_us + 1),
     }  # fmt: skip
     if card.kind == "master":
         evidence["filled"] = _has_filled(known, card.id, since)
     made = card_binding.evaluate(evidence)
     alert = AlertFacts("medium", card.organisation, None, "", made.from_us, made.to_us)
-    yield judgement(desk, made, evidence, alert, None, card.id)
+    yield judgement(context, made, evidence, alert, None, card.id)
 
 
 def _has_filled(known: _Facts, card: str, since_us: int) -> bool:
@@ -218,12 +218,12 @@ def _has_filled(known: _Facts, card: str, since_us: int) -> bool:
     )  # fmt: skip
 
 
-def _until_covered(desk: Desk, trip: Trip) -> Trip:
+def _until_covered(context: Context, trip: Trip) -> Trip:
     """A trip without a return lasts to its planned (extended) return and ``order.overdue_cover_h`` more: a forgotten order
     does not keep its vehicle out for ever."""
     if trip.returned:
         return trip
-    hours = desk.resolve(ORDER, trip.organisation, trip.from_us)["overdue_cover_h"]
+    hours = context.resolve(ORDER, trip.organisation, trip.from_us)["overdue_cover_h"]
     return replace(trip, to_us=trip.to_us + hours * 3600 * 1_000_000)
 
 
@@ -268,7 +268,7 @@ def _place(known: _Facts, bindings: Sequence[CardBindingRow], at_us: int) -> _Pl
     )
 
 
-def _judge_fills(desk: Desk, known: _Facts, card: CardRow) -> Iterator[Judgement]:
+def _judge_fills(context: Context, known: _Facts, card: CardRow) -> Iterator[Judgement]:
     transactions = known.transactions.get(card.id, [])
     bindings = _joined(known.bindings.get(card.id, ()))
     taken_back = reversed_fills(transactions)
@@ -281,7 +281,7 @@ def _judge_fills(desk: Desk, known: _Facts, card: CardRow) -> Iterator[Judgement
     # By what decides it: payment -> what is one fill with it.
     by_merge: dict[tuple[int, int], dict[str, list[refuel_frequency.Transaction]]] = {}
     for place, inside in places.items():
-        used = desk.resolve(_REFUEL, card.organisation, place.after.to_us)
+        used = context.resolve(_REFUEL, card.organisation, place.after.to_us)
         merge = used["merge_min"], used["count_charging"]
         if merge not in by_merge:
             by_merge[merge] = {p["id"]: g for g in refuel_frequency.groups(rows, used) for p in g}
@@ -296,7 +296,7 @@ def _judge_fills(desk: Desk, known: _Facts, card: CardRow) -> Iterator[Judgement
             "medium", card.organisation, place.vehicle.id, place.vehicle.plate, made.from_us, made.to_us,
             order=place.after.id,
         )  # fmt: skip
-        yield judgement(desk, made, evidence, alert, place.vehicle.no, card.id)
+        yield judgement(context, made, evidence, alert, place.vehicle.no, card.id)
 
 
 def _fill_evidence(

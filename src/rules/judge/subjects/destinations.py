@@ -21,7 +21,7 @@ from rules.alerts.model import AlertFacts
 from rules.checks import destination as check
 from rules.checks.base import Evaluation, Outcome
 from rules.evidence import freeze_track
-from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind, on_kept_track
+from rules.judge.context import Change, Context, Verdicts, judgement, of_kind, on_kept_track
 from rules.judge.subjects.orders import came_back, departed, is_ready, until_settled, whole, withdrawn
 from rules.judge.tracks import judged_tracks_of
 from rules.stored_tracks import Want
@@ -46,45 +46,49 @@ class Destinations:
     name = "destinations"
     rules: tuple[str, ...] = (RULE,)
 
-    async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+    async def affected(self, context: Context, changes: Sequence[Change]) -> dict[str, int]:
         """See Gatherer."""
         keys = {whole(c.subject) for c in of_kind(changes, "order", "result")}
         since = [c.from_us for c in of_kind(changes, "parameter") if c.subject == RULE]
         if since:
-            keys.update(await orders.settled_orders(desk.conn, max(min(since), desk.now_us - REACH_US), None))
-        return dict.fromkeys(sorted(keys), desk.now_us)
+            keys.update(
+                await orders.settled_orders(context.conn, max(min(since), context.now_us - REACH_US), None)
+            )
+        return dict.fromkeys(sorted(keys), context.now_us)
 
-    async def strike(self, desk: Desk, from_us: int, until_us: int) -> dict[str, int]:
+    async def by_clock(self, context: Context, from_us: int, until_us: int) -> dict[str, int]:
         """Nothing: the worker settles orders by the clock."""
         return {}
 
-    async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
+    async def prepare(self, context: Context, keys: Sequence[str]) -> None:
         """Nothing takes long here."""
 
-    async def between(self, desk: Desk, from_us: int, to_us: int) -> list[str]:
+    async def between(self, context: Context, from_us: int, to_us: int) -> list[str]:
         """Settled orders by their planned departure."""
-        return await orders.settled_orders(desk.conn, from_us, to_us)
+        return await orders.settled_orders(context.conn, from_us, to_us)
 
-    async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+    async def judge(self, context: Context, keys: Sequence[str]) -> Verdicts:
         """See Gatherer."""
-        facts = await orders.orders_with_results(desk.conn, keys)
-        verdicts = Verdicts(await withdrawn(desk, RULE, check.VERSION, keys, facts, _subjects))
+        facts = await orders.orders_with_results(context.conn, keys)
+        verdicts = Verdicts(await withdrawn(context, RULE, check.VERSION, keys, facts, _subjects))
         for key in keys:
             if key in facts and not is_ready(facts[key]):
-                verdicts.later.update(until_settled(desk, facts[key]))
+                verdicts.later.update(until_settled(context, facts[key]))
         ready = [facts[key] for key in keys if key in facts and is_ready(facts[key])]
-        for part in _parts(_cases(desk, ready)):
-            for (fact, evidences), (tracks, evaluations) in zip(part, await _judged(desk, part), strict=True):
+        for part in _parts(_cases(context, ready)):
+            for (fact, evidences), (tracks, evaluations) in zip(
+                part, await _judged(context, part), strict=True
+            ):
                 order = fact.order
                 for evidence, made in zip(evidences, evaluations, strict=True):
                     if check.located(evidence):
-                        made = on_kept_track(desk, made)
-                    if made.outcome is Outcome.SUSPECTED and not desk.numbers_only:
+                        made = on_kept_track(context, made)
+                    if made.outcome is Outcome.SUSPECTED and not context.numbers_only:
                         for leg, track in zip((evidence, *evidence.get("legs", [])), tracks, strict=True):
                             leg["track"] = freeze_track(track)
                     alert = _alert(order, made, evidence)
                     verdicts.judgements.append(
-                        judgement(desk, made, evidence, alert, order.vehicle_no, backfill=order.backfill)
+                        judgement(context, made, evidence, alert, order.vehicle_no, backfill=order.backfill)
                     )
         return verdicts
 
@@ -93,15 +97,15 @@ def _subjects(order: OrderRow) -> set[str]:
     return {check.subject(order.id, k) for k in range(len(order.destinations))}
 
 
-def _cases(desk: Desk, ready: Sequence[OrderFacts]) -> list[_Case]:
+def _cases(context: Context, ready: Sequence[OrderFacts]) -> list[_Case]:
     book = OrderBook()
     legs = [leg for fact in ready for leg in fact.stretches()]
-    book.replace((), [leg.order for leg in legs], desk.parameters)  # an empty book: one row each, in order
+    book.replace((), [leg.order for leg in legs], context.parameters)  # an empty book: one row each, in order
     begins = iter(book.rows["cover_from"].tolist())
-    return [(fact, drafts(desk, fact, [next(begins) for _ in fact.stretches()])) for fact in ready]
+    return [(fact, drafts(context, fact, [next(begins) for _ in fact.stretches()])) for fact in ready]
 
 
-def drafts(desk: Desk, fact: OrderFacts, cover_from_us: Sequence[int]) -> list[check.Evidence]:
+def drafts(context: Context, fact: OrderFacts, cover_from_us: Sequence[int]) -> list[check.Evidence]:
     """Evidence of each destination of a returned order, without its track: that of ``from_us`` to ``to_us``, both
     included. ``cover_from_us``: from when on each stretch of the order covers its vehicle. What the vehicle did from then until
     it departed counts only where the office does not say when that was.
@@ -110,7 +114,7 @@ def drafts(desk: Desk, fact: OrderFacts, cover_from_us: Sequence[int]) -> list[c
     parameters = {
         name: value
         for rule in (RULE, TRACK)
-        for name, value in desk.resolve(rule, order.organisation, order.planned_departure_us).items()
+        for name, value in context.resolve(rule, order.organisation, order.planned_departure_us).items()
     }
     first, *further = [_leg(leg, begun) for leg, begun in zip(fact.stretches(), cover_from_us, strict=True)]
     notes = [note for leg in fact.stretches() for note in paper_notes(leg.order)]
@@ -192,7 +196,9 @@ def _wants(case: _Case) -> list[Want]:
     ]
 
 
-async def _judged(desk: Desk, part: Sequence[_Case]) -> list[tuple[list[dict[str, Ints]], list[Evaluation]]]:
+async def _judged(
+    context: Context, part: Sequence[_Case]
+) -> list[tuple[list[dict[str, Ints]], list[Evaluation]]]:
     """The tracks of the legs of each order and what its destinations come to; the tracks are read and cleaned together."""
     wants, of = [], []
     for case in part:
@@ -208,7 +214,7 @@ async def _judged(desk: Desk, part: Sequence[_Case]) -> list[tuple[list[dict[str
         return any(one.outcome is Outcome.SUSPECTED for one in made)
 
     speeds = [evidences[0]["parameters"]["max_speed_kmh"] for evidences, _ in of]
-    found = iter(await judged_tracks_of(desk, wants, speeds, judge, accuses))
+    found = iter(await judged_tracks_of(context, wants, speeds, judge, accuses))
     results = []
     for _, evidences in part:
         legs = [next(found) for _ in check.stretches(evidences[0])]

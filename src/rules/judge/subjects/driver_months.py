@@ -23,6 +23,7 @@ from typing import Final
 from registry.changes import LOOK_BACK_US
 from registry.drivers import drivers_of
 from registry.facts.driver_months import (
+    REACH_DAYS,
     Span,
     cards_of_transactions,
     months_of,
@@ -42,12 +43,12 @@ from rules.alerts.model import AlertFacts, Judgement
 from rules.checks import fuel_consumption as check
 from rules.checks.base import Outcome
 from rules.checks.fuel_consumption import month_of, month_span, shifted
-from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, wait
+from rules.judge.context import Change, Context, Later, Verdicts, judgement, of_kind, wait
 from rules.judge.fuel_levels import add_levels
 from runtime.units import US_PER_DAY
 
-#: A fill so long after the last trip is nobody's.
-REACH_US: Final = 31 * US_PER_DAY
+#: A fill so long after the last trip belongs to no driver.
+REACH_US: Final = REACH_DAYS * US_PER_DAY
 #: A month is judged so long after its end.
 AFTER_MONTH_US: Final = 6 * 3600 * 1_000_000
 #: A trip that should be over is waited for so long; one that is returned, so long for its result.
@@ -69,10 +70,10 @@ class DriverMonths:
     name = "driver_months"
     rules: tuple[str, ...] = (check.RULE,)
 
-    async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+    async def affected(self, context: Context, changes: Sequence[Change]) -> dict[str, int]:
         """Months that have ended and rest on the changed facts: those of the facts, those that have them in their
         baseline, and the same a year later."""
-        conn = desk.conn
+        conn = context.conn
         spans: list[Span] = [(c.subject, 0, FOREVER, True) for c in of_kind(changes, "vehicle")]
         cards = [(c.subject, c.from_us) for c in of_kind(changes, "fills", "card_binding")]
         moved = {c.subject: c.from_us for c in of_kind(changes, "transaction")}
@@ -86,54 +87,54 @@ class DriverMonths:
         orders = sorted({c.subject for c in of_kind(changes, "order", "result")})
         spans += [(id, since, until, False) for id, since, until in await vehicles_of_orders(conn, orders)]
         own = [c.from_us for c in of_kind(changes, "parameter") if c.subject == check.RULE]
-        keys = await _keys(desk, spans, ended_by=desk.now_us)
+        keys = await _keys(context, spans, ended_by=context.now_us)
         if own:
-            keys |= await _keys(desk, [(None, min(own), FOREVER, False)], ended_by=desk.now_us)
+            keys |= await _keys(context, [(None, min(own), FOREVER, False)], ended_by=context.now_us)
         return keys
 
-    async def strike(self, desk: Desk, from_us_: int, until_us: int) -> dict[str, int]:
+    async def by_clock(self, context: Context, from_us_: int, until_us: int) -> dict[str, int]:
         """Months whose time to be judged came in (from, until]."""
         keys: dict[str, int] = {}
         month = shifted(month_of(max(from_us_ - AFTER_MONTH_US, 0)), -1)
         while (end := month_span(month)[1]) + AFTER_MONTH_US <= until_us:
             if end + AFTER_MONTH_US > from_us_:
-                keys |= await _month_keys(desk, month)
+                keys |= await _month_keys(context, month)
             month = shifted(month, 1)
         return keys
 
-    async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
+    async def prepare(self, context: Context, keys: Sequence[str]) -> None:
         """Nothing takes long here."""
 
-    async def between(self, desk: Desk, from_us_: int, to_us: int) -> list[str]:
+    async def between(self, context: Context, from_us_: int, to_us: int) -> list[str]:
         """Keys of the months that ended in (from, to]."""
         found: set[str] = set()
         month = month_of(from_us_)
         while month_span(month)[1] <= to_us:
-            found |= (await _month_keys(desk, month)).keys()
+            found |= (await _month_keys(context, month)).keys()
             month = shifted(month, 1)
         return sorted(found)
 
-    async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+    async def judge(self, context: Context, keys: Sequence[str]) -> Verdicts:
         """Each driver's month, once all its trips are settled."""
         verdicts = Verdicts()
         for start in range(0, len(keys), KEYS_AT_ONCE):
-            await _judge(desk, keys[start : start + KEYS_AT_ONCE], verdicts)
+            await _judge(context, keys[start : start + KEYS_AT_ONCE], verdicts)
         return verdicts
 
 
-async def _month_keys(desk: Desk, month: str) -> dict[str, int]:
+async def _month_keys(context: Context, month: str) -> dict[str, int]:
     first, end = month_span(month)
-    return await _keys(desk, [(None, first, end - 1, False)], ended_by=end, only_that=True)
+    return await _keys(context, [(None, first, end - 1, False)], ended_by=end, only_that=True)
 
 
 async def _keys(
-    desk: Desk, spans: Sequence[Span], *, ended_by: int, only_that: bool = False
+    context: Context, spans: Sequence[Span], *, ended_by: int, only_that: bool = False
 ) -> dict[str, int]:
     """Keys of ``spans``, of the months that ended at ``ended_by`` or before, and of those that look back on them.
     ``only_that``: of what the current versions of the orders say, and without those that look back."""
-    found = await months_of(desk.conn, spans, current_only=only_that)
+    found = await months_of(context.conn, spans, current_only=only_that)
     lengths = {parameter(check.RULE, "baseline_months").default}
-    lengths |= {r.value for r in desk.parameters if (r.rule, r.name) == (check.RULE, "baseline_months")}
+    lengths |= {r.value for r in context.parameters if (r.rule, r.name) == (check.RULE, "baseline_months")}
     steps = [0] if only_that else sorted({*range(max(lengths) + 1), 12})
     keys: dict[str, int] = {}
     for one in found:
@@ -165,7 +166,7 @@ class _Key:
 @dataclass(slots=True)
 class _Facts:
     """Facts of some keys. ``fills``: driver -> (fill, plate, vehicle, trip, during or after); ``loose``: vehicle ->
-    fills that are nobody's; ``drivers``: vehicle -> everybody who drove it."""
+    fills that belong to no driver; ``drivers``: vehicle -> everybody who drove it."""
 
     trips: dict[str, list[Trip]]
     vehicles: dict[str, VehicleInfo]
@@ -184,20 +185,20 @@ def owner(trips: Sequence[Trip], at_us: int) -> tuple[Trip, str] | None:
     return (max(ended, key=lambda t: (t.to_us, t.from_us, t.id)), "after") if ended else None
 
 
-async def _judge(desk: Desk, keys: Sequence[str], verdicts: Verdicts) -> None:
+async def _judge(context: Context, keys: Sequence[str], verdicts: Verdicts) -> None:
     parts = {key: key.rsplit("|", 2) for key in keys}
-    drivers = await drivers_of(desk.conn, {driver for driver, _, _ in parts.values()})
+    drivers = await drivers_of(context.conn, {driver for driver, _, _ in parts.values()})
     wanted = [
-        _Key(key, d, month, energy, desk.resolve(check.RULE, drivers[d][1], month_span(month)[0]))
+        _Key(key, d, month, energy, context.resolve(check.RULE, drivers[d][1], month_span(month)[0]))
         for key, (d, month, energy) in parts.items()
         if d in drivers
     ]
-    known = await _facts(desk, wanted)
+    known = await _facts(context, wanted)
     subjects = {w.key: check.subject(w.driver, w.month, w.energy) for w in wanted}
-    suspected = await suspected_among(desk.conn, check.RULE, subjects.values())
+    suspected = await suspected_among(context.conn, check.RULE, subjects.values())
     made: list[tuple[check.Evidence, check.Month]] = []
     for want in wanted:
-        waiting = _waits(desk, known, want)
+        waiting = _waits(context, known, want)
         if waiting is not None:
             verdicts.later[want.key] = waiting
             continue
@@ -207,7 +208,7 @@ async def _judge(desk: Desk, keys: Sequence[str], verdicts: Verdicts) -> None:
         if not now["orders"] and not now["fills"]:
             if subject in suspected:
                 verdicts.judgements.append(
-                    Judgement(check.RULE, check.VERSION, subject, None, "normal", "nothing", desk.now_us)
+                    Judgement(check.RULE, check.VERSION, subject, None, "normal", "nothing", context.now_us)
                 )
             continue
         name, organisation = drivers[want.driver]
@@ -218,8 +219,8 @@ async def _judge(desk: Desk, keys: Sequence[str], verdicts: Verdicts) -> None:
         }  # fmt: skip
         made.append((evidence, now))
     numbers = {id: info.no for id, info in known.vehicles.items()}
-    await add_levels(desk, [evidence for evidence, _ in made], numbers, known.drivers)
-    verdicts.judgements += [_verdict(desk, known, evidence, now) for evidence, now in made]
+    await add_levels(context, [evidence for evidence, _ in made], numbers, known.drivers)
+    verdicts.judgements += [_verdict(context, known, evidence, now) for evidence, now in made]
 
 
 def _vehicles(known: _Facts, want: _Key, months: Sequence[check.Month]) -> list[check.Vehicle]:
@@ -236,7 +237,7 @@ def _vehicles(known: _Facts, want: _Key, months: Sequence[check.Month]) -> list[
     return found
 
 
-def _verdict(desk: Desk, known: _Facts, evidence: check.Evidence, now: check.Month) -> Judgement:
+def _verdict(context: Context, known: _Facts, evidence: check.Evidence, now: check.Month) -> Judgement:
     made = check.evaluate(evidence)
     driven = {o["vehicle"] for o in now["orders"]} | {f["vehicle"] for f in now["fills"]}
     vehicle = known.vehicles[driven.pop()] if len(driven) == 1 else None
@@ -247,11 +248,11 @@ def _verdict(desk: Desk, known: _Facts, evidence: check.Evidence, now: check.Mon
             "" if vehicle is None else vehicle.plate, made.from_us, made.to_us,
             driver=evidence["driver"]["id"],
         )  # fmt: skip
-    return judgement(desk, made, evidence, alert, None if vehicle is None else vehicle.no)
+    return judgement(context, made, evidence, alert, None if vehicle is None else vehicle.no)
 
 
-async def _facts(desk: Desk, wanted: Sequence[_Key]) -> _Facts:
-    conn = desk.conn
+async def _facts(context: Context, wanted: Sequence[_Key]) -> _Facts:
+    conn = context.conn
     spans = _union(month_span(month) for want in wanted for month in want.months())
     asked = [(w.driver, *s) for w in wanted for s in _union(map(month_span, w.months()))]
     trips = await trips_of_drivers(conn, sorted(set(asked)), REACH_US)
@@ -279,17 +280,17 @@ async def _facts(desk: Desk, wanted: Sequence[_Key]) -> _Facts:
     return found
 
 
-def _waits(desk: Desk, known: _Facts, want: _Key) -> Later | None:
-    """Whether a trip that counts is not settled yet. One that is late for long is no reason to wait for ever."""
+def _waits(context: Context, known: _Facts, want: _Key) -> Later | None:
+    """Whether a trip that counts is not settled yet. One that is late for long is waited for no longer."""
     judged = {shifted(want.month, -k) for k in range(want.parameters["baseline_months"] + 1)}
     for trip in known.trips.get(want.driver, ()):
         if trip.settled or month_of(trip.to_us) not in judged:
             continue
         if want.energy not in _ENERGIES[known.vehicles[trip.vehicle].energy]:
             continue
-        if desk.now_us < trip.to_us + (UNSETTLED_US if trip.returned else OPEN_US):
-            what = "is not settled" if trip.returned else "is not returned"
-            return wait(desk, trip.to_us, f"order {trip.id} {what}")
+        if context.now_us < trip.to_us + (UNSETTLED_US if trip.returned else OPEN_US):
+            zh, en = ("结算", "settled") if trip.returned else ("返回", "returned")
+            return wait(context, trip.to_us, f"等待派车单 {trip.id} {zh} · order {trip.id} is not {en} yet")
     return None
 
 

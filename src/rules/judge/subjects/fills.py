@@ -21,7 +21,7 @@ from rules.checks import card_use
 from rules.checks.base import Evaluation, Outcome
 from rules.evidence import freeze_track
 from rules.evidence_parts import Binding, OfficialVehicle, official_vehicle_of
-from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind, on_kept_track, wait
+from rules.judge.context import Change, Context, Verdicts, judgement, of_kind, on_kept_track, wait
 from rules.judge.tracks import judged_tracks_of
 from rules.live.store.states import watermarks
 from runtime.arrays import Ints
@@ -50,87 +50,91 @@ class Transactions:
     name = "transactions"
     rules: tuple[str, ...] = (RULE,)
 
-    async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+    async def affected(self, context: Context, changes: Sequence[Change]) -> dict[str, int]:
         """Fills that the changes touch, when their window is over."""
-        oldest = desk.now_us - KEEP_US
+        oldest = context.now_us - KEEP_US
         own = {c.subject for c in of_kind(changes, "transaction")}
-        times = await transactions.transaction_times(desk.conn, own)
+        times = await transactions.transaction_times(context.conn, own)
         found = {key: at for key, (_, at) in times.items()}
         # A reversal that names nothing takes back one of the fills before it: any change may shift which one.
         reach = _NAMED_REACH_US
         near = _earliest(((card, at - reach) for card, at in times.values()), oldest)
-        found |= await transactions.fills_of_cards(desk.conn, near, only_with_reversals=True)
+        found |= await transactions.fills_of_cards(context.conn, near, only_with_reversals=True)
         cards = _since(of_kind(changes, "card", "card_binding"), oldest)
         cards = _earliest(
             [*cards.items(), *((c.subject, c.from_us - reach) for c in of_kind(changes, "fills"))], oldest
         )
-        found |= await transactions.fills_of_cards(desk.conn, cards)
-        found |= await transactions.fills_at_stations(desk.conn, _since(of_kind(changes, "station"), oldest))
+        found |= await transactions.fills_of_cards(context.conn, cards)
+        found |= await transactions.fills_at_stations(
+            context.conn, _since(of_kind(changes, "station"), oldest)
+        )
         moved = [(c.subject, c.from_us) for c in of_kind(changes, "vehicle")]
         moved += [(c.subject, c.from_us - _LONGEST_WINDOW_US - REACH_US) for c in of_kind(changes, "track")]
-        plates = await plates_of_vehicles(desk.conn, {vehicle for vehicle, _ in moved})
+        plates = await plates_of_vehicles(context.conn, {vehicle for vehicle, _ in moved})
         on_plates = [(plates[vehicle], us) for vehicle, us in moved if vehicle in plates]
         on_plates += [(c.subject, c.from_us) for c in of_kind(changes, "plate")]
-        found |= await fills.fills_of_bound_plates(desk.conn, _earliest(on_plates, oldest))
+        found |= await fills.fills_of_bound_plates(context.conn, _earliest(on_plates, oldest))
         parameters = [c.from_us for c in of_kind(changes, "parameter") if c.subject in (RULE, TRACK)]
         if parameters:
-            found |= await transactions.fills_between(desk.conn, max(min(parameters), oldest))
-        gone = dict.fromkeys(own - times.keys(), desk.now_us)
-        return gone | {key: _until(desk, at) for key, at in found.items()}
+            found |= await transactions.fills_between(context.conn, max(min(parameters), oldest))
+        gone = dict.fromkeys(own - times.keys(), context.now_us)
+        return gone | {key: _until(context, at) for key, at in found.items()}
 
-    async def strike(self, desk: Desk, from_us: int, until_us: int) -> dict[str, int]:
+    async def by_clock(self, context: Context, from_us: int, until_us: int) -> dict[str, int]:
         """Nothing comes up by the clock alone: a fill waits by its own time."""
         return {}
 
-    async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
+    async def prepare(self, context: Context, keys: Sequence[str]) -> None:
         """Nothing takes long here."""
 
-    async def between(self, desk: Desk, from_us: int, to_us: int) -> list[str]:
+    async def between(self, context: Context, from_us: int, to_us: int) -> list[str]:
         """The fills in [from, to)."""
-        return sorted(await transactions.fills_between(desk.conn, from_us, to_us))
+        return sorted(await transactions.fills_between(context.conn, from_us, to_us))
 
-    async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+    async def judge(self, context: Context, keys: Sequence[str]) -> Verdicts:
         """See ``Gatherer.judge``."""
         verdicts = Verdicts()
         subjects = [card_use.subject(key) for key in keys]
-        judged = await evaluations_of(desk.conn, RULE, subjects)
-        found = await fills.card_transactions(desk.conn, keys)
-        drafts = await self._drafts(desk, found)
+        judged = await evaluations_of(context.conn, RULE, subjects)
+        found = await fills.card_transactions(context.conn, keys)
+        drafts = await self._drafts(context, found)
         on_track: list[tuple[str, card_use.Evidence]] = []
         for key in sorted(set(keys)):
             if key not in drafts:
                 if card_use.subject(key) in judged:
-                    verdicts.judgements.append(_gone(desk, judged[card_use.subject(key)]))
+                    verdicts.judgements.append(_gone(context, judged[card_use.subject(key)]))
                 continue
             evidence = drafts[key]
             why = card_use.without_track(evidence)
             if why == "no_fill" and evidence["subject"] not in judged:
                 continue
-            old = evidence["transaction"]["at_us"] < desk.now_us - KEEP_US
+            old = evidence["transaction"]["at_us"] < context.now_us - KEEP_US
             if old and why != "no_fill" and evidence["subject"] in judged:
                 continue
             if why is None:
                 on_track.append((key, evidence))
             else:
                 made = card_use.judge(evidence, {}, np.zeros(0, np.int64))
-                verdicts.judgements.append(judgement(desk, made, evidence, None, _vehicle_no(evidence)))
-        await self._judge_tracks(desk, on_track, verdicts)
+                verdicts.judgements.append(judgement(context, made, evidence, None, _vehicle_no(evidence)))
+        await self._judge_tracks(context, on_track, verdicts)
         return verdicts
 
-    async def _drafts(self, desk: Desk, found: Mapping[str, CardTransaction]) -> dict[str, card_use.Evidence]:
+    async def _drafts(
+        self, context: Context, found: Mapping[str, CardTransaction]
+    ) -> dict[str, card_use.Evidence]:
         """Evidence without its track, by transaction."""
-        taken_back = await fills.reversed_of_cards(desk.conn, {f.transaction.card for f in found.values()})
+        taken_back = await fills.reversed_of_cards(context.conn, {f.transaction.card for f in found.values()})
         takes_back = {reversal: fill for fill, reversal in taken_back.items()}
         plates = {f.bound[0] for f in found.values() if f.bound is not None}
-        vehicles = await vehicles_of_plates(desk.conn, plates)
+        vehicles = await vehicles_of_plates(context.conn, plates)
         drafts: dict[str, card_use.Evidence] = {}
         for key, fact in found.items():
             row = fact.transaction
             vehicle = None
             if fact.bound is not None:
                 vehicle = vehicle_at(vehicles.get(fact.bound[0], ()), row.at_us)
-            own = desk.resolve(RULE, fact.organisation, row.at_us)
-            shared = desk.resolve(TRACK, fact.organisation, row.at_us)
+            own = context.resolve(RULE, fact.organisation, row.at_us)
+            shared = context.resolve(TRACK, fact.organisation, row.at_us)
             drafts[key] = {
                 "rule": RULE,
                 "rule_version": card_use.VERSION,
@@ -154,22 +158,22 @@ class Transactions:
         return drafts
 
     async def _judge_tracks(
-        self, desk: Desk, drafts: Sequence[tuple[str, card_use.Evidence]], verdicts: Verdicts
+        self, context: Context, drafts: Sequence[tuple[str, card_use.Evidence]], verdicts: Verdicts
     ) -> None:
-        marks = await watermarks(desk.conn, {_vehicle(evidence)["no"] for _, evidence in drafts})
+        marks = await watermarks(context.conn, {_vehicle(evidence)["no"] for _, evidence in drafts})
         ready: list[tuple[str, card_use.Evidence, bool]] = []
         for key, evidence in drafts:
             _, until = card_use.window(evidence["transaction"], evidence["parameters"])
             passed = marks[_vehicle(evidence)["no"]] >= until
             at = evidence["transaction"]["at_us"]
-            settle = desk.resolve(RULE, evidence["card"]["organisation"], at)["settle_after_h"] * _HOUR_US
-            if passed or desk.known_us >= until + settle:
+            settle = context.resolve(RULE, evidence["card"]["organisation"], at)["settle_after_h"] * _HOUR_US
+            if passed or context.known_us >= until + settle:
                 ready.append((key, evidence, passed))
             else:
                 why = "等待车辆轨迹 · waits for the track of the vehicle"
-                again = wait(desk, until, why, _vehicle(evidence)["no"], until - 1)
+                again = wait(context, until, why, _vehicle(evidence)["no"], until - 1)
                 by_clock = until + settle
-                if desk.now_us < by_clock < again.due_us:
+                if context.now_us < by_clock < again.due_us:
                     again = replace(again, due_us=by_clock)
                 verdicts.later[key] = again
 
@@ -181,9 +185,9 @@ class Transactions:
 
         wants = [_want(evidence) for _, evidence, _ in ready]
         speeds = [evidence["parameters"]["max_speed_kmh"] for _, evidence, _ in ready]
-        tracks = await judged_tracks_of(desk, wants, speeds, judged, accuses)
+        tracks = await judged_tracks_of(context, wants, speeds, judged, accuses)
         for (key, evidence, passed), (track, good, made) in zip(ready, tracks, strict=True):
-            made = on_kept_track(desk, made)
+            made = on_kept_track(context, made)
             alert = None
             if made.outcome is Outcome.SUSPECTED:
                 rows = card_use.needed(track, good, evidence)
@@ -197,12 +201,12 @@ class Transactions:
                     occurred_from_us=made.from_us,
                     occurred_to_us=made.to_us,
                 )
-            verdicts.judgements.append(judgement(desk, made, evidence, alert, _vehicle_no(evidence)))
-            waited = desk.now_us - evidence["transaction"]["at_us"]
+            verdicts.judgements.append(judgement(context, made, evidence, alert, _vehicle_no(evidence)))
+            waited = context.now_us - evidence["transaction"]["at_us"]
             if not passed and made.outcome is not Outcome.NORMAL and waited < WAIT_US:
                 why = "轨迹未到齐，先按已有轨迹判断 · judged on what is there, the track is not complete"
                 no = _vehicle(evidence)["no"]
-                verdicts.later[key] = wait(desk, evidence["transaction"]["at_us"], why, no, marks[no])
+                verdicts.later[key] = wait(context, evidence["transaction"]["at_us"], why, no, marks[no])
 
 
 def _binding(bound: tuple[str, int, int | None] | None) -> Binding | None:
@@ -229,16 +233,16 @@ def _vehicle_no(evidence: card_use.Evidence) -> int | None:
     return None if evidence["vehicle"] is None else int(evidence["vehicle"]["no"])
 
 
-def _gone(desk: Desk, judged: StoredEvaluation) -> Judgement:
+def _gone(context: Context, judged: StoredEvaluation) -> Judgement:
     return Judgement(
-        RULE, card_use.VERSION, judged.subject, judged.vehicle_no, "normal", "gone", desk.now_us
+        RULE, card_use.VERSION, judged.subject, judged.vehicle_no, "normal", "gone", context.now_us
     )  # fmt: skip
 
 
-def _until(desk: Desk, at_us: int) -> int:
+def _until(context: Context, at_us: int) -> int:
     """When the window of a fill at ``at_us`` is over, whosever card it is: the narrowest window that anyone uses. Where only
     its booking is known, and the day lasts longer, it is waited for when it is judged."""
-    used = {r.value for r in desk.parameters if (r.rule, r.name) == (RULE, "window_min")}
+    used = {r.value for r in context.parameters if (r.rule, r.name) == (RULE, "window_min")}
     used.add(next(p for p in RULES[RULE] if p.name == "window_min").default)
     return at_us + min(used) * 60_000_000
 

@@ -23,7 +23,7 @@ from rules.checks import mileage
 from rules.checks.base import Evaluation, Outcome
 from rules.evidence import parse
 from rules.evidence_parts import Place
-from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, on_kept_track, wait
+from rules.judge.context import Change, Context, Later, Verdicts, judgement, of_kind, on_kept_track, wait
 from rules.judge.order_tracks import add_tracks
 from rules.navigation.base import Places, Route
 from runtime.units import US_PER_S
@@ -50,75 +50,75 @@ class Orders:
     name = "orders"
     rules: tuple[str, ...] = (RULE,)
 
-    async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+    async def affected(self, context: Context, changes: Sequence[Change]) -> dict[str, int]:
         """See Gatherer."""
-        keys = dict.fromkeys((whole(c.subject) for c in of_kind(changes, "order", "result")), desk.now_us)
+        keys = dict.fromkeys((whole(c.subject) for c in of_kind(changes, "order", "result")), context.now_us)
         # What the kernels and the windows of orders use comes with the results that the worker makes anew.
         since = [c.from_us for c in of_kind(changes, "parameter") if c.subject == RULE]
         if since:
-            keys |= dict.fromkeys(await orders.settled_orders(desk.conn, min(since), None), desk.now_us)
+            keys |= dict.fromkeys(await orders.settled_orders(context.conn, min(since), None), context.now_us)
         return keys
 
-    async def strike(self, desk: Desk, from_us: int, until_us: int) -> dict[str, int]:
+    async def by_clock(self, context: Context, from_us: int, until_us: int) -> dict[str, int]:
         """Nothing: the worker settles orders by the clock."""
         return {}
 
-    async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
+    async def prepare(self, context: Context, keys: Sequence[str]) -> None:
         """Fetch the routes of those that can be judged."""
-        facts = await orders.orders_with_results(desk.conn, keys)
+        facts = await orders.orders_with_results(context.conn, keys)
         ready = [fact for fact in facts.values() if is_ready(fact)]
-        await desk.navigator.fetch(desk.conn, _wanted(ready))
+        await context.navigator.fetch(context.conn, _wanted(ready))
 
-    async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+    async def judge(self, context: Context, keys: Sequence[str]) -> Verdicts:
         """See Gatherer."""
-        facts = await orders.orders_with_results(desk.conn, keys)
-        verdicts = Verdicts(await withdrawn(desk, RULE, mileage.VERSION, keys, facts, _subjects))
+        facts = await orders.orders_with_results(context.conn, keys)
+        verdicts = Verdicts(await withdrawn(context, RULE, mileage.VERSION, keys, facts, _subjects))
         ready = {key: facts[key] for key in keys if key in facts and is_ready(facts[key])}
         for key in keys:
             if key in facts and key not in ready:
-                verdicts.later.update(until_settled(desk, facts[key]))
+                verdicts.later.update(until_settled(context, facts[key]))
         wanted = _wanted(list(ready.values()))
-        routes = dict(zip(wanted, await desk.navigator.routes(desk.conn, wanted), strict=True))
+        routes = dict(zip(wanted, await context.navigator.routes(context.conn, wanted), strict=True))
         suspected: list[tuple[OrderFacts, mileage.Evidence]] = []
         for key, fact in ready.items():
             places, missing = _itinerary(fact)
-            evidence = _numbers(desk, fact, routes.get(places))
+            evidence = _numbers(context, fact, routes.get(places))
             made = mileage.conclude(evidence)
             if made.reason == "no_route" and not missing and evidence["route"] is None:
-                verdicts.later[key] = _for_route(desk, fact)
+                verdicts.later[key] = _for_route(context, fact)
             elif made.outcome is Outcome.SUSPECTED:
                 suspected.append((fact, evidence))
             else:
                 if made.outcome is Outcome.UNDETERMINED:
-                    made = on_kept_track(desk, made)
-                verdicts.judgements.append(_judgement(desk, fact, made, evidence))
+                    made = on_kept_track(context, made)
+                verdicts.judgements.append(_judgement(context, fact, made, evidence))
                 route = routes.get(places)
                 if made.reason == "no_route" and route is not None and route.ask_again_us is not None:
-                    verdicts.later[key] = _for_mended(desk, route.ask_again_us)
+                    verdicts.later[key] = _for_mended(context, route.ask_again_us)
                     verdicts.absent.add(made.subject)
                 elif (
                     made.reason == "no_route"
                     and not missing
-                    and await _had_a_route(desk, made.subject, places)
+                    and await _had_a_route(context, made.subject, places)
                 ):
                     verdicts.absent.add(made.subject)
         for start in range(0, len(suspected), TRACKS_AT_ONCE):
             part = suspected[start : start + TRACKS_AT_ONCE]
-            await _add_all_tracks(desk, part)
+            await _add_all_tracks(context, part)
             for fact, evidence in part:
                 made = await asyncio.to_thread(mileage.evaluate, evidence)  # seconds for a month of fixes
                 if made.reason == "results_differ":
-                    verdicts.later[fact.order.id] = _again(desk, fact)
+                    verdicts.later[fact.order.id] = _again(context, fact)
                 else:
-                    verdicts.judgements.append(_judgement(desk, fact, made, evidence))
+                    verdicts.judgements.append(_judgement(context, fact, made, evidence))
                 for one in (evidence, *evidence.get("legs", [])):
                     one.pop("track", None)  # frozen by now; a track as lists is large
         verdicts.judgements.sort(key=lambda j: j.subject)
         return verdicts
 
-    async def between(self, desk: Desk, from_us: int, to_us: int) -> list[str]:
+    async def between(self, context: Context, from_us: int, to_us: int) -> list[str]:
         """Settled orders by their planned departure."""
-        return await orders.settled_orders(desk.conn, from_us, to_us)
+        return await orders.settled_orders(context.conn, from_us, to_us)
 
 
 def is_ready(fact: OrderFacts) -> bool:
@@ -145,14 +145,14 @@ def _subjects(order: OrderRow) -> set[str]:
 
 
 async def withdrawn(
-    desk: Desk, rule: str, version: int, keys: Collection[str], facts: Mapping[str, OrderFacts],
+    context: Context, rule: str, version: int, keys: Collection[str], facts: Mapping[str, OrderFacts],
     subjects: Callable[[OrderRow], Collection[str]],
 ) -> list[Judgement]:  # fmt: skip
     """Withdrawals of what ``rule`` said of the orders ``keys`` and what cannot hold any more: the order is cancelled, open
     again or another vehicle's, or the subject is not among ``subjects`` of its newest version. What was said of the same
     vehicle and can be judged again is left to its judgement; of another vehicle it is withdrawn before that."""
     made = []
-    for old in await suspected_of_orders(desk.conn, rule, keys):
+    for old in await suspected_of_orders(context.conn, rule, keys):
         fact = facts.get(old.alert.order or "")
         known = fact is not None and old.subject in subjects(fact.order)
         if fact is not None and known and is_ready(fact) and fact.order.vehicle_no == old.vehicle_no:
@@ -170,20 +170,20 @@ async def withdrawn(
                     old.vehicle_no,
                     "normal",
                     reason,
-                    desk.now_us,
+                    context.now_us,
                     backfill=backfill,
                 )
             )
     return made
 
 
-def until_settled(desk: Desk, fact: OrderFacts) -> dict[str, Later]:
+def until_settled(context: Context, fact: OrderFacts) -> dict[str, Later]:
     """A returned order whose result is not settled is looked at again. The worker's next result of it comes as a change;
     this is for the case that it never does."""
     order = fact.order
     if order.status != "returned" or order.actual_return_us is None:
         return {}
-    return {order.id: wait(desk, order.actual_return_us, "等待行程结算 · waits until the trip is settled")}
+    return {order.id: wait(context, order.actual_return_us, "等待行程结算 · waits until the trip is settled")}
 
 
 def _gone(fact: OrderFacts | None, vehicle_no: int | None) -> str:
@@ -197,10 +197,10 @@ def _gone(fact: OrderFacts | None, vehicle_no: int | None) -> str:
     return ""
 
 
-async def _had_a_route(desk: Desk, subject: str, places: Places) -> bool:
+async def _had_a_route(context: Context, subject: str, places: Places) -> bool:
     """Whether the alert of ``subject`` rests on a route over these very places. An engine that knows none any more has lost
     its map, or has another one."""
-    frozen = await evidence_of(desk.conn, alert_id(RULE, subject))
+    frozen = await evidence_of(context.conn, alert_id(RULE, subject))
     route = None if frozen is None or frozen.body is None else parse(frozen.body).get("route")
     return (
         route is not None
@@ -209,25 +209,25 @@ async def _had_a_route(desk: Desk, subject: str, places: Places) -> bool:
     )
 
 
-def _for_route(desk: Desk, fact: OrderFacts) -> Later:
-    since = _computed(desk, fact)
-    pause = min(max(desk.now_us - since, ROUTE_FIRST_US), ROUTE_MOST_US)
-    return Later(desk.now_us + pause, WAITS_FOR_ROUTE)
+def _for_route(context: Context, fact: OrderFacts) -> Later:
+    since = _computed(context, fact)
+    pause = min(max(context.now_us - since, ROUTE_FIRST_US), ROUTE_MOST_US)
+    return Later(context.now_us + pause, WAITS_FOR_ROUTE)
 
 
-def _computed(desk: Desk, fact: OrderFacts) -> int:
-    return max((leg.result.computed_us for leg in fact.stretches() if leg.result), default=desk.now_us)
+def _computed(context: Context, fact: OrderFacts) -> int:
+    return max((leg.result.computed_us for leg in fact.stretches() if leg.result), default=context.now_us)
 
 
-def _for_mended(desk: Desk, ask_again_us: int) -> Later:
+def _for_mended(context: Context, ask_again_us: int) -> Later:
     """Undetermined for an answer that cannot be true: judged again when the engine has been asked again."""
-    return Later(max(ask_again_us, desk.now_us + ROUTE_MOST_US), WAITS_FOR_MENDED)
+    return Later(max(ask_again_us, context.now_us + ROUTE_MOST_US), WAITS_FOR_MENDED)
 
 
-def _again(desk: Desk, fact: OrderFacts) -> Later:
+def _again(context: Context, fact: OrderFacts) -> Later:
     """The stored track gives another mileage than the result: the worker has not taken all of it yet."""
-    since = _computed(desk, fact)
-    return wait(desk, since, "轨迹与结算里程不一致，等待重算 · the track and the settled mileage differ")
+    since = _computed(context, fact)
+    return wait(context, since, "轨迹与结算里程不一致，等待重算 · the track and the settled mileage differ")
 
 
 def _wanted(facts: Sequence[OrderFacts]) -> list[Places]:
@@ -286,7 +286,7 @@ def _total(fact: OrderFacts) -> mileage.Result:
     return mileage.total(found)
 
 
-def _numbers(desk: Desk, fact: OrderFacts, route: Route | None) -> mileage.Evidence:
+def _numbers(context: Context, fact: OrderFacts, route: Route | None) -> mileage.Evidence:
     """Evidence without what ``recompute`` needs."""
     order, at_us = fact.order, fact.order.planned_departure_us
     notes = [note for leg in fact.stretches() for note in paper_notes(leg.order)]
@@ -306,8 +306,8 @@ def _numbers(desk: Desk, fact: OrderFacts, route: Route | None) -> mileage.Evide
         "return_point": _place(order.return_point),
         "route": None if route is None else route.evidence(),
         # The kernel's own are said as well; it resolves them fix by fix, from ``parameter_rows``.
-        "parameters": desk.resolve(RULE, order.organisation, at_us)
-        | resolve(TRACK, fact.organisation, at_us, desk.parameters),
+        "parameters": context.resolve(RULE, order.organisation, at_us)
+        | resolve(TRACK, fact.organisation, at_us, context.parameters),
         "result": _total(fact),
     }  # fmt: skip
     if notes:
@@ -315,20 +315,20 @@ def _numbers(desk: Desk, fact: OrderFacts, route: Route | None) -> mileage.Evide
     return found
 
 
-async def _add_all_tracks(desk: Desk, suspected: Sequence[tuple[OrderFacts, mileage.Evidence]]) -> None:
+async def _add_all_tracks(context: Context, suspected: Sequence[tuple[OrderFacts, mileage.Evidence]]) -> None:
     """``add_tracks`` of every stretch: an order of several has them under ``legs``, each with its vehicle and result."""
     pairs: list[tuple[OrderFacts, mileage.Evidence]] = []
     for fact, evidence in suspected:
         if fact.legs:
-            legs = [_numbers(desk, leg, None) for leg in fact.legs]
+            legs = [_numbers(context, leg, None) for leg in fact.legs]
             pairs += zip(fact.legs, legs, strict=True)
             evidence["legs"] = legs
         else:
             pairs.append((fact, evidence))
-    await add_tracks(desk, pairs)
+    await add_tracks(context, pairs)
 
 
-def _judgement(desk: Desk, fact: OrderFacts, made: Evaluation, evidence: mileage.Evidence) -> Judgement:
+def _judgement(context: Context, fact: OrderFacts, made: Evaluation, evidence: mileage.Evidence) -> Judgement:
     order, alert = fact.order, None
     if made.outcome is Outcome.SUSPECTED:
         alert = AlertFacts(
@@ -341,4 +341,4 @@ def _judgement(desk: Desk, fact: OrderFacts, made: Evaluation, evidence: mileage
             driver=order.driver,
             order=order.id,
         )
-    return judgement(desk, made, evidence, alert, order.vehicle_no, backfill=order.backfill)
+    return judgement(context, made, evidence, alert, order.vehicle_no, backfill=order.backfill)

@@ -28,7 +28,7 @@ from rules.checks import off_hours, terminal_silent
 from rules.checks.base import Evaluation, Outcome
 from rules.evidence_parts import Vehicle, vehicle_of
 from rules.judge import off_hours_closer
-from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, on_kept_track, wait
+from rules.judge.context import Change, Context, Later, Verdicts, judgement, of_kind, on_kept_track, wait
 from rules.judge.day_tracks import (
     HORIZON_US,
     DayTracks,
@@ -73,44 +73,44 @@ class VehicleDays:
     name = NAME
     rules = RULES
 
-    async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+    async def affected(self, context: Context, changes: Sequence[Change]) -> dict[str, int]:
         """Days that ended. However long ago: of an order those that any of its versions touched; of the calendar the day
         itself; of a vehicle those with an alert. In the last LOOK_BACK_DAYS: of a late position from its day on, and the day on
         which the silence before it began; of a parameter all from when it holds; of a vehicle those not judged yet."""
         keys: set[tuple[str, date]] = set()
-        for vehicle, since, until in await spans_of_orders(desk.conn, _subjects(changes, "order")):
-            keys |= {(vehicle, day) for day in _ended(desk, since, until, _whole(desk))}
+        for vehicle, since, until in await spans_of_orders(context.conn, _subjects(changes, "order")):
+            keys |= {(vehicle, day) for day in _ended(context, since, until, _whole(context))}
         late = ((change.subject, change.from_us) for change in of_kind(changes, "track"))
-        keys |= await self._since(desk, earliest(late))
-        keys |= await self._of_vehicles(desk, _subjects(changes, "vehicle"))
+        keys |= await self._since(context, earliest(late))
+        keys |= await self._of_vehicles(context, _subjects(changes, "vehicle"))
         days = {date.fromisoformat(subject) for subject in _subjects(changes, "calendar")}
-        days &= set(_ended(desk, 0, desk.now_us, _whole(desk)))
+        days &= set(_ended(context, 0, context.now_us, _whole(context)))
         for change in of_kind(changes, "parameter"):
             if change.subject in (*RULES, TRACK, ORDER):  # of orders: from when on they cover
-                days |= set(_ended(desk, change.from_us, desk.now_us))
-        keys |= await self._of_days(desk, days)
-        return await self._due(desk, keys)
+                days |= set(_ended(context, change.from_us, context.now_us))
+        keys |= await self._of_days(context, days)
+        return await self._due(context, keys)
 
-    async def strike(self, desk: Desk, from_us: int, until_us: int) -> dict[str, int]:
+    async def by_clock(self, context: Context, from_us: int, until_us: int) -> dict[str, int]:
         """The days that ended, of every official vehicle with a terminal."""
         first, last = day_of(from_us), day_of(until_us)  # a day's end is the next one's midnight
         days = {first + timedelta(days=k) for k in range((last - first).days)}
-        return await self._due(desk, await self._of_days(desk, days))
+        return await self._due(context, await self._of_days(context, days))
 
-    async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
+    async def prepare(self, context: Context, keys: Sequence[str]) -> None:
         """Nothing takes long apart from the transaction."""
 
-    async def between(self, desk: Desk, from_us: int, to_us: int) -> list[str]:
+    async def between(self, context: Context, from_us: int, to_us: int) -> list[str]:
         """Days that begin in [from, to)."""
         first = day_of(from_us - 1) + timedelta(days=1)
         days = {first + timedelta(days=k) for k in range((day_of(to_us - 1) - first).days + 1)}
-        return sorted(key_of(*pair) for pair in await self._of_days(desk, days))
+        return sorted(key_of(*pair) for pair in await self._of_days(context, days))
 
-    async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+    async def judge(self, context: Context, keys: Sequence[str]) -> Verdicts:
         """Both rules on each day; see ``Gatherer``."""
         verdicts = Verdicts()
-        known = await vehicles_by_id(desk.conn, [key.rpartition("|")[0] for key in keys])
-        marks = await watermarks(desk.conn, [v.no for v in known.values()])
+        known = await vehicles_by_id(context.conn, [key.rpartition("|")[0] for key in keys])
+        marks = await watermarks(context.conn, [v.no for v in known.values()])
         ready, gone = [], []
         for key in sorted(keys):
             vehicle_id, _, text = key.rpartition("|")
@@ -118,54 +118,54 @@ class VehicleDays:
                 continue
             day = date.fromisoformat(text)
             at = VehicleDay(key, vehicle, day, midnight_us(day))
-            settled_us = at.to_us + _settle_us(desk, vehicle.organisation, at.from_us)
+            settled_us = at.to_us + _settle_us(context, vehicle.organisation, at.from_us)
             if not official_on(vehicle, day):
                 gone.append((at, "not_official"))
-            elif marks[vehicle.no] < at.to_us and desk.known_us < settled_us:
-                due = max(settled_us, desk.now_us + 600 * US_PER_S)
+            elif marks[vehicle.no] < at.to_us and context.known_us < settled_us:
+                due = max(settled_us, context.now_us + 600 * US_PER_S)
                 why = "当日的定位可能尚未到齐 · positions of the day may still come"
                 verdicts.later[key] = Later(due, why, vehicle.no, at.to_us - 1)
             else:
                 ready.append(at)
         if ready:
-            tracks = await read_tracks(desk, ready)
+            tracks = await read_tracks(context, ready)
             bound = [
                 any(a < d.to_us for _, a, _ in spans) for d, spans in zip(ready, tracks.bound, strict=True)
             ]
             gone += [(d, "no_terminal") for d, is_bound in zip(ready, bound, strict=True) if not is_bound]
             slots = [slot for slot, is_bound in enumerate(bound) if is_bound]
-            await self._judge_days(desk, tracks, slots, marks, verdicts)
-        verdicts.judgements += await _withdrawals(desk, gone)
+            await self._judge_days(context, tracks, slots, marks, verdicts)
+        verdicts.judgements += await _withdrawals(context, gone)
         return verdicts
 
     async def _judge_days(
         self,
-        desk: Desk,
+        context: Context,
         tracks: DayTracks,
         slots: Sequence[int],
         marks: Mapping[int, int],
         verdicts: Verdicts,
     ) -> None:
         days = tracks.days
-        low, high = min(d.from_us for d in days), max(desk.now_us, *(d.to_us for d in days))
+        low, high = min(d.from_us for d in days), max(context.now_us, *(d.to_us for d in days))
         vehicles = list({d.vehicle.no: d.vehicle for d in days}.values())
-        covers = await vehicle_days.covers_of(desk.conn, vehicles, low, high, desk.parameters)
-        shared = [desk.resolve(TRACK, d.vehicle.organisation, d.from_us) for d in days]
+        covers = await vehicle_days.covers_of(context.conn, vehicles, low, high, context.parameters)
+        shared = [context.resolve(TRACK, d.vehicle.organisation, d.from_us) for d in days]
         waiting: dict[str, str] = {}
         backfilled: dict[int, bool] = {}
 
         speeds = np.array([s["max_speed_kmh"] for s in shared], np.int64)
-        valid = await valid_rows_of(desk, tracks, speeds)
+        valid = await valid_rows_of(context, tracks, speeds)
         # Its windows start anew: without the jumps none begins with one.
         notes = await notes_of_vehicles(
-            desk.conn, [(d.vehicle.no, d.from_us, d.to_us) for d in days], desk.parameters
+            context.conn, [(d.vehicle.no, d.from_us, d.to_us) for d in days], context.parameters
         )
         cleaned = replace(tracks, rows=tracks.rows.take(valid))
-        off = _off_hours(desk, cleaned, covers, shared, notes)
-        off = await off_hours_closer.look(desk, cleaned, off, covers)
+        off = _off_hours(context, cleaned, covers, shared, notes)
+        off = await off_hours_closer.look(context, cleaned, off, covers)
         for slot in slots:
             evidence, made = off[slot]
-            made = on_kept_track(desk, made)
+            made = on_kept_track(context, made)
             backfill = any(
                 c.backfill and c.from_us < days[slot].to_us and days[slot].from_us < c.to_us
                 for c in covers.get(days[slot].vehicle.no, ())
@@ -173,7 +173,7 @@ class VehicleDays:
             backfilled[slot] = backfill
             alert = _alert(days[slot], made, off_hours.severity(made)) if _suspected(made) else None
             verdicts.judgements.append(
-                judgement(desk, made, evidence, alert, days[slot].vehicle.no, backfill=backfill)
+                judgement(context, made, evidence, alert, days[slot].vehicle.no, backfill=backfill)
             )
             if made.reason == "calendar_unknown":
                 waiting[days[slot].key] = (
@@ -181,14 +181,14 @@ class VehicleDays:
                 )
                 verdicts.absent.add(made.subject)
 
-        used = [desk.resolve(terminal_silent.RULE, d.vehicle.organisation, d.from_us) for d in days]
+        used = [context.resolve(terminal_silent.RULE, d.vehicle.organisation, d.from_us) for d in days]
         used = [u | s for u, s in zip(used, shared, strict=True)]
-        found = silences_of(tracks, valid, used, covers, desk.known_us)
-        await add_before(desk, days, found)
+        found = silences_of(tracks, valid, used, covers, context.known_us)
+        await add_before(context, days, found)
         differ = contradictions_of(tracks, valid, used, covers)
-        await add_peers(desk, candidates(days, used, found))
-        if not desk.numbers_only:
-            await tell_office(desk, [(days[slot], one) for slot in slots for one in differ[slot]])
+        await add_peers(context, candidates(days, used, found))
+        if not context.numbers_only:
+            await tell_office(context, [(days[slot], one) for slot in slots for one in differ[slot]])
         counted = np.bincount(tracks.rows.slot[in_day(tracks)], minlength=len(days)).tolist()
         for slot in slots:
             day = days[slot]
@@ -200,10 +200,10 @@ class VehicleDays:
                 "silences": found[slot],
                 "contradictions": differ[slot],
             }
-            made = on_kept_track(desk, terminal_silent.evaluate(facts))
+            made = on_kept_track(context, terminal_silent.evaluate(facts))
             alert = _alert(day, made, terminal_silent.severity(facts)) if _suspected(made) else None
             verdicts.judgements.append(
-                judgement(desk, made, facts, alert, day.vehicle.no, backfill=backfilled[slot])
+                judgement(context, made, facts, alert, day.vehicle.no, backfill=backfilled[slot])
             )
             if terminal_silent.waits(facts):
                 waiting[day.key] = (
@@ -213,48 +213,50 @@ class VehicleDays:
                 waiting[day.key] = "该日之后尚无定位 · no position after the day yet"
         for slot in slots:
             day = days[slot]
-            if day.key in waiting and desk.now_us < day.to_us + HORIZON_US:
+            if day.key in waiting and context.now_us < day.to_us + HORIZON_US:
                 # Any position that comes may be one of this day. A vehicle that is past it has new ones all the time.
                 mark = marks[day.vehicle.no]
                 no = day.vehicle.no if mark < day.to_us else None
-                verdicts.later[day.key] = wait(desk, day.to_us, waiting[day.key], no, mark)
+                verdicts.later[day.key] = wait(context, day.to_us, waiting[day.key], no, mark)
 
-    async def _of_days(self, desk: Desk, days: Iterable[date]) -> set[tuple[str, date]]:
+    async def _of_days(self, context: Context, days: Iterable[date]) -> set[tuple[str, date]]:
         keys = set()
         for day in sorted(days):
             start = midnight_us(day)
-            bound = await vehicle_days.vehicles_bound(desk.conn, start, start + US_PER_DAY)
+            bound = await vehicle_days.vehicles_bound(context.conn, start, start + US_PER_DAY)
             keys |= {(v.id, day) for v in bound if official_on(v, day)}
         return keys
 
-    async def _since(self, desk: Desk, late: Mapping[str, int]) -> set[tuple[str, date]]:
-        vehicles = await vehicles_by_id(desk.conn, late)
-        since = {v.id: max(late[v.id], desk.now_us - HORIZON_US) for v in vehicles.values()}
+    async def _since(self, context: Context, late: Mapping[str, int]) -> set[tuple[str, date]]:
+        vehicles = await vehicles_by_id(context.conn, late)
+        since = {v.id: max(late[v.id], context.now_us - HORIZON_US) for v in vehicles.values()}
         before = await edge_fixes(
-            desk, [(v.no, since[v.id] - HORIZON_US, since[v.id]) for v in vehicles.values()]
+            context, [(v.no, since[v.id] - HORIZON_US, since[v.id]) for v in vehicles.values()]
         )
         keys = set()
         for vehicle, edges in zip(vehicles.values(), before, strict=True):
-            keys |= {(vehicle.id, day) for day in _ended(desk, since[vehicle.id], desk.now_us)}
+            keys |= {(vehicle.id, day) for day in _ended(context, since[vehicle.id], context.now_us)}
             if edges is not None:
-                keys |= {(vehicle.id, day) for day in _ended(desk, edges[1][0], edges[1][0] + 1)}
+                keys |= {(vehicle.id, day) for day in _ended(context, edges[1][0], edges[1][0] + 1)}
         return keys
 
-    async def _of_vehicles(self, desk: Desk, ids: Iterable[str]) -> set[tuple[str, date]]:
-        vehicles = await vehicles_by_id(desk.conn, ids)
+    async def _of_vehicles(self, context: Context, ids: Iterable[str]) -> set[tuple[str, date]]:
+        vehicles = await vehicles_by_id(context.conn, ids)
         numbers = {v.no: v for v in vehicles.values()}
         keys = set()
         for rule in RULES:
             for alert in await alerts_of_vehicles(
-                desk.conn, rule, sorted(numbers), desk.now_us - _whole(desk)
+                context.conn, rule, sorted(numbers), context.now_us - _whole(context)
             ):
                 if alert.vehicle_no in numbers:
                     keys.add((numbers[alert.vehicle_no].id, date.fromisoformat(alert.subject[-10:])))
-        spans = await terminal_spans(desk, [(no, desk.now_us - HORIZON_US, desk.now_us) for no in numbers])
+        spans = await terminal_spans(
+            context, [(no, context.now_us - HORIZON_US, context.now_us) for no in numbers]
+        )
         pairs = [
             (vehicle, day)
             for vehicle, pieces in zip(numbers.values(), spans, strict=True)
-            for day in sorted({d for _, a, b in pieces for d in _ended(desk, a, b)})
+            for day in sorted({d for _, a, b in pieces for d in _ended(context, a, b)})
             if official_on(vehicle, day)
         ]
         for start in range(0, len(pairs), _SLICE):
@@ -262,21 +264,21 @@ class VehicleDays:
                 off_hours.subject(v.id, day.isoformat()): (v.id, day)
                 for v, day in pairs[start : start + _SLICE]
             }
-            judged = await evaluations_of(desk.conn, off_hours.RULE, list(part))
+            judged = await evaluations_of(context.conn, off_hours.RULE, list(part))
             keys |= {part[subject] for subject in part.keys() - judged.keys()}
         return keys
 
-    async def _due(self, desk: Desk, keys: Iterable[tuple[str, date]]) -> dict[str, int]:
+    async def _due(self, context: Context, keys: Iterable[tuple[str, date]]) -> dict[str, int]:
         """When each key can be judged: ``settle_after_h`` after the end of its day."""
         pairs = sorted(keys)
-        vehicles = await vehicles_by_id(desk.conn, {vehicle for vehicle, _ in pairs})
+        vehicles = await vehicles_by_id(context.conn, {vehicle for vehicle, _ in pairs})
         waits: dict[tuple[str, date], int] = {}
         due = {}
         for vehicle, day in pairs:
             if vehicle in vehicles:
                 unit, start = vehicles[vehicle].organisation, midnight_us(day)
                 if (unit, day) not in waits:
-                    waits[unit, day] = _settle_us(desk, unit, start)
+                    waits[unit, day] = _settle_us(context, unit, start)
                 due[key_of(vehicle, day)] = start + US_PER_DAY + waits[unit, day]
         return due
 
@@ -288,7 +290,7 @@ class _OffHours:
 
 
 def _off_hours(
-    desk: Desk,
+    context: Context,
     tracks: DayTracks,
     covers: Mapping[int, Sequence[Cover]],
     shared: Sequence[dict[str, int]],
@@ -297,7 +299,7 @@ def _off_hours(
     """(evidence, evaluation) of each slot. The numbers come from the columns; only a suspected day has its track in the
     evidence, of which ``off_hours.evaluate`` makes the same."""
     asked = [
-        _off_hours_facts(desk, day, covers.get(day.vehicle.no, ()), shared[s], notes[s])
+        _off_hours_facts(context, day, covers.get(day.vehicle.no, ()), shared[s], notes[s])
         for s, day in enumerate(tracks.days)
     ]
     windows = [(slot, window) for slot, ask in enumerate(asked) for window in ask.windows]
@@ -318,10 +320,10 @@ def _off_hours(
 
 
 def _off_hours_facts(
-    desk: Desk, day: VehicleDay, covers: Sequence[Cover], shared: dict[str, int], notes: list[Note]
+    context: Context, day: VehicleDay, covers: Sequence[Cover], shared: dict[str, int], notes: list[Note]
 ) -> _OffHours:
-    used = desk.resolve(off_hours.RULE, day.vehicle.organisation, day.from_us)
-    worked = desk.calendar.workday(day.day)
+    used = context.resolve(off_hours.RULE, day.vehicle.organisation, day.from_us)
+    worked = context.calendar.workday(day.day)
     orders = cut(covers, day.from_us, day.to_us)
     facts: off_hours.Facts = {
         **_head(day, off_hours),
@@ -332,8 +334,8 @@ def _off_hours_facts(
             "date": day.day.isoformat(),
             "from_us": day.from_us,
             "worked": worked,
-            "name": desk.calendar.name(day.day),
-            "source": desk.calendar.source(day.day),
+            "name": context.calendar.name(day.day),
+            "source": context.calendar.source(day.day),
         },
     }
     return _OffHours(facts, off_hours.windows(day.from_us, worked, used, orders))
@@ -368,16 +370,16 @@ def _alert(day: VehicleDay, made: Evaluation, severity: Any) -> AlertFacts:
     )
 
 
-async def _withdrawals(desk: Desk, gone: Sequence[tuple[VehicleDay, str]]) -> list[Judgement]:
+async def _withdrawals(context: Context, gone: Sequence[tuple[VehicleDay, str]]) -> list[Judgement]:
     """Of days that are not judged (any more): their alerts are withdrawn. A day without an alert gets no judgement."""
     made: list[Judgement] = []
     for check in (off_hours, terminal_silent):
         rule, version = check.RULE, check.VERSION
         why = {check.subject(d.vehicle.id, d.day.isoformat()): reason for d, reason in gone}
         numbers = sorted({d.vehicle.no for d, _ in gone})
-        listed = await alerts_of_vehicles(desk.conn, rule, numbers) if gone else []
+        listed = await alerts_of_vehicles(context.conn, rule, numbers) if gone else []
         made += [
-            Judgement(rule, version, old.subject, old.vehicle_no, "normal", why[old.subject], desk.now_us)
+            Judgement(rule, version, old.subject, old.vehicle_no, "normal", why[old.subject], context.now_us)
             for old in listed
             if old.subject in why and old.alert.status == "suspected"
         ]
@@ -388,22 +390,24 @@ def _suspected(made: Evaluation) -> bool:
     return made.outcome is Outcome.SUSPECTED
 
 
-def _settle_us(desk: Desk, organisation: str, at_us: int) -> int:
-    return max(desk.resolve(rule, organisation, at_us)["settle_after_h"] for rule in RULES) * _HOUR_US
+def _settle_us(context: Context, organisation: str, at_us: int) -> int:
+    return max(context.resolve(rule, organisation, at_us)["settle_after_h"] for rule in RULES) * _HOUR_US
 
 
 def _subjects(changes: Iterable[Change], kind: str) -> list[str]:
     return sorted({c.subject for c in of_kind(changes, kind)})
 
 
-def _whole(desk: Desk) -> int:
+def _whole(context: Context) -> int:
     """How far back days are judged again whose facts change that have a date of their own: as long as positions are kept."""
-    return max(HORIZON_US, min(desk.now_us - desk.kept_from_us, _MOST_US))
+    return max(HORIZON_US, min(context.now_us - context.kept_from_us, _MOST_US))
 
 
-def _ended(desk: Desk, since_us: int, until_us: int, back_us: int = HORIZON_US) -> list[date]:
+def _ended(context: Context, since_us: int, until_us: int, back_us: int = HORIZON_US) -> list[date]:
     """Days with a part in [since, until) that have ended, of those of the last ``back_us``."""
-    oldest = day_of(desk.now_us - back_us)
+    oldest = day_of(context.now_us - back_us)
     first = max(day_of(since_us), oldest) if since_us > 0 else oldest
-    last = min(day_of(min(until_us, desk.now_us + US_PER_DAY) - 1), day_of(desk.now_us) - timedelta(days=1))
+    last = min(
+        day_of(min(until_us, context.now_us + US_PER_DAY) - 1), day_of(context.now_us) - timedelta(days=1)
+    )
     return [first + timedelta(days=k) for k in range((last - first).days + 1)]

@@ -18,7 +18,7 @@ from rules.alerts.publish import evaluations_of
 from rules.checks import traffic_violations as check
 from rules.checks.base import Outcome
 from rules.evidence_parts import Driver, official_vehicle_of
-from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind
+from rules.judge.context import Change, Context, Verdicts, judgement, of_kind
 
 RULE: Final = check.RULE
 
@@ -43,45 +43,49 @@ class Violations:
     name = "violations"
     rules: tuple[str, ...] = (RULE,)
 
-    async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
+    async def affected(self, context: Context, changes: Sequence[Change]) -> dict[str, int]:
         """The months of what changed and the ones after it, at once: a month back from a violation reaches into the
         month before."""
         keys: set[_Key] = set()
         own = {c.subject: c.from_us for c in of_kind(changes, "violation")}
-        rows = await violations.violations_of(desk.conn, own)
+        rows = await violations.violations_of(context.conn, own)
         since = [own[row.id] for row in rows if row.id in own]
-        keys |= await self._keys_of(desk, rows, [(row, own[row.id]) for row in rows])
+        keys |= await self._keys_of(context, rows, [(row, own[row.id]) for row in rows])
         plates: dict[str, int] = {c.subject: c.from_us for c in of_kind(changes, "offences", "plate")}
         moved = {c.subject for c in of_kind(changes, "vehicle")}
-        plates |= dict.fromkeys((await plates_of_vehicles(desk.conn, moved)).values(), 0)
+        plates |= dict.fromkeys((await plates_of_vehicles(context.conn, moved)).values(), 0)
         whole = [(plate, us, 2**62) for plate, us in plates.items()]
-        keys |= await self._keys_of(desk, await violations.violations_of_plates(desk.conn, whole))
-        own_rules = {RULE, ORDER} if _by_driver(desk) else {RULE}
+        keys |= await self._keys_of(context, await violations.violations_of_plates(context.conn, whole))
+        own_rules = {RULE, ORDER} if _by_driver(context) else {RULE}
         parameters = [c.from_us for c in of_kind(changes, "parameter") if c.subject in own_rules]
         if parameters:
-            keys |= await self._keys_of(desk, await violations.violations_between(desk.conn, min(parameters)))
+            keys |= await self._keys_of(
+                context, await violations.violations_between(context.conn, min(parameters))
+            )
         orders = {c.subject for c in of_kind(changes, "order")}
-        if orders and _by_driver(desk):
-            for row, driver in await touched_by_orders(desk.conn, orders):
+        if orders and _by_driver(context):
+            for row, driver in await touched_by_orders(context.conn, orders):
                 keys |= {("driver", driver, month) for month in _months(row.at_us)}
-        keys |= await self._standing(desk, changes, [*since, *plates.values(), *parameters])
-        return dict.fromkeys(sorted(key_of(*key) for key in keys), desk.now_us)
+        keys |= await self._standing(context, changes, [*since, *plates.values(), *parameters])
+        return dict.fromkeys(sorted(key_of(*key) for key in keys), context.now_us)
 
-    async def _standing(self, desk: Desk, changes: Sequence[Change], since_us: Sequence[int]) -> set[_Key]:
+    async def _standing(
+        self, context: Context, changes: Sequence[Change], since_us: Sequence[int]
+    ) -> set[_Key]:
         """Suspected months that may rest on what is no more: a violation that is deleted, or of another plate, time or
         driver now."""
         if not of_kind(changes, "violation", "offences", "plate", "vehicle", "parameter"):
-            if not (of_kind(changes, "order") and _by_driver(desk)):
+            if not (of_kind(changes, "order") and _by_driver(context)):
                 return set()
             since_us = [c.from_us for c in of_kind(changes, "order")]
         every = bool(of_kind(changes, "parameter"))
         moved = {c.subject for c in of_kind(changes, "vehicle")}
         plates = {c.subject for c in of_kind(changes, "offences", "plate")}
-        vehicles = await vehicles_of_plates(desk.conn, plates)
+        vehicles = await vehicles_of_plates(context.conn, plates)
         moved |= {v.id for its in vehicles.values() for v in its}
-        oldest = check.month_of(min((us for us in since_us), default=desk.now_us))
+        oldest = check.month_of(min((us for us in since_us), default=context.now_us))
         found = set()
-        for subject in await suspected_subjects(desk.conn, RULE):
+        for subject in await suspected_subjects(context.conn, RULE):
             unit, rest = subject.split(":", 1)
             id, month = rest.rsplit(":", 1)
             if id in moved or (month >= oldest and (every or unit == "driver")):
@@ -89,19 +93,19 @@ class Violations:
         return found
 
     async def _keys_of(
-        self, desk: Desk, rows: Sequence[ViolationRow], moved: Iterable[tuple[ViolationRow, int]] = ()
+        self, context: Context, rows: Sequence[ViolationRow], moved: Iterable[tuple[ViolationRow, int]] = ()
     ) -> set[_Key]:
         """Keys of violations; ``moved``: and of the times that they had."""
         times = [(row, row.at_us) for row in rows] + list(moved)
-        vehicles = await vehicles_of_plates(desk.conn, {row.plate for row in rows})
+        vehicles = await vehicles_of_plates(context.conn, {row.plate for row in rows})
         keys = {
             ("vehicle", vehicle.id, month)
             for row, us in times
             for vehicle in vehicles.get(row.plate, ())
             for month in _months(us)
         }
-        if _by_driver(desk):
-            drivers = await self._drivers(desk, rows, vehicles)
+        if _by_driver(context):
+            drivers = await self._drivers(context, rows, vehicles)
             keys |= {
                 ("driver", drivers[row.id][0], month)
                 for row, us in times
@@ -110,33 +114,33 @@ class Violations:
             }
         return keys
 
-    async def strike(self, desk: Desk, from_us: int, until_us: int) -> dict[str, int]:
+    async def by_clock(self, context: Context, from_us: int, until_us: int) -> dict[str, int]:
         """Nothing comes up by the clock alone."""
         return {}
 
-    async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
+    async def prepare(self, context: Context, keys: Sequence[str]) -> None:
         """Nothing takes long here."""
 
-    async def between(self, desk: Desk, from_us: int, to_us: int) -> list[str]:
+    async def between(self, context: Context, from_us: int, to_us: int) -> list[str]:
         """Months of vehicles (and drivers, where they are used) with violations in [from, to)."""
-        rows = await violations.violations_between(desk.conn, from_us, to_us)
+        rows = await violations.violations_between(context.conn, from_us, to_us)
         own = {check.month_of(row.at_us) for row in rows}
-        return sorted(key_of(*key) for key in await self._keys_of(desk, rows) if key[2] in own)
+        return sorted(key_of(*key) for key in await self._keys_of(context, rows) if key[2] in own)
 
-    async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
+    async def judge(self, context: Context, keys: Sequence[str]) -> Verdicts:
         """See ``Gatherer.judge``."""
         asked = sorted({_parts(key) for key in keys})
-        judged = await evaluations_of(desk.conn, RULE, [check.subject(*key) for key in asked])
-        vehicles = await vehicles_by_id(desk.conn, {id for unit, id, _ in asked if unit == "vehicle"})
-        drivers = await drivers_of(desk.conn, {id for unit, id, _ in asked if unit == "driver"})
-        rows = await self._rows(desk, asked, vehicles)
+        judged = await evaluations_of(context.conn, RULE, [check.subject(*key) for key in asked])
+        vehicles = await vehicles_by_id(context.conn, {id for unit, id, _ in asked if unit == "vehicle"})
+        drivers = await drivers_of(context.conn, {id for unit, id, _ in asked if unit == "driver"})
+        rows = await self._rows(context, asked, vehicles)
         verdicts = Verdicts()
         for key in asked:
             unit, id, month = key
             subject = check.subject(*key)
             if id not in (vehicles if unit == "vehicle" else drivers):
                 if subject in judged:
-                    verdicts.judgements.append(_gone(desk, judged[subject]))
+                    verdicts.judgements.append(_gone(context, judged[subject]))
                 continue
             since, _ = check.month_span(month)
             vehicle = vehicles[id] if unit == "vehicle" else None
@@ -150,7 +154,7 @@ class Violations:
                 "month": month,
                 "vehicle": None if vehicle is None else official_vehicle_of(vehicle),
                 "driver": None if driver is None else _driver(*driver),
-                "parameters": desk.resolve(RULE, organisation, since),
+                "parameters": context.resolve(RULE, organisation, since),
                 "violations": rows[key],
             }
             for row, why in check.considered(rows[key], evidence["parameters"]):
@@ -163,12 +167,12 @@ class Violations:
             if made.outcome is Outcome.SUSPECTED:
                 alert = _alert(made.from_us, made.to_us, evidence, organisation)
             verdicts.judgements.append(
-                judgement(desk, made, evidence, alert, None if vehicle is None else vehicle.no)
+                judgement(context, made, evidence, alert, None if vehicle is None else vehicle.no)
             )
         return verdicts
 
     async def _rows(
-        self, desk: Desk, keys: Sequence[_Key], vehicles: Mapping[str, VehicleInfo]
+        self, context: Context, keys: Sequence[_Key], vehicles: Mapping[str, VehicleInfo]
     ) -> dict[_Key, list[check.Record]]:
         """Records of the month and the one before of each key, as evidence has them."""
         spans = {key: check.month_span(key[2], 1) for key in keys}
@@ -178,18 +182,18 @@ class Violations:
             if key[0] == "vehicle" and key[1] in vehicles
         }
         of_driver = {key: (key[1], *spans[key]) for key in keys if key[0] == "driver"}
-        plates = await plates_driven(desk.conn, of_driver.values())
+        plates = await plates_driven(context.conn, of_driver.values())
         driven = {(plate, a, b) for driver, a, b in of_driver.values() for plate in plates[driver]}
         found = {
             row.id: row
             for part in (
-                await violations.violations_of_plates(desk.conn, {*of_vehicle.values(), *driven}),
-                await violations.violations_of_drivers(desk.conn, set(of_driver.values())),
+                await violations.violations_of_plates(context.conn, {*of_vehicle.values(), *driven}),
+                await violations.violations_of_drivers(context.conn, set(of_driver.values())),
             )
             for row in part
         }
-        holders = await vehicles_of_plates(desk.conn, {row.plate for row in found.values()})
-        whose = await self._drivers(desk, list(found.values()), holders) if of_driver else {}
+        holders = await vehicles_of_plates(context.conn, {row.plate for row in found.values()})
+        whose = await self._drivers(context, list(found.values()), holders) if of_driver else {}
         rows: dict[_Key, list[check.Record]] = {}
         ordered = sorted(found.values(), key=lambda row: (row.at_us, row.id))
         for key in keys:
@@ -210,7 +214,7 @@ class Violations:
         return rows
 
     async def _drivers(
-        self, desk: Desk, rows: Sequence[ViolationRow], holders: Mapping[str, Sequence[VehicleInfo]]
+        self, context: Context, rows: Sequence[ViolationRow], holders: Mapping[str, Sequence[VehicleInfo]]
     ) -> dict[str, tuple[str, str | None]]:
         """Who drove, by violation: (driver, None) as the record says, else (driver, order) of the order on which the vehicle
         was out, from its actual departure to its actual return."""
@@ -222,14 +226,14 @@ class Violations:
                 found[row.id] = (row.driver, None)
             elif vehicle is not None:
                 open_.append((row.id, vehicle.no, row.at_us))
-        covering = await drivers_at(desk.conn, [(no, us) for _, no, us in open_], desk.parameters)
+        covering = await drivers_at(context.conn, [(no, us) for _, no, us in open_], context.parameters)
         return found | {id: who for (id, _, _), who in zip(open_, covering, strict=True) if who is not None}
 
 
-def _by_driver(desk: Desk) -> bool:
+def _by_driver(context: Context) -> bool:
     """Whether anyone counts by driver."""
     name = (RULE, "by_driver")
-    return any((p.rule, p.name) == name and p.value for p in desk.parameters)
+    return any((p.rule, p.name) == name and p.value for p in context.parameters)
 
 
 def _months(us: int) -> tuple[str, str]:
@@ -270,5 +274,5 @@ def _alert(from_us: int, to_us: int | None, evidence: check.Evidence, organisati
     )
 
 
-def _gone(desk: Desk, judged: StoredEvaluation) -> Judgement:
-    return Judgement(RULE, check.VERSION, judged.subject, judged.vehicle_no, "normal", "gone", desk.now_us)
+def _gone(context: Context, judged: StoredEvaluation) -> Judgement:
+    return Judgement(RULE, check.VERSION, judged.subject, judged.vehicle_no, "normal", "gone", context.now_us)

@@ -8,14 +8,14 @@ Cleaning. A fix whose implied speed from the previous valid fix exceeds ``max_sp
 changes nothing but the time, and is never the previous fix of another. The time between is at least one
 second, since device times have whole seconds.
 
-Mileage (rules.md "Mileage"). A fix is *kept* when it is KEEP_MM or more from the last kept one (the anchor),
+Mileage. A fix is *kept* when it is KEEP_MM or more from the last kept one (the anchor),
 or, while moving, when its direction turned by TURN_DEG or more and it is TURN_KEEP_MM or more away. The
 mileage is the sum of the distances between kept fixes plus the tail: the distance of the last moving fix from
 the anchor. Drift of a standing vehicle stays near the anchor and adds nothing; the noise of a driving one is
 taken in over long chords only. When a fix is kept across a gap longer than ``gap_s``, the straight line from
 the previous valid fix is added and also counted as bridged.
 
-Runs and episodes (rules.md "location"). A run is a sequence of consecutive valid fixes outside the vehicle's
+Runs and episodes (docs/rules/location.md). A run is a sequence of consecutive valid fixes outside the vehicle's
 fence at times that no order covers. It becomes an episode at the first fix, not its first, that is
 ``min_displacement_m`` or more both from the run's first fix and beyond the fence, and that is real: its speed
 says so, or the fix before it was displaced too (one stray fix of a standing vehicle is not a drive). It ends
