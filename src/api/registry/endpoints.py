@@ -36,7 +36,7 @@ from api.http import (
 )
 from api.problems import WITHOUT_ID
 from api.registry import parameters, statements, terminals
-from api.registry.busy import one_import
+from api.registry.busy import one_import, refuse_when_busy
 from api.registry.examples import EXAMPLES, RESULT
 from api.registry.stored import ONE, PAGES, WRITTEN
 from registry import bulk as imports
@@ -223,8 +223,9 @@ def _import(kind: str) -> Endpoint:
             detail = f"内容类型应为下列之一 · send one of: {', '.join(_FORMATS)}"
             raise Problem(415, "content-type", detail)
         form, state = _FORMATS[content_type], request.app.state
+        refuse_when_busy(state)
+        data = await read_body(request, imports.MAX_BYTES)
         with one_import(state):
-            data = await read_body(request, imports.MAX_BYTES)
             rows = await asyncio.to_thread(read_any, kind, data, form, charset)
             records = await asyncio.to_thread(imports.validate_rows, kind, rows)
             async with state.pool.acquire(timeout=5) as connection:

@@ -15,7 +15,7 @@ from api.answers import StatementImported
 from api.auth.access import require
 from api.errors import Problem, problem_of
 from api.http import json_response, media_type, read_body
-from api.registry.busy import one_import
+from api.registry.busy import one_import, refuse_when_busy
 from api.registry.examples import REPORT
 from registry.bulk import MAX_BYTES
 from registry.statements.columns import HEADERS, FileMapping, Kind, read_mapping
@@ -120,8 +120,9 @@ async def _steps(
 ) -> AsyncIterator[dict[str, Any]]:
     """{rows, done} after the file was read and after each chunk, last the report."""
     state = request.app.state
+    refuse_when_busy(state)
+    data = await read_body(request, MAX_BYTES)
     with one_import(state):
-        data = await read_body(request, MAX_BYTES)
         async with state.pool.acquire(timeout=5) as connection:
             now = await connection.fetchval("SELECT clock_timestamp()")
         parsed = await asyncio.to_thread(read_statement, kind, data, mapping, now, charset)
