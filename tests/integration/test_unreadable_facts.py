@@ -201,7 +201,8 @@ async def test_a_record_that_the_log_cannot_read_is_set_aside(world: World) -> N
     fixes = stand(7 * H, 8 * H)
     await world.send(*(world.batch(fixes, terminal=k) for k in (1, 2, 3)))
     with closing(sqlite3.connect(world.folder / "log.sqlite")) as log, log:
-        log.execute("UPDATE records SET payload = payload || x'00' WHERE \"offset\" = 2")
+        (payload,) = log.execute('SELECT payload FROM records WHERE "offset" = 2').fetchone()
+        log.execute('UPDATE records SET payload = ? WHERE "offset" = 2', (payload[:-1] + b"?",))
     worker = world.worker()
     await work(world, worker, 3)
     counts = worker.counts
