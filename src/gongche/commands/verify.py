@@ -13,6 +13,7 @@ from rules.alerts.evaluations import with_evidence
 from rules.catalogue import RULES, verify
 from rules.evidence import UnknownVersionError
 from runtime.embedded_postgres import open_database
+from runtime.faults import of_one_fact, text_of
 from runtime.logs import configure_logging
 from runtime.migrations import require_schema
 from runtime.postgres import connect
@@ -73,6 +74,12 @@ async def _verify(dsn: str, rule: str | None) -> Tally:
                 except UnknownVersionError as error:
                     tally.unknown[str(error)] += 1
                     continue
+                except Exception as error:
+                    if not of_one_fact(error):
+                        raise
+                    wrong = [
+                        f"程序故障 · a fault of the program: {text_of(error)}"
+                    ]  # the others are judged all the same
                 tally.checked += 1
                 if wrong:
                     tally.wrong += 1
