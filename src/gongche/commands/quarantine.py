@@ -15,10 +15,10 @@ from gongche.commands.database import Action, on_database, shown
 from registry.calendar import load_calendar, unreadable_days
 from registry.snapshot.fleet import FleetSnapshot
 from registry.unreadable import CLOCK_CORRECTION, Unreadable
-from rules.faults import text_of
 from rules.live.store import quarantine, recomputations
 from runtime.connection import Connection
-from runtime.errors import GongcheError
+from runtime.errors import GongcheError, text_of
+from runtime.logs import one_line
 from telemetry.archive.clocks import unreadable_clocks
 from telemetry.log import codec
 
@@ -114,20 +114,20 @@ async def _show(args: argparse.Namespace, connection: Connection) -> int:
     if kind == "vehicle":
         for vehicle in await recomputations.failed(connection):
             if vehicle.vehicle_no == number:
-                print(_vehicle_line(vehicle), vehicle.error, sep="\n")
+                print(_vehicle_line(vehicle), *map(one_line, vehicle.error.splitlines()), sep="\n")
                 return 0
         return _unknown(f"v{number}")
     found = await quarantine.entry(connection, number)
     if found is None:
         return _unknown(str(number))
     entry, payload = found
-    print(_line(entry), entry.error, sep="\n")
+    print(_line(entry), *map(one_line, entry.error.splitlines()), sep="\n")
     if args.bytes:
         _write(args.bytes, payload)
     try:
         batch = codec.decode(payload)
     except Exception as error:
-        print(f"无法解码 / cannot be decoded: {text_of(error)}")
+        print(one_line(f"无法解码 / cannot be decoded: {text_of(error)}"))
         return 0
     for k in range(min(len(batch), _SHOWN)):
         columns = {name: values[k].item() for name, values in batch.columns().items()}

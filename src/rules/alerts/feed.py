@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -193,6 +193,16 @@ async def suspected_of_cards(
         sorted(set(cards)),
     )
     return [(r["rule"], r["card"], r["subject"]) for r in rows]
+
+
+async def suspected_among(conn: Connection, rule: str, subjects: Iterable[str]) -> set[str]:
+    """Those of ``subjects`` of which a rule has a suspected alert."""
+    rows = await conn.fetch(
+        "SELECT subject FROM alerts WHERE rule = $1 AND subject = ANY($2::text[]) AND status = 'suspected'",
+        rule,
+        sorted(subjects),
+    )
+    return {r["subject"] for r in rows}
 
 
 async def suspected_subjects(conn: Connection, rule: str) -> list[str]:

@@ -26,13 +26,15 @@ from rules.alerts.feed import publish_feed
 from rules.alerts.publish import publish
 from rules.catalogue import RULES
 from rules.checks import off_hours
-from rules.faults import is_fault, text_of
+from rules.faults import is_fault
 from rules.judge import metrics, queue
 from rules.judge.context import Change, Desk, Gatherer, Later
 from rules.judge.standing import to_publish
+from rules.live.store.offsets import known_until
 from rules.navigation.base import Navigator
 from rules.wording.standard import STANDARD, Wording
 from runtime.database_says import cause, takes_no_writes
+from runtime.errors import text_of
 from runtime.migrations import require_schema
 from runtime.postgres import DATABASE_ERRORS, connect, connection_lost
 from runtime.units import CHINA, US_PER_DAY, US_PER_S, from_us, midnight_us
@@ -207,7 +209,7 @@ class Judge:
             calendar=calendar,
             parameters=parameters,
             now_us=now,
-            known_us=await queue.known_until(self._conn, archive, now),
+            known_us=await known_until(self._conn, archive, now),
             # Whole UTC days are dropped.
             kept_from_us=(now // US_PER_DAY - self._retention_days) * US_PER_DAY,
         )
