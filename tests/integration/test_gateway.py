@@ -631,7 +631,7 @@ async def test_a_message_on_which_the_program_fails_stops_nobody(
         return take(frames, rows, terminals)
 
     def session(self: Session, header: Any, body: bytes, now: float) -> Any:
-        if header.id == 0x0704:
+        if header.id == 0x0002:
             raise RuntimeError("a fault of the program, put in by a test")
         return on_message(self, header, body, now)
 
@@ -641,7 +641,7 @@ async def test_a_message_on_which_the_program_fails_stops_nobody(
         one = await Terminal.online(it.port, "013900000001")
         two = await Terminal.online(it.port, "013900000002")
         serials = [one.send(0x0200, position(k)) for k in (1, 777, 2)]
-        serials.append(one.send(0x0704, b"\x00\x00\x00"))
+        serials.append(one.send(0x0002, b""))
         other = two.send(0x0200, position(3))
         assert await two.result_of(other, 0x0200) == 0
         for serial in (serials[0], serials[2]):
