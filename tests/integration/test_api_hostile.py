@@ -355,13 +355,13 @@ async def test_what_arrives_at_once_is_bounded_and_small_ones_pass(
     transport = httpx.ASGITransport(create_app(Settings(), pool, position_sink=None))
     headers = {"Authorization": f"Bearer {made.secret}", "Content-Type": "application/json"}
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
-        first = asyncio.create_task(client.post("/v1/organisations:import", content=large()))
+        first = asyncio.create_task(client.put("/v1/organisations/O2", content=large()))
         await until(lambda: begun == 1, "the first one has begun")
-        refused = await client.post("/v1/organisations:import", content=b" " * (700 << 10))
+        refused = await client.put("/v1/organisations/O2", content=b" " * (700 << 10))
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
         small = await client.put("/v1/organisations/O1", json={"name": "x"})
         assert small.status_code == 201
         go_on.set()
         assert (await first).status_code in (400, 422)
-        again = await client.post("/v1/organisations:import", content=b" " * (700 << 10))
+        again = await client.put("/v1/organisations/O2", content=b" " * (700 << 10))
         assert again.status_code in (400, 422)  # it is counted no more
