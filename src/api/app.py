@@ -44,7 +44,7 @@ def create_app(settings: Settings, pool: Any, *, position_sink: LogWriter | None
     state.pool = pool
     state.position_sink = position_sink
     state.tokens = TokenCache(pool)
-    state.waiting_readers = state.imports_running = state.position_requests = 0
+    state.waiting_readers = state.imports_running = state.position_requests = state.arriving_bytes = 0
     state.stopping = (
         False  # the composition root sets it on shutdown: who waits for news is then answered at once
     )

@@ -18,7 +18,7 @@ from fastapi.responses import Response
 from pydantic import BeforeValidator, WithJsonSchema
 from starlette.requests import ClientDisconnect
 
-from api.errors import Problem
+from api.errors import Problem, unavailable
 from registry.values import parse_time
 from runtime.units import CHINA
 
@@ -77,8 +77,15 @@ QueryTime = Annotated[
 ]
 
 
+#: Of all bodies that are on their way; small ones come in whatever others send.
+_MOST_ARRIVING: Final = 128 << 20
+_SMALL: Final = 64 << 10
+
+
 async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
-    """The body, at most ``limit`` bytes. Raises Problem 413, 415 (compressed) or 408 (too slow)."""
+    """The body, at most ``limit`` bytes. Raises Problem 413, 415 (compressed), 408 (too slow) or 503 (too much at once).
+
+    Read it before anything is taken of which there are few: who sends slowly must hold nothing but what has come."""
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
         raise Problem(415, "content-encoding", "请勿压缩请求体 · send the body uncompressed")
@@ -92,19 +99,24 @@ async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
     if declared.isdecimal() and int(declared[:20]) > limit:
         raise too_large
     parts: list[bytes] = []
-    size = 0
+    size, state = 0, request.app.state
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             async for part in request.stream():
                 size += len(part)
+                state.arriving_bytes += len(part)
                 if size > limit:
                     raise too_large
+                if size > _SMALL and state.arriving_bytes > _MOST_ARRIVING:
+                    raise unavailable("上传过多，请稍后重试 · too much is being sent at once; try again")
                 parts.append(part)
     except ClientDisconnect:
         raise Problem(400, "client-gone", "连接已断开 · the client went away") from None
     except TimeoutError:
         detail = "请求体发送过慢 · the body came too slowly"
         raise Problem(408, "timeout", detail, headers={"Connection": "close"}) from None
+    finally:
+        state.arriving_bytes -= size
     return b"".join(parts)
 
 

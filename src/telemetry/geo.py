@@ -193,7 +193,7 @@ class FenceSet:
         self._planes = np.full(len(geometries), None, object)
 
     def update(self, geometries: NDArray[np.object_]) -> None:
-        """Take a longer array of geometries; those known already keep their index."""
+        """Take a longer array of geometries; those known already keep their index. One may be None until it is asked about."""
         more = len(geometries) - len(self.geometries)
         if more:
             shapely.prepare(geometries)

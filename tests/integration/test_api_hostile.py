@@ -3,15 +3,18 @@ refusal says where, and what is refused leaves no trace."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
 
+from api import http
 from api.app import create_app
 from api.auth.tokens import SCOPES, create_token
 from api.http import MAX_BODY
@@ -19,6 +22,8 @@ from api.registry.examples import EXAMPLES
 from api.registry.importing import SMALL
 from registry import bulk
 from runtime.settings import Settings
+from telemetry.log.sqlite import EmbeddedLogWriter
+from tests.waiting import until
 
 #: Which scopes let a caller in, by what the path begins with; the longest beginning that fits counts.
 READ = {
@@ -303,3 +308,61 @@ async def test_json_that_is_none(client: httpx.AsyncClient, pool: asyncpg.Pool) 
     after = await contents(pool)
     after["organisations"] = [row for row in after["organisations"] if "20261001" not in row]
     assert after["organisations"] == before["organisations"]
+
+
+async def test_who_sends_slowly_holds_nobody_up(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    """Of requests that write positions or import files few are worked on at once. One client that begins many and does not end
+    them keeps no other from it."""
+    made, go_on, begun = await create_token(pool, "test", SCOPES), asyncio.Event(), 0
+
+    async def slow() -> AsyncIterator[bytes]:
+        nonlocal begun
+        begun += 1
+        yield b"["
+        await go_on.wait()
+        yield b"]"
+
+    sink = EmbeddedLogWriter(tmp_path / "log.sqlite")
+    transport = httpx.ASGITransport(create_app(Settings(), pool, position_sink=sink))
+    headers = {"Authorization": f"Bearer {made.secret}", "Content-Type": "application/json"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+        slow_ones = [
+            asyncio.create_task(client.post(address, content=slow()))
+            for address in ["/v1/positions"] * 40 + ["/v1/organisations:import"] * 5
+        ]
+        await until(lambda: begun == 45, "the slow ones have begun")
+        quick = await client.post("/v1/positions", content=b"[]")
+        assert (quick.status_code, quick.json()) == (202, {"accepted": 0})
+        imported = await client.post("/v1/organisations:import", content=b'[{"id": "O1", "name": "x"}]')
+        assert imported.status_code == 200, imported.text
+        go_on.set()
+        done = await asyncio.gather(*slow_ones)
+        assert {one.status_code for one in done[:40]} <= {202, 503}
+    await sink.close()
+
+
+async def test_what_arrives_at_once_is_bounded_and_small_ones_pass(
+    pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "_MOST_ARRIVING", 1 << 20)
+    made, go_on, begun = await create_token(pool, "test", SCOPES), asyncio.Event(), 0
+
+    async def large() -> AsyncIterator[bytes]:
+        nonlocal begun
+        yield b" " * (700 << 10)
+        begun += 1
+        await go_on.wait()
+
+    transport = httpx.ASGITransport(create_app(Settings(), pool, position_sink=None))
+    headers = {"Authorization": f"Bearer {made.secret}", "Content-Type": "application/json"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+        first = asyncio.create_task(client.put("/v1/organisations/O2", content=large()))
+        await until(lambda: begun == 1, "the first one has begun")
+        refused = await client.put("/v1/organisations/O2", content=b" " * (700 << 10))
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+        small = await client.put("/v1/organisations/O1", json={"name": "x"})
+        assert small.status_code == 201
+        go_on.set()
+        assert (await first).status_code in (400, 422)
+        again = await client.put("/v1/organisations/O2", content=b" " * (700 << 10))
+        assert again.status_code in (400, 422)  # it is counted no more

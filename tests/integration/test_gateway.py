@@ -19,11 +19,13 @@ import uvloop
 from prometheus_client import REGISTRY
 
 from runtime.postgres import create_pool
+from telemetry.gateway import position_frames
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.main import serve
 from telemetry.gateway.tcp import Gateway
 from telemetry.jt808.scalar.framing import encode_frame
 from telemetry.jt808.scalar.header import Version, build_message
+from telemetry.jt808.session import Session
 from telemetry.log.base import POSITIONS, REJECTS, Record
 from telemetry.log.codec import decode
 from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
@@ -613,3 +615,39 @@ async def test_reports_that_are_larger_than_a_record_together_are_split(
         for serial in serials:
             assert await terminal.result_of(serial, 0x0200) == 0
         assert len(await it.stored()) == 12_000
+
+
+async def test_a_message_on_which_the_program_fails_stops_nobody(
+    pool: asyncpg.Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The columns, and a session, fail on one particular message: it gets no reply and is kept; every other one of its turn, of
+    its own terminal too, is stored and replied to."""
+    poison = (31_980_000 + 777).to_bytes(4, "big")
+    take, on_message = position_frames.take, Session.on_message
+
+    def columns(frames: Any, rows: Any, terminals: Any) -> Any:
+        if any(poison in frames.message(int(row)) for row in rows):
+            raise RuntimeError("a fault of the program, put in by a test")
+        return take(frames, rows, terminals)
+
+    def session(self: Session, header: Any, body: bytes, now: float) -> Any:
+        if header.id == 0x0002:
+            raise RuntimeError("a fault of the program, put in by a test")
+        return on_message(self, header, body, now)
+
+    monkeypatch.setattr(position_frames, "take", columns)
+    monkeypatch.setattr(Session, "on_message", session)
+    async with running(pool, tmp_path / "log") as it:
+        one = await Terminal.online(it.port, "013900000001")
+        two = await Terminal.online(it.port, "013900000002")
+        serials = [one.send(0x0200, position(k)) for k in (1, 777, 2)]
+        serials.append(one.send(0x0002, b""))
+        other = two.send(0x0200, position(3))
+        assert await two.result_of(other, 0x0200) == 0
+        for serial in (serials[0], serials[2]):
+            assert await one.result_of(serial, 0x0200) == 0
+        assert await one.ask(0x0200, position(4)) == 0
+        assert sorted(await it.wait_rejects(2)) == ["fault", "fault"]
+        assert len(await it.stored()) == 4
+        await one.close()
+        await two.close()

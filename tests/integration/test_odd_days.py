@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 
 from runtime.units import US_PER_DAY
-from telemetry.archive.partitions import FUTURE_DAYS, PAST_DAYS
+from telemetry.archive.partitions import FUTURE_DAYS, PAST_DAYS, Partitions, clock_us
 from tests.integration.worker_world import World, stand
 
 DAYS = 20_000
@@ -34,3 +37,27 @@ async def test_twenty_thousand_days_of_one_terminal(world: World) -> None:
         "SELECT (SELECT count(*) FROM changes) + (SELECT count(*) FROM recomputations) + (SELECT count(*) FROM live_due)"
     )
     assert waiting <= 3 * PAST_DAYS
+
+
+async def test_who_reads_the_default_partition_for_long_is_waited_for_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminal sends positions of forty days while somebody reads a long track: not forty waits, one after the other."""
+    partitions, tried = Partitions(400), 0
+    make = Partitions._make
+
+    async def counted(self: Partitions, conn: Any, day: int, most: int | None) -> bool:
+        nonlocal tried
+        tried += 1
+        return await make(self, conn, day, most)
+
+    monkeypatch.setattr(Partitions, "_make", counted)
+    today = clock_us() // US_PER_DAY
+    async with world.pool.acquire() as reader, world.pool.acquire() as worker:
+        async with reader.transaction():
+            await reader.execute("LOCK TABLE positions_default IN ACCESS SHARE MODE")
+            await partitions.ensure(worker, range(today - 60, today - 20))
+            assert tried <= 3  # today's and tomorrow's may be there already
+        later = Partitions(400)
+        await later.ensure(worker, range(today - 60, today - 20))
+    assert tried >= 40

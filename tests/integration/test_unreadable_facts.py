@@ -21,7 +21,7 @@ from registry.records import KINDS
 from registry.snapshot.fleet import FleetSnapshot
 from registry.unreadable import UnreadableFactError
 from rules.alerts.feed import list_alerts, read_feed
-from tests.integration.test_quarantine import gongche, work
+from tests.integration.test_quarantine import gongche, retry, work
 from tests.integration.worker_world import World, drive, stand
 
 H = 3600.0
@@ -201,7 +201,8 @@ async def test_a_record_that_the_log_cannot_read_is_set_aside(world: World) -> N
     fixes = stand(7 * H, 8 * H)
     await world.send(*(world.batch(fixes, terminal=k) for k in (1, 2, 3)))
     with closing(sqlite3.connect(world.folder / "log.sqlite")) as log, log:
-        log.execute("UPDATE records SET payload = payload || x'00' WHERE \"offset\" = 2")
+        (payload,) = log.execute('SELECT payload FROM records WHERE "offset" = 2').fetchone()
+        log.execute('UPDATE records SET payload = ? WHERE "offset" = 2', (payload[:-1] + b"?",))
     worker = world.worker()
     await work(world, worker, 3)
     counts = worker.counts
@@ -210,9 +211,7 @@ async def test_a_record_that_the_log_cannot_read_is_set_aside(world: World) -> N
     assert (entry["partition"], entry["offset"], entry["stage"], entry["terminal_no"]) == (0, 2, "log", None)
     assert "checksum" in entry["error"]
     assert len(entry["payload"]) > 100
-    await world.pool.execute("UPDATE quarantine SET asked_at = now()")
-    for _ in range(3):
-        await worker.turn(isolate=True)
+    await retry(world, worker)
     again = await world.pool.fetchrow("SELECT attempts, stage, error, asked_at FROM quarantine")
     assert tuple(again) == (2, "log", entry["error"], None)
     other = world.worker()

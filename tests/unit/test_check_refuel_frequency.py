@@ -314,3 +314,38 @@ def test_a_reversal_takes_back_one_fill_before_it(
         assert by_id[fill].quantity == by_id[reversal].quantity
     chance.shuffle(made)
     assert reversed_fills(made) == found
+
+
+def test_groups_are_as_if_each_fill_were_compared_with_each() -> None:
+    rng = random.Random(6)
+    for _ in range(500):
+        rows = [
+            row(f"T{k}", rng.randrange(60), station=rng.choice([None, None, "S1", "S2"]), name=rng.choice(["", "一站", "二站 "]))
+            for k in range(rng.randrange(9))
+        ]  # fmt: skip
+        ordered = sorted(rows, key=lambda t: (t["at_us"], t["id"]))
+        group = {t["id"]: {t["id"]} for t in ordered}
+        for k, one in enumerate(ordered):
+            for other in ordered[:k]:
+                near = one["at_us"] - other["at_us"] <= 10 * MIN
+                if near and check._same_station(one, other) and group[one["id"]] is not group[other["id"]]:
+                    joined = group[one["id"]] | group[other["id"]]
+                    for id in joined:
+                        group[id] = joined
+        made = {frozenset(t["id"] for t in its) for its in check.groups(rows, USED)}
+        assert made == {frozenset(its) for its in group.values()}
+
+
+def test_thousands_of_equal_fills_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A statement of them must not hold the judge: pairs that are compared, not seconds."""
+    compared, same = 0, check._same_station
+
+    def counted(*pair: Any) -> bool:
+        nonlocal compared
+        compared += 1
+        return same(*pair)
+
+    monkeypatch.setattr(check, "_same_station", counted)
+    found = check.groups([row(f"T{k:05}", 5) for k in range(5_000)], USED)
+    assert [len(its) for its in found] == [5_000]
+    assert compared < 10_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from calendar import monthrange
 from datetime import datetime, timedelta
 from typing import Any
@@ -303,3 +304,39 @@ def test_a_month_before_is_in_the_month_before(us: int) -> None:
     assert timedelta(days=28) <= now - then <= timedelta(days=31)
     assert check.next_month(check.month_of(check.month_before(us))) == check.month_of(us)
     assert (then.timetz(), then.day) == (now.timetz(), min(now.day, monthrange(then.year, then.month)[1]))
+
+
+def test_acts_are_compared_as_if_each_with_each() -> None:
+    rng = random.Random(5)
+    acts = ["超速", "1352 超速", "闯红灯", "1625 闯红灯", "1625"]
+    for _ in range(300):
+        rows = [
+            record(
+                f"W{k}", at("2026-02-10 08:00") + rng.randrange(0, 900) * 1_000_000, act=rng.choice(acts),
+                plate=rng.choice(["苏F12345", "苏F54321"]), code=rng.choice(["", "", "1352", "1625"]),
+                lat_e6=rng.choice([None, 31_900_000, 31_950_000, 32_400_000]), lon_e6=120_900_000,
+            )
+            for k in range(rng.randrange(12))
+        ]  # fmt: skip
+        counting: list[Any] = []
+        for row, why in check.considered(rows, PARAMETERS):
+            same = any(check._same_act(one, row, PARAMETERS) for one in counting)
+            assert why == ("same_act" if same else "counts")
+            if not same:
+                counting.append(row)
+
+
+def test_thousands_of_violations_of_one_plate_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of them must not hold the judge: pairs that are compared, not seconds."""
+    compared, same_act = 0, check._same_act
+
+    def counted(*pair: Any) -> bool:
+        nonlocal compared
+        compared += 1
+        return same_act(*pair)
+
+    monkeypatch.setattr(check, "_same_act", counted)
+    first = at("2026-02-10 08:00")
+    rows = [record(f"W{k}", first + k * 1_000_000, act=f"违法 {k % 3_000}") for k in range(6_000)]
+    check.considered(rows, PARAMETERS)
+    assert compared < 12_000

@@ -4,6 +4,7 @@ for one."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -168,3 +169,37 @@ def test_many_terminals_with_corrections_are_each_their_own() -> None:
         assert made.device_us[k] == rows.device_us[k] + piece.shift_us
         assert bool(quality[k] & Quality.CLOCK_WRONG) == piece.doubted
         assert bool(quality[k] & Quality.TIME_AHEAD) == (piece.shift_us > 600 * S)
+
+
+def plain_pieces(given: list[tuple[int, int, int, bool]]) -> list[tuple[int, int, int, bool, bool]]:
+    """The definition of ``pieces_of``, moment by moment."""
+    edges = sorted({*EVER, *(edge for one in given for edge in one[:2])})
+    found: list[tuple[int, int, int, bool, bool]] = []
+    for a, b in pairwise(edges):
+        here = [one for one in given if one[0] <= a < one[1]]
+        shift = max((one for one in here if not one[3]), key=lambda one: one[0], default=(0, 0, 0, False))[2]
+        value = (shift, any(one[3] for one in here), any(not one[3] for one in here))
+        if found and found[-1][2:] == value:
+            a = found.pop()[0]
+        found.append((a, b, *value))
+    return found
+
+
+def test_any_corrections_and_doubts() -> None:
+    rng = Random(8)
+    for _ in range(1_000):
+        starts = rng.sample(range(30), rng.randrange(7))
+        given = [(s, s + rng.randrange(1, 9), rng.randrange(-2, 3), rng.random() < 0.3) for s in starts]
+        made = [(p.from_us, p.to_us, p.shift_us, p.doubted, p.said) for p in pieces_of(given)]
+        assert made == plain_pieces(given)
+
+
+def test_thousands_of_corrections_of_one_terminal_cost_little() -> None:
+    """Every batch of positions looks at them: one terminal's file of corrections must not hold the worker. The number of
+    pieces grows with theirs, and a batch sees those of its own time only."""
+    count = 20_000
+    pieces = pieces_of([(k * 10, EVER[1], k % 7 * 1_000_000, False) for k in range(count)])
+    assert len(pieces) <= count + 1
+    assert [(p.from_us, p.shift_us) for p in pieces[-2:]] == [
+        ((count - k) * 10, (count - k) % 7 * 1_000_000) for k in (2, 1)
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import struct
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +72,25 @@ async def test_records_of_an_earlier_version_have_no_checksum(tmp_path: Path) ->
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE records SET headers = ?", (b"{}",))
     assert [record.payload for record in await read(path, 2)] == made
+
+
+async def test_values_of_another_type_are_seen(tmp_path: Path) -> None:
+    """A byte of a row's header says what type its values are."""
+    path = tmp_path / "log.sqlite"
+    made = await fill(path, 6)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for offset, change in enumerate(
+            (
+                "payload = CAST(x'ff00fe' AS TEXT)", "headers = CAST(x'ff00fe' AS TEXT)", "headers = NULL", "payload = NULL",
+                "appended_us = CAST(x'ff00fe' AS TEXT)",
+            ),
+            start=1,
+        ):  # fmt: skip
+            with suppress(sqlite3.IntegrityError):  # NOT NULL
+                connection.execute(f'UPDATE records SET {change} WHERE "offset" = ?', (offset,))  # noqa: S608 - our own
+    found = await read(path, 6)
+    assert [bool(record.unreadable) for record in found] == [True, True, False, False, False, False]
+    assert [record.payload for record in found[2:]] == made[2:]
 
 
 @pytest.mark.parametrize("partitions", [1, 3])

@@ -69,11 +69,11 @@ async def positions(request: Request) -> Response:
     sink: LogWriter | None = state.position_sink
     if sink is None:
         raise unavailable("本机未配置位置日志 · this API has no position log")
+    values = await read_json(request, MAX_BODY)
     if state.position_requests >= _AT_ONCE:
         raise unavailable("上报请求过多，请稍后重试 · too many requests at once")
     state.position_requests += 1
     try:
-        values = await read_json(request, MAX_BODY)
         accepted = await _take(state.pool, sink, values)
     finally:
         state.position_requests -= 1

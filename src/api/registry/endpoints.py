@@ -35,7 +35,7 @@ from api.http import (
 from api.problems import WITHOUT_ID
 from api.registry import parameters, statements, terminals
 from api.registry.examples import EXAMPLES, RESULT
-from api.registry.importing import one_import, steps_of
+from api.registry.importing import one_import, refuse_when_busy, steps_of
 from api.registry.stored import ONE, PAGES, WRITTEN
 from registry import bulk as imports
 from registry import pages
@@ -221,8 +221,9 @@ def _import(kind: str) -> Endpoint:
             detail = f"内容类型应为下列之一 · send one of: {', '.join(_FORMATS)}"
             raise Problem(415, "content-type", detail)
         form, state = _FORMATS[content_type], request.app.state
+        refuse_when_busy(state)
+        data = await read_body(request, imports.MAX_BYTES)
         with one_import(state):
-            data = await read_body(request, imports.MAX_BYTES)
             (report,) = [
                 step async for step in steps_of(state, RecordsJob(kind, data, form, charset, dry_run))
             ]

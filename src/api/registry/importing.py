@@ -26,12 +26,18 @@ SMALL: Final = 1 << 16
 _WORKBOOK: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 
-@contextmanager
-def one_import(state: Any) -> Iterator[None]:
-    """Held from before the file is received until it is imported. Raises Problem 429 when enough are running."""
+def refuse_when_busy(state: Any) -> None:
+    """Raises Problem 429 when enough imports are running; ask before a file is received."""
     if state.imports_running >= _AT_ONCE:
         detail = "已有导入在进行，请稍后重试 · other imports are running"
         raise Problem(429, "busy", detail, headers={"Retry-After": "5"})
+
+
+@contextmanager
+def one_import(state: Any) -> Iterator[None]:
+    """Held while a file is imported that is here: whoever sends one slowly keeps no other from it. Raises Problem 429 when enough
+    are running."""
+    refuse_when_busy(state)
     state.imports_running += 1
     try:
         yield

@@ -14,7 +14,7 @@ from api.auth.access import require
 from api.errors import Problem, problem_of
 from api.http import json_response, media_type, read_body
 from api.registry.examples import REPORT
-from api.registry.importing import one_import, steps_of
+from api.registry.importing import one_import, refuse_when_busy, steps_of
 from registry.bulk import MAX_BYTES
 from registry.import_jobs import StatementJob
 from registry.statements.columns import HEADERS, FileMapping, Kind, read_mapping
@@ -118,8 +118,9 @@ async def _steps(
 ) -> AsyncIterator[dict[str, Any]]:
     """{rows, done} after the file was read and after each chunk, last the report."""
     state = request.app.state
+    refuse_when_busy(state)
+    data = await read_body(request, MAX_BYTES)
     with one_import(state):
-        data = await read_body(request, MAX_BYTES)
         async for step in steps_of(state, StatementJob(kind, data, mapping, charset, source, dry_run)):
             yield step
 

@@ -13,6 +13,8 @@ from rules.alerts.evaluations import with_evidence
 from rules.catalogue import RULES, verify
 from rules.evidence import UnknownVersionError
 from runtime.connection import Connection
+from runtime.errors import text_of
+from runtime.faults import of_one_fact
 
 _AT_ONCE = 100
 #: Nothing differs, but not everything could be judged again.
@@ -68,6 +70,12 @@ async def _verified(connection: Connection, rule: str | None) -> Tally:
                 except UnknownVersionError as error:
                     tally.unknown[str(error)] += 1
                     continue
+                except Exception as error:
+                    if not of_one_fact(error):
+                        raise
+                    wrong = [
+                        f"程序故障 · a fault of the program: {text_of(error)}"
+                    ]  # the others are judged all the same
                 tally.checked += 1
                 if wrong:
                     tally.wrong += 1

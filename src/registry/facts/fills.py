@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -109,8 +110,15 @@ def reversed_fills(transactions: Iterable[TransactionRow]) -> dict[str, str]:
                 found.setdefault(row.reverses, row.id)
             else:
                 unnamed.append(row)
+    ordered = list(fills.values())
+    times = [fill.at_us for fill in ordered]
     for row in unnamed:
-        fitting = [f for f in fills.values() if f.id not in found and _takes_back(row, f)]
+        # Only what is near enough is looked at: a card may have years of fills.
+        near = slice(
+            bisect_left(times, row.at_us - REVERSAL_REACH_US),
+            bisect_right(times, row.at_us + REVERSAL_REACH_US),
+        )
+        fitting = [f for f in ordered[near] if f.id not in found and _takes_back(row, f)]
         if fitting:
             found[max(fitting, key=lambda f: (_same(row.amount_fen, f.amount_fen), f.at_us, f.id)).id] = (
                 row.id

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,19 +11,28 @@ import shapely
 
 from registry.fences import FenceVersion
 from registry.snapshot.timelines import Timelines, flatten
-from runtime.apart import sift
 from runtime.arrays import AnyArray, AnyInts
 from runtime.faults import of_one_fact
-from telemetry.geo import FenceSet
 
 
-@dataclass(frozen=True, slots=True)
 class Area:
-    """What a vehicle has to stay in during an interval: the union of its fences (``geometry`` is
-    prepared)."""
+    """What a vehicle has to stay in during an interval: the union of its ``fences``. Made when it is first asked for: of a unit
+    whose fences were entered one by one each was an area of its time, and uniting all of them costs minutes."""
 
-    fences: tuple[FenceVersion, ...]
-    geometry: Any
+    __slots__ = ("_geometry", "_shapes", "fences")
+
+    def __init__(self, fences: Sequence[FenceVersion], shapes: Sequence[Any]) -> None:
+        self.fences, self._shapes = tuple(fences), shapes
+        self._geometry: Any = None
+
+    @property
+    def geometry(self) -> Any:
+        """Prepared."""
+        if self._geometry is None:
+            shapes, self._shapes = self._shapes, ()
+            self._geometry = shapes[0] if len(shapes) == 1 else shapely.union_all(shapes)
+            shapely.prepare(self._geometry)
+        return self._geometry
 
 
 #: The fences of an area that the program fails on, and the fault.
@@ -38,6 +46,7 @@ class FenceBook:
     def __init__(self) -> None:
         self.areas: list[Area] = []
         self._geometries = np.zeros(0, object)
+        self._shapes: dict[tuple[str, int], Any] = {}
         self._row_of_fences: dict[tuple[tuple[str, int], ...], int] = {}
         self._of_vehicle: dict[str, list[FenceVersion]] = {}
         self._of_organisation: dict[str, list[FenceVersion]] = {}
@@ -48,9 +57,10 @@ class FenceBook:
 
     @property
     def geometries(self) -> AnyArray:
-        """Prepared geometry of every area, shape (areas,), object: for shapely's elementwise functions."""
+        """Prepared geometry of every area that ``at`` has named, None for the others, shape (areas,), object: for shapely's
+        elementwise functions."""
         if len(self._geometries) != len(self.areas):
-            fresh = np.array([area.geometry for area in self.areas[len(self._geometries) :]], object)
+            fresh = np.full(len(self.areas) - len(self._geometries), None, object)
             self._geometries = np.concatenate([self._geometries, fresh])
         return self._geometries
 
@@ -61,7 +71,12 @@ class FenceBook:
         keys = (
             np.where(inside, self._key_of_vehicle[np.where(inside, nos, 0)], 0) if inside.any() else nos * 0
         )
-        return self._times.at(keys, times_us)
+        found = self._times.at(keys, times_us)
+        geometries = self.geometries
+        for row in np.unique(found[found >= 0]).tolist():
+            if geometries[row] is None:
+                geometries[row] = self.areas[row].geometry
+        return found
 
     def fences_of(self, vehicle: str) -> list[FenceVersion]:
         """Versions of a vehicle's own fences."""
@@ -80,7 +95,6 @@ class FenceBook:
 
         ``set_aside``: an area that the program fails on is none then, and is returned; else the fault is raised."""
         self._broken = [] if set_aside else None
-        known = len(self.areas)
         organisations = set(organisations)
         for name in organisations:
             self._of_organisation.pop(name, None)
@@ -113,28 +127,8 @@ class FenceBook:
             else:
                 self._of_vehicle.pop(vehicle, None)
                 self._key_of_vehicle[no] = self._organisation_key[organisation]
-        bad = self._unusable(known)
-        self._times.replace(keys, [row for row in rows if row[3] not in bad])
+        self._times.replace(keys, rows)
         return self._broken or []
-
-    def _unusable(self, known: int) -> set[int]:
-        """The rows from ``known`` on with which nothing can be measured. Every one is tried, for many are measured together."""
-        fresh = range(known, len(self.areas))
-
-        def measure(rows: Sequence[int]) -> None:
-            shapes = np.array([self.areas[row].geometry for row in rows], object)
-            nowhere = np.zeros(len(rows), np.int64)
-            FenceSet(shapes, fine=True).beyond_mm(np.arange(len(rows)), nowhere, nowhere)
-
-        if self._broken is None:
-            return set()
-        _, bad = sift(fresh, measure)
-        for row, error in bad:
-            fences = self.areas[row].fences
-            self._broken.append((fences, error))
-            self.areas[row] = Area(fences, shapely.Polygon())
-            del self._row_of_fences[_name(fences)]
-        return {row for row, _ in bad}
 
     def _rows(
         self, key: int, own: list[FenceVersion], common: list[FenceVersion]
@@ -153,23 +147,22 @@ class FenceBook:
         row = self._row_of_fences.get(name)
         if row is None:
             try:
-                geometry = _union(fences)
+                shapes = [self._shape(fence) for fence in fences]
             except Exception as error:
                 if self._broken is None or not of_one_fact(error):
                     raise
                 self._broken.append((tuple(fences), error))
                 return None
             row = self._row_of_fences[name] = len(self.areas)
-            self.areas.append(Area(tuple(fences), geometry))
+            self.areas.append(Area(fences, shapes))
         return row
+
+    def _shape(self, fence: FenceVersion) -> Any:
+        shape = self._shapes.get((fence.id, fence.version))
+        if shape is None:
+            shape = self._shapes[fence.id, fence.version] = shapely.from_wkb(fence.wkb)
+        return shape
 
 
 def _name(fences: Iterable[FenceVersion]) -> tuple[tuple[str, int], ...]:
     return tuple((fence.id, fence.version) for fence in fences)
-
-
-def _union(fences: Sequence[FenceVersion]) -> Any:
-    shapes = shapely.from_wkb([fence.wkb for fence in fences])
-    geometry = shapes[0] if len(shapes) == 1 else shapely.union_all(shapes)
-    shapely.prepare(geometry)
-    return geometry

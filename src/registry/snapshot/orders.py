@@ -12,7 +12,7 @@ import numpy as np
 from registry import parameters as params
 from registry.order_cover import PARAMETERS, times_of, window
 from registry.orders import OrderRow
-from registry.snapshot.timelines import Timelines, flatten
+from registry.snapshot.timelines import Timelines, highest
 from runtime.arrays import AnyArray, AnyInts
 
 #: Times that are not given.
@@ -143,21 +143,16 @@ class OrderBook:
 
     def _shared(self, rows: Sequence[int]) -> list[tuple[int, int, int]]:
         """(from, to, row) of the times that overlapping orders cover, by who counts; ``rows`` by (start, id)."""
-        waiting: list[tuple[int, int, tuple[int, str, int]]] = []
-        departed: list[tuple[int, int, tuple[int, str, int]]] = []
-        for row in rows:
+        # Rank: those that have taken over by when they did, before them the waiting ones, the first one first.
+        found: list[tuple[int, int, tuple[bool, int, str], int]] = []
+        for place, row in enumerate(rows):
             start, end = int(self._data[row]["cover_from"]), int(self._data[row]["cover_to"])
             told = int(self._data[row]["actual_departure"])
             taken = told if start < told < end else start
             if start < taken:
-                waiting.append((start, taken, (NO_TIME, "", row)))
-            departed.append((taken, end, (taken, self.orders[row].id, row)))
-
-        def who(held: list[tuple[int, str, int]]) -> int | None:
-            out = [one for one in held if one[0] != NO_TIME]
-            return max(out)[2] if out else held[0][2] if held else None
-
-        return flatten(waiting + departed, who)
+                found.append((start, taken, (False, -place, ""), row))
+            found.append((taken, end, (True, taken, self.orders[row].id), row))
+        return highest(found)
 
     @staticmethod
     def _windows(

@@ -3,16 +3,23 @@ Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import heappop, heappush
 from itertools import pairwise
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
 from runtime.arrays import AnyInts
 
+if TYPE_CHECKING:
+    from _typeshed import SupportsRichComparison
+
 _T = TypeVar("_T")
 _V = TypeVar("_V")
+_R = TypeVar("_R", bound="SupportsRichComparison")
 
 #: No end, or no value.
 FOREVER: Final = np.iinfo(np.int64).max
@@ -84,17 +91,57 @@ def flatten(
     """Intervals that may overlap, as ones that do not: at every time what ``choose`` makes of those that hold
     then (in the order given; None = nothing). Empty intervals hold never; neighbours of one value are
     joined."""
-    edges = sorted({edge for start, end, _ in intervals if start < end for edge in (start, end)})
     flat: list[tuple[int, int, _V]] = []
-    for start, end in pairwise(edges):
-        value = choose([v for a, b, v in intervals if a <= start and end <= b])
-        if value is None:
-            continue
-        if flat and flat[-1][1] == start and flat[-1][2] == value:
-            flat[-1] = (flat[-1][0], end, value)
-        else:
-            flat.append((start, end, value))
+    held: list[
+        int
+    ] = []  # in the order given; kept from edge to edge, for there may be thousands of intervals
+    for start, end, begun, over in _stretches(intervals):
+        for k in over:
+            del held[bisect_left(held, k)]
+        for k in begun:
+            insort(held, k)
+        value = choose([intervals[k][2] for k in held])
+        if value is not None:
+            _append(flat, start, end, value)
     return flat
+
+
+def highest(intervals: Sequence[tuple[int, int, _R, _V]]) -> list[tuple[int, int, _V]]:
+    """Of intervals (start, end, rank, value) that may overlap, at every time the value of the one with the greatest rank (no two
+    are equal). As ``flatten``, for any number of them at a time."""
+    flat: list[tuple[int, int, _V]] = []
+    by_rank = sorted(range(len(intervals)), key=lambda k: intervals[k][2], reverse=True)
+    place = {k: n for n, k in enumerate(by_rank)}
+    held: list[int] = []  # a heap of places; what is over leaves it when it comes to the top
+    for start, end, begun, _ in _stretches([(a, b, None) for a, b, _, _ in intervals]):
+        for k in begun:
+            heappush(held, place[k])
+        while held and intervals[by_rank[held[0]]][1] <= start:
+            heappop(held)
+        if held:
+            _append(flat, start, end, intervals[by_rank[held[0]]][3])
+    return flat
+
+
+def _stretches(
+    intervals: Sequence[tuple[int, int, object]],
+) -> Iterator[tuple[int, int, list[int], list[int]]]:
+    """(start, end, which intervals begin, which end at its start) of the times between two neighbouring edges."""
+    begins: dict[int, list[int]] = defaultdict(list)
+    ends: dict[int, list[int]] = defaultdict(list)
+    for k, (start, end, _) in enumerate(intervals):
+        if start < end:
+            begins[start].append(k)
+            ends[end].append(k)
+    for start, end in pairwise(sorted({*begins, *ends})):
+        yield start, end, begins.get(start, []), ends.get(start, [])
+
+
+def _append(flat: list[tuple[int, int, _V]], start: int, end: int, value: _V) -> None:
+    if flat and flat[-1][1] == start and flat[-1][2] == value:
+        flat[-1] = (flat[-1][0], end, value)
+    else:
+        flat.append((start, end, value))
 
 
 def overlaps(key: AnyInts, start: AnyInts, end: AnyInts) -> Timelines:

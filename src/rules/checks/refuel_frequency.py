@@ -121,13 +121,12 @@ def groups(transactions: Sequence[Transaction], used: Mapping[str, int]) -> list
     fills = [t for t in transactions if not_counted(t, used) is None]
     fills.sort(key=lambda t: (t["at_us"], t["id"]))
     of: list[int] = []  # by fill: its group
+    # The last fill of each station as it is written: earlier ones of it that are near enough are of its group already.
+    last: dict[tuple[str | None, str], int] = {}
     for k, fill in enumerate(fills):
-        joined = set()
-        for j in range(k - 1, -1, -1):
-            if fill["at_us"] - fills[j]["at_us"] > merge_us:
-                break
-            if _same_station(fill, fills[j]):
-                joined.add(of[j])
+        last = {name: j for name, j in last.items() if fill["at_us"] - fills[j]["at_us"] <= merge_us}
+        joined = {of[j] for j in last.values() if _same_station(fill, fills[j])}
+        last[fill["station"], fill["station_name"].strip()] = k
         mine = min(joined, default=k)
         if len(joined) > 1:
             of = [mine if g in joined else g for g in of]

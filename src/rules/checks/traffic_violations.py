@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any, Final, NotRequired, TypedDict
 
 from registry.spelling import name_key
@@ -169,7 +171,7 @@ def considered(violations: Sequence[Record], used: Mapping[str, int]) -> list[tu
     rows = sorted(violations, key=_sort_key)
     void = {row["id"]: row["status"] for row in reversed(rows) if row["status"] in _VOID}
     seen: set[str] = set()
-    counting: list[Record] = []
+    counting = _Acts()
     found = []
     for row in rows:
         why = row["belongs"] if row["id"] not in void else str(void[row["id"]])
@@ -178,12 +180,38 @@ def considered(violations: Sequence[Record], used: Mapping[str, int]) -> list[tu
             seen.add(row["id"])
         if why == "counts" and not used["count_parking"] and is_parking(row):
             why = "parking"
-        if why == "counts" and any(_same_act(one, row, used) for one in counting):
+        if why == "counts" and counting.has(row, used):
             why = "same_act"
         if why == "counts":
-            counting.append(row)
+            counting.add(row)
         found.append((row, why))
     return found
+
+
+class _Acts:
+    """Acts that count, in the order of their times, by what two records of one act have in common: a file may have thousands
+    of one plate."""
+
+    def __init__(self) -> None:
+        self._by_code: dict[tuple[str, str], list[Record]] = defaultdict(list)
+        self._by_words: dict[tuple[str, str], list[Record]] = defaultdict(list)
+
+    def add(self, row: Record) -> None:
+        """It counts."""
+        self._by_code[row["plate"], code_of(row)].append(row)
+        self._by_words[row["plate"], words_of(row)].append(row)
+
+    def has(self, row: Record, used: Mapping[str, int]) -> bool:
+        """Whether ``row``, not before any of them, may be the same act as one."""
+        alike = [self._by_words[row["plate"], words_of(row)]]
+        if code := code_of(row):
+            alike.append(self._by_code[row["plate"], code])
+        oldest = row["at_us"] - used["same_act_min"] * _MIN_US
+        return any(
+            _same_act(one, row, used)
+            for its in alike
+            for one in takewhile(lambda one: one["at_us"] >= oldest, reversed(its))
+        )
 
 
 def evaluate(evidence: Evidence) -> Evaluation:

@@ -147,12 +147,16 @@ async def note_orders(facts: Facts, changes: Sequence[FactChange], waiting: Mapp
     unknown = {no: since for (order_id, no), since in changed.items() if book.row_of(order_id) is None}
     if unknown:
         await facts.tracker.snapshot.load_orders(facts.conn, unknown, min(unknown.values()))
+    # Of each vehicle once: a file may change thousands of orders of one.
+    affected = {
+        no: {*facts.results.affected(no, waiting[no])} for no in {no for _, no in changed} & waiting.keys()
+    }
     for order_id, no in changed:
         row = book.row_of(order_id)
         if row is None or book.orders[row].vehicle_no != no or _covers_nothing(book, row):
             gone.append((order_id, no))
             continue
-        later = no in waiting and row in facts.results.affected(no, waiting[no])
+        later = row in affected.get(no, ())
         if book.orders[row].status == "returned" and not later:
             rows.append(row)
     missing: dict[int, list[int]] = defaultdict(list)

@@ -8,9 +8,11 @@ positions gets the time that results. The SQL that reads ``clock_corrections`` a
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from heapq import heappop, heappush
 from itertools import pairwise
 from typing import Any, Final
 
@@ -131,12 +133,29 @@ async def _read(
 def pieces_of(given: Sequence[tuple[int, int, int, bool]]) -> list[Piece]:
     """The pieces of all times of (from, to, shift in us, whether it is a doubt). Of several corrections that hold the one
     that begins last does; a doubt holds beside it: it was found after the correction, for the time that resulted."""
-    edges = sorted({EVER[0], EVER[1], *(edge for since, until, _, _ in given for edge in (since, until))})
+    begins: dict[int, list[int]] = defaultdict(list)
+    ends: dict[int, int] = defaultdict(int)  # how many doubts end then
+    for k, (since, until, _, doubt) in enumerate(given):
+        if since < until:
+            begins[since].append(k)
+            ends[until] += doubt
+    edges = sorted({EVER[0], EVER[1], *begins, *(until for _, until, _, _ in given)})
     pieces: list[Piece] = []
+    held: list[
+        tuple[int, int]
+    ] = []  # (- begin, which correction), a heap: there may be thousands of a terminal
+    doubts = 0
     for a, b in pairwise(edges):
-        here = [one for one in given if one[0] <= a < one[1]]
-        shift = max((one for one in here if not one[3]), key=lambda one: one[0], default=(0, 0, 0, False))[2]
-        piece = Piece(a, b, shift, any(one[3] for one in here), any(not one[3] for one in here))
+        doubts -= ends[a]
+        for k in begins[a]:
+            if given[k][3]:
+                doubts += 1
+            else:
+                heappush(held, (-given[k][0], k))
+        while held and given[held[0][1]][1] <= a:
+            heappop(held)
+        shift = given[held[0][1]][2] if held else 0
+        piece = Piece(a, b, shift, doubts > 0, bool(held))
         if pieces and replace(pieces[-1], from_us=a, to_us=b) == piece and pieces[-1].said == piece.said:
             piece = replace(piece, from_us=pieces.pop().from_us)
         pieces.append(piece)
@@ -167,7 +186,11 @@ def derive(
 def _found(clocks: Clocks, names: Ints, place: Ints, received: Ints) -> tuple[Ints, Bools]:
     """Of rows of the terminals ``names[place]``: their shift in us, and whether they are in doubt. By columns: a city may have
     thousands of such terminals, each with few pieces."""
-    pieces = [[piece for piece in clocks[no] if not piece.plain] for no in names.tolist()]
+    first, last = int(received.min()), int(received.max())
+    pieces = [
+        [piece for piece in clocks[no] if not piece.plain and piece.from_us <= last and piece.to_us > first]
+        for no in names.tolist()
+    ]
     shift, doubted = np.zeros(len(place), np.int64), np.zeros(len(place), np.bool_)
     for k in range(max(map(len, pieces))):
         mine = [given[k] if k < len(given) else Piece(0, 0, 0, False) for given in pieces]

@@ -74,7 +74,7 @@ class Partitions:
         Rows of such a day that are in the default partition already move to the new one. A day that cannot
         get its partition now (somebody reads or writes the default one for longer than 2 s, or more than
         ``MOST_MOVED`` rows would move) stays in the default partition, which is correct, only slower, and is tried
-        again ten minutes later. Several workers may do this at once. Raises RuntimeError inside a transaction: making
+        again ten minutes later; so do the other days of a call in which somebody held it. Several workers may do this at once. Raises RuntimeError inside a transaction: making
         partitions takes locks that must not be held while a batch is stored.
         """
         now = self._now_us()
@@ -86,11 +86,13 @@ class Partitions:
             return
         if conn.is_in_transaction():
             raise RuntimeError("partitions are made before the transaction, not in it")
-        for day in sorted(missing):
+        held = False
+        # Today's first. Each needs the same lock: who holds it for long must not be waited for once a day of a terminal's.
+        for day in sorted(missing, key=lambda day: (abs(day - today), day)):
             try:
-                made = await self._make(conn, day, MOST_MOVED)
+                made = not held and await self._make(conn, day, MOST_MOVED)
             except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
-                made = False
+                held, made = True, False
             if made:
                 self._there.add(day)
                 self._postponed.pop(day, None)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from runtime.errors import UnavailableError
+from runtime.faults import of_one_fact
 from telemetry.gateway import metrics
 from telemetry.gateway.connection import Connection, ConnectionTable
 from telemetry.gateway.limits import Rates
@@ -104,6 +105,14 @@ class Registrar:
                 await self._follow()
             except UnavailableError as error:
                 logger.warning("terminal registry not refreshed, going on with what is known: %s", error)
+                await asyncio.sleep(_RETRY_S)
+            except Exception as error:
+                if not of_one_fact(error):
+                    raise
+                logger.error(
+                    "程序故障，请报告 / a fault of the program on the terminal registry, going on with what is known",
+                    exc_info=error,
+                )
                 await asyncio.sleep(_RETRY_S)
             for connection, action in asked.items():
                 self._decide(connection, action)

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from runtime.arrays import AnyInts
+from runtime.errors import text_of
+from runtime.faults import of_one_fact
 from telemetry.gateway import metrics, position_frames
 from telemetry.gateway.batcher import CLOSED_BYTES, Batcher, RejectNote
 from telemetry.gateway.connection import Connection, ConnectionTable
@@ -46,6 +48,8 @@ logger = logging.getLogger(__name__)
 
 
 _SWEEP_S = 1.0
+#: A fault of the program is told in full so often; every message it concerns is kept and counted.
+_TOLD_EVERY_S = 60.0
 #: While the log syncs, a turn of fewer frames than this is followed by a pause, so that more come together: a turn costs
 #: nearly the same for few frames as for hundreds, and nothing can be replied to before the log confirms anyway.
 _FEW_FRAMES = 1000
@@ -69,6 +73,7 @@ class Gateway:
         self._serving = self._draining = False
         self._listening = False
         self._later: asyncio.TimerHandle | None = None
+        self._told_at = -_TOLD_EVERY_S
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         #: Set to what has ended a task that has to last as long as the gateway does: a fault of the program. Terminals are
@@ -221,8 +226,20 @@ class Gateway:
     def _positions(
         self, frames: framing.Frames, rows: AnyInts, slot: AnyInts, owners: Sequence[Connection], now: float
     ) -> None:
-        """Positions of authenticated terminals, all together. ``rows`` index ``frames``; ``slot`` goes with rows."""
-        taken = position_frames.take(frames, rows, self._table.terminal[slot])
+        """Positions of authenticated terminals, all together. ``rows`` index ``frames``; ``slot`` goes with rows. Where the
+        program fails on them, terminal by terminal and frame by frame."""
+        try:
+            taken = position_frames.take(frames, rows, self._table.terminal[slot])
+        except Exception as error:
+            if not of_one_fact(error):
+                raise
+            if len(rows) == 1:
+                self._failed(owners[frames.chunk[rows[0]]], frames.message(int(rows[0])), error)
+                return
+            edges = np.flatnonzero(np.diff(frames.chunk[rows])) + 1
+            for part in np.split(np.arange(len(rows)), edges if edges.size else range(1, len(rows))):
+                self._positions(frames, rows[part], slot[part], owners, now)
+            return
         for k, reason, detail, count in taken.refused:
             raw = frames.message(int(rows[k]))
             self._reject(owners[frames.chunk[rows[k]]], Rejection(reason, detail, raw, count))
@@ -252,6 +269,17 @@ class Gateway:
         )
         self._batcher.add(taken.batch, receipt)
 
+    def _failed(self, connection: Connection, message: bytes, error: Exception) -> None:
+        """The program fails on ``message``, which gets no reply: it is kept with the refused ones, and nobody else notices."""
+        self._reject(connection, Rejection(Reason.FAULT, text_of(error), without_code(message)))
+        now = self._clock()
+        if now - self._told_at >= _TOLD_EVERY_S:
+            self._told_at = now
+            logger.error(
+                "程序故障，请报告 / a fault of the program on a message of %s, please report it", connection.peer,
+                exc_info=error,
+            )  # fmt: skip
+
     # --- one message at a time ----------------------------------------------------------------------------------------
 
     def _one(self, frames: framing.Frames, k: int, connection: Connection, now: float) -> None:
@@ -273,7 +301,12 @@ class Gateway:
         header, body = parsed
         if is_hex(header.phone):
             metrics.HEX_PHONES.inc()
-        self._act(connection, connection.session.on_message(header, body, now), now)
+        try:
+            self._act(connection, connection.session.on_message(header, body, now), now)
+        except Exception as error:
+            if not of_one_fact(error):
+                raise
+            self._failed(connection, frames.message(k), error)
         if header.fragmented:
             self._count_fragments(connection)
 

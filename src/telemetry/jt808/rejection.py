@@ -31,6 +31,7 @@ class Reason(StrEnum):
     REASSEMBLY_LIMIT = "reassembly_limit"
     BAD_FRAGMENT = "bad_fragment"  # impossible or contradicting package numbers
     RATE = "rate"
+    FAULT = "fault"  # the program itself failed on it
 
 
 @dataclass(frozen=True, slots=True)

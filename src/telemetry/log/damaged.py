@@ -18,6 +18,8 @@ from telemetry.log.base import StoredRecord
 
 #: The name of the checksum among the headers as they are stored.
 CHECKSUM: Final = "crc32"
+#: What ``stored`` takes. In a damaged row a value may be of any type; a text that is no UTF-8 would end the whole query.
+COLUMNS: Final = "CAST(payload AS BLOB), CAST(headers AS BLOB), CAST(appended_us AS INTEGER)"
 #: Offsets tried at once.
 _TRIED: Final = 2_000
 
@@ -107,7 +109,8 @@ def _record(
     for _attempt in range(2):
         try:
             row = connection.execute(
-                'SELECT topic, "partition", payload, headers, appended_us FROM records WHERE "offset" = ?',
+                f'SELECT CAST(topic AS BLOB), CAST("partition" AS INTEGER), {COLUMNS} FROM records'  # noqa: S608 - constants
+                ' WHERE "offset" = ?',
                 (offset,),
             ).fetchone()
             break
@@ -121,6 +124,6 @@ def _record(
         return unreadable(topic, place, offset, why) if next_[place] <= offset else None
     if row is None:
         return None if partition is None else unreadable(topic, partition, offset, why)
-    if row[0] != topic or row[1] not in next_ or offset < next_[row[1]]:
+    if row[0] != topic.encode() or row[1] not in next_ or offset < next_[row[1]]:
         return None if partition is None else unreadable(topic, partition, offset, "another record is there")
     return stored(topic, row[1], offset, *row[2:])

@@ -30,7 +30,7 @@ from runtime.errors import BatchTooLargeError, ConfigurationError, UnavailableEr
 from runtime.private_files import private_folder
 from telemetry.log.base import Poll, Record, StoredRecord
 from telemetry.log.codec import MAX_RECORD_BYTES
-from telemetry.log.damaged import CHECKSUM, checksum, end_of, is_damage, read_each, stored
+from telemetry.log.damaged import CHECKSUM, COLUMNS, checksum, end_of, is_damage, read_each, stored
 
 T = TypeVar("T")
 _logger = logging.getLogger(__name__)
@@ -274,7 +274,7 @@ class EmbeddedLogReader:
             for partition, offset in self._next.items():  # rows are fetched as they are asked for
                 waiting.append(
                     self._connection.execute(
-                        'SELECT "offset", "partition", payload, headers, appended_us FROM records'
+                        f'SELECT "offset", "partition", {COLUMNS} FROM records'  # noqa: S608 - constants
                         ' WHERE topic = ? AND "partition" = ? AND "offset" >= ? ORDER BY "offset"',
                         (self._topic, partition, offset),
                     )
