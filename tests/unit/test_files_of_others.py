@@ -16,6 +16,7 @@ import openpyxl
 import pytest
 
 from registry.bulk import ImportRefusedError, validate_rows
+from registry.doubts import doubts
 from registry.encodings import decoded
 from registry.refusals import UnreadableError
 from registry.statements.cells import number_of
@@ -31,6 +32,8 @@ ROW = ("9030120000012345", "2026-11-26 09:00:05", "加油", "92号汽油", 40, 7
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+#: No database is asked about these.
+NOBODY: Any = None
 STRICT = "http://purl.oclc.org/ooxml/spreadsheetml/main"
 STRICT_OFFICE = "http://purl.oclc.org/ooxml/officeDocument/relationships"
 
@@ -403,3 +406,60 @@ def test_percent_codes_are_no_names() -> None:
     with pytest.raises(ImportRefusedError, match="丢失"):
         records("organisations", b"id,name\no1,%E5%B8%82%E5%B1%80\n")
     assert records("organisations", "id,name\no1,满意率100%E级\n".encode())
+
+
+# --- units and limits
+
+
+@pytest.mark.parametrize(
+    ("header", "fen"), [("金额【元】", 30_000), ("金额<元>", 30_000), ("金额「元」", 30_000), ("金额(单位：元)", 30_000), ("金额（单位:元）", 30_000)]
+)  # fmt: skip
+def test_brackets_of_other_kinds_hold_units(header: str, fen: int) -> None:
+    names = tuple(header if name == "金额(元)" else name for name in HEADER)
+    (draft,) = parsed(book(names, ROW)).drafts
+    assert draft.record.amount == fen
+    with pytest.raises(UnreadableError, match="不认识的单位"):
+        parsed(book(tuple(header.replace("元", "美元") if name == header else name for name in names), ROW))
+
+
+def test_a_price_is_no_sum() -> None:
+    with pytest.raises(UnreadableError, match="元/升"):
+        parsed(book(tuple("金额(元/升)" if name == "金额(元)" else name for name in HEADER), ROW))
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked"),
+    [
+        ({"amount": 3}, True), ({"amount": 3000}, True), ({"quantity": 0.04}, True), ({"price": 0.75}, True), ({"amount": 270}, False),
+        ({"amount": 0}, False), ({"amount": None}, False), ({"price": None}, False), ({"kind": "圈存", "amount": 5000}, False),
+    ],
+)  # fmt: skip
+def test_quantity_times_price_far_from_the_sum_is_a_question(changes: dict[str, Any], asked: bool) -> None:
+    found = parsed(book(HEADER, row(**changes)))
+    assert not found.flaws
+    assert [note for note in found.notes if "第 2 行" in note] == (found.notes if asked else [])
+    assert len(found.notes) == asked
+
+
+@pytest.mark.parametrize(("fine", "points", "asked"), [(20_000, 12, []), (2_000_000, 3, ["fine"]), (200, 30, ["points"])])  # fmt: skip
+def test_fines_and_points_that_no_law_knows(fine: int, points: int, asked: list[str]) -> None:
+    header = ("号牌号码", "违法时间", "违法行为", "罚款金额", "记分")
+    data = book(header, ("苏F12345", "2026-11-26 09:00:00", "闯红灯", fine, points))
+    found = read_statement("violations", data, read_mapping("violations", {}), NOW)
+    assert [f.field for f in found.flaws] == asked
+
+
+async def test_records_with_likely_wrong_units_are_asked_about() -> None:
+    async def asked(kind: str, text: str) -> list[str]:
+        return [flaw.field for flaw in await doubts(NOBODY, records(kind, text.encode()))]
+
+    fill = "流水号,卡号,交易时间,交易类型,数量,单价,金额\nT1,C1,2026-03-02T08:05:00+08:00,fill,{},7.5,{}\n"
+    assert await asked("fuel-transactions", fill.format(40, 300)) == []
+    assert await asked("fuel-transactions", fill.format(40_000, 300)) == ["quantity"]
+    assert await asked("fuel-transactions", fill.format(40, 30_000)) == ["amount"]
+    assert await asked("fuel-transactions", fill.format(40, 3)) == ["amount"]
+    car = "编号,车牌号,单位,油箱容积\nv1,苏F12345,o1,{}\n"
+    assert [await asked("vehicles", car.format(tank)) for tank in ("60", "0.06", "60000")] == [[], ["tank"], ["tank"]]  # fmt: skip
+    station = "编号,名称,别名\ns1,甲站,{}\n"
+    assert await asked("fuel-stations", station.format("乙站；丙站")) == []
+    assert await asked("fuel-stations", station.format("乙站、丙站")) == ["aliases"]

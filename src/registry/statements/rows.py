@@ -47,7 +47,7 @@ from registry.statements.columns import (
     is_header,
 )
 from registry.statements.sheets import Sheet, shortened
-from registry.statements.units import questions
+from registry.statements.units import MOST_APART, apart, fine_questions, questions
 from registry.transactions import FuelTransaction
 from registry.values import parse_time
 from registry.violations import Violation
@@ -152,6 +152,7 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
     build = _transaction if parsed.kind == "statement" else _violation
     unit = text_of(header[columns["quantity"]]) if "quantity" in columns else ""
     ordinals: Counter[str] = Counter()
+    far: list[int] = []
     numbered: dict[str, Draft] = {}
     header_keys = [header_key(cell) for cell in header]
     rounded = _rounded_cards(table)
@@ -181,6 +182,8 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
             _refuse_other_header(parsed.kind, number, cells, table, mapping)
             parsed.refuse(number, *reader.flaws)
             continue
+        if parsed.kind == "statement" and record.kind == "fill" and apart(*_sums(record)):
+            far.append(number)
         draft = Draft(number, record, bool(own), content)
         if own:
             same = numbered.setdefault(record.id, draft)
@@ -200,6 +203,18 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
             draft.record = record.model_copy(update={"id": MADE + made})
         parsed.drafts.append(draft)
     _link(parsed, numbered)
+    if far:
+        rows = "、".join(map(str, far[:5]))
+        parsed.notes.append(
+            f"{len(far)} 行的数量×单价与金额相差 {MOST_APART} 倍以上（第 {rows} 行），请核对单位 · in {len(far)} rows quantity times price"
+            " is far from the sum: are the units right?"
+        )
+
+
+def _sums(record: FuelTransaction) -> tuple[Fraction | None, ...]:
+    """Litres or kWh, yuan a unit, yuan."""
+    given = (record.quantity, 3), (record.unit_price, 4), (record.amount, 2)
+    return tuple(None if value is None else Fraction(value, 10**digits) for value, digits in given)
 
 
 def _rounded_cards(table: Table) -> set[str]:
@@ -438,5 +453,8 @@ def _violation(row: _Reader) -> Built:
         "points": row.read("points", lambda cell: number_of(cell, 0, "points")),
         "status": row.read("status", lambda cell: status_of(text_of(cell), words)),
     }
+    if not row.flaws:
+        fine = None if values["fine"] is None else Fraction(values["fine"])
+        row.flaws += [Flaw((name,), asked) for name, asked in fine_questions(fine, values["points"])]
     made = row.make(Violation, values)
     return made, number, () if made is None else (made.plate, made.at, name_key(made.act))
