@@ -12,11 +12,14 @@ from datetime import datetime
 from typing import Final
 
 from gongche.commands.database import Action, on_database, shown
-from rules.faults import text_of
+from registry.calendar import load_calendar, unreadable_days
+from registry.snapshot.fleet import FleetSnapshot
+from registry.unreadable import CLOCK_CORRECTION, Unreadable
 from rules.live.store import quarantine, recomputations
 from runtime.connection import Connection
-from runtime.errors import GongcheError
+from runtime.errors import GongcheError, text_of
 from runtime.logs import one_line
+from telemetry.archive.clocks import unreadable_clocks
 from telemetry.log import codec
 
 #: Entries read, and positions shown, at once.
@@ -76,13 +79,34 @@ async def _list(_args: argparse.Namespace, connection: Connection) -> int:
     vehicles = await recomputations.failed(connection)
     for vehicle in vehicles:
         print(_vehicle_line(vehicle))
+    facts = await _facts(connection)
+    for fact in facts:
+        print(_fact_line(fact))
     totals = await quarantine.totals(connection)
     print(
         f"隔离 {totals.entries} 条，共 {totals.rows} 个定位；暂缓判定的车辆 {len(vehicles)} 辆 / set aside: {totals.entries},"
-        f" {totals.rows} positions; vehicles put off: {len(vehicles)}",
+        f" {totals.rows} positions; vehicles put off: {len(vehicles)}；"
+        f"无法读取的登记资料 {len(facts)} 条 / facts that cannot be read: {len(facts)}",
         file=sys.stderr,
     )
     return 0
+
+
+async def _facts(connection: Connection) -> list[Unreadable]:
+    """The facts of the registry that this version of the program cannot read."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        fleet = (await FleetSnapshot.load(connection)).unreadable
+        days = unreadable_days(await load_calendar(connection))
+        clocks = await unreadable_clocks(connection)
+    return [*fleet, *days, *(Unreadable(CLOCK_CORRECTION, phone, why) for phone, why in clocks.items())]
+
+
+def _fact_line(fact: Unreadable) -> str:
+    concerned = "全部 / all" if fact.vehicles is None else len(fact.vehicles)
+    return (
+        f"-  登记资料无法读取，暂不据此判定 / a fact that cannot be read, nothing is judged by it: {fact.kind} {fact.id}"
+        f"  车辆 / vehicles {concerned}  {_short(fact.error)}"
+    )
 
 
 async def _show(args: argparse.Namespace, connection: Connection) -> int:

@@ -42,6 +42,7 @@ from typing import Any
 
 import numpy as np
 
+from rules.tracks.odometer import STEP_M, drivable
 from telemetry import geo
 
 MOVING_DKMH = 50  # from this reported speed on a vehicle moves (5 km/h)
@@ -216,7 +217,7 @@ def plain(o: Any, a: Any, b: Any, mm: Any, us: Any, max_kmh: Any) -> Any:
     short = us <= SHORT_US
     known = (a.odo != 0) & (b.odo > a.odo)
     driven = b.odo - a.odo
-    by_odometer = known & ((driven + 1) * ODO_MM >= mm) & ((driven - 1) * 360_000_000 <= max_kmh * us)
+    by_odometer = known & ((driven + 1) * ODO_MM >= mm) & drivable(driven * STEP_M, us, max_kmh)
     starts = a.speed < MOVING_DKMH
     alone = starts & ((b.acc != ACC_ON) | stands(a, b))
     faster = o.where(starts, b.speed // 2, o.maximum(a.speed, b.speed))
@@ -254,7 +255,7 @@ def _run(o: Any, s: Any, r: Any, way: _Way, d_run: Any, from_t: Any) -> dict[str
     run_t = w(start, r.t, w(go_on, s.run_t, 0))
     measured = (r.odo != 0) & (run_odo != 0)
     driven = r.odo - run_odo
-    can = (driven - 1) * 360_000_000 <= r.max_kmh * o.maximum(r.t - run_t, US_PER_S)
+    can = drivable(driven * STEP_M, o.maximum(r.t - run_t, US_PER_S), r.max_kmh)
     said = (
         w(r.speed > 0, 1, 0)
         | w(r.speed >= MOVING_DKMH, 2, 0)

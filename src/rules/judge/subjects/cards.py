@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from registry import fuel_cards
+from registry.facts.cards import cards_between, cards_by_time, cards_concerned, every_card
 from registry.facts.fills import reversed_fills
-from registry.facts.trips import END, START, Trip, trips_of_vehicles
+from registry.facts.trips import Trip, trips_of_vehicles
 from registry.fuel_cards import CardBindingRow, CardRow
 from registry.goods import is_goods
 from registry.parameters import ORDER, parameter
@@ -20,8 +21,9 @@ from registry.vehicles import VehicleInfo, vehicle_at, vehicles_of_plates
 from rules.alerts.feed import suspected_of_cards
 from rules.alerts.model import AlertFacts, Judgement
 from rules.checks import card_binding, refuel_frequency
+from rules.evidence_parts import Binding, iso_day
 from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind
-from runtime.units import CHINA_OFFSET_US, US_PER_DAY, from_us, midnight_us
+from runtime.units import CHINA_OFFSET_US, US_PER_DAY, midnight_us
 
 #: Cards whose facts are in memory at once.
 CARDS_AT_ONCE: Final = 50
@@ -29,39 +31,6 @@ CARDS_AT_ONCE: Final = 50
 NIGHT_US: Final = 2 * 3600 * 1_000_000
 
 _BINDING, _REFUEL = card_binding.RULE, refuel_frequency.RULE
-
-_OF_ORDERS = (
-    "SELECT DISTINCT b.card FROM (SELECT o.id, o.vehicle,"  # noqa: S608 - fixed text
-    f" min(LEAST({START}, o.planned_departure)) AS since FROM dispatch_orders o"
-    " WHERE o.id = ANY($1::text[]) GROUP BY o.id, o.vehicle) c JOIN vehicles v ON v.id = c.vehicle"
-    " JOIN card_bindings b ON b.plate = v.plate"
-    # Fills before the return of an earlier order lie in stretches that this order does not touch.
-    f" LEFT JOIN LATERAL (SELECT {END} AS ended FROM current_dispatch_orders o WHERE o.vehicle = c.vehicle"
-    f" AND o.id <> c.id AND o.status = 'returned' AND o.planned_departure < c.since AND {END} < c.since"
-    " ORDER BY o.planned_departure DESC LIMIT 1) p ON true"
-    " WHERE EXISTS (SELECT FROM fuel_transactions t WHERE t.card = b.card AND t.at >= b.valid_from"
-    " AND t.at >= COALESCE(p.ended, '-infinity') AND (b.valid_to IS NULL OR t.at < b.valid_to))"
-)
-_BY_TIME = (
-    "WITH g AS (SELECT d * interval '1 day' AS grace FROM unnest($3::integer[]) d)"
-    " SELECT c.id FROM fuel_cards c, g WHERE c.created_at + grace > $1 AND c.created_at + grace <= $2"
-    " OR midnight(c.opened_on) + grace > $1 AND midnight(c.opened_on) + grace <= $2"
-    " OR midnight(c.closed_on) > $1 AND midnight(c.closed_on) <= $2"
-    " UNION SELECT b.card FROM card_bindings b, g WHERE b.valid_from > $1 AND b.valid_from <= $2"
-    " OR b.valid_to + grace > $1 AND b.valid_to + grace <= $2"
-    " UNION SELECT b.card FROM vehicles v JOIN card_bindings b ON b.plate = v.plate CROSS JOIN g"
-    " WHERE midnight(v.registered_on) > $1 AND midnight(v.registered_on) <= $2"
-    " OR midnight(v.disposed_on) + grace > $1 AND midnight(v.disposed_on) + grace <= $2"
-)
-
-
-def _midnights(sql: str) -> str:
-    """``midnight(day)`` as SQL: the start of a day in Asia/Shanghai."""
-    for column in ("c.opened_on", "c.closed_on", "v.registered_on", "v.disposed_on"):
-        sql = sql.replace(
-            f"midnight({column})", f"(({column}::timestamp - interval '8 hours') AT TIME ZONE 'UTC')"
-        )
-    return sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +74,10 @@ class Cards:
     async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
         """Cards that the changes touch, at once."""
         cards = {c.subject for c in of_kind(changes, "card", "card_binding", "fills")}
-        asked = (
-            ("SELECT DISTINCT card FROM fuel_transactions WHERE id = ANY($1::text[])", ("transaction",)),
-            ("SELECT DISTINCT card FROM card_bindings WHERE plate = ANY($1::text[])", ("plate",)),
-            (
-                "SELECT DISTINCT b.card FROM vehicles v JOIN card_bindings b ON b.plate = v.plate"
-                " WHERE v.id = ANY($1::text[])",
-                ("vehicle",),
-            ),
-            (_OF_ORDERS, ("order",)),
-        )
-        for sql, kinds in asked:
-            subjects = sorted({c.subject for c in of_kind(changes, *kinds)})
-            if subjects:
-                cards |= {r["card"] for r in await desk.conn.fetch(sql, subjects)}
+        for kind in ("transaction", "plate", "vehicle", "order"):
+            cards |= await cards_concerned(desk.conn, kind, [c.subject for c in of_kind(changes, kind)])
         if any(c.subject in (*self.rules, ORDER) for c in of_kind(changes, "parameter")):
-            cards |= {r["id"] for r in await desk.conn.fetch("SELECT id FROM fuel_cards")}
+            cards |= await every_card(desk.conn)
         return dict.fromkeys(sorted(cards), desk.now_us)
 
     async def strike(self, desk: Desk, from_us_: int, until_us: int) -> dict[str, int]:
@@ -132,23 +89,15 @@ class Cards:
             return {}
         graces = {parameter(_BINDING, "grace_days").default}
         graces |= {r.value for r in desk.parameters if (r.rule, r.name) == (_BINDING, "grace_days")}
-        since = from_us(max(from_us_ - US_PER_DAY, 0))
-        rows = await desk.conn.fetch(_midnights(_BY_TIME), since, from_us(until_us), sorted({0, *graces}))
-        return {r["id"]: night for r in rows}
+        since = max(from_us_ - US_PER_DAY, 0)
+        return dict.fromkeys(await cards_by_time(desk.conn, since, until_us, {0, *graces}), night)
 
     async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
         """Nothing takes long here."""
 
     async def between(self, desk: Desk, from_us_: int, to_us: int) -> list[str]:
         """Cards that were bound, paid or were active in [from, to)."""
-        rows = await desk.conn.fetch(
-            "SELECT id FROM fuel_cards WHERE status = 'active' AND created_at < $2"
-            " UNION SELECT card FROM card_bindings WHERE valid_from < $2 AND (valid_to IS NULL OR valid_to > $1)"
-            " UNION SELECT card FROM fuel_transactions WHERE at >= $1 AND at < $2",
-            from_us(from_us_),
-            from_us(to_us),
-        )
-        return sorted(r["id"] for r in rows)
+        return sorted(await cards_between(desk.conn, from_us_, to_us))
 
     async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
         """Every binding of each card, whether it is bound at all, and every stretch between orders in which it paid."""
@@ -199,21 +148,19 @@ def _of_card(desk: Desk, known: _Facts, card: str) -> Iterator[Judgement]:
 def _card(card: CardRow) -> card_binding.Card:
     return {
         "id": card.id, "organisation": card.organisation, "status": card.status, "kind": card.kind,
-        "opened_on": None if card.opened_on is None else card.opened_on.isoformat(),
-        "closed_on": None if card.closed_on is None else card.closed_on.isoformat(),
+        "opened_on": iso_day(card.opened_on), "closed_on": iso_day(card.closed_on),
     }  # fmt: skip
 
 
 def _judge_binding(desk: Desk, known: _Facts, card: CardRow, binding: CardBindingRow) -> Judgement:
     vehicles = known.vehicles.get(binding.plate, [])
-    bound: card_binding.Binding = {
+    bound: Binding = {
         "plate": binding.plate, "from_us": binding.from_us, "to_us": None if binding.to_us == FOREVER else binding.to_us,
     }  # fmt: skip
     known_as: list[card_binding.Vehicle] = [
         {
             "id": v.id, "organisation": v.organisation, "ownership": v.ownership,
-            "registered_on": None if v.registered_on is None else v.registered_on.isoformat(),
-            "disposed_on": None if v.disposed_on is None else v.disposed_on.isoformat(),
+            "registered_on": iso_day(v.registered_on), "disposed_on": iso_day(v.disposed_on),
         }
         for v in vehicles
     ]  # fmt: skip
