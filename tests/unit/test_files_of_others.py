@@ -463,3 +463,22 @@ async def test_records_with_likely_wrong_units_are_asked_about() -> None:
     station = "编号,名称,别名\ns1,甲站,{}\n"
     assert await asked("fuel-stations", station.format("乙站；丙站")) == []
     assert await asked("fuel-stations", station.format("乙站、丙站")) == ["aliases"]
+
+
+# --- what would be lost in silence
+
+
+def test_a_row_that_comes_again_under_its_number_is_not_left_out() -> None:
+    rows = HEAD + xml_row(2, ROW) + xml_row(2, row(number="L2")) + END
+    with pytest.raises(UnreadableError, match="另存"):
+        parsed(by_hand(rows))
+    assert len(parsed(by_hand(HEAD + xml_row(2, ROW) + xml_row(9, row(number="L2")) + END)).drafts) == 2
+
+
+@pytest.mark.parametrize("second", ["金额(元)", "金额", "金额（元）"])
+def test_a_column_that_comes_twice_must_say_the_same(second: str) -> None:
+    header = (*HEADER, second)
+    assert not parsed(book(header, (*ROW, 300))).flaws
+    found = parsed(book(header, (*ROW, 280)))
+    assert [(f.row, f.field) for f in found.flaws] == [(2, "amount")]
+    assert "两次" in found.flaws[0].message

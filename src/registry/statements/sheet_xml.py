@@ -39,7 +39,7 @@ class WithDtdError(Exception):
 class Part:
     """What the readers of values do not say of a sheet. ``uncomputed``: places (``B7``) of formulas without a result;
     ``rectangle``: cells of the rectangle around everything in it; ``merged``: cells merged over several rows;
-    ``hidden_columns``: (first, last), from 1; ``before``: elements before the first row; ``last_row``: the last one with
+    ``hidden_columns``: (first, last), from 1; ``before``: elements before the first row; ``ordered``: every row comes behind the one before it; ``last_row``: the last one with
     something in it, None = not known."""
 
     uncomputed: frozenset[str] = frozenset()
@@ -48,6 +48,7 @@ class Part:
     merged: Sequence[Merged] = ()
     hidden_columns: Sequence[tuple[int, int]] = ()
     before: int = 0
+    ordered: bool = True
     last_row: int | None = None
 
 
@@ -108,7 +109,8 @@ class SheetXml(_Xml):
 
     def __init__(self) -> None:
         self.is_sheet = False
-        self._before = 0
+        self._before = self._last_row = 0
+        self._ordered = True
         self._row = self._column = 0
         self._rows = self._columns = 1
         self._formula = self._value = False
@@ -130,6 +132,7 @@ class SheetXml(_Xml):
             self._merged,
             self._hidden,
             self._before,
+            self._ordered,
             self._rows,
         )
 
@@ -156,7 +159,9 @@ class SheetXml(_Xml):
         elif name == "row":
             self._close()
             given = attributes.get("r", "")
-            self._row = int(given) if given.isdecimal() and len(given) < 20 else self._row + 1
+            self._row = int(given) if given.isdecimal() and len(given) < 20 else self._last_row + 1
+            self._ordered &= self._row > self._last_row
+            self._last_row = self._row
             self._column = 0
             self._hidden_rows += attributes.get("hidden") in _YES
         elif name == "mergeCell":

@@ -54,6 +54,8 @@ def read_workbook(data: bytes) -> list[Sheet]:
 
 
 def _sheet(name: str, lines: Callable[[], Iterator[Line]], part: Part, hidden: Sequence[str]) -> Sheet:
+    if not part.ordered:  # a row that comes again would be left out in silence
+        raise _broken(ValueError(f"{name}: rows out of order"))
     columns = frozenset(
         column for first, last in part.hidden_columns for column in range(first, min(last, MAX_COLUMNS) + 1)
     )
