@@ -7,6 +7,7 @@ import io
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -482,3 +483,35 @@ def test_a_column_that_comes_twice_must_say_the_same(second: str) -> None:
     found = parsed(book(header, (*ROW, 280)))
     assert [(f.row, f.field) for f in found.flaws] == [(2, "amount")]
     assert "两次" in found.flaws[0].message
+
+
+def forged(data: bytes, name: str, size: int) -> bytes:
+    """``data`` whose directory says that the part ``name`` unpacks to ``size`` bytes, with the checksum of these."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        text = archive.read(name)[:size]
+    made = bytearray(data)
+    place = -1
+    while (place := data.find(b"PK\x01\x02", place + 1)) >= 0:
+        length = int.from_bytes(data[place + 28 : place + 30], "little")
+        if data[place + 46 : place + 46 + length].decode() == name:
+            made[place + 16 : place + 20] = zlib.crc32(text).to_bytes(4, "little")
+            made[place + 24 : place + 28] = size.to_bytes(4, "little")
+    return bytes(made)
+
+
+def test_a_part_that_unpacks_to_more_than_it_says_is_refused() -> None:
+    """zipfile stops at the size that is declared; calamine's reader goes on."""
+    rows = HEAD + xml_row(2, ROW) + END
+    data = by_hand(rows)
+    assert len(parsed(data).drafts) == 1
+    for name in ("xl/worksheets/sheet1.xml", "xl/workbook.xml", "[Content_Types].xml"):
+        with pytest.raises(UnreadableError, match="另存"):
+            parsed(forged(data, name, 100))
+
+
+def test_two_parts_of_one_name_are_refused() -> None:
+    out = io.BytesIO(by_hand(HEAD + xml_row(2, ROW) + END))
+    with zipfile.ZipFile(out, "a") as archive:
+        archive.writestr("xl\\worksheets\\sheet1.xml", "<x/>")
+    with pytest.raises(UnreadableError, match="另存"):
+        parsed(out.getvalue())
