@@ -515,3 +515,17 @@ def test_two_parts_of_one_name_are_refused() -> None:
         archive.writestr("xl\\worksheets\\sheet1.xml", "<x/>")
     with pytest.raises(UnreadableError, match="另存"):
         parsed(out.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("value", "asked"),
+    [
+        ("2026-11-26T09:00:05", False), ("2026-11-26T09:00:05.000", False), ("2026-11-26T09:00:05+08:00", False),
+        ("2026-11-26T01:00:05Z", True), ("2026-11-26T01:00:05.000Z", True), ("2026-11-26T02:00:05+01:00", True),
+    ],
+)  # fmt: skip
+def test_a_date_of_a_sheet_with_a_zone_is_a_question(value: str, asked: bool) -> None:
+    """Some programs write UTC there; spreadsheets show the clock without its zone: eight hours would be wrong in silence."""
+    found = parsed(by_hand(HEAD + xml_row(2, ROW, {1: f'<c r="B2" t="d"><v>{value}</v></c>'}) + END))
+    assert [(f.row, f.field) for f in found.flaws] == ([(2, "at")] if asked else [])
+    assert [d.record.at for d in found.drafts] == ([] if asked else [AT])
