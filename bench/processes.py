@@ -147,7 +147,7 @@ def load(port: int, *, terminals: int, window: int, seconds: float, **options: A
 
 
 def gongche(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "gongche", *arguments]
+    return [sys.executable, "-P", "-m", "gongche", *arguments]
 
 
 def cpu_seconds(pids: list[int], *, ended_children: bool = False) -> float:

@@ -18,6 +18,11 @@ def in_place(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM", "") != "dumb"
 
 
+def report_every_s(stream: TextIO) -> float:
+    """Seconds between two lines that both stay, on ``stream``."""
+    return 5.0 if in_place(stream) else FILE_S
+
+
 class Progress:
     """A line on ``stream`` (stderr) that says how far something is; ``clock`` in seconds. Call ``end`` when it is over."""
 

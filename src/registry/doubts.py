@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
@@ -15,8 +16,12 @@ from registry.fences import Fence
 from registry.orders import DispatchOrder
 from registry.places import Place, stored_places, to_shape
 from registry.refusals import Flaw
+from registry.statements.units import apart, fine_questions, questions
 from registry.stations import FuelStation
+from registry.transactions import FuelTransaction
 from registry.values import Record
+from registry.vehicles import Vehicle
+from registry.violations import Violation
 from runtime.arrays import Floats
 from runtime.connection import Connection
 from telemetry.geo import distance_m, in_china
@@ -43,6 +48,7 @@ async def doubts(connection: Connection, records: Sequence[Record]) -> list[Flaw
         return await _of_orders(connection, [r for r in records if isinstance(r, DispatchOrder)])
     found: list[Flaw] = []
     for row, record in enumerate(records):
+        found += [Flaw((name,), asked, row) for name, asked in _of_numbers(record)]
         if isinstance(record, Fence):
             found += _of_shape(row, ("geometry",), record.geometry, record.datum)
             continue
@@ -57,6 +63,37 @@ async def doubts(connection: Connection, records: Sequence[Record]) -> list[Flaw
             path = ("geometry",) if record.geometry is not None else ("lat",)
             found += _of_shape(row, path, record.place, record.datum)
     return found
+
+
+_APART: Final = (
+    "数量×单价与金额相差悬殊，请核对单位 · quantity times price is far from the sum: are the units right?"
+)
+#: A tank or a battery outside these is a question of units: litres, kWh.
+_TANK: Final = (10, 1_000)
+_BATTERY: Final = (5, 1_000)
+
+
+def _of_numbers(record: Record) -> list[tuple[str, str]]:
+    """(field, question) of numbers that are likely to be in another unit."""
+    if isinstance(record, FuelTransaction):
+        if record.kind != "fill":
+            return []
+        sums = [
+            None if value is None else Fraction(value, 10**digits)
+            for value, digits in ((record.quantity, 3), (record.unit_price, 4), (record.amount, 2))
+        ]
+        return questions(*sums) or ([("amount", _APART)] if apart(*sums) else [])
+    if isinstance(record, Violation):
+        return fine_questions(None if record.fine is None else Fraction(record.fine, 100), record.points)
+    if not isinstance(record, Vehicle):
+        return []
+    return [
+        (name, f"{value / 1000:g} {unit}超出常理，请核对单位 · outside {low} to {high}: is the unit right?")
+        for name, value, unit, (low, high) in (
+            ("tank", record.tank, "升", _TANK), ("battery", record.battery, "度", _BATTERY)
+        )
+        if value is not None and not 1000 * low <= value <= 1000 * high
+    ]  # fmt: skip
 
 
 def _of_shape(row: int, path: tuple[str | int, ...], geometry: dict[str, Any], datum: str) -> list[Flaw]:

@@ -13,8 +13,9 @@ from registry.bulk import MAX_BYTES, Format, Row, bounded_rows, columns_of, read
 from registry.records import KINDS
 from registry.refusals import Flaw, UnreadableError
 from registry.spelling import unquoted
-from registry.statements.cells import LOST_DIGITS, Cell, Covered, Numeric, Uncomputed
+from registry.statements.cells import LOST_DIGITS, Cell, Covered, Numeric, Uncomputed, Zoned
 from registry.statements.files import read_sheets
+from registry.statements.row_reader import ZONED as _ZONED
 from registry.statements.sheets import Line, Sheet
 from runtime.units import CHINA
 
@@ -94,6 +95,8 @@ def _table(kind: str, sheets: Sequence[Sheet]) -> tuple[int, list[str], Iterator
 
 def _text(kind: str, name: str, cell: Cell) -> str:
     """A cell as the same record's CSV would have it. Raises ValueError for one whose value is not known."""
+    if isinstance(cell, Zoned):
+        raise ValueError(_ZONED)
     if isinstance(cell, Uncomputed):
         raise ValueError(_UNCOMPUTED)
     if isinstance(cell, Covered):

@@ -59,6 +59,27 @@ async def test_an_exchanged_device_is_seen_and_accepted(
     assert (await directory.register(PHONE, replace(TOLD, plate="")))[0] == 3
 
 
+async def test_who_asks_last_is_not_accepted_in_the_place_of_another(
+    office: httpx.AsyncClient, pool: asyncpg.Pool
+) -> None:
+    """Whoever knows a phone number may ask for it, also between the office's look and its word."""
+    directory = TerminalDirectory(pool, auto_register=False)
+    path = f"/v1/terminals/{PHONE}:accept-device"
+    assert (await directory.register(PHONE, replace(EXCHANGED, device_id="EVIL001")))[0] == 3
+    (notice,) = (await office.get("/v1/terminal-notices", params={"kind": "device_refused"})).json()["items"]
+    assert notice["detail"]["asked"] == ["DEV0002", "EVIL001"]
+    check_problem(await office.post(path), 409, "EVIL001")
+    check_problem(await office.post(path, params={"device_id": "DEV0002"}), 409, "DEV0002、EVIL001")
+    assert (await directory.register(PHONE, EXCHANGED))[0] == 3  # the true one asks again
+    check_problem(await office.post(path), 409, "写明")
+    accepted = await office.post(path, params={"device_id": " dev0002"})
+    assert (accepted.status_code, accepted.json()["device_id"]) == (200, "DEV0002")
+    assert (await directory.register(PHONE, replace(EXCHANGED, device_id="EVIL001")))[0] == 3
+    # What was asked before the exchange is settled, and counts no more.
+    (notice,) = (await office.get("/v1/terminal-notices", params={"kind": "device_refused"})).json()["items"]
+    assert notice["detail"]["asked"] == ["EVIL001"]
+
+
 async def test_a_clock_is_corrected_and_its_vehicle_judged_again(
     office: httpx.AsyncClient, pool: asyncpg.Pool
 ) -> None:

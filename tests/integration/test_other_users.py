@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gongche.supervisor.everything import Ports, child_specs
+from runtime.embedded_postgres import prepare_data_dir
+from runtime.errors import ConfigurationError
 from runtime.own_python import module_command
 from runtime.private_files import private_folder
 from runtime.settings import Settings
@@ -85,3 +88,48 @@ def test_what_belongs_to_another_is_told_and_left(tmp_path: Path, caplog: pytest
     private_folder(folder)
     assert (_mode(folder), _mode(theirs)) == (0o700, 0o644)
     assert "belongs to another one" in caplog.text
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+#: Root's PostgreSQL runs as another user, who must pass.
+CLOSED = 0o711 if os.geteuid() == 0 else 0o700
+
+
+@pytest.mark.usefixtures("umask")
+def test_the_data_folder_is_closed_also_that_of_an_earlier_release(tmp_path: Path) -> None:
+    assert _mode(prepare_data_dir(tmp_path / "new")) == 0o700
+    old = tmp_path / "old"
+    for name in ("postgres", "log", "logs"):
+        (old / name).mkdir(parents=True)
+    (old / "up.json").touch()
+    assert _mode(old) == 0o755
+    assert _mode(prepare_data_dir(old)) == CLOSED
+    assert _mode(prepare_data_dir(old)) == CLOSED
+
+
+@pytest.mark.usefixtures("umask")
+def test_a_folder_with_other_things_stays_readable_and_is_written_by_us_alone(tmp_path: Path) -> None:
+    (tmp_path / "theirs").touch()
+    tmp_path.chmod(0o777)
+    assert _mode(prepare_data_dir(tmp_path)) == 0o755
+
+
+def test_a_folder_that_others_rule_is_no_data_folder(tmp_path: Path) -> None:
+    """Who may write in it can put a link in the place of what we write."""
+    everybody = tmp_path / "everybody"
+    everybody.mkdir()
+    everybody.chmod(0o1777)
+    with pytest.raises(ConfigurationError, match="everybody"):
+        prepare_data_dir(everybody)
+    if os.geteuid() == 0:
+        theirs = tmp_path / "theirs"
+        theirs.mkdir()
+        os.chown(theirs, 12_345, 12_345)
+        with pytest.raises(ConfigurationError, match="uid 12345"):
+            prepare_data_dir(theirs)

@@ -7,6 +7,7 @@ import io
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ import openpyxl
 import pytest
 
 from registry.bulk import ImportRefusedError, validate_rows
+from registry.doubts import doubts
 from registry.encodings import decoded
 from registry.refusals import UnreadableError
 from registry.statements.cells import number_of
@@ -31,6 +33,8 @@ ROW = ("9030120000012345", "2026-11-26 09:00:05", "加油", "92号汽油", 40, 7
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+#: No database is asked about these.
+NOBODY: Any = None
 STRICT = "http://purl.oclc.org/ooxml/spreadsheetml/main"
 STRICT_OFFICE = "http://purl.oclc.org/ooxml/officeDocument/relationships"
 
@@ -403,3 +407,125 @@ def test_percent_codes_are_no_names() -> None:
     with pytest.raises(ImportRefusedError, match="丢失"):
         records("organisations", b"id,name\no1,%E5%B8%82%E5%B1%80\n")
     assert records("organisations", "id,name\no1,满意率100%E级\n".encode())
+
+
+# --- units and limits
+
+
+@pytest.mark.parametrize(
+    ("header", "fen"), [("金额【元】", 30_000), ("金额<元>", 30_000), ("金额「元」", 30_000), ("金额(单位：元)", 30_000), ("金额（单位:元）", 30_000)]
+)  # fmt: skip
+def test_brackets_of_other_kinds_hold_units(header: str, fen: int) -> None:
+    names = tuple(header if name == "金额(元)" else name for name in HEADER)
+    (draft,) = parsed(book(names, ROW)).drafts
+    assert draft.record.amount == fen
+    with pytest.raises(UnreadableError, match="不认识的单位"):
+        parsed(book(tuple(header.replace("元", "美元") if name == header else name for name in names), ROW))
+
+
+def test_a_price_is_no_sum() -> None:
+    with pytest.raises(UnreadableError, match="元/升"):
+        parsed(book(tuple("金额(元/升)" if name == "金额(元)" else name for name in HEADER), ROW))
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked"),
+    [
+        ({"amount": 3}, True), ({"amount": 3000}, True), ({"quantity": 0.04}, True), ({"price": 0.75}, True), ({"amount": 270}, False),
+        ({"amount": 0}, False), ({"amount": None}, False), ({"price": None}, False), ({"kind": "圈存", "amount": 5000}, False),
+    ],
+)  # fmt: skip
+def test_quantity_times_price_far_from_the_sum_is_a_question(changes: dict[str, Any], asked: bool) -> None:
+    found = parsed(book(HEADER, row(**changes)))
+    assert not found.flaws
+    assert [note for note in found.notes if "第 2 行" in note] == (found.notes if asked else [])
+    assert len(found.notes) == asked
+
+
+@pytest.mark.parametrize(("fine", "points", "asked"), [(20_000, 12, []), (2_000_000, 3, ["fine"]), (200, 30, ["points"])])  # fmt: skip
+def test_fines_and_points_that_no_law_knows(fine: int, points: int, asked: list[str]) -> None:
+    header = ("号牌号码", "违法时间", "违法行为", "罚款金额", "记分")
+    data = book(header, ("苏F12345", "2026-11-26 09:00:00", "闯红灯", fine, points))
+    found = read_statement("violations", data, read_mapping("violations", {}), NOW)
+    assert [f.field for f in found.flaws] == asked
+
+
+async def test_records_with_likely_wrong_units_are_asked_about() -> None:
+    async def asked(kind: str, text: str) -> list[str]:
+        return [flaw.field for flaw in await doubts(NOBODY, records(kind, text.encode()))]
+
+    fill = "流水号,卡号,交易时间,交易类型,数量,单价,金额\nT1,C1,2026-03-02T08:05:00+08:00,fill,{},7.5,{}\n"
+    assert await asked("fuel-transactions", fill.format(40, 300)) == []
+    assert await asked("fuel-transactions", fill.format(40_000, 300)) == ["quantity"]
+    assert await asked("fuel-transactions", fill.format(40, 30_000)) == ["amount"]
+    assert await asked("fuel-transactions", fill.format(40, 3)) == ["amount"]
+    car = "编号,车牌号,单位,油箱容积\nv1,苏F12345,o1,{}\n"
+    assert [await asked("vehicles", car.format(tank)) for tank in ("60", "0.06", "60000")] == [[], ["tank"], ["tank"]]  # fmt: skip
+    station = "编号,名称,别名\ns1,甲站,{}\n"
+    assert await asked("fuel-stations", station.format("乙站；丙站")) == []
+    assert await asked("fuel-stations", station.format("乙站、丙站")) == ["aliases"]
+
+
+# --- what would be lost in silence
+
+
+def test_a_row_that_comes_again_under_its_number_is_not_left_out() -> None:
+    rows = HEAD + xml_row(2, ROW) + xml_row(2, row(number="L2")) + END
+    with pytest.raises(UnreadableError, match="另存"):
+        parsed(by_hand(rows))
+    assert len(parsed(by_hand(HEAD + xml_row(2, ROW) + xml_row(9, row(number="L2")) + END)).drafts) == 2
+
+
+@pytest.mark.parametrize("second", ["金额(元)", "金额", "金额（元）"])
+def test_a_column_that_comes_twice_must_say_the_same(second: str) -> None:
+    header = (*HEADER, second)
+    assert not parsed(book(header, (*ROW, 300))).flaws
+    found = parsed(book(header, (*ROW, 280)))
+    assert [(f.row, f.field) for f in found.flaws] == [(2, "amount")]
+    assert "两次" in found.flaws[0].message
+
+
+def forged(data: bytes, name: str, size: int) -> bytes:
+    """``data`` whose directory says that the part ``name`` unpacks to ``size`` bytes, with the checksum of these."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        text = archive.read(name)[:size]
+    made = bytearray(data)
+    place = -1
+    while (place := data.find(b"PK\x01\x02", place + 1)) >= 0:
+        length = int.from_bytes(data[place + 28 : place + 30], "little")
+        if data[place + 46 : place + 46 + length].decode() == name:
+            made[place + 16 : place + 20] = zlib.crc32(text).to_bytes(4, "little")
+            made[place + 24 : place + 28] = size.to_bytes(4, "little")
+    return bytes(made)
+
+
+def test_a_part_that_unpacks_to_more_than_it_says_is_refused() -> None:
+    """zipfile stops at the size that is declared; calamine's reader goes on."""
+    rows = HEAD + xml_row(2, ROW) + END
+    data = by_hand(rows)
+    assert len(parsed(data).drafts) == 1
+    for name in ("xl/worksheets/sheet1.xml", "xl/workbook.xml", "[Content_Types].xml"):
+        with pytest.raises(UnreadableError, match="另存"):
+            parsed(forged(data, name, 100))
+
+
+def test_two_parts_of_one_name_are_refused() -> None:
+    out = io.BytesIO(by_hand(HEAD + xml_row(2, ROW) + END))
+    with zipfile.ZipFile(out, "a") as archive:
+        archive.writestr("xl\\worksheets\\sheet1.xml", "<x/>")
+    with pytest.raises(UnreadableError, match="另存"):
+        parsed(out.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("value", "asked"),
+    [
+        ("2026-11-26T09:00:05", False), ("2026-11-26T09:00:05.000", False), ("2026-11-26T09:00:05+08:00", False),
+        ("2026-11-26T01:00:05Z", True), ("2026-11-26T01:00:05.000Z", True), ("2026-11-26T02:00:05+01:00", True),
+    ],
+)  # fmt: skip
+def test_a_date_of_a_sheet_with_a_zone_is_a_question(value: str, asked: bool) -> None:
+    """Some programs write UTC there; spreadsheets show the clock without its zone: eight hours would be wrong in silence."""
+    found = parsed(by_hand(HEAD + xml_row(2, ROW, {1: f'<c r="B2" t="d"><v>{value}</v></c>'}) + END))
+    assert [(f.row, f.field) for f in found.flaws] == ([(2, "at")] if asked else [])
+    assert [d.record.at for d in found.drafts] == ([] if asked else [AT])

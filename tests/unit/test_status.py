@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import io
+from pathlib import Path
 
 import pytest
 
-from gongche.progress import Progress
+from gongche.progress import FILE_S, Progress, report_every_s
+from gongche.supervisor import status
 from gongche.supervisor.status import Console, Reading
 
 
@@ -71,3 +74,18 @@ def test_progress_is_one_line_on_a_terminal_and_a_line_a_minute_in_a_file(
 def test_what_is_set_aside_is_shown_and_only_then() -> None:
     assert "quarantine" not in Reading().line()
     assert "隔离 quarantine 3" in Reading(quarantine=3).line()
+
+
+def test_lines_that_stay_are_few_where_nobody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command that says how far it is asks whether it writes to a terminal: a replay of a day would be 17,280 lines."""
+
+    monkeypatch.setenv("TERM", "xterm")
+    assert (report_every_s(io.StringIO()), report_every_s(Terminal())) == (FILE_S, 5.0)
+    monkeypatch.setenv("TERM", "dumb")
+    assert report_every_s(Terminal()) == FILE_S
+    for command in ("replay", "simulate"):
+        source = Path(importlib.import_module(f"gongche.commands.{command}").__file__ or "").read_text()
+        assert "report_every_s=report_every_s(sys.stderr)" in source
+    sources = Path(status.__file__).parents[1].rglob("*.py")
+    asking = [path.name for path in sources if ".isatty()" in path.read_text()]
+    assert asking == ["progress.py"]  # all others ask it

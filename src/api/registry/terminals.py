@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from api.answers import page_of
 from api.auth.access import require
-from api.errors import not_found
+from api.errors import Problem, not_found
 from api.http import (
     DEFAULT_PAGE,
     PLAIN,
@@ -105,10 +105,25 @@ async def terminal_notices(
     response_model=AcceptedDevice,
     responses={404: {"description": "no such terminal, or no device waits"}},
 )
-async def accept_device(request: Request, id: Annotated[str, Path(max_length=32)]) -> Response:
-    """The device in `waiting_device` of the terminal is its device from now on: it gets a code when it registers again."""
+async def accept_device(
+    request: Request,
+    id: Annotated[str, Path(max_length=32)],
+    device_id: Annotated[
+        str | None,
+        Query(max_length=64, json_schema_extra=PLAIN, description="terminal id of the device that is meant"),
+    ] = None,
+) -> Response:
+    """The device in `waiting_device` of the terminal is its device from now on: it gets a code when it registers again. Give its
+    `device_id`: anybody may ask for a phone number, also after you have looked. 409 when another one waits by now, or when several
+    have asked and none is named."""
+    refuse_controls(device_id)
     async with request.app.state.pool.acquire(timeout=5) as connection:
-        accepted = await in_transaction(connection, lambda: exchange.accept(connection, _plain(id), "office"))
+        try:
+            accepted = await in_transaction(
+                connection, lambda: exchange.accept(connection, _plain(id), "office", device_id)
+            )
+        except exchange.WhichDeviceError as error:
+            raise Problem(409, "which-device", str(error)) from None
     if accepted is None:
         raise not_found("没有这个终端，或没有等待接受的设备 · no such terminal, or no device waits", id)
     return json_response(accepted)

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from gongche.commands.arguments import day
 from gongche.commands.database import on_database
+from gongche.progress import FILE_S, in_place
 from registry import parameters
 from rules.backtest import table
 from rules.backtest.model import Question, Row, Totals
@@ -28,7 +29,7 @@ from runtime.units import midnight_us
 
 _CODES = tuple(rule.code for rule in RULES)
 #: How often progress is shown: on a terminal, and where it is no terminal.
-_EVERY_S, _QUIET_S = 0.5, 10.0
+_EVERY_S, _QUIET_S = 0.5, FILE_S
 
 
 class UsageError(GongcheError):
@@ -179,7 +180,7 @@ def _report(question: Question, args: argparse.Namespace, totals: Totals, pendin
 @contextmanager
 def _shown(progress: Progress) -> Iterator[Any]:
     """A function that shows the progress now and then; at the end what it took."""
-    terminal, began, last = sys.stderr.isatty(), time.monotonic(), time.monotonic()
+    terminal, began, last = in_place(sys.stderr), time.monotonic(), time.monotonic()
 
     def show() -> None:
         nonlocal last

@@ -85,6 +85,7 @@ def parse_offset(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Replay and print the account; 0 when every accepted point was confirmed."""
+    from gongche.progress import report_every_s
     from runtime.logs import one_line
     from simulation.gps_files.columns import parse_mapping
     from simulation.gps_files.replay import ReplayOptions, ReplayResult, replay
@@ -101,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
         format=args.format,
         date_order=args.date_order,
         version=args.dialect,
+        report_every_s=report_every_s(sys.stderr),
     )
 
     def say(line: str) -> None:

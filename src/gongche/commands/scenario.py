@@ -13,6 +13,7 @@ import time
 from datetime import date
 from pathlib import Path
 
+from gongche.progress import FILE_S, in_place
 from runtime.errors import ConfigurationError
 from runtime.logs import configure_logging
 from simulation.month.score import Found
@@ -133,10 +134,10 @@ async def _judged(
 
 
 class _Progress:
-    """How far it is, on one line of stderr; on something that is no terminal every ten seconds."""
+    """How far it is, on one line of stderr; on something that is no terminal once a minute."""
 
     def __init__(self) -> None:
-        self._every_s = 0.3 if sys.stderr.isatty() else 10.0
+        self._every_s = 0.3 if in_place(sys.stderr) else FILE_S
         self._said_at = time.monotonic()
         self._open = False
 
@@ -144,9 +145,9 @@ class _Progress:
         """``done`` of ``whole``."""
         if time.monotonic() - self._said_at >= self._every_s:
             self._said_at = time.monotonic()
-            end = "\r" if sys.stderr.isatty() else "\n"
+            end = "\r" if in_place(sys.stderr) else "\n"
             print(f"{what} {done:,} / {whole:,}      ", end=end, file=sys.stderr, flush=True)
-            self._open = sys.stderr.isatty()
+            self._open = in_place(sys.stderr)
 
     def end(self) -> None:
         """Leave the line."""

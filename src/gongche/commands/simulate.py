@@ -67,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
     """Simulate and print the account; 0 when every position was confirmed."""
     import re
 
+    from gongche.progress import report_every_s
     from runtime.errors import ConfigurationError
     from runtime.units import CHINA, from_us
     from simulation.demo.simulate import SimulateOptions, SimulateResult, simulate
@@ -88,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
         run=args.run_name,
         interval_s=args.interval,
         mileage=args.mileage,
+        report_every_s=report_every_s(sys.stderr),
     )
 
     def say(line: str) -> None:

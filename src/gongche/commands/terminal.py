@@ -44,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     told.add_argument("--all", action="store_true", help="含已处理的 / also what is settled")
     accept = actions.add_parser("accept", help="接受更换的设备 / accept the device that waits")
     accept.add_argument("phone")
+    accept.add_argument(
+        "device_id", nargs="?", help="设备的终端 ID / terminal id of the device that is meant"
+    )
     clock = actions.add_parser("clock", help="更正时钟 / correct a clock that is wrong by a constant")
     clock.add_argument("phone")
     clock.add_argument(
@@ -96,7 +99,9 @@ async def _notices(args: argparse.Namespace, connection: Connection) -> int:
 
 async def _accept(args: argparse.Namespace, connection: Connection) -> int:
     phone = stored_phone(args.phone)
-    accepted = await in_transaction(connection, lambda: exchange.accept(connection, phone, "office"))
+    accepted = await in_transaction(
+        connection, lambda: exchange.accept(connection, phone, "office", args.device_id)
+    )
     if accepted is None:
         print(f"没有等待接受的设备 / no device waits for {phone}", file=sys.stderr)
         return 1

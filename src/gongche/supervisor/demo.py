@@ -7,6 +7,7 @@ over HTTP like the inspection system would) are compared with it, one to one.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
+from gongche.progress import report_every_s
 from runtime.errors import GongcheError, UnavailableError
 from runtime.postgres import connect
 
@@ -154,6 +156,7 @@ class Demo:
             speed=self._options.speed,
             duration_h=self._options.hours,
             mileage=await self._mileage(),
+            report_every_s=report_every_s(sys.stdout),
         )
         result = await simulate(options, self._say)
         self._say(
@@ -166,7 +169,12 @@ class Demo:
     async def _replay(self) -> None:
         from simulation.gps_files.replay import ReplayOptions, replay
 
-        options = ReplayOptions(files=tuple(self._options.tracks), host="127.0.0.1", port=self._tcp_port)
+        options = ReplayOptions(
+            files=tuple(self._options.tracks),
+            host="127.0.0.1",
+            port=self._tcp_port,
+            report_every_s=report_every_s(sys.stdout),
+        )
         result = await replay(options, self._say)
         rejected = sum(result.rejected.values())
         self._say(

@@ -41,6 +41,12 @@ class Uncomputed(str):
     __slots__ = ()
 
 
+class Zoned(Uncomputed):
+    """A date of a sheet with a zone that is not ours: the readers leave the zone out, and spreadsheets show what is left."""
+
+    __slots__ = ()
+
+
 class Covered(str):
     """A cell that a merged cell above it covers: the text of that one."""
 

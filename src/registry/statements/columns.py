@@ -20,10 +20,11 @@ from registry.refusals import Flaw, RefusedError, UnreadableError, explain
 from registry.spelling import name_key, plain
 from registry.statements.cells import Cell, text_of
 from registry.statements.sheets import Line, Sheet
-from registry.statements.units import factor_of, zone_of
+from registry.statements.units import BRACKETS, factor_of, zone_of
 from runtime.units import CHINA
 
 _HEAD_LINES: Final = 30
+_NOT_NAME: Final = re.compile(f"{BRACKETS.pattern}|[:*]")
 _CARD_IN_TITLE: Final = re.compile(r"卡号[:\s]*([0-9]{8,40})(?!\.?[0-9A-Za-z])")
 _NAMES_A_CARD: Final = re.compile(r"卡号\s*[:0-9]")
 
@@ -239,7 +240,7 @@ def header_key(cell: Cell) -> str:
         len(text) > _LONGEST_HEADER
     ):  # no header of ours; and the pattern would take for ever on a million brackets
         return text[:_LONGEST_HEADER]
-    return re.sub(r"[(\[].*?[)\]]|[:*]", "", name_key(text))
+    return _NOT_NAME.sub("", name_key(text))
 
 
 # Rows that are refused are looked at as headers, too: our own names must not be normalised for each.

@@ -8,33 +8,23 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timezone
+from datetime import datetime
 from fractions import Fraction
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from registry.bulk import MAX_FLAWS
-from registry.decimals import decimal_text
-from registry.refusals import AHEAD, IN_FUTURE, Flaw, UnreadableError, explain
-from registry.spelling import name_key, normal_plate, plain, sheet_error
+from registry.refusals import AHEAD, IN_FUTURE, Flaw, UnreadableError
+from registry.spelling import name_key, plain
 from registry.statements.cells import (
     LOST_DIGITS,
     Cell,
-    Covered,
     Uncomputed,
-    code_of,
-    day_of,
-    energy_of,
     is_exact,
     kind_of,
-    number_of,
     rounded_codes,
-    status_of,
     text_of,
-    time_of,
 )
 from registry.statements.columns import (
     FileMapping,
@@ -46,11 +36,10 @@ from registry.statements.columns import (
     header_key,
     is_header,
 )
+from registry.statements.row_reader import REVERSAL, RowReader, transaction_of, violation_of
 from registry.statements.sheets import Sheet, shortened
-from registry.statements.units import questions
+from registry.statements.units import MOST_APART, apart
 from registry.transactions import FuelTransaction
-from registry.values import parse_time
-from registry.violations import Violation
 from runtime.units import CHINA
 
 #: Ids made of a row's content begin so.
@@ -149,9 +138,21 @@ def _shown(factor: Fraction) -> str:
 
 def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime) -> None:
     header, columns = table.header, table.columns
-    build = _transaction if parsed.kind == "statement" else _violation
+    build = transaction_of if parsed.kind == "statement" else violation_of
     unit = text_of(header[columns["quantity"]]) if "quantity" in columns else ""
     ordinals: Counter[str] = Counter()
+    far: list[int] = []
+    twice = {
+        name: others
+        for name, place in columns.items()
+        if (
+            others := [
+                k
+                for k, key in enumerate(map(header_key, header))
+                if key == header_key(header[place]) and k != place
+            ]
+        )
+    }
     numbered: dict[str, Draft] = {}
     header_keys = [header_key(cell) for cell in header]
     rounded = _rounded_cards(table)
@@ -170,8 +171,10 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
             message = f"应有 {len(header)} 列，实有 {len(cells)} 列 · {len(header)} columns expected, {len(cells)} found"
             parsed.refuse(number, Flaw((), message))
             continue
-        reader = _Reader(given | _cells_of(cells, columns), mapping, unit, table.factors, table.zone)
+        reader = RowReader(given | _cells_of(cells, columns), mapping, unit, table.factors, table.zone)
         reader.booked = columns.get("posted") == columns.get("at")
+        for name, others in twice.items():
+            reader.refuse_other_values(name, [cells[k] for k in others if k < len(cells)])
         if rounded and reader.text("card") in rounded:
             reader.flaws.append(Flaw(("card",), LOST_DIGITS))
         record, own, content = build(reader)
@@ -181,6 +184,8 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
             _refuse_other_header(parsed.kind, number, cells, table, mapping)
             parsed.refuse(number, *reader.flaws)
             continue
+        if parsed.kind == "statement" and record.kind == "fill" and apart(*_sums(record)):
+            far.append(number)
         draft = Draft(number, record, bool(own), content)
         if own:
             same = numbered.setdefault(record.id, draft)
@@ -200,6 +205,18 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
             draft.record = record.model_copy(update={"id": MADE + made})
         parsed.drafts.append(draft)
     _link(parsed, numbered)
+    if far:
+        rows = "、".join(map(str, far[:5]))
+        parsed.notes.append(
+            f"{len(far)} 行的数量×单价与金额相差 {MOST_APART} 倍以上（第 {rows} 行），请核对单位 · in {len(far)} rows quantity times price"
+            " is far from the sum: are the units right?"
+        )
+
+
+def _sums(record: FuelTransaction) -> tuple[Fraction | None, ...]:
+    """Litres or kWh, yuan a unit, yuan."""
+    given = (record.quantity, 3), (record.unit_price, 4), (record.amount, 2)
+    return tuple(None if value is None else Fraction(value, 10**digits) for value, digits in given)
 
 
 def _rounded_cards(table: Table) -> set[str]:
@@ -232,7 +249,7 @@ def _next_card(number: int, cells: Sequence[Cell], table: Table, mapping: FileMa
     cards = cards_named(" ".join(map(text_of, cells)))
     if not cards:
         return ""
-    reader = _Reader(_cells_of(cells, table.columns), mapping, "")
+    reader = RowReader(_cells_of(cells, table.columns), mapping, "")
     if reader.time() is not None and not reader.flaws:
         return ""  # a row that mentions a card
     word = reader.text("kind")
@@ -268,7 +285,7 @@ def _link(parsed: Parsed, numbered: Mapping[str, Draft]) -> None:
     """A reversal under its fill's own number names it; a violation with and without its number is one."""
     if parsed.kind == "statement":
         for draft in parsed.drafts:
-            fill = draft.record.id.removesuffix(_REVERSAL)
+            fill = draft.record.id.removesuffix(REVERSAL)
             if draft.record.kind == "reversal" and draft.record.reverses is None and fill in numbered:
                 draft.record = draft.record.model_copy(update={"reverses": fill})
         return
@@ -281,162 +298,3 @@ def _link(parsed: Parsed, numbered: Mapping[str, Draft]) -> None:
 def _is_total(cells: Sequence[Cell]) -> bool:
     first = next((text_of(cell) for cell in cells if text_of(cell)), "")
     return bool(_TOTALS.match("".join(plain(first[:100]).split())))
-
-
-# --- rows to records
-
-_UNCOMPUTED: Final = "公式没有保存结果，请用 Excel/WPS 打开并保存后再导入 · a formula without its result; open and save the file in Excel first"
-_MERGED: Final = (
-    "合并单元格覆盖了多行，分不清属于哪一行，请取消合并 · a merged cell covers several rows; split it"
-)
-#: What may stand once for several rows.
-_MAY_BE_MERGED: Final = frozenset({"card", "plate", "date", "station_name", "product", "kind", "place"})
-
-#: A reversal may come under the number of what it takes back: its id differs.
-_REVERSAL: Final = "~reversal"
-
-
-class _Reader:
-    """One row: reads fields, notes what is wrong with each."""
-
-    def __init__(
-        self,
-        row: Mapping[str, Cell],
-        mapping: FileMapping,
-        unit: str,
-        factors: Mapping[str, Fraction] | None = None,
-        zone: timezone = CHINA,
-    ) -> None:
-        self.row = dict(row)
-        self.mapping = mapping
-        self.unit = unit
-        self.factors = factors or {}
-        self.zone = zone
-        #: The file has no time of payment: ``at`` is that of the booking.
-        self.booked = False
-        self.flaws: list[Flaw] = []
-        self._told: set[str] = set()
-        for name, cell in row.items():
-            if isinstance(cell, Uncomputed):
-                self._refuse(name, _UNCOMPUTED)
-            elif isinstance(cell, str) and (error := sheet_error(cell)) is not None:
-                self._refuse(name, error)
-            elif isinstance(cell, Covered) and name not in _MAY_BE_MERGED:
-                self._refuse(name, _MERGED)
-
-    def _refuse(self, name: str, message: str) -> None:
-        """Say once what is wrong with a cell, and read it as empty."""
-        self.flaws.append(Flaw((name,), message))
-        self._told.add(name)
-        self.row[name] = ""
-
-    def text(self, name: str) -> str:
-        return text_of(self.row.get(name, ""))
-
-    def read(self, name: str, reader: Callable[[Cell], Any], *, required: bool = False) -> Any:
-        cell = self.row.get(name, "")
-        if name in self._told:
-            return None
-        if required and not text_of(cell):
-            self.flaws.append(Flaw((name,), "缺少必填项 · required, but missing"))
-            return None
-        try:
-            return reader(cell)
-        except ValueError as error:
-            self.flaws.append(Flaw((name,), str(error)))
-            return None
-
-    def time(self) -> datetime | None:
-        day: date | None = self.read("date", day_of) if self.text("date") else None
-        found: datetime | None = self.read("at", lambda cell: time_of(cell, day, self.zone), required=True)
-        return found
-
-    def paid(self) -> tuple[datetime | None, bool]:
-        """When it was paid, and whether that is the time of its booking, or the start of a day, because nothing better is
-        known."""
-        if (self.text("at") and not self.booked) or not self.text("posted"):
-            return self.time(), False
-        name = "date" if self.text("date") else "posted"
-        try:
-            return time_of(self.row[name], None, self.zone), name == "posted"
-        except ValueError:
-            day: date | None = self.read(name, day_of)
-        return None if day is None else parse_time(datetime.combine(day, time(), CHINA)), True
-
-    def decimal(self, name: str, digits: int) -> str | None:
-        factor = self.factors.get(name, Fraction(1))
-        number = self.read(name, lambda cell: number_of(cell, digits, name, factor))
-        return None if number is None else decimal_text(number, digits)
-
-    def make(self, model: type[Any], values: dict[str, Any]) -> Any:
-        if self.flaws:
-            return None
-        try:
-            return model.model_validate(values)
-        except ValidationError as error:
-            self.flaws += [
-                Flaw(("number",) if flaw.path == ("id",) else flaw.path, flaw.message)
-                for flaw in explain(error)
-            ]
-            return None
-
-
-Built = tuple[Any, str, tuple[Any, ...]]
-
-
-def _transaction(row: _Reader) -> Built:
-    product, word = row.text("product"), row.text("kind")
-    words = row.mapping.words.get("kind", {})
-    kind = row.read("kind", lambda _: kind_of(word, product, words), required=True)
-    number = row.read("number", code_of) or ""
-    quantity = row.decimal("quantity", 3)
-    amount = row.decimal("amount", 2)
-    if kind == "fill" and any((value or "").startswith("-") for value in (quantity, amount)):
-        kind = "reversal"  # what goes back
-    if quantity is not None and kind in ("reversal", "other"):
-        quantity = quantity.removeprefix("-")
-    at, posted = row.paid()
-    if kind == "fill" and quantity is None and not any(f.path == ("quantity",) for f in row.flaws):
-        row.flaws.append(Flaw(("quantity",), "加油须有数量 · a fill needs its quantity"))
-    if kind == "fill" and quantity is not None and not quantity.strip("0."):
-        kind = "other"  # nothing was taken
-    values = {
-        "id": (number + (_REVERSAL if kind == "reversal" else "")) or "-",
-        "card": row.read("card", code_of, required=True),
-        "at": at,
-        "posted": posted,
-        "kind": kind,
-        "product": product,
-        "energy": energy_of(product, word, row.unit, row.text("quantity")),
-        "quantity": quantity,
-        "unit_price": row.decimal("unit_price", 4),
-        "amount": amount,
-        "balance": row.decimal("balance", 2),
-        "station_name": row.text("station_name"),
-        "reverses": row.read("reverses", code_of) or None,
-    }
-    if kind == "fill" and not row.flaws:
-        sums = (Fraction(v) if (v := values[name]) else None for name in ("quantity", "unit_price", "amount"))
-        row.flaws += [Flaw((name,), asked) for name, asked in questions(*sums)]
-    made = row.make(FuelTransaction, values)
-    if made is None:
-        return None, number, ()
-    return made, number, (made.card, made.at, made.kind, made.quantity, made.amount)
-
-
-def _violation(row: _Reader) -> Built:
-    words = row.mapping.words.get("status", {})
-    number = row.read("number", code_of) or ""
-    values = {
-        "id": number or "-",
-        "plate": row.read("plate", lambda cell: normal_plate(text_of(cell)), required=True),
-        "at": row.time(),
-        "place": row.text("place"),
-        "act": row.text("act") if row.read("act", text_of, required=True) else "",
-        "code": row.read("code", code_of) or "",
-        "fine": row.decimal("fine", 2),
-        "points": row.read("points", lambda cell: number_of(cell, 0, "points")),
-        "status": row.read("status", lambda cell: status_of(text_of(cell), words)),
-    }
-    made = row.make(Violation, values)
-    return made, number, () if made is None else (made.plate, made.at, name_key(made.act))

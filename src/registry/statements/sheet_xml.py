@@ -25,6 +25,8 @@ LAST_COLUMN: Final = 16_384
 _ENDLESS: Final = 1 << 62
 
 _PLACE: Final = re.compile(r"\$?([A-Za-z]{1,3})\$?([0-9]{1,7})", re.ASCII)
+_ZONE: Final = re.compile(r"T[0-9:.,]+(Z|z|[+-][0-9]{2}:?[0-9]{2})\s*$", re.ASCII)
+_OURS: Final = frozenset({"+08:00", "+0800"})
 _YES: Final = frozenset({"1", "true"})
 
 #: (first row, first column, last row, last column), all from 1.
@@ -39,7 +41,8 @@ class WithDtdError(Exception):
 class Part:
     """What the readers of values do not say of a sheet. ``uncomputed``: places (``B7``) of formulas without a result;
     ``rectangle``: cells of the rectangle around everything in it; ``merged``: cells merged over several rows;
-    ``hidden_columns``: (first, last), from 1; ``before``: elements before the first row; ``last_row``: the last one with
+    ``hidden_columns``: (first, last), from 1; ``before``: elements before the first row; ``ordered``: every row comes behind the one before it;
+    ``zoned``: places of dates that name a zone other than ours; ``last_row``: the last one with
     something in it, None = not known."""
 
     uncomputed: frozenset[str] = frozenset()
@@ -48,6 +51,8 @@ class Part:
     merged: Sequence[Merged] = ()
     hidden_columns: Sequence[tuple[int, int]] = ()
     before: int = 0
+    ordered: bool = True
+    zoned: frozenset[str] = frozenset()
     last_row: int | None = None
 
 
@@ -108,7 +113,11 @@ class SheetXml(_Xml):
 
     def __init__(self) -> None:
         self.is_sheet = False
-        self._before = 0
+        self._before = self._last_row = 0
+        self._ordered = True
+        self._dated = False
+        self._said: list[str] = []
+        self._zoned: set[str] = set()
         self._row = self._column = 0
         self._rows = self._columns = 1
         self._formula = self._value = False
@@ -130,6 +139,8 @@ class SheetXml(_Xml):
             self._merged,
             self._hidden,
             self._before,
+            self._ordered,
+            frozenset(self._zoned),
             self._rows,
         )
 
@@ -145,9 +156,13 @@ class SheetXml(_Xml):
         if name == "c":
             self._close()
             self._cell(attributes.get("r"))
+            self._dated = attributes.get("t") == "d"
         elif name in ("v", "is"):
             self._filled()
-            if self._formula:
+            if self._dated:
+                self._value = True
+                self._parser.CharacterDataHandler = self._said.append
+            elif self._formula:
                 self._value |= name == "is"
                 if name == "v":
                     self._parser.CharacterDataHandler = self._text
@@ -156,7 +171,9 @@ class SheetXml(_Xml):
         elif name == "row":
             self._close()
             given = attributes.get("r", "")
-            self._row = int(given) if given.isdecimal() and len(given) < 20 else self._row + 1
+            self._row = int(given) if given.isdecimal() and len(given) < 20 else self._last_row + 1
+            self._ordered &= self._row > self._last_row
+            self._last_row = self._row
             self._column = 0
             self._hidden_rows += attributes.get("hidden") in _YES
         elif name == "mergeCell":
@@ -193,7 +210,13 @@ class SheetXml(_Xml):
         self._parser.CharacterDataHandler = None
 
     def _close(self) -> None:
-        """The end of a cell: a formula without a value has no result."""
+        """The end of a cell: a formula without a value has no result, a date may name a zone."""
+        if self._dated:
+            self._dated, self._parser.CharacterDataHandler = False, None
+            zone = _ZONE.search("".join(self._said))
+            if zone is not None and zone[1] not in _OURS and 0 < self._column <= LAST_COLUMN:
+                self._zoned.add(f"{get_column_letter(self._column)}{self._row}")
+            self._said.clear()
         if self._formula:
             self._parser.CharacterDataHandler = None
             if not self._value and 0 < self._column <= LAST_COLUMN:

@@ -10,7 +10,9 @@ from typing import Final
 from registry.spelling import name_key
 from runtime.units import CHINA
 
-_BRACKETS: Final = re.compile(r"[(\[【](.*?)[)\]】]")
+#: What stands in brackets of a header, in one spelling of the header.
+BRACKETS: Final = re.compile(r"[(\[【〔「<](.*?)[)\]】〕」>]")
+_SAYS_UNIT: Final = re.compile(r"(单位|计量单位|unit)[:=]?")
 
 #: Factors to the unit that is stored: litres (kWh for electricity), yuan, yuan a litre.
 _VOLUME: Final[dict[str, int | Fraction]] = {
@@ -41,7 +43,8 @@ _OFFSET: Final = re.compile(r"(?:utc|gmt)?([+-])(\d{1,2})(?::?(\d{2}))?")
 
 def bracketed(header: str) -> list[str]:
     """What a header says in brackets, in one spelling."""
-    return [said for part in _BRACKETS.findall(name_key(header)) if (said := part.strip())]
+    parts = (_SAYS_UNIT.sub("", part).strip() for part in BRACKETS.findall(name_key(header)))
+    return [said for said in parts if said]
 
 
 def factor_of(field: str, header: str) -> Fraction:
@@ -52,7 +55,8 @@ def factor_of(field: str, header: str) -> Fraction:
         return found
     for said in bracketed(header):
         unit, slash, per = said.partition("/")
-        if unit in known and (not slash or per in _PER):
+        # 元/升 is a price, never a sum; 升/度 is one quantity or the other.
+        if unit in known and (not slash or (field in ("unit_price", "quantity") and per in _PER)):
             found *= known[unit]
         elif not _REMARKS.search(said):
             raise ValueError(
@@ -87,6 +91,11 @@ def cell_factor(field: str, unit: str) -> Fraction | None:
 MOST_FILLED: Final = 1_000
 MOST_PAID: Final = 20_000
 MOST_A_UNIT: Final = 100
+#: Quantity times price may differ from the sum by so much: discounts, never a unit.
+MOST_APART: Final = 9
+#: Beyond these one violation is a question of units: yuan, points.
+MOST_FINED: Final = 20_000
+MOST_POINTS: Final = 12
 
 
 def questions(
@@ -114,5 +123,29 @@ def questions(
                 "unit_price",
                 f"单价 {float(price):g} 元超出常理，单位是否为分？ · more than {MOST_A_UNIT} yuan a unit: is the unit right?",
             )
+        )
+    return asked
+
+
+def apart(quantity: Fraction | None, price: Fraction | None, amount: Fraction | None) -> bool:
+    """Whether quantity times price and the sum are so far apart that one of them is likely to be in another unit."""
+    if not quantity or not price or not amount:
+        return False
+    return not Fraction(1, MOST_APART) < amount / (quantity * price) < MOST_APART
+
+
+def fine_questions(fine: Fraction | None, points: int | None) -> list[tuple[str, str]]:
+    """(field, question) of a violation whose fine or points no law knows."""
+    asked = []
+    if fine is not None and fine > MOST_FINED:
+        asked.append(
+            (
+                "fine",
+                f"罚款 {float(fine):g} 元超出常理，单位是否为分？ · a fine of more than {MOST_FINED} yuan: is the unit right?",
+            )
+        )
+    if points is not None and points > MOST_POINTS:
+        asked.append(
+            ("points", f"一次记分超过 {MOST_POINTS} 分，请核对 · more than {MOST_POINTS} points at once")
         )
     return asked

@@ -18,7 +18,7 @@ from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from registry.refusals import UnreadableError
 from registry.statements.archive import Archive, look_at
-from registry.statements.cells import Cell, Covered, Numeric, Uncomputed, text_of
+from registry.statements.cells import Cell, Covered, Numeric, Uncomputed, Zoned, text_of
 from registry.statements.sheet_xml import Part
 from registry.statements.sheets import MAX_COLUMNS, Line, Sheet, bounded
 
@@ -54,6 +54,8 @@ def read_workbook(data: bytes) -> list[Sheet]:
 
 
 def _sheet(name: str, lines: Callable[[], Iterator[Line]], part: Part, hidden: Sequence[str]) -> Sheet:
+    if not part.ordered:  # a row that comes again would be left out in silence
+        raise _broken(ValueError(f"{name}: rows out of order"))
     columns = frozenset(
         column for first, last in part.hidden_columns for column in range(first, min(last, MAX_COLUMNS) + 1)
     )
@@ -231,7 +233,9 @@ def _finished(lines: Iterator[Line], part: Part) -> Iterator[Line]:
         while cells and cells[-1] == "":
             cells.pop()
         if part.uncomputed:
-            _mark(number, cells, part.uncomputed)
+            _mark(number, cells, part.uncomputed, Uncomputed)
+        if part.zoned:
+            _mark(number, cells, part.zoned, Zoned)
         own = any(cell != "" for cell in cells) or bool(cells)
         if merging.ranges:
             merging.fill(number, cells)
@@ -239,9 +243,9 @@ def _finished(lines: Iterator[Line], part: Part) -> Iterator[Line]:
             yield number, cells
 
 
-def _mark(number: int, cells: list[Cell], uncomputed: frozenset[str]) -> None:
+def _mark(number: int, cells: list[Cell], places: frozenset[str], make: type[Uncomputed]) -> None:
     for column in range(1, MAX_COLUMNS + 1):
-        if f"{get_column_letter(column)}{number}" in uncomputed:
+        if f"{get_column_letter(column)}{number}" in places:
             while len(cells) < column:
                 cells.append("")
-            cells[column - 1] = Uncomputed()
+            cells[column - 1] = make()

@@ -29,7 +29,6 @@ from telemetry.jt808.scalar.header import Version
 Progress = Callable[[str], None]
 
 _TICK_S = 0.05
-_REPORT_EVERY_S = 5.0
 #: The device clock waits while more positions than this are on their way: the platform sets the pace.
 _MAX_BACKLOG = 5_000
 _DAY_S = 86_400
@@ -43,7 +42,8 @@ class SimulateOptions:
     ``duration_h``: hours of device time; None = what takes six minutes, between the least a plan needs and a day.
     ``run``: part of the ids of vehicles, terminals and orders (None = from the clock), so that a second start does
     not move the vehicles of the first. ``interval_s``: seconds of device time between reports while driving.
-    ``mileage``: whether a navigation engine of the platform knows the roads of the simulation.
+    ``mileage``: whether a navigation engine of the platform knows the roads of the simulation. ``report_every_s``: between two lines
+    on how far it is.
     """
 
     host: str
@@ -59,6 +59,7 @@ class SimulateOptions:
     window: int = 16
     stall_s: float = 60.0
     mileage: bool = False
+    report_every_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +301,7 @@ async def _clock(run: _Run, clerk: asyncio.Task[None]) -> None:
         _offer(run, stream, device)
         if clerk.done():
             clerk.result()  # raises what stopped it
-        if loop.time() - reported >= _REPORT_EVERY_S:
+        if loop.time() - reported >= run.options.report_every_s:
             reported = loop.time()
             run.say(_line(run, device))
         before = loop.time()

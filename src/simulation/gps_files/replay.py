@@ -32,7 +32,6 @@ Progress = Callable[[str], None]
 _GPS = 1 << 18
 _CHUNK = 256
 _TICK_S = 0.02
-_REPORT_EVERY_S = 5.0
 #: With --speed, a time in which no device has a point is shortened to this much recorded time.
 _LONGEST_PAUSE_S = 300
 #: Speed is derived from the points only over steps of this length: over shorter ones the noise of a fix is a racing car.
@@ -49,7 +48,7 @@ class ReplayOptions:
     ``shift_to_now``: move all times by the same number of seconds, so that the last point lies at the start of the
     replay. ``datum``: that of the files; positions are sent in WGS-84. ``mapping``, ``utc_offset_s``, ``format``: see
     ``tracks.ReadOptions``. ``version``: dialect, 2013 or 2019. ``stall_s``: give up when nothing is confirmed for so
-    long.
+    long. ``report_every_s``: between two lines on how far it is.
     """
 
     files: Sequence[Path]
@@ -65,6 +64,7 @@ class ReplayOptions:
     version: int = 2013
     window: int = 32
     stall_s: float = 60.0
+    report_every_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +304,7 @@ async def _as_fast_as_confirmed(
     sources: list[_Source], fleet: Fleet, options: ReplayOptions, say: Progress
 ) -> None:
     """Keep every terminal's queue short but never empty."""
-    pace = _Pace(fleet, options.stall_s, say)
+    pace = _Pace(fleet, options, say)
     pairs = list(zip(sources, fleet.terminals, strict=True))
     while pairs:
         for source, terminal in pairs:
@@ -320,7 +320,7 @@ async def _at_speed(
 ) -> None:
     """Follow the recorded clock, ``speed`` times as fast; long pauses of all devices are shortened."""
     loop = asyncio.get_running_loop()
-    pace = _Pace(fleet, options.stall_s, say)
+    pace = _Pace(fleet, options, say)
     pairs: list[tuple[_Source, Terminal]] = list(zip(sources, fleet.terminals, strict=True))
     clock = float(min(int(s.time_s[0]) for s in sources))
     before = loop.time()
@@ -344,9 +344,9 @@ async def _at_speed(
 class _Pace:
     """Rests between rounds, tells how far things are, and notices when the platform has gone."""
 
-    def __init__(self, fleet: Fleet, stall_s: float, say: Progress) -> None:
+    def __init__(self, fleet: Fleet, options: ReplayOptions, say: Progress) -> None:
         self._fleet = fleet
-        self._stall_s = stall_s
+        self._stall_s, self._report_every_s = options.stall_s, options.report_every_s
         self._say = say
         self._confirmed = 0
         self._since = self._reported = asyncio.get_running_loop().time()
@@ -357,7 +357,7 @@ class _Pace:
         stats, now = self._fleet.stats, asyncio.get_running_loop().time()
         if stats.confirmed > self._confirmed or not stats.waiting:
             self._confirmed, self._since = stats.confirmed, now
-        if now - self._reported >= _REPORT_EVERY_S:
+        if now - self._reported >= self._report_every_s:
             self._reported = now
             self._say(f"发送 sent {stats.sent:,}  确认 confirmed {stats.confirmed:,}")
         return now - self._since <= self._stall_s

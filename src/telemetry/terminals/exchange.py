@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 from runtime.connection import Connection
+from runtime.errors import GongcheError
 from telemetry.terminals import notices
 
 #: After so many days without authentication and without a position another device is taken for an exchange. The office
@@ -12,9 +15,42 @@ from telemetry.terminals import notices
 EXCHANGE_SILENCE_DAYS: Final = 30
 
 
-async def accept(conn: Connection, phone: str, by: str) -> dict[str, Any] | None:
+class WhichDeviceError(GongcheError):
+    """It is not clear which device the office means: anybody may ask for a phone number, also between the office's look and its
+    word. ``asked``: terminal ids, the newest last."""
+
+    exit_code = 1
+
+    def __init__(self, asked: Sequence[str]) -> None:
+        self.asked = list(asked)
+        super().__init__(
+            f"等待的设备有 {'、'.join(self.asked)}，请写明接受哪一台 · these devices ask; name the one that is accepted",
+            hint="gongche terminal accept <phone> <device id>, or give the terminal its `device_id` in the registry",
+        )
+
+
+async def accept(
+    conn: Connection, phone: str, by: str, device_id: str | None = None
+) -> dict[str, Any] | None:
     """The office accepts the device that waits: it is the remembered one from now on and gets a code when it registers again.
-    What it is, or None when none waits. In the caller's transaction."""
+    What it is, or None when none waits. In the caller's transaction.
+
+    ``device_id``: its terminal id, as the office has seen it. Raises WhichDeviceError when another one waits by now, and without
+    it when several have asked.
+    """
+    waiting = await conn.fetchrow(
+        "SELECT t.waiting_device[3] AS device, n.detail -> 'asked' AS asked FROM terminals t LEFT JOIN terminal_notices n"
+        " ON n.terminal_no = t.no AND n.kind = 'device_refused' AND n.settled_at IS NULL"
+        " WHERE t.phone = $1 AND t.waiting_device IS NOT NULL FOR UPDATE OF t",
+        phone,
+    )
+    if waiting is None:
+        return None
+    asked = json.loads(waiting["asked"] or "[]") or [waiting["device"]]
+    if device_id is None and len(asked) > 1:
+        raise WhichDeviceError(asked)
+    if device_id is not None and device_id.strip().lower() != waiting["device"].strip().lower():
+        raise WhichDeviceError(asked)
     row = await conn.fetchrow(
         "UPDATE terminals t SET manufacturer = CASE WHEN 'manufacturer' = ANY (office_said) THEN manufacturer"
         " ELSE waiting_device[1] END, model = CASE WHEN 'model' = ANY (office_said) THEN model ELSE waiting_device[2] END,"

@@ -57,6 +57,17 @@ async def settle(conn: Connection, terminals: Sequence[int], kind: str) -> None:
     )
 
 
+async def details(conn: Connection, terminals: Sequence[int], kind: str) -> dict[int, dict[str, Any]]:
+    """Terminal -> the detail of its notice of ``kind``, where somebody should look at it."""
+    rows = await conn.fetch(
+        "SELECT terminal_no, detail::text FROM terminal_notices WHERE kind = $2 AND terminal_no = ANY($1::integer[])"
+        " AND settled_at IS NULL",
+        sorted(set(terminals)),
+        kind,
+    )
+    return {no: json.loads(detail) for no, detail in rows}
+
+
 async def page(
     conn: Connection,
     *,

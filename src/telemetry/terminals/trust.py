@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 from runtime.connection import Connection
 from telemetry.jt808.scalar.messages import Registration
 from telemetry.terminals import notices
 from telemetry.terminals.exchange import EXCHANGE_SILENCE_DAYS
+
+#: Devices of one notice that are remembered.
+MAX_ASKED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,9 @@ async def _wait(conn: Connection, refused: Mapping[str, Registration]) -> None:
 async def _note(
     conn: Connection, devices: Mapping[str, tuple[Known, Registration]], kind: str, **more: str
 ) -> None:
-    """One notice a phone, however many devices ask: what strangers can make is bounded."""
+    """One notice a phone, however many devices ask: what strangers can make is bounded. It has the terminal ids of the newest
+    MAX_ASKED that have asked since it was settled."""
+    before = await notices.details(conn, [known.no for known, _ in devices.values()], kind)
     await notices.put(
         conn,
         [
@@ -116,12 +122,18 @@ async def _note(
                 {
                     "remembered": [known.manufacturer, known.device_id, known.plate],
                     "asks": [asks.manufacturer, asks.device_id, asks.plate],
+                    "asked": _asked(before.get(known.no, {}), asks.device_id),
                 }
                 | more,
             )
             for known, asks in devices.values()
         ],
     )  # fmt: skip
+
+
+def _asked(before: Mapping[str, Any], device: str) -> list[str]:
+    others = [one for one in before.get("asked", []) if _plain(one) != _plain(device)]
+    return [*others, device][-MAX_ASKED:]
 
 
 async def mark_seen(conn: Connection, numbers: Sequence[int]) -> None:
