@@ -113,7 +113,7 @@ class Cards:
                 " WHERE v.id = ANY($1::text[])",
                 ("vehicle",),
             ),
-            (_OF_ORDERS, ("order",)),
+            (_OF_ORDERS, ("order", "order_times")),
         )
         for sql, kinds in asked:
             subjects = sorted({c.subject for c in of_kind(changes, *kinds)})
@@ -383,6 +383,8 @@ def _fill_evidence(
         },
         "parameters": used, "transactions": rows,
     }  # fmt: skip
+    if after.returned and after.paper_to_us is not None:
+        evidence["order"]["paper_us"] = after.paper_to_us
     why = refuel_frequency.explain(evidence)
     # Copies: a row may stand in the evidence of two stretches, for another reason in each.
     evidence["transactions"] = [{**row, "why": why[row["id"]]} for row in rows]
