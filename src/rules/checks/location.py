@@ -143,10 +143,9 @@ def concluded(episode: Episode) -> tuple[Outcome, str]:
     """(outcome, reason) of an episode. One that is over at once, rests on one or two fixes, and while which no odometer counted
     is undetermined: a reflection may give two fixes in a row, with any speed."""
     over = episode.closed_us
-    few = episode.fixes < AGREE_FIXES and not episode.counted
+    few = episode.fixes < AGREE_FIXES and not episode.counted and episode.reason == _CLOSED[Event.ENTERED]
     if few and over is not None and over - episode.start_us <= 2 * SHORT_US:
-        if episode.reason == _CLOSED[Event.ENTERED]:
-            return Outcome.UNDETERMINED, "few_fixes"
+        return Outcome.UNDETERMINED, "few_fixes"
     return Outcome.SUSPECTED, episode.reason
 
 

@@ -72,7 +72,9 @@ def _fixes_run(
     ends = np.r_[starts[1:], len(index)]
     boxes_m, limits = _boxes_mm(rows, index, starts) // 1000, limit_m[rows.slot[index[starts]]]
     # Laps of a few kilometres stay in a narrow place.
-    chosen = (boxes_m >= limits) | ((boxes_m >= _STANDS_M) & (_driven_mm(rows, index, breaks, starts) // 1000 >= limits))
+    chosen = (boxes_m >= limits) | (
+        (boxes_m >= _STANDS_M) & (_driven_mm(rows, index, breaks, starts) // 1000 >= limits)
+    )
     found = []
     for a, b in zip(
         starts[chosen & (ends - starts >= _LEAST)].tolist(),

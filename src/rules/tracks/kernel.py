@@ -28,7 +28,8 @@ without a break show driving: two of speed, ACC on, odometer advancing, three fi
 does not report does not count against it: where of the first three it reports one or none, one of the four is enough (one
 that tells positions only has but the last). A speed shows driving when the fix before had one too and the way between them
 bears them out: a stray fix may carry any speed. Where an engine runs, no fix has a speed and the odometer does not advance, the
-fixes may be the drift of a vehicle that stands: they agree after DRIFT_AGREE_US, or DRIFT_MM beyond. A run ends
+fixes may be the drift of a vehicle that stands: they agree after DRIFT_AGREE_US, or DRIFT_MM beyond (STANDS_MM where the odometer
+stands). A run ends
 when a fix is inside, covered, or without a fence, when the vehicle is no official one any more, or when there was no
 moving fix for ``episode_idle_min`` and this one is no displacement from the fix before it (silent that long and seen
 elsewhere was driven, not parked); after that a new run starts where the vehicle stands. The displacement still counts from
@@ -69,8 +70,8 @@ AGREE_FIXES = 3
 AGREE_US = 60_000_000
 #: Those of a vehicle whose engine runs and whose every speed is 0 may be drift, which wanders about for minutes, but seldom so
 #: far.
-DRIFT_AGREE_US = 600_000_000
-DRIFT_MM = 500_000
+DRIFT_AGREE_US = 900_000_000
+DRIFT_MM = 600_000
 ACC_OFF, ACC_ON = 1, 2
 #: More fixes that agree with one another than these weigh no more.
 SUPPORT = 60
@@ -283,7 +284,8 @@ def _run(o: Any, s: Any, last: Any, r: Any, way: _Way, d_run: Any, from_t: Any) 
     agree = left | ((away_n >= AGREE_FIXES) & (r.t - away_t >= AGREE_US))
     # No speed and no odometer say that it drives, only that its engine runs.
     wanders = ((said & 8) != 0) & ((said & (32 | 64)) == 0)
-    beyond = (r.beyond >= DRIFT_MM) & (at_fence | (d_run >= DRIFT_MM))
+    far = w((said & 16) != 0, STANDS_MM, DRIFT_MM)
+    beyond = (r.beyond >= far) & (at_fence | (d_run >= far))
     agree = agree & (o.no(wanders) | beyond | (r.t - away_t >= DRIFT_AGREE_US))
 
     def count(bits: tuple[int, ...]) -> Any:

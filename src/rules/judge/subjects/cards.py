@@ -16,7 +16,7 @@ from registry.goods import is_goods
 from registry.parameters import ORDER, parameter
 from registry.snapshot.timelines import FOREVER
 from registry.transactions import TransactionRow, transactions_of_cards
-from registry.vehicles import VehicleInfo, vehicle_at, vehicles_of_plates
+from registry.vehicles import VehicleInfo, holders_of_plates, vehicle_at
 from rules.alerts.feed import suspected_of_cards
 from rules.alerts.model import AlertFacts, Judgement
 from rules.checks import card_binding, refuel_frequency
@@ -52,6 +52,8 @@ _BY_TIME = (
     " UNION SELECT b.card FROM vehicles v JOIN card_bindings b ON b.plate = v.plate CROSS JOIN g"
     " WHERE midnight(v.registered_on) > $1 AND midnight(v.registered_on) <= $2"
     " OR midnight(v.disposed_on) + grace > $1 AND midnight(v.disposed_on) + grace <= $2"
+    " UNION SELECT b.card FROM vehicle_plates p JOIN card_bindings b ON b.plate = p.plate CROSS JOIN g"
+    " WHERE p.valid_to + grace > $1 - interval '1 day' AND p.valid_to + grace <= $2"
 )
 
 
@@ -168,7 +170,7 @@ async def _facts(desk: Desk, cards: Sequence[str]) -> _Facts:
     bindings = await fuel_cards.bindings_of_cards(conn, cards)
     transactions = await transactions_of_cards(conn, cards)
     plates = {b.plate for its in bindings.values() for b in its}
-    vehicles = await vehicles_of_plates(conn, plates)
+    vehicles = await holders_of_plates(conn, plates)
     paying = {b.plate for card in transactions for b in bindings.get(card, ())}
     ids = {v.id for plate in paying for v in vehicles.get(plate, ())}
     trips = await trips_of_vehicles(conn, ids) if ids else {}
@@ -217,6 +219,9 @@ def _judge_binding(desk: Desk, known: _Facts, card: CardRow, binding: CardBindin
         }
         for v in vehicles
     ]  # fmt: skip
+    for told, v in zip(known_as, vehicles, strict=True):
+        if v.replated:
+            told["replated"] = True
 
     def last_change(grace_days: int) -> int:
         points = card_binding.change_points(_card(card), bound, known_as, grace_days)
