@@ -193,8 +193,8 @@ def test_a_car_that_is_150_km_away_after_a_gap_was_moved_by_somebody() -> None:
     """ACC off before and after, no odometer: driven or carried, nobody saw it. Not nothing, and no accusation."""
     moved = [*here(0, 2 * H, 0), *here(4 * H, 6 * H, 150_000)]
     assert at_night(moved) == (UNDETERMINED, "bridged")
-    # An odometer that stands says that it was carried.
-    assert at_night(moved, 58_211) == (NORMAL, "none")
+    # A terminal without power counts nothing: its odometer excuses nobody, and accuses nobody.
+    assert at_night(moved, 58_211) == (UNDETERMINED, "bridged")
     # Drift of a sleeping terminal is no way, however often.
     drifts = [(600.0 * k, 0.0, 240.0 * (k % 2), 0, OFF) for k in range(36)]
     assert at_night(drifts) == (NORMAL, "none")

@@ -17,8 +17,9 @@ the previous valid fix is added and also counted as bridged. Between two fixes a
 odometer stands) nothing is added however far they are apart, nor where no car can have driven from one to the other. A
 vehicle that stands with its engine on drifts farther: after a slow fix a slow one less than STANDS_MM from it is kept only from
 STANDS_MM on from the anchor, where the terminal reports ACC or odometer besides its positions and the odometer does not advance. The
-anchor stays, so the metres of a slow drive are added later. A vehicle at rest that is STANDS_MM or more away after a gap, and
-whose odometer says nothing, did not drift: it was driven or carried, unseen. That way is bridged.
+anchor stays, so the metres of a slow drive are added later. A vehicle at rest that is STANDS_MM or more away after a gap of more
+than LONG_US did not drift: it was driven or carried, unseen (a terminal without power counts no kilometres). That way is bridged.
+One whose terminal goes on reporting that it is at rest is carried, as on a ferry: nothing is driven.
 
 Runs and episodes (rules.md "location"). A run is a sequence of consecutive valid fixes outside the vehicle's
 fence at times that no order covers. A fix of it is *away* when it is ``min_displacement_m`` or more beyond the fence
@@ -159,7 +160,7 @@ def _mileage(o: Any, s: Any, name: str, fresh: Any, r: Any, distance: Any, w_: _
     turn = abs(r.dir - getattr(s, name + "_a_dir")) % 360
     turned = o.minimum(turn, 360 - turn) >= TURN_DEG
     moving = r.speed >= MOVING_DKMH
-    nothing = (w_.rest & o.no(w_.carried)) | w_.leap
+    nothing = (w_.rest & o.no(w_.unseen)) | w_.leap
     far = distance >= w(w_.still, STANDS_MM, KEEP_MM)
     keep = far | (moving & turned & (distance >= TURN_KEEP_MM)) | w_.leap
     bridge = keep & w_.gap & o.no(nothing)
@@ -180,14 +181,14 @@ def _mileage(o: Any, s: Any, name: str, fresh: Any, r: Any, distance: Any, w_: _
 class _Way:
     """The way from one fix to the next: its length, whether it is long in time, whether the vehicle rests at both ends,
     whether no car can drive it, whether it is the drift of a vehicle that stands, and whether a vehicle at rest is so far away
-    after a gap that it did not drift."""
+    after so long a gap that it did not drift."""
 
     mm: Any
     gap: Any
     rest: Any
     leap: Any
     still: Any
-    carried: Any
+    unseen: Any
 
 
 def reachable(o: Any, mm: Any, us: Any, max_kmh: Any) -> Any:
@@ -345,8 +346,8 @@ def step(o: Any, s: Any, r: Any, from_t: Any) -> tuple[Any, dict[str, Any]]:
     leap = known & (o.no(reachable(o, d_prev, dt, r.max_kmh)) | (r.sure == 2))
     gap = known & (dt > r.gap_us)
     still = known & o.no(gap | rest | leap) & drifting(o, last, r, d_prev)
-    carried = gap & rest & (d_prev >= STANDS_MM) & ((s.prev_odo == 0) | (r.odo == 0))
-    way = _Way(d_prev, gap, rest, leap, still, carried)
+    unseen = gap & rest & (dt > LONG_US) & (d_prev >= STANDS_MM)
+    way = _Way(d_prev, gap, rest, leap, still, unseen)
     moving = (r.speed >= MOVING_DKMH) | (known & (d_prev > MOVING_MM) & o.no(rest | leap))
 
     run = _run(o, s, last, r, way, d_run, from_t)
