@@ -34,7 +34,7 @@ test: $(STAMP) ## all tests, side by side (TEST_WORKERS=4), those of faults alon
 	$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
 
 test-unit: $(STAMP) ## the unit tests alone, side by side (COVER=yes prints coverage)
-	$(BIN)/python -m pytest tests/unit -n $(or $(TEST_WORKERS),auto) $(if $(COVER),--cov) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/unit -n $(or $(TEST_WORKERS),logical) $(if $(COVER),--cov) $(PYTEST_ARGS)
 
 lint: $(STAMP) ## ruff
 	$(BIN)/ruff check src tests bench tools

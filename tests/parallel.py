@@ -3,9 +3,11 @@
 Every worker has a PostgreSQL of its own (fixture ``postgres_dsn``) and works off one group of tests after the other:
 
 - Tests that share something that is dear to make (a fixture of a module, the Kafka broker) are one group, so that it is
-  made once. So are the tests of faults: each is a load and several processes by itself. Every other test is a group of its
-  own.
+  made once. ``TOGETHER`` names them. Every other test is a group of its own.
 - The long ones begin first, so that no worker ends minutes after the others.
+
+The groups are made by a scheduler of ours and not by xdist's marks ``xdist_group``: xdist 3.8 writes the group into
+``Item._nodeid``, which pytest 9.2 no longer reads. Then every test is alone, and each worker makes its own of everything.
 """
 
 from __future__ import annotations
@@ -16,24 +18,44 @@ import subprocess
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-#: What begins first: the folder or file, longest first. Everything else follows in the order of collection.
+#: Tests that share something, by the beginning of their ids, with the name of their group. One that
+#: nobody named here fails.
+TOGETHER = {
+    "tests/integration/test_demo_roads.py": "roads of the demo",
+    "tests/integration/test_log_kafka.py": "kafka",
+    "tests/integration/test_navigation_valhalla.py": "valhalla",
+    "tests/integration/test_plans.py": "a million rows",
+    "tests/integration/test_prometheus.py": "prometheus",
+    "tests/integration/test_scaleout.py": "scaleout",
+    "tests/integration/test_start_refusals.py::test_a_kafka_that_does_not_permit_us": "kafka",
+    "tests/integration/test_worker_kafka.py": "kafka",
+    "tests/scenarios/test_labelled_month.py::test_other_seeds": "other months",  # an engine of its own, and nothing else
+    "tests/scenarios/test_labelled_month.py": "month",
+    "tests/scenarios/test_scenario_files.py": "files of a month",
+    "tests/unit/test_jt808_framing.py": "frames",
+    "tests/unit/test_position_columns.py": "columns",
+}
+#: Fixtures of the whole run that are dear to make and that only a few tests need.
+SHARED = {"cluster"}
+#: What begins first: the beginnings of ids, longest first. Everything else follows in the order of collection.
 LONG_FIRST = (
-    "tests/faults/",
     "tests/scenarios/",
     "tests/integration/",
 )
-#: Fixtures of the whole run that only a few tests need, with the name of their group.
-SHARED = {"cluster": "kafka"}
-#: More workers than cores: many tests wait (for a process to start, for an answer) and compute little.
+#: More workers than cores: many tests wait (for a process to start, for an answer) and compute little. Unit tests only
+#: compute: for them (``-n logical``) each core has one worker.
 WORKERS_PER_CORE = 2
 MOST_WORKERS = 8
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """What ``-n auto`` means here."""
+    """What ``-n auto`` and ``-n logical`` mean here."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(MOST_WORKERS, WORKERS_PER_CORE * cores)
+    each = 1 if config.option.numprocesses == "logical" else WORKERS_PER_CORE
+    return min(MOST_WORKERS, each * cores)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -50,35 +72,44 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         subprocess.run(["useradd", "-s", "/bin/bash", "pgserver"], check=True)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
+class Grouped(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives the tests of a group to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid) or nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Grouped | None:
+    """Ours stands in place of xdist's own for groups."""
+    return Grouped(config, log) if config.getoption("dist") == "loadgroup" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Gives every test its group, and puts the long ones first."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return
-    for item in items:
-        name = group_of(item)
-        if name is not None:
-            item.add_marker(pytest.mark.xdist_group(name))
-    items.sort(key=place_of)  # stable: every worker must come to the same order
+    """Puts the long ones first."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: place_of(item.nodeid))  # stable: every worker must come to the same order
 
 
-def group_of(item: pytest.Item) -> str | None:
-    """The group of a test, None where it shares nothing with others."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fails a test that shares something dear and has no group. The tests of faults run without workers."""
     info: Any = getattr(item, "_fixtureinfo", None)
-    definitions = {} if info is None else info.name2fixturedefs
-    for name, group in SHARED.items():
-        if name in definitions:
-            return group
-    if item.nodeid.startswith("tests/faults/"):
-        return "faults"
-    if any(found[-1].scope == "module" for found in definitions.values()):
-        return item.nodeid.split("::", 1)[0]
-    return None
+    if info is None or item.nodeid.startswith("tests/faults/") or group_of(item.nodeid) is not None:
+        return
+    for name, found in info.name2fixturedefs.items():
+        if name in SHARED or found[-1].scope == "module":
+            pytest.fail(f"{item.nodeid} shares {name!r}: name its group in tests/parallel.py", pytrace=False)
 
 
-def place_of(item: pytest.Item) -> int:
-    """Position of a test's file in LONG_FIRST."""
+def group_of(test: str) -> str | None:
+    """The group of a test by its id, None where it shares nothing with others."""
+    return next((group for beginning, group in TOGETHER.items() if test.startswith(beginning)), None)
+
+
+def place_of(test: str) -> int:
+    """Position in LONG_FIRST of the test with this id."""
     for place, beginning in enumerate(LONG_FIRST):
-        if item.nodeid.startswith(beginning):
+        if test.startswith(beginning):
             return place
     return len(LONG_FIRST)

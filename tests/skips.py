@@ -48,11 +48,6 @@ def in_ci() -> bool:
     return os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
-def _without_group(test: str) -> str:
-    """The id of a test as it is written: xdist adds "@group" behind it."""
-    return test.rsplit("@", 1)[0] if test.rfind("@") > test.rfind("]") else test
-
-
 class Skips:
     """The plugin. On a worker of xdist it judges; in the process that started the run it tells."""
 
@@ -62,7 +57,7 @@ class Skips:
 
     def permit(self, test: str, words: str) -> Allowed | None:
         """The entry that allows it here, or None."""
-        fitting = (entry for entry in self.allowed if entry.covers(_without_group(test), words))
+        fitting = (entry for entry in self.allowed if entry.covers(test, words))
         return next((entry for entry in fitting if entry.in_ci or not self.ci), None)
 
     def judge(self, report: pytest.TestReport | pytest.CollectReport) -> None:
@@ -81,7 +76,7 @@ class Skips:
         where = "with CI=true" if self.ci else "here"
         report.outcome = "failed"
         report.longrepr = (
-            f"{_without_group(report.nodeid)} was skipped: {words}\n"
+            f"{report.nodeid} was skipped: {words}\n"
             f"A skip is not a pass. {FILE.parent.name}/{FILE.name} does not allow it {where}:"
             " provide what is missing, or add an entry with the reason."
         )
@@ -110,7 +105,7 @@ class Skips:
         words = _words(report)
         entry = self.permit(report.nodeid, words)
         if entry is not None:
-            self._told[_without_group(report.nodeid).split("::", 1)[0], entry.reason] += 1
+            self._told[report.nodeid.split("::", 1)[0], entry.reason] += 1
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self._told:

@@ -16,8 +16,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from registry.bulk import ImportRefusedError, UnreadableError
-from registry.refusals import Flaw, RefusedError, sentence
+from registry.bulk import ImportRefusedError
+from registry.refusals import Flaw, RefusedError, UnreadableError, sentence
 from runtime import database_says
 from runtime.errors import UnavailableError
 from runtime.postgres import renew_read_only

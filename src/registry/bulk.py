@@ -18,11 +18,12 @@ from typing import Any, Final, Literal
 import orjson
 from pydantic import ValidationError
 
-from registry.damaged import damaged, from_gb18030
+from registry.damaged import damaged
 from registry.decimals import exact_json
 from registry.doubts import MAX_DOUBTS, doubts
+from registry.encodings import decoded
 from registry.records import KINDS, apply
-from registry.refusals import Flaw, RefusedError, explain
+from registry.refusals import Flaw, RefusedError, UnreadableError, explain
 from registry.values import Record, WriteResult
 from registry.writing import in_transaction
 from runtime.connection import Connection
@@ -51,15 +52,6 @@ _FLOAT_CELLS: Final = frozenset({"lat", "lon"})
 _YES_NO_CELLS: Final = frozenset({"enabled", "workday"})
 _FLOAT: Final = re.compile(r"-?\d{1,3}(\.\d{1,20})?", re.ASCII)
 _YES_NO: Final = {"是": "true", "否": "false"}
-
-
-class UnreadableError(RefusedError):
-    """The file as a whole cannot be read: encoding, format, columns or size. Nothing was looked at
-    further.
-    """
-
-    def __init__(self, message: str, *, field: str = "", row: int = 0) -> None:
-        super().__init__([Flaw((field,) if field else (), message, row)])
 
 
 class ImportRefusedError(RefusedError):
@@ -105,69 +97,6 @@ class ImportReport:
     warning_count: int = 0
 
 
-def decode_text(data: bytes, charset: str | None = None) -> str:
-    """The text of a file: ``charset`` if given, else UTF-8 (with or without BOM), else GB 18030 (GBK).
-
-    Raises UnreadableError that names the byte that fits none.
-    """
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise UnreadableError("文件为 UTF-16，请另存为 CSV UTF-8 · the file is UTF-16; save it as CSV UTF-8")
-    names = {
-        "utf-8": "utf-8-sig",
-        "utf8": "utf-8-sig",
-        "gbk": "gb18030",
-        "gb2312": "gb18030",
-        "gb18030": "gb18030",
-    }
-    if charset is not None and charset.lower() not in names:
-        raise UnreadableError("编码应为 UTF-8 或 GBK · the charset must be UTF-8 or GBK")
-    tried = [names[charset.lower()]] if charset else ["utf-8-sig", "gb18030"]
-    for encoding in tried:
-        try:
-            text = data.decode(encoding)
-            return from_gb18030(text) if encoding == "gb18030" else text
-        except UnicodeDecodeError as error:
-            place = error.start
-        if charset is None:
-            _refuse_damaged_utf8(data, place)
-    raise UnreadableError(
-        f"第 {place + 1} 个字节不是有效的文字编码 · byte {place + 1} is neither UTF-8 nor GBK"
-    )
-
-
-def _refuse_damaged_utf8(data: bytes, place: int) -> None:
-    """UTF-8 with a bad byte (cut inside a character), or lines in UTF-8 and lines in GBK: as GBK all of it reads as
-    something, and the names would be wrong. ``place``: of the first byte that is no UTF-8. Raises UnreadableError; text
-    that is GBK throughout makes next to no Chinese when it is read as UTF-8."""
-    start = data.rfind(b"\n", 0, place) + 1
-    end = data.find(b"\n", place)
-    row = data.count(b"\n", 0, place) + 1
-    line = data[start : end if end >= 0 else len(data)].decode("utf-8", errors="replace")
-    if _chinese(line) >= 2 and _chinese(line) >= line.count("\ufffd"):
-        raise UnreadableError(
-            f"第 {row} 行第 {place + 1} 个字节损坏：文件是 UTF-8，但有不完整的字 · byte {place + 1}, row {row}: UTF-8 with a"
-            " damaged character",
-            row=row,
-        )
-    for number, other in enumerate(data.split(b"\n"), start=1):
-        if other.isascii():
-            continue
-        try:
-            found = other.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            continue
-        if _chinese(found) >= 2:
-            raise UnreadableError(
-                f"编码混杂：第 {number} 行为 UTF-8，第 {row} 行第 {place + 1} 个字节不是 · mixed encodings: line {number} is UTF-8,"
-                f" byte {place + 1} in line {row} is not",
-                row=number,
-            )
-
-
-def _chinese(text: str) -> int:
-    return sum("\u4e00" <= c <= "\u9fff" for c in text)
-
-
 def read_rows(kind: str, data: bytes, form: Format, charset: str | None = None) -> list[Row]:
     """The rows of a file, at most MAX_ROWS, not yet validated. Raises UnreadableError."""
     if len(data) > MAX_BYTES:
@@ -197,7 +126,7 @@ def read_rows(kind: str, data: bytes, form: Format, charset: str | None = None) 
             if line.strip()
         )
     else:
-        rows = _csv_rows(kind, decode_text(data, charset))
+        rows = _csv_rows(kind, decoded(data, charset))
     return bounded_rows(rows)
 
 

@@ -9,10 +9,13 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from registry.pages import Filter, Listing
+from registry.unreadable import CALENDAR_DAY, Unreadable
 from registry.upsert import TEXT, Column, PlainTable, upsert
 from registry.values import Record, Text, WriteResult, parse_day
 from registry.working_days import Calendar
+from runtime.apart import read_apart
 from runtime.connection import Connection
+from runtime.faults import of_one_fact, text_of
 
 
 def _iso_day(value: str) -> str:
@@ -73,6 +76,32 @@ async def forget_day(connection: Connection, day: date) -> bool:
 
 
 async def load_calendar(connection: Connection) -> Calendar:
-    """The published calendar with every row of ``calendar_days`` over it."""
-    rows = await connection.fetch("SELECT day, workday, name FROM calendar_days")
-    return Calendar({r["day"]: (r["workday"], r["name"]) for r in rows})
+    """The published calendar with every row of ``calendar_days`` over it. A day whose row cannot be read is not known: what the
+    office has said of it may be the opposite of what was published."""
+    try:
+        return Calendar(_days(await connection.fetch(_DAYS)))
+    except Exception as error:
+        if not of_one_fact(error):
+            raise
+
+    async def read(places: Sequence[str]) -> list[tuple[date, tuple[bool, str]]]:
+        rows = await connection.fetch(f"{_DAYS} WHERE ctid = ANY($1::text[]::tid[])", places)
+        return list(_days(rows).items())
+
+    # A day that is none of the calendar (infinity) is nobody's, and is not asked for.
+    named = await connection.fetch("SELECT ctid::text AS place, day::text FROM calendar_days ORDER BY day")
+    days = {row["place"]: row["day"] for row in named}
+    found, failed = await read_apart(connection, list(days), read)
+    return Calendar(dict(found), {days[place]: text_of(error) for place, error in failed})
+
+
+_DAYS: Final = "SELECT day, workday, name FROM calendar_days"
+
+
+def _days(rows: Sequence[Any]) -> dict[date, tuple[bool, str]]:
+    return {r["day"]: (r["workday"], r["name"]) for r in rows}
+
+
+def unreadable_days(calendar: Calendar) -> list[Unreadable]:
+    """The rows of ``calendar_days`` that cannot be read."""
+    return [Unreadable(CALENDAR_DAY, day, why) for day, why in sorted(calendar.unreadable.items())]

@@ -94,7 +94,9 @@ async def take_place(conn: Connection, reader: str) -> Place | None:
 async def read_changes(conn: Connection, after: Place, limit: int) -> list[StoredChange]:
     """The first ``limit`` changes after a place, in the order of commits."""
     rows = await conn.fetch(
-        "SELECT k.number, c.seq, c.kind, c.subject, c.vehicle_no, c.organisation, c.from_time FROM change_commits k"
+        # A time for which Python has no word would keep back every change after it.
+        "SELECT k.number, c.seq, c.kind, c.subject, c.vehicle_no, c.organisation,"
+        " LEAST(GREATEST(c.from_time, '0001-01-02'), '9999-12-30') AS from_time FROM change_commits k"
         " JOIN changes c ON c.commit_id = k.id WHERE k.number >= $1 AND (k.number > $1 OR c.seq > $2)"
         " ORDER BY k.number, c.seq LIMIT $3",
         after.number,

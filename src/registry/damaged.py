@@ -12,15 +12,21 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from registry.spelling import sheet_error
+
 #: Ideographs of planes 2 and 3: real ones, also where this Python does not know them yet.
 _RARE: Final = re.compile("[\U00020000-\U0003fffd]")
 _PRIVATE: Final = re.compile("[\ue000-\uf8ff\U000f0000-\U0010fffd]")
 #: What stands for a character that was lost, in every text.
-_LOST: Final = re.compile(r"\ufffd|锟斤拷|&#(?:\d{2,7}|x[0-9a-fA-F]{2,6});|\\u[0-9a-fA-F]{4}")
+_LOST: Final = re.compile(
+    r"\ufffd|锟斤拷|&#(?:\d{2,7}|x[0-9a-fA-F]{2,6});|\\u[0-9a-fA-F]{4}|(?:%[EeFf][0-9a-fA-F](?:%[89ABab][0-9a-fA-F]){2,3}){2}"
+)
 #: The same in names alone: a question mark beside a Chinese character, a name of nothing else, and the printers' marks.
 _LOST_IN_NAME: Final = re.compile(
     r"[\u3400-\u9fff\U00020000-\U0003fffd]\?|\?[\u3400-\u9fff\U00020000-\U0003fffd]|^\?+$|[□■〓]"
 )
+#: Without one of these a text in ASCII has lost nothing.
+_MARKS: Final = frozenset("&\\%")
 _RUN: Final = re.compile(r"[^\x00-\x7f\ufffd]{2,}")
 _PLATE_BEGINS: Final = re.compile("[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z]")
 _CHINESE: Final = re.compile("[\u4e00-\u9fff]")
@@ -62,7 +68,9 @@ def unprintable(text: str) -> str | None:
 
 def damaged(text: str, *, name: bool = False) -> str | None:
     """What is wrong with a text (``name``: it is one) that was damaged, None: nothing that can be known."""
-    if text.isascii() and not name and "&" not in text and "\\" not in text:
+    if (error := sheet_error(text)) is not None:
+        return error
+    if text.isascii() and not name and not _MARKS & set(text):
         return None
     lost = _LOST.search(text) or (_LOST_IN_NAME.search(text) if name else None)
     if lost:
@@ -90,7 +98,7 @@ def _utf8_as_gbk(run: str) -> str | None:
     if "\ufffd" in found:
         return found
     # By chance three common characters may be valid UTF-8; next to never such that what comes out is common, too.
-    common = _encodes(found, "gb2312") and (_level_1(found) or not _encodes(run, "gb2312"))
+    common = _encodes(found, "gb2312") and (is_common(found) or not _encodes(run, "gb2312"))
     chinese = len(_CHINESE.findall(found))
     enough = (chinese >= 2 and 2 * chinese > len(found)) or _PLATE_BEGINS.fullmatch(found)
     return found if common and enough else None
@@ -114,7 +122,7 @@ def _gbk_as_latin(run: str) -> str | None:
         found = run.encode("latin-1").decode("gb2312")
     except UnicodeError:
         return None
-    return found if _level_1(found) else None
+    return found if is_common(found) else None
 
 
 _READINGS: Final[tuple[tuple[str, Callable[[str], str | None]], ...]] = (
@@ -132,7 +140,7 @@ def _encodes(text: str, encoding: str) -> bool:
     return True
 
 
-def _level_1(text: str) -> bool:
+def is_common(text: str) -> bool:
     """Whether all of it is of the 3,755 most common characters (GB 2312, level 1)."""
     return bool(text) and all(
         _CHINESE.match(c) and b"\xb0" <= c.encode("gb2312", "replace")[:1] < b"\xd8" for c in text

@@ -29,6 +29,7 @@ MAX_DOUBTS: Final = 100
 #: Fences of a unit that are looked at, and places of orders without any fence: enough to tell one end of a country from the other.
 _FEW: Final = 20
 
+_SEPARATED: Final = "别名中有顿号或逗号：多个别名请用分号隔开，否则按一个名称对照 · an alias with a comma in it: several are separated by semicolons"
 _ABROAD: Final = (
     "坐标在中国境外，请核对（经纬度是否写反、正负号） · outside China; please check the coordinates"
 )
@@ -44,7 +45,15 @@ async def doubts(connection: Connection, records: Sequence[Record]) -> list[Flaw
     for row, record in enumerate(records):
         if isinstance(record, Fence):
             found += _of_shape(row, ("geometry",), record.geometry, record.datum)
-        elif isinstance(record, FuelStation) and record.place is not None and record.datum is not None:
+            continue
+        if not isinstance(record, FuelStation):
+            continue
+        found += [
+            Flaw(("aliases",), _SEPARATED, row)
+            for alias in record.aliases
+            if any(c in alias for c in "、，,|/")
+        ]
+        if record.place is not None and record.datum is not None:
             path = ("geometry",) if record.geometry is not None else ("lat",)
             found += _of_shape(row, path, record.place, record.datum)
     return found

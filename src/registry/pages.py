@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+import asyncpg
+
 from registry.decimals import decimal_text
+from runtime.apart import not_shown, read_apart
 from runtime.connection import Connection
+from runtime.faults import of_one_fact
 
 #: No page is larger than this.
 MAX_PAGE: Final = 1_000
@@ -77,7 +81,8 @@ async def page(
 ) -> list[dict[str, Any]]:
     """Up to ``limit`` (at most MAX_PAGE) records in the order of their ids, after id ``after``.
 
-    ``filters``: of ``listing.filters``; None = any. Raises KeyError for a filter that the kind does not know.
+    ``filters``: of ``listing.filters``; None = any. Raises KeyError for a filter that the kind does not know. A record that
+    cannot be shown is left out.
     """
     conditions = [listing.newest] if listing.newest else []
     arguments: list[Any] = []
@@ -90,10 +95,35 @@ async def page(
         conditions.append(f"{listing.key} > ${len(arguments)}")
     arguments.append(min(limit, MAX_PAGE))
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    rows = await connection.fetch(
-        f"{listing.select}{where} ORDER BY {listing.key} LIMIT ${len(arguments)}", *arguments
-    )
-    return [listing.shown(row) for row in rows]
+    query = f"{listing.select}{where} ORDER BY {listing.key} LIMIT ${len(arguments)}"
+    try:
+        return [listing.shown(row) for row in await connection.fetch(query, *arguments)]
+    except Exception as error:
+        if not of_one_fact(error) or isinstance(error, asyncpg.DataError):
+            raise  # DataError: a filter that no column can hold
+    rows = await connection.fetch(f"SELECT q.id FROM ({query}) AS q ORDER BY q.id", *arguments)  # noqa: S608 - constant texts
+    ids = [row["id"] for row in rows]
+    found, most = await _apart(connection, listing, ids), arguments[-1]
+    if len(ids) == most and len(found) < most:  # what was left out is no end of the list
+        found += await page(connection, listing, after=ids[-1], limit=most - len(found), **filters)
+    return found
+
+
+async def _apart(connection: Connection, listing: Listing, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """The records of ``ids`` that can be shown, in their order; the others are counted and named in the log."""
+    newest = f" AND {listing.newest}" if listing.newest else ""
+
+    async def read(part: Sequence[str]) -> list[dict[str, Any]]:
+        rows = await connection.fetch(
+            f"{listing.select} WHERE {listing.key} = ANY($1::text[]){newest}", list(part)
+        )
+        return [listing.shown(row) for row in rows]
+
+    found, failed = await read_apart(connection, ids, read)
+    for id, error in failed:
+        not_shown("record", id, error)
+    of = {record["id"]: record for record in found}
+    return [of[id] for id in ids if id in of]
 
 
 async def versions(connection: Connection, listing: Listing, id: str) -> list[dict[str, Any]]:

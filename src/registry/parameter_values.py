@@ -5,7 +5,7 @@ set or taken back, from when it takes effect: worker and judge read of it in the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
@@ -15,8 +15,11 @@ from registry import parameters
 from registry.organisations import organisation_exists
 from registry.parameters import ParameterRow
 from registry.refusals import Flaw, RefusedError
+from registry.unreadable import Unreadable
 from registry.values import Identifier, Name, Time, WriteResult
+from runtime.apart import read_apart
 from runtime.connection import Connection
+from runtime.faults import of_one_fact, text_of
 from runtime.units import to_us
 
 #: Rows of a list, at most.
@@ -132,16 +135,68 @@ _BELOW: Final = (
 )
 
 
-async def load_parameters(conn: Connection) -> tuple[ParameterRow, ...]:
-    """Every row of ``rule_parameters``, with the units below for which it holds."""
+_ROWS: Final = "SELECT rule, name, organisation, value, effective_from FROM rule_parameters"
+#: Before every time: from when on a row holds whose time cannot be read.
+_EVER_US: Final = -(1 << 62)
+
+
+def _parameter(row: Any) -> ParameterRow:
+    return ParameterRow(
+        row["rule"], row["name"], row["organisation"], int(row["value"]), to_us(row["effective_from"])
+    )
+
+
+async def _parameters_apart(conn: Connection) -> list[ParameterRow]:
+    """The rows one by one; of those that cannot be read what they are about, in the same order."""
     rows = await conn.fetch(
-        "SELECT rule, name, organisation, value, effective_from FROM rule_parameters"
+        "SELECT ctid::text AS place, rule, name, organisation, effective_from::text AS since FROM rule_parameters"
         " ORDER BY rule, name, organisation, effective_from"
     )
-    found = [
-        ParameterRow(r["rule"], r["name"], r["organisation"], int(r["value"]), to_us(r["effective_from"]))
-        for r in rows
-    ]
+
+    async def read(places: Sequence[str]) -> list[tuple[str, ParameterRow]]:
+        found = await conn.fetch(
+            f"{_ROWS.replace('SELECT', 'SELECT ctid::text AS place,')} WHERE ctid = ANY($1::text[]::tid[])",
+            places,
+        )
+        return [(row["place"], _parameter(row)) for row in found]
+
+    good, failed = await read_apart(conn, [row["place"] for row in rows], read)
+    known, why = dict(good), dict(failed)
+    made = []
+    for row in rows:
+        place = row["place"]
+        if place in why:
+            error = f"({row['since']}) {text_of(why[place])}"
+            made.append(
+                ParameterRow(row["rule"], row["name"], row["organisation"], 0, _EVER_US, unreadable=error)
+            )
+        elif place in known:
+            made.append(known[place])
+    return made
+
+
+def unreadable_parameters(rows: Sequence[ParameterRow], vehicles: Mapping[int, str]) -> list[Unreadable]:
+    """Those of ``rows`` that cannot be read. ``vehicles``: the unit of each, by number: they are not judged that are of the
+    unit of the row, or of one below it."""
+    found = []
+    for row in rows:
+        if row.unreadable:
+            own = None if row.organisation is None else {no for no, u in vehicles.items() if row.holds_for(u)}
+            id = f"{row.rule}.{row.name} {row.organisation or '(全部 / everyone)'}"
+            found.append(Unreadable("parameter", id, row.unreadable, None if own is None else frozenset(own)))
+    return found
+
+
+async def load_parameters(conn: Connection) -> tuple[ParameterRow, ...]:
+    """Every row of ``rule_parameters``, with the units below for which it holds. One that cannot be read is there as such: a
+    value that would rest on it is not known."""
+    order = " ORDER BY rule, name, organisation, effective_from"
+    try:
+        found = [_parameter(row) for row in await conn.fetch(f"{_ROWS}{order}")]
+    except Exception as error:
+        if not of_one_fact(error):
+            raise
+        found = await _parameters_apart(conn)
     if all(row.organisation is None for row in found):
         return tuple(found)
     below = {r["top"]: r["units"] or () for r in await conn.fetch(_BELOW)}

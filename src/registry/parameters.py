@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.unreadable import UnreadableFactError
 from runtime.arrays import Bools, Ints
 from telemetry.terminals.exchange import EXCHANGE_SILENCE_DAYS
 
@@ -36,7 +37,8 @@ class Parameter:
 class ParameterRow:
     """One row of ``rule_parameters``. ``organisation`` None = everyone. ``below``: the units below it, for which it holds
     until they set their own. ``depth``: how many units with values of their own are above it; of two units in one line
-    the lower one has the greater depth."""
+    the lower one has the greater depth. ``unreadable``: why the row cannot be read, '' = it can; a value that would rest on
+    it is not known."""
 
     rule: str
     name: str
@@ -45,6 +47,7 @@ class ParameterRow:
     effective_us: int
     below: frozenset[str] = frozenset()
     depth: int = 0
+    unreadable: str = ""
 
     def holds_for(self, organisation: str | None) -> bool:
         """Whether it is a value of everyone, of the organisation, or of a unit above it."""
@@ -304,20 +307,25 @@ def resolve(rule: str, organisation: str | None, at_us: int, rows: Iterable[Para
     """Values of a rule's parameters for an organisation at a time (us since 1970), by name.
 
     An organisation's own value beats that of a unit above it, and that one everyone's, whatever the dates; among those of
-    one unit the newest effective one holds. Raises UnknownParameterError for an unknown rule.
+    one unit the newest effective one holds. Raises UnknownParameterError for an unknown rule, UnreadableFactError where a
+    row that holds cannot be read.
     """
     if rule not in RULES:
         raise UnknownParameterError(rule)
     values = {p.name: p.default for p in RULES[rule]}
     for row in _ordered(rule, rows):
         if row.effective_us <= at_us and row.holds_for(organisation):
+            if row.unreadable:
+                raise UnreadableFactError(f"parameter {row.rule}.{row.name}: {row.unreadable}")
             values[row.name] = row.value
     return values
 
 
 def max_age_us(rows: Iterable[ParameterRow]) -> int:
-    """``track.max_age_days`` in microseconds. It is not a unit's: which of several values holds is asked of the newest."""
-    return resolve(TRACK, None, 1 << 62, rows)["max_age_days"] * 86_400 * 1_000_000
+    """``track.max_age_days`` in microseconds. It is not a unit's: which of several values holds is asked of the newest that
+    can be read."""
+    known = [row for row in rows if not row.unreadable]
+    return resolve(TRACK, None, 1 << 62, known)["max_age_days"] * 86_400 * 1_000_000
 
 
 def resolve_columns(
@@ -329,6 +337,10 @@ def resolve_columns(
         hit = at_us >= row.effective_us
         if row.organisation is not None:
             hit &= _among(organisations, row)
+        if row.unreadable:
+            if hit.any():
+                raise UnreadableFactError(f"parameter {row.rule}.{row.name}: {row.unreadable}")
+            continue
         columns[row.name][hit] = row.value
     return columns
 

@@ -68,6 +68,15 @@ class RefusedError(GongcheError):
         self.conflict = conflict
 
 
+class UnreadableError(RefusedError):
+    """The file as a whole cannot be read: encoding, format, columns or size. Nothing was looked at
+    further.
+    """
+
+    def __init__(self, message: str, *, field: str = "", row: int = 0) -> None:
+        super().__init__([Flaw((field,) if field else (), message, row)])
+
+
 class PlacedError(ValueError):
     """A ValueError of a validator that knows where, below its field, the trouble is."""
 

@@ -61,6 +61,24 @@ def normal_code(text: str) -> str:
     return text
 
 
+#: What a spreadsheet shows for a formula that failed, and for a number that has no room in its cell.
+_SHEET_ERROR: Final = re.compile(
+    r"#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|BUSY!|UNKNOWN!|GETTING_DATA)|#{3,}",
+    re.IGNORECASE,
+)
+
+
+def sheet_error(text: str) -> str | None:
+    """What is wrong with a cell that holds an error of a spreadsheet instead of a value, None: it holds none."""
+    shown = plain(text) if text[:1] in ("#", "＃") else ""
+    if not _SHEET_ERROR.fullmatch(shown):
+        return None
+    return (
+        f"单元格是 Excel 的错误值 {shown[:16]}，请在 Excel/WPS 中改正（### 请加宽该列）后重新导出"
+        f" · the cell holds an error of the spreadsheet, {shown[:16]}; mend it there (### means: widen the column) and export again"
+    )
+
+
 _FORMULA_BEGINS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 

@@ -9,19 +9,9 @@ from datetime import date, datetime, time
 from itertools import islice
 from typing import Any, Final, get_args
 
-from registry.bulk import (
-    MAX_BYTES,
-    Format,
-    Row,
-    UnreadableError,
-    bounded_rows,
-    columns_of,
-    read_rows,
-    row_of,
-    without_mark,
-)
+from registry.bulk import MAX_BYTES, Format, Row, bounded_rows, columns_of, read_rows, row_of, without_mark
 from registry.records import KINDS
-from registry.refusals import Flaw
+from registry.refusals import Flaw, UnreadableError
 from registry.spelling import unquoted
 from registry.statements.cells import LOST_DIGITS, Cell, Covered, Numeric, Uncomputed
 from registry.statements.files import read_sheets

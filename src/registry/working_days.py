@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Final
 
@@ -23,19 +24,27 @@ _UNSURE_FROM: Final = date(_LAST, 12, 25)
 
 
 class Calendar:
-    """Which days are working days. ``overrides``: day -> (working day?, name or reason), the office's own word."""
+    """Which days are working days. ``overrides``: day -> (working day?, name or reason), the office's own word;
+    ``unreadable``: day (ISO 8601) -> why, where that word cannot be read: such a day is not known."""
 
-    __slots__ = ("_overrides",)
+    __slots__ = ("_overrides", "unreadable")
 
-    def __init__(self, overrides: Mapping[date, tuple[bool, str]] | None = None) -> None:
-        self._overrides = dict(overrides or {})
+    def __init__(
+        self,
+        overrides: Mapping[date, tuple[bool, str]] | None = None,
+        unreadable: Mapping[str, str] | None = None,
+    ) -> None:
+        self._overrides, self.unreadable = dict(overrides or {}), dict(unreadable or {})
 
     def workday(self, day: date) -> bool | None:
-        """Whether ``day`` is worked; None = not published yet."""
+        """Whether ``day`` is worked; None = not published yet, or not known."""
         own = self._overrides.get(day)
         if own is not None:
             return own[0]
-        return bool(chinese_calendar.is_workday(day)) if _published(day) else None
+        return _worked(day) if self._known(day) else None
+
+    def _known(self, day: date) -> bool:
+        return _published(day) and day.isoformat() not in self.unreadable
 
     def name(self, day: date) -> str:
         """What the day is: the name of the festival or the office's reason, Chinese; else 工作日 or 周末; '' when it is
@@ -45,10 +54,9 @@ class Calendar:
             return own[1]
         if own is not None:
             return "工作日" if own[0] else "休息日"
-        if not _published(day):
+        if not self._known(day):
             return ""
-        worked = chinese_calendar.is_workday(day)
-        if worked:
+        if _worked(day):
             return "工作日" if day.weekday() < 5 else "调休上班"
         festival = chinese_calendar.get_holiday_detail(day)[1]
         return _FESTIVALS.get(str(festival), "节假日") if festival else "周末"
@@ -57,7 +65,7 @@ class Calendar:
         """Who says so: ``calendar_days``, the package with its version, or '' when nobody does."""
         if day in self._overrides:
             return "calendar_days"
-        return _PACKAGE if _published(day) else ""
+        return _PACKAGE if self._known(day) else ""
 
     def unpublished(self, today: date) -> list[int]:
         """Years in use with days that are not known: this year's, from December on also the next; sorted. For a
@@ -71,6 +79,12 @@ class Calendar:
     def _unknown(self, today: date) -> list[date]:
         years = [today.year, today.year + 1] if today.month == 12 else [today.year]
         return [day for year in years for day in _days(year, today) if self.workday(day) is None]
+
+
+@lru_cache(maxsize=4096)  # the judge asks for every day of a year in each of its turns
+def _worked(day: date) -> bool:
+    """What the package says of a day that it knows."""
+    return bool(chinese_calendar.is_workday(day))
 
 
 def _published(day: date) -> bool:

@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-import asyncpg
-
 from rules.alerts.model import OffsetConflictError
-from runtime.errors import ConfigurationError, UnavailableError
-from runtime.postgres import connection_lost
+from runtime import faults
+from runtime.faults import ERROR_CHARS, text_of
 
-#: Classes of SQLSTATE that speak of the values that were written: data exception, constraint, a limit of the program,
-#: a word of our own triggers. Every other one speaks of the server, its schema or its rights: no value mends or breaks that.
-_OF_VALUES: Final = ("22", "23", "54", "P0")
-
-#: What is kept of the text of an error.
-ERROR_CHARS: Final = 1000
-
-_WAITED_FOR: Final = (UnavailableError, ConfigurationError, OffsetConflictError)
+__all__ = ["ERROR_CHARS", "is_fault", "text_of"]
 
 
 def is_fault(error: BaseException) -> bool:
-    """Whether ``error`` is a fault of the program on the data in hand, so that other data may pass.
-
-    An outage of the database, the log or the connection, a partition that is another worker's, a wrong schema, a shutdown
-    are none: those are waited for, and nothing is ever set aside for them.
-    """
-    if not isinstance(error, Exception) or isinstance(error, _WAITED_FOR):
-        return False
-    if isinstance(error, asyncpg.PostgresError):
-        return str(error.sqlstate or "")[:2] in _OF_VALUES
-    if isinstance(error, asyncpg.InternalClientError):
-        return False
-    # asyncpg's word for a value that it cannot encode is an InterfaceError as well, and a ValueError.
-    return not connection_lost(error)
-
-
-def text_of(error: BaseException) -> str:
-    """``error`` in words that PostgreSQL takes, bounded."""
-    words = f"{type(error).__name__}: {error}"[:ERROR_CHARS]
-    return words.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    """``runtime.faults.is_fault``; another worker's partition is no fault either."""
+    return not isinstance(error, OffsetConflictError) and faults.is_fault(error)

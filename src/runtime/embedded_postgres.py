@@ -51,19 +51,50 @@ _logger = logging.getLogger(__name__)
 
 
 def prepare_data_dir(folder: Path) -> Path:
-    """Create ``folder`` and return its absolute path.
+    """Create ``folder``, closed to other users, and return its absolute path. One that is there is closed, too.
 
-    Raises ConfigurationError when it cannot be created or written.
+    Raises ConfigurationError when it cannot be created or written, or when other users may write in it: they could put links
+    in the place of what we write, and read what we keep.
     """
     hint = "set GONGCHE_DATA_DIR to a folder of yours"
     try:
         folder = folder.expanduser().resolve()
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = folder.stat()
     except OSError as error:
         raise ConfigurationError(f"the data folder {folder}: {error.strerror or error}", hint=hint) from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigurationError(f"the data folder {folder} belongs to somebody else", hint=hint)
+    if found.st_uid not in (os.geteuid(), 0):  # root may write everywhere, and so may its owner
+        raise ConfigurationError(
+            f"数据文件夹 {folder} 属于另一个用户 · the data folder {folder} belongs to another user (uid {found.st_uid}), who could"
+            " replace everything in it",
+            hint=f"{hint}, or: chown -R {os.geteuid()} {folder}",
+        )
+    if found.st_mode & stat.S_ISVTX and found.st_mode & 0o022:
+        raise ConfigurationError(f"{folder} is a folder of everybody's", hint=hint)
+    _close_data_folder(folder, found.st_mode)
     return folder
+
+
+def _close_data_folder(folder: Path, mode: int) -> None:
+    """Take the rights of other users away from a data folder: to write in any case; to look into it where all in it is ours.
+    The right to pass stays for root, whose PostgreSQL runs as another user."""
+    ours = all(entry.name in _OURS for entry in folder.iterdir())
+    others = 0o077 if ours else 0o022
+    if os.geteuid() == 0:
+        others &= ~_PASSING
+    if not mode & others or folder.stat().st_uid != os.geteuid():
+        return
+    folder.chmod(stat.S_IMODE(mode) & ~others)
+    _logger.info(
+        "数据文件夹 %s 原先对本机其他用户开放，已关闭 · was open to other users of this machine, is closed now",
+        folder,
+    )
+
+
+#: What lies in a data folder.
+_OURS = frozenset({"postgres", "log", "logs", "navigation", "up.json"})
 
 
 @contextmanager

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class GongcheError(Exception):
     """Base of every error this program raises on purpose.
@@ -16,6 +19,10 @@ class GongcheError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickled by what it holds: every subclass has arguments of its own.
+        return _again, (type(self), self.args, self.__dict__)
 
 
 class ConfigurationError(GongcheError):
@@ -36,3 +43,9 @@ class SchemaError(GongcheError):
 
 class BatchTooLargeError(GongcheError):
     """A batch is larger than the log takes in one record."""
+
+
+def _again(kind: type[GongcheError], args: tuple[Any, ...], attributes: Mapping[str, Any]) -> GongcheError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, TypeVar
 
 US_PER_S = 1_000_000
 S_PER_DAY = 86_400
@@ -20,6 +20,9 @@ LATEST_US = 4_000_000_000_000_000
 #: JT/T 808 device time and Chinese civil time. China has had no daylight saving since 1991, so a fixed offset is exact.
 CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 CHINA_OFFSET_US = 8 * 3600 * US_PER_S
+
+K = TypeVar("K")
+T = TypeVar("T", int, datetime)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -39,6 +42,19 @@ def from_us(us: int) -> datetime:
 def in_us(row: Iterable[Any]) -> list[Any]:
     """The values of a row of the database, times as ``to_us``: what a dataclass of the same fields takes."""
     return [to_us(value) if isinstance(value, datetime) else value for value in row]
+
+
+def keep_earliest(found: dict[K, T], times: Iterable[tuple[K, T]]) -> None:
+    """Put ``times`` (key, time) into ``found``, where of each key the earliest stays."""
+    for key, time in times:
+        found[key] = min(time, found.get(key, time))
+
+
+def earliest(times: Iterable[tuple[K, T]]) -> dict[K, T]:
+    """The earliest of ``times`` (key, time) of each key."""
+    found: dict[K, T] = {}
+    keep_earliest(found, times)
+    return found
 
 
 def china_day(us: int) -> int:

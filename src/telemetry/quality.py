@@ -34,10 +34,8 @@ class Quality(IntFlag):
     TIME_UNREADABLE = 16
     ENCRYPTED = 32
     JUMP = 64  # implied speed from the previous valid fix; set by rules.tracks only
-    TOO_OLD = (
-        256  # older at its receipt than evidence may be (track.max_age_days); set for the rules, never stored
-    )
     CLOCK_WRONG = 128  # by what is known of the terminal's clock; set by telemetry.archive.clocks when read, never stored
+    TOO_OLD = 256  # older at its receipt than track.max_age_days; set for the rules, never stored
 
 
 def too_old(batch: PositionBatch, max_age_us: int) -> Bools:

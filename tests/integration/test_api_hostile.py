@@ -16,6 +16,7 @@ from api.app import create_app
 from api.auth.tokens import SCOPES, create_token
 from api.http import MAX_BODY
 from api.registry.examples import EXAMPLES
+from api.registry.importing import SMALL
 from registry import bulk
 from runtime.settings import Settings
 
@@ -28,11 +29,11 @@ WRITE = {"/v1/positions": {"positions:write"}, "/v1/": {"registry:write"}}
 
 
 @pytest.fixture
-async def client(pool: asyncpg.Pool) -> AsyncIterator[httpx.AsyncClient]:
+async def client(pool: asyncpg.Pool, db_url: str) -> AsyncIterator[httpx.AsyncClient]:
     made = await create_token(pool, "test", SCOPES)
     # Without raise_app_exceptions an exception that nobody caught would be the test's, not an answer.
     transport = httpx.ASGITransport(
-        create_app(Settings(), pool, position_sink=None), raise_app_exceptions=False
+        create_app(Settings(database_url=db_url), pool, position_sink=None), raise_app_exceptions=False
     )
     headers = {"Authorization": f"Bearer {made.secret}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
@@ -288,6 +289,8 @@ async def test_json_that_is_none(client: httpx.AsyncClient, pool: asyncpg.Pool) 
     for body in bodies:
         for kind in EXAMPLES:
             for method, path in (("PUT", f"/v1/{kind}/20261001"), ("POST", f"/v1/{kind}:import")):
+                if method == "POST" and len(body) > SMALL and kind not in ("fences", "violations"):
+                    continue  # a process for each
                 response = await client.request(
                     method, path, content=body, headers={"Content-Type": "application/json"}
                 )

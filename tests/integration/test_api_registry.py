@@ -49,10 +49,10 @@ TABLES = (
 
 
 @pytest.fixture
-async def client(pool: asyncpg.Pool) -> AsyncIterator[httpx.AsyncClient]:
+async def client(pool: asyncpg.Pool, db_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the API with every scope."""
     made = await create_token(pool, "test", SCOPES)
-    transport = httpx.ASGITransport(create_app(Settings(), pool, position_sink=None))
+    transport = httpx.ASGITransport(create_app(Settings(database_url=db_url), pool, position_sink=None))
     headers = {"Authorization": f"Bearer {made.secret}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
         yield client

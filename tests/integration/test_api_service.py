@@ -604,7 +604,9 @@ async def test_on_a_real_socket(pool: asyncpg.Pool) -> None:
             base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {secret}"}
         )
         with pytest.raises(httpx.ReadTimeout):
-            await waiting.get("/v1/alerts/feed", params={"wait": "30"}, timeout=0.3)
+            await waiting.get(
+                "/v1/alerts/feed", params={"wait": "30"}, timeout=httpx.Timeout(PATIENCE_S, read=0.3)
+            )
         await waiting.aclose()
         await until(lambda: not app.state.waiting_readers, "nobody waits any more")
     finally:

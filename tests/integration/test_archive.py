@@ -13,10 +13,11 @@ from runtime import pgcopy
 from runtime.connection import Connection
 from runtime.units import US_PER_DAY, US_PER_S
 from telemetry.archive.newest import NewestPositions
-from telemetry.archive.partitions import DELETED_AT_ONCE, MOST_MOVED
+from telemetry.archive.partitions import _POSITIONS, DELETED_AT_ONCE, MOST_MOVED
 from telemetry.archive.store import Archive, days_of
 from telemetry.positions import ADDED, OPTIONAL, REPORTED, SPEC, PositionBatch, fingerprint
 from telemetry.quality import Quality
+from tests.waiting import until
 
 TODAY = 20_500
 START = TODAY * US_PER_DAY
@@ -475,3 +476,21 @@ async def test_the_table_has_the_columns_that_are_listed(pool: asyncpg.Pool) -> 
     }
     listed = {(c.sql_name, kinds[c.sql_type], not c.optional) for c in (*REPORTED, *ADDED)}
     assert {tuple(row) for row in rows} == listed | {("items", "bytea", False)}
+
+
+async def test_a_dropper_waits_for_others_who_make_or_drop_a_day_however_long_they_take(
+    pool: asyncpg.Pool,
+) -> None:
+    """LOCK_TIMEOUT is for the table, for which others wait behind us. It does not count while we wait for our turn."""
+    now = [START]
+    archive = Archive(retention_days=2, now_us=lambda: now[0])
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    async with pool.acquire() as conn, pool.acquire() as other:
+        await archive.ensure_partitions(conn, [TODAY - 2])
+        now[0] += US_PER_DAY
+        async with other.transaction():
+            await other.execute("SELECT pg_advisory_xact_lock($1)", _POSITIONS.lock)
+            dropping = asyncio.create_task(archive.drop_expired(conn))
+            await until(lambda: other.fetchval(waiting), "the dropper waits for its turn")
+            await asyncio.sleep(2.2)  # time: longer than LOCK_TIMEOUT
+        assert await dropping == ["positions_20260214"]

@@ -28,10 +28,10 @@ ORDER = {
 
 
 @pytest.fixture
-async def client(pool: asyncpg.Pool) -> AsyncIterator[httpx.AsyncClient]:
+async def client(pool: asyncpg.Pool, db_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the API with every scope; a unit with a car."""
     made = await create_token(pool, "test", SCOPES)
-    transport = httpx.ASGITransport(create_app(Settings(), pool, position_sink=None))
+    transport = httpx.ASGITransport(create_app(Settings(database_url=db_url), pool, position_sink=None))
     headers = {"Authorization": f"Bearer {made.secret}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
         for path, body in {

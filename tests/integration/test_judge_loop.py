@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from rules.alerts.model import Judgement
-from rules.judge import queue
 from rules.judge.context import Change, Desk, Later, Verdicts
 from rules.judge.process import Judge
 from rules.judge.subjects.all import GATHERERS
+from rules.live.store.offsets import save_known
 from rules.navigation import NoNavigator
 from runtime.errors import ConfigurationError
 from runtime.units import US_PER_DAY, US_PER_S, from_us
@@ -253,14 +253,14 @@ async def test_the_clock_stands_still_while_positions_wait_in_the_log(
     await pool.execute(
         "INSERT INTO log_offsets (topic, partition, next_offset) VALUES ('p@1', 0, 5), ('p@1', 1, 5)"
     )
-    await queue.save_known(pool, "p@1", [0], NOW_US)
+    await save_known(pool, "p@1", [0], NOW_US)
     await settle(judge)
     assert plates.struck == []  # nobody works on partition 1
-    await queue.save_known(pool, "p@1", [1], NOW_US - 7 * US_PER_S)
+    await save_known(pool, "p@1", [1], NOW_US - 7 * US_PER_S)
     await settle(judge)
     await settle(judge)
     assert [until for _, until in plates.struck] == [NOW_US - 7 * US_PER_S]
-    await queue.save_known(pool, "p@1", [0, 1], NOW_US + 60 * US_PER_S)
+    await save_known(pool, "p@1", [0, 1], NOW_US + 60 * US_PER_S)
     clock.us += 30 * US_PER_S
     await settle(judge)
     assert plates.struck[-1] == (NOW_US - 7 * US_PER_S, NOW_US + 30 * US_PER_S)
@@ -278,7 +278,7 @@ async def test_the_clock_stands_still_while_positions_are_there_and_nobody_knows
     await settle(judge)
     assert plates.struck == []
     await pool.execute("INSERT INTO log_offsets (topic, partition, next_offset) VALUES ('p@1', 0, 1)")
-    await queue.save_known(pool, "p@1", [0], NOW_US)
+    await save_known(pool, "p@1", [0], NOW_US)
     await settle(judge)
     assert [until for _, until in plates.struck] == [NOW_US]
     await judge.close()

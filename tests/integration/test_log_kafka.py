@@ -490,14 +490,14 @@ async def test_a_broker_that_is_killed_loses_nothing_that_was_confirmed(
     own_cluster: Cluster, kafka: Settings
 ) -> None:
     """Last, for it stops the broker of the session (and starts it again)."""
-    impatient = KafkaLogWriter(kafka.model_copy(update={"kafka_timeout_s": 1.0}))
+    impatient = KafkaLogWriter(kafka.model_copy(update={"kafka_timeout_s": 2.0}))
     patient, reader = KafkaLogWriter(kafka), KafkaLogReader(kafka)
-    rejects = KafkaLogReader(kafka.model_copy(update={"kafka_timeout_s": 1.0}), REJECTS)
+    rejects = KafkaLogReader(kafka.model_copy(update={"kafka_timeout_s": 2.0}), REJECTS)
     for part in (impatient, patient, reader, rejects):
         await part.start()
     await assigned(reader)
     await assigned(rejects)
-    for _ in range(15):  # nothing to read is no silence
+    for _ in range(25):  # nothing to read is no silence
         assert not (await rejects.poll(1, 0.1)).records
     confirmed: list[bytes] = []
     stop = asyncio.Event()
@@ -516,7 +516,7 @@ async def test_a_broker_that_is_killed_loses_nothing_that_was_confirmed(
         began = time.monotonic()
         with pytest.raises(UnavailableError, match=r"Kafka does not answer: 127\.0\.0\.1"):
             await impatient.append([Record(POSITIONS, 0, b"refused")])
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20  # and not for all of kafka_timeout_s, or for ever
     with pytest.raises(UnavailableError):
         await KafkaLogWriter(kafka).start()
     with pytest.raises(UnavailableError, match="Kafka does not answer"):

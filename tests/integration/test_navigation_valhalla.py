@@ -26,7 +26,7 @@ from simulation.city.roads import RoadNetwork, build_network
 from tests.integration.navigation_server import answers
 from tests.integration.test_up import Up
 from tests.ports import free_port
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def url(folder: Path) -> Iterator[str]:
         wait_until(lambda: answers(address), "the engine serves")
         yield address
         running.terminate()
-        assert running.wait(20) == 0
+        assert running.wait(PATIENCE_S) == 0
 
 
 def place_of(network: RoadNetwork, node: int) -> tuple[int, int]:
@@ -219,7 +219,7 @@ def test_up_runs_the_engine_beside_the_rest_and_takes_it_along(folder: Path) -> 
         url = str(up.ready()["navigation"])
         assert httpx.get(f"{url}/status").json()["version"] == own_engine.VERSION
         os.kill(up.process.pid, signal.SIGKILL)
-        up.process.wait(10)
+        up.process.wait(PATIENCE_S)
 
         def gone() -> bool:
             try:

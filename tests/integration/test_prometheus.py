@@ -218,7 +218,7 @@ def server(
         for process in processes:
             process.terminate()
         for process in processes:
-            process.wait(10)
+            process.wait(PATIENCE_S)
         log.close()
 
 

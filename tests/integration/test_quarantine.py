@@ -29,7 +29,7 @@ from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Record
 from telemetry.positions import PositionBatch
 from tests.integration.worker_world import World, drive, stand
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 H = 3600.0
 OUT = [(0, 0), (3000, 0), (3000, 3000)]
@@ -97,7 +97,7 @@ async def retry(world: World, worker: Worker) -> None:
     async with world.pool.acquire() as conn:
         asked = await quarantine.ask(conn, None)
     assert asked
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while await world.pool.fetchval("SELECT EXISTS (SELECT FROM quarantine WHERE asked_at IS NOT NULL)"):
             await worker.turn(isolate=True)
         for _ in range(3):

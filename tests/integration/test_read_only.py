@@ -124,7 +124,7 @@ async def test_the_worker_waits_and_loses_nothing(world: World, pool: asyncpg.Po
         batch = world.batch(stand(0, 3600) + drive(3600, (0, 0), (2000, 0)))
         await world.send(batch)
         await until(lambda: (worker.trouble() or "").startswith(SAYS), "the worker says why it waits")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert await pool.fetchval("SELECT count(*) FROM positions") == 0
         await switch.off()
         fresh = await asyncpg.connect(urlunsplit(urlsplit(switch.server)._replace(path=f"/{switch.name}")))

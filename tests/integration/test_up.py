@@ -71,7 +71,7 @@ class Up:
         """Send the signal, wait; the exit status."""
         if number is not None:
             self.process.send_signal(number)
-        status = self.process.wait(60)
+        status = self.process.wait(120)
         self._reader.join(10)
         return status
 
@@ -232,7 +232,7 @@ def test_the_demo_finds_exactly_what_it_planted(data_dir: Path) -> None:
     words = ("--demo", "--exit-when-done", "--vehicles", "6", "--duration", "3", "--speed", "5000")
     up = Up(data_dir, *words)
     try:
-        status = up.process.wait(120)
+        status = up.process.wait(300)
         up.finish(None)
     finally:
         up.kill()
@@ -262,7 +262,7 @@ def test_without_an_engine_the_demo_says_so_and_goes_on(data_dir: Path, tmp_path
     nowhere = {"GONGCHE_CACHE_DIR": str(tmp_path), "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
     up = Up(data_dir, *words, **nowhere, PIP_CONFIG_FILE=os.devnull)
     try:
-        status = up.process.wait(120)
+        status = up.process.wait(300)
         up.finish(None)
     finally:
         up.kill()

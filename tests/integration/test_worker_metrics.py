@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 
 import rules.live.process
 from rules.live.process import Worker, clock_us
-from rules.live.transaction import STEPS
+from rules.live.steps import STEPS
 from runtime.postgres import create_pool
 from telemetry.log.base import POSITIONS
 from telemetry.log.sqlite import EmbeddedLogReader

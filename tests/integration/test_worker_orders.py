@@ -15,6 +15,7 @@ from api.app import create_app
 from api.auth.tokens import create_token
 from rules.checks import destination
 from rules.live.process import Worker
+from rules.tracks.approach import distances_mm, shown_m
 from rules.tracks.mileage import window_mileage
 from runtime.settings import Settings
 from runtime.units import to_us
@@ -108,11 +109,9 @@ async def test_running_values_are_those_of_the_stored_track_and_do_not_change_wh
     nearest = []
     for where in (place(4000, 0), place(9000, 0)):
         lat, lon = round(where["lat"] * 1e6), round(where["lon"] * 1e6)
-        points, segments = destination.distances_mm(
-            lat, lon, b.lat_e6.astype(np.int64), b.lon_e6.astype(np.int64)
-        )
+        points, segments = distances_mm(lat, lon, b.lat_e6.astype(np.int64), b.lon_e6.astype(np.int64))
         joined = np.diff(b.device_us) <= 120_000_000
-        nearest.append(destination.shown_m(min(int(points.min()), int(segments[joined].min()))))
+        nearest.append(shown_m(min(int(points.min()), int(segments[joined].min()))))
     assert [d["nearest_m"] for d in running["destinations"]] == [nearest[0], None, nearest[1]]
     assert [(d["index"], d["name"]) for d in running["destinations"]] == [
         (0, "市政府"),

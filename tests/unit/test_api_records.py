@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from registry import bulk
+from registry.encodings import decoded
 from registry.fences import Fence
 from registry.orders import DispatchOrder
 from registry.places import MAX_VERTICES, Place, stored_places
@@ -272,11 +273,11 @@ def test_wrong_columns_are_named(text: str, field: str, says: str) -> None:
 
 def test_bytes_that_are_no_text() -> None:
     with pytest.raises(bulk.UnreadableError, match="第 4 个字节"):
-        bulk.decode_text(b"abc\xff\xff")
+        decoded(b"abc\xff\xff")
     with pytest.raises(bulk.UnreadableError, match="UTF-16"):
-        bulk.decode_text("编号".encode("utf-16"))
+        decoded("编号".encode("utf-16"))
     with pytest.raises(bulk.UnreadableError, match="GBK"):
-        bulk.decode_text(b"a", "latin-1")
+        decoded(b"a", "latin-1")
 
 
 def test_every_flawed_row_is_named() -> None:

@@ -13,7 +13,7 @@ from pyproj import Geod
 from rules import evidence as frozen
 from rules.checks import card_use
 from rules.checks.base import Outcome
-from rules.checks.destination import valid_fixes
+from rules.tracks.valid_fixes import valid_fixes
 from rules.wording.card_use import REASONS
 from telemetry import geo
 from tests.words import said

@@ -12,6 +12,8 @@ from pyproj import Geod
 from rules import evidence as frozen
 from rules.checks import destination
 from rules.checks.base import Outcome
+from rules.tracks.approach import approach_mm, distances_mm, shown_m
+from rules.tracks.valid_fixes import valid_fixes
 from telemetry import geo
 from tests.words import said
 
@@ -90,7 +92,7 @@ def test_exactly_the_radius_is_inside_and_a_metre_more_is_not() -> None:
     points = [(0, 6000, 0), (100, 2000, 0)]
     lat, lon = 32.0, 120.9
     evidence = make(points)
-    good = destination.distances_mm(
+    good = distances_mm(
         round(lat * 1e6),
         round(lon * 1e6),
         np.array(evidence["track"]["lat_e6"]),
@@ -100,7 +102,7 @@ def test_exactly_the_radius_is_inside_and_a_metre_more_is_not() -> None:
     assert exact == pytest.approx(2_000_000, abs=60)
     # the whole metres on both sides of the limit, and a track that is at exactly 2,000.000 m
     assert outcome(*points, radius_m=-(-exact // 1000))[0] == Outcome.NORMAL
-    assert outcome(*points, radius_m=destination.shown_m(exact) - 1)[0] == Outcome.SUSPECTED
+    assert outcome(*points, radius_m=shown_m(exact) - 1)[0] == Outcome.SUSPECTED
     lon2, lat2, _ = GEOD.fwd(120.9, 32.0, 90, 2000.0)
     x, y = geo.local_plane(32.0, 120.9, np.array([lat2, lat2]), np.array([lon2, lon2 + 0.05]))
     assert np.rint(geo.segment_distance_m(x[:1], y[:1], x[1:], y[1:]) * 1000)[0] == 2_000_000
@@ -174,17 +176,17 @@ def test_streamed_nearest_distance_is_the_settled_one() -> None:
     east, north = 6000 + np.cumsum(rng.normal(0, 60, 200)), np.cumsum(rng.normal(0, 60, 200))
     evidence = make(list(zip(t.tolist(), east.tolist(), north.tolist(), strict=True)), radius_m=1)
     track = {name: np.array(values) for name, values in evidence["track"].items()}
-    good = destination.valid_fixes(track, 200)
+    good = valid_fixes(track, 200)
     lat, lon, at = track["lat_e6"][good], track["lon_e6"][good], track["t_us"][good]
     place = np.full(2, 32_000_000), np.full(2, 120_900_000)
     nearest = np.iinfo(np.int64).max
     for k in range(len(good)):  # one fix after the other
         pair = np.array([max(k - 1, 0), k])
         joined = np.array([k > 0 and at[k] - at[pair[0]] <= 120 * S])
-        step = destination.approach_mm(*place, lat[pair], lon[pair], np.array([1]), np.array([0]), joined)
+        step = approach_mm(*place, lat[pair], lon[pair], np.array([1]), np.array([0]), joined)
         nearest = min(nearest, int(step[0]))
     settled = destination.evaluate(evidence).measures["nearest_m"]["value"]
-    assert destination.shown_m(nearest) == settled
+    assert shown_m(nearest) == settled
 
 
 def sure(evidence: Any, points: Sequence[Fix]) -> Any:

@@ -8,6 +8,7 @@ import shapely
 
 from rules import evidence as frozen
 from rules.checks import location
+from rules.evidence_parts import Cover
 from runtime.units import US_PER_S
 from simulation.city.fleet import STATUS_ACC, STATUS_POSITIONED, Plan, Vehicle
 from tests.unit.test_fleet import covered, final_orders, plan
@@ -22,7 +23,7 @@ def evidence(p: Plan, vehicle: Vehicle) -> location.Evidence:
     orders = [o for o in final_orders(p).values() if o.vehicle == vehicle.id]
     inside = np.array([covered(orders, int(x)) for x in t])
     edges = np.flatnonzero(np.diff(np.r_[False, inside, False].astype(int)))
-    covers: list[location.Cover] = [
+    covers: list[Cover] = [
         {
             "no": k + 1,
             "id": "P",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from registry import parameters
 from runtime.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src"
 PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")] + sorted(
     ROOT.glob("docs/**/*.md")
 )
@@ -106,6 +108,51 @@ def test_files_that_are_named_exist(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
     for named in re.findall(r"`((?:src|tests|docs|deploy|tools|bench|migrations)/[\w./-]*)`", text):
         assert (ROOT / named).exists(), f"{page.name}: {named}"
+
+
+#: What lies below the root and is named without it: `jt808/session.py`, `test_gateway.py`, `telemetry/log`.
+PLACES = [
+    "/" + path.relative_to(ROOT).with_suffix("").as_posix() + suffix
+    for top in ("src", "tests", "docs", "tools", "bench", "migrations", "deploy")
+    for path in (ROOT / top).rglob("*")
+    if "__pycache__" not in path.parts
+    for suffix in {"", path.suffix}
+]
+#: Topics of the log, named like modules.
+TOPICS = ("gongche.positions", "gongche.rejects")
+ROOMS = ("runtime", "telemetry", "registry", "rules", "api", "simulation", "gongche")
+
+
+def is_in(module: Path, names: list[str]) -> bool:
+    """Whether ``names`` lead from a folder of modules to a module, or to something that a module says."""
+    if not names:
+        return True
+    inner = module / names[0]
+    if inner.is_dir() or inner.with_suffix(".py").is_file():
+        return is_in(inner, names[1:])
+    text = module.with_suffix(".py") if module.with_suffix(".py").is_file() else module / "__init__.py"
+    return bool(re.search(rf"\b{names[0]}\b", text.read_text("utf-8")))
+
+
+@EVERY_PAGE
+def test_modules_that_are_named_in_short_exist(page: Path) -> None:
+    for named in re.findall(r"(?<!`)`([^`\s]+)`(?!`)", page.read_text("utf-8")):
+        if re.fullmatch(r"[\w*]+(?:/[\w*]+)*\.py|\w+(?:/\w+)+/?", named):
+            found = any(fnmatch.fnmatch(place, f"*/{named.rstrip('/')}") for place in PLACES)
+            assert found, f"{page.name}: {named}"
+        room, *names = named.split(".")
+        if room in ROOMS and names and re.fullmatch(r"\w+(?:\.\w+)+", named) and named not in TOPICS:
+            assert is_in(SOURCE / room, names), f"{page.name}: {named}"
+
+
+def test_what_the_table_of_rooms_names_is_in_the_room() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8").partition("## Rooms")[2]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text.partition("## Invariants")[0], re.MULTILINE))
+    assert list(rows) == [path.name for room in (*ROOMS,) if (path := SOURCE / room).is_dir()]
+    for room, said in rows.items():
+        inside = {path.stem for path in (SOURCE / room).rglob("*") if "__pycache__" not in path.parts}
+        for named in re.findall(r"`([\w/]+)`", said):
+            assert set(named.split("/")) <= inside | {room}, f"{room}: {named}"
 
 
 def test_defaults_of_settings_that_are_told_are_true() -> None:

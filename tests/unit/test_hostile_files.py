@@ -22,7 +22,8 @@ from registry import bulk
 from registry.decimals import exact_json
 from registry.records import KINDS
 from registry.spelling import safe_cell
-from registry.statements.archive import MAX_SHEETS, looked_at
+from registry.statements.archive import MAX_SHEETS
+from registry.statements.sheet_xml import looked_at
 from rules.backtest import table
 from runtime.logs import LineFormatter, one_line
 from runtime.settings import Settings
@@ -213,7 +214,8 @@ def test_a_sheet_is_looked_at_as_before() -> None:
         '<c r="D1"/><c r="E1" t="inlineStr"><f>1</f><is><t>x</t></is></c></row><row r="7"><c r="AB7" s="1"><v>1</v></c>'
         '<x:c r="AC9"/></row><row r="9"/></sheetData></worksheet>'
     )  # fmt: skip
-    part = looked_at(text.encode())
+    part, _ = looked_at(text.encode())
+    assert part is not None
     assert part.uncomputed == {"A1", "B1"}
     assert (part.hidden_rows, part.rectangle) == (1, 7 * 28)
 

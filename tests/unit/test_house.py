@@ -1,12 +1,37 @@
-"""Rules of the house that no tool checks: how tests wait."""
+"""Rules of the house that no tool checks: how tests wait, and where the SQL of a table stands."""
 
 from __future__ import annotations
 
 import ast
+import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
+SOURCE = TESTS.parent / "src"
+SCHEMA = TESTS.parent / "migrations" / "schema.sql"
+#: Tables that several modules write, and why.
+WRITTEN_TOGETHER = {
+    "terminals": {
+        "registry/terminals.py",
+        "telemetry/terminals",
+    },  # the office's record; what a terminal says of itself
+}
+#: What the office keeps.
+RECORDS = {
+    "organisations", "vehicles", "drivers", "terminals", "terminal_bindings", "fences", "dispatch_orders", "fuel_cards",
+    "card_bindings", "fuel_stations", "fuel_transactions", "violations", "rule_parameters", "calendar_days",
+}  # fmt: skip
+#: Files of ``rules`` that join tables of the registry in SQL of their own, and why. Else judging reads the records by functions
+#: of ``registry``.
+JOINS_RECORDS = {
+    "rules/alerts/evaluations.py",  # names the vehicle of a judgement
+    "rules/live/store/due.py",  # spreads a change over the vehicles of units and orders, in one statement
+    "rules/live/store/quarantine.py",  # names the terminal of what is set aside
+    "rules/live/store/recomputations.py",  # names the vehicle that is put off
+    "rules/live/store/results.py",  # finds the returned orders that have no result, among many
+}
 REASON = "# time:"
 
 
@@ -49,3 +74,39 @@ def test_a_bare_sleep_is_seen() -> None:
         "    while not y:\n        await asyncio.sleep(1)\n"
     )
     assert [call.lineno for call in sleeps(ast.parse(text))] == [3, 4, 7]
+
+
+def tables() -> set[str]:
+    return set(
+        re.findall(r"^CREATE (?:UNLOGGED )?TABLE (?:public\.)?(\w+)", SCHEMA.read_text("utf-8"), re.MULTILINE)
+    )
+
+
+def named_by(*patterns: str) -> dict[str, set[str]]:
+    """Table -> the modules, as paths below ``src``, in which the group of one of ``patterns`` names it."""
+    known, found = tables(), defaultdict[str, set[str]](set)
+    assert len(known) > 40
+    for file in SOURCE.rglob("*.py"):
+        text = file.read_text("utf-8")
+        for name in known & {name for pattern in patterns for name in re.findall(pattern, text)}:
+            found[name].add(file.relative_to(SOURCE).as_posix())
+    return found
+
+
+def test_a_table_is_written_in_one_module_or_package() -> None:
+    written = named_by(r"(?:INSERT INTO|UPDATE|DELETE FROM)\s+(?:ONLY\s+)?(\w+)", r"copy_\w+\(\s*\"(\w+)\"")
+    assert written["evaluations"]
+    assert written["dispatch_orders"]
+    for table, files in written.items():
+        packages = {file.rpartition("/")[0] for file in files}
+        together = WRITTEN_TOGETHER.get(table, set())
+        assert len(files) == 1 or len(packages) == 1 or files | packages >= together > set(), (
+            f"{table}: {files}"
+        )
+
+
+def test_records_are_read_in_registry() -> None:
+    assert tables() >= RECORDS
+    readers = named_by(r"\b(?:FROM|JOIN)\s+(\w+)")
+    outside = {file for table in RECORDS for file in readers[table] if file.startswith("rules/")}
+    assert outside == JOINS_RECORDS

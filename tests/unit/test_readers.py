@@ -135,7 +135,7 @@ def test_a_mapping_by_number_with_and_without_a_header(tmp_path: Path, header: s
         ("1,2,3\n", ReadOptions({"lat": "1", "lon": "2", "time": "9"}), "outside 1..3"),
         ("1,2,3\n", ReadOptions({"lat": "1", "lon": "2"}), "must also give time"),
         ("x" * 20_000, ReadOptions(), "longer than"),
-        (b"lat,lon,time\n\xff\xff\xff\n", ReadOptions(), "line 2: neither UTF-8"),
+        (b"lat,lon,time\n\xff\xff\xff\n", ReadOptions(), "row 2: neither UTF-8"),
         ("lat,lon,time\n", ReadOptions(format="shp"), "unknown format"),
     ],
 )
@@ -335,7 +335,9 @@ def test_a_damaged_csv_loses_only_the_damaged_lines(
 ) -> None:
     lines = [f"31.{k:06d},120.5,{1_700_000_000 + k},d" for k in range(20)]
     broken = data.draw(st.sets(st.integers(0, 19), max_size=10))
-    junk = data.draw(st.lists(st.text(st.characters(exclude_characters="\n\r"), min_size=1, max_size=30)))
+    junk = data.draw(
+        st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), min_size=1, max_size=30))
+    )
     for k, position in enumerate(sorted(broken)):
         lines[position] = "junk" + (junk[k] if k < len(junk) else "")
     folder = tmp_path_factory.getbasetemp() / "damaged"

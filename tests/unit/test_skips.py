@@ -88,8 +88,7 @@ def test_every_entry_fits_a_file_and_has_a_reason(tmp_path: Path) -> None:
         load(broken)
 
 
-def test_groups_are_no_part_of_a_test_s_name() -> None:
+def test_a_pattern_is_of_the_whole_id() -> None:
     skips = Skips([Allowed("a.py::x[[]m@n]", "", "why", True)], ci=True)
     assert skips.permit("a.py::x[m@n]", "w")
-    assert skips.permit("a.py::x[m@n]@group", "w")
     assert not skips.permit("a.py::x[m@n]y", "w")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, to_excel
 
-from registry.bulk import UnreadableError
+from registry.refusals import UnreadableError
 from registry.statements.cells import Numeric, day_of, time_of
 from runtime.units import CHINA
 from tests.unit.test_statements import CARD, EXPORT, HEADER, ROW, VIOLATION, flaws, parsed, records

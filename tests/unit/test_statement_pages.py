@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from registry.bulk import UnreadableError
+from registry.refusals import UnreadableError
 from tests.unit.test_statements import parsed
 
 HEADER = "交易时间,交易类型,数量(升),备注"

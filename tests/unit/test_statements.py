@@ -13,10 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.bulk import UnreadableError
 from registry.decimals import decimal_text, exact_json, scaled
 from registry.goods import is_goods
-from registry.refusals import AHEAD, RefusedError
+from registry.refusals import AHEAD, RefusedError, UnreadableError
 from registry.spelling import normal_plate
 from registry.statements.cells import code_of, kind_of, number_of, status_of, time_of
 from registry.statements.columns import HEADERS, Kind, read_mapping

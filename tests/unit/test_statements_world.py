@@ -13,7 +13,8 @@ from typing import Any
 import openpyxl
 import pytest
 
-from registry.bulk import UnreadableError, read_rows
+from registry.bulk import read_rows
+from registry.refusals import UnreadableError
 from registry.statements.cells import rounded_codes
 from registry.statements.columns import read_mapping
 from registry.statements.importer import read_statement

@@ -6,8 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.checks import destination
-from rules.tracks.valid_fixes import cleaned, cut_before, has_jumps, valid_rows
+from rules.tracks.valid_fixes import cleaned, cut_before, has_jumps, valid_fixes, valid_rows
 
 S = 1_000_000
 T0 = 1_772_000_000 * S
@@ -79,6 +78,6 @@ def test_many_tracks_are_cleaned_as_one() -> None:
     speeds = [int(s) for s in rng.integers(60, 300, len(tracks))]
     found = valid_rows(tracks, speeds)
     assert [f.tolist() for f in found] == [
-        destination.valid_fixes(track, speed).tolist() for track, speed in zip(tracks, speeds, strict=True)
+        valid_fixes(track, speed).tolist() for track, speed in zip(tracks, speeds, strict=True)
     ]
     assert sum(map(len, found)) < sum(len(track["t_us"]) for track in tracks)

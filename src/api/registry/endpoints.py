@@ -4,9 +4,7 @@ orders, fuel cards, stations, transactions, violations, calendar days.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Final
 
@@ -36,8 +34,8 @@ from api.http import (
 )
 from api.problems import WITHOUT_ID
 from api.registry import parameters, statements, terminals
-from api.registry.busy import one_import
 from api.registry.examples import EXAMPLES, RESULT
+from api.registry.importing import one_import, steps_of
 from api.registry.stored import ONE, PAGES, WRITTEN
 from registry import bulk as imports
 from registry import pages
@@ -45,11 +43,11 @@ from registry.calendar import forget_day
 from registry.clock_corrections import take_back
 from registry.doubts import doubts
 from registry.fences import withdraw_fence
+from registry.import_jobs import RecordsJob
 from registry.records import KINDS, Kind, apply
 from registry.refusals import Flaw, RefusedError, explain
 from registry.spelling import normal_plate
 from registry.values import parse_day, parse_time
-from registry.workbook_records import read_any
 from registry.writing import in_transaction
 from rules.live.store.results import order_result
 from telemetry.terminals.phones import stored_phone
@@ -225,14 +223,10 @@ def _import(kind: str) -> Endpoint:
         form, state = _FORMATS[content_type], request.app.state
         with one_import(state):
             data = await read_body(request, imports.MAX_BYTES)
-            rows = await asyncio.to_thread(read_any, kind, data, form, charset)
-            records = await asyncio.to_thread(imports.validate_rows, kind, rows)
-            async with state.pool.acquire(timeout=5) as connection:
-                report = await imports.import_records(connection, rows, records, dry_run=dry_run)
-        answer = asdict(report)
-        if not report.warning_count:
-            del answer["warnings"], answer["warning_count"]
-        return json_response(answer)
+            (report,) = [
+                step async for step in steps_of(state, RecordsJob(kind, data, form, charset, dry_run))
+            ]
+        return json_response(report)
 
     return bulk
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 import orjson
@@ -15,11 +13,11 @@ from api.answers import StatementImported
 from api.auth.access import require
 from api.errors import Problem, problem_of
 from api.http import json_response, media_type, read_body
-from api.registry.busy import one_import
 from api.registry.examples import REPORT
+from api.registry.importing import one_import, steps_of
 from registry.bulk import MAX_BYTES
+from registry.import_jobs import StatementJob
 from registry.statements.columns import HEADERS, FileMapping, Kind, read_mapping
-from registry.statements.importer import import_statement, read_statement
 from registry.statements.sheets import MAX_ROWS
 
 router = APIRouter()
@@ -122,14 +120,8 @@ async def _steps(
     state = request.app.state
     with one_import(state):
         data = await read_body(request, MAX_BYTES)
-        async with state.pool.acquire(timeout=5) as connection:
-            now = await connection.fetchval("SELECT clock_timestamp()")
-        parsed = await asyncio.to_thread(read_statement, kind, data, mapping, now, charset)
-        del data
-        yield {"rows": len(parsed.drafts), "done": 0}
-        async with state.pool.acquire(timeout=5) as connection:
-            async for step in import_statement(connection, parsed, source=source, dry_run=dry_run):
-                yield {"rows": len(parsed.drafts), "done": step} if isinstance(step, int) else asdict(step)
+        async for step in steps_of(state, StatementJob(kind, data, mapping, charset, source, dry_run)):
+            yield step
 
 
 async def _lines(first: dict[str, Any], steps: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import csv
 import json
 import os
@@ -16,17 +15,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from gongche.commands.arguments import day
+from gongche.commands.database import on_database
 from registry import parameters
 from rules.backtest import table
 from rules.backtest.model import Question, Row, Totals
 from rules.backtest.run import Backtest, Progress
 from rules.catalogue import RULES
-from runtime.embedded_postgres import open_database
+from runtime.connection import Connection
 from runtime.errors import GongcheError
-from runtime.logs import configure_logging
-from runtime.migrations import require_schema
-from runtime.postgres import connect
-from runtime.settings import Settings, load_settings
+from runtime.settings import load_settings
 from runtime.units import midnight_us
 
 _CODES = tuple(rule.code for rule in RULES)
@@ -125,35 +122,28 @@ def _choice(rule: str) -> str:
 
 
 def run(args: argparse.Namespace) -> int:
-    question = question_of(args)
-    settings = load_settings()
-    configure_logging("WARNING", "backtest")
-    with open_database(settings, lambda line: print(line, file=sys.stderr)) as dsn:
-        try:
-            return asyncio.run(_backtest(dsn, settings, question, args))
-        except KeyboardInterrupt:
-            print("\n已中断，什么也没有改变 / interrupted, nothing was changed", file=sys.stderr)
-            raise
+    question_of(args)  # what makes no sense is said before the database is opened
+    try:
+        return on_database("backtest", _backtest, args)
+    except KeyboardInterrupt:
+        print("\n已中断，什么也没有改变 / interrupted, nothing was changed", file=sys.stderr)
+        raise
 
 
-async def _backtest(dsn: str, settings: Settings, question: Question, args: argparse.Namespace) -> int:
+async def _backtest(args: argparse.Namespace, connection: Connection) -> int:
+    question, settings = question_of(args), load_settings()
     asked = settings.navigation_url or settings.navigation_engine == "amap"
     engine = settings.navigation_engine if asked else None
     totals = Totals(keep=args.show)
-    connection = await connect(dsn)
-    try:
-        await require_schema(connection)
-        async with Backtest.open(connection, question, engine=engine) as backtest:
-            if not await backtest.organisation_exists():
-                raise UsageError(f"单位 {question.organisation} 未登记 / unknown organisation")
-            with _csv(args.csv) as write, _shown(backtest.progress) as show:
-                async for rows in backtest.rows():
-                    totals.add(rows)
-                    write(rows)
-                    show()
-            pending = backtest.pending
-    finally:
-        await connection.close()
+    async with Backtest.open(connection, question, engine=engine) as backtest:
+        if not await backtest.organisation_exists():
+            raise UsageError(f"单位 {question.organisation} 未登记 / unknown organisation")
+        with _csv(args.csv) as write, _shown(backtest.progress) as show:
+            async for rows in backtest.rows():
+                totals.add(rows)
+                write(rows)
+                show()
+        pending = backtest.pending
     _report(question, args, totals, pending)
     return 0
 

@@ -7,8 +7,8 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
 
+from runtime.connection import Connection
 from runtime.embedded_postgres import open_database
 from runtime.logs import configure_logging
 from runtime.migrations import require_schema
@@ -17,7 +17,7 @@ from runtime.settings import load_settings
 from runtime.units import CHINA
 
 #: What an action does with the arguments, over a connection; the exit status.
-Action = Callable[[argparse.Namespace, Any], Awaitable[int]]
+Action = Callable[[argparse.Namespace, Connection], Awaitable[int]]
 
 
 def on_database(name: str, action: Action, args: argparse.Namespace) -> int:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from gongche.commands.arguments import day
+from gongche.commands.database import on_database
 from gongche.progress import Progress
-from runtime.embedded_postgres import open_database
-from runtime.logs import configure_logging
-from runtime.migrations import require_schema
-from runtime.postgres import connect
-from runtime.settings import load_settings
+from runtime.connection import Connection
 from telemetry.archive.parquet import Manifest, export_day
 
 
@@ -45,18 +41,19 @@ often as wanted. Evidence of alerts is not exported: it is never dropped. See do
 
 
 def run(args: argparse.Namespace) -> int:
-    settings = load_settings()
-    configure_logging("WARNING", "export")
     if args.day >= datetime.now(UTC).date():
         print(f"提示：{args.day} 尚未结束 / note: this UTC day has not ended yet", file=sys.stderr)
-    with open_database(settings, lambda line: print(line, file=sys.stderr)) as dsn:
-        made = asyncio.run(_export(dsn, args.day, args.out, args.force))
+    return on_database("export", _export, args)
+
+
+async def _export(args: argparse.Namespace, connection: Connection) -> int:
+    made = await _exported(connection, args.day, args.out, args.force)
     print(f"已导出 / exported {args.out / made.file}: {made.rows:,} rows, {made.terminals:,} terminals,")
     print(f"  {made.bytes:,} bytes, SHA-256 {made.sha256}")
     return 0
 
 
-async def _export(dsn: str, day: date, out: Path, force: bool) -> Manifest:
+async def _exported(connection: Connection, day: date, out: Path, force: bool) -> Manifest:
     began, told = time.monotonic(), Progress()
 
     def progress(rows: int, terminal: int, last: int) -> None:
@@ -65,10 +62,7 @@ async def _export(dsn: str, day: date, out: Path, force: bool) -> Manifest:
         pace = rows / max(time.monotonic() - began, 1e-3)
         told.tell(f"导出 / exporting {day}: {rows:,} rows, {pace:,.0f} rows/s, 终端 / terminals {share}%")
 
-    connection = await connect(dsn)
     try:
-        await require_schema(connection)
         return await export_day(connection, day, out, progress=progress, force=force)
     finally:
         told.end()
-        await connection.close()

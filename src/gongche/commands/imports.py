@@ -39,6 +39,7 @@ _STATEMENT_TYPES = {
     ".csv": "text/csv",
     ".txt": "text/csv",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".xlsm": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ".xls": "application/vnd.ms-excel",  # mostly something else under this name; the API sees what
 }
 _TYPES = _STATEMENT_TYPES | {

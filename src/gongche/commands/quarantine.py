@@ -12,10 +12,15 @@ from datetime import datetime
 from typing import Final
 
 from gongche.commands.database import Action, on_database, shown
+from registry.calendar import load_calendar, unreadable_days
+from registry.snapshot.fleet import FleetSnapshot
+from registry.unreadable import CLOCK_CORRECTION, Unreadable
 from rules.faults import text_of
 from rules.live.store import quarantine, recomputations
 from runtime.connection import Connection
 from runtime.errors import GongcheError
+from runtime.logs import one_line
+from telemetry.archive.clocks import unreadable_clocks
 from telemetry.log import codec
 
 #: Entries read, and positions shown, at once.
@@ -75,13 +80,34 @@ async def _list(_args: argparse.Namespace, connection: Connection) -> int:
     vehicles = await recomputations.failed(connection)
     for vehicle in vehicles:
         print(_vehicle_line(vehicle))
+    facts = await _facts(connection)
+    for fact in facts:
+        print(_fact_line(fact))
     totals = await quarantine.totals(connection)
     print(
         f"隔离 {totals.entries} 条，共 {totals.rows} 个定位；暂缓判定的车辆 {len(vehicles)} 辆 / set aside: {totals.entries},"
-        f" {totals.rows} positions; vehicles put off: {len(vehicles)}",
+        f" {totals.rows} positions; vehicles put off: {len(vehicles)}；"
+        f"无法读取的登记资料 {len(facts)} 条 / facts that cannot be read: {len(facts)}",
         file=sys.stderr,
     )
     return 0
+
+
+async def _facts(connection: Connection) -> list[Unreadable]:
+    """The facts of the registry that this version of the program cannot read."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        fleet = (await FleetSnapshot.load(connection)).unreadable
+        days = unreadable_days(await load_calendar(connection))
+        clocks = await unreadable_clocks(connection)
+    return [*fleet, *days, *(Unreadable(CLOCK_CORRECTION, phone, why) for phone, why in clocks.items())]
+
+
+def _fact_line(fact: Unreadable) -> str:
+    concerned = "全部 / all" if fact.vehicles is None else len(fact.vehicles)
+    return (
+        f"-  登记资料无法读取，暂不据此判定 / a fact that cannot be read, nothing is judged by it: {fact.kind} {fact.id}"
+        f"  车辆 / vehicles {concerned}  {_short(fact.error)}"
+    )
 
 
 async def _show(args: argparse.Namespace, connection: Connection) -> int:
@@ -89,20 +115,20 @@ async def _show(args: argparse.Namespace, connection: Connection) -> int:
     if kind == "vehicle":
         for vehicle in await recomputations.failed(connection):
             if vehicle.vehicle_no == number:
-                print(_vehicle_line(vehicle), vehicle.error, sep="\n")
+                print(_vehicle_line(vehicle), *map(one_line, vehicle.error.splitlines()), sep="\n")
                 return 0
         return _unknown(f"v{number}")
     found = await quarantine.entry(connection, number)
     if found is None:
         return _unknown(str(number))
     entry, payload = found
-    print(_line(entry), entry.error, sep="\n")
+    print(_line(entry), *map(one_line, entry.error.splitlines()), sep="\n")
     if args.bytes:
         _write(args.bytes, payload)
     try:
         batch = codec.decode(payload)
     except Exception as error:
-        print(f"无法解码 / cannot be decoded: {text_of(error)}")
+        print(one_line(f"无法解码 / cannot be decoded: {text_of(error)}"))
         return 0
     for k in range(min(len(batch), _SHOWN)):
         columns = {name: values[k].item() for name, values in batch.columns().items()}

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 _EPILOG = """\
-格式 / formats: GPX, TCX, KML (gx:Track), CSV (及分号、制表符、竖线、空格分隔 / any of ; tab | , blank), GeoLife PLT, GeoJSON (带时间 / with times).
+格式 / formats: GPX, TCX, KML (gx:Track), NMEA (RMC), CSV (及分号、制表符、竖线、空格分隔 / any of ; tab | , blank), GeoLife PLT, GeoJSON (带时间 / with times).
 日期与时刻可分两列；凡是推测的都会打印。Date and time of day may stand in two columns; whatever was guessed is printed.
 每台设备成为一台 JT/T 808 终端，手机号由设备名固定推得；每个点恰好发送一次，等待全部确认。
 Each device becomes one terminal with a phone derived from its name; every point is sent once and waited for.
@@ -57,7 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shift-to-now", action="store_true", help="平移到当前时间 / move all times so that the last is now"
     )
     parser.add_argument(
-        "--format", choices=("gpx", "tcx", "kml", "csv", "plt", "geojson"), help="指定格式 / force a format"
+        "--format",
+        choices=("gpx", "tcx", "kml", "csv", "plt", "geojson", "nmea"),
+        help="指定格式 / force a format",
     )
     parser.add_argument(
         "--date-order",
@@ -83,6 +85,7 @@ def parse_offset(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Replay and print the account; 0 when every accepted point was confirmed."""
+    from runtime.logs import one_line
     from simulation.gps_files.columns import parse_mapping
     from simulation.gps_files.replay import ReplayOptions, ReplayResult, replay
 
@@ -110,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
                 continue
             print(f"{report.path}:")
             for note in report.notes:
-                print(f"  {note}")
+                print(one_line(f"  {note}"))
             if report.assumed_utc:
                 print(f"  {report.assumed_utc:,} 个时间未写时区，按 UTC / times without a zone, read as UTC")
             if report.assumed_offset:
@@ -120,9 +123,10 @@ def run(args: argparse.Namespace) -> int:
             for reason, count in sorted(report.rejected.items()):
                 print(f"  拒绝 rejected {reason}: {count:,}")
             for example in report.examples[:_SHOWN]:
-                print(f"    {example.where}: {example.reason}: {example.detail}")
+                print(one_line(f"    {example.where}: {example.reason}: {example.detail}"))
         for device in result.devices[:20]:
-            print(f"设备 device {device.name} = 终端 terminal {device.phone}: {device.points:,}")
+            # What a file calls a device is a stranger's text: its control characters must not reach the terminal.
+            print(one_line(f"设备 device {device.name} = 终端 terminal {device.phone}: {device.points:,}"))
         if len(result.devices) > 20:
             print(f"…… 共 / in all {len(result.devices)} devices")
         print(

@@ -15,6 +15,7 @@ from registry.records import apply
 from registry.refusals import RefusedError
 from registry.writing import in_transaction
 from runtime.connection import Connection
+from runtime.logs import one_line
 from telemetry.terminals import exchange, notices
 from telemetry.terminals.phones import stored_phone
 
@@ -83,9 +84,11 @@ async def _notices(args: argparse.Namespace, connection: Connection) -> int:
     while found := await notices.page(connection, terminal=terminal, open_only=not args.all, after=after):
         for one in found:
             state = "" if one["settled_at"] is None else "  已处理 / settled"
-            print(
-                f"{one['terminal']}  {_KINDS[one['kind']]}  x{one['times']}  {shown(one['last_at'])}{state}"
-                f"  {json.dumps(one['detail'], ensure_ascii=False)}"
+            print(  # the detail is a stranger's text
+                one_line(
+                    f"{one['terminal']}  {_KINDS[one['kind']]}  x{one['times']}  {shown(one['last_at'])}{state}"
+                    f"  {json.dumps(one['detail'], ensure_ascii=False)}"
+                )
             )
         after = found[-1]["no"]
     return 0
@@ -97,9 +100,8 @@ async def _accept(args: argparse.Namespace, connection: Connection) -> int:
     if accepted is None:
         print(f"没有等待接受的设备 / no device waits for {phone}", file=sys.stderr)
         return 1
-    print(
-        f"已接受，终端再次注册即可 / accepted, it gets a code when it registers again: {accepted['device_id']}"
-    )
+    said = "已接受，终端再次注册即可 / accepted, it gets a code when it registers again"
+    print(one_line(f"{said}: {accepted['device_id']}"))
     return 0
 
 

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 
+from gongche.commands.database import on_database
 from gongche.progress import Progress
 from rules.alerts.evaluations import with_evidence
 from rules.catalogue import RULES, verify
 from rules.evidence import UnknownVersionError
-from runtime.embedded_postgres import open_database
-from runtime.logs import configure_logging
-from runtime.migrations import require_schema
-from runtime.postgres import connect
-from runtime.settings import load_settings
+from runtime.connection import Connection
 
 _AT_ONCE = 100
 #: Nothing differs, but not everything could be judged again.
@@ -47,10 +43,11 @@ program does not have: its hashes hold, it was not judged again"""
 
 
 def run(args: argparse.Namespace) -> int:
-    settings = load_settings()
-    configure_logging("WARNING", "verify")
-    with open_database(settings, lambda line: print(line, file=sys.stderr)) as dsn:
-        tally = asyncio.run(_verify(dsn, args.rule))
+    return on_database("verify", _verify, args)
+
+
+async def _verify(args: argparse.Namespace, connection: Connection) -> int:
+    tally = await _verified(connection, args.rule)
     print(f"已核对 / checked {tally.checked:,}，不符 / differ {tally.wrong:,}")
     for what, count in sorted(tally.unknown.items()):
         print(f"未知版本，未重判 / unknown version, not judged again: {what}: {count:,}")
@@ -59,11 +56,9 @@ def run(args: argparse.Namespace) -> int:
     return UNKNOWN_STATUS if tally.unknown else 0
 
 
-async def _verify(dsn: str, rule: str | None) -> Tally:
+async def _verified(connection: Connection, rule: str | None) -> Tally:
     tally, progress, after = Tally(), Progress(), 0
-    connection = await connect(dsn)
     try:
-        await require_schema(connection)
         while rows := await with_evidence(connection, rule, after, _AT_ONCE):
             for row in rows:
                 try:
@@ -82,5 +77,4 @@ async def _verify(dsn: str, rule: str | None) -> Tally:
             progress.tell(f"核对中 / checking: {tally.checked:,}")
     finally:
         progress.end()
-        await connection.close()
     return tally

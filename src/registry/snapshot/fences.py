@@ -12,7 +12,10 @@ import shapely
 
 from registry.fences import FenceVersion
 from registry.snapshot.timelines import Timelines, flatten
+from runtime.apart import sift
 from runtime.arrays import AnyArray, AnyInts
+from runtime.faults import of_one_fact
+from telemetry.geo import FenceSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,10 @@ class Area:
 
     fences: tuple[FenceVersion, ...]
     geometry: Any
+
+
+#: The fences of an area that the program fails on, and the fault.
+Broken = tuple[tuple[FenceVersion, ...], Exception]
 
 
 class FenceBook:
@@ -37,6 +44,7 @@ class FenceBook:
         self._organisation_key: dict[str, int] = {}
         self._key_of_vehicle = np.zeros(0, np.int64)
         self._times = Timelines()
+        self._broken: list[Broken] | None = None
 
     @property
     def geometries(self) -> AnyArray:
@@ -64,9 +72,15 @@ class FenceBook:
         vehicles: Mapping[str, tuple[int, str]],
         organisations: Iterable[str],
         fences: Sequence[FenceVersion],
-    ) -> None:
+        *,
+        set_aside: bool = False,
+    ) -> list[Broken]:
         """``fences`` are now all fences of ``vehicles`` (id -> (no, organisation)), and all common ones of
-        ``organisations``, which must include those of the vehicles."""
+        ``organisations``, which must include those of the vehicles.
+
+        ``set_aside``: an area that the program fails on is none then, and is returned; else the fault is raised."""
+        self._broken = [] if set_aside else None
+        known = len(self.areas)
         organisations = set(organisations)
         for name in organisations:
             self._of_organisation.pop(name, None)
@@ -99,7 +113,28 @@ class FenceBook:
             else:
                 self._of_vehicle.pop(vehicle, None)
                 self._key_of_vehicle[no] = self._organisation_key[organisation]
-        self._times.replace(keys, rows)
+        bad = self._unusable(known)
+        self._times.replace(keys, [row for row in rows if row[3] not in bad])
+        return self._broken or []
+
+    def _unusable(self, known: int) -> set[int]:
+        """The rows from ``known`` on with which nothing can be measured. Every one is tried, for many are measured together."""
+        fresh = range(known, len(self.areas))
+
+        def measure(rows: Sequence[int]) -> None:
+            shapes = np.array([self.areas[row].geometry for row in rows], object)
+            nowhere = np.zeros(len(rows), np.int64)
+            FenceSet(shapes, fine=True).beyond_mm(np.arange(len(rows)), nowhere, nowhere)
+
+        if self._broken is None:
+            return set()
+        _, bad = sift(fresh, measure)
+        for row, error in bad:
+            fences = self.areas[row].fences
+            self._broken.append((fences, error))
+            self.areas[row] = Area(fences, shapely.Polygon())
+            del self._row_of_fences[_name(fences)]
+        return {row for row, _ in bad}
 
     def _rows(
         self, key: int, own: list[FenceVersion], common: list[FenceVersion]
@@ -113,13 +148,28 @@ class FenceBook:
         spans += [(f.valid_from_us, f.valid_to_us, (False, f)) for f in common]
         return [(key, start, end, row) for start, end, row in flatten(spans, choose)]
 
-    def _area(self, fences: list[FenceVersion]) -> int:
-        name = tuple((fence.id, fence.version) for fence in fences)
+    def _area(self, fences: list[FenceVersion]) -> int | None:
+        name = _name(fences)
         row = self._row_of_fences.get(name)
         if row is None:
-            shapes = shapely.from_wkb([fence.wkb for fence in fences])
-            geometry = shapes[0] if len(shapes) == 1 else shapely.union_all(shapes)
-            shapely.prepare(geometry)
+            try:
+                geometry = _union(fences)
+            except Exception as error:
+                if self._broken is None or not of_one_fact(error):
+                    raise
+                self._broken.append((tuple(fences), error))
+                return None
             row = self._row_of_fences[name] = len(self.areas)
             self.areas.append(Area(tuple(fences), geometry))
         return row
+
+
+def _name(fences: Iterable[FenceVersion]) -> tuple[tuple[str, int], ...]:
+    return tuple((fence.id, fence.version) for fence in fences)
+
+
+def _union(fences: Sequence[FenceVersion]) -> Any:
+    shapes = shapely.from_wkb([fence.wkb for fence in fences])
+    geometry = shapes[0] if len(shapes) == 1 else shapely.union_all(shapes)
+    shapely.prepare(geometry)
+    return geometry

@@ -1,22 +1,22 @@
 """The parts of a workbook's archive, looked at before any reader sees them: how much they unpack to, how much work they make,
-and what their XML says of formulas, hidden rows and the size of a sheet.
+and what their XML says of the sheets (``sheet_xml``).
 
-Whatever a stranger has written, one look costs time in proportion to its bytes: the patterns below never go back over what
-they have read (possessive quantifiers, atomic groups), for a regular expression that does holds up everybody in the process.
+Every part is read by an XML parser, whatever its name is. calamine keeps a whole rectangle of cells in memory, and where it finds
+no room for it, it ends the process: so it is given no file of which we do not know the rectangle.
 """
 
 from __future__ import annotations
 
 import io
-import re
+import posixpath
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
-from openpyxl.utils import column_index_from_string
-
-from registry.bulk import UnreadableError
+from registry.refusals import UnreadableError
+from registry.statements.sheet_xml import MAX_TAG, BookXml, Part, RelationsXml, WithDtdError, looked_at
 
 #: Bounds of one file: bytes after unpacking, times packed, parts, sheets.
 MAX_UNPACKED: Final = 128 << 20
@@ -27,37 +27,44 @@ MAX_SHEETS: Final = 64
 #: cells has 8 million; a reader takes a second for some hundred thousand.
 MAX_TAGS: Final = {"xl/worksheets/": 8_500_000, "xl/sharedstrings": 2_500_000}
 MAX_OTHER_TAGS: Final = 300_000
-#: Bytes of one tag with its attributes.
-MAX_TAG: Final = 1 << 16
+#: Elements of a sheet before its first row: widths of columns and the like. Of each openpyxl makes an object.
+MAX_BEFORE: Final = 20_000
 #: Cells of the rectangles that calamine keeps in memory, of all sheets: one cell in the last corner of a sheet makes 17 billion.
 MAX_RECTANGLE: Final = 10_000_000
 
-_LONG_TAG: Final = re.compile(rb"<[^<>]{%d}" % MAX_TAG)
-_FILLED: Final = re.compile(rb'<(?:\w++:)?+c\b(?>[^<>]*?\br="([A-Z]{1,3})([0-9]{1,7})")[^<>]*+(?<!/)>')
-_ROW: Final = re.compile(rb'<(?:\w++:)?+row\b(?>[^<>]*?\br="([0-9]{1,7})")[^<>]*+(?<!/)>\s*+<(?:\w++:)?+c\b')
-_HIDDEN_ROW: Final = re.compile(rb'<(?:\w++:)?+row\b(?>[^<>]*?\bhidden="(?:1|true)")')
-_FORMULA: Final = re.compile(rb"<(?:\w++:)?+f[\s/>]")
-_IN_CELL: Final = re.compile(rb"<(/?)(?:\w++:)?+(c|f|v|is)(?=[\s/>])([^<>]*+)>")
-_PLACE: Final = re.compile(rb'\br="([A-Z]{1,3}[0-9]{1,7})"')
+#: Day 0 of the numbers that are dates: of Windows, and of old workbooks of a Mac.
+_DAY_0: Final = datetime(1899, 12, 30)
+_DAY_0_OF_MAC: Final = datetime(1904, 1, 1)
+_BOOK: Final = "xl/workbook.xml"
 
 
 @dataclass(slots=True)
-class Part:
-    """What the readers of values do not say of a sheet. ``uncomputed``: places (``B7``) of formulas without a result;
-    ``rectangle``: cells of the rectangle around everything in it; ``merged``: (first row, first column, last row, last column) of
-    merged cells over several rows, all from 1; ``last_row``: the last one with something in it, None = not known."""
+class Archive:
+    """What the XML of a workbook says. ``parts``: name of a sheet's part -> the sheet; ``sheets``: name of a sheet -> name of its
+    part, as far as the workbook says; ``known``: every part that may be a sheet was understood."""
 
-    uncomputed: frozenset[str] = frozenset()
-    hidden_rows: int = 0
-    rectangle: int = 1
-    merged: Sequence[tuple[int, int, int, int]] = ()
-    last_row: int | None = None
+    parts: dict[str, Part] = field(default_factory=dict)
+    sheets: dict[str, str] = field(default_factory=dict)
+    epoch: datetime = _DAY_0
+    known: bool = True
+
+    @property
+    def small(self) -> bool:
+        """Whether the rectangles of all sheets are known and fit into memory."""
+        return self.known and sum(part.rectangle for part in self.parts.values()) <= MAX_RECTANGLE
+
+    def part_of(self, sheet: str) -> Part | None:
+        """The part of a sheet, by the sheet's name; None: not known."""
+        if sheet in self.sheets:
+            return self.parts.get(self.sheets[sheet])
+        return next(iter(self.parts.values())) if len(self.parts) == 1 else None
 
 
-def raw_parts(data: bytes) -> dict[str, Part]:
-    """Name of each sheet's part -> what its XML says. Raises UnreadableError for what unpacks to too much, makes too much work,
-    or defines XML entities; zipfile raises many kinds for a broken archive. It gives no more of a part than its declared size."""
-    found: dict[str, Part] = {}
+def look_at(data: bytes) -> Archive:
+    """What the XML of a workbook says. Raises UnreadableError for what unpacks to too much, makes too much work, defines XML
+    entities, or is another kind of archive; zipfile raises many kinds for a broken one. It gives no more of a part than its
+    declared size."""
+    found = Archive()
     tags = 0
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         parts = archive.infolist()
@@ -66,20 +73,73 @@ def raw_parts(data: bytes) -> dict[str, Part]:
             raise UnreadableError(
                 f"文件展开后过大（{unpacked >> 20} MiB） · the file is too large unpacked ({unpacked >> 20} MiB)"
             )
+        _refuse_other_kinds({_plain_name(part.filename).lower() for part in parts})
+        book, relations = BookXml(), RelationsXml()
         for part in parts:
-            name = part.filename.replace("\\", "/").lower().lstrip("/")
-            if name.endswith((".xml", ".rels")):
-                text = archive.read(part)
-                tags += _refuse_work(name, text)
-                if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                    found[part.filename.replace("\\", "/")] = looked_at(text)
+            name = _plain_name(part.filename)
+            text = archive.read(part)
+            if not _may_be_xml(name, text):
+                continue
+            tags += _refuse_work(name.lower(), text)
+            try:
+                sheet, understood = looked_at(text)
+                if name.lower() == _BOOK:
+                    book.read(text)
+                elif name.lower() == "xl/_rels/workbook.xml.rels":
+                    relations.read(text)
+            except WithDtdError:
+                raise UnreadableError(
+                    "XLSX 含有 DTD，不予读取 · the XLSX has a DTD and is not read"
+                ) from None
+            if sheet is not None:
+                if sheet.before > MAX_BEFORE:
+                    raise _too_much(name)
+                found.parts[name] = sheet
+            if not understood and b"sheetData" in text:
+                found.known = False
     if tags > max(MAX_TAGS.values()):
         raise _too_much("")
-    if len(found) > MAX_SHEETS:
+    if len(found.parts) > MAX_SHEETS:
         raise UnreadableError(
             f"工作表多于 {MAX_SHEETS} 个，请只保留要导入的 · more than {MAX_SHEETS} sheets; keep those to be imported"
         )
+    found.epoch = _DAY_0_OF_MAC if book.of_mac else _DAY_0
+    found.sheets = dict(_places(book, relations))
     return found
+
+
+def _plain_name(name: str) -> str:
+    return name.replace("\\", "/").lstrip("/")
+
+
+def _places(book: BookXml, relations: RelationsXml) -> Iterator[tuple[str, str]]:
+    """(sheet, name of its part) as the workbook says."""
+    for sheet, relation in book.sheets:
+        target = relations.targets.get(relation, "").replace("\\", "/")
+        if target:
+            yield sheet, posixpath.normpath(posixpath.join("xl", target)).lstrip("/")
+
+
+def _refuse_other_kinds(names: set[str]) -> None:
+    """Raises UnreadableError for archives that are no XLSX. calamine would read some of them, without bounds: in an ODS one row
+    may stand for a million."""
+    if "xl/workbook.bin" in names:
+        raise UnreadableError(
+            "二进制工作簿 .xlsb，请另存为 .xlsx · a binary workbook (.xlsb); save it as .xlsx"
+        )
+    if "content.xml" in names and "[content_types].xml" not in names:
+        raise UnreadableError(
+            "这是 OpenDocument（.ods）文件，请另存为 .xlsx · an OpenDocument file; save it as .xlsx"
+        )
+    if not any(name.startswith("xl/") for name in names):
+        raise UnreadableError(
+            "这是压缩包，不是 Excel 工作簿；请解压后导入其中的 .xlsx 或 .csv · an archive, but no workbook; unpack it first"
+        )
+
+
+def _may_be_xml(name: str, text: bytes) -> bool:
+    """Whether a reader may take a part for XML: by its name or, whatever its name is, by what it holds."""
+    return name.lower().endswith((".xml", ".rels")) or b"sheetData" in text or text[:64].lstrip()[:1] == b"<"
 
 
 def _too_much(name: str) -> UnreadableError:
@@ -90,48 +150,19 @@ def _too_much(name: str) -> UnreadableError:
 
 def _refuse_work(name: str, text: bytes) -> int:
     """How many tags a part has. Raises UnreadableError for one that makes a reader work for minutes."""
-    plain = text.replace(b"\0", b"") if text[:2] in (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<") else text
-    if b"<!DOCTYPE" in plain or b"<!ENTITY" in plain:
-        raise UnreadableError("XLSX 含有 DTD，不予读取 · the XLSX has a DTD and is not read")
-    tags = plain.count(b"<")
+    tags = text.count(b"<")
     most = next((n for begin, n in MAX_TAGS.items() if name.startswith(begin)), MAX_OTHER_TAGS)
-    if tags > most or _LONG_TAG.search(plain):
+    if tags > most or _has_long_tag(text):
         raise _too_much(name)
     return tags
 
 
-def looked_at(text: bytes) -> Part:
-    """What the XML of a sheet says."""
-    uncomputed = frozenset(_uncomputed(text)) if _FORMULA.search(text) else frozenset()
-    return Part(uncomputed, sum(1 for _ in _HIDDEN_ROW.finditer(text)), _rectangle(text))
-
-
-def _uncomputed(text: bytes) -> set[str]:
-    """Places of the cells that have a formula and no value."""
-    found: set[str] = set()
-    place, formula, value = b"", False, False
-    for tag in _IN_CELL.finditer(text):
-        closing, name, attributes = tag[1], tag[2], tag[3]
-        if name == b"c":
-            if formula and not value and place:
-                found.add(place.decode())
-            match = None if closing else _PLACE.search(attributes)
-            place, formula, value = (match[1] if match else b""), False, False
-        elif not closing:
-            formula |= name == b"f"
-            value |= name == b"is" or (name == b"v" and text[tag.end() : tag.end() + 1] != b"<")
-    return found
-
-
-def _rectangle(text: bytes) -> int:
-    """How many cells the rectangle around everything in a sheet has."""
-    rows, columns = 1, 1
-    width: dict[bytes, int] = {}
-    for letters, number in _FILLED.findall(text):
-        if letters not in width:
-            width[letters] = column_index_from_string(letters.decode())
-            columns = max(columns, width[letters])
-        rows = max(rows, int(number))
-    for number in _ROW.findall(text):
-        rows = max(rows, int(number))
-    return rows * columns
+def _has_long_tag(text: bytes) -> bool:
+    """Whether a tag is longer than MAX_TAG. A text between two tags is no tag, however long it is."""
+    place = text.find(b"<")
+    while place >= 0:
+        end = text.find(b">", place, place + MAX_TAG)
+        if end < 0:
+            return len(text) - place > MAX_TAG
+        place = text.find(b"<", end)
+    return False

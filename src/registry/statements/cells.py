@@ -56,6 +56,10 @@ _ONE: Final = Fraction(1)
 #: Decimals of what is converted, at most.
 _FINEST: Final = 9
 _NOTHING: Final = frozenset({"", "-", "--", "/", "无", "N/A", "null", "NULL"})
+# ¥-5, -¥5; in brackets, as in accounts, a number is negative.
+_BRACKETED: Final = re.compile(r"\(((?:¥|RMB|CNY)?\s*[0-9][^()+-]*)\)(.*)", re.IGNORECASE | re.DOTALL)
+_SIGNED_MONEY: Final = re.compile(r"([+-])\s*((?:¥|RMB|CNY)\s*)([0-9].*)", re.IGNORECASE | re.DOTALL)
+_POINT: Final = re.compile(r"([+-]?)([0-9]*)\.([0-9]*)", re.ASCII)
 _UNIT: Final = re.compile(r"^(?:¥|RMB|CNY)?\s*([+-]?[0-9.,]+)\s*([^0-9.,\s][^0-9]{0,5})?$", re.IGNORECASE)
 #: Excel keeps 15 digits of a number; a longer one has zeros for what it has lost.
 _KEPT_DIGITS: Final = 15
@@ -89,11 +93,15 @@ def number_of(cell: Cell, digits: int, field: str = "", factor: Fraction = _ONE)
     """A quantity or a sum times 10**digits, exactly; None for an empty cell. ``factor``: of its column's unit; a unit that
     stands in the cell itself wins.
 
-    Takes thousands separators (1,234.50), a leading ￥, a trailing unit (升 L 毫升 元 分 度 kWh), full-width digits.
+    Takes thousands separators (1,234.50), brackets for minus, a leading ￥, a trailing unit (升 L 毫升 元 分 度 kWh), full-width digits.
     """
     text = plain(text_of(cell)) if isinstance(cell, str) else "x"
     if text in _NOTHING:
         return None
+    if bracketed := _BRACKETED.fullmatch(text):
+        text = f"-{bracketed[1]}{bracketed[2]}"
+    if signed := _SIGNED_MONEY.fullmatch(text):
+        text = f"{signed[2]}{signed[1]}{signed[3]}"
     match = _UNIT.fullmatch(text)
     number = match[1] if match else text
     if match and match[2]:
@@ -105,6 +113,10 @@ def number_of(cell: Cell, digits: int, field: str = "", factor: Fraction = _ONE)
         if not _GROUPED.fullmatch(number):
             raise ValueError("千分位不规则 · the thousands separators are not regular")
         number = number.replace(",", "")
+    if (point := _POINT.fullmatch(number)) and (
+        point[2] or point[3]
+    ):  # 300. and .5, as the format #.## shows them
+        number = f"{point[1]}{point[2] or '0'}.{point[3] or '0'}"
     if factor == 1:
         return scaled(number, digits)
     exact = Fraction(scaled(number, _FINEST)) * factor / 10 ** (_FINEST - digits)
@@ -117,6 +129,8 @@ def code_of(cell: Cell) -> str:
     """The number of a card or a record: without spaces, full-width digits as ASCII; "" for an empty cell. Raises
     ValueError for one that a spreadsheet has changed: its last digits are not those of the card."""
     text = normal_code(text_of(cell))
+    if isinstance(cell, Numeric) and "." in text:
+        raise ValueError("号码应为整数，单元格中有小数 · a number of a card or a record has no decimals")
     if _SCIENTIFIC.fullmatch(text) or (isinstance(cell, Numeric) and len(text.lstrip("+-0")) > _KEPT_DIGITS):
         raise ValueError(LOST_DIGITS)
     return "" if text in _NOTHING else text

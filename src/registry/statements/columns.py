@@ -15,8 +15,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from registry.bulk import MAX_FLAWS, UnreadableError
-from registry.refusals import Flaw, RefusedError, explain
+from registry.bulk import MAX_FLAWS
+from registry.refusals import Flaw, RefusedError, UnreadableError, explain
 from registry.spelling import name_key, plain
 from registry.statements.cells import Cell, text_of
 from registry.statements.sheets import Line, Sheet
@@ -142,6 +142,8 @@ def find_table(kind: Kind, sheets: Sequence[Sheet], mapping: FileMapping) -> Tab
         table = _read_table(kind, sheet, mapping, nearest)
         if table is not None:
             found.append(table)
+    if len(found) > 1:  # a sheet with a header and nothing below it is a form that was not filled in
+        found = [table for table in found if next(table.lines(), None) is not None] or found[:1]
     if len(found) > 1:
         names = "、".join(table.sheet.name for table in found)
         raise UnreadableError(

@@ -7,7 +7,9 @@ import io
 from collections.abc import Iterator
 from functools import partial
 
-from registry.bulk import MAX_BYTES, UnreadableError, decode_text, refuse_shape
+from registry.bulk import MAX_BYTES, refuse_shape
+from registry.encodings import decoded
+from registry.refusals import UnreadableError
 from registry.statements.sheets import MAX_COLUMNS, MAX_LINES, Line, Sheet, bounded
 from registry.statements.workbook import read_workbook
 
@@ -27,7 +29,7 @@ def read_sheets(data: bytes, charset: str | None = None) -> list[Sheet]:
     if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
         raise UnreadableError("这是网页，请另存为 .xlsx · this is a web page; save it as .xlsx")
     refuse_shape(data, MAX_LINES)
-    text = decode_text(data, charset)
+    text = decoded(data, charset)
     first, *others = (Sheet("", partial(_bounded_csv, text, mark)) for mark in _delimiters(text))
     return [Sheet("", first.lines, tuple(others))]
 

@@ -16,10 +16,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from registry.bulk import MAX_FLAWS, UnreadableError
+from registry.bulk import MAX_FLAWS
 from registry.decimals import decimal_text
-from registry.refusals import AHEAD, IN_FUTURE, Flaw, explain
-from registry.spelling import name_key, normal_plate
+from registry.refusals import AHEAD, IN_FUTURE, Flaw, UnreadableError, explain
+from registry.spelling import name_key, normal_plate, plain, sheet_error
 from registry.statements.cells import (
     LOST_DIGITS,
     Cell,
@@ -55,7 +55,12 @@ from runtime.units import CHINA
 
 #: Ids made of a row's content begin so.
 MADE: Final = "row-"
-_TOTALS: Final = re.compile(r"(合计|小计|总计|本页|累计|共计)")
+#: What begins a row that is no record: sums, and what stands below a table.
+_TOTALS: Final = re.compile(
+    r"[(\[【《<一二三四五六七八九十、.]*(当前页|本[页月日期卡次]|全部)?(合计|小计|总计|共计|累计|汇总)|本页"
+    r"|(grand|sub)?-?total(s|:|$)|sum(:|$)|共\d+[笔条行]|以下(空白|无正文)|第\d+页|(制表|打印|审核|复核|经办|填表)(人|日期|时间)?:",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)
@@ -114,6 +119,15 @@ def parse_statement(kind: Kind, sheets: Sequence[Sheet], mapping: FileMapping, n
 def _notes(sheets: Sequence[Sheet], table: Table) -> list[str]:
     """What was converted, and what of the file people do not see."""
     notes = [note for sheet in sheets for note in sheet.notes]
+    hidden = [
+        text_of(table.header[k])
+        for k in sorted(table.columns.values())
+        if k + 1 in table.sheet.hidden_columns
+    ]
+    if hidden:
+        notes.append(
+            f"隐藏的列也已读取：{'、'.join(name[:30] for name in hidden)} · hidden columns were read, too"
+        )
     for name, factor in table.factors.items():
         if factor != 1:
             header = text_of(table.header[table.columns[name]])
@@ -266,7 +280,7 @@ def _link(parsed: Parsed, numbered: Mapping[str, Draft]) -> None:
 
 def _is_total(cells: Sequence[Cell]) -> bool:
     first = next((text_of(cell) for cell in cells if text_of(cell)), "")
-    return bool(_TOTALS.match("".join(first.split())))
+    return bool(_TOTALS.match("".join(plain(first[:100]).split())))
 
 
 # --- rows to records
@@ -305,6 +319,8 @@ class _Reader:
         for name, cell in row.items():
             if isinstance(cell, Uncomputed):
                 self._refuse(name, _UNCOMPUTED)
+            elif isinstance(cell, str) and (error := sheet_error(cell)) is not None:
+                self._refuse(name, error)
             elif isinstance(cell, Covered) and name not in _MAY_BE_MERGED:
                 self._refuse(name, _MERGED)
 

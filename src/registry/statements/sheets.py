@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from registry.bulk import UnreadableError
+from registry.refusals import UnreadableError
 from registry.statements.cells import Cell
 
 #: Bounds of one file: rows with something in them, columns looked at.
@@ -24,13 +24,14 @@ Line = tuple[int, list[Cell]]
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """One table of a file; ``lines`` reads it from the start, empty rows left out. ``otherwise``: the same table read
-    with less likely delimiters. ``notes``: what of it people do not see.
+    with less likely delimiters. ``notes``: what of it people do not see; ``hidden_columns``: from 1.
     """
 
     name: str
     lines: Callable[[], Iterator[Line]]
     otherwise: tuple[Sheet, ...] = ()
     notes: tuple[str, ...] = ()
+    hidden_columns: frozenset[int] = frozenset()
 
 
 def shortened(sheet: Sheet) -> Sheet:
@@ -41,7 +42,7 @@ def shortened(sheet: Sheet) -> Sheet:
         for number, cells in sheet.lines():
             yield number, [c[:MAX_TEXT] if isinstance(c, str) and len(c) > MAX_TEXT else c for c in cells]
 
-    return Sheet(sheet.name, lines, tuple(map(shortened, sheet.otherwise)), sheet.notes)
+    return replace(sheet, lines=lines, otherwise=tuple(map(shortened, sheet.otherwise)))
 
 
 def bounded(lines: Iterator[Line]) -> Iterator[Line]:

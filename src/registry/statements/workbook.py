@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
@@ -15,11 +14,12 @@ from openpyxl import load_workbook
 from openpyxl.cell.read_only import EMPTY_CELL
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.escape import unescape
-from python_calamine import CalamineWorkbook, SheetVisibleEnum
+from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-from registry.bulk import UnreadableError
-from registry.statements.archive import MAX_RECTANGLE, Part, raw_parts
+from registry.refusals import UnreadableError
+from registry.statements.archive import Archive, look_at
 from registry.statements.cells import Cell, Covered, Numeric, Uncomputed, text_of
+from registry.statements.sheet_xml import Part
 from registry.statements.sheets import MAX_COLUMNS, Line, Sheet, bounded
 
 #: The last row that a spreadsheet can have, and the longest text of a cell.
@@ -30,27 +30,34 @@ _SAVE_AGAIN: Final = "用 Excel/WPS 打开后另存为 .xlsx 再导入 · open i
 
 def read_workbook(data: bytes) -> list[Sheet]:
     """The visible sheets of an XLSX. Raises UnreadableError."""
-    raw = _raw_parts(data)
-    # Calamine keeps whole rectangles in memory: it is asked only where those of all sheets are small.
-    small = sum(part.rectangle for part in raw.values()) <= MAX_RECTANGLE
-    quick = _calamine(data) if small else None
+    archive = _archive(data)
     try:
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         worksheets = list(book.worksheets)
     except Exception as error:  # openpyxl raises whatever a broken part makes it stumble over
-        if quick is None:
-            raise _broken(error) from None
-        return _by_calamine(quick, raw)
+        worksheets, reason = [], error
+    else:
+        reason = KeyError("no sheet")  # of Strict OOXML openpyxl finds none, and says nothing
+    if not worksheets:
+        if (quick := _calamine(data, archive)) is None:
+            raise _broken(reason) from None
+        return _by_calamine(quick, archive)
     hidden = [str(sheet.title) for sheet in worksheets if sheet.sheet_state != "visible"]
     sheets = []
     for sheet in worksheets:
         if sheet.sheet_state == "visible":
-            part = _part_of(
-                raw.get(str(getattr(sheet, "_worksheet_path", "")).lstrip("/")), quick, str(sheet.title)
-            )
-            sheets.append(Sheet(str(sheet.title), _lines_of(sheet, part), notes=_notes(part, hidden)))
+            path = str(getattr(sheet, "_worksheet_path", "")).replace("\\", "/").lstrip("/")
+            part = archive.parts.get(path) or archive.part_of(str(sheet.title)) or Part()
+            sheets.append(_sheet(str(sheet.title), _lines_of(sheet, part), part, hidden))
             hidden = []
     return sheets
+
+
+def _sheet(name: str, lines: Callable[[], Iterator[Line]], part: Part, hidden: Sequence[str]) -> Sheet:
+    columns = frozenset(
+        column for first, last in part.hidden_columns for column in range(first, min(last, MAX_COLUMNS) + 1)
+    )
+    return Sheet(name, lines, notes=_notes(part, hidden), hidden_columns=columns)
 
 
 def _notes(part: Part, hidden: Sequence[str]) -> tuple[str, ...]:
@@ -65,13 +72,13 @@ def _notes(part: Part, hidden: Sequence[str]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _broken(error: Exception) -> UnreadableError:
+def _broken(error: BaseException) -> UnreadableError:
     return UnreadableError(f"不是有效的 XLSX，请{_SAVE_AGAIN} · not a valid XLSX: {type(error).__name__}")
 
 
-def _raw_parts(data: bytes) -> dict[str, Part]:
+def _archive(data: bytes) -> Archive:
     try:
-        return raw_parts(data)
+        return look_at(data)
     except UnreadableError:
         raise
     except Exception as error:  # zipfile and zlib raise many kinds for a broken archive
@@ -81,71 +88,65 @@ def _raw_parts(data: bytes) -> dict[str, Part]:
 # --- calamine
 
 
-def _calamine(data: bytes) -> CalamineWorkbook | None:
+def _calamine(data: bytes, archive: Archive) -> CalamineWorkbook | None:
+    """None: it cannot read the file, or it must not be asked. It keeps whole rectangles in memory and ends the process where
+    there is no room: it is asked only where those of all sheets are known, and small."""
+    if not archive.small:
+        return None
     try:
         return CalamineWorkbook.from_filelike(io.BytesIO(data))
-    except Exception:  # of Rust, without a common type; openpyxl may still read the file
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # of Rust: also a panic, which is no Exception
         return None
 
 
-def _part_of(raw: Part | None, quick: CalamineWorkbook | None, name: str) -> Part:
-    """``raw`` with what calamine knows of the sheet."""
-    part = raw or Part()
-    with suppress(Exception):  # what calamine cannot say, openpyxl finds out, only slower
-        if quick is not None and name in quick.sheet_names:
-            sheet = quick.get_sheet_by_name(name)
-            merged = [
-                (first[0] + 1, first[1] + 1, last[0] + 1, last[1] + 1)
-                for first, last in (sheet.merged_cell_ranges or [])
-                if last[0] > first[0]
-            ]
-            last = sheet.end[0] + 1 if sheet.end is not None else 0
-            return Part(part.uncomputed, part.hidden_rows, part.rectangle, merged, last)
-    return part
-
-
-def _by_calamine(quick: CalamineWorkbook, raw: Mapping[str, Part]) -> list[Sheet]:
+def _by_calamine(quick: CalamineWorkbook, archive: Archive) -> list[Sheet]:
     """The sheets of a workbook that Excel opens and openpyxl does not."""
     sheets: list[Sheet] = []
     hidden = [about.name for about in quick.sheets_metadata if about.visible != SheetVisibleEnum.Visible]
     for about in quick.sheets_metadata:
-        if about.visible == SheetVisibleEnum.Visible:
-            only = next(iter(raw.values())) if len(raw) == 1 else None  # which part is whose is not known
-            part = _part_of(only, quick, about.name)
-            sheets.append(
-                Sheet(about.name, _calamine_lines(quick, about.name, part), notes=_notes(part, hidden))
-            )
+        if about.visible == SheetVisibleEnum.Visible and about.typ == SheetTypeEnum.WorkSheet:
+            part = archive.part_of(about.name)
+            if part is None:  # its formulas without a result would be taken for empty cells
+                raise _broken(KeyError(about.name))
+            lines = _calamine_lines(quick, about.name, part, archive.epoch)
+            sheets.append(_sheet(about.name, lines, part, hidden))
             hidden = []
     return sheets
 
 
-def _calamine_lines(quick: CalamineWorkbook, name: str, part: Part) -> Callable[[], Iterator[Line]]:
+def _calamine_lines(
+    quick: CalamineWorkbook, name: str, part: Part, epoch: datetime
+) -> Callable[[], Iterator[Line]]:
     def lines() -> Iterator[Line]:
         try:
             sheet = quick.get_sheet_by_name(name)
             rows = sheet.to_python(skip_empty_area=False)
-        except Exception as error:  # as above
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # as above
             raise _broken(error) from None
         for number, row in enumerate(rows, start=1):
-            yield number, [_value(value) for value in row[:MAX_COLUMNS]]
+            yield number, [_value(value, epoch) for value in row[:MAX_COLUMNS]]
 
     return lambda: bounded(_finished(lines(), part))
 
 
-def _value(value: Any) -> Cell:
+def _value(value: Any, epoch: datetime) -> Cell:
     if isinstance(value, datetime):
         return (value + timedelta(milliseconds=500)).replace(microsecond=0)
     if isinstance(value, date | time):
         return value
     if isinstance(value, timedelta):
         return str(value)
-    return _plain(value)
+    return _plain(value, epoch)
 
 
-def _plain(value: Any, epoch: datetime | None = None) -> Cell:
+def _plain(value: Any, epoch: datetime) -> Cell:
     if isinstance(value, int | float) and not isinstance(value, bool):
         text = format(value, ".15g") if isinstance(value, float) else str(value)
-        return Numeric(text) if epoch is None else Numeric(text, epoch)
+        return Numeric(text, epoch)
     plain: str = unescape(str(value)[: _LONGEST + 1])
     return plain.strip()
 
@@ -161,11 +162,12 @@ def _lines_of(sheet: Any, part: Part) -> Callable[[], Iterator[Line]]:
             end = _LAST_ROW if part.last_row is None else max(part.last_row, 1)
             blank = None
             for number, row in enumerate(sheet.iter_rows(max_row=end, max_col=MAX_COLUMNS), start=1):
-                if row is blank:  # openpyxl gives one and the same row for all that the file leaves out
-                    continue
-                yield number, ["" if cell is EMPTY_CELL else _cell(cell) for cell in row]
-                if all(cell is EMPTY_CELL for cell in row):
-                    blank = row
+                if row is not blank:  # openpyxl gives one and the same row for all that the file leaves out
+                    yield number, ["" if cell is EMPTY_CELL else _cell(cell) for cell in row]
+                    if all(cell is EMPTY_CELL for cell in row):
+                        blank = row
+                if number >= end:  # of what follows the rows, openpyxl would make objects, for minutes
+                    return
         except Exception as error:  # as above
             raise _broken(error) from None
 
@@ -183,6 +185,8 @@ def _cell(cell: Any) -> Cell:
         return (value + timedelta(milliseconds=500)).replace(microsecond=0)
     if isinstance(value, date | time):
         return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and "%" in str(cell.number_format):
+        return f"{value * 100:.15g}%"  # what people see; no field of ours is a percentage
     return _plain(value, cell.parent.parent.epoch)
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from rules.alerts.feed import MAX_PAGE
 from rules.wording.standard import STANDARD, Wording
+from runtime.apart import not_shown
 from runtime.connection import Connection
+from runtime.faults import of_one_fact
 from runtime.units import from_us
 
 
@@ -108,9 +110,15 @@ def _told(row: dict[str, Any], wording: Wording) -> dict[str, Any]:
     """A row with its reason in words."""
     named = row.pop("reason_named")
     if row["reason"] is None:
-        row["reason"], row["reason_en"] = wording.reason(
-            row["rule"], row["rule_version"], row["reason_code"], named
-        )
+        try:
+            row["reason"], row["reason_en"] = wording.reason(
+                row["rule"], row["rule_version"], row["reason_code"], named
+            )
+        except Exception as error:  # of another release: the code and the numbers say it as well
+            if not of_one_fact(error):
+                raise
+            not_shown("reason", row["id"], error)
+            row["reason"] = row["reason_en"] = row["reason_code"] or ""
     return row
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from rules.alerts.model import Alert, AlertFilter, Evidence, FeedEntry, VersionedAlert
+from runtime.apart import shown
 from runtime.connection import Connection
-from runtime.units import from_us
+from runtime.units import from_us, to_us
 
 # Held from publish_feed to the end of the transaction, by whoever writes to the feed.
 _FEED_LOCK = 0x676F6E67_66656564  # "gongfeed"
@@ -17,7 +18,7 @@ _FEED_LOCK = 0x676F6E67_66656564  # "gongfeed"
 MAX_PAGE = 1_000
 
 _VERSION = (
-    "SELECT v.body, v.created_at, a.subject, a.vehicle_no FROM alerts a"
+    "SELECT v.body, v.created_at, a.subject, a.vehicle_no, a.id, a.detected_at FROM alerts a"
     " JOIN alert_versions v ON v.alert_id = a.id AND v.version = a.version"
 )
 
@@ -49,15 +50,26 @@ async def publish_feed(conn: Connection, written: Sequence[Alert]) -> list[int]:
 
 async def read_feed(conn: Connection, after_seq: int, limit: int) -> list[FeedEntry]:
     """Up to ``limit`` (at most MAX_PAGE) entries after ``after_seq`` (0 = from the beginning), in order. A
-    reader that goes on from the last ``seq`` it got never misses an entry."""
-    rows = await conn.fetch(
-        "SELECT f.seq, f.created_at, v.body FROM alert_feed f"
-        " JOIN alert_versions v ON v.alert_id = f.alert_id AND v.version = f.version"
-        " WHERE f.seq > $1 ORDER BY f.seq LIMIT $2",
-        after_seq,
-        min(limit, MAX_PAGE),
-    )
-    return [FeedEntry(r["seq"], Alert.from_body(r["body"]), r["created_at"]) for r in rows]
+    reader that goes on from the last ``seq`` it got never misses an entry, but for one that cannot be shown: that is left
+    out, counted and named in the log."""
+    most, found = min(limit, MAX_PAGE), list[FeedEntry]()
+    while True:
+        rows = await conn.fetch(
+            "SELECT f.seq, f.created_at, f.alert_id, v.body FROM alert_feed f"
+            " JOIN alert_versions v ON v.alert_id = f.alert_id AND v.version = f.version"
+            " WHERE f.seq > $1 ORDER BY f.seq LIMIT $2",
+            after_seq,
+            most - len(found),
+        )
+        full = len(rows) == most - len(found)
+        found += shown(rows, _entry, "alert", lambda row: row["alert_id"])
+        if not full or len(found) == most:
+            return found
+        after_seq = rows[-1]["seq"]
+
+
+def _entry(row: Any) -> FeedEntry:
+    return FeedEntry(row["seq"], Alert.from_body(row["body"]), row["created_at"])
 
 
 async def feed_end(conn: Connection) -> int:
@@ -73,7 +85,20 @@ async def list_alerts(
     after: tuple[int, str] | None = None,
 ) -> list[VersionedAlert]:
     """Alerts (their newest versions), newest detection first, ``after`` the (detected_at in us, id) of the
-    last one of the page before; at most MAX_PAGE."""
+    last one of the page before; at most MAX_PAGE. One that cannot be shown is left out."""
+    most, found = min(limit, MAX_PAGE), list[VersionedAlert]()
+    while True:
+        rows = await _list(conn, filters, most - len(found), after)
+        full = len(rows) == most - len(found)
+        found += shown(rows, _versioned, "alert", lambda row: row["id"])
+        if not full or len(found) == most:
+            return found
+        after = to_us(rows[-1]["detected_at"]), rows[-1]["id"]
+
+
+async def _list(
+    conn: Connection, filters: AlertFilter | None, limit: int, after: tuple[int, str] | None
+) -> list[Any]:
     wanted = filters or AlertFilter()
     clauses: list[str] = []
     arguments: list[Any] = []
@@ -103,12 +128,11 @@ async def list_alerts(
         moment = from_us(after[0])
         # The first condition says where in the index to begin; the second alone would read all before.
         where("a.detected_at <= {} AND (a.detected_at < {} OR a.id > {})", moment, moment, after[1])
-    arguments.append(min(limit, MAX_PAGE))
+    arguments.append(limit)
     condition = f" WHERE {' AND '.join(clauses)}" if clauses else ""
-    rows = await conn.fetch(
+    return await conn.fetch(
         f"{_VERSION}{condition} ORDER BY a.detected_at DESC, a.id LIMIT ${len(arguments)}", *arguments
     )
-    return [_versioned(r) for r in rows]
 
 
 async def get_alert(conn: Connection, id: str) -> VersionedAlert | None:
@@ -169,6 +193,16 @@ async def suspected_of_cards(
         sorted(set(cards)),
     )
     return [(r["rule"], r["card"], r["subject"]) for r in rows]
+
+
+async def suspected_among(conn: Connection, rule: str, subjects: Iterable[str]) -> set[str]:
+    """Those of ``subjects`` of which a rule has a suspected alert."""
+    rows = await conn.fetch(
+        "SELECT subject FROM alerts WHERE rule = $1 AND subject = ANY($2::text[]) AND status = 'suspected'",
+        rule,
+        sorted(subjects),
+    )
+    return {r["subject"] for r in rows}
 
 
 async def suspected_subjects(conn: Connection, rule: str) -> list[str]:

@@ -26,9 +26,8 @@ from rules.checks import location
 from rules.checks.base import Outcome
 from rules.checks.location import Episode, episode_of_event
 from rules.judge.context import Desk
-from rules.judge.tracks import watermarks
 from rules.live.episodes import match
-from rules.live.store.states import load_day_states
+from rules.live.store.states import load_day_states, watermarks
 from rules.live.vehicle_states import Tracker
 from rules.tracks.advance import Advanced, advance
 from rules.tracks.kernel import Event
@@ -53,7 +52,9 @@ async def vehicles_of(desk: Desk, question: Question) -> tuple[FleetSnapshot, li
     """(the register, numbers of the vehicles to judge)."""
     snapshot = await FleetSnapshot.load(desk.conn, order_days=0)
     snapshot.parameters = desk.parameters
-    found = {v.no: v.id for v in snapshot.vehicles.values()}
+    # Of vehicles that rest on a fact that cannot be read nothing is said: the log names the facts.
+    unjudged = snapshot.unjudged
+    found = {v.no: v.id for v in snapshot.vehicles.values() if v.no not in unjudged}
     if question.organisation is not None:
         mine = await owned(desk.conn, question.organisation, "vehicle", found.values())
         found = {no: id for no, id in found.items() if id in mine}
@@ -90,7 +91,7 @@ class _Replay:
         desk, question, vehicles = self._desk, self._question, self._vehicles
         await self._begin()
         await self._snapshot.load_orders(desk.conn, vehicles.tolist(), int(self.since_us.min()))
-        marks = await watermarks(desk, vehicles.tolist())
+        marks = await watermarks(desk.conn, vehicles.tolist())
         last = np.array([marks[no] for no in vehicles.tolist()], np.int64) + 1
         slot_of = np.full(int(vehicles.max()) + 1, -1, np.int64)
         slot_of[vehicles] = np.arange(len(vehicles))

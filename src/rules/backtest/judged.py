@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from registry.facts.owners import owned
@@ -10,10 +11,12 @@ from rules.alerts.current import StandingAlert, standing
 from rules.alerts.model import Judgement
 from rules.backtest.model import Kind, Question, Row, Side, kind_of, stored_side
 from rules.checks import card_use, destination, fuel_consumption, mileage, off_hours
-from rules.judge.context import Desk, Gatherer
+from rules.judge.context import Desk, Gatherer, Verdicts
 from rules.judge.subjects.all import GATHERERS
 from rules.judge.subjects.orders import WAITS_FOR_ROUTE
 from rules.wording.standard import STANDARD
+from runtime.apart import read_apart
+from runtime.faults import text_of
 
 #: Keys judged together: as many as the judge takes.
 KEYS_AT_ONCE: Final = 500
@@ -72,10 +75,11 @@ async def judged_rows(
     """(keys judged since the last time, their rows), again and again."""
     for start in range(0, len(keys), KEYS_AT_ONCE):
         part = keys[start : start + KEYS_AT_ONCE]
-        verdicts = await gatherer.judge(desk, part)
-        made = {j.subject: j for j in verdicts.judgements if j.rule == question.rule}
-        waiting = {}
-        for key, later in verdicts.later.items():
+        # A subject on which the program fails is none of the others' matter: it says so.
+        found, failed = await read_apart(desk.conn, part, partial(_verdicts, desk, gatherer))
+        made = {j.subject: j for v in found for j in v.judgements if j.rule == question.rule}
+        waiting = {_SUBJECT[gatherer.name](key): f"fault: {text_of(error)}"[:300] for key, error in failed}
+        for key, later in [one for v in found for one in v.later.items()]:
             subject = _SUBJECT[gatherer.name](key)
             if subject not in made:
                 waiting[subject] = _WHY.get(later.why, later.why)
@@ -92,6 +96,10 @@ async def judged_rows(
             if gatherer.name != "cards" or _within(row, question):
                 rows.append(row)
         yield len(part), rows
+
+
+async def _verdicts(desk: Desk, gatherer: Gatherer, keys: Sequence[str]) -> list[Verdicts]:
+    return [await gatherer.judge(desk, keys)]
 
 
 def _row(judgement: Judgement, now: Side | None, alert: StandingAlert | None, vehicles: Vehicles) -> Row:

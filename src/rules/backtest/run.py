@@ -23,6 +23,7 @@ from rules.judge import queue
 from rules.judge.context import Desk
 from rules.live.store import recomputations
 from rules.live.store.due import anything_due
+from rules.live.store.offsets import known_until
 from rules.navigation.frozen import FrozenRoutes
 from runtime.connection import Connection
 from telemetry.archive.partitions import clock_us
@@ -91,7 +92,7 @@ class Backtest:
                 calendar=await load_calendar(conn),
                 parameters=parameters.override(rows, question.rule, question.values, question.organisation),
                 now_us=now,
-                known_us=await queue.known_until(conn, archive, now),
+                known_us=await known_until(conn, archive, now),
                 numbers_only=True,
             )
             changes, keys = await queue.backlog(conn, now)

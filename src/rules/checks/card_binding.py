@@ -16,8 +16,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final, NotRequired, TypedDict
 
+from rules import evidence_parts as parts
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import require
+from rules.evidence_parts import Binding
 from runtime.units import US_PER_DAY, from_us, midnight_us
 
 RULE = "card_binding"
@@ -26,23 +28,13 @@ VERSION = 2
 _FOREVER: Final = 2**63 - 1
 
 
-class Card(TypedDict):
+class Card(parts.Card):
     """A fuel card. Days are ISO dates. ``kind``: vehicle, or master."""
 
-    id: str
-    organisation: str
     status: str
     opened_on: str | None
     closed_on: str | None
     kind: NotRequired[str]
-
-
-class Binding(TypedDict):
-    """A binding of the card to a plate; ``to_us`` None = no end."""
-
-    plate: str
-    from_us: int
-    to_us: int | None
 
 
 class Vehicle(TypedDict):

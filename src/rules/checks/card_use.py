@@ -29,9 +29,11 @@ import shapely
 
 from registry.goods import is_goods
 from rules.checks.base import Evaluation, Outcome, measure
-from rules.checks.destination import shown_m, valid_fixes
 from rules.evidence import Track, require, track_columns
+from rules.evidence_parts import Binding, Card, OfficialVehicle
+from rules.tracks.approach import shown_m
 from rules.tracks.kernel import RESOLUTION_MM
+from rules.tracks.valid_fixes import valid_fixes
 from runtime.arrays import Bools, Floats, Ints
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
 from telemetry import geo
@@ -64,32 +66,6 @@ class Transaction(TypedDict):
     posted: NotRequired[bool]
 
 
-class Card(TypedDict):
-    """The card that paid."""
-
-    id: str
-    organisation: str
-
-
-class Binding(TypedDict):
-    """What the card was bound to."""
-
-    plate: str
-    from_us: int
-    to_us: int | None
-
-
-class Vehicle(TypedDict):
-    """The official vehicle that had the plate on that day. Days are ISO dates."""
-
-    no: int
-    id: str
-    plate: str
-    organisation: str
-    registered_on: str | None
-    disposed_on: str | None
-
-
 class Station(TypedDict):
     """A station: a point (``polygons`` None) or polygons [[ring, hole ...] ...], a ring [[lat_e6, lon_e6] ...]; no
     coordinates: all None."""
@@ -110,7 +86,7 @@ class Evidence(TypedDict):
     transaction: Transaction
     card: Card
     binding: Binding | None
-    vehicle: Vehicle | None
+    vehicle: OfficialVehicle | None
     station: Station | None
     parameters: dict[str, int]
     track: NotRequired[Track]

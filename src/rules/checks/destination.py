@@ -26,40 +26,15 @@ import numpy as np
 
 from registry.order_cover import Note
 from rules.checks.base import Evaluation, Outcome, measure
-from rules.evidence import VALID_COLUMN, Track, require, track_columns
+from rules.evidence import Track, require, track_columns
+from rules.evidence_parts import Order, Place, Vehicle
+from rules.tracks.approach import distances_mm, shown_m
 from rules.tracks.kernel import RESOLUTION_MM
-from rules.tracks.valid_fixes import valid_rows
-from runtime.arrays import Bools, Ints
-from telemetry import geo
+from rules.tracks.valid_fixes import valid_fixes
+from runtime.arrays import Ints
 
 RULE = "destination"
 VERSION = 2
-
-
-class Vehicle(TypedDict):
-    """The vehicle of the order."""
-
-    no: int
-    id: str
-    plate: str
-    organisation: str
-
-
-class Order(TypedDict):
-    """The order, in the version that was judged."""
-
-    id: str
-    version: int
-    driver: str | None
-    purpose: str
-
-
-class Place(TypedDict):
-    """A destination; coordinates None = it has none."""
-
-    name: str
-    lat_e6: int | None
-    lon_e6: int | None
 
 
 class Leg(TypedDict):
@@ -98,54 +73,6 @@ class Evidence(TypedDict):
 def subject(order: str, index: int) -> str:
     """Name of the subject: destination ``index`` (from 0) of an order."""
     return f"order:{order}:{index}"
-
-
-def valid_fixes(track: dict[str, Ints], max_speed_kmh: int) -> Ints:
-    """Rows of a track (TRACK_COLUMNS, quality 0) that are valid fixes, in time order: int64 indices. Those that still wait for
-    what follows, but can be true, count: they may tell for the driver."""
-    if VALID_COLUMN in track:
-        found = np.flatnonzero(track[VALID_COLUMN])
-        return found[np.argsort(track["t_us"][found], kind="stable")]
-    (found,) = valid_rows([track], [max_speed_kmh])
-    return found[np.argsort(track["t_us"][found], kind="stable")]
-
-
-def distances_mm(lat0_e6: int, lon0_e6: int, lat_e6: Ints, lon_e6: Ints) -> tuple[Ints, Ints]:
-    """Distances in mm from a place to n fixes (n,) and to the n - 1 segments between them (max(n - 1,
-    0),)."""
-    x, y = geo.local_plane(lat0_e6 / 1e6, lon0_e6 / 1e6, lat_e6 / 1e6, lon_e6 / 1e6)
-    points = np.rint(np.sqrt(x * x + y * y) * 1000).astype(np.int64)
-    segments = np.rint(geo.segment_distance_m(x[:-1], y[:-1], x[1:], y[1:]) * 1000).astype(np.int64)
-    return points, segments
-
-
-def approach_mm(
-    place_lat_e6: Ints,
-    place_lon_e6: Ints,
-    lat_e6: Ints,
-    lon_e6: Ints,
-    fix: Ints,
-    before: Ints,
-    joined: Bools,
-) -> Ints:
-    """How near each step of a track came to a place: int64 millimetres, shape of ``fix``.
-
-    Pairs of a place and a fix (n,) are given once; a step goes to pair number ``fix`` from pair number ``before``
-    of the same place. Where ``joined`` (no gap between) its segment counts, else the fix alone. The least of all
-    steps is what ``evaluate`` finds on the whole track.
-    """
-    x, y = geo.local_plane(place_lat_e6 / 1e6, place_lon_e6 / 1e6, lat_e6 / 1e6, lon_e6 / 1e6)
-    result: Ints = np.rint(np.sqrt(x * x + y * y) * 1000).astype(np.int64)[fix]
-    a, b = before[joined], fix[joined]
-    segments = np.rint(geo.segment_distance_m(x[a], y[a], x[b], y[b]) * 1000).astype(np.int64)
-    result[joined] = np.minimum(result[joined], segments)
-    return result
-
-
-def shown_m(mm: int) -> int:
-    """A distance (mm) as it is shown, in metres: what the rounding of places can hide is taken off, the rest is rounded up.
-    So the number shown compares with the limit as the judgement does."""
-    return -(-max(mm - RESOLUTION_MM, 0) // 1000)
 
 
 def evaluate(evidence: Evidence) -> Evaluation:

@@ -26,6 +26,7 @@ from typing import Final, NotRequired, TypedDict
 
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import require
+from rules.evidence_parts import Driver
 from runtime.units import china_day, midnight_us
 
 RULE = "fuel_consumption"
@@ -34,14 +35,6 @@ VERSION = 2
 _EPOCH: Final = date(1970, 1, 1)
 #: What quantities are measured in.
 _UNITS: Final = {"fuel": "ml", "electric": "Wh"}
-
-
-class Driver(TypedDict):
-    """The driver."""
-
-    id: str
-    name: str
-    organisation: str
 
 
 class Order(TypedDict):

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, NotRequired, TypedDict
 
 import numpy as np
-import shapely
 
 from registry.order_cover import Note
 from registry.parameters import ORDER, TRACK, ParameterRow, resolve, resolve_columns, rows_for
+from rules import evidence_parts as parts
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.checks.card_binding import day_us
 from rules.evidence import Track, acc_of, require, term_of, track_columns
+from rules.evidence_parts import Cover, Fence, areas_of, order_column
 from rules.tracks.advance import EventRow, advance, row_matrix
 from rules.tracks.kernel import AGREE_FIXES, RESOLUTION_MM, SHORT_US, SUPPORT, Event
 from rules.tracks.mileage import leg_mm
@@ -42,42 +43,11 @@ _CLOSED = {
 }
 
 
-class Vehicle(TypedDict):
+class Vehicle(parts.Vehicle):
     """The vehicle. Days are ISO dates; evidence of before they were in it has none."""
 
-    no: int
-    id: str
-    plate: str
-    organisation: str
     registered_on: NotRequired[str | None]
     disposed_on: NotRequired[str | None]
-
-
-class Cover(TypedDict):
-    """The order that covered the fixes in [from, to); ``no`` is its number in the kernel."""
-
-    no: int
-    id: str
-    version: int
-    from_us: int
-    to_us: int
-
-
-class FenceVersion(TypedDict):
-    """A fence in the version that held."""
-
-    id: str
-    version: int
-    name: str
-
-
-class Fence(TypedDict):
-    """The area that held for the fixes in [from, to) and the fences that it consists of; ``wkb``: hex."""
-
-    fences: list[FenceVersion]
-    wkb: str
-    from_us: int
-    to_us: int
 
 
 class Evidence(TypedDict):
@@ -208,20 +178,14 @@ def rows_of_evidence(evidence: Evidence) -> Ints:
     organisation = np.full(len(t), evidence["vehicle"]["organisation"], object)
     own = resolve_columns(RULE, organisation, t, parameter_rows)
     shared = resolve_columns(TRACK, organisation, t, parameter_rows)
-    order = np.zeros(len(t), np.int64)
-    for covering in evidence["orders"]:
-        order[(t >= covering["from_us"]) & (t < covering["to_us"])] = covering["no"]
-    fence = np.full(len(t), -1, np.int64)
-    geometries = np.empty(len(evidence["fences"]), object)
-    for place, known in enumerate(evidence["fences"]):
-        geometries[place] = shapely.from_wkb(bytes.fromhex(known["wkb"]))
-        fence[(t >= known["from_us"]) & (t < known["to_us"])] = place
+    order = order_column(evidence["orders"], t)
+    fences, fence = areas_of(evidence["fences"], t, fine=True)
     # Evidence of before they were in it has no days.
     vehicle = evidence["vehicle"]
     since, until = day_us(vehicle.get("registered_on")), day_us(vehicle.get("disposed_on"))
     official = (t >= (-OPEN_END if since is None else since)) & (t < (OPEN_END if until is None else until))
     fence[~official] = -1
-    outside, beyond = outside_columns(FenceSet(geometries, fine=True), fence, order == 0, lat, lon)
+    outside, beyond = outside_columns(fences, fence, order == 0, lat, lon)
     return row_matrix(
         len(t), t=t, fp=track["fingerprint"], lat=lat, lon=lon, speed=track["speed_dkmh"],
         dir=track["direction_deg"], odo=track["odometer_dkm"] + 1, acc=acc_of(track), term=term_of(track),

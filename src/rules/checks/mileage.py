@@ -30,12 +30,15 @@ import numpy as np
 from registry.order_cover import Note
 from registry.parameters import TRACK, ParameterRow, resolve_columns
 from rules.checks.base import Evaluation, Outcome, measure
-from rules.checks.destination import distances_mm, valid_fixes
 from rules.evidence import EvidenceError, Track, UnknownVersionError, acc_of, require, term_of, track_columns
+from rules.evidence_parts import Cover, Order, Place, Vehicle, order_column
 from rules.tracks.advance import advance, row_matrix
+from rules.tracks.approach import distances_mm
 from rules.tracks.days import DayRows, window_sums
+from rules.tracks.odometer import drivable
 from rules.tracks.order_legs import LEG_FIELDS, OrderProgress
 from rules.tracks.state import TrackStates, UnknownStateError, read_states
+from rules.tracks.valid_fixes import valid_fixes
 
 RULE = "mileage"
 VERSION = 2
@@ -44,32 +47,6 @@ VERSION = 2
 MOST_US: Final = 31 * 86_400 * 1_000_000
 
 Severity = Literal["low", "medium"]
-
-
-class Place(TypedDict):
-    """A place of the order; coordinates None = unknown."""
-
-    name: str
-    lat_e6: int | None
-    lon_e6: int | None
-
-
-class Order(TypedDict):
-    """The order, in the version that was judged."""
-
-    id: str
-    version: int
-    driver: str | None
-    purpose: str
-
-
-class Vehicle(TypedDict):
-    """The vehicle of the order."""
-
-    no: int
-    id: str
-    plate: str
-    organisation: str
 
 
 class Route(TypedDict):
@@ -96,16 +73,6 @@ class Result(TypedDict):
     fixes: int
     first_us: int | None
     last_us: int | None
-
-
-class Cover(TypedDict):
-    """The order that covered the fixes in [from, to); ``no`` is its number in the kernel."""
-
-    no: int
-    id: str
-    version: int
-    from_us: int
-    to_us: int
 
 
 class PackedState(TypedDict):
@@ -223,9 +190,7 @@ def recompute(evidence: Evidence) -> Result:
     first_us, last_us (None = there is none). Raises EvidenceError."""
     track = track_columns(evidence["track"])
     t, number = track["t_us"], evidence["order_no"]
-    order = np.zeros(len(t), np.int64)
-    for covering in evidence["orders"]:
-        order[(t >= covering["from_us"]) & (t < covering["to_us"])] = covering["no"]
+    order = order_column(evidence["orders"], t)
     parameter_rows = [ParameterRow(*row) for row in evidence["parameter_rows"]]
     organisation = np.full(len(t), evidence["vehicle"]["organisation"], object)
     shared = resolve_columns(TRACK, organisation, t, parameter_rows)
@@ -342,9 +307,8 @@ def _odometer_fault(evidence: Evidence) -> bool:
     result = evidence["result"]
     if result["odometer_m"] is None or result["first_us"] is None or result["last_us"] is None:
         return False
-    # m <= km/h * 1000 / 3600 s, in integers; it counts in steps of 100 m.
-    most = evidence["parameters"]["max_speed_kmh"] * (result["last_us"] - result["first_us"])
-    return (result["odometer_m"] - 200) * 3_600_000 > most
+    took_us, limit = result["last_us"] - result["first_us"], evidence["parameters"]["max_speed_kmh"]
+    return not drivable(result["odometer_m"], took_us, limit, steps=2)  # one at either end
 
 
 def _odometer_differs(evidence: Evidence) -> bool:

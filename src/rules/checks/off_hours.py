@@ -18,17 +18,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, NotRequired, TypedDict
 
 import numpy as np
-import shapely
 
 from registry.order_cover import Note
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import Track, require, track_columns
+from rules.evidence_parts import Allowing, Fence, TaskCover, Vehicle, areas_of
 from rules.tracks.days import DayRows, drives, valid_fixes, window_sums
 from rules.tracks.kernel import MOVING_DKMH, MOVING_MM
 from runtime.arrays import Bools
 from runtime.units import US_PER_DAY, US_PER_S
 from telemetry import geo
-from telemetry.geo import FenceSet
 
 RULE = "off_hours"
 VERSION = 2
@@ -44,15 +43,6 @@ SAME_DRIVE_US: Final = 1800 * US_PER_S
 _MINUTE_US: Final = 60 * US_PER_S
 
 
-class Vehicle(TypedDict):
-    """The vehicle."""
-
-    no: int
-    id: str
-    plate: str
-    organisation: str
-
-
 class Day(TypedDict):
     """The natural day. ``worked`` None = unknown, ``source``: who says so."""
 
@@ -61,21 +51,6 @@ class Day(TypedDict):
     worked: bool | None
     name: str
     source: str
-
-
-class Allowing(TypedDict):
-    """When an order covers its vehicle, and for what."""
-
-    task_type: str
-    from_us: int
-    to_us: int
-
-
-class Cover(Allowing):
-    """An order within the day, cut to it."""
-
-    id: str
-    version: int
 
 
 class Drive(TypedDict):
@@ -87,15 +62,6 @@ class Drive(TypedDict):
     tail_until_us: int | None
 
 
-class Fence(TypedDict):
-    """The area that was the vehicle's own in [from, to), and its fences in the versions that held; ``wkb``: hex."""
-
-    fences: list[dict[str, Any]]
-    wkb: str
-    from_us: int
-    to_us: int
-
-
 class Facts(TypedDict):
     """What a vehicle's day is judged on, but for its track."""
 
@@ -104,7 +70,7 @@ class Facts(TypedDict):
     subject: str
     vehicle: Vehicle
     parameters: dict[str, int]
-    orders: list[Cover]
+    orders: list[TaskCover]
     day: Day
     notes: list[Note]
 
@@ -191,16 +157,24 @@ def night_until_us(used: Mapping[str, int]) -> int:
     return used["night_to_min"] * _MINUTE_US if over else 0
 
 
+def moving(rows: DayRows) -> Bools:
+    """Whether a vehicle moves at each of its valid fixes (``rows``, of one vehicle, by time): by the speed that the terminal
+    tells, or by the way from the fix before. Shape (n,)."""
+    found: Bools = rows.speed_dkmh >= MOVING_DKMH
+    lat, lon = rows.lat_e6, rows.lon_e6
+    found[1:] |= geo.distance_mm(lat[:-1], lon[:-1], lat[1:], lon[1:]) > MOVING_MM
+    return found
+
+
 def drive_over(rows: DayRows, at_us: int) -> int | None:
     """Until when (exclusive) the drive goes on that is under way at a time; None = none is. ``rows``: valid fixes of one
     vehicle. A stop shorter than SAME_DRIVE_US is part of a drive."""
-    far = geo.distance_mm(rows.lat_e6[:-1], rows.lon_e6[:-1], rows.lat_e6[1:], rows.lon_e6[1:])
-    moving = rows.t_us[(rows.speed_dkmh >= MOVING_DKMH) | np.r_[False, far > MOVING_MM]]
-    place = int(np.searchsorted(moving, at_us))
-    if place in (0, len(moving)) or moving[place] - moving[place - 1] >= SAME_DRIVE_US:
+    times = rows.t_us[moving(rows)]
+    place = int(np.searchsorted(times, at_us))
+    if place in (0, len(times)) or times[place] - times[place - 1] >= SAME_DRIVE_US:
         return None
-    stops = np.flatnonzero(np.diff(moving[place:]) >= SAME_DRIVE_US)
-    return int(moving[place + (int(stops[0]) if len(stops) else len(moving) - place - 1)]) + 1
+    stops = np.flatnonzero(np.diff(times[place:]) >= SAME_DRIVE_US)
+    return int(times[place + (int(stops[0]) if len(stops) else len(times) - place - 1)]) + 1
 
 
 def evaluate(evidence: Evidence) -> Evaluation:
@@ -243,13 +217,9 @@ def _rows(evidence: Evidence) -> DayRows:
 
 def _inside(rows: DayRows, fences: Sequence[Fence]) -> Bools:
     """Which fixes lie inside the vehicle's own area."""
-    fence = np.full(len(rows), -1, np.int64)
-    for place, held in enumerate(fences):
-        fence[(rows.t_us >= held["from_us"]) & (rows.t_us < held["to_us"])] = place
-    areas = np.empty(len(fences), object)
-    areas[:] = [shapely.from_wkb(bytes.fromhex(held["wkb"])) for held in fences]
-    inside, asked = np.zeros(len(rows), np.bool_), np.flatnonzero(fence >= 0)
-    inside[asked] = FenceSet(areas).inside(fence[asked], rows.lat_e6[asked], rows.lon_e6[asked])
+    areas, held = areas_of(fences, rows.t_us)
+    inside, asked = np.zeros(len(rows), np.bool_), np.flatnonzero(held >= 0)
+    inside[asked] = areas.inside(held[asked], rows.lat_e6[asked], rows.lon_e6[asked])
     return inside
 
 

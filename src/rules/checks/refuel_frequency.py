@@ -19,18 +19,12 @@ from typing import Any, Final, NotRequired, TypedDict
 from registry.goods import is_goods
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import require
+from rules.evidence_parts import Binding, Card
 
 RULE = "refuel_frequency"
 VERSION = 2
 
 _MIN_US: Final = 60 * 1_000_000
-
-
-class Card(TypedDict):
-    """The card that paid."""
-
-    id: str
-    organisation: str
 
 
 class Vehicle(TypedDict):
@@ -39,14 +33,6 @@ class Vehicle(TypedDict):
     no: int
     id: str
     plate: str
-
-
-class Binding(TypedDict):
-    """The binding, cut to the time in which the vehicle was official; ``to_us`` None = no end."""
-
-    plate: str
-    from_us: int
-    to_us: int | None
 
 
 class Order(TypedDict):

@@ -35,6 +35,7 @@ from typing import Any, Final, Literal, TypedDict
 
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import EvidenceError, require
+from rules.evidence_parts import TaskCover, Vehicle
 from rules.tracks.odometer import Counted, counted
 from runtime.units import US_PER_DAY, US_PER_S
 from telemetry import geo
@@ -53,30 +54,11 @@ _WEIGHT: Final[dict[str, int]] = {"low": 0, "medium": 1, "high": 2}
 WORKSHOP: Final = ("repair", "tow", "inspection")
 
 
-class Vehicle(TypedDict):
-    """The vehicle."""
-
-    no: int
-    id: str
-    plate: str
-    organisation: str
-
-
 class Day(TypedDict):
     """The natural day on which the silences began."""
 
     date: str
     from_us: int
-
-
-class Cover(TypedDict):
-    """An order within the silence, cut to it."""
-
-    id: str
-    version: int
-    task_type: str
-    from_us: int
-    to_us: int
 
 
 class Peers(TypedDict):
@@ -101,7 +83,7 @@ class Silence(TypedDict):
     unplugged: bool
     binding: str
     reports: int
-    orders: list[Cover]
+    orders: list[TaskCover]
     peers: Peers | None
 
 

@@ -23,6 +23,7 @@ from typing import Any, Final, NotRequired, TypedDict
 from registry.spelling import name_key
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import require
+from rules.evidence_parts import Driver, OfficialVehicle
 from runtime.units import CHINA, from_us, to_us
 from telemetry import geo
 
@@ -59,25 +60,6 @@ _CODE_FIRST: Final = re.compile(r"\W*(?:(?:违法)?(?:行为)?代码)?\W*(\d{4,6
 _MARKS: Final = re.compile(r"[\W_]+")
 
 
-class Vehicle(TypedDict):
-    """The vehicle. Days are ISO dates."""
-
-    no: int
-    id: str
-    plate: str
-    organisation: str
-    registered_on: str | None
-    disposed_on: str | None
-
-
-class Driver(TypedDict):
-    """The driver."""
-
-    id: str
-    name: str
-    organisation: str
-
-
 class Record(TypedDict):
     """A violation. ``belongs``: counts or other_vehicle; ``order``: by which the driver was found; ``code``: of the act, ""
     = not known; ``lat_e6``, ``lon_e6``: 1e-6 degree WGS-84, None = not known; ``why`` (see WHY) is for people."""
@@ -108,7 +90,7 @@ class Evidence(TypedDict):
     subject: str
     unit: str
     month: str
-    vehicle: Vehicle | None
+    vehicle: OfficialVehicle | None
     driver: Driver | None
     parameters: dict[str, int]
     violations: list[Record]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -12,12 +12,15 @@ import numpy as np
 from registry.changes import LOOK_BACK_US
 from registry.snapshot.timelines import Timelines
 from registry.vehicles import VehicleInfo
+from rules import evidence as frozen
 from rules.judge.context import Desk
 from rules.judge.tracks import terminal_spans
-from rules.stored_tracks import Want, fix_columns
-from rules.tracks.days import DayRows
+from rules.live.store.states import load_day_states
+from rules.stored_tracks import Want, fix_columns, shared_terms
+from rules.tracks.days import DayRows, jumpy_slots, valid_fixes_since
+from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
 from runtime.arrays import Bools, Ints
-from runtime.units import CHINA_OFFSET_US, US_PER_DAY, US_PER_S
+from runtime.units import CHINA_OFFSET_US, US_PER_DAY, US_PER_S, china_day
 from telemetry.archive.read import Track
 from telemetry.quality import Quality
 
@@ -153,3 +156,41 @@ def _cut(spans: Sequence[Want], since: int, until: int) -> list[Want]:
 
 def _columns(track: Track, rows: Ints, slot: Ints) -> dict[str, Any]:
     return {"slot": slot, "terminal": track.batch.terminal[rows], **fix_columns(track, rows)}
+
+
+def in_day(tracks: DayTracks) -> Bools:
+    """Rows of the days themselves, without the fixes after them."""
+    return tracks.rows.t_us < tracks.rows.base_us[tracks.rows.slot] + US_PER_DAY
+
+
+async def valid_rows_of(desk: Desk, tracks: DayTracks, speeds: Ints) -> Ints:
+    """Rows that are valid fixes; a day with jumps is cleaned from what the worker knew when it began, for its first fix
+    may be one."""
+    rows, term = tracks.rows, np.zeros(len(tracks.rows), np.int64)
+    for slot, spans in enumerate(tracks.bound):
+        if len({no for no, _, _ in spans}) > 1:
+            mine = slice(*np.searchsorted(rows.slot, [slot, slot + 1]))
+            term[mine] = shared_terms(spans, rows.terminal[mine], rows.t_us[mine])
+    jumpy = np.union1d(jumpy_slots(rows, speeds), rows.slot[term != 0])
+    before = TrackStates(len(jumpy))
+    if len(jumpy):
+        days = [tracks.days[slot] for slot in jumpy.tolist()]
+        numbers = np.array([d.vehicle.no for d in days], np.int64)
+        of_days = np.array([china_day(d.from_us) for d in days], np.int64)
+        found, _, packed = await load_day_states(desk.conn, numbers, of_days, STATE_DTYPE, STATE_VERSION)
+        before.unpack(found, packed)
+    return valid_fixes_since(rows, speeds, jumpy, before, term)
+
+
+def track_within(tracks: DayTracks, slot: int, windows: Iterable[tuple[int, int, bool]]) -> frozen.Track:
+    """The fixes of a slot within ``windows`` (from, to, whatever), for evidence."""
+    rows = tracks.rows
+    low, high = np.searchsorted(rows.slot, [slot, slot + 1])
+    t = rows.t_us[low:high]
+    within = np.zeros(len(t), np.bool_)
+    for start, end, _ in windows:
+        within |= (t >= start) & (t < end)
+    picked = low + np.flatnonzero(within)
+    return frozen.freeze_track(
+        {name: getattr(rows, name)[picked] for name in (*frozen.TRACK_COLUMNS, frozen.ACC_COLUMN)}
+    )

@@ -30,6 +30,12 @@ NOTICES = Gauge(
     ["kind"],
 )
 
+UNREADABLE_FACTS = Gauge(
+    "gongche_judge_unreadable_facts",
+    "Facts of the registry that cannot be read; nothing is judged that rests on one",
+    ["kind"],
+)
+
 
 def declare(gatherers: Iterable[Gatherer]) -> None:
     """Every series is there from the start, at 0: what never happened is no missing data."""

@@ -4,10 +4,9 @@ vehicle, and the track around the day. Few days need it, so it reads what it nee
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import shapely
 
 from registry.facts.vehicle_days import Cover
 from registry.fences import read_fences
@@ -15,16 +14,15 @@ from registry.snapshot.fences import FenceBook
 from rules import evidence as frozen
 from rules.checks import off_hours
 from rules.checks.base import Evaluation, Outcome
+from rules.evidence_parts import Fence, fence_of, stretches
 from rules.judge.context import Desk
 from rules.judge.day_tracks import DayTracks, VehicleDay
 from rules.judge.silences import cut
 from rules.judge.tracks import tracks_of
 from rules.tracks.days import DayRows
-from rules.tracks.kernel import MOVING_DKMH, MOVING_MM
 from rules.tracks.valid_fixes import valid_rows
 from runtime.arrays import Ints
 from runtime.units import US_PER_S
-from telemetry import geo
 
 #: How far around a day its drives are followed.
 AROUND_US: Final = 6 * 3600 * US_PER_S
@@ -63,9 +61,7 @@ def _borders(rows: DayRows, slot: int, day: VehicleDay) -> tuple[bool, bool]:
     """Whether it moves within the first and the last minutes of a day."""
     low, high = np.searchsorted(rows.slot, [slot, slot + 1])
     t = rows.t_us[low:high]
-    lat, lon = rows.lat_e6[low:high], rows.lon_e6[low:high]
-    far = np.r_[False, geo.distance_mm(lat[:-1], lon[:-1], lat[1:], lon[1:]) > MOVING_MM] if len(t) else t > 0
-    moving = (rows.speed_dkmh[low:high] >= MOVING_DKMH) | far
+    moving = off_hours.moving(rows.take(np.arange(low, high)))
     near = off_hours.SAME_DRIVE_US
     head = moving & (t < day.from_us + near)
     tail = moving & (t >= day.to_us - near) & (t < day.to_us)
@@ -127,7 +123,7 @@ def _evidence(
         "tail_until_us": None if tail is None else min(tail, day.to_us + off_hours.night_until_us(used)),
     }
     until = day.to_us if drive["tail_until_us"] is None else max(day.to_us, drive["tail_until_us"])
-    orders: Any = cut(covers.get(day.vehicle.no, ()), day.from_us, until)
+    orders = cut(covers.get(day.vehicle.no, ()), day.from_us, until)
     found = off_hours.windows(day.from_us, facts["day"]["worked"], used, orders)
     found = off_hours.windows_of_drives(day.from_us, found, used, orders, drive)
     within = np.zeros(len(rows), np.bool_)
@@ -145,19 +141,8 @@ def _evidence(
     return made
 
 
-def _areas(book: FenceBook, day: VehicleDay, t: Ints) -> list[off_hours.Fence]:
+def _areas(book: FenceBook, day: VehicleDay, t: Ints) -> list[Fence]:
     """The areas of the vehicle at the times ``t``, as stretches of these."""
-    row = book.at(np.full(len(t), day.vehicle.no, np.int64), t)
-    if not len(t):
-        return []
-    edges = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
-    ends = np.r_[t[edges[1:]], t[-1] + 1]
-    made: list[off_hours.Fence] = []
-    for place, start, end in zip(row[edges].tolist(), t[edges].tolist(), ends.tolist(), strict=True):
-        if place >= 0:
-            area = book.areas[place]
-            made.append({
-                "fences": [{"id": f.id, "version": f.version, "name": f.name} for f in area.fences],
-                "wkb": shapely.to_wkb(area.geometry, hex=True, byte_order=1), "from_us": start, "to_us": end,
-            })  # fmt: skip
-    return made
+    rows = book.at(np.full(len(t), day.vehicle.no, np.int64), t)
+    held = ((book.areas[row], a, b) for row, a, b in stretches(rows, t) if row >= 0)
+    return [fence_of(area.fences, area.geometry, start, end) for area, start, end in held]

@@ -20,6 +20,7 @@ from registry.calendar import load_calendar
 from registry.changes import LOOK_BACK_US
 from registry.parameter_values import load_parameters
 from registry.parameters import max_age_us
+from registry.unreadable import CALENDAR_DAY
 from registry.working_days import Calendar
 from rules.alerts.feed import publish_feed
 from rules.alerts.publish import publish
@@ -29,6 +30,7 @@ from rules.faults import is_fault, text_of
 from rules.judge import metrics, queue
 from rules.judge.context import Change, Desk, Gatherer, Later
 from rules.judge.standing import to_publish
+from rules.live.store.offsets import known_until
 from rules.navigation.base import Navigator
 from rules.wording.standard import STANDARD, Wording
 from runtime.database_says import cause, takes_no_writes
@@ -142,7 +144,13 @@ class Judge:
                 await self._ask_again(desk, gatherer)
             busy |= await self._judge_due(desk, gatherer)
         if time.monotonic() >= self._count_at:
-            await self._count(desk)
+            try:
+                await self._count(desk)
+            except Exception as error:  # nobody is judged by what is shown
+                if not is_fault(error):
+                    raise
+                self._count_at = time.monotonic() + COUNT_S
+                _logger.error("what is left cannot be counted", exc_info=error)
         return busy
 
     async def _count(self, desk: Desk) -> None:
@@ -200,7 +208,7 @@ class Judge:
             calendar=calendar,
             parameters=parameters,
             now_us=now,
-            known_us=await queue.known_until(self._conn, archive, now),
+            known_us=await known_until(self._conn, archive, now),
             # Whole UTC days are dropped.
             kept_from_us=(now // US_PER_DAY - self._retention_days) * US_PER_DAY,
         )
@@ -208,6 +216,7 @@ class Judge:
     def _look_for_gaps(self, calendar: Calendar, today: date) -> None:
         """Show the years in use whose working days are not known, and say once a day from when on and which rules wait."""
         metrics.CALENDAR_MISSING.set(len(calendar.unpublished(today)))
+        metrics.UNREADABLE_FACTS.labels(CALENDAR_DAY).set(len(calendar.unreadable))
         since = calendar.unknown_from(today)
         metrics.CALENDAR_UNKNOWN_FROM.set(0 if since is None else midnight_us(since) / US_PER_S)
         if since is not None and today != self._warned:
@@ -228,8 +237,7 @@ class Judge:
                     "changes were dropped before they were read: all of the last months is judged again"
                 )
                 for gatherer in self._gatherers:
-                    whole = await gatherer.between(desk, max(0, desk.now_us - LOOK_BACK_US), desk.now_us)
-                    await queue.put_due(self._conn, gatherer.name, dict.fromkeys(whole, desk.now_us))
+                    await self._put_everything(desk, gatherer)
                 await queue.changes_taken(self._conn, newest)
                 return True
             rows, place = await queue.take_changes(self._conn, CHANGES_AT_ONCE)
@@ -240,6 +248,17 @@ class Judge:
                 await self._affected(desk, gatherer, changes)
             await queue.changes_taken(self._conn, place)
         return True
+
+    async def _put_everything(self, desk: Desk, gatherer: Gatherer) -> None:
+        """All keys of the last months. A gatherer that fails on that keeps no other back; `gongche judge` asks it again."""
+        try:
+            async with self._conn.transaction():
+                whole = await gatherer.between(desk, max(0, desk.now_us - LOOK_BACK_US), desk.now_us)
+                await queue.put_due(self._conn, gatherer.name, dict.fromkeys(whole, desk.now_us))
+        except Exception as error:
+            if not is_fault(error):
+                raise
+            self._failed(gatherer, "everything of the last months (gongche judge --since)", error)
 
     async def _affected(self, desk: Desk, gatherer: Gatherer, changes: Sequence[Change]) -> None:
         """Put the keys that ``changes`` concern into the queue, in the transaction that takes them. A change on which the

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import orjson
@@ -19,7 +19,6 @@ from registry.changes import (
 from rules.judge.context import Change, Later
 from runtime.connection import Connection
 from runtime.units import from_us, to_us
-from telemetry.archive.store import Archive
 
 #: The judge's name among the readers of changes.
 READER: Final = "judge"
@@ -162,26 +161,3 @@ async def set_clock(conn: Connection, gatherer: str, through_us: int) -> None:
         gatherer,
         from_us(through_us),
     )
-
-
-async def save_known(conn: Connection, topic: str, partitions: Iterable[int], known_us: int) -> None:
-    """What was received in ``partitions`` of the log until ``known_us`` is processed."""
-    await conn.execute(
-        "UPDATE log_offsets SET known_until = $3 WHERE topic = $1 AND partition = ANY($2::integer[])",
-        topic,
-        sorted(partitions),
-        from_us(known_us),
-    )
-
-
-async def known_until(conn: Connection, archive: Archive, now_us: int) -> int:
-    """Until when everything received is processed, of the log in use; ``now_us`` while there was never a record.
-    A partition nobody works on holds it back: silence proves nothing then. 0 = not known at all: there are positions
-    and no word on how far the log was read (a database that is being restored, offsets that were deleted)."""
-    row = await conn.fetchrow(
-        "SELECT count(*) AS parts, min(COALESCE(known_until, 'epoch')) AS known FROM log_offsets WHERE topic ="
-        " (SELECT topic FROM log_offsets ORDER BY known_until DESC NULLS LAST, updated_at DESC LIMIT 1)"
-    )
-    if row["parts"]:
-        return min(now_us, to_us(row["known"]))
-    return 0 if await archive.holds_any(conn) else now_us

@@ -11,6 +11,7 @@ import numpy as np
 from registry.facts.vehicle_days import Cover, units_of
 from registry.vehicles import VehicleInfo
 from rules.checks import terminal_silent
+from rules.evidence_parts import TaskCover
 from rules.judge.context import Desk
 from rules.judge.day_tracks import HORIZON_US, DayTracks, VehicleDay
 from rules.judge.tracks import terminal_spans
@@ -194,7 +195,7 @@ async def tell_office(desk: Desk, found: Sequence[tuple[VehicleDay, terminal_sil
     await notices.put(desk.conn, told)
 
 
-def cut(covers: Sequence[Cover], from_us: int, to_us: int) -> list[terminal_silent.Cover]:
+def cut(covers: Sequence[Cover], from_us: int, to_us: int) -> list[TaskCover]:
     """Orders as evidence: those that cover any time in [from, to), cut to it."""
     return [
         {"id": c.id, "version": c.version, "task_type": c.task_type, "from_us": max(c.from_us, from_us), "to_us": min(c.to_us, to_us)}

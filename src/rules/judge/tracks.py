@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from registry.snapshot.timelines import FOREVER
+from registry.terminals import read_bindings
 from rules.judge.context import Desk
 from rules.stored_tracks import Judge, Judged, T, Want, judged_tracks, tracks_in
 from runtime.arrays import Ints
-from runtime.units import to_us
 
 
 async def tracks_of(desk: Desk, wants: Sequence[Want]) -> list[dict[str, Ints]]:
@@ -34,23 +33,10 @@ async def terminal_spans(desk: Desk, wants: Sequence[Want]) -> list[list[Want]]:
     """For each of ``wants`` the (terminal number, from, to) that sat in the vehicle then, in order of time."""
     vehicles = sorted({no for no, _, _ in wants})
     bound: dict[int, list[Want]] = defaultdict(list)
-    for row in await desk.conn.fetch(
-        "SELECT terminal_no, vehicle_no, valid_from, valid_to FROM terminal_bindings"
-        " WHERE vehicle_no = ANY($1::integer[]) ORDER BY valid_from, terminal_no",
-        vehicles,
-    ):
-        until = FOREVER if row["valid_to"] is None else to_us(row["valid_to"])
-        bound[row["vehicle_no"]].append((row["terminal_no"], to_us(row["valid_from"]), until))
+    where = "WHERE vehicle_no = ANY($1::integer[]) ORDER BY valid_from, terminal_no"
+    for terminal, since, until, vehicle in await read_bindings(desk.conn, where, vehicles):
+        bound[vehicle].append((terminal, since, until))
     return [
         [(t, max(a, since), min(b, until)) for t, a, b in bound[no] if max(a, since) < min(b, until)]
         for no, since, until in wants
     ]
-
-
-async def watermarks(desk: Desk, vehicle_nos: Iterable[int]) -> dict[int, int]:
-    """Device time of the newest processed position of each vehicle; 0 = none."""
-    wanted = sorted(set(vehicle_nos))
-    rows = await desk.conn.fetch(
-        "SELECT vehicle_no, watermark FROM vehicle_states WHERE vehicle_no = ANY($1::integer[])", wanted
-    )
-    return dict.fromkeys(wanted, 0) | {r["vehicle_no"]: to_us(r["watermark"]) for r in rows}

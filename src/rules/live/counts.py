@@ -64,6 +64,7 @@ def add(counts: Counts, piece: Piece, turn: Turn) -> None:
         metrics.RECORDS.labels("decoded").inc(records - rejected - undecoded)
         metrics.RECORDS.labels("rejected").inc(rejected)
         metrics.RECORDS.labels("quarantined").inc(undecoded)
+        metrics.RECORDS_UNREADABLE.inc(sum(1 for record in piece.records if record.unreadable))
         metrics.ROWS.labels("stored").inc(turn.stored)
         metrics.ROWS.labels("duplicate").inc(turn.duplicates)
         metrics.ROWS.labels("quarantined").inc(kept)

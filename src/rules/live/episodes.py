@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import shapely
 
 from registry.facts.order_notes import notes_of_vehicles
 from rules import evidence as frozen
@@ -18,6 +17,7 @@ from rules.alerts.model import AlertFacts, Judgement, VersionedAlert
 from rules.checks import location
 from rules.checks.base import Evaluation, Outcome
 from rules.checks.location import OPEN_END, Episode
+from rules.evidence_parts import Cover, fence_of, official_vehicle_of, stretches
 from rules.live.order_results import TripResults
 from rules.live.vehicle_states import Fixes, Tracker, order_key
 from rules.stored_tracks import tracks_in
@@ -43,16 +43,6 @@ class Facts:
     results: TripResults
     now_us: int
     known_us: int
-
-
-def _spans(values: Ints, t: Ints) -> Iterable[tuple[int, int, int]]:
-    """(value, from, to) of the stretches of equal values, half open; the last one ends after its last
-    time."""
-    if not len(values):
-        return
-    edges = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
-    ends = np.r_[t[edges[1:]], t[-1] + 1]
-    yield from zip(values[edges].tolist(), t[edges].tolist(), ends.tolist(), strict=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,39 +97,24 @@ def _evidence(facts: Facts, asked: _Asked, columns: dict[str, Ints]) -> location
     fixes = Fixes(np.full(len(columns["t_us"]), vehicle, np.int64), **columns)
     context = facts.tracker.context(fixes)
     info = snapshot.vehicles[vehicle]
-    orders: list[location.Cover] = []
-    for row, start, end in _spans(context.order, fixes.t_us):
+    orders: list[Cover] = []
+    for row, start, end in stretches(context.order, fixes.t_us):
         if row >= 0:
             order = snapshot.orders.orders[row]
             number = order_key(order.id)
             orders.append(
                 {"no": number, "id": order.order, "version": order.version, "from_us": start, "to_us": end}
             )
-    fences: list[location.Fence] = []
-    for row, start, end in _spans(context.fence, fixes.t_us):
-        if row >= 0:
-            area = snapshot.area(row)
-            versions: list[location.FenceVersion] = [
-                {"id": f.id, "version": f.version, "name": f.name} for f in area.fences
-            ]
-            wkb = shapely.to_wkb(area.geometry, hex=True, byte_order=1)
-            fences.append({"fences": versions, "wkb": wkb, "from_us": start, "to_us": end})
+    areas = ((snapshot.area(row), a, b) for row, a, b in stretches(context.fence, fixes.t_us) if row >= 0)
     return {
         "rule": RULE,
         "rule_version": location.VERSION,
         "subject": asked.subject,
         "from_us": asked.from_us,
         "to_us": asked.to_us,
-        "vehicle": {
-            "no": vehicle,
-            "id": info.id,
-            "plate": info.plate,
-            "organisation": info.organisation,
-            "registered_on": None if info.registered_on is None else info.registered_on.isoformat(),
-            "disposed_on": None if info.disposed_on is None else info.disposed_on.isoformat(),
-        },
+        "vehicle": {**official_vehicle_of(info)},
         "parameter_rows": location.parameter_rows(snapshot.parameters, info.organisation),
-        "fences": fences,
+        "fences": [fence_of(area.fences, area.geometry, start, end) for area, start, end in areas],
         "orders": orders,
         "anchor": None if asked.anchor is None else list(asked.anchor),
         "track": frozen.freeze_track(

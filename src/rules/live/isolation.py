@@ -30,8 +30,8 @@ import numpy as np
 
 from rules.faults import is_fault, text_of
 from rules.live.pieces import How, Piece, Unpacked
+from rules.live.steps import STEPS
 from rules.live.store.quarantine import Entry, SetAside
-from rules.live.transaction import STEPS
 from runtime.arrays import Ints
 from telemetry.log import codec
 from telemetry.positions import PositionBatch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -17,7 +17,7 @@ from rules.live.vehicle_states import Fixes, Tracker
 from rules.tracks.advance import late_rows
 from runtime.arrays import Ints
 from runtime.connection import Connection
-from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day
+from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day, earliest, keep_earliest
 from telemetry.archive.store import Archive
 
 #: A row so much older than its vehicle's newest is kept but does not start a recomputation: the clock of the
@@ -60,7 +60,7 @@ async def changed_since(
 ) -> dict[int, int]:
     """Vehicle -> time (us) from which its results have to be computed again for changed facts. The states of the
     vehicles are in memory."""
-    again: dict[int, int] = {}
+    again: list[tuple[int, int]] = []
     for change in changes:
         watermark = int(tracker.states.field("t", np.array([change.vehicle_no]))[0])
         since = change.from_us
@@ -73,8 +73,8 @@ async def changed_since(
             since = day_start(since)
         if watermark:
             since = max(min(since, watermark), watermark - LATE_LIMIT_US)
-        again[change.vehicle_no] = min(since, again.get(change.vehicle_no, since))
-    return again
+        again.append((change.vehicle_no, since))
+    return earliest(again)
 
 
 async def _has_rows(
@@ -88,34 +88,27 @@ async def _has_rows(
 def behind(fixes: Fixes, waiting: Mapping[int, Waiting]) -> dict[int, int]:
     """Vehicle -> the earliest of ``fixes`` that its recomputation, which is under way, has passed already."""
     reached = {no: waits.reached_us for no, waits in waiting.items() if waits.reached_us is not None}
-    found: dict[int, int] = {}
-    for row in np.flatnonzero(np.isin(fixes.vehicle, np.array(sorted(reached), np.int64))).tolist():
-        no, t = int(fixes.vehicle[row]), int(fixes.t_us[row])
-        if t < reached[no]:
-            found[no] = min(t, found.get(no, t))
-    return found
+    return earliest((no, t) for no, t in _times_of(fixes, sorted(reached)) if t < reached[no])
 
 
 def before_start(fixes: Fixes, waiting: Mapping[int, Waiting]) -> dict[int, int]:
     """Vehicle without a usable state -> the earliest of ``fixes`` that is older than what its recomputation is to begin
     with."""
-    found: dict[int, int] = {}
-    unusable = np.array(sorted(no for no, waits in waiting.items() if waits.anew), np.int64)
-    for row in np.flatnonzero(np.isin(fixes.vehicle, unusable)).tolist():
-        no, t = int(fixes.vehicle[row]), int(fixes.t_us[row])
-        if waiting[no].from_us - LATE_LIMIT_US <= t < waiting[no].from_us:
-            found[no] = min(t, found.get(no, t))
-    return found
+    begins = {no: waits.from_us for no, waits in waiting.items() if waits.anew}
+    times = _times_of(fixes, sorted(begins))
+    return earliest((no, t) for no, t in times if begins[no] - LATE_LIMIT_US <= t < begins[no])
+
+
+def _times_of(fixes: Fixes, vehicles: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """(vehicle, time) of those of ``fixes`` that are of ``vehicles``."""
+    rows = np.isin(fixes.vehicle, np.array(vehicles, np.int64))
+    return zip(fixes.vehicle[rows].tolist(), fixes.t_us[rows].tolist(), strict=True)
 
 
 def unusable_since(changes: Sequence[FactChange], waiting: Mapping[int, Waiting]) -> dict[int, int]:
     """Vehicle -> from when on vehicles without a usable state have to be computed, for changed facts about them."""
-    since: dict[int, int] = {}
-    for change in changes:
-        no = change.vehicle_no
-        us = max(change.from_us, waiting[no].from_us + RENEW_US - LATE_LIMIT_US)
-        since[no] = min(us, since.get(no, us))
-    return since
+    reach_us = RENEW_US - LATE_LIMIT_US
+    return earliest((c.vehicle_no, max(c.from_us, waiting[c.vehicle_no].from_us + reach_us)) for c in changes)
 
 
 def split(tracker: Tracker, fixes: Fixes, again: dict[int, int], turn: Turn) -> Fixes:
@@ -127,9 +120,8 @@ def split(tracker: Tracker, fixes: Fixes, again: dict[int, int], turn: Turn) -> 
         turn.judged["too_late"] += int(too_late.sum())
         fixes, late = fixes.take(~too_late), late[~too_late]
         turn.judged["late"] += int(late.sum())
-        for row in np.flatnonzero(late).tolist():
-            vehicle, t = int(fixes.vehicle[row]), day_start(int(fixes.t_us[row]))
-            again[vehicle] = min(t, again.get(vehicle, t))
+        times = zip(fixes.vehicle[late].tolist(), fixes.t_us[late].tolist(), strict=True)
+        keep_earliest(again, ((no, day_start(t)) for no, t in times))
         turn.recomputed["late"] = len(np.unique(fixes.vehicle[late]))
     turn.recomputed["facts"] = facts
     return fixes.take(~late)

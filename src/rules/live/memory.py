@@ -20,6 +20,8 @@ class Memory:
 
     def forget_states(self) -> None:
         """Drop states and results; they are read again when next needed."""
+        #: Whether vehicles may be put off for facts that cannot be read (``held``).
+        self.holds = True
         self.tracker = Tracker(self.snapshot)
         self.results = TripResults(self.snapshot, self.tracker)
 

@@ -4,10 +4,13 @@ or in the quarantine."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import Counter as Counts
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from registry.unreadable import CLOCK_CORRECTION, KINDS_OF_FLEET, Unreadable
 
 ROWS = Counter("gongche_worker_rows_total", "Rows of positions taken from the log", ["result"])
 RECORDS = Counter("gongche_worker_records_total", "Records taken from the log", ["result"])
@@ -67,6 +70,15 @@ CLOCKS_IN_DOUBT = Gauge(
     "gongche_worker_clocks_in_doubt",
     "Terminals whose clock is wrong by a constant and not corrected: no evidence",
 )
+RECORDS_UNREADABLE = Counter(
+    "gongche_worker_records_unreadable_total",
+    "Damaged records that the log itself could not read; they are in the quarantine, their positions are lost to judging",
+)
+UNREADABLE_FACTS = Gauge(
+    "gongche_worker_unreadable_facts",
+    "Facts of the registry that cannot be read; the vehicles they concern are not judged",
+    ["kind"],
+)
 HELD_ROWS = Gauge(
     "gongche_worker_held_rows", "Rows of orders and fences in memory, superseded ones among them"
 )
@@ -99,6 +111,15 @@ for _result in ("decoded", "rejected", "quarantined"):
     RECORDS.labels(_result)
 for _where in ("records", "slice", "changes", "clock", "retry"):
     FAULTS.labels(_where)
+for _kind in (*KINDS_OF_FLEET, CLOCK_CORRECTION):
+    UNREADABLE_FACTS.labels(_kind)
+
+
+def show_unreadable(facts: Iterable[Unreadable]) -> None:
+    """Set the gauge of facts that cannot be read, of the kinds that the worker reads as a whole."""
+    counts = Counts(fact.kind for fact in facts)
+    for kind in KINDS_OF_FLEET:
+        UNREADABLE_FACTS.labels(kind).set(counts[kind])
 
 
 @contextmanager

@@ -23,11 +23,11 @@ from registry.orders import OrderRow, save_track_times
 from registry.parameters import ORDER, TRACK, resolve
 from registry.snapshot.orders import NO_TIME
 from registry.snapshot.timelines import FOREVER
-from rules.checks.destination import valid_fixes
 from rules.checks.location import outside_columns
 from rules.live.episodes import Facts
 from rules.live.vehicle_states import Fixes
 from rules.stored_tracks import tracks_in
+from rules.tracks.valid_fixes import valid_fixes
 from runtime.arrays import Bools, Ints
 from runtime.units import US_PER_S
 from telemetry.geo import FenceSet

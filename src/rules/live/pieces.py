@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from telemetry.log.base import StoredRecord
 from telemetry.positions import PositionBatch
 
 _logger = logging.getLogger(__name__)
+
+#: Where it failed, of a record that the log could not read.
+LOG_STAGE: Final = "log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,10 @@ class Unpacked:
 
 def decode_together(records: Sequence[StoredRecord]) -> Piece:
     """The piece of all ``records``, each named by its log."""
-    batch, refused = codec.decode_all([record.payload for record in records])
-    return Piece(batch, records, [(records[k], _refused(records[k], error)) for k, error in refused])
+    read = [record for record in records if not record.unreadable]
+    batch, refused = codec.decode_all([record.payload for record in read])
+    aside = [_damaged(record) for record in records if record.unreadable]
+    return Piece(batch, records, [(read[k], _refused(read[k], error)) for k, error in refused], aside)
 
 
 def decode_each(records: Sequence[StoredRecord]) -> Unpacked:
@@ -76,6 +82,9 @@ def decode_each(records: Sequence[StoredRecord]) -> Unpacked:
     rejected: list[tuple[StoredRecord, str]] = []
     aside: list[SetAside] = []
     for k, record in enumerate(records):
+        if record.unreadable:
+            aside.append(_damaged(record))
+            continue
         try:
             batch = codec.decode(record.payload)
         except SchemaError as error:
@@ -92,6 +101,20 @@ def decode_each(records: Sequence[StoredRecord]) -> Unpacked:
             source.append(np.full(len(batch), k, np.int64))
     rows = np.concatenate(source) if source else np.zeros(0, np.int64)
     return Unpacked(records, PositionBatch.concat(batches), rows, rejected, aside)
+
+
+def _damaged(record: StoredRecord) -> SetAside:
+    """What the log itself could not read: set aside as it is there."""
+    return SetAside(
+        record.topic,
+        record.partition,
+        record.offset,
+        None,
+        None,
+        LOG_STAGE,
+        record.unreadable,
+        record.payload,
+    )
 
 
 def named(records: Iterable[StoredRecord], log: str) -> list[StoredRecord]:

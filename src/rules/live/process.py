@@ -25,7 +25,6 @@ from registry.changes import newest_commit, unread
 from registry.snapshot.fleet import FleetSnapshot
 from rules.alerts.model import OffsetConflictError
 from rules.faults import is_fault, text_of
-from rules.judge import queue
 from rules.live import metrics
 from rules.live.counts import Counts, add, add_found
 from rules.live.faults import Faults
@@ -39,6 +38,7 @@ from rules.live.pieces import How, Piece, decode_each, decode_together, named
 from rules.live.retry import Retry
 from rules.live.settle import SILENT_AT_ONCE, anyone_waiting, waiting_vehicles
 from rules.live.slices import Progress, next_vehicles, run_slice
+from rules.live.steps import Steps
 from rules.live.store import quarantine, recomputations
 from rules.live.store.due import READER, due_vehicles, spread
 from rules.live.store.offsets import (
@@ -46,17 +46,18 @@ from rules.live.store.offsets import (
     offsets,
     other_logs,
     rename_log,
+    save_known,
     save_rejected,
 )
 from rules.live.store.recomputations import Urgency, anything_waits, note
 from rules.live.store.states import outdated_states
-from rules.live.transaction import STEPS, Place, Transaction
+from rules.live.transaction import Place, Transaction
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
 from runtime.database_says import takes_no_writes
 from runtime.errors import UnavailableError
 from runtime.postgres import DATABASE_ERRORS, renew_read_only
 from runtime.settings import Settings
-from runtime.units import US_PER_S
+from runtime.units import US_PER_S, earliest
 from telemetry.archive.store import Archive, days_of
 from telemetry.log.base import POSITIONS, LogReader, Poll, StoredRecord
 from telemetry.positions import PositionBatch
@@ -81,8 +82,7 @@ def clock_us() -> int:
 
 
 class Worker:
-    """Member of the group of workers. ``checkpoint`` is called with the name of each step when it is done,
-    inside the transaction (tests raise there)."""
+    """Member of the group of workers. ``checkpoint``: see ``Steps``."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class Worker:
         judgements = settings.evaluations_retention_days if settings is not None else 400
         self._housekeeping = Housekeeping(pool, self._archive, reader, now_us, retention, judgements)
         self._now_us = now_us
-        self._checkpoint = checkpoint or (lambda _step: None)
+        self._steps = Steps(checkpoint)
         self._memory: Memory | None = None
         self._clock_us = self._known_us = 0
         self._owners = Ownership()
@@ -113,10 +113,8 @@ class Worker:
         self._progress = Progress()
         self._isolation = Isolation(self)
         self._retry = Retry(pool, self._owners, self._isolation)
-        self._step = ""  # done last in the transaction under way, or that failed
         self._faults = Faults()
         self._held_at_load = 0
-        self._step_at = 0.0
         self._trouble: str | None = None
         self._lag_at = -LAG_EVERY_S
         self.counts = Counts()
@@ -213,7 +211,7 @@ class Worker:
 
     async def commit(self, piece: Piece) -> None:
         """One transaction over ``piece`` (for ``isolation``)."""
-        self._step = ""
+        self._steps.prepare()
         memory, batch = self._memory or await self._load(), piece.batch
         async with self._pool.acquire() as conn:
             await self._archive.ensure_partitions(conn, days_of(batch))
@@ -223,10 +221,10 @@ class Worker:
                     await quarantine.settle(conn, piece.tried, piece.aside, self._now_us())
                 else:
                     await quarantine.add(conn, piece.aside, self._now_us())
-                self._step_at, self._step = time.perf_counter(), "begun"
+                self._steps.begin()
                 transaction = Transaction(
                     conn, self._archive, memory, self._owners, piece.how,
-                    now_us=self._now_us(), known_us=self._known_us, done=self._done,
+                    now_us=self._now_us(), known_us=self._known_us, done=self._steps.done,
                 )  # fmt: skip
                 turn = await transaction.run(self._place(piece.records), batch)
         self._backlog.committed(piece.records)
@@ -240,9 +238,7 @@ class Worker:
     @property
     def stage(self) -> str:
         """The step at which the last transaction failed (for ``isolation``)."""
-        if self._step not in STEPS:
-            return STEPS[0] if self._step else "partitions"
-        return STEPS[min(STEPS.index(self._step) + 1, len(STEPS) - 1)]
+        return self._steps.failed_at
 
     def drop(self, *, whole: bool) -> None:
         """Forget the states, and the registry as well if ``whole`` (for ``isolation``)."""
@@ -266,12 +262,9 @@ class Worker:
         if self._memory is None:
             return {}
         vehicles = self._memory.snapshot.vehicles_at(batch.terminal, batch.device_us)
-        now, found = self._now_us(), dict[int, int]()
+        now = self._now_us()
         times = np.clip(batch.device_us, now - LATE_LIMIT_US, now)
-        for no, t in zip(vehicles.tolist(), times.tolist(), strict=True):
-            if no > 0:
-                found[no] = min(t, found.get(no, t))
-        return found
+        return earliest((no, t) for no, t in zip(vehicles.tolist(), times.tolist(), strict=True) if no > 0)
 
     async def _slice(self, isolate: bool) -> None:
         """A slice of what has to be computed again, if anything has. A vehicle on which it fails is put off."""
@@ -304,7 +297,7 @@ class Worker:
                 async with conn.transaction():
                     turn = await run_slice(
                         conn, self._archive, memory, self._owners, self._place(()),
-                        now_us=self._now_us(), known_us=self._known_us, done=self._done, only=only,
+                        now_us=self._now_us(), known_us=self._known_us, done=self._steps.done, only=only,
                     )  # fmt: skip
             self._recomputing = turn is not None
             await self._progress.show(conn, memory, self._owners, working=self._recomputing)
@@ -374,13 +367,15 @@ class Worker:
         await self.lag()
         self._clock_us = now
         self._known_us = self._backlog.known_us(now)
-        await queue.save_known(self._pool, self._log, self._owners.assigned, self._known_us)
+        await save_known(self._pool, self._log, self._owners.assigned, self._known_us)
         return await anyone_waiting(self._pool, memory.snapshot, self._known_us)
 
     async def _between_turns(self, started: float, isolate: bool) -> None:
         if started - self._lag_at >= LAG_EVERY_S:
             self._lag_at = started
             await self.lag()
+            if self._memory is not None:
+                metrics.show_unreadable(self._memory.snapshot.unreadable)
         await self._faults.beside("retry", self._retry.turn(), False, isolate=isolate)
         await self._housekeeping.turn(self._backlog.offsets)
         if started - self._log_at >= SAME_LOG_EVERY_S:
@@ -399,10 +394,3 @@ class Worker:
         behind = self._backlog.measure(await self._reader.end_offsets(), self._owners.assigned)
         metrics.LAG_RECORDS.set(behind)
         return behind
-
-    def _done(self, step: str) -> None:
-        now, self._step = time.perf_counter(), step
-        if step in STEPS:
-            metrics.STEP_SECONDS.labels(step).observe(now - self._step_at)
-        self._step_at = now
-        self._checkpoint(step)

@@ -13,11 +13,13 @@ from typing import Final
 
 import asyncpg
 
+from registry.unreadable import CLOCK_CORRECTION
 from rules.live import metrics
 from rules.live.isolation import Isolation
 from rules.live.ownership import Ownership
-from rules.live.pieces import decode_each
+from rules.live.pieces import LOG_STAGE, decode_each
 from rules.live.store import quarantine, recomputations
+from telemetry.archive.clocks import unreadable_clocks
 from telemetry.log.base import StoredRecord
 
 _logger = logging.getLogger(__name__)
@@ -52,7 +54,9 @@ class Retry:
         if found is None:
             return False
         entry, payload = found
-        record = StoredRecord(entry.topic, entry.partition, entry.offset, payload, {}, 0)
+        # The bytes of a record that the log could not read are no better for being looked at once more.
+        damaged = entry.error if entry.stage == LOG_STAGE else ""
+        record = StoredRecord(entry.topic, entry.partition, entry.offset, payload, {}, 0, damaged)
         await self._isolation.again(entry, decode_each([record]))
         _logger.info("entry %d of the quarantine was tried again", entry.id)
         self._asked_at = self._counted_at = -COUNTED_EVERY_S  # the next one at once
@@ -62,6 +66,8 @@ class Retry:
         """Set the gauges."""
         async with self._pool.acquire() as conn:
             totals, vehicles = await quarantine.totals(conn), await recomputations.count_failed(conn)
+            clocks = await unreadable_clocks(conn)
+        metrics.UNREADABLE_FACTS.labels(CLOCK_CORRECTION).set(len(clocks))
         metrics.QUARANTINE_ENTRIES.set(totals.entries)
         metrics.QUARANTINE_ROWS.set(totals.rows)
         metrics.PUT_OFF.set(vehicles)

@@ -25,7 +25,7 @@ from rules.live.store.results import delete_results, unsettled_orders
 from rules.tracks.state import TrackStates
 from runtime.arrays import AnyArray, Ints
 from runtime.connection import Connection
-from runtime.units import US_PER_S
+from runtime.units import US_PER_S, earliest
 
 _RETURNED = STATUS.index("returned")
 _HOUR_US: Final = 3600 * US_PER_S
@@ -143,11 +143,7 @@ async def note_orders(facts: Facts, changes: Sequence[FactChange], waiting: Mapp
     that wait to be computed again, from when on: what they are computed for is left to that.
     """
     book, gone, rows = facts.tracker.snapshot.orders, [], []
-    changed: dict[tuple[str, int], int] = {}
-    for c in changes:
-        if c.kind == "order":
-            key = (c.subject, c.vehicle_no)
-            changed[key] = min(c.from_us, changed.get(key, c.from_us))
+    changed = earliest(((c.subject, c.vehicle_no), c.from_us) for c in changes if c.kind == "order")
     unknown = {no: since for (order_id, no), since in changed.items() if book.row_of(order_id) is None}
     if unknown:
         await facts.tracker.snapshot.load_orders(facts.conn, unknown, min(unknown.values()))

@@ -18,6 +18,7 @@ from rules.alerts.publish import publish
 from rules.live import metrics, recompute
 from rules.live.counts import Turn
 from rules.live.episodes import Facts
+from rules.live.held import hold
 from rules.live.memory import Memory
 from rules.live.ownership import Ownership
 from rules.live.store import recomputations
@@ -47,6 +48,7 @@ async def run_slice(
     """The next slice, in the transaction of ``conn``, of the own vehicles (those in ``only`` if given); None = there is
     nothing to do. Raises OffsetConflictError when another worker has the partitions, or one of the vehicles, by now."""
     await lock_offsets(conn, place.log, place.expected, place.claim)
+    await hold(conn, memory, owners, now_us)
     own = owners.vehicles(memory.snapshot) if only is None else sorted(owners.own(memory.snapshot, only))
     jobs = await recomputations.take(conn, own, recompute.VEHICLES_AT_ONCE)
     if not jobs:

@@ -1,6 +1,6 @@
 """One transaction of the worker: a batch of positions, what changed meanwhile, and what follows from both.
 
-In numbered steps (``STEPS``; a test breaks each of them):
+In numbered steps (``rules.live.steps``; a test breaks each of them):
 
 1. ``offsets``: all partitions of this worker are held; a second worker on one of them is refused here.
 2. ``positions``: new rows are stored, rows that are there already are counted as duplicates.
@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
@@ -31,6 +30,7 @@ from rules.live import metrics, paper, recompute
 from rules.live.clock_doubts import by_clocks
 from rules.live.counts import Turn
 from rules.live.episodes import Facts, publish_events
+from rules.live.held import hold
 from rules.live.late import before_start, behind, changed_since, have_orders, split, unusable_since
 from rules.live.memory import Memory
 from rules.live.ownership import Ownership
@@ -45,10 +45,9 @@ from rules.live.vehicle_states import Fixes
 from rules.tracks.advance import advance
 from runtime.arrays import Bools, Ints
 from runtime.connection import Connection
+from runtime.units import keep_earliest
 from telemetry.archive.store import Archive
 from telemetry.positions import PositionBatch
-
-STEPS: Final = ("offsets", "positions", "facts", "tracks", "episodes", "recompute", "settle", "publish")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +99,7 @@ class Transaction:
         snapshot = self._memory.snapshot
         self._changes, lost = await self._owners.take_facts(conn, snapshot, self._how.only)
         self._memory.lose(lost)
+        await hold(conn, self._memory, self._owners, self._now_us)
         tracker = self._memory.tracker
         facts = Facts(conn, self._archive, tracker, self._memory.results, self._now_us, self._known_us)
         self._done("facts")
@@ -163,13 +163,10 @@ class Transaction:
             if c.vehicle_no not in self._waiting or not self._waiting[c.vehicle_no].anew
         ]
         again = await changed_since(facts.conn, self._archive, tracker, changes)
-        for no, us in (
-            await paper.passed(facts, touched, watermarks, _newest(fixes, touched, watermarks))
-        ).items():
-            again[no] = min(us, again.get(no, us))
+        passed = await paper.passed(facts, touched, watermarks, _newest(fixes, touched, watermarks))
+        keep_earliest(again, passed.items())
         if self._how.afresh:
-            for no, t in zip(fixes.vehicle.tolist(), fixes.t_us.tolist(), strict=True):
-                again[no] = min(t, again.get(no, t))
+            keep_earliest(again, zip(fixes.vehicle.tolist(), fixes.t_us.tolist(), strict=True))
         live = split(tracker, fixes, again, turn)
         await self._again(facts, again)
         return live.take(~_among(live.vehicle, self._at_once))
@@ -187,8 +184,7 @@ class Transaction:
         self._note({no: since for no, since in again.items() if no not in few})
 
     def _note(self, since_us: Mapping[int, int]) -> None:
-        for no, us in since_us.items():
-            self._noted[no] = min(us, self._noted.get(no, us))
+        keep_earliest(self._noted, since_us.items())
 
     async def _advance(self, facts: Facts, live: Fixes) -> dict[int, list[Episode]]:
         """The kernels take ``live``. Episodes that opened or closed, by vehicle."""
@@ -229,7 +225,8 @@ class Transaction:
     def _open_since(self) -> dict[int, int]:
         """Vehicles whose past is open after this transaction, from when on."""
         open_ = {no: waits.from_us for no, waits in self._waiting.items()}
-        return open_ | {no: min(us, open_.get(no, us)) for no, us in self._noted.items()}
+        keep_earliest(open_, self._noted.items())
+        return open_
 
     def _steady(self, touched: Ints, watermarks: Ints) -> tuple[Ints, Ints]:
         """The touched vehicles whose past is not open, and was not until now; their newest positions before."""

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from rules.checks.destination import distances_mm
 from rules.navigation import metrics
 from rules.navigation.base import SNAP_M, Answer, Engine, EngineError, Places
 from rules.navigation.http import word
 from rules.navigation.polyline import decode, encode, join
+from rules.tracks.approach import distances_mm
 from runtime.arrays import Ints
 from telemetry import geo
 

@@ -47,6 +47,7 @@ from typing import Any
 
 import numpy as np
 
+from rules.tracks.odometer import STEP_M, drivable
 from telemetry import geo
 
 MOVING_DKMH = 50  # from this reported speed on a vehicle moves (5 km/h)
@@ -225,7 +226,7 @@ def plain(o: Any, a: Any, b: Any, mm: Any, us: Any, max_kmh: Any) -> Any:
     short = us <= SHORT_US
     known = (a.odo != 0) & (b.odo > a.odo)
     driven = b.odo - a.odo
-    by_odometer = known & ((driven + 1) * ODO_MM >= mm) & ((driven - 1) * 360_000_000 <= max_kmh * us)
+    by_odometer = known & ((driven + 1) * ODO_MM >= mm) & drivable(driven * STEP_M, us, max_kmh)
     alone = a.speed < MOVING_DKMH
     fast = o.where(short & o.no(alone), o.maximum(a.speed, b.speed), o.minimum(a.speed, b.speed))
     # 0.1 km/h for 1 us is 1/36000 mm; twice the reported speed is allowed.
@@ -268,7 +269,7 @@ def _run(o: Any, s: Any, last: Any, r: Any, way: _Way, d_run: Any, from_t: Any) 
     run_t = w(start, r.t, w(go_on, s.run_t, 0))
     measured = (r.odo != 0) & (run_odo != 0)
     driven = r.odo - run_odo
-    can = (driven - 1) * 360_000_000 <= r.max_kmh * o.maximum(r.t - run_t, US_PER_S)
+    can = drivable(driven * STEP_M, o.maximum(r.t - run_t, US_PER_S), r.max_kmh)
     said = (
         w(r.speed > 0, 1, 0)
         | w(borne_out(o, last, r, way.mm, r.t - s.prev_t), 2, 0)

@@ -7,7 +7,7 @@ unit (m, 0.1 km, km), it sends "no data". A difference that no car can drive in 
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,8 +16,9 @@ from runtime.arrays import AnyInts, Bools, Ints
 #: What is sent for "no data" (all bits set), and what stands here for a report without an odometer.
 NO_DATA: Final = 0xFFFFFFFF
 ABSENT: Final = -1
-_STEP_M: Final = 100
-_US_PER_H: Final = 3_600_000_000
+STEP_M: Final = 100
+#: 1 km/h for 1 us is 1/3,600,000 m.
+_PER_M: Final = 3_600_000
 #: A counter at 0 does not count yet: one that is here (100 km) or above at its next report was set or connected meanwhile. Less
 #: than that a new one may have counted.
 _SET_FROM_ZERO_DKM: Final = 1_000
@@ -34,9 +35,15 @@ class Counted(Enum):
     FAULT = "fault"  # set, reset, rolled over, another unit: no car drives this
 
 
+def drivable(metres: Any, elapsed_us: Any, max_speed_kmh: Any, *, steps: int = 1) -> Any:
+    """Whether a car can drive the metres that its odometer counted in ``elapsed_us``: integers, or int64 columns of one
+    shape, compared as integers. ``steps`` of the odometer are left for rounding."""
+    return (metres - steps * STEP_M) * _PER_M <= max_speed_kmh * elapsed_us
+
+
 def can_be_driven(metres: int, elapsed_us: int, max_speed_kmh: int) -> bool:
-    """Whether a car can drive ``metres`` (not below 0) in ``elapsed_us``. One step of the odometer is left for rounding."""
-    return metres >= 0 and (metres - _STEP_M) * _US_PER_H <= max_speed_kmh * 1000 * elapsed_us
+    """``drivable`` where an odometer that went back is none."""
+    return metres >= 0 and bool(drivable(metres, elapsed_us, max_speed_kmh))
 
 
 def counted(before_dkm: int, after_dkm: int, elapsed_us: int, max_speed_kmh: int) -> Counted:
@@ -45,7 +52,7 @@ def counted(before_dkm: int, after_dkm: int, elapsed_us: int, max_speed_kmh: int
     if not (0 <= before_dkm < NO_DATA and 0 <= after_dkm < NO_DATA):
         return Counted.ABSENT
     difference = after_dkm - before_dkm
-    if not can_be_driven(difference * _STEP_M, elapsed_us, max_speed_kmh):
+    if not can_be_driven(difference * STEP_M, elapsed_us, max_speed_kmh):
         return Counted.FAULT
     if not before_dkm and after_dkm >= _SET_FROM_ZERO_DKM:
         return Counted.FAULT
@@ -63,9 +70,8 @@ def faulty_steps(odometer_dkm: AnyInts, t_us: Ints, max_speed_kmh: AnyInts | int
     before, after = reading[:-1], reading[1:]
     known = (before >= 0) & (before < NO_DATA) & (after >= 0) & (after < NO_DATA)
     difference = after - before
-    too_far = (difference < 0) | (
-        (difference - 1) * _STEP_M * (_US_PER_H // 1000) > np.asarray(max_speed_kmh, np.int64) * np.diff(t_us)
-    )
+    limit = np.asarray(max_speed_kmh, np.int64)
+    too_far = (difference < 0) | ~drivable(difference * STEP_M, np.diff(t_us), limit)
     was_set = (before == 0) & (after >= _SET_FROM_ZERO_DKM)
     another = np.zeros(len(before), np.bool_)
     for unit in _UNITS:

@@ -19,8 +19,8 @@ from typing import Final
 
 import numpy as np
 
-from rules.checks.destination import approach_mm, shown_m
 from rules.tracks.advance import Advanced, Fixes
+from rules.tracks.approach import approach_mm, shown_m
 from rules.tracks.state import TrackStates
 from runtime.arrays import Bools, Ints
 

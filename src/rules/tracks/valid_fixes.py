@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rules.evidence import acc_of, term_of
+from rules.evidence import VALID_COLUMN, acc_of, term_of
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.cleaning import believable
 from rules.tracks.state import TrackStates
@@ -67,3 +67,13 @@ def cut_before(track: Mapping[str, Ints], found: Cleaned, from_us: int) -> tuple
     before = found.clean[t[found.clean] < from_us]
     first = int(before[-1]) if len(before) else int(np.searchsorted(t, from_us))
     return {name: column[first:] for name, column in track.items()}, found.good[found.good >= first] - first
+
+
+def valid_fixes(track: dict[str, Ints], max_speed_kmh: int) -> Ints:
+    """Rows of a track (TRACK_COLUMNS, quality 0) that are valid fixes, in time order: int64 indices. Those that still wait for
+    what follows, but can be true, count: they may tell for the driver."""
+    if VALID_COLUMN in track:
+        found = np.flatnonzero(track[VALID_COLUMN])
+        return found[np.argsort(track["t_us"][found], kind="stable")]
+    (found,) = valid_rows([track], [max_speed_kmh])
+    return found[np.argsort(track["t_us"][found], kind="stable")]

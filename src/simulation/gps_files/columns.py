@@ -15,8 +15,8 @@ from simulation.gps_files.tracks import TrackFileError
 
 #: our name -> column names we know, lower case, most telling first.
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "lat": ("lat", "latitude", "lat_deg", "gps_lat", "纬度", "y"),
-    "lon": ("lon", "lng", "long", "longitude", "lon_deg", "gps_lon", "gps_lng", "经度", "x"),
+    "lat": ("lat", "latitude", "latitude_n/s", "lat_deg", "gps_lat", "纬度", "y"),
+    "lon": ("lon", "lng", "long", "longitude", "longitude_e/w", "lon_deg", "gps_lon", "gps_lng", "经度", "x"),
     "time": (
         "device_time", "devicetime", "gps_time", "gpstime", "fixtime", "fix_time", "datetime", "date_time", "timestamp",
         "tracked_at", "recorded_at", "captured_at", "time", "定位时间", "时间", "t", "date",
@@ -25,17 +25,26 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "clock": ("clock", "time", "gps_clock", "utc_time", "time_utc", "utc", "local_time", "时刻", "时间", "定位时间"),
     "device": (
         "device", "device_id", "deviceid", "terminal", "terminal_id", "phone", "imei", "tracker", "vehicle", "vehicle_id",
-        "plate", "taxi_id", "终端号", "设备号", "车牌号码", "号牌号码", "车牌号", "车牌", "user", "user_id", "userid",
+        "plate", "plate_no", "plateno", "plate_number", "platenumber", "license_plate", "licenseplate", "car", "car_no", "carno",
+        "car_id", "carid", "vehicleid", "vehicle_no", "vehicleno", "vehicle_number", "vehiclenumber", "device_name", "devicename",
+        "device_no", "deviceno", "unique_id", "uniqueid", "tid", "tracker_id", "trackerid", "terminal_no", "terminalid", "sim",
+        "sim_no", "simno", "iccid", "driver", "driver_id", "driverid", "车号", "车辆", "手机号", "终端手机号", "终端编号", "设备编号",
+        "设备名称", "taxi_id", "终端号", "设备号", "车牌号码", "号牌号码", "车牌号", "车牌", "user", "user_id", "userid",
     ),
     "altitude": ("altitude", "altitude_m", "alt", "ele", "elevation", "height", "海拔", "高程"),
-    "speed": ("speed", "speed_kmh", "速度"),
-    "speed_ms": ("speed_ms", "speed_mps"),
-    "speed_kn": ("speed_kn", "speed_knots"),
+    "speed": (
+        "speed", "speed_kmh", "speed_kph", "speed_km/h", "gps_speed", "gpsspeed", "velocity", "速度", "时速", "车速", "行驶速度",
+    ),
+    "speed_ms": ("speed_ms", "speed_mps", "speed_m/s", "velocity_m/s"),
+    "speed_kn": ("speed_kn", "speed_knots", "speed_knot", "speed_kts", "sog"),
     "direction": ("direction", "heading", "course", "bearing", "方向"),
     "lat_side": ("n/s", "ns", "lat_dir", "lat_ref", "latitude_hemisphere", "lat_hemisphere"),
     "lon_side": ("e/w", "ew", "lon_dir", "lng_dir", "lon_ref", "longitude_hemisphere", "lon_hemisphere"),
 }  # fmt: skip
 REQUIRED = ("lat", "lon", "time")
+_ZONE_WORDS = frozenset({"utc", "gmt", "local"})
+_ZONE = re.compile(r"(?:utc|gmt)\s*([+-])\s*(\d{1,2})(?::?(\d{2}))?", re.I)
+_ANY_UNIT = re.compile(r"[\[(（]\s*([^\])）]{1,20})\s*[\])）]")
 _DELIMITERS = (";", "\t", "|", ",")
 _UNIT = re.compile(r"\s*[\[(（].*$")  # "speed (km/h)" is the column speed
 _SPEED_UNIT = re.compile(
@@ -45,8 +54,8 @@ _SPEED_UNIT = re.compile(
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?", re.ASCII)
 _ONLY_DATE = re.compile(r"\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}", re.ASCII)
 
-KMH_OF = {"km/h": 1.0, "m/s": 3.6, "knots": 1.852, "mph": 1.609344}
-_KMH, _MS, _KNOTS, _MPH = KMH_OF
+KMH_OF = {"km/h": 1.0, "m/s": 3.6, "knots": 1.852, "mph": 1.609344, "0.1 km/h": 0.1}
+_KMH, _MS, _KNOTS, _MPH, _TENTH_KMH = KMH_OF
 #: Loggers that are known by columns of theirs, and the unit of their ``speed``.
 _LOGGERS = (
     ("GPSLogger for Android", {"elevation", "accuracy", "bearing", "speed", "provider"}, _MS),
@@ -66,6 +75,33 @@ class Layout:
     header_lines: int
     speed_unit: str | None = None
     notes: list[str] = field(default_factory=list)
+    utc_offset_s: int | None = None
+
+
+def _key(header: str) -> str:
+    """A header for comparing: without its unit, case and zone; ``UTC Time`` and ``time_utc`` are ``time``."""
+    text = re.sub(r"[\s_\-.]+", "_", _UNIT.sub("", header.strip().lstrip("#").strip().lower()))
+    words = [word for word in text.split("_") if word not in _ZONE_WORDS]
+    return "_".join(words) or ("time" if text in ("utc", "gmt") else text)
+
+
+def _zone_of(path: Path, header: str) -> int | None:
+    """Seconds east of UTC that a header of times names, None: it names none. Raises TrackFileError for a zone not known."""
+    words = set(re.split(r"[^a-z]+", header.lower()))
+    said = _ZONE.search(header)
+    if said and said[1]:
+        sign = 1 if said[1] == "+" else -1
+        return sign * (int(said[2]) * 3600 + int(said[3] or 0) * 60)
+    if words & {"utc", "gmt"}:
+        return 0
+    if "北京时间" in header or "东八区" in header or words & {"cst", "beijing"}:
+        return 8 * 3600
+    if words & {"jst", "kst", "est", "edt", "cet", "cest", "pst", "pdt", "ist", "msk"}:
+        raise TrackFileError(
+            f"{path}: 不认识的时区 {header[:40]!r} · unknown time zone in the header",
+            hint="改写表头，或用 --utc-offset 指明 / rename the column and give --utc-offset",
+        )
+    return None
 
 
 def parse_mapping(text: str) -> dict[str, str]:
@@ -151,13 +187,20 @@ def layout_of(path: Path, first: str, second: str, mapping: Mapping[str, str]) -
             hint="改用逗号分隔 / separate the columns by commas",
         )
     unit = _speed_unit(fields, names, indexes, mapping, notes)
-    return Layout(delimiter, indexes, 1, unit, notes)
+    zone = _zone_of(path, fields[indexes["time"]])
+    if zone is None and "date" in indexes:
+        zone = _zone_of(path, fields[indexes["date"]])
+    if zone is not None:
+        notes.append(f"时区见表头 / the zone is that of the header: {fields[indexes['time']][:40]}")
+    return Layout(delimiter, indexes, 1, unit, notes, zone)
 
 
 def _named(
     path: Path, fields: Sequence[str], names: dict[str, int], mapping: Mapping[str, str]
 ) -> dict[str, int]:
-    bare = {_UNIT.sub("", name): i for name, i in reversed(names.items())}
+    bare = {_key(name): i for name, i in reversed(names.items())} | {
+        _UNIT.sub("", name): i for name, i in reversed(names.items())
+    }
     indexes: dict[str, int] = {}
     for ours, column in mapping.items():
         found = names.get(column.lower(), bare.get(column.lower()))
@@ -199,7 +242,7 @@ def _times(
     value = sample[at].strip()
     if not (_CLOCK.fullmatch(value) or _ONLY_DATE.fullmatch(value)):
         return
-    lower = [_UNIT.sub("", name.lower()) for name in fields]
+    lower = [_key(name) for name in fields]
     dates = [k for k, v in enumerate(sample) if k < len(lower) and _ONLY_DATE.fullmatch(v.strip())]
     clocks = [k for k, v in enumerate(sample) if k < len(lower) and _CLOCK.fullmatch(v.strip())]
     date = next((k for k in dates if lower[k] in COLUMNS["date"]), dates[0] if len(dates) == 1 else None)
@@ -217,12 +260,17 @@ def _times(
 def _speed_unit(
     fields: Sequence[str],
     names: Mapping[str, int],
-    indexes: Mapping[str, int],
+    indexes: dict[str, int],
     mapping: Mapping[str, str],
     notes: list[str],
 ) -> str | None:
     at = indexes.get("speed")
-    if at is None or "speed" in mapping or "kmh" in fields[at].lower():
+    if at is None or "speed" in mapping:
+        return _KMH
+    if tenth := re.search(r"0\.1\s*(km/?h|公里/?小?时)", fields[at], re.I):
+        notes.append(f"速度单位 / the unit of speed: {tenth[0]}")
+        return _TENTH_KMH
+    if re.search(r"km/?h|kph", fields[at], re.I) and not _ANY_UNIT.search(fields[at]):
         return _KMH
     said = _SPEED_UNIT.search(fields[at])
     if said:
@@ -230,6 +278,12 @@ def _speed_unit(
         if text.startswith(("km", "kph", "公里")):
             return _KMH
         return _MPH if text == "mph" else _KNOTS if text.startswith(("kn", "kt", "节")) else _MS
+    if other := _ANY_UNIT.search(fields[at]):
+        del indexes["speed"]
+        notes.append(
+            f"不认识的速度单位，未读取速度 / the unit of speed is not known, speeds were left out: {other[1]}"
+        )
+        return _KMH
     for logger, theirs, unit in _LOGGERS:
         if theirs <= names.keys():
             notes.append(f"{logger} 的文件，速度单位 / a file of {logger}, its speed is in {unit}")

@@ -17,6 +17,8 @@ _SIDES = {"lat": ("N", "S"), "lon": ("E", "W")}
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     """(line number from 1, line without its end); splits at LF and CRLF only, as CSV does."""
     start, at = 0, 1
+    if "\n" not in text:  # of an old Mac
+        text = text.replace("\r", "\n")
     while start < len(text):
         end = text.find("\n", start)
         if end < 0:
@@ -25,10 +27,16 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
         start, at = end + 1, at + 1
 
 
+def _is_remark(line: str) -> bool:
+    """``# Logger v1`` and Excel's ``sep=;`` are no rows; ``#time,lat,lon`` is a header."""
+    begin = line[:MAX_LINE].strip().lower()
+    return begin.startswith("sep=") or (begin.startswith("#") and not any(mark in begin for mark in ",;\t|"))
+
+
 def read_csv(path: Path, data: bytes, options: ReadOptions, sink: PointSink) -> None:
     """All rows of a delimited text file. Blank lines and the header are no rows."""
     text = decode_text(path, data)
-    lines = ((n, line) for n, line in _lines(text) if line.strip())
+    lines = ((n, line) for n, line in _lines(text) if line.strip() and not _is_remark(line))
     first, second = next(lines, None), next(lines, None)
     if first is None:
         raise TrackFileError(f"{path}: line 1: the file is empty")
@@ -81,13 +89,14 @@ class _Rows:
         self, path: Path, layout: Layout, options: ReadOptions, sink: PointSink, order: str | None
     ) -> None:
         self._layout = layout
-        self._offset_s = options.utc_offset_s
+        self._assumes = layout.utc_offset_s is None
+        self._offset_s = options.utc_offset_s if layout.utc_offset_s is None else layout.utc_offset_s
         self._device = options.device or path.stem
         self._sink = sink
         self._order = order
-        self._comma = layout.delimiter != ","
         at = layout.indexes
         self._needed = [at[name] for name in (*REQUIRED, *(n for n in ("date",) if n in at))]
+        sink.device_named = "device" in at
         if layout.speed_unit is None and "speed" in at:
             sink.speed_unit_unknown = True
 
@@ -134,7 +143,7 @@ class _Rows:
             speed_kmh=self._speed(fields),
             direction_deg=self._optional(fields, "direction"),
         )
-        sink.report.assumed_offset += assumed and sink.report.accepted > before
+        sink.report.assumed_offset += assumed and self._assumes and sink.report.accepted > before
 
     def _degrees(self, fields: list[str], axis: str) -> float:
         """A coordinate with its sign: by the number, by a letter beside it, or by a column of its own."""
@@ -150,7 +159,7 @@ class _Rows:
             side = fields[column].strip().upper()[:1]
             if side and side not in (plus, minus):
                 raise ValueError(side)
-        value = number(text.rstrip("°"), comma=self._comma)
+        value = number(text.rstrip("°"), comma=True)
         return -abs(value) if side == minus else value
 
     def _speed(self, fields: list[str]) -> float | None:
@@ -165,7 +174,7 @@ class _Rows:
 
     def _optional(self, fields: list[str], name: str) -> float | None:
         """A number that may be missing or unreadable: neither costs the point."""
-        return _optional(fields, self._layout.indexes.get(name), comma=self._comma)
+        return _optional(fields, self._layout.indexes.get(name), comma=True)
 
 
 def _optional(fields: list[str], index: int | None, *, comma: bool = False) -> float | None:

@@ -42,7 +42,9 @@ def _feature(path: Path, number: int, feature: Any, options: ReadOptions, sink: 
     if not isinstance(properties, dict):
         properties = {}
     properties = {str(name).lower(): value for name, value in reversed(properties.items())}
-    device = _device(properties) or options.device or path.stem
+    named = _device(properties)
+    sink.device_named |= named is not None
+    device = named or options.device or path.stem
     coordinates = geometry.get("coordinates")
     times = _times(properties)
     match geometry.get("type"):

@@ -3,6 +3,7 @@ the good points of a file that breaks off."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import ClassVar
 from xml.parsers import expat
@@ -11,6 +12,9 @@ from simulation.gps_files.times import parse_time
 from simulation.gps_files.tracks import MAX_LINE, PointSink, ReadOptions, Reason, TrackFileError
 
 _MAX_DEPTH = 64
+_ENCODING = re.compile(
+    rb"""(<\?xml[^>]{0,100}encoding\s*=\s*["'])(gb2312|gbk|gb18030|gb_2312-80|big5)(?=["'])""", re.I
+)
 
 
 class Refused(Exception):
@@ -113,9 +117,23 @@ def _number(text: str | None) -> float | None:
     return value if value is not None and value - value == 0.0 else None
 
 
+def _as_utf8(path: Path, data: bytes) -> bytes:
+    """Expat knows no encoding of Chinese, and no blank line before the declaration."""
+    data = data.removeprefix(b"\xef\xbb\xbf").lstrip() if data[:1] not in (b"\xff", b"\xfe") else data
+    said = _ENCODING.match(data)
+    if said is None:
+        return data
+    try:
+        text = data.decode("gb18030" if said[2].lower().startswith(b"gb") else "big5")
+    except UnicodeDecodeError as error:
+        raise TrackFileError(f"{path}: byte {error.start + 1}: not {said[2].decode()}") from None
+    return (said[1].decode() + "UTF-8" + text[said.end(2) :]).encode()
+
+
 def parse(path: Path, data: bytes, options: ReadOptions, sink: PointSink, make: type[Handler]) -> None:
     """Run ``data`` through a handler. A document that breaks off keeps the points before the break, and the break is
     counted as one bad row. Raises TrackFileError when it is refused, or broken before its first point."""
+    data = _as_utf8(path, data)
     parser = expat.ParserCreate(namespace_separator=" ")
     handler = make(path, options, sink, parser)
     parser.buffer_text = True

@@ -1,4 +1,4 @@
-"""Recorded GPS tracks from files: GPX, TCX, KML, CSV, GeoLife PLT, GeoJSON. ``read_tracks`` finds the format and reads.
+"""Recorded GPS tracks from files: GPX, TCX, KML, NMEA, CSV, GeoLife PLT, GeoJSON. ``read_tracks`` finds the format and reads.
 
 A file that cannot be read at all (too large, not the format it says, a DOCTYPE in XML) raises ``TrackFileError``
 with the file and the place.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simulation.gps_files import csv, geojson, gpx, kml, tcx
+from simulation.gps_files import csv, geojson, gpx, kml, nmea, tcx
 from simulation.gps_files.tracks import (
     MAX_FILE_BYTES,
     PointSink,
@@ -20,10 +20,12 @@ from simulation.gps_files.tracks import (
 
 
 def detect_format(path: Path, head: bytes) -> str:
-    """``gpx``, ``tcx``, ``kml``, ``csv``, ``plt`` or ``geojson``, from the file's name, else its first bytes."""
+    """``gpx``, ``tcx``, ``kml``, ``nmea``, ``csv``, ``plt`` or ``geojson``, from the file's name, else its first bytes."""
     suffix = path.suffix.lower()
     known = {".gpx": "gpx", ".csv": "csv", ".txt": "csv", ".tsv": "csv", ".plt": "plt", ".geojson": "geojson"}
-    known |= {".json": "geojson", ".tcx": "tcx", ".kml": "kml"}
+    known |= {".json": "geojson", ".tcx": "tcx", ".kml": "kml", ".nmea": "nmea"}
+    if suffix in ("", ".txt", ".csv", ".log", ".nmea", ".nma", ".dat", ".gps") and nmea.is_nmea(head):
+        return "nmea"
     if suffix in known:
         return known[suffix]
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -57,6 +59,7 @@ def read_tracks(path: Path, options: ReadOptions | None = None) -> ReadResult:
         "csv": csv.read_csv,
         "plt": csv.read_plt,
         "geojson": geojson.read_geojson,
+        "nmea": nmea.read_nmea,
     }
     if kind not in parsers:
         raise TrackFileError(f"{path}: unknown format {kind!r}", hint="one of " + ", ".join(parsers))

@@ -5,6 +5,7 @@ Every point of a file is accepted or rejected for a reason: ``rows == accepted +
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter
 from collections.abc import Mapping
@@ -15,6 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.encodings import decoded
+from registry.refusals import UnreadableError
+from registry.spelling import sheet_error
 from runtime.arrays import AnyArray, Floats, Ints
 from runtime.errors import GongcheError
 from telemetry.geo import distance_m
@@ -29,6 +33,10 @@ ABSENT = -1  # in speed_dkmh and direction_deg
 #: 1990..2099: before that there were no GNSS recordings to speak of; after it a device time (YY) cannot say it.
 _EARLIEST_US = 631_152_000 * 1_000_000
 _LATEST_US = 4_102_444_800 * 1_000_000
+
+
+#: 8.61234E+14: a long number as Excel writes it.
+_ROUNDED = re.compile(r"\d(\.\d+)?E\+\d{1,3}", re.ASCII | re.IGNORECASE)
 
 
 class TrackFileError(GongcheError):
@@ -138,6 +146,8 @@ class PointSink:
         self.report = report
         #: A column of speeds whose unit the file does not say: ``tracks`` compares it with the points.
         self.speed_unit_unknown = False
+        #: The file itself says whose points these are.
+        self.device_named = False
         self._devices: dict[str, _Columns] = {}
 
     def reject(self, where: str, reason: Reason, detail: str) -> None:
@@ -168,7 +178,8 @@ class PointSink:
             self.reject(where, Reason.OUT_OF_RANGE, f"time {time_us} us since 1970 is outside 1990..2099")
             return
         device = device.strip()
-        if not device or len(device) > 100:
+        # A number that a spreadsheet has rounded, or its error, would make one device of many.
+        if not device or len(device) > 100 or _ROUNDED.fullmatch(device) or sheet_error(device):
             self.reject(where, Reason.BAD_DEVICE, device)
             return
         columns = self._devices.get(device)
@@ -213,6 +224,11 @@ class PointSink:
                     np.frombuffer(c.direction, np.int32)[order],
                 )
             )
+        if len(made) == 1 and not self.device_named and _is_torn(made[0]):
+            self.report.notes.append(
+                "同一时刻有相距很远的点，可能是几台设备合成了一台；用 --map device=列名 指定设备列"
+                " / far apart at the same time: perhaps several devices were taken for one; name the column, --map device=..."
+            )
         return self._with_unit(made) if self.speed_unit_unknown else made
 
     def _with_unit(self, made: list[RealTrack]) -> list[RealTrack]:
@@ -238,6 +254,24 @@ class PointSink:
             )
             for track in made
         ]
+
+
+#: Pairs of neighbouring points, and their share, by which a track is that of several devices: no car is so quick.
+_TORN_PAIRS = 3
+_TORN_SHARE = 0.05
+_TORN_KMH = 1_000
+_TORN_M = 1_000
+
+
+def _is_torn(track: RealTrack) -> bool:
+    """Whether the points leap to and fro as those of one device do not."""
+    if len(track) < 2:
+        return False
+    lat, lon = track.lat_e6 / 1e6, track.lon_e6 / 1e6
+    metres = distance_m(lat[:-1], lon[:-1], lat[1:], lon[1:])
+    leaps = (metres > _TORN_M) & (metres > np.diff(track.time_us) / 3.6e9 * _TORN_KMH * 1_000)
+    count = int(leaps.sum())
+    return count >= _TORN_PAIRS and count >= _TORN_SHARE * len(leaps)
 
 
 #: Units a speed may be in, and what makes km/h of them.
@@ -281,13 +315,8 @@ def merge_tracks(tracks: list[RealTrack]) -> list[RealTrack]:
 
 
 def decode_text(path: Path, data: bytes) -> str:
-    """Text of a file in UTF-8 (with or without BOM) or GB 18030. Raises TrackFileError with the offset otherwise."""
+    """Text of a file in UTF-8 (with or without BOM) or GB 18030. Raises TrackFileError for what is neither, or is damaged."""
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        first = error
-    try:
-        return data.decode("gb18030")
-    except UnicodeDecodeError:
-        line = data.count(b"\n", 0, first.start) + 1
-        raise TrackFileError(f"{path}: line {line}: neither UTF-8 nor GB 18030 text") from None
+        return decoded(data)
+    except UnreadableError as error:
+        raise TrackFileError(f"{path}: {error.flaws[0].message}") from None

@@ -14,6 +14,7 @@ import numpy as np
 from registry import parameters
 from registry.working_days import Calendar
 from rules.checks import off_hours as check
+from rules.evidence_parts import Allowing
 from runtime.arrays import Floats, Ints
 from runtime.units import CHINA, CHINA_OFFSET_US, US_PER_S, from_us
 from simulation.city.fleet import Order
@@ -79,7 +80,7 @@ def off_hours(
     """(what is found of the days that end within ``span``, whether it is clear). ``jumps``: false places, which must not
     lie across an edge of the night; ``activities``: (kind, from, to), for the label."""
     spans = [(order, covered(order)) for order in orders]
-    covers: list[check.Allowing] = [
+    covers: list[Allowing] = [
         {"task_type": order.task_type, "from_us": s[0] * US_PER_S, "to_us": s[1] * US_PER_S}
         for order, s in spans
         if s is not None

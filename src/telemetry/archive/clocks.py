@@ -7,7 +7,8 @@ positions gets the time that results. The SQL that reads ``clock_corrections`` a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
@@ -16,12 +17,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.apart import read_apart
 from runtime.arrays import Bools, Ints
 from runtime.connection import Connection
+from runtime.faults import of_one_fact, text_of
 from runtime.units import US_PER_S, from_us, to_us
 from telemetry.positions import PositionBatch
 from telemetry.quality import MAX_AHEAD_US, Quality
 from telemetry.terminals import notices
+
+_logger = logging.getLogger(__name__)
 
 #: Before and after every time of receipt.
 EVER: Final = (-(1 << 62), 1 << 62)
@@ -53,7 +58,53 @@ async def read_clocks(
     conn: Connection, terminals: Sequence[int] | None = None, *, since_us: int | None = None
 ) -> dict[int, list[Piece]]:
     """What is known of the clocks of ``terminals`` (None = of all). ``since_us``: only what matters for positions received from
-    then on: what is over would be read in every turn, and there is ever more of it."""
+    then on: what is over would be read in every turn, and there is ever more of it. A terminal of which it cannot be read is in
+    doubt: its positions are no evidence."""
+    try:
+        return await _read(conn, terminals, since_us)
+    except Exception as error:
+        if not of_one_fact(error):
+            raise
+        _logger.debug("the clocks of terminals are read one by one", exc_info=True)
+    found, failed = await _read_apart(conn, terminals, since_us)
+    return found | {no: [Piece(*EVER, 0, True)] for no in failed}
+
+
+async def unreadable_clocks(conn: Connection) -> dict[str, str]:
+    """The terminals (phone) of which it cannot be read what is known of their clocks, each with why."""
+    try:
+        await _read(conn, None, None)
+    except Exception as error:
+        if not of_one_fact(error):
+            raise
+    else:
+        return {}
+    _, failed = await _read_apart(conn, None, None)
+    rows = await conn.fetch("SELECT no, phone FROM terminals WHERE no = ANY($1::integer[])", sorted(failed))
+    phones = {row["no"]: row["phone"] for row in rows}
+    return {phones.get(no, f"({no})"): text_of(error) for no, error in failed.items()}
+
+
+async def _read_apart(
+    conn: Connection, terminals: Sequence[int] | None, since_us: int | None
+) -> tuple[dict[int, list[Piece]], dict[int, Exception]]:
+    """Terminal by terminal: what is known, and the faults."""
+    rows = await conn.fetch(
+        "SELECT terminal_no FROM clock_corrections WHERE $1::integer[] IS NULL OR terminal_no = ANY($1)"
+        " UNION SELECT terminal_no FROM clock_doubts WHERE $1::integer[] IS NULL OR terminal_no = ANY($1) ORDER BY 1",
+        None if terminals is None else sorted(set(terminals)),
+    )
+
+    async def read(numbers: Sequence[int]) -> Iterable[tuple[int, list[Piece]]]:
+        return (await _read(conn, numbers, since_us)).items()
+
+    found, failed = await read_apart(conn, [row["terminal_no"] for row in rows], read)
+    return dict(found), dict(failed)
+
+
+async def _read(
+    conn: Connection, terminals: Sequence[int] | None, since_us: int | None
+) -> dict[int, list[Piece]]:
     conditions: list[str] = []
     values: list[Any] = []
     if terminals is not None:

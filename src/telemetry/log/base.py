@@ -7,6 +7,8 @@ Two implementations keep this interface: ``embedded`` (SQLite, one machine) and 
 * Records of one partition have strictly increasing offsets (not necessarily without holes) and are read in that order.
   Of several partitions what has waited longest comes first, so none starves beside one that is always full.
 * A reader starts where it is told; offsets live with the results (in PostgreSQL), never in the log.
+* A record that the log cannot read for good comes as such (``StoredRecord.unreadable``), and its partition goes on. What may
+  be the line's or the disk's fault for a while is an UnavailableError.
 * Partitions of a reader may change at any time (Kafka rebalances); ``poll`` raises nothing for that but returns a
   ``Poll`` whose ``assigned``/``revoked`` say so *before* any record of a newly assigned partition is returned.
 """
@@ -39,7 +41,9 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
-    """A record as read back. ``appended_us`` is the log's own time, microseconds since 1970 UTC."""
+    """A record as read back. ``appended_us`` is the log's own time, microseconds since 1970 UTC. ``unreadable``: why the log
+    itself cannot read what was there, '' = it can. ``payload`` are the bytes that could be had then, and ``offset`` the last
+    one of them: there may be several records in what is damaged."""
 
     topic: str
     partition: int
@@ -47,6 +51,7 @@ class StoredRecord:
     payload: bytes
     headers: Mapping[str, str]
     appended_us: int
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True)

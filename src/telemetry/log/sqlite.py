@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import logging
 import sqlite3
 import threading
 import time
@@ -29,8 +30,10 @@ from runtime.errors import BatchTooLargeError, ConfigurationError, UnavailableEr
 from runtime.private_files import private_folder
 from telemetry.log.base import Poll, Record, StoredRecord
 from telemetry.log.codec import MAX_RECORD_BYTES
+from telemetry.log.damaged import CHECKSUM, checksum, end_of, is_damage, read_each, stored
 
 T = TypeVar("T")
+_logger = logging.getLogger(__name__)
 
 _FORMAT = 1
 _TRIMMED_AT_ONCE: Final = 200
@@ -150,10 +153,7 @@ class EmbeddedLogWriter:
             for records, _done in waiting:
                 self._connection.executemany(
                     'INSERT INTO records (topic, "partition", appended_us, headers, payload) VALUES (?, ?, ?, ?, ?)',
-                    [
-                        (r.topic, r.partition, now_us, orjson.dumps(dict(r.headers)), r.payload)
-                        for r in records
-                    ],
+                    [(r.topic, r.partition, now_us, _headers(r), r.payload) for r in records],
                 )
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
@@ -165,6 +165,10 @@ class EmbeddedLogWriter:
                     failure = UnavailableError(f"the embedded log is stuck: {error}; {second}")
         for _records, done in waiting:
             done.get_loop().call_soon_threadsafe(_settle, done, failure)
+
+
+def _headers(record: Record) -> bytes:
+    return orjson.dumps({**record.headers, CHECKSUM: checksum(record.payload)})
 
 
 def _settle(done: asyncio.Future[None], failure: Exception | None) -> None:
@@ -186,7 +190,7 @@ class EmbeddedLogReader:
         self._connection, self.partitions = _open(path, partitions)
         self._topic = topic
         self._next: dict[int, int] = {}
-        self._assigned = False
+        self._assigned = self._told = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedded-log-reader")
 
     async def start(self) -> None:
@@ -247,43 +251,60 @@ class EmbeddedLogReader:
         return str(self._connection.execute(query).fetchone()[0])
 
     def _read(self, max_bytes: int) -> list[StoredRecord]:
-        """From each partition's place on, in the order of appending: no partition waits behind another's backlog."""
-        found: list[StoredRecord] = []
-        budget = max_bytes
+        """From each partition's place on, in the order of appending: no partition waits behind another's backlog. Where the
+        file is damaged, record by record."""
         try:
-            # Rows are fetched as they are asked for.
-            waiting = [
-                self._connection.execute(
-                    'SELECT "offset", "partition", payload, headers, appended_us FROM records'
-                    ' WHERE topic = ? AND "partition" = ? AND "offset" >= ? ORDER BY "offset"',
-                    (self._topic, partition, offset),
-                )
-                for partition, offset in self._next.items()
-            ]
             try:
-                for offset, partition, payload, headers, appended_us in heapq.merge(*waiting, key=_OFFSET):
-                    found.append(
-                        StoredRecord(
-                            self._topic, partition, offset, payload, orjson.loads(headers), appended_us
-                        )
-                    )
-                    budget -= len(payload)
-                    if budget <= 0:
-                        break
-            finally:  # a statement that is under way would hold its view of the log
-                for rows in waiting:
-                    rows.close()
+                return self._read_together(max_bytes)
+            except sqlite3.Error as error:
+                if not is_damage(error):
+                    raise
+                if not self._told:
+                    _logger.error("the embedded log is damaged, its records are read one by one: %s", error)
+                self._told = True
+                return read_each(self._connection, self._topic, self._next, max_bytes)
         except sqlite3.Error as error:
             raise UnavailableError(f"the embedded log cannot be read: {error}") from error
+
+    def _read_together(self, max_bytes: int) -> list[StoredRecord]:
+        found: list[StoredRecord] = []
+        budget = max_bytes
+        waiting: list[sqlite3.Cursor] = []
+        try:
+            for partition, offset in self._next.items():  # rows are fetched as they are asked for
+                waiting.append(
+                    self._connection.execute(
+                        'SELECT "offset", "partition", payload, headers, appended_us FROM records'
+                        ' WHERE topic = ? AND "partition" = ? AND "offset" >= ? ORDER BY "offset"',
+                        (self._topic, partition, offset),
+                    )
+                )
+            for offset, partition, *values in heapq.merge(*waiting, key=_OFFSET):
+                record = stored(self._topic, partition, offset, *values)
+                found.append(record)
+                budget -= len(record.payload)
+                if budget <= 0:
+                    break
+        except sqlite3.Error as error:
+            if not found or not is_damage(error):
+                raise  # what was read before it is good, and is read on there next
+        finally:  # a statement that is under way would hold its view of the log
+            for rows in waiting:
+                rows.close()
         return found
 
     def _ends(self) -> dict[int, int]:
         # One descent of the index each; grouping would walk all of it.
         query = 'SELECT max("offset") + 1 FROM records WHERE topic = ? AND "partition" = ?'
-        return {
-            partition: self._connection.execute(query, (self._topic, partition)).fetchone()[0] or 0
-            for partition in range(self.partitions)
-        }
+        try:
+            return {
+                partition: self._connection.execute(query, (self._topic, partition)).fetchone()[0] or 0
+                for partition in range(self.partitions)
+            }
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            return dict.fromkeys(range(self.partitions), end_of(self._connection))
 
     def _trim(self, before: Mapping[int, int], older_than_us: int, others_than_us: int) -> int:
         deleted = 0

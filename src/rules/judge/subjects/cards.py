@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from registry import fuel_cards
+from registry.facts.cards import cards_between, cards_by_time, cards_concerned, every_card
 from registry.facts.fills import reversed_fills
-from registry.facts.trips import END, START, Trip, trips_of_vehicles
+from registry.facts.trips import Trip, trips_of_vehicles
 from registry.fuel_cards import CardBindingRow, CardRow
 from registry.goods import is_goods
 from registry.parameters import ORDER, parameter
@@ -20,8 +21,9 @@ from registry.vehicles import VehicleInfo, holders_of_plates, vehicle_at
 from rules.alerts.feed import suspected_of_cards
 from rules.alerts.model import AlertFacts, Judgement
 from rules.checks import card_binding, refuel_frequency
+from rules.evidence_parts import Binding, iso_day
 from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind
-from runtime.units import CHINA_OFFSET_US, US_PER_DAY, from_us, midnight_us
+from runtime.units import CHINA_OFFSET_US, US_PER_DAY, midnight_us
 
 #: Cards whose facts are in memory at once.
 CARDS_AT_ONCE: Final = 50
@@ -30,6 +32,7 @@ NIGHT_US: Final = 2 * 3600 * 1_000_000
 
 _BINDING, _REFUEL = card_binding.RULE, refuel_frequency.RULE
 
+<<<<<<< HEAD
 _OF_ORDERS = (
     "SELECT DISTINCT b.card FROM (SELECT o.id, o.vehicle,"  # noqa: S608 - fixed text
     f" min(LEAST({START}, o.planned_departure)) AS since FROM dispatch_orders o"
@@ -65,6 +68,8 @@ def _midnights(sql: str) -> str:
         )
     return sql
 
+=======
+>>>>>>> main
 
 @dataclass(frozen=True, slots=True)
 class _Run:
@@ -107,6 +112,7 @@ class Cards:
     async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
         """Cards that the changes touch, at once."""
         cards = {c.subject for c in of_kind(changes, "card", "card_binding", "fills")}
+<<<<<<< HEAD
         asked = (
             ("SELECT DISTINCT card FROM fuel_transactions WHERE id = ANY($1::text[])", ("transaction",)),
             ("SELECT DISTINCT card FROM card_bindings WHERE plate = ANY($1::text[])", ("plate",)),
@@ -121,8 +127,12 @@ class Cards:
             subjects = sorted({c.subject for c in of_kind(changes, *kinds)})
             if subjects:
                 cards |= {r["card"] for r in await desk.conn.fetch(sql, subjects)}
+=======
+        for kind in ("transaction", "plate", "vehicle", "order"):
+            cards |= await cards_concerned(desk.conn, kind, [c.subject for c in of_kind(changes, kind)])
+>>>>>>> main
         if any(c.subject in (*self.rules, ORDER) for c in of_kind(changes, "parameter")):
-            cards |= {r["id"] for r in await desk.conn.fetch("SELECT id FROM fuel_cards")}
+            cards |= await every_card(desk.conn)
         return dict.fromkeys(sorted(cards), desk.now_us)
 
     async def strike(self, desk: Desk, from_us_: int, until_us: int) -> dict[str, int]:
@@ -134,23 +144,15 @@ class Cards:
             return {}
         graces = {parameter(_BINDING, "grace_days").default}
         graces |= {r.value for r in desk.parameters if (r.rule, r.name) == (_BINDING, "grace_days")}
-        since = from_us(max(from_us_ - US_PER_DAY, 0))
-        rows = await desk.conn.fetch(_midnights(_BY_TIME), since, from_us(until_us), sorted({0, *graces}))
-        return {r["id"]: night for r in rows}
+        since = max(from_us_ - US_PER_DAY, 0)
+        return dict.fromkeys(await cards_by_time(desk.conn, since, until_us, {0, *graces}), night)
 
     async def prepare(self, desk: Desk, keys: Sequence[str]) -> None:
         """Nothing takes long here."""
 
     async def between(self, desk: Desk, from_us_: int, to_us: int) -> list[str]:
         """Cards that were bound, paid or were active in [from, to)."""
-        rows = await desk.conn.fetch(
-            "SELECT id FROM fuel_cards WHERE status = 'active' AND created_at < $2"
-            " UNION SELECT card FROM card_bindings WHERE valid_from < $2 AND (valid_to IS NULL OR valid_to > $1)"
-            " UNION SELECT card FROM fuel_transactions WHERE at >= $1 AND at < $2",
-            from_us(from_us_),
-            from_us(to_us),
-        )
-        return sorted(r["id"] for r in rows)
+        return sorted(await cards_between(desk.conn, from_us_, to_us))
 
     async def judge(self, desk: Desk, keys: Sequence[str]) -> Verdicts:
         """Every binding of each card, whether it is bound at all, and every stretch between orders in which it paid."""
@@ -201,21 +203,19 @@ def _of_card(desk: Desk, known: _Facts, card: str) -> Iterator[Judgement]:
 def _card(card: CardRow) -> card_binding.Card:
     return {
         "id": card.id, "organisation": card.organisation, "status": card.status, "kind": card.kind,
-        "opened_on": None if card.opened_on is None else card.opened_on.isoformat(),
-        "closed_on": None if card.closed_on is None else card.closed_on.isoformat(),
+        "opened_on": iso_day(card.opened_on), "closed_on": iso_day(card.closed_on),
     }  # fmt: skip
 
 
 def _judge_binding(desk: Desk, known: _Facts, card: CardRow, binding: CardBindingRow) -> Judgement:
     vehicles = known.vehicles.get(binding.plate, [])
-    bound: card_binding.Binding = {
+    bound: Binding = {
         "plate": binding.plate, "from_us": binding.from_us, "to_us": None if binding.to_us == FOREVER else binding.to_us,
     }  # fmt: skip
     known_as: list[card_binding.Vehicle] = [
         {
             "id": v.id, "organisation": v.organisation, "ownership": v.ownership,
-            "registered_on": None if v.registered_on is None else v.registered_on.isoformat(),
-            "disposed_on": None if v.disposed_on is None else v.disposed_on.isoformat(),
+            "registered_on": iso_day(v.registered_on), "disposed_on": iso_day(v.disposed_on),
         }
         for v in vehicles
     ]  # fmt: skip

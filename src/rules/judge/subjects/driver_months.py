@@ -22,22 +22,29 @@ from typing import Final
 
 from registry.changes import LOOK_BACK_US
 from registry.drivers import drivers_of
+from registry.facts.driver_months import (
+    Span,
+    cards_of_transactions,
+    months_of,
+    vehicles_of_cards,
+    vehicles_of_orders,
+)
 from registry.facts.fills import fills_of_plates, reversed_of_cards
-from registry.facts.trips import END, START, Trip, trips_of_drivers, trips_of_vehicles
+from registry.facts.trips import Trip, trips_of_drivers, trips_of_vehicles
 from registry.goods import is_goods
-from registry.order_cover import last_return
 from registry.parameters import parameter
 from registry.snapshot.timelines import FOREVER
 from registry.spelling import name_key
 from registry.transactions import TransactionRow
 from registry.vehicles import VehicleInfo, vehicle_at, vehicles_by_id, vehicles_of_plates
+from rules.alerts.feed import suspected_among
 from rules.alerts.model import AlertFacts, Judgement
 from rules.checks import fuel_consumption as check
 from rules.checks.base import Outcome
 from rules.checks.fuel_consumption import month_of, month_span, shifted
 from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, wait
 from rules.judge.fuel_levels import add_levels
-from runtime.units import US_PER_DAY, from_us, to_us
+from runtime.units import US_PER_DAY
 
 #: A fill so long after the last trip is nobody's.
 REACH_US: Final = 31 * US_PER_DAY
@@ -55,31 +62,6 @@ _ENERGIES: Final = {
 }  # fmt: skip
 _BOTH: Final = ("fuel", "electric")
 
-#: (vehicle | null = every, from, to): drivers and the months in which their trips or the fills after them may count.
-_MONTHS = (
-    "SELECT DISTINCT s.every_energy, o.driver, v.energy,"  # noqa: S608 - fixed text
-    f" to_char(GREATEST({START}, s.since) AT TIME ZONE 'UTC' + interval '8 hours', 'YYYY-MM') AS first,"
-    f" to_char(LEAST({END} + interval '31 days', s.until) AT TIME ZONE 'UTC' + interval '8 hours', 'YYYY-MM') AS last"
-    " FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::boolean[])"
-    " AS s (vehicle, since, until, every_energy)"
-    " JOIN dispatch_orders o ON {join} JOIN vehicles v ON v.id = o.vehicle"
-    f" WHERE o.driver IS NOT NULL AND {last_return('o')} >= s.since - interval '31 days'"
-    f" AND {END} + interval '31 days' >= s.since AND {START} < s.until"
-)
-_CARD_VEHICLES = (
-    "SELECT v.id, s.since FROM unnest($1::text[], $2::timestamptz[]) AS s (card, since)"
-    " JOIN card_bindings b ON b.card = s.card AND (b.valid_to IS NULL OR b.valid_to > s.since)"
-    " JOIN vehicles v ON v.plate = b.plate"
-)
-_ORDER_VEHICLES = (
-    f"SELECT o.vehicle, min(LEAST({START}, o.planned_departure)) AS since,"  # noqa: S608 - fixed text
-    f" max({END}) + interval '31 days' AS until FROM dispatch_orders o WHERE o.id = ANY($1::text[])"
-    " GROUP BY o.id, o.vehicle"
-)
-
-#: Vehicle, from, to, and whether its kind of energy itself may have changed.
-_Span = tuple[str | None, int, int, bool]
-
 
 class DriverMonths:
     """See the module docstring and ``rules.judge.context.Gatherer``."""
@@ -91,27 +73,22 @@ class DriverMonths:
         """Months that have ended and rest on the changed facts: those of the facts, those that have them in their
         baseline, and the same a year later."""
         conn = desk.conn
-        spans: list[_Span] = [(c.subject, 0, FOREVER, True) for c in of_kind(changes, "vehicle")]
+        spans: list[Span] = [(c.subject, 0, FOREVER, True) for c in of_kind(changes, "vehicle")]
         cards = [(c.subject, c.from_us) for c in of_kind(changes, "fills", "card_binding")]
         moved = {c.subject: c.from_us for c in of_kind(changes, "transaction")}
-        rows = await conn.fetch(
-            "SELECT id, card FROM fuel_transactions WHERE id = ANY($1::text[])", sorted(moved)
-        )
-        cards += [(r["card"], moved[r["id"]]) for r in rows]
+        cards += await cards_of_transactions(conn, moved)
         # A reversal may take back a fill of the month before.
         cards = [(card, max(us - REACH_US, 0)) for card, us in cards]
-        rows = await conn.fetch(_CARD_VEHICLES, [c for c, _ in cards], [from_us(us) for _, us in cards])
-        spans += [(r["id"], to_us(r["since"]), FOREVER, False) for r in rows]
+        spans += [(id, since, FOREVER, False) for id, since in await vehicles_of_cards(conn, cards)]
         plates = {c.subject: c.from_us for c in reversed(of_kind(changes, "plate"))}
         for plate, its in (await vehicles_of_plates(conn, plates)).items():
             spans += [(v.id, plates[plate], FOREVER, False) for v in its]
         orders = sorted({c.subject for c in of_kind(changes, "order", "result")})
-        rows = await conn.fetch(_ORDER_VEHICLES, orders)
-        spans += [(r["vehicle"], to_us(r["since"]), to_us(r["until"]), False) for r in rows]
+        spans += [(id, since, until, False) for id, since, until in await vehicles_of_orders(conn, orders)]
         own = [c.from_us for c in of_kind(changes, "parameter") if c.subject == check.RULE]
-        keys = await _keys(desk, spans, "o.vehicle = s.vehicle", ended_by=desk.now_us)
+        keys = await _keys(desk, spans, ended_by=desk.now_us)
         if own:
-            keys |= await _keys(desk, [(None, min(own), FOREVER, False)], "true", ended_by=desk.now_us)
+            keys |= await _keys(desk, [(None, min(own), FOREVER, False)], ended_by=desk.now_us)
         return keys
 
     async def strike(self, desk: Desk, from_us_: int, until_us: int) -> dict[str, int]:
@@ -146,32 +123,27 @@ class DriverMonths:
 
 async def _month_keys(desk: Desk, month: str) -> dict[str, int]:
     first, end = month_span(month)
-    return await _keys(desk, [(None, first, end - 1, False)], "o.is_current", ended_by=end, following=False)
+    return await _keys(desk, [(None, first, end - 1, False)], ended_by=end, only_that=True)
 
 
 async def _keys(
-    desk: Desk, spans: Sequence[_Span], join: str, *, ended_by: int, following: bool = True
+    desk: Desk, spans: Sequence[Span], *, ended_by: int, only_that: bool = False
 ) -> dict[str, int]:
-    """Keys of ``spans``, of the months that ended at ``ended_by`` or before; ``following``: also of those that look back
-    on them."""
-    if not spans:
-        return {}
-    rows = await desk.conn.fetch(
-        _MONTHS.replace("{join}", join), [s[0] for s in spans], [from_us(s[1]) for s in spans],
-        [from_us(min(s[2], 4_000_000_000_000_000)) for s in spans], [s[3] for s in spans],
-    )  # fmt: skip
+    """Keys of ``spans``, of the months that ended at ``ended_by`` or before, and of those that look back on them.
+    ``only_that``: of what the current versions of the orders say, and without those that look back."""
+    found = await months_of(desk.conn, spans, current_only=only_that)
     lengths = {parameter(check.RULE, "baseline_months").default}
     lengths |= {r.value for r in desk.parameters if (r.rule, r.name) == (check.RULE, "baseline_months")}
-    steps = sorted({*range(max(lengths) + 1), 12}) if following else [0]
+    steps = [0] if only_that else sorted({*range(max(lengths) + 1), 12})
     keys: dict[str, int] = {}
-    for row in rows:
-        month = row["first"]
-        while month <= row["last"] and month_span(month)[1] <= ended_by:
+    for one in found:
+        month = one.first
+        while month <= one.last and month_span(month)[1] <= ended_by:
             for touched in (shifted(month, k) for k in steps):
                 end = month_span(touched)[1]
                 if end <= ended_by:
-                    for energy in _BOTH if row["every_energy"] else _ENERGIES[row["energy"]]:
-                        keys[f"{row['driver']}|{touched}|{energy}"] = end + AFTER_MONTH_US
+                    for energy in _BOTH if one.every_energy else _ENERGIES[one.energy]:
+                        keys[f"{one.driver}|{touched}|{energy}"] = end + AFTER_MONTH_US
             month = shifted(month, 1)
     return keys
 
@@ -222,12 +194,7 @@ async def _judge(desk: Desk, keys: Sequence[str], verdicts: Verdicts) -> None:
     ]
     known = await _facts(desk, wanted)
     subjects = {w.key: check.subject(w.driver, w.month, w.energy) for w in wanted}
-    rows = await desk.conn.fetch(
-        "SELECT subject FROM alerts WHERE rule = $1 AND subject = ANY($2::text[]) AND status = 'suspected'",
-        check.RULE,
-        sorted(subjects.values()),
-    )
-    suspected = {r["subject"] for r in rows}
+    suspected = await suspected_among(desk.conn, check.RULE, subjects.values())
     made: list[tuple[check.Evidence, check.Month]] = []
     for want in wanted:
         waiting = _waits(desk, known, want)

@@ -20,10 +20,12 @@ from rules.alerts.publish import evaluations_of
 from rules.checks import card_use
 from rules.checks.base import Evaluation, Outcome
 from rules.evidence import freeze_track
+from rules.evidence_parts import Binding, OfficialVehicle, official_vehicle_of
 from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind, on_kept_track, wait
-from rules.judge.tracks import judged_tracks_of, watermarks
+from rules.judge.tracks import judged_tracks_of
+from rules.live.store.states import watermarks
 from runtime.arrays import Ints
-from runtime.units import US_PER_DAY
+from runtime.units import US_PER_DAY, earliest
 
 RULE: Final = card_use.RULE
 
@@ -141,11 +143,7 @@ class Transactions:
                 },
                 "card": {"id": row.card, "organisation": fact.organisation},
                 "binding": _binding(fact.bound),
-                "vehicle": None if vehicle is None else {
-                    "no": vehicle.no, "id": vehicle.id, "plate": vehicle.plate, "organisation": vehicle.organisation,
-                    "registered_on": None if vehicle.registered_on is None else vehicle.registered_on.isoformat(),
-                    "disposed_on": None if vehicle.disposed_on is None else vehicle.disposed_on.isoformat(),
-                },
+                "vehicle": None if vehicle is None else official_vehicle_of(vehicle),
                 "station": None if fact.station is None else {
                     "id": fact.station.id, "name": fact.station.name, "lat_e6": fact.station.lat_e6,
                     "lon_e6": fact.station.lon_e6, "polygons": fact.station.polygons,
@@ -158,7 +156,7 @@ class Transactions:
     async def _judge_tracks(
         self, desk: Desk, drafts: Sequence[tuple[str, card_use.Evidence]], verdicts: Verdicts
     ) -> None:
-        marks = await watermarks(desk, {_vehicle(evidence)["no"] for _, evidence in drafts})
+        marks = await watermarks(desk.conn, {_vehicle(evidence)["no"] for _, evidence in drafts})
         ready: list[tuple[str, card_use.Evidence, bool]] = []
         for key, evidence in drafts:
             _, until = card_use.window(evidence["transaction"], evidence["parameters"])
@@ -207,14 +205,14 @@ class Transactions:
                 verdicts.later[key] = wait(desk, evidence["transaction"]["at_us"], why, no, marks[no])
 
 
-def _binding(bound: tuple[str, int, int | None] | None) -> card_use.Binding | None:
+def _binding(bound: tuple[str, int, int | None] | None) -> Binding | None:
     if bound is None:
         return None
     plate, from_us, to_us = bound
     return {"plate": plate, "from_us": from_us, "to_us": to_us}
 
 
-def _vehicle(evidence: card_use.Evidence) -> card_use.Vehicle:
+def _vehicle(evidence: card_use.Evidence) -> OfficialVehicle:
     """The vehicle of evidence that is judged on its track."""
     vehicle = evidence["vehicle"]
     if vehicle is None:
@@ -251,7 +249,4 @@ def _since(changes: Sequence[Change], oldest_us: int) -> dict[str, int]:
 
 def _earliest(pairs: Any, oldest_us: int) -> dict[str, int]:
     """(key, us) pairs as key -> the earliest of its times, none before ``oldest_us``."""
-    found: dict[str, int] = {}
-    for key, us in pairs:
-        found[key] = min(found.get(key, us), us)
-    return {key: max(us, oldest_us) for key, us in found.items()}
+    return {key: max(us, oldest_us) for key, us in earliest(pairs).items()}

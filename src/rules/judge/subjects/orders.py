@@ -9,30 +9,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final
-
-import numpy as np
+from typing import Final
 
 from registry.facts import orders
 from registry.facts.order_notes import paper_notes
 from registry.facts.orders import OrderFacts, OrderResultRow
 from registry.order_cover import NOT_SHOWN
 from registry.orders import OrderPlace, OrderRow
-from registry.parameters import TRACK, ParameterRow, resolve, rows_for
-from registry.snapshot.orders import OrderBook
+from registry.parameters import TRACK, resolve
 from rules.alerts.feed import evidence_of, suspected_of_orders
 from rules.alerts.model import AlertFacts, Judgement, alert_id
 from rules.checks import mileage
 from rules.checks.base import Evaluation, Outcome
-from rules.evidence import freeze_track, parse
+from rules.evidence import parse
+from rules.evidence_parts import Place
 from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, on_kept_track, wait
-from rules.judge.tracks import tracks_of
-from rules.live.store.states import load_day_states
-from rules.live.vehicle_states import order_key
+from rules.judge.order_tracks import add_tracks
 from rules.navigation.base import Places, Route
-from rules.tracks.state import STATE_DTYPE, STATE_VERSION
-from runtime.arrays import Ints
-from runtime.units import CHINA_OFFSET_US, US_PER_DAY, US_PER_S
+from runtime.units import US_PER_S
 
 RULE = mileage.RULE
 
@@ -48,8 +42,6 @@ WAITS_FOR_MENDED: Final = (
 
 #: Tracks in memory at once.
 TRACKS_AT_ONCE: Final = 20
-#: The last fixes of an order may be confirmed by what follows: so far after its end it is looked for.
-_AFTER_US: Final = (0, 3600 * US_PER_S, US_PER_DAY, 31 * US_PER_DAY)
 
 
 class Orders:
@@ -262,11 +254,11 @@ def _result(result: OrderResultRow) -> mileage.Result:
     }  # fmt: skip
 
 
-def _place_of(place: OrderPlace) -> mileage.Place:
+def _place_of(place: OrderPlace) -> Place:
     return {"name": place.name, "lat_e6": place.lat_e6, "lon_e6": place.lon_e6}
 
 
-def _place(place: OrderPlace | None) -> mileage.Place | None:
+def _place(place: OrderPlace | None) -> Place | None:
     return None if place is None else _place_of(place)
 
 
@@ -324,7 +316,7 @@ def _numbers(desk: Desk, fact: OrderFacts, route: Route | None) -> mileage.Evide
 
 
 async def _add_all_tracks(desk: Desk, suspected: Sequence[tuple[OrderFacts, mileage.Evidence]]) -> None:
-    """``_add_tracks`` of every stretch: an order of several has them under ``legs``, each with its vehicle and result."""
+    """``add_tracks`` of every stretch: an order of several has them under ``legs``, each with its vehicle and result."""
     pairs: list[tuple[OrderFacts, mileage.Evidence]] = []
     for fact, evidence in suspected:
         if fact.legs:
@@ -333,71 +325,7 @@ async def _add_all_tracks(desk: Desk, suspected: Sequence[tuple[OrderFacts, mile
             evidence["legs"] = legs
         else:
             pairs.append((fact, evidence))
-    await _add_tracks(desk, pairs)
-
-
-async def _add_tracks(desk: Desk, suspected: Sequence[tuple[OrderFacts, mileage.Evidence]]) -> None:
-    """Add to each evidence what ``recompute`` needs: state, track, orders, parameters. As ``rules.live.order_results`` does, from
-    the newest state at the start of the day on which the order began to cover, or of an earlier one."""
-    since: dict[int, int] = {}
-    for fact, _ in suspected:  # an order covers from less than a day before its departure (early_start_min)
-        start = fact.order.planned_departure_us - 2 * US_PER_DAY
-        since[fact.order.vehicle_no] = min(since.get(fact.order.vehicle_no, start), start)
-    books = await orders.order_books(desk.conn, since, desk.parameters)
-    begun = np.array([_cover_from(books[f.order.vehicle_no], f.order.id) for f, _ in suspected], np.int64)
-    days = (begun + CHINA_OFFSET_US) // US_PER_DAY
-    vehicles = np.array([f.order.vehicle_no for f, _ in suspected], np.int64)
-    found, found_days, packed = await load_day_states(desk.conn, vehicles, days, STATE_DTYPE, STATE_VERSION)
-    days[found] = found_days
-    starts = (days * US_PER_DAY - CHINA_OFFSET_US).tolist()
-    states = dict(zip(found.tolist(), packed, strict=True))
-    todo = list(range(len(suspected)))
-    for more_us in _AFTER_US:
-        wants = [(int(vehicles[k]), starts[k], suspected[k][1]["to_us"] + more_us) for k in todo]
-        for k, track in zip(todo, await tracks_of(desk, wants), strict=True):
-            (fact, evidence), state = suspected[k], states.get(k)
-            no = fact.order.vehicle_no
-            evidence |= {
-                "from_us": starts[k],
-                "order_no": order_key(fact.order.id),
-                "orders": _spans(books[no], no, track["t_us"]),
-                "parameter_rows": _rows(desk.parameters, fact.organisation),
-                "state": {
-                    "version": STATE_VERSION,
-                    "packed": None if state is None else state.tobytes().hex(),
-                },
-                "track": freeze_track(track),
-            }
-        todo = [k for k in todo if mileage.recompute(suspected[k][1]) != suspected[k][1]["result"]]
-        if not todo:
-            break
-
-
-def _cover_from(book: OrderBook, order_id: str) -> int:
-    row = book.row_of(order_id)
-    if row is None:
-        raise LookupError(f"order {order_id} is not in the book of its vehicle")
-    return int(book.rows["cover_from"][row])
-
-
-def _spans(book: OrderBook, vehicle_no: int, t: Ints) -> list[mileage.Cover]:
-    """Which order covered each stretch of fixes, half open; the last stretch ends after its last fix."""
-    rows = book.at(np.full(len(t), vehicle_no, np.int64), t)
-    edges = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]]) if len(t) else np.zeros(0, np.int64)
-    ends = np.r_[t[edges[1:]], t[-1] + 1] if len(t) else edges
-    return [
-        {
-            "no": order_key(book.orders[row].id), "id": book.orders[row].id, "version": book.orders[row].version,
-            "from_us": start, "to_us": end,
-        }
-        for row, start, end in zip(rows[edges].tolist(), t[edges].tolist(), ends.tolist(), strict=True)
-        if row >= 0
-    ]  # fmt: skip
-
-
-def _rows(rows: Sequence[ParameterRow], organisation: str) -> list[list[Any]]:
-    mine = rows_for((row for row in rows if row.rule == TRACK), organisation)
-    return [[row.rule, row.name, row.organisation, row.value, row.effective_us] for row in mine]
+    await add_tracks(desk, pairs)
 
 
 def _judgement(desk: Desk, fact: OrderFacts, made: Evaluation, evidence: mileage.Evidence) -> Judgement:

@@ -21,15 +21,24 @@ from registry.order_cover import Note
 from registry.orders import spans_of_orders
 from registry.parameters import ORDER, TRACK
 from registry.vehicles import official_on, vehicles_by_id
-from rules import evidence as frozen
 from rules.alerts.feed import alerts_of_vehicles
 from rules.alerts.model import AlertFacts, Judgement
 from rules.alerts.publish import evaluations_of
 from rules.checks import off_hours, terminal_silent
 from rules.checks.base import Evaluation, Outcome
+from rules.evidence_parts import Vehicle, vehicle_of
 from rules.judge import off_hours_closer
 from rules.judge.context import Change, Desk, Later, Verdicts, judgement, of_kind, on_kept_track, wait
-from rules.judge.day_tracks import HORIZON_US, DayTracks, VehicleDay, day_of, read_tracks
+from rules.judge.day_tracks import (
+    HORIZON_US,
+    DayTracks,
+    VehicleDay,
+    day_of,
+    in_day,
+    read_tracks,
+    track_within,
+    valid_rows_of,
+)
 from rules.judge.silences import (
     add_before,
     add_peers,
@@ -40,13 +49,9 @@ from rules.judge.silences import (
     silences_of,
     tell_office,
 )
-from rules.judge.tracks import terminal_spans, watermarks
-from rules.live.store.states import load_day_states
-from rules.stored_tracks import shared_terms
-from rules.tracks.days import jumpy_slots, valid_fixes_since
-from rules.tracks.state import STATE_DTYPE, STATE_VERSION, TrackStates
-from runtime.arrays import Ints
-from runtime.units import US_PER_DAY, US_PER_S, china_day, midnight_us
+from rules.judge.tracks import terminal_spans
+from rules.live.store.states import watermarks
+from runtime.units import US_PER_DAY, US_PER_S, earliest, midnight_us
 
 NAME: Final = "vehicle_days"
 RULES: Final = (off_hours.RULE, terminal_silent.RULE)
@@ -75,10 +80,8 @@ class VehicleDays:
         keys: set[tuple[str, date]] = set()
         for vehicle, since, until in await spans_of_orders(desk.conn, _subjects(changes, "order")):
             keys |= {(vehicle, day) for day in _ended(desk, since, until, _whole(desk))}
-        late: dict[str, int] = {}
-        for change in of_kind(changes, "track"):
-            late[change.subject] = min(change.from_us, late.get(change.subject, change.from_us))
-        keys |= await self._since(desk, late)
+        late = ((change.subject, change.from_us) for change in of_kind(changes, "track"))
+        keys |= await self._since(desk, earliest(late))
         keys |= await self._of_vehicles(desk, _subjects(changes, "vehicle"))
         days = {date.fromisoformat(subject) for subject in _subjects(changes, "calendar")}
         days &= set(_ended(desk, 0, desk.now_us, _whole(desk)))
@@ -107,7 +110,7 @@ class VehicleDays:
         """Both rules on each day; see ``Gatherer``."""
         verdicts = Verdicts()
         known = await vehicles_by_id(desk.conn, [key.rpartition("|")[0] for key in keys])
-        marks = await watermarks(desk, [v.no for v in known.values()])
+        marks = await watermarks(desk.conn, [v.no for v in known.values()])
         ready, gone = [], []
         for key in sorted(keys):
             vehicle_id, _, text = key.rpartition("|")
@@ -152,7 +155,7 @@ class VehicleDays:
         backfilled: dict[int, bool] = {}
 
         speeds = np.array([s["max_speed_kmh"] for s in shared], np.int64)
-        valid = await _valid(desk, tracks, speeds)
+        valid = await valid_rows_of(desk, tracks, speeds)
         # Its windows start anew: without the jumps none begins with one.
         notes = await notes_of_vehicles(
             desk.conn, [(d.vehicle.no, d.from_us, d.to_us) for d in days], desk.parameters
@@ -186,7 +189,7 @@ class VehicleDays:
         await add_peers(desk, candidates(days, used, found))
         if not desk.numbers_only:
             await tell_office(desk, [(days[slot], one) for slot in slots for one in differ[slot]])
-        counted = np.bincount(tracks.rows.slot[_in_day(tracks)], minlength=len(days)).tolist()
+        counted = np.bincount(tracks.rows.slot[in_day(tracks)], minlength=len(days)).tolist()
         for slot in slots:
             day = days[slot]
             facts: terminal_silent.Evidence = {
@@ -307,7 +310,7 @@ def _off_hours(
             results.append((ask.facts, made))
             continue
         more = {
-            "day_positions": own.day_positions, "cleaned": True, "track": _track(tracks, slot, ask.windows),
+            "day_positions": own.day_positions, "cleaned": True, "track": track_within(tracks, slot, ask.windows),
         }  # fmt: skip
         evidence = cast(off_hours.Evidence, {**ask.facts, **more})
         results.append((evidence, off_hours.judged(evidence, own)))
@@ -336,32 +339,11 @@ def _off_hours_facts(
     return _OffHours(facts, off_hours.windows(day.from_us, worked, used, orders))
 
 
-def _track(tracks: DayTracks, slot: int, windows: Sequence[off_hours.Window]) -> frozen.Track:
-    """The fixes of a slot within ``windows``, for evidence."""
-    rows = tracks.rows
-    low, high = np.searchsorted(rows.slot, [slot, slot + 1])
-    t = rows.t_us[low:high]
-    within = np.zeros(len(t), np.bool_)
-    for start, end, _ in windows:
-        within |= (t >= start) & (t < end)
-    picked = low + np.flatnonzero(within)
-    return frozen.freeze_track(
-        {name: getattr(rows, name)[picked] for name in (*frozen.TRACK_COLUMNS, frozen.ACC_COLUMN)}
-    )
-
-
-class _Vehicle(TypedDict):
-    no: int
-    id: str
-    plate: str
-    organisation: str
-
-
 class _Head(TypedDict):
     rule: str
     rule_version: int
     subject: str
-    vehicle: _Vehicle
+    vehicle: Vehicle
 
 
 def _head(day: VehicleDay, check: Any) -> _Head:
@@ -370,10 +352,8 @@ def _head(day: VehicleDay, check: Any) -> _Head:
         "rule": check.RULE,
         "rule_version": check.VERSION,
         "subject": check.subject(vehicle.id, day.day.isoformat()),
-        "vehicle": {
-            "no": vehicle.no, "id": vehicle.id, "plate": vehicle.plate, "organisation": vehicle.organisation,
-        },
-    }  # fmt: skip
+        "vehicle": vehicle_of(vehicle),
+    }
 
 
 def _alert(day: VehicleDay, made: Evaluation, severity: Any) -> AlertFacts:
@@ -402,30 +382,6 @@ async def _withdrawals(desk: Desk, gone: Sequence[tuple[VehicleDay, str]]) -> li
             if old.subject in why and old.alert.status == "suspected"
         ]
     return made
-
-
-async def _valid(desk: Desk, tracks: DayTracks, speeds: Ints) -> Ints:
-    """Rows that are valid fixes; a day with jumps is cleaned from what the worker knew when it began, for its first fix
-    may be one."""
-    rows, term = tracks.rows, np.zeros(len(tracks.rows), np.int64)
-    for slot, spans in enumerate(tracks.bound):
-        if len({no for no, _, _ in spans}) > 1:
-            mine = slice(*np.searchsorted(rows.slot, [slot, slot + 1]))
-            term[mine] = shared_terms(spans, rows.terminal[mine], rows.t_us[mine])
-    jumpy = np.union1d(jumpy_slots(rows, speeds), rows.slot[term != 0])
-    before = TrackStates(len(jumpy))
-    if len(jumpy):
-        days = [tracks.days[slot] for slot in jumpy.tolist()]
-        numbers = np.array([d.vehicle.no for d in days], np.int64)
-        of_days = np.array([china_day(d.from_us) for d in days], np.int64)
-        found, _, packed = await load_day_states(desk.conn, numbers, of_days, STATE_DTYPE, STATE_VERSION)
-        before.unpack(found, packed)
-    return valid_fixes_since(rows, speeds, jumpy, before, term)
-
-
-def _in_day(tracks: DayTracks) -> Any:
-    """Rows of the days themselves, without the fixes after them."""
-    return tracks.rows.t_us < tracks.rows.base_us[tracks.rows.slot] + US_PER_DAY
 
 
 def _suspected(made: Evaluation) -> bool:

@@ -17,6 +17,7 @@ from rules.alerts.model import AlertFacts, Judgement, StoredEvaluation
 from rules.alerts.publish import evaluations_of
 from rules.checks import traffic_violations as check
 from rules.checks.base import Outcome
+from rules.evidence_parts import Driver, official_vehicle_of
 from rules.judge.context import Change, Desk, Verdicts, judgement, of_kind
 
 RULE: Final = check.RULE
@@ -147,7 +148,7 @@ class Violations:
                 "subject": subject,
                 "unit": unit,
                 "month": month,
-                "vehicle": _vehicle(vehicle),
+                "vehicle": None if vehicle is None else official_vehicle_of(vehicle),
                 "driver": None if driver is None else _driver(*driver),
                 "parameters": desk.resolve(RULE, organisation, since),
                 "violations": rows[key],
@@ -236,18 +237,8 @@ def _months(us: int) -> tuple[str, str]:
     return month, check.next_month(month)
 
 
-def _driver(id: str, name: str, organisation: str) -> check.Driver:
+def _driver(id: str, name: str, organisation: str) -> Driver:
     return {"id": id, "name": name, "organisation": organisation}
-
-
-def _vehicle(vehicle: VehicleInfo | None) -> check.Vehicle | None:
-    if vehicle is None:
-        return None
-    return {
-        "no": vehicle.no, "id": vehicle.id, "plate": vehicle.plate, "organisation": vehicle.organisation,
-        "registered_on": None if vehicle.registered_on is None else vehicle.registered_on.isoformat(),
-        "disposed_on": None if vehicle.disposed_on is None else vehicle.disposed_on.isoformat(),
-    }  # fmt: skip
 
 
 def _record(row: ViolationRow, belongs: bool, whose: tuple[str, str | None] | None) -> check.Record:

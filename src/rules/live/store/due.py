@@ -23,7 +23,7 @@ from registry.order_cover import BEFORE_ORDER, PARAMETERS
 from registry.parameters import ORDER, TRACK
 from rules.alerts.model import FactChange
 from runtime.connection import Connection
-from runtime.units import to_us
+from runtime.units import earliest, to_us
 
 #: The name of the workers among the readers of changes: one place for all of them.
 READER: Final = "live"
@@ -115,15 +115,13 @@ async def _put_all(conn: Connection) -> None:
 async def tell_owners(conn: Connection, rows: Sequence[tuple[int, datetime]]) -> None:
     """Tell the owners of vehicles (number, time) of positions stored by another worker, in the transaction that stores
     them."""
-    earliest: dict[int, datetime] = {}
-    for no, moment in rows:
-        earliest[no] = min(moment, earliest.get(no, moment))
-    if earliest:
+    since = earliest(rows)
+    if since:
         await conn.execute(
             "INSERT INTO live_due (kind, subject, vehicle_no, from_time) SELECT 'rows', '', u.no, u.since"
             " FROM unnest($1::integer[], $2::timestamptz[]) AS u (no, since) ORDER BY u.no",
-            list(earliest),
-            list(earliest.values()),
+            list(since),
+            list(since.values()),
         )
 
 

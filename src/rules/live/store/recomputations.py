@@ -197,6 +197,41 @@ async def put_off(conn: Connection, since_us: Mapping[int, int], error: str, *, 
     )
 
 
+async def hold(conn: Connection, why: Mapping[int, str], since_us: int) -> list[int]:
+    """Vehicles (number -> the fact) whose facts cannot be read: they are put off, not judged until then, and computed from
+    ``since_us`` on when they can. The numbers of those that were not put off like that."""
+    nos = sorted(why)
+    rows = await conn.fetch(
+        "INSERT INTO recomputations AS r (vehicle_no, urgency, from_time, anew, attempts, error, retry_at)"
+        " SELECT u.no, $3, $4, true, 1, u.why, now() + make_interval(secs => $5) FROM unnest($1::integer[], $2::text[]) AS u (no, why)"
+        " ON CONFLICT (vehicle_no) DO UPDATE SET urgency = EXCLUDED.urgency, anew = true, begun = NULL, error = EXCLUDED.error,"
+        " attempts = GREATEST(r.attempts, 1), from_time = LEAST(r.from_time, EXCLUDED.from_time),"
+        " retry_at = GREATEST(r.retry_at, EXCLUDED.retry_at)"
+        " WHERE (r.anew AND r.retry_at > now() AND r.error LIKE $6) IS NOT TRUE RETURNING vehicle_no",
+        nos,
+        [why[no] for no in nos],
+        int(Urgency.NO_STATE),
+        from_us(max(0, since_us)),
+        float(FAULT_PAUSE_S),
+        _HELD,
+    )
+    return sorted(row["vehicle_no"] for row in rows)
+
+
+async def release(conn: Connection, but: Collection[int]) -> None:
+    """Vehicles that waited for facts that can be read by now, all ``but`` these, are tried at once."""
+    await conn.execute(
+        "UPDATE recomputations SET retry_at = now() WHERE retry_at > now() AND error LIKE $2"
+        " AND NOT vehicle_no = ANY($1::integer[])",
+        sorted(but),
+        _HELD,
+    )
+
+
+#: How the reason begins of what is put off for a fact that cannot be read (``registry.unreadable``).
+_HELD: Final = "UnreadableFact: %"
+
+
 async def failed(conn: Connection) -> list[Failed]:
     """The vehicles whose computation has failed and is not through yet."""
     rows = await conn.fetch(

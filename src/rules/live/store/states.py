@@ -6,7 +6,7 @@ version or size is treated as not there: its vehicle is recomputed from the stor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -87,6 +87,15 @@ async def last_fixes(conn: Connection, vehicle_nos: AnyInts | None = None) -> li
         None if vehicle_nos is None else np.asarray(vehicle_nos).tolist(),
     )
     return [(r["vehicle_no"], to_us(r["last_fix_at"]), r["last_lat_e6"], r["last_lon_e6"]) for r in rows]
+
+
+async def watermarks(conn: Connection, vehicle_nos: Iterable[int]) -> dict[int, int]:
+    """Device time of the newest processed position of each vehicle; 0 = none."""
+    wanted = sorted(set(vehicle_nos))
+    rows = await conn.fetch(
+        "SELECT vehicle_no, watermark FROM vehicle_states WHERE vehicle_no = ANY($1::integer[])", wanted
+    )
+    return dict.fromkeys(wanted, 0) | {r["vehicle_no"]: to_us(r["watermark"]) for r in rows}
 
 
 async def load_day_states(

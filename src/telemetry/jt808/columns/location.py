@@ -76,7 +76,7 @@ def _day_table() -> AnyInts:
     for year in range(100):
         for month in range(1, 13):
             first = np.datetime64(f"20{year:02d}-{month:02d}-01", "D")
-            following = np.datetime64(f"20{year:02d}-{month:02d}", "M") + 1
+            following = np.datetime64(f"20{year:02d}-{month:02d}", "M") + np.timedelta64(1, "M")
             days = (following.astype("datetime64[D]") - first).astype(int)
             begin = year * 512 + month * 32 + 1
             table[begin : begin + days] = first.astype(int) + np.arange(days)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from operator import attrgetter
 from typing import Any, Final
@@ -17,9 +18,10 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka import errors as kafka
 
-from runtime.errors import ConfigurationError, UnavailableError
+from runtime.errors import ConfigurationError, GongcheError, UnavailableError
 from runtime.settings import Settings
 from telemetry.log.base import POSITIONS, Poll, StoredRecord
+from telemetry.log.kafka.broken import examine, of_the_bytes
 from telemetry.log.kafka.connection import (
     CLOSE_S,
     MAX_BATCH_BYTES,
@@ -45,6 +47,8 @@ _AT_ONCE_S: Final = 0.001
 _MORE_S: Final = 0.01
 _FETCH_BYTES: Final = 16 << 20
 _TIMESTAMP: Final = attrgetter("timestamp")
+#: A partition that has more, as the broker says, and gives nothing for so long is looked at.
+_STALLED_S: Final = 15.0
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -83,6 +87,10 @@ class KafkaLogReader:
         self._lost = False  # what the caller owns was taken away and it does not know yet
         self._fresh: frozenset[int] = frozenset()  # assigned and the caller does not know yet
         self._readable: set[int] = set()  # owned, and the caller said where to start
+        self._next: dict[
+            int, int
+        ] = {}  # of those: the offset after what is in the buffer, or was taken from it
+        self._since: dict[int, float] = {}  # since when there has been more of them that does not come
         # Partition -> (offset asked for, first one there), of what was deleted unread and is counted.
         self._deleted: dict[int, tuple[int, int]] = {}
         self._deleted_records = 0  # and not told yet
@@ -131,7 +139,7 @@ class KafkaLogReader:
                     await self._fetch(consumer, _MORE_S)
                 if loop.time() >= deadline and not (self._lost or self._fresh or self._buffer):
                     return Poll(records=[], lost=self._untold())
-        except (kafka.KafkaError, ConfigurationError, TimeoutError) as error:
+        except (kafka.KafkaError, kafka.ConsumerStoppedError, GongcheError, TimeoutError) as error:
             self._drop()
             raise await unavailable(self._settings, error) from error
         finally:
@@ -146,6 +154,8 @@ class KafkaLogReader:
         with suppress(kafka.IllegalStateError):
             self._consumer.seek(TopicPartition(self._name, partition), offset)
             self._readable.add(partition)
+            self._next[partition] = offset
+            self._since.pop(partition, None)
             self._buffer = deque(record for record in self._buffer if record.partition != partition)
 
     async def identity(self) -> str:
@@ -167,7 +177,14 @@ class KafkaLogReader:
                 ends = await consumer.end_offsets([TopicPartition(self._name, p) for p in sorted(partitions)])
         except (kafka.KafkaError, ConfigurationError, TimeoutError) as error:
             raise await unavailable(self._settings, error) from error
-        return {tp.partition: offset for tp, offset in ends.items()}
+        found = {tp.partition: offset for tp, offset in ends.items()}
+        now = asyncio.get_running_loop().time()
+        for partition in self._readable:
+            if found.get(partition, 0) > self._next[partition]:
+                self._since.setdefault(partition, now)
+            else:
+                self._since.pop(partition, None)
+        return found
 
     async def close(self) -> None:
         """Leave the group (the others get the partitions at once) and disconnect."""
@@ -195,6 +212,7 @@ class KafkaLogReader:
         self._lost = self._lost or bool(self._owned)
         self._fresh = frozenset()
         self._readable.clear()
+        self._since.clear()
         self._buffer.clear()
 
     def _lay_ready(self, waited_s: float, max_bytes: int) -> bool:
@@ -274,17 +292,60 @@ class KafkaLogReader:
         except kafka.OffsetOutOfRangeError as error:
             await self._out_of_range(consumer, error.args[0], generation)
             return
+        except Exception as error:
+            if not of_the_bytes(error):
+                raise
+            if not await self._pass_over(consumer, sorted(self._readable), generation):
+                raise kafka.KafkaError(f"records could not be read: {error!r}") from error
+            return
         if generation != self._generation:
             return  # they belong to an assignment that has ended
         ours = [records for tp, records in found.items() if tp.partition in self._readable]
         # By the time of appending, each partition's own order kept: none waits behind another's backlog.
         self._buffer.extend(map(self._stored, heapq.merge(*ours, key=_TIMESTAMP)))
+        for records in ours:
+            self._next[records[-1].partition] = records[-1].offset + 1
+            self._since.pop(records[-1].partition, None)
+        if self._since:
+            await self._look_at_stalled(consumer, generation)
         if self._readable and not self._buffer:
             places = [TopicPartition(self._name, partition) for partition in self._readable]
             answered = max(consumer.last_poll_timestamp(place) or 0 for place in places)
             self._listen(timeout_s, answered, self._settings.kafka_timeout_s)
         else:
             self._silent_s = 0.0
+
+    async def _look_at_stalled(self, consumer: AIOKafkaConsumer, generation: int) -> None:
+        """A broker that cannot read a place of its own log answers so, and aiokafka asks again for ever without a word."""
+        now = asyncio.get_running_loop().time()
+        stalled = sorted(p for p, since in self._since.items() if now - since >= _STALLED_S)
+        for partition in stalled:
+            self._since[partition] = now  # the next look is as long after this one
+        await self._pass_over(consumer, stalled, generation)
+
+    async def _pass_over(
+        self, consumer: AIOKafkaConsumer, partitions: Sequence[int], generation: int
+    ) -> bool:
+        """Whether one of ``partitions`` has at its place what cannot be read for good: it is taken as such, and the partition goes on
+        after it. Others go on where they were: the client went past what it did not hand over."""
+        found = False
+        for partition in partitions:
+            broken = await examine(self._settings, self._name, partition, self._next[partition])
+            if generation != self._generation:
+                return True
+            if broken is not None:
+                found = True
+                why = f"{broken.error} (offsets {broken.first} to {broken.following - 1})"
+                _logger.error("%s/%d: a damaged record is passed over: %s", self._name, partition, why)
+                at_us = time.time_ns() // 1000
+                self._buffer.append(
+                    StoredRecord(self._topic, partition, broken.following - 1, broken.payload, {}, at_us, why)
+                )
+                self._next[partition] = broken.following
+        for partition in partitions:
+            with suppress(kafka.IllegalStateError):
+                consumer.seek(TopicPartition(self._name, partition), self._next[partition])
+        return found
 
     def _listen(self, waited_s: float, answered: int | None, limit_s: float) -> None:
         """aiokafka retries for ever without a word; after ``limit_s`` of waiting without any answer we say it."""
@@ -329,6 +390,7 @@ class KafkaLogReader:
                     self._name, tp.partition, offset,
                 )  # fmt: skip
             consumer.seek(tp, first[tp])
+            self._next[tp.partition] = first[tp]
 
     def _drop(self) -> None:
         self._forget()

@@ -1,0 +1,80 @@
+"""Bulk imports. A large file is read and written in a process of its own (``registry.import_process``): in this one, every other request
+would wait for it, for a file of 20,000 rows is seconds of work. What that process used of memory is free again when it ends.
+
+A small file is written here, at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
+from typing import Any, Final, cast
+
+from api.errors import Problem, unavailable
+from registry.import_jobs import LENGTH_BYTES, Job
+from runtime.errors import ConfigurationError
+from runtime.own_python import module_command
+
+#: Imports hold whole files in memory, so few run at once.
+_AT_ONCE: Final = 2
+#: A file of at most so many bytes is small. A workbook never is: it is compressed.
+SMALL: Final = 1 << 16
+#: How a zip (XLSX) and an old workbook (XLS) begin.
+_WORKBOOK: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+
+
+@contextmanager
+def one_import(state: Any) -> Iterator[None]:
+    """Held from before the file is received until it is imported. Raises Problem 429 when enough are running."""
+    if state.imports_running >= _AT_ONCE:
+        detail = "已有导入在进行，请稍后重试 · other imports are running"
+        raise Problem(429, "busy", detail, headers={"Retry-After": "5"})
+    state.imports_running += 1
+    try:
+        yield
+    finally:
+        state.imports_running -= 1
+
+
+async def steps_of(state: Any, job: Job) -> AsyncIterator[dict[str, Any]]:
+    """The steps of ``job``, wherever it runs. Raises what they raise, and Problem 503 when its process was ended."""
+    if len(job.data) <= SMALL and not job.data.startswith(_WORKBOOK):
+        async with state.pool.acquire(timeout=5) as connection, aclosing(job.steps(connection)) as steps:
+            async for step in steps:
+                yield step
+        return
+    database_url = state.settings.database_url
+    if not database_url:  # a client would look for a server of its own choice
+        raise ConfigurationError("a large import needs GONGCHE_DATABASE_URL")
+    process = await asyncio.create_subprocess_exec(
+        *module_command("registry.import_process"), stdin=PIPE, stdout=PIPE, start_new_session=True
+    )
+    task = pickle.dumps((database_url, job))
+    try:
+        async for step, error in _messages(process, task):
+            if error is not None:
+                raise error
+            yield step
+    finally:
+        if process.returncode is None:
+            process.kill()  # we are stopped ourselves; what it has not committed is rolled back
+            await process.wait()
+
+
+async def _messages(process: Process, task: bytes) -> AsyncIterator[tuple[dict[str, Any], Exception | None]]:
+    stdin, stdout = cast(asyncio.StreamWriter, process.stdin), cast(asyncio.StreamReader, process.stdout)
+    try:
+        stdin.write(task)
+        await stdin.drain()
+        stdin.close()
+        while length := int.from_bytes(await stdout.readexactly(LENGTH_BYTES)):
+            yield pickle.loads(await stdout.readexactly(length))  # noqa: S301 - our own program wrote it
+    except (asyncio.IncompleteReadError, ConnectionError):
+        status = await process.wait()
+        raise unavailable(
+            f"导入进程中止（状态 {status}），可能因内存不足；可分批导入 · the process of the import ended with status {status}, perhaps"
+            " for want of memory; import in parts"
+        ) from None
