@@ -39,6 +39,8 @@ _BY_TIME: Final = (
     " UNION SELECT b.card FROM vehicles v JOIN card_bindings b ON b.plate = v.plate CROSS JOIN g"
     " WHERE midnight(v.registered_on) > $1 AND midnight(v.registered_on) <= $2"
     " OR midnight(v.disposed_on) + grace > $1 AND midnight(v.disposed_on) + grace <= $2"
+    " UNION SELECT b.card FROM vehicle_plates p JOIN card_bindings b ON b.plate = p.plate CROSS JOIN g"
+    " WHERE p.valid_to + grace > $1 - interval '1 day' AND p.valid_to + grace <= $2"
 )
 
 

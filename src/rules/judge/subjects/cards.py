@@ -32,44 +32,6 @@ NIGHT_US: Final = 2 * 3600 * 1_000_000
 
 _BINDING, _REFUEL = card_binding.RULE, refuel_frequency.RULE
 
-<<<<<<< HEAD
-_OF_ORDERS = (
-    "SELECT DISTINCT b.card FROM (SELECT o.id, o.vehicle,"  # noqa: S608 - fixed text
-    f" min(LEAST({START}, o.planned_departure)) AS since FROM dispatch_orders o"
-    " WHERE o.id = ANY($1::text[]) GROUP BY o.id, o.vehicle) c JOIN vehicles v ON v.id = c.vehicle"
-    " JOIN card_bindings b ON b.plate = v.plate"
-    # Fills before the return of an earlier order lie in stretches that this order does not touch.
-    f" LEFT JOIN LATERAL (SELECT {END} AS ended FROM current_dispatch_orders o WHERE o.vehicle = c.vehicle"
-    f" AND o.id <> c.id AND o.status = 'returned' AND o.planned_departure < c.since AND {END} < c.since"
-    " ORDER BY o.planned_departure DESC LIMIT 1) p ON true"
-    " WHERE EXISTS (SELECT FROM fuel_transactions t WHERE t.card = b.card AND t.at >= b.valid_from"
-    " AND t.at >= COALESCE(p.ended, '-infinity') AND (b.valid_to IS NULL OR t.at < b.valid_to))"
-)
-_BY_TIME = (
-    "WITH g AS (SELECT d * interval '1 day' AS grace FROM unnest($3::integer[]) d)"
-    " SELECT c.id FROM fuel_cards c, g WHERE c.created_at + grace > $1 AND c.created_at + grace <= $2"
-    " OR midnight(c.opened_on) + grace > $1 AND midnight(c.opened_on) + grace <= $2"
-    " OR midnight(c.closed_on) > $1 AND midnight(c.closed_on) <= $2"
-    " UNION SELECT b.card FROM card_bindings b, g WHERE b.valid_from > $1 AND b.valid_from <= $2"
-    " OR b.valid_to + grace > $1 AND b.valid_to + grace <= $2"
-    " UNION SELECT b.card FROM vehicles v JOIN card_bindings b ON b.plate = v.plate CROSS JOIN g"
-    " WHERE midnight(v.registered_on) > $1 AND midnight(v.registered_on) <= $2"
-    " OR midnight(v.disposed_on) + grace > $1 AND midnight(v.disposed_on) + grace <= $2"
-    " UNION SELECT b.card FROM vehicle_plates p JOIN card_bindings b ON b.plate = p.plate CROSS JOIN g"
-    " WHERE p.valid_to + grace > $1 - interval '1 day' AND p.valid_to + grace <= $2"
-)
-
-
-def _midnights(sql: str) -> str:
-    """``midnight(day)`` as SQL: the start of a day in Asia/Shanghai."""
-    for column in ("c.opened_on", "c.closed_on", "v.registered_on", "v.disposed_on"):
-        sql = sql.replace(
-            f"midnight({column})", f"(({column}::timestamp - interval '8 hours') AT TIME ZONE 'UTC')"
-        )
-    return sql
-
-=======
->>>>>>> main
 
 @dataclass(frozen=True, slots=True)
 class _Run:
@@ -112,25 +74,11 @@ class Cards:
     async def affected(self, desk: Desk, changes: Sequence[Change]) -> dict[str, int]:
         """Cards that the changes touch, at once."""
         cards = {c.subject for c in of_kind(changes, "card", "card_binding", "fills")}
-<<<<<<< HEAD
-        asked = (
-            ("SELECT DISTINCT card FROM fuel_transactions WHERE id = ANY($1::text[])", ("transaction",)),
-            ("SELECT DISTINCT card FROM card_bindings WHERE plate = ANY($1::text[])", ("plate",)),
-            (
-                "SELECT DISTINCT b.card FROM vehicles v JOIN card_bindings b ON b.plate = v.plate"
-                " WHERE v.id = ANY($1::text[])",
-                ("vehicle",),
-            ),
-            (_OF_ORDERS, ("order", "order_times")),
-        )
-        for sql, kinds in asked:
-            subjects = sorted({c.subject for c in of_kind(changes, *kinds)})
-            if subjects:
-                cards |= {r["card"] for r in await desk.conn.fetch(sql, subjects)}
-=======
-        for kind in ("transaction", "plate", "vehicle", "order"):
-            cards |= await cards_concerned(desk.conn, kind, [c.subject for c in of_kind(changes, kind)])
->>>>>>> main
+        asked = [(kind, kind) for kind in ("transaction", "plate", "vehicle", "order")] + [
+            ("order", "order_times")
+        ]
+        for kind, told in asked:
+            cards |= await cards_concerned(desk.conn, kind, [c.subject for c in of_kind(changes, told)])
         if any(c.subject in (*self.rules, ORDER) for c in of_kind(changes, "parameter")):
             cards |= await every_card(desk.conn)
         return dict.fromkeys(sorted(cards), desk.now_us)
