@@ -303,11 +303,15 @@ async def test_a_driver_has_what_happened_between_departure_and_return(world: Fu
     await world.order(
         "P3", "V1", china("2026-03-04 08:00"), china("2026-03-04 12:00"), driver="D2", status="approved"
     )
+    # The next driver takes over at the very minute of the return.
+    await world.order("P4", "V1", china("2026-03-05 08:00"), china("2026-03-05 10:00"), driver="D1")
+    await world.order("P5", "V1", china("2026-03-05 10:00"), china("2026-03-05 12:00"), driver="D2")
+    change = china("2026-03-05 10:00")
     no = await world.pool.fetchval("SELECT no FROM vehicles WHERE id = 'V1'")
     cover = china("2026-03-03 14:00")
     asked = {
         leave - S: None, leave: ("D1", "P1"), back: ("D1", "P1"), back + S: None, cover: ("D2", "P2"), cover + S: None,
-        china("2026-03-04 09:00"): None,
+        china("2026-03-04 09:00"): None, change - S: ("D1", "P4"), change: None, change + S: ("D2", "P5"),
     }  # fmt: skip
     async with world.pool.acquire() as conn:
         assert await drivers_at(conn, [(no, us) for us in asked], ()) == list(asked.values())

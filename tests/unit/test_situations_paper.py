@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from registry.facts.violations import who_drove
 from registry.order_cover import NOT_SHOWN, Times, window
 from rules import evidence as frozen
 from rules.checks import card_binding, card_use, fuel_consumption, traffic_violations
@@ -18,6 +19,7 @@ from tests.unit import test_check_card_use as pumps
 from tests.unit import test_check_fuel_consumption as months
 from tests.unit import test_check_refuel_frequency as refuels
 from tests.unit import test_check_traffic_violations as offences
+from tests.unit import test_paper_times as papers
 from tests.unit.test_order_cover import EIGHT, HOUR, MIN, NOON, PLANNED, RETURNED, USED
 
 NORMAL, SUSPECTED, UNDETERMINED = Outcome.NORMAL, Outcome.SUSPECTED, Outcome.UNDETERMINED
@@ -270,6 +272,20 @@ def test_a_second_violation_a_week_later(more: dict[str, Any], expected: Outcome
     first = offences.record("W1", offences.at("2026-03-02 10:00"))
     second = offences.record("W2", offences.at("2026-03-09 10:00")) | more
     assert traffic_violations.evaluate(offences.make("2026-03", [first, second])).outcome is expected
+
+
+def test_the_minute_at_which_one_driver_hands_over_to_the_next_is_nobodys() -> None:
+    """Back at 10:00 and off at 10:00, a camera at 10:00: the time does not say who drove."""
+    first = replace(papers.RETURNED, id="P1", driver="D1")
+    second = replace(papers.RETURNED, id="P2", driver="D2")
+    driven = [(EIGHT, 10 * HOUR, first), (10 * HOUR, NOON, second)]
+    assert who_drove(driven, 10 * HOUR - 1) == ("D1", "P1")
+    assert who_drove(driven, 10 * HOUR) is None
+    assert who_drove(driven, 10 * HOUR + 1) == ("D2", "P2")
+    same = [(EIGHT, 10 * HOUR, first), (10 * HOUR, NOON, replace(second, driver="D1"))]
+    assert who_drove(same, 10 * HOUR) == ("D1", "P2")
+    # Of orders that overlap the one that departed last counts.
+    assert who_drove([(EIGHT, NOON, first), (9 * HOUR, 11 * HOUR, second)], 10 * HOUR) == ("D2", "P2")
 
 
 def test_two_acts_at_one_moment_by_one_camera_are_two() -> None:
