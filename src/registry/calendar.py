@@ -15,7 +15,8 @@ from registry.values import Record, Text, WriteResult, parse_day
 from registry.working_days import Calendar
 from runtime.apart import read_apart
 from runtime.connection import Connection
-from runtime.faults import of_one_fact, text_of
+from runtime.errors import text_of
+from runtime.faults import of_one_fact
 
 
 def _iso_day(value: str) -> str:

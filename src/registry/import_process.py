@@ -10,6 +10,7 @@ import traceback
 from typing import Any, BinaryIO, Final
 
 from registry.import_jobs import LENGTH_BYTES, Job
+from runtime.errors import text_of
 from runtime.logs import configure_logging
 from runtime.postgres import connect
 
@@ -29,7 +30,7 @@ def portable(error: Exception) -> Exception:
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - made in this line
     except Exception:
-        stands = RuntimeError(f"{type(error).__name__}: {error}")
+        stands = RuntimeError(text_of(error))
         stands.add_note(traceback.format_exc())
         return stands
     return error

@@ -19,7 +19,8 @@ from registry.unreadable import Unreadable
 from registry.values import Identifier, Name, Time, WriteResult
 from runtime.apart import read_apart
 from runtime.connection import Connection
-from runtime.faults import of_one_fact, text_of
+from runtime.errors import text_of
+from runtime.faults import of_one_fact
 from runtime.units import to_us
 
 #: Rows of a list, at most.

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from runtime.faults import text_of
+from runtime.errors import text_of
 
 _logger = logging.getLogger(__name__)
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from rules.alerts.model import OffsetConflictError
 from runtime import faults
-from runtime.faults import ERROR_CHARS, text_of
-
-__all__ = ["ERROR_CHARS", "is_fault", "text_of"]
 
 
 def is_fault(error: BaseException) -> bool:

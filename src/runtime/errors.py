@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+#: What is kept of the text of an error.
+ERROR_CHARS: Final = 1000
 
 
 class GongcheError(Exception):
@@ -49,3 +52,9 @@ def _again(kind: type[GongcheError], args: tuple[Any, ...], attributes: Mapping[
     error = kind.__new__(kind, *args)
     error.__dict__.update(attributes)
     return error
+
+
+def text_of(error: BaseException) -> str:
+    """``error`` in words that PostgreSQL takes, bounded."""
+    words = f"{type(error).__name__}: {error}"[:ERROR_CHARS]
+    return words.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -13,9 +13,6 @@ from runtime.postgres import connection_lost
 #: a word of our own triggers. Every other one speaks of the server, its schema or its rights: no value mends or breaks that.
 _OF_VALUES: Final = ("22", "23", "54", "P0")
 
-#: What is kept of the text of an error.
-ERROR_CHARS: Final = 1000
-
 
 def is_fault(error: BaseException) -> bool:
     """Whether ``error`` is a fault of the program on the data in hand, so that other data may pass.
@@ -36,9 +33,3 @@ def is_fault(error: BaseException) -> bool:
 def of_one_fact(error: BaseException) -> bool:
     """Whether ``error`` is a fault that other data may not have: memory that is short is short for everything."""
     return is_fault(error) and not isinstance(error, MemoryError)
-
-
-def text_of(error: BaseException) -> str:
-    """``error`` in words that PostgreSQL takes, bounded."""
-    words = f"{type(error).__name__}: {error}"[:ERROR_CHARS]
-    return words.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -18,7 +18,7 @@ from registry.fences import Fence
 from registry.orders import DispatchOrder
 from registry.places import MAX_VERTICES, Place, stored_places
 from registry.records import KINDS
-from registry.refusals import Flaw, RefusedError, explain
+from registry.refusals import Flaw, RefusedError, UnreadableError, explain
 from registry.spelling import normal_plate
 from registry.terminals import Binding, BindingPlan, Terminal
 from registry.values import parse_time
@@ -265,18 +265,18 @@ def test_chinese_headers() -> None:
     ],
 )
 def test_wrong_columns_are_named(text: str, field: str, says: str) -> None:
-    with pytest.raises(bulk.UnreadableError) as caught:
+    with pytest.raises(UnreadableError) as caught:
         rows(text)
     assert caught.value.flaws[0].field == field
     assert says in caught.value.message
 
 
 def test_bytes_that_are_no_text() -> None:
-    with pytest.raises(bulk.UnreadableError, match="第 4 个字节"):
+    with pytest.raises(UnreadableError, match="第 4 个字节"):
         decoded(b"abc\xff\xff")
-    with pytest.raises(bulk.UnreadableError, match="UTF-16"):
+    with pytest.raises(UnreadableError, match="UTF-16"):
         decoded("编号".encode("utf-16"))
-    with pytest.raises(bulk.UnreadableError, match="GBK"):
+    with pytest.raises(UnreadableError, match="GBK"):
         decoded(b"a", "latin-1")
 
 
@@ -298,7 +298,7 @@ def test_flaws_are_bounded_but_counted() -> None:
 
 def test_rows_are_bounded() -> None:
     text = "id,name\n" + "".join(f"o{i},x\n" for i in range(bulk.MAX_ROWS + 1))
-    with pytest.raises(bulk.UnreadableError, match=str(bulk.MAX_ROWS)):
+    with pytest.raises(UnreadableError, match=str(bulk.MAX_ROWS)):
         rows(text, "organisations")
 
 
@@ -308,7 +308,7 @@ def test_json_forms() -> None:
     lines = rows(json.dumps(one) + "\n\n{bad\n7\n", "organisations", "ndjson")
     assert [(r.number, bool(r.flaws)) for r in lines] == [(1, False), (3, True), (4, True)]
     for text in ("{}", "nonsense", "[", '["\\ud800"]', "[NaN]"):
-        with pytest.raises(bulk.UnreadableError):
+        with pytest.raises(UnreadableError):
             rows(text, "organisations", "json")
 
 

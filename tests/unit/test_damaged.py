@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from registry import bulk
 from registry.damaged import damaged, unprintable
 from registry.records import KINDS
-from registry.refusals import Flaw, explain
+from registry.refusals import Flaw, UnreadableError, explain
 
 #: The 3,755 most common characters, and all of GB 2312.
 COMMON = [
@@ -101,7 +101,7 @@ def test_a_file_that_was_damaged_before_it_came_names_row_and_field() -> None:
         bulk.validate_rows("organisations", bulk.read_rows("organisations", text.encode(), "csv"))
     assert [(f.row, f.field) for f in caught.value.flaws] == [(3, "name"), (4, "name")]
     header = text.encode().decode("gb18030", errors="replace").encode()
-    with pytest.raises(bulk.UnreadableError, match="乱码，是否应为“编号"):
+    with pytest.raises(UnreadableError, match="乱码，是否应为“编号"):
         bulk.read_rows("organisations", header, "csv")
 
 

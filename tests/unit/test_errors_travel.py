@@ -7,9 +7,9 @@ import pickle
 import asyncpg
 import pytest
 
-from registry.bulk import ImportRefusedError, UnreadableError
+from registry.bulk import ImportRefusedError
 from registry.import_process import portable
-from registry.refusals import Flaw, RefusedError
+from registry.refusals import Flaw, RefusedError, UnreadableError
 from registry.writing import MeanwhileError
 from runtime.errors import ConfigurationError, UnavailableError
 

@@ -17,7 +17,7 @@ from gongche.commands import imports as command
 from registry import bulk
 from registry.fences import Fence
 from registry.records import KINDS
-from registry.refusals import Flaw, explain
+from registry.refusals import Flaw, UnreadableError, explain
 from registry.workbook_records import read_any
 
 SQUARE = {
@@ -84,18 +84,18 @@ def test_a_workbook_says_row_and_header() -> None:
 
 
 def test_workbooks_that_say_nothing_or_too_much() -> None:
-    with pytest.raises(bulk.UnreadableError, match="未知列：甲"):
+    with pytest.raises(UnreadableError, match="未知列：甲"):
         records("vehicles", workbook(["甲", "乙"], [1, 2]))
-    with pytest.raises(bulk.UnreadableError, match="缺少列：车牌号"):
+    with pytest.raises(UnreadableError, match="缺少列：车牌号"):
         records("vehicles", workbook(["编号", "单位"], ["v1", "o"]))
-    with pytest.raises(bulk.UnreadableError, match="工作表是空的"):
+    with pytest.raises(UnreadableError, match="工作表是空的"):
         records("vehicles", workbook())
     head = ["编号", "车牌号", "单位"]
-    with pytest.raises(bulk.UnreadableError, match="多个工作表"):
+    with pytest.raises(UnreadableError, match="多个工作表"):
         records(
             "vehicles", workbook(head, ["v1", "苏F12345", "o"], more={"二": [head, ["v2", "苏F12346", "o"]]})
         )
-    with pytest.raises(bulk.UnreadableError, match=r"旧版 \.xls"):
+    with pytest.raises(UnreadableError, match=r"旧版 \.xls"):
         records("vehicles", b"\xd0\xcf\x11\xe0" + bytes(600))
 
 
@@ -124,11 +124,11 @@ def test_byte_order_marks_and_types_that_say_nothing(data: bytes, form: bulk.For
 
 
 def test_json_in_another_encoding_says_the_byte() -> None:
-    with pytest.raises(bulk.UnreadableError, match="第 20 个字节不是"):
+    with pytest.raises(UnreadableError, match="第 20 个字节不是"):
         records("organisations", '[{"id":"a","name":"财政局"}]'.encode("gbk"), "json")
-    with pytest.raises(bulk.UnreadableError, match="UTF-16"):
+    with pytest.raises(UnreadableError, match="UTF-16"):
         records("organisations", "[]".encode("utf-16"), "json")
-    with pytest.raises(bulk.UnreadableError, match="geometry"):
+    with pytest.raises(UnreadableError, match="geometry"):
         records("fences", b'{"type": "FeatureCollection", "features": []}', "json")
 
 
@@ -199,7 +199,7 @@ def test_lines_of_the_command_name_the_files_own_row_and_header() -> None:
         "  第 4 行",
     ]
     for data in (b"a,b\n", "编号,单位\n".encode(), b"\xff\xfe", "编号,编号\n".encode()):
-        with pytest.raises(bulk.UnreadableError) as wrong:
+        with pytest.raises(UnreadableError) as wrong:
             bulk.validate_rows("vehicles", bulk.read_rows("vehicles", data, "csv"))
         said = command._refusal(httpx.Response(422, json={"errors": [f.shown() for f in wrong.value.flaws]}))
         assert "None" not in said

@@ -15,10 +15,9 @@ from gongche.commands.database import Action, on_database, shown
 from registry.calendar import load_calendar, unreadable_days
 from registry.snapshot.fleet import FleetSnapshot
 from registry.unreadable import CLOCK_CORRECTION, Unreadable
-from rules.faults import text_of
 from rules.live.store import quarantine, recomputations
 from runtime.connection import Connection
-from runtime.errors import GongcheError
+from runtime.errors import GongcheError, text_of
 from runtime.logs import one_line
 from telemetry.archive.clocks import unreadable_clocks
 from telemetry.log import codec

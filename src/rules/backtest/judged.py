@@ -16,7 +16,7 @@ from rules.judge.subjects.all import GATHERERS
 from rules.judge.subjects.orders import WAITS_FOR_ROUTE
 from rules.wording.standard import STANDARD
 from runtime.apart import read_apart
-from runtime.faults import text_of
+from runtime.errors import text_of
 
 #: Keys judged together: as many as the judge takes.
 KEYS_AT_ONCE: Final = 500

@@ -26,7 +26,7 @@ from rules.alerts.feed import publish_feed
 from rules.alerts.publish import publish
 from rules.catalogue import RULES
 from rules.checks import off_hours
-from rules.faults import is_fault, text_of
+from rules.faults import is_fault
 from rules.judge import metrics, queue
 from rules.judge.context import Change, Desk, Gatherer, Later
 from rules.judge.standing import to_publish
@@ -34,6 +34,7 @@ from rules.live.store.offsets import known_until
 from rules.navigation.base import Navigator
 from rules.wording.standard import STANDARD, Wording
 from runtime.database_says import cause, takes_no_writes
+from runtime.errors import text_of
 from runtime.migrations import require_schema
 from runtime.postgres import DATABASE_ERRORS, connect, connection_lost
 from runtime.units import CHINA, US_PER_DAY, US_PER_S, from_us, midnight_us

@@ -28,11 +28,12 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from rules.faults import is_fault, text_of
+from rules.faults import is_fault
 from rules.live.pieces import How, Piece, Unpacked
 from rules.live.steps import STEPS
 from rules.live.store.quarantine import Entry, SetAside
 from runtime.arrays import Ints
+from runtime.errors import text_of
 from telemetry.log import codec
 from telemetry.positions import PositionBatch
 

@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from rules.faults import is_fault, text_of
+from rules.faults import is_fault
 from rules.live.store.quarantine import Entry, SetAside
 from runtime.arrays import Ints
-from runtime.errors import SchemaError
+from runtime.errors import SchemaError, text_of
 from telemetry.log import codec
 from telemetry.log.base import StoredRecord
 from telemetry.positions import PositionBatch

@@ -24,7 +24,7 @@ import numpy as np
 from registry.changes import newest_commit, unread
 from registry.snapshot.fleet import FleetSnapshot
 from rules.alerts.model import OffsetConflictError
-from rules.faults import is_fault, text_of
+from rules.faults import is_fault
 from rules.live import metrics
 from rules.live.counts import Counts, add, add_found
 from rules.live.faults import Faults
@@ -54,7 +54,7 @@ from rules.live.store.states import outdated_states
 from rules.live.transaction import Place, Transaction
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
 from runtime.database_says import takes_no_writes
-from runtime.errors import UnavailableError
+from runtime.errors import UnavailableError, text_of
 from runtime.postgres import DATABASE_ERRORS, renew_read_only
 from runtime.settings import Settings
 from runtime.units import US_PER_S, earliest

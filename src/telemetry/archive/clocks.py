@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from runtime.apart import read_apart
 from runtime.arrays import Bools, Ints
 from runtime.connection import Connection
-from runtime.faults import of_one_fact, text_of
+from runtime.errors import text_of
+from runtime.faults import of_one_fact
 from runtime.units import US_PER_S, from_us, to_us
 from telemetry.positions import PositionBatch
 from telemetry.quality import MAX_AHEAD_US, Quality
