@@ -194,3 +194,15 @@ async def drop_changes(conn: Connection) -> None:
         " DELETE FROM change_commits k USING last WHERE k.number < last.number",
         LOOK_BACK_DAYS,
     )
+
+
+async def note_order_times(conn: Connection, orders: Sequence[str]) -> None:
+    """The track showed when vehicles left for orders or came back (``order_track_times``, no table of facts: it has no trigger).
+    Kind ``order_times``."""
+    if orders:
+        await conn.execute(
+            "INSERT INTO changes (commit_id, kind, subject, vehicle_no, from_time)"
+            " SELECT change_commit(), 'order_times', o.id, v.no, o.planned_departure FROM current_dispatch_orders o"
+            " JOIN vehicles v ON v.id = o.vehicle WHERE o.id = ANY($1::text[]) ORDER BY o.id",
+            sorted(orders),
+        )

@@ -157,7 +157,7 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("night_to_min", "minute of the day", 6 * 60, _READING, 0, 1439),
         Parameter("min_distance_m", "m", 1000, _READING, 0, 1_000_000),
         #: Sum of: 1 official, 2 repair, 4 inspection, 8 car_wash, 16 emergency, 32 tow.
-        Parameter("allowed_types", "bitmask", 17, _READING, 0, 63),
+        Parameter("allowed_types", "bitmask", 55, _READING, 0, 63),
         Parameter("settle_after_h", "h", 6, _READING, 0, 720),
     ),
 }

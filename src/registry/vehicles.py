@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -15,7 +15,7 @@ from registry.refusals import Flaw, RefusedError
 from registry.upsert import DATE, TEXT, Column, PlainTable, upsert
 from registry.values import Day, Identifier, Plate, Quantity, Record, Text, WriteResult
 from runtime.connection import Connection
-from runtime.units import china_day
+from runtime.units import china_day, to_us
 
 
 class Vehicle(Record):
@@ -131,7 +131,8 @@ _EPOCH: Final = date(1970, 1, 1)
 @dataclass(frozen=True, slots=True)
 class VehicleInfo:
     """An official vehicle as the register has it now. ``ownership``: owned, or rented and reported (报备) for its dates.
-    ``tank_ml``, ``battery_wh``: what it holds at most, None = not known."""
+    ``tank_ml``, ``battery_wh``: what it holds at most, None = not known. ``replated``: ``plate`` is one that it had before, and its
+    dates are those of that plate."""
 
     no: int
     id: str
@@ -144,6 +145,7 @@ class VehicleInfo:
     ownership: str = "owned"
     tank_ml: int | None = None
     battery_wh: int | None = None
+    replated: bool = False
 
 
 async def read_vehicles(connection: Connection, where: str = "", *arguments: object) -> list[VehicleInfo]:
@@ -164,6 +166,34 @@ async def vehicles_of_plates(connection: Connection, plates: Collection[str]) ->
         connection, "WHERE v.plate = ANY($1::text[]) ORDER BY v.id", sorted(plates)
     ):
         found[vehicle.plate].append(vehicle)
+    return found
+
+
+async def holders_of_plates(connection: Connection, plates: Collection[str]) -> dict[str, list[VehicleInfo]]:
+    """``vehicles_of_plates``, and those that had a plate before they got another one: official under it to the end of the day on
+    which the register was told (by the history of plates, migrations/0013_plates.sql)."""
+    found = await vehicles_of_plates(connection, plates)
+    rows = await connection.fetch(
+        "SELECT p.vehicle_no, p.plate, max(p.valid_to) AS until, min(p.valid_from) AS since,"
+        " (SELECT min(f.valid_from) FROM vehicle_plates f WHERE f.vehicle_no = p.vehicle_no) AS first"
+        " FROM vehicle_plates p JOIN vehicles v ON v.no = p.vehicle_no"
+        " WHERE p.plate = ANY($1::text[]) AND p.valid_to IS NOT NULL AND p.plate <> v.plate GROUP BY p.vehicle_no, p.plate",
+        sorted(plates),
+    )
+    held = await read_vehicles(
+        connection, "WHERE v.no = ANY($1::integer[])", sorted({r["vehicle_no"] for r in rows})
+    )
+    by_no = {vehicle.no: vehicle for vehicle in held}
+    for row in rows:
+        vehicle = by_no[row["vehicle_no"]]
+        last = china_day(to_us(row["until"])) + 1
+        since = vehicle.registered_on
+        if row["since"] != row["first"]:
+            since = max(_EPOCH + timedelta(days=china_day(to_us(row["since"]))), since or _EPOCH)
+        until = min(_EPOCH + timedelta(days=last), vehicle.disposed_on or date.max)
+        if since is None or since < until:
+            had = replace(vehicle, plate=row["plate"], registered_on=since, disposed_on=until, replated=True)
+            found[row["plate"]].append(had)
     return found
 
 

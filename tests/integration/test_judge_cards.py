@@ -64,9 +64,45 @@ async def test_a_plate_that_goes_to_another_vehicle(world: FuelWorld) -> None:
     await world.card("C1", ("苏F00001", NOW - 9 * DAY, None))
     assert await world.work(GATHERER) == []
     await world.sql("UPDATE vehicles SET plate = '苏F00002'")
-    assert said(await world.work(GATHERER)) == [("card_binding", "suspected", "high")]
+    await plates_told(world, NOW - 2 * DAY)
+    assert said(await world.work(GATHERER)) == [("card_binding", "suspected", "medium")]
+    stored = await world.stored()
+    assert {r["reason_code"] for (rule, _), r in stored.items() if rule == "card_binding"} == {
+        "plate_changed"
+    }
     await world.sql("UPDATE vehicles SET plate = '苏F00001'")
-    assert said(await world.work(GATHERER)) == [("card_binding", "withdrawn", "high")]
+    assert said(await world.work(GATHERER)) == [("card_binding", "withdrawn", "medium")]
+    # The plate of a vehicle that never had it accuses as before.
+    await world.sql("UPDATE card_bindings SET plate = '苏F99999'")
+    assert ("card_binding", "suspected", "high") in said(await world.work(GATHERER))
+
+
+async def plates_told(world: FuelWorld, at: int) -> None:
+    """The register was told at ``at`` (the database's clock is not that of the world)."""
+    await world.sql(
+        "UPDATE vehicle_plates SET valid_to = $1, valid_from = '-infinity' WHERE valid_to IS NOT NULL",
+        world.time(at),
+    )
+    await world.sql("UPDATE vehicle_plates SET valid_from = $1 WHERE valid_to IS NULL", world.time(at))
+
+
+async def test_a_binding_of_before_stays_official_when_the_vehicle_gets_another_plate(
+    world: FuelWorld,
+) -> None:
+    """The card was bound anew with the plate: nobody is accused, of the old binding neither."""
+    await world.vehicle("V1", "苏F00001", registered=date(2024, 1, 1))
+    told = NOW - 2 * DAY
+    await world.card("C1", ("苏F00001", NOW - 300 * DAY, told), ("苏FD00001", told, None))
+    await world.sql("UPDATE vehicles SET plate = '苏FD00001'")
+    await plates_told(world, told)
+    assert await world.work(GATHERER) == []
+    outcomes = {r["outcome"] for (rule, _), r in (await world.stored()).items() if rule == "card_binding"}
+    assert outcomes == {"normal"}
+    # Bound to the old plate to this day: found in the night after the day on which the register was told.
+    await world.sql("DELETE FROM card_bindings WHERE plate = '苏FD00001'")
+    await world.sql("UPDATE card_bindings SET valid_to = NULL")
+    assert said(await world.work(GATHERER)) == [("card_binding", "suspected", "medium")]
+    assert "C1" in await world.by_clock(GATHERER, told)
 
 
 async def test_a_binding_that_is_deleted_or_moved(world: FuelWorld) -> None:

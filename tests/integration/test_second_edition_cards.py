@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -9,7 +10,10 @@ import asyncpg
 import numpy as np
 import pytest
 
+from registry.changes import note_order_times
 from registry.facts.violations import drivers_at
+from registry.order_cover import NOT_SHOWN
+from registry.orders import read_orders, save_track_times
 from registry.parameter_values import load_parameters
 from registry.parameters import resolve
 from registry.records import KINDS, apply
@@ -179,6 +183,34 @@ async def test_fills_after_an_order_that_nobody_closed(world: FuelWorld) -> None
 # --- card_use
 
 
+async def test_the_clerk_s_minute_holds_for_fills_at_both_ends_of_an_order(world: FuelWorld) -> None:
+    """Back at 12:10 by the track, 12:00 on paper; the next one left at 13:50, 14:00 on paper. Fills between paper and track
+    belong to the orders, also when the track is looked up after the fills."""
+    at, gatherer = china, Cards()
+    await world.order("P1", "V1", at("2026-03-02 08:00"), at("2026-03-02 12:00"))
+    await world.order("P2", "V1", at("2026-03-02 14:00"), at("2026-03-02 18:00"))
+    for name, when in (("T1", "12:05"), ("T2", "12:30"), ("T3", "13:55")):
+        await world.fill(name, "C1", at(f"2026-03-02 {when}"))
+    await world.work(gatherer)
+    subject = ("refuel_frequency", "card:C1:after:P1")
+    assert (await world.stored())[subject]["outcome"] == "suspected"
+    async with world.pool.acquire() as conn, conn.transaction():
+        rows = await read_orders(conn, "WHERE o.is_current")
+        shown = {"P1": (NOT_SHOWN, at("2026-03-02 12:10")), "P2": (at("2026-03-02 13:50"), NOT_SHOWN)}
+        await save_track_times(
+            conn, [replace(o, left_us=shown[o.id][0], back_us=shown[o.id][1]) for o in rows]
+        )
+        await note_order_times(conn, list(shown))
+    (gone,) = await world.work(gatherer)
+    assert gone.status == "withdrawn"
+    stored = (await world.stored())[subject]
+    assert (stored["outcome"], stored["measures"]["fills"]["value"]) == ("normal", 1)
+    # A third fill between them: then the difference is shown.
+    await world.fill("T4", "C1", at("2026-03-02 13:00"))
+    (raised,) = await world.work(gatherer)
+    assert "12:10 返回（登记 03-02 12:00，按轨迹）" in raised.summary.replace("2026-", "")
+
+
 async def test_booked_and_reversed_rows_are_shown(world: FuelWorld) -> None:
     fills = Transactions()
     at = china("2026-03-18 09:00")
@@ -271,11 +303,15 @@ async def test_a_driver_has_what_happened_between_departure_and_return(world: Fu
     await world.order(
         "P3", "V1", china("2026-03-04 08:00"), china("2026-03-04 12:00"), driver="D2", status="approved"
     )
+    # The next driver takes over at the very minute of the return.
+    await world.order("P4", "V1", china("2026-03-05 08:00"), china("2026-03-05 10:00"), driver="D1")
+    await world.order("P5", "V1", china("2026-03-05 10:00"), china("2026-03-05 12:00"), driver="D2")
+    change = china("2026-03-05 10:00")
     no = await world.pool.fetchval("SELECT no FROM vehicles WHERE id = 'V1'")
     cover = china("2026-03-03 14:00")
     asked = {
         leave - S: None, leave: ("D1", "P1"), back: ("D1", "P1"), back + S: None, cover: ("D2", "P2"), cover + S: None,
-        china("2026-03-04 09:00"): None,
+        china("2026-03-04 09:00"): None, change - S: ("D1", "P4"), change: None, change + S: ("D2", "P5"),
     }  # fmt: skip
     async with world.pool.acquire() as conn:
         assert await drivers_at(conn, [(no, us) for us in asked], ()) == list(asked.values())

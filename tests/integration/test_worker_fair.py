@@ -68,3 +68,32 @@ async def test_the_order_of_arrival_does_not_matter_to_stray_fixes_and_second_te
     for name in ("states", "days", "results"):
         assert again[name] == truth[name], name
     assert await other.told() == told
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_two_fixes_outside_and_back_at_once_are_undetermined(world: World, together: bool) -> None:
+    """The driver waits in the yard with the engine on. Two stray fixes look like a drive: it is told live, and withdrawn when what
+    follows does not bear it out. Whoever sees all of it at once tells nothing."""
+    fixes = [
+        *stand(9 * H, 10 * H),
+        (10 * H, 400.0, 0.0, 600),
+        (10 * H + 30, 900.0, 0.0, 300),
+        *stand(10 * H + 60, 11 * H),
+    ]
+    batch = world.batch(fixes, status=3)
+    n, seen = len(batch), 122
+    worker = await world.work()
+    if not together:
+        await world.send(batch.take(np.arange(seen)))
+        await world.work(worker)
+        (alert,) = await world.alerts()
+        assert (alert["rule"], alert["severity"]) == ("location", "high")
+    await world.send(batch.take(np.arange(0 if together else seen, n)))
+    await world.work(worker)
+    assert await world.alerts() == []
+    rows = await world.pool.fetch(
+        "SELECT outcome, reason_code FROM evaluations WHERE rule = 'location' ORDER BY id DESC LIMIT 1"
+    )
+    assert [tuple(r) for r in rows] == [("undetermined", "few_fixes")]
+    withdrawn = await world.alerts("withdrawn")
+    assert len(withdrawn) == (0 if together else 1)

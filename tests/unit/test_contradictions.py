@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,3 +110,46 @@ def test_each_vehicle_alone_gives_what_it_gives_among_others(seed: int) -> None:
     together = found(*days)
     assert together
     assert [(k, *rest) for k, day in enumerate(days) for _, *rest in found(day)] == together
+
+
+def laps(speed: int, acc: int, metres: float, minutes: int, every: int = 10, odometer: int = 5821) -> Any:
+    """Rows of a drive to and fro along a street of so many metres at 36 km/h; the odometer stands."""
+    second = np.arange(0, minutes * 60, every)
+    way = np.abs((second * 10.0) % (2 * metres) - metres)
+    n = len(second)
+    return DayRows.build(
+        np.array([DAY]), slot=np.zeros(n, np.int64), t_us=DAY + second * S, fingerprint=np.arange(n),
+        lat_e6=np.rint(29_500_000 + way * 9.0205), lon_e6=np.full(n, 106_500_000), speed_dkmh=np.full(n, speed),
+        direction_deg=np.where((second * 10.0) % (2 * metres) < metres, 180, 0), odometer_dkm=np.full(n, odometer),
+        acc=np.full(n, acc), terminal=np.full(n, 7),
+    )  # fmt: skip
+
+
+def of_laps(rows: Any) -> list[Any]:
+    one = np.ones(1, np.int64)
+    return contradictions(rows, np.arange(len(rows)), 200 * one, 120 * one, 5000 * one)
+
+
+@pytest.mark.parametrize("metres", [400, 1500, 2400])
+@pytest.mark.parametrize("acc", [0, 1, 2])
+def test_laps_in_a_narrow_place_while_the_odometer_stands(metres: float, acc: int) -> None:
+    """30 km of them: the fixes lie close together, and they drive all the same."""
+    (one,) = of_laps(laps(360, acc, metres, 50))
+    assert (one.kind, one.odometer_m) == ("fixes_run", 0)
+    assert 26_000 <= one.moved_m <= 31_000
+
+
+def test_laps_are_none_below_the_limit_or_where_nothing_says_that_it_drives() -> None:
+    assert of_laps(laps(360, 2, 1500, 8)) == []  # 4.8 km
+    assert len(of_laps(laps(360, 2, 1500, 9))) == 1  # 5.4 km
+    assert of_laps(laps(0, 1, 400, 50)) == []  # speed 0, ACC off: drift, however far
+    # Noise of a parked car: every fix has a little speed, nothing leads anywhere.
+    rng = np.random.default_rng(3)
+    rows = laps(0, 2, 1500, 480)
+    n = len(rows)
+    noise = DayRows.build(
+        rows.base_us, slot=rows.slot, t_us=rows.t_us, fingerprint=rows.fingerprint, terminal=rows.terminal, acc=rows.acc,
+        lat_e6=29_500_000 + np.rint(rng.normal(0, 30, n) * 9).astype(int), lon_e6=106_500_000 + np.rint(rng.normal(0, 30, n) * 10).astype(int),
+        speed_dkmh=np.zeros(n, np.int64), direction_deg=rows.direction_deg, odometer_dkm=rows.odometer_dkm,
+    )  # fmt: skip
+    assert of_laps(noise) == []

@@ -339,8 +339,6 @@ def test_one_drive_over_midnight_is_one_drive() -> None:
 )
 @pytest.mark.parametrize("strays", [1, 2])
 def test_the_speed_of_a_stray_fix_does_not_bear_it_out(acc: int, odo: int, strays: int) -> None:
-    if strays == 2 and odo < 0 and acc != OFF:
-        return  # two that agree, and nothing the terminal reports is against them: a drive
     fixes = parked(0, 5 * H, 60, acc=acc, odo=odo)
     for k in range(100, 100 + strays):
         fixes[k] = (fixes[k][0], 2_000.0 + 10 * k, 0.0, 600, acc, odo)
@@ -381,7 +379,8 @@ def test_who_tells_positions_only_or_no_speed_keeps_the_way() -> None:
     """A speed of 0 is no report where neither ACC nor odometer is; what goes far is a drive whatever its speed says."""
     slow = drive(0, 6000, speed=5, acc=UNKNOWN, shown=False)
     assert 5_990 <= metres(slow)[0] <= 6_000
-    assert 5_500 <= metres(drive(0, 6000, speed=5, shown=False))[0] <= 6_000
+    # A running engine may be a vehicle that stands: less than 1 km is left out at the end.
+    assert 5_000 <= metres(drive(0, 6000, speed=5, shown=False))[0] <= 6_000
     assert 5_900 <= metres(drive(0, 6000, speed=5, shown=False, odo=812))[0] <= 6_000
     # A jam, and on: what was crept counts with the first fix that moves.
     jam = [(10.0 * k, 8.0 * k, 0.0, 20, ON, -1) for k in range(25)]

@@ -14,6 +14,7 @@ _OF_ORDERS: Final = (
     f" min(LEAST({START}, o.planned_departure)) AS since FROM dispatch_orders o"
     " WHERE o.id = ANY($1::text[]) GROUP BY o.id, o.vehicle) c JOIN vehicles v ON v.id = c.vehicle"
     " JOIN card_bindings b ON b.plate = v.plate"
+    " OR b.plate IN (SELECT h.plate FROM vehicle_plates h WHERE h.vehicle_no = v.no)"
     # Fills before the return of an earlier order lie in stretches that this order does not touch.
     f" LEFT JOIN LATERAL (SELECT {END} AS ended FROM current_dispatch_orders o WHERE o.vehicle = c.vehicle"
     f" AND o.id <> c.id AND o.status = 'returned' AND o.planned_departure < c.since AND {END} < c.since"
@@ -26,6 +27,7 @@ _CONCERNED: Final = {
     "transaction": "SELECT DISTINCT card FROM fuel_transactions WHERE id = ANY($1::text[])",
     "plate": "SELECT DISTINCT card FROM card_bindings WHERE plate = ANY($1::text[])",
     "vehicle": "SELECT DISTINCT b.card FROM vehicles v JOIN card_bindings b ON b.plate = v.plate"
+    " OR b.plate IN (SELECT h.plate FROM vehicle_plates h WHERE h.vehicle_no = v.no)"
     " WHERE v.id = ANY($1::text[])",
     "order": _OF_ORDERS,
 }
@@ -39,6 +41,8 @@ _BY_TIME: Final = (
     " UNION SELECT b.card FROM vehicles v JOIN card_bindings b ON b.plate = v.plate CROSS JOIN g"
     " WHERE midnight(v.registered_on) > $1 AND midnight(v.registered_on) <= $2"
     " OR midnight(v.disposed_on) + grace > $1 AND midnight(v.disposed_on) + grace <= $2"
+    " UNION SELECT b.card FROM vehicle_plates p JOIN card_bindings b ON b.plate = p.plate CROSS JOIN g"
+    " WHERE p.valid_to + grace > $1 - interval '1 day' AND p.valid_to + grace <= $2"
 )
 
 

@@ -2,7 +2,8 @@
 
 A *trip* is an order as a stretch of time: from its departure (actual, else planned) to its return (actual, else the
 extended or planned one; ``returned`` says which); of an order that several vehicles served, each vehicle's stretch. Cancelled orders are none. (What an order *covers* is wider:
-``registry.order_cover``.)
+``registry.order_cover``.) Trips of vehicles follow the clerk's minute: where the track shows that the vehicle left a little before
+the departure on paper, or came back a little after the return, the trip is that much longer.
 """
 
 from __future__ import annotations
@@ -26,10 +27,16 @@ _TRIP: Final = (
 )
 
 
+#: As the track shows them, where the clerk's minute allows it (``order_track_times`` w).
+_LEFT: Final = f"LEAST({START}, w.left_at)"
+_BACK: Final = f"GREATEST({END}, w.back_at)"
+_SHOWN: Final = " LEFT JOIN order_track_times w ON w.order_id = o.id AND w.version = o.version"
+
+
 @dataclass(frozen=True, slots=True)
 class Trip:
     """See the module docstring. ``mileage_mm`` and so on: of its settled result in this very version. ``first_us``,
-    ``last_us``: its first and last valid fix (None = none)."""
+    ``last_us``: its first and last valid fix (None = none). ``paper_to_us``: its return on paper, where the track's is used."""
 
     id: str
     version: int
@@ -45,6 +52,7 @@ class Trip:
     first_us: int | None = None
     last_us: int | None = None
     organisation: str = ""
+    paper_to_us: int | None = None
 
 
 async def trips_of_vehicles(
@@ -52,16 +60,20 @@ async def trips_of_vehicles(
 ) -> dict[str, list[Trip]]:
     """By vehicle: its trips that touch one of ``spans`` ([from, to], us), by (departure, id), without results."""
     rows = await conn.fetch(
-        f"{_TRIP} FROM current_dispatch_orders o WHERE o.vehicle = ANY($1::text[]) AND o.status <> 'cancelled'"
+        f"{_TRIP}, {_LEFT} AS left_at, {_BACK} AS back_at FROM current_dispatch_orders o{_SHOWN}"
+        " WHERE o.vehicle = ANY($1::text[]) AND o.status <> 'cancelled'"
         " AND EXISTS (SELECT FROM unnest($2::timestamptz[], $3::timestamptz[]) AS s (since, until)"
-        f" WHERE {START} <= s.until AND {END} >= s.since)",
+        f" WHERE {_LEFT} <= s.until AND {_BACK} >= s.since)",
         sorted(vehicles),
         [from_us(a) for a, _ in spans],
         [from_us(min(b, LATEST_US)) for _, b in spans],
     )
     found: dict[str, list[Trip]] = defaultdict(list)
     for row in rows:
-        found[row["vehicle"]].append(_trip(row))
+        trip = _trip(row)
+        left, back = min(trip.from_us, to_us(row["left_at"])), max(trip.to_us, to_us(row["back_at"]))
+        paper = trip.to_us if back > trip.to_us else None
+        found[row["vehicle"]].append(replace(trip, from_us=left, to_us=back, paper_to_us=paper))
     for trips in found.values():
         trips.sort(key=lambda t: (t.from_us, t.id))
     return found

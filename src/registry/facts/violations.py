@@ -17,7 +17,8 @@ async def drivers_at(
     conn: Connection, wanted: Sequence[tuple[int, int]], parameters: Sequence[ParameterRow]
 ) -> list[tuple[str, str] | None]:
     """(driver, order) of the order on which each (vehicle number, time) of ``wanted`` was out: from its actual departure to
-    its actual return, both included; of several the one that departed last. None: no order, or one without a driver.
+    its actual return, both included; of several the one that departed last. None: no order, one without a driver, or the moment
+    belongs to two drivers (``who_drove``).
 
     Where nobody has entered the departure of an order that has left, the planned one counts. An order without a return
     ends some hours after its planned (extended) return."""
@@ -35,12 +36,19 @@ async def drivers_at(
     out: dict[int, list[tuple[int, int, OrderRow]]] = defaultdict(list)
     for order in found:
         out[order.vehicle_no].append((*_driven(order, parameters), order))
-    drivers: list[tuple[str, str] | None] = []
-    for no, us in wanted:
-        held = [(since, o.id, o) for since, until, o in out[no] if since <= us <= until]
-        last = max(held, key=lambda h: h[:2])[2] if held else None
-        drivers.append(None if last is None or last.driver is None else (last.driver, last.id))
-    return drivers
+    return [who_drove(out[no], us) for no, us in wanted]
+
+
+def who_drove(driven: Sequence[tuple[int, int, OrderRow]], us: int) -> tuple[str, str] | None:
+    """(driver, order) at a time, of the orders of one vehicle with [from, to] in which each was out; see ``drivers_at``. Nobody at
+    the very moment at which one driver came back and the next one departed: the time does not say which of them."""
+    held = [(since, until, order) for since, until, order in driven if since <= us <= until]
+    if not held:
+        return None
+    since, _, last = max(held, key=lambda h: (h[0], h[2].id))
+    if since == us and any(until == us and order.driver != last.driver for _, until, order in held):
+        return None
+    return None if last.driver is None else (last.driver, last.id)
 
 
 def _driven(order: OrderRow, parameters: Sequence[ParameterRow]) -> tuple[int, int]:

@@ -23,6 +23,7 @@ from rules.alerts.feed import alerts_of_vehicles
 from rules.alerts.model import Measure, VersionedAlert
 from rules.backtest.model import Question, Row, Side, kind_of, stored_side
 from rules.checks import location
+from rules.checks.base import Outcome
 from rules.checks.location import Episode, episode_of_event
 from rules.judge.context import Context
 from rules.live.episodes import match
@@ -209,7 +210,9 @@ def _begun(episode: Episode | None, alert: VersionedAlert | None) -> int:
 def _side(episode: Episode) -> Side:
     """As ``location.evaluate`` says it on the frozen track of the episode."""
     measures = {name: Measure(m["value"], m["unit"]) for name, m in location.measures_of(episode).items()}
-    return Side("suspected", episode.reason, measures, "high", _words(episode.reason))
+    outcome, reason = location.concluded(episode)
+    severity = "high" if outcome is Outcome.SUSPECTED else None
+    return Side(outcome.value, reason, measures, severity, _words(reason))
 
 
 def _words(reason: str) -> str:

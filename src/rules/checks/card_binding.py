@@ -39,13 +39,14 @@ class Card(parts.Card):
 
 class Vehicle(TypedDict):
     """A vehicle that has the plate now. Days are ISO dates. ``ownership``: owned, or rented: then the days are those of its
-    report."""
+    report. ``replated``: it had the plate before it got another one, and the days are those of the plate."""
 
     id: str
     organisation: str
     registered_on: str | None
     disposed_on: str | None
     ownership: NotRequired[str]
+    replated: NotRequired[bool]
 
 
 class Evidence(TypedDict):
@@ -149,6 +150,8 @@ def _binding(evidence: Evidence, binding: Binding) -> Evaluation:
         told["disposed_on"] = ended["disposed_on"]
         if ended.get("ownership") == "rented":
             reason = "report_ended"
+        if ended.get("replated"):
+            reason = "plate_changed"
     return _made(evidence, Outcome.SUSPECTED, reason, measures, spans[0][0], until, told)
 
 

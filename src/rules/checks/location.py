@@ -22,7 +22,7 @@ from rules.checks.card_binding import day_us
 from rules.evidence import Track, acc_of, require, term_of, track_columns
 from rules.evidence_parts import Cover, Fence, areas_of, order_column
 from rules.tracks.advance import EventRow, advance, row_matrix
-from rules.tracks.kernel import RESOLUTION_MM, SUPPORT, Event
+from rules.tracks.kernel import AGREE_FIXES, RESOLUTION_MM, SHORT_US, SUPPORT, Event
 from rules.tracks.mileage import leg_mm
 from rules.tracks.state import FIELDS, TrackStates
 from runtime.arrays import Bools, Ints
@@ -77,7 +77,8 @@ class Episode:
     fix that belongs to it (parked: the last moving one), None while it goes on. ``closed_us``: the fix that
     ended it. ``seen_us``: the report that confirmed the fix that opened or ended it; ``from_us``: from where on its fixes are
     confirmed alike (``rules.tracks.cleaning``). ``anchor``: see ``Evidence``.
-    ``apart_m``: farthest that another terminal of the vehicle was at the same time.
+    ``apart_m``: farthest that another terminal of the vehicle was at the same time. ``counted``: the odometer did count until
+    it ended.
     """
 
     start_us: int
@@ -93,6 +94,7 @@ class Episode:
     from_us: int
     seen_us: int
     anchor: tuple[int, int] | None
+    counted: bool = False
 
 
 def episode_of_event(event: EventRow) -> Episode:
@@ -102,8 +104,19 @@ def episode_of_event(event: EventRow) -> Episode:
     half = event.before
     end = max(half["moved_t"], half["run_t"]) if event.event is Event.IDLE else half["run_last_t"]
     return replace(
-        episode_of_half(half), end_us=end, closed_us=event.after["t"], reason=_CLOSED[event.event], seen_us=event.after["seen_t"]
+        episode_of_half(half), end_us=end, closed_us=event.after["t"], reason=_CLOSED[event.event], seen_us=event.after["seen_t"],
+        counted=0 < half["run_odo"] < event.after["prev_odo"],
     )  # fmt: skip
+
+
+def concluded(episode: Episode) -> tuple[Outcome, str]:
+    """(outcome, reason) of an episode. One that is over at once, rests on one or two fixes, and while which no odometer counted
+    is undetermined: a reflection may give two fixes in a row, with any speed."""
+    over = episode.closed_us
+    few = episode.fixes < AGREE_FIXES and not episode.counted and episode.reason == _CLOSED[Event.ENTERED]
+    if few and over is not None and over - episode.start_us <= 2 * SHORT_US:
+        return Outcome.UNDETERMINED, "few_fixes"
+    return Outcome.SUSPECTED, episode.reason
 
 
 def episode_of_half(half: dict[str, int]) -> Episode:
@@ -224,8 +237,8 @@ def _anchored(anchor: Sequence[int] | None) -> TrackStates:
 
 
 def evaluate(evidence: Evidence) -> Evaluation:
-    """Judge the episode of ``evidence`` (``evidence["subject"]``): suspected when its track shows one, else
-    normal.
+    """Judge the episode of ``evidence`` (``evidence["subject"]``): suspected when its track shows one, undetermined when it
+    rests on too few fixes, else normal.
 
     Raises EvidenceError for evidence of another rule or version.
     """
@@ -242,12 +255,13 @@ def evaluate(evidence: Evidence) -> Evaluation:
             RULE, VERSION, evidence["subject"], Outcome.NORMAL, "no_episode", {}, used, start, end, told
         )
     episode = found[0]
+    outcome, reason = concluded(episode)
     return Evaluation(
         RULE,
         VERSION,
         evidence["subject"],
-        Outcome.SUSPECTED,
-        episode.reason,
+        outcome,
+        reason,
         measures_of(episode),
         used,
         episode.start_us,

@@ -37,7 +37,7 @@ class Vehicle(TypedDict):
 
 class Order(TypedDict):
     """The order after whose return (``to_us``) the stretch begins; ``returned``: false = it has none, and ``to_us`` is until
-    when it covers its vehicle."""
+    when it covers its vehicle; ``paper_us``: the return on paper, where the track shows one a little later, which is used."""
 
     id: str
     version: int
@@ -45,6 +45,7 @@ class Order(TypedDict):
     from_us: int
     to_us: int
     returned: NotRequired[bool]
+    paper_us: NotRequired[int]
 
 
 class NextOrder(TypedDict):
@@ -204,7 +205,7 @@ def _told(evidence: Evidence, found: Sequence[Sequence[Transaction]]) -> dict[st
     order, following = evidence["order"], evidence["next_order"]
     return {
         "card": evidence["card"]["id"], "plate": evidence["vehicle"]["plate"], "order": order["id"],
-        "returned_us": order["to_us"], "returned": order.get("returned", True), "next_order": None if following is None else following["id"],
+        "returned_us": order["to_us"], "returned": order.get("returned", True), "paper_us": order.get("paper_us"), "next_order": None if following is None else following["id"],
         "departs_us": None if following is None else following["departed_us"],
         "fills": [_fill(group) for group in found[:10]],
     }  # fmt: skip

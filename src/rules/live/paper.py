@@ -17,6 +17,7 @@ from typing import Final
 
 import numpy as np
 
+from registry.changes import note_order_times
 from registry.order_cover import NOT_SHOWN, PARAMETERS, Window, times_of, window
 from registry.orders import OrderRow, save_track_times
 from registry.parameters import ORDER, TRACK, resolve
@@ -168,6 +169,7 @@ async def _look(facts: Facts, rows: Sequence[int], marks: Mapping[int, int]) -> 
         if others is not None:
             since[no] = min(others, since.get(no, others))
     await save_track_times(facts.conn, [order for its in changed.values() for order in its])
+    await note_order_times(facts.conn, [order.id for its in changed.values() for order in its])
     for no, its in changed.items():
         new = {order.id: order for order in its}
         book.replace(

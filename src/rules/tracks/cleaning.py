@@ -11,8 +11,9 @@ wait agree with one another (each can be reached from the one before); they are 
   terminal was not silent before it, one side is wrong: then it needs more fixes than agree with that one (``prev_n``), or so
   much time that a vehicle could have come. Where the first of it came within ``kernel.SHORT_US`` at a possible speed, two
   fixes are enough, if one of them moves by its own speed, or the terminal does not report ACC (it tells positions only: then
-  only the next position can say more). Where the newest valid fix is at rest and ACC stays off or the odometer stands, speed is
-  not enough: the second fix must have moved on from the first.
+  only the next position can say more). Where the newest valid fix is at rest and the odometer does not advance, speed is
+  not enough, for a stray fix may carry one: the second fix must have moved on from the first as their speeds say, and far where ACC
+  stays off or the odometer stands.
 - It can be reached from neither: one disagreement takes one fix from the branch, so a stray fix does not end it, and a
   branch of stray fixes does not go on for ever. Of two single ones, the newer waits, but for the first time the older one
   where only that can be reached from the newest valid fix.
@@ -48,6 +49,7 @@ from rules.tracks.kernel import (
     SHORT_US,
     ScalarOps,
     VectorOps,
+    borne_out,
     namespace,
     plain,
     reachable,
@@ -231,9 +233,12 @@ def _wins(s: Any, first: Any, last: Any, r: Any, count: int) -> bool:
     if first.t - s.prev_t > SHORT_US or resting(valid, begun) or not possible:
         return False
     contradicted = (valid.acc == begun.acc == r.acc == ACC_OFF) or stands(valid, r)
+    onward = geo.distance_mm_scalar(last.lat, last.lon, r.lat, r.lon)
     if valid.speed < MOVING_DKMH and contradicted:
-        onward = geo.distance_mm_scalar(last.lat, last.lon, r.lat, r.lon)
         return bool(onward > NEAR_MM and r.speed >= MOVING_DKMH)
+    counts = valid.odo and r.odo > valid.odo
+    if valid.speed < MOVING_DKMH and (r.acc or r.speed or last.speed) and not counts:
+        return bool(borne_out(ScalarOps, last, r, onward, r.t - last.t))
     return bool(r.acc == 0 or r.speed >= MOVING_DKMH or last.speed >= MOVING_DKMH)
 
 

@@ -15,9 +15,11 @@ the anchor. Drift of a standing vehicle stays near the anchor and adds nothing; 
 taken in over long chords only. When a fix is kept across a gap longer than ``gap_s``, the straight line from
 the previous valid fix is added and also counted as bridged. Between two fixes at rest (speed below 5 km/h, ACC off, the
 odometer stands) nothing is added however far they are apart, nor where no car can have driven from one to the other. A
-vehicle that stands with its engine on drifts farther: after a slow fix a slow one near it is kept only from DRIFT_MM on from the
-anchor (STANDS_MM where the odometer stands), where the terminal reports ACC or odometer besides its positions and the odometer does not advance. The anchor stays, so
-the metres of a slow drive are added later.
+vehicle that stands with its engine on drifts farther: after a slow fix a slow one less than STANDS_MM from it is kept only from
+STANDS_MM on from the anchor, where the terminal reports ACC or odometer besides its positions and the odometer does not advance. The
+anchor stays, so the metres of a slow drive are added later. A vehicle at rest that is STANDS_MM or more away after a gap of more
+than LONG_US did not drift: it was driven or carried, unseen (a terminal without power counts no kilometres). That way is bridged.
+One whose terminal goes on reporting that it is at rest is carried, as on a ferry: nothing is driven.
 
 Runs and episodes (docs/rules/location.md). A run is a sequence of consecutive valid fixes outside the vehicle's
 fence at times that no order covers. A fix of it is *away* when it is ``min_displacement_m`` or more beyond the fence
@@ -25,7 +27,10 @@ and, where the run did not begin by leaving the fence (an order ended outside, t
 from the place where it began. The run becomes an episode at an away fix, not its first fix, at which the fixes that are away
 without a break show driving: two of speed, ACC on, odometer advancing, three fixes over 60 s that agree. What the terminal
 does not report does not count against it: where of the first three it reports one or none, one of the four is enough (one
-that tells positions only has but the last). A run ends
+that tells positions only has but the last). A speed shows driving when the fix before had one too and the way between them
+bears them out: a stray fix may carry any speed. Where an engine runs, no fix has a speed and the odometer does not advance, the
+fixes may be the drift of a vehicle that stands: they agree after DRIFT_AGREE_US, or DRIFT_MM beyond (STANDS_MM where the odometer
+stands). A run ends
 when a fix is inside, covered, or without a fence, when the vehicle is no official one any more, or when there was no
 moving fix for ``episode_idle_min`` and this one is no displacement from the fix before it (silent that long and seen
 elsewhere was driven, not parked); after that a new run starts where the vehicle stands. The displacement still counts from
@@ -59,13 +64,16 @@ SHORT_US = 120_000_000
 LONG_US = 1_800_000_000
 #: The odometer (0.1 km) bears out a straight line when it advanced by this share of it: 10 in 13.
 ODO_MM = 130_000
-#: A straight line longer than this is contradicted by an odometer that stands.
+#: A straight line longer than this is contradicted by an odometer that stands. A vehicle that stands with its engine on drifts
+#: less far than this.
 STANDS_MM = 1_000_000
-#: A vehicle that stands with its engine on drifts less far than this; where its odometer stands too, STANDS_MM holds.
-DRIFT_MM = 500_000
 #: Fixes that agree ("Standing still", docs/rules/README.md): so many, over so long.
 AGREE_FIXES = 3
 AGREE_US = 60_000_000
+#: Those of a vehicle whose engine runs and whose every speed is 0 may be drift, which wanders about for minutes, but seldom so
+#: far.
+DRIFT_AGREE_US = 900_000_000
+DRIFT_MM = 600_000
 ACC_OFF, ACC_ON = 1, 2
 #: More fixes that agree with one another than these weigh no more.
 SUPPORT = 60
@@ -153,8 +161,8 @@ def _mileage(o: Any, s: Any, name: str, fresh: Any, r: Any, distance: Any, w_: _
     turn = abs(r.dir - getattr(s, name + "_a_dir")) % 360
     turned = o.minimum(turn, 360 - turn) >= TURN_DEG
     moving = r.speed >= MOVING_DKMH
-    nothing = w_.rest | w_.leap
-    far = distance >= w(w_.still, w(w_.unmoved, STANDS_MM, DRIFT_MM), KEEP_MM)
+    nothing = (w_.rest & o.no(w_.unseen)) | w_.leap
+    far = distance >= w(w_.still, STANDS_MM, KEEP_MM)
     keep = far | (moving & turned & (distance >= TURN_KEEP_MM)) | w_.leap
     bridge = keep & w_.gap & o.no(nothing)
     tail = getattr(s, name + "_tail_mm")
@@ -173,14 +181,15 @@ def _mileage(o: Any, s: Any, name: str, fresh: Any, r: Any, distance: Any, w_: _
 @dataclass(frozen=True, slots=True, eq=False)
 class _Way:
     """The way from one fix to the next: its length, whether it is long in time, whether the vehicle rests at both ends,
-    whether no car can drive it, whether it is the drift of a vehicle that stands, and whether the odometer stands."""
+    whether no car can drive it, whether it is the drift of a vehicle that stands, and whether a vehicle at rest is so far away
+    after so long a gap that it did not drift."""
 
     mm: Any
     gap: Any
     rest: Any
     leap: Any
     still: Any
-    unmoved: Any
+    unseen: Any
 
 
 def reachable(o: Any, mm: Any, us: Any, max_kmh: Any) -> Any:
@@ -201,10 +210,10 @@ def stands(a: Any, b: Any) -> Any:
 
 
 def drifting(o: Any, a: Any, b: Any, mm: Any) -> Any:
-    """Whether ``mm`` from fix ``a`` to fix ``b`` (speed, acc, odo) is drift by what the terminal says: both are slow and near each
-    other, and the odometer does not advance. A terminal that reports neither ACC nor odometer tells positions only: its speed of 0
+    """Whether ``mm`` from fix ``a`` to fix ``b`` (speed, acc, odo) is drift by what the terminal says: both are slow, less than
+    STANDS_MM apart, and the odometer does not advance. A terminal that reports neither ACC nor odometer tells positions only: its speed of 0
     is no report, and its positions count."""
-    slow = (a.speed < MOVING_DKMH) & (b.speed < MOVING_DKMH) & (mm < NEAR_MM)
+    slow = (a.speed < MOVING_DKMH) & (b.speed < MOVING_DKMH) & (mm < STANDS_MM)
     reports = (a.acc == ACC_ON) | (b.acc == ACC_ON) | ((a.odo > 1) & (b.odo > 1))
     return slow & reports & o.no((a.odo != 0) & (b.odo > a.odo))
 
@@ -212,16 +221,14 @@ def drifting(o: Any, a: Any, b: Any, mm: Any) -> Any:
 def plain(o: Any, a: Any, b: Any, mm: Any, us: Any, max_kmh: Any) -> Any:
     """Whether fix ``b`` is no outlier by fix ``a`` (speed, acc, odo) before it alone: it is near, or what the terminal
     itself says bears out the way of ``mm`` in ``us``. A stray fix may carry a speed too: after a fix at rest its own speed bears out
-    nothing, unless ACC is on and the odometer does not stand, and then half as much."""
+    nothing."""
     us = o.maximum(us, US_PER_S)
     short = us <= SHORT_US
     known = (a.odo != 0) & (b.odo > a.odo)
     driven = b.odo - a.odo
     by_odometer = known & ((driven + 1) * ODO_MM >= mm) & drivable(driven * STEP_M, us, max_kmh)
-    starts = a.speed < MOVING_DKMH
-    alone = starts & ((b.acc != ACC_ON) | stands(a, b))
-    faster = o.where(starts, b.speed // 2, o.maximum(a.speed, b.speed))
-    fast = o.where(short & o.no(alone), faster, o.minimum(a.speed, b.speed))
+    alone = a.speed < MOVING_DKMH
+    fast = o.where(short & o.no(alone), o.maximum(a.speed, b.speed), o.minimum(a.speed, b.speed))
     # 0.1 km/h for 1 us is 1/36000 mm; twice the reported speed is allowed.
     by_speed = ((mm - NEAR_MM) * 18_000 <= fast * o.minimum(us, LONG_US)) & o.no(
         stands(a, b) & (mm > STANDS_MM)
@@ -231,8 +238,15 @@ def plain(o: Any, a: Any, b: Any, mm: Any, us: Any, max_kmh: Any) -> Any:
     return reachable(o, mm, us, max_kmh) & (near | moved)
 
 
-def _run(o: Any, s: Any, r: Any, way: _Way, d_run: Any, from_t: Any) -> dict[str, Any]:
-    """The fields of the run and its episode after a valid fix."""
+def borne_out(o: Any, a: Any, b: Any, mm: Any, us: Any) -> Any:
+    """Whether the way of ``mm`` in ``us`` bears out that fixes ``a`` and ``b`` (speed) both drive: a quarter of what the slower one
+    would make. 0.1 km/h for 1 us is 1/36000 mm."""
+    slower = o.minimum(a.speed, b.speed)
+    return (slower >= MOVING_DKMH) & (mm * 144_000 >= slower * us)
+
+
+def _run(o: Any, s: Any, last: Any, r: Any, way: _Way, d_run: Any, from_t: Any) -> dict[str, Any]:
+    """The fields of the run and its episode after a valid fix, ``last`` (speed, acc, odo) being the one before it."""
     w = o.where
     out = (r.fenced > 0) & (r.outside != 0) & (r.order == 0)
     running, was_open = s.run_t != 0, s.open_t != 0
@@ -258,17 +272,23 @@ def _run(o: Any, s: Any, r: Any, way: _Way, d_run: Any, from_t: Any) -> dict[str
     can = drivable(driven * STEP_M, o.maximum(r.t - run_t, US_PER_S), r.max_kmh)
     said = (
         w(r.speed > 0, 1, 0)
-        | w(r.speed >= MOVING_DKMH, 2, 0)
+        | w(borne_out(o, last, r, way.mm, r.t - s.prev_t), 2, 0)
         | w(r.acc != 0, 4, 0)
         | w(r.acc == ACC_ON, 8, 0)
         | w(measured, 16, 0)
         | w(measured & (driven > 0) & can, 32, 0)
+        | w(r.speed >= MOVING_DKMH, 64, 0)
     )
     said = w(away, w(before > 0, s.run_said, 0) | said, 0)
     run_n = w(start, 1, w(go_on, s.run_n + 1, 0))
     # Where the fence was left, the fixes between it and there agree as well.
     left = at_fence & (away_n >= 2) & (run_n >= AGREE_FIXES) & (r.t - run_t >= AGREE_US)
     agree = left | ((away_n >= AGREE_FIXES) & (r.t - away_t >= AGREE_US))
+    # No speed and no odometer say that it drives, only that its engine runs.
+    wanders = ((said & 8) != 0) & ((said & (32 | 64)) == 0)
+    far = w((said & 16) != 0, STANDS_MM, DRIFT_MM)
+    beyond = (r.beyond >= far) & (at_fence | (d_run >= far))
+    agree = agree & (o.no(wanders) | beyond | (r.t - away_t >= DRIFT_AGREE_US))
 
     def count(bits: tuple[int, ...]) -> Any:
         return sum(w((said & bit) != 0, 1, 0) for bit in bits)
@@ -327,10 +347,11 @@ def step(o: Any, s: Any, r: Any, from_t: Any) -> tuple[Any, dict[str, Any]]:
     leap = known & (o.no(reachable(o, d_prev, dt, r.max_kmh)) | (r.sure == 2))
     gap = known & (dt > r.gap_us)
     still = known & o.no(gap | rest | leap) & drifting(o, last, r, d_prev)
-    way = _Way(d_prev, gap, rest, leap, still, stands(last, r))
+    unseen = gap & rest & (dt > LONG_US) & (d_prev >= STANDS_MM)
+    way = _Way(d_prev, gap, rest, leap, still, unseen)
     moving = (r.speed >= MOVING_DKMH) | (known & (d_prev > MOVING_MM) & o.no(rest | leap))
 
-    run = _run(o, s, r, way, d_run, from_t)
+    run = _run(o, s, last, r, way, d_run, from_t)
     leg = w(r.order != 0, r.order, -run["run_t"])
     new_leg = (leg != s.leg) & (leg != 0)
     new_day = r.day != s.day

@@ -14,6 +14,10 @@ REASONS: Final[Mapping[str, Text]] = {
     ),
     "disposed": Text("绑定的公务用车已处置", "the official vehicle was disposed of"),
     "report_ended": Text("绑定的租赁车辆报备已到期", "the report of the rented vehicle has ended"),
+    "plate_changed": Text(
+        "车辆已换车牌，油卡仍绑定原车牌",
+        "the vehicle got another plate, the card is still bound to the old one",
+    ),
     "master": Text("主卡，不能加油，无须绑定车辆", "a master card that cannot fill needs no vehicle"),
     "closed_undated": Text("油卡已停用但没有停用日期", "the card is out of use, the day is not known"),
     "not_bound": Text("油卡未绑定车辆", "the card is bound to no vehicle"),
@@ -49,6 +53,12 @@ def _binding(said: Said) -> Text:
         day = told["disposed_on"]
         why = Text(
             f"该租赁车辆的报备至 {day} 前一日止", f"the report of the rented vehicle ended before {day}"
+        )
+    if said.reason == "plate_changed":
+        day = told["disposed_on"]
+        why = Text(
+            f"该车已换车牌，自 {day} 起不再使用此车牌，油卡应改绑新车牌",
+            f"the vehicle has another plate; this one is not its own from {day} on: bind the card to the new one",
         )
     spans = [span(*edges) for edges in told["spans"]]
     return Text(

@@ -21,6 +21,10 @@ REASONS: Final[Mapping[str, Text]] = {
     "parked": _until("至停车", "until it parked"),
     "not_official": _until("至不再登记为公务用车", "until it was no official vehicle"),
     "fence_withdrawn": _until("至围栏撤销", "until the fence was withdrawn"),
+    "few_fixes": Text(
+        "围栏外只有一两个定位，随即回到围栏，可能是反射，不足以认定",
+        "one or two fixes outside only, and back at once: they may be reflections, and are not enough",
+    ),
     "no_episode": Text("无疑似轨迹", "no drive outside the fence without an order"),
     "covered_by_order": Text("该时段已有派车单", "covered by a dispatch order"),
     "not_official_then": Text(
@@ -71,6 +75,12 @@ def summary(said: Said) -> Text:
         return Text(
             f"{plate} 于 {when.zh}未见无任务驶出电子围栏。", f"{plate} {when.en}: no drive outside its fence without an order."
         )  # fmt: skip
+    if said.outcome == "undetermined":
+        when = span(said.from_us, said.to_us)
+        return Text(
+            f"{plate} 于 {when.zh} 是否无任务驶出电子围栏不可判：围栏外只有一两个定位。",
+            f"{plate} {when.en}: whether it left its fence without an order cannot be told; only one or two fixes are outside.",
+        )
     farthest, driven = metres(said.measures["farthest_m"]), _driven(said)
     other = _terminals(said)
     if said.to_us is None:

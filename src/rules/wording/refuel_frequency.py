@@ -33,6 +33,12 @@ def summary(said: Said) -> Text:
         )  # fmt: skip
     back = moment(told["returned_us"])
     ended = Text(f"{back} 返回后", f"after the return of order {told['order']}, {back}")
+    if told.get("paper_us") is not None:
+        paper = moment(told["paper_us"])
+        ended = Text(
+            f"{back} 返回（登记 {paper}，按轨迹）后",
+            f"after the return of order {told['order']}, {back} by the track ({paper} on paper)",
+        )
     if not told.get("returned", True):
         ended = Text(
             f"没有返回记录，其覆盖时间 {back} 结束后",

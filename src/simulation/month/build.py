@@ -23,7 +23,7 @@ MONTH: Final = date(2025, 10, 1)
 #: One set of the plants on shared vehicles is planted for so many vehicles.
 SHARED_FOR: Final = 60
 #: Vehicles that the plants with vehicles of their own and one set of the others need.
-LEAST: Final = 35
+LEAST: Final = 36
 #: The city is the same for every seed; what happens in it is not.
 CITY_SEED, CITY_SIZE = 7, 21
 #: Reports are judged, statements are in, months are settled: so long after the month.
@@ -93,8 +93,8 @@ _DAYS_30: Final = date(2000, 1, 31) - date(2000, 1, 1)
 
 
 def _shared(p: Planner, sets: int) -> None:
-    """Vehicles on which plants take turns, a day each: six for a set, in units of their own but for the first."""
-    for k in range(6 * sets):
+    """Vehicles on which plants take turns, a day each: seven for a set, in units of their own but for the first."""
+    for k in range(7 * sets):
         if k >= PER_UNIT and k % PER_UNIT == 0:
             p.unit()
         unit = p.organisations[0] if k < PER_UNIT else p.organisations[-1]

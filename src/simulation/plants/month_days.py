@@ -88,11 +88,29 @@ def duty_on_a_holiday(p: Planner) -> None:
 
 
 def repair_on_a_holiday(p: Planner) -> None:
-    """To the workshop on a day off: an order covers it, but not of a type that allows it."""
+    """To the workshop on a day off, with an order: a breakdown does not wait for Monday."""
     car, day = p.slot(p.rest_days())
     leave, back = drive_out(p, car, p.at(day, p.rng.uniform(9, 15)))
     p.order(car, leave, back + MIN, [p.place(None, "修理厂")], task_type="repair", purpose="车辆维修")
+    off(p, car, day, "none")
+    p.expect("location", NONE, vehicle=car.id, from_s=leave, to_s=back)
+
+
+def car_wash_on_a_holiday(p: Planner) -> None:
+    """To the car wash on a day off: an order covers it, but not of a type that allows it."""
+    car, day = p.slot(p.rest_days())
+    leave, back = drive_out(p, car, p.at(day, p.rng.uniform(9, 15)))
+    p.order(car, leave, back + MIN, [p.place(None, "洗车店")], task_type="car_wash", purpose="洗车")
     off(p, car, day, "rest_day")
+    p.expect("location", NONE, vehicle=car.id, from_s=leave, to_s=back)
+
+
+def towed_by_night(p: Planner) -> None:
+    """Towed at night, with an order for it."""
+    car, day = p.slot(p.workdays())
+    leave, back = drive_out(p, car, p.at(day, 22.2))
+    p.order(car, leave, back + MIN, [p.place(None, "修理厂")], task_type="tow", purpose="拖车")
+    off(p, car, day, "none")
     p.expect("location", NONE, vehicle=car.id, from_s=leave, to_s=back)
 
 
@@ -292,6 +310,7 @@ def _far(p: Planner, car: Car) -> tuple[tuple[float, float], tuple[float, float]
 
 KINDS: tuple[Callable[[Planner], None], ...] = (
     by_night, over_midnight, on_a_rest_day, on_a_moved_workday, duty_on_a_holiday, repair_on_a_holiday,
+    car_wash_on_a_holiday, towed_by_night,
     emergency_by_night, order_entered_late, on_the_office_day, counted_on, unplugged, at_the_workshop, asleep,
     from_memory, cut_three_times,
 )  # fmt: skip

@@ -271,7 +271,7 @@ def limits(p: Planner) -> None:
         start = p.at(day, 10.0)
         goal = pair(np.array(p.organisation(car).centre) + (60 + metres) * outward)
         marks = p.go_straight(car, start, [(goal, 8.0), (None, 120)])
-        p.order(car, start, marks[-2][0] + MIN, [p.place(None, "修理厂")], task_type="repair")
+        p.order(car, start, marks[-2][0] + MIN, [p.place(None, "洗车店")], task_type="car_wash")
         reason = "rest_day" if outcome == SUSPECTED else "short"
         severity = "low" if outcome == SUSPECTED else ""
         p.expect(

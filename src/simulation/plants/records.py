@@ -289,10 +289,9 @@ def asleep(day: Day) -> None:
 
 
 def night_errand(day: Day) -> None:
-    """To the repair shop in the middle of the night: an order, but none that allows it. ``verdicts`` says what is
-    found."""
+    """To the car wash in the middle of the night: an order, but none that allows it. ``verdicts`` says what is found."""
     node = day.node(2_500, 5_000)
-    trip(day, [day.place(node, "修理厂")], [node], task_type="repair", purpose="车辆维修")
+    trip(day, [day.place(node, "洗车店")], [node], task_type="car_wash", purpose="洗车")
 
 
 def night_duty(day: Day) -> None:

@@ -17,7 +17,7 @@ from registry.goods import is_goods
 from registry.parameters import ORDER, parameter
 from registry.snapshot.timelines import FOREVER
 from registry.transactions import TransactionRow, transactions_of_cards
-from registry.vehicles import VehicleInfo, vehicle_at, vehicles_of_plates
+from registry.vehicles import VehicleInfo, holders_of_plates, vehicle_at
 from rules.alerts.feed import suspected_of_cards
 from rules.alerts.model import AlertFacts, Judgement
 from rules.checks import card_binding, refuel_frequency
@@ -74,8 +74,11 @@ class Cards:
     async def affected(self, context: Context, changes: Sequence[Change]) -> dict[str, int]:
         """Cards that the changes touch, at once."""
         cards = {c.subject for c in of_kind(changes, "card", "card_binding", "fills")}
-        for kind in ("transaction", "plate", "vehicle", "order"):
-            cards |= await cards_concerned(context.conn, kind, [c.subject for c in of_kind(changes, kind)])
+        asked = [(kind, kind) for kind in ("transaction", "plate", "vehicle", "order")] + [
+            ("order", "order_times")
+        ]
+        for kind, told in asked:
+            cards |= await cards_concerned(context.conn, kind, [c.subject for c in of_kind(changes, told)])
         if any(c.subject in (*self.rules, ORDER) for c in of_kind(changes, "parameter")):
             cards |= await every_card(context.conn)
         return dict.fromkeys(sorted(cards), context.now_us)
@@ -117,7 +120,7 @@ async def _facts(context: Context, cards: Sequence[str]) -> _Facts:
     bindings = await fuel_cards.bindings_of_cards(conn, cards)
     transactions = await transactions_of_cards(conn, cards)
     plates = {b.plate for its in bindings.values() for b in its}
-    vehicles = await vehicles_of_plates(conn, plates)
+    vehicles = await holders_of_plates(conn, plates)
     paying = {b.plate for card in transactions for b in bindings.get(card, ())}
     ids = {v.id for plate in paying for v in vehicles.get(plate, ())}
     trips = await trips_of_vehicles(conn, ids) if ids else {}
@@ -164,6 +167,9 @@ def _judge_binding(context: Context, known: _Facts, card: CardRow, binding: Card
         }
         for v in vehicles
     ]  # fmt: skip
+    for told, v in zip(known_as, vehicles, strict=True):
+        if v.replated:
+            told["replated"] = True
 
     def last_change(grace_days: int) -> int:
         points = card_binding.change_points(_card(card), bound, known_as, grace_days)
@@ -330,6 +336,8 @@ def _fill_evidence(
         },
         "parameters": used, "transactions": rows,
     }  # fmt: skip
+    if after.returned and after.paper_to_us is not None:
+        evidence["order"]["paper_us"] = after.paper_to_us
     why = refuel_frequency.explain(evidence)
     # Copies: a row may stand in the evidence of two stretches, for another reason in each.
     evidence["transactions"] = [{**row, "why": why[row["id"]]} for row in rows]

@@ -14,7 +14,7 @@ from registry.changes import LOOK_BACK_US
 from registry.facts import fills
 from registry.facts.fills import CardTransaction
 from registry.parameters import RULES, TRACK
-from registry.vehicles import plates_of_vehicles, vehicle_at, vehicles_of_plates
+from registry.vehicles import holders_of_plates, plates_of_vehicles, vehicle_at
 from rules.alerts.model import AlertFacts, Judgement, StoredEvaluation
 from rules.alerts.publish import evaluations_of
 from rules.checks import card_use
@@ -126,7 +126,7 @@ class Transactions:
         taken_back = await fills.reversed_of_cards(context.conn, {f.transaction.card for f in found.values()})
         takes_back = {reversal: fill for fill, reversal in taken_back.items()}
         plates = {f.bound[0] for f in found.values() if f.bound is not None}
-        vehicles = await vehicles_of_plates(context.conn, plates)
+        vehicles = await holders_of_plates(context.conn, plates)
         drafts: dict[str, card_use.Evidence] = {}
         for key, fact in found.items():
             row = fact.transaction
