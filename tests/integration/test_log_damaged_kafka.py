@@ -35,7 +35,7 @@ async def written(cluster: Cluster, kafka: Settings) -> Path:
 def change(segment: Path, word: bytes) -> None:
     """Another bit in the middle of ``word``, or the same one back."""
     with segment.open("r+b") as file:
-        at = file.read().index(word[:7]) + 20
+        at = file.read().index(word[:9]) + 20
         file.seek(at)
         byte = file.read(1)
         file.seek(at)

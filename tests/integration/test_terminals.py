@@ -104,6 +104,7 @@ async def test_another_device_than_the_first_waits_for_the_office(pool: asyncpg.
         assert (notice["kind"], notice["times"]) == ("device_refused", 2)
         assert notice["detail"] == {
             "remembered": ["MAKER", "DEV0001", "苏F12345"], "asks": ["OTHER", "DEV0002", "苏F12345"],
+            "asked": ["DEV0002"],
         }  # fmt: skip
         accepted = await accept(conn, PHONE, "office")
         assert accepted is not None

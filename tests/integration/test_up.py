@@ -19,6 +19,7 @@ import httpx
 import orjson
 import pytest
 
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 
@@ -26,7 +27,10 @@ def environment(data_dir: Path, **more: str) -> dict[str, str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("GONGCHE_")}
     ports = ("TCP", "HTTP", "GATEWAY_METRICS", "WORKER_METRICS", "JUDGE_METRICS")
     return (
-        clean | {f"GONGCHE_{p}_PORT": "0" for p in ports} | {"GONGCHE_DATA_DIR": str(data_dir)} | dict(more)
+        clean
+        | {f"GONGCHE_{p}_PORT": str(free_port()) for p in ports}
+        | {"GONGCHE_DATA_DIR": str(data_dir)}
+        | dict(more)
     )
 
 

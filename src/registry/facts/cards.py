@@ -9,25 +9,26 @@ from registry.facts.trips import END, START
 from runtime.connection import Connection
 from runtime.units import from_us
 
+#: h (plate): every plate that a vehicle ``v`` has or had.
+_PLATES: Final = "CROSS JOIN LATERAL (SELECT v.plate UNION SELECT p.plate FROM vehicle_plates p WHERE p.vehicle_no = v.no) h"
 _OF_ORDERS: Final = (
     "SELECT DISTINCT b.card FROM (SELECT o.id, o.vehicle,"  # noqa: S608 - fixed text
     f" min(LEAST({START}, o.planned_departure)) AS since FROM dispatch_orders o"
-    " WHERE o.id = ANY($1::text[]) GROUP BY o.id, o.vehicle) c JOIN vehicles v ON v.id = c.vehicle"
-    " JOIN card_bindings b ON b.plate = v.plate"
-    " OR b.plate IN (SELECT h.plate FROM vehicle_plates h WHERE h.vehicle_no = v.no)"
+    f" WHERE o.id = ANY($1::text[]) GROUP BY o.id, o.vehicle) c JOIN vehicles v ON v.id = c.vehicle {_PLATES}"
+    " JOIN card_bindings b ON b.plate = h.plate"
     # Fills before the return of an earlier order lie in stretches that this order does not touch.
     f" LEFT JOIN LATERAL (SELECT {END} AS ended FROM current_dispatch_orders o WHERE o.vehicle = c.vehicle"
     f" AND o.id <> c.id AND o.status = 'returned' AND o.planned_departure < c.since AND {END} < c.since"
     " ORDER BY o.planned_departure DESC LIMIT 1) p ON true"
-    " WHERE EXISTS (SELECT FROM fuel_transactions t WHERE t.card = b.card AND t.at >= b.valid_from"
-    " AND t.at >= COALESCE(p.ended, '-infinity') AND (b.valid_to IS NULL OR t.at < b.valid_to))"
+    # A probe of the index a card: of a join PostgreSQL may make a scan of all transactions.
+    " CROSS JOIN LATERAL (SELECT FROM fuel_transactions t WHERE t.card = b.card AND t.at >= b.valid_from"
+    " AND t.at >= COALESCE(p.ended, '-infinity') AND (b.valid_to IS NULL OR t.at < b.valid_to) LIMIT 1) t"
 )
 #: By the kind of record.
 _CONCERNED: Final = {
     "transaction": "SELECT DISTINCT card FROM fuel_transactions WHERE id = ANY($1::text[])",
     "plate": "SELECT DISTINCT card FROM card_bindings WHERE plate = ANY($1::text[])",
-    "vehicle": "SELECT DISTINCT b.card FROM vehicles v JOIN card_bindings b ON b.plate = v.plate"
-    " OR b.plate IN (SELECT h.plate FROM vehicle_plates h WHERE h.vehicle_no = v.no)"
+    "vehicle": f"SELECT DISTINCT b.card FROM vehicles v {_PLATES} JOIN card_bindings b ON b.plate = h.plate"  # noqa: S608 - fixed text
     " WHERE v.id = ANY($1::text[])",
     "order": _OF_ORDERS,
 }

@@ -17,6 +17,10 @@ REJECTS_UNRECORDED = Counter(
     "gongche_gateway_rejects_unrecorded_total",
     "Frames and points refused that are not kept in the rejects topic (flood).",
 )
+REGISTRY_FAULTS = Counter(
+    "gongche_gateway_registry_faults_total",
+    "Looks at the terminal registry on which the program failed; it went on with what is known.",
+)
 OTHER_DEVICES = Counter(
     "gongche_gateway_other_devices_total",
     "Registrations refused because another device registered first, or is named by the registry.",

@@ -109,6 +109,7 @@ class Registrar:
             except Exception as error:
                 if not of_one_fact(error):
                     raise
+                metrics.REGISTRY_FAULTS.inc()
                 logger.error(
                     "程序故障，请报告 / a fault of the program on the terminal registry, going on with what is known",
                     exc_info=error,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -46,7 +45,7 @@ async def accept(
     )
     if waiting is None:
         return None
-    asked = json.loads(waiting["asked"] or "[]") or [waiting["device"]]
+    asked = waiting["asked"] or [waiting["device"]]
     if device_id is None and len(asked) > 1:
         raise WhichDeviceError(asked)
     if device_id is not None and device_id.strip().lower() != waiting["device"].strip().lower():

@@ -51,12 +51,14 @@ def of_the_bytes(error: Exception) -> bool:
 @dataclass(frozen=True, slots=True)
 class Broken:
     """What cannot be read: the offsets [``first``, ``following``) of a partition, ``payload``: the bytes of their batch as the
-    broker has them (empty where it gives none)."""
+    broker has them (empty where it gives none). ``before``: the batches before it that came with it; a client that fails on one
+    batch hands over none of them (see ``records_in``)."""
 
     first: int
     following: int
     error: str
     payload: bytes
+    before: bytes = b""
 
 
 async def examine(settings: Settings, topic: str, partition: int, offset: int) -> Broken | None:
@@ -134,8 +136,18 @@ def first_broken(data: bytes, offset: int, end: int) -> Broken | None:
         error = _unreadable(data[start:stop]) if stop <= len(data) else "its length is not true"
         if error:
             following = _following(data, start, stop, max(base, offset), end)
-            return Broken(max(base, offset), following, error, data[start : min(stop, len(data))])
+            payload = data[start : min(stop, len(data))]
+            return Broken(max(base, offset), following, error, payload, data[:start])
     return None
+
+
+def records_in(batches: bytes, offset: int) -> Iterator[Any]:
+    """The records of batches that can be read, from ``offset`` on, as aiokafka gives them (offset, timestamp in ms, value,
+    headers)."""
+    found = MemoryRecords(batches)
+    while (batch := found.next_batch()) is not None:
+        if not getattr(batch, "is_control_batch", False):
+            yield from (record for record in batch if record.offset >= offset)
 
 
 def _batches(data: bytes) -> Iterator[tuple[int, int]]:

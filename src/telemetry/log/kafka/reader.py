@@ -21,7 +21,7 @@ from aiokafka import errors as kafka
 from runtime.errors import ConfigurationError, GongcheError, UnavailableError
 from runtime.settings import Settings
 from telemetry.log.base import POSITIONS, Poll, StoredRecord
-from telemetry.log.kafka.broken import examine, of_the_bytes
+from telemetry.log.kafka.broken import examine, of_the_bytes, records_in
 from telemetry.log.kafka.connection import (
     CLOSE_S,
     MAX_BATCH_BYTES,
@@ -302,7 +302,8 @@ class KafkaLogReader:
             return  # they belong to an assignment that has ended
         ours = [records for tp, records in found.items() if tp.partition in self._readable]
         # By the time of appending, each partition's own order kept: none waits behind another's backlog.
-        self._buffer.extend(map(self._stored, heapq.merge(*ours, key=_TIMESTAMP)))
+        for record in heapq.merge(*ours, key=_TIMESTAMP):
+            self._buffer.append(self._stored(record.partition, record))
         for records in ours:
             self._next[records[-1].partition] = records[-1].offset + 1
             self._since.pop(records[-1].partition, None)
@@ -326,8 +327,9 @@ class KafkaLogReader:
     async def _pass_over(
         self, consumer: AIOKafkaConsumer, partitions: Sequence[int], generation: int
     ) -> bool:
-        """Whether one of ``partitions`` has at its place what cannot be read for good: it is taken as such, and the partition goes on
-        after it. Others go on where they were: the client went past what it did not hand over."""
+        """Whether one of ``partitions`` has at its place what cannot be read for good: it is taken as such, after
+        what comes before it, and the partition goes on after it. Others go on where they were: the client went past what it did not
+        hand over."""
         found = False
         for partition in partitions:
             broken = await examine(self._settings, self._name, partition, self._next[partition])
@@ -338,6 +340,8 @@ class KafkaLogReader:
                 why = f"{broken.error} (offsets {broken.first} to {broken.following - 1})"
                 _logger.error("%s/%d: a damaged record is passed over: %s", self._name, partition, why)
                 at_us = time.time_ns() // 1000
+                for record in records_in(broken.before, self._next[partition]):
+                    self._buffer.append(self._stored(partition, record))
                 self._buffer.append(
                     StoredRecord(self._topic, partition, broken.following - 1, broken.payload, {}, at_us, why)
                 )
@@ -355,11 +359,11 @@ class KafkaLogReader:
         if self._silent_s > limit_s:
             raise kafka.KafkaTimeoutError(f"no broker has answered for {limit_s:.0f} s")
 
-    def _stored(self, record: Any) -> StoredRecord:
+    def _stored(self, partition: int, record: Any) -> StoredRecord:
         headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
         return StoredRecord(
             self._topic,
-            record.partition,
+            partition,
             record.offset,
             record.value or b"",
             headers,
