@@ -177,6 +177,7 @@ def _one(cluster: Cluster | None, seconds: float) -> tuple[Load, list[float]]:
         tokens.append(asyncio.run(register(dsn, count)))
 
     with system(BACKGROUND, prepare=prepare, kafka=cluster, judge=True, api=True) as made:
+        made.wait_judged()  # of a new fleet it looks at 62 days of every vehicle, once
         generator = Generator(
             made.port, terminals=RATE, window=1, seconds=seconds + _BEFORE_S + _AFTER_S, rate=RATE, core=None,
             known=True, step=1, back=quiet_back_s(),
