@@ -23,6 +23,7 @@ from api.registry.importing import SMALL
 from registry import bulk
 from runtime.settings import Settings
 from telemetry.log.sqlite import EmbeddedLogWriter
+from tests.integration.test_api_service import serve
 from tests.waiting import until
 
 #: Which scopes let a caller in, by what the path begins with; the longest beginning that fits counts.
@@ -313,7 +314,7 @@ async def test_json_that_is_none(client: httpx.AsyncClient, pool: asyncpg.Pool) 
 async def test_who_sends_slowly_holds_nobody_up(pool: asyncpg.Pool, tmp_path: Path) -> None:
     """Of requests that write positions or import files few are worked on at once. One client that begins many and does not end
     them keeps no other from it."""
-    made, go_on, begun = await create_token(pool, "test", SCOPES), asyncio.Event(), 0
+    go_on, begun = asyncio.Event(), 0
 
     async def slow() -> AsyncIterator[bytes]:
         nonlocal begun
@@ -323,9 +324,8 @@ async def test_who_sends_slowly_holds_nobody_up(pool: asyncpg.Pool, tmp_path: Pa
         yield b"]"
 
     sink = EmbeddedLogWriter(tmp_path / "log.sqlite")
-    transport = httpx.ASGITransport(create_app(Settings(), pool, position_sink=sink))
-    headers = {"Authorization": f"Bearer {made.secret}", "Content-Type": "application/json"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+    async with serve(pool, sink) as client:
+        client.headers["Content-Type"] = "application/json"
         slow_ones = [
             asyncio.create_task(client.post(address, content=slow()))
             for address in ["/v1/positions"] * 40 + ["/v1/organisations:import"] * 5
@@ -345,7 +345,7 @@ async def test_what_arrives_at_once_is_bounded_and_small_ones_pass(
     pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "_MOST_ARRIVING", 1 << 20)
-    made, go_on, begun = await create_token(pool, "test", SCOPES), asyncio.Event(), 0
+    go_on, begun = asyncio.Event(), 0
 
     async def large() -> AsyncIterator[bytes]:
         nonlocal begun
@@ -353,9 +353,8 @@ async def test_what_arrives_at_once_is_bounded_and_small_ones_pass(
         begun += 1
         await go_on.wait()
 
-    transport = httpx.ASGITransport(create_app(Settings(), pool, position_sink=None))
-    headers = {"Authorization": f"Bearer {made.secret}", "Content-Type": "application/json"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+    async with serve(pool) as client:
+        client.headers["Content-Type"] = "application/json"
         first = asyncio.create_task(client.put("/v1/organisations/O2", content=large()))
         await until(lambda: begun == 1, "the first one has begun")
         refused = await client.put("/v1/organisations/O2", content=b" " * (700 << 10))

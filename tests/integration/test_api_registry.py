@@ -12,10 +12,9 @@ import asyncpg
 import httpx
 import pytest
 
-from api.app import create_app
-from api.auth.tokens import SCOPES, create_token
 from runtime.settings import Settings
 from tests.integration.outbox import due_rows
+from tests.integration.test_api_service import serve
 
 SQUARE = [[120.89, 31.98], [120.892, 31.98], [120.892, 31.982], [120.89, 31.982], [120.89, 31.98]]
 BOW_TIE = [[120.89, 31.98], [120.892, 31.982], [120.892, 31.98], [120.89, 31.982], [120.89, 31.98]]
@@ -51,10 +50,7 @@ TABLES = (
 @pytest.fixture
 async def client(pool: asyncpg.Pool, db_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the API with every scope."""
-    made = await create_token(pool, "test", SCOPES)
-    transport = httpx.ASGITransport(create_app(Settings(database_url=db_url), pool, position_sink=None))
-    headers = {"Authorization": f"Bearer {made.secret}"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+    async with serve(pool, settings=Settings(database_url=db_url)) as client:
         yield client
 
 

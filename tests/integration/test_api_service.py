@@ -42,11 +42,11 @@ FROM, TO = "2026-03-02T08:00:00+08:00", "2026-03-02T20:00:00+08:00"
 
 @asynccontextmanager
 async def serve(
-    pool: asyncpg.Pool, sink: LogWriter | None = None, *scopes: str
+    pool: asyncpg.Pool, sink: LogWriter | None = None, *scopes: str, settings: Settings | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the API with the scopes (none given: all)."""
+    """A client of the API with the scopes (none given: all). Its ``settings`` name the database where it imports large files."""
     made = await create_token(pool, "test", scopes or SCOPES)
-    transport = httpx.ASGITransport(create_app(Settings(), pool, position_sink=sink))
+    transport = httpx.ASGITransport(create_app(settings or Settings(), pool, position_sink=sink))
     headers = {"Authorization": f"Bearer {made.secret}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
         yield client

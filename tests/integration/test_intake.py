@@ -12,9 +12,8 @@ import httpx
 import openpyxl
 import pytest
 
-from api.app import create_app
-from api.auth.tokens import SCOPES, create_token
 from runtime.settings import Settings
+from tests.integration.test_api_service import serve
 
 SQUARE = [[87.61, 43.82], [87.612, 43.82], [87.612, 43.822], [87.61, 43.822], [87.61, 43.82]]
 FENCE = {
@@ -30,10 +29,7 @@ ORDER = {
 @pytest.fixture
 async def client(pool: asyncpg.Pool, db_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the API with every scope; a unit with a car."""
-    made = await create_token(pool, "test", SCOPES)
-    transport = httpx.ASGITransport(create_app(Settings(database_url=db_url), pool, position_sink=None))
-    headers = {"Authorization": f"Bearer {made.secret}"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+    async with serve(pool, settings=Settings(database_url=db_url)) as client:
         for path, body in {
             "organisations/city": {"name": "市"},
             "organisations/finance": {"name": "财政局", "parent": "city"},

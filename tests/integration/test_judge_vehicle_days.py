@@ -300,7 +300,7 @@ async def test_a_terminal_that_was_exchanged_or_an_unofficial_vehicle(court: Cou
     )
 
 
-async def test_strike_between_and_due(court: Court) -> None:
+async def test_by_clock_between_and_due(court: Court) -> None:
     await court.build(2, fence=False)
     async with court.pool.acquire() as conn, conn.transaction():
         context = await court.context(conn)

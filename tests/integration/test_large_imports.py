@@ -15,13 +15,13 @@ import httpx
 import orjson
 import pytest
 
-from api.app import create_app
-from api.auth.tokens import SCOPES, create_token
 from api.registry.importing import SMALL
 from runtime.settings import Settings
 from tests.integration.test_api_registry import ORDER, check_problem, client, fleet  # noqa: F401 - fixtures
+from tests.integration.test_api_service import serve
 from tests.integration.test_business_facts import office  # noqa: F401 - the fixture
 from tests.integration.test_statements import STATEMENT, fill, text
+from tests.waiting import until
 
 ORDERS = "/v1/dispatch-orders:import"
 
@@ -53,9 +53,13 @@ def import_processes() -> list[int]:
 
 async def import_process() -> int:
     """The number of the process of an import that has just begun."""
-    async with asyncio.timeout(60):
-        while not (found := import_processes()):  # noqa: ASYNC110 - nobody tells us
-            await asyncio.sleep(0.01)
+    found: list[int] = []
+
+    def begun() -> list[int]:
+        found[:] = import_processes()
+        return found
+
+    await until(begun, "an import has begun")
     return found[0]
 
 
@@ -123,9 +127,6 @@ async def test_a_fault_in_it_is_logged_here_with_its_traceback(
 
 
 async def test_a_database_that_does_not_answer_is_503(pool: asyncpg.Pool, tmp_path: Path) -> None:
-    made = await create_token(pool, "test", SCOPES)
     nowhere = Settings(database_url=f"postgresql://nobody@/none?host={tmp_path}")
-    transport = httpx.ASGITransport(create_app(nowhere, pool, position_sink=None))
-    headers = {"Authorization": f"Bearer {made.secret}"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+    async with serve(pool, settings=nowhere) as client:
         check_problem(await post(client, orders(400)), 503)

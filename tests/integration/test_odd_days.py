@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
 from runtime.units import US_PER_DAY
 from telemetry.archive.partitions import FUTURE_DAYS, PAST_DAYS, Partitions, clock_us
+from tests.calls import counted
 from tests.integration.worker_world import World, stand
 
 DAYS = 20_000
@@ -43,21 +42,13 @@ async def test_who_reads_the_default_partition_for_long_is_waited_for_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A terminal sends positions of forty days while somebody reads a long track: not forty waits, one after the other."""
-    partitions, tried = Partitions(400), 0
-    make = Partitions._make
-
-    async def counted(self: Partitions, conn: Any, day: int, most: int | None) -> bool:
-        nonlocal tried
-        tried += 1
-        return await make(self, conn, day, most)
-
-    monkeypatch.setattr(Partitions, "_make", counted)
+    partitions, tried = Partitions(400), counted(monkeypatch, Partitions, "_make")
     today = clock_us() // US_PER_DAY
     async with world.pool.acquire() as reader, world.pool.acquire() as worker:
         async with reader.transaction():
             await reader.execute("LOCK TABLE positions_default IN ACCESS SHARE MODE")
             await partitions.ensure(worker, range(today - 60, today - 20))
-            assert tried <= 3  # today's and tomorrow's may be there already
+            assert tried.count <= 3  # today's and tomorrow's may be there already
         later = Partitions(400)
         await later.ensure(worker, range(today - 60, today - 20))
-    assert tried >= 40
+    assert tried.count >= 40

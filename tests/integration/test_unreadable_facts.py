@@ -26,6 +26,8 @@ from tests.integration.worker_world import World, drive, stand
 
 H = 3600.0
 OUT = [(0, 0), (3000, 0), (3000, 3000)]
+#: An hour in the yard, a drive out of it, half an hour there.
+DRIVES_OUT = [*stand(7 * H, 8 * H), *drive(8 * H, *OUT), *stand(9 * H, 9.5 * H, 3000, 3000)]
 Spoil = Callable[[World], Coroutine[Any, Any, None]]
 
 # A clerk's rows end at the year 2100; Python has no date of the year 12000.
@@ -99,8 +101,7 @@ async def test_what_cannot_be_read_concerns_only_its_vehicle(
         await world.send(*(world.batch(stand(6 * H, 7 * H), terminal=k) for k in (1, 2)))
         await work(world, worker, 2)
     await spoil(world)
-    fixes = [*stand(7 * H, 8 * H), *drive(8 * H, *OUT), *stand(9 * H, 9.5 * H, 3000, 3000)]
-    await world.send(*(world.batch(fixes, terminal=k) for k in (1, 2)))
+    await world.send(*(world.batch(DRIVES_OUT, terminal=k) for k in (1, 2)))
     await work(world, worker, 4 if running else 2)
     for _ in range(3):
         await worker.turn(isolate=True)
@@ -160,11 +161,10 @@ async def test_a_value_for_everyone_that_cannot_be_read(world: World) -> None:
         " VALUES ('location', 'min_displacement_m', 'NaN', now() - interval '90 days'), ('mileage', 'ratio_permille', 1700, now())"
     )
     worker = world.worker()
-    fixes = [*stand(7 * H, 8 * H), *drive(8 * H, *OUT), *stand(9 * H, 9.5 * H, 3000, 3000)]
-    await world.send(world.batch(fixes))
+    await world.send(world.batch(DRIVES_OUT))
     await work(world, worker, 1)
     assert await suspected(world) == set()
-    assert worker.counts.stored == len(fixes)
+    assert worker.counts.stored == len(DRIVES_OUT)
     async with world.pool.acquire() as conn:
         rows = await load_parameters(conn)
     assert resolve("mileage", "O1", 1 << 62, rows)["ratio_permille"] == 1700
@@ -189,11 +189,10 @@ async def test_a_clock_that_cannot_be_read_makes_no_evidence(world: World) -> No
         " VALUES ('c', 1, now() - interval '90 days', '12000-01-01', 0)"
     )
     worker = world.worker()
-    fixes = [*stand(7 * H, 8 * H), *drive(8 * H, *OUT), *stand(9 * H, 9.5 * H, 3000, 3000)]
-    await world.send(*(world.batch(fixes, terminal=k) for k in (1, 2)))
+    await world.send(*(world.batch(DRIVES_OUT, terminal=k) for k in (1, 2)))
     await work(world, worker, 2)
     assert await suspected(world) == {"V2"}
-    assert worker.counts.stored == 2 * len(fixes)
+    assert worker.counts.stored == 2 * len(DRIVES_OUT)
 
 
 async def test_a_record_that_the_log_cannot_read_is_set_aside(world: World) -> None:
@@ -221,8 +220,7 @@ async def test_a_record_that_the_log_cannot_read_is_set_aside(world: World) -> N
 
 
 async def test_a_row_that_cannot_be_shown_leaves_the_rest_of_its_page(world: World) -> None:
-    fixes = [*stand(7 * H, 8 * H), *drive(8 * H, *OUT), *stand(9 * H, 9.5 * H, 3000, 3000)]
-    await world.send(*(world.batch(fixes, terminal=k) for k in (1, 2, 3)))
+    await world.send(*(world.batch(DRIVES_OUT, terminal=k) for k in (1, 2, 3)))
     await work(world, world.worker(), 3)
     assert await suspected(world) == {"V1", "V2", "V3"}
     async with world.pool.acquire() as conn:

@@ -15,6 +15,7 @@ from registry.transactions import TransactionRow
 from rules import evidence as frozen
 from rules.checks import refuel_frequency as check
 from rules.checks.base import Evaluation, Outcome
+from tests.calls import counted
 from tests.words import said
 
 MIN = 60 * 1_000_000
@@ -338,14 +339,7 @@ def test_groups_are_as_if_each_fill_were_compared_with_each() -> None:
 
 def test_thousands_of_equal_fills_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
     """A statement of them must not hold the judge: pairs that are compared, not seconds."""
-    compared, same = 0, check._same_station
-
-    def counted(*pair: Any) -> bool:
-        nonlocal compared
-        compared += 1
-        return same(*pair)
-
-    monkeypatch.setattr(check, "_same_station", counted)
+    compared = counted(monkeypatch, check, "_same_station")
     found = check.groups([row(f"T{k:05}", 5) for k in range(5_000)], USED)
     assert [len(its) for its in found] == [5_000]
-    assert compared < 10_000
+    assert compared.count < 10_000

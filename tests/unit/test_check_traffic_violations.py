@@ -16,6 +16,7 @@ from rules.checks import traffic_violations as check
 from rules.checks.base import Outcome
 from rules.wording.traffic_violations import REASONS
 from runtime.units import CHINA, from_us, to_us
+from tests.calls import counted
 from tests.words import said
 
 PARAMETERS = {
@@ -328,15 +329,8 @@ def test_acts_are_compared_as_if_each_with_each() -> None:
 
 def test_thousands_of_violations_of_one_plate_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of them must not hold the judge: pairs that are compared, not seconds."""
-    compared, same_act = 0, check._same_act
-
-    def counted(*pair: Any) -> bool:
-        nonlocal compared
-        compared += 1
-        return same_act(*pair)
-
-    monkeypatch.setattr(check, "_same_act", counted)
+    compared = counted(monkeypatch, check, "_same_act")
     first = at("2026-02-10 08:00")
     rows = [record(f"W{k}", first + k * 1_000_000, act=f"违法 {k % 3_000}") for k in range(6_000)]
     check.considered(rows, PARAMETERS)
-    assert compared < 12_000
+    assert compared.count < 12_000

@@ -8,28 +8,23 @@ import subprocess
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import openpyxl
 import pytest
 
-from registry.bulk import ImportRefusedError, validate_rows
+from registry.bulk import ImportRefusedError
 from registry.doubts import doubts
 from registry.encodings import decoded
 from registry.refusals import UnreadableError
 from registry.statements.cells import number_of
 from registry.statements.columns import read_mapping
 from registry.statements.importer import read_statement
-from registry.statements.rows import Parsed
-from registry.workbook_records import read_any
+from tests.unit.test_statements_world import HEADER, NOW, ROW, book, parsed, row
+from tests.unit.test_workbook_records import records
 
-NOW = datetime(2026, 11, 28, tzinfo=UTC)
 AT = datetime(2026, 11, 26, 1, 0, 5, tzinfo=UTC)
-HEADER = ("卡号", "交易时间", "交易类型", "油品", "数量(升)", "单价", "金额(元)", "网点", "流水号")
-ROW = ("9030120000012345", "2026-11-26 09:00:05", "加油", "92号汽油", 40, 7.5, 300, "甲加油站", "L1")
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -39,32 +34,8 @@ STRICT = "http://purl.oclc.org/ooxml/spreadsheetml/main"
 STRICT_OFFICE = "http://purl.oclc.org/ooxml/officeDocument/relationships"
 
 
-def parsed(data: bytes) -> Parsed:
-    return read_statement("statement", data, read_mapping("statement", {}), NOW)
-
-
-def records(kind: str, data: bytes) -> list[Any]:
-    return validate_rows(kind, read_any(kind, data, None))
-
-
-def row(**changes: Any) -> tuple[Any, ...]:
-    names = ("card", "at", "kind", "product", "quantity", "price", "amount", "station", "number")
-    return tuple(changes.get(name, value) for name, value in zip(names, ROW, strict=True))
-
-
 def csv_of(*rows: tuple[Any, ...]) -> bytes:
     return "\n".join(",".join(f'"{cell}"' for cell in cells) for cells in (HEADER, *rows)).encode()
-
-
-def book(*rows: tuple[Any, ...], change: Callable[[Any], None] | None = None) -> bytes:
-    made = openpyxl.Workbook()
-    for cells in rows:
-        made.active.append(cells)
-    if change is not None:
-        change(made)
-    out = io.BytesIO()
-    made.save(out)
-    return out.getvalue()
 
 
 def xml_row(number: int, cells: tuple[Any, ...], own: dict[int, str] | None = None) -> str:
@@ -151,7 +122,7 @@ def test_a_cell_in_the_last_corner_ends_no_process_however_it_is_written(tmp_pat
         import resource, sys
         from pathlib import Path
         from registry.refusals import RefusedError
-        from tests.unit.test_files_of_others import parsed
+        from tests.unit.test_statements_world import parsed
         resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
         for path in sorted(Path(sys.argv[1]).iterdir()):
             try:

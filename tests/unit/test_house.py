@@ -98,11 +98,9 @@ def test_a_table_is_written_in_one_module_or_package() -> None:
     assert written["evaluations"]
     assert written["dispatch_orders"]
     for table, files in written.items():
-        packages = {file.rpartition("/")[0] for file in files}
         together = WRITTEN_TOGETHER.get(table, set())
-        assert len(files) == 1 or len(packages) == 1 or files | packages >= together > set(), (
-            f"{table}: {files}"
-        )
+        places = {file if file in together else file.rpartition("/")[0] for file in files}
+        assert len(places) == 1 or places == together, f"{table}: {files}"
 
 
 def test_records_are_read_in_registry() -> None:
