@@ -18,7 +18,7 @@ from registry.places import Place, stored_places, to_shape
 from registry.refusals import Flaw
 from registry.statements.units import apart, fine_questions, questions
 from registry.stations import FuelStation
-from registry.transactions import FuelTransaction
+from registry.transactions import FuelTransaction, exact_sums
 from registry.values import Record
 from registry.vehicles import Vehicle
 from registry.violations import Violation
@@ -78,10 +78,7 @@ def _of_numbers(record: Record) -> list[tuple[str, str]]:
     if isinstance(record, FuelTransaction):
         if record.kind != "fill":
             return []
-        sums = [
-            None if value is None else Fraction(value, 10**digits)
-            for value, digits in ((record.quantity, 3), (record.unit_price, 4), (record.amount, 2))
-        ]
+        sums = exact_sums(record)
         return questions(*sums) or ([("amount", _APART)] if apart(*sums) else [])
     if isinstance(record, Violation):
         return fine_questions(None if record.fine is None else Fraction(record.fine, 100), record.points)

@@ -18,6 +18,8 @@ _SMALL: Final = str.maketrans("асеорухіѕј" + "ο", "aceopyxisj" + "o")
 _PLATE: Final = re.compile(r"([\u4e00-\u9fff][A-Z])([0-9A-Z]{4,5}[0-9A-Z\u4e00-\u9fff])")
 _SERIAL: Final = str.maketrans("OI", "01")
 _QUOTED: Final = re.compile(r'="?(.*?)"?')
+#: A long number as Excel writes it: 1.23457E+18. An office's own 3E12 has no plus.
+ROUNDED: Final = re.compile(r"[0-9](\.[0-9]+)?E\+[0-9]{1,3}", re.IGNORECASE)
 _SCIENTIFIC: Final = re.compile(r"[0-9](\.[0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
@@ -57,6 +58,15 @@ class FuelTransaction(Record):
         if isinstance(quantity, int | float | Decimal) and quantity < 0:
             return data | {"kind": "reversal", "quantity": -quantity}
         return data
+
+
+def exact_sums(record: FuelTransaction) -> tuple[Fraction | None, Fraction | None, Fraction | None]:
+    """Quantity (litres or kWh), price (yuan a unit) and sum (yuan) of ``record``; None = it does not say."""
+
+    def exact(value: int | None, decimals: int) -> Fraction | None:
+        return None if value is None else Fraction(value, 10**decimals)
+
+    return exact(record.quantity, 3), exact(record.unit_price, 4), exact(record.amount, 2)
 
 
 HEADERS: Final = {

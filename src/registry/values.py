@@ -21,12 +21,10 @@ from pydantic import (
 
 from registry.damaged import damaged, unprintable
 from registry.decimals import scaled
-from registry.spelling import normal_code, normal_plate
+from registry.spelling import ROUNDED, normal_code, normal_plate
 from telemetry.terminals.phones import stored_phone
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
-#: As Excel writes a long number: 1.23457E+18. An office's own 3E12 has no plus.
-_ROUNDED = re.compile(r"[0-9](\.[0-9]+)?E\+[0-9]{1,3}", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -85,7 +83,7 @@ def _identifier(value: str) -> str:
     readable_name(value)
     if value in ("合计", "总计", "小计", "共计"):
         raise ValueError("合计行不是记录，请删去 · a row of sums is no record; remove it")
-    if _ROUNDED.fullmatch(value):
+    if ROUNDED.fullmatch(value):
         raise ValueError(
             "编号已被 Excel 改为科学记数并丢失位数，请把该列设为文本后重新导出"
             " · Excel has rounded this id; make the column text and export again"

@@ -13,16 +13,14 @@ from registry.bulk import MAX_BYTES, Format, Row, bounded_rows, columns_of, read
 from registry.records import KINDS
 from registry.refusals import Flaw, UnreadableError
 from registry.spelling import unquoted
-from registry.statements.cells import LOST_DIGITS, Cell, Covered, Numeric, Uncomputed, Zoned
+from registry.statements.cells import LOST_DIGITS, Cell, Covered, Numeric, Uncomputed
 from registry.statements.files import read_sheets
-from registry.statements.row_reader import ZONED as _ZONED
 from registry.statements.sheets import Line, Sheet
 from runtime.units import CHINA
 
 #: The header is looked for in so many rows: titles may stand above it.
 _HEAD_LINES: Final = 20
 _KEPT_DIGITS: Final = 15
-_UNCOMPUTED: Final = "公式没有保存结果，请用 Excel/WPS 打开并保存后再导入 · a formula without its result; open and save the file in Excel first"
 _MERGED: Final = "合并单元格覆盖了此格，请取消合并后填写每一行 · a merged cell covers this one; split it and fill every row"
 _MIDNIGHT: Final = time()
 
@@ -95,10 +93,8 @@ def _table(kind: str, sheets: Sequence[Sheet]) -> tuple[int, list[str], Iterator
 
 def _text(kind: str, name: str, cell: Cell) -> str:
     """A cell as the same record's CSV would have it. Raises ValueError for one whose value is not known."""
-    if isinstance(cell, Zoned):
-        raise ValueError(_ZONED)
     if isinstance(cell, Uncomputed):
-        raise ValueError(_UNCOMPUTED)
+        raise ValueError(cell.why)
     if isinstance(cell, Covered):
         raise ValueError(_MERGED)
     if isinstance(cell, datetime):

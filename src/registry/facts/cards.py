@@ -32,28 +32,26 @@ _CONCERNED: Final = {
     " WHERE v.id = ANY($1::text[])",
     "order": _OF_ORDERS,
 }
+
+
+def _midnight(day: str) -> str:
+    """SQL: the start of ``day`` in Asia/Shanghai."""
+    return f"(({day}::timestamp - interval '8 hours') AT TIME ZONE 'UTC')"
+
+
 _BY_TIME: Final = (
-    "WITH g AS (SELECT d * interval '1 day' AS grace FROM unnest($3::integer[]) d)"
+    "WITH g AS (SELECT d * interval '1 day' AS grace FROM unnest($3::integer[]) d)"  # noqa: S608 - fixed text
     " SELECT c.id FROM fuel_cards c, g WHERE c.created_at + grace > $1 AND c.created_at + grace <= $2"
-    " OR midnight(c.opened_on) + grace > $1 AND midnight(c.opened_on) + grace <= $2"
-    " OR midnight(c.closed_on) > $1 AND midnight(c.closed_on) <= $2"
+    f" OR {_midnight('c.opened_on')} + grace > $1 AND {_midnight('c.opened_on')} + grace <= $2"
+    f" OR {_midnight('c.closed_on')} > $1 AND {_midnight('c.closed_on')} <= $2"
     " UNION SELECT b.card FROM card_bindings b, g WHERE b.valid_from > $1 AND b.valid_from <= $2"
     " OR b.valid_to + grace > $1 AND b.valid_to + grace <= $2"
     " UNION SELECT b.card FROM vehicles v JOIN card_bindings b ON b.plate = v.plate CROSS JOIN g"
-    " WHERE midnight(v.registered_on) > $1 AND midnight(v.registered_on) <= $2"
-    " OR midnight(v.disposed_on) + grace > $1 AND midnight(v.disposed_on) + grace <= $2"
+    f" WHERE {_midnight('v.registered_on')} > $1 AND {_midnight('v.registered_on')} <= $2"
+    f" OR {_midnight('v.disposed_on')} + grace > $1 AND {_midnight('v.disposed_on')} + grace <= $2"
     " UNION SELECT b.card FROM vehicle_plates p JOIN card_bindings b ON b.plate = p.plate CROSS JOIN g"
     " WHERE p.valid_to + grace > $1 - interval '1 day' AND p.valid_to + grace <= $2"
 )
-
-
-def _midnights(sql: str) -> str:
-    """``midnight(day)`` as SQL: the start of a day in Asia/Shanghai."""
-    for column in ("c.opened_on", "c.closed_on", "v.registered_on", "v.disposed_on"):
-        sql = sql.replace(
-            f"midnight({column})", f"(({column}::timestamp - interval '8 hours') AT TIME ZONE 'UTC')"
-        )
-    return sql
 
 
 async def cards_concerned(conn: Connection, kind: str, ids: Iterable[str]) -> set[str]:
@@ -72,9 +70,7 @@ async def cards_by_time(
     conn: Connection, since_us: int, until_us: int, graces_days: Iterable[int]
 ) -> set[str]:
     """Cards that began or ended in (since, until], or their binding, or their vehicle, or so many days of grace after that."""
-    rows = await conn.fetch(
-        _midnights(_BY_TIME), from_us(since_us), from_us(until_us), sorted(set(graces_days))
-    )
+    rows = await conn.fetch(_BY_TIME, from_us(since_us), from_us(until_us), sorted(set(graces_days)))
     return {row["id"] for row in rows}
 
 

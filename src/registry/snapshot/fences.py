@@ -143,7 +143,7 @@ class FenceBook:
         return [(key, start, end, row) for start, end, row in flatten(spans, choose)]
 
     def _area(self, fences: list[FenceVersion]) -> int | None:
-        name = _name(fences)
+        name = tuple((fence.id, fence.version) for fence in fences)
         row = self._row_of_fences.get(name)
         if row is None:
             try:
@@ -162,7 +162,3 @@ class FenceBook:
         if shape is None:
             shape = self._shapes[fence.id, fence.version] = shapely.from_wkb(fence.wkb)
         return shape
-
-
-def _name(fences: Iterable[FenceVersion]) -> tuple[tuple[str, int], ...]:
-    return tuple((fence.id, fence.version) for fence in fences)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from fractions import Fraction
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from registry.decimals import scaled
 from registry.goods import is_goods
@@ -39,12 +39,17 @@ class Uncomputed(str):
     """A formula whose result is not stored in the file. As text it is empty."""
 
     __slots__ = ()
+    #: Why it has no value, and what to do about it.
+    why: ClassVar[str] = (
+        "公式没有保存结果，请用 Excel/WPS 打开并保存后再导入 · a formula without its result; open and save the file in Excel first"
+    )
 
 
 class Zoned(Uncomputed):
     """A date of a sheet with a zone that is not ours: the readers leave the zone out, and spreadsheets show what is left."""
 
     __slots__ = ()
+    why = "日期单元格带有时区，Excel 不显示它，分不清是哪个时刻；请改成北京时间、不带时区 · the date names a zone, which spreadsheets do not show; write it in +08:00, without one"
 
 
 class Covered(str):

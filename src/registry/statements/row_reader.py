@@ -16,7 +16,6 @@ from registry.statements.cells import (
     Cell,
     Covered,
     Uncomputed,
-    Zoned,
     code_of,
     day_of,
     energy_of,
@@ -35,8 +34,6 @@ from registry.values import parse_time
 from registry.violations import Violation
 from runtime.units import CHINA
 
-_UNCOMPUTED: Final = "公式没有保存结果，请用 Excel/WPS 打开并保存后再导入 · a formula without its result; open and save the file in Excel first"
-ZONED: Final = "日期单元格带有时区，Excel 不显示它，分不清是哪个时刻；请改成北京时间、不带时区 · the date names a zone, which spreadsheets do not show; write it in +08:00, without one"
 _MERGED: Final = (
     "合并单元格覆盖了多行，分不清属于哪一行，请取消合并 · a merged cell covers several rows; split it"
 )
@@ -70,7 +67,7 @@ class RowReader:
         self._told: set[str] = set()
         for name, cell in row.items():
             if isinstance(cell, Uncomputed):
-                self._refuse(name, ZONED if isinstance(cell, Zoned) else _UNCOMPUTED)
+                self._refuse(name, cell.why)
             elif isinstance(cell, str) and (error := sheet_error(cell)) is not None:
                 self._refuse(name, error)
             elif isinstance(cell, Covered) and name not in _MAY_BE_MERGED:

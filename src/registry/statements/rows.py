@@ -39,7 +39,7 @@ from registry.statements.columns import (
 from registry.statements.row_reader import REVERSAL, RowReader, transaction_of, violation_of
 from registry.statements.sheets import Sheet, shortened
 from registry.statements.units import MOST_APART, apart
-from registry.transactions import FuelTransaction
+from registry.transactions import exact_sums
 from runtime.units import CHINA
 
 #: Ids made of a row's content begin so.
@@ -142,19 +142,13 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
     unit = text_of(header[columns["quantity"]]) if "quantity" in columns else ""
     ordinals: Counter[str] = Counter()
     far: list[int] = []
-    twice = {
-        name: others
-        for name, place in columns.items()
-        if (
-            others := [
-                k
-                for k, key in enumerate(map(header_key, header))
-                if key == header_key(header[place]) and k != place
-            ]
-        )
-    }
-    numbered: dict[str, Draft] = {}
     header_keys = [header_key(cell) for cell in header]
+    twice: dict[str, list[int]] = {}
+    for name, place in columns.items():
+        others = [k for k, key in enumerate(header_keys) if key == header_keys[place] and k != place]
+        if others:
+            twice[name] = others
+    numbered: dict[str, Draft] = {}
     rounded = _rounded_cards(table)
     given: dict[str, Cell] = dict(table.values)
     for number, cells in table.lines():
@@ -162,7 +156,7 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
             given["card"] = card
             parsed.skipped += 1
             continue
-        if _is_total(cells) or [header_key(cell) for cell in cells][: len(header)] == header_keys:
+        if _is_total(cells) or _repeats(cells, header_keys):
             parsed.skipped += 1
             continue
         parsed.rows += 1
@@ -184,7 +178,7 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
             _refuse_other_header(parsed.kind, number, cells, table, mapping)
             parsed.refuse(number, *reader.flaws)
             continue
-        if parsed.kind == "statement" and record.kind == "fill" and apart(*_sums(record)):
+        if parsed.kind == "statement" and record.kind == "fill" and apart(*exact_sums(record)):
             far.append(number)
         draft = Draft(number, record, bool(own), content)
         if own:
@@ -213,10 +207,11 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
         )
 
 
-def _sums(record: FuelTransaction) -> tuple[Fraction | None, ...]:
-    """Litres or kWh, yuan a unit, yuan."""
-    given = (record.quantity, 3), (record.unit_price, 4), (record.amount, 2)
-    return tuple(None if value is None else Fraction(value, 10**digits) for value, digits in given)
+def _repeats(cells: Sequence[Cell], header_keys: Sequence[str]) -> bool:
+    """Whether a row is the header again. The first cell decides of nearly all."""
+    return len(cells) >= len(header_keys) and all(
+        header_key(cell) == key for cell, key in zip(cells, header_keys, strict=False)
+    )
 
 
 def _rounded_cards(table: Table) -> set[str]:

@@ -5,25 +5,25 @@ is read by calamine. Bounded; formulas without a result, merged cells, hidden ro
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 from openpyxl import load_workbook
 from openpyxl.cell.read_only import EMPTY_CELL
-from openpyxl.utils import get_column_letter
+from openpyxl.utils import coordinate_to_tuple
 from openpyxl.utils.escape import unescape
 from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from registry.refusals import UnreadableError
 from registry.statements.archive import Archive, look_at
 from registry.statements.cells import Cell, Covered, Numeric, Uncomputed, Zoned, text_of
-from registry.statements.sheet_xml import Part
+from registry.statements.sheet_xml import LAST_ROW, Part
 from registry.statements.sheets import MAX_COLUMNS, Line, Sheet, bounded
 
-#: The last row that a spreadsheet can have, and the longest text of a cell.
-_LAST_ROW: Final = 1_048_576
+#: The longest text of a cell.
 _LONGEST: Final = 32_767
 _SAVE_AGAIN: Final = "用 Excel/WPS 打开后另存为 .xlsx 再导入 · open it in Excel or WPS, save it as .xlsx"
 
@@ -161,7 +161,7 @@ def _lines_of(sheet: Any, part: Part) -> Callable[[], Iterator[Line]]:
         try:
             sheet.reset_dimensions()  # what the file says of its size may be wrong
             # A sheet may go on with a quarter of a million rows that are formatted and empty.
-            end = _LAST_ROW if part.last_row is None else max(part.last_row, 1)
+            end = LAST_ROW if part.last_row is None else max(part.last_row, 1)
             blank = None
             for number, row in enumerate(sheet.iter_rows(max_row=end, max_col=MAX_COLUMNS), start=1):
                 if row is not blank:  # openpyxl gives one and the same row for all that the file leaves out
@@ -229,13 +229,15 @@ class _Merging:
 def _finished(lines: Iterator[Line], part: Part) -> Iterator[Line]:
     """Rows with something in them, with what merged cells cover and which formulas have no result."""
     merging = _Merging({(top, left): bottom for top, left, bottom, _ in part.merged})
+    marked: list[tuple[dict[int, list[int]], type[Uncomputed]]] = [
+        (_by_row(part.uncomputed), Uncomputed),
+        (_by_row(part.zoned), Zoned),
+    ]
     for number, cells in lines:
         while cells and cells[-1] == "":
             cells.pop()
-        if part.uncomputed:
-            _mark(number, cells, part.uncomputed, Uncomputed)
-        if part.zoned:
-            _mark(number, cells, part.zoned, Zoned)
+        for columns, make in marked:
+            _mark(cells, columns.get(number, ()), make)
         own = any(cell != "" for cell in cells) or bool(cells)
         if merging.ranges:
             merging.fill(number, cells)
@@ -243,9 +245,18 @@ def _finished(lines: Iterator[Line], part: Part) -> Iterator[Line]:
             yield number, cells
 
 
-def _mark(number: int, cells: list[Cell], places: frozenset[str], make: type[Uncomputed]) -> None:
-    for column in range(1, MAX_COLUMNS + 1):
-        if f"{get_column_letter(column)}{number}" in places:
-            while len(cells) < column:
-                cells.append("")
-            cells[column - 1] = make()
+def _by_row(places: Iterable[str]) -> dict[int, list[int]]:
+    """Row -> the columns of the places (``B7``) in it, as far as columns are read."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for place in places:
+        row, column = coordinate_to_tuple(place)
+        if column <= MAX_COLUMNS:
+            found[row].append(column)
+    return found
+
+
+def _mark(cells: list[Cell], columns: Iterable[int], make: type[Uncomputed]) -> None:
+    for column in columns:
+        while len(cells) < column:
+            cells.append("")
+        cells[column - 1] = make()

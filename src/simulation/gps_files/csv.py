@@ -174,14 +174,14 @@ class _Rows:
 
     def _optional(self, fields: list[str], name: str) -> float | None:
         """A number that may be missing or unreadable: neither costs the point."""
-        return _optional(fields, self._layout.indexes.get(name), comma=True)
+        return _optional(fields, self._layout.indexes.get(name))
 
 
-def _optional(fields: list[str], index: int | None, *, comma: bool = False) -> float | None:
+def _optional(fields: list[str], index: int | None) -> float | None:
     if index is None or index >= len(fields):
         return None
     try:
-        return number(fields[index], comma=comma)
+        return number(fields[index], comma=True)
     except ValueError:
         return None
 

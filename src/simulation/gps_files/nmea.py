@@ -10,6 +10,7 @@ from functools import reduce
 from pathlib import Path
 
 from runtime.units import to_us
+from simulation.gps_files.columns import KMH_OF
 from simulation.gps_files.tracks import PointSink, ReadOptions, Reason, TrackFileError, decode_text
 
 #: Anything may stand before a sentence: many loggers write their own time there.
@@ -18,7 +19,6 @@ _ANY = re.compile(rb"\$[A-Z]{2}(RMC|GGA|GLL|GSA|GSV|VTG|ZDA),")
 _CLOCK = re.compile(r"(\d\d)(\d\d)(\d\d)(?:\.(\d{1,6}))?", re.ASCII)
 _DAY = re.compile(r"(\d\d)(\d\d)(\d\d)", re.ASCII)
 _DEGREES = re.compile(r"(\d{1,3})(\d\d\.\d+|\d\d)", re.ASCII)
-_KMH_OF_KNOT = 1.852
 
 
 def is_nmea(head: bytes) -> bool:
@@ -70,7 +70,7 @@ def _read(where: str, body: str, check: str | None, device: str, sink: PointSink
         sink.reject(where, Reason.BAD_NUMBER, ",".join(fields[3:7]))
         return
     knots, course = _number(fields[7]), _number(fields[8])
-    speed_kmh = None if knots is None else knots * _KMH_OF_KNOT
+    speed_kmh = None if knots is None else knots * KMH_OF["knots"]
     sink.add(where, device, to_us(moment), lat, lon, speed_kmh=speed_kmh, direction_deg=course)
 
 

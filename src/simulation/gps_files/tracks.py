@@ -5,7 +5,6 @@ Every point of a file is accepted or rejected for a reason: ``rows == accepted +
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections import Counter
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from registry.encodings import decoded
 from registry.refusals import UnreadableError
-from registry.spelling import sheet_error
+from registry.spelling import ROUNDED, sheet_error
 from runtime.arrays import AnyArray, Floats, Ints
 from runtime.errors import GongcheError
 from telemetry.geo import distance_m
@@ -36,7 +35,6 @@ _LATEST_US = 4_102_444_800 * 1_000_000
 
 
 #: 8.61234E+14: a long number as Excel writes it.
-_ROUNDED = re.compile(r"\d(\.\d+)?E\+\d{1,3}", re.ASCII | re.IGNORECASE)
 
 
 class TrackFileError(GongcheError):
@@ -179,7 +177,7 @@ class PointSink:
             return
         device = device.strip()
         # A number that a spreadsheet has rounded, or its error, would make one device of many.
-        if not device or len(device) > 100 or _ROUNDED.fullmatch(device) or sheet_error(device):
+        if not device or len(device) > 100 or ROUNDED.fullmatch(device) or sheet_error(device):
             self.reject(where, Reason.BAD_DEVICE, device)
             return
         columns = self._devices.get(device)
