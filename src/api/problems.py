@@ -88,9 +88,9 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
         found |= {404, 422}
     if "requestBody" in operation:
         found |= {400, 408, 413, 415, 422}
-    if method in ("put", "delete") or path.endswith((":import", ":import-statement", ":import-export")):
-        found |= {409}
-    if path.endswith(":accept-device"):
+    if method in ("put", "delete") or path.endswith(
+        (":import", ":import-statement", ":import-export", ":accept-device")
+    ):
         found |= {409}
     if path.endswith((":import", ":import-statement", ":import-export")):
         found |= {429}

@@ -42,7 +42,15 @@ _OTHERS: Final = {
     b"MIME-Version:": "网页 .mht",
     b"<": "网页或 XML",
 }
+#: How an XLSX (a zip) and an old workbook (XLS, or one with a password) begin.
+XLSX: Final = b"PK\x03\x04"
+OLD_WORKBOOK: Final = b"\xd0\xcf\x11\xe0"
 _UTF_16: Final = "文件为 UTF-16，请另存为 CSV UTF-8 · the file is UTF-16; save it as CSV UTF-8"
+
+
+def is_workbook(data: bytes) -> bool:
+    """Whether a file begins like a workbook."""
+    return data.startswith((XLSX, OLD_WORKBOOK))
 
 
 def decoded(data: bytes, charset: str | None = None) -> str:

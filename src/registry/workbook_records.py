@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, Final, get_args
 
 from registry.bulk import MAX_BYTES, Format, Row, bounded_rows, columns_of, read_rows, row_of, without_mark
+from registry.encodings import is_workbook
 from registry.records import KINDS
 from registry.refusals import Flaw, UnreadableError
 from registry.spelling import unquoted
@@ -31,8 +32,7 @@ def read_any(kind: str, data: bytes, form: Format | None, charset: str | None = 
     if len(data) > MAX_BYTES:
         raise UnreadableError(f"文件超过 {MAX_BYTES >> 20} MiB · larger than {MAX_BYTES >> 20} MiB")
     if form in (None, "csv"):
-        head = data[:4]
-        if head in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"):
+        if is_workbook(data):
             return bounded_rows(_rows(kind, read_sheets(data)))
         if form is None:
             begin = data[:64] if data[:2] in (b"\xff\xfe", b"\xfe\xff") else without_mark(data[:64]).lstrip()

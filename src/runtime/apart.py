@@ -42,11 +42,7 @@ async def read_apart(
         except Exception as error:
             if not of_one_fact(error):
                 raise
-            if len(part) == 1:
-                failed.append((part[0], error))
-            else:
-                half = len(part) // 2
-                stack += [part[half:], part[:half]]
+            _narrow(part, error, stack, failed)
     return found, failed
 
 
@@ -66,14 +62,19 @@ def sift(
         except Exception as error:
             if not of_one_fact(error):
                 raise
-            if len(part) == 1:
-                bad.append((part[0], error))
-            else:
-                half = len(part) // 2
-                stack += [part[half:], part[:half]]
+            _narrow(part, error, stack, bad)
         else:
             good += part
     return good, bad
+
+
+def _narrow(part: list[T], error: Exception, stack: list[list[T]], failed: list[tuple[T, Exception]]) -> None:
+    """``part`` failed with ``error``: both its halves come next, the first one first, or it is one thing, and that is it."""
+    if len(part) == 1:
+        failed.append((part[0], error))
+    else:
+        half = len(part) // 2
+        stack += [part[half:], part[:half]]
 
 
 def shown(rows: Iterable[K], show: Callable[[K], T], what: str, name: Callable[[K], object]) -> list[T]:

@@ -27,7 +27,6 @@ from api.http import (
     json_response,
     make_cursor,
     media_type,
-    read_body,
     read_cursor,
     read_json,
     refuse_controls,
@@ -35,7 +34,7 @@ from api.http import (
 from api.problems import WITHOUT_ID
 from api.registry import parameters, statements, terminals
 from api.registry.examples import EXAMPLES, RESULT
-from api.registry.importing import one_import, refuse_when_busy, steps_of
+from api.registry.importing import import_steps
 from api.registry.stored import ONE, PAGES, WRITTEN
 from registry import bulk as imports
 from registry import pages
@@ -220,13 +219,11 @@ def _import(kind: str) -> Endpoint:
         if content_type not in _FORMATS:
             detail = f"内容类型应为下列之一 · send one of: {', '.join(_FORMATS)}"
             raise Problem(415, "content-type", detail)
-        form, state = _FORMATS[content_type], request.app.state
-        refuse_when_busy(state)
-        data = await read_body(request, imports.MAX_BYTES)
-        with one_import(state):
-            (report,) = [
-                step async for step in steps_of(state, RecordsJob(kind, data, form, charset, dry_run))
-            ]
+
+        def job(data: bytes) -> RecordsJob:
+            return RecordsJob(kind, data, _FORMATS[content_type], charset, dry_run)
+
+        (report,) = [step async for step in import_steps(request, job)]
         return json_response(report)
 
     return bulk

@@ -9,11 +9,16 @@ from __future__ import annotations
 import asyncio
 import pickle
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Any, Final, cast
 
+from fastapi import Request
+
 from api.errors import Problem, unavailable
+from api.http import read_body
+from registry.bulk import MAX_BYTES
+from registry.encodings import is_workbook
 from registry.import_jobs import LENGTH_BYTES, Job
 from runtime.errors import ConfigurationError
 from runtime.own_python import module_command
@@ -22,22 +27,30 @@ from runtime.own_python import module_command
 _AT_ONCE: Final = 2
 #: A file of at most so many bytes is small. A workbook never is: it is compressed.
 SMALL: Final = 1 << 16
-#: How a zip (XLSX) and an old workbook (XLS) begin.
-_WORKBOOK: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 
-def refuse_when_busy(state: Any) -> None:
-    """Raises Problem 429 when enough imports are running; ask before a file is received."""
+async def import_steps(request: Request, make: Callable[[bytes], Job]) -> AsyncIterator[dict[str, Any]]:
+    """Receive a file and import it: the steps of the job that ``make`` makes of it, wherever it runs. Raises what they raise, and
+    Problem: 429 when enough imports are running (asked before the file is received as well), 503 when the process was ended, and
+    those of ``read_body``."""
+    state = request.app.state
+    _refuse_when_busy(state)
+    data = await read_body(request, MAX_BYTES)
+    with _one_import(state):
+        async for step in _steps_of(state, make(data)):
+            yield step
+
+
+def _refuse_when_busy(state: Any) -> None:
     if state.imports_running >= _AT_ONCE:
         detail = "已有导入在进行，请稍后重试 · other imports are running"
         raise Problem(429, "busy", detail, headers={"Retry-After": "5"})
 
 
 @contextmanager
-def one_import(state: Any) -> Iterator[None]:
-    """Held while a file is imported that is here: whoever sends one slowly keeps no other from it. Raises Problem 429 when enough
-    are running."""
-    refuse_when_busy(state)
+def _one_import(state: Any) -> Iterator[None]:
+    """Held while a file is imported that is here: whoever sends one slowly keeps no other from it."""
+    _refuse_when_busy(state)
     state.imports_running += 1
     try:
         yield
@@ -45,9 +58,8 @@ def one_import(state: Any) -> Iterator[None]:
         state.imports_running -= 1
 
 
-async def steps_of(state: Any, job: Job) -> AsyncIterator[dict[str, Any]]:
-    """The steps of ``job``, wherever it runs. Raises what they raise, and Problem 503 when its process was ended."""
-    if len(job.data) <= SMALL and not job.data.startswith(_WORKBOOK):
+async def _steps_of(state: Any, job: Job) -> AsyncIterator[dict[str, Any]]:
+    if len(job.data) <= SMALL and not is_workbook(job.data):
         async with state.pool.acquire(timeout=5) as connection, aclosing(job.steps(connection)) as steps:
             async for step in steps:
                 yield step

@@ -12,9 +12,9 @@ from fastapi.responses import Response, StreamingResponse
 from api.answers import StatementImported
 from api.auth.access import require
 from api.errors import Problem, problem_of
-from api.http import json_response, media_type, read_body
+from api.http import json_response, media_type
 from api.registry.examples import REPORT
-from api.registry.importing import one_import, refuse_when_busy, steps_of
+from api.registry.importing import import_steps
 from registry.bulk import MAX_BYTES
 from registry.import_jobs import StatementJob
 from registry.statements.columns import HEADERS, FileMapping, Kind, read_mapping
@@ -94,7 +94,13 @@ def _endpoint(kind: Kind) -> Callable[..., Awaitable[Response]]:
             raise Problem(415, "content-type", detail)
         if not source.isprintable():
             raise Problem(422, "invalid-parameter", "source 含有不可见字符 · `source` cannot be printed")
-        steps = _steps(request, kind, _mapping(kind, mapping), charset, source.strip(), dry_run)
+        columns = _mapping(kind, mapping)
+
+        def job(data: bytes) -> StatementJob:
+            return StatementJob(kind, data, columns, charset, source.strip(), dry_run)
+
+        # {rows, done} after the file was read and after each chunk, last the report.
+        steps = import_steps(request, job)
         first = await anext(steps)
         if _NDJSON in request.headers.get("accept", ""):
             return StreamingResponse(_lines(first, steps), media_type=_NDJSON)
@@ -111,18 +117,6 @@ def _mapping(kind: Kind, text: str | None) -> FileMapping:
         return read_mapping(kind, orjson.loads(text) if text else {})
     except orjson.JSONDecodeError as error:
         raise Problem(422, "invalid-parameter", f"mapping 不是有效的 JSON · not JSON: {error}") from None
-
-
-async def _steps(
-    request: Request, kind: Kind, mapping: FileMapping, charset: str | None, source: str, dry_run: bool
-) -> AsyncIterator[dict[str, Any]]:
-    """{rows, done} after the file was read and after each chunk, last the report."""
-    state = request.app.state
-    refuse_when_busy(state)
-    data = await read_body(request, MAX_BYTES)
-    with one_import(state):
-        async for step in steps_of(state, StatementJob(kind, data, mapping, charset, source, dry_run)):
-            yield step
 
 
 async def _lines(first: dict[str, Any], steps: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from registry.bulk import MAX_BYTES, refuse_shape
-from registry.encodings import decoded
+from registry.encodings import OLD_WORKBOOK, XLSX, decoded
 from registry.refusals import UnreadableError
 from registry.statements.sheets import MAX_COLUMNS, MAX_LINES, Line, Sheet, bounded
 from registry.statements.workbook import read_workbook
@@ -18,9 +18,9 @@ def read_sheets(data: bytes, charset: str | None = None) -> list[Sheet]:
     """The sheets of a file: one of a CSV, all of an XLSX. Raises UnreadableError, also while lines are read."""
     if len(data) > MAX_BYTES:
         raise UnreadableError(f"文件超过 {MAX_BYTES >> 20} MiB · larger than {MAX_BYTES >> 20} MiB")
-    if data[:4] == b"PK\x03\x04":
+    if data.startswith(XLSX):
         return read_workbook(data)
-    if data[:4] == b"\xd0\xcf\x11\xe0":
+    if data.startswith(OLD_WORKBOOK):
         if "EncryptedPackage".encode("utf-16-le") in data:
             raise UnreadableError(
                 "文件有密码，请取消密码后重新保存 · the workbook has a password; save it without"

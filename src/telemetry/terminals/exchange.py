@@ -28,6 +28,11 @@ class WhichDeviceError(GongcheError):
         )
 
 
+def plain_id(text: str) -> str:
+    """What a device says of itself, to be compared: capitals and spaces around do not count."""
+    return text.strip().lower()
+
+
 async def accept(
     conn: Connection, phone: str, by: str, device_id: str | None = None
 ) -> dict[str, Any] | None:
@@ -48,7 +53,7 @@ async def accept(
     asked = waiting["asked"] or [waiting["device"]]
     if device_id is None and len(asked) > 1:
         raise WhichDeviceError(asked)
-    if device_id is not None and device_id.strip().lower() != waiting["device"].strip().lower():
+    if device_id is not None and plain_id(device_id) != plain_id(waiting["device"]):
         raise WhichDeviceError(asked)
     row = await conn.fetchrow(
         "UPDATE terminals t SET manufacturer = CASE WHEN 'manufacturer' = ANY (office_said) THEN manufacturer"

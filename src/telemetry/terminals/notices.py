@@ -60,12 +60,12 @@ async def settle(conn: Connection, terminals: Sequence[int], kind: str) -> None:
 async def details(conn: Connection, terminals: Sequence[int], kind: str) -> dict[int, dict[str, Any]]:
     """Terminal -> the detail of its notice of ``kind``, where somebody should look at it."""
     rows = await conn.fetch(
-        "SELECT terminal_no, detail::text FROM terminal_notices WHERE kind = $2 AND terminal_no = ANY($1::integer[])"
+        "SELECT terminal_no, detail FROM terminal_notices WHERE kind = $2 AND terminal_no = ANY($1::integer[])"
         " AND settled_at IS NULL",
         sorted(set(terminals)),
         kind,
     )
-    return {no: json.loads(detail) for no, detail in rows}
+    return {row["terminal_no"]: row["detail"] for row in rows}
 
 
 async def page(
@@ -80,7 +80,7 @@ async def page(
     """Notices by number: {no, terminal, kind, about, detail, times, first_at, last_at, settled_at}. ``terminal``: a phone
     number without leading zeros."""
     rows = await conn.fetch(
-        "SELECT n.no, t.phone AS terminal, n.kind, n.about, n.detail::text AS detail, n.times, n.first_at, n.last_at, n.settled_at"
+        "SELECT n.no, t.phone AS terminal, n.kind, n.about, n.detail, n.times, n.first_at, n.last_at, n.settled_at"
         " FROM terminal_notices n JOIN terminals t ON t.no = n.terminal_no"
         " WHERE n.no > $1 AND ($2::text IS NULL OR t.phone = $2) AND ($3::text IS NULL OR n.kind = $3)"
         " AND (NOT $4 OR n.settled_at IS NULL) ORDER BY n.no LIMIT $5",
@@ -90,7 +90,7 @@ async def page(
         open_only,
         min(limit, MAX_PAGE),
     )
-    return [dict(row) | {"detail": json.loads(row["detail"])} for row in rows]
+    return [dict(row) for row in rows]
 
 
 async def open_counts(conn: Connection) -> dict[str, int]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from runtime.connection import Connection
 from telemetry.jt808.scalar.messages import Registration
 from telemetry.terminals import notices
-from telemetry.terminals.exchange import EXCHANGE_SILENCE_DAYS
+from telemetry.terminals.exchange import EXCHANGE_SILENCE_DAYS, plain_id
 
 #: Devices of one notice that are remembered.
 MAX_ASKED: Final = 5
@@ -37,17 +37,15 @@ def same_device(known: Known, asks: Registration) -> bool:
     """Whether the device that asks is the one that is remembered, or the one that the office named. Capitals and spaces
     around do not count, nor does a plate that one of both does not know."""
     if "device_id" in known.office_said:
-        return _plain(known.device_id) == _plain(asks.device_id)
+        return plain_id(known.device_id) == plain_id(asks.device_id)
     if known.first:
         return True
-    if "manufacturer" not in known.office_said and _plain(known.manufacturer) != _plain(asks.manufacturer):
+    if "manufacturer" not in known.office_said and plain_id(known.manufacturer) != plain_id(
+        asks.manufacturer
+    ):
         return False
-    plates = {_plain(known.plate), _plain(asks.plate)} - {""}
-    return _plain(known.device_id) == _plain(asks.device_id) and len(plates) <= 1
-
-
-def _plain(text: str) -> str:
-    return text.strip().lower()
+    plates = {plain_id(known.plate), plain_id(asks.plate)} - {""}
+    return plain_id(known.device_id) == plain_id(asks.device_id) and len(plates) <= 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,7 @@ async def _note(
 
 
 def _asked(before: Mapping[str, Any], device: str) -> list[str]:
-    others = [one for one in before.get("asked", []) if _plain(one) != _plain(device)]
+    others = [one for one in before.get("asked", []) if plain_id(one) != plain_id(device)]
     return [*others, device][-MAX_ASKED:]
 
 
