@@ -19,6 +19,10 @@ CALENDAR_DAY: Final = "calendar_day"
 CLOCK_CORRECTION: Final = "clock_correction"
 
 
+#: How the reason begins for which a vehicle is put off that rests on such a fact.
+MARK: Final = "UnreadableFact: "
+
+
 class UnreadableFactError(Exception):
     """What was asked rests on a fact that cannot be read. A fault of the program (``runtime.faults``): who gets it is put off."""
 
@@ -33,12 +37,8 @@ class Unreadable:
     error: str
     vehicles: frozenset[int] | None = frozenset()
 
-    def concerns(self, vehicle_no: int) -> bool:
-        """Whether the vehicle is not judged for it."""
-        return self.vehicles is None or vehicle_no in self.vehicles
-
     def __str__(self) -> str:
-        return f"UnreadableFact: {self.kind} {self.id}: {self.error}"
+        return f"{MARK}{self.kind} {self.id}: {self.error}"
 
 
 def unreadable(kind: str, id: str, error: BaseException, vehicles: Collection[int] | None = ()) -> Unreadable:

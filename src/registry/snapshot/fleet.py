@@ -110,7 +110,11 @@ class FleetSnapshot:
     @property
     def unjudged(self) -> dict[int, str]:
         """Vehicles that are not to be judged, each with one of the facts that cannot be read for which that is."""
-        return {no: str(fact) for fact in self.unreadable for no in self.vehicles if fact.concerns(no)}
+        found: dict[int, str] = {}
+        for fact in self.unreadable:
+            nos = self.vehicles.keys() if fact.vehicles is None else fact.vehicles & self.vehicles.keys()
+            found |= dict.fromkeys(nos, str(fact))
+        return found
 
     async def refresh(self, conn: Connection, vehicle_nos: Iterable[int]) -> None:
         """Read again all facts about ``vehicle_nos`` (those that ``registry.changes`` names), and the

@@ -25,7 +25,7 @@ from rules.evidence import Track, require, track_columns
 from rules.evidence_parts import Allowing, Fence, TaskCover, Vehicle, areas_of
 from rules.tracks.days import DayRows, drives, valid_fixes, window_sums
 from rules.tracks.kernel import MOVING_DKMH, MOVING_MM
-from runtime.arrays import Bools
+from runtime.arrays import Bools, Ints
 from runtime.units import US_PER_DAY, US_PER_S
 from telemetry import geo
 
@@ -157,11 +157,10 @@ def night_until_us(used: Mapping[str, int]) -> int:
     return used["night_to_min"] * _MINUTE_US if over else 0
 
 
-def moving(rows: DayRows) -> Bools:
-    """Whether a vehicle moves at each of its valid fixes (``rows``, of one vehicle, by time): by the speed that the terminal
-    tells, or by the way from the fix before. Shape (n,)."""
-    found: Bools = rows.speed_dkmh >= MOVING_DKMH
-    lat, lon = rows.lat_e6, rows.lon_e6
+def moving(speed_dkmh: Ints, lat: Ints, lon: Ints) -> Bools:
+    """Whether a vehicle moves at each of its valid fixes (of one vehicle, by time; places in 1e-6 degree): by the speed that the
+    terminal tells, or by the way from the fix before. Shape (n,)."""
+    found: Bools = speed_dkmh >= MOVING_DKMH
     found[1:] |= geo.distance_mm(lat[:-1], lon[:-1], lat[1:], lon[1:]) > MOVING_MM
     return found
 
@@ -169,7 +168,7 @@ def moving(rows: DayRows) -> Bools:
 def drive_over(rows: DayRows, at_us: int) -> int | None:
     """Until when (exclusive) the drive goes on that is under way at a time; None = none is. ``rows``: valid fixes of one
     vehicle. A stop shorter than SAME_DRIVE_US is part of a drive."""
-    times = rows.t_us[moving(rows)]
+    times = rows.t_us[moving(rows.speed_dkmh, rows.lat_e6, rows.lon_e6)]
     place = int(np.searchsorted(times, at_us))
     if place in (0, len(times)) or times[place] - times[place - 1] >= SAME_DRIVE_US:
         return None

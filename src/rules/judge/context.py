@@ -15,7 +15,7 @@ from registry import parameters as params
 from registry.parameters import ParameterRow
 from registry.working_days import Calendar
 from rules.alerts.conclude import judgement_of
-from rules.alerts.model import AlertFacts, Judgement
+from rules.alerts.model import AlertFacts, Judgement, StoredEvaluation
 from rules.checks.base import Evaluation, Outcome
 from rules.navigation.base import Navigator
 from runtime.connection import Connection
@@ -115,6 +115,11 @@ class Gatherer(Protocol):
 
     async def between(self, context: Context, from_us: int, to_us: int) -> list[str]:
         """All keys whose subject happened in [from, to): what a backtest evaluates. Sorted."""
+
+
+def gone(context: Context, rule: str, version: int, judged: StoredEvaluation) -> Judgement:
+    """The subject of ``judged`` is no more."""
+    return Judgement(rule, version, judged.subject, judged.vehicle_no, "normal", "gone", context.now_us)
 
 
 def judgement(

@@ -60,8 +60,8 @@ async def look(
 def _borders(rows: DayRows, slot: int, day: VehicleDay) -> tuple[bool, bool]:
     """Whether it moves within the first and the last minutes of a day."""
     low, high = np.searchsorted(rows.slot, [slot, slot + 1])
-    t = rows.t_us[low:high]
-    moving = off_hours.moving(rows.take(np.arange(low, high)))
+    t, mine = rows.t_us[low:high], slice(low, high)
+    moving = off_hours.moving(rows.speed_dkmh[mine], rows.lat_e6[mine], rows.lon_e6[mine])
     near = off_hours.SAME_DRIVE_US
     head = moving & (t < day.from_us + near)
     tail = moving & (t >= day.to_us - near) & (t < day.to_us)

@@ -3,6 +3,7 @@ parameters that held."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -60,7 +61,11 @@ async def add_tracks(context: Context, suspected: Sequence[tuple[OrderFacts, mil
                 },
                 "track": freeze_track(track),
             }
-        todo = [k for k in todo if mileage.recompute(suspected[k][1]) != suspected[k][1]["result"]]
+        todo = [
+            k
+            for k in todo  # seconds for a month of fixes
+            if await asyncio.to_thread(mileage.recompute, suspected[k][1]) != suspected[k][1]["result"]
+        ]
         if not todo:
             break
 

@@ -29,7 +29,7 @@ from rules.live.vehicle_states import Fixes
 from rules.stored_tracks import tracks_in
 from rules.tracks.valid_fixes import valid_fixes
 from runtime.arrays import Bools, Ints
-from runtime.units import US_PER_S
+from runtime.units import US_PER_S, keep_earliest
 from telemetry.geo import FenceSet
 
 #: Where a vehicle stood when a stretch began is looked for so far back: longer than a parked terminal sleeps as a rule.
@@ -167,7 +167,7 @@ async def _look(facts: Facts, rows: Sequence[int], marks: Mapping[int, int]) -> 
         changed[no].append(now)
         others = _differs(_window(facts, order), _window(facts, now))
         if others is not None:
-            since[no] = min(others, since.get(no, others))
+            keep_earliest(since, [(no, others)])
     await save_track_times(facts.conn, [order for its in changed.values() for order in its])
     await note_order_times(facts.conn, [order.id for its in changed.values() for order in its])
     for no, its in changed.items():

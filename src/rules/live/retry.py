@@ -36,6 +36,7 @@ class Retry:
     def __init__(self, pool: asyncpg.Pool, owners: Ownership, isolation: Isolation) -> None:
         self._pool, self._owners, self._isolation = pool, owners, isolation
         self._asked_at, self._counted_at = -ASKED_EVERY_S, -COUNTED_EVERY_S
+        self._clocks_at = -COUNTED_EVERY_S
         self._told: tuple[int, int] = (0, 0)
 
     async def turn(self) -> bool:
@@ -64,10 +65,14 @@ class Retry:
 
     async def count(self) -> None:
         """Set the gauges."""
+        now = time.perf_counter()
         async with self._pool.acquire() as conn:
             totals, vehicles = await quarantine.totals(conn), await recomputations.count_failed(conn)
-            clocks = await unreadable_clocks(conn)
-        metrics.UNREADABLE_FACTS.labels(CLOCK_CORRECTION).set(len(clocks))
+            if (
+                now - self._clocks_at >= COUNTED_EVERY_S
+            ):  # all clocks are read: not after each entry that is tried again
+                self._clocks_at = now
+                metrics.UNREADABLE_FACTS.labels(CLOCK_CORRECTION).set(len(await unreadable_clocks(conn)))
         metrics.QUARANTINE_ENTRIES.set(totals.entries)
         metrics.QUARANTINE_ROWS.set(totals.rows)
         metrics.PUT_OFF.set(vehicles)

@@ -75,12 +75,9 @@ def _fixes_run(
     chosen = (boxes_m >= limits) | (
         (boxes_m >= _STANDS_M) & (_driven_mm(rows, index, breaks, starts) // 1000 >= limits)
     )
+    chosen &= ends - starts >= _LEAST
     found = []
-    for a, b in zip(
-        starts[chosen & (ends - starts >= _LEAST)].tolist(),
-        ends[chosen & (ends - starts >= _LEAST)].tolist(),
-        strict=True,
-    ):
+    for a, b in zip(starts[chosen].tolist(), ends[chosen].tolist(), strict=True):
         mine, slot = index[a:b], int(rows.slot[index[a]])
         lat, lon = np.sort(rows.lat_e6[mine])[1:-1], np.sort(rows.lon_e6[mine])[1:-1]
         moved_m = geo.distance_mm_scalar(int(lat[0]), int(lon[0]), int(lat[-1]), int(lon[-1])) // 1000

@@ -74,6 +74,6 @@ def valid_fixes(track: dict[str, Ints], max_speed_kmh: int) -> Ints:
     what follows, but can be true, count: they may tell for the driver."""
     if VALID_COLUMN in track:
         found = np.flatnonzero(track[VALID_COLUMN])
-        return found[np.argsort(track["t_us"][found], kind="stable")]
-    (found,) = valid_rows([track], [max_speed_kmh])
+    else:
+        (found,) = valid_rows([track], [max_speed_kmh])
     return found[np.argsort(track["t_us"][found], kind="stable")]

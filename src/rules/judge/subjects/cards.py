@@ -31,6 +31,10 @@ CARDS_AT_ONCE: Final = 50
 NIGHT_US: Final = 2 * 3600 * 1_000_000
 
 _BINDING, _REFUEL = card_binding.RULE, refuel_frequency.RULE
+#: Kinds of records that concern cards, with the kinds of changes that name such a record.
+_CONCERNING: Final = {
+    "transaction": ("transaction",), "plate": ("plate",), "vehicle": ("vehicle",), "order": ("order", "order_times"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,8 @@ class Cards:
     async def affected(self, context: Context, changes: Sequence[Change]) -> dict[str, int]:
         """Cards that the changes touch, at once."""
         cards = {c.subject for c in of_kind(changes, "card", "card_binding", "fills")}
-        asked = [(kind, kind) for kind in ("transaction", "plate", "vehicle", "order")] + [
-            ("order", "order_times")
-        ]
-        for kind, told in asked:
-            cards |= await cards_concerned(context.conn, kind, [c.subject for c in of_kind(changes, told)])
+        for kind, told in _CONCERNING.items():
+            cards |= await cards_concerned(context.conn, kind, [c.subject for c in of_kind(changes, *told)])
         if any(c.subject in (*self.rules, ORDER) for c in of_kind(changes, "parameter")):
             cards |= await every_card(context.conn)
         return dict.fromkeys(sorted(cards), context.now_us)

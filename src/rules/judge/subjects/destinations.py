@@ -12,7 +12,6 @@ from typing import Final
 
 from registry.changes import LOOK_BACK_US
 from registry.facts import orders
-from registry.facts.order_notes import paper_notes
 from registry.facts.orders import OrderFacts
 from registry.orders import OrderRow
 from registry.parameters import TRACK
@@ -22,7 +21,18 @@ from rules.checks import destination as check
 from rules.checks.base import Evaluation, Outcome
 from rules.evidence import freeze_track
 from rules.judge.context import Change, Context, Verdicts, judgement, of_kind, on_kept_track
-from rules.judge.subjects.orders import came_back, departed, is_ready, until_settled, whole, withdrawn
+from rules.judge.subjects.orders import (
+    came_back,
+    departed,
+    head_of,
+    is_ready,
+    notes_of,
+    place_of,
+    until_settled,
+    vehicle_in,
+    whole,
+    withdrawn,
+)
 from rules.judge.tracks import judged_tracks_of
 from rules.stored_tracks import Want
 from runtime.arrays import Ints
@@ -117,8 +127,7 @@ def drafts(context: Context, fact: OrderFacts, cover_from_us: Sequence[int]) -> 
         for name, value in context.resolve(rule, order.organisation, order.planned_departure_us).items()
     }
     first, *further = [_leg(leg, begun) for leg, begun in zip(fact.stretches(), cover_from_us, strict=True)]
-    notes = [note for leg in fact.stretches() for note in paper_notes(leg.order)]
-    notes += [fact.waits] if fact.waits else []
+    notes = notes_of(fact)
     found: list[check.Evidence] = []
     for index, place in enumerate(order.destinations):
         evidence: check.Evidence = {
@@ -126,18 +135,13 @@ def drafts(context: Context, fact: OrderFacts, cover_from_us: Sequence[int]) -> 
             "rule_version": check.VERSION,
             "subject": check.subject(order.id, index),
             "index": index,
-            "order": {
-                "id": order.id,
-                "version": order.version,
-                "driver": order.driver,
-                "purpose": order.purpose,
-            },
+            "order": head_of(order),
             "vehicle": first["vehicle"],
             "from_us": first["from_us"],
             "begun_us": first["begun_us"],
             "departed_us": first["departed_us"],
             "to_us": first["to_us"],
-            "destination": {"name": place.name, "lat_e6": place.lat_e6, "lon_e6": place.lon_e6},
+            "destination": place_of(place),
             "parameters": parameters,
         }
         if further:
@@ -153,12 +157,7 @@ def _leg(fact: OrderFacts, cover_from_us: int) -> check.Leg:
     left = departed(order)
     since = min(cover_from_us, left) if order.leg_from_us is None else left
     return {
-        "vehicle": {
-            "no": order.vehicle_no,
-            "id": order.vehicle,
-            "plate": fact.plate,
-            "organisation": fact.organisation,
-        },
+        "vehicle": vehicle_in(fact),
         "from_us": since,
         "begun_us": left if order.actual_departure_us else since,
         "departed_us": left,

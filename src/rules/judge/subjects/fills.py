@@ -15,13 +15,13 @@ from registry.facts import fills
 from registry.facts.fills import CardTransaction
 from registry.parameters import RULES, TRACK
 from registry.vehicles import holders_of_plates, plates_of_vehicles, vehicle_at
-from rules.alerts.model import AlertFacts, Judgement, StoredEvaluation
+from rules.alerts.model import AlertFacts
 from rules.alerts.publish import evaluations_of
 from rules.checks import card_use
 from rules.checks.base import Evaluation, Outcome
 from rules.evidence import freeze_track
 from rules.evidence_parts import Binding, OfficialVehicle, official_vehicle_of
-from rules.judge.context import Change, Context, Verdicts, judgement, of_kind, on_kept_track, wait
+from rules.judge.context import Change, Context, Verdicts, gone, judgement, of_kind, on_kept_track, wait
 from rules.judge.tracks import judged_tracks_of
 from rules.live.store.states import watermarks
 from runtime.arrays import Ints
@@ -102,7 +102,9 @@ class Transactions:
         for key in sorted(set(keys)):
             if key not in drafts:
                 if card_use.subject(key) in judged:
-                    verdicts.judgements.append(_gone(context, judged[card_use.subject(key)]))
+                    verdicts.judgements.append(
+                        gone(context, RULE, card_use.VERSION, judged[card_use.subject(key)])
+                    )
                 continue
             evidence = drafts[key]
             why = card_use.without_track(evidence)
@@ -231,12 +233,6 @@ def _want(evidence: card_use.Evidence) -> tuple[int, int, int]:
 
 def _vehicle_no(evidence: card_use.Evidence) -> int | None:
     return None if evidence["vehicle"] is None else int(evidence["vehicle"]["no"])
-
-
-def _gone(context: Context, judged: StoredEvaluation) -> Judgement:
-    return Judgement(
-        RULE, card_use.VERSION, judged.subject, judged.vehicle_no, "normal", "gone", context.now_us
-    )  # fmt: skip
 
 
 def _until(context: Context, at_us: int) -> int:

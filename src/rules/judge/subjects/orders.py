@@ -14,7 +14,7 @@ from typing import Final
 from registry.facts import orders
 from registry.facts.order_notes import paper_notes
 from registry.facts.orders import OrderFacts, OrderResultRow
-from registry.order_cover import NOT_SHOWN
+from registry.order_cover import NOT_SHOWN, Note
 from registry.orders import OrderPlace, OrderRow
 from registry.parameters import TRACK, resolve
 from rules.alerts.feed import evidence_of, suspected_of_orders
@@ -22,7 +22,7 @@ from rules.alerts.model import AlertFacts, Judgement, alert_id
 from rules.checks import mileage
 from rules.checks.base import Evaluation, Outcome
 from rules.evidence import parse
-from rules.evidence_parts import Place
+from rules.evidence_parts import Order, Place, Vehicle
 from rules.judge.context import Change, Context, Later, Verdicts, judgement, of_kind, on_kept_track, wait
 from rules.judge.order_tracks import add_tracks
 from rules.navigation.base import Places, Route
@@ -243,7 +243,7 @@ def _wanted(facts: Sequence[OrderFacts]) -> list[Places]:
 def _itinerary(fact: OrderFacts) -> tuple[Places, str]:
     order = fact.order
     return mileage.itinerary(
-        _place(order.origin), [_place_of(p) for p in order.destinations], _place(order.return_point)
+        _place(order.origin), [place_of(p) for p in order.destinations], _place(order.return_point)
     )
 
 
@@ -254,12 +254,35 @@ def _result(result: OrderResultRow) -> mileage.Result:
     }  # fmt: skip
 
 
-def _place_of(place: OrderPlace) -> Place:
+def place_of(place: OrderPlace) -> Place:
+    """A place of an order, in evidence."""
     return {"name": place.name, "lat_e6": place.lat_e6, "lon_e6": place.lon_e6}
 
 
+def head_of(order: OrderRow) -> Order:
+    """Which version of an order it is, in evidence."""
+    return {"id": order.id, "version": order.version, "driver": order.driver, "purpose": order.purpose}
+
+
+def vehicle_in(fact: OrderFacts) -> Vehicle:
+    """The vehicle of an order, in evidence."""
+    order = fact.order
+    return {
+        "no": order.vehicle_no,
+        "id": order.vehicle,
+        "plate": fact.plate,
+        "organisation": fact.organisation,
+    }
+
+
+def notes_of(fact: OrderFacts) -> list[Note]:
+    """What differs between paper and track of all stretches of an order, and what it waits for."""
+    notes = [note for leg in fact.stretches() for note in paper_notes(leg.order)]
+    return [*notes, fact.waits] if fact.waits else notes
+
+
 def _place(place: OrderPlace | None) -> Place | None:
-    return None if place is None else _place_of(place)
+    return None if place is None else place_of(place)
 
 
 def departed(order: OrderRow) -> int:
@@ -289,20 +312,17 @@ def _total(fact: OrderFacts) -> mileage.Result:
 def _numbers(context: Context, fact: OrderFacts, route: Route | None) -> mileage.Evidence:
     """Evidence without what ``recompute`` needs."""
     order, at_us = fact.order, fact.order.planned_departure_us
-    notes = [note for leg in fact.stretches() for note in paper_notes(leg.order)]
-    notes += [fact.waits] if fact.waits else []
+    notes = notes_of(fact)
     found: mileage.Evidence = {
         "rule": RULE,
         "rule_version": mileage.VERSION,
         "subject": mileage.subject(order.id),
-        "order": {"id": order.id, "version": order.version, "driver": order.driver, "purpose": order.purpose},
-        "vehicle": {
-            "no": order.vehicle_no, "id": order.vehicle, "plate": fact.plate, "organisation": fact.organisation,
-        },
+        "order": head_of(order),
+        "vehicle": vehicle_in(fact),
         "departed_us": departed(order),
         "to_us": came_back(order),
         "origin": _place(order.origin),
-        "destinations": [_place_of(place) for place in order.destinations],
+        "destinations": [place_of(place) for place in order.destinations],
         "return_point": _place(order.return_point),
         "route": None if route is None else route.evidence(),
         # The kernel's own are said as well; it resolves them fix by fix, from ``parameter_rows``.

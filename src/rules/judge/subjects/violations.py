@@ -13,12 +13,12 @@ from registry.parameters import ORDER
 from registry.vehicles import VehicleInfo, plates_of_vehicles, vehicle_at, vehicles_by_id, vehicles_of_plates
 from registry.violations import ViolationRow
 from rules.alerts.feed import suspected_subjects
-from rules.alerts.model import AlertFacts, Judgement, StoredEvaluation
+from rules.alerts.model import AlertFacts
 from rules.alerts.publish import evaluations_of
 from rules.checks import traffic_violations as check
 from rules.checks.base import Outcome
 from rules.evidence_parts import Driver, official_vehicle_of
-from rules.judge.context import Change, Context, Verdicts, judgement, of_kind
+from rules.judge.context import Change, Context, Verdicts, gone, judgement, of_kind
 
 RULE: Final = check.RULE
 
@@ -140,7 +140,7 @@ class Violations:
             subject = check.subject(*key)
             if id not in (vehicles if unit == "vehicle" else drivers):
                 if subject in judged:
-                    verdicts.judgements.append(_gone(context, judged[subject]))
+                    verdicts.judgements.append(gone(context, RULE, check.VERSION, judged[subject]))
                 continue
             since, _ = check.month_span(month)
             vehicle = vehicles[id] if unit == "vehicle" else None
@@ -272,7 +272,3 @@ def _alert(from_us: int, to_us: int | None, evidence: check.Evidence, organisati
         occurred_to_us=to_us,
         driver=driver["id"] if driver is not None else drivers.pop() if len(drivers) == 1 else None,
     )
-
-
-def _gone(context: Context, judged: StoredEvaluation) -> Judgement:
-    return Judgement(RULE, check.VERSION, judged.subject, judged.vehicle_no, "normal", "gone", context.now_us)

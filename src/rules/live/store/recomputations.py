@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, Final
 
+from registry.unreadable import MARK
 from rules.checks.location import Episode
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
 from runtime.connection import Connection
@@ -19,6 +20,8 @@ MOST_PAUSE_S: Final = 86_400
 #: Each attempt begins with the state of so many days earlier, for a state of a day may be what it fails on; so many times.
 FURTHER_BACK_DAYS: Final = 7
 MOST_FURTHER_BACK: Final = 8
+#: SQL: how the reason looks of what is put off for a fact that cannot be read.
+_HELD: Final = f"{MARK}%"
 #: Rows that are not put off.
 _TAKEN: Final = "(retry_at IS NULL OR retry_at <= now())"
 _ANYTHING: Final = f"SELECT EXISTS (SELECT FROM recomputations WHERE {_TAKEN})"  # noqa: S608 - our own constants
@@ -226,10 +229,6 @@ async def release(conn: Connection, but: Collection[int]) -> None:
         sorted(but),
         _HELD,
     )
-
-
-#: How the reason begins of what is put off for a fact that cannot be read (``registry.unreadable``).
-_HELD: Final = "UnreadableFact: %"
 
 
 async def failed(conn: Connection) -> list[Failed]:
