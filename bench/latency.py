@@ -20,11 +20,11 @@ import numpy as np
 import shapely
 from tools.kafka.broker import Cluster
 
-from api.auth.tokens import create_token
 from bench.database import Fleet
 from bench.processes import FIRST_PHONE, Generator, Load, build
 from bench.report import heading, spread, table
 from bench.system import System, each_broker, quiet_back_s, system
+from office.identity.tokens import create_token
 from runtime.postgres import connect
 from simulation.terminal.reports import encode_reports
 from telemetry.jt808.ids import MessageId

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from api import documentation, errors, observability
 from api.alerts.endpoints import router as alerts
-from api.auth.access import TokenCache
+from api.auth.authentication import TokenCache
 from api.evaluations.endpoints import router as evaluations
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import make_router as make_registry

@@ -13,9 +13,9 @@ from fastapi.responses import HTMLResponse
 from pydantic.json_schema import models_json_schema
 
 from api.answers import Problem
-from api.auth.tokens import SCOPES
 from api.positions.schemas import Position
 from api.problems import add_bodies, describe_problems
+from office.identity.tokens import SCOPES
 from registry.parameter_values import Threshold
 from registry.records import KINDS
 

@@ -16,10 +16,10 @@ import pytest
 
 from api import http
 from api.app import create_app
-from api.auth.tokens import SCOPES, create_token
 from api.http import MAX_BODY
 from api.registry.examples import EXAMPLES
 from api.registry.importing import SMALL
+from office.identity.tokens import SCOPES, create_token
 from registry import bulk
 from runtime.settings import Settings
 from telemetry.log.sqlite import EmbeddedLogWriter

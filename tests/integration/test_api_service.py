@@ -20,8 +20,8 @@ import pytest
 import uvicorn
 
 from api.app import create_app
-from api.auth.tokens import SCOPES, create_token, list_tokens, revoke_token
 from api.http import make_cursor
+from office.identity.tokens import SCOPES, create_token, list_tokens, revoke_token
 from rules.alerts.feed import publish_feed
 from rules.alerts.model import Alert, AlertFacts, Judgement, Measure
 from rules.alerts.publish import publish as publish_judgements

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from api.auth.tokens import create_token
+from office.identity.tokens import create_token
 from rules.judge.process import Judge
 from rules.judge.subjects.all import GATHERERS
 from rules.navigation import NoNavigator

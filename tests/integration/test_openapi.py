@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from api.app import create_app
-from api.auth.tokens import SCOPES, create_token
 from api.registry.examples import EXAMPLES
+from office.identity.tokens import SCOPES, create_token
 from runtime.settings import Settings
 from tests.ports import free_port
 from tests.waiting import PATIENCE_S, until

@@ -24,7 +24,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from api.auth.tokens import SCOPES, create_token
+from office.identity.tokens import SCOPES, create_token
 from registry.records import KINDS
 from registry.working_days import Calendar
 from rules.alerts import feed

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from api.auth.tokens import SCOPES, create_token
+from office.identity.tokens import SCOPES, create_token
 from rules.judge.process import Judge
 from rules.judge.subjects.all import GATHERERS
 from rules.navigation import NoNavigator

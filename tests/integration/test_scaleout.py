@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from tools.kafka.broker import kafka_cluster, missing
 
-from api.auth.tokens import create_token
+from office.identity.tokens import create_token
 from runtime.arrays import Ints
 from runtime.postgres import connect
 from tests.faults.audit import Audit, Reference

@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 
 from api.app import create_app
-from api.auth.tokens import create_token
+from office.identity.tokens import create_token
 from runtime.errors import ConfigurationError, UnavailableError
 from runtime.settings import load_settings
 from simulation.demo.office import Office, RefusedError

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from api.app import create_app
-from api.auth.tokens import create_token
+from office.identity.tokens import create_token
 from rules.checks import destination
 from rules.live.process import Worker
 from rules.tracks.approach import distances_mm, shown_m

@@ -120,7 +120,7 @@ PLACES = [
 ]
 #: Topics of the log, named like modules.
 TOPICS = ("gongche.positions", "gongche.rejects")
-ROOMS = ("runtime", "telemetry", "registry", "rules", "api", "simulation", "gongche")
+ROOMS = ("runtime", "telemetry", "registry", "rules", "office", "api", "simulation", "gongche")
 
 
 def is_in(module: Path, names: list[str]) -> bool:

@@ -7,8 +7,8 @@ import re
 import sys
 from datetime import UTC, datetime, timedelta
 
-from api.auth.tokens import SCOPES, create_token, list_tokens, revoke_token
 from gongche.commands.database import Action, on_database, shown
+from office.identity.tokens import SCOPES, create_token, list_tokens, revoke_token
 from runtime.connection import Connection
 
 _LIFE = re.compile(r"([1-9][0-9]{0,4})([hdy])")

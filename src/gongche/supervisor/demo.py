@@ -119,7 +119,7 @@ class Demo:
             return exact and self._all_confirmed
 
     async def _token(self, name: str, scopes: Sequence[str], life: timedelta) -> str:
-        from api.auth.tokens import create_token
+        from office.identity.tokens import create_token
 
         connection = await connect(self._dsn)
         try:

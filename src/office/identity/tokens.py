@@ -11,16 +11,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from office.identity.subject import PERMISSIONS, Grant, Kind, Subject
 from runtime.connection import Connection
 from runtime.errors import ConfigurationError
 
+#: What a token may have: what people answer for with their names is not among it.
 SCOPES: Final[dict[str, str]] = {
-    "alerts:read": "读取预警 / read alerts, the feed and evidence",
-    "tracks:read": "读取轨迹 / read tracks",
-    "registry:read": "读取登记信息 / read organisations, vehicles, terminals, drivers, fences, orders",
-    "registry:write": "写入登记信息 / write and import them",
-    "positions:write": "上报位置 / send positions over HTTP",
-    "ops:read": "读取接口的运行指标 / read the metrics of the API",
+    name: PERMISSIONS[name]
+    for name in (
+        "alerts:read",
+        "tracks:read",
+        "registry:read",
+        "registry:write",
+        "positions:write",
+        "ops:read",
+    )
 }
 
 _PREFIX: Final = "gc_"
@@ -42,6 +47,10 @@ class Token:
     def alive(self, now: datetime) -> bool:
         """Neither revoked nor expired at ``now``."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    def subject(self) -> Subject:
+        """The token as who asks."""
+        return Subject(Kind.TOKEN, self.id, self.name, (Grant(self.scopes, None),))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,172 @@
+"""The subject: who asks, what this somebody may do, and in which part of the tree of units.
+
+Whatever comes in, with a password, a token or as another program, becomes a ``Subject`` (``api.auth.authentication``), and
+nothing behind that asks again how it came in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+#: What may be allowed, in Chinese / in English. Tokens have some of them, roles bring some with them.
+PERMISSIONS: Final[dict[str, str]] = {
+    "alerts:read": "读取预警 / read alerts, the feed and evidence",
+    "tracks:read": "读取轨迹 / read tracks",
+    "registry:read": "读取登记信息 / read organisations, vehicles, terminals, drivers, fences, orders",
+    "registry:write": "写入登记信息 / write and import them",
+    "positions:write": "上报位置 / send positions over HTTP",
+    "ops:read": "读取接口的运行指标 / read the metrics of the API",
+    "subscriptions:manage": "管理订阅和推送 / own subscriptions of the feed and webhooks",
+    "dispositions:write": "回执和处置 / confirm alerts and say what became of them",
+    "cases:read": "读取督办 / read supervision orders",
+    "cases:draft": "拟办督办 / draft supervision orders, enter complaints",
+    "cases:issue": "签发督办 / issue them, decide on extensions and returns",
+    "cases:close": "核销督办 / judge replies, close, reopen",
+    "cases:reply": "签收和回复督办 / sign and answer for the unit, ask for more time",
+    "cases:sign": "签批回复 / sign replies as the head of the unit",
+    "users:manage": "管理用户 / users, their roles, machines",
+    "audit:read": "读取审计 / read who did and who read what",
+}
+
+
+class Role(StrEnum):
+    """What somebody is in a unit."""
+
+    ADMINISTRATOR = "administrator"  # 系统管理员
+    VEHICLE_OFFICE = "vehicle_office"  # 公车管理处经办人
+    OFFICE_HEAD = "office_head"  # 公车管理处负责人
+    UNIT_ADMINISTRATOR = "unit_administrator"  # 单位车管员
+    UNIT_HEAD = "unit_head"  # 单位负责人
+    APPROVER = "approver"  # 审批人
+    DISPATCHER = "dispatcher"  # 调度员
+    DRIVER = "driver"  # 驾驶员
+    APPLICANT = "applicant"  # 用车人
+    CONTRACTOR = "contractor"  # 社会化平台、租赁企业
+    INSPECTOR = "inspector"  # 纪检监察
+    FINANCE = "finance"  # 财政、财务
+    AUDITOR = "auditor"  # 审计
+
+
+ROLE_NAMES: Final[dict[Role, str]] = {
+    Role.ADMINISTRATOR: "系统管理员 / administrator",
+    Role.VEHICLE_OFFICE: "公车管理处经办人 / vehicle office",
+    Role.OFFICE_HEAD: "公车管理处负责人 / head of the vehicle office",
+    Role.UNIT_ADMINISTRATOR: "单位车管员 / unit administrator",
+    Role.UNIT_HEAD: "单位负责人 / head of the unit",
+    Role.APPROVER: "审批人 / approver",
+    Role.DISPATCHER: "调度员 / dispatcher",
+    Role.DRIVER: "驾驶员 / driver",
+    Role.APPLICANT: "用车人 / applicant",
+    Role.CONTRACTOR: "社会化平台 / contractor",
+    Role.INSPECTOR: "纪检监察 / inspector",
+    Role.FINANCE: "财务 / finance",
+    Role.AUDITOR: "审计 / auditor",
+}
+
+#: What a role brings with it, in the units below the one that it is held in. The rights follow the table of actors in
+#: docs/people.md: who judges a reply cannot write one, finance sees no track, who keeps the users sees no case.
+ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
+    Role.ADMINISTRATOR: frozenset({"users:manage", "ops:read"}),
+    Role.VEHICLE_OFFICE: frozenset(
+        {
+            "alerts:read",
+            "tracks:read",
+            "registry:read",
+            "registry:write",
+            "cases:read",
+            "cases:draft",
+            "cases:close",
+            "subscriptions:manage",
+        }
+    ),
+    Role.OFFICE_HEAD: frozenset(
+        {
+            "alerts:read",
+            "tracks:read",
+            "registry:read",
+            "cases:read",
+            "cases:draft",
+            "cases:issue",
+            "cases:close",
+        }
+    ),
+    Role.UNIT_ADMINISTRATOR: frozenset(
+        {"alerts:read", "tracks:read", "registry:read", "registry:write", "cases:read", "cases:reply"}
+    ),
+    Role.UNIT_HEAD: frozenset(
+        {"alerts:read", "tracks:read", "registry:read", "cases:read", "cases:reply", "cases:sign"}
+    ),
+    Role.APPROVER: frozenset({"registry:read"}),
+    Role.DISPATCHER: frozenset({"registry:read", "tracks:read"}),
+    Role.DRIVER: frozenset(),
+    Role.APPLICANT: frozenset(),
+    Role.CONTRACTOR: frozenset({"registry:read"}),
+    Role.INSPECTOR: frozenset(
+        {
+            "alerts:read",
+            "tracks:read",
+            "registry:read",
+            "cases:read",
+            "dispositions:write",
+            "subscriptions:manage",
+        }
+    ),
+    Role.FINANCE: frozenset({"registry:read"}),
+    Role.AUDITOR: frozenset({"audit:read"}),
+}
+
+
+class Kind(StrEnum):
+    """How a subject came in."""
+
+    USER = "user"  # a person
+    CLIENT = "client"  # a program, by OAuth2 client credentials
+    TOKEN = "token"  # noqa: S105 - a program, by a token
+    PROGRAM = "program"  # a command on the machine itself
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """``permissions`` in the unit ``organisation`` and all units below it (None = everywhere). ``role``: what they come
+    from, None for those of a token. ``delegated_by``: the id of the user whose role it is, None = it is the subject's own."""
+
+    permissions: frozenset[str]
+    organisation: str | None
+    role: Role | None = None
+    delegated_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who asks. ``id`` is unique within ``kind``; ``grants`` are those that hold now."""
+
+    kind: Kind
+    id: str
+    name: str
+    grants: tuple[Grant, ...]
+
+    def may(self, *permissions: str) -> bool:
+        """Whether the subject has one of ``permissions`` in any unit."""
+        return any(not grant.permissions.isdisjoint(permissions) for grant in self.grants)
+
+    def reach(self, *permissions: str) -> frozenset[str] | None:
+        """The units in which, and below which, the subject has one of ``permissions``; None = everywhere."""
+        units = [grant.organisation for grant in self.grants if not grant.permissions.isdisjoint(permissions)]
+        return None if None in units else frozenset(unit for unit in units if unit is not None)
+
+    def roles(self) -> frozenset[Role]:
+        """The roles of the subject, in whatever unit."""
+        return frozenset(grant.role for grant in self.grants if grant.role is not None)
+
+
+def grants_of_role(role: Role, organisation: str | None, delegated_by: str | None = None) -> Grant:
+    """What ``role`` in ``organisation`` brings with it."""
+    return Grant(ROLE_PERMISSIONS[role], organisation, role, delegated_by)
+
+
+def unknown_permissions(names: Iterable[str]) -> list[str]:
+    """Those of ``names`` that are no permissions, sorted."""
+    return sorted(set(names).difference(PERMISSIONS))
