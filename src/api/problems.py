@@ -27,6 +27,14 @@ _WORDS: Final = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off")
 #: Operations that answer in formats that the caller chooses.
 _CHOOSES: Final = ("/evidence", "/track")
 _OPEN: Final = ("/healthz", "/readyz")
+#: Of people and programs: what else each of these may answer, by how the address begins.
+_OF_PEOPLE: Final = {
+    "/v1/session": {409, 429},
+    "/v1/users": {409},
+    "/v1/role-grants": {409},
+    "/v1/clients": {409},
+    "/v1/client-secrets": {409},
+}
 
 
 def describe_problems(schema: dict[str, Any]) -> None:
@@ -96,6 +104,11 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
         found |= {429}
     if method == "delete":
         found.add(404)
+    if path.startswith("/v1/oidc/"):
+        found.add(404)
+    if method != "get":
+        for start, statuses in _OF_PEOPLE.items():
+            found |= statuses if path.startswith(start) else set()
     if path.endswith(_CHOOSES):
         found.add(406)
     return found
