@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
@@ -19,6 +21,7 @@ from office.identity import users
 from office.identity.passwords import PasswordWork
 from runtime.postgres import connect, create_pool
 from runtime.settings import Settings
+from tests.integration.oidc_provider import CLIENT, SECRET, OidcProvider
 from tests.ports import free_port
 
 #: argon2 as light as the settings allow: these tests are not about its cost.
@@ -110,9 +113,20 @@ class Browser:
 class Site:
     """The database and the two APIs."""
 
-    def __init__(self, dsn: str, folder: Path, **settings: Any) -> None:
-        self.dsn = dsn
-        self.settings = Settings(database_url=dsn, data_dir=folder, **LIGHT | settings)
+    def __init__(self, dsn: str, folder: Path, provider: OidcProvider) -> None:
+        self.dsn, self.provider = dsn, provider
+        secret = folder / "oidc-secret"
+        secret.touch(0o600)
+        secret.write_text(SECRET)
+        self.settings = Settings(
+            database_url=dsn,
+            data_dir=folder,
+            public_url="https://gongche.test",
+            oidc_issuer=provider.issuer,
+            oidc_client_id=CLIENT,
+            oidc_secret_file=secret,
+            **LIGHT,
+        )
         self.apis = [Api(self.settings), Api(self.settings)]
 
     def browser(self, api: int = 0) -> Browser:
@@ -162,7 +176,24 @@ class Site:
 
 
 @contextmanager
-def running_site(dsn: str, folder: Path, **settings: Any) -> Iterator[Site]:
-    site = Site(dsn, folder, **settings)
-    with site.apis[0], site.apis[1]:
-        yield site
+def running_site(server: str, template: str, folder: Path) -> Iterator[Site]:
+    """A site on a fresh database of ``server``, with a tree of four units."""
+    name = f"people_{uuid.uuid4().hex[:12]}"
+
+    async def do(command: str) -> None:
+        connection = await asyncpg.connect(server)
+        await connection.execute(command)
+        await connection.close()
+
+    asyncio.run(do(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy'))
+    try:
+        with OidcProvider() as provider:
+            site = Site(urlunsplit(urlsplit(server)._replace(path=f"/{name}")), folder, provider)
+            site.sql(
+                "INSERT INTO organisations (id, name, parent) VALUES ('city', '市', NULL), ('county', '县', 'city'),"
+                " ('bureau', '局', 'county'), ('other', '他县', 'city')"
+            )
+            with site.apis[0], site.apis[1]:
+                yield site
+    finally:
+        asyncio.run(do(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))

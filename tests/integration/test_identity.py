@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import httpx
 import pyotp
 import pytest
@@ -19,40 +16,10 @@ import pytest
 from office.identity import grants, users
 from office.identity.sessions import csrf_token, digest
 from office.identity.subject import Role
-from tests.integration.identity_site import COOKIE, Browser, Site, running_site
+from tests.integration.identity_site import COOKIE, Browser, Site
 
 PASSWORD = "a long sentence of mine"
 OTHER = "another sentence of mine"
-
-
-@pytest.fixture(scope="module")
-def site(
-    postgres_dsn: str, template_database: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Site]:
-    name = f"people_{uuid.uuid4().hex[:12]}"
-
-    async def do(command: str) -> None:
-        connection = await asyncpg.connect(postgres_dsn)
-        await connection.execute(command)
-        await connection.close()
-
-    asyncio.run(do(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}" STRATEGY file_copy'))
-    dsn = urlunsplit(urlsplit(postgres_dsn)._replace(path=f"/{name}"))
-    try:
-        with running_site(dsn, tmp_path_factory.mktemp("people")) as made:
-            made.sql(
-                "INSERT INTO organisations (id, name, parent) VALUES ('city', '市', NULL), ('county', '县', 'city'),"
-                " ('bureau', '局', 'county'), ('other', '他县', 'city')"
-            )
-            yield made
-    finally:
-        asyncio.run(do(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-
-
-@pytest.fixture(autouse=True)
-def _unlocked(site: Site) -> None:
-    """All tests come from one address."""
-    site.sql("DELETE FROM login_failures")
 
 
 def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:

@@ -1,0 +1,478 @@
+"""Administrators and programs: who may give whom what, and that whatever is taken away is gone at once, everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import subprocess
+import sys
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gongche.first_administrator import make_first_administrator
+from office.identity import housekeeping
+from office.identity.subject import Role
+from runtime.postgres import connect, create_pool
+from runtime.settings import Settings
+from tests.integration.identity_site import LIGHT, Browser, Site
+from tests.integration.test_identity import PASSWORD, give, person, problem, together
+
+
+def administrator(site: Site, unit: str | None = None) -> Browser:
+    return site.signed_in(person(site, Role.ADMINISTRATOR, unit, unit), PASSWORD)
+
+
+def later(hours: float = 1) -> str:
+    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+
+
+# --- users
+
+
+def test_a_user_from_the_first_day_to_the_last(site: Site) -> None:
+    admin = administrator(site)
+    login = f"li.{uuid.uuid4().hex[:8]}"
+    body = {
+        "id": login.upper(),
+        "name": "李明",
+        "organisation": "bureau",
+        "phone": "13800000001",
+        "email": "li@example.cn",
+    }
+    made = admin.post("/v1/users", body)
+    assert made.status_code == 201, made.text
+    first = made.json()["one_time_password"]
+    assert made.json()["id"] == login
+    problem(admin.post("/v1/users", body), 409, "conflict")
+    assert first not in str(site.sql("SELECT * FROM users WHERE id = $1", login))
+    browser = site.signed_in(login, first)
+    assert browser.get("/v1/session").json()["must_change_password"]
+    give(site, login, Role.INSPECTOR)
+    problem(browser.get("/v1/alerts"), 403, "password-must-be-changed")
+    problem(browser.post("/v1/session/totp", {"password": first}), 403, "password-must-be-changed")
+    assert (
+        browser.post("/v1/session/password", {"password": first, "new_password": PASSWORD}).status_code == 200
+    )
+    assert browser.get("/v1/alerts").status_code == 200
+    changed = admin.put(f"/v1/users/{login}", {"name": "李明华", "organisation": "county"}).json()
+    assert (changed["name"], changed["organisation"], changed["phone"]) == ("李明华", "county", None)
+    reset = admin.post(f"/v1/users/{login}:reset-password").json()["one_time_password"]
+    problem(browser.get("/v1/session"), 401, "session-ended")
+    problem(site.browser().sign_in(login, PASSWORD), 401, "bad-login")
+    site.sql("UPDATE users SET password_ends_at = now() WHERE id = $1", login)
+    problem(site.browser().sign_in(login, reset), 401, "password-ended")
+    admin.post(f"/v1/users/{login}:reset-password")
+    site.sql("UPDATE users SET must_change_password = false WHERE id = $1", login)
+    again = admin.post(f"/v1/users/{login}:reset-password").json()["one_time_password"]
+    browser = site.signed_in(login, again, 1)
+    assert admin.post(f"/v1/users/{login}:disable").status_code == 204
+    problem(browser.get("/v1/session"), 401, "session-ended")
+    problem(site.browser().sign_in(login, again), 401, "bad-login")
+    assert admin.post(f"/v1/users/{login}:enable").status_code == 204
+    assert site.browser().sign_in(login, again).status_code == 200
+    assert admin.post(f"/v1/users/{login}:sign-out").status_code == 204
+    found = admin.get(f"/v1/users/{login}").json()
+    assert [role["role"] for role in found["roles"]] == ["inspector"]
+    listed = admin.get("/v1/users?organisation=county&limit=1000").json()["items"]
+    assert login in {one["id"] for one in listed}
+
+
+def test_what_is_no_user_is_refused(site: Site) -> None:
+    admin = administrator(site)
+    good = {"id": "wang", "name": "王"}
+    for change in (
+        {"id": "a"}, {"id": "zhаng"}, {"id": "a\0b"}, {"name": ""}, {"name": "a\nb"}, {"organisation": "nowhere"}, {"phone": "x"},
+        {"email": "a@b\nBcc: c@d"}, {"role": "administrator"}, {"name": 5}, {"name": "x" * 101},
+    ):  # fmt: skip
+        answer = problem(admin.post("/v1/users", good | change), 422, "invalid-data")
+        assert next(iter(change)) in str(answer)
+    for path in ("nobody.here", "a%00b", "x" * 201, "%E2%80%AE"):
+        for method in ("GET", "PUT"):
+            refused = admin.send(method, f"/v1/users/{path}", {"name": "x"} if method == "PUT" else None)
+            assert refused.status_code in (404, 422), (method, path, refused.text)
+    assert admin.get("/v1/users?limit=0").status_code == 422
+    assert admin.get("/v1/users?cursor=x").status_code == 400
+    first = admin.get("/v1/users?limit=1").json()
+    assert first["next"]
+    assert (
+        admin.get("/v1/users", params={"cursor": first["next"], "limit": 1}).json()["items"] != first["items"]
+    )
+
+
+def test_an_administrator_of_a_unit_reaches_no_further(site: Site) -> None:
+    county = administrator(site, "county")
+    mine, theirs = person(site, home="bureau"), person(site, home="other")
+    listed = {one["id"] for one in county.get("/v1/users?limit=1000").json()["items"]}
+    assert mine in listed
+    assert theirs not in listed
+    for path, method in ((f"/v1/users/{theirs}", "GET"), (f"/v1/users/{theirs}:disable", "POST"), (f"/v1/users/{theirs}:reset-password", "POST"),
+                         (f"/v1/users/{theirs}:reset-totp", "POST"), (f"/v1/users/{theirs}:sign-out", "POST"), (f"/v1/users/{theirs}/oidc", "DELETE")):  # fmt: skip
+        problem(county.send(method, path), 404, "not-found")
+    grant = {"role": "unit_head"}
+    problem(county.post(f"/v1/users/{theirs}/grants", grant | {"organisation": "bureau"}), 404, "not-found")
+    for unit in (None, "city", "other"):
+        problem(county.post(f"/v1/users/{mine}/grants", grant | {"organisation": unit}), 403, "not-allowed")
+        problem(
+            county.post("/v1/users", {"id": "x" + uuid.uuid4().hex[:8], "name": "x", "organisation": unit}),
+            403,
+            "not-allowed",
+        )
+        problem(county.put(f"/v1/users/{mine}", {"name": "x", "organisation": unit}), 403, "not-allowed")
+        problem(
+            county.post("/v1/clients", {"name": "x", "scopes": ["alerts:read"], "organisation": unit}),
+            403,
+            "not-allowed",
+        )
+    problem(county.post(f"/v1/users/{mine}/grants", grant | {"organisation": "nowhere"}), 422, "invalid-data")
+    assert county.post(f"/v1/users/{mine}/grants", grant | {"organisation": "bureau"}).status_code == 201
+    assert county.post(f"/v1/users/{mine}:reset-password").status_code == 200
+    # Who may do more elsewhere is not taken over from here.
+    wide = give(site, mine, Role.OFFICE_HEAD, "city")
+    for what in (":reset-password", ":reset-totp", ":disable", ":sign-out"):
+        problem(county.post(f"/v1/users/{mine}{what}"), 403, "not-allowed")
+    problem(county.put(f"/v1/users/{mine}/oidc", {"subject": "me"}), 403, "not-allowed")
+    problem(county.delete(f"/v1/role-grants/{wide}"), 403, "not-allowed")
+
+
+def test_nobody_gives_himself_a_role(site: Site) -> None:
+    login = person(site, Role.ADMINISTRATOR)
+    admin = site.signed_in(login, PASSWORD)
+    problem(admin.post(f"/v1/users/{login}/grants", {"role": "inspector"}), 403, "not-allowed")
+    problem(admin.post(f"/v1/users/{login.upper()}/grants", {"role": "inspector"}), 403, "not-allowed")
+    other = person(site)
+    grant = give(site, other, Role.INSPECTOR)
+    body = {"grant": grant, "to": login, "valid_to": later(), "reason": "休假"}
+    problem(admin.post(f"/v1/users/{other}/delegations", body), 403, "not-allowed")
+    problem(admin.get("/v1/alerts"), 403, "missing-scope")
+    for odd in (
+        {"role": "king"},
+        {"role": "driver", "valid_to": later(-1)},
+        {"role": "driver", "valid_from": "yesterday"},
+    ):
+        problem(admin.post(f"/v1/users/{other}/grants", odd), 422, "invalid-data")
+
+
+def test_somebody_is_always_left_who_manages_everybody(site: Site) -> None:
+    site.sql(
+        "UPDATE role_grants SET taken_at = now(), taken_by = 'test' WHERE role = 'administrator' AND taken_at IS NULL"
+    )
+    first, second = person(site, Role.ADMINISTRATOR), person(site, Role.ADMINISTRATOR)
+    give(site, person(site), Role.ADMINISTRATOR, "city")
+    give(site, person(site), Role.ADMINISTRATOR, None, datetime.now(UTC) + timedelta(days=1))
+    a, b = site.signed_in(first, PASSWORD), site.signed_in(second, PASSWORD, 1)
+    answers = together(
+        lambda: a.post(f"/v1/users/{second}:disable"), lambda: b.post(f"/v1/users/{first}:disable")
+    )
+    assert sum(answer.status_code == 204 for answer in answers) == 1, [answer.text for answer in answers]
+    left, name = (a, first) if answers[0].status_code == 204 else (b, second)
+    problem(left.post(f"/v1/users/{name}:disable"), 403, "not-allowed")
+    grant = left.get("/v1/session").json()["grants"][0]["id"]
+    problem(left.delete(f"/v1/role-grants/{grant}"), 403, "not-allowed")
+    assert left.get("/v1/users").status_code == 200
+
+
+# --- roles that end, and are lent
+
+
+def test_a_role_that_is_taken_away_is_gone_at_once_everywhere(site: Site) -> None:
+    admin = administrator(site)
+    login = person(site)
+    grant = admin.post(f"/v1/users/{login}/grants", {"role": "inspector", "organisation": "county"}).json()[
+        "id"
+    ]
+    here, there = site.signed_in(login, PASSWORD), site.signed_in(login, PASSWORD, 1)
+    assert here.get("/v1/alerts").status_code == there.get("/v1/alerts").status_code == 200
+    assert admin.delete(f"/v1/role-grants/{grant}").status_code == 204
+    for browser in (here, there):
+        problem(browser.get("/v1/alerts"), 403, "missing-scope")
+    problem(admin.delete(f"/v1/role-grants/{grant}"), 404, "not-found")
+    soon = {"role": "inspector", "valid_from": later(1), "valid_to": later(2)}
+    assert admin.post(f"/v1/users/{login}/grants", soon).status_code == 201
+    problem(here.get("/v1/alerts"), 403, "missing-scope")  # not yet
+    site.sql("UPDATE role_grants SET valid_from = now() - interval '2 h' WHERE user_id = $1", login)
+    assert here.get("/v1/alerts").status_code == 200
+    site.sql("UPDATE role_grants SET valid_to = now() WHERE user_id = $1", login)
+    problem(here.get("/v1/alerts"), 403, "missing-scope")  # by itself
+
+
+def test_a_role_is_lent_for_a_period_and_no_further(site: Site) -> None:
+    head, deputy, third = person(site), person(site), person(site)
+    grant = give(site, head, Role.UNIT_HEAD, "bureau")
+    giver, taker = site.signed_in(head, PASSWORD), site.signed_in(deputy, PASSWORD)
+    body = {"grant": grant, "to": deputy, "valid_to": later(), "reason": "出差"}
+    for odd in (
+        {"to": "nobody.here"},
+        {"valid_to": later(24 * 93)},
+        {"valid_to": later(-1)},
+        {"reason": ""},
+        {"valid_to": "soon"},
+    ):
+        problem(giver.post("/v1/session/delegations", body | odd), 422, "invalid-data")
+    problem(giver.post("/v1/session/delegations", body | {"to": head}), 403, "not-allowed")
+    problem(taker.post("/v1/session/delegations", body | {"to": third}), 404, "not-found")  # not his
+    id = giver.post("/v1/session/delegations", body).json()["id"]
+    state = taker.get("/v1/session").json()
+    assert [(role["role"], role["delegated_by"]) for role in state["roles"]] == [("unit_head", head)]
+    assert state["grants"] == []  # nothing that he could lend
+    (named,) = state["delegations"]
+    assert (named["from_user"], named["to_user"]) == (head, deputy)
+    assert taker.get("/v1/alerts").status_code == 200
+    problem(site.signed_in(third, PASSWORD).delete(f"/v1/session/delegations/{id}"), 404, "not-found")
+    site.sql("UPDATE users SET disabled_at = now() WHERE id = $1", head)
+    problem(taker.get("/v1/alerts"), 403, "missing-scope")
+    site.sql("UPDATE users SET disabled_at = NULL WHERE id = $1", head)
+    assert taker.get("/v1/alerts").status_code == 200
+    site.sql("UPDATE delegations SET valid_to = now() WHERE id = $1", id)
+    problem(taker.get("/v1/alerts"), 403, "missing-scope")  # by itself
+    giver = site.signed_in(head, PASSWORD)
+    id = giver.post("/v1/session/delegations", body).json()["id"]
+    assert taker.delete(f"/v1/session/delegations/{id}").status_code == 204
+    problem(taker.get("/v1/alerts"), 403, "missing-scope")
+    admin = administrator(site)
+    id = admin.post(f"/v1/users/{head}/delegations", body).json()["id"]
+    assert taker.get("/v1/alerts").status_code == 200
+    assert admin.delete(f"/v1/delegations/{id}").status_code == 204
+    problem(taker.get("/v1/alerts"), 403, "missing-scope")
+    keeper = give(site, head, Role.ADMINISTRATOR, "bureau")
+    problem(giver.post("/v1/session/delegations", body | {"grant": keeper}), 403, "not-allowed")
+
+
+# --- programs
+
+
+def ask(site: Site, api: int = 0, auth: tuple[str, str] | None = None, **form: str) -> httpx.Response:
+    return httpx.post(f"{site.apis[api].url}/v1/oauth/token", data=form, auth=auth)
+
+
+def refusal(answer: httpx.Response, status: int, error: str) -> None:
+    assert (answer.status_code, answer.json()["error"]) == (status, error), answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    assert set(answer.json()) == {"error", "error_description"}
+
+
+def test_a_program_gets_a_token_and_loses_it_at_once(site: Site) -> None:
+    admin = administrator(site)
+    body = {"name": "纪委平台", "scopes": ["alerts:read", "registry:read"], "organisation": "county"}
+    made = admin.post("/v1/clients", body).json()
+    id, first = made["client_id"], made["client_secret"]
+    assert first not in str(site.sql("SELECT * FROM client_secrets"))
+    grant: dict[str, Any] = {"grant_type": "client_credentials"}
+    answer = ask(site, auth=(id, first), **grant)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    got = answer.json()
+    assert (got["token_type"], got["expires_in"], got["scope"]) == (
+        "Bearer",
+        900,
+        "alerts:read registry:read",
+    )
+    narrow = ask(site, client_id=id, client_secret=first, scope="alerts:read", **grant).json()["access_token"]
+
+    def status(token: str, path: str = "/v1/alerts", api: int = 1) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.get(f"{site.apis[api].url}{path}", headers=headers).status_code
+
+    assert (status(got["access_token"]), status(got["access_token"], "/v1/vehicles")) == (200, 200)
+    assert (status(narrow), status(narrow, "/v1/vehicles")) == (200, 403)
+    assert status(narrow + "x") == status("gca_" + "A" * 43) == 401
+    # Rotation: two secrets for a while, then the old one goes, and what was got with it.
+    second = admin.post(f"/v1/clients/{id}/secrets", {}).json()
+    problem(admin.post(f"/v1/clients/{id}/secrets", {}), 409, "conflict")
+    fresh = ask(site, auth=(id, second["client_secret"]), **grant).json()["access_token"]
+    assert admin.delete(f"/v1/client-secrets/{made['secret_id']}").status_code == 204
+    assert [status(token) for token in (narrow, fresh)] == [401, 200]
+    refusal(ask(site, 1, auth=(id, first), **grant), 401, "invalid_client")
+    # Fewer scopes hold for tokens that are out.
+    assert admin.put(f"/v1/clients/{id}", body | {"scopes": ["registry:read"]}).status_code == 200
+    assert (status(fresh), status(fresh, "/v1/vehicles")) == (403, 200)
+    assert admin.post(f"/v1/clients/{id}:disable").status_code == 204
+    assert status(fresh, "/v1/vehicles") == 401
+    refusal(ask(site, auth=(id, second["client_secret"]), **grant), 401, "invalid_client")
+    assert admin.post(f"/v1/clients/{id}:enable").status_code == 204
+    site.sql("UPDATE client_tokens SET expires_at = now()")
+    assert status(fresh, "/v1/vehicles") == 401
+    shown = admin.get(f"/v1/clients/{id}").json()
+    assert len(shown["secrets"]) == 2
+    assert id in {one["id"] for one in admin.get("/v1/clients?limit=1000").json()["items"]}
+
+
+def test_refusals_are_those_of_rfc_6749(site: Site) -> None:
+    admin = administrator(site)
+    made = admin.post("/v1/clients", {"name": "x", "scopes": ["alerts:read"]}).json()
+    id, secret = made["client_id"], made["client_secret"]
+    grant: dict[str, Any] = {"grant_type": "client_credentials"}
+    url = f"{site.apis[0].url}/v1/oauth/token"
+    challenge = ask(site, auth=(id, "wrong"), **grant)
+    refusal(challenge, 401, "invalid_client")
+    assert challenge.headers["www-authenticate"].startswith("Basic")
+    refusal(ask(site, client_id=id, **grant), 401, "invalid_client")
+    refusal(ask(site, auth=("nobody", secret), **grant), 401, "invalid_client")
+    refusal(ask(site, auth=(id, secret)), 400, "invalid_request")
+    refusal(ask(site, auth=(id, secret), grant_type="password"), 400, "unsupported_grant_type")
+    refusal(ask(site, auth=(id, secret), scope="alerts:read registry:read", **grant), 400, "invalid_scope")
+    refusal(ask(site, auth=(id, secret), client_secret=secret, **grant), 400, "invalid_request")
+    refusal(ask(site, auth=(id, secret), client_id="other", **grant), 400, "invalid_request")
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for content in (
+        b"grant_type=client_credentials&grant_type=x",
+        b"\xff\xfe=%ff",
+        b"&&==",
+        b"a=b&" * 30,
+        b"client_id=%00&client_secret=%00&grant_type=x",
+    ):
+        answer = httpx.post(url, content=content, headers=form, auth=(id, secret))
+        assert answer.status_code in (400, 401), answer.text
+    refusal(httpx.post(url, json=grant, auth=(id, secret)), 400, "invalid_request")
+    for header in ("Basic", "Basic !!", "Basic " + base64.b64encode(b"\xff").decode(), "Bearer x"):
+        refusal(httpx.post(url, data=grant, headers={"Authorization": header}), 401, "invalid_client")
+    assert httpx.post(url, content=b"x" * (1 << 20), headers=form).status_code == 413
+    odd: list[dict[str, Any]] = [
+        {"scopes": []},
+        {"scopes": ["cases:close"]},
+        {"scopes": ["*"]},
+        {"name": "\0"},
+    ]
+    for body in (*odd, {"organisation": "nowhere"}):
+        problem(
+            admin.post("/v1/clients", {"name": "x", "scopes": ["alerts:read"]} | body), 422, "invalid-data"
+        )
+    county = administrator(site, "county")
+    problem(county.get(f"/v1/clients/{id}"), 404, "not-found")
+    problem(county.delete(f"/v1/client-secrets/{made['secret_id']}"), 404, "not-found")
+    problem(county.post(f"/v1/clients/{id}:disable"), 404, "not-found")
+
+
+def test_a_token_is_revoked_at_once_everywhere(site: Site) -> None:
+    """A token row was believed for five seconds by each process."""
+    from office.identity.tokens import create_token, revoke_token
+
+    made = site.run(lambda c: create_token(c, "inspection", ["alerts:read"]))
+    headers = {"Authorization": f"Bearer {made.secret}"}
+    for api in site.apis:
+        assert httpx.get(f"{api.url}/v1/alerts", headers=headers).status_code == 200
+    assert site.run(lambda c: revoke_token(c, made.id))
+    for api in site.apis:
+        assert httpx.get(f"{api.url}/v1/alerts", headers=headers).status_code == 401
+
+
+# --- every operation for people, from outside
+
+
+def test_nobody_comes_in_without_a_session_and_no_body_is_read_for_them(site: Site) -> None:
+    browser, nobody = administrator(site), site.browser()
+    paths = httpx.get(f"{site.apis[0].url}/openapi.json").json()["paths"]
+    ours = (
+        "/v1/users",
+        "/v1/role-grants",
+        "/v1/delegations",
+        "/v1/clients",
+        "/v1/client-secrets",
+        "/v1/session",
+    )
+    operations = [(m.upper(), p, d) for p, ms in paths.items() if p.startswith(ours) for m, d in ms.items()]
+    assert len(operations) > 35
+    for method, path, described in operations:
+        if (method, path) == ("POST", "/v1/session"):
+            continue
+        address = path.replace("{id}", "1")
+        assert nobody.send(method, address).status_code == 401, (method, path)
+        if method != "GET":
+            problem(browser.send(method, address, headers={"X-CSRF-Token": "x"}), 403, "csrf")
+        if "requestBody" in described:
+            answer = browser.send(method, address, content=b" " * (1 << 16))
+            assert answer.status_code == 413, (method, path, answer.text)
+    assert browser.get("/v1/session").status_code == 200
+
+
+# --- the machine itself
+
+
+def gongche(site: Site, *words: str) -> subprocess.CompletedProcess[str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("GONGCHE_")}
+    light = {"GONGCHE_PASSWORD_MEMORY_MIB": "8", "GONGCHE_PASSWORD_ROUNDS": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "gongche", "user", *words],
+        env=clean | light | {"GONGCHE_DATABASE_URL": site.dsn}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_the_way_back_in_is_on_the_machine(site: Site) -> None:
+    login = f"root.{uuid.uuid4().hex[:6]}"
+    made = gongche(site, "create", login, "--name", "李明", "--unit", "bureau")
+    assert made.returncode == 0, made.stderr
+    browser = site.signed_in(login, made.stdout.strip())
+    granted = gongche(site, "grant", login, "inspector", "--unit", "county", "--days", "30")
+    grant = granted.stdout.split()[-1]
+    assert browser.get("/v1/session").json()["roles"][0]["organisation"] == "county"
+    listed = gongche(site, "list").stdout
+    assert f"    {grant}  inspector  county  until " in listed
+    assert gongche(site, "revoke", grant).returncode == 0
+    assert browser.get("/v1/session").json()["roles"] == []
+    again = gongche(site, "reset", login, "--totp")
+    problem(browser.get("/v1/session"), 401, "session-ended")
+    site.signed_in(login, again.stdout.strip())
+    assert gongche(site, "disable", login).returncode == 0
+    problem(site.browser().sign_in(login, again.stdout.strip()), 401, "bad-login")
+    missing = gongche(site, "enable", "nobody.here")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert gongche(site, "create", "a").returncode == 78
+
+
+async def test_the_first_administrator_is_made_once(tmp_path: Path, db_url: str) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=db_url, **LIGHT)
+
+    async def start() -> None:
+        connection = await connect(db_url)
+        try:
+            await make_first_administrator(connection, settings)
+        finally:
+            await connection.close()
+
+    await asyncio.gather(start(), start())
+    path = tmp_path / "first-administrator.txt"
+    assert path.stat().st_mode & 0o777 == 0o600
+    login, password = path.read_text().split()
+    assert (login, len(password)) == ("admin", 23)
+    await start()
+    assert path.read_text().split() == [login, password]
+
+
+def test_the_house_is_kept(site: Site) -> None:
+    login = person(site)
+    site.signed_in(login, PASSWORD)
+    for change in ("ended_at = now()", "seen_at = now() - interval '31 days'"):
+        site.sql(f"UPDATE sessions SET {change} WHERE user_id = $1", login)  # noqa: S608 - constant
+    kept = site.signed_in(login, PASSWORD)
+    site.sql(
+        "INSERT INTO login_failures (key, last_at) VALUES ('old', now() - interval '25 h'), ('young', now())"
+    )
+
+    async def tidy() -> dict[str, int]:
+        pool = await create_pool(site.dsn)
+        try:
+            return await housekeeping.tidy(pool)
+        finally:
+            pool.terminate()
+
+    gone = asyncio.run(tidy())
+    assert gone["sessions"] >= 1
+    assert gone["lockout"] == 1
+    assert kept.get("/v1/session").status_code == 200
+    assert len(site.sql("SELECT FROM sessions WHERE user_id = $1", login)) == 1
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "gongche.example"])  # noqa: S104 - refused
+def test_sessions_do_not_travel_in_the_clear(host: str) -> None:
+    from gongche.commands.api import refuse_open_cookies
+    from runtime.errors import ConfigurationError
+
+    with pytest.raises(ConfigurationError):
+        refuse_open_cookies(Settings(session_over_http=True, http_host=host))
+    refuse_open_cookies(Settings(session_over_http=True, http_host="127.0.0.1"))
+    refuse_open_cookies(Settings(http_host=host))
