@@ -93,6 +93,7 @@ CREATE TABLE oidc_logins (
     browser_sha256 bytea NOT NULL,           -- of the cookie of the browser that began it
     nonce          text NOT NULL,
     verifier       text NOT NULL,            -- PKCE
+    address        text NOT NULL,            -- one address begins only so many
     began_at       timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX oidc_logins_began ON oidc_logins (began_at);

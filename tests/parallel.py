@@ -24,7 +24,9 @@ from xdist.scheduler import LoadScopeScheduling
 #: nobody named here fails.
 TOGETHER = {
     "tests/integration/test_demo_roads.py": "roads of the demo",
-    "tests/integration/test_identity": "people",
+    "tests/integration/test_identity.py": "people",
+    "tests/integration/test_identity_office.py": "people",
+    "tests/integration/test_identity_oidc.py": "people",
     "tests/integration/test_log_damaged_kafka.py": "kafka",
     "tests/integration/test_log_kafka.py": "kafka",
     "tests/integration/test_navigation_valhalla.py": "valhalla",

@@ -39,7 +39,7 @@ async def make_first_administrator(
     hashed = await PasswordWork(settings).hash(password)
     if say is None and sys.stderr.isatty():
         say = _to_terminal
-    path = settings.data_dir / FILE
+    path, written = settings.data_dir / FILE, False
     try:
         async with connection.transaction():
             login = await _free_login(connection)
@@ -47,8 +47,14 @@ async def make_first_administrator(
                 return
             if say is None:  # written before it counts: nobody has a password that was never shown
                 _write(path, f"{login}\n{password}\n")
+                written = True
+    except _NotWrittenError as error:
+        _logger.warning(
+            "no administrator yet, and %s: make one by `gongche user create` and `gongche user grant`", error
+        )
+        return
     except DATABASE_ERRORS:
-        if say is None:
+        if written:  # not stored: the file would say what is not so
             path.unlink(missing_ok=True)
         raise
     if say is None:
@@ -76,10 +82,18 @@ def _to_terminal(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+class _NotWrittenError(Exception):
+    """The file with the password cannot be written."""
+
+
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.unlink(missing_ok=True)  # a link that somebody put there is not followed
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    """Raises _NotWrittenError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.unlink(missing_ok=True)  # a link that somebody put there is not followed
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _NotWrittenError(f"{path} cannot be written: {error.strerror or error}") from error

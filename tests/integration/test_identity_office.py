@@ -20,8 +20,9 @@ from office.identity import housekeeping
 from office.identity.subject import Role
 from runtime.postgres import connect, create_pool
 from runtime.settings import Settings
-from tests.integration.identity_site import LIGHT, Browser, Site
+from tests.integration.identity_site import COOKIE, LIGHT, Browser, Site
 from tests.integration.test_identity import PASSWORD, give, person, problem, together
+from tests.integration.test_openapi import BETWEEN_FIELDS
 
 
 def administrator(site: Site, unit: str | None = None) -> Browser:
@@ -388,6 +389,25 @@ def test_nobody_comes_in_without_a_session_and_no_body_is_read_for_them(site: Si
             answer = browser.send(method, address, content=b" " * (1 << 16))
             assert answer.status_code == 413, (method, path, answer.text)
     assert browser.get("/v1/session").status_code == 200
+
+
+def test_every_answer_to_an_administrator_is_as_it_is_described(site: Site, tmp_path: Path) -> None:
+    """schemathesis, with all of its checks, signed in; tokens do not come here (``test_openapi.py``)."""
+    admin = administrator(site)
+    (tmp_path / "schemathesis.toml").write_text(BETWEEN_FIELDS)
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "schemathesis.cli", "--config-file", str(tmp_path / "schemathesis.toml"), "run",
+            f"{site.apis[0].url}/openapi.json", "--include-path-regex", "^/v1/(users|role-grants|delegations|clients|client-secrets)",
+            "--header", f"Cookie: {COOKIE}={admin.cookies[COOKIE]}", "--header", f"X-CSRF-Token: {admin.csrf}", "--checks", "all",
+            "--exclude-checks", "ignored_auth", "--max-examples", "2", "--max-time", "20", "--phases", "examples,coverage,fuzzing",
+            "--generation-deterministic", "--no-shrink", "--continue-on-failure", "--suppress-health-check", "all", "--no-color",
+            "--request-timeout", "60", "--max-response-time", "45",
+        ],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-20_000:]
+    assert admin.get("/v1/users").status_code == 200
 
 
 # --- the machine itself

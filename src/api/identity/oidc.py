@@ -64,7 +64,7 @@ async def login(request: Request) -> Response:
     pending = Pending(secrets.token_urlsafe(32), secrets.token_urlsafe(48))
     try:
         with as_problems():
-            url = await provider.begin(state, browser, pending)
+            url = await provider.begin(state, browser, pending, visit_of(request))
     except ProviderError as error:
         raise _unavailable(error) from None
     response = _page(url, "前往统一身份认证 / to the identity provider", status=303)

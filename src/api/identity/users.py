@@ -206,7 +206,6 @@ async def take(request: Request, id: Annotated[str, Path(max_length=MAX_ID)]) ->
     with as_problems():
         async with request.app.state.desk.transaction() as connection:
             found = await grants.find_grant(connection, number_of(id))
-            await users.visible(connection, _actor(request), found.user_id)
             await grants.take_role(connection, _actor(request), found)
     return Response(status_code=204)
 

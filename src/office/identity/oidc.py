@@ -113,11 +113,11 @@ class Provider:
         self._keys: KeySet | None = None
         self._asking = asyncio.Lock()
 
-    async def begin(self, state: str, browser: str, pending: Pending) -> str:
+    async def begin(self, state: str, browser: str, pending: Pending, visit: Visit) -> str:
         """The address to send the browser to. Raises ProviderError, TooBusyError, ConfigurationError."""
         about = await self._metadata()
         async with self._desk.connection() as connection:
-            if not await oidc_links.remember(connection, state, browser, pending):
+            if not await oidc_links.remember(connection, state, browser, pending, visit.address):
                 raise TooBusyError
         async with self._client() as client:
             url, _ = client.create_authorization_url(

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from office.identity.lockout import network
 from registry.refusals import Flaw, RefusedError
 from runtime.connection import Connection
 
 #: A login at the provider must come back within this.
 LOGIN_LIFE: Final = timedelta(minutes=10)
-#: Logins that are on their way at a time: strangers may begin them.
-MOST_LOGINS: Final = 10_000
+#: Logins that are on their way at a time, of all and of one address: strangers may begin them.
+MOST_LOGINS, MOST_OF_ADDRESS = 100_000, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,14 @@ async def linked_user(connection: Connection, issuer: str, subject: str) -> str 
     return None if found is None else str(found)
 
 
-async def remember(connection: Connection, state: str, browser: str, pending: Pending) -> bool:
+async def remember(connection: Connection, state: str, browser: str, pending: Pending, address: str) -> bool:
     """Keep what a login at the provider needs when it comes back to the same ``browser``; False = too many are on their way."""
     done = await connection.execute(
-        "INSERT INTO oidc_logins (state_sha256, browser_sha256, nonce, verifier) SELECT $1, $2, $3, $4"
-        " WHERE (SELECT count(*) FROM oidc_logins WHERE began_at > now() - $5::interval) < $6",
-        _hash(state), _hash(browser), pending.nonce, pending.verifier, LOGIN_LIFE, MOST_LOGINS,
+        "INSERT INTO oidc_logins (state_sha256, browser_sha256, nonce, verifier, address) SELECT $1, $2, $3, $4, $5"
+        " WHERE (SELECT count(*) FROM oidc_logins WHERE began_at > now() - $6::interval) < $7"
+        " AND (SELECT count(*) FROM oidc_logins WHERE address = $5 AND began_at > now() - $6::interval) < $8",
+        _hash(state), _hash(browser), pending.nonce, pending.verifier, network(address), LOGIN_LIFE, MOST_LOGINS,
+        MOST_OF_ADDRESS,
     )  # fmt: skip
     return done == "INSERT 0 1"
 
