@@ -27,14 +27,15 @@ _WORDS: Final = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off")
 #: Operations that answer in formats that the caller chooses.
 _CHOOSES: Final = ("/evidence", "/track")
 _OPEN: Final = ("/healthz", "/readyz")
-#: Of people and programs: what else each of these may answer, by how the address begins.
-_OF_PEOPLE: Final = {
-    "/v1/session": {409, 429},
-    "/v1/users": {409},
-    "/v1/role-grants": {409},
-    "/v1/clients": {409},
-    "/v1/client-secrets": {409},
-}
+#: Where only people come in, by how the address begins. Their writes may contradict what is stored (409).
+OF_PEOPLE: Final = (
+    "/v1/session",
+    "/v1/users",
+    "/v1/role-grants",
+    "/v1/delegations",
+    "/v1/clients",
+    "/v1/client-secrets",
+)
 
 
 def describe_problems(schema: dict[str, Any]) -> None:
@@ -106,9 +107,8 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
         found.add(404)
     if path.startswith("/v1/oidc/"):
         found.add(404)
-    if method != "get":
-        for start, statuses in _OF_PEOPLE.items():
-            found |= statuses if path.startswith(start) else set()
+    if method != "get" and path.startswith(OF_PEOPLE):
+        found |= {409, 429} if path.startswith("/v1/session") else {409}
     if path.endswith(_CHOOSES):
         found.add(406)
     return found

@@ -17,13 +17,14 @@ import pytest
 from api import http
 from api.app import create_app
 from api.http import MAX_BODY
+from api.problems import OF_PEOPLE
 from api.registry.examples import EXAMPLES
 from api.registry.importing import SMALL
 from office.identity.tokens import SCOPES, create_token
 from registry import bulk
 from runtime.settings import Settings
 from telemetry.log.sqlite import EmbeddedLogWriter
-from tests.integration.test_api_service import OF_PEOPLE, OPEN, serve
+from tests.integration.test_api_service import OPEN, serve
 from tests.waiting import until
 
 #: Which scopes let a caller in, by what the path begins with; the longest beginning that fits counts.

@@ -40,9 +40,6 @@ from tests.waiting import PATIENCE_S, until
 OPEN = {
     ("post", "/v1/session"), ("post", "/v1/oauth/token"), ("get", "/v1/oidc/login"), ("get", "/v1/oidc/callback"),
 }  # fmt: skip
-#: What only people may do: no token opens it. ``test_identity.py`` asks them.
-OF_PEOPLE = ("/v1/session", "/v1/users", "/v1/role-grants", "/v1/delegations", "/v1/clients", "/v1/client-secrets")
-
 T0 = 1_772_411_400_000_000  # 2026-03-02T08:30:00+08:00
 FROM, TO = "2026-03-02T08:00:00+08:00", "2026-03-02T20:00:00+08:00"
 

@@ -13,7 +13,7 @@ import httpx
 import pyotp
 import pytest
 
-from office.identity import grants, users
+from office.identity import grants, passwords, users
 from office.identity.sessions import csrf_token, digest
 from office.identity.subject import Role
 from tests.integration.identity_site import COOKIE, Browser, Site
@@ -183,6 +183,7 @@ def test_a_hash_of_weaker_parameters_is_renewed_at_the_next_login(site: Site) ->
 def test_strangers_and_wrong_passwords_are_one(site: Site) -> None:
     login = person(site)
     disabled = person(site)
+    before = passwords.CHECKS._value.get()
     site.sql("UPDATE users SET disabled_at = now() WHERE id = $1", disabled)
     answers = [
         site.browser().sign_in(name, password)
@@ -193,6 +194,7 @@ def test_strangers_and_wrong_passwords_are_one(site: Site) -> None:
     ]  # fmt: skip
     for answer in answers:
         problem(answer, 401, "bad-login")
+    assert passwords.CHECKS._value.get() - before == len(answers)  # the same work for each
     assert len({answer.text for answer in answers}) == 1
     assert len({tuple(sorted(set(answer.headers) - {"date"})) for answer in answers}) == 1
 

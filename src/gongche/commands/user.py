@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 from gongche.commands.database import on_database, shown
 from office.identity import grants, users
-from office.identity.errors import NotThereError
+from office.identity.errors import NotAllowedError, NotThereError
 from office.identity.names import LOGIN_RULE, login_name
 from office.identity.passwords import PasswordWork, one_time_password
 from office.identity.subject import ROLE_NAMES, Role
+from registry.refusals import RefusedError
 from runtime.connection import Connection
 from runtime.errors import ConfigurationError
 from runtime.settings import load_settings
@@ -90,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             async with connection.transaction():
                 await action(args, connection)
-        except NotThereError as error:
+        except (NotThereError, NotAllowedError, RefusedError) as error:
             print(error.message, file=sys.stderr)
             return 1
         return 0
