@@ -17,7 +17,7 @@ from rules.live.vehicle_states import Fixes, Tracker
 from rules.tracks.advance import late_rows
 from runtime.arrays import Ints
 from runtime.connection import Connection
-from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day, earliest, keep_earliest
+from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day, earliest
 from telemetry.archive.store import Archive
 
 #: A row so much older than its vehicle's newest is kept but does not start a recomputation: the clock of the
@@ -111,17 +111,20 @@ def unusable_since(changes: Sequence[FactChange], waiting: Mapping[int, Waiting]
     return earliest((c.vehicle_no, max(c.from_us, waiting[c.vehicle_no].from_us + reach_us)) for c in changes)
 
 
-def split(tracker: Tracker, fixes: Fixes, again: dict[int, int], turn: Turn) -> Fixes:
-    """The fixes that are not older than what their vehicle has; late ones put their vehicle into ``again``."""
+def split(
+    tracker: Tracker, fixes: Fixes, again: Mapping[int, int], turn: Turn
+) -> tuple[Fixes, dict[int, int]]:
+    """The fixes that are not older than what their vehicle has; and vehicle -> from when on, for those with late ones.
+    ``again``: the vehicles that are computed again for changed facts (they are counted)."""
     late = late_rows(tracker.states, fixes.vehicle, fixes.t_us)
-    facts = len(again)
+    since: dict[int, int] = {}
     if late.any():
         too_late = late & (fixes.t_us < tracker.states.field("t", fixes.vehicle) - LATE_LIMIT_US)
         turn.judged["too_late"] += int(too_late.sum())
         fixes, late = fixes.take(~too_late), late[~too_late]
         turn.judged["late"] += int(late.sum())
         times = zip(fixes.vehicle[late].tolist(), fixes.t_us[late].tolist(), strict=True)
-        keep_earliest(again, ((no, day_start(t)) for no, t in times))
-        turn.recomputed["late"] = len(np.unique(fixes.vehicle[late]))
-    turn.recomputed["facts"] = facts
-    return fixes.take(~late)
+        since = earliest((no, day_start(t)) for no, t in times)
+        turn.recomputed["late"] = len(since)
+    turn.recomputed["facts"] = len(again)
+    return fixes.take(~late), since
