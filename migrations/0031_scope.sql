@@ -160,7 +160,7 @@ SELECT scope_table('order_results', 'SELECT', 'EXISTS (SELECT FROM dispatch_orde
 SELECT scope_table('card_bindings', 'SELECT, INSERT, UPDATE, DELETE', 'EXISTS (SELECT FROM fuel_cards c WHERE c.id = card)');
 SELECT scope_table('fuel_transactions', 'SELECT, INSERT, UPDATE', 'EXISTS (SELECT FROM fuel_cards c WHERE c.id = card)');
 -- A violation belongs to the unit of the vehicle that had the plate then.
-SELECT scope_table('violations', 'SELECT, INSERT, UPDATE', 'EXISTS (SELECT FROM vehicles v WHERE v.no = vehicle_of_plate(plate, at))');
+SELECT scope_table('violations', 'SELECT, INSERT, UPDATE', 'EXISTS (SELECT FROM vehicles v WHERE v.no = vehicle_of_plate(violations.plate, violations.at))');
 
 -- Without a unit: read by all, written by who reaches everywhere.
 SELECT scope_table('fuel_stations', 'SELECT, INSERT, UPDATE', 'true', 'false');

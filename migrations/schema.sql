@@ -1814,9 +1814,9 @@ CREATE POLICY reach ON vehicles TO gongche_app USING ((organisation = ANY (( SEL
 
 CREATE POLICY reach ON violations TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
-  WHERE (v.no = vehicle_of_plate(v.plate, violations.at))))) WITH CHECK ((EXISTS ( SELECT
+  WHERE (v.no = vehicle_of_plate(violations.plate, violations.at))))) WITH CHECK ((EXISTS ( SELECT
    FROM vehicles v
-  WHERE (v.no = vehicle_of_plate(v.plate, violations.at)))));
+  WHERE (v.no = vehicle_of_plate(violations.plate, violations.at)))));
 
 CREATE POLICY reach_delete ON alert_feed FOR DELETE TO gongche_app USING (false);
 
