@@ -10,7 +10,8 @@ CREATE TYPE text_range AS RANGE (
 );
 
 CREATE FUNCTION begin_plates() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     INSERT INTO vehicle_plates (vehicle_no, plate, valid_from)
@@ -34,7 +35,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION change_plates() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     WITH gone AS (
@@ -54,7 +56,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION note_changes() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $_$
 DECLARE
     content text := COALESCE(TG_ARGV[5], 'to_jsonb(r) - ''updated_at''');
@@ -79,7 +82,8 @@ BEGIN
 END $_$;
 
 CREATE FUNCTION note_clock_changes() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $_$
 BEGIN
     EXECUTE format(
@@ -101,7 +105,8 @@ BEGIN
 END $_$;
 
 CREATE FUNCTION note_order_changes() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     INSERT INTO changes (commit_id, kind, subject, vehicle_no, from_time)
@@ -123,7 +128,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION note_result_changes() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     INSERT INTO changes (commit_id, kind, subject, vehicle_no, from_time)
@@ -133,7 +139,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION note_unit_changes() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     INSERT INTO changes (commit_id, kind, subject, organisation, from_time)
@@ -145,12 +152,62 @@ BEGIN
 END $$;
 
 CREATE FUNCTION number_change_commit() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(7453297298901395299);  -- "gongregc", registry.changes.hold_changes
     UPDATE change_commits SET number = nextval('change_numbers'), noted_at = clock_timestamp() WHERE id = NEW.id;
     RETURN NULL;
+END $$;
+
+CREATE FUNCTION reach_above() RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH RECURSIVE above AS (
+        SELECT parent FROM organisations WHERE id = ANY (reach_roots())
+        UNION SELECT o.parent FROM above a JOIN organisations o ON o.id = a.parent)
+    SELECT COALESCE(array_agg(parent), '{}') FROM above WHERE parent IS NOT NULL
+$$;
+
+CREATE FUNCTION reach_home() RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN pg_has_role(current_user, 'gongche_everywhere', 'USAGE') THEN NULL ELSE (reach_roots())[1] END
+$$;
+
+CREATE FUNCTION reach_roots() RETURNS text[]
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT COALESCE(NULLIF(current_setting('gongche.reach', true), ''), '{}')::text[]
+$$;
+
+CREATE FUNCTION reach_units() RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH RECURSIVE below AS (
+        SELECT id FROM organisations WHERE id = ANY (reach_roots())
+        UNION SELECT o.id FROM below b JOIN organisations o ON o.parent = b.id)
+    SELECT COALESCE(array_agg(id), '{}') FROM below
+$$;
+
+CREATE FUNCTION scope_table(place regclass, privileges text, seen text DEFAULT 'organisation = ANY ((SELECT reach_units())::text[])'::text, written text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', place);
+    EXECUTE format('GRANT %s ON %s TO gongche_app', privileges, place);
+    EXECUTE format('CREATE POLICY everywhere ON %s TO gongche_everywhere USING (true) WITH CHECK (true)', place);
+    IF written IS NULL THEN
+        EXECUTE format('CREATE POLICY reach ON %s TO gongche_app USING (%s) WITH CHECK (%s)', place, seen, seen);
+    ELSE
+        EXECUTE format('CREATE POLICY reach ON %s FOR SELECT TO gongche_app USING (%s)', place, seen);
+        EXECUTE format('CREATE POLICY reach_insert ON %s FOR INSERT TO gongche_app WITH CHECK (%s)', place, written);
+        EXECUTE format('CREATE POLICY reach_update ON %s FOR UPDATE TO gongche_app USING (%s) WITH CHECK (%s)', place, written, written);
+        EXECUTE format('CREATE POLICY reach_delete ON %s FOR DELETE TO gongche_app USING (%s)', place, written);
+    END IF;
 END $$;
 
 CREATE FUNCTION supersede_dispatch_order() RETURNS trigger
@@ -164,6 +221,34 @@ BEGIN
         AND NOT EXISTS (SELECT FROM dispatch_orders WHERE id = NEW.id AND version > NEW.version AND counts);
     RETURN NEW;
 END $$;
+
+CREATE FUNCTION terminal_bound(wanted integer) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM terminal_bindings b WHERE b.terminal_no = wanted)
+$$;
+
+CREATE FUNCTION terminal_in_reach(wanted integer) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM terminal_bindings b JOIN vehicles v ON v.no = b.vehicle_no
+                    WHERE b.terminal_no = wanted AND v.organisation = ANY (reach_units()))
+        OR EXISTS (SELECT FROM terminals t WHERE t.no = wanted AND t.home = ANY (reach_units())
+                    AND NOT EXISTS (SELECT FROM terminal_bindings b WHERE b.terminal_no = wanted))
+$$;
+
+CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) RETURNS integer
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(
+        (SELECT vehicle_no FROM vehicle_plates WHERE plate = wanted
+          ORDER BY valid_from <= moment AND (valid_to IS NULL OR moment < valid_to) DESC,
+                   CASE WHEN moment < valid_from THEN valid_from - moment ELSE moment - COALESCE(valid_to, moment) END LIMIT 1),
+        (SELECT no FROM vehicles WHERE plate = wanted ORDER BY id LIMIT 1))
+$$;
 
 CREATE TABLE alert_feed (
     seq bigint NOT NULL,
@@ -220,8 +305,11 @@ CREATE TABLE api_tokens (
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
     last_used_at timestamp with time zone,
+    organisation text,
     CONSTRAINT api_tokens_sha256_check CHECK ((octet_length(sha256) = 32))
 );
+
+COMMENT ON COLUMN api_tokens.organisation IS 'organisations.id: where the token holds, and below it; null = everywhere.';
 
 CREATE TABLE calendar_days (
     day date NOT NULL,
@@ -895,7 +983,10 @@ CREATE TABLE recomputations (
     found jsonb,
     attempts integer DEFAULT 0 NOT NULL,
     error text,
-    retry_at timestamp with time zone
+    retry_at timestamp with time zone,
+    again_from timestamp with time zone,
+    slices integer DEFAULT 0 NOT NULL,
+    rest_until timestamp with time zone
 );
 
 ALTER TABLE recomputations ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
@@ -1029,6 +1120,7 @@ CREATE TABLE terminals (
     waiting_device text[],
     waiting_since timestamp with time zone,
     seen_at timestamp with time zone,
+    home text DEFAULT reach_home(),
     CONSTRAINT terminals_code_sha256_check CHECK ((octet_length(code_sha256) = 32)),
     CONSTRAINT terminals_office_said_check CHECK ((office_said <@ '{manufacturer,model,device_id}'::text[])),
     CONSTRAINT terminals_phone_check CHECK ((phone ~ '^[0-9A-F]{1,20}$'::text)),
@@ -1042,6 +1134,8 @@ COMMENT ON TABLE terminals IS 'BeiDou terminals. no is the compact key that the 
 COMMENT ON COLUMN terminals.office_said IS 'Columns whose value is the office''s; the others say what registered last.';
 
 COMMENT ON COLUMN terminals.waiting_device IS 'Manufacturer, model, device id and plate of another device that asks for this phone number.';
+
+COMMENT ON COLUMN terminals.home IS 'organisations.id of who registered it; counts only until it first sits in a vehicle. Null = whoever reaches everywhere.';
 
 ALTER TABLE terminals ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME terminals_no_seq
@@ -1389,6 +1483,8 @@ ALTER TABLE ONLY vehicles
 ALTER TABLE ONLY violations
     ADD CONSTRAINT violations_pkey PRIMARY KEY (id);
 
+CREATE INDEX alert_versions_evidence ON alert_versions USING btree (evidence_sha256);
+
 CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
 
 CREATE INDEX alerts_happened ON alerts USING gist (tstzrange(occurred_from, GREATEST(occurred_from, COALESCE(occurred_to, 'infinity'::timestamp with time zone)), '[]'::text));
@@ -1660,6 +1756,9 @@ ALTER TABLE ONLY alert_versions
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_evidence_sha256_fkey FOREIGN KEY (evidence_sha256) REFERENCES evidence_of_alerts(sha256);
 
+ALTER TABLE ONLY api_tokens
+    ADD CONSTRAINT api_tokens_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
 
@@ -1761,3 +1860,337 @@ ALTER TABLE ONLY vehicles
 
 ALTER TABLE ONLY violations
     ADD CONSTRAINT violations_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
+
+ALTER TABLE alert_feed ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE alert_versions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE alerts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE calendar_days ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE card_bindings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE clock_corrections ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE clock_doubts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE dispatch_orders ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE drivers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE evaluations ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY everywhere ON alert_feed TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON alert_versions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON alerts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON calendar_days TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON card_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON clock_corrections TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON clock_doubts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON dispatch_orders TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON drivers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON evaluations TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON evidence_of_alerts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON fences TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON fuel_cards TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON fuel_stations TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON fuel_transactions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON judge_due TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON order_results TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON order_track_times TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON organisations TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON positions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON rule_parameters TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON terminal_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON terminal_notices TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON terminals TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicle_plates TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicles TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON violations TO gongche_everywhere USING (true) WITH CHECK (true);
+
+ALTER TABLE evidence_of_alerts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE fences ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE fuel_cards ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE fuel_stations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE fuel_transactions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE judge_due ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE order_results ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE order_track_times ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE organisations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE positions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY reach ON alert_feed FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM alerts a
+  WHERE (a.id = alert_feed.alert_id))));
+
+CREATE POLICY reach ON alert_versions FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM alerts a
+  WHERE (a.id = alert_versions.alert_id))));
+
+CREATE POLICY reach ON alerts FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON calendar_days FOR SELECT TO gongche_app USING (true);
+
+CREATE POLICY reach ON card_bindings TO gongche_app USING ((EXISTS ( SELECT
+   FROM fuel_cards c
+  WHERE (c.id = card_bindings.card)))) WITH CHECK ((EXISTS ( SELECT
+   FROM fuel_cards c
+  WHERE (c.id = card_bindings.card))));
+
+CREATE POLICY reach ON clock_corrections TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminals t
+  WHERE (t.no = clock_corrections.terminal_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM terminals t
+  WHERE (t.no = clock_corrections.terminal_no))));
+
+CREATE POLICY reach ON clock_doubts TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminals t
+  WHERE (t.no = clock_doubts.terminal_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM terminals t
+  WHERE (t.no = clock_doubts.terminal_no))));
+
+CREATE POLICY reach ON dispatch_orders FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON drivers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON evaluations FOR SELECT TO gongche_app USING (((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = evaluations.vehicle_no))) OR (EXISTS ( SELECT
+   FROM alerts a
+  WHERE ((a.rule = evaluations.rule) AND (a.subject = evaluations.subject))))));
+
+CREATE POLICY reach ON evidence_of_alerts FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM alert_versions v
+  WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))));
+
+CREATE POLICY reach ON fences FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON fuel_cards TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON fuel_stations FOR SELECT TO gongche_app USING (true);
+
+CREATE POLICY reach ON fuel_transactions TO gongche_app USING ((EXISTS ( SELECT
+   FROM fuel_cards c
+  WHERE (c.id = fuel_transactions.card)))) WITH CHECK ((EXISTS ( SELECT
+   FROM fuel_cards c
+  WHERE (c.id = fuel_transactions.card))));
+
+CREATE POLICY reach ON judge_due FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = judge_due.vehicle_no))));
+
+CREATE POLICY reach ON order_results FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM dispatch_orders o
+  WHERE (o.id = order_results.order_id))));
+
+CREATE POLICY reach ON order_track_times FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM dispatch_orders o
+  WHERE (o.id = order_track_times.order_id))));
+
+CREATE POLICY reach ON organisations FOR SELECT TO gongche_app USING (((id = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (parent = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (id = ANY (( SELECT reach_above() AS reach_above)::text[]))));
+
+CREATE POLICY reach ON positions FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE (b.terminal_no = positions.terminal_no))));
+
+CREATE POLICY reach ON rule_parameters FOR SELECT TO gongche_app USING (((organisation IS NULL) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
+
+CREATE POLICY reach ON terminal_bindings FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = terminal_bindings.vehicle_no))));
+
+CREATE POLICY reach ON terminal_notices TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminals t
+  WHERE (t.no = terminal_notices.terminal_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM terminals t
+  WHERE (t.no = terminal_notices.terminal_no))));
+
+CREATE POLICY reach ON terminals TO gongche_app USING (((EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE (b.terminal_no = terminals.no))) OR ((home = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT terminal_bound(no))))) WITH CHECK (((EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE (b.terminal_no = terminals.no))) OR ((home = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT terminal_bound(no)))));
+
+CREATE POLICY reach ON vehicle_plates FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = vehicle_plates.vehicle_no))));
+
+CREATE POLICY reach ON vehicles TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON violations TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = vehicle_of_plate(violations.plate, violations.at))))) WITH CHECK ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = vehicle_of_plate(violations.plate, violations.at)))));
+
+CREATE POLICY reach_delete ON alert_feed FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON alert_versions FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON alerts FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON calendar_days FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON dispatch_orders FOR DELETE TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.id = dispatch_orders.vehicle)))));
+
+CREATE POLICY reach_delete ON evaluations FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON evidence_of_alerts FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON fences FOR DELETE TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT (EXISTS ( SELECT
+   FROM unnest(fences.vehicles) n(id)
+  WHERE (NOT (EXISTS ( SELECT
+           FROM vehicles v
+          WHERE (v.id = n.id)))))))));
+
+CREATE POLICY reach_delete ON fuel_stations FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON judge_due FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON order_results FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON order_track_times FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON organisations FOR DELETE TO gongche_app USING ((parent = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_delete ON positions FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON rule_parameters FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_delete ON terminal_bindings FOR DELETE TO gongche_app USING (((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
+
+CREATE POLICY reach_delete ON vehicle_plates FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_insert ON alert_feed FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON alert_versions FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON alerts FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON calendar_days FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON dispatch_orders FOR INSERT TO gongche_app WITH CHECK (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.id = dispatch_orders.vehicle)))));
+
+CREATE POLICY reach_insert ON evaluations FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON evidence_of_alerts FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON fences FOR INSERT TO gongche_app WITH CHECK (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT (EXISTS ( SELECT
+   FROM unnest(fences.vehicles) n(id)
+  WHERE (NOT (EXISTS ( SELECT
+           FROM vehicles v
+          WHERE (v.id = n.id)))))))));
+
+CREATE POLICY reach_insert ON fuel_stations FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON judge_due FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON order_results FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON order_track_times FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON organisations FOR INSERT TO gongche_app WITH CHECK ((parent = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_insert ON positions FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON rule_parameters FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_insert ON terminal_bindings FOR INSERT TO gongche_app WITH CHECK (((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
+
+CREATE POLICY reach_insert ON vehicle_plates FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_update ON alert_feed FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON alert_versions FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON calendar_days FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON dispatch_orders FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON evaluations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON evidence_of_alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON fences FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON fuel_stations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON judge_due FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON order_results FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON order_track_times FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON organisations FOR UPDATE TO gongche_app USING ((parent = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((parent = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON positions FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON rule_parameters FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON terminal_bindings FOR UPDATE TO gongche_app USING (((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no))) WITH CHECK (((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
+
+CREATE POLICY reach_update ON vehicle_plates FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+ALTER TABLE rule_parameters ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE terminal_bindings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE terminal_notices ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE terminals ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_plates ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicles ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE violations ENABLE ROW LEVEL SECURITY;
