@@ -25,6 +25,7 @@ from xdist.scheduler import LoadScopeScheduling
 TOGETHER = {
     "tests/integration/test_demo_roads.py": "roads of the demo",
     "tests/integration/test_identity.py": "people",
+    "tests/integration/test_identity_matrix.py": "people",
     "tests/integration/test_identity_office.py": "people",
     "tests/integration/test_identity_oidc.py": "people",
     "tests/integration/test_identity_programs.py": "people",
