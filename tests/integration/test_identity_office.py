@@ -97,6 +97,11 @@ def test_what_is_no_user_is_refused(site: Site) -> None:
         for method in ("GET", "PUT"):
             refused = admin.send(method, f"/v1/users/{path}", {"name": "x"} if method == "PUT" else None)
             assert refused.status_code in (404, 422), (method, path, refused.text)
+    for path in (
+        "/v1/users/x:disable",
+        "/v1/clients/" + "0" * 64 + ":disable",
+    ):  # no id with a colon, but another address
+        problem(admin.put(path, {"name": "x"}), 405, "http")
     assert admin.get("/v1/users?limit=0").status_code == 422
     assert admin.get("/v1/users?cursor=x").status_code == 400
     first = admin.get("/v1/users?limit=1").json()

@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from api.auth.access import require
 from api.http import (
     DEFAULT_PAGE,
+    MAX_ID,
     Cursor,
     Limit,
     json_response,
@@ -45,8 +46,7 @@ from office.identity.subject import Subject
 router = APIRouter(prefix="/v1", tags=["clients"], dependencies=[require("users:manage")])
 open_router = APIRouter(prefix="/v1", tags=["clients"])
 
-# Longer than an id: an address of another operation, {id}:disable, is no id that is too long.
-Id = Annotated[str, Path(max_length=200)]
+Id = Annotated[str, Path(max_length=MAX_ID)]
 
 
 def _actor(request: Request) -> Subject:
@@ -86,7 +86,7 @@ def _secret(client: str, made: clients.NewSecret) -> Response:
     return json_response({"client_id": client, "secret_id": made.id, "client_secret": made.secret}, 201)
 
 
-@router.get("/clients/{id}", summary="客户端 / a program and its secrets", response_model=ClientShown)
+@router.get("/clients/{id:id}", summary="客户端 / a program and its secrets", response_model=ClientShown)
 async def read(request: Request, id: Id) -> Response:
     refuse_controls(id)
     with as_problems():
@@ -95,7 +95,7 @@ async def read(request: Request, id: Id) -> Response:
 
 
 @router.put(
-    "/clients/{id}",
+    "/clients/{id:id}",
     summary="修改客户端 / another name, other scopes, another unit; holds for tokens that are out as well",
     response_model=ClientShown,
     openapi_extra=body_of(ClientBody),
