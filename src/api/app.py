@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from api import documentation, errors, observability
 from api.alerts.endpoints import router as alerts
+from api.audit.endpoints import router as audit
 from api.auth.authentication import TokenCache
 from api.evaluations.endpoints import router as evaluations
 from api.positions.endpoints import router as positions
@@ -55,6 +56,7 @@ def create_app(settings: Settings, pool: Any, *, position_sink: LogWriter | None
         evaluations,
         tracks,
         positions,
+        audit,
         make_registry(),
         observability.router,
         documentation.router,

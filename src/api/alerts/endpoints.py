@@ -13,6 +13,7 @@ from pydantic import AfterValidator
 from api.alerts.evidence import feature_collection
 from api.answers import AlertPage, AlertWithVersions
 from api.auth.access import require
+from api.auth.audited import noted, stated_purpose
 from api.auth.scoped import scoped
 from api.errors import Problem, not_found
 from api.http import (
@@ -154,6 +155,7 @@ def _version(one: VersionedAlert) -> dict[str, Any]:
 @router.get(
     "/{id}/evidence",
     summary="证据 / the evidence of an alert",
+    dependencies=[stated_purpose("alerts:read")],
     response_class=Response,
     responses={200: {"content": {kind: {"schema": {"type": "object"}} for kind in _EVIDENCE_TYPES}}},
 )
@@ -168,9 +170,16 @@ async def evidence(
     `?raw=true`, or `Accept: application/json`, gives the frozen body itself: its SHA-256 is the alert's
     `evidence_hash` and the ETag, its SM3 (国密) is `evidence_sm3`.
     """
-    async with scoped(request, "alerts:read", read_only=True) as connection:
+    async with scoped(request, "alerts:read") as connection:
         found = await evidence_of(connection, _clean(id), version)
         held = None if found is None else await stored_alert(connection, id)
+        if found is not None and held is not None:
+            told = held.alert
+            about = {"version": version or told.version, "sha256": found.sha256}
+            await noted(
+                request, connection, "alerts:read", "evidence", id,
+                organisation=told.organisation, vehicle=told.vehicle, detail=about,
+            )  # fmt: skip
     if found is None or held is None:
         raise not_found("没有这条预警或这个版本 · no such alert or version", id)
     headers = {"ETag": f'"{found.sha256}"', "X-Evidence-SHA256": found.sha256, "Vary": "Accept"}

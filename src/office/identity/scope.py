@@ -18,10 +18,12 @@ EVERYWHERE_ROLE: Final = "gongche_everywhere"
 @dataclass(frozen=True, slots=True)
 class Reach:
     """``units``: those that are reached, with all below them; None = everywhere, none = nothing. ``subject``: who asks, as
-    ``kind:id``. It can be pickled: a large import takes it to a process of its own."""
+    ``kind:id``. ``actor``: the same as the audit has it (office.identity.audit); "" = nothing is written. It can be pickled: a
+    large import takes it to a process of its own."""
 
     units: frozenset[str] | None
     subject: str
+    actor: str = ""
 
     @property
     def role(self) -> str:
@@ -36,6 +38,7 @@ class Reach:
             f"SET {how}ROLE {self.role};"
             f"SET {how}gongche.reach = {quoted(array_text(self.units or ()))};"
             f"SET {how}gongche.subject = {quoted(self.subject)};"
+            + (f"SET {how}gongche.actor = {quoted(self.actor)};" if self.actor else "")
         )
 
 
