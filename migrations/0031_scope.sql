@@ -191,7 +191,7 @@ CREATE INDEX alert_versions_evidence ON alert_versions (evidence_sha256);
 SELECT scope_table('evidence_of_alerts', 'SELECT', 'EXISTS (SELECT FROM alert_versions v WHERE v.evidence_sha256 = sha256)', 'false');
 SELECT scope_table('evaluations', 'SELECT',
     'EXISTS (SELECT FROM vehicles v WHERE v.no = vehicle_no)'
-    ' OR (vehicle_no IS NULL AND EXISTS (SELECT FROM alerts a WHERE a.rule = evaluations.rule AND a.subject = evaluations.subject))', 'false');
+    ' OR EXISTS (SELECT FROM alerts a WHERE a.rule = evaluations.rule AND a.subject = evaluations.subject)', 'false');
 SELECT scope_table('judge_due', 'SELECT', 'EXISTS (SELECT FROM vehicles v WHERE v.no = vehicle_no)', 'false');
 
 

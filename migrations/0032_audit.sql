@@ -164,3 +164,9 @@ SELECT audit_table('clock_corrections', 'clock-corrections', organisation =>
     '(SELECT v.organisation FROM terminal_bindings b JOIN vehicles v ON v.no = b.vehicle_no'
     ' WHERE b.terminal_no = (r ->> ''terminal_no'')::integer ORDER BY b.valid_from DESC LIMIT 1)');
 SELECT audit_table('api_tokens', 'tokens');
+
+-- A judgement of a vehicle is seen by who has the vehicle; by its alert only where there is no vehicle. So the alerts are not
+-- gone through for a page of judgements.
+ALTER POLICY reach ON evaluations USING (
+    EXISTS (SELECT FROM vehicles v WHERE v.no = evaluations.vehicle_no)
+    OR (vehicle_no IS NULL AND EXISTS (SELECT FROM alerts a WHERE a.rule = evaluations.rule AND a.subject = evaluations.subject)));
