@@ -227,6 +227,21 @@ async def test_the_audit_is_read_in_pages_by_unit_and_noted(
     assert (await units.everywhere.get("/v1/audit")).status_code == 403
 
 
+async def test_what_a_caller_says_of_itself_is_data(units: ScopeWorld) -> None:
+    secret = await units.token({"tracks:read", "registry:write"}, "a")
+    odd = "a'b\"c\\u0000\\d\\"
+    async with units.client(secret, **{"User-Agent": odd, "X-Forwarded-For": odd}) as client:
+        assert (
+            await client.get("/v1/vehicles/car-a1/track", params=SPAN | {"purpose": odd})
+        ).status_code == 200
+        assert (
+            await client.put("/v1/drivers/odd", json={"name": "x", "organisation": "a1"})
+        ).status_code == 201
+    for entry in (await entries(units))[:2]:
+        assert (entry["agent"], entry["forwarded_for"]) == (odd, odd)
+    assert (await entries(units, subject_kind="track"))[0]["purpose"] == odd
+
+
 async def test_no_entry_is_ever_changed(units: ScopeWorld, made: tuple[str, dict[str, str]]) -> None:
     """Not by requests, nor by the owner of the tables."""
     owner = await asyncpg.connect(made[0])

@@ -198,6 +198,7 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     ("POST", "/v1/violations:import-export"): Case(
         _file("/v1/violations:import-export", "号牌号码,违法时间,违法行为", "{plate},2026-03-03 08:00:00,闯红灯"), _WRITE
     ),
+    ("GET", "/v1/audit"): Case(_get("/v1/audit", limit="1000"), ("audit:read",), foreign=None),
     **{("GET", f"/v1/{kind}/{{id}}"): Case(_get(f"/v1/{kind}/{_id(kind)}"), _READ, common=kind in COMMON) for kind in KINDS},
     **{("PUT", f"/v1/{kind}/{{id}}"): Case(_put(kind), _WRITE, common=kind in COMMON) for kind in KINDS},
     **{("POST", f"/v1/{kind}:import"): Case(_import(kind), _WRITE, common=kind in COMMON) for kind in KINDS},

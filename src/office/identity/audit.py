@@ -1,7 +1,7 @@
 """The audit: who did and who read what. All SQL of the table ``audit``; what it is for: docs/scope-and-audit.md.
 
 What a request or a command writes is noted by triggers of the database (migrations/0032_audit.sql), which find in the
-setting ``gongche.actor`` who it is; so no writer has to think of it. What is read is noted by who reads (``note``).
+setting "gongche.actor" who it is; so no writer has to think of it. What is read is noted by who reads (``note``).
 """
 
 from __future__ import annotations
@@ -55,16 +55,16 @@ class Actor:
     purpose: str | None = None
 
     def json(self) -> str:
-        """As the setting ``gongche.actor`` has it."""
-        return json.dumps(
-            {
-                "kind": self.kind, "id": self.id, "name": self.name, "operation": self.operation,
-                "roles": ",".join(self.roles), "delegated_by": ",".join(self.delegated_by) or None,
-                "address": self.address, "forwarded_for": self.forwarded_for, "agent": self.agent[:MOST_AGENT],
-                "purpose": self.purpose,
-            },
-            ensure_ascii=False,
-        ).replace("\\u0000", "")  # fmt: skip
+        """As the setting "gongche.actor" has it."""
+        told = {
+            "kind": self.kind, "id": self.id, "name": self.name, "operation": self.operation,
+            "roles": ",".join(self.roles), "delegated_by": ",".join(self.delegated_by) or None,
+            "address": self.address, "forwarded_for": self.forwarded_for, "agent": self.agent[:MOST_AGENT],
+            "purpose": self.purpose,
+        }  # fmt: skip
+        # No text of the database has a NUL.
+        plain = {key: None if value is None else str(value).replace("\0", "") for key, value in told.items()}
+        return json.dumps(plain, ensure_ascii=False)
 
 
 def actor_of(subject: Subject, operation: str, *permissions: str, **more: Any) -> Actor:
