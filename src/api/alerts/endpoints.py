@@ -14,7 +14,7 @@ from api.alerts.evidence import feature_collection
 from api.answers import AlertPage, AlertWithVersions
 from api.auth.access import require
 from api.auth.audited import noted, stated_purpose
-from api.auth.scoped import scoped
+from api.auth.scoped import reach_of, scoped
 from api.errors import Problem, not_found
 from api.http import (
     DEFAULT_PAGE,
@@ -29,6 +29,7 @@ from api.http import (
     refuse_controls,
     rfc3339,
 )
+from office.identity.scope import few_units
 from rules.alerts.feed import alert_versions, evidence_of, read_feed
 from rules.alerts.feed import get_alert as stored_alert
 from rules.alerts.feed import list_alerts as stored_alerts
@@ -127,7 +128,8 @@ async def list_alerts(
     place = read_cursor("alerts", cursor, int, str)
     after = None if place is None else (place[0], place[1])
     async with scoped(request, "alerts:read", read_only=True) as connection:
-        found = await stored_alerts(connection, filters, limit=limit, after=after)
+        units = await few_units(connection, reach_of(request, "alerts:read", read_only=True))
+        found = await stored_alerts(connection, filters, limit=limit, after=after, units=units)
     following = None
     if len(found) == limit:
         last = found[-1].alert

@@ -1,6 +1,6 @@
 """The reach of a subject as the database keeps it: which role a transaction works as, and which units it sees.
 
-Pure: what stands here is text. ``api.auth.scoped`` sends it with the first statement of each transaction; the policies are in
+What stands here is text. ``api.auth.scoped`` sends it with the first statement of each transaction; the policies are in
 migrations/0031_scope.sql.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
+
+from runtime.connection import Connection
 
 #: The roles of requests: of one that reaches some units and those below them, and of one that reaches all.
 UNITS_ROLE: Final = "gongche_app"
@@ -54,3 +56,15 @@ def quoted(text: str) -> str:
     if "\0" in text:
         raise ValueError("NUL in a text for the database")
     return "'" + text.replace("'", "''") + "'"
+
+
+#: So many units are looked up one by one, where their rows are few among all.
+FEW_UNITS: Final = 50
+
+
+async def few_units(connection: Connection, reach: Reach) -> list[str] | None:
+    """The units that a transaction of ``reach`` sees, when they are few; None = many, or all."""
+    if reach.units is None:
+        return None
+    units: list[str] = await connection.fetchval("SELECT reach_units()")
+    return units if len(units) <= FEW_UNITS else None
