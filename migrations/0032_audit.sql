@@ -62,7 +62,7 @@ CREATE FUNCTION audit_part(content jsonb, than jsonb) RETURNS jsonb LANGUAGE sql
     SELECT jsonb_object_agg(key, CASE WHEN length(value::text) <= 500 THEN value ELSE jsonb_build_object(
                'length', length(value::text), 'sha256', encode(sha256(convert_to(value::text, 'UTF8')), 'hex')) END)
       FROM jsonb_each(content)
-     WHERE key NOT IN ('created_at', 'updated_at', 'received_at', 'is_newest', 'is_current', 'sha256', 'code_sha256', 'previous_sha256')
+     WHERE key NOT IN ('created_at', 'updated_at', 'received_at', 'is_newest', 'is_current', 'home', 'sha256', 'code_sha256', 'previous_sha256')
        AND (than IS NULL OR value IS DISTINCT FROM than -> key)
 $$;
 
@@ -78,7 +78,8 @@ BEGIN
         action, subject_kind, subject_id, organisation, vehicle, detail)
     VALUES (actor ->> 'kind', actor ->> 'id', COALESCE(actor ->> 'name', ''), COALESCE(actor ->> 'roles', ''),
         actor ->> 'delegated_by', COALESCE(actor ->> 'address', ''), actor ->> 'forwarded_for', COALESCE(actor ->> 'agent', ''),
-        actor ->> 'operation', actor ->> 'purpose', action, subject_kind, subject_id, organisation, vehicle, detail);
+        actor ->> 'operation', actor ->> 'purpose', action, subject_kind, subject_id,
+        COALESCE(organisation, (SELECT v.organisation FROM vehicles v WHERE v.id = audit_note.vehicle)), vehicle, detail);
     RETURN true;
 END $$;
 
@@ -126,12 +127,61 @@ BEGIN
     END LOOP;
 END $$;
 
+-- terminals.home is the unit that a terminal belongs to now: that of the vehicle in which it sits or sat last; of one that was
+-- taken out of a vehicle, the unit that had it; of one that never sat in any, who registered it.
+CREATE FUNCTION terminal_homes_of_bindings() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        UPDATE terminals t SET home = v.organisation
+          FROM (SELECT DISTINCT ON (terminal_no) terminal_no, vehicle_no FROM old_rows ORDER BY terminal_no, valid_from DESC) o
+          JOIN vehicles v ON v.no = o.vehicle_no WHERE t.no = o.terminal_no AND t.home IS DISTINCT FROM v.organisation;
+    ELSE
+        UPDATE terminals t SET home = v.organisation
+          FROM (SELECT DISTINCT ON (b.terminal_no) b.terminal_no, b.vehicle_no FROM terminal_bindings b
+                 WHERE b.terminal_no IN (SELECT terminal_no FROM new_rows) ORDER BY b.terminal_no, b.valid_from DESC) o
+          JOIN vehicles v ON v.no = o.vehicle_no WHERE t.no = o.terminal_no AND t.home IS DISTINCT FROM v.organisation;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION terminal_homes_of_vehicles() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE terminals t SET home = n.organisation
+      FROM new_rows n JOIN old_rows o USING (no) JOIN terminal_bindings b ON b.vehicle_no = n.no
+     WHERE n.organisation <> o.organisation AND t.no = b.terminal_no AND NOT EXISTS (
+           SELECT FROM terminal_bindings l WHERE l.terminal_no = b.terminal_no AND l.valid_from > b.valid_from);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER terminal_homes_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_bindings();
+CREATE TRIGGER terminal_homes_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_bindings();
+CREATE TRIGGER terminal_homes_vehicle AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_vehicles();
+UPDATE terminals t SET home = v.organisation
+  FROM (SELECT DISTINCT ON (terminal_no) terminal_no, vehicle_no FROM terminal_bindings ORDER BY terminal_no, valid_from DESC) b
+  JOIN vehicles v ON v.no = b.vehicle_no WHERE t.no = b.terminal_no;
+COMMENT ON COLUMN terminals.home IS 'organisations.id of the unit that it belongs to now; kept by triggers. Null = whoever reaches everywhere.';
+
+-- A terminal is seen by the units that have or had it in a vehicle, and written by the one that it belongs to now.
+CREATE OR REPLACE FUNCTION terminal_in_reach(wanted integer) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM terminals t WHERE t.no = wanted AND t.home = ANY (reach_units()))
+$$;
+DROP POLICY reach ON terminals;
+DROP FUNCTION terminal_bound;
+CREATE POLICY reach ON terminals FOR SELECT TO gongche_app
+    USING (EXISTS (SELECT FROM terminal_bindings b WHERE b.terminal_no = no) OR home = ANY ((SELECT reach_units())::text[]));
+CREATE POLICY reach_insert ON terminals FOR INSERT TO gongche_app WITH CHECK (home = ANY ((SELECT reach_units())::text[]));
+CREATE POLICY reach_update ON terminals FOR UPDATE TO gongche_app USING (home = ANY ((SELECT reach_units())::text[]))
+    WITH CHECK (home = ANY ((SELECT reach_units())::text[]));
+ALTER POLICY reach_insert ON terminal_bindings
+    WITH CHECK (EXISTS (SELECT FROM vehicles v WHERE v.no = vehicle_no) AND terminal_in_reach(terminal_no));
+
 DO $$
 DECLARE
     each regprocedure;
 BEGIN
-    FOR each IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace
-                   AND p.proname IN ('audit_note', 'audit_changes') LOOP
+    FOR each IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace AND p.proname IN (
+        'audit_note', 'audit_changes', 'terminal_homes_of_bindings', 'terminal_homes_of_vehicles', 'terminal_in_reach') LOOP
         EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = %I, pg_temp', each, current_schema());
     END LOOP;
 END $$;
@@ -154,8 +204,7 @@ SELECT audit_table('violations', 'violations', organisation =>
 SELECT audit_table('fuel_stations', 'fuel-stations', organisation => 'NULL::text');
 SELECT audit_table('calendar_days', 'calendar-days', 'day', 'r ->> ''day''', 'NULL::text');
 SELECT audit_table('rule_parameters', 'rule-parameters', 'rule, name, effective_from', 'r ->> ''rule'' || ''.'' || (r ->> ''name'')');
-SELECT audit_table('terminals', 'terminals', 'no', 'r ->> ''phone''', 'COALESCE((SELECT v.organisation FROM terminal_bindings b'
-    ' JOIN vehicles v ON v.no = b.vehicle_no WHERE b.terminal_no = (r ->> ''no'')::integer ORDER BY b.valid_from DESC LIMIT 1), r ->> ''home'')');
+SELECT audit_table('terminals', 'terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''');
 SELECT audit_table('terminal_bindings', 'terminals', 'terminal_no, valid_from',
     '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)',
     '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)',

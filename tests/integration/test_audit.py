@@ -298,9 +298,9 @@ async def test_reading_goes_on_while_the_database_takes_no_writes(
         told = record.__dict__["fields"]["audit"]
         assert (told["subject_kind"], told["vehicle"], told["purpose"]) == ("track", "car-a1", "核查")
     finally:
-        await units.pool.execute(
-            f'SET default_transaction_read_only = off; ALTER DATABASE "{name}" RESET default_transaction_read_only'
-        )
+        owner = await asyncpg.connect(made[0], server_settings={"default_transaction_read_only": "off"})
+        await owner.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+        await owner.close()
         await units.pool.expire_connections()
     assert len(await entries(units)) == count
 

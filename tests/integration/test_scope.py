@@ -107,7 +107,7 @@ async def test_every_table_that_requests_may_read_is_under_the_reach(units: Scop
     )
     reached = {row["name"] for row in rows if row["reached"]}
     assert {row["name"] for row in rows if row["reached"] and not row["secured"]} == set()
-    common = {"fuel_stations", "calendar_days", "order_track_times", "clock_doubts"}
+    common = {"audit", "fuel_stations", "calendar_days", "order_track_times", "clock_doubts"}
     assert reached == OWNED.keys() | common
     # Partitions are reached through their parent only.
     assert not any(name.startswith(("positions_", "evaluations_")) for name in reached)
@@ -284,6 +284,39 @@ async def test_a_terminal_is_its_registrars_until_it_sits_in_a_vehicle(units: Sc
         )
         assert await connection.fetchval("SELECT count(*) FROM terminals WHERE phone = '555'") == 1
         assert await connection.fetchval("SELECT count(*) FROM terminals WHERE phone = $1", phone("b")) == 0
+        # It goes to the unit of the vehicle, and back out of it to who had it.
+        home = "SELECT home FROM terminals WHERE phone = '555'"
+        assert await connection.fetchval(home) == "a1"
+        await connection.execute("UPDATE vehicles SET organisation = 'a' WHERE id = 'car-a1'")
+        assert await connection.fetchval(home) == "a"
+        assert (
+            await connection.execute("DELETE FROM terminal_bindings WHERE valid_from >= now()")
+        ) == "DELETE 1"
+        assert await connection.fetchval(home) == "a"
+    # Who had a terminal once still sees it, and changes nothing of it.
+    terminal = "(SELECT no FROM terminals WHERE phone = '13800000001')"
+    owner = await asyncpg.connect(dsn)
+    transaction = owner.transaction()
+    await transaction.start()
+    await owner.execute(
+        f"UPDATE terminal_bindings SET valid_to = '2026-05-01Z' WHERE terminal_no = {terminal}"
+    )
+    await owner.execute(
+        f"INSERT INTO terminal_bindings (terminal_no, vehicle_no, valid_from) SELECT {terminal}, no, '2026-05-01Z'"  # noqa: S608
+        " FROM vehicles WHERE id = 'car-b'"
+    )
+    await owner.execute(A.sql())
+    assert await owner.fetchval(f"SELECT count(*) FROM terminals WHERE no = {terminal}") == 1  # noqa: S608
+    assert (
+        await owner.execute("UPDATE terminals SET enabled = false WHERE phone = '13800000001'") == "UPDATE 0"
+    )
+    await refused(
+        owner,
+        f"INSERT INTO terminal_bindings (terminal_no, vehicle_no, valid_from, valid_to) SELECT {terminal}, no, '2025-01-01Z',"  # noqa: S608
+        " '2025-02-01Z' FROM vehicles WHERE id = 'car-a1'",
+    )
+    await transaction.rollback()
+    await owner.close()
     await units.pool.execute("INSERT INTO terminals (phone) VALUES ('556')")
     async with as_request(dsn, A) as connection:
         assert await connection.fetchval("SELECT count(*) FROM terminals WHERE phone = '556'") == 0
