@@ -9,11 +9,14 @@ from fastapi import FastAPI
 from api import documentation, errors, observability
 from api.alerts.endpoints import router as alerts
 from api.audit.endpoints import router as audit
-from api.auth.authentication import TokenCache
+from api.auth.authentication import UseNotes
 from api.evaluations.endpoints import router as evaluations
+from api.identity.endpoints import ROUTERS as identity
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import make_router as make_registry
 from api.tracks.endpoints import router as tracks
+from office.identity.login import Desk
+from office.identity.oidc import Provider
 from runtime.metrics import program_version
 from runtime.settings import Settings
 from telemetry.log.base import LogWriter
@@ -44,7 +47,9 @@ def create_app(settings: Settings, pool: Any, *, position_sink: LogWriter | None
     state.settings = settings
     state.pool = pool
     state.position_sink = position_sink
-    state.tokens = TokenCache(pool)
+    state.desk = Desk(pool, settings)
+    state.provider = Provider(settings, state.desk) if settings.oidc_issuer else None
+    state.use_notes = UseNotes(pool)
     state.waiting_readers = state.imports_running = state.position_requests = state.arriving_bytes = 0
     state.stopping = (
         False  # the composition root sets it on shutdown: who waits for news is then answered at once
@@ -57,6 +62,7 @@ def create_app(settings: Settings, pool: Any, *, position_sink: LogWriter | None
         tracks,
         positions,
         audit,
+        *identity,
         make_registry(),
         observability.router,
         documentation.router,
