@@ -62,7 +62,8 @@ CREATE FUNCTION audit_part(content jsonb, than jsonb) RETURNS jsonb LANGUAGE sql
     SELECT jsonb_object_agg(key, CASE WHEN length(value::text) <= 500 THEN value ELSE jsonb_build_object(
                'length', length(value::text), 'sha256', encode(sha256(convert_to(value::text, 'UTF8')), 'hex')) END)
       FROM jsonb_each(content)
-     WHERE key NOT IN ('created_at', 'updated_at', 'received_at', 'is_newest', 'is_current', 'home', 'sha256', 'code_sha256', 'previous_sha256')
+     WHERE key NOT IN ('created_at', 'updated_at', 'received_at', 'is_newest', 'is_current', 'home', 'sha256', 'code_sha256',
+           'previous_sha256', 'password_hash', 'totp_secret', 'totp_step', 'last_used_at')
        AND (than IS NULL OR value IS DISTINCT FROM than -> key)
 $$;
 
@@ -213,6 +214,14 @@ SELECT audit_table('clock_corrections', 'clock-corrections', organisation =>
     '(SELECT v.organisation FROM terminal_bindings b JOIN vehicles v ON v.no = b.vehicle_no'
     ' WHERE b.terminal_no = (r ->> ''terminal_no'')::integer ORDER BY b.valid_from DESC LIMIT 1)');
 SELECT audit_table('api_tokens', 'tokens');
+SELECT audit_table('users', 'users');
+SELECT audit_table('role_grants', 'role-grants', id => 'r ->> ''user_id''');
+SELECT audit_table('delegations', 'delegations', id => 'r ->> ''to_user''', organisation =>
+    '(SELECT g.organisation FROM role_grants g WHERE g.id = (r ->> ''grant_id'')::bigint)');
+SELECT audit_table('oidc_links', 'oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text');
+SELECT audit_table('clients', 'clients');
+SELECT audit_table('client_secrets', 'client-secrets', id => 'r ->> ''client_id''', organisation =>
+    '(SELECT c.organisation FROM clients c WHERE c.id = r ->> ''client_id'')');
 
 -- A judgement of a vehicle is seen by who has the vehicle; by its alert only where there is no vehicle. So the alerts are not
 -- gone through for a page of judgements.

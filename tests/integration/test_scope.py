@@ -294,26 +294,26 @@ async def test_a_terminal_is_its_registrars_until_it_sits_in_a_vehicle(units: Sc
         ) == "DELETE 1"
         assert await connection.fetchval(home) == "a"
     # Who had a terminal once still sees it, and changes nothing of it.
-    terminal = "(SELECT no FROM terminals WHERE phone = '13800000001')"
+    terminal = await units.pool.fetchval("SELECT no FROM terminals WHERE phone = $1", phone("a1"))
     owner = await asyncpg.connect(dsn)
     transaction = owner.transaction()
     await transaction.start()
     await owner.execute(
-        f"UPDATE terminal_bindings SET valid_to = '2026-05-01Z' WHERE terminal_no = {terminal}"
+        "UPDATE terminal_bindings SET valid_to = '2026-05-01Z' WHERE terminal_no = $1", terminal
     )
     await owner.execute(
-        f"INSERT INTO terminal_bindings (terminal_no, vehicle_no, valid_from) SELECT {terminal}, no, '2026-05-01Z'"  # noqa: S608
-        " FROM vehicles WHERE id = 'car-b'"
+        "INSERT INTO terminal_bindings (terminal_no, vehicle_no, valid_from) SELECT $1, no, '2026-05-01Z' FROM vehicles"
+        " WHERE id = 'car-b'",
+        terminal,
     )
     await owner.execute(A.sql())
-    assert await owner.fetchval(f"SELECT count(*) FROM terminals WHERE no = {terminal}") == 1  # noqa: S608
-    assert (
-        await owner.execute("UPDATE terminals SET enabled = false WHERE phone = '13800000001'") == "UPDATE 0"
-    )
+    assert await owner.fetchval("SELECT count(*) FROM terminals WHERE no = $1", terminal) == 1
+    assert await owner.execute("UPDATE terminals SET enabled = false WHERE no = $1", terminal) == "UPDATE 0"
     await refused(
         owner,
-        f"INSERT INTO terminal_bindings (terminal_no, vehicle_no, valid_from, valid_to) SELECT {terminal}, no, '2025-01-01Z',"  # noqa: S608
+        "INSERT INTO terminal_bindings (terminal_no, vehicle_no, valid_from, valid_to) SELECT $1, no, '2025-01-01Z',"
         " '2025-02-01Z' FROM vehicles WHERE id = 'car-a1'",
+        terminal,
     )
     await transaction.rollback()
     await owner.close()

@@ -28,11 +28,11 @@ ACQUIRE_S: Final = 5.0
 _T = TypeVar("_T")
 
 
-def actor(request: Request, *permissions: str) -> Actor:
-    """The subject of a request as the audit has it."""
+def actor(request: Request, *permissions: str, subject: Subject | None = None) -> Actor:
+    """The subject of a request (None = whom ``access.require`` let in) as the audit has it."""
     route = getattr(request.scope.get("route"), "path", request.url.path)
     return actor_of(
-        request.state.subject,
+        request.state.subject if subject is None else subject,
         f"{request.method} {route}",
         *permissions,
         address="" if request.client is None else request.client.host,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import getpass
 import json
 import logging
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
@@ -65,6 +66,17 @@ class Actor:
         # No text of the database has a NUL.
         plain = {key: None if value is None else str(value).replace("\0", "") for key, value in told.items()}
         return json.dumps(plain, ensure_ascii=False)
+
+
+#: Who the request that is answered is by, as ``Actor.json``; "" = not known. For what is written before anybody knows what
+#: the subject may see: people and programs themselves.
+CURRENT: ContextVar[str] = ContextVar("gongche_actor", default="")
+
+
+async def act(connection: Connection) -> None:
+    """To the end of the transaction what is written is noted as that of CURRENT."""
+    if actor := CURRENT.get():
+        await connection.execute("SELECT set_config('gongche.actor', $1, true)", actor)
 
 
 def actor_of(subject: Subject, operation: str, *permissions: str, **more: Any) -> Actor:
