@@ -27,7 +27,7 @@ from rules.checks.location import outside_columns
 from rules.live.episodes import Facts
 from rules.live.vehicle_states import Fixes
 from rules.stored_tracks import tracks_in
-from rules.tracks.valid_fixes import valid_fixes
+from rules.tracks.valid_fixes import valid_fixes_of
 from runtime.arrays import Bools, Ints
 from runtime.units import US_PER_S, keep_earliest
 from telemetry.geo import FenceSet
@@ -156,9 +156,9 @@ async def _look(facts: Facts, rows: Sequence[int], marks: Mapping[int, int]) -> 
     tracks = await tracks_in(facts.archive, facts.conn, [_apart(its) for its in spans])
     changed: dict[int, list[OrderRow]] = defaultdict(list)
     since: dict[int, int] = {}
-    for ask, track in zip(asks, tracks, strict=True):
+    seen = _seen(facts, [ask.order.vehicle_no for ask in asks], tracks)
+    for ask, (t, outside, fenced) in zip(asks, seen, strict=True):
         order, no = ask.order, ask.order.vehicle_no
-        t, outside, fenced = _seen(facts, no, track)
         left = _left(ask, t, outside, fenced, marks[no])
         back = _back(ask, t, outside, fenced, marks[no])
         if (left, back) == (order.left_us, order.back_us):
@@ -188,24 +188,38 @@ def _apart(spans: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     return joined
 
 
-def _seen(facts: Facts, vehicle: int, track: Mapping[str, Ints]) -> tuple[Ints, Bools, Bools]:
-    """(times, whether outside, whether there was a fence) of the valid fixes of a track."""
-    snapshot, n = facts.tracker.snapshot, len(track["t_us"])
-    info = snapshot.vehicles[vehicle]
-    at = int(track["t_us"][0]) if n else 0
-    speed = resolve(TRACK, info.organisation, at, snapshot.parameters)["max_speed_kmh"]
-    good = valid_fixes(dict(track), speed)
-    # A track has the column only where several terminals sat in the vehicle.
-    columns = {"term": np.zeros(n, np.int64), **track}
-    fixes = Fixes(
-        np.full(len(good), vehicle, np.int64), **{name: values[good] for name, values in columns.items()}
-    )
+def _seen(
+    facts: Facts, vehicles: Sequence[int], tracks: Sequence[Mapping[str, Ints]]
+) -> list[tuple[Ints, Bools, Bools]]:
+    """(times, whether outside, whether there was a fence) of the valid fixes of each track, which is of a vehicle."""
+    snapshot = facts.tracker.snapshot
+    speeds = []
+    for no, track in zip(vehicles, tracks, strict=True):
+        at = int(track["t_us"][0]) if len(track["t_us"]) else 0
+        used = resolve(TRACK, snapshot.vehicles[no].organisation, at, snapshot.parameters)
+        speeds.append(used["max_speed_kmh"])
+    good = valid_fixes_of(tracks, speeds)
+    lengths = [len(rows) for rows in good]
+
+    def column(name: str) -> Ints:
+        # A track has the terminal only where several sat in the vehicle.
+        return np.concatenate(
+            [
+                track[name][rows] if name in track else np.zeros(len(rows), np.int64)
+                for track, rows in zip(tracks, good, strict=True)
+            ]
+        )
+
+    named = {name: column(name) for name in {"term", *(name for track in tracks for name in track)}}
+    fixes = Fixes(np.repeat(np.array(vehicles, np.int64), lengths), **named)
     fence = facts.tracker.context(fixes).fence
-    everywhere = np.ones(len(good), np.bool_)
+    everywhere = np.ones(len(fixes), np.bool_)
     outside, _ = outside_columns(
         FenceSet(snapshot.fences.geometries), fence, everywhere, fixes.lat_e6, fixes.lon_e6
     )
-    return fixes.t_us, outside, fence >= 0
+    edges = np.cumsum(lengths)[:-1]
+    parts = (np.split(values, edges) for values in (fixes.t_us, outside, fence >= 0))
+    return list(zip(*parts, strict=True))
 
 
 def _left(ask: _Ask, t: Ints, outside: Bools, fenced: Bools, mark: int) -> int | None:

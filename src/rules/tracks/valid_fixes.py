@@ -69,11 +69,18 @@ def cut_before(track: Mapping[str, Ints], found: Cleaned, from_us: int) -> tuple
     return {name: column[first:] for name, column in track.items()}, found.good[found.good >= first] - first
 
 
-def valid_fixes(track: dict[str, Ints], max_speed_kmh: int) -> Ints:
-    """Rows of a track (TRACK_COLUMNS, quality 0) that are valid fixes, in time order: int64 indices. Those that still wait for
-    what follows, but can be true, count: they may tell for the driver."""
-    if VALID_COLUMN in track:
-        found = np.flatnonzero(track[VALID_COLUMN])
-    else:
-        (found,) = valid_rows([track], [max_speed_kmh])
-    return found[np.argsort(track["t_us"][found], kind="stable")]
+def valid_fixes_of(tracks: Sequence[Mapping[str, Ints]], max_kmh: Sequence[int]) -> list[Ints]:
+    """Rows of each track (TRACK_COLUMNS, quality 0) that are valid fixes, in time order: int64 indices. Those that still wait
+    for what follows, but can be true, count: they may tell for the driver. ``max_kmh``: of each."""
+    unknown = [k for k, track in enumerate(tracks) if VALID_COLUMN not in track]
+    rows = iter(valid_rows([tracks[k] for k in unknown], [max_kmh[k] for k in unknown]))
+    found = [np.flatnonzero(track[VALID_COLUMN]) if VALID_COLUMN in track else next(rows) for track in tracks]
+    return [
+        rows[np.argsort(track["t_us"][rows], kind="stable")]
+        for track, rows in zip(tracks, found, strict=True)
+    ]
+
+
+def valid_fixes(track: Mapping[str, Ints], max_speed_kmh: int) -> Ints:
+    """``valid_fixes_of`` one track."""
+    return valid_fixes_of([track], [max_speed_kmh])[0]
