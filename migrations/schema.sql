@@ -153,6 +153,13 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION refuse_change_of_answers() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME;
+END $$;
+
 CREATE FUNCTION supersede_dispatch_order() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -164,6 +171,33 @@ BEGIN
         AND NOT EXISTS (SELECT FROM dispatch_orders WHERE id = NEW.id AND version > NEW.version AND counts);
     RETURN NEW;
 END $$;
+
+CREATE TABLE alert_dispositions (
+    no bigint NOT NULL,
+    alert_id text NOT NULL,
+    id text NOT NULL,
+    organisation text NOT NULL,
+    version integer NOT NULL,
+    code text NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    decided_by text NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id text NOT NULL,
+    subject_name text NOT NULL,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT alert_dispositions_decided_by_check CHECK (((length(decided_by) >= 1) AND (length(decided_by) <= 200))),
+    CONSTRAINT alert_dispositions_id_check CHECK (((length(id) >= 1) AND (length(id) <= 64))),
+    CONSTRAINT alert_dispositions_note_check CHECK ((length(note) <= 2000))
+);
+
+ALTER TABLE alert_dispositions ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME alert_dispositions_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE alert_feed (
     seq bigint NOT NULL,
@@ -178,6 +212,18 @@ CREATE SEQUENCE alert_feed_seq
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
+
+CREATE TABLE alert_receipts (
+    alert_id text NOT NULL,
+    version integer NOT NULL,
+    organisation text NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id text NOT NULL,
+    subject_name text NOT NULL,
+    received_by text NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT alert_receipts_received_by_check CHECK (((length(received_by) >= 1) AND (length(received_by) <= 200)))
+);
 
 CREATE TABLE alert_versions (
     alert_id text NOT NULL,
@@ -423,6 +469,17 @@ ALTER TABLE dispatch_orders ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE disposition_codes (
+    code text NOT NULL,
+    zh text NOT NULL,
+    en text NOT NULL,
+    active boolean DEFAULT true NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT disposition_codes_code_check CHECK ((code ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
+    CONSTRAINT disposition_codes_en_check CHECK (((length(en) >= 1) AND (length(en) <= 200))),
+    CONSTRAINT disposition_codes_zh_check CHECK (((length(zh) >= 1) AND (length(zh) <= 100)))
 );
 
 CREATE TABLE drivers (
@@ -859,6 +916,35 @@ CREATE TABLE schema_migrations (
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE subscriptions (
+    no bigint NOT NULL,
+    owner_kind text NOT NULL,
+    owner_id text NOT NULL,
+    name text NOT NULL,
+    organisations text[],
+    rules text[],
+    severities text[],
+    statuses text[],
+    envelope text DEFAULT 'plain'::text NOT NULL,
+    committed bigint DEFAULT 0 NOT NULL,
+    committed_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT subscriptions_committed_check CHECK ((committed >= 0)),
+    CONSTRAINT subscriptions_envelope_check CHECK ((envelope = ANY (ARRAY['plain'::text, 'cloudevents'::text]))),
+    CONSTRAINT subscriptions_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9_-]{0,62}$'::text)),
+    CONSTRAINT subscriptions_owner_kind_check CHECK ((owner_kind = ANY (ARRAY['user'::text, 'client'::text, 'token'::text, 'program'::text])))
+);
+
+ALTER TABLE subscriptions ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME subscriptions_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE terminal_bindings (
     terminal_no integer NOT NULL,
     vehicle_no integer NOT NULL,
@@ -1017,6 +1103,107 @@ CREATE TABLE violations (
 
 COMMENT ON COLUMN violations.lat_e6 IS '1e-6 degree WGS-84, of lat and lon in their datum';
 
+CREATE TABLE webhook_attempts (
+    no bigint NOT NULL,
+    delivery_no bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    took_ms integer NOT NULL,
+    status integer,
+    error text,
+    answer text
+);
+
+ALTER TABLE webhook_attempts ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME webhook_attempts_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE webhook_deliveries (
+    no bigint NOT NULL,
+    subscription_no bigint NOT NULL,
+    seq bigint NOT NULL,
+    alert_id text NOT NULL,
+    version integer NOT NULL,
+    organisation text NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    lease uuid,
+    leased_until timestamp with time zone,
+    last_error text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT webhook_deliveries_seq_check CHECK ((seq > 0)),
+    CONSTRAINT webhook_deliveries_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'delivered'::text, 'dead'::text, 'withheld'::text])))
+);
+
+COMMENT ON COLUMN webhook_deliveries.state IS 'withheld = the owner of the subscription may not see the unit of the alert any more.';
+
+ALTER TABLE webhook_deliveries ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME webhook_deliveries_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE webhook_secrets (
+    no bigint NOT NULL,
+    subscription_no bigint NOT NULL,
+    secret bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone,
+    CONSTRAINT webhook_secrets_secret_check CHECK (((octet_length(secret) >= 24) AND (octet_length(secret) <= 64)))
+);
+
+ALTER TABLE webhook_secrets ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME webhook_secrets_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE webhook_tests (
+    no bigint NOT NULL,
+    subscription_no bigint NOT NULL,
+    asked_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    took_ms integer,
+    status integer,
+    error text,
+    answer text
+);
+
+ALTER TABLE webhook_tests ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME webhook_tests_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE webhooks (
+    subscription_no bigint NOT NULL,
+    url text NOT NULL,
+    filled bigint NOT NULL,
+    failing_since timestamp with time zone,
+    disabled_at timestamp with time zone,
+    disabled_reason text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT webhooks_check CHECK (((disabled_at IS NULL) = (disabled_reason IS NULL))),
+    CONSTRAINT webhooks_filled_check CHECK ((filled >= 0)),
+    CONSTRAINT webhooks_url_check CHECK ((length(url) <= 2000))
+);
+
 ALTER TABLE ONLY evaluations ATTACH PARTITION evaluations_default DEFAULT;
 
 ALTER TABLE ONLY evidence ATTACH PARTITION evidence_default DEFAULT;
@@ -1029,11 +1216,20 @@ ALTER TABLE ONLY positions ATTACH PARTITION positions_default DEFAULT;
 
 ALTER TABLE ONLY evaluations ALTER COLUMN id SET DEFAULT nextval('evaluations_id_seq'::regclass);
 
+ALTER TABLE ONLY alert_dispositions
+    ADD CONSTRAINT alert_dispositions_alert_id_id_key UNIQUE (alert_id, id);
+
+ALTER TABLE ONLY alert_dispositions
+    ADD CONSTRAINT alert_dispositions_pkey PRIMARY KEY (no);
+
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_alert_id_version_key UNIQUE (alert_id, version);
 
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_pkey PRIMARY KEY (seq);
+
+ALTER TABLE ONLY alert_receipts
+    ADD CONSTRAINT alert_receipts_pkey PRIMARY KEY (alert_id, version, subject_kind, subject_id);
 
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_pkey PRIMARY KEY (alert_id, version);
@@ -1082,6 +1278,9 @@ ALTER TABLE ONLY clock_doubts
 
 ALTER TABLE ONLY dispatch_orders
     ADD CONSTRAINT dispatch_orders_pkey PRIMARY KEY (id, version);
+
+ALTER TABLE ONLY disposition_codes
+    ADD CONSTRAINT disposition_codes_pkey PRIMARY KEY (code);
 
 ALTER TABLE ONLY drivers
     ADD CONSTRAINT drivers_pkey PRIMARY KEY (id);
@@ -1170,6 +1369,12 @@ ALTER TABLE ONLY rejected_records
 ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY subscriptions
+    ADD CONSTRAINT subscriptions_owner_kind_owner_id_name_key UNIQUE (owner_kind, owner_id, name);
+
+ALTER TABLE ONLY subscriptions
+    ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (no);
+
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_pkey PRIMARY KEY (terminal_no, valid_from);
 
@@ -1206,6 +1411,26 @@ ALTER TABLE ONLY vehicles
 ALTER TABLE ONLY violations
     ADD CONSTRAINT violations_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY webhook_attempts
+    ADD CONSTRAINT webhook_attempts_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_subscription_no_seq_key UNIQUE (subscription_no, seq);
+
+ALTER TABLE ONLY webhook_secrets
+    ADD CONSTRAINT webhook_secrets_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY webhook_tests
+    ADD CONSTRAINT webhook_tests_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY webhooks
+    ADD CONSTRAINT webhooks_pkey PRIMARY KEY (subscription_no);
+
+CREATE INDEX alert_feed_created ON alert_feed USING btree (created_at, seq);
+
 CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
 
 CREATE INDEX alerts_happened ON alerts USING gist (tstzrange(occurred_from, GREATEST(occurred_from, COALESCE(occurred_to, 'infinity'::timestamp with time zone)), '[]'::text));
@@ -1221,6 +1446,8 @@ CREATE INDEX alerts_of_rule ON alerts USING btree (rule, detected_at DESC, id);
 CREATE INDEX alerts_of_vehicle ON alerts USING btree (vehicle, detected_at DESC, id);
 
 CREATE INDEX alerts_suspected ON alerts USING btree (rule, subject) WHERE (status = 'suspected'::text);
+
+CREATE INDEX alerts_updated ON alerts USING btree (updated_at, id);
 
 CREATE INDEX alerts_vehicle ON alerts USING btree (vehicle_no, occurred_from);
 
@@ -1330,6 +1557,26 @@ CREATE INDEX violations_at ON violations USING btree (at);
 
 CREATE INDEX violations_plate ON violations USING btree (plate, at);
 
+CREATE INDEX webhook_attempts_of ON webhook_attempts USING btree (delivery_no, no);
+
+CREATE INDEX webhook_deliveries_dead ON webhook_deliveries USING btree (subscription_no) WHERE (state = 'dead'::text);
+
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries USING btree (subscription_no, seq) WHERE (state = 'waiting'::text);
+
+CREATE INDEX webhook_deliveries_ended ON webhook_deliveries USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+
+CREATE INDEX webhook_deliveries_listed ON webhook_deliveries USING btree (subscription_no, state, no);
+
+CREATE INDEX webhook_deliveries_order ON webhook_deliveries USING btree (subscription_no, alert_id, seq) WHERE (state = 'waiting'::text);
+
+CREATE INDEX webhook_secrets_of ON webhook_secrets USING btree (subscription_no);
+
+CREATE UNIQUE INDEX webhook_secrets_present ON webhook_secrets USING btree (subscription_no) WHERE (expires_at IS NULL);
+
+CREATE INDEX webhook_tests_of ON webhook_tests USING btree (subscription_no);
+
+CREATE INDEX webhook_tests_open ON webhook_tests USING btree (no) WHERE (ended_at IS NULL);
+
 ALTER INDEX evaluations_time ATTACH PARTITION evaluations_default_evaluated_at_id_idx;
 
 ALTER INDEX evaluations_pkey ATTACH PARTITION evaluations_default_pkey;
@@ -1347,6 +1594,10 @@ ALTER INDEX evidence_pkey ATTACH PARTITION evidence_of_alerts_pkey;
 ALTER INDEX positions_pkey ATTACH PARTITION positions_before_2020_pkey;
 
 ALTER INDEX positions_pkey ATTACH PARTITION positions_default_pkey;
+
+CREATE TRIGGER alert_dispositions_only_grow BEFORE DELETE OR UPDATE ON alert_dispositions FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
+
+CREATE TRIGGER alert_receipts_only_grow BEFORE DELETE OR UPDATE ON alert_receipts FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
 
@@ -1446,8 +1697,23 @@ CREATE TRIGGER vehicle_plates_begin AFTER INSERT ON vehicles REFERENCING NEW TAB
 
 CREATE TRIGGER vehicle_plates_change AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS vehicles_before NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION change_plates();
 
+ALTER TABLE ONLY alert_dispositions
+    ADD CONSTRAINT alert_dispositions_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
+
+ALTER TABLE ONLY alert_dispositions
+    ADD CONSTRAINT alert_dispositions_alert_id_version_fkey FOREIGN KEY (alert_id, version) REFERENCES alert_versions(alert_id, version);
+
+ALTER TABLE ONLY alert_dispositions
+    ADD CONSTRAINT alert_dispositions_code_fkey FOREIGN KEY (code) REFERENCES disposition_codes(code);
+
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_alert_id_version_fkey FOREIGN KEY (alert_id, version) REFERENCES alert_versions(alert_id, version);
+
+ALTER TABLE ONLY alert_receipts
+    ADD CONSTRAINT alert_receipts_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
+
+ALTER TABLE ONLY alert_receipts
+    ADD CONSTRAINT alert_receipts_alert_id_version_fkey FOREIGN KEY (alert_id, version) REFERENCES alert_versions(alert_id, version);
 
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
@@ -1523,3 +1789,18 @@ ALTER TABLE ONLY vehicles
 
 ALTER TABLE ONLY violations
     ADD CONSTRAINT violations_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
+
+ALTER TABLE ONLY webhook_attempts
+    ADD CONSTRAINT webhook_attempts_delivery_no_fkey FOREIGN KEY (delivery_no) REFERENCES webhook_deliveries(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_subscription_no_fkey FOREIGN KEY (subscription_no) REFERENCES webhooks(subscription_no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY webhook_secrets
+    ADD CONSTRAINT webhook_secrets_subscription_no_fkey FOREIGN KEY (subscription_no) REFERENCES webhooks(subscription_no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY webhook_tests
+    ADD CONSTRAINT webhook_tests_subscription_no_fkey FOREIGN KEY (subscription_no) REFERENCES webhooks(subscription_no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY webhooks
+    ADD CONSTRAINT webhooks_subscription_no_fkey FOREIGN KEY (subscription_no) REFERENCES subscriptions(no) ON DELETE CASCADE;

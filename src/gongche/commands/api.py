@@ -13,6 +13,7 @@ import uvicorn
 
 from gongche.commands.service import run_service
 from runtime import lifecycle
+from runtime.bell import Bell
 from runtime.errors import ConfigurationError
 from runtime.metrics import set_build_info
 from runtime.migrations import check_schema
@@ -73,6 +74,7 @@ def listen(host: str, port: int) -> socket.socket:
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """HTTP until ``stop``. ``settings.database_url`` is set."""
     from api.app import create_app
+    from rules.alerts.feed import CHANNEL
 
     link = lifecycle.SupervisorLink.from_environment()
     link.watch(stop)
@@ -80,6 +82,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     listener = listen(settings.http_host, settings.http_port)
     pool = await create_pool(settings.database_url or "", max_size=10)
     sink = open_writer(settings)
+    bell = Bell(settings.database_url or "", CHANNEL)
+    listening: asyncio.Task[None] | None = None
 
     def started() -> None:
         port = listener.getsockname()[1]
@@ -89,7 +93,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     try:
         await sink.start()
         await check_schema(pool)
-        app = create_app(settings, pool, position_sink=sink)
+        listening = asyncio.create_task(bell.run(), name="listens for the feed")
+        app = create_app(settings, pool, position_sink=sink, bell=bell)
         server = _Server(
             uvicorn.Config(
                 app,
@@ -106,9 +111,12 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         app.state.stopping = True  # who waits for news is answered now
+        bell.ring()
         server.should_exit = True
         await serving
     finally:
+        if listening is not None:
+            listening.cancel()
         listener.close()
         await sink.close()
         pool.terminate()
