@@ -152,3 +152,39 @@ CREATE TRIGGER alert_dispositions_only_grow BEFORE UPDATE OR DELETE ON alert_dis
 -- "Not confirmed for so long", and "again from then on".
 CREATE INDEX alerts_updated ON alerts (updated_at, id);
 CREATE INDEX alert_feed_created ON alert_feed (created_at, seq);
+
+-- A stretch of the feed and its end, whoever asks. The place of a reader goes on past what it may not see: else a reader of a
+-- small unit would look at everybody's entries again each time. Nothing but numbers and ids is told here; what stands in an entry
+-- is read from alert_versions, by whoever may.
+CREATE FUNCTION feed_part(after bigint, most integer)
+    RETURNS TABLE (seq bigint, alert_id text, version integer, created_at timestamptz) LANGUAGE sql STABLE AS $$
+    SELECT f.seq, f.alert_id, f.version, f.created_at FROM alert_feed f WHERE f.seq > after ORDER BY f.seq LIMIT most
+$$;
+CREATE FUNCTION feed_end() RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT COALESCE(max(f.seq), 0) FROM alert_feed f
+$$;
+DO $$
+BEGIN
+    EXECUTE format('ALTER FUNCTION feed_part(bigint, integer) SECURITY DEFINER SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION feed_end() SECURITY DEFINER SET search_path = %I, pg_temp', current_schema());
+END $$;
+
+-- Under the reach of whoever asks (0031).
+DO $$
+DECLARE
+    mine text := 'EXISTS (SELECT FROM subscriptions s WHERE s.no = subscription_no)';
+BEGIN
+    IF to_regprocedure('scope_table(regclass, text, text, text)') IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM scope_table('subscriptions', 'SELECT, INSERT, UPDATE, DELETE',
+        'owner_kind || '':'' || owner_id = current_setting(''gongche.subject'', true)');
+    PERFORM scope_table('webhooks', 'SELECT, INSERT, UPDATE, DELETE', mine);
+    PERFORM scope_table('webhook_secrets', 'SELECT, INSERT, UPDATE, DELETE', mine);
+    PERFORM scope_table('webhook_deliveries', 'SELECT, UPDATE', mine);
+    PERFORM scope_table('webhook_attempts', 'SELECT', 'EXISTS (SELECT FROM webhook_deliveries d WHERE d.no = delivery_no)', 'false');
+    PERFORM scope_table('webhook_tests', 'SELECT, INSERT', mine);
+    PERFORM scope_table('alert_receipts', 'SELECT, INSERT');
+    PERFORM scope_table('alert_dispositions', 'SELECT, INSERT');
+    PERFORM scope_table('disposition_codes', 'SELECT, INSERT, UPDATE', 'true', 'false');
+END $$;

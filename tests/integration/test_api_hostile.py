@@ -41,7 +41,9 @@ WRITE = {
 
 def at(path: str, id: str = "x", name: str = "x") -> str:
     """The address of an operation. A stream ends at once."""
-    address = path.replace("{id}", id).replace("{name}", name).replace("{code}", "x").replace("{delivery}", "1")
+    address = (
+        path.replace("{id}", id).replace("{name}", name).replace("{code}", "x").replace("{delivery}", "1")
+    )
     return f"{address}?seconds=0" if path == "/v1/alerts/stream" else address
 
 

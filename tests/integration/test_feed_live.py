@@ -7,16 +7,20 @@ import json
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
+import pytest
 
 from office.identity.tokens import create_token, list_tokens, revoke_token
-from runtime.bell import LISTENED_LOOK_S, Bell
+from rules.alerts.feed import CHANNEL
+from runtime.bell import LISTENED_LOOK_S, LOOK_S, Bell
 from runtime.settings import Settings
 from tests.integration.live_api import live
+from tests.integration.pooler import running_pooler
 from tests.integration.test_api_service import check_problem, judgement, publish
 from tests.waiting import PATIENCE_S, until
 
@@ -173,3 +177,17 @@ async def test_streams_are_bounded_and_a_reader_that_reads_nothing_is_cut_off(
         await until(lambda: app.state.streams == {("token", token.id): 1}, "it streams")
         await until(lambda: app.state.streams == {}, "the slow reader is cut off")
         line.close()
+
+
+async def test_a_pooler_of_transactions_has_no_listen_and_is_told_of_once(
+    db_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running_pooler(db_url, tmp_path) as dsn:
+        bell = Bell(dsn, CHANNEL)
+        seen = bell.count
+        running = asyncio.create_task(bell.run())
+        await until(lambda: bell.count > seen, "it has tried")
+        await bell.wait(bell.count, 0.01)
+        assert (bell.listening, bell.look_s) == (False, LOOK_S)
+        running.cancel()
+    assert sum("无法监听" in record.message for record in caplog.records) == 1

@@ -165,7 +165,8 @@ def test_up_serves_restarts_what_dies_and_stops_in_order(data_dir: Path) -> None
     finally:
         up.kill()
     order = [
-        up.output.index(f"stopping {name}") for name in ("gateway", "worker", "judge", "api", "deliver", "PostgreSQL")
+        up.output.index(f"stopping {name}")
+        for name in ("gateway", "worker", "judge", "api", "deliver", "PostgreSQL")
     ]
     assert order == sorted(order)
     assert running_over(data_dir) == []

@@ -172,7 +172,7 @@ async def test_dead_letters_are_looked_at_and_sent_again(
             await until(lambda: len(receiver.accepted) == 4, "what waited is delivered")  # with the test
         check_problem(await client.get(f"{base}/deliveries/99"), 404)
         check_problem(await client.post(f"{base}/deliveries/99/resend"), 404)
-        assert await pool.fetchval("SELECT count(*) FROM webhook_attempts") == 6
+        assert await pool.fetchval("SELECT count(*) FROM webhook_attempts") == 7
         assert (await client.delete(base)).status_code == 204
         check_problem(await client.get(base), 404, "PUT")
         assert await pool.fetchval("SELECT count(*) FROM webhook_secrets") == 0

@@ -254,6 +254,7 @@ async def _serve(
             f"{metrics}:{ports.gateway_metrics}/metrics",
             f"{metrics}:{ports.worker_metrics}/metrics",
             FeedTally(dsn),
+            f"{metrics}:{ports.deliver_metrics}/metrics",
         )
         helpers.append(asyncio.create_task(show_status(console, board)))
         if options.for_s is not None:

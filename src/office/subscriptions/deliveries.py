@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,6 +19,18 @@ from rules.alerts.feed import read_feed_for
 from rules.alerts.model import FeedFilter
 from runtime.connection import Connection
 
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A webhook that delivers. ``failing``: its last delivery failed; ``behind``: the feed has more; ``due``: something waits
+    to be sent."""
+
+    subscription_no: int
+    failing: bool
+    behind: bool
+    due: bool
+
+
 #: Of one webhook so many deliveries wait at a time; what comes behind them waits in the feed itself.
 MOST_WAITING: Final = 1_000
 #: Attempts that are kept of one delivery.
@@ -26,12 +39,15 @@ MOST_ATTEMPTS_KEPT: Final = 20
 _RECOVERED_S: Final = 60
 
 
-async def enabled_webhooks(connection: Connection) -> list[tuple[int, bool]]:
-    """(number of the subscription, whether its last delivery failed) of the webhooks that deliver."""
+async def enabled_webhooks(connection: Connection) -> list[Work]:
+    """What there is to do for the webhooks that deliver."""
     rows = await connection.fetch(
-        "SELECT subscription_no, failing_since IS NOT NULL AS failing FROM webhooks WHERE disabled_at IS NULL ORDER BY 1"
+        "SELECT w.subscription_no, w.failing_since IS NOT NULL AS failing, w.filled < feed_end() AS behind, EXISTS (SELECT"
+        " FROM webhook_deliveries d WHERE d.subscription_no = w.subscription_no AND d.state = 'waiting' AND d.due_at <= now()"
+        " AND (d.leased_until IS NULL OR d.leased_until < now())) AS due FROM webhooks w WHERE w.disabled_at IS NULL"
+        " ORDER BY w.subscription_no"
     )
-    return [(row["subscription_no"], row["failing"]) for row in rows]
+    return [Work(*row) for row in rows]
 
 
 async def fill(connection: Connection, subscription: Subscription, wanted: FeedFilter) -> bool:

@@ -23,6 +23,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from office.identity.subject import Subject
 from office.subscriptions import deliveries, keys
+from office.subscriptions.deliveries import Work
 from office.subscriptions.events import EVENT, cloud_event, webhook_body
 from office.subscriptions.owners import subject_of
 from office.subscriptions.posting import Answer, Poster
@@ -143,19 +144,15 @@ class Sender:
         async with self._pool.acquire(timeout=5) as connection:
             await self._keep_house(connection)
             more = False
-            for number, failing in await deliveries.enabled_webhooks(connection):
-                more |= await self._serve(connection, number, failing)
+            for work in await deliveries.enabled_webhooks(connection):
+                if work.behind or work.due:
+                    more |= await self._serve(connection, work)
         if self._testing is None or self._testing.done():
             self._testing = asyncio.create_task(self._tests(), name="test deliveries")
         return more
 
-    async def until_idle(self) -> None:
-        """Wait for what is under way (for tests)."""
-        while waits := {*self._leases, *({self._testing} if self._testing else ())}:
-            await asyncio.wait(waits)
-            self._testing = None
-
-    async def _serve(self, connection: Any, number: int, failing: bool) -> bool:
+    async def _serve(self, connection: Any, work: Work) -> bool:
+        number = work.subscription_no
         subscription = await by_number(connection, number)
         if subscription is None:
             return False
@@ -165,10 +162,12 @@ class Sender:
             self._say(number, "its owner has ended or has no right to alerts; nothing is delivered meanwhile")
             return False
         self._said.pop(number, None)
-        async with connection.transaction():
-            wanted = await filter_for(connection, subject, PERMISSION, subscription.wanted)
-            more = await deliveries.fill(connection, subscription, wanted)
-        most = MOST_OF_FAILING if failing else MOST_OF_ONE
+        more = False
+        if work.behind:
+            async with connection.transaction():
+                wanted = await filter_for(connection, subject, PERMISSION, subscription.wanted)
+                more = await deliveries.fill(connection, subscription, wanted)
+        most = MOST_OF_FAILING if work.failing else MOST_OF_ONE
         room = min(most - self._under_way[number], MOST - len(self._leases))
         if room > 0:
             for lease, delivery in await deliveries.claim(connection, number, room, self._lease_s):

@@ -99,8 +99,7 @@ async def read_feed_for(conn: Connection, after_seq: int, limit: int, wanted: Fe
     look = MOST_LOOKED_AT if asked.where else most
     after, looked, found_most = asked.argument(after_seq), asked.argument(look), asked.argument(most)
     rows = await conn.fetch(
-        "WITH part AS MATERIALIZED (SELECT seq, alert_id, version, created_at FROM alert_feed"  # noqa: S608 - constants
-        f" WHERE seq > {after} ORDER BY seq LIMIT {looked})"
+        f"WITH part AS MATERIALIZED (SELECT * FROM feed_part({after}, {looked}))"  # noqa: S608 - constants
         " SELECT s.reached, s.looked, m.* FROM (SELECT max(seq) AS reached, count(*) AS looked FROM part) s"
         " LEFT JOIN (SELECT p.seq, p.created_at, p.alert_id, v.body FROM part p JOIN alert_versions v"
         f" ON v.alert_id = p.alert_id AND v.version = p.version{asked.where} ORDER BY p.seq LIMIT {found_most}) m"
@@ -137,7 +136,7 @@ def _entry(row: Any) -> FeedEntry:
 
 async def feed_end(conn: Connection) -> int:
     """The newest place in the feed; 0 when it is empty."""
-    return int(await conn.fetchval("SELECT COALESCE(max(seq), 0) FROM alert_feed"))
+    return int(await conn.fetchval("SELECT feed_end()"))
 
 
 async def list_alerts(
