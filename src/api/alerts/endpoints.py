@@ -19,6 +19,7 @@ from api.alerts.waiting import (
     Severities,
     Statuses,
     Wait,
+    known_rule,
     page_response,
     wait_for_part,
     wanted_of,
@@ -52,13 +53,7 @@ from runtime.units import to_us
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[require("alerts:read")])
 
 
-def _known_rule(code: str) -> str:
-    if code not in CODES:
-        raise ValueError(f"没有这条规则，应为 {'、'.join(CODES)} 之一 · no such rule")
-    return code
-
-
-RuleCode = Annotated[str, Query(json_schema_extra={"enum": list(CODES)}), AfterValidator(_known_rule)]
+RuleCode = Annotated[str, Query(json_schema_extra={"enum": list(CODES)}), AfterValidator(known_rule)]
 
 AlertId = Annotated[str, Path(min_length=1, max_length=MAX_ID)]
 _EVIDENCE_TYPES: Final = ("application/geo+json", "application/json")

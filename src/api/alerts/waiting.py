@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import Query, Request
 from fastapi.responses import Response
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from api.http import MAX_ID, PLAIN, json_response, make_cursor, refuse_controls, to_json
 from api.subscriptions.scoped import scoped
@@ -31,31 +31,20 @@ MOST_VALUES: Final = 50
 CODES: Final = tuple(rule.code for rule in RULES)
 
 
-def _known_rules(codes: list[str] | None) -> list[str] | None:
-    for code in codes or ():
-        if code not in CODES:
-            raise ValueError(f"没有这条规则，应为 {'、'.join(CODES)} 之一 · no such rule")
-    return codes
+def known_rule(code: str) -> str:
+    """``code``. Raises ValueError where it is no rule's."""
+    if code not in CODES:
+        raise ValueError(f"没有这条规则，应为 {'、'.join(CODES)} 之一 · no such rule")
+    return code
 
 
+RuleName = Annotated[str, AfterValidator(known_rule), WithJsonSchema({"type": "string", "enum": list(CODES)})]
 Wait = Annotated[float, Query(ge=0, le=MAX_WAIT_S, description="seconds to wait for news, at most")]
+Unit = Annotated[str, Field(max_length=MAX_ID, json_schema_extra=PLAIN)]
 Organisations = Annotated[
-    list[str] | None,
-    Query(
-        max_length=MOST_VALUES,
-        description="only these units and those below them",
-        json_schema_extra={"items": {"type": "string", "maxLength": MAX_ID} | PLAIN},
-    ),
+    list[Unit] | None, Query(max_length=MOST_VALUES, description="only these units and those below them")
 ]
-Rules = Annotated[
-    list[str] | None,
-    Query(
-        max_length=MOST_VALUES,
-        description="only these rules",
-        json_schema_extra={"items": {"type": "string", "enum": list(CODES)}},
-    ),
-    AfterValidator(_known_rules),
-]
+Rules = Annotated[list[RuleName] | None, Query(max_length=MOST_VALUES, description="only these rules")]
 Severities = Annotated[list[Literal["low", "medium", "high"]] | None, Query(max_length=3)]
 Statuses = Annotated[list[Literal["suspected", "withdrawn"]] | None, Query(max_length=2)]
 Envelope = Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from api.alerts.waiting import CODES, MOST_VALUES
+from api.alerts.waiting import MOST_VALUES, RuleName
 from api.answers import AlertBody, Next
 from api.http import MAX_CURSOR, MAX_ID, PLAIN_PATTERN, TIME_PATTERN
 from registry.values import parse_time
@@ -19,15 +19,6 @@ Unit = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID, pattern
 Severity = Literal["low", "medium", "high"]
 Status = Literal["suspected", "withdrawn"]
 PlaceText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_CURSOR)]
-
-
-def _rule(value: object) -> object:
-    if isinstance(value, str) and value not in CODES:
-        raise ValueError(f"没有这条规则，应为 {'、'.join(CODES)} 之一 · no such rule")
-    return value
-
-
-RuleName = Annotated[str, BeforeValidator(_rule), WithJsonSchema({"type": "string", "enum": list(CODES)})]
 
 
 class Body(BaseModel):

@@ -33,6 +33,7 @@ class Work:
 
 #: Of one webhook so many deliveries wait at a time; what comes behind them waits in the feed itself.
 MOST_WAITING: Final = 1_000
+_OF_W: Final = ", ".join(f"w.{column}" for column in DELIVERY.split(", "))
 #: Attempts that are kept of one delivery.
 MOST_ATTEMPTS_KEPT: Final = 20
 #: A webhook that failed for longer than this, and succeeds again, gets what waited for its next attempt at once.
@@ -92,11 +93,12 @@ async def claim(
     """(lease, delivery) of at most ``most`` that are due and that nobody sends; of each alert only the first that waits."""
     lease = uuid.uuid4()
     rows = await connection.fetch(
-        "UPDATE webhook_deliveries SET lease = $3, leased_until = now() + make_interval(secs => $4) WHERE no IN ("  # noqa: S608 - constant
-        "SELECT d.no FROM webhook_deliveries d WHERE d.subscription_no = $1 AND d.state = 'waiting' AND d.due_at <= now()"
-        " AND (d.leased_until IS NULL OR d.leased_until < now()) AND NOT EXISTS (SELECT FROM webhook_deliveries e"
-        " WHERE e.subscription_no = $1 AND e.alert_id = d.alert_id AND e.seq < d.seq AND e.state = 'waiting')"
-        f" ORDER BY d.seq LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING {DELIVERY}",
+        "WITH chosen AS MATERIALIZED (SELECT d.no FROM webhook_deliveries d WHERE d.subscription_no = $1"  # noqa: S608 - constant
+        " AND d.state = 'waiting' AND d.due_at <= now() AND (d.leased_until IS NULL OR d.leased_until < now())"
+        " AND NOT EXISTS (SELECT FROM webhook_deliveries e WHERE e.subscription_no = $1 AND e.alert_id = d.alert_id"
+        " AND e.seq < d.seq AND e.state = 'waiting') ORDER BY d.seq LIMIT $2 FOR UPDATE SKIP LOCKED)"
+        " UPDATE webhook_deliveries w SET lease = $3, leased_until = now() + make_interval(secs => $4)"
+        f" FROM chosen WHERE w.no = chosen.no RETURNING {_OF_W}",
         subscription_no,
         most,
         lease,
