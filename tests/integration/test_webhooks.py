@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-import ssl
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
 import orjson
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from office.identity.tokens import revoke_token
 from office.subscriptions.addresses import Policy
@@ -228,72 +223,6 @@ async def test_delivery_stops_with_the_right_of_the_owner(
             assert len(receiver.got) == 1
             await pool.execute("UPDATE api_tokens SET revoked_at = NULL WHERE id = $1", token)
             await until(lambda: len(receiver.accepted) == 2, "nothing was skipped")
-
-
-def certificate(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
-    """A certificate for ``name`` that signs itself, and a server's context with it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
-        .serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-        .sign(key, hashes.SHA256())
-    )  # fmt: skip
-    file = folder / f"{name}.pem"
-    file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return file, context
-
-
-async def test_the_connection_goes_to_the_address_that_was_checked(tmp_path: Path) -> None:
-    """A name that points elsewhere by the time of the connection (rebinding) is no way in: it is looked up once for each
-    delivery, and connected to is what was looked at. The certificate must be that of the name."""
-    file, context = certificate(tmp_path, "receiver.test")
-    receiver = Receiver(tls=context)
-    await receiver.start()
-    answers: list[Sequence[str]] = [
-        ["127.0.0.1"],
-        ["10.0.0.5"],
-        ["93.184.216.34", "10.0.0.5"],
-        [],
-        ["127.0.0.1"],
-        ["127.0.0.1"],
-    ]
-    asked: list[str] = []
-
-    async def resolver(host: str, port: int) -> Sequence[str]:
-        asked.append(host)
-        return answers.pop(0)
-
-    poster = Poster(
-        Policy(loopback=True, ports=frozenset({receiver.port})), timeout_s=5, ca_file=file, resolver=resolver
-    )
-    headers = {"webhook-id": "msg_1"}
-    url = f"https://receiver.test:{receiver.port}/x"
-    try:
-        good = await poster.post(url, headers, b"{}")
-        assert (good.status, good.error, good.text) == (200, None, "thanks")
-        assert receiver.got[0].headers["host"] == f"receiver.test:{receiver.port}"
-        for word in ("private", "private", "没有地址"):
-            refused = await poster.post(url, headers, b"{}")
-            assert word in str(refused.error)
-        assert asked == ["receiver.test"] * 4
-        other = await poster.post(url.replace("receiver", "other"), headers, b"{}")
-        assert "CERTIFICATE_VERIFY_FAILED" in str(other.error)
-        unknown = Poster(Policy(loopback=True, ports=frozenset({receiver.port})), resolver=resolver)
-        assert "CERTIFICATE_VERIFY_FAILED" in str((await unknown.post(url, headers, b"{}")).error)
-        assert len(receiver.got) == 1
-    finally:
-        await receiver.stop()
 
 
 async def test_targets_that_are_refused_are_refused_at_once(pool: asyncpg.Pool, db_url: str) -> None:
