@@ -10,7 +10,8 @@ CREATE TYPE text_range AS RANGE (
 );
 
 CREATE FUNCTION begin_plates() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     INSERT INTO vehicle_plates (vehicle_no, plate, valid_from)
@@ -34,7 +35,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION change_plates() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     WITH gone AS (
@@ -54,7 +56,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION note_changes() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $_$
 DECLARE
     content text := COALESCE(TG_ARGV[5], 'to_jsonb(r) - ''updated_at''');
@@ -79,7 +82,8 @@ BEGIN
 END $_$;
 
 CREATE FUNCTION note_clock_changes() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $_$
 BEGIN
     EXECUTE format(
@@ -101,7 +105,8 @@ BEGIN
 END $_$;
 
 CREATE FUNCTION note_order_changes() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     INSERT INTO changes (commit_id, kind, subject, vehicle_no, from_time)
@@ -123,7 +128,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION note_result_changes() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     INSERT INTO changes (commit_id, kind, subject, vehicle_no, from_time)
@@ -133,7 +139,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION note_unit_changes() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     INSERT INTO changes (commit_id, kind, subject, organisation, from_time)
@@ -145,7 +152,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION number_change_commit() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(7453297298901395299);  -- "gongregc", registry.changes.hold_changes
@@ -153,11 +161,53 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION refuse_change_of_answers() RETURNS trigger
+CREATE FUNCTION reach_above() RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH RECURSIVE above AS (
+        SELECT parent FROM organisations WHERE id = ANY (reach_roots())
+        UNION SELECT o.parent FROM above a JOIN organisations o ON o.id = a.parent)
+    SELECT COALESCE(array_agg(parent), '{}') FROM above WHERE parent IS NOT NULL
+$$;
+
+CREATE FUNCTION reach_home() RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN pg_has_role(current_user, 'gongche_everywhere', 'USAGE') THEN NULL ELSE (reach_roots())[1] END
+$$;
+
+CREATE FUNCTION reach_roots() RETURNS text[]
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT COALESCE(NULLIF(current_setting('gongche.reach', true), ''), '{}')::text[]
+$$;
+
+CREATE FUNCTION reach_units() RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH RECURSIVE below AS (
+        SELECT id FROM organisations WHERE id = ANY (reach_roots())
+        UNION SELECT o.id FROM below b JOIN organisations o ON o.parent = b.id)
+    SELECT COALESCE(array_agg(id), '{}') FROM below
+$$;
+
+CREATE FUNCTION scope_table(place regclass, privileges text, seen text DEFAULT 'organisation = ANY ((SELECT reach_units())::text[])'::text, written text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME;
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', place);
+    EXECUTE format('GRANT %s ON %s TO gongche_app', privileges, place);
+    EXECUTE format('CREATE POLICY everywhere ON %s TO gongche_everywhere USING (true) WITH CHECK (true)', place);
+    IF written IS NULL THEN
+        EXECUTE format('CREATE POLICY reach ON %s TO gongche_app USING (%s) WITH CHECK (%s)', place, seen, seen);
+    ELSE
+        EXECUTE format('CREATE POLICY reach ON %s FOR SELECT TO gongche_app USING (%s)', place, seen);
+        EXECUTE format('CREATE POLICY reach_insert ON %s FOR INSERT TO gongche_app WITH CHECK (%s)', place, written);
+        EXECUTE format('CREATE POLICY reach_update ON %s FOR UPDATE TO gongche_app USING (%s) WITH CHECK (%s)', place, written, written);
+        EXECUTE format('CREATE POLICY reach_delete ON %s FOR DELETE TO gongche_app USING (%s)', place, written);
+    END IF;
 END $$;
 
 CREATE FUNCTION supersede_dispatch_order() RETURNS trigger
@@ -172,32 +222,33 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE TABLE alert_dispositions (
-    no bigint NOT NULL,
-    alert_id text NOT NULL,
-    id text NOT NULL,
-    organisation text NOT NULL,
-    version integer NOT NULL,
-    code text NOT NULL,
-    note text DEFAULT ''::text NOT NULL,
-    decided_by text NOT NULL,
-    subject_kind text NOT NULL,
-    subject_id text NOT NULL,
-    subject_name text NOT NULL,
-    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT alert_dispositions_decided_by_check CHECK (((length(decided_by) >= 1) AND (length(decided_by) <= 200))),
-    CONSTRAINT alert_dispositions_id_check CHECK (((length(id) >= 1) AND (length(id) <= 64))),
-    CONSTRAINT alert_dispositions_note_check CHECK ((length(note) <= 2000))
-);
+CREATE FUNCTION terminal_bound(wanted integer) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM terminal_bindings b WHERE b.terminal_no = wanted)
+$$;
 
-ALTER TABLE alert_dispositions ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME alert_dispositions_no_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
+CREATE FUNCTION terminal_in_reach(wanted integer) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM terminal_bindings b JOIN vehicles v ON v.no = b.vehicle_no
+                    WHERE b.terminal_no = wanted AND v.organisation = ANY (reach_units()))
+        OR EXISTS (SELECT FROM terminals t WHERE t.no = wanted AND t.home = ANY (reach_units())
+                    AND NOT EXISTS (SELECT FROM terminal_bindings b WHERE b.terminal_no = wanted))
+$$;
+
+CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) RETURNS integer
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(
+        (SELECT vehicle_no FROM vehicle_plates WHERE plate = wanted
+          ORDER BY valid_from <= moment AND (valid_to IS NULL OR moment < valid_to) DESC,
+                   CASE WHEN moment < valid_from THEN valid_from - moment ELSE moment - COALESCE(valid_to, moment) END LIMIT 1),
+        (SELECT no FROM vehicles WHERE plate = wanted ORDER BY id LIMIT 1))
+$$;
 
 CREATE TABLE alert_feed (
     seq bigint NOT NULL,
@@ -212,18 +263,6 @@ CREATE SEQUENCE alert_feed_seq
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
-
-CREATE TABLE alert_receipts (
-    alert_id text NOT NULL,
-    version integer NOT NULL,
-    organisation text NOT NULL,
-    subject_kind text NOT NULL,
-    subject_id text NOT NULL,
-    subject_name text NOT NULL,
-    received_by text NOT NULL,
-    received_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT alert_receipts_received_by_check CHECK (((length(received_by) >= 1) AND (length(received_by) <= 200)))
-);
 
 CREATE TABLE alert_versions (
     alert_id text NOT NULL,
@@ -266,8 +305,11 @@ CREATE TABLE api_tokens (
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
     last_used_at timestamp with time zone,
+    organisation text,
     CONSTRAINT api_tokens_sha256_check CHECK ((octet_length(sha256) = 32))
 );
+
+COMMENT ON COLUMN api_tokens.organisation IS 'organisations.id: where the token holds, and below it; null = everywhere.';
 
 CREATE TABLE calendar_days (
     day date NOT NULL,
@@ -469,17 +511,6 @@ ALTER TABLE dispatch_orders ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
-);
-
-CREATE TABLE disposition_codes (
-    code text NOT NULL,
-    zh text NOT NULL,
-    en text NOT NULL,
-    active boolean DEFAULT true NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT disposition_codes_code_check CHECK ((code ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
-    CONSTRAINT disposition_codes_en_check CHECK (((length(en) >= 1) AND (length(en) <= 200))),
-    CONSTRAINT disposition_codes_zh_check CHECK (((length(zh) >= 1) AND (length(zh) <= 100)))
 );
 
 CREATE TABLE drivers (
@@ -875,7 +906,10 @@ CREATE TABLE recomputations (
     found jsonb,
     attempts integer DEFAULT 0 NOT NULL,
     error text,
-    retry_at timestamp with time zone
+    retry_at timestamp with time zone,
+    again_from timestamp with time zone,
+    slices integer DEFAULT 0 NOT NULL,
+    rest_until timestamp with time zone
 );
 
 ALTER TABLE recomputations ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
@@ -914,35 +948,6 @@ CREATE TABLE schema_migrations (
     name text NOT NULL,
     sha256 bytea NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL
-);
-
-CREATE TABLE subscriptions (
-    no bigint NOT NULL,
-    owner_kind text NOT NULL,
-    owner_id text NOT NULL,
-    name text NOT NULL,
-    organisations text[],
-    rules text[],
-    severities text[],
-    statuses text[],
-    envelope text DEFAULT 'plain'::text NOT NULL,
-    committed bigint DEFAULT 0 NOT NULL,
-    committed_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT subscriptions_committed_check CHECK ((committed >= 0)),
-    CONSTRAINT subscriptions_envelope_check CHECK ((envelope = ANY (ARRAY['plain'::text, 'cloudevents'::text]))),
-    CONSTRAINT subscriptions_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9_-]{0,62}$'::text)),
-    CONSTRAINT subscriptions_owner_kind_check CHECK ((owner_kind = ANY (ARRAY['user'::text, 'client'::text, 'token'::text, 'program'::text])))
-);
-
-ALTER TABLE subscriptions ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME subscriptions_no_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
 );
 
 CREATE TABLE terminal_bindings (
@@ -993,6 +998,7 @@ CREATE TABLE terminals (
     waiting_device text[],
     waiting_since timestamp with time zone,
     seen_at timestamp with time zone,
+    home text DEFAULT reach_home(),
     CONSTRAINT terminals_code_sha256_check CHECK ((octet_length(code_sha256) = 32)),
     CONSTRAINT terminals_office_said_check CHECK ((office_said <@ '{manufacturer,model,device_id}'::text[])),
     CONSTRAINT terminals_phone_check CHECK ((phone ~ '^[0-9A-F]{1,20}$'::text)),
@@ -1006,6 +1012,8 @@ COMMENT ON TABLE terminals IS 'BeiDou terminals. no is the compact key that the 
 COMMENT ON COLUMN terminals.office_said IS 'Columns whose value is the office''s; the others say what registered last.';
 
 COMMENT ON COLUMN terminals.waiting_device IS 'Manufacturer, model, device id and plate of another device that asks for this phone number.';
+
+COMMENT ON COLUMN terminals.home IS 'organisations.id of who registered it; counts only until it first sits in a vehicle. Null = whoever reaches everywhere.';
 
 ALTER TABLE terminals ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME terminals_no_seq
@@ -1103,107 +1111,6 @@ CREATE TABLE violations (
 
 COMMENT ON COLUMN violations.lat_e6 IS '1e-6 degree WGS-84, of lat and lon in their datum';
 
-CREATE TABLE webhook_attempts (
-    no bigint NOT NULL,
-    delivery_no bigint NOT NULL,
-    at timestamp with time zone DEFAULT now() NOT NULL,
-    took_ms integer NOT NULL,
-    status integer,
-    error text,
-    answer text
-);
-
-ALTER TABLE webhook_attempts ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME webhook_attempts_no_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE webhook_deliveries (
-    no bigint NOT NULL,
-    subscription_no bigint NOT NULL,
-    seq bigint NOT NULL,
-    alert_id text NOT NULL,
-    version integer NOT NULL,
-    organisation text NOT NULL,
-    state text DEFAULT 'waiting'::text NOT NULL,
-    attempts integer DEFAULT 0 NOT NULL,
-    due_at timestamp with time zone DEFAULT now() NOT NULL,
-    lease uuid,
-    leased_until timestamp with time zone,
-    last_error text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    ended_at timestamp with time zone,
-    CONSTRAINT webhook_deliveries_seq_check CHECK ((seq > 0)),
-    CONSTRAINT webhook_deliveries_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'delivered'::text, 'dead'::text, 'withheld'::text])))
-);
-
-COMMENT ON COLUMN webhook_deliveries.state IS 'withheld = the owner of the subscription may not see the unit of the alert any more.';
-
-ALTER TABLE webhook_deliveries ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME webhook_deliveries_no_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE webhook_secrets (
-    no bigint NOT NULL,
-    subscription_no bigint NOT NULL,
-    secret bytea NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    expires_at timestamp with time zone,
-    CONSTRAINT webhook_secrets_secret_check CHECK (((octet_length(secret) >= 24) AND (octet_length(secret) <= 64)))
-);
-
-ALTER TABLE webhook_secrets ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME webhook_secrets_no_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE webhook_tests (
-    no bigint NOT NULL,
-    subscription_no bigint NOT NULL,
-    asked_at timestamp with time zone DEFAULT now() NOT NULL,
-    ended_at timestamp with time zone,
-    took_ms integer,
-    status integer,
-    error text,
-    answer text
-);
-
-ALTER TABLE webhook_tests ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME webhook_tests_no_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE webhooks (
-    subscription_no bigint NOT NULL,
-    url text NOT NULL,
-    filled bigint NOT NULL,
-    failing_since timestamp with time zone,
-    disabled_at timestamp with time zone,
-    disabled_reason text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT webhooks_check CHECK (((disabled_at IS NULL) = (disabled_reason IS NULL))),
-    CONSTRAINT webhooks_filled_check CHECK ((filled >= 0)),
-    CONSTRAINT webhooks_url_check CHECK ((length(url) <= 2000))
-);
-
 ALTER TABLE ONLY evaluations ATTACH PARTITION evaluations_default DEFAULT;
 
 ALTER TABLE ONLY evidence ATTACH PARTITION evidence_default DEFAULT;
@@ -1216,20 +1123,11 @@ ALTER TABLE ONLY positions ATTACH PARTITION positions_default DEFAULT;
 
 ALTER TABLE ONLY evaluations ALTER COLUMN id SET DEFAULT nextval('evaluations_id_seq'::regclass);
 
-ALTER TABLE ONLY alert_dispositions
-    ADD CONSTRAINT alert_dispositions_alert_id_id_key UNIQUE (alert_id, id);
-
-ALTER TABLE ONLY alert_dispositions
-    ADD CONSTRAINT alert_dispositions_pkey PRIMARY KEY (no);
-
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_alert_id_version_key UNIQUE (alert_id, version);
 
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_pkey PRIMARY KEY (seq);
-
-ALTER TABLE ONLY alert_receipts
-    ADD CONSTRAINT alert_receipts_pkey PRIMARY KEY (alert_id, version, subject_kind, subject_id);
 
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_pkey PRIMARY KEY (alert_id, version);
@@ -1278,9 +1176,6 @@ ALTER TABLE ONLY clock_doubts
 
 ALTER TABLE ONLY dispatch_orders
     ADD CONSTRAINT dispatch_orders_pkey PRIMARY KEY (id, version);
-
-ALTER TABLE ONLY disposition_codes
-    ADD CONSTRAINT disposition_codes_pkey PRIMARY KEY (code);
 
 ALTER TABLE ONLY drivers
     ADD CONSTRAINT drivers_pkey PRIMARY KEY (id);
@@ -1369,12 +1264,6 @@ ALTER TABLE ONLY rejected_records
 ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
-ALTER TABLE ONLY subscriptions
-    ADD CONSTRAINT subscriptions_owner_kind_owner_id_name_key UNIQUE (owner_kind, owner_id, name);
-
-ALTER TABLE ONLY subscriptions
-    ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (no);
-
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_pkey PRIMARY KEY (terminal_no, valid_from);
 
@@ -1411,25 +1300,7 @@ ALTER TABLE ONLY vehicles
 ALTER TABLE ONLY violations
     ADD CONSTRAINT violations_pkey PRIMARY KEY (id);
 
-ALTER TABLE ONLY webhook_attempts
-    ADD CONSTRAINT webhook_attempts_pkey PRIMARY KEY (no);
-
-ALTER TABLE ONLY webhook_deliveries
-    ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (no);
-
-ALTER TABLE ONLY webhook_deliveries
-    ADD CONSTRAINT webhook_deliveries_subscription_no_seq_key UNIQUE (subscription_no, seq);
-
-ALTER TABLE ONLY webhook_secrets
-    ADD CONSTRAINT webhook_secrets_pkey PRIMARY KEY (no);
-
-ALTER TABLE ONLY webhook_tests
-    ADD CONSTRAINT webhook_tests_pkey PRIMARY KEY (no);
-
-ALTER TABLE ONLY webhooks
-    ADD CONSTRAINT webhooks_pkey PRIMARY KEY (subscription_no);
-
-CREATE INDEX alert_feed_created ON alert_feed USING btree (created_at, seq);
+CREATE INDEX alert_versions_evidence ON alert_versions USING btree (evidence_sha256);
 
 CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
 
@@ -1446,8 +1317,6 @@ CREATE INDEX alerts_of_rule ON alerts USING btree (rule, detected_at DESC, id);
 CREATE INDEX alerts_of_vehicle ON alerts USING btree (vehicle, detected_at DESC, id);
 
 CREATE INDEX alerts_suspected ON alerts USING btree (rule, subject) WHERE (status = 'suspected'::text);
-
-CREATE INDEX alerts_updated ON alerts USING btree (updated_at, id);
 
 CREATE INDEX alerts_vehicle ON alerts USING btree (vehicle_no, occurred_from);
 
@@ -1557,26 +1426,6 @@ CREATE INDEX violations_at ON violations USING btree (at);
 
 CREATE INDEX violations_plate ON violations USING btree (plate, at);
 
-CREATE INDEX webhook_attempts_of ON webhook_attempts USING btree (delivery_no, no);
-
-CREATE INDEX webhook_deliveries_dead ON webhook_deliveries USING btree (subscription_no) WHERE (state = 'dead'::text);
-
-CREATE INDEX webhook_deliveries_due ON webhook_deliveries USING btree (subscription_no, seq) WHERE (state = 'waiting'::text);
-
-CREATE INDEX webhook_deliveries_ended ON webhook_deliveries USING btree (ended_at) WHERE (ended_at IS NOT NULL);
-
-CREATE INDEX webhook_deliveries_listed ON webhook_deliveries USING btree (subscription_no, state, no);
-
-CREATE INDEX webhook_deliveries_order ON webhook_deliveries USING btree (subscription_no, alert_id, seq) WHERE (state = 'waiting'::text);
-
-CREATE INDEX webhook_secrets_of ON webhook_secrets USING btree (subscription_no);
-
-CREATE UNIQUE INDEX webhook_secrets_present ON webhook_secrets USING btree (subscription_no) WHERE (expires_at IS NULL);
-
-CREATE INDEX webhook_tests_of ON webhook_tests USING btree (subscription_no);
-
-CREATE INDEX webhook_tests_open ON webhook_tests USING btree (no) WHERE (ended_at IS NULL);
-
 ALTER INDEX evaluations_time ATTACH PARTITION evaluations_default_evaluated_at_id_idx;
 
 ALTER INDEX evaluations_pkey ATTACH PARTITION evaluations_default_pkey;
@@ -1594,10 +1443,6 @@ ALTER INDEX evidence_pkey ATTACH PARTITION evidence_of_alerts_pkey;
 ALTER INDEX positions_pkey ATTACH PARTITION positions_before_2020_pkey;
 
 ALTER INDEX positions_pkey ATTACH PARTITION positions_default_pkey;
-
-CREATE TRIGGER alert_dispositions_only_grow BEFORE DELETE OR UPDATE ON alert_dispositions FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
-
-CREATE TRIGGER alert_receipts_only_grow BEFORE DELETE OR UPDATE ON alert_receipts FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
 
@@ -1697,29 +1542,17 @@ CREATE TRIGGER vehicle_plates_begin AFTER INSERT ON vehicles REFERENCING NEW TAB
 
 CREATE TRIGGER vehicle_plates_change AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS vehicles_before NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION change_plates();
 
-ALTER TABLE ONLY alert_dispositions
-    ADD CONSTRAINT alert_dispositions_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
-
-ALTER TABLE ONLY alert_dispositions
-    ADD CONSTRAINT alert_dispositions_alert_id_version_fkey FOREIGN KEY (alert_id, version) REFERENCES alert_versions(alert_id, version);
-
-ALTER TABLE ONLY alert_dispositions
-    ADD CONSTRAINT alert_dispositions_code_fkey FOREIGN KEY (code) REFERENCES disposition_codes(code);
-
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_alert_id_version_fkey FOREIGN KEY (alert_id, version) REFERENCES alert_versions(alert_id, version);
-
-ALTER TABLE ONLY alert_receipts
-    ADD CONSTRAINT alert_receipts_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
-
-ALTER TABLE ONLY alert_receipts
-    ADD CONSTRAINT alert_receipts_alert_id_version_fkey FOREIGN KEY (alert_id, version) REFERENCES alert_versions(alert_id, version);
 
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
 
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_evidence_sha256_fkey FOREIGN KEY (evidence_sha256) REFERENCES evidence_of_alerts(sha256);
+
+ALTER TABLE ONLY api_tokens
+    ADD CONSTRAINT api_tokens_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
@@ -1790,17 +1623,336 @@ ALTER TABLE ONLY vehicles
 ALTER TABLE ONLY violations
     ADD CONSTRAINT violations_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
 
-ALTER TABLE ONLY webhook_attempts
-    ADD CONSTRAINT webhook_attempts_delivery_no_fkey FOREIGN KEY (delivery_no) REFERENCES webhook_deliveries(no) ON DELETE CASCADE;
+ALTER TABLE alert_feed ENABLE ROW LEVEL SECURITY;
 
-ALTER TABLE ONLY webhook_deliveries
-    ADD CONSTRAINT webhook_deliveries_subscription_no_fkey FOREIGN KEY (subscription_no) REFERENCES webhooks(subscription_no) ON DELETE CASCADE;
+ALTER TABLE alert_versions ENABLE ROW LEVEL SECURITY;
 
-ALTER TABLE ONLY webhook_secrets
-    ADD CONSTRAINT webhook_secrets_subscription_no_fkey FOREIGN KEY (subscription_no) REFERENCES webhooks(subscription_no) ON DELETE CASCADE;
+ALTER TABLE alerts ENABLE ROW LEVEL SECURITY;
 
-ALTER TABLE ONLY webhook_tests
-    ADD CONSTRAINT webhook_tests_subscription_no_fkey FOREIGN KEY (subscription_no) REFERENCES webhooks(subscription_no) ON DELETE CASCADE;
+ALTER TABLE calendar_days ENABLE ROW LEVEL SECURITY;
 
-ALTER TABLE ONLY webhooks
-    ADD CONSTRAINT webhooks_subscription_no_fkey FOREIGN KEY (subscription_no) REFERENCES subscriptions(no) ON DELETE CASCADE;
+ALTER TABLE card_bindings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE clock_corrections ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE clock_doubts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE dispatch_orders ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE drivers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE evaluations ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY everywhere ON alert_feed TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON alert_versions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON alerts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON calendar_days TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON card_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON clock_corrections TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON clock_doubts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON dispatch_orders TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON drivers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON evaluations TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON evidence_of_alerts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON fences TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON fuel_cards TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON fuel_stations TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON fuel_transactions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON judge_due TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON order_results TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON order_track_times TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON organisations TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON positions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON rule_parameters TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON terminal_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON terminal_notices TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON terminals TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicle_plates TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicles TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON violations TO gongche_everywhere USING (true) WITH CHECK (true);
+
+ALTER TABLE evidence_of_alerts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE fences ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE fuel_cards ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE fuel_stations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE fuel_transactions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE judge_due ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE order_results ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE order_track_times ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE organisations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE positions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY reach ON alert_feed FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM alerts a
+  WHERE (a.id = alert_feed.alert_id))));
+
+CREATE POLICY reach ON alert_versions FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM alerts a
+  WHERE (a.id = alert_versions.alert_id))));
+
+CREATE POLICY reach ON alerts FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON calendar_days FOR SELECT TO gongche_app USING (true);
+
+CREATE POLICY reach ON card_bindings TO gongche_app USING ((EXISTS ( SELECT
+   FROM fuel_cards c
+  WHERE (c.id = card_bindings.card)))) WITH CHECK ((EXISTS ( SELECT
+   FROM fuel_cards c
+  WHERE (c.id = card_bindings.card))));
+
+CREATE POLICY reach ON clock_corrections TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminals t
+  WHERE (t.no = clock_corrections.terminal_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM terminals t
+  WHERE (t.no = clock_corrections.terminal_no))));
+
+CREATE POLICY reach ON clock_doubts TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminals t
+  WHERE (t.no = clock_doubts.terminal_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM terminals t
+  WHERE (t.no = clock_doubts.terminal_no))));
+
+CREATE POLICY reach ON dispatch_orders FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON drivers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON evaluations FOR SELECT TO gongche_app USING (((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = evaluations.vehicle_no))) OR (EXISTS ( SELECT
+   FROM alerts a
+  WHERE ((a.rule = evaluations.rule) AND (a.subject = evaluations.subject))))));
+
+CREATE POLICY reach ON evidence_of_alerts FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM alert_versions v
+  WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))));
+
+CREATE POLICY reach ON fences FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON fuel_cards TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON fuel_stations FOR SELECT TO gongche_app USING (true);
+
+CREATE POLICY reach ON fuel_transactions TO gongche_app USING ((EXISTS ( SELECT
+   FROM fuel_cards c
+  WHERE (c.id = fuel_transactions.card)))) WITH CHECK ((EXISTS ( SELECT
+   FROM fuel_cards c
+  WHERE (c.id = fuel_transactions.card))));
+
+CREATE POLICY reach ON judge_due FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = judge_due.vehicle_no))));
+
+CREATE POLICY reach ON order_results FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM dispatch_orders o
+  WHERE (o.id = order_results.order_id))));
+
+CREATE POLICY reach ON order_track_times FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM dispatch_orders o
+  WHERE (o.id = order_track_times.order_id))));
+
+CREATE POLICY reach ON organisations FOR SELECT TO gongche_app USING (((id = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (parent = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (id = ANY (( SELECT reach_above() AS reach_above)::text[]))));
+
+CREATE POLICY reach ON positions FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE (b.terminal_no = positions.terminal_no))));
+
+CREATE POLICY reach ON rule_parameters FOR SELECT TO gongche_app USING (((organisation IS NULL) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
+
+CREATE POLICY reach ON terminal_bindings FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = terminal_bindings.vehicle_no))));
+
+CREATE POLICY reach ON terminal_notices TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminals t
+  WHERE (t.no = terminal_notices.terminal_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM terminals t
+  WHERE (t.no = terminal_notices.terminal_no))));
+
+CREATE POLICY reach ON terminals TO gongche_app USING (((EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE (b.terminal_no = terminals.no))) OR ((home = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT terminal_bound(no))))) WITH CHECK (((EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE (b.terminal_no = terminals.no))) OR ((home = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT terminal_bound(no)))));
+
+CREATE POLICY reach ON vehicle_plates FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = vehicle_plates.vehicle_no))));
+
+CREATE POLICY reach ON vehicles TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON violations TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = vehicle_of_plate(violations.plate, violations.at))))) WITH CHECK ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = vehicle_of_plate(violations.plate, violations.at)))));
+
+CREATE POLICY reach_delete ON alert_feed FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON alert_versions FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON alerts FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON calendar_days FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON dispatch_orders FOR DELETE TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.id = dispatch_orders.vehicle)))));
+
+CREATE POLICY reach_delete ON evaluations FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON evidence_of_alerts FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON fences FOR DELETE TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT (EXISTS ( SELECT
+   FROM unnest(fences.vehicles) n(id)
+  WHERE (NOT (EXISTS ( SELECT
+           FROM vehicles v
+          WHERE (v.id = n.id)))))))));
+
+CREATE POLICY reach_delete ON fuel_stations FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON judge_due FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON order_results FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON order_track_times FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON organisations FOR DELETE TO gongche_app USING ((parent = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_delete ON positions FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON rule_parameters FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_delete ON terminal_bindings FOR DELETE TO gongche_app USING (((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
+
+CREATE POLICY reach_delete ON vehicle_plates FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_insert ON alert_feed FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON alert_versions FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON alerts FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON calendar_days FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON dispatch_orders FOR INSERT TO gongche_app WITH CHECK (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.id = dispatch_orders.vehicle)))));
+
+CREATE POLICY reach_insert ON evaluations FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON evidence_of_alerts FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON fences FOR INSERT TO gongche_app WITH CHECK (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT (EXISTS ( SELECT
+   FROM unnest(fences.vehicles) n(id)
+  WHERE (NOT (EXISTS ( SELECT
+           FROM vehicles v
+          WHERE (v.id = n.id)))))))));
+
+CREATE POLICY reach_insert ON fuel_stations FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON judge_due FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON order_results FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON order_track_times FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON organisations FOR INSERT TO gongche_app WITH CHECK ((parent = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_insert ON positions FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON rule_parameters FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_insert ON terminal_bindings FOR INSERT TO gongche_app WITH CHECK (((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
+
+CREATE POLICY reach_insert ON vehicle_plates FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_update ON alert_feed FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON alert_versions FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON calendar_days FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON dispatch_orders FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON evaluations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON evidence_of_alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON fences FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON fuel_stations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON judge_due FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON order_results FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON order_track_times FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON organisations FOR UPDATE TO gongche_app USING ((parent = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((parent = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON positions FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON rule_parameters FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON terminal_bindings FOR UPDATE TO gongche_app USING (((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no))) WITH CHECK (((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
+
+CREATE POLICY reach_update ON vehicle_plates FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+ALTER TABLE rule_parameters ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE terminal_bindings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE terminal_notices ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE terminals ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_plates ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicles ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE violations ENABLE ROW LEVEL SECURITY;

@@ -16,6 +16,7 @@ from api.answers import (
     UnconfirmedPage,
 )
 from api.auth.access import require
+from api.auth.scoped import scoped
 from api.errors import Problem, not_found
 from api.http import (
     DEFAULT_PAGE,
@@ -29,7 +30,6 @@ from api.http import (
 )
 from api.subscriptions.endpoints import read_model, takes
 from api.subscriptions.schemas import Body
-from api.subscriptions.scoped import scoped
 from office.subscriptions import answers
 from office.subscriptions.answers import Disposition, Receipt
 from office.subscriptions.reach import visible_units
@@ -192,7 +192,7 @@ async def unconfirmed(
 ) -> Response:
     """Those whose newest version has no receipt, the oldest first."""
     place = read_cursor("unconfirmed", cursor, int, str)
-    async with scoped(request, READ) as connection:
+    async with scoped(request, READ, read_only=True) as connection:
         units = await visible_units(connection, request.state.subject, READ)
         after = None if place is None else (place[0], place[1])
         found = await answers.unconfirmed(connection, units, hours, limit, after)
@@ -211,7 +211,7 @@ async def unconfirmed(
 )
 async def list_codes(request: Request) -> Response:
     """Those that are not active are not taken any more, and stay with the alerts that have them."""
-    async with scoped(request, READ) as connection:
+    async with scoped(request, READ, read_only=True) as connection:
         found = await answers.codes(connection)
     return json_response({"items": [_code(one) for one in found]})
 

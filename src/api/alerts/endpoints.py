@@ -27,6 +27,7 @@ from api.alerts.waiting import (
 )
 from api.answers import AlertPage, AlertWithVersions
 from api.auth.access import require
+from api.auth.scoped import scoped
 from api.errors import Problem, not_found
 from api.http import (
     DEFAULT_PAGE,
@@ -113,7 +114,7 @@ async def list_alerts(
     )
     place = read_cursor("alerts", cursor, int, str)
     after = None if place is None else (place[0], place[1])
-    async with request.app.state.pool.acquire(timeout=5) as connection:
+    async with scoped(request, "alerts:read", read_only=True) as connection:
         found = await stored_alerts(connection, filters, limit=limit, after=after)
     following = None
     if len(found) == limit:
@@ -127,7 +128,7 @@ async def list_alerts(
 )
 async def get_alert(request: Request, id: AlertId) -> Response:
     """The alert as it stands, and `versions`, oldest first (of more than 1,000 the newest 1,000; the feed has all)."""
-    async with request.app.state.pool.acquire(timeout=5) as connection:
+    async with scoped(request, "alerts:read", read_only=True) as connection:
         versions = await alert_versions(connection, _clean(id))
         receipts = await receipts_of(connection, id)
         dispositions = await dispositions_of(connection, id)
@@ -162,7 +163,7 @@ async def evidence(
     `?raw=true`, or `Accept: application/json`, gives the frozen body itself: its SHA-256 is the alert's
     `evidence_hash` and the ETag, its SM3 (国密) is `evidence_sm3`.
     """
-    async with request.app.state.pool.acquire(timeout=5) as connection:
+    async with scoped(request, "alerts:read", read_only=True) as connection:
         found = await evidence_of(connection, _clean(id), version)
         held = None if found is None else await stored_alert(connection, id)
     if found is None or held is None:

@@ -23,9 +23,9 @@ from api.alerts.waiting import (
     wants_cloud_events,
 )
 from api.auth.access import authorise, require
+from api.auth.scoped import scoped
 from api.errors import Problem
 from api.http import MAX_CURSOR, Cursor, make_cursor, read_cursor, to_json
-from api.subscriptions.scoped import scoped
 from office.identity.subject import Subject
 from office.subscriptions.reach import Wanted
 from rules.alerts.feed import feed_end
@@ -208,6 +208,6 @@ async def stream(
             headers={"Retry-After": "10"},
         )
     if place is None:
-        async with scoped(request, "alerts:read") as connection:
+        async with scoped(request, "alerts:read", read_only=True) as connection:
             place = [await feed_end(connection)]
     return EventStream(request, place[0], wanted, wants_cloud_events(request, envelope), seconds)

@@ -9,8 +9,8 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, Field, WithJsonSchema
 
+from api.auth.scoped import scoped
 from api.http import MAX_ID, PLAIN, json_response, make_cursor, refuse_controls, to_json
-from api.subscriptions.scoped import scoped
 from office.subscriptions.events import BATCH, cloud_event
 from office.subscriptions.reach import Wanted, filter_for
 from rules.alerts.feed import read_feed_for
@@ -74,7 +74,7 @@ async def read_part(
     request: Request, after: int, limit: int, wanted: Wanted, permission: str = "alerts:read"
 ) -> FeedPart:
     """What the subject of the request may see now, of what it wants."""
-    async with scoped(request, permission) as connection:
+    async with scoped(request, permission, read_only=True) as connection:
         asked = await filter_for(connection, request.state.subject, permission, wanted)
         return await read_feed_for(connection, after, limit, asked)
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from api.alerts.waiting import Wait, page_response, wait_for_part, wants_cloud_events
 from api.auth.access import require
+from api.auth.scoped import scoped
 from api.errors import Problem, not_found
 from api.http import DEFAULT_PAGE, Cursor, Limit, json_response, make_cursor, read_cursor, read_json
 from api.subscriptions.schemas import (
@@ -23,7 +24,6 @@ from api.subscriptions.schemas import (
     SubscriptionShown,
     SubscriptionWithLag,
 )
-from api.subscriptions.scoped import scoped
 from office.subscriptions import store, webhooks
 from office.subscriptions.events import BATCH
 from office.subscriptions.reach import Wanted, filter_for
@@ -186,7 +186,7 @@ async def entries(
     """From the confirmed place on; with `cursor` (the `next` of a page before) further on, without confirming. Reading moves
     nothing: confirm with `commit` when the items are safe. Two readers of one subscription read the same."""
     place = read_cursor("feed", cursor, int)
-    async with scoped(request, READ) as connection:
+    async with scoped(request, READ, read_only=True) as connection:
         found = await own(connection, request, name)
     began = found.committed if place is None else place[0]
     part = await wait_for_part(request, began, limit, found.wanted, wait, READ)

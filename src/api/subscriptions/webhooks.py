@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from api.auth.access import require
+from api.auth.scoped import scoped
 from api.errors import Problem, not_found
 from api.http import DEFAULT_PAGE, Cursor, Limit, json_response, make_cursor, read_cursor
 from api.subscriptions.endpoints import MANAGE, Name, own, read_model, takes
@@ -23,7 +24,6 @@ from api.subscriptions.schemas import (
     WebhookCreated,
     WebhookShown,
 )
-from api.subscriptions.scoped import scoped
 from office.subscriptions import keys, webhooks
 from office.subscriptions.addresses import Policy, TargetRefusedError, target_of
 from office.subscriptions.webhooks import Delivery, Tried, Webhook
