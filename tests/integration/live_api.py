@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from gongche.commands.api import listen
 from office.identity.tokens import SCOPES, create_token
 from rules.alerts.feed import CHANNEL
 from runtime.bell import Bell
@@ -23,7 +24,7 @@ from tests.waiting import until
 @asynccontextmanager
 async def serving(app: FastAPI) -> AsyncIterator[str]:
     """The address at which ``app`` serves."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listen("127.0.0.1", 0)
     # A reader that reads nothing fills what the kernel keeps for it soon.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 << 10)
     server = uvicorn.Server(

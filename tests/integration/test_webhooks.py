@@ -44,11 +44,15 @@ def sender(
 async def running(*senders: Sender) -> AsyncIterator[None]:
     stop = asyncio.Event()
     tasks = [asyncio.create_task(one.run(stop)) for one in senders]
+    bells = [asyncio.create_task(one.bell.run()) for one in senders]
     try:
         yield
     finally:
         stop.set()
         await asyncio.gather(*tasks)
+        for bell in bells:
+            bell.cancel()
+        await asyncio.gather(*bells, return_exceptions=True)
 
 
 @pytest.fixture

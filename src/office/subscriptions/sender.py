@@ -90,7 +90,7 @@ class Sender:
         self, pool: Any, poster: Poster, schedule: Schedule, source: str, bell: Bell, timeout_s: float
     ) -> None:
         self._pool, self._poster, self._schedule = pool, poster, schedule
-        self._source, self._bell = source, bell
+        self._source, self.bell = source, bell
         self._lease_s = timeout_s + _LEASE_MORE_S
         self._under_way: Tally[int] = Tally()
         self._leases: dict[asyncio.Task[None], uuid.UUID] = {}
@@ -102,7 +102,7 @@ class Sender:
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until ``stop``; then end what is under way."""
         while not stop.is_set():
-            seen = self._bell.count
+            seen = self.bell.count
             busy = False
             try:
                 busy = await self.turn()
@@ -116,7 +116,7 @@ class Sender:
 
     async def _rest(self, seen: int, stop: asyncio.Event) -> None:
         """Until there is news, somebody is done, or it is time to look."""
-        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(self._bell.wait(seen, LOOK_S))]
+        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(self.bell.wait(seen, LOOK_S))]
         try:
             await asyncio.wait({*waits, *self._leases}, return_when=asyncio.FIRST_COMPLETED, timeout=LOOK_S)
         finally:
