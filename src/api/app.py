@@ -11,13 +11,16 @@ from api import documentation, errors, observability
 from api.alerts.answering import router as answering
 from api.alerts.endpoints import router as alerts
 from api.alerts.stream import router as stream
-from api.auth.authentication import TokenCache
+from api.auth.authentication import UseNotes
 from api.evaluations.endpoints import router as evaluations
+from api.identity.endpoints import ROUTERS as identity
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import make_router as make_registry
 from api.subscriptions.endpoints import router as subscriptions
 from api.subscriptions.webhooks import router as webhooks
 from api.tracks.endpoints import router as tracks
+from office.identity.login import Desk
+from office.identity.oidc import Provider
 from runtime.bell import Bell
 from runtime.metrics import program_version
 from runtime.settings import Settings
@@ -52,7 +55,9 @@ def create_app(
     state.settings = settings
     state.pool = pool
     state.position_sink = position_sink
-    state.tokens = TokenCache(pool)
+    state.desk = Desk(pool, settings)
+    state.provider = Provider(settings, state.desk) if settings.oidc_issuer else None
+    state.use_notes = UseNotes(pool)
     state.bell = bell or Bell()
     state.streams = Counter[tuple[str, str]]()  # open streams by subject
     state.waiting_readers = state.imports_running = state.position_requests = state.arriving_bytes = 0
@@ -70,6 +75,7 @@ def create_app(
         evaluations,
         tracks,
         positions,
+        *identity,
         make_registry(),
         observability.router,
         documentation.router,

@@ -31,6 +31,15 @@ _CONTRADICTED: Final = ("/commit", "/dispositions")
 #: Operations of which only so many go on at a time.
 _COUNTED: Final = ("/stream",)
 _OPEN: Final = ("/healthz", "/readyz")
+#: Where only people come in, by how the address begins. Their writes may contradict what is stored (409).
+OF_PEOPLE: Final = (
+    "/v1/session",
+    "/v1/users",
+    "/v1/role-grants",
+    "/v1/delegations",
+    "/v1/clients",
+    "/v1/client-secrets",
+)
 
 
 def describe_problems(schema: dict[str, Any]) -> None:
@@ -104,6 +113,10 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
         found |= {400, 429}
     if method == "delete":
         found.add(404)
+    if path.startswith("/v1/oidc/"):
+        found.add(404)
+    if method != "get" and path.startswith(OF_PEOPLE):
+        found |= {409, 429} if path.startswith("/v1/session") else {409}
     if path.endswith(_CHOOSES):
         found.add(406)
     return found

@@ -21,11 +21,11 @@ from typing import Any, Final
 import orjson
 from prometheus_client import Counter, Gauge, Histogram
 
+from office.identity.lookup import subject_by_id
 from office.identity.subject import Subject
 from office.subscriptions import deliveries, keys
 from office.subscriptions.deliveries import Work
 from office.subscriptions.events import EVENT, cloud_event, webhook_body
-from office.subscriptions.owners import subject_of
 from office.subscriptions.posting import Answer, Poster
 from office.subscriptions.reach import filter_for, visible_units
 from office.subscriptions.store import Subscription, by_number
@@ -156,7 +156,7 @@ class Sender:
         subscription = await by_number(connection, number)
         if subscription is None:
             return False
-        subject = await subject_of(connection, subscription.owner)
+        subject = await subject_by_id(connection, subscription.owner.kind, subscription.owner.id)
         if subject is None or not subject.may(PERMISSION):
             # Nothing is skipped: it goes on from here when the owner has the right again.
             self._say(number, "its owner has ended or has no right to alerts; nothing is delivered meanwhile")
@@ -208,7 +208,7 @@ class Sender:
         async with self._pool.acquire(timeout=5) as connection:
             webhook = await find(connection, subscription.no)
             entry = await entry_at(connection, delivery.seq)
-            subject = await subject_of(connection, subscription.owner)
+            subject = await subject_by_id(connection, subscription.owner.kind, subscription.owner.id)
             if webhook is None or entry is None or subject is None or not subject.may(PERMISSION):
                 await deliveries.give_back(connection, [lease])
                 return
