@@ -15,6 +15,8 @@ import httpx
 import orjson
 import pytest
 
+from office.identity.lookup import subject_by_id
+from office.identity.subject import Kind
 from office.identity.tokens import revoke_token
 from office.subscriptions.addresses import Policy
 from office.subscriptions.posting import Poster
@@ -227,6 +229,34 @@ async def test_delivery_stops_with_the_right_of_the_owner(
             assert len(receiver.got) == 1
             await pool.execute("UPDATE api_tokens SET revoked_at = NULL WHERE id = $1", token)
             await until(lambda: len(receiver.accepted) == 2, "nothing was skipped")
+
+
+async def test_the_owner_is_who_it_is_now(pool: asyncpg.Pool) -> None:
+    """People and clients own subscriptions, too: what they may is looked up while they are away."""
+
+    async def reach(kind: Kind, id: str) -> frozenset[str] | None:
+        subject = await subject_by_id(pool, kind, id)
+        return frozenset() if subject is None else subject.reach("alerts:read")
+
+    await pool.execute("INSERT INTO organisations (id, name) VALUES ('o', '单位')")
+    await pool.execute("INSERT INTO users (id, name) VALUES ('zhang', '张三')")
+    assert await reach(Kind.USER, "zhang") == frozenset()
+    grant = "INSERT INTO role_grants (user_id, role, organisation, valid_from, granted_by) VALUES ('zhang', 'inspector', 'o', $1, 'x')"
+    await pool.execute(grant, datetime.now(UTC) - timedelta(days=1))
+    assert await reach(Kind.USER, "zhang") == {"o"}
+    await pool.execute("UPDATE users SET disabled_at = now()")
+    assert await reach(Kind.USER, "zhang") == frozenset()
+    await pool.execute(
+        "INSERT INTO clients (id, name, scopes, created_by) VALUES ('jw', '纪委平台', '{alerts:read}', 'x')"
+    )
+    assert await reach(Kind.CLIENT, "jw") == frozenset()  # it has no secret to come in with
+    await pool.execute(
+        "INSERT INTO client_secrets (id, client_id, sha256, created_by) VALUES ('s', 'jw', sha256('x'), 'x')"
+    )
+    assert await reach(Kind.CLIENT, "jw") is None  # everywhere
+    await pool.execute("UPDATE client_secrets SET revoked_at = now()")
+    assert await reach(Kind.CLIENT, "jw") == frozenset()
+    assert await reach(Kind.TOKEN, "nobody") == await reach(Kind.PROGRAM, "x") == frozenset()
 
 
 async def test_targets_that_are_refused_are_refused_at_once(pool: asyncpg.Pool, db_url: str) -> None:
