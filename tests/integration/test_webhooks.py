@@ -239,7 +239,7 @@ async def test_the_owner_is_who_it_is_now(pool: asyncpg.Pool) -> None:
         return frozenset() if subject is None else subject.reach("alerts:read")
 
     await pool.execute("INSERT INTO organisations (id, name) VALUES ('o', '单位')")
-    await pool.execute("INSERT INTO users (id, name) VALUES ('zhang', '张三')")
+    await pool.execute("INSERT INTO users (id, name, created_by) VALUES ('zhang', '张三', 'x')")
     assert await reach(Kind.USER, "zhang") == frozenset()
     grant = "INSERT INTO role_grants (user_id, role, organisation, valid_from, granted_by) VALUES ('zhang', 'inspector', 'o', $1, 'x')"
     await pool.execute(grant, datetime.now(UTC) - timedelta(days=1))
