@@ -9,6 +9,83 @@ CREATE TYPE text_range AS RANGE (
     collation = pg_catalog."C"
 );
 
+CREATE FUNCTION audit_changes() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    actor jsonb := NULLIF(current_setting('gongche.actor', true), '')::jsonb;
+    pairs text;
+BEGIN
+    IF actor IS NULL THEN
+        RETURN NULL;
+    END IF;
+    pairs := CASE TG_OP
+        WHEN 'INSERT' THEN format('SELECT (%s) AS o, to_jsonb(n) AS n FROM new_rows n', COALESCE(TG_ARGV[5], 'NULL::jsonb'))
+        WHEN 'DELETE' THEN 'SELECT to_jsonb(o) AS o, NULL::jsonb AS n FROM old_rows o'
+        ELSE format('SELECT to_jsonb(o) AS o, to_jsonb(n) AS n FROM old_rows o JOIN new_rows n USING (%s)', TG_ARGV[1]) END;
+    EXECUTE format(
+        'INSERT INTO audit (who_kind, who_id, who_name, roles, delegated_by, address, forwarded_for, agent, operation, purpose,'
+        ' action, subject_kind, subject_id, organisation, vehicle, before, after)'
+        ' SELECT $1 ->> ''kind'', $1 ->> ''id'', COALESCE($1 ->> ''name'', ''''), COALESCE($1 ->> ''roles'', ''''),'
+        ' $1 ->> ''delegated_by'', COALESCE($1 ->> ''address'', ''''), $1 ->> ''forwarded_for'', COALESCE($1 ->> ''agent'', ''''),'
+        ' $1 ->> ''operation'', $1 ->> ''purpose'', ''write'', $2, %s, %s, %s, d.was, d.is FROM (%s) AS p'
+        ' CROSS JOIN LATERAL (SELECT COALESCE(p.n, p.o) AS r, audit_part(p.o, p.n) AS was, audit_part(p.n, p.o) AS is) AS d'
+        ' WHERE d.was IS NOT NULL OR d.is IS NOT NULL',
+        TG_ARGV[2], TG_ARGV[3], TG_ARGV[4], pairs) USING actor, TG_ARGV[0];
+    RETURN NULL;
+END $_$;
+
+CREATE FUNCTION audit_note(actor jsonb, action text, subject_kind text, subject_id text, organisation text, vehicle text, detail jsonb) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF current_setting('transaction_read_only')::boolean THEN
+        RETURN false;
+    END IF;
+    INSERT INTO audit (who_kind, who_id, who_name, roles, delegated_by, address, forwarded_for, agent, operation, purpose,
+        action, subject_kind, subject_id, organisation, vehicle, detail)
+    VALUES (actor ->> 'kind', actor ->> 'id', COALESCE(actor ->> 'name', ''), COALESCE(actor ->> 'roles', ''),
+        actor ->> 'delegated_by', COALESCE(actor ->> 'address', ''), actor ->> 'forwarded_for', COALESCE(actor ->> 'agent', ''),
+        actor ->> 'operation', actor ->> 'purpose', action, subject_kind, subject_id,
+        COALESCE(organisation, (SELECT v.organisation FROM vehicles v WHERE v.id = audit_note.vehicle)), vehicle, detail);
+    RETURN true;
+END $$;
+
+CREATE FUNCTION audit_part(content jsonb, than jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT jsonb_object_agg(key, CASE WHEN length(value::text) <= 500 THEN value ELSE jsonb_build_object(
+               'length', length(value::text), 'sha256', encode(sha256(convert_to(value::text, 'UTF8')), 'hex')) END)
+      FROM jsonb_each(content)
+     WHERE key NOT IN ('created_at', 'updated_at', 'received_at', 'is_newest', 'is_current', 'home', 'sha256', 'code_sha256',
+           'previous_sha256', 'password_hash', 'totp_secret', 'totp_step', 'last_used_at')
+       AND (than IS NULL OR value IS DISTINCT FROM than -> key)
+$$;
+
+CREATE FUNCTION audit_stands() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION '审计记录不得修改或删除 / the audit is never changed' USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+CREATE FUNCTION audit_table(place regclass, kind text, key text DEFAULT 'id'::text, id text DEFAULT 'r ->> ''id'''::text, organisation text DEFAULT 'r ->> ''organisation'''::text, vehicle text DEFAULT 'NULL::text'::text, before text DEFAULT 'NULL::jsonb'::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    op text;
+BEGIN
+    FOREACH op IN ARRAY ARRAY['INSERT', 'UPDATE', 'DELETE'] LOOP
+        EXECUTE format('CREATE TRIGGER audit_%s AFTER %s ON %s REFERENCING %s FOR EACH STATEMENT'
+            ' EXECUTE FUNCTION audit_changes(%L, %L, %L, %L, %L, %L)', lower(op), op, place,
+            CASE op WHEN 'INSERT' THEN 'NEW TABLE AS new_rows' WHEN 'DELETE' THEN 'OLD TABLE AS old_rows'
+                    ELSE 'OLD TABLE AS old_rows NEW TABLE AS new_rows' END,
+            kind, key, id, organisation, vehicle, before);
+    END LOOP;
+END $$;
+
 CREATE FUNCTION begin_plates() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -55,19 +132,22 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION feed_end() RETURNS bigint
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
+CREATE FUNCTION make_audit_month(wanted date) RETURNS boolean
+    LANGUAGE plpgsql
     AS $$
-    SELECT COALESCE(max(f.seq), 0) FROM alert_feed f
-$$;
-
-CREATE FUNCTION feed_part(after bigint, most integer) RETURNS TABLE(seq bigint, alert_id text, version integer, created_at timestamp with time zone)
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT f.seq, f.alert_id, f.version, f.created_at FROM alert_feed f WHERE f.seq > after ORDER BY f.seq LIMIT most
-$$;
+DECLARE
+    month date := date_trunc('month', wanted)::date;
+    name text := 'audit_' || to_char(month, 'YYYYMM');
+    starts timestamptz := month::timestamp AT TIME ZONE 'UTC';
+    ends timestamptz := (month + interval '1 month') AT TIME ZONE 'UTC';
+BEGIN
+    IF to_regclass(name) IS NOT NULL OR EXISTS (SELECT FROM audit_default d WHERE d.at >= starts AND d.at < ends) THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE TABLE %I PARTITION OF audit FOR VALUES FROM (%L) TO (%L)', name, starts, ends);
+    EXECUTE format('CREATE TRIGGER audit_is_not_emptied BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION audit_stands()', name);
+    RETURN true;
+END $$;
 
 CREATE FUNCTION note_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -207,13 +287,6 @@ CREATE FUNCTION reach_units() RETURNS text[]
     SELECT COALESCE(array_agg(id), '{}') FROM below
 $$;
 
-CREATE FUNCTION refuse_change_of_answers() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME;
-END $$;
-
 CREATE FUNCTION scope_table(place regclass, privileges text, seen text DEFAULT 'organisation = ANY ((SELECT reach_units())::text[])'::text, written text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -243,21 +316,41 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE FUNCTION terminal_bound(wanted integer) RETURNS boolean
-    LANGUAGE sql STABLE SECURITY DEFINER
+CREATE FUNCTION terminal_homes_of_bindings() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    SELECT EXISTS (SELECT FROM terminal_bindings b WHERE b.terminal_no = wanted)
-$$;
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        UPDATE terminals t SET home = v.organisation
+          FROM (SELECT DISTINCT ON (terminal_no) terminal_no, vehicle_no FROM old_rows ORDER BY terminal_no, valid_from DESC) o
+          JOIN vehicles v ON v.no = o.vehicle_no WHERE t.no = o.terminal_no AND t.home IS DISTINCT FROM v.organisation;
+    ELSE
+        UPDATE terminals t SET home = v.organisation
+          FROM (SELECT DISTINCT ON (b.terminal_no) b.terminal_no, b.vehicle_no FROM terminal_bindings b
+                 WHERE b.terminal_no IN (SELECT terminal_no FROM new_rows) ORDER BY b.terminal_no, b.valid_from DESC) o
+          JOIN vehicles v ON v.no = o.vehicle_no WHERE t.no = o.terminal_no AND t.home IS DISTINCT FROM v.organisation;
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION terminal_homes_of_vehicles() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE terminals t SET home = n.organisation
+      FROM new_rows n JOIN old_rows o USING (no) JOIN terminal_bindings b ON b.vehicle_no = n.no
+     WHERE n.organisation <> o.organisation AND t.no = b.terminal_no AND NOT EXISTS (
+           SELECT FROM terminal_bindings l WHERE l.terminal_no = b.terminal_no AND l.valid_from > b.valid_from);
+    RETURN NULL;
+END $$;
 
 CREATE FUNCTION terminal_in_reach(wanted integer) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    SELECT EXISTS (SELECT FROM terminal_bindings b JOIN vehicles v ON v.no = b.vehicle_no
-                    WHERE b.terminal_no = wanted AND v.organisation = ANY (reach_units()))
-        OR EXISTS (SELECT FROM terminals t WHERE t.no = wanted AND t.home = ANY (reach_units())
-                    AND NOT EXISTS (SELECT FROM terminal_bindings b WHERE b.terminal_no = wanted))
+    SELECT EXISTS (SELECT FROM terminals t WHERE t.no = wanted AND t.home = ANY (reach_units()))
 $$;
 
 CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) RETURNS integer
@@ -270,33 +363,6 @@ CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) R
                    CASE WHEN moment < valid_from THEN valid_from - moment ELSE moment - COALESCE(valid_to, moment) END LIMIT 1),
         (SELECT no FROM vehicles WHERE plate = wanted ORDER BY id LIMIT 1))
 $$;
-
-CREATE TABLE alert_dispositions (
-    no bigint NOT NULL,
-    alert_id text NOT NULL,
-    id text NOT NULL,
-    organisation text NOT NULL,
-    version integer NOT NULL,
-    code text NOT NULL,
-    note text DEFAULT ''::text NOT NULL,
-    decided_by text NOT NULL,
-    subject_kind text NOT NULL,
-    subject_id text NOT NULL,
-    subject_name text NOT NULL,
-    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT alert_dispositions_decided_by_check CHECK (((length(decided_by) >= 1) AND (length(decided_by) <= 200))),
-    CONSTRAINT alert_dispositions_id_check CHECK (((length(id) >= 1) AND (length(id) <= 64))),
-    CONSTRAINT alert_dispositions_note_check CHECK ((length(note) <= 2000))
-);
-
-ALTER TABLE alert_dispositions ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME alert_dispositions_no_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
 
 CREATE TABLE alert_feed (
     seq bigint NOT NULL,
@@ -311,18 +377,6 @@ CREATE SEQUENCE alert_feed_seq
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
-
-CREATE TABLE alert_receipts (
-    alert_id text NOT NULL,
-    version integer NOT NULL,
-    organisation text NOT NULL,
-    subject_kind text NOT NULL,
-    subject_id text NOT NULL,
-    subject_name text NOT NULL,
-    received_by text NOT NULL,
-    received_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT alert_receipts_received_by_check CHECK (((length(received_by) >= 1) AND (length(received_by) <= 200)))
-);
 
 CREATE TABLE alert_versions (
     alert_id text NOT NULL,
@@ -370,6 +424,64 @@ CREATE TABLE api_tokens (
 );
 
 COMMENT ON COLUMN api_tokens.organisation IS 'organisations.id: where the token holds, and below it; null = everywhere.';
+
+CREATE TABLE audit (
+    no bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    who_kind text NOT NULL,
+    who_id text NOT NULL,
+    who_name text DEFAULT ''::text NOT NULL,
+    roles text DEFAULT ''::text NOT NULL,
+    delegated_by text,
+    address text DEFAULT ''::text NOT NULL,
+    forwarded_for text,
+    agent text DEFAULT ''::text NOT NULL,
+    operation text NOT NULL,
+    action text NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id text,
+    organisation text,
+    vehicle text,
+    purpose text,
+    before jsonb,
+    after jsonb,
+    detail jsonb,
+    CONSTRAINT audit_action_check CHECK ((action = ANY (ARRAY['read'::text, 'write'::text, 'import'::text, 'command'::text])))
+)
+PARTITION BY RANGE (at);
+
+CREATE TABLE audit_default (
+    no bigint CONSTRAINT audit_no_not_null NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() CONSTRAINT audit_at_not_null NOT NULL,
+    who_kind text CONSTRAINT audit_who_kind_not_null NOT NULL,
+    who_id text CONSTRAINT audit_who_id_not_null NOT NULL,
+    who_name text DEFAULT ''::text CONSTRAINT audit_who_name_not_null NOT NULL,
+    roles text DEFAULT ''::text CONSTRAINT audit_roles_not_null NOT NULL,
+    delegated_by text,
+    address text DEFAULT ''::text CONSTRAINT audit_address_not_null NOT NULL,
+    forwarded_for text,
+    agent text DEFAULT ''::text CONSTRAINT audit_agent_not_null NOT NULL,
+    operation text CONSTRAINT audit_operation_not_null NOT NULL,
+    action text CONSTRAINT audit_action_not_null NOT NULL,
+    subject_kind text CONSTRAINT audit_subject_kind_not_null NOT NULL,
+    subject_id text,
+    organisation text,
+    vehicle text,
+    purpose text,
+    before jsonb,
+    after jsonb,
+    detail jsonb,
+    CONSTRAINT audit_action_check CHECK ((action = ANY (ARRAY['read'::text, 'write'::text, 'import'::text, 'command'::text])))
+);
+
+ALTER TABLE audit ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME audit_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE calendar_days (
     day date NOT NULL,
@@ -625,17 +737,6 @@ ALTER TABLE dispatch_orders ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
-);
-
-CREATE TABLE disposition_codes (
-    code text NOT NULL,
-    zh text NOT NULL,
-    en text NOT NULL,
-    active boolean DEFAULT true NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT disposition_codes_code_check CHECK ((code ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
-    CONSTRAINT disposition_codes_en_check CHECK (((length(en) >= 1) AND (length(en) <= 200))),
-    CONSTRAINT disposition_codes_zh_check CHECK (((length(zh) >= 1) AND (length(zh) <= 100)))
 );
 
 CREATE TABLE drivers (
@@ -1144,35 +1245,6 @@ CREATE TABLE sessions (
     CONSTRAINT sessions_sha256_check CHECK ((octet_length(sha256) = 32))
 );
 
-CREATE TABLE subscriptions (
-    no bigint NOT NULL,
-    owner_kind text NOT NULL,
-    owner_id text NOT NULL,
-    name text NOT NULL,
-    organisations text[],
-    rules text[],
-    severities text[],
-    statuses text[],
-    envelope text DEFAULT 'plain'::text NOT NULL,
-    committed bigint DEFAULT 0 NOT NULL,
-    committed_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT subscriptions_committed_check CHECK ((committed >= 0)),
-    CONSTRAINT subscriptions_envelope_check CHECK ((envelope = ANY (ARRAY['plain'::text, 'cloudevents'::text]))),
-    CONSTRAINT subscriptions_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9_-]{0,62}$'::text)),
-    CONSTRAINT subscriptions_owner_kind_check CHECK ((owner_kind = ANY (ARRAY['user'::text, 'client'::text, 'token'::text, 'program'::text])))
-);
-
-ALTER TABLE subscriptions ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME subscriptions_no_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
 CREATE TABLE terminal_bindings (
     terminal_no integer NOT NULL,
     vehicle_no integer NOT NULL,
@@ -1236,7 +1308,7 @@ COMMENT ON COLUMN terminals.office_said IS 'Columns whose value is the office''s
 
 COMMENT ON COLUMN terminals.waiting_device IS 'Manufacturer, model, device id and plate of another device that asks for this phone number.';
 
-COMMENT ON COLUMN terminals.home IS 'organisations.id of who registered it; counts only until it first sits in a vehicle. Null = whoever reaches everywhere.';
+COMMENT ON COLUMN terminals.home IS 'organisations.id of the unit that it belongs to now; kept by triggers. Null = whoever reaches everywhere.';
 
 ALTER TABLE terminals ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME terminals_no_seq
@@ -1353,106 +1425,7 @@ CREATE TABLE violations (
 
 COMMENT ON COLUMN violations.lat_e6 IS '1e-6 degree WGS-84, of lat and lon in their datum';
 
-CREATE TABLE webhook_attempts (
-    no bigint NOT NULL,
-    delivery_no bigint NOT NULL,
-    at timestamp with time zone DEFAULT now() NOT NULL,
-    took_ms integer NOT NULL,
-    status integer,
-    error text,
-    answer text
-);
-
-ALTER TABLE webhook_attempts ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME webhook_attempts_no_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE webhook_deliveries (
-    no bigint NOT NULL,
-    subscription_no bigint NOT NULL,
-    seq bigint NOT NULL,
-    alert_id text NOT NULL,
-    version integer NOT NULL,
-    organisation text NOT NULL,
-    state text DEFAULT 'waiting'::text NOT NULL,
-    attempts integer DEFAULT 0 NOT NULL,
-    due_at timestamp with time zone DEFAULT now() NOT NULL,
-    lease uuid,
-    leased_until timestamp with time zone,
-    last_error text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    ended_at timestamp with time zone,
-    CONSTRAINT webhook_deliveries_seq_check CHECK ((seq > 0)),
-    CONSTRAINT webhook_deliveries_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'delivered'::text, 'dead'::text, 'withheld'::text])))
-);
-
-COMMENT ON COLUMN webhook_deliveries.state IS 'withheld = the owner of the subscription may not see the unit of the alert any more.';
-
-ALTER TABLE webhook_deliveries ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME webhook_deliveries_no_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE webhook_secrets (
-    no bigint NOT NULL,
-    subscription_no bigint NOT NULL,
-    secret bytea NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    expires_at timestamp with time zone,
-    CONSTRAINT webhook_secrets_secret_check CHECK (((octet_length(secret) >= 24) AND (octet_length(secret) <= 64)))
-);
-
-ALTER TABLE webhook_secrets ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME webhook_secrets_no_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE webhook_tests (
-    no bigint NOT NULL,
-    subscription_no bigint NOT NULL,
-    asked_at timestamp with time zone DEFAULT now() NOT NULL,
-    ended_at timestamp with time zone,
-    took_ms integer,
-    status integer,
-    error text,
-    answer text
-);
-
-ALTER TABLE webhook_tests ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME webhook_tests_no_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE webhooks (
-    subscription_no bigint NOT NULL,
-    url text NOT NULL,
-    filled bigint NOT NULL,
-    failing_since timestamp with time zone,
-    disabled_at timestamp with time zone,
-    disabled_reason text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT webhooks_check CHECK (((disabled_at IS NULL) = (disabled_reason IS NULL))),
-    CONSTRAINT webhooks_filled_check CHECK ((filled >= 0)),
-    CONSTRAINT webhooks_url_check CHECK ((length(url) <= 2000))
-);
+ALTER TABLE ONLY audit ATTACH PARTITION audit_default DEFAULT;
 
 ALTER TABLE ONLY evaluations ATTACH PARTITION evaluations_default DEFAULT;
 
@@ -1466,20 +1439,11 @@ ALTER TABLE ONLY positions ATTACH PARTITION positions_default DEFAULT;
 
 ALTER TABLE ONLY evaluations ALTER COLUMN id SET DEFAULT nextval('evaluations_id_seq'::regclass);
 
-ALTER TABLE ONLY alert_dispositions
-    ADD CONSTRAINT alert_dispositions_alert_id_id_key UNIQUE (alert_id, id);
-
-ALTER TABLE ONLY alert_dispositions
-    ADD CONSTRAINT alert_dispositions_pkey PRIMARY KEY (no);
-
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_alert_id_version_key UNIQUE (alert_id, version);
 
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_pkey PRIMARY KEY (seq);
-
-ALTER TABLE ONLY alert_receipts
-    ADD CONSTRAINT alert_receipts_pkey PRIMARY KEY (alert_id, version, subject_kind, subject_id);
 
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_pkey PRIMARY KEY (alert_id, version);
@@ -1495,6 +1459,12 @@ ALTER TABLE ONLY api_tokens
 
 ALTER TABLE ONLY api_tokens
     ADD CONSTRAINT api_tokens_sha256_key UNIQUE (sha256);
+
+ALTER TABLE ONLY audit
+    ADD CONSTRAINT audit_pkey PRIMARY KEY (at, no);
+
+ALTER TABLE ONLY audit_default
+    ADD CONSTRAINT audit_default_pkey PRIMARY KEY (at, no);
 
 ALTER TABLE ONLY calendar_days
     ADD CONSTRAINT calendar_days_pkey PRIMARY KEY (day);
@@ -1543,9 +1513,6 @@ ALTER TABLE ONLY delegations
 
 ALTER TABLE ONLY dispatch_orders
     ADD CONSTRAINT dispatch_orders_pkey PRIMARY KEY (id, version);
-
-ALTER TABLE ONLY disposition_codes
-    ADD CONSTRAINT disposition_codes_pkey PRIMARY KEY (code);
 
 ALTER TABLE ONLY drivers
     ADD CONSTRAINT drivers_pkey PRIMARY KEY (id);
@@ -1658,12 +1625,6 @@ ALTER TABLE ONLY sessions
 ALTER TABLE ONLY sessions
     ADD CONSTRAINT sessions_sha256_key UNIQUE (sha256);
 
-ALTER TABLE ONLY subscriptions
-    ADD CONSTRAINT subscriptions_owner_kind_owner_id_name_key UNIQUE (owner_kind, owner_id, name);
-
-ALTER TABLE ONLY subscriptions
-    ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (no);
-
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_pkey PRIMARY KEY (terminal_no, valid_from);
 
@@ -1703,26 +1664,6 @@ ALTER TABLE ONLY vehicles
 ALTER TABLE ONLY violations
     ADD CONSTRAINT violations_pkey PRIMARY KEY (id);
 
-ALTER TABLE ONLY webhook_attempts
-    ADD CONSTRAINT webhook_attempts_pkey PRIMARY KEY (no);
-
-ALTER TABLE ONLY webhook_deliveries
-    ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (no);
-
-ALTER TABLE ONLY webhook_deliveries
-    ADD CONSTRAINT webhook_deliveries_subscription_no_seq_key UNIQUE (subscription_no, seq);
-
-ALTER TABLE ONLY webhook_secrets
-    ADD CONSTRAINT webhook_secrets_pkey PRIMARY KEY (no);
-
-ALTER TABLE ONLY webhook_tests
-    ADD CONSTRAINT webhook_tests_pkey PRIMARY KEY (no);
-
-ALTER TABLE ONLY webhooks
-    ADD CONSTRAINT webhooks_pkey PRIMARY KEY (subscription_no);
-
-CREATE INDEX alert_feed_created ON alert_feed USING btree (created_at, seq);
-
 CREATE INDEX alert_versions_evidence ON alert_versions USING btree (evidence_sha256);
 
 CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
@@ -1741,9 +1682,23 @@ CREATE INDEX alerts_of_vehicle ON alerts USING btree (vehicle, detected_at DESC,
 
 CREATE INDEX alerts_suspected ON alerts USING btree (rule, subject) WHERE (status = 'suspected'::text);
 
-CREATE INDEX alerts_updated ON alerts USING btree (updated_at, id);
-
 CREATE INDEX alerts_vehicle ON alerts USING btree (vehicle_no, occurred_from);
+
+CREATE INDEX audit_organisation ON ONLY audit USING btree (organisation, at DESC, no DESC);
+
+CREATE INDEX audit_default_organisation_at_no_idx ON audit_default USING btree (organisation, at DESC, no DESC);
+
+CREATE INDEX audit_subject ON ONLY audit USING btree (subject_kind, subject_id, at DESC, no DESC);
+
+CREATE INDEX audit_default_subject_kind_subject_id_at_no_idx ON audit_default USING btree (subject_kind, subject_id, at DESC, no DESC);
+
+CREATE INDEX audit_vehicle ON ONLY audit USING btree (vehicle, at DESC, no DESC) WHERE (vehicle IS NOT NULL);
+
+CREATE INDEX audit_default_vehicle_at_no_idx ON audit_default USING btree (vehicle, at DESC, no DESC) WHERE (vehicle IS NOT NULL);
+
+CREATE INDEX audit_who ON ONLY audit USING btree (who_id, at DESC, no DESC);
+
+CREATE INDEX audit_default_who_id_at_no_idx ON audit_default USING btree (who_id, at DESC, no DESC);
 
 CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from);
 
@@ -1873,25 +1828,15 @@ CREATE INDEX violations_at ON violations USING btree (at);
 
 CREATE INDEX violations_plate ON violations USING btree (plate, at);
 
-CREATE INDEX webhook_attempts_of ON webhook_attempts USING btree (delivery_no, no);
+ALTER INDEX audit_organisation ATTACH PARTITION audit_default_organisation_at_no_idx;
 
-CREATE INDEX webhook_deliveries_dead ON webhook_deliveries USING btree (subscription_no) WHERE (state = 'dead'::text);
+ALTER INDEX audit_pkey ATTACH PARTITION audit_default_pkey;
 
-CREATE INDEX webhook_deliveries_due ON webhook_deliveries USING btree (subscription_no, seq) WHERE (state = 'waiting'::text);
+ALTER INDEX audit_subject ATTACH PARTITION audit_default_subject_kind_subject_id_at_no_idx;
 
-CREATE INDEX webhook_deliveries_ended ON webhook_deliveries USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+ALTER INDEX audit_vehicle ATTACH PARTITION audit_default_vehicle_at_no_idx;
 
-CREATE INDEX webhook_deliveries_listed ON webhook_deliveries USING btree (subscription_no, state, no);
-
-CREATE INDEX webhook_deliveries_order ON webhook_deliveries USING btree (subscription_no, alert_id, seq) WHERE (state = 'waiting'::text);
-
-CREATE INDEX webhook_secrets_of ON webhook_secrets USING btree (subscription_no);
-
-CREATE UNIQUE INDEX webhook_secrets_present ON webhook_secrets USING btree (subscription_no) WHERE (expires_at IS NULL);
-
-CREATE INDEX webhook_tests_of ON webhook_tests USING btree (subscription_no);
-
-CREATE INDEX webhook_tests_open ON webhook_tests USING btree (no) WHERE (ended_at IS NULL);
+ALTER INDEX audit_who ATTACH PARTITION audit_default_who_id_at_no_idx;
 
 ALTER INDEX evaluations_time ATTACH PARTITION evaluations_default_evaluated_at_id_idx;
 
@@ -1911,9 +1856,143 @@ ALTER INDEX positions_pkey ATTACH PARTITION positions_before_2020_pkey;
 
 ALTER INDEX positions_pkey ATTACH PARTITION positions_default_pkey;
 
-CREATE TRIGGER alert_dispositions_only_grow BEFORE DELETE OR UPDATE ON alert_dispositions FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
+CREATE TRIGGER audit_delete AFTER DELETE ON api_tokens REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
-CREATE TRIGGER alert_receipts_only_grow BEFORE DELETE OR UPDATE ON alert_receipts FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
+CREATE TRIGGER audit_delete AFTER DELETE ON calendar_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON card_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'card, valid_from', 'r ->> ''card''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON client_secrets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('client-secrets', 'id', 'r ->> ''client_id''', '(SELECT c.organisation FROM clients c WHERE c.id = r ->> ''client_id'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON clients REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('clients', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON clock_corrections REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('clock-corrections', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM terminal_bindings b JOIN vehicles v ON v.no = b.vehicle_no WHERE b.terminal_no = (r ->> ''terminal_no'')::integer ORDER BY b.valid_from DESC LIMIT 1)', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON delegations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('delegations', 'id', 'r ->> ''to_user''', '(SELECT g.organisation FROM role_grants g WHERE g.id = (r ->> ''grant_id'')::bigint)', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON dispatch_orders REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatch-orders', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'SELECT to_jsonb(b) FROM dispatch_orders b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON drivers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON fences REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON fuel_cards REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON fuel_stations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON fuel_transactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON oidc_links REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON organisations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('organisations', 'id', 'r ->> ''id''', 'r ->> ''id''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON role_grants REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON rule_parameters REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rule-parameters', 'rule, name, effective_from', 'r ->> ''rule'' || ''.'' || (r ->> ''name'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON terminals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON vehicles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON violations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON api_tokens REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON calendar_days REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON card_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'card, valid_from', 'r ->> ''card''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON client_secrets REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('client-secrets', 'id', 'r ->> ''client_id''', '(SELECT c.organisation FROM clients c WHERE c.id = r ->> ''client_id'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON clients REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('clients', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON clock_corrections REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('clock-corrections', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM terminal_bindings b JOIN vehicles v ON v.no = b.vehicle_no WHERE b.terminal_no = (r ->> ''terminal_no'')::integer ORDER BY b.valid_from DESC LIMIT 1)', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON delegations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('delegations', 'id', 'r ->> ''to_user''', '(SELECT g.organisation FROM role_grants g WHERE g.id = (r ->> ''grant_id'')::bigint)', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON dispatch_orders REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatch-orders', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'SELECT to_jsonb(b) FROM dispatch_orders b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON drivers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON fences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON fuel_cards REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON fuel_stations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON fuel_transactions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON oidc_links REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON organisations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('organisations', 'id', 'r ->> ''id''', 'r ->> ''id''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON role_grants REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON rule_parameters REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rule-parameters', 'rule, name, effective_from', 'r ->> ''rule'' || ''.'' || (r ->> ''name'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON terminals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON vehicles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON violations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
+
+CREATE TRIGGER audit_is_not_emptied BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_stands();
+
+CREATE TRIGGER audit_is_not_emptied BEFORE TRUNCATE ON audit_default FOR EACH STATEMENT EXECUTE FUNCTION audit_stands();
+
+CREATE TRIGGER audit_stands BEFORE DELETE OR UPDATE ON audit FOR EACH ROW EXECUTE FUNCTION audit_stands();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON api_tokens REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON calendar_days REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON card_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'card, valid_from', 'r ->> ''card''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON client_secrets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('client-secrets', 'id', 'r ->> ''client_id''', '(SELECT c.organisation FROM clients c WHERE c.id = r ->> ''client_id'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON clients REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('clients', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON clock_corrections REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('clock-corrections', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM terminal_bindings b JOIN vehicles v ON v.no = b.vehicle_no WHERE b.terminal_no = (r ->> ''terminal_no'')::integer ORDER BY b.valid_from DESC LIMIT 1)', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON delegations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('delegations', 'id', 'r ->> ''to_user''', '(SELECT g.organisation FROM role_grants g WHERE g.id = (r ->> ''grant_id'')::bigint)', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON dispatch_orders REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatch-orders', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'SELECT to_jsonb(b) FROM dispatch_orders b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON fences REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON fuel_cards REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON fuel_stations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON oidc_links REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON organisations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('organisations', 'id', 'r ->> ''id''', 'r ->> ''id''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON role_grants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON rule_parameters REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rule-parameters', 'rule, name, effective_from', 'r ->> ''rule'' || ''.'' || (r ->> ''name'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON terminal_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON terminals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON violations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
 
@@ -2009,27 +2088,18 @@ CREATE TRIGGER note_violation_update AFTER UPDATE ON violations REFERENCING OLD 
 
 CREATE CONSTRAINT TRIGGER number_change_commit AFTER INSERT ON change_commits DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION number_change_commit();
 
+CREATE TRIGGER terminal_homes_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_bindings();
+
+CREATE TRIGGER terminal_homes_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_bindings();
+
+CREATE TRIGGER terminal_homes_vehicle AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_vehicles();
+
 CREATE TRIGGER vehicle_plates_begin AFTER INSERT ON vehicles REFERENCING NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION begin_plates();
 
 CREATE TRIGGER vehicle_plates_change AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS vehicles_before NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION change_plates();
 
-ALTER TABLE ONLY alert_dispositions
-    ADD CONSTRAINT alert_dispositions_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
-
-ALTER TABLE ONLY alert_dispositions
-    ADD CONSTRAINT alert_dispositions_alert_id_version_fkey FOREIGN KEY (alert_id, version) REFERENCES alert_versions(alert_id, version);
-
-ALTER TABLE ONLY alert_dispositions
-    ADD CONSTRAINT alert_dispositions_code_fkey FOREIGN KEY (code) REFERENCES disposition_codes(code);
-
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_alert_id_version_fkey FOREIGN KEY (alert_id, version) REFERENCES alert_versions(alert_id, version);
-
-ALTER TABLE ONLY alert_receipts
-    ADD CONSTRAINT alert_receipts_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
-
-ALTER TABLE ONLY alert_receipts
-    ADD CONSTRAINT alert_receipts_alert_id_version_fkey FOREIGN KEY (alert_id, version) REFERENCES alert_versions(alert_id, version);
 
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
@@ -2142,30 +2212,13 @@ ALTER TABLE ONLY vehicles
 ALTER TABLE ONLY violations
     ADD CONSTRAINT violations_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
 
-ALTER TABLE ONLY webhook_attempts
-    ADD CONSTRAINT webhook_attempts_delivery_no_fkey FOREIGN KEY (delivery_no) REFERENCES webhook_deliveries(no) ON DELETE CASCADE;
-
-ALTER TABLE ONLY webhook_deliveries
-    ADD CONSTRAINT webhook_deliveries_subscription_no_fkey FOREIGN KEY (subscription_no) REFERENCES webhooks(subscription_no) ON DELETE CASCADE;
-
-ALTER TABLE ONLY webhook_secrets
-    ADD CONSTRAINT webhook_secrets_subscription_no_fkey FOREIGN KEY (subscription_no) REFERENCES webhooks(subscription_no) ON DELETE CASCADE;
-
-ALTER TABLE ONLY webhook_tests
-    ADD CONSTRAINT webhook_tests_subscription_no_fkey FOREIGN KEY (subscription_no) REFERENCES webhooks(subscription_no) ON DELETE CASCADE;
-
-ALTER TABLE ONLY webhooks
-    ADD CONSTRAINT webhooks_subscription_no_fkey FOREIGN KEY (subscription_no) REFERENCES subscriptions(no) ON DELETE CASCADE;
-
-ALTER TABLE alert_dispositions ENABLE ROW LEVEL SECURITY;
-
 ALTER TABLE alert_feed ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE alert_receipts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE alert_versions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE alerts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE audit ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE calendar_days ENABLE ROW LEVEL SECURITY;
 
@@ -2177,21 +2230,17 @@ ALTER TABLE clock_doubts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE dispatch_orders ENABLE ROW LEVEL SECURITY;
 
-ALTER TABLE disposition_codes ENABLE ROW LEVEL SECURITY;
-
 ALTER TABLE drivers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE evaluations ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY everywhere ON alert_dispositions TO gongche_everywhere USING (true) WITH CHECK (true);
-
 CREATE POLICY everywhere ON alert_feed TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON alert_receipts TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON alert_versions TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON alerts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON audit TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON calendar_days TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -2202,8 +2251,6 @@ CREATE POLICY everywhere ON clock_corrections TO gongche_everywhere USING (true)
 CREATE POLICY everywhere ON clock_doubts TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON dispatch_orders TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON disposition_codes TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON drivers TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -2231,8 +2278,6 @@ CREATE POLICY everywhere ON positions TO gongche_everywhere USING (true) WITH CH
 
 CREATE POLICY everywhere ON rule_parameters TO gongche_everywhere USING (true) WITH CHECK (true);
 
-CREATE POLICY everywhere ON subscriptions TO gongche_everywhere USING (true) WITH CHECK (true);
-
 CREATE POLICY everywhere ON terminal_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON terminal_notices TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -2244,16 +2289,6 @@ CREATE POLICY everywhere ON vehicle_plates TO gongche_everywhere USING (true) WI
 CREATE POLICY everywhere ON vehicles TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON violations TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON webhook_attempts TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON webhook_deliveries TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON webhook_secrets TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON webhook_tests TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON webhooks TO gongche_everywhere USING (true) WITH CHECK (true);
 
 ALTER TABLE evidence_of_alerts ENABLE ROW LEVEL SECURITY;
 
@@ -2275,19 +2310,17 @@ ALTER TABLE organisations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE positions ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY reach ON alert_dispositions TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
 CREATE POLICY reach ON alert_feed FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM alerts a
   WHERE (a.id = alert_feed.alert_id))));
-
-CREATE POLICY reach ON alert_receipts TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON alert_versions FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM alerts a
   WHERE (a.id = alert_versions.alert_id))));
 
 CREATE POLICY reach ON alerts FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON audit FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON calendar_days FOR SELECT TO gongche_app USING (true);
 
@@ -2311,15 +2344,13 @@ CREATE POLICY reach ON clock_doubts TO gongche_app USING ((EXISTS ( SELECT
 
 CREATE POLICY reach ON dispatch_orders FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
-CREATE POLICY reach ON disposition_codes FOR SELECT TO gongche_app USING (true);
-
 CREATE POLICY reach ON drivers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON evaluations FOR SELECT TO gongche_app USING (((EXISTS ( SELECT
    FROM vehicles v
-  WHERE (v.no = evaluations.vehicle_no))) OR (EXISTS ( SELECT
+  WHERE (v.no = evaluations.vehicle_no))) OR ((vehicle_no IS NULL) AND (EXISTS ( SELECT
    FROM alerts a
-  WHERE ((a.rule = evaluations.rule) AND (a.subject = evaluations.subject))))));
+  WHERE ((a.rule = evaluations.rule) AND (a.subject = evaluations.subject)))))));
 
 CREATE POLICY reach ON evidence_of_alerts FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM alert_versions v
@@ -2357,8 +2388,6 @@ CREATE POLICY reach ON positions FOR SELECT TO gongche_app USING ((EXISTS ( SELE
 
 CREATE POLICY reach ON rule_parameters FOR SELECT TO gongche_app USING (((organisation IS NULL) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
 
-CREATE POLICY reach ON subscriptions TO gongche_app USING ((((owner_kind || ':'::text) || owner_id) = current_setting('gongche.subject'::text, true))) WITH CHECK ((((owner_kind || ':'::text) || owner_id) = current_setting('gongche.subject'::text, true)));
-
 CREATE POLICY reach ON terminal_bindings FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = terminal_bindings.vehicle_no))));
@@ -2369,11 +2398,9 @@ CREATE POLICY reach ON terminal_notices TO gongche_app USING ((EXISTS ( SELECT
    FROM terminals t
   WHERE (t.no = terminal_notices.terminal_no))));
 
-CREATE POLICY reach ON terminals TO gongche_app USING (((EXISTS ( SELECT
+CREATE POLICY reach ON terminals FOR SELECT TO gongche_app USING (((EXISTS ( SELECT
    FROM terminal_bindings b
-  WHERE (b.terminal_no = terminals.no))) OR ((home = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT terminal_bound(no))))) WITH CHECK (((EXISTS ( SELECT
-   FROM terminal_bindings b
-  WHERE (b.terminal_no = terminals.no))) OR ((home = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT terminal_bound(no)))));
+  WHERE (b.terminal_no = terminals.no))) OR (home = ANY (( SELECT reach_units() AS reach_units)::text[]))));
 
 CREATE POLICY reach ON vehicle_plates FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
@@ -2387,47 +2414,19 @@ CREATE POLICY reach ON violations TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = vehicle_of_plate(violations.plate, violations.at)))));
 
-CREATE POLICY reach ON webhook_attempts FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
-   FROM webhook_deliveries d
-  WHERE (d.no = webhook_attempts.delivery_no))));
-
-CREATE POLICY reach ON webhook_deliveries TO gongche_app USING ((EXISTS ( SELECT
-   FROM subscriptions s
-  WHERE (s.no = webhook_deliveries.subscription_no)))) WITH CHECK ((EXISTS ( SELECT
-   FROM subscriptions s
-  WHERE (s.no = webhook_deliveries.subscription_no))));
-
-CREATE POLICY reach ON webhook_secrets TO gongche_app USING ((EXISTS ( SELECT
-   FROM subscriptions s
-  WHERE (s.no = webhook_secrets.subscription_no)))) WITH CHECK ((EXISTS ( SELECT
-   FROM subscriptions s
-  WHERE (s.no = webhook_secrets.subscription_no))));
-
-CREATE POLICY reach ON webhook_tests TO gongche_app USING ((EXISTS ( SELECT
-   FROM subscriptions s
-  WHERE (s.no = webhook_tests.subscription_no)))) WITH CHECK ((EXISTS ( SELECT
-   FROM subscriptions s
-  WHERE (s.no = webhook_tests.subscription_no))));
-
-CREATE POLICY reach ON webhooks TO gongche_app USING ((EXISTS ( SELECT
-   FROM subscriptions s
-  WHERE (s.no = webhooks.subscription_no)))) WITH CHECK ((EXISTS ( SELECT
-   FROM subscriptions s
-  WHERE (s.no = webhooks.subscription_no))));
-
 CREATE POLICY reach_delete ON alert_feed FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON alert_versions FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON alerts FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON audit FOR DELETE TO gongche_app USING (false);
+
 CREATE POLICY reach_delete ON calendar_days FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON dispatch_orders FOR DELETE TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.id = dispatch_orders.vehicle)))));
-
-CREATE POLICY reach_delete ON disposition_codes FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON evaluations FOR DELETE TO gongche_app USING (false);
 
@@ -2459,21 +2458,19 @@ CREATE POLICY reach_delete ON terminal_bindings FOR DELETE TO gongche_app USING 
 
 CREATE POLICY reach_delete ON vehicle_plates FOR DELETE TO gongche_app USING (false);
 
-CREATE POLICY reach_delete ON webhook_attempts FOR DELETE TO gongche_app USING (false);
-
 CREATE POLICY reach_insert ON alert_feed FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON alert_versions FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON alerts FOR INSERT TO gongche_app WITH CHECK (false);
 
+CREATE POLICY reach_insert ON audit FOR INSERT TO gongche_app WITH CHECK (false);
+
 CREATE POLICY reach_insert ON calendar_days FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON dispatch_orders FOR INSERT TO gongche_app WITH CHECK (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.id = dispatch_orders.vehicle)))));
-
-CREATE POLICY reach_insert ON disposition_codes FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON evaluations FOR INSERT TO gongche_app WITH CHECK (false);
 
@@ -2503,9 +2500,9 @@ CREATE POLICY reach_insert ON terminal_bindings FOR INSERT TO gongche_app WITH C
    FROM vehicles v
   WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
 
-CREATE POLICY reach_insert ON vehicle_plates FOR INSERT TO gongche_app WITH CHECK (false);
+CREATE POLICY reach_insert ON terminals FOR INSERT TO gongche_app WITH CHECK ((home = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
-CREATE POLICY reach_insert ON webhook_attempts FOR INSERT TO gongche_app WITH CHECK (false);
+CREATE POLICY reach_insert ON vehicle_plates FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_update ON alert_feed FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
@@ -2513,11 +2510,11 @@ CREATE POLICY reach_update ON alert_versions FOR UPDATE TO gongche_app USING (fa
 
 CREATE POLICY reach_update ON alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
+CREATE POLICY reach_update ON audit FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
 CREATE POLICY reach_update ON calendar_days FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON dispatch_orders FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
-CREATE POLICY reach_update ON disposition_codes FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON evaluations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
@@ -2545,13 +2542,11 @@ CREATE POLICY reach_update ON terminal_bindings FOR UPDATE TO gongche_app USING 
    FROM vehicles v
   WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
 
+CREATE POLICY reach_update ON terminals FOR UPDATE TO gongche_app USING ((home = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((home = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_update ON vehicle_plates FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
-CREATE POLICY reach_update ON webhook_attempts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
-
 ALTER TABLE rule_parameters ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE subscriptions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE terminal_bindings ENABLE ROW LEVEL SECURITY;
 
@@ -2564,13 +2559,3 @@ ALTER TABLE vehicle_plates ENABLE ROW LEVEL SECURITY;
 ALTER TABLE vehicles ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE violations ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE webhook_attempts ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE webhook_deliveries ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE webhook_secrets ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE webhook_tests ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE webhooks ENABLE ROW LEVEL SECURITY;

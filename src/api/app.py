@@ -11,6 +11,7 @@ from api import documentation, errors, observability
 from api.alerts.answering import router as answering
 from api.alerts.endpoints import router as alerts
 from api.alerts.stream import router as stream
+from api.audit.endpoints import router as audit
 from api.auth.authentication import UseNotes
 from api.evaluations.endpoints import router as evaluations
 from api.identity.endpoints import ROUTERS as identity
@@ -75,6 +76,7 @@ def create_app(
         evaluations,
         tracks,
         positions,
+        audit,
         *identity,
         make_registry(),
         observability.router,
