@@ -170,21 +170,24 @@ BEGIN
 END $$;
 
 -- Under the reach of whoever asks (0031).
-DO $$
-DECLARE
-    mine text := 'EXISTS (SELECT FROM subscriptions s WHERE s.no = subscription_no)';
-BEGIN
-    IF to_regprocedure('scope_table(regclass, text, text, text)') IS NULL THEN
-        RETURN;
-    END IF;
-    PERFORM scope_table('subscriptions', 'SELECT, INSERT, UPDATE, DELETE',
-        'owner_kind || '':'' || owner_id = current_setting(''gongche.subject'', true)');
-    PERFORM scope_table('webhooks', 'SELECT, INSERT, UPDATE, DELETE', mine);
-    PERFORM scope_table('webhook_secrets', 'SELECT, INSERT, UPDATE, DELETE', mine);
-    PERFORM scope_table('webhook_deliveries', 'SELECT, UPDATE', mine);
-    PERFORM scope_table('webhook_attempts', 'SELECT', 'EXISTS (SELECT FROM webhook_deliveries d WHERE d.no = delivery_no)', 'false');
-    PERFORM scope_table('webhook_tests', 'SELECT, INSERT', mine);
-    PERFORM scope_table('alert_receipts', 'SELECT, INSERT');
-    PERFORM scope_table('alert_dispositions', 'SELECT, INSERT');
-    PERFORM scope_table('disposition_codes', 'SELECT, INSERT, UPDATE', 'true', 'false');
-END $$;
+SELECT scope_table('subscriptions', 'SELECT, INSERT, UPDATE, DELETE',
+    'owner_kind || '':'' || owner_id = current_setting(''gongche.subject'', true)');
+SELECT scope_table('webhooks', 'SELECT, INSERT, UPDATE, DELETE', 'EXISTS (SELECT FROM subscriptions s WHERE s.no = subscription_no)');
+SELECT scope_table('webhook_secrets', 'SELECT, INSERT, UPDATE, DELETE', 'EXISTS (SELECT FROM subscriptions s WHERE s.no = subscription_no)');
+SELECT scope_table('webhook_deliveries', 'SELECT, UPDATE', 'EXISTS (SELECT FROM subscriptions s WHERE s.no = subscription_no)');
+SELECT scope_table('webhook_attempts', 'SELECT', 'EXISTS (SELECT FROM webhook_deliveries d WHERE d.no = delivery_no)', 'false');
+SELECT scope_table('webhook_tests', 'SELECT, INSERT', 'EXISTS (SELECT FROM subscriptions s WHERE s.no = subscription_no)');
+SELECT scope_table('alert_receipts', 'SELECT, INSERT');
+SELECT scope_table('alert_dispositions', 'SELECT, INSERT');
+SELECT scope_table('disposition_codes', 'SELECT, INSERT, UPDATE', 'true', 'false');
+
+-- Noted in the audit (0032). Of a subscription only that it was made or deleted: its place moves with every page that is read.
+-- Secrets are not noted; a new one touches its webhook.
+CREATE TRIGGER audit_insert AFTER INSERT ON subscriptions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT
+    EXECUTE FUNCTION audit_changes('subscriptions', 'no', 'r ->> ''name''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+CREATE TRIGGER audit_delete AFTER DELETE ON subscriptions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT
+    EXECUTE FUNCTION audit_changes('subscriptions', 'no', 'r ->> ''name''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+SELECT audit_table('webhooks', 'webhooks', 'subscription_no', 'r ->> ''subscription_no''', 'NULL::text');
+SELECT audit_table('alert_receipts', 'alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''');
+SELECT audit_table('alert_dispositions', 'alert-dispositions', 'no', 'r ->> ''alert_id''');
+SELECT audit_table('disposition_codes', 'disposition-codes', 'code', 'r ->> ''code''', 'NULL::text');

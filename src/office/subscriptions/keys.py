@@ -61,6 +61,10 @@ async def rotate(
         subscription_no,
         _stored(made),
     )
+    # The audit notes that the webhook was touched; what the secret is, is noted nowhere.
+    await connection.execute(
+        "UPDATE webhooks SET updated_at = now() WHERE subscription_no = $1", subscription_no
+    )
     return shown(made), until
 
 
