@@ -43,6 +43,17 @@ _PAGE: Final = 100
 #: How soon a browser comes back after the stream has ended.
 _RETRY_MS: Final = 3_000
 
+#: An event, as it is described: ``data`` is an alert, or why the stream ends, as JSON.
+_EVENT: Final = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["alert", "end"]},
+        "id": {"type": "string"},
+        "data": {"type": "string"},
+        "retry": {"type": "integer"},
+    },
+}
+
 OPEN: Final = Gauge("gongche_api_streams", "Streams of alerts that are open")
 ENDED: Final = Counter("gongche_api_streams_ended_total", "Streams of alerts that have ended", ["reason"])
 
@@ -175,7 +186,7 @@ async def _until_gone(receive: Receive) -> None:
     summary="预警实时推送 / the feed as server-sent events",
     response_class=Response,
     responses={
-        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        200: {"content": {"text/event-stream": {"schema": _EVENT}}},
         429: {"description": "连接过多 · too many streams"},
     },
 )
