@@ -132,6 +132,20 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION feed_end() RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(max(f.seq), 0) FROM alert_feed f
+$$;
+
+CREATE FUNCTION feed_part(after bigint, most integer) RETURNS TABLE(seq bigint, alert_id text, version integer, created_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT f.seq, f.alert_id, f.version, f.created_at FROM alert_feed f WHERE f.seq > after ORDER BY f.seq LIMIT most
+$$;
+
 CREATE FUNCTION make_audit_month(wanted date) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
@@ -287,6 +301,13 @@ CREATE FUNCTION reach_units() RETURNS text[]
     SELECT COALESCE(array_agg(id), '{}') FROM below
 $$;
 
+CREATE FUNCTION refuse_change_of_answers() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME;
+END $$;
+
 CREATE FUNCTION scope_table(place regclass, privileges text, seen text DEFAULT 'organisation = ANY ((SELECT reach_units())::text[])'::text, written text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -364,6 +385,33 @@ CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) R
         (SELECT no FROM vehicles WHERE plate = wanted ORDER BY id LIMIT 1))
 $$;
 
+CREATE TABLE alert_dispositions (
+    no bigint NOT NULL,
+    alert_id text NOT NULL,
+    id text NOT NULL,
+    organisation text NOT NULL,
+    version integer NOT NULL,
+    code text NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    decided_by text NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id text NOT NULL,
+    subject_name text NOT NULL,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT alert_dispositions_decided_by_check CHECK (((length(decided_by) >= 1) AND (length(decided_by) <= 200))),
+    CONSTRAINT alert_dispositions_id_check CHECK (((length(id) >= 1) AND (length(id) <= 64))),
+    CONSTRAINT alert_dispositions_note_check CHECK ((length(note) <= 2000))
+);
+
+ALTER TABLE alert_dispositions ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME alert_dispositions_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE alert_feed (
     seq bigint NOT NULL,
     alert_id text NOT NULL,
@@ -377,6 +425,18 @@ CREATE SEQUENCE alert_feed_seq
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
+
+CREATE TABLE alert_receipts (
+    alert_id text NOT NULL,
+    version integer NOT NULL,
+    organisation text NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id text NOT NULL,
+    subject_name text NOT NULL,
+    received_by text NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT alert_receipts_received_by_check CHECK (((length(received_by) >= 1) AND (length(received_by) <= 200)))
+);
 
 CREATE TABLE alert_versions (
     alert_id text NOT NULL,
@@ -737,6 +797,17 @@ ALTER TABLE dispatch_orders ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE disposition_codes (
+    code text NOT NULL,
+    zh text NOT NULL,
+    en text NOT NULL,
+    active boolean DEFAULT true NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT disposition_codes_code_check CHECK ((code ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
+    CONSTRAINT disposition_codes_en_check CHECK (((length(en) >= 1) AND (length(en) <= 200))),
+    CONSTRAINT disposition_codes_zh_check CHECK (((length(zh) >= 1) AND (length(zh) <= 100)))
 );
 
 CREATE TABLE drivers (
@@ -1245,6 +1316,35 @@ CREATE TABLE sessions (
     CONSTRAINT sessions_sha256_check CHECK ((octet_length(sha256) = 32))
 );
 
+CREATE TABLE subscriptions (
+    no bigint NOT NULL,
+    owner_kind text NOT NULL,
+    owner_id text NOT NULL,
+    name text NOT NULL,
+    organisations text[],
+    rules text[],
+    severities text[],
+    statuses text[],
+    envelope text DEFAULT 'plain'::text NOT NULL,
+    committed bigint DEFAULT 0 NOT NULL,
+    committed_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT subscriptions_committed_check CHECK ((committed >= 0)),
+    CONSTRAINT subscriptions_envelope_check CHECK ((envelope = ANY (ARRAY['plain'::text, 'cloudevents'::text]))),
+    CONSTRAINT subscriptions_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9_-]{0,62}$'::text)),
+    CONSTRAINT subscriptions_owner_kind_check CHECK ((owner_kind = ANY (ARRAY['user'::text, 'client'::text, 'token'::text, 'program'::text])))
+);
+
+ALTER TABLE subscriptions ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME subscriptions_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE terminal_bindings (
     terminal_no integer NOT NULL,
     vehicle_no integer NOT NULL,
@@ -1425,6 +1525,107 @@ CREATE TABLE violations (
 
 COMMENT ON COLUMN violations.lat_e6 IS '1e-6 degree WGS-84, of lat and lon in their datum';
 
+CREATE TABLE webhook_attempts (
+    no bigint NOT NULL,
+    delivery_no bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    took_ms integer NOT NULL,
+    status integer,
+    error text,
+    answer text
+);
+
+ALTER TABLE webhook_attempts ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME webhook_attempts_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE webhook_deliveries (
+    no bigint NOT NULL,
+    subscription_no bigint NOT NULL,
+    seq bigint NOT NULL,
+    alert_id text NOT NULL,
+    version integer NOT NULL,
+    organisation text NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    lease uuid,
+    leased_until timestamp with time zone,
+    last_error text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT webhook_deliveries_seq_check CHECK ((seq > 0)),
+    CONSTRAINT webhook_deliveries_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'delivered'::text, 'dead'::text, 'withheld'::text])))
+);
+
+COMMENT ON COLUMN webhook_deliveries.state IS 'withheld = the owner of the subscription may not see the unit of the alert any more.';
+
+ALTER TABLE webhook_deliveries ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME webhook_deliveries_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE webhook_secrets (
+    no bigint NOT NULL,
+    subscription_no bigint NOT NULL,
+    secret bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone,
+    CONSTRAINT webhook_secrets_secret_check CHECK (((octet_length(secret) >= 24) AND (octet_length(secret) <= 64)))
+);
+
+ALTER TABLE webhook_secrets ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME webhook_secrets_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE webhook_tests (
+    no bigint NOT NULL,
+    subscription_no bigint NOT NULL,
+    asked_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    took_ms integer,
+    status integer,
+    error text,
+    answer text
+);
+
+ALTER TABLE webhook_tests ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME webhook_tests_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE webhooks (
+    subscription_no bigint NOT NULL,
+    url text NOT NULL,
+    filled bigint NOT NULL,
+    failing_since timestamp with time zone,
+    disabled_at timestamp with time zone,
+    disabled_reason text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT webhooks_check CHECK (((disabled_at IS NULL) = (disabled_reason IS NULL))),
+    CONSTRAINT webhooks_filled_check CHECK ((filled >= 0)),
+    CONSTRAINT webhooks_url_check CHECK ((length(url) <= 2000))
+);
+
 ALTER TABLE ONLY audit ATTACH PARTITION audit_default DEFAULT;
 
 ALTER TABLE ONLY evaluations ATTACH PARTITION evaluations_default DEFAULT;
@@ -1439,11 +1640,20 @@ ALTER TABLE ONLY positions ATTACH PARTITION positions_default DEFAULT;
 
 ALTER TABLE ONLY evaluations ALTER COLUMN id SET DEFAULT nextval('evaluations_id_seq'::regclass);
 
+ALTER TABLE ONLY alert_dispositions
+    ADD CONSTRAINT alert_dispositions_alert_id_id_key UNIQUE (alert_id, id);
+
+ALTER TABLE ONLY alert_dispositions
+    ADD CONSTRAINT alert_dispositions_pkey PRIMARY KEY (no);
+
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_alert_id_version_key UNIQUE (alert_id, version);
 
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_pkey PRIMARY KEY (seq);
+
+ALTER TABLE ONLY alert_receipts
+    ADD CONSTRAINT alert_receipts_pkey PRIMARY KEY (alert_id, version, subject_kind, subject_id);
 
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_pkey PRIMARY KEY (alert_id, version);
@@ -1513,6 +1723,9 @@ ALTER TABLE ONLY delegations
 
 ALTER TABLE ONLY dispatch_orders
     ADD CONSTRAINT dispatch_orders_pkey PRIMARY KEY (id, version);
+
+ALTER TABLE ONLY disposition_codes
+    ADD CONSTRAINT disposition_codes_pkey PRIMARY KEY (code);
 
 ALTER TABLE ONLY drivers
     ADD CONSTRAINT drivers_pkey PRIMARY KEY (id);
@@ -1625,6 +1838,12 @@ ALTER TABLE ONLY sessions
 ALTER TABLE ONLY sessions
     ADD CONSTRAINT sessions_sha256_key UNIQUE (sha256);
 
+ALTER TABLE ONLY subscriptions
+    ADD CONSTRAINT subscriptions_owner_kind_owner_id_name_key UNIQUE (owner_kind, owner_id, name);
+
+ALTER TABLE ONLY subscriptions
+    ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (no);
+
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_pkey PRIMARY KEY (terminal_no, valid_from);
 
@@ -1664,6 +1883,26 @@ ALTER TABLE ONLY vehicles
 ALTER TABLE ONLY violations
     ADD CONSTRAINT violations_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY webhook_attempts
+    ADD CONSTRAINT webhook_attempts_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_subscription_no_seq_key UNIQUE (subscription_no, seq);
+
+ALTER TABLE ONLY webhook_secrets
+    ADD CONSTRAINT webhook_secrets_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY webhook_tests
+    ADD CONSTRAINT webhook_tests_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY webhooks
+    ADD CONSTRAINT webhooks_pkey PRIMARY KEY (subscription_no);
+
+CREATE INDEX alert_feed_created ON alert_feed USING btree (created_at, seq);
+
 CREATE INDEX alert_versions_evidence ON alert_versions USING btree (evidence_sha256);
 
 CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
@@ -1681,6 +1920,8 @@ CREATE INDEX alerts_of_rule ON alerts USING btree (rule, detected_at DESC, id);
 CREATE INDEX alerts_of_vehicle ON alerts USING btree (vehicle, detected_at DESC, id);
 
 CREATE INDEX alerts_suspected ON alerts USING btree (rule, subject) WHERE (status = 'suspected'::text);
+
+CREATE INDEX alerts_updated ON alerts USING btree (updated_at, id);
 
 CREATE INDEX alerts_vehicle ON alerts USING btree (vehicle_no, occurred_from);
 
@@ -1828,6 +2069,26 @@ CREATE INDEX violations_at ON violations USING btree (at);
 
 CREATE INDEX violations_plate ON violations USING btree (plate, at);
 
+CREATE INDEX webhook_attempts_of ON webhook_attempts USING btree (delivery_no, no);
+
+CREATE INDEX webhook_deliveries_dead ON webhook_deliveries USING btree (subscription_no) WHERE (state = 'dead'::text);
+
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries USING btree (subscription_no, seq) WHERE (state = 'waiting'::text);
+
+CREATE INDEX webhook_deliveries_ended ON webhook_deliveries USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+
+CREATE INDEX webhook_deliveries_listed ON webhook_deliveries USING btree (subscription_no, state, no);
+
+CREATE INDEX webhook_deliveries_order ON webhook_deliveries USING btree (subscription_no, alert_id, seq) WHERE (state = 'waiting'::text);
+
+CREATE INDEX webhook_secrets_of ON webhook_secrets USING btree (subscription_no);
+
+CREATE UNIQUE INDEX webhook_secrets_present ON webhook_secrets USING btree (subscription_no) WHERE (expires_at IS NULL);
+
+CREATE INDEX webhook_tests_of ON webhook_tests USING btree (subscription_no);
+
+CREATE INDEX webhook_tests_open ON webhook_tests USING btree (no) WHERE (ended_at IS NULL);
+
 ALTER INDEX audit_organisation ATTACH PARTITION audit_default_organisation_at_no_idx;
 
 ALTER INDEX audit_pkey ATTACH PARTITION audit_default_pkey;
@@ -1856,6 +2117,14 @@ ALTER INDEX positions_pkey ATTACH PARTITION positions_before_2020_pkey;
 
 ALTER INDEX positions_pkey ATTACH PARTITION positions_default_pkey;
 
+CREATE TRIGGER alert_dispositions_only_grow BEFORE DELETE OR UPDATE ON alert_dispositions FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
+
+CREATE TRIGGER alert_receipts_only_grow BEFORE DELETE OR UPDATE ON alert_receipts FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON alert_dispositions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-dispositions', 'no', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON alert_receipts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON api_tokens REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON calendar_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
@@ -1871,6 +2140,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON clock_corrections REFERENCING OLD TA
 CREATE TRIGGER audit_delete AFTER DELETE ON delegations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('delegations', 'id', 'r ->> ''to_user''', '(SELECT g.organisation FROM role_grants g WHERE g.id = (r ->> ''grant_id'')::bigint)', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON dispatch_orders REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatch-orders', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'SELECT to_jsonb(b) FROM dispatch_orders b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON disposition_codes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('disposition-codes', 'code', 'r ->> ''code''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON drivers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -1890,6 +2161,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON role_grants REFERENCING OLD TABLE AS
 
 CREATE TRIGGER audit_delete AFTER DELETE ON rule_parameters REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rule-parameters', 'rule, name, effective_from', 'r ->> ''rule'' || ''.'' || (r ->> ''name'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON subscriptions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('subscriptions', 'no', 'r ->> ''name''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON terminals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
@@ -1899,6 +2172,12 @@ CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_r
 CREATE TRIGGER audit_delete AFTER DELETE ON vehicles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON violations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON webhooks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('webhooks', 'subscription_no', 'r ->> ''subscription_no''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON alert_dispositions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-dispositions', 'no', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON alert_receipts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON api_tokens REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -1915,6 +2194,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON clock_corrections REFERENCING NEW TA
 CREATE TRIGGER audit_insert AFTER INSERT ON delegations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('delegations', 'id', 'r ->> ''to_user''', '(SELECT g.organisation FROM role_grants g WHERE g.id = (r ->> ''grant_id'')::bigint)', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON dispatch_orders REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatch-orders', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'SELECT to_jsonb(b) FROM dispatch_orders b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON disposition_codes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('disposition-codes', 'code', 'r ->> ''code''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON drivers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -1934,6 +2215,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON role_grants REFERENCING NEW TABLE AS
 
 CREATE TRIGGER audit_insert AFTER INSERT ON rule_parameters REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rule-parameters', 'rule, name, effective_from', 'r ->> ''rule'' || ''.'' || (r ->> ''name'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON subscriptions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('subscriptions', 'no', 'r ->> ''name''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON terminals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
@@ -1944,11 +2227,17 @@ CREATE TRIGGER audit_insert AFTER INSERT ON vehicles REFERENCING NEW TABLE AS ne
 
 CREATE TRIGGER audit_insert AFTER INSERT ON violations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON webhooks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('webhooks', 'subscription_no', 'r ->> ''subscription_no''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_is_not_emptied BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_stands();
 
 CREATE TRIGGER audit_is_not_emptied BEFORE TRUNCATE ON audit_default FOR EACH STATEMENT EXECUTE FUNCTION audit_stands();
 
 CREATE TRIGGER audit_stands BEFORE DELETE OR UPDATE ON audit FOR EACH ROW EXECUTE FUNCTION audit_stands();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON alert_dispositions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-dispositions', 'no', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON alert_receipts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON api_tokens REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -1965,6 +2254,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON clock_corrections REFERENCING OLD TA
 CREATE TRIGGER audit_update AFTER UPDATE ON delegations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('delegations', 'id', 'r ->> ''to_user''', '(SELECT g.organisation FROM role_grants g WHERE g.id = (r ->> ''grant_id'')::bigint)', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON dispatch_orders REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatch-orders', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'SELECT to_jsonb(b) FROM dispatch_orders b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON disposition_codes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('disposition-codes', 'code', 'r ->> ''code''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -1993,6 +2284,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON users REFERENCING OLD TABLE AS old_r
 CREATE TRIGGER audit_update AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON violations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON webhooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('webhooks', 'subscription_no', 'r ->> ''subscription_no''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
 
@@ -2098,8 +2391,23 @@ CREATE TRIGGER vehicle_plates_begin AFTER INSERT ON vehicles REFERENCING NEW TAB
 
 CREATE TRIGGER vehicle_plates_change AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS vehicles_before NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION change_plates();
 
+ALTER TABLE ONLY alert_dispositions
+    ADD CONSTRAINT alert_dispositions_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
+
+ALTER TABLE ONLY alert_dispositions
+    ADD CONSTRAINT alert_dispositions_alert_id_version_fkey FOREIGN KEY (alert_id, version) REFERENCES alert_versions(alert_id, version);
+
+ALTER TABLE ONLY alert_dispositions
+    ADD CONSTRAINT alert_dispositions_code_fkey FOREIGN KEY (code) REFERENCES disposition_codes(code);
+
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_alert_id_version_fkey FOREIGN KEY (alert_id, version) REFERENCES alert_versions(alert_id, version);
+
+ALTER TABLE ONLY alert_receipts
+    ADD CONSTRAINT alert_receipts_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
+
+ALTER TABLE ONLY alert_receipts
+    ADD CONSTRAINT alert_receipts_alert_id_version_fkey FOREIGN KEY (alert_id, version) REFERENCES alert_versions(alert_id, version);
 
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
@@ -2212,7 +2520,26 @@ ALTER TABLE ONLY vehicles
 ALTER TABLE ONLY violations
     ADD CONSTRAINT violations_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
 
+ALTER TABLE ONLY webhook_attempts
+    ADD CONSTRAINT webhook_attempts_delivery_no_fkey FOREIGN KEY (delivery_no) REFERENCES webhook_deliveries(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_subscription_no_fkey FOREIGN KEY (subscription_no) REFERENCES webhooks(subscription_no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY webhook_secrets
+    ADD CONSTRAINT webhook_secrets_subscription_no_fkey FOREIGN KEY (subscription_no) REFERENCES webhooks(subscription_no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY webhook_tests
+    ADD CONSTRAINT webhook_tests_subscription_no_fkey FOREIGN KEY (subscription_no) REFERENCES webhooks(subscription_no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY webhooks
+    ADD CONSTRAINT webhooks_subscription_no_fkey FOREIGN KEY (subscription_no) REFERENCES subscriptions(no) ON DELETE CASCADE;
+
+ALTER TABLE alert_dispositions ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE alert_feed ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE alert_receipts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE alert_versions ENABLE ROW LEVEL SECURITY;
 
@@ -2230,11 +2557,17 @@ ALTER TABLE clock_doubts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE dispatch_orders ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE disposition_codes ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE drivers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE evaluations ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY everywhere ON alert_dispositions TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON alert_feed TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON alert_receipts TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON alert_versions TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -2251,6 +2584,8 @@ CREATE POLICY everywhere ON clock_corrections TO gongche_everywhere USING (true)
 CREATE POLICY everywhere ON clock_doubts TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON dispatch_orders TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON disposition_codes TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON drivers TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -2278,6 +2613,8 @@ CREATE POLICY everywhere ON positions TO gongche_everywhere USING (true) WITH CH
 
 CREATE POLICY everywhere ON rule_parameters TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON subscriptions TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON terminal_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON terminal_notices TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -2289,6 +2626,16 @@ CREATE POLICY everywhere ON vehicle_plates TO gongche_everywhere USING (true) WI
 CREATE POLICY everywhere ON vehicles TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON violations TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON webhook_attempts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON webhook_deliveries TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON webhook_secrets TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON webhook_tests TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON webhooks TO gongche_everywhere USING (true) WITH CHECK (true);
 
 ALTER TABLE evidence_of_alerts ENABLE ROW LEVEL SECURITY;
 
@@ -2310,9 +2657,13 @@ ALTER TABLE organisations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE positions ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY reach ON alert_dispositions TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach ON alert_feed FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM alerts a
   WHERE (a.id = alert_feed.alert_id))));
+
+CREATE POLICY reach ON alert_receipts TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON alert_versions FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM alerts a
@@ -2343,6 +2694,8 @@ CREATE POLICY reach ON clock_doubts TO gongche_app USING ((EXISTS ( SELECT
   WHERE (t.no = clock_doubts.terminal_no))));
 
 CREATE POLICY reach ON dispatch_orders FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON disposition_codes FOR SELECT TO gongche_app USING (true);
 
 CREATE POLICY reach ON drivers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -2388,6 +2741,8 @@ CREATE POLICY reach ON positions FOR SELECT TO gongche_app USING ((EXISTS ( SELE
 
 CREATE POLICY reach ON rule_parameters FOR SELECT TO gongche_app USING (((organisation IS NULL) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
 
+CREATE POLICY reach ON subscriptions TO gongche_app USING ((((owner_kind || ':'::text) || owner_id) = current_setting('gongche.subject'::text, true))) WITH CHECK ((((owner_kind || ':'::text) || owner_id) = current_setting('gongche.subject'::text, true)));
+
 CREATE POLICY reach ON terminal_bindings FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = terminal_bindings.vehicle_no))));
@@ -2414,6 +2769,34 @@ CREATE POLICY reach ON violations TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = vehicle_of_plate(violations.plate, violations.at)))));
 
+CREATE POLICY reach ON webhook_attempts FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM webhook_deliveries d
+  WHERE (d.no = webhook_attempts.delivery_no))));
+
+CREATE POLICY reach ON webhook_deliveries TO gongche_app USING ((EXISTS ( SELECT
+   FROM subscriptions s
+  WHERE (s.no = webhook_deliveries.subscription_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM subscriptions s
+  WHERE (s.no = webhook_deliveries.subscription_no))));
+
+CREATE POLICY reach ON webhook_secrets TO gongche_app USING ((EXISTS ( SELECT
+   FROM subscriptions s
+  WHERE (s.no = webhook_secrets.subscription_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM subscriptions s
+  WHERE (s.no = webhook_secrets.subscription_no))));
+
+CREATE POLICY reach ON webhook_tests TO gongche_app USING ((EXISTS ( SELECT
+   FROM subscriptions s
+  WHERE (s.no = webhook_tests.subscription_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM subscriptions s
+  WHERE (s.no = webhook_tests.subscription_no))));
+
+CREATE POLICY reach ON webhooks TO gongche_app USING ((EXISTS ( SELECT
+   FROM subscriptions s
+  WHERE (s.no = webhooks.subscription_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM subscriptions s
+  WHERE (s.no = webhooks.subscription_no))));
+
 CREATE POLICY reach_delete ON alert_feed FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON alert_versions FOR DELETE TO gongche_app USING (false);
@@ -2427,6 +2810,8 @@ CREATE POLICY reach_delete ON calendar_days FOR DELETE TO gongche_app USING (fal
 CREATE POLICY reach_delete ON dispatch_orders FOR DELETE TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.id = dispatch_orders.vehicle)))));
+
+CREATE POLICY reach_delete ON disposition_codes FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON evaluations FOR DELETE TO gongche_app USING (false);
 
@@ -2458,6 +2843,8 @@ CREATE POLICY reach_delete ON terminal_bindings FOR DELETE TO gongche_app USING 
 
 CREATE POLICY reach_delete ON vehicle_plates FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON webhook_attempts FOR DELETE TO gongche_app USING (false);
+
 CREATE POLICY reach_insert ON alert_feed FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON alert_versions FOR INSERT TO gongche_app WITH CHECK (false);
@@ -2471,6 +2858,8 @@ CREATE POLICY reach_insert ON calendar_days FOR INSERT TO gongche_app WITH CHECK
 CREATE POLICY reach_insert ON dispatch_orders FOR INSERT TO gongche_app WITH CHECK (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.id = dispatch_orders.vehicle)))));
+
+CREATE POLICY reach_insert ON disposition_codes FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON evaluations FOR INSERT TO gongche_app WITH CHECK (false);
 
@@ -2504,6 +2893,8 @@ CREATE POLICY reach_insert ON terminals FOR INSERT TO gongche_app WITH CHECK ((h
 
 CREATE POLICY reach_insert ON vehicle_plates FOR INSERT TO gongche_app WITH CHECK (false);
 
+CREATE POLICY reach_insert ON webhook_attempts FOR INSERT TO gongche_app WITH CHECK (false);
+
 CREATE POLICY reach_update ON alert_feed FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON alert_versions FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
@@ -2515,6 +2906,8 @@ CREATE POLICY reach_update ON audit FOR UPDATE TO gongche_app USING (false) WITH
 CREATE POLICY reach_update ON calendar_days FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON dispatch_orders FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON disposition_codes FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON evaluations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
@@ -2546,7 +2939,11 @@ CREATE POLICY reach_update ON terminals FOR UPDATE TO gongche_app USING ((home =
 
 CREATE POLICY reach_update ON vehicle_plates FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
+CREATE POLICY reach_update ON webhook_attempts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
 ALTER TABLE rule_parameters ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE subscriptions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE terminal_bindings ENABLE ROW LEVEL SECURITY;
 
@@ -2559,3 +2956,13 @@ ALTER TABLE vehicle_plates ENABLE ROW LEVEL SECURITY;
 ALTER TABLE vehicles ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE violations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE webhook_attempts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE webhook_deliveries ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE webhook_secrets ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE webhook_tests ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE webhooks ENABLE ROW LEVEL SECURITY;

@@ -81,10 +81,51 @@ class AlertVersion(AlertBody):
     written_at: datetime
 
 
+class ReceiptShown(BaseModel):
+    """A version of an alert was received; `subject`: who said so."""
+
+    version: int
+    received_by: str
+    subject: str
+    received_at: datetime
+
+
+class DispositionShown(BaseModel):
+    """What became of an alert; `subject`: who said so."""
+
+    id: str
+    version: int
+    code: str
+    zh: str
+    en: str
+    note: str
+    decided_by: str
+    subject: str
+    recorded_at: datetime
+
+
+class DispositionCode(BaseModel):
+    """What a disposition may be."""
+
+    code: str
+    zh: str
+    en: str
+    active: bool
+    updated_at: datetime
+
+
+class DispositionCodes(BaseModel):
+    """All of them."""
+
+    items: list[DispositionCode]
+
+
 class AlertWithVersions(AlertBody):
-    """An alert as it stands, with its versions, oldest first."""
+    """An alert as it stands, with its versions, its receipts and its dispositions, each oldest first."""
 
     versions: list[AlertVersion]
+    receipts: list[ReceiptShown]
+    dispositions: list[DispositionShown]
 
 
 class Judged(BaseModel):
@@ -253,5 +294,6 @@ def page_of(model: type[BaseModel]) -> type[BaseModel]:
 
 
 AlertPage: Final = page_of(AlertBody)
+UnconfirmedPage: Final = page_of(AlertVersion)
 JudgedPage: Final = page_of(Judged)
 WaitsPage: Final = page_of(Waits)

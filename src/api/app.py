@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Final
 
 from fastapi import FastAPI
 
 from api import documentation, errors, observability
+from api.alerts.answering import router as answering
 from api.alerts.endpoints import router as alerts
+from api.alerts.stream import router as stream
 from api.audit.endpoints import router as audit
 from api.auth.authentication import UseNotes
 from api.evaluations.endpoints import router as evaluations
 from api.identity.endpoints import ROUTERS as identity
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import make_router as make_registry
+from api.subscriptions.endpoints import router as subscriptions
+from api.subscriptions.webhooks import router as webhooks
 from api.tracks.endpoints import router as tracks
 from office.identity.login import Desk
 from office.identity.oidc import Provider
+from runtime.bell import Bell
 from runtime.metrics import program_version
 from runtime.settings import Settings
 from telemetry.log.base import LogWriter
@@ -28,10 +34,13 @@ _ABOUT: Final = (
 )
 
 
-def create_app(settings: Settings, pool: Any, *, position_sink: LogWriter | None) -> FastAPI:
-    """The application. The caller owns ``pool`` (runtime.postgres.create_pool) and
-    ``position_sink``, and closes both after the server has stopped; there is no lifespan.
+def create_app(
+    settings: Settings, pool: Any, *, position_sink: LogWriter | None, bell: Bell | None = None
+) -> FastAPI:
+    """The application. The caller owns ``pool`` (runtime.postgres.create_pool),
+    ``position_sink`` and ``bell``, and closes them after the server has stopped; there is no lifespan.
 
+    ``bell`` rings for new entries of the feed (rules.alerts.feed.CHANNEL); without one readers who wait look now and then.
     Without ``position_sink`` POST /v1/positions answers 503.
     """
     app = FastAPI(
@@ -50,6 +59,8 @@ def create_app(settings: Settings, pool: Any, *, position_sink: LogWriter | None
     state.desk = Desk(pool, settings)
     state.provider = Provider(settings, state.desk) if settings.oidc_issuer else None
     state.use_notes = UseNotes(pool)
+    state.bell = bell or Bell()
+    state.streams = Counter[tuple[str, str]]()  # open streams by subject
     state.waiting_readers = state.imports_running = state.position_requests = state.arriving_bytes = 0
     state.stopping = (
         False  # the composition root sets it on shutdown: who waits for news is then answered at once
@@ -57,7 +68,11 @@ def create_app(settings: Settings, pool: Any, *, position_sink: LogWriter | None
     state.docs_page = ""
     errors.install(app)
     for router in (
+        stream,  # before the alerts: their addresses look like ids of alerts
+        answering,
         alerts,
+        subscriptions,
+        webhooks,
         evaluations,
         tracks,
         positions,

@@ -12,16 +12,23 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse
 from pydantic.json_schema import models_json_schema
 
+from api.alerts.answering import CodeBody, DispositionBody, ReceiptBody
 from api.answers import Problem
 from api.auth.cookies import COOKIE, CSRF_HEADER
 from api.identity.schemas import BODIES as IDENTITY
 from api.positions.schemas import Position
 from api.problems import OF_PEOPLE, add_bodies, describe_problems
+from api.subscriptions.schemas import CommitBody, RotateBody, SeekBody, SubscriptionBody, WebhookBody
 from office.identity.tokens import SCOPES
 from registry.parameter_values import Threshold
 from registry.records import KINDS
 
 router = APIRouter(include_in_schema=False)
+
+#: Bodies that are read by hand, besides the records.
+BODIES: Final = (
+    SubscriptionBody, CommitBody, SeekBody, WebhookBody, RotateBody, ReceiptBody, DispositionBody, CodeBody,
+)  # fmt: skip
 
 _STYLE: Final = """
 body{font:15px/1.5 system-ui,"Noto Sans CJK SC","Microsoft YaHei",sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}
@@ -39,7 +46,14 @@ def describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = original()
-            bodies = (*(kind.model for kind in KINDS.values()), Position, Threshold, Problem, *IDENTITY)
+            bodies = (
+                *(kind.model for kind in KINDS.values()),
+                Position,
+                Threshold,
+                Problem,
+                *IDENTITY,
+                *BODIES,
+            )
             models = [(model, "validation") for model in bodies]
             _, made = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # a list of pairs
             schema.setdefault("components", {}).setdefault("schemas", {}).update(made["$defs"])

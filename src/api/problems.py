@@ -26,6 +26,10 @@ WITHOUT_ID: Final = "Body"
 _WORDS: Final = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off")
 #: Operations that answer in formats that the caller chooses.
 _CHOOSES: Final = ("/evidence", "/track")
+#: Operations that answer 409 for a place or an id that is taken.
+_CONTRADICTED: Final = ("/commit", "/dispositions")
+#: Operations of which only so many go on at a time.
+_COUNTED: Final = ("/stream",)
 _OPEN: Final = ("/healthz", "/readyz")
 #: Where only people come in, by how the address begins. Their writes may contradict what is stored (409).
 OF_PEOPLE: Final = (
@@ -103,6 +107,10 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
         found |= {409}
     if path.endswith((":import", ":import-statement", ":import-export")):
         found |= {429}
+    if path.endswith(_CONTRADICTED):
+        found |= {409}
+    if path.endswith(_COUNTED):
+        found |= {400, 429}
     if method == "delete":
         found.add(404)
     if path.startswith("/v1/oidc/"):

@@ -39,6 +39,7 @@ COMMANDS = (
         "judge", "gongche.commands.judge", "事实齐备后判定其余规则", "judges what waits for complete facts"
     ),
     Command("api", "gongche.commands.api", "HTTP 接口", "the HTTP API"),
+    Command("deliver", "gongche.commands.deliver", "推送预警（webhook）", "delivers alerts to webhooks"),
     Command("migrate", "gongche.commands.migrate", "升级数据库结构", "bring the database schema up to date"),
     Command("simulate", "gongche.commands.simulate", "模拟车队终端", "drive a simulated fleet of terminals"),
     Command("replay", "gongche.commands.replay", "将轨迹文件作为终端回放", "send GPS files as 808 terminals"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from pydantic import Field
@@ -72,3 +72,13 @@ async def organisation_exists(connection: Connection, organisation: str) -> bool
     return bool(
         await connection.fetchval("SELECT EXISTS (SELECT FROM organisations WHERE id = $1)", organisation)
     )
+
+
+async def units_below(connection: Connection, units: Collection[str]) -> frozenset[str]:
+    """``units`` and all units below them; those that are not registered are left out."""
+    rows = await connection.fetch(
+        "WITH RECURSIVE below AS (SELECT id FROM organisations WHERE id = ANY($1::text[])"
+        " UNION SELECT o.id FROM organisations o JOIN below b ON o.parent = b.id) SELECT id FROM below",
+        sorted(units),
+    )
+    return frozenset(row["id"] for row in rows)

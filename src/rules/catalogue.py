@@ -40,7 +40,7 @@ class Check(Protocol):
 class Rule:
     """A rule. ``version``: the one that judges now. ``evaluate``: what judges frozen evidence, by version: a version that
     was superseded stays, because its evidence does. ``same_substance``: where evidence holds more than the current version
-    looks at, whether two evidences show it the same; None: the same bytes."""
+    tells, whether two evidences that give the same numbers and times tell the same facts; None: the same bytes."""
 
     code: str
     name: str  # Chinese
@@ -82,7 +82,8 @@ class Catalogue:
         return evaluate(evidence)
 
     def same_substance(self, one: bytes, other: bytes) -> bool:
-        """Whether two frozen evidences of one subject show the current version of their rule the same."""
+        """Whether two frozen evidences of one subject, which give the same numbers and times, tell the same facts to the
+        current version of their rule."""
         if one == other:
             return True
         first, second = parse(one), parse(other)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from runtime.errors import ConfigurationError
 
@@ -125,6 +125,56 @@ class Settings(BaseSettings):
         pattern=r"^[0-9A-Za-z:.+-]*$",
         description="date of the engine's map, as evidence names it; another value has every route asked anew",
     )
+    event_source: str = Field(
+        "urn:gongche:alerts",
+        max_length=200,
+        pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[!-;=?-Z_a-z~]+$",
+        description="which installation CloudEvents say that they come from, a URI",
+    )
+    stream_recheck_s: float = Field(
+        3,
+        gt=0,
+        le=60,
+        description="how often a stream of alerts looks whether its reader may still read it",
+    )
+    stream_slow_s: float = Field(
+        10,
+        gt=0,
+        le=600,
+        description="a reader of a stream of alerts that takes nothing for so long is cut off",
+    )
+    webhook_retry_s: Annotated[tuple[int, ...], NoDecode] = Field(
+        (5, 60, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400),
+        min_length=1,
+        max_length=50,
+        description="pauses before a webhook is tried again, seconds with commas between; what fails after the last one is a"
+        " dead letter",
+    )
+    webhook_disable_days: float = Field(
+        5, gt=0, le=365, description="a webhook that has failed for so long without a success is disabled"
+    )
+    webhook_retention_days: int = Field(
+        90, ge=1, le=3_650, description="deliveries that ended, dead letters too, are kept so long"
+    )
+    webhook_timeout_s: float = Field(15, gt=0, le=60, description="how long a receiver may take to answer")
+    webhook_allowed_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        max_length=100,
+        description="networks of receivers that are not public, such as 10.20.0.0/16, with commas between",
+    )
+    webhook_ports: Annotated[tuple[int, ...], NoDecode] = Field(
+        (), max_length=100, description="ports of receivers besides 443 and 8443, with commas between"
+    )
+    webhook_loopback: bool = Field(
+        False,
+        description="webhooks may go to this machine itself, without TLS as well (tests and the demo only)",
+    )
+    webhook_ca_file: Path | None = Field(
+        None, description="PEM; who signed the certificates of webhook receivers; unset = as the system"
+    )
+    deliver_metrics_port: int = Field(
+        8806, ge=0, le=65535, description="health and metrics of the deliverer of webhooks, on metrics_host"
+    )
     retention_days: int = Field(400, ge=1, description="positions are kept so long")
     evaluations_retention_days: int = Field(
         400,
@@ -176,6 +226,14 @@ class Settings(BaseSettings):
         None, description="file with the client secret of the provider, closed to other users"
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @field_validator("webhook_retry_s", "webhook_allowed_networks", "webhook_ports", mode="before")
+    @classmethod
+    def _with_commas(cls, value: object) -> object:
+        """A list as one text of the environment."""
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
 
 
 def load_settings(**overrides: object) -> Settings:

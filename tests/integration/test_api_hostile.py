@@ -30,9 +30,23 @@ from tests.waiting import until
 #: Which scopes let a caller in, by what the path begins with; the longest beginning that fits counts.
 READ = {
     "/v1/alerts": {"alerts:read"}, "/v1/evaluations": {"alerts:read"}, "/v1/vehicles/{id}/track": {"tracks:read"},
-    "/v1/dispatch-orders/{id}/result": {"registry:read", "tracks:read"}, "/v1/": {"registry:read"}, "/v1/audit": {"audit:read"},
+    "/v1/dispatch-orders/{id}/result": {"registry:read", "tracks:read"}, "/v1/": {"registry:read"},
+    "/v1/disposition-codes": {"alerts:read"}, "/v1/subscriptions": {"subscriptions:manage"},
+    "/v1/subscriptions/{name}/entries": {"alerts:read"},
+    "/v1/audit": {"audit:read"},
 }  # fmt: skip
-WRITE = {"/v1/positions": {"positions:write"}, "/v1/": {"registry:write"}}
+WRITE = {
+    "/v1/positions": {"positions:write"}, "/v1/": {"registry:write"}, "/v1/subscriptions": {"subscriptions:manage"},
+    "/v1/alerts": {"dispositions:write"}, "/v1/disposition-codes": {"dispositions:write"},
+}  # fmt: skip
+
+
+def at(path: str, id: str = "x", name: str = "x") -> str:
+    """The address of an operation. A stream ends at once."""
+    address = (
+        path.replace("{id}", id).replace("{name}", name).replace("{code}", "x").replace("{delivery}", "1")
+    )
+    return f"{address}?seconds=0" if path == "/v1/alerts/stream" else address
 
 
 @pytest.fixture
@@ -76,7 +90,7 @@ async def test_each_scope_opens_its_own_operations_and_no_other(pool: asyncpg.Po
         for method, path, _ in operations(pool):
             for scope, secret in secrets.items():
                 response = await client.request(
-                    method, path.replace("{id}", "x"), headers={"Authorization": f"Bearer {secret}"}
+                    method, at(path), headers={"Authorization": f"Bearer {secret}"}
                 )
                 if (method.lower(), path) in OPEN:
                     assert response.status_code in (400, 401, 404), (method, path, scope)
@@ -102,7 +116,7 @@ async def test_no_body_is_read_beyond_its_limit(client: httpx.AsyncClient, pool:
         if path == "/v1/positions" or of_people(method, path):
             continue
         kind = "text/csv" if ":import" in path else "application/json"
-        address = path.replace("{id}", "x")
+        address = at(path)
         declared = {"Content-Type": kind, "Content-Length": str(10**9)}
         response = await client.request(method, address, content=b"{}", headers=declared)
         assert response.status_code == 413, (method, path)
@@ -127,7 +141,10 @@ async def test_pages_are_bounded_and_cursors_belong_to_their_list(
         if m == "GET" and not of_people(m, p) and any(q["name"] == "limit" for q in d.get("parameters", ()))
     ]
     assert len(paged) >= 14
-    for path in paged:
+    assert (await client.put("/v1/subscriptions/x", json={})).status_code == 201
+    target = {"url": "https://receiver.example.cn/"}
+    assert (await client.put("/v1/subscriptions/x/webhook", json=target)).status_code == 201
+    for path in map(at, paged):
         for limit in ("0", "-1", "1001", "1e3", "１０", "9" * 40, ""):
             response = await client.get(path, params={"limit": limit})
             assert response.status_code == 422, (path, limit)
@@ -153,7 +170,7 @@ async def test_ids_that_nobody_has(client: httpx.AsyncClient, pool: asyncpg.Pool
             continue
         for id in IDS:
             query = f"?{span}" if path.endswith("/track") else ""
-            response = await client.request(method, path.replace("{id}", id) + query)
+            response = await client.request(method, at(path, id) + query)
             assert 400 <= response.status_code < 500, (method, path, id, response.text)
             assert response.headers["content-type"] == "application/problem+json", (method, path, id)
 
@@ -172,7 +189,8 @@ async def test_questions_that_make_no_sense(client: httpx.AsyncClient, pool: asy
         names = [q["name"] for q in description.get("parameters", ()) if q["in"] == "query"]
         for name in names:
             for word in words:
-                response = await client.get(path.replace("{id}", "x"), params={name: word})
+                more = {"seconds": "0"} if path.endswith("/stream") else {}
+                response = await client.get(at(path).partition("?")[0], params=more | {name: word})
                 assert response.status_code < 500, (path, name, word, response.text)
 
 

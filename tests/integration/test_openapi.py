@@ -47,8 +47,12 @@ include-path = ["/v1/alerts", "/v1/evaluations", "/v1/vehicles/{id}/track"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 406, 422]
 
 [[operations]]
-include-path = "/v1/alerts/feed"
+include-path = ["/v1/alerts/feed", "/v1/subscriptions/{name}/entries"]
 parameters = { "query.wait" = 0 }
+
+[[operations]]
+include-path = "/v1/alerts/stream"
+parameters = { "query.seconds" = 0 }
 """
 
 

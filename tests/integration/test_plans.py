@@ -226,7 +226,22 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
         {"status": "withdrawn"}, DAY, LONG_AGO, NEWEST, {"rule": "mileage"} | DAY, {"organisation": "O7"} | DAY,
         {"vehicle": "V17"} | DAY, {"rule": "location", "organisation": "O7", "status": "withdrawn"},
     ],
-    "/v1/alerts/feed": [{}],
+    "/v1/alerts/feed": [
+        {}, {"rule": "mileage"}, {"organisation": "O7"}, {"severity": "high"}, {"status": "withdrawn"},
+        {"rule": "mileage", "organisation": "O1", "status": "withdrawn"},
+    ],
+    "/v1/alerts/stream": [
+        {"seconds": "0"}, {"seconds": "0", "rule": "mileage"}, {"seconds": "0", "organisation": "O7"},
+        {"seconds": "0", "severity": "high", "status": "withdrawn"},
+    ],
+    "/v1/alerts/unconfirmed": [{}, {"hours": "0"}],
+    "/v1/disposition-codes": [{}],
+    "/v1/subscriptions": [{}],
+    "/v1/subscriptions/{name}": [{}],
+    "/v1/subscriptions/{name}/entries": [{}],
+    "/v1/subscriptions/{name}/webhook": [{}],
+    "/v1/subscriptions/{name}/webhook/deliveries": [{}, {"state": "dead"}],
+    "/v1/subscriptions/{name}/webhook/deliveries/{delivery}": [{}],
     "/v1/alerts/{id}": [{}],
     "/v1/alerts/{id}/evidence": [{"raw": "true"}, {"raw": "true", "version": "1"}],
     "/v1/evaluations": [
@@ -266,7 +281,7 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     **{f"/v1/{kind}/{{id}}/versions": [{}] for kind in ("fences", "dispatch-orders")},
 }  # fmt: skip
 #: How a page is cut and shown; not what is looked for.
-NO_FILTERS: Final = {"cursor", "limit", "wait", "purpose"}
+NO_FILTERS: Final = {"cursor", "limit", "wait", "purpose", "seconds", "envelope"}
 IDS: Final = {
     "/v1/alerts": f"{20 * 4000:032}", "/v1/vehicles": "V17", "/v1/dispatch-orders": "P17", "/v1/organisations": "O7",
     "/v1/drivers": "D17", "/v1/terminals": "13800000017", "/v1/fuel-cards": "C17", "/v1/fuel-stations": "S7",
@@ -295,6 +310,7 @@ def test_every_list_and_every_filter_is_known_here() -> None:
 @pytest.mark.parametrize("path", sorted(QUESTIONS))
 async def test_a_list_is_answered_by_an_index(crowded: str, path: str) -> None:
     address = path.replace("{id}", IDS.get(path.partition("/{")[0], "none"))
+    address = address.replace("{name}", "none").replace("{delivery}", "1")
     async with listening(crowded) as (pool, asked):
         token = await create_token(pool, "plans", SCOPES)
         await pool.execute("UPDATE api_tokens SET scopes = scopes || '{audit:read}' WHERE id = $1", token.id)

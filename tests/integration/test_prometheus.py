@@ -193,7 +193,7 @@ def server(
         only = ["--collector.disable-defaults", "--collector.filesystem"]
         processes.append(subprocess.Popen([node, listen, *only], stderr=subprocess.DEVNULL))
     config = (PROMETHEUS / "prometheus.yml").read_text()
-    for job in ("gateway", "worker", "judge", "api", "node"):
+    for job in ("gateway", "worker", "judge", "api", "deliver", "node"):
         place = rf"(job_name: {job}\n    static_configs:\n      - targets: )\[.*\]"
         config, changed = re.subn(place, rf'\1["{targets[job]}"]' if job in targets else r"\1[]", config)
         assert changed == 1, job
@@ -256,7 +256,7 @@ def test_a_dashboard_query_gives_a_result(server: Server, system: System, query:
 
 def test_all_targets_are_up_and_every_rule_is_evaluated(server: Server) -> None:
     jobs = {s["metric"]["job"]: s["value"][1] for s in server.ask("query", query="up")["result"]}
-    assert jobs == {"gateway": "1", "worker": "1", "judge": "1", "api": "1"} | (
+    assert jobs == {"gateway": "1", "worker": "1", "judge": "1", "api": "1", "deliver": "1"} | (
         {"node": "1"} if server.has_node else {}
     )
     rules = [rule for group in server.ask("rules")["groups"] for rule in group["rules"]]

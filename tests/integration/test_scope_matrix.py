@@ -6,6 +6,8 @@ others it is refused, or finds nothing. An operation that is not listed here fai
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -16,6 +18,7 @@ import httpx
 import pytest
 
 from api.app import create_app
+from api.http import make_cursor
 from office.identity.subject import ROLE_PERMISSIONS, Role
 from registry.records import KINDS
 from runtime.settings import Settings
@@ -274,10 +277,118 @@ async def _end_secret(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -
 SELF: Final = frozenset(("/v1/session", "/v1/sessions", "/v1/oauth", "/v1/oidc"))
 
 _READ, _WRITE, _USERS = ("registry:read",), ("registry:write",), ("users:manage",)
+
+
+async def _subscription(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> int:
+    """The number of a delivery of the caller's subscription ``sub_{unit}``: with a webhook, whatever the caller may."""
+    secret = client.headers["Authorization"].removeprefix("Bearer ")
+    owner = await world.pool.fetchval(
+        "SELECT id FROM api_tokens WHERE sha256 = $1", hashlib.sha256(secret.encode()).digest()
+    )
+    number = await world.pool.fetchval(
+        "INSERT INTO subscriptions (owner_kind, owner_id, name) VALUES ('token', $1, $2)"
+        " ON CONFLICT (owner_kind, owner_id, name) DO UPDATE SET committed = 0 RETURNING no",
+        owner,
+        f"sub_{unit}",
+    )
+    await world.pool.execute(
+        "INSERT INTO webhooks (subscription_no, url, filled) VALUES ($1, 'https://receiver.example.cn/', 0) ON CONFLICT DO NOTHING",
+        number,
+    )
+    made: int = await world.pool.fetchval(
+        "INSERT INTO webhook_deliveries (subscription_no, seq, alert_id, version, organisation) VALUES ($1, 1, $2, 1, $3)"
+        " ON CONFLICT (subscription_no, seq) DO UPDATE SET due_at = now() RETURNING no",
+        number,
+        world.alerts[unit],
+        unit,
+    )
+    return made
+
+
+def _subscribed(method: str, path: str = "", body: dict[str, Any] | None = None) -> Call:
+    """An operation on the caller's own subscription."""
+
+    async def call(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
+        delivery = await _subscription(client, unit, world)
+        address = f"/v1/subscriptions/sub_{unit}{path.format(delivery=delivery)}"
+        return await client.request(method, address, json=body)
+
+    return call
+
+
+async def _tested(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
+    """A test delivery; nobody delivers here, so it is ended by hand."""
+    asking = asyncio.ensure_future(_subscribed("POST", "/webhook/test")(client, unit, world))
+    while not asking.done():
+        await world.pool.execute(
+            "UPDATE webhook_tests SET ended_at = now(), took_ms = 1 WHERE ended_at IS NULL"
+        )
+        await asyncio.sleep(0.02)
+    return await asking
+
+
+async def _streamed(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
+    answer = await client.get("/v1/alerts/stream", params={"cursor": _PLACE, "seconds": "0.3"})
+    answer.headers.pop("x-accel-buffering", None)  # a mark of unit b stands in its name
+    return answer
+
+
+async def _unconfirmed(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
+    await world.pool.execute("TRUNCATE alert_receipts")
+    return await client.get("/v1/alerts/unconfirmed", params={"hours": "0"})
+
+
+def _answered(method: str, path: str, body: dict[str, Any]) -> Call:
+    async def call(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
+        return await client.request(method, _filled(path, unit, world), json=body)
+
+    return call
+
+
+_ALERTS, _ANSWERS, _MINE = ("alerts:read",), ("dispositions:write",), ("subscriptions:manage",)
+#: What is the caller's own names units and tells nothing of them.
+_DONE: Final = frozenset({200, 201, 204})
+_PLACE: Final = make_cursor("feed", 0)
+_HOOK: Final = "/v1/subscriptions/{name}/webhook"
 #: (method, path) -> case. A new operation needs its line here.
 CASES: Final[dict[tuple[str, str], Case]] = {
     ("GET", "/v1/alerts"): Case(_get("/v1/alerts"), ("alerts:read",), foreign=None),
     ("GET", "/v1/alerts/feed"): Case(_get("/v1/alerts/feed"), ("alerts:read",), foreign=None),
+    ("GET", "/v1/alerts/stream"): Case(_streamed, _ALERTS, foreign=None),
+    ("GET", "/v1/alerts/unconfirmed"): Case(_unconfirmed, _ALERTS, foreign=None),
+    ("PUT", "/v1/alerts/{id}/receipt"): Case(
+        _answered("PUT", "/v1/alerts/{alert}/receipt", {"version": 1, "received_by": "x"}), _ANSWERS
+    ),
+    ("POST", "/v1/alerts/{id}/dispositions"): Case(
+        _answered("POST", "/v1/alerts/{alert}/dispositions", {"id": "1", "code": "closed", "decided_by": "x"}), _ANSWERS
+    ),
+    ("GET", "/v1/disposition-codes"): Case(_get("/v1/disposition-codes"), _ALERTS, common=True),
+    ("PUT", "/v1/disposition-codes/{code}"): Case(
+        _answered("PUT", "/v1/disposition-codes/closed", {"zh": "予以了结", "en": "closed"}), _ANSWERS, common=True
+    ),
+    ("GET", "/v1/subscriptions"): Case(_get("/v1/subscriptions"), _MINE, foreign=_DONE),
+    ("PUT", "/v1/subscriptions/{name}"): Case(_subscribed("PUT", "", {}), _MINE, foreign=_DONE),
+    ("GET", "/v1/subscriptions/{name}"): Case(_subscribed("GET"), _MINE, foreign=_DONE),
+    ("GET", "/v1/subscriptions/{name}/entries"): Case(_subscribed("GET", "/entries"), _ALERTS, foreign=None),
+    ("POST", "/v1/subscriptions/{name}/commit"): Case(
+        _subscribed("POST", "/commit", {"cursor": _PLACE, "expected": _PLACE}), _MINE, foreign=_DONE
+    ),
+    ("POST", "/v1/subscriptions/{name}/seek"): Case(_subscribed("POST", "/seek", {"sequence": 0}), _MINE, foreign=_DONE),
+    ("PUT", _HOOK): Case(
+        _subscribed("PUT", "/webhook", {"url": "https://receiver.example.cn/"}), _MINE, foreign=_DONE
+    ),
+    ("GET", _HOOK): Case(_subscribed("GET", "/webhook"), _MINE, foreign=_DONE),
+    ("POST", f"{_HOOK}/secret"): Case(_subscribed("POST", "/webhook/secret", {}), _MINE, foreign=_DONE),
+    ("POST", f"{_HOOK}/test"): Case(_tested, _MINE, foreign=_DONE),
+    ("GET", f"{_HOOK}/deliveries"): Case(_subscribed("GET", "/webhook/deliveries"), _MINE, foreign=_DONE),
+    ("GET", f"{_HOOK}/deliveries/{{delivery}}"): Case(
+        _subscribed("GET", "/webhook/deliveries/{delivery}"), _MINE, foreign=_DONE
+    ),
+    ("POST", f"{_HOOK}/deliveries/{{delivery}}/resend"): Case(
+        _subscribed("POST", "/webhook/deliveries/{delivery}/resend"), _MINE, foreign=_DONE
+    ),
+    ("DELETE", _HOOK): Case(_subscribed("DELETE", "/webhook"), _MINE, foreign=_DONE),
+    ("DELETE", "/v1/subscriptions/{name}"): Case(_subscribed("DELETE"), _MINE, foreign=_DONE),
     ("GET", "/v1/alerts/{id}"): Case(_get("/v1/alerts/{alert}"), ("alerts:read",)),
     ("GET", "/v1/alerts/{id}/evidence"): Case(_get("/v1/alerts/{alert}/evidence"), ("alerts:read",)),
     ("GET", "/v1/evaluations"): Case(_get("/v1/evaluations"), ("alerts:read",), foreign=None),

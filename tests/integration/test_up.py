@@ -25,7 +25,7 @@ from tests.waiting import wait_until
 
 def environment(data_dir: Path, **more: str) -> dict[str, str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("GONGCHE_")}
-    ports = ("TCP", "HTTP", "GATEWAY_METRICS", "WORKER_METRICS", "JUDGE_METRICS")
+    ports = ("TCP", "HTTP", "GATEWAY_METRICS", "WORKER_METRICS", "JUDGE_METRICS", "DELIVER_METRICS")
     return (
         clean
         | {f"GONGCHE_{p}_PORT": str(free_port()) for p in ports}
@@ -147,7 +147,7 @@ def test_up_serves_restarts_what_dies_and_stops_in_order(data_dir: Path) -> None
         assert httpx.get(f"{api}/v1/alerts/feed", headers=bearer).json()["items"] == []
 
         before = children(up.process.pid)
-        assert set(before) == {"gateway", "worker", "judge", "api"}
+        assert set(before) == {"gateway", "worker", "judge", "api", "deliver"}
         os.kill(before["api"], signal.SIGKILL)
         wait_until(
             lambda: children(up.process.pid).get("api", before["api"]) != before["api"],
@@ -165,7 +165,8 @@ def test_up_serves_restarts_what_dies_and_stops_in_order(data_dir: Path) -> None
     finally:
         up.kill()
     order = [
-        up.output.index(f"stopping {name}") for name in ("gateway", "worker", "judge", "api", "PostgreSQL")
+        up.output.index(f"stopping {name}")
+        for name in ("gateway", "worker", "judge", "api", "deliver", "PostgreSQL")
     ]
     assert order == sorted(order)
     assert running_over(data_dir) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import asyncpg
 
@@ -163,6 +164,36 @@ async def test_an_order_entered_again_as_it_was_makes_no_version_of_an_episode(w
     await world.work(worker)
     (shorter,) = await world.alerts()
     assert shorter["version"] == alert["version"] + 1
+
+
+async def test_a_report_behind_the_episode_that_comes_late_makes_no_version(world: World) -> None:
+    """The track of the evidence goes up to the report that confirmed the end. A late one, which confirms it earlier, once made
+    a version with the same sentence, the same numbers and the same times."""
+    fixes = trip(20 * H, *OUT)
+    back = next(k for k, fix in enumerate(fixes) if fix[0] > 20 * H and fix[1:3] == (0.0, 0.0) and k > 100)
+    late = [back, back + 1]
+    batch = world.batch(fixes)
+    await world.send_in(batch, [k for k in range(len(fixes)) if k not in late], 40)
+    worker = await world.work()
+    (alert,) = await world.alerts()
+    assert alert["occurred_to"] is not None
+    before = await rows(world.pool)
+    for k in late:
+        await world.send_in(batch, [k], 1)
+        await world.work(worker)
+    assert await world.alerts() == [alert]
+    after = await rows(world.pool)
+    assert after[2:] == before[2:]
+    assert after[1] > before[1]  # what it was judged on this time is kept with the judgement
+    async with world.pool.acquire() as conn:
+        entries = [entry.alert for entry in await read_feed(conn, 0, 100)]
+    # A fix of the drive itself counts.
+    for one, other in pairwise(entries):
+        facts = [
+            replace(a, version=0, summary="", summary_en="", evidence_hash="", evidence_sm3="")
+            for a in (one, other)
+        ]
+        assert facts[0] != facts[1]
 
 
 async def test_the_api_tells_both_languages(pool: asyncpg.Pool) -> None:

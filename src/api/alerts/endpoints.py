@@ -10,7 +10,21 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator
 
+from api.alerts.answering import disposition_body, receipt_body
 from api.alerts.evidence import feature_collection
+from api.alerts.waiting import (
+    CODES,
+    Organisations,
+    Rules,
+    Severities,
+    Statuses,
+    Wait,
+    known_rule,
+    page_response,
+    wait_for_part,
+    wanted_of,
+    wants_cloud_events,
+)
 from api.answers import AlertPage, AlertWithVersions
 from api.auth.access import require
 from api.auth.audited import noted, stated_purpose
@@ -30,75 +44,50 @@ from api.http import (
     rfc3339,
 )
 from office.identity.scope import few_units
-from rules.alerts.feed import alert_versions, evidence_of, read_feed
+from office.subscriptions.answers import dispositions_of, receipts_of
+from office.subscriptions.events import BATCH
+from rules.alerts.feed import alert_versions, evidence_of
 from rules.alerts.feed import get_alert as stored_alert
 from rules.alerts.feed import list_alerts as stored_alerts
-from rules.alerts.model import AlertFilter, FeedEntry, VersionedAlert
-from rules.catalogue import RULES
+from rules.alerts.model import AlertFilter, VersionedAlert
 from rules.evidence import EvidenceError, parse
 from runtime.units import to_us
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[require("alerts:read")])
 
-#: Longest wait of a reader for news, how often we look, and how many may wait at once.
-MAX_WAIT_S: Final = 30
-_LOOK_S: Final = 0.5
-_MAX_WAITING: Final = 200
 
-
-def _known_rule(code: str) -> str:
-    if code not in _RULES:
-        raise ValueError(f"没有这条规则，应为 {'、'.join(_RULES)} 之一 · no such rule")
-    return code
-
-
-_RULES: Final = tuple(rule.code for rule in RULES)
-RuleCode = Annotated[str, Query(json_schema_extra={"enum": list(_RULES)}), AfterValidator(_known_rule)]
+RuleCode = Annotated[str, Query(json_schema_extra={"enum": list(CODES)}), AfterValidator(known_rule)]
 
 AlertId = Annotated[str, Path(min_length=1, max_length=MAX_ID)]
 _EVIDENCE_TYPES: Final = ("application/geo+json", "application/json")
 
 
-@router.get("/feed", summary="预警流 / the ordered feed of alerts", response_model=AlertPage)
+@router.get(
+    "/feed",
+    summary="预警流 / the ordered feed of alerts",
+    response_model=AlertPage,
+    responses={200: {"content": {BATCH: {"schema": {"type": "array", "items": {"type": "object"}}}}}},
+)
 async def feed(
     request: Request,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
-    wait: Annotated[float, Query(ge=0, le=MAX_WAIT_S, description="seconds to wait for news, at most")] = 0,
+    wait: Wait = 0,
+    organisation: Organisations = None,
+    rule: Rules = None,
+    severity: Severities = None,
+    status: Statuses = None,
 ) -> Response:
     """Every version of every alert, in the order of commits: new ones, corrections, withdrawals.
 
     Without `cursor` from the beginning. Keep `next` and ask again with it: a reader that does so misses
     nothing (and may see an entry twice after a crash of its own: `id` and `version` identify it). A page
-    without items returns the cursor it was given.
+    without items returns the place up to which there was nothing for this reader.
     """
     place = read_cursor("feed", cursor, int)
-    after = place[0] if place else 0
-    entries = await _read(request, after, limit)
-    state = request.app.state
-    if not entries and wait and state.waiting_readers < _MAX_WAITING:
-        state.waiting_readers += 1
-        try:
-            loop = asyncio.get_running_loop()
-            deadline = loop.time() + wait
-            while (
-                not entries
-                and not state.stopping
-                and (left := deadline - loop.time()) > 0
-                and not await request.is_disconnected()
-            ):
-                await asyncio.sleep(min(_LOOK_S, left))
-                entries = await _read(request, after, limit)
-        finally:
-            state.waiting_readers -= 1
-    last = entries[-1].seq if entries else after
-    following = make_cursor("feed", last)
-    return json_response({"items": [entry.alert.body() for entry in entries], "next": following})
-
-
-async def _read(request: Request, after: int, limit: int) -> list[FeedEntry]:
-    async with scoped(request, "alerts:read", read_only=True) as connection:
-        return await read_feed(connection, after, limit)
+    wanted = wanted_of(organisation, rule, severity, status)
+    part = await wait_for_part(request, place[0] if place else 0, limit, wanted, wait)
+    return page_response(request, part, wants_cloud_events(request, None))
 
 
 @router.get("", summary="预警列表 / alerts by filter, newest detection first", response_model=AlertPage)
@@ -144,9 +133,15 @@ async def get_alert(request: Request, id: AlertId) -> Response:
     """The alert as it stands, and `versions`, oldest first (of more than 1,000 the newest 1,000; the feed has all)."""
     async with scoped(request, "alerts:read", read_only=True) as connection:
         versions = await alert_versions(connection, _clean(id))
+        receipts = await receipts_of(connection, id)
+        dispositions = await dispositions_of(connection, id)
     if not versions:
         raise not_found("没有这条预警 · no such alert", id)
-    body = versions[-1].alert.body() | {"versions": [_version(one) for one in versions]}
+    body = versions[-1].alert.body() | {
+        "versions": [_version(one) for one in versions],
+        "receipts": [receipt_body(one) for one in receipts],
+        "dispositions": [disposition_body(one) for one in dispositions],
+    }
     return json_response(body)
 
 

@@ -34,4 +34,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _shown(value: object) -> str | None:
+    if isinstance(value, tuple):
+        value = ",".join(map(str, value))
     return None if value is None else redact(str(value))

@@ -1,8 +1,8 @@
 """``gongche up``: everything on one machine.
 
-Lock, ports, PostgreSQL, migrations, then gateway, worker, judge and API as processes of their own under a
+Lock, ports, PostgreSQL, migrations, then gateway, worker, judge, API and deliverer as processes of their own under a
 supervisor. They stop in the order in which data flows: the gateway confirms what it has read, then worker,
-judge, API, PostgreSQL last.
+judge, API, deliverer, PostgreSQL last.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class Ports:
     gateway_metrics: int
     worker_metrics: int
     judge_metrics: int
+    deliver_metrics: int
 
 
 @contextmanager
@@ -93,6 +94,7 @@ def settle_ports(settings: Settings) -> Ports:
         ("GONGCHE_GATEWAY_METRICS_PORT", settings.metrics_host, settings.gateway_metrics_port),
         ("GONGCHE_WORKER_METRICS_PORT", settings.metrics_host, settings.worker_metrics_port),
         ("GONGCHE_JUDGE_METRICS_PORT", settings.metrics_host, settings.judge_metrics_port),
+        ("GONGCHE_DELIVER_METRICS_PORT", settings.metrics_host, settings.deliver_metrics_port),
     )
     with ExitStack() as held:
         ports = []
@@ -146,6 +148,7 @@ def child_specs(
         "GONGCHE_GATEWAY_METRICS_PORT": str(ports.gateway_metrics),
         "GONGCHE_WORKER_METRICS_PORT": str(ports.worker_metrics),
         "GONGCHE_JUDGE_METRICS_PORT": str(ports.judge_metrics),
+        "GONGCHE_DELIVER_METRICS_PORT": str(ports.deliver_metrics),
         "GONGCHE_AUTO_REGISTER": "true" if settings.auto_register else "false",
         "GONGCHE_SESSION_OVER_HTTP": "true" if settings.session_over_http else "false",
         "PYTHONUNBUFFERED": "1",
@@ -160,6 +163,7 @@ def child_specs(
             ("worker", 20),
             ("judge", 20),
             ("api", 15),
+            ("deliver", 15),
         )
     ]
     # Behind the judge, which asks it.
@@ -268,6 +272,7 @@ async def _serve(
             f"{metrics}:{ports.gateway_metrics}/metrics",
             f"{metrics}:{ports.worker_metrics}/metrics",
             FeedTally(dsn),
+            f"{metrics}:{ports.deliver_metrics}/metrics",
         )
         helpers.append(asyncio.create_task(show_status(console, board)))
         if options.for_s is not None:
@@ -325,6 +330,7 @@ def _write_state(path: Path, ports: Ports, base: str, metrics: str, navigation: 
             "gateway": f"{metrics}:{ports.gateway_metrics}/metrics",
             "worker": f"{metrics}:{ports.worker_metrics}/metrics",
             "judge": f"{metrics}:{ports.judge_metrics}/metrics",
+            "deliver": f"{metrics}:{ports.deliver_metrics}/metrics",
             "api": f"{base}/metrics",
         },
     }
@@ -341,7 +347,7 @@ def _greet(console: Console, settings: Settings, ports: Ports, base: str, metric
     console.say(f"接口 / API              {base}/v1   说明 / docs {base}/docs")
     console.say(
         f"指标 / metrics          {base}/metrics  {metrics}:{ports.gateway_metrics}/metrics  "
-        f"{metrics}:{ports.worker_metrics}/metrics  {metrics}:{ports.judge_metrics}/metrics"
+        f"{metrics}:{ports.worker_metrics}/metrics  {metrics}:{ports.judge_metrics}/metrics  {metrics}:{ports.deliver_metrics}/metrics"
     )
     console.say(f"数据与日志 / data, logs  {settings.data_dir}  {settings.data_dir / 'logs'}")
     console.say("Ctrl-C 停止 / stops")

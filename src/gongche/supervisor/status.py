@@ -26,6 +26,11 @@ ROWS = "gongche_worker_rows_total"
 LAG_RECORDS = "gongche_worker_log_lag_records"
 RECOMPUTING = "gongche_worker_recomputing_vehicles"
 QUARANTINE = ("gongche_worker_quarantine_entries", "gongche_worker_put_off_vehicles")
+UNDELIVERED = (
+    "gongche_deliver_dead_letters",
+    "gongche_deliver_failing_webhooks",
+    "gongche_deliver_disabled_webhooks",
+)
 DELAY_SECONDS = "gongche_worker_delay_seconds"
 
 
@@ -80,6 +85,7 @@ class Reading:
     lag_records: float | None = None  # of the log, not processed yet
     recomputing: float = 0.0  # vehicles whose past is computed again
     quarantine: float = 0.0  # parts of records set aside and vehicles put off for a fault of the program
+    undelivered: float = 0.0  # dead letters, and webhooks that fail or are disabled
     delay_p99_s: float | None = None  # from receipt to commit
 
     def line(self) -> str:
@@ -87,6 +93,8 @@ class Reading:
         past = [f"重算 recomputing {_number(self.recomputing)}"] if self.recomputing else []
         if self.quarantine:
             past.append(f"隔离 quarantine {_number(self.quarantine)}（gongche quarantine list）")
+        if self.undelivered:
+            past.append(f"推送失败 webhooks {_number(self.undelivered)}")
         return " | ".join(
             [
                 f"在线 connected {_number(self.connections)}",
@@ -156,13 +164,15 @@ class _Window:
 
 
 class Board:
-    """Reads ``/metrics`` of gateway and worker and the feed, and turns them into readings.
+    """Reads ``/metrics`` of gateway, worker and deliverer and the feed, and turns them into readings.
 
     Counters restart with their process; rates and quantiles are over the time since the last reading.
     """
 
-    def __init__(self, gateway_url: str, worker_url: str, tally: FeedTally) -> None:
-        self._urls = (gateway_url, worker_url)
+    def __init__(
+        self, gateway_url: str, worker_url: str, tally: FeedTally, deliver_url: str | None = None
+    ) -> None:
+        self._urls = (gateway_url, worker_url, deliver_url)
         self._tally = tally
         self._client = httpx.AsyncClient(timeout=2, trust_env=False)
         self._reply, self._delay = _Window(REPLY_SECONDS), _Window(DELAY_SECONDS)
@@ -171,7 +181,7 @@ class Board:
 
     async def read(self) -> Reading:
         """One reading; a process that does not answer leaves its figures None."""
-        gateway, worker = await asyncio.gather(*(self._fetch(url) for url in self._urls))
+        gateway, worker, deliver = await asyncio.gather(*(self._fetch(url) for url in self._urls))
         reading, now = Reading(), time.monotonic()
         if gateway is not None:
             received = gateway.total(RECEIVED)
@@ -186,6 +196,8 @@ class Board:
             reading.recomputing = worker.total(RECOMPUTING) or 0.0
             reading.quarantine = sum(worker.total(name) or 0.0 for name in QUARANTINE)
             (reading.delay_p99_s,) = self._delay.quantiles(worker, 0.99)
+        if deliver is not None:
+            reading.undelivered = sum(deliver.total(name) or 0.0 for name in UNDELIVERED)
         reading.alerts = await self._tally.read()
         return reading
 
@@ -193,7 +205,9 @@ class Board:
         await self._client.aclose()
         self._tally.close()
 
-    async def _fetch(self, url: str) -> Snapshot | None:
+    async def _fetch(self, url: str | None) -> Snapshot | None:
+        if url is None:
+            return None
         try:
             response = await self._client.get(url)
             return Snapshot.parse(response.text) if response.status_code == httpx.codes.OK else None

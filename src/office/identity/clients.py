@@ -282,6 +282,20 @@ async def find_token(connection: Connection, token: str) -> Subject | None:
     return Subject(Kind.CLIENT, row["id"], row["name"], (Grant(scopes, row["organisation"]),))
 
 
+async def subject_of_client(connection: Connection, id: str) -> Subject | None:
+    """A client with all that it may; None when it is disabled, not known, or has no secret left to come in with."""
+    row = await connection.fetchrow(
+        "SELECT c.id, c.name, c.organisation, c.scopes FROM clients c WHERE c.id = $1 AND c.disabled_at IS NULL"  # noqa: S608 - constant
+        f" AND EXISTS (SELECT FROM client_secrets s WHERE s.client_id = c.id AND {_ALIVE})",
+        id,
+    )
+    if row is None:
+        return None
+    return Subject(
+        Kind.CLIENT, row["id"], row["name"], (Grant(frozenset(row["scopes"]), row["organisation"]),)
+    )
+
+
 async def drop_expired(connection: Connection, most: int) -> int:
     """Delete at most ``most`` tokens that have expired; how many."""
     done = await connection.execute(

@@ -26,6 +26,8 @@ SCOPES: Final[dict[str, str]] = {
         "registry:write",
         "positions:write",
         "ops:read",
+        "subscriptions:manage",
+        "dispositions:write",
     )
 }
 
@@ -133,6 +135,12 @@ async def find_token(connection: Connection, secret: str) -> Token | None:
     if row is None or not hmac.compare_digest(row["sha256"], digest):
         return None
     return _token(row)
+
+
+async def token_by_id(connection: Connection, id: str) -> Token | None:
+    """The token with this id, alive or not, or None."""
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM api_tokens WHERE id = $1", id)  # noqa: S608 - constant
+    return None if row is None else _token(row)
 
 
 async def note_used(connection: Connection, ids: Collection[str]) -> None:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from rules.alerts.conditions import Conditions
-from rules.alerts.model import Alert, AlertFilter, Evidence, FeedEntry, VersionedAlert
+from rules.alerts.model import (
+    Alert,
+    AlertFilter,
+    Evidence,
+    FeedEntry,
+    FeedFilter,
+    FeedPart,
+    VersionedAlert,
+)
 from runtime.apart import shown
 from runtime.connection import Connection
 from runtime.units import from_us, to_us
@@ -15,8 +23,12 @@ from runtime.units import from_us, to_us
 # Held from publish_feed to the end of the transaction, by whoever writes to the feed.
 _FEED_LOCK = 0x676F6E67_66656564  # "gongfeed"
 
+#: A commit with new entries notifies those who LISTEN to it.
+CHANNEL: Final = "gongche_feed"
 #: No page is larger than this.
 MAX_PAGE = 1_000
+#: So many entries are looked at, at most, to find those that a reader wants.
+MOST_LOOKED_AT: Final = 5_000
 
 _VERSION = (
     "SELECT v.body, v.created_at, a.subject, a.vehicle_no, a.id, a.detected_at FROM alerts a"
@@ -46,6 +58,8 @@ async def publish_feed(conn: Connection, written: Sequence[Alert]) -> list[int]:
         [id for id, _ in mine],
         [version for _, version in mine],
     )
+    # Heard when this transaction has been committed, and what it wrote can be read.
+    await conn.execute("SELECT pg_notify($1, '')", CHANNEL)
     return sorted(r["seq"] for r in rows)
 
 
@@ -69,13 +83,60 @@ async def read_feed(conn: Connection, after_seq: int, limit: int) -> list[FeedEn
         after_seq = rows[-1]["seq"]
 
 
+async def read_feed_for(conn: Connection, after_seq: int, limit: int, wanted: FeedFilter) -> FeedPart:
+    """Entries after ``after_seq`` that ``wanted`` lets through: at most ``limit`` (and MAX_PAGE), of at most MOST_LOOKED_AT
+    that are looked at. Who goes on from the place of the part misses none."""
+    most = min(limit, MAX_PAGE)
+    asked = Conditions()
+    for column, values in (
+        ("organisation", wanted.organisations),
+        ("rule", wanted.rules),
+        ("severity", wanted.severities),
+        ("status", wanted.statuses),
+    ):
+        if values is not None:
+            asked.add(f"v.body ->> '{column}' = ANY({{}}::text[])", sorted(values))
+    look = MOST_LOOKED_AT if asked.where else most
+    after, looked, found_most = asked.argument(after_seq), asked.argument(look), asked.argument(most)
+    rows = await conn.fetch(
+        f"WITH part AS MATERIALIZED (SELECT * FROM feed_part({after}, {looked}))"  # noqa: S608 - constants
+        " SELECT s.reached, s.looked, m.* FROM (SELECT max(seq) AS reached, count(*) AS looked FROM part) s"
+        " LEFT JOIN (SELECT p.seq, p.created_at, p.alert_id, v.body FROM part p JOIN alert_versions v"
+        f" ON v.alert_id = p.alert_id AND v.version = p.version{asked.where} ORDER BY p.seq LIMIT {found_most}) m"
+        " ON true ORDER BY m.seq",
+        *asked.arguments,
+    )
+    matching = [row for row in rows if row["seq"] is not None]
+    found = tuple(shown(matching, _entry, "alert", lambda row: row["alert_id"]))
+    if len(matching) == most:
+        return FeedPart(found, matching[-1]["seq"], True)
+    return FeedPart(found, rows[0]["reached"] or after_seq, rows[0]["looked"] == look)
+
+
+async def first_place_since(conn: Connection, moment: datetime) -> int:
+    """The place before the first entry that was written at ``moment`` or later; the newest place when there is none. Entries
+    are in the order of commits, which is not quite that of their times: none of a later time is left out."""
+    first = await conn.fetchval("SELECT min(seq) FROM alert_feed WHERE created_at >= $1", moment)
+    return await feed_end(conn) if first is None else int(first) - 1
+
+
+async def entry_at(conn: Connection, seq: int) -> FeedEntry | None:
+    """The entry at a place of the feed, or None."""
+    row = await conn.fetchrow(
+        "SELECT f.seq, f.created_at, f.alert_id, v.body FROM alert_feed f"
+        " JOIN alert_versions v ON v.alert_id = f.alert_id AND v.version = f.version WHERE f.seq = $1",
+        seq,
+    )
+    return None if row is None else _entry(row)
+
+
 def _entry(row: Any) -> FeedEntry:
     return FeedEntry(row["seq"], Alert.from_body(row["body"]), row["created_at"])
 
 
 async def feed_end(conn: Connection) -> int:
     """The newest place in the feed; 0 when it is empty."""
-    return int(await conn.fetchval("SELECT COALESCE(max(seq), 0) FROM alert_feed"))
+    return int(await conn.fetchval("SELECT feed_end()"))
 
 
 async def list_alerts(
@@ -149,6 +210,14 @@ async def get_alert(conn: Connection, id: str) -> VersionedAlert | None:
     """The newest version of an alert, or None."""
     row = await conn.fetchrow(f"{_VERSION} WHERE a.id = $1", id)
     return None if row is None else _versioned(row)
+
+
+async def alert_version(conn: Connection, id: str, version: int) -> Alert | None:
+    """A version of an alert, or None."""
+    body = await conn.fetchval(
+        "SELECT body FROM alert_versions WHERE alert_id = $1 AND version = $2", id, version
+    )
+    return None if body is None else Alert.from_body(body)
 
 
 async def alert_versions(conn: Connection, id: str) -> list[VersionedAlert]:

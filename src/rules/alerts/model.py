@@ -196,6 +196,26 @@ class FeedEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedFilter:
+    """Which entries of the feed a reader gets; None = all. ``organisations`` are units, those below them named as well."""
+
+    organisations: frozenset[str] | None = None
+    rules: frozenset[str] | None = None
+    severities: frozenset[str] | None = None
+    statuses: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPart:
+    """Entries for a reader, and the ``place`` up to which the feed was looked at: there the reader goes on. ``more``: it may go
+    on at once."""
+
+    entries: tuple[FeedEntry, ...]
+    place: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class VersionedAlert:
     """A version of an alert with what the office does not see: subject, compact vehicle number, when it was
     written."""

@@ -293,8 +293,9 @@ def _said(judgement: Judgement, facts: AlertFacts) -> Said:
 async def _only_other_bytes(
     conn: Connection, judgement: Judgement, made: Alert, current: Alert | None
 ) -> bool:
-    """Whether a version differs from the ``current`` one by its evidence alone, and the rule sees the same in both: an
-    order was entered again as it was. What was published then rests on evidence that still holds, and stays."""
+    """Whether a version differs from the ``current`` one by its evidence alone, and that tells the same facts: an order was
+    entered again as it was, or another report confirmed the end. What was published then rests on evidence that still
+    holds, and stays; the other evidence is kept with its judgement."""
     if current is None or judgement.evidence is None or made.status != "suspected":
         return False
     other = replace(made, version=current.version, evidence_hash=current.evidence_hash)

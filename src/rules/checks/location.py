@@ -19,7 +19,7 @@ from registry.parameters import ORDER, TRACK, ParameterRow, resolve, resolve_col
 from rules import evidence_parts as parts
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.checks.card_binding import day_us
-from rules.evidence import Track, acc_of, require, term_of, track_columns
+from rules.evidence import Track, acc_of, canonical, require, term_of, track_columns
 from rules.evidence_parts import Cover, Fence, areas_of, order_column
 from rules.tracks.advance import EventRow, advance, row_matrix
 from rules.tracks.kernel import AGREE_FIXES, RESOLUTION_MM, SHORT_US, SUPPORT, Event
@@ -271,13 +271,38 @@ def evaluate(evidence: Evidence) -> Evaluation:
 
 
 def same_substance(one: Evidence, other: Evidence) -> bool:
-    """Whether two evidences of one subject show the kernel the same rows. They may differ in names and numbers that it
-    does not look at: the version of an order that was entered again, a parameter that came later."""
-    if one.get("notes", []) != other.get("notes", []):
+    """Whether two evidences of one subject, which give the same outcome, numbers and times, tell the same facts. The bytes may
+    differ in what tells nothing: the version of an order that was entered again, a parameter that came later, and how far
+    behind the episode the track goes. It goes up to the report that confirmed the last fix; when a report comes late, that
+    is another one."""
+    if one.get("notes", []) != other.get("notes", []) or one.get("anchor") != other.get("anchor"):
         return False
     rows, others = rows_of_evidence(one), rows_of_evidence(other)
-    return (
-        one.get("anchor") == other.get("anchor")
-        and rows.shape == others.shape
-        and bool((rows == others).all())
-    )
+    if rows.shape == others.shape and bool((rows == others).all()):
+        return True
+    told = _told_facts(one)
+    return told is not None and told == _told_facts(other)
+
+
+def _told_facts(evidence: Evidence) -> tuple[Any, ...] | None:
+    """What evidence tells of its episode: the episode itself, the fences that it was outside of, and the orders in reach of it;
+    None where there is no episode."""
+    found = episodes(evidence)
+    if not found:
+        return None
+    episode, end = found[0], evidence["to_us"]
+    until = end if episode.end_us is None else episode.end_us
+    closed = end if episode.closed_us is None else episode.closed_us
+    # When it was opened, ended and confirmed is how it was found, not what happened.
+    plain = replace(episode, opened_us=0, closed_us=None, from_us=0, seen_us=0)
+    fences = [
+        canonical({name: value for name, value in fence.items() if name not in ("from_us", "to_us")})
+        for fence in evidence["fences"]
+        if fence["from_us"] <= until and episode.start_us <= fence["to_us"]
+    ]
+    orders = [
+        order["id"]
+        for order in evidence["orders"]
+        if order["from_us"] <= closed and episode.start_us <= order["to_us"]
+    ]
+    return plain, sorted(set(fences)), sorted(set(orders))

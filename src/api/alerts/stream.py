@@ -1,0 +1,224 @@
+"""GET /v1/alerts/stream: the feed as server-sent events (the HTML standard, 9.2)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import Response
+from prometheus_client import Counter, Gauge
+from starlette.types import Receive, Scope, Send
+
+from api.alerts.waiting import (
+    Envelope,
+    Organisations,
+    Rules,
+    Severities,
+    Statuses,
+    bell_of,
+    read_part,
+    shown,
+    wanted_of,
+    wants_cloud_events,
+)
+from api.auth.access import authorise, require
+from api.auth.scoped import scoped
+from api.errors import Problem
+from api.http import MAX_CURSOR, Cursor, make_cursor, read_cursor, to_json
+from office.identity.subject import Subject
+from office.subscriptions.reach import Wanted
+from rules.alerts.feed import feed_end
+from runtime.postgres import DATABASE_ERRORS
+
+router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[require("alerts:read")])
+
+#: Streams at a time: of one subject, and of the process.
+MOST_OF_ONE: Final = 5
+MOST: Final = 200
+#: So often something is sent, so that a proxy in between does not take the stream for dead.
+HEARTBEAT_S: Final = 15.0
+#: Entries that are read at once: what is held in memory for one reader.
+_PAGE: Final = 100
+#: How soon a browser comes back after the stream has ended.
+_RETRY_MS: Final = 3_000
+
+#: An event, as it is described: ``data`` is an alert, or why the stream ends, as JSON.
+_EVENT: Final = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["alert", "end"]},
+        "id": {"type": "string"},
+        "data": {"type": "string"},
+        "retry": {"type": "integer"},
+    },
+}
+
+OPEN: Final = Gauge("gongche_api_streams", "Streams of alerts that are open")
+ENDED: Final = Counter("gongche_api_streams_ended_total", "Streams of alerts that have ended", ["reason"])
+
+
+class _EndedError(Exception):
+    """The stream is to end; ``reason`` is told to the reader."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class EventStream(Response):
+    """The answer: runs as long as the stream does."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self, request: Request, after: int, wanted: Wanted, cloud_events: bool, seconds: float | None
+    ) -> None:
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._request, self._place, self._wanted = request, after, wanted
+        self._cloud_events = cloud_events
+        self._slow_s = request.app.state.settings.stream_slow_s
+        loop = asyncio.get_running_loop()
+        self._ends_at = None if seconds is None else loop.time() + seconds
+        self._recheck_at = loop.time() + request.app.state.settings.stream_recheck_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        streams = self._request.app.state.streams
+        subject: Subject = self._request.state.subject
+        who = (subject.kind.value, subject.id)
+        streams[who] += 1
+        OPEN.inc()
+        reason = "client_gone"
+        gone = asyncio.create_task(_until_gone(receive), name="reader of a stream")
+        try:
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+            try:
+                await self._run(send, gone)
+            except _EndedError as end:
+                reason = end.reason
+                await self._say(send, f'event: end\ndata: {{"reason":"{reason}"}}\n\n')
+                async with asyncio.timeout(self._slow_s):
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except TimeoutError:
+            reason = "slow_reader"  # nothing is kept for it: the server closes the connection
+        finally:
+            gone.cancel()
+            OPEN.dec()
+            ENDED.labels(reason).inc()
+            streams[who] -= 1
+            if not streams[who]:
+                del streams[who]
+
+    async def _run(self, send: Send, gone: asyncio.Task[None]) -> None:
+        """Send until the reader has gone. Raises _EndedError, and TimeoutError for one that does not read."""
+        bell, loop = bell_of(self._request), asyncio.get_running_loop()
+        await self._say(send, f"retry: {_RETRY_MS}\nid: {make_cursor('feed', self._place)}\n\n")
+        said_at = loop.time()
+        while not gone.done():
+            await self._check()
+            seen = bell.count
+            try:
+                part = await read_part(self._request, self._place, _PAGE, self._wanted)
+            except DATABASE_ERRORS:
+                raise _EndedError("unavailable") from None
+            self._place = part.place
+            if part.entries:
+                await self._say(send, "".join(map(self._event, part.entries)))
+                said_at = loop.time()
+            if part.more:
+                continue
+            look_at = loop.time() + bell.look_s
+            while bell.count == seen and not gone.done() and loop.time() < look_at:
+                await self._check()
+                if loop.time() >= said_at + HEARTBEAT_S:
+                    # With the place: a reader of few entries does not begin far behind.
+                    await self._say(send, f": heartbeat\nid: {make_cursor('feed', self._place)}\n\n")
+                    said_at = loop.time()
+                until = min(
+                    t
+                    for t in (look_at, said_at + HEARTBEAT_S, self._recheck_at, self._ends_at)
+                    if t is not None
+                )
+                rung = asyncio.ensure_future(bell.wait(seen, max(0.0, until - loop.time())))
+                try:
+                    await asyncio.wait({rung, gone}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    rung.cancel()
+
+    def _event(self, entry: Any) -> str:
+        source = self._request.app.state.settings.event_source
+        body = to_json(shown(entry, source, self._cloud_events)).decode()
+        return f"id: {make_cursor('feed', entry.seq)}\nevent: alert\ndata: {body}\n\n"
+
+    async def _check(self) -> None:
+        """Raises _EndedError when the process stops, the time is up, or the subject may not read any more."""
+        now = asyncio.get_running_loop().time()
+        if self._request.app.state.stopping:
+            raise _EndedError("stopping")
+        if self._ends_at is not None and now >= self._ends_at:
+            raise _EndedError("time_is_up")
+        if now >= self._recheck_at:
+            try:
+                await authorise(self._request, "alerts:read")
+            except Problem as problem:
+                raise _EndedError(
+                    "no_longer_allowed" if problem.status_code < 500 else "unavailable"
+                ) from None
+            except DATABASE_ERRORS:
+                raise _EndedError("unavailable") from None
+            self._recheck_at = now + self._request.app.state.settings.stream_recheck_s
+
+    async def _say(self, send: Send, text: str) -> None:
+        async with asyncio.timeout(self._slow_s):
+            await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+@router.get(
+    "/stream",
+    summary="预警实时推送 / the feed as server-sent events",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/event-stream": {"schema": _EVENT}}},
+        429: {"description": "连接过多 · too many streams"},
+    },
+)
+async def stream(
+    request: Request,
+    cursor: Cursor = None,
+    organisation: Organisations = None,
+    rule: Rules = None,
+    severity: Severities = None,
+    status: Statuses = None,
+    envelope: Envelope = None,
+    seconds: Annotated[float | None, Query(ge=0, le=86_400, description="end after so long")] = None,
+    last_event_id: Annotated[
+        str | None, Header(max_length=MAX_CURSOR, description="the last `id` that came: go on behind it")
+    ] = None,
+) -> Response:
+    """Events `alert`, each with its cursor as `id`. Goes on behind `Last-Event-ID`, else behind `cursor`, else with what comes
+    from now on. The event `end` says why the stream ends; come again with `Last-Event-ID`, nothing is lost.
+
+    A comment comes every 15 s. A reader that takes nothing for 10 s is cut off.
+    """
+    place = read_cursor("feed", last_event_id or cursor, int)
+    wanted = wanted_of(organisation, rule, severity, status)
+    streams, subject = request.app.state.streams, request.state.subject
+    if streams[subject.kind.value, subject.id] >= MOST_OF_ONE or streams.total() >= MOST:
+        raise Problem(
+            429,
+            "too-many-streams",
+            "打开的推送连接过多，请关闭不用的连接后重试 · too many streams are open; close those that are not used, then try again",
+            headers={"Retry-After": "10"},
+        )
+    if place is None:
+        async with scoped(request, "alerts:read", read_only=True) as connection:
+            place = [await feed_end(connection)]
+    return EventStream(request, place[0], wanted, wants_cloud_events(request, envelope), seconds)

@@ -1,0 +1,1 @@
+"""Named subscriptions of the feed, and the webhooks that deliver them."""

@@ -1,0 +1,1 @@
+"""How the inspection system gets alerts and answers them: named subscriptions, webhooks, receipts, dispositions."""
