@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from api import documentation, errors, observability
 from api.alerts.endpoints import router as alerts
+from api.audit.endpoints import router as audit
 from api.auth.authentication import UseNotes
 from api.evaluations.endpoints import router as evaluations
 from api.identity.endpoints import ROUTERS as identity
@@ -60,6 +61,7 @@ def create_app(settings: Settings, pool: Any, *, position_sink: LogWriter | None
         evaluations,
         tracks,
         positions,
+        audit,
         *identity,
         make_registry(),
         observability.router,

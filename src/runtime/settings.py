@@ -131,6 +131,11 @@ class Settings(BaseSettings):
         ge=100,
         description="judgements and what they rest on are kept so long, by whole months; alerts and their evidence for ever",
     )
+    audit_retention_days: int = Field(
+        400,
+        ge=184,
+        description="who did and who read what is kept so long, by whole months; at least six months",
+    )
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[^/\s?#]+$",

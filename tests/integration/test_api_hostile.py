@@ -30,7 +30,7 @@ from tests.waiting import until
 #: Which scopes let a caller in, by what the path begins with; the longest beginning that fits counts.
 READ = {
     "/v1/alerts": {"alerts:read"}, "/v1/evaluations": {"alerts:read"}, "/v1/vehicles/{id}/track": {"tracks:read"},
-    "/v1/dispatch-orders/{id}/result": {"registry:read", "tracks:read"}, "/v1/": {"registry:read"},
+    "/v1/dispatch-orders/{id}/result": {"registry:read", "tracks:read"}, "/v1/": {"registry:read"}, "/v1/audit": {"audit:read"},
 }  # fmt: skip
 WRITE = {"/v1/positions": {"positions:write"}, "/v1/": {"registry:write"}}
 

@@ -258,11 +258,15 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/calendar-days": [{}, {"from": "2020-02-01", "to": "2020-03-01"}],
     "/v1/clock-corrections": [{}, {"terminal": "13800000017"}],
     "/v1/terminal-notices": [{}, {"terminal": "13800000017"}, {"kind": "clock_wrong"}, {"settled": "true"}],
+    "/v1/audit": [
+        {}, {"who": "x"}, {"action": "read"}, {"kind": "track"}, {"kind": "drivers", "id": "D17"}, {"vehicle": "V17"},
+        {"organisation": "O7"}, DAY,
+    ],
     **{f"/v1/{kind}/{{id}}": [{}] for kind in KINDS},
     **{f"/v1/{kind}/{{id}}/versions": [{}] for kind in ("fences", "dispatch-orders")},
 }  # fmt: skip
 #: How a page is cut and shown; not what is looked for.
-NO_FILTERS: Final = {"cursor", "limit", "wait"}
+NO_FILTERS: Final = {"cursor", "limit", "wait", "purpose"}
 IDS: Final = {
     "/v1/alerts": f"{20 * 4000:032}", "/v1/vehicles": "V17", "/v1/dispatch-orders": "P17", "/v1/organisations": "O7",
     "/v1/drivers": "D17", "/v1/terminals": "13800000017", "/v1/fuel-cards": "C17", "/v1/fuel-stations": "S7",
@@ -293,6 +297,7 @@ async def test_a_list_is_answered_by_an_index(crowded: str, path: str) -> None:
     address = path.replace("{id}", IDS.get(path.partition("/{")[0], "none"))
     async with listening(crowded) as (pool, asked):
         token = await create_token(pool, "plans", SCOPES)
+        await pool.execute("UPDATE api_tokens SET scopes = scopes || '{audit:read}' WHERE id = $1", token.id)
         transport = httpx.ASGITransport(create_app(Settings(), pool, position_sink=None))
         headers = {"Authorization": f"Bearer {token.secret}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:

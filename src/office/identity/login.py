@@ -13,6 +13,7 @@ from typing import Any, Final
 from prometheus_client import Counter
 
 from office.identity import lockout, passwords, sessions, totp, users
+from office.identity.audit import act
 from office.identity.errors import (
     BadLoginError,
     CodeNeededError,
@@ -66,8 +67,9 @@ class Desk:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """The same, in a transaction."""
+        """The same, in a transaction. What it writes is noted in the audit."""
         async with self.connection() as connection, connection.transaction():
+            await act(connection)
             yield connection
 
     async def sign_in(
