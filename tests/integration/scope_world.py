@@ -163,7 +163,6 @@ async def scope_world(
     """The world in the database ``dsn``, which ``scope_database`` made."""
     pool = await create_pool(dsn, max_size=20)
     made = await create_token(pool, "everywhere", SCOPES)
-    await pool.execute("UPDATE api_tokens SET scopes = scopes || '{users:manage}' WHERE id = $1", made.id)
     app = create_app(Settings(database_url=dsn), pool, position_sink=sink)
     try:
         async with client_of(app, made.secret) as everywhere:
