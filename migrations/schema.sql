@@ -153,6 +153,13 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are never changed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+
 CREATE FUNCTION supersede_dispatch_order() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -178,6 +185,26 @@ CREATE SEQUENCE alert_feed_seq
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
+
+CREATE TABLE alert_labels (
+    id bigint NOT NULL,
+    alert_id text NOT NULL,
+    case_id text NOT NULL,
+    organisation text NOT NULL,
+    finding text NOT NULL,
+    cause text,
+    person text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE alert_labels ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME alert_labels_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE alert_versions (
     alert_id text NOT NULL,
@@ -237,6 +264,76 @@ CREATE TABLE card_bindings (
     valid_from timestamp with time zone NOT NULL,
     valid_to timestamp with time zone,
     CONSTRAINT card_bindings_check CHECK (((valid_to IS NULL) OR (valid_to > valid_from)))
+);
+
+CREATE TABLE case_attachments (
+    id text NOT NULL,
+    case_id text NOT NULL,
+    name text NOT NULL,
+    media_type text NOT NULL,
+    size integer NOT NULL,
+    sha256 bytea NOT NULL,
+    received_sha256 bytea NOT NULL,
+    uploaded_by text NOT NULL,
+    uploaded_at timestamp with time zone NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT case_attachments_received_sha256_check CHECK ((octet_length(received_sha256) = 32)),
+    CONSTRAINT case_attachments_sha256_check CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT case_attachments_size_check CHECK ((size > 0))
+);
+
+CREATE TABLE case_events (
+    case_id text NOT NULL,
+    version integer NOT NULL,
+    step text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    persons text[] NOT NULL,
+    actor_name text NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    device text DEFAULT ''::text NOT NULL,
+    internal boolean DEFAULT false NOT NULL,
+    body jsonb NOT NULL,
+    CONSTRAINT case_events_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE case_links (
+    case_id text NOT NULL,
+    kind text NOT NULL,
+    ref text NOT NULL,
+    open boolean NOT NULL,
+    noted boolean DEFAULT false NOT NULL,
+    CONSTRAINT case_links_kind_check CHECK ((kind = ANY (ARRAY['alert'::text, 'order'::text])))
+);
+
+CREATE TABLE case_numbers (
+    organisation text NOT NULL,
+    year integer NOT NULL,
+    last integer NOT NULL,
+    CONSTRAINT case_numbers_last_check CHECK ((last > 0))
+);
+
+CREATE TABLE cases (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    number text,
+    state text NOT NULL,
+    version integer NOT NULL,
+    source text NOT NULL,
+    level text NOT NULL,
+    title text NOT NULL,
+    vehicle text,
+    external_no text,
+    finding text,
+    reminders integer DEFAULT 0 NOT NULL,
+    announced boolean DEFAULT false NOT NULL,
+    proposal text,
+    created_at timestamp with time zone NOT NULL,
+    issued_at timestamp with time zone,
+    due_on date,
+    yellow_from date,
+    undetermined boolean DEFAULT false NOT NULL,
+    look_on date,
+    CONSTRAINT cases_version_check CHECK ((version > 0))
 );
 
 CREATE TABLE change_commits (
@@ -311,6 +408,44 @@ CREATE TABLE clock_doubts (
     received_to timestamp with time zone,
     lag_s bigint NOT NULL,
     noted_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE complaint_reads (
+    id bigint NOT NULL,
+    complaint_id text NOT NULL,
+    person text NOT NULL,
+    reason text NOT NULL,
+    address text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE complaint_reads ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME complaint_reads_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE complaints (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    ticket text NOT NULL,
+    category text NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    claim text NOT NULL,
+    plate text,
+    place text,
+    happened_at timestamp with time zone,
+    vehicle text,
+    caller bytea,
+    caller_key text,
+    channel text NOT NULL,
+    entered_by text NOT NULL,
+    entered_at timestamp with time zone NOT NULL,
+    CONSTRAINT complaints_category_check CHECK ((category = ANY (ARRAY['emergency'::text, 'inquiry'::text, 'report'::text]))),
+    CONSTRAINT complaints_channel_check CHECK ((channel = ANY (ARRAY['form'::text, 'file'::text, 'webhook'::text])))
 );
 
 CREATE TABLE dispatch_orders (
@@ -650,6 +785,32 @@ ALTER TABLE mended_rows ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE message_reads (
+    message_id bigint NOT NULL,
+    person text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE messages (
+    id bigint NOT NULL,
+    organisation text NOT NULL,
+    permission text NOT NULL,
+    case_id text NOT NULL,
+    number text,
+    step text NOT NULL,
+    state text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE messages ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME messages_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE navigation_routes (
     key bytea NOT NULL,
     engine text NOT NULL,
@@ -859,6 +1020,18 @@ CREATE TABLE schema_migrations (
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE tasks (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    case_id text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    done_at timestamp with time zone,
+    done_by text,
+    note text
+);
+
 CREATE TABLE terminal_bindings (
     terminal_no integer NOT NULL,
     vehicle_no integer NOT NULL,
@@ -1035,6 +1208,9 @@ ALTER TABLE ONLY alert_feed
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_pkey PRIMARY KEY (seq);
 
+ALTER TABLE ONLY alert_labels
+    ADD CONSTRAINT alert_labels_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_pkey PRIMARY KEY (alert_id, version);
 
@@ -1059,6 +1235,24 @@ ALTER TABLE ONLY card_bindings
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bound_once EXCLUDE USING gist (int8range(hashtextextended(card, (0)::bigint), hashtextextended(card, (0)::bigint), '[]'::text) WITH &&, text_range(card, card, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
 
+ALTER TABLE ONLY case_attachments
+    ADD CONSTRAINT case_attachments_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY case_events
+    ADD CONSTRAINT case_events_pkey PRIMARY KEY (case_id, version);
+
+ALTER TABLE ONLY case_links
+    ADD CONSTRAINT case_links_pkey PRIMARY KEY (case_id, kind, ref);
+
+ALTER TABLE ONLY case_numbers
+    ADD CONSTRAINT case_numbers_pkey PRIMARY KEY (organisation, year);
+
+ALTER TABLE ONLY cases
+    ADD CONSTRAINT cases_number_key UNIQUE (number);
+
+ALTER TABLE ONLY cases
+    ADD CONSTRAINT cases_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY change_commits
     ADD CONSTRAINT change_commits_number_key UNIQUE (number);
 
@@ -1079,6 +1273,15 @@ ALTER TABLE ONLY clock_corrections
 
 ALTER TABLE ONLY clock_doubts
     ADD CONSTRAINT clock_doubts_pkey PRIMARY KEY (terminal_no, received_from);
+
+ALTER TABLE ONLY complaint_reads
+    ADD CONSTRAINT complaint_reads_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY complaints
+    ADD CONSTRAINT complaints_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY complaints
+    ADD CONSTRAINT complaints_ticket_key UNIQUE (ticket);
 
 ALTER TABLE ONLY dispatch_orders
     ADD CONSTRAINT dispatch_orders_pkey PRIMARY KEY (id, version);
@@ -1131,6 +1334,12 @@ ALTER TABLE ONLY log_offsets
 ALTER TABLE ONLY mended_rows
     ADD CONSTRAINT mended_rows_pkey PRIMARY KEY (no);
 
+ALTER TABLE ONLY message_reads
+    ADD CONSTRAINT message_reads_pkey PRIMARY KEY (message_id, person);
+
+ALTER TABLE ONLY messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY navigation_routes
     ADD CONSTRAINT navigation_routes_pkey PRIMARY KEY (key);
 
@@ -1170,6 +1379,9 @@ ALTER TABLE ONLY rejected_records
 ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY tasks
+    ADD CONSTRAINT tasks_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_pkey PRIMARY KEY (terminal_no, valid_from);
 
@@ -1206,6 +1418,8 @@ ALTER TABLE ONLY vehicles
 ALTER TABLE ONLY violations
     ADD CONSTRAINT violations_pkey PRIMARY KEY (id);
 
+CREATE INDEX alert_labels_of ON alert_labels USING btree (alert_id, id DESC);
+
 CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
 
 CREATE INDEX alerts_happened ON alerts USING gist (tstzrange(occurred_from, GREATEST(occurred_from, COALESCE(occurred_to, 'infinity'::timestamp with time zone)), '[]'::text));
@@ -1225,6 +1439,28 @@ CREATE INDEX alerts_suspected ON alerts USING btree (rule, subject) WHERE (statu
 CREATE INDEX alerts_vehicle ON alerts USING btree (vehicle_no, occurred_from);
 
 CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from);
+
+CREATE INDEX case_attachments_of ON case_attachments USING btree (case_id, uploaded_at, id);
+
+CREATE INDEX case_links_of_alerts ON case_links USING btree (ref, kind);
+
+CREATE UNIQUE INDEX case_links_one_open ON case_links USING btree (ref) WHERE ((kind = 'alert'::text) AND open);
+
+CREATE INDEX case_links_watched ON case_links USING btree (ref) WHERE ((kind = 'alert'::text) AND open AND (NOT noted));
+
+CREATE INDEX cases_due ON cases USING btree (due_on) WHERE (due_on IS NOT NULL);
+
+CREATE INDEX cases_listed ON cases USING btree (created_at DESC, id);
+
+CREATE INDEX cases_look ON cases USING btree (look_on, id) WHERE (look_on IS NOT NULL);
+
+CREATE INDEX cases_of_units ON cases USING btree (organisation, created_at DESC, id);
+
+CREATE INDEX cases_states ON cases USING btree (state, organisation);
+
+CREATE INDEX cases_vehicle ON cases USING btree (vehicle, created_at DESC, id) WHERE (vehicle IS NOT NULL);
+
+CREATE INDEX complaints_listed ON complaints USING btree (received_at DESC, id);
 
 CREATE INDEX dispatch_orders_departure ON dispatch_orders USING btree (planned_departure) WHERE is_current;
 
@@ -1282,6 +1518,8 @@ CREATE INDEX judge_due_waiting ON judge_due USING btree (gatherer, key) WHERE (w
 
 CREATE INDEX live_due_vehicle ON live_due USING btree (vehicle_no, seq);
 
+CREATE INDEX messages_of ON messages USING btree (permission, organisation, id DESC);
+
 CREATE INDEX navigation_routes_newest ON navigation_routes USING btree (engine, answered_at DESC);
 
 CREATE INDEX navigation_routes_used ON navigation_routes USING btree (used_on);
@@ -1313,6 +1551,8 @@ CREATE INDEX recomputations_order ON recomputations USING btree (urgency, ((begu
 CREATE INDEX rejected_records_age ON rejected_records USING btree (rejected_at);
 
 CREATE UNIQUE INDEX rule_parameters_key ON rule_parameters USING btree (rule, name, COALESCE(organisation, ''::text), effective_from);
+
+CREATE INDEX tasks_listed ON tasks USING btree (opened_at DESC, id);
 
 CREATE INDEX terminal_bindings_vehicle ON terminal_bindings USING btree (vehicle_no, valid_from);
 
@@ -1347,6 +1587,16 @@ ALTER INDEX evidence_pkey ATTACH PARTITION evidence_of_alerts_pkey;
 ALTER INDEX positions_pkey ATTACH PARTITION positions_before_2020_pkey;
 
 ALTER INDEX positions_pkey ATTACH PARTITION positions_default_pkey;
+
+CREATE TRIGGER alert_labels_stay BEFORE DELETE OR UPDATE ON alert_labels FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER case_attachments_stay BEFORE DELETE OR UPDATE ON case_attachments FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER case_events_stay BEFORE DELETE OR UPDATE ON case_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER case_events_stay_all BEFORE TRUNCATE ON case_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER complaint_reads_stay BEFORE DELETE OR UPDATE ON complaint_reads FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
 
@@ -1449,6 +1699,9 @@ CREATE TRIGGER vehicle_plates_change AFTER UPDATE ON vehicles REFERENCING OLD TA
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_alert_id_version_fkey FOREIGN KEY (alert_id, version) REFERENCES alert_versions(alert_id, version);
 
+ALTER TABLE ONLY alert_labels
+    ADD CONSTRAINT alert_labels_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
 
@@ -1458,11 +1711,23 @@ ALTER TABLE ONLY alert_versions
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
 
+ALTER TABLE ONLY case_attachments
+    ADD CONSTRAINT case_attachments_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+ALTER TABLE ONLY case_events
+    ADD CONSTRAINT case_events_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+ALTER TABLE ONLY case_links
+    ADD CONSTRAINT case_links_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
 ALTER TABLE ONLY clock_corrections
     ADD CONSTRAINT clock_corrections_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
 
 ALTER TABLE ONLY clock_doubts
     ADD CONSTRAINT clock_doubts_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
+
+ALTER TABLE ONLY complaint_reads
+    ADD CONSTRAINT complaint_reads_complaint_id_fkey FOREIGN KEY (complaint_id) REFERENCES complaints(id);
 
 ALTER TABLE ONLY dispatch_orders
     ADD CONSTRAINT dispatch_orders_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
@@ -1488,6 +1753,12 @@ ALTER TABLE ONLY fuel_transactions
 ALTER TABLE ONLY fuel_transactions
     ADD CONSTRAINT fuel_transactions_station_fkey FOREIGN KEY (station) REFERENCES fuel_stations(id);
 
+ALTER TABLE ONLY message_reads
+    ADD CONSTRAINT message_reads_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id);
+
+ALTER TABLE ONLY messages
+    ADD CONSTRAINT messages_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
 ALTER TABLE ONLY order_results
     ADD CONSTRAINT order_results_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
 
@@ -1499,6 +1770,9 @@ ALTER TABLE ONLY recomputations
 
 ALTER TABLE ONLY rule_parameters
     ADD CONSTRAINT rule_parameters_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
+ALTER TABLE ONLY tasks
+    ADD CONSTRAINT tasks_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);

@@ -37,6 +37,8 @@ class Problem(BaseModel):
     detail: str
     errors: list[ProblemError] | None = None
     error_count: int | None = Field(None, description="of all errors; `errors` are the first ones")
+    version: int | None = Field(None, description="of a case that has moved on: its version now")
+    state: str | None = Field(None, description="of such a case: its state now")
 
 
 class MeasureValue(BaseModel):

@@ -9,6 +9,10 @@ from fastapi import FastAPI
 from api import documentation, errors, observability
 from api.alerts.endpoints import router as alerts
 from api.auth.authentication import TokenCache
+from api.cases.desk import router as desk
+from api.cases.endpoints import router as cases
+from api.cases.files import router as case_files
+from api.cases.hotline import router as hotline
 from api.evaluations.endpoints import router as evaluations
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import make_router as make_registry
@@ -53,6 +57,10 @@ def create_app(settings: Settings, pool: Any, *, position_sink: LogWriter | None
     for router in (
         alerts,
         evaluations,
+        cases,
+        case_files,
+        hotline,
+        desk,
         tracks,
         positions,
         make_registry(),

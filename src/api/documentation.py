@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from pydantic.json_schema import models_json_schema
 
 from api.answers import Problem
+from api.cases.bodies import BODIES
 from api.positions.schemas import Position
 from api.problems import add_bodies, describe_problems
 from office.identity.tokens import SCOPES
@@ -37,7 +38,7 @@ def describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = original()
-            bodies = (*(kind.model for kind in KINDS.values()), Position, Threshold, Problem)
+            bodies = (*(kind.model for kind in KINDS.values()), Position, Threshold, Problem, *BODIES)
             models = [(model, "validation") for model in bodies]
             _, made = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # a list of pairs
             schema.setdefault("components", {}).setdefault("schemas", {}).update(made["$defs"])

@@ -26,6 +26,8 @@ WITHOUT_ID: Final = "Body"
 _WORDS: Final = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off")
 #: Operations that answer in formats that the caller chooses.
 _CHOOSES: Final = ("/evidence", "/track")
+#: What people work on together: it may have moved on, or name what is not there.
+_OF_PEOPLE: Final = ("/v1/cases", "/v1/complaints", "/v1/tasks", "/v1/messages")
 _OPEN: Final = ("/healthz", "/readyz")
 
 
@@ -94,6 +96,8 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
         found |= {409}
     if path.endswith((":import", ":import-statement", ":import-export")):
         found |= {429}
+    if method == "post" and path.startswith(_OF_PEOPLE):
+        found |= {404, 409}
     if method == "delete":
         found.add(404)
     if path.endswith(_CHOOSES):

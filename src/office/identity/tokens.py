@@ -24,6 +24,7 @@ SCOPES: Final[dict[str, str]] = {
         "registry:read",
         "registry:write",
         "positions:write",
+        "complaints:write",
         "ops:read",
     )
 }
