@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field, create_model
 
+from office.supervision.contents import Cause, Finding
+
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 #: ``next`` of a page; null on the last one.
 Next = Annotated[
@@ -83,10 +85,21 @@ class AlertVersion(AlertBody):
     written_at: datetime
 
 
+class AlertLabel(BaseModel):
+    """What the office found about an alert when it closed a case. `case_no`: the number of the case."""
+
+    finding: Finding
+    cause: Cause | None
+    case: str
+    case_no: str | None
+    at: datetime
+
+
 class AlertWithVersions(AlertBody):
-    """An alert as it stands, with its versions, oldest first."""
+    """An alert as it stands, with its versions, oldest first, and what the office found about it, newest first."""
 
     versions: list[AlertVersion]
+    labels: list[AlertLabel]
 
 
 class Judged(BaseModel):

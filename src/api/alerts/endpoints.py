@@ -27,6 +27,7 @@ from api.http import (
     refuse_controls,
     rfc3339,
 )
+from office.supervision.findings import labels_of
 from rules.alerts.feed import alert_versions, evidence_of, read_feed
 from rules.alerts.feed import get_alert as stored_alert
 from rules.alerts.feed import list_alerts as stored_alerts
@@ -140,9 +141,13 @@ async def get_alert(request: Request, id: AlertId) -> Response:
     """The alert as it stands, and `versions`, oldest first (of more than 1,000 the newest 1,000; the feed has all)."""
     async with request.app.state.pool.acquire(timeout=5) as connection:
         versions = await alert_versions(connection, _clean(id))
+        labels = await labels_of(connection, [id])
     if not versions:
         raise not_found("没有这条预警 · no such alert", id)
-    body = versions[-1].alert.body() | {"versions": [_version(one) for one in versions]}
+    body = versions[-1].alert.body() | {
+        "versions": [_version(one) for one in versions],
+        "labels": labels.get(id, []),
+    }
     return json_response(body)
 
 

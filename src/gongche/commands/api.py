@@ -73,6 +73,7 @@ def listen(host: str, port: int) -> socket.socket:
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """HTTP until ``stop``. ``settings.database_url`` is set."""
     from api.app import create_app
+    from office.supervision.clock_task import run_clock
 
     link = lifecycle.SupervisorLink.from_environment()
     link.watch(stop)
@@ -103,8 +104,10 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         )
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         stopping = asyncio.create_task(stop.wait())
+        clock = asyncio.create_task(run_clock(pool), name="clock of supervision")
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        clock.cancel()
         app.state.stopping = True  # who waits for news is answered now
         server.should_exit = True
         await serving

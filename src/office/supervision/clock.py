@@ -8,6 +8,8 @@ is looked at each day, until the calendar is published.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,9 +19,11 @@ from office.supervision.commanding import by_itself
 from office.supervision.deadlines import Colour
 from office.supervision.states import WITH_UNIT, Step
 from runtime.connection import Connection
+from runtime.faults import of_one_fact
 
 #: Cases of a turn.
 AT_ONCE: Final = 200
+_logger = logging.getLogger(__name__)
 
 
 async def turn(connection: Connection) -> bool:
@@ -32,16 +36,26 @@ async def turn(connection: Connection) -> bool:
     )
     moved = False
     for row in withdrawn:
-        async with connection.transaction():
-            moved |= await _note_withdrawn(connection, row["case_id"], row["alerts"])
+        moved |= await _apart(connection, _note_withdrawn, row["case_id"], row["alerts"])
     today = china_today(await cases.now_of(connection))
     due = await connection.fetch(
         "SELECT id FROM cases WHERE look_on <= $1 ORDER BY look_on, id LIMIT $2", today, AT_ONCE
     )
     for row in due:
-        async with connection.transaction():
-            moved |= await _look(connection, row["id"])
+        moved |= await _apart(connection, _look, row["id"])
     return moved and max(len(withdrawn), len(due)) == AT_ONCE
+
+
+async def _apart(connection: Connection, work: Callable[..., Awaitable[bool]], id: str, *more: Any) -> bool:
+    """``work`` on a case, in a transaction of its own. A case on which the program fails does not stop the others."""
+    try:
+        async with connection.transaction():
+            return await work(connection, id, *more)
+    except Exception as error:
+        if not of_one_fact(error):
+            raise
+        _logger.exception("the clock of supervision failed on case %s", id)
+        return False
 
 
 async def _held(connection: Connection, id: str) -> Thread | None:
