@@ -19,7 +19,7 @@ CREATE TABLE cases (
     proposal     text,                       -- 'cancel': an alert of it was withdrawn
     created_at   timestamptz NOT NULL,
     issued_at    timestamptz,
-    due_on       date,                       -- null: no clock runs, or the term is undetermined
+    due_on       date,                       -- of the unit; null: its clock does not run, or the term is undetermined
     yellow_from  date,
     undetermined boolean NOT NULL DEFAULT false,   -- a clock runs, and a day of its term is not published
     look_on      date                        -- the next day on which the clock has something to do; null: none
@@ -53,10 +53,10 @@ END $$;
 CREATE TRIGGER case_events_stay BEFORE UPDATE OR DELETE ON case_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER case_events_stay_all BEFORE TRUNCATE ON case_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- What a case is about besides its vehicle: kind 'alert' or 'order'. An alert is in one open case.
+-- What a case is about besides its vehicle: kind 'alert', 'order' or 'complaint'. An alert is in one open case.
 CREATE TABLE case_links (
     case_id text NOT NULL REFERENCES cases (id),
-    kind    text NOT NULL CHECK (kind IN ('alert', 'order')),
+    kind    text NOT NULL CHECK (kind IN ('alert', 'order', 'complaint')),
     ref     text NOT NULL,
     open    boolean NOT NULL,
     noted   boolean NOT NULL DEFAULT false,  -- that the alert was withdrawn is in the thread

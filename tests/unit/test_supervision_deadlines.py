@@ -162,6 +162,18 @@ def test_the_hotline_counts_from_its_receipt() -> None:
     assert due(case(ISSUED, **hotline("inquiry", "2026-02-02"))) == "2026-03-03"
 
 
+def test_the_hotline_waits_for_no_refusal() -> None:
+    report = {"hotline": {"complaint": "x", "category": "report", "received_on": "2026-02-27"}}
+    for answer in (Step.GRANT, Step.DENY):
+        assert (
+            due(case(ISSUED, (Step.REFUSE, "2026-03-04"), (answer, "2026-03-05"), **report)) == "2026-03-18"
+        )
+        late = case(ISSUED, (Step.REFUSE, "2026-03-04"), (answer, "2026-03-19"), **report)
+        assert due(late) == "2026-03-20"
+        paper = case(ISSUED, (Step.REFUSE, "2026-03-04"), (answer, "2026-03-13"), due_on="2026-03-13")
+        assert due(paper) == "2026-03-16"
+
+
 def test_a_date_on_paper_is_the_term() -> None:
     assert due(case(ISSUED, due_on="2026-03-13")) == "2026-03-13"
 

@@ -28,7 +28,7 @@ from api.http import (
     refuse_controls,
 )
 from office.supervision import commanding, listing, sampling
-from office.supervision.contents import COMMANDS, Command, Contents, Source
+from office.supervision.contents import COMMANDS, Command, Contents, Finding, Source
 from office.supervision.deadlines import Colour
 from office.supervision.states import STATE_NAMES, STEP_NAMES, TABLE, Case, State, Step
 from registry.values import parse_day
@@ -70,6 +70,7 @@ async def list_cases(
     alert: Id = None,
     due_from: QueryDay | None = None,
     due_to: QueryDay | None = None,
+    finding: Finding | None = None,
 ) -> Response:
     """What the caller may see: of its own units, before the issue only those of the office. `organisation`: with the units
     below it. `next` is null on the last page."""
@@ -80,6 +81,7 @@ async def list_cases(
         state=state,
         colour=colour,
         source=source,
+        finding=finding,
         due_from=due_from,
         due_to=due_to,
     )

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from office.supervision.deadlines import Deadlines, deadlines, next_look
-from office.supervision.states import OVER, Case, Event, State, Step, begin, fold
+from office.supervision.states import OVER, WITH_UNIT, Case, Event, State, Step, begin, fold
 from registry import parameters
 from registry.calendar import load_calendar
 from registry.parameter_values import load_parameters
@@ -159,7 +159,7 @@ def projection(case: Case, clocks: Clocks, today: date) -> dict[str, Any]:
         "issued_at": None if issued is None else issued.at,
         "due_on": None if due is None or found.yellow_from is None else due.day,
         "yellow_from": found.yellow_from,
-        "undetermined": due is not None and found.yellow_from is None and due.day is None,
+        "undetermined": case.state in WITH_UNIT and due is not None and due.day is None,
         "look_on": next_look(found, case, today),
     }
 
@@ -181,6 +181,7 @@ async def link(connection: Connection, id: str, contents: Mapping[str, Any]) -> 
     await connection.execute("DELETE FROM case_links WHERE case_id = $1", id)
     pairs = [("alert", ref) for ref in contents.get("alerts", ())]
     pairs += [("order", ref) for ref in contents.get("orders", ())]
+    pairs += [("complaint", contents["complaint"])] if "complaint" in contents else []
     await connection.executemany(
         "INSERT INTO case_links (case_id, kind, ref, open) VALUES ($1, $2, $3, true)",
         [(id, kind, ref) for kind, ref in sorted(pairs)],

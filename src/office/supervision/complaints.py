@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
-import asyncpg
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from office.supervision.actors import Actor, persons_for, reach_of
@@ -17,6 +16,7 @@ from office.supervision.callers import Caller, CallerKey
 from office.supervision.cases import china_today, new_id, now_of
 from office.supervision.contents import LongText
 from office.supervision.problems import InvalidError, NotThereError, SupervisionError
+from office.supervision.words import SAID, Refusal
 from registry.refusals import AHEAD, IN_FUTURE
 from registry.values import Identifier, Plate, Text, Time, readable_name
 from registry.vehicles import VehicleInfo, holders_of_plates
@@ -70,6 +70,15 @@ class Complaint(BaseModel):
         return Caller(self.caller_name or "", self.caller_phone or "")
 
 
+class NoPersonError(SupervisionError):
+    """A program asks for a caller."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__(str(Refusal.NO_PERSON), SAID[Refusal.NO_PERSON])
+
+
 class RepeatedError(SupervisionError):
     """The ticket is there already."""
 
@@ -94,8 +103,9 @@ async def take_in(
     before = await connection.fetchval("SELECT id FROM complaints WHERE ticket = $1", given.ticket)
     if before is not None:
         raise RepeatedError(given.ticket, before)
-    vehicle = await _vehicle(connection, given.plate)
-    unit = await _unit(connection, actor, given, vehicle)
+    reach = await reach_of(connection, actor.subject, "cases:draft", "complaints:write")
+    vehicle = await _vehicle(connection, given.plate, reach)
+    unit = await _unit(connection, actor, given, vehicle, reach)
     id, sealed = new_id(), None
     if (caller := given.caller) is not None:
         if key is None:
@@ -112,19 +122,26 @@ async def take_in(
     return id
 
 
-async def _vehicle(connection: Connection, plate: str | None) -> VehicleInfo | None:
-    """The car of a plate; of several that had it the one that has it now."""
+async def _vehicle(
+    connection: Connection, plate: str | None, reach: Collection[str] | None
+) -> VehicleInfo | None:
+    """The car of a plate; of several that had it the one that has it now. One of a unit beyond the caller's reach is none."""
     if plate is None:
         return None
     found = (await holders_of_plates(connection, [plate])).get(plate, [])
+    found = [v for v in found if reach is None or v.organisation in reach]
     return next((v for v in found if not v.replated), found[0] if found else None)
 
 
-async def _unit(connection: Connection, actor: Actor, given: Complaint, vehicle: VehicleInfo | None) -> str:
-    """Whose the complaint is: of the car's unit, else of the one that it names, else of whoever takes it. A unit in which the
-    caller may not take complaints is none of those."""
-    reach = await reach_of(connection, actor.subject, "cases:draft", "complaints:write")
-    if vehicle is not None and (reach is None or vehicle.organisation in reach):
+async def _unit(
+    connection: Connection,
+    actor: Actor,
+    given: Complaint,
+    vehicle: VehicleInfo | None,
+    reach: Collection[str] | None,
+) -> str:
+    """Whose the complaint is: of the car's unit, else of the one that it names, else of whoever takes it."""
+    if vehicle is not None:
         return vehicle.organisation
     if given.organisation is not None:
         known = await connection.fetchval("SELECT true FROM organisations WHERE id = $1", given.organisation)
@@ -210,8 +227,7 @@ async def _around(connection: Connection, actor: Actor, row: Mapping[str, Any]) 
     found["cases"] = [
         case["id"]
         for case in await connection.fetch(
-            "SELECT c.id FROM cases c JOIN case_events e ON e.case_id = c.id AND e.version = 1"
-            " WHERE c.source = 'hotline' AND e.body -> 'hotline' ->> 'complaint' = $1 ORDER BY c.id",
+            "SELECT case_id AS id FROM case_links WHERE kind = 'complaint' AND ref = $1 ORDER BY case_id",
             row["id"],
         )
     ]
@@ -264,6 +280,8 @@ async def reveal_caller(
     note nothing is shown."""
     row = await _seen(connection, actor, id)
     await persons_for(connection, actor, row["organisation"], "cases:draft")
+    if not actor.human:
+        raise NoPersonError
     if row["caller"] is None:
         raise NotThereError("诉求未登记来电人 · the complaint has no caller")
     caller = key.open(id, row["caller"], row["caller_key"])
@@ -272,7 +290,3 @@ async def reveal_caller(
         id, actor.person, reason, actor.address, await now_of(connection),
     )  # fmt: skip
     return {"name": caller.name, "phone": caller.phone}
-
-
-#: What two complaints with one ticket at the same time come to.
-REPEATED: Final = (asyncpg.UniqueViolationError,)

@@ -169,10 +169,13 @@ def _unit_term(case: Case, calendar: Calendar, terms: Mapping[str, int]) -> tupl
         elif tick.step is Step.REFUSE:
             refused = tick
         elif tick.step in (Step.GRANT, Step.DENY) and refused is not None:
-            if tick.step is Step.GRANT:  # another unit: the whole term again
-                started, left = tick.day, term
-                due = after(calendar, tick.day, left) if fixed is None else Due(max(fixed, tick.day))
-            elif fixed is None and not case.contents.get("hotline"):
+            if fixed is not None or case.contents.get("hotline"):
+                # The term is somebody else's and does not wait; the unit has a day at least.
+                if due.day is not None and due.day <= tick.day:
+                    due = after(calendar, tick.day, 1)
+            elif tick.step is Step.GRANT:  # another unit: the whole term again
+                started, due = tick.day, after(calendar, tick.day, term)
+            else:
                 used = between(calendar, started or refused.day, refused.day)
                 due = (
                     Due(None, refused.day) if used is None else after(calendar, tick.day, max(1, term - used))

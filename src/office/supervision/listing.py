@@ -12,7 +12,7 @@ from office.supervision.attachments import files_of
 from office.supervision.cases import Entry, Thread, china_today
 from office.supervision.commanding import no_such_case, possible
 from office.supervision.deadlines import Colour, Deadlines, Due
-from office.supervision.states import STATE_NAMES, STEP_NAMES, WITH_UNIT, State
+from office.supervision.states import STATE_NAMES, STEP_NAMES, State
 from office.supervision.words import SAID
 from rules.alerts.conditions import Conditions
 from runtime.connection import Connection
@@ -20,9 +20,17 @@ from runtime.connection import Connection
 _ROW: Final = (
     "c.id, c.organisation, c.number, c.state, c.version, c.source, c.level, c.title, c.vehicle, c.external_no, c.finding,"
     " c.reminders, c.announced, c.proposal, c.created_at, c.issued_at, c.due_on, c.undetermined,"
-    " CASE WHEN c.undetermined THEN 'grey' WHEN c.due_on IS NULL OR c.state <> ALL({with_unit}) THEN 'none'"
-    " WHEN c.due_on < {today} THEN 'red' WHEN c.yellow_from <= {today} THEN 'yellow' ELSE 'green' END AS colour"
+    " CASE WHEN c.undetermined THEN 'grey' WHEN c.due_on IS NULL THEN 'none' WHEN c.due_on < {today} THEN 'red'"
+    " WHEN c.yellow_from <= {today} THEN 'yellow' ELSE 'green' END AS colour"
 )
+#: The same as conditions, so that an index finds the few.
+_OF_COLOUR: Final = {
+    Colour.RED: "c.due_on < {today}",
+    Colour.YELLOW: "c.due_on >= {today} AND c.yellow_from <= {today}",
+    Colour.GREEN: "c.due_on >= {today} AND c.yellow_from > {today}",
+    Colour.GREY: "c.undetermined",
+    Colour.NONE: "c.due_on IS NULL AND NOT c.undetermined",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,7 @@ class CaseFilter:
     alert: str | None = None
     due_from: date | None = None
     due_to: date | None = None
+    finding: str | None = None
 
 
 async def list_cases(
@@ -53,12 +62,7 @@ async def list_cases(
     if after is not None:
         asked.add("c.created_at <= {} AND (c.created_at < {} OR c.id > {})", after[0], after[0], after[1])
     most = asked.argument(limit)
-    where = asked.where
-    if filters.colour is not None:
-        colour = asked.argument(str(filters.colour))
-        sql = f"SELECT * FROM (SELECT {row} FROM cases c{where}) f WHERE colour = {colour} ORDER BY created_at DESC, id LIMIT {most}"  # noqa: S608 - constants
-    else:
-        sql = f"SELECT {row} FROM cases c{where} ORDER BY c.created_at DESC, c.id LIMIT {most}"  # noqa: S608 - constants
+    sql = f"SELECT {row} FROM cases c{asked.where} ORDER BY c.created_at DESC, c.id LIMIT {most}"  # noqa: S608 - constants
     return [dict(found) for found in await connection.fetch(sql, *asked.arguments)]
 
 
@@ -82,12 +86,12 @@ async def count_cases(connection: Connection, actor: Actor, filters: CaseFilter)
 async def _asked(connection: Connection, actor: Actor, filters: CaseFilter, asked: Conditions) -> str:
     """Adds to ``asked`` what is asked for; the columns of a row."""
     today = china_today(await cases.now_of(connection))
-    row = _ROW.format(
-        with_unit=f"{asked.argument(sorted(map(str, WITH_UNIT)))}::text[]",
-        today=f"{asked.argument(today)}::date",
-    )
+    place = f"{asked.argument(today)}::date"
+    row = _ROW.format(today=place)
+    if filters.colour is not None:
+        asked.add(_OF_COLOUR[filters.colour].format(today=place))
     _only_seen(asked, await sight(connection, actor.subject))
-    for column in ("state", "source", "vehicle"):
+    for column in ("state", "source", "vehicle", "finding"):
         value = getattr(filters, column)
         if value is not None:
             asked.add(f"c.{column} = {{}}", str(value))
