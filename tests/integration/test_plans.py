@@ -24,6 +24,7 @@ import httpx
 import pytest
 
 from api.app import create_app
+from office.identity.subject import PERMISSIONS
 from office.identity.tokens import SCOPES, create_token
 from registry.records import KINDS
 from registry.working_days import Calendar
@@ -211,6 +212,11 @@ DAY: Final[dict[str, str]] = {
 }
 LONG_AGO: Final = {"to": (NOW - timedelta(days=170)).isoformat()}
 NEWEST: Final = {"from": (NOW - timedelta(hours=6)).isoformat()}
+DAYS: Final = {"due_from": "2026-03-02", "due_to": "2026-03-03"}
+LAST_DAYS: Final = {
+    "from": (NOW - timedelta(days=2)).date().isoformat(),
+    "to": (NOW - timedelta(days=1)).date().isoformat(),
+}
 
 #: GET operation -> its questions: every filter alone, and those that go together. A new list needs its line here.
 QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
@@ -251,6 +257,18 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/calendar-days": [{}, {"from": "2020-02-01", "to": "2020-03-01"}],
     "/v1/clock-corrections": [{}, {"terminal": "13800000017"}],
     "/v1/terminal-notices": [{}, {"terminal": "13800000017"}, {"kind": "clock_wrong"}, {"settled": "true"}],
+    "/v1/cases": [
+        {}, {"state": "working"}, {"colour": "red"}, {"colour": "none"}, {"source": "alert"}, {"organisation": "O7"},
+        {"vehicle": "V17"}, {"alert": f"{20 * 4000:032}"}, {"finding": "violation"}, DAYS | {"organisation": "O7"},
+    ],
+    "/v1/cases/counts": [{}, {"organisation": "O7", "source": "alert"}],
+    "/v1/cases/proposals": [LAST_DAYS, LAST_DAYS | {"organisation": "O7"}],
+    "/v1/cases/{id}": [{}],
+    "/v1/cases/{id}/attachments/{attachment}": [{}],
+    "/v1/complaints": [{}],
+    "/v1/complaints/{id}": [{}],
+    "/v1/tasks": [{}, {"state": "open"}],
+    "/v1/messages": [{}, {"unread": "true"}],
     **{f"/v1/{kind}/{{id}}": [{}] for kind in KINDS},
     **{f"/v1/{kind}/{{id}}/versions": [{}] for kind in ("fences", "dispatch-orders")},
 }  # fmt: skip
@@ -286,6 +304,9 @@ async def test_a_list_is_answered_by_an_index(crowded: str, path: str) -> None:
     address = path.replace("{id}", IDS.get(path.partition("/{")[0], "none"))
     async with listening(crowded) as (pool, asked):
         token = await create_token(pool, "plans", SCOPES)
+        await pool.execute(
+            "UPDATE api_tokens SET scopes = $1 WHERE id = $2", list(PERMISSIONS), token.id
+        )  # no token may have so much
         transport = httpx.ASGITransport(create_app(Settings(), pool, position_sink=None))
         headers = {"Authorization": f"Bearer {token.secret}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:

@@ -51,7 +51,7 @@ async def labels_of(connection: Connection, alerts: Collection[str]) -> dict[str
     """The labels of each of ``alerts`` that has some, newest first: finding, cause, case, its number, when."""
     rows = await connection.fetch(
         "SELECT l.alert_id, l.finding, l.cause, l.case_id AS case, c.number AS case_no, l.at FROM alert_labels l"
-        " JOIN cases c ON c.id = l.case_id WHERE l.alert_id = ANY($1::text[]) ORDER BY l.id DESC",
+        " LEFT JOIN cases c ON c.id = l.case_id WHERE l.alert_id = ANY($1::text[]) ORDER BY l.id DESC",
         sorted(alerts),
     )
     found: dict[str, list[dict[str, Any]]] = {}
