@@ -10,7 +10,8 @@ CREATE TYPE text_range AS RANGE (
 );
 
 CREATE FUNCTION begin_plates() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     INSERT INTO vehicle_plates (vehicle_no, plate, valid_from)
@@ -34,7 +35,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION change_plates() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     WITH gone AS (
@@ -54,7 +56,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION note_changes() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $_$
 DECLARE
     content text := COALESCE(TG_ARGV[5], 'to_jsonb(r) - ''updated_at''');
@@ -79,7 +82,8 @@ BEGIN
 END $_$;
 
 CREATE FUNCTION note_clock_changes() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $_$
 BEGIN
     EXECUTE format(
@@ -101,7 +105,8 @@ BEGIN
 END $_$;
 
 CREATE FUNCTION note_order_changes() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     INSERT INTO changes (commit_id, kind, subject, vehicle_no, from_time)
@@ -123,7 +128,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION note_result_changes() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     INSERT INTO changes (commit_id, kind, subject, vehicle_no, from_time)
@@ -133,7 +139,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION note_unit_changes() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     INSERT INTO changes (commit_id, kind, subject, organisation, from_time)
@@ -145,7 +152,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION number_change_commit() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(7453297298901395299);  -- "gongregc", registry.changes.hold_changes
@@ -153,11 +161,53 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION refuse_change() RETURNS trigger
+CREATE FUNCTION reach_above() RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH RECURSIVE above AS (
+        SELECT parent FROM organisations WHERE id = ANY (reach_roots())
+        UNION SELECT o.parent FROM above a JOIN organisations o ON o.id = a.parent)
+    SELECT COALESCE(array_agg(parent), '{}') FROM above WHERE parent IS NOT NULL
+$$;
+
+CREATE FUNCTION reach_home() RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN pg_has_role(current_user, 'gongche_everywhere', 'USAGE') THEN NULL ELSE (reach_roots())[1] END
+$$;
+
+CREATE FUNCTION reach_roots() RETURNS text[]
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT COALESCE(NULLIF(current_setting('gongche.reach', true), ''), '{}')::text[]
+$$;
+
+CREATE FUNCTION reach_units() RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH RECURSIVE below AS (
+        SELECT id FROM organisations WHERE id = ANY (reach_roots())
+        UNION SELECT o.id FROM below b JOIN organisations o ON o.parent = b.id)
+    SELECT COALESCE(array_agg(id), '{}') FROM below
+$$;
+
+CREATE FUNCTION scope_table(place regclass, privileges text, seen text DEFAULT 'organisation = ANY ((SELECT reach_units())::text[])'::text, written text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    RAISE EXCEPTION 'rows of % are never changed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', place);
+    EXECUTE format('GRANT %s ON %s TO gongche_app', privileges, place);
+    EXECUTE format('CREATE POLICY everywhere ON %s TO gongche_everywhere USING (true) WITH CHECK (true)', place);
+    IF written IS NULL THEN
+        EXECUTE format('CREATE POLICY reach ON %s TO gongche_app USING (%s) WITH CHECK (%s)', place, seen, seen);
+    ELSE
+        EXECUTE format('CREATE POLICY reach ON %s FOR SELECT TO gongche_app USING (%s)', place, seen);
+        EXECUTE format('CREATE POLICY reach_insert ON %s FOR INSERT TO gongche_app WITH CHECK (%s)', place, written);
+        EXECUTE format('CREATE POLICY reach_update ON %s FOR UPDATE TO gongche_app USING (%s) WITH CHECK (%s)', place, written, written);
+        EXECUTE format('CREATE POLICY reach_delete ON %s FOR DELETE TO gongche_app USING (%s)', place, written);
+    END IF;
 END $$;
 
 CREATE FUNCTION supersede_dispatch_order() RETURNS trigger
@@ -172,6 +222,34 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION terminal_bound(wanted integer) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM terminal_bindings b WHERE b.terminal_no = wanted)
+$$;
+
+CREATE FUNCTION terminal_in_reach(wanted integer) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM terminal_bindings b JOIN vehicles v ON v.no = b.vehicle_no
+                    WHERE b.terminal_no = wanted AND v.organisation = ANY (reach_units()))
+        OR EXISTS (SELECT FROM terminals t WHERE t.no = wanted AND t.home = ANY (reach_units())
+                    AND NOT EXISTS (SELECT FROM terminal_bindings b WHERE b.terminal_no = wanted))
+$$;
+
+CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) RETURNS integer
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(
+        (SELECT vehicle_no FROM vehicle_plates WHERE plate = wanted
+          ORDER BY valid_from <= moment AND (valid_to IS NULL OR moment < valid_to) DESC,
+                   CASE WHEN moment < valid_from THEN valid_from - moment ELSE moment - COALESCE(valid_to, moment) END LIMIT 1),
+        (SELECT no FROM vehicles WHERE plate = wanted ORDER BY id LIMIT 1))
+$$;
+
 CREATE TABLE alert_feed (
     seq bigint NOT NULL,
     alert_id text NOT NULL,
@@ -185,26 +263,6 @@ CREATE SEQUENCE alert_feed_seq
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
-
-CREATE TABLE alert_labels (
-    id bigint NOT NULL,
-    alert_id text NOT NULL,
-    case_id text NOT NULL,
-    organisation text NOT NULL,
-    finding text NOT NULL,
-    cause text,
-    person text NOT NULL,
-    at timestamp with time zone NOT NULL
-);
-
-ALTER TABLE alert_labels ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME alert_labels_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
 
 CREATE TABLE alert_versions (
     alert_id text NOT NULL,
@@ -247,8 +305,11 @@ CREATE TABLE api_tokens (
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
     last_used_at timestamp with time zone,
+    organisation text,
     CONSTRAINT api_tokens_sha256_check CHECK ((octet_length(sha256) = 32))
 );
+
+COMMENT ON COLUMN api_tokens.organisation IS 'organisations.id: where the token holds, and below it; null = everywhere.';
 
 CREATE TABLE calendar_days (
     day date NOT NULL,
@@ -264,76 +325,6 @@ CREATE TABLE card_bindings (
     valid_from timestamp with time zone NOT NULL,
     valid_to timestamp with time zone,
     CONSTRAINT card_bindings_check CHECK (((valid_to IS NULL) OR (valid_to > valid_from)))
-);
-
-CREATE TABLE case_attachments (
-    id text NOT NULL,
-    case_id text NOT NULL,
-    name text NOT NULL,
-    media_type text NOT NULL,
-    size integer NOT NULL,
-    sha256 bytea NOT NULL,
-    received_sha256 bytea NOT NULL,
-    uploaded_by text NOT NULL,
-    uploaded_at timestamp with time zone NOT NULL,
-    body bytea NOT NULL,
-    CONSTRAINT case_attachments_received_sha256_check CHECK ((octet_length(received_sha256) = 32)),
-    CONSTRAINT case_attachments_sha256_check CHECK ((octet_length(sha256) = 32)),
-    CONSTRAINT case_attachments_size_check CHECK ((size > 0))
-);
-
-CREATE TABLE case_events (
-    case_id text NOT NULL,
-    version integer NOT NULL,
-    step text NOT NULL,
-    at timestamp with time zone NOT NULL,
-    persons text[] NOT NULL,
-    actor_name text NOT NULL,
-    address text DEFAULT ''::text NOT NULL,
-    device text DEFAULT ''::text NOT NULL,
-    internal boolean DEFAULT false NOT NULL,
-    body jsonb NOT NULL,
-    CONSTRAINT case_events_version_check CHECK ((version > 0))
-);
-
-CREATE TABLE case_links (
-    case_id text NOT NULL,
-    kind text NOT NULL,
-    ref text NOT NULL,
-    open boolean NOT NULL,
-    noted boolean DEFAULT false NOT NULL,
-    CONSTRAINT case_links_kind_check CHECK ((kind = ANY (ARRAY['alert'::text, 'order'::text])))
-);
-
-CREATE TABLE case_numbers (
-    organisation text NOT NULL,
-    year integer NOT NULL,
-    last integer NOT NULL,
-    CONSTRAINT case_numbers_last_check CHECK ((last > 0))
-);
-
-CREATE TABLE cases (
-    id text NOT NULL,
-    organisation text NOT NULL,
-    number text,
-    state text NOT NULL,
-    version integer NOT NULL,
-    source text NOT NULL,
-    level text NOT NULL,
-    title text NOT NULL,
-    vehicle text,
-    external_no text,
-    finding text,
-    reminders integer DEFAULT 0 NOT NULL,
-    announced boolean DEFAULT false NOT NULL,
-    proposal text,
-    created_at timestamp with time zone NOT NULL,
-    issued_at timestamp with time zone,
-    due_on date,
-    yellow_from date,
-    undetermined boolean DEFAULT false NOT NULL,
-    look_on date,
-    CONSTRAINT cases_version_check CHECK ((version > 0))
 );
 
 CREATE TABLE change_commits (
@@ -408,44 +399,6 @@ CREATE TABLE clock_doubts (
     received_to timestamp with time zone,
     lag_s bigint NOT NULL,
     noted_at timestamp with time zone DEFAULT now() NOT NULL
-);
-
-CREATE TABLE complaint_reads (
-    id bigint NOT NULL,
-    complaint_id text NOT NULL,
-    person text NOT NULL,
-    reason text NOT NULL,
-    address text NOT NULL,
-    at timestamp with time zone NOT NULL
-);
-
-ALTER TABLE complaint_reads ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME complaint_reads_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE complaints (
-    id text NOT NULL,
-    organisation text NOT NULL,
-    ticket text NOT NULL,
-    category text NOT NULL,
-    received_at timestamp with time zone NOT NULL,
-    claim text NOT NULL,
-    plate text,
-    place text,
-    happened_at timestamp with time zone,
-    vehicle text,
-    caller bytea,
-    caller_key text,
-    channel text NOT NULL,
-    entered_by text NOT NULL,
-    entered_at timestamp with time zone NOT NULL,
-    CONSTRAINT complaints_category_check CHECK ((category = ANY (ARRAY['emergency'::text, 'inquiry'::text, 'report'::text]))),
-    CONSTRAINT complaints_channel_check CHECK ((channel = ANY (ARRAY['form'::text, 'file'::text, 'webhook'::text])))
 );
 
 CREATE TABLE dispatch_orders (
@@ -785,32 +738,6 @@ ALTER TABLE mended_rows ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
-CREATE TABLE message_reads (
-    message_id bigint NOT NULL,
-    person text NOT NULL,
-    at timestamp with time zone NOT NULL
-);
-
-CREATE TABLE messages (
-    id bigint NOT NULL,
-    organisation text NOT NULL,
-    permission text NOT NULL,
-    case_id text NOT NULL,
-    number text,
-    step text NOT NULL,
-    state text NOT NULL,
-    at timestamp with time zone NOT NULL
-);
-
-ALTER TABLE messages ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME messages_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
 CREATE TABLE navigation_routes (
     key bytea NOT NULL,
     engine text NOT NULL,
@@ -1020,18 +947,6 @@ CREATE TABLE schema_migrations (
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
-CREATE TABLE tasks (
-    id text NOT NULL,
-    organisation text NOT NULL,
-    kind text NOT NULL,
-    subject text NOT NULL,
-    case_id text NOT NULL,
-    opened_at timestamp with time zone NOT NULL,
-    done_at timestamp with time zone,
-    done_by text,
-    note text
-);
-
 CREATE TABLE terminal_bindings (
     terminal_no integer NOT NULL,
     vehicle_no integer NOT NULL,
@@ -1080,6 +995,7 @@ CREATE TABLE terminals (
     waiting_device text[],
     waiting_since timestamp with time zone,
     seen_at timestamp with time zone,
+    home text DEFAULT reach_home(),
     CONSTRAINT terminals_code_sha256_check CHECK ((octet_length(code_sha256) = 32)),
     CONSTRAINT terminals_office_said_check CHECK ((office_said <@ '{manufacturer,model,device_id}'::text[])),
     CONSTRAINT terminals_phone_check CHECK ((phone ~ '^[0-9A-F]{1,20}$'::text)),
@@ -1093,6 +1009,8 @@ COMMENT ON TABLE terminals IS 'BeiDou terminals. no is the compact key that the 
 COMMENT ON COLUMN terminals.office_said IS 'Columns whose value is the office''s; the others say what registered last.';
 
 COMMENT ON COLUMN terminals.waiting_device IS 'Manufacturer, model, device id and plate of another device that asks for this phone number.';
+
+COMMENT ON COLUMN terminals.home IS 'organisations.id of who registered it; counts only until it first sits in a vehicle. Null = whoever reaches everywhere.';
 
 ALTER TABLE terminals ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME terminals_no_seq
@@ -1208,9 +1126,6 @@ ALTER TABLE ONLY alert_feed
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_pkey PRIMARY KEY (seq);
 
-ALTER TABLE ONLY alert_labels
-    ADD CONSTRAINT alert_labels_pkey PRIMARY KEY (id);
-
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_pkey PRIMARY KEY (alert_id, version);
 
@@ -1235,24 +1150,6 @@ ALTER TABLE ONLY card_bindings
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bound_once EXCLUDE USING gist (int8range(hashtextextended(card, (0)::bigint), hashtextextended(card, (0)::bigint), '[]'::text) WITH &&, text_range(card, card, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
 
-ALTER TABLE ONLY case_attachments
-    ADD CONSTRAINT case_attachments_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY case_events
-    ADD CONSTRAINT case_events_pkey PRIMARY KEY (case_id, version);
-
-ALTER TABLE ONLY case_links
-    ADD CONSTRAINT case_links_pkey PRIMARY KEY (case_id, kind, ref);
-
-ALTER TABLE ONLY case_numbers
-    ADD CONSTRAINT case_numbers_pkey PRIMARY KEY (organisation, year);
-
-ALTER TABLE ONLY cases
-    ADD CONSTRAINT cases_number_key UNIQUE (number);
-
-ALTER TABLE ONLY cases
-    ADD CONSTRAINT cases_pkey PRIMARY KEY (id);
-
 ALTER TABLE ONLY change_commits
     ADD CONSTRAINT change_commits_number_key UNIQUE (number);
 
@@ -1273,15 +1170,6 @@ ALTER TABLE ONLY clock_corrections
 
 ALTER TABLE ONLY clock_doubts
     ADD CONSTRAINT clock_doubts_pkey PRIMARY KEY (terminal_no, received_from);
-
-ALTER TABLE ONLY complaint_reads
-    ADD CONSTRAINT complaint_reads_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY complaints
-    ADD CONSTRAINT complaints_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY complaints
-    ADD CONSTRAINT complaints_ticket_key UNIQUE (ticket);
 
 ALTER TABLE ONLY dispatch_orders
     ADD CONSTRAINT dispatch_orders_pkey PRIMARY KEY (id, version);
@@ -1334,12 +1222,6 @@ ALTER TABLE ONLY log_offsets
 ALTER TABLE ONLY mended_rows
     ADD CONSTRAINT mended_rows_pkey PRIMARY KEY (no);
 
-ALTER TABLE ONLY message_reads
-    ADD CONSTRAINT message_reads_pkey PRIMARY KEY (message_id, person);
-
-ALTER TABLE ONLY messages
-    ADD CONSTRAINT messages_pkey PRIMARY KEY (id);
-
 ALTER TABLE ONLY navigation_routes
     ADD CONSTRAINT navigation_routes_pkey PRIMARY KEY (key);
 
@@ -1379,9 +1261,6 @@ ALTER TABLE ONLY rejected_records
 ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
-ALTER TABLE ONLY tasks
-    ADD CONSTRAINT tasks_pkey PRIMARY KEY (id);
-
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_pkey PRIMARY KEY (terminal_no, valid_from);
 
@@ -1418,7 +1297,7 @@ ALTER TABLE ONLY vehicles
 ALTER TABLE ONLY violations
     ADD CONSTRAINT violations_pkey PRIMARY KEY (id);
 
-CREATE INDEX alert_labels_of ON alert_labels USING btree (alert_id, id DESC);
+CREATE INDEX alert_versions_evidence ON alert_versions USING btree (evidence_sha256);
 
 CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
 
@@ -1439,28 +1318,6 @@ CREATE INDEX alerts_suspected ON alerts USING btree (rule, subject) WHERE (statu
 CREATE INDEX alerts_vehicle ON alerts USING btree (vehicle_no, occurred_from);
 
 CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from);
-
-CREATE INDEX case_attachments_of ON case_attachments USING btree (case_id, uploaded_at, id);
-
-CREATE INDEX case_links_of_alerts ON case_links USING btree (ref, kind);
-
-CREATE UNIQUE INDEX case_links_one_open ON case_links USING btree (ref) WHERE ((kind = 'alert'::text) AND open);
-
-CREATE INDEX case_links_watched ON case_links USING btree (ref) WHERE ((kind = 'alert'::text) AND open AND (NOT noted));
-
-CREATE INDEX cases_due ON cases USING btree (due_on) WHERE (due_on IS NOT NULL);
-
-CREATE INDEX cases_listed ON cases USING btree (created_at DESC, id);
-
-CREATE INDEX cases_look ON cases USING btree (look_on, id) WHERE (look_on IS NOT NULL);
-
-CREATE INDEX cases_of_units ON cases USING btree (organisation, created_at DESC, id);
-
-CREATE INDEX cases_states ON cases USING btree (state, organisation);
-
-CREATE INDEX cases_vehicle ON cases USING btree (vehicle, created_at DESC, id) WHERE (vehicle IS NOT NULL);
-
-CREATE INDEX complaints_listed ON complaints USING btree (received_at DESC, id);
 
 CREATE INDEX dispatch_orders_departure ON dispatch_orders USING btree (planned_departure) WHERE is_current;
 
@@ -1518,8 +1375,6 @@ CREATE INDEX judge_due_waiting ON judge_due USING btree (gatherer, key) WHERE (w
 
 CREATE INDEX live_due_vehicle ON live_due USING btree (vehicle_no, seq);
 
-CREATE INDEX messages_of ON messages USING btree (permission, organisation, id DESC);
-
 CREATE INDEX navigation_routes_newest ON navigation_routes USING btree (engine, answered_at DESC);
 
 CREATE INDEX navigation_routes_used ON navigation_routes USING btree (used_on);
@@ -1551,8 +1406,6 @@ CREATE INDEX recomputations_order ON recomputations USING btree (urgency, ((begu
 CREATE INDEX rejected_records_age ON rejected_records USING btree (rejected_at);
 
 CREATE UNIQUE INDEX rule_parameters_key ON rule_parameters USING btree (rule, name, COALESCE(organisation, ''::text), effective_from);
-
-CREATE INDEX tasks_listed ON tasks USING btree (opened_at DESC, id);
 
 CREATE INDEX terminal_bindings_vehicle ON terminal_bindings USING btree (vehicle_no, valid_from);
 
@@ -1587,16 +1440,6 @@ ALTER INDEX evidence_pkey ATTACH PARTITION evidence_of_alerts_pkey;
 ALTER INDEX positions_pkey ATTACH PARTITION positions_before_2020_pkey;
 
 ALTER INDEX positions_pkey ATTACH PARTITION positions_default_pkey;
-
-CREATE TRIGGER alert_labels_stay BEFORE DELETE OR UPDATE ON alert_labels FOR EACH ROW EXECUTE FUNCTION refuse_change();
-
-CREATE TRIGGER case_attachments_stay BEFORE DELETE OR UPDATE ON case_attachments FOR EACH ROW EXECUTE FUNCTION refuse_change();
-
-CREATE TRIGGER case_events_stay BEFORE DELETE OR UPDATE ON case_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
-
-CREATE TRIGGER case_events_stay_all BEFORE TRUNCATE ON case_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-
-CREATE TRIGGER complaint_reads_stay BEFORE DELETE OR UPDATE ON complaint_reads FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
 
@@ -1699,35 +1542,23 @@ CREATE TRIGGER vehicle_plates_change AFTER UPDATE ON vehicles REFERENCING OLD TA
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_alert_id_version_fkey FOREIGN KEY (alert_id, version) REFERENCES alert_versions(alert_id, version);
 
-ALTER TABLE ONLY alert_labels
-    ADD CONSTRAINT alert_labels_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
-
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
 
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_evidence_sha256_fkey FOREIGN KEY (evidence_sha256) REFERENCES evidence_of_alerts(sha256);
 
+ALTER TABLE ONLY api_tokens
+    ADD CONSTRAINT api_tokens_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
-
-ALTER TABLE ONLY case_attachments
-    ADD CONSTRAINT case_attachments_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
-
-ALTER TABLE ONLY case_events
-    ADD CONSTRAINT case_events_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
-
-ALTER TABLE ONLY case_links
-    ADD CONSTRAINT case_links_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 
 ALTER TABLE ONLY clock_corrections
     ADD CONSTRAINT clock_corrections_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
 
 ALTER TABLE ONLY clock_doubts
     ADD CONSTRAINT clock_doubts_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
-
-ALTER TABLE ONLY complaint_reads
-    ADD CONSTRAINT complaint_reads_complaint_id_fkey FOREIGN KEY (complaint_id) REFERENCES complaints(id);
 
 ALTER TABLE ONLY dispatch_orders
     ADD CONSTRAINT dispatch_orders_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
@@ -1753,12 +1584,6 @@ ALTER TABLE ONLY fuel_transactions
 ALTER TABLE ONLY fuel_transactions
     ADD CONSTRAINT fuel_transactions_station_fkey FOREIGN KEY (station) REFERENCES fuel_stations(id);
 
-ALTER TABLE ONLY message_reads
-    ADD CONSTRAINT message_reads_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id);
-
-ALTER TABLE ONLY messages
-    ADD CONSTRAINT messages_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
-
 ALTER TABLE ONLY order_results
     ADD CONSTRAINT order_results_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
 
@@ -1770,9 +1595,6 @@ ALTER TABLE ONLY recomputations
 
 ALTER TABLE ONLY rule_parameters
     ADD CONSTRAINT rule_parameters_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
-
-ALTER TABLE ONLY tasks
-    ADD CONSTRAINT tasks_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
@@ -1797,3 +1619,337 @@ ALTER TABLE ONLY vehicles
 
 ALTER TABLE ONLY violations
     ADD CONSTRAINT violations_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
+
+ALTER TABLE alert_feed ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE alert_versions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE alerts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE calendar_days ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE card_bindings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE clock_corrections ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE clock_doubts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE dispatch_orders ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE drivers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE evaluations ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY everywhere ON alert_feed TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON alert_versions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON alerts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON calendar_days TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON card_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON clock_corrections TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON clock_doubts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON dispatch_orders TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON drivers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON evaluations TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON evidence_of_alerts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON fences TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON fuel_cards TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON fuel_stations TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON fuel_transactions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON judge_due TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON order_results TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON order_track_times TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON organisations TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON positions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON rule_parameters TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON terminal_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON terminal_notices TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON terminals TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicle_plates TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicles TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON violations TO gongche_everywhere USING (true) WITH CHECK (true);
+
+ALTER TABLE evidence_of_alerts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE fences ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE fuel_cards ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE fuel_stations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE fuel_transactions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE judge_due ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE order_results ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE order_track_times ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE organisations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE positions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY reach ON alert_feed FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM alerts a
+  WHERE (a.id = alert_feed.alert_id))));
+
+CREATE POLICY reach ON alert_versions FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM alerts a
+  WHERE (a.id = alert_versions.alert_id))));
+
+CREATE POLICY reach ON alerts FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON calendar_days FOR SELECT TO gongche_app USING (true);
+
+CREATE POLICY reach ON card_bindings TO gongche_app USING ((EXISTS ( SELECT
+   FROM fuel_cards c
+  WHERE (c.id = card_bindings.card)))) WITH CHECK ((EXISTS ( SELECT
+   FROM fuel_cards c
+  WHERE (c.id = card_bindings.card))));
+
+CREATE POLICY reach ON clock_corrections TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminals t
+  WHERE (t.no = clock_corrections.terminal_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM terminals t
+  WHERE (t.no = clock_corrections.terminal_no))));
+
+CREATE POLICY reach ON clock_doubts TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminals t
+  WHERE (t.no = clock_doubts.terminal_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM terminals t
+  WHERE (t.no = clock_doubts.terminal_no))));
+
+CREATE POLICY reach ON dispatch_orders FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON drivers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON evaluations FOR SELECT TO gongche_app USING (((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = evaluations.vehicle_no))) OR (EXISTS ( SELECT
+   FROM alerts a
+  WHERE ((a.rule = evaluations.rule) AND (a.subject = evaluations.subject))))));
+
+CREATE POLICY reach ON evidence_of_alerts FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM alert_versions v
+  WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))));
+
+CREATE POLICY reach ON fences FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON fuel_cards TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON fuel_stations FOR SELECT TO gongche_app USING (true);
+
+CREATE POLICY reach ON fuel_transactions TO gongche_app USING ((EXISTS ( SELECT
+   FROM fuel_cards c
+  WHERE (c.id = fuel_transactions.card)))) WITH CHECK ((EXISTS ( SELECT
+   FROM fuel_cards c
+  WHERE (c.id = fuel_transactions.card))));
+
+CREATE POLICY reach ON judge_due FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = judge_due.vehicle_no))));
+
+CREATE POLICY reach ON order_results FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM dispatch_orders o
+  WHERE (o.id = order_results.order_id))));
+
+CREATE POLICY reach ON order_track_times FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM dispatch_orders o
+  WHERE (o.id = order_track_times.order_id))));
+
+CREATE POLICY reach ON organisations FOR SELECT TO gongche_app USING (((id = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (parent = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (id = ANY (( SELECT reach_above() AS reach_above)::text[]))));
+
+CREATE POLICY reach ON positions FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE (b.terminal_no = positions.terminal_no))));
+
+CREATE POLICY reach ON rule_parameters FOR SELECT TO gongche_app USING (((organisation IS NULL) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
+
+CREATE POLICY reach ON terminal_bindings FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = terminal_bindings.vehicle_no))));
+
+CREATE POLICY reach ON terminal_notices TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminals t
+  WHERE (t.no = terminal_notices.terminal_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM terminals t
+  WHERE (t.no = terminal_notices.terminal_no))));
+
+CREATE POLICY reach ON terminals TO gongche_app USING (((EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE (b.terminal_no = terminals.no))) OR ((home = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT terminal_bound(no))))) WITH CHECK (((EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE (b.terminal_no = terminals.no))) OR ((home = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT terminal_bound(no)))));
+
+CREATE POLICY reach ON vehicle_plates FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = vehicle_plates.vehicle_no))));
+
+CREATE POLICY reach ON vehicles TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON violations TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = vehicle_of_plate(violations.plate, violations.at))))) WITH CHECK ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = vehicle_of_plate(violations.plate, violations.at)))));
+
+CREATE POLICY reach_delete ON alert_feed FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON alert_versions FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON alerts FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON calendar_days FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON dispatch_orders FOR DELETE TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.id = dispatch_orders.vehicle)))));
+
+CREATE POLICY reach_delete ON evaluations FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON evidence_of_alerts FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON fences FOR DELETE TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT (EXISTS ( SELECT
+   FROM unnest(fences.vehicles) n(id)
+  WHERE (NOT (EXISTS ( SELECT
+           FROM vehicles v
+          WHERE (v.id = n.id)))))))));
+
+CREATE POLICY reach_delete ON fuel_stations FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON judge_due FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON order_results FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON order_track_times FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON organisations FOR DELETE TO gongche_app USING ((parent = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_delete ON positions FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON rule_parameters FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_delete ON terminal_bindings FOR DELETE TO gongche_app USING (((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
+
+CREATE POLICY reach_delete ON vehicle_plates FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_insert ON alert_feed FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON alert_versions FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON alerts FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON calendar_days FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON dispatch_orders FOR INSERT TO gongche_app WITH CHECK (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.id = dispatch_orders.vehicle)))));
+
+CREATE POLICY reach_insert ON evaluations FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON evidence_of_alerts FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON fences FOR INSERT TO gongche_app WITH CHECK (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT (EXISTS ( SELECT
+   FROM unnest(fences.vehicles) n(id)
+  WHERE (NOT (EXISTS ( SELECT
+           FROM vehicles v
+          WHERE (v.id = n.id)))))))));
+
+CREATE POLICY reach_insert ON fuel_stations FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON judge_due FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON order_results FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON order_track_times FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON organisations FOR INSERT TO gongche_app WITH CHECK ((parent = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_insert ON positions FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON rule_parameters FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_insert ON terminal_bindings FOR INSERT TO gongche_app WITH CHECK (((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
+
+CREATE POLICY reach_insert ON vehicle_plates FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_update ON alert_feed FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON alert_versions FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON calendar_days FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON dispatch_orders FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON evaluations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON evidence_of_alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON fences FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON fuel_stations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON judge_due FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON order_results FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON order_track_times FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON organisations FOR UPDATE TO gongche_app USING ((parent = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((parent = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON positions FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON rule_parameters FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON terminal_bindings FOR UPDATE TO gongche_app USING (((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no))) WITH CHECK (((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
+
+CREATE POLICY reach_update ON vehicle_plates FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+ALTER TABLE rule_parameters ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE terminal_bindings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE terminal_notices ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE terminals ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_plates ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicles ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE violations ENABLE ROW LEVEL SECURITY;

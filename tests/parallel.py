@@ -30,6 +30,8 @@ TOGETHER = {
     "tests/integration/test_plans.py": "a million rows",
     "tests/integration/test_prometheus.py": "prometheus",
     "tests/integration/test_scaleout.py": "scaleout",
+    "tests/integration/test_scope.py": "units",
+    "tests/integration/test_scope_matrix.py": "units of the matrix",
     "tests/integration/test_start_refusals.py::test_a_kafka_that_does_not_permit_us": "kafka",
     "tests/integration/test_worker_kafka.py": "kafka",
     "tests/scenarios/test_labelled_month.py::test_other_seeds": "other months",  # an engine of its own, and nothing else

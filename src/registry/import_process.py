@@ -1,4 +1,5 @@
-"""The process of one large import (see ``import_jobs``): a task comes on stdin, its steps go to stdout. It ends by itself."""
+"""The process of one large import (see ``import_jobs``): a task comes on stdin, with the statements
+that give its session the reach of who asks; its steps go to stdout. It ends by itself."""
 
 from __future__ import annotations
 
@@ -36,10 +37,11 @@ def portable(error: Exception) -> Exception:
     return error
 
 
-async def _work(database_url: str, job: Job, out: BinaryIO) -> None:
+async def _work(database_url: str, reach: str, job: Job, out: BinaryIO) -> None:
     try:
         connection = await connect(database_url)
         try:
+            await connection.execute(reach)
             async for step in job.steps(connection):
                 _send(out, step, None)
         finally:
@@ -59,8 +61,8 @@ def main() -> None:
     os.dup2(2, 1)
     os.nice(NICE)
     configure_logging("WARNING", "import")
-    database_url, job = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own program wrote it
-    asyncio.run(_work(database_url, job, out))
+    database_url, reach, job = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own program wrote it
+    asyncio.run(_work(database_url, reach, job, out))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,10 @@ class MeanwhileError(RefusedError):
     """Another transaction wrote the same at the same time; this one must be begun again."""
 
     def __init__(
-        self, message: str = "刚被他人修改，请重试 · was changed by somebody else just now, try again"
+        self,
+        # Who does not reach the record that bears an id cannot be told more than this.
+        message: str = "刚被他人修改，或编号已被占用；请重试，或更换编号 · was changed by somebody else just now, or the id is taken;"
+        " try again, or take another id",
     ) -> None:
         super().__init__([Flaw((), message)], conflict=True)
 

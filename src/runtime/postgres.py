@@ -156,18 +156,49 @@ def _watch_line(line: socket.socket, dead_after_s: float) -> None:
             line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-def _connection_class(dead_after_s: float) -> type[Any]:
+def connection_class(dead_after_s: float = DEAD_AFTER_S) -> type[Any]:
     """The class of our connections: their line is watched, and all their settings come back after ``RESET ALL``."""
 
     class Watched(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
         def __init__(self, protocol: Any, transport: Any, *rest: Any) -> None:
             super().__init__(protocol, transport, *rest)
             _watch_line(transport.get_extra_info("socket"), dead_after_s)
+            self.begins_with = ""
+            self._is_reset = False
+
+        async def execute(self, query: str, *args: Any, **options: Any) -> str:
+            # Both are sent with what is sent anyway: a transaction with a role of its own costs one round trip, not three.
+            self._is_reset = False
+            if self.begins_with and not args:
+                if query.startswith("BEGIN"):
+                    query = f"{query}{self.begins_with}"
+                elif query == "COMMIT;":
+                    done: str = await super().execute(f"{query}{self._whole_reset()}", **options)
+                    self._is_reset = True
+                    return done
+            return str(await super().execute(query, *args, **options))
 
         def get_reset_query(self) -> str:
-            return f"{super().get_reset_query()}\n{_late_settings(self)}"
+            is_reset, self._is_reset = self._is_reset, False
+            return "" if is_reset else self._whole_reset()
+
+        def _whole_reset(self) -> str:
+            # RESET ALL leaves the role as it is.
+            return f"{super().get_reset_query()}\nRESET ROLE;\n{_late_settings(self)}"
 
     return Watched
+
+
+@contextmanager
+def begin_with(connection: Any, sql: str) -> Iterator[None]:
+    """Within: every transaction on ``connection`` (one of ours, from a pool) begins with the statements ``sql``, which are sent
+    together with its BEGIN."""
+    own = getattr(connection, "_con", connection)  # a pool gives out proxies
+    own.begins_with = sql
+    try:
+        yield
+    finally:
+        own.begins_with = ""
 
 
 def _late_settings(connection: Any) -> str:
@@ -181,13 +212,13 @@ def _wanted(dsn: str) -> dict[str, str]:
     return dict(PINNED) | ({"search_path": chosen[-1]} if chosen else {})
 
 
-async def _open(dsn: str, connection_class: type[Any], timeout_s: float) -> Any:
+async def _open(dsn: str, kind: type[Any], timeout_s: float) -> Any:
     """The one way to a connection: with our settings, looked at, ready for use. Raises what asyncpg raises, and
     ConfigurationError when the database cannot serve us."""
     wanted = _wanted(dsn)
     try:
         connection = await asyncpg.connect(
-            dsn, timeout=timeout_s, connection_class=connection_class, server_settings=_KEEPALIVES | wanted
+            dsn, timeout=timeout_s, connection_class=kind, server_settings=_KEEPALIVES | wanted
         )
     except _SETTINGS_REFUSED as error:
         raise _settings_lost(str(error)) from error
@@ -248,14 +279,14 @@ async def create_pool(
 
     Raises UnavailableError when the server does not answer, ConfigurationError when it refuses us or cannot serve us.
     """
-    connection_class = _connection_class(dead_after_s)
+    ours = connection_class(dead_after_s)
 
     async def another(*_: Any, **_options: Any) -> Any:
-        return await _open(dsn, connection_class, CONNECT_TIMEOUT_S)
+        return await _open(dsn, ours, CONNECT_TIMEOUT_S)
 
     try:
         return await asyncpg.create_pool(
-            dsn, min_size=min_size, max_size=max_size, connect=another, connection_class=connection_class
+            dsn, min_size=min_size, max_size=max_size, connect=another, connection_class=ours
         )
     except (
         asyncpg.InvalidAuthorizationSpecificationError,
@@ -277,4 +308,4 @@ async def connect(
 ) -> asyncpg.Connection:
     """One connection, like those of the pool. Raises what asyncpg raises (DATABASE_ERRORS), and ConfigurationError when the
     database cannot serve us."""
-    return await _open(dsn, _connection_class(dead_after_s), timeout_s)
+    return await _open(dsn, connection_class(dead_after_s), timeout_s)

@@ -50,7 +50,7 @@ async def test_the_file_is_what_the_migrations_make(written: Connection, pool: a
         "ALTER TABLE drivers ADD CHECK (phone <> 'x')",
         "ALTER TABLE card_bindings DROP CONSTRAINT card_bound_once",
         "ALTER TABLE alert_feed ALTER CONSTRAINT alert_feed_alert_id_version_fkey DEFERRABLE",
-        "ALTER TABLE drivers ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE change_readers ENABLE ROW LEVEL SECURITY",
         "CREATE POLICY own ON drivers USING (organisation = 'x')",
         "DROP INDEX one_current_version_of_order",
         "CREATE INDEX more ON drivers (name)",

@@ -13,6 +13,7 @@ from pydantic import AfterValidator
 from api.alerts.evidence import feature_collection
 from api.answers import AlertPage, AlertWithVersions
 from api.auth.access import require
+from api.auth.scoped import scoped
 from api.errors import Problem, not_found
 from api.http import (
     DEFAULT_PAGE,
@@ -95,7 +96,7 @@ async def feed(
 
 
 async def _read(request: Request, after: int, limit: int) -> list[FeedEntry]:
-    async with request.app.state.pool.acquire(timeout=5) as connection:
+    async with scoped(request, "alerts:read", read_only=True) as connection:
         return await read_feed(connection, after, limit)
 
 
@@ -125,7 +126,7 @@ async def list_alerts(
     )
     place = read_cursor("alerts", cursor, int, str)
     after = None if place is None else (place[0], place[1])
-    async with request.app.state.pool.acquire(timeout=5) as connection:
+    async with scoped(request, "alerts:read", read_only=True) as connection:
         found = await stored_alerts(connection, filters, limit=limit, after=after)
     following = None
     if len(found) == limit:
@@ -139,7 +140,7 @@ async def list_alerts(
 )
 async def get_alert(request: Request, id: AlertId) -> Response:
     """The alert as it stands, and `versions`, oldest first (of more than 1,000 the newest 1,000; the feed has all)."""
-    async with request.app.state.pool.acquire(timeout=5) as connection:
+    async with scoped(request, "alerts:read", read_only=True) as connection:
         versions = await alert_versions(connection, _clean(id))
         labels = await labels_of(connection, [id])
     if not versions:
@@ -172,7 +173,7 @@ async def evidence(
     `?raw=true`, or `Accept: application/json`, gives the frozen body itself: its SHA-256 is the alert's
     `evidence_hash` and the ETag, its SM3 (国密) is `evidence_sm3`.
     """
-    async with request.app.state.pool.acquire(timeout=5) as connection:
+    async with scoped(request, "alerts:read", read_only=True) as connection:
         found = await evidence_of(connection, _clean(id), version)
         held = None if found is None else await stored_alert(connection, id)
     if found is None or held is None:

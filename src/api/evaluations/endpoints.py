@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from api.alerts.endpoints import RuleCode
 from api.answers import JudgedPage, WaitsPage
 from api.auth.access import require
+from api.auth.scoped import scoped
 from api.errors import Problem
 from api.http import (
     DEFAULT_PAGE,
@@ -60,7 +61,7 @@ async def evaluations(
         None if until is None else to_us(until),
     )
     place = read_cursor("evaluations", cursor, int, int)
-    async with request.app.state.pool.acquire(timeout=5) as connection:
+    async with scoped(request, "alerts:read", read_only=True) as connection:
         found = await list_evaluations(
             connection, wanted, limit=limit, before=(place[0], place[1]) if place else None
         )
@@ -77,7 +78,7 @@ async def waiting(request: Request, cursor: Cursor = None, limit: Limit = DEFAUL
     """What waits for a track, a route, the end of a month: `kind` and `key` of the subject, `waits_for`, and when it is
     looked at again (`due_at`)."""
     place = read_cursor("waiting", cursor, str, str)
-    async with request.app.state.pool.acquire(timeout=5) as connection:
+    async with scoped(request, "alerts:read", read_only=True) as connection:
         found = await list_waiting(connection, limit=limit, after=(place[0], place[1]) if place else None)
     following = make_cursor("waiting", found[-1]["kind"], found[-1]["key"]) if len(found) == limit else None
     return json_response({"items": found, "next": following})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from fastapi import APIRouter, Request
@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from api.answers import Accepted
 from api.auth.access import require
+from api.auth.scoped import scoped
 from api.errors import Problem, unavailable
 from api.http import json_response, read_json
 from api.positions.schemas import EXAMPLE, MAX_POSITIONS, POSITIONS, Position, misplaced_positions, to_batch
@@ -74,13 +75,13 @@ async def positions(request: Request) -> Response:
         raise unavailable("上报请求过多，请稍后重试 · too many requests at once")
     state.position_requests += 1
     try:
-        accepted = await _take(state.pool, sink, values)
+        accepted = await _take(request, sink, values)
     finally:
         state.position_requests -= 1
     return json_response({"accepted": accepted}, 202)
 
 
-async def _take(pool: Any, sink: LogWriter, values: object) -> int:
+async def _take(request: Request, sink: LogWriter, values: object) -> int:
     if not isinstance(values, list):
         raise Problem(422, "invalid-data", "应为位置数组 · the body must be an array of positions")
     if len(values) > MAX_POSITIONS:
@@ -99,7 +100,7 @@ async def _take(pool: Any, sink: LogWriter, values: object) -> int:
         ROWS.labels("invalid").inc(len(values))
         raise _refused(flaws)
     phones = sorted({row.terminal for row in rows})
-    async with pool.acquire(timeout=5) as connection:
+    async with scoped(request, "positions:write", read_only=True) as connection:
         numbers = await terminal_numbers(connection, phones)
     unknown = [
         Flaw(

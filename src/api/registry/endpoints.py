@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from api.answers import Imported, TripResult
 from api.auth.access import require
+from api.auth.scoped import scoped, written
 from api.errors import Problem, not_found, pointed
 from api.http import (
     DAY_PATTERN,
@@ -46,9 +47,9 @@ from registry.import_jobs import RecordsJob
 from registry.records import KINDS, Kind, apply
 from registry.refusals import Flaw, RefusedError, explain
 from registry.spelling import normal_plate
-from registry.values import parse_day, parse_time
-from registry.writing import in_transaction
+from registry.values import WriteResult, parse_day, parse_time
 from rules.live.store.results import order_result
+from runtime.connection import Connection
 from telemetry.terminals.phones import stored_phone
 
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -201,11 +202,14 @@ def _put(name: str, kind: Kind) -> Endpoint:
             raise RefusedError(explain(error)) from None
         if not isinstance(given, str) or (given != id and given != record.id):
             raise RefusedError([Flaw(("id",), "与地址中的编号不同 · differs from the id in the address")])
-        async with request.app.state.pool.acquire(timeout=5) as connection:
-            (outcome,) = await in_transaction(connection, lambda: apply(connection, [record]))
+
+        async def write(connection: Connection) -> tuple[WriteResult, dict[str, Any], list[dict[str, Any]]]:
+            (outcome,) = await apply(connection, [record])
             stored = await pages.get(connection, kind.listing, record.id)
-            asked = pointed(await doubts(connection, [record]))
-        answer = {"outcome": outcome} | (stored or {}) | ({"warnings": asked} if asked else {})
+            return outcome, stored or {}, pointed(await doubts(connection, [record]))
+
+        outcome, stored, asked = await written(request, "registry:write", write)
+        answer = {"outcome": outcome} | stored | ({"warnings": asked} if asked else {})
         return json_response(answer, 201 if outcome == "created" else 200)
 
     return put
@@ -247,7 +251,7 @@ def _list(kind: str, listing: pages.Listing) -> Endpoint:
             if value is not None:
                 filters[name] = _moment(listing.filters[name], name, value)
         place = read_cursor(kind, cursor, str)
-        async with request.app.state.pool.acquire(timeout=5) as connection:
+        async with scoped(request, "registry:read", read_only=True) as connection:
             found = await pages.page(
                 connection, listing, after=place[0] if place else None, limit=limit, **filters
             )
@@ -273,7 +277,7 @@ def _moment(filter: pages.Filter, name: str, value: str) -> str:
 
 def _get(kind: str) -> Endpoint:
     async def get(request: Request, id: RecordId) -> Response:
-        async with request.app.state.pool.acquire(timeout=5) as connection:
+        async with scoped(request, "registry:read", read_only=True) as connection:
             found = await pages.get(connection, KINDS[kind].listing, _stored_id(kind, id))
         if found is None:
             raise not_found(f"没有这个{KINDS[kind].label} · no such record in {kind}", id)
@@ -284,7 +288,7 @@ def _get(kind: str) -> Endpoint:
 
 def _versions(kind: str) -> Endpoint:
     async def versions(request: Request, id: RecordId) -> Response:
-        async with request.app.state.pool.acquire(timeout=5) as connection:
+        async with scoped(request, "registry:read", read_only=True) as connection:
             found = await pages.versions(connection, KINDS[kind].listing, _stored_id(kind, id))
         if not found:
             raise not_found(f"没有这个{KINDS[kind].label} · no such record in {kind}", id)
@@ -300,8 +304,9 @@ async def _withdraw(
 ) -> Response:
     """Ends the fence. Again: changes nothing."""
     fence = _stored_id("fences", id)
-    async with request.app.state.pool.acquire(timeout=5) as connection:
-        done = await in_transaction(connection, lambda: withdraw_fence(connection, fence, valid_to))
+    done = await written(
+        request, "registry:write", lambda connection: withdraw_fence(connection, fence, valid_to)
+    )
     if done is None:
         raise not_found("没有这个围栏 · no such fence", id)
     return Response(status_code=204)
@@ -312,8 +317,7 @@ async def _forget_day(request: Request, id: RecordId) -> Response:
         day = parse_day(id)
     except ValueError:
         raise not_found("没有这个日历日 · no such record in calendar-days", id[:64]) from None
-    async with request.app.state.pool.acquire(timeout=5) as connection:
-        done = await in_transaction(connection, lambda: forget_day(connection, day))
+    done = await written(request, "registry:write", lambda connection: forget_day(connection, day))
     if not done:
         raise not_found("没有这个日历日 · no such record in calendar-days", id)
     return Response(status_code=204)
@@ -321,8 +325,7 @@ async def _forget_day(request: Request, id: RecordId) -> Response:
 
 async def _take_back_correction(request: Request, id: RecordId) -> Response:
     correction = _stored_id("clock-corrections", id)
-    async with request.app.state.pool.acquire(timeout=5) as connection:
-        done = await in_transaction(connection, lambda: take_back(connection, correction))
+    done = await written(request, "registry:write", lambda connection: take_back(connection, correction))
     if not done:
         raise not_found("没有这条时钟更正 · no such clock correction", id)
     return Response(status_code=204)
@@ -330,7 +333,7 @@ async def _take_back_correction(request: Request, id: RecordId) -> Response:
 
 async def _result(request: Request, id: RecordId) -> Response:
     order = _stored_id("dispatch-orders", id)
-    async with request.app.state.pool.acquire(timeout=5) as connection:
+    async with scoped(request, "registry:read", "tracks:read", read_only=True) as connection:
         found = await order_result(connection, order)
     if found is None:
         raise not_found("没有这个派车单，或还没有行驶结果 · no such order, or no result of it yet", id)

@@ -15,8 +15,10 @@ from typing import Any, Final, cast
 
 from fastapi import Request
 
+from api.auth.scoped import reach_of, told
 from api.errors import Problem, unavailable
 from api.http import read_body
+from office.identity.scope import Reach
 from registry.bulk import MAX_BYTES
 from registry.encodings import is_workbook
 from registry.import_jobs import LENGTH_BYTES, Job
@@ -36,8 +38,9 @@ async def import_steps(request: Request, make: Callable[[bytes], Job]) -> AsyncI
     state = request.app.state
     _refuse_when_busy(state)
     data = await read_body(request, MAX_BYTES)
-    with _one_import(state):
-        async for step in _steps_of(state, make(data)):
+    reach = reach_of(request, "registry:write")
+    with _one_import(state), told(reach):
+        async for step in _steps_of(state, make(data), reach):
             yield step
 
 
@@ -58,11 +61,14 @@ def _one_import(state: Any) -> Iterator[None]:
         state.imports_running -= 1
 
 
-async def _steps_of(state: Any, job: Job) -> AsyncIterator[dict[str, Any]]:
+async def _steps_of(state: Any, job: Job, reach: Reach) -> AsyncIterator[dict[str, Any]]:
     if len(job.data) <= SMALL and not is_workbook(job.data):
-        async with state.pool.acquire(timeout=5) as connection, aclosing(job.steps(connection)) as steps:
-            async for step in steps:
-                yield step
+        async with state.pool.acquire(timeout=5) as connection:
+            # An import has many transactions. The pool takes the reach back with the connection.
+            await connection.execute(reach.sql(session=True))
+            async with aclosing(job.steps(connection)) as steps:
+                async for step in steps:
+                    yield step
         return
     database_url = state.settings.database_url
     if not database_url:  # a client would look for a server of its own choice
@@ -70,7 +76,7 @@ async def _steps_of(state: Any, job: Job) -> AsyncIterator[dict[str, Any]]:
     process = await asyncio.create_subprocess_exec(
         *module_command("registry.import_process"), stdin=PIPE, stdout=PIPE, start_new_session=True
     )
-    task = pickle.dumps((database_url, job))
+    task = pickle.dumps((database_url, reach.sql(session=True), job))
     try:
         async for step, error in _messages(process, task):
             if error is not None:

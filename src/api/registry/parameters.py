@@ -10,12 +10,12 @@ from pydantic import ValidationError
 
 from api.answers import Parameters, ParameterWritten
 from api.auth.access import require
+from api.auth.scoped import scoped, written
 from api.errors import not_found
 from api.http import MAX_ID, PLAIN, QueryTime, json_response, read_json, refuse_controls
 from api.registry.examples import PARAMETER
 from registry.parameter_values import Threshold, defaults, forget_threshold, put_threshold, thresholds
 from registry.refusals import RefusedError, explain
-from registry.writing import in_transaction
 
 router = APIRouter(prefix="/rule-parameters", tags=["rule-parameters"])
 
@@ -48,8 +48,7 @@ async def put(request: Request) -> Response:
         row = Threshold.model_validate(await read_json(request))
     except ValidationError as error:
         raise RefusedError(explain(error)) from None
-    async with request.app.state.pool.acquire(timeout=5) as connection:
-        outcome = await in_transaction(connection, lambda: put_threshold(connection, row))
+    outcome = await written(request, "registry:write", lambda connection: put_threshold(connection, row))
     return json_response({"outcome": outcome} | row.model_dump(), 201 if outcome == "created" else 200)
 
 
@@ -61,7 +60,7 @@ async def put(request: Request) -> Response:
 )
 async def listed(request: Request, rule: OptionalKey = None, organisation: OptionalKey = None) -> Response:
     refuse_controls(rule, organisation)
-    async with request.app.state.pool.acquire(timeout=5) as connection:
+    async with scoped(request, "registry:read", read_only=True) as connection:
         found = await thresholds(connection, rule, organisation)
     return json_response({"items": found, "defaults": defaults(rule)})
 
@@ -76,10 +75,11 @@ async def forget(
     request: Request, rule: Key, name: Key, effective_from: QueryTime, organisation: OptionalKey = None
 ) -> Response:
     refuse_controls(rule, name, organisation)
-    async with request.app.state.pool.acquire(timeout=5) as connection:
-        done = await in_transaction(
-            connection, lambda: forget_threshold(connection, rule, name, organisation, effective_from)
-        )
+    done = await written(
+        request,
+        "registry:write",
+        lambda connection: forget_threshold(connection, rule, name, organisation, effective_from),
+    )
     if not done:
         raise not_found("没有这个参数值 · no such value of a parameter", f"{rule}.{name}")
     return Response(status_code=204)

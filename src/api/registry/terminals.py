@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from api.answers import page_of
 from api.auth.access import require
+from api.auth.scoped import scoped, written
 from api.errors import Problem, not_found
 from api.http import (
     DEFAULT_PAGE,
@@ -22,7 +23,6 @@ from api.http import (
     read_cursor,
     refuse_controls,
 )
-from registry.writing import in_transaction
 from telemetry.terminals import exchange, notices
 from telemetry.terminals.phones import stored_phone
 
@@ -85,7 +85,7 @@ async def terminal_notices(
     each other (位置与里程矛盾). One notice for each thing; `times` counts how often it was seen."""
     refuse_controls(terminal)
     place = read_cursor("terminal-notices", cursor, int)
-    async with request.app.state.pool.acquire(timeout=5) as connection:
+    async with scoped(request, "registry:read", read_only=True) as connection:
         found = await notices.page(
             connection,
             terminal=None if terminal is None else _plain(terminal),
@@ -117,13 +117,14 @@ async def accept_device(
     `device_id`: anybody may ask for a phone number, also after you have looked. 409 when another one waits by now, or when several
     have asked and none is named."""
     refuse_controls(device_id)
-    async with request.app.state.pool.acquire(timeout=5) as connection:
-        try:
-            accepted = await in_transaction(
-                connection, lambda: exchange.accept(connection, _plain(id), "office", device_id)
-            )
-        except exchange.WhichDeviceError as error:
-            raise Problem(409, "which-device", str(error)) from None
+    try:
+        accepted = await written(
+            request,
+            "registry:write",
+            lambda connection: exchange.accept(connection, _plain(id), "office", device_id),
+        )
+    except exchange.WhichDeviceError as error:
+        raise Problem(409, "which-device", str(error)) from None
     if accepted is None:
         raise not_found("没有这个终端，或没有等待接受的设备 · no such terminal, or no device waits", id)
     return json_response(accepted)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from api.auth.access import require
+from api.auth.scoped import scoped
 from api.errors import Problem, not_found
 from api.http import QueryTime, rfc3339
 from api.tracks.formats import WRITERS, TrackWriter, choose
@@ -61,40 +62,41 @@ async def track(
         raise Problem(422, "invalid-parameter", "to 须晚于 from · to must be after from")
     if until - since > MAX_RANGE:
         raise Problem(422, "range-too-long", "时间范围至多 31 天 · at most 31 days at once")
-    pool = request.app.state.pool
     if not id.isprintable():
         raise not_found("没有这辆车 · no such vehicle", id.encode("unicode_escape").decode())
-    async with pool.acquire(timeout=5) as connection:
+    async with scoped(request, "tracks:read", read_only=True) as connection:
         found = await spans_of_vehicle(connection, id, since, until)
     if found is None:
         raise not_found("没有这辆车 · no such vehicle", id)
     spans = [(number, to_us(start), to_us(end)) for number, _, start, end in found]
     phones = {number: phone for number, phone, _, _ in found}
     # The first page is read before the answer begins, so a database that is down gives a 503 and no torso.
-    first = await _fetch(pool, spans, None)
+    first = await _fetch(request, spans, None)
     writer = kind()
     about = {"vehicle": id, "from": rfc3339(since), "to": rfc3339(until)}
     name = f"track-{to_us(since) // 1_000_000}-{to_us(until) // 1_000_000}.{writer.extension}"
     return StreamingResponse(
-        _stream(pool, spans, phones, first, writer, about),
+        _stream(request, spans, phones, first, writer, about),
         media_type=writer.media_type,
         headers={"Content-Disposition": f'inline; filename="{name}"', "Vary": "Accept"},
     )
 
 
-async def _fetch(pool: Any, spans: list[tuple[int, int, int]], after: tuple[int, int, int] | None) -> Track:
-    """One page. The connection goes back in between: a slow reader holds none."""
-    async with pool.acquire(timeout=5) as connection:
+async def _fetch(
+    request: Request, spans: list[tuple[int, int, int]], after: tuple[int, int, int] | None
+) -> Track:
+    """One page, in a transaction of its own. The connection goes back in between: a slow reader holds none."""
+    async with scoped(request, "tracks:read", read_only=True) as connection:
         return await PositionReader().track(connection, spans, limit=PAGE_ROWS, after=after)
 
 
 async def _stream(
-    pool: Any,
+    request: Request,
     spans: list[tuple[int, int, int]],
     phones: dict[int, str],
     first: Track,
     writer: TrackWriter,
-    about: dict[str, Any],
+    about: dict[str, str],
 ) -> AsyncIterator[bytes]:
     jumps = JumpFinder()
 
@@ -108,5 +110,5 @@ async def _stream(
             yield body
         if rows.next is None:
             break
-        rows = await _fetch(pool, spans, rows.next)
+        rows = await _fetch(request, spans, rows.next)
     yield writer.end()

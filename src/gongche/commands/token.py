@@ -40,12 +40,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LIFE",
         help="有效期 / 12h, 90d, 1y, never (%(default)s)",
     )
+    create.add_argument(
+        "--organisation",
+        metavar="ID",
+        help="单位编号，仅限该单位及下级 / a unit: only it and those below it; without: everywhere",
+    )
     actions.add_parser("list", help="列出 / every token, without its secret")
     revoke = actions.add_parser("revoke", help="吊销 / end one now")
     revoke.add_argument("id", help="令牌编号 / id, see list")
     parser.epilog = """\
 直接写数据库，可在服务运行时使用 / works on the database, also while the services run
   gongche token create inspection --scope alerts:read
+  gongche token create health --scope registry:read --organisation health
 权限 / scopes:
 """ + "\n".join(f"  {scope:<16}{meaning}" for scope, meaning in SCOPES.items())
 
@@ -58,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _create(args: argparse.Namespace, connection: Connection) -> int:
     end = None if args.expires is None else datetime.now(UTC) + args.expires
-    made = await create_token(connection, args.name, args.scopes, end)
+    made = await create_token(connection, args.name, args.scopes, end, args.organisation)
     print(f"编号 / id {made.id}，有效期至 / until {shown(end)}，只显示一次 / shown once:", file=sys.stderr)
     print(made.secret)
     return 0
@@ -70,7 +76,7 @@ async def _list(_args: argparse.Namespace, connection: Connection) -> int:
         state = "有效 / alive" if token.alive(now) else "失效 / ended"
         print(
             f"{token.id}  {state}  {token.name}  [{' '.join(sorted(token.scopes))}]"
-            f"  until {shown(token.expires_at)}  last used {shown(token.last_used_at)}"
+            f"  {token.organisation or '全部单位 / everywhere'}  until {shown(token.expires_at)}  last used {shown(token.last_used_at)}"
         )
     return 0
 

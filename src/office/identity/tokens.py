@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from office.identity.subject import PERMISSIONS, Grant, Kind, Subject
+from registry.organisations import organisation_exists
 from runtime.connection import Connection
 from runtime.errors import ConfigurationError
 
@@ -35,7 +36,8 @@ _FORM: Final = re.compile(r"gc_[A-Za-z0-9_-]{43}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token as stored; the secret itself is nowhere."""
+    """A token as stored; the secret itself is nowhere. ``organisation``: the unit in which, and below which, it holds; None =
+    everywhere."""
 
     id: str
     name: str
@@ -44,6 +46,7 @@ class Token:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    organisation: str | None = None
 
     def alive(self, now: datetime) -> bool:
         """Neither revoked nor expired at ``now``."""
@@ -51,7 +54,7 @@ class Token:
 
     def subject(self) -> Subject:
         """The token as who asks."""
-        return Subject(Kind.TOKEN, self.id, self.name, (Grant(self.scopes, None),))
+        return Subject(Kind.TOKEN, self.id, self.name, (Grant(self.scopes, self.organisation),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +69,17 @@ class NewToken:
 
 
 async def create_token(
-    connection: Connection, name: str, scopes: Iterable[str], expires: datetime | None = None
+    connection: Connection,
+    name: str,
+    scopes: Iterable[str],
+    expires: datetime | None = None,
+    organisation: str | None = None,
 ) -> NewToken:
-    """Make a token with ``scopes`` (see SCOPES) that ends at ``expires`` (aware; None = never).
+    """Make a token with ``scopes`` (see SCOPES) that ends at ``expires`` (aware; None = never). It holds in the unit
+    ``organisation`` and those below it (None = everywhere).
 
-    Raises ConfigurationError for no or unknown scopes, an empty name, or an end that is past or without
-    offset.
+    Raises ConfigurationError for no or unknown scopes, an empty name, an end that is past or without
+    offset, or a unit that is not registered.
     """
     wanted = sorted(set(scopes))
     if unknown := [scope for scope in wanted if scope not in SCOPES]:
@@ -82,15 +90,21 @@ async def create_token(
         raise ConfigurationError("a token needs a printable name of at most 200 characters")
     if expires is not None and (expires.tzinfo is None or expires <= datetime.now(UTC)):
         raise ConfigurationError("the token would end before it begins, or its end has no offset")
+    if organisation is not None and not await organisation_exists(connection, organisation):
+        raise ConfigurationError(
+            f"单位 {organisation} 未登记 / no such organisation: {organisation}",
+            hint="先登记单位 / register it first: PUT /v1/organisations/{id}",
+        )
     secret = _PREFIX + secrets.token_urlsafe(32)
     made = NewToken(secrets.token_hex(8), secret)
     await connection.execute(
-        "INSERT INTO api_tokens (id, name, sha256, scopes, expires_at) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO api_tokens (id, name, sha256, scopes, expires_at, organisation) VALUES ($1, $2, $3, $4, $5, $6)",
         made.id,
         name.strip(),
         _hash(secret),
         wanted,
         expires,
+        organisation,
     )
     return made
 
@@ -131,7 +145,7 @@ async def note_used(connection: Connection, ids: Collection[str]) -> None:
     )
 
 
-_COLUMNS: Final = "id, name, scopes, created_at, expires_at, revoked_at, last_used_at"
+_COLUMNS: Final = "id, name, scopes, created_at, expires_at, revoked_at, last_used_at, organisation"
 
 
 def _hash(secret: str) -> bytes:
@@ -147,4 +161,5 @@ def _token(row: Any) -> Token:
         row["expires_at"],
         row["revoked_at"],
         row["last_used_at"],
+        row["organisation"],
     )

@@ -1,0 +1,53 @@
+"""The reach of a subject as the database keeps it: which role a transaction works as, and which units it sees.
+
+Pure: what stands here is text. ``api.auth.scoped`` sends it with the first statement of each transaction; the policies are in
+migrations/0031_scope.sql.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+#: The roles of requests: of one that reaches some units and those below them, and of one that reaches all.
+UNITS_ROLE: Final = "gongche_app"
+EVERYWHERE_ROLE: Final = "gongche_everywhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """``units``: those that are reached, with all below them; None = everywhere, none = nothing. ``subject``: who asks, as
+    ``kind:id``. It can be pickled: a large import takes it to a process of its own."""
+
+    units: frozenset[str] | None
+    subject: str
+
+    @property
+    def role(self) -> str:
+        """The role of the database that a transaction of this reach works as."""
+        return EVERYWHERE_ROLE if self.units is None else UNITS_ROLE
+
+    def sql(self, *, session: bool = False) -> str:
+        """Statements that give a transaction this reach until it ends (or, of a connection that nobody else uses, the
+        session until it is reset)."""
+        how = "" if session else "LOCAL "
+        return (
+            f"SET {how}ROLE {self.role};"
+            f"SET {how}gongche.reach = {quoted(array_text(self.units or ()))};"
+            f"SET {how}gongche.subject = {quoted(self.subject)};"
+        )
+
+
+def array_text(items: Collection[str]) -> str:
+    """``items`` as PostgreSQL writes an array of text: {"a","b"}."""
+    inside = (item.replace("\\", "\\\\").replace('"', '\\"') for item in sorted(items))
+    return "{" + ",".join(f'"{item}"' for item in inside) + "}"
+
+
+def quoted(text: str) -> str:
+    """``text`` as a literal of SQL (``standard_conforming_strings`` is on, see runtime.postgres). Raises ValueError for NUL,
+    which no text of the database has."""
+    if "\0" in text:
+        raise ValueError("NUL in a text for the database")
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,351 @@
+"""The denial matrix: every operation of the API, by every role, in its own units and in those of others.
+
+In its own units a call succeeds exactly when the role has the permission (so that this test cannot pass by being broken); in
+others it is refused, or finds nothing. An operation that is not listed here fails the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from api.app import create_app
+from office.identity.subject import ROLE_PERMISSIONS, Role
+from registry.records import KINDS
+from runtime.settings import Settings
+from telemetry.log.sqlite import EmbeddedLogWriter
+from tests.integration.scope_world import (
+    COMMON,
+    NUMBERS,
+    PARAMETER,
+    SPAN,
+    ScopeWorld,
+    marks,
+    phone,
+    plate,
+    records,
+    scope_database,
+    scope_world,
+)
+
+#: Its own unit is below the one that the subject has its role in.
+HOME, OWN, FOREIGN = "a", "a1", "b"
+#: A program with the permissions that no role brings.
+PROGRAM: Final = frozenset({"positions:write"})
+REFUSED: Final = frozenset({403, 404, 409, 422})
+_NAMES: Final = count()
+Call = Callable[[httpx.AsyncClient, str, ScopeWorld], Awaitable[httpx.Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """``call(client, unit, world)``: the operation on what is the unit's. ``needs``: permissions of which one lets in.
+    ``foreign``: answers to the call on another unit; None = it is a list, whose answer has nothing of other units.
+    ``common``: what is no unit's: read by all, written by who reaches everywhere."""
+
+    call: Call
+    needs: tuple[str, ...]
+    own: frozenset[int] = frozenset({200, 201, 204})
+    foreign: frozenset[int] | None = REFUSED
+    common: bool = False
+
+
+def _get(path: str, **query: str) -> Call:
+    """``path``: with what stands in braces by unit."""
+
+    async def call(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
+        return await client.get(_filled(path, unit, world), params=query)
+
+    return call
+
+
+def _filled(path: str, unit: str, world: ScopeWorld) -> str:
+    return path.format(unit=unit, phone=phone(unit), alert=world.alerts[unit], plate=plate(unit))
+
+
+def _id(kind: str) -> str:
+    if kind in COMMON:
+        return COMMON[kind][0]
+    return _IDS[kind]
+
+
+_IDS: Final = {
+    "organisations": "{unit}", "terminals": "{phone}", "vehicles": "car-{unit}", "drivers": "driver-{unit}", "fences": "fence-{unit}", "dispatch-orders": "order-{unit}",
+    "fuel-cards": "card-{unit}", "fuel-transactions": "fill-{unit}", "violations": "offence-{unit}",
+    "clock-corrections": "clock-{unit}",
+}  # fmt: skip
+
+
+def _record(kind: str, unit: str) -> tuple[str, dict[str, Any]]:
+    if kind not in COMMON:
+        return records(unit)[kind]
+    id, body = COMMON[kind]
+    return id, body | {"name": f"{body['name']}{next(_NAMES)}"}  # what is as it was is not written
+
+
+def _put(kind: str) -> Call:
+    async def call(client: httpx.AsyncClient, unit: str, _world: ScopeWorld) -> httpx.Response:
+        id, body = _record(kind, unit)
+        return await client.put(f"/v1/{kind}/{id}", json=body)
+
+    return call
+
+
+def _import(kind: str) -> Call:
+    async def call(client: httpx.AsyncClient, unit: str, _world: ScopeWorld) -> httpx.Response:
+        id, body = _record(kind, unit)
+        return await client.post(f"/v1/{kind}:import", json=[{"id": id} | body])
+
+    return call
+
+
+async def _put_parameter(client: httpx.AsyncClient, unit: str, _world: ScopeWorld) -> httpx.Response:
+    return await client.put("/v1/rule-parameters", json=PARAMETER | {"organisation": unit})
+
+
+async def _forget_parameter(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
+    asked = {name: str(PARAMETER[name]) for name in ("rule", "name", "effective_from")} | {
+        "organisation": unit
+    }
+    answer = await client.delete("/v1/rule-parameters", params=asked)
+    await world.everywhere.put("/v1/rule-parameters", json=PARAMETER | {"organisation": unit})
+    return answer
+
+
+async def _withdraw(client: httpx.AsyncClient, unit: str, _world: ScopeWorld) -> httpx.Response:
+    return await client.delete(f"/v1/fences/fence-{unit}")
+
+
+async def _take_back(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
+    answer = await client.delete(f"/v1/clock-corrections/clock-{unit}")
+    await _put("clock-corrections")(world.everywhere, unit, world)
+    return answer
+
+
+async def _forget_day(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
+    answer = await client.delete("/v1/calendar-days/2026-10-01")
+    await _put("calendar-days")(world.everywhere, unit, world)
+    return answer
+
+
+async def _accept(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
+    await world.pool.execute(
+        "UPDATE terminals SET waiting_device = ARRAY['m', 'm', 'device', ''], waiting_since = now() WHERE phone = $1", phone(unit)
+    )  # fmt: skip
+    answer = await client.post(f"/v1/terminals/{phone(unit)}:accept-device")
+    await world.pool.execute("UPDATE terminal_notices SET settled_at = NULL")
+    return answer
+
+
+def _file(path: str, head: str, row: str) -> Call:
+    async def call(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
+        answer = await client.post(
+            path,
+            content=f"{head}\n{_filled(row, unit, world)}\n".encode(),
+            headers={"Content-Type": "text/csv"},
+        )
+        # Of such a file the good rows are written and the others named: that of another unit is none of ours.
+        if answer.status_code == 200 and answer.json()["refused"]:
+            answer.status_code = 422
+        return answer
+
+    return call
+
+
+async def _positions(client: httpx.AsyncClient, unit: str, _world: ScopeWorld) -> httpx.Response:
+    row = {
+        "terminal": phone(unit),
+        "time": "2026-03-02T08:30:00+08:00",
+        "lat": 31.98,
+        "lon": 120.89,
+        "datum": "wgs84",
+    }
+    return await client.post("/v1/positions", json=[row])
+
+
+_READ, _WRITE = ("registry:read",), ("registry:write",)
+#: (method, path) -> case. A new operation needs its line here.
+CASES: Final[dict[tuple[str, str], Case]] = {
+    ("GET", "/v1/alerts"): Case(_get("/v1/alerts"), ("alerts:read",), foreign=None),
+    ("GET", "/v1/alerts/feed"): Case(_get("/v1/alerts/feed"), ("alerts:read",), foreign=None),
+    ("GET", "/v1/alerts/{id}"): Case(_get("/v1/alerts/{alert}"), ("alerts:read",)),
+    ("GET", "/v1/alerts/{id}/evidence"): Case(_get("/v1/alerts/{alert}/evidence"), ("alerts:read",)),
+    ("GET", "/v1/evaluations"): Case(_get("/v1/evaluations"), ("alerts:read",), foreign=None),
+    ("GET", "/v1/evaluations/waiting"): Case(_get("/v1/evaluations/waiting"), ("alerts:read",), foreign=None),
+    ("GET", "/v1/vehicles/{id}/track"): Case(_get("/v1/vehicles/car-{unit}/track", **SPAN), ("tracks:read",)),
+    ("POST", "/v1/positions"): Case(_positions, ("positions:write",), own=frozenset({202})),
+    ("GET", "/v1/dispatch-orders/{id}/result"): Case(
+        _get("/v1/dispatch-orders/order-{unit}/result"), ("registry:read", "tracks:read")
+    ),
+    ("GET", "/v1/rule-parameters"): Case(_get("/v1/rule-parameters"), _READ, foreign=None),
+    ("PUT", "/v1/rule-parameters"): Case(_put_parameter, _WRITE),
+    ("DELETE", "/v1/rule-parameters"): Case(_forget_parameter, _WRITE),
+    ("DELETE", "/v1/fences/{id}"): Case(_withdraw, _WRITE),
+    ("DELETE", "/v1/clock-corrections/{id}"): Case(_take_back, _WRITE),
+    ("DELETE", "/v1/calendar-days/{id}"): Case(_forget_day, _WRITE, common=True),
+    ("GET", "/v1/terminal-notices"): Case(_get("/v1/terminal-notices"), _READ, foreign=None),
+    ("POST", "/v1/terminals/{id}:accept-device"): Case(_accept, _WRITE),
+    ("POST", "/v1/fuel-transactions:import-statement"): Case(
+        _file("/v1/fuel-transactions:import-statement", "卡号,交易时间,交易类型,数量(升)", "card-{unit},2026-03-03 08:00:00,加油,10"),
+        _WRITE,
+    ),
+    ("POST", "/v1/violations:import-export"): Case(
+        _file("/v1/violations:import-export", "号牌号码,违法时间,违法行为", "{plate},2026-03-03 08:00:00,闯红灯"), _WRITE
+    ),
+    **{("GET", f"/v1/{kind}/{{id}}"): Case(_get(f"/v1/{kind}/{_id(kind)}"), _READ, common=kind in COMMON) for kind in KINDS},
+    **{("PUT", f"/v1/{kind}/{{id}}"): Case(_put(kind), _WRITE, common=kind in COMMON) for kind in KINDS},
+    **{("POST", f"/v1/{kind}:import"): Case(_import(kind), _WRITE, common=kind in COMMON) for kind in KINDS},
+    **{("GET", f"/v1/{kind}"): Case(_get(f"/v1/{kind}"), _READ, foreign=None, common=kind in COMMON) for kind in KINDS},
+    **{
+        ("GET", f"/v1/{kind}/{{id}}/versions"): Case(_get(f"/v1/{kind}/{_id(kind)}/versions"), _READ)
+        for kind in ("fences", "dispatch-orders")
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(postgres_dsn: str, template_database: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The database of these tests."""
+    with scope_database(postgres_dsn, template_database) as database:
+        yield database
+
+
+@pytest.fixture
+async def units(made: tuple[str, dict[str, str]], tmp_path: Path) -> AsyncIterator[ScopeWorld]:
+    sink = EmbeddedLogWriter(tmp_path / "log.sqlite", 4)
+    await sink.start()
+    async with scope_world(*made, sink) as world:
+        yield world
+    await sink.close()
+
+
+def test_every_operation_is_known_here() -> None:
+    paths = create_app(Settings(), None, position_sink=None).openapi()["paths"]
+    there = {(m.upper(), p) for p, methods in paths.items() for m in methods if p.startswith("/v1/")}
+    assert there == CASES.keys()
+
+
+def _foreign_marks(answer: httpx.Response, own: str) -> list[str]:
+    """What of other units stands in an answer."""
+    texts = answer.text + " ".join(f"{name}: {value}" for name, value in answer.headers.items())
+    return [mark for unit in NUMBERS if unit != own for mark in marks(unit) if mark in texts]
+
+
+def _alike() -> dict[frozenset[str], list[str]]:
+    """Of the permissions that the operations need, what each role brings -> the roles that bring just that. They are asked
+    together: what lets in, and where, is permissions and units, and nothing else of a role."""
+    needed = {name for case in CASES.values() for name in case.needs}
+    found: dict[frozenset[str], list[str]] = {PROGRAM: ["program"]}
+    for role in Role:
+        found.setdefault(ROLE_PERMISSIONS[role] & needed, []).append(role.value)
+    return found
+
+
+@pytest.mark.parametrize("has", [pytest.param(has, id="-".join(roles)) for has, roles in _alike().items()])
+async def test_a_role_reaches_its_units_and_no_others(units: ScopeWorld, has: frozenset[str]) -> None:
+    wrong: list[str] = []
+    async with units.client(await units.token(has, HOME)) as client:
+        for (method, path), case in CASES.items():
+            name, may = f"{method} {path}", not has.isdisjoint(case.needs)
+            own, foreign = await case.call(client, OWN, units), await case.call(client, FOREIGN, units)
+            if not may:
+                wrong += [
+                    f"{name}: {answer.status_code} without the permission {answer.text[:200]}"
+                    for answer in (own, foreign)
+                    if answer.status_code != 403 or "missing-scope" not in answer.text
+                ]
+                continue
+            reads = method == "GET"
+            expected = case.own if reads or not case.common else REFUSED
+            if own.status_code not in expected:
+                wrong.append(f"{name}: {own.status_code} in its own unit: {own.text[:300]}")
+            if found := _foreign_marks(own, OWN):
+                wrong.append(f"{name}: tells of other units: {found}")
+            if case.foreign is None:
+                if not case.common and not any(mark in own.text for mark in (*marks(OWN), f'"{OWN}"')):
+                    wrong.append(f"{name}: does not tell of its own unit: {own.text[:300]}")
+            elif foreign.status_code not in (case.own if case.common and reads else case.foreign):
+                wrong.append(f"{name}: {foreign.status_code} in another unit: {foreign.text[:300]}")
+    assert wrong == []
+
+
+async def test_who_reaches_everywhere_reaches_all_of_it(units: ScopeWorld) -> None:
+    """That what is refused to others is there."""
+    wrong = []
+    async with units.client(await units.token({n for c in CASES.values() for n in c.needs}, None)) as client:
+        for (method, path), case in CASES.items():
+            for unit in (OWN, FOREIGN):
+                answer = await case.call(client, unit, units)
+                if answer.status_code not in case.own:
+                    wrong.append(f"{method} {path} of {unit}: {answer.status_code} {answer.text[:300]}")
+                elif case.foreign is None and not case.common and not any(
+                    mark in answer.text for mark in (*marks(FOREIGN), f'"{FOREIGN}"')
+                ):  # fmt: skip
+                    wrong.append(f"{method} {path}: does not tell of {FOREIGN}")
+    assert wrong == []
+
+
+async def test_records_do_not_change_hands(units: ScopeWorld) -> None:
+    """A record of one's own is not given to another unit, and none of theirs is taken."""
+    async with units.client(await units.token({"registry:read", "registry:write"}, HOME)) as client:
+        for kind in ("vehicles", "drivers", "fences", "dispatch-orders", "fuel-cards"):
+            own, given = _record(kind, OWN)
+            foreign, _ = _record(kind, FOREIGN)
+            for id, body in (
+                (own, given | {"organisation": FOREIGN}),
+                (foreign, given),
+                (own, given | {"organisation": "city"}),
+            ):
+                answer = await client.put(f"/v1/{kind}/{id}", json=body)
+                assert answer.status_code in REFUSED, (kind, id, answer.text)
+                assert not _foreign_marks(answer, OWN) or id == foreign
+        for body in ({"vehicle": "car-b"}, {"vehicle": "car-a1"}):
+            since = {"valid_from": "2026-02-01T00:00:00+08:00"}
+            id = phone(OWN) if body["vehicle"] == "car-b" else phone(FOREIGN)
+            answer = await client.put(f"/v1/terminals/{id}", json=body | since)
+            assert answer.status_code in REFUSED, answer.text
+        # The plate of a car of another unit is refused, and not said whose it is.
+        taken = await client.put("/v1/vehicles/car-new", json={"plate": plate(FOREIGN), "organisation": OWN})
+        assert taken.status_code in (403, 409), taken.text
+        assert "car-b" not in taken.text
+    for kind in ("vehicles", "drivers", "fences", "dispatch-orders", "fuel-cards"):
+        for unit in (OWN, FOREIGN):
+            stored = (await units.everywhere.get(f"/v1/{kind}/{_record(kind, unit)[0]}")).json()
+            assert stored["organisation"] == unit
+
+
+async def test_an_id_of_another_unit_and_one_that_nobody_has_are_read_alike(units: ScopeWorld) -> None:
+    async with units.client(
+        await units.token({"registry:read", "tracks:read", "alerts:read"}, HOME)
+    ) as client:
+        for (method, path), case in CASES.items():
+            if method == "GET" and "{id}" in path and not case.common:
+                foreign = await case.call(client, FOREIGN, units)
+                address = str(foreign.request.url)
+                id = foreign.request.url.path.split("/")[3].partition(":")[0]
+                nobody = await client.get(address.replace(f"/{id}", "/nobody"))
+                assert foreign.status_code == nobody.status_code == 404, path
+                assert foreign.json()["detail"].replace(id, "nobody") == nobody.json()["detail"], path
+
+
+async def test_a_large_import_is_under_the_reach_as_well(units: ScopeWorld) -> None:
+    """It runs in a process of its own."""
+    drivers = [{"id": f"new-{i}", "name": f"驾驶员{i}", "organisation": OWN} for i in range(2_000)]
+    async with units.client(await units.token({"registry:write"}, HOME)) as client:
+        foreign = [*drivers, {"id": "new-x", "name": "x", "organisation": FOREIGN}]
+        refused = await client.post("/v1/drivers:import", json=foreign, timeout=60)
+        assert refused.status_code == 422, refused.text
+        assert await units.pool.fetchval("SELECT count(*) FROM drivers WHERE id LIKE 'new-%'") == 0
+        taken = [*drivers, {"id": "driver-b", "name": "x", "organisation": OWN}]
+        refused = await client.post("/v1/drivers:import", json=taken, timeout=60)
+        assert refused.status_code == 409, refused.text
+        assert await units.pool.fetchval("SELECT count(*) FROM drivers WHERE id LIKE 'new-%'") == 0
+        done = await client.post("/v1/drivers:import", json=drivers, timeout=60)
+        assert done.status_code == 200, done.text
+        assert done.json()["created"] == len(drivers)
