@@ -166,3 +166,17 @@ CREATE TABLE message_reads (
     at         timestamptz NOT NULL,
     PRIMARY KEY (message_id, person)
 );
+
+-- Requests reach what is of their units (migrations/0031_scope.sql). What belongs to a case, a complaint or a message goes with it,
+-- and of what is only added to they may change nothing.
+SELECT scope_table('cases', 'SELECT, INSERT, UPDATE');
+SELECT scope_table('case_numbers', 'SELECT, INSERT, UPDATE');
+SELECT scope_table('case_events', 'SELECT, INSERT', 'EXISTS (SELECT FROM cases c WHERE c.id = case_id)');
+SELECT scope_table('case_links', 'SELECT, INSERT, UPDATE, DELETE', 'EXISTS (SELECT FROM cases c WHERE c.id = case_id)');
+SELECT scope_table('case_attachments', 'SELECT, INSERT', 'EXISTS (SELECT FROM cases c WHERE c.id = case_id)');
+SELECT scope_table('complaints', 'SELECT, INSERT');
+SELECT scope_table('complaint_reads', 'SELECT, INSERT', 'EXISTS (SELECT FROM complaints c WHERE c.id = complaint_id)');
+SELECT scope_table('alert_labels', 'SELECT, INSERT');
+SELECT scope_table('tasks', 'SELECT, INSERT, UPDATE');
+SELECT scope_table('messages', 'SELECT, INSERT');
+SELECT scope_table('message_reads', 'SELECT, INSERT', 'EXISTS (SELECT FROM messages m WHERE m.id = message_id)');

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.access import require
-from api.cases.common import ItemId, actor_of, body_of, database, known, read_model, write
+from api.cases.common import ANY, ItemId, actor_of, body_of, database, known, read_model, write
 from api.cases.schemas import Marked, MessagePage, Task, TaskPage
 from api.http import DEFAULT_PAGE, Cursor, Limit, json_response, make_cursor, read_cursor
 from office.supervision import findings, messages
@@ -68,7 +68,7 @@ async def finish_task(request: Request, id: ItemId) -> Response:
         task = known("没有这项任务 · no such task", id)
         return await findings.finish_task(connection, actor, task, body.note)
 
-    return json_response(await write(request, work))
+    return json_response(await write(request, work, *ANY, "registry:write"))
 
 
 @router.get(

@@ -60,7 +60,7 @@ async def take(request: Request) -> Response:
         id = await complaints.take_in(connection, actor, form, channel, key)
         return await complaints.told(connection, actor, id)
 
-    return json_response(await write(request, work), 201)
+    return json_response(await write(request, work, "cases:draft", "complaints:write"), 201)
 
 
 @router.post(
@@ -82,9 +82,11 @@ async def take_file(request: Request) -> Response:
         actor_of(request),
         request.app.state.settings,
     )
-    async with database(request) as connection:
-        report = await import_complaints(connection, actor, data, charset, lambda: load_key(settings))
-    return json_response(report)
+
+    async def work(connection: Any) -> dict[str, Any]:
+        return await import_complaints(connection, actor, data, charset, lambda: load_key(settings))
+
+    return json_response(await write(request, work, "cases:draft", each=True))
 
 
 @router.get(
@@ -118,9 +120,12 @@ async def get_complaint(request: Request, id: ItemId) -> Response:
 async def reveal(request: Request, id: ItemId) -> Response:
     """Only with a reason, which is kept with your name, the time and your address."""
     why, actor = await read_model(request, Why), actor_of(request)
-    key = load_key(request.app.state.settings)
+    settings = request.app.state.settings
 
     async def work(connection: Any) -> dict[str, Any]:
-        return await complaints.reveal_caller(connection, actor, known(_NONE, id), why.reason, key)
+        complaint = known(_NONE, id)
+        return await complaints.reveal_caller(
+            connection, actor, complaint, why.reason, lambda: load_key(settings)
+        )
 
     return json_response(await write(request, work), headers={"Cache-Control": "no-store"})

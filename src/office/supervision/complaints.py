@@ -5,7 +5,7 @@ The caller is kept encrypted (``callers``), is no part of the case, and is shown
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -274,7 +274,7 @@ async def case_part(connection: Connection, actor: Actor, id: str) -> dict[str, 
 
 
 async def reveal_caller(
-    connection: Connection, actor: Actor, id: str, reason: str, key: CallerKey
+    connection: Connection, actor: Actor, id: str, reason: str, key: Callable[[], CallerKey]
 ) -> dict[str, Any]:
     """Who called. That the caller's data were looked at, by whom and why, is kept. In the caller's transaction: without the
     note nothing is shown."""
@@ -284,7 +284,7 @@ async def reveal_caller(
         raise NoPersonError
     if row["caller"] is None:
         raise NotThereError("诉求未登记来电人 · the complaint has no caller")
-    caller = key.open(id, row["caller"], row["caller_key"])
+    caller = key().open(id, row["caller"], row["caller_key"])
     await connection.execute(
         "INSERT INTO complaint_reads (complaint_id, person, reason, address, at) VALUES ($1, $2, $3, $4, $5)",
         id, actor.person, reason, actor.address, await now_of(connection),
