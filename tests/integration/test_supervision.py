@@ -123,7 +123,7 @@ class Site:
         return id
 
 
-CLOSE = {"finding": "justified", "evidence": "洗车票据与轨迹一致"}
+CLOSE: dict[str, Any] = {"finding": "justified", "evidence": "洗车票据与轨迹一致"}
 
 
 @pytest.fixture

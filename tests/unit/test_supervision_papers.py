@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from office.supervision.callers import Caller, NoKeyError, key_file, load_key
-from office.supervision.contents import Close, Contents, Note
+from office.supervision.contents import CaseClose, CaseContents, CaseNote
 from office.supervision.papers import MAX_BYTES, PaperError, read_paper
 from office.supervision.sampling import sample
 from runtime.settings import Settings
@@ -183,7 +183,7 @@ def test_a_sample_is_the_seeds() -> None:
 
 def test_texts_of_people_have_limits() -> None:
     good = {"title": "t", "facts": "一\n二", "organisation": "jsj", "source": "joint"}
-    assert Contents.model_validate(good).facts == "一\n二"
+    assert CaseContents.model_validate(good).facts == "一\n二"
     for bad in (
         {"facts": "a\0b"},
         {"facts": "x" * 10_001},
@@ -193,15 +193,15 @@ def test_texts_of_people_have_limits() -> None:
         {"facts": "  "},
     ):
         with pytest.raises(ValidationError):
-            Contents.model_validate(good | bad)
+            CaseContents.model_validate(good | bad)
     with pytest.raises(ValidationError):
-        Note.model_validate({"version": 1, "text": "锟斤拷"})
+        CaseNote.model_validate({"version": 1, "text": "锟斤拷"})
 
 
 def test_a_finding_is_whole() -> None:
     base = {"version": 7, "evidence": "台账与轨迹一致"}
-    assert Close.model_validate(base | {"finding": "justified"})
-    assert Close.model_validate(base | {"finding": "data", "cause": "fence"})
+    assert CaseClose.model_validate(base | {"finding": "justified"})
+    assert CaseClose.model_validate(base | {"finding": "data", "cause": "fence"})
     for bad in (
         {"finding": "violation"},
         {"finding": "data"},
@@ -209,4 +209,4 @@ def test_a_finding_is_whole() -> None:
         {"finding": "other"},
     ):
         with pytest.raises(ValidationError):
-            Close.model_validate(base | bad)
+            CaseClose.model_validate(base | bad)

@@ -6,12 +6,14 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from api.cases.desk import Done, ReadUpTo
-from api.cases.hotline import Why
+from api.cases.desk import MessagesRead, TaskDone
+from api.cases.hotline import CallerReason
 from office.supervision.complaints import Complaint
-from office.supervision.contents import COMMANDS, Contents
+from office.supervision.contents import COMMANDS, CaseContents
 from office.supervision.sampling import SpotCheck
 
 BODIES: Final[tuple[type[BaseModel], ...]] = tuple(
-    dict.fromkeys((Contents, SpotCheck, Complaint, Why, Done, ReadUpTo, *COMMANDS.values()))
+    dict.fromkeys(
+        (CaseContents, SpotCheck, Complaint, CallerReason, TaskDone, MessagesRead, *COMMANDS.values())
+    )
 )

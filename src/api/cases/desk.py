@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.access import require
 from api.cases.common import ANY, ItemId, actor_of, body_of, database, known, read_model, write
-from api.cases.schemas import Marked, MessagePage, Task, TaskPage
+from api.cases.schemas import CaseMessagePage, DataTask, DataTaskPage, MessagesMarked
 from api.http import DEFAULT_PAGE, Cursor, Limit, json_response, make_cursor, read_cursor
 from office.supervision import findings, messages
 from office.supervision.contents import LongText
@@ -20,14 +20,14 @@ from runtime.units import from_us, to_us
 router = APIRouter(prefix="/v1")
 
 
-class Done(BaseModel):
+class TaskDone(BaseModel):
     """What was put right."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     note: LongText
 
 
-class ReadUpTo(BaseModel):
+class MessagesRead(BaseModel):
     """Everything up to this message was read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,7 +35,7 @@ class ReadUpTo(BaseModel):
 
 
 @router.get(
-    "/tasks", tags=["tasks"], summary="数据问题任务 / what is to be put right, newest first", response_model=TaskPage,
+    "/tasks", tags=["tasks"], summary="数据问题任务 / what is to be put right, newest first", response_model=DataTaskPage,
     dependencies=[require("cases:read")],
 )  # fmt: skip
 async def list_tasks(
@@ -57,12 +57,12 @@ async def list_tasks(
 
 
 @router.post(
-    "/tasks/{id}:done", tags=["tasks"], summary="完成任务 / it is put right", response_model=Task,
-    dependencies=[require("cases:draft", "cases:close", "registry:write")], openapi_extra=body_of(Done),
+    "/tasks/{id}:done", tags=["tasks"], summary="完成任务 / it is put right", response_model=DataTask,
+    dependencies=[require("cases:draft", "cases:close", "registry:write")], openapi_extra=body_of(TaskDone),
 )  # fmt: skip
 async def finish_task(request: Request, id: ItemId) -> Response:
     """Once; again: 409."""
-    body, actor = await read_model(request, Done), actor_of(request)
+    body, actor = await read_model(request, TaskDone), actor_of(request)
 
     async def work(connection: Any) -> dict[str, Any]:
         task = known("没有这项任务 · no such task", id)
@@ -72,7 +72,7 @@ async def finish_task(request: Request, id: ItemId) -> Response:
 
 
 @router.get(
-    "/messages", tags=["messages"], summary="站内消息 / messages for you, newest first", response_model=MessagePage,
+    "/messages", tags=["messages"], summary="站内消息 / messages for you, newest first", response_model=CaseMessagePage,
     dependencies=[require("cases:read")],
 )  # fmt: skip
 async def list_messages(
@@ -96,11 +96,11 @@ async def list_messages(
 
 
 @router.post(
-    "/messages:read", tags=["messages"], summary="标为已读 / mark as read", response_model=Marked,
-    dependencies=[require("cases:read")], openapi_extra=body_of(ReadUpTo),
+    "/messages:read", tags=["messages"], summary="标为已读 / mark as read", response_model=MessagesMarked,
+    dependencies=[require("cases:read")], openapi_extra=body_of(MessagesRead),
 )  # fmt: skip
 async def mark_read(request: Request) -> Response:
     """Of the messages for you. Others still have theirs unread."""
-    body, actor = await read_model(request, ReadUpTo), actor_of(request)
+    body, actor = await read_model(request, MessagesRead), actor_of(request)
     marked = await write(request, lambda connection: messages.mark_read(connection, actor, body.up_to))
     return json_response({"read": marked})

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from api.auth.access import require
 from api.cases.common import ItemId, actor_of, body_of, database, known, read_model, write
-from api.cases.schemas import CasePage, CaseView, Counts, Proposals, Sampled, StepTaken
+from api.cases.schemas import CaseCounts, CasePage, CaseView, Proposals, Sampled, StepTaken
 from api.errors import Problem
 from api.http import (
     DAY_PATTERN,
@@ -28,7 +28,7 @@ from api.http import (
     refuse_controls,
 )
 from office.supervision import commanding, listing, sampling
-from office.supervision.contents import COMMANDS, Command, Contents, Finding, Source
+from office.supervision.contents import COMMANDS, CaseCommand, CaseContents, Finding, Source
 from office.supervision.deadlines import Colour
 from office.supervision.states import STATE_NAMES, STEP_NAMES, TABLE, Case, State, Step
 from registry.values import parse_day
@@ -96,7 +96,7 @@ async def list_cases(
 
 
 @router.get(
-    "/cases/counts", summary="督办单计数 / numbers by state and colour", response_model=Counts, dependencies=[require("cases:read")]
+    "/cases/counts", summary="督办单计数 / numbers by state and colour", response_model=CaseCounts, dependencies=[require("cases:read")]
 )  # fmt: skip
 async def counts(request: Request, organisation: Id = None, source: Source | None = None) -> Response:
     """Of the cases that the caller may see."""
@@ -125,12 +125,12 @@ async def proposals(
 
 @router.post(
     "/cases", summary="拟稿 / draft a case", status_code=201, response_model=CaseView, dependencies=[require("cases:draft")],
-    openapi_extra=body_of(Contents),
+    openapi_extra=body_of(CaseContents),
 )  # fmt: skip
 async def draft(request: Request) -> Response:
     """From alerts (one or many of a unit) the facts are filled in with their numbers, which stay beside the edited text. An
     alert is in one open case only: 409 names it."""
-    contents, actor = await read_model(request, Contents), actor_of(request)
+    contents, actor = await read_model(request, CaseContents), actor_of(request)
 
     async def work(connection: Any) -> dict[str, Any]:
         id = await commanding.draft(connection, actor, contents)
@@ -163,7 +163,7 @@ async def get_case(request: Request, id: ItemId) -> Response:
         return json_response(await listing.show_case(connection, actor_of(request), known(NO_CASE, id)))
 
 
-def _add(what: Step, model: type[Command]) -> None:
+def _add(what: Step, model: type[CaseCommand]) -> None:
     rows = [row for row in TABLE if row.step is what]
     permissions = list(dict.fromkeys(each for row in rows for each in row.permissions))
     states = "、".join(f"{STATE_NAMES[s]} {s}" for s in State if any(s in row.sources for row in rows))
@@ -175,7 +175,7 @@ def _add(what: Step, model: type[Command]) -> None:
     )  # fmt: skip
 
 
-def _endpoint(what: Step, model: type[Command]) -> Callable[..., Awaitable[Response]]:
+def _endpoint(what: Step, model: type[CaseCommand]) -> Callable[..., Awaitable[Response]]:
     async def take(request: Request, id: ItemId) -> Response:
         command, actor, case_id = await read_model(request, model), actor_of(request), known(NO_CASE, id)
         case: Case = await write(

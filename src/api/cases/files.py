@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from api.auth.access import require
 from api.cases.common import ItemId, actor_of, database, known, write
 from api.cases.endpoints import NO_CASE
-from api.cases.schemas import AttachmentWritten
+from api.cases.schemas import CaseAttachmentWritten
 from api.errors import Problem, unavailable
 from api.http import PLAIN, json_response, read_body
 from office.supervision.attachments import attach, read_file
@@ -26,7 +26,7 @@ _running = asyncio.Semaphore(_AT_ONCE)
 
 
 @router.post(
-    "/cases/{id}/attachments", summary="上传附件 / attach a file", status_code=201, response_model=AttachmentWritten,
+    "/cases/{id}/attachments", summary="上传附件 / attach a file", status_code=201, response_model=CaseAttachmentWritten,
     dependencies=[require("cases:draft", "cases:issue", "cases:close", "cases:reply", "cases:sign")],
     openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": _BINARY}}},
 )  # fmt: skip

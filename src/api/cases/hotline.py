@@ -38,7 +38,7 @@ _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.shee
 _TYPES: Final = frozenset({"text/csv", "application/csv", "text/plain", _XLSX, "application/vnd.ms-excel", "application/octet-stream"})  # fmt: skip
 
 
-class Why(BaseModel):
+class CallerReason(BaseModel):
     """Why the caller's data are needed. It is kept with your name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -115,11 +115,11 @@ async def get_complaint(request: Request, id: ItemId) -> Response:
 
 @router.post(
     "/complaints/{id}:reveal-caller", summary="查看来电人 / who called", response_model=CallerShown,
-    dependencies=[require("cases:draft")], openapi_extra=body_of(Why),
+    dependencies=[require("cases:draft")], openapi_extra=body_of(CallerReason),
 )  # fmt: skip
 async def reveal(request: Request, id: ItemId) -> Response:
     """Only with a reason, which is kept with your name, the time and your address."""
-    why, actor = await read_model(request, Why), actor_of(request)
+    why, actor = await read_model(request, CallerReason), actor_of(request)
     settings = request.app.state.settings
 
     async def work(connection: Any) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class CaseRow(BaseModel):
     colour: Colour
 
 
-class Term(BaseModel):
+class CaseTerm(BaseModel):
     """The end of a term. `on` null: undetermined, for nobody has published whether `unknown` is worked."""
 
     on: date | None
@@ -45,7 +45,7 @@ class Term(BaseModel):
     note: str | None
 
 
-class Terms(BaseModel):
+class CaseTerms(BaseModel):
     """The terms of a case; null: does not run."""
 
     colour: Colour
@@ -54,13 +54,13 @@ class Terms(BaseModel):
     sign_late: bool
     reopen_by: date | None
     yellow_from: date | None
-    due: Term | None
-    first_due: Term | None
-    sign: Term | None
-    refuse: Term | None
-    ask: Term | None
-    office: Term | None
-    announce: Term | None
+    due: CaseTerm | None
+    first_due: CaseTerm | None
+    sign: CaseTerm | None
+    refuse: CaseTerm | None
+    ask: CaseTerm | None
+    office: CaseTerm | None
+    announce: CaseTerm | None
 
 
 class MayStep(BaseModel):
@@ -86,7 +86,7 @@ class ThreadEntry(BaseModel):
     device: str | None
 
 
-class Attachment(BaseModel):
+class CaseAttachment(BaseModel):
     """A file at a case."""
 
     id: str
@@ -97,7 +97,7 @@ class Attachment(BaseModel):
     uploaded_at: datetime
 
 
-class AttachmentWritten(Attachment):
+class CaseAttachmentWritten(CaseAttachment):
     """The same, and the version of the case with it."""
 
     case_version: int
@@ -120,10 +120,10 @@ class CaseView(BaseModel):
     withdrawn_alerts: list[str]
     proposal: Literal["cancel"] | None
     created_at: datetime
-    deadlines: Terms
+    deadlines: CaseTerms
     may: list[MayStep]
     thread: list[ThreadEntry]
-    attachments: list[Attachment]
+    attachments: list[CaseAttachment]
 
 
 class StepTaken(BaseModel):
@@ -136,7 +136,7 @@ class StepTaken(BaseModel):
     number: str | None
 
 
-class Counts(BaseModel):
+class CaseCounts(BaseModel):
     """Numbers of cases by state and, of those that are with a unit, by colour."""
 
     states: dict[State, int]
@@ -227,7 +227,7 @@ class CallerShown(BaseModel):
     phone: str
 
 
-class Task(BaseModel):
+class DataTask(BaseModel):
     """What must be put right in the data."""
 
     id: str
@@ -241,7 +241,7 @@ class Task(BaseModel):
     state: Literal["open", "done"]
 
 
-class Message(BaseModel):
+class CaseMessage(BaseModel):
     """What happened to a case of yours."""
 
     id: int
@@ -254,7 +254,7 @@ class Message(BaseModel):
     read_at: datetime | None
 
 
-class Marked(BaseModel):
+class MessagesMarked(BaseModel):
     """So many messages were new."""
 
     read: int = Field(ge=0)
@@ -262,5 +262,5 @@ class Marked(BaseModel):
 
 CasePage: Final = page_of(CaseRow)
 ComplaintPage: Final = page_of(ComplaintRow)
-TaskPage: Final = page_of(Task)
-MessagePage: Final = page_of(Message)
+DataTaskPage: Final = page_of(DataTask)
+CaseMessagePage: Final = page_of(CaseMessage)

@@ -11,7 +11,7 @@ from office.supervision import cases
 from office.supervision.actors import Actor, persons_for, sight, units_above
 from office.supervision.cases import Clocks, Entry, Thread, china_today
 from office.supervision.complaints import case_part
-from office.supervision.contents import Close, Command, Contents, Edit, Grant, plain
+from office.supervision.contents import CaseClose, CaseCommand, CaseContents, CaseEdit, CaseGrant, plain
 from office.supervision.deadlines import Deadlines
 from office.supervision.facts import alerts_by_id, complete
 from office.supervision.findings import write_findings
@@ -53,7 +53,7 @@ def no_such_case(id: str) -> NotThereError:
     return NotThereError(f"没有这份督办单，或不在您的范围内 · no such case, or it is not yours to see: {id}")
 
 
-async def draft(connection: Connection, actor: Actor, given: Contents) -> str:
+async def draft(connection: Connection, actor: Actor, given: CaseContents) -> str:
     """A new case; its id. In the caller's transaction, which is begun again when others got in its way."""
     now = await cases.now_of(connection)
     body = await complete(connection, given)
@@ -70,7 +70,7 @@ async def draft(connection: Connection, actor: Actor, given: Contents) -> str:
     return id
 
 
-async def step(connection: Connection, actor: Actor, id: str, what: Step, command: Command) -> Case:
+async def step(connection: Connection, actor: Actor, id: str, what: Step, command: CaseCommand) -> Case:
     """Take a step; the case after it. In the caller's transaction.
 
     Raises NotThereError, NotAllowedError, OwnMatterError, NotNowError, StaleError, TakenError, InvalidError; then nothing was written."""
@@ -157,12 +157,12 @@ async def _held(connection: Connection, actor: Actor, id: str) -> Thread:
 
 
 async def _body(
-    connection: Connection, actor: Actor, thread: Thread, what: Step, command: Command, clocks: Clocks, now: datetime
+    connection: Connection, actor: Actor, thread: Thread, what: Step, command: CaseCommand, clocks: Clocks, now: datetime
 ) -> dict[str, Any]:  # fmt: skip
     """What the event keeps: what was sent, and what follows from it."""
     case, today = thread.case, china_today(now)
     body = plain(command)
-    if isinstance(command, Edit):
+    if isinstance(command, CaseEdit):
         body = await complete(connection, command.contents)
         await persons_for(connection, actor, body["organisation"], "cases:draft")
         await _refuse_foreign_alerts(connection, actor, body)
@@ -178,7 +178,7 @@ async def _body(
         body["number"] = await cases.take_number(connection, case.organisation, today.year)
     elif what is Step.ASK_EXTENSION:
         _check_extension(clocks, case, body["due_on"], today)
-    elif isinstance(command, Grant):
+    elif isinstance(command, CaseGrant):
         body = await _grant(connection, actor, case, command, clocks, today)
     elif what is Step.REOPEN:
         _check_published(clocks, body.get("due_on"), "/due_on")
@@ -193,7 +193,7 @@ async def _body(
 
 
 async def _grant(
-    connection: Connection, actor: Actor, case: Case, command: Grant, clocks: Clocks, today: date
+    connection: Connection, actor: Actor, case: Case, command: CaseGrant, clocks: Clocks, today: date
 ) -> dict[str, Any]:  # fmt: skip
     body = plain(command)
     if case.state is State.REFUSED:
@@ -272,14 +272,14 @@ async def _refuse_foreign_alerts(connection: Connection, actor: Actor, body: Map
 
 
 async def _follow(
-    connection: Connection, thread: Thread, after: Case, event: Event, command: Command
+    connection: Connection, thread: Thread, after: Case, event: Event, command: CaseCommand
 ) -> None:
     """What a step does besides its event."""
     if event.step is Step.EDIT:
         await cases.link(connection, thread.id, event.body)
     elif (thread.case.state in OVER) != (after.state in OVER):
         await cases.set_links_open(connection, thread.id, after.state)
-    if isinstance(command, Close):
+    if isinstance(command, CaseClose):
         await write_findings(connection, thread.id, after, event)
     if after.state not in INNER or event.step in (Step.SUBMIT, Step.RETURN):
         await tell(connection, thread.id, thread.case, after, event)

@@ -128,7 +128,7 @@ class Hotline(_Model):
     received_on: Day
 
 
-class Contents(_Model):
+class CaseContents(_Model):
     """A draft: what is asked of which unit. Facts from alerts are filled in where ``facts`` is left out; the original stays
     in ``facts_original``."""
 
@@ -154,7 +154,7 @@ class Contents(_Model):
     complaint: Identifier | None = Field(None, description="id of the complaint that it answers")
 
     @model_validator(mode="after")
-    def _known(self) -> Contents:
+    def _known(self) -> CaseContents:
         for name in ("alerts", "orders", "helpers"):
             given = getattr(self, name)
             if len(set(given)) < len(given):
@@ -167,37 +167,37 @@ class Contents(_Model):
         return self
 
 
-class Command(_Model):
+class CaseCommand(_Model):
     """What every step has: the version of the case that its author saw."""
 
     version: int = Field(ge=1, le=1_000_000, strict=True, description="`version` of the case as you saw it")
 
 
-class Edit(Command):
+class CaseEdit(CaseCommand):
     """The whole draft anew."""
 
-    contents: Contents
+    contents: CaseContents
 
 
-class Plain(Command):
+class CaseStep(CaseCommand):
     """A step that needs no words."""
 
     note: LongText | None = None
 
 
-class WithReason(Command):
+class CaseReason(CaseCommand):
     """A step that must be justified."""
 
     reason: Reason
 
 
-class AskExtension(WithReason):
+class CaseAskExtension(CaseReason):
     """More time, once."""
 
     due_on: Day = Field(description="the day that is asked for")
 
 
-class Grant(Command):
+class CaseGrant(CaseCommand):
     """Yes: to more time (``due_on``: another day than was asked for), or to a refusal (``organisation``: the unit that gets it)."""
 
     reason: LongText | None = None
@@ -205,7 +205,7 @@ class Grant(Command):
     organisation: Identifier | None = None
 
 
-class Reply(Command):
+class CaseReply(CaseCommand):
     """回复: how it was looked into, what was found, why, what was done."""
 
     text: LongText
@@ -217,7 +217,7 @@ class Reply(Command):
     measures: LongText | None = None
 
 
-class Close(Command):
+class CaseClose(CaseCommand):
     """核销: what the office found, on what it rests, who answers for it."""
 
     finding: Finding
@@ -229,7 +229,7 @@ class Close(Command):
     subject: Name | None = Field(None, description="of 数据问题: which fence, station, terminal, order")
 
     @model_validator(mode="after")
-    def _whole(self) -> Close:
+    def _whole(self) -> CaseClose:
         if self.finding in (Finding.VIOLATION, Finding.IRREGULAR):
             for name in ("responsibility", "measures", "measures_due"):
                 if getattr(self, name) is None:
@@ -243,20 +243,20 @@ class Close(Command):
         return self
 
 
-class CalledBack(Command):
+class CaseCalledBack(CaseCommand):
     """回访: what the citizen said."""
 
     result: Literal["satisfied", "dissatisfied", "not_reached"]
     note: LongText | None = None
 
 
-class Reopen(WithReason):
+class CaseReopen(CaseReason):
     """New facts."""
 
     due_on: Day | None = Field(None, description="left out: the term of its level")
 
 
-class Note(Command):
+class CaseNote(CaseCommand):
     """A remark. ``internal``: the other side does not see it."""
 
     text: LongText
@@ -264,26 +264,26 @@ class Note(Command):
 
 
 #: What each step that people take has as its body.
-COMMANDS: Final[dict[Step, type[Command]]] = {
-    Step.EDIT: Edit,
-    Step.SUBMIT: Plain,
-    Step.RETURN: WithReason,
-    Step.ISSUE: Plain,
-    Step.SIGN: Plain,
-    Step.REFUSE: WithReason,
-    Step.REPLY: Reply,
-    Step.SIGN_REPLY: Plain,
-    Step.ASK_EXTENSION: AskExtension,
-    Step.GRANT: Grant,
-    Step.DENY: WithReason,
-    Step.CLOSE: Close,
-    Step.REDO: WithReason,
-    Step.RECHECK: WithReason,
-    Step.CALLED_BACK: CalledBack,
-    Step.REOPEN: Reopen,
-    Step.CANCEL: WithReason,
-    Step.REMIND: Plain,
-    Step.NOTE: Note,
+COMMANDS: Final[dict[Step, type[CaseCommand]]] = {
+    Step.EDIT: CaseEdit,
+    Step.SUBMIT: CaseStep,
+    Step.RETURN: CaseReason,
+    Step.ISSUE: CaseStep,
+    Step.SIGN: CaseStep,
+    Step.REFUSE: CaseReason,
+    Step.REPLY: CaseReply,
+    Step.SIGN_REPLY: CaseStep,
+    Step.ASK_EXTENSION: CaseAskExtension,
+    Step.GRANT: CaseGrant,
+    Step.DENY: CaseReason,
+    Step.CLOSE: CaseClose,
+    Step.REDO: CaseReason,
+    Step.RECHECK: CaseReason,
+    Step.CALLED_BACK: CaseCalledBack,
+    Step.REOPEN: CaseReopen,
+    Step.CANCEL: CaseReason,
+    Step.REMIND: CaseStep,
+    Step.NOTE: CaseNote,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from office.supervision.contents import Contents, plain
+from office.supervision.contents import CaseContents, plain
 from office.supervision.problems import InvalidError, NotThereError
 from registry.organisations import organisation_exists
 from rules.alerts.model import Alert
@@ -40,7 +40,7 @@ async def alerts_by_id(connection: Connection, ids: Collection[str]) -> list[Ale
     return sorted(found, key=lambda alert: (alert.occurred_from, alert.id))
 
 
-async def complete(connection: Connection, given: Contents) -> dict[str, Any]:
+async def complete(connection: Connection, given: CaseContents) -> dict[str, Any]:
     """The body of a draft: ``given`` with unit, vehicle, driver, orders, facts and figures filled in from its alerts.
 
     Raises NotThereError and InvalidError for what is not there or does not fit together."""
@@ -62,7 +62,7 @@ async def complete(connection: Connection, given: Contents) -> dict[str, Any]:
     return body
 
 
-def _fitting(given: Contents, alerts: Sequence[Alert]) -> None:
+def _fitting(given: CaseContents, alerts: Sequence[Alert]) -> None:
     missing = set(given.alerts) - {alert.id for alert in alerts}
     if missing:
         raise NotThereError(f"没有这条预警 · no such alert: {min(missing)}")
@@ -80,7 +80,7 @@ def _fitting(given: Contents, alerts: Sequence[Alert]) -> None:
         )
 
 
-async def _refuse_unknown(connection: Connection, given: Contents, body: Mapping[str, Any]) -> None:
+async def _refuse_unknown(connection: Connection, given: CaseContents, body: Mapping[str, Any]) -> None:
     if not await organisation_exists(connection, body["organisation"]):
         raise InvalidError(
             "/organisation", f"单位 {body['organisation']} 未登记 · no such unit: {body['organisation']}"

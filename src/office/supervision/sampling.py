@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from office.supervision.actors import Actor, persons_for, reach_of, units_below
 from office.supervision.commanding import draft
-from office.supervision.contents import Contents, Source
+from office.supervision.contents import CaseContents, Source
 from office.supervision.problems import InvalidError
 from registry.refusals import PlacedError
 from registry.values import Day, Identifier
@@ -119,7 +119,7 @@ async def spot_check(connection: Connection, actor: Actor, asked: SpotCheck, see
             f"随机抽查{what}在 {period} 的使用情况。抽样种子 {seed}，自 {len(ids)} 个无预警对象中抽取 {len(drawn)} 个，"
             f"名单 SHA-256 {frame}。"
         )
-        contents = Contents(
+        contents = CaseContents(
             title=f"抽查{what}（{period}）",
             facts=facts,
             requirements="请提供该期间的派车单、行车记录和费用凭证，说明使用情况。",
