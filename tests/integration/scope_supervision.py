@@ -24,9 +24,10 @@ _BODIES: Final[dict[Step, dict[str, Any]]] = {
     Step.CALLED_BACK: {"result": "satisfied"},
     Step.ASK_EXTENSION: {"reason": _REASON, "due_on": "2027-01-01"},
     Step.NOTE: {"text": "x"},
-} | {
-    step: {"reason": _REASON}
-    for step in (Step.RETURN, Step.REFUSE, Step.DENY, Step.REDO, Step.RECHECK, Step.REOPEN, Step.CANCEL)
+    **{
+        step: {"reason": _REASON}
+        for step in (Step.RETURN, Step.REFUSE, Step.DENY, Step.REDO, Step.RECHECK, Step.REOPEN, Step.CANCEL)
+    },
 }
 #: Table -> the column that names a record; ``test_scope`` looks at each.
 OWNED: Final = {
@@ -53,8 +54,8 @@ async def fill(pool: asyncpg.Pool, unit: str) -> None:
         )  # fmt: skip
         for version, step, body in ((1, "draft", draft), (2, "submit", {}), (3, "issue", {"number": number})):
             await connection.execute(
-                "INSERT INTO case_events (case_id, version, step, at, persons, actor_name, body)"
-                " VALUES ($1, $2, $3, now(), $4, 'x', $5)", case, version, step, [f"user:{step}"], body,
+                "INSERT INTO case_events (case_id, version, step, at, persons, actor, actor_name, body)"
+                " VALUES ($1, $2, $3, now(), $4, 'user:x', 'x', $5)", case, version, step, [f"user:{step}"], body,
             )  # fmt: skip
         for sql, *values in (
             ("case_numbers (organisation, year, last) VALUES ($1, 2026, 1)", unit),
