@@ -37,7 +37,8 @@ CREATE TABLE case_events (
     version    integer NOT NULL CHECK (version > 0),
     step       text NOT NULL,
     at         timestamptz NOT NULL,
-    persons    text[] NOT NULL,              -- whose act: user:7, and by whom the right was delegated; empty: the program's
+    actor      text NOT NULL,                -- who did it: user:7; '' = the program by itself
+    persons    text[] NOT NULL,              -- whose act it is: the actor, and by whom the right was delegated
     actor_name text NOT NULL,
     address    text NOT NULL DEFAULT '',     -- from where, and with what
     device     text NOT NULL DEFAULT '',

@@ -279,6 +279,8 @@ async def test_nobody_decides_on_what_he_did_himself(site: Site) -> None:
     await site.step("both", id, "issue")
     assert (await site.step("both", id, "sign", 403))["type"].endswith("own-office")
     assert (await site.step("lent", id, "cancel", 200, reason="重复立单，撤销"))["state"] == "cancelled"
+    last = (await site.case(id))["thread"][-1]
+    assert (last["actor"], last["persons"]) == ("user:lent", ["user:both", "user:lent"])
 
     id = await site.issued()
     await site.step("both", id, "sign")
@@ -473,7 +475,7 @@ async def issued_before(pool: asyncpg.Pool, days: int, term_from: date | None = 
     ]
     async with pool.acquire() as connection, connection.transaction():
         clocks = await cases.load_clocks(connection)
-        id = await cases.begin_case(connection, Entry(events[0], "clerk"), clocks)
+        id = await cases.begin_case(connection, Entry(events[0], "clerk", "user:clerk"), clocks)
         case = begin(events[0])
         for event in events[1:]:
             case = advance(case, event)
@@ -694,6 +696,21 @@ async def test_what_is_odd_is_refused_and_leaves_nothing(site: Site) -> None:
     await site.step("head", unknown, "issue", 422)
     assert await site.pool.fetchval("SELECT count(*) FROM case_events") == before + 2
     assert await site.pool.fetchval("SELECT sum(last) FROM case_numbers") == 1
+
+
+async def test_whoever_writes_without_end_keeps_no_case_from_its_end(site: Site) -> None:
+    id = await site.issued()
+    async with site.pool.acquire() as connection, connection.transaction():
+        thread = await read_thread(connection, id)
+        assert thread is not None
+        await connection.execute(
+            "INSERT INTO case_events (case_id, version, step, at, persons, actor, actor_name, body)"
+            " SELECT $1, v, 'note', now(), '{user:unit}', 'user:unit', 'x', '{}' FROM generate_series(4, 1000) v",
+            id,
+        )
+        await connection.execute("UPDATE cases SET version = 1000 WHERE id = $1", id)
+    await site.step("unit", id, "note", 422, text="再写一条")
+    await site.step("unit", id, "sign")
 
 
 async def test_a_clerk_of_one_unit_drafts_for_no_other(site: Site) -> None:

@@ -72,13 +72,15 @@ class MayStep(BaseModel):
 
 
 class ThreadEntry(BaseModel):
-    """An event. `body` as it was sent, with what followed from it. `persons` is empty where the program acted by itself."""
+    """An event. `body` as it was sent, with what followed from it. `actor` did it, null: the program by
+    itself; `persons`: whose act it is, with who delegated the right."""
 
     version: int
     step: Step
     name: str
     at: datetime
     by: str
+    actor: str | None
     persons: list[str]
     internal: bool
     body: dict[str, Any]

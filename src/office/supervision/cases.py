@@ -21,16 +21,17 @@ from registry.working_days import Calendar
 from runtime.connection import Connection
 from runtime.units import CHINA, to_us
 
-#: The longest thread that is still worked on. Nobody writes so much; a program that runs wild does.
-MAX_EVENTS: Final = 2_000
+#: From so many events on a case takes no more of those that people may repeat at will. It can still be brought to its end.
+MAX_EVENTS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An event as it is stored, with what only people read of it."""
+    """An event as it is stored, with what only people read of it. ``actor``: which of the event's persons did it."""
 
     event: Event
     actor_name: str
+    actor: str = ""
     address: str = ""
     device: str = ""
     internal: bool = False
@@ -99,7 +100,7 @@ async def read_thread(
 
 def _entry(row: Any) -> Entry:
     event = Event(row["version"], Step(row["step"]), row["at"], frozenset(row["persons"]), row["body"])
-    return Entry(event, row["actor_name"], row["address"], row["device"], row["internal"])
+    return Entry(event, row["actor_name"], row["actor"], row["address"], row["device"], row["internal"])
 
 
 async def begin_case(connection: Connection, entry: Entry, clocks: Clocks) -> str:
@@ -119,10 +120,10 @@ async def append(connection: Connection, id: str, case: Case, entry: Entry, cloc
     """Store one more event; ``case``: with it. The caller holds the row."""
     event = entry.event
     await connection.execute(
-        "INSERT INTO case_events (case_id, version, step, at, persons, actor_name, address, device, internal, body)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO case_events (case_id, version, step, at, persons, actor_name, address, device, internal, body, actor)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         id, event.version, event.step, event.at, sorted(event.persons), entry.actor_name, entry.address, entry.device,
-        entry.internal, dict(event.body),
+        entry.internal, dict(event.body), entry.actor,
     )  # fmt: skip
     await project(connection, id, case, clocks, china_today(event.at))
 

@@ -59,8 +59,7 @@ async def _apart(connection: Connection, work: Callable[..., Awaitable[bool]], i
 
 
 async def _held(connection: Connection, id: str) -> Thread | None:
-    thread = await cases.read_thread(connection, id, skip_locked=True)
-    return None if thread is None or thread.case.version >= cases.MAX_EVENTS else thread
+    return await cases.read_thread(connection, id, skip_locked=True)
 
 
 async def _note_withdrawn(connection: Connection, id: str, alerts: list[str]) -> bool:

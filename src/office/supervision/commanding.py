@@ -42,6 +42,8 @@ from office.supervision.words import Refusal
 from registry.organisations import organisation_exists
 from runtime.connection import Connection
 
+#: Steps that change no state, and that somebody could take for ever.
+_AT_WILL: Final = frozenset({Step.NOTE, Step.ATTACH, Step.EDIT, Step.REPLY, Step.REMIND})
 #: Nobody gives a term that is longer.
 _LONGEST: Final = timedelta(days=366)
 #: Refusals that are about who asks; the others are about when.
@@ -74,7 +76,7 @@ async def step(connection: Connection, actor: Actor, id: str, what: Step, comman
     """Take a step; the case after it. In the caller's transaction.
 
     Raises NotThereError, NotAllowedError, OwnMatterError, NotNowError, StaleError, TakenError, InvalidError; then nothing was written."""
-    thread = await _held(connection, actor, id)
+    thread = await _held(connection, actor, id, what)
     case = thread.case
     if command.version != case.version:
         raise StaleError(case.version, case.state)
@@ -87,7 +89,7 @@ async def step(connection: Connection, actor: Actor, id: str, what: Step, comman
     event = Event(case.version + 1, what, now, persons, body)
     after = advance(case, event)
     await cases.append(connection, id, after, _entry(actor, event, internal=internal), clocks)
-    await _follow(connection, thread, after, event, command)
+    await _follow(connection, actor, thread, after, event, command)
     return after
 
 
@@ -144,14 +146,14 @@ def possible(
     return steps
 
 
-async def _held(connection: Connection, actor: Actor, id: str) -> Thread:
+async def _held(connection: Connection, actor: Actor, id: str, what: Step) -> Thread:
     thread = await cases.read_thread(connection, id, lock=True)
     sees = await sight(connection, actor.subject)
     if thread is None or not sees.sees(thread.case.organisation, issued=thread.case.number is not None):
         raise no_such_case(id)
-    if thread.case.version >= cases.MAX_EVENTS:
+    if what in _AT_WILL and thread.case.version >= cases.MAX_EVENTS:
         raise InvalidError(
-            "", "督办单的办理记录过多，请另立新单 · the thread is too long; draft another order"
+            "", "本单的办理记录过多，只能继续办结 · too many entries: bring the case to its end"
         )
     return thread
 
@@ -272,7 +274,7 @@ async def _refuse_foreign_alerts(connection: Connection, actor: Actor, body: Map
 
 
 async def _follow(
-    connection: Connection, thread: Thread, after: Case, event: Event, command: CaseCommand
+    connection: Connection, actor: Actor, thread: Thread, after: Case, event: Event, command: CaseCommand
 ) -> None:
     """What a step does besides its event."""
     if event.step is Step.EDIT:
@@ -280,7 +282,7 @@ async def _follow(
     elif (thread.case.state in OVER) != (after.state in OVER):
         await cases.set_links_open(connection, thread.id, after.state)
     if isinstance(command, CaseClose):
-        await write_findings(connection, thread.id, after, event)
+        await write_findings(connection, thread.id, after, event, actor.person)
     if after.state not in INNER or event.step in (Step.SUBMIT, Step.RETURN):
         await tell(connection, thread.id, thread.case, after, event)
 
@@ -299,7 +301,7 @@ async def by_itself(
 
 async def enclose(connection: Connection, actor: Actor, id: str, what: Step, body: Mapping[str, Any]) -> Case:
     """A step that changes no state and fits every version: a file. In the caller's transaction."""
-    thread = await _held(connection, actor, id)
+    thread = await _held(connection, actor, id, what)
     now = await cases.now_of(connection)
     clocks, today = await cases.load_clocks(connection), china_today(now)
     persons = await allowed(connection, actor, thread.case, what, clocks.deadlines(thread.case, today), today)
@@ -310,4 +312,4 @@ async def enclose(connection: Connection, actor: Actor, id: str, what: Step, bod
 
 
 def _entry(actor: Actor, event: Event, *, internal: bool) -> Entry:
-    return Entry(event, actor.subject.name, actor.address, actor.device, internal)
+    return Entry(event, actor.subject.name, actor.person, actor.address, actor.device, internal)

@@ -30,9 +30,9 @@ class Label:
     finding: str
 
 
-async def write_findings(connection: Connection, id: str, case: Case, event: Event) -> None:
-    """After a case was closed, in its transaction."""
-    body, person = event.body, min(event.persons)
+async def write_findings(connection: Connection, id: str, case: Case, event: Event, person: str) -> None:
+    """After ``person`` has closed a case, in its transaction."""
+    body = event.body
     alerts = case.contents.get("alerts", ())
     await connection.execute(
         "INSERT INTO alert_labels (alert_id, case_id, organisation, finding, cause, person, at)"

@@ -194,6 +194,7 @@ def _shown(entry: Entry, *, office: bool) -> dict[str, Any]:
         "name": STEP_NAMES[event.step],
         "at": event.at,
         "by": entry.actor_name,
+        "actor": entry.actor or None,
         "persons": sorted(event.persons),
         "internal": entry.internal,
         "body": body,
