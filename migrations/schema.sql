@@ -381,6 +381,37 @@ ALTER TABLE changes ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE client_secrets (
+    id text NOT NULL,
+    client_id text NOT NULL,
+    sha256 bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by text NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    CONSTRAINT client_secrets_sha256_check CHECK ((octet_length(sha256) = 32))
+);
+
+CREATE TABLE client_tokens (
+    sha256 bytea NOT NULL,
+    secret_id text NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT client_tokens_sha256_check CHECK ((octet_length(sha256) = 32))
+);
+
+CREATE TABLE clients (
+    id text NOT NULL,
+    name text NOT NULL,
+    scopes text[] NOT NULL,
+    organisation text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by text NOT NULL,
+    disabled_at timestamp with time zone
+);
+
 CREATE TABLE clock_corrections (
     id text NOT NULL,
     terminal_no integer NOT NULL,
@@ -503,6 +534,29 @@ CREATE VIEW current_dispatch_orders AS
     is_newest
    FROM dispatch_orders
   WHERE is_current;
+
+CREATE TABLE delegations (
+    id bigint NOT NULL,
+    grant_id bigint NOT NULL,
+    to_user text NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    valid_to timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    made_at timestamp with time zone DEFAULT now() NOT NULL,
+    made_by text NOT NULL,
+    ended_at timestamp with time zone,
+    ended_by text,
+    CONSTRAINT delegations_check CHECK ((valid_to > valid_from))
+);
+
+ALTER TABLE delegations ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME delegations_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 ALTER TABLE dispatch_orders ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME dispatch_orders_no_seq
@@ -718,6 +772,13 @@ CREATE TABLE log_offsets (
     claim text DEFAULT ''::text NOT NULL
 );
 
+CREATE TABLE login_failures (
+    key bytea NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    last_at timestamp with time zone DEFAULT now() NOT NULL,
+    locked_until timestamp with time zone
+);
+
 CREATE TABLE mended_rows (
     no integer NOT NULL,
     migration integer NOT NULL,
@@ -758,6 +819,22 @@ CREATE TABLE navigation_routes (
 );
 
 COMMENT ON COLUMN navigation_routes.used_on IS 'Asked for at that day, or within the 30 days after it.';
+
+CREATE TABLE oidc_links (
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    user_id text NOT NULL,
+    linked_at timestamp with time zone DEFAULT now() NOT NULL,
+    linked_by text NOT NULL
+);
+
+CREATE TABLE oidc_logins (
+    state_sha256 bytea NOT NULL,
+    browser_sha256 bytea NOT NULL,
+    nonce text NOT NULL,
+    verifier text NOT NULL,
+    began_at timestamp with time zone DEFAULT now() NOT NULL
+);
 
 CREATE TABLE order_results (
     order_id text NOT NULL,
@@ -918,6 +995,12 @@ ALTER TABLE recomputations ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE recovery_codes (
+    user_id text NOT NULL,
+    sha256 bytea NOT NULL,
+    used_at timestamp with time zone
+);
+
 CREATE TABLE rejected_records (
     topic text NOT NULL,
     partition integer NOT NULL,
@@ -928,6 +1011,29 @@ CREATE TABLE rejected_records (
     payload_bytes integer NOT NULL,
     rejected_at timestamp with time zone NOT NULL,
     CONSTRAINT rejected_records_payload_check CHECK ((octet_length(payload) <= 4096))
+);
+
+CREATE TABLE role_grants (
+    id bigint NOT NULL,
+    user_id text NOT NULL,
+    role text NOT NULL,
+    organisation text,
+    valid_from timestamp with time zone NOT NULL,
+    valid_to timestamp with time zone,
+    granted_at timestamp with time zone DEFAULT now() NOT NULL,
+    granted_by text NOT NULL,
+    taken_at timestamp with time zone,
+    taken_by text,
+    CONSTRAINT role_grants_check CHECK ((valid_to > valid_from))
+);
+
+ALTER TABLE role_grants ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME role_grants_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE rule_parameters (
@@ -945,6 +1051,22 @@ CREATE TABLE schema_migrations (
     name text NOT NULL,
     sha256 bytea NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE sessions (
+    id text NOT NULL,
+    sha256 bytea NOT NULL,
+    user_id text NOT NULL,
+    method text NOT NULL,
+    began_at timestamp with time zone DEFAULT now() NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    ended_why text,
+    address text NOT NULL,
+    agent text NOT NULL,
+    CONSTRAINT sessions_method_check CHECK ((method = ANY (ARRAY['password'::text, 'password+code'::text, 'oidc'::text]))),
+    CONSTRAINT sessions_sha256_check CHECK ((octet_length(sha256) = 32))
 );
 
 CREATE TABLE terminal_bindings (
@@ -1019,6 +1141,25 @@ ALTER TABLE terminals ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE users (
+    id text NOT NULL,
+    name text NOT NULL,
+    organisation text,
+    phone text,
+    email text,
+    password_hash text,
+    must_change_password boolean DEFAULT false NOT NULL,
+    password_ends_at timestamp with time zone,
+    password_changed_at timestamp with time zone,
+    totp_secret bytea,
+    totp_confirmed_at timestamp with time zone,
+    totp_step bigint,
+    disabled_at timestamp with time zone,
+    disabled_by text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by text NOT NULL
 );
 
 CREATE TABLE vehicle_day_states (
@@ -1162,6 +1303,18 @@ ALTER TABLE ONLY change_readers
 ALTER TABLE ONLY changes
     ADD CONSTRAINT changes_pkey PRIMARY KEY (commit_id, seq);
 
+ALTER TABLE ONLY client_secrets
+    ADD CONSTRAINT client_secrets_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY client_secrets
+    ADD CONSTRAINT client_secrets_sha256_key UNIQUE (sha256);
+
+ALTER TABLE ONLY client_tokens
+    ADD CONSTRAINT client_tokens_pkey PRIMARY KEY (sha256);
+
+ALTER TABLE ONLY clients
+    ADD CONSTRAINT clients_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY clock_corrections
     ADD CONSTRAINT clock_corrections_pkey PRIMARY KEY (id);
 
@@ -1170,6 +1323,9 @@ ALTER TABLE ONLY clock_corrections
 
 ALTER TABLE ONLY clock_doubts
     ADD CONSTRAINT clock_doubts_pkey PRIMARY KEY (terminal_no, received_from);
+
+ALTER TABLE ONLY delegations
+    ADD CONSTRAINT delegations_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY dispatch_orders
     ADD CONSTRAINT dispatch_orders_pkey PRIMARY KEY (id, version);
@@ -1219,11 +1375,23 @@ ALTER TABLE ONLY live_due
 ALTER TABLE ONLY log_offsets
     ADD CONSTRAINT log_offsets_pkey PRIMARY KEY (topic, partition);
 
+ALTER TABLE ONLY login_failures
+    ADD CONSTRAINT login_failures_pkey PRIMARY KEY (key);
+
 ALTER TABLE ONLY mended_rows
     ADD CONSTRAINT mended_rows_pkey PRIMARY KEY (no);
 
 ALTER TABLE ONLY navigation_routes
     ADD CONSTRAINT navigation_routes_pkey PRIMARY KEY (key);
+
+ALTER TABLE ONLY oidc_links
+    ADD CONSTRAINT oidc_links_pkey PRIMARY KEY (issuer, subject);
+
+ALTER TABLE ONLY oidc_links
+    ADD CONSTRAINT oidc_links_user_id_issuer_key UNIQUE (user_id, issuer);
+
+ALTER TABLE ONLY oidc_logins
+    ADD CONSTRAINT oidc_logins_pkey PRIMARY KEY (state_sha256);
 
 ALTER TABLE ONLY vehicle_plates
     ADD CONSTRAINT one_vehicle_of_plate EXCLUDE USING gist (int8range(hashtextextended(plate, (0)::bigint), hashtextextended(plate, (0)::bigint), '[]'::text) WITH &&, text_range(plate, plate, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&) DEFERRABLE INITIALLY DEFERRED;
@@ -1255,11 +1423,23 @@ ALTER TABLE ONLY quarantine
 ALTER TABLE ONLY recomputations
     ADD CONSTRAINT recomputations_pkey PRIMARY KEY (vehicle_no);
 
+ALTER TABLE ONLY recovery_codes
+    ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (user_id, sha256);
+
 ALTER TABLE ONLY rejected_records
     ADD CONSTRAINT rejected_records_pkey PRIMARY KEY (topic, partition, "offset");
 
+ALTER TABLE ONLY role_grants
+    ADD CONSTRAINT role_grants_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY sessions
+    ADD CONSTRAINT sessions_sha256_key UNIQUE (sha256);
 
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_pkey PRIMARY KEY (terminal_no, valid_from);
@@ -1278,6 +1458,9 @@ ALTER TABLE ONLY terminals
 
 ALTER TABLE ONLY terminals
     ADD CONSTRAINT terminals_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY vehicle_day_states
     ADD CONSTRAINT vehicle_day_states_pkey PRIMARY KEY (vehicle_no, day);
@@ -1318,6 +1501,16 @@ CREATE INDEX alerts_suspected ON alerts USING btree (rule, subject) WHERE (statu
 CREATE INDEX alerts_vehicle ON alerts USING btree (vehicle_no, occurred_from);
 
 CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from);
+
+CREATE INDEX client_secrets_of_client ON client_secrets USING btree (client_id);
+
+CREATE INDEX client_tokens_expire ON client_tokens USING btree (expires_at);
+
+CREATE INDEX client_tokens_of_secret ON client_tokens USING btree (secret_id);
+
+CREATE INDEX delegations_of_grant ON delegations USING btree (grant_id);
+
+CREATE INDEX delegations_to_user ON delegations USING btree (to_user);
 
 CREATE INDEX dispatch_orders_departure ON dispatch_orders USING btree (planned_departure) WHERE is_current;
 
@@ -1375,9 +1568,13 @@ CREATE INDEX judge_due_waiting ON judge_due USING btree (gatherer, key) WHERE (w
 
 CREATE INDEX live_due_vehicle ON live_due USING btree (vehicle_no, seq);
 
+CREATE INDEX login_failures_last ON login_failures USING btree (last_at);
+
 CREATE INDEX navigation_routes_newest ON navigation_routes USING btree (engine, answered_at DESC);
 
 CREATE INDEX navigation_routes_used ON navigation_routes USING btree (used_on);
+
+CREATE INDEX oidc_logins_began ON oidc_logins USING btree (began_at);
 
 CREATE UNIQUE INDEX one_current_version_of_order ON dispatch_orders USING btree (id) WHERE is_current;
 
@@ -1405,13 +1602,21 @@ CREATE INDEX recomputations_order ON recomputations USING btree (urgency, ((begu
 
 CREATE INDEX rejected_records_age ON rejected_records USING btree (rejected_at);
 
+CREATE INDEX role_grants_of_user ON role_grants USING btree (user_id);
+
 CREATE UNIQUE INDEX rule_parameters_key ON rule_parameters USING btree (rule, name, COALESCE(organisation, ''::text), effective_from);
+
+CREATE INDEX sessions_of_user ON sessions USING btree (user_id, seen_at DESC);
+
+CREATE INDEX sessions_seen ON sessions USING btree (seen_at);
 
 CREATE INDEX terminal_bindings_vehicle ON terminal_bindings USING btree (vehicle_no, valid_from);
 
 CREATE INDEX terminal_notices_open ON terminal_notices USING btree (kind, terminal_no) WHERE (settled_at IS NULL);
 
 CREATE INDEX terminals_updated ON terminals USING btree (updated_at);
+
+CREATE INDEX users_by_organisation ON users USING btree (organisation, id);
 
 CREATE INDEX vehicle_day_states_day ON vehicle_day_states USING btree (day);
 
@@ -1554,11 +1759,26 @@ ALTER TABLE ONLY api_tokens
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
 
+ALTER TABLE ONLY client_secrets
+    ADD CONSTRAINT client_secrets_client_id_fkey FOREIGN KEY (client_id) REFERENCES clients(id);
+
+ALTER TABLE ONLY client_tokens
+    ADD CONSTRAINT client_tokens_secret_id_fkey FOREIGN KEY (secret_id) REFERENCES client_secrets(id);
+
+ALTER TABLE ONLY clients
+    ADD CONSTRAINT clients_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
 ALTER TABLE ONLY clock_corrections
     ADD CONSTRAINT clock_corrections_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
 
 ALTER TABLE ONLY clock_doubts
     ADD CONSTRAINT clock_doubts_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
+
+ALTER TABLE ONLY delegations
+    ADD CONSTRAINT delegations_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES role_grants(id);
+
+ALTER TABLE ONLY delegations
+    ADD CONSTRAINT delegations_to_user_fkey FOREIGN KEY (to_user) REFERENCES users(id);
 
 ALTER TABLE ONLY dispatch_orders
     ADD CONSTRAINT dispatch_orders_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
@@ -1584,6 +1804,9 @@ ALTER TABLE ONLY fuel_transactions
 ALTER TABLE ONLY fuel_transactions
     ADD CONSTRAINT fuel_transactions_station_fkey FOREIGN KEY (station) REFERENCES fuel_stations(id);
 
+ALTER TABLE ONLY oidc_links
+    ADD CONSTRAINT oidc_links_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
 ALTER TABLE ONLY order_results
     ADD CONSTRAINT order_results_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
 
@@ -1593,8 +1816,20 @@ ALTER TABLE ONLY organisations
 ALTER TABLE ONLY recomputations
     ADD CONSTRAINT recomputations_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
 
+ALTER TABLE ONLY recovery_codes
+    ADD CONSTRAINT recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+ALTER TABLE ONLY role_grants
+    ADD CONSTRAINT role_grants_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
+ALTER TABLE ONLY role_grants
+    ADD CONSTRAINT role_grants_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
 ALTER TABLE ONLY rule_parameters
     ADD CONSTRAINT rule_parameters_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
+ALTER TABLE ONLY sessions
+    ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
@@ -1604,6 +1839,9 @@ ALTER TABLE ONLY terminal_bindings
 
 ALTER TABLE ONLY terminal_notices
     ADD CONSTRAINT terminal_notices_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
+
+ALTER TABLE ONLY users
+    ADD CONSTRAINT users_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
 ALTER TABLE ONLY vehicle_day_states
     ADD CONSTRAINT vehicle_day_states_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);

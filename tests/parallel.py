@@ -24,6 +24,10 @@ from xdist.scheduler import LoadScopeScheduling
 #: nobody named here fails.
 TOGETHER = {
     "tests/integration/test_demo_roads.py": "roads of the demo",
+    "tests/integration/test_identity.py": "people",
+    "tests/integration/test_identity_office.py": "people",
+    "tests/integration/test_identity_oidc.py": "people",
+    "tests/integration/test_identity_programs.py": "people",
     "tests/integration/test_log_damaged_kafka.py": "kafka",
     "tests/integration/test_log_kafka.py": "kafka",
     "tests/integration/test_navigation_valhalla.py": "valhalla",
@@ -41,7 +45,7 @@ TOGETHER = {
     "tests/unit/test_position_columns.py": "columns",
 }
 #: Fixtures of the whole run that are dear to make and that only a few tests need.
-SHARED = {"cluster"}
+SHARED = {"cluster", "site"}
 #: What begins first: the beginnings of ids, longest first. Everything else follows in the order of collection.
 LONG_FIRST = (
     "tests/scenarios/",

@@ -8,15 +8,18 @@ from fastapi import FastAPI
 
 from api import documentation, errors, observability
 from api.alerts.endpoints import router as alerts
-from api.auth.authentication import TokenCache
+from api.auth.authentication import UseNotes
 from api.cases.desk import router as desk
 from api.cases.endpoints import router as cases
 from api.cases.files import router as case_files
 from api.cases.hotline import router as hotline
 from api.evaluations.endpoints import router as evaluations
+from api.identity.endpoints import ROUTERS as identity
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import make_router as make_registry
 from api.tracks.endpoints import router as tracks
+from office.identity.login import Desk
+from office.identity.oidc import Provider
 from runtime.metrics import program_version
 from runtime.settings import Settings
 from telemetry.log.base import LogWriter
@@ -47,7 +50,9 @@ def create_app(settings: Settings, pool: Any, *, position_sink: LogWriter | None
     state.settings = settings
     state.pool = pool
     state.position_sink = position_sink
-    state.tokens = TokenCache(pool)
+    state.desk = Desk(pool, settings)
+    state.provider = Provider(settings, state.desk) if settings.oidc_issuer else None
+    state.use_notes = UseNotes(pool)
     state.waiting_readers = state.imports_running = state.position_requests = state.arriving_bytes = 0
     state.stopping = (
         False  # the composition root sets it on shutdown: who waits for news is then answered at once
@@ -63,6 +68,7 @@ def create_app(settings: Settings, pool: Any, *, position_sink: LogWriter | None
         desk,
         tracks,
         positions,
+        *identity,
         make_registry(),
         observability.router,
         documentation.router,

@@ -13,9 +13,11 @@ from fastapi.responses import HTMLResponse
 from pydantic.json_schema import models_json_schema
 
 from api.answers import Problem
+from api.auth.cookies import COOKIE, CSRF_HEADER
 from api.cases.bodies import BODIES
+from api.identity.schemas import BODIES as IDENTITY
 from api.positions.schemas import Position
-from api.problems import add_bodies, describe_problems
+from api.problems import OF_PEOPLE, add_bodies, describe_problems
 from office.identity.tokens import SCOPES
 from registry.parameter_values import Threshold
 from registry.records import KINDS
@@ -38,18 +40,33 @@ def describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = original()
-            bodies = (*(kind.model for kind in KINDS.values()), Position, Threshold, Problem, *BODIES)
+            bodies = (*(kind.model for kind in KINDS.values()), Position, Threshold, Problem, *IDENTITY, *BODIES)
             models = [(model, "validation") for model in bodies]
             _, made = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # a list of pairs
             schema.setdefault("components", {}).setdefault("schemas", {}).update(made["$defs"])
             add_bodies(schema["components"]["schemas"], [kind.model.__name__ for kind in KINDS.values()])
             describe_problems(schema)
+            _describe_sessions(schema)
             for unused in ("HTTPValidationError", "ValidationError"):
                 schema["components"]["schemas"].pop(unused, None)
             app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def _describe_sessions(schema: dict[str, Any]) -> None:
+    """What is for people only needs the session cookie, and no token opens it."""
+    schema["components"].setdefault("securitySchemes", {})["session"] = {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": f"POST /v1/session; requests that change something carry {CSRF_HEADER} as well",
+    }
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            if path.startswith(OF_PEOPLE) and (method, path) != ("post", "/v1/session"):
+                operation["security"] = [{"session": []}]
 
 
 @router.get("/docs")

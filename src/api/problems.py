@@ -29,6 +29,15 @@ _CHOOSES: Final = ("/evidence", "/track")
 #: What people work on together: it may have moved on, or name what is not there.
 _OF_PEOPLE: Final = ("/v1/cases", "/v1/complaints", "/v1/tasks", "/v1/messages")
 _OPEN: Final = ("/healthz", "/readyz")
+#: Where only people come in, by how the address begins. Their writes may contradict what is stored (409).
+OF_PEOPLE: Final = (
+    "/v1/session",
+    "/v1/users",
+    "/v1/role-grants",
+    "/v1/delegations",
+    "/v1/clients",
+    "/v1/client-secrets",
+)
 
 
 def describe_problems(schema: dict[str, Any]) -> None:
@@ -100,6 +109,10 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
         found |= {404, 409}
     if method == "delete":
         found.add(404)
+    if path.startswith("/v1/oidc/"):
+        found.add(404)
+    if method != "get" and path.startswith(OF_PEOPLE):
+        found |= {409, 429} if path.startswith("/v1/session") else {409}
     if path.endswith(_CHOOSES):
         found.add(406)
     return found

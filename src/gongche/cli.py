@@ -77,6 +77,12 @@ COMMANDS = (
         "the quarantine of positions that the program failed on; try again",
     ),
     Command("token", "gongche.commands.token", "管理接口令牌", "create, list, revoke API tokens"),
+    Command(
+        "user",
+        "gongche.commands.user",
+        "管理用户与角色",
+        "people who sign in: create, disable, reset, grant roles",
+    ),
     Command("settings", "gongche.commands.settings", "显示当前设置", "show the settings in force"),
 )
 

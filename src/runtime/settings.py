@@ -136,6 +136,45 @@ class Settings(BaseSettings):
         description="key that encrypts callers of the hotline 12345: 32 random bytes in base64, a file of mode 600; unset ="
         " caller.key in data_dir. Without it no caller is taken or shown",
     )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s?#]+$",
+        description="how browsers reach the API, such as https://gongche.example.gov.cn; needed for OIDC, and where a proxy"
+        " changes the Host header",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1",
+        description="addresses or networks, with commas between, whose X-Forwarded-For and X-Forwarded-Proto are believed",
+    )
+    session_idle_minutes: int = Field(
+        30, ge=5, le=24 * 60, description="a session of a person ends when it was not used for so long"
+    )
+    session_hours: int = Field(12, ge=1, le=24 * 30, description="a session of a person ends after so long")
+    session_over_http: bool = Field(
+        False,
+        description="session cookies over plain HTTP, without Secure, between programs of this machine: for trying it out;"
+        " refused unless http_host is a loopback address",
+    )
+    password_memory_mib: int = Field(
+        64, ge=8, le=1024, description="memory that checking one password takes (argon2id)"
+    )
+    password_rounds: int = Field(3, ge=1, le=20, description="passes over it (argon2id)")
+    password_checks_at_once: int = Field(
+        2, ge=1, le=64, description="passwords checked at the same time by one API; others wait"
+    )
+    identity_key_file: Path | None = Field(
+        None,
+        description="256-bit key, base64, that protects the TOTP secrets in the database; unset = identity.key in data_dir,"
+        " made when it is first needed. All APIs of one database need the same",
+    )
+    client_token_minutes: int = Field(
+        15, ge=1, le=24 * 60, description="life of an access token of an OAuth2 client"
+    )
+    oidc_issuer: str | None = Field(None, description="OpenID Connect provider; unset = no login by one")
+    oidc_client_id: str | None = Field(None, description="how the provider knows us")
+    oidc_secret_file: Path | None = Field(
+        None, description="file with the client secret of the provider, closed to other users"
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
 

@@ -20,6 +20,7 @@ from rules.alerts.evaluations import with_evidence
 from rules.catalogue import RULES, verify
 from runtime.postgres import connect
 from runtime.settings import Settings
+from tests.integration.identity_site import Site, running_site
 from tests.integration.log_contract import PARTITIONS
 from tests.integration.worker_world import World, some_day
 from tests.released import load_database
@@ -57,6 +58,22 @@ def kafka(cluster: Cluster | None) -> Settings:
         kafka_session_timeout_s=6 if cluster is None else 1.5,
         kafka_timeout_s=90,  # a broker that was just started, on a machine that works at capacity
     )
+
+
+@pytest.fixture(scope="session")
+def site(
+    postgres_dsn: str, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    """Two APIs over one database, for the tests of people, which share it."""
+    with running_site(postgres_dsn, template_database, tmp_path_factory.mktemp("people")) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _unlocked(request: pytest.FixtureRequest) -> None:
+    """All tests of ``site`` come from one address: what the one before did wrong is forgotten."""
+    if "site" in request.fixturenames:
+        request.getfixturevalue("site").sql("DELETE FROM login_failures")
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import hashlib
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,9 @@ import httpx
 import pytest
 
 from api.app import create_app
-from office.identity.subject import Kind, Role, Subject, grants_of_role
+from api.auth.cookies import COOKIE, CSRF_HEADER
+from office.identity import sessions
+from office.identity.subject import Role
 from office.identity.tokens import create_token
 from office.supervision import cases, clock, findings
 from office.supervision.cases import Entry, projection, read_thread
@@ -49,40 +50,55 @@ PEOPLE: dict[str, list[tuple[Role, str, str | None]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Known:
-    """Somebody who has come in."""
-
-    who: Subject
-
-    def alive(self, now: datetime) -> bool:
-        return True
-
-    def subject(self) -> Subject:
-        return self.who
-
-
-class People:
-    """Stands where tokens are looked up: the secret is the name."""
-
-    async def find(self, secret: str) -> Known | None:
-        held = PEOPLE.get(secret)
-        if held is None:
-            return None
-        grants = tuple(grants_of_role(role, unit, by) for role, unit, by in held)
-        return Known(Subject(Kind.USER, secret, secret, grants))
+async def sign_in(pool: asyncpg.Pool) -> dict[str, str]:
+    """Users with their roles and a session each: the secret of each session."""
+    for name in PEOPLE:
+        await pool.execute("INSERT INTO users (id, name, created_by) VALUES ($1, $1, 'test')", name)
+    grants: dict[str, int] = {}
+    for name, held in PEOPLE.items():
+        for role, unit, lent_by in held:
+            if lent_by is None:
+                grants[f"{name} {role}"] = await pool.fetchval(
+                    "INSERT INTO role_grants (user_id, role, organisation, valid_from, granted_by)"
+                    " VALUES ($1, $2, $3, now() - interval '1 day', 'test') RETURNING id",
+                    name, role, unit,
+                )  # fmt: skip
+    for name, held in PEOPLE.items():
+        for role, _, lent_by in held:
+            if lent_by is not None:
+                await pool.execute(
+                    "INSERT INTO delegations (grant_id, to_user, valid_from, valid_to, reason, made_by)"
+                    " VALUES ($1, $2, now() - interval '1 day', now() + interval '1 day', 'leave', $3)",
+                    grants[f"{lent_by} {role}"], name, lent_by,
+                )  # fmt: skip
+    async with pool.acquire() as connection:
+        return {
+            name: (
+                await sessions.begin(
+                    connection, name, "password", sessions.Visit("10.1.2.3", "test"), timedelta(hours=1)
+                )
+            ).secret
+            for name in PEOPLE
+        }
 
 
 class Site:
     """The API and its people."""
 
-    def __init__(self, client: httpx.AsyncClient, pool: asyncpg.Pool, settings: Settings) -> None:
-        self.client, self.pool, self.settings = client, pool, settings
+    def __init__(self, client: httpx.AsyncClient, pool: asyncpg.Pool, secrets: dict[str, str]) -> None:
+        self.client, self.pool, self._secrets = client, pool, secrets
+
+    def headers(self, who: str) -> dict[str, str]:
+        """Of the session of ``who``; of a token where that is nobody."""
+        secret = self._secrets.get(who)
+        if secret is None:
+            return {"Authorization": f"Bearer {who}"}
+        return {"Cookie": f"{COOKIE}={secret}", CSRF_HEADER: sessions.csrf_token(secret)}
 
     async def ask(
         self, who: str, method: str, path: str, body: Any = None, status: int = 200, **more: Any
     ) -> Any:
-        headers = {"Authorization": f"Bearer {who}"} | more.pop("headers", {})
+        headers = self.headers(who) | more.pop("headers", {})
         response = await self.client.request(method, f"/v1/{path}", json=body, headers=headers, **more)
         assert response.status_code == status, (who, method, path, response.status_code, response.text)
         assert "Traceback" not in response.text
@@ -144,14 +160,9 @@ async def opened(pool: asyncpg.Pool, settings: Settings) -> AsyncIterator[Site]:
         await pool.execute(
             "INSERT INTO vehicles (id, plate, organisation) VALUES ($1, $2, $3)", id, plate, unit
         )
-    app = create_app(settings, pool, position_sink=None)
-    tokens = app.state.tokens
-    app.state.tokens = People()
-    transport = httpx.ASGITransport(app, client=("10.1.2.3", 4))
+    transport = httpx.ASGITransport(create_app(settings, pool, position_sink=None), client=("10.1.2.3", 4))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        site = Site(client, pool, settings)
-        site.tokens, site.app = tokens, app  # type: ignore[attr-defined]  # for the test of tokens alone
-        yield site
+        yield Site(client, pool, await sign_in(pool))
 
 
 async def suspect(
@@ -297,7 +308,7 @@ async def test_two_clerks_close_one_case(site: Site) -> None:
     version = (await site.case(id))["version"]
     answers = await asyncio.gather(
         *(
-            site.client.post(f"/v1/cases/{id}:close", json=CLOSE | {"version": version}, headers={"Authorization": f"Bearer {who}"})
+            site.client.post(f"/v1/cases/{id}:close", json=CLOSE | {"version": version}, headers=site.headers(who))
             for who in ("clerk", "clerk2", "head")
         )
     )  # fmt: skip
@@ -322,7 +333,7 @@ async def test_numbers_have_no_gap(site: Site, db_url: str) -> None:
     )
     assert holder.stdout is not None
     assert (await holder.stdout.readline()).decode().strip() == f"督〔{year}〕jsj-0001号"
-    headers = {"Authorization": "Bearer head"}
+    headers = site.headers("head")
     issuing = [
         asyncio.create_task(
             site.client.post(
@@ -508,7 +519,7 @@ async def test_files_are_what_they_are(site: Site) -> None:
     shown = await site.case(id, "boss")
     assert [f["name"] for f in shown["attachments"]] == ["现场 照片.jpg", "回复.pdf"]
     assert shown["version"] == 5
-    headers = {"Authorization": "Bearer clerk"}
+    headers = site.headers("clerk")
     answer = await site.client.get(f"/v1/{path}/{kept['id']}", headers=headers)
     assert (answer.content, answer.headers["content-type"], answer.headers["x-content-type-options"]) == (
         JPEG,
@@ -612,7 +623,6 @@ async def test_complaints_and_their_callers(site: Site, tmp_path: Path) -> None:
 
 
 async def test_the_hotline_s_program_hands_in_and_sees_nothing_else(site: Site) -> None:
-    site.app.state.tokens = site.tokens  # type: ignore[attr-defined]
     secret = (await create_token(site.pool, "12345", ["complaints:write"])).secret
     await suspect(site.pool, "night-1")
     made = await site.ask(secret, "POST", "complaints", COMPLAINT, 201)
@@ -679,14 +689,14 @@ async def test_what_is_odd_is_refused_and_leaves_nothing(site: Site) -> None:
     await site.step("head", id, "sign", 403)
     for odd in ("x", "%00", "9" * 64, "%E8%8B%8F"):
         for path in (f"cases/{odd}", f"complaints/{odd}"):
-            answer = await site.client.get(f"/v1/{path}", headers={"Authorization": "Bearer clerk"})
+            answer = await site.client.get(f"/v1/{path}", headers=site.headers("clerk"))
             assert answer.status_code in (404, 422), (path, answer.text)
     for wrong in (
         {"organisation": "none"}, {"vehicle": "none"}, {"alerts": ["0" * 32]}, {"due_on": "2020-01-02"}, {"helpers": ["none"]},
         {"source": "hotline"}, {"orders": ["none"]}, {"complaint": "none"}, {"title": ""}, {"alerts": ["0" * 32] * 2},
     ):  # fmt: skip
         answer = await site.client.post(
-            "/v1/cases", headers={"Authorization": "Bearer clerk"},
+            "/v1/cases", headers=site.headers("clerk"),
             json={"title": "t", "source": "joint", "organisation": "jsj", "facts": "x"} | wrong,
         )  # fmt: skip
         assert answer.status_code in (404, 422), (wrong, answer.text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import socket
 from collections.abc import Callable, Iterator
@@ -12,6 +13,9 @@ from collections.abc import Callable, Iterator
 import uvicorn
 
 from gongche.commands.service import run_service
+from gongche.first_administrator import make_first_administrator
+from office.identity.housekeeping import keep_house
+from office.identity.oidc import check_settings as check_oidc
 from runtime import lifecycle
 from runtime.errors import ConfigurationError
 from runtime.metrics import set_build_info
@@ -29,7 +33,7 @@ GRACE_S = 5
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = """\
 地址 / address: GONGCHE_HTTP_HOST (127.0.0.1), GONGCHE_HTTP_PORT (8000); TLS belongs in a proxy before it
-令牌 / tokens: gongche token create"""
+令牌 / tokens: gongche token create；人员 / people: gongche user"""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,6 +74,25 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def refuse_open_cookies(settings: Settings) -> None:
+    """Say loudly that sessions travel without TLS. Raises ConfigurationError where others could read along."""
+    if not settings.session_over_http:
+        return
+    try:
+        inside = ipaddress.ip_address(settings.http_host).is_loopback
+    except ValueError:
+        inside = settings.http_host == "localhost"
+    if not inside:
+        raise ConfigurationError(
+            f"会话不得以明文经网络传输 / sessions must not travel in the clear, and GONGCHE_HTTP_HOST is {settings.http_host}",
+            hint="unset GONGCHE_SESSION_OVER_HTTP and put TLS before the API, or listen on 127.0.0.1",
+        )
+    _logger.warning(
+        "会话以明文传输，仅限本机试用 / SESSIONS TRAVEL IN THE CLEAR, between programs of this machine:"
+        " for trying it out only (GONGCHE_SESSION_OVER_HTTP)"
+    )
+
+
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """HTTP until ``stop``. ``settings.database_url`` is set."""
     from api.app import create_app
@@ -78,6 +101,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     link = lifecycle.SupervisorLink.from_environment()
     link.watch(stop)
     set_build_info("api")
+    refuse_open_cookies(settings)
+    check_oidc(settings)
     listener = listen(settings.http_host, settings.http_port)
     pool = await create_pool(settings.database_url or "", max_size=10)
     sink = open_writer(settings)
@@ -90,6 +115,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     try:
         await sink.start()
         await check_schema(pool)
+        async with pool.acquire() as connection:
+            await make_first_administrator(connection, settings)
         app = create_app(settings, pool, position_sink=sink)
         server = _Server(
             uvicorn.Config(
@@ -99,18 +126,21 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 server_header=False,
                 timeout_graceful_shutdown=GRACE_S,
                 timeout_keep_alive=30,
+                forwarded_allow_ips=settings.trusted_proxies,
             ),
             started,
         )
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         stopping = asyncio.create_task(stop.wait())
         clock = asyncio.create_task(run_clock(pool), name="clock of supervision")
+        housekeeping = asyncio.create_task(keep_house(pool))
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         clock.cancel()
         app.state.stopping = True  # who waits for news is answered now
         server.should_exit = True
         await serving
+        housekeeping.cancel()
     finally:
         listener.close()
         await sink.close()

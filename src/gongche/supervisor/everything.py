@@ -22,6 +22,7 @@ from pathlib import Path
 
 import orjson
 
+from gongche.first_administrator import make_first_administrator
 from gongche.supervisor.demo import Demo, DemoOptions
 from gongche.supervisor.processes import ChildSpec, Supervisor
 from gongche.supervisor.status import Board, Console, FeedTally, show_status
@@ -146,6 +147,7 @@ def child_specs(
         "GONGCHE_WORKER_METRICS_PORT": str(ports.worker_metrics),
         "GONGCHE_JUDGE_METRICS_PORT": str(ports.judge_metrics),
         "GONGCHE_AUTO_REGISTER": "true" if settings.auto_register else "false",
+        "GONGCHE_SESSION_OVER_HTTP": "true" if settings.session_over_http else "false",
         "PYTHONUNBUFFERED": "1",
     }
     if navigation is not None:
@@ -178,6 +180,11 @@ def run_up(options: UpOptions, settings: Settings, console: Console) -> int:
         # The demo admits every terminal, so unless told otherwise it listens to this machine alone.
         host = settings.tcp_host if "tcp_host" in settings.model_fields_set else "127.0.0.1"
         settings = settings.model_copy(update={"auto_register": True, "tcp_host": host})
+        if settings.http_host in ("127.0.0.1", "::1", "localhost"):
+            settings = settings.model_copy(update={"session_over_http": True})
+            console.say(
+                "演示：登录会话以明文传输，仅限本机 / demo: sessions travel in the clear, on this machine only"
+            )
     with only_one(folder), ExitStack() as stack:
         ports = settle_ports(settings)
         roads = own_engine.GRAPH
@@ -189,9 +196,20 @@ def run_up(options: UpOptions, settings: Settings, console: Console) -> int:
         applied = asyncio.run(migrate(dsn))
         if applied:
             console.say(f"数据库结构已升级 / schema brought up to date: {', '.join(applied)}")
+        asyncio.run(_first_administrator(dsn, settings, console.say))
         status = lifecycle.run(partial(_serve, options, settings, ports, dsn, roads, stack, console))
         console.say("停止 / stopping PostgreSQL" if not settings.database_url else "已停止 / stopped")
     return status
+
+
+async def _first_administrator(dsn: str, settings: Settings, say: Callable[[str], None]) -> None:
+    """Before the API would do it, whose output goes to a log."""
+    connection = await connect(dsn)
+    try:
+        # What is said here may be kept as well (a service's journal): the password is shown to a terminal only.
+        await make_first_administrator(connection, settings, say if sys.stdout.isatty() else None)
+    finally:
+        await connection.close()
 
 
 def _demo_roads(seed: int, settings: Settings, say: Callable[[str], None]) -> bool:

@@ -1,0 +1,1 @@
+"""People and programs over HTTP: signing in, sessions, users, clients."""

@@ -1,0 +1,95 @@
+"""The key that protects TOTP secrets at rest: 256 bits in a private file. There is no default key."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from runtime.errors import ConfigurationError
+from runtime.settings import Settings
+
+_BYTES: Final = 32
+_NONCE: Final = 12
+
+
+def key_file(settings: Settings) -> Path:
+    """Where the key is."""
+    return settings.identity_key_file or settings.data_dir / "identity.key"
+
+
+class Sealer:
+    """Seals short secrets with AES-256-GCM. Each is bound to what it belongs to: moved to another row it does not open."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = key_file(settings)
+        self._may_make = settings.identity_key_file is None
+        self._cipher: AESGCM | None = None
+
+    def seal(self, secret: str, belongs_to: str) -> bytes:
+        """``secret`` sealed. Raises ConfigurationError when there is no usable key."""
+        nonce = secrets.token_bytes(_NONCE)
+        return nonce + self._key(make=self._may_make).encrypt(nonce, secret.encode(), belongs_to.encode())
+
+    def open(self, sealed: bytes, belongs_to: str) -> str:
+        """What was sealed. Raises ConfigurationError when the key is missing or another one."""
+        try:
+            plain = self._key(make=False).decrypt(sealed[:_NONCE], sealed[_NONCE:], belongs_to.encode())
+        except InvalidTag:
+            raise ConfigurationError(
+                f"{self._path} 不是加密动态验证码密钥时所用的密钥 / is not the key that the TOTP secrets were sealed with",
+                hint="put the right key back, or: gongche user reset NAME --totp",
+            ) from None
+        return plain.decode()
+
+    def _key(self, *, make: bool) -> AESGCM:
+        if self._cipher is None:
+            self._cipher = AESGCM(_read(self._path) if self._path.exists() or not make else _make(self._path))
+        return self._cipher
+
+
+def _read(path: Path) -> bytes:
+    hint = "head -c 32 /dev/urandom | base64 > FILE; chmod 600 FILE; the same file for every API"
+    try:
+        mode = path.stat().st_mode
+        text = path.read_bytes()[:200]
+    except OSError as error:
+        raise ConfigurationError(f"identity key {path}: {error.strerror or error}", hint=hint) from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ConfigurationError(f"identity key {path} is open to other users", hint=f"chmod 600 {path}")
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != _BYTES:
+        raise ConfigurationError(f"identity key {path} is not {_BYTES} bytes in base64", hint=hint)
+    return key
+
+
+def _make(path: Path) -> bytes:
+    """A new key, whole or not at all: two processes that make it at once have the same one afterwards."""
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(base64.b64encode(secrets.token_bytes(_BYTES)) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(scratch, path)
+        except FileExistsError:
+            pass
+        finally:
+            scratch.unlink()
+    except OSError as error:
+        raise ConfigurationError(
+            f"identity key {path} cannot be written: {error.strerror or error}",
+            hint="set GONGCHE_IDENTITY_KEY_FILE",
+        ) from error
+    return _read(path)
