@@ -20,6 +20,8 @@ from tools.kafka.broker import Cluster, missing
 from bench.database import Fleet, fresh_database, make_fleet
 from bench.processes import Generator, cpu_seconds, descendants, free_port, gongche, running, scrape
 from rules.judge.process import COUNT_S
+from rules.live.clocks import WRONG_US
+from runtime.units import US_PER_S
 
 LOGS = ("embedded", "kafka")
 #: The broker of a benchmark keeps minutes of positions in its page cache and needs little heap.
@@ -252,6 +254,16 @@ def quiet_back_s() -> int:
     ]  # of a day in UTC (8:00 in China) or in China, from today's 0:00 on
     since = [china_s % 86_400 - begin for begin in begins]
     return min(seconds for seconds in since if seconds > 3 * 3600) - 60
+
+
+def behind_s() -> int:
+    """How many seconds ago clocks begin that go much faster than time: so many that no clock becomes one that is wrong by a
+    constant in 20 minutes of theirs, which would weigh on every report as it does on few terminals of a fleet. Where a day
+    begins in these minutes, as for ``quiet_back_s``."""
+    allowed_s = WRONG_US // US_PER_S - 10
+    china_s = (int(time.time()) + 8 * 3600) % 86_400
+    near = any(abs(china_s - begin) < allowed_s for begin in (0, 8 * 3600, 86_400))
+    return quiet_back_s() if near else allowed_s
 
 
 def each_broker(which: str) -> Iterator[tuple[str, Cluster | None]]:

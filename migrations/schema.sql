@@ -983,7 +983,10 @@ CREATE TABLE recomputations (
     found jsonb,
     attempts integer DEFAULT 0 NOT NULL,
     error text,
-    retry_at timestamp with time zone
+    retry_at timestamp with time zone,
+    again_from timestamp with time zone,
+    slices integer DEFAULT 0 NOT NULL,
+    rest_until timestamp with time zone
 );
 
 ALTER TABLE recomputations ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (

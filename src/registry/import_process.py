@@ -16,7 +16,7 @@ from runtime.logs import configure_logging
 from runtime.postgres import connect
 
 #: Requests that somebody waits for come first.
-NICE: Final = 5
+NICE: Final = 10
 
 
 def _send(out: BinaryIO, step: dict[str, Any] | None, error: Exception | None) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import time
 from datetime import UTC, date, datetime
 from functools import partial
+from typing import Final
 
 from gongche.commands.arguments import day
 from gongche.commands.service import database_trouble, run_service
@@ -23,6 +25,8 @@ from runtime.units import US_PER_DAY, from_us, midnight_us, to_us
 
 _logger = logging.getLogger(__name__)
 
+#: What is received and judged live comes first: a judge that starts has two months of every vehicle to look at.
+NICE: Final = 10
 #: While another judge works on what was asked of it, it is asked so often whether it is done.
 _LOOK_S = 1.0
 #: What is left is counted every so often.
@@ -60,6 +64,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     from rules.judge.subjects.all import GATHERERS
     from rules.navigation import navigator
 
+    os.nice(NICE)
     link = lifecycle.SupervisorLink.from_environment()
     link.watch(stop)
     set_build_info("judge")

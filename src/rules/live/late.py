@@ -17,7 +17,7 @@ from rules.live.vehicle_states import Fixes, Tracker
 from rules.tracks.advance import late_rows
 from runtime.arrays import Ints
 from runtime.connection import Connection
-from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day, earliest, keep_earliest
+from runtime.units import CHINA_OFFSET_US, US_PER_DAY, china_day, earliest
 from telemetry.archive.store import Archive
 
 #: A row so much older than its vehicle's newest is kept but does not start a recomputation: the clock of the
@@ -60,15 +60,21 @@ async def changed_since(
 ) -> dict[int, int]:
     """Vehicle -> time (us) from which its results have to be computed again for changed facts. The states of the
     vehicles are in memory."""
+    marks = dict(
+        zip(
+            (nos := sorted({change.vehicle_no for change in changes})),
+            tracker.states.field("t", np.array(nos, np.int64)).tolist(),
+            strict=True,
+        )
+    )
+    # Stored rows newer than all it had become a vehicle's own only by a binding, or another worker has.
+    ahead = [c for c in changes if c.from_us > marks[c.vehicle_no] and c.kind in ("terminal_binding", "rows")]
+    with_rows = await _with_rows(conn, archive, tracker.snapshot, ahead)
     again: list[tuple[int, int]] = []
     for change in changes:
-        watermark = int(tracker.states.field("t", np.array([change.vehicle_no]))[0])
-        since = change.from_us
-        if since > watermark:
-            # Stored rows newer than all it had become a vehicle's own only by a binding, or another worker has.
-            bound = change.kind in ("terminal_binding", "rows")
-            if not (bound and await _has_rows(conn, archive, tracker.snapshot, change.vehicle_no, since)):
-                continue
+        watermark, since = marks[change.vehicle_no], change.from_us
+        if since > watermark and change not in with_rows:
+            continue
         if change.kind in _CLEANED_ANEW:
             since = day_start(since)
         if watermark:
@@ -77,12 +83,23 @@ async def changed_since(
     return earliest(again)
 
 
-async def _has_rows(
-    conn: Connection, archive: Archive, snapshot: FleetSnapshot, vehicle: int, since: int
-) -> bool:
-    terminals = {terminal for terminal, _, _ in snapshot.terminals_of(vehicle, since, FOREVER)}
-    newest = await archive.last_positions(conn, sorted(terminals))
-    return bool((newest.batch.device_us >= since).any())
+async def _with_rows(
+    conn: Connection, archive: Archive, snapshot: FleetSnapshot, changes: Sequence[FactChange]
+) -> set[FactChange]:
+    """Those of ``changes`` whose vehicle has a stored valid fix from the change on."""
+    terminals = {
+        change: {
+            terminal for terminal, _, _ in snapshot.terminals_of(change.vehicle_no, change.from_us, FOREVER)
+        }
+        for change in changes
+    }
+    newest = await archive.last_positions(conn, sorted(set().union(*terminals.values())))
+    times = dict(zip(newest.batch.terminal.tolist(), newest.batch.device_us.tolist(), strict=True))
+    return {
+        change
+        for change, its in terminals.items()
+        if any(times.get(terminal, -1) >= change.from_us for terminal in its)
+    }
 
 
 def behind(fixes: Fixes, waiting: Mapping[int, Waiting]) -> dict[int, int]:
@@ -111,17 +128,20 @@ def unusable_since(changes: Sequence[FactChange], waiting: Mapping[int, Waiting]
     return earliest((c.vehicle_no, max(c.from_us, waiting[c.vehicle_no].from_us + reach_us)) for c in changes)
 
 
-def split(tracker: Tracker, fixes: Fixes, again: dict[int, int], turn: Turn) -> Fixes:
-    """The fixes that are not older than what their vehicle has; late ones put their vehicle into ``again``."""
+def split(
+    tracker: Tracker, fixes: Fixes, again: Mapping[int, int], turn: Turn
+) -> tuple[Fixes, dict[int, int]]:
+    """The fixes that are not older than what their vehicle has; and vehicle -> from when on, for those with late ones.
+    ``again``: the vehicles that are computed again for changed facts (they are counted)."""
     late = late_rows(tracker.states, fixes.vehicle, fixes.t_us)
-    facts = len(again)
+    since: dict[int, int] = {}
     if late.any():
         too_late = late & (fixes.t_us < tracker.states.field("t", fixes.vehicle) - LATE_LIMIT_US)
         turn.judged["too_late"] += int(too_late.sum())
         fixes, late = fixes.take(~too_late), late[~too_late]
         turn.judged["late"] += int(late.sum())
         times = zip(fixes.vehicle[late].tolist(), fixes.t_us[late].tolist(), strict=True)
-        keep_earliest(again, ((no, day_start(t)) for no, t in times))
-        turn.recomputed["late"] = len(np.unique(fixes.vehicle[late]))
-    turn.recomputed["facts"] = facts
-    return fixes.take(~late)
+        since = earliest((no, day_start(t)) for no, t in times)
+        turn.recomputed["late"] = len(since)
+    turn.recomputed["facts"] = len(again)
+    return fixes.take(~late), since

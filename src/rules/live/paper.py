@@ -170,11 +170,10 @@ async def _look(facts: Facts, rows: Sequence[int], marks: Mapping[int, int]) -> 
             keep_earliest(since, [(no, others)])
     await save_track_times(facts.conn, [order for its in changed.values() for order in its])
     await note_order_times(facts.conn, [order.id for its in changed.values() for order in its])
-    for no, its in changed.items():
-        new = {order.id: order for order in its}
-        book.replace(
-            [no], [new.get(book.orders[r].id, book.orders[r]) for r in book.rows_of(no)], snapshot.parameters
-        )
+    if changed:  # at once: it copies the whole book
+        new = {order.id: order for its in changed.values() for order in its}
+        kept = (book.orders[row] for no in changed for row in book.rows_of(no))
+        book.replace(list(changed), [new.get(order.id, order) for order in kept], snapshot.parameters)
     return since
 
 

@@ -70,6 +70,8 @@ POLL_S: Final = 0.2
 #: How often returned orders of silent terminals are looked for, by the clock.
 CLOCK_US: Final = 10 * US_PER_S
 LAG_EVERY_S: Final = 1.0
+#: Of so many slices one is for the vehicles that have waited longest.
+LONGEST_EVERY: Final = 8
 #: How often it is asked whether this is still the same log.
 SAME_LOG_EVERY_S: Final = 30.0
 #: Rows of orders and fences that may be added in memory (superseded ones stay there) before it is loaded afresh.
@@ -298,6 +300,7 @@ class Worker:
                     turn = await run_slice(
                         conn, self._archive, memory, self._owners, self._place(()),
                         now_us=self._now_us(), known_us=self._known_us, done=self._steps.done, only=only,
+                        longest=self.counts.slices % LONGEST_EVERY == LONGEST_EVERY - 1,
                     )  # fmt: skip
             self._recomputing = turn is not None
             await self._progress.show(conn, memory, self._owners, working=self._recomputing)

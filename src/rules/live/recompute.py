@@ -8,6 +8,7 @@ once more here. A vehicle's recomputation may stop at any position and go on fro
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -40,33 +41,50 @@ from telemetry.archive.read import Track
 
 #: Vehicles that are recomputed side by side: the kernels are fastest over columns.
 VEHICLES_AT_ONCE: Final = 64
-#: Positions of one slice.
+#: Positions of one slice, and about how long its kernels may run: one vehicle's positions take a hundred times as long as
+#: those of many vehicles side by side.
 ROWS_A_SLICE: Final = 20_000
+SLICE_S: Final = 0.3
 #: Vehicles that one slice brings to their end, where each episode found counts as EPISODE_COST of them.
 ENDED_A_SLICE: Final = 64
 EPISODE_COST: Final = 4
-#: Days with positions, over all vehicles, that are recomputed at once, in the transaction that finds it necessary.
+#: Days with positions and positions, over all vehicles, that are recomputed at once, in the transaction that finds it necessary.
 DAYS_AT_ONCE: Final = 30
-#: Positions read at once, and how long a stretch of time is read at once when there are many vehicles. Where it held fewer
-#: positions than FEW_ROWS the next one is longer, up to WIDER times: a terminal may have a report here and there in a month.
+AT_ONCE: Final = 2_000
+#: Positions read at once; at first of a slice; and how long a stretch of time is read at once when there are many vehicles. Where it
+#: held more the next one is shorter, where it held fewer than FEW_ROWS longer, up to WIDER times: a terminal may have a report here
+#: and there in a month.
 ROWS_AT_ONCE: Final = 100_000
+ROWS_AT_FIRST: Final = 1_000
 WINDOW_US: Final = 6 * 3600 * 1_000_000
+LEAST_WINDOW_US: Final = 60 * 1_000_000
 FEW_ROWS: Final = 2_000
 WIDER: Final = 8
 _NO_DAY: Final = -25_000  # a day before all days
 _END: Final = 100_000  # and one after them
 
 
-async def few_days(facts: Facts, since_us: Mapping[int, int]) -> set[int]:
-    """Those of the vehicles in ``since_us`` (number -> from when on) whose days from then on are together at most
-    DAYS_AT_ONCE: the ones with the fewest days first."""
+async def short(facts: Facts, since_us: Mapping[int, int]) -> set[int]:
+    """Those of the vehicles in ``since_us`` (number -> from when on) whose stored tracks from then on have together at most
+    DAYS_AT_ONCE days and AT_ONCE positions: the ones with the fewest first."""
     nos = sorted(since_us)
     days = [china_day(since_us[no]) for no in nos]
     counted = await count_day_states(facts.conn, nos, days)
+    chosen = _fewest({no: counted[no] + 1 for no in nos}, DAYS_AT_ONCE)
+    spans = {no: facts.tracker.snapshot.terminals_of(no, since_us[no], FOREVER) for no in chosen}
+    rows = await facts.archive.count(
+        facts.conn, [span for its in spans.values() for span in its], AT_ONCE + 1
+    )
+    found = iter(rows)
+    return _fewest({no: sum(next(found) for _ in its) for no, its in spans.items()}, AT_ONCE)
+
+
+def _fewest(counted: Mapping[int, int], most: int) -> set[int]:
+    """The vehicles with the smallest numbers whose sum is at most ``most``."""
     chosen, total = set(), 0
-    for no in sorted(nos, key=lambda no: (counted[no], no)):
-        total += counted[no] + 1
-        if total > DAYS_AT_ONCE:
+    for no in sorted(counted, key=lambda no: (counted[no], no)):
+        total += counted[no]
+        if total > most:
             break
         chosen.add(no)
     return chosen
@@ -105,8 +123,8 @@ async def begin(facts: Facts, jobs: Sequence[Recomputation]) -> None:
 async def go_on(
     facts: Facts, jobs: Sequence[Recomputation], most_rows: int | None = None
 ) -> tuple[bool, int]:
-    """Take the stored positions after those that ``jobs`` (begun, by vehicle) have, at most about ``most_rows`` (None = all).
-    (Whether there are no more, positions read.) Day states are written, ``jobs`` are moved on and not saved."""
+    """Take the stored positions after those that ``jobs`` (begun, by vehicle) have; with ``most_rows`` at most about so many, and
+    no longer than about SLICE_S. (Whether there are no more, positions read.) Day states are written, ``jobs`` are moved on and not saved."""
     vehicles = np.array([job.vehicle for job in jobs], np.int64)
     states = TrackStates(len(jobs))
     states.unpack(np.arange(len(jobs)), np.frombuffer(b"".join(job.state for job in jobs), STATE_DTYPE))
@@ -117,11 +135,14 @@ async def go_on(
     usual = min(max(WINDOW_US, WINDOW_US * VEHICLES_AT_ONCE // len(jobs)), 12 * US_PER_DAY)
     window = usual
     rows, at = 0, await _next_fix(facts, jobs, 0)
-    while at is not None and (most_rows is None or rows < most_rows):
-        left = ROWS_AT_ONCE if most_rows is None else most_rows - rows
+    pace = _Pace(most_rows)
+    while at is not None and (left := pace.next(rows)):
         track, until = await _read(facts, jobs, at, at + window, left)
         rows += len(track)
-        window = min(4 * window, WIDER * usual) if len(track) < FEW_ROWS else usual
+        if until < at + window:  # there were more positions than asked for
+            window = max(2 * (until - at), LEAST_WINDOW_US)
+        else:
+            window = min(4 * window, WIDER * usual) if len(track) < FEW_ROWS else min(2 * window, usual)
         _add_orders(facts, run, jobs, since, until)
         done = run.take(track)
         day_starts += done.day_starts
@@ -164,6 +185,24 @@ async def end(facts: Facts, jobs: Sequence[Recomputation]) -> list[Judgement]:
         )
     await note_tracks(facts.conn, [(job.vehicle, from_us(job.from_us)) for job in jobs])
     return await reconcile(facts, found)
+
+
+class _Pace:
+    """How many positions are read next. ``most``: of a slice, None = all there are."""
+
+    def __init__(self, most: int | None) -> None:
+        self._most, self._began = most, time.perf_counter()
+
+    def next(self, rows: int) -> int:
+        """0 = enough, after ``rows``. The time that is left is spent at the pace of those."""
+        if self._most is None:
+            return ROWS_AT_ONCE
+        spent = time.perf_counter() - self._began
+        if not rows:
+            return min(self._most, ROWS_AT_FIRST)
+        if spent >= SLICE_S:
+            return 0
+        return max(0, min(self._most - rows, ROWS_AT_FIRST + int(rows * (SLICE_S - spent) / spent)))
 
 
 def endable(jobs: Iterable[Recomputation]) -> list[Recomputation]:

@@ -43,14 +43,15 @@ async def next_vehicles(conn: Connection, memory: Memory, owners: Ownership) -> 
 
 async def run_slice(
     conn: Connection, archive: Archive, memory: Memory, owners: Ownership, place: Place, *,
-    now_us: int, known_us: int, done: Callable[[str], None], only: Sequence[int] | None = None,
+    now_us: int, known_us: int, done: Callable[[str], None], only: Sequence[int] | None = None, longest: bool = False,
 ) -> Turn | None:  # fmt: skip
-    """The next slice, in the transaction of ``conn``, of the own vehicles (those in ``only`` if given); None = there is
+    """The next slice, in the transaction of ``conn``, of the own vehicles (those in ``only`` if given; ``longest``: of those that
+    have waited longest); None = there is
     nothing to do. Raises OffsetConflictError when another worker has the partitions, or one of the vehicles, by now."""
     await lock_offsets(conn, place.log, place.expected, place.claim)
     await hold(conn, memory, owners, now_us)
     own = owners.vehicles(memory.snapshot) if only is None else sorted(owners.own(memory.snapshot, only))
-    jobs = await recomputations.take(conn, own, recompute.VEHICLES_AT_ONCE)
+    jobs = await recomputations.take(conn, own, recompute.VEHICLES_AT_ONCE, longest=longest)
     if not jobs:
         return None
     started = time.perf_counter()

@@ -45,7 +45,7 @@ from rules.live.vehicle_states import Fixes
 from rules.tracks.advance import advance
 from runtime.arrays import Bools, Ints
 from runtime.connection import Connection
-from runtime.units import keep_earliest
+from runtime.units import earliest, keep_earliest
 from telemetry.archive.store import Archive
 from telemetry.positions import PositionBatch
 
@@ -74,8 +74,9 @@ class Transaction:
         self._changes: list[FactChange] = []
         #: Vehicles that wait to be computed again; of them only what the past leaves open is judged here.
         self._waiting: dict[int, Waiting] = {}
-        #: Vehicles to be noted for that, from when on.
+        #: Vehicles to be noted for that, from when on: for what changed, and for late positions.
         self._noted: dict[int, int] = {}
+        self._noted_late: dict[int, int] = {}
         #: Vehicles that are computed again in this transaction.
         self._at_once: dict[int, Recomputation] = {}
 
@@ -143,7 +144,7 @@ class Transaction:
         Finds out who waits to be computed again, and what of that has to be begun again."""
         changed = {c.vehicle_no for c in self._changes}
         self._waiting = await recomputations.waiting(facts.conn, changed.union(fixes.vehicle.tolist()))
-        self._note(behind(fixes, self._waiting))
+        keep_earliest(self._noted_late, behind(fixes, self._waiting).items())
         self._note(before_start(fixes, self._waiting))
         unusable = {no for no, waits in self._waiting.items() if waits.anew}
         self._note(unusable_since([c for c in self._changes if c.vehicle_no in unusable], self._waiting))
@@ -167,21 +168,24 @@ class Transaction:
         keep_earliest(again, passed.items())
         if self._how.afresh:
             keep_earliest(again, zip(fixes.vehicle.tolist(), fixes.t_us.tolist(), strict=True))
-        live = split(tracker, fixes, again, turn)
-        await self._again(facts, again)
+        live, late = split(tracker, fixes, again, turn)
+        await self._again(facts, again, late)
         return live.take(~_among(live.vehicle, self._at_once))
 
-    async def _again(self, facts: Facts, again: Mapping[int, int]) -> None:
-        """Compute the vehicles in ``again`` (number -> from when on) again: those that do not wait already and need few days
-        at once, the others later."""
-        free = {no: since for no, since in again.items() if no not in self._waiting and no not in self._noted}
-        few = await recompute.few_days(facts, free)
+    async def _again(self, facts: Facts, changed: Mapping[int, int], late: Mapping[int, int]) -> None:
+        """Compute the vehicles in ``changed`` and ``late`` (number -> from when on: facts, positions) again: those that do not
+        wait already and have a short track at once, the others later."""
+        again = earliest((*changed.items(), *late.items()))
+        open_ = self._open_since()
+        free = {no: since for no, since in again.items() if no not in open_}
+        few = await recompute.short(facts, free)
         jobs = [Recomputation(no, free[no]) for no in sorted(few)]
         await recompute.begin(facts, jobs)
         # They may have begun earlier than asked for.
-        few = await recompute.few_days(facts, {job.vehicle: job.begun_us or 0 for job in jobs})
+        few = await recompute.short(facts, {job.vehicle: job.begun_us or 0 for job in jobs})
         self._at_once |= {job.vehicle: job for job in jobs if job.vehicle in few}
-        self._note({no: since for no, since in again.items() if no not in few})
+        self._note({no: since for no, since in changed.items() if no not in few})
+        keep_earliest(self._noted_late, ((no, since) for no, since in late.items() if no not in few))
 
     def _note(self, since_us: Mapping[int, int]) -> None:
         keep_earliest(self._noted, since_us.items())
@@ -201,7 +205,7 @@ class Transaction:
             facts.conn, self._archive, live, context, advanced, before, moved, self._open_since()
         )
         turn.recomputed["same_time"] += len(advanced.disturbed)
-        await self._again(facts, advanced.disturbed)
+        await self._again(facts, {}, advanced.disturbed)
         found: dict[int, list[Episode]] = defaultdict(list)
         for event in advanced.events:
             if event.slot not in self._at_once:
@@ -221,11 +225,12 @@ class Transaction:
         await recomputations.note(facts.conn, Urgency.PARAMETER, whole_fleets)
         others = {no: us for no, us in self._noted.items() if no not in whole_fleets}
         await recomputations.note(facts.conn, Urgency.FACT, others)
+        await recomputations.note(facts.conn, Urgency.FACT, self._noted_late, late=True)
 
     def _open_since(self) -> dict[int, int]:
         """Vehicles whose past is open after this transaction, from when on."""
         open_ = {no: waits.from_us for no, waits in self._waiting.items()}
-        keep_earliest(open_, self._noted.items())
+        keep_earliest(open_, (*self._noted.items(), *self._noted_late.items()))
         return open_
 
     def _steady(self, touched: Ints, watermarks: Ints) -> tuple[Ints, Ints]:

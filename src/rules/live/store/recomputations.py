@@ -23,14 +23,20 @@ MOST_FURTHER_BACK: Final = 8
 #: SQL: how the reason looks of what is put off for a fact that cannot be read.
 _HELD: Final = f"{MARK}%"
 #: Rows that are not put off.
-_TAKEN: Final = "(retry_at IS NULL OR retry_at <= now())"
+_TAKEN: Final = "(retry_at IS NULL OR retry_at <= now()) AND (rest_until IS NULL OR rest_until <= now())"
+#: After so many slices a vehicle lets those go first that had fewer. Among whole fleets it does not: they all need many.
+_SLICES_IN_A_ROW: Final = 16
+#: One that is done again for late positions that came meanwhile rests no longer than this before.
+MOST_REST_S: Final = 600
 _ANYTHING: Final = f"SELECT EXISTS (SELECT FROM recomputations WHERE {_TAKEN})"  # noqa: S608 - our own constants
 _COUNT: Final = f"""
 SELECT count(*) FROM recomputations WHERE ($1::integer[] IS NULL OR vehicle_no = ANY($1)) AND {_TAKEN}
 """  # noqa: S608 - our own constants
 _NEXT: Final = f"""
 SELECT *, begun IS NOT NULL AND state_version = $3 AND octet_length(state) = $4 AS under_way FROM recomputations
- WHERE ($1::integer[] IS NULL OR vehicle_no = ANY($1)) AND {_TAKEN} ORDER BY urgency, begun IS NULL, seq LIMIT $2
+ WHERE ($1::integer[] IS NULL OR vehicle_no = ANY($1)) AND {_TAKEN}
+ ORDER BY CASE WHEN $5 THEN 0 ELSE urgency END, CASE WHEN urgency < $6 AND NOT $5 THEN slices / $7 ELSE 0 END, begun IS NULL, seq
+ LIMIT $2
 """  # noqa: S608 - our own constants
 
 
@@ -72,10 +78,16 @@ class Waiting:
 
 
 async def note(
-    conn: Connection, urgency: Urgency, since_us: Mapping[int, int], *, anew: bool = False
+    conn: Connection,
+    urgency: Urgency,
+    since_us: Mapping[int, int],
+    *,
+    anew: bool = False,
+    late: bool = False,
 ) -> None:
     """Vehicles (number -> from when on) have to be computed again. One that is under way and has passed that time begins
-    again; so does one that turns out to have no usable state."""
+    again; so does one that turns out to have no usable state. For ``late`` positions it does not: some terminals never stop
+    sending them. It comes to its end with what it had, and is done once more."""
     if not since_us:
         return
     nos = sorted(since_us)
@@ -83,20 +95,26 @@ async def note(
         "INSERT INTO recomputations AS r (vehicle_no, urgency, from_time, anew)"
         " SELECT u.no, $3, u.since, $4 FROM unnest($1::integer[], $2::timestamptz[]) AS u (no, since)"
         " ON CONFLICT (vehicle_no) DO UPDATE SET urgency = LEAST(r.urgency, EXCLUDED.urgency),"
-        " from_time = LEAST(r.from_time, EXCLUDED.from_time), anew = r.anew OR EXCLUDED.anew,"
+        " anew = r.anew OR EXCLUDED.anew,"
         # Compared with what was reached, not with the earliest change: what lies ahead is read anyway.
-        " begun = CASE WHEN EXCLUDED.from_time < r.reached OR (EXCLUDED.anew AND NOT r.anew) THEN NULL ELSE r.begun END",
+        " from_time = CASE WHEN $5 AND r.begun IS NOT NULL AND EXCLUDED.from_time < r.reached THEN r.from_time"
+        " ELSE LEAST(r.from_time, EXCLUDED.from_time) END,"
+        " again_from = CASE WHEN $5 AND r.begun IS NOT NULL AND EXCLUDED.from_time < r.reached"
+        " THEN LEAST(r.again_from, EXCLUDED.from_time) ELSE r.again_from END,"
+        " begun = CASE WHEN (NOT $5 AND EXCLUDED.from_time < r.reached) OR (EXCLUDED.anew AND NOT r.anew) THEN NULL"
+        " ELSE r.begun END",
         nos,
         [from_us(max(0, since_us[no])) for no in nos],
         int(urgency),
         anew,
+        late,
     )
 
 
 async def waiting(conn: Connection, vehicle_nos: Collection[int]) -> dict[int, Waiting]:
     """Those of ``vehicle_nos`` that have to be computed again."""
     rows = await conn.fetch(
-        "SELECT vehicle_no, from_time, CASE WHEN begun IS NOT NULL THEN reached END AS reached, anew FROM recomputations"
+        "SELECT vehicle_no, LEAST(from_time, again_from) AS from_time, CASE WHEN begun IS NOT NULL THEN reached END AS reached, anew FROM recomputations"
         " WHERE vehicle_no = ANY($1::integer[])",
         [int(no) for no in vehicle_nos],
     )
@@ -118,20 +136,33 @@ async def count(conn: Connection, vehicle_nos: Sequence[int] | None) -> int:
     return int(await conn.fetchval(_COUNT, vehicle_nos))
 
 
-async def take(conn: Connection, vehicle_nos: Sequence[int] | None, limit: int) -> list[Recomputation]:
+async def take(
+    conn: Connection, vehicle_nos: Sequence[int] | None, limit: int, *, longest: bool = False
+) -> list[Recomputation]:
     """The next ones of ``vehicle_nos`` (None = of all) to go on with, at most ``limit``, by vehicle: the most urgent first, of
-    these the ones under way; the others wait until those are through, so that all are at about the same time."""
-    rows = await _next(conn, vehicle_nos, limit)
+    these the ones under way; the others wait until those are through, so that all are at about the same time. But who has had
+    many slices lets others go first. ``longest``: those that have waited longest, whatever their urgency, so that each has its
+    turn once."""
+    rows = await _next(conn, vehicle_nos, limit, longest)
     return [_of(r) for r in sorted(rows, key=lambda r: int(r["vehicle_no"]))]
 
 
 async def next_vehicles(conn: Connection, vehicle_nos: Sequence[int] | None, limit: int) -> list[int]:
     """The vehicles of what ``take`` would take; what is kept of them is not looked at."""
-    return sorted(row["vehicle_no"] for row in await _next(conn, vehicle_nos, limit))
+    return sorted(row["vehicle_no"] for row in await _next(conn, vehicle_nos, limit, False))
 
 
-async def _next(conn: Connection, vehicle_nos: Sequence[int] | None, limit: int) -> list[Any]:
-    rows = await conn.fetch(_NEXT, vehicle_nos, limit, STATE_VERSION, STATE_DTYPE.itemsize)
+async def _next(conn: Connection, vehicle_nos: Sequence[int] | None, limit: int, longest: bool) -> list[Any]:
+    rows = await conn.fetch(
+        _NEXT,
+        vehicle_nos,
+        limit,
+        STATE_VERSION,
+        STATE_DTYPE.itemsize,
+        longest,
+        int(Urgency.PARAMETER),
+        _SLICES_IN_A_ROW,
+    )
     return [
         r
         for r in rows
@@ -145,7 +176,7 @@ async def save(conn: Connection, jobs: Sequence[Recomputation]) -> None:
         return
     await conn.execute(
         "UPDATE recomputations r SET begun = u.begun, reached = u.reached, state = u.state, state_version = $5,"
-        " found = u.found::jsonb FROM unnest($1::integer[], $2::timestamptz[], $3::timestamptz[], $4::bytea[], $6::jsonb[])"
+        " slices = r.slices + 1, found = u.found::jsonb FROM unnest($1::integer[], $2::timestamptz[], $3::timestamptz[], $4::bytea[], $6::jsonb[])"
         " AS u (no, begun, reached, state, found) WHERE r.vehicle_no = u.no",
         [job.vehicle for job in jobs],
         [from_us(job.begun_us or 0) for job in jobs],
@@ -157,8 +188,24 @@ async def save(conn: Connection, jobs: Sequence[Recomputation]) -> None:
 
 
 async def drop(conn: Connection, vehicle_nos: Sequence[int]) -> None:
-    """They are computed."""
+    """They are computed. Those for which late positions came meanwhile are noted again, after all others, and rest first as
+    long as this time took."""
+    again = await conn.fetch(
+        "DELETE FROM recomputations WHERE vehicle_no = ANY($1::integer[]) AND again_from IS NOT NULL"
+        " RETURNING vehicle_no, again_from, now() - noted_at AS took",
+        list(vehicle_nos),
+    )
     await conn.execute("DELETE FROM recomputations WHERE vehicle_no = ANY($1::integer[])", list(vehicle_nos))
+    await conn.execute(
+        "INSERT INTO recomputations (vehicle_no, urgency, from_time, anew, rest_until)"
+        " SELECT u.no, $4, u.since, false, now() + LEAST(u.took, make_interval(secs => $5))"
+        " FROM unnest($1::integer[], $2::timestamptz[], $3::interval[]) AS u (no, since, took)",
+        [row["vehicle_no"] for row in again],
+        [row["again_from"] for row in again],
+        [row["took"] for row in again],
+        int(Urgency.FACT),
+        float(MOST_REST_S),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +230,9 @@ async def put_off(conn: Connection, since_us: Mapping[int, int], error: str, *, 
         "INSERT INTO recomputations AS r (vehicle_no, urgency, from_time, anew, attempts, error, retry_at)"
         " SELECT u.no, $3, u.since, $4, 1, $5, now() + make_interval(secs => $6)"
         " FROM unnest($1::integer[], $2::timestamptz[]) AS u (no, since)"
-        " ON CONFLICT (vehicle_no) DO UPDATE SET urgency = LEAST(r.urgency, EXCLUDED.urgency), begun = NULL,"
+        " ON CONFLICT (vehicle_no) DO UPDATE SET urgency = LEAST(r.urgency, EXCLUDED.urgency), begun = NULL, again_from = NULL,"
         " anew = r.anew OR EXCLUDED.anew, attempts = r.attempts + 1, error = EXCLUDED.error,"
-        " from_time = GREATEST(to_timestamp(0), LEAST(r.from_time, EXCLUDED.from_time)"
+        " from_time = GREATEST(to_timestamp(0), LEAST(r.from_time, r.again_from, EXCLUDED.from_time)"
         " - make_interval(days => CASE WHEN r.attempts BETWEEN 1 AND $8 THEN $7 ELSE 0 END)),"
         " retry_at = now() + make_interval(secs => LEAST($6 * power(2, LEAST(r.attempts, 16)), $9))",
         nos,
@@ -208,7 +255,7 @@ async def hold(conn: Connection, why: Mapping[int, str], since_us: int) -> list[
         "INSERT INTO recomputations AS r (vehicle_no, urgency, from_time, anew, attempts, error, retry_at)"
         " SELECT u.no, $3, $4, true, 1, u.why, now() + make_interval(secs => $5) FROM unnest($1::integer[], $2::text[]) AS u (no, why)"
         " ON CONFLICT (vehicle_no) DO UPDATE SET urgency = EXCLUDED.urgency, anew = true, begun = NULL, error = EXCLUDED.error,"
-        " attempts = GREATEST(r.attempts, 1), from_time = LEAST(r.from_time, EXCLUDED.from_time),"
+        " attempts = GREATEST(r.attempts, 1), from_time = LEAST(r.from_time, r.again_from, EXCLUDED.from_time), again_from = NULL,"
         " retry_at = GREATEST(r.retry_at, EXCLUDED.retry_at)"
         " WHERE (r.anew AND r.retry_at > now() AND r.error LIKE $6) IS NOT TRUE RETURNING vehicle_no",
         nos,
