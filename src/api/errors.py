@@ -140,8 +140,7 @@ def supervised(error: SupervisionError) -> Problem:
     errors = []
     if isinstance(error, InvalidError) and error.pointer:
         errors = [{"pointer": error.pointer, "message": str(error)}]
-    headers = {"Retry-After": "60"} if error.status == 503 else None
-    return Problem(error.status, error.code, str(error), errors=errors, headers=headers, more=more)
+    return Problem(error.status, error.code, str(error), errors=errors, more=more)
 
 
 def problem_of(error: Exception) -> Problem:

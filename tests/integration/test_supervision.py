@@ -543,7 +543,7 @@ COMPLAINT = {
 async def test_complaints_and_their_callers(site: Site, tmp_path: Path) -> None:
     alert = await suspect(site.pool, "night-1")
     caller = {"caller_name": "王某某", "caller_phone": "13800000000"}
-    refused = await site.ask("clerk", "POST", "complaints", COMPLAINT | caller, 503)
+    refused = await site.ask("clerk", "POST", "complaints", COMPLAINT | caller, 409)
     assert "openssl rand -base64 32" in refused["detail"]
     key = tmp_path / "caller.key"
     key.write_text("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")

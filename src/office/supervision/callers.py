@@ -29,8 +29,6 @@ _NONCE_BYTES: Final = 12
 class NoKeyError(SupervisionError):
     """There is no key, or it cannot be used: callers are neither taken nor shown."""
 
-    status = 503
-
     def __init__(self, why: str) -> None:
         super().__init__("no-caller-key", why)
 
