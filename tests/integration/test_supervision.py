@@ -322,6 +322,22 @@ async def test_two_clerks_close_one_case(site: Site) -> None:
     )
 
 
+async def test_an_alert_goes_into_one_of_two_cases_that_are_drafted_at_once(site: Site) -> None:
+    alert = await suspect(site.pool, "night-1")
+    body = {"title": "t", "source": "alert", "alerts": [alert]}
+    answers = await asyncio.gather(
+        *(
+            site.client.post("/v1/cases", json=body, headers=site.headers(who))
+            for who in ("clerk", "clerk2", "head") * 3
+        )
+    )
+    made = [a.json()["id"] for a in answers if a.status_code == 201]
+    assert len(made) == 1
+    assert {a.status_code for a in answers} == {201, 409}
+    assert all(made[0] in a.json()["detail"] for a in answers if a.status_code == 409)
+    assert await site.pool.fetchval("SELECT count(*) FROM cases") == 1
+
+
 async def test_numbers_have_no_gap(site: Site, db_url: str) -> None:
     """50 at once, one of whom is killed with the number in his hand, others of whom are refused."""
     ids = [(await site.draft(title=f"第 {k} 件"))["id"] for k in range(50)]
