@@ -175,7 +175,7 @@ async def _body(
     elif what is Step.ISSUE:
         await _refuse_withdrawn(connection, case)
         given = case.contents.get("due_on")
-        _check_published(clocks, given, "/due_on")
+        _check_published(clocks, given, "/due_on", working=False)  # the paper may name a Saturday
         _check_day(given, today, "/due_on")
         body["number"] = await cases.take_number(connection, case.organisation, today.year)
     elif what is Step.ASK_EXTENSION:
@@ -240,14 +240,14 @@ def _check_day(given: str | None, today: date, pointer: str) -> None:
         raise InvalidError(pointer, "期限不得超过一年 · not more than a year ahead")
 
 
-def _check_published(clocks: Clocks, given: str | None, pointer: str) -> None:
-    """A term ends on a working day that is known as such."""
+def _check_published(clocks: Clocks, given: str | None, pointer: str, *, working: bool = True) -> None:
+    """A term ends on a day of which it is known whether it is worked, and one that we give on a working day."""
     if given is None:
         return
     worked = clocks.calendar.workday(date.fromisoformat(given))
     if worked is None:
         raise InvalidError(pointer, f"{given} 的工作日安排尚未公布，请选已公布的日期，或先登记日历日 · nobody has published whether {given} is worked; choose another day or enter it in the calendar")  # fmt: skip
-    if not worked:
+    if working and not worked:
         raise InvalidError(pointer, f"{given} 不是工作日，请选工作日 · {given} is no working day; choose one")
 
 
