@@ -29,6 +29,8 @@ CREATE INDEX cases_of_units ON cases (organisation, created_at DESC, id);
 CREATE INDEX cases_due ON cases (due_on) WHERE due_on IS NOT NULL;
 CREATE INDEX cases_look ON cases (look_on, id) WHERE look_on IS NOT NULL;
 CREATE INDEX cases_vehicle ON cases (vehicle, created_at DESC, id) WHERE vehicle IS NOT NULL;
+CREATE INDEX cases_of_sources ON cases (source, created_at DESC, id);
+CREATE INDEX cases_found ON cases (finding, created_at DESC, id) WHERE finding IS NOT NULL;
 CREATE INDEX cases_states ON cases (state, organisation);
 
 -- The thread: what the state is derived from. Nothing in it is ever changed.

@@ -143,7 +143,7 @@ CLOSE: dict[str, Any] = {"finding": "justified", "evidence": "洗车票据与轨
 
 
 @pytest.fixture
-async def site(pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[Site]:
+async def bureau(pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[Site]:
     async with opened(pool, Settings(data_dir=tmp_path)) as made:
         yield made
 
@@ -194,15 +194,15 @@ async def work_every_day(pool: asyncpg.Pool, since: date, days: int) -> None:
         await write_days(connection, records)
 
 
-async def test_from_two_alerts_to_a_finding(site: Site) -> None:
-    alerts = [await suspect(site.pool, f"night-{k}", at=T0 + timedelta(minutes=k)) for k in range(2)]
-    await suspect(site.pool, "far", unit="wsj", car="car-3")
-    await work_every_day(site.pool, days_ahead(0), 60)
+async def test_from_two_alerts_to_a_finding(bureau: Site) -> None:
+    alerts = [await suspect(bureau.pool, f"night-{k}", at=T0 + timedelta(minutes=k)) for k in range(2)]
+    await suspect(bureau.pool, "far", unit="wsj", car="car-3")
+    await work_every_day(bureau.pool, days_ahead(0), 60)
     span = {"from": "2026-03-01", "to": "2026-03-31", "organisation": "jsj"}
-    (bundle,) = (await site.ask("clerk", "GET", "cases/proposals", params=span))["items"]
+    (bundle,) = (await bureau.ask("clerk", "GET", "cases/proposals", params=span))["items"]
     assert (bundle["alerts"], bundle["vehicle"], bundle["day"]) == (alerts, "car-1", "2026-03-02")
 
-    made = await site.draft(title="夜间用车", source="alert", alerts=alerts, organisation=None, facts=None)
+    made = await bureau.draft(title="夜间用车", source="alert", alerts=alerts, organisation=None, facts=None)
     id, contents = made["id"], made["contents"]
     assert (made["state"], made["number"], contents["organisation"], contents["vehicle"]) == (
         "draft",
@@ -214,53 +214,53 @@ async def test_from_two_alerts_to_a_finding(site: Site) -> None:
     assert contents["facts"] == contents["facts_original"]
     assert contents["figures"][0]["measures"]["distance_m"] == {"value": 18_400, "unit": "m"}
     edited = {k: contents[k] for k in ("title", "alerts", "source", "level")} | {"facts": "改写后的事实"}
-    await site.step("clerk", id, "edit", contents=edited)
-    shown = await site.case(id)
+    await bureau.step("clerk", id, "edit", contents=edited)
+    shown = await bureau.case(id)
     assert (shown["contents"]["facts"], shown["contents"]["facts_original"]) == (
         "改写后的事实",
         contents["facts_original"],
     )
     # An alert is in one open case only, and the proposals have it no more.
-    taken = await site.draft(source="alert", alerts=alerts[:1], status=409)
+    taken = await bureau.draft(source="alert", alerts=alerts[:1], status=409)
     assert id in taken["detail"]
-    assert not (await site.ask("clerk", "GET", "cases/proposals", params=span))["items"]
+    assert not (await bureau.ask("clerk", "GET", "cases/proposals", params=span))["items"]
     # Before the issue nobody of the unit knows of it.
-    await site.ask("unit", "GET", f"cases/{id}", status=404)
-    assert (await site.ask("unit", "GET", "cases"))["items"] == []
-    assert (await site.ask("inspector", "GET", f"cases/{id}"))["state"] == "draft"
+    await bureau.ask("unit", "GET", f"cases/{id}", status=404)
+    assert (await bureau.ask("unit", "GET", "cases"))["items"] == []
+    assert (await bureau.ask("inspector", "GET", f"cases/{id}"))["state"] == "draft"
 
-    await site.step("clerk", id, "submit")
-    issued = await site.step("head", id, "issue")
+    await bureau.step("clerk", id, "submit")
+    issued = await bureau.step("head", id, "issue")
     year = datetime.now(CHINA).year
     assert issued["number"] == f"督〔{year}〕jsj-0001号"
-    seen = await site.case(id, "unit")
+    seen = await bureau.case(id, "unit")
     assert (seen["state"], seen["deadlines"]["due"]["on"]) == ("issued", days_ahead(5).isoformat())
     assert [e["step"] for e in seen["thread"]] == ["issue"]
     assert {m["step"] for m in seen["may"] if m["refused"] is None} >= {"sign", "refuse"}
-    await site.ask("other", "GET", f"cases/{id}", status=404)
-    await site.step("other", id, "sign", 404)
+    await bureau.ask("other", "GET", f"cases/{id}", status=404)
+    await bureau.step("other", id, "sign", 404)
 
-    await site.step("unit", id, "sign")
-    await site.step("boss", id, "sign-reply", 409)  # there is none yet
-    await site.step("unit", id, "reply", text="经查为洗车", checked=["ledger"])
-    await site.step("unit", id, "sign-reply", 403)  # no head
-    await site.step("boss", id, "sign-reply")
-    await site.step("head", id, "redo", reason="请补充洗车票据")
-    await site.step("unit", id, "reply", text="补充票据", checked=["ledger"])
-    await site.step("boss", id, "sign-reply")
-    await site.step("unit", id, "close", 403, **CLOSE)
-    closed = await site.step("clerk", id, "close", finding="violation", evidence="票据时间与轨迹不符",
+    await bureau.step("unit", id, "sign")
+    await bureau.step("boss", id, "sign-reply", 409)  # there is none yet
+    await bureau.step("unit", id, "reply", text="经查为洗车", checked=["ledger"])
+    await bureau.step("unit", id, "sign-reply", 403)  # no head
+    await bureau.step("boss", id, "sign-reply")
+    await bureau.step("head", id, "redo", reason="请补充洗车票据")
+    await bureau.step("unit", id, "reply", text="补充票据", checked=["ledger"])
+    await bureau.step("boss", id, "sign-reply")
+    await bureau.step("unit", id, "close", 403, **CLOSE)
+    closed = await bureau.step("clerk", id, "close", finding="violation", evidence="票据时间与轨迹不符",
                              responsibility="车管员", measures="通报批评", measures_due=days_ahead(30).isoformat())  # fmt: skip
     assert closed["state"] == "closed"
 
-    shown = await site.case(id)
+    shown = await bureau.case(id)
     assert shown["finding"] == "violation"
     first = shown["thread"][0]
     assert (first["persons"], first["address"]) == (["user:clerk"], "10.1.2.3")
-    alert = await site.ask("unit", "GET", f"alerts/{alerts[0]}")
+    alert = await bureau.ask("unit", "GET", f"alerts/{alerts[0]}")
     (label,) = alert["labels"]
     assert (label["finding"], label["case"], label["case_no"]) == ("violation", id, issued["number"])
-    async with site.pool.acquire() as connection:
+    async with bureau.pool.acquire() as connection:
         thread = await read_thread(connection, id)
         assert thread is not None
         clocks = await cases.load_clocks(connection)
@@ -271,44 +271,46 @@ async def test_from_two_alerts_to_a_finding(site: Site) -> None:
         (a, "2026-03", "violation") for a in alerts
     )
     # Closed: its alerts may be in another case.
-    assert (await site.draft(source="alert", alerts=alerts[:1]))["id"] != id
-    await site.step("head", id, "reopen", 409, reason="发现新的情况")
+    assert (await bureau.draft(source="alert", alerts=alerts[:1]))["id"] != id
+    await bureau.step("head", id, "reopen", 409, reason="发现新的情况")
 
-    texts = [m["text"] for m in (await site.ask("unit", "GET", "messages"))["items"]]
+    texts = [m["text"] for m in (await bureau.ask("unit", "GET", "messages"))["items"]]
     assert f"督办单 {issued['number']}：签发，现为已下达" in texts
     assert not any("苏F" in text or "夜间" in text for text in texts)
-    newest = (await site.ask("unit", "GET", "messages"))["items"][0]["id"]
-    assert (await site.ask("unit", "POST", "messages:read", {"up_to": newest}))["read"] == len(texts)
-    assert not (await site.ask("unit", "GET", "messages", params={"unread": True}))["items"]
-    assert not (await site.ask("other", "GET", "messages"))["items"]
+    newest = (await bureau.ask("unit", "GET", "messages"))["items"][0]["id"]
+    assert (await bureau.ask("unit", "POST", "messages:read", {"up_to": newest}))["read"] == len(texts)
+    assert not (await bureau.ask("unit", "GET", "messages", params={"unread": True}))["items"]
+    assert not (await bureau.ask("other", "GET", "messages"))["items"]
 
 
-async def test_nobody_decides_on_what_he_did_himself(site: Site) -> None:
-    id = (await site.draft("head"))["id"]
-    await site.step("head", id, "submit")
-    assert (await site.step("head", id, "issue", 403))["type"].endswith("own-draft")
-    await site.step("both", id, "issue")
-    assert (await site.step("both", id, "sign", 403))["type"].endswith("own-office")
-    assert (await site.step("lent", id, "cancel", 200, reason="重复立单，撤销"))["state"] == "cancelled"
-    last = (await site.case(id))["thread"][-1]
+async def test_nobody_decides_on_what_he_did_himself(bureau: Site) -> None:
+    id = (await bureau.draft("head"))["id"]
+    await bureau.step("head", id, "submit")
+    assert (await bureau.step("head", id, "issue", 403))["type"].endswith("own-draft")
+    await bureau.step("both", id, "issue")
+    assert (await bureau.step("both", id, "sign", 403))["type"].endswith("own-office")
+    assert (await bureau.step("lent", id, "cancel", 200, reason="重复立单，撤销"))["state"] == "cancelled"
+    last = (await bureau.case(id))["thread"][-1]
     assert (last["actor"], last["persons"]) == ("user:lent", ["user:both", "user:lent"])
 
-    id = await site.issued()
-    await site.step("both", id, "sign")
-    await site.step("both", id, "reply", text="经查为洗车", checked=["ledger"])
-    await site.step("boss", id, "sign-reply")
+    id = await bureau.issued()
+    await bureau.step("both", id, "sign")
+    await bureau.step("both", id, "reply", text="经查为洗车", checked=["ledger"])
+    await bureau.step("boss", id, "sign-reply")
     for who in ("both", "lent"):  # the second closes by a right of the first
-        assert (await site.step(who, id, "close", 403, **CLOSE))["type"].endswith("own-unit")
-        assert (await site.step(who, id, "redo", 403, reason="材料不全，请重报"))["type"].endswith("own-unit")
-    await site.step("head", id, "close", **CLOSE)
+        assert (await bureau.step(who, id, "close", 403, **CLOSE))["type"].endswith("own-unit")
+        assert (await bureau.step(who, id, "redo", 403, reason="材料不全，请重报"))["type"].endswith(
+            "own-unit"
+        )
+    await bureau.step("head", id, "close", **CLOSE)
 
 
-async def test_two_clerks_close_one_case(site: Site) -> None:
-    id = await site.replied()
-    version = (await site.case(id))["version"]
+async def test_two_clerks_close_one_case(bureau: Site) -> None:
+    id = await bureau.replied()
+    version = (await bureau.case(id))["version"]
     answers = await asyncio.gather(
         *(
-            site.client.post(f"/v1/cases/{id}:close", json=CLOSE | {"version": version}, headers=site.headers(who))
+            bureau.client.post(f"/v1/cases/{id}:close", json=CLOSE | {"version": version}, headers=bureau.headers(who))
             for who in ("clerk", "clerk2", "head")
         )
     )  # fmt: skip
@@ -317,17 +319,19 @@ async def test_two_clerks_close_one_case(site: Site) -> None:
     assert (stale["version"], stale["state"]) == (version + 1, "closed")
     assert stale["type"].endswith("stale-version")
     assert (
-        await site.pool.fetchval("SELECT count(*) FROM case_events WHERE case_id = $1 AND step = 'close'", id)
+        await bureau.pool.fetchval(
+            "SELECT count(*) FROM case_events WHERE case_id = $1 AND step = 'close'", id
+        )
         == 1
     )
 
 
-async def test_an_alert_goes_into_one_of_two_cases_that_are_drafted_at_once(site: Site) -> None:
-    alert = await suspect(site.pool, "night-1")
+async def test_an_alert_goes_into_one_of_two_cases_that_are_drafted_at_once(bureau: Site) -> None:
+    alert = await suspect(bureau.pool, "night-1")
     body = {"title": "t", "source": "alert", "alerts": [alert]}
     answers = await asyncio.gather(
         *(
-            site.client.post("/v1/cases", json=body, headers=site.headers(who))
+            bureau.client.post("/v1/cases", json=body, headers=bureau.headers(who))
             for who in ("clerk", "clerk2", "head") * 3
         )
     )
@@ -335,24 +339,24 @@ async def test_an_alert_goes_into_one_of_two_cases_that_are_drafted_at_once(site
     assert len(made) == 1
     assert {a.status_code for a in answers} == {201, 409}
     assert all(made[0] in a.json()["detail"] for a in answers if a.status_code == 409)
-    assert await site.pool.fetchval("SELECT count(*) FROM cases") == 1
+    assert await bureau.pool.fetchval("SELECT count(*) FROM cases") == 1
 
 
-async def test_numbers_have_no_gap(site: Site, db_url: str) -> None:
+async def test_numbers_have_no_gap(bureau: Site, db_url: str) -> None:
     """50 at once, one of whom is killed with the number in his hand, others of whom are refused."""
-    ids = [(await site.draft(title=f"第 {k} 件"))["id"] for k in range(50)]
+    ids = [(await bureau.draft(title=f"第 {k} 件"))["id"] for k in range(50)]
     for id in ids:
-        await site.step("clerk", id, "submit")
+        await bureau.step("clerk", id, "submit")
     year = datetime.now(CHINA).year
     holder = await asyncio.create_subprocess_exec(
         sys.executable, "-c", HOLDER, db_url, str(year), stdout=asyncio.subprocess.PIPE
     )
     assert holder.stdout is not None
     assert (await holder.stdout.readline()).decode().strip() == f"督〔{year}〕jsj-0001号"
-    headers = site.headers("head")
+    headers = bureau.headers("head")
     issuing = [
         asyncio.create_task(
-            site.client.post(
+            bureau.client.post(
                 f"/v1/cases/{id}:issue", json={"version": 3 if k % 10 == 0 else 2}, headers=headers
             )
         )
@@ -364,12 +368,12 @@ async def test_numbers_have_no_gap(site: Site, db_url: str) -> None:
     good = [a.json()["number"] for a in answers if a.status_code == 200]
     busy = [id for id, a in zip(ids, answers, strict=True) if a.status_code != 200]
     # Stale, or waited too long for a connection.
-    good += [(await site.step("head", id, "issue"))["number"] for id in busy]
+    good += [(await bureau.step("head", id, "issue"))["number"] for id in busy]
     assert sorted(good) == [f"督〔{year}〕jsj-{n:04d}号" for n in range(1, 51)]
-    await site.step("head", ids[0], "cancel", reason="重复立单，撤销")
-    assert (await site.case(ids[0]))["number"] in good  # it keeps it
-    other = await site.issued(organisation="wsj")
-    assert (await site.case(other))["number"] == f"督〔{year}〕wsj-0001号"
+    await bureau.step("head", ids[0], "cancel", reason="重复立单，撤销")
+    assert (await bureau.case(ids[0]))["number"] in good  # it keeps it
+    other = await bureau.issued(organisation="wsj")
+    assert (await bureau.case(other))["number"] == f"督〔{year}〕wsj-0001号"
 
 
 HOLDER = """
@@ -385,29 +389,29 @@ asyncio.run(main())
 """
 
 
-async def test_sent_back_more_time_and_again(site: Site) -> None:
-    await work_every_day(site.pool, days_ahead(0), 60)
-    id = await site.issued()
-    await site.step("unit", id, "refuse", reason="车辆已划转至卫生局")
-    assert (await site.case(id))["deadlines"]["paused"]
-    await site.step("head", id, "grant", 422)
-    await site.step("head", id, "grant", organisation="wsj")
-    await site.ask("unit", "GET", f"cases/{id}", status=404)
-    assert (await site.case(id, "other"))["state"] == "issued"
-    await site.step("other", id, "sign")
+async def test_sent_back_more_time_and_again(bureau: Site) -> None:
+    await work_every_day(bureau.pool, days_ahead(0), 60)
+    id = await bureau.issued()
+    await bureau.step("unit", id, "refuse", reason="车辆已划转至卫生局")
+    assert (await bureau.case(id))["deadlines"]["paused"]
+    await bureau.step("head", id, "grant", 422)
+    await bureau.step("head", id, "grant", organisation="wsj")
+    await bureau.ask("unit", "GET", f"cases/{id}", status=404)
+    assert (await bureau.case(id, "other"))["state"] == "issued"
+    await bureau.step("other", id, "sign")
     for day in (days_ahead(-1), days_ahead(2), days_ahead(400)):  # past, before the term ends, too far
-        await site.step("other", id, "ask-extension", 422, reason="驾驶员出差在外", due_on=day.isoformat())
-    unknown = await site.step(
+        await bureau.step("other", id, "ask-extension", 422, reason="驾驶员出差在外", due_on=day.isoformat())
+    unknown = await bureau.step(
         "other", id, "ask-extension", 422, reason="驾驶员出差在外", due_on=days_ahead(300).isoformat()
     )
     assert "尚未公布" in unknown["detail"] or "不是工作日" in unknown["detail"]
     wanted = days_ahead(9).isoformat()
-    await site.step("other", id, "ask-extension", reason="驾驶员出差在外", due_on=wanted)
-    await site.step("other", id, "grant", 403)
-    await site.step("head", id, "grant")
-    assert (await site.case(id))["deadlines"]["due"]["on"] == wanted
-    assert (await site.step("other", id, "ask-extension", 409, reason="驾驶员出差在外", due_on=days_ahead(12).isoformat()))["type"].endswith("second-extension")  # fmt: skip
-    listed = await site.ask(
+    await bureau.step("other", id, "ask-extension", reason="驾驶员出差在外", due_on=wanted)
+    await bureau.step("other", id, "grant", 403)
+    await bureau.step("head", id, "grant")
+    assert (await bureau.case(id))["deadlines"]["due"]["on"] == wanted
+    assert (await bureau.step("other", id, "ask-extension", 409, reason="驾驶员出差在外", due_on=days_ahead(12).isoformat()))["type"].endswith("second-extension")  # fmt: skip
+    listed = await bureau.ask(
         "head",
         "GET",
         "cases",
@@ -415,20 +419,20 @@ async def test_sent_back_more_time_and_again(site: Site) -> None:
     )
     assert [row["id"] for row in listed["items"]] == [id]
     assert listed["items"][0]["colour"] == "green"
-    counts = await site.ask("head", "GET", "cases/counts")
+    counts = await bureau.ask("head", "GET", "cases/counts")
     assert (counts["states"]["working"], counts["colours"]["green"]) == (1, 1)
 
 
-async def test_what_happens_by_itself_happens_once(site: Site, db_url: str) -> None:
+async def test_what_happens_by_itself_happens_once(bureau: Site, db_url: str) -> None:
     """Cases of the past, several clocks at once: yellow, red and bulletin; a term becomes known; an alert is withdrawn."""
     today = days_ahead(0)
-    await work_every_day(site.pool, today - timedelta(days=60), 90)
+    await work_every_day(bureau.pool, today - timedelta(days=60), 90)
     ages = {"green": 1, "yellow": 3, "red": 7, "announced": 12}
-    ids = {name: await issued_before(site.pool, days) for name, days in ages.items()}
-    far = await issued_before(site.pool, 0, term_from=days_ahead(300))
-    alert = await suspect(site.pool, "night-9")
-    linked = await site.issued(source="alert", alerts=[alert])
-    await suspect(site.pool, "night-9", outcome="normal")
+    ids = {name: await issued_before(bureau.pool, days) for name, days in ages.items()}
+    far = await issued_before(bureau.pool, 0, term_from=days_ahead(300))
+    alert = await suspect(bureau.pool, "night-9")
+    linked = await bureau.issued(source="alert", alerts=[alert])
+    await suspect(bureau.pool, "night-9", outcome="normal")
 
     async def run() -> None:
         connection = await connect(db_url)
@@ -438,36 +442,36 @@ async def test_what_happens_by_itself_happens_once(site: Site, db_url: str) -> N
 
     await asyncio.gather(*(run() for _ in range(4)))
     await run()
-    steps = {name: [e["step"] for e in (await site.case(id))["thread"]][3:] for name, id in ids.items()}
+    steps = {name: [e["step"] for e in (await bureau.case(id))["thread"]][3:] for name, id in ids.items()}
     assert steps == {
         "green": [],
         "yellow": ["remind"],
         "red": ["remind"],
         "announced": ["remind", "announce"],
     }
-    announced = await site.case(ids["announced"])
+    announced = await bureau.case(ids["announced"])
     assert (announced["deadlines"]["overdue_wd"], announced["announced"], announced["reminders"]) == (
         7,
         True,
         1,
     )
-    rows = (await site.ask("head", "GET", "cases", params={"colour": "red"}))["items"]
+    rows = (await bureau.ask("head", "GET", "cases", params={"colour": "red"}))["items"]
     assert {row["id"] for row in rows} == {ids["red"], ids["announced"]}
-    told = await site.case(linked)
+    told = await bureau.case(linked)
     assert (told["proposal"], told["withdrawn_alerts"], told["state"]) == ("cancel", [alert], "issued")
-    assert (await site.case(linked, "unit"))["proposal"] is None
-    await site.draft(source="alert", alerts=[alert], status=422)
-    await site.step("head", linked, "cancel", reason="预警已撤销，撤销督办")
+    assert (await bureau.case(linked, "unit"))["proposal"] is None
+    await bureau.draft(source="alert", alerts=[alert], status=422)
+    await bureau.step("head", linked, "cancel", reason="预警已撤销，撤销督办")
 
-    term = (await site.case(far))["deadlines"]["due"]
+    term = (await bureau.case(far))["deadlines"]["due"]
     assert (term["on"], term["unknown"]) == (None, days_ahead(301).isoformat())
     assert "尚未公布" in term["note"]
-    assert (await site.ask("head", "GET", "cases", params={"colour": "grey"}))["items"][0]["id"] == far
-    await work_every_day(site.pool, days_ahead(300), 20)
-    assert (await site.case(far))["deadlines"]["due"]["on"] == days_ahead(305).isoformat()
-    await site.pool.execute("UPDATE cases SET look_on = $2 WHERE id = $1", far, today)  # the next morning
+    assert (await bureau.ask("head", "GET", "cases", params={"colour": "grey"}))["items"][0]["id"] == far
+    await work_every_day(bureau.pool, days_ahead(300), 20)
+    assert (await bureau.case(far))["deadlines"]["due"]["on"] == days_ahead(305).isoformat()
+    await bureau.pool.execute("UPDATE cases SET look_on = $2 WHERE id = $1", far, today)  # the next morning
     await run()
-    assert await site.pool.fetchval("SELECT due_on FROM cases WHERE id = $1", far) == days_ahead(305)
+    assert await bureau.pool.fetchval("SELECT due_on FROM cases WHERE id = $1", far) == days_ahead(305)
     # Nothing of a thread is ever changed.
     for sql in (
         "UPDATE case_events SET at = now()",
@@ -476,12 +480,12 @@ async def test_what_happens_by_itself_happens_once(site: Site, db_url: str) -> N
         "UPDATE alert_labels SET finding = 'x'",
     ):
         if "labels" in sql:
-            await site.pool.execute(
+            await bureau.pool.execute(
                 "INSERT INTO alert_labels (alert_id, case_id, organisation, finding, person, at) VALUES ('x', $1, 'jsj', 'data', 'user:x', now())",
                 far,
             )
         with pytest.raises(asyncpg.RestrictViolationError):
-            await site.pool.execute(sql)
+            await bureau.pool.execute(sql)
 
 
 async def issued_before(pool: asyncpg.Pool, days: int, term_from: date | None = None) -> str:
@@ -510,13 +514,13 @@ async def issued_before(pool: asyncpg.Pool, days: int, term_from: date | None = 
     return id
 
 
-async def test_files_are_what_they_are(site: Site) -> None:
-    id = await site.issued()
+async def test_files_are_what_they_are(bureau: Site) -> None:
+    id = await bureau.issued()
     photo = JPEG[:2] + EXIF + JPEG[2:]
     path = f"cases/{id}/attachments"
 
     async def send(who: str, name: str, data: bytes, status: int = 201) -> Any:
-        return await site.ask(who, "POST", path, status=status, params={"name": name}, content=data)
+        return await bureau.ask(who, "POST", path, status=status, params={"name": name}, content=data)
 
     kept = await send("unit", "现场 照片.jpg", photo)
     assert kept["sha256"] == hashlib.sha256(JPEG).hexdigest()
@@ -532,19 +536,19 @@ async def test_files_are_what_they_are(site: Site) -> None:
         await send("unit", name, PDF, 422)
     await send("other", "a.pdf", PDF, 404)
     await send("inspector", "a.pdf", PDF, 403)
-    shown = await site.case(id, "boss")
+    shown = await bureau.case(id, "boss")
     assert [f["name"] for f in shown["attachments"]] == ["现场 照片.jpg", "回复.pdf"]
     assert shown["version"] == 5
-    headers = site.headers("clerk")
-    answer = await site.client.get(f"/v1/{path}/{kept['id']}", headers=headers)
+    headers = bureau.headers("clerk")
+    answer = await bureau.client.get(f"/v1/{path}/{kept['id']}", headers=headers)
     assert (answer.content, answer.headers["content-type"], answer.headers["x-content-type-options"]) == (
         JPEG,
         "image/jpeg",
         "nosniff",
     )
     assert answer.headers["content-disposition"].startswith("attachment; filename*=UTF-8''%E7%8E%B0")
-    await site.ask("other", "GET", f"{path}/{kept['id']}", status=404)
-    received = await site.pool.fetchval(
+    await bureau.ask("other", "GET", f"{path}/{kept['id']}", status=404)
+    received = await bureau.pool.fetchval(
         "SELECT received_sha256 FROM case_attachments WHERE id = $1", kept["id"]
     )
     assert received == hashlib.sha256(photo).digest()
@@ -556,57 +560,57 @@ COMPLAINT = {
 }  # fmt: skip
 
 
-async def test_complaints_and_their_callers(site: Site, tmp_path: Path) -> None:
-    alert = await suspect(site.pool, "night-1")
+async def test_complaints_and_their_callers(bureau: Site, tmp_path: Path) -> None:
+    alert = await suspect(bureau.pool, "night-1")
     caller = {"caller_name": "王某某", "caller_phone": "13800000000"}
-    refused = await site.ask("clerk", "POST", "complaints", COMPLAINT | caller, 409)
+    refused = await bureau.ask("clerk", "POST", "complaints", COMPLAINT | caller, 409)
     assert "openssl rand -base64 32" in refused["detail"]
     key = tmp_path / "caller.key"
     key.write_text("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
     key.chmod(0o600)
-    made = await site.ask("clerk", "POST", "complaints", COMPLAINT | caller, 201)
+    made = await bureau.ask("clerk", "POST", "complaints", COMPLAINT | caller, 201)
     assert (made["vehicle"], made["organisation"], made["alerts"]) == ("car-1", "jsj", [alert])
     assert made["track"].startswith("/v1/vehicles/car-1/track?from=2026-03-02T19:20:00%2B08:00")
-    again = await site.ask("clerk", "POST", "complaints", COMPLAINT, 409)
+    again = await bureau.ask("clerk", "POST", "complaints", COMPLAINT, 409)
     assert made["id"] in again["detail"]
-    await site.ask("unit", "GET", f"complaints/{made['id']}", status=403)
+    await bureau.ask("unit", "GET", f"complaints/{made['id']}", status=403)
 
     for who, body, status in (
         ("unit", {"reason": "想知道是谁"}, 403),
         ("clerk", {"reason": "x"}, 422),
         ("clerk", {}, 422),
     ):
-        await site.ask(who, "POST", f"complaints/{made['id']}:reveal-caller", body, status)
-    shown = await site.ask(
+        await bureau.ask(who, "POST", f"complaints/{made['id']}:reveal-caller", body, status)
+    shown = await bureau.ask(
         "clerk", "POST", f"complaints/{made['id']}:reveal-caller", {"reason": "回访核实情况"}
     )
     assert shown == {"name": "王某某", "phone": "13800000000"}
-    (read,) = await site.pool.fetch("SELECT person, reason, address FROM complaint_reads")
+    (read,) = await bureau.pool.fetch("SELECT person, reason, address FROM complaint_reads")
     assert tuple(read) == ("user:clerk", "回访核实情况", "10.1.2.3")
 
-    case = await site.issued(source="hotline", complaint=made["id"], vehicle="car-1")
-    office_sees, unit_sees = await site.case(case), await site.case(case, "unit")
+    case = await bureau.issued(source="hotline", complaint=made["id"], vehicle="car-1")
+    office_sees, unit_sees = await bureau.case(case), await bureau.case(case, "unit")
     assert office_sees["contents"]["hotline"] == {
         "complaint": made["id"],
         "category": "report",
         "received_on": "2026-03-03",
     }
     assert made["id"] not in str(unit_sees)
-    for text in (str(office_sees), str(unit_sees), str(await site.ask("clerk", "GET", "complaints"))):
+    for text in (str(office_sees), str(unit_sees), str(await bureau.ask("clerk", "GET", "complaints"))):
         assert "王某某" not in text
         assert "13800000000" not in text
     for table in ("complaints", "case_events", "complaint_reads", "cases", "messages"):
-        stored = str(await site.pool.fetch(f"SELECT * FROM {table}"))  # noqa: S608 - names of ours
+        stored = str(await bureau.pool.fetch(f"SELECT * FROM {table}"))  # noqa: S608 - names of ours
         assert "王某某" not in stored
         assert "13800000000" not in stored
-    assert (await site.ask("clerk", "GET", f"complaints/{made['id']}"))["cases"] == [case]
+    assert (await bureau.ask("clerk", "GET", f"complaints/{made['id']}"))["cases"] == [case]
 
-    strange = await site.ask(
+    strange = await bureau.ask(
         "clerk", "POST", "complaints", COMPLAINT | {"ticket": "12345-2", "plate": "苏F12344"}, 201
     )
     assert (strange["vehicle"], strange["near_plates"]) == (None, ["苏F12345", "苏F12346"])
     assert "没有车牌 苏F12344" in strange["warning"]
-    odd = await site.ask(
+    odd = await bureau.ask(
         "clerk", "POST", "complaints", COMPLAINT | {"ticket": "12345-3", "plate": "%_\\"}, 201
     )
     assert odd["near_plates"] == []
@@ -618,7 +622,7 @@ async def test_complaints_and_their_callers(site: Site, tmp_path: Path) -> None:
         "12345-10,昨天,时间不对,苏F12346,,\n"
         ",2026-03-03 10:00,没有工单号,苏F12346,,\n"
     )
-    report = await site.ask(
+    report = await bureau.ask(
         "clerk",
         "POST",
         "complaints:import",
@@ -627,7 +631,7 @@ async def test_complaints_and_their_callers(site: Site, tmp_path: Path) -> None:
     )
     assert (report["rows"], report["created"], report["repeated"], report["refused"]) == (4, 1, 1, 2)
     assert [(e["row"], e["field"]) for e in report["errors"]] == [(4, "received_at"), (5, "ticket")]
-    bad = await site.ask(
+    bad = await bureau.ask(
         "clerk",
         "POST",
         "complaints:import",
@@ -638,95 +642,95 @@ async def test_complaints_and_their_callers(site: Site, tmp_path: Path) -> None:
     assert "工单号" in bad["detail"]
 
 
-async def test_the_hotline_s_program_hands_in_and_sees_nothing_else(site: Site) -> None:
-    secret = (await create_token(site.pool, "12345", ["complaints:write"])).secret
-    await suspect(site.pool, "night-1")
-    made = await site.ask(secret, "POST", "complaints", COMPLAINT, 201)
+async def test_the_hotline_s_program_hands_in_and_sees_nothing_else(bureau: Site) -> None:
+    secret = (await create_token(bureau.pool, "12345", ["complaints:write"])).secret
+    await suspect(bureau.pool, "night-1")
+    made = await bureau.ask(secret, "POST", "complaints", COMPLAINT, 201)
     assert (made["channel"], made["alerts"], made["track"]) == ("webhook", [], None)
     for path in ("complaints", f"complaints/{made['id']}", "cases", "messages"):
-        await site.ask(secret, "GET", path, status=403)
+        await bureau.ask(secret, "GET", path, status=403)
 
 
-async def test_data_that_were_wrong_become_a_task(site: Site) -> None:
-    alert = await suspect(site.pool, "night-1")
-    id = await site.replied(source="alert", alerts=[alert])
-    await site.step("clerk", id, "close", 422, finding="data", evidence="围栏偏移五百米")
-    await site.step(
+async def test_data_that_were_wrong_become_a_task(bureau: Site) -> None:
+    alert = await suspect(bureau.pool, "night-1")
+    id = await bureau.replied(source="alert", alerts=[alert])
+    await bureau.step("clerk", id, "close", 422, finding="data", evidence="围栏偏移五百米")
+    await bureau.step(
         "clerk", id, "close", finding="data", evidence="围栏偏移五百米", cause="fence", subject="jsj-yard"
     )
-    (task,) = (await site.ask("unit", "GET", "tasks", params={"state": "open"}))["items"]
+    (task,) = (await bureau.ask("unit", "GET", "tasks", params={"state": "open"}))["items"]
     assert (task["kind"], task["subject"], task["case"], task["organisation"]) == (
         "fence",
         "jsj-yard",
         id,
         "jsj",
     )
-    assert (await site.ask("other", "GET", "tasks"))["items"] == []
-    await site.ask("other", "POST", f"tasks/{task['id']}:done", {"note": "已改"}, 404)
-    assert (await site.ask("unit", "POST", f"tasks/{task['id']}:done", {"note": "围栏已重画"}))[
+    assert (await bureau.ask("other", "GET", "tasks"))["items"] == []
+    await bureau.ask("other", "POST", f"tasks/{task['id']}:done", {"note": "已改"}, 404)
+    assert (await bureau.ask("unit", "POST", f"tasks/{task['id']}:done", {"note": "围栏已重画"}))[
         "state"
     ] == "done"
-    await site.ask("unit", "POST", f"tasks/{task['id']}:done", {"note": "再次"}, 409)
-    assert (await site.ask("unit", "GET", f"alerts/{alert}"))["labels"][0]["cause"] == "fence"
-    listed = await site.ask("clerk", "GET", "cases", params={"alert": alert})
+    await bureau.ask("unit", "POST", f"tasks/{task['id']}:done", {"note": "再次"}, 409)
+    assert (await bureau.ask("unit", "GET", f"alerts/{alert}"))["labels"][0]["cause"] == "fence"
+    listed = await bureau.ask("clerk", "GET", "cases", params={"alert": alert})
     assert [row["id"] for row in listed["items"]] == [id]
     for finding, ids in (("data", [id]), ("violation", [])):
-        listed = await site.ask("clerk", "GET", "cases", params={"finding": finding})
+        listed = await bureau.ask("clerk", "GET", "cases", params={"finding": finding})
         assert [row["id"] for row in listed["items"]] == ids
 
 
-async def test_a_spot_check_can_be_drawn_again(site: Site) -> None:
-    await suspect(site.pool, "night-1")  # of car-1
+async def test_a_spot_check_can_be_drawn_again(bureau: Site) -> None:
+    await suspect(bureau.pool, "night-1")  # of car-1
     asked = {"organisation": "city", "from": "2026-03-01", "to": "2026-03-31", "size": 1, "seed": "2026-Q1"}
-    drawn = await site.ask("clerk", "POST", "cases:spot-check", asked, 201)
+    drawn = await bureau.ask("clerk", "POST", "cases:spot-check", asked, 201)
     assert (drawn["population"], len(drawn["cases"])) == (2, 1)
     assert drawn["drawn"] != ["car-1"]
-    again = await site.ask("clerk", "POST", "cases:spot-check", asked, 201)
+    again = await bureau.ask("clerk", "POST", "cases:spot-check", asked, 201)
     assert (again["drawn"], again["frame_sha256"]) == (drawn["drawn"], drawn["frame_sha256"])
-    shown = await site.case(drawn["cases"][0])
+    shown = await bureau.case(drawn["cases"][0])
     assert (shown["state"], shown["contents"]["source"]) == ("draft", "spot_check")
     assert "2026-Q1" in shown["contents"]["facts"]
-    await site.ask("unit", "POST", "cases:spot-check", asked, 403)
-    await site.ask("clerk", "POST", "cases:spot-check", asked | {"to": "2026-02-01"}, 422)
+    await bureau.ask("unit", "POST", "cases:spot-check", asked, 403)
+    await bureau.ask("clerk", "POST", "cases:spot-check", asked | {"to": "2026-02-01"}, 422)
 
 
-async def test_what_is_odd_is_refused_and_leaves_nothing(site: Site) -> None:
-    id = await site.issued()
-    before = await site.pool.fetchval("SELECT count(*) FROM case_events")
-    await site.step("unit", id, "sign", 409, version=1)
-    await site.step("unit", id, "sign", 422, version=0)
-    await site.step("unit", id, "sign", 422, version=True)
-    await site.step("unit", id, "sign", 422, other="x")
-    await site.step("unit", id, "refuse", 422, reason="a\0b 退件理由")
-    await site.step("unit", id, "refuse", 422, reason="不")
-    await site.step("unit", id, "refuse", 422, reason="字" * 340_000)
-    await site.step("unit", id, "refuse", 413, reason="字" * 400_000)
-    await site.step("unit", id, "close", 403, **CLOSE)
-    await site.step("head", id, "sign", 403)
+async def test_what_is_odd_is_refused_and_leaves_nothing(bureau: Site) -> None:
+    id = await bureau.issued()
+    before = await bureau.pool.fetchval("SELECT count(*) FROM case_events")
+    await bureau.step("unit", id, "sign", 409, version=1)
+    await bureau.step("unit", id, "sign", 422, version=0)
+    await bureau.step("unit", id, "sign", 422, version=True)
+    await bureau.step("unit", id, "sign", 422, other="x")
+    await bureau.step("unit", id, "refuse", 422, reason="a\0b 退件理由")
+    await bureau.step("unit", id, "refuse", 422, reason="不")
+    await bureau.step("unit", id, "refuse", 422, reason="字" * 340_000)
+    await bureau.step("unit", id, "refuse", 413, reason="字" * 400_000)
+    await bureau.step("unit", id, "close", 403, **CLOSE)
+    await bureau.step("head", id, "sign", 403)
     for odd in ("x", "%00", "9" * 64, "%E8%8B%8F"):
         for path in (f"cases/{odd}", f"complaints/{odd}"):
-            answer = await site.client.get(f"/v1/{path}", headers=site.headers("clerk"))
+            answer = await bureau.client.get(f"/v1/{path}", headers=bureau.headers("clerk"))
             assert answer.status_code in (404, 422), (path, answer.text)
     for wrong in (
         {"organisation": "none"}, {"vehicle": "none"}, {"alerts": ["0" * 32]}, {"due_on": "2020-01-02"}, {"helpers": ["none"]},
         {"source": "hotline"}, {"orders": ["none"]}, {"complaint": "none"}, {"title": ""}, {"alerts": ["0" * 32] * 2},
     ):  # fmt: skip
-        answer = await site.client.post(
-            "/v1/cases", headers=site.headers("clerk"),
+        answer = await bureau.client.post(
+            "/v1/cases", headers=bureau.headers("clerk"),
             json={"title": "t", "source": "joint", "organisation": "jsj", "facts": "x"} | wrong,
         )  # fmt: skip
         assert answer.status_code in (404, 422), (wrong, answer.text)
     # A date on paper that nobody has published, or that is no working day, keeps the order from being issued.
-    unknown = (await site.draft(due_on=days_ahead(360).isoformat()))["id"]
-    await site.step("clerk", unknown, "submit")
-    await site.step("head", unknown, "issue", 422)
-    assert await site.pool.fetchval("SELECT count(*) FROM case_events") == before + 2
-    assert await site.pool.fetchval("SELECT sum(last) FROM case_numbers") == 1
+    unknown = (await bureau.draft(due_on=days_ahead(360).isoformat()))["id"]
+    await bureau.step("clerk", unknown, "submit")
+    await bureau.step("head", unknown, "issue", 422)
+    assert await bureau.pool.fetchval("SELECT count(*) FROM case_events") == before + 2
+    assert await bureau.pool.fetchval("SELECT sum(last) FROM case_numbers") == 1
 
 
-async def test_whoever_writes_without_end_keeps_no_case_from_its_end(site: Site) -> None:
-    id = await site.issued()
-    async with site.pool.acquire() as connection, connection.transaction():
+async def test_whoever_writes_without_end_keeps_no_case_from_its_end(bureau: Site) -> None:
+    id = await bureau.issued()
+    async with bureau.pool.acquire() as connection, connection.transaction():
         thread = await read_thread(connection, id)
         assert thread is not None
         await connection.execute(
@@ -735,19 +739,19 @@ async def test_whoever_writes_without_end_keeps_no_case_from_its_end(site: Site)
             id,
         )
         await connection.execute("UPDATE cases SET version = 1000 WHERE id = $1", id)
-    await site.step("unit", id, "note", 422, text="再写一条")
-    await site.step("unit", id, "sign")
+    await bureau.step("unit", id, "note", 422, text="再写一条")
+    await bureau.step("unit", id, "sign")
 
 
-async def test_a_clerk_of_one_unit_drafts_for_no_other(site: Site) -> None:
-    foreign = await suspect(site.pool, "far", unit="wsj", car="car-3")
-    await site.draft("local", 403, organisation="wsj")
-    await site.draft("local", 404, source="alert", alerts=[foreign])  # not even by another unit's name
-    id = (await site.draft("local"))["id"]
+async def test_a_clerk_of_one_unit_drafts_for_no_other(bureau: Site) -> None:
+    foreign = await suspect(bureau.pool, "far", unit="wsj", car="car-3")
+    await bureau.draft("local", 403, organisation="wsj")
+    await bureau.draft("local", 404, source="alert", alerts=[foreign])  # not even by another unit's name
+    id = (await bureau.draft("local"))["id"]
     contents = {"title": "t", "source": "joint", "organisation": "wsj", "facts": "x"}
-    await site.step("local", id, "edit", 403, contents=contents)
+    await bureau.step("local", id, "edit", 403, contents=contents)
     # Of a car beyond his reach a complaint tells nothing: neither where it was nor whose it is.
-    made = await site.ask("local", "POST", "complaints", COMPLAINT | {"plate": "苏F99999"}, 201)
+    made = await bureau.ask("local", "POST", "complaints", COMPLAINT | {"plate": "苏F99999"}, 201)
     assert (made["vehicle"], made["alerts"], made["organisation"], made["near_plates"]) == (
         None,
         [],
@@ -755,5 +759,5 @@ async def test_a_clerk_of_one_unit_drafts_for_no_other(site: Site) -> None:
         [],
     )
     assert (
-        await site.ask("clerk", "POST", "complaints", COMPLAINT | {"ticket": "2", "plate": "苏F99999"}, 201)
+        await bureau.ask("clerk", "POST", "complaints", COMPLAINT | {"ticket": "2", "plate": "苏F99999"}, 201)
     )["vehicle"] == "car-3"
