@@ -833,6 +833,7 @@ CREATE TABLE oidc_logins (
     browser_sha256 bytea NOT NULL,
     nonce text NOT NULL,
     verifier text NOT NULL,
+    address text NOT NULL,
     began_at timestamp with time zone DEFAULT now() NOT NULL
 );
 

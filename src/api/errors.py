@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from office.supervision.problems import InvalidError, SupervisionError
 from registry.bulk import ImportRefusedError
 from registry.refusals import Flaw, RefusedError, UnreadableError, sentence
+from registry.unreadable import UnreadableFactError
 from runtime import database_says
 from runtime.errors import UnavailableError
 from runtime.postgres import renew_read_only
@@ -159,6 +160,15 @@ def problem_of(error: Exception) -> Problem:
         ]
         where = "; ".join(f"{e['pointer']}: {e['message']}" for e in errors[:3])
         return Problem(422, "invalid-parameter", where, errors=errors)
+    if isinstance(error, UnreadableFactError):
+        _logger.error("a request rests on a fact that cannot be read", exc_info=error)
+        return Problem(
+            503,
+            "unreadable-fact",
+            "登记资料有一项无法读取，未写入任何数据；请通知运维（gongche quarantine list）· a fact of the registry cannot be read,"
+            f" nothing was written; tell the operators: {error}"[:500],
+            headers={"Retry-After": "300"},
+        )
     if isinstance(error, HTTPException):
         detail = {404: "没有这个地址 · no such address"}.get(error.status_code, str(error.detail))
         return Problem(error.status_code, "http", detail, headers=dict(error.headers or {}))
@@ -196,6 +206,7 @@ def install(app: FastAPI) -> None:
         return problem_of(error).response()
 
     for kind in (
-        HTTPException, RequestValidationError, RefusedError, SupervisionError, asyncpg.DataError, *DATABASE_DOWN
+        HTTPException, RequestValidationError, RefusedError, SupervisionError, UnreadableFactError, asyncpg.DataError,
+        *DATABASE_DOWN,
     ):  # fmt: skip
         app.add_exception_handler(kind, handle)

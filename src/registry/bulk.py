@@ -203,8 +203,19 @@ def _line(kind: str, number: int, line: bytes) -> Row:
         return Row(number, flaws=(Flaw((), not_json(line, error)),))
 
 
+def _delimiter(kind: str, text: str) -> str:
+    """What stands between the cells. A comma, unless another mark makes a header of names that are all known: some programs
+    write a semicolon or a tab. A semicolon within a cell of several values is quoted there, or stands as ；."""
+    known = KINDS[kind].model.model_fields.keys() | KINDS[kind].headers.keys()
+    for mark in ";\t":
+        names = [name.strip().strip('"') for name in text.split("\n", 1)[0].split(mark)]
+        if len(names) > 1 and known.issuperset(names):
+            return mark
+    return ","
+
+
 def _csv_rows(kind: str, text: str) -> Iterator[Row]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(kind, text), strict=True)
     number = 1
     try:
         header = next(reader, [])

@@ -155,6 +155,21 @@ async def test_order_versions_and_the_vehicles_they_concern(
     assert found == []  # the order as it stands is another vehicle's
 
 
+async def test_a_parameter_that_cannot_be_read_is_said_and_nothing_is_written(
+    fleet: httpx.AsyncClient, pool: asyncpg.Pool
+) -> None:
+    await pool.execute(
+        "INSERT INTO rule_parameters (rule, name, value, effective_from, source)"
+        " VALUES ('order', 'early_start_min', 10, '12000-01-01', 'x')"
+    )
+    answer = await fleet.put("/v1/dispatch-orders/P1", json=ORDER)
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:gongche:problem:unreadable-fact")
+    assert "order.early_start_min" in answer.json()["detail"]
+    assert await pool.fetchval("SELECT count(*) FROM dispatch_orders") == 0
+    await pool.execute("DELETE FROM rule_parameters")
+    assert (await fleet.put("/v1/dispatch-orders/P1", json=ORDER)).status_code in (200, 201)
+
+
 async def test_fence_versions_end_where_the_next_begins(fleet: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
     await fleet.put("/v1/fences/f", json=FENCE)
     assert await facts(pool) == [("fence", "f", v, "2026-01-01 00:00") for v in ("car-1", "car-2")]

@@ -231,6 +231,11 @@ def rows(
     return bulk.read_rows(kind, text.encode(encoding), form)
 
 
+SQUARE_CELL = json.dumps(
+    json.dumps(
+        {"type": "Polygon", "coordinates": [[[120, 31], [120.1, 31], [120.1, 31.1], [120, 31.1], [120, 31]]]}
+    )
+).replace('\\"', '""')
 CSV = "id,plate,organisation,disposed_on\nv1,苏F00001,财政局,\nv2,苏F00002,财政局,2026-01-01\n"
 
 
@@ -244,6 +249,22 @@ def test_csv_as_offices_save_it(encoding: str, newline: str) -> None:
     assert (first.plate, first.organisation, first.disposed_on) == ("苏F00001", "财政局", None)
     assert isinstance(second, Vehicle)
     assert second.disposed_on is not None
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_other_marks_between_the_cells(mark: str) -> None:
+    first, second = bulk.validate_rows("vehicles", rows(CSV.replace(",", mark)))
+    assert (first, second) == tuple(bulk.validate_rows("vehicles", rows(CSV)))
+    (card,) = bulk.validate_rows(
+        "fences",
+        rows(
+            mark.join(["编号", "名称", "单位", "坐标系", "几何", "生效时间", "车辆"])
+            + "\n"
+            + mark.join(["F1", "院", "o", "wgs84", SQUARE_CELL, "2026-01-01T00:00:00+08:00", '"v1;v2"']),
+            "fences",
+        ),
+    )
+    assert card.vehicles == ["v1", "v2"]  # type: ignore[attr-defined]
 
 
 def test_chinese_headers() -> None:
