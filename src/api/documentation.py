@@ -40,7 +40,14 @@ def describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = original()
-            bodies = (*(kind.model for kind in KINDS.values()), Position, Threshold, Problem, *IDENTITY, *BODIES)
+            bodies = (
+                *(kind.model for kind in KINDS.values()),
+                Position,
+                Threshold,
+                Problem,
+                *IDENTITY,
+                *BODIES,
+            )
             models = [(model, "validation") for model in bodies]
             _, made = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # a list of pairs
             schema.setdefault("components", {}).setdefault("schemas", {}).update(made["$defs"])
