@@ -193,6 +193,13 @@ CREATE FUNCTION reach_units() RETURNS text[]
     SELECT COALESCE(array_agg(id), '{}') FROM below
 $$;
 
+CREATE FUNCTION refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are never changed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+
 CREATE FUNCTION scope_table(place regclass, privileges text, seen text DEFAULT 'organisation = ANY ((SELECT reach_units())::text[])'::text, written text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -264,6 +271,26 @@ CREATE SEQUENCE alert_feed_seq
     NO MAXVALUE
     CACHE 1;
 
+CREATE TABLE alert_labels (
+    id bigint NOT NULL,
+    alert_id text NOT NULL,
+    case_id text NOT NULL,
+    organisation text NOT NULL,
+    finding text NOT NULL,
+    cause text,
+    person text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE alert_labels ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME alert_labels_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE alert_versions (
     alert_id text NOT NULL,
     version integer NOT NULL,
@@ -325,6 +352,77 @@ CREATE TABLE card_bindings (
     valid_from timestamp with time zone NOT NULL,
     valid_to timestamp with time zone,
     CONSTRAINT card_bindings_check CHECK (((valid_to IS NULL) OR (valid_to > valid_from)))
+);
+
+CREATE TABLE case_attachments (
+    id text NOT NULL,
+    case_id text NOT NULL,
+    name text NOT NULL,
+    media_type text NOT NULL,
+    size integer NOT NULL,
+    sha256 bytea NOT NULL,
+    received_sha256 bytea NOT NULL,
+    uploaded_by text NOT NULL,
+    uploaded_at timestamp with time zone NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT case_attachments_received_sha256_check CHECK ((octet_length(received_sha256) = 32)),
+    CONSTRAINT case_attachments_sha256_check CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT case_attachments_size_check CHECK ((size > 0))
+);
+
+CREATE TABLE case_events (
+    case_id text NOT NULL,
+    version integer NOT NULL,
+    step text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    persons text[] NOT NULL,
+    actor_name text NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    device text DEFAULT ''::text NOT NULL,
+    internal boolean DEFAULT false NOT NULL,
+    body jsonb NOT NULL,
+    CONSTRAINT case_events_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE case_links (
+    case_id text NOT NULL,
+    kind text NOT NULL,
+    ref text NOT NULL,
+    open boolean NOT NULL,
+    noted boolean DEFAULT false NOT NULL,
+    CONSTRAINT case_links_kind_check CHECK ((kind = ANY (ARRAY['alert'::text, 'order'::text, 'complaint'::text])))
+);
+
+CREATE TABLE case_numbers (
+    organisation text NOT NULL,
+    year integer NOT NULL,
+    last integer NOT NULL,
+    CONSTRAINT case_numbers_last_check CHECK ((last > 0))
+);
+
+CREATE TABLE cases (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    number text,
+    state text NOT NULL,
+    version integer NOT NULL,
+    source text NOT NULL,
+    level text NOT NULL,
+    title text NOT NULL,
+    vehicle text,
+    external_no text,
+    finding text,
+    reminders integer DEFAULT 0 NOT NULL,
+    announced boolean DEFAULT false NOT NULL,
+    proposal text,
+    created_at timestamp with time zone NOT NULL,
+    issued_at timestamp with time zone,
+    due_on date,
+    yellow_from date,
+    undetermined boolean DEFAULT false NOT NULL,
+    look_on date,
+    CONSTRAINT cases_version_check CHECK ((version > 0))
 );
 
 CREATE TABLE change_commits (
@@ -430,6 +528,44 @@ CREATE TABLE clock_doubts (
     received_to timestamp with time zone,
     lag_s bigint NOT NULL,
     noted_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE complaint_reads (
+    id bigint NOT NULL,
+    complaint_id text NOT NULL,
+    person text NOT NULL,
+    reason text NOT NULL,
+    address text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE complaint_reads ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME complaint_reads_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE complaints (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    ticket text NOT NULL,
+    category text NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    claim text NOT NULL,
+    plate text,
+    place text,
+    happened_at timestamp with time zone,
+    vehicle text,
+    caller bytea,
+    caller_key text,
+    channel text NOT NULL,
+    entered_by text NOT NULL,
+    entered_at timestamp with time zone NOT NULL,
+    CONSTRAINT complaints_category_check CHECK ((category = ANY (ARRAY['emergency'::text, 'inquiry'::text, 'report'::text]))),
+    CONSTRAINT complaints_channel_check CHECK ((channel = ANY (ARRAY['form'::text, 'file'::text, 'webhook'::text])))
 );
 
 CREATE TABLE dispatch_orders (
@@ -799,6 +935,32 @@ ALTER TABLE mended_rows ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE message_reads (
+    message_id bigint NOT NULL,
+    person text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE messages (
+    id bigint NOT NULL,
+    organisation text NOT NULL,
+    permission text NOT NULL,
+    case_id text NOT NULL,
+    number text,
+    step text NOT NULL,
+    state text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE messages ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME messages_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE navigation_routes (
     key bytea NOT NULL,
     engine text NOT NULL,
@@ -1073,6 +1235,18 @@ CREATE TABLE sessions (
     CONSTRAINT sessions_sha256_check CHECK ((octet_length(sha256) = 32))
 );
 
+CREATE TABLE tasks (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    case_id text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    done_at timestamp with time zone,
+    done_by text,
+    note text
+);
+
 CREATE TABLE terminal_bindings (
     terminal_no integer NOT NULL,
     vehicle_no integer NOT NULL,
@@ -1271,6 +1445,9 @@ ALTER TABLE ONLY alert_feed
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_pkey PRIMARY KEY (seq);
 
+ALTER TABLE ONLY alert_labels
+    ADD CONSTRAINT alert_labels_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_pkey PRIMARY KEY (alert_id, version);
 
@@ -1294,6 +1471,24 @@ ALTER TABLE ONLY card_bindings
 
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bound_once EXCLUDE USING gist (int8range(hashtextextended(card, (0)::bigint), hashtextextended(card, (0)::bigint), '[]'::text) WITH &&, text_range(card, card, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
+
+ALTER TABLE ONLY case_attachments
+    ADD CONSTRAINT case_attachments_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY case_events
+    ADD CONSTRAINT case_events_pkey PRIMARY KEY (case_id, version);
+
+ALTER TABLE ONLY case_links
+    ADD CONSTRAINT case_links_pkey PRIMARY KEY (case_id, kind, ref);
+
+ALTER TABLE ONLY case_numbers
+    ADD CONSTRAINT case_numbers_pkey PRIMARY KEY (organisation, year);
+
+ALTER TABLE ONLY cases
+    ADD CONSTRAINT cases_number_key UNIQUE (number);
+
+ALTER TABLE ONLY cases
+    ADD CONSTRAINT cases_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY change_commits
     ADD CONSTRAINT change_commits_number_key UNIQUE (number);
@@ -1327,6 +1522,15 @@ ALTER TABLE ONLY clock_corrections
 
 ALTER TABLE ONLY clock_doubts
     ADD CONSTRAINT clock_doubts_pkey PRIMARY KEY (terminal_no, received_from);
+
+ALTER TABLE ONLY complaint_reads
+    ADD CONSTRAINT complaint_reads_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY complaints
+    ADD CONSTRAINT complaints_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY complaints
+    ADD CONSTRAINT complaints_ticket_key UNIQUE (ticket);
 
 ALTER TABLE ONLY delegations
     ADD CONSTRAINT delegations_pkey PRIMARY KEY (id);
@@ -1384,6 +1588,12 @@ ALTER TABLE ONLY login_failures
 
 ALTER TABLE ONLY mended_rows
     ADD CONSTRAINT mended_rows_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY message_reads
+    ADD CONSTRAINT message_reads_pkey PRIMARY KEY (message_id, person);
+
+ALTER TABLE ONLY messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY navigation_routes
     ADD CONSTRAINT navigation_routes_pkey PRIMARY KEY (key);
@@ -1445,6 +1655,9 @@ ALTER TABLE ONLY sessions
 ALTER TABLE ONLY sessions
     ADD CONSTRAINT sessions_sha256_key UNIQUE (sha256);
 
+ALTER TABLE ONLY tasks
+    ADD CONSTRAINT tasks_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_pkey PRIMARY KEY (terminal_no, valid_from);
 
@@ -1484,6 +1697,8 @@ ALTER TABLE ONLY vehicles
 ALTER TABLE ONLY violations
     ADD CONSTRAINT violations_pkey PRIMARY KEY (id);
 
+CREATE INDEX alert_labels_of ON alert_labels USING btree (alert_id, id DESC);
+
 CREATE INDEX alert_versions_evidence ON alert_versions USING btree (evidence_sha256);
 
 CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
@@ -1506,11 +1721,37 @@ CREATE INDEX alerts_vehicle ON alerts USING btree (vehicle_no, occurred_from);
 
 CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from);
 
+CREATE INDEX case_attachments_of ON case_attachments USING btree (case_id, uploaded_at, id);
+
+CREATE INDEX case_links_of_alerts ON case_links USING btree (ref, kind);
+
+CREATE UNIQUE INDEX case_links_one_open ON case_links USING btree (ref) WHERE ((kind = 'alert'::text) AND open);
+
+CREATE INDEX case_links_watched ON case_links USING btree (ref) WHERE ((kind = 'alert'::text) AND open AND (NOT noted));
+
+CREATE INDEX cases_due ON cases USING btree (due_on) WHERE (due_on IS NOT NULL);
+
+CREATE INDEX cases_found ON cases USING btree (finding, created_at DESC, id) WHERE (finding IS NOT NULL);
+
+CREATE INDEX cases_listed ON cases USING btree (created_at DESC, id);
+
+CREATE INDEX cases_look ON cases USING btree (look_on, id) WHERE (look_on IS NOT NULL);
+
+CREATE INDEX cases_of_sources ON cases USING btree (source, created_at DESC, id);
+
+CREATE INDEX cases_of_units ON cases USING btree (organisation, created_at DESC, id);
+
+CREATE INDEX cases_states ON cases USING btree (state, organisation);
+
+CREATE INDEX cases_vehicle ON cases USING btree (vehicle, created_at DESC, id) WHERE (vehicle IS NOT NULL);
+
 CREATE INDEX client_secrets_of_client ON client_secrets USING btree (client_id);
 
 CREATE INDEX client_tokens_expire ON client_tokens USING btree (expires_at);
 
 CREATE INDEX client_tokens_of_secret ON client_tokens USING btree (secret_id);
+
+CREATE INDEX complaints_listed ON complaints USING btree (received_at DESC, id);
 
 CREATE INDEX delegations_of_grant ON delegations USING btree (grant_id);
 
@@ -1574,6 +1815,8 @@ CREATE INDEX live_due_vehicle ON live_due USING btree (vehicle_no, seq);
 
 CREATE INDEX login_failures_last ON login_failures USING btree (last_at);
 
+CREATE INDEX messages_of ON messages USING btree (permission, organisation, id DESC);
+
 CREATE INDEX navigation_routes_newest ON navigation_routes USING btree (engine, answered_at DESC);
 
 CREATE INDEX navigation_routes_used ON navigation_routes USING btree (used_on);
@@ -1614,6 +1857,8 @@ CREATE INDEX sessions_of_user ON sessions USING btree (user_id, seen_at DESC);
 
 CREATE INDEX sessions_seen ON sessions USING btree (seen_at);
 
+CREATE INDEX tasks_listed ON tasks USING btree (opened_at DESC, id);
+
 CREATE INDEX terminal_bindings_vehicle ON terminal_bindings USING btree (vehicle_no, valid_from);
 
 CREATE INDEX terminal_notices_open ON terminal_notices USING btree (kind, terminal_no) WHERE (settled_at IS NULL);
@@ -1649,6 +1894,16 @@ ALTER INDEX evidence_pkey ATTACH PARTITION evidence_of_alerts_pkey;
 ALTER INDEX positions_pkey ATTACH PARTITION positions_before_2020_pkey;
 
 ALTER INDEX positions_pkey ATTACH PARTITION positions_default_pkey;
+
+CREATE TRIGGER alert_labels_stay BEFORE DELETE OR UPDATE ON alert_labels FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER case_attachments_stay BEFORE DELETE OR UPDATE ON case_attachments FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER case_events_stay BEFORE DELETE OR UPDATE ON case_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER case_events_stay_all BEFORE TRUNCATE ON case_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER complaint_reads_stay BEFORE DELETE OR UPDATE ON complaint_reads FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
 
@@ -1751,6 +2006,9 @@ CREATE TRIGGER vehicle_plates_change AFTER UPDATE ON vehicles REFERENCING OLD TA
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_alert_id_version_fkey FOREIGN KEY (alert_id, version) REFERENCES alert_versions(alert_id, version);
 
+ALTER TABLE ONLY alert_labels
+    ADD CONSTRAINT alert_labels_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
 
@@ -1762,6 +2020,15 @@ ALTER TABLE ONLY api_tokens
 
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
+
+ALTER TABLE ONLY case_attachments
+    ADD CONSTRAINT case_attachments_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+ALTER TABLE ONLY case_events
+    ADD CONSTRAINT case_events_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+ALTER TABLE ONLY case_links
+    ADD CONSTRAINT case_links_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 
 ALTER TABLE ONLY client_secrets
     ADD CONSTRAINT client_secrets_client_id_fkey FOREIGN KEY (client_id) REFERENCES clients(id);
@@ -1777,6 +2044,9 @@ ALTER TABLE ONLY clock_corrections
 
 ALTER TABLE ONLY clock_doubts
     ADD CONSTRAINT clock_doubts_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
+
+ALTER TABLE ONLY complaint_reads
+    ADD CONSTRAINT complaint_reads_complaint_id_fkey FOREIGN KEY (complaint_id) REFERENCES complaints(id);
 
 ALTER TABLE ONLY delegations
     ADD CONSTRAINT delegations_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES role_grants(id);
@@ -1808,6 +2078,12 @@ ALTER TABLE ONLY fuel_transactions
 ALTER TABLE ONLY fuel_transactions
     ADD CONSTRAINT fuel_transactions_station_fkey FOREIGN KEY (station) REFERENCES fuel_stations(id);
 
+ALTER TABLE ONLY message_reads
+    ADD CONSTRAINT message_reads_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id);
+
+ALTER TABLE ONLY messages
+    ADD CONSTRAINT messages_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
 ALTER TABLE ONLY oidc_links
     ADD CONSTRAINT oidc_links_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
@@ -1834,6 +2110,9 @@ ALTER TABLE ONLY rule_parameters
 
 ALTER TABLE ONLY sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+ALTER TABLE ONLY tasks
+    ADD CONSTRAINT tasks_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
@@ -1864,6 +2143,8 @@ ALTER TABLE ONLY violations
 
 ALTER TABLE alert_feed ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE alert_labels ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE alert_versions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE alerts ENABLE ROW LEVEL SECURITY;
@@ -1872,9 +2153,23 @@ ALTER TABLE calendar_days ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE card_bindings ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE case_attachments ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE case_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE case_links ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE case_numbers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE cases ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE clock_corrections ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE clock_doubts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE complaint_reads ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE complaints ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE dispatch_orders ENABLE ROW LEVEL SECURITY;
 
@@ -1884,6 +2179,8 @@ ALTER TABLE evaluations ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY everywhere ON alert_feed TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON alert_labels TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON alert_versions TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON alerts TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -1892,9 +2189,23 @@ CREATE POLICY everywhere ON calendar_days TO gongche_everywhere USING (true) WIT
 
 CREATE POLICY everywhere ON card_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON case_attachments TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON case_events TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON case_links TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON case_numbers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON cases TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON clock_corrections TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON clock_doubts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON complaint_reads TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON complaints TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON dispatch_orders TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -1914,6 +2225,10 @@ CREATE POLICY everywhere ON fuel_transactions TO gongche_everywhere USING (true)
 
 CREATE POLICY everywhere ON judge_due TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON message_reads TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON messages TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON order_results TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON order_track_times TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -1923,6 +2238,8 @@ CREATE POLICY everywhere ON organisations TO gongche_everywhere USING (true) WIT
 CREATE POLICY everywhere ON positions TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON rule_parameters TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON tasks TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON terminal_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -1948,6 +2265,10 @@ ALTER TABLE fuel_transactions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE judge_due ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE message_reads ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE messages ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE order_results ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE order_track_times ENABLE ROW LEVEL SECURITY;
@@ -1959,6 +2280,8 @@ ALTER TABLE positions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY reach ON alert_feed FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM alerts a
   WHERE (a.id = alert_feed.alert_id))));
+
+CREATE POLICY reach ON alert_labels TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON alert_versions FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM alerts a
@@ -1974,6 +2297,28 @@ CREATE POLICY reach ON card_bindings TO gongche_app USING ((EXISTS ( SELECT
    FROM fuel_cards c
   WHERE (c.id = card_bindings.card))));
 
+CREATE POLICY reach ON case_attachments TO gongche_app USING ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = case_attachments.case_id)))) WITH CHECK ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = case_attachments.case_id))));
+
+CREATE POLICY reach ON case_events TO gongche_app USING ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = case_events.case_id)))) WITH CHECK ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = case_events.case_id))));
+
+CREATE POLICY reach ON case_links TO gongche_app USING ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = case_links.case_id)))) WITH CHECK ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = case_links.case_id))));
+
+CREATE POLICY reach ON case_numbers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON cases TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach ON clock_corrections TO gongche_app USING ((EXISTS ( SELECT
    FROM terminals t
   WHERE (t.no = clock_corrections.terminal_no)))) WITH CHECK ((EXISTS ( SELECT
@@ -1985,6 +2330,14 @@ CREATE POLICY reach ON clock_doubts TO gongche_app USING ((EXISTS ( SELECT
   WHERE (t.no = clock_doubts.terminal_no)))) WITH CHECK ((EXISTS ( SELECT
    FROM terminals t
   WHERE (t.no = clock_doubts.terminal_no))));
+
+CREATE POLICY reach ON complaint_reads TO gongche_app USING ((EXISTS ( SELECT
+   FROM complaints c
+  WHERE (c.id = complaint_reads.complaint_id)))) WITH CHECK ((EXISTS ( SELECT
+   FROM complaints c
+  WHERE (c.id = complaint_reads.complaint_id))));
+
+CREATE POLICY reach ON complaints TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON dispatch_orders FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -2016,6 +2369,14 @@ CREATE POLICY reach ON judge_due FOR SELECT TO gongche_app USING ((EXISTS ( SELE
    FROM vehicles v
   WHERE (v.no = judge_due.vehicle_no))));
 
+CREATE POLICY reach ON message_reads TO gongche_app USING ((EXISTS ( SELECT
+   FROM messages m
+  WHERE (m.id = message_reads.message_id)))) WITH CHECK ((EXISTS ( SELECT
+   FROM messages m
+  WHERE (m.id = message_reads.message_id))));
+
+CREATE POLICY reach ON messages TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach ON order_results FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM dispatch_orders o
   WHERE (o.id = order_results.order_id))));
@@ -2031,6 +2392,8 @@ CREATE POLICY reach ON positions FOR SELECT TO gongche_app USING ((EXISTS ( SELE
   WHERE (b.terminal_no = positions.terminal_no))));
 
 CREATE POLICY reach ON rule_parameters FOR SELECT TO gongche_app USING (((organisation IS NULL) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
+
+CREATE POLICY reach ON tasks TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON terminal_bindings FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
@@ -2183,6 +2546,8 @@ CREATE POLICY reach_update ON terminal_bindings FOR UPDATE TO gongche_app USING 
 CREATE POLICY reach_update ON vehicle_plates FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 ALTER TABLE rule_parameters ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE tasks ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE terminal_bindings ENABLE ROW LEVEL SECURITY;
 

@@ -745,11 +745,11 @@ async def test_whoever_writes_without_end_keeps_no_case_from_its_end(bureau: Sit
 
 async def test_a_clerk_of_one_unit_drafts_for_no_other(bureau: Site) -> None:
     foreign = await suspect(bureau.pool, "far", unit="wsj", car="car-3")
-    await bureau.draft("local", 403, organisation="wsj")
+    await bureau.draft("local", 422, organisation="wsj")  # for him there is no such unit
     await bureau.draft("local", 404, source="alert", alerts=[foreign])  # not even by another unit's name
     id = (await bureau.draft("local"))["id"]
     contents = {"title": "t", "source": "joint", "organisation": "wsj", "facts": "x"}
-    await bureau.step("local", id, "edit", 403, contents=contents)
+    await bureau.step("local", id, "edit", 422, contents=contents)
     # Of a car beyond his reach a complaint tells nothing: neither where it was nor whose it is.
     made = await bureau.ask("local", "POST", "complaints", COMPLAINT | {"plate": "苏F99999"}, 201)
     assert (made["vehicle"], made["alerts"], made["organisation"], made["near_plates"]) == (

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from office.identity.subject import Kind, Subject
 from office.supervision.problems import NotAllowedError
+from office.supervision.states import OFFICE
 from runtime.connection import Connection
 
-#: Whoever has one of these in a unit answers for the unit, and sees its cases from the issue on only.
-_ANSWERS = frozenset({"cases:reply", "cases:sign"})
+#: Whoever has one of these in a unit, and none of those of the office, answers for it: he sees its cases from the issue on only.
+_ANSWERS: Final = frozenset({"cases:reply", "cases:sign"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ async def sight(connection: Connection, subject: Subject) -> Sight:
     issued: set[str | None] = set()
     for grant in subject.grants:
         if "cases:read" in grant.permissions:
-            (everything if grant.permissions.isdisjoint(_ANSWERS) else issued).add(grant.organisation)
+            answers = not grant.permissions.isdisjoint(_ANSWERS) and grant.permissions.isdisjoint(OFFICE)
+            (issued if answers else everything).add(grant.organisation)
     return Sight(await _below(connection, everything), await _below(connection, issued))
 
 
