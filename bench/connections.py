@@ -12,7 +12,7 @@ import resource
 from bench.database import Fleet
 from bench.processes import Generator, Load, build, resident_mb
 from bench.report import heading, spread, table
-from bench.system import quiet_back_s, system
+from bench.system import behind_s, system
 
 CONNECTIONS = 15_000
 #: A client address has 28,000 ports by default; a gateway admits 30,000 connections of one address.
@@ -57,7 +57,7 @@ def _one(known: bool, seconds: float) -> tuple[Load, float]:
         before = resident_mb(pid)
         generator = Generator(
             made.port, terminals=CONNECTIONS, window=1, seconds=seconds, core=None, known=known, step=1,
-            back=quiet_back_s(), hold=_HOLD_S, addresses=_ADDRESSES,
+            back=behind_s(), hold=_HOLD_S, addresses=_ADDRESSES,
         )  # fmt: skip
         made.wait_online(CONNECTIONS, generator)
         memory = (resident_mb(pid) - before) * 1024 / CONNECTIONS

@@ -13,7 +13,7 @@ from statistics import median
 from bench.database import Fleet
 from bench.processes import build
 from bench.report import heading, spread, table
-from bench.system import quiet_back_s, system
+from bench.system import behind_s, system
 
 #: What the project asks of itself: the cost grows by less than a third.
 TARGET = 4 / 3
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _one(fleet: Fleet, seconds: float) -> dict[str, float]:
-    back = quiet_back_s()
+    back = behind_s()
     with system(fleet) as made:
         warm = made.drive(
             0, terminals=fleet.vehicles, window=1, seconds=fleet.vehicles * _WARM_UP / _WARM_RATE, rate=_WARM_RATE,

@@ -23,7 +23,7 @@ from tools.kafka.broker import Cluster
 from bench.database import Fleet
 from bench.processes import FIRST_PHONE, Generator, Load, build
 from bench.report import heading, spread, table
-from bench.system import System, each_broker, quiet_back_s, system
+from bench.system import System, behind_s, each_broker, system
 from office.identity.tokens import create_token
 from runtime.postgres import connect
 from simulation.terminal.reports import encode_reports
@@ -180,7 +180,7 @@ def _one(cluster: Cluster | None, seconds: float) -> tuple[Load, list[float]]:
         made.wait_judged()  # of a new fleet it looks at 62 days of every vehicle, once
         generator = Generator(
             made.port, terminals=RATE, window=1, seconds=seconds + _BEFORE_S + _AFTER_S, rate=RATE, core=None,
-            known=True, step=1, back=quiet_back_s(),
+            known=True, step=1, back=behind_s(),
         )  # fmt: skip
 
         async def work() -> list[float]:

@@ -19,7 +19,7 @@ from bench.database import Fleet
 from bench.latency import ALERT_P99_S, RATE, Driver, drive, register
 from bench.processes import Generator, build, scrape
 from bench.report import heading, spread, table
-from bench.system import System, quiet_back_s, system
+from bench.system import System, behind_s, system
 from runtime.postgres import connect
 from runtime.units import US_PER_DAY, US_PER_S
 from telemetry.archive.store import Archive, days_of
@@ -87,7 +87,7 @@ def _one() -> tuple[int, list[float], tuple[float, float]]:
         seconds = _PATIENCE_S + _DRIVE_S
         generator = Generator(
             made.port, terminals=RATE, window=1, seconds=seconds, rate=RATE, core=None, known=True, step=1,
-            back=quiet_back_s(),
+            back=behind_s(),
         )  # fmt: skip
 
         async def work() -> tuple[list[float], tuple[float, float]]:
