@@ -9,6 +9,83 @@ CREATE TYPE text_range AS RANGE (
     collation = pg_catalog."C"
 );
 
+CREATE FUNCTION audit_changes() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    actor jsonb := NULLIF(current_setting('gongche.actor', true), '')::jsonb;
+    pairs text;
+BEGIN
+    IF actor IS NULL THEN
+        RETURN NULL;
+    END IF;
+    pairs := CASE TG_OP
+        WHEN 'INSERT' THEN format('SELECT (%s) AS o, to_jsonb(n) AS n FROM new_rows n', COALESCE(TG_ARGV[5], 'NULL::jsonb'))
+        WHEN 'DELETE' THEN 'SELECT to_jsonb(o) AS o, NULL::jsonb AS n FROM old_rows o'
+        ELSE format('SELECT to_jsonb(o) AS o, to_jsonb(n) AS n FROM old_rows o JOIN new_rows n USING (%s)', TG_ARGV[1]) END;
+    EXECUTE format(
+        'INSERT INTO audit (who_kind, who_id, who_name, roles, delegated_by, address, forwarded_for, agent, operation, purpose,'
+        ' action, subject_kind, subject_id, organisation, vehicle, before, after)'
+        ' SELECT $1 ->> ''kind'', $1 ->> ''id'', COALESCE($1 ->> ''name'', ''''), COALESCE($1 ->> ''roles'', ''''),'
+        ' $1 ->> ''delegated_by'', COALESCE($1 ->> ''address'', ''''), $1 ->> ''forwarded_for'', COALESCE($1 ->> ''agent'', ''''),'
+        ' $1 ->> ''operation'', $1 ->> ''purpose'', ''write'', $2, %s, %s, %s, d.was, d.is FROM (%s) AS p'
+        ' CROSS JOIN LATERAL (SELECT COALESCE(p.n, p.o) AS r, audit_part(p.o, p.n) AS was, audit_part(p.n, p.o) AS is) AS d'
+        ' WHERE d.was IS NOT NULL OR d.is IS NOT NULL',
+        TG_ARGV[2], TG_ARGV[3], TG_ARGV[4], pairs) USING actor, TG_ARGV[0];
+    RETURN NULL;
+END $_$;
+
+CREATE FUNCTION audit_note(actor jsonb, action text, subject_kind text, subject_id text, organisation text, vehicle text, detail jsonb) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF current_setting('transaction_read_only')::boolean THEN
+        RETURN false;
+    END IF;
+    INSERT INTO audit (who_kind, who_id, who_name, roles, delegated_by, address, forwarded_for, agent, operation, purpose,
+        action, subject_kind, subject_id, organisation, vehicle, detail)
+    VALUES (actor ->> 'kind', actor ->> 'id', COALESCE(actor ->> 'name', ''), COALESCE(actor ->> 'roles', ''),
+        actor ->> 'delegated_by', COALESCE(actor ->> 'address', ''), actor ->> 'forwarded_for', COALESCE(actor ->> 'agent', ''),
+        actor ->> 'operation', actor ->> 'purpose', action, subject_kind, subject_id,
+        COALESCE(organisation, (SELECT v.organisation FROM vehicles v WHERE v.id = audit_note.vehicle)), vehicle, detail);
+    RETURN true;
+END $$;
+
+CREATE FUNCTION audit_part(content jsonb, than jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT jsonb_object_agg(key, CASE WHEN length(value::text) <= 500 THEN value ELSE jsonb_build_object(
+               'length', length(value::text), 'sha256', encode(sha256(convert_to(value::text, 'UTF8')), 'hex')) END)
+      FROM jsonb_each(content)
+     WHERE key NOT IN ('created_at', 'updated_at', 'received_at', 'is_newest', 'is_current', 'home', 'sha256', 'code_sha256',
+           'previous_sha256', 'password_hash', 'totp_secret', 'totp_step', 'last_used_at')
+       AND (than IS NULL OR value IS DISTINCT FROM than -> key)
+$$;
+
+CREATE FUNCTION audit_stands() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION '审计记录不得修改或删除 / the audit is never changed' USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+CREATE FUNCTION audit_table(place regclass, kind text, key text DEFAULT 'id'::text, id text DEFAULT 'r ->> ''id'''::text, organisation text DEFAULT 'r ->> ''organisation'''::text, vehicle text DEFAULT 'NULL::text'::text, before text DEFAULT 'NULL::jsonb'::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    op text;
+BEGIN
+    FOREACH op IN ARRAY ARRAY['INSERT', 'UPDATE', 'DELETE'] LOOP
+        EXECUTE format('CREATE TRIGGER audit_%s AFTER %s ON %s REFERENCING %s FOR EACH STATEMENT'
+            ' EXECUTE FUNCTION audit_changes(%L, %L, %L, %L, %L, %L)', lower(op), op, place,
+            CASE op WHEN 'INSERT' THEN 'NEW TABLE AS new_rows' WHEN 'DELETE' THEN 'OLD TABLE AS old_rows'
+                    ELSE 'OLD TABLE AS old_rows NEW TABLE AS new_rows' END,
+            kind, key, id, organisation, vehicle, before);
+    END LOOP;
+END $$;
+
 CREATE FUNCTION begin_plates() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -53,6 +130,23 @@ BEGIN
       FROM vehicles_now n JOIN vehicles_before o USING (no)
      WHERE n.disposed_on IS NULL AND (o.disposed_on IS NOT NULL OR n.plate <> o.plate);
     RETURN NULL;
+END $$;
+
+CREATE FUNCTION make_audit_month(wanted date) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    month date := date_trunc('month', wanted)::date;
+    name text := 'audit_' || to_char(month, 'YYYYMM');
+    starts timestamptz := month::timestamp AT TIME ZONE 'UTC';
+    ends timestamptz := (month + interval '1 month') AT TIME ZONE 'UTC';
+BEGIN
+    IF to_regclass(name) IS NOT NULL OR EXISTS (SELECT FROM audit_default d WHERE d.at >= starts AND d.at < ends) THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE TABLE %I PARTITION OF audit FOR VALUES FROM (%L) TO (%L)', name, starts, ends);
+    EXECUTE format('CREATE TRIGGER audit_is_not_emptied BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION audit_stands()', name);
+    RETURN true;
 END $$;
 
 CREATE FUNCTION note_changes() RETURNS trigger
@@ -193,13 +287,6 @@ CREATE FUNCTION reach_units() RETURNS text[]
     SELECT COALESCE(array_agg(id), '{}') FROM below
 $$;
 
-CREATE FUNCTION refuse_change() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    RAISE EXCEPTION 'rows of % are never changed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
-END $$;
-
 CREATE FUNCTION scope_table(place regclass, privileges text, seen text DEFAULT 'organisation = ANY ((SELECT reach_units())::text[])'::text, written text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -229,21 +316,41 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE FUNCTION terminal_bound(wanted integer) RETURNS boolean
-    LANGUAGE sql STABLE SECURITY DEFINER
+CREATE FUNCTION terminal_homes_of_bindings() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    SELECT EXISTS (SELECT FROM terminal_bindings b WHERE b.terminal_no = wanted)
-$$;
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        UPDATE terminals t SET home = v.organisation
+          FROM (SELECT DISTINCT ON (terminal_no) terminal_no, vehicle_no FROM old_rows ORDER BY terminal_no, valid_from DESC) o
+          JOIN vehicles v ON v.no = o.vehicle_no WHERE t.no = o.terminal_no AND t.home IS DISTINCT FROM v.organisation;
+    ELSE
+        UPDATE terminals t SET home = v.organisation
+          FROM (SELECT DISTINCT ON (b.terminal_no) b.terminal_no, b.vehicle_no FROM terminal_bindings b
+                 WHERE b.terminal_no IN (SELECT terminal_no FROM new_rows) ORDER BY b.terminal_no, b.valid_from DESC) o
+          JOIN vehicles v ON v.no = o.vehicle_no WHERE t.no = o.terminal_no AND t.home IS DISTINCT FROM v.organisation;
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION terminal_homes_of_vehicles() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE terminals t SET home = n.organisation
+      FROM new_rows n JOIN old_rows o USING (no) JOIN terminal_bindings b ON b.vehicle_no = n.no
+     WHERE n.organisation <> o.organisation AND t.no = b.terminal_no AND NOT EXISTS (
+           SELECT FROM terminal_bindings l WHERE l.terminal_no = b.terminal_no AND l.valid_from > b.valid_from);
+    RETURN NULL;
+END $$;
 
 CREATE FUNCTION terminal_in_reach(wanted integer) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    SELECT EXISTS (SELECT FROM terminal_bindings b JOIN vehicles v ON v.no = b.vehicle_no
-                    WHERE b.terminal_no = wanted AND v.organisation = ANY (reach_units()))
-        OR EXISTS (SELECT FROM terminals t WHERE t.no = wanted AND t.home = ANY (reach_units())
-                    AND NOT EXISTS (SELECT FROM terminal_bindings b WHERE b.terminal_no = wanted))
+    SELECT EXISTS (SELECT FROM terminals t WHERE t.no = wanted AND t.home = ANY (reach_units()))
 $$;
 
 CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) RETURNS integer
@@ -270,26 +377,6 @@ CREATE SEQUENCE alert_feed_seq
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
-
-CREATE TABLE alert_labels (
-    id bigint NOT NULL,
-    alert_id text NOT NULL,
-    case_id text NOT NULL,
-    organisation text NOT NULL,
-    finding text NOT NULL,
-    cause text,
-    person text NOT NULL,
-    at timestamp with time zone NOT NULL
-);
-
-ALTER TABLE alert_labels ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME alert_labels_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
 
 CREATE TABLE alert_versions (
     alert_id text NOT NULL,
@@ -338,6 +425,64 @@ CREATE TABLE api_tokens (
 
 COMMENT ON COLUMN api_tokens.organisation IS 'organisations.id: where the token holds, and below it; null = everywhere.';
 
+CREATE TABLE audit (
+    no bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    who_kind text NOT NULL,
+    who_id text NOT NULL,
+    who_name text DEFAULT ''::text NOT NULL,
+    roles text DEFAULT ''::text NOT NULL,
+    delegated_by text,
+    address text DEFAULT ''::text NOT NULL,
+    forwarded_for text,
+    agent text DEFAULT ''::text NOT NULL,
+    operation text NOT NULL,
+    action text NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id text,
+    organisation text,
+    vehicle text,
+    purpose text,
+    before jsonb,
+    after jsonb,
+    detail jsonb,
+    CONSTRAINT audit_action_check CHECK ((action = ANY (ARRAY['read'::text, 'write'::text, 'import'::text, 'command'::text])))
+)
+PARTITION BY RANGE (at);
+
+CREATE TABLE audit_default (
+    no bigint CONSTRAINT audit_no_not_null NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() CONSTRAINT audit_at_not_null NOT NULL,
+    who_kind text CONSTRAINT audit_who_kind_not_null NOT NULL,
+    who_id text CONSTRAINT audit_who_id_not_null NOT NULL,
+    who_name text DEFAULT ''::text CONSTRAINT audit_who_name_not_null NOT NULL,
+    roles text DEFAULT ''::text CONSTRAINT audit_roles_not_null NOT NULL,
+    delegated_by text,
+    address text DEFAULT ''::text CONSTRAINT audit_address_not_null NOT NULL,
+    forwarded_for text,
+    agent text DEFAULT ''::text CONSTRAINT audit_agent_not_null NOT NULL,
+    operation text CONSTRAINT audit_operation_not_null NOT NULL,
+    action text CONSTRAINT audit_action_not_null NOT NULL,
+    subject_kind text CONSTRAINT audit_subject_kind_not_null NOT NULL,
+    subject_id text,
+    organisation text,
+    vehicle text,
+    purpose text,
+    before jsonb,
+    after jsonb,
+    detail jsonb,
+    CONSTRAINT audit_action_check CHECK ((action = ANY (ARRAY['read'::text, 'write'::text, 'import'::text, 'command'::text])))
+);
+
+ALTER TABLE audit ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME audit_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE calendar_days (
     day date NOT NULL,
     workday boolean NOT NULL,
@@ -352,77 +497,6 @@ CREATE TABLE card_bindings (
     valid_from timestamp with time zone NOT NULL,
     valid_to timestamp with time zone,
     CONSTRAINT card_bindings_check CHECK (((valid_to IS NULL) OR (valid_to > valid_from)))
-);
-
-CREATE TABLE case_attachments (
-    id text NOT NULL,
-    case_id text NOT NULL,
-    name text NOT NULL,
-    media_type text NOT NULL,
-    size integer NOT NULL,
-    sha256 bytea NOT NULL,
-    received_sha256 bytea NOT NULL,
-    uploaded_by text NOT NULL,
-    uploaded_at timestamp with time zone NOT NULL,
-    body bytea NOT NULL,
-    CONSTRAINT case_attachments_received_sha256_check CHECK ((octet_length(received_sha256) = 32)),
-    CONSTRAINT case_attachments_sha256_check CHECK ((octet_length(sha256) = 32)),
-    CONSTRAINT case_attachments_size_check CHECK ((size > 0))
-);
-
-CREATE TABLE case_events (
-    case_id text NOT NULL,
-    version integer NOT NULL,
-    step text NOT NULL,
-    at timestamp with time zone NOT NULL,
-    actor text NOT NULL,
-    persons text[] NOT NULL,
-    actor_name text NOT NULL,
-    address text DEFAULT ''::text NOT NULL,
-    device text DEFAULT ''::text NOT NULL,
-    internal boolean DEFAULT false NOT NULL,
-    body jsonb NOT NULL,
-    CONSTRAINT case_events_version_check CHECK ((version > 0))
-);
-
-CREATE TABLE case_links (
-    case_id text NOT NULL,
-    kind text NOT NULL,
-    ref text NOT NULL,
-    open boolean NOT NULL,
-    noted boolean DEFAULT false NOT NULL,
-    CONSTRAINT case_links_kind_check CHECK ((kind = ANY (ARRAY['alert'::text, 'order'::text, 'complaint'::text])))
-);
-
-CREATE TABLE case_numbers (
-    organisation text NOT NULL,
-    year integer NOT NULL,
-    last integer NOT NULL,
-    CONSTRAINT case_numbers_last_check CHECK ((last > 0))
-);
-
-CREATE TABLE cases (
-    id text NOT NULL,
-    organisation text NOT NULL,
-    number text,
-    state text NOT NULL,
-    version integer NOT NULL,
-    source text NOT NULL,
-    level text NOT NULL,
-    title text NOT NULL,
-    vehicle text,
-    external_no text,
-    finding text,
-    reminders integer DEFAULT 0 NOT NULL,
-    announced boolean DEFAULT false NOT NULL,
-    proposal text,
-    created_at timestamp with time zone NOT NULL,
-    issued_at timestamp with time zone,
-    due_on date,
-    yellow_from date,
-    undetermined boolean DEFAULT false NOT NULL,
-    look_on date,
-    CONSTRAINT cases_version_check CHECK ((version > 0))
 );
 
 CREATE TABLE change_commits (
@@ -528,44 +602,6 @@ CREATE TABLE clock_doubts (
     received_to timestamp with time zone,
     lag_s bigint NOT NULL,
     noted_at timestamp with time zone DEFAULT now() NOT NULL
-);
-
-CREATE TABLE complaint_reads (
-    id bigint NOT NULL,
-    complaint_id text NOT NULL,
-    person text NOT NULL,
-    reason text NOT NULL,
-    address text NOT NULL,
-    at timestamp with time zone NOT NULL
-);
-
-ALTER TABLE complaint_reads ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME complaint_reads_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE complaints (
-    id text NOT NULL,
-    organisation text NOT NULL,
-    ticket text NOT NULL,
-    category text NOT NULL,
-    received_at timestamp with time zone NOT NULL,
-    claim text NOT NULL,
-    plate text,
-    place text,
-    happened_at timestamp with time zone,
-    vehicle text,
-    caller bytea,
-    caller_key text,
-    channel text NOT NULL,
-    entered_by text NOT NULL,
-    entered_at timestamp with time zone NOT NULL,
-    CONSTRAINT complaints_category_check CHECK ((category = ANY (ARRAY['emergency'::text, 'inquiry'::text, 'report'::text]))),
-    CONSTRAINT complaints_channel_check CHECK ((channel = ANY (ARRAY['form'::text, 'file'::text, 'webhook'::text])))
 );
 
 CREATE TABLE dispatch_orders (
@@ -935,32 +971,6 @@ ALTER TABLE mended_rows ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
-CREATE TABLE message_reads (
-    message_id bigint NOT NULL,
-    person text NOT NULL,
-    at timestamp with time zone NOT NULL
-);
-
-CREATE TABLE messages (
-    id bigint NOT NULL,
-    organisation text NOT NULL,
-    permission text NOT NULL,
-    case_id text NOT NULL,
-    number text,
-    step text NOT NULL,
-    state text NOT NULL,
-    at timestamp with time zone NOT NULL
-);
-
-ALTER TABLE messages ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME messages_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
 CREATE TABLE navigation_routes (
     key bytea NOT NULL,
     engine text NOT NULL,
@@ -1235,18 +1245,6 @@ CREATE TABLE sessions (
     CONSTRAINT sessions_sha256_check CHECK ((octet_length(sha256) = 32))
 );
 
-CREATE TABLE tasks (
-    id text NOT NULL,
-    organisation text NOT NULL,
-    kind text NOT NULL,
-    subject text NOT NULL,
-    case_id text NOT NULL,
-    opened_at timestamp with time zone NOT NULL,
-    done_at timestamp with time zone,
-    done_by text,
-    note text
-);
-
 CREATE TABLE terminal_bindings (
     terminal_no integer NOT NULL,
     vehicle_no integer NOT NULL,
@@ -1310,7 +1308,7 @@ COMMENT ON COLUMN terminals.office_said IS 'Columns whose value is the office''s
 
 COMMENT ON COLUMN terminals.waiting_device IS 'Manufacturer, model, device id and plate of another device that asks for this phone number.';
 
-COMMENT ON COLUMN terminals.home IS 'organisations.id of who registered it; counts only until it first sits in a vehicle. Null = whoever reaches everywhere.';
+COMMENT ON COLUMN terminals.home IS 'organisations.id of the unit that it belongs to now; kept by triggers. Null = whoever reaches everywhere.';
 
 ALTER TABLE terminals ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME terminals_no_seq
@@ -1427,6 +1425,8 @@ CREATE TABLE violations (
 
 COMMENT ON COLUMN violations.lat_e6 IS '1e-6 degree WGS-84, of lat and lon in their datum';
 
+ALTER TABLE ONLY audit ATTACH PARTITION audit_default DEFAULT;
+
 ALTER TABLE ONLY evaluations ATTACH PARTITION evaluations_default DEFAULT;
 
 ALTER TABLE ONLY evidence ATTACH PARTITION evidence_default DEFAULT;
@@ -1445,9 +1445,6 @@ ALTER TABLE ONLY alert_feed
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_pkey PRIMARY KEY (seq);
 
-ALTER TABLE ONLY alert_labels
-    ADD CONSTRAINT alert_labels_pkey PRIMARY KEY (id);
-
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_pkey PRIMARY KEY (alert_id, version);
 
@@ -1463,6 +1460,12 @@ ALTER TABLE ONLY api_tokens
 ALTER TABLE ONLY api_tokens
     ADD CONSTRAINT api_tokens_sha256_key UNIQUE (sha256);
 
+ALTER TABLE ONLY audit
+    ADD CONSTRAINT audit_pkey PRIMARY KEY (at, no);
+
+ALTER TABLE ONLY audit_default
+    ADD CONSTRAINT audit_default_pkey PRIMARY KEY (at, no);
+
 ALTER TABLE ONLY calendar_days
     ADD CONSTRAINT calendar_days_pkey PRIMARY KEY (day);
 
@@ -1471,24 +1474,6 @@ ALTER TABLE ONLY card_bindings
 
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bound_once EXCLUDE USING gist (int8range(hashtextextended(card, (0)::bigint), hashtextextended(card, (0)::bigint), '[]'::text) WITH &&, text_range(card, card, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
-
-ALTER TABLE ONLY case_attachments
-    ADD CONSTRAINT case_attachments_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY case_events
-    ADD CONSTRAINT case_events_pkey PRIMARY KEY (case_id, version);
-
-ALTER TABLE ONLY case_links
-    ADD CONSTRAINT case_links_pkey PRIMARY KEY (case_id, kind, ref);
-
-ALTER TABLE ONLY case_numbers
-    ADD CONSTRAINT case_numbers_pkey PRIMARY KEY (organisation, year);
-
-ALTER TABLE ONLY cases
-    ADD CONSTRAINT cases_number_key UNIQUE (number);
-
-ALTER TABLE ONLY cases
-    ADD CONSTRAINT cases_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY change_commits
     ADD CONSTRAINT change_commits_number_key UNIQUE (number);
@@ -1522,15 +1507,6 @@ ALTER TABLE ONLY clock_corrections
 
 ALTER TABLE ONLY clock_doubts
     ADD CONSTRAINT clock_doubts_pkey PRIMARY KEY (terminal_no, received_from);
-
-ALTER TABLE ONLY complaint_reads
-    ADD CONSTRAINT complaint_reads_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY complaints
-    ADD CONSTRAINT complaints_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY complaints
-    ADD CONSTRAINT complaints_ticket_key UNIQUE (ticket);
 
 ALTER TABLE ONLY delegations
     ADD CONSTRAINT delegations_pkey PRIMARY KEY (id);
@@ -1588,12 +1564,6 @@ ALTER TABLE ONLY login_failures
 
 ALTER TABLE ONLY mended_rows
     ADD CONSTRAINT mended_rows_pkey PRIMARY KEY (no);
-
-ALTER TABLE ONLY message_reads
-    ADD CONSTRAINT message_reads_pkey PRIMARY KEY (message_id, person);
-
-ALTER TABLE ONLY messages
-    ADD CONSTRAINT messages_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY navigation_routes
     ADD CONSTRAINT navigation_routes_pkey PRIMARY KEY (key);
@@ -1655,9 +1625,6 @@ ALTER TABLE ONLY sessions
 ALTER TABLE ONLY sessions
     ADD CONSTRAINT sessions_sha256_key UNIQUE (sha256);
 
-ALTER TABLE ONLY tasks
-    ADD CONSTRAINT tasks_pkey PRIMARY KEY (id);
-
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_pkey PRIMARY KEY (terminal_no, valid_from);
 
@@ -1697,8 +1664,6 @@ ALTER TABLE ONLY vehicles
 ALTER TABLE ONLY violations
     ADD CONSTRAINT violations_pkey PRIMARY KEY (id);
 
-CREATE INDEX alert_labels_of ON alert_labels USING btree (alert_id, id DESC);
-
 CREATE INDEX alert_versions_evidence ON alert_versions USING btree (evidence_sha256);
 
 CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
@@ -1719,39 +1684,29 @@ CREATE INDEX alerts_suspected ON alerts USING btree (rule, subject) WHERE (statu
 
 CREATE INDEX alerts_vehicle ON alerts USING btree (vehicle_no, occurred_from);
 
+CREATE INDEX audit_organisation ON ONLY audit USING btree (organisation, at DESC, no DESC);
+
+CREATE INDEX audit_default_organisation_at_no_idx ON audit_default USING btree (organisation, at DESC, no DESC);
+
+CREATE INDEX audit_subject ON ONLY audit USING btree (subject_kind, subject_id, at DESC, no DESC);
+
+CREATE INDEX audit_default_subject_kind_subject_id_at_no_idx ON audit_default USING btree (subject_kind, subject_id, at DESC, no DESC);
+
+CREATE INDEX audit_vehicle ON ONLY audit USING btree (vehicle, at DESC, no DESC) WHERE (vehicle IS NOT NULL);
+
+CREATE INDEX audit_default_vehicle_at_no_idx ON audit_default USING btree (vehicle, at DESC, no DESC) WHERE (vehicle IS NOT NULL);
+
+CREATE INDEX audit_who ON ONLY audit USING btree (who_id, at DESC, no DESC);
+
+CREATE INDEX audit_default_who_id_at_no_idx ON audit_default USING btree (who_id, at DESC, no DESC);
+
 CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from);
-
-CREATE INDEX case_attachments_of ON case_attachments USING btree (case_id, uploaded_at, id);
-
-CREATE INDEX case_links_of_alerts ON case_links USING btree (ref, kind);
-
-CREATE UNIQUE INDEX case_links_one_open ON case_links USING btree (ref) WHERE ((kind = 'alert'::text) AND open);
-
-CREATE INDEX case_links_watched ON case_links USING btree (ref) WHERE ((kind = 'alert'::text) AND open AND (NOT noted));
-
-CREATE INDEX cases_due ON cases USING btree (due_on) WHERE (due_on IS NOT NULL);
-
-CREATE INDEX cases_found ON cases USING btree (finding, created_at DESC, id) WHERE (finding IS NOT NULL);
-
-CREATE INDEX cases_listed ON cases USING btree (created_at DESC, id);
-
-CREATE INDEX cases_look ON cases USING btree (look_on, id) WHERE (look_on IS NOT NULL);
-
-CREATE INDEX cases_of_sources ON cases USING btree (source, created_at DESC, id);
-
-CREATE INDEX cases_of_units ON cases USING btree (organisation, created_at DESC, id);
-
-CREATE INDEX cases_states ON cases USING btree (state, organisation);
-
-CREATE INDEX cases_vehicle ON cases USING btree (vehicle, created_at DESC, id) WHERE (vehicle IS NOT NULL);
 
 CREATE INDEX client_secrets_of_client ON client_secrets USING btree (client_id);
 
 CREATE INDEX client_tokens_expire ON client_tokens USING btree (expires_at);
 
 CREATE INDEX client_tokens_of_secret ON client_tokens USING btree (secret_id);
-
-CREATE INDEX complaints_listed ON complaints USING btree (received_at DESC, id);
 
 CREATE INDEX delegations_of_grant ON delegations USING btree (grant_id);
 
@@ -1815,8 +1770,6 @@ CREATE INDEX live_due_vehicle ON live_due USING btree (vehicle_no, seq);
 
 CREATE INDEX login_failures_last ON login_failures USING btree (last_at);
 
-CREATE INDEX messages_of ON messages USING btree (permission, organisation, id DESC);
-
 CREATE INDEX navigation_routes_newest ON navigation_routes USING btree (engine, answered_at DESC);
 
 CREATE INDEX navigation_routes_used ON navigation_routes USING btree (used_on);
@@ -1857,8 +1810,6 @@ CREATE INDEX sessions_of_user ON sessions USING btree (user_id, seen_at DESC);
 
 CREATE INDEX sessions_seen ON sessions USING btree (seen_at);
 
-CREATE INDEX tasks_listed ON tasks USING btree (opened_at DESC, id);
-
 CREATE INDEX terminal_bindings_vehicle ON terminal_bindings USING btree (vehicle_no, valid_from);
 
 CREATE INDEX terminal_notices_open ON terminal_notices USING btree (kind, terminal_no) WHERE (settled_at IS NULL);
@@ -1876,6 +1827,16 @@ CREATE INDEX vehicles_any_plate ON vehicles USING btree (plate);
 CREATE INDEX violations_at ON violations USING btree (at);
 
 CREATE INDEX violations_plate ON violations USING btree (plate, at);
+
+ALTER INDEX audit_organisation ATTACH PARTITION audit_default_organisation_at_no_idx;
+
+ALTER INDEX audit_pkey ATTACH PARTITION audit_default_pkey;
+
+ALTER INDEX audit_subject ATTACH PARTITION audit_default_subject_kind_subject_id_at_no_idx;
+
+ALTER INDEX audit_vehicle ATTACH PARTITION audit_default_vehicle_at_no_idx;
+
+ALTER INDEX audit_who ATTACH PARTITION audit_default_who_id_at_no_idx;
 
 ALTER INDEX evaluations_time ATTACH PARTITION evaluations_default_evaluated_at_id_idx;
 
@@ -1895,15 +1856,143 @@ ALTER INDEX positions_pkey ATTACH PARTITION positions_before_2020_pkey;
 
 ALTER INDEX positions_pkey ATTACH PARTITION positions_default_pkey;
 
-CREATE TRIGGER alert_labels_stay BEFORE DELETE OR UPDATE ON alert_labels FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER audit_delete AFTER DELETE ON api_tokens REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
-CREATE TRIGGER case_attachments_stay BEFORE DELETE OR UPDATE ON case_attachments FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER audit_delete AFTER DELETE ON calendar_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
-CREATE TRIGGER case_events_stay BEFORE DELETE OR UPDATE ON case_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER audit_delete AFTER DELETE ON card_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'card, valid_from', 'r ->> ''card''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
 
-CREATE TRIGGER case_events_stay_all BEFORE TRUNCATE ON case_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER audit_delete AFTER DELETE ON client_secrets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('client-secrets', 'id', 'r ->> ''client_id''', '(SELECT c.organisation FROM clients c WHERE c.id = r ->> ''client_id'')', 'NULL::text', 'NULL::jsonb');
 
-CREATE TRIGGER complaint_reads_stay BEFORE DELETE OR UPDATE ON complaint_reads FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER audit_delete AFTER DELETE ON clients REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('clients', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON clock_corrections REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('clock-corrections', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM terminal_bindings b JOIN vehicles v ON v.no = b.vehicle_no WHERE b.terminal_no = (r ->> ''terminal_no'')::integer ORDER BY b.valid_from DESC LIMIT 1)', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON delegations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('delegations', 'id', 'r ->> ''to_user''', '(SELECT g.organisation FROM role_grants g WHERE g.id = (r ->> ''grant_id'')::bigint)', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON dispatch_orders REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatch-orders', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'SELECT to_jsonb(b) FROM dispatch_orders b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON drivers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON fences REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON fuel_cards REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON fuel_stations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON fuel_transactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON oidc_links REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON organisations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('organisations', 'id', 'r ->> ''id''', 'r ->> ''id''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON role_grants REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON rule_parameters REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rule-parameters', 'rule, name, effective_from', 'r ->> ''rule'' || ''.'' || (r ->> ''name'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON terminals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON vehicles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON violations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON api_tokens REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON calendar_days REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON card_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'card, valid_from', 'r ->> ''card''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON client_secrets REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('client-secrets', 'id', 'r ->> ''client_id''', '(SELECT c.organisation FROM clients c WHERE c.id = r ->> ''client_id'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON clients REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('clients', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON clock_corrections REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('clock-corrections', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM terminal_bindings b JOIN vehicles v ON v.no = b.vehicle_no WHERE b.terminal_no = (r ->> ''terminal_no'')::integer ORDER BY b.valid_from DESC LIMIT 1)', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON delegations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('delegations', 'id', 'r ->> ''to_user''', '(SELECT g.organisation FROM role_grants g WHERE g.id = (r ->> ''grant_id'')::bigint)', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON dispatch_orders REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatch-orders', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'SELECT to_jsonb(b) FROM dispatch_orders b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON drivers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON fences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON fuel_cards REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON fuel_stations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON fuel_transactions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON oidc_links REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON organisations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('organisations', 'id', 'r ->> ''id''', 'r ->> ''id''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON role_grants REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON rule_parameters REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rule-parameters', 'rule, name, effective_from', 'r ->> ''rule'' || ''.'' || (r ->> ''name'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON terminals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON vehicles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON violations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
+
+CREATE TRIGGER audit_is_not_emptied BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_stands();
+
+CREATE TRIGGER audit_is_not_emptied BEFORE TRUNCATE ON audit_default FOR EACH STATEMENT EXECUTE FUNCTION audit_stands();
+
+CREATE TRIGGER audit_stands BEFORE DELETE OR UPDATE ON audit FOR EACH ROW EXECUTE FUNCTION audit_stands();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON api_tokens REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON calendar_days REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON card_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'card, valid_from', 'r ->> ''card''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON client_secrets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('client-secrets', 'id', 'r ->> ''client_id''', '(SELECT c.organisation FROM clients c WHERE c.id = r ->> ''client_id'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON clients REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('clients', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON clock_corrections REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('clock-corrections', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM terminal_bindings b JOIN vehicles v ON v.no = b.vehicle_no WHERE b.terminal_no = (r ->> ''terminal_no'')::integer ORDER BY b.valid_from DESC LIMIT 1)', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON delegations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('delegations', 'id', 'r ->> ''to_user''', '(SELECT g.organisation FROM role_grants g WHERE g.id = (r ->> ''grant_id'')::bigint)', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON dispatch_orders REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatch-orders', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'SELECT to_jsonb(b) FROM dispatch_orders b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON fences REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON fuel_cards REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON fuel_stations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON oidc_links REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON organisations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('organisations', 'id', 'r ->> ''id''', 'r ->> ''id''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON role_grants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON rule_parameters REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rule-parameters', 'rule, name, effective_from', 'r ->> ''rule'' || ''.'' || (r ->> ''name'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON terminal_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON terminals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON violations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
 
@@ -1999,15 +2088,18 @@ CREATE TRIGGER note_violation_update AFTER UPDATE ON violations REFERENCING OLD 
 
 CREATE CONSTRAINT TRIGGER number_change_commit AFTER INSERT ON change_commits DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION number_change_commit();
 
+CREATE TRIGGER terminal_homes_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_bindings();
+
+CREATE TRIGGER terminal_homes_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_bindings();
+
+CREATE TRIGGER terminal_homes_vehicle AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_vehicles();
+
 CREATE TRIGGER vehicle_plates_begin AFTER INSERT ON vehicles REFERENCING NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION begin_plates();
 
 CREATE TRIGGER vehicle_plates_change AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS vehicles_before NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION change_plates();
 
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_alert_id_version_fkey FOREIGN KEY (alert_id, version) REFERENCES alert_versions(alert_id, version);
-
-ALTER TABLE ONLY alert_labels
-    ADD CONSTRAINT alert_labels_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 
 ALTER TABLE ONLY alert_versions
     ADD CONSTRAINT alert_versions_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
@@ -2020,15 +2112,6 @@ ALTER TABLE ONLY api_tokens
 
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
-
-ALTER TABLE ONLY case_attachments
-    ADD CONSTRAINT case_attachments_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
-
-ALTER TABLE ONLY case_events
-    ADD CONSTRAINT case_events_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
-
-ALTER TABLE ONLY case_links
-    ADD CONSTRAINT case_links_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 
 ALTER TABLE ONLY client_secrets
     ADD CONSTRAINT client_secrets_client_id_fkey FOREIGN KEY (client_id) REFERENCES clients(id);
@@ -2044,9 +2127,6 @@ ALTER TABLE ONLY clock_corrections
 
 ALTER TABLE ONLY clock_doubts
     ADD CONSTRAINT clock_doubts_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
-
-ALTER TABLE ONLY complaint_reads
-    ADD CONSTRAINT complaint_reads_complaint_id_fkey FOREIGN KEY (complaint_id) REFERENCES complaints(id);
 
 ALTER TABLE ONLY delegations
     ADD CONSTRAINT delegations_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES role_grants(id);
@@ -2078,12 +2158,6 @@ ALTER TABLE ONLY fuel_transactions
 ALTER TABLE ONLY fuel_transactions
     ADD CONSTRAINT fuel_transactions_station_fkey FOREIGN KEY (station) REFERENCES fuel_stations(id);
 
-ALTER TABLE ONLY message_reads
-    ADD CONSTRAINT message_reads_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id);
-
-ALTER TABLE ONLY messages
-    ADD CONSTRAINT messages_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
-
 ALTER TABLE ONLY oidc_links
     ADD CONSTRAINT oidc_links_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
@@ -2110,9 +2184,6 @@ ALTER TABLE ONLY rule_parameters
 
 ALTER TABLE ONLY sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
-
-ALTER TABLE ONLY tasks
-    ADD CONSTRAINT tasks_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
@@ -2143,33 +2214,19 @@ ALTER TABLE ONLY violations
 
 ALTER TABLE alert_feed ENABLE ROW LEVEL SECURITY;
 
-ALTER TABLE alert_labels ENABLE ROW LEVEL SECURITY;
-
 ALTER TABLE alert_versions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE alerts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE audit ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE calendar_days ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE card_bindings ENABLE ROW LEVEL SECURITY;
 
-ALTER TABLE case_attachments ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE case_events ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE case_links ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE case_numbers ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE cases ENABLE ROW LEVEL SECURITY;
-
 ALTER TABLE clock_corrections ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE clock_doubts ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE complaint_reads ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE complaints ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE dispatch_orders ENABLE ROW LEVEL SECURITY;
 
@@ -2179,33 +2236,19 @@ ALTER TABLE evaluations ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY everywhere ON alert_feed TO gongche_everywhere USING (true) WITH CHECK (true);
 
-CREATE POLICY everywhere ON alert_labels TO gongche_everywhere USING (true) WITH CHECK (true);
-
 CREATE POLICY everywhere ON alert_versions TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON alerts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON audit TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON calendar_days TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON card_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
 
-CREATE POLICY everywhere ON case_attachments TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON case_events TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON case_links TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON case_numbers TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON cases TO gongche_everywhere USING (true) WITH CHECK (true);
-
 CREATE POLICY everywhere ON clock_corrections TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON clock_doubts TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON complaint_reads TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON complaints TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON dispatch_orders TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -2225,10 +2268,6 @@ CREATE POLICY everywhere ON fuel_transactions TO gongche_everywhere USING (true)
 
 CREATE POLICY everywhere ON judge_due TO gongche_everywhere USING (true) WITH CHECK (true);
 
-CREATE POLICY everywhere ON message_reads TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON messages TO gongche_everywhere USING (true) WITH CHECK (true);
-
 CREATE POLICY everywhere ON order_results TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON order_track_times TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -2238,8 +2277,6 @@ CREATE POLICY everywhere ON organisations TO gongche_everywhere USING (true) WIT
 CREATE POLICY everywhere ON positions TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON rule_parameters TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON tasks TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON terminal_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -2265,10 +2302,6 @@ ALTER TABLE fuel_transactions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE judge_due ENABLE ROW LEVEL SECURITY;
 
-ALTER TABLE message_reads ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE messages ENABLE ROW LEVEL SECURITY;
-
 ALTER TABLE order_results ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE order_track_times ENABLE ROW LEVEL SECURITY;
@@ -2281,13 +2314,13 @@ CREATE POLICY reach ON alert_feed FOR SELECT TO gongche_app USING ((EXISTS ( SEL
    FROM alerts a
   WHERE (a.id = alert_feed.alert_id))));
 
-CREATE POLICY reach ON alert_labels TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
 CREATE POLICY reach ON alert_versions FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM alerts a
   WHERE (a.id = alert_versions.alert_id))));
 
 CREATE POLICY reach ON alerts FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON audit FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON calendar_days FOR SELECT TO gongche_app USING (true);
 
@@ -2296,28 +2329,6 @@ CREATE POLICY reach ON card_bindings TO gongche_app USING ((EXISTS ( SELECT
   WHERE (c.id = card_bindings.card)))) WITH CHECK ((EXISTS ( SELECT
    FROM fuel_cards c
   WHERE (c.id = card_bindings.card))));
-
-CREATE POLICY reach ON case_attachments TO gongche_app USING ((EXISTS ( SELECT
-   FROM cases c
-  WHERE (c.id = case_attachments.case_id)))) WITH CHECK ((EXISTS ( SELECT
-   FROM cases c
-  WHERE (c.id = case_attachments.case_id))));
-
-CREATE POLICY reach ON case_events TO gongche_app USING ((EXISTS ( SELECT
-   FROM cases c
-  WHERE (c.id = case_events.case_id)))) WITH CHECK ((EXISTS ( SELECT
-   FROM cases c
-  WHERE (c.id = case_events.case_id))));
-
-CREATE POLICY reach ON case_links TO gongche_app USING ((EXISTS ( SELECT
-   FROM cases c
-  WHERE (c.id = case_links.case_id)))) WITH CHECK ((EXISTS ( SELECT
-   FROM cases c
-  WHERE (c.id = case_links.case_id))));
-
-CREATE POLICY reach ON case_numbers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
-CREATE POLICY reach ON cases TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON clock_corrections TO gongche_app USING ((EXISTS ( SELECT
    FROM terminals t
@@ -2331,23 +2342,15 @@ CREATE POLICY reach ON clock_doubts TO gongche_app USING ((EXISTS ( SELECT
    FROM terminals t
   WHERE (t.no = clock_doubts.terminal_no))));
 
-CREATE POLICY reach ON complaint_reads TO gongche_app USING ((EXISTS ( SELECT
-   FROM complaints c
-  WHERE (c.id = complaint_reads.complaint_id)))) WITH CHECK ((EXISTS ( SELECT
-   FROM complaints c
-  WHERE (c.id = complaint_reads.complaint_id))));
-
-CREATE POLICY reach ON complaints TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
 CREATE POLICY reach ON dispatch_orders FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON drivers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON evaluations FOR SELECT TO gongche_app USING (((EXISTS ( SELECT
    FROM vehicles v
-  WHERE (v.no = evaluations.vehicle_no))) OR (EXISTS ( SELECT
+  WHERE (v.no = evaluations.vehicle_no))) OR ((vehicle_no IS NULL) AND (EXISTS ( SELECT
    FROM alerts a
-  WHERE ((a.rule = evaluations.rule) AND (a.subject = evaluations.subject))))));
+  WHERE ((a.rule = evaluations.rule) AND (a.subject = evaluations.subject)))))));
 
 CREATE POLICY reach ON evidence_of_alerts FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM alert_versions v
@@ -2369,14 +2372,6 @@ CREATE POLICY reach ON judge_due FOR SELECT TO gongche_app USING ((EXISTS ( SELE
    FROM vehicles v
   WHERE (v.no = judge_due.vehicle_no))));
 
-CREATE POLICY reach ON message_reads TO gongche_app USING ((EXISTS ( SELECT
-   FROM messages m
-  WHERE (m.id = message_reads.message_id)))) WITH CHECK ((EXISTS ( SELECT
-   FROM messages m
-  WHERE (m.id = message_reads.message_id))));
-
-CREATE POLICY reach ON messages TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
 CREATE POLICY reach ON order_results FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM dispatch_orders o
   WHERE (o.id = order_results.order_id))));
@@ -2393,8 +2388,6 @@ CREATE POLICY reach ON positions FOR SELECT TO gongche_app USING ((EXISTS ( SELE
 
 CREATE POLICY reach ON rule_parameters FOR SELECT TO gongche_app USING (((organisation IS NULL) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
 
-CREATE POLICY reach ON tasks TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
 CREATE POLICY reach ON terminal_bindings FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = terminal_bindings.vehicle_no))));
@@ -2405,11 +2398,9 @@ CREATE POLICY reach ON terminal_notices TO gongche_app USING ((EXISTS ( SELECT
    FROM terminals t
   WHERE (t.no = terminal_notices.terminal_no))));
 
-CREATE POLICY reach ON terminals TO gongche_app USING (((EXISTS ( SELECT
+CREATE POLICY reach ON terminals FOR SELECT TO gongche_app USING (((EXISTS ( SELECT
    FROM terminal_bindings b
-  WHERE (b.terminal_no = terminals.no))) OR ((home = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT terminal_bound(no))))) WITH CHECK (((EXISTS ( SELECT
-   FROM terminal_bindings b
-  WHERE (b.terminal_no = terminals.no))) OR ((home = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT terminal_bound(no)))));
+  WHERE (b.terminal_no = terminals.no))) OR (home = ANY (( SELECT reach_units() AS reach_units)::text[]))));
 
 CREATE POLICY reach ON vehicle_plates FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
@@ -2428,6 +2419,8 @@ CREATE POLICY reach_delete ON alert_feed FOR DELETE TO gongche_app USING (false)
 CREATE POLICY reach_delete ON alert_versions FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON alerts FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON audit FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON calendar_days FOR DELETE TO gongche_app USING (false);
 
@@ -2471,6 +2464,8 @@ CREATE POLICY reach_insert ON alert_versions FOR INSERT TO gongche_app WITH CHEC
 
 CREATE POLICY reach_insert ON alerts FOR INSERT TO gongche_app WITH CHECK (false);
 
+CREATE POLICY reach_insert ON audit FOR INSERT TO gongche_app WITH CHECK (false);
+
 CREATE POLICY reach_insert ON calendar_days FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON dispatch_orders FOR INSERT TO gongche_app WITH CHECK (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (EXISTS ( SELECT
@@ -2505,6 +2500,8 @@ CREATE POLICY reach_insert ON terminal_bindings FOR INSERT TO gongche_app WITH C
    FROM vehicles v
   WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
 
+CREATE POLICY reach_insert ON terminals FOR INSERT TO gongche_app WITH CHECK ((home = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_insert ON vehicle_plates FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_update ON alert_feed FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
@@ -2512,6 +2509,8 @@ CREATE POLICY reach_update ON alert_feed FOR UPDATE TO gongche_app USING (false)
 CREATE POLICY reach_update ON alert_versions FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON audit FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON calendar_days FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
@@ -2543,11 +2542,11 @@ CREATE POLICY reach_update ON terminal_bindings FOR UPDATE TO gongche_app USING 
    FROM vehicles v
   WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
 
+CREATE POLICY reach_update ON terminals FOR UPDATE TO gongche_app USING ((home = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((home = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_update ON vehicle_plates FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 ALTER TABLE rule_parameters ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE tasks ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE terminal_bindings ENABLE ROW LEVEL SECURITY;
 

@@ -25,6 +25,7 @@ from xdist.scheduler import LoadScopeScheduling
 TOGETHER = {
     "tests/integration/test_demo_roads.py": "roads of the demo",
     "tests/integration/test_identity.py": "people",
+    "tests/integration/test_identity_matrix.py": "people",
     "tests/integration/test_identity_office.py": "people",
     "tests/integration/test_identity_oidc.py": "people",
     "tests/integration/test_identity_programs.py": "people",
@@ -34,6 +35,7 @@ TOGETHER = {
     "tests/integration/test_plans.py": "a million rows",
     "tests/integration/test_prometheus.py": "prometheus",
     "tests/integration/test_scaleout.py": "scaleout",
+    "tests/integration/test_audit.py": "units of the audit",
     "tests/integration/test_scope.py": "units",
     "tests/integration/test_scope_matrix.py": "units of the matrix",
     "tests/integration/test_start_refusals.py::test_a_kafka_that_does_not_permit_us": "kafka",

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from api import documentation, errors, observability
 from api.alerts.endpoints import router as alerts
+from api.audit.endpoints import router as audit
 from api.auth.authentication import UseNotes
 from api.cases.desk import router as desk
 from api.cases.endpoints import router as cases
@@ -68,6 +69,7 @@ def create_app(settings: Settings, pool: Any, *, position_sink: LogWriter | None
         desk,
         tracks,
         positions,
+        audit,
         *identity,
         make_registry(),
         observability.router,

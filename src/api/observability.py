@@ -16,6 +16,7 @@ from api.answers import Alive, Ready
 from api.auth.access import authorise
 from api.errors import Problem, problem_of
 from api.http import json_response
+from office.identity.audit import CURRENT
 from runtime import database_says
 from runtime.errors import GongcheError
 from runtime.metrics import CONTENT_TYPE, render
@@ -50,6 +51,7 @@ class Boundary:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
+        CURRENT.set("")
         status = 0
 
         async def watch(message: Message) -> None:

@@ -9,7 +9,7 @@ _CONTENT: Final = {"application/problem+json": {"schema": {"$ref": "#/components
 _SAYS: Final = {
     400: "请求无效：游标、JSON · a cursor, or a body, that cannot be read",
     401: "没有有效的令牌 · no token, or one that is not valid",
-    403: "令牌缺少权限 · the token lacks the scope",
+    403: "缺少权限，或不在您的单位范围之内 · the permission is lacking, or it is outside of your units",
     404: "不存在 · there is no such thing",
     406: "不支持所要求的格式 · not in the format that was asked for",
     408: "请求体发送过慢 · the body came too slowly",

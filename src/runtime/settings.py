@@ -136,6 +136,11 @@ class Settings(BaseSettings):
         description="key that encrypts callers of the hotline 12345: 32 random bytes in base64, a file of mode 600; unset ="
         " caller.key in data_dir. Without it no caller is taken or shown",
     )
+    audit_retention_days: int = Field(
+        400,
+        ge=184,
+        description="who did and who read what is kept so long, by whole months; at least six months",
+    )
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[^/\s?#]+$",

@@ -164,7 +164,15 @@ async def scope_world(
     """The world in the database ``dsn``, which ``scope_database`` made."""
     pool = await create_pool(dsn, max_size=20)
     made = await create_token(pool, "everywhere", SCOPES)
-    app = create_app(Settings(database_url=dsn), pool, position_sink=sink)
+    await pool.execute("UPDATE api_tokens SET scopes = scopes || '{users:manage}' WHERE id = $1", made.id)
+    settings = Settings(
+        database_url=dsn,
+        password_memory_mib=8,
+        password_rounds=1,
+        oidc_issuer="https://login.example",
+        oidc_client_id="x",
+    )
+    app = create_app(settings, pool, position_sink=sink)
     try:
         async with client_of(app, made.secret) as everywhere:
             yield ScopeWorld(pool, app, everywhere, alerts)
@@ -184,6 +192,11 @@ async def _fill(dsn: str) -> dict[str, str]:
                 await _put(client, f"{kind}/{id}", body)
             answer = await client.put("/v1/rule-parameters", json=PARAMETER | {"organisation": unit})
             assert answer.status_code == 201, answer.text
+            for id in (f"user-{unit}", f"helper-{unit}"):
+                user = await client.post("/v1/users", json={"id": id, "name": "李四", "organisation": unit})
+                assert user.status_code == 201, user.text
+            program = {"name": f"program-{unit}", "scopes": ["registry:read"], "organisation": unit}
+            assert (await client.post("/v1/clients", json=program)).status_code == 201
         return {unit: await _judged(world.pool, unit) for unit in NUMBERS}
 
 

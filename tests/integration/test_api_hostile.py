@@ -32,7 +32,7 @@ from tests.waiting import until
 #: Which scopes let a caller in, by what the path begins with; the longest beginning that fits counts.
 READ = {
     "/v1/alerts": {"alerts:read"}, "/v1/evaluations": {"alerts:read"}, "/v1/vehicles/{id}/track": {"tracks:read"},
-    "/v1/dispatch-orders/{id}/result": {"registry:read", "tracks:read"}, "/v1/": {"registry:read"},
+    "/v1/dispatch-orders/{id}/result": {"registry:read", "tracks:read"}, "/v1/": {"registry:read"}, "/v1/audit": {"audit:read"},
     "/v1/cases": set(), "/v1/complaints": set(), "/v1/tasks": set(), "/v1/messages": set(),
 }  # fmt: skip
 WRITE = {

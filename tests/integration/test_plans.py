@@ -276,11 +276,15 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/complaints/{id}": [{}],
     "/v1/tasks": [{}, {"state": "open"}],
     "/v1/messages": [{}, {"unread": "true"}],
+    "/v1/audit": [
+        {}, {"who": "x"}, {"action": "read"}, {"kind": "track"}, {"kind": "drivers", "id": "D17"}, {"vehicle": "V17"},
+        {"organisation": "O7"}, DAY,
+    ],
     **{f"/v1/{kind}/{{id}}": [{}] for kind in KINDS},
     **{f"/v1/{kind}/{{id}}/versions": [{}] for kind in ("fences", "dispatch-orders")},
 }  # fmt: skip
 #: How a page is cut and shown; not what is looked for.
-NO_FILTERS: Final = {"cursor", "limit", "wait"}
+NO_FILTERS: Final = {"cursor", "limit", "wait", "purpose"}
 IDS: Final = {
     "/v1/alerts": f"{20 * 4000:032}", "/v1/vehicles": "V17", "/v1/dispatch-orders": "P17", "/v1/organisations": "O7",
     "/v1/drivers": "D17", "/v1/terminals": "13800000017", "/v1/fuel-cards": "C17", "/v1/fuel-stations": "S7",

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
 
 from office.identity.scope import Reach, array_text, quoted
+from runtime.migrations import migrate
+from runtime.postgres import begin_with, create_pool
 from tests.integration.scope_supervision import OWNED as OWNED_CASES
 from tests.integration.scope_world import NUMBERS, ScopeWorld, phone, plate, scope_database, scope_world
 
@@ -102,7 +108,7 @@ async def test_every_table_that_requests_may_read_is_under_the_reach(units: Scop
     )
     reached = {row["name"] for row in rows if row["reached"]}
     assert {row["name"] for row in rows if row["reached"] and not row["secured"]} == set()
-    common = {"fuel_stations", "calendar_days", "order_track_times", "clock_doubts"}
+    common = {"audit", "fuel_stations", "calendar_days", "order_track_times", "clock_doubts"}
     assert reached == OWNED.keys() | common
     # Partitions are reached through their parent only.
     assert not any(name.startswith(("positions_", "evaluations_")) for name in reached)
@@ -197,8 +203,6 @@ async def test_what_is_read_by_other_ways_is_no_more(units: ScopeWorld, dsn: str
 
 async def test_a_transaction_takes_its_reach_with_it(units: ScopeWorld) -> None:
     """The end of the transaction ends the reach: the next one who gets the connection has nothing of it."""
-    from runtime.postgres import begin_with
-
     async with units.pool.acquire() as connection:
         with begin_with(connection, A.sql()):
             async with connection.transaction():
@@ -281,8 +285,94 @@ async def test_a_terminal_is_its_registrars_until_it_sits_in_a_vehicle(units: Sc
         )
         assert await connection.fetchval("SELECT count(*) FROM terminals WHERE phone = '555'") == 1
         assert await connection.fetchval("SELECT count(*) FROM terminals WHERE phone = $1", phone("b")) == 0
+        # It goes to the unit of the vehicle, and back out of it to who had it.
+        home = "SELECT home FROM terminals WHERE phone = '555'"
+        assert await connection.fetchval(home) == "a1"
+        await connection.execute("UPDATE vehicles SET organisation = 'a' WHERE id = 'car-a1'")
+        assert await connection.fetchval(home) == "a"
+        assert (
+            await connection.execute("DELETE FROM terminal_bindings WHERE valid_from >= now()")
+        ) == "DELETE 1"
+        assert await connection.fetchval(home) == "a"
+    # Who had a terminal once still sees it, and changes nothing of it.
+    terminal = await units.pool.fetchval("SELECT no FROM terminals WHERE phone = $1", phone("a1"))
+    owner = await asyncpg.connect(dsn)
+    transaction = owner.transaction()
+    await transaction.start()
+    await owner.execute(
+        "UPDATE terminal_bindings SET valid_to = '2026-05-01Z' WHERE terminal_no = $1", terminal
+    )
+    await owner.execute(
+        "INSERT INTO terminal_bindings (terminal_no, vehicle_no, valid_from) SELECT $1, no, '2026-05-01Z' FROM vehicles"
+        " WHERE id = 'car-b'",
+        terminal,
+    )
+    await owner.execute(A.sql())
+    assert await owner.fetchval("SELECT count(*) FROM terminals WHERE no = $1", terminal) == 1
+    assert await owner.execute("UPDATE terminals SET enabled = false WHERE no = $1", terminal) == "UPDATE 0"
+    await refused(
+        owner,
+        "INSERT INTO terminal_bindings (terminal_no, vehicle_no, valid_from, valid_to) SELECT $1, no, '2025-01-01Z',"
+        " '2025-02-01Z' FROM vehicles WHERE id = 'car-a1'",
+        terminal,
+    )
+    await transaction.rollback()
+    await owner.close()
     await units.pool.execute("INSERT INTO terminals (phone) VALUES ('556')")
     async with as_request(dsn, A) as connection:
         assert await connection.fetchval("SELECT count(*) FROM terminals WHERE phone = '556'") == 0
     async with as_request(dsn, EVERYWHERE) as connection:
         assert await connection.fetchval("SELECT count(*) FROM terminals WHERE phone = '556'") == 1
+
+
+MIGRATION = (Path(__file__).resolve().parents[2] / "migrations" / "0031_scope.sql").read_text("utf-8")
+
+
+async def test_many_make_the_roles_at_once(postgres_dsn: str) -> None:
+    """Roles belong to the server: databases of it that are migrated at the same time make them together."""
+    block = MIGRATION[MIGRATION.index("DO $$") : MIGRATION.index("END $$;") + len("END $$;")]
+    block = block.replace("gongche_app", "race_app").replace("gongche_everywhere", "race_everywhere")
+    connections = [await asyncpg.connect(postgres_dsn) for _ in range(8)]
+    try:
+        await asyncio.gather(*(connection.execute(block) for connection in connections))
+        await connections[0].execute(block)  # again: nothing
+        member = "SELECT pg_has_role('race_everywhere', 'race_app', 'MEMBER')"
+        assert await connections[0].fetchval(member)
+    finally:
+        await connections[0].execute(
+            "DROP OWNED BY race_app, race_everywhere; DROP ROLE race_app, race_everywhere"
+        )
+        for connection in connections:
+            await connection.close()
+
+
+async def test_a_user_without_rights_is_told_what_an_administrator_has_to_do(postgres_dsn: str) -> None:
+    """No superuser is needed: an administrator makes the roles once, and the program's user owns its tables."""
+    server = await asyncpg.connect(postgres_dsn)
+    user, name = f"owner_{uuid.uuid4().hex[:8]}", f"own_{uuid.uuid4().hex[:8]}"
+    parts = urlsplit(postgres_dsn)
+    dsn = urlunsplit(parts._replace(netloc=f"{user}:x@{parts.netloc.rpartition('@')[2]}", path=f"/{name}"))
+    try:
+        await server.execute(f"CREATE ROLE {user} LOGIN PASSWORD 'x'")
+        await server.execute(f"CREATE DATABASE {name} OWNER {user}")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError) as refused:
+            await migrate(dsn)
+        hint = str(refused.value.hint)
+        assert "GRANT gongche_app" in hint
+        await server.execute(hint[hint.index("GRANT gongche_app, gongche_everywhere") :])
+        await migrate(dsn)
+        pool = await create_pool(dsn)
+        with_unit = "INSERT INTO organisations (id, name) VALUES ('a', 'x'), ('b', 'x')"
+        await pool.execute(with_unit)
+        async with pool.acquire() as connection:
+            with begin_with(connection, A.sql()):
+                async with connection.transaction():
+                    assert await connection.fetchval("SELECT count(*) FROM organisations") == 1
+            with begin_with(connection, EVERYWHERE.sql()):
+                async with connection.transaction():
+                    assert await connection.fetchval("SELECT count(*) FROM organisations") == 2
+        pool.terminate()
+    finally:
+        await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await server.execute(f"DROP OWNED BY {user}; DROP ROLE {user}")
+        await server.close()

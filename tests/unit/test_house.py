@@ -32,6 +32,14 @@ JOINS_RECORDS = {
     "rules/live/store/recomputations.py",  # names the vehicle that is put off
     "rules/live/store/results.py",  # finds the returned orders that have no result, among many
 }
+#: Files of ``api`` that take a connection of the pool themselves, and why. Every other one reaches the database by
+#: ``api.auth.scoped``: as its subject, with row-level security.
+TAKES_CONNECTIONS = {
+    "api/auth/scoped.py",  # it is that
+    "api/auth/authentication.py",  # who asks is not known yet
+    "api/observability.py",  # whether the database answers
+    "api/registry/importing.py",  # gives the session the reach: an import has many transactions
+}
 REASON = "# time:"
 
 
@@ -108,3 +116,12 @@ def test_records_are_read_in_registry() -> None:
     readers = named_by(r"\b(?:FROM|JOIN)\s+(\w+)")
     outside = {file for table in RECORDS for file in readers[table] if file.startswith("rules/")}
     assert outside == JOINS_RECORDS
+
+
+def test_a_request_reaches_the_database_as_its_subject() -> None:
+    takes = {
+        file.relative_to(SOURCE).as_posix()
+        for file in (SOURCE / "api").rglob("*.py")
+        if re.search(r"pool\.(acquire|fetch\w*|execute\w*|copy\w*)\b|\bconnect\(", file.read_text("utf-8"))
+    }
+    assert takes == TAKES_CONNECTIONS

@@ -18,12 +18,15 @@ from office.identity import lockout, passwords, totp
 from office.identity.errors import TooBusyError
 from office.identity.grants import Delegation, RoleGrant, holding
 from office.identity.keys import Sealer
+from office.identity.login import AT_THE_DOOR, BEFORE_THE_DOOR, Desk
 from office.identity.names import email_address, login_name, phone_number, shown_name
-from office.identity.oidc import _is_safe, check_settings
-from office.identity.sessions import csrf_matches, csrf_token
+from office.identity.oidc import Provider, ProviderError, _is_safe, check_settings
+from office.identity.oidc_links import Pending
+from office.identity.sessions import Visit, csrf_matches, csrf_token
 from office.identity.subject import ROLE_PERMISSIONS, Role
 from runtime.errors import ConfigurationError
 from runtime.settings import Settings
+from tests.ports import free_port
 
 # --- names
 
@@ -334,3 +337,31 @@ def test_a_provider_needs_all_of_its_settings_and_tls(tmp_path: Path) -> None:
         map(_is_safe, ("http://a.cn/x", "ftp://a.cn", "https://", "http://127.0.0.1.evil.cn", None, 5))
     )
     assert _is_safe("http://127.0.0.1:9/x")
+
+
+async def test_a_provider_that_does_not_answer_is_left_alone_for_a_moment(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, oidc_issuer=f"http://127.0.0.1:{free_port()}", oidc_client_id="g")
+    provider = Provider(settings, Desk(None, settings))
+    for said in ("Connect", "a moment ago"):
+        with pytest.raises(ProviderError, match=said):
+            await provider.begin("state", "browser", Pending("nonce", "verifier"), Visit("127.0.0.1", ""))
+
+
+async def test_only_so_many_wait_at_the_door(tmp_path: Path) -> None:
+    """Who guesses from one address waits in the database for himself: connections are left for others."""
+    desk, opened, inside = Desk(None, Settings(data_dir=tmp_path)), asyncio.Event(), 0
+
+    async def come() -> None:
+        nonlocal inside
+        async with desk._through_the_door():
+            inside += 1
+            await opened.wait()
+            inside -= 1
+
+    coming = [asyncio.create_task(come()) for _ in range(BEFORE_THE_DOOR + 5)]
+    await asyncio.sleep(0)
+    assert inside == AT_THE_DOOR
+    opened.set()
+    done = await asyncio.gather(*coming, return_exceptions=True)
+    assert sum(isinstance(one, TooBusyError) for one in done) == 5
+    await come()

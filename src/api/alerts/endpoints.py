@@ -13,7 +13,8 @@ from pydantic import AfterValidator
 from api.alerts.evidence import feature_collection
 from api.answers import AlertPage, AlertWithVersions
 from api.auth.access import require
-from api.auth.scoped import scoped
+from api.auth.audited import noted, stated_purpose
+from api.auth.scoped import reach_of, scoped
 from api.errors import Problem, not_found
 from api.http import (
     DEFAULT_PAGE,
@@ -28,6 +29,7 @@ from api.http import (
     refuse_controls,
     rfc3339,
 )
+from office.identity.scope import few_units
 from office.supervision.findings import labels_of
 from rules.alerts.feed import alert_versions, evidence_of, read_feed
 from rules.alerts.feed import get_alert as stored_alert
@@ -127,7 +129,8 @@ async def list_alerts(
     place = read_cursor("alerts", cursor, int, str)
     after = None if place is None else (place[0], place[1])
     async with scoped(request, "alerts:read", read_only=True) as connection:
-        found = await stored_alerts(connection, filters, limit=limit, after=after)
+        units = await few_units(connection, reach_of(request, "alerts:read", read_only=True))
+        found = await stored_alerts(connection, filters, limit=limit, after=after, units=units)
     following = None
     if len(found) == limit:
         last = found[-1].alert
@@ -159,6 +162,7 @@ def _version(one: VersionedAlert) -> dict[str, Any]:
 @router.get(
     "/{id}/evidence",
     summary="证据 / the evidence of an alert",
+    dependencies=[stated_purpose("alerts:read")],
     response_class=Response,
     responses={200: {"content": {kind: {"schema": {"type": "object"}} for kind in _EVIDENCE_TYPES}}},
 )
@@ -173,9 +177,16 @@ async def evidence(
     `?raw=true`, or `Accept: application/json`, gives the frozen body itself: its SHA-256 is the alert's
     `evidence_hash` and the ETag, its SM3 (国密) is `evidence_sm3`.
     """
-    async with scoped(request, "alerts:read", read_only=True) as connection:
+    async with scoped(request, "alerts:read") as connection:
         found = await evidence_of(connection, _clean(id), version)
         held = None if found is None else await stored_alert(connection, id)
+        if found is not None and held is not None:
+            told = held.alert
+            about = {"version": version or told.version, "sha256": found.sha256}
+            await noted(
+                request, connection, "alerts:read", "evidence", id,
+                organisation=told.organisation, vehicle=told.vehicle, detail=about,
+            )  # fmt: skip
     if found is None or held is None:
         raise not_found("没有这条预警或这个版本 · no such alert or version", id)
     headers = {"ETag": f'"{found.sha256}"', "X-Evidence-SHA256": found.sha256, "Vary": "Accept"}

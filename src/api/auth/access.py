@@ -8,7 +8,9 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.auth.authentication import authenticate
+from api.auth.scoped import actor
 from api.errors import Problem
+from office.identity.audit import CURRENT
 from office.identity.subject import Subject, unknown_permissions
 
 _scheme = HTTPBearer(auto_error=False, description="`gongche token create`")
@@ -36,6 +38,7 @@ async def authorise(request: Request, *permissions: str) -> Subject:
             },
         )
     request.state.subject = subject
+    CURRENT.set(actor(request, *permissions).json())
     return subject
 
 

@@ -15,6 +15,7 @@ import asyncpg
 from fastapi import Request
 
 from api.errors import Problem
+from office.identity.audit import MOST_AGENT, Actor, actor_of
 from office.identity.scope import Reach
 from office.identity.subject import Subject, unknown_permissions
 from registry.writing import in_transaction
@@ -27,13 +28,31 @@ ACQUIRE_S: Final = 5.0
 _T = TypeVar("_T")
 
 
-def reach_of(request: Request, *permissions: str) -> Reach:
+def actor(request: Request, *permissions: str, subject: Subject | None = None) -> Actor:
+    """The subject of a request (None = whom ``access.require`` let in) as the audit has it."""
+    route = getattr(request.scope.get("route"), "path", request.url.path)
+    return actor_of(
+        request.state.subject if subject is None else subject,
+        f"{request.method} {route}",
+        *permissions,
+        address="" if request.client is None else request.client.host,
+        forwarded_for=request.headers.get("x-forwarded-for", "")[:MOST_AGENT] or None,
+        agent=request.headers.get("user-agent", ""),
+        purpose=getattr(request.state, "purpose", None),
+    )
+
+
+def reach_of(request: Request, *permissions: str, read_only: bool = False) -> Reach:
     """What the subject of a request (``access.require`` let it in) reaches with one of ``permissions``. Raises KeyError for a
     permission that does not exist."""
     if unknown := unknown_permissions(permissions):
         raise KeyError(unknown[0])
     subject: Subject = request.state.subject
-    return Reach(subject.reach(*permissions), f"{subject.kind}:{subject.id}")
+    return Reach(
+        subject.reach(*permissions),
+        f"{subject.kind}:{subject.id}",
+        "" if read_only else actor(request, *permissions).json(),
+    )
 
 
 @asynccontextmanager
@@ -43,7 +62,7 @@ async def scoped(request: Request, *permissions: str, read_only: bool = False) -
 
     Raises Problem 403 for a write outside of the reach.
     """
-    reach = reach_of(request, *permissions)
+    reach = reach_of(request, *permissions, read_only=read_only)
     async with request.app.state.pool.acquire(timeout=ACQUIRE_S) as connection:
         with begin_with(connection, reach.sql()), told(reach):
             async with connection.transaction(readonly=read_only):

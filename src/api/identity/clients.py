@@ -86,7 +86,7 @@ def _secret(client: str, made: clients.NewSecret) -> Response:
     return json_response({"client_id": client, "secret_id": made.id, "client_secret": made.secret}, 201)
 
 
-@router.get("/clients/{id}", summary="客户端 / a program and its secrets", response_model=ClientShown)
+@router.get("/clients/{id:id}", summary="客户端 / a program and its secrets", response_model=ClientShown)
 async def read(request: Request, id: Id) -> Response:
     refuse_controls(id)
     with as_problems():
@@ -95,7 +95,7 @@ async def read(request: Request, id: Id) -> Response:
 
 
 @router.put(
-    "/clients/{id}",
+    "/clients/{id:id}",
     summary="修改客户端 / another name, other scopes, another unit; holds for tokens that are out as well",
     response_model=ClientShown,
     openapi_extra=body_of(ClientBody),

@@ -1,10 +1,12 @@
-"""Errors of ``office.identity`` as problems."""
+"""Errors of ``office.identity`` as problems; and which part of an address is an id."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.errors import Problem
 from office.identity.errors import (
@@ -19,6 +21,16 @@ from office.identity.errors import (
 from runtime.errors import ConfigurationError
 
 _logger = logging.getLogger(__name__)
+
+
+class _Id(StringConvertor):
+    """A part of an address that is an id. Without colon: ``/users/x:disable`` is another address than ``/users/x``, and a
+    wrong method there is a 405."""
+
+    regex = "[^/:]+"
+
+
+register_url_convertor("id", _Id())
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from api.auth.authentication import session_of
 from api.auth.cookies import clear_session, refuse_cross_site, session_secret, set_session
+from api.auth.scoped import actor
 from api.errors import Problem, not_found
 from api.http import MAX_ID, json_response, refuse_controls, utc_now
 from api.identity.refusals import as_problems
@@ -28,6 +29,7 @@ from api.identity.schemas import (
     read_body,
 )
 from office.identity import grants, sessions, totp, users
+from office.identity.audit import CURRENT
 from office.identity.login import Desk
 from office.identity.sessions import NewSession, Session, Visit, csrf_token
 from office.identity.subject import ROLE_NAMES
@@ -68,6 +70,7 @@ async def own_session(request: Request) -> Session:
             "请先登录：POST /v1/session · sign in first",
             headers={"WWW-Authenticate": 'Session realm="gongche"'},
         )
+    CURRENT.set(actor(request, subject=session.subject).json())
     return session
 
 

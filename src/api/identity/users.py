@@ -100,7 +100,9 @@ async def create(request: Request) -> Response:
     return json_response({"id": id, "one_time_password": password}, 201)
 
 
-@router.get("/users/{id}", summary="用户 / a user with roles and delegations", response_model=UserWithRoles)
+@router.get(
+    "/users/{id:id}", summary="用户 / a user with roles and delegations", response_model=UserWithRoles
+)
 async def read(request: Request, id: Id) -> Response:
     with as_problems():
         async with request.app.state.desk.connection() as connection:
@@ -108,7 +110,7 @@ async def read(request: Request, id: Id) -> Response:
 
 
 @router.put(
-    "/users/{id}",
+    "/users/{id:id}",
     summary="修改用户 / change name, unit, phone, e-mail",
     response_model=UserWithRoles,
     openapi_extra=body_of(UserBody),

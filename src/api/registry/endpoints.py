@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from api.answers import Imported, TripResult
 from api.auth.access import require
+from api.auth.audited import noted, stated_purpose
 from api.auth.scoped import scoped, written
 from api.errors import Problem, not_found, pointed
 from api.http import (
@@ -68,6 +69,8 @@ _FORMATS: Final[dict[str, imports.Format | None]] = {
 }
 #: Any address is looked up; what can be no id is not found.
 RecordId = Annotated[str, Path(min_length=1, max_length=MAX_ID)]
+#: Kinds that are a person's data: reading them is noted.
+PERSONAL: Final = frozenset({"drivers", "fuel-cards"})
 _SCHEMAS: Final = {
     "text": {"type": "string", "maxLength": MAX_ID, "pattern": PLAIN_PATTERN},
     "time": {"type": "string", "format": "date-time", "pattern": TIME_PATTERN},
@@ -133,7 +136,10 @@ def make_router() -> APIRouter:
 
 
 def _add(router: APIRouter, name: str, kind: Kind) -> None:
-    label, model, read, write = kind.label, kind.model, require("registry:read"), require("registry:write")
+    label, model, write = kind.label, kind.model, require("registry:write")
+    reading = [require("registry:read")]
+    if name in PERSONAL:
+        reading.append(stated_purpose("registry:read"))
     body = {
         "required": True,
         "content": {
@@ -169,7 +175,7 @@ def _add(router: APIRouter, name: str, kind: Kind) -> None:
         }}},
     )  # fmt: skip
     router.add_api_route(
-        f"/{name}", _list(name, kind.listing), methods=["GET"], tags=[name], dependencies=[read],
+        f"/{name}", _list(name, kind.listing), methods=["GET"], tags=[name], dependencies=reading,
         summary=f"{label}列表 / list, by id", response_model=PAGES[name],
         openapi_extra={"parameters": [
             {"name": each, "in": "query", "required": False, "schema": _SCHEMAS[filter.kind]}
@@ -177,12 +183,12 @@ def _add(router: APIRouter, name: str, kind: Kind) -> None:
         ]},
     )  # fmt: skip
     router.add_api_route(
-        f"/{name}/{{id}}", _get(name), methods=["GET"], tags=[name], dependencies=[read], summary=f"一个{label} / one",
+        f"/{name}/{{id}}", _get(name), methods=["GET"], tags=[name], dependencies=reading, summary=f"一个{label} / one",
         response_model=ONE[name],
     )  # fmt: skip
     if kind.listing.newest:
         router.add_api_route(
-            f"/{name}/{{id}}/versions", _versions(name), methods=["GET"], tags=[name], dependencies=[read],
+            f"/{name}/{{id}}/versions", _versions(name), methods=["GET"], tags=[name], dependencies=reading,
             summary=f"{label}的各版本 / every version, newest first", response_model=PAGES[name],
         )  # fmt: skip
 
@@ -227,7 +233,7 @@ def _import(kind: str) -> Endpoint:
         def job(data: bytes) -> RecordsJob:
             return RecordsJob(kind, data, _FORMATS[content_type], charset, dry_run)
 
-        (report,) = [step async for step in import_steps(request, job)]
+        (report,) = [step async for step in import_steps(request, kind, job)]
         return json_response(report)
 
     return bulk
@@ -236,7 +242,8 @@ def _import(kind: str) -> Endpoint:
 def _list(kind: str, listing: pages.Listing) -> Endpoint:
     async def page(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE) -> Response:
         filters = {name: request.query_params.get(name) for name in listing.filters}
-        unknown = sorted(set(request.query_params) - filters.keys() - {"cursor", "limit"})
+        ours = {"cursor", "limit", "purpose"} if kind in PERSONAL else {"cursor", "limit"}
+        unknown = sorted(set(request.query_params) - filters.keys() - ours)
         if unknown:
             raise Problem(422, "invalid-parameter", f"未知参数 · unknown parameter: {unknown[0][:64]!r}")
         refuse_controls(*filters.values())
@@ -251,10 +258,15 @@ def _list(kind: str, listing: pages.Listing) -> Endpoint:
             if value is not None:
                 filters[name] = _moment(listing.filters[name], name, value)
         place = read_cursor(kind, cursor, str)
-        async with scoped(request, "registry:read", read_only=True) as connection:
+        async with scoped(request, "registry:read", read_only=kind not in PERSONAL) as connection:
             found = await pages.page(
                 connection, listing, after=place[0] if place else None, limit=limit, **filters
             )
+            if kind in PERSONAL:
+                asked = {name: value for name, value in filters.items() if value is not None}
+                about = {"asked": asked, "ids": [record["id"] for record in found]}
+                unit = filters.get("organisation")
+                await noted(request, connection, "registry:read", kind, organisation=unit, detail=about)
         following = make_cursor(kind, found[-1]["id"]) if len(found) == limit else None
         return json_response({"items": found, "next": following})
 
@@ -277,8 +289,11 @@ def _moment(filter: pages.Filter, name: str, value: str) -> str:
 
 def _get(kind: str) -> Endpoint:
     async def get(request: Request, id: RecordId) -> Response:
-        async with scoped(request, "registry:read", read_only=True) as connection:
+        async with scoped(request, "registry:read", read_only=kind not in PERSONAL) as connection:
             found = await pages.get(connection, KINDS[kind].listing, _stored_id(kind, id))
+            if found is not None and kind in PERSONAL:
+                unit = found["organisation"]
+                await noted(request, connection, "registry:read", kind, found["id"], organisation=unit)
         if found is None:
             raise not_found(f"没有这个{KINDS[kind].label} · no such record in {kind}", id)
         return json_response(found)

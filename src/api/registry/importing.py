@@ -11,13 +11,15 @@ import pickle
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager
+from hashlib import sha256
 from typing import Any, Final, cast
 
 from fastapi import Request
 
-from api.auth.scoped import reach_of, told
+from api.auth.scoped import actor, reach_of, scoped, told
 from api.errors import Problem, unavailable
 from api.http import read_body
+from office.identity.audit import note
 from office.identity.scope import Reach
 from registry.bulk import MAX_BYTES
 from registry.encodings import is_workbook
@@ -29,10 +31,14 @@ from runtime.own_python import module_command
 _AT_ONCE: Final = 2
 #: A file of at most so many bytes is small. A workbook never is: it is compressed.
 SMALL: Final = 1 << 16
+#: Numbers of a report that the audit has.
+_COUNTS: Final = ("rows", "created", "updated", "unchanged", "repeated", "refused", "skipped", "source")
 
 
-async def import_steps(request: Request, make: Callable[[bytes], Job]) -> AsyncIterator[dict[str, Any]]:
-    """Receive a file and import it: the steps of the job that ``make`` makes of it, wherever it runs. Raises what they raise, and
+async def import_steps(
+    request: Request, kind: str, make: Callable[[bytes], Job]
+) -> AsyncIterator[dict[str, Any]]:
+    """Receive a file of records of ``kind`` and import it: the steps of the job that ``make`` makes of it, wherever it runs. Raises what they raise, and
     Problem: 429 when enough imports are running (asked before the file is received as well), 503 when the process was ended, and
     those of ``read_body``."""
     state = request.app.state
@@ -41,7 +47,17 @@ async def import_steps(request: Request, make: Callable[[bytes], Job]) -> AsyncI
     reach = reach_of(request, "registry:write")
     with _one_import(state), told(reach):
         async for step in _steps_of(state, make(data), reach):
+            if "done" not in step and not step["dry_run"]:  # the report
+                await _note(request, kind, data, step)
             yield step
+
+
+async def _note(request: Request, kind: str, data: bytes, report: dict[str, Any]) -> None:
+    """The import in the audit: of which file, and how many records. Each record that it changed is there already."""
+    counts = {name: report[name] for name in _COUNTS if name in report}
+    detail = {"sha256": sha256(data).hexdigest(), "bytes": len(data)} | counts
+    async with scoped(request, "registry:write") as connection:
+        await note(connection, actor(request, "registry:write"), "import", kind, detail=detail)
 
 
 def _refuse_when_busy(state: Any) -> None:

@@ -35,6 +35,9 @@ _TYPES: Final = frozenset(
     }
 )
 
+#: What a file has, as the audit calls it.
+_RECORDS: Final[dict[Kind, str]] = {"statement": "fuel-transactions", "violations": "violations"}
+
 MappingText = Annotated[
     str | None,
     Query(
@@ -100,7 +103,7 @@ def _endpoint(kind: Kind) -> Callable[..., Awaitable[Response]]:
             return StatementJob(kind, data, columns, charset, source.strip(), dry_run)
 
         # {rows, done} after the file was read and after each chunk, last the report.
-        steps = import_steps(request, job)
+        steps = import_steps(request, _RECORDS[kind], job)
         first = await anext(steps)
         if _NDJSON in request.headers.get("accept", ""):
             return StreamingResponse(_lines(first, steps), media_type=_NDJSON)

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from api.auth.access import require
+from api.auth.audited import noted, stated_purpose
 from api.auth.scoped import scoped
 from api.errors import Problem, not_found
 from api.http import QueryTime, rfc3339
@@ -30,7 +31,7 @@ PAGE_ROWS: Final = 5_000
 @router.get(
     "/v1/vehicles/{id}/track",
     summary="车辆轨迹 / what a vehicle drove",
-    dependencies=[require("tracks:read")],
+    dependencies=[require("tracks:read"), stated_purpose("tracks:read")],
     response_class=Response,
     responses={
         200: {
@@ -64,8 +65,11 @@ async def track(
         raise Problem(422, "range-too-long", "时间范围至多 31 天 · at most 31 days at once")
     if not id.isprintable():
         raise not_found("没有这辆车 · no such vehicle", id.encode("unicode_escape").decode())
-    async with scoped(request, "tracks:read", read_only=True) as connection:
+    about = {"vehicle": id, "from": rfc3339(since), "to": rfc3339(until)}
+    async with scoped(request, "tracks:read") as connection:
         found = await spans_of_vehicle(connection, id, since, until)
+        if found is not None:
+            await noted(request, connection, "tracks:read", "track", id, vehicle=id, detail=about)
     if found is None:
         raise not_found("没有这辆车 · no such vehicle", id)
     spans = [(number, to_us(start), to_us(end)) for number, _, start, end in found]
@@ -73,7 +77,6 @@ async def track(
     # The first page is read before the answer begins, so a database that is down gives a 503 and no torso.
     first = await _fetch(request, spans, None)
     writer = kind()
-    about = {"vehicle": id, "from": rfc3339(since), "to": rfc3339(until)}
     name = f"track-{to_us(since) // 1_000_000}-{to_us(until) // 1_000_000}.{writer.extension}"
     return StreamingResponse(
         _stream(request, spans, phones, first, writer, about),

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from office.identity.audit import actor_of_command, note, set_actor
 from runtime.connection import Connection
 from runtime.embedded_postgres import open_database
 from runtime.logs import configure_logging
@@ -26,16 +27,29 @@ def on_database(name: str, action: Action, args: argparse.Namespace) -> int:
     settings = load_settings()
     configure_logging("WARNING", name)
     with open_database(settings, lambda line: print(line, file=sys.stderr)) as dsn:
-        return asyncio.run(_connected(dsn, action, args))
+        return asyncio.run(_connected(dsn, name, action, args))
 
 
-async def _connected(dsn: str, action: Action, args: argparse.Namespace) -> int:
+async def _connected(dsn: str, name: str, action: Action, args: argparse.Namespace) -> int:
     connection = await connect(dsn)
     try:
         await require_schema(connection)
+        await _note(connection, name, args)
         return await action(args, connection)
     finally:
         await connection.close()
+
+
+async def _note(connection: Connection, name: str, args: argparse.Namespace) -> None:
+    """The command in the audit, before it does anything; what it writes is noted by the database. Secrets are no arguments."""
+    said = {
+        key: str(value)[:200]
+        for key, value in vars(args).items()
+        if value is not None and not callable(value) and key != "command"
+    }
+    actor = actor_of_command(" ".join(["gongche", name, *([said.pop("action")] if "action" in said else [])]))
+    await note(connection, actor, "command", name, said.get("id"), detail=said)
+    await set_actor(connection, actor)
 
 
 def shown(moment: datetime | None) -> str:

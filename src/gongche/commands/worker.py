@@ -7,12 +7,14 @@ import asyncio
 import logging
 
 from gongche.commands.service import database_trouble, run_service
+from office.identity.audit import keep_months
 from runtime import lifecycle
 from runtime.metrics import set_build_info
 from runtime.migrations import check_schema
 from runtime.postgres import create_pool
 from runtime.probes import serve_probes
 from runtime.settings import Settings
+from runtime.units import from_us
 from telemetry.log import open_reader
 
 _logger = logging.getLogger(__name__)
@@ -54,7 +56,16 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         reader = open_reader(settings)
         try:
             await reader.start()
-            worker = Worker(pool, reader, settings)
+            worker = Worker(
+                pool,
+                reader,
+                settings,
+                upkeep={
+                    "audit": lambda conn, now_us: keep_months(
+                        conn, from_us(now_us), settings.audit_retention_days
+                    )
+                },
+            )
             _logger.info("ready", extra={"fields": {"metrics_port": probes.port}})
             link.ready(metrics_port=probes.port)
             await worker.run(stop)

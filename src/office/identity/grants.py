@@ -226,11 +226,12 @@ async def take_role(connection: Connection, actor: Subject, grant: RoleGrant) ->
         grant.id,
         actor.id,
     )
-    await keep_an_administrator(connection)
+    if grant.role is Role.ADMINISTRATOR and grant.organisation is None:
+        await keep_an_administrator(connection)
 
 
 async def keep_an_administrator(connection: Connection) -> None:
-    """Inside the transaction of a change: somebody must be left who manages everybody, without end. Two administrators that
+    """Inside the transaction that takes an administrator away: somebody must be left who manages everybody, without end. Two administrators that
     remove each other at the same time come here one after the other. Raises NotAllowedError."""
     await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", *_LAST_ADMINISTRATOR)
     if not await administrators(connection):

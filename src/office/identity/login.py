@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,13 +13,23 @@ from typing import Any, Final
 from prometheus_client import Counter
 
 from office.identity import lockout, passwords, sessions, totp, users
-from office.identity.errors import BadLoginError, CodeNeededError, NotAllowedError, PasswordEndedError
+from office.identity.audit import act
+from office.identity.errors import (
+    BadLoginError,
+    CodeNeededError,
+    NotAllowedError,
+    PasswordEndedError,
+    TooBusyError,
+)
 from office.identity.keys import Sealer
 from office.identity.names import login_name
 from office.identity.sessions import NewSession, Session, Visit
 from registry.refusals import Flaw, RefusedError
 from runtime.connection import Connection
 from runtime.settings import Settings
+
+#: Logins that are being counted at a time, and that may wait for it.
+AT_THE_DOOR, BEFORE_THE_DOOR = 3, 100
 
 LOGINS: Final = Counter("gongche_logins_total", "People who came in, or did not", ["outcome"])
 for _outcome in ("in", "failed", "code needed", "code failed", "oidc", "oidc refused"):
@@ -45,6 +56,8 @@ class Desk:
         self.sealer = Sealer(settings)
         self.life = timedelta(hours=settings.session_hours)
         self.idle = timedelta(minutes=settings.session_idle_minutes)
+        self._door = asyncio.Semaphore(AT_THE_DOOR)
+        self._before_it = 0
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -54,8 +67,9 @@ class Desk:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """The same, in a transaction."""
+        """The same, in a transaction. What it writes is noted in the audit."""
         async with self.connection() as connection, connection.transaction():
+            await act(connection)
             yield connection
 
     async def sign_in(
@@ -67,7 +81,7 @@ class Desk:
         Raises BadLoginError, CodeNeededError, PasswordEndedError, LockedError, TooBusyError.
         """
         name = login_name(login)
-        async with self.connection() as connection:
+        async with self._through_the_door(), self.connection() as connection:
             at_home = name is not None and await sessions.was_here(connection, name, visit.address)
             keys = lockout.keys_of(name or login[:200], visit.address, at_home=at_home)
             await lockout.charge(connection, keys)
@@ -104,6 +118,19 @@ class Desk:
             raise CodeNeededError
         LOGINS.labels("in").inc()
         return made
+
+    @asynccontextmanager
+    async def _through_the_door(self) -> AsyncIterator[None]:
+        """Tries from one address wait for each other in the database: few do so at a time, so that connections are left for
+        other requests. Raises TooBusyError when too many wait."""
+        if self._before_it >= BEFORE_THE_DOOR:
+            raise TooBusyError
+        self._before_it += 1
+        try:
+            async with self._door:
+                yield
+        finally:
+            self._before_it -= 1
 
     async def _right_code(self, connection: Connection, user: users.Secrets, code: str) -> bool:
         """Whether ``code`` is right; then it is used up."""

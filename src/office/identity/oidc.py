@@ -44,6 +44,8 @@ _TIMEOUT_S: Final = 10.0
 _KEPT_S: Final = 600.0
 #: Keys that do not fit are asked for again, not more often than this.
 _AGAIN_S: Final = 30.0
+#: One that does not answer is left alone for so long: logins do not wait for it one after the other.
+_FAILED_S: Final = 5.0
 _MOST_BYTES: Final = 1 << 20
 
 _logger = logging.getLogger(__name__)
@@ -109,7 +111,7 @@ class Provider:
     def __init__(self, settings: Settings, desk: Desk) -> None:
         self._settings, self._desk = settings, desk
         self._about: dict[str, Any] = {}
-        self._about_at = self._keys_at = float("-inf")
+        self._about_at = self._keys_at = self._failed_at = float("-inf")
         self._keys: KeySet | None = None
         self._asking = asyncio.Lock()
 
@@ -176,15 +178,16 @@ class Provider:
         about = await self._metadata()
         async with self._client() as client:
             try:
-                given = await client.fetch_token(
-                    about["token_endpoint"],
-                    grant_type="authorization_code",
-                    code=code,
-                    code_verifier=pending.verifier,
-                )
+                async with asyncio.timeout(_TIMEOUT_S):
+                    given = await client.fetch_token(
+                        about["token_endpoint"],
+                        grant_type="authorization_code",
+                        code=code,
+                        code_verifier=pending.verifier,
+                    )
             except OAuthError as error:
                 raise RefusedLoginError(f"the provider does not take the code: {error.error}") from None
-            except (httpx.HTTPError, ValueError) as error:
+            except (httpx.HTTPError, TimeoutError, ValueError) as error:
                 raise ProviderError(f"the token endpoint: {type(error).__name__}: {error}") from error
         id_token = given.get("id_token")
         if not isinstance(id_token, str) or len(id_token) > _MOST_BYTES:
@@ -245,6 +248,8 @@ class Provider:
             return self._keys
 
     async def _json(self, url: str) -> dict[str, Any]:
+        if time.monotonic() - self._failed_at < _FAILED_S:
+            raise ProviderError("did not answer a moment ago")
         body = b""
         try:
             async with (
@@ -259,6 +264,7 @@ class Provider:
                         raise ProviderError(f"{url}: more than {_MOST_BYTES} bytes")
             found = orjson.loads(body)
         except (httpx.HTTPError, TimeoutError, ValueError) as error:
+            self._failed_at = time.monotonic()
             raise ProviderError(f"{url}: {type(error).__name__}: {error}") from error
         if not isinstance(found, dict):
             raise ProviderError(f"{url}: not a JSON object")

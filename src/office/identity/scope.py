@@ -1,6 +1,6 @@
 """The reach of a subject as the database keeps it: which role a transaction works as, and which units it sees.
 
-Pure: what stands here is text. ``api.auth.scoped`` sends it with the first statement of each transaction; the policies are in
+What stands here is text. ``api.auth.scoped`` sends it with the first statement of each transaction; the policies are in
 migrations/0031_scope.sql.
 """
 
@@ -10,6 +10,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from runtime.connection import Connection
+
 #: The roles of requests: of one that reaches some units and those below them, and of one that reaches all.
 UNITS_ROLE: Final = "gongche_app"
 EVERYWHERE_ROLE: Final = "gongche_everywhere"
@@ -18,10 +20,12 @@ EVERYWHERE_ROLE: Final = "gongche_everywhere"
 @dataclass(frozen=True, slots=True)
 class Reach:
     """``units``: those that are reached, with all below them; None = everywhere, none = nothing. ``subject``: who asks, as
-    ``kind:id``. It can be pickled: a large import takes it to a process of its own."""
+    ``kind:id``. ``actor``: the same as the audit has it (office.identity.audit); "" = nothing is written. It can be pickled: a
+    large import takes it to a process of its own."""
 
     units: frozenset[str] | None
     subject: str
+    actor: str = ""
 
     @property
     def role(self) -> str:
@@ -36,6 +40,7 @@ class Reach:
             f"SET {how}ROLE {self.role};"
             f"SET {how}gongche.reach = {quoted(array_text(self.units or ()))};"
             f"SET {how}gongche.subject = {quoted(self.subject)};"
+            + (f"SET {how}gongche.actor = {quoted(self.actor)};" if self.actor else "")
         )
 
 
@@ -51,3 +56,15 @@ def quoted(text: str) -> str:
     if "\0" in text:
         raise ValueError("NUL in a text for the database")
     return "'" + text.replace("'", "''") + "'"
+
+
+#: So many units are looked up one by one, where their rows are few among all.
+FEW_UNITS: Final = 50
+
+
+async def few_units(connection: Connection, reach: Reach) -> list[str] | None:
+    """The units that a transaction of ``reach`` sees, when they are few; None = many, or all."""
+    if reach.units is None:
+        return None
+    units: list[str] = await connection.fetchval("SELECT reach_units()")
+    return units if len(units) <= FEW_UNITS else None

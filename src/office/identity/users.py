@@ -149,12 +149,14 @@ async def disable(connection: Connection, actor: Subject, id: str) -> None:
     """Let nobody in under this name any more, and end its sessions now. In a transaction. Raises NotAllowedError for the last
     administrator."""
     await manageable(connection, actor, id)
+    manages = id in await grants.administrators(connection)
     await connection.execute(
         "UPDATE users SET disabled_at = clock_timestamp(), disabled_by = $2 WHERE id = $1 AND disabled_at IS NULL",
         id,
         actor.id,
     )
-    await grants.keep_an_administrator(connection)
+    if manages:
+        await grants.keep_an_administrator(connection)
     await sessions.end_all(connection, id, "user disabled")
 
 

@@ -32,6 +32,8 @@ from telemetry.log.base import LogReader
 
 _logger = logging.getLogger(__name__)
 
+#: A part of housekeeping: over a connection, at a time in microseconds since 1970.
+Upkeep = Callable[[Any, int], Awaitable[object]]
 EVERY_US: Final = 3600 * US_PER_S
 #: A part that failed is tried again after so long, and a worker that has started begins after so long.
 AGAIN_US: Final = 600 * US_PER_S
@@ -50,7 +52,7 @@ GROWING: Final = (
     "positions", "evaluations", "evaluations_default", "evidence", "evidence_default", "evidence_of_alerts", "alerts",
     "alert_versions", "alert_feed", "dispatch_orders", "order_results", "order_track_times", "fuel_transactions", "violations",
     "navigation_routes", "rejected_records", "quarantine", "vehicle_day_states", "judge_due", "changes", "change_commits",
-    "live_due", "recomputations", "cases", "case_events", "case_attachments", "messages",
+    "live_due", "recomputations", "audit", "audit_default", "cases", "case_events", "case_attachments", "messages",
 )  # fmt: skip
 
 
@@ -63,7 +65,7 @@ class Trimming(Protocol):
 
 class Housekeeping:
     """``archive``: the worker's own, which remembers what partitions there are. ``now_us`` is the clock. ``keep_days`` and
-    ``keep_judgements_days``: how long positions and judgements are kept."""
+    ``keep_judgements_days``: how long positions and judgements are kept. ``upkeep``: parts for tables of other rooms, by name."""
 
     def __init__(
         self,
@@ -73,10 +75,11 @@ class Housekeeping:
         now_us: Callable[[], int],
         keep_days: int = 400,
         keep_judgements_days: int = 400,
+        upkeep: Mapping[str, Upkeep] | None = None,
     ) -> None:
         self._pool, self._archive, self._reader, self._now_us = pool, archive, reader, now_us
         self._keep_days, self._keep_judgements_days = keep_days, keep_judgements_days
-        self._parts: dict[str, Callable[[Any, int], Awaitable[object]]] = {
+        self._parts: dict[str, Upkeep] = {
             "odd_dates_size": self._measure,
             "table_sizes": self._measure_tables,
             "orders": self._count_orders,
@@ -89,6 +92,7 @@ class Housekeeping:
             "rejected_records": self._drop_rejected,
             "quarantine": self._drop_set_aside,
             "changes": self._drop_changes,
+            **(upkeep or {}),
         }
         self._due_us = dict.fromkeys([*self._parts, "log"], now_us() + AGAIN_US)
         # A gauge that is not there for an hour would hide its growth.

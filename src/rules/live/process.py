@@ -28,7 +28,7 @@ from rules.faults import is_fault
 from rules.live import metrics
 from rules.live.counts import Counts, add, add_found
 from rules.live.faults import Faults
-from rules.live.housekeeping import Housekeeping
+from rules.live.housekeeping import Housekeeping, Upkeep
 from rules.live.isolation import Isolation
 from rules.live.lag import Backlog
 from rules.live.late import LATE_LIMIT_US, RENEW_US
@@ -84,7 +84,7 @@ def clock_us() -> int:
 
 
 class Worker:
-    """Member of the group of workers. ``checkpoint``: see ``Steps``."""
+    """Member of the group of workers. ``checkpoint``: see ``Steps``; ``upkeep``: see ``Housekeeping``."""
 
     def __init__(
         self,
@@ -94,13 +94,14 @@ class Worker:
         *,
         now_us: Callable[[], int] = clock_us,
         checkpoint: Callable[[str], None] | None = None,
+        upkeep: Mapping[str, Upkeep] | None = None,
     ) -> None:
         self._pool = pool
         self._reader = reader
         retention = settings.retention_days if settings is not None else 400
         self._archive = Archive(retention_days=retention, now_us=now_us)
         judgements = settings.evaluations_retention_days if settings is not None else 400
-        self._housekeeping = Housekeeping(pool, self._archive, reader, now_us, retention, judgements)
+        self._housekeeping = Housekeeping(pool, self._archive, reader, now_us, retention, judgements, upkeep)
         self._now_us = now_us
         self._steps = Steps(checkpoint)
         self._memory: Memory | None = None
