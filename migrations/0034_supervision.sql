@@ -183,3 +183,7 @@ SELECT scope_table('alert_labels', 'SELECT, INSERT');
 SELECT scope_table('tasks', 'SELECT, INSERT, UPDATE');
 SELECT scope_table('messages', 'SELECT, INSERT');
 SELECT scope_table('message_reads', 'SELECT, INSERT', 'EXISTS (SELECT FROM messages m WHERE m.id = message_id)');
+
+-- The thread of a case says who did what; of the rest the audit does (migrations/0032_audit.sql).
+SELECT audit_table('cases', 'cases', vehicle => 'r ->> ''vehicle''');
+SELECT audit_table('tasks', 'tasks');

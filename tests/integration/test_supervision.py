@@ -587,6 +587,10 @@ async def test_complaints_and_their_callers(bureau: Site, tmp_path: Path) -> Non
     assert shown == {"name": "王某某", "phone": "13800000000"}
     (read,) = await bureau.pool.fetch("SELECT person, reason, address FROM complaint_reads")
     assert tuple(read) == ("user:clerk", "回访核实情况", "10.1.2.3")
+    audited = await bureau.pool.fetch(
+        "SELECT who_id, purpose, subject_id FROM audit WHERE subject_kind = 'complaint-callers'"
+    )
+    assert [tuple(row) for row in audited] == [("clerk", "回访核实情况", made["id"])]
 
     case = await bureau.issued(source="hotline", complaint=made["id"], vehicle="car-1")
     office_sees, unit_sees = await bureau.case(case), await bureau.case(case, "unit")

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict
 
 from api.auth.access import require
+from api.auth.audited import noted
 from api.cases.common import ItemId, actor_of, body_of, database, known, read_model, write
 from api.cases.schemas import CallerShown, ComplaintPage, ComplaintsImported, ComplaintView
 from api.errors import Problem
@@ -23,6 +24,7 @@ from api.http import (
     read_body,
     read_cursor,
 )
+from office.identity.audit import MOST_PURPOSE
 from office.identity.subject import Kind
 from office.supervision import complaints
 from office.supervision.callers import load_key
@@ -121,11 +123,14 @@ async def reveal(request: Request, id: ItemId) -> Response:
     """Only with a reason, which is kept with your name, the time and your address."""
     why, actor = await read_model(request, CallerReason), actor_of(request)
     settings = request.app.state.settings
+    request.state.purpose = why.reason[:MOST_PURPOSE]
 
     async def work(connection: Any) -> dict[str, Any]:
         complaint = known(_NONE, id)
-        return await complaints.reveal_caller(
+        caller = await complaints.reveal_caller(
             connection, actor, complaint, why.reason, lambda: load_key(settings)
         )
+        await noted(request, connection, "cases:draft", "complaint-callers", complaint)
+        return caller
 
     return json_response(await write(request, work), headers={"Cache-Control": "no-store"})
