@@ -9,15 +9,13 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import Path, Request
 from pydantic import BaseModel, ValidationError
 
-from api.auth.scoped import ACQUIRE_S, reach_of, scoped, told
+from api.auth.scoped import scoped, written
 from api.errors import not_found
 from api.http import MAX_ID, read_json
 from office.identity.subject import PERMISSIONS
 from office.supervision.actors import Actor
 from registry.refusals import Flaw, RefusedError, explain
-from registry.writing import in_transaction
 from runtime.connection import Connection
-from runtime.postgres import begin_with
 
 ItemId = Annotated[str, Path(min_length=1, max_length=MAX_ID)]
 _MODEL = TypeVar("_MODEL", bound=BaseModel)
@@ -68,14 +66,6 @@ async def database(request: Request, *permissions: str) -> AsyncIterator[Connect
         yield connection
 
 
-async def write(
-    request: Request, work: Callable[[Connection], Awaitable[_T]], *permissions: str, each: bool = False
-) -> _T:
-    """What ``work`` returns, in a transaction of the same reach that is begun again when others got in its way. ``each``: ``work``
-    makes its transactions itself."""
-    reach = reach_of(request, *(permissions or ANY))
-    async with request.app.state.pool.acquire(timeout=ACQUIRE_S) as connection:
-        with begin_with(connection, reach.sql()), told(reach):
-            if each:
-                return await work(connection)
-            return await in_transaction(connection, lambda: work(connection))
+async def write(request: Request, work: Callable[[Connection], Awaitable[_T]], *permissions: str) -> _T:
+    """What ``work`` returns, in a transaction of the same reach that is begun again when others got in its way."""
+    return await written(request, permissions or ANY, work)

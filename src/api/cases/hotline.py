@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from api.auth.access import require
 from api.auth.audited import noted
+from api.auth.scoped import scoped
 from api.cases.common import ItemId, actor_of, body_of, database, known, read_model, write
 from api.cases.schemas import CallerShown, ComplaintPage, ComplaintsImported, ComplaintView
 from api.errors import Problem
@@ -84,11 +85,9 @@ async def take_file(request: Request) -> Response:
         actor_of(request),
         request.app.state.settings,
     )
-
-    async def work(connection: Any) -> dict[str, Any]:
-        return await import_complaints(connection, actor, data, charset, lambda: load_key(settings))
-
-    return json_response(await write(request, work, "cases:draft", each=True))
+    async with scoped(request, "cases:draft") as connection:  # a row that is refused takes no other with it
+        report = await import_complaints(connection, actor, data, charset, lambda: load_key(settings))
+    return json_response(report)
 
 
 @router.get(
