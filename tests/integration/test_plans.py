@@ -313,11 +313,11 @@ def test_every_list_and_every_filter_is_known_here() -> None:
 @pytest.mark.parametrize("path", sorted(QUESTIONS))
 async def test_a_list_is_answered_by_an_index(crowded: str, path: str) -> None:
     address = path.replace("{id}", IDS.get(path.partition("/{")[0], "none"))
+    owner = await asyncpg.connect(crowded)  # no token may have so much; and this is no question of a request
+    token = await create_token(owner, "plans", SCOPES)
+    await owner.execute("UPDATE api_tokens SET scopes = $1 WHERE id = $2", list(PERMISSIONS), token.id)
+    await owner.close()
     async with listening(crowded) as (pool, asked):
-        token = await create_token(pool, "plans", SCOPES)
-        owner = await connect(crowded)  # no token may have so much; and this is no question of a request
-        await owner.execute("UPDATE api_tokens SET scopes = $1 WHERE id = $2", list(PERMISSIONS), token.id)
-        await owner.close()
         transport = httpx.ASGITransport(create_app(Settings(), pool, position_sink=None))
         headers = {"Authorization": f"Bearer {token.secret}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
