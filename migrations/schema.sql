@@ -301,6 +301,13 @@ CREATE FUNCTION reach_units() RETURNS text[]
     SELECT COALESCE(array_agg(id), '{}') FROM below
 $$;
 
+CREATE FUNCTION refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are never changed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+
 CREATE FUNCTION refuse_change_of_answers() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -425,6 +432,26 @@ CREATE SEQUENCE alert_feed_seq
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
+
+CREATE TABLE alert_labels (
+    id bigint NOT NULL,
+    alert_id text NOT NULL,
+    case_id text NOT NULL,
+    organisation text NOT NULL,
+    finding text NOT NULL,
+    cause text,
+    person text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE alert_labels ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME alert_labels_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE alert_receipts (
     alert_id text NOT NULL,
@@ -559,6 +586,77 @@ CREATE TABLE card_bindings (
     CONSTRAINT card_bindings_check CHECK (((valid_to IS NULL) OR (valid_to > valid_from)))
 );
 
+CREATE TABLE case_attachments (
+    id text NOT NULL,
+    case_id text NOT NULL,
+    name text NOT NULL,
+    media_type text NOT NULL,
+    size integer NOT NULL,
+    sha256 bytea NOT NULL,
+    received_sha256 bytea NOT NULL,
+    uploaded_by text NOT NULL,
+    uploaded_at timestamp with time zone NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT case_attachments_received_sha256_check CHECK ((octet_length(received_sha256) = 32)),
+    CONSTRAINT case_attachments_sha256_check CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT case_attachments_size_check CHECK ((size > 0))
+);
+
+CREATE TABLE case_events (
+    case_id text NOT NULL,
+    version integer NOT NULL,
+    step text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    persons text[] NOT NULL,
+    actor_name text NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    device text DEFAULT ''::text NOT NULL,
+    internal boolean DEFAULT false NOT NULL,
+    body jsonb NOT NULL,
+    CONSTRAINT case_events_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE case_links (
+    case_id text NOT NULL,
+    kind text NOT NULL,
+    ref text NOT NULL,
+    open boolean NOT NULL,
+    noted boolean DEFAULT false NOT NULL,
+    CONSTRAINT case_links_kind_check CHECK ((kind = ANY (ARRAY['alert'::text, 'order'::text, 'complaint'::text])))
+);
+
+CREATE TABLE case_numbers (
+    organisation text NOT NULL,
+    year integer NOT NULL,
+    last integer NOT NULL,
+    CONSTRAINT case_numbers_last_check CHECK ((last > 0))
+);
+
+CREATE TABLE cases (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    number text,
+    state text NOT NULL,
+    version integer NOT NULL,
+    source text NOT NULL,
+    level text NOT NULL,
+    title text NOT NULL,
+    vehicle text,
+    external_no text,
+    finding text,
+    reminders integer DEFAULT 0 NOT NULL,
+    announced boolean DEFAULT false NOT NULL,
+    proposal text,
+    created_at timestamp with time zone NOT NULL,
+    issued_at timestamp with time zone,
+    due_on date,
+    yellow_from date,
+    undetermined boolean DEFAULT false NOT NULL,
+    look_on date,
+    CONSTRAINT cases_version_check CHECK ((version > 0))
+);
+
 CREATE TABLE change_commits (
     id bigint NOT NULL,
     number bigint,
@@ -662,6 +760,44 @@ CREATE TABLE clock_doubts (
     received_to timestamp with time zone,
     lag_s bigint NOT NULL,
     noted_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE complaint_reads (
+    id bigint NOT NULL,
+    complaint_id text NOT NULL,
+    person text NOT NULL,
+    reason text NOT NULL,
+    address text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE complaint_reads ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME complaint_reads_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE complaints (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    ticket text NOT NULL,
+    category text NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    claim text NOT NULL,
+    plate text,
+    place text,
+    happened_at timestamp with time zone,
+    vehicle text,
+    caller bytea,
+    caller_key text,
+    channel text NOT NULL,
+    entered_by text NOT NULL,
+    entered_at timestamp with time zone NOT NULL,
+    CONSTRAINT complaints_category_check CHECK ((category = ANY (ARRAY['emergency'::text, 'inquiry'::text, 'report'::text]))),
+    CONSTRAINT complaints_channel_check CHECK ((channel = ANY (ARRAY['form'::text, 'file'::text, 'webhook'::text])))
 );
 
 CREATE TABLE dispatch_orders (
@@ -1042,6 +1178,32 @@ ALTER TABLE mended_rows ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE message_reads (
+    message_id bigint NOT NULL,
+    person text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE messages (
+    id bigint NOT NULL,
+    organisation text NOT NULL,
+    permission text NOT NULL,
+    case_id text NOT NULL,
+    number text,
+    step text NOT NULL,
+    state text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE messages ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME messages_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE navigation_routes (
     key bytea NOT NULL,
     engine text NOT NULL,
@@ -1343,6 +1505,18 @@ ALTER TABLE subscriptions ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE tasks (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    case_id text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    done_at timestamp with time zone,
+    done_by text,
+    note text
 );
 
 CREATE TABLE terminal_bindings (
@@ -1652,6 +1826,9 @@ ALTER TABLE ONLY alert_feed
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_pkey PRIMARY KEY (seq);
 
+ALTER TABLE ONLY alert_labels
+    ADD CONSTRAINT alert_labels_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY alert_receipts
     ADD CONSTRAINT alert_receipts_pkey PRIMARY KEY (alert_id, version, subject_kind, subject_id);
 
@@ -1685,6 +1862,24 @@ ALTER TABLE ONLY card_bindings
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bound_once EXCLUDE USING gist (int8range(hashtextextended(card, (0)::bigint), hashtextextended(card, (0)::bigint), '[]'::text) WITH &&, text_range(card, card, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
 
+ALTER TABLE ONLY case_attachments
+    ADD CONSTRAINT case_attachments_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY case_events
+    ADD CONSTRAINT case_events_pkey PRIMARY KEY (case_id, version);
+
+ALTER TABLE ONLY case_links
+    ADD CONSTRAINT case_links_pkey PRIMARY KEY (case_id, kind, ref);
+
+ALTER TABLE ONLY case_numbers
+    ADD CONSTRAINT case_numbers_pkey PRIMARY KEY (organisation, year);
+
+ALTER TABLE ONLY cases
+    ADD CONSTRAINT cases_number_key UNIQUE (number);
+
+ALTER TABLE ONLY cases
+    ADD CONSTRAINT cases_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY change_commits
     ADD CONSTRAINT change_commits_number_key UNIQUE (number);
 
@@ -1717,6 +1912,15 @@ ALTER TABLE ONLY clock_corrections
 
 ALTER TABLE ONLY clock_doubts
     ADD CONSTRAINT clock_doubts_pkey PRIMARY KEY (terminal_no, received_from);
+
+ALTER TABLE ONLY complaint_reads
+    ADD CONSTRAINT complaint_reads_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY complaints
+    ADD CONSTRAINT complaints_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY complaints
+    ADD CONSTRAINT complaints_ticket_key UNIQUE (ticket);
 
 ALTER TABLE ONLY delegations
     ADD CONSTRAINT delegations_pkey PRIMARY KEY (id);
@@ -1777,6 +1981,12 @@ ALTER TABLE ONLY login_failures
 
 ALTER TABLE ONLY mended_rows
     ADD CONSTRAINT mended_rows_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY message_reads
+    ADD CONSTRAINT message_reads_pkey PRIMARY KEY (message_id, person);
+
+ALTER TABLE ONLY messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY navigation_routes
     ADD CONSTRAINT navigation_routes_pkey PRIMARY KEY (key);
@@ -1844,6 +2054,9 @@ ALTER TABLE ONLY subscriptions
 ALTER TABLE ONLY subscriptions
     ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (no);
 
+ALTER TABLE ONLY tasks
+    ADD CONSTRAINT tasks_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_pkey PRIMARY KEY (terminal_no, valid_from);
 
@@ -1903,6 +2116,8 @@ ALTER TABLE ONLY webhooks
 
 CREATE INDEX alert_feed_created ON alert_feed USING btree (created_at, seq);
 
+CREATE INDEX alert_labels_of ON alert_labels USING btree (alert_id, id DESC);
+
 CREATE INDEX alert_versions_evidence ON alert_versions USING btree (evidence_sha256);
 
 CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
@@ -1943,11 +2158,37 @@ CREATE INDEX audit_default_who_id_at_no_idx ON audit_default USING btree (who_id
 
 CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from);
 
+CREATE INDEX case_attachments_of ON case_attachments USING btree (case_id, uploaded_at, id);
+
+CREATE INDEX case_links_of_alerts ON case_links USING btree (ref, kind);
+
+CREATE UNIQUE INDEX case_links_one_open ON case_links USING btree (ref) WHERE ((kind = 'alert'::text) AND open);
+
+CREATE INDEX case_links_watched ON case_links USING btree (ref) WHERE ((kind = 'alert'::text) AND open AND (NOT noted));
+
+CREATE INDEX cases_due ON cases USING btree (due_on) WHERE (due_on IS NOT NULL);
+
+CREATE INDEX cases_found ON cases USING btree (finding, created_at DESC, id) WHERE (finding IS NOT NULL);
+
+CREATE INDEX cases_listed ON cases USING btree (created_at DESC, id);
+
+CREATE INDEX cases_look ON cases USING btree (look_on, id) WHERE (look_on IS NOT NULL);
+
+CREATE INDEX cases_of_sources ON cases USING btree (source, created_at DESC, id);
+
+CREATE INDEX cases_of_units ON cases USING btree (organisation, created_at DESC, id);
+
+CREATE INDEX cases_states ON cases USING btree (state, organisation);
+
+CREATE INDEX cases_vehicle ON cases USING btree (vehicle, created_at DESC, id) WHERE (vehicle IS NOT NULL);
+
 CREATE INDEX client_secrets_of_client ON client_secrets USING btree (client_id);
 
 CREATE INDEX client_tokens_expire ON client_tokens USING btree (expires_at);
 
 CREATE INDEX client_tokens_of_secret ON client_tokens USING btree (secret_id);
+
+CREATE INDEX complaints_listed ON complaints USING btree (received_at DESC, id);
 
 CREATE INDEX delegations_of_grant ON delegations USING btree (grant_id);
 
@@ -2011,6 +2252,8 @@ CREATE INDEX live_due_vehicle ON live_due USING btree (vehicle_no, seq);
 
 CREATE INDEX login_failures_last ON login_failures USING btree (last_at);
 
+CREATE INDEX messages_of ON messages USING btree (permission, organisation, id DESC);
+
 CREATE INDEX navigation_routes_newest ON navigation_routes USING btree (engine, answered_at DESC);
 
 CREATE INDEX navigation_routes_used ON navigation_routes USING btree (used_on);
@@ -2050,6 +2293,8 @@ CREATE UNIQUE INDEX rule_parameters_key ON rule_parameters USING btree (rule, na
 CREATE INDEX sessions_of_user ON sessions USING btree (user_id, seen_at DESC);
 
 CREATE INDEX sessions_seen ON sessions USING btree (seen_at);
+
+CREATE INDEX tasks_listed ON tasks USING btree (opened_at DESC, id);
 
 CREATE INDEX terminal_bindings_vehicle ON terminal_bindings USING btree (vehicle_no, valid_from);
 
@@ -2119,6 +2364,8 @@ ALTER INDEX positions_pkey ATTACH PARTITION positions_default_pkey;
 
 CREATE TRIGGER alert_dispositions_only_grow BEFORE DELETE OR UPDATE ON alert_dispositions FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
 
+CREATE TRIGGER alert_labels_stay BEFORE DELETE OR UPDATE ON alert_labels FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER alert_receipts_only_grow BEFORE DELETE OR UPDATE ON alert_receipts FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
 
 CREATE TRIGGER audit_delete AFTER DELETE ON alert_dispositions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-dispositions', 'no', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -2130,6 +2377,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON api_tokens REFERENCING OLD TABLE AS 
 CREATE TRIGGER audit_delete AFTER DELETE ON calendar_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON card_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'card, valid_from', 'r ->> ''card''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON cases REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('cases', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON client_secrets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('client-secrets', 'id', 'r ->> ''client_id''', '(SELECT c.organisation FROM clients c WHERE c.id = r ->> ''client_id'')', 'NULL::text', 'NULL::jsonb');
 
@@ -2163,6 +2412,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON rule_parameters REFERENCING OLD TABL
 
 CREATE TRIGGER audit_delete AFTER DELETE ON subscriptions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('subscriptions', 'no', 'r ->> ''name''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON tasks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tasks', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON terminals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
@@ -2184,6 +2435,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON api_tokens REFERENCING NEW TABLE AS 
 CREATE TRIGGER audit_insert AFTER INSERT ON calendar_days REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON card_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'card, valid_from', 'r ->> ''card''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON cases REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('cases', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON client_secrets REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('client-secrets', 'id', 'r ->> ''client_id''', '(SELECT c.organisation FROM clients c WHERE c.id = r ->> ''client_id'')', 'NULL::text', 'NULL::jsonb');
 
@@ -2217,6 +2470,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON rule_parameters REFERENCING NEW TABL
 
 CREATE TRIGGER audit_insert AFTER INSERT ON subscriptions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('subscriptions', 'no', 'r ->> ''name''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON tasks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tasks', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON terminals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
@@ -2244,6 +2499,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON api_tokens REFERENCING OLD TABLE AS 
 CREATE TRIGGER audit_update AFTER UPDATE ON calendar_days REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON card_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'card, valid_from', 'r ->> ''card''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON cases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('cases', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON client_secrets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('client-secrets', 'id', 'r ->> ''client_id''', '(SELECT c.organisation FROM clients c WHERE c.id = r ->> ''client_id'')', 'NULL::text', 'NULL::jsonb');
 
@@ -2275,6 +2532,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON role_grants REFERENCING OLD TABLE AS
 
 CREATE TRIGGER audit_update AFTER UPDATE ON rule_parameters REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rule-parameters', 'rule, name, effective_from', 'r ->> ''rule'' || ''.'' || (r ->> ''name'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON tasks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tasks', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON terminal_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON terminals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
@@ -2286,6 +2545,14 @@ CREATE TRIGGER audit_update AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS ol
 CREATE TRIGGER audit_update AFTER UPDATE ON violations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON webhooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('webhooks', 'subscription_no', 'r ->> ''subscription_no''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER case_attachments_stay BEFORE DELETE OR UPDATE ON case_attachments FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER case_events_stay BEFORE DELETE OR UPDATE ON case_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER case_events_stay_all BEFORE TRUNCATE ON case_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER complaint_reads_stay BEFORE DELETE OR UPDATE ON complaint_reads FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
 
@@ -2403,6 +2670,9 @@ ALTER TABLE ONLY alert_dispositions
 ALTER TABLE ONLY alert_feed
     ADD CONSTRAINT alert_feed_alert_id_version_fkey FOREIGN KEY (alert_id, version) REFERENCES alert_versions(alert_id, version);
 
+ALTER TABLE ONLY alert_labels
+    ADD CONSTRAINT alert_labels_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
 ALTER TABLE ONLY alert_receipts
     ADD CONSTRAINT alert_receipts_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
 
@@ -2421,6 +2691,15 @@ ALTER TABLE ONLY api_tokens
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
 
+ALTER TABLE ONLY case_attachments
+    ADD CONSTRAINT case_attachments_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+ALTER TABLE ONLY case_events
+    ADD CONSTRAINT case_events_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+ALTER TABLE ONLY case_links
+    ADD CONSTRAINT case_links_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
 ALTER TABLE ONLY client_secrets
     ADD CONSTRAINT client_secrets_client_id_fkey FOREIGN KEY (client_id) REFERENCES clients(id);
 
@@ -2435,6 +2714,9 @@ ALTER TABLE ONLY clock_corrections
 
 ALTER TABLE ONLY clock_doubts
     ADD CONSTRAINT clock_doubts_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
+
+ALTER TABLE ONLY complaint_reads
+    ADD CONSTRAINT complaint_reads_complaint_id_fkey FOREIGN KEY (complaint_id) REFERENCES complaints(id);
 
 ALTER TABLE ONLY delegations
     ADD CONSTRAINT delegations_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES role_grants(id);
@@ -2466,6 +2748,12 @@ ALTER TABLE ONLY fuel_transactions
 ALTER TABLE ONLY fuel_transactions
     ADD CONSTRAINT fuel_transactions_station_fkey FOREIGN KEY (station) REFERENCES fuel_stations(id);
 
+ALTER TABLE ONLY message_reads
+    ADD CONSTRAINT message_reads_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id);
+
+ALTER TABLE ONLY messages
+    ADD CONSTRAINT messages_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
 ALTER TABLE ONLY oidc_links
     ADD CONSTRAINT oidc_links_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
@@ -2492,6 +2780,9 @@ ALTER TABLE ONLY rule_parameters
 
 ALTER TABLE ONLY sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+ALTER TABLE ONLY tasks
+    ADD CONSTRAINT tasks_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
@@ -2539,6 +2830,8 @@ ALTER TABLE alert_dispositions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE alert_feed ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE alert_labels ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE alert_receipts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE alert_versions ENABLE ROW LEVEL SECURITY;
@@ -2551,9 +2844,23 @@ ALTER TABLE calendar_days ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE card_bindings ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE case_attachments ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE case_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE case_links ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE case_numbers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE cases ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE clock_corrections ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE clock_doubts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE complaint_reads ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE complaints ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE dispatch_orders ENABLE ROW LEVEL SECURITY;
 
@@ -2567,6 +2874,8 @@ CREATE POLICY everywhere ON alert_dispositions TO gongche_everywhere USING (true
 
 CREATE POLICY everywhere ON alert_feed TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON alert_labels TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON alert_receipts TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON alert_versions TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -2579,9 +2888,23 @@ CREATE POLICY everywhere ON calendar_days TO gongche_everywhere USING (true) WIT
 
 CREATE POLICY everywhere ON card_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON case_attachments TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON case_events TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON case_links TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON case_numbers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON cases TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON clock_corrections TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON clock_doubts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON complaint_reads TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON complaints TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON dispatch_orders TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -2603,6 +2926,10 @@ CREATE POLICY everywhere ON fuel_transactions TO gongche_everywhere USING (true)
 
 CREATE POLICY everywhere ON judge_due TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON message_reads TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON messages TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON order_results TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON order_track_times TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -2614,6 +2941,8 @@ CREATE POLICY everywhere ON positions TO gongche_everywhere USING (true) WITH CH
 CREATE POLICY everywhere ON rule_parameters TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON subscriptions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON tasks TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON terminal_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -2649,6 +2978,10 @@ ALTER TABLE fuel_transactions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE judge_due ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE message_reads ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE messages ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE order_results ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE order_track_times ENABLE ROW LEVEL SECURITY;
@@ -2662,6 +2995,8 @@ CREATE POLICY reach ON alert_dispositions TO gongche_app USING ((organisation = 
 CREATE POLICY reach ON alert_feed FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM alerts a
   WHERE (a.id = alert_feed.alert_id))));
+
+CREATE POLICY reach ON alert_labels TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON alert_receipts TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -2681,6 +3016,28 @@ CREATE POLICY reach ON card_bindings TO gongche_app USING ((EXISTS ( SELECT
    FROM fuel_cards c
   WHERE (c.id = card_bindings.card))));
 
+CREATE POLICY reach ON case_attachments TO gongche_app USING ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = case_attachments.case_id)))) WITH CHECK ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = case_attachments.case_id))));
+
+CREATE POLICY reach ON case_events TO gongche_app USING ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = case_events.case_id)))) WITH CHECK ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = case_events.case_id))));
+
+CREATE POLICY reach ON case_links TO gongche_app USING ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = case_links.case_id)))) WITH CHECK ((EXISTS ( SELECT
+   FROM cases c
+  WHERE (c.id = case_links.case_id))));
+
+CREATE POLICY reach ON case_numbers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON cases TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach ON clock_corrections TO gongche_app USING ((EXISTS ( SELECT
    FROM terminals t
   WHERE (t.no = clock_corrections.terminal_no)))) WITH CHECK ((EXISTS ( SELECT
@@ -2692,6 +3049,14 @@ CREATE POLICY reach ON clock_doubts TO gongche_app USING ((EXISTS ( SELECT
   WHERE (t.no = clock_doubts.terminal_no)))) WITH CHECK ((EXISTS ( SELECT
    FROM terminals t
   WHERE (t.no = clock_doubts.terminal_no))));
+
+CREATE POLICY reach ON complaint_reads TO gongche_app USING ((EXISTS ( SELECT
+   FROM complaints c
+  WHERE (c.id = complaint_reads.complaint_id)))) WITH CHECK ((EXISTS ( SELECT
+   FROM complaints c
+  WHERE (c.id = complaint_reads.complaint_id))));
+
+CREATE POLICY reach ON complaints TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON dispatch_orders FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -2725,6 +3090,14 @@ CREATE POLICY reach ON judge_due FOR SELECT TO gongche_app USING ((EXISTS ( SELE
    FROM vehicles v
   WHERE (v.no = judge_due.vehicle_no))));
 
+CREATE POLICY reach ON message_reads TO gongche_app USING ((EXISTS ( SELECT
+   FROM messages m
+  WHERE (m.id = message_reads.message_id)))) WITH CHECK ((EXISTS ( SELECT
+   FROM messages m
+  WHERE (m.id = message_reads.message_id))));
+
+CREATE POLICY reach ON messages TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach ON order_results FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM dispatch_orders o
   WHERE (o.id = order_results.order_id))));
@@ -2742,6 +3115,8 @@ CREATE POLICY reach ON positions FOR SELECT TO gongche_app USING ((EXISTS ( SELE
 CREATE POLICY reach ON rule_parameters FOR SELECT TO gongche_app USING (((organisation IS NULL) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
 
 CREATE POLICY reach ON subscriptions TO gongche_app USING ((((owner_kind || ':'::text) || owner_id) = current_setting('gongche.subject'::text, true))) WITH CHECK ((((owner_kind || ':'::text) || owner_id) = current_setting('gongche.subject'::text, true)));
+
+CREATE POLICY reach ON tasks TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON terminal_bindings FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
@@ -2944,6 +3319,8 @@ CREATE POLICY reach_update ON webhook_attempts FOR UPDATE TO gongche_app USING (
 ALTER TABLE rule_parameters ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE subscriptions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE tasks ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE terminal_bindings ENABLE ROW LEVEL SECURITY;
 

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field, create_model
 
+from office.supervision.contents import Cause, Finding
+
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 #: ``next`` of a page; null on the last one.
 Next = Annotated[
@@ -37,6 +39,8 @@ class Problem(BaseModel):
     detail: str
     errors: list[ProblemError] | None = None
     error_count: int | None = Field(None, description="of all errors; `errors` are the first ones")
+    version: int | None = Field(None, description="of a case that has moved on: its version now")
+    state: str | None = Field(None, description="of such a case: its state now")
 
 
 class MeasureValue(BaseModel):
@@ -120,12 +124,24 @@ class DispositionCodes(BaseModel):
     items: list[DispositionCode]
 
 
+class AlertLabel(BaseModel):
+    """What the office found about an alert when it closed a case. `case_no`: the number of the case."""
+
+    finding: Finding
+    cause: Cause | None
+    case: str
+    case_no: str | None
+    at: datetime
+
+
 class AlertWithVersions(AlertBody):
-    """An alert as it stands, with its versions, its receipts and its dispositions, each oldest first."""
+    """An alert as it stands, with its versions, its receipts and its dispositions, each oldest first, and what the office found
+    about it, newest first."""
 
     versions: list[AlertVersion]
     receipts: list[ReceiptShown]
     dispositions: list[DispositionShown]
+    labels: list[AlertLabel]
 
 
 class Judged(BaseModel):

@@ -13,6 +13,10 @@ from api.alerts.endpoints import router as alerts
 from api.alerts.stream import router as stream
 from api.audit.endpoints import router as audit
 from api.auth.authentication import UseNotes
+from api.cases.desk import router as desk
+from api.cases.endpoints import router as cases
+from api.cases.files import router as case_files
+from api.cases.hotline import router as hotline
 from api.evaluations.endpoints import router as evaluations
 from api.identity.endpoints import ROUTERS as identity
 from api.positions.endpoints import router as positions
@@ -74,6 +78,10 @@ def create_app(
         subscriptions,
         webhooks,
         evaluations,
+        cases,
+        case_files,
+        hotline,
+        desk,
         tracks,
         positions,
         audit,

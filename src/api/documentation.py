@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 from api.alerts.answering import CodeBody, DispositionBody, ReceiptBody
 from api.answers import Problem
 from api.auth.cookies import COOKIE, CSRF_HEADER
+from api.cases.bodies import BODIES as SUPERVISION
 from api.identity.schemas import BODIES as IDENTITY
 from api.positions.schemas import Position
 from api.problems import OF_PEOPLE, add_bodies, describe_problems
@@ -53,6 +54,7 @@ def describe(app: FastAPI) -> None:
                 Problem,
                 *IDENTITY,
                 *BODIES,
+                *SUPERVISION,
             )
             models = [(model, "validation") for model in bodies]
             _, made = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # a list of pairs

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from office.supervision.problems import InvalidError, SupervisionError
 from registry.bulk import ImportRefusedError
 from registry.refusals import Flaw, RefusedError, UnreadableError, sentence
 from registry.unreadable import UnreadableFactError
@@ -77,9 +78,11 @@ class Problem(HTTPException):
         errors: Sequence[dict[str, Any]] = (),
         total: int | None = None,
         headers: dict[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(status, detail, headers)
         self.code = code
+        self.more = dict(more or {})
         self.errors = list(errors[:MAX_ERRORS])
         self.total = len(errors) if total is None else total
 
@@ -90,7 +93,7 @@ class Problem(HTTPException):
             "title": _TITLES.get(self.status_code, "错误 · Error"),
             "status": self.status_code,
             "detail": self.detail,
-        }
+        } | self.more
         if self.errors:
             body |= {"errors": self.errors, "error_count": self.total}
         return Response(
@@ -132,6 +135,15 @@ def refused(error: RefusedError) -> Problem:
     return Problem(status, code, detail, errors=pointed(error.flaws))
 
 
+def supervised(error: SupervisionError) -> Problem:
+    """The problem for what supervision refuses, with the version and the state of the case as it is now."""
+    more = {} if error.version is None else {"version": error.version, "state": error.state}
+    errors = []
+    if isinstance(error, InvalidError) and error.pointer:
+        errors = [{"pointer": error.pointer, "message": str(error)}]
+    return Problem(error.status, error.code, str(error), errors=errors, more=more)
+
+
 def problem_of(error: Exception) -> Problem:
     """The problem to answer when ``error`` ended a request. Unknown errors are logged and say nothing
     outside.
@@ -140,6 +152,8 @@ def problem_of(error: Exception) -> Problem:
         return error
     if isinstance(error, RefusedError):
         return refused(error)
+    if isinstance(error, SupervisionError):
+        return supervised(error)
     if isinstance(error, RequestValidationError):
         errors = [
             {"pointer": "/" + "/".join(map(str, e["loc"])), "message": sentence(e)} for e in error.errors()
@@ -192,6 +206,7 @@ def install(app: FastAPI) -> None:
         return problem_of(error).response()
 
     for kind in (
-        HTTPException, RequestValidationError, RefusedError, UnreadableFactError, asyncpg.DataError, *DATABASE_DOWN
+        HTTPException, RequestValidationError, RefusedError, SupervisionError, UnreadableFactError, asyncpg.DataError,
+        *DATABASE_DOWN,
     ):  # fmt: skip
         app.add_exception_handler(kind, handle)

@@ -30,6 +30,8 @@ _CHOOSES: Final = ("/evidence", "/track")
 _CONTRADICTED: Final = ("/commit", "/dispositions")
 #: Operations of which only so many go on at a time.
 _COUNTED: Final = ("/stream",)
+#: What people work on together: it may have moved on, or name what is not there.
+_SUPERVISION: Final = ("/v1/cases", "/v1/complaints", "/v1/tasks", "/v1/messages")
 _OPEN: Final = ("/healthz", "/readyz")
 #: Where only people come in, by how the address begins. Their writes may contradict what is stored (409).
 OF_PEOPLE: Final = (
@@ -111,6 +113,8 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
         found |= {409}
     if path.endswith(_COUNTED):
         found |= {400, 429}
+    if method == "post" and path.startswith(_SUPERVISION):
+        found |= {404, 409}
     if method == "delete":
         found.add(404)
     if path.startswith("/v1/oidc/"):

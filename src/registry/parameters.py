@@ -70,8 +70,10 @@ ORDER = "order"
 #: Parameters of terminals, whatever their vehicles. ``exchange_silence_days``: after so many days of silence another device
 #: with the same phone number is taken for an exchange.
 TERMINAL = "terminal"
+#: Deadlines of supervision orders (督办), in working days of the calendar unless the unit says otherwise (docs/supervision.md).
+SUPERVISION = "supervision"
 #: Groups of parameters that are no rule.
-SHARED = (TRACK, ORDER, TERMINAL)
+SHARED = (TRACK, ORDER, TERMINAL, SUPERVISION)
 
 RULES: Mapping[str, tuple[Parameter, ...]] = {
     TRACK: (
@@ -88,6 +90,21 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("paper_grace_min", "min", 15, _SECOND, 0, 240),
     ),
     TERMINAL: (Parameter("exchange_silence_days", "d", EXCHANGE_SILENCE_DAYS, _READING, 1, 3650),),
+    SUPERVISION: (
+        Parameter("urgent_wd", "WD", 2, _READING, 1, 60),
+        Parameter("general_wd", "WD", 5, _READING, 1, 60),
+        Parameter("sign_wd", "WD", 1, _READING, 1, 10),
+        Parameter("refuse_wd", "WD", 2, "徐州市 12345 热线通知: 退件 2 日内", 1, 10),
+        Parameter("ask_ahead_wd", "WD", 1, "徐州市 12345 热线通知: 延期在到期前提出", 0, 10),
+        Parameter("redo_min_wd", "WD", 2, _READING, 1, 60),
+        Parameter("office_wd", "WD", 5, _READING, 1, 60),
+        Parameter("hotline_inquiry_wd", "WD", 5, "12345 热线: 咨询求助 3 或 5 个工作日", 1, 60),
+        Parameter("hotline_report_wd", "WD", 15, "12345 热线: 投诉举报 13 或 15 个工作日", 1, 60),
+        Parameter("hotline_margin_wd", "WD", 1, "徐州市 12345 热线通知: 内部时限提前 1 个工作日", 0, 10),
+        Parameter("yellow_d", "d", 3, _READING, 0, 60),
+        Parameter("announce_wd", "WD", 5, "逾期 5 个工作日以上通报", 0, 60),
+        Parameter("reopen_d", "d", 365, _READING, 1, 3650),
+    ),
     "location": (
         Parameter("min_displacement_m", "m", 200, _READING, 0, 100_000),
         Parameter("episode_idle_min", "min", 30, _READING, 1, 1440),

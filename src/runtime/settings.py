@@ -181,6 +181,11 @@ class Settings(BaseSettings):
         ge=100,
         description="judgements and what they rest on are kept so long, by whole months; alerts and their evidence for ever",
     )
+    caller_key_file: Path | None = Field(
+        None,
+        description="key that encrypts callers of the hotline 12345: 32 random bytes in base64, a file of mode 600; unset ="
+        " caller.key in data_dir. Without it no caller is taken or shown",
+    )
     audit_retention_days: int = Field(
         400,
         ge=184,

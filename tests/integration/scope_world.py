@@ -27,6 +27,7 @@ from runtime.units import US_PER_DAY
 from telemetry.archive.store import Archive
 from telemetry.log.base import LogWriter
 from telemetry.positions import PositionBatch
+from tests.integration.scope_supervision import fill
 
 T0 = 1_772_411_400_000_000  # 2026-03-02T08:30:00+08:00
 SPAN: Final = {"from": "2026-03-02T08:00:00+08:00", "to": "2026-03-02T20:00:00+08:00"}
@@ -241,6 +242,7 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
         await connection.execute(
             "UPDATE terminals SET waiting_device = ARRAY['m', 'm', 'device', ''], waiting_since = now() WHERE no = $1", terminal
         )  # fmt: skip
+    await fill(pool, unit)
     return alerts[0].id
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from api.app import create_app
 from api.registry.examples import EXAMPLES
+from office.identity.subject import PERMISSIONS
 from office.identity.tokens import SCOPES, create_token
 from runtime.settings import Settings
 from tests.ports import free_port
@@ -35,7 +36,7 @@ expected-statuses = ["2xx", 400, 401, 403, 404, 406, 409, 429, 503]
 expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429, "5xx"]
 
 [[operations]]
-include-path-regex = "^/v1/(session|users|role-grants|delegations|clients|client-secrets|oauth|oidc)"
+include-path-regex = "^/v1/(session|users|role-grants|delegations|clients|client-secrets|oauth|oidc|cases|complaints)"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 409, 413, 415, 422, 429, 503]
 
 [[operations]]
@@ -43,7 +44,7 @@ include-method = ["PUT", "POST"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 409, 413, 415, 422, 429, 503]
 
 [[operations]]
-include-path = ["/v1/alerts", "/v1/evaluations", "/v1/vehicles/{id}/track"]
+include-path = ["/v1/alerts", "/v1/evaluations", "/v1/vehicles/{id}/track", "/v1/cases", "/v1/cases/proposals"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 406, 422]
 
 [[operations]]
@@ -59,7 +60,11 @@ parameters = { "query.seconds" = 0 }
 @pytest.fixture
 async def api(db_url: str, pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
     """(address, token) of the API as it is run, with a record of each kind."""
-    secret = (await create_token(pool, "schemathesis", SCOPES)).secret
+    made = await create_token(pool, "schemathesis", SCOPES)
+    # No token may have so much: what people alone may do with cases is tried here as well.
+    scopes = [*SCOPES, *(name for name in PERMISSIONS if name.startswith("cases:"))]
+    await pool.execute("UPDATE api_tokens SET scopes = $1 WHERE id = $2", scopes, made.id)
+    secret = made.secret
     port = free_port()
     clean = {k: v for k, v in os.environ.items() if not k.startswith("GONGCHE_")}
     process = await asyncio.create_subprocess_exec(

@@ -25,6 +25,7 @@ import pytest
 
 from api.app import create_app
 from office.identity.scope import Reach
+from office.identity.subject import PERMISSIONS
 from office.identity.tokens import SCOPES, create_token
 from registry.records import KINDS
 from registry.working_days import Calendar
@@ -218,6 +219,11 @@ DAY: Final[dict[str, str]] = {
 }
 LONG_AGO: Final = {"to": (NOW - timedelta(days=170)).isoformat()}
 NEWEST: Final = {"from": (NOW - timedelta(hours=6)).isoformat()}
+DAYS: Final = {"due_from": "2026-03-02", "due_to": "2026-03-03"}
+LAST_DAYS: Final = {
+    "from": (NOW - timedelta(days=2)).date().isoformat(),
+    "to": (NOW - timedelta(days=1)).date().isoformat(),
+}
 
 #: GET operation -> its questions: every filter alone, and those that go together. A new list needs its line here.
 QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
@@ -273,6 +279,18 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/calendar-days": [{}, {"from": "2020-02-01", "to": "2020-03-01"}],
     "/v1/clock-corrections": [{}, {"terminal": "13800000017"}],
     "/v1/terminal-notices": [{}, {"terminal": "13800000017"}, {"kind": "clock_wrong"}, {"settled": "true"}],
+    "/v1/cases": [
+        {}, {"state": "working"}, {"colour": "red"}, {"colour": "none"}, {"source": "alert"}, {"organisation": "O7"},
+        {"vehicle": "V17"}, {"alert": f"{20 * 4000:032}"}, {"finding": "violation"}, DAYS | {"organisation": "O7"},
+    ],
+    "/v1/cases/counts": [{}, {"organisation": "O7", "source": "alert"}],
+    "/v1/cases/proposals": [LAST_DAYS, LAST_DAYS | {"organisation": "O7"}],
+    "/v1/cases/{id}": [{}],
+    "/v1/cases/{id}/attachments/{attachment}": [{}],
+    "/v1/complaints": [{}],
+    "/v1/complaints/{id}": [{}],
+    "/v1/tasks": [{}, {"state": "open"}],
+    "/v1/messages": [{}, {"unread": "true"}],
     "/v1/audit": [
         {}, {"who": "x"}, {"action": "read"}, {"kind": "track"}, {"kind": "drivers", "id": "D17"}, {"vehicle": "V17"},
         {"organisation": "O7"}, DAY,
@@ -311,9 +329,11 @@ def test_every_list_and_every_filter_is_known_here() -> None:
 async def test_a_list_is_answered_by_an_index(crowded: str, path: str) -> None:
     address = path.replace("{id}", IDS.get(path.partition("/{")[0], "none"))
     address = address.replace("{name}", "none").replace("{delivery}", "1")
+    owner = await asyncpg.connect(crowded)  # no token may have so much; and this is no question of a request
+    token = await create_token(owner, "plans", SCOPES)
+    await owner.execute("UPDATE api_tokens SET scopes = $1 WHERE id = $2", list(PERMISSIONS), token.id)
+    await owner.close()
     async with listening(crowded) as (pool, asked):
-        token = await create_token(pool, "plans", SCOPES)
-        await pool.execute("UPDATE api_tokens SET scopes = scopes || '{audit:read}' WHERE id = $1", token.id)
         transport = httpx.ASGITransport(create_app(Settings(), pool, position_sink=None))
         headers = {"Authorization": f"Bearer {token.secret}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:

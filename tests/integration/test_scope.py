@@ -16,6 +16,7 @@ import pytest
 from office.identity.scope import Reach, array_text, quoted
 from runtime.migrations import migrate
 from runtime.postgres import begin_with, create_pool
+from tests.integration.scope_supervision import OWNED as OWNED_CASES
 from tests.integration.scope_world import NUMBERS, ScopeWorld, phone, plate, scope_database, scope_world
 
 A = Reach(frozenset({"a"}), "user:1")
@@ -28,7 +29,7 @@ OWNED = {
     "terminal_bindings": "vehicle_no", "clock_corrections": "id", "terminal_notices": "about", "positions": "terminal_no",
     "vehicle_plates": "plate", "order_results": "order_id", "alerts": "id", "alert_versions": "alert_id",
     "alert_feed": "alert_id", "evidence_of_alerts": "sha256", "evaluations": "subject", "judge_due": "key",
-    "rule_parameters": "organisation",
+    "rule_parameters": "organisation", **OWNED_CASES,
 }  # fmt: skip
 
 

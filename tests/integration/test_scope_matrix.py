@@ -24,6 +24,7 @@ from office.identity.subject import ROLE_PERMISSIONS, Role
 from registry.records import KINDS
 from runtime.settings import Settings
 from telemetry.log.sqlite import EmbeddedLogWriter
+from tests.integration.scope_supervision import lines
 from tests.integration.scope_world import (
     COMMON,
     NUMBERS,
@@ -41,7 +42,7 @@ from tests.integration.scope_world import (
 #: Its own unit is below the one that the subject has its role in.
 HOME, OWN, FOREIGN = "a", "a1", "b"
 #: A program with the permissions that no role brings.
-PROGRAM: Final = frozenset({"positions:write"})
+PROGRAM: Final = frozenset({"positions:write", "complaints:write"})
 REFUSED: Final = frozenset({403, 404, 409, 422})
 #: Before anybody knows who asks. What is for people has a matrix of its own (test_identity_matrix.py).
 OPEN: Final = ("/v1/oauth/", "/v1/oidc/")
@@ -319,6 +320,7 @@ CASES: Final[dict[tuple[str, str], Case]] = {
         ("GET", f"/v1/{kind}/{{id}}/versions"): Case(_get(f"/v1/{kind}/{_id(kind)}/versions"), _READ)
         for kind in ("fences", "dispatch-orders")
     },
+    **lines(Case, _get, _file),
 }  # fmt: skip
 
 
@@ -439,9 +441,8 @@ async def test_records_do_not_change_hands(units: ScopeWorld) -> None:
 
 
 async def test_an_id_of_another_unit_and_one_that_nobody_has_are_read_alike(units: ScopeWorld) -> None:
-    async with units.client(
-        await units.token({"registry:read", "tracks:read", "alerts:read"}, HOME)
-    ) as client:
+    reading = {n for (method, _), case in CASES.items() if method == "GET" for n in case.needs}
+    async with units.client(await units.token(reading, HOME)) as client:
         for (method, path), case in CASES.items():
             if method == "GET" and "{id}" in path and not case.common:
                 foreign = await case.call(client, FOREIGN, units)

@@ -46,6 +46,7 @@ from api.http import (
 from office.identity.scope import few_units
 from office.subscriptions.answers import dispositions_of, receipts_of
 from office.subscriptions.events import BATCH
+from office.supervision.findings import labels_of
 from rules.alerts.feed import alert_versions, evidence_of
 from rules.alerts.feed import get_alert as stored_alert
 from rules.alerts.feed import list_alerts as stored_alerts
@@ -135,12 +136,14 @@ async def get_alert(request: Request, id: AlertId) -> Response:
         versions = await alert_versions(connection, _clean(id))
         receipts = await receipts_of(connection, id)
         dispositions = await dispositions_of(connection, id)
+        labels = await labels_of(connection, [id])
     if not versions:
         raise not_found("没有这条预警 · no such alert", id)
     body = versions[-1].alert.body() | {
         "versions": [_version(one) for one in versions],
         "receipts": [receipt_body(one) for one in receipts],
         "dispositions": [disposition_body(one) for one in dispositions],
+        "labels": labels.get(id, []),
     }
     return json_response(body)
 

@@ -69,10 +69,12 @@ async def scoped(request: Request, *permissions: str, read_only: bool = False) -
                 yield connection
 
 
-async def written(request: Request, permission: str, write: Callable[[Connection], Awaitable[_T]]) -> _T:
+async def written(
+    request: Request, permission: str | tuple[str, ...], write: Callable[[Connection], Awaitable[_T]]
+) -> _T:
     """What ``write(connection)`` returns, in a transaction like that of ``scoped``, which is begun again when others got in its
     way (see registry.writing). So ``write`` must keep nothing of a failed try."""
-    reach = reach_of(request, permission)
+    reach = reach_of(request, *((permission,) if isinstance(permission, str) else permission))
     async with request.app.state.pool.acquire(timeout=ACQUIRE_S) as connection:
         with begin_with(connection, reach.sql()), told(reach):
             return await in_transaction(connection, lambda: write(connection))

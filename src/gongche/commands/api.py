@@ -100,6 +100,7 @@ def refuse_open_cookies(settings: Settings) -> None:
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """HTTP until ``stop``. ``settings.database_url`` is set."""
     from api.app import create_app
+    from office.supervision.clock_task import run_clock
     from rules.alerts.feed import CHANNEL
 
     link = lifecycle.SupervisorLink.from_environment()
@@ -139,9 +140,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         )
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         stopping = asyncio.create_task(stop.wait())
+        clock = asyncio.create_task(run_clock(pool), name="clock of supervision")
         housekeeping = asyncio.create_task(keep_house(pool))
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        clock.cancel()
         app.state.stopping = True  # who waits for news is answered now
         bell.ring()
         server.should_exit = True

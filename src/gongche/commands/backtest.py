@@ -17,8 +17,12 @@ from typing import IO, Any
 from gongche.commands.arguments import day
 from gongche.commands.database import on_database
 from gongche.progress import FILE_S, in_place
+from office.supervision.actors import units_below
+from office.supervision.contents import FINDING_NAMES, Finding
+from office.supervision.findings import labels_between
 from registry import parameters
 from rules.backtest import table
+from rules.backtest.labels import Against, Findings, Label
 from rules.backtest.model import Question, Row, Totals
 from rules.backtest.run import Backtest, Progress
 from rules.catalogue import RULES
@@ -30,6 +34,11 @@ from runtime.units import midnight_us
 _CODES = tuple(rule.code for rule in RULES)
 #: How often progress is shown: on a terminal, and where it is no terminal.
 _EVERY_S, _QUIET_S = 0.5, FILE_S
+_FINDINGS = Findings(
+    {code: f"{name} {code}" for code, name in FINDING_NAMES.items()},
+    frozenset({Finding.VIOLATION, Finding.IRREGULAR}),
+    frozenset({Finding.UNVERIFIABLE}),
+)
 
 
 class UsageError(GongcheError):
@@ -139,14 +148,26 @@ async def _backtest(args: argparse.Namespace, connection: Connection) -> int:
     async with Backtest.open(connection, question, engine=engine) as backtest:
         if not await backtest.organisation_exists():
             raise UsageError(f"单位 {question.organisation} 未登记 / unknown organisation")
+        against = Against(_FINDINGS, await _labels(connection, question))
         with _csv(args.csv) as write, _shown(backtest.progress) as show:
             async for rows in backtest.rows():
                 totals.add(rows)
+                against.add(rows)
                 write(rows)
                 show()
         pending = backtest.pending
     _report(question, args, totals, pending)
+    for line in against.lines():
+        print(line)
     return 0
+
+
+async def _labels(connection: Connection, question: Question) -> list[Label]:
+    """What the office found about the alerts of the question, in the transaction of the backtest."""
+    organisation = question.organisation
+    units = None if organisation is None else await units_below(connection, [organisation])
+    found = await labels_between(connection, question.rule, question.from_us, question.to_us, units)
+    return [Label(one.subject, one.organisation, one.month, one.finding) for one in found]
 
 
 def _report(question: Question, args: argparse.Namespace, totals: Totals, pending: int) -> None:

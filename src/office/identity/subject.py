@@ -27,6 +27,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "cases:close": "核销督办 / judge replies, close, reopen",
     "cases:reply": "签收和回复督办 / sign and answer for the unit, ask for more time",
     "cases:sign": "签批回复 / sign replies as the head of the unit",
+    "complaints:write": "登记诉求 / hand in complaints of the hotline 12345, nothing else",
     "users:manage": "管理用户 / users, their roles, machines",
     "audit:read": "读取审计 / read who did and who read what",
 }

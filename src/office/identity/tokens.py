@@ -25,6 +25,7 @@ SCOPES: Final[dict[str, str]] = {
         "registry:read",
         "registry:write",
         "positions:write",
+        "complaints:write",
         "ops:read",
         "subscriptions:manage",
         "dispositions:write",

@@ -52,7 +52,7 @@ GROWING: Final = (
     "positions", "evaluations", "evaluations_default", "evidence", "evidence_default", "evidence_of_alerts", "alerts",
     "alert_versions", "alert_feed", "dispatch_orders", "order_results", "order_track_times", "fuel_transactions", "violations",
     "navigation_routes", "rejected_records", "quarantine", "vehicle_day_states", "judge_due", "changes", "change_commits",
-    "live_due", "recomputations", "audit", "audit_default",
+    "live_due", "recomputations", "audit", "audit_default", "cases", "case_events", "case_attachments", "messages",
 )  # fmt: skip
 
 

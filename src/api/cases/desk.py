@@ -1,0 +1,106 @@
+"""/v1/tasks, /v1/messages: what somebody has to do, and what he is told."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.auth.access import require
+from api.cases.common import ANY, ItemId, actor_of, body_of, database, known, read_model, write
+from api.cases.schemas import CaseMessagePage, DataTask, DataTaskPage, MessagesMarked
+from api.http import DEFAULT_PAGE, Cursor, Limit, json_response, make_cursor, read_cursor
+from office.supervision import findings, messages
+from office.supervision.contents import LongText
+from runtime.units import from_us, to_us
+
+router = APIRouter(prefix="/v1")
+
+
+class TaskDone(BaseModel):
+    """What was put right."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    note: LongText
+
+
+class MessagesRead(BaseModel):
+    """Everything up to this message was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    up_to: int = Field(ge=1, le=2**62, strict=True)
+
+
+@router.get(
+    "/tasks", tags=["tasks"], summary="数据问题任务 / what is to be put right, newest first", response_model=DataTaskPage,
+    dependencies=[require("cases:read")],
+)  # fmt: skip
+async def list_tasks(
+    request: Request,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_PAGE,
+    state: Literal["open", "done"] | None = None,
+) -> Response:
+    """Fences, stations, terminals, papers, feeds that were wrong, as findings (数据问题) named them."""
+    place = read_cursor("tasks", cursor, int, str)
+    after: tuple[datetime, str] | None = None if place is None else (from_us(place[0]), place[1])
+    done = None if state is None else state == "done"
+    async with database(request) as connection:
+        found = await findings.list_tasks(connection, actor_of(request), done=done, limit=limit, after=after)
+    following = None
+    if len(found) == limit:
+        following = make_cursor("tasks", to_us(found[-1]["opened_at"]), found[-1]["id"])
+    return json_response({"items": found, "next": following})
+
+
+@router.post(
+    "/tasks/{id}:done", tags=["tasks"], summary="完成任务 / it is put right", response_model=DataTask,
+    dependencies=[require("cases:draft", "cases:close", "registry:write")], openapi_extra=body_of(TaskDone),
+)  # fmt: skip
+async def finish_task(request: Request, id: ItemId) -> Response:
+    """Once; again: 409."""
+    body, actor = await read_model(request, TaskDone), actor_of(request)
+
+    async def work(connection: Any) -> dict[str, Any]:
+        task = known("没有这项任务 · no such task", id)
+        return await findings.finish_task(connection, actor, task, body.note)
+
+    return json_response(await write(request, work, *ANY, "registry:write"))
+
+
+@router.get(
+    "/messages", tags=["messages"], summary="站内消息 / messages for you, newest first", response_model=CaseMessagePage,
+    dependencies=[require("cases:read")],
+)  # fmt: skip
+async def list_messages(
+    request: Request,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_PAGE,
+    unread: Annotated[bool, Query(description="only those that you have not read")] = False,
+) -> Response:
+    """Number, state and link; never a name or a place."""
+    place = read_cursor("messages", cursor, int)
+    async with database(request) as connection:
+        found = await messages.list_messages(
+            connection,
+            actor_of(request),
+            unread=unread,
+            limit=limit,
+            before=None if place is None else place[0],
+        )
+    following = make_cursor("messages", found[-1]["id"]) if len(found) == limit else None
+    return json_response({"items": found, "next": following})
+
+
+@router.post(
+    "/messages:read", tags=["messages"], summary="标为已读 / mark as read", response_model=MessagesMarked,
+    dependencies=[require("cases:read")], openapi_extra=body_of(MessagesRead),
+)  # fmt: skip
+async def mark_read(request: Request) -> Response:
+    """Of the messages for you. Others still have theirs unread."""
+    body, actor = await read_model(request, MessagesRead), actor_of(request)
+    marked = await write(request, lambda connection: messages.mark_read(connection, actor, body.up_to))
+    return json_response({"read": marked})

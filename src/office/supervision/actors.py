@@ -1,0 +1,125 @@
+"""Who acts, and who sees what: from the subject to persons and units. The tree of units is read here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from office.identity.subject import Kind, Subject
+from office.supervision.problems import NotAllowedError
+from office.supervision.states import OFFICE
+from runtime.connection import Connection
+
+#: Whoever has one of these in a unit, and none of those of the office, answers for it: he sees its cases from the issue on only.
+_ANSWERS: Final = frozenset({"cases:reply", "cases:sign"})
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks, from which address and with what."""
+
+    subject: Subject
+    address: str = ""
+    device: str = ""
+
+    @property
+    def person(self) -> str:
+        """``user:7``: unique among all who can act."""
+        return person_of(self.subject)
+
+    @property
+    def human(self) -> bool:
+        return self.subject.kind is Kind.USER
+
+    def hats(self, permissions: Iterable[str], above: frozenset[str]) -> list[frozenset[str]]:
+        """Whose act it is when the subject uses one of ``permissions`` in a unit, a set for each way in which it has it, own
+        rights first. ``above``: the unit and all units above it. Empty: it has none."""
+        wanted = frozenset(permissions)
+        found: list[frozenset[str]] = []
+        grants = [g for g in self.subject.grants if not g.permissions.isdisjoint(wanted)]
+        for grant in sorted(grants, key=lambda grant: grant.delegated_by or ""):
+            if grant.organisation is None or grant.organisation in above:
+                by = set() if grant.delegated_by is None else {f"{Kind.USER}:{grant.delegated_by}"}
+                found.append(frozenset({self.person, *by}))
+        return list(dict.fromkeys(found))
+
+
+def person_of(subject: Subject) -> str:
+    """``kind:id``."""
+    return f"{subject.kind}:{subject.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The units of which a subject sees every case, and those of which it sees the cases that were issued; with the units
+    below them; None = all."""
+
+    all: frozenset[str] | None
+    issued: frozenset[str] | None
+
+    def sees(self, organisation: str, *, issued: bool) -> bool:
+        """Whether a case of ``organisation`` is seen."""
+        if self.all is None or organisation in self.all:
+            return True
+        return issued and (self.issued is None or organisation in self.issued)
+
+    def office(self, organisation: str) -> bool:
+        """Whether the subject sees the case as the office and inspectors do, not as its unit."""
+        return self.all is None or organisation in self.all
+
+
+async def sight(connection: Connection, subject: Subject) -> Sight:
+    """What ``subject`` sees."""
+    everything: set[str | None] = set()
+    issued: set[str | None] = set()
+    for grant in subject.grants:
+        if "cases:read" in grant.permissions:
+            answers = not grant.permissions.isdisjoint(_ANSWERS) and grant.permissions.isdisjoint(OFFICE)
+            (issued if answers else everything).add(grant.organisation)
+    return Sight(await _below(connection, everything), await _below(connection, issued))
+
+
+async def _below(connection: Connection, units: set[str | None]) -> frozenset[str] | None:
+    if None in units:
+        return None
+    return await units_below(connection, [unit for unit in units if unit is not None])
+
+
+async def units_below(connection: Connection, units: Iterable[str]) -> frozenset[str]:
+    """``units`` and all units below them."""
+    wanted = sorted(units)
+    if not wanted:
+        return frozenset()
+    rows = await connection.fetch(
+        "WITH RECURSIVE below AS (SELECT unnest($1::text[]) AS id"
+        " UNION SELECT o.id FROM below b JOIN organisations o ON o.parent = b.id) SELECT id FROM below",
+        wanted,
+    )
+    return frozenset(row["id"] for row in rows)
+
+
+async def reach_of(connection: Connection, subject: Subject, *permissions: str) -> list[str] | None:
+    """The units in which ``subject`` has one of ``permissions``, sorted; None = all."""
+    reach = subject.reach(*permissions)
+    return None if reach is None else sorted(await units_below(connection, reach))
+
+
+async def units_above(connection: Connection, unit: str) -> frozenset[str]:
+    """``unit`` and all units above it."""
+    rows = await connection.fetch(
+        "WITH RECURSIVE above AS (SELECT $1::text AS id, (SELECT parent FROM organisations WHERE id = $1) AS parent"
+        " UNION SELECT o.id, o.parent FROM above a JOIN organisations o ON o.id = a.parent) SELECT id FROM above",
+        unit,
+    )
+    return frozenset(row["id"] for row in rows)
+
+
+async def persons_for(
+    connection: Connection, actor: Actor, unit: str, *permissions: str
+) -> list[frozenset[str]]:
+    """``Actor.hats`` in ``unit``. Raises NotAllowedError when there is none."""
+    found = actor.hats(permissions, await units_above(connection, unit))
+    if not found:
+        raise NotAllowedError(unit, permissions)
+    return found

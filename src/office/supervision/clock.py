@@ -1,0 +1,108 @@
+"""What happens to cases by itself: reminders (催办), the bulletin (通报), alerts that were withdrawn meanwhile.
+
+``turn`` does a bounded piece of it and says whether there may be more. Several processes may run it at once: each case is taken
+by one (its row is locked, a locked one is left to whoever has it), and what was done is in the thread, so that nothing is done
+twice, also after a process was killed. The day on which a case is looked at again stands in its row: an undetermined term
+is looked at each day, until the calendar is published.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Final
+
+from office.supervision import cases
+from office.supervision.cases import Clocks, Thread, china_today
+from office.supervision.commanding import by_itself
+from office.supervision.deadlines import Colour
+from office.supervision.states import WITH_UNIT, Step
+from runtime.connection import Connection
+from runtime.faults import of_one_fact
+
+#: Cases of a turn.
+AT_ONCE: Final = 200
+_logger = logging.getLogger(__name__)
+
+
+async def turn(connection: Connection) -> bool:
+    """Do what is due, at most AT_ONCE cases; whether there may be more. Not in a transaction."""
+    withdrawn = await connection.fetch(
+        "SELECT l.case_id, array_agg(l.ref ORDER BY l.ref) AS alerts FROM case_links l JOIN alerts a ON a.id = l.ref"
+        " WHERE l.kind = 'alert' AND l.open AND NOT l.noted AND a.status = 'withdrawn'"
+        " GROUP BY l.case_id ORDER BY l.case_id LIMIT $1",
+        AT_ONCE,
+    )
+    moved = False
+    for row in withdrawn:
+        moved |= await _apart(connection, _note_withdrawn, row["case_id"], row["alerts"])
+    today = china_today(await cases.now_of(connection))
+    due = await connection.fetch(
+        "SELECT id FROM cases WHERE look_on <= $1 ORDER BY look_on, id LIMIT $2", today, AT_ONCE
+    )
+    for row in due:
+        moved |= await _apart(connection, _look, row["id"])
+    return moved and max(len(withdrawn), len(due)) == AT_ONCE
+
+
+async def _apart(connection: Connection, work: Callable[..., Awaitable[bool]], id: str, *more: Any) -> bool:
+    """``work`` on a case, in a transaction of its own. A case on which the program fails does not stop the others."""
+    try:
+        async with connection.transaction():
+            return await work(connection, id, *more)
+    except Exception as error:
+        if not of_one_fact(error):
+            raise
+        _logger.exception("the clock of supervision failed on case %s", id)
+        return False
+
+
+async def _held(connection: Connection, id: str) -> Thread | None:
+    return await cases.read_thread(connection, id, skip_locked=True)
+
+
+async def _note_withdrawn(connection: Connection, id: str, alerts: list[str]) -> bool:
+    thread = await _held(connection, id)
+    if thread is None:
+        return False
+    known = set(thread.case.withdrawn_alerts)
+    now, clocks = await cases.now_of(connection), await cases.load_clocks(connection)
+    for alert in alerts:
+        if alert not in known and thread.case.open:
+            body = {"alert": alert, "proposal": "cancel"}
+            thread = await by_itself(connection, thread, Step.ALERT_WITHDRAWN, body, now, clocks)
+    await cases.note_withdrawn(connection, id, alerts)
+    return True
+
+
+async def _look(connection: Connection, id: str) -> bool:
+    thread = await _held(connection, id)
+    now = await cases.now_of(connection)
+    if thread is None or thread.row["look_on"] is None or thread.row["look_on"] > china_today(now):
+        return False
+    await remind(connection, thread, await cases.load_clocks(connection), now)
+    return True
+
+
+async def remind(connection: Connection, thread: Thread, clocks: Clocks, now: datetime) -> Thread:
+    """The reminders of a case that are due now, and the day of the next look. The caller holds the row."""
+    today = china_today(now)
+    found = clocks.deadlines(thread.case, today)
+    if thread.case.state in WITH_UNIT and found.due is not None and found.due.day is not None:
+        due = found.due.day.isoformat()
+        if found.colour in (Colour.YELLOW, Colour.RED) and not _reminded(thread, found.colour, due):
+            body: dict[str, Any] = {"colour": str(found.colour), "due_on": due}
+            thread = await by_itself(connection, thread, Step.REMIND, body, now, clocks)
+        announce = found.announce.day if found.announce is not None else None
+        if announce is not None and today >= announce and not thread.case.announced:
+            body = {"due_on": due, "overdue_wd": found.overdue_wd}
+            thread = await by_itself(connection, thread, Step.ANNOUNCE, body, now, clocks)
+    await cases.project(connection, thread.id, thread.case, clocks, today)
+    return thread
+
+
+def _reminded(thread: Thread, colour: Colour, due: str) -> bool:
+    """Whether the program has reminded of this colour and this term."""
+    bodies: list[Any] = [e.event.body for e in thread.entries if e.event.step is Step.REMIND]
+    return any(body.get("colour") == colour and body.get("due_on") == due for body in bodies)

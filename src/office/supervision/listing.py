@@ -1,0 +1,225 @@
+"""Cases as they are shown: lists, counts, one with its thread and what the caller may do now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from office.supervision import cases
+from office.supervision.actors import Actor, Sight, sight, units_above, units_below
+from office.supervision.attachments import files_of
+from office.supervision.cases import Entry, Thread, china_today
+from office.supervision.commanding import no_such_case, possible
+from office.supervision.deadlines import Colour, Deadlines, Due
+from office.supervision.states import STATE_NAMES, STEP_NAMES, State
+from office.supervision.words import SAID
+from rules.alerts.conditions import Conditions
+from runtime.connection import Connection
+
+_ROW: Final = (
+    "c.id, c.organisation, c.number, c.state, c.version, c.source, c.level, c.title, c.vehicle, c.external_no, c.finding,"
+    " c.reminders, c.announced, c.proposal, c.created_at, c.issued_at, c.due_on, c.undetermined,"
+    " CASE WHEN c.undetermined THEN 'grey' WHEN c.due_on IS NULL THEN 'none' WHEN c.due_on < {today} THEN 'red'"
+    " WHEN c.yellow_from <= {today} THEN 'yellow' ELSE 'green' END AS colour"
+)
+#: The same as conditions, so that an index finds the few.
+_OF_COLOUR: Final = {
+    Colour.RED: "c.due_on < {today}",
+    Colour.YELLOW: "c.due_on >= {today} AND c.yellow_from <= {today}",
+    Colour.GREEN: "c.due_on >= {today} AND c.yellow_from > {today}",
+    Colour.GREY: "c.undetermined",
+    Colour.NONE: "c.due_on IS NULL AND NOT c.undetermined",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """None = any. ``organisation``: with the units below it. ``due_from``, ``due_to``: days, both included."""
+
+    state: State | None = None
+    colour: Colour | None = None
+    source: str | None = None
+    organisation: str | None = None
+    vehicle: str | None = None
+    alert: str | None = None
+    due_from: date | None = None
+    due_to: date | None = None
+    finding: str | None = None
+
+
+async def list_cases(
+    connection: Connection,
+    actor: Actor,
+    filters: CaseFilter,
+    *,
+    limit: int,
+    after: tuple[datetime, str] | None = None,
+) -> list[dict[str, Any]]:
+    """Cases that the caller may see, newest first."""
+    asked = Conditions()
+    row = await _asked(connection, actor, filters, asked)
+    if after is not None:
+        asked.add("c.created_at <= {} AND (c.created_at < {} OR c.id > {})", after[0], after[0], after[1])
+    most = asked.argument(limit)
+    sql = f"SELECT {row} FROM cases c{asked.where} ORDER BY c.created_at DESC, c.id LIMIT {most}"  # noqa: S608 - constants
+    return [dict(found) for found in await connection.fetch(sql, *asked.arguments)]
+
+
+async def count_cases(connection: Connection, actor: Actor, filters: CaseFilter) -> dict[str, dict[str, int]]:
+    """Numbers of cases by state and by colour (of those that are with a unit)."""
+    asked = Conditions()
+    row = await _asked(connection, actor, filters, asked)
+    found = await connection.fetch(
+        f"SELECT state, colour, count(*) AS n FROM (SELECT {row} FROM cases c{asked.where}) f GROUP BY state, colour",  # noqa: S608 - constants
+        *asked.arguments,
+    )
+    states = dict.fromkeys(map(str, State), 0)
+    colours = {str(colour): 0 for colour in Colour if colour is not Colour.NONE}
+    for each in found:
+        states[each["state"]] += each["n"]
+        if each["colour"] in colours:
+            colours[each["colour"]] += each["n"]
+    return {"states": states, "colours": colours}
+
+
+async def _asked(connection: Connection, actor: Actor, filters: CaseFilter, asked: Conditions) -> str:
+    """Adds to ``asked`` what is asked for; the columns of a row."""
+    today = china_today(await cases.now_of(connection))
+    place = f"{asked.argument(today)}::date"
+    row = _ROW.format(today=place)
+    if filters.colour is not None:
+        asked.add(_OF_COLOUR[filters.colour].format(today=place))
+    _only_seen(asked, await sight(connection, actor.subject))
+    for column in ("state", "source", "vehicle", "finding"):
+        value = getattr(filters, column)
+        if value is not None:
+            asked.add(f"c.{column} = {{}}", str(value))
+    if filters.organisation is not None:
+        below = sorted(await units_below(connection, [filters.organisation]))
+        asked.add("c.organisation = ANY({}::text[])", below)
+    if filters.alert is not None:
+        asked.add(
+            "c.id IN (SELECT l.case_id FROM case_links l WHERE l.kind = 'alert' AND l.ref = {})",
+            filters.alert,
+        )
+    if filters.due_from is not None:
+        asked.add("c.due_on >= {}", filters.due_from)
+    if filters.due_to is not None:
+        asked.add("c.due_on <= {}", filters.due_to)
+    return row
+
+
+def _only_seen(asked: Conditions, sees: Sight) -> None:
+    if sees.all is None:
+        return
+    everything = sorted(sees.all)
+    if sees.issued is None:
+        asked.add("(c.organisation = ANY({}::text[]) OR c.number IS NOT NULL)", everything)
+    else:
+        asked.add(
+            "(c.organisation = ANY({}::text[]) OR c.number IS NOT NULL AND c.organisation = ANY({}::text[]))",
+            everything,
+            sorted(sees.issued),
+        )
+
+
+async def show_case(connection: Connection, actor: Actor, id: str) -> dict[str, Any]:
+    """One case: contents, thread, deadlines, files, and what the caller may do now. Raises NotThereError."""
+    thread = await cases.read_thread(connection, id)
+    sees = await sight(connection, actor.subject)
+    if thread is None or not sees.sees(thread.case.organisation, issued=thread.case.number is not None):
+        raise no_such_case(id)
+    case = thread.case
+    clocks = await cases.load_clocks(connection)
+    today = china_today(await cases.now_of(connection))
+    found = clocks.deadlines(case, today)
+    steps = possible(actor, case, found, today, await units_above(connection, case.organisation))
+    office = sees.office(case.organisation)
+    return {
+        "id": id,
+        "organisation": case.organisation,
+        "number": case.number,
+        "state": case.state,
+        "state_name": STATE_NAMES[case.state],
+        "version": case.version,
+        "contents": _contents(case.contents, office=office),
+        "finding": case.finding,
+        "reminders": case.reminders,
+        "announced": case.announced,
+        "withdrawn_alerts": list(case.withdrawn_alerts) if office else [],
+        "proposal": "cancel" if office and case.withdrawn_alerts and case.open else None,
+        "created_at": thread.entries[0].event.at,
+        "deadlines": _deadlines(found),
+        "may": [
+            {"step": step, "name": STEP_NAMES[step], "refused": None if why is None else SAID[why]}
+            for step, why in steps
+        ],
+        "thread": _thread(thread, office=office),
+        "attachments": await files_of(connection, id),
+    }
+
+
+def _contents(contents: Any, *, office: bool) -> dict[str, Any]:
+    """A draft as it is shown. The unit does not see which complaint is behind it: its caller could be asked for."""
+    shown = dict(contents)
+    if not office:
+        shown.pop("complaint", None)
+        if "hotline" in shown:
+            shown["hotline"] = {k: v for k, v in shown["hotline"].items() if k != "complaint"}
+    return shown
+
+
+def _thread(thread: Thread, *, office: bool) -> list[dict[str, Any]]:
+    """The entries that the caller sees: of what is internal the office all, the unit its own."""
+    return [
+        _shown(entry, office=office)
+        for entry in thread.entries
+        if office or not entry.internal or _of_unit(entry)
+    ]
+
+
+def _of_unit(entry: Entry) -> bool:
+    return entry.event.body.get("side") == "unit"
+
+
+def _shown(entry: Entry, *, office: bool) -> dict[str, Any]:
+    event = entry.event
+    body = dict(event.body)
+    if "organisation" in body and "title" in body:
+        body = _contents(body, office=office)
+    return {
+        "version": event.version,
+        "step": event.step,
+        "name": STEP_NAMES[event.step],
+        "at": event.at,
+        "by": entry.actor_name,
+        "actor": entry.actor or None,
+        "persons": sorted(event.persons),
+        "internal": entry.internal,
+        "body": body,
+    } | ({"address": entry.address, "device": entry.device} if office else {"address": None, "device": None})
+
+
+def _deadlines(found: Deadlines) -> dict[str, Any]:
+    return {
+        "colour": found.colour,
+        "paused": found.paused,
+        "overdue_wd": found.overdue_wd,
+        "sign_late": found.sign_late,
+        "reopen_by": found.reopen_by,
+        "yellow_from": found.yellow_from,
+    } | {
+        name: _due(getattr(found, name))
+        for name in ("due", "first_due", "sign", "refuse", "ask", "office", "announce")
+    }
+
+
+def _due(due: Due | None) -> dict[str, Any] | None:
+    """A term for people: an undetermined one says of which day nobody knows."""
+    if due is None:
+        return None
+    note = None
+    if due.day is None and due.unknown is not None:
+        note = f"{due.unknown} 的工作日安排尚未公布，期限待定 · nobody has published whether {due.unknown} is worked: undetermined"
+    return {"on": due.day, "unknown": due.unknown, "note": note}

@@ -1,0 +1,106 @@
+"""Who is told of a step: everybody with the permission in the responsible unit. A message has the number, the state and a link,
+never a name or a place: it may be passed on by ways that others read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from office.supervision.actors import Actor, reach_of
+from office.supervision.cases import now_of
+from office.supervision.states import STATE_NAMES, STEP_NAMES, Case, Event, State, Step
+from runtime.connection import Connection
+
+#: Step -> the permissions whose holders are told.
+_TOLD: Final[Mapping[Step, tuple[str, ...]]] = {
+    Step.SUBMIT: ("cases:issue",),
+    Step.RETURN: ("cases:draft",),
+    Step.ISSUE: ("cases:reply",),
+    Step.REFUSE: ("cases:issue",),
+    Step.ASK_EXTENSION: ("cases:issue",),
+    Step.GRANT: ("cases:reply",),
+    Step.DENY: ("cases:reply",),
+    Step.REPLY: ("cases:sign",),
+    Step.SIGN_REPLY: ("cases:close",),
+    Step.CLOSE: ("cases:reply",),
+    Step.REDO: ("cases:reply",),
+    Step.REOPEN: ("cases:reply",),
+    Step.CANCEL: ("cases:reply",),
+    Step.REMIND: ("cases:reply",),
+    Step.ANNOUNCE: ("cases:reply", "cases:issue"),
+    Step.ALERT_WITHDRAWN: ("cases:issue",),
+}
+PERMISSIONS: Final = tuple(sorted({each for told in _TOLD.values() for each in told}))
+
+
+async def tell(connection: Connection, id: str, before: Case, after: Case, event: Event) -> None:
+    """Write the messages of a step, in its transaction. A unit hears nothing of what was never issued."""
+    for permission in _TOLD.get(event.step, ()):
+        if permission in ("cases:reply", "cases:sign") and after.number is None:
+            continue
+        units = [after.organisation]
+        if before.organisation != after.organisation and before.number is not None:
+            units.append(before.organisation)  # it has the case no more
+        await connection.executemany(
+            "INSERT INTO messages (organisation, permission, case_id, number, step, state, at)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            [(unit, permission, id, after.number, event.step, after.state, event.at) for unit in units],
+        )
+
+
+async def list_messages(
+    connection: Connection, actor: Actor, *, unread: bool, limit: int, before: int | None
+) -> list[dict[str, Any]]:
+    """Messages for the caller, newest first, ``before`` the id of the last one of the page before."""
+    arguments: list[Any] = [actor.person, before, limit]
+    ways = []
+    for permission in PERMISSIONS:
+        if actor.subject.may(permission):
+            units = await reach_of(connection, actor.subject, permission)
+            arguments += [permission, units]
+            at = len(arguments)
+            ways.append(
+                f"m.permission = ${at - 1} AND (${at}::text[] IS NULL OR m.organisation = ANY(${at}::text[]))"
+            )
+    if not ways:
+        return []
+    rows = await connection.fetch(
+        "SELECT m.id, m.number, m.step, m.state, m.case_id, m.at, r.at AS read_at FROM messages m"  # noqa: S608 - constants
+        " LEFT JOIN message_reads r ON r.message_id = m.id AND r.person = $1"
+        f" WHERE ({' OR '.join(f'({way})' for way in ways)}) AND ($2::bigint IS NULL OR m.id < $2)"
+        f"{' AND r.at IS NULL' if unread else ''} ORDER BY m.id DESC LIMIT $3",
+        *arguments,
+    )
+    return [_shown(row) for row in rows]
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    named = row["number"] or "（未编号）"
+    step, state = Step(row["step"]), State(row["state"])
+    text = f"督办单 {named}：{STEP_NAMES[step]}，现为{STATE_NAMES[state]}"
+    return {
+        "id": row["id"],
+        "text": text,
+        "number": row["number"],
+        "step": row["step"],
+        "state": row["state"],
+        "link": f"/v1/cases/{row['case_id']}",
+        "at": row["at"],
+        "read_at": row["read_at"],
+    }
+
+
+async def mark_read(connection: Connection, actor: Actor, up_to: int) -> int:
+    """The caller has read every message for him up to ``up_to``; how many of them were new."""
+    marked = 0
+    now = await now_of(connection)
+    before: int | None = up_to + 1
+    while before is not None:
+        page = await list_messages(connection, actor, unread=True, limit=1_000, before=before)
+        await connection.executemany(
+            "INSERT INTO message_reads (message_id, person, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            [(message["id"], actor.person, now) for message in page],
+        )
+        marked += len(page)
+        before = page[-1]["id"] if len(page) == 1_000 else None
+    return marked
