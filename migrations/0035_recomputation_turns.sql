@@ -6,3 +6,9 @@ ALTER TABLE recomputations
     ADD COLUMN slices integer NOT NULL DEFAULT 0,
     -- One that is done again at once rests as long as the last time took.
     ADD COLUMN rest_until timestamptz;
+
+-- The order in which they are taken (src/rules/live/store/recomputations.py has the same expression).
+DROP INDEX recomputations_order;
+CREATE INDEX recomputations_order ON recomputations
+    (urgency, (CASE WHEN urgency < 2 THEN slices / 16 ELSE 0 END), (begun IS NULL), seq);
+CREATE INDEX recomputations_longest ON recomputations (seq);

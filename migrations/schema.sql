@@ -2282,7 +2282,13 @@ CREATE INDEX quarantine_asked ON quarantine USING btree (asked_at, id) WHERE (as
 
 CREATE INDEX recomputations_failed ON recomputations USING btree (retry_at) WHERE (retry_at IS NOT NULL);
 
-CREATE INDEX recomputations_order ON recomputations USING btree (urgency, ((begun IS NULL)), seq);
+CREATE INDEX recomputations_longest ON recomputations USING btree (seq);
+
+CREATE INDEX recomputations_order ON recomputations USING btree (urgency, (
+CASE
+    WHEN (urgency < 2) THEN (slices / 16)
+    ELSE 0
+END), ((begun IS NULL)), seq);
 
 CREATE INDEX rejected_records_age ON rejected_records USING btree (rejected_at);
 

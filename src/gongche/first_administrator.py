@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from gongche.progress import is_terminal
 from office.identity import users
 from office.identity.passwords import PasswordWork, one_time_password
 from runtime import database_says
@@ -37,7 +38,7 @@ async def make_first_administrator(
         return
     password = one_time_password()
     hashed = await PasswordWork(settings).hash(password)
-    if say is None and sys.stderr.isatty():
+    if say is None and is_terminal(sys.stderr):
         say = _to_terminal
     path, written = settings.data_dir / FILE, False
     try:

@@ -13,9 +13,14 @@ TTY_S: Final = 1.0
 FILE_S: Final = 60.0
 
 
+def is_terminal(stream: TextIO) -> bool:
+    """Whether what goes to ``stream`` is seen, and not kept: a one-time password goes there only."""
+    return stream.isatty()
+
+
 def in_place(stream: TextIO) -> bool:
     """Whether a line of ``stream`` can be written over: it is a terminal, and one that knows how to."""
-    return stream.isatty() and os.environ.get("TERM", "") != "dumb"
+    return is_terminal(stream) and os.environ.get("TERM", "") != "dumb"
 
 
 def report_every_s(stream: TextIO) -> float:

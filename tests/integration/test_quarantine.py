@@ -28,7 +28,7 @@ from telemetry.archive import store as archive_store
 from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Record
 from telemetry.positions import PositionBatch
-from tests.integration.worker_world import World, drive, stand
+from tests.integration.worker_world import TRUNCATE_RESULTS, World, drive, stand
 from tests.waiting import PATIENCE_S, until
 
 H = 3600.0
@@ -158,10 +158,7 @@ async def test_one_row_of_a_record_is_set_aside_and_stored_when_the_fault_is_gon
 
     # What an undisturbed worker finds.
     calm = World(world.pool, tmp_path / "calm", world.day)
-    await world.pool.execute(
-        "TRUNCATE positions, vehicle_states, vehicle_day_states, alert_feed, alert_versions, alerts, evaluations,"
-        " evidence, log_offsets, order_results CASCADE"
-    )
+    await world.pool.execute(TRUNCATE_RESULTS)
     await calm.send(first, second, third)
     await calm.work()
     plain = await calm.everything()
@@ -367,10 +364,7 @@ async def test_a_vehicle_whose_alert_cannot_be_made_stops_no_other_alert(
     await world.work(worker)
     assert await world.pool.fetchval("SELECT count(*) FROM quarantine") == 0
     made, told = await world.everything(), await world.told()
-    await world.pool.execute(
-        "TRUNCATE positions, vehicle_states, vehicle_day_states, alert_feed, alert_versions, alerts, evaluations,"
-        " evidence, log_offsets, order_results CASCADE"
-    )
+    await world.pool.execute(TRUNCATE_RESULTS)
     calm = World(world.pool, tmp_path / "calm", world.day)
     await calm.send(*batches)
     await calm.work()

@@ -18,7 +18,16 @@ from telemetry.archive.store import Archive
 from telemetry.log.base import POSITIONS, Record
 from telemetry.positions import PositionBatch
 from tests.integration.outbox import due_rows
-from tests.integration.worker_world import Fix, World, drive, place, shuffled, some_day, stand
+from tests.integration.worker_world import (
+    TRUNCATE_RESULTS,
+    Fix,
+    World,
+    drive,
+    place,
+    shuffled,
+    some_day,
+    stand,
+)
 from tests.words import said
 
 H = 3600
@@ -183,10 +192,7 @@ async def test_permuted_duplicated_late_input_gives_what_sorted_input_gives(
     assert worker.counts.late == 0
 
     async with world.pool.acquire() as conn:
-        await conn.execute(
-            "TRUNCATE positions, vehicle_states, vehicle_day_states, alert_feed, alert_versions, alerts, evaluations,"
-            " evidence, log_offsets, order_results"
-        )
+        await conn.execute(TRUNCATE_RESULTS)
     await world.close()
     (tmp_path / "second").mkdir()
     second = World(world.pool, tmp_path / "second", world.day, db_url)

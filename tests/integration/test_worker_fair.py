@@ -9,7 +9,7 @@ import pytest
 
 from registry.terminals import Terminal
 from runtime.units import US_PER_DAY, from_us
-from tests.integration.worker_world import Fix, World, drive, place, shuffled, stand
+from tests.integration.worker_world import TRUNCATE_RESULTS, Fix, World, drive, place, shuffled, stand
 
 H = 3600
 #: A private trip, and one with an order; stray fixes before, in and after both, one at the end of the order's time.
@@ -54,10 +54,7 @@ async def test_the_order_of_arrival_does_not_matter_to_stray_fixes_and_second_te
     assert 13_500_000 < truth["results"][0][4] < 14_500_000
 
     async with world.pool.acquire() as conn:
-        await conn.execute(
-            "TRUNCATE positions, vehicle_states, vehicle_day_states, alert_feed, alert_versions, alerts, evaluations,"
-            " evidence, log_offsets, order_results"
-        )
+        await conn.execute(TRUNCATE_RESULTS)
     await world.close()
     (tmp_path / "second").mkdir()
     other = World(world.pool, tmp_path / "second", world.day, db_url)

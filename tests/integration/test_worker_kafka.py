@@ -25,7 +25,7 @@ from telemetry.log.base import POSITIONS, Record, partitions_of
 from telemetry.log.kafka.reader import KafkaLogReader
 from telemetry.log.kafka.writer import KafkaLogWriter
 from tests.integration.outbox import due_rows
-from tests.integration.worker_world import Fix, World, drive, place, some_day, stand
+from tests.integration.worker_world import TRUNCATE_RESULTS, Fix, World, drive, place, some_day, stand
 
 H = 3600
 OUT = [(0.0, 0.0), (4000.0, 0.0), (0.0, 0.0)]
@@ -121,10 +121,7 @@ async def test_two_workers_follow_a_fleet_that_changes_under_their_hands(world: 
     assert {row[1] for row in told} == {"V1", *(f"N{k}" for k in fresh)}
     assert len(told) == 2 * len(fresh) + 3
 
-    await world.pool.execute(
-        "TRUNCATE positions, vehicle_states, vehicle_day_states, alert_feed, alert_versions, alerts, evaluations,"
-        " evidence, log_offsets, order_results"
-    )
+    await world.pool.execute(TRUNCATE_RESULTS)
     async with world.running(1):
         await world.settled()
     assert told == await world.told()

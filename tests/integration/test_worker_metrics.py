@@ -14,7 +14,7 @@ from rules.live.steps import STEPS
 from runtime.postgres import create_pool
 from telemetry.log.base import POSITIONS
 from telemetry.log.sqlite import EmbeddedLogReader
-from tests.integration.worker_world import World, drive, place, stand
+from tests.integration.worker_world import TRUNCATE_RESULTS, World, drive, place, stand
 from tests.waiting import PATIENCE_S, until
 
 H = 3600
@@ -113,10 +113,7 @@ async def test_rows_that_are_no_longer_needed_are_dropped_now_and_then(
 
     # A worker that never forgot anything finds the same.
     monkeypatch.undo()
-    await world.pool.execute(
-        "TRUNCATE positions, vehicle_states, vehicle_day_states, alert_feed, alert_versions, alerts, evaluations,"
-        " evidence, log_offsets, order_results CASCADE"
-    )
+    await world.pool.execute(TRUNCATE_RESULTS)
     await world.work()
     again = await world.everything()
     for name in ("positions", "states", "days", "results"):

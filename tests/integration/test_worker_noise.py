@@ -13,7 +13,7 @@ from rules.live import recompute
 from rules.live.store import recomputations
 from rules.live.store.recomputations import Recomputation, Urgency
 from runtime.units import to_us
-from tests.integration.worker_world import S, World, drive, some_day, stand
+from tests.integration.worker_world import TRUNCATE_RESULTS, S, World, drive, some_day, stand
 
 H, DAY = 3600, 86_400
 NOISY = (1, 2, 3)
@@ -79,10 +79,7 @@ async def test_others_do_not_wait_for_terminals_that_never_stop_sending_late_pos
     await world.work(worker)
     found, told = await world.everything(), await world.told()
 
-    await world.pool.execute(
-        "TRUNCATE positions, vehicle_states, vehicle_day_states, alert_feed, alert_versions, alerts, evaluations, evidence,"
-        " log_offsets, order_results, recomputations"
-    )
+    await world.pool.execute(TRUNCATE_RESULTS)
     await world.work()
     once = await world.everything()
     for name in ("positions", "states", "days", "results"):
@@ -133,7 +130,7 @@ async def test_who_had_many_slices_lets_others_go_first_but_all_have_their_turn(
             assert [job.vehicle for job in await recomputations.take(conn, None, 3)] == [1, 2, 3]
             await recomputations.save(conn, first)
         assert [job.vehicle for job in await recomputations.take(conn, None, 3)] == [4]
-        assert [job.vehicle for job in await recomputations.take(conn, None, 1, longest=True)] == [1]
+        assert [job.vehicle for job in await recomputations.take(conn, None, 1, longest=True)] == [5]
         await recomputations.drop(conn, [1, 2, 3, 4])
         await recomputations.note(conn, Urgency.FACT, {1: world.day})
         assert [job.vehicle for job in await recomputations.take(conn, None, 9)] == [1]

@@ -12,15 +12,12 @@ from registry.orders import DispatchOrder
 from registry.parameter_values import Threshold, put_threshold
 from rules.live import recompute
 from rules.live.process import Worker
-from tests.integration.worker_world import Fix, World, drive, place, some_day, stand
+from tests.integration.worker_world import TRUNCATE_RESULTS, Fix, World, drive, place, some_day, stand
 
 H = 3600
 DAY = 24 * H
 VEHICLES, DAYS = 120, 30
-RESULTS = (
-    "TRUNCATE positions, vehicle_states, vehicle_day_states, alert_feed, alert_versions, alerts, evaluations, evidence,"
-    " log_offsets, order_results, recomputations"
-)
+RESULTS = TRUNCATE_RESULTS
 
 
 class Killed(Exception):

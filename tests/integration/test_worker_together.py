@@ -25,16 +25,23 @@ from telemetry.log import codec
 from telemetry.log.base import POSITIONS, Record, partitions_of
 from telemetry.log.sqlite import EmbeddedLogWriter
 from tests.integration.outbox import due_rows, forget_changes
-from tests.integration.worker_world import YARD, Fix, Member, World, drive, place, some_day, stand
+from tests.integration.worker_world import (
+    TRUNCATE_RESULTS,
+    YARD,
+    Fix,
+    Member,
+    World,
+    drive,
+    place,
+    some_day,
+    stand,
+)
 
 H = 3600
 OUT = [(0.0, 0.0), (4000.0, 0.0), (0.0, 0.0)]
 #: A terminal of each of two partitions.
 OF = partitions_of(np.arange(40), 2)
-RESULTS = (
-    "TRUNCATE positions, vehicle_states, vehicle_day_states, alert_feed, alert_versions, alerts, evaluations, evidence,"
-    " log_offsets, order_results"
-)
+RESULTS = TRUNCATE_RESULTS
 
 
 class Together(World):

@@ -42,6 +42,12 @@ YARD = {
     ],
 }
 
+#: All that was made of positions goes, and they too.
+TRUNCATE_RESULTS = (
+    "TRUNCATE positions, vehicle_states, vehicle_day_states, alert_feed, alert_versions, alerts, evaluations, evidence,"
+    " log_offsets, order_results, recomputations CASCADE"
+)
+
 #: One fix: seconds, metres east and north of the yard's middle, speed in 0.1 km/h.
 Fix = tuple[float, float, float, int]
 

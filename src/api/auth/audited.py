@@ -46,14 +46,15 @@ def stated_purpose(*permissions: str) -> Any:
             Header(max_length=9 * MOST_PURPOSE, description="the same, as UTF-8, percent-encoded"),
         ] = None,
     ) -> None:
-        said = purpose
+        said, wrong = purpose, 422
         if said is None and x_purpose is not None:
-            said = unquote(x_purpose.encode("latin-1", "replace").decode("utf-8", "replace"))
+            # What a header comes to when it is decoded no description can say: a flaw of it is one of the request.
+            said, wrong = unquote(x_purpose.encode("latin-1", "replace").decode("utf-8", "replace")), 400
         refuse_controls(said)
         said = (said or "").strip() or None
         if said is not None and len(said) > MOST_PURPOSE:
             raise Problem(
-                422,
+                wrong,
                 "invalid-parameter",
                 f"用途至多 {MOST_PURPOSE} 字 · a purpose has at most {MOST_PURPOSE} characters",
             )

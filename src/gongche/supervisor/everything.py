@@ -23,6 +23,7 @@ from pathlib import Path
 import orjson
 
 from gongche.first_administrator import make_first_administrator
+from gongche.progress import is_terminal
 from gongche.supervisor.demo import Demo, DemoOptions
 from gongche.supervisor.processes import ChildSpec, Supervisor
 from gongche.supervisor.status import Board, Console, FeedTally, show_status
@@ -211,7 +212,7 @@ async def _first_administrator(dsn: str, settings: Settings, say: Callable[[str]
     connection = await connect(dsn)
     try:
         # What is said here may be kept as well (a service's journal): the password is shown to a terminal only.
-        await make_first_administrator(connection, settings, say if sys.stdout.isatty() else None)
+        await make_first_administrator(connection, settings, say if is_terminal(sys.stdout) else None)
     finally:
         await connection.close()
 

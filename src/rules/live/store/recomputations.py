@@ -24,8 +24,9 @@ MOST_FURTHER_BACK: Final = 8
 _HELD: Final = f"{MARK}%"
 #: Rows that are not put off.
 _TAKEN: Final = "(retry_at IS NULL OR retry_at <= now()) AND (rest_until IS NULL OR rest_until <= now())"
-#: After so many slices a vehicle lets those go first that had fewer. Among whole fleets it does not: they all need many.
-_SLICES_IN_A_ROW: Final = 16
+#: After 16 slices a vehicle lets those go first that had fewer. Among whole fleets (urgency 2) it does not: they all need many.
+#: As the index recomputations_order has it.
+_TURN: Final = "CASE WHEN urgency < 2 THEN slices / 16 ELSE 0 END"
 #: One that is done again for late positions that came meanwhile rests no longer than this before.
 MOST_REST_S: Final = 600
 _ANYTHING: Final = f"SELECT EXISTS (SELECT FROM recomputations WHERE {_TAKEN})"  # noqa: S608 - our own constants
@@ -35,9 +36,9 @@ SELECT count(*) FROM recomputations WHERE ($1::integer[] IS NULL OR vehicle_no =
 _NEXT: Final = f"""
 SELECT *, begun IS NOT NULL AND state_version = $3 AND octet_length(state) = $4 AS under_way FROM recomputations
  WHERE ($1::integer[] IS NULL OR vehicle_no = ANY($1)) AND {_TAKEN}
- ORDER BY CASE WHEN $5 THEN 0 ELSE urgency END, CASE WHEN urgency < $6 AND NOT $5 THEN slices / $7 ELSE 0 END, begun IS NULL, seq
- LIMIT $2
 """  # noqa: S608 - our own constants
+_IN_TURN: Final = f"{_NEXT} ORDER BY urgency, {_TURN}, begun IS NULL, seq LIMIT $2"
+_LONGEST: Final = f"{_NEXT} ORDER BY seq LIMIT $2"
 
 
 class Urgency(IntEnum):
@@ -153,16 +154,8 @@ async def next_vehicles(conn: Connection, vehicle_nos: Sequence[int] | None, lim
 
 
 async def _next(conn: Connection, vehicle_nos: Sequence[int] | None, limit: int, longest: bool) -> list[Any]:
-    rows = await conn.fetch(
-        _NEXT,
-        vehicle_nos,
-        limit,
-        STATE_VERSION,
-        STATE_DTYPE.itemsize,
-        longest,
-        int(Urgency.PARAMETER),
-        _SLICES_IN_A_ROW,
-    )
+    query = _LONGEST if longest else _IN_TURN
+    rows = await conn.fetch(query, vehicle_nos, limit, STATE_VERSION, STATE_DTYPE.itemsize)
     return [
         r
         for r in rows
