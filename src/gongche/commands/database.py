@@ -13,7 +13,7 @@ from runtime.connection import Connection
 from runtime.embedded_postgres import open_database
 from runtime.logs import configure_logging
 from runtime.migrations import require_schema
-from runtime.postgres import connect
+from runtime.postgres import connect, is_read_only
 from runtime.settings import load_settings
 from runtime.units import CHINA
 
@@ -34,8 +34,14 @@ async def _connected(dsn: str, name: str, action: Action, args: argparse.Namespa
     connection = await connect(dsn)
     try:
         await require_schema(connection)
-        await _note(connection, name, args)
-        return await action(args, connection)
+        # A database that takes no writes has the entry in the log, and what cannot be done says so first, in one sentence.
+        read_only = await is_read_only(connection)
+        if not read_only:
+            await _note(connection, name, args)
+        status = await action(args, connection)
+        if read_only:
+            await _note(connection, name, args)
+        return status
     finally:
         await connection.close()
 
