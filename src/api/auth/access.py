@@ -11,7 +11,7 @@ from api.auth.authentication import authenticate
 from api.auth.scoped import actor
 from api.errors import Problem
 from office.identity.audit import CURRENT
-from office.identity.subject import Subject, unknown_permissions
+from office.identity.subject import PERMISSIONS, Kind, Subject, unknown_permissions
 
 _scheme = HTTPBearer(auto_error=False, description="`gongche token create`")
 # Only there so that the documentation knows of the header; ``authenticate`` reads it itself.
@@ -26,13 +26,19 @@ async def authorise(request: Request, *permissions: str) -> Subject:
         detail = "令牌无效、已过期或已吊销 · the token is unknown, has expired or was revoked"
         raise _unknown(detail, ', error="invalid_token"') from None
     if subject is None:
-        raise _unknown("缺少令牌 · send Authorization: Bearer <token>", "")
+        raise _unknown("请先登录，或发送令牌 · sign in, or send Authorization: Bearer <token>", "")
     if not subject.may(*permissions):
         needed = " / ".join(permissions)
+        meaning = "、".join(PERMISSIONS[name].partition(" / ")[0] for name in permissions)
+        whose, ask = (
+            ("您的角色", "请系统管理员授予")
+            if subject.kind is Kind.USER
+            else ("令牌", "请换用有此权限的令牌")
+        )
         raise Problem(
             403,
             "missing-scope",
-            f"令牌缺少权限 {needed} · the token lacks the scope {needed}",
+            f"{whose}缺少权限 {needed}（{meaning}），{ask} · the permission {needed} is lacking",
             headers={
                 "WWW-Authenticate": f'Bearer realm="gongche", error="insufficient_scope", scope="{" ".join(permissions)}"'
             },
