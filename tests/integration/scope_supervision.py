@@ -69,6 +69,11 @@ async def fill(pool: asyncpg.Pool, unit: str) -> None:
             ("tasks (id, organisation, kind, subject, case_id, opened_at) VALUES ($1, $2, 'fence', 'x', $3, now())", f"task-{unit}", unit, case),
             ("messages (organisation, permission, case_id, number, step, state, at)"
              " VALUES ($1, 'cases:reply', $2, $3, 'issue', 'issued', now())", unit, case, number),
+            ("alert_receipts (alert_id, version, organisation, subject_kind, subject_id, subject_name, received_by)"
+             " SELECT id, version, organisation, 'token', 'x', 'x', 'x' FROM alerts WHERE organisation = $1", unit),
+            ("alert_dispositions (alert_id, id, organisation, version, code, decided_by, subject_kind, subject_id, subject_name)"
+             " SELECT id, 'x', organisation, version, (SELECT min(code) FROM disposition_codes), 'x', 'token', 'x', 'x' FROM alerts"
+             " WHERE organisation = $1", unit),
             ("message_reads SELECT id, $2, now() FROM messages WHERE organisation = $1", unit, f"user:reader-{unit}"),
         ):  # fmt: skip
             await connection.execute(f"INSERT INTO {sql}", *values)

@@ -29,7 +29,11 @@ OWNED = {
     "terminal_bindings": "vehicle_no", "clock_corrections": "id", "terminal_notices": "about", "positions": "terminal_no",
     "vehicle_plates": "plate", "order_results": "order_id", "alerts": "id", "alert_versions": "alert_id",
     "alert_feed": "alert_id", "evidence_of_alerts": "sha256", "evaluations": "subject", "judge_due": "key",
-    "rule_parameters": "organisation", **OWNED_CASES,
+    "rule_parameters": "organisation", "alert_receipts": "alert_id", "alert_dispositions": "alert_id", **OWNED_CASES,
+}  # fmt: skip
+#: What belongs to whoever made it, in whatever unit.
+OF_SUBJECTS = {
+    "subscriptions", "webhooks", "webhook_secrets", "webhook_deliveries", "webhook_attempts", "webhook_tests",
 }  # fmt: skip
 
 
@@ -108,10 +112,39 @@ async def test_every_table_that_requests_may_read_is_under_the_reach(units: Scop
     )
     reached = {row["name"] for row in rows if row["reached"]}
     assert {row["name"] for row in rows if row["reached"] and not row["secured"]} == set()
-    common = {"audit", "fuel_stations", "calendar_days", "order_track_times", "clock_doubts"}
-    assert reached == OWNED.keys() | common
+    common = {
+        "audit",
+        "fuel_stations",
+        "calendar_days",
+        "order_track_times",
+        "clock_doubts",
+        "disposition_codes",
+    }
+    assert reached == OWNED.keys() | OF_SUBJECTS | common
     # Partitions are reached through their parent only.
     assert not any(name.startswith(("positions_", "evaluations_")) for name in reached)
+
+
+async def test_a_subscription_is_seen_by_whose_it_is(units: ScopeWorld, dsn: str) -> None:
+    names = {}
+    for owner in ("1", "2"):
+        number = await units.pool.fetchval(
+            "INSERT INTO subscriptions (owner_kind, owner_id, name) VALUES ('user', $1, 'mine') RETURNING no",
+            owner,
+        )
+        await units.pool.execute(
+            "INSERT INTO webhooks (subscription_no, url, filled) VALUES ($1, 'https://receiver.example.cn/', 0)",
+            number,
+        )
+        names[owner] = number
+    async with as_request(dsn, A) as connection:  # user:1
+        seen = await connection.fetch("SELECT no FROM subscriptions WHERE name = 'mine'")
+        assert [row["no"] for row in seen] == [names["1"]]
+        hooks = await connection.fetch(
+            "SELECT subscription_no FROM webhooks WHERE subscription_no = ANY($1)", [*names.values()]
+        )
+        assert [row["subscription_no"] for row in hooks] == [names["1"]]
+    await units.pool.execute("DELETE FROM subscriptions WHERE name = 'mine'")
 
 
 async def test_nothing_is_written_into_another_unit_or_out_of_it(units: ScopeWorld, dsn: str) -> None:

@@ -94,6 +94,7 @@ async def test_live_positions_do_not_wait_for_the_past_and_nothing_differs_in_th
 ) -> None:
     """120 vehicles, 30 days; a worker that dies twice in the middle."""
     monkeypatch.setattr(recompute, "ROWS_A_SLICE", 3_000)
+    monkeypatch.setattr(recompute, "SLICE_S", 60.0)  # by positions alone, however busy the machine is
     await month(world)
     before = await world.told()
     await put(world, "track", "gap_s", 60, -(DAYS + 1) * DAY)

@@ -158,7 +158,8 @@ def facts(rule: str, count: int) -> list[bytes]:
 
 @EVERY
 def test_the_evidence_here_is_of_every_kind(rule: str) -> None:
-    """Guilt, innocence and doubt of every rule are among what these tests look at: each within 100 examples."""
+    """Guilt, innocence and doubt of every rule are among what these tests look at. Which examples come first depends on the
+    modules that are loaded: Hypothesis takes constants from them. So there may be some hundred."""
     # Of an undated end only, or never at all: what these rest on is a record or it is not.
     sure = {"location", "card_binding", "refuel_frequency", "traffic_violations"}
     wanted = {Outcome.SUSPECTED, Outcome.NORMAL} | (set() if rule in sure else {Outcome.UNDETERMINED})
@@ -168,7 +169,7 @@ def test_the_evidence_here_is_of_every_kind(rule: str) -> None:
         return not wanted
 
     kept = settings(
-        max_examples=100,
+        max_examples=500,
         derandomize=True,
         database=None,
         phases=[Phase.generate],
