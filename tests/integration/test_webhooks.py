@@ -18,6 +18,7 @@ import pytest
 from office.identity.lookup import subject_by_id
 from office.identity.subject import Kind
 from office.identity.tokens import revoke_token
+from office.subscriptions import deliveries
 from office.subscriptions.addresses import Policy
 from office.subscriptions.posting import Poster
 from office.subscriptions.sender import Schedule, Sender
@@ -275,3 +276,24 @@ async def test_targets_that_are_refused_are_refused_at_once(pool: asyncpg.Pool, 
         check_problem(
             await client.put("/v1/subscriptions/none/webhook", json={"url": "https://example.cn/"}), 404
         )
+
+
+async def test_what_waits_is_counted(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as connection:
+        assert set((await deliveries.state(connection)).values()) == {0.0}
+        number = await connection.fetchval(
+            "INSERT INTO subscriptions (owner_kind, owner_id, name) VALUES ('token', 'x', 'x') RETURNING no"
+        )
+        await connection.execute(
+            "INSERT INTO webhooks (subscription_no, url, filled, failing_since) VALUES ($1, 'https://receiver.example.cn/', 0, now())",
+            number,
+        )
+        await connection.execute(
+            "INSERT INTO webhook_deliveries (subscription_no, seq, alert_id, version, organisation, state, created_at, ended_at)"
+            " VALUES ($1, 1, 'a', 1, 'o', 'waiting', now() - interval '1 hour', NULL), ($1, 2, 'a', 2, 'o', 'waiting', now(), NULL),"
+            " ($1, 3, 'a', 3, 'o', 'dead', now(), now())",
+            number,
+        )
+        found = await deliveries.state(connection)
+        assert found.pop("oldest_s") == pytest.approx(3600, abs=60)
+        assert found == {"waiting": 2, "dead": 1, "failing": 1, "disabled": 0}

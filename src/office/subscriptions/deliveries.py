@@ -237,7 +237,7 @@ async def state(connection: Connection) -> dict[str, float]:
     """For metrics: what waits (and since when at most, in seconds), dead letters, webhooks that fail or are disabled."""
     row: Any = await connection.fetchrow(
         "SELECT (SELECT count(*) FROM webhook_deliveries WHERE state = 'waiting') AS waiting,"
-        " (SELECT COALESCE(EXTRACT(epoch FROM now() - min(created_at)), 0)::float8 FROM webhook_deliveries d JOIN webhooks w"
+        " (SELECT COALESCE(EXTRACT(epoch FROM now() - min(d.created_at)), 0)::float8 FROM webhook_deliveries d JOIN webhooks w"
         " USING (subscription_no) WHERE d.state = 'waiting' AND w.disabled_at IS NULL) AS oldest_s,"
         " (SELECT count(*) FROM webhook_deliveries WHERE state = 'dead') AS dead,"
         " count(*) FILTER (WHERE failing_since IS NOT NULL AND disabled_at IS NULL) AS failing,"

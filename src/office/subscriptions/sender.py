@@ -108,8 +108,10 @@ class Sender:
                 busy = await self.turn()
                 self.trouble = None
             except DATABASE_ERRORS as error:
-                self.trouble = f"the database does not answer: {type(error).__name__}"
-                _logger.warning("no deliveries now: %s", error or type(error).__name__)
+                trouble = f"the database does not answer: {type(error).__name__}"
+                if trouble != self.trouble:  # said once, not every second
+                    _logger.warning("no deliveries now: %s", error or type(error).__name__)
+                self.trouble = trouble
             if not busy:
                 await self._rest(seen, stop)
         await self._finish()
