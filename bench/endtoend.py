@@ -20,10 +20,10 @@ from bench.system import behind_s, each_broker, system
 
 FLEET = Fleet(1000, fences=100, ordered=2, outside=10)
 TERMINALS = FLEET.vehicles
-#: An alert opens after 200 m and a minute, which the generator drives in 60 positions.
-_WARM_UP = 130
-#: And so long after it began the measured run begins, from where the warm-up did: the way back is one that a vehicle drives.
-_LATER_S = 250
+#: The fence is left after 200 m, which the generator drives in 24 positions. The measured run begins where the warm-up did: after
+#: a short one no position is a jump.
+_WARM_UP = 40
+_LATER_S = 120
 #: (in flight, positions in a 0x0704 or 0)
 SHAPES = ((1, 0), (8, 0), (1, 10), (8, 10))
 #: What the project asks of itself, positions/s: with one report in flight, and with more.
@@ -64,7 +64,7 @@ def _one(cluster: Cluster | None, window: int, batch: int, seconds: float) -> tu
     with system(FLEET, kafka=cluster, judge=True, api=True) as made:
         # What happens once is not measured: partitions of the day, the first alert of every vehicle, a cold JVM.
         warm = made.drive(
-            0, terminals=TERMINALS, window=1, seconds=5, rate=TERMINALS * _WARM_UP / 5, back=back
+            0, terminals=TERMINALS, window=1, seconds=2, rate=TERMINALS * _WARM_UP / 2, back=back
         )
         made.wait_judged()  # a judge that starts looks at what it has missed
         done = made.drive(
