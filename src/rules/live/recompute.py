@@ -44,7 +44,7 @@ VEHICLES_AT_ONCE: Final = 64
 #: Positions of one slice, and about how long its kernels may run: one vehicle's positions take a hundred times as long as
 #: those of many vehicles side by side.
 ROWS_A_SLICE: Final = 20_000
-SLICE_S: Final = 0.3
+SLICE_S: Final = 0.15
 #: Vehicles that one slice brings to their end, where each episode found counts as EPISODE_COST of them.
 ENDED_A_SLICE: Final = 64
 EPISODE_COST: Final = 4
