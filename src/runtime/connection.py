@@ -9,6 +9,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 
+def affected(done: str) -> int:
+    """How many rows a command changed, by what ``Connection.execute`` says of it ("DELETE 7", "INSERT 0 7")."""
+    return int(done.rpartition(" ")[2])
+
+
 class Transaction(Protocol):
     """A transaction or savepoint: as a context manager, or begun and ended by hand."""
 

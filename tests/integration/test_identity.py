@@ -14,7 +14,8 @@ import pyotp
 import pytest
 
 from office.identity import grants, passwords, users
-from office.identity.sessions import csrf_token, digest
+from office.identity.secrets import digest
+from office.identity.sessions import csrf_token
 from office.identity.subject import Role
 from tests.integration.identity_site import COOKIE, Browser, Site
 

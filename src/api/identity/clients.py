@@ -41,6 +41,7 @@ from api.identity.schemas import (
 )
 from office.identity import clients
 from office.identity.login import Desk
+from office.identity.secrets import NewSecret
 from office.identity.subject import Subject
 
 router = APIRouter(prefix="/v1", tags=["clients"], dependencies=[require("users:manage")])
@@ -82,7 +83,7 @@ async def create(request: Request) -> Response:
     return _secret(id, made)
 
 
-def _secret(client: str, made: clients.NewSecret) -> Response:
+def _secret(client: str, made: NewSecret) -> Response:
     return json_response({"client_id": client, "secret_id": made.id, "client_secret": made.secret}, 201)
 
 

@@ -31,7 +31,8 @@ from api.identity.schemas import (
 from office.identity import grants, sessions, totp, users
 from office.identity.audit import CURRENT
 from office.identity.login import Desk
-from office.identity.sessions import NewSession, Session, Visit, csrf_token
+from office.identity.secrets import NewSecret
+from office.identity.sessions import Session, Visit, csrf_token
 from office.identity.subject import ROLE_NAMES
 from registry.refusals import Flaw, RefusedError
 from runtime.connection import Connection
@@ -104,7 +105,7 @@ async def _state(connection: Connection, session: Session, secret: str) -> dict[
     }
 
 
-async def begun(request: Request, made: NewSession) -> dict[str, Any]:
+async def begun(request: Request, made: NewSecret) -> dict[str, Any]:
     """The state of a session that has just begun."""
     desk: Desk = request.app.state.desk
     async with desk.connection() as connection:
@@ -116,7 +117,7 @@ async def begun(request: Request, made: NewSession) -> dict[str, Any]:
         return await _state(connection, session, made.secret)
 
 
-async def _handed_over(request: Request, made: NewSession) -> Response:
+async def _handed_over(request: Request, made: NewSecret) -> Response:
     response = json_response(await begun(request, made))
     set_session(response, request.app.state.settings, made.secret)
     return response

@@ -8,7 +8,6 @@ guesses 256 random bits, so failures of clients lock nobody out.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -20,11 +19,12 @@ from typing import Any, Final
 from office.identity.errors import NotAllowedError, NotThereError
 from office.identity.grants import covers
 from office.identity.names import shown_name
+from office.identity.secrets import NewSecret, digest, new_secret
 from office.identity.subject import PERMISSIONS, Grant, Kind, Subject
 from office.identity.tokens import SCOPES
 from registry.organisations import organisation_exists
 from registry.refusals import Flaw, RefusedError
-from runtime.connection import Connection
+from runtime.connection import Connection, affected
 
 #: What a program may have: nothing that a person answers for with his name.
 CLIENT_SCOPES: Final[dict[str, str]] = SCOPES | {
@@ -46,27 +46,12 @@ class TooManyTokensError(RefusedError):
 
 
 @dataclass(frozen=True, slots=True)
-class NewSecret:
-    """A secret just made; shown once."""
-
-    id: str
-    secret: str
-
-    def __repr__(self) -> str:
-        return f"NewSecret(id={self.id!r})"  # a secret does not go into logs
-
-
-@dataclass(frozen=True, slots=True)
 class Client:
     """A client that has proved who it is. ``secret_id``: by which of its secrets."""
 
     id: str
     secret_id: str
     scopes: frozenset[str]
-
-
-def _hash(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
 async def _check(
@@ -130,10 +115,10 @@ async def manageable(connection: Connection, actor: Subject, id: str) -> None:
 async def _new_secret(
     connection: Connection, actor: Subject, client: str, expires: datetime | None
 ) -> NewSecret:
-    made = NewSecret(secrets.token_hex(8), "gcs_" + secrets.token_urlsafe(32))
+    made = new_secret("gcs_")
     await connection.execute(
         "INSERT INTO client_secrets (id, client_id, sha256, created_by, expires_at) VALUES ($1, $2, $3, $4, $5)",
-        made.id, client, _hash(made.secret), actor.id, expires,
+        made.id, client, digest(made.secret), actor.id, expires,
     )  # fmt: skip
     return made
 
@@ -225,13 +210,13 @@ async def prove(connection: Connection, id: str, secret: str) -> Client | None:
     """The client, when ``secret`` is one of its secrets and alive and the client is not disabled."""
     if not _SECRET.fullmatch(secret):
         return None
-    digest = _hash(secret)
+    wanted = digest(secret)
     row = await connection.fetchrow(
         "SELECT s.id, s.sha256, s.client_id, c.scopes FROM client_secrets s JOIN clients c ON c.id = s.client_id"  # noqa: S608 - constant
         f" WHERE s.sha256 = $1 AND {_ALIVE} AND c.disabled_at IS NULL",
-        digest,
+        wanted,
     )
-    if row is None or not hmac.compare_digest(row["sha256"], digest) or row["client_id"] != id:
+    if row is None or not hmac.compare_digest(row["sha256"], wanted) or row["client_id"] != id:
         return None
     return Client(row["client_id"], row["id"], frozenset(row["scopes"]))
 
@@ -256,11 +241,11 @@ async def new_token(connection: Connection, client: Client, scopes: Collection[s
                 )
             ]
         )
-    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    token = new_secret(TOKEN_PREFIX).secret
     await connection.execute(
         "INSERT INTO client_tokens (sha256, secret_id, scopes, expires_at)"
         " VALUES ($1, $2, $3, clock_timestamp() + $4::interval)",
-        _hash(token), client.secret_id, sorted(scopes), life,
+        digest(token), client.secret_id, sorted(scopes), life,
     )  # fmt: skip
     return token
 
@@ -269,14 +254,14 @@ async def find_token(connection: Connection, token: str) -> Subject | None:
     """Who has this access token, if everything it rests on is alive: the token, its secret, its client."""
     if not _TOKEN.fullmatch(token):
         return None
-    digest = _hash(token)
+    wanted = digest(token)
     row = await connection.fetchrow(
         "SELECT t.sha256, t.scopes, c.id, c.name, c.organisation, c.scopes AS allowed FROM client_tokens t"  # noqa: S608 - constant
         " JOIN client_secrets s ON s.id = t.secret_id JOIN clients c ON c.id = s.client_id"
         f" WHERE t.sha256 = $1 AND t.expires_at > clock_timestamp() AND {_ALIVE} AND c.disabled_at IS NULL",
-        digest,
+        wanted,
     )
-    if row is None or not hmac.compare_digest(row["sha256"], digest):
+    if row is None or not hmac.compare_digest(row["sha256"], wanted):
         return None
     scopes = frozenset(row["scopes"]) & frozenset(row["allowed"])
     return Subject(Kind.CLIENT, row["id"], row["name"], (Grant(scopes, row["organisation"]),))
@@ -302,4 +287,4 @@ async def drop_expired(connection: Connection, most: int) -> int:
         "DELETE FROM client_tokens WHERE sha256 IN (SELECT sha256 FROM client_tokens WHERE expires_at < now() LIMIT $1)",
         most,
     )
-    return int(done.split()[-1])
+    return affected(done)

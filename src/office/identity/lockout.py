@@ -18,7 +18,7 @@ from typing import Final
 from prometheus_client import Counter
 
 from office.identity.errors import LockedError
-from runtime.connection import Connection
+from runtime.connection import Connection, affected
 
 #: Failures that are so old are forgotten.
 FORGOTTEN_AFTER: Final = timedelta(hours=24)
@@ -132,4 +132,4 @@ async def drop_forgotten(connection: Connection, most: int) -> int:
         FORGOTTEN_AFTER,
         most,
     )
-    return int(done.split()[-1])
+    return affected(done)

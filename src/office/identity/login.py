@@ -23,7 +23,8 @@ from office.identity.errors import (
 )
 from office.identity.keys import Sealer
 from office.identity.names import login_name
-from office.identity.sessions import NewSession, Session, Visit
+from office.identity.secrets import NewSecret
+from office.identity.sessions import Session, Visit
 from registry.refusals import Flaw, RefusedError
 from runtime.connection import Connection
 from runtime.settings import Settings
@@ -74,7 +75,7 @@ class Desk:
 
     async def sign_in(
         self, login: str, password: str, code: str | None, visit: Visit, replaces: str | None
-    ) -> NewSession:
+    ) -> NewSecret:
         """A session for who knows the password, and the code where there is a second factor. ``replaces``: the secret of a
         session of before in the same browser, which ends.
 
@@ -143,7 +144,7 @@ class Desk:
             return await users.use_step(connection, user.id, step)
         return await totp.use_recovery_code(connection, user.id, code)
 
-    async def change_password(self, session: Session, old: str, new: str, visit: Visit) -> NewSession:
+    async def change_password(self, session: Session, old: str, new: str, visit: Visit) -> NewSecret:
         """Another password. Every session of the user ends, and this browser gets a new one.
 
         Raises RefusedError for a password that is not accepted, BadLoginError for the wrong old one, LockedError."""

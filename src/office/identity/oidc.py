@@ -25,7 +25,8 @@ from office.identity import oidc_links, sessions, users
 from office.identity.errors import TooBusyError
 from office.identity.login import LOGINS, Desk
 from office.identity.oidc_links import Pending
-from office.identity.sessions import NewSession, Visit
+from office.identity.secrets import NewSecret
+from office.identity.sessions import Visit
 from runtime.errors import ConfigurationError, GongcheError
 from runtime.settings import Settings
 
@@ -138,7 +139,7 @@ class Provider:
         issuer: str | None,
         visit: Visit,
         replaces: str | None,
-    ) -> NewSession:
+    ) -> NewSecret:
         """A session for who comes back from the provider with ``state`` and ``code``; ``code`` None: the provider refused.
         ``issuer``: who says that it answers (RFC 9207), None = says nothing.
 
@@ -161,7 +162,7 @@ class Provider:
         LOGINS.labels("oidc").inc()
         return made
 
-    async def _enter(self, claims: Mapping[str, Any], visit: Visit, replaces: str | None) -> NewSession:
+    async def _enter(self, claims: Mapping[str, Any], visit: Visit, replaces: str | None) -> NewSecret:
         issuer, subject = str(claims["iss"]), claims["sub"]
         if not isinstance(subject, str) or not 0 < len(subject) <= 255 or "\0" in subject:
             raise RefusedLoginError("sub is no text of up to 255 characters")

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from office.identity.lockout import network
+from office.identity.secrets import digest
 from registry.refusals import Flaw, RefusedError
-from runtime.connection import Connection
+from runtime.connection import Connection, affected
 
 #: A login at the provider must come back within this.
 LOGIN_LIFE: Final = timedelta(minutes=10)
@@ -27,10 +27,6 @@ class Pending:
 
     def __repr__(self) -> str:
         return "Pending()"
-
-
-def _hash(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
 async def link(connection: Connection, issuer: str, subject: str, user: str, by: str) -> None:
@@ -66,7 +62,7 @@ async def remember(connection: Connection, state: str, browser: str, pending: Pe
         "INSERT INTO oidc_logins (state_sha256, browser_sha256, nonce, verifier, address) SELECT $1, $2, $3, $4, $5"
         " WHERE (SELECT count(*) FROM oidc_logins WHERE began_at > now() - $6::interval) < $7"
         " AND (SELECT count(*) FROM oidc_logins WHERE address = $5 AND began_at > now() - $6::interval) < $8",
-        _hash(state), _hash(browser), pending.nonce, pending.verifier, network(address), LOGIN_LIFE, MOST_LOGINS,
+        digest(state), digest(browser), pending.nonce, pending.verifier, network(address), LOGIN_LIFE, MOST_LOGINS,
         MOST_OF_ADDRESS,
     )  # fmt: skip
     return done == "INSERT 0 1"
@@ -78,8 +74,8 @@ async def take(connection: Connection, state: str, browser: str) -> Pending | No
     row = await connection.fetchrow(
         "DELETE FROM oidc_logins WHERE state_sha256 = $1 AND browser_sha256 = $2"
         " RETURNING nonce, verifier, began_at > clock_timestamp() - $3::interval AS young",
-        _hash(state),
-        _hash(browser),
+        digest(state),
+        digest(browser),
         LOGIN_LIFE,
     )
     return Pending(row["nonce"], row["verifier"]) if row is not None and row["young"] else None
@@ -93,4 +89,4 @@ async def drop_old(connection: Connection, most: int) -> int:
         LOGIN_LIFE,
         most,
     )
-    return int(done.split()[-1])
+    return affected(done)

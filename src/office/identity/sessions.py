@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import re
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from office.identity.grants import GRANTS_OF_U, grants_of
 from office.identity.lockout import network
+from office.identity.secrets import NewSecret, digest, new_secret
 from office.identity.subject import Kind, Subject
-from runtime.connection import Connection
+from runtime.connection import Connection, affected
 
 Method = Literal["password", "password+code", "oidc"]
 
@@ -43,27 +42,11 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class NewSession:
-    """A session just begun. ``secret`` goes into the cookie and is nowhere else."""
-
-    id: str
-    secret: str
-
-    def __repr__(self) -> str:
-        return f"NewSession(id={self.id!r})"  # a secret does not go into logs
-
-
-@dataclass(frozen=True, slots=True)
 class Visit:
     """From where somebody comes. ``agent``: what the browser calls itself; of no weight, shown to the person."""
 
     address: str
     agent: str
-
-
-def digest(secret: str) -> bytes:
-    """What is stored of a secret."""
-    return hashlib.sha256(secret.encode()).digest()
 
 
 def csrf_token(secret: str) -> str:
@@ -80,9 +63,9 @@ def csrf_matches(secret: str, given: str) -> bool:
 
 async def begin(
     connection: Connection, user: str, method: Method, visit: Visit, life: timedelta
-) -> NewSession:
+) -> NewSecret:
     """Begin a session of ``user``; always with a new secret. In a transaction that has locked the user's row."""
-    made = NewSession(secrets.token_hex(8), secrets.token_urlsafe(32))
+    made = new_secret()
     await connection.execute(
         "INSERT INTO sessions (id, sha256, user_id, method, ends_at, address, agent)"
         " VALUES ($1, $2, $3, $4, clock_timestamp() + $5::interval, $6, $7)",
@@ -151,7 +134,7 @@ async def end_all(connection: Connection, user: str, why: str, besides: str = ""
         "UPDATE sessions SET ended_at = clock_timestamp(), ended_why = $2 WHERE user_id = $1 AND ended_at IS NULL AND id <> $3",
         user, why, besides,
     )  # fmt: skip
-    return int(done.split()[-1])
+    return affected(done)
 
 
 async def alive(connection: Connection, user: str, idle: timedelta) -> list[dict[str, Any]]:
@@ -182,4 +165,4 @@ async def drop_ended(connection: Connection, most: int) -> int:
         KEPT,
         most,
     )
-    return int(done.split()[-1])
+    return affected(done)

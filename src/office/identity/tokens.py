@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
-import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from office.identity.secrets import NewSecret, digest, new_secret
 from office.identity.subject import PERMISSIONS, Grant, Kind, Subject
 from registry.organisations import organisation_exists
 from runtime.connection import Connection
@@ -59,24 +58,13 @@ class Token:
         return Subject(Kind.TOKEN, self.id, self.name, (Grant(self.scopes, self.organisation),))
 
 
-@dataclass(frozen=True, slots=True)
-class NewToken:
-    """A token just made. ``secret`` is shown once and cannot be had again."""
-
-    id: str
-    secret: str
-
-    def __repr__(self) -> str:
-        return f"NewToken(id={self.id!r})"  # a secret does not go into logs
-
-
 async def create_token(
     connection: Connection,
     name: str,
     scopes: Iterable[str],
     expires: datetime | None = None,
     organisation: str | None = None,
-) -> NewToken:
+) -> NewSecret:
     """Make a token with ``scopes`` (see SCOPES) that ends at ``expires`` (aware; None = never). It holds in the unit
     ``organisation`` and those below it (None = everywhere).
 
@@ -97,13 +85,12 @@ async def create_token(
             f"单位 {organisation} 未登记 / no such organisation: {organisation}",
             hint="先登记单位 / register it first: PUT /v1/organisations/{id}",
         )
-    secret = _PREFIX + secrets.token_urlsafe(32)
-    made = NewToken(secrets.token_hex(8), secret)
+    made = new_secret(_PREFIX)
     await connection.execute(
         "INSERT INTO api_tokens (id, name, sha256, scopes, expires_at, organisation) VALUES ($1, $2, $3, $4, $5, $6)",
         made.id,
         name.strip(),
-        _hash(secret),
+        digest(made.secret),
         wanted,
         expires,
         organisation,
@@ -118,7 +105,7 @@ async def list_tokens(connection: Connection) -> list[Token]:
 
 
 async def revoke_token(connection: Connection, id: str) -> bool:
-    """End a token now; processes that know it refuse it within seconds. False = no such token alive."""
+    """End a token, at once in every process. False = no such token alive."""
     done = await connection.execute(
         "UPDATE api_tokens SET revoked_at = clock_timestamp() WHERE id = $1 AND revoked_at IS NULL", id
     )
@@ -129,11 +116,11 @@ async def find_token(connection: Connection, secret: str) -> Token | None:
     """The token of a secret, alive or not, or None."""
     if not _FORM.fullmatch(secret):
         return None
-    digest = _hash(secret)
-    row = await connection.fetchrow(f"SELECT {_COLUMNS}, sha256 FROM api_tokens WHERE sha256 = $1", digest)  # noqa: S608 - constant
+    wanted = digest(secret)
+    row = await connection.fetchrow(f"SELECT {_COLUMNS}, sha256 FROM api_tokens WHERE sha256 = $1", wanted)  # noqa: S608 - constant
     # The index finds it by its hash, whose timing tells nothing about a secret; the last word is
     # constant-time.
-    if row is None or not hmac.compare_digest(row["sha256"], digest):
+    if row is None or not hmac.compare_digest(row["sha256"], wanted):
         return None
     return _token(row)
 
@@ -154,10 +141,6 @@ async def note_used(connection: Connection, ids: Collection[str]) -> None:
 
 
 _COLUMNS: Final = "id, name, scopes, created_at, expires_at, revoked_at, last_used_at, organisation"
-
-
-def _hash(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()
 
 
 def _token(row: Any) -> Token:

@@ -17,7 +17,7 @@ from office.subscriptions.store import Subscription
 from office.subscriptions.webhooks import DELIVERY, Delivery, delivery_of
 from rules.alerts.feed import read_feed_for
 from rules.alerts.model import FeedFilter
-from runtime.connection import Connection
+from runtime.connection import Connection, affected
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ async def clean(connection: Connection, keep_days: int, most: int = 5_000) -> in
         keep_days,
         most,
     )
-    return int(done.split()[-1])
+    return affected(done)
 
 
 async def state(connection: Connection) -> dict[str, float]:

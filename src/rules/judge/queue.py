@@ -17,7 +17,7 @@ from registry.changes import (
     take_place,
 )
 from rules.judge.context import Change, Later
-from runtime.connection import Connection
+from runtime.connection import Connection, affected
 from runtime.units import from_us, to_us
 
 #: The judge's name among the readers of changes.
@@ -133,7 +133,7 @@ async def wake(conn: Connection, now_us: int) -> int:
         " WHERE s.vehicle_no = d.vehicle_no AND s.watermark > d.seen AND d.due_at > $1",
         from_us(now_us),
     )
-    return int(done.split()[-1])
+    return affected(done)
 
 
 async def backlog(conn: Connection, now_us: int) -> tuple[int, dict[str, tuple[int, int]]]:
