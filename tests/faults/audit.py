@@ -25,16 +25,13 @@ from runtime.postgres import connect, create_pool
 from telemetry.log.base import POSITIONS, Record
 from telemetry.log.codec import HEADERS, encode
 from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
-from tests.faults.harness import Life, Machine
+from tests.faults.harness import LEFT, Life, Machine
 from tests.faults.load import Load
 from tests.faults.log import Logged
 from tests.faults.plan import STEP_S, Plan
 
 _COLUMNS = ("lat_e6", "lon_e6", "altitude_m", "speed_dkmh", "direction_deg", "odometer_dkm")
 _ROWS_PER_RECORD = 2_000
-_RETURNED_AND_RUNNING = (
-    "SELECT EXISTS (SELECT FROM order_results WHERE state = 'running' AND returned_at < now())"
-)
 
 
 class HasDatabase(Protocol):
@@ -194,16 +191,12 @@ class Reference:
         try:
             end = (await reader.end_offsets())[0]
             async with asyncio.timeout(120):
-                while (await pool.fetchval("SELECT next_offset FROM log_offsets") or 0) < end:
+                while (
+                    await pool.fetchval("SELECT next_offset FROM log_offsets") or 0
+                ) < end or await pool.fetchval(LEFT):
                     if running.done():
                         running.result()
                     await asyncio.sleep(0.05)
-            # Orders whose return came after the last position are settled by the clock, in the worker's first idle turn. The
-            # ones beside it have had theirs.
-            for _ in range(200):
-                if not await pool.fetchval(_RETURNED_AND_RUNNING):
-                    break
-                await asyncio.sleep(0.05)
         finally:
             stop.set()
             await asyncio.gather(running, return_exceptions=True)

@@ -162,7 +162,7 @@ async def _judged(connection: Any, at: datetime) -> bool:
 
 async def _audit(made: Machine, found: Found) -> None:
     """Nothing ended by itself, nothing was set aside, the accounts are exact."""
-    await made.settled()
+    await made.settled(computed=False)  # the noisy ones rest before they are computed once more
     gateway, worker = await made.gateway.metrics(), await made.worker.metrics()
     connection = await asyncpg.connect(made.dsn)
     try:

@@ -33,6 +33,8 @@ from tests.faults.log import Log
 from tests.faults.plan import Plan
 from tests.ports import free_port
 
+#: How much the workers have not done yet besides the log: facts that changed, vehicles that are to be computed again.
+LEFT = "SELECT (SELECT count(*) FROM live_due) + (SELECT count(*) FROM recomputations)"
 #: The first of each kind; further ones are ``gateway2``, ``worker2``, ...
 PROGRAMS = ("gateway", "worker")
 EVERYTHING = ("postgres", *PROGRAMS)
@@ -244,8 +246,9 @@ class Machine:
         finally:
             connection.terminate()
 
-    async def settled(self, timeout_s: float = 120.0) -> None:
-        """Wait until the gateways hold nothing and the workers have committed the whole log.
+    async def settled(self, timeout_s: float = 120.0, *, computed: bool = True) -> None:
+        """Wait until the gateways hold nothing and the workers have committed the whole log and, ``computed``, what has to be
+        computed again for it.
 
         The terminals must be gone. Raises TimeoutError.
         """
@@ -258,11 +261,11 @@ class Machine:
                     await asyncio.sleep(0.05)
             ends = await self.log.ends()
             while True:
-                if not await self._behind(ends):
+                if not await self._behind(ends, computed):
                     return
                 await asyncio.sleep(0.1)
 
-    async def _behind(self, ends: dict[int, int]) -> bool:
+    async def _behind(self, ends: dict[int, int], computed: bool) -> bool:
         try:
             connection = await asyncpg.connect(self.dsn, timeout=5)
         except (OSError, TimeoutError, asyncpg.PostgresError):
@@ -271,10 +274,11 @@ class Machine:
             rows = await connection.fetch(
                 "SELECT partition, next_offset FROM log_offsets WHERE topic LIKE 'gongche.positions@%'"
             )
+            left = await connection.fetchval(LEFT) if computed else 0
         finally:
             await connection.close()
         at = {row["partition"]: row["next_offset"] for row in rows}
-        return any(at.get(partition, 0) < end for partition, end in ends.items())
+        return bool(left) or any(at.get(partition, 0) < end for partition, end in ends.items())
 
     # --- the supervisor -------------------------------------------------------------------------------------------
 

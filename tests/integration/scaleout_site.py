@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from telemetry.log.base import POSITIONS
+from tests.faults.harness import LEFT
 from tests.ports import free_port
 
 _START_S = 60.0
@@ -151,10 +152,7 @@ class Site:
                             "SELECT partition, next_offset FROM log_offsets WHERE next_offset > 0"
                         )
                     )
-                    facts = await connection.fetchval(
-                        "SELECT (SELECT count(*) FROM live_due) + (SELECT count(*) FROM recomputations)"
-                    )
-                    if offsets == ends and not facts:
+                    if offsets == ends and not await connection.fetchval(LEFT):
                         return
                     await asyncio.sleep(0.1)
         finally:
