@@ -64,7 +64,7 @@ def create_app(
     state.provider = Provider(settings, state.desk) if settings.oidc_issuer else None
     state.use_notes = UseNotes(pool)
     state.bell = bell or Bell()
-    state.streams = Counter[tuple[str, str]]()  # open streams by subject
+    state.streams = Counter[str]()  # open streams by subject
     state.waiting_readers = state.imports_running = state.position_requests = state.arriving_bytes = 0
     state.stopping = (
         False  # the composition root sets it on shutdown: who waits for news is then answered at once

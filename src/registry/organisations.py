@@ -82,3 +82,13 @@ async def units_below(connection: Connection, units: Collection[str]) -> frozens
         sorted(units),
     )
     return frozenset(row["id"] for row in rows)
+
+
+async def units_above(connection: Connection, unit: str) -> frozenset[str]:
+    """``unit`` and all units above it."""
+    rows = await connection.fetch(
+        "WITH RECURSIVE above AS (SELECT $1::text AS id, (SELECT parent FROM organisations WHERE id = $1) AS parent"
+        " UNION SELECT o.id, o.parent FROM above a JOIN organisations o ON o.id = a.parent) SELECT id FROM above",
+        unit,
+    )
+    return frozenset(row["id"] for row in rows)

@@ -26,7 +26,6 @@ from api.auth.access import authorise, require
 from api.auth.scoped import scoped
 from api.errors import Problem
 from api.http import MAX_CURSOR, Cursor, make_cursor, read_cursor, to_json
-from office.identity.subject import Subject
 from office.subscriptions.reach import Wanted
 from rules.alerts.feed import feed_end
 from runtime.postgres import DATABASE_ERRORS
@@ -85,8 +84,7 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         streams = self._request.app.state.streams
-        subject: Subject = self._request.state.subject
-        who = (subject.kind.value, subject.id)
+        who = self._request.state.subject.key
         streams[who] += 1
         OPEN.inc()
         reason = "client_gone"
@@ -211,7 +209,7 @@ async def stream(
     place = read_cursor("feed", last_event_id or cursor, int)
     wanted = wanted_of(organisation, rule, severity, status)
     streams, subject = request.app.state.streams, request.state.subject
-    if streams[subject.kind.value, subject.id] >= MOST_OF_ONE or streams.total() >= MOST:
+    if streams[subject.key] >= MOST_OF_ONE or streams.total() >= MOST:
         raise Problem(
             429,
             "too-many-streams",

@@ -50,7 +50,7 @@ def reach_of(request: Request, *permissions: str, read_only: bool = False) -> Re
     subject: Subject = request.state.subject
     return Reach(
         subject.reach(*permissions),
-        f"{subject.kind}:{subject.id}",
+        subject.key,
         "" if read_only else actor(request, *permissions).json(),
     )
 

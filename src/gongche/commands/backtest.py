@@ -17,10 +17,10 @@ from typing import IO, Any
 from gongche.commands.arguments import day
 from gongche.commands.database import on_database
 from gongche.progress import FILE_S, in_place
-from office.supervision.actors import units_below
 from office.supervision.contents import FINDING_NAMES, Finding
 from office.supervision.findings import labels_between
 from registry import parameters
+from registry.organisations import units_below
 from rules.backtest import table
 from rules.backtest.labels import Against, Findings, Label
 from rules.backtest.model import Question, Row, Totals

@@ -1,6 +1,6 @@
 """The reach of a subject as the database keeps it: which role a transaction works as, and which units it sees.
 
-What stands here is text. ``api.auth.scoped`` sends it with the first statement of each transaction; the policies are in
+``Reach`` is text: ``api.auth.scoped`` sends it with the first statement of each transaction; the policies are in
 migrations/0031_scope.sql.
 """
 
@@ -10,6 +10,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from office.identity.subject import Subject
+from registry.organisations import units_below
 from runtime.connection import Connection
 
 #: The roles of requests: of one that reaches some units and those below them, and of one that reaches all.
@@ -68,3 +70,10 @@ async def few_units(connection: Connection, reach: Reach) -> list[str] | None:
         return None
     units: list[str] = await connection.fetchval("SELECT reach_units()")
     return units if len(units) <= FEW_UNITS else None
+
+
+async def units_reached(connection: Connection, subject: Subject, *permissions: str) -> frozenset[str] | None:
+    """The units in which ``subject`` has one of ``permissions``, those below named as well; None = everywhere. The tree of
+    units is read anew: a unit that moves takes with it what is its own."""
+    roots = subject.reach(*permissions)
+    return None if roots is None else await units_below(connection, roots)

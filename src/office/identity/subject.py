@@ -149,6 +149,11 @@ class Subject:
     name: str
     grants: tuple[Grant, ...]
 
+    @property
+    def key(self) -> str:
+        """``user:li``: unique among all who can ask."""
+        return f"{self.kind}:{self.id}"
+
     def may(self, *permissions: str) -> bool:
         """Whether the subject has one of ``permissions`` in any unit."""
         return any(not grant.permissions.isdisjoint(permissions) for grant in self.grants)

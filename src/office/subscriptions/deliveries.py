@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from office.subscriptions.posting import Answer
 from office.subscriptions.store import Subscription
-from office.subscriptions.webhooks import DELIVERY, Delivery, delivery_of
+from office.subscriptions.webhooks import DELIVERY, Delivery, delivery_of, try_now
 from rules.alerts.feed import read_feed_for
 from rules.alerts.model import FeedFilter
 from runtime.connection import Connection, affected
@@ -141,10 +141,7 @@ async def succeeded(connection: Connection, lease: uuid.UUID, delivery: Delivery
         _RECOVERED_S,
     )
     if since:
-        await connection.execute(
-            "UPDATE webhook_deliveries SET due_at = now() WHERE subscription_no = $1 AND state = 'waiting' AND due_at > now()",
-            delivery.subscription_no,
-        )
+        await try_now(connection, delivery.subscription_no)
 
 
 async def failed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from office.identity.scope import units_reached
 from office.identity.subject import Subject
 from registry.organisations import units_below
 from rules.alerts.model import FeedFilter
@@ -26,8 +27,7 @@ async def visible_units(
 ) -> frozenset[str] | None:
     """The units in which ``subject`` has ``permission``, those below named as well; with ``chosen`` only these and those below
     them. None = everywhere. The tree of units is read anew: a unit that moves takes its alerts with it."""
-    roots = subject.reach(permission)
-    reach = None if roots is None else await units_below(connection, roots)
+    reach = await units_reached(connection, subject, permission)
     if chosen is None:
         return reach
     asked = await units_below(connection, chosen)

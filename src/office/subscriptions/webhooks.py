@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from rules.alerts.feed import CHANNEL
+from rules.alerts.feed import ring
 from runtime.connection import Connection
 
 
@@ -175,7 +175,7 @@ async def send_again(connection: Connection, subscription_no: int, no: int) -> D
         subscription_no,
         no,
     )
-    await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
+    await ring(connection)
     return None if row is None else delivery_of(row)
 
 
@@ -184,7 +184,7 @@ async def ask_for_test(connection: Connection, subscription_no: int) -> int:
     number = await connection.fetchval(
         "INSERT INTO webhook_tests (subscription_no) VALUES ($1) RETURNING no", subscription_no
     )
-    await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
+    await ring(connection)
     return int(number)
 
 

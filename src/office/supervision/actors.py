@@ -1,4 +1,4 @@
-"""Who acts, and who sees what: from the subject to persons and units. The tree of units is read here."""
+"""Who acts, and who sees what: from the subject to persons and units."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from office.identity.scope import units_reached
 from office.identity.subject import Kind, Subject
 from office.supervision.problems import NotAllowedError
 from office.supervision.states import OFFICE
+from registry.organisations import units_above, units_below
 from runtime.connection import Connection
 
 #: Whoever has one of these in a unit, and none of those of the office, answers for it: he sees its cases from the issue on only.
@@ -26,7 +28,7 @@ class Actor:
     @property
     def person(self) -> str:
         """``user:7``: unique among all who can act."""
-        return person_of(self.subject)
+        return self.subject.key
 
     @property
     def human(self) -> bool:
@@ -43,11 +45,6 @@ class Actor:
                 by = set() if grant.delegated_by is None else {f"{Kind.USER}:{grant.delegated_by}"}
                 found.append(frozenset({self.person, *by}))
         return list(dict.fromkeys(found))
-
-
-def person_of(subject: Subject) -> str:
-    """``kind:id``."""
-    return f"{subject.kind}:{subject.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,33 +83,10 @@ async def _below(connection: Connection, units: set[str | None]) -> frozenset[st
     return await units_below(connection, [unit for unit in units if unit is not None])
 
 
-async def units_below(connection: Connection, units: Iterable[str]) -> frozenset[str]:
-    """``units`` and all units below them."""
-    wanted = sorted(units)
-    if not wanted:
-        return frozenset()
-    rows = await connection.fetch(
-        "WITH RECURSIVE below AS (SELECT unnest($1::text[]) AS id"
-        " UNION SELECT o.id FROM below b JOIN organisations o ON o.parent = b.id) SELECT id FROM below",
-        wanted,
-    )
-    return frozenset(row["id"] for row in rows)
-
-
 async def reach_of(connection: Connection, subject: Subject, *permissions: str) -> list[str] | None:
     """The units in which ``subject`` has one of ``permissions``, sorted; None = all."""
-    reach = subject.reach(*permissions)
-    return None if reach is None else sorted(await units_below(connection, reach))
-
-
-async def units_above(connection: Connection, unit: str) -> frozenset[str]:
-    """``unit`` and all units above it."""
-    rows = await connection.fetch(
-        "WITH RECURSIVE above AS (SELECT $1::text AS id, (SELECT parent FROM organisations WHERE id = $1) AS parent"
-        " UNION SELECT o.id, o.parent FROM above a JOIN organisations o ON o.id = a.parent) SELECT id FROM above",
-        unit,
-    )
-    return frozenset(row["id"] for row in rows)
+    reach = await units_reached(connection, subject, *permissions)
+    return None if reach is None else sorted(reach)
 
 
 async def persons_for(

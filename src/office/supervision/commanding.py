@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from office.supervision import cases
-from office.supervision.actors import Actor, persons_for, sight, units_above
+from office.supervision.actors import Actor, persons_for, sight
 from office.supervision.cases import Clocks, Entry, Thread, china_today
 from office.supervision.complaints import case_part
 from office.supervision.contents import CaseClose, CaseCommand, CaseContents, CaseEdit, CaseGrant, plain
@@ -39,7 +39,7 @@ from office.supervision.states import (
     row_of,
 )
 from office.supervision.words import Refusal
-from registry.organisations import organisation_exists
+from registry.organisations import organisation_exists, units_above
 from runtime.connection import Connection
 
 #: Steps that change no state, and that somebody could take for ever.

@@ -17,6 +17,7 @@ from office.supervision.cases import china_today, new_id, now_of
 from office.supervision.contents import LongText
 from office.supervision.problems import InvalidError, NotThereError, SupervisionError
 from office.supervision.words import SAID, Refusal
+from registry.organisations import organisation_exists
 from registry.refusals import AHEAD, IN_FUTURE
 from registry.values import Identifier, Plate, Text, Time, readable_name
 from registry.vehicles import VehicleInfo, holders_of_plates
@@ -144,8 +145,8 @@ async def _unit(
     if vehicle is not None:
         return vehicle.organisation
     if given.organisation is not None:
-        known = await connection.fetchval("SELECT true FROM organisations WHERE id = $1", given.organisation)
-        if known is None or (reach is not None and given.organisation not in reach):
+        known = await organisation_exists(connection, given.organisation)
+        if not known or (reach is not None and given.organisation not in reach):
             raise InvalidError(
                 "/organisation",
                 f"没有这个单位，或不在您的范围内 · no such unit within your reach: {given.organisation}",

@@ -7,13 +7,14 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from office.supervision import cases
-from office.supervision.actors import Actor, Sight, sight, units_above, units_below
+from office.supervision.actors import Actor, Sight, sight
 from office.supervision.attachments import files_of
 from office.supervision.cases import Entry, Thread, china_today
 from office.supervision.commanding import no_such_case, possible
 from office.supervision.deadlines import Colour, Deadlines, Due
 from office.supervision.states import STATE_NAMES, STEP_NAMES, State
 from office.supervision.words import SAID
+from registry.organisations import units_above, units_below
 from rules.alerts.conditions import Conditions
 from runtime.connection import Connection
 

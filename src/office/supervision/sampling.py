@@ -13,10 +13,11 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from office.supervision.actors import Actor, persons_for, reach_of, units_below
+from office.supervision.actors import Actor, persons_for, reach_of
 from office.supervision.commanding import draft
 from office.supervision.contents import CaseContents, Source
 from office.supervision.problems import InvalidError
+from registry.organisations import units_below
 from registry.refusals import PlacedError
 from registry.values import Day, Identifier
 from runtime.connection import Connection

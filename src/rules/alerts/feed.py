@@ -59,8 +59,13 @@ async def publish_feed(conn: Connection, written: Sequence[Alert]) -> list[int]:
         [version for _, version in mine],
     )
     # Heard when this transaction has been committed, and what it wrote can be read.
-    await conn.execute("SELECT pg_notify($1, '')", CHANNEL)
+    await ring(conn)
     return sorted(r["seq"] for r in rows)
+
+
+async def ring(conn: Connection) -> None:
+    """Whoever listens to CHANNEL looks for news when this transaction has been committed."""
+    await conn.execute("SELECT pg_notify($1, '')", CHANNEL)
 
 
 async def read_feed(conn: Connection, after_seq: int, limit: int) -> list[FeedEntry]:
