@@ -113,8 +113,16 @@ def takes_no_writes(why: str) -> Problem:
 
 
 def not_found(what: str, id: str) -> Problem:
-    """404 that names what is not there. ``what``: Chinese, then English."""
-    return Problem(404, "not-found", f"{what}: {id}")
+    """404 that names what is not there. ``what``: Chinese, then English. An id that cannot be printed is escaped."""
+    shown = id if id.isprintable() else id.encode("unicode_escape").decode()
+    return Problem(404, "not-found", f"{what}: {shown}")
+
+
+def known(what: str, id: str) -> str:
+    """``id`` if it can be one. Raises Problem 404."""
+    if not id.isprintable():
+        raise not_found(what, id)
+    return id
 
 
 def pointed(flaws: Sequence[Flaw]) -> list[dict[str, Any]]:

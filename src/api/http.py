@@ -202,6 +202,21 @@ def read_cursor(kind: str, cursor: str | None, *types: type) -> list[Any] | None
     return place
 
 
+#: Of what a client calls itself so much is kept.
+_MOST_AGENT: Final = 200
+
+
+def address_of(request: Request) -> str:
+    """From where a request comes; behind a trusted proxy from where that says. "" = not known."""
+    return "" if request.client is None else request.client.host
+
+
+def agent_of(request: Request) -> str:
+    """What the client calls itself, as a text that may be stored and shown; of no weight."""
+    said = request.headers.get("user-agent", "")[:_MOST_AGENT]
+    return "".join(c if c.isprintable() else "?" for c in said)
+
+
 def utc_now() -> datetime:
     """Now, aware."""
     return datetime.now(UTC)

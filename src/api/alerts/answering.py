@@ -17,6 +17,7 @@ from api.answers import (
 )
 from api.auth.access import require
 from api.auth.scoped import scoped
+from api.bodies import Body, body_of, read_model
 from api.errors import Problem, not_found
 from api.http import (
     DEFAULT_PAGE,
@@ -28,8 +29,6 @@ from api.http import (
     make_cursor,
     read_cursor,
 )
-from api.subscriptions.endpoints import read_model, takes
-from api.subscriptions.schemas import Body
 from office.subscriptions import answers
 from office.subscriptions.answers import Disposition, Receipt
 from office.subscriptions.reach import visible_units
@@ -83,7 +82,7 @@ async def _alert(connection: Any, request: Request, id: str, version: int | None
     held = await stored_alert(connection, id) if id.isprintable() else None
     units = await visible_units(connection, request.state.subject, WRITE)
     if held is None or (units is not None and held.alert.organisation not in units):
-        raise not_found("没有这条预警 · no such alert", id.encode("unicode_escape").decode())
+        raise not_found("没有这条预警 · no such alert", id)
     if version is None or version == held.alert.version:
         return held.alert
     found = await alert_version(connection, id, version)
@@ -123,7 +122,7 @@ def disposition_body(one: Disposition) -> dict[str, Any]:
     summary="确认收到 / confirm that a version was received",
     response_model=ReceiptShown,
     responses={201: {"model": ReceiptShown}},
-    openapi_extra=takes(ReceiptBody),
+    openapi_extra=body_of(ReceiptBody),
     dependencies=writes,
 )
 async def put_receipt(request: Request, id: AlertId) -> Response:
@@ -146,7 +145,7 @@ async def put_receipt(request: Request, id: AlertId) -> Response:
         200: {"model": DispositionShown},
         409: {"description": "同一 id 内容不同 · another disposition has this id"},
     },
-    openapi_extra=takes(DispositionBody),
+    openapi_extra=body_of(DispositionBody),
     dependencies=writes,
 )
 async def add_disposition(request: Request, id: AlertId) -> Response:
@@ -221,7 +220,7 @@ async def list_codes(request: Request) -> Response:
     summary="增加或修改处置方式 / add a disposition, or change its words",
     response_model=DispositionCode,
     responses={201: {"model": DispositionCode}},
-    openapi_extra=takes(CodeBody),
+    openapi_extra=body_of(CodeBody),
     dependencies=writes,
 )
 async def put_code(request: Request, code: CodeName) -> Response:

@@ -29,7 +29,7 @@ from api.answers import AlertPage, AlertWithVersions
 from api.auth.access import require
 from api.auth.audited import noted, stated_purpose
 from api.auth.scoped import reach_of, scoped
-from api.errors import Problem, not_found
+from api.errors import Problem, known, not_found
 from api.http import (
     DEFAULT_PAGE,
     MAX_ID,
@@ -59,6 +59,7 @@ router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[require("
 
 RuleCode = Annotated[str, Query(json_schema_extra={"enum": list(CODES)}), AfterValidator(known_rule)]
 
+_NONE: Final = "没有这条预警 · no such alert"
 AlertId = Annotated[str, Path(min_length=1, max_length=MAX_ID)]
 _EVIDENCE_TYPES: Final = ("application/geo+json", "application/json")
 
@@ -133,12 +134,12 @@ async def list_alerts(
 async def get_alert(request: Request, id: AlertId) -> Response:
     """The alert as it stands, and `versions`, oldest first (of more than 1,000 the newest 1,000; the feed has all)."""
     async with scoped(request, "alerts:read", read_only=True) as connection:
-        versions = await alert_versions(connection, _clean(id))
+        versions = await alert_versions(connection, known(_NONE, id))
         receipts = await receipts_of(connection, id)
         dispositions = await dispositions_of(connection, id)
         labels = await labels_of(connection, [id])
     if not versions:
-        raise not_found("没有这条预警 · no such alert", id)
+        raise not_found(_NONE, id)
     body = versions[-1].alert.body() | {
         "versions": [_version(one) for one in versions],
         "receipts": [receipt_body(one) for one in receipts],
@@ -171,7 +172,7 @@ async def evidence(
     `evidence_hash` and the ETag, its SM3 (国密) is `evidence_sm3`.
     """
     async with scoped(request, "alerts:read") as connection:
-        found = await evidence_of(connection, _clean(id), version)
+        found = await evidence_of(connection, known(_NONE, id), version)
         held = None if found is None else await stored_alert(connection, id)
         if found is not None and held is not None:
             told = held.alert
@@ -202,9 +203,3 @@ async def evidence(
     response = json_response(collection, headers=headers)
     response.headers["Content-Type"] = "application/geo+json"
     return response
-
-
-def _clean(id: str) -> str:
-    if not id.isprintable():
-        raise not_found("没有这条预警 · no such alert", id.encode("unicode_escape").decode())
-    return id

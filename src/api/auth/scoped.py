@@ -15,6 +15,7 @@ import asyncpg
 from fastapi import Request
 
 from api.errors import Problem
+from api.http import address_of
 from office.identity.audit import MOST_AGENT, Actor, actor_of
 from office.identity.scope import Reach
 from office.identity.subject import Subject, unknown_permissions
@@ -28,14 +29,20 @@ ACQUIRE_S: Final = 5.0
 _T = TypeVar("_T")
 
 
+def subject_of(request: Request) -> Subject:
+    """Whom ``access.require`` let in."""
+    subject: Subject = request.state.subject
+    return subject
+
+
 def actor(request: Request, *permissions: str, subject: Subject | None = None) -> Actor:
     """The subject of a request (None = whom ``access.require`` let in) as the audit has it."""
     route = getattr(request.scope.get("route"), "path", request.url.path)
     return actor_of(
-        request.state.subject if subject is None else subject,
+        subject_of(request) if subject is None else subject,
         f"{request.method} {route}",
         *permissions,
-        address="" if request.client is None else request.client.host,
+        address=address_of(request),
         forwarded_for=request.headers.get("x-forwarded-for", "")[:MOST_AGENT] or None,
         agent=request.headers.get("user-agent", ""),
         purpose=getattr(request.state, "purpose", None),
@@ -47,7 +54,7 @@ def reach_of(request: Request, *permissions: str, read_only: bool = False) -> Re
     permission that does not exist."""
     if unknown := unknown_permissions(permissions):
         raise KeyError(unknown[0])
-    subject: Subject = request.state.subject
+    subject = subject_of(request)
     return Reach(
         subject.reach(*permissions),
         subject.key,

@@ -10,8 +10,10 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.access import require
-from api.cases.common import ANY, ItemId, actor_of, body_of, database, known, read_model, write
+from api.bodies import body_of, read_model
+from api.cases.common import ANY, ItemId, actor_of, database, write
 from api.cases.schemas import CaseMessagePage, DataTask, DataTaskPage, MessagesMarked
+from api.errors import known
 from api.http import DEFAULT_PAGE, Cursor, Limit, json_response, make_cursor, read_cursor
 from office.supervision import findings, messages
 from office.supervision.contents import LongText

@@ -12,9 +12,10 @@ from fastapi.responses import Response
 from pydantic import BeforeValidator, WithJsonSchema
 
 from api.auth.access import require
-from api.cases.common import ItemId, actor_of, body_of, database, known, read_model, write
+from api.bodies import body_of, read_model
+from api.cases.common import ItemId, actor_of, database, write
 from api.cases.schemas import CaseCounts, CasePage, CaseView, Proposals, Sampled, StepTaken
-from api.errors import Problem
+from api.errors import Problem, known
 from api.http import (
     DAY_PATTERN,
     DEFAULT_PAGE,

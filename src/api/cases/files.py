@@ -10,10 +10,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from api.auth.access import require
-from api.cases.common import ItemId, actor_of, database, known, write
+from api.cases.common import ItemId, actor_of, database, write
 from api.cases.endpoints import NO_CASE
 from api.cases.schemas import CaseAttachmentWritten
-from api.errors import Problem, unavailable
+from api.errors import Problem, known, unavailable
 from api.http import PLAIN, json_response, read_body
 from office.supervision.attachments import attach, read_file
 from office.supervision.papers import ENDINGS, MAX_BYTES, read_paper

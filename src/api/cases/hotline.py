@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict
 from api.auth.access import require
 from api.auth.audited import noted
 from api.auth.scoped import scoped
-from api.cases.common import ItemId, actor_of, body_of, database, known, read_model, write
+from api.bodies import body_of, read_model
+from api.cases.common import ItemId, actor_of, database, write
 from api.cases.schemas import CallerShown, ComplaintPage, ComplaintsImported, ComplaintView
-from api.errors import Problem
+from api.errors import Problem, known
 from api.http import (
     DEFAULT_PAGE,
     Cursor,

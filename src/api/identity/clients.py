@@ -12,6 +12,8 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
 from api.auth.access import require
+from api.auth.scoped import subject_of
+from api.bodies import body_of
 from api.http import (
     DEFAULT_PAGE,
     MAX_ID,
@@ -36,13 +38,11 @@ from api.identity.schemas import (
     NewClientSecret,
     OAuthError,
     SecretBody,
-    body_of,
     read_body,
 )
 from office.identity import clients
 from office.identity.login import Desk
 from office.identity.secrets import NewSecret
-from office.identity.subject import Subject
 
 router = APIRouter(prefix="/v1", tags=["clients"], dependencies=[require("users:manage")])
 open_router = APIRouter(prefix="/v1", tags=["clients"])
@@ -50,16 +50,11 @@ open_router = APIRouter(prefix="/v1", tags=["clients"])
 Id = Annotated[str, Path(max_length=MAX_ID)]
 
 
-def _actor(request: Request) -> Subject:
-    actor: Subject = request.state.subject
-    return actor
-
-
 @router.get("/clients", summary="客户端列表 / programs", response_model=ClientPage)
 async def listed(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE) -> Response:
     place = read_cursor("clients", cursor, str)
     async with request.app.state.desk.connection() as connection:
-        found = await clients.page(connection, _actor(request), place[0] if place else None, limit + 1)
+        found = await clients.page(connection, subject_of(request), place[0] if place else None, limit + 1)
     items = found[:limit]
     following = make_cursor("clients", items[-1]["id"]) if len(found) > limit else None
     return json_response({"items": items, "next": following})
@@ -78,7 +73,7 @@ async def create(request: Request) -> Response:
     with as_problems():
         async with desk.transaction() as connection:
             id, made = await clients.create(
-                connection, _actor(request), given.name, given.scopes, given.organisation
+                connection, subject_of(request), given.name, given.scopes, given.organisation
             )
     return _secret(id, made)
 
@@ -92,7 +87,7 @@ async def read(request: Request, id: Id) -> Response:
     refuse_controls(id)
     with as_problems():
         async with request.app.state.desk.connection() as connection:
-            return json_response(await clients.find(connection, _actor(request), id))
+            return json_response(await clients.find(connection, subject_of(request), id))
 
 
 @router.put(
@@ -107,9 +102,9 @@ async def change(request: Request, id: Id) -> Response:
     with as_problems():
         async with request.app.state.desk.transaction() as connection:
             await clients.change(
-                connection, _actor(request), id, given.name, given.scopes, given.organisation
+                connection, subject_of(request), id, given.name, given.scopes, given.organisation
             )
-            return json_response(await clients.find(connection, _actor(request), id))
+            return json_response(await clients.find(connection, subject_of(request), id))
 
 
 @router.post(
@@ -126,7 +121,7 @@ async def add_secret(request: Request, id: Id) -> Response:
     desk: Desk = request.app.state.desk
     with as_problems():
         async with desk.transaction() as connection:
-            made = await clients.add_secret(connection, _actor(request), id, given.expires_at)
+            made = await clients.add_secret(connection, subject_of(request), id, given.expires_at)
     return _secret(id, made)
 
 
@@ -139,7 +134,7 @@ async def revoke(request: Request, id: Id) -> Response:
     refuse_controls(id)
     with as_problems():
         async with request.app.state.desk.transaction() as connection:
-            await clients.revoke_secret(connection, _actor(request), id)
+            await clients.revoke_secret(connection, subject_of(request), id)
     return Response(status_code=204)
 
 
@@ -159,7 +154,7 @@ async def _set_disabled(request: Request, id: str, disabled: bool) -> Response:
     refuse_controls(id)
     with as_problems():
         async with request.app.state.desk.transaction() as connection:
-            await clients.set_disabled(connection, _actor(request), id, disabled)
+            await clients.set_disabled(connection, subject_of(request), id, disabled)
     return Response(status_code=204)
 
 

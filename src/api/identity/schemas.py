@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from api.answers import page_of
-from api.http import MAX_ID, read_json
+from api.bodies import Body, read_model
+from api.http import MAX_ID
 from office.identity.subject import Role
-from registry.refusals import RefusedError, explain
 from registry.values import Time
 
 #: A password, a name and a code need no more, in bytes.
@@ -25,12 +25,6 @@ Code = Annotated[
 Unit = Annotated[str | None, Field(max_length=MAX_ID, description="id of a unit; null: everywhere")]
 Text = Annotated[str, Field(max_length=200)]
 RoleName = Annotated[Role, Field(strict=False)]
-
-
-class Body(BaseModel):
-    """What is sent: unknown fields are refused, nothing is guessed."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class SignIn(Body):
@@ -310,15 +304,5 @@ _M = TypeVar("_M", bound=BaseModel)
 
 
 async def read_body(request: Request, model: type[_M]) -> _M:
-    """The JSON body as ``model``. Raises RefusedError (422), and Problem for what is no JSON or too large."""
-    given = await read_json(request, MAX_BODY)
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        raise RefusedError(explain(error)) from None
-
-
-def body_of(model: type[BaseModel]) -> dict[str, Any]:
-    """``openapi_extra`` of an operation that reads ``model``."""
-    schema = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}
-    return {"requestBody": {"required": True, "content": {"application/json": schema}}}
+    """``read_model``, of a body that is never large."""
+    return await read_model(request, model, MAX_BODY)

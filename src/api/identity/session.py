@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
@@ -10,8 +10,9 @@ from fastapi.responses import Response
 from api.auth.authentication import session_of
 from api.auth.cookies import clear_session, refuse_cross_site, session_secret, set_session
 from api.auth.scoped import actor
+from api.bodies import body_of
 from api.errors import Problem, not_found
-from api.http import MAX_ID, json_response, refuse_controls, utc_now
+from api.http import MAX_ID, address_of, agent_of, json_response, refuse_controls, utc_now
 from api.identity.refusals import as_problems
 from api.identity.schemas import (
     AliveSessions,
@@ -25,7 +26,6 @@ from api.identity.schemas import (
     SessionState,
     SignIn,
     SwitchOff,
-    body_of,
     read_body,
 )
 from office.identity import grants, sessions, totp, users
@@ -33,22 +33,18 @@ from office.identity.audit import CURRENT
 from office.identity.login import Desk
 from office.identity.secrets import NewSecret
 from office.identity.sessions import Session, Visit, csrf_token
-from office.identity.subject import ROLE_NAMES
+from office.identity.subject import ROLE_NAMES, Subject
 from registry.refusals import Flaw, RefusedError
 from runtime.connection import Connection
 
 router = APIRouter(prefix="/v1", tags=["session"])
 
-_MOST_AGENT: Final = 200
 Id = Annotated[str, Path(max_length=MAX_ID)]
 
 
 def visit_of(request: Request) -> Visit:
     """From where a request comes, as texts that may be stored and shown."""
-    agent = "".join(
-        c if c.isprintable() else "?" for c in request.headers.get("user-agent", "")[:_MOST_AGENT]
-    )
-    return Visit(request.client.host if request.client is not None else "", agent)
+    return Visit(address_of(request), agent_of(request))
 
 
 async def own_session(request: Request) -> Session:
@@ -273,20 +269,18 @@ async def delegate(request: Request) -> Response:
     refuse_controls(given.reason)
     with as_problems():
         async with request.app.state.desk.transaction() as connection:
-            grant = await grants.find_grant(connection, given.grant)
-            if grant.user_id != session.subject.id:
-                raise not_found("没有这个授权 · there is no such grant", str(given.grant))
-            to = await users.receiver(connection, given.to)
-            made = await grants.delegate(
-                connection,
-                session.subject,
-                grant,
-                to,
-                given.valid_from or utc_now(),
-                given.valid_to,
-                given.reason,
-            )
+            made = await delegated(connection, session.subject, session.subject.id, given)
     return json_response({"id": made}, 201)
+
+
+async def delegated(connection: Connection, actor: Subject, giver: str, given: OwnDelegation) -> int:
+    """``actor`` delegates a role of the user ``giver``; the id of the delegation. Raises errors of ``office.identity``."""
+    grant = await grants.find_grant(connection, given.grant)
+    if grant.user_id != giver:
+        raise users.unknown_grant(given.grant)
+    to = await users.receiver(connection, given.to)
+    begin = given.valid_from or utc_now()
+    return await grants.delegate(connection, actor, grant, to, begin, given.valid_to, given.reason)
 
 
 @router.delete(

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from api.auth.access import require
+from api.auth.scoped import subject_of
+from api.bodies import body_of
 from api.http import (
     DEFAULT_PAGE,
     MAX_ID,
@@ -31,15 +33,13 @@ from api.identity.schemas import (
     UserBody,
     UserPage,
     UserWithRoles,
-    body_of,
     read_body,
 )
-from api.identity.session import number_of
+from api.identity.session import delegated, number_of
 from office.identity import grants, sessions, users
 from office.identity.login import Desk
 from office.identity.names import login_name
 from office.identity.passwords import one_time_password
-from office.identity.subject import Subject
 
 router = APIRouter(prefix="/v1", tags=["users"], dependencies=[require("users:manage")])
 
@@ -50,11 +50,6 @@ def _login(id: str) -> str:
     """The login name in an address, as it is stored; what can be none is found nowhere."""
     refuse_controls(id)
     return login_name(id) or ""
-
-
-def _actor(request: Request) -> Subject:
-    actor: Subject = request.state.subject
-    return actor
 
 
 @router.get("/users", summary="用户列表 / users", response_model=UserPage)
@@ -73,7 +68,7 @@ async def listed(
     desk: Desk = request.app.state.desk
     async with desk.connection() as connection:
         found = await users.page(
-            connection, _actor(request), place[0] if place else None, limit + 1, organisation
+            connection, subject_of(request), place[0] if place else None, limit + 1, organisation
         )
     items = found[:limit]
     following = make_cursor("users", items[-1]["id"]) if len(found) > limit else None
@@ -96,7 +91,7 @@ async def create(request: Request) -> Response:
         password = one_time_password()
         hashed = await desk.passwords.hash(password)
         async with desk.transaction() as connection:
-            await users.create(connection, _actor(request), id, who, hashed)
+            await users.create(connection, subject_of(request), id, who, hashed)
     return json_response({"id": id, "one_time_password": password}, 201)
 
 
@@ -106,7 +101,7 @@ async def create(request: Request) -> Response:
 async def read(request: Request, id: Id) -> Response:
     with as_problems():
         async with request.app.state.desk.connection() as connection:
-            return json_response(await users.find(connection, _actor(request), _login(id)))
+            return json_response(await users.find(connection, subject_of(request), _login(id)))
 
 
 @router.put(
@@ -120,8 +115,8 @@ async def change(request: Request, id: Id) -> Response:
     with as_problems():
         who = users.profile(given.name, given.organisation, given.phone, given.email)
         async with request.app.state.desk.transaction() as connection:
-            await users.change(connection, _actor(request), _login(id), who)
-            return json_response(await users.find(connection, _actor(request), _login(id)))
+            await users.change(connection, subject_of(request), _login(id), who)
+            return json_response(await users.find(connection, subject_of(request), _login(id)))
 
 
 @router.post("/users/{id}:disable", summary="停用 / let the user in no more, from now on", status_code=204)
@@ -129,7 +124,7 @@ async def disable(request: Request, id: Id) -> Response:
     """Ends the sessions. The last administrator is not disabled (403)."""
     with as_problems():
         async with request.app.state.desk.transaction() as connection:
-            await users.disable(connection, _actor(request), _login(id))
+            await users.disable(connection, subject_of(request), _login(id))
     return Response(status_code=204)
 
 
@@ -137,7 +132,7 @@ async def disable(request: Request, id: Id) -> Response:
 async def enable(request: Request, id: Id) -> Response:
     with as_problems():
         async with request.app.state.desk.transaction() as connection:
-            await users.enable(connection, _actor(request), _login(id))
+            await users.enable(connection, subject_of(request), _login(id))
     return Response(status_code=204)
 
 
@@ -152,7 +147,7 @@ async def reset_password(request: Request, id: Id) -> Response:
         password = one_time_password()
         hashed = await desk.passwords.hash(password)
         async with desk.transaction() as connection:
-            await users.reset_password(connection, _actor(request), _login(id), hashed)
+            await users.reset_password(connection, subject_of(request), _login(id), hashed)
     return json_response({"id": _login(id), "one_time_password": password})
 
 
@@ -164,7 +159,7 @@ async def reset_password(request: Request, id: Id) -> Response:
 async def reset_totp(request: Request, id: Id) -> Response:
     with as_problems():
         async with request.app.state.desk.transaction() as connection:
-            await users.reset_code(connection, _actor(request), _login(id))
+            await users.reset_code(connection, subject_of(request), _login(id))
     return Response(status_code=204)
 
 
@@ -172,7 +167,7 @@ async def reset_totp(request: Request, id: Id) -> Response:
 async def sign_out(request: Request, id: Id) -> Response:
     with as_problems():
         async with request.app.state.desk.transaction() as connection:
-            await users.manageable(connection, _actor(request), _login(id))
+            await users.manageable(connection, subject_of(request), _login(id))
             await sessions.end_all(connection, _login(id), "ended by an administrator")
     return Response(status_code=204)
 
@@ -189,10 +184,10 @@ async def grant(request: Request, id: Id) -> Response:
     login = _login(id)
     with as_problems():
         async with request.app.state.desk.transaction() as connection:
-            await users.visible(connection, _actor(request), login)
+            await users.visible(connection, subject_of(request), login)
             made = await grants.grant_role(
                 connection,
-                _actor(request),
+                subject_of(request),
                 login,
                 given.role,
                 given.organisation,
@@ -208,7 +203,7 @@ async def take(request: Request, id: Annotated[str, Path(max_length=MAX_ID)]) ->
     with as_problems():
         async with request.app.state.desk.transaction() as connection:
             found = await grants.find_grant(connection, number_of(id))
-            await grants.take_role(connection, _actor(request), found)
+            await grants.take_role(connection, subject_of(request), found)
     return Response(status_code=204)
 
 
@@ -226,20 +221,8 @@ async def delegate(request: Request, id: Id) -> Response:
     login = _login(id)
     with as_problems():
         async with request.app.state.desk.transaction() as connection:
-            await users.visible(connection, _actor(request), login)
-            found = await grants.find_grant(connection, given.grant)
-            if found.user_id != login:
-                raise users.unknown_grant(given.grant)
-            to = await users.receiver(connection, given.to)
-            made = await grants.delegate(
-                connection,
-                _actor(request),
-                found,
-                to,
-                given.valid_from or utc_now(),
-                given.valid_to,
-                given.reason,
-            )
+            await users.visible(connection, subject_of(request), login)
+            made = await delegated(connection, subject_of(request), login, given)
     return json_response({"id": made}, 201)
 
 
@@ -247,7 +230,7 @@ async def delegate(request: Request, id: Id) -> Response:
 async def end_delegation(request: Request, id: Annotated[str, Path(max_length=MAX_ID)]) -> Response:
     with as_problems():
         async with request.app.state.desk.transaction() as connection:
-            await grants.end_delegation(connection, _actor(request), number_of(id))
+            await grants.end_delegation(connection, subject_of(request), number_of(id))
     return Response(status_code=204)
 
 
@@ -264,7 +247,7 @@ async def link(request: Request, id: Id) -> Response:
     issuer = request.app.state.settings.oidc_issuer
     with as_problems():
         async with request.app.state.desk.transaction() as connection:
-            await users.link_oidc(connection, _actor(request), _login(id), issuer, given.subject)
+            await users.link_oidc(connection, subject_of(request), _login(id), issuer, given.subject)
     return Response(status_code=204)
 
 
@@ -272,5 +255,5 @@ async def link(request: Request, id: Id) -> Response:
 async def unlink(request: Request, id: Id) -> Response:
     with as_problems():
         async with request.app.state.desk.transaction() as connection:
-            await users.unlink_oidc(connection, _actor(request), _login(id))
+            await users.unlink_oidc(connection, subject_of(request), _login(id))
     return Response(status_code=204)

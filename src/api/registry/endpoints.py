@@ -16,7 +16,7 @@ from api.answers import Imported, TripResult
 from api.auth.access import require
 from api.auth.audited import noted, stated_purpose
 from api.auth.scoped import scoped, written
-from api.errors import Problem, not_found, pointed
+from api.errors import Problem, known, not_found, pointed
 from api.http import (
     DAY_PATTERN,
     DEFAULT_PAGE,
@@ -359,8 +359,5 @@ def _stored_id(kind: str, id: str) -> str:
     """The id as it is stored: a terminal's without leading zeros. Raises Problem 404 for what can be no
     id.
     """
-    if not id.isprintable():
-        raise not_found(
-            f"没有这个{KINDS[kind].label} · no such record in {kind}", id.encode("unicode_escape").decode()
-        )
+    known(f"没有这个{KINDS[kind].label} · no such record in {kind}", id)
     return stored_phone(id) if kind == "terminals" else id

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ValidationError
 
 from api.alerts.waiting import Wait, page_response, wait_for_part, wants_cloud_events
 from api.auth.access import require
 from api.auth.scoped import scoped
+from api.bodies import body_of, read_model
 from api.errors import Problem, not_found
-from api.http import DEFAULT_PAGE, Cursor, Limit, json_response, make_cursor, read_cursor, read_json
+from api.http import DEFAULT_PAGE, Cursor, Limit, json_response, make_cursor, read_cursor
 from api.subscriptions.schemas import (
     NAME_PATTERN,
     CommitBody,
@@ -28,7 +28,6 @@ from office.subscriptions import store, webhooks
 from office.subscriptions.events import BATCH
 from office.subscriptions.reach import Wanted, filter_for
 from office.subscriptions.store import Owner, Subscription
-from registry.refusals import sentence
 from rules.alerts.feed import feed_end, first_place_since, read_feed_for
 from rules.alerts.model import FeedFilter
 
@@ -38,29 +37,8 @@ router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"])
 manages, reads = [require(MANAGE)], [require(READ)]
 
 Name = Annotated[str, Path(pattern=NAME_PATTERN, description="chosen by its owner; others do not see it")]
-M = TypeVar("M", bound=BaseModel)
 #: Entries that a subscription is behind are counted up to so many.
 _MOST_COUNTED = 1_000
-
-
-async def read_model(request: Request, model: type[M]) -> M:
-    """The body as a model. Raises Problem 422 that says where, in it, something is wrong."""
-    body = await read_json(request)
-    try:
-        return model.model_validate(body)
-    except ValidationError as error:
-        errors = [
-            {"pointer": "/" + "/".join(map(str, e["loc"])), "message": sentence(dict(e))}
-            for e in error.errors()
-        ]
-        detail = "; ".join(f"{e['pointer']}: {e['message']}" for e in errors[:3])
-        raise Problem(422, "invalid-data", detail, errors=errors) from None
-
-
-def takes(model: type[BaseModel]) -> dict[str, Any]:
-    """The description of a body that is read by ``read_model``."""
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 async def own(connection: Any, request: Request, name: str, *, lock: bool = False) -> Subscription:
@@ -111,7 +89,7 @@ async def list_subscriptions(request: Request) -> Response:
     summary="新建或修改订阅 / make or change a subscription",
     response_model=SubscriptionShown,
     responses={201: {"model": SubscriptionShown}},
-    openapi_extra=takes(SubscriptionBody),
+    openapi_extra=body_of(SubscriptionBody),
     dependencies=manages,
 )
 async def put_subscription(request: Request, name: Name) -> Response:
@@ -199,7 +177,7 @@ async def entries(
     summary="确认已安全保存 / everything up to a cursor is safe",
     response_model=Place,
     responses={409: {"description": "游标已被移动 · another reader has moved the place"}},
-    openapi_extra=takes(CommitBody),
+    openapi_extra=body_of(CommitBody),
     dependencies=manages,
 )
 async def commit(request: Request, name: Name) -> Response:
@@ -246,7 +224,7 @@ async def _refuse_future(connection: Any, place: int) -> None:
     "/{name}/seek",
     summary="移动到某一时间或序号 / go on from a time or a place",
     response_model=Place,
-    openapi_extra=takes(SeekBody),
+    openapi_extra=body_of(SeekBody),
     dependencies=manages,
 )
 async def seek(request: Request, name: Name) -> Response:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from api.alerts.waiting import MOST_VALUES, RuleName
 from api.answers import AlertBody, Next
+from api.bodies import Body
 from api.http import MAX_CURSOR, MAX_ID, PLAIN_PATTERN, TIME_PATTERN
 from registry.values import parse_time
 
@@ -19,12 +20,6 @@ Unit = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID, pattern
 Severity = Literal["low", "medium", "high"]
 Status = Literal["suspected", "withdrawn"]
 PlaceText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_CURSOR)]
-
-
-class Body(BaseModel):
-    """A body: what it does not know is refused."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class SubscriptionBody(Body):

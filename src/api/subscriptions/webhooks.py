@@ -10,9 +10,10 @@ from fastapi.responses import Response
 
 from api.auth.access import require
 from api.auth.scoped import scoped
+from api.bodies import body_of, read_model
 from api.errors import Problem, not_found
 from api.http import DEFAULT_PAGE, Cursor, Limit, json_response, make_cursor, read_cursor
-from api.subscriptions.endpoints import MANAGE, Name, own, read_model, takes
+from api.subscriptions.endpoints import MANAGE, Name, own
 from api.subscriptions.schemas import (
     Deliveries,
     DeliveryShown,
@@ -67,7 +68,7 @@ async def _own(connection: Any, request: Request, name: str) -> Webhook:
     summary="设置 webhook / set the webhook of a subscription",
     response_model=WebhookShown,
     responses={201: {"model": WebhookCreated}},
-    openapi_extra=takes(WebhookBody),
+    openapi_extra=body_of(WebhookBody),
 )
 async def put_webhook(request: Request, name: Name) -> Response:
     """A new one delivers what lies behind the place of the subscription, and its secret is shown this once. The address is
@@ -111,7 +112,7 @@ async def delete_webhook(request: Request, name: Name) -> Response:
     "/secret",
     summary="更换签名密钥 / a new secret",
     response_model=NewSecret,
-    openapi_extra=takes(RotateBody),
+    openapi_extra=body_of(RotateBody),
 )
 async def rotate_secret(request: Request, name: Name) -> Response:
     """Shown this once. Until `old_expires_at` each delivery carries both signatures, so that the receiver changes in peace."""

@@ -13,7 +13,7 @@ from fastapi.responses import Response, StreamingResponse
 from api.auth.access import require
 from api.auth.audited import noted, stated_purpose
 from api.auth.scoped import scoped
-from api.errors import Problem, not_found
+from api.errors import Problem, known, not_found
 from api.http import QueryTime, rfc3339
 from api.tracks.formats import WRITERS, TrackWriter, choose
 from api.tracks.pages import JumpFinder, Page
@@ -22,6 +22,7 @@ from runtime.units import to_us
 from telemetry.archive.read import PositionReader, Track
 
 router = APIRouter(tags=["tracks"])
+_NONE: Final = "没有这辆车 · no such vehicle"
 
 #: Longest range of one request, and rows fetched at once.
 MAX_RANGE: Final = timedelta(days=31)
@@ -63,15 +64,14 @@ async def track(
         raise Problem(422, "invalid-parameter", "to 须晚于 from · to must be after from")
     if until - since > MAX_RANGE:
         raise Problem(422, "range-too-long", "时间范围至多 31 天 · at most 31 days at once")
-    if not id.isprintable():
-        raise not_found("没有这辆车 · no such vehicle", id.encode("unicode_escape").decode())
+    known(_NONE, id)
     about = {"vehicle": id, "from": rfc3339(since), "to": rfc3339(until)}
     async with scoped(request, "tracks:read") as connection:
         found = await spans_of_vehicle(connection, id, since, until)
         if found is not None:
             await noted(request, connection, "tracks:read", "track", id, vehicle=id, detail=about)
     if found is None:
-        raise not_found("没有这辆车 · no such vehicle", id)
+        raise not_found(_NONE, id)
     spans = [(number, to_us(start), to_us(end)) for number, _, start, end in found]
     phones = {number: phone for number, phone, _, _ in found}
     # The first page is read before the answer begins, so a database that is down gives a 503 and no torso.
