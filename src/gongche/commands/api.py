@@ -14,7 +14,7 @@ import uvicorn
 
 from gongche.commands.service import run_service
 from gongche.first_administrator import make_first_administrator
-from office.identity.housekeeping import keep_house
+from office.identity import housekeeping
 from office.identity.oidc import check_settings as check_oidc
 from runtime import lifecycle
 from runtime.bell import Bell
@@ -22,6 +22,7 @@ from runtime.errors import ConfigurationError
 from runtime.metrics import set_build_info
 from runtime.migrations import check_schema
 from runtime.postgres import create_pool
+from runtime.repeating import repeat
 from runtime.settings import Settings
 from telemetry.log import open_writer
 
@@ -100,7 +101,7 @@ def refuse_open_cookies(settings: Settings) -> None:
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """HTTP until ``stop``. ``settings.database_url`` is set."""
     from api.app import create_app
-    from office.supervision.clock_task import run_clock
+    from office.supervision import clock
     from rules.alerts.feed import CHANNEL
 
     link = lifecycle.SupervisorLink.from_environment()
@@ -112,7 +113,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     pool = await create_pool(settings.database_url or "", max_size=10)
     sink = open_writer(settings)
     bell = Bell(settings.database_url or "", CHANNEL)
-    listening: asyncio.Task[None] | None = None
+    beside: list[asyncio.Task[None]] = []
 
     def started() -> None:
         port = listener.getsockname()[1]
@@ -124,7 +125,13 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         await check_schema(pool)
         async with pool.acquire() as connection:
             await make_first_administrator(connection, settings)
-        listening = asyncio.create_task(bell.run(), name="listens for the feed")
+        beside += [
+            asyncio.create_task(bell.run(), name="listens for the feed"),
+            asyncio.create_task(repeat("clock of supervision", pool, clock.tick, clock.EVERY_S)),
+            asyncio.create_task(
+                repeat("housekeeping of people", pool, housekeeping.keep_house, housekeeping.EVERY_S)
+            ),
+        ]
         app = create_app(settings, pool, position_sink=sink, bell=bell)
         server = _Server(
             uvicorn.Config(
@@ -140,19 +147,15 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         )
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         stopping = asyncio.create_task(stop.wait())
-        clock = asyncio.create_task(run_clock(pool), name="clock of supervision")
-        housekeeping = asyncio.create_task(keep_house(pool))
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        clock.cancel()
         app.state.stopping = True  # who waits for news is answered now
         bell.ring()
         server.should_exit = True
         await serving
-        housekeeping.cancel()
     finally:
-        if listening is not None:
-            listening.cancel()
+        for task in beside:
+            task.cancel()
         listener.close()
         await sink.close()
         pool.terminate()

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import secrets
-import stat
 from pathlib import Path
-from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from office.identity.sealing import KEY_BYTES, Flaw, KeyFileError, read_key, seal, unseal
 from runtime.errors import ConfigurationError
 from runtime.settings import Settings
-
-_BYTES: Final = 32
-_NONCE: Final = 12
 
 
 def key_file(settings: Settings) -> Path:
@@ -26,7 +21,7 @@ def key_file(settings: Settings) -> Path:
 
 
 class Sealer:
-    """Seals short secrets with AES-256-GCM. Each is bound to what it belongs to: moved to another row it does not open."""
+    """Seals short secrets with the key, which is read when it is needed first."""
 
     def __init__(self, settings: Settings) -> None:
         self._path = key_file(settings)
@@ -35,13 +30,12 @@ class Sealer:
 
     def seal(self, secret: str, belongs_to: str) -> bytes:
         """``secret`` sealed. Raises ConfigurationError when there is no usable key."""
-        nonce = secrets.token_bytes(_NONCE)
-        return nonce + self._key(make=self._may_make).encrypt(nonce, secret.encode(), belongs_to.encode())
+        return seal(self._key(make=self._may_make), secret.encode(), belongs_to)
 
     def open(self, sealed: bytes, belongs_to: str) -> str:
         """What was sealed. Raises ConfigurationError when the key is missing or another one."""
         try:
-            plain = self._key(make=False).decrypt(sealed[:_NONCE], sealed[_NONCE:], belongs_to.encode())
+            plain = unseal(self._key(make=False), sealed, belongs_to)
         except InvalidTag:
             raise ConfigurationError(
                 f"{self._path} 不是加密动态验证码密钥时所用的密钥 / is not the key that the TOTP secrets were sealed with",
@@ -58,19 +52,14 @@ class Sealer:
 def _read(path: Path) -> bytes:
     hint = "head -c 32 /dev/urandom | base64 > FILE; chmod 600 FILE; the same file for every API"
     try:
-        mode = path.stat().st_mode
-        text = path.read_bytes()[:200]
-    except OSError as error:
-        raise ConfigurationError(f"identity key {path}: {error.strerror or error}", hint=hint) from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ConfigurationError(f"identity key {path} is open to other users", hint=f"chmod 600 {path}")
-    try:
-        key = base64.b64decode(text.strip(), validate=True)
-    except binascii.Error:
-        key = b""
-    if len(key) != _BYTES:
-        raise ConfigurationError(f"identity key {path} is not {_BYTES} bytes in base64", hint=hint)
-    return key
+        return read_key(path)
+    except KeyFileError as error:
+        says, what_to_do = {
+            Flaw.MISSING: (f": {error.detail}", hint),
+            Flaw.OPEN: (" is open to other users", f"chmod 600 {path}"),
+            Flaw.MALFORMED: (f" is not {KEY_BYTES} bytes in base64", hint),
+        }[error.flaw]
+        raise ConfigurationError(f"identity key {path}{says}", hint=what_to_do) from error
 
 
 def _make(path: Path) -> bytes:
@@ -78,7 +67,7 @@ def _make(path: Path) -> bytes:
     scratch = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(base64.b64encode(secrets.token_bytes(_BYTES)) + b"\n")
+            file.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
             file.flush()
             os.fsync(file.fileno())
         try:

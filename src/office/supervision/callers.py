@@ -5,12 +5,8 @@ There is no key by default. ``openssl rand -base64 32 > FILE; chmod 600 FILE`` m
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
-import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,12 +14,11 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from office.identity.sealing import KEY_BYTES, Flaw, KeyFileError, read_key, seal, unseal
 from office.supervision.problems import SupervisionError
 from runtime.settings import Settings
 
 FILE: Final = "caller.key"
-_KEY_BYTES: Final = 32
-_NONCE_BYTES: Final = 12
 
 
 class NoKeyError(SupervisionError):
@@ -53,9 +48,8 @@ class CallerKey:
 
     def seal(self, complaint: str, caller: Caller) -> bytes:
         """``caller`` encrypted, for ``complaint`` only: put at another one it cannot be opened."""
-        nonce = os.urandom(_NONCE_BYTES)
         text = json.dumps([caller.name, caller.phone], ensure_ascii=False).encode()
-        return nonce + self._cipher.encrypt(nonce, text, complaint.encode())
+        return seal(self._cipher, text, complaint)
 
     def open(self, complaint: str, sealed: bytes, key_id: str) -> Caller:
         """The caller. Raises NoKeyError for what another key has encrypted, or somebody has changed."""
@@ -64,7 +58,7 @@ class CallerKey:
                 f"来电人信息由另一密钥 {key_id} 加密，请恢复该密钥文件 · encrypted with another key, {key_id}; put its file back"
             )
         try:
-            text = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], complaint.encode())
+            text = unseal(self._cipher, sealed, complaint)
         except InvalidTag:
             raise NoKeyError(
                 "来电人信息已损坏或被改动，无法解密 · the caller's data were damaged or changed"
@@ -81,24 +75,13 @@ def key_file(settings: Settings) -> Path:
 def load_key(settings: Settings) -> CallerKey:
     """The key. Raises NoKeyError that says what to do."""
     path = key_file(settings)
-    make = f"openssl rand -base64 {_KEY_BYTES} > {path}; chmod 600 {path}"
+    make = f"openssl rand -base64 {KEY_BYTES} > {path}; chmod 600 {path}"
     try:
-        found = path.stat()
-        text = path.read_bytes()[:1_000]
-    except OSError as error:
-        raise NoKeyError(
-            f"没有来电人密钥，不能登记或查看姓名电话；请管理员执行 · no key for callers' data ({error.strerror}); the administrator runs: {make}"
-        ) from None
-    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise NoKeyError(
-            f"密钥文件对他人开放，请执行 · the key file is open to others; run: chmod 600 {path}"
-        )
-    try:
-        key = base64.b64decode(text.strip(), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != _KEY_BYTES:
-        raise NoKeyError(
-            f"密钥应为 {_KEY_BYTES} 字节的 base64，请管理员执行 · the key must be {_KEY_BYTES} bytes in base64; make one: {make}"
-        )
-    return CallerKey(key)
+        return CallerKey(read_key(path))
+    except KeyFileError as error:
+        says = {
+            Flaw.MISSING: f"没有来电人密钥，不能登记或查看姓名电话；请管理员执行 · no key for callers' data ({error.detail}); the administrator runs: {make}",
+            Flaw.OPEN: f"密钥文件对他人开放，请执行 · the key file is open to others; run: chmod 600 {path}",
+            Flaw.MALFORMED: f"密钥应为 {KEY_BYTES} 字节的 base64，请管理员执行 · the key must be {KEY_BYTES} bytes in base64; make one: {make}",
+        }
+        raise NoKeyError(says[error.flaw]) from None

@@ -21,9 +21,17 @@ from office.supervision.states import WITH_UNIT, Step
 from runtime.connection import Connection
 from runtime.faults import of_one_fact
 
+#: How often it is looked whether something is due, in seconds.
+EVERY_S: Final = 30.0
 #: Cases of a turn.
 AT_ONCE: Final = 200
 _logger = logging.getLogger(__name__)
+
+
+async def tick(pool: Any) -> bool:
+    """A turn of ``runtime.repeating``: every API process runs it, each case is taken by one of them."""
+    async with pool.acquire(timeout=5) as connection:
+        return await turn(connection)
 
 
 async def turn(connection: Connection) -> bool:
