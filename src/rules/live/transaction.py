@@ -175,6 +175,8 @@ class Transaction:
     async def _again(self, facts: Facts, changed: Mapping[int, int], late: Mapping[int, int]) -> None:
         """Compute the vehicles in ``changed`` and ``late`` (number -> from when on: facts, positions) again: those that do not
         wait already and have a short track at once, the others later."""
+        if not changed and not late:
+            return
         again = earliest((*changed.items(), *late.items()))
         open_ = self._open_since()
         free = {no: since for no, since in again.items() if no not in open_}

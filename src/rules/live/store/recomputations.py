@@ -11,7 +11,7 @@ from typing import Any, Final
 from registry.unreadable import MARK
 from rules.checks.location import Episode
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
-from runtime.connection import Connection
+from runtime.connection import Connection, affected
 from runtime.units import from_us, to_us
 
 #: A vehicle whose computation failed is tried again after so long, then after twice that, up to a day.
@@ -183,19 +183,18 @@ async def save(conn: Connection, jobs: Sequence[Recomputation]) -> None:
 async def drop(conn: Connection, vehicle_nos: Sequence[int]) -> None:
     """They are computed. Those for which late positions came meanwhile are noted again, after all others, and rest first as
     long as this time took."""
-    again = await conn.fetch(
-        "DELETE FROM recomputations WHERE vehicle_no = ANY($1::integer[]) AND again_from IS NOT NULL"
-        " RETURNING vehicle_no, again_from, now() - noted_at AS took",
+    done = await conn.execute(
+        "DELETE FROM recomputations WHERE vehicle_no = ANY($1::integer[]) AND again_from IS NULL",
         list(vehicle_nos),
     )
-    await conn.execute("DELETE FROM recomputations WHERE vehicle_no = ANY($1::integer[])", list(vehicle_nos))
+    if affected(done) == len(vehicle_nos):
+        return
     await conn.execute(
-        "INSERT INTO recomputations (vehicle_no, urgency, from_time, anew, rest_until)"
-        " SELECT u.no, $4, u.since, false, now() + LEAST(u.took, make_interval(secs => $5))"
-        " FROM unnest($1::integer[], $2::timestamptz[], $3::interval[]) AS u (no, since, took)",
-        [row["vehicle_no"] for row in again],
-        [row["again_from"] for row in again],
-        [row["took"] for row in again],
+        "UPDATE recomputations SET seq = DEFAULT, urgency = $2, from_time = again_from, again_from = NULL, anew = false,"
+        " begun = NULL, reached = NULL, state = NULL, state_version = NULL, found = NULL, slices = 0, attempts = 0,"
+        " error = NULL, retry_at = NULL, noted_at = now(),"
+        " rest_until = now() + LEAST(now() - noted_at, make_interval(secs => $3)) WHERE vehicle_no = ANY($1::integer[])",
+        list(vehicle_nos),
         int(Urgency.FACT),
         float(MOST_REST_S),
     )
