@@ -55,17 +55,6 @@ class Source(StrEnum):
     SEALED = "sealed"  # 封存期间移动
 
 
-SOURCE_NAMES: Final = {
-    Source.ALERT: "预警",
-    Source.HOTLINE: "12345",
-    Source.COMMISSION: "纪委交办",
-    Source.SPOT_CHECK: "抽查",
-    Source.JOINT: "联合督查",
-    Source.LATE_PAPER: "逾期补单",
-    Source.SEALED: "封存期间移动",
-}
-
-
 class Finding(StrEnum):
     """What the office found."""
 
@@ -95,15 +84,6 @@ class Cause(StrEnum):
     FEED = "feed"  # 外部数据
 
 
-CAUSE_NAMES: Final = {
-    Cause.FENCE: "围栏",
-    Cause.STATION: "加油站",
-    Cause.TERMINAL: "终端",
-    Cause.PAPERWORK: "单据",
-    Cause.FEED: "外部数据",
-}
-
-
 class Explanation(StrEnum):
     """What units say most."""
 
@@ -118,14 +98,6 @@ class Explanation(StrEnum):
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
-
-
-class Hotline(_Model):
-    """What a case has of the complaint that it answers. The caller is not in it."""
-
-    complaint: Identifier
-    category: Literal["emergency", "inquiry", "report"] = "report"
-    received_on: Day
 
 
 class CaseContents(_Model):

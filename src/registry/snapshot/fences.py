@@ -78,10 +78,6 @@ class FenceBook:
                 geometries[row] = self.areas[row].geometry
         return found
 
-    def fences_of(self, vehicle: str) -> list[FenceVersion]:
-        """Versions of a vehicle's own fences."""
-        return list(self._of_vehicle.get(vehicle, ()))
-
     def replace(
         self,
         vehicles: Mapping[str, tuple[int, str]],
