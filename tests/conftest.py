@@ -10,7 +10,6 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
@@ -19,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from runtime.embedded_postgres import embedded_server
 from runtime.migrations import migrate
 from runtime.postgres import create_pool
+from tests.databases import copy_of, dsn_of
 
 pytest_plugins = ["tests.skips", "tests.parallel"]
 
@@ -30,10 +30,6 @@ settings.load_profile("gongche")
 # A shell that runs us in the background has us, and every program that we start, ignore SIGINT.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _with_database(dsn: str, name: str) -> str:
-    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
 
 
 async def _without_syncing(dsn: str) -> None:
@@ -71,7 +67,7 @@ def template_database(postgres_dsn: str) -> Iterator[str]:
         connection = await asyncpg.connect(postgres_dsn)
         await connection.execute(f'CREATE DATABASE "{name}"')
         await connection.close()
-        await migrate(_with_database(postgres_dsn, name))
+        await migrate(dsn_of(postgres_dsn, name))
 
     async def drop() -> None:
         connection = await asyncpg.connect(postgres_dsn)
@@ -86,16 +82,8 @@ def template_database(postgres_dsn: str) -> Iterator[str]:
 @pytest.fixture
 async def db_url(postgres_dsn: str, template_database: str) -> AsyncIterator[str]:
     """DSN of a fresh, migrated database."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    connection = await asyncpg.connect(postgres_dsn)
-    try:
-        await connection.execute(
-            f'CREATE DATABASE "{name}" TEMPLATE "{template_database}" STRATEGY file_copy'
-        )
-        yield _with_database(postgres_dsn, name)
-        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    finally:
-        await connection.close()
+    async with copy_of(postgres_dsn, template_database) as dsn:
+        yield dsn
 
 
 @pytest.fixture

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
@@ -21,6 +19,7 @@ from office.identity import users
 from office.identity.passwords import PasswordWork
 from runtime.postgres import connect, create_pool
 from runtime.settings import Settings
+from tests.databases import copied
 from tests.integration.oidc_provider import CLIENT, SECRET, OidcProvider
 from tests.ports import free_port
 
@@ -178,22 +177,11 @@ class Site:
 @contextmanager
 def running_site(server: str, template: str, folder: Path) -> Iterator[Site]:
     """A site on a fresh database of ``server``, with a tree of four units."""
-    name = f"people_{uuid.uuid4().hex[:12]}"
-
-    async def do(command: str) -> None:
-        connection = await asyncpg.connect(server)
-        await connection.execute(command)
-        await connection.close()
-
-    asyncio.run(do(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy'))
-    try:
-        with OidcProvider() as provider:
-            site = Site(urlunsplit(urlsplit(server)._replace(path=f"/{name}")), folder, provider)
-            site.sql(
-                "INSERT INTO organisations (id, name, parent) VALUES ('city', '市', NULL), ('county', '县', 'city'),"
-                " ('bureau', '局', 'county'), ('other', '他县', 'city')"
-            )
-            with site.apis[0], site.apis[1]:
-                yield site
-    finally:
-        asyncio.run(do(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+    with copied(server, template, "people") as dsn, OidcProvider() as provider:
+        site = Site(dsn, folder, provider)
+        site.sql(
+            "INSERT INTO organisations (id, name, parent) VALUES ('city', '市', NULL), ('county', '县', 'city'),"
+            " ('bureau', '局', 'county'), ('other', '他县', 'city')"
+        )
+        with site.apis[0], site.apis[1]:
+            yield site

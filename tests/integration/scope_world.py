@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
@@ -27,6 +25,7 @@ from runtime.units import US_PER_DAY
 from telemetry.archive.store import Archive
 from telemetry.log.base import LogWriter
 from telemetry.positions import PositionBatch
+from tests.databases import copied
 from tests.integration.scope_supervision import fill
 
 T0 = 1_772_411_400_000_000  # 2026-03-02T08:30:00+08:00
@@ -142,19 +141,8 @@ async def client_of(app: Any, secret: str, **headers: str) -> AsyncIterator[http
 @contextmanager
 def scope_database(postgres_dsn: str, template: str) -> Iterator[tuple[str, dict[str, str]]]:
     """A database with the units and their records: its DSN, and the id of the alert of each unit."""
-    name = f"scope_{uuid.uuid4().hex[:12]}"
-    dsn = urlunsplit(urlsplit(postgres_dsn)._replace(path=f"/{name}"))
-
-    async def ask(query: str) -> None:
-        server = await asyncpg.connect(postgres_dsn)
-        await server.execute(query)
-        await server.close()
-
-    asyncio.run(ask(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
-    try:
+    with copied(postgres_dsn, template, "scope") as dsn:
         yield dsn, asyncio.run(_fill(dsn))
-    finally:
-        asyncio.run(ask(f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
 @asynccontextmanager

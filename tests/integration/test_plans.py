@@ -10,14 +10,12 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-import uuid
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
@@ -48,6 +46,7 @@ from runtime.units import US_PER_DAY, US_PER_S, from_us
 from telemetry.archive.store import Archive
 from telemetry.log.base import POSITIONS
 from telemetry.log.sqlite import EmbeddedLogReader
+from tests.databases import copied
 from tests.integration import million
 
 NOW_US: Final = time.time_ns() // 1000
@@ -60,25 +59,15 @@ NOW: Final = datetime.fromtimestamp(NOW_US / US_PER_S, UTC)
 @pytest.fixture(scope="module")
 def crowded(postgres_dsn: str, template_database: str) -> Iterator[str]:
     """DSN of the database of ``million``."""
-    name = f"million_{uuid.uuid4().hex[:12]}"
-    dsn = urlunsplit(urlsplit(postgres_dsn)._replace(path=f"/{name}"))
 
-    async def prepare() -> None:
-        server = await asyncpg.connect(postgres_dsn)
-        await server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
-        await server.close()
+    async def fill(dsn: str) -> None:
         connection = await connect(dsn)
         await million.fill(connection, NOW_US)
         await connection.close()
 
-    async def drop() -> None:
-        server = await asyncpg.connect(postgres_dsn)
-        await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-        await server.close()
-
-    asyncio.run(prepare())
-    yield dsn
-    asyncio.run(drop())
+    with copied(postgres_dsn, template_database, "million") as dsn:
+        asyncio.run(fill(dsn))
+        yield dsn
 
 
 # --- what is asked

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
@@ -24,6 +23,7 @@ from tools.kafka.broker import kafka_cluster, missing
 from office.identity.tokens import create_token
 from runtime.arrays import Ints
 from runtime.postgres import connect
+from tests.databases import copy_of
 from tests.faults.audit import Audit, Reference
 from tests.faults.load import Load
 from tests.faults.plan import STEP_S, Plan
@@ -50,14 +50,8 @@ def bootstrap() -> Iterator[str]:
 @pytest.fixture
 async def undisturbed(postgres_dsn: str, template_database: str) -> AsyncIterator[str]:
     """DSN of a second fresh database."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    connection = await asyncpg.connect(postgres_dsn)
-    try:
-        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
-        yield urlunsplit(urlsplit(postgres_dsn)._replace(path=f"/{name}"))
-        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    finally:
-        await connection.close()
+    async with copy_of(postgres_dsn, template_database) as dsn:
+        yield dsn
 
 
 async def _register(plan: Plan, *dsns: str) -> None:

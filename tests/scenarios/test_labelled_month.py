@@ -7,11 +7,9 @@ import random
 import signal
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
@@ -38,6 +36,7 @@ from simulation.plants.planner import DAY
 from simulation.plants.world import World
 from telemetry.log.base import POSITIONS
 from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
+from tests.databases import copy_of
 from tests.waiting import PATIENCE_S, until
 
 VEHICLES = 37
@@ -100,23 +99,16 @@ def in_order_found(
     world: World, engine: str, postgres_dsn: str, template_database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Found:  # fmt: skip
     """What the month comes to in its own order; every evidence is judged again."""
-    name = f"month_{uuid.uuid4().hex[:12]}"
-    dsn = urlunsplit(urlsplit(postgres_dsn)._replace(path=f"/{name}"))
 
     async def run() -> Found:
-        connection = await asyncpg.connect(postgres_dsn)
-        await connection.execute(
-            f'CREATE DATABASE "{name}" TEMPLATE "{template_database}" STRATEGY file_copy'
-        )
-        pool = await create_pool(dsn, max_size=8)
-        try:
-            steps = in_order(world, step_s=3 * DAY)
-            found = await driven(world, steps, dsn, pool, tmp_path_factory.mktemp("log"), engine)
-            await verified(found, pool)
-        finally:
-            pool.terminate()
-            await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-            await connection.close()
+        async with copy_of(postgres_dsn, template_database, "month") as dsn:
+            pool = await create_pool(dsn, max_size=8)
+            try:
+                steps = in_order(world, step_s=3 * DAY)
+                found = await driven(world, steps, dsn, pool, tmp_path_factory.mktemp("log"), engine)
+                await verified(found, pool)
+            finally:
+                pool.terminate()
         return found
 
     return asyncio.run(run())
