@@ -42,15 +42,15 @@ async def turn(connection: Connection) -> bool:
         " GROUP BY l.case_id ORDER BY l.case_id LIMIT $1",
         AT_ONCE,
     )
-    moved = False
+    moved, clocks = False, await cases.load_clocks(connection)
     for row in withdrawn:
-        moved |= await _apart(connection, _note_withdrawn, row["case_id"], row["alerts"])
+        moved |= await _apart(connection, _note_withdrawn, row["case_id"], clocks, row["alerts"])
     today = china_today(await cases.now_of(connection))
     due = await connection.fetch(
         "SELECT id FROM cases WHERE look_on <= $1 ORDER BY look_on, id LIMIT $2", today, AT_ONCE
     )
     for row in due:
-        moved |= await _apart(connection, _look, row["id"])
+        moved |= await _apart(connection, _look, row["id"], clocks)
     return moved and max(len(withdrawn), len(due)) == AT_ONCE
 
 
@@ -70,12 +70,12 @@ async def _held(connection: Connection, id: str) -> Thread | None:
     return await cases.read_thread(connection, id, skip_locked=True)
 
 
-async def _note_withdrawn(connection: Connection, id: str, alerts: list[str]) -> bool:
+async def _note_withdrawn(connection: Connection, id: str, clocks: Clocks, alerts: list[str]) -> bool:
     thread = await _held(connection, id)
     if thread is None:
         return False
     known = set(thread.case.withdrawn_alerts)
-    now, clocks = await cases.now_of(connection), await cases.load_clocks(connection)
+    now = await cases.now_of(connection)
     for alert in alerts:
         if alert not in known and thread.case.open:
             body = {"alert": alert, "proposal": "cancel"}
@@ -84,12 +84,12 @@ async def _note_withdrawn(connection: Connection, id: str, alerts: list[str]) ->
     return True
 
 
-async def _look(connection: Connection, id: str) -> bool:
+async def _look(connection: Connection, id: str, clocks: Clocks) -> bool:
     thread = await _held(connection, id)
     now = await cases.now_of(connection)
     if thread is None or thread.row["look_on"] is None or thread.row["look_on"] > china_today(now):
         return False
-    await remind(connection, thread, await cases.load_clocks(connection), now)
+    await remind(connection, thread, clocks, now)
     return True
 
 
