@@ -174,7 +174,7 @@ async def test_streams_are_bounded_and_a_reader_that_reads_nothing_is_cut_off(
         begin = (await client.get("/v1/alerts/feed", params={"limit": 1})).json()["next"]
         head = f"GET /v1/alerts/stream?cursor={begin} HTTP/1.1\r\nHost: x\r\nAuthorization: {client.headers['Authorization']}\r\n\r\n"
         line.sendall(head.encode())
-        await until(lambda: app.state.streams == {("token", token.id): 1}, "it streams")
+        await until(lambda: app.state.streams == {f"token:{token.id}": 1}, "it streams")
         await until(lambda: app.state.streams == {}, "the slow reader is cut off")
         line.close()
 
