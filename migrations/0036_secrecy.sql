@@ -1,39 +1,6 @@
 -- Secret vehicles (涉密). Who has no need to know sees nothing that is theirs: the database itself leaves these rows out (policies
 -- "secret", restrictive, beside those of 0031), and gives masked rows through the functions masked_*, which have neither plate nor
 -- id nor place. docs/decisions/0023-secret-vehicles.md says why.
---
--- A third role of requests: gongche_cleared sees all, as gongche_everywhere did, and none of the policies here is evaluated for it. It is
--- taken by who reaches everywhere while nothing is hidden from him (everywhere_role): his plans are what they were. Where the
--- user of the database may not make roles there is none, and everything works without it, more slowly.
-DO $$
-DECLARE
-    tries integer := 0;
-    lets text := CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END;
-BEGIN
-    LOOP
-        BEGIN
-            IF to_regrole('gongche_cleared') IS NULL THEN
-                CREATE ROLE gongche_cleared NOLOGIN;
-            END IF;
-            IF NOT pg_has_role(current_user, 'gongche_cleared', lets) THEN
-                GRANT gongche_cleared TO CURRENT_USER;
-            END IF;
-            EXIT;
-        EXCEPTION
-            -- Another database of the server does the same at this moment.
-            WHEN duplicate_object OR unique_violation OR internal_error THEN
-                tries := tries + 1;
-                IF tries >= 20 THEN RAISE; END IF;
-                PERFORM pg_sleep(0.05);
-            WHEN insufficient_privilege THEN
-                RAISE NOTICE '% 不能建立角色 gongche_cleared / may not make the role gongche_cleared: see docs/operations.md', current_user;
-                EXIT;
-        END;
-    END LOOP;
-    IF to_regrole('gongche_cleared') IS NOT NULL THEN
-        EXECUTE format('GRANT USAGE ON SCHEMA %I TO gongche_cleared', current_schema());
-    END IF;
-END $$;
 ALTER TABLE vehicles ADD COLUMN secret boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN vehicles.secret IS '涉密: plate, person, place and track are shown only to subjects with secret:read in its unit.';
 CREATE INDEX vehicles_secret ON vehicles (no) WHERE secret;
@@ -138,10 +105,7 @@ BEGIN
         SELECT '(?:^|[^0-9A-Za-z_-])(?:' || string_agg(regexp_replace(n.name, '([][(){}.*+?^$|\\])', '\\\1', 'g'), '|') || ')(?:$|[^0-9A-Za-z_-])'
           FROM (SELECT unnest(hidden_ids()) UNION SELECT unnest(hidden_cards())
                 UNION SELECT t.phone FROM terminals t WHERE t.no = ANY (hidden_terminals())) AS n (name)
-         WHERE length(n.name) >= 4
-        UNION ALL SELECT format('"vehicle_no": (?:%s)[,}]', array_to_string(nos, '|'))
-        UNION ALL SELECT format('"terminal_no": (?:%s)[,}]', array_to_string(t.nos, '|'))
-          FROM (SELECT hidden_terminals() AS nos) t WHERE cardinality(t.nos) > 0) f WHERE f.part IS NOT NULL);
+         WHERE length(n.name) >= 4) f WHERE f.part IS NOT NULL);
 END $$;
 
 -- Whether an order, an alert, a case has to do with one of the given vehicles, plates, cards. Asked only where something is hidden
@@ -166,7 +130,6 @@ RETURNS boolean LANGUAGE sql STABLE AS $$
         OR CASE kind
             WHEN 'fuel-transactions' THEN EXISTS (SELECT FROM fuel_transactions f WHERE f.id = audit_hidden.id AND f.card = ANY (cards))
             WHEN 'violations' THEN EXISTS (SELECT FROM violations v WHERE v.id = audit_hidden.id AND v.plate = ANY (plates))
-            WHEN 'clock-corrections' THEN EXISTS (SELECT FROM clock_corrections c WHERE c.id = audit_hidden.id AND c.terminal_no = ANY (hidden_terminals()))
             WHEN 'dispatch-orders' THEN order_hidden(audit_hidden.id, ids)
             WHEN 'alert-receipts' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
             WHEN 'alert-dispositions' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
@@ -208,19 +171,6 @@ BEGIN
     EXECUTE format('CREATE POLICY secret ON %s AS RESTRICTIVE TO gongche_app USING (%s) WITH CHECK (%s)', place, open, open);
 END $$;
 
--- Gives a table to gongche_cleared, with the rights that gongche_app has on it.
-CREATE FUNCTION cleared_table(place regclass) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    privilege text;
-BEGIN
-    IF to_regrole('gongche_cleared') IS NULL THEN RETURN; END IF;
-    FOR privilege IN SELECT DISTINCT e.privilege_type FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) e
-                      WHERE c.oid = place AND e.grantee = 'gongche_app'::regrole LOOP
-        EXECUTE format('GRANT %s ON %s TO gongche_cleared', privilege, place);
-    END LOOP;
-    EXECUTE format('CREATE POLICY cleared ON %s TO gongche_cleared USING (true) WITH CHECK (true)', place);
-END $$;
-
 CREATE OR REPLACE FUNCTION scope_table(
     place regclass, privileges text,
     seen text DEFAULT 'organisation = ANY ((SELECT reach_units())::text[])', written text DEFAULT NULL
@@ -229,7 +179,6 @@ BEGIN
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', place);
     EXECUTE format('GRANT %s ON %s TO gongche_app', privileges, place);
     EXECUTE format('CREATE POLICY everywhere ON %s TO gongche_everywhere USING (true) WITH CHECK (true)', place);
-    PERFORM cleared_table(place);
     IF written IS NULL THEN
         EXECUTE format('CREATE POLICY reach ON %s TO gongche_app USING (%s) WITH CHECK (%s)', place, seen, seen);
     ELSE
@@ -249,18 +198,7 @@ $$;
 
 -- Whether a unit is within the reach of the transaction, asked from within functions of the owner.
 CREATE FUNCTION unit_in_reach(unit text) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT COALESCE(current_setting('role') IN ('gongche_everywhere', 'gongche_cleared') OR unit = ANY (reach_units()), false)
-$$;
--- As which role a transaction works that reaches everywhere (office.identity.scope asks at its begin).
-CREATE FUNCTION everywhere_role() RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN to_regrole('gongche_cleared') IS NOT NULL AND cardinality(hidden_nos()) = 0 AND EXISTS (SELECT FROM pg_roles r
-        WHERE r.rolname = 'gongche_cleared' AND pg_has_role(session_user, r.oid,
-            CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END))
-        THEN 'gongche_cleared' ELSE 'gongche_everywhere' END
-$$;
-CREATE OR REPLACE FUNCTION reach_home() RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN EXISTS (SELECT FROM pg_roles r WHERE r.rolname IN ('gongche_everywhere', 'gongche_cleared')
-        AND pg_has_role(current_user, r.oid, 'USAGE')) THEN NULL ELSE (reach_roots())[1] END
+    SELECT COALESCE(current_setting('role') = 'gongche_everywhere' OR unit = ANY (reach_units()), false)
 $$;
 
 -- An alert as it is shown to who has no need to know.
@@ -364,7 +302,7 @@ DECLARE
 BEGIN
     FOR each IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace AND p.proname IN (
         'secret_units', 'hidden_nos', 'hidden_ids', 'hidden_plates', 'hidden_cards', 'hidden_terminals', 'hidden_pattern', 'order_hidden',
-        'alert_hidden', 'case_hidden', 'audit_hidden', 'hidden_among', 'masked_versions', 'masked_alerts', 'masked_vehicles', 'masked_cases', 'masked_audit', 'known_secrets', 'everywhere_role') LOOP
+        'alert_hidden', 'case_hidden', 'audit_hidden', 'hidden_among', 'masked_versions', 'masked_alerts', 'masked_vehicles', 'masked_cases', 'masked_audit', 'known_secrets') LOOP
         EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = %I, pg_temp', each, current_schema());
     END LOOP;
     FOR each IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace
@@ -373,8 +311,6 @@ BEGIN
     END LOOP;
 END $$;
 
-SELECT cleared_table(c.oid) FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
- WHERE p.polname = 'everywhere' AND c.relnamespace = current_schema()::regnamespace;
 SELECT scope_table('vehicle_secrecy', 'SELECT, INSERT');
 SELECT audit_table('vehicle_secrecy', 'vehicle-secrecy', 'no', 'r ->> ''vehicle''', vehicle => 'r ->> ''vehicle''');
 
@@ -424,7 +360,7 @@ DECLARE
     each regprocedure;
 BEGIN
     FOR each IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace
-        AND p.proname IN ('scope_table', 'secret_table', 'cleared_table', 'audit_table', 'make_audit_month') LOOP
+        AND p.proname IN ('scope_table', 'secret_table', 'audit_table', 'make_audit_month') LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', each);
     END LOOP;
     -- Those of PostgreSQL itself: only an administrator of the server can take them away; docs/operations.md says how otherwise.

@@ -15,7 +15,7 @@ from registry.organisations import units_below
 from runtime.connection import Connection
 
 #: The roles of requests: of one that reaches some units and those below them, and of one that reaches all. While nothing secret is
-#: hidden from the latter, the database gives it a third one, without policies (migrations/0036_secrecy.sql).
+#: hidden from the latter, the database gives it a third one, without policies (migrations/0042_cleared_requests.sql).
 UNITS_ROLE: Final = "gongche_app"
 EVERYWHERE_ROLE: Final = "gongche_everywhere"
 
