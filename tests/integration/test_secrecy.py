@@ -296,7 +296,7 @@ async def test_sql_of_others_in_a_request_reads_no_people(made: tuple[str, dict[
             "SELECT password_hash FROM users", "SELECT sha256 FROM sessions", "SELECT sha256 FROM api_tokens",
             "SELECT set_config('role', 'none', true), query_to_xml('SELECT password_hash FROM users', true, false, '')",
             "SELECT set_config('role', 'none', true), scope_table('users', 'SELECT')",
-            "WITH me AS (UPDATE pg_settings SET setting = 'none' WHERE name = 'role' RETURNING 1) SELECT password_hash FROM me, users",
+            "WITH me AS (SELECT set_config('role', 'none', true)) SELECT password_hash FROM me, users",
         ):  # fmt: skip
             async with connection.transaction():
                 await connection.execute(Reach(None, "user:x").sql())
@@ -345,6 +345,7 @@ async def test_two_people_lift_a_mark(units: ScopeWorld) -> None:
         assert await secrecy.mark(connection, clerk, f"car-{SECRET}", "执行机要任务") == secrecy.Mark(
             f"car-{SECRET}", True
         )
+        await connection.execute(unmarked.sql())  # the next transaction of his
         assert await secrecy.mark(connection, clerk, f"car-{SECRET}", "执行机要任务") is None
         assert await connection.fetchval("SELECT count(*) FROM vehicles WHERE secret") == 0
         await connection.execute("RESET ROLE")
