@@ -52,6 +52,7 @@ CREATE FUNCTION audit_hidden(kind text, id text, vehicle text, content text, ids
         OR CASE kind
             WHEN 'fuel-transactions' THEN EXISTS (SELECT FROM fuel_transactions f WHERE f.id = audit_hidden.id AND f.card = ANY (cards))
             WHEN 'violations' THEN EXISTS (SELECT FROM violations v WHERE v.id = audit_hidden.id AND v.plate = ANY (plates))
+            WHEN 'clock-corrections' THEN EXISTS (SELECT FROM clock_corrections c WHERE c.id = audit_hidden.id AND c.terminal_no = ANY (hidden_terminals()))
             WHEN 'dispatch-orders' THEN order_hidden(audit_hidden.id, ids)
             WHEN 'alert-receipts' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
             WHEN 'alert-dispositions' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
@@ -170,6 +171,30 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION cleared_table(place regclass) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    privilege text;
+BEGIN
+    IF to_regrole('gongche_cleared') IS NULL THEN RETURN; END IF;
+    FOR privilege IN SELECT DISTINCT e.privilege_type FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) e
+                      WHERE c.oid = place AND e.grantee = 'gongche_app'::regrole LOOP
+        EXECUTE format('GRANT %s ON %s TO gongche_cleared', privilege, place);
+    END LOOP;
+    EXECUTE format('CREATE POLICY cleared ON %s TO gongche_cleared USING (true) WITH CHECK (true)', place);
+END $$;
+
+CREATE FUNCTION everywhere_role() RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN to_regrole('gongche_cleared') IS NOT NULL AND cardinality(hidden_nos()) = 0 AND EXISTS (SELECT FROM pg_roles r
+        WHERE r.rolname = 'gongche_cleared' AND pg_has_role(session_user, r.oid,
+            CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END))
+        THEN 'gongche_cleared' ELSE 'gongche_everywhere' END
+$$;
+
 CREATE FUNCTION feed_end() RETURNS bigint
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -238,7 +263,10 @@ BEGIN
         SELECT '(?:^|[^0-9A-Za-z_-])(?:' || string_agg(regexp_replace(n.name, '([][(){}.*+?^$|\\])', '\\\1', 'g'), '|') || ')(?:$|[^0-9A-Za-z_-])'
           FROM (SELECT unnest(hidden_ids()) UNION SELECT unnest(hidden_cards())
                 UNION SELECT t.phone FROM terminals t WHERE t.no = ANY (hidden_terminals())) AS n (name)
-         WHERE length(n.name) >= 4) f WHERE f.part IS NOT NULL);
+         WHERE length(n.name) >= 4
+        UNION ALL SELECT format('"vehicle_no": (?:%s)[,}]', array_to_string(nos, '|'))
+        UNION ALL SELECT format('"terminal_no": (?:%s)[,}]', array_to_string(t.nos, '|'))
+          FROM (SELECT hidden_terminals() AS nos) t WHERE cardinality(t.nos) > 0) f WHERE f.part IS NOT NULL);
 END $_$;
 
 CREATE FUNCTION hidden_plates() RETURNS text[]
@@ -264,6 +292,14 @@ BEGIN
     IF cardinality(nos) = 0 THEN RETURN '{}'; END IF;
     RETURN (SELECT COALESCE(array_agg(DISTINCT b.terminal_no), '{}') FROM terminal_bindings b WHERE b.vehicle_no = ANY (nos));
 END $$;
+
+CREATE FUNCTION known_secrets() RETURNS TABLE(id text, plate text, organisation text, masked text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT v.id, v.plate, v.organisation, masked_id('vehicle', v.id) FROM vehicles v
+     WHERE v.secret AND v.no <> ALL (hidden_nos()) AND unit_in_reach(v.organisation)
+$$;
 
 CREATE FUNCTION make_audit_month(wanted date) RETURNS boolean
     LANGUAGE plpgsql
@@ -312,6 +348,56 @@ BEGIN
       JOIN alert_versions v ON v.alert_id = f.id AND v.version = f.version
      WHERE before IS NULL OR f.detected_at < before OR f.masked > behind
      ORDER BY f.detected_at DESC, f.masked LIMIT most;
+END $$;
+
+CREATE TABLE audit (
+    no bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    who_kind text NOT NULL,
+    who_id text NOT NULL,
+    who_name text DEFAULT ''::text NOT NULL,
+    roles text DEFAULT ''::text NOT NULL,
+    delegated_by text,
+    address text DEFAULT ''::text NOT NULL,
+    forwarded_for text,
+    agent text DEFAULT ''::text NOT NULL,
+    operation text NOT NULL,
+    action text NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id text,
+    organisation text,
+    vehicle text,
+    purpose text,
+    before jsonb,
+    after jsonb,
+    detail jsonb,
+    CONSTRAINT audit_action_check CHECK ((action = ANY (ARRAY['read'::text, 'write'::text, 'import'::text, 'command'::text])))
+)
+PARTITION BY RANGE (at);
+
+CREATE FUNCTION masked_audit(who text, done text, kind text, unit text, since timestamp with time zone, until timestamp with time zone, above timestamp with time zone, above_no bigint, below timestamp with time zone, below_no bigint, most integer) RETURNS SETOF audit
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    ids text[] := hidden_ids();
+    plates text[] := hidden_plates();
+    cards text[] := hidden_cards();
+    pattern text := hidden_pattern();
+BEGIN
+    IF cardinality(ids) = 0 THEN RETURN; END IF;
+    RETURN QUERY SELECT a.no, a.at, a.who_kind, a.who_id, a.who_name, a.roles, a.delegated_by, a.address, a.forwarded_for, a.agent,
+        a.operation, a.action, a.subject_kind, CASE WHEN a.subject_id IS NOT NULL THEN masked_id(a.subject_kind, a.subject_id) END, a.organisation,
+        CASE WHEN a.vehicle IS NOT NULL THEN masked_id('vehicle', a.vehicle) END, NULL::text, NULL::jsonb, NULL::jsonb, NULL::jsonb
+      FROM audit a
+     WHERE unit_in_reach(a.organisation) AND (who IS NULL OR a.who_id = who) AND (done IS NULL OR a.action = done)
+       AND (kind IS NULL OR a.subject_kind = kind) AND (unit IS NULL OR a.organisation = unit)
+       AND (since IS NULL OR a.at >= since) AND (until IS NULL OR a.at < until)
+       AND (above IS NULL OR (a.at <= above AND (a.at, a.no) < (above, above_no)))
+       AND (below IS NULL OR (a.at >= below AND (a.at, a.no) > (below, below_no)))
+       AND audit_hidden(a.subject_kind, a.subject_id, a.vehicle,
+           concat_ws(' ', a.subject_id, a.purpose, a.before, a.after, a.detail), ids, plates, cards, pattern)
+     ORDER BY a.at DESC, a.no DESC LIMIT most;
 END $$;
 
 CREATE FUNCTION masked_cases() RETURNS TABLE(id text, organisation text, number text, state text, version integer, source text, level text, vehicle text, finding text, reminders integer, announced boolean, created_at timestamp with time zone, issued_at timestamp with time zone, due_on date, yellow_from date, undetermined boolean)
@@ -486,7 +572,8 @@ $$;
 CREATE FUNCTION reach_home() RETURNS text
     LANGUAGE sql STABLE
     AS $$
-    SELECT CASE WHEN pg_has_role(current_user, 'gongche_everywhere', 'USAGE') THEN NULL ELSE (reach_roots())[1] END
+    SELECT CASE WHEN EXISTS (SELECT FROM pg_roles r WHERE r.rolname IN ('gongche_everywhere', 'gongche_cleared')
+        AND pg_has_role(current_user, r.oid, 'USAGE')) THEN NULL ELSE (reach_roots())[1] END
 $$;
 
 CREATE FUNCTION reach_roots() RETURNS text[]
@@ -526,6 +613,7 @@ BEGIN
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', place);
     EXECUTE format('GRANT %s ON %s TO gongche_app', privileges, place);
     EXECUTE format('CREATE POLICY everywhere ON %s TO gongche_everywhere USING (true) WITH CHECK (true)', place);
+    PERFORM cleared_table(place);
     IF written IS NULL THEN
         EXECUTE format('CREATE POLICY reach ON %s TO gongche_app USING (%s) WITH CHECK (%s)', place, seen, seen);
     ELSE
@@ -634,7 +722,7 @@ $$;
 CREATE FUNCTION unit_in_reach(unit text) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$
-    SELECT current_setting('role') = 'gongche_everywhere' OR unit = ANY (reach_units())
+    SELECT COALESCE(current_setting('role') IN ('gongche_everywhere', 'gongche_cleared') OR unit = ANY (reach_units()), false)
 $$;
 
 CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) RETURNS integer
@@ -767,31 +855,6 @@ CREATE TABLE api_tokens (
 );
 
 COMMENT ON COLUMN api_tokens.organisation IS 'organisations.id: where the token holds, and below it; null = everywhere.';
-
-CREATE TABLE audit (
-    no bigint NOT NULL,
-    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    who_kind text NOT NULL,
-    who_id text NOT NULL,
-    who_name text DEFAULT ''::text NOT NULL,
-    roles text DEFAULT ''::text NOT NULL,
-    delegated_by text,
-    address text DEFAULT ''::text NOT NULL,
-    forwarded_for text,
-    agent text DEFAULT ''::text NOT NULL,
-    operation text NOT NULL,
-    action text NOT NULL,
-    subject_kind text NOT NULL,
-    subject_id text,
-    organisation text,
-    vehicle text,
-    purpose text,
-    before jsonb,
-    after jsonb,
-    detail jsonb,
-    CONSTRAINT audit_action_check CHECK ((action = ANY (ARRAY['read'::text, 'write'::text, 'import'::text, 'command'::text])))
-)
-PARTITION BY RANGE (at);
 
 CREATE TABLE audit_default (
     no bigint CONSTRAINT audit_no_not_null NOT NULL,
@@ -1905,7 +1968,7 @@ CREATE TABLE vehicle_secrecy (
     reason text NOT NULL,
     at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT vehicle_secrecy_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
-    CONSTRAINT vehicle_secrecy_step_check CHECK ((step = ANY (ARRAY['marked'::text, 'lift_asked'::text, 'lift_refused'::text, 'lifted'::text])))
+    CONSTRAINT vehicle_secrecy_step_check CHECK ((step = ANY (ARRAY['marked'::text, 'lift_asked'::text, 'lifted'::text])))
 );
 
 ALTER TABLE vehicle_secrecy ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
@@ -3172,6 +3235,104 @@ ALTER TABLE case_numbers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE cases ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY cleared ON alert_dispositions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alert_feed TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alert_labels TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alert_receipts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alert_versions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alerts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON audit TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON calendar_days TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON card_bindings TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON case_attachments TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON case_events TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON case_links TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON case_numbers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON cases TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON clock_corrections TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON clock_doubts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON complaint_reads TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON complaints TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON dispatch_orders TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON disposition_codes TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON drivers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON evaluations TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON evidence_of_alerts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON fences TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON fuel_cards TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON fuel_stations TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON fuel_transactions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON judge_due TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_reads TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON messages TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON order_results TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON order_track_times TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON organisations TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON positions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON rule_parameters TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON subscriptions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON tasks TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON terminal_bindings TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON terminal_notices TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON terminals TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_plates TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_secrecy TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicles TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON violations TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhook_attempts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhook_deliveries TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhook_secrets TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhook_tests TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhooks TO gongche_cleared USING (true) WITH CHECK (true);
+
 ALTER TABLE clock_corrections ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE clock_doubts ENABLE ROW LEVEL SECURITY;
@@ -3652,7 +3813,7 @@ CREATE POLICY secret ON alert_versions AS RESTRICTIVE TO gongche_app USING (((ca
 
 CREATE POLICY secret ON alerts AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))));
 
-CREATE POLICY secret ON audit AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT audit_hidden(subject_kind, subject_id, vehicle, concat_ws(' '::text, subject_id, before, after, detail), ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards), ( SELECT hidden_pattern() AS hidden_pattern))))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT audit_hidden(subject_kind, subject_id, vehicle, concat_ws(' '::text, subject_id, before, after, detail), ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards), ( SELECT hidden_pattern() AS hidden_pattern)))));
+CREATE POLICY secret ON audit AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT audit_hidden(subject_kind, subject_id, vehicle, concat_ws(' '::text, subject_id, purpose, before, after, detail), ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards), ( SELECT hidden_pattern() AS hidden_pattern))))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT audit_hidden(subject_kind, subject_id, vehicle, concat_ws(' '::text, subject_id, purpose, before, after, detail), ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards), ( SELECT hidden_pattern() AS hidden_pattern)))));
 
 CREATE POLICY secret ON card_bindings AS RESTRICTIVE TO gongche_app USING ((((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))))) WITH CHECK ((((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[])))));
 

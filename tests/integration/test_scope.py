@@ -119,6 +119,7 @@ async def test_every_table_that_requests_may_read_is_under_the_reach(units: Scop
         "order_track_times",
         "clock_doubts",
         "disposition_codes",
+        "vehicle_secrecy",
     }
     assert reached == OWNED.keys() | OF_SUBJECTS | common
     # Partitions are reached through their parent only.
