@@ -315,6 +315,16 @@ BEGIN
     RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME;
 END $$;
 
+CREATE FUNCTION refuse_change_of_published() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF OLD.valid_from IS NOT NULL THEN
+        RAISE EXCEPTION 'a published scoring table is never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+
 CREATE FUNCTION scope_table(place regclass, privileges text, seen text DEFAULT 'organisation = ANY ((SELECT reach_units())::text[])'::text, written text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -511,6 +521,61 @@ CREATE TABLE api_tokens (
 );
 
 COMMENT ON COLUMN api_tokens.organisation IS 'organisations.id: where the token holds, and below it; null = everywhere.';
+
+CREATE TABLE assessment_decisions (
+    dispute_id text NOT NULL,
+    organisation text NOT NULL,
+    upheld boolean NOT NULL,
+    reason text NOT NULL,
+    decided_by text[] NOT NULL,
+    decided_name text NOT NULL,
+    decided_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE assessment_disputes (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    period text NOT NULL,
+    case_id text NOT NULL,
+    case_version integer NOT NULL,
+    item text NOT NULL,
+    fact text NOT NULL,
+    reason text NOT NULL,
+    raised_by text[] NOT NULL,
+    raised_name text NOT NULL,
+    raised_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE assessment_sheets (
+    organisation text NOT NULL,
+    period text NOT NULL,
+    first_day date NOT NULL,
+    last_day date NOT NULL,
+    score integer NOT NULL,
+    body jsonb NOT NULL,
+    closed_by text[] NOT NULL,
+    closed_name text NOT NULL,
+    closed_at timestamp with time zone NOT NULL,
+    CONSTRAINT assessment_sheets_period_check CHECK ((period ~ '^20[2-9][0-9](Q[1-4])?$'::text))
+);
+
+CREATE TABLE assessment_tables (
+    organisation text NOT NULL,
+    year integer NOT NULL,
+    version integer NOT NULL,
+    revision integer NOT NULL,
+    valid_from date,
+    body jsonb NOT NULL,
+    drafted_by text[] NOT NULL,
+    drafted_at timestamp with time zone NOT NULL,
+    published_by text[],
+    published_at timestamp with time zone,
+    CONSTRAINT assessment_tables_check CHECK ((((valid_from IS NULL) = (published_by IS NULL)) AND ((valid_from IS NULL) = (published_at IS NULL)))),
+    CONSTRAINT assessment_tables_check1 CHECK (((valid_from IS NULL) OR (EXTRACT(year FROM valid_from) = (year)::numeric))),
+    CONSTRAINT assessment_tables_revision_check CHECK ((revision > 0)),
+    CONSTRAINT assessment_tables_version_check CHECK ((version > 0)),
+    CONSTRAINT assessment_tables_year_check CHECK (((year >= 2020) AND (year <= 2099)))
+);
 
 CREATE TABLE audit (
     no bigint NOT NULL,
@@ -1847,6 +1912,21 @@ ALTER TABLE ONLY api_tokens
 ALTER TABLE ONLY api_tokens
     ADD CONSTRAINT api_tokens_sha256_key UNIQUE (sha256);
 
+ALTER TABLE ONLY assessment_decisions
+    ADD CONSTRAINT assessment_decisions_pkey PRIMARY KEY (dispute_id);
+
+ALTER TABLE ONLY assessment_disputes
+    ADD CONSTRAINT assessment_disputes_case_id_case_version_item_fact_key UNIQUE (case_id, case_version, item, fact);
+
+ALTER TABLE ONLY assessment_disputes
+    ADD CONSTRAINT assessment_disputes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY assessment_sheets
+    ADD CONSTRAINT assessment_sheets_pkey PRIMARY KEY (organisation, period);
+
+ALTER TABLE ONLY assessment_tables
+    ADD CONSTRAINT assessment_tables_pkey PRIMARY KEY (organisation, year, version);
+
 ALTER TABLE ONLY audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (at, no);
 
@@ -2140,6 +2220,14 @@ CREATE INDEX alerts_updated ON alerts USING btree (updated_at, id);
 
 CREATE INDEX alerts_vehicle ON alerts USING btree (vehicle_no, occurred_from);
 
+CREATE INDEX assessment_disputes_listed ON assessment_disputes USING btree (raised_at DESC, id);
+
+CREATE INDEX assessment_disputes_of_units ON assessment_disputes USING btree (organisation, raised_at DESC, id);
+
+CREATE INDEX assessment_sheets_days ON assessment_sheets USING btree (last_day, organisation);
+
+CREATE UNIQUE INDEX assessment_tables_one_draft ON assessment_tables USING btree (organisation, year) WHERE (valid_from IS NULL);
+
 CREATE INDEX audit_organisation ON ONLY audit USING btree (organisation, at DESC, no DESC);
 
 CREATE INDEX audit_default_organisation_at_no_idx ON audit_default USING btree (organisation, at DESC, no DESC);
@@ -2159,6 +2247,8 @@ CREATE INDEX audit_default_who_id_at_no_idx ON audit_default USING btree (who_id
 CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from);
 
 CREATE INDEX case_attachments_of ON case_attachments USING btree (case_id, uploaded_at, id);
+
+CREATE INDEX case_events_closes ON case_events USING btree (at, case_id) WHERE (step = ANY (ARRAY['close'::text, 'reopen'::text, 'accept-rectification'::text]));
 
 CREATE INDEX case_links_of_alerts ON case_links USING btree (ref, kind);
 
@@ -2374,11 +2464,35 @@ CREATE TRIGGER alert_labels_stay BEFORE DELETE OR UPDATE ON alert_labels FOR EAC
 
 CREATE TRIGGER alert_receipts_only_grow BEFORE DELETE OR UPDATE ON alert_receipts FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
 
+CREATE TRIGGER assessment_decisions_stay BEFORE DELETE OR UPDATE ON assessment_decisions FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_decisions_stay_all BEFORE TRUNCATE ON assessment_decisions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_disputes_stay BEFORE DELETE OR UPDATE ON assessment_disputes FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_disputes_stay_all BEFORE TRUNCATE ON assessment_disputes FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_sheets_stay BEFORE DELETE OR UPDATE ON assessment_sheets FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_sheets_stay_all BEFORE TRUNCATE ON assessment_sheets FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_tables_stay BEFORE DELETE OR UPDATE ON assessment_tables FOR EACH ROW EXECUTE FUNCTION refuse_change_of_published();
+
+CREATE TRIGGER assessment_tables_stay_all BEFORE TRUNCATE ON assessment_tables FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER audit_delete AFTER DELETE ON alert_dispositions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-dispositions', 'no', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON alert_receipts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON api_tokens REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON assessment_decisions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-decisions', 'dispute_id', 'r ->> ''dispute_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON assessment_disputes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-disputes', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON assessment_sheets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-sheets', 'organisation, period', '(r ->> ''organisation'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON assessment_tables REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-tables', 'organisation, year, version', '(r ->> ''organisation'') || ''/'' || (r ->> ''year'') || ''/'' || (r ->> ''version'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON calendar_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -2437,6 +2551,14 @@ CREATE TRIGGER audit_insert AFTER INSERT ON alert_dispositions REFERENCING NEW T
 CREATE TRIGGER audit_insert AFTER INSERT ON alert_receipts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON api_tokens REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON assessment_decisions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-decisions', 'dispute_id', 'r ->> ''dispute_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON assessment_disputes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-disputes', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON assessment_sheets REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-sheets', 'organisation, period', '(r ->> ''organisation'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON assessment_tables REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-tables', 'organisation, year, version', '(r ->> ''organisation'') || ''/'' || (r ->> ''year'') || ''/'' || (r ->> ''version'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON calendar_days REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -2501,6 +2623,14 @@ CREATE TRIGGER audit_update AFTER UPDATE ON alert_dispositions REFERENCING OLD T
 CREATE TRIGGER audit_update AFTER UPDATE ON alert_receipts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON api_tokens REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON assessment_decisions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-decisions', 'dispute_id', 'r ->> ''dispute_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON assessment_disputes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-disputes', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON assessment_sheets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-sheets', 'organisation, period', '(r ->> ''organisation'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON assessment_tables REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-tables', 'organisation, year, version', '(r ->> ''organisation'') || ''/'' || (r ->> ''year'') || ''/'' || (r ->> ''version'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON calendar_days REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -2694,6 +2824,12 @@ ALTER TABLE ONLY alert_versions
 ALTER TABLE ONLY api_tokens
     ADD CONSTRAINT api_tokens_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
+ALTER TABLE ONLY assessment_decisions
+    ADD CONSTRAINT assessment_decisions_dispute_id_fkey FOREIGN KEY (dispute_id) REFERENCES assessment_disputes(id);
+
+ALTER TABLE ONLY assessment_disputes
+    ADD CONSTRAINT assessment_disputes_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
 
@@ -2844,6 +2980,14 @@ ALTER TABLE alert_versions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE alerts ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE assessment_decisions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE assessment_disputes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE assessment_sheets ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE assessment_tables ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE audit ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE calendar_days ENABLE ROW LEVEL SECURITY;
@@ -2887,6 +3031,14 @@ CREATE POLICY everywhere ON alert_receipts TO gongche_everywhere USING (true) WI
 CREATE POLICY everywhere ON alert_versions TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON alerts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON assessment_decisions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON assessment_disputes TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON assessment_sheets TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON assessment_tables TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON audit TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -3011,6 +3163,14 @@ CREATE POLICY reach ON alert_versions FOR SELECT TO gongche_app USING ((EXISTS (
   WHERE (a.id = alert_versions.alert_id))));
 
 CREATE POLICY reach ON alerts FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON assessment_decisions TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON assessment_disputes TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON assessment_sheets TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON assessment_tables FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
 
 CREATE POLICY reach ON audit FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -3184,6 +3344,8 @@ CREATE POLICY reach_delete ON alert_versions FOR DELETE TO gongche_app USING (fa
 
 CREATE POLICY reach_delete ON alerts FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON assessment_tables FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_delete ON audit FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON calendar_days FOR DELETE TO gongche_app USING (false);
@@ -3231,6 +3393,8 @@ CREATE POLICY reach_insert ON alert_feed FOR INSERT TO gongche_app WITH CHECK (f
 CREATE POLICY reach_insert ON alert_versions FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON alerts FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON assessment_tables FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_insert ON audit FOR INSERT TO gongche_app WITH CHECK (false);
 
@@ -3281,6 +3445,8 @@ CREATE POLICY reach_update ON alert_feed FOR UPDATE TO gongche_app USING (false)
 CREATE POLICY reach_update ON alert_versions FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON assessment_tables FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_update ON audit FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
