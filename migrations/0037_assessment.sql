@@ -51,7 +51,7 @@ CREATE TABLE assessment_disputes (
     id           text PRIMARY KEY,
     organisation text NOT NULL,
     period       text NOT NULL,              -- of the sheet in which the unit saw the line
-    case_id      text NOT NULL REFERENCES cases (id),
+    number       text NOT NULL,              -- of the case; not its id: it is known of secret vehicles, too
     case_version integer NOT NULL,
     item         text NOT NULL,
     fact         text NOT NULL,
@@ -59,7 +59,7 @@ CREATE TABLE assessment_disputes (
     raised_by    text[] NOT NULL,
     raised_name  text NOT NULL,
     raised_at    timestamptz NOT NULL,
-    UNIQUE (case_id, case_version, item, fact)
+    UNIQUE (number, case_version, item, fact)
 );
 CREATE INDEX assessment_disputes_listed ON assessment_disputes (raised_at DESC, id);
 CREATE INDEX assessment_disputes_of_units ON assessment_disputes (organisation, raised_at DESC, id);
@@ -79,6 +79,60 @@ CREATE TRIGGER assessment_decisions_stay_all BEFORE TRUNCATE ON assessment_decis
 
 -- Which cases were closed in a period, and which of them something happened to since.
 CREATE INDEX case_events_closes ON case_events (at, case_id) WHERE step IN ('close', 'reopen', 'accept-rectification');
+
+-- A sheet is the same for whoever reads it, also where cases, orders and vehicles of it are secret (0036): what it is computed from is
+-- read past row-level security, without anything that names a vehicle, a person or a place, and of units in reach only.
+CREATE FUNCTION assessed_units(units text[]) RETURNS text[] LANGUAGE sql STABLE AS $$
+    SELECT COALESCE(array_agg(u), '{}') FROM unnest(units) AS n (u) WHERE unit_in_reach(u) OR current_setting('role') = 'none'
+$$;
+-- The threads of the cases of ``units`` that are closed now and were closed in [since, until); or of the one with the number given.
+CREATE FUNCTION assessed_threads(units text[], since timestamptz, until timestamptz, wanted text DEFAULT NULL)
+RETURNS TABLE (number text, version integer, step text, at timestamptz, persons text[], body jsonb) LANGUAGE sql STABLE AS $$
+    SELECT c.number, e.version, e.step, e.at, e.persons, jsonb_strip_nulls(jsonb_build_object(
+               'organisation', e.body -> 'organisation', 'source', e.body -> 'source', 'level', e.body -> 'level',
+               'due_on', e.body -> 'due_on', 'number', e.body -> 'number', 'finding', e.body -> 'finding',
+               'measures_due', e.body -> 'measures_due', 'alert', CASE WHEN e.step = 'alert-withdrawn' THEN to_jsonb(''::text) END,
+               'hotline', CASE WHEN jsonb_typeof(e.body -> 'hotline') = 'object' THEN jsonb_build_object(
+                   'category', e.body -> 'hotline' -> 'category', 'received_on', e.body -> 'hotline' -> 'received_on') END,
+               'figures', (SELECT jsonb_agg(jsonb_build_object('rule', f -> 'rule', 'severity', f -> 'severity') ORDER BY o) FROM jsonb_array_elements(
+                   CASE WHEN jsonb_typeof(e.body -> 'figures') = 'array' THEN e.body -> 'figures' END) WITH ORDINALITY AS x (f, o))))
+      FROM cases c JOIN case_events e ON e.case_id = c.id
+     WHERE c.state = 'closed' AND c.organisation = ANY ((SELECT assessed_units(units))::text[])
+       AND (CASE WHEN wanted IS NULL THEN c.id IN (SELECT d.case_id FROM case_events d
+               WHERE d.step = 'close' AND d.step IN ('close', 'reopen', 'accept-rectification') AND d.at >= since AND d.at < until)
+            ELSE c.number = wanted END)
+     ORDER BY c.number, e.version
+$$;
+-- Those of ``units`` of which a case was closed, reopened or its rectification accepted since the time beside it.
+CREATE FUNCTION assessed_changes(units text[], since timestamptz[]) RETURNS text[] LANGUAGE sql STABLE AS $$
+    SELECT COALESCE(array_agg(DISTINCT u.unit), '{}') FROM unnest(units, since) AS u (unit, since)
+      JOIN case_events e ON e.step IN ('close', 'reopen', 'accept-rectification') AND e.at >= u.since
+      JOIN cases c ON c.id = e.case_id AND c.organisation = u.unit
+     WHERE u.unit = ANY ((SELECT assessed_units(units))::text[])
+$$;
+-- Of ``units`` those that have a vehicle.
+CREATE FUNCTION assessed_with_vehicles(units text[]) RETURNS text[] LANGUAGE sql STABLE AS $$
+    SELECT COALESCE(array_agg(DISTINCT v.organisation), '{}') FROM vehicles v WHERE v.organisation = ANY ((SELECT assessed_units(units))::text[])
+$$;
+-- Orders of a unit that departed in [since, until): all, with a backfill among their versions, settled, and of these with a fix.
+-- What part of an order the vehicle of another one drove is counted once, with the order.
+CREATE FUNCTION assessed_orders(unit text, since timestamptz, until timestamptz)
+RETURNS TABLE (departed bigint, backfilled bigint, settled bigint, tracked bigint) LANGUAGE sql STABLE AS $$
+    SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT FROM dispatch_orders v WHERE v.id = o.id AND v.backfill)),
+        count(*) FILTER (WHERE r.state = 'settled'), count(*) FILTER (WHERE r.state = 'settled' AND r.fixes > 0)
+      FROM dispatch_orders o LEFT JOIN order_results r ON r.order_id = o.id
+     WHERE o.is_newest AND o.part_of IS NULL AND o.organisation = unit AND o.organisation = ANY ((SELECT assessed_units(ARRAY[unit]))::text[])
+       AND o.status <> 'cancelled' AND o.actual_departure >= since AND o.actual_departure < until
+$$;
+DO $$
+DECLARE
+    each regprocedure;
+BEGIN
+    FOR each IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace AND p.proname IN (
+        'assessed_units', 'assessed_threads', 'assessed_changes', 'assessed_with_vehicles', 'assessed_orders') LOOP
+        EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = %I, pg_temp', each, current_schema());
+    END LOOP;
+END $$;
 
 -- The tables of the units above are read from below.
 SELECT scope_table('assessment_tables', 'SELECT, INSERT, UPDATE',

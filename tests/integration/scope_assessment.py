@@ -26,7 +26,7 @@ async def fill(pool: asyncpg.Pool, unit: str) -> None:
          " VALUES ($1, 2026, 1, 2, '2026-01-01', $2, '{user:x}', now(), '{user:y}', now())", unit, _TABLE),
         ("assessment_sheets VALUES ($1, '2025', '2025-01-01', '2025-12-31', 9000, $2, '{user:x}', 'x', now())", unit, {"lines": [], "corrections": []}),
         ("assessment_disputes VALUES ($1, $2, '2025', $3, 1, 'dispatch', 'finding', 'x', '{user:x}', 'x', now())",
-         f"dispute-{unit}", unit, f"case-{unit}"),
+         f"dispute-{unit}", unit, f"督-{unit}"),
         ("assessment_decisions VALUES ($1, $2, true, 'x', '{user:y}', 'y', now())", f"dispute-{unit}", unit),
     ):  # fmt: skip
         await pool.execute(f"INSERT INTO {sql}", *values)
@@ -61,7 +61,7 @@ def lines(case: Any) -> dict[tuple[str, str], Any]:
         ),
         ("POST", f"{sheets}/{{organisation}}/disputes"): case(
             _call("POST", "assessments/2026Q1/{unit}/disputes",
-                  {"case": "case-{unit}", "version": 1, "item": "dispatch", "fact": "finding", "reason": _REASON}),
+                  {"number": "x", "version": 1, "item": "dispatch", "fact": "finding", "reason": _REASON}),
             ("assessments:dispute",), own=frozenset({403, 404}),
         ),
         ("GET", disputes): case(_call("GET", "assessment-disputes"), read, foreign=None),

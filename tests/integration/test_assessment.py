@@ -63,12 +63,14 @@ async def closed(
     rule: str = "off_hours",
     finding: str = "violation",
     wd: int = 2,
+    vehicle: str | None = None,
 ) -> str:
     """A case that was closed on ``day``, ``wd`` days after its issue, with the measures due ten days later."""
-    contents = {
+    contents: dict[str, Any] = {
         "organisation": unit, "title": "夜间用车", "facts": "x", "source": "alert", "level": "general",
         "figures": [{"rule": rule, "severity": "medium"}],
     }  # fmt: skip
+    contents |= {} if vehicle is None else {"vehicle": vehicle}
     issued = day - timedelta(days=wd)
     close = {"finding": finding, "evidence": "x"}
     if finding in ("violation", "irregular"):
@@ -96,6 +98,12 @@ async def closed(
             case = advance(case, event)
             await cases.append(connection, id, case, Entry(event, "x"), clocks)
     return id
+
+
+async def number(site: Site, id: str) -> str:
+    """The number of a case."""
+    found: str = await site.pool.fetchval("SELECT number FROM cases WHERE id = $1", id)
+    return found
 
 
 async def publish_table(site: Site) -> None:
@@ -195,7 +203,7 @@ async def test_a_closed_sheet_stays_and_what_changes_later_is_corrected_in_the_n
 
     # The unit objects to one line, the office upholds; another case is reopened; a third one's measures are done.
     objection = {
-        "case": late,
+        "number": await number(bureau, late),
         "version": 7,
         "item": "supervision",
         "fact": "late_reply",
@@ -204,7 +212,7 @@ async def test_a_closed_sheet_stays_and_what_changes_later_is_corrected_in_the_n
     raised_at = f"assessments/{PAST}/jsj/disputes"
     await bureau.ask("other", "POST", raised_at, objection, 404)
     await bureau.ask("head", "POST", raised_at, objection, 403)
-    await bureau.ask("unit", "POST", raised_at, objection | {"case": foreign}, 404)
+    await bureau.ask("unit", "POST", raised_at, objection | {"number": await number(bureau, foreign)}, 404)
     raised = await bureau.ask("unit", "POST", raised_at, objection, 201)
     await bureau.ask("boss", "POST", raised_at, objection, 409)
     verdict = {"upheld": True, "reason": "停机属实，予以采纳"}
@@ -249,7 +257,7 @@ async def test_a_closed_sheet_stays_and_what_changes_later_is_corrected_in_the_n
 
 async def test_measures_in_time_give_the_points_back_and_a_cancelled_case_costs_nothing(bureau: Site) -> None:
     id, gone = await bureau.replied(), await bureau.replied()
-    found = {
+    found: dict[str, Any] = {
         "finding": "violation", "evidence": "轨迹与台账不符", "responsibility": "驾驶员", "measures": "批评教育",
         "measures_due": days_ahead(7).isoformat(),
     }  # fmt: skip
@@ -344,7 +352,7 @@ async def test_a_label_stands_as_long_as_its_finding(bureau: Site) -> None:
     assert (task["state"], "原结论作废" in task["note"]) == ("done", True)
     await bureau.step("unit", id, "reply", text="再查", checked=["track"])
     await bureau.step("boss", id, "sign-reply")
-    found = {
+    found: dict[str, Any] = {
         "finding": "violation",
         "evidence": "x",
         "responsibility": "x",
@@ -359,3 +367,40 @@ async def test_a_label_stands_as_long_as_its_finding(bureau: Site) -> None:
     assert (await judged(), [stands for _, stands in await labels()]) == ([], [False, False])
     (bundle,) = (await bureau.ask("clerk", "GET", "cases/proposals", params=span))["items"]
     assert bundle["alerts"] == [alert]
+
+
+async def test_a_sheet_is_the_same_for_whoever_may_not_know_of_a_secret_vehicle(bureau: Site) -> None:
+    """The office head may not see the case; its points are there all the same, with nothing that names the vehicle."""
+    await publish_table(bureau)
+    id = await closed(bureau.pool, PAST.first + timedelta(days=30), vehicle="car-1")
+    open_seen = await sheet(bureau, "head", PAST)
+    await bureau.pool.execute("UPDATE vehicles SET secret = true WHERE id = 'car-1'")
+    await bureau.ask("head", "GET", f"cases/{id}", status=404)
+    of_unit, of_head = await sheet(bureau, "unit", PAST), await sheet(bureau, "head", PAST)
+    assert of_head["digest"] == of_unit["digest"] == open_seen["digest"]
+    assert (of_unit["lines"][0]["case"], of_head["lines"][0]["case"]) == (id, None)
+    assert of_head["indicators"] == of_unit["indicators"]
+    frozen = await bureau.ask("head", "POST", f"assessments/{PAST}/jsj:close", {"digest": of_head["digest"]})
+    assert (frozen["score"], id in str(frozen), "car-1" in str(frozen)) == ("98.00", False, False)
+    # Who closed the case is known to the database, also to whom the case is not shown: he does not decide on the objection.
+    raised = await bureau.ask(
+        "unit", "POST", f"assessments/{PAST}/jsj/disputes",
+        {"number": await number(bureau, id), "version": 7, "item": "purpose", "fact": "finding", "reason": "公务紧急，已补办手续"}, 201,
+    )  # fmt: skip
+    await bureau.pool.execute(
+        "INSERT INTO role_grants (user_id, role, organisation, valid_from, granted_by)"
+        " VALUES ('clerk', 'office_head', 'city', now() - interval '1 day', 'test')"
+    )
+    verdict = {"upheld": False, "reason": "手续不全，不予采纳"}
+    await bureau.ask("clerk", "POST", f"assessment-disputes/{raised['id']}:decide", verdict, 403)
+    assert (await bureau.ask("head", "POST", f"assessment-disputes/{raised['id']}:decide", verdict))[
+        "state"
+    ] == "rejected"
+    # No unit reads another's by the functions behind it.
+    async with bureau.pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL ROLE gongche_app; SET LOCAL gongche.reach = '{wsj}'")
+        assert (
+            await connection.fetch("SELECT * FROM assessed_threads('{jsj,city}', '-infinity', 'infinity')")
+            == []
+        )
+        assert await connection.fetchval("SELECT assessed_with_vehicles('{jsj,city,wsj}')") == ["wsj"]

@@ -26,7 +26,7 @@ Q1, Q2 = Period(2026, 1), Period(2026, 2)
 class Closed:
     """A closing, as supervision gives it."""
 
-    case: str
+    number: str
     day: date
     finding: str = "violation"
     rules: tuple[tuple[str, str], ...] = (("off_hours", "medium"),)
@@ -42,10 +42,6 @@ class Closed:
     measures_due: date | None = None
     rectified: date | None = None
     late_wd: int = 0
-
-    @property
-    def number(self) -> str:
-        return f"督-{self.case}"
 
 
 def table(**changed: Any) -> ScoreTable:
@@ -154,7 +150,7 @@ def test_a_line_says_how_it_came_about() -> None:
     assert (third.key.fact, third.count, third.full, third.given_back) == ("late_reply", 2, 500, 0)
     said = first.show()
     assert (said["number"], said["deducted"], said["given_back"], said["net"]) == (
-        "督-k1",
+        "k1",
         "45.00",
         "22.50",
         "22.50",
@@ -299,7 +295,7 @@ def simple(closed: list[Closed], upheld: set[Key]) -> tuple[dict[str, Decimal], 
             others = (
                 not case.rules or case.finding == "irregular" or any(r != "off_hours" for r, _ in case.rules)
             )
-            if others and Key(case.case, case.version, "b", "finding") not in upheld:
+            if others and Key(case.number, case.version, "b", "finding") not in upheld:
                 charges.append(("b", Decimal("7.5"), True))
         if case.finding != "data" and case.late_replies:
             charges.append(("b", Decimal("2.5") * case.late_replies, False))
@@ -369,7 +365,7 @@ def test_a_correction_says_why() -> None:
     frozen = [Frozen(Q1, datetime.now(UTC), sheet.body())]
     mended = replace(closed[2], measures_due=day("04-01"), rectified=day("04-01"))
     found = corrections_of(frozen, {Q1: lines_of([closed[1], mended], versions, ())})
-    said = [(each.key.case, each.amount, each.why.split("，")[0].split(" / ")[0]) for each in found]
+    said = [(each.key.number, each.amount, each.why.split("，")[0].split(" / ")[0]) for each in found]
     # k1 was reopened; the cap that it had used up is free for k2, which now costs 30 and not 20.
     assert said == [
         ("k1", 3000, "督办单重新办理或撤销"),

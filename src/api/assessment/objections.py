@@ -64,7 +64,7 @@ async def decide(request: Request, id: ItemId) -> Response:
     body, subject = await read_model(request, DisputeDecide), subject_of(request)
 
     async def work(connection: Connection) -> dict[str, Any]:
-        about = await disputes.case_of(connection, id)
+        about = await disputes.about(connection, id)
         closers = frozenset() if about is None else await closers_of(connection, *about)
         return await disputes.decide(
             connection, subject, id, upheld=body.upheld, reason=body.reason, closers=closers

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.answers import page_of
 from office.assessment.table import Code, Fact, ScoreTable
 from office.supervision.contents import Finding, Reason
-from registry.values import Day, Identifier
+from registry.values import Day, Name
 
 #: ``-2.50``
 Shown = Annotated[str, Field(pattern=r"^-?[0-9]+\.[0-9]{2}$", description="points, two decimals")]
@@ -44,7 +44,7 @@ class SheetClose(_Body):
 class DisputeRaise(_Body):
     """异议: which line, and why."""
 
-    case: Identifier
+    number: Name = Field(description="督办编号 of the line")
     version: int = Field(ge=1, le=1_000_000, strict=True)
     item: Code
     fact: Fact
@@ -118,7 +118,7 @@ class SheetLine(BaseModel):
     """What one case cost in one item. `full` = `points` x `count`; `deducted`: what the maximum of the item left of it;
     `net` = `deducted` - `given_back`."""
 
-    case: str
+    case: str | None = Field(description="its id; null where you do not see the case")
     version: int = Field(description="of the close of the case: a case that is closed anew makes other lines")
     item: str
     fact: Fact
@@ -146,7 +146,7 @@ class SheetCorrection(BaseModel):
     """冲正: what a line of a closed sheet comes to now. `amount` = `booked` - `now`, added to the score."""
 
     of: str
-    case: str
+    case: str | None
     version: int
     item: str
     fact: Fact
@@ -234,7 +234,7 @@ class Dispute(BaseModel):
     id: str
     organisation: str
     period: str
-    case: str
+    number: str
     version: int
     item: str
     fact: Fact

@@ -20,6 +20,7 @@ from office.assessment.problems import NotThereError
 from office.assessment.sheet import Key
 from office.assessment.sheets import Computed, Sources
 from office.supervision.cases import Clocks
+from office.supervision.closings import ids_of
 from registry.organisations import units_below
 from runtime.connection import Connection
 
@@ -70,10 +71,21 @@ async def _sheet(
     closed = await sheets.closed_sheet(connection, unit, period)
     if closed is not None:
         until = objections_until(clocks, closed["closed_at"], closed["dispute_wd"])
-        return closed | {"objections_until": until}
+        return await _named(connection, closed | {"objections_until": until})
     computed = await sheets.open_sheet(connection, found, unit, period)
     body = computed.sheet.body() | await sheets.beside(connection, found, computed, units)
-    return body | {"closed_at": None, "closed_by": None, "objections_until": None}
+    return await _named(connection, body | {"closed_at": None, "closed_by": None, "objections_until": None})
+
+
+async def _named(connection: Connection, sheet: dict[str, Any]) -> dict[str, Any]:
+    """With the ids of the cases that the caller sees: those of secret vehicles have their number only."""
+    ids = await ids_of(
+        connection, {row["number"] for part in ("lines", "corrections") for row in sheet[part]}
+    )
+    return sheet | {
+        part: [row | {"case": ids.get(row["number"])} for row in sheet[part]]
+        for part in ("lines", "corrections")
+    }
 
 
 @router.post(
@@ -108,7 +120,7 @@ async def raise_dispute(request: Request, period: PeriodText, organisation: Unit
     """By the unit itself, once a line: until so many working days (`dispute_wd` of the table) after the first sheet that has the
     line was closed. 409 after that."""
     body, subject, at = await read_model(request, DisputeRaise), subject_of(request), parse(period)
-    key = Key(body.case, body.version, body.item, body.fact)
+    key = Key(body.number, body.version, body.item, body.fact)
 
     async def work(connection: Connection) -> dict[str, Any]:
         await visible(connection, subject, organisation, DISPUTE)
@@ -116,7 +128,7 @@ async def raise_dispute(request: Request, period: PeriodText, organisation: Unit
         lines = await sheets.shown_lines(connection, found, organisation, at)
         if key not in lines:
             raise NotThereError(
-                f"考核表 {period} 中没有这项扣分 · there is no such line in the sheet {period}: {body.case}"
+                f"考核表 {period} 中没有这项扣分 · there is no such line in the sheet {period}: {body.number}"
             )
         first = await sheets.first_close(connection, organisation, lines[key])
         until = None if first is None else objections_until(clocks, *first)

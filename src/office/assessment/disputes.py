@@ -15,7 +15,7 @@ from office.identity.subject import Subject
 from runtime.connection import Connection
 
 _COLUMNS: Final = (
-    "d.id, d.organisation, d.period, d.case_id AS case, d.case_version AS version, d.item, d.fact, d.reason,"
+    "d.id, d.organisation, d.period, d.number, d.case_version AS version, d.item, d.fact, d.reason,"
     " d.raised_name AS raised_by, d.raised_at, e.upheld, e.reason AS decision, e.decided_name AS decided_by, e.decided_at"
 )
 _FROM: Final = "FROM assessment_disputes d LEFT JOIN assessment_decisions e ON e.dispute_id = d.id"
@@ -24,13 +24,13 @@ _FROM: Final = "FROM assessment_disputes d LEFT JOIN assessment_decisions e ON e
 async def upheld_of(connection: Connection, units: Collection[str]) -> dict[str, set[Key]]:
     """The lines of each of ``units`` that objections took away."""
     rows = await connection.fetch(
-        "SELECT d.organisation, d.case_id, d.case_version, d.item, d.fact FROM assessment_disputes d"
+        "SELECT d.organisation, d.number, d.case_version, d.item, d.fact FROM assessment_disputes d"
         " JOIN assessment_decisions e ON e.dispute_id = d.id AND e.upheld WHERE d.organisation = ANY($1::text[])",
         sorted(units),
     )
     found: dict[str, set[Key]] = {}
     for row in rows:
-        key = Key(row["case_id"], row["case_version"], row["item"], row["fact"])
+        key = Key(row["number"], row["case_version"], row["item"], row["fact"])
         found.setdefault(row["organisation"], set()).add(key)
     return found
 
@@ -64,9 +64,9 @@ async def raise_dispute(
         raise AssessmentError("too-late", f"异议期已于 {until} 届满 · objections were possible until {until}")
     id = secrets.token_hex(8)
     done = await connection.fetchval(
-        "INSERT INTO assessment_disputes (id, organisation, period, case_id, case_version, item, fact, reason, raised_by,"
+        "INSERT INTO assessment_disputes (id, organisation, period, number, case_version, item, fact, reason, raised_by,"
         " raised_name, raised_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp())"
-        " ON CONFLICT (case_id, case_version, item, fact) DO NOTHING RETURNING id",
+        " ON CONFLICT (number, case_version, item, fact) DO NOTHING RETURNING id",
         id, unit, period, *key, reason, sorted(persons), subject.name,
     )  # fmt: skip
     if done is None:
@@ -124,10 +124,12 @@ async def decide(
     return await read_dispute(connection, id)
 
 
-async def case_of(connection: Connection, id: str) -> tuple[str, int] | None:
-    """The case that an objection is about, and the version of its close; None: there is no such objection."""
-    row = await connection.fetchrow("SELECT case_id, case_version FROM assessment_disputes WHERE id = $1", id)
-    return None if row is None else (row["case_id"], row["case_version"])
+async def about(connection: Connection, id: str) -> tuple[str, str, int] | None:
+    """The unit, the case's number and the version of its close that an objection is about; None: there is none."""
+    row = await connection.fetchrow(
+        "SELECT organisation, number, case_version FROM assessment_disputes WHERE id = $1", id
+    )
+    return None if row is None else (row["organisation"], row["number"], row["case_version"])
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,17 +52,7 @@ async def indicators(
     """Of ``unit`` in ``period``; ``closings``: those of its cases."""
     since, until = _midnight(period.first), _midnight(period.last + timedelta(days=1))
     closed = list(closings)
-    row = await connection.fetchrow(
-        # What part of an order the vehicle of another one drove is counted once, with the order.
-        "SELECT count(*) AS departed,"
-        " count(*) FILTER (WHERE EXISTS (SELECT FROM dispatch_orders v WHERE v.id = o.id AND v.backfill)) AS backfilled,"
-        " count(*) FILTER (WHERE r.state = 'settled') AS settled,"
-        " count(*) FILTER (WHERE r.state = 'settled' AND r.fixes > 0) AS tracked"
-        " FROM dispatch_orders o LEFT JOIN order_results r ON r.order_id = o.id"
-        " WHERE o.is_newest AND o.part_of IS NULL AND o.organisation = $1 AND o.status <> 'cancelled'"
-        " AND o.actual_departure >= $2 AND o.actual_departure < $3",
-        unit, since, until,
-    )  # fmt: skip
+    row = await connection.fetchrow("SELECT * FROM assessed_orders($1, $2, $3)", unit, since, until)
     replies = sum(each.replies for each in closed)
     signings = sum(each.signings for each in closed)
     made = [

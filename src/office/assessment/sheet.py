@@ -25,8 +25,6 @@ class Closing(Protocol):
     """The close of a case that stands, as supervision has it."""
 
     @property
-    def case(self) -> str: ...
-    @property
     def number(self) -> str: ...
     @property
     def organisation(self) -> str: ...
@@ -61,9 +59,9 @@ class Closing(Protocol):
 
 
 class Key(NamedTuple):
-    """Names a line for ever: a case that is closed anew gives other lines."""
+    """Names a line for ever, by the number of its case: a case that is closed anew gives other lines."""
 
-    case: str
+    number: str
     version: int
     item: str
     fact: str
@@ -86,7 +84,6 @@ class Line:
     rectified, or the office has not accepted it yet)."""
 
     key: Key
-    number: str
     day: date
     finding: str
     rule: str | None
@@ -114,7 +111,6 @@ class Line:
         """For answers, and as it is frozen."""
         return {
             **self.key._asdict(),
-            "number": self.number,
             "day": self.day.isoformat(),
             "finding": self.finding,
             "rule": self.rule,
@@ -150,7 +146,6 @@ class Correction:
 
     of: Period
     key: Key
-    number: str
     booked: int
     now: int
     why: str
@@ -163,7 +158,6 @@ class Correction:
         return {
             "of": str(self.of),
             **self.key._asdict(),
-            "number": self.number,
             "booked": shown(self.booked),
             "now": shown(self.now),
             "amount": shown(self.amount),
@@ -257,11 +251,11 @@ def lines_of(closings: Iterable[Closing], versions: Sequence[Version], upheld: C
     """What ``closings`` of one unit and one period cost, in the order in which caps are used up."""
     used: dict[str, int] = {}
     found: list[Line] = []
-    for closing in sorted(closings, key=lambda each: (each.day, each.number, each.case)):
+    for closing in sorted(closings, key=lambda each: (each.day, each.number)):
         version = in_force(versions, closing.day)
         maxima = version.table.maxima
         for item, fact, rule, severity, points, count in _costs(closing, version.table):
-            key = Key(closing.case, closing.version, item, fact)
+            key = Key(closing.number, closing.version, item, fact)
             full, spared = points * count, key in upheld
             left = max(0, maxima[item] - used.get(item, 0))
             deducted = 0 if spared else min(full, left)
@@ -271,7 +265,6 @@ def lines_of(closings: Iterable[Closing], versions: Sequence[Version], upheld: C
             found.append(
                 Line(
                     key,
-                    closing.number,
                     closing.day,
                     closing.finding,
                     rule,
@@ -330,27 +323,23 @@ def corrections_of(frozen: Sequence[Frozen], now: Mapping[Period, Sequence[Line]
     """What is not booked yet of the closed sheets ``frozen`` (of one series). ``now``: what the lines of those periods come to
     today; a period that is not in it has not changed."""
     booked: dict[tuple[Period, Key], int] = {}
-    numbers: dict[Key, str] = {}
     for sheet in frozen:
         for line in sheet.body["lines"]:
             key = _key(line)
             booked[sheet.period, key] = booked.get((sheet.period, key), 0) + hundredths(line["net"])
-            numbers[key] = line["number"]
         for each in sheet.body["corrections"]:
             at = parse(each["of"]), _key(each)
             booked[at] = booked.get(at, 0) - signed(each["amount"])
-            numbers[at[1]] = each["number"]
     found = []
     for period, lines in now.items():
         present = {line.key: line for line in lines}
-        numbers |= {line.key: line.number for line in lines}
         keys = present.keys() | {key for of, key in booked if of == period}
         for key in sorted(keys):
             before, line_now = booked.get((period, key), 0), present.get(key)
             after = 0 if line_now is None else line_now.net
             if before != after:
-                found.append(Correction(period, key, numbers[key], before, after, _reason(line_now)))
-    return sorted(found, key=lambda each: (each.of, each.number, each.key))
+                found.append(Correction(period, key, before, after, _reason(line_now)))
+    return sorted(found, key=lambda each: (each.of, each.key))
 
 
 def _reason(line: Line | None) -> str:
@@ -369,7 +358,7 @@ def signed(text: str) -> int:
 
 
 def _key(row: Mapping[str, Any]) -> Key:
-    return Key(row["case"], row["version"], row["item"], row["fact"])
+    return Key(row["number"], row["version"], row["item"], row["fact"])
 
 
 def _day(day: date | None) -> str | None:

@@ -145,7 +145,7 @@ async def shown_lines(connection: Connection, sources: Sources, unit: str, perio
     closed = await closed_sheet(connection, unit, period)
     if closed is not None:
         return {
-            Key(row["case"], row["version"], row["item"], row["fact"]): date.fromisoformat(row["day"])
+            Key(row["number"], row["version"], row["item"], row["fact"]): date.fromisoformat(row["day"])
             for row in closed["lines"]
         }
     computed = await open_sheet(connection, sources, unit, period)
@@ -266,10 +266,7 @@ async def scores(
     computed = await compute(
         connection, sources, open_units, period, await frozen_of(connection, open_units, period)
     )
-    rows = await connection.fetch(
-        "SELECT DISTINCT organisation FROM vehicles WHERE organisation = ANY($1::text[])", sorted(units)
-    )
-    with_vehicles = {row["organisation"] for row in rows}
+    with_vehicles = await connection.fetchval("SELECT assessed_with_vehicles($1)", sorted(units))
     found = {unit: (row["score"], True) for unit, row in closed.items()}
     for unit, made in computed.items():
         if unit in with_vehicles or made.sheet.lines or made.sheet.corrections:
