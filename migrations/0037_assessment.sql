@@ -83,7 +83,8 @@ CREATE INDEX case_events_closes ON case_events (at, case_id) WHERE step IN ('clo
 -- A sheet is the same for whoever reads it, also where cases, orders and vehicles of it are secret (0036): what it is computed from is
 -- read past row-level security, without anything that names a vehicle, a person or a place, and of units in reach only.
 CREATE FUNCTION assessed_units(units text[]) RETURNS text[] LANGUAGE sql STABLE AS $$
-    SELECT COALESCE(array_agg(u), '{}') FROM unnest(units) AS n (u) WHERE unit_in_reach(u) OR current_setting('role') = 'none'
+    SELECT COALESCE(array_agg(u), '{}') FROM unnest(units) AS n (u) 
+     WHERE current_setting('role') IN ('gongche_everywhere', 'none') OR u = ANY ((SELECT reach_units())::text[])
 $$;
 -- The threads of the cases of ``units`` that are closed now and were closed in [since, until); or of the one with the number given.
 CREATE FUNCTION assessed_threads(units text[], since timestamptz, until timestamptz, wanted text DEFAULT NULL)

@@ -49,7 +49,7 @@ def lines(case: Any) -> dict[tuple[str, str], Any]:
         ("GET", tables): case(_call("GET", "assessment-tables"), read, foreign=None),
         ("GET", of_year): case(_call("GET", "assessment-tables/{unit}/2026"), read),
         ("PUT", of_year): case(
-            _call("PUT", "assessment-tables/{unit}/2027", {"revision": 0, "table": _TABLE}), manage, own=frozenset({200, 409})
+            _call("PUT", "assessment-tables/{unit}/2027", {"revision": 0, "table": _TABLE}), manage, own=NO_PERSON
         ),
         ("POST", f"{of_year}:publish"): case(
             _call("POST", "assessment-tables/{unit}/2027:publish", {"revision": 1, "valid_from": "2027-01-01"}), decide, own=NO_PERSON

@@ -4,6 +4,8 @@ objections; and findings that flow back, also when the office changes its mind."
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -327,7 +329,19 @@ async def test_units_are_ranked_and_roll_up(bureau: Site) -> None:
     assert [row["organisation"] for row in frozen["below"]["scores"]] == ["team"]
 
 
-async def test_a_label_stands_as_long_as_its_finding(bureau: Site) -> None:
+async def backtested(db_url: str) -> str:
+    """What ``gongche backtest`` says of the month."""
+    words = ["--rule", "off_hours", "--from", "2026-03-01", "--to", "2026-03-31"]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gongche", "backtest", *words, stdout=asyncio.subprocess.PIPE,
+        env=os.environ | {"GONGCHE_DATABASE_URL": db_url},
+    )  # fmt: skip
+    told, _ = await process.communicate()
+    assert process.returncode == 0
+    return told.decode()
+
+
+async def test_a_label_stands_as_long_as_its_finding(bureau: Site, db_url: str) -> None:
     alert = await suspect(bureau.pool, "night-1")
     id = await bureau.replied(source="alert", alerts=[alert])
     span = {"from": "2026-03-01", "to": "2026-03-31", "organisation": "jsj"}
@@ -361,10 +375,12 @@ async def test_a_label_stands_as_long_as_its_finding(bureau: Site) -> None:
     }
     await bureau.step("clerk", id, "close", **found)
     assert (await judged(), await labels()) == (["violation"], [("violation", True), ("data", False)])
+    assert "2026-03  jsj: 属实违规 violation 1；准确率 / precision 1/1 = 100%" in await backtested(db_url)
     # Cancelled after it was reopened: no finding, and the alert is proposed anew.
     await bureau.step("head", id, "reopen", reason="再次发现新情况")
     await bureau.step("head", id, "cancel", reason="与另一单重复立案")
     assert (await judged(), [stands for _, stands in await labels()]) == ([], [False, False])
+    assert "管理处的结论" not in await backtested(db_url)
     (bundle,) = (await bureau.ask("clerk", "GET", "cases/proposals", params=span))["items"]
     assert bundle["alerts"] == [alert]
 

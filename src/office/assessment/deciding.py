@@ -85,7 +85,9 @@ async def deciding(
 def hats_of_unit(subject: Subject, chain: Collection[str]) -> bool:
     """Whether ``subject`` answers for the unit whose chain of units above is ``chain``, in any way."""
     return any(
-        not grant.permissions.isdisjoint(_ANSWERS) and grant.organisation in chain for grant in subject.grants
+        not grant.permissions.isdisjoint(_ANSWERS)
+        and (grant.organisation is None or grant.organisation in chain)
+        for grant in subject.grants
     )
 
 

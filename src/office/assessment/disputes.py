@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from office.assessment.deciding import DISPUTE, acting, deciding, human
-from office.assessment.problems import AssessmentError, NotThereError, stale
+from office.assessment.problems import AssessmentError, NotThereError
 from office.assessment.sheet import Key
 from office.identity.subject import Subject
 from runtime.connection import Connection
@@ -120,7 +120,12 @@ async def decide(
         id, row["organisation"], upheld, reason, sorted(persons), subject.name,
     )  # fmt: skip
     if not done:
-        raise stale("异议已有决定，此项异议", state=(await read_dispute(connection, id))["state"])
+        now = await read_dispute(connection, id)
+        raise AssessmentError(
+            "decided",
+            "此项异议已有决定，请重新打开查看 · it has been decided already; read it again",
+            more={"state": now["state"]},
+        )
     return await read_dispute(connection, id)
 
 

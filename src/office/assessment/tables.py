@@ -61,6 +61,7 @@ async def put_draft(
     connection: Connection, subject: Subject, unit: str, year: int, revision: int, table: ScoreTable
 ) -> dict[str, Any]:
     """Write the draft of a year's table; ``revision``: of the draft that was seen, 0 = there was none. Raises AssessmentError."""
+    human(subject)  # two persons: a program of the same person is no other one
     persons = await acting(connection, subject, MANAGE, unit)
     await take(connection, Lock.ASSESSMENT)
     row = await connection.fetchrow(
