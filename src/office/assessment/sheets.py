@@ -56,31 +56,39 @@ class Computed:
     closings: tuple[Closing, ...]
 
 
+async def last_closed(
+    connection: Connection, units: Collection[str], period: Period
+) -> dict[str, tuple[Period, datetime]]:
+    """The last closed sheet of each of ``units`` before ``period``, of its series, and when it was closed."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT ON (organisation) organisation, period, closed_at FROM assessment_sheets"
+        " WHERE organisation = ANY($1::text[]) AND last_day < $2 AND (period LIKE '%Q%') = $3 ORDER BY organisation, last_day DESC",
+        sorted(units), period.first, bool(period.quarter),
+    )  # fmt: skip
+    return {row["organisation"]: (parse(row["period"]), row["closed_at"]) for row in rows}
+
+
 async def frozen_of(
     connection: Connection, units: Collection[str], period: Period
 ) -> dict[str, list[Frozen]]:
-    """The closed sheets of ``units`` of the series of ``period``, of the last years up to it, oldest first."""
+    """The closed sheets of ``units`` of the series of ``period``, of the last years before it, oldest first."""
+    first = Period(period.year - YEARS_BACK, 1 if period.quarter else 0).first
     rows = await connection.fetch(
         "SELECT organisation, period, closed_at, body FROM assessment_sheets WHERE organisation = ANY($1::text[])"
-        " AND last_day >= $2 AND last_day <= $3 AND (period LIKE '%Q%') = $4 ORDER BY last_day",
-        sorted(units), Period(period.year - YEARS_BACK, 1 if period.quarter else 0).first, period.last, bool(period.quarter),
+        " AND last_day >= $2 AND last_day < $3 AND (period LIKE '%Q%') = $4 ORDER BY last_day",
+        sorted(units), first, period.first, bool(period.quarter),
     )  # fmt: skip
     found: dict[str, list[Frozen]] = {}
     for row in rows:
-        found.setdefault(row["organisation"], []).append(
-            Frozen(parse(row["period"]), row["closed_at"], row["body"])
-        )
+        made = Frozen(parse(row["period"]), row["closed_at"], row["body"])
+        found.setdefault(row["organisation"], []).append(made)
     return found
 
 
 async def compute(
-    connection: Connection,
-    sources: Sources,
-    units: Collection[str],
-    period: Period,
-    frozen: Mapping[str, list[Frozen]],
+    connection: Connection, sources: Sources, units: Collection[str], period: Period
 ) -> dict[str, Computed]:
-    """The sheets of ``units`` for ``period``, none of which is closed. ``frozen``: their closed ones (``frozen_of``)."""
+    """The sheets of ``units`` for ``period``, none of which is closed."""
     if not units:
         return {}
     versions = await tables.versions_for(connection, sorted(units), [period.year])
@@ -88,7 +96,7 @@ async def compute(
     by_unit: dict[str, list[Closing]] = {unit: [] for unit in units}
     for closing in await sources.between(units, period.first, period.last):
         by_unit[closing.organisation].append(closing)
-    corrections = await _corrections(connection, sources, units, period, frozen, upheld)
+    corrections = await _corrections(connection, sources, units, period, upheld)
     made = {}
     for unit in units:
         held = tuple(v for v in versions[unit] if v.valid_from <= period.last)
@@ -99,17 +107,19 @@ async def compute(
 
 
 async def _corrections(
-    connection: Connection, sources: Sources, units: Collection[str], period: Period, frozen: Mapping[str, list[Frozen]],
+    connection: Connection, sources: Sources, units: Collection[str], period: Period,
     upheld: Mapping[str, Collection[Any]],
 ) -> dict[str, list[Correction]]:  # fmt: skip
     """Of the units whose last closed sheet is that of the period before, and where something happened since."""
-    last = {unit: frozen[unit][-1] for unit in units if frozen.get(unit)}
-    since = {u: s.closed_at - _MARGIN for u, s in last.items() if s.period.following == period}
+    last = await last_closed(connection, units, period)
+    since = {unit: at - _MARGIN for unit, (closed, at) in last.items() if closed.following == period}
     if not since:
         return {}
     moved = await sources.changed(since) | await disputes.units_decided(connection, since)
     if not moved:
         return {}
+    frozen = await frozen_of(connection, moved, period)
+    moved = moved & frozen.keys()
     first = min(frozen[unit][0].period.first for unit in moved)
     closings = await sources.between(moved, first, period.first - timedelta(days=1))
     years = sorted({sheet.period.year for unit in moved for sheet in frozen[unit]})
@@ -136,8 +146,7 @@ def _named(sheet: Frozen, versions: Sequence[Version]) -> list[Version]:
 
 async def open_sheet(connection: Connection, sources: Sources, unit: str, period: Period) -> Computed:
     """The sheet of one unit, which is not closed."""
-    frozen = await frozen_of(connection, [unit], period)
-    return (await compute(connection, sources, [unit], period, frozen))[unit]
+    return (await compute(connection, sources, [unit], period))[unit]
 
 
 async def shown_lines(connection: Connection, sources: Sources, unit: str, period: Period) -> dict[Key, date]:
@@ -263,9 +272,7 @@ async def scores(
         )
     }  # fmt: skip
     open_units = set(units) - closed.keys()
-    computed = await compute(
-        connection, sources, open_units, period, await frozen_of(connection, open_units, period)
-    )
+    computed = await compute(connection, sources, open_units, period)
     with_vehicles = await connection.fetchval("SELECT assessed_with_vehicles($1)", sorted(units))
     found = {unit: (row["score"], True) for unit, row in closed.items()}
     for unit, made in computed.items():
