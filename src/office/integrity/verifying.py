@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -97,9 +98,13 @@ async def verify_chains(
     only: Iterable[str] | None = None,
 ) -> Report:
     """Compare everything, or the streams ``only``, in one snapshot of the database. ``heads``: exported ones; ``trusted``: id of
-    the key that must have begun the chains. In a transaction of its own, read only."""
+    the key that must have begun the chains. In the caller's transaction, or else in one of its own that reads only."""
     report = Report()
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
+    async with AsyncExitStack() as stack:
+        if not connection.is_in_transaction():
+            await stack.enter_async_context(
+                connection.transaction(isolation="repeatable_read", readonly=True)
+            )
         now = await connection.fetchval("SELECT now()")
         keys = await known_keys(connection)
         for id, what in await key_flaws(connection):
