@@ -75,7 +75,7 @@ def _verify_bundle(args: argparse.Namespace) -> int:
         for flaw in checked.flaws:
             print(json.dumps({"name": flaw.name, "what": flaw.what}, ensure_ascii=False))
         print(json.dumps({"case": checked.case, "files": checked.files, "rows": checked.rows, "unsealed": checked.unsealed,
-                          "keys": checked.keys, "flaws": len(checked.flaws)}, ensure_ascii=False))  # fmt: skip
+                          "signed": checked.signed, "unjudged": checked.unjudged, "keys": checked.keys, "flaws": len(checked.flaws)}, ensure_ascii=False))  # fmt: skip
     else:
         for flaw in checked.flaws[:_SHOWN]:
             print(f"{flaw.name}: {flaw.what}")
@@ -84,6 +84,10 @@ def _verify_bundle(args: argparse.Namespace) -> int:
             f" {checked.unsealed:,}，不符 / differ {len(checked.flaws):,}"
         )
         print(f"签名密钥 / signed by: {', '.join(checked.keys) or '-'}")
+        if not checked.signed:
+            print("文件清单未签名：仅各行、证据与附件有证明 / the list of files is not signed: only rows, evidence and attachments are proven")
+        if checked.unjudged:
+            print(f"未知版本，未重判 / of an unknown version, not judged again: {checked.unjudged:,}")
         if args.key is None:
             print("请与主管部门公布的密钥编号核对，或用 --key 指定 / compare the id with the one that was published, or give --key")
     return 1 if checked.flaws else 0

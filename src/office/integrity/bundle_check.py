@@ -56,13 +56,15 @@ class Flaw:
 @dataclass(slots=True)
 class Checked:
     """A bundle that was checked. ``unsealed``: rows that were in no block yet; ``keys``: ids of the keys that signed;
-    ``unjudged``: evaluations of a version of a rule that this program does not have."""
+    ``unjudged``: evaluations of a version of a rule that this program does not have; ``signed``: whether the list of files is
+    signed: without that nothing but its rows, evidence and attachments is proven."""
 
     case: str = ""
     files: int = 0
     rows: int = 0
     unsealed: int = 0
     unjudged: int = 0
+    signed: bool = False
     keys: list[str] = field(default_factory=list)
     flaws: list[Flaw] = field(default_factory=list)
 
@@ -177,6 +179,7 @@ class _Check:
             if not key.signed_bundle(self._files["manifest.json"], bytes.fromhex(signed["signature"])):
                 self._flaw("manifest.json", "签名不符 · its signature does not hold")
             self._used.add(key.id)
+            self._made.signed = True
 
     def _read_keys(self) -> None:
         rows = _json(self._files, "keys.json")

@@ -33,6 +33,8 @@ _MOST_REMEMBERED: Final = 2_000_000
 _ROWS_AT_ONCE: Final = 20_000
 #: Length of a binary COPY stream's head.
 _COPY_HEAD: Final = 19
+#: What a key or a list that was changed comes to.
+_UNREADABLE: Final = (ValueError, TypeError, IndexError, KeyError, OverflowError, RecursionError)
 _FIELD: Final = struct.Struct(">hi")
 
 
@@ -311,7 +313,7 @@ class _Comparison:
             part = within[start : start + MOST_ROWS]
             try:
                 texts = await self._texts([keys[k] for k in part])
-            except (ValueError, TypeError, IndexError):
+            except _UNREADABLE:
                 continue  # the block was changed: that is said already
             for k, text in zip(part, texts, strict=True):
                 sealed = chain.sha256s[first + k].tobytes()
@@ -336,7 +338,7 @@ class _Comparison:
         """Whether a row that is not there was dropped at the end of its retention."""
         try:
             month = month_of(self._stream, key)
-        except (ValueError, TypeError, IndexError, KeyError):
+        except _UNREADABLE:
             return False
         if month is None:
             return False
@@ -358,6 +360,14 @@ class _Comparison:
                 *between,
             )
         return self._months[month]
+
+
+def _time(us: int) -> datetime | None:
+    """A time; None for one that no calendar has: of a list that was changed."""
+    try:
+        return from_us(us)
+    except OverflowError:
+        return None
 
 
 def _month(now: datetime, days: int) -> date:
@@ -407,13 +417,14 @@ async def _positions(connection: Connection, report: Report, kept: Kept, now: da
             report.absent += row["absent"]
             try:
                 wrong = await tracks.compare(connection, row["spans"], row["rows"])
-            except (ValueError, TypeError, IndexError, KeyError):
+            except _UNREADABLE:
                 continue  # the list itself was changed: its chain says so
             for kind, (terminal, t_us, fingerprint) in wrong:
-                if kind == "missing" and (t_us < limit_us or f"{from_us(t_us):%Y%m%d}" < first):
+                at = _time(t_us)
+                if kind == "missing" and (t_us < limit_us or (at is not None and f"{at:%Y%m%d}" < first)):
                     report.past += 1
                     continue
-                key = f"terminal {terminal}, {from_us(t_us).isoformat()}, {fingerprint}"
+                key = f"terminal {terminal}, {t_us if at is None else at.isoformat()}, {fingerprint}"
                 said = {"missing": "定位缺失 · the position is missing", "changed": "定位被改动 · the position was changed"}.get(
                     kind, "插入的定位 · the position was put in"
                 )  # fmt: skip
