@@ -4,6 +4,7 @@
 that is rolled back after the verification; and nothing else may be named than what was done.
 """
 
+# ruff: noqa: S608 - the SQL is made of the names of our own tables and columns
 from __future__ import annotations
 
 import argparse
@@ -20,7 +21,7 @@ from pathlib import Path
 import asyncpg
 import numpy as np
 
-from office.integrity.streams import BY_NAME, STREAMS, Stream
+from office.integrity.streams import BY_NAME, STREAMS, Stream, key_text
 from office.integrity.tracks import ROW
 from office.integrity.verifying import Kept, verify_chains
 from runtime.connection import Connection
@@ -47,11 +48,13 @@ _OTHER = {
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A tampering, and the rows that must be named for it: (stream, key)."""
+    """A tampering, and the rows that must be named for it: (stream, key). ``rests_on``: a row that nothing else may be done to,
+    since it names what was tampered with."""
 
     kind: str
     what: str
     named: frozenset[tuple[str, str]]
+    rests_on: frozenset[tuple[str, str]] = frozenset()
 
 
 class Tamperer:
@@ -61,6 +64,7 @@ class Tamperer:
         self._connection, self._dice = connection, dice
         self._types: dict[str, dict[str, str]] = {}
         self._used: set[tuple[str, str]] = set()
+        self._changed: set[tuple[str, str]] = set()
 
     async def begin(self) -> None:
         """What is in the database."""
@@ -73,6 +77,7 @@ class Tamperer:
     def forget(self) -> None:
         """Everything was rolled back."""
         self._used.clear()
+        self._changed.clear()
 
     async def tamper(self, kind: str) -> Done:
         """Do ``kind`` to a row to which nothing was done. The transaction has no triggers."""
@@ -80,14 +85,16 @@ class Tamperer:
             point = self._connection.transaction()
             await point.start()
             try:
-                done = await getattr(self, f"_{kind}")()
-            except asyncpg.PostgresError:
+                done: Done | None = await getattr(self, f"_{kind}")()
+            except (asyncpg.PostgresError, ValueError):  # what a row before it was changed to cannot be
                 done = None
-            if done is None or done.named & self._used:
+            touched = frozenset() if done is None else done.named | done.rests_on
+            if done is None or done.named & self._used or done.rests_on & self._changed:
                 await point.rollback()
                 continue
             await point.commit()
-            self._used |= done.named
+            self._used |= touched
+            self._changed |= done.named
             return done
 
     async def _pick(self, stream: Stream, count: int = 1) -> list[str]:
@@ -117,7 +124,9 @@ class Tamperer:
             f"UPDATE {stream.table} t SET {column} = {other} WHERE {where} AND {column} IS DISTINCT FROM {other} RETURNING 1",
             *values,
         )
-        return Done("update", f"{stream.table}.{column}", frozenset({(stream.name, key)})) if changed else None
+        return (
+            Done("update", f"{stream.table}.{column}", frozenset({(stream.name, key)})) if changed else None
+        )
 
     async def _body(self) -> Done | None:
         stream = self._dice.choice([BY_NAME["evidence"], BY_NAME["attachments"], BY_NAME["positions"]])
@@ -192,9 +201,9 @@ class Tamperer:
         (key,) = await self._pick(stream)
         where, values = self._where(stream, key)
         name = stream.key[0][0]
-        columns = [n for n in self._types[stream.name]]
+        columns = list(self._types[stream.name])
         kind = self._types[stream.name][name]
-        new = "({} + 1000000)".format(name) if kind in ("bigint", "integer") else _OTHER[kind].format(name)
+        new = f"({name} + 1000000)" if kind in ("bigint", "integer") else _OTHER[kind].format(name)
         chosen = ", ".join(new if n == name else n for n in columns)
         text = await self._connection.fetchval(
             f"INSERT INTO {stream.table} AS t ({', '.join(columns)}) OVERRIDING SYSTEM VALUE SELECT {chosen} FROM {stream.table}"
@@ -209,13 +218,27 @@ class Tamperer:
 
     async def _position(self) -> Done | None:
         """A position that evidence rests on is changed, removed, or another one is put beside it."""
-        lists = await self._connection.fetch("SELECT rows FROM evidence_positions")
-        row = self._dice.choice(np.frombuffer(self._dice.choice(lists)["rows"], ROW))
+        lists = await self._connection.fetch(
+            "SELECT encode(sha256, 'hex') AS sha256, rows FROM evidence_positions"
+        )
+        listed = self._dice.choice(lists)
+        row = self._dice.choice(np.frombuffer(listed["rows"], ROW))
         where = f"terminal_no = {row['terminal']} AND device_time = $1 AND fingerprint = {row['fingerprint']}"
         time_, fingerprint = from_us(int(row["t_us"])), int(row["fingerprint"])
         how = self._dice.choice(("change", "remove", "put"))
         if how == "change":
-            column = self._dice.choice(("lat_e6", "lon_e6", "speed_dkmh", "quality", "status", "odometer_dkm", "items", "received_at"))
+            column = self._dice.choice(
+                (
+                    "lat_e6",
+                    "lon_e6",
+                    "speed_dkmh",
+                    "quality",
+                    "status",
+                    "odometer_dkm",
+                    "items",
+                    "received_at",
+                )
+            )
             other = {"items": r"'\x01'::bytea", "received_at": "received_at - interval '1 h'"}.get(
                 column, f"COALESCE({column}, 0) + 1"
             )
@@ -234,7 +257,12 @@ class Tamperer:
                 time_,
             )
         key = f"terminal {row['terminal']}, {time_.isoformat()}, {fingerprint}"
-        return Done("position", how, frozenset({("positions", key)}))
+        return Done(
+            "position",
+            how,
+            frozenset({("positions", key)}),
+            frozenset({("positions", key_text([listed["sha256"]]))}),
+        )
 
     async def chain(self, kind: str) -> Done:
         """Something is done to the chain itself."""

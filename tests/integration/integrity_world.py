@@ -54,5 +54,7 @@ async def build(dsn: str, folder: Path) -> Sealer:
 
 async def counts(connection: Connection | asyncpg.Connection) -> dict[str, int]:
     """Sealed rows by stream."""
-    rows = await connection.fetch("SELECT stream, sum(cardinality(keys))::int AS n FROM seal_blocks GROUP BY 1")
+    rows = await connection.fetch(
+        "SELECT stream, sum(cardinality(keys))::int AS n FROM seal_blocks GROUP BY 1"
+    )
     return {row["stream"]: row["n"] for row in rows}

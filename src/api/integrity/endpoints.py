@@ -58,7 +58,9 @@ async def get_bundle(request: Request, id: ItemId) -> Response:
         async with asyncio.timeout(5):
             await _running.acquire()
     except TimeoutError:
-        raise unavailable("正在生成的案卷包过多，请稍后重试 · too many bundles are being made; try again") from None
+        raise unavailable(
+            "正在生成的案卷包过多，请稍后重试 · too many bundles are being made; try again"
+        ) from None
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed when it was sent
     try:
         await _write(request, case, file)

@@ -6,6 +6,7 @@ import argparse
 import os
 import secrets
 from pathlib import Path
+from typing import IO
 
 from api.alerts.evidence import feature_collection
 from gongche.commands.database import on_database
@@ -19,7 +20,9 @@ from runtime.settings import load_settings
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="CASE", help="督办单编号或 id / the number of the case, or its id")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.zip")
-    parser.add_argument("--purpose", metavar="TEXT", help="用途，记入审计 / what it is for; kept in the audit")
+    parser.add_argument(
+        "--purpose", metavar="TEXT", help="用途，记入审计 / what it is for; kept in the audit"
+    )
     parser.epilog = """\
 案卷包含经过、预警、判定、证据、地图数据、附件及其哈希链证明；不含来电人信息
 With the thread, alerts, judgements, evidence, map data, files, and the proof that they are in the chains. Without callers.
@@ -42,8 +45,7 @@ async def _bundle(args: argparse.Namespace, connection: Connection) -> int:
                 f"没有这份督办单 / no such case: {args.id}", hint="the number is like 督〔2026〕jsj-0001号"
             )
         try:
-            descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # it names people
-            with open(descriptor, "wb") as file:
+            with _private(scratch) as file:
                 await write_bundle(connection, case, file, draw=feature_collection, key=key)
             scratch.replace(output)
         except OSError as error:
@@ -52,3 +54,8 @@ async def _bundle(args: argparse.Namespace, connection: Connection) -> int:
             scratch.unlink(missing_ok=True)
     print(output)
     return 0
+
+
+def _private(path: Path) -> IO[bytes]:
+    """A new file that nobody else may read: it names people."""
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")

@@ -20,7 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--export", type=Path, metavar="DIR", help="把已签名的链头写入该目录 / write the signed heads there"
     )
     asked.add_argument(
-        "--new-key", type=Path, metavar="FILE", help="生成新密钥文件，不动数据库 / make a new key file, nothing else"
+        "--new-key",
+        type=Path,
+        metavar="FILE",
+        help="生成新密钥文件，不动数据库 / make a new key file, nothing else",
     )
     asked.add_argument(
         "--rotate",

@@ -85,11 +85,15 @@ def _verify_bundle(args: argparse.Namespace) -> int:
         )
         print(f"签名密钥 / signed by: {', '.join(checked.keys) or '-'}")
         if not checked.signed:
-            print("文件清单未签名：仅各行、证据与附件有证明 / the list of files is not signed: only rows, evidence and attachments are proven")
+            print(
+                "文件清单未签名：仅各行、证据与附件有证明 / the list of files is not signed: only rows, evidence and attachments are proven"
+            )
         if checked.unjudged:
             print(f"未知版本，未重判 / of an unknown version, not judged again: {checked.unjudged:,}")
         if args.key is None:
-            print("请与主管部门公布的密钥编号核对，或用 --key 指定 / compare the id with the one that was published, or give --key")
+            print(
+                "请与主管部门公布的密钥编号核对，或用 --key 指定 / compare the id with the one that was published, or give --key"
+            )
     return 1 if checked.flaws else 0
 
 
@@ -139,7 +143,9 @@ async def _chains(args: argparse.Namespace, connection: Connection, known: heads
     if report.past:
         print(f"已过保存期限，无法核对 / past retention, cannot be checked: {report.past:,}")
     if report.absent:
-        print(f"封存时定位已不在库 / positions that were gone already when their evidence was sealed: {report.absent:,}")
+        print(
+            f"封存时定位已不在库 / positions that were gone already when their evidence was sealed: {report.absent:,}"
+        )
     return len(report.findings)
 
 
@@ -165,7 +171,12 @@ async def _verified(connection: Connection, rule: str | None, *, quiet: bool) ->
                 if wrong:
                     tally.wrong += 1
                     if quiet:
-                        named = {"evaluation": row.id, "rule": row.rule, "subject": row.subject, "what": wrong}
+                        named = {
+                            "evaluation": row.id,
+                            "rule": row.rule,
+                            "subject": row.subject,
+                            "what": wrong,
+                        }
                         print(json.dumps(named, ensure_ascii=False))
                     elif tally.wrong <= _SHOWN:
                         print(f"{row.rule} {row.subject} (evaluation {row.id}):", *wrong, sep="\n  ")

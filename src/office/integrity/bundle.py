@@ -193,7 +193,9 @@ async def _add_evidence(
         of = alerts[digest]
         try:
             drawn = draw(of["alert_id"], of["version"], digest, parse(body), row["sm3"])
-        except Exception as error:  # of another release, or damaged: the evidence itself is there all the same
+        except (
+            Exception
+        ) as error:  # of another release, or damaged: the evidence itself is there all the same
             if not of_one_fact(error):
                 raise
             continue

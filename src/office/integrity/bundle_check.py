@@ -280,10 +280,9 @@ class _Check:
                     self._flaw(name, "文件缺失 · the file is missing")
                 elif hashlib.sha256(content).hexdigest() != row[column]:
                     self._flaw(name, "与封存的摘要不符 · it is not what was sealed")
-                elif (
-                    stream == "evidence"
-                    and (row["sha256"], row["sm3"] or sm3(content).hex())
-                    != (hashlib.sha256(content).hexdigest(), sm3(content).hex())
+                elif stream == "evidence" and (row["sha256"], row["sm3"] or sm3(content).hex()) != (
+                    hashlib.sha256(content).hexdigest(),
+                    sm3(content).hex(),
                 ):
                     self._flaw(name, "证据摘要不符 · its own hashes are others")
         for row in self._records("positions"):
@@ -297,9 +296,7 @@ class _Check:
             return
         known = set(np.frombuffer(listed, ROW)["fingerprint"].tolist())
         try:
-            lacking = sum(
-                fingerprint not in known for one in stretches(body) for _, fingerprint in one.fixes
-            )
+            lacking = sum(fingerprint not in known for one in stretches(body) for _, fingerprint in one.fixes)
         except (ValueError, TypeError, RecursionError):
             return
         if lacking > row["absent"]:

@@ -141,9 +141,7 @@ class Sealer:
         ROWS.labels(stream.name).inc(len(keys))
         return len(keys) == most
 
-    async def _made(
-        self, connection: Connection, stream: Stream, keys: list[str], *, drained: bool
-    ) -> Block:
+    async def _made(self, connection: Connection, stream: Stream, keys: list[str], *, drained: bool) -> Block:
         before = await last_block(connection, stream.name)
         whole = await connection.fetchval(
             "SELECT sealed_at FROM seal_blocks WHERE stream = $1 AND (header::json ->> 'drained')::boolean"

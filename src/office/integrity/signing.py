@@ -182,7 +182,5 @@ async def key_flaws(connection: Connection) -> list[tuple[str, str]]:
         elif row["previous"] not in keys or not keys[row["previous"]].signed_key(
             row["public"], row["signature"] or b""
         ):
-            wrong.append(
-                (row["id"], "前一密钥的签名不符 · the signature of the key before it does not hold")
-            )
+            wrong.append((row["id"], "前一密钥的签名不符 · the signature of the key before it does not hold"))
     return wrong

@@ -42,7 +42,9 @@ class Stream:
     def text(self, row: str) -> str:
         """SQL of the text of ``row`` (an alias)."""
         key = [_key_sql(row, name, kind) for name, kind in self.key]
-        return f"json_build_array({', '.join(key + [self._column(row, name) for name in self.columns])})::text"
+        return (
+            f"json_build_array({', '.join(key + [self._column(row, name) for name in self.columns])})::text"
+        )
 
     def _column(self, row: str, name: str) -> str:
         if name in self.contents:

@@ -16,7 +16,17 @@ from typing import Any, Final
 import numpy as np
 
 from office.integrity import tracks
-from office.integrity.blocks import ABSENT, DIGEST, MOST_ROWS, NOTHING_BEFORE, Block, flaws, read_header, sha256, sm3
+from office.integrity.blocks import (
+    ABSENT,
+    DIGEST,
+    MOST_ROWS,
+    NOTHING_BEFORE,
+    Block,
+    flaws,
+    read_header,
+    sha256,
+    sm3,
+)
 from office.integrity.heads import Heads
 from office.integrity.sealer import block_of
 from office.integrity.signing import PublicKey, key_flaws, known_keys
@@ -117,7 +127,9 @@ async def verify_chains(
             )
             if trusted != first and trusted not in keys:
                 report.findings.append(
-                    Finding("keys", "key", trusted, "各链并非由该密钥签名 · the chains are not signed by this key")
+                    Finding(
+                        "keys", "key", trusted, "各链并非由该密钥签名 · the chains are not signed by this key"
+                    )
                 )
         for stream in STREAMS:
             if only is None or stream.name in only:
@@ -183,7 +195,9 @@ class _Comparison:
             for row in rows:
                 block = block_of(row)
                 if block.number != after + 1:
-                    missing = f"{after + 1}" if block.number == after + 2 else f"{after + 1}-{block.number - 1}"
+                    missing = (
+                        f"{after + 1}" if block.number == after + 2 else f"{after + 1}-{block.number - 1}"
+                    )
                     self._found("block", missing, "区块缺失 · the block is missing")
                     previous = None
                 wrong = self._wrong(block, row, previous)
@@ -322,7 +336,9 @@ class _Comparison:
                     if await self._past(keys[k]):
                         self._report.past += 1
                     elif sealed == ABSENT:
-                        self._found("gone", keys[k], f"封存前已被删除 · it was deleted before it was sealed ({where})")
+                        self._found(
+                            "gone", keys[k], f"封存前已被删除 · it was deleted before it was sealed ({where})"
+                        )
                     else:
                         self._found("missing", keys[k], f"行缺失 · the row is missing ({where})")
                     continue
@@ -409,7 +425,8 @@ async def _positions(connection: Connection, report: Report, kept: Kept, now: da
     first = min((day for day in days if day.isdecimal()), default="")
     after = b""
     while rows := await connection.fetch(
-        "SELECT sha256, spans, rows, absent FROM evidence_positions WHERE sha256 > $1 ORDER BY sha256 LIMIT 100", after
+        "SELECT sha256, spans, rows, absent FROM evidence_positions WHERE sha256 > $1 ORDER BY sha256 LIMIT 100",
+        after,
     ):
         after = rows[-1]["sha256"]
         for row in rows:
@@ -429,6 +446,8 @@ async def _positions(connection: Connection, report: Report, kept: Kept, now: da
                     kind, "插入的定位 · the position was put in"
                 )  # fmt: skip
                 report.findings.append(
-                    Finding("positions", f"position-{kind}", key, f"{said} (evidence {row['sha256'].hex()[:16]})")
+                    Finding(
+                        "positions", f"position-{kind}", key, f"{said} (evidence {row['sha256'].hex()[:16]})"
+                    )
                 )
         tell(f"证据所依据的定位 / positions of evidence: {report.evidences:,}")
