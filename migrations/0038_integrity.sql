@@ -46,6 +46,22 @@ CREATE TABLE evidence_positions (
     sm3     bytea NOT NULL                  -- of the texts of all of them
 );
 
+-- What left the quarantine: positions that come late though they were received early (src/rules/live/store/quarantine.py).
+CREATE TABLE quarantine_ended (
+    id           bigint PRIMARY KEY,        -- of the entry
+    terminal_no  integer,                   -- null: not known
+    set_aside_at timestamptz NOT NULL,
+    ended_at     timestamptz NOT NULL
+);
+CREATE FUNCTION note_quarantine_ended() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO quarantine_ended SELECT o.id, o.terminal_no, o.set_aside_at, clock_timestamp() FROM old_rows o
+        ON CONFLICT (id) DO NOTHING;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER note_ended AFTER DELETE ON quarantine REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION note_quarantine_ended();
+
 CREATE FUNCTION seal_refuses() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'rows of % are never changed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
@@ -53,6 +69,8 @@ END $$;
 CREATE TRIGGER seal_blocks_stay BEFORE UPDATE OR DELETE ON seal_blocks FOR EACH ROW EXECUTE FUNCTION seal_refuses();
 CREATE TRIGGER seal_keys_stay BEFORE UPDATE OR DELETE ON seal_keys FOR EACH ROW EXECUTE FUNCTION seal_refuses();
 CREATE TRIGGER evidence_positions_stay BEFORE UPDATE OR DELETE ON evidence_positions
+    FOR EACH ROW EXECUTE FUNCTION seal_refuses();
+CREATE TRIGGER quarantine_ended_stay BEFORE UPDATE OR DELETE ON quarantine_ended
     FOR EACH ROW EXECUTE FUNCTION seal_refuses();
 
 -- Has the rows of a table sealed: those that are there, and each that comes. ``key``: SQL of the values that name the row n. For
@@ -81,6 +99,7 @@ SELECT seal_table('case_events', 'case_events', 'n.case_id, n.version', 'n.at');
 SELECT seal_table('case_attachments', 'attachments', 'n.id', 'n.uploaded_at');
 SELECT seal_table('alert_labels', 'labels', 'n.id', 'n.id');
 SELECT seal_table('complaint_reads', 'caller_reads', 'n.id', 'n.id');
+SELECT seal_table('quarantine_ended', 'quarantine', 'n.id', 'n.id');
 SELECT seal_table('audit', 'audit', 'n.no, (extract(epoch FROM n.at) * 1000000)::bigint', 'n.no');
 
 -- The blocks of some rows, whoever asks: digests, never contents. Who asks knows the keys already; those of others are not told.

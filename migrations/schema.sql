@@ -489,6 +489,15 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION note_quarantine_ended() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO quarantine_ended SELECT o.id, o.terminal_no, o.set_aside_at, clock_timestamp() FROM old_rows o
+        ON CONFLICT (id) DO NOTHING;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION note_result_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -649,6 +658,11 @@ CREATE FUNCTION seal_note_positions() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'positions', json_build_array(encode(n.sha256, 'hex'))::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_quarantine() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'quarantine', json_build_array(n.id)::text FROM new_rows n; RETURN NULL; END$$;
 
 CREATE FUNCTION seal_note_receipts() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1757,6 +1771,13 @@ CREATE TABLE quarantine (
     asked_at timestamp with time zone
 );
 
+CREATE TABLE quarantine_ended (
+    id bigint NOT NULL,
+    terminal_no integer,
+    set_aside_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone NOT NULL
+);
+
 ALTER TABLE quarantine ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME quarantine_id_seq
     START WITH 1
@@ -2495,6 +2516,9 @@ ALTER TABLE ONLY positions_before_2020
 ALTER TABLE ONLY positions_default
     ADD CONSTRAINT positions_default_pkey PRIMARY KEY (terminal_no, device_time, fingerprint);
 
+ALTER TABLE ONLY quarantine_ended
+    ADD CONSTRAINT quarantine_ended_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (id);
 
@@ -3094,6 +3118,8 @@ CREATE TRIGGER note_doubt_delete AFTER DELETE ON clock_doubts REFERENCING OLD TA
 
 CREATE TRIGGER note_doubt_insert AFTER INSERT ON clock_doubts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.received_from', 'r.lag_s');
 
+CREATE TRIGGER note_ended AFTER DELETE ON quarantine REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_quarantine_ended();
+
 CREATE TRIGGER note_fence_insert AFTER INSERT ON fences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fence', 'r.id', 'r.valid_from', 'unnest(CASE WHEN r.vehicles = ''{}'' THEN ARRAY[NULL::integer]
                       ELSE ARRAY(SELECT v.no FROM vehicles v WHERE v.id = ANY (r.vehicles)) END)', 'CASE WHEN r.vehicles = ''{}'' THEN r.organisation END');
 
@@ -3156,6 +3182,8 @@ CREATE TRIGGER note_violation_update AFTER UPDATE ON violations REFERENCING OLD 
 
 CREATE CONSTRAINT TRIGGER number_change_commit AFTER INSERT ON change_commits DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION number_change_commit();
 
+CREATE TRIGGER quarantine_ended_stay BEFORE DELETE OR UPDATE ON quarantine_ended FOR EACH ROW EXECUTE FUNCTION seal_refuses();
+
 CREATE TRIGGER seal_blocks_stay BEFORE DELETE OR UPDATE ON seal_blocks FOR EACH ROW EXECUTE FUNCTION seal_refuses();
 
 CREATE TRIGGER seal_keys_stay BEFORE DELETE OR UPDATE ON seal_keys FOR EACH ROW EXECUTE FUNCTION seal_refuses();
@@ -3183,6 +3211,8 @@ CREATE TRIGGER seal_note AFTER INSERT ON evaluations REFERENCING NEW TABLE AS ne
 CREATE TRIGGER seal_note AFTER INSERT ON evidence REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_evidence();
 
 CREATE TRIGGER seal_note AFTER INSERT ON evidence_positions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_positions();
+
+CREATE TRIGGER seal_note AFTER INSERT ON quarantine_ended REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_quarantine();
 
 CREATE TRIGGER terminal_homes_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_bindings();
 

@@ -136,6 +136,8 @@ class Tamperer:
         length = await self._connection.fetchval(
             f"SELECT length({column}) FROM {stream.table} WHERE {where}", *values
         )
+        if not length:  # the row is gone already
+            return None
         place, bit = self._dice.randrange(length), 1 << self._dice.randrange(8)
         # What names a position in the list may be hit: then other positions are named beside the list.
         await self._connection.execute(

@@ -33,6 +33,7 @@ INSERT INTO complaints (id, organisation, ticket, category, received_at, claim, 
   VALUES ('c-1', 'o', 'T1', 'report', now(), '占用公车', 'form', 'user:1', now());
 INSERT INTO complaint_reads (complaint_id, person, reason, address, at)
   SELECT 'c-1', 'user:' || k, '回访', '10.0.0.1', now() FROM generate_series(1, 5) k;
+INSERT INTO quarantine_ended SELECT 1000 + k, 1000 + k, now(), now() FROM generate_series(1, 4) k;
 INSERT INTO audit (who_kind, who_id, operation, action, subject_kind, subject_id, purpose, detail)
   SELECT 'user', k::text, 'GET /v1/alerts', 'read', 'alerts', 'a-' || k, '核查', jsonb_build_object('k', k) FROM generate_series(1, 40) k;
 """

@@ -201,6 +201,23 @@ async def test_what_waits_is_counted_and_what_goes_before_it_is_sealed_is_named(
         assert kinds(await verify_chains(connection, KEPT)) == {("labels", "gone")}
 
 
+async def test_what_the_owner_writes_into_the_notes_stops_no_chain(world: World) -> None:
+    async with world.copy() as (_, connection):
+        for key in ("", "[", "[]", "null", '["x"]', "[99999999999999999999]", "[1, 2, 3]", "[null]"):
+            for stream in STREAMS:
+                await connection.execute(
+                    "INSERT INTO seal_pending (stream, key) VALUES ($1, $2)", stream.name, key
+                )
+        before = await counts(connection)
+        await Sealer(world.settings).seal_all(connection)
+        assert {name: n - before[name] for name, n in (await counts(connection)).items()} == {
+            s.name: 8 for s in STREAMS
+        }
+        report = await verify_chains(connection, KEPT)
+        assert {finding.kind for finding in report.findings} == {"gone"}
+        assert len(report.findings) >= 7 * len(STREAMS)
+
+
 async def test_a_row_that_comes_long_after_it_says_is_named(world: World) -> None:
     """Put in through the front door, as the program would: it is sealed, and it is late."""
     async with world.copy() as (_, connection):
@@ -248,6 +265,19 @@ async def test_positions_that_come_late_are_no_tampering_and_old_ones_may_go(wor
             " AND 'epoch'::timestamptz + $3 * interval '1 us'",
             terminal, since, until_,
         )  # fmt: skip
+        assert (await verify_chains(connection, KEPT)).findings == []
+        # Received early and stored late: put in, or it was in the quarantine when the list was made.
+        early = (
+            f"INSERT INTO positions ({names}, fingerprint, received_at) SELECT {names}, fingerprint + 2, received_at - interval '1 d'"  # noqa: S608
+            " FROM positions WHERE terminal_no = $1 AND device_time = 'epoch'::timestamptz + $2 * interval '1 us' LIMIT 1"
+        )
+        await connection.execute(early, terminal, since)
+        assert kinds(await verify_chains(connection, KEPT)) == {("positions", "position-inserted")}
+        await connection.execute(
+            "INSERT INTO quarantine (topic, partition, \"offset\", terminal_no, rows, stage, error, payload, program, set_aside_at,"
+            " tried_at) VALUES ('t', 0, 1, $1, 1, 'x', 'x', '', 'x', now() - interval '1 d', now())", terminal,
+        )  # fmt: skip
+        await connection.execute("DELETE FROM quarantine")
         assert (await verify_chains(connection, KEPT)).findings == []
         await connection.execute("DELETE FROM positions")
         report = await verify_chains(connection, KEPT)

@@ -72,7 +72,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     link.watch(stop)
     set_build_info("judge")
     dsn = settings.database_url or ""
-    sealing = sealer.Sealer(settings)
+    sealing: sealer.Sealer | None = None
+    try:
+        sealing = sealer.Sealer(settings)
+    except ConfigurationError as error:  # judging goes on; that nothing is sealed wakes somebody
+        _logger.error("哈希链不封存 / the chains are not sealed: %s (%s)", error.message, error.hint)
     pool = await create_pool(dsn, max_size=2)  # of probes, and of the sealer
     judge: Judge | None = None
     beside: asyncio.Task[None] | None = None
@@ -90,9 +94,10 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         try:
             _logger.info("ready", extra={"fields": {"metrics_port": probes.port}})
             link.ready(metrics_port=probes.port)
-            beside = asyncio.create_task(
-                repeat("seals the chains", pool, sealing.turn, sealer.EVERY_S), name="seals"
-            )
+            if sealing is not None:
+                beside = asyncio.create_task(
+                    repeat("seals the chains", pool, sealing.turn, sealer.EVERY_S), name="seals"
+                )
             await judge.run(stop)
         finally:
             if beside is not None:

@@ -19,7 +19,7 @@ from prometheus_client import Counter, Gauge
 from office.integrity import heads, tracks
 from office.integrity.blocks import MOST_ROWS, NOTHING_BEFORE, Block, digests_of, make_header, read_header
 from office.integrity.signing import SigningKey, known_keys, load_key, register
-from office.integrity.streams import STREAMS, Stream
+from office.integrity.streams import STREAMS, Stream, rows_of
 from runtime.connection import Connection
 from runtime.faults import of_one_fact
 from runtime.settings import Settings
@@ -88,7 +88,12 @@ class Sealer:
             return False
         more = False
         for stream in STREAMS:
-            more |= await self._block(connection, stream)
+            try:
+                more |= await self._block(connection, stream)
+            except Exception as error:  # one stream does not stop the others
+                if not of_one_fact(error):
+                    raise
+                _logger.exception("the stream %s cannot be sealed", stream.name)
         return more
 
     async def seal_all(self, connection: Connection) -> int:
@@ -149,14 +154,14 @@ class Sealer:
             stream.name,
         )
         stamp = "" if stream.stamp is None else f", t.{stream.stamp} AS stamp"
-        rows = await connection.fetch(stream.found(stamp), *stream.values(keys))
-        texts = [None if row["text"] is None else row["text"].encode() for row in rows]
+        rows = await rows_of(connection, stream, keys, stamp)
+        texts = [None if row is None else row["text"].encode() for row in rows]
         late = [
             place
             for place, row in enumerate(rows)
             if stamp
             and whole is not None
-            and row["stamp"] is not None
+            and row is not None
             and to_us(row["stamp"]) < to_us(whole) - LATE_US
         ]
         sha256s, sm3s = await asyncio.to_thread(digests_of, texts)
@@ -184,8 +189,8 @@ class Sealer:
 
 async def _list_positions(connection: Connection, stream: Stream, keys: list[str]) -> None:
     """The positions of the evidence that was just sealed. Evidence that cannot be read has none."""
-    names, _ = stream.values(keys)
-    for sha256 in dict.fromkeys(names):
+    rows = await rows_of(connection, stream, keys, ", t.sha256 AS sha256")
+    for sha256 in dict.fromkeys(row["sha256"] for row in rows if row is not None):
         body = await connection.fetchval("SELECT body FROM evidence WHERE sha256 = $1 LIMIT 1", sha256)
         if body is None:
             continue

@@ -30,7 +30,7 @@ from office.integrity.blocks import (
 from office.integrity.heads import Heads
 from office.integrity.sealer import block_of
 from office.integrity.signing import PublicKey, key_flaws, known_keys
-from office.integrity.streams import STREAMS, Stream, month_of, texts_of
+from office.integrity.streams import STREAMS, UNREADABLE, Stream, month_of, texts_of
 from runtime.arrays import AnyArray
 from runtime.connection import Connection
 from runtime.units import US_PER_DAY, from_us
@@ -43,8 +43,6 @@ _MOST_REMEMBERED: Final = 2_000_000
 _ROWS_AT_ONCE: Final = 20_000
 #: Length of a binary COPY stream's head.
 _COPY_HEAD: Final = 19
-#: What a key or a list that was changed comes to.
-_UNREADABLE: Final = (ValueError, TypeError, IndexError, KeyError, OverflowError, RecursionError)
 _FIELD: Final = struct.Struct(">hi")
 
 
@@ -151,7 +149,8 @@ class _Comparison:
         self._connection, self._stream, self._report, self._tell = connection, stream, report, tell
         self._keys, self._kept, self._now = keys, kept, now
         self._heads = heads
-        self._unknown: dict[str, bytes] = {}
+        self._unknown: set[str] = set()
+        self._overflow = False
         self._months: dict[date, bool] = {}
 
     def _found(self, kind: str, key: str, what: str) -> None:
@@ -168,10 +167,10 @@ class _Comparison:
             )
         }
         self._report.waiting += len(pending)
-        for key in self._unknown:
-            if key not in differing and key not in pending:
-                self._found("inserted", key, "未经程序写入，不在链上 · it was put in, and is in no block")
-        for key in sorted(pending - self._unknown.keys() - differing):
+        for key in sorted(self._unknown - differing - pending):
+            self._found("inserted", key, "未经程序写入，不在链上 · it was put in, and is in no block")
+        # After an upgrade of a large database more waits than is remembered here: then nothing is said of what is gone.
+        for key in [] if self._overflow else sorted(pending - self._unknown - differing):
             if not await self._past(key):
                 self._found(
                     "gone",
@@ -268,7 +267,9 @@ class _Comparison:
                 matched[place[known]] = True
             for k in np.flatnonzero(~known).tolist():
                 if len(self._unknown) < _MOST_REMEMBERED:
-                    self._unknown[stream.key_of(texts[k])] = ours[0][k].tobytes()
+                    self._unknown.add(stream.key_of(texts[k]))
+                else:
+                    self._overflow = True
             texts.clear()
             self._tell(f"{stream.chinese} / {stream.name}: {seen:,}")
 
@@ -325,10 +326,7 @@ class _Comparison:
         there: set[str] = set()
         for start in range(0, len(within), MOST_ROWS):
             part = within[start : start + MOST_ROWS]
-            try:
-                texts = await self._texts([keys[k] for k in part])
-            except _UNREADABLE:
-                continue  # the block was changed: that is said already
+            texts = await texts_of(self._connection, self._stream, [keys[k] for k in part])
             for k, text in zip(part, texts, strict=True):
                 sealed = chain.sha256s[first + k].tobytes()
                 where = f"{self._stream.table} {keys[k]}, block {number}"
@@ -347,14 +345,11 @@ class _Comparison:
                     self._found("changed", keys[k], f"行被改动 · the row was changed ({where})")
         return there
 
-    async def _texts(self, keys: list[str]) -> list[bytes | None]:
-        return await texts_of(self._connection, self._stream, keys)
-
     async def _past(self, key: str) -> bool:
         """Whether a row that is not there was dropped at the end of its retention."""
         try:
             month = month_of(self._stream, key)
-        except _UNREADABLE:
+        except UNREADABLE:
             return False
         if month is None:
             return False
@@ -423,9 +418,13 @@ async def _positions(connection: Connection, report: Report, kept: Kept, now: da
         )
     ]
     first = min((day for day in days if day.isdecimal()), default="")
+    released = [
+        (row["terminal_no"], row["set_aside_at"])
+        for row in await connection.fetch("SELECT terminal_no, set_aside_at FROM quarantine_ended")
+    ]
     after = b""
     while rows := await connection.fetch(
-        "SELECT sha256, spans, rows, absent FROM evidence_positions WHERE sha256 > $1 ORDER BY sha256 LIMIT 100",
+        "SELECT sha256, made_at, spans, rows, absent FROM evidence_positions WHERE sha256 > $1 ORDER BY sha256 LIMIT 100",
         after,
     ):
         after = rows[-1]["sha256"]
@@ -433,8 +432,10 @@ async def _positions(connection: Connection, report: Report, kept: Kept, now: da
             report.evidences += 1
             report.absent += row["absent"]
             try:
-                wrong = await tracks.compare(connection, row["spans"], row["rows"])
-            except _UNREADABLE:
+                wrong = await tracks.compare(
+                    connection, row["spans"], row["rows"], {no for no, at in released if at <= row["made_at"]}
+                )
+            except UNREADABLE:
                 continue  # the list itself was changed: its chain says so
             for kind, (terminal, t_us, fingerprint) in wrong:
                 at = _time(t_us)
