@@ -115,7 +115,14 @@ BEGIN
     EXECUTE format('ALTER FUNCTION seal_proofs(text, text[]) SET search_path = %I, pg_temp', current_schema());
 END $$;
 
-SELECT scope_table('seal_keys', 'SELECT', 'true', 'false');
-SELECT scope_table('seal_pending', 'SELECT', 'false', 'false');
-SELECT scope_table('seal_blocks', 'SELECT', 'false', 'false');
+-- Requests read no table of the chains: what a bundle needs they get by functions. Evidence's positions go with the evidence.
+CREATE FUNCTION seal_public_keys() RETURNS TABLE (id text, public bytea, previous text, signature bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER AS $$
+    SELECT k.id, k.public, k.previous, k.signature FROM seal_keys k ORDER BY k.created_at, k.id
+$$;
+DO $$
+BEGIN
+    EXECUTE format('ALTER FUNCTION seal_public_keys() SET search_path = %I, pg_temp', current_schema());
+END $$;
 SELECT scope_table('evidence_positions', 'SELECT', 'EXISTS (SELECT FROM evidence_of_alerts e WHERE e.sha256 = evidence_positions.sha256)', 'false');
+REVOKE EXECUTE ON FUNCTION seal_table(regclass, text, text, text) FROM PUBLIC;

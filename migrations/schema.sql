@@ -678,6 +678,13 @@ CREATE FUNCTION seal_proofs(wanted_stream text, wanted text[]) RETURNS TABLE(key
      WHERE b.stream = wanted_stream AND b.keys && wanted AND k.key = ANY (wanted) ORDER BY b.number, k.place
 $$;
 
+CREATE FUNCTION seal_public_keys() RETURNS TABLE(id text, public bytea, previous text, signature bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT k.id, k.public, k.previous, k.signature FROM seal_keys k ORDER BY k.created_at, k.id
+$$;
+
 CREATE FUNCTION seal_refuses() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -3519,12 +3526,6 @@ CREATE POLICY everywhere ON positions TO gongche_everywhere USING (true) WITH CH
 
 CREATE POLICY everywhere ON rule_parameters TO gongche_everywhere USING (true) WITH CHECK (true);
 
-CREATE POLICY everywhere ON seal_blocks TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON seal_keys TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON seal_pending TO gongche_everywhere USING (true) WITH CHECK (true);
-
 CREATE POLICY everywhere ON subscriptions TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON tasks TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -3707,12 +3708,6 @@ CREATE POLICY reach ON positions FOR SELECT TO gongche_app USING ((EXISTS ( SELE
 
 CREATE POLICY reach ON rule_parameters FOR SELECT TO gongche_app USING (((organisation IS NULL) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
 
-CREATE POLICY reach ON seal_blocks FOR SELECT TO gongche_app USING (false);
-
-CREATE POLICY reach ON seal_keys FOR SELECT TO gongche_app USING (true);
-
-CREATE POLICY reach ON seal_pending FOR SELECT TO gongche_app USING (false);
-
 CREATE POLICY reach ON subscriptions TO gongche_app USING ((((owner_kind || ':'::text) || owner_id) = current_setting('gongche.subject'::text, true))) WITH CHECK ((((owner_kind || ':'::text) || owner_id) = current_setting('gongche.subject'::text, true)));
 
 CREATE POLICY reach ON tasks TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
@@ -3815,12 +3810,6 @@ CREATE POLICY reach_delete ON positions FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON rule_parameters FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
-CREATE POLICY reach_delete ON seal_blocks FOR DELETE TO gongche_app USING (false);
-
-CREATE POLICY reach_delete ON seal_keys FOR DELETE TO gongche_app USING (false);
-
-CREATE POLICY reach_delete ON seal_pending FOR DELETE TO gongche_app USING (false);
-
 CREATE POLICY reach_delete ON terminal_bindings FOR DELETE TO gongche_app USING (((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
@@ -3871,12 +3860,6 @@ CREATE POLICY reach_insert ON positions FOR INSERT TO gongche_app WITH CHECK (fa
 
 CREATE POLICY reach_insert ON rule_parameters FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
-CREATE POLICY reach_insert ON seal_blocks FOR INSERT TO gongche_app WITH CHECK (false);
-
-CREATE POLICY reach_insert ON seal_keys FOR INSERT TO gongche_app WITH CHECK (false);
-
-CREATE POLICY reach_insert ON seal_pending FOR INSERT TO gongche_app WITH CHECK (false);
-
 CREATE POLICY reach_insert ON terminal_bindings FOR INSERT TO gongche_app WITH CHECK (((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
@@ -3923,12 +3906,6 @@ CREATE POLICY reach_update ON positions FOR UPDATE TO gongche_app USING (false) 
 
 CREATE POLICY reach_update ON rule_parameters FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
-CREATE POLICY reach_update ON seal_blocks FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
-
-CREATE POLICY reach_update ON seal_keys FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
-
-CREATE POLICY reach_update ON seal_pending FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
-
 CREATE POLICY reach_update ON terminal_bindings FOR UPDATE TO gongche_app USING (((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no))) WITH CHECK (((EXISTS ( SELECT
@@ -3942,12 +3919,6 @@ CREATE POLICY reach_update ON vehicle_plates FOR UPDATE TO gongche_app USING (fa
 CREATE POLICY reach_update ON webhook_attempts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 ALTER TABLE rule_parameters ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE seal_blocks ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE seal_keys ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE seal_pending ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY secret ON alert_dispositions AS RESTRICTIVE TO gongche_app USING (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
 

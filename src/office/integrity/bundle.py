@@ -145,9 +145,7 @@ async def write_bundle(
         packer.add(f"rows/{stream.name}.jsonl", b"".join(text + b"\n" for text in rows[stream.name]))
     packer.add("case.json", pretty(view(case, rows)))
     packer.add("proofs.json", pretty(proofs))
-    keys = await connection.fetch(
-        "SELECT id, public, previous, signature FROM seal_keys ORDER BY created_at, id"
-    )
+    keys = await connection.fetch("SELECT * FROM seal_public_keys()")
     packer.add(
         "keys.json",
         pretty([
