@@ -7,6 +7,7 @@ the same bytes. ``bundle_check`` is the other side.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import re
@@ -142,11 +143,14 @@ async def write_bundle(
             texts = [text for text in texts if json.loads(text)[1] <= case["version"]]
         rows[stream.name] = texts
         proofs[stream.name] = await _proof(connection, stream, rows[stream.name])
-        packer.add(f"rows/{stream.name}.jsonl", b"".join(text + b"\n" for text in rows[stream.name]))
-    packer.add("case.json", pretty(view(case, rows)))
-    packer.add("proofs.json", pretty(proofs))
+        await asyncio.to_thread(
+            packer.add, f"rows/{stream.name}.jsonl", b"".join(text + b"\n" for text in rows[stream.name])
+        )
+    await asyncio.to_thread(packer.add, "case.json", pretty(view(case, rows)))
+    await asyncio.to_thread(packer.add, "proofs.json", pretty(proofs))
     keys = await connection.fetch("SELECT * FROM seal_public_keys()")
-    packer.add(
+    await asyncio.to_thread(
+            packer.add,
         "keys.json",
         pretty([
             {"id": k["id"], "public": k["public"].hex(), "previous": k["previous"],
@@ -158,9 +162,9 @@ async def write_bundle(
     for text in rows["attachments"]:
         id = json.loads(text)[0]
         body = await connection.fetchval("SELECT body FROM case_attachments WHERE id = $1", id)
-        packer.add(f"attachments/{id}", body)
+        await asyncio.to_thread(packer.add, f"attachments/{id}", body)
     for name, content in sorted((documents or {}).items()):
-        packer.add(f"documents/{name}", content)
+        await asyncio.to_thread(packer.add, f"documents/{name}", content)
     manifest = pretty({
         "format": FORMAT, "case": case_id, "number": case["number"], "version": case["version"], "files": packer.files,
     })  # fmt: skip
@@ -187,23 +191,25 @@ async def _add_evidence(
         body = await connection.fetchval(
             "SELECT body FROM evidence_of_alerts WHERE sha256 = $1", bytes.fromhex(digest)
         )
-        packer.add(f"evidence/{digest}.json", body)
+        await asyncio.to_thread(packer.add, f"evidence/{digest}.json", body)
         of = alerts[digest]
         try:
-            drawn = draw(of["alert_id"], of["version"], digest, parse(body), row["sm3"])
+            drawn = await asyncio.to_thread(
+                draw, of["alert_id"], of["version"], digest, parse(body), row["sm3"]
+            )
         except (
             Exception
         ) as error:  # of another release, or damaged: the evidence itself is there all the same
             if not of_one_fact(error):
                 raise
             continue
-        packer.add(f"geo/{digest}.geojson", pretty(drawn))
+        await asyncio.to_thread(packer.add, f"geo/{digest}.geojson", pretty(drawn))
     for text in rows["positions"]:
         digest = json.loads(text)[0]
         listed = await connection.fetchval(
             "SELECT rows FROM evidence_positions WHERE sha256 = $1", bytes.fromhex(digest)
         )
-        packer.add(f"positions/{digest}.bin", listed)
+        await asyncio.to_thread(packer.add, f"positions/{digest}.bin", listed)
 
 
 async def _proof(connection: Connection, stream: Stream, texts: Sequence[bytes]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from prometheus_client import Counter, Gauge
 from office.integrity import heads, tracks
 from office.integrity.blocks import MOST_ROWS, NOTHING_BEFORE, Block, digests_of, make_header, read_header
 from office.integrity.signing import SigningKey, known_keys, load_key, register
-from office.integrity.streams import STREAMS, Stream, rows_of
+from office.integrity.streams import BY_NAME, STREAMS, Stream, rows_of
 from runtime.connection import Connection
 from runtime.faults import of_one_fact
 from runtime.settings import Settings
@@ -31,8 +32,14 @@ _logger = logging.getLogger(__name__)
 EVERY_S: Final = 5.0
 #: Held from the taking of notes to the end of the transaction.
 _LOCK: Final = 0x676F6E67_7365616C  # "gongseal"
-#: Evidence of a block: each is parsed, and its positions are read.
-_MOST_EVIDENCE: Final = 25
+#: Rows of a block whose contents may be large; the server hashes them.
+_MOST_LARGE: Final = 25
+#: Evidence whose positions are still to be listed, in ``seal_pending``. Each is done in a transaction of its own; a turn
+#: begins no other one after so many seconds.
+_LISTING: Final = "listing"
+_LISTING_S: Final = 15.0
+#: Evidence with more fixes has no list: no rule looks at so long a track.
+_MOST_FIXES: Final = 500_000
 #: A row that says it was written so long before its stream had been sealed as a whole, and was not there then, is late.
 LATE_US: Final = 3_600_000_000
 #: Waiting rows are counted so far.
@@ -94,14 +101,21 @@ class Sealer:
                 if not of_one_fact(error):
                     raise
                 _logger.exception("the stream %s cannot be sealed", stream.name)
+        began = time.monotonic()
+        while await self._list_one(connection):
+            if time.monotonic() - began > _LISTING_S:
+                return True
         return more
 
     async def seal_all(self, connection: Connection) -> int:
         """Seal until nothing waits, or another process does it; the number of turns."""
-        turns = 1
-        while await self.seal(connection):
-            turns += 1
-        return turns
+        turns, before = 0, -1
+        while True:
+            more, turns = await self.seal(connection), turns + 1
+            left = (await waiting(connection)).rows
+            if not more and left in (0, before):
+                return turns
+            before = left
 
     async def _registered(self, connection: Connection) -> bool:
         """Whether the database knows our key. The first one makes itself known."""
@@ -125,7 +139,7 @@ class Sealer:
 
     async def _block(self, connection: Connection, stream: Stream) -> bool:
         """A block of what waits in a stream, if anything does; whether there may be more."""
-        most = _MOST_EVIDENCE if stream.name == "evidence" else MOST_ROWS
+        most = _MOST_LARGE if stream.contents else MOST_ROWS
         async with connection.transaction():
             if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
                 return False
@@ -141,10 +155,31 @@ class Sealer:
             made = await self._made(connection, stream, keys, drained=len(keys) < most)
             await store(connection, made)
             if stream.name == "evidence":
-                await _list_positions(connection, stream, keys)
+                await connection.execute(
+                    "INSERT INTO seal_pending (stream, key) SELECT $1, * FROM unnest($2::text[])",
+                    _LISTING,
+                    keys,
+                )
         BLOCKS.labels(stream.name).inc()
         ROWS.labels(stream.name).inc(len(keys))
         return len(keys) == most
+
+    async def _list_one(self, connection: Connection) -> bool:
+        """List the positions of the next evidence; whether there was one."""
+        if not self._known:
+            return False
+        async with connection.transaction():
+            if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
+                return False
+            key = await connection.fetchval(
+                "DELETE FROM seal_pending WHERE no = (SELECT no FROM seal_pending WHERE stream = $1 ORDER BY no LIMIT 1)"
+                " RETURNING key",
+                _LISTING,
+            )
+            if key is None:
+                return False
+            await _list_positions(connection, key)
+        return True
 
     async def _made(self, connection: Connection, stream: Stream, keys: list[str], *, drained: bool) -> Block:
         before = await last_block(connection, stream.name)
@@ -187,29 +222,27 @@ class Sealer:
             _logger.error("封存链头无法导出 / the heads cannot be exported to %s: %s", path, error)
 
 
-async def _list_positions(connection: Connection, stream: Stream, keys: list[str]) -> None:
-    """The positions of the evidence that was just sealed. Evidence that cannot be read has none."""
-    rows = await rows_of(connection, stream, keys, ", t.sha256 AS sha256")
-    for sha256 in dict.fromkeys(row["sha256"] for row in rows if row is not None):
-        body = await connection.fetchval("SELECT body FROM evidence WHERE sha256 = $1 LIMIT 1", sha256)
-        if body is None:
-            continue
-        try:
-            found = await asyncio.to_thread(tracks.stretches, body)
-            if not found:
-                continue
-            async with connection.transaction():
-                listed = await tracks.positions_of(connection, found)
-        except Exception as error:
-            if not of_one_fact(error):
-                raise
-            _logger.exception("the positions of evidence %s cannot be listed", sha256.hex())
-            continue
-        await connection.execute(
-            "INSERT INTO evidence_positions (sha256, made_at, fixes, absent, spans, rows, sm3)"
-            " VALUES ($1, clock_timestamp(), $2, $3, $4, $5, $6) ON CONFLICT (sha256) DO NOTHING",
-            sha256, listed.fixes, listed.absent, listed.spans, listed.rows, listed.sm3,
-        )  # fmt: skip
+async def _list_positions(connection: Connection, key: str) -> None:
+    """The positions of evidence that was sealed. Evidence that cannot be read has none."""
+    (row,) = await rows_of(connection, BY_NAME["evidence"], [key], ", t.sha256 AS sha256, t.body AS body")
+    if row is None:
+        return
+    try:
+        found = await asyncio.to_thread(tracks.stretches, row["body"])
+        if not found or sum(len(one.fixes) for one in found) > _MOST_FIXES:
+            return
+        async with connection.transaction():
+            listed = await tracks.positions_of(connection, found)
+    except Exception as error:
+        if not of_one_fact(error):
+            raise
+        _logger.exception("the positions of evidence %s cannot be listed", row["sha256"].hex())
+        return
+    await connection.execute(
+        "INSERT INTO evidence_positions (sha256, made_at, fixes, absent, spans, rows, sm3)"
+        " VALUES ($1, clock_timestamp(), $2, $3, $4, $5, $6) ON CONFLICT (sha256) DO NOTHING",
+        row["sha256"], listed.fixes, listed.absent, listed.spans, listed.rows, listed.sm3,
+    )  # fmt: skip
 
 
 async def store(connection: Connection, block: Block) -> None:
