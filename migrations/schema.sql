@@ -17,62 +17,6 @@ CREATE FUNCTION alert_hidden(wanted text, ids text[], plates text[], cards text[
         AND (a.vehicle = ANY (ids) OR a.plate = ANY (plates) OR a.card = ANY (cards)))
 $$;
 
-CREATE FUNCTION assessed_changes(units text[], since timestamp with time zone[]) RETURNS text[]
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT COALESCE(array_agg(DISTINCT u.unit), '{}') FROM unnest(units, since) AS u (unit, since)
-      JOIN case_events e ON e.step IN ('close', 'reopen', 'accept-rectification') AND e.at >= u.since
-      JOIN cases c ON c.id = e.case_id AND c.organisation = u.unit
-     WHERE u.unit = ANY ((SELECT assessed_units(units))::text[])
-$$;
-
-CREATE FUNCTION assessed_orders(unit text, since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(departed bigint, backfilled bigint, settled bigint, tracked bigint)
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT FROM dispatch_orders v WHERE v.id = o.id AND v.backfill)),
-        count(*) FILTER (WHERE r.state = 'settled'), count(*) FILTER (WHERE r.state = 'settled' AND r.fixes > 0)
-      FROM dispatch_orders o LEFT JOIN order_results r ON r.order_id = o.id
-     WHERE o.is_newest AND o.part_of IS NULL AND o.organisation = unit AND o.organisation = ANY ((SELECT assessed_units(ARRAY[unit]))::text[])
-       AND o.status <> 'cancelled' AND o.actual_departure >= since AND o.actual_departure < until
-$$;
-
-CREATE FUNCTION assessed_threads(units text[], since timestamp with time zone, until timestamp with time zone, wanted text DEFAULT NULL::text) RETURNS TABLE(number text, version integer, step text, at timestamp with time zone, persons text[], body jsonb)
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT c.number, e.version, e.step, e.at, e.persons, jsonb_strip_nulls(jsonb_build_object(
-               'organisation', e.body -> 'organisation', 'source', e.body -> 'source', 'level', e.body -> 'level',
-               'due_on', e.body -> 'due_on', 'number', e.body -> 'number', 'finding', e.body -> 'finding',
-               'measures_due', e.body -> 'measures_due', 'alert', CASE WHEN e.step = 'alert-withdrawn' THEN to_jsonb(''::text) END,
-               'hotline', CASE WHEN jsonb_typeof(e.body -> 'hotline') = 'object' THEN jsonb_build_object(
-                   'category', e.body -> 'hotline' -> 'category', 'received_on', e.body -> 'hotline' -> 'received_on') END,
-               'figures', (SELECT jsonb_agg(jsonb_build_object('rule', f -> 'rule', 'severity', f -> 'severity') ORDER BY o) FROM jsonb_array_elements(
-                   CASE WHEN jsonb_typeof(e.body -> 'figures') = 'array' THEN e.body -> 'figures' END) WITH ORDINALITY AS x (f, o))))
-      FROM cases c JOIN case_events e ON e.case_id = c.id
-     WHERE c.state = 'closed' AND c.organisation = ANY ((SELECT assessed_units(units))::text[])
-       AND (CASE WHEN wanted IS NULL THEN c.id IN (SELECT d.case_id FROM case_events d
-               WHERE d.step = 'close' AND d.step IN ('close', 'reopen', 'accept-rectification') AND d.at >= since AND d.at < until)
-            ELSE c.number = wanted END)
-     ORDER BY c.number, e.version
-$$;
-
-CREATE FUNCTION assessed_units(units text[]) RETURNS text[]
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT COALESCE(array_agg(u), '{}') FROM unnest(units) AS n (u) 
-     WHERE current_setting('role') IN ('gongche_everywhere', 'none') OR u = ANY ((SELECT reach_units())::text[])
-$$;
-
-CREATE FUNCTION assessed_with_vehicles(units text[]) RETURNS text[]
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT COALESCE(array_agg(DISTINCT v.organisation), '{}') FROM vehicles v WHERE v.organisation = ANY ((SELECT assessed_units(units))::text[])
-$$;
-
 CREATE FUNCTION audit_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -545,6 +489,15 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION note_quarantine_ended() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO quarantine_ended SELECT o.id, o.terminal_no, o.set_aside_at, clock_timestamp() FROM old_rows o
+        ON CONFLICT (id) DO NOTHING;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION note_result_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -633,16 +586,6 @@ BEGIN
     RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME;
 END $$;
 
-CREATE FUNCTION refuse_change_of_published() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    IF OLD.valid_from IS NOT NULL THEN
-        RAISE EXCEPTION 'a published scoring table is never changed' USING ERRCODE = 'restrict_violation';
-    END IF;
-    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
-END $$;
-
 CREATE FUNCTION scope_table(place regclass, privileges text, seen text DEFAULT 'organisation = ANY ((SELECT reach_units())::text[])'::text, written text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -659,6 +602,109 @@ BEGIN
         EXECUTE format('CREATE POLICY reach_delete ON %s FOR DELETE TO gongche_app USING (%s)', place, written);
     END IF;
     PERFORM secret_table(place);
+END $$;
+
+CREATE FUNCTION seal_note_alerts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'alerts', json_build_array(n.alert_id, n.version)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_attachments() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'attachments', json_build_array(n.id)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_audit() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'audit', json_build_array(n.no, (extract(epoch FROM n.at) * 1000000)::bigint)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_caller_reads() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'caller_reads', json_build_array(n.id)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_case_events() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'case_events', json_build_array(n.case_id, n.version)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_dispositions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'dispositions', json_build_array(n.no)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_evaluations() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'evaluations', json_build_array(n.id, (extract(epoch FROM n.evaluated_at) * 1000000)::bigint)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_evidence() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'evidence', json_build_array(encode(n.sha256, 'hex'), n.month)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_feed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'feed', json_build_array(n.seq)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_labels() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'labels', json_build_array(n.id)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_positions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'positions', json_build_array(encode(n.sha256, 'hex'))::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_quarantine() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'quarantine', json_build_array(n.id)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_receipts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'receipts', json_build_array(n.alert_id, n.version, n.subject_kind, n.subject_id)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_proofs(wanted_stream text, wanted text[]) RETURNS TABLE(key text, number bigint, place bigint, header text, sha256s bytea, sm3s bytea, key_id text, signature bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT k.key, b.number, k.place - 1, b.header, b.sha256s, b.sm3s, b.key_id, b.signature
+      FROM seal_blocks b CROSS JOIN LATERAL unnest(b.keys) WITH ORDINALITY AS k (key, place)
+     WHERE b.stream = wanted_stream AND b.keys && wanted AND k.key = ANY (wanted) ORDER BY b.number, k.place
+$$;
+
+CREATE FUNCTION seal_public_keys() RETURNS TABLE(id text, public bytea, previous text, signature bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT k.id, k.public, k.previous, k.signature FROM seal_keys k ORDER BY k.created_at, k.id
+$$;
+
+CREATE FUNCTION seal_refuses() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are never changed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+
+CREATE FUNCTION seal_table(place regclass, stream text, key text, ordered text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format(
+        'CREATE FUNCTION seal_note_%s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = %I, pg_temp AS %L',
+        stream, current_schema(), format(
+        'BEGIN INSERT INTO seal_pending (stream, key) SELECT %L, json_build_array(%s)::text FROM new_rows n; RETURN NULL; END',
+        stream, key));
+    EXECUTE format('CREATE TRIGGER seal_note AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT'
+        ' EXECUTE FUNCTION seal_note_%s()', place, stream);
+    EXECUTE format('INSERT INTO seal_pending (stream, key) SELECT %L, json_build_array(%s)::text FROM %s n ORDER BY %s',
+        stream, key, place, ordered);
 END $$;
 
 CREATE FUNCTION secrecy_mac(kind text, id text) RETURNS text
@@ -891,61 +937,6 @@ CREATE TABLE api_tokens (
 );
 
 COMMENT ON COLUMN api_tokens.organisation IS 'organisations.id: where the token holds, and below it; null = everywhere.';
-
-CREATE TABLE assessment_decisions (
-    dispute_id text NOT NULL,
-    organisation text NOT NULL,
-    upheld boolean NOT NULL,
-    reason text NOT NULL,
-    decided_by text[] NOT NULL,
-    decided_name text NOT NULL,
-    decided_at timestamp with time zone NOT NULL
-);
-
-CREATE TABLE assessment_disputes (
-    id text NOT NULL,
-    organisation text NOT NULL,
-    period text NOT NULL,
-    number text NOT NULL,
-    case_version integer NOT NULL,
-    item text NOT NULL,
-    fact text NOT NULL,
-    reason text NOT NULL,
-    raised_by text[] NOT NULL,
-    raised_name text NOT NULL,
-    raised_at timestamp with time zone NOT NULL
-);
-
-CREATE TABLE assessment_sheets (
-    organisation text NOT NULL,
-    period text NOT NULL,
-    first_day date NOT NULL,
-    last_day date NOT NULL,
-    score integer NOT NULL,
-    body jsonb NOT NULL,
-    closed_by text[] NOT NULL,
-    closed_name text NOT NULL,
-    closed_at timestamp with time zone NOT NULL,
-    CONSTRAINT assessment_sheets_period_check CHECK ((period ~ '^20[2-9][0-9](Q[1-4])?$'::text))
-);
-
-CREATE TABLE assessment_tables (
-    organisation text NOT NULL,
-    year integer NOT NULL,
-    version integer NOT NULL,
-    revision integer NOT NULL,
-    valid_from date,
-    body jsonb NOT NULL,
-    drafted_by text[] NOT NULL,
-    drafted_at timestamp with time zone NOT NULL,
-    published_by text[],
-    published_at timestamp with time zone,
-    CONSTRAINT assessment_tables_check CHECK ((((valid_from IS NULL) = (published_by IS NULL)) AND ((valid_from IS NULL) = (published_at IS NULL)))),
-    CONSTRAINT assessment_tables_check1 CHECK (((valid_from IS NULL) OR (EXTRACT(year FROM valid_from) = (year)::numeric))),
-    CONSTRAINT assessment_tables_revision_check CHECK ((revision > 0)),
-    CONSTRAINT assessment_tables_version_check CHECK ((version > 0)),
-    CONSTRAINT assessment_tables_year_check CHECK (((year >= 2020) AND (year <= 2099)))
-);
 
 CREATE TABLE audit_default (
     no bigint CONSTRAINT audit_no_not_null NOT NULL,
@@ -1446,6 +1437,17 @@ CREATE TABLE evidence_of_alerts (
     CONSTRAINT evidence_sm3_check CHECK ((octet_length(sm3) = 32))
 );
 
+CREATE TABLE evidence_positions (
+    sha256 bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    fixes integer NOT NULL,
+    absent integer NOT NULL,
+    spans jsonb NOT NULL,
+    rows bytea NOT NULL,
+    sm3 bytea NOT NULL,
+    CONSTRAINT evidence_positions_sha256_check CHECK ((octet_length(sha256) = 32))
+);
+
 CREATE TABLE fences (
     id text NOT NULL,
     version integer NOT NULL,
@@ -1776,6 +1778,13 @@ CREATE TABLE quarantine (
     asked_at timestamp with time zone
 );
 
+CREATE TABLE quarantine_ended (
+    id bigint NOT NULL,
+    terminal_no integer,
+    set_aside_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone NOT NULL
+);
+
 ALTER TABLE quarantine ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME quarantine_id_seq
     START WITH 1
@@ -1870,6 +1879,48 @@ CREATE TABLE schema_migrations (
     name text NOT NULL,
     sha256 bytea NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE seal_blocks (
+    stream text NOT NULL,
+    number bigint NOT NULL,
+    header text NOT NULL,
+    keys text[] NOT NULL,
+    sha256s bytea NOT NULL,
+    sm3s bytea NOT NULL,
+    sha256 bytea NOT NULL,
+    sm3 bytea NOT NULL,
+    key_id text NOT NULL,
+    signature bytea NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    CONSTRAINT seal_blocks_number_check CHECK ((number > 0))
+);
+
+COMMENT ON TABLE seal_blocks IS 'Written by the sealer only. Who changes a row of it breaks the chain.';
+
+CREATE TABLE seal_keys (
+    id text NOT NULL,
+    public bytea NOT NULL,
+    previous text,
+    signature bytea,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT seal_keys_public_check CHECK ((octet_length(public) = 32))
+);
+
+CREATE TABLE seal_pending (
+    no bigint NOT NULL,
+    stream text NOT NULL,
+    key text NOT NULL,
+    noted_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE seal_pending ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME seal_pending_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE secrecy_key (
@@ -2292,21 +2343,6 @@ ALTER TABLE ONLY api_tokens
 ALTER TABLE ONLY api_tokens
     ADD CONSTRAINT api_tokens_sha256_key UNIQUE (sha256);
 
-ALTER TABLE ONLY assessment_decisions
-    ADD CONSTRAINT assessment_decisions_pkey PRIMARY KEY (dispute_id);
-
-ALTER TABLE ONLY assessment_disputes
-    ADD CONSTRAINT assessment_disputes_number_case_version_item_fact_key UNIQUE (number, case_version, item, fact);
-
-ALTER TABLE ONLY assessment_disputes
-    ADD CONSTRAINT assessment_disputes_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY assessment_sheets
-    ADD CONSTRAINT assessment_sheets_pkey PRIMARY KEY (organisation, period);
-
-ALTER TABLE ONLY assessment_tables
-    ADD CONSTRAINT assessment_tables_pkey PRIMARY KEY (organisation, year, version);
-
 ALTER TABLE ONLY audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (at, no);
 
@@ -2412,6 +2448,9 @@ ALTER TABLE ONLY evidence_of_alerts
 ALTER TABLE ONLY evidence_of_alerts
     ADD CONSTRAINT evidence_of_alerts_sha256_key UNIQUE (sha256);
 
+ALTER TABLE ONLY evidence_positions
+    ADD CONSTRAINT evidence_positions_pkey PRIMARY KEY (sha256);
+
 ALTER TABLE ONLY fences
     ADD CONSTRAINT fences_pkey PRIMARY KEY (id, version);
 
@@ -2484,6 +2523,9 @@ ALTER TABLE ONLY positions_before_2020
 ALTER TABLE ONLY positions_default
     ADD CONSTRAINT positions_default_pkey PRIMARY KEY (terminal_no, device_time, fingerprint);
 
+ALTER TABLE ONLY quarantine_ended
+    ADD CONSTRAINT quarantine_ended_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (id);
 
@@ -2501,6 +2543,15 @@ ALTER TABLE ONLY role_grants
 
 ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY seal_blocks
+    ADD CONSTRAINT seal_blocks_pkey PRIMARY KEY (stream, number);
+
+ALTER TABLE ONLY seal_keys
+    ADD CONSTRAINT seal_keys_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY seal_pending
+    ADD CONSTRAINT seal_pending_pkey PRIMARY KEY (no);
 
 ALTER TABLE ONLY secrecy_key
     ADD CONSTRAINT secrecy_key_pkey PRIMARY KEY (one);
@@ -2606,14 +2657,6 @@ CREATE INDEX alerts_updated ON alerts USING btree (updated_at, id);
 
 CREATE INDEX alerts_vehicle ON alerts USING btree (vehicle_no, occurred_from);
 
-CREATE INDEX assessment_disputes_listed ON assessment_disputes USING btree (raised_at DESC, id);
-
-CREATE INDEX assessment_disputes_of_units ON assessment_disputes USING btree (organisation, raised_at DESC, id);
-
-CREATE INDEX assessment_sheets_days ON assessment_sheets USING btree (last_day, organisation);
-
-CREATE UNIQUE INDEX assessment_tables_one_draft ON assessment_tables USING btree (organisation, year) WHERE (valid_from IS NULL);
-
 CREATE INDEX audit_organisation ON ONLY audit USING btree (organisation, at DESC, no DESC);
 
 CREATE INDEX audit_default_organisation_at_no_idx ON audit_default USING btree (organisation, at DESC, no DESC);
@@ -2633,8 +2676,6 @@ CREATE INDEX audit_default_who_id_at_no_idx ON audit_default USING btree (who_id
 CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from);
 
 CREATE INDEX case_attachments_of ON case_attachments USING btree (case_id, uploaded_at, id);
-
-CREATE INDEX case_events_closes ON case_events USING btree (at, case_id) WHERE (step = ANY (ARRAY['close'::text, 'reopen'::text, 'accept-rectification'::text]));
 
 CREATE INDEX case_links_of_alerts ON case_links USING btree (ref, kind);
 
@@ -2772,6 +2813,10 @@ CREATE INDEX role_grants_of_user ON role_grants USING btree (user_id);
 
 CREATE UNIQUE INDEX rule_parameters_key ON rule_parameters USING btree (rule, name, COALESCE(organisation, ''::text), effective_from);
 
+CREATE INDEX seal_blocks_keys ON seal_blocks USING gin (keys);
+
+CREATE INDEX seal_pending_next ON seal_pending USING btree (stream, no);
+
 CREATE INDEX sessions_of_user ON sessions USING btree (user_id, seen_at DESC);
 
 CREATE INDEX sessions_seen ON sessions USING btree (seen_at);
@@ -2854,35 +2899,11 @@ CREATE TRIGGER alert_labels_stay BEFORE DELETE OR UPDATE ON alert_labels FOR EAC
 
 CREATE TRIGGER alert_receipts_only_grow BEFORE DELETE OR UPDATE ON alert_receipts FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
 
-CREATE TRIGGER assessment_decisions_stay BEFORE DELETE OR UPDATE ON assessment_decisions FOR EACH ROW EXECUTE FUNCTION refuse_change();
-
-CREATE TRIGGER assessment_decisions_stay_all BEFORE TRUNCATE ON assessment_decisions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-
-CREATE TRIGGER assessment_disputes_stay BEFORE DELETE OR UPDATE ON assessment_disputes FOR EACH ROW EXECUTE FUNCTION refuse_change();
-
-CREATE TRIGGER assessment_disputes_stay_all BEFORE TRUNCATE ON assessment_disputes FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-
-CREATE TRIGGER assessment_sheets_stay BEFORE DELETE OR UPDATE ON assessment_sheets FOR EACH ROW EXECUTE FUNCTION refuse_change();
-
-CREATE TRIGGER assessment_sheets_stay_all BEFORE TRUNCATE ON assessment_sheets FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-
-CREATE TRIGGER assessment_tables_stay BEFORE DELETE OR UPDATE ON assessment_tables FOR EACH ROW EXECUTE FUNCTION refuse_change_of_published();
-
-CREATE TRIGGER assessment_tables_stay_all BEFORE TRUNCATE ON assessment_tables FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-
 CREATE TRIGGER audit_delete AFTER DELETE ON alert_dispositions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-dispositions', 'no', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON alert_receipts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON api_tokens REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
-CREATE TRIGGER audit_delete AFTER DELETE ON assessment_decisions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-decisions', 'dispute_id', 'r ->> ''dispute_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
-CREATE TRIGGER audit_delete AFTER DELETE ON assessment_disputes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-disputes', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
-CREATE TRIGGER audit_delete AFTER DELETE ON assessment_sheets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-sheets', 'organisation, period', '(r ->> ''organisation'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
-CREATE TRIGGER audit_delete AFTER DELETE ON assessment_tables REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-tables', 'organisation, year, version', '(r ->> ''organisation'') || ''/'' || (r ->> ''year'') || ''/'' || (r ->> ''version'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON calendar_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -2943,14 +2964,6 @@ CREATE TRIGGER audit_insert AFTER INSERT ON alert_dispositions REFERENCING NEW T
 CREATE TRIGGER audit_insert AFTER INSERT ON alert_receipts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON api_tokens REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
-CREATE TRIGGER audit_insert AFTER INSERT ON assessment_decisions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-decisions', 'dispute_id', 'r ->> ''dispute_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
-CREATE TRIGGER audit_insert AFTER INSERT ON assessment_disputes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-disputes', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
-CREATE TRIGGER audit_insert AFTER INSERT ON assessment_sheets REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-sheets', 'organisation, period', '(r ->> ''organisation'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
-CREATE TRIGGER audit_insert AFTER INSERT ON assessment_tables REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-tables', 'organisation, year, version', '(r ->> ''organisation'') || ''/'' || (r ->> ''year'') || ''/'' || (r ->> ''version'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON calendar_days REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -3018,14 +3031,6 @@ CREATE TRIGGER audit_update AFTER UPDATE ON alert_receipts REFERENCING OLD TABLE
 
 CREATE TRIGGER audit_update AFTER UPDATE ON api_tokens REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
-CREATE TRIGGER audit_update AFTER UPDATE ON assessment_decisions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-decisions', 'dispute_id', 'r ->> ''dispute_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
-CREATE TRIGGER audit_update AFTER UPDATE ON assessment_disputes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-disputes', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
-CREATE TRIGGER audit_update AFTER UPDATE ON assessment_sheets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-sheets', 'organisation, period', '(r ->> ''organisation'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
-CREATE TRIGGER audit_update AFTER UPDATE ON assessment_tables REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-tables', 'organisation, year, version', '(r ->> ''organisation'') || ''/'' || (r ->> ''year'') || ''/'' || (r ->> ''version'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
 CREATE TRIGGER audit_update AFTER UPDATE ON calendar_days REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON card_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'card, valid_from', 'r ->> ''card''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
@@ -3088,6 +3093,8 @@ CREATE TRIGGER complaint_reads_stay BEFORE DELETE OR UPDATE ON complaint_reads F
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
 
+CREATE TRIGGER evidence_positions_stay BEFORE DELETE OR UPDATE ON evidence_positions FOR EACH ROW EXECUTE FUNCTION seal_refuses();
+
 CREATE TRIGGER note_calendar_delete AFTER DELETE ON calendar_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('calendar', 'to_char(r.day, ''YYYY-MM-DD'')', 'r.day::timestamp AT TIME ZONE ''Asia/Shanghai''');
 
 CREATE TRIGGER note_calendar_insert AFTER INSERT ON calendar_days REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('calendar', 'to_char(r.day, ''YYYY-MM-DD'')', 'r.day::timestamp AT TIME ZONE ''Asia/Shanghai''');
@@ -3117,6 +3124,8 @@ CREATE TRIGGER note_correction_update AFTER UPDATE ON clock_corrections REFERENC
 CREATE TRIGGER note_doubt_delete AFTER DELETE ON clock_doubts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.received_from', 'r.lag_s');
 
 CREATE TRIGGER note_doubt_insert AFTER INSERT ON clock_doubts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.received_from', 'r.lag_s');
+
+CREATE TRIGGER note_ended AFTER DELETE ON quarantine REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_quarantine_ended();
 
 CREATE TRIGGER note_fence_insert AFTER INSERT ON fences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fence', 'r.id', 'r.valid_from', 'unnest(CASE WHEN r.vehicles = ''{}'' THEN ARRAY[NULL::integer]
                       ELSE ARRAY(SELECT v.no FROM vehicles v WHERE v.id = ANY (r.vehicles)) END)', 'CASE WHEN r.vehicles = ''{}'' THEN r.organisation END');
@@ -3180,6 +3189,38 @@ CREATE TRIGGER note_violation_update AFTER UPDATE ON violations REFERENCING OLD 
 
 CREATE CONSTRAINT TRIGGER number_change_commit AFTER INSERT ON change_commits DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION number_change_commit();
 
+CREATE TRIGGER quarantine_ended_stay BEFORE DELETE OR UPDATE ON quarantine_ended FOR EACH ROW EXECUTE FUNCTION seal_refuses();
+
+CREATE TRIGGER seal_blocks_stay BEFORE DELETE OR UPDATE ON seal_blocks FOR EACH ROW EXECUTE FUNCTION seal_refuses();
+
+CREATE TRIGGER seal_keys_stay BEFORE DELETE OR UPDATE ON seal_keys FOR EACH ROW EXECUTE FUNCTION seal_refuses();
+
+CREATE TRIGGER seal_note AFTER INSERT ON alert_dispositions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_dispositions();
+
+CREATE TRIGGER seal_note AFTER INSERT ON alert_feed REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_feed();
+
+CREATE TRIGGER seal_note AFTER INSERT ON alert_labels REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_labels();
+
+CREATE TRIGGER seal_note AFTER INSERT ON alert_receipts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_receipts();
+
+CREATE TRIGGER seal_note AFTER INSERT ON alert_versions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_alerts();
+
+CREATE TRIGGER seal_note AFTER INSERT ON audit REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_audit();
+
+CREATE TRIGGER seal_note AFTER INSERT ON case_attachments REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_attachments();
+
+CREATE TRIGGER seal_note AFTER INSERT ON case_events REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_case_events();
+
+CREATE TRIGGER seal_note AFTER INSERT ON complaint_reads REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_caller_reads();
+
+CREATE TRIGGER seal_note AFTER INSERT ON evaluations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_evaluations();
+
+CREATE TRIGGER seal_note AFTER INSERT ON evidence REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_evidence();
+
+CREATE TRIGGER seal_note AFTER INSERT ON evidence_positions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_positions();
+
+CREATE TRIGGER seal_note AFTER INSERT ON quarantine_ended REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_quarantine();
+
 CREATE TRIGGER terminal_homes_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_bindings();
 
 CREATE TRIGGER terminal_homes_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_bindings();
@@ -3221,9 +3262,6 @@ ALTER TABLE ONLY alert_versions
 
 ALTER TABLE ONLY api_tokens
     ADD CONSTRAINT api_tokens_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
-
-ALTER TABLE ONLY assessment_decisions
-    ADD CONSTRAINT assessment_decisions_dispute_id_fkey FOREIGN KEY (dispute_id) REFERENCES assessment_disputes(id);
 
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
@@ -3315,6 +3353,12 @@ ALTER TABLE ONLY role_grants
 ALTER TABLE ONLY rule_parameters
     ADD CONSTRAINT rule_parameters_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
+ALTER TABLE ONLY seal_blocks
+    ADD CONSTRAINT seal_blocks_key_id_fkey FOREIGN KEY (key_id) REFERENCES seal_keys(id);
+
+ALTER TABLE ONLY seal_keys
+    ADD CONSTRAINT seal_keys_previous_fkey FOREIGN KEY (previous) REFERENCES seal_keys(id);
+
 ALTER TABLE ONLY sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
@@ -3378,14 +3422,6 @@ ALTER TABLE alert_versions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE alerts ENABLE ROW LEVEL SECURITY;
 
-ALTER TABLE assessment_decisions ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE assessment_disputes ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE assessment_sheets ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE assessment_tables ENABLE ROW LEVEL SECURITY;
-
 ALTER TABLE audit ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE calendar_days ENABLE ROW LEVEL SECURITY;
@@ -3430,14 +3466,6 @@ CREATE POLICY everywhere ON alert_versions TO gongche_everywhere USING (true) WI
 
 CREATE POLICY everywhere ON alerts TO gongche_everywhere USING (true) WITH CHECK (true);
 
-CREATE POLICY everywhere ON assessment_decisions TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON assessment_disputes TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON assessment_sheets TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON assessment_tables TO gongche_everywhere USING (true) WITH CHECK (true);
-
 CREATE POLICY everywhere ON audit TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON calendar_days TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -3471,6 +3499,8 @@ CREATE POLICY everywhere ON drivers TO gongche_everywhere USING (true) WITH CHEC
 CREATE POLICY everywhere ON evaluations TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON evidence_of_alerts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON evidence_positions TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON fences TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -3526,6 +3556,8 @@ CREATE POLICY everywhere ON webhooks TO gongche_everywhere USING (true) WITH CHE
 
 ALTER TABLE evidence_of_alerts ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE evidence_positions ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE fences ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE fuel_cards ENABLE ROW LEVEL SECURITY;
@@ -3563,14 +3595,6 @@ CREATE POLICY reach ON alert_versions FOR SELECT TO gongche_app USING ((EXISTS (
   WHERE (a.id = alert_versions.alert_id))));
 
 CREATE POLICY reach ON alerts FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
-CREATE POLICY reach ON assessment_decisions TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
-CREATE POLICY reach ON assessment_disputes TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
-CREATE POLICY reach ON assessment_sheets TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
-CREATE POLICY reach ON assessment_tables FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
 
 CREATE POLICY reach ON audit FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -3639,6 +3663,10 @@ CREATE POLICY reach ON evaluations FOR SELECT TO gongche_app USING (((EXISTS ( S
 CREATE POLICY reach ON evidence_of_alerts FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM alert_versions v
   WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))));
+
+CREATE POLICY reach ON evidence_positions FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM evidence_of_alerts e
+  WHERE (e.sha256 = evidence_positions.sha256))));
 
 CREATE POLICY reach ON fences FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -3746,8 +3774,6 @@ CREATE POLICY reach_delete ON alert_versions FOR DELETE TO gongche_app USING (fa
 
 CREATE POLICY reach_delete ON alerts FOR DELETE TO gongche_app USING (false);
 
-CREATE POLICY reach_delete ON assessment_tables FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
 CREATE POLICY reach_delete ON audit FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON calendar_days FOR DELETE TO gongche_app USING (false);
@@ -3761,6 +3787,8 @@ CREATE POLICY reach_delete ON disposition_codes FOR DELETE TO gongche_app USING 
 CREATE POLICY reach_delete ON evaluations FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON evidence_of_alerts FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON evidence_positions FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON fences FOR DELETE TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT (EXISTS ( SELECT
    FROM unnest(fences.vehicles) n(id)
@@ -3796,8 +3824,6 @@ CREATE POLICY reach_insert ON alert_versions FOR INSERT TO gongche_app WITH CHEC
 
 CREATE POLICY reach_insert ON alerts FOR INSERT TO gongche_app WITH CHECK (false);
 
-CREATE POLICY reach_insert ON assessment_tables FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
 CREATE POLICY reach_insert ON audit FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON calendar_days FOR INSERT TO gongche_app WITH CHECK (false);
@@ -3811,6 +3837,8 @@ CREATE POLICY reach_insert ON disposition_codes FOR INSERT TO gongche_app WITH C
 CREATE POLICY reach_insert ON evaluations FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON evidence_of_alerts FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON evidence_positions FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON fences FOR INSERT TO gongche_app WITH CHECK (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT (EXISTS ( SELECT
    FROM unnest(fences.vehicles) n(id)
@@ -3848,8 +3876,6 @@ CREATE POLICY reach_update ON alert_versions FOR UPDATE TO gongche_app USING (fa
 
 CREATE POLICY reach_update ON alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
-CREATE POLICY reach_update ON assessment_tables FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
 CREATE POLICY reach_update ON audit FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON calendar_days FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
@@ -3861,6 +3887,8 @@ CREATE POLICY reach_update ON disposition_codes FOR UPDATE TO gongche_app USING 
 CREATE POLICY reach_update ON evaluations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON evidence_of_alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON evidence_positions FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON fences FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 

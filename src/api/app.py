@@ -20,6 +20,7 @@ from api.cases.files import router as case_files
 from api.cases.hotline import router as hotline
 from api.evaluations.endpoints import router as evaluations
 from api.identity.endpoints import ROUTERS as identity
+from api.integrity.endpoints import router as integrity
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import make_router as make_registry
 from api.registry.secrecy import router as secrecy
@@ -82,6 +83,7 @@ def create_app(
         evaluations,
         cases,
         case_files,
+        integrity,
         hotline,
         desk,
         *assessment,

@@ -186,6 +186,16 @@ class Settings(BaseSettings):
         description="key that encrypts callers of the hotline 12345: 32 random bytes in base64, a file of mode 600; unset ="
         " caller.key in data_dir. Without it no caller is taken or shown",
     )
+    seal_key_file: Path | None = Field(
+        None,
+        description="Ed25519 key that signs the chains of what is never changed: 32 random bytes in base64, a file of mode 600"
+        " (gongche seal --new-key); unset = seal.key in data_dir, made when the judge starts first. All judges need the same",
+    )
+    seal_export_dir: Path | None = Field(
+        None,
+        description="where the judge puts the signed heads of the chains each day; best a place that whoever keeps the database"
+        " cannot write. unset = they are not exported",
+    )
     audit_retention_days: int = Field(
         400,
         ge=184,

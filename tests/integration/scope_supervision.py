@@ -139,6 +139,9 @@ def lines(case: Any, get: Any, file: Any) -> dict[tuple[str, str], Any]:
         ),
         ("GET", "/v1/cases/{id}"): case(get("/v1/cases/case-{unit}"), read),
         ("GET", "/v1/cases/{id}/attachments/{attachment}"): case(get("/v1/cases/case-{unit}/attachments/file-{unit}"), read),
+        ("GET", "/v1/cases/{id}/bundle"): case(
+            get("/v1/cases/case-{unit}/bundle", purpose="x"), read, own=frozenset({200, 404})  # for the office, not for the unit
+        ),
         ("POST", "/v1/cases/{id}/attachments"): case(
             _attach, ("cases:draft", "cases:issue", "cases:close", "cases:reply", "cases:sign")
         ),

@@ -18,7 +18,7 @@ from office.identity.tokens import SCOPES, create_token
 from rules.alerts.feed import publish_feed
 from rules.alerts.model import AlertFacts, Judgement, Measure
 from rules.alerts.publish import publish
-from rules.evidence import canonical
+from rules.evidence import canonical, digest
 from runtime.postgres import create_pool
 from runtime.settings import Settings
 from runtime.units import US_PER_DAY
@@ -215,6 +215,11 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
         await Archive().store(connection, _positions(terminal))
         alerts = await publish(connection, [suspected, normal])
         await publish_feed(connection, alerts)
+        await connection.execute(
+            "INSERT INTO evidence_positions (sha256, made_at, fixes, absent, spans, rows, sm3)"
+            " VALUES ($1, now(), 0, 0, '[]', '', '')",
+            digest(canonical(body)),
+        )
         await connection.execute(
             "INSERT INTO order_results (order_id, order_version, vehicle_no, state, mileage_mm, bridged_mm, fixes, destinations,"
             " carried, computed_at) VALUES ($1, 1, $2, 'running', 0, 0, 0, '[]', '', now())",

@@ -53,6 +53,8 @@ def at(path: str, id: str = "x", name: str = "x") -> str:
     )
     if path.endswith("/attachments"):
         return f"{address}?name=x.pdf"
+    if path.endswith("/bundle"):
+        return f"{address}?purpose=x"
     return f"{address}?seconds=0" if path == "/v1/alerts/stream" else address
 
 

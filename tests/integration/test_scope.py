@@ -29,7 +29,7 @@ OWNED = {
     "card_bindings": "card", "fuel_transactions": "id", "violations": "id", "terminals": "phone",
     "terminal_bindings": "vehicle_no", "clock_corrections": "id", "terminal_notices": "about", "positions": "terminal_no",
     "vehicle_plates": "plate", "order_results": "order_id", "alerts": "id", "alert_versions": "alert_id",
-    "alert_feed": "alert_id", "evidence_of_alerts": "sha256", "evaluations": "subject", "judge_due": "key",
+    "alert_feed": "alert_id", "evidence_of_alerts": "sha256", "evidence_positions": "sha256", "evaluations": "subject", "judge_due": "key",
     "rule_parameters": "organisation", "alert_receipts": "alert_id", "alert_dispositions": "alert_id", **OWNED_CASES, **OWNED_ASSESSMENTS,
 }  # fmt: skip
 #: What belongs to whoever made it, in whatever unit.
