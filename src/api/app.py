@@ -18,6 +18,7 @@ from api.cases.endpoints import router as cases
 from api.cases.files import router as case_files
 from api.cases.hotline import router as hotline
 from api.evaluations.endpoints import router as evaluations
+from api.exchange.endpoints import router as exchange
 from api.identity.endpoints import ROUTERS as identity
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import make_router as make_registry
@@ -85,6 +86,7 @@ def create_app(
         tracks,
         positions,
         audit,
+        exchange,
         *identity,
         make_registry(),
         observability.router,

@@ -16,6 +16,7 @@ from api.alerts.answering import CodeBody, DispositionBody, ReceiptBody
 from api.answers import Problem
 from api.auth.cookies import COOKIE, CSRF_HEADER
 from api.cases.bodies import BODIES as SUPERVISION
+from api.exchange.schemas import BODIES as EXCHANGE
 from api.identity.schemas import BODIES as IDENTITY
 from api.positions.schemas import Position
 from api.problems import OF_PEOPLE, add_bodies, describe_problems
@@ -55,6 +56,7 @@ def describe(app: FastAPI) -> None:
                 *IDENTITY,
                 *BODIES,
                 *SUPERVISION,
+                *EXCHANGE,
             )
             models = [(model, "validation") for model in bodies]
             _, made = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # a list of pairs

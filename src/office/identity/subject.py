@@ -28,6 +28,8 @@ PERMISSIONS: Final[dict[str, str]] = {
     "cases:reply": "签收和回复督办 / sign and answer for the unit, ask for more time",
     "cases:sign": "签批回复 / sign replies as the head of the unit",
     "complaints:write": "登记诉求 / hand in complaints of the hotline 12345, nothing else",
+    "exchange:peer": "下级平台交换 / another instance: hand in its records, pull what is for it",
+    "exchange:read": "读取汇聚数据 / read what other instances handed in, and how the exchange stands",
     "users:manage": "管理用户 / users, their roles, machines",
     "audit:read": "读取审计 / read who did and who read what",
 }
@@ -81,6 +83,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "cases:draft",
             "cases:close",
             "subscriptions:manage",
+            "exchange:read",
         }
     ),
     Role.OFFICE_HEAD: frozenset(
@@ -92,6 +95,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "cases:draft",
             "cases:issue",
             "cases:close",
+            "exchange:read",
         }
     ),
     Role.UNIT_ADMINISTRATOR: frozenset(
@@ -113,6 +117,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "cases:read",
             "dispositions:write",
             "subscriptions:manage",
+            "exchange:read",
         }
     ),
     Role.FINANCE: frozenset({"registry:read"}),
