@@ -132,6 +132,91 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION exchange_claim(wanted text, through text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    owner text;
+BEGIN
+    IF EXISTS (SELECT FROM exchange_peers p WHERE p.name = wanted AND p.name <> through) THEN
+        RETURN wanted;  -- it comes to us by itself
+    END IF;
+    INSERT INTO exchange_origins (origin, peer) VALUES (wanted, through) ON CONFLICT (origin) DO NOTHING;
+    SELECT o.peer INTO owner FROM exchange_origins o WHERE o.origin = wanted;
+    RETURN owner;
+END $$;
+
+CREATE FUNCTION exchange_down(after_number bigint, after_seq bigint, most integer) RETURNS TABLE(number bigint, seq bigint, kind text, subject text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH part AS MATERIALIZED (
+        SELECT k.number, c.seq, c.kind, c.subject FROM change_commits k JOIN changes c ON c.commit_id = k.id
+         WHERE k.number >= after_number AND (k.number > after_number OR c.seq > after_seq)
+           AND (SELECT COALESCE(min(m.number) <= after_number, true) FROM change_commits m)
+         ORDER BY k.number, c.seq LIMIT most)
+    SELECT * FROM (
+        SELECT p.number, p.seq, p.kind, p.subject FROM part p WHERE p.kind IN ('case', 'disposition_code', 'notice', 'received')
+        UNION ALL
+        SELECT COALESCE(l.number, after_number), COALESCE(l.seq, after_seq), NULL, (SELECT count(*) FROM part)::text
+          FROM (SELECT 1) AS one
+          LEFT JOIN (SELECT p.number, p.seq FROM part p ORDER BY p.number DESC, p.seq DESC LIMIT 1) l ON true
+         WHERE (SELECT COALESCE(min(m.number) <= after_number, true) FROM change_commits m)) AS f (number, seq, kind, subject)
+     ORDER BY f.kind IS NULL, f.number, f.seq
+$$;
+
+CREATE FUNCTION exchange_hidden(origins text[], kinds text[], ids text[]) RETURNS TABLE(origin text, kind text, id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT r.origin, r.kind, r.id FROM unnest(origins, kinds, ids) AS u (o, k, i)
+      JOIN exchange_records r ON r.origin = u.o AND r.kind = u.k AND r.id = u.i
+     WHERE r.organisation <> ALL ((SELECT reach_units())::text[])
+$$;
+
+CREATE FUNCTION exchange_mask_key() RETURNS bytea
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$ SELECT mask_key FROM exchange_self $$;
+
+CREATE FUNCTION exchange_now() RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(max(k.number), 0) FROM change_commits k
+$$;
+
+CREATE FUNCTION exchange_own_name() RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$ SELECT name FROM exchange_self $$;
+
+CREATE FUNCTION exchange_owned(kind text, ids text[]) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    place text := CASE kind WHEN 'unit' THEN 'organisations' WHEN 'vehicle' THEN 'vehicles' WHEN 'driver' THEN 'drivers'
+        WHEN 'order' THEN 'dispatch_orders' WHEN 'alert' THEN 'alerts' WHEN 'case' THEN 'cases' END;
+BEGIN
+    IF place IS NOT NULL THEN
+        RETURN QUERY EXECUTE format('SELECT DISTINCT t.id FROM %I t WHERE t.id = ANY ($1)', place) USING ids;
+    END IF;
+END $_$;
+
+CREATE FUNCTION exchange_units(names text[], through text) RETURNS TABLE(unit text, place text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT n, CASE WHEN EXISTS (SELECT FROM organisations o WHERE o.id = n) THEN 'ours'
+                   WHEN EXISTS (SELECT FROM exchange_records r WHERE r.kind = 'unit' AND r.id = n AND r.peer = through
+                                   AND r.payload IS NOT NULL) THEN 'peer'
+                   ELSE 'other' END
+      FROM unnest(names) AS n
+     WHERE EXISTS (SELECT FROM organisations o WHERE o.id = n) OR EXISTS (SELECT FROM exchange_records r WHERE r.kind = 'unit' AND r.id = n)
+$$;
+
 CREATE FUNCTION feed_end() RETURNS bigint
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -698,7 +783,7 @@ CREATE TABLE changes (
     from_time timestamp with time zone NOT NULL
 );
 
-COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit and the units below it, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again)';
+COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit and the units below it, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again), unit (id), driver (id), case (id), disposition_code (code), notice (id), received (exchange_records.no)';
 
 COMMENT ON COLUMN changes.from_time IS 'Facts are others than before from here on; 1970 = at all times.';
 
@@ -1035,6 +1120,138 @@ CREATE TABLE evidence_of_alerts (
     CONSTRAINT evidence_sha256_check CHECK ((octet_length(sha256) = 32)),
     CONSTRAINT evidence_sm3_check CHECK ((octet_length(sm3) = 32))
 );
+
+CREATE TABLE exchange_arrivals (
+    peer text NOT NULL,
+    kind text NOT NULL,
+    stored bigint DEFAULT 0 NOT NULL,
+    unchanged bigint DEFAULT 0 NOT NULL,
+    refused bigint DEFAULT 0 NOT NULL,
+    last_refusal text,
+    last_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    said_confirmed bigint,
+    said_waiting bigint,
+    said_at timestamp with time zone
+);
+
+CREATE TABLE exchange_notices (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    title text NOT NULL,
+    body text NOT NULL,
+    published_by text NOT NULL,
+    published_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE exchange_origins (
+    origin text NOT NULL,
+    peer text NOT NULL
+);
+
+CREATE TABLE exchange_peers (
+    name text NOT NULL,
+    direction text NOT NULL,
+    organisation text NOT NULL,
+    client_id text NOT NULL,
+    url text,
+    units text[] DEFAULT '{}'::text[] NOT NULL,
+    kinds text[] DEFAULT '{}'::text[] NOT NULL,
+    mapping text,
+    enabled boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT exchange_peers_check CHECK (((direction = 'below'::text) OR ((url IS NOT NULL) AND (units <> '{}'::text[])))),
+    CONSTRAINT exchange_peers_direction_check CHECK ((direction = ANY (ARRAY['above'::text, 'below'::text]))),
+    CONSTRAINT exchange_peers_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{1,31}$'::text))
+);
+
+CREATE TABLE exchange_queue (
+    peer text NOT NULL,
+    kind text NOT NULL,
+    origin text DEFAULT ''::text NOT NULL,
+    id text NOT NULL,
+    urgency smallint NOT NULL,
+    ticket bigint NOT NULL,
+    noted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    refused_code text,
+    refused_id text,
+    refused_version bigint,
+    refused_detail text,
+    refused_at timestamp with time zone
+);
+
+CREATE TABLE exchange_records (
+    no bigint NOT NULL,
+    origin text NOT NULL,
+    kind text NOT NULL,
+    id text NOT NULL,
+    peer text NOT NULL,
+    organisation text NOT NULL,
+    unit text NOT NULL,
+    version bigint NOT NULL,
+    sha256 bytea NOT NULL,
+    payload jsonb,
+    status text,
+    happened_at timestamp with time zone NOT NULL,
+    first_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT exchange_records_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE exchange_records ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME exchange_records_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE exchange_secrets (
+    peer text NOT NULL,
+    sealed bytea NOT NULL
+);
+
+CREATE TABLE exchange_self (
+    one boolean DEFAULT true NOT NULL,
+    name text NOT NULL,
+    mask_key bytea DEFAULT sha256(convert_to(((gen_random_uuid())::text || (gen_random_uuid())::text), 'UTF8'::name)) NOT NULL,
+    CONSTRAINT exchange_self_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{1,31}$'::text)),
+    CONSTRAINT exchange_self_one_check CHECK (one)
+);
+
+CREATE TABLE exchange_sent (
+    peer text NOT NULL,
+    kind text NOT NULL,
+    origin text NOT NULL,
+    id text NOT NULL,
+    version bigint NOT NULL,
+    sha256 bytea NOT NULL,
+    gone boolean DEFAULT false NOT NULL,
+    confirmed boolean DEFAULT false NOT NULL,
+    known boolean DEFAULT false NOT NULL,
+    sent_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    confirmed_at timestamp with time zone
+);
+
+CREATE TABLE exchange_states (
+    peer text NOT NULL,
+    feed_seq bigint DEFAULT 0 NOT NULL,
+    snapshot_kind text,
+    snapshot_after text DEFAULT ''::text NOT NULL,
+    pull_cursor text,
+    pulled_at timestamp with time zone,
+    last_ok_at timestamp with time zone,
+    last_error text,
+    last_error_at timestamp with time zone,
+    retry_at timestamp with time zone
+);
+
+CREATE SEQUENCE exchange_tickets
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
 
 CREATE TABLE fences (
     id text NOT NULL,
@@ -1952,6 +2169,39 @@ ALTER TABLE ONLY evidence_of_alerts
 ALTER TABLE ONLY evidence_of_alerts
     ADD CONSTRAINT evidence_of_alerts_sha256_key UNIQUE (sha256);
 
+ALTER TABLE ONLY exchange_arrivals
+    ADD CONSTRAINT exchange_arrivals_pkey PRIMARY KEY (peer, kind);
+
+ALTER TABLE ONLY exchange_notices
+    ADD CONSTRAINT exchange_notices_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY exchange_origins
+    ADD CONSTRAINT exchange_origins_pkey PRIMARY KEY (origin);
+
+ALTER TABLE ONLY exchange_peers
+    ADD CONSTRAINT exchange_peers_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY exchange_queue
+    ADD CONSTRAINT exchange_queue_pkey PRIMARY KEY (peer, kind, origin, id);
+
+ALTER TABLE ONLY exchange_records
+    ADD CONSTRAINT exchange_records_origin_kind_id_key UNIQUE (origin, kind, id);
+
+ALTER TABLE ONLY exchange_records
+    ADD CONSTRAINT exchange_records_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY exchange_secrets
+    ADD CONSTRAINT exchange_secrets_pkey PRIMARY KEY (peer);
+
+ALTER TABLE ONLY exchange_self
+    ADD CONSTRAINT exchange_self_pkey PRIMARY KEY (one);
+
+ALTER TABLE ONLY exchange_sent
+    ADD CONSTRAINT exchange_sent_pkey PRIMARY KEY (peer, kind, origin, id);
+
+ALTER TABLE ONLY exchange_states
+    ADD CONSTRAINT exchange_states_pkey PRIMARY KEY (peer);
+
 ALTER TABLE ONLY fences
     ADD CONSTRAINT fences_pkey PRIMARY KEY (id, version);
 
@@ -2230,6 +2480,24 @@ CREATE INDEX evaluations_default_vehicle_no_evaluated_at_id_idx ON evaluations_d
 
 CREATE INDEX evidence_default_month ON evidence_default USING btree (month);
 
+CREATE INDEX exchange_notices_listed ON exchange_notices USING btree (published_at DESC, id);
+
+CREATE UNIQUE INDEX exchange_peers_client ON exchange_peers USING btree (client_id) WHERE (direction = 'below'::text);
+
+CREATE INDEX exchange_queue_next ON exchange_queue USING btree (peer, urgency, ticket) WHERE (refused_code IS NULL);
+
+CREATE INDEX exchange_queue_oldest ON exchange_queue USING btree (peer, kind, noted_at) WHERE (refused_code IS NULL);
+
+CREATE INDEX exchange_queue_refused ON exchange_queue USING btree (peer, refused_at, kind, origin, id) WHERE (refused_code IS NOT NULL);
+
+CREATE INDEX exchange_records_listed ON exchange_records USING btree (kind, happened_at DESC, no DESC);
+
+CREATE INDEX exchange_records_of_units ON exchange_records USING btree (organisation, kind, happened_at DESC, no DESC);
+
+CREATE INDEX exchange_records_peer ON exchange_records USING btree (peer, kind);
+
+CREATE INDEX exchange_records_units ON exchange_records USING btree (id) WHERE (kind = 'unit'::text);
+
 CREATE INDEX fences_organisation ON fences USING btree (organisation);
 
 CREATE INDEX fences_vehicles ON fences USING gin (vehicles);
@@ -2400,6 +2668,10 @@ CREATE TRIGGER audit_delete AFTER DELETE ON disposition_codes REFERENCING OLD TA
 
 CREATE TRIGGER audit_delete AFTER DELETE ON drivers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON exchange_notices REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON exchange_peers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-peers', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON fences REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON fuel_cards REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -2457,6 +2729,10 @@ CREATE TRIGGER audit_insert AFTER INSERT ON dispatch_orders REFERENCING NEW TABL
 CREATE TRIGGER audit_insert AFTER INSERT ON disposition_codes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('disposition-codes', 'code', 'r ->> ''code''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON drivers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON exchange_notices REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON exchange_peers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-peers', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON fences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
 
@@ -2522,6 +2798,10 @@ CREATE TRIGGER audit_update AFTER UPDATE ON disposition_codes REFERENCING OLD TA
 
 CREATE TRIGGER audit_update AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON exchange_notices REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON exchange_peers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-peers', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON fences REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON fuel_cards REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -2582,15 +2862,27 @@ CREATE TRIGGER note_card_insert AFTER INSERT ON fuel_cards REFERENCING NEW TABLE
 
 CREATE TRIGGER note_card_update AFTER UPDATE ON fuel_cards REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('card', 'r.id', '');
 
+CREATE TRIGGER note_case_insert AFTER INSERT ON cases REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('case', 'r.id', '');
+
+CREATE TRIGGER note_case_update AFTER UPDATE ON cases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('case', 'r.id', '', '', '', 'jsonb_build_array(r.id, r.version, r.organisation, r.number, r.state, r.due_on, r.reminders, r.finding)');
+
 CREATE TRIGGER note_correction_delete AFTER DELETE ON clock_corrections REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'r.shift_s');
 
 CREATE TRIGGER note_correction_insert AFTER INSERT ON clock_corrections REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'r.shift_s');
 
 CREATE TRIGGER note_correction_update AFTER UPDATE ON clock_corrections REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'r.shift_s');
 
+CREATE TRIGGER note_disposition_code_insert AFTER INSERT ON disposition_codes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('disposition_code', 'r.code', '');
+
+CREATE TRIGGER note_disposition_code_update AFTER UPDATE ON disposition_codes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('disposition_code', 'r.code', '');
+
 CREATE TRIGGER note_doubt_delete AFTER DELETE ON clock_doubts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.received_from', 'r.lag_s');
 
 CREATE TRIGGER note_doubt_insert AFTER INSERT ON clock_doubts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.received_from', 'r.lag_s');
+
+CREATE TRIGGER note_driver_insert AFTER INSERT ON drivers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('driver', 'r.id', '');
+
+CREATE TRIGGER note_driver_update AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('driver', 'r.id', '');
 
 CREATE TRIGGER note_fence_insert AFTER INSERT ON fences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fence', 'r.id', 'r.valid_from', 'unnest(CASE WHEN r.vehicles = ''{}'' THEN ARRAY[NULL::integer]
                       ELSE ARRAY(SELECT v.no FROM vehicles v WHERE v.id = ANY (r.vehicles)) END)', 'CASE WHEN r.vehicles = ''{}'' THEN r.organisation END');
@@ -2601,6 +2893,8 @@ CREATE TRIGGER note_fence_update AFTER UPDATE ON fences REFERENCING OLD TABLE AS
 CREATE TRIGGER note_fills_delete AFTER DELETE ON fuel_transactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fills', 'r.card', 'r.at');
 
 CREATE TRIGGER note_fills_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fills', 'r.card', 'r.at');
+
+CREATE TRIGGER note_notice_insert AFTER INSERT ON exchange_notices REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('notice', 'r.id', '');
 
 CREATE TRIGGER note_offences_delete AFTER DELETE ON violations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('offences', 'r.plate', 'r.at');
 
@@ -2613,6 +2907,10 @@ CREATE TRIGGER note_parameter_delete AFTER DELETE ON rule_parameters REFERENCING
 CREATE TRIGGER note_parameter_insert AFTER INSERT ON rule_parameters REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('parameter', 'r.rule || ''.'' || r.name', 'r.effective_from', '', 'r.organisation');
 
 CREATE TRIGGER note_parameter_update AFTER UPDATE ON rule_parameters REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('parameter', 'r.rule || ''.'' || r.name', 'r.effective_from', '', 'r.organisation');
+
+CREATE TRIGGER note_received_insert AFTER INSERT ON exchange_records REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('received', 'r.no::text', '');
+
+CREATE TRIGGER note_received_update AFTER UPDATE ON exchange_records REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('received', 'r.no::text', '', '', '', 'jsonb_build_array(r.no, r.version, r.sha256::text, r.organisation)');
 
 CREATE TRIGGER note_result_insert AFTER INSERT ON order_results REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_result_changes();
 
@@ -2635,6 +2933,10 @@ CREATE TRIGGER note_transaction_delete AFTER DELETE ON fuel_transactions REFEREN
 CREATE TRIGGER note_transaction_insert AFTER INSERT ON fuel_transactions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('transaction', 'r.id', 'r.at');
 
 CREATE TRIGGER note_transaction_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('transaction', 'r.id', 'r.at');
+
+CREATE TRIGGER note_unit_record_insert AFTER INSERT ON organisations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('unit', 'r.id', '');
+
+CREATE TRIGGER note_unit_record_update AFTER UPDATE ON organisations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('unit', 'r.id', '');
 
 CREATE TRIGGER note_unit_update AFTER UPDATE ON organisations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_unit_changes();
 
@@ -2741,6 +3043,27 @@ ALTER TABLE ONLY dispatch_orders
 
 ALTER TABLE ONLY drivers
     ADD CONSTRAINT drivers_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
+ALTER TABLE ONLY exchange_arrivals
+    ADD CONSTRAINT exchange_arrivals_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY exchange_origins
+    ADD CONSTRAINT exchange_origins_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name);
+
+ALTER TABLE ONLY exchange_queue
+    ADD CONSTRAINT exchange_queue_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY exchange_records
+    ADD CONSTRAINT exchange_records_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name);
+
+ALTER TABLE ONLY exchange_secrets
+    ADD CONSTRAINT exchange_secrets_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY exchange_sent
+    ADD CONSTRAINT exchange_sent_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY exchange_states
+    ADD CONSTRAINT exchange_states_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
 
 ALTER TABLE ONLY fences
     ADD CONSTRAINT fences_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
@@ -2922,6 +3245,20 @@ CREATE POLICY everywhere ON evaluations TO gongche_everywhere USING (true) WITH 
 
 CREATE POLICY everywhere ON evidence_of_alerts TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON exchange_arrivals TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_notices TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_peers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_queue TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_records TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_sent TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_states TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON fences TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON fuel_cards TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -2973,6 +3310,20 @@ CREATE POLICY everywhere ON webhook_tests TO gongche_everywhere USING (true) WIT
 CREATE POLICY everywhere ON webhooks TO gongche_everywhere USING (true) WITH CHECK (true);
 
 ALTER TABLE evidence_of_alerts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_arrivals ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_notices ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_peers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_queue ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_records ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_sent ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_states ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE fences ENABLE ROW LEVEL SECURITY;
 
@@ -3079,6 +3430,30 @@ CREATE POLICY reach ON evaluations FOR SELECT TO gongche_app USING (((EXISTS ( S
 CREATE POLICY reach ON evidence_of_alerts FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM alert_versions v
   WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))));
+
+CREATE POLICY reach ON exchange_arrivals TO gongche_app USING ((EXISTS ( SELECT
+   FROM exchange_peers p
+  WHERE (p.name = exchange_arrivals.peer)))) WITH CHECK ((EXISTS ( SELECT
+   FROM exchange_peers p
+  WHERE (p.name = exchange_arrivals.peer))));
+
+CREATE POLICY reach ON exchange_notices FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
+
+CREATE POLICY reach ON exchange_peers FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON exchange_queue FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM exchange_peers p
+  WHERE (p.name = exchange_queue.peer))));
+
+CREATE POLICY reach ON exchange_records FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR ((kind = ANY (ARRAY['notice'::text, 'code'::text])) AND (organisation = ANY (( SELECT reach_above() AS reach_above)::text[])))));
+
+CREATE POLICY reach ON exchange_sent FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM exchange_peers p
+  WHERE (p.name = exchange_sent.peer))));
+
+CREATE POLICY reach ON exchange_states FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM exchange_peers p
+  WHERE (p.name = exchange_states.peer))));
 
 CREATE POLICY reach ON fences FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -3198,6 +3573,18 @@ CREATE POLICY reach_delete ON evaluations FOR DELETE TO gongche_app USING (false
 
 CREATE POLICY reach_delete ON evidence_of_alerts FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON exchange_notices FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_delete ON exchange_peers FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON exchange_queue FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON exchange_records FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_delete ON exchange_sent FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON exchange_states FOR DELETE TO gongche_app USING (false);
+
 CREATE POLICY reach_delete ON fences FOR DELETE TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT (EXISTS ( SELECT
    FROM unnest(fences.vehicles) n(id)
   WHERE (NOT (EXISTS ( SELECT
@@ -3246,6 +3633,18 @@ CREATE POLICY reach_insert ON evaluations FOR INSERT TO gongche_app WITH CHECK (
 
 CREATE POLICY reach_insert ON evidence_of_alerts FOR INSERT TO gongche_app WITH CHECK (false);
 
+CREATE POLICY reach_insert ON exchange_notices FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_insert ON exchange_peers FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON exchange_queue FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON exchange_records FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_insert ON exchange_sent FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON exchange_states FOR INSERT TO gongche_app WITH CHECK (false);
+
 CREATE POLICY reach_insert ON fences FOR INSERT TO gongche_app WITH CHECK (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT (EXISTS ( SELECT
    FROM unnest(fences.vehicles) n(id)
   WHERE (NOT (EXISTS ( SELECT
@@ -3293,6 +3692,18 @@ CREATE POLICY reach_update ON disposition_codes FOR UPDATE TO gongche_app USING 
 CREATE POLICY reach_update ON evaluations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON evidence_of_alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON exchange_notices FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON exchange_peers FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON exchange_queue FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON exchange_records FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON exchange_sent FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON exchange_states FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON fences FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 

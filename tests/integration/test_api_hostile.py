@@ -36,19 +36,24 @@ READ = {
     "/v1/disposition-codes": {"alerts:read"}, "/v1/subscriptions": {"subscriptions:manage"},
     "/v1/subscriptions/{name}/entries": {"alerts:read"}, "/v1/audit": {"audit:read"},
     "/v1/cases": set(), "/v1/complaints": set(), "/v1/tasks": set(), "/v1/messages": set(),
+    "/v1/exchange": set(),
 }  # fmt: skip
 WRITE = {
     "/v1/positions": {"positions:write"}, "/v1/": {"registry:write"}, "/v1/subscriptions": {"subscriptions:manage"},
     "/v1/alerts": {"dispositions:write"}, "/v1/disposition-codes": {"dispositions:write"},
     "/v1/complaints": {"complaints:write"}, "/v1/complaints:import": set(), "/v1/complaints/": set(), "/v1/cases": set(),
-    "/v1/messages": set(),
+    "/v1/messages": set(), "/v1/exchange": set(),
 }  # fmt: skip
 
 
 def at(path: str, id: str = "x", name: str = "x") -> str:
     """The address of an operation. A stream ends at once."""
     address = (
-        path.replace("{id}", id).replace("{name}", name).replace("{code}", "x").replace("{delivery}", "1")
+        path.replace("{id}", id)
+        .replace("{name}", name)
+        .replace("{code}", "x")
+        .replace("{delivery}", "1")
+        .replace("{no}", "1")
     )
     if path.endswith("/attachments"):
         return f"{address}?name=x.pdf"

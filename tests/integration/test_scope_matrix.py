@@ -24,6 +24,7 @@ from office.identity.subject import ROLE_PERMISSIONS, Role
 from registry.records import KINDS
 from runtime.settings import Settings
 from telemetry.log.sqlite import EmbeddedLogWriter
+from tests.integration.scope_exchange import exchange_lines
 from tests.integration.scope_supervision import lines
 from tests.integration.scope_world import (
     COMMON,
@@ -42,7 +43,7 @@ from tests.integration.scope_world import (
 #: Its own unit is below the one that the subject has its role in.
 HOME, OWN, FOREIGN = "a", "a1", "b"
 #: A program with the permissions that no role brings.
-PROGRAM: Final = frozenset({"positions:write", "complaints:write"})
+PROGRAM: Final = frozenset({"positions:write", "complaints:write", "exchange:peer"})
 REFUSED: Final = frozenset({403, 404, 409, 422})
 #: Before anybody knows who asks. What is for people has a matrix of its own (test_identity_matrix.py).
 OPEN: Final = ("/v1/oauth/", "/v1/oidc/")
@@ -321,6 +322,7 @@ CASES: Final[dict[tuple[str, str], Case]] = {
         for kind in ("fences", "dispatch-orders")
     },
     **lines(Case, _get, _file),
+    **exchange_lines(Case, _get),
 }  # fmt: skip
 
 

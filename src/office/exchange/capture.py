@@ -13,7 +13,7 @@ from typing import Final
 
 from office.exchange.kinds import DOWN, UP
 from office.exchange.records import read_secrets
-from registry.changes import begin_reading, missed, read_changes, save_place, take_place
+from registry.changes import Place, begin_reading, missed, read_changes, save_place, take_place
 from rules.alerts.feed import feed_end
 from runtime.connection import Connection, affected
 
@@ -70,15 +70,12 @@ async def capture(connection: Connection, peer: str, kinds: Iterable[str]) -> bo
     if await missed(connection, place):
         await begin(connection, peer)
         return True
-    more = await _changes(connection, peer, wanted)
+    more = await _changes(connection, peer, wanted, place)
     more |= await _feed(connection, peer, wanted)
     return more | await _snapshot(connection, peer, wanted)
 
 
-async def _changes(connection: Connection, peer: str, wanted: frozenset[str]) -> bool:
-    place = await take_place(connection, reader_of(peer))
-    if place is None:
-        return False
+async def _changes(connection: Connection, peer: str, wanted: frozenset[str], place: Place) -> bool:
     changes = await read_changes(connection, place, PAGE)
     pairs = [(_OF_CHANGE[c.kind], "", c.subject) for c in changes if c.kind in _OF_CHANGE]
     vehicles = [c.subject for c in changes if c.kind == "vehicle"]

@@ -10,6 +10,7 @@ from typing import Any, Final
 from office.exchange import capture
 from office.exchange.kinds import NAME_PATTERN, UP
 from office.exchange.transport import checked_url
+from registry.changes import end_reading
 from registry.organisations import organisation_exists
 from registry.refusals import Flaw, RefusedError
 from runtime.connection import Connection, affected
@@ -152,8 +153,15 @@ async def _check(connection: Connection, name: str, units: Collection[str]) -> N
 
 
 async def set_enabled(connection: Connection, name: str, enabled: bool) -> bool:
-    """Whether there is such a peer."""
+    """Whether there is such a peer. In a transaction. For one above that is disabled no changes are kept; when it is enabled
+    again all records are gone through, and what it has not confirmed is sent."""
     done = await connection.execute("UPDATE exchange_peers SET enabled = $2 WHERE name = $1", name, enabled)
+    peer = await find_peer(connection, name)
+    if peer is not None and peer.direction == "above":
+        if enabled:
+            await capture.begin(connection, name)
+        else:
+            await end_reading(connection, capture.reader_of(name))
     return affected(done) == 1
 
 

@@ -53,11 +53,13 @@ def checked_url(url: str) -> str:
     if parts.query or parts.fragment or "?" in url or "#" in url:
         raise TargetError("地址中不得含有 ? 或 # · neither query nor fragment")
     literal = _literal(host)
-    if literal is not None and (
-        literal.is_link_local or literal.is_multicast or literal.is_unspecified or literal.is_reserved
+    here = host == "localhost" or (literal is not None and literal.is_loopback)
+    if (
+        literal is not None
+        and not here
+        and (literal.is_link_local or literal.is_multicast or literal.is_unspecified or literal.is_reserved)
     ):
         raise TargetError("不能是链路本地、组播或保留地址 · not a link-local, multicast or reserved address")
-    here = host == "localhost" or (literal is not None and literal.is_loopback)
     if parts.scheme != "https" and not (parts.scheme == "http" and here):
         raise TargetError("须以 https:// 开头 · use https (http only to this machine itself)")
     return url.rstrip("/")
