@@ -5,7 +5,7 @@
 -- What this instance calls itself towards others. ``mask_key``: from it the masked ids of secret vehicles are made.
 CREATE TABLE exchange_self (
     one      boolean PRIMARY KEY DEFAULT true CHECK (one),
-    name     text NOT NULL CHECK (name ~ '^[a-z][a-z0-9-]{1,31}$'),
+    name     text NOT NULL CHECK (name ~ '^[a-z][a-z0-9-]{0,31}$'),
     mask_key bytea NOT NULL DEFAULT sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'))
 );
 
@@ -13,7 +13,7 @@ CREATE TABLE exchange_self (
 --   above: we push to it and pull from it, as its OAuth2 client ``client_id``.
 --   below: it comes to us as our OAuth2 client ``client_id``, and reaches what that client reaches.
 CREATE TABLE exchange_peers (
-    name           text PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9-]{1,31}$'),
+    name           text PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9-]{0,31}$'),
     direction      text NOT NULL CHECK (direction IN ('above', 'below')),
     organisation   text NOT NULL,            -- who sees its state: the first of units, or the unit of its client
     client_id      text NOT NULL,

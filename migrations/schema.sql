@@ -1161,7 +1161,7 @@ CREATE TABLE exchange_peers (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT exchange_peers_check CHECK (((direction = 'below'::text) OR ((url IS NOT NULL) AND (units <> '{}'::text[])))),
     CONSTRAINT exchange_peers_direction_check CHECK ((direction = ANY (ARRAY['above'::text, 'below'::text]))),
-    CONSTRAINT exchange_peers_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{1,31}$'::text))
+    CONSTRAINT exchange_peers_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{0,31}$'::text))
 );
 
 CREATE TABLE exchange_queue (
@@ -1215,7 +1215,7 @@ CREATE TABLE exchange_self (
     one boolean DEFAULT true NOT NULL,
     name text NOT NULL,
     mask_key bytea DEFAULT sha256(convert_to(((gen_random_uuid())::text || (gen_random_uuid())::text), 'UTF8'::name)) NOT NULL,
-    CONSTRAINT exchange_self_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{1,31}$'::text)),
+    CONSTRAINT exchange_self_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{0,31}$'::text)),
     CONSTRAINT exchange_self_one_check CHECK (one)
 );
 

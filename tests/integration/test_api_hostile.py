@@ -158,6 +158,9 @@ async def test_pages_are_bounded_and_cursors_belong_to_their_list(
     assert (await client.put("/v1/subscriptions/x", json={})).status_code == 201
     target = {"url": "https://receiver.example.cn/"}
     assert (await client.put("/v1/subscriptions/x/webhook", json=target)).status_code == 201
+    await pool.execute(
+        "INSERT INTO exchange_peers (name, direction, organisation, client_id) VALUES ('x', 'below', 'x', 'x')"
+    )
     for path in map(at, paged):
         for limit in ("0", "-1", "1001", "1e3", "１０", "9" * 40, ""):
             response = await client.get(path, params={"limit": limit})

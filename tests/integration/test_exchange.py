@@ -339,7 +339,7 @@ async def strangers(two: Two, url: str, client: str, secret: str, other: str, gu
         assert (kept["version"], kept["payload"]["name"]) == (2, "李五")
         assert (await hand_in(source="qidong")).status_code == 403
         assert (await rugao.get("/v1/exchange/records")).status_code == 403
-        down = (await rugao.get("/v1/exchange/down", params={"limit": "200"})).json()["records"]
+        down = (await rugao.get("/v1/exchange/down", params={"most": "200"})).json()["records"]
         assert "assigned-1" not in {one["id"] for one in down}
         await two.city.execute("UPDATE exchange_peers SET enabled = false WHERE name = 'rugao'")
         assert (await hand_in()).status_code == 403

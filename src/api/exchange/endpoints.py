@@ -113,7 +113,9 @@ async def hand_in(request: Request) -> Response:
     dependencies=_peers,
 )  # fmt: skip
 async def pull(
-    request: Request, cursor: Cursor = None, limit: Annotated[int, Query(ge=1, le=_MOST_DOWN)] = 100
+    request: Request,
+    cursor: Cursor = None,
+    most: Annotated[int, Query(ge=1, le=_MOST_DOWN, description="records at once, about")] = 100,
 ) -> Response:
     """Supervision orders that were issued to units of the caller, notices, codes: everything first, then what changes."""
     found = read_cursor("exchange-down", cursor, int, int, int, str)
@@ -126,7 +128,7 @@ async def pull(
     async with scoped(request, PEER, read_only=True) as connection:
         await _peer(request, connection)
         source = await own_name(connection) or ""
-        page = await downward.page(connection, place, limit)
+        page = await downward.page(connection, place, most)
     records = [json_of(one, source) for one in page.records]
     return json_response(
         {"records": records, "cursor": make_cursor("exchange-down", *page.place), "more": page.more}

@@ -25,7 +25,7 @@ MAX_ITEMS: Final = 1_000
 #: A version is a whole number that every program can hold.
 MAX_VERSION: Final = 2**53 - 1
 
-NAME_PATTERN: Final = "^[a-z][a-z0-9-]{1,31}$"
+NAME_PATTERN: Final = "^[a-z][a-z0-9-]{0,31}$"
 
 
 #: Control characters but line breaks and tabs. Everything else is shown as its origin shows it.

@@ -64,7 +64,7 @@ async def set_own_name(connection: Connection, name: str) -> None:
 def _check_name(name: str) -> None:
     if not re.fullmatch(NAME_PATTERN, name):
         raise RefusedError(
-            [Flaw(("name",), "名称为 2 至 32 个小写字母、数字或 -，以字母开头 · 2 to 32 of a-z, 0-9, -")]
+            [Flaw(("name",), "名称为 1 至 32 个小写字母、数字或 -，以字母开头 · 1 to 32 of a-z, 0-9, -")]
         )
 
 

@@ -31,7 +31,7 @@ from runtime.postgres import DATABASE_ERRORS, renew_read_only
 LOOK_S: Final = 1.0
 PULL_EVERY_S: Final = 30.0
 TELL_EVERY_S: Final = 60.0
-PULL_LIMIT: Final = 100
+PULL_MOST: Final = 100
 _LOCK: Final = 0x676F6E67_65786368  # "gongexch"
 _COUNT_S: Final = 5.0
 
@@ -225,7 +225,7 @@ class Exchange:
     async def _pull(self, connection: Any, line: _Line) -> bool:
         if time.monotonic() - line.pulled_at < self.pull_every_s or line.mapper is not None:
             return False
-        answer = await line.transport.pull(await status.pull_cursor(connection, line.peer.name), PULL_LIMIT)
+        answer = await line.transport.pull(await status.pull_cursor(connection, line.peer.name), PULL_MOST)
         async with connection.transaction():
             more = await take_down(connection, line.peer, self._name, answer)
             await status.note_ok(connection, line.peer.name)

@@ -127,9 +127,9 @@ class Transport:
         """Hand in a batch; the answer. Raises PeerError."""
         return await self._authorised("POST", "/v1/exchange/records", content=body)
 
-    async def pull(self, cursor: str | None, limit: int) -> Mapping[str, Any]:
+    async def pull(self, cursor: str | None, most: int) -> Mapping[str, Any]:
         """A page of what comes down. Raises PeerError."""
-        query = {"limit": str(limit)} | ({} if cursor is None else {"cursor": cursor})
+        query = {"most": str(most)} | ({} if cursor is None else {"cursor": cursor})
         return await self._authorised("GET", "/v1/exchange/down", params=query)
 
     async def _authorised(self, method: str, path: str, **more: Any) -> Mapping[str, Any]:
