@@ -142,7 +142,9 @@ BEGIN
     IF EXISTS (SELECT FROM exchange_peers p WHERE p.name = wanted AND p.name <> through) THEN
         RETURN wanted;  -- it comes to us by itself
     END IF;
-    INSERT INTO exchange_origins (origin, peer) VALUES (wanted, through) ON CONFLICT (origin) DO NOTHING;
+    IF (SELECT count(*) FROM exchange_origins o WHERE o.peer = through) < 500 THEN  -- a province has some hundred counties
+        INSERT INTO exchange_origins (origin, peer) VALUES (wanted, through) ON CONFLICT (origin) DO NOTHING;
+    END IF;
     SELECT o.peer INTO owner FROM exchange_origins o WHERE o.origin = wanted;
     RETURN owner;
 END $$;

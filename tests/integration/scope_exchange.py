@@ -55,7 +55,7 @@ def exchange_lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
     return {
         ("POST", f"{at}/records"): case(_hand_in, peer, own=none, foreign=none),
         ("GET", f"{at}/down"): case(get(f"{at}/down"), peer, own=none, foreign=none),
-        ("GET", f"{at}/records"): case(get(f"{at}/records"), read, foreign=None),
+        ("GET", f"{at}/records"): case(get(f"{at}/records", kind="driver"), read, foreign=None),
         ("GET", f"{at}/counts"): case(get(f"{at}/counts"), read, foreign=None),
         ("GET", f"{at}/records/{{no}}"): case(_record, read),
         ("GET", f"{at}/peers"): case(get(f"{at}/peers"), read, foreign=None),

@@ -285,7 +285,7 @@ def test_a_file_that_is_no_mapping(text: str, said: str) -> None:
 
 def test_the_shipped_mapping_is_whole_and_says_whose_reading_it_is(tmp_path: Path) -> None:
     mapping = load(example_path())
-    clauses = {one.clause for one in (*mapping.interfaces, *mapping.not_served)}
+    clauses = {one.clause for one in mapping.interfaces} | {one.clause for one in mapping.not_served}
     assert clauses == {f"7.{k}" for k in range(3, 20)}  # 17 interfaces
     text = example_path().read_text("utf-8")
     assert "不是标准的字段表" in mapping.note

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from api.auth.access import require
 from api.auth.audited import noted, stated_purpose
-from api.auth.scoped import scoped, subject_of
+from api.auth.scoped import reach_of, scoped, subject_of
 from api.bodies import body_of, read_model
 from api.errors import Problem, not_found
 from api.exchange.schemas import (
@@ -45,6 +45,7 @@ from office.exchange.kinds import KINDS, NAME_PATTERN
 from office.exchange.listing import RecordFilter
 from office.exchange.peers import Peer, all_peers, find_peer, own_name, peer_of_client
 from office.exchange.records import json_of
+from office.identity.scope import few_units
 from office.identity.subject import Kind
 from runtime.connection import Connection
 from runtime.units import from_us, to_us
@@ -55,6 +56,8 @@ _peers, _reads = [require(PEER)], [require(READ)]
 #: What is read of persons is noted.
 _reads_records = [require(READ), stated_purpose(READ)]
 
+#: What an office above tells all below it: seen by more than whose it is.
+_FOR_ALL: Final = frozenset({"notice", "code"})
 #: Records of a page that is pulled.
 _MOST_DOWN: Final = 200
 PeerName = Annotated[str, Path(pattern=NAME_PATTERN)]
@@ -166,7 +169,7 @@ async def list_records(
     request: Request,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
-    kind: KindName = None,
+    kind: KindName = "alert",
     origin: Origin = None,
     organisation: Plain = None,
     status: Plain = None,
@@ -180,7 +183,8 @@ async def list_records(
     place = read_cursor("exchange-records", cursor, int, int)
     async with scoped(request, READ) as connection:
         after = None if place is None else (from_us(place[0]), place[1])
-        found = await listing.list_records(connection, wanted, limit=limit, after=after)
+        few = None if wanted.kind in _FOR_ALL else await few_units(connection, reach_of(request, READ))
+        found = await listing.list_records(connection, wanted, limit=limit, after=after, units=few)
         await noted(
             request,
             connection,

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from registry.values import parse_day, parse_time
 
 #: The content of one record, in bytes of JSON.
-MOST_RECORD_BYTES: Final = 64 << 10
+MOST_RECORD_BYTES: Final = 128 << 10
 MAX_TEXT: Final = 10_000
 MAX_ITEMS: Final = 1_000
 #: A version is a whole number that every program can hold.

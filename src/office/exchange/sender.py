@@ -31,7 +31,7 @@ from runtime.postgres import DATABASE_ERRORS, renew_read_only
 LOOK_S: Final = 1.0
 PULL_EVERY_S: Final = 30.0
 TELL_EVERY_S: Final = 60.0
-PULL_MOST: Final = 100
+PULL_MOST: Final = 50
 _LOCK: Final = 0x676F6E67_65786368  # "gongexch"
 _COUNT_S: Final = 5.0
 
@@ -76,6 +76,7 @@ class Exchange:
     chance: random.Random = field(default_factory=random.Random)
     trouble: str | None = None
     _lines: dict[str, _Line] = field(default_factory=dict)
+    _said: dict[str, str] = field(default_factory=dict)
     _name: str = ""
     _counted_at: float = -_COUNT_S
 
@@ -152,9 +153,12 @@ class Exchange:
             try:
                 transport, mapper = await self.open_line(connection, peer)
             except Exception as error:
-                await status.note_error(connection, name, str(error)[:500], 0)
-                _logger.warning("peer %s: %s", name, error)
+                if self._said.get(name) != str(error):  # said once, not every second
+                    self._said[name] = str(error)
+                    await status.note_error(connection, name, str(error)[:500], 0)
+                    _logger.warning("peer %s: %s", name, error)
                 continue
+            self._said.pop(name, None)
             line = _Line(peer, transport, mapper)
             line.task = asyncio.create_task(self._go_on(line), name=f"exchange with {name}")
             self._lines[name] = line
