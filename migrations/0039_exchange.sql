@@ -2,11 +2,10 @@
 --
 -- What came from another instance is kept here, apart from the own registry: it was judged where it came from.
 
--- What this instance calls itself towards others. ``mask_key``: from it the masked ids of secret vehicles are made.
+-- What this instance calls itself towards others.
 CREATE TABLE exchange_self (
-    one      boolean PRIMARY KEY DEFAULT true CHECK (one),
-    name     text NOT NULL CHECK (name ~ '^[a-z][a-z0-9-]{0,31}$'),
-    mask_key bytea NOT NULL DEFAULT sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'))
+    one  boolean PRIMARY KEY DEFAULT true CHECK (one),
+    name text NOT NULL CHECK (name ~ '^[a-z][a-z0-9-]{0,31}$')
 );
 
 -- The instances that we exchange with: a list that the operator makes on the machine (gongche exchange peer).
@@ -177,7 +176,6 @@ COMMENT ON COLUMN changes.kind IS
 
 -- What a peer below may ask of the whole database, whatever its reach, and nothing more.
 CREATE FUNCTION exchange_own_name() RETURNS text LANGUAGE sql STABLE AS $$ SELECT name FROM exchange_self $$;
-CREATE FUNCTION exchange_mask_key() RETURNS bytea LANGUAGE sql STABLE AS $$ SELECT mask_key FROM exchange_self $$;
 
 -- Those of ``ids`` that this instance has itself.
 CREATE FUNCTION exchange_owned(kind text, ids text[]) RETURNS SETOF text LANGUAGE plpgsql STABLE AS $$
@@ -251,7 +249,7 @@ DECLARE
     each regprocedure;
 BEGIN
     FOR each IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace AND p.proname IN (
-        'exchange_own_name', 'exchange_mask_key', 'exchange_owned', 'exchange_hidden', 'exchange_units', 'exchange_claim', 'exchange_down', 'exchange_now') LOOP
+        'exchange_own_name', 'exchange_owned', 'exchange_hidden', 'exchange_units', 'exchange_claim', 'exchange_down', 'exchange_now') LOOP
         EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = %I, pg_temp', each, current_schema());
     END LOOP;
 END $$;
@@ -260,6 +258,12 @@ SELECT scope_table('exchange_peers', 'SELECT', 'organisation = ANY ((SELECT reac
 SELECT scope_table('exchange_states', 'SELECT', 'EXISTS (SELECT FROM exchange_peers p WHERE p.name = peer)', 'false');
 SELECT scope_table('exchange_queue', 'SELECT', 'EXISTS (SELECT FROM exchange_peers p WHERE p.name = peer)', 'false');
 SELECT scope_table('exchange_sent', 'SELECT', 'EXISTS (SELECT FROM exchange_peers p WHERE p.name = peer)', 'false');
+-- Their ids are those that we know records by: of secret vehicles they are seen by who may know.
+SELECT secret_table(t, 'cardinality((SELECT hidden_nos())::integer[]) = 0 OR NOT CASE kind WHEN ''vehicle'' THEN id = ANY ((SELECT hidden_ids())::text[])'
+    ' WHEN ''order'' THEN order_hidden(id, (SELECT hidden_ids())::text[])'
+    ' WHEN ''alert'' THEN alert_hidden(id, (SELECT hidden_ids())::text[], (SELECT hidden_plates())::text[], (SELECT hidden_cards())::text[])'
+    ' WHEN ''case'' THEN case_hidden(id, (SELECT hidden_ids())::text[], (SELECT hidden_plates())::text[], (SELECT hidden_cards())::text[])'
+    ' ELSE false END') FROM unnest(ARRAY['exchange_queue', 'exchange_sent']::regclass[]) AS t;
 -- What an office tells all below it is seen by all below it.
 SELECT scope_table('exchange_records', 'SELECT, INSERT, UPDATE',
     'organisation = ANY ((SELECT reach_units())::text[])'

@@ -22,6 +22,7 @@ from api.exchange.endpoints import router as exchange
 from api.identity.endpoints import ROUTERS as identity
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import make_router as make_registry
+from api.registry.secrecy import router as secrecy
 from api.subscriptions.endpoints import router as subscriptions
 from api.subscriptions.webhooks import router as webhooks
 from api.tracks.endpoints import router as tracks
@@ -88,6 +89,7 @@ def create_app(
         audit,
         exchange,
         *identity,
+        secrecy,
         make_registry(),
         observability.router,
         documentation.router,

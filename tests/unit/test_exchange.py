@@ -17,7 +17,7 @@ from office.exchange.kinds import DOWN, KINDS, UP, digest, normal, time_of
 from office.exchange.mapping import ReceiverMapping
 from office.exchange.mapping_file import MappingError, example_path, load, parse
 from office.exchange.outgoing import Row, _piece
-from office.exchange.records import Secrets, Told, mask
+from office.exchange.records import Told
 from office.exchange.sender import _results
 from office.exchange.transport import PeerError, TargetError, Transport, checked_url
 from tests.integration.webhook_receiver import Receiver
@@ -69,15 +69,6 @@ def test_kinds_are_sent_units_first_and_lists_have_their_fields() -> None:
     for kind in (*UP.values(), *DOWN.values()):
         assert {name for name in (kind.status, kind.time) if name} <= kind.model.model_fields.keys()
         assert KINDS[kind.name] is kind
-
-
-def test_the_masked_id_of_a_secret_vehicle_tells_nothing() -> None:
-    secrets = Secrets(frozenset({"car-1"}), b"k" * 32)
-    shown = secrets.shown("car-1")
-    assert shown == mask(b"k" * 32, "car-1") != mask(b"j" * 32, "car-1")
-    assert shown is not None
-    assert "car-1" not in shown
-    assert (secrets.shown("car-2"), secrets.shown(None)) == ("car-2", None)
 
 
 # --- versions

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from typing import Final
 
 from office.exchange.kinds import DOWN, UP
-from office.exchange.records import read_secrets
 from registry.changes import Place, begin_reading, missed, read_changes, save_place, take_place
 from rules.alerts.feed import feed_end
 from runtime.connection import Connection, affected
@@ -80,7 +79,7 @@ async def _changes(connection: Connection, peer: str, wanted: frozenset[str], pl
     pairs = [(_OF_CHANGE[c.kind], "", c.subject) for c in changes if c.kind in _OF_CHANGE]
     vehicles = [c.subject for c in changes if c.kind == "vehicle"]
     if vehicles:
-        pairs += await _of_secret_vehicles(connection, vehicles)
+        pairs += await _of_secret_vehicles(connection, peer, vehicles)
     if numbers := [int(c.subject) for c in changes if c.kind == RECEIVED]:
         rows = await connection.fetch(
             "SELECT kind, origin, id FROM exchange_records WHERE no = ANY($1::bigint[]) AND peer <> $2 ORDER BY no",
@@ -94,16 +93,32 @@ async def _changes(connection: Connection, peer: str, wanted: frozenset[str], pl
     return len(changes) == PAGE
 
 
-async def _of_secret_vehicles(connection: Connection, vehicles: list[str]) -> list[tuple[str, str, str]]:
-    """What names vehicles that are secret now: it is told anew, masked."""
-    secret = sorted((await read_secrets(connection)).ids.intersection(vehicles))
+async def _of_secret_vehicles(
+    connection: Connection, peer: str, vehicles: list[str]
+) -> list[tuple[str, str, str]]:
+    """What names vehicles that are secret, or that the peer knows as such: it is told anew, masked or not masked any more."""
+    secret = [
+        row["id"]
+        for row in await connection.fetch(
+            "SELECT v.id FROM vehicles v WHERE v.id = ANY($2::text[]) AND (v.secret OR EXISTS (SELECT FROM exchange_sent s"
+            " WHERE s.peer = $1 AND s.kind = 'vehicle' AND s.origin = '' AND s.id = masked_id('vehicle', v.id) AND NOT s.gone))",
+            peer,
+            vehicles,
+        )
+    ]
     if not secret:
         return []
     rows = await connection.fetch(
-        "SELECT 'order' AS kind, '' AS origin, id FROM dispatch_orders WHERE is_newest AND part_of IS NULL AND vehicle = ANY($1::text[])"
-        " UNION ALL SELECT 'alert', '', id FROM alerts WHERE vehicle = ANY($1::text[])"
+        "WITH plates AS (SELECT plate FROM vehicles WHERE id = ANY($1::text[]) UNION SELECT p.plate FROM vehicle_plates p"
+        " JOIN vehicles v ON v.no = p.vehicle_no WHERE v.id = ANY($1::text[])),"
+        " orders AS (SELECT DISTINCT COALESCE(part_of, id) AS id FROM dispatch_orders WHERE vehicle = ANY($1::text[])),"
+        " found AS (SELECT id FROM alerts WHERE vehicle = ANY($1::text[]) OR plate IN (SELECT plate FROM plates WHERE plate <> '')"
+        " OR card IN (SELECT b.card FROM card_bindings b JOIN plates p ON p.plate = b.plate))"
+        " SELECT 'order' AS kind, '' AS origin, id FROM orders UNION ALL SELECT 'alert', '', id FROM found"
         " UNION ALL SELECT 'case', '', c.id FROM cases c WHERE c.vehicle = ANY($1::text[]) OR EXISTS (SELECT FROM case_links l"
-        " JOIN alerts a ON a.id = l.ref WHERE l.kind = 'alert' AND l.case_id = c.id AND a.vehicle = ANY($1::text[]))",
+        " WHERE l.case_id = c.id AND (l.kind = 'alert' AND l.ref IN (SELECT id FROM found)"
+        " OR l.kind = 'order' AND l.ref IN (SELECT id FROM orders) OR l.kind = 'complaint' AND EXISTS (SELECT FROM complaints k"
+        " WHERE k.id = l.ref AND k.vehicle = ANY($1::text[]))))",
         secret,
     )
     return [tuple(row) for row in rows]

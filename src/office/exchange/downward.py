@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from office.exchange.kinds import DOWN
-from office.exchange.records import Secrets, Told, down, read_secrets, told_on, with_version
+from office.exchange.records import Told, down, told_on, with_version
 from runtime.connection import Connection
 
 #: Changes that are looked at for one page.
@@ -55,18 +55,16 @@ async def page(connection: Connection, place: Place | None, limit: int) -> Page:
     number = max(1, int(await connection.fetchval("SELECT exchange_now()")))
     if place is None:
         place = Place(CODES, number, 0, "")
-    # Those that the caller's transaction sees: ids of others do not come up in what it sees.
-    secrets = await read_secrets(connection)
     if place.phase == CHANGES:
-        found = await _changes(connection, place, limit, secrets)
+        found = await _changes(connection, place, limit)
         if found is None:  # not kept any more: everything again
             return await page(connection, None, limit)
     else:
-        found = await _everything(connection, place, limit, secrets)
+        found = await _everything(connection, place, limit)
     return Page([with_version(one, number) for one in found.records], found.place, found.more)
 
 
-async def _everything(connection: Connection, place: Place, limit: int, secrets: Secrets) -> Page:
+async def _everything(connection: Connection, place: Place, limit: int) -> Page:
     if place.phase == RECEIVED:
         rows = await connection.fetch(
             "SELECT no, kind, origin, id, organisation, unit, payload FROM exchange_records WHERE kind = ANY($1::text[]) AND no > $2"
@@ -78,7 +76,7 @@ async def _everything(connection: Connection, place: Place, limit: int, secrets:
     else:
         kind, sql = _EVERYTHING[place.phase]
         rows = await connection.fetch(sql, place.after, limit)
-        records = await down(connection, kind, [row["id"] for row in rows], secrets)
+        records = await down(connection, kind, [row["id"] for row in rows])
         following = place._replace(after=rows[-1]["id"]) if rows else place
     if len(rows) < limit:
         phase = CHANGES if place.phase == RECEIVED else place.phase + 1
@@ -86,7 +84,7 @@ async def _everything(connection: Connection, place: Place, limit: int, secrets:
     return Page(records, following, True)
 
 
-async def _changes(connection: Connection, place: Place, limit: int, secrets: Secrets) -> Page | None:
+async def _changes(connection: Connection, place: Place, limit: int) -> Page | None:
     rows = await connection.fetch(
         "SELECT number, seq, kind, subject FROM exchange_down($1, $2, $3)",
         place.number,
@@ -107,7 +105,7 @@ async def _changes(connection: Connection, place: Place, limit: int, secrets: Se
     records = list[Told]()
     for kind in ("code", "notice", "assignment"):
         if wanted[kind]:
-            records += await down(connection, kind, list(wanted[kind]), secrets)
+            records += await down(connection, kind, list(wanted[kind]))
     if wanted["received"]:
         passed = await connection.fetch(
             "SELECT kind, origin, id, organisation, unit, payload FROM exchange_records WHERE no = ANY($1::bigint[])"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from office.exchange.kinds import MOST_RECORD_BYTES
-from office.exchange.records import Told, build, read_secrets, received, size_of, with_version
+from office.exchange.records import Told, build, received, size_of, with_version
 from registry.organisations import units_below
 from runtime.connection import Connection
 
@@ -130,11 +130,8 @@ async def _contents(
         (others if row.origin else own)[row.kind].append(row)
     told: dict[Row, list[Told]] = {}
     flaws: dict[Row, str] = {}
-    secrets = await read_secrets(connection) if own else None
     for kind, some in own.items():
-        if secrets is None:
-            continue
-        built = await build(connection, kind, [row.id for row in some], secrets)
+        built = await build(connection, kind, [row.id for row in some])
         told |= {row: built.told[row.id] for row in some if row.id in built.told}
         flaws |= {row: built.flaws[row.id] for row in some if row.id in built.flaws}
     for kind, some in others.items():

@@ -4,8 +4,6 @@ secret vehicles (涉密) is left out here: masked id, no plate, no person, no pl
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -40,30 +38,6 @@ class Told:
         return digest(self.payload)
 
 
-def mask(key: bytes, vehicle: str) -> str:
-    """The id under which others know a secret vehicle: always the same, and nobody finds the vehicle by it."""
-    return "secret-" + hmac.digest(key, vehicle.encode(), hashlib.sha256).hex()[:20]
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """Which vehicles are secret, and how they are called."""
-
-    ids: frozenset[str]
-    key: bytes
-
-    def shown(self, vehicle: str | None) -> str | None:
-        """The id of a vehicle as others know it."""
-        return mask(self.key, vehicle) if vehicle in self.ids and vehicle is not None else vehicle
-
-
-async def read_secrets(connection: Connection) -> Secrets:
-    """The secret vehicles of now."""
-    ids = await connection.fetch("SELECT v.id FROM vehicles v WHERE (to_jsonb(v) ->> 'secret')::boolean")
-    key = await connection.fetchval("SELECT exchange_mask_key()")
-    return Secrets(frozenset(row["id"] for row in ids), key or b"")
-
-
 @dataclass(frozen=True, slots=True)
 class Built:
     """``told``: by the id of the record here, what others are to be told of it. ``flaws``: records that do not fit their model,
@@ -73,26 +47,28 @@ class Built:
     flaws: Mapping[str, str]
 
 
-async def build(connection: Connection, kind: str, ids: Collection[str], secrets: Secrets) -> Built:
-    """Our own records of a kind that goes up, those of ``ids`` that there are. A vehicle that became secret is taken back under
-    its real id, one that is secret no more under its masked one."""
+async def build(connection: Connection, kind: str, ids: Collection[str]) -> Built:
+    """Our own records of a kind that goes up, those of ``ids`` that there are. What is about a vehicle that became secret is taken
+    back under its real id, what is about one that is secret no more under its masked one."""
     rows = await connection.fetch(_SQL[kind], sorted(set(ids)))
     found: dict[str, list[Told]] = {}
     flaws: dict[str, str] = {}
     for row in rows:
         id = row["id"]
         try:
-            payload = normal(KINDS[kind], _MAKE[kind](row, secrets))
+            payload = normal(KINDS[kind], _MAKE[kind](row))
         except ValidationError as error:
             flaws[id] = "; ".join(f"{flaw.field}: {flaw.message}" for flaw in explain(error)[:3])
             continue
-        unit, told = payload["organisation"], list[Told]()
-        if kind == "vehicle":
-            masked = mask(secrets.key, id)
-            shown, other = (masked, id) if id in secrets.ids else (id, masked)
+        unit = payload["organisation"]
+        told = [Told(kind, "", id, unit, unit, payload)]
+        if kind in _MASKED:
+            shown, other = (row["masked"], id) if payload["secret"] else (id, row["masked"])
             told = [Told(kind, "", other, unit, unit, None), Told(kind, "", shown, unit, unit, payload)]
-        else:
-            told = [Told(kind, "", id, unit, unit, payload)]
+        if (
+            kind == "order" and payload["secret"]
+        ):  # when a secret vehicle is on its way, and where: not told at all
+            told = [replace(one, payload=None) for one in told]
         found[id] = told
     return Built(found, flaws)
 
@@ -130,30 +106,28 @@ def json_of(told: Told, source: str) -> dict[str, Any]:
 # --- our own records, kind by kind
 
 
-def _unit(row: Any, _secrets: Secrets) -> dict[str, Any]:
+def _unit(row: Any) -> dict[str, Any]:
     return {"organisation": row["id"], "name": row["name"], "parent": row["parent"]}
 
 
-def _vehicle(row: Any, secrets: Secrets) -> dict[str, Any]:
-    secret = row["id"] in secrets.ids
+def _vehicle(row: Any) -> dict[str, Any]:
+    secret = row["hidden"]
     return {
         name: row[name]
         for name in ("organisation", "category", "energy", "ownership", "tank_ml", "battery_wh", "registered_on", "disposed_on")
     } | {"plate": "" if secret else row["plate"], "secret": secret}  # fmt: skip
 
 
-def _driver(row: Any, _secrets: Secrets) -> dict[str, Any]:
+def _driver(row: Any) -> dict[str, Any]:
     return {"organisation": row["organisation"], "name": row["name"]}
 
 
-def _order(row: Any, secrets: Secrets) -> dict[str, Any]:
-    secret = row["vehicle"] in secrets.ids or any(
-        one.get("vehicle") in secrets.ids for one in row["exchanges"]
-    )
+def _order(row: Any) -> dict[str, Any]:
+    secret = row["hidden"]
     shown = {
         name: row[name]
         for name in ("organisation", "task_type", "status", "planned_departure", "planned_return", "actual_departure", "actual_return")
-    } | {"order_version": row["version"], "vehicle": secrets.shown(row["vehicle"]), "secret": secret}  # fmt: skip
+    } | {"order_version": row["version"], "vehicle": row["vehicle"], "secret": secret}  # fmt: skip
     if secret:
         return shown
     return shown | {
@@ -168,64 +142,71 @@ def _place(place: Mapping[str, Any] | None) -> str:
     return "" if place is None else str(place.get("name") or "")
 
 
-def _alert(row: Any, secrets: Secrets) -> dict[str, Any]:
+def _alert(row: Any) -> dict[str, Any]:
     body = row["body"]
-    secret = body["vehicle"] in secrets.ids
+    secret = row["hidden"]
     same = ("organisation", "rule", "rule_version", "status", "severity", "occurred_from", "occurred_to", "detected_at", "evidence_hash")  # fmt: skip
     shown = {name: body[name] for name in same} | {
         "alert_version": body["version"],
-        "vehicle": secrets.shown(body["vehicle"]),
-        "reason_code": body.get("reason_code"),
+        "vehicle": row["masked_vehicle"] if secret else body["vehicle"],
         "secret": secret,
     }
     if secret:
-        return shown | {"summary": NOT_EXCHANGED}
-    others = ("plate", "driver", "order", "summary", "summary_en", "withdrawal_reason")
+        # By the hash of the evidence somebody who has it could say which alert it is.
+        return shown | {"summary": NOT_EXCHANGED, "evidence_hash": ""}
+    others = ("reason_code", "plate", "driver", "order", "summary", "summary_en", "withdrawal_reason")
     return shown | {name: body[name] for name in others if body.get(name) is not None}
 
 
-def _case(row: Any, secrets: Secrets) -> dict[str, Any]:
-    secret = row["vehicle"] in secrets.ids or not secrets.ids.isdisjoint(row["vehicles"])
-    same = ("organisation", "number", "state", "source", "level", "finding", "reminders", "created_at", "issued_at", "due_on", "alerts")  # fmt: skip
+def _case(row: Any) -> dict[str, Any]:
+    secret = row["hidden"]
+    same = ("organisation", "number", "state", "source", "level", "finding", "reminders", "created_at", "issued_at", "due_on")  # fmt: skip
     shown = {name: row[name] for name in same} | {
         "case_version": row["version"],
-        "vehicle": secrets.shown(row["vehicle"]),
+        "vehicle": row["masked_vehicle"] if secret else row["vehicle"],
         "title": NOT_EXCHANGED if secret else row["title"],
         "external_no": None if secret else row["external_no"],
+        "alerts": [] if secret else row["alerts"],
         "secret": secret,
     }
     if "contents" in row.keys():  # noqa: SIM118 - a row of the database
         contents = row["contents"] or {}
-        asked = NOT_EXCHANGED if secret else contents.get("facts") or ""
         shown |= {
-            "facts": asked[:10_000],
+            "facts": contents.get("facts") or "",
             "requirements": contents.get("requirements") or "",
             "basis": contents.get("basis") or [],
         }
     return shown
 
 
+#: Of everything that names a secret vehicle, its plate or its card (migrations/0036_secrecy.sql). Who works as the owner of the
+#: tables has no right to know any, so all are hidden.
+_HIDDEN: Final = "(SELECT hidden_ids()), (SELECT hidden_plates()), (SELECT hidden_cards())"
 _CASE: Final = (
     "SELECT c.id, c.organisation, c.number, c.version, c.state, c.source, c.level, c.title, c.external_no, c.vehicle, c.finding,"
-    " c.reminders, c.created_at, c.issued_at, c.due_on, COALESCE(l.alerts, '{}') AS alerts, COALESCE(l.vehicles, '{}') AS vehicles"
-    "%s FROM cases c LEFT JOIN LATERAL (SELECT array_agg(k.ref ORDER BY k.ref) FILTER (WHERE k.kind = 'alert') AS alerts,"
-    " array_agg(DISTINCT COALESCE(a.vehicle, o.vehicle)) FILTER (WHERE COALESCE(a.vehicle, o.vehicle) IS NOT NULL) AS vehicles"
-    " FROM case_links k LEFT JOIN alerts a ON k.kind = 'alert' AND a.id = k.ref"
-    " LEFT JOIN dispatch_orders o ON k.kind = 'order' AND o.id = k.ref AND o.is_newest AND o.part_of IS NULL WHERE k.case_id = c.id) l ON true"
-    " WHERE c.number IS NOT NULL AND c.id = ANY($1::text[])"
+    " c.reminders, c.created_at, c.issued_at, c.due_on, ARRAY(SELECT k.ref FROM case_links k WHERE k.case_id = c.id"
+    " AND k.kind = 'alert' ORDER BY k.ref) AS alerts, %s FROM cases c WHERE c.number IS NOT NULL AND c.id = ANY($1::text[])"
 )
 _SQL: Final = {
     "unit": "SELECT id, name, parent FROM organisations WHERE id = ANY($1::text[])",
-    "vehicle": "SELECT id, plate, organisation, category, energy, ownership, tank_ml, battery_wh, registered_on, disposed_on"
-    " FROM vehicles WHERE id = ANY($1::text[])",
+    "vehicle": "SELECT id, masked_id('vehicle', id) AS masked, secret AS hidden, plate, organisation, category,"
+    " energy, ownership, tank_ml, battery_wh, registered_on, disposed_on FROM vehicles WHERE id = ANY($1::text[])",
     "driver": "SELECT id, name, organisation FROM drivers WHERE id = ANY($1::text[])",
-    "order": "SELECT id, version, organisation, vehicle, driver, task_type, purpose, status, origin, destinations, exchanges,"
+    "order": "SELECT id, masked_id('order', id) AS masked, order_hidden(id, (SELECT hidden_ids())) AS hidden, version,"
+    " organisation, vehicle, driver, task_type, purpose, status, origin, destinations,"
     " planned_departure, planned_return, actual_departure, actual_return FROM dispatch_orders"
     " WHERE is_newest AND part_of IS NULL AND id = ANY($1::text[])",
-    "alert": "SELECT a.id, v.body FROM alerts a JOIN alert_versions v ON v.alert_id = a.id AND v.version = a.version"
-    " WHERE a.id = ANY($1::text[])",
-    "case": _CASE % "",
+    "alert": "SELECT a.id, masked_id('alert', a.id) AS masked, masked_id('vehicle', a.vehicle) AS masked_vehicle,"
+    " alert_hidden(a.id, "
+    + _HIDDEN
+    + ") OR COALESCE(v.body::text ~ (SELECT hidden_pattern()), false) AS hidden, v.body"
+    " FROM alerts a JOIN alert_versions v ON v.alert_id = a.id AND v.version = a.version WHERE a.id = ANY($1::text[])",
+    "case": _CASE
+    % f"masked_id('case', c.id) AS masked, masked_id('vehicle', c.vehicle) AS masked_vehicle, case_hidden(c.id, {_HIDDEN})"
+    " OR COALESCE(concat_ws(' ', c.title, c.external_no) ~ (SELECT hidden_pattern()), false) AS hidden",
 }
+#: Kinds whose ids would say which vehicle it is.
+_MASKED: Final = frozenset({"vehicle", "order", "alert", "case"})
 _MAKE: Final = {
     "unit": _unit,
     "vehicle": _vehicle,
@@ -238,16 +219,17 @@ assert _SQL.keys() == UP.keys()  # noqa: S101 - a kind that is forgotten here en
 
 # --- what comes down: of the office's cases those of units below, its notices, its codes
 _ASSIGNMENTS: Final = _CASE % (
-    ", (SELECT e.body FROM case_events e WHERE e.case_id = c.id AND e.body ? 'title' AND e.body ? 'organisation'"
+    "false AS hidden, (SELECT e.body FROM case_events e WHERE e.case_id = c.id AND e.body ? 'title' AND e.body ? 'organisation'"
     " ORDER BY e.version DESC LIMIT 1) AS contents"
 )
 
 
-async def down(connection: Connection, kind: str, ids: Sequence[str], secrets: Secrets) -> list[Told]:
-    """Our own records of a kind that comes down, those of ``ids`` that the caller's transaction sees."""
+async def down(connection: Connection, kind: str, ids: Sequence[str]) -> list[Told]:
+    """Our own records of a kind that comes down, those of ``ids`` that the caller's transaction sees: cases of secret vehicles it
+    does not see."""
     if kind == "assignment":
         rows = await connection.fetch(_ASSIGNMENTS, list(ids))
-        return list(_told(kind, ((row["id"], _case(row, secrets)) for row in rows)))
+        return list(_told(kind, ((row["id"], _case(row)) for row in rows)))
     if kind == "notice":
         rows = await connection.fetch(
             "SELECT id, organisation, title, body, published_at FROM exchange_notices WHERE id = ANY($1::text[])",
