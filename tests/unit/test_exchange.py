@@ -265,7 +265,8 @@ def test_a_mapping_that_cannot_work_says_where(fields: str, said: str) -> None:
             "没有这种记录 track",
         ),
         ("? [a, b]\n: c", "不是有效的 YAML"),
-        ("{" * 5_000, "不是有效的 YAML"),
+        ("{" * 5_000, "嵌套过深"),
+        ("- " * 5_000, "嵌套过深"),
         ("x" * (1 << 20) + "x", "字节"),
     ],
 )

@@ -16,7 +16,6 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from office.exchange.kinds import (
-    DOWN,
     KINDS,
     MAX_VERSION,
     MOST_RECORD_BYTES,
@@ -29,8 +28,6 @@ from office.exchange.kinds import (
     time_of,
 )
 from office.exchange.peers import Peer, own_name
-from office.exchange.status import note_pulled
-from office.exchange.transport import PeerError
 from registry.refusals import explain
 from runtime.connection import Connection
 
@@ -68,7 +65,7 @@ def _no(code: str, detail: str, version: int | None = None) -> Outcome:
 
 
 @dataclass(slots=True)
-class _Record:
+class Received:
     place: int
     envelope: Envelope
     payload: dict[str, Any] | None
@@ -89,9 +86,9 @@ async def lock_peer(connection: Connection, peer: str) -> bool:
 async def take(connection: Connection, peer: Peer, given: Sequence[Any]) -> list[Outcome]:
     """Keep the records of a batch of a peer below; one outcome each, in order. In a transaction, after ``lock_peer``."""
     outcomes: list[Outcome | None] = [None] * len(given)
-    records = list[_Record]()
+    records = list[Received]()
     for place, one in enumerate(given):
-        found = _read(place, one, UP)
+        found = read_record(place, one, UP)
         if isinstance(found, Outcome):
             outcomes[place] = found
         else:
@@ -103,7 +100,7 @@ async def take(connection: Connection, peer: Peer, given: Sequence[Any]) -> list
     )
     units = await _places(connection, peer, [record for record in records if record.payload is not None])
     units |= await _taken_back(connection, [record for record in records if record.payload is None])
-    fine = list[tuple[_Record, str]]()
+    fine = list[tuple[Received, str]]()
     for record in records:
         no = refused.get(record.place)
         unit = units.get(record.place)
@@ -113,14 +110,14 @@ async def take(connection: Connection, peer: Peer, given: Sequence[Any]) -> list
             outcomes[record.place] = no
         elif isinstance(unit, str):
             fine.append((record, unit))
-    for place, outcome in (await _keep(connection, peer.name, fine)).items():
+    for place, outcome in (await keep(connection, peer.name, fine)).items():
         outcomes[place] = outcome
     done = [_no("invalid", "无法识别 · cannot be read") if one is None else one for one in outcomes]
     await _count(connection, peer.name, given, done)
     return done
 
 
-def _read(place: int, given: Any, kinds: Mapping[str, Any]) -> _Record | Outcome:
+def read_record(place: int, given: Any, kinds: Mapping[str, Any]) -> Received | Outcome:
     try:
         envelope = Envelope.model_validate(given)
         if envelope.kind not in kinds:
@@ -140,10 +137,10 @@ def _read(place: int, given: Any, kinds: Mapping[str, Any]) -> _Record | Outcome
             for flaw in explain(error)[:3]
         ]
         return _no("invalid", "; ".join(f"{field}: {message}" for field, message in flaws))
-    return _Record(place, envelope, payload, digest(payload))
+    return Received(place, envelope, payload, digest(payload))
 
 
-async def _origins(connection: Connection, peer: Peer, records: Sequence[_Record]) -> dict[int, Outcome]:
+async def _origins(connection: Connection, peer: Peer, records: Sequence[Received]) -> dict[int, Outcome]:
     """Refusals of records whose origin is not the peer's to bring."""
     own = await own_name(connection)
     refused: dict[str, Outcome | None] = {}
@@ -159,7 +156,7 @@ async def _origins(connection: Connection, peer: Peer, records: Sequence[_Record
     return {record.place: no for record in records if (no := refused.get(record.envelope.origin)) is not None}
 
 
-async def _own(connection: Connection, records: Sequence[_Record]) -> dict[int, Outcome]:
+async def _own(connection: Connection, records: Sequence[Received]) -> dict[int, Outcome]:
     """Refusals of ids that this instance has itself; a unit is known."""
     found: dict[int, Outcome] = {}
     for kind in sorted({record.envelope.kind for record in records}):
@@ -175,7 +172,9 @@ async def _own(connection: Connection, records: Sequence[_Record]) -> dict[int, 
     return found
 
 
-async def _places(connection: Connection, peer: Peer, records: Sequence[_Record]) -> dict[int, str | Outcome]:
+async def _places(
+    connection: Connection, peer: Peer, records: Sequence[Received]
+) -> dict[int, str | Outcome]:
     """The unit of ours under which each record is kept, or why it is not. A unit that is not in our tree comes under the unit of
     the peer, when it belongs below it as the peer says."""
     reach = {row["id"] for row in await connection.fetch("SELECT unnest(reach_units()) AS id")}
@@ -239,7 +238,7 @@ async def _places(connection: Connection, peer: Peer, records: Sequence[_Record]
     return found
 
 
-async def _taken_back(connection: Connection, records: Sequence[_Record]) -> dict[int, str | Outcome]:
+async def _taken_back(connection: Connection, records: Sequence[Received]) -> dict[int, str | Outcome]:
     """A record that is taken back stays under the unit under which it is; of one that is not here nothing is to be done."""
     rows = await connection.fetch(
         "SELECT r.origin, r.kind, r.id, r.organisation FROM exchange_records r"
@@ -255,7 +254,7 @@ async def _taken_back(connection: Connection, records: Sequence[_Record]) -> dic
     }
 
 
-async def _hidden(connection: Connection, records: Sequence[_Record]) -> dict[int, Outcome]:
+async def _hidden(connection: Connection, records: Sequence[Received]) -> dict[int, Outcome]:
     """Refusals of records that are here under units which the peer does not reach any more."""
     rows = await connection.fetch(
         "SELECT origin, kind, id FROM exchange_hidden($1::text[], $2::text[], $3::text[])",
@@ -268,8 +267,8 @@ async def _hidden(connection: Connection, records: Sequence[_Record]) -> dict[in
     return {record.place: no for record in records if record.key in hidden}
 
 
-async def _keep(
-    connection: Connection, peer: str, records: Sequence[tuple[_Record, str]], *, believed: bool = False
+async def keep(
+    connection: Connection, peer: str, records: Sequence[tuple[Received, str]], *, believed: bool = False
 ) -> dict[int, Outcome]:
     """Write what is newer; outcomes by place. ``believed``: the sender is the one above, whose present word holds."""
     stored = {
@@ -286,7 +285,7 @@ async def _keep(
         key: (int(row["version"]), bytes(row["sha256"]), row["organisation"]) for key, row in stored.items()
     }
     outcomes: dict[int, Outcome] = {}
-    newest: dict[tuple[str, str, str], tuple[_Record, str]] = {}
+    newest: dict[tuple[str, str, str], tuple[Received, str]] = {}
     for record, unit in records:
         version, sha256 = record.envelope.version, record.sha256
         known = present.get(record.key)
@@ -336,7 +335,7 @@ async def _keep(
     return outcomes
 
 
-def _status(record: _Record) -> str | None:
+def _status(record: Received) -> str | None:
     field = KINDS[record.envelope.kind].status
     return None if field is None or record.payload is None else record.payload.get(field)
 
@@ -379,53 +378,3 @@ async def note_stands(connection: Connection, peer: str, said: Mapping[str, tupl
         " said_at = EXCLUDED.said_at",
         [(peer, kind, *numbers) for kind, numbers in sorted(said.items()) if kind in UP],
     )
-
-
-async def take_down(connection: Connection, peer: Peer, own: str, answer: Mapping[str, Any]) -> bool:
-    """Keep a page that a peer above gave, with its place, in one transaction; whether there is more. Raises PeerError for an
-    answer that cannot be read. What is wrong with single records is counted and said on the status page."""
-    given, cursor, more = answer.get("records"), answer.get("cursor"), answer.get("more")
-    if (
-        not isinstance(given, list)
-        or not isinstance(cursor, str)
-        or not 0 < len(cursor) <= 512
-        or len(given) > 1_000
-    ):
-        raise PeerError("对方的答复无法识别 · the answer cannot be read")
-    records, wrong = list[tuple[_Record, str]](), Counter[str]()
-    said = ""
-    known = {
-        row["id"]
-        for row in await connection.fetch(
-            "SELECT id FROM organisations WHERE id = ANY($1::text[])",
-            sorted({str(one.get("organisation"))[:128] for one in given if isinstance(one, dict)}),
-        )
-    }
-    for place, one in enumerate(given):
-        found = _read(place, one, DOWN)
-        if isinstance(found, Outcome) or found.envelope.origin == own:
-            wrong["refused"] += 1
-            said = (
-                found.detail
-                if isinstance(found, Outcome)
-                else "来源是本级自己 · the origin is this instance itself"
-            )
-            continue
-        unit = found.envelope.organisation
-        records.append((found, unit if unit in known else peer.organisation))
-    by_outcome = Counter(
-        one.outcome for one in (await _keep(connection, peer.name, records, believed=True)).values()
-    )
-    await connection.execute(
-        "INSERT INTO exchange_arrivals AS a (peer, kind, stored, unchanged, refused, last_refusal) VALUES ($1, 'down', $2, $3, $4, $5)"
-        " ON CONFLICT (peer, kind) DO UPDATE SET stored = a.stored + EXCLUDED.stored, unchanged = a.unchanged + EXCLUDED.unchanged,"
-        " refused = a.refused + EXCLUDED.refused, last_refusal = COALESCE(EXCLUDED.last_refusal, a.last_refusal),"
-        " last_at = clock_timestamp()",
-        peer.name,
-        by_outcome["stored"],
-        by_outcome["unchanged"],
-        wrong["refused"] + by_outcome["refused"],
-        said[:500].replace("\0", "") or None,
-    )
-    await note_pulled(connection, peer.name, cursor)
-    return more is True

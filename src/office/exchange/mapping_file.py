@@ -42,6 +42,7 @@ _UNITS: Final[dict[str, tuple[str, Decimal]]] = {
     "s": ("time", Decimal(1)), "min": ("time", Decimal(60)), "h": ("time", Decimal(3_600)),
 }  # fmt: skip
 MOST_BYTES: Final = 1 << 20
+_MOST_DEPTH: Final = 20
 
 
 class MappingError(ConfigurationError):
@@ -82,9 +83,7 @@ def parse(text: bytes, name: str) -> ReceiverMapping:
     if len(text) > MOST_BYTES:
         raise MappingError(f"{name}: 超过 {MOST_BYTES} 字节 · larger than {MOST_BYTES} bytes")
     try:
-        # A few lines of aliases of aliases can be gigabytes. Nobody needs them here.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise MappingError(f"{name}: 不得使用 YAML 别名（*） · no YAML aliases")
+        _refuse_bombs(text, name)
         given = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise MappingError(f"{name}: 不是有效的 YAML · not YAML: {error}") from None
@@ -93,6 +92,17 @@ def parse(text: bytes, name: str) -> ReceiverMapping:
     if reader.flaws:
         raise MappingError("; ".join(reader.flaws[:20]), hint=f"gongche exchange mapping check {name}")
     return mapping
+
+
+def _refuse_bombs(text: bytes, name: str) -> None:
+    """A few lines of aliases of aliases can be gigabytes, and nesting without end takes time. Nobody needs them here."""
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise MappingError(f"{name}: 不得使用 YAML 别名（*） · no YAML aliases")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MOST_DEPTH:
+            raise MappingError(f"{name}: 嵌套过深 · nested too deeply")
 
 
 class _Reader:

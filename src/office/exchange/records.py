@@ -179,14 +179,13 @@ def _case(row: Any) -> dict[str, Any]:
     return shown
 
 
-#: Of everything that names a secret vehicle, its plate or its card (migrations/0036_secrecy.sql). Who works as the owner of the
-#: tables has no right to know any, so all are hidden.
-_HIDDEN: Final = "(SELECT hidden_ids()), (SELECT hidden_plates()), (SELECT hidden_cards())"
 _CASE: Final = (
     "SELECT c.id, c.organisation, c.number, c.version, c.state, c.source, c.level, c.title, c.external_no, c.vehicle, c.finding,"
     " c.reminders, c.created_at, c.issued_at, c.due_on, ARRAY(SELECT k.ref FROM case_links k WHERE k.case_id = c.id"
     " AND k.kind = 'alert' ORDER BY k.ref) AS alerts, %s FROM cases c WHERE c.number IS NOT NULL AND c.id = ANY($1::text[])"
 )
+#: "hidden": of everything that names a secret vehicle, its plate or its card (migrations/0036_secrecy.sql). Who works as the owner
+#: of the tables has no right to know any, so all are hidden.
 _SQL: Final = {
     "unit": "SELECT id, name, parent FROM organisations WHERE id = ANY($1::text[])",
     "vehicle": "SELECT id, masked_id('vehicle', id) AS masked, secret AS hidden, plate, organisation, category,"
@@ -196,13 +195,13 @@ _SQL: Final = {
     " organisation, vehicle, driver, task_type, purpose, status, origin, destinations,"
     " planned_departure, planned_return, actual_departure, actual_return FROM dispatch_orders"
     " WHERE is_newest AND part_of IS NULL AND id = ANY($1::text[])",
-    "alert": "SELECT a.id, masked_id('alert', a.id) AS masked, masked_id('vehicle', a.vehicle) AS masked_vehicle,"
-    " alert_hidden(a.id, "
-    + _HIDDEN
-    + ") OR COALESCE(v.body::text ~ (SELECT hidden_pattern()), false) AS hidden, v.body"
+    "alert": "SELECT a.id, masked_id('alert', a.id) AS masked, masked_id('vehicle', a.vehicle) AS masked_vehicle, alert_hidden(a.id,"
+    " (SELECT hidden_ids()), (SELECT hidden_plates()), (SELECT hidden_cards()))"
+    " OR COALESCE(v.body::text ~ (SELECT hidden_pattern()), false) AS hidden, v.body"
     " FROM alerts a JOIN alert_versions v ON v.alert_id = a.id AND v.version = a.version WHERE a.id = ANY($1::text[])",
     "case": _CASE
-    % f"masked_id('case', c.id) AS masked, masked_id('vehicle', c.vehicle) AS masked_vehicle, case_hidden(c.id, {_HIDDEN})"
+    % "masked_id('case', c.id) AS masked, masked_id('vehicle', c.vehicle) AS masked_vehicle, case_hidden(c.id,"
+    " (SELECT hidden_ids()), (SELECT hidden_plates()), (SELECT hidden_cards()))"
     " OR COALESCE(concat_ws(' ', c.title, c.external_no) ~ (SELECT hidden_pattern()), false) AS hidden",
 }
 #: Kinds whose ids would say which vehicle it is.

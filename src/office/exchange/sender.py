@@ -20,9 +20,9 @@ from prometheus_client import Counter, Gauge
 from office.exchange import status
 from office.exchange.backoff import pause_s
 from office.exchange.capture import capture
-from office.exchange.incoming import take_down
 from office.exchange.outgoing import MOST_RECORDS, Batch, Mapper, Piece, Result, note, prepare
 from office.exchange.peers import Peer, all_peers, own_name
+from office.exchange.pulled import take_down
 from office.exchange.records import as_bytes, json_of
 from office.exchange.transport import PeerError, Transport
 from runtime.postgres import DATABASE_ERRORS, renew_read_only
