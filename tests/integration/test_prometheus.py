@@ -330,9 +330,9 @@ def test_a_dashboard_is_one_that_grafana_loads(file: Path) -> None:
 
 def test_compose_and_prometheus_name_the_same_ports() -> None:
     compose = (ROOT / "compose.yaml").read_text()
-    ports = set(re.findall(r'GONGCHE_(?:GATEWAY|WORKER|JUDGE|DELIVER)_METRICS_PORT: "(\d+)"', compose)) | {
-        "8000"
-    }
+    ports = set(
+        re.findall(r'GONGCHE_(?:GATEWAY|WORKER|JUDGE|DELIVER|EXCHANGE)_METRICS_PORT: "(\d+)"', compose)
+    ) | {"8000"}
     assert set(re.findall(r'"127\.0\.0\.1:(\d+)"', (PROMETHEUS / "prometheus.yml").read_text())) == ports
     for mounted in re.findall(r"\./(deploy/\S+?):", compose):
         assert (ROOT / mounted).exists(), mounted
