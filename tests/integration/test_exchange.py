@@ -309,6 +309,8 @@ async def strangers(two: Two, url: str, client: str, secret: str, other: str, gu
             record("d1", "rugao", 1, name="李六"),
             record("d1", "rugao", 2, name="李七"),
             record("d1", "rugao", 2, name="李五"),
+            record("d9", "rugao", 2) | {"payload": None},  # taken back before it came
+            record("d9", "rugao", 1),
             {"kind": "track"},
             7,
         ) == [
@@ -326,6 +328,8 @@ async def strangers(two: Two, url: str, client: str, secret: str, other: str, gu
             ("refused", "stale"),
             ("refused", "version-reused"),
             ("unchanged", None),
+            ("stored", None),
+            ("refused", "stale"),
             ("refused", "invalid"),
             ("refused", "invalid"),
         ]

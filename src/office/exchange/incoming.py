@@ -98,8 +98,10 @@ async def take(connection: Connection, peer: Peer, given: Sequence[Any]) -> list
         | await _own(connection, records)
         | await _origins(connection, peer, records)
     )
-    units = await _places(connection, peer, [record for record in records if record.payload is not None])
-    units |= await _taken_back(connection, [record for record in records if record.payload is None])
+    units = dict(
+        await _places(connection, peer, [record for record in records if record.payload is not None])
+    )
+    units |= await _taken_back(connection, peer, [record for record in records if record.payload is None])
     fine = list[tuple[Received, str]]()
     for record in records:
         no = refused.get(record.place)
@@ -238,8 +240,9 @@ async def _places(
     return found
 
 
-async def _taken_back(connection: Connection, records: Sequence[Received]) -> dict[int, str | Outcome]:
-    """A record that is taken back stays under the unit under which it is; of one that is not here nothing is to be done."""
+async def _taken_back(connection: Connection, peer: Peer, records: Sequence[Received]) -> dict[int, str]:
+    """A record that is taken back stays under the unit under which it is. Of one that is not here the fact is kept: what was sent
+    before and comes late, a stalled request, must not bring the content of a secret record."""
     rows = await connection.fetch(
         "SELECT r.origin, r.kind, r.id, r.organisation FROM exchange_records r"
         " JOIN unnest($1::text[], $2::text[], $3::text[]) AS u (origin, kind, id) USING (origin, kind, id)",
@@ -248,10 +251,7 @@ async def _taken_back(connection: Connection, records: Sequence[Received]) -> di
         [record.envelope.id for record in records],
     )
     units = {(row["origin"], row["kind"], row["id"]): row["organisation"] for row in rows}
-    return {
-        record.place: units.get(record.key, Outcome("unchanged", version=record.envelope.version))
-        for record in records
-    }
+    return {record.place: units.get(record.key, peer.organisation) for record in records}
 
 
 async def _hidden(connection: Connection, records: Sequence[Received]) -> dict[int, Outcome]:
