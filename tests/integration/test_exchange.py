@@ -191,6 +191,7 @@ async def test_nothing_is_lost_or_doubled_whatever_fails(two: Two) -> None:
                 await api.start()
                 await ready(url)
         # A vehicle becomes secret after the city has heard of it, with what names it.
+        await alert(two.county, "of-a-secret-one", 1)
         await two.county.execute("UPDATE vehicles SET secret = true WHERE id = 'car-1'")
         await put_case(two.city, "assigned-1", "qidong")
         await put_case(two.city, "assigned-2", "rugao")
