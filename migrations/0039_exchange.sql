@@ -178,15 +178,14 @@ COMMENT ON COLUMN changes.kind IS
 CREATE FUNCTION exchange_own_name() RETURNS text LANGUAGE sql STABLE AS $$ SELECT name FROM exchange_self $$;
 
 -- Those of ``ids`` that this instance has itself.
-CREATE FUNCTION exchange_owned(kind text, ids text[]) RETURNS SETOF text LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    place text := CASE kind WHEN 'unit' THEN 'organisations' WHEN 'vehicle' THEN 'vehicles' WHEN 'driver' THEN 'drivers'
-        WHEN 'order' THEN 'dispatch_orders' WHEN 'alert' THEN 'alerts' WHEN 'case' THEN 'cases' END;
-BEGIN
-    IF place IS NOT NULL THEN
-        RETURN QUERY EXECUTE format('SELECT DISTINCT t.id FROM %I t WHERE t.id = ANY ($1)', place) USING ids;
-    END IF;
-END $$;
+CREATE FUNCTION exchange_owned(kind text, ids text[]) RETURNS SETOF text LANGUAGE sql STABLE AS $$
+    SELECT o.id FROM organisations o WHERE exchange_owned.kind = 'unit' AND o.id = ANY (ids)
+    UNION ALL SELECT v.id FROM vehicles v WHERE exchange_owned.kind = 'vehicle' AND v.id = ANY (ids)
+    UNION ALL SELECT d.id FROM drivers d WHERE exchange_owned.kind = 'driver' AND d.id = ANY (ids)
+    UNION ALL SELECT t.id FROM dispatch_orders t WHERE exchange_owned.kind = 'order' AND t.id = ANY (ids)
+    UNION ALL SELECT a.id FROM alerts a WHERE exchange_owned.kind = 'alert' AND a.id = ANY (ids)
+    UNION ALL SELECT c.id FROM cases c WHERE exchange_owned.kind = 'case' AND c.id = ANY (ids)
+$$;
 
 -- Where units are: 'ours' = in our tree; 'peer' = came from this peer; 'other' = came from another one. Others are left out.
 CREATE FUNCTION exchange_units(names text[], through text) RETURNS TABLE (unit text, place text) LANGUAGE sql STABLE AS $$

@@ -215,11 +215,6 @@ CREATE FUNCTION exchange_hidden(origins text[], kinds text[], ids text[]) RETURN
      WHERE r.organisation <> ALL ((SELECT reach_units())::text[])
 $$;
 
-CREATE FUNCTION exchange_mask_key() RETURNS bytea
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$ SELECT mask_key FROM exchange_self $$;
-
 CREATE FUNCTION exchange_now() RETURNS bigint
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -233,17 +228,16 @@ CREATE FUNCTION exchange_own_name() RETURNS text
     AS $$ SELECT name FROM exchange_self $$;
 
 CREATE FUNCTION exchange_owned(kind text, ids text[]) RETURNS SETOF text
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
-    AS $_$
-DECLARE
-    place text := CASE kind WHEN 'unit' THEN 'organisations' WHEN 'vehicle' THEN 'vehicles' WHEN 'driver' THEN 'drivers'
-        WHEN 'order' THEN 'dispatch_orders' WHEN 'alert' THEN 'alerts' WHEN 'case' THEN 'cases' END;
-BEGIN
-    IF place IS NOT NULL THEN
-        RETURN QUERY EXECUTE format('SELECT DISTINCT t.id FROM %I t WHERE t.id = ANY ($1)', place) USING ids;
-    END IF;
-END $_$;
+    AS $$
+    SELECT o.id FROM organisations o WHERE exchange_owned.kind = 'unit' AND o.id = ANY (ids)
+    UNION ALL SELECT v.id FROM vehicles v WHERE exchange_owned.kind = 'vehicle' AND v.id = ANY (ids)
+    UNION ALL SELECT d.id FROM drivers d WHERE exchange_owned.kind = 'driver' AND d.id = ANY (ids)
+    UNION ALL SELECT t.id FROM dispatch_orders t WHERE exchange_owned.kind = 'order' AND t.id = ANY (ids)
+    UNION ALL SELECT a.id FROM alerts a WHERE exchange_owned.kind = 'alert' AND a.id = ANY (ids)
+    UNION ALL SELECT c.id FROM cases c WHERE exchange_owned.kind = 'case' AND c.id = ANY (ids)
+$$;
 
 CREATE FUNCTION exchange_units(names text[], through text) RETURNS TABLE(unit text, place text)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -352,6 +346,14 @@ BEGIN
     RETURN (SELECT COALESCE(array_agg(DISTINCT b.terminal_no), '{}') FROM terminal_bindings b WHERE b.vehicle_no = ANY (nos));
 END $$;
 
+CREATE FUNCTION known_secrets() RETURNS TABLE(id text, plate text, organisation text, masked text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT v.id, v.plate, v.organisation, masked_id('vehicle', v.id) FROM vehicles v
+     WHERE v.secret AND v.no <> ALL (hidden_nos()) AND unit_in_reach(v.organisation)
+$$;
+
 CREATE FUNCTION make_audit_month(wanted date) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
@@ -399,6 +401,56 @@ BEGIN
       JOIN alert_versions v ON v.alert_id = f.id AND v.version = f.version
      WHERE before IS NULL OR f.detected_at < before OR f.masked > behind
      ORDER BY f.detected_at DESC, f.masked LIMIT most;
+END $$;
+
+CREATE TABLE audit (
+    no bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    who_kind text NOT NULL,
+    who_id text NOT NULL,
+    who_name text DEFAULT ''::text NOT NULL,
+    roles text DEFAULT ''::text NOT NULL,
+    delegated_by text,
+    address text DEFAULT ''::text NOT NULL,
+    forwarded_for text,
+    agent text DEFAULT ''::text NOT NULL,
+    operation text NOT NULL,
+    action text NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id text,
+    organisation text,
+    vehicle text,
+    purpose text,
+    before jsonb,
+    after jsonb,
+    detail jsonb,
+    CONSTRAINT audit_action_check CHECK ((action = ANY (ARRAY['read'::text, 'write'::text, 'import'::text, 'command'::text])))
+)
+PARTITION BY RANGE (at);
+
+CREATE FUNCTION masked_audit(who text, done text, kind text, unit text, since timestamp with time zone, until timestamp with time zone, above timestamp with time zone, above_no bigint, below timestamp with time zone, below_no bigint, most integer) RETURNS SETOF audit
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    ids text[] := hidden_ids();
+    plates text[] := hidden_plates();
+    cards text[] := hidden_cards();
+    pattern text := hidden_pattern();
+BEGIN
+    IF cardinality(ids) = 0 THEN RETURN; END IF;
+    RETURN QUERY SELECT a.no, a.at, a.who_kind, a.who_id, a.who_name, a.roles, a.delegated_by, a.address, a.forwarded_for, a.agent,
+        a.operation, a.action, a.subject_kind, CASE WHEN a.subject_id IS NOT NULL THEN masked_id(a.subject_kind, a.subject_id) END, a.organisation,
+        CASE WHEN a.vehicle IS NOT NULL THEN masked_id('vehicle', a.vehicle) END, NULL::text, NULL::jsonb, NULL::jsonb, NULL::jsonb
+      FROM audit a
+     WHERE unit_in_reach(a.organisation) AND (who IS NULL OR a.who_id = who) AND (done IS NULL OR a.action = done)
+       AND (kind IS NULL OR a.subject_kind = kind) AND (unit IS NULL OR a.organisation = unit)
+       AND (since IS NULL OR a.at >= since) AND (until IS NULL OR a.at < until)
+       AND (above IS NULL OR (a.at <= above AND (a.at, a.no) < (above, above_no)))
+       AND (below IS NULL OR (a.at >= below AND (a.at, a.no) > (below, below_no)))
+       AND audit_hidden(a.subject_kind, a.subject_id, a.vehicle,
+           concat_ws(' ', a.subject_id, a.purpose, a.before, a.after, a.detail), ids, plates, cards, pattern)
+     ORDER BY a.at DESC, a.no DESC LIMIT most;
 END $$;
 
 CREATE FUNCTION masked_cases() RETURNS TABLE(id text, organisation text, number text, state text, version integer, source text, level text, vehicle text, finding text, reminders integer, announced boolean, created_at timestamp with time zone, issued_at timestamp with time zone, due_on date, yellow_from date, undetermined boolean)
@@ -721,7 +773,7 @@ $$;
 CREATE FUNCTION unit_in_reach(unit text) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$
-    SELECT current_setting('role') = 'gongche_everywhere' OR unit = ANY (reach_units())
+    SELECT COALESCE(current_setting('role') = 'gongche_everywhere' OR unit = ANY (reach_units()), false)
 $$;
 
 CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) RETURNS integer
@@ -854,31 +906,6 @@ CREATE TABLE api_tokens (
 );
 
 COMMENT ON COLUMN api_tokens.organisation IS 'organisations.id: where the token holds, and below it; null = everywhere.';
-
-CREATE TABLE audit (
-    no bigint NOT NULL,
-    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    who_kind text NOT NULL,
-    who_id text NOT NULL,
-    who_name text DEFAULT ''::text NOT NULL,
-    roles text DEFAULT ''::text NOT NULL,
-    delegated_by text,
-    address text DEFAULT ''::text NOT NULL,
-    forwarded_for text,
-    agent text DEFAULT ''::text NOT NULL,
-    operation text NOT NULL,
-    action text NOT NULL,
-    subject_kind text NOT NULL,
-    subject_id text,
-    organisation text,
-    vehicle text,
-    purpose text,
-    before jsonb,
-    after jsonb,
-    detail jsonb,
-    CONSTRAINT audit_action_check CHECK ((action = ANY (ARRAY['read'::text, 'write'::text, 'import'::text, 'command'::text])))
-)
-PARTITION BY RANGE (at);
 
 CREATE TABLE audit_default (
     no bigint CONSTRAINT audit_no_not_null NOT NULL,
@@ -1472,7 +1499,6 @@ CREATE TABLE exchange_secrets (
 CREATE TABLE exchange_self (
     one boolean DEFAULT true NOT NULL,
     name text NOT NULL,
-    mask_key bytea DEFAULT sha256(convert_to(((gen_random_uuid())::text || (gen_random_uuid())::text), 'UTF8'::name)) NOT NULL,
     CONSTRAINT exchange_self_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{0,31}$'::text)),
     CONSTRAINT exchange_self_one_check CHECK (one)
 );
@@ -2124,7 +2150,7 @@ CREATE TABLE vehicle_secrecy (
     reason text NOT NULL,
     at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT vehicle_secrecy_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
-    CONSTRAINT vehicle_secrecy_step_check CHECK ((step = ANY (ARRAY['marked'::text, 'lift_asked'::text, 'lift_refused'::text, 'lifted'::text])))
+    CONSTRAINT vehicle_secrecy_step_check CHECK ((step = ANY (ARRAY['marked'::text, 'lift_asked'::text, 'lifted'::text])))
 );
 
 ALTER TABLE vehicle_secrecy ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
@@ -4065,7 +4091,7 @@ CREATE POLICY secret ON alert_versions AS RESTRICTIVE TO gongche_app USING (((ca
 
 CREATE POLICY secret ON alerts AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))));
 
-CREATE POLICY secret ON audit AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT audit_hidden(subject_kind, subject_id, vehicle, concat_ws(' '::text, subject_id, before, after, detail), ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards), ( SELECT hidden_pattern() AS hidden_pattern))))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT audit_hidden(subject_kind, subject_id, vehicle, concat_ws(' '::text, subject_id, before, after, detail), ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards), ( SELECT hidden_pattern() AS hidden_pattern)))));
+CREATE POLICY secret ON audit AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT audit_hidden(subject_kind, subject_id, vehicle, concat_ws(' '::text, subject_id, purpose, before, after, detail), ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards), ( SELECT hidden_pattern() AS hidden_pattern))))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT audit_hidden(subject_kind, subject_id, vehicle, concat_ws(' '::text, subject_id, purpose, before, after, detail), ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards), ( SELECT hidden_pattern() AS hidden_pattern)))));
 
 CREATE POLICY secret ON card_bindings AS RESTRICTIVE TO gongche_app USING ((((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))))) WITH CHECK ((((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[])))));
 
@@ -4092,6 +4118,38 @@ CREATE POLICY secret ON evidence_of_alerts AS RESTRICTIVE TO gongche_app USING (
   WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))) AND COALESCE((convert_from(body, 'UTF8'::name) !~ ( SELECT hidden_pattern() AS hidden_pattern)), true)))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR ((EXISTS ( SELECT
    FROM alert_versions v
   WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))) AND COALESCE((convert_from(body, 'UTF8'::name) !~ ( SELECT hidden_pattern() AS hidden_pattern)), true))));
+
+CREATE POLICY secret ON exchange_queue AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT
+CASE kind
+    WHEN 'vehicle'::text THEN (id = ANY (( SELECT hidden_ids() AS hidden_ids)::text[]))
+    WHEN 'order'::text THEN order_hidden(id, ( SELECT hidden_ids() AS hidden_ids))
+    WHEN 'alert'::text THEN alert_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    WHEN 'case'::text THEN case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    ELSE false
+END))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT
+CASE kind
+    WHEN 'vehicle'::text THEN (id = ANY (( SELECT hidden_ids() AS hidden_ids)::text[]))
+    WHEN 'order'::text THEN order_hidden(id, ( SELECT hidden_ids() AS hidden_ids))
+    WHEN 'alert'::text THEN alert_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    WHEN 'case'::text THEN case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    ELSE false
+END)));
+
+CREATE POLICY secret ON exchange_sent AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT
+CASE kind
+    WHEN 'vehicle'::text THEN (id = ANY (( SELECT hidden_ids() AS hidden_ids)::text[]))
+    WHEN 'order'::text THEN order_hidden(id, ( SELECT hidden_ids() AS hidden_ids))
+    WHEN 'alert'::text THEN alert_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    WHEN 'case'::text THEN case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    ELSE false
+END))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT
+CASE kind
+    WHEN 'vehicle'::text THEN (id = ANY (( SELECT hidden_ids() AS hidden_ids)::text[]))
+    WHEN 'order'::text THEN order_hidden(id, ( SELECT hidden_ids() AS hidden_ids))
+    WHEN 'alert'::text THEN alert_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    WHEN 'case'::text THEN case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    ELSE false
+END)));
 
 CREATE POLICY secret ON fences AS RESTRICTIVE TO gongche_app USING ((NOT (vehicles && ( SELECT hidden_ids() AS hidden_ids)))) WITH CHECK ((NOT (vehicles && ( SELECT hidden_ids() AS hidden_ids))));
 
