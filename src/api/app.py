@@ -19,6 +19,7 @@ from api.cases.endpoints import router as cases
 from api.cases.files import router as case_files
 from api.cases.hotline import router as hotline
 from api.evaluations.endpoints import router as evaluations
+from api.exchange.endpoints import router as exchange
 from api.identity.endpoints import ROUTERS as identity
 from api.integrity.endpoints import router as integrity
 from api.positions.endpoints import router as positions
@@ -90,6 +91,7 @@ def create_app(
         tracks,
         positions,
         audit,
+        exchange,
         *identity,
         secrecy,
         make_registry(),

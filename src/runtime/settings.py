@@ -175,6 +175,27 @@ class Settings(BaseSettings):
     deliver_metrics_port: int = Field(
         8806, ge=0, le=65535, description="health and metrics of the deliverer of webhooks, on metrics_host"
     )
+    exchange_ca_file: Path | None = Field(
+        None, description="PEM; who signed the certificates of the instances above; unset = as the system"
+    )
+    exchange_timeout_s: float = Field(
+        30, gt=0, le=300, description="how long an instance above may take to answer"
+    )
+    exchange_pull_s: float = Field(
+        30,
+        ge=0.1,
+        le=3_600,
+        description="how often supervision orders, notices and codes are pulled from above",
+    )
+    exchange_most_pause_s: float = Field(
+        300,
+        ge=0.1,
+        le=3_600,
+        description="longest pause before an instance above that does not answer is asked again",
+    )
+    exchange_metrics_port: int = Field(
+        8807, ge=0, le=65535, description="health and metrics of the exchange, on metrics_host"
+    )
     retention_days: int = Field(400, ge=1, description="positions are kept so long")
     evaluations_retention_days: int = Field(
         400,

@@ -26,6 +26,7 @@ from telemetry.archive.store import Archive
 from telemetry.log.base import LogWriter
 from telemetry.positions import PositionBatch
 from tests.databases import copied
+from tests.integration import scope_exchange
 from tests.integration.scope_assessment import fill as fill_assessment
 from tests.integration.scope_supervision import fill
 
@@ -238,6 +239,7 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
         )  # fmt: skip
     await fill(pool, unit)
     await fill_assessment(pool, unit)
+    await scope_exchange.fill(pool, unit)
     return alerts[0].id
 
 

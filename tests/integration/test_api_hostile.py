@@ -36,20 +36,24 @@ READ = {
     "/v1/disposition-codes": {"alerts:read"}, "/v1/subscriptions": {"subscriptions:manage"},
     "/v1/subscriptions/{name}/entries": {"alerts:read"}, "/v1/audit": {"audit:read"},
     "/v1/cases": set(), "/v1/complaints": set(), "/v1/tasks": set(), "/v1/messages": set(), "/v1/secret-vehicles": {"secret:read"},
-    "/v1/assessment": set(),
+    "/v1/assessment": set(), "/v1/exchange": set(),
 }  # fmt: skip
 WRITE = {
     "/v1/positions": {"positions:write"}, "/v1/": {"registry:write"}, "/v1/subscriptions": {"subscriptions:manage"},
     "/v1/alerts": {"dispositions:write"}, "/v1/disposition-codes": {"dispositions:write"},
     "/v1/complaints": {"complaints:write"}, "/v1/complaints:import": set(), "/v1/complaints/": set(), "/v1/cases": set(),
-    "/v1/messages": set(), "/v1/vehicles/{id}:": set(), "/v1/assessment": set(),
+    "/v1/messages": set(), "/v1/vehicles/{id}:": set(), "/v1/assessment": set(), "/v1/exchange": set(),
 }  # fmt: skip
 
 
 def at(path: str, id: str = "x", name: str = "x") -> str:
     """The address of an operation. A stream ends at once."""
     address = (
-        path.replace("{id}", id).replace("{name}", name).replace("{code}", "x").replace("{delivery}", "1")
+        path.replace("{id}", id)
+        .replace("{name}", name)
+        .replace("{code}", "x")
+        .replace("{delivery}", "1")
+        .replace("{no}", "1")
     )
     if path.endswith("/attachments"):
         return f"{address}?name=x.pdf"
@@ -156,6 +160,9 @@ async def test_pages_are_bounded_and_cursors_belong_to_their_list(
     assert (await client.put("/v1/subscriptions/x", json={})).status_code == 201
     target = {"url": "https://receiver.example.cn/"}
     assert (await client.put("/v1/subscriptions/x/webhook", json=target)).status_code == 201
+    await pool.execute(
+        "INSERT INTO exchange_peers (name, direction, organisation, client_id) VALUES ('x', 'below', 'x', 'x')"
+    )
     for path in map(at, paged):
         for limit in ("0", "-1", "1001", "1e3", "１０", "9" * 40, ""):
             response = await client.get(path, params={"limit": limit})

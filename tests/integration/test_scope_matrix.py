@@ -25,6 +25,7 @@ from registry.records import KINDS
 from runtime.settings import Settings
 from telemetry.log.sqlite import EmbeddedLogWriter
 from tests.integration.scope_assessment import lines as assessment_lines
+from tests.integration.scope_exchange import exchange_lines
 from tests.integration.scope_supervision import lines
 from tests.integration.scope_world import (
     COMMON,
@@ -43,7 +44,7 @@ from tests.integration.scope_world import (
 #: Its own unit is below the one that the subject has its role in.
 HOME, OWN, FOREIGN = "a", "a1", "b"
 #: A program with the permissions that no role brings.
-PROGRAM: Final = frozenset({"positions:write", "complaints:write"})
+PROGRAM: Final = frozenset({"positions:write", "complaints:write", "exchange:peer"})
 REFUSED: Final = frozenset({403, 404, 409, 422})
 #: Before anybody knows who asks. What is for people has a matrix of its own (test_identity_matrix.py).
 OPEN: Final = ("/v1/oauth/", "/v1/oidc/")
@@ -335,6 +336,7 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     },
     **lines(Case, _get, _file),
     **assessment_lines(Case),
+    **exchange_lines(Case, _get),
 }  # fmt: skip
 
 
