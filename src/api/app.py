@@ -17,6 +17,8 @@ from api.cases.desk import router as desk
 from api.cases.endpoints import router as cases
 from api.cases.files import router as case_files
 from api.cases.hotline import router as hotline
+from api.documents.endpoints import router as documents
+from api.documents.monthly import router as reports
 from api.evaluations.endpoints import router as evaluations
 from api.identity.endpoints import ROUTERS as identity
 from api.positions.endpoints import router as positions
@@ -81,6 +83,8 @@ def create_app(
         cases,
         case_files,
         hotline,
+        documents,
+        reports,
         desk,
         tracks,
         positions,
