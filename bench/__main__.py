@@ -21,6 +21,7 @@ NAMES = {
     "decode": "frames per second through the column codec alone",
     "fence": "points per second against 1 and 1,000 fences",
     "archive": "positions per second into PostgreSQL",
+    "documents": "PDFs of 督办单 a minute on one core",
     "backtest": "mileage over a prefecture's month with another ratio",
 }
 
