@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
 import httpx
+import openpyxl
 
 from office.documents.typesetting import chinese_day
 from rules.alerts.feed import publish_feed
@@ -82,7 +84,7 @@ async def test_a_case_has_the_paper_of_each_step(bureau: Site) -> None:
     text = await paper(bureau, "unit", id, "order")
     for said in (number, "紧急", "jsj：", "关于夜间用车的督办单", "苏F12345", "最远离开围栏", "18,400米", "张三", "第十七条", "head",
                  "请核实#setpage(width:1pt)$x$并回复[U+1F600]", "自下达次日起第2个工作日", chinese_day(days_ahead(2)),
-                 "围栏", "0–5", "抄送：wsj"):  # fmt: skip
+                 "围栏", "5–60", "抄送：wsj"):  # fmt: skip
         assert said in text, said
     assert (
         number[:3] in order.headers["content-disposition"]
@@ -193,3 +195,58 @@ async def test_the_picture_is_drawn_from_frozen_evidence(bureau: Site) -> None:
         "SELECT who_id, vehicle FROM audit WHERE subject_kind = 'evidence' AND subject_id = $1", alert
     )
     assert {(row["who_id"], row["vehicle"]) for row in noted} == {("unit", "car-1"), ("clerk", "car-1")}
+
+
+async def test_a_month_is_counted_within_the_units_of_the_reader(bureau: Site) -> None:
+    await bureau.pool.execute("UPDATE organisations SET name = '=1+1' WHERE id = 'jsj'")
+    await work_every_day(bureau.pool, days_ahead(0), 60)
+    alerts = [await suspect(bureau.pool, f"night-{k}") for k in range(3)]
+    await suspect(bureau.pool, "far", unit="wsj", car="car-3")
+    await suspect(bureau.pool, "before", at=T0 - timedelta(days=31))
+    await suspect(bureau.pool, "next", at=T0 + timedelta(days=31))
+    await bureau.issued(source="alert", alerts=alerts[:1], organisation=None, facts=None)
+    march = {"month": "2026-03", "format": "xlsx"}
+
+    async def sheets(who: str, **asked: str) -> dict[str, list[tuple[Any, ...]]]:
+        response = await get(bureau, who, "reports/monthly", params=march | asked)
+        again = await get(bureau, who, "reports/monthly", params=march | asked)
+        assert response.content == again.content
+        book = openpyxl.load_workbook(io.BytesIO(response.content))
+        return {sheet.title: list(sheet.iter_rows(values_only=True)) for sheet in book}
+
+    whole = await sheets("head")
+    assert [(row[1], row[2]) for row in whole["单位"][1:]] == [("=1+1", 3), ("wsj", 1)]
+    assert [(row[2], row[4]) for row in whole["车辆"][1:]] == [("car-1", 3), ("car-3", 1)]
+    assert dict(row[:2] for row in whole["规则"][1:])["非工作时间用车"] == 4
+    assert [row[:2] for row in whole["趋势"][-2:]] == [("2026-02", 0), ("2026-03", 4)] or whole["趋势"][-1][
+        1
+    ] == 4
+    assert len(whole["趋势"]) == 13
+    own = await sheets("unit")
+    assert [row[1] for row in own["单位"][1:]] == ["=1+1"]
+    assert "wsj" not in str(own)
+    assert "car-3" not in str(own)
+    assert await sheets("head", organisation="jsj") == own | {
+        "总览": (await sheets("head", organisation="jsj"))["总览"]
+    }
+    await get(bureau, "unit", "reports/monthly", 404, params=march | {"organisation": "none"})
+    now = datetime.now(CHINA)
+    running = await sheets("head", month=f"{now:%Y-%m}")
+    assert dict(row[:2] for row in running["总览"][4:])["下达督办"] == 1
+    later = (now.replace(day=1) + timedelta(days=40)).strftime("%Y-%m")
+    for wrong in (
+        {"month": later},
+        {"month": "2026-13"},
+        {"month": "x"},
+        {"month": "2026-03", "format": "doc"},
+        {},
+    ):
+        await get(bureau, "head", "reports/monthly", 422, params=wrong)
+    pdf = await get(bureau, "head", "reports/monthly", params={"month": "2026-03"})
+    text = squeezed(text_of(pdf.content))
+    assert "2026年3月公务用车监督情况月报" in text
+    assert "=1+13" in text
+    noted = await bureau.pool.fetch(
+        "SELECT DISTINCT who_id, subject_id FROM audit WHERE subject_kind = 'report'"
+    )
+    assert {(row["who_id"], row["subject_id"]) for row in noted} >= {("head", "2026-03"), ("unit", "2026-03")}

@@ -13,7 +13,7 @@ from api.auth.audited import noted, stated_purpose
 from api.auth.scoped import scoped, subject_of
 from api.documents.rendering import BINARY, PDF, XLSX, document, made, setter_of
 from api.documents.secrecy import hidden
-from api.errors import Problem, not_found
+from api.errors import not_found
 from api.http import MAX_ID, PLAIN, refuse_controls
 from office.documents.monthly import MonthlyReport, MonthRow, RuleRow, SubjectRow, UnitRow, render_monthly
 from office.documents.workbook import render_workbook
@@ -40,11 +40,11 @@ _HIDDEN: Final = "涉密车辆"
     "/reports/monthly", summary="月报 / the report of a month", response_class=Response,
     dependencies=[require("cases:read"), require("alerts:read"), stated_purpose("cases:read")],
     responses={200: {"content": {PDF: BINARY, XLSX: BINARY}}, 400: {"description": "请求头不能读 · a header that cannot be read"},
-               404: {"description": "没有这个单位 · no such unit"}},
+               404: {"description": "没有这个单位，或该月尚未开始 · no such unit, or the month has not begun"}},
 )  # fmt: skip
 async def monthly(
     request: Request,
-    month: Annotated[str, Query(pattern=r"^20\d\d-(0[1-9]|1[0-2])$", description="YYYY-MM, in China", examples=["2026-03"])],
+    month: Annotated[str, Query(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$", description="YYYY-MM, in China", examples=["2026-03"])],
     organisation: Annotated[str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN, description="with the units below it; left out: all that you reach")] = None,
     format: Literal["pdf", "xlsx"] = "pdf",
 ) -> Response:  # fmt: skip
@@ -67,10 +67,12 @@ async def monthly(
 async def _report(
     request: Request, connection: Connection, first: date, organisation: str | None, issuer: str
 ) -> MonthlyReport:
-    """Raises Problem 404 for a unit that is not there, 422 for a month that has not begun."""
+    """Raises Problem 404 for a unit that is not there, or a month that has not begun."""
     today = china_today(await now_of(connection))
     if first > today:
-        raise Problem(422, "invalid-parameter", "月份尚未开始 · the month has not begun", errors=[{"pointer": "/query/month", "message": "尚未开始 · not begun"}])  # fmt: skip
+        raise not_found(
+            "该月尚未开始，没有月报 · the month has not begun: there is no report", f"{first:%Y-%m}"
+        )
     units, scope = None, "您可查看的全部单位"
     if organisation is not None:
         units = await units_below(connection, [organisation])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from fastapi.responses import Response
 
 from api.errors import Problem, unavailable
 from office.documents.typesetting import Typesetter, typesetter
+from runtime.errors import ConfigurationError
 
 #: Documents that are made at the same time, how long one waits for its turn, and how long it may take, in seconds.
 AT_ONCE: Final = 2
@@ -22,6 +24,7 @@ PDF: Final = "application/pdf"
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SVG: Final = "image/svg+xml"
 BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+_logger = logging.getLogger("gongche.api")
 _running = asyncio.Semaphore(AT_ONCE)
 
 
@@ -50,12 +53,19 @@ def _ended(running: asyncio.Future[bytes]) -> None:
 
 async def setter_of(request: Request) -> Typesetter:
     """What sets documents here, with the fonts of the office. Raises Problem 503 while its folder cannot be used."""
-    return await asyncio.to_thread(typesetter, request.app.state.settings.document_fonts)
+    try:
+        return await asyncio.to_thread(typesetter, request.app.state.settings.document_fonts)
+    except ConfigurationError as error:
+        # Where the folder is stands in the log, for those who can mend it.
+        _logger.exception("%s (%s)", error, error.hint)
+        raise unavailable(
+            "文书字体目录不可用，请告知系统管理员 · the folder of fonts cannot be used; tell the administrator"
+        ) from None
 
 
 def document(body: bytes, media_type: str, name: str) -> Response:
     """An answer that is a file: a browser runs nothing of it."""
-    policy = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    policy = "default-src 'none'; sandbox"
     kind = "inline" if media_type == SVG else "attachment"
     return Response(
         body,

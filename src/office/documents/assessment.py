@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from office.documents.papers import Letter, letter_data
-from office.documents.typesetting import Typesetter, chinese_day, chinese_moment, typesetter
+from office.documents.typesetting import Typesetter, chinese_moment, typesetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,6 @@ def render_assessment(sheet: AssessmentSheet, setter: Typesetter | None = None) 
         "grade": sheet.grade,
         "notes": list(sheet.notes),
         "acts": [[what, who or "　", "时间", "　" if when is None else chinese_moment(when)] for what, who, when in sheet.acts],
-        "day": chinese_day(sheet.letter.when.date()),
     }  # fmt: skip
     used = typesetter() if setter is None else setter
     return used.pdf("assessment", letter_data(sheet.letter) | data, sheet.letter.when)

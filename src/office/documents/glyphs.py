@@ -86,11 +86,14 @@ def _segments(data: bytes, at: int) -> Iterator[int]:
 
 
 def visible(text: str, known: frozenset[int]) -> str:
-    """``text`` with the number of each character that is not among ``known`` in its place, and with places where very long
-    words may be broken. Line breaks stay, tabs become spaces."""
-    plain = _plain(text)
-    shown = "".join(c if c == "\n" or ord(c) in known else f"[U+{ord(c):04X}]" for c in plain)
-    return _LONG_WORD.sub(_broken, shown)
+    """``marked``, with places where very long words may be broken."""
+    return _LONG_WORD.sub(_broken, marked(text, known))
+
+
+def marked(text: str, known: frozenset[int]) -> str:
+    """``text`` with the number of each character that is not among ``known`` in its place. Line breaks stay, tabs become
+    spaces."""
+    return "".join(c if c == "\n" or ord(c) in known else f"[U+{ord(c):04X}]" for c in _plain(text))
 
 
 def _plain(text: str) -> str:

@@ -19,7 +19,7 @@ import shapely
 import shapely.geometry
 import shapely.ops
 
-from office.documents.glyphs import visible
+from office.documents.glyphs import marked
 from office.documents.legend import Entry, legend
 from office.documents.typesetting import own_characters
 from runtime.arrays import Bools, Floats
@@ -86,7 +86,7 @@ def draw(evidence: Mapping[str, Any]) -> Picture | None:
         layers += _track(frame, track, gap_s, entries)
     _places(frame, features, layers, entries)
     known = own_characters()
-    told = [Entry(entry.kind, visible(entry.text, known), entry.colour) for entry in entries]
+    told = [Entry(entry.kind, marked(entry.text, known), entry.colour) for entry in entries]
     below, height = legend(_merged(told), WIDTH, HEIGHT)
     title = f"预警 {evidence.get('alert')} 第 {evidence.get('version')} 版证据示意图"
     svg = "\n".join(
@@ -143,7 +143,8 @@ def _shape(feature: Mapping[str, Any]) -> Any:
 def _frame(features: Sequence[Mapping[str, Any]]) -> _Frame:
     """Everything but fences that are much larger than the rest; of those their nearest point."""
     near = [_seen(f) for f in features if f["properties"]["role"] != "fence"]
-    core = shapely.unary_union([shape for shape in near if not shape.is_empty])
+    # Not their union: that of a line between a place and itself is empty.
+    core = shapely.GeometryCollection([shape for shape in near if not shape.is_empty])
     bounds = np.array(core.bounds)
     for fence in (_shape(f) for f in _of(features, "fence")):
         whole = _joined(bounds, np.array(fence.bounds))
@@ -219,8 +220,10 @@ def _line(frame: _Frame, feature: Mapping[str, Any]) -> str:
     geometry = feature["geometry"]
     if geometry["type"] != "LineString":
         return ""
-    shape = _shape(feature).simplify(0.4 / frame.per_m / _DEGREE_M)
-    return _path(frame.at(lon, lat) for lon, lat in shape.coords)
+    points = geometry["coordinates"]
+    if len(points) > 2:  # shapely has no answer for a line between a place and itself
+        points = _shape(feature).simplify(0.4 / frame.per_m / _DEGREE_M).coords
+    return _path(frame.at(lon, lat) for lon, lat in points)
 
 
 def _route(frame: _Frame, feature: Mapping[str, Any]) -> list[str]:
@@ -382,4 +385,4 @@ def _north() -> str:
 
 
 def _text(value: str) -> str:
-    return escape(visible(value, own_characters()))
+    return escape(marked(value, own_characters()))
