@@ -9,6 +9,14 @@ CREATE TYPE text_range AS RANGE (
     collation = pg_catalog."C"
 );
 
+CREATE FUNCTION alert_hidden(wanted text, ids text[], plates text[], cards text[]) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM alerts a WHERE a.id = wanted
+        AND (a.vehicle = ANY (ids) OR a.plate = ANY (plates) OR a.card = ANY (cards)))
+$$;
+
 CREATE FUNCTION audit_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -35,6 +43,26 @@ BEGIN
         TG_ARGV[2], TG_ARGV[3], TG_ARGV[4], pairs) USING actor, TG_ARGV[0];
     RETURN NULL;
 END $_$;
+
+CREATE FUNCTION audit_hidden(kind text, id text, vehicle text, content text, ids text[], plates text[], cards text[], pattern text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(audit_hidden.vehicle = ANY (ids) OR audit_hidden.id = ANY (ids) OR audit_hidden.id = ANY (cards) OR content ~ pattern, false)
+        OR CASE kind
+            WHEN 'fuel-transactions' THEN EXISTS (SELECT FROM fuel_transactions f WHERE f.id = audit_hidden.id AND f.card = ANY (cards))
+            WHEN 'violations' THEN EXISTS (SELECT FROM violations v WHERE v.id = audit_hidden.id AND v.plate = ANY (plates))
+            WHEN 'dispatch-orders' THEN order_hidden(audit_hidden.id, ids)
+            WHEN 'alert-receipts' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
+            WHEN 'alert-dispositions' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
+            WHEN 'evidence' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
+            WHEN 'alerts' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
+            WHEN 'cases' THEN case_hidden(audit_hidden.id, ids, plates, cards)
+            WHEN 'tasks' THEN EXISTS (SELECT FROM tasks t WHERE t.id = audit_hidden.id AND case_hidden(t.case_id, ids, plates, cards))
+            WHEN 'fences' THEN EXISTS (SELECT FROM fences f WHERE f.id = audit_hidden.id AND f.vehicles && ids)
+            WHEN 'complaint-callers' THEN EXISTS (SELECT FROM complaints c WHERE c.id = audit_hidden.id AND c.vehicle = ANY (ids))
+            ELSE false END
+$$;
 
 CREATE FUNCTION audit_note(actor jsonb, action text, subject_kind text, subject_id text, organisation text, vehicle text, detail jsonb) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -97,6 +125,16 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION case_hidden(wanted text, ids text[], plates text[], cards text[]) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM cases c WHERE c.id = wanted AND c.vehicle = ANY (ids))
+        OR EXISTS (SELECT FROM case_links l WHERE l.case_id = wanted
+            AND CASE l.kind WHEN 'alert' THEN alert_hidden(l.ref, ids, plates, cards) WHEN 'order' THEN order_hidden(l.ref, ids)
+                     ELSE EXISTS (SELECT FROM complaints p WHERE p.id = l.ref AND p.vehicle = ANY (ids)) END)
+$$;
+
 CREATE FUNCTION change_commit() RETURNS bigint
     LANGUAGE plpgsql
     AS $$
@@ -146,6 +184,87 @@ CREATE FUNCTION feed_part(after bigint, most integer) RETURNS TABLE(seq bigint, 
     SELECT f.seq, f.alert_id, f.version, f.created_at FROM alert_feed f WHERE f.seq > after ORDER BY f.seq LIMIT most
 $$;
 
+CREATE FUNCTION hidden_among(wanted text[], roots text[]) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(array_agg(v.id), '{}') FROM vehicles v
+     WHERE v.secret AND v.id = ANY (wanted) AND roots IS NOT NULL AND v.organisation <> ALL (secret_units(roots))
+$$;
+
+CREATE FUNCTION hidden_cards() RETURNS text[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    plates text[] := hidden_plates();
+BEGIN
+    IF cardinality(plates) = 0 THEN RETURN '{}'; END IF;
+    RETURN (SELECT COALESCE(array_agg(DISTINCT b.card), '{}') FROM card_bindings b WHERE b.plate = ANY (plates));
+END $$;
+
+CREATE FUNCTION hidden_ids() RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(array_agg(v.id), '{}') FROM vehicles v WHERE v.no = ANY (hidden_nos())
+$$;
+
+CREATE FUNCTION hidden_nos() RETURNS integer[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    told text := COALESCE(NULLIF(current_setting('gongche.secrets', true), ''), '{}');
+BEGIN
+    IF told = '*' OR NOT EXISTS (SELECT FROM vehicles v WHERE v.secret) THEN
+        RETURN '{}';
+    END IF;
+    RETURN (SELECT COALESCE(array_agg(v.no), '{}') FROM vehicles v
+             WHERE v.secret AND v.organisation <> ALL (secret_units(told::text[])));
+END $$;
+
+CREATE FUNCTION hidden_pattern() RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    nos integer[] := hidden_nos();
+BEGIN
+    IF cardinality(nos) = 0 THEN RETURN NULL; END IF;
+    RETURN (SELECT string_agg(f.part, '|') FROM (
+        SELECT regexp_replace(plate, '([][(){}.*+?^$|\\])', '\\\1', 'g') AS part FROM unnest(hidden_plates()) AS p (plate)
+        UNION ALL
+        SELECT '(?:^|[^0-9A-Za-z_-])(?:' || string_agg(regexp_replace(n.name, '([][(){}.*+?^$|\\])', '\\\1', 'g'), '|') || ')(?:$|[^0-9A-Za-z_-])'
+          FROM (SELECT unnest(hidden_ids()) UNION SELECT unnest(hidden_cards())
+                UNION SELECT t.phone FROM terminals t WHERE t.no = ANY (hidden_terminals())) AS n (name)
+         WHERE length(n.name) >= 4) f WHERE f.part IS NOT NULL);
+END $_$;
+
+CREATE FUNCTION hidden_plates() RETURNS text[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    nos integer[] := hidden_nos();
+BEGIN
+    IF cardinality(nos) = 0 THEN RETURN '{}'; END IF;
+    RETURN (SELECT COALESCE(array_agg(f.plate), '{}') FROM (
+        SELECT v.plate FROM vehicles v WHERE v.no = ANY (nos)
+        UNION SELECT p.plate FROM vehicle_plates p WHERE p.vehicle_no = ANY (nos)) f WHERE f.plate <> '');
+END $$;
+
+CREATE FUNCTION hidden_terminals() RETURNS integer[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    nos integer[] := hidden_nos();
+BEGIN
+    IF cardinality(nos) = 0 THEN RETURN '{}'; END IF;
+    RETURN (SELECT COALESCE(array_agg(DISTINCT b.terminal_no), '{}') FROM terminal_bindings b WHERE b.vehicle_no = ANY (nos));
+END $$;
+
 CREATE FUNCTION make_audit_month(wanted date) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
@@ -161,6 +280,83 @@ BEGIN
     EXECUTE format('CREATE TABLE %I PARTITION OF audit FOR VALUES FROM (%L) TO (%L)', name, starts, ends);
     EXECUTE format('CREATE TRIGGER audit_is_not_emptied BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION audit_stands()', name);
     RETURN true;
+END $$;
+
+CREATE FUNCTION masked_alert(body jsonb, vehicle text) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT body || jsonb_build_object(
+        'id', masked_id('alert', body ->> 'id'), 'vehicle', masked_id('vehicle', vehicle), 'plate', '涉密车辆', 'driver', NULL,
+        'order', NULL, 'summary', '涉密车辆的预警，内容不予显示', 'summary_en', 'alert of a secret vehicle; its content is not shown',
+        'reason_code', NULL, 'measures', '{}'::jsonb, 'parameters', '{}'::jsonb,
+        'evidence_hash', secrecy_mac('evidence', body ->> 'evidence_hash'), 'evidence_sm3', NULL, 'withdrawn_by', NULL)
+        || CASE WHEN body ->> 'withdrawal_reason' IS NULL THEN '{}'::jsonb ELSE jsonb_build_object(
+            'withdrawal_reason', '已撤回，原因不予显示', 'withdrawal_reason_en', 'withdrawn; the reason is not shown') END
+$$;
+
+CREATE FUNCTION masked_alerts(rules text, unit text, standing text, since timestamp with time zone, until timestamp with time zone, before timestamp with time zone, behind text, most integer) RETURNS TABLE(id text, detected_at timestamp with time zone, created_at timestamp with time zone, body jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    nos integer[] := hidden_nos();
+    ids text[];
+BEGIN
+    IF cardinality(nos) = 0 THEN RETURN; END IF;
+    ids := hidden_ids();
+    RETURN QUERY SELECT f.masked, f.detected_at, v.created_at, masked_alert(v.body, f.vehicle) FROM (
+        SELECT a.*, masked_id('alert', a.id) AS masked FROM alerts a WHERE a.vehicle = ANY (ids) AND unit_in_reach(a.organisation)
+           AND (rules IS NULL OR a.rule = rules) AND (unit IS NULL OR a.organisation = unit) AND (standing IS NULL OR a.status = standing)
+           AND (since IS NULL OR a.occurred_to IS NULL OR a.occurred_to >= since) AND (until IS NULL OR a.occurred_from < until)
+           AND (before IS NULL OR a.detected_at <= before)) f
+      JOIN alert_versions v ON v.alert_id = f.id AND v.version = f.version
+     WHERE before IS NULL OR f.detected_at < before OR f.masked > behind
+     ORDER BY f.detected_at DESC, f.masked LIMIT most;
+END $$;
+
+CREATE FUNCTION masked_cases() RETURNS TABLE(id text, organisation text, number text, state text, version integer, source text, level text, vehicle text, finding text, reminders integer, announced boolean, created_at timestamp with time zone, issued_at timestamp with time zone, due_on date, yellow_from date, undetermined boolean)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF cardinality(hidden_nos()) = 0 THEN RETURN; END IF;
+    RETURN QUERY SELECT masked_id('case', c.id), c.organisation, c.number, c.state, c.version, c.source, c.level,
+        masked_id('vehicle', COALESCE(c.vehicle, c.id)), c.finding, c.reminders, c.announced, c.created_at, c.issued_at, c.due_on, c.yellow_from, c.undetermined
+      FROM cases c WHERE unit_in_reach(c.organisation) AND c.id IN (
+        SELECT d.id FROM cases d WHERE d.vehicle = ANY (hidden_ids())
+        UNION SELECT l.case_id FROM case_links l JOIN alerts a ON a.id = l.ref AND l.kind = 'alert' WHERE a.vehicle = ANY (hidden_ids())
+        UNION SELECT l.case_id FROM case_links l JOIN dispatch_orders o ON o.id = l.ref AND l.kind = 'order' WHERE o.vehicle = ANY (hidden_ids())
+        UNION SELECT l.case_id FROM case_links l JOIN complaints p ON p.id = l.ref AND l.kind = 'complaint' WHERE p.vehicle = ANY (hidden_ids()));
+END $$;
+
+CREATE FUNCTION masked_id(kind text, id text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT 'masked-' || left(secrecy_mac(kind, id), 32)
+$$;
+
+CREATE FUNCTION masked_vehicles(unit text, after text, most integer) RETURNS TABLE(id text, organisation text, updated_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT f.masked, f.organisation, f.updated_at FROM (
+        SELECT masked_id('vehicle', v.id) AS masked, v.organisation, v.updated_at FROM vehicles v
+         WHERE v.no = ANY (hidden_nos()) AND unit_in_reach(v.organisation) AND (unit IS NULL OR v.organisation = unit)) f
+     WHERE after IS NULL OR f.masked > after ORDER BY f.masked LIMIT most
+$$;
+
+CREATE FUNCTION masked_versions(ids text[], numbers integer[]) RETURNS TABLE(alert_id text, version integer, body jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    pattern text := hidden_pattern();
+BEGIN
+    IF cardinality(hidden_nos()) = 0 THEN RETURN; END IF;
+    RETURN QUERY SELECT v.alert_id, v.version, masked_alert(v.body, COALESCE(a.vehicle, a.id))
+      FROM unnest(ids, numbers) AS k (id, number) JOIN alert_versions v ON v.alert_id = k.id AND v.version = k.number
+      JOIN alerts a ON a.id = v.alert_id
+     WHERE unit_in_reach(a.organisation) AND (alert_hidden(a.id, hidden_ids(), hidden_plates(), hidden_cards()) OR COALESCE(v.body::text ~ pattern, false));
 END $$;
 
 CREATE FUNCTION note_changes() RETURNS trigger
@@ -269,6 +465,14 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION order_hidden(wanted text, ids text[]) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM dispatch_orders o WHERE (o.id = wanted OR o.part_of = wanted) AND (o.vehicle = ANY (ids)
+        OR EXISTS (SELECT FROM jsonb_array_elements(o.exchanges) e WHERE e ->> 'vehicle' = ANY (ids))))
+$$;
+
 CREATE FUNCTION reach_above() RETURNS text[]
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -330,7 +534,53 @@ BEGIN
         EXECUTE format('CREATE POLICY reach_update ON %s FOR UPDATE TO gongche_app USING (%s) WITH CHECK (%s)', place, written, written);
         EXECUTE format('CREATE POLICY reach_delete ON %s FOR DELETE TO gongche_app USING (%s)', place, written);
     END IF;
+    PERFORM secret_table(place);
 END $$;
+
+CREATE FUNCTION secrecy_mac(kind text, id text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT encode(sha256(k.outer_pad || sha256(k.inner_pad || convert_to(kind || E'\n' || id, 'UTF8'))), 'hex') FROM secrecy_key k
+$$;
+
+CREATE FUNCTION secret_table(place regclass, open text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    conditions text[] := '{}';
+    condition text;
+    of_column text;
+BEGIN
+    IF open IS NULL THEN
+        FOR of_column, condition IN SELECT * FROM (VALUES
+            ('vehicle', '%1$s IS NULL OR %1$s <> ALL ((SELECT hidden_ids())::text[])'),
+            ('vehicle_no', '%1$s IS NULL OR %1$s <> ALL ((SELECT hidden_nos())::integer[])'),
+            ('plate', '%1$s IS NULL OR %1$s <> ALL ((SELECT hidden_plates())::text[])'),
+            ('card', '%1$s IS NULL OR %1$s <> ALL ((SELECT hidden_cards())::text[])'),
+            ('order_id', '%1$s IS NULL OR cardinality((SELECT hidden_nos())::integer[]) = 0 OR NOT order_hidden(%1$s, (SELECT hidden_ids())::text[])'),
+            ('alert_id', '%1$s IS NULL OR cardinality((SELECT hidden_nos())::integer[]) = 0 OR NOT alert_hidden(%1$s, (SELECT hidden_ids())::text[], (SELECT hidden_plates())::text[], (SELECT hidden_cards())::text[])'),
+            ('case_id', '%1$s IS NULL OR cardinality((SELECT hidden_nos())::integer[]) = 0 OR NOT case_hidden(%1$s, (SELECT hidden_ids())::text[], (SELECT hidden_plates())::text[], (SELECT hidden_cards())::text[])')) AS known
+        LOOP
+            IF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = place AND a.attname = of_column AND NOT a.attisdropped) THEN
+                conditions := conditions || ('(' || format(condition, of_column) || ')');
+            END IF;
+        END LOOP;
+        IF cardinality(conditions) = 0 THEN RETURN; END IF;
+        open := array_to_string(conditions, ' AND ');
+    END IF;
+    EXECUTE format('DROP POLICY IF EXISTS secret ON %s', place);
+    EXECUTE format('CREATE POLICY secret ON %s AS RESTRICTIVE TO gongche_app USING (%s) WITH CHECK (%s)', place, open, open);
+END $_$;
+
+CREATE FUNCTION secret_units(roots text[]) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH RECURSIVE below AS (
+        SELECT id FROM organisations WHERE id = ANY (roots)
+        UNION SELECT o.id FROM below b JOIN organisations o ON o.parent = b.id)
+    SELECT COALESCE(array_agg(id), '{}') FROM below
+$$;
 
 CREATE FUNCTION supersede_dispatch_order() RETURNS trigger
     LANGUAGE plpgsql
@@ -379,6 +629,12 @@ CREATE FUNCTION terminal_in_reach(wanted integer) RETURNS boolean
     SET search_path TO 'public', 'pg_temp'
     AS $$
     SELECT EXISTS (SELECT FROM terminals t WHERE t.no = wanted AND t.home = ANY (reach_units()))
+$$;
+
+CREATE FUNCTION unit_in_reach(unit text) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT current_setting('role') = 'gongche_everywhere' OR unit = ANY (reach_units())
 $$;
 
 CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) RETURNS integer
@@ -1462,6 +1718,15 @@ CREATE TABLE schema_migrations (
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE secrecy_key (
+    one boolean DEFAULT true NOT NULL,
+    inner_pad bytea NOT NULL,
+    outer_pad bytea NOT NULL,
+    CONSTRAINT secrecy_key_inner_pad_check CHECK ((octet_length(inner_pad) = 64)),
+    CONSTRAINT secrecy_key_one_check CHECK (one),
+    CONSTRAINT secrecy_key_outer_pad_check CHECK ((octet_length(outer_pad) = 64))
+);
+
 CREATE TABLE sessions (
     id text NOT NULL,
     sha256 bytea NOT NULL,
@@ -1629,6 +1894,29 @@ CREATE TABLE vehicle_plates (
 
 COMMENT ON TABLE vehicle_plates IS 'History of vehicles.plate, by the times at which the register was told.';
 
+CREATE TABLE vehicle_secrecy (
+    no bigint NOT NULL,
+    vehicle text NOT NULL,
+    organisation text NOT NULL,
+    step text NOT NULL,
+    actor text NOT NULL,
+    actor_name text NOT NULL,
+    persons text[] NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT vehicle_secrecy_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
+    CONSTRAINT vehicle_secrecy_step_check CHECK ((step = ANY (ARRAY['marked'::text, 'lift_asked'::text, 'lift_refused'::text, 'lifted'::text])))
+);
+
+ALTER TABLE vehicle_secrecy ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME vehicle_secrecy_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE vehicle_states (
     vehicle_no integer NOT NULL,
     state bytea NOT NULL,
@@ -1656,6 +1944,7 @@ CREATE TABLE vehicles (
     report text DEFAULT ''::text NOT NULL,
     tank_ml bigint,
     battery_wh bigint,
+    secret boolean DEFAULT false NOT NULL,
     CONSTRAINT vehicles_battery_wh_check CHECK ((battery_wh > 0)),
     CONSTRAINT vehicles_energy_check CHECK ((energy = ANY (ARRAY['petrol'::text, 'diesel'::text, 'electric'::text, 'hybrid'::text, 'gas'::text]))),
     CONSTRAINT vehicles_ownership_check CHECK ((ownership = ANY (ARRAY['owned'::text, 'rented'::text]))),
@@ -1663,6 +1952,8 @@ CREATE TABLE vehicles (
 );
 
 COMMENT ON COLUMN vehicles.report IS 'number of the report (报备文号) of a rented vehicle';
+
+COMMENT ON COLUMN vehicles.secret IS '涉密: plate, person, place and track are shown only to subjects with secret:read in its unit.';
 
 ALTER TABLE vehicles ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME vehicles_no_seq
@@ -2042,6 +2333,9 @@ ALTER TABLE ONLY role_grants
 ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY secrecy_key
+    ADD CONSTRAINT secrecy_key_pkey PRIMARY KEY (one);
+
 ALTER TABLE ONLY sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
 
@@ -2083,6 +2377,9 @@ ALTER TABLE ONLY vehicle_day_states
 
 ALTER TABLE ONLY vehicle_plates
     ADD CONSTRAINT vehicle_plates_pkey PRIMARY KEY (vehicle_no, valid_from);
+
+ALTER TABLE ONLY vehicle_secrecy
+    ADD CONSTRAINT vehicle_secrecy_pkey PRIMARY KEY (no);
 
 ALTER TABLE ONLY vehicle_states
     ADD CONSTRAINT vehicle_states_pkey PRIMARY KEY (vehicle_no);
@@ -2314,7 +2611,11 @@ CREATE INDEX vehicle_day_states_day ON vehicle_day_states USING btree (day);
 
 CREATE INDEX vehicle_plates_plate ON vehicle_plates USING btree (plate, valid_from);
 
+CREATE INDEX vehicle_secrecy_of ON vehicle_secrecy USING btree (vehicle, no DESC);
+
 CREATE INDEX vehicles_any_plate ON vehicles USING btree (plate);
+
+CREATE INDEX vehicles_secret ON vehicles USING btree (no) WHERE secret;
 
 CREATE INDEX violations_at ON violations USING btree (at);
 
@@ -2426,6 +2727,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON terminals REFERENCING OLD TABLE AS o
 
 CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_secrecy REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-secrecy', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON vehicles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON violations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
@@ -2483,6 +2786,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TA
 CREATE TRIGGER audit_insert AFTER INSERT ON terminals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_secrecy REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-secrecy', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON vehicles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
 
@@ -2545,6 +2850,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON terminal_bindings REFERENCING OLD TA
 CREATE TRIGGER audit_update AFTER UPDATE ON terminals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_secrecy REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-secrecy', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
 
@@ -2663,6 +2970,8 @@ CREATE TRIGGER terminal_homes_vehicle AFTER UPDATE ON vehicles REFERENCING OLD T
 CREATE TRIGGER vehicle_plates_begin AFTER INSERT ON vehicles REFERENCING NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION begin_plates();
 
 CREATE TRIGGER vehicle_plates_change AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS vehicles_before NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION change_plates();
+
+CREATE TRIGGER vehicle_secrecy_stays BEFORE DELETE OR UPDATE ON vehicle_secrecy FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 ALTER TABLE ONLY alert_dispositions
     ADD CONSTRAINT alert_dispositions_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
@@ -2807,6 +3116,9 @@ ALTER TABLE ONLY vehicle_day_states
 
 ALTER TABLE ONLY vehicle_plates
     ADD CONSTRAINT vehicle_plates_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
+
+ALTER TABLE ONLY vehicle_secrecy
+    ADD CONSTRAINT vehicle_secrecy_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
 
 ALTER TABLE ONLY vehicle_states
     ADD CONSTRAINT vehicle_states_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
@@ -2957,6 +3269,8 @@ CREATE POLICY everywhere ON terminal_notices TO gongche_everywhere USING (true) 
 CREATE POLICY everywhere ON terminals TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicle_plates TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicle_secrecy TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicles TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -3142,6 +3456,8 @@ CREATE POLICY reach ON vehicle_plates FOR SELECT TO gongche_app USING ((EXISTS (
    FROM vehicles v
   WHERE (v.no = vehicle_plates.vehicle_no))));
 
+CREATE POLICY reach ON vehicle_secrecy TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach ON vehicles TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON violations TO gongche_app USING ((EXISTS ( SELECT
@@ -3324,6 +3640,88 @@ CREATE POLICY reach_update ON webhook_attempts FOR UPDATE TO gongche_app USING (
 
 ALTER TABLE rule_parameters ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY secret ON alert_dispositions AS RESTRICTIVE TO gongche_app USING (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
+CREATE POLICY secret ON alert_feed AS RESTRICTIVE TO gongche_app USING (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
+CREATE POLICY secret ON alert_labels AS RESTRICTIVE TO gongche_app USING ((((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))) AND ((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))))) WITH CHECK ((((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))) AND ((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))));
+
+CREATE POLICY secret ON alert_receipts AS RESTRICTIVE TO gongche_app USING (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
+CREATE POLICY secret ON alert_versions AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR ((NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))) AND COALESCE(((body)::text !~ ( SELECT hidden_pattern() AS hidden_pattern)), true)))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR ((NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))) AND COALESCE(((body)::text !~ ( SELECT hidden_pattern() AS hidden_pattern)), true))));
+
+CREATE POLICY secret ON alerts AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))));
+
+CREATE POLICY secret ON audit AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT audit_hidden(subject_kind, subject_id, vehicle, concat_ws(' '::text, subject_id, before, after, detail), ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards), ( SELECT hidden_pattern() AS hidden_pattern))))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT audit_hidden(subject_kind, subject_id, vehicle, concat_ws(' '::text, subject_id, before, after, detail), ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards), ( SELECT hidden_pattern() AS hidden_pattern)))));
+
+CREATE POLICY secret ON card_bindings AS RESTRICTIVE TO gongche_app USING ((((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))))) WITH CHECK ((((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[])))));
+
+CREATE POLICY secret ON case_attachments AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
+CREATE POLICY secret ON case_events AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
+CREATE POLICY secret ON case_links AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
+CREATE POLICY secret ON cases AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))));
+
+CREATE POLICY secret ON clock_corrections AS RESTRICTIVE TO gongche_app USING ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[]))) WITH CHECK ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])));
+
+CREATE POLICY secret ON clock_doubts AS RESTRICTIVE TO gongche_app USING ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[]))) WITH CHECK ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])));
+
+CREATE POLICY secret ON complaints AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
+
+CREATE POLICY secret ON dispatch_orders AS RESTRICTIVE TO gongche_app USING (((vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])) AND ((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(COALESCE(part_of, id), ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK (((vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])) AND ((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(COALESCE(part_of, id), ( SELECT hidden_ids() AS hidden_ids))))));
+
+CREATE POLICY secret ON evaluations AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((( SELECT hidden_pattern() AS hidden_pattern) IS NULL) OR (concat_ws(' '::text, subject, measures, reason_named, reason) !~ ( SELECT hidden_pattern() AS hidden_pattern))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((( SELECT hidden_pattern() AS hidden_pattern) IS NULL) OR (concat_ws(' '::text, subject, measures, reason_named, reason) !~ ( SELECT hidden_pattern() AS hidden_pattern)))));
+
+CREATE POLICY secret ON evidence_of_alerts AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR ((EXISTS ( SELECT
+   FROM alert_versions v
+  WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))) AND COALESCE((convert_from(body, 'UTF8'::name) !~ ( SELECT hidden_pattern() AS hidden_pattern)), true)))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR ((EXISTS ( SELECT
+   FROM alert_versions v
+  WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))) AND COALESCE((convert_from(body, 'UTF8'::name) !~ ( SELECT hidden_pattern() AS hidden_pattern)), true))));
+
+CREATE POLICY secret ON fences AS RESTRICTIVE TO gongche_app USING ((NOT (vehicles && ( SELECT hidden_ids() AS hidden_ids)))) WITH CHECK ((NOT (vehicles && ( SELECT hidden_ids() AS hidden_ids))));
+
+CREATE POLICY secret ON fuel_cards AS RESTRICTIVE TO gongche_app USING ((id <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))) WITH CHECK ((id <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[])));
+
+CREATE POLICY secret ON fuel_transactions AS RESTRICTIVE TO gongche_app USING (((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[])))) WITH CHECK (((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))));
+
+CREATE POLICY secret ON judge_due AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((( SELECT hidden_pattern() AS hidden_pattern) IS NULL) OR (concat_ws(' '::text, key, waits_for) !~ ( SELECT hidden_pattern() AS hidden_pattern))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((( SELECT hidden_pattern() AS hidden_pattern) IS NULL) OR (concat_ws(' '::text, key, waits_for) !~ ( SELECT hidden_pattern() AS hidden_pattern)))));
+
+CREATE POLICY secret ON messages AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
+CREATE POLICY secret ON order_results AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))));
+
+CREATE POLICY secret ON order_track_times AS RESTRICTIVE TO gongche_app USING (((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))) WITH CHECK (((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))));
+
+CREATE POLICY secret ON positions AS RESTRICTIVE TO gongche_app USING (((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE ((b.terminal_no = positions.terminal_no) AND (b.valid_from <= positions.device_time) AND ((b.valid_to IS NULL) OR (positions.device_time < b.valid_to))))))) WITH CHECK (((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE ((b.terminal_no = positions.terminal_no) AND (b.valid_from <= positions.device_time) AND ((b.valid_to IS NULL) OR (positions.device_time < b.valid_to)))))));
+
+CREATE POLICY secret ON tasks AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
+CREATE POLICY secret ON terminal_bindings AS RESTRICTIVE TO gongche_app USING (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[])))) WITH CHECK (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))));
+
+CREATE POLICY secret ON terminal_notices AS RESTRICTIVE TO gongche_app USING ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[]))) WITH CHECK ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])));
+
+CREATE POLICY secret ON terminals AS RESTRICTIVE TO gongche_app USING ((((no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE ((b.terminal_no = terminals.no) AND (b.valid_to IS NULL))))) AND (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])) AND ((waiting_device IS NULL) OR (NOT (waiting_device && ( SELECT hidden_plates() AS hidden_plates)))))) WITH CHECK ((((no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE ((b.terminal_no = terminals.no) AND (b.valid_to IS NULL))))) AND (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])) AND ((waiting_device IS NULL) OR (NOT (waiting_device && ( SELECT hidden_plates() AS hidden_plates))))));
+
+CREATE POLICY secret ON vehicle_plates AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))));
+
+CREATE POLICY secret ON vehicle_secrecy AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
+
+CREATE POLICY secret ON vehicles AS RESTRICTIVE TO gongche_app USING ((id <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) WITH CHECK ((id <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])));
+
+CREATE POLICY secret ON violations AS RESTRICTIVE TO gongche_app USING (((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))) WITH CHECK (((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))));
+
+CREATE POLICY secret ON webhook_deliveries AS RESTRICTIVE TO gongche_app USING (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
 ALTER TABLE subscriptions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE tasks ENABLE ROW LEVEL SECURITY;
@@ -3335,6 +3733,8 @@ ALTER TABLE terminal_notices ENABLE ROW LEVEL SECURITY;
 ALTER TABLE terminals ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicle_plates ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_secrecy ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicles ENABLE ROW LEVEL SECURITY;
 

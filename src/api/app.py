@@ -23,6 +23,7 @@ from api.evaluations.endpoints import router as evaluations
 from api.identity.endpoints import ROUTERS as identity
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import make_router as make_registry
+from api.registry.secrecy import router as secrecy
 from api.subscriptions.endpoints import router as subscriptions
 from api.subscriptions.webhooks import router as webhooks
 from api.tracks.endpoints import router as tracks
@@ -90,6 +91,7 @@ def create_app(
         positions,
         audit,
         *identity,
+        secrecy,
         make_registry(),
         observability.router,
         documentation.router,
