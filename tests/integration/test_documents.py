@@ -244,3 +244,25 @@ async def test_a_month_is_counted_within_the_units_of_the_reader(bureau: Site) -
         "SELECT DISTINCT who_id, subject_id FROM audit WHERE subject_kind = 'report'"
     )
     assert {(row["who_id"], row["subject_id"]) for row in noted} >= {("head", "2026-03"), ("unit", "2026-03")}
+
+
+async def test_a_secret_vehicle_is_counted_and_not_named(bureau: Site) -> None:
+    await work_every_day(bureau.pool, days_ahead(0), 60)
+    alert = await left_the_fence(bureau.pool, "episode:car-1:1")
+    await suspect(bureau.pool, "other", car="car-2")
+    id = await bureau.issued(source="alert", alerts=[alert], organisation=None, facts=None)
+    month = {"month": "2026-03", "format": "xlsx"}
+    before = await get(bureau, "unit", "reports/monthly", params=month)
+    await get(bureau, "unit", f"cases/{id}/documents/order")
+    await bureau.pool.execute("UPDATE vehicles SET secret = true WHERE id = 'car-1'")
+    await refused(bureau, "unit", id, "order", 404)
+    await get(bureau, "unit", f"alerts/{alert}/picture", 404)
+    after = await get(bureau, "unit", "reports/monthly", params=month)
+    was, now = (openpyxl.load_workbook(io.BytesIO(one.content)) for one in (before, after))
+    for sheet in ("总览", "单位", "规则", "趋势"):
+        assert [*was[sheet].values] == [*now[sheet].values]
+    assert {(row[1], row[2], row[4]) for row in [*now["车辆"].values][1:]} == {
+        ("涉密车辆", None, 1),
+        ("苏F12345", "car-2", 1),
+    }
+    assert "car-1" not in str([*now["车辆"].values])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request
@@ -21,10 +22,8 @@ from api.documents.papers import (
     paper_of,
     pictured,
     units_of,
-    vehicles_of,
 )
 from api.documents.rendering import BINARY, PDF, SVG, document, made, setter_of
-from api.documents.secrecy import hidden
 from api.errors import Problem, known, not_found
 from api.http import MAX_ID
 from office.documents.papers import OrderPaper, render_form, render_order
@@ -67,7 +66,7 @@ async def paper(request: Request, id: ItemId, kind: PaperKind) -> Response:
             request, connection, "cases:read", "document", id, organisation=thread.case.organisation,
             vehicle=thread.case.contents.get("vehicle"), detail={"kind": kind, "version": thread.case.version},
         )  # fmt: skip
-    drawn = await _evidence(request, thread) if kind is PaperKind.ORDER and not found.hidden else []
+    drawn = await _evidence(request, thread) if kind is PaperKind.ORDER else []
 
     def work() -> bytes:
         pictures: dict[str, Picture] = {}
@@ -75,7 +74,7 @@ async def paper(request: Request, id: ItemId, kind: PaperKind) -> Response:
             shown = picture_of(alert, version, held.sha256, held.body)
             if shown is not None and len(pictures) < MOST_PICTURES:
                 pictures[alert] = shown
-        whole = Known(found.issuer, found.units, found.clocks, pictures, found.hidden)
+        whole = replace(found, pictures=pictures)
         paper = paper_of(kind, thread, whole)
         return render_order(setter, paper) if isinstance(paper, OrderPaper) else render_form(setter, paper)
 
@@ -90,8 +89,7 @@ async def _looked_up(request: Request, connection: Connection, id: str, issuer: 
     if thread is None or not sees.sees(thread.case.organisation, issued=thread.case.number is not None):
         raise no_such_case(id)
     units = await names_of(connection, units_of(thread))
-    secret = await hidden(connection, actor.subject, vehicles_of(thread))
-    return thread, Known(issuer, units, await cases.load_clocks(connection), hidden=secret)
+    return thread, Known(issuer, units, await cases.load_clocks(connection))
 
 
 async def _evidence(request: Request, thread: Thread) -> list[tuple[str, int, Evidence]]:
@@ -125,8 +123,6 @@ async def picture(
         if found is None or held is None:
             raise not_found("没有这条预警或这个版本 · no such alert or version", id)
         alert = held.alert
-        if alert.vehicle is not None and await hidden(connection, subject_of(request), [alert.vehicle]):
-            raise Problem(403, "secret-vehicle", "涉密车辆，不显示轨迹和地点 · a secret vehicle: its track and places are not shown")  # fmt: skip
         about = {"version": version or alert.version, "sha256": found.sha256, "as": "picture"}
         await noted(
             request, connection, "alerts:read", "evidence", id,

@@ -10,15 +10,15 @@ from fastapi.responses import Response
 
 from api.auth.access import require
 from api.auth.audited import noted, stated_purpose
-from api.auth.scoped import scoped, subject_of
+from api.auth.scoped import scoped
 from api.documents.rendering import BINARY, PDF, XLSX, document, made, setter_of
-from api.documents.secrecy import hidden
 from api.errors import not_found
 from api.http import MAX_ID, PLAIN, refuse_controls
 from office.documents.monthly import MonthlyReport, MonthRow, RuleRow, SubjectRow, UnitRow, render_monthly
 from office.documents.workbook import render_workbook
+from office.identity.secrecy import MASKED_PLATE
 from office.supervision.cases import china_today, now_of
-from office.supervision.statistics import month_numbers, vehicles_with_alerts
+from office.supervision.statistics import month_numbers
 from registry.organisations import names_of, units_below
 from rules.catalogue import RULES
 from runtime.connection import Connection
@@ -33,7 +33,6 @@ _CASES: Final = (
     ("下达督办", "cases"), ("其中已核销", "closed"), ("其中已撤销督办", "cancelled"), ("属实违规", "violation"), ("程序不规范", "irregular"),
     ("合理使用", "justified"), ("数据问题", "data"), ("无法核实", "unverifiable"), ("逾期未办结", "overdue"), ("催办次数", "reminders"),
 )  # fmt: skip
-_HIDDEN: Final = "涉密车辆"
 
 
 @router.get(
@@ -81,10 +80,8 @@ async def _report(
         scope = (await names_of(connection, [organisation]))[organisation] + "及所属单位"
     last = min(today, _after(first) - _DAY)
     since, until, trend = _start(first), _start(last + _DAY), _start(_before(first, _TREND - 1))
-    seen = await vehicles_with_alerts(connection, since, until, units)
-    secret = await hidden(connection, subject_of(request), seen)
     numbers = await month_numbers(
-        connection, trend_from=trend, since=since, until=until, units=units, hidden=secret, today=last
+        connection, trend_from=trend, since=since, until=until, units=units, today=last
     )
     names = await names_of(
         connection, {row["organisation"] for name in ("vehicles", "drivers") for row in numbers[name]}
@@ -98,7 +95,7 @@ async def _report(
         + tuple((name, numbers["cases"][key]) for name, key in _CASES),
         units=_units(numbers),
         vehicles=tuple(
-            SubjectRow("", _HIDDEN, "—", *_counts(row)) if row["vehicle"] == "" else SubjectRow(row["vehicle"], row["plate"] or "—", names.get(row["organisation"], row["organisation"]), *_counts(row))
+            SubjectRow("", MASKED_PLATE, "—", *_counts(row)) if row["vehicle"] == "" else SubjectRow(row["vehicle"], row["plate"] or "—", names.get(row["organisation"], row["organisation"]), *_counts(row))
             for row in numbers["vehicles"]
         ),
         drivers=tuple(SubjectRow(row["driver"], row["driver"], names.get(row["organisation"], row["organisation"]), *_counts(row)) for row in numbers["drivers"]),

@@ -27,8 +27,6 @@ from runtime.units import CHINA
 #: Alerts on a 督办单, and pictures among them. The others are counted.
 MOST_ALARMS: Final = 10
 MOST_PICTURES: Final = 4
-HIDDEN: Final = "（涉密车辆，从略）"
-_PLATE: Final = "＊＊＊"
 _RULES: Final = {rule.code: rule.name for rule in RULES}
 _CHECKED: Final = {"ledger": "台账", "track": "轨迹", "card": "油卡", "talk": "谈话", "site": "现场"}
 _SOURCES: Final = {
@@ -66,14 +64,12 @@ PAPER_NAMES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was looked up for a paper. ``issuer``: the office; ``units``: id -> name; ``pictures``: alert -> picture;
-    ``hidden``: the vehicles of the case that the reader must not see."""
+    """What was looked up for a paper. ``issuer``: the office; ``units``: id -> name; ``pictures``: alert -> picture."""
 
     issuer: str
     units: Mapping[str, str]
     clocks: Clocks
     pictures: Mapping[str, Picture] = field(default_factory=dict)
-    hidden: frozenset[str] = frozenset()
 
 
 def paper_of(kind: PaperKind, thread: Thread, known: Known) -> OrderPaper | FormPaper:
@@ -81,13 +77,6 @@ def paper_of(kind: PaperKind, thread: Thread, known: Known) -> OrderPaper | Form
     if thread.case.number is None:
         raise not_yet("督办单尚未签发，没有文书 · the case is not issued: it has no papers yet")
     return _MAKERS[kind](thread, known)
-
-
-def vehicles_of(thread: Thread) -> set[str]:
-    """The vehicles that a case is about."""
-    contents = thread.case.contents
-    named = {figure.get("vehicle") for figure in contents.get("figures", ())} | {contents.get("vehicle")}
-    return {vehicle for vehicle in named if vehicle}
 
 
 def units_of(thread: Thread) -> set[str]:
@@ -106,16 +95,15 @@ def _order(thread: Thread, known: Known) -> OrderPaper:
     case = _case_at(thread, handed)
     event, contents = thread.entries[handed].event, case.contents
     issued = next(e for e in reversed(thread.entries[: handed + 1]) if e.event.step is Step.ISSUE)
-    hidden = bool(known.hidden)
     drawn = contents.get("figures", ())
-    shown = () if hidden else drawn[:MOST_ALARMS]
+    shown = drawn[:MOST_ALARMS]
     return OrderPaper(
-        letter=_letter(thread, known, thread.entries[handed], _titled(contents["title"], hidden), copies=contents.get("helpers", ())),
+        letter=_letter(thread, known, thread.entries[handed], _titled(contents["title"]), copies=contents.get("helpers", ())),
         to=known.units.get(case.organisation, case.organisation),
-        facts=HIDDEN if hidden else contents["facts"],
-        about=tuple(_about(contents, hidden)),
+        facts=contents["facts"],
+        about=tuple(_about(contents)),
         alarms=tuple(_alarm(figure, known) for figure in shown),
-        left_out=0 if hidden else len(drawn) - len(shown),
+        left_out=len(drawn) - len(shown),
         basis=tuple(contents.get("basis", ())),
         requirements=contents.get("requirements", "请核实情况，书面回复并附相关凭证。"),
         term=_term(case, known.clocks, event.day),
@@ -124,18 +112,18 @@ def _order(thread: Thread, known: Known) -> OrderPaper:
     )  # fmt: skip
 
 
-def _about(contents: Mapping[str, Any], hidden: bool) -> list[tuple[str, str]]:
+def _about(contents: Mapping[str, Any]) -> list[tuple[str, str]]:
     plates = list(dict.fromkeys(f["plate"] for f in contents.get("figures", ()) if f.get("plate")))
     orders = contents.get("orders", ())
     listed = "、".join(orders[:10]) + (f" 等 {len(orders)} 张" if len(orders) > 10 else "")
     rows = [
         ("来源", _SOURCES.get(contents.get("source", ""), "")),
         ("外部编号", contents.get("external_no")),
-        ("被督办人", None if hidden else contents.get("person")),
-        ("号牌", _PLATE if hidden else "、".join(plates)),
-        ("车辆", None if hidden else contents.get("vehicle")),
-        ("驾驶员", None if hidden else contents.get("driver")),
-        ("派车单", None if hidden else listed),
+        ("被督办人", contents.get("person")),
+        ("号牌", "、".join(plates)),
+        ("车辆", contents.get("vehicle")),
+        ("驾驶员", contents.get("driver")),
+        ("派车单", listed),
     ]
     return [(name, value) for name, value in rows if value]
 
@@ -179,7 +167,6 @@ def _reply(thread: Thread, known: Known) -> FormPaper:
     unit = _case_at(thread, signed).organisation
     why = "、".join(_EXPLAINED.get(e, e) for e in body.get("explanations", ()))
     files = [e.event.body["name"] for e in thread.entries[:signed] if e.event.step is Step.ATTACH]
-    hidden = bool(known.hidden)
     sections = [
         ("核查方式", "、".join(_CHECKED.get(way, way) for way in body["checked"]) + "。"),
         ("核查情况和事实认定", body["text"]),
@@ -191,7 +178,7 @@ def _reply(thread: Thread, known: Known) -> FormPaper:
         letter=_letter(thread, known, entry, f"关于{thread.case.number}的回复", issuer=known.units.get(unit, unit)),
         to=known.issuer,
         opening=("现将办理情况回复如下。",),
-        sections=_told(sections, hidden, kept=("核查方式",)),
+        sections=tuple(sections),
         acts=(
             ("起草人", thread.entries[written].actor_name, thread.entries[written].event.at),
             ("单位负责人签批", entry.actor_name, entry.event.at),
@@ -218,7 +205,7 @@ def _reminder(thread: Thread, known: Known) -> FormPaper:
     else:
         state = f"办理时限为{chinese_day(due.day)}，距到期还有 {(due.day - day).days} 天。"
     opening = [
-        f"你单位承办的{case.number}督办单（{_titled(case.contents['title'], bool(known.hidden))}），{state}至今未收到经签批的回复。",
+        f"你单位承办的{case.number}督办单（{_titled(case.contents['title'])}），{state}至今未收到经签批的回复。",
         "请抓紧核实办理，按时书面回复；确需延期的，须在到期前提出申请。逾期情况计入考核，并可列入通报。",
     ]
     note = entry.event.body.get("note")
@@ -226,7 +213,7 @@ def _reminder(thread: Thread, known: Known) -> FormPaper:
         letter=_letter(thread, known, entry, f"第{case.reminders}次催办通知书"),
         to=unit,
         opening=tuple(opening),
-        sections=_told([("说明", note)], bool(known.hidden)) if note else (),
+        sections=(("说明", note),) if note else (),
         acts=(("催办人", "系统按期限自动催办" if not entry.actor else entry.actor_name, entry.event.at), ("签收人", "", None)),
     )  # fmt: skip
 
@@ -250,7 +237,7 @@ def _extension(thread: Thread, known: Known) -> FormPaper:
         letter=_letter(thread, known, answered or entry, "延期审批单"),
         to="",
         opening=(f"{unit}就{case.number}督办单申请延期。",),
-        sections=_told(sections, bool(known.hidden), kept=("原办理时限", "申请延至")),
+        sections=tuple(sections),
         acts=(
             ("申请人", entry.actor_name, entry.event.at),
             ("审批人", "" if answered is None else answered.actor_name, None if answered is None else answered.event.at),
@@ -295,8 +282,8 @@ def _closing(thread: Thread, known: Known) -> FormPaper:
     return FormPaper(
         letter=_letter(thread, known, entry, "核销单"),
         to=unit,
-        opening=(f"你单位承办的{case.number}督办单（{_titled(case.contents['title'], bool(known.hidden))}），经审核予以核销。",),
-        sections=_told(sections, bool(known.hidden), kept=("结论",)),
+        opening=(f"你单位承办的{case.number}督办单（{_titled(case.contents['title'])}），经审核予以核销。",),
+        sections=tuple(sections),
         acts=tuple(acts),
     )  # fmt: skip
 
@@ -310,16 +297,7 @@ _MAKERS: Final[Mapping[PaperKind, Callable[[Thread, Known], OrderPaper | FormPap
 }
 
 
-def _told(
-    sections: Sequence[tuple[str, str]], hidden: bool, kept: Sequence[str] = ()
-) -> tuple[tuple[str, str], ...]:
-    """The sections; of a hidden vehicle what people wrote is left out, for it may name plate, place and person."""
-    return tuple((name, HIDDEN if hidden and name not in kept else text) for name, text in sections)
-
-
-def _titled(title: str, hidden: bool) -> str:
-    if hidden:
-        return "关于涉密车辆使用情况的督办单"
+def _titled(title: str) -> str:
     start = "" if title.startswith("关于") else "关于"
     return f"{start}{title}" if title.endswith("督办单") else f"{start}{title}的督办单"
 
