@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Annotated, Final
 
@@ -28,6 +29,7 @@ from api.errors import Problem, known, not_found
 from api.http import MAX_ID
 from office.documents.papers import OrderPaper, render_form, render_order
 from office.documents.picture import Picture
+from office.documents.typesetting import Typesetter
 from office.supervision import cases
 from office.supervision.actors import sight
 from office.supervision.cases import Thread
@@ -66,19 +68,25 @@ async def paper(request: Request, id: ItemId, kind: PaperKind) -> Response:
             request, connection, "cases:read", "document", id, organisation=thread.case.organisation,
             vehicle=thread.case.contents.get("vehicle"), detail={"kind": kind, "version": thread.case.version},
         )  # fmt: skip
-    drawn = await _evidence(request, thread) if kind is PaperKind.ORDER else []
 
-    def work() -> bytes:
-        pictures: dict[str, Picture] = {}
-        for alert, version, held in drawn:
-            shown = picture_of(alert, version, held.sha256, held.body)
-            if shown is not None and len(pictures) < MOST_PICTURES:
-                pictures[alert] = shown
-        whole = replace(found, pictures=pictures)
-        paper = paper_of(kind, thread, whole)
-        return render_order(setter, paper) if isinstance(paper, OrderPaper) else render_form(setter, paper)
+    async def prepare() -> Callable[[], bytes]:
+        drawn = await _evidence(request, thread) if kind is PaperKind.ORDER else []
+        return lambda: _set(setter, kind, thread, found, drawn)
 
-    return document(await made(work), PDF, f"{thread.case.number}{PAPER_NAMES[kind]}.pdf")
+    return document(await made(prepare), PDF, f"{thread.case.number}{PAPER_NAMES[kind]}.pdf")
+
+
+def _set(
+    setter: Typesetter, kind: PaperKind, thread: Thread, found: Known, drawn: Sequence[tuple[str, int, Evidence]]
+) -> bytes:  # fmt: skip
+    """The PDF, with the pictures of what is to be drawn."""
+    pictures: dict[str, Picture] = {}
+    for alert, version, held in drawn:
+        shown = picture_of(alert, version, held.sha256, held.body)
+        if shown is not None and len(pictures) < MOST_PICTURES:
+            pictures[alert] = shown
+    paper = paper_of(kind, thread, replace(found, pictures=pictures))
+    return render_order(setter, paper) if isinstance(paper, OrderPaper) else render_form(setter, paper)
 
 
 async def _looked_up(request: Request, connection: Connection, id: str, issuer: str) -> tuple[Thread, Known]:
@@ -117,23 +125,27 @@ async def picture(
 ) -> Response:
     """SVG, drawn from the frozen evidence alone: track (coloured by speed, dashed where it has gaps), fences, destination,
     station, route, scale. The same evidence gives the same bytes. 404 for an alert whose evidence has no track."""
-    async with scoped(request, "alerts:read") as connection:
-        found = await evidence_of(connection, known(_NO_ALERT, id), version)
-        held = None if found is None else await stored_alert(connection, id)
-        if found is None or held is None:
-            raise not_found("没有这条预警或这个版本 · no such alert or version", id)
-        alert = held.alert
-        about = {"version": version or alert.version, "sha256": found.sha256, "as": "picture"}
-        await noted(
-            request, connection, "alerts:read", "evidence", id,
-            organisation=alert.organisation, vehicle=alert.vehicle, detail=about,
-        )  # fmt: skip
 
-    def work() -> bytes:
-        drawn = picture_of(id, version or alert.version, found.sha256, found.body)
-        return b"" if drawn is None else drawn.svg.encode()
+    async def prepare() -> Callable[[], bytes]:
+        async with scoped(request, "alerts:read") as connection:
+            found = await evidence_of(connection, known(_NO_ALERT, id), version)
+            held = None if found is None else await stored_alert(connection, id)
+            if found is None or held is None:
+                raise not_found("没有这条预警或这个版本 · no such alert or version", id)
+            alert, number = held.alert, version or held.alert.version
+            about = {"version": number, "sha256": found.sha256, "as": "picture"}
+            await noted(
+                request, connection, "alerts:read", "evidence", id,
+                organisation=alert.organisation, vehicle=alert.vehicle, detail=about,
+            )  # fmt: skip
 
-    body = await made(work)
+        def work() -> bytes:
+            drawn = picture_of(id, number, found.sha256, found.body)
+            return b"" if drawn is None else drawn.svg.encode()
+
+        return work
+
+    body = await made(prepare)
     if not body:
         raise Problem(404, "no-picture", "此类预警的证据没有轨迹，没有图；数字见 evidence · the evidence has no track to draw; see /evidence for its numbers")  # fmt: skip
     return document(body, SVG, f"{id}.svg")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -52,19 +53,22 @@ async def monthly(
     refuse_controls(organisation)
     setter, issuer = await setter_of(request), request.app.state.settings.document_issuer
     first = date(int(month[:4]), int(month[5:]), 1)
-    async with scoped(request, "cases:read") as connection:
-        report = await _report(request, connection, first, organisation, issuer)
-        await noted(
-            request, connection, "cases:read", "report", month, organisation=organisation, detail={"format": format}
-        )  # fmt: skip
-    if format == "xlsx":
-        body = await made(lambda: render_workbook(report))
-        return document(body, XLSX, f"{report.title}.xlsx")
-    return document(await made(lambda: render_monthly(setter, report)), PDF, f"{report.title}.pdf")
+
+    async def prepare() -> Callable[[], bytes]:
+        async with scoped(request, "cases:read") as connection:
+            told = await _report(connection, first, organisation, issuer)
+            await noted(
+                request, connection, "cases:read", "report", month, organisation=organisation, detail={"format": format}
+            )  # fmt: skip
+        return lambda: render_workbook(told) if format == "xlsx" else render_monthly(setter, told)
+
+    body = await made(prepare)
+    name = f"{first.year}年{first.month}月公务用车监督情况月报.{format}"
+    return document(body, XLSX if format == "xlsx" else PDF, name)
 
 
 async def _report(
-    request: Request, connection: Connection, first: date, organisation: str | None, issuer: str
+    connection: Connection, first: date, organisation: str | None, issuer: str
 ) -> MonthlyReport:
     """Raises Problem 404 for a unit that is not there, or a month that has not begun."""
     today = china_today(await now_of(connection))

@@ -80,8 +80,9 @@ def paper_of(kind: PaperKind, thread: Thread, known: Known) -> OrderPaper | Form
 
 
 def units_of(thread: Thread) -> set[str]:
-    """The units that its papers name."""
-    return {thread.case.organisation, *thread.case.contents.get("helpers", ())}
+    """The units whose names its papers give: every reader reaches them. Others are given by their ids, for one reader would
+    see a name where another does not, and a paper is the same for all."""
+    return {thread.case.organisation}
 
 
 def pictured(thread: Thread) -> list[tuple[str, int]]:
@@ -318,7 +319,7 @@ def _letter(
         when=entry.event.at,
         marks=marks,
         cancelled=cancelled,
-        copies=tuple(known.units.get(unit, unit) for unit in copies),
+        copies=tuple(copies),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import quote
 
@@ -28,14 +28,19 @@ _logger = logging.getLogger("gongche.api")
 _running = asyncio.Semaphore(AT_ONCE)
 
 
-async def made(work: Callable[[], bytes]) -> bytes:
-    """What ``work`` makes, in a thread. Raises Problem 503 when there is too much of it, or it takes too long."""
+async def made(prepare: Callable[[], Awaitable[Callable[[], bytes]]]) -> bytes:
+    """What the function that ``prepare`` returns makes, in a thread. ``prepare`` reads what is needed; who waits for his turn
+    has read nothing yet, and holds nothing. Raises Problem 503 when there is too much of it, or it takes too long."""
     try:
         async with asyncio.timeout(WAIT_S):
             await _running.acquire()
     except TimeoutError:
         raise unavailable("文书生成繁忙，请稍后重试 · too many documents at once; try again") from None
-    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        running = asyncio.ensure_future(asyncio.to_thread(await prepare()))
+    except BaseException:
+        _running.release()
+        raise
     # A thread cannot be ended: its place is free when it is done, not when its caller has gone.
     running.add_done_callback(_ended)
     try:
