@@ -73,7 +73,11 @@ async def paper(request: Request, id: ItemId, kind: PaperKind) -> Response:
         drawn = await _evidence(request, thread) if kind is PaperKind.ORDER else []
         return lambda: _set(setter, kind, thread, found, drawn)
 
-    return document(await made(prepare), PDF, f"{thread.case.number}{PAPER_NAMES[kind]}.pdf")
+    return document(
+        await made(request.app.state.document_turns, prepare),
+        PDF,
+        f"{thread.case.number}{PAPER_NAMES[kind]}.pdf",
+    )
 
 
 def _set(
@@ -145,7 +149,7 @@ async def picture(
 
         return work
 
-    body = await made(prepare)
+    body = await made(request.app.state.document_turns, prepare)
     if not body:
         raise Problem(404, "no-picture", "此类预警的证据没有轨迹，没有图；数字见 evidence · the evidence has no track to draw; see /evidence for its numbers")  # fmt: skip
     return document(body, SVG, f"{id}.svg")

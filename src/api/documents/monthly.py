@@ -62,7 +62,7 @@ async def monthly(
             )  # fmt: skip
         return lambda: render_workbook(told) if format == "xlsx" else render_monthly(setter, told)
 
-    body = await made(prepare)
+    body = await made(request.app.state.document_turns, prepare)
     name = f"{first.year}年{first.month}月公务用车监督情况月报.{format}"
     return document(body, XLSX if format == "xlsx" else PDF, name)
 

@@ -25,24 +25,23 @@ XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet
 SVG: Final = "image/svg+xml"
 BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 _logger = logging.getLogger("gongche.api")
-_running = asyncio.Semaphore(AT_ONCE)
 
 
-async def made(prepare: Callable[[], Awaitable[Callable[[], bytes]]]) -> bytes:
-    """What the function that ``prepare`` returns makes, in a thread. ``prepare`` reads what is needed; who waits for his turn
+async def made(turns: asyncio.Semaphore, prepare: Callable[[], Awaitable[Callable[[], bytes]]]) -> bytes:
+    """What the function that ``prepare`` returns makes, in a thread. ``turns``: of the application, AT_ONCE of them. ``prepare`` reads what is needed; who waits for his turn
     has read nothing yet, and holds nothing. Raises Problem 503 when there is too much of it, or it takes too long."""
     try:
         async with asyncio.timeout(WAIT_S):
-            await _running.acquire()
+            await turns.acquire()
     except TimeoutError:
         raise unavailable("文书生成繁忙，请稍后重试 · too many documents at once; try again") from None
     try:
         running = asyncio.ensure_future(asyncio.to_thread(await prepare()))
     except BaseException:
-        _running.release()
+        turns.release()
         raise
     # A thread cannot be ended: its place is free when it is done, not when its caller has gone.
-    running.add_done_callback(_ended)
+    running.add_done_callback(lambda ended: _ended(turns, ended))
     try:
         async with asyncio.timeout(LIMIT_S):
             return await asyncio.shield(running)
@@ -50,8 +49,8 @@ async def made(prepare: Callable[[], Awaitable[Callable[[], bytes]]]) -> bytes:
         raise unavailable("文书生成超时，请稍后重试 · the document took too long; try again") from None
 
 
-def _ended(running: asyncio.Future[bytes]) -> None:
-    _running.release()
+def _ended(turns: asyncio.Semaphore, running: asyncio.Future[bytes]) -> None:
+    turns.release()
     if not running.cancelled():
         running.exception()  # whoever asked may have gone: then nobody else looks at it
 
