@@ -252,12 +252,14 @@ async def test_a_secret_vehicle_is_counted_and_not_named(bureau: Site) -> None:
     await suspect(bureau.pool, "other", car="car-2")
     id = await bureau.issued(source="alert", alerts=[alert], organisation=None, facts=None)
     month = {"month": "2026-03", "format": "xlsx"}
-    before = await get(bureau, "unit", "reports/monthly", params=month)
-    await get(bureau, "unit", f"cases/{id}/documents/order")
+    before = await get(bureau, "clerk", "reports/monthly", params=month)
+    whole = await get(bureau, "clerk", f"cases/{id}/documents/order")
     await bureau.pool.execute("UPDATE vehicles SET secret = true WHERE id = 'car-1'")
-    await refused(bureau, "unit", id, "order", 404)
-    await get(bureau, "unit", f"alerts/{alert}/picture", 404)
-    after = await get(bureau, "unit", "reports/monthly", params=month)
+    await refused(bureau, "clerk", id, "order", 404)
+    await get(bureau, "clerk", f"alerts/{alert}/picture", 404)
+    # The unit knows its own vehicles.
+    assert (await get(bureau, "unit", f"cases/{id}/documents/order")).content == whole.content
+    after = await get(bureau, "clerk", "reports/monthly", params=month)
     was, now = (openpyxl.load_workbook(io.BytesIO(one.content)) for one in (before, after))
     for sheet in ("总览", "单位", "规则", "趋势"):
         assert [*was[sheet].values] == [*now[sheet].values]
@@ -266,3 +268,5 @@ async def test_a_secret_vehicle_is_counted_and_not_named(bureau: Site) -> None:
         ("苏F12345", "car-2", 1),
     }
     assert "car-1" not in str([*now["车辆"].values])
+    own = await get(bureau, "unit", "reports/monthly", params=month)
+    assert "car-1" in str([*openpyxl.load_workbook(io.BytesIO(own.content))["车辆"].values])
