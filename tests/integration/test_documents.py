@@ -118,6 +118,12 @@ async def test_a_case_has_the_paper_of_each_step(bureau: Site) -> None:
         explanations=["wash"],
         measures="教育",
     )
+    for who, name in (("unit", "票据.txt"), ("clerk", "来函.txt")):
+        path = f"/v1/cases/{id}/attachments"
+        sent = await bureau.client.post(
+            path, params={"name": name}, content=b"x", headers=bureau.headers(who)
+        )
+        assert sent.status_code == 201, sent.text
     await refused(bureau, "unit", id, "reply", 409)
     await bureau.step("boss", id, "sign-reply")
     text = await paper(bureau, "unit", id, "reply")
@@ -132,6 +138,8 @@ async def test_a_case_has_the_paper_of_each_step(bureau: Site) -> None:
         "boss",
     ):
         assert said in text, said
+    assert "1.票据.txt" in text
+    assert "来函" not in text
     assert "备注甲" not in text
     await bureau.step("clerk", id, "close", finding="violation", evidence="票据与轨迹不符", responsibility="车管员",
                       measures="通报批评", measures_due=days_ahead(30).isoformat())  # fmt: skip

@@ -76,7 +76,7 @@ async def _report(
         raise not_found(
             "该月尚未开始，没有月报 · the month has not begun: there is no report", f"{first:%Y-%m}"
         )
-    units, scope = None, "您可查看的全部单位"
+    units, scope = None, "权限范围内的全部单位"
     if organisation is not None:
         units = await units_below(connection, [organisation])
         if not units:

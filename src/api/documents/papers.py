@@ -165,9 +165,15 @@ def _reply(thread: Thread, known: Known) -> FormPaper:
     if written is None:
         raise not_yet("还没有签批的回复 · there is no signed reply yet")
     entry, body = thread.entries[signed], thread.entries[written].event.body
-    unit = _case_at(thread, signed).organisation
+    case = _case_at(thread, signed)
+    unit = case.organisation
     why = "、".join(_EXPLAINED.get(e, e) for e in body.get("explanations", ()))
-    files = [e.event.body["name"] for e in thread.entries[:signed] if e.event.step is Step.ATTACH]
+    # Those of the unit: nobody acts for both sides in a case.
+    since = thread.entries[_handed(thread) : signed]
+    own = [
+        e.event for e in since if e.event.step is Step.ATTACH and e.event.persons.isdisjoint(case.of_office)
+    ]
+    files = [event.body["name"] for event in own]
     sections = [
         ("核查方式", "、".join(_CHECKED.get(way, way) for way in body["checked"]) + "。"),
         ("核查情况和事实认定", body["text"]),
