@@ -261,6 +261,17 @@ class Settings(BaseSettings):
     oidc_secret_file: Path | None = Field(
         None, description="file with the client secret of the provider, closed to other users"
     )
+    document_issuer: str = Field(
+        "公务用车管理处",
+        min_length=1,
+        max_length=40,
+        description="the office as its documents name it in red at their head: 发文机关",
+    )
+    document_fonts: Path | None = Field(
+        None,
+        description="folder with fonts of the office for documents (.otf, .ttf, .ttc), taken before ours by their names: 仿宋,"
+        " 小标宋, 黑体, 宋体; unset = ours alone",
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @field_validator("webhook_retry_s", "webhook_allowed_networks", "webhook_ports", mode="before")

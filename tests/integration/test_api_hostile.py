@@ -36,7 +36,7 @@ READ = {
     "/v1/disposition-codes": {"alerts:read"}, "/v1/subscriptions": {"subscriptions:manage"},
     "/v1/subscriptions/{name}/entries": {"alerts:read"}, "/v1/audit": {"audit:read"},
     "/v1/cases": set(), "/v1/complaints": set(), "/v1/tasks": set(), "/v1/messages": set(), "/v1/secret-vehicles": {"secret:read"},
-    "/v1/assessment": set(), "/v1/exchange": set(),
+    "/v1/assessment": set(), "/v1/exchange": set(), "/v1/reports": set(),
 }  # fmt: skip
 WRITE = {
     "/v1/positions": {"positions:write"}, "/v1/": {"registry:write"}, "/v1/subscriptions": {"subscriptions:manage"},

@@ -297,6 +297,7 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     ("DELETE", "/v1/subscriptions/{name}"): Case(_subscribed("DELETE"), _MINE, foreign=_DONE),
     ("GET", "/v1/alerts/{id}"): Case(_get("/v1/alerts/{alert}"), ("alerts:read",)),
     ("GET", "/v1/alerts/{id}/evidence"): Case(_get("/v1/alerts/{alert}/evidence"), ("alerts:read",)),
+    ("GET", "/v1/alerts/{id}/picture"): Case(_get("/v1/alerts/{alert}/picture"), ("alerts:read",)),
     ("GET", "/v1/evaluations"): Case(_get("/v1/evaluations"), ("alerts:read",), foreign=None),
     ("GET", "/v1/evaluations/waiting"): Case(_get("/v1/evaluations/waiting"), ("alerts:read",), foreign=None),
     ("GET", "/v1/vehicles/{id}/track"): Case(_get("/v1/vehicles/car-{unit}/track", **SPAN), ("tracks:read",)),
