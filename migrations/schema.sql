@@ -163,6 +163,16 @@ BEGIN
     RETURN true;
 END $$;
 
+CREATE FUNCTION note_case_states() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM set_case_states((SELECT array_agg(DISTINCT l.ref) FROM new_rows n JOIN old_rows o USING (id)
+        JOIN case_links l ON l.case_id = n.id AND l.kind = 'alert' WHERE n.state <> o.state));
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION note_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -211,6 +221,31 @@ BEGIN
     END IF;
     RETURN NULL;
 END $_$;
+
+CREATE FUNCTION note_findings() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM FROM alerts WHERE id IN (SELECT alert_id FROM new_rows) ORDER BY id FOR NO KEY UPDATE;
+    UPDATE alerts a SET finding = n.finding
+      FROM (SELECT DISTINCT ON (alert_id) alert_id, finding FROM new_rows ORDER BY alert_id, id DESC) n
+     WHERE a.id = n.alert_id AND a.finding <> n.finding;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION note_linked_alerts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        PERFORM set_case_states((SELECT array_agg(DISTINCT ref) FROM old_rows WHERE kind = 'alert'));
+    ELSE
+        PERFORM set_case_states((SELECT array_agg(DISTINCT ref) FROM new_rows WHERE kind = 'alert'));
+    END IF;
+    RETURN NULL;
+END $$;
 
 CREATE FUNCTION note_order_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -266,6 +301,16 @@ CREATE FUNCTION number_change_commit() RETURNS trigger
 BEGIN
     PERFORM pg_advisory_xact_lock(7453297298901395299);  -- "gongregc", registry.changes.hold_changes
     UPDATE change_commits SET number = nextval('change_numbers'), noted_at = clock_timestamp() WHERE id = NEW.id;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION queue_messages() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO message_fanout (message_id) SELECT id FROM new_rows;
+    PERFORM pg_notify('gongche_messages', '');
     RETURN NULL;
 END $$;
 
@@ -330,6 +375,20 @@ BEGIN
         EXECUTE format('CREATE POLICY reach_update ON %s FOR UPDATE TO gongche_app USING (%s) WITH CHECK (%s)', place, written, written);
         EXECUTE format('CREATE POLICY reach_delete ON %s FOR DELETE TO gongche_app USING (%s)', place, written);
     END IF;
+END $$;
+
+CREATE FUNCTION set_case_states(wanted text[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM FROM alerts WHERE id = ANY (wanted) ORDER BY id FOR NO KEY UPDATE;
+    UPDATE alerts a SET case_state = n.state
+      FROM (SELECT w.id, COALESCE((SELECT c.state FROM case_links l JOIN cases c ON c.id = l.case_id
+                                    WHERE l.kind = 'alert' AND l.ref = w.id
+                                    ORDER BY l.open DESC, c.created_at DESC, c.id DESC LIMIT 1), 'none') AS state
+              FROM unnest(wanted) AS w (id)) n
+     WHERE a.id = n.id AND a.case_state <> n.state;
 END $$;
 
 CREATE FUNCTION supersede_dispatch_order() RETURNS trigger
@@ -491,11 +550,17 @@ CREATE TABLE alerts (
     detected_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     card text,
+    case_state text DEFAULT 'none'::text NOT NULL,
+    finding text DEFAULT 'none'::text NOT NULL,
     CONSTRAINT alerts_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text]))),
     CONSTRAINT alerts_status_check CHECK ((status = ANY (ARRAY['suspected'::text, 'withdrawn'::text])))
 );
 
 COMMENT ON COLUMN alerts.card IS 'fuel_cards.id of alerts of card_binding and refuel_frequency; null = of no card.';
+
+COMMENT ON COLUMN alerts.case_state IS 'State of its open case, else of its newest one; none = it was never in a case. Kept by triggers of cases and case_links.';
+
+COMMENT ON COLUMN alerts.finding IS 'Its newest label; none = it has none. Kept by a trigger of alert_labels.';
 
 CREATE TABLE api_tokens (
     id text NOT NULL,
@@ -1178,6 +1243,106 @@ ALTER TABLE mended_rows ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE message_addresses (
+    channel_no bigint NOT NULL,
+    address bytea NOT NULL,
+    secret bytea
+);
+
+CREATE TABLE message_budgets (
+    key bytea NOT NULL,
+    tokens double precision NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE message_channels (
+    no bigint NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    person text,
+    organisation text,
+    about text,
+    kind text NOT NULL,
+    shown text NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    made_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    confirmed_at timestamp with time zone,
+    code_sha256 bytea,
+    code_ends_at timestamp with time zone,
+    code_tries integer DEFAULT 0 NOT NULL,
+    CONSTRAINT message_channels_about_check CHECK ((about = ANY (ARRAY['unit'::text, 'office'::text]))),
+    CONSTRAINT message_channels_check CHECK ((((person IS NULL) = (organisation IS NOT NULL)) AND ((organisation IS NULL) = (about IS NULL)))),
+    CONSTRAINT message_channels_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'webhook'::text, 'wecom'::text, 'dingtalk'::text, 'feishu'::text]))),
+    CONSTRAINT message_channels_shown_check CHECK (((length(shown) >= 1) AND (length(shown) <= 200)))
+);
+
+ALTER TABLE message_channels ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME message_channels_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE message_code_counts (
+    subject text NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    codes integer NOT NULL
+);
+
+CREATE TABLE message_fanout (
+    message_id bigint NOT NULL
+);
+
+CREATE TABLE message_lanes (
+    channel_no bigint NOT NULL,
+    waits_since timestamp with time zone,
+    not_before timestamp with time zone DEFAULT now() NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    failing_since timestamp with time zone,
+    last_error text,
+    skipped integer DEFAULT 0 NOT NULL,
+    lease uuid,
+    leased_until timestamp with time zone
+);
+
+CREATE TABLE message_outbox (
+    no bigint NOT NULL,
+    channel_no bigint NOT NULL,
+    message_id bigint,
+    code bytea,
+    urgent boolean DEFAULT false NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    batch bigint,
+    attempts integer DEFAULT 0 NOT NULL,
+    last_error text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT message_outbox_check CHECK ((((message_id IS NULL) = (code IS NOT NULL)) OR (state <> 'waiting'::text))),
+    CONSTRAINT message_outbox_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'dead'::text])))
+);
+
+ALTER TABLE message_outbox ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME message_outbox_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE message_quiet_hours (
+    person text NOT NULL,
+    from_min smallint NOT NULL,
+    to_min smallint NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT message_quiet_hours_from_min_check CHECK (((from_min >= 0) AND (from_min <= 1439))),
+    CONSTRAINT message_quiet_hours_to_min_check CHECK (((to_min >= 0) AND (to_min <= 1439)))
+);
+
 CREATE TABLE message_reads (
     message_id bigint NOT NULL,
     person text NOT NULL,
@@ -1751,11 +1916,15 @@ ALTER TABLE webhook_deliveries ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY 
 CREATE TABLE webhook_secrets (
     no bigint NOT NULL,
     subscription_no bigint NOT NULL,
-    secret bytea NOT NULL,
+    secret bytea,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone,
+    sealed bytea,
+    CONSTRAINT webhook_secrets_sealed CHECK (((secret IS NULL) <> (sealed IS NULL))),
     CONSTRAINT webhook_secrets_secret_check CHECK (((octet_length(secret) >= 24) AND (octet_length(secret) <= 64)))
 );
+
+COMMENT ON COLUMN webhook_secrets.secret IS 'As releases before migration 41 kept it; sealed and emptied by the first process that starts.';
 
 ALTER TABLE webhook_secrets ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME webhook_secrets_no_seq
@@ -1982,6 +2151,36 @@ ALTER TABLE ONLY login_failures
 ALTER TABLE ONLY mended_rows
     ADD CONSTRAINT mended_rows_pkey PRIMARY KEY (no);
 
+ALTER TABLE ONLY message_addresses
+    ADD CONSTRAINT message_addresses_pkey PRIMARY KEY (channel_no);
+
+ALTER TABLE ONLY message_budgets
+    ADD CONSTRAINT message_budgets_pkey PRIMARY KEY (key);
+
+ALTER TABLE ONLY message_channels
+    ADD CONSTRAINT message_channels_id_key UNIQUE (id);
+
+ALTER TABLE ONLY message_channels
+    ADD CONSTRAINT message_channels_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY message_code_counts
+    ADD CONSTRAINT message_code_counts_pkey PRIMARY KEY (subject);
+
+ALTER TABLE ONLY message_fanout
+    ADD CONSTRAINT message_fanout_pkey PRIMARY KEY (message_id);
+
+ALTER TABLE ONLY message_lanes
+    ADD CONSTRAINT message_lanes_pkey PRIMARY KEY (channel_no);
+
+ALTER TABLE ONLY message_outbox
+    ADD CONSTRAINT message_outbox_channel_no_message_id_key UNIQUE (channel_no, message_id);
+
+ALTER TABLE ONLY message_outbox
+    ADD CONSTRAINT message_outbox_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY message_quiet_hours
+    ADD CONSTRAINT message_quiet_hours_pkey PRIMARY KEY (person);
+
 ALTER TABLE ONLY message_reads
     ADD CONSTRAINT message_reads_pkey PRIMARY KEY (message_id, person);
 
@@ -2120,6 +2319,10 @@ CREATE INDEX alert_labels_of ON alert_labels USING btree (alert_id, id DESC);
 
 CREATE INDEX alert_versions_evidence ON alert_versions USING btree (evidence_sha256);
 
+CREATE INDEX alerts_by_case ON alerts USING btree (case_state, detected_at DESC, id);
+
+CREATE INDEX alerts_by_finding ON alerts USING btree (finding, detected_at DESC, id);
+
 CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
 
 CREATE INDEX alerts_happened ON alerts USING gist (tstzrange(occurred_from, GREATEST(occurred_from, COALESCE(occurred_to, 'infinity'::timestamp with time zone)), '[]'::text));
@@ -2252,6 +2455,22 @@ CREATE INDEX live_due_vehicle ON live_due USING btree (vehicle_no, seq);
 
 CREATE INDEX login_failures_last ON login_failures USING btree (last_at);
 
+CREATE INDEX message_channels_of_persons ON message_channels USING btree (person) WHERE (person IS NOT NULL);
+
+CREATE INDEX message_channels_of_units ON message_channels USING btree (organisation) WHERE (organisation IS NOT NULL);
+
+CREATE INDEX message_lanes_waiting ON message_lanes USING btree (not_before) WHERE (waits_since IS NOT NULL);
+
+CREATE INDEX message_outbox_dead ON message_outbox USING btree (no DESC) WHERE (state = 'dead'::text);
+
+CREATE INDEX message_outbox_ended ON message_outbox USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+
+CREATE INDEX message_outbox_listed ON message_outbox USING btree (channel_no, no DESC);
+
+CREATE INDEX message_outbox_oldest ON message_outbox USING btree (since) WHERE (state = 'waiting'::text);
+
+CREATE INDEX message_outbox_waiting ON message_outbox USING btree (channel_no, no) WHERE (state = 'waiting'::text);
+
 CREATE INDEX messages_of ON messages USING btree (permission, organisation, id DESC);
 
 CREATE INDEX navigation_routes_newest ON navigation_routes USING btree (engine, answered_at DESC);
@@ -2334,6 +2553,8 @@ CREATE INDEX webhook_deliveries_order ON webhook_deliveries USING btree (subscri
 
 CREATE INDEX webhook_secrets_of ON webhook_secrets USING btree (subscription_no);
 
+CREATE INDEX webhook_secrets_plain ON webhook_secrets USING btree (no) WHERE (secret IS NOT NULL);
+
 CREATE UNIQUE INDEX webhook_secrets_present ON webhook_secrets USING btree (subscription_no) WHERE (expires_at IS NULL);
 
 CREATE INDEX webhook_tests_of ON webhook_tests USING btree (subscription_no);
@@ -2374,6 +2595,16 @@ CREATE TRIGGER alert_labels_stay BEFORE DELETE OR UPDATE ON alert_labels FOR EAC
 
 CREATE TRIGGER alert_receipts_only_grow BEFORE DELETE OR UPDATE ON alert_receipts FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
 
+CREATE TRIGGER alerts_of_cases AFTER UPDATE ON cases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_case_states();
+
+CREATE TRIGGER alerts_of_changed_links AFTER UPDATE ON case_links REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_linked_alerts();
+
+CREATE TRIGGER alerts_of_labels AFTER INSERT ON alert_labels REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_findings();
+
+CREATE TRIGGER alerts_of_new_links AFTER INSERT ON case_links REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_linked_alerts();
+
+CREATE TRIGGER alerts_of_old_links AFTER DELETE ON case_links REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_linked_alerts();
+
 CREATE TRIGGER audit_delete AFTER DELETE ON alert_dispositions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-dispositions', 'no', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON alert_receipts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -2407,6 +2638,10 @@ CREATE TRIGGER audit_delete AFTER DELETE ON fuel_cards REFERENCING OLD TABLE AS 
 CREATE TRIGGER audit_delete AFTER DELETE ON fuel_stations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON fuel_transactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON message_channels REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-channels', 'no', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON message_quiet_hours REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON oidc_links REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -2465,6 +2700,10 @@ CREATE TRIGGER audit_insert AFTER INSERT ON fuel_cards REFERENCING NEW TABLE AS 
 CREATE TRIGGER audit_insert AFTER INSERT ON fuel_stations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON fuel_transactions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON message_channels REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-channels', 'no', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON message_quiet_hours REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON oidc_links REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -2530,6 +2769,10 @@ CREATE TRIGGER audit_update AFTER UPDATE ON fuel_stations REFERENCING OLD TABLE 
 
 CREATE TRIGGER audit_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON message_channels REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-channels', 'no', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON message_quiet_hours REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON oidc_links REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON organisations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('organisations', 'id', 'r ->> ''id''', 'r ->> ''id''', 'NULL::text', 'NULL::jsonb');
@@ -2561,6 +2804,8 @@ CREATE TRIGGER case_events_stay_all BEFORE TRUNCATE ON case_events FOR EACH STAT
 CREATE TRIGGER complaint_reads_stay BEFORE DELETE OR UPDATE ON complaint_reads FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
+
+CREATE TRIGGER messages_are_sent AFTER INSERT ON messages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION queue_messages();
 
 CREATE TRIGGER note_calendar_delete AFTER DELETE ON calendar_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('calendar', 'to_char(r.day, ''YYYY-MM-DD'')', 'r.day::timestamp AT TIME ZONE ''Asia/Shanghai''');
 
@@ -2754,6 +2999,27 @@ ALTER TABLE ONLY fuel_transactions
 ALTER TABLE ONLY fuel_transactions
     ADD CONSTRAINT fuel_transactions_station_fkey FOREIGN KEY (station) REFERENCES fuel_stations(id);
 
+ALTER TABLE ONLY message_addresses
+    ADD CONSTRAINT message_addresses_channel_no_fkey FOREIGN KEY (channel_no) REFERENCES message_channels(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY message_channels
+    ADD CONSTRAINT message_channels_person_fkey FOREIGN KEY (person) REFERENCES users(id);
+
+ALTER TABLE ONLY message_fanout
+    ADD CONSTRAINT message_fanout_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id);
+
+ALTER TABLE ONLY message_lanes
+    ADD CONSTRAINT message_lanes_channel_no_fkey FOREIGN KEY (channel_no) REFERENCES message_channels(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY message_outbox
+    ADD CONSTRAINT message_outbox_channel_no_fkey FOREIGN KEY (channel_no) REFERENCES message_channels(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY message_outbox
+    ADD CONSTRAINT message_outbox_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id);
+
+ALTER TABLE ONLY message_quiet_hours
+    ADD CONSTRAINT message_quiet_hours_person_fkey FOREIGN KEY (person) REFERENCES users(id);
+
 ALTER TABLE ONLY message_reads
     ADD CONSTRAINT message_reads_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id);
 
@@ -2932,6 +3198,18 @@ CREATE POLICY everywhere ON fuel_transactions TO gongche_everywhere USING (true)
 
 CREATE POLICY everywhere ON judge_due TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON message_addresses TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_channels TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_code_counts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_lanes TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_outbox TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_quiet_hours TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON message_reads TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON messages TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -2983,6 +3261,18 @@ ALTER TABLE fuel_stations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE fuel_transactions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE judge_due ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_addresses ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_channels ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_code_counts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_lanes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_outbox ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_quiet_hours ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE message_reads ENABLE ROW LEVEL SECURITY;
 
@@ -3095,6 +3385,30 @@ CREATE POLICY reach ON fuel_transactions TO gongche_app USING ((EXISTS ( SELECT
 CREATE POLICY reach ON judge_due FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = judge_due.vehicle_no))));
+
+CREATE POLICY reach ON message_addresses TO gongche_app USING ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_addresses.channel_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_addresses.channel_no))));
+
+CREATE POLICY reach ON message_channels TO gongche_app USING (((('user:'::text || person) = current_setting('gongche.subject'::text, true)) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])))) WITH CHECK (((('user:'::text || person) = current_setting('gongche.subject'::text, true)) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))));
+
+CREATE POLICY reach ON message_code_counts TO gongche_app USING ((subject = current_setting('gongche.subject'::text, true))) WITH CHECK ((subject = current_setting('gongche.subject'::text, true)));
+
+CREATE POLICY reach ON message_lanes TO gongche_app USING ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_lanes.channel_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_lanes.channel_no))));
+
+CREATE POLICY reach ON message_outbox TO gongche_app USING ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_outbox.channel_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_outbox.channel_no))));
+
+CREATE POLICY reach ON message_quiet_hours TO gongche_app USING ((('user:'::text || person) = current_setting('gongche.subject'::text, true))) WITH CHECK ((('user:'::text || person) = current_setting('gongche.subject'::text, true)));
 
 CREATE POLICY reach ON message_reads TO gongche_app USING ((EXISTS ( SELECT
    FROM messages m

@@ -19,6 +19,9 @@ from api.cases.files import router as case_files
 from api.cases.hotline import router as hotline
 from api.evaluations.endpoints import router as evaluations
 from api.identity.endpoints import ROUTERS as identity
+from api.messages.failures import router as message_failures
+from api.messages.own import router as own_channels
+from api.messages.units import router as unit_channels
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import make_router as make_registry
 from api.subscriptions.endpoints import router as subscriptions
@@ -85,6 +88,9 @@ def create_app(
         tracks,
         positions,
         audit,
+        own_channels,
+        unit_channels,
+        message_failures,
         *identity,
         make_registry(),
         observability.router,

@@ -17,6 +17,7 @@ from api.answers import Problem
 from api.auth.cookies import COOKIE, CSRF_HEADER
 from api.cases.bodies import BODIES as SUPERVISION
 from api.identity.schemas import BODIES as IDENTITY
+from api.messages.schemas import BODIES as MESSAGES
 from api.positions.schemas import Position
 from api.problems import OF_PEOPLE, add_bodies, describe_problems
 from api.subscriptions.schemas import CommitBody, RotateBody, SeekBody, SubscriptionBody, WebhookBody
@@ -55,6 +56,7 @@ def describe(app: FastAPI) -> None:
                 *IDENTITY,
                 *BODIES,
                 *SUPERVISION,
+                *MESSAGES,
             )
             models = [(model, "validation") for model in bodies]
             _, made = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # a list of pairs

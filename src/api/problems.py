@@ -31,7 +31,7 @@ _CONTRADICTED: Final = ("/commit", "/dispositions")
 #: Operations of which only so many go on at a time.
 _COUNTED: Final = ("/stream",)
 #: What people work on together: it may have moved on, or name what is not there.
-_SUPERVISION: Final = ("/v1/cases", "/v1/complaints", "/v1/tasks", "/v1/messages")
+_SUPERVISION: Final = ("/v1/cases", "/v1/complaints", "/v1/tasks", "/v1/messages", "/v1/unit-channels")
 _OPEN: Final = ("/healthz", "/readyz")
 #: Where only people come in, by how the address begins. Their writes may contradict what is stored (409).
 OF_PEOPLE: Final = (
@@ -41,6 +41,7 @@ OF_PEOPLE: Final = (
     "/v1/delegations",
     "/v1/clients",
     "/v1/client-secrets",
+    "/v1/message-failures",
 )
 
 

@@ -19,8 +19,8 @@ from office.identity.lookup import subject_by_id
 from office.identity.subject import Kind
 from office.identity.tokens import revoke_token
 from office.subscriptions import deliveries
-from office.subscriptions.addresses import Policy
-from office.subscriptions.posting import Poster
+from office.posting.addresses import Policy
+from office.posting.poster import Poster
 from office.subscriptions.sender import Schedule, Sender
 from rules.alerts.feed import CHANNEL
 from runtime.bell import Bell

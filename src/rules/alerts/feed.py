@@ -174,10 +174,15 @@ async def _list(
 ) -> list[Any]:
     wanted = filters or AlertFilter()
     asked = Conditions()
-    for column in ("rule", "organisation", "vehicle", "status"):
+    for column in ("rule", "organisation", "vehicle", "status", "finding"):
         value = getattr(wanted, column)
         if value is not None:
             asked.add(f"a.{column} = {{}}", value)
+    if wanted.case_states is not None:
+        if len(wanted.case_states) == 1:  # then the index alerts_by_case is in the order of the page
+            asked.add("a.case_state = {}", wanted.case_states[0])
+        else:
+            asked.add("a.case_state = ANY({}::text[])", list(wanted.case_states))
     if wanted.from_us is not None or wanted.to_us is not None:
         # What the index alerts_happened is made of. It takes both ends with it, so the exact words follow.
         asked.add(
