@@ -132,7 +132,9 @@ class BotServer:
             if abs(int(stamp) / 1000 - self.clock()) > 3600:
                 return 310000, "description: 机器人发送签名过期; invalid timestamp"
             made = hmac.new(secret.encode(), f"{stamp}\n{secret}".encode(), hashlib.sha256).digest()
-            return None if base64.b64encode(made).decode() == query.get("sign") else (310000, "sign not match")
+            return (
+                None if base64.b64encode(made).decode() == query.get("sign") else (310000, "sign not match")
+            )
         stamp = given.get("timestamp", "0")
         made = hmac.new(f"{stamp}\n{secret}".encode(), b"", hashlib.sha256).digest()
         if abs(int(stamp) - self.clock()) > 3600 or base64.b64encode(made).decode() != given.get("sign"):

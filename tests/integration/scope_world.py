@@ -26,6 +26,8 @@ from telemetry.archive.store import Archive
 from telemetry.log.base import LogWriter
 from telemetry.positions import PositionBatch
 from tests.databases import copied
+from tests.identity_key import identity_key
+from tests.integration import scope_messages
 from tests.integration.scope_supervision import fill
 
 T0 = 1_772_411_400_000_000  # 2026-03-02T08:30:00+08:00
@@ -152,7 +154,7 @@ async def scope_world(
     """The world in the database ``dsn``, which ``scope_database`` made."""
     pool = await create_pool(dsn, max_size=20)
     made = await create_token(pool, "everywhere", SCOPES)
-    app = create_app(Settings(database_url=dsn), pool, position_sink=sink)
+    app = create_app(Settings(database_url=dsn, identity_key_file=identity_key()), pool, position_sink=sink)
     try:
         async with client_of(app, made.secret) as everywhere:
             yield ScopeWorld(pool, app, everywhere, alerts)
@@ -231,6 +233,7 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
             "UPDATE terminals SET waiting_device = ARRAY['m', 'm', 'device', ''], waiting_since = now() WHERE no = $1", terminal
         )  # fmt: skip
     await fill(pool, unit)
+    await scope_messages.fill(pool, unit)
     return alerts[0].id
 
 

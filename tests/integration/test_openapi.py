@@ -36,7 +36,7 @@ expected-statuses = ["2xx", 400, 401, 403, 404, 406, 409, 429, 503]
 expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429, "5xx"]
 
 [[operations]]
-include-path-regex = "^/v1/(session|users|role-grants|delegations|clients|client-secrets|oauth|oidc|cases|complaints)"
+include-path-regex = "^/v1/(session|unit-channels|message-failures|users|role-grants|delegations|clients|client-secrets|oauth|oidc|cases|complaints)"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 409, 413, 415, 422, 429, 503]
 
 [[operations]]

@@ -16,6 +16,7 @@ import pytest
 from office.identity.scope import Reach, array_text, quoted
 from runtime.migrations import migrate
 from runtime.postgres import begin_with, create_pool
+from tests.integration import scope_messages
 from tests.integration.scope_supervision import OWNED as OWNED_CASES
 from tests.integration.scope_world import NUMBERS, ScopeWorld, phone, plate, scope_database, scope_world
 
@@ -30,10 +31,12 @@ OWNED = {
     "vehicle_plates": "plate", "order_results": "order_id", "alerts": "id", "alert_versions": "alert_id",
     "alert_feed": "alert_id", "evidence_of_alerts": "sha256", "evaluations": "subject", "judge_due": "key",
     "rule_parameters": "organisation", "alert_receipts": "alert_id", "alert_dispositions": "alert_id", **OWNED_CASES,
+    **scope_messages.OWNED,
 }  # fmt: skip
 #: What belongs to whoever made it, in whatever unit.
 OF_SUBJECTS = {
     "subscriptions", "webhooks", "webhook_secrets", "webhook_deliveries", "webhook_attempts", "webhook_tests",
+    *scope_messages.OF_SUBJECTS,
 }  # fmt: skip
 
 

@@ -33,15 +33,16 @@ async def servers() -> AsyncIterator[list[SmtpServer]]:
         await server.stop()
 
 
-async def sent(server: SmtpServer, servers: list[SmtpServer], to: str = "zhang@example.gov.cn", **more: Any) -> Outcome:
+async def sent(
+    server: SmtpServer, servers: list[SmtpServer], to: str = "zhang@example.gov.cn", **more: Any
+) -> Outcome:
     if server not in servers:
         await server.start()
         servers.append(server)
-    settings = Settings(
-        **{
-            "smtp_host": "localhost", "smtp_port": server.port, "smtp_from": "gongche@example.gov.cn", "smtp_timeout_s": 20,
-        } | more
-    )  # fmt: skip
+    wanted: dict[str, Any] = {
+        "smtp_host": "localhost", "smtp_port": server.port, "smtp_from": "gongche@example.gov.cn", "smtp_timeout_s": 20,
+    } | more  # fmt: skip
+    settings = Settings(**wanted)
     return await Mailer(settings).send(to, TEXT, "c0ffee.1")
 
 
@@ -52,7 +53,7 @@ async def test_a_mail_arrives_as_it_was_written(
     secret = tmp_path / "password"
     secret.touch(0o600)
     secret.write_text("geheim 密码\n")
-    login = {"smtp_user": "gongche", "smtp_password_file": secret, "smtp_ca_file": file}
+    login: dict[str, Any] = {"smtp_user": "gongche", "smtp_password_file": secret, "smtp_ca_file": file}
     for implicit in (False, True):
         server = SmtpServer(tls=context, implicit=implicit, users={"gongche": "geheim 密码"})
         outcome = await sent(server, servers, smtp_tls="implicit" if implicit else "starttls", **login)
@@ -79,15 +80,16 @@ async def test_nothing_is_told_to_a_server_that_is_not_the_one(
     secret = tmp_path / "password"
     secret.touch(0o600)
     secret.write_text("geheim")
-    login = {"smtp_user": "gongche", "smtp_password_file": secret}
+    login: dict[str, Any] = {"smtp_user": "gongche", "smtp_password_file": secret}
     users = {"gongche": "geheim"}
-    for server, more in (
+    cases: list[tuple[SmtpServer, dict[str, Any]]] = [
         (SmtpServer(users=users), {"smtp_ca_file": file}),
         (SmtpServer(tls=context, users=users), {}),
         (SmtpServer(tls=other, users=users), {"smtp_ca_file": other_file}),
         (SmtpServer(tls=context, implicit=True, users=users), {"smtp_tls": "implicit"}),
         (SmtpServer(users=users), {"smtp_tls": "implicit", "smtp_timeout_s": 1}),
-    ):
+    ]
+    for server, more in cases:
         outcome = await sent(server, servers, **login, **more)
         assert (outcome.result, outcome.shared) == (Result.LATER, True), outcome
         assert not [said for said in server.heard if said.startswith(("AUTH", "MAIL", "DATA"))]
@@ -97,7 +99,7 @@ async def test_nothing_is_told_to_a_server_that_is_not_the_one(
 async def test_what_was_smuggled_in_before_encryption_is_no_answer(
     tls: tuple[Path, ssl.SSLContext], servers: list[SmtpServer]
 ) -> None:
-    """Somebody in between adds answers behind the one to STARTTLS (CVE-2021-3712's kin): they count for nothing afterwards."""
+    """Somebody in between adds answers behind the one to STARTTLS (as in CVE-2011-0411): they count for nothing afterwards."""
     file, context = tls
     server = SmtpServer(tls=context, smuggled=b"250-evil\r\n250 AUTH PLAIN\r\n")
     outcome = await sent(server, servers, smtp_ca_file=file)

@@ -114,7 +114,9 @@ def test_no_address_ends_a_line(text: str) -> None:
 
 def mailer(**more: Any) -> Mailer:
     return Mailer(
-        Settings(**{"smtp_host": "127.0.0.1", "smtp_tls": "none", "smtp_from": "gongche@example.gov.cn"} | more)
+        Settings(
+            **{"smtp_host": "127.0.0.1", "smtp_tls": "none", "smtp_from": "gongche@example.gov.cn"} | more
+        )
     )
 
 
@@ -179,7 +181,11 @@ def test_addresses_that_are_taken_and_what_is_shown_of_them() -> None:
     for kind, address, shown in (
         ("email", "zhang@example.gov.cn", "z***@example.gov.cn"),
         ("email", "li@jsj.Example.gov.cn", "l***@jsj.Example.gov.cn"),
-        ("wecom", f"https://qyapi.weixin.qq.com{paths('wecom', '12345678-aa')}", "https://qyapi.weixin.qq.com/…"),
+        (
+            "wecom",
+            f"https://qyapi.weixin.qq.com{paths('wecom', '12345678-aa')}",
+            "https://qyapi.weixin.qq.com/…",
+        ),
         ("wecom", f"https://qy.example.gov.cn{paths('wecom', '12345678-aa')}", "https://qy.example.gov.cn/…"),
         ("feishu", f"https://open.feishu.cn{paths('feishu', '12345678-aa')}", "https://open.feishu.cn/…"),
         ("webhook", "https://hook.example.cn/secret?token=12345678", "https://hook.example.cn/…"),
@@ -200,7 +206,9 @@ def test_a_bucket_never_gives_more_than_the_service_takes(kind: str, data: st.Da
     """Whenever messages come, for a quarter of an hour: the stand-in, which counts as the makers say, refuses none."""
     bot, service = bots.BOTS[kind], limits(kind)
     tokens, at, now = bot.burst, 0.0, 0.0
-    for pause in data.draw(st.lists(st.sampled_from([0.0, 0.01, 0.3, 1.0, 2.9, 4.0, 30.0]), min_size=40, max_size=150)):
+    for pause in data.draw(
+        st.lists(st.sampled_from([0.0, 0.01, 0.3, 1.0, 2.9, 4.0, 30.0]), min_size=40, max_size=150)
+    ):
         now += pause
         tokens, at = budgets.left(tokens, now - at, bot.per_min, bot.burst), now
         if budgets.wait_s(tokens, bot.per_min) == 0:
@@ -215,11 +223,22 @@ def test_a_bucket_waits_until_there_is_one() -> None:
 
 def test_signatures_are_taken_by_the_stand_ins() -> None:
     now = 1_772_411_400.0
-    server = BotServer({("dingtalk", "tttttttt"): "SECxyz", ("feishu", "ffffffff"): "s", ("wecom", "wwwwwwww"): ""}, clock=lambda: now)
+    server = BotServer(
+        {("dingtalk", "tttttttt"): "SECxyz", ("feishu", "ffffffff"): "s", ("wecom", "wwwwwwww"): ""},
+        clock=lambda: now,
+    )
     for kind, token in server.bots:
-        url, body = bots.request(kind, f"https://x{paths(kind, token)}", server.bots[kind, token] or None, "您有 7 件督办待处理", now)
+        url, body = bots.request(
+            kind,
+            f"https://x{paths(kind, token)}",
+            server.bots[kind, token] or None,
+            "您有 7 件督办待处理",
+            now,
+        )
         answer = server.answer(url.removeprefix("https://x"), body)
-        assert bots.outcome(kind, Answer(1, 200, None, str(answer).replace("'", '"')), str).result is Result.SENT
+        assert (
+            bots.outcome(kind, Answer(1, 200, None, str(answer).replace("'", '"')), str).result is Result.SENT
+        )
     assert [text for _, _, text in server.texts] == ["您有 7 件督办待处理"] * 3
     # A clock that is wrong by more than an hour; another secret; a bot that is gone.
     for kind, token, secret, off, result in (

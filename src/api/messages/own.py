@@ -114,17 +114,17 @@ async def add(request: Request) -> Response:
 
 
 @router.post(
-    "/message-channels/{channel}/confirm",
+    "/message-channels/{id}/confirm",
     summary="确认消息通道 / the code came back: use the channel",
     response_model=ChannelShown,
     openapi_extra=body_of(ChannelCode),
 )
-async def confirm(request: Request, channel: ChannelId) -> Response:
+async def confirm(request: Request, id: ChannelId) -> Response:
     """A code is valid for 30 minutes and may be tried 5 times."""
     session = await settled(request)
     given = await read_body(request, ChannelCode)
     async with request.app.state.desk.transaction() as connection:
-        found = await channel_of(connection, channel, session.subject.id, lock=True)
+        found = await channel_of(connection, id, session.subject.id, lock=True)
         done = await confirmed(connection, found, given.code)
         shown = channel_body(await channels.by_number(connection, found["no"]))
     if not done:
@@ -133,47 +133,47 @@ async def confirm(request: Request, channel: ChannelId) -> Response:
 
 
 @router.post(
-    "/message-channels/{channel}/code",
+    "/message-channels/{id}/code",
     summary="重新发送确认码 / have another code sent",
     status_code=204,
     response_class=Response,
 )
-async def another_code(request: Request, channel: ChannelId) -> Response:
+async def another_code(request: Request, id: ChannelId) -> Response:
     """At most 5 codes an hour. The code before is void."""
     session = await settled(request)
     with refusals():
         async with request.app.state.desk.transaction() as connection:
-            found = await channel_of(connection, channel, session.subject.id, lock=True)
+            found = await channel_of(connection, id, session.subject.id, lock=True)
             if found["confirmed_at"] is None:
                 await channels.send_code(connection, sealer_of(request), session.subject.key, found["no"])
     return Response(status_code=204)
 
 
 @router.put(
-    "/message-channels/{channel}",
+    "/message-channels/{id}",
     summary="启用或停用消息通道 / switch a channel on or off",
     response_model=ChannelShown,
     openapi_extra=body_of(ChannelSwitch),
 )
-async def switch(request: Request, channel: ChannelId) -> Response:
+async def switch(request: Request, id: ChannelId) -> Response:
     session = await settled(request)
     given = await read_body(request, ChannelSwitch)
     async with request.app.state.desk.transaction() as connection:
-        found = await channel_of(connection, channel, session.subject.id, lock=True)
+        found = await channel_of(connection, id, session.subject.id, lock=True)
         await channels.enable(connection, found["no"], given.enabled)
         return json_response(channel_body(await channels.by_number(connection, found["no"])))
 
 
 @router.delete(
-    "/message-channels/{channel}",
+    "/message-channels/{id}",
     summary="删除消息通道 / delete a channel",
     status_code=204,
     response_class=Response,
 )
-async def remove(request: Request, channel: ChannelId) -> Response:
+async def remove(request: Request, id: ChannelId) -> Response:
     session = await settled(request)
     async with request.app.state.desk.transaction() as connection:
-        found = await channel_of(connection, channel, session.subject.id)
+        found = await channel_of(connection, id, session.subject.id)
         await channels.remove(connection, found["no"])
     return Response(status_code=204)
 

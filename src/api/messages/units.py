@@ -132,16 +132,16 @@ async def add(request: Request) -> Response:
 
 
 @router.post(
-    "/{channel}/confirm",
+    "/{id}/confirm",
     summary="确认单位消息通道 / the code came back: use the channel",
     response_model=ChannelShown,
     openapi_extra=body_of(ChannelCode),
 )
-async def confirm(request: Request, channel: ChannelId) -> Response:
+async def confirm(request: Request, id: ChannelId) -> Response:
     """A code is valid for 30 minutes and may be tried 5 times."""
     given = await read_model(request, ChannelCode)
     async with scoped(request, WRITE) as connection:
-        found = await _channel(connection, request, channel, lock=True)
+        found = await _channel(connection, request, id, lock=True)
         done = await confirmed(connection, found, given.code)
         shown = channel_body(await channels.by_number(connection, found["no"]))
     if not done:
@@ -150,54 +150,54 @@ async def confirm(request: Request, channel: ChannelId) -> Response:
 
 
 @router.post(
-    "/{channel}/code",
+    "/{id}/code",
     summary="重新发送确认码 / have another code sent",
     status_code=204,
     response_class=Response,
     responses={429: {"description": "确认码过多 · too many codes"}},
 )
-async def another_code(request: Request, channel: ChannelId) -> Response:
+async def another_code(request: Request, id: ChannelId) -> Response:
     """At most 5 codes an hour. The code before is void."""
     with refusals():
         async with scoped(request, WRITE) as connection:
-            found = await _channel(connection, request, channel, lock=True)
+            found = await _channel(connection, request, id, lock=True)
             if found["confirmed_at"] is None:
                 await channels.send_code(connection, sealer_of(request), subject_of(request).key, found["no"])
     return Response(status_code=204)
 
 
 @router.put(
-    "/{channel}",
+    "/{id}",
     summary="启用或停用单位消息通道 / switch a channel on or off",
     response_model=ChannelShown,
     openapi_extra=body_of(ChannelSwitch),
 )
-async def switch(request: Request, channel: ChannelId) -> Response:
+async def switch(request: Request, id: ChannelId) -> Response:
     given = await read_model(request, ChannelSwitch)
     async with scoped(request, WRITE) as connection:
-        found = await _channel(connection, request, channel, lock=True)
+        found = await _channel(connection, request, id, lock=True)
         await channels.enable(connection, found["no"], given.enabled)
         return json_response(channel_body(await channels.by_number(connection, found["no"])))
 
 
 @router.delete(
-    "/{channel}", summary="删除单位消息通道 / delete a channel", status_code=204, response_class=Response
+    "/{id}", summary="删除单位消息通道 / delete a channel", status_code=204, response_class=Response
 )
-async def remove(request: Request, channel: ChannelId) -> Response:
+async def remove(request: Request, id: ChannelId) -> Response:
     async with scoped(request, WRITE) as connection:
-        found = await _channel(connection, request, channel)
+        found = await _channel(connection, request, id)
         await channels.remove(connection, found["no"])
     return Response(status_code=204)
 
 
 @router.get(
-    "/{channel}/letters",
+    "/{id}/letters",
     summary="单位消息发送记录 / what became of its messages",
     response_model=Letters,
 )
 async def letters_of(
     request: Request,
-    channel: ChannelId,
+    id: ChannelId,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
     state: LetterState = None,
@@ -205,20 +205,20 @@ async def letters_of(
     """Newest first. What ended is kept for GONGCHE_MESSAGE_RETENTION_DAYS."""
     place = read_cursor("letters", cursor, int)
     async with scoped(request, WRITE, read_only=True) as connection:
-        numbers = [(await _channel(connection, request, channel))["no"]]
+        numbers = [(await _channel(connection, request, id))["no"]]
         found = await letters.of_channels(connection, numbers, state, limit, place[0] if place else None)
     return json_response(letters_body(found, limit))
 
 
 @router.post(
-    "/{channel}/letters/{letter}/resend",
+    "/{id}/letters/{letter}/resend",
     summary="重新发送 / send a dead letter again",
     status_code=204,
     response_class=Response,
 )
-async def resend(request: Request, channel: ChannelId, letter: LetterId) -> Response:
+async def resend(request: Request, id: ChannelId, letter: LetterId) -> Response:
     async with scoped(request, WRITE) as connection:
-        numbers = [(await _channel(connection, request, channel))["no"]]
+        numbers = [(await _channel(connection, request, id))["no"]]
         if not await letters.send_again(connection, letter, numbers):
             raise not_found(NO_LETTER, str(letter))
     return Response(status_code=204)

@@ -56,7 +56,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     policy = Policy.of(settings.webhook_allowed_networks, settings.webhook_ports, settings.webhook_loopback)
     poster = Poster(policy, timeout_s=settings.webhook_timeout_s, ca_file=settings.webhook_ca_file)
     sealer = Sealer(settings)
-    pool = await create_pool(dsn, max_size=8)
+    pool = await create_pool(dsn, max_size=12)
     bells = [Bell(dsn, CHANNEL), Bell(dsn, outbox.CHANNEL)]
     courier = make_courier(settings, pool, poster, sealer, bells[1])
     listening: list[asyncio.Task[None]] = []

@@ -13,7 +13,7 @@ from office.messages.mail import Mailer
 from office.messages.outcomes import SENT, Outcome, Result
 from office.messages.texts import Item, Links, Text, text_of
 from office.posting.poster import Answer, Poster
-from office.posting.signatures import signed_headers
+from office.posting.signatures import key_of, signed_headers
 
 #: Of the text of a mail or a webhook, in bytes.
 _MOST_BYTES: Final = 15_000
@@ -80,7 +80,7 @@ class Carrier:
     ) -> Outcome:
         at = int(time.time())
         body = orjson.dumps({"type": kind, "timestamp": _rfc3339(at), "data": data})
-        headers = signed_headers([(secret or "").encode()], id, at, body, "application/json")
+        headers = signed_headers([key_of(secret or "")], id, at, body, "application/json")
         answer = await self._poster.post(address, headers, body)
         return webhook_outcome(answer, lambda said: hidden(said, bots.secrets_in(address)))
 

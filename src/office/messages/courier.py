@@ -46,6 +46,8 @@ _SERVER_MOST_S: Final = 300.0
 #: Messages whose receivers are looked up in one turn.
 _MOST_TOLD: Final = 500
 _MOST_FAULTS: Final = 1_000
+#: How often it is tried to note what came of a message, while the database does not answer.
+_NOTES: Final = 5
 
 SENT: Final = Counter("gongche_messages_attempts_total", "Attempts to hand messages over", ["kind", "result"])
 for _kind in KINDS:
@@ -75,14 +77,12 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``pauses_s``: before a failing channel is tried again, the last one stays. ``pace_s``: between two mails to one person, so
-    that what comes meanwhile goes together. ``most_s``: handing over takes no longer."""
+    """``pauses_s``: before a failing channel is tried again, the last one stays. ``most_s``: handing over takes no longer."""
 
     pauses_s: Sequence[float]
     give_up_s: float
     keep_days: int
     most_s: float
-    pace_s: float = 30.0
 
 
 class Courier:
@@ -105,6 +105,8 @@ class Courier:
         self._rests_until: dict[str, float] = {}  # kind -> when what all its channels use may work again
         self._server_failures: Tally[str] = Tally()
         self._faults: dict[str, str] = {}
+        #: Between two mails to one person, in seconds: what comes meanwhile goes together.
+        self.pace_s = 30.0
         self.trouble: str | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -249,8 +251,16 @@ class Courier:
                         return
         outcome = await self._hand_over(work, address, secret, facts)
         SENT.labels(work.kind, outcome.result.value).inc()
-        async with self._pool.acquire(timeout=5) as connection, connection.transaction():
-            await self._note(connection, work, outcome, address)
+        for again in range(_NOTES):
+            try:
+                async with self._pool.acquire(timeout=5) as connection, connection.transaction():
+                    await self._note(connection, work, outcome, address)
+                break
+            except Exception as error:
+                # What was sent and is not noted is sent twice.
+                if not is_outage(error) or again == _NOTES - 1:
+                    raise
+                await asyncio.sleep(1 + again)
 
     async def _hand_over(self, work: Work, address: str, secret: str | None, facts: Sequence[Any]) -> Outcome:
         id = f"{work.channel}.{work.batch}"
@@ -276,7 +286,7 @@ class Courier:
         if not outcome.shared:
             self._server_failures[work.kind] = 0
         if outcome.result is Result.SENT:
-            pace = self._plan.pace_s if work.kind == "email" and work.rows[0].code is None else 0.0
+            pace = self.pace_s if work.kind == "email" and work.rows[0].code is None else 0.0
             await outbox.sent(connection, work, pace)
         elif outcome.result is Result.REFUSED:
             await outbox.refused(connection, work, error, _REFUSED_S)

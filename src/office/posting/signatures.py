@@ -18,6 +18,13 @@ def shown(secret: bytes) -> str:
     return _PREFIX + base64.b64encode(secret).decode()
 
 
+def key_of(shown_secret: str) -> bytes:
+    """The secret of ``shown``, which signs. Raises ValueError for a text that is none."""
+    if not shown_secret.startswith(_PREFIX):
+        raise ValueError("not a secret of a webhook")
+    return base64.b64decode(shown_secret.removeprefix(_PREFIX), validate=True)
+
+
 def signature(keys: Sequence[bytes], id: str, timestamp: int, body: bytes) -> str:
     """The header ``webhook-signature``: one ``v1,<base64>`` for each key, with a space between."""
     signed = f"{id}.{timestamp}.".encode() + body
