@@ -24,6 +24,7 @@ from api.messages.own import router as own_channels
 from api.messages.units import router as unit_channels
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import make_router as make_registry
+from api.registry.secrecy import router as secrecy
 from api.subscriptions.endpoints import router as subscriptions
 from api.subscriptions.webhooks import router as webhooks
 from api.tracks.endpoints import router as tracks
@@ -92,6 +93,7 @@ def create_app(
         unit_channels,
         message_failures,
         *identity,
+        secrecy,
         make_registry(),
         observability.router,
         documentation.router,

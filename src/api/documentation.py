@@ -20,6 +20,7 @@ from api.identity.schemas import BODIES as IDENTITY
 from api.messages.schemas import BODIES as MESSAGES
 from api.positions.schemas import Position
 from api.problems import OF_PEOPLE, add_bodies, describe_problems
+from api.registry.secrecy import SecrecyReason
 from api.subscriptions.schemas import CommitBody, RotateBody, SeekBody, SubscriptionBody, WebhookBody
 from office.identity.tokens import SCOPES
 from registry.parameter_values import Threshold
@@ -55,6 +56,7 @@ def describe(app: FastAPI) -> None:
                 Problem,
                 *IDENTITY,
                 *BODIES,
+                SecrecyReason,
                 *SUPERVISION,
                 *MESSAGES,
             )

@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from office.identity.secrecy import is_masked_id
 from office.supervision.problems import InvalidError, SupervisionError
 from registry.bulk import ImportRefusedError
 from registry.refusals import Flaw, RefusedError, UnreadableError, sentence
@@ -119,10 +120,22 @@ def not_found(what: str, id: str) -> Problem:
 
 
 def known(what: str, id: str) -> str:
-    """``id`` if it can be one. Raises Problem 404."""
+    """``id`` if it can be one. Raises Problem 404, and 403 for the pseudonym of something secret."""
     if not id.isprintable():
         raise not_found(what, id)
+    if is_masked_id(id):
+        raise secret(id)
     return id
+
+
+def secret(id: str) -> Problem:
+    """403 for what stands behind a pseudonym: that it is secret was shown already, and nothing more is."""
+    return Problem(
+        403,
+        "secret-vehicle",
+        f"{id} 涉密，您未获准知悉，内容、轨迹和证据不予提供；确有工作需要的，请向该单位申请“涉密知悉人” · it is about a secret vehicle; content,"
+        " track and evidence are shown only to who is cleared (role secret_reader, scope secret:read)",
+    )
 
 
 def pointed(flaws: Sequence[Flaw]) -> list[dict[str, Any]]:

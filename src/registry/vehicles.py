@@ -79,7 +79,7 @@ _TABLE: Final = PlainTable(
     },
 )  # fmt: skip
 LISTING: Final = Listing(
-    _TABLE.select(),
+    _TABLE.select("t.secret, t.updated_at"),
     {"organisation": same("organisation"), "plate": same("plate")},
     decimals=_TABLE.decimals(),
 )
@@ -119,6 +119,26 @@ async def _refuse_taken_plates(connection: Connection, records: Sequence[Vehicle
 
 
 # --- read
+
+#: What stands in the place of a plate of a secret vehicle (涉密), and nothing of the rest.
+MASKED: Final = dict.fromkeys(Vehicle.model_fields) | {
+    "plate": "涉密车辆",
+    "category": "",
+    "report": "",
+    "secret": True,
+}
+
+
+async def masked_vehicles(
+    connection: Connection, organisation: str | None, after: str | None, limit: int
+) -> list[dict[str, object]]:
+    """Secret vehicles that the caller's transaction must not see, masked, by pseudonym (migrations/0036_secrecy.sql): up to
+    ``limit`` after the pseudonym ``after``."""
+    rows = await connection.fetch(
+        "SELECT id, organisation, updated_at FROM masked_vehicles($1, $2, $3)", organisation, after, limit
+    )
+    return [MASKED | dict(row) for row in rows]
+
 
 #: The columns of a VehicleInfo, of the table ``v``.
 SELECT: Final = (

@@ -243,6 +243,12 @@ def _answered(method: str, path: str, body: dict[str, Any]) -> Call:
     return call
 
 
+async def _marked(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
+    answer = await client.post(f"/v1/vehicles/car-{unit}:mark-secret", json={"reason": "执行机要任务"})
+    await world.pool.execute("UPDATE vehicles SET secret = false WHERE id = $1", f"car-{unit}")
+    return answer
+
+
 _ALERTS, _ANSWERS, _MINE = ("alerts:read",), ("dispositions:write",), ("subscriptions:manage",)
 #: What is the caller's own names units and tells nothing of them.
 _DONE: Final = frozenset({200, 201, 204})
@@ -311,6 +317,12 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     ),
     ("POST", "/v1/violations:import-export"): Case(
         _file("/v1/violations:import-export", "号牌号码,违法时间,违法行为", "{plate},2026-03-03 08:00:00,闯红灯"), _WRITE
+    ),
+    ("GET", "/v1/secret-vehicles"): Case(_get("/v1/secret-vehicles"), ("secret:read",), foreign=_DONE),
+    ("POST", "/v1/vehicles/{id}:mark-secret"): Case(_marked, ("secret:change",)),
+    # Tokens ask here: a mark is lifted by people.
+    ("POST", "/v1/vehicles/{id}:lift-secret"): Case(
+        _answered("POST", "/v1/vehicles/car-{unit}:lift-secret", {"reason": "不再涉密车辆"}), ("secret:change",), own=frozenset({403})
     ),
     ("GET", "/v1/audit"): Case(_get("/v1/audit", limit="1000"), ("audit:read",), foreign=None),
     **{("GET", f"/v1/{kind}/{{id}}"): Case(_get(f"/v1/{kind}/{_id(kind)}"), _READ, common=kind in COMMON) for kind in KINDS},

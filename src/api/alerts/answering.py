@@ -18,7 +18,7 @@ from api.answers import (
 from api.auth.access import require
 from api.auth.scoped import scoped
 from api.bodies import Body, body_of, read_model
-from api.errors import Problem, not_found
+from api.errors import Problem, known, not_found
 from api.http import (
     DEFAULT_PAGE,
     MAX_ID,
@@ -79,7 +79,7 @@ class CodeBody(Body):
 
 async def _alert(connection: Any, request: Request, id: str, version: int | None) -> Alert:
     """A version (None = the newest) of an alert that the caller may answer. Raises Problem 404."""
-    held = await stored_alert(connection, id) if id.isprintable() else None
+    held = await stored_alert(connection, known("没有这条预警 · no such alert", id))
     units = await visible_units(connection, request.state.subject, WRITE)
     if held is None or (units is not None and held.alert.organisation not in units):
         raise not_found("没有这条预警 · no such alert", id)

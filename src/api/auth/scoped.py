@@ -18,6 +18,7 @@ from api.errors import Problem
 from api.http import address_of
 from office.identity.audit import MOST_AGENT, Actor, actor_of
 from office.identity.scope import Reach
+from office.identity.secrecy import PERMISSION
 from office.identity.subject import Subject, unknown_permissions
 from registry.writing import in_transaction
 from runtime.connection import Connection
@@ -59,6 +60,8 @@ def reach_of(request: Request, *permissions: str, read_only: bool = False) -> Re
         subject.reach(*permissions),
         subject.key,
         "" if read_only else actor(request, *permissions).json(),
+        # Whoever sends positions is told of none, and none may be lost because its vehicle is secret.
+        None if permissions == ("positions:write",) else subject.reach(PERMISSION),
     )
 
 

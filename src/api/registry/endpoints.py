@@ -16,7 +16,7 @@ from api.answers import Imported, TripResult
 from api.auth.access import require
 from api.auth.audited import noted, stated_purpose
 from api.auth.scoped import scoped, written
-from api.errors import Problem, known, not_found, pointed
+from api.errors import Problem, known, not_found, pointed, secret
 from api.http import (
     DAY_PATTERN,
     DEFAULT_PAGE,
@@ -38,6 +38,7 @@ from api.registry import parameters, statements, terminals
 from api.registry.examples import EXAMPLES, RESULT
 from api.registry.importing import import_steps
 from api.registry.stored import ONE, PAGES, WRITTEN
+from office.identity.secrecy import is_masked_id
 from registry import bulk as imports
 from registry import pages
 from registry.calendar import forget_day
@@ -49,6 +50,7 @@ from registry.records import KINDS, Kind, apply
 from registry.refusals import Flaw, RefusedError, explain
 from registry.spelling import normal_plate
 from registry.values import WriteResult, parse_day, parse_time
+from registry.vehicles import masked_vehicles
 from rules.live.store.results import order_result
 from runtime.connection import Connection
 from telemetry.terminals.phones import stored_phone
@@ -198,6 +200,8 @@ Endpoint = Callable[..., Awaitable[Response]]
 
 def _put(name: str, kind: Kind) -> Endpoint:
     async def put(request: Request, id: RecordId) -> Response:
+        if is_masked_id(id):
+            raise secret(id)
         values = await read_json(request, loads=partial(imports.loads, name))
         if not isinstance(values, dict):
             raise Problem(422, "invalid-data", "应为 JSON 对象 · the body must be a JSON object")
@@ -259,9 +263,7 @@ def _list(kind: str, listing: pages.Listing) -> Endpoint:
                 filters[name] = _moment(listing.filters[name], name, value)
         place = read_cursor(kind, cursor, str)
         async with scoped(request, "registry:read", read_only=kind not in PERSONAL) as connection:
-            found = await pages.page(
-                connection, listing, after=place[0] if place else None, limit=limit, **filters
-            )
+            found = await _page(connection, kind, listing, place[0] if place else None, limit, filters)
             if kind in PERSONAL:
                 asked = {name: value for name, value in filters.items() if value is not None}
                 about = {"asked": asked, "ids": [record["id"] for record in found]}
@@ -271,6 +273,25 @@ def _list(kind: str, listing: pages.Listing) -> Endpoint:
         return json_response({"items": found, "next": following})
 
     return page
+
+
+async def _page(
+    connection: Connection,
+    kind: str,
+    listing: pages.Listing,
+    after: str | None,
+    limit: int,
+    filters: dict[str, str | None],
+) -> list[dict[str, Any]]:
+    """A page of records. Of vehicles the secret ones that the caller must not see come last, masked; a filter that is about
+    more than their unit does not find them."""
+    masked = after is not None and is_masked_id(after)
+    found = [] if masked else await pages.page(connection, listing, after=after, limit=limit, **filters)
+    others = [value for name, value in filters.items() if name != "organisation" and value is not None]
+    if kind != "vehicles" or others or len(found) == limit:
+        return found
+    begin = after if masked else None
+    return found + await masked_vehicles(connection, filters["organisation"], begin, limit - len(found))
 
 
 def _moment(filter: pages.Filter, name: str, value: str) -> str:

@@ -41,6 +41,7 @@ class StoredPlace(BaseModel):
 _CHANGED: Final = {"updated_at": datetime}
 #: What the registry adds to what was written.
 _ADDED: Final[dict[str, dict[str, Any]]] = {
+    "vehicles": _CHANGED | {"secret": bool},
     "terminals": _CHANGED
     | {
         "office_said": list[str],
@@ -57,6 +58,11 @@ _ADDED: Final[dict[str, dict[str, Any]]] = {
 }
 #: What is read in another form than it is written.
 _OTHERWISE: Final[dict[str, dict[str, Any]]] = {
+    # Null of a secret vehicle that is shown masked.
+    "vehicles": {
+        "energy": Literal["petrol", "diesel", "electric", "hybrid", "gas"] | None,
+        "ownership": Literal["owned", "rented"] | None,
+    },
     "terminals": {"vehicle": str | None, "valid_from": datetime | None},
     "fences": {"geometry": dict[str, Any], "valid_from": datetime},
     "dispatch-orders": {

@@ -172,7 +172,8 @@ _WHERE: Final = {
 async def page(
     connection: Connection, wanted: AuditFilter, *, limit: int, before: tuple[datetime, int] | None = None
 ) -> list[dict[str, Any]]:
-    """Entries, the newest first, those before ``before``: (at, no) of the last one of the page before."""
+    """Entries, the newest first, those before ``before``: (at, no) of the last one of the page before. Those about secret
+    vehicles that the caller must not see are masked (migrations/0036_secrecy.sql)."""
     conditions, arguments = [], list[Any]()
     for name, condition in _WHERE.items():
         if (value := getattr(wanted, name)) is not None:
@@ -184,4 +185,18 @@ async def page(
         conditions.append(f"at <= ${last - 1} AND (at, no) < (${last - 1}, ${last})")
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     query = f"SELECT {_COLUMNS} FROM audit{where} ORDER BY at DESC, no DESC LIMIT ${len(arguments) + 1}"  # noqa: S608 - constants
-    return [dict(row) for row in await connection.fetch(query, *arguments, limit)]
+    found = [dict(row) for row in await connection.fetch(query, *arguments, limit)]
+    if wanted.id is not None or wanted.vehicle is not None:
+        return found  # what is masked is not found by what is masked of it
+    end = (found[-1]["at"], found[-1]["no"]) if len(found) == limit else (None, None)
+    masked = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM masked_audit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",  # noqa: S608 - constants
+        wanted.who, wanted.action, wanted.kind, wanted.organisation, wanted.since, wanted.until,
+        *(before or (None, None)), *end, limit,
+    )  # fmt: skip
+    if not masked:
+        return found
+    both = sorted(
+        found + [dict(row) for row in masked], key=lambda entry: (entry["at"], entry["no"]), reverse=True
+    )
+    return both[:limit]

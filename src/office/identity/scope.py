@@ -22,12 +22,14 @@ EVERYWHERE_ROLE: Final = "gongche_everywhere"
 @dataclass(frozen=True, slots=True)
 class Reach:
     """``units``: those that are reached, with all below them; None = everywhere, none = nothing. ``subject``: who asks, as
-    ``kind:id``. ``actor``: the same as the audit has it (office.identity.audit); "" = nothing is written. It can be pickled: a
+    ``kind:id``. ``actor``: the same as the audit has it (office.identity.audit); "" = nothing is written. ``secrets``: the units
+    in which, and below which, secret vehicles are seen (office.identity.secrecy); None = everywhere. It can be pickled: a
     large import takes it to a process of its own."""
 
     units: frozenset[str] | None
     subject: str
     actor: str = ""
+    secrets: frozenset[str] | None = frozenset()
 
     @property
     def role(self) -> str:
@@ -41,6 +43,7 @@ class Reach:
         return (
             f"SET {how}ROLE {self.role};"
             f"SET {how}gongche.reach = {quoted(array_text(self.units or ()))};"
+            f"SET {how}gongche.secrets = {quoted('*' if self.secrets is None else array_text(self.secrets))};"
             f"SET {how}gongche.subject = {quoted(self.subject)};"
             + (f"SET {how}gongche.actor = {quoted(self.actor)};" if self.actor else "")
         )

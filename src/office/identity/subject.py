@@ -30,6 +30,8 @@ PERMISSIONS: Final[dict[str, str]] = {
     "complaints:write": "登记诉求 / hand in complaints of the hotline 12345, nothing else",
     "users:manage": "管理用户 / users, their roles, machines",
     "audit:read": "读取审计 / read who did and who read what",
+    "secret:read": "知悉涉密车辆 / see secret vehicles: plate, person, place, track",
+    "secret:change": "标记和解除涉密 / mark a vehicle secret; two people lift the mark",
 }
 
 
@@ -49,6 +51,7 @@ class Role(StrEnum):
     INSPECTOR = "inspector"  # 纪检监察
     FINANCE = "finance"  # 财政、财务
     AUDITOR = "auditor"  # 审计
+    SECRET_READER = "secret_reader"  # noqa: S105 - no password; 涉密知悉人, besides another role
 
 
 ROLE_NAMES: Final[dict[Role, str]] = {
@@ -65,6 +68,7 @@ ROLE_NAMES: Final[dict[Role, str]] = {
     Role.INSPECTOR: "纪检监察 / inspector",
     Role.FINANCE: "财务 / finance",
     Role.AUDITOR: "审计 / auditor",
+    Role.SECRET_READER: "涉密知悉人 / cleared for secret vehicles",
 }
 
 #: What a role brings with it, in the units below the one that it is held in. The rights follow the table of actors in
@@ -81,6 +85,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "cases:draft",
             "cases:close",
             "subscriptions:manage",
+            "secret:change",
         }
     ),
     Role.OFFICE_HEAD: frozenset(
@@ -92,16 +97,35 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "cases:draft",
             "cases:issue",
             "cases:close",
+            "secret:change",
         }
     ),
     Role.UNIT_ADMINISTRATOR: frozenset(
-        {"alerts:read", "tracks:read", "registry:read", "registry:write", "cases:read", "cases:reply"}
+        {
+            "alerts:read",
+            "tracks:read",
+            "registry:read",
+            "registry:write",
+            "cases:read",
+            "cases:reply",
+            "secret:read",
+            "secret:change",
+        }
     ),
     Role.UNIT_HEAD: frozenset(
-        {"alerts:read", "tracks:read", "registry:read", "cases:read", "cases:reply", "cases:sign"}
+        {
+            "alerts:read",
+            "tracks:read",
+            "registry:read",
+            "cases:read",
+            "cases:reply",
+            "cases:sign",
+            "secret:read",
+            "secret:change",
+        }
     ),
-    Role.APPROVER: frozenset({"registry:read"}),
-    Role.DISPATCHER: frozenset({"registry:read", "tracks:read"}),
+    Role.APPROVER: frozenset({"registry:read", "secret:read"}),
+    Role.DISPATCHER: frozenset({"registry:read", "tracks:read", "secret:read"}),
     Role.DRIVER: frozenset(),
     Role.APPLICANT: frozenset(),
     Role.CONTRACTOR: frozenset({"registry:read"}),
@@ -117,6 +141,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
     ),
     Role.FINANCE: frozenset({"registry:read"}),
     Role.AUDITOR: frozenset({"audit:read"}),
+    Role.SECRET_READER: frozenset({"secret:read"}),
 }
 
 

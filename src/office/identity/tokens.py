@@ -28,6 +28,7 @@ SCOPES: Final[dict[str, str]] = {
         "ops:read",
         "subscriptions:manage",
         "dispositions:write",
+        "secret:read",
     )
 }
 

@@ -7,11 +7,13 @@ was killed ends by itself.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from office.identity.scope import Reach
 from office.posting.poster import Answer
 from office.subscriptions.store import Subscription
 from office.subscriptions.webhooks import DELIVERY, Delivery, delivery_of, try_now
@@ -51,9 +53,17 @@ async def enabled_webhooks(connection: Connection) -> list[Work]:
     return [Work(*row) for row in rows]
 
 
-async def fill(connection: Connection, subscription: Subscription, wanted: FeedFilter) -> bool:
-    """Make the deliveries of what is new in the feed; whether there may be more. In a transaction of the caller. Those that are
-    there already (the place was set back) are put on their way again."""
+@asynccontextmanager
+async def seen_by(connection: Connection, reach: Reach) -> AsyncIterator[None]:
+    """Within it the connection, which is in a transaction, sees what ``reach`` sees: of secret vehicles what is masked."""
+    await connection.execute(reach.sql())
+    yield
+    await connection.execute("SET LOCAL ROLE NONE")
+
+
+async def fill(connection: Connection, subscription: Subscription, wanted: FeedFilter, reach: Reach) -> bool:
+    """Make the deliveries of what is new in the feed for an owner of this ``reach``; whether there may be more. In a
+    transaction of the caller. Those that are there already (the place was set back) are put on their way again."""
     filled = await connection.fetchval(
         "SELECT filled FROM webhooks WHERE subscription_no = $1 AND disabled_at IS NULL FOR UPDATE SKIP LOCKED",
         subscription.no,
@@ -67,7 +77,8 @@ async def fill(connection: Connection, subscription: Subscription, wanted: FeedF
     room = MOST_WAITING - int(waiting)
     if room <= 0:
         return False
-    part = await read_feed_for(connection, filled, room, wanted)
+    async with seen_by(connection, reach):
+        part = await read_feed_for(connection, filled, room, wanted)
     if part.place == filled:
         return False
     await connection.execute(

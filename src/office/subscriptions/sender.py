@@ -21,8 +21,10 @@ from typing import Any, Final
 import orjson
 from prometheus_client import Counter, Gauge, Histogram
 
+from office.identity import secrecy
 from office.identity.keys import Sealer
 from office.identity.lookup import subject_by_id
+from office.identity.scope import Reach
 from office.identity.subject import Subject
 from office.posting.poster import Answer, Poster
 from office.posting.signatures import signed_headers
@@ -213,7 +215,7 @@ class Sender:
         if work.behind:
             async with connection.transaction():
                 wanted = await filter_for(connection, subject, PERMISSION, subscription.wanted)
-                more = await deliveries.fill(connection, subscription, wanted)
+                more = await deliveries.fill(connection, subscription, wanted, _reach(subject))
         most = MOST_OF_FAILING if work.failing else MOST_OF_ONE
         room = min(most - self._under_way[number], MOST - len(self._leases))
         if room > 0:
@@ -253,14 +255,19 @@ class Sender:
     async def _deliver_one(self, lease: uuid.UUID, delivery: Delivery, subscription: Subscription) -> None:
         async with self._pool.acquire(timeout=5) as connection:
             webhook = await find(connection, subscription.no)
-            entry = await entry_at(connection, delivery.seq)
             subject = await subject_by_id(connection, subscription.owner.kind, subscription.owner.id)
-            if webhook is None or entry is None or subject is None or not subject.may(PERMISSION):
+            if webhook is None or subject is None or not subject.may(PERMISSION):
                 await deliveries.give_back(connection, [lease])
                 return
             if not await _sees(connection, subject, delivery.organisation):
                 await deliveries.withhold(connection, lease, delivery)
                 SENT.labels("withheld").inc()
+                return
+            # As its owner may see it now, not as it was when the delivery was made: a vehicle may have become secret since.
+            async with connection.transaction(), deliveries.seen_by(connection, _reach(subject)):
+                entry = await entry_at(connection, delivery.seq)
+            if entry is None:
+                await deliveries.give_back(connection, [lease])
                 return
             signed_with = await keys.signing_keys(connection, self._sealer, subscription.no)
         if subscription.cloud_events:
@@ -355,6 +362,11 @@ class Sender:
             self._cleaned_at = now
             await deliveries.clean(connection, self._schedule.keep_days)
             await keys.forget_ended(connection)
+
+
+def _reach(subject: Subject) -> Reach:
+    """What the owner of a subscription may read of alerts."""
+    return Reach(subject.reach(PERMISSION), subject.key, secrets=subject.reach(secrecy.PERMISSION))
 
 
 async def _sees(connection: Any, subject: Subject, organisation: str) -> bool:

@@ -24,6 +24,13 @@ _ROW: Final = (
     " CASE WHEN c.undetermined THEN 'grey' WHEN c.due_on IS NULL THEN 'none' WHEN c.due_on < {today} THEN 'red'"
     " WHEN c.yellow_from <= {today} THEN 'yellow' ELSE 'green' END AS colour"
 )
+_OWN: Final = (
+    "c.id, c.organisation, c.number, c.state, c.version, c.source, c.level, c.title, c.vehicle, c.external_no, c.finding,"
+    " c.reminders, c.announced, c.proposal, c.created_at, c.issued_at, c.due_on, c.yellow_from, c.undetermined"
+)
+_MASKED: Final = (
+    _OWN.replace("c.title", "'涉密车辆督办'").replace("c.external_no", "NULL").replace("c.proposal", "NULL")
+)
 #: The same as conditions, so that an index finds the few.
 _OF_COLOUR: Final = {
     Colour.RED: "c.due_on < {today}",
@@ -63,16 +70,29 @@ async def list_cases(
     if after is not None:
         asked.add("c.created_at <= {} AND (c.created_at < {} OR c.id > {})", after[0], after[0], after[1])
     most = asked.argument(limit)
-    sql = f"SELECT {row} FROM cases c{asked.where} ORDER BY c.created_at DESC, c.id LIMIT {most}"  # noqa: S608 - constants
+    place = await _shown_from(connection, filters)
+    sql = f"SELECT {row} FROM {place} c{asked.where} ORDER BY c.created_at DESC, c.id LIMIT {most}"  # noqa: S608 - constants
     return [dict(found) for found in await connection.fetch(sql, *asked.arguments)]
+
+
+async def _shown_from(connection: Connection, filters: CaseFilter) -> str:
+    """SQL: where cases are listed from: with those about secret vehicles that the caller must not see, masked
+    (migrations/0036_secrecy.sql), where there are any. Who asks for a vehicle or an alert does not find them by it."""
+    if filters.vehicle is not None or filters.alert is not None:
+        return "cases"
+    if not await connection.fetchval("SELECT cardinality(hidden_nos())"):
+        return "cases"
+    return f"(SELECT {_OWN} FROM cases c UNION ALL SELECT {_MASKED} FROM masked_cases() c)"  # noqa: S608 - constants
 
 
 async def count_cases(connection: Connection, actor: Actor, filters: CaseFilter) -> dict[str, dict[str, int]]:
     """Numbers of cases by state and by colour (of those that are with a unit)."""
     asked = Conditions()
     row = await _asked(connection, actor, filters, asked)
+    place = await _shown_from(connection, filters)
     found = await connection.fetch(
-        f"SELECT state, colour, count(*) AS n FROM (SELECT {row} FROM cases c{asked.where}) f GROUP BY state, colour",  # noqa: S608 - constants
+        f"SELECT state, colour, count(*) AS n FROM (SELECT {row} FROM {place} c{asked.where}) f"  # noqa: S608 - constants
+        " GROUP BY state, colour",
         *asked.arguments,
     )
     states = dict.fromkeys(map(str, State), 0)

@@ -36,6 +36,10 @@ _VERSION = (
 )
 
 
+#: What of a part of the feed is about secret vehicles that the caller must not see: masked (migrations/0036_secrecy.sql).
+_PART: Final = "(SELECT array_agg(q.alert_id) FROM part q), (SELECT array_agg(q.version) FROM part q)"
+
+
 async def publish_feed(conn: Connection, written: Sequence[Alert]) -> list[int]:
     """Give the alert versions that this transaction wrote (what ``publish`` returned) their places in the feed; the
     places, in order.
@@ -106,7 +110,9 @@ async def read_feed_for(conn: Connection, after_seq: int, limit: int, wanted: Fe
     rows = await conn.fetch(
         f"WITH part AS MATERIALIZED (SELECT * FROM feed_part({after}, {looked}))"  # noqa: S608 - constants
         " SELECT s.reached, s.looked, m.* FROM (SELECT max(seq) AS reached, count(*) AS looked FROM part) s"
-        " LEFT JOIN (SELECT p.seq, p.created_at, p.alert_id, v.body FROM part p JOIN alert_versions v"
+        " LEFT JOIN (SELECT p.seq, p.created_at, p.alert_id, v.body FROM part p JOIN (SELECT w.alert_id, w.version, w.body"
+        " FROM part q JOIN alert_versions w ON w.alert_id = q.alert_id AND w.version = q.version"
+        f" UNION ALL SELECT * FROM masked_versions({_PART})) v"
         f" ON v.alert_id = p.alert_id AND v.version = p.version{asked.where} ORDER BY p.seq LIMIT {found_most}) m"
         " ON true ORDER BY m.seq",
         *asked.arguments,
@@ -126,10 +132,12 @@ async def first_place_since(conn: Connection, moment: datetime) -> int:
 
 
 async def entry_at(conn: Connection, seq: int) -> FeedEntry | None:
-    """The entry at a place of the feed, or None."""
+    """The entry at a place of the feed, as the caller may see it, or None."""
     row = await conn.fetchrow(
-        "SELECT f.seq, f.created_at, f.alert_id, v.body FROM alert_feed f"
-        " JOIN alert_versions v ON v.alert_id = f.alert_id AND v.version = f.version WHERE f.seq = $1",
+        "WITH part AS MATERIALIZED (SELECT * FROM feed_part($1::bigint - 1, 1) WHERE seq = $1)"  # noqa: S608 - constant
+        " SELECT p.seq, p.created_at, p.alert_id, v.body FROM part p JOIN (SELECT w.alert_id, w.version, w.body FROM part q"
+        " JOIN alert_versions w ON w.alert_id = q.alert_id AND w.version = q.version"
+        f" UNION ALL SELECT * FROM masked_versions({_PART})) v ON v.alert_id = p.alert_id AND v.version = p.version",
         seq,
     )
     return None if row is None else _entry(row)
@@ -156,13 +164,44 @@ async def list_alerts(
     last one of the page before; at most MAX_PAGE. One that cannot be shown is left out. ``units``: only of these few, each of
     which is looked up by itself: whoever sees a thousandth of all alerts need not go through the others."""
     most, found = min(limit, MAX_PAGE), list[VersionedAlert]()
+    begin = after
     while True:
         rows = await _list(conn, filters, most - len(found), after, units)
         full = len(rows) == most - len(found)
         found += shown(rows, _versioned, "alert", lambda row: row["id"])
         if not full or len(found) == most:
-            return found
+            break
         after = to_us(rows[-1]["detected_at"]), rows[-1]["id"]
+    return _merged(found, await _masked(conn, filters or AlertFilter(), most, begin), most)
+
+
+def _merged(found: list[VersionedAlert], masked: list[VersionedAlert], most: int) -> list[VersionedAlert]:
+    """Both, in the order of lists."""
+    if not masked:
+        return found
+    both = sorted(found + masked, key=lambda one: (-to_us(one.alert.detected_at), one.alert.id))
+    return both[:most]
+
+
+async def _masked(
+    conn: Connection, wanted: AlertFilter, most: int, after: tuple[int, str] | None
+) -> list[VersionedAlert]:
+    """Alerts of secret vehicles that the caller must not see, masked (migrations/0036_secrecy.sql). None where a vehicle, a
+    finding or the state of its case is asked for: what is masked is not found by what is masked of it."""
+    if wanted.vehicle is not None or wanted.finding is not None or wanted.case_states is not None:
+        return []
+    rows = await conn.fetch(
+        "SELECT * FROM masked_alerts($1, $2, $3, $4, $5, $6, $7, $8)",
+        wanted.rule,
+        wanted.organisation,
+        wanted.status,
+        _time(wanted.from_us),
+        _time(wanted.to_us),
+        None if after is None else from_us(after[0]),
+        None if after is None else after[1],
+        most,
+    )
+    return [VersionedAlert(Alert.from_body(row["body"]), "", None, row["created_at"]) for row in rows]
 
 
 async def _list(
