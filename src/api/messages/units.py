@@ -113,12 +113,12 @@ async def add(request: Request) -> Response:
         )
     with refusals():
         async with scoped(request, WRITE) as connection:
-            if not await organisation_exists(connection, given.organisation):
-                raise RefusedError([Flaw(("organisation",), "单位未登记 · there is no such unit")])
             units = await units_reached(connection, subject, WRITE)
             office = await _office_units(connection, request)
             if units is not None and given.organisation not in units:
                 raise out_of_scope()
+            if not await organisation_exists(connection, given.organisation):
+                raise RefusedError([Flaw(("organisation",), "单位未登记 · there is no such unit")])
             if given.about == "office" and office is not None and given.organisation not in office:
                 raise Problem(
                     403,
