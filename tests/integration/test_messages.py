@@ -106,7 +106,7 @@ async def post(pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[Post]:
     settings = Settings(
         data_dir=tmp_path, identity_key_file=identity_key(), public_url=HOME, webhook_loopback=True, webhook_timeout_s=1,
         smtp_host="127.0.0.1", smtp_port=smtp.port, smtp_tls="none", smtp_from="gongche@example.gov.cn", smtp_timeout_s=4,
-        message_bot_hosts=("127.0.0.1",), message_retry_s=(1, 2),
+        message_bot_hosts=("127.0.0.1",), message_retry_s=(1, 2), webhook_allowed_networks=("10.0.0.0/8",),
     )  # fmt: skip
     async with opened(pool, settings) as site:
         yield Post(site, settings, smtp, bots, hook)

@@ -29,10 +29,13 @@ NO_CHANNEL = "没有这个通道 · no such channel"
 NO_LETTER = "没有这条未送达的消息，或已过保存期限 · no such dead letter, or not kept any more"
 
 
-def rules_of(request: Request) -> Rules:
-    """What addresses must be."""
+def rules_of(request: Request, *, personal: bool) -> Rules:
+    """What addresses must be. What a person sets for himself (``personal``) is a public address: else everybody who may sign in
+    could have the server ask what is in the networks of the office."""
     settings = request.app.state.settings
     policy = Policy.of(settings.webhook_allowed_networks, settings.webhook_ports, settings.webhook_loopback)
+    if personal:
+        policy = Policy(loopback=policy.loopback)
     return Rules(
         policy,
         settings.smtp_host is not None,

@@ -103,7 +103,7 @@ async def add(request: Request) -> Response:
     """Nothing else goes there until the code came back (`/confirm`)."""
     session = await settled(request)
     given = await read_body(request, OwnChannelBody)
-    address = channels.check_address(given.kind, given.address, rules_of(request))
+    address = channels.check_address(given.kind, given.address, rules_of(request, personal=True))
     person = session.subject.id
     with refusals():
         async with request.app.state.desk.transaction() as connection:

@@ -105,7 +105,7 @@ async def listed(
 async def add(request: Request) -> Response:
     """Nothing else goes there until the code, which the bot shows in its group, came back (`/confirm`). At most 5 of a unit."""
     given = await read_model(request, UnitChannelBody)
-    address = channels.check_address(given.kind, given.address, rules_of(request))
+    address = channels.check_address(given.kind, given.address, rules_of(request, personal=False))
     subject = subject_of(request)
     if given.secret is not None and given.kind not in ("dingtalk", "feishu"):
         raise RefusedError(

@@ -97,8 +97,16 @@ def make_courier(settings: Settings, pool: Any, poster: Poster, sealer: Sealer, 
     from office.messages.courier import Courier, Plan
     from office.messages.mail import Mailer
     from office.messages.texts import Links
+    from office.posting.addresses import Policy
+    from office.posting.poster import Poster
     from office.supervision.messages import sentence
 
+    # What somebody set up for himself is sent to public addresses: networks of the office are for units and subscriptions.
+    outside = Poster(
+        Policy(loopback=settings.webhook_loopback),
+        timeout_s=settings.webhook_timeout_s,
+        ca_file=settings.webhook_ca_file,
+    )
     home = settings.public_url
     links = Links(settings.message_link or (home and f"{home}/v1/cases/{{id}}"), home)
     mailer = Mailer(settings) if settings.smtp_host is not None else None
@@ -108,4 +116,4 @@ def make_courier(settings: Settings, pool: Any, poster: Poster, sealer: Sealer, 
         settings.message_retention_days,
         max(settings.smtp_timeout_s, settings.webhook_timeout_s),
     )
-    return Courier(pool, Carrier(poster, mailer, links), sealer, plan, links, sentence, bell)
+    return Courier(pool, Carrier(poster, outside, mailer, links), sealer, plan, links, sentence, bell)

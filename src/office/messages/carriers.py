@@ -10,6 +10,7 @@ import orjson
 
 from office.messages import bots
 from office.messages.mail import Mailer
+from office.messages.outbox import Work
 from office.messages.outcomes import SENT, Outcome, Result
 from office.messages.texts import Item, Links, Text, text_of
 from office.posting.poster import Answer, Poster
@@ -23,16 +24,14 @@ _NO_MAIL: Final = Outcome(
 
 
 class Carrier:
-    """``mailer``: None = there is no mail server."""
+    """``outside``: posts to public addresses only: for what a person set up. ``mailer``: None = there is no mail server."""
 
-    def __init__(self, poster: Poster, mailer: Mailer | None, links: Links) -> None:
-        self._poster, self._mailer, self._links = poster, mailer, links
+    def __init__(self, poster: Poster, outside: Poster, mailer: Mailer | None, links: Links) -> None:
+        self._poster, self._outside, self._mailer, self._links = poster, outside, mailer, links
 
-    async def carry(
-        self, kind: str, address: str, secret: str | None, items: Sequence[Item], skipped: int, id: str
-    ) -> Outcome:
-        """Hand a message about ``items`` over. ``id``: the same whenever this one is sent again. Whatever happens is an Outcome, and
-        none has what opens the channel in it."""
+    async def carry(self, work: Work, address: str, secret: str | None, items: Sequence[Item]) -> Outcome:
+        """Hand a message about ``items`` over. Whatever happens is an Outcome, and none has what opens the channel in it."""
+        kind, skipped = work.kind, work.skipped
         most = bots.BOTS[kind].most_bytes if kind in bots.BOTS else _MOST_BYTES
         text = text_of(items, skipped, self._links, most)
         if kind == "webhook":
@@ -50,21 +49,24 @@ class Carrier:
                     for item in items
                 ],
             }
-            return await self._webhook(address, secret, "cn.gongche.message.v1", data, id)
-        return await self._text(kind, address, secret, text, id)
+            return await self._webhook(work, address, secret, "cn.gongche.message.v1", data)
+        return await self._text(work, address, secret, text)
 
     async def carry_code(
-        self, kind: str, address: str, secret: str | None, text: Text, code: str, id: str
+        self, work: Work, address: str, secret: str | None, text: Text, code: str
     ) -> Outcome:
         """Hand a code over, whose ``text`` it is."""
-        if kind == "webhook":
+        if work.kind == "webhook":
             data = {"text": text.body, "code": code}
-            return await self._webhook(address, secret, "cn.gongche.confirm.v1", data, id)
-        return await self._text(kind, address, secret, text, id)
+            return await self._webhook(work, address, secret, "cn.gongche.confirm.v1", data)
+        return await self._text(work, address, secret, text)
 
-    async def _text(self, kind: str, address: str, secret: str | None, text: Text, id: str) -> Outcome:
+    async def _text(self, work: Work, address: str, secret: str | None, text: Text) -> Outcome:
+        kind = work.kind
         if kind == "email":
-            return _NO_MAIL if self._mailer is None else await self._mailer.send(address, text, id)
+            return (
+                _NO_MAIL if self._mailer is None else await self._mailer.send(address, text, work.message_id)
+            )
         url, body = bots.request(kind, address, secret, text.body, time.time())
         answer = await self._poster.post(
             url, {"content-type": "application/json; charset=utf-8", "user-agent": "gongche"}, body
@@ -76,12 +78,13 @@ class Carrier:
         return bots.outcome(kind, answer, hide)
 
     async def _webhook(
-        self, address: str, secret: str | None, kind: str, data: dict[str, Any], id: str
+        self, work: Work, address: str, secret: str | None, kind: str, data: dict[str, Any]
     ) -> Outcome:
         at = int(time.time())
         body = orjson.dumps({"type": kind, "timestamp": _rfc3339(at), "data": data})
-        headers = signed_headers([key_of(secret or "")], id, at, body, "application/json")
-        answer = await self._poster.post(address, headers, body)
+        headers = signed_headers([key_of(secret or "")], work.message_id, at, body, "application/json")
+        poster = self._outside if work.personal else self._poster
+        answer = await poster.post(address, headers, body)
         return webhook_outcome(answer, lambda said: hidden(said, bots.secrets_in(address)))
 
 

@@ -263,12 +263,11 @@ class Courier:
                 await asyncio.sleep(1 + again)
 
     async def _hand_over(self, work: Work, address: str, secret: str | None, facts: Sequence[Any]) -> Outcome:
-        id = f"{work.channel}.{work.batch}"
         first = work.rows[0]
         if first.code is not None:
             code = self._sealer.open(first.code, f"message code {work.channel}")
             text = code_text(code, int(channels.CODE_LIFE.total_seconds() // 60), self._links)
-            return await self._carrier.carry_code(work.kind, address, secret, text, code, id)
+            return await self._carrier.carry_code(work, address, secret, text, code)
         items = [
             Item(
                 row["case_id"],
@@ -279,7 +278,7 @@ class Courier:
             )
             for row in facts
         ]
-        return await self._carrier.carry(work.kind, address, secret, items, work.skipped, id)
+        return await self._carrier.carry(work, address, secret, items)
 
     async def _note(self, connection: Any, work: Work, outcome: Outcome, address: str) -> None:
         error = hidden(outcome.error or "", [address]).replace("\0", "")[:500]

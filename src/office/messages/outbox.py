@@ -36,16 +36,23 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A batch of a channel that this process has the lease of. ``skipped``: messages that did not fit."""
+    """A batch of a channel that this process has the lease of. ``personal``: of a person, not of a unit. ``skipped``: messages that
+    did not fit."""
 
     channel_no: int
     channel: uuid.UUID
     kind: str
+    personal: bool
     lease: uuid.UUID
     batch: int
     rows: tuple[Row, ...]
     failures: int
     skipped: int
+
+    @property
+    def message_id(self) -> str:
+        """The same whenever this batch is sent again."""
+        return f"{self.channel}_{self.batch}"
 
 
 def choose(rows: Sequence[Row], *, quiet: bool, confirmed: bool) -> list[Row]:
@@ -146,7 +153,7 @@ async def claim(
         " ELSE $4 >= q.from_min OR $4 < q.to_min END)"
     )
     lanes = await connection.fetch(
-        f"SELECT l.channel_no, l.failures, l.skipped, c.id, c.confirmed_at IS NOT NULL AS confirmed, {quiet} AS quiet"  # noqa: S608 - constants
+        f"SELECT l.channel_no, l.failures, l.skipped, c.id, c.person IS NOT NULL AS personal, c.confirmed_at IS NOT NULL AS confirmed, {quiet} AS quiet"  # noqa: S608 - constants
         " FROM message_lanes l JOIN message_channels c ON c.no = l.channel_no LEFT JOIN users u ON u.id = c.person"
         " LEFT JOIN message_quiet_hours q ON q.person = c.person"
         " WHERE l.waits_since IS NOT NULL AND l.not_before <= now() AND (l.leased_until IS NULL OR l.leased_until < now())"
@@ -181,7 +188,7 @@ async def claim(
         )
         found.append(
             Work(
-                lane["channel_no"], lane["id"], kind, lease, batch, tuple(chosen), lane["failures"],
+                lane["channel_no"], lane["id"], kind, lane["personal"], lease, batch, tuple(chosen), lane["failures"],
                 0 if chosen[0].code is not None else lane["skipped"],
             )
         )  # fmt: skip
