@@ -9,14 +9,6 @@ CREATE TYPE text_range AS RANGE (
     collation = pg_catalog."C"
 );
 
-CREATE FUNCTION alert_hidden(wanted text, ids text[], plates text[], cards text[]) RETURNS boolean
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT EXISTS (SELECT FROM alerts a WHERE a.id = wanted
-        AND (a.vehicle = ANY (ids) OR a.plate = ANY (plates) OR a.card = ANY (cards)))
-$$;
-
 CREATE FUNCTION audit_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -43,26 +35,6 @@ BEGIN
         TG_ARGV[2], TG_ARGV[3], TG_ARGV[4], pairs) USING actor, TG_ARGV[0];
     RETURN NULL;
 END $_$;
-
-CREATE FUNCTION audit_hidden(kind text, id text, vehicle text, content text, ids text[], plates text[], cards text[], pattern text) RETURNS boolean
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT COALESCE(audit_hidden.vehicle = ANY (ids) OR audit_hidden.id = ANY (ids) OR audit_hidden.id = ANY (cards) OR content ~ pattern, false)
-        OR CASE kind
-            WHEN 'fuel-transactions' THEN EXISTS (SELECT FROM fuel_transactions f WHERE f.id = audit_hidden.id AND f.card = ANY (cards))
-            WHEN 'violations' THEN EXISTS (SELECT FROM violations v WHERE v.id = audit_hidden.id AND v.plate = ANY (plates))
-            WHEN 'dispatch-orders' THEN order_hidden(audit_hidden.id, ids)
-            WHEN 'alert-receipts' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
-            WHEN 'alert-dispositions' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
-            WHEN 'evidence' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
-            WHEN 'alerts' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
-            WHEN 'cases' THEN case_hidden(audit_hidden.id, ids, plates, cards)
-            WHEN 'tasks' THEN EXISTS (SELECT FROM tasks t WHERE t.id = audit_hidden.id AND case_hidden(t.case_id, ids, plates, cards))
-            WHEN 'fences' THEN EXISTS (SELECT FROM fences f WHERE f.id = audit_hidden.id AND f.vehicles && ids)
-            WHEN 'complaint-callers' THEN EXISTS (SELECT FROM complaints c WHERE c.id = audit_hidden.id AND c.vehicle = ANY (ids))
-            ELSE false END
-$$;
 
 CREATE FUNCTION audit_note(actor jsonb, action text, subject_kind text, subject_id text, organisation text, vehicle text, detail jsonb) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -125,16 +97,6 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION case_hidden(wanted text, ids text[], plates text[], cards text[]) RETURNS boolean
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT EXISTS (SELECT FROM cases c WHERE c.id = wanted AND c.vehicle = ANY (ids))
-        OR EXISTS (SELECT FROM case_links l WHERE l.case_id = wanted
-            AND CASE l.kind WHEN 'alert' THEN alert_hidden(l.ref, ids, plates, cards) WHEN 'order' THEN order_hidden(l.ref, ids)
-                     ELSE EXISTS (SELECT FROM complaints p WHERE p.id = l.ref AND p.vehicle = ANY (ids)) END)
-$$;
-
 CREATE FUNCTION change_commit() RETURNS bigint
     LANGUAGE plpgsql
     AS $$
@@ -170,87 +132,6 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION exchange_claim(wanted text, through text) RETURNS text
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-DECLARE
-    owner text;
-BEGIN
-    IF EXISTS (SELECT FROM exchange_peers p WHERE p.name = wanted AND p.name <> through) THEN
-        RETURN wanted;  -- it comes to us by itself
-    END IF;
-    IF (SELECT count(*) FROM exchange_origins o WHERE o.peer = through) < 500 THEN  -- a province has some hundred counties
-        INSERT INTO exchange_origins (origin, peer) VALUES (wanted, through) ON CONFLICT (origin) DO NOTHING;
-    END IF;
-    SELECT o.peer INTO owner FROM exchange_origins o WHERE o.origin = wanted;
-    RETURN owner;
-END $$;
-
-CREATE FUNCTION exchange_down(after_number bigint, after_seq bigint, most integer) RETURNS TABLE(number bigint, seq bigint, kind text, subject text)
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    WITH part AS MATERIALIZED (
-        SELECT k.number, c.seq, c.kind, c.subject FROM change_commits k JOIN changes c ON c.commit_id = k.id
-         WHERE k.number >= after_number AND (k.number > after_number OR c.seq > after_seq)
-           AND (SELECT COALESCE(min(m.number) <= after_number, true) FROM change_commits m)
-         ORDER BY k.number, c.seq LIMIT most)
-    SELECT * FROM (
-        SELECT p.number, p.seq, p.kind, p.subject FROM part p WHERE p.kind IN ('case', 'disposition_code', 'notice', 'received')
-        UNION ALL
-        SELECT COALESCE(l.number, after_number), COALESCE(l.seq, after_seq), NULL, (SELECT count(*) FROM part)::text
-          FROM (SELECT 1) AS one
-          LEFT JOIN (SELECT p.number, p.seq FROM part p ORDER BY p.number DESC, p.seq DESC LIMIT 1) l ON true
-         WHERE (SELECT COALESCE(min(m.number) <= after_number, true) FROM change_commits m)) AS f (number, seq, kind, subject)
-     ORDER BY f.kind IS NULL, f.number, f.seq
-$$;
-
-CREATE FUNCTION exchange_hidden(origins text[], kinds text[], ids text[]) RETURNS TABLE(origin text, kind text, id text)
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT r.origin, r.kind, r.id FROM unnest(origins, kinds, ids) AS u (o, k, i)
-      JOIN exchange_records r ON r.origin = u.o AND r.kind = u.k AND r.id = u.i
-     WHERE r.organisation <> ALL ((SELECT reach_units())::text[])
-$$;
-
-CREATE FUNCTION exchange_now() RETURNS bigint
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT COALESCE(max(k.number), 0) FROM change_commits k
-$$;
-
-CREATE FUNCTION exchange_own_name() RETURNS text
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$ SELECT name FROM exchange_self $$;
-
-CREATE FUNCTION exchange_owned(kind text, ids text[]) RETURNS SETOF text
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT o.id FROM organisations o WHERE exchange_owned.kind = 'unit' AND o.id = ANY (ids)
-    UNION ALL SELECT v.id FROM vehicles v WHERE exchange_owned.kind = 'vehicle' AND v.id = ANY (ids)
-    UNION ALL SELECT d.id FROM drivers d WHERE exchange_owned.kind = 'driver' AND d.id = ANY (ids)
-    UNION ALL SELECT t.id FROM dispatch_orders t WHERE exchange_owned.kind = 'order' AND t.id = ANY (ids)
-    UNION ALL SELECT a.id FROM alerts a WHERE exchange_owned.kind = 'alert' AND a.id = ANY (ids)
-    UNION ALL SELECT c.id FROM cases c WHERE exchange_owned.kind = 'case' AND c.id = ANY (ids)
-$$;
-
-CREATE FUNCTION exchange_units(names text[], through text) RETURNS TABLE(unit text, place text)
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT n, CASE WHEN EXISTS (SELECT FROM organisations o WHERE o.id = n) THEN 'ours'
-                   WHEN EXISTS (SELECT FROM exchange_records r WHERE r.kind = 'unit' AND r.id = n AND r.peer = through
-                                   AND r.payload IS NOT NULL) THEN 'peer'
-                   ELSE 'other' END
-      FROM unnest(names) AS n
-     WHERE EXISTS (SELECT FROM organisations o WHERE o.id = n) OR EXISTS (SELECT FROM exchange_records r WHERE r.kind = 'unit' AND r.id = n)
-$$;
-
 CREATE FUNCTION feed_end() RETURNS bigint
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -263,95 +144,6 @@ CREATE FUNCTION feed_part(after bigint, most integer) RETURNS TABLE(seq bigint, 
     SET search_path TO 'public', 'pg_temp'
     AS $$
     SELECT f.seq, f.alert_id, f.version, f.created_at FROM alert_feed f WHERE f.seq > after ORDER BY f.seq LIMIT most
-$$;
-
-CREATE FUNCTION hidden_among(wanted text[], roots text[]) RETURNS text[]
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT COALESCE(array_agg(v.id), '{}') FROM vehicles v
-     WHERE v.secret AND v.id = ANY (wanted) AND roots IS NOT NULL AND v.organisation <> ALL (secret_units(roots))
-$$;
-
-CREATE FUNCTION hidden_cards() RETURNS text[]
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-DECLARE
-    plates text[] := hidden_plates();
-BEGIN
-    IF cardinality(plates) = 0 THEN RETURN '{}'; END IF;
-    RETURN (SELECT COALESCE(array_agg(DISTINCT b.card), '{}') FROM card_bindings b WHERE b.plate = ANY (plates));
-END $$;
-
-CREATE FUNCTION hidden_ids() RETURNS text[]
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT COALESCE(array_agg(v.id), '{}') FROM vehicles v WHERE v.no = ANY (hidden_nos())
-$$;
-
-CREATE FUNCTION hidden_nos() RETURNS integer[]
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-DECLARE
-    told text := COALESCE(NULLIF(current_setting('gongche.secrets', true), ''), '{}');
-BEGIN
-    IF told = '*' OR NOT EXISTS (SELECT FROM vehicles v WHERE v.secret) THEN
-        RETURN '{}';
-    END IF;
-    RETURN (SELECT COALESCE(array_agg(v.no), '{}') FROM vehicles v
-             WHERE v.secret AND v.organisation <> ALL (secret_units(told::text[])));
-END $$;
-
-CREATE FUNCTION hidden_pattern() RETURNS text
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $_$
-DECLARE
-    nos integer[] := hidden_nos();
-BEGIN
-    IF cardinality(nos) = 0 THEN RETURN NULL; END IF;
-    RETURN (SELECT string_agg(f.part, '|') FROM (
-        SELECT regexp_replace(plate, '([][(){}.*+?^$|\\])', '\\\1', 'g') AS part FROM unnest(hidden_plates()) AS p (plate)
-        UNION ALL
-        SELECT '(?:^|[^0-9A-Za-z_-])(?:' || string_agg(regexp_replace(n.name, '([][(){}.*+?^$|\\])', '\\\1', 'g'), '|') || ')(?:$|[^0-9A-Za-z_-])'
-          FROM (SELECT unnest(hidden_ids()) UNION SELECT unnest(hidden_cards())
-                UNION SELECT t.phone FROM terminals t WHERE t.no = ANY (hidden_terminals())) AS n (name)
-         WHERE length(n.name) >= 4) f WHERE f.part IS NOT NULL);
-END $_$;
-
-CREATE FUNCTION hidden_plates() RETURNS text[]
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-DECLARE
-    nos integer[] := hidden_nos();
-BEGIN
-    IF cardinality(nos) = 0 THEN RETURN '{}'; END IF;
-    RETURN (SELECT COALESCE(array_agg(f.plate), '{}') FROM (
-        SELECT v.plate FROM vehicles v WHERE v.no = ANY (nos)
-        UNION SELECT p.plate FROM vehicle_plates p WHERE p.vehicle_no = ANY (nos)) f WHERE f.plate <> '');
-END $$;
-
-CREATE FUNCTION hidden_terminals() RETURNS integer[]
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-DECLARE
-    nos integer[] := hidden_nos();
-BEGIN
-    IF cardinality(nos) = 0 THEN RETURN '{}'; END IF;
-    RETURN (SELECT COALESCE(array_agg(DISTINCT b.terminal_no), '{}') FROM terminal_bindings b WHERE b.vehicle_no = ANY (nos));
-END $$;
-
-CREATE FUNCTION known_secrets() RETURNS TABLE(id text, plate text, organisation text, masked text)
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT v.id, v.plate, v.organisation, masked_id('vehicle', v.id) FROM vehicles v
-     WHERE v.secret AND v.no <> ALL (hidden_nos()) AND unit_in_reach(v.organisation)
 $$;
 
 CREATE FUNCTION make_audit_month(wanted date) RETURNS boolean
@@ -371,131 +163,14 @@ BEGIN
     RETURN true;
 END $$;
 
-CREATE FUNCTION masked_alert(body jsonb, vehicle text) RETURNS jsonb
-    LANGUAGE sql STABLE
-    AS $$
-    SELECT body || jsonb_build_object(
-        'id', masked_id('alert', body ->> 'id'), 'vehicle', masked_id('vehicle', vehicle), 'plate', '涉密车辆', 'driver', NULL,
-        'order', NULL, 'summary', '涉密车辆的预警，内容不予显示', 'summary_en', 'alert of a secret vehicle; its content is not shown',
-        'reason_code', NULL, 'measures', '{}'::jsonb, 'parameters', '{}'::jsonb,
-        'evidence_hash', secrecy_mac('evidence', body ->> 'evidence_hash'), 'evidence_sm3', NULL, 'withdrawn_by', NULL)
-        || CASE WHEN body ->> 'withdrawal_reason' IS NULL THEN '{}'::jsonb ELSE jsonb_build_object(
-            'withdrawal_reason', '已撤回，原因不予显示', 'withdrawal_reason_en', 'withdrawn; the reason is not shown') END
-$$;
-
-CREATE FUNCTION masked_alerts(rules text, unit text, standing text, since timestamp with time zone, until timestamp with time zone, before timestamp with time zone, behind text, most integer) RETURNS TABLE(id text, detected_at timestamp with time zone, created_at timestamp with time zone, body jsonb)
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-DECLARE
-    nos integer[] := hidden_nos();
-    ids text[];
-BEGIN
-    IF cardinality(nos) = 0 THEN RETURN; END IF;
-    ids := hidden_ids();
-    RETURN QUERY SELECT f.masked, f.detected_at, v.created_at, masked_alert(v.body, f.vehicle) FROM (
-        SELECT a.*, masked_id('alert', a.id) AS masked FROM alerts a WHERE a.vehicle = ANY (ids) AND unit_in_reach(a.organisation)
-           AND (rules IS NULL OR a.rule = rules) AND (unit IS NULL OR a.organisation = unit) AND (standing IS NULL OR a.status = standing)
-           AND (since IS NULL OR a.occurred_to IS NULL OR a.occurred_to >= since) AND (until IS NULL OR a.occurred_from < until)
-           AND (before IS NULL OR a.detected_at <= before)) f
-      JOIN alert_versions v ON v.alert_id = f.id AND v.version = f.version
-     WHERE before IS NULL OR f.detected_at < before OR f.masked > behind
-     ORDER BY f.detected_at DESC, f.masked LIMIT most;
-END $$;
-
-CREATE TABLE audit (
-    no bigint NOT NULL,
-    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    who_kind text NOT NULL,
-    who_id text NOT NULL,
-    who_name text DEFAULT ''::text NOT NULL,
-    roles text DEFAULT ''::text NOT NULL,
-    delegated_by text,
-    address text DEFAULT ''::text NOT NULL,
-    forwarded_for text,
-    agent text DEFAULT ''::text NOT NULL,
-    operation text NOT NULL,
-    action text NOT NULL,
-    subject_kind text NOT NULL,
-    subject_id text,
-    organisation text,
-    vehicle text,
-    purpose text,
-    before jsonb,
-    after jsonb,
-    detail jsonb,
-    CONSTRAINT audit_action_check CHECK ((action = ANY (ARRAY['read'::text, 'write'::text, 'import'::text, 'command'::text])))
-)
-PARTITION BY RANGE (at);
-
-CREATE FUNCTION masked_audit(who text, done text, kind text, unit text, since timestamp with time zone, until timestamp with time zone, above timestamp with time zone, above_no bigint, below timestamp with time zone, below_no bigint, most integer) RETURNS SETOF audit
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-DECLARE
-    ids text[] := hidden_ids();
-    plates text[] := hidden_plates();
-    cards text[] := hidden_cards();
-    pattern text := hidden_pattern();
-BEGIN
-    IF cardinality(ids) = 0 THEN RETURN; END IF;
-    RETURN QUERY SELECT a.no, a.at, a.who_kind, a.who_id, a.who_name, a.roles, a.delegated_by, a.address, a.forwarded_for, a.agent,
-        a.operation, a.action, a.subject_kind, CASE WHEN a.subject_id IS NOT NULL THEN masked_id(a.subject_kind, a.subject_id) END, a.organisation,
-        CASE WHEN a.vehicle IS NOT NULL THEN masked_id('vehicle', a.vehicle) END, NULL::text, NULL::jsonb, NULL::jsonb, NULL::jsonb
-      FROM audit a
-     WHERE unit_in_reach(a.organisation) AND (who IS NULL OR a.who_id = who) AND (done IS NULL OR a.action = done)
-       AND (kind IS NULL OR a.subject_kind = kind) AND (unit IS NULL OR a.organisation = unit)
-       AND (since IS NULL OR a.at >= since) AND (until IS NULL OR a.at < until)
-       AND (above IS NULL OR (a.at <= above AND (a.at, a.no) < (above, above_no)))
-       AND (below IS NULL OR (a.at >= below AND (a.at, a.no) > (below, below_no)))
-       AND audit_hidden(a.subject_kind, a.subject_id, a.vehicle,
-           concat_ws(' ', a.subject_id, a.purpose, a.before, a.after, a.detail), ids, plates, cards, pattern)
-     ORDER BY a.at DESC, a.no DESC LIMIT most;
-END $$;
-
-CREATE FUNCTION masked_cases() RETURNS TABLE(id text, organisation text, number text, state text, version integer, source text, level text, vehicle text, finding text, reminders integer, announced boolean, created_at timestamp with time zone, issued_at timestamp with time zone, due_on date, yellow_from date, undetermined boolean)
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
+CREATE FUNCTION note_case_states() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
-    IF cardinality(hidden_nos()) = 0 THEN RETURN; END IF;
-    RETURN QUERY SELECT masked_id('case', c.id), c.organisation, c.number, c.state, c.version, c.source, c.level,
-        masked_id('vehicle', COALESCE(c.vehicle, c.id)), c.finding, c.reminders, c.announced, c.created_at, c.issued_at, c.due_on, c.yellow_from, c.undetermined
-      FROM cases c WHERE unit_in_reach(c.organisation) AND c.id IN (
-        SELECT d.id FROM cases d WHERE d.vehicle = ANY (hidden_ids())
-        UNION SELECT l.case_id FROM case_links l JOIN alerts a ON a.id = l.ref AND l.kind = 'alert' WHERE a.vehicle = ANY (hidden_ids())
-        UNION SELECT l.case_id FROM case_links l JOIN dispatch_orders o ON o.id = l.ref AND l.kind = 'order' WHERE o.vehicle = ANY (hidden_ids())
-        UNION SELECT l.case_id FROM case_links l JOIN complaints p ON p.id = l.ref AND l.kind = 'complaint' WHERE p.vehicle = ANY (hidden_ids()));
-END $$;
-
-CREATE FUNCTION masked_id(kind text, id text) RETURNS text
-    LANGUAGE sql STABLE
-    AS $$
-    SELECT 'masked-' || left(secrecy_mac(kind, id), 32)
-$$;
-
-CREATE FUNCTION masked_vehicles(unit text, after text, most integer) RETURNS TABLE(id text, organisation text, updated_at timestamp with time zone)
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT f.masked, f.organisation, f.updated_at FROM (
-        SELECT masked_id('vehicle', v.id) AS masked, v.organisation, v.updated_at FROM vehicles v
-         WHERE v.no = ANY (hidden_nos()) AND unit_in_reach(v.organisation) AND (unit IS NULL OR v.organisation = unit)) f
-     WHERE after IS NULL OR f.masked > after ORDER BY f.masked LIMIT most
-$$;
-
-CREATE FUNCTION masked_versions(ids text[], numbers integer[]) RETURNS TABLE(alert_id text, version integer, body jsonb)
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-DECLARE
-    pattern text := hidden_pattern();
-BEGIN
-    IF cardinality(hidden_nos()) = 0 THEN RETURN; END IF;
-    RETURN QUERY SELECT v.alert_id, v.version, masked_alert(v.body, COALESCE(a.vehicle, a.id))
-      FROM unnest(ids, numbers) AS k (id, number) JOIN alert_versions v ON v.alert_id = k.id AND v.version = k.number
-      JOIN alerts a ON a.id = v.alert_id
-     WHERE unit_in_reach(a.organisation) AND (alert_hidden(a.id, hidden_ids(), hidden_plates(), hidden_cards()) OR COALESCE(v.body::text ~ pattern, false));
+    PERFORM set_case_states((SELECT array_agg(DISTINCT l.ref) FROM new_rows n JOIN old_rows o USING (id)
+        JOIN case_links l ON l.case_id = n.id AND l.kind = 'alert' WHERE n.state <> o.state));
+    RETURN NULL;
 END $$;
 
 CREATE FUNCTION note_changes() RETURNS trigger
@@ -546,6 +221,31 @@ BEGIN
     END IF;
     RETURN NULL;
 END $_$;
+
+CREATE FUNCTION note_findings() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM FROM alerts WHERE id IN (SELECT alert_id FROM new_rows) ORDER BY id FOR NO KEY UPDATE;
+    UPDATE alerts a SET finding = n.finding
+      FROM (SELECT DISTINCT ON (alert_id) alert_id, finding FROM new_rows ORDER BY alert_id, id DESC) n
+     WHERE a.id = n.alert_id AND a.finding <> n.finding;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION note_linked_alerts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        PERFORM set_case_states((SELECT array_agg(DISTINCT ref) FROM old_rows WHERE kind = 'alert'));
+    ELSE
+        PERFORM set_case_states((SELECT array_agg(DISTINCT ref) FROM new_rows WHERE kind = 'alert'));
+    END IF;
+    RETURN NULL;
+END $$;
 
 CREATE FUNCTION note_order_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -604,13 +304,15 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION order_hidden(wanted text, ids text[]) RETURNS boolean
-    LANGUAGE sql STABLE SECURITY DEFINER
+CREATE FUNCTION queue_messages() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    SELECT EXISTS (SELECT FROM dispatch_orders o WHERE (o.id = wanted OR o.part_of = wanted) AND (o.vehicle = ANY (ids)
-        OR EXISTS (SELECT FROM jsonb_array_elements(o.exchanges) e WHERE e ->> 'vehicle' = ANY (ids))))
-$$;
+BEGIN
+    INSERT INTO message_fanout (message_id) SELECT id FROM new_rows;
+    PERFORM pg_notify('gongche_messages', '');
+    RETURN NULL;
+END $$;
 
 CREATE FUNCTION reach_above() RETURNS text[]
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -673,53 +375,21 @@ BEGIN
         EXECUTE format('CREATE POLICY reach_update ON %s FOR UPDATE TO gongche_app USING (%s) WITH CHECK (%s)', place, written, written);
         EXECUTE format('CREATE POLICY reach_delete ON %s FOR DELETE TO gongche_app USING (%s)', place, written);
     END IF;
-    PERFORM secret_table(place);
 END $$;
 
-CREATE FUNCTION secrecy_mac(kind text, id text) RETURNS text
-    LANGUAGE sql STABLE
-    AS $$
-    SELECT encode(sha256(k.outer_pad || sha256(k.inner_pad || convert_to(kind || E'\n' || id, 'UTF8'))), 'hex') FROM secrecy_key k
-$$;
-
-CREATE FUNCTION secret_table(place regclass, open text DEFAULT NULL::text) RETURNS void
-    LANGUAGE plpgsql
-    AS $_$
-DECLARE
-    conditions text[] := '{}';
-    condition text;
-    of_column text;
-BEGIN
-    IF open IS NULL THEN
-        FOR of_column, condition IN SELECT * FROM (VALUES
-            ('vehicle', '%1$s IS NULL OR %1$s <> ALL ((SELECT hidden_ids())::text[])'),
-            ('vehicle_no', '%1$s IS NULL OR %1$s <> ALL ((SELECT hidden_nos())::integer[])'),
-            ('plate', '%1$s IS NULL OR %1$s <> ALL ((SELECT hidden_plates())::text[])'),
-            ('card', '%1$s IS NULL OR %1$s <> ALL ((SELECT hidden_cards())::text[])'),
-            ('order_id', '%1$s IS NULL OR cardinality((SELECT hidden_nos())::integer[]) = 0 OR NOT order_hidden(%1$s, (SELECT hidden_ids())::text[])'),
-            ('alert_id', '%1$s IS NULL OR cardinality((SELECT hidden_nos())::integer[]) = 0 OR NOT alert_hidden(%1$s, (SELECT hidden_ids())::text[], (SELECT hidden_plates())::text[], (SELECT hidden_cards())::text[])'),
-            ('case_id', '%1$s IS NULL OR cardinality((SELECT hidden_nos())::integer[]) = 0 OR NOT case_hidden(%1$s, (SELECT hidden_ids())::text[], (SELECT hidden_plates())::text[], (SELECT hidden_cards())::text[])')) AS known
-        LOOP
-            IF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = place AND a.attname = of_column AND NOT a.attisdropped) THEN
-                conditions := conditions || ('(' || format(condition, of_column) || ')');
-            END IF;
-        END LOOP;
-        IF cardinality(conditions) = 0 THEN RETURN; END IF;
-        open := array_to_string(conditions, ' AND ');
-    END IF;
-    EXECUTE format('DROP POLICY IF EXISTS secret ON %s', place);
-    EXECUTE format('CREATE POLICY secret ON %s AS RESTRICTIVE TO gongche_app USING (%s) WITH CHECK (%s)', place, open, open);
-END $_$;
-
-CREATE FUNCTION secret_units(roots text[]) RETURNS text[]
-    LANGUAGE sql STABLE SECURITY DEFINER
+CREATE FUNCTION set_case_states(wanted text[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    WITH RECURSIVE below AS (
-        SELECT id FROM organisations WHERE id = ANY (roots)
-        UNION SELECT o.id FROM below b JOIN organisations o ON o.parent = b.id)
-    SELECT COALESCE(array_agg(id), '{}') FROM below
-$$;
+BEGIN
+    PERFORM FROM alerts WHERE id = ANY (wanted) ORDER BY id FOR NO KEY UPDATE;
+    UPDATE alerts a SET case_state = n.state
+      FROM (SELECT w.id, COALESCE((SELECT c.state FROM case_links l JOIN cases c ON c.id = l.case_id
+                                    WHERE l.kind = 'alert' AND l.ref = w.id
+                                    ORDER BY l.open DESC, c.created_at DESC, c.id DESC LIMIT 1), 'none') AS state
+              FROM unnest(wanted) AS w (id)) n
+     WHERE a.id = n.id AND a.case_state <> n.state;
+END $$;
 
 CREATE FUNCTION supersede_dispatch_order() RETURNS trigger
     LANGUAGE plpgsql
@@ -768,12 +438,6 @@ CREATE FUNCTION terminal_in_reach(wanted integer) RETURNS boolean
     SET search_path TO 'public', 'pg_temp'
     AS $$
     SELECT EXISTS (SELECT FROM terminals t WHERE t.no = wanted AND t.home = ANY (reach_units()))
-$$;
-
-CREATE FUNCTION unit_in_reach(unit text) RETURNS boolean
-    LANGUAGE sql STABLE
-    AS $$
-    SELECT COALESCE(current_setting('role') = 'gongche_everywhere' OR unit = ANY (reach_units()), false)
 $$;
 
 CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) RETURNS integer
@@ -886,11 +550,17 @@ CREATE TABLE alerts (
     detected_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     card text,
+    case_state text DEFAULT 'none'::text NOT NULL,
+    finding text DEFAULT 'none'::text NOT NULL,
     CONSTRAINT alerts_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text]))),
     CONSTRAINT alerts_status_check CHECK ((status = ANY (ARRAY['suspected'::text, 'withdrawn'::text])))
 );
 
 COMMENT ON COLUMN alerts.card IS 'fuel_cards.id of alerts of card_binding and refuel_frequency; null = of no card.';
+
+COMMENT ON COLUMN alerts.case_state IS 'State of its open case, else of its newest one; none = it was never in a case. Kept by triggers of cases and case_links.';
+
+COMMENT ON COLUMN alerts.finding IS 'Its newest label; none = it has none. Kept by a trigger of alert_labels.';
 
 CREATE TABLE api_tokens (
     id text NOT NULL,
@@ -906,6 +576,31 @@ CREATE TABLE api_tokens (
 );
 
 COMMENT ON COLUMN api_tokens.organisation IS 'organisations.id: where the token holds, and below it; null = everywhere.';
+
+CREATE TABLE audit (
+    no bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    who_kind text NOT NULL,
+    who_id text NOT NULL,
+    who_name text DEFAULT ''::text NOT NULL,
+    roles text DEFAULT ''::text NOT NULL,
+    delegated_by text,
+    address text DEFAULT ''::text NOT NULL,
+    forwarded_for text,
+    agent text DEFAULT ''::text NOT NULL,
+    operation text NOT NULL,
+    action text NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id text,
+    organisation text,
+    vehicle text,
+    purpose text,
+    before jsonb,
+    after jsonb,
+    detail jsonb,
+    CONSTRAINT audit_action_check CHECK ((action = ANY (ARRAY['read'::text, 'write'::text, 'import'::text, 'command'::text])))
+)
+PARTITION BY RANGE (at);
 
 CREATE TABLE audit_default (
     no bigint CONSTRAINT audit_no_not_null NOT NULL,
@@ -1068,7 +763,7 @@ CREATE TABLE changes (
     from_time timestamp with time zone NOT NULL
 );
 
-COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit and the units below it, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again), unit (id), driver (id), case (id), disposition_code (code), notice (id), received (exchange_records.no)';
+COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit and the units below it, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again)';
 
 COMMENT ON COLUMN changes.from_time IS 'Facts are others than before from here on; 1970 = at all times.';
 
@@ -1406,137 +1101,6 @@ CREATE TABLE evidence_of_alerts (
     CONSTRAINT evidence_sm3_check CHECK ((octet_length(sm3) = 32))
 );
 
-CREATE TABLE exchange_arrivals (
-    peer text NOT NULL,
-    kind text NOT NULL,
-    stored bigint DEFAULT 0 NOT NULL,
-    unchanged bigint DEFAULT 0 NOT NULL,
-    refused bigint DEFAULT 0 NOT NULL,
-    last_refusal text,
-    last_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    said_confirmed bigint,
-    said_waiting bigint,
-    said_at timestamp with time zone
-);
-
-CREATE TABLE exchange_notices (
-    id text NOT NULL,
-    organisation text NOT NULL,
-    title text NOT NULL,
-    body text NOT NULL,
-    published_by text NOT NULL,
-    published_at timestamp with time zone DEFAULT now() NOT NULL
-);
-
-CREATE TABLE exchange_origins (
-    origin text NOT NULL,
-    peer text NOT NULL
-);
-
-CREATE TABLE exchange_peers (
-    name text NOT NULL,
-    direction text NOT NULL,
-    organisation text NOT NULL,
-    client_id text NOT NULL,
-    url text,
-    units text[] DEFAULT '{}'::text[] NOT NULL,
-    kinds text[] DEFAULT '{}'::text[] NOT NULL,
-    mapping text,
-    enabled boolean DEFAULT true NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT exchange_peers_check CHECK (((direction = 'below'::text) OR ((url IS NOT NULL) AND (units <> '{}'::text[])))),
-    CONSTRAINT exchange_peers_direction_check CHECK ((direction = ANY (ARRAY['above'::text, 'below'::text]))),
-    CONSTRAINT exchange_peers_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{0,31}$'::text))
-);
-
-CREATE TABLE exchange_queue (
-    peer text NOT NULL,
-    kind text NOT NULL,
-    origin text DEFAULT ''::text NOT NULL,
-    id text NOT NULL,
-    urgency smallint NOT NULL,
-    ticket bigint NOT NULL,
-    noted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    refused_code text,
-    refused_id text,
-    refused_version bigint,
-    refused_detail text,
-    refused_at timestamp with time zone
-);
-
-CREATE TABLE exchange_records (
-    no bigint NOT NULL,
-    origin text NOT NULL,
-    kind text NOT NULL,
-    id text NOT NULL,
-    peer text NOT NULL,
-    organisation text NOT NULL,
-    unit text NOT NULL,
-    version bigint NOT NULL,
-    sha256 bytea NOT NULL,
-    payload jsonb,
-    status text,
-    happened_at timestamp with time zone NOT NULL,
-    first_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT exchange_records_version_check CHECK ((version > 0))
-);
-
-ALTER TABLE exchange_records ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME exchange_records_no_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE exchange_secrets (
-    peer text NOT NULL,
-    sealed bytea NOT NULL
-);
-
-CREATE TABLE exchange_self (
-    one boolean DEFAULT true NOT NULL,
-    name text NOT NULL,
-    CONSTRAINT exchange_self_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{0,31}$'::text)),
-    CONSTRAINT exchange_self_one_check CHECK (one)
-);
-
-CREATE TABLE exchange_sent (
-    peer text NOT NULL,
-    kind text NOT NULL,
-    origin text NOT NULL,
-    id text NOT NULL,
-    version bigint NOT NULL,
-    sha256 bytea NOT NULL,
-    gone boolean DEFAULT false NOT NULL,
-    confirmed boolean DEFAULT false NOT NULL,
-    known boolean DEFAULT false NOT NULL,
-    sent_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    confirmed_at timestamp with time zone
-);
-
-CREATE TABLE exchange_states (
-    peer text NOT NULL,
-    feed_seq bigint DEFAULT 0 NOT NULL,
-    snapshot_kind text,
-    snapshot_after text DEFAULT ''::text NOT NULL,
-    pull_cursor text,
-    pulled_at timestamp with time zone,
-    last_ok_at timestamp with time zone,
-    last_error text,
-    last_error_at timestamp with time zone,
-    retry_at timestamp with time zone
-);
-
-CREATE SEQUENCE exchange_tickets
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1;
-
 CREATE TABLE fences (
     id text NOT NULL,
     version integer NOT NULL,
@@ -1677,6 +1241,106 @@ ALTER TABLE mended_rows ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE message_addresses (
+    channel_no bigint NOT NULL,
+    address bytea NOT NULL,
+    secret bytea
+);
+
+CREATE TABLE message_budgets (
+    key bytea NOT NULL,
+    tokens double precision NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE message_channels (
+    no bigint NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    person text,
+    organisation text,
+    about text,
+    kind text NOT NULL,
+    shown text NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    made_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    confirmed_at timestamp with time zone,
+    code_sha256 bytea,
+    code_ends_at timestamp with time zone,
+    code_tries integer DEFAULT 0 NOT NULL,
+    CONSTRAINT message_channels_about_check CHECK ((about = ANY (ARRAY['unit'::text, 'office'::text]))),
+    CONSTRAINT message_channels_check CHECK ((((person IS NULL) = (organisation IS NOT NULL)) AND ((organisation IS NULL) = (about IS NULL)))),
+    CONSTRAINT message_channels_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'webhook'::text, 'wecom'::text, 'dingtalk'::text, 'feishu'::text]))),
+    CONSTRAINT message_channels_shown_check CHECK (((length(shown) >= 1) AND (length(shown) <= 200)))
+);
+
+ALTER TABLE message_channels ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME message_channels_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE message_code_counts (
+    subject text NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    codes integer NOT NULL
+);
+
+CREATE TABLE message_fanout (
+    message_id bigint NOT NULL
+);
+
+CREATE TABLE message_lanes (
+    channel_no bigint NOT NULL,
+    waits_since timestamp with time zone,
+    not_before timestamp with time zone DEFAULT now() NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    failing_since timestamp with time zone,
+    last_error text,
+    skipped integer DEFAULT 0 NOT NULL,
+    lease uuid,
+    leased_until timestamp with time zone
+);
+
+CREATE TABLE message_outbox (
+    no bigint NOT NULL,
+    channel_no bigint NOT NULL,
+    message_id bigint,
+    code bytea,
+    urgent boolean DEFAULT false NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    batch bigint,
+    attempts integer DEFAULT 0 NOT NULL,
+    last_error text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT message_outbox_check CHECK ((((message_id IS NULL) = (code IS NOT NULL)) OR (state <> 'waiting'::text))),
+    CONSTRAINT message_outbox_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'dead'::text])))
+);
+
+ALTER TABLE message_outbox ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME message_outbox_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE message_quiet_hours (
+    person text NOT NULL,
+    from_min smallint NOT NULL,
+    to_min smallint NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT message_quiet_hours_from_min_check CHECK (((from_min >= 0) AND (from_min <= 1439))),
+    CONSTRAINT message_quiet_hours_to_min_check CHECK (((to_min >= 0) AND (to_min <= 1439)))
 );
 
 CREATE TABLE message_reads (
@@ -1963,15 +1627,6 @@ CREATE TABLE schema_migrations (
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
-CREATE TABLE secrecy_key (
-    one boolean DEFAULT true NOT NULL,
-    inner_pad bytea NOT NULL,
-    outer_pad bytea NOT NULL,
-    CONSTRAINT secrecy_key_inner_pad_check CHECK ((octet_length(inner_pad) = 64)),
-    CONSTRAINT secrecy_key_one_check CHECK (one),
-    CONSTRAINT secrecy_key_outer_pad_check CHECK ((octet_length(outer_pad) = 64))
-);
-
 CREATE TABLE sessions (
     id text NOT NULL,
     sha256 bytea NOT NULL,
@@ -2139,29 +1794,6 @@ CREATE TABLE vehicle_plates (
 
 COMMENT ON TABLE vehicle_plates IS 'History of vehicles.plate, by the times at which the register was told.';
 
-CREATE TABLE vehicle_secrecy (
-    no bigint NOT NULL,
-    vehicle text NOT NULL,
-    organisation text NOT NULL,
-    step text NOT NULL,
-    actor text NOT NULL,
-    actor_name text NOT NULL,
-    persons text[] NOT NULL,
-    reason text NOT NULL,
-    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT vehicle_secrecy_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
-    CONSTRAINT vehicle_secrecy_step_check CHECK ((step = ANY (ARRAY['marked'::text, 'lift_asked'::text, 'lifted'::text])))
-);
-
-ALTER TABLE vehicle_secrecy ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME vehicle_secrecy_no_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
 CREATE TABLE vehicle_states (
     vehicle_no integer NOT NULL,
     state bytea NOT NULL,
@@ -2189,7 +1821,6 @@ CREATE TABLE vehicles (
     report text DEFAULT ''::text NOT NULL,
     tank_ml bigint,
     battery_wh bigint,
-    secret boolean DEFAULT false NOT NULL,
     CONSTRAINT vehicles_battery_wh_check CHECK ((battery_wh > 0)),
     CONSTRAINT vehicles_energy_check CHECK ((energy = ANY (ARRAY['petrol'::text, 'diesel'::text, 'electric'::text, 'hybrid'::text, 'gas'::text]))),
     CONSTRAINT vehicles_ownership_check CHECK ((ownership = ANY (ARRAY['owned'::text, 'rented'::text]))),
@@ -2197,8 +1828,6 @@ CREATE TABLE vehicles (
 );
 
 COMMENT ON COLUMN vehicles.report IS 'number of the report (报备文号) of a rented vehicle';
-
-COMMENT ON COLUMN vehicles.secret IS '涉密: plate, person, place and track are shown only to subjects with secret:read in its unit.';
 
 ALTER TABLE vehicles ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME vehicles_no_seq
@@ -2287,11 +1916,15 @@ ALTER TABLE webhook_deliveries ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY 
 CREATE TABLE webhook_secrets (
     no bigint NOT NULL,
     subscription_no bigint NOT NULL,
-    secret bytea NOT NULL,
+    secret bytea,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone,
+    sealed bytea,
+    CONSTRAINT webhook_secrets_sealed CHECK (((secret IS NULL) <> (sealed IS NULL))),
     CONSTRAINT webhook_secrets_secret_check CHECK (((octet_length(secret) >= 24) AND (octet_length(secret) <= 64)))
 );
+
+COMMENT ON COLUMN webhook_secrets.secret IS 'As releases before migration 41 kept it; sealed and emptied by the first process that starts.';
 
 ALTER TABLE webhook_secrets ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME webhook_secrets_no_seq
@@ -2488,39 +2121,6 @@ ALTER TABLE ONLY evidence_of_alerts
 ALTER TABLE ONLY evidence_of_alerts
     ADD CONSTRAINT evidence_of_alerts_sha256_key UNIQUE (sha256);
 
-ALTER TABLE ONLY exchange_arrivals
-    ADD CONSTRAINT exchange_arrivals_pkey PRIMARY KEY (peer, kind);
-
-ALTER TABLE ONLY exchange_notices
-    ADD CONSTRAINT exchange_notices_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY exchange_origins
-    ADD CONSTRAINT exchange_origins_pkey PRIMARY KEY (origin);
-
-ALTER TABLE ONLY exchange_peers
-    ADD CONSTRAINT exchange_peers_pkey PRIMARY KEY (name);
-
-ALTER TABLE ONLY exchange_queue
-    ADD CONSTRAINT exchange_queue_pkey PRIMARY KEY (peer, kind, origin, id);
-
-ALTER TABLE ONLY exchange_records
-    ADD CONSTRAINT exchange_records_origin_kind_id_key UNIQUE (origin, kind, id);
-
-ALTER TABLE ONLY exchange_records
-    ADD CONSTRAINT exchange_records_pkey PRIMARY KEY (no);
-
-ALTER TABLE ONLY exchange_secrets
-    ADD CONSTRAINT exchange_secrets_pkey PRIMARY KEY (peer);
-
-ALTER TABLE ONLY exchange_self
-    ADD CONSTRAINT exchange_self_pkey PRIMARY KEY (one);
-
-ALTER TABLE ONLY exchange_sent
-    ADD CONSTRAINT exchange_sent_pkey PRIMARY KEY (peer, kind, origin, id);
-
-ALTER TABLE ONLY exchange_states
-    ADD CONSTRAINT exchange_states_pkey PRIMARY KEY (peer);
-
 ALTER TABLE ONLY fences
     ADD CONSTRAINT fences_pkey PRIMARY KEY (id, version);
 
@@ -2550,6 +2150,36 @@ ALTER TABLE ONLY login_failures
 
 ALTER TABLE ONLY mended_rows
     ADD CONSTRAINT mended_rows_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY message_addresses
+    ADD CONSTRAINT message_addresses_pkey PRIMARY KEY (channel_no);
+
+ALTER TABLE ONLY message_budgets
+    ADD CONSTRAINT message_budgets_pkey PRIMARY KEY (key);
+
+ALTER TABLE ONLY message_channels
+    ADD CONSTRAINT message_channels_id_key UNIQUE (id);
+
+ALTER TABLE ONLY message_channels
+    ADD CONSTRAINT message_channels_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY message_code_counts
+    ADD CONSTRAINT message_code_counts_pkey PRIMARY KEY (subject);
+
+ALTER TABLE ONLY message_fanout
+    ADD CONSTRAINT message_fanout_pkey PRIMARY KEY (message_id);
+
+ALTER TABLE ONLY message_lanes
+    ADD CONSTRAINT message_lanes_pkey PRIMARY KEY (channel_no);
+
+ALTER TABLE ONLY message_outbox
+    ADD CONSTRAINT message_outbox_channel_no_message_id_key UNIQUE (channel_no, message_id);
+
+ALTER TABLE ONLY message_outbox
+    ADD CONSTRAINT message_outbox_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY message_quiet_hours
+    ADD CONSTRAINT message_quiet_hours_pkey PRIMARY KEY (person);
 
 ALTER TABLE ONLY message_reads
     ADD CONSTRAINT message_reads_pkey PRIMARY KEY (message_id, person);
@@ -2611,9 +2241,6 @@ ALTER TABLE ONLY role_grants
 ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
-ALTER TABLE ONLY secrecy_key
-    ADD CONSTRAINT secrecy_key_pkey PRIMARY KEY (one);
-
 ALTER TABLE ONLY sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
 
@@ -2656,9 +2283,6 @@ ALTER TABLE ONLY vehicle_day_states
 ALTER TABLE ONLY vehicle_plates
     ADD CONSTRAINT vehicle_plates_pkey PRIMARY KEY (vehicle_no, valid_from);
 
-ALTER TABLE ONLY vehicle_secrecy
-    ADD CONSTRAINT vehicle_secrecy_pkey PRIMARY KEY (no);
-
 ALTER TABLE ONLY vehicle_states
     ADD CONSTRAINT vehicle_states_pkey PRIMARY KEY (vehicle_no);
 
@@ -2694,6 +2318,10 @@ CREATE INDEX alert_feed_created ON alert_feed USING btree (created_at, seq);
 CREATE INDEX alert_labels_of ON alert_labels USING btree (alert_id, id DESC);
 
 CREATE INDEX alert_versions_evidence ON alert_versions USING btree (evidence_sha256);
+
+CREATE INDEX alerts_by_case ON alerts USING btree (case_state, detected_at DESC, id);
+
+CREATE INDEX alerts_by_finding ON alerts USING btree (finding, detected_at DESC, id);
 
 CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
 
@@ -2805,24 +2433,6 @@ CREATE INDEX evaluations_default_vehicle_no_evaluated_at_id_idx ON evaluations_d
 
 CREATE INDEX evidence_default_month ON evidence_default USING btree (month);
 
-CREATE INDEX exchange_notices_listed ON exchange_notices USING btree (published_at DESC, id);
-
-CREATE UNIQUE INDEX exchange_peers_client ON exchange_peers USING btree (client_id) WHERE (direction = 'below'::text);
-
-CREATE INDEX exchange_queue_next ON exchange_queue USING btree (peer, urgency, ticket) WHERE (refused_code IS NULL);
-
-CREATE INDEX exchange_queue_oldest ON exchange_queue USING btree (peer, kind, noted_at) WHERE (refused_code IS NULL);
-
-CREATE INDEX exchange_queue_refused ON exchange_queue USING btree (peer, refused_at, kind, origin, id) WHERE (refused_code IS NOT NULL);
-
-CREATE INDEX exchange_records_listed ON exchange_records USING btree (kind, happened_at DESC, no DESC);
-
-CREATE INDEX exchange_records_of_units ON exchange_records USING btree (organisation, kind, happened_at DESC, no DESC);
-
-CREATE INDEX exchange_records_peer ON exchange_records USING btree (peer, kind);
-
-CREATE INDEX exchange_records_units ON exchange_records USING btree (id) WHERE (kind = 'unit'::text);
-
 CREATE INDEX fences_organisation ON fences USING btree (organisation);
 
 CREATE INDEX fences_vehicles ON fences USING gin (vehicles);
@@ -2844,6 +2454,22 @@ CREATE INDEX judge_due_waiting ON judge_due USING btree (gatherer, key) WHERE (w
 CREATE INDEX live_due_vehicle ON live_due USING btree (vehicle_no, seq);
 
 CREATE INDEX login_failures_last ON login_failures USING btree (last_at);
+
+CREATE INDEX message_channels_of_persons ON message_channels USING btree (person) WHERE (person IS NOT NULL);
+
+CREATE INDEX message_channels_of_units ON message_channels USING btree (organisation) WHERE (organisation IS NOT NULL);
+
+CREATE INDEX message_lanes_waiting ON message_lanes USING btree (not_before) WHERE (waits_since IS NOT NULL);
+
+CREATE INDEX message_outbox_dead ON message_outbox USING btree (no DESC) WHERE (state = 'dead'::text);
+
+CREATE INDEX message_outbox_ended ON message_outbox USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+
+CREATE INDEX message_outbox_listed ON message_outbox USING btree (channel_no, no DESC);
+
+CREATE INDEX message_outbox_oldest ON message_outbox USING btree (since) WHERE (state = 'waiting'::text);
+
+CREATE INDEX message_outbox_waiting ON message_outbox USING btree (channel_no, no) WHERE (state = 'waiting'::text);
 
 CREATE INDEX messages_of ON messages USING btree (permission, organisation, id DESC);
 
@@ -2907,11 +2533,7 @@ CREATE INDEX vehicle_day_states_day ON vehicle_day_states USING btree (day);
 
 CREATE INDEX vehicle_plates_plate ON vehicle_plates USING btree (plate, valid_from);
 
-CREATE INDEX vehicle_secrecy_of ON vehicle_secrecy USING btree (vehicle, no DESC);
-
 CREATE INDEX vehicles_any_plate ON vehicles USING btree (plate);
-
-CREATE INDEX vehicles_secret ON vehicles USING btree (no) WHERE secret;
 
 CREATE INDEX violations_at ON violations USING btree (at);
 
@@ -2930,6 +2552,8 @@ CREATE INDEX webhook_deliveries_listed ON webhook_deliveries USING btree (subscr
 CREATE INDEX webhook_deliveries_order ON webhook_deliveries USING btree (subscription_no, alert_id, seq) WHERE (state = 'waiting'::text);
 
 CREATE INDEX webhook_secrets_of ON webhook_secrets USING btree (subscription_no);
+
+CREATE INDEX webhook_secrets_plain ON webhook_secrets USING btree (no) WHERE (secret IS NOT NULL);
 
 CREATE UNIQUE INDEX webhook_secrets_present ON webhook_secrets USING btree (subscription_no) WHERE (expires_at IS NULL);
 
@@ -2971,6 +2595,16 @@ CREATE TRIGGER alert_labels_stay BEFORE DELETE OR UPDATE ON alert_labels FOR EAC
 
 CREATE TRIGGER alert_receipts_only_grow BEFORE DELETE OR UPDATE ON alert_receipts FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
 
+CREATE TRIGGER alerts_of_cases AFTER UPDATE ON cases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_case_states();
+
+CREATE TRIGGER alerts_of_changed_links AFTER UPDATE ON case_links REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_linked_alerts();
+
+CREATE TRIGGER alerts_of_labels AFTER INSERT ON alert_labels REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_findings();
+
+CREATE TRIGGER alerts_of_new_links AFTER INSERT ON case_links REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_linked_alerts();
+
+CREATE TRIGGER alerts_of_old_links AFTER DELETE ON case_links REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_linked_alerts();
+
 CREATE TRIGGER audit_delete AFTER DELETE ON alert_dispositions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-dispositions', 'no', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON alert_receipts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -2997,10 +2631,6 @@ CREATE TRIGGER audit_delete AFTER DELETE ON disposition_codes REFERENCING OLD TA
 
 CREATE TRIGGER audit_delete AFTER DELETE ON drivers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
-CREATE TRIGGER audit_delete AFTER DELETE ON exchange_notices REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
-CREATE TRIGGER audit_delete AFTER DELETE ON exchange_peers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-peers', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
 CREATE TRIGGER audit_delete AFTER DELETE ON fences REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON fuel_cards REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -3008,6 +2638,10 @@ CREATE TRIGGER audit_delete AFTER DELETE ON fuel_cards REFERENCING OLD TABLE AS 
 CREATE TRIGGER audit_delete AFTER DELETE ON fuel_stations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON fuel_transactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON message_channels REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-channels', 'no', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON message_quiet_hours REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON oidc_links REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -3026,8 +2660,6 @@ CREATE TRIGGER audit_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TA
 CREATE TRIGGER audit_delete AFTER DELETE ON terminals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
-CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_secrecy REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-secrecy', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON vehicles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
 
@@ -3061,10 +2693,6 @@ CREATE TRIGGER audit_insert AFTER INSERT ON disposition_codes REFERENCING NEW TA
 
 CREATE TRIGGER audit_insert AFTER INSERT ON drivers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
-CREATE TRIGGER audit_insert AFTER INSERT ON exchange_notices REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
-CREATE TRIGGER audit_insert AFTER INSERT ON exchange_peers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-peers', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
 CREATE TRIGGER audit_insert AFTER INSERT ON fences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON fuel_cards REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -3072,6 +2700,10 @@ CREATE TRIGGER audit_insert AFTER INSERT ON fuel_cards REFERENCING NEW TABLE AS 
 CREATE TRIGGER audit_insert AFTER INSERT ON fuel_stations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON fuel_transactions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON message_channels REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-channels', 'no', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON message_quiet_hours REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON oidc_links REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -3090,8 +2722,6 @@ CREATE TRIGGER audit_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TA
 CREATE TRIGGER audit_insert AFTER INSERT ON terminals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
-CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_secrecy REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-secrecy', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON vehicles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
 
@@ -3131,10 +2761,6 @@ CREATE TRIGGER audit_update AFTER UPDATE ON disposition_codes REFERENCING OLD TA
 
 CREATE TRIGGER audit_update AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
-CREATE TRIGGER audit_update AFTER UPDATE ON exchange_notices REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
-CREATE TRIGGER audit_update AFTER UPDATE ON exchange_peers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-peers', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
-
 CREATE TRIGGER audit_update AFTER UPDATE ON fences REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON fuel_cards REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -3142,6 +2768,10 @@ CREATE TRIGGER audit_update AFTER UPDATE ON fuel_cards REFERENCING OLD TABLE AS 
 CREATE TRIGGER audit_update AFTER UPDATE ON fuel_stations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON message_channels REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-channels', 'no', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON message_quiet_hours REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON oidc_links REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -3159,8 +2789,6 @@ CREATE TRIGGER audit_update AFTER UPDATE ON terminals REFERENCING OLD TABLE AS o
 
 CREATE TRIGGER audit_update AFTER UPDATE ON users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
-CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_secrecy REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-secrecy', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
-
 CREATE TRIGGER audit_update AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON violations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
@@ -3176,6 +2804,8 @@ CREATE TRIGGER case_events_stay_all BEFORE TRUNCATE ON case_events FOR EACH STAT
 CREATE TRIGGER complaint_reads_stay BEFORE DELETE OR UPDATE ON complaint_reads FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
+
+CREATE TRIGGER messages_are_sent AFTER INSERT ON messages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION queue_messages();
 
 CREATE TRIGGER note_calendar_delete AFTER DELETE ON calendar_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('calendar', 'to_char(r.day, ''YYYY-MM-DD'')', 'r.day::timestamp AT TIME ZONE ''Asia/Shanghai''');
 
@@ -3197,27 +2827,15 @@ CREATE TRIGGER note_card_insert AFTER INSERT ON fuel_cards REFERENCING NEW TABLE
 
 CREATE TRIGGER note_card_update AFTER UPDATE ON fuel_cards REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('card', 'r.id', '');
 
-CREATE TRIGGER note_case_insert AFTER INSERT ON cases REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('case', 'r.id', '');
-
-CREATE TRIGGER note_case_update AFTER UPDATE ON cases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('case', 'r.id', '', '', '', 'jsonb_build_array(r.id, r.version, r.organisation, r.number, r.state, r.due_on, r.reminders, r.finding)');
-
 CREATE TRIGGER note_correction_delete AFTER DELETE ON clock_corrections REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'r.shift_s');
 
 CREATE TRIGGER note_correction_insert AFTER INSERT ON clock_corrections REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'r.shift_s');
 
 CREATE TRIGGER note_correction_update AFTER UPDATE ON clock_corrections REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'r.shift_s');
 
-CREATE TRIGGER note_disposition_code_insert AFTER INSERT ON disposition_codes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('disposition_code', 'r.code', '');
-
-CREATE TRIGGER note_disposition_code_update AFTER UPDATE ON disposition_codes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('disposition_code', 'r.code', '');
-
 CREATE TRIGGER note_doubt_delete AFTER DELETE ON clock_doubts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.received_from', 'r.lag_s');
 
 CREATE TRIGGER note_doubt_insert AFTER INSERT ON clock_doubts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.received_from', 'r.lag_s');
-
-CREATE TRIGGER note_driver_insert AFTER INSERT ON drivers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('driver', 'r.id', '');
-
-CREATE TRIGGER note_driver_update AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('driver', 'r.id', '');
 
 CREATE TRIGGER note_fence_insert AFTER INSERT ON fences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fence', 'r.id', 'r.valid_from', 'unnest(CASE WHEN r.vehicles = ''{}'' THEN ARRAY[NULL::integer]
                       ELSE ARRAY(SELECT v.no FROM vehicles v WHERE v.id = ANY (r.vehicles)) END)', 'CASE WHEN r.vehicles = ''{}'' THEN r.organisation END');
@@ -3228,8 +2846,6 @@ CREATE TRIGGER note_fence_update AFTER UPDATE ON fences REFERENCING OLD TABLE AS
 CREATE TRIGGER note_fills_delete AFTER DELETE ON fuel_transactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fills', 'r.card', 'r.at');
 
 CREATE TRIGGER note_fills_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fills', 'r.card', 'r.at');
-
-CREATE TRIGGER note_notice_insert AFTER INSERT ON exchange_notices REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('notice', 'r.id', '');
 
 CREATE TRIGGER note_offences_delete AFTER DELETE ON violations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('offences', 'r.plate', 'r.at');
 
@@ -3242,10 +2858,6 @@ CREATE TRIGGER note_parameter_delete AFTER DELETE ON rule_parameters REFERENCING
 CREATE TRIGGER note_parameter_insert AFTER INSERT ON rule_parameters REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('parameter', 'r.rule || ''.'' || r.name', 'r.effective_from', '', 'r.organisation');
 
 CREATE TRIGGER note_parameter_update AFTER UPDATE ON rule_parameters REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('parameter', 'r.rule || ''.'' || r.name', 'r.effective_from', '', 'r.organisation');
-
-CREATE TRIGGER note_received_insert AFTER INSERT ON exchange_records REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('received', 'r.no::text', '');
-
-CREATE TRIGGER note_received_update AFTER UPDATE ON exchange_records REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('received', 'r.no::text', '', '', '', 'jsonb_build_array(r.no, r.version, r.sha256::text, r.organisation)');
 
 CREATE TRIGGER note_result_insert AFTER INSERT ON order_results REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_result_changes();
 
@@ -3268,10 +2880,6 @@ CREATE TRIGGER note_transaction_delete AFTER DELETE ON fuel_transactions REFEREN
 CREATE TRIGGER note_transaction_insert AFTER INSERT ON fuel_transactions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('transaction', 'r.id', 'r.at');
 
 CREATE TRIGGER note_transaction_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('transaction', 'r.id', 'r.at');
-
-CREATE TRIGGER note_unit_record_insert AFTER INSERT ON organisations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('unit', 'r.id', '');
-
-CREATE TRIGGER note_unit_record_update AFTER UPDATE ON organisations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('unit', 'r.id', '');
 
 CREATE TRIGGER note_unit_update AFTER UPDATE ON organisations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_unit_changes();
 
@@ -3300,8 +2908,6 @@ CREATE TRIGGER terminal_homes_vehicle AFTER UPDATE ON vehicles REFERENCING OLD T
 CREATE TRIGGER vehicle_plates_begin AFTER INSERT ON vehicles REFERENCING NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION begin_plates();
 
 CREATE TRIGGER vehicle_plates_change AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS vehicles_before NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION change_plates();
-
-CREATE TRIGGER vehicle_secrecy_stays BEFORE DELETE OR UPDATE ON vehicle_secrecy FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 ALTER TABLE ONLY alert_dispositions
     ADD CONSTRAINT alert_dispositions_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
@@ -3381,27 +2987,6 @@ ALTER TABLE ONLY dispatch_orders
 ALTER TABLE ONLY drivers
     ADD CONSTRAINT drivers_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
-ALTER TABLE ONLY exchange_arrivals
-    ADD CONSTRAINT exchange_arrivals_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
-
-ALTER TABLE ONLY exchange_origins
-    ADD CONSTRAINT exchange_origins_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name);
-
-ALTER TABLE ONLY exchange_queue
-    ADD CONSTRAINT exchange_queue_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
-
-ALTER TABLE ONLY exchange_records
-    ADD CONSTRAINT exchange_records_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name);
-
-ALTER TABLE ONLY exchange_secrets
-    ADD CONSTRAINT exchange_secrets_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
-
-ALTER TABLE ONLY exchange_sent
-    ADD CONSTRAINT exchange_sent_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
-
-ALTER TABLE ONLY exchange_states
-    ADD CONSTRAINT exchange_states_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
-
 ALTER TABLE ONLY fences
     ADD CONSTRAINT fences_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
@@ -3413,6 +2998,27 @@ ALTER TABLE ONLY fuel_transactions
 
 ALTER TABLE ONLY fuel_transactions
     ADD CONSTRAINT fuel_transactions_station_fkey FOREIGN KEY (station) REFERENCES fuel_stations(id);
+
+ALTER TABLE ONLY message_addresses
+    ADD CONSTRAINT message_addresses_channel_no_fkey FOREIGN KEY (channel_no) REFERENCES message_channels(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY message_channels
+    ADD CONSTRAINT message_channels_person_fkey FOREIGN KEY (person) REFERENCES users(id);
+
+ALTER TABLE ONLY message_fanout
+    ADD CONSTRAINT message_fanout_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id);
+
+ALTER TABLE ONLY message_lanes
+    ADD CONSTRAINT message_lanes_channel_no_fkey FOREIGN KEY (channel_no) REFERENCES message_channels(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY message_outbox
+    ADD CONSTRAINT message_outbox_channel_no_fkey FOREIGN KEY (channel_no) REFERENCES message_channels(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY message_outbox
+    ADD CONSTRAINT message_outbox_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id);
+
+ALTER TABLE ONLY message_quiet_hours
+    ADD CONSTRAINT message_quiet_hours_person_fkey FOREIGN KEY (person) REFERENCES users(id);
 
 ALTER TABLE ONLY message_reads
     ADD CONSTRAINT message_reads_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id);
@@ -3467,9 +3073,6 @@ ALTER TABLE ONLY vehicle_day_states
 
 ALTER TABLE ONLY vehicle_plates
     ADD CONSTRAINT vehicle_plates_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
-
-ALTER TABLE ONLY vehicle_secrecy
-    ADD CONSTRAINT vehicle_secrecy_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
 
 ALTER TABLE ONLY vehicle_states
     ADD CONSTRAINT vehicle_states_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
@@ -3585,20 +3188,6 @@ CREATE POLICY everywhere ON evaluations TO gongche_everywhere USING (true) WITH 
 
 CREATE POLICY everywhere ON evidence_of_alerts TO gongche_everywhere USING (true) WITH CHECK (true);
 
-CREATE POLICY everywhere ON exchange_arrivals TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON exchange_notices TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON exchange_peers TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON exchange_queue TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON exchange_records TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON exchange_sent TO gongche_everywhere USING (true) WITH CHECK (true);
-
-CREATE POLICY everywhere ON exchange_states TO gongche_everywhere USING (true) WITH CHECK (true);
-
 CREATE POLICY everywhere ON fences TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON fuel_cards TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -3608,6 +3197,18 @@ CREATE POLICY everywhere ON fuel_stations TO gongche_everywhere USING (true) WIT
 CREATE POLICY everywhere ON fuel_transactions TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON judge_due TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_addresses TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_channels TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_code_counts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_lanes TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_outbox TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_quiet_hours TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON message_reads TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -3635,8 +3236,6 @@ CREATE POLICY everywhere ON terminals TO gongche_everywhere USING (true) WITH CH
 
 CREATE POLICY everywhere ON vehicle_plates TO gongche_everywhere USING (true) WITH CHECK (true);
 
-CREATE POLICY everywhere ON vehicle_secrecy TO gongche_everywhere USING (true) WITH CHECK (true);
-
 CREATE POLICY everywhere ON vehicles TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON violations TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -3653,20 +3252,6 @@ CREATE POLICY everywhere ON webhooks TO gongche_everywhere USING (true) WITH CHE
 
 ALTER TABLE evidence_of_alerts ENABLE ROW LEVEL SECURITY;
 
-ALTER TABLE exchange_arrivals ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE exchange_notices ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE exchange_peers ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE exchange_queue ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE exchange_records ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE exchange_sent ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE exchange_states ENABLE ROW LEVEL SECURITY;
-
 ALTER TABLE fences ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE fuel_cards ENABLE ROW LEVEL SECURITY;
@@ -3676,6 +3261,18 @@ ALTER TABLE fuel_stations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE fuel_transactions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE judge_due ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_addresses ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_channels ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_code_counts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_lanes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_outbox ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_quiet_hours ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE message_reads ENABLE ROW LEVEL SECURITY;
 
@@ -3773,30 +3370,6 @@ CREATE POLICY reach ON evidence_of_alerts FOR SELECT TO gongche_app USING ((EXIS
    FROM alert_versions v
   WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))));
 
-CREATE POLICY reach ON exchange_arrivals TO gongche_app USING ((EXISTS ( SELECT
-   FROM exchange_peers p
-  WHERE (p.name = exchange_arrivals.peer)))) WITH CHECK ((EXISTS ( SELECT
-   FROM exchange_peers p
-  WHERE (p.name = exchange_arrivals.peer))));
-
-CREATE POLICY reach ON exchange_notices FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
-
-CREATE POLICY reach ON exchange_peers FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
-CREATE POLICY reach ON exchange_queue FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
-   FROM exchange_peers p
-  WHERE (p.name = exchange_queue.peer))));
-
-CREATE POLICY reach ON exchange_records FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR ((kind = ANY (ARRAY['notice'::text, 'code'::text])) AND (organisation = ANY (( SELECT reach_above() AS reach_above)::text[])))));
-
-CREATE POLICY reach ON exchange_sent FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
-   FROM exchange_peers p
-  WHERE (p.name = exchange_sent.peer))));
-
-CREATE POLICY reach ON exchange_states FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
-   FROM exchange_peers p
-  WHERE (p.name = exchange_states.peer))));
-
 CREATE POLICY reach ON fences FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON fuel_cards TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
@@ -3812,6 +3385,30 @@ CREATE POLICY reach ON fuel_transactions TO gongche_app USING ((EXISTS ( SELECT
 CREATE POLICY reach ON judge_due FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = judge_due.vehicle_no))));
+
+CREATE POLICY reach ON message_addresses TO gongche_app USING ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_addresses.channel_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_addresses.channel_no))));
+
+CREATE POLICY reach ON message_channels TO gongche_app USING (((('user:'::text || person) = current_setting('gongche.subject'::text, true)) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])))) WITH CHECK (((('user:'::text || person) = current_setting('gongche.subject'::text, true)) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))));
+
+CREATE POLICY reach ON message_code_counts TO gongche_app USING ((subject = current_setting('gongche.subject'::text, true))) WITH CHECK ((subject = current_setting('gongche.subject'::text, true)));
+
+CREATE POLICY reach ON message_lanes TO gongche_app USING ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_lanes.channel_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_lanes.channel_no))));
+
+CREATE POLICY reach ON message_outbox TO gongche_app USING ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_outbox.channel_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_outbox.channel_no))));
+
+CREATE POLICY reach ON message_quiet_hours TO gongche_app USING ((('user:'::text || person) = current_setting('gongche.subject'::text, true))) WITH CHECK ((('user:'::text || person) = current_setting('gongche.subject'::text, true)));
 
 CREATE POLICY reach ON message_reads TO gongche_app USING ((EXISTS ( SELECT
    FROM messages m
@@ -3858,8 +3455,6 @@ CREATE POLICY reach ON terminals FOR SELECT TO gongche_app USING (((EXISTS ( SEL
 CREATE POLICY reach ON vehicle_plates FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = vehicle_plates.vehicle_no))));
-
-CREATE POLICY reach ON vehicle_secrecy TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON vehicles TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -3917,18 +3512,6 @@ CREATE POLICY reach_delete ON evaluations FOR DELETE TO gongche_app USING (false
 
 CREATE POLICY reach_delete ON evidence_of_alerts FOR DELETE TO gongche_app USING (false);
 
-CREATE POLICY reach_delete ON exchange_notices FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
-CREATE POLICY reach_delete ON exchange_peers FOR DELETE TO gongche_app USING (false);
-
-CREATE POLICY reach_delete ON exchange_queue FOR DELETE TO gongche_app USING (false);
-
-CREATE POLICY reach_delete ON exchange_records FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
-CREATE POLICY reach_delete ON exchange_sent FOR DELETE TO gongche_app USING (false);
-
-CREATE POLICY reach_delete ON exchange_states FOR DELETE TO gongche_app USING (false);
-
 CREATE POLICY reach_delete ON fences FOR DELETE TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT (EXISTS ( SELECT
    FROM unnest(fences.vehicles) n(id)
   WHERE (NOT (EXISTS ( SELECT
@@ -3976,18 +3559,6 @@ CREATE POLICY reach_insert ON disposition_codes FOR INSERT TO gongche_app WITH C
 CREATE POLICY reach_insert ON evaluations FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON evidence_of_alerts FOR INSERT TO gongche_app WITH CHECK (false);
-
-CREATE POLICY reach_insert ON exchange_notices FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
-CREATE POLICY reach_insert ON exchange_peers FOR INSERT TO gongche_app WITH CHECK (false);
-
-CREATE POLICY reach_insert ON exchange_queue FOR INSERT TO gongche_app WITH CHECK (false);
-
-CREATE POLICY reach_insert ON exchange_records FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
-CREATE POLICY reach_insert ON exchange_sent FOR INSERT TO gongche_app WITH CHECK (false);
-
-CREATE POLICY reach_insert ON exchange_states FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON fences FOR INSERT TO gongche_app WITH CHECK (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT (EXISTS ( SELECT
    FROM unnest(fences.vehicles) n(id)
@@ -4037,18 +3608,6 @@ CREATE POLICY reach_update ON evaluations FOR UPDATE TO gongche_app USING (false
 
 CREATE POLICY reach_update ON evidence_of_alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
-CREATE POLICY reach_update ON exchange_notices FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
-CREATE POLICY reach_update ON exchange_peers FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
-
-CREATE POLICY reach_update ON exchange_queue FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
-
-CREATE POLICY reach_update ON exchange_records FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
-
-CREATE POLICY reach_update ON exchange_sent FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
-
-CREATE POLICY reach_update ON exchange_states FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
-
 CREATE POLICY reach_update ON fences FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_update ON fuel_stations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
@@ -4079,120 +3638,6 @@ CREATE POLICY reach_update ON webhook_attempts FOR UPDATE TO gongche_app USING (
 
 ALTER TABLE rule_parameters ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY secret ON alert_dispositions AS RESTRICTIVE TO gongche_app USING (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
-
-CREATE POLICY secret ON alert_feed AS RESTRICTIVE TO gongche_app USING (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
-
-CREATE POLICY secret ON alert_labels AS RESTRICTIVE TO gongche_app USING ((((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))) AND ((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))))) WITH CHECK ((((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))) AND ((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))));
-
-CREATE POLICY secret ON alert_receipts AS RESTRICTIVE TO gongche_app USING (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
-
-CREATE POLICY secret ON alert_versions AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR ((NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))) AND COALESCE(((body)::text !~ ( SELECT hidden_pattern() AS hidden_pattern)), true)))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR ((NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))) AND COALESCE(((body)::text !~ ( SELECT hidden_pattern() AS hidden_pattern)), true))));
-
-CREATE POLICY secret ON alerts AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))));
-
-CREATE POLICY secret ON audit AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT audit_hidden(subject_kind, subject_id, vehicle, concat_ws(' '::text, subject_id, purpose, before, after, detail), ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards), ( SELECT hidden_pattern() AS hidden_pattern))))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT audit_hidden(subject_kind, subject_id, vehicle, concat_ws(' '::text, subject_id, purpose, before, after, detail), ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards), ( SELECT hidden_pattern() AS hidden_pattern)))));
-
-CREATE POLICY secret ON card_bindings AS RESTRICTIVE TO gongche_app USING ((((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))))) WITH CHECK ((((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[])))));
-
-CREATE POLICY secret ON case_attachments AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
-
-CREATE POLICY secret ON case_events AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
-
-CREATE POLICY secret ON case_links AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
-
-CREATE POLICY secret ON cases AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))));
-
-CREATE POLICY secret ON clock_corrections AS RESTRICTIVE TO gongche_app USING ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[]))) WITH CHECK ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])));
-
-CREATE POLICY secret ON clock_doubts AS RESTRICTIVE TO gongche_app USING ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[]))) WITH CHECK ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])));
-
-CREATE POLICY secret ON complaints AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
-
-CREATE POLICY secret ON dispatch_orders AS RESTRICTIVE TO gongche_app USING (((vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])) AND ((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(COALESCE(part_of, id), ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK (((vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])) AND ((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(COALESCE(part_of, id), ( SELECT hidden_ids() AS hidden_ids))))));
-
-CREATE POLICY secret ON evaluations AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((( SELECT hidden_pattern() AS hidden_pattern) IS NULL) OR (concat_ws(' '::text, subject, measures, reason_named, reason) !~ ( SELECT hidden_pattern() AS hidden_pattern))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((( SELECT hidden_pattern() AS hidden_pattern) IS NULL) OR (concat_ws(' '::text, subject, measures, reason_named, reason) !~ ( SELECT hidden_pattern() AS hidden_pattern)))));
-
-CREATE POLICY secret ON evidence_of_alerts AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR ((EXISTS ( SELECT
-   FROM alert_versions v
-  WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))) AND COALESCE((convert_from(body, 'UTF8'::name) !~ ( SELECT hidden_pattern() AS hidden_pattern)), true)))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR ((EXISTS ( SELECT
-   FROM alert_versions v
-  WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))) AND COALESCE((convert_from(body, 'UTF8'::name) !~ ( SELECT hidden_pattern() AS hidden_pattern)), true))));
-
-CREATE POLICY secret ON exchange_queue AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT
-CASE kind
-    WHEN 'vehicle'::text THEN (id = ANY (( SELECT hidden_ids() AS hidden_ids)::text[]))
-    WHEN 'order'::text THEN order_hidden(id, ( SELECT hidden_ids() AS hidden_ids))
-    WHEN 'alert'::text THEN alert_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
-    WHEN 'case'::text THEN case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
-    ELSE false
-END))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT
-CASE kind
-    WHEN 'vehicle'::text THEN (id = ANY (( SELECT hidden_ids() AS hidden_ids)::text[]))
-    WHEN 'order'::text THEN order_hidden(id, ( SELECT hidden_ids() AS hidden_ids))
-    WHEN 'alert'::text THEN alert_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
-    WHEN 'case'::text THEN case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
-    ELSE false
-END)));
-
-CREATE POLICY secret ON exchange_sent AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT
-CASE kind
-    WHEN 'vehicle'::text THEN (id = ANY (( SELECT hidden_ids() AS hidden_ids)::text[]))
-    WHEN 'order'::text THEN order_hidden(id, ( SELECT hidden_ids() AS hidden_ids))
-    WHEN 'alert'::text THEN alert_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
-    WHEN 'case'::text THEN case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
-    ELSE false
-END))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT
-CASE kind
-    WHEN 'vehicle'::text THEN (id = ANY (( SELECT hidden_ids() AS hidden_ids)::text[]))
-    WHEN 'order'::text THEN order_hidden(id, ( SELECT hidden_ids() AS hidden_ids))
-    WHEN 'alert'::text THEN alert_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
-    WHEN 'case'::text THEN case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
-    ELSE false
-END)));
-
-CREATE POLICY secret ON fences AS RESTRICTIVE TO gongche_app USING ((NOT (vehicles && ( SELECT hidden_ids() AS hidden_ids)))) WITH CHECK ((NOT (vehicles && ( SELECT hidden_ids() AS hidden_ids))));
-
-CREATE POLICY secret ON fuel_cards AS RESTRICTIVE TO gongche_app USING ((id <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))) WITH CHECK ((id <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[])));
-
-CREATE POLICY secret ON fuel_transactions AS RESTRICTIVE TO gongche_app USING (((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[])))) WITH CHECK (((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))));
-
-CREATE POLICY secret ON judge_due AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((( SELECT hidden_pattern() AS hidden_pattern) IS NULL) OR (concat_ws(' '::text, key, waits_for) !~ ( SELECT hidden_pattern() AS hidden_pattern))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((( SELECT hidden_pattern() AS hidden_pattern) IS NULL) OR (concat_ws(' '::text, key, waits_for) !~ ( SELECT hidden_pattern() AS hidden_pattern)))));
-
-CREATE POLICY secret ON messages AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
-
-CREATE POLICY secret ON order_results AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))));
-
-CREATE POLICY secret ON order_track_times AS RESTRICTIVE TO gongche_app USING (((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))) WITH CHECK (((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))));
-
-CREATE POLICY secret ON positions AS RESTRICTIVE TO gongche_app USING (((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
-   FROM terminal_bindings b
-  WHERE ((b.terminal_no = positions.terminal_no) AND (b.valid_from <= positions.device_time) AND ((b.valid_to IS NULL) OR (positions.device_time < b.valid_to))))))) WITH CHECK (((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
-   FROM terminal_bindings b
-  WHERE ((b.terminal_no = positions.terminal_no) AND (b.valid_from <= positions.device_time) AND ((b.valid_to IS NULL) OR (positions.device_time < b.valid_to)))))));
-
-CREATE POLICY secret ON tasks AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
-
-CREATE POLICY secret ON terminal_bindings AS RESTRICTIVE TO gongche_app USING (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[])))) WITH CHECK (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))));
-
-CREATE POLICY secret ON terminal_notices AS RESTRICTIVE TO gongche_app USING ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[]))) WITH CHECK ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])));
-
-CREATE POLICY secret ON terminals AS RESTRICTIVE TO gongche_app USING ((((no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
-   FROM terminal_bindings b
-  WHERE ((b.terminal_no = terminals.no) AND (b.valid_to IS NULL))))) AND (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])) AND ((waiting_device IS NULL) OR (NOT (waiting_device && ( SELECT hidden_plates() AS hidden_plates)))))) WITH CHECK ((((no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
-   FROM terminal_bindings b
-  WHERE ((b.terminal_no = terminals.no) AND (b.valid_to IS NULL))))) AND (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])) AND ((waiting_device IS NULL) OR (NOT (waiting_device && ( SELECT hidden_plates() AS hidden_plates))))));
-
-CREATE POLICY secret ON vehicle_plates AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))));
-
-CREATE POLICY secret ON vehicle_secrecy AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
-
-CREATE POLICY secret ON vehicles AS RESTRICTIVE TO gongche_app USING ((id <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) WITH CHECK ((id <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])));
-
-CREATE POLICY secret ON violations AS RESTRICTIVE TO gongche_app USING (((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))) WITH CHECK (((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))));
-
-CREATE POLICY secret ON webhook_deliveries AS RESTRICTIVE TO gongche_app USING (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
-
 ALTER TABLE subscriptions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE tasks ENABLE ROW LEVEL SECURITY;
@@ -4204,8 +3649,6 @@ ALTER TABLE terminal_notices ENABLE ROW LEVEL SECURITY;
 ALTER TABLE terminals ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicle_plates ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE vehicle_secrecy ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicles ENABLE ROW LEVEL SECURITY;
 

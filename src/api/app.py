@@ -26,6 +26,9 @@ from api.evaluations.endpoints import router as evaluations
 from api.exchange.endpoints import router as exchange
 from api.identity.endpoints import ROUTERS as identity
 from api.integrity.endpoints import router as integrity
+from api.messages.failures import router as message_failures
+from api.messages.own import router as own_channels
+from api.messages.units import router as unit_channels
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import make_router as make_registry
 from api.registry.secrecy import router as secrecy
@@ -99,6 +102,9 @@ def create_app(
         positions,
         audit,
         exchange,
+        own_channels,
+        unit_channels,
+        message_failures,
         *identity,
         secrecy,
         make_registry(),

@@ -31,7 +31,7 @@ _CONTRADICTED: Final = ("/commit", "/dispositions", "/exchange/notices")
 #: Operations of which only so many go on at a time.
 _COUNTED: Final = ("/stream",)
 #: What people work on together: it may have moved on, or name what is not there.
-_SUPERVISION: Final = ("/v1/cases", "/v1/complaints", "/v1/tasks", "/v1/messages")
+_SUPERVISION: Final = ("/v1/cases", "/v1/complaints", "/v1/tasks", "/v1/messages", "/v1/unit-channels")
 #: Assessments of units: the same.
 _ASSESSMENT: Final = ("/v1/assessment",)
 _OPEN: Final = ("/healthz", "/readyz")
@@ -43,6 +43,7 @@ OF_PEOPLE: Final = (
     "/v1/delegations",
     "/v1/clients",
     "/v1/client-secrets",
+    "/v1/message-failures",
 )
 
 

@@ -24,6 +24,7 @@ from office.identity.subject import ROLE_PERMISSIONS, Role
 from registry.records import KINDS
 from runtime.settings import Settings
 from telemetry.log.sqlite import EmbeddedLogWriter
+from tests.integration import scope_messages
 from tests.integration.scope_assessment import lines as assessment_lines
 from tests.integration.scope_exchange import exchange_lines
 from tests.integration.scope_supervision import lines
@@ -338,6 +339,7 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     **lines(Case, _get, _file),
     **assessment_lines(Case),
     **exchange_lines(Case, _get),
+    **scope_messages.lines(Case, _get),
 }  # fmt: skip
 
 
