@@ -17,6 +17,62 @@ CREATE FUNCTION alert_hidden(wanted text, ids text[], plates text[], cards text[
         AND (a.vehicle = ANY (ids) OR a.plate = ANY (plates) OR a.card = ANY (cards)))
 $$;
 
+CREATE FUNCTION assessed_changes(units text[], since timestamp with time zone[]) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(array_agg(DISTINCT u.unit), '{}') FROM unnest(units, since) AS u (unit, since)
+      JOIN case_events e ON e.step IN ('close', 'reopen', 'accept-rectification') AND e.at >= u.since
+      JOIN cases c ON c.id = e.case_id AND c.organisation = u.unit
+     WHERE u.unit = ANY ((SELECT assessed_units(units))::text[])
+$$;
+
+CREATE FUNCTION assessed_orders(unit text, since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(departed bigint, backfilled bigint, settled bigint, tracked bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT FROM dispatch_orders v WHERE v.id = o.id AND v.backfill)),
+        count(*) FILTER (WHERE r.state = 'settled'), count(*) FILTER (WHERE r.state = 'settled' AND r.fixes > 0)
+      FROM dispatch_orders o LEFT JOIN order_results r ON r.order_id = o.id
+     WHERE o.is_newest AND o.part_of IS NULL AND o.organisation = unit AND o.organisation = ANY ((SELECT assessed_units(ARRAY[unit]))::text[])
+       AND o.status <> 'cancelled' AND o.actual_departure >= since AND o.actual_departure < until
+$$;
+
+CREATE FUNCTION assessed_threads(units text[], since timestamp with time zone, until timestamp with time zone, wanted text DEFAULT NULL::text) RETURNS TABLE(number text, version integer, step text, at timestamp with time zone, persons text[], body jsonb)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT c.number, e.version, e.step, e.at, e.persons, jsonb_strip_nulls(jsonb_build_object(
+               'organisation', e.body -> 'organisation', 'source', e.body -> 'source', 'level', e.body -> 'level',
+               'due_on', e.body -> 'due_on', 'number', e.body -> 'number', 'finding', e.body -> 'finding',
+               'measures_due', e.body -> 'measures_due', 'alert', CASE WHEN e.step = 'alert-withdrawn' THEN to_jsonb(''::text) END,
+               'hotline', CASE WHEN jsonb_typeof(e.body -> 'hotline') = 'object' THEN jsonb_build_object(
+                   'category', e.body -> 'hotline' -> 'category', 'received_on', e.body -> 'hotline' -> 'received_on') END,
+               'figures', (SELECT jsonb_agg(jsonb_build_object('rule', f -> 'rule', 'severity', f -> 'severity') ORDER BY o) FROM jsonb_array_elements(
+                   CASE WHEN jsonb_typeof(e.body -> 'figures') = 'array' THEN e.body -> 'figures' END) WITH ORDINALITY AS x (f, o))))
+      FROM cases c JOIN case_events e ON e.case_id = c.id
+     WHERE c.state = 'closed' AND c.organisation = ANY ((SELECT assessed_units(units))::text[])
+       AND (CASE WHEN wanted IS NULL THEN c.id IN (SELECT d.case_id FROM case_events d
+               WHERE d.step = 'close' AND d.step IN ('close', 'reopen', 'accept-rectification') AND d.at >= since AND d.at < until)
+            ELSE c.number = wanted END)
+     ORDER BY c.number, e.version
+$$;
+
+CREATE FUNCTION assessed_units(units text[]) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(array_agg(u), '{}') FROM unnest(units) AS n (u) 
+     WHERE current_setting('role') IN ('gongche_everywhere', 'none') OR u = ANY ((SELECT reach_units())::text[])
+$$;
+
+CREATE FUNCTION assessed_with_vehicles(units text[]) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(array_agg(DISTINCT v.organisation), '{}') FROM vehicles v WHERE v.organisation = ANY ((SELECT assessed_units(units))::text[])
+$$;
+
 CREATE FUNCTION audit_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -52,6 +108,7 @@ CREATE FUNCTION audit_hidden(kind text, id text, vehicle text, content text, ids
         OR CASE kind
             WHEN 'fuel-transactions' THEN EXISTS (SELECT FROM fuel_transactions f WHERE f.id = audit_hidden.id AND f.card = ANY (cards))
             WHEN 'violations' THEN EXISTS (SELECT FROM violations v WHERE v.id = audit_hidden.id AND v.plate = ANY (plates))
+            WHEN 'clock-corrections' THEN EXISTS (SELECT FROM clock_corrections c WHERE c.id = audit_hidden.id AND c.terminal_no = ANY (hidden_terminals()))
             WHEN 'dispatch-orders' THEN order_hidden(audit_hidden.id, ids)
             WHEN 'alert-receipts' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
             WHEN 'alert-dispositions' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
@@ -170,6 +227,30 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION cleared_table(place regclass) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    privilege text;
+BEGIN
+    IF to_regrole('gongche_cleared') IS NULL THEN RETURN; END IF;
+    FOR privilege IN SELECT DISTINCT e.privilege_type FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) e
+                      WHERE c.oid = place AND e.grantee = 'gongche_app'::regrole LOOP
+        EXECUTE format('GRANT %s ON %s TO gongche_cleared', privilege, place);
+    END LOOP;
+    EXECUTE format('CREATE POLICY cleared ON %s TO gongche_cleared USING (true) WITH CHECK (true)', place);
+END $$;
+
+CREATE FUNCTION everywhere_role() RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN to_regrole('gongche_cleared') IS NOT NULL AND cardinality(hidden_nos()) = 0 AND EXISTS (SELECT FROM pg_roles r
+        WHERE r.rolname = 'gongche_cleared' AND pg_has_role(session_user, r.oid,
+            CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END))
+        THEN 'gongche_cleared' ELSE 'gongche_everywhere' END
+$$;
+
 CREATE FUNCTION feed_end() RETURNS bigint
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -238,7 +319,10 @@ BEGIN
         SELECT '(?:^|[^0-9A-Za-z_-])(?:' || string_agg(regexp_replace(n.name, '([][(){}.*+?^$|\\])', '\\\1', 'g'), '|') || ')(?:$|[^0-9A-Za-z_-])'
           FROM (SELECT unnest(hidden_ids()) UNION SELECT unnest(hidden_cards())
                 UNION SELECT t.phone FROM terminals t WHERE t.no = ANY (hidden_terminals())) AS n (name)
-         WHERE length(n.name) >= 4) f WHERE f.part IS NOT NULL);
+         WHERE length(n.name) >= 4
+        UNION ALL SELECT format('"vehicle_no": (?:%s)[,}]', array_to_string(nos, '|'))
+        UNION ALL SELECT format('"terminal_no": (?:%s)[,}]', array_to_string(t.nos, '|'))
+          FROM (SELECT hidden_terminals() AS nos) t WHERE cardinality(t.nos) > 0) f WHERE f.part IS NOT NULL);
 END $_$;
 
 CREATE FUNCTION hidden_plates() RETURNS text[]
@@ -553,7 +637,8 @@ $$;
 CREATE FUNCTION reach_home() RETURNS text
     LANGUAGE sql STABLE
     AS $$
-    SELECT CASE WHEN pg_has_role(current_user, 'gongche_everywhere', 'USAGE') THEN NULL ELSE (reach_roots())[1] END
+    SELECT CASE WHEN EXISTS (SELECT FROM pg_roles r WHERE r.rolname IN ('gongche_everywhere', 'gongche_cleared')
+        AND pg_has_role(current_user, r.oid, 'USAGE')) THEN NULL ELSE (reach_roots())[1] END
 $$;
 
 CREATE FUNCTION reach_roots() RETURNS text[]
@@ -586,6 +671,16 @@ BEGIN
     RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME;
 END $$;
 
+CREATE FUNCTION refuse_change_of_published() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF OLD.valid_from IS NOT NULL THEN
+        RAISE EXCEPTION 'a published scoring table is never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+
 CREATE FUNCTION scope_table(place regclass, privileges text, seen text DEFAULT 'organisation = ANY ((SELECT reach_units())::text[])'::text, written text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -593,6 +688,7 @@ BEGIN
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', place);
     EXECUTE format('GRANT %s ON %s TO gongche_app', privileges, place);
     EXECUTE format('CREATE POLICY everywhere ON %s TO gongche_everywhere USING (true) WITH CHECK (true)', place);
+    PERFORM cleared_table(place);
     IF written IS NULL THEN
         EXECUTE format('CREATE POLICY reach ON %s TO gongche_app USING (%s) WITH CHECK (%s)', place, seen, seen);
     ELSE
@@ -804,7 +900,7 @@ $$;
 CREATE FUNCTION unit_in_reach(unit text) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$
-    SELECT COALESCE(current_setting('role') = 'gongche_everywhere' OR unit = ANY (reach_units()), false)
+    SELECT COALESCE(current_setting('role') IN ('gongche_everywhere', 'gongche_cleared') OR unit = ANY (reach_units()), false)
 $$;
 
 CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) RETURNS integer
@@ -937,6 +1033,61 @@ CREATE TABLE api_tokens (
 );
 
 COMMENT ON COLUMN api_tokens.organisation IS 'organisations.id: where the token holds, and below it; null = everywhere.';
+
+CREATE TABLE assessment_decisions (
+    dispute_id text NOT NULL,
+    organisation text NOT NULL,
+    upheld boolean NOT NULL,
+    reason text NOT NULL,
+    decided_by text[] NOT NULL,
+    decided_name text NOT NULL,
+    decided_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE assessment_disputes (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    period text NOT NULL,
+    number text NOT NULL,
+    case_version integer NOT NULL,
+    item text NOT NULL,
+    fact text NOT NULL,
+    reason text NOT NULL,
+    raised_by text[] NOT NULL,
+    raised_name text NOT NULL,
+    raised_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE assessment_sheets (
+    organisation text NOT NULL,
+    period text NOT NULL,
+    first_day date NOT NULL,
+    last_day date NOT NULL,
+    score integer NOT NULL,
+    body jsonb NOT NULL,
+    closed_by text[] NOT NULL,
+    closed_name text NOT NULL,
+    closed_at timestamp with time zone NOT NULL,
+    CONSTRAINT assessment_sheets_period_check CHECK ((period ~ '^20[2-9][0-9](Q[1-4])?$'::text))
+);
+
+CREATE TABLE assessment_tables (
+    organisation text NOT NULL,
+    year integer NOT NULL,
+    version integer NOT NULL,
+    revision integer NOT NULL,
+    valid_from date,
+    body jsonb NOT NULL,
+    drafted_by text[] NOT NULL,
+    drafted_at timestamp with time zone NOT NULL,
+    published_by text[],
+    published_at timestamp with time zone,
+    CONSTRAINT assessment_tables_check CHECK ((((valid_from IS NULL) = (published_by IS NULL)) AND ((valid_from IS NULL) = (published_at IS NULL)))),
+    CONSTRAINT assessment_tables_check1 CHECK (((valid_from IS NULL) OR (EXTRACT(year FROM valid_from) = (year)::numeric))),
+    CONSTRAINT assessment_tables_revision_check CHECK ((revision > 0)),
+    CONSTRAINT assessment_tables_version_check CHECK ((version > 0)),
+    CONSTRAINT assessment_tables_year_check CHECK (((year >= 2020) AND (year <= 2099)))
+);
 
 CREATE TABLE audit_default (
     no bigint CONSTRAINT audit_no_not_null NOT NULL,
@@ -2343,6 +2494,21 @@ ALTER TABLE ONLY api_tokens
 ALTER TABLE ONLY api_tokens
     ADD CONSTRAINT api_tokens_sha256_key UNIQUE (sha256);
 
+ALTER TABLE ONLY assessment_decisions
+    ADD CONSTRAINT assessment_decisions_pkey PRIMARY KEY (dispute_id);
+
+ALTER TABLE ONLY assessment_disputes
+    ADD CONSTRAINT assessment_disputes_number_case_version_item_fact_key UNIQUE (number, case_version, item, fact);
+
+ALTER TABLE ONLY assessment_disputes
+    ADD CONSTRAINT assessment_disputes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY assessment_sheets
+    ADD CONSTRAINT assessment_sheets_pkey PRIMARY KEY (organisation, period);
+
+ALTER TABLE ONLY assessment_tables
+    ADD CONSTRAINT assessment_tables_pkey PRIMARY KEY (organisation, year, version);
+
 ALTER TABLE ONLY audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (at, no);
 
@@ -2657,6 +2823,14 @@ CREATE INDEX alerts_updated ON alerts USING btree (updated_at, id);
 
 CREATE INDEX alerts_vehicle ON alerts USING btree (vehicle_no, occurred_from);
 
+CREATE INDEX assessment_disputes_listed ON assessment_disputes USING btree (raised_at DESC, id);
+
+CREATE INDEX assessment_disputes_of_units ON assessment_disputes USING btree (organisation, raised_at DESC, id);
+
+CREATE INDEX assessment_sheets_days ON assessment_sheets USING btree (last_day, organisation);
+
+CREATE UNIQUE INDEX assessment_tables_one_draft ON assessment_tables USING btree (organisation, year) WHERE (valid_from IS NULL);
+
 CREATE INDEX audit_organisation ON ONLY audit USING btree (organisation, at DESC, no DESC);
 
 CREATE INDEX audit_default_organisation_at_no_idx ON audit_default USING btree (organisation, at DESC, no DESC);
@@ -2676,6 +2850,8 @@ CREATE INDEX audit_default_who_id_at_no_idx ON audit_default USING btree (who_id
 CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from);
 
 CREATE INDEX case_attachments_of ON case_attachments USING btree (case_id, uploaded_at, id);
+
+CREATE INDEX case_events_closes ON case_events USING btree (at, case_id) WHERE (step = ANY (ARRAY['close'::text, 'reopen'::text, 'accept-rectification'::text]));
 
 CREATE INDEX case_links_of_alerts ON case_links USING btree (ref, kind);
 
@@ -2899,11 +3075,35 @@ CREATE TRIGGER alert_labels_stay BEFORE DELETE OR UPDATE ON alert_labels FOR EAC
 
 CREATE TRIGGER alert_receipts_only_grow BEFORE DELETE OR UPDATE ON alert_receipts FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
 
+CREATE TRIGGER assessment_decisions_stay BEFORE DELETE OR UPDATE ON assessment_decisions FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_decisions_stay_all BEFORE TRUNCATE ON assessment_decisions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_disputes_stay BEFORE DELETE OR UPDATE ON assessment_disputes FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_disputes_stay_all BEFORE TRUNCATE ON assessment_disputes FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_sheets_stay BEFORE DELETE OR UPDATE ON assessment_sheets FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_sheets_stay_all BEFORE TRUNCATE ON assessment_sheets FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_tables_stay BEFORE DELETE OR UPDATE ON assessment_tables FOR EACH ROW EXECUTE FUNCTION refuse_change_of_published();
+
+CREATE TRIGGER assessment_tables_stay_all BEFORE TRUNCATE ON assessment_tables FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER audit_delete AFTER DELETE ON alert_dispositions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-dispositions', 'no', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON alert_receipts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON api_tokens REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON assessment_decisions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-decisions', 'dispute_id', 'r ->> ''dispute_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON assessment_disputes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-disputes', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON assessment_sheets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-sheets', 'organisation, period', '(r ->> ''organisation'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON assessment_tables REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-tables', 'organisation, year, version', '(r ->> ''organisation'') || ''/'' || (r ->> ''year'') || ''/'' || (r ->> ''version'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON calendar_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -2964,6 +3164,14 @@ CREATE TRIGGER audit_insert AFTER INSERT ON alert_dispositions REFERENCING NEW T
 CREATE TRIGGER audit_insert AFTER INSERT ON alert_receipts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON api_tokens REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON assessment_decisions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-decisions', 'dispute_id', 'r ->> ''dispute_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON assessment_disputes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-disputes', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON assessment_sheets REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-sheets', 'organisation, period', '(r ->> ''organisation'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON assessment_tables REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-tables', 'organisation, year, version', '(r ->> ''organisation'') || ''/'' || (r ->> ''year'') || ''/'' || (r ->> ''version'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON calendar_days REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -3030,6 +3238,14 @@ CREATE TRIGGER audit_update AFTER UPDATE ON alert_dispositions REFERENCING OLD T
 CREATE TRIGGER audit_update AFTER UPDATE ON alert_receipts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON api_tokens REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON assessment_decisions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-decisions', 'dispute_id', 'r ->> ''dispute_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON assessment_disputes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-disputes', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON assessment_sheets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-sheets', 'organisation, period', '(r ->> ''organisation'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON assessment_tables REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-tables', 'organisation, year, version', '(r ->> ''organisation'') || ''/'' || (r ->> ''year'') || ''/'' || (r ->> ''version'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON calendar_days REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -3263,6 +3479,9 @@ ALTER TABLE ONLY alert_versions
 ALTER TABLE ONLY api_tokens
     ADD CONSTRAINT api_tokens_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
+ALTER TABLE ONLY assessment_decisions
+    ADD CONSTRAINT assessment_decisions_dispute_id_fkey FOREIGN KEY (dispute_id) REFERENCES assessment_disputes(id);
+
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
 
@@ -3422,6 +3641,14 @@ ALTER TABLE alert_versions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE alerts ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE assessment_decisions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE assessment_disputes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE assessment_sheets ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE assessment_tables ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE audit ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE calendar_days ENABLE ROW LEVEL SECURITY;
@@ -3437,6 +3664,114 @@ ALTER TABLE case_links ENABLE ROW LEVEL SECURITY;
 ALTER TABLE case_numbers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE cases ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY cleared ON alert_dispositions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alert_feed TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alert_labels TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alert_receipts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alert_versions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alerts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON assessment_decisions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON assessment_disputes TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON assessment_sheets TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON assessment_tables TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON audit TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON calendar_days TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON card_bindings TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON case_attachments TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON case_events TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON case_links TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON case_numbers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON cases TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON clock_corrections TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON clock_doubts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON complaint_reads TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON complaints TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON dispatch_orders TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON disposition_codes TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON drivers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON evaluations TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON evidence_of_alerts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON evidence_positions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON fences TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON fuel_cards TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON fuel_stations TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON fuel_transactions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON judge_due TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_reads TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON messages TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON order_results TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON order_track_times TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON organisations TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON positions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON rule_parameters TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON subscriptions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON tasks TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON terminal_bindings TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON terminal_notices TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON terminals TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_plates TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_secrecy TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicles TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON violations TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhook_attempts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhook_deliveries TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhook_secrets TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhook_tests TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhooks TO gongche_cleared USING (true) WITH CHECK (true);
 
 ALTER TABLE clock_corrections ENABLE ROW LEVEL SECURITY;
 
@@ -3465,6 +3800,14 @@ CREATE POLICY everywhere ON alert_receipts TO gongche_everywhere USING (true) WI
 CREATE POLICY everywhere ON alert_versions TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON alerts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON assessment_decisions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON assessment_disputes TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON assessment_sheets TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON assessment_tables TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON audit TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -3595,6 +3938,14 @@ CREATE POLICY reach ON alert_versions FOR SELECT TO gongche_app USING ((EXISTS (
   WHERE (a.id = alert_versions.alert_id))));
 
 CREATE POLICY reach ON alerts FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON assessment_decisions TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON assessment_disputes TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON assessment_sheets TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON assessment_tables FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
 
 CREATE POLICY reach ON audit FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -3774,6 +4125,8 @@ CREATE POLICY reach_delete ON alert_versions FOR DELETE TO gongche_app USING (fa
 
 CREATE POLICY reach_delete ON alerts FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON assessment_tables FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_delete ON audit FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON calendar_days FOR DELETE TO gongche_app USING (false);
@@ -3823,6 +4176,8 @@ CREATE POLICY reach_insert ON alert_feed FOR INSERT TO gongche_app WITH CHECK (f
 CREATE POLICY reach_insert ON alert_versions FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON alerts FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON assessment_tables FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_insert ON audit FOR INSERT TO gongche_app WITH CHECK (false);
 
@@ -3875,6 +4230,8 @@ CREATE POLICY reach_update ON alert_feed FOR UPDATE TO gongche_app USING (false)
 CREATE POLICY reach_update ON alert_versions FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON assessment_tables FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_update ON audit FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 

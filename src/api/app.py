@@ -11,6 +11,7 @@ from api import documentation, errors, observability
 from api.alerts.answering import router as answering
 from api.alerts.endpoints import router as alerts
 from api.alerts.stream import router as stream
+from api.assessment.endpoints import ROUTERS as assessment
 from api.audit.endpoints import router as audit
 from api.auth.authentication import UseNotes
 from api.cases.desk import router as desk
@@ -85,6 +86,7 @@ def create_app(
         integrity,
         hotline,
         desk,
+        *assessment,
         tracks,
         positions,
         audit,

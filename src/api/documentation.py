@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 
 from api.alerts.answering import CodeBody, DispositionBody, ReceiptBody
 from api.answers import Problem
+from api.assessment.schemas import BODIES as ASSESSMENT
 from api.auth.cookies import COOKIE, CSRF_HEADER
 from api.cases.bodies import BODIES as SUPERVISION
 from api.identity.schemas import BODIES as IDENTITY
@@ -57,6 +58,7 @@ def describe(app: FastAPI) -> None:
                 *BODIES,
                 SecrecyReason,
                 *SUPERVISION,
+                *ASSESSMENT,
             )
             models = [(model, "validation") for model in bodies]
             _, made = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # a list of pairs

@@ -32,6 +32,8 @@ _CONTRADICTED: Final = ("/commit", "/dispositions")
 _COUNTED: Final = ("/stream",)
 #: What people work on together: it may have moved on, or name what is not there.
 _SUPERVISION: Final = ("/v1/cases", "/v1/complaints", "/v1/tasks", "/v1/messages")
+#: Assessments of units: the same.
+_ASSESSMENT: Final = ("/v1/assessment",)
 _OPEN: Final = ("/healthz", "/readyz")
 #: Where only people come in, by how the address begins. Their writes may contradict what is stored (409).
 OF_PEOPLE: Final = (
@@ -113,7 +115,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
         found |= {409}
     if path.endswith(_COUNTED):
         found |= {400, 429}
-    if method == "post" and path.startswith(_SUPERVISION):
+    if method == "post" and path.startswith(_SUPERVISION + _ASSESSMENT):
         found |= {404, 409}
     if method == "delete":
         found.add(404)

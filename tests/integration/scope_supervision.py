@@ -24,9 +24,19 @@ _BODIES: Final[dict[Step, dict[str, Any]]] = {
     Step.CALLED_BACK: {"result": "satisfied"},
     Step.ASK_EXTENSION: {"reason": _REASON, "due_on": "2027-01-01"},
     Step.NOTE: {"text": "x"},
+    Step.RECTIFIED: {"text": "x"},
     **{
         step: {"reason": _REASON}
-        for step in (Step.RETURN, Step.REFUSE, Step.DENY, Step.REDO, Step.RECHECK, Step.REOPEN, Step.CANCEL)
+        for step in (
+            Step.RETURN,
+            Step.REFUSE,
+            Step.DENY,
+            Step.REDO,
+            Step.RECHECK,
+            Step.REOPEN,
+            Step.CANCEL,
+            Step.RETURN_RECTIFICATION,
+        )
     },
 }
 #: Table -> the column that names a record; ``test_scope`` looks at each.

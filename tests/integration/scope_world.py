@@ -26,6 +26,7 @@ from telemetry.archive.store import Archive
 from telemetry.log.base import LogWriter
 from telemetry.positions import PositionBatch
 from tests.databases import copied
+from tests.integration.scope_assessment import fill as fill_assessment
 from tests.integration.scope_supervision import fill
 
 T0 = 1_772_411_400_000_000  # 2026-03-02T08:30:00+08:00
@@ -236,6 +237,7 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
             "UPDATE terminals SET waiting_device = ARRAY['m', 'm', 'device', ''], waiting_since = now() WHERE no = $1", terminal
         )  # fmt: skip
     await fill(pool, unit)
+    await fill_assessment(pool, unit)
     return alerts[0].id
 
 

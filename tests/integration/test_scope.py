@@ -16,6 +16,7 @@ import pytest
 from office.identity.scope import Reach, array_text, quoted
 from runtime.migrations import migrate
 from runtime.postgres import begin_with, create_pool
+from tests.integration.scope_assessment import OWNED as OWNED_ASSESSMENTS
 from tests.integration.scope_supervision import OWNED as OWNED_CASES
 from tests.integration.scope_world import NUMBERS, ScopeWorld, phone, plate, scope_database, scope_world
 
@@ -29,7 +30,7 @@ OWNED = {
     "terminal_bindings": "vehicle_no", "clock_corrections": "id", "terminal_notices": "about", "positions": "terminal_no",
     "vehicle_plates": "plate", "order_results": "order_id", "alerts": "id", "alert_versions": "alert_id",
     "alert_feed": "alert_id", "evidence_of_alerts": "sha256", "evidence_positions": "sha256", "evaluations": "subject", "judge_due": "key",
-    "rule_parameters": "organisation", "alert_receipts": "alert_id", "alert_dispositions": "alert_id", **OWNED_CASES,
+    "rule_parameters": "organisation", "alert_receipts": "alert_id", "alert_dispositions": "alert_id", **OWNED_CASES, **OWNED_ASSESSMENTS,
 }  # fmt: skip
 #: What belongs to whoever made it, in whatever unit.
 OF_SUBJECTS = {
@@ -119,6 +120,8 @@ async def test_every_table_that_requests_may_read_is_under_the_reach(units: Scop
         "order_track_times",
         "clock_doubts",
         "disposition_codes",
+        "vehicle_secrecy",
+        "assessment_tables",  # those of the units above are read from below
     }
     assert reached == OWNED.keys() | OF_SUBJECTS | common
     # Partitions are reached through their parent only.

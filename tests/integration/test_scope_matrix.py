@@ -24,6 +24,7 @@ from office.identity.subject import ROLE_PERMISSIONS, Role
 from registry.records import KINDS
 from runtime.settings import Settings
 from telemetry.log.sqlite import EmbeddedLogWriter
+from tests.integration.scope_assessment import lines as assessment_lines
 from tests.integration.scope_supervision import lines
 from tests.integration.scope_world import (
     COMMON,
@@ -333,6 +334,7 @@ CASES: Final[dict[tuple[str, str], Case]] = {
         for kind in ("fences", "dispatch-orders")
     },
     **lines(Case, _get, _file),
+    **assessment_lines(Case),
 }  # fmt: skip
 
 

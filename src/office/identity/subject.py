@@ -27,6 +27,10 @@ PERMISSIONS: Final[dict[str, str]] = {
     "cases:close": "核销督办 / judge replies, close",
     "cases:reply": "签收和回复督办 / sign and answer for the unit, ask for more time",
     "cases:sign": "签批回复 / sign replies as the head of the unit",
+    "assessments:read": "查看考核 / read scoring tables and assessment sheets",
+    "assessments:manage": "拟定评分表 / draft scoring tables",
+    "assessments:decide": "发布评分表、关闭考核表、决定异议 / publish tables, close sheets, decide objections",
+    "assessments:dispute": "对考核提出异议 / object to lines of the own sheet",
     "complaints:write": "登记诉求 / hand in complaints of the hotline 12345, nothing else",
     "users:manage": "管理用户 / users, their roles, machines",
     "audit:read": "读取审计 / read who did and who read what",
@@ -85,6 +89,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "cases:draft",
             "cases:close",
             "subscriptions:manage",
+            "assessments:read",
+            "assessments:manage",
             "secret:change",
         }
     ),
@@ -97,6 +103,9 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "cases:draft",
             "cases:issue",
             "cases:close",
+            "assessments:read",
+            "assessments:manage",
+            "assessments:decide",
             "secret:change",
         }
     ),
@@ -108,6 +117,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "registry:write",
             "cases:read",
             "cases:reply",
+            "assessments:read",
+            "assessments:dispute",
             "secret:read",
             "secret:change",
         }
@@ -120,6 +131,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "cases:read",
             "cases:reply",
             "cases:sign",
+            "assessments:read",
+            "assessments:dispute",
             "secret:read",
             "secret:change",
         }
@@ -137,6 +150,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "cases:read",
             "dispositions:write",
             "subscriptions:manage",
+            "assessments:read",
         }
     ),
     Role.FINANCE: frozenset({"registry:read"}),
