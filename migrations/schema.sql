@@ -251,6 +251,87 @@ CREATE FUNCTION everywhere_role() RETURNS text
         THEN 'gongche_cleared' ELSE 'gongche_everywhere' END
 $$;
 
+CREATE FUNCTION exchange_claim(wanted text, through text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    owner text;
+BEGIN
+    IF EXISTS (SELECT FROM exchange_peers p WHERE p.name = wanted AND p.name <> through) THEN
+        RETURN wanted;  -- it comes to us by itself
+    END IF;
+    IF (SELECT count(*) FROM exchange_origins o WHERE o.peer = through) < 500 THEN  -- a province has some hundred counties
+        INSERT INTO exchange_origins (origin, peer) VALUES (wanted, through) ON CONFLICT (origin) DO NOTHING;
+    END IF;
+    SELECT o.peer INTO owner FROM exchange_origins o WHERE o.origin = wanted;
+    RETURN owner;
+END $$;
+
+CREATE FUNCTION exchange_down(after_number bigint, after_seq bigint, most integer) RETURNS TABLE(number bigint, seq bigint, kind text, subject text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH part AS MATERIALIZED (
+        SELECT k.number, c.seq, c.kind, c.subject FROM change_commits k JOIN changes c ON c.commit_id = k.id
+         WHERE k.number >= after_number AND (k.number > after_number OR c.seq > after_seq)
+           AND (SELECT COALESCE(min(m.number) <= after_number, true) FROM change_commits m)
+         ORDER BY k.number, c.seq LIMIT most)
+    SELECT * FROM (
+        SELECT p.number, p.seq, p.kind, p.subject FROM part p WHERE p.kind IN ('case', 'disposition_code', 'notice', 'received')
+        UNION ALL
+        SELECT COALESCE(l.number, after_number), COALESCE(l.seq, after_seq), NULL, (SELECT count(*) FROM part)::text
+          FROM (SELECT 1) AS one
+          LEFT JOIN (SELECT p.number, p.seq FROM part p ORDER BY p.number DESC, p.seq DESC LIMIT 1) l ON true
+         WHERE (SELECT COALESCE(min(m.number) <= after_number, true) FROM change_commits m)) AS f (number, seq, kind, subject)
+     ORDER BY f.kind IS NULL, f.number, f.seq
+$$;
+
+CREATE FUNCTION exchange_hidden(origins text[], kinds text[], ids text[]) RETURNS TABLE(origin text, kind text, id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT r.origin, r.kind, r.id FROM unnest(origins, kinds, ids) AS u (o, k, i)
+      JOIN exchange_records r ON r.origin = u.o AND r.kind = u.k AND r.id = u.i
+     WHERE r.organisation <> ALL ((SELECT reach_units())::text[])
+$$;
+
+CREATE FUNCTION exchange_now() RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(max(k.number), 0) FROM change_commits k
+$$;
+
+CREATE FUNCTION exchange_own_name() RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$ SELECT name FROM exchange_self $$;
+
+CREATE FUNCTION exchange_owned(kind text, ids text[]) RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT o.id FROM organisations o WHERE exchange_owned.kind = 'unit' AND o.id = ANY (ids)
+    UNION ALL SELECT v.id FROM vehicles v WHERE exchange_owned.kind = 'vehicle' AND v.id = ANY (ids)
+    UNION ALL SELECT d.id FROM drivers d WHERE exchange_owned.kind = 'driver' AND d.id = ANY (ids)
+    UNION ALL SELECT t.id FROM dispatch_orders t WHERE exchange_owned.kind = 'order' AND t.id = ANY (ids)
+    UNION ALL SELECT a.id FROM alerts a WHERE exchange_owned.kind = 'alert' AND a.id = ANY (ids)
+    UNION ALL SELECT c.id FROM cases c WHERE exchange_owned.kind = 'case' AND c.id = ANY (ids)
+$$;
+
+CREATE FUNCTION exchange_units(names text[], through text) RETURNS TABLE(unit text, place text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT n, CASE WHEN EXISTS (SELECT FROM organisations o WHERE o.id = n) THEN 'ours'
+                   WHEN EXISTS (SELECT FROM exchange_records r WHERE r.kind = 'unit' AND r.id = n AND r.peer = through
+                                   AND r.payload IS NOT NULL) THEN 'peer'
+                   ELSE 'other' END
+      FROM unnest(names) AS n
+     WHERE EXISTS (SELECT FROM organisations o WHERE o.id = n) OR EXISTS (SELECT FROM exchange_records r WHERE r.kind = 'unit' AND r.id = n)
+$$;
+
 CREATE FUNCTION feed_end() RETURNS bigint
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -501,6 +582,16 @@ BEGIN
      WHERE unit_in_reach(a.organisation) AND (alert_hidden(a.id, hidden_ids(), hidden_plates(), hidden_cards()) OR COALESCE(v.body::text ~ pattern, false));
 END $$;
 
+CREATE FUNCTION note_case_states() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM set_case_states((SELECT array_agg(DISTINCT l.ref) FROM new_rows n JOIN old_rows o USING (id)
+        JOIN case_links l ON l.case_id = n.id AND l.kind = 'alert' WHERE n.state <> o.state));
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION note_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -549,6 +640,31 @@ BEGIN
     END IF;
     RETURN NULL;
 END $_$;
+
+CREATE FUNCTION note_findings() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM FROM alerts WHERE id IN (SELECT alert_id FROM new_rows) ORDER BY id FOR NO KEY UPDATE;
+    UPDATE alerts a SET finding = n.finding
+      FROM (SELECT DISTINCT ON (alert_id) alert_id, finding FROM new_rows ORDER BY alert_id, id DESC) n
+     WHERE a.id = n.alert_id AND a.finding <> n.finding;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION note_linked_alerts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        PERFORM set_case_states((SELECT array_agg(DISTINCT ref) FROM old_rows WHERE kind = 'alert'));
+    ELSE
+        PERFORM set_case_states((SELECT array_agg(DISTINCT ref) FROM new_rows WHERE kind = 'alert'));
+    END IF;
+    RETURN NULL;
+END $$;
 
 CREATE FUNCTION note_order_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -623,6 +739,16 @@ CREATE FUNCTION order_hidden(wanted text, ids text[]) RETURNS boolean
     SELECT EXISTS (SELECT FROM dispatch_orders o WHERE (o.id = wanted OR o.part_of = wanted) AND (o.vehicle = ANY (ids)
         OR EXISTS (SELECT FROM jsonb_array_elements(o.exchanges) e WHERE e ->> 'vehicle' = ANY (ids))))
 $$;
+
+CREATE FUNCTION queue_messages() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO message_fanout (message_id) SELECT id FROM new_rows;
+    PERFORM pg_notify('gongche_messages', '');
+    RETURN NULL;
+END $$;
 
 CREATE FUNCTION reach_above() RETURNS text[]
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -848,6 +974,20 @@ CREATE FUNCTION secret_units(roots text[]) RETURNS text[]
     SELECT COALESCE(array_agg(id), '{}') FROM below
 $$;
 
+CREATE FUNCTION set_case_states(wanted text[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM FROM alerts WHERE id = ANY (wanted) ORDER BY id FOR NO KEY UPDATE;
+    UPDATE alerts a SET case_state = n.state
+      FROM (SELECT w.id, COALESCE((SELECT c.state FROM case_links l JOIN cases c ON c.id = l.case_id
+                                    WHERE l.kind = 'alert' AND l.ref = w.id
+                                    ORDER BY l.open DESC, c.created_at DESC, c.id DESC LIMIT 1), 'none') AS state
+              FROM unnest(wanted) AS w (id)) n
+     WHERE a.id = n.id AND a.case_state <> n.state;
+END $$;
+
 CREATE FUNCTION supersede_dispatch_order() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1013,11 +1153,17 @@ CREATE TABLE alerts (
     detected_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     card text,
+    case_state text DEFAULT 'none'::text NOT NULL,
+    finding text DEFAULT 'none'::text NOT NULL,
     CONSTRAINT alerts_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text]))),
     CONSTRAINT alerts_status_check CHECK ((status = ANY (ARRAY['suspected'::text, 'withdrawn'::text])))
 );
 
 COMMENT ON COLUMN alerts.card IS 'fuel_cards.id of alerts of card_binding and refuel_frequency; null = of no card.';
+
+COMMENT ON COLUMN alerts.case_state IS 'State of its open case, else of its newest one; none = it was never in a case. Kept by triggers of cases and case_links.';
+
+COMMENT ON COLUMN alerts.finding IS 'Its newest label; none = it has none. Kept by a trigger of alert_labels.';
 
 CREATE TABLE api_tokens (
     id text NOT NULL,
@@ -1250,7 +1396,7 @@ CREATE TABLE changes (
     from_time timestamp with time zone NOT NULL
 );
 
-COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit and the units below it, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again)';
+COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit and the units below it, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again), unit (id), driver (id), case (id), disposition_code (code), notice (id), received (exchange_records.no)';
 
 COMMENT ON COLUMN changes.from_time IS 'Facts are others than before from here on; 1970 = at all times.';
 
@@ -1599,6 +1745,137 @@ CREATE TABLE evidence_positions (
     CONSTRAINT evidence_positions_sha256_check CHECK ((octet_length(sha256) = 32))
 );
 
+CREATE TABLE exchange_arrivals (
+    peer text NOT NULL,
+    kind text NOT NULL,
+    stored bigint DEFAULT 0 NOT NULL,
+    unchanged bigint DEFAULT 0 NOT NULL,
+    refused bigint DEFAULT 0 NOT NULL,
+    last_refusal text,
+    last_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    said_confirmed bigint,
+    said_waiting bigint,
+    said_at timestamp with time zone
+);
+
+CREATE TABLE exchange_notices (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    title text NOT NULL,
+    body text NOT NULL,
+    published_by text NOT NULL,
+    published_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE exchange_origins (
+    origin text NOT NULL,
+    peer text NOT NULL
+);
+
+CREATE TABLE exchange_peers (
+    name text NOT NULL,
+    direction text NOT NULL,
+    organisation text NOT NULL,
+    client_id text NOT NULL,
+    url text,
+    units text[] DEFAULT '{}'::text[] NOT NULL,
+    kinds text[] DEFAULT '{}'::text[] NOT NULL,
+    mapping text,
+    enabled boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT exchange_peers_check CHECK (((direction = 'below'::text) OR ((url IS NOT NULL) AND (units <> '{}'::text[])))),
+    CONSTRAINT exchange_peers_direction_check CHECK ((direction = ANY (ARRAY['above'::text, 'below'::text]))),
+    CONSTRAINT exchange_peers_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{0,31}$'::text))
+);
+
+CREATE TABLE exchange_queue (
+    peer text NOT NULL,
+    kind text NOT NULL,
+    origin text DEFAULT ''::text NOT NULL,
+    id text NOT NULL,
+    urgency smallint NOT NULL,
+    ticket bigint NOT NULL,
+    noted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    refused_code text,
+    refused_id text,
+    refused_version bigint,
+    refused_detail text,
+    refused_at timestamp with time zone
+);
+
+CREATE TABLE exchange_records (
+    no bigint NOT NULL,
+    origin text NOT NULL,
+    kind text NOT NULL,
+    id text NOT NULL,
+    peer text NOT NULL,
+    organisation text NOT NULL,
+    unit text NOT NULL,
+    version bigint NOT NULL,
+    sha256 bytea NOT NULL,
+    payload jsonb,
+    status text,
+    happened_at timestamp with time zone NOT NULL,
+    first_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT exchange_records_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE exchange_records ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME exchange_records_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE exchange_secrets (
+    peer text NOT NULL,
+    sealed bytea NOT NULL
+);
+
+CREATE TABLE exchange_self (
+    one boolean DEFAULT true NOT NULL,
+    name text NOT NULL,
+    CONSTRAINT exchange_self_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{0,31}$'::text)),
+    CONSTRAINT exchange_self_one_check CHECK (one)
+);
+
+CREATE TABLE exchange_sent (
+    peer text NOT NULL,
+    kind text NOT NULL,
+    origin text NOT NULL,
+    id text NOT NULL,
+    version bigint NOT NULL,
+    sha256 bytea NOT NULL,
+    gone boolean DEFAULT false NOT NULL,
+    confirmed boolean DEFAULT false NOT NULL,
+    known boolean DEFAULT false NOT NULL,
+    sent_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    confirmed_at timestamp with time zone
+);
+
+CREATE TABLE exchange_states (
+    peer text NOT NULL,
+    feed_seq bigint DEFAULT 0 NOT NULL,
+    snapshot_kind text,
+    snapshot_after text DEFAULT ''::text NOT NULL,
+    pull_cursor text,
+    pulled_at timestamp with time zone,
+    last_ok_at timestamp with time zone,
+    last_error text,
+    last_error_at timestamp with time zone,
+    retry_at timestamp with time zone
+);
+
+CREATE SEQUENCE exchange_tickets
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
 CREATE TABLE fences (
     id text NOT NULL,
     version integer NOT NULL,
@@ -1739,6 +2016,106 @@ ALTER TABLE mended_rows ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE message_addresses (
+    channel_no bigint NOT NULL,
+    address bytea NOT NULL,
+    secret bytea
+);
+
+CREATE TABLE message_budgets (
+    key bytea NOT NULL,
+    tokens double precision NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE message_channels (
+    no bigint NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    person text,
+    organisation text,
+    about text,
+    kind text NOT NULL,
+    shown text NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    made_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    confirmed_at timestamp with time zone,
+    code_sha256 bytea,
+    code_ends_at timestamp with time zone,
+    code_tries integer DEFAULT 0 NOT NULL,
+    CONSTRAINT message_channels_about_check CHECK ((about = ANY (ARRAY['unit'::text, 'office'::text]))),
+    CONSTRAINT message_channels_check CHECK ((((person IS NULL) = (organisation IS NOT NULL)) AND ((organisation IS NULL) = (about IS NULL)))),
+    CONSTRAINT message_channels_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'webhook'::text, 'wecom'::text, 'dingtalk'::text, 'feishu'::text]))),
+    CONSTRAINT message_channels_shown_check CHECK (((length(shown) >= 1) AND (length(shown) <= 200)))
+);
+
+ALTER TABLE message_channels ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME message_channels_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE message_code_counts (
+    subject text NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    codes integer NOT NULL
+);
+
+CREATE TABLE message_fanout (
+    message_id bigint NOT NULL
+);
+
+CREATE TABLE message_lanes (
+    channel_no bigint NOT NULL,
+    waits_since timestamp with time zone,
+    not_before timestamp with time zone DEFAULT now() NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    failing_since timestamp with time zone,
+    last_error text,
+    skipped integer DEFAULT 0 NOT NULL,
+    lease uuid,
+    leased_until timestamp with time zone
+);
+
+CREATE TABLE message_outbox (
+    no bigint NOT NULL,
+    channel_no bigint NOT NULL,
+    message_id bigint,
+    code bytea,
+    urgent boolean DEFAULT false NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    batch bigint,
+    attempts integer DEFAULT 0 NOT NULL,
+    last_error text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT message_outbox_check CHECK ((((message_id IS NULL) = (code IS NOT NULL)) OR (state <> 'waiting'::text))),
+    CONSTRAINT message_outbox_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'dead'::text])))
+);
+
+ALTER TABLE message_outbox ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME message_outbox_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE message_quiet_hours (
+    person text NOT NULL,
+    from_min smallint NOT NULL,
+    to_min smallint NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT message_quiet_hours_from_min_check CHECK (((from_min >= 0) AND (from_min <= 1439))),
+    CONSTRAINT message_quiet_hours_to_min_check CHECK (((to_min >= 0) AND (to_min <= 1439)))
 );
 
 CREATE TABLE message_reads (
@@ -2398,11 +2775,15 @@ ALTER TABLE webhook_deliveries ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY 
 CREATE TABLE webhook_secrets (
     no bigint NOT NULL,
     subscription_no bigint NOT NULL,
-    secret bytea NOT NULL,
+    secret bytea,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone,
+    sealed bytea,
+    CONSTRAINT webhook_secrets_sealed CHECK (((secret IS NULL) <> (sealed IS NULL))),
     CONSTRAINT webhook_secrets_secret_check CHECK (((octet_length(secret) >= 24) AND (octet_length(secret) <= 64)))
 );
+
+COMMENT ON COLUMN webhook_secrets.secret IS 'As releases before migration 41 kept it; sealed and emptied by the first process that starts.';
 
 ALTER TABLE webhook_secrets ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME webhook_secrets_no_seq
@@ -2617,6 +2998,39 @@ ALTER TABLE ONLY evidence_of_alerts
 ALTER TABLE ONLY evidence_positions
     ADD CONSTRAINT evidence_positions_pkey PRIMARY KEY (sha256);
 
+ALTER TABLE ONLY exchange_arrivals
+    ADD CONSTRAINT exchange_arrivals_pkey PRIMARY KEY (peer, kind);
+
+ALTER TABLE ONLY exchange_notices
+    ADD CONSTRAINT exchange_notices_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY exchange_origins
+    ADD CONSTRAINT exchange_origins_pkey PRIMARY KEY (origin);
+
+ALTER TABLE ONLY exchange_peers
+    ADD CONSTRAINT exchange_peers_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY exchange_queue
+    ADD CONSTRAINT exchange_queue_pkey PRIMARY KEY (peer, kind, origin, id);
+
+ALTER TABLE ONLY exchange_records
+    ADD CONSTRAINT exchange_records_origin_kind_id_key UNIQUE (origin, kind, id);
+
+ALTER TABLE ONLY exchange_records
+    ADD CONSTRAINT exchange_records_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY exchange_secrets
+    ADD CONSTRAINT exchange_secrets_pkey PRIMARY KEY (peer);
+
+ALTER TABLE ONLY exchange_self
+    ADD CONSTRAINT exchange_self_pkey PRIMARY KEY (one);
+
+ALTER TABLE ONLY exchange_sent
+    ADD CONSTRAINT exchange_sent_pkey PRIMARY KEY (peer, kind, origin, id);
+
+ALTER TABLE ONLY exchange_states
+    ADD CONSTRAINT exchange_states_pkey PRIMARY KEY (peer);
+
 ALTER TABLE ONLY fences
     ADD CONSTRAINT fences_pkey PRIMARY KEY (id, version);
 
@@ -2646,6 +3060,36 @@ ALTER TABLE ONLY login_failures
 
 ALTER TABLE ONLY mended_rows
     ADD CONSTRAINT mended_rows_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY message_addresses
+    ADD CONSTRAINT message_addresses_pkey PRIMARY KEY (channel_no);
+
+ALTER TABLE ONLY message_budgets
+    ADD CONSTRAINT message_budgets_pkey PRIMARY KEY (key);
+
+ALTER TABLE ONLY message_channels
+    ADD CONSTRAINT message_channels_id_key UNIQUE (id);
+
+ALTER TABLE ONLY message_channels
+    ADD CONSTRAINT message_channels_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY message_code_counts
+    ADD CONSTRAINT message_code_counts_pkey PRIMARY KEY (subject);
+
+ALTER TABLE ONLY message_fanout
+    ADD CONSTRAINT message_fanout_pkey PRIMARY KEY (message_id);
+
+ALTER TABLE ONLY message_lanes
+    ADD CONSTRAINT message_lanes_pkey PRIMARY KEY (channel_no);
+
+ALTER TABLE ONLY message_outbox
+    ADD CONSTRAINT message_outbox_channel_no_message_id_key UNIQUE (channel_no, message_id);
+
+ALTER TABLE ONLY message_outbox
+    ADD CONSTRAINT message_outbox_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY message_quiet_hours
+    ADD CONSTRAINT message_quiet_hours_pkey PRIMARY KEY (person);
 
 ALTER TABLE ONLY message_reads
     ADD CONSTRAINT message_reads_pkey PRIMARY KEY (message_id, person);
@@ -2803,6 +3247,10 @@ CREATE INDEX alert_labels_of ON alert_labels USING btree (alert_id, id DESC);
 
 CREATE INDEX alert_versions_evidence ON alert_versions USING btree (evidence_sha256);
 
+CREATE INDEX alerts_by_case ON alerts USING btree (case_state, detected_at DESC, id);
+
+CREATE INDEX alerts_by_finding ON alerts USING btree (finding, detected_at DESC, id);
+
 CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
 
 CREATE INDEX alerts_happened ON alerts USING gist (tstzrange(occurred_from, GREATEST(occurred_from, COALESCE(occurred_to, 'infinity'::timestamp with time zone)), '[]'::text));
@@ -2923,6 +3371,24 @@ CREATE INDEX evaluations_default_vehicle_no_evaluated_at_id_idx ON evaluations_d
 
 CREATE INDEX evidence_default_month ON evidence_default USING btree (month);
 
+CREATE INDEX exchange_notices_listed ON exchange_notices USING btree (published_at DESC, id);
+
+CREATE UNIQUE INDEX exchange_peers_client ON exchange_peers USING btree (client_id) WHERE (direction = 'below'::text);
+
+CREATE INDEX exchange_queue_next ON exchange_queue USING btree (peer, urgency, ticket) WHERE (refused_code IS NULL);
+
+CREATE INDEX exchange_queue_oldest ON exchange_queue USING btree (peer, kind, noted_at) WHERE (refused_code IS NULL);
+
+CREATE INDEX exchange_queue_refused ON exchange_queue USING btree (peer, refused_at, kind, origin, id) WHERE (refused_code IS NOT NULL);
+
+CREATE INDEX exchange_records_listed ON exchange_records USING btree (kind, happened_at DESC, no DESC);
+
+CREATE INDEX exchange_records_of_units ON exchange_records USING btree (organisation, kind, happened_at DESC, no DESC);
+
+CREATE INDEX exchange_records_peer ON exchange_records USING btree (peer, kind);
+
+CREATE INDEX exchange_records_units ON exchange_records USING btree (id) WHERE (kind = 'unit'::text);
+
 CREATE INDEX fences_organisation ON fences USING btree (organisation);
 
 CREATE INDEX fences_vehicles ON fences USING gin (vehicles);
@@ -2944,6 +3410,22 @@ CREATE INDEX judge_due_waiting ON judge_due USING btree (gatherer, key) WHERE (w
 CREATE INDEX live_due_vehicle ON live_due USING btree (vehicle_no, seq);
 
 CREATE INDEX login_failures_last ON login_failures USING btree (last_at);
+
+CREATE INDEX message_channels_of_persons ON message_channels USING btree (person) WHERE (person IS NOT NULL);
+
+CREATE INDEX message_channels_of_units ON message_channels USING btree (organisation) WHERE (organisation IS NOT NULL);
+
+CREATE INDEX message_lanes_waiting ON message_lanes USING btree (not_before) WHERE (waits_since IS NOT NULL);
+
+CREATE INDEX message_outbox_dead ON message_outbox USING btree (no DESC) WHERE (state = 'dead'::text);
+
+CREATE INDEX message_outbox_ended ON message_outbox USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+
+CREATE INDEX message_outbox_listed ON message_outbox USING btree (channel_no, no DESC);
+
+CREATE INDEX message_outbox_oldest ON message_outbox USING btree (since) WHERE (state = 'waiting'::text);
+
+CREATE INDEX message_outbox_waiting ON message_outbox USING btree (channel_no, no) WHERE (state = 'waiting'::text);
 
 CREATE INDEX messages_of ON messages USING btree (permission, organisation, id DESC);
 
@@ -3035,6 +3517,8 @@ CREATE INDEX webhook_deliveries_order ON webhook_deliveries USING btree (subscri
 
 CREATE INDEX webhook_secrets_of ON webhook_secrets USING btree (subscription_no);
 
+CREATE INDEX webhook_secrets_plain ON webhook_secrets USING btree (no) WHERE (secret IS NOT NULL);
+
 CREATE UNIQUE INDEX webhook_secrets_present ON webhook_secrets USING btree (subscription_no) WHERE (expires_at IS NULL);
 
 CREATE INDEX webhook_tests_of ON webhook_tests USING btree (subscription_no);
@@ -3074,6 +3558,16 @@ CREATE TRIGGER alert_dispositions_only_grow BEFORE DELETE OR UPDATE ON alert_dis
 CREATE TRIGGER alert_labels_stay BEFORE DELETE OR UPDATE ON alert_labels FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER alert_receipts_only_grow BEFORE DELETE OR UPDATE ON alert_receipts FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
+
+CREATE TRIGGER alerts_of_cases AFTER UPDATE ON cases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_case_states();
+
+CREATE TRIGGER alerts_of_changed_links AFTER UPDATE ON case_links REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_linked_alerts();
+
+CREATE TRIGGER alerts_of_labels AFTER INSERT ON alert_labels REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_findings();
+
+CREATE TRIGGER alerts_of_new_links AFTER INSERT ON case_links REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_linked_alerts();
+
+CREATE TRIGGER alerts_of_old_links AFTER DELETE ON case_links REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_linked_alerts();
 
 CREATE TRIGGER assessment_decisions_stay BEFORE DELETE OR UPDATE ON assessment_decisions FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
@@ -3125,6 +3619,10 @@ CREATE TRIGGER audit_delete AFTER DELETE ON disposition_codes REFERENCING OLD TA
 
 CREATE TRIGGER audit_delete AFTER DELETE ON drivers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON exchange_notices REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON exchange_peers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-peers', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON fences REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON fuel_cards REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -3132,6 +3630,10 @@ CREATE TRIGGER audit_delete AFTER DELETE ON fuel_cards REFERENCING OLD TABLE AS 
 CREATE TRIGGER audit_delete AFTER DELETE ON fuel_stations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON fuel_transactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON message_channels REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-channels', 'no', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON message_quiet_hours REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON oidc_links REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -3193,6 +3695,10 @@ CREATE TRIGGER audit_insert AFTER INSERT ON disposition_codes REFERENCING NEW TA
 
 CREATE TRIGGER audit_insert AFTER INSERT ON drivers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON exchange_notices REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON exchange_peers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-peers', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_insert AFTER INSERT ON fences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON fuel_cards REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -3200,6 +3706,10 @@ CREATE TRIGGER audit_insert AFTER INSERT ON fuel_cards REFERENCING NEW TABLE AS 
 CREATE TRIGGER audit_insert AFTER INSERT ON fuel_stations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON fuel_transactions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON message_channels REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-channels', 'no', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON message_quiet_hours REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON oidc_links REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -3267,6 +3777,10 @@ CREATE TRIGGER audit_update AFTER UPDATE ON disposition_codes REFERENCING OLD TA
 
 CREATE TRIGGER audit_update AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON exchange_notices REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON exchange_peers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-peers', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON fences REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON fuel_cards REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -3274,6 +3788,10 @@ CREATE TRIGGER audit_update AFTER UPDATE ON fuel_cards REFERENCING OLD TABLE AS 
 CREATE TRIGGER audit_update AFTER UPDATE ON fuel_stations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON message_channels REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-channels', 'no', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON message_quiet_hours REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON oidc_links REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -3311,6 +3829,8 @@ CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EA
 
 CREATE TRIGGER evidence_positions_stay BEFORE DELETE OR UPDATE ON evidence_positions FOR EACH ROW EXECUTE FUNCTION seal_refuses();
 
+CREATE TRIGGER messages_are_sent AFTER INSERT ON messages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION queue_messages();
+
 CREATE TRIGGER note_calendar_delete AFTER DELETE ON calendar_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('calendar', 'to_char(r.day, ''YYYY-MM-DD'')', 'r.day::timestamp AT TIME ZONE ''Asia/Shanghai''');
 
 CREATE TRIGGER note_calendar_insert AFTER INSERT ON calendar_days REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('calendar', 'to_char(r.day, ''YYYY-MM-DD'')', 'r.day::timestamp AT TIME ZONE ''Asia/Shanghai''');
@@ -3331,15 +3851,27 @@ CREATE TRIGGER note_card_insert AFTER INSERT ON fuel_cards REFERENCING NEW TABLE
 
 CREATE TRIGGER note_card_update AFTER UPDATE ON fuel_cards REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('card', 'r.id', '');
 
+CREATE TRIGGER note_case_insert AFTER INSERT ON cases REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('case', 'r.id', '');
+
+CREATE TRIGGER note_case_update AFTER UPDATE ON cases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('case', 'r.id', '', '', '', 'jsonb_build_array(r.id, r.version, r.organisation, r.number, r.state, r.due_on, r.reminders, r.finding)');
+
 CREATE TRIGGER note_correction_delete AFTER DELETE ON clock_corrections REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'r.shift_s');
 
 CREATE TRIGGER note_correction_insert AFTER INSERT ON clock_corrections REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'r.shift_s');
 
 CREATE TRIGGER note_correction_update AFTER UPDATE ON clock_corrections REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'r.shift_s');
 
+CREATE TRIGGER note_disposition_code_insert AFTER INSERT ON disposition_codes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('disposition_code', 'r.code', '');
+
+CREATE TRIGGER note_disposition_code_update AFTER UPDATE ON disposition_codes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('disposition_code', 'r.code', '');
+
 CREATE TRIGGER note_doubt_delete AFTER DELETE ON clock_doubts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.received_from', 'r.lag_s');
 
 CREATE TRIGGER note_doubt_insert AFTER INSERT ON clock_doubts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.received_from', 'r.lag_s');
+
+CREATE TRIGGER note_driver_insert AFTER INSERT ON drivers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('driver', 'r.id', '');
+
+CREATE TRIGGER note_driver_update AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('driver', 'r.id', '');
 
 CREATE TRIGGER note_ended AFTER DELETE ON quarantine REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_quarantine_ended();
 
@@ -3353,6 +3885,8 @@ CREATE TRIGGER note_fills_delete AFTER DELETE ON fuel_transactions REFERENCING O
 
 CREATE TRIGGER note_fills_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fills', 'r.card', 'r.at');
 
+CREATE TRIGGER note_notice_insert AFTER INSERT ON exchange_notices REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('notice', 'r.id', '');
+
 CREATE TRIGGER note_offences_delete AFTER DELETE ON violations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('offences', 'r.plate', 'r.at');
 
 CREATE TRIGGER note_offences_update AFTER UPDATE ON violations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('offences', 'r.plate', 'r.at');
@@ -3364,6 +3898,10 @@ CREATE TRIGGER note_parameter_delete AFTER DELETE ON rule_parameters REFERENCING
 CREATE TRIGGER note_parameter_insert AFTER INSERT ON rule_parameters REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('parameter', 'r.rule || ''.'' || r.name', 'r.effective_from', '', 'r.organisation');
 
 CREATE TRIGGER note_parameter_update AFTER UPDATE ON rule_parameters REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('parameter', 'r.rule || ''.'' || r.name', 'r.effective_from', '', 'r.organisation');
+
+CREATE TRIGGER note_received_insert AFTER INSERT ON exchange_records REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('received', 'r.no::text', '');
+
+CREATE TRIGGER note_received_update AFTER UPDATE ON exchange_records REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('received', 'r.no::text', '', '', '', 'jsonb_build_array(r.no, r.version, r.sha256::text, r.organisation)');
 
 CREATE TRIGGER note_result_insert AFTER INSERT ON order_results REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_result_changes();
 
@@ -3386,6 +3924,10 @@ CREATE TRIGGER note_transaction_delete AFTER DELETE ON fuel_transactions REFEREN
 CREATE TRIGGER note_transaction_insert AFTER INSERT ON fuel_transactions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('transaction', 'r.id', 'r.at');
 
 CREATE TRIGGER note_transaction_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('transaction', 'r.id', 'r.at');
+
+CREATE TRIGGER note_unit_record_insert AFTER INSERT ON organisations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('unit', 'r.id', '');
+
+CREATE TRIGGER note_unit_record_update AFTER UPDATE ON organisations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('unit', 'r.id', '');
 
 CREATE TRIGGER note_unit_update AFTER UPDATE ON organisations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_unit_changes();
 
@@ -3530,6 +4072,27 @@ ALTER TABLE ONLY dispatch_orders
 ALTER TABLE ONLY drivers
     ADD CONSTRAINT drivers_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
+ALTER TABLE ONLY exchange_arrivals
+    ADD CONSTRAINT exchange_arrivals_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY exchange_origins
+    ADD CONSTRAINT exchange_origins_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name);
+
+ALTER TABLE ONLY exchange_queue
+    ADD CONSTRAINT exchange_queue_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY exchange_records
+    ADD CONSTRAINT exchange_records_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name);
+
+ALTER TABLE ONLY exchange_secrets
+    ADD CONSTRAINT exchange_secrets_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY exchange_sent
+    ADD CONSTRAINT exchange_sent_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY exchange_states
+    ADD CONSTRAINT exchange_states_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
+
 ALTER TABLE ONLY fences
     ADD CONSTRAINT fences_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
@@ -3541,6 +4104,27 @@ ALTER TABLE ONLY fuel_transactions
 
 ALTER TABLE ONLY fuel_transactions
     ADD CONSTRAINT fuel_transactions_station_fkey FOREIGN KEY (station) REFERENCES fuel_stations(id);
+
+ALTER TABLE ONLY message_addresses
+    ADD CONSTRAINT message_addresses_channel_no_fkey FOREIGN KEY (channel_no) REFERENCES message_channels(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY message_channels
+    ADD CONSTRAINT message_channels_person_fkey FOREIGN KEY (person) REFERENCES users(id);
+
+ALTER TABLE ONLY message_fanout
+    ADD CONSTRAINT message_fanout_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id);
+
+ALTER TABLE ONLY message_lanes
+    ADD CONSTRAINT message_lanes_channel_no_fkey FOREIGN KEY (channel_no) REFERENCES message_channels(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY message_outbox
+    ADD CONSTRAINT message_outbox_channel_no_fkey FOREIGN KEY (channel_no) REFERENCES message_channels(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY message_outbox
+    ADD CONSTRAINT message_outbox_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id);
+
+ALTER TABLE ONLY message_quiet_hours
+    ADD CONSTRAINT message_quiet_hours_person_fkey FOREIGN KEY (person) REFERENCES users(id);
 
 ALTER TABLE ONLY message_reads
     ADD CONSTRAINT message_reads_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id);
@@ -3721,6 +4305,20 @@ CREATE POLICY cleared ON evidence_of_alerts TO gongche_cleared USING (true) WITH
 
 CREATE POLICY cleared ON evidence_positions TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON exchange_arrivals TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_notices TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_peers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_queue TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_records TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_sent TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_states TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON fences TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON fuel_cards TO gongche_cleared USING (true) WITH CHECK (true);
@@ -3730,6 +4328,18 @@ CREATE POLICY cleared ON fuel_stations TO gongche_cleared USING (true) WITH CHEC
 CREATE POLICY cleared ON fuel_transactions TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON judge_due TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_addresses TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_channels TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_code_counts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_lanes TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_outbox TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_quiet_hours TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON message_reads TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -3845,6 +4455,20 @@ CREATE POLICY everywhere ON evidence_of_alerts TO gongche_everywhere USING (true
 
 CREATE POLICY everywhere ON evidence_positions TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON exchange_arrivals TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_notices TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_peers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_queue TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_records TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_sent TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_states TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON fences TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON fuel_cards TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -3854,6 +4478,18 @@ CREATE POLICY everywhere ON fuel_stations TO gongche_everywhere USING (true) WIT
 CREATE POLICY everywhere ON fuel_transactions TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON judge_due TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_addresses TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_channels TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_code_counts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_lanes TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_outbox TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_quiet_hours TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON message_reads TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -3901,6 +4537,20 @@ ALTER TABLE evidence_of_alerts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE evidence_positions ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE exchange_arrivals ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_notices ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_peers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_queue ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_records ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_sent ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_states ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE fences ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE fuel_cards ENABLE ROW LEVEL SECURITY;
@@ -3910,6 +4560,18 @@ ALTER TABLE fuel_stations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE fuel_transactions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE judge_due ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_addresses ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_channels ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_code_counts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_lanes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_outbox ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_quiet_hours ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE message_reads ENABLE ROW LEVEL SECURITY;
 
@@ -4019,6 +4681,30 @@ CREATE POLICY reach ON evidence_positions FOR SELECT TO gongche_app USING ((EXIS
    FROM evidence_of_alerts e
   WHERE (e.sha256 = evidence_positions.sha256))));
 
+CREATE POLICY reach ON exchange_arrivals TO gongche_app USING ((EXISTS ( SELECT
+   FROM exchange_peers p
+  WHERE (p.name = exchange_arrivals.peer)))) WITH CHECK ((EXISTS ( SELECT
+   FROM exchange_peers p
+  WHERE (p.name = exchange_arrivals.peer))));
+
+CREATE POLICY reach ON exchange_notices FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
+
+CREATE POLICY reach ON exchange_peers FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON exchange_queue FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM exchange_peers p
+  WHERE (p.name = exchange_queue.peer))));
+
+CREATE POLICY reach ON exchange_records FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR ((kind = ANY (ARRAY['notice'::text, 'code'::text])) AND (organisation = ANY (( SELECT reach_above() AS reach_above)::text[])))));
+
+CREATE POLICY reach ON exchange_sent FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM exchange_peers p
+  WHERE (p.name = exchange_sent.peer))));
+
+CREATE POLICY reach ON exchange_states FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM exchange_peers p
+  WHERE (p.name = exchange_states.peer))));
+
 CREATE POLICY reach ON fences FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON fuel_cards TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
@@ -4034,6 +4720,30 @@ CREATE POLICY reach ON fuel_transactions TO gongche_app USING ((EXISTS ( SELECT
 CREATE POLICY reach ON judge_due FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = judge_due.vehicle_no))));
+
+CREATE POLICY reach ON message_addresses TO gongche_app USING ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_addresses.channel_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_addresses.channel_no))));
+
+CREATE POLICY reach ON message_channels TO gongche_app USING (((('user:'::text || person) = current_setting('gongche.subject'::text, true)) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])))) WITH CHECK (((('user:'::text || person) = current_setting('gongche.subject'::text, true)) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))));
+
+CREATE POLICY reach ON message_code_counts TO gongche_app USING ((subject = current_setting('gongche.subject'::text, true))) WITH CHECK ((subject = current_setting('gongche.subject'::text, true)));
+
+CREATE POLICY reach ON message_lanes TO gongche_app USING ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_lanes.channel_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_lanes.channel_no))));
+
+CREATE POLICY reach ON message_outbox TO gongche_app USING ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_outbox.channel_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_outbox.channel_no))));
+
+CREATE POLICY reach ON message_quiet_hours TO gongche_app USING ((('user:'::text || person) = current_setting('gongche.subject'::text, true))) WITH CHECK ((('user:'::text || person) = current_setting('gongche.subject'::text, true)));
 
 CREATE POLICY reach ON message_reads TO gongche_app USING ((EXISTS ( SELECT
    FROM messages m
@@ -4143,6 +4853,18 @@ CREATE POLICY reach_delete ON evidence_of_alerts FOR DELETE TO gongche_app USING
 
 CREATE POLICY reach_delete ON evidence_positions FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON exchange_notices FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_delete ON exchange_peers FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON exchange_queue FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON exchange_records FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_delete ON exchange_sent FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON exchange_states FOR DELETE TO gongche_app USING (false);
+
 CREATE POLICY reach_delete ON fences FOR DELETE TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT (EXISTS ( SELECT
    FROM unnest(fences.vehicles) n(id)
   WHERE (NOT (EXISTS ( SELECT
@@ -4195,6 +4917,18 @@ CREATE POLICY reach_insert ON evidence_of_alerts FOR INSERT TO gongche_app WITH 
 
 CREATE POLICY reach_insert ON evidence_positions FOR INSERT TO gongche_app WITH CHECK (false);
 
+CREATE POLICY reach_insert ON exchange_notices FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_insert ON exchange_peers FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON exchange_queue FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON exchange_records FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_insert ON exchange_sent FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON exchange_states FOR INSERT TO gongche_app WITH CHECK (false);
+
 CREATE POLICY reach_insert ON fences FOR INSERT TO gongche_app WITH CHECK (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT (EXISTS ( SELECT
    FROM unnest(fences.vehicles) n(id)
   WHERE (NOT (EXISTS ( SELECT
@@ -4246,6 +4980,18 @@ CREATE POLICY reach_update ON evaluations FOR UPDATE TO gongche_app USING (false
 CREATE POLICY reach_update ON evidence_of_alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON evidence_positions FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON exchange_notices FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON exchange_peers FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON exchange_queue FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON exchange_records FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON exchange_sent FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON exchange_states FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON fences FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -4316,6 +5062,38 @@ CREATE POLICY secret ON evidence_of_alerts AS RESTRICTIVE TO gongche_app USING (
   WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))) AND COALESCE((convert_from(body, 'UTF8'::name) !~ ( SELECT hidden_pattern() AS hidden_pattern)), true)))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR ((EXISTS ( SELECT
    FROM alert_versions v
   WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))) AND COALESCE((convert_from(body, 'UTF8'::name) !~ ( SELECT hidden_pattern() AS hidden_pattern)), true))));
+
+CREATE POLICY secret ON exchange_queue AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT
+CASE kind
+    WHEN 'vehicle'::text THEN (id = ANY (( SELECT hidden_ids() AS hidden_ids)::text[]))
+    WHEN 'order'::text THEN order_hidden(id, ( SELECT hidden_ids() AS hidden_ids))
+    WHEN 'alert'::text THEN alert_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    WHEN 'case'::text THEN case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    ELSE false
+END))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT
+CASE kind
+    WHEN 'vehicle'::text THEN (id = ANY (( SELECT hidden_ids() AS hidden_ids)::text[]))
+    WHEN 'order'::text THEN order_hidden(id, ( SELECT hidden_ids() AS hidden_ids))
+    WHEN 'alert'::text THEN alert_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    WHEN 'case'::text THEN case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    ELSE false
+END)));
+
+CREATE POLICY secret ON exchange_sent AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT
+CASE kind
+    WHEN 'vehicle'::text THEN (id = ANY (( SELECT hidden_ids() AS hidden_ids)::text[]))
+    WHEN 'order'::text THEN order_hidden(id, ( SELECT hidden_ids() AS hidden_ids))
+    WHEN 'alert'::text THEN alert_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    WHEN 'case'::text THEN case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    ELSE false
+END))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT
+CASE kind
+    WHEN 'vehicle'::text THEN (id = ANY (( SELECT hidden_ids() AS hidden_ids)::text[]))
+    WHEN 'order'::text THEN order_hidden(id, ( SELECT hidden_ids() AS hidden_ids))
+    WHEN 'alert'::text THEN alert_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    WHEN 'case'::text THEN case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    ELSE false
+END)));
 
 CREATE POLICY secret ON fences AS RESTRICTIVE TO gongche_app USING ((NOT (vehicles && ( SELECT hidden_ids() AS hidden_ids)))) WITH CHECK ((NOT (vehicles && ( SELECT hidden_ids() AS hidden_ids))));
 

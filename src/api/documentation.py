@@ -17,7 +17,9 @@ from api.answers import Problem
 from api.assessment.schemas import BODIES as ASSESSMENT
 from api.auth.cookies import COOKIE, CSRF_HEADER
 from api.cases.bodies import BODIES as SUPERVISION
+from api.exchange.schemas import BODIES as EXCHANGE
 from api.identity.schemas import BODIES as IDENTITY
+from api.messages.schemas import BODIES as MESSAGES
 from api.positions.schemas import Position
 from api.problems import OF_PEOPLE, add_bodies, describe_problems
 from api.registry.secrecy import SecrecyReason
@@ -59,6 +61,8 @@ def describe(app: FastAPI) -> None:
                 SecrecyReason,
                 *SUPERVISION,
                 *ASSESSMENT,
+                *EXCHANGE,
+                *MESSAGES,
             )
             models = [(model, "validation") for model in bodies]
             _, made = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # a list of pairs

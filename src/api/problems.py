@@ -27,11 +27,11 @@ _WORDS: Final = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off")
 #: Operations that answer in formats that the caller chooses.
 _CHOOSES: Final = ("/evidence", "/track")
 #: Operations that answer 409 for a place or an id that is taken.
-_CONTRADICTED: Final = ("/commit", "/dispositions")
+_CONTRADICTED: Final = ("/commit", "/dispositions", "/exchange/notices")
 #: Operations of which only so many go on at a time.
 _COUNTED: Final = ("/stream",)
 #: What people work on together: it may have moved on, or name what is not there.
-_SUPERVISION: Final = ("/v1/cases", "/v1/complaints", "/v1/tasks", "/v1/messages")
+_SUPERVISION: Final = ("/v1/cases", "/v1/complaints", "/v1/tasks", "/v1/messages", "/v1/unit-channels")
 #: Assessments of units: the same.
 _ASSESSMENT: Final = ("/v1/assessment",)
 _OPEN: Final = ("/healthz", "/readyz")
@@ -43,6 +43,7 @@ OF_PEOPLE: Final = (
     "/v1/delegations",
     "/v1/clients",
     "/v1/client-secrets",
+    "/v1/message-failures",
 )
 
 
@@ -113,6 +114,8 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
         found |= {429}
     if path.endswith(_CONTRADICTED):
         found |= {409}
+    if path == "/v1/exchange/records" and method == "post":
+        found.add(429)
     if path.endswith(_COUNTED):
         found |= {400, 429}
     if method == "post" and path.startswith(_SUPERVISION + _ASSESSMENT):

@@ -40,6 +40,12 @@ COMMANDS = (
     ),
     Command("api", "gongche.commands.api", "HTTP 接口", "the HTTP API"),
     Command("deliver", "gongche.commands.deliver", "推送预警（webhook）", "delivers alerts to webhooks"),
+    Command(
+        "exchange",
+        "gongche.commands.exchange",
+        "省、市、县三级互联",
+        "exchanges with instances above and below",
+    ),
     Command("migrate", "gongche.commands.migrate", "升级数据库结构", "bring the database schema up to date"),
     Command("simulate", "gongche.commands.simulate", "模拟车队终端", "drive a simulated fleet of terminals"),
     Command("replay", "gongche.commands.replay", "将轨迹文件作为终端回放", "send GPS files as 808 terminals"),

@@ -138,6 +138,11 @@ def _complaint(unit: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+async def _monthly(client: httpx.AsyncClient, unit: str, _world: Any) -> httpx.Response:
+    asked = {"month": "2026-03", "organisation": unit, "format": "xlsx"}
+    return await client.get("/v1/reports/monthly", params=asked)
+
+
 def lines(case: Any, get: Any, file: Any) -> dict[tuple[str, str], Any]:
     """The lines of the matrix. ``case``, ``get``, ``file``: its own."""
     read, draft = ("cases:read",), ("cases:draft",)
@@ -168,6 +173,8 @@ def lines(case: Any, get: Any, file: Any) -> dict[tuple[str, str], Any]:
         ("POST", "/v1/complaints/{id}:reveal-caller"): case(
             _post("complaints/complaint-{unit}:reveal-caller", lambda unit: {"reason": _REASON}), draft, own=NO_PERSON
         ),
+        ("GET", "/v1/cases/{id}/documents/{kind}"): case(get("/v1/cases/case-{unit}/documents/order"), read),
+        ("GET", "/v1/reports/monthly"): case(_monthly, read),
         ("GET", "/v1/tasks"): case(get("/v1/tasks"), read, foreign=None),
         ("POST", "/v1/tasks/{id}:done"): case(
             _post("tasks/task-{unit}:done", lambda unit: {"note": "x"}), ("cases:draft", "cases:close", "registry:write"),

@@ -26,6 +26,8 @@ from telemetry.archive.store import Archive
 from telemetry.log.base import LogWriter
 from telemetry.positions import PositionBatch
 from tests.databases import copied
+from tests.identity_key import identity_key
+from tests.integration import scope_exchange, scope_messages
 from tests.integration.scope_assessment import fill as fill_assessment
 from tests.integration.scope_supervision import fill
 
@@ -153,7 +155,7 @@ async def scope_world(
     """The world in the database ``dsn``, which ``scope_database`` made."""
     pool = await create_pool(dsn, max_size=20)
     made = await create_token(pool, "everywhere", SCOPES)
-    app = create_app(Settings(database_url=dsn), pool, position_sink=sink)
+    app = create_app(Settings(database_url=dsn, identity_key_file=identity_key()), pool, position_sink=sink)
     try:
         async with client_of(app, made.secret) as everywhere:
             yield ScopeWorld(pool, app, everywhere, alerts)
@@ -238,6 +240,8 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
         )  # fmt: skip
     await fill(pool, unit)
     await fill_assessment(pool, unit)
+    await scope_exchange.fill(pool, unit)
+    await scope_messages.fill(pool, unit)
     return alerts[0].id
 
 

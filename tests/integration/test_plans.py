@@ -224,6 +224,8 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
         {}, {"rule": "mileage"}, {"organisation": "O7"}, {"organisation": "O100"}, {"vehicle": "V17"}, {"status": "suspected"},
         {"status": "withdrawn"}, DAY, LONG_AGO, NEWEST, {"rule": "mileage"} | DAY, {"organisation": "O7"} | DAY,
         {"vehicle": "V17"} | DAY, {"rule": "location", "organisation": "O7", "status": "withdrawn"},
+        {"case_state": "none"}, {"case_state": "none", "status": "suspected"}, {"case_state": "working", "organisation": "O7"},
+        {"finding": "violation"}, {"finding": "none", "case_state": "closed"}, {"finding": "data", "rule": "mileage"} | DAY,
     ],
     "/v1/alerts/feed": [
         {}, {"rule": "mileage"}, {"organisation": "O7"}, {"severity": "high"}, {"status": "withdrawn"},
@@ -291,6 +293,8 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/assessments/{period}/{organisation}": [{}],
     "/v1/assessment-disputes": [{}, {"state": "open"}],
     "/v1/assessment-disputes/{id}": [{}],
+    "/v1/unit-channels": [{}, {"organisation": "O7"}],
+    "/v1/unit-channels/{id}/letters": [{}, {"state": "dead"}],
     "/v1/audit": [
         {}, {"who": "x"}, {"action": "read"}, {"kind": "track"}, {"kind": "drivers", "id": "D17"}, {"vehicle": "V17"},
         {"organisation": "O7"}, DAY,

@@ -32,6 +32,8 @@ PERMISSIONS: Final[dict[str, str]] = {
     "assessments:decide": "发布评分表、关闭考核表、决定异议 / publish tables, close sheets, decide objections",
     "assessments:dispute": "对考核提出异议 / object to lines of the own sheet",
     "complaints:write": "登记诉求 / hand in complaints of the hotline 12345, nothing else",
+    "exchange:peer": "下级平台交换 / another instance: hand in its records, pull what is for it",
+    "exchange:read": "读取汇聚数据 / read what other instances handed in, and how the exchange stands",
     "users:manage": "管理用户 / users, their roles, machines",
     "audit:read": "读取审计 / read who did and who read what",
     "secret:read": "知悉涉密车辆 / see secret vehicles: plate, person, place, track",
@@ -91,6 +93,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "subscriptions:manage",
             "assessments:read",
             "assessments:manage",
+            "exchange:read",
             "secret:change",
         }
     ),
@@ -106,6 +109,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "assessments:read",
             "assessments:manage",
             "assessments:decide",
+            "exchange:read",
             "secret:change",
         }
     ),
@@ -151,6 +155,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "dispositions:write",
             "subscriptions:manage",
             "assessments:read",
+            "exchange:read",
         }
     ),
     Role.FINANCE: frozenset({"registry:read"}),
