@@ -120,7 +120,9 @@ async def _bundle(client: httpx.AsyncClient, unit: str, _world: Any) -> httpx.Re
     if answer.status_code != 200:
         return answer
     with zipfile.ZipFile(io.BytesIO(answer.content)) as zipped:
-        unpacked = b"\n".join(zipped.read(name) for name in zipped.namelist())
+        # Papers are packed themselves; the name of the format is no unit's.
+        read = [zipped.read(name) for name in zipped.namelist() if not name.startswith("documents/")]
+    unpacked = b"\n".join(read).replace(b"gongche-case-bundle", b"").replace(b"gongche-block", b"")
     return httpx.Response(200, content=unpacked, request=answer.request)
 
 
