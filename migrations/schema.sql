@@ -52,6 +52,7 @@ CREATE FUNCTION audit_hidden(kind text, id text, vehicle text, content text, ids
         OR CASE kind
             WHEN 'fuel-transactions' THEN EXISTS (SELECT FROM fuel_transactions f WHERE f.id = audit_hidden.id AND f.card = ANY (cards))
             WHEN 'violations' THEN EXISTS (SELECT FROM violations v WHERE v.id = audit_hidden.id AND v.plate = ANY (plates))
+            WHEN 'clock-corrections' THEN EXISTS (SELECT FROM clock_corrections c WHERE c.id = audit_hidden.id AND c.terminal_no = ANY (hidden_terminals()))
             WHEN 'dispatch-orders' THEN order_hidden(audit_hidden.id, ids)
             WHEN 'alert-receipts' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
             WHEN 'alert-dispositions' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
@@ -169,6 +170,30 @@ BEGIN
      WHERE n.disposed_on IS NULL AND (o.disposed_on IS NOT NULL OR n.plate <> o.plate);
     RETURN NULL;
 END $$;
+
+CREATE FUNCTION cleared_table(place regclass) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    privilege text;
+BEGIN
+    IF to_regrole('gongche_cleared') IS NULL THEN RETURN; END IF;
+    FOR privilege IN SELECT DISTINCT e.privilege_type FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) e
+                      WHERE c.oid = place AND e.grantee = 'gongche_app'::regrole LOOP
+        EXECUTE format('GRANT %s ON %s TO gongche_cleared', privilege, place);
+    END LOOP;
+    EXECUTE format('CREATE POLICY cleared ON %s TO gongche_cleared USING (true) WITH CHECK (true)', place);
+END $$;
+
+CREATE FUNCTION everywhere_role() RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN to_regrole('gongche_cleared') IS NOT NULL AND cardinality(hidden_nos()) = 0 AND EXISTS (SELECT FROM pg_roles r
+        WHERE r.rolname = 'gongche_cleared' AND pg_has_role(session_user, r.oid,
+            CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END))
+        THEN 'gongche_cleared' ELSE 'gongche_everywhere' END
+$$;
 
 CREATE FUNCTION exchange_claim(wanted text, through text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -319,7 +344,10 @@ BEGIN
         SELECT '(?:^|[^0-9A-Za-z_-])(?:' || string_agg(regexp_replace(n.name, '([][(){}.*+?^$|\\])', '\\\1', 'g'), '|') || ')(?:$|[^0-9A-Za-z_-])'
           FROM (SELECT unnest(hidden_ids()) UNION SELECT unnest(hidden_cards())
                 UNION SELECT t.phone FROM terminals t WHERE t.no = ANY (hidden_terminals())) AS n (name)
-         WHERE length(n.name) >= 4) f WHERE f.part IS NOT NULL);
+         WHERE length(n.name) >= 4
+        UNION ALL SELECT format('"vehicle_no": (?:%s)[,}]', array_to_string(nos, '|'))
+        UNION ALL SELECT format('"terminal_no": (?:%s)[,}]', array_to_string(t.nos, '|'))
+          FROM (SELECT hidden_terminals() AS nos) t WHERE cardinality(t.nos) > 0) f WHERE f.part IS NOT NULL);
 END $_$;
 
 CREATE FUNCTION hidden_plates() RETURNS text[]
@@ -625,7 +653,8 @@ $$;
 CREATE FUNCTION reach_home() RETURNS text
     LANGUAGE sql STABLE
     AS $$
-    SELECT CASE WHEN pg_has_role(current_user, 'gongche_everywhere', 'USAGE') THEN NULL ELSE (reach_roots())[1] END
+    SELECT CASE WHEN EXISTS (SELECT FROM pg_roles r WHERE r.rolname IN ('gongche_everywhere', 'gongche_cleared')
+        AND pg_has_role(current_user, r.oid, 'USAGE')) THEN NULL ELSE (reach_roots())[1] END
 $$;
 
 CREATE FUNCTION reach_roots() RETURNS text[]
@@ -665,6 +694,7 @@ BEGIN
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', place);
     EXECUTE format('GRANT %s ON %s TO gongche_app', privileges, place);
     EXECUTE format('CREATE POLICY everywhere ON %s TO gongche_everywhere USING (true) WITH CHECK (true)', place);
+    PERFORM cleared_table(place);
     IF written IS NULL THEN
         EXECUTE format('CREATE POLICY reach ON %s TO gongche_app USING (%s) WITH CHECK (%s)', place, seen, seen);
     ELSE
@@ -773,7 +803,7 @@ $$;
 CREATE FUNCTION unit_in_reach(unit text) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$
-    SELECT COALESCE(current_setting('role') = 'gongche_everywhere' OR unit = ANY (reach_units()), false)
+    SELECT COALESCE(current_setting('role') IN ('gongche_everywhere', 'gongche_cleared') OR unit = ANY (reach_units()), false)
 $$;
 
 CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) RETURNS integer
@@ -3522,6 +3552,104 @@ ALTER TABLE case_links ENABLE ROW LEVEL SECURITY;
 ALTER TABLE case_numbers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE cases ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY cleared ON alert_dispositions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alert_feed TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alert_labels TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alert_receipts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alert_versions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alerts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON audit TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON calendar_days TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON card_bindings TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON case_attachments TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON case_events TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON case_links TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON case_numbers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON cases TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON clock_corrections TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON clock_doubts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON complaint_reads TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON complaints TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON dispatch_orders TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON disposition_codes TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON drivers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON evaluations TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON evidence_of_alerts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON fences TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON fuel_cards TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON fuel_stations TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON fuel_transactions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON judge_due TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_reads TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON messages TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON order_results TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON order_track_times TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON organisations TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON positions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON rule_parameters TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON subscriptions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON tasks TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON terminal_bindings TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON terminal_notices TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON terminals TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_plates TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_secrecy TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicles TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON violations TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhook_attempts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhook_deliveries TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhook_secrets TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhook_tests TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhooks TO gongche_cleared USING (true) WITH CHECK (true);
 
 ALTER TABLE clock_corrections ENABLE ROW LEVEL SECURITY;
 

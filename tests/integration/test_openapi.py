@@ -44,6 +44,10 @@ include-path-regex = "^/v1/exchange"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 409, 413, 415, 422, 429, 503]
 
 [[operations]]
+include-path = ["/v1/vehicles/{id}:mark-secret", "/v1/vehicles/{id}:lift-secret"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 403, 404, 409, 413, 415, 422, 503]
+
+[[operations]]
 include-method = ["PUT", "POST"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 409, 413, 415, 422, 429, 503]
 
@@ -66,7 +70,7 @@ async def api(db_url: str, pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[
     """(address, token) of the API as it is run, with a record of each kind."""
     made = await create_token(pool, "schemathesis", SCOPES)
     # No token may have so much: what people alone may do with cases is tried here as well.
-    scopes = [*SCOPES, *(name for name in PERMISSIONS if name.startswith(("cases:", "exchange:")))]
+    scopes = [*SCOPES, *(name for name in PERMISSIONS if name.startswith(("cases:", "exchange:", "secret:")))]
     await pool.execute("UPDATE api_tokens SET scopes = $1 WHERE id = $2", scopes, made.id)
     secret = made.secret
     port = free_port()

@@ -252,6 +252,7 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/evaluations/waiting": [{}],
     "/v1/vehicles/{id}/track": [DAY, NEWEST | {"to": NOW.isoformat()}],
     "/v1/rule-parameters": [{}, {"rule": "mileage"}, {"organisation": "O7"}],
+    "/v1/secret-vehicles": [{}],
     "/v1/dispatch-orders/{id}/result": [{}],
     "/v1/organisations": [{}, {"parent": "O1"}],
     "/v1/vehicles": [{}, {"organisation": "O7"}, {"plate": "苏F17"}],
