@@ -17,6 +17,62 @@ CREATE FUNCTION alert_hidden(wanted text, ids text[], plates text[], cards text[
         AND (a.vehicle = ANY (ids) OR a.plate = ANY (plates) OR a.card = ANY (cards)))
 $$;
 
+CREATE FUNCTION assessed_changes(units text[], since timestamp with time zone[]) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(array_agg(DISTINCT u.unit), '{}') FROM unnest(units, since) AS u (unit, since)
+      JOIN case_events e ON e.step IN ('close', 'reopen', 'accept-rectification') AND e.at >= u.since
+      JOIN cases c ON c.id = e.case_id AND c.organisation = u.unit
+     WHERE u.unit = ANY ((SELECT assessed_units(units))::text[])
+$$;
+
+CREATE FUNCTION assessed_orders(unit text, since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(departed bigint, backfilled bigint, settled bigint, tracked bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT FROM dispatch_orders v WHERE v.id = o.id AND v.backfill)),
+        count(*) FILTER (WHERE r.state = 'settled'), count(*) FILTER (WHERE r.state = 'settled' AND r.fixes > 0)
+      FROM dispatch_orders o LEFT JOIN order_results r ON r.order_id = o.id
+     WHERE o.is_newest AND o.part_of IS NULL AND o.organisation = unit AND o.organisation = ANY ((SELECT assessed_units(ARRAY[unit]))::text[])
+       AND o.status <> 'cancelled' AND o.actual_departure >= since AND o.actual_departure < until
+$$;
+
+CREATE FUNCTION assessed_threads(units text[], since timestamp with time zone, until timestamp with time zone, wanted text DEFAULT NULL::text) RETURNS TABLE(number text, version integer, step text, at timestamp with time zone, persons text[], body jsonb)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT c.number, e.version, e.step, e.at, e.persons, jsonb_strip_nulls(jsonb_build_object(
+               'organisation', e.body -> 'organisation', 'source', e.body -> 'source', 'level', e.body -> 'level',
+               'due_on', e.body -> 'due_on', 'number', e.body -> 'number', 'finding', e.body -> 'finding',
+               'measures_due', e.body -> 'measures_due', 'alert', CASE WHEN e.step = 'alert-withdrawn' THEN to_jsonb(''::text) END,
+               'hotline', CASE WHEN jsonb_typeof(e.body -> 'hotline') = 'object' THEN jsonb_build_object(
+                   'category', e.body -> 'hotline' -> 'category', 'received_on', e.body -> 'hotline' -> 'received_on') END,
+               'figures', (SELECT jsonb_agg(jsonb_build_object('rule', f -> 'rule', 'severity', f -> 'severity') ORDER BY o) FROM jsonb_array_elements(
+                   CASE WHEN jsonb_typeof(e.body -> 'figures') = 'array' THEN e.body -> 'figures' END) WITH ORDINALITY AS x (f, o))))
+      FROM cases c JOIN case_events e ON e.case_id = c.id
+     WHERE c.state = 'closed' AND c.organisation = ANY ((SELECT assessed_units(units))::text[])
+       AND (CASE WHEN wanted IS NULL THEN c.id IN (SELECT d.case_id FROM case_events d
+               WHERE d.step = 'close' AND d.step IN ('close', 'reopen', 'accept-rectification') AND d.at >= since AND d.at < until)
+            ELSE c.number = wanted END)
+     ORDER BY c.number, e.version
+$$;
+
+CREATE FUNCTION assessed_units(units text[]) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(array_agg(u), '{}') FROM unnest(units) AS n (u) 
+     WHERE current_setting('role') IN ('gongche_everywhere', 'none') OR u = ANY ((SELECT reach_units())::text[])
+$$;
+
+CREATE FUNCTION assessed_with_vehicles(units text[]) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(array_agg(DISTINCT v.organisation), '{}') FROM vehicles v WHERE v.organisation = ANY ((SELECT assessed_units(units))::text[])
+$$;
+
 CREATE FUNCTION audit_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -526,6 +582,16 @@ BEGIN
      WHERE unit_in_reach(a.organisation) AND (alert_hidden(a.id, hidden_ids(), hidden_plates(), hidden_cards()) OR COALESCE(v.body::text ~ pattern, false));
 END $$;
 
+CREATE FUNCTION note_case_states() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM set_case_states((SELECT array_agg(DISTINCT l.ref) FROM new_rows n JOIN old_rows o USING (id)
+        JOIN case_links l ON l.case_id = n.id AND l.kind = 'alert' WHERE n.state <> o.state));
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION note_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -575,6 +641,31 @@ BEGIN
     RETURN NULL;
 END $_$;
 
+CREATE FUNCTION note_findings() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM FROM alerts WHERE id IN (SELECT alert_id FROM new_rows) ORDER BY id FOR NO KEY UPDATE;
+    UPDATE alerts a SET finding = n.finding
+      FROM (SELECT DISTINCT ON (alert_id) alert_id, finding FROM new_rows ORDER BY alert_id, id DESC) n
+     WHERE a.id = n.alert_id AND a.finding <> n.finding;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION note_linked_alerts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        PERFORM set_case_states((SELECT array_agg(DISTINCT ref) FROM old_rows WHERE kind = 'alert'));
+    ELSE
+        PERFORM set_case_states((SELECT array_agg(DISTINCT ref) FROM new_rows WHERE kind = 'alert'));
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION note_order_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -595,6 +686,15 @@ BEGIN
           JOIN (SELECT id, min(since) AS since FROM versions GROUP BY id) AS earliest ON earliest.id = versions.id
           JOIN vehicles v ON v.id = versions.vehicle
          ORDER BY versions.id, v.no) AS found;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION note_quarantine_ended() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO quarantine_ended SELECT o.id, o.terminal_no, o.set_aside_at, clock_timestamp() FROM old_rows o
+        ON CONFLICT (id) DO NOTHING;
     RETURN NULL;
 END $$;
 
@@ -639,6 +739,16 @@ CREATE FUNCTION order_hidden(wanted text, ids text[]) RETURNS boolean
     SELECT EXISTS (SELECT FROM dispatch_orders o WHERE (o.id = wanted OR o.part_of = wanted) AND (o.vehicle = ANY (ids)
         OR EXISTS (SELECT FROM jsonb_array_elements(o.exchanges) e WHERE e ->> 'vehicle' = ANY (ids))))
 $$;
+
+CREATE FUNCTION queue_messages() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO message_fanout (message_id) SELECT id FROM new_rows;
+    PERFORM pg_notify('gongche_messages', '');
+    RETURN NULL;
+END $$;
 
 CREATE FUNCTION reach_above() RETURNS text[]
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -687,6 +797,16 @@ BEGIN
     RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME;
 END $$;
 
+CREATE FUNCTION refuse_change_of_published() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF OLD.valid_from IS NOT NULL THEN
+        RAISE EXCEPTION 'a published scoring table is never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+
 CREATE FUNCTION scope_table(place regclass, privileges text, seen text DEFAULT 'organisation = ANY ((SELECT reach_units())::text[])'::text, written text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -704,6 +824,109 @@ BEGIN
         EXECUTE format('CREATE POLICY reach_delete ON %s FOR DELETE TO gongche_app USING (%s)', place, written);
     END IF;
     PERFORM secret_table(place);
+END $$;
+
+CREATE FUNCTION seal_note_alerts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'alerts', json_build_array(n.alert_id, n.version)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_attachments() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'attachments', json_build_array(n.id)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_audit() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'audit', json_build_array(n.no, (extract(epoch FROM n.at) * 1000000)::bigint)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_caller_reads() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'caller_reads', json_build_array(n.id)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_case_events() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'case_events', json_build_array(n.case_id, n.version)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_dispositions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'dispositions', json_build_array(n.no)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_evaluations() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'evaluations', json_build_array(n.id, (extract(epoch FROM n.evaluated_at) * 1000000)::bigint)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_evidence() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'evidence', json_build_array(encode(n.sha256, 'hex'), n.month)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_feed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'feed', json_build_array(n.seq)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_labels() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'labels', json_build_array(n.id)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_positions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'positions', json_build_array(encode(n.sha256, 'hex'))::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_quarantine() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'quarantine', json_build_array(n.id)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_receipts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'receipts', json_build_array(n.alert_id, n.version, n.subject_kind, n.subject_id)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_proofs(wanted_stream text, wanted text[]) RETURNS TABLE(key text, number bigint, place bigint, header text, sha256s bytea, sm3s bytea, key_id text, signature bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT k.key, b.number, k.place - 1, b.header, b.sha256s, b.sm3s, b.key_id, b.signature
+      FROM seal_blocks b CROSS JOIN LATERAL unnest(b.keys) WITH ORDINALITY AS k (key, place)
+     WHERE b.stream = wanted_stream AND b.keys && wanted AND k.key = ANY (wanted) ORDER BY b.number, k.place
+$$;
+
+CREATE FUNCTION seal_public_keys() RETURNS TABLE(id text, public bytea, previous text, signature bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT k.id, k.public, k.previous, k.signature FROM seal_keys k ORDER BY k.created_at, k.id
+$$;
+
+CREATE FUNCTION seal_refuses() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are never changed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+
+CREATE FUNCTION seal_table(place regclass, stream text, key text, ordered text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format(
+        'CREATE FUNCTION seal_note_%s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = %I, pg_temp AS %L',
+        stream, current_schema(), format(
+        'BEGIN INSERT INTO seal_pending (stream, key) SELECT %L, json_build_array(%s)::text FROM new_rows n; RETURN NULL; END',
+        stream, key));
+    EXECUTE format('CREATE TRIGGER seal_note AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT'
+        ' EXECUTE FUNCTION seal_note_%s()', place, stream);
+    EXECUTE format('INSERT INTO seal_pending (stream, key) SELECT %L, json_build_array(%s)::text FROM %s n ORDER BY %s',
+        stream, key, place, ordered);
 END $$;
 
 CREATE FUNCTION secrecy_mac(kind text, id text) RETURNS text
@@ -750,6 +973,20 @@ CREATE FUNCTION secret_units(roots text[]) RETURNS text[]
         UNION SELECT o.id FROM below b JOIN organisations o ON o.parent = b.id)
     SELECT COALESCE(array_agg(id), '{}') FROM below
 $$;
+
+CREATE FUNCTION set_case_states(wanted text[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM FROM alerts WHERE id = ANY (wanted) ORDER BY id FOR NO KEY UPDATE;
+    UPDATE alerts a SET case_state = n.state
+      FROM (SELECT w.id, COALESCE((SELECT c.state FROM case_links l JOIN cases c ON c.id = l.case_id
+                                    WHERE l.kind = 'alert' AND l.ref = w.id
+                                    ORDER BY l.open DESC, c.created_at DESC, c.id DESC LIMIT 1), 'none') AS state
+              FROM unnest(wanted) AS w (id)) n
+     WHERE a.id = n.id AND a.case_state <> n.state;
+END $$;
 
 CREATE FUNCTION supersede_dispatch_order() RETURNS trigger
     LANGUAGE plpgsql
@@ -916,11 +1153,17 @@ CREATE TABLE alerts (
     detected_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     card text,
+    case_state text DEFAULT 'none'::text NOT NULL,
+    finding text DEFAULT 'none'::text NOT NULL,
     CONSTRAINT alerts_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text]))),
     CONSTRAINT alerts_status_check CHECK ((status = ANY (ARRAY['suspected'::text, 'withdrawn'::text])))
 );
 
 COMMENT ON COLUMN alerts.card IS 'fuel_cards.id of alerts of card_binding and refuel_frequency; null = of no card.';
+
+COMMENT ON COLUMN alerts.case_state IS 'State of its open case, else of its newest one; none = it was never in a case. Kept by triggers of cases and case_links.';
+
+COMMENT ON COLUMN alerts.finding IS 'Its newest label; none = it has none. Kept by a trigger of alert_labels.';
 
 CREATE TABLE api_tokens (
     id text NOT NULL,
@@ -936,6 +1179,61 @@ CREATE TABLE api_tokens (
 );
 
 COMMENT ON COLUMN api_tokens.organisation IS 'organisations.id: where the token holds, and below it; null = everywhere.';
+
+CREATE TABLE assessment_decisions (
+    dispute_id text NOT NULL,
+    organisation text NOT NULL,
+    upheld boolean NOT NULL,
+    reason text NOT NULL,
+    decided_by text[] NOT NULL,
+    decided_name text NOT NULL,
+    decided_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE assessment_disputes (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    period text NOT NULL,
+    number text NOT NULL,
+    case_version integer NOT NULL,
+    item text NOT NULL,
+    fact text NOT NULL,
+    reason text NOT NULL,
+    raised_by text[] NOT NULL,
+    raised_name text NOT NULL,
+    raised_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE assessment_sheets (
+    organisation text NOT NULL,
+    period text NOT NULL,
+    first_day date NOT NULL,
+    last_day date NOT NULL,
+    score integer NOT NULL,
+    body jsonb NOT NULL,
+    closed_by text[] NOT NULL,
+    closed_name text NOT NULL,
+    closed_at timestamp with time zone NOT NULL,
+    CONSTRAINT assessment_sheets_period_check CHECK ((period ~ '^20[2-9][0-9](Q[1-4])?$'::text))
+);
+
+CREATE TABLE assessment_tables (
+    organisation text NOT NULL,
+    year integer NOT NULL,
+    version integer NOT NULL,
+    revision integer NOT NULL,
+    valid_from date,
+    body jsonb NOT NULL,
+    drafted_by text[] NOT NULL,
+    drafted_at timestamp with time zone NOT NULL,
+    published_by text[],
+    published_at timestamp with time zone,
+    CONSTRAINT assessment_tables_check CHECK ((((valid_from IS NULL) = (published_by IS NULL)) AND ((valid_from IS NULL) = (published_at IS NULL)))),
+    CONSTRAINT assessment_tables_check1 CHECK (((valid_from IS NULL) OR (EXTRACT(year FROM valid_from) = (year)::numeric))),
+    CONSTRAINT assessment_tables_revision_check CHECK ((revision > 0)),
+    CONSTRAINT assessment_tables_version_check CHECK ((version > 0)),
+    CONSTRAINT assessment_tables_year_check CHECK (((year >= 2020) AND (year <= 2099)))
+);
 
 CREATE TABLE audit_default (
     no bigint CONSTRAINT audit_no_not_null NOT NULL,
@@ -1436,6 +1734,17 @@ CREATE TABLE evidence_of_alerts (
     CONSTRAINT evidence_sm3_check CHECK ((octet_length(sm3) = 32))
 );
 
+CREATE TABLE evidence_positions (
+    sha256 bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    fixes integer NOT NULL,
+    absent integer NOT NULL,
+    spans jsonb NOT NULL,
+    rows bytea NOT NULL,
+    sm3 bytea NOT NULL,
+    CONSTRAINT evidence_positions_sha256_check CHECK ((octet_length(sha256) = 32))
+);
+
 CREATE TABLE exchange_arrivals (
     peer text NOT NULL,
     kind text NOT NULL,
@@ -1709,6 +2018,106 @@ ALTER TABLE mended_rows ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE message_addresses (
+    channel_no bigint NOT NULL,
+    address bytea NOT NULL,
+    secret bytea
+);
+
+CREATE TABLE message_budgets (
+    key bytea NOT NULL,
+    tokens double precision NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE message_channels (
+    no bigint NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    person text,
+    organisation text,
+    about text,
+    kind text NOT NULL,
+    shown text NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    made_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    confirmed_at timestamp with time zone,
+    code_sha256 bytea,
+    code_ends_at timestamp with time zone,
+    code_tries integer DEFAULT 0 NOT NULL,
+    CONSTRAINT message_channels_about_check CHECK ((about = ANY (ARRAY['unit'::text, 'office'::text]))),
+    CONSTRAINT message_channels_check CHECK ((((person IS NULL) = (organisation IS NOT NULL)) AND ((organisation IS NULL) = (about IS NULL)))),
+    CONSTRAINT message_channels_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'webhook'::text, 'wecom'::text, 'dingtalk'::text, 'feishu'::text]))),
+    CONSTRAINT message_channels_shown_check CHECK (((length(shown) >= 1) AND (length(shown) <= 200)))
+);
+
+ALTER TABLE message_channels ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME message_channels_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE message_code_counts (
+    subject text NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    codes integer NOT NULL
+);
+
+CREATE TABLE message_fanout (
+    message_id bigint NOT NULL
+);
+
+CREATE TABLE message_lanes (
+    channel_no bigint NOT NULL,
+    waits_since timestamp with time zone,
+    not_before timestamp with time zone DEFAULT now() NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    failing_since timestamp with time zone,
+    last_error text,
+    skipped integer DEFAULT 0 NOT NULL,
+    lease uuid,
+    leased_until timestamp with time zone
+);
+
+CREATE TABLE message_outbox (
+    no bigint NOT NULL,
+    channel_no bigint NOT NULL,
+    message_id bigint,
+    code bytea,
+    urgent boolean DEFAULT false NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    batch bigint,
+    attempts integer DEFAULT 0 NOT NULL,
+    last_error text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT message_outbox_check CHECK ((((message_id IS NULL) = (code IS NOT NULL)) OR (state <> 'waiting'::text))),
+    CONSTRAINT message_outbox_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'dead'::text])))
+);
+
+ALTER TABLE message_outbox ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME message_outbox_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE message_quiet_hours (
+    person text NOT NULL,
+    from_min smallint NOT NULL,
+    to_min smallint NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT message_quiet_hours_from_min_check CHECK (((from_min >= 0) AND (from_min <= 1439))),
+    CONSTRAINT message_quiet_hours_to_min_check CHECK (((to_min >= 0) AND (to_min <= 1439)))
+);
+
 CREATE TABLE message_reads (
     message_id bigint NOT NULL,
     person text NOT NULL,
@@ -1897,6 +2306,13 @@ CREATE TABLE quarantine (
     asked_at timestamp with time zone
 );
 
+CREATE TABLE quarantine_ended (
+    id bigint NOT NULL,
+    terminal_no integer,
+    set_aside_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone NOT NULL
+);
+
 ALTER TABLE quarantine ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME quarantine_id_seq
     START WITH 1
@@ -1991,6 +2407,48 @@ CREATE TABLE schema_migrations (
     name text NOT NULL,
     sha256 bytea NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE seal_blocks (
+    stream text NOT NULL,
+    number bigint NOT NULL,
+    header text NOT NULL,
+    keys text[] NOT NULL,
+    sha256s bytea NOT NULL,
+    sm3s bytea NOT NULL,
+    sha256 bytea NOT NULL,
+    sm3 bytea NOT NULL,
+    key_id text NOT NULL,
+    signature bytea NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    CONSTRAINT seal_blocks_number_check CHECK ((number > 0))
+);
+
+COMMENT ON TABLE seal_blocks IS 'Written by the sealer only. Who changes a row of it breaks the chain.';
+
+CREATE TABLE seal_keys (
+    id text NOT NULL,
+    public bytea NOT NULL,
+    previous text,
+    signature bytea,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT seal_keys_public_check CHECK ((octet_length(public) = 32))
+);
+
+CREATE TABLE seal_pending (
+    no bigint NOT NULL,
+    stream text NOT NULL,
+    key text NOT NULL,
+    noted_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE seal_pending ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME seal_pending_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE secrecy_key (
@@ -2317,11 +2775,15 @@ ALTER TABLE webhook_deliveries ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY 
 CREATE TABLE webhook_secrets (
     no bigint NOT NULL,
     subscription_no bigint NOT NULL,
-    secret bytea NOT NULL,
+    secret bytea,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone,
+    sealed bytea,
+    CONSTRAINT webhook_secrets_sealed CHECK (((secret IS NULL) <> (sealed IS NULL))),
     CONSTRAINT webhook_secrets_secret_check CHECK (((octet_length(secret) >= 24) AND (octet_length(secret) <= 64)))
 );
+
+COMMENT ON COLUMN webhook_secrets.secret IS 'As releases before migration 41 kept it; sealed and emptied by the first process that starts.';
 
 ALTER TABLE webhook_secrets ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME webhook_secrets_no_seq
@@ -2412,6 +2874,21 @@ ALTER TABLE ONLY api_tokens
 
 ALTER TABLE ONLY api_tokens
     ADD CONSTRAINT api_tokens_sha256_key UNIQUE (sha256);
+
+ALTER TABLE ONLY assessment_decisions
+    ADD CONSTRAINT assessment_decisions_pkey PRIMARY KEY (dispute_id);
+
+ALTER TABLE ONLY assessment_disputes
+    ADD CONSTRAINT assessment_disputes_number_case_version_item_fact_key UNIQUE (number, case_version, item, fact);
+
+ALTER TABLE ONLY assessment_disputes
+    ADD CONSTRAINT assessment_disputes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY assessment_sheets
+    ADD CONSTRAINT assessment_sheets_pkey PRIMARY KEY (organisation, period);
+
+ALTER TABLE ONLY assessment_tables
+    ADD CONSTRAINT assessment_tables_pkey PRIMARY KEY (organisation, year, version);
 
 ALTER TABLE ONLY audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (at, no);
@@ -2518,6 +2995,9 @@ ALTER TABLE ONLY evidence_of_alerts
 ALTER TABLE ONLY evidence_of_alerts
     ADD CONSTRAINT evidence_of_alerts_sha256_key UNIQUE (sha256);
 
+ALTER TABLE ONLY evidence_positions
+    ADD CONSTRAINT evidence_positions_pkey PRIMARY KEY (sha256);
+
 ALTER TABLE ONLY exchange_arrivals
     ADD CONSTRAINT exchange_arrivals_pkey PRIMARY KEY (peer, kind);
 
@@ -2581,6 +3061,36 @@ ALTER TABLE ONLY login_failures
 ALTER TABLE ONLY mended_rows
     ADD CONSTRAINT mended_rows_pkey PRIMARY KEY (no);
 
+ALTER TABLE ONLY message_addresses
+    ADD CONSTRAINT message_addresses_pkey PRIMARY KEY (channel_no);
+
+ALTER TABLE ONLY message_budgets
+    ADD CONSTRAINT message_budgets_pkey PRIMARY KEY (key);
+
+ALTER TABLE ONLY message_channels
+    ADD CONSTRAINT message_channels_id_key UNIQUE (id);
+
+ALTER TABLE ONLY message_channels
+    ADD CONSTRAINT message_channels_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY message_code_counts
+    ADD CONSTRAINT message_code_counts_pkey PRIMARY KEY (subject);
+
+ALTER TABLE ONLY message_fanout
+    ADD CONSTRAINT message_fanout_pkey PRIMARY KEY (message_id);
+
+ALTER TABLE ONLY message_lanes
+    ADD CONSTRAINT message_lanes_pkey PRIMARY KEY (channel_no);
+
+ALTER TABLE ONLY message_outbox
+    ADD CONSTRAINT message_outbox_channel_no_message_id_key UNIQUE (channel_no, message_id);
+
+ALTER TABLE ONLY message_outbox
+    ADD CONSTRAINT message_outbox_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY message_quiet_hours
+    ADD CONSTRAINT message_quiet_hours_pkey PRIMARY KEY (person);
+
 ALTER TABLE ONLY message_reads
     ADD CONSTRAINT message_reads_pkey PRIMARY KEY (message_id, person);
 
@@ -2623,6 +3133,9 @@ ALTER TABLE ONLY positions_before_2020
 ALTER TABLE ONLY positions_default
     ADD CONSTRAINT positions_default_pkey PRIMARY KEY (terminal_no, device_time, fingerprint);
 
+ALTER TABLE ONLY quarantine_ended
+    ADD CONSTRAINT quarantine_ended_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (id);
 
@@ -2640,6 +3153,15 @@ ALTER TABLE ONLY role_grants
 
 ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY seal_blocks
+    ADD CONSTRAINT seal_blocks_pkey PRIMARY KEY (stream, number);
+
+ALTER TABLE ONLY seal_keys
+    ADD CONSTRAINT seal_keys_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY seal_pending
+    ADD CONSTRAINT seal_pending_pkey PRIMARY KEY (no);
 
 ALTER TABLE ONLY secrecy_key
     ADD CONSTRAINT secrecy_key_pkey PRIMARY KEY (one);
@@ -2725,6 +3247,10 @@ CREATE INDEX alert_labels_of ON alert_labels USING btree (alert_id, id DESC);
 
 CREATE INDEX alert_versions_evidence ON alert_versions USING btree (evidence_sha256);
 
+CREATE INDEX alerts_by_case ON alerts USING btree (case_state, detected_at DESC, id);
+
+CREATE INDEX alerts_by_finding ON alerts USING btree (finding, detected_at DESC, id);
+
 CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
 
 CREATE INDEX alerts_happened ON alerts USING gist (tstzrange(occurred_from, GREATEST(occurred_from, COALESCE(occurred_to, 'infinity'::timestamp with time zone)), '[]'::text));
@@ -2745,6 +3271,14 @@ CREATE INDEX alerts_updated ON alerts USING btree (updated_at, id);
 
 CREATE INDEX alerts_vehicle ON alerts USING btree (vehicle_no, occurred_from);
 
+CREATE INDEX assessment_disputes_listed ON assessment_disputes USING btree (raised_at DESC, id);
+
+CREATE INDEX assessment_disputes_of_units ON assessment_disputes USING btree (organisation, raised_at DESC, id);
+
+CREATE INDEX assessment_sheets_days ON assessment_sheets USING btree (last_day, organisation);
+
+CREATE UNIQUE INDEX assessment_tables_one_draft ON assessment_tables USING btree (organisation, year) WHERE (valid_from IS NULL);
+
 CREATE INDEX audit_organisation ON ONLY audit USING btree (organisation, at DESC, no DESC);
 
 CREATE INDEX audit_default_organisation_at_no_idx ON audit_default USING btree (organisation, at DESC, no DESC);
@@ -2764,6 +3298,8 @@ CREATE INDEX audit_default_who_id_at_no_idx ON audit_default USING btree (who_id
 CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from);
 
 CREATE INDEX case_attachments_of ON case_attachments USING btree (case_id, uploaded_at, id);
+
+CREATE INDEX case_events_closes ON case_events USING btree (at, case_id) WHERE (step = ANY (ARRAY['close'::text, 'reopen'::text, 'accept-rectification'::text]));
 
 CREATE INDEX case_links_of_alerts ON case_links USING btree (ref, kind);
 
@@ -2875,6 +3411,22 @@ CREATE INDEX live_due_vehicle ON live_due USING btree (vehicle_no, seq);
 
 CREATE INDEX login_failures_last ON login_failures USING btree (last_at);
 
+CREATE INDEX message_channels_of_persons ON message_channels USING btree (person) WHERE (person IS NOT NULL);
+
+CREATE INDEX message_channels_of_units ON message_channels USING btree (organisation) WHERE (organisation IS NOT NULL);
+
+CREATE INDEX message_lanes_waiting ON message_lanes USING btree (not_before) WHERE (waits_since IS NOT NULL);
+
+CREATE INDEX message_outbox_dead ON message_outbox USING btree (no DESC) WHERE (state = 'dead'::text);
+
+CREATE INDEX message_outbox_ended ON message_outbox USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+
+CREATE INDEX message_outbox_listed ON message_outbox USING btree (channel_no, no DESC);
+
+CREATE INDEX message_outbox_oldest ON message_outbox USING btree (since) WHERE (state = 'waiting'::text);
+
+CREATE INDEX message_outbox_waiting ON message_outbox USING btree (channel_no, no) WHERE (state = 'waiting'::text);
+
 CREATE INDEX messages_of ON messages USING btree (permission, organisation, id DESC);
 
 CREATE INDEX navigation_routes_newest ON navigation_routes USING btree (engine, answered_at DESC);
@@ -2919,6 +3471,10 @@ CREATE INDEX role_grants_of_user ON role_grants USING btree (user_id);
 
 CREATE UNIQUE INDEX rule_parameters_key ON rule_parameters USING btree (rule, name, COALESCE(organisation, ''::text), effective_from);
 
+CREATE INDEX seal_blocks_keys ON seal_blocks USING gin (keys);
+
+CREATE INDEX seal_pending_next ON seal_pending USING btree (stream, no);
+
 CREATE INDEX sessions_of_user ON sessions USING btree (user_id, seen_at DESC);
 
 CREATE INDEX sessions_seen ON sessions USING btree (seen_at);
@@ -2961,6 +3517,8 @@ CREATE INDEX webhook_deliveries_order ON webhook_deliveries USING btree (subscri
 
 CREATE INDEX webhook_secrets_of ON webhook_secrets USING btree (subscription_no);
 
+CREATE INDEX webhook_secrets_plain ON webhook_secrets USING btree (no) WHERE (secret IS NOT NULL);
+
 CREATE UNIQUE INDEX webhook_secrets_present ON webhook_secrets USING btree (subscription_no) WHERE (expires_at IS NULL);
 
 CREATE INDEX webhook_tests_of ON webhook_tests USING btree (subscription_no);
@@ -3001,11 +3559,45 @@ CREATE TRIGGER alert_labels_stay BEFORE DELETE OR UPDATE ON alert_labels FOR EAC
 
 CREATE TRIGGER alert_receipts_only_grow BEFORE DELETE OR UPDATE ON alert_receipts FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
 
+CREATE TRIGGER alerts_of_cases AFTER UPDATE ON cases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_case_states();
+
+CREATE TRIGGER alerts_of_changed_links AFTER UPDATE ON case_links REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_linked_alerts();
+
+CREATE TRIGGER alerts_of_labels AFTER INSERT ON alert_labels REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_findings();
+
+CREATE TRIGGER alerts_of_new_links AFTER INSERT ON case_links REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_linked_alerts();
+
+CREATE TRIGGER alerts_of_old_links AFTER DELETE ON case_links REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_linked_alerts();
+
+CREATE TRIGGER assessment_decisions_stay BEFORE DELETE OR UPDATE ON assessment_decisions FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_decisions_stay_all BEFORE TRUNCATE ON assessment_decisions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_disputes_stay BEFORE DELETE OR UPDATE ON assessment_disputes FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_disputes_stay_all BEFORE TRUNCATE ON assessment_disputes FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_sheets_stay BEFORE DELETE OR UPDATE ON assessment_sheets FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_sheets_stay_all BEFORE TRUNCATE ON assessment_sheets FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_tables_stay BEFORE DELETE OR UPDATE ON assessment_tables FOR EACH ROW EXECUTE FUNCTION refuse_change_of_published();
+
+CREATE TRIGGER assessment_tables_stay_all BEFORE TRUNCATE ON assessment_tables FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER audit_delete AFTER DELETE ON alert_dispositions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-dispositions', 'no', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON alert_receipts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON api_tokens REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON assessment_decisions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-decisions', 'dispute_id', 'r ->> ''dispute_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON assessment_disputes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-disputes', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON assessment_sheets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-sheets', 'organisation, period', '(r ->> ''organisation'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON assessment_tables REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-tables', 'organisation, year, version', '(r ->> ''organisation'') || ''/'' || (r ->> ''year'') || ''/'' || (r ->> ''version'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON calendar_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -3039,6 +3631,10 @@ CREATE TRIGGER audit_delete AFTER DELETE ON fuel_stations REFERENCING OLD TABLE 
 
 CREATE TRIGGER audit_delete AFTER DELETE ON fuel_transactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON message_channels REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-channels', 'no', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON message_quiet_hours REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON oidc_links REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON organisations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('organisations', 'id', 'r ->> ''id''', 'r ->> ''id''', 'NULL::text', 'NULL::jsonb');
@@ -3071,6 +3667,14 @@ CREATE TRIGGER audit_insert AFTER INSERT ON alert_receipts REFERENCING NEW TABLE
 
 CREATE TRIGGER audit_insert AFTER INSERT ON api_tokens REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON assessment_decisions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-decisions', 'dispute_id', 'r ->> ''dispute_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON assessment_disputes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-disputes', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON assessment_sheets REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-sheets', 'organisation, period', '(r ->> ''organisation'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON assessment_tables REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-tables', 'organisation, year, version', '(r ->> ''organisation'') || ''/'' || (r ->> ''year'') || ''/'' || (r ->> ''version'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_insert AFTER INSERT ON calendar_days REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON card_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'card, valid_from', 'r ->> ''card''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
@@ -3102,6 +3706,10 @@ CREATE TRIGGER audit_insert AFTER INSERT ON fuel_cards REFERENCING NEW TABLE AS 
 CREATE TRIGGER audit_insert AFTER INSERT ON fuel_stations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON fuel_transactions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON message_channels REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-channels', 'no', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON message_quiet_hours REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON oidc_links REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -3141,6 +3749,14 @@ CREATE TRIGGER audit_update AFTER UPDATE ON alert_receipts REFERENCING OLD TABLE
 
 CREATE TRIGGER audit_update AFTER UPDATE ON api_tokens REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON assessment_decisions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-decisions', 'dispute_id', 'r ->> ''dispute_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON assessment_disputes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-disputes', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON assessment_sheets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-sheets', 'organisation, period', '(r ->> ''organisation'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON assessment_tables REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-tables', 'organisation, year, version', '(r ->> ''organisation'') || ''/'' || (r ->> ''year'') || ''/'' || (r ->> ''version'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON calendar_days REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON card_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'card, valid_from', 'r ->> ''card''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
@@ -3172,6 +3788,10 @@ CREATE TRIGGER audit_update AFTER UPDATE ON fuel_cards REFERENCING OLD TABLE AS 
 CREATE TRIGGER audit_update AFTER UPDATE ON fuel_stations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON message_channels REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-channels', 'no', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON message_quiet_hours REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON oidc_links REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -3206,6 +3826,10 @@ CREATE TRIGGER case_events_stay_all BEFORE TRUNCATE ON case_events FOR EACH STAT
 CREATE TRIGGER complaint_reads_stay BEFORE DELETE OR UPDATE ON complaint_reads FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
+
+CREATE TRIGGER evidence_positions_stay BEFORE DELETE OR UPDATE ON evidence_positions FOR EACH ROW EXECUTE FUNCTION seal_refuses();
+
+CREATE TRIGGER messages_are_sent AFTER INSERT ON messages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION queue_messages();
 
 CREATE TRIGGER note_calendar_delete AFTER DELETE ON calendar_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('calendar', 'to_char(r.day, ''YYYY-MM-DD'')', 'r.day::timestamp AT TIME ZONE ''Asia/Shanghai''');
 
@@ -3248,6 +3872,8 @@ CREATE TRIGGER note_doubt_insert AFTER INSERT ON clock_doubts REFERENCING NEW TA
 CREATE TRIGGER note_driver_insert AFTER INSERT ON drivers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('driver', 'r.id', '');
 
 CREATE TRIGGER note_driver_update AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('driver', 'r.id', '');
+
+CREATE TRIGGER note_ended AFTER DELETE ON quarantine REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_quarantine_ended();
 
 CREATE TRIGGER note_fence_insert AFTER INSERT ON fences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fence', 'r.id', 'r.valid_from', 'unnest(CASE WHEN r.vehicles = ''{}'' THEN ARRAY[NULL::integer]
                       ELSE ARRAY(SELECT v.no FROM vehicles v WHERE v.id = ANY (r.vehicles)) END)', 'CASE WHEN r.vehicles = ''{}'' THEN r.organisation END');
@@ -3321,6 +3947,38 @@ CREATE TRIGGER note_violation_update AFTER UPDATE ON violations REFERENCING OLD 
 
 CREATE CONSTRAINT TRIGGER number_change_commit AFTER INSERT ON change_commits DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION number_change_commit();
 
+CREATE TRIGGER quarantine_ended_stay BEFORE DELETE OR UPDATE ON quarantine_ended FOR EACH ROW EXECUTE FUNCTION seal_refuses();
+
+CREATE TRIGGER seal_blocks_stay BEFORE DELETE OR UPDATE ON seal_blocks FOR EACH ROW EXECUTE FUNCTION seal_refuses();
+
+CREATE TRIGGER seal_keys_stay BEFORE DELETE OR UPDATE ON seal_keys FOR EACH ROW EXECUTE FUNCTION seal_refuses();
+
+CREATE TRIGGER seal_note AFTER INSERT ON alert_dispositions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_dispositions();
+
+CREATE TRIGGER seal_note AFTER INSERT ON alert_feed REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_feed();
+
+CREATE TRIGGER seal_note AFTER INSERT ON alert_labels REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_labels();
+
+CREATE TRIGGER seal_note AFTER INSERT ON alert_receipts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_receipts();
+
+CREATE TRIGGER seal_note AFTER INSERT ON alert_versions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_alerts();
+
+CREATE TRIGGER seal_note AFTER INSERT ON audit REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_audit();
+
+CREATE TRIGGER seal_note AFTER INSERT ON case_attachments REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_attachments();
+
+CREATE TRIGGER seal_note AFTER INSERT ON case_events REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_case_events();
+
+CREATE TRIGGER seal_note AFTER INSERT ON complaint_reads REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_caller_reads();
+
+CREATE TRIGGER seal_note AFTER INSERT ON evaluations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_evaluations();
+
+CREATE TRIGGER seal_note AFTER INSERT ON evidence REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_evidence();
+
+CREATE TRIGGER seal_note AFTER INSERT ON evidence_positions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_positions();
+
+CREATE TRIGGER seal_note AFTER INSERT ON quarantine_ended REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_quarantine();
+
 CREATE TRIGGER terminal_homes_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_bindings();
 
 CREATE TRIGGER terminal_homes_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_bindings();
@@ -3362,6 +4020,9 @@ ALTER TABLE ONLY alert_versions
 
 ALTER TABLE ONLY api_tokens
     ADD CONSTRAINT api_tokens_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
+ALTER TABLE ONLY assessment_decisions
+    ADD CONSTRAINT assessment_decisions_dispute_id_fkey FOREIGN KEY (dispute_id) REFERENCES assessment_disputes(id);
 
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
@@ -3444,6 +4105,27 @@ ALTER TABLE ONLY fuel_transactions
 ALTER TABLE ONLY fuel_transactions
     ADD CONSTRAINT fuel_transactions_station_fkey FOREIGN KEY (station) REFERENCES fuel_stations(id);
 
+ALTER TABLE ONLY message_addresses
+    ADD CONSTRAINT message_addresses_channel_no_fkey FOREIGN KEY (channel_no) REFERENCES message_channels(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY message_channels
+    ADD CONSTRAINT message_channels_person_fkey FOREIGN KEY (person) REFERENCES users(id);
+
+ALTER TABLE ONLY message_fanout
+    ADD CONSTRAINT message_fanout_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id);
+
+ALTER TABLE ONLY message_lanes
+    ADD CONSTRAINT message_lanes_channel_no_fkey FOREIGN KEY (channel_no) REFERENCES message_channels(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY message_outbox
+    ADD CONSTRAINT message_outbox_channel_no_fkey FOREIGN KEY (channel_no) REFERENCES message_channels(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY message_outbox
+    ADD CONSTRAINT message_outbox_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id);
+
+ALTER TABLE ONLY message_quiet_hours
+    ADD CONSTRAINT message_quiet_hours_person_fkey FOREIGN KEY (person) REFERENCES users(id);
+
 ALTER TABLE ONLY message_reads
     ADD CONSTRAINT message_reads_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id);
 
@@ -3473,6 +4155,12 @@ ALTER TABLE ONLY role_grants
 
 ALTER TABLE ONLY rule_parameters
     ADD CONSTRAINT rule_parameters_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
+ALTER TABLE ONLY seal_blocks
+    ADD CONSTRAINT seal_blocks_key_id_fkey FOREIGN KEY (key_id) REFERENCES seal_keys(id);
+
+ALTER TABLE ONLY seal_keys
+    ADD CONSTRAINT seal_keys_previous_fkey FOREIGN KEY (previous) REFERENCES seal_keys(id);
 
 ALTER TABLE ONLY sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
@@ -3537,6 +4225,14 @@ ALTER TABLE alert_versions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE alerts ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE assessment_decisions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE assessment_disputes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE assessment_sheets ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE assessment_tables ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE audit ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE calendar_days ENABLE ROW LEVEL SECURITY;
@@ -3564,6 +4260,14 @@ CREATE POLICY cleared ON alert_receipts TO gongche_cleared USING (true) WITH CHE
 CREATE POLICY cleared ON alert_versions TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON alerts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON assessment_decisions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON assessment_disputes TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON assessment_sheets TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON assessment_tables TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON audit TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -3599,6 +4303,22 @@ CREATE POLICY cleared ON evaluations TO gongche_cleared USING (true) WITH CHECK 
 
 CREATE POLICY cleared ON evidence_of_alerts TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON evidence_positions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_arrivals TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_notices TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_peers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_queue TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_records TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_sent TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_states TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON fences TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON fuel_cards TO gongche_cleared USING (true) WITH CHECK (true);
@@ -3608,6 +4328,18 @@ CREATE POLICY cleared ON fuel_stations TO gongche_cleared USING (true) WITH CHEC
 CREATE POLICY cleared ON fuel_transactions TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON judge_due TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_addresses TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_channels TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_code_counts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_lanes TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_outbox TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_quiet_hours TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON message_reads TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -3679,6 +4411,14 @@ CREATE POLICY everywhere ON alert_versions TO gongche_everywhere USING (true) WI
 
 CREATE POLICY everywhere ON alerts TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON assessment_decisions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON assessment_disputes TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON assessment_sheets TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON assessment_tables TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON audit TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON calendar_days TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -3713,6 +4453,8 @@ CREATE POLICY everywhere ON evaluations TO gongche_everywhere USING (true) WITH 
 
 CREATE POLICY everywhere ON evidence_of_alerts TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON evidence_positions TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON exchange_arrivals TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON exchange_notices TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -3736,6 +4478,18 @@ CREATE POLICY everywhere ON fuel_stations TO gongche_everywhere USING (true) WIT
 CREATE POLICY everywhere ON fuel_transactions TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON judge_due TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_addresses TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_channels TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_code_counts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_lanes TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_outbox TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON message_quiet_hours TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON message_reads TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -3781,6 +4535,8 @@ CREATE POLICY everywhere ON webhooks TO gongche_everywhere USING (true) WITH CHE
 
 ALTER TABLE evidence_of_alerts ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE evidence_positions ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE exchange_arrivals ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE exchange_notices ENABLE ROW LEVEL SECURITY;
@@ -3804,6 +4560,18 @@ ALTER TABLE fuel_stations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE fuel_transactions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE judge_due ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_addresses ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_channels ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_code_counts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_lanes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_outbox ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_quiet_hours ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE message_reads ENABLE ROW LEVEL SECURITY;
 
@@ -3832,6 +4600,14 @@ CREATE POLICY reach ON alert_versions FOR SELECT TO gongche_app USING ((EXISTS (
   WHERE (a.id = alert_versions.alert_id))));
 
 CREATE POLICY reach ON alerts FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON assessment_decisions TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON assessment_disputes TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON assessment_sheets TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON assessment_tables FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
 
 CREATE POLICY reach ON audit FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -3901,6 +4677,10 @@ CREATE POLICY reach ON evidence_of_alerts FOR SELECT TO gongche_app USING ((EXIS
    FROM alert_versions v
   WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))));
 
+CREATE POLICY reach ON evidence_positions FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM evidence_of_alerts e
+  WHERE (e.sha256 = evidence_positions.sha256))));
+
 CREATE POLICY reach ON exchange_arrivals TO gongche_app USING ((EXISTS ( SELECT
    FROM exchange_peers p
   WHERE (p.name = exchange_arrivals.peer)))) WITH CHECK ((EXISTS ( SELECT
@@ -3940,6 +4720,30 @@ CREATE POLICY reach ON fuel_transactions TO gongche_app USING ((EXISTS ( SELECT
 CREATE POLICY reach ON judge_due FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = judge_due.vehicle_no))));
+
+CREATE POLICY reach ON message_addresses TO gongche_app USING ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_addresses.channel_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_addresses.channel_no))));
+
+CREATE POLICY reach ON message_channels TO gongche_app USING (((('user:'::text || person) = current_setting('gongche.subject'::text, true)) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])))) WITH CHECK (((('user:'::text || person) = current_setting('gongche.subject'::text, true)) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))));
+
+CREATE POLICY reach ON message_code_counts TO gongche_app USING ((subject = current_setting('gongche.subject'::text, true))) WITH CHECK ((subject = current_setting('gongche.subject'::text, true)));
+
+CREATE POLICY reach ON message_lanes TO gongche_app USING ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_lanes.channel_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_lanes.channel_no))));
+
+CREATE POLICY reach ON message_outbox TO gongche_app USING ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_outbox.channel_no)))) WITH CHECK ((EXISTS ( SELECT
+   FROM message_channels c
+  WHERE (c.no = message_outbox.channel_no))));
+
+CREATE POLICY reach ON message_quiet_hours TO gongche_app USING ((('user:'::text || person) = current_setting('gongche.subject'::text, true))) WITH CHECK ((('user:'::text || person) = current_setting('gongche.subject'::text, true)));
 
 CREATE POLICY reach ON message_reads TO gongche_app USING ((EXISTS ( SELECT
    FROM messages m
@@ -4031,6 +4835,8 @@ CREATE POLICY reach_delete ON alert_versions FOR DELETE TO gongche_app USING (fa
 
 CREATE POLICY reach_delete ON alerts FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON assessment_tables FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_delete ON audit FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON calendar_days FOR DELETE TO gongche_app USING (false);
@@ -4044,6 +4850,8 @@ CREATE POLICY reach_delete ON disposition_codes FOR DELETE TO gongche_app USING 
 CREATE POLICY reach_delete ON evaluations FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON evidence_of_alerts FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON evidence_positions FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON exchange_notices FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -4091,6 +4899,8 @@ CREATE POLICY reach_insert ON alert_versions FOR INSERT TO gongche_app WITH CHEC
 
 CREATE POLICY reach_insert ON alerts FOR INSERT TO gongche_app WITH CHECK (false);
 
+CREATE POLICY reach_insert ON assessment_tables FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_insert ON audit FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON calendar_days FOR INSERT TO gongche_app WITH CHECK (false);
@@ -4104,6 +4914,8 @@ CREATE POLICY reach_insert ON disposition_codes FOR INSERT TO gongche_app WITH C
 CREATE POLICY reach_insert ON evaluations FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON evidence_of_alerts FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON evidence_positions FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON exchange_notices FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -4153,6 +4965,8 @@ CREATE POLICY reach_update ON alert_versions FOR UPDATE TO gongche_app USING (fa
 
 CREATE POLICY reach_update ON alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
+CREATE POLICY reach_update ON assessment_tables FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_update ON audit FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON calendar_days FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
@@ -4164,6 +4978,8 @@ CREATE POLICY reach_update ON disposition_codes FOR UPDATE TO gongche_app USING 
 CREATE POLICY reach_update ON evaluations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON evidence_of_alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON evidence_positions FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON exchange_notices FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 

@@ -14,10 +14,12 @@ from pydantic.json_schema import models_json_schema
 
 from api.alerts.answering import CodeBody, DispositionBody, ReceiptBody
 from api.answers import Problem
+from api.assessment.schemas import BODIES as ASSESSMENT
 from api.auth.cookies import COOKIE, CSRF_HEADER
 from api.cases.bodies import BODIES as SUPERVISION
 from api.exchange.schemas import BODIES as EXCHANGE
 from api.identity.schemas import BODIES as IDENTITY
+from api.messages.schemas import BODIES as MESSAGES
 from api.positions.schemas import Position
 from api.problems import OF_PEOPLE, add_bodies, describe_problems
 from api.registry.secrecy import SecrecyReason
@@ -58,7 +60,9 @@ def describe(app: FastAPI) -> None:
                 *BODIES,
                 SecrecyReason,
                 *SUPERVISION,
+                *ASSESSMENT,
                 *EXCHANGE,
+                *MESSAGES,
             )
             models = [(model, "validation") for model in bodies]
             _, made = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # a list of pairs

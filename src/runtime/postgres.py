@@ -51,6 +51,15 @@ _NOT_NOW: Final = (
 )
 
 
+def is_outage(error: BaseException) -> bool:
+    """Whether ``error`` says that the database does not serve us now, and will again: its connection, its server, its room, others
+    who got in the way. Every other error of it (an unknown column, a right that is missing, a value that does not fit) is a
+    fault of the program, the schema or the data: waiting does not mend it."""
+    if isinstance(error, UnavailableError):
+        return True
+    return isinstance(error, (*_NOT_NOW, asyncpg.PostgresSystemError)) or connection_lost(error)
+
+
 @contextmanager
 def database_failures() -> Iterator[None]:
     """Around the work of a command: a database that is lost meanwhile, or cannot now, is an UnavailableError; one that

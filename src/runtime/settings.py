@@ -172,6 +172,71 @@ class Settings(BaseSettings):
     webhook_ca_file: Path | None = Field(
         None, description="PEM; who signed the certificates of webhook receivers; unset = as the system"
     )
+    smtp_host: str | None = Field(
+        None,
+        max_length=253,
+        pattern=r"^[A-Za-z0-9.:-]+$",
+        description="mail server that takes messages to people; unset = no e-mail channel can be set up",
+    )
+    smtp_port: int | None = Field(
+        None, ge=1, le=65535, description="unset = 587 with starttls, 465 with implicit, 25 with none"
+    )
+    smtp_tls: Literal["starttls", "implicit", "none"] = Field(
+        "starttls",
+        description="how the line to the mail server is encrypted; a server without STARTTLS is refused. none: to this machine"
+        " itself, or where smtp_plain_allowed says so",
+    )
+    smtp_plain_allowed: bool = Field(
+        False,
+        description="mail, and the password of smtp_user, may cross the network unencrypted (smtp_tls none)",
+    )
+    smtp_user: str | None = Field(None, max_length=200, description="login at the mail server; unset = none")
+    smtp_password_file: Path | None = Field(
+        None, description="file with the password of smtp_user, closed to other users"
+    )
+    smtp_from: str | None = Field(
+        None,
+        max_length=254,
+        description="address that messages come from, such as gongche@example.gov.cn; needed with smtp_host",
+    )
+    smtp_ca_file: Path | None = Field(
+        None, description="PEM; who signed the certificate of the mail server; unset = as the system"
+    )
+    smtp_timeout_s: float = Field(30, gt=0, le=300, description="how long handing over one mail may take")
+    message_mail_domains: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        max_length=100,
+        description="people's mail goes to addresses of these domains and those below them only, with commas between; none = any",
+    )
+    message_link: str | None = Field(
+        None,
+        max_length=300,
+        pattern=r"^https?://[!-z|~]*\{id\}[!-z|~]*$",
+        description="link to a case in messages, with {id}; unset = /v1/cases/{id} at public_url, and none without that",
+    )
+    message_bot_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        max_length=20,
+        description="hosts of bots besides those of WeCom, DingTalk and Feishu (installations of one's own), with commas between",
+    )
+    message_retry_s: Annotated[tuple[int, ...], NoDecode] = Field(
+        (60, 300, 1_800, 7_200, 21_600, 43_200),
+        min_length=1,
+        max_length=50,
+        description="pauses before a failing channel is tried again, seconds with commas between; the last one stays",
+    )
+    message_give_up_hours: float = Field(
+        96,
+        gt=0,
+        le=24 * 30,
+        description="a message that could not be handed over for so long is a dead letter",
+    )
+    message_retention_days: int = Field(
+        90,
+        ge=1,
+        le=3_650,
+        description="messages that were sent or given up, dead letters too, are kept so long",
+    )
     deliver_metrics_port: int = Field(
         8806, ge=0, le=65535, description="health and metrics of the deliverer of webhooks, on metrics_host"
     )
@@ -206,6 +271,16 @@ class Settings(BaseSettings):
         None,
         description="key that encrypts callers of the hotline 12345: 32 random bytes in base64, a file of mode 600; unset ="
         " caller.key in data_dir. Without it no caller is taken or shown",
+    )
+    seal_key_file: Path | None = Field(
+        None,
+        description="Ed25519 key that signs the chains of what is never changed: 32 random bytes in base64, a file of mode 600"
+        " (gongche seal --new-key); unset = seal.key in data_dir, made when the judge starts first. All judges need the same",
+    )
+    seal_export_dir: Path | None = Field(
+        None,
+        description="where the judge puts the signed heads of the chains each day; best a place that whoever keeps the database"
+        " cannot write. unset = they are not exported",
     )
     audit_retention_days: int = Field(
         400,
@@ -251,9 +326,23 @@ class Settings(BaseSettings):
     oidc_secret_file: Path | None = Field(
         None, description="file with the client secret of the provider, closed to other users"
     )
+    document_issuer: str = Field(
+        "公务用车管理处",
+        min_length=1,
+        max_length=40,
+        description="the office as its documents name it in red at their head: 发文机关",
+    )
+    document_fonts: Path | None = Field(
+        None,
+        description="folder with fonts of the office for documents (.otf, .ttf, .ttc), taken before ours by their names: 仿宋,"
+        " 小标宋, 黑体, 宋体; unset = ours alone",
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
-    @field_validator("webhook_retry_s", "webhook_allowed_networks", "webhook_ports", mode="before")
+    @field_validator(
+        "webhook_retry_s", "webhook_allowed_networks", "webhook_ports", "message_mail_domains", "message_bot_hosts",
+        "message_retry_s", mode="before",
+    )  # fmt: skip
     @classmethod
     def _with_commas(cls, value: object) -> object:
         """A list as one text of the environment."""

@@ -60,12 +60,14 @@ _FILL: Final = {
                 AT TIME ZONE 'UTC')::date END FROM generate_series(5, 1000000, 5) i""",
     "alerts": f"""
         INSERT INTO alerts (id, rule, subject, vehicle_no, version, status, severity, organisation, vehicle, plate, order_id, card,
-            occurred_from, occurred_to, detected_at, updated_at)
+            occurred_from, occurred_to, detected_at, updated_at, case_state, finding)
         SELECT lpad(i::text, 32, '0'), ('{RULES}'::text[])[1 + i / 20 % 10],
             CASE WHEN i / 20 % 10 = 8 THEN 'vehicle:V' || i || ':2026-03' ELSE 'order:P' || i END, 1 + i % {VEHICLES}, 1,
             CASE WHEN i % 100 = 0 THEN 'withdrawn' ELSE 'suspected' END, 'low', 'O' || i % 101, 'V' || (1 + i % {VEHICLES}), '苏F',
             'P' || i, CASE WHEN i / 20 % 10 IN (6, 7) THEN 'C' || (1 + i % {VEHICLES}) END,
-            at - interval '2 hours', CASE WHEN i % 40 = 0 THEN at - interval '1 hour' ELSE at END, at, at
+            at - interval '2 hours', CASE WHEN i % 40 = 0 THEN at - interval '1 hour' ELSE at END, at, at,
+            CASE WHEN i % 1000 = 5 THEN 'none' WHEN i % 50 = 0 THEN 'working' ELSE 'closed' END,
+            CASE WHEN i % 1000 = 5 OR i % 50 = 0 THEN 'none' WHEN i % 200 = 15 THEN 'violation' ELSE 'justified' END
         FROM (SELECT i, $1::timestamptz - (1000000 - i) * $2::interval AS at FROM generate_series(5, 1000000, 5) i) s""",
     "alert_versions": """
         INSERT INTO alert_versions (alert_id, version, body, evidence_sha256, created_at)

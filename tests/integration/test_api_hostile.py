@@ -26,6 +26,7 @@ from office.supervision import papers
 from registry import bulk
 from runtime.settings import Settings
 from telemetry.log.sqlite import EmbeddedLogWriter
+from tests.identity_key import identity_key
 from tests.integration.test_api_service import OPEN, serve
 from tests.waiting import until
 
@@ -36,13 +37,13 @@ READ = {
     "/v1/disposition-codes": {"alerts:read"}, "/v1/subscriptions": {"subscriptions:manage"},
     "/v1/subscriptions/{name}/entries": {"alerts:read"}, "/v1/audit": {"audit:read"},
     "/v1/cases": set(), "/v1/complaints": set(), "/v1/tasks": set(), "/v1/messages": set(), "/v1/secret-vehicles": {"secret:read"},
-    "/v1/exchange": set(),
+    "/v1/assessment": set(), "/v1/exchange": set(), "/v1/reports": set(), "/v1/unit-channels": {"registry:write"},
 }  # fmt: skip
 WRITE = {
     "/v1/positions": {"positions:write"}, "/v1/": {"registry:write"}, "/v1/subscriptions": {"subscriptions:manage"},
     "/v1/alerts": {"dispositions:write"}, "/v1/disposition-codes": {"dispositions:write"},
     "/v1/complaints": {"complaints:write"}, "/v1/complaints:import": set(), "/v1/complaints/": set(), "/v1/cases": set(),
-    "/v1/messages": set(), "/v1/vehicles/{id}:": set(), "/v1/exchange": set(),
+    "/v1/messages": set(), "/v1/vehicles/{id}:": set(), "/v1/assessment": set(), "/v1/exchange": set(),
 }  # fmt: skip
 
 
@@ -54,9 +55,12 @@ def at(path: str, id: str = "x", name: str = "x") -> str:
         .replace("{code}", "x")
         .replace("{delivery}", "1")
         .replace("{no}", "1")
+        .replace("{letter}", "1")
     )
     if path.endswith("/attachments"):
         return f"{address}?name=x.pdf"
+    if path.endswith("/bundle"):
+        return f"{address}?purpose=x"
     return f"{address}?seconds=0" if path == "/v1/alerts/stream" else address
 
 
@@ -67,7 +71,8 @@ async def client(pool: asyncpg.Pool, db_url: str) -> AsyncIterator[httpx.AsyncCl
     await pool.execute("UPDATE api_tokens SET scopes = $1 WHERE id = $2", list(PERMISSIONS), made.id)
     # Without raise_app_exceptions an exception that nobody caught would be the test's, not an answer.
     transport = httpx.ASGITransport(
-        create_app(Settings(database_url=db_url), pool, position_sink=None), raise_app_exceptions=False
+        create_app(Settings(database_url=db_url, identity_key_file=identity_key()), pool, position_sink=None),
+        raise_app_exceptions=False,
     )
     headers = {"Authorization": f"Bearer {made.secret}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
@@ -161,7 +166,12 @@ async def test_pages_are_bounded_and_cursors_belong_to_their_list(
     await pool.execute(
         "INSERT INTO exchange_peers (name, direction, organisation, client_id) VALUES ('x', 'below', 'x', 'x')"
     )
-    for path in map(at, paged):
+    channel = await pool.fetchval(
+        "INSERT INTO message_channels (organisation, about, kind, shown, made_by) VALUES ('o', 'unit', 'wecom', 'x', 'x')"
+        " RETURNING id"
+    )
+    await pool.execute("INSERT INTO message_lanes (channel_no) SELECT no FROM message_channels")
+    for path in (at(p, str(channel)) for p in paged):
         for limit in ("0", "-1", "1001", "1e3", "１０", "9" * 40, ""):
             response = await client.get(path, params={"limit": limit})
             assert response.status_code == 422, (path, limit)

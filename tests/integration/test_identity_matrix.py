@@ -44,6 +44,8 @@ OFFICE: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("DELETE", "/v1/client-secrets/{id}"): ("secret", None, 204),
     ("POST", "/v1/clients/{id}:disable"): ("client", None, 204),
     ("POST", "/v1/clients/{id}:enable"): ("client", None, 204),
+    ("GET", "/v1/message-failures"): ("", None, 200),
+    ("POST", "/v1/message-failures/{id}/resend"): ("letter", None, 204),
 }  # fmt: skip
 #: What everybody does with his own account, and with nobody else's.
 OWN: Final = {
@@ -51,15 +53,19 @@ OWN: Final = {
     ("DELETE", "/v1/sessions/{id}"), ("POST", "/v1/session/password"), ("POST", "/v1/session/totp"),
     ("POST", "/v1/session/totp:confirm"), ("POST", "/v1/session/totp:disable"), ("POST", "/v1/session/recovery-codes"),
     ("POST", "/v1/session/delegations"), ("DELETE", "/v1/session/delegations/{id}"),
+    ("GET", "/v1/session/message-channels"), ("POST", "/v1/session/message-channels"), ("PUT", "/v1/session/message-channels/{id}"),
+    ("DELETE", "/v1/session/message-channels/{id}"), ("POST", "/v1/session/message-channels/{id}/confirm"),
+    ("POST", "/v1/session/message-channels/{id}/code"), ("PUT", "/v1/session/quiet-hours"), ("GET", "/v1/session/message-letters"),
+    ("POST", "/v1/session/message-letters/{letter}/resend"),
 }  # fmt: skip
 
 
 def things(site: Site, unit: str) -> dict[str, Any]:
-    """A user, a grant, a delegation, a client and its secret of ``unit``."""
+    """A user with a letter that did not reach him, a grant, a delegation, a client and its secret of ``unit``."""
     user, other = f"u{uuid.uuid4().hex[:10]}", f"u{uuid.uuid4().hex[:10]}"
     now = datetime.now(UTC)
 
-    async def make(connection: Any) -> tuple[int, int, str, str]:
+    async def make(connection: Any) -> tuple[int, int, str, str, int]:
         for login in (user, other):
             who = users.profile(login, unit, None, None)
             await users.create(connection, users.MACHINE, login, who, "no password")
@@ -69,13 +75,43 @@ def things(site: Site, unit: str) -> dict[str, Any]:
             connection, users.MACHINE, found, other, now, now + timedelta(hours=1), "x"
         )
         id, secret = await clients.create(connection, users.MACHINE, "x", ["alerts:read"], unit)
-        return grant, lent, id, secret.id
+        return grant, lent, id, secret.id, await _letter(connection, user, unit)
 
-    grant, lent, client, secret = site.run(make)
+    grant, lent, client, secret, letter = site.run(make)
     return {
-        "unit": unit, "user": user, "other": other, "grant": grant, "delegation": lent, "client": client, "secret": secret,
+        "unit": unit, "user": user, "other": other, "grant": grant, "delegation": lent, "client": client, "secret": secret, "letter": letter,
         "new": f"n{uuid.uuid4().hex[:12]}", "soon": (now + timedelta(hours=1)).isoformat(),
     }  # fmt: skip
+
+
+async def _letter(connection: Any, user: str, unit: str) -> int:
+    """The number of a message to ``user`` that was given up."""
+    case = uuid.uuid4().hex
+    await connection.execute(
+        "INSERT INTO cases (id, organisation, state, version, source, level, title, created_at)"
+        " VALUES ($1, $2, 'issued', 1, 'joint', 'general', 'x', now())",
+        case,
+        unit,
+    )
+    message = await connection.fetchval(
+        "INSERT INTO messages (organisation, permission, case_id, number, step, state, at)"
+        " VALUES ($1, 'cases:reply', $2, '1', 'issue', 'issued', now()) RETURNING id",
+        unit,
+        case,
+    )
+    channel = await connection.fetchval(
+        "INSERT INTO message_channels (person, kind, shown, made_by, confirmed_at) VALUES ($1, 'email', $2, 'user:x', now())"
+        " RETURNING no",
+        user,
+        f"{user}@…",
+    )
+    await connection.execute("INSERT INTO message_lanes (channel_no) VALUES ($1)", channel)
+    number: int = await connection.fetchval(
+        "INSERT INTO message_outbox (channel_no, message_id, state, ended_at) VALUES ($1, $2, 'dead', now()) RETURNING no",
+        channel,
+        message,
+    )
+    return number
 
 
 def call(browser: Browser, operation: tuple[str, str], of: dict[str, Any]) -> httpx.Response:

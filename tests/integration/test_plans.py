@@ -224,6 +224,8 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
         {}, {"rule": "mileage"}, {"organisation": "O7"}, {"organisation": "O100"}, {"vehicle": "V17"}, {"status": "suspected"},
         {"status": "withdrawn"}, DAY, LONG_AGO, NEWEST, {"rule": "mileage"} | DAY, {"organisation": "O7"} | DAY,
         {"vehicle": "V17"} | DAY, {"rule": "location", "organisation": "O7", "status": "withdrawn"},
+        {"case_state": "none"}, {"case_state": "none", "status": "suspected"}, {"case_state": "working", "organisation": "O7"},
+        {"finding": "violation"}, {"finding": "none", "case_state": "closed"}, {"finding": "data", "rule": "mileage"} | DAY,
     ],
     "/v1/alerts/feed": [
         {}, {"rule": "mileage"}, {"organisation": "O7"}, {"severity": "high"}, {"status": "withdrawn"},
@@ -285,6 +287,14 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/complaints/{id}": [{}],
     "/v1/tasks": [{}, {"state": "open"}],
     "/v1/messages": [{}, {"unread": "true"}],
+    "/v1/assessment-tables": [{}],
+    "/v1/assessment-tables/{organisation}/{year}": [{}],
+    "/v1/assessments/{period}": [{"organisation": "O7"}, {"organisation": "O7", "of": "children"}],
+    "/v1/assessments/{period}/{organisation}": [{}],
+    "/v1/assessment-disputes": [{}, {"state": "open"}],
+    "/v1/assessment-disputes/{id}": [{}],
+    "/v1/unit-channels": [{}, {"organisation": "O7"}],
+    "/v1/unit-channels/{id}/letters": [{}, {"state": "dead"}],
     "/v1/audit": [
         {}, {"who": "x"}, {"action": "read"}, {"kind": "track"}, {"kind": "drivers", "id": "D17"}, {"vehicle": "V17"},
         {"organisation": "O7"}, DAY,
@@ -326,6 +336,7 @@ def test_every_list_and_every_filter_is_known_here() -> None:
 @pytest.mark.parametrize("path", sorted(QUESTIONS))
 async def test_a_list_is_answered_by_an_index(crowded: str, path: str) -> None:
     address = path.replace("{id}", IDS.get(path.partition("/{")[0], "none"))
+    address = address.replace("{organisation}", "O7").replace("{year}", "2026").replace("{period}", "2026Q1")
     address = address.replace("{name}", "none").replace("{delivery}", "1")
     owner = await asyncpg.connect(crowded)  # no token may have so much; and this is no question of a request
     token = await create_token(owner, "plans", SCOPES)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -15,16 +16,21 @@ import httpx
 import orjson
 import pytest
 
+from gongche.seal_secrets import check_secrets, seal_secrets
+from office.identity.keys import Sealer
 from office.identity.lookup import subject_by_id
 from office.identity.subject import Kind
 from office.identity.tokens import revoke_token
+from office.posting import signatures
+from office.posting.addresses import Policy
+from office.posting.poster import Poster
 from office.subscriptions import deliveries
-from office.subscriptions.addresses import Policy
-from office.subscriptions.posting import Poster
-from office.subscriptions.sender import Schedule, Sender
+from office.subscriptions.sender import FAULTS, Schedule, Sender
 from rules.alerts.feed import CHANNEL
 from runtime.bell import Bell
+from runtime.errors import ConfigurationError
 from runtime.settings import Settings
+from tests.identity_key import identity_key
 from tests.integration.live_api import live
 from tests.integration.test_api_service import check_problem, judgement, publish
 from tests.integration.test_feed_live import withdrawal
@@ -33,14 +39,15 @@ from tests.unit.test_alert_events import check_cloud_event, verified
 from tests.waiting import until
 
 QUICK = Schedule([0.01] * 200, 5, 90)
-LOCAL = Settings(webhook_loopback=True, webhook_timeout_s=0.5)
+LOCAL = Settings(webhook_loopback=True, webhook_timeout_s=0.5, identity_key_file=identity_key())
 
 
 def sender(
     pool: asyncpg.Pool, dsn: str, schedule: Schedule = QUICK, timeout_s: float = 0.5, **more: Any
 ) -> Sender:
     poster = Poster(Policy(loopback=True), timeout_s=timeout_s, **more)
-    return Sender(pool, poster, schedule, "urn:gongche:test", Bell(dsn, CHANNEL), timeout_s)
+    sealer = Sealer(LOCAL)
+    return Sender(pool, poster, sealer, schedule, "urn:gongche:test", Bell(dsn, CHANNEL), timeout_s)
 
 
 @asynccontextmanager
@@ -297,3 +304,88 @@ async def test_what_waits_is_counted(pool: asyncpg.Pool) -> None:
         found = await deliveries.state(connection)
         assert found.pop("oldest_s") == pytest.approx(3600, abs=60)
         assert found == {"waiting": 2, "dead": 1, "failing": 1, "disabled": 0}
+
+
+async def test_secrets_are_sealed_and_old_ones_get_sealed(
+    pool: asyncpg.Pool, db_url: str, receiver: Receiver
+) -> None:
+    """A secret that an earlier release left as it was signs on, before and after it is sealed, beside a new one."""
+    async with live(pool, db_url, settings=LOCAL) as (client, _):
+        new = await subscribe(client, receiver)
+        number = await pool.fetchval("SELECT no FROM subscriptions")
+        plain = b"p" * 32
+        await pool.execute("UPDATE webhook_secrets SET expires_at = now() + interval '1 hour'")
+        await pool.execute(
+            "INSERT INTO webhook_secrets (subscription_no, secret) VALUES ($1, $2)", number, plain
+        )
+        old, now = signatures.shown(plain), int(datetime.now(UTC).timestamp())
+        async with running(sender(pool, db_url)):
+            for k in range(2):
+                await publish(pool, judgement(f"order:o{k}:0"))
+                await until(lambda n=k + 1: len(receiver.accepted) == n, "it arrives")  # type: ignore[misc]
+                one = receiver.accepted[k]
+                assert verified(old, one.headers, one.body, now)
+                assert verified(new, one.headers, one.body, now)
+                async with pool.acquire() as connection:
+                    assert await seal_secrets(connection, LOCAL) == 1 - k
+                    await check_secrets(connection, LOCAL)
+        rows = await pool.fetch("SELECT secret, sealed FROM webhook_secrets")
+        assert len(rows) == 2
+        assert all(row["secret"] is None and plain not in row["sealed"] for row in rows)
+        # Put at another webhook it does not open, nor with another key; whoever sends says so at its start.
+        await pool.execute("UPDATE webhook_secrets SET sealed = sealed || 'x' WHERE expires_at IS NULL")
+        async with pool.acquire() as connection:
+            with pytest.raises(ConfigurationError, match="密钥"):
+                await check_secrets(connection, LOCAL)
+        noted = await pool.fetchval("SELECT string_agg(COALESCE(after::text, ''), '') FROM audit")
+        assert "whsec" not in noted
+
+
+async def test_a_deliverer_without_the_key_makes_none(
+    pool: asyncpg.Pool, db_url: str, tmp_path: Path
+) -> None:
+    """On another machine it would be another key: it says so, and what it cannot seal it leaves."""
+    number = await pool.fetchval(
+        "INSERT INTO subscriptions (owner_kind, owner_id, name) VALUES ('token', 'x', 'x') RETURNING no"
+    )
+    await pool.execute(
+        "INSERT INTO webhooks (subscription_no, url, filled) VALUES ($1, 'https://receiver.example.cn/', 0)",
+        number,
+    )
+    await pool.execute(
+        "INSERT INTO webhook_secrets (subscription_no, secret) VALUES ($1, $2)", number, b"p" * 32
+    )
+    bare = Settings(data_dir=tmp_path)
+    async with pool.acquire() as connection:
+        await check_secrets(connection, bare)
+        assert not (tmp_path / "identity.key").exists()
+        assert await seal_secrets(connection, LOCAL) == 1  # an API that has the key
+        with pytest.raises(ConfigurationError, match="identity"):
+            await check_secrets(connection, bare)
+
+
+async def test_a_fault_of_one_webhook_stops_no_other(
+    pool: asyncpg.Pool, db_url: str, receiver: Receiver
+) -> None:
+    """An error of SQL (an unknown column, say) is no outage of the database: it is counted, and the others go on."""
+    async with live(pool, db_url, settings=LOCAL) as (client, _):
+        await subscribe(client, receiver, "broken")
+        await subscribe(client, receiver, "works")
+        await pool.execute(
+            "CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " RAISE EXCEPTION 'column is not there' USING ERRCODE = 'undefined_column'; END $$"
+        )
+        broken = await pool.fetchval("SELECT no FROM subscriptions WHERE name = 'broken'")
+        await pool.execute(
+            f"CREATE TRIGGER fails BEFORE INSERT ON webhook_deliveries FOR EACH ROW WHEN (NEW.subscription_no = {broken})"
+            " EXECUTE FUNCTION fails()"
+        )
+        before = FAULTS.labels("webhook")._value.get()
+        one = sender(pool, db_url)
+        async with running(one):
+            await publish(pool, judgement("order:o1:0"))
+            await until(lambda: receiver.accepted, "the other one is delivered")
+            await until(lambda: FAULTS.labels("webhook")._value.get() > before, "the fault is counted")
+            assert one.trouble is None
+            await pool.execute("DROP TRIGGER fails ON webhook_deliveries")
+            await until(lambda: len(receiver.accepted) == 2, "and what waited is made up for")

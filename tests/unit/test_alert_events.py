@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from office.subscriptions import keys
+from office.posting import signatures
 from office.subscriptions.events import cloud_event, webhook_body
 from rules.alerts.model import Alert, FeedEntry, Measure
 
@@ -92,18 +92,18 @@ def verified(secret: str, headers: dict[str, str], body: bytes, now: int) -> boo
 @given(st.binary(max_size=300), st.binary(min_size=24, max_size=64), st.binary(min_size=24, max_size=64))
 def test_either_secret_verifies_and_no_other(body: bytes, new: bytes, old: bytes) -> None:
     headers = {"webhook-id": "msg_1_2", "webhook-timestamp": "1772400000"}
-    headers["webhook-signature"] = keys.signature([new, old], "msg_1_2", 1_772_400_000, body)
+    headers["webhook-signature"] = signatures.signature([new, old], "msg_1_2", 1_772_400_000, body)
     now = 1_772_400_010
-    assert verified(keys.shown(new), headers, body, now)
-    assert verified(keys.shown(old), headers, body, now)
-    assert not verified(keys.shown(bytes(24)), headers, body, now) or bytes(24) in (new, old)
-    assert not verified(keys.shown(new), headers, body + b" ", now)
-    assert not verified(keys.shown(new), headers | {"webhook-id": "msg_1_3"}, body, now)
-    assert not verified(keys.shown(new), headers, body, now + 1000)
+    assert verified(signatures.shown(new), headers, body, now)
+    assert verified(signatures.shown(old), headers, body, now)
+    assert not verified(signatures.shown(bytes(24)), headers, body, now) or bytes(24) in (new, old)
+    assert not verified(signatures.shown(new), headers, body + b" ", now)
+    assert not verified(signatures.shown(new), headers | {"webhook-id": "msg_1_3"}, body, now)
+    assert not verified(signatures.shown(new), headers, body, now + 1000)
 
 
 def test_the_example_of_the_scheme() -> None:
     """standardwebhooks.com: the published example of a signature."""
     key = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    said = keys.signature([key], "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, b'{"test": 2432232314}')
+    said = signatures.signature([key], "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, b'{"test": 2432232314}')
     assert said == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="

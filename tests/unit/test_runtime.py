@@ -9,15 +9,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import asyncpg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from runtime.errors import ConfigurationError
+from runtime.errors import ConfigurationError, UnavailableError
 from runtime.lifecycle import EVENT_LOOP, install_event_loop
 from runtime.logs import configure_logging, one_line, redact
 from runtime.metrics import Snapshot, quantile, render, set_build_info
+from runtime.postgres import is_outage
 
 
 @pytest.fixture
@@ -135,3 +137,20 @@ def test_an_unknown_event_loop_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv(EVENT_LOOP, "fast")
     with pytest.raises(ConfigurationError, match="fast"):
         install_event_loop()
+
+
+def test_an_outage_of_the_database_is_no_fault_and_a_fault_no_outage() -> None:
+    for error in (
+        OSError("x"), TimeoutError(), ConnectionResetError(), asyncpg.ConnectionDoesNotExistError("x"), asyncpg.AdminShutdownError("x"),
+        asyncpg.CrashShutdownError("x"), asyncpg.CannotConnectNowError("x"), asyncpg.SerializationError("x"), asyncpg.DeadlockDetectedError("x"),
+        asyncpg.DiskFullError("x"), asyncpg.TooManyConnectionsError("x"), asyncpg.ReadOnlySQLTransactionError("x"),
+        asyncpg.LockNotAvailableError("x"), asyncpg.QueryCanceledError("x"), asyncpg.InterfaceError("x"), asyncpg.InternalClientError("x"),
+        UnavailableError("x"),
+    ):  # fmt: skip
+        assert is_outage(error), error
+    for fault in (
+        asyncpg.UndefinedColumnError("x"), asyncpg.UndefinedTableError("x"), asyncpg.PostgresSyntaxError("x"), asyncpg.InsufficientPrivilegeError("x"),
+        asyncpg.NotNullViolationError("x"), asyncpg.DataError("x"), asyncpg.UniqueViolationError("x"), asyncpg.RaiseError("x"), KeyError("x"),
+        ValueError("x"), ConfigurationError("x"),
+    ):  # fmt: skip
+        assert not is_outage(fault), fault

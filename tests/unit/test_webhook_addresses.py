@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from office.subscriptions.addresses import Policy, TargetRefusedError, checked, refusal, target_of
+from office.posting.addresses import Policy, TargetRefusedError, checked, refusal, target_of
 from runtime.errors import ConfigurationError
 
 PUBLIC = Policy()

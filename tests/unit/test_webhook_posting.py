@@ -12,8 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from office.subscriptions.addresses import Policy
-from office.subscriptions.posting import MOST_KEPT, Poster
+from office.posting.addresses import Policy
+from office.posting.poster import MOST_KEPT, Poster
 from tests.integration.webhook_receiver import Receiver
 
 HEADERS = {"webhook-id": "msg_1", "content-type": "application/json"}

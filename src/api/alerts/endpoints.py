@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from pydantic import AfterValidator
 
 from api.alerts.answering import disposition_body, receipt_body
+from api.alerts.case_states import FINDINGS, STATES, CaseStateAsked, FindingAsked, asked_states
 from api.alerts.evidence import feature_collection
 from api.alerts.waiting import (
     CODES,
@@ -103,8 +104,26 @@ async def list_alerts(
     status: Literal["suspected", "withdrawn"] | None = None,
     since: Annotated[QueryTime | None, Query(alias="from", description="occurred at or after")] = None,
     until: Annotated[QueryTime | None, Query(alias="to", description="occurred before")] = None,
+    finding: Annotated[
+        FindingAsked | None,
+        Query(
+            json_schema_extra={"enum": list(FINDINGS)},
+            description="what the office found last; none: nothing yet",
+        ),
+    ] = None,
+    case_state: Annotated[
+        CaseStateAsked | None,
+        Query(
+            json_schema_extra={"enum": list(STATES)},
+            description="state of its open case, else of its newest one; none: it was never in a case. Needs cases:read",
+        ),
+    ] = None,
 ) -> Response:
-    """The newest version of each alert. `next` is null on the last page."""
+    """The newest version of each alert. `next` is null on the last page.
+
+    `case_state=none&status=suspected` is the list of what nobody has taken up yet. Who answers for a unit sees cases from
+    their issue on: for him an alert in a draft is in no case.
+    """
     refuse_controls(organisation, vehicle)
     if since is not None and until is not None and until <= since:
         raise Problem(422, "invalid-parameter", "to 须晚于 from · to must be after from")
@@ -115,6 +134,8 @@ async def list_alerts(
         status,
         None if since is None else to_us(since),
         None if until is None else to_us(until),
+        finding,
+        None if case_state is None else asked_states(request, case_state),
     )
     place = read_cursor("alerts", cursor, int, str)
     after = None if place is None else (place[0], place[1])

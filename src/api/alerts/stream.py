@@ -30,7 +30,10 @@ from office.subscriptions.reach import Wanted
 from rules.alerts.feed import feed_end
 from runtime.postgres import DATABASE_ERRORS
 
-router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[require("alerts:read")])
+#: A browser opens a stream again by itself, so neither that nor its staying open is a use of the session.
+router = APIRouter(
+    prefix="/v1/alerts", tags=["alerts"], dependencies=[require("alerts:read", counts_as_use=False)]
+)
 
 #: Streams at a time: of one subject, and of the process.
 MOST_OF_ONE: Final = 5
@@ -160,7 +163,7 @@ class EventStream(Response):
             raise _EndedError("time_is_up")
         if now >= self._recheck_at:
             try:
-                await authorise(self._request, "alerts:read")
+                await authorise(self._request, "alerts:read", counts_as_use=False)
             except Problem as problem:
                 raise _EndedError(
                     "no_longer_allowed" if problem.status_code < 500 else "unavailable"
@@ -204,7 +207,8 @@ async def stream(
     """Events `alert`, each with its cursor as `id`. Goes on behind `Last-Event-ID`, else behind `cursor`, else with what comes
     from now on. The event `end` says why the stream ends; come again with `Last-Event-ID`, nothing is lost.
 
-    A comment comes every 15 s. A reader that takes nothing for 10 s is cut off.
+    A comment comes every 15 s. A reader that takes nothing for 10 s is cut off. A stream does not keep the session of a person
+    alive: when nothing else is done in it, it ends as it would without, and the stream with it (`no_longer_allowed`).
     """
     place = read_cursor("feed", last_event_id or cursor, int)
     wanted = wanted_of(organisation, rule, severity, status)

@@ -18,10 +18,11 @@ _scheme = HTTPBearer(auto_error=False, description="`gongche token create`")
 Shown = Annotated[HTTPAuthorizationCredentials | None, Depends(_scheme)]
 
 
-async def authorise(request: Request, *permissions: str) -> Subject:
-    """The subject of the request. Raises Problem 401 (none, unknown, ended) or 403 (has none of ``permissions``)."""
+async def authorise(request: Request, *permissions: str, counts_as_use: bool = True) -> Subject:
+    """The subject of the request. ``counts_as_use``: somebody does something, so that his session is not idle. Raises Problem 401
+    (none, unknown, ended) or 403 (has none of ``permissions``)."""
     try:
-        subject = await authenticate(request)
+        subject = await authenticate(request, counts_as_use=counts_as_use)
     except LookupError:
         detail = "令牌无效、已过期或已吊销 · the token is unknown, has expired or was revoked"
         raise _unknown(detail, ', error="invalid_token"') from None
@@ -54,12 +55,12 @@ def _unknown(detail: str, more: str) -> Problem:
     )
 
 
-def require(*permissions: str) -> Any:
-    """A dependency: only subjects with one of ``permissions`` come in. Raises KeyError for one that does not exist."""
+def require(*permissions: str, counts_as_use: bool = True) -> Any:
+    """A dependency: only subjects with one of ``permissions`` come in. ``counts_as_use``: see ``authorise``. Raises KeyError for one that does not exist."""
     if unknown := unknown_permissions(permissions):
         raise KeyError(unknown[0])
 
     async def check(request: Request, _shown: Shown) -> Subject:
-        return await authorise(request, *permissions)
+        return await authorise(request, *permissions, counts_as_use=counts_as_use)
 
     return Depends(check)

@@ -73,13 +73,13 @@ class UseNotes:
                 await renew_read_only(self._pool, error)
 
 
-async def authenticate(request: Request) -> Subject | None:
-    """Who asks; None = the request brings nothing with it. Raises LookupError for a token that is unknown, ended or revoked,
+async def authenticate(request: Request, *, counts_as_use: bool = True) -> Subject | None:
+    """Who asks; None = the request brings nothing with it. ``counts_as_use``: see ``session_of``. Raises LookupError for a token that is unknown, ended or revoked,
     and Problem for a session: 401 when it has ended, 403 when the request is forged or the password must be changed first."""
     kind, _, secret = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and secret.strip():
         return await _by_token(request, secret.strip()[:200])
-    session = await session_of(request)
+    session = await session_of(request, counts_as_use=counts_as_use)
     if session is None:
         return None
     if session.must_change_password:
@@ -105,8 +105,9 @@ async def _by_token(request: Request, secret: str) -> Subject:
     return token.subject()
 
 
-async def session_of(request: Request) -> Session | None:
-    """The session of the cookie, also of somebody who must change his password; None = there is no cookie. Raises Problem
+async def session_of(request: Request, *, counts_as_use: bool = True) -> Session | None:
+    """The session of the cookie, also of somebody who must change his password; None = there is no cookie. Without
+    ``counts_as_use`` the session goes on being idle: the program looks again by itself (a stream). Raises Problem
     401 when it has ended, 403 for a request that another site sends or that lacks the session's token."""
     secret = session_secret(request)
     if secret is None:
@@ -122,6 +123,6 @@ async def session_of(request: Request) -> Session | None:
             headers={"WWW-Authenticate": 'Session realm="gongche"'},
         )
     refuse_forged(request, secret)
-    if session.to_note:
+    if counts_as_use and session.to_note:
         request.app.state.use_notes.used(sessions.note_used, session.id)
     return session

@@ -206,7 +206,7 @@ async def change_password(request: Request) -> Response:
     openapi_extra=body_of(Confirmation),
 )
 async def enrol(request: Request) -> Response:
-    session = await _settled(request)
+    session = await settled(request)
     given = await read_body(request, Confirmation)
     with as_problems():
         made = await request.app.state.desk.enrol(session, given.password, visit_of(request))
@@ -220,7 +220,7 @@ async def enrol(request: Request) -> Response:
     openapi_extra=body_of(CodeOnly),
 )
 async def confirm(request: Request) -> Response:
-    session = await _settled(request)
+    session = await settled(request)
     given = await read_body(request, CodeOnly)
     with as_problems():
         codes = await request.app.state.desk.confirm(session, given.code, visit_of(request))
@@ -234,7 +234,7 @@ async def confirm(request: Request) -> Response:
     openapi_extra=body_of(SwitchOff),
 )
 async def switch_off(request: Request) -> Response:
-    session = await _settled(request)
+    session = await settled(request)
     given = await read_body(request, SwitchOff)
     with as_problems():
         await request.app.state.desk.switch_off(session, given.password, given.code, visit_of(request))
@@ -248,7 +248,7 @@ async def switch_off(request: Request) -> Response:
     openapi_extra=body_of(CodeOnly),
 )
 async def renew_recovery_codes(request: Request) -> Response:
-    session = await _settled(request)
+    session = await settled(request)
     given = await read_body(request, CodeOnly)
     with as_problems():
         codes = await request.app.state.desk.renew_recovery_codes(session, given.code, visit_of(request))
@@ -264,7 +264,7 @@ async def renew_recovery_codes(request: Request) -> Response:
     openapi_extra=body_of(OwnDelegation),
 )
 async def delegate(request: Request) -> Response:
-    session = await _settled(request)
+    session = await settled(request)
     given = await read_body(request, OwnDelegation)
     refuse_controls(given.reason)
     with as_problems():
@@ -289,7 +289,7 @@ async def delegated(connection: Connection, actor: Subject, giver: str, given: O
     status_code=204,
 )
 async def end_delegation(request: Request, id: Id) -> Response:
-    session = await _settled(request)
+    session = await settled(request)
     with as_problems():
         async with request.app.state.desk.transaction() as connection:
             await grants.end_delegation(connection, session.subject, number_of(id))
@@ -303,7 +303,7 @@ def number_of(id: str) -> int:
     return int(id)
 
 
-async def _settled(request: Request) -> Session:
+async def settled(request: Request) -> Session:
     """The session of somebody who has a password of his own."""
     session = await own_session(request)
     if session.must_change_password:

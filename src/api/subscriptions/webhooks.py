@@ -13,6 +13,7 @@ from api.auth.scoped import scoped
 from api.bodies import body_of, read_model
 from api.errors import Problem, not_found
 from api.http import DEFAULT_PAGE, Cursor, Limit, json_response, make_cursor, read_cursor
+from api.identity.refusals import as_problems
 from api.subscriptions.endpoints import MANAGE, Name, own
 from api.subscriptions.schemas import (
     Deliveries,
@@ -25,8 +26,9 @@ from api.subscriptions.schemas import (
     WebhookCreated,
     WebhookShown,
 )
+from office.identity.keys import Sealer
+from office.posting.addresses import Policy, TargetRefusedError, target_of
 from office.subscriptions import keys, webhooks
-from office.subscriptions.addresses import Policy, TargetRefusedError, target_of
 from office.subscriptions.webhooks import Delivery, Tried, Webhook
 
 router = APIRouter(
@@ -37,6 +39,12 @@ DeliveryId = Annotated[int, Path(ge=1, le=2**53)]
 #: Whoever asks for a test delivery waits so long beyond the time of the receiver.
 _TEST_MORE_S: Final = 5.0
 _LOOK_S: Final = 0.1
+
+
+def _sealer(request: Request) -> Sealer:
+    """What seals the secrets of webhooks: the key of people's second factors."""
+    sealer: Sealer = request.app.state.desk.sealer
+    return sealer
 
 
 async def _shown(connection: Any, webhook: Webhook) -> dict[str, Any]:
@@ -88,7 +96,8 @@ async def put_webhook(request: Request, name: Name) -> Response:
         )
         more: dict[str, Any] = {}
         if is_new:
-            more["secret"], _ = await keys.rotate(connection, subscription.no, 0)
+            with as_problems():
+                more["secret"], _ = await keys.rotate(connection, _sealer(request), subscription.no, 0)
         shown = await _shown(connection, webhook)
     return json_response(shown | more, 201 if is_new else 200)
 
@@ -120,7 +129,8 @@ async def rotate_secret(request: Request, name: Name) -> Response:
     async with scoped(request, MANAGE) as connection:
         subscription = await own(connection, request, name, lock=True)
         await _own(connection, request, name)
-        secret, until = await keys.rotate(connection, subscription.no, body.keep_old_s)
+        with as_problems():
+            secret, until = await keys.rotate(connection, _sealer(request), subscription.no, body.keep_old_s)
     return json_response({"secret": secret, "old_expires_at": until})
 
 

@@ -14,6 +14,7 @@ import uvicorn
 
 from gongche.commands.service import run_service
 from gongche.first_administrator import make_first_administrator
+from gongche.seal_secrets import seal_secrets
 from office.identity import housekeeping
 from office.identity.oidc import check_settings as check_oidc
 from runtime import lifecycle
@@ -125,6 +126,10 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         await check_schema(pool)
         async with pool.acquire() as connection:
             await make_first_administrator(connection, settings)
+            try:
+                await seal_secrets(connection, settings)
+            except ConfigurationError as error:  # everything but webhooks and second factors works without
+                _logger.error("secrets of webhooks are not sealed: %s (%s)", error.message, error.hint)
         beside += [
             asyncio.create_task(bell.run(), name="listens for the feed"),
             asyncio.create_task(repeat("clock of supervision", pool, clock.tick, clock.EVERY_S)),

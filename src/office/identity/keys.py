@@ -1,4 +1,5 @@
-"""The key that protects TOTP secrets at rest: 256 bits in a private file. There is no default key."""
+"""The key that protects secrets at rest (of TOTP, of webhooks, addresses of messages): 256 bits in a private file. There is no
+default key."""
 
 from __future__ import annotations
 
@@ -36,10 +37,11 @@ class Sealer:
         """What was sealed. Raises ConfigurationError when the key is missing or another one."""
         try:
             plain = unseal(self._key(make=False), sealed, belongs_to)
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: too short to be anything that was sealed
             raise ConfigurationError(
-                f"{self._path} 不是加密动态验证码密钥时所用的密钥 / is not the key that the TOTP secrets were sealed with",
-                hint="put the right key back, or: gongche user reset NAME --totp",
+                f"{self._path} 不是加密库中密钥时所用的密钥 / is not the key that the secrets in the database were sealed with",
+                hint="put the right key back; else: gongche user reset NAME --totp, a new secret of each webhook, and message"
+                " channels set anew",
             ) from None
         return plain.decode()
 

@@ -27,6 +27,9 @@ LOCKED: Final = Counter(
     "gongche_logins_locked_total", "Tries to come in that were not looked at, for too many had failed", ["by"]
 )
 
+for _by in ("user", "address"):  # seen at 0, so that the first ones are an increase
+    LOCKED.labels(_by)
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:

@@ -27,6 +27,10 @@ PERMISSIONS: Final[dict[str, str]] = {
     "cases:close": "核销督办 / judge replies, close",
     "cases:reply": "签收和回复督办 / sign and answer for the unit, ask for more time",
     "cases:sign": "签批回复 / sign replies as the head of the unit",
+    "assessments:read": "查看考核 / read scoring tables and assessment sheets",
+    "assessments:manage": "拟定评分表 / draft scoring tables",
+    "assessments:decide": "发布评分表、关闭考核表、决定异议 / publish tables, close sheets, decide objections",
+    "assessments:dispute": "对考核提出异议 / object to lines of the own sheet",
     "complaints:write": "登记诉求 / hand in complaints of the hotline 12345, nothing else",
     "exchange:peer": "下级平台交换 / another instance: hand in its records, pull what is for it",
     "exchange:read": "读取汇聚数据 / read what other instances handed in, and how the exchange stands",
@@ -87,6 +91,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "cases:draft",
             "cases:close",
             "subscriptions:manage",
+            "assessments:read",
+            "assessments:manage",
             "exchange:read",
             "secret:change",
         }
@@ -100,6 +106,9 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "cases:draft",
             "cases:issue",
             "cases:close",
+            "assessments:read",
+            "assessments:manage",
+            "assessments:decide",
             "exchange:read",
             "secret:change",
         }
@@ -112,6 +121,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "registry:write",
             "cases:read",
             "cases:reply",
+            "assessments:read",
+            "assessments:dispute",
             "secret:read",
             "secret:change",
         }
@@ -124,6 +135,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "cases:read",
             "cases:reply",
             "cases:sign",
+            "assessments:read",
+            "assessments:dispute",
             "secret:read",
             "secret:change",
         }
@@ -141,6 +154,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "cases:read",
             "dispositions:write",
             "subscriptions:manage",
+            "assessments:read",
             "exchange:read",
         }
     ),

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from office.identity.scope import Reach
-from office.subscriptions.posting import Answer
+from office.posting.poster import Answer
 from office.subscriptions.store import Subscription
 from office.subscriptions.webhooks import DELIVERY, Delivery, delivery_of, try_now
 from rules.alerts.feed import read_feed_for

@@ -22,19 +22,21 @@ import orjson
 from prometheus_client import Counter, Gauge, Histogram
 
 from office.identity import secrecy
+from office.identity.keys import Sealer
 from office.identity.lookup import subject_by_id
 from office.identity.scope import Reach
 from office.identity.subject import Subject
+from office.posting.poster import Answer, Poster
+from office.posting.signatures import signed_headers
 from office.subscriptions import deliveries, keys
 from office.subscriptions.deliveries import Work
 from office.subscriptions.events import EVENT, cloud_event, webhook_body
-from office.subscriptions.posting import Answer, Poster
 from office.subscriptions.reach import filter_for, visible_units
 from office.subscriptions.store import Subscription, by_number
 from office.subscriptions.webhooks import Delivery, find
 from rules.alerts.feed import entry_at
 from runtime.bell import Bell
-from runtime.postgres import DATABASE_ERRORS
+from runtime.postgres import is_outage
 
 #: What a subscriber must be allowed to.
 PERMISSION: Final = "alerts:read"
@@ -50,6 +52,8 @@ _CLEAN_S: Final = 600.0
 _STATE_S: Final = 5.0
 #: A pause between two attempts is up to so much longer or shorter: receivers that come back are not met by all at once.
 _JITTER: Final = 0.2
+#: Faults that are remembered, so that the same one is not told again.
+_MOST_TOLD: Final = 1_000
 
 SENT: Final = Counter("gongche_deliver_attempts_total", "Attempts to deliver to webhooks", ["result"])
 SECONDS: Final = Histogram(
@@ -57,7 +61,18 @@ SECONDS: Final = Histogram(
     "How long an attempt took",
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
 )
-FAULTS: Final = Counter("gongche_deliver_faults_total", "Deliveries on which the program failed")
+FAULTS: Final = Counter(
+    "gongche_deliver_faults_total",
+    "Faults of the program (not of a receiver, and no outage of the database); the rest was delivered",
+    ["where"],
+)
+for _where in ("delivery", "webhook", "housekeeping", "test", "turn"):
+    FAULTS.labels(_where)
+#: A process that is alive and does nothing is seen by this.
+TURNED: Final = Gauge(
+    "gongche_deliver_last_turn_timestamp_seconds",
+    "When it was last looked for deliveries, seconds since 1970",
+)
 GAUGES: Final = {
     name: Gauge(f"gongche_deliver_{metric}", what)
     for name, metric, what in (
@@ -89,15 +104,23 @@ class Sender:
     """Delivers until told to stop. ``source``: of CloudEvents."""
 
     def __init__(
-        self, pool: Any, poster: Poster, schedule: Schedule, source: str, bell: Bell, timeout_s: float
+        self,
+        pool: Any,
+        poster: Poster,
+        sealer: Sealer,
+        schedule: Schedule,
+        source: str,
+        bell: Bell,
+        timeout_s: float,
     ) -> None:
-        self._pool, self._poster, self._schedule = pool, poster, schedule
+        self._pool, self._poster, self._sealer, self._schedule = pool, poster, sealer, schedule
         self._source, self.bell = source, bell
         self._lease_s = timeout_s + _LEASE_MORE_S
         self._under_way: Tally[int] = Tally()
         self._leases: dict[asyncio.Task[None], uuid.UUID] = {}
         self._cleaned_at = self._counted_at = -_CLEAN_S
         self._said: dict[int, str] = {}
+        self._faults: dict[str, str] = {}
         self._testing: asyncio.Task[None] | None = None
         self.trouble: str | None = None
 
@@ -109,11 +132,16 @@ class Sender:
             try:
                 busy = await self.turn()
                 self.trouble = None
-            except DATABASE_ERRORS as error:
-                trouble = f"the database does not answer: {type(error).__name__}"
-                if trouble != self.trouble:  # said once, not every second
-                    _logger.warning("no deliveries now: %s", error or type(error).__name__)
-                self.trouble = trouble
+                TURNED.set_to_current_time()
+            except Exception as error:
+                if not is_outage(error):
+                    self._fault("turn", "a turn", error)
+                    self.trouble = f"a fault of the program: {type(error).__name__}"
+                else:
+                    trouble = f"the database does not answer: {type(error).__name__}"
+                    if trouble != self.trouble:  # said once, not every second
+                        _logger.warning("no deliveries now: %s", error or type(error).__name__)
+                    self.trouble = trouble
             if not busy:
                 await self._rest(seen, stop)
         await self._finish()
@@ -140,8 +168,19 @@ class Sender:
             try:
                 async with self._pool.acquire(timeout=5) as connection:
                     await deliveries.give_back(connection, [lease for _, lease in left])
-            except DATABASE_ERRORS:
-                pass  # the leases end by themselves
+            except Exception as error:  # the leases end by themselves
+                if not is_outage(error):
+                    self._fault("turn", "giving back", error)
+
+    def _fault(self, where: str, what: str, error: BaseException) -> None:
+        """Count a fault of the program. The same one is told in full only once in a row: it may come every second."""
+        FAULTS.labels(where).inc()
+        told = f"{type(error).__name__}: {error}"
+        if self._faults.get(what) != told:
+            if len(self._faults) >= _MOST_TOLD:
+                self._faults.clear()
+            self._faults[what] = told
+            _logger.error("%s failed for a fault of the program; the rest goes on", what, exc_info=error)
 
     async def turn(self) -> bool:
         """Make deliveries and begin to send what is due; whether there is more to do at once."""
@@ -150,7 +189,13 @@ class Sender:
             more = False
             for work in await deliveries.enabled_webhooks(connection):
                 if work.behind or work.due:
-                    more |= await self._serve(connection, work)
+                    try:
+                        more |= await self._serve(connection, work)
+                    except Exception as error:
+                        if is_outage(error):
+                            raise
+                        number = work.subscription_no
+                        self._fault("webhook", f"webhook of subscription {number}", error)
         if self._testing is None or self._testing.done():
             self._testing = asyncio.create_task(self._tests(), name="test deliveries")
         return more
@@ -199,14 +244,13 @@ class Sender:
     async def _deliver(self, lease: uuid.UUID, delivery: Delivery, subscription: Subscription) -> None:
         try:
             await self._deliver_one(lease, delivery, subscription)
-        except DATABASE_ERRORS as error:
-            _logger.warning(
-                "delivery %d: the database does not answer: %s", delivery.no, error or type(error).__name__
-            )
-        except Exception:
+        except Exception as error:
             # The lease ends by itself and it is tried again; everything else is delivered.
-            FAULTS.inc()
-            _logger.exception("delivery %d failed", delivery.no)
+            if is_outage(error):
+                why = error or type(error).__name__
+                _logger.warning("delivery %d: the database does not answer: %s", delivery.no, why)
+            else:
+                self._fault("delivery", f"delivery {delivery.no}", error)
 
     async def _deliver_one(self, lease: uuid.UUID, delivery: Delivery, subscription: Subscription) -> None:
         async with self._pool.acquire(timeout=5) as connection:
@@ -225,7 +269,7 @@ class Sender:
             if entry is None:
                 await deliveries.give_back(connection, [lease])
                 return
-            signed_with = await keys.signing_keys(connection, subscription.no)
+            signed_with = await keys.signing_keys(connection, self._sealer, subscription.no)
         if subscription.cloud_events:
             content, body = EVENT, orjson.dumps(cloud_event(entry, self._source))
         else:
@@ -249,13 +293,7 @@ class Sender:
         self, url: str, id: str, signed_with: Sequence[bytes], content: str, body: bytes
     ) -> Answer:
         at = int(time.time())
-        headers = {
-            "content-type": content,
-            "user-agent": "gongche",
-            "webhook-id": id,
-            "webhook-timestamp": str(at),
-            "webhook-signature": keys.signature(signed_with, id, at, body),
-        }
+        headers = signed_headers(signed_with, id, at, body, content)
         answer = await self._poster.post(url, headers, body)
         SENT.labels("delivered" if answer.error is None else "failed").inc()
         SECONDS.observe(answer.took_ms / 1000)
@@ -282,8 +320,11 @@ class Sender:
         try:
             while await self._test():
                 pass
-        except DATABASE_ERRORS as error:
-            _logger.warning("no test deliveries now: %s", error or type(error).__name__)
+        except Exception as error:
+            if is_outage(error):
+                _logger.warning("no test deliveries now: %s", error or type(error).__name__)
+            else:
+                self._fault("test", "a test delivery", error)
 
     async def _test(self) -> bool:
         """Do a test delivery that was asked for; whether there was one."""
@@ -292,7 +333,7 @@ class Sender:
             if asked is None:
                 return False
             number, subscription_no, url = asked
-            signed_with = await keys.signing_keys(connection, subscription_no)
+            signed_with = await keys.signing_keys(connection, self._sealer, subscription_no)
             said = {
                 "type": "cn.gongche.test.v1",
                 "timestamp": datetime.now(UTC).isoformat(),
@@ -304,6 +345,14 @@ class Sender:
         return True
 
     async def _keep_house(self, connection: Any) -> None:
+        try:
+            await self._count_and_clean(connection)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            self._fault("housekeeping", "housekeeping of webhooks", error)
+
+    async def _count_and_clean(self, connection: Any) -> None:
         now = time.monotonic()
         if now - self._counted_at >= _STATE_S:
             self._counted_at = now

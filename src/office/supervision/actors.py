@@ -77,6 +77,17 @@ async def sight(connection: Connection, subject: Subject) -> Sight:
     return Sight(await _below(connection, everything), await _below(connection, issued))
 
 
+def sees_drafts(subject: Subject, permission: str) -> bool:
+    """Whether ``subject`` sees every case, drafts too, wherever it has ``permission``: not one of its grants is that of who only
+    answers for a unit, or of who sees no cases."""
+    return all(
+        "cases:read" in grant.permissions
+        and (grant.permissions.isdisjoint(_ANSWERS) or not grant.permissions.isdisjoint(OFFICE))
+        for grant in subject.grants
+        if permission in grant.permissions
+    )
+
+
 async def _below(connection: Connection, units: set[str | None]) -> frozenset[str] | None:
     if None in units:
         return None

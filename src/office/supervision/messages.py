@@ -25,6 +25,9 @@ _TOLD: Final[Mapping[Step, tuple[str, ...]]] = {
     Step.CLOSE: ("cases:reply",),
     Step.REDO: ("cases:reply",),
     Step.REOPEN: ("cases:reply",),
+    Step.RECTIFIED: ("cases:close",),
+    Step.ACCEPT_RECTIFICATION: ("cases:reply",),
+    Step.RETURN_RECTIFICATION: ("cases:reply",),
     Step.CANCEL: ("cases:reply",),
     Step.REMIND: ("cases:reply",),
     Step.ANNOUNCE: ("cases:reply", "cases:issue"),
@@ -74,13 +77,15 @@ async def list_messages(
     return [_shown(row) for row in rows]
 
 
+def sentence(number: str | None, step: str, state: str) -> str:
+    """A step in words: all that leaves the program about a case."""
+    return f"督办单 {number or '（未编号）'}：{STEP_NAMES[Step(step)]}，现为{STATE_NAMES[State(state)]}"
+
+
 def _shown(row: Any) -> dict[str, Any]:
-    named = row["number"] or "（未编号）"
-    step, state = Step(row["step"]), State(row["state"])
-    text = f"督办单 {named}：{STEP_NAMES[step]}，现为{STATE_NAMES[state]}"
     return {
         "id": row["id"],
-        "text": text,
+        "text": sentence(row["number"], row["step"], row["state"]),
         "number": row["number"],
         "step": row["step"],
         "state": row["state"],

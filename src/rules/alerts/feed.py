@@ -186,9 +186,9 @@ def _merged(found: list[VersionedAlert], masked: list[VersionedAlert], most: int
 async def _masked(
     conn: Connection, wanted: AlertFilter, most: int, after: tuple[int, str] | None
 ) -> list[VersionedAlert]:
-    """Alerts of secret vehicles that the caller must not see, masked (migrations/0036_secrecy.sql). None where a vehicle is
-    asked for: what is masked is not found by what is masked of it."""
-    if wanted.vehicle is not None:
+    """Alerts of secret vehicles that the caller must not see, masked (migrations/0036_secrecy.sql). None where a vehicle, a
+    finding or the state of its case is asked for: what is masked is not found by what is masked of it."""
+    if wanted.vehicle is not None or wanted.finding is not None or wanted.case_states is not None:
         return []
     rows = await conn.fetch(
         "SELECT * FROM masked_alerts($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -213,10 +213,15 @@ async def _list(
 ) -> list[Any]:
     wanted = filters or AlertFilter()
     asked = Conditions()
-    for column in ("rule", "organisation", "vehicle", "status"):
+    for column in ("rule", "organisation", "vehicle", "status", "finding"):
         value = getattr(wanted, column)
         if value is not None:
             asked.add(f"a.{column} = {{}}", value)
+    if wanted.case_states is not None:
+        if len(wanted.case_states) == 1:  # then the index alerts_by_case is in the order of the page
+            asked.add("a.case_state = {}", wanted.case_states[0])
+        else:
+            asked.add("a.case_state = ANY({}::text[])", list(wanted.case_states))
     if wanted.from_us is not None or wanted.to_us is not None:
         # What the index alerts_happened is made of. It takes both ends with it, so the exact words follow.
         asked.add(

@@ -237,7 +237,8 @@ class VersionedAlert:
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
     """Filters of ``list_alerts``; None = any. ``from_us``/``to_us`` (half open) ask for alerts whose
-    occurrence overlaps that time; an alert still going on has no end."""
+    occurrence overlaps that time; an alert still going on has no end. ``finding`` and ``case_states`` are what supervision keeps
+    beside an alert ("none" = nothing); judging knows neither."""
 
     rule: str | None = None
     organisation: str | None = None
@@ -245,6 +246,8 @@ class AlertFilter:
     status: Status | None = None
     from_us: int | None = None
     to_us: int | None = None
+    finding: str | None = None
+    case_states: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

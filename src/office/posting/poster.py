@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import httpcore
 
-from office.subscriptions.addresses import Policy, TargetRefusedError, checked, target_of
+from office.posting.addresses import Policy, TargetRefusedError, checked, target_of
 
 #: The addresses of a name, as texts.
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]

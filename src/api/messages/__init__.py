@@ -1,0 +1,1 @@
+"""/v1/session/message-*, /v1/unit-channels, /v1/message-failures: where messages go, and what became of them."""
