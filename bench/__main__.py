@@ -22,6 +22,8 @@ NAMES = {
     "decode": "frames per second through the column codec alone",
     "fence": "points per second against 1 and 1,000 fences",
     "archive": "positions per second into PostgreSQL",
+    "chain": "positions per second with alerts, without chains and with the sealer beside",
+    "documents": "PDFs of 督办单 a minute on one core",
     "backtest": "mileage over a prefecture's month with another ratio",
 }
 

@@ -126,19 +126,22 @@ COMMENT ON COLUMN webhook_secrets.secret IS 'As releases before migration 41 kep
 ALTER TABLE alerts ADD COLUMN case_state text NOT NULL DEFAULT 'none';
 ALTER TABLE alerts ADD COLUMN finding text NOT NULL DEFAULT 'none';
 COMMENT ON COLUMN alerts.case_state IS 'State of its open case, else of its newest one; none = it was never in a case. Kept by triggers of cases and case_links.';
-COMMENT ON COLUMN alerts.finding IS 'Its newest label; none = it has none. Kept by a trigger of alert_labels.';
+COMMENT ON COLUMN alerts.finding IS 'Its newest label of a closed case; none = it has none. Kept by triggers of alert_labels and cases.';
 
--- The state of the case that counts for each of ``wanted``. The rows are taken in the order of their ids: two transactions that
--- write the same alerts wait for each other, never both.
+-- The state of the case that counts for each of ``wanted``, and the newest label that stands: of a case that is closed. The rows are
+-- taken in the order of their ids: two transactions that write the same alerts wait for each other, never both.
 CREATE FUNCTION set_case_states(wanted text[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM alerts WHERE id = ANY (wanted) ORDER BY id FOR NO KEY UPDATE;
-    UPDATE alerts a SET case_state = n.state
-      FROM (SELECT w.id, COALESCE((SELECT c.state FROM case_links l JOIN cases c ON c.id = l.case_id
-                                    WHERE l.kind = 'alert' AND l.ref = w.id
-                                    ORDER BY l.open DESC, c.created_at DESC, c.id DESC LIMIT 1), 'none') AS state
+    UPDATE alerts a SET case_state = n.state, finding = n.finding
+      FROM (SELECT w.id,
+                   COALESCE((SELECT c.state FROM case_links l JOIN cases c ON c.id = l.case_id
+                              WHERE l.kind = 'alert' AND l.ref = w.id
+                              ORDER BY l.open DESC, c.created_at DESC, c.id DESC LIMIT 1), 'none') AS state,
+                   COALESCE((SELECT l.finding FROM alert_labels l JOIN cases c ON c.id = l.case_id AND c.state = 'closed'
+                              WHERE l.alert_id = w.id ORDER BY l.id DESC LIMIT 1), 'none') AS finding
               FROM unnest(wanted) AS w (id)) n
-     WHERE a.id = n.id AND a.case_state <> n.state;
+     WHERE a.id = n.id AND (a.case_state, a.finding) IS DISTINCT FROM (n.state, n.finding);
 END $$;
 CREATE FUNCTION note_linked_alerts() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -157,10 +160,7 @@ BEGIN
 END $$;
 CREATE FUNCTION note_findings() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM FROM alerts WHERE id IN (SELECT alert_id FROM new_rows) ORDER BY id FOR NO KEY UPDATE;
-    UPDATE alerts a SET finding = n.finding
-      FROM (SELECT DISTINCT ON (alert_id) alert_id, finding FROM new_rows ORDER BY alert_id, id DESC) n
-     WHERE a.id = n.alert_id AND a.finding <> n.finding;
+    PERFORM set_case_states((SELECT array_agg(DISTINCT alert_id) FROM new_rows));
     RETURN NULL;
 END $$;
 CREATE TRIGGER alerts_of_new_links AFTER INSERT ON case_links REFERENCING NEW TABLE AS new_rows
@@ -187,9 +187,7 @@ BEGIN
 END $$;
 REVOKE EXECUTE ON FUNCTION set_case_states(text[]) FROM PUBLIC;
 
-SELECT set_case_states((SELECT array_agg(DISTINCT ref) FROM case_links WHERE kind = 'alert'));
-UPDATE alerts a SET finding = l.finding
-  FROM (SELECT DISTINCT ON (alert_id) alert_id, finding FROM alert_labels ORDER BY alert_id, id DESC) l
- WHERE a.id = l.alert_id;
+SELECT set_case_states((SELECT array_agg(DISTINCT ref) FROM (SELECT ref FROM case_links WHERE kind = 'alert'
+    UNION SELECT alert_id FROM alert_labels) AS f (ref)));
 CREATE INDEX alerts_by_case ON alerts (case_state, detected_at DESC, id);
 CREATE INDEX alerts_by_finding ON alerts (finding, detected_at DESC, id);

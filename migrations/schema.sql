@@ -9,6 +9,70 @@ CREATE TYPE text_range AS RANGE (
     collation = pg_catalog."C"
 );
 
+CREATE FUNCTION alert_hidden(wanted text, ids text[], plates text[], cards text[]) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM alerts a WHERE a.id = wanted
+        AND (a.vehicle = ANY (ids) OR a.plate = ANY (plates) OR a.card = ANY (cards)))
+$$;
+
+CREATE FUNCTION assessed_changes(units text[], since timestamp with time zone[]) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(array_agg(DISTINCT u.unit), '{}') FROM unnest(units, since) AS u (unit, since)
+      JOIN case_events e ON e.step IN ('close', 'reopen', 'accept-rectification') AND e.at >= u.since
+      JOIN cases c ON c.id = e.case_id AND c.organisation = u.unit
+     WHERE u.unit = ANY ((SELECT assessed_units(units))::text[])
+$$;
+
+CREATE FUNCTION assessed_orders(unit text, since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(departed bigint, backfilled bigint, settled bigint, tracked bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT FROM dispatch_orders v WHERE v.id = o.id AND v.backfill)),
+        count(*) FILTER (WHERE r.state = 'settled'), count(*) FILTER (WHERE r.state = 'settled' AND r.fixes > 0)
+      FROM dispatch_orders o LEFT JOIN order_results r ON r.order_id = o.id
+     WHERE o.is_newest AND o.part_of IS NULL AND o.organisation = unit AND o.organisation = ANY ((SELECT assessed_units(ARRAY[unit]))::text[])
+       AND o.status <> 'cancelled' AND o.actual_departure >= since AND o.actual_departure < until
+$$;
+
+CREATE FUNCTION assessed_threads(units text[], since timestamp with time zone, until timestamp with time zone, wanted text DEFAULT NULL::text) RETURNS TABLE(number text, version integer, step text, at timestamp with time zone, persons text[], body jsonb)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT c.number, e.version, e.step, e.at, e.persons, jsonb_strip_nulls(jsonb_build_object(
+               'organisation', e.body -> 'organisation', 'source', e.body -> 'source', 'level', e.body -> 'level',
+               'due_on', e.body -> 'due_on', 'number', e.body -> 'number', 'finding', e.body -> 'finding',
+               'measures_due', e.body -> 'measures_due', 'alert', CASE WHEN e.step = 'alert-withdrawn' THEN to_jsonb(''::text) END,
+               'hotline', CASE WHEN jsonb_typeof(e.body -> 'hotline') = 'object' THEN jsonb_build_object(
+                   'category', e.body -> 'hotline' -> 'category', 'received_on', e.body -> 'hotline' -> 'received_on') END,
+               'figures', (SELECT jsonb_agg(jsonb_build_object('rule', f -> 'rule', 'severity', f -> 'severity') ORDER BY o) FROM jsonb_array_elements(
+                   CASE WHEN jsonb_typeof(e.body -> 'figures') = 'array' THEN e.body -> 'figures' END) WITH ORDINALITY AS x (f, o))))
+      FROM cases c JOIN case_events e ON e.case_id = c.id
+     WHERE c.state = 'closed' AND c.organisation = ANY ((SELECT assessed_units(units))::text[])
+       AND (CASE WHEN wanted IS NULL THEN c.id IN (SELECT d.case_id FROM case_events d
+               WHERE d.step = 'close' AND d.step IN ('close', 'reopen', 'accept-rectification') AND d.at >= since AND d.at < until)
+            ELSE c.number = wanted END)
+     ORDER BY c.number, e.version
+$$;
+
+CREATE FUNCTION assessed_units(units text[]) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(array_agg(u), '{}') FROM unnest(units) AS n (u) 
+     WHERE current_setting('role') IN ('gongche_everywhere', 'none') OR u = ANY ((SELECT reach_units())::text[])
+$$;
+
+CREATE FUNCTION assessed_with_vehicles(units text[]) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(array_agg(DISTINCT v.organisation), '{}') FROM vehicles v WHERE v.organisation = ANY ((SELECT assessed_units(units))::text[])
+$$;
+
 CREATE FUNCTION audit_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -35,6 +99,27 @@ BEGIN
         TG_ARGV[2], TG_ARGV[3], TG_ARGV[4], pairs) USING actor, TG_ARGV[0];
     RETURN NULL;
 END $_$;
+
+CREATE FUNCTION audit_hidden(kind text, id text, vehicle text, content text, ids text[], plates text[], cards text[], pattern text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(audit_hidden.vehicle = ANY (ids) OR audit_hidden.id = ANY (ids) OR audit_hidden.id = ANY (cards) OR content ~ pattern, false)
+        OR CASE kind
+            WHEN 'fuel-transactions' THEN EXISTS (SELECT FROM fuel_transactions f WHERE f.id = audit_hidden.id AND f.card = ANY (cards))
+            WHEN 'violations' THEN EXISTS (SELECT FROM violations v WHERE v.id = audit_hidden.id AND v.plate = ANY (plates))
+            WHEN 'clock-corrections' THEN EXISTS (SELECT FROM clock_corrections c WHERE c.id = audit_hidden.id AND c.terminal_no = ANY (hidden_terminals()))
+            WHEN 'dispatch-orders' THEN order_hidden(audit_hidden.id, ids)
+            WHEN 'alert-receipts' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
+            WHEN 'alert-dispositions' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
+            WHEN 'evidence' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
+            WHEN 'alerts' THEN alert_hidden(audit_hidden.id, ids, plates, cards)
+            WHEN 'cases' THEN case_hidden(audit_hidden.id, ids, plates, cards)
+            WHEN 'tasks' THEN EXISTS (SELECT FROM tasks t WHERE t.id = audit_hidden.id AND case_hidden(t.case_id, ids, plates, cards))
+            WHEN 'fences' THEN EXISTS (SELECT FROM fences f WHERE f.id = audit_hidden.id AND f.vehicles && ids)
+            WHEN 'complaint-callers' THEN EXISTS (SELECT FROM complaints c WHERE c.id = audit_hidden.id AND c.vehicle = ANY (ids))
+            ELSE false END
+$$;
 
 CREATE FUNCTION audit_note(actor jsonb, action text, subject_kind text, subject_id text, organisation text, vehicle text, detail jsonb) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -97,6 +182,16 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION case_hidden(wanted text, ids text[], plates text[], cards text[]) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM cases c WHERE c.id = wanted AND c.vehicle = ANY (ids))
+        OR EXISTS (SELECT FROM case_links l WHERE l.case_id = wanted
+            AND CASE l.kind WHEN 'alert' THEN alert_hidden(l.ref, ids, plates, cards) WHEN 'order' THEN order_hidden(l.ref, ids)
+                     ELSE EXISTS (SELECT FROM complaints p WHERE p.id = l.ref AND p.vehicle = ANY (ids)) END)
+$$;
+
 CREATE FUNCTION change_commit() RETURNS bigint
     LANGUAGE plpgsql
     AS $$
@@ -132,6 +227,111 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION cleared_table(place regclass) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    privilege text;
+BEGIN
+    IF to_regrole('gongche_cleared') IS NULL THEN RETURN; END IF;
+    FOR privilege IN SELECT DISTINCT e.privilege_type FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) e
+                      WHERE c.oid = place AND e.grantee = 'gongche_app'::regrole LOOP
+        EXECUTE format('GRANT %s ON %s TO gongche_cleared', privilege, place);
+    END LOOP;
+    EXECUTE format('CREATE POLICY cleared ON %s TO gongche_cleared USING (true) WITH CHECK (true)', place);
+END $$;
+
+CREATE FUNCTION everywhere_role() RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN to_regrole('gongche_cleared') IS NOT NULL AND cardinality(hidden_nos()) = 0 AND EXISTS (SELECT FROM pg_roles r
+        WHERE r.rolname = 'gongche_cleared' AND pg_has_role(session_user, r.oid,
+            CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END))
+        THEN 'gongche_cleared' ELSE 'gongche_everywhere' END
+$$;
+
+CREATE FUNCTION exchange_claim(wanted text, through text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    owner text;
+BEGIN
+    IF EXISTS (SELECT FROM exchange_peers p WHERE p.name = wanted AND p.name <> through) THEN
+        RETURN wanted;  -- it comes to us by itself
+    END IF;
+    IF (SELECT count(*) FROM exchange_origins o WHERE o.peer = through) < 500 THEN  -- a province has some hundred counties
+        INSERT INTO exchange_origins (origin, peer) VALUES (wanted, through) ON CONFLICT (origin) DO NOTHING;
+    END IF;
+    SELECT o.peer INTO owner FROM exchange_origins o WHERE o.origin = wanted;
+    RETURN owner;
+END $$;
+
+CREATE FUNCTION exchange_down(after_number bigint, after_seq bigint, most integer) RETURNS TABLE(number bigint, seq bigint, kind text, subject text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH part AS MATERIALIZED (
+        SELECT k.number, c.seq, c.kind, c.subject FROM change_commits k JOIN changes c ON c.commit_id = k.id
+         WHERE k.number >= after_number AND (k.number > after_number OR c.seq > after_seq)
+           AND (SELECT COALESCE(min(m.number) <= after_number, true) FROM change_commits m)
+         ORDER BY k.number, c.seq LIMIT most)
+    SELECT * FROM (
+        SELECT p.number, p.seq, p.kind, p.subject FROM part p WHERE p.kind IN ('case', 'disposition_code', 'notice', 'received')
+        UNION ALL
+        SELECT COALESCE(l.number, after_number), COALESCE(l.seq, after_seq), NULL, (SELECT count(*) FROM part)::text
+          FROM (SELECT 1) AS one
+          LEFT JOIN (SELECT p.number, p.seq FROM part p ORDER BY p.number DESC, p.seq DESC LIMIT 1) l ON true
+         WHERE (SELECT COALESCE(min(m.number) <= after_number, true) FROM change_commits m)) AS f (number, seq, kind, subject)
+     ORDER BY f.kind IS NULL, f.number, f.seq
+$$;
+
+CREATE FUNCTION exchange_hidden(origins text[], kinds text[], ids text[]) RETURNS TABLE(origin text, kind text, id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT r.origin, r.kind, r.id FROM unnest(origins, kinds, ids) AS u (o, k, i)
+      JOIN exchange_records r ON r.origin = u.o AND r.kind = u.k AND r.id = u.i
+     WHERE r.organisation <> ALL ((SELECT reach_units())::text[])
+$$;
+
+CREATE FUNCTION exchange_now() RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(max(k.number), 0) FROM change_commits k
+$$;
+
+CREATE FUNCTION exchange_own_name() RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$ SELECT name FROM exchange_self $$;
+
+CREATE FUNCTION exchange_owned(kind text, ids text[]) RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT o.id FROM organisations o WHERE exchange_owned.kind = 'unit' AND o.id = ANY (ids)
+    UNION ALL SELECT v.id FROM vehicles v WHERE exchange_owned.kind = 'vehicle' AND v.id = ANY (ids)
+    UNION ALL SELECT d.id FROM drivers d WHERE exchange_owned.kind = 'driver' AND d.id = ANY (ids)
+    UNION ALL SELECT t.id FROM dispatch_orders t WHERE exchange_owned.kind = 'order' AND t.id = ANY (ids)
+    UNION ALL SELECT a.id FROM alerts a WHERE exchange_owned.kind = 'alert' AND a.id = ANY (ids)
+    UNION ALL SELECT c.id FROM cases c WHERE exchange_owned.kind = 'case' AND c.id = ANY (ids)
+$$;
+
+CREATE FUNCTION exchange_units(names text[], through text) RETURNS TABLE(unit text, place text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT n, CASE WHEN EXISTS (SELECT FROM organisations o WHERE o.id = n) THEN 'ours'
+                   WHEN EXISTS (SELECT FROM exchange_records r WHERE r.kind = 'unit' AND r.id = n AND r.peer = through
+                                   AND r.payload IS NOT NULL) THEN 'peer'
+                   ELSE 'other' END
+      FROM unnest(names) AS n
+     WHERE EXISTS (SELECT FROM organisations o WHERE o.id = n) OR EXISTS (SELECT FROM exchange_records r WHERE r.kind = 'unit' AND r.id = n)
+$$;
+
 CREATE FUNCTION feed_end() RETURNS bigint
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -144,6 +344,98 @@ CREATE FUNCTION feed_part(after bigint, most integer) RETURNS TABLE(seq bigint, 
     SET search_path TO 'public', 'pg_temp'
     AS $$
     SELECT f.seq, f.alert_id, f.version, f.created_at FROM alert_feed f WHERE f.seq > after ORDER BY f.seq LIMIT most
+$$;
+
+CREATE FUNCTION hidden_among(wanted text[], roots text[]) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(array_agg(v.id), '{}') FROM vehicles v
+     WHERE v.secret AND v.id = ANY (wanted) AND roots IS NOT NULL AND v.organisation <> ALL (secret_units(roots))
+$$;
+
+CREATE FUNCTION hidden_cards() RETURNS text[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    plates text[] := hidden_plates();
+BEGIN
+    IF cardinality(plates) = 0 THEN RETURN '{}'; END IF;
+    RETURN (SELECT COALESCE(array_agg(DISTINCT b.card), '{}') FROM card_bindings b WHERE b.plate = ANY (plates));
+END $$;
+
+CREATE FUNCTION hidden_ids() RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(array_agg(v.id), '{}') FROM vehicles v WHERE v.no = ANY (hidden_nos())
+$$;
+
+CREATE FUNCTION hidden_nos() RETURNS integer[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    told text := COALESCE(NULLIF(current_setting('gongche.secrets', true), ''), '{}');
+BEGIN
+    IF told = '*' OR NOT EXISTS (SELECT FROM vehicles v WHERE v.secret) THEN
+        RETURN '{}';
+    END IF;
+    RETURN (SELECT COALESCE(array_agg(v.no), '{}') FROM vehicles v
+             WHERE v.secret AND v.organisation <> ALL (secret_units(told::text[])));
+END $$;
+
+CREATE FUNCTION hidden_pattern() RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    nos integer[] := hidden_nos();
+BEGIN
+    IF cardinality(nos) = 0 THEN RETURN NULL; END IF;
+    RETURN (SELECT string_agg(f.part, '|') FROM (
+        SELECT regexp_replace(plate, '([][(){}.*+?^$|\\])', '\\\1', 'g') AS part FROM unnest(hidden_plates()) AS p (plate)
+        UNION ALL
+        SELECT '(?:^|[^0-9A-Za-z_-])(?:' || string_agg(regexp_replace(n.name, '([][(){}.*+?^$|\\])', '\\\1', 'g'), '|') || ')(?:$|[^0-9A-Za-z_-])'
+          FROM (SELECT unnest(hidden_ids()) UNION SELECT unnest(hidden_cards())
+                UNION SELECT t.phone FROM terminals t WHERE t.no = ANY (hidden_terminals())) AS n (name)
+         WHERE length(n.name) >= 4
+        UNION ALL SELECT format('"vehicle_no": (?:%s)[,}]', array_to_string(nos, '|'))
+        UNION ALL SELECT format('"terminal_no": (?:%s)[,}]', array_to_string(t.nos, '|'))
+          FROM (SELECT hidden_terminals() AS nos) t WHERE cardinality(t.nos) > 0) f WHERE f.part IS NOT NULL);
+END $_$;
+
+CREATE FUNCTION hidden_plates() RETURNS text[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    nos integer[] := hidden_nos();
+BEGIN
+    IF cardinality(nos) = 0 THEN RETURN '{}'; END IF;
+    RETURN (SELECT COALESCE(array_agg(f.plate), '{}') FROM (
+        SELECT v.plate FROM vehicles v WHERE v.no = ANY (nos)
+        UNION SELECT p.plate FROM vehicle_plates p WHERE p.vehicle_no = ANY (nos)) f WHERE f.plate <> '');
+END $$;
+
+CREATE FUNCTION hidden_terminals() RETURNS integer[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    nos integer[] := hidden_nos();
+BEGIN
+    IF cardinality(nos) = 0 THEN RETURN '{}'; END IF;
+    RETURN (SELECT COALESCE(array_agg(DISTINCT b.terminal_no), '{}') FROM terminal_bindings b WHERE b.vehicle_no = ANY (nos));
+END $$;
+
+CREATE FUNCTION known_secrets() RETURNS TABLE(id text, plate text, organisation text, masked text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT v.id, v.plate, v.organisation, masked_id('vehicle', v.id) FROM vehicles v
+     WHERE v.secret AND v.no <> ALL (hidden_nos()) AND unit_in_reach(v.organisation)
 $$;
 
 CREATE FUNCTION make_audit_month(wanted date) RETURNS boolean
@@ -161,6 +453,133 @@ BEGIN
     EXECUTE format('CREATE TABLE %I PARTITION OF audit FOR VALUES FROM (%L) TO (%L)', name, starts, ends);
     EXECUTE format('CREATE TRIGGER audit_is_not_emptied BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION audit_stands()', name);
     RETURN true;
+END $$;
+
+CREATE FUNCTION masked_alert(body jsonb, vehicle text) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT body || jsonb_build_object(
+        'id', masked_id('alert', body ->> 'id'), 'vehicle', masked_id('vehicle', vehicle), 'plate', '涉密车辆', 'driver', NULL,
+        'order', NULL, 'summary', '涉密车辆的预警，内容不予显示', 'summary_en', 'alert of a secret vehicle; its content is not shown',
+        'reason_code', NULL, 'measures', '{}'::jsonb, 'parameters', '{}'::jsonb,
+        'evidence_hash', secrecy_mac('evidence', body ->> 'evidence_hash'), 'evidence_sm3', NULL, 'withdrawn_by', NULL)
+        || CASE WHEN body ->> 'withdrawal_reason' IS NULL THEN '{}'::jsonb ELSE jsonb_build_object(
+            'withdrawal_reason', '已撤回，原因不予显示', 'withdrawal_reason_en', 'withdrawn; the reason is not shown') END
+$$;
+
+CREATE FUNCTION masked_alerts(rules text, unit text, standing text, since timestamp with time zone, until timestamp with time zone, before timestamp with time zone, behind text, most integer) RETURNS TABLE(id text, detected_at timestamp with time zone, created_at timestamp with time zone, body jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    nos integer[] := hidden_nos();
+    ids text[];
+BEGIN
+    IF cardinality(nos) = 0 THEN RETURN; END IF;
+    ids := hidden_ids();
+    RETURN QUERY SELECT f.masked, f.detected_at, v.created_at, masked_alert(v.body, f.vehicle) FROM (
+        SELECT a.*, masked_id('alert', a.id) AS masked FROM alerts a WHERE a.vehicle = ANY (ids) AND unit_in_reach(a.organisation)
+           AND (rules IS NULL OR a.rule = rules) AND (unit IS NULL OR a.organisation = unit) AND (standing IS NULL OR a.status = standing)
+           AND (since IS NULL OR a.occurred_to IS NULL OR a.occurred_to >= since) AND (until IS NULL OR a.occurred_from < until)
+           AND (before IS NULL OR a.detected_at <= before)) f
+      JOIN alert_versions v ON v.alert_id = f.id AND v.version = f.version
+     WHERE before IS NULL OR f.detected_at < before OR f.masked > behind
+     ORDER BY f.detected_at DESC, f.masked LIMIT most;
+END $$;
+
+CREATE TABLE audit (
+    no bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    who_kind text NOT NULL,
+    who_id text NOT NULL,
+    who_name text DEFAULT ''::text NOT NULL,
+    roles text DEFAULT ''::text NOT NULL,
+    delegated_by text,
+    address text DEFAULT ''::text NOT NULL,
+    forwarded_for text,
+    agent text DEFAULT ''::text NOT NULL,
+    operation text NOT NULL,
+    action text NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id text,
+    organisation text,
+    vehicle text,
+    purpose text,
+    before jsonb,
+    after jsonb,
+    detail jsonb,
+    CONSTRAINT audit_action_check CHECK ((action = ANY (ARRAY['read'::text, 'write'::text, 'import'::text, 'command'::text])))
+)
+PARTITION BY RANGE (at);
+
+CREATE FUNCTION masked_audit(who text, done text, kind text, unit text, since timestamp with time zone, until timestamp with time zone, above timestamp with time zone, above_no bigint, below timestamp with time zone, below_no bigint, most integer) RETURNS SETOF audit
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    ids text[] := hidden_ids();
+    plates text[] := hidden_plates();
+    cards text[] := hidden_cards();
+    pattern text := hidden_pattern();
+BEGIN
+    IF cardinality(ids) = 0 THEN RETURN; END IF;
+    RETURN QUERY SELECT a.no, a.at, a.who_kind, a.who_id, a.who_name, a.roles, a.delegated_by, a.address, a.forwarded_for, a.agent,
+        a.operation, a.action, a.subject_kind, CASE WHEN a.subject_id IS NOT NULL THEN masked_id(a.subject_kind, a.subject_id) END, a.organisation,
+        CASE WHEN a.vehicle IS NOT NULL THEN masked_id('vehicle', a.vehicle) END, NULL::text, NULL::jsonb, NULL::jsonb, NULL::jsonb
+      FROM audit a
+     WHERE unit_in_reach(a.organisation) AND (who IS NULL OR a.who_id = who) AND (done IS NULL OR a.action = done)
+       AND (kind IS NULL OR a.subject_kind = kind) AND (unit IS NULL OR a.organisation = unit)
+       AND (since IS NULL OR a.at >= since) AND (until IS NULL OR a.at < until)
+       AND (above IS NULL OR (a.at <= above AND (a.at, a.no) < (above, above_no)))
+       AND (below IS NULL OR (a.at >= below AND (a.at, a.no) > (below, below_no)))
+       AND audit_hidden(a.subject_kind, a.subject_id, a.vehicle,
+           concat_ws(' ', a.subject_id, a.purpose, a.before, a.after, a.detail), ids, plates, cards, pattern)
+     ORDER BY a.at DESC, a.no DESC LIMIT most;
+END $$;
+
+CREATE FUNCTION masked_cases() RETURNS TABLE(id text, organisation text, number text, state text, version integer, source text, level text, vehicle text, finding text, reminders integer, announced boolean, created_at timestamp with time zone, issued_at timestamp with time zone, due_on date, yellow_from date, undetermined boolean)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF cardinality(hidden_nos()) = 0 THEN RETURN; END IF;
+    RETURN QUERY SELECT masked_id('case', c.id), c.organisation, c.number, c.state, c.version, c.source, c.level,
+        masked_id('vehicle', COALESCE(c.vehicle, c.id)), c.finding, c.reminders, c.announced, c.created_at, c.issued_at, c.due_on, c.yellow_from, c.undetermined
+      FROM cases c WHERE unit_in_reach(c.organisation) AND c.id IN (
+        SELECT d.id FROM cases d WHERE d.vehicle = ANY (hidden_ids())
+        UNION SELECT l.case_id FROM case_links l JOIN alerts a ON a.id = l.ref AND l.kind = 'alert' WHERE a.vehicle = ANY (hidden_ids())
+        UNION SELECT l.case_id FROM case_links l JOIN dispatch_orders o ON o.id = l.ref AND l.kind = 'order' WHERE o.vehicle = ANY (hidden_ids())
+        UNION SELECT l.case_id FROM case_links l JOIN complaints p ON p.id = l.ref AND l.kind = 'complaint' WHERE p.vehicle = ANY (hidden_ids()));
+END $$;
+
+CREATE FUNCTION masked_id(kind text, id text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT 'masked-' || left(secrecy_mac(kind, id), 32)
+$$;
+
+CREATE FUNCTION masked_vehicles(unit text, after text, most integer) RETURNS TABLE(id text, organisation text, updated_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT f.masked, f.organisation, f.updated_at FROM (
+        SELECT masked_id('vehicle', v.id) AS masked, v.organisation, v.updated_at FROM vehicles v
+         WHERE v.no = ANY (hidden_nos()) AND unit_in_reach(v.organisation) AND (unit IS NULL OR v.organisation = unit)) f
+     WHERE after IS NULL OR f.masked > after ORDER BY f.masked LIMIT most
+$$;
+
+CREATE FUNCTION masked_versions(ids text[], numbers integer[]) RETURNS TABLE(alert_id text, version integer, body jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    pattern text := hidden_pattern();
+BEGIN
+    IF cardinality(hidden_nos()) = 0 THEN RETURN; END IF;
+    RETURN QUERY SELECT v.alert_id, v.version, masked_alert(v.body, COALESCE(a.vehicle, a.id))
+      FROM unnest(ids, numbers) AS k (id, number) JOIN alert_versions v ON v.alert_id = k.id AND v.version = k.number
+      JOIN alerts a ON a.id = v.alert_id
+     WHERE unit_in_reach(a.organisation) AND (alert_hidden(a.id, hidden_ids(), hidden_plates(), hidden_cards()) OR COALESCE(v.body::text ~ pattern, false));
 END $$;
 
 CREATE FUNCTION note_case_states() RETURNS trigger
@@ -270,6 +689,15 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION note_quarantine_ended() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO quarantine_ended SELECT o.id, o.terminal_no, o.set_aside_at, clock_timestamp() FROM old_rows o
+        ON CONFLICT (id) DO NOTHING;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION note_result_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -304,6 +732,14 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION order_hidden(wanted text, ids text[]) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM dispatch_orders o WHERE (o.id = wanted OR o.part_of = wanted) AND (o.vehicle = ANY (ids)
+        OR EXISTS (SELECT FROM jsonb_array_elements(o.exchanges) e WHERE e ->> 'vehicle' = ANY (ids))))
+$$;
+
 CREATE FUNCTION queue_messages() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -327,7 +763,8 @@ $$;
 CREATE FUNCTION reach_home() RETURNS text
     LANGUAGE sql STABLE
     AS $$
-    SELECT CASE WHEN pg_has_role(current_user, 'gongche_everywhere', 'USAGE') THEN NULL ELSE (reach_roots())[1] END
+    SELECT CASE WHEN EXISTS (SELECT FROM pg_roles r WHERE r.rolname IN ('gongche_everywhere', 'gongche_cleared')
+        AND pg_has_role(current_user, r.oid, 'USAGE')) THEN NULL ELSE (reach_roots())[1] END
 $$;
 
 CREATE FUNCTION reach_roots() RETURNS text[]
@@ -360,6 +797,16 @@ BEGIN
     RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME;
 END $$;
 
+CREATE FUNCTION refuse_change_of_published() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF OLD.valid_from IS NOT NULL THEN
+        RAISE EXCEPTION 'a published scoring table is never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+
 CREATE FUNCTION scope_table(place regclass, privileges text, seen text DEFAULT 'organisation = ANY ((SELECT reach_units())::text[])'::text, written text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -367,6 +814,7 @@ BEGIN
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', place);
     EXECUTE format('GRANT %s ON %s TO gongche_app', privileges, place);
     EXECUTE format('CREATE POLICY everywhere ON %s TO gongche_everywhere USING (true) WITH CHECK (true)', place);
+    PERFORM cleared_table(place);
     IF written IS NULL THEN
         EXECUTE format('CREATE POLICY reach ON %s TO gongche_app USING (%s) WITH CHECK (%s)', place, seen, seen);
     ELSE
@@ -375,7 +823,156 @@ BEGIN
         EXECUTE format('CREATE POLICY reach_update ON %s FOR UPDATE TO gongche_app USING (%s) WITH CHECK (%s)', place, written, written);
         EXECUTE format('CREATE POLICY reach_delete ON %s FOR DELETE TO gongche_app USING (%s)', place, written);
     END IF;
+    PERFORM secret_table(place);
 END $$;
+
+CREATE FUNCTION seal_note_alerts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'alerts', json_build_array(n.alert_id, n.version)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_attachments() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'attachments', json_build_array(n.id)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_audit() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'audit', json_build_array(n.no, (extract(epoch FROM n.at) * 1000000)::bigint)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_caller_reads() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'caller_reads', json_build_array(n.id)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_case_events() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'case_events', json_build_array(n.case_id, n.version)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_dispositions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'dispositions', json_build_array(n.no)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_evaluations() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'evaluations', json_build_array(n.id, (extract(epoch FROM n.evaluated_at) * 1000000)::bigint)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_evidence() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'evidence', json_build_array(encode(n.sha256, 'hex'), n.month)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_feed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'feed', json_build_array(n.seq)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_labels() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'labels', json_build_array(n.id)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_positions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'positions', json_build_array(encode(n.sha256, 'hex'))::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_quarantine() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'quarantine', json_build_array(n.id)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_receipts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'receipts', json_build_array(n.alert_id, n.version, n.subject_kind, n.subject_id)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_proofs(wanted_stream text, wanted text[]) RETURNS TABLE(key text, number bigint, place bigint, header text, sha256s bytea, sm3s bytea, key_id text, signature bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT k.key, b.number, k.place - 1, b.header, b.sha256s, b.sm3s, b.key_id, b.signature
+      FROM seal_blocks b CROSS JOIN LATERAL unnest(b.keys) WITH ORDINALITY AS k (key, place)
+     WHERE b.stream = wanted_stream AND b.keys && wanted AND k.key = ANY (wanted) ORDER BY b.number, k.place
+$$;
+
+CREATE FUNCTION seal_public_keys() RETURNS TABLE(id text, public bytea, previous text, signature bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT k.id, k.public, k.previous, k.signature FROM seal_keys k ORDER BY k.created_at, k.id
+$$;
+
+CREATE FUNCTION seal_refuses() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are never changed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+
+CREATE FUNCTION seal_table(place regclass, stream text, key text, ordered text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format(
+        'CREATE FUNCTION seal_note_%s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = %I, pg_temp AS %L',
+        stream, current_schema(), format(
+        'BEGIN INSERT INTO seal_pending (stream, key) SELECT %L, json_build_array(%s)::text FROM new_rows n; RETURN NULL; END',
+        stream, key));
+    EXECUTE format('CREATE TRIGGER seal_note AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT'
+        ' EXECUTE FUNCTION seal_note_%s()', place, stream);
+    EXECUTE format('INSERT INTO seal_pending (stream, key) SELECT %L, json_build_array(%s)::text FROM %s n ORDER BY %s',
+        stream, key, place, ordered);
+END $$;
+
+CREATE FUNCTION secrecy_mac(kind text, id text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT encode(sha256(k.outer_pad || sha256(k.inner_pad || convert_to(kind || E'\n' || id, 'UTF8'))), 'hex') FROM secrecy_key k
+$$;
+
+CREATE FUNCTION secret_table(place regclass, open text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    conditions text[] := '{}';
+    condition text;
+    of_column text;
+BEGIN
+    IF open IS NULL THEN
+        FOR of_column, condition IN SELECT * FROM (VALUES
+            ('vehicle', '%1$s IS NULL OR %1$s <> ALL ((SELECT hidden_ids())::text[])'),
+            ('vehicle_no', '%1$s IS NULL OR %1$s <> ALL ((SELECT hidden_nos())::integer[])'),
+            ('plate', '%1$s IS NULL OR %1$s <> ALL ((SELECT hidden_plates())::text[])'),
+            ('card', '%1$s IS NULL OR %1$s <> ALL ((SELECT hidden_cards())::text[])'),
+            ('order_id', '%1$s IS NULL OR cardinality((SELECT hidden_nos())::integer[]) = 0 OR NOT order_hidden(%1$s, (SELECT hidden_ids())::text[])'),
+            ('alert_id', '%1$s IS NULL OR cardinality((SELECT hidden_nos())::integer[]) = 0 OR NOT alert_hidden(%1$s, (SELECT hidden_ids())::text[], (SELECT hidden_plates())::text[], (SELECT hidden_cards())::text[])'),
+            ('case_id', '%1$s IS NULL OR cardinality((SELECT hidden_nos())::integer[]) = 0 OR NOT case_hidden(%1$s, (SELECT hidden_ids())::text[], (SELECT hidden_plates())::text[], (SELECT hidden_cards())::text[])')) AS known
+        LOOP
+            IF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = place AND a.attname = of_column AND NOT a.attisdropped) THEN
+                conditions := conditions || ('(' || format(condition, of_column) || ')');
+            END IF;
+        END LOOP;
+        IF cardinality(conditions) = 0 THEN RETURN; END IF;
+        open := array_to_string(conditions, ' AND ');
+    END IF;
+    EXECUTE format('DROP POLICY IF EXISTS secret ON %s', place);
+    EXECUTE format('CREATE POLICY secret ON %s AS RESTRICTIVE TO gongche_app USING (%s) WITH CHECK (%s)', place, open, open);
+END $_$;
+
+CREATE FUNCTION secret_units(roots text[]) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH RECURSIVE below AS (
+        SELECT id FROM organisations WHERE id = ANY (roots)
+        UNION SELECT o.id FROM below b JOIN organisations o ON o.parent = b.id)
+    SELECT COALESCE(array_agg(id), '{}') FROM below
+$$;
 
 CREATE FUNCTION set_case_states(wanted text[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -438,6 +1035,12 @@ CREATE FUNCTION terminal_in_reach(wanted integer) RETURNS boolean
     SET search_path TO 'public', 'pg_temp'
     AS $$
     SELECT EXISTS (SELECT FROM terminals t WHERE t.no = wanted AND t.home = ANY (reach_units()))
+$$;
+
+CREATE FUNCTION unit_in_reach(unit text) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT COALESCE(current_setting('role') IN ('gongche_everywhere', 'gongche_cleared') OR unit = ANY (reach_units()), false)
 $$;
 
 CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) RETURNS integer
@@ -577,30 +1180,60 @@ CREATE TABLE api_tokens (
 
 COMMENT ON COLUMN api_tokens.organisation IS 'organisations.id: where the token holds, and below it; null = everywhere.';
 
-CREATE TABLE audit (
-    no bigint NOT NULL,
-    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    who_kind text NOT NULL,
-    who_id text NOT NULL,
-    who_name text DEFAULT ''::text NOT NULL,
-    roles text DEFAULT ''::text NOT NULL,
-    delegated_by text,
-    address text DEFAULT ''::text NOT NULL,
-    forwarded_for text,
-    agent text DEFAULT ''::text NOT NULL,
-    operation text NOT NULL,
-    action text NOT NULL,
-    subject_kind text NOT NULL,
-    subject_id text,
-    organisation text,
-    vehicle text,
-    purpose text,
-    before jsonb,
-    after jsonb,
-    detail jsonb,
-    CONSTRAINT audit_action_check CHECK ((action = ANY (ARRAY['read'::text, 'write'::text, 'import'::text, 'command'::text])))
-)
-PARTITION BY RANGE (at);
+CREATE TABLE assessment_decisions (
+    dispute_id text NOT NULL,
+    organisation text NOT NULL,
+    upheld boolean NOT NULL,
+    reason text NOT NULL,
+    decided_by text[] NOT NULL,
+    decided_name text NOT NULL,
+    decided_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE assessment_disputes (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    period text NOT NULL,
+    number text NOT NULL,
+    case_version integer NOT NULL,
+    item text NOT NULL,
+    fact text NOT NULL,
+    reason text NOT NULL,
+    raised_by text[] NOT NULL,
+    raised_name text NOT NULL,
+    raised_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE assessment_sheets (
+    organisation text NOT NULL,
+    period text NOT NULL,
+    first_day date NOT NULL,
+    last_day date NOT NULL,
+    score integer NOT NULL,
+    body jsonb NOT NULL,
+    closed_by text[] NOT NULL,
+    closed_name text NOT NULL,
+    closed_at timestamp with time zone NOT NULL,
+    CONSTRAINT assessment_sheets_period_check CHECK ((period ~ '^20[2-9][0-9](Q[1-4])?$'::text))
+);
+
+CREATE TABLE assessment_tables (
+    organisation text NOT NULL,
+    year integer NOT NULL,
+    version integer NOT NULL,
+    revision integer NOT NULL,
+    valid_from date,
+    body jsonb NOT NULL,
+    drafted_by text[] NOT NULL,
+    drafted_at timestamp with time zone NOT NULL,
+    published_by text[],
+    published_at timestamp with time zone,
+    CONSTRAINT assessment_tables_check CHECK ((((valid_from IS NULL) = (published_by IS NULL)) AND ((valid_from IS NULL) = (published_at IS NULL)))),
+    CONSTRAINT assessment_tables_check1 CHECK (((valid_from IS NULL) OR (EXTRACT(year FROM valid_from) = (year)::numeric))),
+    CONSTRAINT assessment_tables_revision_check CHECK ((revision > 0)),
+    CONSTRAINT assessment_tables_version_check CHECK ((version > 0)),
+    CONSTRAINT assessment_tables_year_check CHECK (((year >= 2020) AND (year <= 2099)))
+);
 
 CREATE TABLE audit_default (
     no bigint CONSTRAINT audit_no_not_null NOT NULL,
@@ -763,7 +1396,7 @@ CREATE TABLE changes (
     from_time timestamp with time zone NOT NULL
 );
 
-COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit and the units below it, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again)';
+COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit and the units below it, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again), unit (id), driver (id), case (id), disposition_code (code), notice (id), received (exchange_records.no)';
 
 COMMENT ON COLUMN changes.from_time IS 'Facts are others than before from here on; 1970 = at all times.';
 
@@ -1100,6 +1733,148 @@ CREATE TABLE evidence_of_alerts (
     CONSTRAINT evidence_sha256_check CHECK ((octet_length(sha256) = 32)),
     CONSTRAINT evidence_sm3_check CHECK ((octet_length(sm3) = 32))
 );
+
+CREATE TABLE evidence_positions (
+    sha256 bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    fixes integer NOT NULL,
+    absent integer NOT NULL,
+    spans jsonb NOT NULL,
+    rows bytea NOT NULL,
+    sm3 bytea NOT NULL,
+    CONSTRAINT evidence_positions_sha256_check CHECK ((octet_length(sha256) = 32))
+);
+
+CREATE TABLE exchange_arrivals (
+    peer text NOT NULL,
+    kind text NOT NULL,
+    stored bigint DEFAULT 0 NOT NULL,
+    unchanged bigint DEFAULT 0 NOT NULL,
+    refused bigint DEFAULT 0 NOT NULL,
+    last_refusal text,
+    last_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    said_confirmed bigint,
+    said_waiting bigint,
+    said_at timestamp with time zone
+);
+
+CREATE TABLE exchange_notices (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    title text NOT NULL,
+    body text NOT NULL,
+    published_by text NOT NULL,
+    published_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE exchange_origins (
+    origin text NOT NULL,
+    peer text NOT NULL
+);
+
+CREATE TABLE exchange_peers (
+    name text NOT NULL,
+    direction text NOT NULL,
+    organisation text NOT NULL,
+    client_id text NOT NULL,
+    url text,
+    units text[] DEFAULT '{}'::text[] NOT NULL,
+    kinds text[] DEFAULT '{}'::text[] NOT NULL,
+    mapping text,
+    enabled boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT exchange_peers_check CHECK (((direction = 'below'::text) OR ((url IS NOT NULL) AND (units <> '{}'::text[])))),
+    CONSTRAINT exchange_peers_direction_check CHECK ((direction = ANY (ARRAY['above'::text, 'below'::text]))),
+    CONSTRAINT exchange_peers_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{0,31}$'::text))
+);
+
+CREATE TABLE exchange_queue (
+    peer text NOT NULL,
+    kind text NOT NULL,
+    origin text DEFAULT ''::text NOT NULL,
+    id text NOT NULL,
+    urgency smallint NOT NULL,
+    ticket bigint NOT NULL,
+    noted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    refused_code text,
+    refused_id text,
+    refused_version bigint,
+    refused_detail text,
+    refused_at timestamp with time zone
+);
+
+CREATE TABLE exchange_records (
+    no bigint NOT NULL,
+    origin text NOT NULL,
+    kind text NOT NULL,
+    id text NOT NULL,
+    peer text NOT NULL,
+    organisation text NOT NULL,
+    unit text NOT NULL,
+    version bigint NOT NULL,
+    sha256 bytea NOT NULL,
+    payload jsonb,
+    status text,
+    happened_at timestamp with time zone NOT NULL,
+    first_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT exchange_records_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE exchange_records ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME exchange_records_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE exchange_secrets (
+    peer text NOT NULL,
+    sealed bytea NOT NULL
+);
+
+CREATE TABLE exchange_self (
+    one boolean DEFAULT true NOT NULL,
+    name text NOT NULL,
+    CONSTRAINT exchange_self_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{0,31}$'::text)),
+    CONSTRAINT exchange_self_one_check CHECK (one)
+);
+
+CREATE TABLE exchange_sent (
+    peer text NOT NULL,
+    kind text NOT NULL,
+    origin text NOT NULL,
+    id text NOT NULL,
+    version bigint NOT NULL,
+    sha256 bytea NOT NULL,
+    gone boolean DEFAULT false NOT NULL,
+    confirmed boolean DEFAULT false NOT NULL,
+    known boolean DEFAULT false NOT NULL,
+    sent_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    confirmed_at timestamp with time zone
+);
+
+CREATE TABLE exchange_states (
+    peer text NOT NULL,
+    feed_seq bigint DEFAULT 0 NOT NULL,
+    snapshot_kind text,
+    snapshot_after text DEFAULT ''::text NOT NULL,
+    pull_cursor text,
+    pulled_at timestamp with time zone,
+    last_ok_at timestamp with time zone,
+    last_error text,
+    last_error_at timestamp with time zone,
+    retry_at timestamp with time zone
+);
+
+CREATE SEQUENCE exchange_tickets
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
 
 CREATE TABLE fences (
     id text NOT NULL,
@@ -1531,6 +2306,13 @@ CREATE TABLE quarantine (
     asked_at timestamp with time zone
 );
 
+CREATE TABLE quarantine_ended (
+    id bigint NOT NULL,
+    terminal_no integer,
+    set_aside_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone NOT NULL
+);
+
 ALTER TABLE quarantine ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME quarantine_id_seq
     START WITH 1
@@ -1625,6 +2407,57 @@ CREATE TABLE schema_migrations (
     name text NOT NULL,
     sha256 bytea NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE seal_blocks (
+    stream text NOT NULL,
+    number bigint NOT NULL,
+    header text NOT NULL,
+    keys text[] NOT NULL,
+    sha256s bytea NOT NULL,
+    sm3s bytea NOT NULL,
+    sha256 bytea NOT NULL,
+    sm3 bytea NOT NULL,
+    key_id text NOT NULL,
+    signature bytea NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    CONSTRAINT seal_blocks_number_check CHECK ((number > 0))
+);
+
+COMMENT ON TABLE seal_blocks IS 'Written by the sealer only. Who changes a row of it breaks the chain.';
+
+CREATE TABLE seal_keys (
+    id text NOT NULL,
+    public bytea NOT NULL,
+    previous text,
+    signature bytea,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT seal_keys_public_check CHECK ((octet_length(public) = 32))
+);
+
+CREATE TABLE seal_pending (
+    no bigint NOT NULL,
+    stream text NOT NULL,
+    key text NOT NULL,
+    noted_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE seal_pending ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME seal_pending_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE secrecy_key (
+    one boolean DEFAULT true NOT NULL,
+    inner_pad bytea NOT NULL,
+    outer_pad bytea NOT NULL,
+    CONSTRAINT secrecy_key_inner_pad_check CHECK ((octet_length(inner_pad) = 64)),
+    CONSTRAINT secrecy_key_one_check CHECK (one),
+    CONSTRAINT secrecy_key_outer_pad_check CHECK ((octet_length(outer_pad) = 64))
 );
 
 CREATE TABLE sessions (
@@ -1794,6 +2627,29 @@ CREATE TABLE vehicle_plates (
 
 COMMENT ON TABLE vehicle_plates IS 'History of vehicles.plate, by the times at which the register was told.';
 
+CREATE TABLE vehicle_secrecy (
+    no bigint NOT NULL,
+    vehicle text NOT NULL,
+    organisation text NOT NULL,
+    step text NOT NULL,
+    actor text NOT NULL,
+    actor_name text NOT NULL,
+    persons text[] NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT vehicle_secrecy_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
+    CONSTRAINT vehicle_secrecy_step_check CHECK ((step = ANY (ARRAY['marked'::text, 'lift_asked'::text, 'lifted'::text])))
+);
+
+ALTER TABLE vehicle_secrecy ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME vehicle_secrecy_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE vehicle_states (
     vehicle_no integer NOT NULL,
     state bytea NOT NULL,
@@ -1821,6 +2677,7 @@ CREATE TABLE vehicles (
     report text DEFAULT ''::text NOT NULL,
     tank_ml bigint,
     battery_wh bigint,
+    secret boolean DEFAULT false NOT NULL,
     CONSTRAINT vehicles_battery_wh_check CHECK ((battery_wh > 0)),
     CONSTRAINT vehicles_energy_check CHECK ((energy = ANY (ARRAY['petrol'::text, 'diesel'::text, 'electric'::text, 'hybrid'::text, 'gas'::text]))),
     CONSTRAINT vehicles_ownership_check CHECK ((ownership = ANY (ARRAY['owned'::text, 'rented'::text]))),
@@ -1828,6 +2685,8 @@ CREATE TABLE vehicles (
 );
 
 COMMENT ON COLUMN vehicles.report IS 'number of the report (报备文号) of a rented vehicle';
+
+COMMENT ON COLUMN vehicles.secret IS '涉密: plate, person, place and track are shown only to subjects with secret:read in its unit.';
 
 ALTER TABLE vehicles ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME vehicles_no_seq
@@ -2016,6 +2875,21 @@ ALTER TABLE ONLY api_tokens
 ALTER TABLE ONLY api_tokens
     ADD CONSTRAINT api_tokens_sha256_key UNIQUE (sha256);
 
+ALTER TABLE ONLY assessment_decisions
+    ADD CONSTRAINT assessment_decisions_pkey PRIMARY KEY (dispute_id);
+
+ALTER TABLE ONLY assessment_disputes
+    ADD CONSTRAINT assessment_disputes_number_case_version_item_fact_key UNIQUE (number, case_version, item, fact);
+
+ALTER TABLE ONLY assessment_disputes
+    ADD CONSTRAINT assessment_disputes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY assessment_sheets
+    ADD CONSTRAINT assessment_sheets_pkey PRIMARY KEY (organisation, period);
+
+ALTER TABLE ONLY assessment_tables
+    ADD CONSTRAINT assessment_tables_pkey PRIMARY KEY (organisation, year, version);
+
 ALTER TABLE ONLY audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (at, no);
 
@@ -2121,6 +2995,42 @@ ALTER TABLE ONLY evidence_of_alerts
 ALTER TABLE ONLY evidence_of_alerts
     ADD CONSTRAINT evidence_of_alerts_sha256_key UNIQUE (sha256);
 
+ALTER TABLE ONLY evidence_positions
+    ADD CONSTRAINT evidence_positions_pkey PRIMARY KEY (sha256);
+
+ALTER TABLE ONLY exchange_arrivals
+    ADD CONSTRAINT exchange_arrivals_pkey PRIMARY KEY (peer, kind);
+
+ALTER TABLE ONLY exchange_notices
+    ADD CONSTRAINT exchange_notices_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY exchange_origins
+    ADD CONSTRAINT exchange_origins_pkey PRIMARY KEY (origin);
+
+ALTER TABLE ONLY exchange_peers
+    ADD CONSTRAINT exchange_peers_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY exchange_queue
+    ADD CONSTRAINT exchange_queue_pkey PRIMARY KEY (peer, kind, origin, id);
+
+ALTER TABLE ONLY exchange_records
+    ADD CONSTRAINT exchange_records_origin_kind_id_key UNIQUE (origin, kind, id);
+
+ALTER TABLE ONLY exchange_records
+    ADD CONSTRAINT exchange_records_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY exchange_secrets
+    ADD CONSTRAINT exchange_secrets_pkey PRIMARY KEY (peer);
+
+ALTER TABLE ONLY exchange_self
+    ADD CONSTRAINT exchange_self_pkey PRIMARY KEY (one);
+
+ALTER TABLE ONLY exchange_sent
+    ADD CONSTRAINT exchange_sent_pkey PRIMARY KEY (peer, kind, origin, id);
+
+ALTER TABLE ONLY exchange_states
+    ADD CONSTRAINT exchange_states_pkey PRIMARY KEY (peer);
+
 ALTER TABLE ONLY fences
     ADD CONSTRAINT fences_pkey PRIMARY KEY (id, version);
 
@@ -2223,6 +3133,9 @@ ALTER TABLE ONLY positions_before_2020
 ALTER TABLE ONLY positions_default
     ADD CONSTRAINT positions_default_pkey PRIMARY KEY (terminal_no, device_time, fingerprint);
 
+ALTER TABLE ONLY quarantine_ended
+    ADD CONSTRAINT quarantine_ended_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (id);
 
@@ -2240,6 +3153,18 @@ ALTER TABLE ONLY role_grants
 
 ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY seal_blocks
+    ADD CONSTRAINT seal_blocks_pkey PRIMARY KEY (stream, number);
+
+ALTER TABLE ONLY seal_keys
+    ADD CONSTRAINT seal_keys_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY seal_pending
+    ADD CONSTRAINT seal_pending_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY secrecy_key
+    ADD CONSTRAINT secrecy_key_pkey PRIMARY KEY (one);
 
 ALTER TABLE ONLY sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
@@ -2282,6 +3207,9 @@ ALTER TABLE ONLY vehicle_day_states
 
 ALTER TABLE ONLY vehicle_plates
     ADD CONSTRAINT vehicle_plates_pkey PRIMARY KEY (vehicle_no, valid_from);
+
+ALTER TABLE ONLY vehicle_secrecy
+    ADD CONSTRAINT vehicle_secrecy_pkey PRIMARY KEY (no);
 
 ALTER TABLE ONLY vehicle_states
     ADD CONSTRAINT vehicle_states_pkey PRIMARY KEY (vehicle_no);
@@ -2343,6 +3271,14 @@ CREATE INDEX alerts_updated ON alerts USING btree (updated_at, id);
 
 CREATE INDEX alerts_vehicle ON alerts USING btree (vehicle_no, occurred_from);
 
+CREATE INDEX assessment_disputes_listed ON assessment_disputes USING btree (raised_at DESC, id);
+
+CREATE INDEX assessment_disputes_of_units ON assessment_disputes USING btree (organisation, raised_at DESC, id);
+
+CREATE INDEX assessment_sheets_days ON assessment_sheets USING btree (last_day, organisation);
+
+CREATE UNIQUE INDEX assessment_tables_one_draft ON assessment_tables USING btree (organisation, year) WHERE (valid_from IS NULL);
+
 CREATE INDEX audit_organisation ON ONLY audit USING btree (organisation, at DESC, no DESC);
 
 CREATE INDEX audit_default_organisation_at_no_idx ON audit_default USING btree (organisation, at DESC, no DESC);
@@ -2362,6 +3298,8 @@ CREATE INDEX audit_default_who_id_at_no_idx ON audit_default USING btree (who_id
 CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from);
 
 CREATE INDEX case_attachments_of ON case_attachments USING btree (case_id, uploaded_at, id);
+
+CREATE INDEX case_events_closes ON case_events USING btree (at, case_id) WHERE (step = ANY (ARRAY['close'::text, 'reopen'::text, 'accept-rectification'::text]));
 
 CREATE INDEX case_links_of_alerts ON case_links USING btree (ref, kind);
 
@@ -2432,6 +3370,24 @@ CREATE INDEX evaluations_vehicle ON ONLY evaluations USING btree (vehicle_no, ev
 CREATE INDEX evaluations_default_vehicle_no_evaluated_at_id_idx ON evaluations_default USING btree (vehicle_no, evaluated_at DESC, id DESC);
 
 CREATE INDEX evidence_default_month ON evidence_default USING btree (month);
+
+CREATE INDEX exchange_notices_listed ON exchange_notices USING btree (published_at DESC, id);
+
+CREATE UNIQUE INDEX exchange_peers_client ON exchange_peers USING btree (client_id) WHERE (direction = 'below'::text);
+
+CREATE INDEX exchange_queue_next ON exchange_queue USING btree (peer, urgency, ticket) WHERE (refused_code IS NULL);
+
+CREATE INDEX exchange_queue_oldest ON exchange_queue USING btree (peer, kind, noted_at) WHERE (refused_code IS NULL);
+
+CREATE INDEX exchange_queue_refused ON exchange_queue USING btree (peer, refused_at, kind, origin, id) WHERE (refused_code IS NOT NULL);
+
+CREATE INDEX exchange_records_listed ON exchange_records USING btree (kind, happened_at DESC, no DESC);
+
+CREATE INDEX exchange_records_of_units ON exchange_records USING btree (organisation, kind, happened_at DESC, no DESC);
+
+CREATE INDEX exchange_records_peer ON exchange_records USING btree (peer, kind);
+
+CREATE INDEX exchange_records_units ON exchange_records USING btree (id) WHERE (kind = 'unit'::text);
 
 CREATE INDEX fences_organisation ON fences USING btree (organisation);
 
@@ -2515,6 +3471,10 @@ CREATE INDEX role_grants_of_user ON role_grants USING btree (user_id);
 
 CREATE UNIQUE INDEX rule_parameters_key ON rule_parameters USING btree (rule, name, COALESCE(organisation, ''::text), effective_from);
 
+CREATE INDEX seal_blocks_keys ON seal_blocks USING gin (keys);
+
+CREATE INDEX seal_pending_next ON seal_pending USING btree (stream, no);
+
 CREATE INDEX sessions_of_user ON sessions USING btree (user_id, seen_at DESC);
 
 CREATE INDEX sessions_seen ON sessions USING btree (seen_at);
@@ -2533,7 +3493,11 @@ CREATE INDEX vehicle_day_states_day ON vehicle_day_states USING btree (day);
 
 CREATE INDEX vehicle_plates_plate ON vehicle_plates USING btree (plate, valid_from);
 
+CREATE INDEX vehicle_secrecy_of ON vehicle_secrecy USING btree (vehicle, no DESC);
+
 CREATE INDEX vehicles_any_plate ON vehicles USING btree (plate);
+
+CREATE INDEX vehicles_secret ON vehicles USING btree (no) WHERE secret;
 
 CREATE INDEX violations_at ON violations USING btree (at);
 
@@ -2605,11 +3569,35 @@ CREATE TRIGGER alerts_of_new_links AFTER INSERT ON case_links REFERENCING NEW TA
 
 CREATE TRIGGER alerts_of_old_links AFTER DELETE ON case_links REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_linked_alerts();
 
+CREATE TRIGGER assessment_decisions_stay BEFORE DELETE OR UPDATE ON assessment_decisions FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_decisions_stay_all BEFORE TRUNCATE ON assessment_decisions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_disputes_stay BEFORE DELETE OR UPDATE ON assessment_disputes FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_disputes_stay_all BEFORE TRUNCATE ON assessment_disputes FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_sheets_stay BEFORE DELETE OR UPDATE ON assessment_sheets FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_sheets_stay_all BEFORE TRUNCATE ON assessment_sheets FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER assessment_tables_stay BEFORE DELETE OR UPDATE ON assessment_tables FOR EACH ROW EXECUTE FUNCTION refuse_change_of_published();
+
+CREATE TRIGGER assessment_tables_stay_all BEFORE TRUNCATE ON assessment_tables FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER audit_delete AFTER DELETE ON alert_dispositions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-dispositions', 'no', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON alert_receipts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON api_tokens REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON assessment_decisions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-decisions', 'dispute_id', 'r ->> ''dispute_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON assessment_disputes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-disputes', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON assessment_sheets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-sheets', 'organisation, period', '(r ->> ''organisation'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON assessment_tables REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-tables', 'organisation, year, version', '(r ->> ''organisation'') || ''/'' || (r ->> ''year'') || ''/'' || (r ->> ''version'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON calendar_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -2630,6 +3618,10 @@ CREATE TRIGGER audit_delete AFTER DELETE ON dispatch_orders REFERENCING OLD TABL
 CREATE TRIGGER audit_delete AFTER DELETE ON disposition_codes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('disposition-codes', 'code', 'r ->> ''code''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON drivers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON exchange_notices REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON exchange_peers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-peers', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON fences REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
 
@@ -2661,6 +3653,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON terminals REFERENCING OLD TABLE AS o
 
 CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_secrecy REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-secrecy', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON vehicles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON violations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
@@ -2672,6 +3666,14 @@ CREATE TRIGGER audit_insert AFTER INSERT ON alert_dispositions REFERENCING NEW T
 CREATE TRIGGER audit_insert AFTER INSERT ON alert_receipts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON api_tokens REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON assessment_decisions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-decisions', 'dispute_id', 'r ->> ''dispute_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON assessment_disputes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-disputes', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON assessment_sheets REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-sheets', 'organisation, period', '(r ->> ''organisation'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON assessment_tables REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-tables', 'organisation, year, version', '(r ->> ''organisation'') || ''/'' || (r ->> ''year'') || ''/'' || (r ->> ''version'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON calendar_days REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -2692,6 +3694,10 @@ CREATE TRIGGER audit_insert AFTER INSERT ON dispatch_orders REFERENCING NEW TABL
 CREATE TRIGGER audit_insert AFTER INSERT ON disposition_codes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('disposition-codes', 'code', 'r ->> ''code''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON drivers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON exchange_notices REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON exchange_peers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-peers', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON fences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
 
@@ -2723,6 +3729,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON terminals REFERENCING NEW TABLE AS n
 
 CREATE TRIGGER audit_insert AFTER INSERT ON users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_secrecy REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-secrecy', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_insert AFTER INSERT ON vehicles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON violations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
@@ -2740,6 +3748,14 @@ CREATE TRIGGER audit_update AFTER UPDATE ON alert_dispositions REFERENCING OLD T
 CREATE TRIGGER audit_update AFTER UPDATE ON alert_receipts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON api_tokens REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON assessment_decisions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-decisions', 'dispute_id', 'r ->> ''dispute_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON assessment_disputes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-disputes', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON assessment_sheets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-sheets', 'organisation, period', '(r ->> ''organisation'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON assessment_tables REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-tables', 'organisation, year, version', '(r ->> ''organisation'') || ''/'' || (r ->> ''year'') || ''/'' || (r ->> ''version'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON calendar_days REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -2760,6 +3776,10 @@ CREATE TRIGGER audit_update AFTER UPDATE ON dispatch_orders REFERENCING OLD TABL
 CREATE TRIGGER audit_update AFTER UPDATE ON disposition_codes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('disposition-codes', 'code', 'r ->> ''code''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON exchange_notices REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON exchange_peers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-peers', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON fences REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
 
@@ -2789,6 +3809,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON terminals REFERENCING OLD TABLE AS o
 
 CREATE TRIGGER audit_update AFTER UPDATE ON users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_secrecy REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-secrecy', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON violations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
@@ -2804,6 +3826,8 @@ CREATE TRIGGER case_events_stay_all BEFORE TRUNCATE ON case_events FOR EACH STAT
 CREATE TRIGGER complaint_reads_stay BEFORE DELETE OR UPDATE ON complaint_reads FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
+
+CREATE TRIGGER evidence_positions_stay BEFORE DELETE OR UPDATE ON evidence_positions FOR EACH ROW EXECUTE FUNCTION seal_refuses();
 
 CREATE TRIGGER messages_are_sent AFTER INSERT ON messages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION queue_messages();
 
@@ -2827,15 +3851,29 @@ CREATE TRIGGER note_card_insert AFTER INSERT ON fuel_cards REFERENCING NEW TABLE
 
 CREATE TRIGGER note_card_update AFTER UPDATE ON fuel_cards REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('card', 'r.id', '');
 
+CREATE TRIGGER note_case_insert AFTER INSERT ON cases REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('case', 'r.id', '');
+
+CREATE TRIGGER note_case_update AFTER UPDATE ON cases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('case', 'r.id', '', '', '', 'jsonb_build_array(r.id, r.version, r.organisation, r.number, r.state, r.due_on, r.reminders, r.finding)');
+
 CREATE TRIGGER note_correction_delete AFTER DELETE ON clock_corrections REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'r.shift_s');
 
 CREATE TRIGGER note_correction_insert AFTER INSERT ON clock_corrections REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'r.shift_s');
 
 CREATE TRIGGER note_correction_update AFTER UPDATE ON clock_corrections REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'r.shift_s');
 
+CREATE TRIGGER note_disposition_code_insert AFTER INSERT ON disposition_codes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('disposition_code', 'r.code', '');
+
+CREATE TRIGGER note_disposition_code_update AFTER UPDATE ON disposition_codes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('disposition_code', 'r.code', '');
+
 CREATE TRIGGER note_doubt_delete AFTER DELETE ON clock_doubts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.received_from', 'r.lag_s');
 
 CREATE TRIGGER note_doubt_insert AFTER INSERT ON clock_doubts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.received_from', 'r.lag_s');
+
+CREATE TRIGGER note_driver_insert AFTER INSERT ON drivers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('driver', 'r.id', '');
+
+CREATE TRIGGER note_driver_update AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('driver', 'r.id', '');
+
+CREATE TRIGGER note_ended AFTER DELETE ON quarantine REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_quarantine_ended();
 
 CREATE TRIGGER note_fence_insert AFTER INSERT ON fences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fence', 'r.id', 'r.valid_from', 'unnest(CASE WHEN r.vehicles = ''{}'' THEN ARRAY[NULL::integer]
                       ELSE ARRAY(SELECT v.no FROM vehicles v WHERE v.id = ANY (r.vehicles)) END)', 'CASE WHEN r.vehicles = ''{}'' THEN r.organisation END');
@@ -2846,6 +3884,8 @@ CREATE TRIGGER note_fence_update AFTER UPDATE ON fences REFERENCING OLD TABLE AS
 CREATE TRIGGER note_fills_delete AFTER DELETE ON fuel_transactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fills', 'r.card', 'r.at');
 
 CREATE TRIGGER note_fills_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fills', 'r.card', 'r.at');
+
+CREATE TRIGGER note_notice_insert AFTER INSERT ON exchange_notices REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('notice', 'r.id', '');
 
 CREATE TRIGGER note_offences_delete AFTER DELETE ON violations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('offences', 'r.plate', 'r.at');
 
@@ -2858,6 +3898,10 @@ CREATE TRIGGER note_parameter_delete AFTER DELETE ON rule_parameters REFERENCING
 CREATE TRIGGER note_parameter_insert AFTER INSERT ON rule_parameters REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('parameter', 'r.rule || ''.'' || r.name', 'r.effective_from', '', 'r.organisation');
 
 CREATE TRIGGER note_parameter_update AFTER UPDATE ON rule_parameters REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('parameter', 'r.rule || ''.'' || r.name', 'r.effective_from', '', 'r.organisation');
+
+CREATE TRIGGER note_received_insert AFTER INSERT ON exchange_records REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('received', 'r.no::text', '');
+
+CREATE TRIGGER note_received_update AFTER UPDATE ON exchange_records REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('received', 'r.no::text', '', '', '', 'jsonb_build_array(r.no, r.version, r.sha256::text, r.organisation)');
 
 CREATE TRIGGER note_result_insert AFTER INSERT ON order_results REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_result_changes();
 
@@ -2881,6 +3925,10 @@ CREATE TRIGGER note_transaction_insert AFTER INSERT ON fuel_transactions REFEREN
 
 CREATE TRIGGER note_transaction_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('transaction', 'r.id', 'r.at');
 
+CREATE TRIGGER note_unit_record_insert AFTER INSERT ON organisations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('unit', 'r.id', '');
+
+CREATE TRIGGER note_unit_record_update AFTER UPDATE ON organisations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('unit', 'r.id', '');
+
 CREATE TRIGGER note_unit_update AFTER UPDATE ON organisations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_unit_changes();
 
 CREATE TRIGGER note_vehicle_insert AFTER INSERT ON vehicles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('vehicle', 'r.id', '', 'r.no');
@@ -2899,6 +3947,38 @@ CREATE TRIGGER note_violation_update AFTER UPDATE ON violations REFERENCING OLD 
 
 CREATE CONSTRAINT TRIGGER number_change_commit AFTER INSERT ON change_commits DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION number_change_commit();
 
+CREATE TRIGGER quarantine_ended_stay BEFORE DELETE OR UPDATE ON quarantine_ended FOR EACH ROW EXECUTE FUNCTION seal_refuses();
+
+CREATE TRIGGER seal_blocks_stay BEFORE DELETE OR UPDATE ON seal_blocks FOR EACH ROW EXECUTE FUNCTION seal_refuses();
+
+CREATE TRIGGER seal_keys_stay BEFORE DELETE OR UPDATE ON seal_keys FOR EACH ROW EXECUTE FUNCTION seal_refuses();
+
+CREATE TRIGGER seal_note AFTER INSERT ON alert_dispositions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_dispositions();
+
+CREATE TRIGGER seal_note AFTER INSERT ON alert_feed REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_feed();
+
+CREATE TRIGGER seal_note AFTER INSERT ON alert_labels REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_labels();
+
+CREATE TRIGGER seal_note AFTER INSERT ON alert_receipts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_receipts();
+
+CREATE TRIGGER seal_note AFTER INSERT ON alert_versions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_alerts();
+
+CREATE TRIGGER seal_note AFTER INSERT ON audit REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_audit();
+
+CREATE TRIGGER seal_note AFTER INSERT ON case_attachments REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_attachments();
+
+CREATE TRIGGER seal_note AFTER INSERT ON case_events REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_case_events();
+
+CREATE TRIGGER seal_note AFTER INSERT ON complaint_reads REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_caller_reads();
+
+CREATE TRIGGER seal_note AFTER INSERT ON evaluations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_evaluations();
+
+CREATE TRIGGER seal_note AFTER INSERT ON evidence REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_evidence();
+
+CREATE TRIGGER seal_note AFTER INSERT ON evidence_positions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_positions();
+
+CREATE TRIGGER seal_note AFTER INSERT ON quarantine_ended REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_quarantine();
+
 CREATE TRIGGER terminal_homes_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_bindings();
 
 CREATE TRIGGER terminal_homes_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_bindings();
@@ -2908,6 +3988,8 @@ CREATE TRIGGER terminal_homes_vehicle AFTER UPDATE ON vehicles REFERENCING OLD T
 CREATE TRIGGER vehicle_plates_begin AFTER INSERT ON vehicles REFERENCING NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION begin_plates();
 
 CREATE TRIGGER vehicle_plates_change AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS vehicles_before NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION change_plates();
+
+CREATE TRIGGER vehicle_secrecy_stays BEFORE DELETE OR UPDATE ON vehicle_secrecy FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 ALTER TABLE ONLY alert_dispositions
     ADD CONSTRAINT alert_dispositions_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
@@ -2938,6 +4020,9 @@ ALTER TABLE ONLY alert_versions
 
 ALTER TABLE ONLY api_tokens
     ADD CONSTRAINT api_tokens_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
+ALTER TABLE ONLY assessment_decisions
+    ADD CONSTRAINT assessment_decisions_dispute_id_fkey FOREIGN KEY (dispute_id) REFERENCES assessment_disputes(id);
 
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
@@ -2986,6 +4071,27 @@ ALTER TABLE ONLY dispatch_orders
 
 ALTER TABLE ONLY drivers
     ADD CONSTRAINT drivers_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
+ALTER TABLE ONLY exchange_arrivals
+    ADD CONSTRAINT exchange_arrivals_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY exchange_origins
+    ADD CONSTRAINT exchange_origins_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name);
+
+ALTER TABLE ONLY exchange_queue
+    ADD CONSTRAINT exchange_queue_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY exchange_records
+    ADD CONSTRAINT exchange_records_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name);
+
+ALTER TABLE ONLY exchange_secrets
+    ADD CONSTRAINT exchange_secrets_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY exchange_sent
+    ADD CONSTRAINT exchange_sent_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY exchange_states
+    ADD CONSTRAINT exchange_states_peer_fkey FOREIGN KEY (peer) REFERENCES exchange_peers(name) ON DELETE CASCADE;
 
 ALTER TABLE ONLY fences
     ADD CONSTRAINT fences_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
@@ -3050,6 +4156,12 @@ ALTER TABLE ONLY role_grants
 ALTER TABLE ONLY rule_parameters
     ADD CONSTRAINT rule_parameters_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
+ALTER TABLE ONLY seal_blocks
+    ADD CONSTRAINT seal_blocks_key_id_fkey FOREIGN KEY (key_id) REFERENCES seal_keys(id);
+
+ALTER TABLE ONLY seal_keys
+    ADD CONSTRAINT seal_keys_previous_fkey FOREIGN KEY (previous) REFERENCES seal_keys(id);
+
 ALTER TABLE ONLY sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
@@ -3073,6 +4185,9 @@ ALTER TABLE ONLY vehicle_day_states
 
 ALTER TABLE ONLY vehicle_plates
     ADD CONSTRAINT vehicle_plates_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
+
+ALTER TABLE ONLY vehicle_secrecy
+    ADD CONSTRAINT vehicle_secrecy_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
 
 ALTER TABLE ONLY vehicle_states
     ADD CONSTRAINT vehicle_states_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
@@ -3110,6 +4225,14 @@ ALTER TABLE alert_versions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE alerts ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE assessment_decisions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE assessment_disputes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE assessment_sheets ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE assessment_tables ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE audit ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE calendar_days ENABLE ROW LEVEL SECURITY;
@@ -3125,6 +4248,140 @@ ALTER TABLE case_links ENABLE ROW LEVEL SECURITY;
 ALTER TABLE case_numbers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE cases ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY cleared ON alert_dispositions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alert_feed TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alert_labels TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alert_receipts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alert_versions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alerts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON assessment_decisions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON assessment_disputes TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON assessment_sheets TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON assessment_tables TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON audit TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON calendar_days TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON card_bindings TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON case_attachments TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON case_events TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON case_links TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON case_numbers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON cases TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON clock_corrections TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON clock_doubts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON complaint_reads TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON complaints TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON dispatch_orders TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON disposition_codes TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON drivers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON evaluations TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON evidence_of_alerts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON evidence_positions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_arrivals TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_notices TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_peers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_queue TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_records TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_sent TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON exchange_states TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON fences TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON fuel_cards TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON fuel_stations TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON fuel_transactions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON judge_due TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_addresses TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_channels TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_code_counts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_lanes TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_outbox TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_quiet_hours TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON message_reads TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON messages TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON order_results TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON order_track_times TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON organisations TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON positions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON rule_parameters TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON subscriptions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON tasks TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON terminal_bindings TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON terminal_notices TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON terminals TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_plates TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_secrecy TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicles TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON violations TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhook_attempts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhook_deliveries TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhook_secrets TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhook_tests TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON webhooks TO gongche_cleared USING (true) WITH CHECK (true);
 
 ALTER TABLE clock_corrections ENABLE ROW LEVEL SECURITY;
 
@@ -3153,6 +4410,14 @@ CREATE POLICY everywhere ON alert_receipts TO gongche_everywhere USING (true) WI
 CREATE POLICY everywhere ON alert_versions TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON alerts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON assessment_decisions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON assessment_disputes TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON assessment_sheets TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON assessment_tables TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON audit TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -3187,6 +4452,22 @@ CREATE POLICY everywhere ON drivers TO gongche_everywhere USING (true) WITH CHEC
 CREATE POLICY everywhere ON evaluations TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON evidence_of_alerts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON evidence_positions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_arrivals TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_notices TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_peers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_queue TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_records TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_sent TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON exchange_states TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON fences TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -3236,6 +4517,8 @@ CREATE POLICY everywhere ON terminals TO gongche_everywhere USING (true) WITH CH
 
 CREATE POLICY everywhere ON vehicle_plates TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON vehicle_secrecy TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON vehicles TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON violations TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -3251,6 +4534,22 @@ CREATE POLICY everywhere ON webhook_tests TO gongche_everywhere USING (true) WIT
 CREATE POLICY everywhere ON webhooks TO gongche_everywhere USING (true) WITH CHECK (true);
 
 ALTER TABLE evidence_of_alerts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE evidence_positions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_arrivals ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_notices ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_peers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_queue ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_records ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_sent ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE exchange_states ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE fences ENABLE ROW LEVEL SECURITY;
 
@@ -3301,6 +4600,14 @@ CREATE POLICY reach ON alert_versions FOR SELECT TO gongche_app USING ((EXISTS (
   WHERE (a.id = alert_versions.alert_id))));
 
 CREATE POLICY reach ON alerts FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON assessment_decisions TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON assessment_disputes TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON assessment_sheets TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON assessment_tables FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
 
 CREATE POLICY reach ON audit FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -3369,6 +4676,34 @@ CREATE POLICY reach ON evaluations FOR SELECT TO gongche_app USING (((EXISTS ( S
 CREATE POLICY reach ON evidence_of_alerts FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM alert_versions v
   WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))));
+
+CREATE POLICY reach ON evidence_positions FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM evidence_of_alerts e
+  WHERE (e.sha256 = evidence_positions.sha256))));
+
+CREATE POLICY reach ON exchange_arrivals TO gongche_app USING ((EXISTS ( SELECT
+   FROM exchange_peers p
+  WHERE (p.name = exchange_arrivals.peer)))) WITH CHECK ((EXISTS ( SELECT
+   FROM exchange_peers p
+  WHERE (p.name = exchange_arrivals.peer))));
+
+CREATE POLICY reach ON exchange_notices FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
+
+CREATE POLICY reach ON exchange_peers FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON exchange_queue FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM exchange_peers p
+  WHERE (p.name = exchange_queue.peer))));
+
+CREATE POLICY reach ON exchange_records FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR ((kind = ANY (ARRAY['notice'::text, 'code'::text])) AND (organisation = ANY (( SELECT reach_above() AS reach_above)::text[])))));
+
+CREATE POLICY reach ON exchange_sent FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM exchange_peers p
+  WHERE (p.name = exchange_sent.peer))));
+
+CREATE POLICY reach ON exchange_states FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM exchange_peers p
+  WHERE (p.name = exchange_states.peer))));
 
 CREATE POLICY reach ON fences FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -3456,6 +4791,8 @@ CREATE POLICY reach ON vehicle_plates FOR SELECT TO gongche_app USING ((EXISTS (
    FROM vehicles v
   WHERE (v.no = vehicle_plates.vehicle_no))));
 
+CREATE POLICY reach ON vehicle_secrecy TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach ON vehicles TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON violations TO gongche_app USING ((EXISTS ( SELECT
@@ -3498,6 +4835,8 @@ CREATE POLICY reach_delete ON alert_versions FOR DELETE TO gongche_app USING (fa
 
 CREATE POLICY reach_delete ON alerts FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON assessment_tables FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_delete ON audit FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON calendar_days FOR DELETE TO gongche_app USING (false);
@@ -3511,6 +4850,20 @@ CREATE POLICY reach_delete ON disposition_codes FOR DELETE TO gongche_app USING 
 CREATE POLICY reach_delete ON evaluations FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON evidence_of_alerts FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON evidence_positions FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON exchange_notices FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_delete ON exchange_peers FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON exchange_queue FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON exchange_records FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_delete ON exchange_sent FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON exchange_states FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON fences FOR DELETE TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT (EXISTS ( SELECT
    FROM unnest(fences.vehicles) n(id)
@@ -3546,6 +4899,8 @@ CREATE POLICY reach_insert ON alert_versions FOR INSERT TO gongche_app WITH CHEC
 
 CREATE POLICY reach_insert ON alerts FOR INSERT TO gongche_app WITH CHECK (false);
 
+CREATE POLICY reach_insert ON assessment_tables FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_insert ON audit FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON calendar_days FOR INSERT TO gongche_app WITH CHECK (false);
@@ -3559,6 +4914,20 @@ CREATE POLICY reach_insert ON disposition_codes FOR INSERT TO gongche_app WITH C
 CREATE POLICY reach_insert ON evaluations FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON evidence_of_alerts FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON evidence_positions FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON exchange_notices FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_insert ON exchange_peers FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON exchange_queue FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON exchange_records FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_insert ON exchange_sent FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON exchange_states FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON fences FOR INSERT TO gongche_app WITH CHECK (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (NOT (EXISTS ( SELECT
    FROM unnest(fences.vehicles) n(id)
@@ -3596,6 +4965,8 @@ CREATE POLICY reach_update ON alert_versions FOR UPDATE TO gongche_app USING (fa
 
 CREATE POLICY reach_update ON alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
+CREATE POLICY reach_update ON assessment_tables FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_update ON audit FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON calendar_days FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
@@ -3607,6 +4978,20 @@ CREATE POLICY reach_update ON disposition_codes FOR UPDATE TO gongche_app USING 
 CREATE POLICY reach_update ON evaluations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON evidence_of_alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON evidence_positions FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON exchange_notices FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON exchange_peers FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON exchange_queue FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON exchange_records FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach_update ON exchange_sent FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON exchange_states FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON fences FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -3638,6 +5023,120 @@ CREATE POLICY reach_update ON webhook_attempts FOR UPDATE TO gongche_app USING (
 
 ALTER TABLE rule_parameters ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY secret ON alert_dispositions AS RESTRICTIVE TO gongche_app USING (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
+CREATE POLICY secret ON alert_feed AS RESTRICTIVE TO gongche_app USING (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
+CREATE POLICY secret ON alert_labels AS RESTRICTIVE TO gongche_app USING ((((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))) AND ((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))))) WITH CHECK ((((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))) AND ((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))));
+
+CREATE POLICY secret ON alert_receipts AS RESTRICTIVE TO gongche_app USING (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
+CREATE POLICY secret ON alert_versions AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR ((NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))) AND COALESCE(((body)::text !~ ( SELECT hidden_pattern() AS hidden_pattern)), true)))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR ((NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))) AND COALESCE(((body)::text !~ ( SELECT hidden_pattern() AS hidden_pattern)), true))));
+
+CREATE POLICY secret ON alerts AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))));
+
+CREATE POLICY secret ON audit AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT audit_hidden(subject_kind, subject_id, vehicle, concat_ws(' '::text, subject_id, purpose, before, after, detail), ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards), ( SELECT hidden_pattern() AS hidden_pattern))))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT audit_hidden(subject_kind, subject_id, vehicle, concat_ws(' '::text, subject_id, purpose, before, after, detail), ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards), ( SELECT hidden_pattern() AS hidden_pattern)))));
+
+CREATE POLICY secret ON card_bindings AS RESTRICTIVE TO gongche_app USING ((((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))))) WITH CHECK ((((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[])))));
+
+CREATE POLICY secret ON case_attachments AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
+CREATE POLICY secret ON case_events AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
+CREATE POLICY secret ON case_links AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
+CREATE POLICY secret ON cases AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))));
+
+CREATE POLICY secret ON clock_corrections AS RESTRICTIVE TO gongche_app USING ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[]))) WITH CHECK ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])));
+
+CREATE POLICY secret ON clock_doubts AS RESTRICTIVE TO gongche_app USING ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[]))) WITH CHECK ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])));
+
+CREATE POLICY secret ON complaints AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
+
+CREATE POLICY secret ON dispatch_orders AS RESTRICTIVE TO gongche_app USING (((vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])) AND ((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(COALESCE(part_of, id), ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK (((vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])) AND ((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(COALESCE(part_of, id), ( SELECT hidden_ids() AS hidden_ids))))));
+
+CREATE POLICY secret ON evaluations AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((( SELECT hidden_pattern() AS hidden_pattern) IS NULL) OR (concat_ws(' '::text, subject, measures, reason_named, reason) !~ ( SELECT hidden_pattern() AS hidden_pattern))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((( SELECT hidden_pattern() AS hidden_pattern) IS NULL) OR (concat_ws(' '::text, subject, measures, reason_named, reason) !~ ( SELECT hidden_pattern() AS hidden_pattern)))));
+
+CREATE POLICY secret ON evidence_of_alerts AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR ((EXISTS ( SELECT
+   FROM alert_versions v
+  WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))) AND COALESCE((convert_from(body, 'UTF8'::name) !~ ( SELECT hidden_pattern() AS hidden_pattern)), true)))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR ((EXISTS ( SELECT
+   FROM alert_versions v
+  WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))) AND COALESCE((convert_from(body, 'UTF8'::name) !~ ( SELECT hidden_pattern() AS hidden_pattern)), true))));
+
+CREATE POLICY secret ON exchange_queue AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT
+CASE kind
+    WHEN 'vehicle'::text THEN (id = ANY (( SELECT hidden_ids() AS hidden_ids)::text[]))
+    WHEN 'order'::text THEN order_hidden(id, ( SELECT hidden_ids() AS hidden_ids))
+    WHEN 'alert'::text THEN alert_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    WHEN 'case'::text THEN case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    ELSE false
+END))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT
+CASE kind
+    WHEN 'vehicle'::text THEN (id = ANY (( SELECT hidden_ids() AS hidden_ids)::text[]))
+    WHEN 'order'::text THEN order_hidden(id, ( SELECT hidden_ids() AS hidden_ids))
+    WHEN 'alert'::text THEN alert_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    WHEN 'case'::text THEN case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    ELSE false
+END)));
+
+CREATE POLICY secret ON exchange_sent AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT
+CASE kind
+    WHEN 'vehicle'::text THEN (id = ANY (( SELECT hidden_ids() AS hidden_ids)::text[]))
+    WHEN 'order'::text THEN order_hidden(id, ( SELECT hidden_ids() AS hidden_ids))
+    WHEN 'alert'::text THEN alert_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    WHEN 'case'::text THEN case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    ELSE false
+END))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT
+CASE kind
+    WHEN 'vehicle'::text THEN (id = ANY (( SELECT hidden_ids() AS hidden_ids)::text[]))
+    WHEN 'order'::text THEN order_hidden(id, ( SELECT hidden_ids() AS hidden_ids))
+    WHEN 'alert'::text THEN alert_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    WHEN 'case'::text THEN case_hidden(id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))
+    ELSE false
+END)));
+
+CREATE POLICY secret ON fences AS RESTRICTIVE TO gongche_app USING ((NOT (vehicles && ( SELECT hidden_ids() AS hidden_ids)))) WITH CHECK ((NOT (vehicles && ( SELECT hidden_ids() AS hidden_ids))));
+
+CREATE POLICY secret ON fuel_cards AS RESTRICTIVE TO gongche_app USING ((id <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))) WITH CHECK ((id <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[])));
+
+CREATE POLICY secret ON fuel_transactions AS RESTRICTIVE TO gongche_app USING (((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[])))) WITH CHECK (((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))));
+
+CREATE POLICY secret ON judge_due AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((( SELECT hidden_pattern() AS hidden_pattern) IS NULL) OR (concat_ws(' '::text, key, waits_for) !~ ( SELECT hidden_pattern() AS hidden_pattern))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((( SELECT hidden_pattern() AS hidden_pattern) IS NULL) OR (concat_ws(' '::text, key, waits_for) !~ ( SELECT hidden_pattern() AS hidden_pattern)))));
+
+CREATE POLICY secret ON messages AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
+CREATE POLICY secret ON order_results AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))));
+
+CREATE POLICY secret ON order_track_times AS RESTRICTIVE TO gongche_app USING (((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))) WITH CHECK (((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))));
+
+CREATE POLICY secret ON positions AS RESTRICTIVE TO gongche_app USING (((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE ((b.terminal_no = positions.terminal_no) AND (b.valid_from <= positions.device_time) AND ((b.valid_to IS NULL) OR (positions.device_time < b.valid_to))))))) WITH CHECK (((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE ((b.terminal_no = positions.terminal_no) AND (b.valid_from <= positions.device_time) AND ((b.valid_to IS NULL) OR (positions.device_time < b.valid_to)))))));
+
+CREATE POLICY secret ON tasks AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
+CREATE POLICY secret ON terminal_bindings AS RESTRICTIVE TO gongche_app USING (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[])))) WITH CHECK (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))));
+
+CREATE POLICY secret ON terminal_notices AS RESTRICTIVE TO gongche_app USING ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[]))) WITH CHECK ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])));
+
+CREATE POLICY secret ON terminals AS RESTRICTIVE TO gongche_app USING ((((no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE ((b.terminal_no = terminals.no) AND (b.valid_to IS NULL))))) AND (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])) AND ((waiting_device IS NULL) OR (NOT (waiting_device && ( SELECT hidden_plates() AS hidden_plates)))))) WITH CHECK ((((no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE ((b.terminal_no = terminals.no) AND (b.valid_to IS NULL))))) AND (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])) AND ((waiting_device IS NULL) OR (NOT (waiting_device && ( SELECT hidden_plates() AS hidden_plates))))));
+
+CREATE POLICY secret ON vehicle_plates AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))));
+
+CREATE POLICY secret ON vehicle_secrecy AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
+
+CREATE POLICY secret ON vehicles AS RESTRICTIVE TO gongche_app USING ((id <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) WITH CHECK ((id <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])));
+
+CREATE POLICY secret ON violations AS RESTRICTIVE TO gongche_app USING (((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))) WITH CHECK (((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))));
+
+CREATE POLICY secret ON webhook_deliveries AS RESTRICTIVE TO gongche_app USING (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
 ALTER TABLE subscriptions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE tasks ENABLE ROW LEVEL SECURITY;
@@ -3649,6 +5148,8 @@ ALTER TABLE terminal_notices ENABLE ROW LEVEL SECURITY;
 ALTER TABLE terminals ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicle_plates ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_secrecy ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicles ENABLE ROW LEVEL SECURITY;
 

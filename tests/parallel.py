@@ -29,6 +29,7 @@ TOGETHER = {
     "tests/integration/test_identity_office.py": "people",
     "tests/integration/test_identity_oidc.py": "people",
     "tests/integration/test_identity_programs.py": "people",
+    "tests/integration/test_integrity.py": "chains",
     "tests/integration/test_log_damaged_kafka.py": "kafka",
     "tests/integration/test_log_kafka.py": "kafka",
     "tests/integration/test_navigation_valhalla.py": "valhalla",

@@ -41,6 +41,8 @@ class Problem(BaseModel):
     error_count: int | None = Field(None, description="of all errors; `errors` are the first ones")
     version: int | None = Field(None, description="of a case that has moved on: its version now")
     state: str | None = Field(None, description="of such a case: its state now")
+    revision: int | None = Field(None, description="of a draft that has moved on: its revision now")
+    digest: str | None = Field(None, description="of a sheet that has moved on: its digest now")
 
 
 class MeasureValue(BaseModel):
@@ -125,13 +127,15 @@ class DispositionCodes(BaseModel):
 
 
 class AlertLabel(BaseModel):
-    """What the office found about an alert when it closed a case. `case_no`: the number of the case."""
+    """What the office found about an alert when it closed a case. `case_no`: the number of the case. `stands`: false when the case
+    is open again, was cancelled, or has found something else since; null when it is not yours to see."""
 
     finding: Finding
     cause: Cause | None
     case: str
     case_no: str | None
     at: datetime
+    stands: bool | None
 
 
 class AlertWithVersions(AlertBody):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import Any, Final
 
@@ -11,14 +12,20 @@ from api import documentation, errors, observability
 from api.alerts.answering import router as answering
 from api.alerts.endpoints import router as alerts
 from api.alerts.stream import router as stream
+from api.assessment.endpoints import ROUTERS as assessment
 from api.audit.endpoints import router as audit
 from api.auth.authentication import UseNotes
 from api.cases.desk import router as desk
 from api.cases.endpoints import router as cases
 from api.cases.files import router as case_files
 from api.cases.hotline import router as hotline
+from api.documents.endpoints import router as documents
+from api.documents.monthly import router as reports
+from api.documents.rendering import AT_ONCE
 from api.evaluations.endpoints import router as evaluations
+from api.exchange.endpoints import router as exchange
 from api.identity.endpoints import ROUTERS as identity
+from api.integrity.endpoints import router as integrity
 from api.messages.failures import router as message_failures
 from api.messages.own import router as own_channels
 from api.messages.units import router as unit_channels
@@ -69,6 +76,7 @@ def create_app(
     state.use_notes = UseNotes(pool)
     state.bell = bell or Bell()
     state.streams = Counter[str]()  # open streams by subject
+    state.document_turns = asyncio.Semaphore(AT_ONCE)
     state.waiting_readers = state.imports_running = state.position_requests = state.arriving_bytes = 0
     state.stopping = (
         False  # the composition root sets it on shutdown: who waits for news is then answered at once
@@ -84,11 +92,16 @@ def create_app(
         evaluations,
         cases,
         case_files,
+        integrity,
         hotline,
+        documents,
+        reports,
         desk,
+        *assessment,
         tracks,
         positions,
         audit,
+        exchange,
         own_channels,
         unit_channels,
         message_failures,

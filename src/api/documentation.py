@@ -14,8 +14,10 @@ from pydantic.json_schema import models_json_schema
 
 from api.alerts.answering import CodeBody, DispositionBody, ReceiptBody
 from api.answers import Problem
+from api.assessment.schemas import BODIES as ASSESSMENT
 from api.auth.cookies import COOKIE, CSRF_HEADER
 from api.cases.bodies import BODIES as SUPERVISION
+from api.exchange.schemas import BODIES as EXCHANGE
 from api.identity.schemas import BODIES as IDENTITY
 from api.messages.schemas import BODIES as MESSAGES
 from api.positions.schemas import Position
@@ -58,6 +60,8 @@ def describe(app: FastAPI) -> None:
                 *BODIES,
                 SecrecyReason,
                 *SUPERVISION,
+                *ASSESSMENT,
+                *EXCHANGE,
                 *MESSAGES,
             )
             models = [(model, "validation") for model in bodies]

@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from office.assessment.problems import AssessmentError
 from office.identity.secrecy import is_masked_id
 from office.supervision.problems import InvalidError, SupervisionError
 from registry.bulk import ImportRefusedError
@@ -165,6 +166,12 @@ def supervised(error: SupervisionError) -> Problem:
     return Problem(error.status, error.code, str(error), errors=errors, more=more)
 
 
+def assessed(error: AssessmentError) -> Problem:
+    """The problem for what the assessment refuses, with the present version of what was meant."""
+    errors = [{"pointer": error.pointer, "message": str(error)}] if error.pointer else []
+    return Problem(error.status, error.code, str(error), errors=errors, more=error.more)
+
+
 def problem_of(error: Exception) -> Problem:
     """The problem to answer when ``error`` ended a request. Unknown errors are logged and say nothing
     outside.
@@ -175,6 +182,8 @@ def problem_of(error: Exception) -> Problem:
         return refused(error)
     if isinstance(error, SupervisionError):
         return supervised(error)
+    if isinstance(error, AssessmentError):
+        return assessed(error)
     if isinstance(error, RequestValidationError):
         errors = [
             {"pointer": "/" + "/".join(map(str, e["loc"])), "message": sentence(e)} for e in error.errors()
@@ -227,7 +236,7 @@ def install(app: FastAPI) -> None:
         return problem_of(error).response()
 
     for kind in (
-        HTTPException, RequestValidationError, RefusedError, SupervisionError, UnreadableFactError, asyncpg.DataError,
+        HTTPException, RequestValidationError, RefusedError, SupervisionError, AssessmentError, UnreadableFactError, asyncpg.DataError,
         *DATABASE_DOWN,
     ):  # fmt: skip
         app.add_exception_handler(kind, handle)

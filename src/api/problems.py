@@ -27,11 +27,13 @@ _WORDS: Final = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off")
 #: Operations that answer in formats that the caller chooses.
 _CHOOSES: Final = ("/evidence", "/track")
 #: Operations that answer 409 for a place or an id that is taken.
-_CONTRADICTED: Final = ("/commit", "/dispositions")
+_CONTRADICTED: Final = ("/commit", "/dispositions", "/exchange/notices")
 #: Operations of which only so many go on at a time.
 _COUNTED: Final = ("/stream",)
 #: What people work on together: it may have moved on, or name what is not there.
 _SUPERVISION: Final = ("/v1/cases", "/v1/complaints", "/v1/tasks", "/v1/messages", "/v1/unit-channels")
+#: Assessments of units: the same.
+_ASSESSMENT: Final = ("/v1/assessment",)
 _OPEN: Final = ("/healthz", "/readyz")
 #: Where only people come in, by how the address begins. Their writes may contradict what is stored (409).
 OF_PEOPLE: Final = (
@@ -112,9 +114,11 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
         found |= {429}
     if path.endswith(_CONTRADICTED):
         found |= {409}
+    if path == "/v1/exchange/records" and method == "post":
+        found.add(429)
     if path.endswith(_COUNTED):
         found |= {400, 429}
-    if method == "post" and path.startswith(_SUPERVISION):
+    if method == "post" and path.startswith(_SUPERVISION + _ASSESSMENT):
         found |= {404, 409}
     if method == "delete":
         found.add(404)

@@ -40,6 +40,12 @@ COMMANDS = (
     ),
     Command("api", "gongche.commands.api", "HTTP 接口", "the HTTP API"),
     Command("deliver", "gongche.commands.deliver", "推送预警（webhook）", "delivers alerts to webhooks"),
+    Command(
+        "exchange",
+        "gongche.commands.exchange",
+        "省、市、县三级互联",
+        "exchanges with instances above and below",
+    ),
     Command("migrate", "gongche.commands.migrate", "升级数据库结构", "bring the database schema up to date"),
     Command("simulate", "gongche.commands.simulate", "模拟车队终端", "drive a simulated fleet of terminals"),
     Command("replay", "gongche.commands.replay", "将轨迹文件作为终端回放", "send GPS files as 808 terminals"),
@@ -57,7 +63,19 @@ COMMANDS = (
         "navigation", "gongche.commands.navigation", "导航引擎与电子地图", "a navigation engine and its map"
     ),
     Command(
-        "verify", "gongche.commands.verify", "用冻结的证据核对判定", "judge frozen evidence again and compare"
+        "verify",
+        "gongche.commands.verify",
+        "核对判定、哈希链或案卷包",
+        "judge frozen evidence again, compare everything with its chain; or check the bundle of a case",
+    ),
+    Command(
+        "seal",
+        "gongche.commands.seal",
+        "封存哈希链、导出链头、更换签名密钥",
+        "seal what was written, export the signed heads, change the key",
+    ),
+    Command(
+        "bundle", "gongche.commands.bundle", "导出一份督办单的案卷包", "write the bundle of a case to a file"
     ),
     Command(
         "backtest",

@@ -127,6 +127,23 @@ async def save_place(conn: Connection, reader: str, place: Place) -> None:
     )
 
 
+async def begin_reading(conn: Connection, reader: str) -> Place:
+    """The place of a new reader, or of one that begins anew: after everything that is there now."""
+    newest = Place(await newest_commit(conn) + 1, 0)
+    await conn.execute(
+        "INSERT INTO change_readers (reader, number, seq) VALUES ($1, $2, $3) ON CONFLICT (reader)"
+        " DO UPDATE SET number = EXCLUDED.number, seq = EXCLUDED.seq, seen_at = now()",
+        reader,
+        *newest,
+    )
+    return newest
+
+
+async def end_reading(conn: Connection, reader: str) -> None:
+    """There is no such reader any more: nothing is kept for it."""
+    await conn.execute("DELETE FROM change_readers WHERE reader = $1", reader)
+
+
 async def note_tracks(conn: Connection, since: Sequence[tuple[int, datetime]]) -> None:
     """Stored positions of vehicles (number, from when on) were taken up again: they came late, or belong to another vehicle
     now. The one change that no trigger can see."""

@@ -92,3 +92,11 @@ async def units_above(connection: Connection, unit: str) -> frozenset[str]:
         unit,
     )
     return frozenset(row["id"] for row in rows)
+
+
+async def names_of(connection: Connection, units: Collection[str]) -> dict[str, str]:
+    """The names of those of ``units`` that are registered, and within reach."""
+    rows = await connection.fetch(
+        "SELECT id, name FROM organisations WHERE id = ANY($1::text[])", sorted(units)
+    )
+    return {row["id"]: row["name"] for row in rows}

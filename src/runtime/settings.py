@@ -240,6 +240,27 @@ class Settings(BaseSettings):
     deliver_metrics_port: int = Field(
         8806, ge=0, le=65535, description="health and metrics of the deliverer of webhooks, on metrics_host"
     )
+    exchange_ca_file: Path | None = Field(
+        None, description="PEM; who signed the certificates of the instances above; unset = as the system"
+    )
+    exchange_timeout_s: float = Field(
+        30, gt=0, le=300, description="how long an instance above may take to answer"
+    )
+    exchange_pull_s: float = Field(
+        30,
+        ge=0.1,
+        le=3_600,
+        description="how often supervision orders, notices and codes are pulled from above",
+    )
+    exchange_most_pause_s: float = Field(
+        300,
+        ge=0.1,
+        le=3_600,
+        description="longest pause before an instance above that does not answer is asked again",
+    )
+    exchange_metrics_port: int = Field(
+        8807, ge=0, le=65535, description="health and metrics of the exchange, on metrics_host"
+    )
     retention_days: int = Field(400, ge=1, description="positions are kept so long")
     evaluations_retention_days: int = Field(
         400,
@@ -250,6 +271,16 @@ class Settings(BaseSettings):
         None,
         description="key that encrypts callers of the hotline 12345: 32 random bytes in base64, a file of mode 600; unset ="
         " caller.key in data_dir. Without it no caller is taken or shown",
+    )
+    seal_key_file: Path | None = Field(
+        None,
+        description="Ed25519 key that signs the chains of what is never changed: 32 random bytes in base64, a file of mode 600"
+        " (gongche seal --new-key); unset = seal.key in data_dir, made when the judge starts first. All judges need the same",
+    )
+    seal_export_dir: Path | None = Field(
+        None,
+        description="where the judge puts the signed heads of the chains each day; best a place that whoever keeps the database"
+        " cannot write. unset = they are not exported",
     )
     audit_retention_days: int = Field(
         400,
@@ -294,6 +325,17 @@ class Settings(BaseSettings):
     oidc_client_id: str | None = Field(None, description="how the provider knows us")
     oidc_secret_file: Path | None = Field(
         None, description="file with the client secret of the provider, closed to other users"
+    )
+    document_issuer: str = Field(
+        "公务用车管理处",
+        min_length=1,
+        max_length=40,
+        description="the office as its documents name it in red at their head: 发文机关",
+    )
+    document_fonts: Path | None = Field(
+        None,
+        description="folder with fonts of the office for documents (.otf, .ttf, .ttc), taken before ours by their names: 仿宋,"
+        " 小标宋, 黑体, 宋体; unset = ours alone",
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 

@@ -24,9 +24,19 @@ _BODIES: Final[dict[Step, dict[str, Any]]] = {
     Step.CALLED_BACK: {"result": "satisfied"},
     Step.ASK_EXTENSION: {"reason": _REASON, "due_on": "2027-01-01"},
     Step.NOTE: {"text": "x"},
+    Step.RECTIFIED: {"text": "x"},
     **{
         step: {"reason": _REASON}
-        for step in (Step.RETURN, Step.REFUSE, Step.DENY, Step.REDO, Step.RECHECK, Step.REOPEN, Step.CANCEL)
+        for step in (
+            Step.RETURN,
+            Step.REFUSE,
+            Step.DENY,
+            Step.REDO,
+            Step.RECHECK,
+            Step.REOPEN,
+            Step.CANCEL,
+            Step.RETURN_RECTIFICATION,
+        )
     },
 }
 #: Table -> the column that names a record; ``test_scope`` looks at each.
@@ -116,6 +126,11 @@ def _complaint(unit: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+async def _monthly(client: httpx.AsyncClient, unit: str, _world: Any) -> httpx.Response:
+    asked = {"month": "2026-03", "organisation": unit, "format": "xlsx"}
+    return await client.get("/v1/reports/monthly", params=asked)
+
+
 def lines(case: Any, get: Any, file: Any) -> dict[tuple[str, str], Any]:
     """The lines of the matrix. ``case``, ``get``, ``file``: its own."""
     read, draft = ("cases:read",), ("cases:draft",)
@@ -129,6 +144,9 @@ def lines(case: Any, get: Any, file: Any) -> dict[tuple[str, str], Any]:
         ),
         ("GET", "/v1/cases/{id}"): case(get("/v1/cases/case-{unit}"), read),
         ("GET", "/v1/cases/{id}/attachments/{attachment}"): case(get("/v1/cases/case-{unit}/attachments/file-{unit}"), read),
+        ("GET", "/v1/cases/{id}/bundle"): case(
+            get("/v1/cases/case-{unit}/bundle", purpose="x"), read, own=frozenset({200, 404})  # for the office, not for the unit
+        ),
         ("POST", "/v1/cases/{id}/attachments"): case(
             _attach, ("cases:draft", "cases:issue", "cases:close", "cases:reply", "cases:sign")
         ),
@@ -143,6 +161,8 @@ def lines(case: Any, get: Any, file: Any) -> dict[tuple[str, str], Any]:
         ("POST", "/v1/complaints/{id}:reveal-caller"): case(
             _post("complaints/complaint-{unit}:reveal-caller", lambda unit: {"reason": _REASON}), draft, own=NO_PERSON
         ),
+        ("GET", "/v1/cases/{id}/documents/{kind}"): case(get("/v1/cases/case-{unit}/documents/order"), read),
+        ("GET", "/v1/reports/monthly"): case(_monthly, read),
         ("GET", "/v1/tasks"): case(get("/v1/tasks"), read, foreign=None),
         ("POST", "/v1/tasks/{id}:done"): case(
             _post("tasks/task-{unit}:done", lambda unit: {"note": "x"}), ("cases:draft", "cases:close", "registry:write"),

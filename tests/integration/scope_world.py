@@ -18,7 +18,7 @@ from office.identity.tokens import SCOPES, create_token
 from rules.alerts.feed import publish_feed
 from rules.alerts.model import AlertFacts, Judgement, Measure
 from rules.alerts.publish import publish
-from rules.evidence import canonical
+from rules.evidence import canonical, digest
 from runtime.postgres import create_pool
 from runtime.settings import Settings
 from runtime.units import US_PER_DAY
@@ -27,7 +27,8 @@ from telemetry.log.base import LogWriter
 from telemetry.positions import PositionBatch
 from tests.databases import copied
 from tests.identity_key import identity_key
-from tests.integration import scope_messages
+from tests.integration import scope_exchange, scope_messages
+from tests.integration.scope_assessment import fill as fill_assessment
 from tests.integration.scope_supervision import fill
 
 T0 = 1_772_411_400_000_000  # 2026-03-02T08:30:00+08:00
@@ -217,6 +218,11 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
         alerts = await publish(connection, [suspected, normal])
         await publish_feed(connection, alerts)
         await connection.execute(
+            "INSERT INTO evidence_positions (sha256, made_at, fixes, absent, spans, rows, sm3)"
+            " VALUES ($1, now(), 0, 0, '[]', '', '')",
+            digest(canonical(body)),
+        )
+        await connection.execute(
             "INSERT INTO order_results (order_id, order_version, vehicle_no, state, mileage_mm, bridged_mm, fixes, destinations,"
             " carried, computed_at) VALUES ($1, 1, $2, 'running', 0, 0, 0, '[]', '', now())",
             f"order-{unit}", vehicle,
@@ -233,6 +239,8 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
             "UPDATE terminals SET waiting_device = ARRAY['m', 'm', 'device', ''], waiting_since = now() WHERE no = $1", terminal
         )  # fmt: skip
     await fill(pool, unit)
+    await fill_assessment(pool, unit)
+    await scope_exchange.fill(pool, unit)
     await scope_messages.fill(pool, unit)
     return alerts[0].id
 

@@ -70,6 +70,13 @@ async def test_alerts_by_case_and_finding(bureau: Site) -> None:
     assert set(await listed(site, finding="justified")) == set(alerts[1:3])
     assert set(await listed(site, finding="none", rule="off_hours")) == {alerts[0], *alerts[3:], far}
     assert await listed(site, finding="violation") == []
+    # Open again, its finding stands no more; closed again, the new one does.
+    await site.step("head", working, "reopen", reason="发现新的情况")
+    assert await listed(site, finding="justified") == []
+    await site.step("unit", working, "reply", text="经查为洗车", checked=["ledger"], explanations=["wash"])
+    await site.step("boss", working, "sign-reply")
+    await site.step("clerk", working, "close", **CLOSE)
+    assert set(await listed(site, finding="justified")) == set(alerts[1:3])
     again = (await site.draft(source="alert", alerts=alerts[1:2]))["id"]
     assert set(await listed(site, case_state="draft")) == {alerts[1], alerts[3]}
     assert await listed(site, case_state="closed", finding="justified") == alerts[2:3]

@@ -36,14 +36,14 @@ READ = {
     "/v1/dispatch-orders/{id}/result": {"registry:read", "tracks:read"}, "/v1/": {"registry:read"},
     "/v1/disposition-codes": {"alerts:read"}, "/v1/subscriptions": {"subscriptions:manage"},
     "/v1/subscriptions/{name}/entries": {"alerts:read"}, "/v1/audit": {"audit:read"},
-    "/v1/cases": set(), "/v1/complaints": set(), "/v1/tasks": set(), "/v1/messages": set(),
-    "/v1/unit-channels": {"registry:write"},
+    "/v1/cases": set(), "/v1/complaints": set(), "/v1/tasks": set(), "/v1/messages": set(), "/v1/secret-vehicles": {"secret:read"},
+    "/v1/assessment": set(), "/v1/exchange": set(), "/v1/reports": set(), "/v1/unit-channels": {"registry:write"},
 }  # fmt: skip
 WRITE = {
     "/v1/positions": {"positions:write"}, "/v1/": {"registry:write"}, "/v1/subscriptions": {"subscriptions:manage"},
     "/v1/alerts": {"dispositions:write"}, "/v1/disposition-codes": {"dispositions:write"},
     "/v1/complaints": {"complaints:write"}, "/v1/complaints:import": set(), "/v1/complaints/": set(), "/v1/cases": set(),
-    "/v1/messages": set(),
+    "/v1/messages": set(), "/v1/vehicles/{id}:": set(), "/v1/assessment": set(), "/v1/exchange": set(),
 }  # fmt: skip
 
 
@@ -54,10 +54,13 @@ def at(path: str, id: str = "x", name: str = "x") -> str:
         .replace("{name}", name)
         .replace("{code}", "x")
         .replace("{delivery}", "1")
+        .replace("{no}", "1")
         .replace("{letter}", "1")
     )
     if path.endswith("/attachments"):
         return f"{address}?name=x.pdf"
+    if path.endswith("/bundle"):
+        return f"{address}?purpose=x"
     return f"{address}?seconds=0" if path == "/v1/alerts/stream" else address
 
 
@@ -160,6 +163,9 @@ async def test_pages_are_bounded_and_cursors_belong_to_their_list(
     assert (await client.put("/v1/subscriptions/x", json={})).status_code == 201
     target = {"url": "https://receiver.example.cn/"}
     assert (await client.put("/v1/subscriptions/x/webhook", json=target)).status_code == 201
+    await pool.execute(
+        "INSERT INTO exchange_peers (name, direction, organisation, client_id) VALUES ('x', 'below', 'x', 'x')"
+    )
     channel = await pool.fetchval(
         "INSERT INTO message_channels (organisation, about, kind, shown, made_by) VALUES ('o', 'unit', 'wecom', 'x', 'x')"
         " RETURNING id"

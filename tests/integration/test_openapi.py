@@ -36,7 +36,15 @@ expected-statuses = ["2xx", 400, 401, 403, 404, 406, 409, 429, 503]
 expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429, "5xx"]
 
 [[operations]]
-include-path-regex = "^/v1/(session|unit-channels|message-failures|users|role-grants|delegations|clients|client-secrets|oauth|oidc|cases|complaints)"
+include-path-regex = "^/v1/(session|unit-channels|message-failures|users|role-grants|delegations|clients|client-secrets|oauth|oidc|cases|complaints|assessments|assessment-tables|assessment-disputes)"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 409, 413, 415, 422, 429, 503]
+
+[[operations]]
+include-path = ["/v1/vehicles/{id}:mark-secret", "/v1/vehicles/{id}:lift-secret"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 403, 404, 409, 413, 415, 422, 503]
+
+[[operations]]
+include-path-regex = "^/v1/exchange"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 409, 413, 415, 422, 429, 503]
 
 [[operations]]
@@ -61,8 +69,15 @@ parameters = { "query.seconds" = 0 }
 async def api(db_url: str, pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
     """(address, token) of the API as it is run, with a record of each kind."""
     made = await create_token(pool, "schemathesis", SCOPES)
-    # No token may have so much: what people alone may do with cases is tried here as well.
-    scopes = [*SCOPES, *(name for name in PERMISSIONS if name.startswith("cases:"))]
+    # No token may have so much: what people alone may do with cases and assessments is tried here as well.
+    scopes = [
+        *SCOPES,
+        *(
+            name
+            for name in PERMISSIONS
+            if name.startswith(("cases:", "assessments:", "exchange:", "secret:"))
+        ),
+    ]
     await pool.execute("UPDATE api_tokens SET scopes = $1 WHERE id = $2", scopes, made.id)
     secret = made.secret
     port = free_port()

@@ -44,7 +44,7 @@ def folder_of_others(tmp_path: Path) -> Path:
 
 def test_no_child_of_up_runs_a_file_of_the_current_folder(folder_of_others: Path) -> None:
     settings = Settings(data_dir=folder_of_others / "data")
-    commands = [spec.argv for spec in child_specs(settings, Ports(1, 2, 3, 4, 5, 6), "postgresql:///none")]
+    commands = [spec.argv for spec in child_specs(settings, Ports(1, 2, 3, 4, 5, 6, 7), "postgresql:///none")]
     assert len(commands) == 5
     commands.append(module_command("runtime.dies_with_parent", str(os.getpid()), "/bin/true"))
     commands.append(module_command("pip"))

@@ -254,6 +254,7 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/evaluations/waiting": [{}],
     "/v1/vehicles/{id}/track": [DAY, NEWEST | {"to": NOW.isoformat()}],
     "/v1/rule-parameters": [{}, {"rule": "mileage"}, {"organisation": "O7"}],
+    "/v1/secret-vehicles": [{}],
     "/v1/dispatch-orders/{id}/result": [{}],
     "/v1/organisations": [{}, {"parent": "O1"}],
     "/v1/vehicles": [{}, {"organisation": "O7"}, {"plate": "苏F17"}],
@@ -286,6 +287,12 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/complaints/{id}": [{}],
     "/v1/tasks": [{}, {"state": "open"}],
     "/v1/messages": [{}, {"unread": "true"}],
+    "/v1/assessment-tables": [{}],
+    "/v1/assessment-tables/{organisation}/{year}": [{}],
+    "/v1/assessments/{period}": [{"organisation": "O7"}, {"organisation": "O7", "of": "children"}],
+    "/v1/assessments/{period}/{organisation}": [{}],
+    "/v1/assessment-disputes": [{}, {"state": "open"}],
+    "/v1/assessment-disputes/{id}": [{}],
     "/v1/unit-channels": [{}, {"organisation": "O7"}],
     "/v1/unit-channels/{id}/letters": [{}, {"state": "dead"}],
     "/v1/audit": [
@@ -329,6 +336,7 @@ def test_every_list_and_every_filter_is_known_here() -> None:
 @pytest.mark.parametrize("path", sorted(QUESTIONS))
 async def test_a_list_is_answered_by_an_index(crowded: str, path: str) -> None:
     address = path.replace("{id}", IDS.get(path.partition("/{")[0], "none"))
+    address = address.replace("{organisation}", "O7").replace("{year}", "2026").replace("{period}", "2026Q1")
     address = address.replace("{name}", "none").replace("{delivery}", "1")
     owner = await asyncpg.connect(crowded)  # no token may have so much; and this is no question of a request
     token = await create_token(owner, "plans", SCOPES)

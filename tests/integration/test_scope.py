@@ -17,6 +17,8 @@ from office.identity.scope import Reach, array_text, quoted
 from runtime.migrations import migrate
 from runtime.postgres import begin_with, create_pool
 from tests.integration import scope_messages
+from tests.integration.scope_assessment import OWNED as OWNED_ASSESSMENTS
+from tests.integration.scope_exchange import OWNED as OWNED_EXCHANGE
 from tests.integration.scope_supervision import OWNED as OWNED_CASES
 from tests.integration.scope_world import NUMBERS, ScopeWorld, phone, plate, scope_database, scope_world
 
@@ -29,9 +31,9 @@ OWNED = {
     "card_bindings": "card", "fuel_transactions": "id", "violations": "id", "terminals": "phone",
     "terminal_bindings": "vehicle_no", "clock_corrections": "id", "terminal_notices": "about", "positions": "terminal_no",
     "vehicle_plates": "plate", "order_results": "order_id", "alerts": "id", "alert_versions": "alert_id",
-    "alert_feed": "alert_id", "evidence_of_alerts": "sha256", "evaluations": "subject", "judge_due": "key",
-    "rule_parameters": "organisation", "alert_receipts": "alert_id", "alert_dispositions": "alert_id", **OWNED_CASES,
-    **scope_messages.OWNED,
+    "alert_feed": "alert_id", "evidence_of_alerts": "sha256", "evidence_positions": "sha256", "evaluations": "subject", "judge_due": "key",
+    "rule_parameters": "organisation", "alert_receipts": "alert_id", "alert_dispositions": "alert_id", **OWNED_CASES, **OWNED_ASSESSMENTS,
+    **OWNED_EXCHANGE, **scope_messages.OWNED,
 }  # fmt: skip
 #: What belongs to whoever made it, in whatever unit.
 OF_SUBJECTS = {
@@ -122,6 +124,9 @@ async def test_every_table_that_requests_may_read_is_under_the_reach(units: Scop
         "order_track_times",
         "clock_doubts",
         "disposition_codes",
+        "vehicle_secrecy",
+        "assessment_tables",  # those of the units above are read from below
+        "exchange_notices",  # of one's units and of those above
     }
     assert reached == OWNED.keys() | OF_SUBJECTS | common
     # Partitions are reached through their parent only.

@@ -25,6 +25,8 @@ from registry.records import KINDS
 from runtime.settings import Settings
 from telemetry.log.sqlite import EmbeddedLogWriter
 from tests.integration import scope_messages
+from tests.integration.scope_assessment import lines as assessment_lines
+from tests.integration.scope_exchange import exchange_lines
 from tests.integration.scope_supervision import lines
 from tests.integration.scope_world import (
     COMMON,
@@ -43,7 +45,7 @@ from tests.integration.scope_world import (
 #: Its own unit is below the one that the subject has its role in.
 HOME, OWN, FOREIGN = "a", "a1", "b"
 #: A program with the permissions that no role brings.
-PROGRAM: Final = frozenset({"positions:write", "complaints:write"})
+PROGRAM: Final = frozenset({"positions:write", "complaints:write", "exchange:peer"})
 REFUSED: Final = frozenset({403, 404, 409, 422})
 #: Before anybody knows who asks. What is for people has a matrix of its own (test_identity_matrix.py).
 OPEN: Final = ("/v1/oauth/", "/v1/oidc/")
@@ -296,6 +298,7 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     ("DELETE", "/v1/subscriptions/{name}"): Case(_subscribed("DELETE"), _MINE, foreign=_DONE),
     ("GET", "/v1/alerts/{id}"): Case(_get("/v1/alerts/{alert}"), ("alerts:read",)),
     ("GET", "/v1/alerts/{id}/evidence"): Case(_get("/v1/alerts/{alert}/evidence"), ("alerts:read",)),
+    ("GET", "/v1/alerts/{id}/picture"): Case(_get("/v1/alerts/{alert}/picture"), ("alerts:read",)),
     ("GET", "/v1/evaluations"): Case(_get("/v1/evaluations"), ("alerts:read",), foreign=None),
     ("GET", "/v1/evaluations/waiting"): Case(_get("/v1/evaluations/waiting"), ("alerts:read",), foreign=None),
     ("GET", "/v1/vehicles/{id}/track"): Case(_get("/v1/vehicles/car-{unit}/track", **SPAN), ("tracks:read",)),
@@ -334,6 +337,8 @@ CASES: Final[dict[tuple[str, str], Case]] = {
         for kind in ("fences", "dispatch-orders")
     },
     **lines(Case, _get, _file),
+    **assessment_lines(Case),
+    **exchange_lines(Case, _get),
     **scope_messages.lines(Case, _get),
 }  # fmt: skip
 

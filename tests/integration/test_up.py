@@ -25,7 +25,15 @@ from tests.waiting import wait_until
 
 def environment(data_dir: Path, **more: str) -> dict[str, str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("GONGCHE_")}
-    ports = ("TCP", "HTTP", "GATEWAY_METRICS", "WORKER_METRICS", "JUDGE_METRICS", "DELIVER_METRICS")
+    ports = (
+        "TCP",
+        "HTTP",
+        "GATEWAY_METRICS",
+        "WORKER_METRICS",
+        "JUDGE_METRICS",
+        "DELIVER_METRICS",
+        "EXCHANGE_METRICS",
+    )
     return (
         clean
         | {f"GONGCHE_{p}_PORT": str(free_port()) for p in ports}

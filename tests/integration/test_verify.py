@@ -53,7 +53,10 @@ def verify(dsn: str, *words: str) -> tuple[int, str]:
 
 
 async def test_what_was_judged_holds(accused: str) -> None:
-    assert verify(accused) == (0, "已核对 / checked 1，不符 / differ 0\n")
+    status, said = verify(accused)
+    assert status == 0
+    assert said.startswith("已核对 / checked 1，不符 / differ 0\n")
+    assert "尚未封存 / not sealed yet" in said
     assert verify(accused, "--rule", "mileage") == (0, "已核对 / checked 0，不符 / differ 0\n")
 
 

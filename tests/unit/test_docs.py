@@ -82,10 +82,9 @@ def test_commands_and_options_that_are_named_exist(page: Path) -> None:
         assert name in known, f"{page.name}: {line}"
         parser = subcommands(cli.build_parser(name))[name]
         words = rest.split()
-        inner = subcommands(parser)
-        if inner and words and re.fullmatch(r"[a-z]+", words[0]):
+        while (inner := subcommands(parser)) and words and re.fullmatch(r"[a-z]+", words[0]):
             assert words[0] in inner, f"{page.name}: {line}"
-            parser = inner[words[0]]
+            parser = inner[words.pop(0)]
         options = {option for action in parser._actions for option in action.option_strings}
         for option in re.findall(r"(?<!\S)(--[a-z][a-z-]*)", rest):
             assert option in options, f"{page.name}: {line}"

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from office.supervision.callers import Caller, NoKeyError, key_file, load_key
 from office.supervision.contents import CaseClose, CaseContents, CaseNote
-from office.supervision.papers import MAX_BYTES, PaperError, read_paper
+from office.supervision.papers import MAX_BYTES, read_paper
+from office.supervision.problems import PaperError
 from office.supervision.sampling import sample
 from runtime.settings import Settings
 
@@ -51,6 +52,19 @@ def office(main: str = "word/document.xml", more: dict[str, bytes] | None = None
         for name, body in {"[Content_Types].xml": b"<Types/>", main: b"<w/>" * 50, **(more or {})}.items():
             archive.writestr(name, body)
     return made.getvalue()
+
+
+ATTACHED = (
+    b'<Relationship Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/attachedTemplate"'
+    b' Target="http://192.0.2.1/a.dotm" TargetMode="External"/>'
+)
+
+
+def packed_pdf(objects: bytes, filters: bytes = b"/FlateDecode", level: int = 6) -> bytes:
+    """A PDF with an object stream."""
+    body = zlib.compress(objects, level)
+    stream = b"2 0 obj <</Type/ObjStm/N 1/First 4/Filter" + filters + b"/Length %d>>\nstream\n" % len(body)
+    return PDF.replace(b"trailer", stream + body + b"\nendstream endobj\ntrailer")
 
 
 @pytest.mark.parametrize(
@@ -99,6 +113,28 @@ def test_what_is_taken(data: bytes, name: str, media_type: str) -> None:
         (PNG[:-1], "a.png"),
         (PNG.replace(b"IDAT", b"IDAX"), "a.png"),
         (PDF, "pdf"),
+        # Written so that a search for the plain word does not find it.
+        (PDF.replace(b"1 0 obj <<>>", b"1 0 obj <</S/Java#53cript>>"), "a.pdf"),
+        (packed_pdf(b"<</S/JavaScript/JS(app.alert(1))>>"), "a.pdf"),
+        (packed_pdf(b"<</S/Java#53cript>>"), "a.pdf"),
+        (packed_pdf(b"<<>>" + b"endstream" * 3 + b"<</S/Launch>>", level=0), "a.pdf"),
+        (packed_pdf(b"<<>>", filters=b"[/ASCIIHexDecode /FlateDecode]"), "a.pdf"),
+        (packed_pdf(bytes(101 << 20)), "a.pdf"),
+        (packed_pdf(b"<<>>")[:-20] + office()[-60:] + b"%%EOF", "a.pdf"),  # a zip as well
+        (PDF[:-6] + office() + b"%%EOF", "a.pdf"),
+        (office(more={"xl/macrosheets/sheet1.xml": b"x"}), "a.docx"),
+        (office(more={"word/_rels/settings.xml.rels": ATTACHED}), "a.docx"),
+        (office(more={"word/x.xml": b"<w:instrText>DDEAUTO c:\\x</w:instrText>"}), "a.docx"),
+        (office(more={"word/media/a.tiff": b"II*\0GPS"}), "a.docx"),
+        (office(more={"word/media/a.webp": b"RIFFxxxxWEBPVP8X"}), "a.docx"),
+        (office(more={"word/media/a.jpg": JPEG[:-2]}), "a.docx"),
+        (b"PK\x03\x04" + b"PK\x01\x02" * 3_000, "a.docx"),
+        (office(more={"[content_types].xml": b"application/vnd.ms-word.document.macroEnabled.main+xml"}), "a.docx"),
+        (b"RIFF\x24\x20\x20\x20WEBPVP8 \xff\xfe", "a.jpg"),
+        (b"\xef\xbb\xbf <svg xmlns='http://www.w3.org/2000/svg' onload='x()'/>", "a.txt"),
+        ("日期,说明\n3月2日,=cmd|'/c calc'!A1\n".encode(), "a.csv"),
+        (PNG.replace(chunk(b"IHDR", bytes(13)), chunk(b"IHDR", struct.pack(">II", 60_000, 60_000) + bytes(5))), "a.png"),
+        (JPEG.replace(FRAME, segment(0xC0, b"\x08" + struct.pack(">HH", 60_000, 60_000) + bytes(10))), "a.jpg"),
     ],
     ids=lambda value: value if isinstance(value, str) else f"{len(value)} bytes",
 )  # fmt: skip
@@ -106,6 +142,65 @@ def test_what_is_refused(data: bytes, name: str) -> None:
     with pytest.raises(PaperError) as refused:
         read_paper(data, name)
     assert " · " in str(refused.value)
+
+
+def test_positions_leave_every_place_of_a_picture() -> None:
+    """Also what makers invented: a second picture's index, JUMBF, notes of drones; and between the scans of a progressive picture."""
+    notes = b"".join(
+        segment(marker, body + b" GPS 32.05N")
+        for marker, body in ((0xE2, b"MPF\0"), (0xE3, b"Meta"), (0xE4, b"DJI"), (0xEB, b"JP\0\0jumb"), (0xED, b"Photoshop"), (0xE0, b"JFXX\0"))
+    )  # fmt: skip
+    scan = segment(0xDA, bytes(10)) + b"\x11\xff\x00\x22\xff\xd0\x33"
+    table = segment(0xC4, b"\xff\xd9" + bytes(17))  # the bytes of an end within a table are none
+    whole = JPEG[:2] + FRAME + scan + table + scan + b"\xff\xd9"
+    told = JPEG[:2] + notes + FRAME + scan + EXIF + segment(0xFE, b"GPS") + table + scan + b"\xff\xd9" + JPEG
+    assert read_paper(told, "a.jpg").body == whole
+    drawn = PNG.replace(
+        chunk(b"IDAT", b"x"), chunk(b"caBX", b"GPS") + chunk(b"prVt", b"GPS") + chunk(b"IDAT", b"x")
+    )
+    assert read_paper(drawn, "a.png").body == PNG
+    profile = JPEG.replace(FRAME, segment(0xE2, b"ICC_PROFILE\0\x01\x01p") + FRAME)
+    assert read_paper(profile, "a.jpg").body == profile
+
+
+def test_positions_leave_pictures_in_documents() -> None:
+    taken = office(more={"word/media/image1.jpeg": JPEG[:2] + EXIF + JPEG[2:], "word/media/b.png": PNG})
+    kept = read_paper(taken, "a.docx").body
+    with zipfile.ZipFile(io.BytesIO(kept)) as archive:
+        assert archive.read("word/media/image1.jpeg") == JPEG
+        assert archive.read("word/media/b.png") == PNG
+        assert archive.read("word/document.xml") == b"<w/>" * 50
+        assert archive.testzip() is None
+    assert read_paper(kept, "a.docx").body == kept
+    photo = (
+        b"2 0 obj <</Subtype/Image/Filter/DCTDecode>>\nstream\n"
+        + JPEG[:2]
+        + EXIF
+        + JPEG[2:]
+        + b"\nendstream\n"
+    )
+    scanned = PDF.replace(b"trailer", photo + b"trailer")
+    kept = read_paper(scanned, "a.pdf").body
+    assert b"GPS" not in kept
+    assert len(kept) == len(scanned)
+
+
+def test_plain_papers_are_not_refused() -> None:
+    """Bytes of packed pictures look like anything; documents have links."""
+    noise = random.Random(1).randbytes(1 << 20)
+    body = zlib.compress(noise) + b"/JS (x /XFA /AA /J#53"
+    photo = b"2 0 obj <</Length 1>>\nstream\n" + body + b"\nendstream\n"
+    for plain in (
+        PDF.replace(b"trailer", photo + b"trailer"),
+        packed_pdf(b"<</Type/Font>><</S/URI/URI(https://www.gov.cn)>>"),
+        PDF.replace(b"1 0 obj <<>>", b"1 0 obj <</Filter/FlateDecode/First 8>>"),
+    ):
+        assert read_paper(plain, "a.pdf").body == plain
+    link = b'<Relationship Type="http://x/relationships/hyperlink" Target="https://www.gov.cn" TargetMode="External"/>'
+    plain = office(more={"word/_rels/document.xml.rels": link})
+    assert read_paper(plain, "a.docx").body == plain
+    table = "日期,里程\n3月2日,-12\n说明,a|b\n".encode()
+    assert read_paper(table, "a.csv").body == table
 
 
 def test_positions_leave_pictures() -> None:

@@ -53,7 +53,7 @@ BODIES = {
     Step.EDIT: DRAFT,
     Step.ISSUE: {"number": "督〔2026〕jsj-0001号"},
     Step.ASK_EXTENSION: {"due_on": "2026-03-20"},
-    Step.CLOSE: {"finding": "justified"},
+    Step.CLOSE: {"finding": "violation", "measures_due": "2026-04-01"},
     Step.ALERT_WITHDRAWN: {"alert": "0" * 32},
 }
 
@@ -152,12 +152,23 @@ def judge(thread: list[Event], event: Event) -> None:
 
     if event.step is Step.ISSUE:
         assert not event.persons & by(Step.DRAFT, Step.EDIT, Step.SUBMIT)
-    if event.step in (Step.CLOSE, Step.REDO, Step.RECHECK, Step.REOPEN, Step.GRANT, Step.DENY):
-        assert not event.persons & by(Step.REPLY, Step.SIGN_REPLY, Step.ASK_EXTENSION, Step.REFUSE, Step.SIGN)
+    if event.step in (
+        Step.CLOSE, Step.REDO, Step.RECHECK, Step.REOPEN, Step.GRANT, Step.DENY, Step.ACCEPT_RECTIFICATION, Step.RETURN_RECTIFICATION,
+    ):  # fmt: skip
+        assert not event.persons & by(
+            Step.REPLY, Step.SIGN_REPLY, Step.ASK_EXTENSION, Step.REFUSE, Step.SIGN, Step.RECTIFIED
+        )
     if event.step is Step.SIGN_REPLY:
         last = max(k for k, e in enumerate(thread) if e.step is Step.REPLY)
         assert not event.persons & thread[last].persons
-    if event.step in (Step.SIGN, Step.REPLY, Step.SIGN_REPLY, Step.REFUSE, Step.ASK_EXTENSION):
+    if event.step in (
+        Step.SIGN,
+        Step.REPLY,
+        Step.SIGN_REPLY,
+        Step.REFUSE,
+        Step.ASK_EXTENSION,
+        Step.RECTIFIED,
+    ):
         assert not event.persons & by(Step.DRAFT, Step.ISSUE, Step.CLOSE, Step.REDO, Step.GRANT)
 
 
@@ -228,6 +239,34 @@ def test_more_time_is_asked_for_once_and_in_time() -> None:
     assert refusal(case, Step.ASK_EXTENSION, late) is Refusal.TOO_LATE_TO_ASK
     asked = walk(*REPLIED[:3], (Step.ASK_EXTENSION, "unit"), (Step.DENY, "head"))
     assert refusal(asked, Step.ASK_EXTENSION, early) is Refusal.SECOND_EXTENSION
+
+
+CLOSED = (*REPLIED, (Step.CLOSE, "clerk2"))
+
+
+def test_measures_are_reported_by_the_unit_and_looked_at_by_the_office() -> None:
+    def said(case: Case, step: Step, name: str) -> Refusal | None:
+        return refusal(case, step, Act(frozenset({f"user:{name}"}), human=True, today=NOW.date()))
+
+    case = walk(*CLOSED)
+    assert (case.measures_due, case.rectified) == (date(2026, 4, 1), None)
+    assert said(case, Step.RECTIFIED, "unit") is None
+    assert said(case, Step.RECTIFIED, "clerk2") is Refusal.OWN_OFFICE
+    assert said(case, Step.ACCEPT_RECTIFICATION, "clerk2") is Refusal.NOT_RECTIFIED
+    told = walk(*CLOSED, (Step.RECTIFIED, "unit"))
+    assert (told.rectified, told.rectification_accepted, told.state) == (NOW.date(), False, State.CLOSED)
+    assert said(told, Step.RECTIFIED, "boss") is Refusal.NOTHING_TO_RECTIFY
+    assert said(told, Step.ACCEPT_RECTIFICATION, "unit") is Refusal.OWN_UNIT
+    assert said(told, Step.ACCEPT_RECTIFICATION, "clerk2") is None
+    back = walk(*CLOSED, (Step.RECTIFIED, "unit"), (Step.RETURN_RECTIFICATION, "clerk2"))
+    assert (back.rectified, said(back, Step.RECTIFIED, "unit")) == (None, None)
+    done = walk(*CLOSED, (Step.RECTIFIED, "unit"), (Step.ACCEPT_RECTIFICATION, "clerk2"))
+    assert said(done, Step.RETURN_RECTIFICATION, "clerk2") is Refusal.NOT_RECTIFIED
+    # A case that is open again has no measures until it is closed anew.
+    again = walk(
+        *CLOSED, (Step.RECTIFIED, "unit"), (Step.ACCEPT_RECTIFICATION, "clerk2"), (Step.REOPEN, "head")
+    )
+    assert (again.measures_due, again.rectified, again.rectification_accepted) == (None, None, False)
 
 
 def test_a_grant_covers_its_unit_and_those_below_only() -> None:

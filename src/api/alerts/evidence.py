@@ -125,6 +125,7 @@ def _track(track: dict[str, list[int]]) -> dict[str, Any] | None:
         times=[time_text(t) for t in times],
         speeds_kmh=[speed / 10 for speed in track.get("speed_dkmh") or []],
         points=len(times),
+        **({"valid": [bool(v) for v in track["valid"]]} if not all(track.get("valid") or [1]) else {}),
     )
 
 

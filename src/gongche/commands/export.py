@@ -11,6 +11,7 @@ from pathlib import Path
 from gongche.commands.arguments import day
 from gongche.commands.database import on_database
 from gongche.progress import Progress
+from office.identity.scope import Reach
 from runtime.connection import Connection
 from telemetry.archive.parquet import Manifest, export_day
 
@@ -31,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="允许以较少的行覆盖 / replace an export also when it has more rows than the database",
     )
+    parser.add_argument(
+        "--without-secret",
+        action="store_true",
+        help="不含涉密车辆的定位 / leave out what terminals sent in secret vehicles",
+    )
     parser.epilog = """\
 写入 positions-日期.parquet 与清单 positions-日期.json（行数、SHA-256）；完整写完才改名，可重复运行
 Writes positions-DAY.parquet and its manifest positions-DAY.json (rows, SHA-256): whole or not at all, and again as
@@ -47,9 +53,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _export(args: argparse.Namespace, connection: Connection) -> int:
+    left_out = None
+    if args.without_secret:
+        # What a request sees that may know of no secret vehicle.
+        await connection.execute(Reach(None, "program:export").sql(session=True))
+        left_out = await connection.fetchval("SELECT cardinality(hidden_terminals())")
     made = await _exported(connection, args.day, args.out, args.force)
     print(f"已导出 / exported {args.out / made.file}: {made.rows:,} rows, {made.terminals:,} terminals,")
     print(f"  {made.bytes:,} bytes, SHA-256 {made.sha256}")
+    if left_out is not None:
+        print(f"  不含涉密车辆的终端 / without terminals of secret vehicles: {left_out}")
     return 0
 
 

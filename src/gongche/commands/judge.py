@@ -20,6 +20,7 @@ from runtime.metrics import set_build_info
 from runtime.migrations import check_schema
 from runtime.postgres import create_pool
 from runtime.probes import serve_probes
+from runtime.repeating import repeat
 from runtime.settings import Settings
 from runtime.units import US_PER_DAY, from_us, midnight_us, to_us
 
@@ -47,6 +48,7 @@ Start several if you like: one leads, the others stand by.
 新启动的 judge 只回看 62 天；补录更早的事实后用 --since。已有结论的，定位数据过期后不再改动；从未判定过的，写明已过保存期限。
 A judge that starts looks back 62 days. After facts of before were entered: --since. Where positions are not kept any more, what
 was found stands, and what was never judged says that it is too old. It may run beside the service.
+它还为不得更改的记录封存哈希链（见 gongche seal）/ It also seals the chains of what is never changed.
 端口 / port: health and metrics on GONGCHE_METRICS_HOST (127.0.0.1), GONGCHE_JUDGE_METRICS_PORT (8805)"""
 
 
@@ -60,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Probes and judge until ``stop``. ``settings.database_url`` is set."""
+    from office.integrity import sealer
     from rules.judge.process import Judge
     from rules.judge.subjects.all import GATHERERS
     from rules.navigation import navigator
@@ -69,8 +72,14 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     link.watch(stop)
     set_build_info("judge")
     dsn = settings.database_url or ""
-    pool = await create_pool(dsn, max_size=1)
+    sealing: sealer.Sealer | None = None
+    try:
+        sealing = sealer.Sealer(settings)
+    except ConfigurationError as error:  # judging goes on; that nothing is sealed wakes somebody
+        _logger.error("哈希链不封存 / the chains are not sealed: %s (%s)", error.message, error.hint)
+    pool = await create_pool(dsn, max_size=2)  # of probes, and of the sealer
     judge: Judge | None = None
+    beside: asyncio.Task[None] | None = None
     try:
         await check_schema(pool)
 
@@ -85,8 +94,14 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         try:
             _logger.info("ready", extra={"fields": {"metrics_port": probes.port}})
             link.ready(metrics_port=probes.port)
+            if sealing is not None:
+                beside = asyncio.create_task(
+                    repeat("seals the chains", pool, sealing.turn, sealer.EVERY_S), name="seals"
+                )
             await judge.run(stop)
         finally:
+            if beside is not None:
+                beside.cancel()
             await judge.close()
             await routes.close()
             await probes.close()

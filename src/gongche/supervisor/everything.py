@@ -27,6 +27,7 @@ from gongche.progress import is_terminal
 from gongche.supervisor.demo import Demo, DemoOptions
 from gongche.supervisor.processes import ChildSpec, Supervisor
 from gongche.supervisor.status import Board, Console, FeedTally, show_status
+from office.exchange.peers import all_peers
 from rules.navigation import own_engine
 from runtime import lifecycle
 from runtime.embedded_postgres import open_database, prepare_data_dir, start_embedded
@@ -59,6 +60,7 @@ class Ports:
     worker_metrics: int
     judge_metrics: int
     deliver_metrics: int
+    exchange_metrics: int
 
 
 @contextmanager
@@ -96,6 +98,7 @@ def settle_ports(settings: Settings) -> Ports:
         ("GONGCHE_WORKER_METRICS_PORT", settings.metrics_host, settings.worker_metrics_port),
         ("GONGCHE_JUDGE_METRICS_PORT", settings.metrics_host, settings.judge_metrics_port),
         ("GONGCHE_DELIVER_METRICS_PORT", settings.metrics_host, settings.deliver_metrics_port),
+        ("GONGCHE_EXCHANGE_METRICS_PORT", settings.metrics_host, settings.exchange_metrics_port),
     )
     with ExitStack() as held:
         ports = []
@@ -135,10 +138,16 @@ def _engine_url(navigation: ChildSpec) -> str:
 
 
 def child_specs(
-    settings: Settings, ports: Ports, dsn: str, navigation: ChildSpec | None = None, map_date: str = ""
+    settings: Settings,
+    ports: Ports,
+    dsn: str,
+    navigation: ChildSpec | None = None,
+    map_date: str = "",
+    *,
+    exchanges: bool = False,
 ) -> list[ChildSpec]:
     """The processes of one machine, in the order in which they are to be stopped. ``map_date``: of the map that
-    ``navigation`` has."""
+    ``navigation`` has. ``exchanges``: there is an instance above that is exchanged with."""
     environment = {
         "GONGCHE_DATA_DIR": str(settings.data_dir),
         "GONGCHE_DATABASE_URL": dsn,
@@ -150,6 +159,7 @@ def child_specs(
         "GONGCHE_WORKER_METRICS_PORT": str(ports.worker_metrics),
         "GONGCHE_JUDGE_METRICS_PORT": str(ports.judge_metrics),
         "GONGCHE_DELIVER_METRICS_PORT": str(ports.deliver_metrics),
+        "GONGCHE_EXCHANGE_METRICS_PORT": str(ports.exchange_metrics),
         "GONGCHE_AUTO_REGISTER": "true" if settings.auto_register else "false",
         "GONGCHE_SESSION_OVER_HTTP": "true" if settings.session_over_http else "false",
         "PYTHONUNBUFFERED": "1",
@@ -165,7 +175,9 @@ def child_specs(
             ("judge", 20),
             ("api", 15),
             ("deliver", 15),
+            ("exchange", 15),
         )
+        if name != "exchange" or exchanges
     ]
     # Behind the judge, which asks it.
     return ours if navigation is None else [*ours[:3], navigation, *ours[3:]]
@@ -202,7 +214,10 @@ def run_up(options: UpOptions, settings: Settings, console: Console) -> int:
         if applied:
             console.say(f"数据库结构已升级 / schema brought up to date: {', '.join(applied)}")
         asyncio.run(_first_administrator(dsn, settings, console.say))
-        status = lifecycle.run(partial(_serve, options, settings, ports, dsn, roads, stack, console))
+        exchanges = asyncio.run(_exchanges(dsn))
+        status = lifecycle.run(
+            partial(_serve, options, settings, ports, dsn, roads, exchanges, stack, console)
+        )
         console.say("停止 / stopping PostgreSQL" if not settings.database_url else "已停止 / stopped")
     return status
 
@@ -213,6 +228,15 @@ async def _first_administrator(dsn: str, settings: Settings, say: Callable[[str]
     try:
         # What is said here may be kept as well (a service's journal): the password is shown to a terminal only.
         await make_first_administrator(connection, settings, say if is_terminal(sys.stdout) else None)
+    finally:
+        await connection.close()
+
+
+async def _exchanges(dsn: str) -> bool:
+    """Whether there is an instance above (``gongche exchange peer``); who adds the first one starts ``up`` again."""
+    connection = await connect(dsn)
+    try:
+        return any(peer.direction == "above" and peer.enabled for peer in await all_peers(connection))
     finally:
         await connection.close()
 
@@ -243,13 +267,14 @@ async def _serve(
     ports: Ports,
     dsn: str,
     roads: str,
+    exchanges: bool,
     stack: ExitStack,
     console: Console,
     stop: asyncio.Event,
 ) -> int:
     navigation = navigation_spec(settings, roads) if roads else None
     map_date = own_engine.service_map_date(settings.data_dir, name=roads) if navigation else ""
-    specs = child_specs(settings, ports, dsn, navigation, map_date)
+    specs = child_specs(settings, ports, dsn, navigation, map_date, exchanges=exchanges)
     supervisor = Supervisor(specs, settings.data_dir / "logs", console.say)
     state = settings.data_dir / "up.json"
     helpers: list[asyncio.Task[object]] = []

@@ -28,7 +28,8 @@ from runtime.connection import Connection, affected
 
 #: What a program may have: nothing that a person answers for with his name.
 CLIENT_SCOPES: Final[dict[str, str]] = SCOPES | {
-    name: PERMISSIONS[name] for name in ("subscriptions:manage", "dispositions:write")
+    name: PERMISSIONS[name]
+    for name in ("subscriptions:manage", "dispositions:write", "exchange:peer", "exchange:read")
 }
 #: Secrets of one client that are alive at a time: the one in use, and the next one.
 MOST_SECRETS: Final = 2

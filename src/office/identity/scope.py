@@ -14,7 +14,8 @@ from office.identity.subject import Subject
 from registry.organisations import units_below
 from runtime.connection import Connection
 
-#: The roles of requests: of one that reaches some units and those below them, and of one that reaches all.
+#: The roles of requests: of one that reaches some units and those below them, and of one that reaches all. While nothing secret is
+#: hidden from the latter, the database gives it a third one, without policies (migrations/0042_cleared_requests.sql).
 UNITS_ROLE: Final = "gongche_app"
 EVERYWHERE_ROLE: Final = "gongche_everywhere"
 
@@ -44,7 +45,8 @@ class Reach:
             f"SET {how}ROLE {self.role};"
             f"SET {how}gongche.reach = {quoted(array_text(self.units or ()))};"
             f"SET {how}gongche.secrets = {quoted('*' if self.secrets is None else array_text(self.secrets))};"
-            f"SET {how}gongche.subject = {quoted(self.subject)};"
+            + (f"SELECT set_config('role', everywhere_role(), {not session});" if self.units is None else "")
+            + f"SET {how}gongche.subject = {quoted(self.subject)};"
             + (f"SET {how}gongche.actor = {quoted(self.actor)};" if self.actor else "")
         )
 

@@ -14,7 +14,7 @@ from office.supervision.complaints import case_part
 from office.supervision.contents import CaseClose, CaseCommand, CaseContents, CaseEdit, CaseGrant, plain
 from office.supervision.deadlines import Deadlines
 from office.supervision.facts import alerts_by_id, complete
-from office.supervision.findings import write_findings
+from office.supervision.findings import drop_tasks, write_findings
 from office.supervision.messages import tell
 from office.supervision.problems import (
     InvalidError,
@@ -43,7 +43,7 @@ from registry.organisations import organisation_exists, units_above
 from runtime.connection import Connection
 
 #: Steps that change no state, and that somebody could take for ever.
-_AT_WILL: Final = frozenset({Step.NOTE, Step.ATTACH, Step.EDIT, Step.REPLY, Step.REMIND})
+_AT_WILL: Final = frozenset({Step.NOTE, Step.ATTACH, Step.EDIT, Step.REPLY, Step.REMIND, Step.RECTIFIED})
 #: Nobody gives a term that is longer.
 _LONGEST: Final = timedelta(days=366)
 #: Refusals that are about who asks; the others are about when.
@@ -283,6 +283,8 @@ async def _follow(
         await cases.set_links_open(connection, thread.id, after.state)
     if isinstance(command, CaseClose):
         await write_findings(connection, thread.id, after, event, actor.person)
+    elif event.step is Step.REOPEN:
+        await drop_tasks(connection, thread.id, event, actor.person)
     if after.state not in INNER or event.step in (Step.SUBMIT, Step.RETURN):
         await tell(connection, thread.id, thread.case, after, event)
 

@@ -228,6 +228,12 @@ class CaseReopen(CaseReason):
     due_on: Day | None = Field(None, description="left out: the term of its level")
 
 
+class CaseRectified(CaseCommand):
+    """报送整改: what was done of the measures."""
+
+    text: LongText
+
+
 class CaseNote(CaseCommand):
     """A remark. ``internal``: the other side does not see it."""
 
@@ -253,6 +259,9 @@ COMMANDS: Final[dict[Step, type[CaseCommand]]] = {
     Step.RECHECK: CaseReason,
     Step.CALLED_BACK: CaseCalledBack,
     Step.REOPEN: CaseReopen,
+    Step.RECTIFIED: CaseRectified,
+    Step.ACCEPT_RECTIFICATION: CaseStep,
+    Step.RETURN_RECTIFICATION: CaseReason,
     Step.CANCEL: CaseReason,
     Step.REMIND: CaseStep,
     Step.NOTE: CaseNote,

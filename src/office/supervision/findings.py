@@ -47,10 +47,21 @@ async def write_findings(connection: Connection, id: str, case: Case, event: Eve
         )  # fmt: skip
 
 
+async def drop_tasks(connection: Connection, id: str, event: Event, person: str) -> None:
+    """After a case was reopened: what its finding had put right stands no more, so nobody need do it."""
+    await connection.execute(
+        "UPDATE tasks SET done_at = $2, done_by = $3, note = $4 WHERE case_id = $1 AND done_at IS NULL",
+        id, event.at, person, "督办单已重新办理，原结论作废 · the case was reopened, its finding stands no more",
+    )  # fmt: skip
+
+
 async def labels_of(connection: Connection, alerts: Collection[str]) -> dict[str, list[dict[str, Any]]]:
-    """The labels of each of ``alerts`` that has some, newest first: finding, cause, case, its number, when."""
+    """The labels of each of ``alerts`` that has some, newest first: finding, cause, case, its number, when, and whether it
+    stands: the case is closed and has found nothing else since (None: the case is not to be seen)."""
     rows = await connection.fetch(
-        "SELECT l.alert_id, l.finding, l.cause, l.case_id AS case, c.number AS case_no, l.at FROM alert_labels l"
+        "SELECT l.alert_id, l.finding, l.cause, l.case_id AS case, c.number AS case_no, l.at,"
+        " c.state = 'closed' AND NOT EXISTS (SELECT FROM alert_labels n"
+        " WHERE n.alert_id = l.alert_id AND n.case_id = l.case_id AND n.id > l.id) AS stands FROM alert_labels l"
         " LEFT JOIN cases c ON c.id = l.case_id WHERE l.alert_id = ANY($1::text[]) ORDER BY l.id DESC",
         sorted(alerts),
     )
@@ -64,11 +75,12 @@ async def labels_of(connection: Connection, alerts: Collection[str]) -> dict[str
 async def labels_between(
     connection: Connection, rule: str, since_us: int, until_us: int, units: Collection[str] | None = None
 ) -> list[Label]:
-    """The newest label of each alert of ``rule`` that began in [since, until), of ``units`` (None = all)."""
+    """The newest label that stands of each alert of ``rule`` that began in [since, until), of ``units`` (None = all). While a
+    case is open again its labels say nothing."""
     rows = await connection.fetch(
         "SELECT DISTINCT ON (a.id) a.id, a.subject, a.organisation, l.finding,"
         " to_char(a.occurred_from AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM') AS month"
-        " FROM alerts a JOIN alert_labels l ON l.alert_id = a.id"
+        " FROM alerts a JOIN alert_labels l ON l.alert_id = a.id JOIN cases c ON c.id = l.case_id AND c.state = 'closed'"
         " WHERE a.rule = $1 AND a.occurred_from >= $2 AND a.occurred_from < $3"
         " AND ($4::text[] IS NULL OR a.organisation = ANY($4::text[])) ORDER BY a.id, l.id DESC LIMIT $5",
         rule, from_us(since_us), from_us(until_us), None if units is None else sorted(units), MAX_LABELS,

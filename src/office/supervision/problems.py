@@ -94,3 +94,10 @@ class InvalidError(SupervisionError):
     def __init__(self, pointer: str, message: str) -> None:
         super().__init__("invalid-data", message)
         self.pointer = pointer
+
+
+class PaperError(InvalidError):
+    """A file that is not taken."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("", message)

@@ -47,7 +47,8 @@ async def proposals(
         " && tstzrange($1, $2) AND a.status = 'suspected' AND a.occurred_from >= $1 AND a.occurred_from < $2"
         " AND ($3::text[] IS NULL OR a.organisation = ANY($3::text[]))"
         " AND NOT EXISTS (SELECT FROM case_links l WHERE l.kind = 'alert' AND l.ref = a.id AND l.open)"
-        " AND NOT EXISTS (SELECT FROM alert_labels b WHERE b.alert_id = a.id)"
+        " AND NOT EXISTS (SELECT FROM alert_labels b LEFT JOIN cases c ON c.id = b.case_id WHERE b.alert_id = a.id"
+        " AND (c.state = 'closed' OR c.id IS NULL))"
         " ORDER BY a.occurred_from, a.id LIMIT $4",
         *_span(since, until),
         reach,

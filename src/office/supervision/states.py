@@ -74,6 +74,9 @@ class Step(StrEnum):
     RECHECK = "recheck"  # 交回访
     CALLED_BACK = "called-back"  # 回访结果
     REOPEN = "reopen"  # 重新办理
+    RECTIFIED = "rectified"  # 报送整改
+    ACCEPT_RECTIFICATION = "accept-rectification"  # 整改验收
+    RETURN_RECTIFICATION = "return-rectification"  # 整改退回
     CANCEL = "cancel"  # 撤销
     REMIND = "remind"  # 催办
     NOTE = "note"  # 备注
@@ -100,6 +103,9 @@ STEP_NAMES: Final[Mapping[Step, str]] = {
     Step.RECHECK: "交回访",
     Step.CALLED_BACK: "回访结果",
     Step.REOPEN: "重新办理",
+    Step.RECTIFIED: "报送整改",
+    Step.ACCEPT_RECTIFICATION: "整改验收",
+    Step.RETURN_RECTIFICATION: "整改退回",
     Step.CANCEL: "撤销",
     Step.REMIND: "催办",
     Step.NOTE: "备注",
@@ -114,11 +120,13 @@ _UNIT: Final = ("cases:reply", "cases:sign")
 #: Steps that the program takes by itself.
 BY_CLOCK: Final = frozenset({Step.ALERT_WITHDRAWN, Step.ANNOUNCE, Step.REMIND})
 #: Who has acted so in a case has acted for the unit, or for the office. Notes and files are of no side.
-_OF_UNIT: Final = frozenset({Step.SIGN, Step.REFUSE, Step.REPLY, Step.SIGN_REPLY, Step.ASK_EXTENSION})
+_OF_UNIT: Final = frozenset(
+    {Step.SIGN, Step.REFUSE, Step.REPLY, Step.SIGN_REPLY, Step.ASK_EXTENSION, Step.RECTIFIED}
+)
 _OF_OFFICE: Final = frozenset(
     {
         Step.DRAFT, Step.EDIT, Step.SUBMIT, Step.RETURN, Step.ISSUE, Step.GRANT, Step.DENY, Step.CLOSE, Step.REDO, Step.RECHECK,
-        Step.CALLED_BACK, Step.REOPEN, Step.CANCEL, Step.REMIND,
+        Step.CALLED_BACK, Step.REOPEN, Step.CANCEL, Step.REMIND, Step.ACCEPT_RECTIFICATION, Step.RETURN_RECTIFICATION,
     }
 )  # fmt: skip
 
@@ -144,7 +152,9 @@ class Event:
 class Case:
     """What a thread comes to. ``organisation``: the responsible unit. ``drafters``: who wrote, changed or submitted the
     draft; ``reply_by``: who wrote the reply that is not signed yet; ``of_unit``, ``of_office``: who acted on which side.
-    ``ticks``: the events that set or stop clocks. ``extension``: whether one was asked for in this round."""
+    ``ticks``: the events that set or stop clocks. ``extension``: whether one was asked for in this round. ``measures_due``: until when
+    the measures of the finding are due; ``rectified``: the day of the report of them that was not returned;
+    ``rectification_accepted``: the office has looked at it."""
 
     state: State
     version: int
@@ -163,6 +173,9 @@ class Case:
     announced: bool = False
     withdrawn_alerts: tuple[str, ...] = ()
     finding: str | None = None
+    measures_due: date | None = None
+    rectified: date | None = None
+    rectification_accepted: bool = False
     ticks: tuple[Event, ...] = ()
 
     @property
@@ -217,6 +230,8 @@ _GUARDS: Final[Mapping[str, tuple[Guard, Refusal]]] = {
     "extension-once": (lambda case, act: not case.extension, Refusal.SECOND_EXTENSION),
     "in-time-to-refuse": (lambda case, act: act.refuse_by is None or act.today <= act.refuse_by, Refusal.TOO_LATE_TO_REFUSE),
     "in-time-to-ask": (lambda case, act: act.ask_by is None or act.today <= act.ask_by, Refusal.TOO_LATE_TO_ASK),
+    "rectification-due": (lambda case, act: case.measures_due is not None and case.rectified is None, Refusal.NOTHING_TO_RECTIFY),
+    "rectification-reported": (lambda case, act: case.rectified is not None and not case.rectification_accepted, Refusal.NOT_RECTIFIED),
     "within-a-year": (lambda case, act: act.reopen_by is None or act.today <= act.reopen_by, Refusal.TOO_LATE_TO_REOPEN),
 }  # fmt: skip
 
@@ -264,6 +279,9 @@ TABLE: Final[tuple[Row, ...]] = (
     _row(Step.RECHECK, {_S.REPLIED}, _S.CALLING_BACK, "cases:close", "not-of-unit"),
     _row(Step.CALLED_BACK, {_S.CALLING_BACK}, _S.REPLIED, "cases:close", "not-of-unit"),
     _row(Step.REOPEN, {_S.CLOSED}, _S.WORKING, "cases:issue", "not-of-unit", "within-a-year"),
+    _row(Step.RECTIFIED, {_S.CLOSED}, None, "cases:reply", "not-of-office", "rectification-due"),
+    _row(Step.ACCEPT_RECTIFICATION, {_S.CLOSED}, None, "cases:close", "not-of-unit", "rectification-reported"),
+    _row(Step.RETURN_RECTIFICATION, {_S.CLOSED}, None, "cases:close", "not-of-unit", "rectification-reported"),
     _row(Step.REMIND, WITH_UNIT, None, ("cases:draft", "cases:issue", "cases:close"), "not-of-unit"),
     _row(Step.NOTE, frozenset(State), None, (*OFFICE, *_UNIT), human=False),
     _row(Step.ATTACH, frozenset(State) - OVER, None, (*OFFICE, *_UNIT), human=False),
@@ -346,6 +364,10 @@ def _replied(case: Case, event: Event, body: Mapping[str, Any]) -> dict[str, Any
     return {"reply_by": by, "reply_open": True, "repliers": case.repliers | event.persons}
 
 
+#: What a reopened case has not any more.
+_UNSAID: Final[dict[str, Any]] = dict.fromkeys(("finding", "measures_due", "rectified")) | dict.fromkeys(
+    ("extension", "announced", "rectification_accepted"), False
+)
 _EFFECTS: Final[Mapping[Step, Callable[[Case, Event, Mapping[str, Any]], dict[str, Any]]]] = {
     Step.EDIT: _edited,
     Step.SUBMIT: lambda case, event, body: {"drafters": case.drafters | event.persons},
@@ -357,8 +379,14 @@ _EFFECTS: Final[Mapping[Step, Callable[[Case, Event, Mapping[str, Any]], dict[st
         "extension": True,
         "asked_until": date.fromisoformat(body["due_on"]),
     },
-    Step.CLOSE: lambda case, event, body: {"finding": body["finding"]},
-    Step.REOPEN: lambda case, event, body: {"finding": None, "extension": False, "announced": False},
+    Step.CLOSE: lambda case, event, body: {
+        "finding": body["finding"],
+        "measures_due": date.fromisoformat(body["measures_due"]) if body.get("measures_due") else None,
+    },
+    Step.REOPEN: lambda case, event, body: _UNSAID,
+    Step.RECTIFIED: lambda case, event, body: {"rectified": event.day},
+    Step.ACCEPT_RECTIFICATION: lambda case, event, body: {"rectification_accepted": True},
+    Step.RETURN_RECTIFICATION: lambda case, event, body: {"rectified": None},
     Step.REMIND: lambda case, event, body: {"reminders": case.reminders + 1},
     Step.ANNOUNCE: lambda case, event, body: {"announced": True},
     Step.ALERT_WITHDRAWN: lambda case, event, body: {

@@ -20,6 +20,8 @@ class Refusal(StrEnum):
     TOO_LATE_TO_REFUSE = "too-late-to-refuse"
     TOO_LATE_TO_ASK = "too-late-to-ask"
     TOO_LATE_TO_REOPEN = "too-late-to-reopen"
+    NOTHING_TO_RECTIFY = "nothing-to-rectify"
+    NOT_RECTIFIED = "not-rectified"
 
 
 #: Chinese, then English.
@@ -40,5 +42,7 @@ SAID: Final[dict[Refusal, str]] = {
     Refusal.SECOND_EXTENSION: "延期只能申请一次 · more time can be asked for once only",
     Refusal.TOO_LATE_TO_REFUSE: "已过退件期限，请签收后办理，情况写入回复 · too late to send it back; sign for it and say so in the reply",
     Refusal.TOO_LATE_TO_ASK: "延期须在到期前提出，现已过期限 · more time must be asked for before the term ends; that time has passed",
+    Refusal.NOTHING_TO_RECTIFY: "本单没有待报送的整改：结论不要求整改，或已报送 · there are no measures to report: none were asked for, or they are reported already",
+    Refusal.NOT_RECTIFIED: "没有待验收的整改，请等单位报送 · there is no report of measures to be looked at; wait for the unit",
     Refusal.TOO_LATE_TO_REOPEN: "核销已满期限，不能重新办理，请另立督办单 · closed too long ago; draft a new order",
 }

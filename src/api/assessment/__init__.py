@@ -1,0 +1,1 @@
+"""Assessment of units (考核评分): scoring tables, sheets, ranking, objections."""

@@ -1,0 +1,1 @@
+"""What can be checked by anybody: the bundle of a case."""

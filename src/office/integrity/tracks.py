@@ -1,0 +1,168 @@
+"""The positions that frozen evidence rests on: what was stored of its terminals in its time when it was sealed, and what is
+other now.
+
+Everything that is stored in the stretch is listed, also what the evidence did not use. A position that comes later is no
+tampering: terminals send what they recorded without a network. One that says it was received before others of the stretch,
+and was not there, was put in: of one terminal what is received first is stored first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from office.integrity.blocks import sha256, sm3
+from registry.terminals import spans_of_vehicle
+from rules.evidence import parse
+from runtime.connection import Connection
+from runtime.units import from_us
+from telemetry.archive.clocks import read_clocks
+from telemetry.archive.columns import NAMES
+
+#: A position in ``evidence_positions.rows``.
+ROW: Final = np.dtype([("terminal", ">i4"), ("t_us", ">i8"), ("fingerprint", ">i8"), ("hash", "V12")])
+#: Clocks of the gateways that a terminal changes between, and how long one of them waits for the log, may differ by so much.
+SLACK_US: Final = 1_800_000_000
+#: Device times further away are not looked for.
+_FARTHEST_US: Final = 4_102_444_800_000_000
+
+_COLUMNS: Final = [
+    f"(extract(epoch FROM p.{name}) * 1000000)::bigint" if name in ("device_time", "received_at")
+    else "pg_catalog.encode(p.items, 'hex')" if name == "items" else f"p.{name}"
+    for name in NAMES
+]  # fmt: skip
+_SQL: Final = (
+    "SELECT p.terminal_no, (extract(epoch FROM p.device_time) * 1000000)::bigint AS t_us, p.fingerprint,"  # noqa: S608 - our own names
+    " (extract(epoch FROM p.received_at) * 1000000)::bigint AS received_us, p.lat_e6, p.lon_e6, p.speed_dkmh, p.direction_deg,"
+    f" COALESCE(p.odometer_dkm, -1) AS odometer_dkm, json_build_array({', '.join(_COLUMNS)})::text AS text"
+    " FROM unnest($1::integer[], $2::timestamptz[], $3::timestamptz[]) AS s (no, since, until)"
+    " CROSS JOIN LATERAL (SELECT * FROM positions p WHERE p.terminal_no = s.no AND p.device_time >= s.since"
+    " AND p.device_time <= s.until ORDER BY p.terminal_no, p.device_time, p.fingerprint) p"
+)
+_FIX: Final = ("lat_e6", "lon_e6", "speed_dkmh", "direction_deg", "odometer_dkm")
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A track in evidence: whose it is, and its fixes {(time, fingerprint): values of _FIX}."""
+
+    vehicle: str
+    fixes: dict[tuple[int, int], tuple[int, ...]]
+
+
+def stretches(body: bytes) -> list[Stretch]:
+    """The tracks of evidence that name a vehicle. Raises EvidenceError."""
+    return [found for found in _walk(parse(body), None) if found.fixes]
+
+
+def _walk(part: Any, vehicle: str | None) -> Iterator[Stretch]:
+    if isinstance(part, dict):
+        own = part.get("vehicle")
+        if isinstance(own, dict) and isinstance(own.get("id"), str):
+            vehicle = own["id"]
+        track = part.get("track")
+        if isinstance(track, dict) and isinstance(track.get("fingerprint"), list) and vehicle is not None:
+            columns = [track.get(name) or [] for name in ("t_us", "fingerprint", *_FIX)]
+            yield Stretch(vehicle, {(row[0], row[1]): row[2:] for row in zip(*columns, strict=False)})
+        for name, value in part.items():
+            if name != "track":
+                yield from _walk(value, vehicle)
+    elif isinstance(part, list) and part and isinstance(part[0], dict):
+        for value in part:
+            yield from _walk(value, vehicle)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A row of ``evidence_positions``; see there."""
+
+    fixes: int
+    absent: int
+    spans: list[list[int]]
+    rows: bytes
+    sm3: bytes
+
+
+async def positions_of(connection: Connection, found: Sequence[Stretch]) -> Listed:
+    """What is stored now of the terminals of some tracks in their time."""
+    fixes = sum(len(one.fixes) for one in found)
+    spans: set[tuple[int, int, int]] = set()
+    wanted: dict[tuple[int, int], tuple[int, ...]] = {}
+    shifts = {0}
+    for one in found:
+        times = [t for t, _ in one.fixes]
+        since, until = min(times), max(times)
+        wanted |= one.fixes
+        if until >= _FARTHEST_US:
+            continue
+        sat = await spans_of_vehicle(connection, one.vehicle, from_us(since), from_us(until + 1))
+        terminals = sorted({span[0] for span in sat or ()})
+        clocks = await read_clocks(connection, terminals)
+        for no in terminals:
+            of_terminal = {0} | {piece.shift_us for piece in clocks.get(no, ())}
+            shifts |= of_terminal
+            spans |= {(no, since - shift, until - shift) for shift in of_terminal}
+    stored = await read_spans(connection, sorted(spans))
+    there = 0
+    left = set(wanted)
+    for row in stored:
+        for shift in shifts:
+            key = (row["t_us"] + shift, row["fingerprint"])
+            if key in left and wanted[key] == tuple(row[name] for name in _FIX):
+                left.discard(key)
+                there += 1
+                break
+    received: dict[int, int] = {}
+    for row in stored:
+        received[row["terminal_no"]] = max(received.get(row["terminal_no"], 0), row["received_us"])
+    texts = [row["text"].encode() for row in stored]
+    return Listed(
+        fixes, len(wanted) - there, [[*span, received.get(span[0], 0)] for span in sorted(spans)],
+        _packed(stored, texts), sm3(b"\n".join(texts)),
+    )  # fmt: skip
+
+
+async def read_spans(connection: Connection, spans: Sequence[tuple[int, int, int]]) -> list[Any]:
+    """What is stored in stretches (terminal, from, to; device times, both included), each position once, in order."""
+    if not spans:
+        return []
+    rows = await connection.fetch(
+        _SQL, [no for no, _, _ in spans], [from_us(a) for _, a, _ in spans], [from_us(b) for _, _, b in spans]
+    )
+    once = {(row["terminal_no"], row["t_us"], row["fingerprint"]): row for row in rows}
+    return [once[key] for key in sorted(once)]
+
+
+def _packed(rows: Sequence[Any], texts: Sequence[bytes]) -> bytes:
+    packed = np.zeros(len(rows), ROW)
+    packed["terminal"] = [row["terminal_no"] for row in rows]
+    packed["t_us"] = [row["t_us"] for row in rows]
+    packed["fingerprint"] = [row["fingerprint"] for row in rows]
+    packed["hash"] = np.frombuffer(b"".join(sha256(text)[:12] for text in texts), "V12")
+    return packed.tobytes()
+
+
+async def compare(
+    connection: Connection, spans: Sequence[Sequence[int]], rows: bytes, released: Collection[int | None]
+) -> list[tuple[str, tuple[int, int, int]]]:
+    """('changed' | 'missing' | 'inserted', (terminal, device time, fingerprint)) of what is other than it was listed.
+    ``released``: terminals of which positions left the quarantine that were in it before (None = it is not known of which)."""
+    sealed = {
+        (int(row["terminal"]), int(row["t_us"]), int(row["fingerprint"])): bytes(row["hash"])
+        for row in np.frombuffer(rows, ROW)
+    }
+    until = {span[0]: span[3] for span in spans}
+    wrong: list[tuple[str, tuple[int, int, int]]] = []
+    for row in await read_spans(connection, [(span[0], span[1], span[2]) for span in spans]):
+        key = row["terminal_no"], row["t_us"], row["fingerprint"]
+        said = sealed.pop(key, None)
+        if said is None:
+            known_late = None in released or key[0] in released
+            if row["received_us"] < until[key[0]] - SLACK_US and not known_late:
+                wrong.append(("inserted", key))
+        elif said != sha256(row["text"].encode())[:12]:
+            wrong.append(("changed", key))
+    return wrong + [("missing", key) for key in sealed]
