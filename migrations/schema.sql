@@ -646,10 +646,7 @@ CREATE FUNCTION note_findings() RETURNS trigger
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
-    PERFORM FROM alerts WHERE id IN (SELECT alert_id FROM new_rows) ORDER BY id FOR NO KEY UPDATE;
-    UPDATE alerts a SET finding = n.finding
-      FROM (SELECT DISTINCT ON (alert_id) alert_id, finding FROM new_rows ORDER BY alert_id, id DESC) n
-     WHERE a.id = n.alert_id AND a.finding <> n.finding;
+    PERFORM set_case_states((SELECT array_agg(DISTINCT alert_id) FROM new_rows));
     RETURN NULL;
 END $$;
 
@@ -980,12 +977,15 @@ CREATE FUNCTION set_case_states(wanted text[]) RETURNS void
     AS $$
 BEGIN
     PERFORM FROM alerts WHERE id = ANY (wanted) ORDER BY id FOR NO KEY UPDATE;
-    UPDATE alerts a SET case_state = n.state
-      FROM (SELECT w.id, COALESCE((SELECT c.state FROM case_links l JOIN cases c ON c.id = l.case_id
-                                    WHERE l.kind = 'alert' AND l.ref = w.id
-                                    ORDER BY l.open DESC, c.created_at DESC, c.id DESC LIMIT 1), 'none') AS state
+    UPDATE alerts a SET case_state = n.state, finding = n.finding
+      FROM (SELECT w.id,
+                   COALESCE((SELECT c.state FROM case_links l JOIN cases c ON c.id = l.case_id
+                              WHERE l.kind = 'alert' AND l.ref = w.id
+                              ORDER BY l.open DESC, c.created_at DESC, c.id DESC LIMIT 1), 'none') AS state,
+                   COALESCE((SELECT l.finding FROM alert_labels l JOIN cases c ON c.id = l.case_id AND c.state = 'closed'
+                              WHERE l.alert_id = w.id ORDER BY l.id DESC LIMIT 1), 'none') AS finding
               FROM unnest(wanted) AS w (id)) n
-     WHERE a.id = n.id AND a.case_state <> n.state;
+     WHERE a.id = n.id AND (a.case_state, a.finding) IS DISTINCT FROM (n.state, n.finding);
 END $$;
 
 CREATE FUNCTION supersede_dispatch_order() RETURNS trigger
@@ -1163,7 +1163,7 @@ COMMENT ON COLUMN alerts.card IS 'fuel_cards.id of alerts of card_binding and re
 
 COMMENT ON COLUMN alerts.case_state IS 'State of its open case, else of its newest one; none = it was never in a case. Kept by triggers of cases and case_links.';
 
-COMMENT ON COLUMN alerts.finding IS 'Its newest label; none = it has none. Kept by a trigger of alert_labels.';
+COMMENT ON COLUMN alerts.finding IS 'Its newest label of a closed case; none = it has none. Kept by triggers of alert_labels and cases.';
 
 CREATE TABLE api_tokens (
     id text NOT NULL,

@@ -15,11 +15,14 @@ from tests.released import load_database
 
 _ROWS = """
 INSERT INTO cases (id, organisation, number, state, version, source, level, title, created_at)
-  SELECT 'case-' || k, o.id, 'T-' || k, 'draft', 8, 'joint', 'normal', '夜间用车', now()
+  SELECT 'case-' || k, o.id, 'T-' || k, 'draft', 8, 'joint', 'general', '夜间用车', now()
     FROM (SELECT id FROM organisations ORDER BY id LIMIT 1) o, generate_series(1, 5) k;
 INSERT INTO case_events (case_id, version, step, at, actor, persons, actor_name, body)
-  SELECT 'case-' || k, v, 'note', now(), 'user:' || k, ARRAY['user:' || k], '张三', jsonb_build_object('text', '说明 ' || v, 'n', v)
-    FROM generate_series(1, 5) k, generate_series(1, 8) v;
+  SELECT 'case-' || k, v, CASE v WHEN 1 THEN 'draft' ELSE 'note' END, now(), 'user:' || k, ARRAY['user:' || k], '张三',
+         CASE v WHEN 1 THEN jsonb_build_object('organisation', c.organisation, 'title', c.title, 'facts', '夜间外出', 'source', c.source,
+                                               'level', 'general')
+                ELSE jsonb_build_object('text', '说明 ' || v, 'side', 'office') END
+    FROM generate_series(1, 5) k JOIN cases c ON c.id = 'case-' || k, generate_series(1, 8) v;
 INSERT INTO case_attachments (id, case_id, name, media_type, size, sha256, received_sha256, uploaded_by, uploaded_at, body)
   SELECT 'file-' || k, 'case-' || k, '票据.txt', 'text/plain', length(b), sha256(b), sha256(b), 'user:1', now(), b
     FROM generate_series(1, 5) k, LATERAL (SELECT convert_to('票据 ' || k, 'UTF8') AS b) c;
