@@ -21,7 +21,7 @@ Call = Callable[[httpx.AsyncClient, str, Any], Awaitable[httpx.Response]]
 
 def channel(unit: str) -> str:
     """The id of the unit's channel."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"channel of {unit}"))
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"channel of {unit}").hex
 
 
 async def fill(pool: asyncpg.Pool, unit: str) -> None:

@@ -85,7 +85,7 @@ async def made(
 def channel_body(row: dict[str, Any]) -> dict[str, Any]:
     """A channel as it is shown."""
     return {
-        "id": str(row["id"]),
+        "id": row["id"].hex,
         "kind": row["kind"],
         "address": row["shown"],
         "organisation": row["organisation"],
@@ -103,7 +103,7 @@ def channel_body(row: dict[str, Any]) -> dict[str, Any]:
 def letters_body(found: list[dict[str, Any]], limit: int) -> dict[str, Any]:
     """A page of messages."""
     following = make_cursor("letters", found[-1]["id"]) if len(found) == limit else None
-    return {"items": [one | {"channel": str(one["channel"])} for one in found], "next": following}
+    return {"items": [one | {"channel": one["channel"].hex} for one in found], "next": following}
 
 
 async def channel_of(
