@@ -136,3 +136,7 @@ BEGIN
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', each);
     END LOOP;
 END $$;
+
+-- The positions that evidence rests on (0038) are hidden with the evidence.
+SELECT secret_table('evidence_positions', 'cardinality((SELECT hidden_nos())::integer[]) = 0'
+    ' OR EXISTS (SELECT FROM evidence_of_alerts e WHERE e.sha256 = evidence_positions.sha256)');

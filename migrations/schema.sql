@@ -5063,6 +5063,12 @@ CREATE POLICY secret ON evidence_of_alerts AS RESTRICTIVE TO gongche_app USING (
    FROM alert_versions v
   WHERE (v.evidence_sha256 = evidence_of_alerts.sha256))) AND COALESCE((convert_from(body, 'UTF8'::name) !~ ( SELECT hidden_pattern() AS hidden_pattern)), true))));
 
+CREATE POLICY secret ON evidence_positions AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (EXISTS ( SELECT
+   FROM evidence_of_alerts e
+  WHERE (e.sha256 = evidence_positions.sha256))))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (EXISTS ( SELECT
+   FROM evidence_of_alerts e
+  WHERE (e.sha256 = evidence_positions.sha256)))));
+
 CREATE POLICY secret ON exchange_queue AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT
 CASE kind
     WHEN 'vehicle'::text THEN (id = ANY (( SELECT hidden_ids() AS hidden_ids)::text[]))
