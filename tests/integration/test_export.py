@@ -304,9 +304,13 @@ async def test_an_export_without_secret_vehicles_has_none_of_their_positions(
         await conn.execute(bind, 3, "open", noon, None)
         everything = await rows_of_table(conn, DAY)
     seen = [
-        row for row in everything if row["terminal"] != 1 and (row["terminal"] != 3 or row["device_time"] >= noon)
+        row
+        for row in everything
+        if row["terminal"] != 1 and (row["terminal"] != 3 or row["device_time"] >= noon)
     ]
-    env = {k: v for k, v in os.environ.items() if not k.startswith("GONGCHE_")} | {"GONGCHE_DATABASE_URL": db_url}
+    env = {k: v for k, v in os.environ.items() if not k.startswith("GONGCHE_")} | {
+        "GONGCHE_DATABASE_URL": db_url
+    }
 
     def export(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

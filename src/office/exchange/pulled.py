@@ -33,7 +33,13 @@ async def take_down(connection: Connection, peer: Peer, own: str, answer: Mappin
         for row in await connection.fetch(
             "SELECT id FROM organisations WHERE id = ANY($1::text[])",
             # What is no text for the database is no unit either, and must not keep back the other records.
-            sorted({str(one.get("organisation"))[:128].replace("\0", "") for one in given if isinstance(one, dict)}),
+            sorted(
+                {
+                    str(one.get("organisation"))[:128].replace("\0", "")
+                    for one in given
+                    if isinstance(one, dict)
+                }
+            ),
         )
     }
     for place, one in enumerate(given):

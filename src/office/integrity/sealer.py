@@ -51,7 +51,9 @@ ROWS: Final = Counter("gongche_seal_rows_total", "Rows sealed", ["stream"])
 WAITING: Final = Gauge("gongche_seal_waiting", f"Rows that are in no block yet, counted to {_MOST_COUNTED}")
 OLDEST: Final = Gauge("gongche_seal_oldest_seconds", "For how long the oldest of them has waited")
 LOST: Final = Counter(
-    "gongche_seal_lost_total", "Blocks that this process knew of and that are not in the database any more, or are others", ["stream"]
+    "gongche_seal_lost_total",
+    "Blocks that this process knew of and that are not in the database any more, or are others",
+    ["stream"],
 )
 
 
@@ -262,7 +264,9 @@ def _exported(folder: Path, key: str) -> dict[str, tuple[int, bytes]]:
             continue
         if found.key.id == key:
             try:
-                return {name: (head.number, bytes.fromhex(head.sha256)) for name, head in found.streams.items()}
+                return {
+                    name: (head.number, bytes.fromhex(head.sha256)) for name, head in found.streams.items()
+                }
             except ValueError:
                 continue
     return {}
