@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import asyncpg
 import httpx
 import openpyxl
 
+from api.documents.papers import PAPER_NAMES, PaperKind
 from office.documents.typesetting import chinese_day
 from rules.alerts.feed import publish_feed
 from rules.alerts.model import AlertFacts, Judgement, Measure
@@ -155,6 +157,12 @@ async def test_a_case_has_the_paper_of_each_step(bureau: Site) -> None:
         assert said in text, said
     # What came later has not changed the order.
     assert (await get(bureau, "clerk", f"cases/{id}/documents/order")).content == order.content
+    # The bundle has all of them, the same bytes.
+    whole = await get(bureau, "clerk", f"cases/{id}/bundle?purpose=%E5%A4%8D%E6%A0%B8")
+    with zipfile.ZipFile(io.BytesIO(whole.content)) as archive:
+        papers = {n for n in archive.namelist() if n.startswith("documents/")}
+        assert papers == {f"documents/{PAPER_NAMES[PaperKind(kind)]}.pdf" for kind in KINDS}
+        assert archive.read("documents/督办单.pdf") == order.content
     await bureau.step("head", id, "reopen", reason="发现新的情况")
     await refused(bureau, "unit", id, "closing", 409)
     await bureau.step("head", id, "cancel", reason="重复立单，撤销")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request
@@ -15,29 +14,17 @@ from api.auth.scoped import scoped, subject_of
 from api.cases.common import ANY, ItemId, actor_of
 from api.cases.endpoints import NO_CASE
 from api.documents.drawing import picture_of
-from api.documents.papers import (
-    MOST_PICTURES,
-    PAPER_NAMES,
-    Known,
-    PaperKind,
-    paper_of,
-    pictured,
-    units_of,
-)
+from api.documents.papers import PAPER_NAMES, Known, PaperKind, paper_of
 from api.documents.rendering import BINARY, PDF, SVG, document, made, setter_of
+from api.documents.setting import Drawn, drawn_of, known_of, set_paper
 from api.errors import Problem, known, not_found
 from api.http import MAX_ID
-from office.documents.papers import OrderPaper, render_form, render_order
-from office.documents.picture import Picture
-from office.documents.typesetting import Typesetter
 from office.supervision import cases
 from office.supervision.actors import sight
 from office.supervision.cases import Thread
 from office.supervision.commanding import no_such_case
-from registry.organisations import names_of
 from rules.alerts.feed import evidence_of
 from rules.alerts.feed import get_alert as stored_alert
-from rules.alerts.model import Evidence
 from runtime.connection import Connection
 
 router = APIRouter(prefix="/v1")
@@ -71,26 +58,13 @@ async def paper(request: Request, id: ItemId, kind: PaperKind) -> Response:
 
     async def prepare() -> Callable[[], bytes]:
         drawn = await _evidence(request, thread) if kind is PaperKind.ORDER else []
-        return lambda: _set(setter, kind, thread, found, drawn)
+        return lambda: set_paper(setter, kind, thread, found, drawn)
 
     return document(
         await made(request.app.state.document_turns, prepare),
         PDF,
         f"{thread.case.number}{PAPER_NAMES[kind]}.pdf",
     )
-
-
-def _set(
-    setter: Typesetter, kind: PaperKind, thread: Thread, found: Known, drawn: Sequence[tuple[str, int, Evidence]]
-) -> bytes:  # fmt: skip
-    """The PDF, with the pictures of what is to be drawn."""
-    pictures: dict[str, Picture] = {}
-    for alert, version, held in drawn:
-        shown = picture_of(alert, version, held.sha256, held.body)
-        if shown is not None and len(pictures) < MOST_PICTURES:
-            pictures[alert] = shown
-    paper = paper_of(kind, thread, replace(found, pictures=pictures))
-    return render_order(setter, paper) if isinstance(paper, OrderPaper) else render_form(setter, paper)
 
 
 async def _looked_up(request: Request, connection: Connection, id: str, issuer: str) -> tuple[Thread, Known]:
@@ -100,21 +74,15 @@ async def _looked_up(request: Request, connection: Connection, id: str, issuer: 
     sees = await sight(connection, actor.subject)
     if thread is None or not sees.sees(thread.case.organisation, issued=thread.case.number is not None):
         raise no_such_case(id)
-    units = await names_of(connection, units_of(thread))
-    return thread, Known(issuer, units, await cases.load_clocks(connection))
+    return thread, await known_of(connection, thread, issuer)
 
 
-async def _evidence(request: Request, thread: Thread) -> list[tuple[str, int, Evidence]]:
+async def _evidence(request: Request, thread: Thread) -> list[Drawn]:
     """What the alerts of the case were judged on when it was drafted. Who may read no alerts gets no picture."""
     if not subject_of(request).may("alerts:read"):
         return []
-    found = []
     async with scoped(request, "alerts:read", read_only=True) as connection:
-        for alert, version in pictured(thread):
-            held = await evidence_of(connection, alert, version)
-            if held is not None:
-                found.append((alert, version, held))
-    return found
+        return await drawn_of(connection, thread)
 
 
 @router.get(

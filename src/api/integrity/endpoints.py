@@ -17,11 +17,12 @@ from api.auth.audited import noted, stated_purpose
 from api.auth.scoped import scoped, subject_of
 from api.cases.common import ItemId
 from api.cases.endpoints import NO_CASE
+from api.documents.rendering import setter_of
+from api.documents.setting import papers_of_case
 from api.errors import Problem, known, unavailable
 from office.integrity import signing
 from office.integrity.bundle import write_bundle
 from office.supervision.actors import sight
-from runtime.connection import Connection
 from runtime.errors import ConfigurationError
 from runtime.settings import Settings
 
@@ -34,11 +35,6 @@ _ZIP: Final = "application/zip"
 _running = asyncio.Semaphore(_AT_ONCE)
 
 
-async def documents_of(request: Request, connection: Connection, case: str) -> dict[str, bytes]:
-    """The documents of a case that go into its bundle, by file name. Whoever renders documents says so here."""
-    return {}
-
-
 @router.get(
     "/cases/{id}/bundle",
     summary="案卷包 / the bundle of a case",
@@ -47,7 +43,7 @@ async def documents_of(request: Request, connection: Connection, case: str) -> d
     responses={200: {"content": {_ZIP: {"schema": {"type": "string", "format": "binary"}}}}},
 )
 async def get_bundle(request: Request, id: ItemId) -> Response:
-    """Thread, alerts, judgements, evidence, map data and files of the case in one ZIP file, with the proof that they are in the
+    """Thread, alerts, judgements, evidence, map data, papers and files of the case in one ZIP file, with the proof that they are in the
     chains. `gongche verify` checks it without a database. For the office and for inspectors, who say what it is for
     (`X-Purpose`); callers of the hotline are not in it. The same case gives the same bytes."""
     if request.state.purpose is None:
@@ -78,6 +74,7 @@ async def get_bundle(request: Request, id: ItemId) -> Response:
 
 
 async def _write(request: Request, case: str, file: Any) -> None:
+    settings, setter = request.app.state.settings, await setter_of(request)
     async with scoped(request, "cases:read") as connection:
         row = await connection.fetchrow("SELECT organisation, vehicle FROM cases WHERE id = $1", case)
         if row is None or not (await sight(connection, subject_of(request))).office(row["organisation"]):
@@ -86,10 +83,10 @@ async def _write(request: Request, case: str, file: Any) -> None:
             request, connection, "cases:read", "cases", case,
             organisation=row["organisation"], vehicle=row["vehicle"], detail={"bundle": True},
         )  # fmt: skip
+        papers = await papers_of_case(connection, case, settings.document_issuer, setter)
         await write_bundle(
-            connection, case, file, draw=feature_collection, documents=await documents_of(request, connection, case),
-            key=_key(request.app.state.settings),
-        )  # fmt: skip
+            connection, case, file, draw=feature_collection, documents=papers, key=_key(settings)
+        )
 
 
 def _key(settings: Settings) -> signing.SigningKey | None:

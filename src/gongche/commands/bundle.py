@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import IO
 
 from api.alerts.evidence import feature_collection
+from api.documents.setting import papers_of_case
 from gongche.commands.database import on_database
+from office.documents.typesetting import typesetter
 from office.integrity import signing
 from office.integrity.bundle import write_bundle
 from runtime.connection import Connection
@@ -24,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--purpose", metavar="TEXT", help="用途，记入审计 / what it is for; kept in the audit"
     )
     parser.epilog = """\
-案卷包含经过、预警、判定、证据、地图数据、附件及其哈希链证明；不含来电人信息
-With the thread, alerts, judgements, evidence, map data, files, and the proof that they are in the chains. Without callers.
+案卷包含经过、预警、判定、证据、地图数据、文书、附件及其哈希链证明；不含来电人信息
+With the thread, alerts, judgements, evidence, map data, papers, files, and the proof that they are in the chains. Without callers.
 核对 / to check it, anywhere, without a database: gongche verify FILE.zip --key ID"""
 
 
@@ -46,7 +48,10 @@ async def _bundle(args: argparse.Namespace, connection: Connection) -> int:
             )
         try:
             with _private(scratch) as file:
-                await write_bundle(connection, case, file, draw=feature_collection, key=key)
+                papers = await papers_of_case(
+                    connection, case, settings.document_issuer, typesetter(settings.document_fonts)
+                )
+                await write_bundle(connection, case, file, draw=feature_collection, documents=papers, key=key)
             scratch.replace(output)
         except OSError as error:
             raise ConfigurationError(f"{output}: {error.strerror or error}") from error
