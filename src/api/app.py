@@ -19,6 +19,7 @@ from api.cases.desk import router as desk
 from api.cases.endpoints import router as cases
 from api.cases.files import router as case_files
 from api.cases.hotline import router as hotline
+from api.documents.assessments import router as assessment_papers
 from api.documents.endpoints import router as documents
 from api.documents.monthly import router as reports
 from api.documents.rendering import AT_ONCE
@@ -94,6 +95,7 @@ def create_app(
         case_files,
         integrity,
         hotline,
+        assessment_papers,
         documents,
         reports,
         desk,

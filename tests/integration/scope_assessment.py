@@ -56,6 +56,7 @@ def lines(case: Any) -> dict[tuple[str, str], Any]:
         ),
         ("GET", sheets): case(_call("GET", "assessments/2026", organisation="{unit}"), read),
         ("GET", f"{sheets}/{{organisation}}"): case(_call("GET", "assessments/2026Q1/{unit}"), read),
+        ("GET", f"{sheets}/{{organisation}}/document"): case(_call("GET", "assessments/2026Q1/{unit}/document"), read),
         ("POST", f"{sheets}/{{organisation}}:close"): case(
             _call("POST", "assessments/2026Q1/{unit}:close", {"digest": "0" * 64}), decide, own=NO_PERSON
         ),

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from office.supervision.states import Event, Step, advance, begin
 from runtime.settings import Settings
 from runtime.units import CHINA, to_us
 from tests.integration.test_supervision import T0, Site, days_ahead, opened, suspect, work_every_day
+from tests.unit.test_documents import squeezed, text_of
 
 TABLE = DEFAULT.model_dump(mode="json")
 TODAY = datetime.now(CHINA).date()
@@ -115,6 +117,14 @@ async def publish_table(site: Site) -> None:
         path = f"assessment-tables/city/{year}"
         await site.ask("clerk", "PUT", path, {"revision": 0, "table": TABLE})
         await site.ask("head", "POST", f"{path}:publish", {"revision": 1, "valid_from": f"{year}-01-01"})
+
+
+async def paper(site: Site, who: str, period: Period) -> bytes:
+    """The sheet of jsj as PDF."""
+    answer = await site.client.get(f"/v1/assessments/{period}/jsj/document", headers=site.headers(who))
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/pdf"
+    return answer.content
 
 
 async def sheet(site: Site, who: str, period: Period, unit: str = "jsj") -> Any:
@@ -236,6 +246,17 @@ async def test_a_closed_sheet_stays_and_what_changes_later_is_corrected_in_the_n
     await bureau.step("clerk", late, "accept-rectification")
     assert await sheet(bureau, "unit", PAST) == kept
     following = await sheet(bureau, "unit", NOW)
+    # On paper: the same numbers; of a closed sheet the same bytes, whatever came later.
+    for shown, at in ((kept, PAST), (following, NOW)):
+        first_try, again = [await paper(bureau, "unit", at) for _ in range(2)]
+        assert first_try == again
+        text = squeezed(text_of(first_try))
+        assert f"＝{Decimal(shown['score']).normalize():f}分" in text
+        assert shown["digest"] in text
+        assert ("未关闭" in text) == (shown["closed_at"] is None)
+        for row in (*shown["lines"], *shown["corrections"]):
+            assert row["number"] in text, row
+    await bureau.ask("other", "GET", f"assessments/{PAST}/jsj/document", None, 404)
     changes = {
         (c["case"], c["item"]): (c["of"], c["booked"], c["now"], c["amount"])
         for c in following["corrections"]

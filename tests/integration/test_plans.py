@@ -291,6 +291,7 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/assessment-tables/{organisation}/{year}": [{}],
     "/v1/assessments/{period}": [{"organisation": "O7"}, {"organisation": "O7", "of": "children"}],
     "/v1/assessments/{period}/{organisation}": [{}],
+    "/v1/assessments/{period}/{organisation}/document": [{}],
     "/v1/assessment-disputes": [{}, {"state": "open"}],
     "/v1/assessment-disputes/{id}": [{}],
     "/v1/unit-channels": [{}, {"organisation": "O7"}],

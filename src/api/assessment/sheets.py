@@ -57,12 +57,15 @@ async def ranking(
 async def get_sheet(request: Request, period: PeriodText, organisation: Unit) -> Response:
     """Line by line. A closed sheet is as it was frozen; another one is computed from the cases that are closed now, with what
     changed in closed periods since as corrections."""
-    at = parse(period)
     async with scoped(request, READ, read_only=True) as connection:
-        await visible(connection, subject_of(request), organisation, READ)
-        found, clocks = await sources(connection)
-        units = await below(connection, request, organisation)
-        return json_response(await _sheet(connection, found, clocks, organisation, at, units))
+        return json_response(await shown_sheet(connection, request, parse(period), organisation))
+
+
+async def shown_sheet(connection: Connection, request: Request, period: Period, unit: str) -> dict[str, Any]:
+    """The sheet of ``unit`` as the caller sees it. Raises Problem 404 where he does not."""
+    await visible(connection, subject_of(request), unit, READ)
+    found, clocks = await sources(connection)
+    return await _sheet(connection, found, clocks, unit, period, await below(connection, request, unit))
 
 
 async def _sheet(

@@ -83,8 +83,8 @@ def render_assessment(sheet: AssessmentSheet, setter: Typesetter | None = None) 
 
 
 def _plain(value: Decimal) -> str:
-    """``5``, ``4.5``."""
-    return f"{value:.1f}".removesuffix(".0")
+    """``5``, ``4.5``, ``4.25``; exact: the lines must come to the total."""
+    return f"{value.normalize():f}"
 
 
 def _signed(value: Decimal) -> str:
