@@ -62,8 +62,8 @@ CREATE FUNCTION assessed_units(units text[]) RETURNS text[]
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    SELECT COALESCE(array_agg(u), '{}') FROM unnest(units) AS n (u) 
-     WHERE current_setting('role') IN ('gongche_everywhere', 'none') OR u = ANY ((SELECT reach_units())::text[])
+    SELECT COALESCE(array_agg(u), '{}') FROM unnest(units) AS n (u)
+     WHERE (SELECT unit_in_reach(NULL)) OR current_setting('role') = 'none' OR u = ANY ((SELECT reach_units())::text[])
 $$;
 
 CREATE FUNCTION assessed_with_vehicles(units text[]) RETURNS text[]

@@ -57,6 +57,7 @@ def at(path: str, id: str = "x", name: str = "x") -> str:
         .replace("{no}", "1")
         .replace("{letter}", "1")
     )
+    address = address.replace("{organisation}", "x").replace("{year}", "2026").replace("{period}", "2026Q1")
     if path.endswith("/attachments"):
         return f"{address}?name=x.pdf"
     if path.endswith("/bundle"):

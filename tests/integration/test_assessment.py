@@ -19,6 +19,7 @@ from office.assessment.periods import Period
 from office.assessment.table import DEFAULT
 from office.identity import sessions
 from office.identity.subject import Role
+from office.identity.tokens import create_token
 from office.supervision import cases, findings
 from office.supervision.cases import Entry
 from office.supervision.states import Event, Step, advance, begin
@@ -339,6 +340,14 @@ async def test_units_are_ranked_and_roll_up(bureau: Site) -> None:
     ]
     above = await sheet(bureau, "head", PAST, "city")
     assert (above["score"], above["below"]["units"], above["below"]["mean"]) == ("100.00", 3, "97.33")
+    # Who reaches everywhere sees the same, also where nothing is secret and his transactions work as another role.
+    made = await create_token(bureau.pool, "all", ["alerts:read"])
+    await bureau.pool.execute("UPDATE api_tokens SET scopes = '{assessments:read}' WHERE id = $1", made.id)
+    assert (
+        await bureau.ask(made.secret, "GET", f"assessments/{PAST}", params={"organisation": "city"})
+        == ranking
+    )
+    assert (await sheet(bureau, made.secret, PAST))["digest"] == (await sheet(bureau, "head", PAST))["digest"]
     # A unit ranks what is below it, and sees no other.
     own = await bureau.ask("unit", "GET", f"assessments/{PAST}", params={"organisation": "jsj"})
     assert [r["organisation"] for r in own["items"]] == ["team"]

@@ -27,16 +27,19 @@ __all__ = ["bureau"]
 KINDS = ("order", "reply", "reminder", "extension", "closing")
 
 
-async def left_the_fence(pool: asyncpg.Pool, subject: str) -> str:
+async def left_the_fence(
+    pool: asyncpg.Pool, subject: str, car: str = "car-1", plate: str = "苏F12345"
+) -> str:
     """An alert ``location`` with its track; its id."""
-    no = await pool.fetchval("SELECT no FROM vehicles WHERE id = 'car-1'")
+    no = await pool.fetchval("SELECT no FROM vehicles WHERE id = $1", car)
     evidence = make(drive(-50, 3000, -50))
+    evidence["vehicle"]["plate"] = plate
     found = location.evaluate(evidence)
     judgement = Judgement(
         rule="location", rule_version=2, subject=subject, vehicle_no=no, outcome="suspected", reason=found.reason,
         evaluated_at_us=to_us(T0) + 10**9, measures={k: Measure(m["value"], m["unit"]) for k, m in found.measures.items()},
         parameters=found.parameters, evidence=canonical(evidence), told=found.told,
-        alert=AlertFacts("high", "jsj", "car-1", "苏F12345", to_us(T0), to_us(T0) + 60_000_000),
+        alert=AlertFacts("high", "jsj", car, plate, to_us(T0), to_us(T0) + 60_000_000),
     )  # fmt: skip
     async with pool.acquire() as connection, connection.transaction():
         written = await publish(connection, [judgement])
@@ -265,7 +268,7 @@ async def test_a_month_is_counted_within_the_units_of_the_reader(bureau: Site) -
 async def test_a_secret_vehicle_is_counted_and_not_named(bureau: Site) -> None:
     await work_every_day(bureau.pool, days_ahead(0), 60)
     alert = await left_the_fence(bureau.pool, "episode:car-1:1")
-    await suspect(bureau.pool, "other", car="car-2")
+    await left_the_fence(bureau.pool, "episode:car-2:1", "car-2", "苏F12346")
     id = await bureau.issued(source="alert", alerts=[alert], organisation=None, facts=None)
     month = {"month": "2026-03", "format": "xlsx"}
     before = await get(bureau, "clerk", "reports/monthly", params=month)
@@ -281,7 +284,7 @@ async def test_a_secret_vehicle_is_counted_and_not_named(bureau: Site) -> None:
         assert [*was[sheet].values] == [*now[sheet].values]
     assert {(row[1], row[2], row[4]) for row in [*now["车辆"].values][1:]} == {
         ("涉密车辆", None, 1),
-        ("苏F12345", "car-2", 1),
+        ("苏F12346", "car-2", 1),
     }
     assert "car-1" not in str([*now["车辆"].values])
     own = await get(bureau, "unit", "reports/monthly", params=month)

@@ -46,7 +46,7 @@ async def list_tables(request: Request, cursor: Cursor = None, limit: Limit = DE
 
 
 @router.get(
-    "/{organisation}/{year}", summary="一年的评分表 / the versions of a year", response_model=TableVersions, dependencies=[require(READ)]
+    "/{organisation}/{year:int}", summary="一年的评分表 / the versions of a year", response_model=TableVersions, dependencies=[require(READ)]
 )  # fmt: skip
 async def get_table(request: Request, organisation: Unit, year: Year) -> Response:
     """Of a unit of the caller or above it. The draft is shown to who may draft there. Nothing published: `items` is empty, and
@@ -62,7 +62,7 @@ async def get_table(request: Request, organisation: Unit, year: Year) -> Respons
 
 
 @router.put(
-    "/{organisation}/{year}", summary="写评分表草稿 / write the draft", response_model=TableWithContent, dependencies=[require(MANAGE)],
+    "/{organisation}/{year:int}", summary="写评分表草稿 / write the draft", response_model=TableWithContent, dependencies=[require(MANAGE)],
     openapi_extra=body_of(TableDraft),
 )  # fmt: skip
 async def put_draft(request: Request, organisation: Unit, year: Year) -> Response:
@@ -78,7 +78,7 @@ async def put_draft(request: Request, organisation: Unit, year: Year) -> Respons
 
 
 @router.post(
-    "/{organisation}/{year}:publish", summary="发布评分表 / publish the draft", response_model=TableWithContent,
+    "/{organisation}/{year:int}:publish", summary="发布评分表 / publish the draft", response_model=TableWithContent,
     dependencies=[require(DECIDE)], openapi_extra=body_of(TablePublish),
 )  # fmt: skip
 async def publish(request: Request, organisation: Unit, year: Year) -> Response:

@@ -250,10 +250,11 @@ def in_force(versions: Iterable[Version], day: date) -> Version:
 def lines_of(closings: Iterable[Closing], versions: Sequence[Version], upheld: Collection[Key]) -> list[Line]:
     """What ``closings`` of one unit and one period cost, in the order in which caps are used up."""
     used: dict[str, int] = {}
+    caps = {version.version: version.table.maxima for version in versions}
     found: list[Line] = []
     for closing in sorted(closings, key=lambda each: (each.day, each.number)):
         version = in_force(versions, closing.day)
-        maxima = version.table.maxima
+        maxima = caps[version.version]
         for item, fact, rule, severity, points, count in _costs(closing, version.table):
             key = Key(closing.number, closing.version, item, fact)
             full, spared = points * count, key in upheld
