@@ -17,8 +17,9 @@ import pytest
 
 from office.exchange import capture, incoming, outgoing, peers, status
 from office.exchange.kinds import UP
+from office.exchange.pulled import take_down
 from office.exchange.records import build, json_of
-from office.exchange.transport import TargetError
+from office.exchange.transport import PeerError, TargetError
 from office.identity.scope import Reach
 from registry.refusals import RefusedError
 from rules.alerts.model import AlertFacts
@@ -449,6 +450,46 @@ async def test_dead_letters_and_a_database_that_was_restored(joined: Two) -> Non
         assert await capture.resend(connection, "nantong") == 1
     assert await hand_over(two) == [("stored", None)]
     assert tuple(await two.city.fetchrow(kept)) == ("货车", 4)
+
+
+async def test_what_a_city_says_wrongly_keeps_back_nothing_else_of_its_answer(joined: Two) -> None:
+    def notice(id: str, organisation: str, **more: Any) -> dict[str, Any]:
+        payload = {
+            "organisation": organisation,
+            "title": "通知",
+            "body": "节前封存",
+            "published_at": "2026-03-02T08:00:00Z",
+        }
+        return {
+            "kind": "notice",
+            "origin": "nantong",
+            "id": id,
+            "version": 7,
+            "organisation": organisation,
+            "payload": payload,
+        } | more
+
+    records: list[Any] = [
+        notice("zero", "qi\0dong"), notice("fine", "qidong"), notice("echo", "qidong", origin="qidong"), "nothing", {}, None,
+        notice("up", "qidong", kind="vehicle"), notice("far", "elsewhere"), notice("long", "x" * 5_000), notice("no", "qidong", version=2**53),
+    ]  # fmt: skip
+    async with joined.county.acquire() as connection:
+        peer = await peers.find_peer(connection, "nantong")
+        assert peer is not None
+        async with connection.transaction():
+            assert await take_down(
+                connection, peer, "qidong", {"records": records, "cursor": "c1", "more": True}
+            )
+        rows = await connection.fetch("SELECT id, organisation FROM exchange_records ORDER BY id")
+        assert [tuple(row) for row in rows] == [("far", "qidong"), ("fine", "qidong")]
+        assert await status.pull_cursor(connection, "nantong") == "c1"
+        (arrived,) = await status.arrivals(connection, "nantong")
+        assert (arrived["stored"], arrived["refused"]) == (2, 8)
+        for cursor in ("c\0", "", "c" * 600, None, 5):
+            with pytest.raises(PeerError):
+                async with connection.transaction():
+                    await take_down(connection, peer, "qidong", {"records": [], "cursor": cursor})
+        assert await status.pull_cursor(connection, "nantong") == "c1"
 
 
 async def test_peers_are_what_the_operator_says(joined: Two) -> None:

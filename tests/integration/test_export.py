@@ -279,3 +279,63 @@ async def test_the_command(pool: asyncpg.Pool, db_url: str, tmp_path: Path) -> N
     wrong = export("--day", "2026-02-30")
     assert wrong.returncode == 2
     assert "2026-03-01" in wrong.stderr
+
+
+async def test_an_export_without_secret_vehicles_has_none_of_their_positions(
+    pool: asyncpg.Pool, db_url: str, tmp_path: Path
+) -> None:
+    """Left out is what a terminal sent in a secret vehicle, also when it sits in another one now; nothing else is left out."""
+    noon = datetime(2026, 2, 16, 12, tzinfo=UTC)
+    async with pool.acquire() as conn:
+        await store(conn, make(300))
+        await conn.execute(
+            "INSERT INTO terminals (phone) SELECT '1380000000' || n FROM generate_series(1, 6) n;"
+            "INSERT INTO organisations (id, name) VALUES ('o', '单位');"
+            "INSERT INTO vehicles (id, plate, organisation, secret) VALUES ('open', '苏F00001', 'o', false), ('hidden', '苏F00002', 'o', true)"
+        )
+        bind = (
+            "INSERT INTO terminal_bindings (terminal_no, vehicle_no, valid_from, valid_to)"
+            " SELECT $1, no, $3, $4 FROM vehicles WHERE id = $2"
+        )
+        long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+        await conn.execute(bind, 1, "hidden", long_ago, None)
+        await conn.execute(bind, 2, "open", long_ago, None)
+        await conn.execute(bind, 3, "hidden", long_ago, noon)
+        await conn.execute(bind, 3, "open", noon, None)
+        everything = await rows_of_table(conn, DAY)
+    seen = [
+        row
+        for row in everything
+        if row["terminal"] != 1 and (row["terminal"] != 3 or row["device_time"] >= noon)
+    ]
+    env = {k: v for k, v in os.environ.items() if not k.startswith("GONGCHE_")} | {
+        "GONGCHE_DATABASE_URL": db_url
+    }
+
+    def export(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "gongche", "export", "--day", "2026-02-16", "--out", str(tmp_path), *words],
+            env=env, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    done = export("--without-secret")
+    assert done.returncode == 0, done.stderr
+    assert "without terminals of secret vehicles: 2" in done.stdout
+    hidden_phones = {"13800000001"}
+    names = names_of(DAY)
+    rows = pq.read_table(tmp_path / names[0]).to_pylist()
+    assert [{k: v for k, v in row.items() if k != "phone"} for row in rows] == [
+        {k: v for k, v in row.items() if k != "phone"} for row in seen
+    ]
+    assert not {row["phone"] for row in rows} & hidden_phones
+    assert orjson.loads((tmp_path / names[1]).read_bytes())["rows"] == len(seen) < len(everything)
+    whole = export()
+    assert whole.returncode == 0, whole.stderr
+    assert pq.read_table(tmp_path / names[0]).to_pylist() == everything
+    assert export("--without-secret").returncode == 1  # the fuller one stays
+    async with pool.acquire() as conn:
+        await conn.execute("UPDATE vehicles SET secret = false")
+    nothing_hidden = export("--without-secret")
+    assert nothing_hidden.returncode == 0, nothing_hidden.stderr
+    assert "without terminals of secret vehicles: 0" in nothing_hidden.stdout
+    assert pq.read_table(tmp_path / names[0]).to_pylist() == everything

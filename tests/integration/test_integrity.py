@@ -201,6 +201,89 @@ async def test_what_waits_is_counted_and_what_goes_before_it_is_sealed_is_named(
         assert kinds(await verify_chains(connection, KEPT)) == {("labels", "gone")}
 
 
+async def test_an_alert_that_was_taken_off_the_list_or_changed_there_is_named(world: World) -> None:
+    """Its versions are chained and stay; the list that people see is a table of its own."""
+    async with world.copy() as (_, connection):
+        ids = [row["id"] for row in await connection.fetch("SELECT id FROM alerts ORDER BY id LIMIT 4")]
+        await owner(connection, "DELETE FROM alerts WHERE id = $1", ids[0])
+        await owner(
+            connection,
+            "UPDATE alerts SET occurred_from = occurred_from + interval '1 day' WHERE id = $1",
+            ids[1],
+        )
+        await owner(connection, "UPDATE alerts SET driver = 'somebody else' WHERE id = $1", ids[2])
+        await owner(
+            connection,
+            "UPDATE alerts SET occurred_to = NULL, detected_at = detected_at + interval '1 us' WHERE id = $1",
+            ids[3],
+        )
+        report = await verify_chains(connection, KEPT)
+        assert [(f.kind, f.key) for f in report.findings] == [("standing", id) for id in ids]
+
+
+async def test_a_chain_whose_end_was_cut_off_and_sealed_anew_is_said_by_the_sealer(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The owner needs no key for it: the sealer signs for him. It says so where he cannot write, also after it was started again."""
+    write = "INSERT INTO complaint_reads (complaint_id, person, reason, address, at) VALUES ('c-1', $1, 'x', '', now())"
+    async with world.copy() as (dsn, connection):
+        settings = Settings(data_dir=world.folder, seal_export_dir=tmp_path)
+        running = Sealer(settings)
+        pool = await create_pool(dsn, max_size=2)
+        await connection.execute(write, "user:1")
+        while await running.turn(pool):
+            pass
+        pool.terminate()
+
+        async def launder(name: str) -> None:
+            last = "SELECT * FROM seal_blocks WHERE stream = 'caller_reads' ORDER BY number DESC LIMIT 1"
+            keys = (await connection.fetchrow(last))["keys"]
+            await owner(
+                connection,
+                "DELETE FROM seal_blocks WHERE stream = 'caller_reads' AND number ="
+                " (SELECT max(number) FROM seal_blocks WHERE stream = 'caller_reads')",
+            )
+            await owner(
+                connection,
+                "UPDATE complaint_reads SET person = $1 WHERE id = (SELECT max(id) FROM complaint_reads)",
+                name,
+            )
+            await owner(
+                connection,
+                "INSERT INTO seal_pending (stream, key) SELECT 'caller_reads', unnest($1::text[])",
+                keys,
+            )
+
+        for sealing in (running, Sealer(settings)):
+            caplog.clear()
+            await launder("nobody")
+            await sealing.seal_all(connection)
+            assert [record.levelname for record in caplog.records] == ["ERROR"]
+            assert "caller_reads" in caplog.text
+            await sealing.seal_all(connection)
+            await connection.execute(write, "user:2")
+            await sealing.seal_all(connection)
+            assert len(caplog.records) == 1  # said once
+        (file,) = await asyncio.to_thread(lambda: list(tmp_path.iterdir()))
+        exported = heads.load(file)
+        assert kinds(await verify_chains(connection, KEPT, heads=exported)) == {("caller_reads", "head")}
+
+
+async def test_a_clock_that_was_set_back_makes_no_key_a_strange_one(world: World, tmp_path: Path) -> None:
+    async with world.copy() as (_, connection):
+        old = Sealer(world.settings).key
+        new = signing.load_key(Settings(data_dir=tmp_path), make=True)
+        await sealer.rotate(connection, old, new)
+        await owner(
+            connection,
+            "UPDATE seal_keys SET created_at = created_at - interval '9 years' WHERE id = $1",
+            new.id,
+        )
+        assert (await verify_chains(connection, KEPT, trusted=old.id)).findings == []
+        keys = await connection.fetch("SELECT * FROM seal_public_keys()")
+        assert {key["id"] for key in keys} == {old.id, new.id}
+
+
 async def test_what_the_owner_writes_into_the_notes_stops_no_chain(world: World) -> None:
     async with world.copy() as (_, connection):
         for key in ("", "[", "[]", "null", '["x"]', "[99999999999999999999]", "[1, 2, 3]", "[null]"):

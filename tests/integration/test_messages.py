@@ -19,6 +19,7 @@ import pytest
 
 from gongche.commands.deliver import make_courier
 from office.identity.keys import Sealer
+from office.identity.secrecy import is_masked_id
 from office.messages import budgets, letters, outbox
 from office.messages.courier import FAULTS, Courier
 from office.posting.addresses import Policy
@@ -285,6 +286,34 @@ async def test_a_refused_address_is_a_dead_letter_at_once_and_the_others_go_on(p
     ]
     assert len(ids) >= 2
     assert len(set(ids)) == 1  # the same one again
+
+
+async def test_of_a_secret_vehicle_only_those_hear_who_may_know(post: Post) -> None:
+    site = post.site
+    async with post.running():
+        await post.add_mail("unit", "unit@example.gov.cn")
+        await post.add_mail("head", "head@example.gov.cn")
+    secret, other = await site.issued(), await site.issued()
+    await post.pool.execute("UPDATE cases SET vehicle = 'car-1' WHERE id = $1", secret)
+    await post.pool.execute("UPDATE vehicles SET secret = true WHERE id = 'car-1'")
+    async with post.running():
+        await until(
+            lambda: post.pool.fetchval("SELECT count(*) = 0 FROM message_fanout"), "all were looked at"
+        )
+    rows = await post.pool.fetch(
+        "SELECT c.person, m.case_id FROM message_outbox o JOIN message_channels c ON c.no = o.channel_no"
+        " JOIN messages m ON m.id = o.message_id"
+    )
+    assert {tuple(row) for row in rows} == {("unit", secret), ("unit", other), ("head", other)}
+    # Who keeps the people sees that a letter failed, not which case of a secret vehicle it was about.
+    await post.pool.execute(
+        "UPDATE message_outbox SET state = 'dead', ended_at = now() WHERE message_id IS NOT NULL"
+    )
+    dead = await letters.dead_of_people(post.pool, None, 10, None)
+    number = (await post.pool.fetchrow("SELECT number FROM cases WHERE id = $1", other))["number"]
+    (masked,) = {(one["case"], one["number"]) for one in dead} - {(other, number), (other, None)}
+    assert is_masked_id(masked[0])
+    assert masked[1] is None
 
 
 async def test_bots_and_webhooks_of_units(post: Post) -> None:

@@ -49,6 +49,11 @@ def test_a_content_is_what_its_model_knows_and_has_one_hash() -> None:
     moment = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
     assert time_of(UP["order"], first, datetime.now(UTC)) == moment
     assert time_of(UP["vehicle"], CAR, moment) == moment
+    # An order may be for next week; an alert or a case of next year, of a wrong clock or a liar, is of now.
+    assert time_of(UP["order"], {"planned_departure": "2031-03-02T08:30:00Z"}, moment).year == 2031
+    for kind, field in (("alert", "detected_at"), ("case", "issued_at")):
+        assert time_of(UP[kind], {field: "2099-12-31T00:00:00Z"}, moment) == moment
+        assert time_of(UP[kind], {field: "2026-03-01T00:00:00Z"}, moment).day == 1
 
 
 @pytest.mark.parametrize(

@@ -328,6 +328,9 @@ def test_whom_a_message_goes_to() -> None:
         {"city": None, "jsj": "city", "wsj": "city"},
     )  # fmt: skip
     assert everybody.of("jsj", "cases:reply") == [1, 4, 11]
+    # Of a secret vehicle its own unit hears, and no group and no office that has no role to know of it.
+    assert everybody.of("jsj", "cases:reply", secret=True) == [1, 4]
+    assert everybody.of("jsj", "cases:issue", secret=True) == []
     assert everybody.of("jsj", "cases:issue") == [3, 6, 12, 15]
     assert everybody.of("city", "cases:issue") == [3, 12]
     assert everybody.of("elsewhere", "cases:reply") == []

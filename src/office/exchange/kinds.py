@@ -172,7 +172,7 @@ class Code(Payload):
 @dataclass(frozen=True, slots=True)
 class Kind:
     """``urgency``: the lower is sent first: units, for what follows names them; then what somebody waits for. ``status``,
-    ``time``: the fields that lists are filtered and sorted by."""
+    ``time``: the fields that lists are filtered and sorted by; ``ahead``: whether that time may be still to come."""
 
     name: str
     label: str
@@ -180,6 +180,7 @@ class Kind:
     urgency: int
     status: str | None = None
     time: str | None = None
+    ahead: bool = False
 
 
 _KINDS: Final = (
@@ -188,7 +189,7 @@ _KINDS: Final = (
     Kind("case", "督办", Case, 1, "state", "issued_at"),
     Kind("vehicle", "车辆", Vehicle, 2),
     Kind("driver", "驾驶员", Driver, 3),
-    Kind("order", "派车单", Order, 4, "status", "planned_departure"),
+    Kind("order", "派车单", Order, 4, "status", "planned_departure", True),
 )
 #: What goes upwards.
 UP: Final[dict[str, Kind]] = {kind.name: kind for kind in _KINDS}
@@ -233,6 +234,9 @@ def digest(payload: Mapping[str, Any] | None) -> bytes:
 
 
 def time_of(kind: Kind, payload: Mapping[str, Any] | None, otherwise: datetime) -> datetime:
-    """When what the record tells of happened."""
+    """When what the record tells of happened; ``otherwise``: now. What has happened is not in the future: by a clock that is wrong, or
+    on purpose, a record would else stand above all others for years."""
     value = None if payload is None or kind.time is None else payload.get(kind.time)
-    return otherwise if value is None else parse_time(value)
+    if value is None:
+        return otherwise
+    return parse_time(value) if kind.ahead else min(parse_time(value), otherwise)

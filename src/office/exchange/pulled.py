@@ -22,6 +22,7 @@ async def take_down(connection: Connection, peer: Peer, own: str, answer: Mappin
         not isinstance(given, list)
         or not isinstance(cursor, str)
         or not 0 < len(cursor) <= 512
+        or not cursor.isprintable()
         or len(given) > 1_000
     ):
         raise PeerError("对方的答复无法识别 · the answer cannot be read")
@@ -31,7 +32,14 @@ async def take_down(connection: Connection, peer: Peer, own: str, answer: Mappin
         row["id"]
         for row in await connection.fetch(
             "SELECT id FROM organisations WHERE id = ANY($1::text[])",
-            sorted({str(one.get("organisation"))[:128] for one in given if isinstance(one, dict)}),
+            # What is no text for the database is no unit either, and must not keep back the other records.
+            sorted(
+                {
+                    str(one.get("organisation"))[:128].replace("\0", "")
+                    for one in given
+                    if isinstance(one, dict)
+                }
+            ),
         )
     }
     for place, one in enumerate(given):

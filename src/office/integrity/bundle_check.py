@@ -188,7 +188,9 @@ class _Check:
             if key.id != row["id"]:
                 self._flaw("keys.json", f"公钥与编号不符 · the public key is not {row['id']}")
             self._keys[key.id] = key
-        allowed = {row["id"] for row in rows[:1]} if self._trusted is None else {self._trusted}
+        # The first key is the one without a key before it: where it stands in the list follows from a clock.
+        first = [row["id"] for row in rows if row["previous"] is None][:1]
+        allowed = set(first) if self._trusted is None else {self._trusted}
         for row in rows * len(rows):  # in whatever order they stand
             before = self._keys.get(row["previous"] or "")
             if before is not None and before.id in allowed and row["signature"] and before.signed_key(

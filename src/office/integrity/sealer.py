@@ -22,6 +22,7 @@ from office.integrity.blocks import MOST_ROWS, NOTHING_BEFORE, Block, digests_of
 from office.integrity.signing import SigningKey, known_keys, load_key, register
 from office.integrity.streams import BY_NAME, STREAMS, Stream, rows_of
 from runtime.connection import Connection
+from runtime.errors import ConfigurationError
 from runtime.faults import of_one_fact
 from runtime.settings import Settings
 from runtime.units import CHINA, to_us
@@ -49,6 +50,11 @@ BLOCKS: Final = Counter("gongche_seal_blocks_total", "Blocks made", ["stream"])
 ROWS: Final = Counter("gongche_seal_rows_total", "Rows sealed", ["stream"])
 WAITING: Final = Gauge("gongche_seal_waiting", f"Rows that are in no block yet, counted to {_MOST_COUNTED}")
 OLDEST: Final = Gauge("gongche_seal_oldest_seconds", "For how long the oldest of them has waited")
+LOST: Final = Counter(
+    "gongche_seal_lost_total",
+    "Blocks that this process knew of and that are not in the database any more, or are others",
+    ["stream"],
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,10 @@ class Sealer:
         self.key: Final = load_key(settings, make=make_key)
         self._export: Path | None = settings.seal_export_dir
         self._known = self._told = False
+        #: The newest block of each stream that this process saw: (number, SHA-256).
+        self._seen: dict[str, tuple[int, bytes]] = {}
+        if self._export is not None:
+            self._seen = _exported(self._export, self.key.id)
 
     async def turn(self, pool: Any) -> bool:
         """A turn of ``runtime.repeating``: at most a block of each stream; whether there may be more."""
@@ -152,7 +162,9 @@ class Sealer:
             if not noted:
                 return False
             keys = [row["key"] for row in sorted(noted, key=lambda row: row["no"])]
-            made = await self._made(connection, stream, keys, drained=len(keys) < most)
+            before = await last_block(connection, stream.name)
+            await self._look_back(connection, stream)
+            made = await self._made(connection, stream, keys, before, drained=len(keys) < most)
             await store(connection, made)
             if stream.name == "evidence":
                 await connection.execute(
@@ -160,9 +172,28 @@ class Sealer:
                     _LISTING,
                     keys,
                 )
+        self._seen[stream.name] = made.number, made.sha256
         BLOCKS.labels(stream.name).inc()
         ROWS.labels(stream.name).inc(len(keys))
         return len(keys) == most
+
+    async def _look_back(self, connection: Connection, stream: Stream) -> None:
+        """Say it when a block that this process saw is gone. Whoever owns the database can cut the end of a chain off, change rows and
+        have them sealed anew: the chain itself does not show it. The log is not in the database."""
+        number, sha256 = self._seen.get(stream.name, (0, b""))
+        if not number:
+            return
+        there = await connection.fetchval(
+            "SELECT sha256 FROM seal_blocks WHERE stream = $1 AND number = $2", stream.name, number
+        )
+        if there == sha256:
+            return
+        LOST.labels(stream.name).inc()
+        _logger.error(
+            "%s 链第 %d 区块（SHA-256 %s）已不在库或已不同：数据库被截改，或恢复过备份"
+            " / block %d of the stream %s is gone or another one: somebody cut or rewrote the chain, or a backup was restored",
+            stream.chinese, number, sha256.hex(), number, stream.name,
+        )  # fmt: skip
 
     async def _list_one(self, connection: Connection) -> bool:
         """List the positions of the next evidence; whether there was one."""
@@ -181,8 +212,9 @@ class Sealer:
             await _list_positions(connection, key)
         return True
 
-    async def _made(self, connection: Connection, stream: Stream, keys: list[str], *, drained: bool) -> Block:
-        before = await last_block(connection, stream.name)
+    async def _made(
+        self, connection: Connection, stream: Stream, keys: list[str], before: Block | None, *, drained: bool
+    ) -> Block:
         whole = await connection.fetchval(
             "SELECT sealed_at FROM seal_blocks WHERE stream = $1 AND (header::json ->> 'drained')::boolean"
             " ORDER BY number DESC LIMIT 1",
@@ -220,6 +252,24 @@ class Sealer:
             await asyncio.to_thread(heads.write, path, made)
         except OSError as error:
             _logger.error("封存链头无法导出 / the heads cannot be exported to %s: %s", path, error)
+
+
+def _exported(folder: Path, key: str) -> dict[str, tuple[int, bytes]]:
+    """The heads that a process of this key exported last: what a restarted one still knows. Files that are none say nothing."""
+    for path in sorted(folder.glob("gongche-heads-*.json"), reverse=True):
+        try:
+            found = heads.load(path)
+        except ConfigurationError as error:
+            _logger.warning("%s", error)
+            continue
+        if found.key.id == key:
+            try:
+                return {
+                    name: (head.number, bytes.fromhex(head.sha256)) for name, head in found.streams.items()
+                }
+            except ValueError:
+                continue
+    return {}
 
 
 async def _list_positions(connection: Connection, key: str) -> None:

@@ -168,7 +168,8 @@ async def register(connection: Connection, key: SigningKey, before: SigningKey |
 async def key_flaws(connection: Connection) -> list[tuple[str, str]]:
     """(id, what is wrong) of the keys that the database names: each but the first is signed by the one before it."""
     rows: list[Any] = await connection.fetch(
-        "SELECT id, public, previous, signature FROM seal_keys ORDER BY created_at, id"
+        # The one without a key before it comes first, whatever a clock that was set back says of its time.
+        "SELECT id, public, previous, signature FROM seal_keys ORDER BY previous IS NOT NULL, created_at, id"
     )
     keys, wrong = {row["id"]: PublicKey(row["public"]) for row in rows}, []
     for place, row in enumerate(rows):

@@ -186,7 +186,9 @@ class Courier:
                     after, told = message["id"], told + 1
                     if everybody is None:
                         everybody = await receivers.load(connection)
-                    found = everybody.of(message["organisation"], message["permission"])
+                    found = everybody.of(
+                        message["organisation"], message["permission"], secret=message["secret"]
+                    )
                     if found:
                         await outbox.queue(connection, after, found, urgent=message["urgent"])
             except Exception as error:

@@ -14,6 +14,15 @@ _COLUMNS: Final = (
     " o.created_at, o.ended_at"
 )
 
+_HIDDEN: Final = (
+    "case_hidden(m.case_id, (SELECT hidden_ids()), (SELECT hidden_plates()), (SELECT hidden_cards()))"
+)
+_MASKED: Final = _COLUMNS.replace(
+    "m.case_id AS case, m.number",
+    f"CASE WHEN {_HIDDEN} THEN masked_id('case', m.case_id) ELSE m.case_id END AS case,"
+    f" CASE WHEN {_HIDDEN} THEN NULL ELSE m.number END AS number",
+)
+
 
 async def of_channels(
     connection: Connection, channels: Sequence[int], state: str | None, limit: int, before: int | None
@@ -31,9 +40,10 @@ async def of_channels(
 async def dead_of_people(
     connection: Connection, units: Sequence[str] | None, limit: int, before: int | None
 ) -> list[dict[str, Any]]:
-    """Dead letters of people of ``units`` (None = of all) with who it was for, newest first: for who keeps the people."""
+    """Dead letters of people of ``units`` (None = of all) with who it was for, newest first: for who keeps the people. Who does so
+    need not know of secret vehicles: their cases have masked ids, and no number."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS}, c.person FROM message_outbox o JOIN message_channels c ON c.no = o.channel_no"  # noqa: S608 - constants
+        f"SELECT {_MASKED}, c.person FROM message_outbox o JOIN message_channels c ON c.no = o.channel_no"  # noqa: S608 - constants
         " JOIN users u ON u.id = c.person LEFT JOIN messages m ON m.id = o.message_id WHERE o.state = 'dead'"
         " AND ($1::text[] IS NULL OR u.organisation = ANY($1::text[])) AND ($2::bigint IS NULL OR o.no < $2)"
         " ORDER BY o.no DESC LIMIT $3",

@@ -113,11 +113,12 @@ async def reset_lane(connection: Connection, no: int, *, forget: bool) -> None:
 
 async def next_told(connection: Connection, after: int) -> Any:
     """A message behind ``after`` whose receivers were not looked up, taken from the list, or None: id, organisation, permission,
-    urgent. In the transaction that calls ``queue``."""
+    urgent, secret: whether its case has to do with a secret vehicle. In the transaction that calls ``queue``."""
     return await connection.fetchrow(
         "WITH taken AS (DELETE FROM message_fanout WHERE message_id = (SELECT message_id FROM message_fanout"
         " WHERE message_id > $1 ORDER BY message_id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING message_id)"
-        " SELECT m.id, m.organisation, m.permission, c.level = 'urgent' AS urgent FROM taken t"
+        " SELECT m.id, m.organisation, m.permission, c.level = 'urgent' AS urgent, case_hidden(c.id, (SELECT hidden_ids()),"
+        " (SELECT hidden_plates()), (SELECT hidden_cards())) AS secret FROM taken t"
         " JOIN messages m ON m.id = t.message_id JOIN cases c ON c.id = m.case_id",
         after,
     )

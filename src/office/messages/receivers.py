@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from office.identity.grants import GRANTS_OF_U, grants_of
+from office.identity.secrecy import PERMISSION
 from office.identity.subject import Grant
 from runtime.connection import Connection
 
@@ -41,16 +42,18 @@ class Receivers:
     units: Sequence[UnitChannel]
     parents: Mapping[str, str | None]
 
-    def of(self, organisation: str, permission: str) -> list[int]:
-        """The channels that a message of ``organisation`` for ``permission`` goes to, sorted."""
+    def of(self, organisation: str, permission: str, *, secret: bool = False) -> list[int]:
+        """The channels that a message of ``organisation`` for ``permission`` goes to, sorted. ``secret``: its case has to do with a
+        secret vehicle (涉密). Then only people hear of it who may know, and no group: who is in one is not known."""
         above = self._above(organisation)
         found = {
             channel
             for person in self.people
             if _may(person.grants, permission, above)
+            and (not secret or _may(person.grants, PERMISSION, above))
             for channel in person.channels
         }
-        for unit in self.units:
+        for unit in () if secret else self.units:
             if permission in OF_UNITS:
                 if unit.about == "unit" and unit.organisation == organisation:
                     found.add(unit.channel)
