@@ -3317,9 +3317,13 @@ CREATE INDEX cases_look ON cases USING btree (look_on, id) WHERE (look_on IS NOT
 
 CREATE INDEX cases_of_sources ON cases USING btree (source, created_at DESC, id);
 
+CREATE INDEX cases_of_states ON cases USING btree (state, created_at DESC, id);
+
 CREATE INDEX cases_of_units ON cases USING btree (organisation, created_at DESC, id);
 
 CREATE INDEX cases_states ON cases USING btree (state, organisation);
+
+CREATE INDEX cases_undetermined ON cases USING btree (created_at DESC, id) WHERE undetermined;
 
 CREATE INDEX cases_vehicle ON cases USING btree (vehicle, created_at DESC, id) WHERE (vehicle IS NOT NULL);
 

@@ -19,7 +19,7 @@ from rules.alerts.publish import publish
 from rules.checks import location
 from rules.evidence import canonical
 from runtime.units import CHINA, to_us
-from tests.integration.test_supervision import T0, Site, bureau, days_ahead, suspect, work_every_day
+from tests.integration.test_supervision import CLOSE, T0, Site, bureau, days_ahead, suspect, work_every_day
 from tests.unit.test_check_location import drive, make
 from tests.unit.test_documents import squeezed, text_of
 
@@ -158,7 +158,8 @@ async def test_a_case_has_the_paper_of_each_step(bureau: Site) -> None:
         "boss",
     ):
         assert said in text, said
-    # What came later has not changed the order.
+    # What came later has not changed the order, nor what its unit is called now.
+    await bureau.pool.execute("UPDATE organisations SET name = '机关事务中心' WHERE id = 'jsj'")
     assert (await get(bureau, "clerk", f"cases/{id}/documents/order")).content == order.content
     # The bundle has all of them, the same bytes.
     whole = await get(bureau, "clerk", f"cases/{id}/bundle?purpose=%E5%A4%8D%E6%A0%B8")
@@ -180,6 +181,19 @@ async def test_a_case_has_the_paper_of_each_step(bureau: Site) -> None:
         (id, "jsj", "car-1")
     }
     assert {row["detail"]["kind"] for row in noted} == set(KINDS)
+
+
+async def test_what_was_said_of_a_finding_is_not_on_the_paper_of_the_next_one(bureau: Site) -> None:
+    id = await bureau.replied()
+    await bureau.step("clerk", id, "recheck", reason="请向来电人核实")
+    await bureau.step("clerk", id, "called-back", result="dissatisfied")
+    await bureau.step("clerk", id, "close", **CLOSE)
+    assert "回访" in await paper(bureau, "unit", id, "closing")
+    await bureau.step("head", id, "reopen", reason="发现新的情况")
+    await bureau.step("unit", id, "reply", text="经再查为洗车", checked=["ledger"])
+    await bureau.step("boss", id, "sign-reply")
+    await bureau.step("clerk", id, "close", **CLOSE)
+    assert "回访" not in await paper(bureau, "unit", id, "closing")
 
 
 async def test_the_caller_of_a_complaint_is_on_no_paper(bureau: Site) -> None:
@@ -282,7 +296,7 @@ async def test_a_secret_vehicle_is_counted_and_not_named(bureau: Site) -> None:
     was, now = (openpyxl.load_workbook(io.BytesIO(one.content)) for one in (before, after))
     for sheet in ("总览", "单位", "规则", "趋势"):
         assert [*was[sheet].values] == [*now[sheet].values]
-    assert {(row[1], row[2], row[4]) for row in [*now["车辆"].values][1:]} == {
+    assert {(row[1], row[2] or None, row[4]) for row in [*now["车辆"].values][1:]} == {
         ("涉密车辆", None, 1),
         ("苏F12346", "car-2", 1),
     }

@@ -234,6 +234,21 @@ async def test_quiet_hours_digests_and_urgent_ones(post: Post) -> None:
             "all told",
         )
         assert any(mail.message["subject"] == "您有 52 件督办待处理" for mail in post.told(address))
+        # What is urgent has room where the queue is full: it waits for no quiet hours.
+        await post.pool.execute("UPDATE message_lanes SET not_before = now() + interval '1 hour'")
+        await post.pool.execute(
+            "INSERT INTO messages (organisation, permission, case_id, number, step, state, at)"
+            " SELECT 'jsj', 'cases:reply', $1, '1号', 'remind', 'issued', now() FROM generate_series(1, 201)",
+            case,
+        )
+        await until(lambda: post.pool.fetchval("SELECT max(skipped) >= 1 FROM message_lanes"), "it is full")
+        await site.issued(level="urgent")
+        await until(
+            lambda: post.pool.fetchval(
+                "SELECT count(*) = 1 FROM message_outbox WHERE state = 'waiting' AND urgent"
+            ),
+            "the urgent one has room",
+        )
 
 
 async def test_a_refused_address_is_a_dead_letter_at_once_and_the_others_go_on(post: Post) -> None:

@@ -20,7 +20,7 @@ from api.auth.cookies import COOKIE, CSRF_HEADER
 from office.identity import sessions
 from office.identity.subject import Role
 from office.identity.tokens import create_token
-from office.supervision import cases, clock, findings
+from office.supervision import cases, clock, findings, sampling
 from office.supervision.cases import Entry, projection, read_thread
 from office.supervision.states import Event, Step, advance, begin
 from registry.calendar import CalendarDay
@@ -646,6 +646,43 @@ async def test_complaints_and_their_callers(bureau: Site, tmp_path: Path) -> Non
     assert "工单号" in bad["detail"]
 
 
+async def test_a_complaint_is_about_the_car_that_bore_the_plate_then(bureau: Site) -> None:
+    before = datetime.now(CHINA) - timedelta(days=3)
+    # Planned to be back before the time of the complaint, and not back yet: it covers its car without end. The other one is back.
+    for id, status, back in (("P1", "departed", None), ("P2", "returned", before - timedelta(hours=4))):
+        await bureau.pool.execute(
+            "INSERT INTO dispatch_orders (id, version, organisation, vehicle, task_type, status, destinations, planned_departure,"
+            " planned_return, actual_departure, actual_return, is_newest) VALUES ($1, 1, 'jsj', 'car-1', 'official', $2, '[]', $3,"
+            " $4, $3, $5, true)",
+            id, status, before - timedelta(hours=6), before - timedelta(hours=4), back,
+        )  # fmt: skip
+    # The plate went to a car of another unit since.
+    await bureau.pool.execute("UPDATE vehicles SET plate = '苏F00001' WHERE id = 'car-1'")
+    await bureau.pool.execute("UPDATE vehicles SET plate = '苏F12345' WHERE id = 'car-3'")
+    received = {"received_at": before.isoformat()}
+    then = COMPLAINT | received | {"happened_at": before.isoformat()}
+    made = await bureau.ask("clerk", "POST", "complaints", then, 201)
+    assert (made["vehicle"], made["organisation"], made["orders"]) == ("car-1", "jsj", ["P1"])
+    await bureau.pool.execute(
+        "UPDATE vehicle_plates SET valid_from = valid_from - interval '30 days', valid_to = valid_to - interval '2 days'"
+        " WHERE valid_to IS NOT NULL"
+    )
+    now = then | {
+        "ticket": "12345-2",
+        "happened_at": (datetime.now(CHINA) - timedelta(minutes=1)).isoformat(),
+    }
+    made = await bureau.ask("clerk", "POST", "complaints", now, 201)
+    assert (made["vehicle"], made["organisation"]) == ("car-3", "wsj")
+    # A ticket that is taken where the clerk does not see it keeps no other row of his file out.
+    rows = "工单号,受理时间,诉求内容,单位\n12345-2,2026-03-03 10:00,乱停车,jsj\n12345-3,2026-03-03 10:00,乱停车,jsj\n"
+    report = await bureau.ask(
+        "local", "POST", "complaints:import", content=rows.encode(), headers={"Content-Type": "text/csv"}
+    )
+    assert (report["created"], report["refused"]) == (1, 1)
+    assert [(e["row"], e["field"]) for e in report["errors"]] == [(2, "ticket")]
+    assert "其他单位" in report["errors"][0]["message"]
+
+
 async def test_the_hotline_s_program_hands_in_and_sees_nothing_else(bureau: Site) -> None:
     secret = (await create_token(bureau.pool, "12345", ["complaints:write"])).secret
     await suspect(bureau.pool, "night-1")
@@ -683,7 +720,7 @@ async def test_data_that_were_wrong_become_a_task(bureau: Site) -> None:
         assert [row["id"] for row in listed["items"]] == ids
 
 
-async def test_a_spot_check_can_be_drawn_again(bureau: Site) -> None:
+async def test_a_spot_check_can_be_drawn_again(bureau: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     await suspect(bureau.pool, "night-1")  # of car-1
     asked = {"organisation": "city", "from": "2026-03-01", "to": "2026-03-31", "size": 1, "seed": "2026-Q1"}
     drawn = await bureau.ask("clerk", "POST", "cases:spot-check", asked, 201)
@@ -693,9 +730,16 @@ async def test_a_spot_check_can_be_drawn_again(bureau: Site) -> None:
     assert (again["drawn"], again["frame_sha256"]) == (drawn["drawn"], drawn["frame_sha256"])
     shown = await bureau.case(drawn["cases"][0])
     assert (shown["state"], shown["contents"]["source"]) == ("draft", "spot_check")
-    assert "2026-Q1" in shown["contents"]["facts"]
+    assert "2026-Q1（由经办人指定）" in shown["contents"]["facts"]
     await bureau.ask("unit", "POST", "cases:spot-check", asked, 403)
     await bureau.ask("clerk", "POST", "cases:spot-check", asked | {"to": "2026-02-01"}, 422)
+    del asked["seed"]
+    drawn = await bureau.ask("clerk", "POST", "cases:spot-check", asked, 201)
+    assert "由系统随机产生" in (await bureau.case(drawn["cases"][0]))["contents"]["facts"]
+    # A part of all, the first by their ids, would be no random sample.
+    monkeypatch.setattr(sampling, "_MOST_LISTED", 1)
+    refused = await bureau.ask("clerk", "POST", "cases:spot-check", asked, 422)
+    assert "缩短期间" in str(refused)
 
 
 async def test_what_is_odd_is_refused_and_leaves_nothing(bureau: Site) -> None:

@@ -18,6 +18,7 @@ from fontTools.ttLib import TTFont
 from pypdf import PdfReader
 
 from office.documents.glyphs import FontError, characters_of, visible
+from office.documents.monthly import MonthlyReport, UnitRow, render_monthly
 from office.documents.numbers import figures
 from office.documents.papers import Alarm, FormPaper, Letter, OrderPaper, Term, render_form, render_order
 from office.documents.picture import Picture
@@ -242,3 +243,38 @@ def test_numbers_have_names_and_units() -> None:
 
 def test_line_breaks_stay_and_tabs_become_spaces() -> None:
     assert visible("甲\r\n乙\t丙", own_characters()) == "甲\n乙 丙"
+
+
+def boxes_of(pdf: bytes) -> list[tuple[int, str, float, float, float, float]]:
+    """(page, character, left, bottom, right, top) in points, of all that can be seen."""
+    found = []
+    document = pypdfium2.PdfDocument(pdf)
+    for number in range(len(document)):
+        page = document[number].get_textpage()
+        for k, character in enumerate(page.get_text_range()):
+            if not character.isspace():
+                found.append((number, character, *page.get_charbox(k)))
+    return found
+
+
+def test_a_month_of_large_numbers_leaves_room_for_the_names_of_units() -> None:
+    units = (
+        UnitRow(
+            "u", "南通市海门区机关事务服务中心", 1_234_567, 99_999, 12_345, 1_000, 999, 500, 100, 10, 12_345
+        ),
+    )
+    report = MonthlyReport("处", "全部", date(2026, 3, 1), date(2026, 3, 31), (), units, (), (), (), ())
+    boxes = boxes_of(render_monthly(typesetter(), report))
+    names = [box for box in boxes if box[1] in "海门区"]
+    digits = [box for box in boxes if box[1] == "7" and box[3] >= min(n[3] for n in names)]
+    assert len({round(box[5]) for box in names}) <= 2, "the name of a unit is broken into single characters"
+    assert max(box[4] for box in names) < min(box[2] for box in digits), "numbers lie over the names"
+
+
+def test_a_long_list_of_copies_goes_on_to_the_next_page() -> None:
+    ids = tuple(f"unit-{k:02}-" + "x" * 55 for k in range(20))
+    pdf = render_order(typesetter(), replace(PAPER, letter=replace(LETTER, copies=ids)))
+    letters = [box for box in boxes_of(pdf) if box[1] == "x"]
+    assert len(letters) == 20 * 55
+    lowest = min(box[3] for box in letters)
+    assert lowest > 35 * 72 / 25.4 - 4, "below the text area"

@@ -100,7 +100,7 @@ def _order(thread: Thread, known: Known) -> OrderPaper:
     shown = drawn[:MOST_ALARMS]
     return OrderPaper(
         letter=_letter(thread, known, thread.entries[handed], _titled(contents["title"]), copies=contents.get("helpers", ())),
-        to=known.units.get(case.organisation, case.organisation),
+        to=_unit(thread, known, handed),
         facts=contents["facts"],
         about=tuple(_about(contents)),
         alarms=tuple(_alarm(figure, known) for figure in shown),
@@ -166,7 +166,6 @@ def _reply(thread: Thread, known: Known) -> FormPaper:
         raise not_yet("还没有签批的回复 · there is no signed reply yet")
     entry, body = thread.entries[signed], thread.entries[written].event.body
     case = _case_at(thread, signed)
-    unit = case.organisation
     why = "、".join(_EXPLAINED.get(e, e) for e in body.get("explanations", ()))
     # Those of the unit: nobody acts for both sides in a case.
     since = thread.entries[_handed(thread) : signed]
@@ -182,7 +181,7 @@ def _reply(thread: Thread, known: Known) -> FormPaper:
         ("附件", "\n".join(f"{k}. {name}" for k, name in enumerate(files, 1))),
     ]
     return FormPaper(
-        letter=_letter(thread, known, entry, f"关于{thread.case.number}的回复", issuer=known.units.get(unit, unit)),
+        letter=_letter(thread, known, entry, f"关于{thread.case.number}的回复", issuer=_unit(thread, known, signed)),
         to=known.issuer,
         opening=("现将办理情况回复如下。",),
         sections=tuple(sections),
@@ -203,7 +202,6 @@ def _reminder(thread: Thread, known: Known) -> FormPaper:
     day = entry.event.day
     found = known.clocks.deadlines(case, day)
     due = found.due or Due(None)
-    unit = known.units.get(case.organisation, case.organisation)
     if due.day is None:
         state = f"办理时限{Term(None, due.unknown).words()}。"
     elif day > due.day:
@@ -218,7 +216,7 @@ def _reminder(thread: Thread, known: Known) -> FormPaper:
     note = entry.event.body.get("note")
     return FormPaper(
         letter=_letter(thread, known, entry, f"第{case.reminders}次催办通知书"),
-        to=unit,
+        to=_unit(thread, known, place),
         opening=tuple(opening),
         sections=(("说明", note),) if note else (),
         acts=(("催办人", "系统按期限自动催办" if not entry.actor else entry.actor_name, entry.event.at), ("签收人", "", None)),
@@ -232,7 +230,7 @@ def _extension(thread: Thread, known: Known) -> FormPaper:
     entry = thread.entries[asked]
     case = _case_at(thread, asked)
     answered = next((e for e in thread.entries[asked:] if e.event.step in (Step.GRANT, Step.DENY)), None)
-    unit, body = known.units.get(case.organisation, case.organisation), entry.event.body
+    unit, body = _unit(thread, known, asked), entry.event.body
     first = known.clocks.deadlines(case, entry.event.day).due or Due(None)
     sections = [
         ("原办理时限", Term(first.day, first.unknown).words() + "。"),
@@ -268,7 +266,9 @@ def _closing(thread: Thread, known: Known) -> FormPaper:
     entry = thread.entries[closed]
     case, body = _case_at(thread, closed), entry.event.body
     signed, recheck = _last(thread, Step.SIGN_REPLY, closed), _last(thread, Step.CALLED_BACK, closed)
-    unit = known.units.get(case.organisation, case.organisation)
+    reopened = _last(thread, Step.REOPEN, closed)
+    if recheck is not None and reopened is not None and recheck < reopened:
+        recheck = None  # what the citizen said of the finding that stands no more
     sections = [("结论", FINDING_NAMES[Finding(body["finding"])] + "。"), ("认定依据", body["evidence"])]
     if body.get("responsibility"):
         sections.append(("责任认定", body["responsibility"]))
@@ -288,7 +288,7 @@ def _closing(thread: Thread, known: Known) -> FormPaper:
         acts.insert(0, ("回复签批人", thread.entries[signed].actor_name, thread.entries[signed].event.at))
     return FormPaper(
         letter=_letter(thread, known, entry, "核销单"),
-        to=unit,
+        to=_unit(thread, known, closed),
         opening=(f"你单位承办的{case.number}督办单（{_titled(case.contents['title'])}），经审核予以核销。",),
         sections=tuple(sections),
         acts=tuple(acts),
@@ -327,6 +327,15 @@ def _letter(
         cancelled=cancelled,
         copies=tuple(copies),
     )
+
+
+def _unit(thread: Thread, known: Known, place: int) -> str:
+    """What the unit that had the case at ``place`` was called when it got it; as it is called now in threads that do not say."""
+    for entry in reversed(thread.entries[: place + 1]):
+        if name := entry.event.body.get("unit_name"):
+            return str(name)
+    unit = _case_at(thread, place).organisation
+    return known.units.get(unit, unit)
 
 
 def _last(thread: Thread, step: Step, before: int | None = None) -> int | None:

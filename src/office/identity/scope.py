@@ -6,7 +6,8 @@ migrations/0031_scope.sql.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,6 +76,18 @@ async def few_units(connection: Connection, reach: Reach) -> list[str] | None:
         return None
     units: list[str] = await connection.fetchval("SELECT reach_units()")
     return units if len(units) <= FEW_UNITS else None
+
+
+@asynccontextmanager
+async def in_order(connection: Connection, wanted: bool) -> AsyncIterator[None]:
+    """Where ``wanted``: a list is read along an index in the order in which it is shown. The database takes the rows of a reach of
+    many units for few, and would sort all of them for one page. In a transaction, and only for what has such an index."""
+    if not wanted:
+        yield
+        return
+    await connection.execute("SET LOCAL enable_sort = off")
+    yield
+    await connection.execute("SET LOCAL enable_sort = on")
 
 
 async def units_reached(connection: Connection, subject: Subject, *permissions: str) -> frozenset[str] | None:

@@ -125,7 +125,8 @@ async def next_told(connection: Connection, after: int) -> Any:
 
 
 async def queue(connection: Connection, message: int, channels: Sequence[int], *, urgent: bool) -> None:
-    """Put a message on its way to ``channels``. A queue that is full counts it. Again: nothing changes."""
+    """Put a message on its way to ``channels``. A queue that is full counts it; for what is urgent there is room for as many
+    again, for it does not wait for the others (quiet hours). Again: nothing changes."""
     wanted = sorted(channels)
     # In the order of their numbers: two processes wait for each other, never both.
     await connection.execute(
@@ -140,7 +141,7 @@ async def queue(connection: Connection, message: int, channels: Sequence[int], *
         " UPDATE message_lanes l SET waits_since = COALESCE(waits_since, now()),"
         " skipped = skipped + (NOT EXISTS (SELECT FROM made WHERE made.channel_no = l.channel_no))::integer"
         " WHERE l.channel_no = ANY($1::bigint[])",
-        wanted, message, urgent, MOST_WAITING,
+        wanted, message, urgent, 2 * MOST_WAITING if urgent else MOST_WAITING,
     )  # fmt: skip
 
 

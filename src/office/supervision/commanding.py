@@ -39,7 +39,7 @@ from office.supervision.states import (
     row_of,
 )
 from office.supervision.words import Refusal
-from registry.organisations import organisation_exists, units_above
+from registry.organisations import names_of, organisation_exists, units_above
 from runtime.connection import Connection
 
 #: Steps that change no state, and that somebody could take for ever.
@@ -178,6 +178,7 @@ async def _body(
         _check_published(clocks, given, "/due_on", working=False)  # the paper may name a Saturday
         _check_day(given, today, "/due_on")
         body["number"] = await cases.take_number(connection, case.organisation, today.year)
+        body["unit_name"] = await _name_of(connection, case.organisation)
     elif what is Step.ASK_EXTENSION:
         _check_extension(clocks, case, body["due_on"], today)
     elif isinstance(command, CaseGrant):
@@ -192,6 +193,11 @@ async def _body(
         above = await units_above(connection, case.organisation)
         body["side"] = "office" if actor.hats(OFFICE, above) else "unit"
     return body
+
+
+async def _name_of(connection: Connection, unit: str) -> str:
+    """What the unit is called when it gets the case. Papers keep it, whatever it is called later."""
+    return (await names_of(connection, [unit])).get(unit, unit)
 
 
 async def _grant(
@@ -209,7 +215,7 @@ async def _grant(
         if not await organisation_exists(connection, unit):
             raise InvalidError("/organisation", f"单位 {unit} 未登记 · no such unit: {unit}")
         await persons_for(connection, actor, unit, "cases:issue")
-        return body
+        return body | {"unit_name": await _name_of(connection, unit)}
     if command.organisation is not None:
         raise InvalidError("/organisation", "同意延期不改派单位 · an extension does not change the unit")
     day = command.due_on or case.asked_until or today

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
+import asyncpg
 from pydantic import ValidationError
 
 from office.supervision.actors import Actor
@@ -58,6 +59,10 @@ async def import_complaints(
             created += 1
         except RepeatedError:
             repeated += 1
+        except asyncpg.UniqueViolationError:
+            # Its unit is not the caller's to see: whose it is, is not said.
+            taken = f"工单号 {form.ticket} 已由其他单位登记 · ticket {form.ticket} is taken by another unit"
+            errors.append({"row": number, "field": "ticket", "message": taken})
         except (InvalidError, NotAllowedError) as error:
             field = error.pointer.strip("/") if isinstance(error, InvalidError) else None
             errors.append({"row": number, "field": field, "message": str(error)})

@@ -20,7 +20,7 @@ from office.supervision.words import SAID, Refusal
 from registry.organisations import organisation_exists
 from registry.refusals import AHEAD, IN_FUTURE
 from registry.values import Identifier, Plate, Text, Time, readable_name
-from registry.vehicles import VehicleInfo, holders_of_plates
+from registry.vehicles import VehicleInfo, holders_of_plates, official_on
 from runtime.connection import Connection
 from runtime.units import CHINA
 
@@ -105,7 +105,7 @@ async def take_in(
     if before is not None:
         raise RepeatedError(given.ticket, before)
     reach = await reach_of(connection, actor.subject, "cases:draft", "complaints:write")
-    vehicle = await _vehicle(connection, given.plate, reach)
+    vehicle = await _vehicle(connection, given.plate, given.happened_at or given.received_at, reach)
     unit = await _unit(connection, actor, given, vehicle, reach)
     id, sealed = new_id(), None
     if (caller := given.caller) is not None:
@@ -124,14 +124,18 @@ async def take_in(
 
 
 async def _vehicle(
-    connection: Connection, plate: str | None, reach: Collection[str] | None
+    connection: Connection, plate: str | None, at: datetime, reach: Collection[str] | None
 ) -> VehicleInfo | None:
-    """The car of a plate; of several that had it the one that has it now. One of a unit beyond the caller's reach is none."""
+    """The car of a plate; of several that had it the one that had it at the time ``at`` that is complained of, else the one that
+    has it now. One of a unit beyond the caller's reach is none."""
     if plate is None:
         return None
     found = (await holders_of_plates(connection, [plate])).get(plate, [])
     found = [v for v in found if reach is None or v.organisation in reach]
-    return next((v for v in found if not v.replated), found[0] if found else None)
+    # A plate that has gone to another car since: what happened then is held against the car that bore it.
+    then = [v for v in found if v.replated and official_on(v, china_today(at))]
+    now = [v for v in found if not v.replated]
+    return next(iter((*then, *now, *found)), None)
 
 
 async def _unit(
@@ -246,7 +250,9 @@ async def _around(connection: Connection, actor: Actor, row: Mapping[str, Any]) 
     orders = await connection.fetch(
         "SELECT id FROM dispatch_orders WHERE vehicle = $1 AND is_newest"
         " AND COALESCE(actual_departure, planned_departure) < $3"
-        " AND COALESCE(actual_return, extended_return, planned_return) > $2 ORDER BY planned_departure, id LIMIT $4",
+        # One that has not come back covers its car without end.
+        " AND (status = 'departed' OR COALESCE(actual_return, extended_return, planned_return) > $2)"
+        " ORDER BY planned_departure, id LIMIT $4",
         row["vehicle"], since, until, MOST,
     )  # fmt: skip
     alerts = await connection.fetch(

@@ -235,7 +235,7 @@ class CaseRectified(CaseCommand):
 
 
 class CaseNote(CaseCommand):
-    """A remark. ``internal``: the other side does not see it."""
+    """A remark. ``internal``: one of the office is not shown to the unit; one of the unit is shown to the office and inspectors too."""
 
     text: LongText
     internal: bool = True

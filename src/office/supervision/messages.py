@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from office.identity.scope import FEW_UNITS, in_order
 from office.supervision.actors import Actor, reach_of
 from office.supervision.cases import now_of
 from office.supervision.states import STATE_NAMES, STEP_NAMES, Case, Event, State, Step
-from runtime.connection import Connection
+from runtime.connection import Connection, affected
 
 #: Step -> the permissions whose holders are told.
 _TOLD: Final[Mapping[Step, tuple[str, ...]]] = {
@@ -56,6 +57,23 @@ async def list_messages(
 ) -> list[dict[str, Any]]:
     """Messages for the caller, newest first, ``before`` the id of the last one of the page before."""
     arguments: list[Any] = [actor.person, before, limit]
+    mine = await _mine(connection, actor, arguments)
+    if mine is None:
+        return []
+    many = any(isinstance(units, list) and len(units) > FEW_UNITS for units in arguments)
+    async with in_order(connection, many):
+        rows = await connection.fetch(
+            "SELECT m.id, m.number, m.step, m.state, m.case_id, m.at, r.at AS read_at FROM messages m"  # noqa: S608 - constants
+            " LEFT JOIN message_reads r ON r.message_id = m.id AND r.person = $1"
+            f" WHERE {mine} AND ($2::bigint IS NULL OR m.id < $2)"
+            f"{' AND r.at IS NULL' if unread else ''} ORDER BY m.id DESC LIMIT $3",
+            *arguments,
+        )
+    return [_shown(row) for row in rows]
+
+
+async def _mine(connection: Connection, actor: Actor, arguments: list[Any]) -> str | None:
+    """SQL: which messages ``m`` are for the caller, with its values added to ``arguments``; None: none."""
     ways = []
     for permission in PERMISSIONS:
         if actor.subject.may(permission):
@@ -65,16 +83,7 @@ async def list_messages(
             ways.append(
                 f"m.permission = ${at - 1} AND (${at}::text[] IS NULL OR m.organisation = ANY(${at}::text[]))"
             )
-    if not ways:
-        return []
-    rows = await connection.fetch(
-        "SELECT m.id, m.number, m.step, m.state, m.case_id, m.at, r.at AS read_at FROM messages m"  # noqa: S608 - constants
-        " LEFT JOIN message_reads r ON r.message_id = m.id AND r.person = $1"
-        f" WHERE ({' OR '.join(f'({way})' for way in ways)}) AND ($2::bigint IS NULL OR m.id < $2)"
-        f"{' AND r.at IS NULL' if unread else ''} ORDER BY m.id DESC LIMIT $3",
-        *arguments,
-    )
-    return [_shown(row) for row in rows]
+    return f"({' OR '.join(f'({way})' for way in ways)})" if ways else None
 
 
 def sentence(number: str | None, step: str, state: str) -> str:
@@ -96,16 +105,15 @@ def _shown(row: Any) -> dict[str, Any]:
 
 
 async def mark_read(connection: Connection, actor: Actor, up_to: int) -> int:
-    """The caller has read every message for him up to ``up_to``; how many of them were new."""
-    marked = 0
-    now = await now_of(connection)
-    before: int | None = up_to + 1
-    while before is not None:
-        page = await list_messages(connection, actor, unread=True, limit=1_000, before=before)
-        await connection.executemany(
-            "INSERT INTO message_reads (message_id, person, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-            [(message["id"], actor.person, now) for message in page],
-        )
-        marked += len(page)
-        before = page[-1]["id"] if len(page) == 1_000 else None
-    return marked
+    """The caller has read every message for him up to ``up_to``; how many of them were new. One statement, however many wait."""
+    arguments: list[Any] = [actor.person, up_to, await now_of(connection)]
+    mine = await _mine(connection, actor, arguments)
+    if mine is None:
+        return 0
+    done = await connection.execute(
+        "INSERT INTO message_reads (message_id, person, at) SELECT m.id, $1::text, $3::timestamptz FROM messages m"  # noqa: S608 - constants
+        f" WHERE {mine} AND m.id <= $2 AND NOT EXISTS (SELECT FROM message_reads r WHERE r.message_id = m.id AND r.person = $1)"
+        " ON CONFLICT DO NOTHING",
+        *arguments,
+    )
+    return affected(done)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from office.supervision.actors import Actor, persons_for, reach_of
 from office.supervision.commanding import draft
-from office.supervision.contents import CaseContents, Source
+from office.supervision.contents import MAX_ALERTS, CaseContents, Source
 from office.supervision.problems import InvalidError
 from registry.organisations import units_below
 from registry.refusals import PlacedError
@@ -63,6 +63,8 @@ async def proposals(
             {name: row[name] for name in ("organisation", "vehicle", "plate", "day")}
             | {"alerts": [], "rules": [], "level": "general"},
         )
+        if len(bundle["alerts"]) == MAX_ALERTS:
+            continue  # proposed again when these are in a case
         bundle["alerts"].append(row["id"])
         if row["rule"] not in bundle["rules"]:
             bundle["rules"].append(row["rule"])
@@ -109,16 +111,21 @@ async def spot_check(connection: Connection, actor: Actor, asked: SpotCheck, see
     ids = await _without_alerts(connection, asked.of, units, since, until)
     if not ids:
         raise InvalidError("/organisation", "此范围内没有可抽查的对象 · there is nothing to choose from")
+    if len(ids) > _MOST_LISTED:
+        # A part of them would be no random sample of all.
+        raise InvalidError("/from", f"此期间可抽查的对象超过 {_MOST_LISTED} 个，请缩短期间或缩小单位范围 · more than {_MOST_LISTED} to choose from; take a shorter period or a smaller unit")  # fmt: skip
     frame = hashlib.sha256("\n".join(ids).encode()).hexdigest()
     drawn = sample(ids, seed, asked.size)
     owners = await _owners(connection, asked.of, drawn)
     period = f"{asked.since} 至 {asked.until}"
+    # Whoever names the seed could try some until a car is, or is not, drawn: that it was named is on the paper.
+    whose = "由系统随机产生" if asked.seed is None else "由经办人指定"
     cases = []
     for id in drawn:
         unit, vehicle = owners[id]
         what = f"车辆 {id}" if asked.of == "vehicles" else f"派车单 {id}"
         facts = (
-            f"随机抽查{what}在 {period} 的使用情况。抽样种子 {seed}，自 {len(ids)} 个无预警对象中抽取 {len(drawn)} 个，"
+            f"随机抽查{what}在 {period} 的使用情况。抽样种子 {seed}（{whose}），自 {len(ids)} 个无预警对象中抽取 {len(drawn)} 个，"
             f"名单 SHA-256 {frame}。"
         )
         contents = CaseContents(
@@ -153,7 +160,7 @@ async def _without_alerts(
             " AND COALESCE(o.actual_departure, o.planned_departure) < $3"
             " AND NOT EXISTS (SELECT FROM alerts a WHERE a.order_id = o.id AND a.status = 'suspected') ORDER BY o.id LIMIT $4"
         )
-    rows = await connection.fetch(sql, list(units), since, until, _MOST_LISTED)
+    rows = await connection.fetch(sql, list(units), since, until, _MOST_LISTED + 1)
     return [row["id"] for row in rows]
 
 
