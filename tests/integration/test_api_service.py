@@ -123,7 +123,9 @@ async def test_every_operation_needs_its_scope(pool: asyncpg.Pool) -> None:
     assert len(operations) > 25
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         for method, path in sorted(set(operations) - OPEN):
-            response = await client.request(method, path.replace("{id}", "x").replace("{year}", "2026"))
+            response = await client.request(
+                method, path.replace("{id}", "x").replace("{year}", "2026").replace("{letter}", "1")
+            )
             check_problem(response, 401)
 
 
@@ -455,13 +457,13 @@ async def test_positions_without_a_log(pool: asyncpg.Pool) -> None:
 async def test_health_metrics_and_docs(client: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
     assert (await client.get("/healthz")).json() == {"status": "ok"}
     assert (await client.get("/readyz")).json()["status"] == "ready"
-    await client.get("/v1/vehicles/secret-id-1")
-    await client.get("/v1/vehicles/secret-id-2")
-    await client.get("/no/such/secret-path")
+    await client.get("/v1/vehicles/private-id-1")
+    await client.get("/v1/vehicles/private-id-2")
+    await client.get("/no/such/private-path")
     text = (await client.get("/metrics")).text
     assert 'gongche_api_requests_total{method="GET",route="/v1/vehicles/{id}",status="404"}' in text
     assert 'route="unmatched"' in text
-    assert "secret-" not in text
+    assert "private-" not in text
     page = await client.get("/docs")
     assert page.headers["content-type"].startswith("text/html")
     for word in ("/v1/alerts/feed", "/v1/dispatch-orders:import", "派车单", "positions:write", "苏F12345"):

@@ -100,8 +100,9 @@ async def test_what_is_set_aside_stays_as_long_as_positions_and_a_fault_keeps_no
         raise ZeroDivisionError("put in by a test")
 
     monkeypatch.setattr(Archive, "drop_expired", broken)
-    clock, before = Clock(), failures("positions")
+    clock = Clock()
     keeper = house(pool, tmp_path, clock)
+    before = failures("positions")
     clock.us += (RETENTION + 1) * US_PER_DAY
     await keeper.turn({})
     assert failures("positions") == before + 1

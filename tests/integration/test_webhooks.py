@@ -111,11 +111,12 @@ async def test_each_version_arrives_in_order_whatever_the_receiver_does(
             lambda: pool.fetchval("SELECT count(*) = 12 FROM webhook_deliveries"), "all are on their way"
         )
         killed.cancel()
+        await asyncio.gather(killed, return_exceptions=True)
+        # What the one that was killed was sending waits for the end of its lease; nobody waits for that here.
+        await pool.execute("UPDATE webhook_deliveries SET leased_until = now() WHERE state = 'waiting'")
         await receiver.start()
         async with running(sender(pool, db_url), sender(pool, db_url)):
             done = "SELECT count(*) = 12 FROM webhook_deliveries WHERE state = 'delivered'"
-            # What the one that was killed was sending waits for the end of its lease; nobody waits for that here.
-            await pool.execute("UPDATE webhook_deliveries SET leased_until = now() WHERE state = 'waiting'")
             await until(lambda: pool.fetchval(done), "all have been delivered")
         listed = (await client.get("/v1/subscriptions/inspection/webhook")).json()
         assert (listed["waiting"], listed["dead"], listed["failing_since"]) == (0, 0, None)
