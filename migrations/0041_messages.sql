@@ -111,7 +111,7 @@ SELECT scope_table('message_lanes', 'SELECT, INSERT, UPDATE', 'EXISTS (SELECT FR
 SELECT scope_table('message_outbox', 'SELECT, INSERT, UPDATE, DELETE', 'EXISTS (SELECT FROM message_channels c WHERE c.no = channel_no)');
 SELECT scope_table('message_quiet_hours', 'SELECT, INSERT, UPDATE, DELETE', '''user:'' || person = current_setting(''gongche.subject'', true)');
 SELECT scope_table('message_code_counts', 'SELECT, INSERT, UPDATE', 'subject = current_setting(''gongche.subject'', true)');
-SELECT audit_table('message_channels', 'message-channels', 'no');
+SELECT audit_table('message_channels', 'message-channels', 'no', 'replace(r ->> ''id'', ''-'', '''')');
 SELECT audit_table('message_quiet_hours', 'message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text');
 
 -- 2. Secrets of webhooks are sealed with the identity key. The database does not know that key: what is there already is sealed by the

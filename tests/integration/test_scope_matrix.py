@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -376,6 +376,11 @@ def _foreign_marks(answer: httpx.Response, own: str) -> list[str]:
     return [mark for unit in NUMBERS if unit != own for mark in marks(unit) if mark in texts]
 
 
+def _around(text: str, found: Collection[str]) -> list[str]:
+    """What stands around each of ``found``, so that a failure says where it is."""
+    return [text[max(0, text.find(mark) - 80) : text.find(mark) + 40] for mark in found]
+
+
 def _alike() -> dict[frozenset[str], list[str]]:
     """Of the permissions that the operations need, what each role brings -> the roles that bring just that. They are asked
     together: what lets in, and where, is permissions and units, and nothing else of a role."""
@@ -405,7 +410,7 @@ async def test_a_role_reaches_its_units_and_no_others(units: ScopeWorld, has: fr
             if own.status_code not in expected:
                 wrong.append(f"{name}: {own.status_code} in its own unit: {own.text[:300]}")
             if found := _foreign_marks(own, OWN):
-                wrong.append(f"{name}: tells of other units: {found}")
+                wrong.append(f"{name}: tells of other units: {found} {_around(own.text, found)}")
             if case.foreign is None:
                 if not case.common and not any(mark in own.text for mark in (*marks(OWN), f'"{OWN}"')):
                     wrong.append(f"{name}: does not tell of its own unit: {own.text[:300]}")
