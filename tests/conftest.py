@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 from runtime.embedded_postgres import embedded_server
 from runtime.migrations import migrate
 from runtime.postgres import create_pool
-from tests.databases import copy_of, dsn_of
+from tests.databases import copy_of, dsn_of, memory_folder
 
 pytest_plugins = ["tests.skips", "tests.parallel"]
 
@@ -48,7 +48,7 @@ def postgres_dsn() -> Iterator[str]:
     if given:
         yield given
         return
-    folder = Path(tempfile.mkdtemp(prefix="gongche-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="gongche-test-", dir=memory_folder()))
     folder.chmod(0o755)
     try:
         with embedded_server(folder) as dsn:

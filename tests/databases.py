@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -14,6 +18,25 @@ import asyncpg
 def dsn_of(server: str, name: str) -> str:
     """The DSN of the database ``name`` of a server."""
     return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+
+
+#: What must be free, of the folder and of the machine's memory, in bytes: four servers side by side, one with a million rows.
+_FREE: Final = 8 << 30
+
+
+def memory_folder() -> str | None:
+    """A folder that is kept in memory, where there is room; None = there is none. A copy of a database is a thousand files: on a
+    disk they cost 0.7 s of a processor, in memory 0.04 s."""
+    folder = Path("/dev/shm")  # noqa: S108 - what is made there has a name that nobody guesses, and is removed
+    try:
+        told = Path("/proc/meminfo").read_text()
+        available = (
+            int(next(line for line in told.splitlines() if line.startswith("MemAvailable:")).split()[1]) << 10
+        )
+        room = min(available, shutil.disk_usage(folder).free)
+    except (OSError, StopIteration, ValueError):
+        return None
+    return str(folder) if room >= _FREE and os.access(folder, os.W_OK) else None
 
 
 async def _do(server: str, command: str) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from tests.identity_key import identity_key
 from tests.integration import scope_exchange, scope_messages
 from tests.integration.scope_assessment import fill as fill_assessment
 from tests.integration.scope_supervision import fill
+from tests.unit.test_documents import text_of
 
 T0 = 1_772_411_400_000_000  # 2026-03-02T08:30:00+08:00
 SPAN: Final = {"from": "2026-03-02T08:00:00+08:00", "to": "2026-03-02T20:00:00+08:00"}
@@ -252,3 +254,13 @@ def _positions(terminal: int) -> PositionBatch:
         2, terminal=[terminal] * 2, device_us=times, received_us=[t + 5_000_000 for t in times],
         lat_e6=[31_980_000, 31_981_000], lon_e6=[120_890_000, 120_891_000], status=[2, 2],
     )  # fmt: skip
+
+
+_UUID: Final = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+
+
+def words_of(answer: httpx.Response) -> str:
+    """What somebody reads in an answer: a PDF by its text, for its bytes are packed and hold anything; and no UUID, which does too."""
+    pdf = answer.headers.get("content-type") == "application/pdf"
+    body = text_of(answer.content) if pdf else answer.text
+    return _UUID.sub("", body + " ".join(f"{name}: {value}" for name, value in answer.headers.items()))

@@ -40,6 +40,7 @@ from tests.integration.scope_world import (
     records,
     scope_database,
     scope_world,
+    words_of,
 )
 
 #: Its own unit is below the one that the subject has its role in.
@@ -372,7 +373,7 @@ def test_every_operation_is_known_here() -> None:
 
 def _foreign_marks(answer: httpx.Response, own: str) -> list[str]:
     """What of other units stands in an answer."""
-    texts = answer.text + " ".join(f"{name}: {value}" for name, value in answer.headers.items())
+    texts = words_of(answer)
     return [mark for unit in NUMBERS if unit != own for mark in marks(unit) if mark in texts]
 
 
@@ -410,7 +411,7 @@ async def test_a_role_reaches_its_units_and_no_others(units: ScopeWorld, has: fr
             if own.status_code not in expected:
                 wrong.append(f"{name}: {own.status_code} in its own unit: {own.text[:300]}")
             if found := _foreign_marks(own, OWN):
-                wrong.append(f"{name}: tells of other units: {found} {_around(own.text, found)}")
+                wrong.append(f"{name}: tells of other units: {found} {_around(words_of(own), found)}")
             if case.foreign is None:
                 if not case.common and not any(mark in own.text for mark in (*marks(OWN), f'"{OWN}"')):
                     wrong.append(f"{name}: does not tell of its own unit: {own.text[:300]}")

@@ -26,6 +26,7 @@ from tests.integration.scope_world import (
     records,
     scope_database,
     scope_world,
+    words_of,
 )
 from tests.integration.test_scope_matrix import CASES
 
@@ -79,7 +80,7 @@ def secret_marks(world: ScopeWorld) -> tuple[str, ...]:
 def _told(world: ScopeWorld, path: str, answer: Any, asked: list[str]) -> list[str]:
     """The marks that stand in an answer. A driver's own record is no secret, and the mark "phone" is his number as well;
     ``asked``: what the caller has said himself."""
-    texts = answer.text + " ".join(f"{name}: {value}" for name, value in answer.headers.items())
+    texts = words_of(answer)
     for part in asked:
         texts = texts.replace(part, "")
     return [
