@@ -123,7 +123,7 @@ def call(browser: Browser, operation: tuple[str, str], of: dict[str, Any]) -> ht
 
 
 def test_every_operation_is_known_here(site: Site) -> None:
-    paths = httpx.get(f"{site.apis[0].url}/openapi.json").json()["paths"]
+    paths = httpx.get(f"{site.apis[0].url}/openapi.json", timeout=60).json()["paths"]
     there = {(m.upper(), p) for p, ms in paths.items() for m in ms if p.startswith(OF_PEOPLE)}
     assert there == OFFICE.keys() | OWN
     assert {(m.upper(), p) for m, p in OPEN} - OWN == {

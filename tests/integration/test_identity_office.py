@@ -254,7 +254,7 @@ def test_a_role_is_lent_for_a_period_and_no_further(site: Site) -> None:
 
 def test_nobody_comes_in_without_a_session_and_no_body_is_read_for_them(site: Site) -> None:
     browser, nobody = administrator(site), site.browser()
-    paths = httpx.get(f"{site.apis[0].url}/openapi.json").json()["paths"]
+    paths = httpx.get(f"{site.apis[0].url}/openapi.json", timeout=60).json()["paths"]
     operations = [
         (m.upper(), p, d) for p, ms in paths.items() if p.startswith(OF_PEOPLE) for m, d in ms.items()
     ]
@@ -276,7 +276,7 @@ def test_every_answer_to_an_administrator_is_as_it_is_described(site: Site, tmp_
     """schemathesis, with all of its checks, signed in; tokens do not come here (``test_openapi.py``)."""
     admin = administrator(site)
     (tmp_path / "schemathesis.toml").write_text(BETWEEN_FIELDS)
-    described = httpx.get(f"{site.apis[0].url}/openapi.json").json()
+    described = httpx.get(f"{site.apis[0].url}/openapi.json", timeout=60).json()
     for operations in described["paths"].values():
         for operation in operations.values():
             operation.pop("security", None)  # the session is given below, with each request
