@@ -12,8 +12,9 @@ import argparse
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import numpy as np
@@ -125,6 +126,10 @@ async def register(dsn: str, count: int) -> str:
     return token.secret
 
 
+#: Follows alerts: (port of the API, token, what was seen, when to stop).
+Follow = Callable[[int, str, dict[str, float], asyncio.Event], Coroutine[Any, Any, None]]
+
+
 async def _read_feed(port: int, token: str, seen: dict[str, float], stop: asyncio.Event) -> None:
     """Follow the feed; ``seen`` gets the monotonic time of each vehicle's first alert."""
     cursor = None
@@ -139,11 +144,13 @@ async def _read_feed(port: int, token: str, seen: dict[str, float], stop: asynci
             cursor = page["next"]
 
 
-async def drive(made: System, drivers: Sequence[Driver], token: str, seconds: float) -> list[float]:
-    """All drive out within ``seconds``; seconds from the opening fix to the feed, of each."""
+async def drive(
+    made: System, drivers: Sequence[Driver], token: str, seconds: float, follow: Follow = _read_feed
+) -> list[float]:
+    """All drive out within ``seconds``; seconds from the opening fix until ``follow`` has seen the alert, of each."""
     seen: dict[str, float] = {}
     stop = asyncio.Event()
-    reader = asyncio.create_task(_read_feed(made.http_port, token, seen, stop))
+    reader = asyncio.create_task(follow(made.http_port, token, seen, stop))
     try:
         begin = asyncio.get_running_loop().time()
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import random
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import Any, Final
 
 import httpx
@@ -24,7 +23,7 @@ import numpy as np
 
 from api.http import make_cursor
 from bench.database import Fleet
-from bench.latency import RATE, Driver, register
+from bench.latency import RATE, Driver, drive, register
 from bench.processes import FIRST_PHONE, Generator, build
 from bench.report import heading, spread, table
 from bench.system import System, behind_s, system
@@ -47,10 +46,10 @@ _CITY_UNITS: Final = 50
 _FLEET: Final = Fleet(RATE, fences=_UNITS, ordered=2, outside=0)
 #: Requests of each kind; alerts that the stream is timed with, and in how long they come.
 _ASKED: Final = 200
+_OF_A_LIST: Final = 40
 _DRIVERS: Final = 100
 _DRIVE_S: Final = 20.0
 _PULL_S: Final = 10.0
-_PATIENCE_S: Final = 60.0
 #: A vehicle that reported every 10 s for 8 hours of each of 30 days.
 _TRACK_DAYS: Final = 30
 _A_DAY: Final = 2_880
@@ -174,9 +173,9 @@ class Reader:
             raise SystemExit(f"nothing was found: {what}")
         return answer
 
-    async def repeat(self, what: str, path: Callable[[int], str], count: int = _ASKED) -> None:
-        for k in range(count):
-            await self.get(what, path(k))
+    async def ask(self, what: str, paths: Iterable[str]) -> None:
+        for path in paths:
+            await self.get(what, path)
 
 
 async def _pull(made: System, found: Measured, token: str) -> None:
@@ -193,11 +192,10 @@ async def _pull(made: System, found: Measured, token: str) -> None:
             entries, cursor = entries + len(page["items"]), page["next"]
         found.rate = entries / spent
         for share in (0.0, 0.5, 0.95):
-            await reader.repeat(
+            cursors = (make_cursor("feed", int(ALERTS * share) + k * 100) for k in range(_ASKED))
+            await reader.ask(
                 f"page of 100 of the feed, {share:.0%} deep",
-                lambda k, at=int(ALERTS * share): (
-                    f"/v1/alerts/feed?cursor={make_cursor('feed', at + k * 100)}"
-                ),  # type: ignore[misc]
+                (f"/v1/alerts/feed?cursor={at}" for at in cursors),
             )
 
 
@@ -212,11 +210,11 @@ async def _lists(made: System, found: Measured, secrets: dict[str, str]) -> None
         async with reader.http:
             for name, query in _FILTERS.items():
                 path = f"/v1/alerts?limit=50{query.format(**week)}"
-                await reader.repeat(f"alerts, {name}: {who}", lambda _, path=path: path, 40)  # type: ignore[misc]
+                await reader.ask(f"alerts, {name}: {who}", repeat(path, _OF_A_LIST))
         reader = Reader(made, found, {"Cookie": f"{_COOKIE}={secrets[f'{who}, session']}"})
         async with reader.http:
             for name, query in _CASE_FILTERS.items():
-                await reader.repeat(f"cases, {name}: {who}", lambda _, q=query: f"/v1/cases?limit=50{q}", 40)  # type: ignore[misc]
+                await reader.ask(f"cases, {name}: {who}", repeat(f"/v1/cases?limit=50{query}", _OF_A_LIST))
 
 
 async def _tracks(made: System, found: Measured, token: str) -> None:
@@ -226,51 +224,31 @@ async def _tracks(made: System, found: Measured, token: str) -> None:
             until = datetime.now(UTC) - timedelta(hours=12)
             since = until - timedelta(days=days)
             query = f"from={since:%Y-%m-%dT%H:%M:%SZ}&to={until:%Y-%m-%dT%H:%M:%SZ}&purpose=benchmark"
-            await reader.repeat(what, lambda _, query=query: f"/v1/vehicles/v0/track?{query}", count)  # type: ignore[misc]
+            await reader.ask(what, repeat(f"/v1/vehicles/v0/track?{query}", count))
+
+
+async def _follow(port: int, token: str, seen: dict[str, float], _stop: asyncio.Event) -> None:
+    """Follow the stream; ``seen`` gets the monotonic time of each vehicle's first alert. Ends when it is cancelled."""
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as client,
+        client.stream("GET", "/v1/alerts/stream", params={"cursor": make_cursor("feed", ALERTS)}) as answer,
+    ):
+        async for line in answer.aiter_lines():
+            if line.startswith("data: {") and '"vehicle"' in line:
+                seen.setdefault(json.loads(line[6:])["vehicle"], time.monotonic())
 
 
 async def _stream(made: System, found: Measured, token: str) -> None:
     """Vehicles drive out; seconds from the opening fix until the stream has brought the alert."""
-    seen: dict[str, float] = {}
-
-    async def listen() -> None:
-        headers = {"Authorization": f"Bearer {token}"}
-        async with (
-            httpx.AsyncClient(
-                base_url=f"http://127.0.0.1:{made.http_port}", headers=headers, timeout=60
-            ) as client,
-            client.stream("GET", "/v1/alerts/stream") as answer,
-        ):
-            async for line in answer.aiter_lines():
-                if line.startswith("data: {") and '"vehicle"' in line:
-                    seen.setdefault(json.loads(line[6:])["vehicle"], time.monotonic())
-
     drivers = [Driver(k) for k in range(_DRIVERS)]
     for driver in drivers:
         await driver.connect(made.port)
-    listening = asyncio.create_task(listen())
-    await asyncio.sleep(1)
-
-    async def one(driver: Driver) -> tuple[str, float]:
-        await asyncio.sleep(random.uniform(0, _DRIVE_S))
-        return driver.vehicle, await driver.drive_out()
-
     try:
-        sent = dict(await asyncio.gather(*map(one, drivers)))
-        deadline = time.monotonic() + _PATIENCE_S
-        while not sent.keys() <= seen.keys():
-            if listening.done():
-                listening.result()
-            if time.monotonic() > deadline:
-                raise SystemExit(f"{len(sent.keys() - seen.keys())} alerts never came; {made.words()}")
-            await asyncio.sleep(0.05)
+        found.stream += await drive(made, drivers, token, _DRIVE_S, _follow)
     finally:
-        listening.cancel()
-        with suppress(asyncio.CancelledError):
-            await listening
         for driver in drivers:
             driver.close()
-    found.stream += [seen[vehicle] - at for vehicle, at in sent.items()]
 
 
 async def _security(made: System, found: Measured) -> None:

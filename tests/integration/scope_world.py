@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
@@ -25,6 +26,7 @@ from runtime.settings import Settings
 from runtime.units import US_PER_DAY
 from telemetry.archive.store import Archive
 from telemetry.log.base import LogWriter
+from telemetry.log.sqlite import EmbeddedLogWriter
 from telemetry.positions import PositionBatch
 from tests.databases import copied
 from tests.identity_key import identity_key
@@ -163,6 +165,16 @@ async def scope_world(
             yield ScopeWorld(pool, app, everywhere, alerts)
     finally:
         pool.terminate()
+
+
+@asynccontextmanager
+async def logged_world(made: tuple[str, dict[str, str]], folder: Path) -> AsyncIterator[ScopeWorld]:
+    """The same, with a log in ``folder`` for positions over HTTP. ``made``: what ``scope_database`` gave."""
+    sink = EmbeddedLogWriter(folder / "log.sqlite", 4)
+    await sink.start()
+    async with scope_world(*made, sink) as world:
+        yield world
+    await sink.close()
 
 
 async def _fill(dsn: str) -> dict[str, str]:

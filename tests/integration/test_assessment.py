@@ -20,12 +20,19 @@ from office.assessment.table import DEFAULT
 from office.identity import sessions
 from office.identity.subject import Role
 from office.identity.tokens import create_token
-from office.supervision import cases, findings
-from office.supervision.cases import Entry
-from office.supervision.states import Event, Step, advance, begin
+from office.supervision import findings
+from office.supervision.states import Event, Step
 from runtime.settings import Settings
 from runtime.units import CHINA, to_us
-from tests.integration.test_supervision import T0, Site, days_ahead, opened, suspect, work_every_day
+from tests.integration.test_supervision import (
+    T0,
+    Site,
+    days_ahead,
+    opened,
+    suspect,
+    work_every_day,
+    written_case,
+)
 from tests.unit.test_documents import squeezed, text_of
 
 TABLE = DEFAULT.model_dump(mode="json")
@@ -95,14 +102,7 @@ async def closed(
         Event(k, step, when, frozenset({f"user:{who}"}), body)
         for k, (step, who, when, body) in enumerate(steps, 1)
     ]
-    async with pool.acquire() as connection, connection.transaction():
-        clocks = await cases.load_clocks(connection)
-        id = await cases.begin_case(connection, Entry(events[0], "clerk", "user:clerk"), clocks)
-        case = begin(events[0])
-        for event in events[1:]:
-            case = advance(case, event)
-            await cases.append(connection, id, case, Entry(event, "x"), clocks)
-    return id
+    return await written_case(pool, events)
 
 
 async def number(site: Site, id: str) -> str:

@@ -23,7 +23,6 @@ from api.problems import OF_PEOPLE
 from office.identity.subject import ROLE_PERMISSIONS, Role
 from registry.records import KINDS
 from runtime.settings import Settings
-from telemetry.log.sqlite import EmbeddedLogWriter
 from tests.integration import scope_messages
 from tests.integration.scope_assessment import lines as assessment_lines
 from tests.integration.scope_exchange import exchange_lines
@@ -34,12 +33,12 @@ from tests.integration.scope_world import (
     PARAMETER,
     SPAN,
     ScopeWorld,
+    logged_world,
     marks,
     phone,
     plate,
     records,
     scope_database,
-    scope_world,
     words_of,
 )
 
@@ -353,11 +352,8 @@ def made(postgres_dsn: str, template_database: str) -> Iterator[tuple[str, dict[
 
 @pytest.fixture
 async def units(made: tuple[str, dict[str, str]], tmp_path: Path) -> AsyncIterator[ScopeWorld]:
-    sink = EmbeddedLogWriter(tmp_path / "log.sqlite", 4)
-    await sink.start()
-    async with scope_world(*made, sink) as world:
+    async with logged_world(made, tmp_path) as world:
         yield world
-    await sink.close()
 
 
 def test_every_operation_is_known_here() -> None:

@@ -18,14 +18,13 @@ from office.identity.subject import Grant, Kind, Subject
 from office.subscriptions.deliveries import seen_by
 from registry.refusals import RefusedError
 from rules.alerts.feed import entry_at
-from telemetry.log.sqlite import EmbeddedLogWriter
 from tests.integration.scope_world import (
     ScopeWorld,
+    logged_world,
     phone,
     plate,
     records,
     scope_database,
-    scope_world,
     words_of,
 )
 from tests.integration.test_scope_matrix import CASES
@@ -61,11 +60,8 @@ async def _mark(dsn: str) -> None:
 
 @pytest.fixture
 async def units(made: tuple[str, dict[str, str]], tmp_path: Path) -> AsyncIterator[ScopeWorld]:
-    sink = EmbeddedLogWriter(tmp_path / "log.sqlite", 4)
-    await sink.start()
-    async with scope_world(*made, sink) as world:
+    async with logged_world(made, tmp_path) as world:
         yield world
-    await sink.close()
 
 
 def secret_marks(world: ScopeWorld) -> tuple[str, ...]:

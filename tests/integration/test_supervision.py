@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -488,6 +488,18 @@ async def test_what_happens_by_itself_happens_once(bureau: Site, db_url: str) ->
             await bureau.pool.execute(sql)
 
 
+async def written_case(pool: asyncpg.Pool, events: Sequence[Event]) -> str:
+    """A case whose thread is ``events``, as if they had been done then."""
+    async with pool.acquire() as connection, connection.transaction():
+        clocks = await cases.load_clocks(connection)
+        id = await cases.begin_case(connection, Entry(events[0], "clerk", "user:clerk"), clocks)
+        case = begin(events[0])
+        for event in events[1:]:
+            case = advance(case, event)
+            await cases.append(connection, id, case, Entry(event, "x"), clocks)
+    return id
+
+
 async def issued_before(pool: asyncpg.Pool, days: int, term_from: date | None = None) -> str:
     """A case that was issued so many days ago; with ``term_from`` one whose term begins on that day."""
     at = datetime.now(UTC) - timedelta(days=days)
@@ -504,14 +516,7 @@ async def issued_before(pool: asyncpg.Pool, days: int, term_from: date | None = 
         Event(2, Step.SUBMIT, at, frozenset({"user:clerk"})),
         Event(3, Step.ISSUE, issued, frozenset({"user:head"}), {"number": f"旧-{days}-{term_from}"}),
     ]
-    async with pool.acquire() as connection, connection.transaction():
-        clocks = await cases.load_clocks(connection)
-        id = await cases.begin_case(connection, Entry(events[0], "clerk", "user:clerk"), clocks)
-        case = begin(events[0])
-        for event in events[1:]:
-            case = advance(case, event)
-            await cases.append(connection, id, case, Entry(event, "x"), clocks)
-    return id
+    return await written_case(pool, events)
 
 
 async def test_files_are_what_they_are(bureau: Site) -> None:
