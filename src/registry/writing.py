@@ -37,9 +37,7 @@ class Lock(IntEnum):
     STATEMENTS = 3  # imports of statements: a row without a number is found again by its content
     VIOLATIONS = 4  # the same for exports of violations
     TERMINALS_OF = 5  # a vehicle, by its number: which terminal it has
-    ASSESSMENT = (
-        6  # scoring tables and closed sheets: no table is published over a sheet that is being closed
-    )
+    ASSESSMENT = 6  # scoring tables and closed sheets: none is published over one that is being closed
 
 
 #: Of more keys than this no locks are taken: there is room for some thousands in the whole server.
