@@ -6,7 +6,6 @@ import asyncio
 import ipaddress
 import re
 import ssl
-import stat
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -19,6 +18,7 @@ import aiosmtplib
 from office.messages.outcomes import SENT, Outcome, Result
 from office.messages.texts import Text, printable
 from runtime.errors import ConfigurationError
+from runtime.private_files import read_secret
 from runtime.settings import Settings
 
 #: An address that goes into an envelope and a header as it is: no quotes, no comments, no letters that a server may not know.
@@ -158,9 +158,4 @@ def _is_loopback(host: str) -> bool:
 def _password(path: Path | None) -> str:
     if path is None:
         raise ConfigurationError("GONGCHE_SMTP_USER needs GONGCHE_SMTP_PASSWORD_FILE")
-    try:
-        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise ConfigurationError(f"{path} is open to other users", hint=f"chmod 600 {path}")
-        return path.read_text("utf-8").strip()
-    except OSError as error:
-        raise ConfigurationError(f"SMTP password {path}: {error.strerror or error}") from error
+    return read_secret("SMTP password", path)
