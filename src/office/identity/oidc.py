@@ -6,7 +6,6 @@ A person is found by issuer and ``sub``, as an administrator linked them; nobody
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import time
 import warnings
@@ -27,6 +26,7 @@ from office.identity.oidc_links import Pending
 from office.identity.secrets import NewSecret
 from office.identity.sessions import Visit
 from runtime.errors import ConfigurationError, GongcheError
+from runtime.hosts import is_loopback
 from runtime.private_files import read_secret
 from runtime.settings import Settings
 
@@ -95,10 +95,7 @@ def _is_safe(url: object) -> bool:
     parts = urlsplit(url)
     if parts.scheme == "https" and parts.hostname:
         return True
-    try:
-        return parts.scheme == "http" and ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return parts.scheme == "http" and parts.hostname == "localhost"
+    return parts.scheme == "http" and is_loopback(parts.hostname or "")
 
 
 class Provider:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
 import ssl
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ import aiosmtplib
 from office.messages.outcomes import SENT, Outcome, Result
 from office.messages.texts import Text, printable
 from runtime.errors import ConfigurationError
+from runtime.hosts import is_loopback
 from runtime.private_files import read_secret
 from runtime.settings import Settings
 
@@ -49,7 +49,7 @@ class Mailer:
                 "GONGCHE_SMTP_FROM 未设置或不是邮箱地址 / is not set or not an address",
                 hint="gongche@example.gov.cn",
             )
-        if self._mode == "none" and not settings.smtp_plain_allowed and not _is_loopback(self._host):
+        if self._mode == "none" and not settings.smtp_plain_allowed and not is_loopback(self._host):
             raise ConfigurationError(
                 f"邮件不得以明文经网络传输 / mail must not cross the network in the clear: {self._host}",
                 hint="GONGCHE_SMTP_TLS=starttls or implicit; or say GONGCHE_SMTP_PLAIN_ALLOWED=true",
@@ -146,13 +146,6 @@ def _said(error: BaseException) -> str:
     code = getattr(error, "code", None)
     said = printable(str(getattr(error, "message", "") or error), 200)
     return f"{code} {said}" if code is not None else f"{type(error).__name__} {said}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _password(path: Path | None) -> str:

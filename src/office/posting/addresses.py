@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from runtime.errors import ConfigurationError
+from runtime.hosts import is_loopback
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -130,7 +131,7 @@ def target_of(url: str, policy: Policy) -> Target:
         raise TargetRefusedError("主机名无效 · the host is neither a name nor an address")
     if literal is not None and (why := refusal(literal, policy)) is not None:
         raise TargetRefusedError(why)
-    on_loopback = policy.loopback and (host == "localhost" or (literal is not None and literal.is_loopback))
+    on_loopback = policy.loopback and is_loopback(host)
     if parts.scheme == "http" and not on_loopback:
         raise TargetRefusedError("须使用 https · use https")
     if port is None:
