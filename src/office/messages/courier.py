@@ -188,7 +188,7 @@ class Courier:
     async def _serve_one(self, work: Work) -> None:
         async with self._pool.acquire(timeout=5) as connection:
             try:
-                _, address, secret = await channels.opened(connection, self._sealer, work.channel_no)
+                address, secret = await channels.opened(connection, self._sealer, work.channel_no)
             except LookupError:
                 return  # its owner has just deleted it
             facts = await outbox.facts_of(
