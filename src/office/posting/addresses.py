@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from runtime.errors import ConfigurationError
 from runtime.hosts import is_loopback
+from runtime.settings import Settings
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -89,13 +90,18 @@ class Policy:
 
     @classmethod
     def of(cls, networks: Sequence[str], ports: Sequence[int], loopback: bool) -> Policy:
-        """From settings. Raises ConfigurationError for what is no network."""
+        """From texts as they stand in settings. Raises ConfigurationError for what is no network."""
         try:
             return cls(tuple(ip_network(text.strip()) for text in networks), frozenset(ports), loopback)
         except ValueError as error:
             raise ConfigurationError(
                 f"GONGCHE_WEBHOOK_ALLOWED_NETWORKS: {error}", hint="such as 10.20.0.0/16,fd00:12::/48"
             ) from error
+
+    @classmethod
+    def configured(cls, settings: Settings) -> Policy:
+        """The operator's. Raises ConfigurationError."""
+        return cls.of(settings.webhook_allowed_networks, settings.webhook_ports, settings.webhook_loopback)
 
 
 @dataclass(frozen=True, slots=True)
