@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 import secrets
 import stat
 from enum import Enum, auto
@@ -48,6 +49,22 @@ def read_key(path: Path) -> bytes:
     if len(key) != KEY_BYTES:
         raise KeyFileError(Flaw.MALFORMED)
     return key
+
+
+def make_key(path: Path) -> None:
+    """A new key in a new file of mode 600, whole or not at all; one that is there stays. So two processes that make it at once have
+    the same one afterwards. Raises OSError."""
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(scratch, path)
+    except FileExistsError:
+        pass
+    finally:
+        scratch.unlink()
 
 
 def seal(cipher: AESGCM, plain: bytes, belongs_to: str) -> bytes:
