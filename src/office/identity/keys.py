@@ -34,7 +34,7 @@ class Sealer:
         """What was sealed. Raises ConfigurationError when the key is missing or another one."""
         try:
             plain = unseal(self._key(make=False), sealed, belongs_to)
-        except (InvalidTag, ValueError):  # ValueError: too short to be anything that was sealed
+        except InvalidTag:
             raise ConfigurationError(
                 f"{self._path} 不是加密库中密钥时所用的密钥 / is not the key that the secrets in the database were sealed with",
                 hint="put the right key back; else: gongche user reset NAME --totp, a new secret of each webhook, and message"

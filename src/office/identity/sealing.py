@@ -11,6 +11,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Final
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_BYTES: Final = 32
@@ -74,5 +75,7 @@ def seal(cipher: AESGCM, plain: bytes, belongs_to: str) -> bytes:
 
 
 def unseal(cipher: AESGCM, sealed: bytes, belongs_to: str) -> bytes:
-    """What was sealed. Raises cryptography.exceptions.InvalidTag for another key, another row, or changed bytes."""
+    """What was sealed. Raises InvalidTag for another key, another row, or changed bytes."""
+    if len(sealed) < _NONCE_BYTES:
+        raise InvalidTag  # too short to be anything that was sealed
     return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], belongs_to.encode())
