@@ -124,8 +124,10 @@ class Courier:
             with self._turns.apart("housekeeping", "housekeeping of messages"):
                 await self._keep_house(connection)
             more = await self._tell(connection)
+            due = await outbox.kinds_due(connection)
             for kind in KINDS:
-                await self._begin(connection, kind)
+                if kind in due:
+                    await self._begin(connection, kind)
         return more
 
     async def _tell(self, connection: Any) -> bool:

@@ -151,6 +151,18 @@ async def queue(connection: Connection, message: int, channels: Sequence[int], *
     )  # fmt: skip
 
 
+#: Lanes that it is time to look at.
+_DUE: Final = "l.waits_since IS NOT NULL AND l.not_before <= now() AND (l.leased_until IS NULL OR l.leased_until < now())"
+
+
+async def kinds_due(connection: Connection) -> set[str]:
+    """The kinds of channels of which ``claim`` may find something: mostly none."""
+    rows = await connection.fetch(
+        f"SELECT DISTINCT c.kind FROM message_lanes l JOIN message_channels c ON c.no = l.channel_no WHERE {_DUE}"  # noqa: S608 - constant
+    )
+    return {row["kind"] for row in rows}
+
+
 async def claim(
     connection: Connection, kind: str, most: int, lease_s: float, *, failing: bool, minute: int
 ) -> list[Work]:
@@ -164,7 +176,7 @@ async def claim(
         f"SELECT l.channel_no, l.failures, l.skipped, c.id, c.person IS NOT NULL AS personal, c.confirmed_at IS NOT NULL AS confirmed, {quiet} AS quiet"  # noqa: S608 - constants
         " FROM message_lanes l JOIN message_channels c ON c.no = l.channel_no LEFT JOIN users u ON u.id = c.person"
         " LEFT JOIN message_quiet_hours q ON q.person = c.person"
-        " WHERE l.waits_since IS NOT NULL AND l.not_before <= now() AND (l.leased_until IS NULL OR l.leased_until < now())"
+        f" WHERE {_DUE}"
         " AND c.kind = $1 AND c.enabled AND u.disabled_at IS NULL AND (l.failures = 0 OR $3)"
         " AND EXISTS (SELECT FROM message_outbox o WHERE o.channel_no = l.channel_no AND o.state = 'waiting'"
         f" AND (o.code IS NOT NULL OR (c.confirmed_at IS NOT NULL AND (o.urgent OR NOT {quiet}))))"
