@@ -1,4 +1,4 @@
-"""Folders that hold people's tracks: nobody but their owner may look inside."""
+"""Files and folders that nobody but their owner may look into: people's tracks, passwords."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import logging
 import os
 import stat
 from pathlib import Path
+
+from runtime.errors import ConfigurationError
 
 _logger = logging.getLogger(__name__)
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -32,3 +34,14 @@ def close_to_others(path: Path) -> None:
         return
     path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
     _logger.info("%s was open to other users of this machine: closed", path)
+
+
+def read_secret(what: str, path: Path) -> str:
+    """The text in ``path``, a secret that the operator put there. ``what``: of it, for errors. Raises ConfigurationError when it
+    cannot be read, or others may read it."""
+    try:
+        if path.stat().st_mode & _OTHERS:
+            raise ConfigurationError(f"{path} is open to other users", hint=f"chmod 600 {path}")
+        return path.read_text("utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError(f"{what} {path}: {error.strerror or error}") from error

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from runtime.postgres import DATABASE_ERRORS, renew_read_only
+from runtime.postgres import is_outage, renew_read_only
 
 #: A piece of work that takes longer is ended, and begun again with the next turn.
 MOST_S: Final = 60.0
@@ -22,9 +22,10 @@ async def repeat(what: str, pool: Any, turn: Callable[[Any], Awaitable[bool]], e
         try:
             async with asyncio.timeout(MOST_S):
                 more = await turn(pool)
-        except DATABASE_ERRORS as error:
-            _logger.info("%s: not now: %s", what, error or type(error).__name__)
-            await renew_read_only(pool, error)
-        except Exception:
-            _logger.exception("%s failed; it goes on with its next turn", what)
+        except Exception as error:
+            if is_outage(error):
+                _logger.info("%s: not now: %s", what, error or type(error).__name__)
+                await renew_read_only(pool, error)
+            else:
+                _logger.exception("%s failed; it goes on with its next turn", what)
         await asyncio.sleep(0 if more else every_s)

@@ -12,7 +12,6 @@ from fastapi import Path, Query, Request
 from api.errors import Problem, not_found
 from api.http import MAX_ID, make_cursor
 from api.identity.refusals import as_problems
-from office.identity.keys import Sealer
 from office.messages import channels
 from office.messages.channels import Owner, Rules, TooManyCodesError
 from office.posting.addresses import Policy
@@ -33,21 +32,12 @@ def rules_of(request: Request, *, personal: bool) -> Rules:
     """What addresses must be. What a person sets for himself (``personal``) is a public address: else everybody who may sign in
     could have the server ask what is in the networks of the office."""
     settings = request.app.state.settings
-    policy = Policy.of(settings.webhook_allowed_networks, settings.webhook_ports, settings.webhook_loopback)
-    if personal:
-        policy = Policy(loopback=policy.loopback)
     return Rules(
-        policy,
+        Policy(loopback=settings.webhook_loopback) if personal else Policy.configured(settings),
         settings.smtp_host is not None,
         settings.message_mail_domains,
         frozenset(settings.message_bot_hosts),
     )
-
-
-def sealer_of(request: Request) -> Sealer:
-    """What seals addresses."""
-    sealer: Sealer = request.app.state.desk.sealer
-    return sealer
 
 
 @contextmanager
@@ -77,7 +67,7 @@ async def made(
     """A new channel as it is shown once."""
     if kind == "webhook":
         secret = shown(secrets.token_bytes(SECRET_BYTES))
-    number = await channels.add(connection, sealer_of(request), by, owner, kind, address, secret)
+    number = await channels.add(connection, request.app.state.desk.sealer, by, owner, kind, address, secret)
     found = await channels.by_number(connection, number)
     return channel_body(found) | {"secret": secret if kind == "webhook" else None}
 

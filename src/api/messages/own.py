@@ -24,7 +24,6 @@ from api.messages.common import (
     made,
     refusals,
     rules_of,
-    sealer_of,
     wrong_code,
 )
 from api.messages.schemas import (
@@ -145,7 +144,9 @@ async def another_code(request: Request, id: ChannelId) -> Response:
         async with request.app.state.desk.transaction() as connection:
             found = await channel_of(connection, id, session.subject.id, lock=True)
             if found["confirmed_at"] is None:
-                await channels.send_code(connection, sealer_of(request), session.subject.key, found["no"])
+                await channels.send_code(
+                    connection, request.app.state.desk.sealer, session.subject.key, found["no"]
+                )
     return Response(status_code=204)
 
 

@@ -34,7 +34,6 @@ from api.messages.common import (
     made,
     refusals,
     rules_of,
-    sealer_of,
     wrong_code,
 )
 from api.messages.schemas import (
@@ -162,7 +161,9 @@ async def another_code(request: Request, id: ChannelId) -> Response:
         async with scoped(request, WRITE) as connection:
             found = await _channel(connection, request, id, lock=True)
             if found["confirmed_at"] is None:
-                await channels.send_code(connection, sealer_of(request), subject_of(request).key, found["no"])
+                await channels.send_code(
+                    connection, request.app.state.desk.sealer, subject_of(request).key, found["no"]
+                )
     return Response(status_code=204)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
@@ -18,6 +20,8 @@ from api.http import MAX_ID, PLAIN_PATTERN, json_response
 from api.identity.refusals import as_problems
 from office.identity import secrecy
 from office.identity.secrecy import CHANGE, PERMISSION, Mark
+from office.identity.subject import Subject
+from runtime.connection import Connection
 
 router = APIRouter(prefix="/v1", tags=["vehicles"])
 _NONE: Final = "没有这辆车 · no such vehicle"
@@ -58,13 +62,19 @@ class SecretVehicles(BaseModel):
     items: list[SecretVehicle]
 
 
-def _shown(mark: Mark) -> dict[str, Any]:
-    return {
-        "vehicle": mark.vehicle,
-        "secret": mark.secret,
-        "asked_by": mark.asked_by,
-        "asked_at": mark.asked_at,
-    }
+#: ``secrecy.mark`` or ``secrecy.lift``.
+_Step = Callable[[Connection, Subject, str, str], Awaitable[Mark | None]]
+
+
+async def _done(request: Request, id: str, step: _Step) -> Response:
+    """``step`` done by the caller, for the reason in the body; how it stands then. Raises Problem 404."""
+    body, vehicle = await read_model(request, SecrecyReason), known(_NONE, id)
+    subject = subject_of(request)
+    with as_problems():
+        mark = await written(request, CHANGE, lambda c: step(c, subject, vehicle, body.reason))
+    if mark is None:
+        raise not_found(_NONE, id)
+    return json_response(asdict(mark))
 
 
 @router.get(
@@ -92,12 +102,7 @@ async def list_secret(request: Request) -> Response:
 async def mark_secret(request: Request, id: VehicleId) -> Response:
     """It holds at once and for everything that is stored: who has no `secret:read` in its unit sees a pseudonym, no plate, no
     driver, no place, no track. First give `secret:read` to the programs that bring orders, fills and violations of it."""
-    body, vehicle = await read_model(request, SecrecyReason), known(_NONE, id)
-    subject = subject_of(request)
-    done = await written(request, CHANGE, lambda c: secrecy.mark(c, subject, vehicle, body.reason))
-    if done is None:
-        raise not_found(_NONE, id)
-    return json_response(_shown(done))
+    return await _done(request, id, secrecy.mark)
 
 
 @router.post(
@@ -111,10 +116,4 @@ async def mark_secret(request: Request, id: VehicleId) -> Response:
 async def lift_secret(request: Request, id: VehicleId) -> Response:
     """The first person asks (`asked_by` says who), another one sends the same within 14 days, and it is lifted. Both see the
     vehicle (`secret:read`)."""
-    body, vehicle = await read_model(request, SecrecyReason), known(_NONE, id)
-    subject = subject_of(request)
-    with as_problems():
-        done = await written(request, CHANGE, lambda c: secrecy.lift(c, subject, vehicle, body.reason))
-    if done is None:
-        raise not_found(_NONE, id)
-    return json_response(_shown(done))
+    return await _done(request, id, secrecy.lift)

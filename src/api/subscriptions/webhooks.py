@@ -26,7 +26,6 @@ from api.subscriptions.schemas import (
     WebhookCreated,
     WebhookShown,
 )
-from office.identity.keys import Sealer
 from office.posting.addresses import Policy, TargetRefusedError, target_of
 from office.subscriptions import keys, webhooks
 from office.subscriptions.webhooks import Delivery, Tried, Webhook
@@ -39,12 +38,6 @@ DeliveryId = Annotated[int, Path(ge=1, le=2**53)]
 #: Whoever asks for a test delivery waits so long beyond the time of the receiver.
 _TEST_MORE_S: Final = 5.0
 _LOOK_S: Final = 0.1
-
-
-def _sealer(request: Request) -> Sealer:
-    """What seals the secrets of webhooks: the key of people's second factors."""
-    sealer: Sealer = request.app.state.desk.sealer
-    return sealer
 
 
 async def _shown(connection: Any, webhook: Webhook) -> dict[str, Any]:
@@ -82,10 +75,8 @@ async def put_webhook(request: Request, name: Name) -> Response:
     """A new one delivers what lies behind the place of the subscription, and its secret is shown this once. The address is
     looked at now and, with the addresses of its name, before every delivery."""
     body = await read_model(request, WebhookBody)
-    settings = request.app.state.settings
-    policy = Policy.of(settings.webhook_allowed_networks, settings.webhook_ports, settings.webhook_loopback)
     try:
-        target_of(body.url, policy)
+        target_of(body.url, Policy.configured(request.app.state.settings))
     except TargetRefusedError as error:
         flaw = {"pointer": "/url", "message": str(error)}
         raise Problem(422, "target-refused", str(error), errors=[flaw]) from None
@@ -97,7 +88,9 @@ async def put_webhook(request: Request, name: Name) -> Response:
         more: dict[str, Any] = {}
         if is_new:
             with as_problems():
-                more["secret"], _ = await keys.rotate(connection, _sealer(request), subscription.no, 0)
+                more["secret"], _ = await keys.rotate(
+                    connection, request.app.state.desk.sealer, subscription.no, 0
+                )
         shown = await _shown(connection, webhook)
     return json_response(shown | more, 201 if is_new else 200)
 
@@ -130,7 +123,9 @@ async def rotate_secret(request: Request, name: Name) -> Response:
         subscription = await own(connection, request, name, lock=True)
         await _own(connection, request, name)
         with as_problems():
-            secret, until = await keys.rotate(connection, _sealer(request), subscription.no, body.keep_old_s)
+            secret, until = await keys.rotate(
+                connection, request.app.state.desk.sealer, subscription.no, body.keep_old_s
+            )
     return json_response({"secret": secret, "old_expires_at": until})
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import socket
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from office.identity.oidc import check_settings as check_oidc
 from runtime import lifecycle
 from runtime.bell import Bell
 from runtime.errors import ConfigurationError
+from runtime.hosts import is_loopback
 from runtime.metrics import set_build_info
 from runtime.migrations import check_schema
 from runtime.postgres import create_pool
@@ -82,13 +82,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def refuse_open_cookies(settings: Settings) -> None:
     """Say loudly that sessions travel without TLS. Raises ConfigurationError where others could read along."""
-    if not settings.session_over_http:
-        return
-    try:
-        inside = ipaddress.ip_address(settings.http_host).is_loopback
-    except ValueError:
-        inside = settings.http_host == "localhost"
-    if not inside:
+    if settings.session_over_http and not is_loopback(settings.http_host):
         raise ConfigurationError(
             f"会话不得以明文经网络传输 / sessions must not travel in the clear, and GONGCHE_HTTP_HOST is {settings.http_host}",
             hint="unset GONGCHE_SESSION_OVER_HTTP and put TLS before the API, or listen on 127.0.0.1",

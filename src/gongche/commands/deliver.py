@@ -53,7 +53,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     link.watch(stop)
     set_build_info("deliver")
     dsn = settings.database_url or ""
-    policy = Policy.of(settings.webhook_allowed_networks, settings.webhook_ports, settings.webhook_loopback)
+    policy = Policy.configured(settings)
     poster = Poster(policy, timeout_s=settings.webhook_timeout_s, ca_file=settings.webhook_ca_file)
     sealer = Sealer(settings)
     pool = await create_pool(dsn, max_size=12)

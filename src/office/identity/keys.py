@@ -3,15 +3,12 @@ default key."""
 
 from __future__ import annotations
 
-import base64
-import os
-import secrets
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from office.identity.sealing import KEY_BYTES, Flaw, KeyFileError, read_key, seal, unseal
+from office.identity.sealing import KEY_BYTES, Flaw, KeyFileError, make_key, read_key, seal, unseal
 from runtime.errors import ConfigurationError
 from runtime.settings import Settings
 
@@ -37,7 +34,7 @@ class Sealer:
         """What was sealed. Raises ConfigurationError when the key is missing or another one."""
         try:
             plain = unseal(self._key(make=False), sealed, belongs_to)
-        except (InvalidTag, ValueError):  # ValueError: too short to be anything that was sealed
+        except InvalidTag:
             raise ConfigurationError(
                 f"{self._path} 不是加密库中密钥时所用的密钥 / is not the key that the secrets in the database were sealed with",
                 hint="put the right key back; else: gongche user reset NAME --totp, a new secret of each webhook, and message"
@@ -65,19 +62,8 @@ def _read(path: Path) -> bytes:
 
 
 def _make(path: Path) -> bytes:
-    """A new key, whole or not at all: two processes that make it at once have the same one afterwards."""
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(scratch, path)
-        except FileExistsError:
-            pass
-        finally:
-            scratch.unlink()
+        make_key(path)
     except OSError as error:
         raise ConfigurationError(
             f"identity key {path} cannot be written: {error.strerror or error}",

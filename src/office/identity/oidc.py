@@ -6,9 +6,7 @@ A person is found by issuer and ``sub``, as an administrator linked them; nobody
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
-import stat
 import time
 import warnings
 from collections.abc import Mapping
@@ -28,6 +26,8 @@ from office.identity.oidc_links import Pending
 from office.identity.secrets import NewSecret
 from office.identity.sessions import Visit
 from runtime.errors import ConfigurationError, GongcheError
+from runtime.hosts import is_loopback
+from runtime.private_files import read_secret
 from runtime.settings import Settings
 
 with warnings.catch_warnings(record=True):
@@ -85,12 +85,7 @@ def _secret(settings: Settings) -> str:
     path = settings.oidc_secret_file
     if path is None:
         raise ConfigurationError("GONGCHE_OIDC_SECRET_FILE is not set")
-    try:
-        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise ConfigurationError(f"{path} is open to other users", hint=f"chmod 600 {path}")
-        return path.read_text("utf-8").strip()
-    except OSError as error:
-        raise ConfigurationError(f"OIDC secret {path}: {error.strerror or error}") from error
+    return read_secret("OIDC secret", path)
 
 
 def _is_safe(url: object) -> bool:
@@ -100,10 +95,7 @@ def _is_safe(url: object) -> bool:
     parts = urlsplit(url)
     if parts.scheme == "https" and parts.hostname:
         return True
-    try:
-        return parts.scheme == "http" and ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return parts.scheme == "http" and parts.hostname == "localhost"
+    return parts.scheme == "http" and is_loopback(parts.hostname or "")
 
 
 class Provider:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 import secrets
 import stat
 from enum import Enum, auto
 from pathlib import Path
 from typing import Final
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_BYTES: Final = 32
@@ -50,6 +52,22 @@ def read_key(path: Path) -> bytes:
     return key
 
 
+def make_key(path: Path) -> None:
+    """A new key in a new file of mode 600, whole or not at all; one that is there stays. So two processes that make it at once have
+    the same one afterwards. Raises OSError."""
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(scratch, path)
+    except FileExistsError:
+        pass
+    finally:
+        scratch.unlink()
+
+
 def seal(cipher: AESGCM, plain: bytes, belongs_to: str) -> bytes:
     """``plain`` sealed, and bound to what it belongs to: moved to another row it does not open."""
     nonce = secrets.token_bytes(_NONCE_BYTES)
@@ -57,5 +75,7 @@ def seal(cipher: AESGCM, plain: bytes, belongs_to: str) -> bytes:
 
 
 def unseal(cipher: AESGCM, sealed: bytes, belongs_to: str) -> bytes:
-    """What was sealed. Raises cryptography.exceptions.InvalidTag for another key, another row, or changed bytes."""
+    """What was sealed. Raises InvalidTag for another key, another row, or changed bytes."""
+    if len(sealed) < _NONCE_BYTES:
+        raise InvalidTag  # too short to be anything that was sealed
     return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], belongs_to.encode())

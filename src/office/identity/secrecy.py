@@ -101,9 +101,10 @@ async def known_to(connection: Connection) -> list[dict[str, Any]]:
     """The secret vehicles that the caller's transaction may know, by id: with the pseudonym that others see, and who asked to
     lift the mark."""
     rows = await connection.fetch("SELECT id, plate, organisation, masked FROM known_secrets() ORDER BY id")
+    requests = await _requests(connection, [row["id"] for row in rows])
     found = []
     for row in rows:
-        asked = await _asked(connection, row["id"])
+        asked = requests.get(row["id"])
         told = (None, None) if asked is None else (asked["actor"], asked["at"])
         found.append(dict(row) | {"lift_asked_by": told[0], "lift_asked_at": told[1]})
     return found
@@ -115,15 +116,20 @@ async def _locked(connection: Connection, vehicle: str) -> Any:
     )
 
 
-async def _asked(connection: Connection, vehicle: str) -> Any:
-    """The request to lift the mark that stands: the newest step, if it is one and not too old."""
-    row = await connection.fetchrow(
-        "SELECT step, actor, persons, at, at > clock_timestamp() - $2::interval AS stands FROM vehicle_secrecy"
-        " WHERE vehicle = $1 ORDER BY no DESC LIMIT 1",
-        vehicle,
+async def _requests(connection: Connection, vehicles: Collection[str]) -> dict[str, Any]:
+    """Of ``vehicles`` the requests to lift the mark that stand: the newest step, if it is one and not too old."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT ON (vehicle) vehicle, step, actor, persons, at, at > clock_timestamp() - $2::interval AS stands"
+        " FROM vehicle_secrecy WHERE vehicle = ANY($1::text[]) ORDER BY vehicle, no DESC",
+        list(vehicles),
         ASKED_FOR,
     )
-    return row if row is not None and row["step"] == "lift_asked" and row["stands"] else None
+    return {row["vehicle"]: row for row in rows if row["step"] == "lift_asked" and row["stands"]}
+
+
+async def _asked(connection: Connection, vehicle: str) -> Any:
+    """The request to lift the mark of ``vehicle`` that stands, or None."""
+    return (await _requests(connection, [vehicle])).get(vehicle)
 
 
 def _persons(subject: Subject) -> frozenset[str]:

@@ -6,10 +6,7 @@ write chains anew; so it belongs to the account of the service, not to whoever k
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +14,7 @@ from typing import Any, Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from office.identity.sealing import KEY_BYTES, Flaw, KeyFileError, read_key
+from office.identity.sealing import KEY_BYTES, Flaw, KeyFileError, make_key, read_key
 from runtime.connection import Connection
 from runtime.errors import ConfigurationError
 from runtime.settings import Settings
@@ -126,19 +123,9 @@ def read_signing_key(path: Path) -> SigningKey:
 
 def write_key(path: Path) -> None:
     """A new key in a new file of mode 600, whole or not at all; one that is there stays. Raises ConfigurationError."""
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(scratch, path)
-        except FileExistsError:
-            pass  # two that make it at once have the same one afterwards
-        finally:
-            scratch.unlink()
+        make_key(path)
     except OSError as error:
         raise ConfigurationError(
             f"签名密钥 {path} 无法写入 / the signing key cannot be written: {error.strerror or error}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import orjson
@@ -12,7 +12,7 @@ from office.messages import bots
 from office.messages.mail import Mailer
 from office.messages.outbox import Work
 from office.messages.outcomes import SENT, Outcome, Result
-from office.messages.texts import Item, Links, Text, text_of
+from office.messages.texts import Item, Links, Text, cases_of, text_of
 from office.posting.poster import Answer, Poster
 from office.posting.signatures import key_of, signed_headers
 
@@ -37,7 +37,7 @@ class Carrier:
         if kind == "webhook":
             data = {
                 "text": text.body,
-                "count": len({item.case for item in items}) + skipped,
+                "count": cases_of(items) + skipped,
                 "items": [
                     {
                         "case": item.case,
@@ -92,7 +92,7 @@ def _rfc3339(at_s: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_s))
 
 
-def webhook_outcome(answer: Answer, hide: Any = str) -> Outcome:
+def webhook_outcome(answer: Answer, hide: Callable[[str], str] = str) -> Outcome:
     """What the answer of a webhook means."""
     if answer.error is None:
         return SENT

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -30,9 +30,6 @@ CODE_TRIES: Final = 5
 CODES_AN_HOUR: Final = 5
 _ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _CODE_LENGTH: Final = 8
-KIND_NAMES: Final[Mapping[str, str]] = {
-    "email": "邮件", "webhook": "Webhook", **{kind: f"{bot.name}机器人" for kind, bot in bots.BOTS.items()},
-}  # fmt: skip
 _COLUMNS: Final = (
     "c.no, c.id, c.person, c.organisation, c.about, c.kind, c.shown, c.enabled, c.created_at, c.confirmed_at,"
     " l.failing_since, l.last_error, (SELECT count(*) FROM message_outbox o WHERE o.channel_no = c.no AND o.state = 'waiting')"
@@ -289,14 +286,13 @@ def is_quiet(hours: tuple[int, int] | None, minute: int) -> bool:
     return begin <= minute < end if begin < end else minute >= begin or minute < end
 
 
-async def opened(connection: Connection, sealer: Sealer, no: int) -> tuple[datetime | None, str, str | None]:
-    """(when it was confirmed, address, secret) of a channel. Raises ConfigurationError without the key, LookupError when it is gone."""
+async def opened(connection: Connection, sealer: Sealer, no: int) -> tuple[str, str | None]:
+    """(address, secret) of a channel. Raises ConfigurationError without the key, LookupError when it is gone."""
     row = await connection.fetchrow(
-        "SELECT c.id, c.confirmed_at, a.address, a.secret FROM message_channels c JOIN message_addresses a ON a.channel_no = c.no"
-        " WHERE c.no = $1",
+        "SELECT c.id, a.address, a.secret FROM message_channels c JOIN message_addresses a ON a.channel_no = c.no WHERE c.no = $1",
         no,
     )
     if row is None:
         raise LookupError(no)
     secret = None if row["secret"] is None else sealer.open(row["secret"], f"message secret {row['id']}")
-    return row["confirmed_at"], sealer.open(row["address"], f"message channel {row['id']}"), secret
+    return sealer.open(row["address"], f"message channel {row['id']}"), secret

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections import Counter as Tally
 from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ from office.messages.outcomes import Outcome, Result
 from office.messages.texts import Item, Links, code_text
 from runtime.bell import Bell
 from runtime.postgres import is_outage
+from runtime.turns import Turns, spread
 from runtime.units import CHINA
 
 KINDS: Final = ("email", "webhook", *bots.BOTS)
@@ -34,10 +34,8 @@ MOST_OF_KIND: Final = 8
 MOST_FAILING: Final = 2
 #: A lease lasts so much longer than handing over may take.
 _LEASE_MORE_S: Final = 30.0
-_LOOK_S: Final = 1.0
 _STATE_S: Final = 5.0
 _CLEAN_S: Final = 600.0
-_JITTER: Final = 0.2
 #: After a refusal the channel rests: the next message may fare no better.
 _REFUSED_S: Final = 60.0
 #: When the mail server fails, all mail rests: at first, and at most.
@@ -45,7 +43,6 @@ _SERVER_S: Final = 5.0
 _SERVER_MOST_S: Final = 300.0
 #: Messages whose receivers are looked up in one turn.
 _MOST_TOLD: Final = 500
-_MOST_FAULTS: Final = 1_000
 #: How often it is tried to note what came of a message, while the database does not answer.
 _NOTES: Final = 5
 
@@ -99,78 +96,39 @@ class Courier:
         bell: Bell,
     ) -> None:
         self._pool, self._carrier, self._sealer, self._plan = pool, carrier, sealer, plan
-        self._links, self._sentence, self.bell = links, sentence, bell
+        self._links, self._sentence = links, sentence
+        self._turns = Turns("messages", FAULTS, TURNED, bell, _logger)
         self._under_way: dict[asyncio.Task[None], Work] = {}
         self._counted_at = self._cleaned_at = -_CLEAN_S
         self._rests_until: dict[str, float] = {}  # kind -> when what all its channels use may work again
         self._server_failures: Tally[str] = Tally()
-        self._faults: dict[str, str] = {}
         #: Between two mails to one person, in seconds: what comes meanwhile goes together.
         self.pace_s = 30.0
-        self.trouble: str | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no message is sent now."""
+        return self._turns.trouble
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until ``stop``; then end what is under way."""
-        while not stop.is_set():
-            seen, busy = self.bell.count, False
-            try:
-                busy = await self.turn()
-                self.trouble = None
-                TURNED.set_to_current_time()
-            except Exception as error:
-                self._say(error)
-            if not busy:
-                await self._rest(seen, stop)
+        await self._turns.run(stop, self.turn, self._under_way)
         if self._under_way:
             await asyncio.wait(set(self._under_way), timeout=5)
         for task in list(self._under_way):
             task.cancel()  # its lease ends by itself
 
-    def _say(self, error: Exception) -> None:
-        if not is_outage(error):
-            self._fault("turn", "a turn of messages", error)
-            self.trouble = f"a fault of the program: {type(error).__name__}"
-            return
-        trouble = f"the database does not answer: {type(error).__name__}"
-        if trouble != self.trouble:
-            _logger.warning("no messages now: %s", error or type(error).__name__)
-        self.trouble = trouble
-
-    def _fault(self, where: str, what: str, error: BaseException) -> None:
-        FAULTS.labels(where).inc()
-        told = f"{type(error).__name__}: {error}"
-        if self._faults.get(what) != told:
-            if len(self._faults) >= _MOST_FAULTS:
-                self._faults.clear()
-            self._faults[what] = told
-            _logger.error("%s failed for a fault of the program; the rest goes on", what, exc_info=error)
-
-    async def _rest(self, seen: int, stop: asyncio.Event) -> None:
-        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(self.bell.wait(seen, _LOOK_S))]
-        try:
-            await asyncio.wait(
-                {*waits, *self._under_way}, return_when=asyncio.FIRST_COMPLETED, timeout=_LOOK_S
-            )
-        finally:
-            for wait in waits:
-                wait.cancel()
-
     async def turn(self) -> bool:
         """Look up receivers and begin to send what is due; whether there is more to do at once."""
         async with self._pool.acquire(timeout=5) as connection:
-            await self._guarded("housekeeping", self._keep_house(connection))
+            with self._turns.apart("housekeeping", "housekeeping of messages"):
+                await self._keep_house(connection)
             more = await self._tell(connection)
+            due = await outbox.kinds_due(connection)
             for kind in KINDS:
-                await self._begin(connection, kind)
+                if kind in due:
+                    await self._begin(connection, kind)
         return more
-
-    async def _guarded(self, where: str, work: Any) -> None:
-        try:
-            await work
-        except Exception as error:
-            if is_outage(error):
-                raise
-            self._fault(where, f"{where} of messages", error)
 
     async def _tell(self, connection: Any) -> bool:
         """Put new messages on their way to everybody; whether there may be more."""
@@ -195,7 +153,7 @@ class Courier:
                 if is_outage(error):
                     raise
                 # It stays in the list and is tried again in the next turn; those behind it go on.
-                self._fault("receivers", f"looking up the receivers of a message behind {after}", error)
+                self._turns.fault("receivers", f"looking up the receivers of a message behind {after}", error)
                 if message is None:
                     return False
         return True
@@ -225,20 +183,14 @@ class Courier:
                 break
 
     async def _serve(self, work: Work) -> None:
-        try:
+        # Whatever happens, its lease ends by itself and it is tried again; other channels go on.
+        with self._turns.on_its_own("message", f"message channel {work.channel_no}"):
             await self._serve_one(work)
-        except Exception as error:
-            # The lease ends by itself and it is tried again; other channels go on.
-            if is_outage(error):
-                why = error or type(error).__name__
-                _logger.warning("message channel %d: the database does not answer: %s", work.channel_no, why)
-            else:
-                self._fault("message", f"message channel {work.channel_no}", error)
 
     async def _serve_one(self, work: Work) -> None:
         async with self._pool.acquire(timeout=5) as connection:
             try:
-                _, address, secret = await channels.opened(connection, self._sealer, work.channel_no)
+                address, secret = await channels.opened(connection, self._sealer, work.channel_no)
             except LookupError:
                 return  # its owner has just deleted it
             facts = await outbox.facts_of(
@@ -297,8 +249,7 @@ class Courier:
             await outbox.wait(connection, work, outcome.wait_s, error, self._plan.give_up_s)
         else:
             pauses = self._plan.pauses_s
-            pause = pauses[min(work.failures, len(pauses) - 1)]
-            pause *= random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads attempts in time, no secret
+            pause = spread(pauses[min(work.failures, len(pauses) - 1)])
             await outbox.later(
                 connection, work, error, max(pause, outcome.wait_s), self._plan.give_up_s,
                 channels.CODE_LIFE.total_seconds(),

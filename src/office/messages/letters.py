@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from office.messages.outbox import CHANNEL
+from office.messages import outbox
 from runtime.connection import Connection, affected
 
 _COLUMNS: Final = (
@@ -60,7 +60,9 @@ async def send_again(connection: Connection, no: int, channels: Sequence[int] | 
         no,
         None if channels is None else list(channels),
     )
-    await connection.execute("SELECT FROM message_lanes WHERE channel_no = $1 FOR UPDATE", channel)
+    if channel is None:
+        return False
+    await outbox.lock_lane(connection, channel)
     done = await connection.execute(
         "UPDATE message_outbox SET state = 'waiting', attempts = 0, batch = NULL, since = now(), ended_at = NULL"
         " WHERE no = $1 AND channel_no = $2 AND state = 'dead' AND message_id IS NOT NULL",
@@ -69,11 +71,7 @@ async def send_again(connection: Connection, no: int, channels: Sequence[int] | 
     )
     if done != "UPDATE 1":
         return False
-    await connection.execute(
-        "UPDATE message_lanes SET waits_since = COALESCE(waits_since, now()), not_before = now() WHERE channel_no = $1",
-        channel,
-    )
-    await connection.execute(f"SELECT pg_notify('{CHANNEL}', '')")
+    await outbox.wake(connection, channel)
     return True
 
 

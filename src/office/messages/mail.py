@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
 import ssl
-import stat
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -19,6 +17,8 @@ import aiosmtplib
 from office.messages.outcomes import SENT, Outcome, Result
 from office.messages.texts import Text, printable
 from runtime.errors import ConfigurationError
+from runtime.hosts import is_loopback
+from runtime.private_files import read_secret
 from runtime.settings import Settings
 
 #: An address that goes into an envelope and a header as it is: no quotes, no comments, no letters that a server may not know.
@@ -49,7 +49,7 @@ class Mailer:
                 "GONGCHE_SMTP_FROM 未设置或不是邮箱地址 / is not set or not an address",
                 hint="gongche@example.gov.cn",
             )
-        if self._mode == "none" and not settings.smtp_plain_allowed and not _is_loopback(self._host):
+        if self._mode == "none" and not settings.smtp_plain_allowed and not is_loopback(self._host):
             raise ConfigurationError(
                 f"邮件不得以明文经网络传输 / mail must not cross the network in the clear: {self._host}",
                 hint="GONGCHE_SMTP_TLS=starttls or implicit; or say GONGCHE_SMTP_PLAIN_ALLOWED=true",
@@ -148,19 +148,7 @@ def _said(error: BaseException) -> str:
     return f"{code} {said}" if code is not None else f"{type(error).__name__} {said}"
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _password(path: Path | None) -> str:
     if path is None:
         raise ConfigurationError("GONGCHE_SMTP_USER needs GONGCHE_SMTP_PASSWORD_FILE")
-    try:
-        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise ConfigurationError(f"{path} is open to other users", hint=f"chmod 600 {path}")
-        return path.read_text("utf-8").strip()
-    except OSError as error:
-        raise ConfigurationError(f"SMTP password {path}: {error.strerror or error}") from error
+    return read_secret("SMTP password", path)

@@ -75,9 +75,23 @@ async def open_lane(connection: Connection, no: int) -> None:
     await connection.execute("INSERT INTO message_lanes (channel_no) VALUES ($1)", no)
 
 
+async def lock_lane(connection: Connection, no: int) -> None:
+    """To the end of the transaction nobody else queues or ends anything for this channel."""
+    await connection.execute("SELECT FROM message_lanes WHERE channel_no = $1 FOR UPDATE", no)
+
+
+async def wake(connection: Connection, no: int) -> None:
+    """Something waits for this channel: have it sent at once."""
+    await connection.execute(
+        "UPDATE message_lanes SET waits_since = COALESCE(waits_since, now()), not_before = now() WHERE channel_no = $1",
+        no,
+    )
+    await connection.execute(f"SELECT pg_notify('{CHANNEL}', '')")
+
+
 async def add_code(connection: Connection, no: int, sealed: bytes) -> None:
     """A code on its way to a channel; older ones are forgotten."""
-    await connection.execute("SELECT FROM message_lanes WHERE channel_no = $1 FOR UPDATE", no)
+    await lock_lane(connection, no)
     await connection.execute(
         "UPDATE message_outbox SET state = 'dead', ended_at = now(), code = NULL, last_error = '已有新的确认码 · a newer code'"
         " WHERE channel_no = $1 AND state = 'waiting' AND code IS NOT NULL",
@@ -86,20 +100,12 @@ async def add_code(connection: Connection, no: int, sealed: bytes) -> None:
     await connection.execute(
         "INSERT INTO message_outbox (channel_no, code, urgent) VALUES ($1, $2, true)", no, sealed
     )
-    await _wake(connection, no)
-
-
-async def _wake(connection: Connection, no: int) -> None:
-    await connection.execute(
-        "UPDATE message_lanes SET waits_since = COALESCE(waits_since, now()), not_before = now() WHERE channel_no = $1",
-        no,
-    )
-    await connection.execute(f"SELECT pg_notify('{CHANNEL}', '')")
+    await wake(connection, no)
 
 
 async def reset_lane(connection: Connection, no: int, *, forget: bool) -> None:
     """The channel was switched on or off: no failure counts any more. ``forget``: nor does what waits."""
-    await connection.execute("SELECT FROM message_lanes WHERE channel_no = $1 FOR UPDATE", no)
+    await lock_lane(connection, no)
     if forget:
         await connection.execute("DELETE FROM message_outbox WHERE channel_no = $1 AND state = 'waiting'", no)
     await connection.execute(
@@ -145,6 +151,18 @@ async def queue(connection: Connection, message: int, channels: Sequence[int], *
     )  # fmt: skip
 
 
+#: Lanes that it is time to look at.
+_DUE: Final = "l.waits_since IS NOT NULL AND l.not_before <= now() AND (l.leased_until IS NULL OR l.leased_until < now())"
+
+
+async def kinds_due(connection: Connection) -> set[str]:
+    """The kinds of channels of which ``claim`` may find something: mostly none."""
+    rows = await connection.fetch(
+        f"SELECT DISTINCT c.kind FROM message_lanes l JOIN message_channels c ON c.no = l.channel_no WHERE {_DUE}"  # noqa: S608 - constant
+    )
+    return {row["kind"] for row in rows}
+
+
 async def claim(
     connection: Connection, kind: str, most: int, lease_s: float, *, failing: bool, minute: int
 ) -> list[Work]:
@@ -158,7 +176,7 @@ async def claim(
         f"SELECT l.channel_no, l.failures, l.skipped, c.id, c.person IS NOT NULL AS personal, c.confirmed_at IS NOT NULL AS confirmed, {quiet} AS quiet"  # noqa: S608 - constants
         " FROM message_lanes l JOIN message_channels c ON c.no = l.channel_no LEFT JOIN users u ON u.id = c.person"
         " LEFT JOIN message_quiet_hours q ON q.person = c.person"
-        " WHERE l.waits_since IS NOT NULL AND l.not_before <= now() AND (l.leased_until IS NULL OR l.leased_until < now())"
+        f" WHERE {_DUE}"
         " AND c.kind = $1 AND c.enabled AND u.disabled_at IS NULL AND (l.failures = 0 OR $3)"
         " AND EXISTS (SELECT FROM message_outbox o WHERE o.channel_no = l.channel_no AND o.state = 'waiting'"
         f" AND (o.code IS NOT NULL OR (c.confirmed_at IS NOT NULL AND (o.urgent OR NOT {quiet}))))"

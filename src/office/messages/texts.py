@@ -61,13 +61,13 @@ def text_of(items: Sequence[Item], skipped: int, links: Links, most_bytes: int) 
     if len(items) == 1 and not skipped:
         (item,) = items
         link = links.of(item.case)
-        lines = [printable(item.sentence), link if link else _sign_in(links)]
+        lines = [printable(item.sentence), link or _sign_in(links)]
         return Text(printable(item.sentence), _fitting(lines, most_bytes))
     # Of a case the newest step only.
     newest = list({item.case: item for item in items}.values())
     subject = f"您有 {len(newest) + skipped} 件督办待处理"
     lines = [f"{subject}：", *(printable(item.sentence) for item in newest[:MOST_LINES])]
-    if (rest := len(newest) - MOST_LINES + skipped if len(newest) > MOST_LINES else skipped) > 0:
+    if (rest := max(0, len(newest) - MOST_LINES) + skipped) > 0:
         lines.append(f"另有 {rest} 件未列出。")
     lines.append(_sign_in(links))
     return Text(subject, _fitting(lines, most_bytes))

@@ -13,6 +13,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from runtime.errors import ConfigurationError
+from runtime.hosts import is_loopback
+from runtime.settings import Settings
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -88,13 +90,18 @@ class Policy:
 
     @classmethod
     def of(cls, networks: Sequence[str], ports: Sequence[int], loopback: bool) -> Policy:
-        """From settings. Raises ConfigurationError for what is no network."""
+        """From texts as they stand in settings. Raises ConfigurationError for what is no network."""
         try:
             return cls(tuple(ip_network(text.strip()) for text in networks), frozenset(ports), loopback)
         except ValueError as error:
             raise ConfigurationError(
                 f"GONGCHE_WEBHOOK_ALLOWED_NETWORKS: {error}", hint="such as 10.20.0.0/16,fd00:12::/48"
             ) from error
+
+    @classmethod
+    def configured(cls, settings: Settings) -> Policy:
+        """The operator's. Raises ConfigurationError."""
+        return cls.of(settings.webhook_allowed_networks, settings.webhook_ports, settings.webhook_loopback)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +137,7 @@ def target_of(url: str, policy: Policy) -> Target:
         raise TargetRefusedError("主机名无效 · the host is neither a name nor an address")
     if literal is not None and (why := refusal(literal, policy)) is not None:
         raise TargetRefusedError(why)
-    on_loopback = policy.loopback and (host == "localhost" or (literal is not None and literal.is_loopback))
+    on_loopback = policy.loopback and is_loopback(host)
     if parts.scheme == "http" and not on_loopback:
         raise TargetRefusedError("须使用 https · use https")
     if port is None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import random
 import time
 import uuid
 from collections import Counter as Tally
@@ -36,7 +35,7 @@ from office.subscriptions.store import Subscription, by_number
 from office.subscriptions.webhooks import Delivery, find
 from rules.alerts.feed import entry_at
 from runtime.bell import Bell
-from runtime.postgres import is_outage
+from runtime.turns import Turns, spread
 
 #: What a subscriber must be allowed to.
 PERMISSION: Final = "alerts:read"
@@ -46,14 +45,8 @@ MOST_OF_FAILING: Final = 1
 MOST: Final = 32
 #: A lease lasts so much longer than a receiver may take.
 _LEASE_MORE_S: Final = 30.0
-#: How often it is looked for what is due; news wakes it at once.
-LOOK_S: Final = 1.0
 _CLEAN_S: Final = 600.0
 _STATE_S: Final = 5.0
-#: A pause between two attempts is up to so much longer or shorter: receivers that come back are not met by all at once.
-_JITTER: Final = 0.2
-#: Faults that are remembered, so that the same one is not told again.
-_MOST_TOLD: Final = 1_000
 
 SENT: Final = Counter("gongche_deliver_attempts_total", "Attempts to deliver to webhooks", ["result"])
 SECONDS: Final = Histogram(
@@ -115,45 +108,23 @@ class Sender:
     ) -> None:
         self._pool, self._poster, self._sealer, self._schedule = pool, poster, sealer, schedule
         self._source, self.bell = source, bell
+        self._turns = Turns("deliveries", FAULTS, TURNED, bell, _logger)
         self._lease_s = timeout_s + _LEASE_MORE_S
         self._under_way: Tally[int] = Tally()
         self._leases: dict[asyncio.Task[None], uuid.UUID] = {}
         self._cleaned_at = self._counted_at = -_CLEAN_S
         self._said: dict[int, str] = {}
-        self._faults: dict[str, str] = {}
         self._testing: asyncio.Task[None] | None = None
-        self.trouble: str | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is delivered now."""
+        return self._turns.trouble
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until ``stop``; then end what is under way."""
-        while not stop.is_set():
-            seen = self.bell.count
-            busy = False
-            try:
-                busy = await self.turn()
-                self.trouble = None
-                TURNED.set_to_current_time()
-            except Exception as error:
-                if not is_outage(error):
-                    self._fault("turn", "a turn", error)
-                    self.trouble = f"a fault of the program: {type(error).__name__}"
-                else:
-                    trouble = f"the database does not answer: {type(error).__name__}"
-                    if trouble != self.trouble:  # said once, not every second
-                        _logger.warning("no deliveries now: %s", error or type(error).__name__)
-                    self.trouble = trouble
-            if not busy:
-                await self._rest(seen, stop)
+        await self._turns.run(stop, self.turn, self._leases)
         await self._finish()
-
-    async def _rest(self, seen: int, stop: asyncio.Event) -> None:
-        """Until there is news, somebody is done, or it is time to look."""
-        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(self.bell.wait(seen, LOOK_S))]
-        try:
-            await asyncio.wait({*waits, *self._leases}, return_when=asyncio.FIRST_COMPLETED, timeout=LOOK_S)
-        finally:
-            for wait in waits:
-                wait.cancel()
 
     async def _finish(self) -> None:
         if self._testing is not None:
@@ -165,37 +136,20 @@ class Sender:
             task.cancel()
         await asyncio.gather(*(task for task, _ in left), return_exceptions=True)
         if left:
-            try:
+            with self._turns.on_its_own("turn", "giving back leases, which end by themselves"):
                 async with self._pool.acquire(timeout=5) as connection:
                     await deliveries.give_back(connection, [lease for _, lease in left])
-            except Exception as error:  # the leases end by themselves
-                if not is_outage(error):
-                    self._fault("turn", "giving back", error)
-
-    def _fault(self, where: str, what: str, error: BaseException) -> None:
-        """Count a fault of the program. The same one is told in full only once in a row: it may come every second."""
-        FAULTS.labels(where).inc()
-        told = f"{type(error).__name__}: {error}"
-        if self._faults.get(what) != told:
-            if len(self._faults) >= _MOST_TOLD:
-                self._faults.clear()
-            self._faults[what] = told
-            _logger.error("%s failed for a fault of the program; the rest goes on", what, exc_info=error)
 
     async def turn(self) -> bool:
         """Make deliveries and begin to send what is due; whether there is more to do at once."""
         async with self._pool.acquire(timeout=5) as connection:
-            await self._keep_house(connection)
+            with self._turns.apart("housekeeping", "housekeeping of webhooks"):
+                await self._keep_house(connection)
             more = False
             for work in await deliveries.enabled_webhooks(connection):
                 if work.behind or work.due:
-                    try:
+                    with self._turns.apart("webhook", f"webhook of subscription {work.subscription_no}"):
                         more |= await self._serve(connection, work)
-                    except Exception as error:
-                        if is_outage(error):
-                            raise
-                        number = work.subscription_no
-                        self._fault("webhook", f"webhook of subscription {number}", error)
         if self._testing is None or self._testing.done():
             self._testing = asyncio.create_task(self._tests(), name="test deliveries")
         return more
@@ -242,15 +196,9 @@ class Sender:
         task.add_done_callback(done)
 
     async def _deliver(self, lease: uuid.UUID, delivery: Delivery, subscription: Subscription) -> None:
-        try:
+        # Whatever happens, the lease ends by itself and it is tried again; everything else is delivered.
+        with self._turns.on_its_own("delivery", f"delivery {delivery.no}"):
             await self._deliver_one(lease, delivery, subscription)
-        except Exception as error:
-            # The lease ends by itself and it is tried again; everything else is delivered.
-            if is_outage(error):
-                why = error or type(error).__name__
-                _logger.warning("delivery %d: the database does not answer: %s", delivery.no, why)
-            else:
-                self._fault("delivery", f"delivery {delivery.no}", error)
 
     async def _deliver_one(self, lease: uuid.UUID, delivery: Delivery, subscription: Subscription) -> None:
         async with self._pool.acquire(timeout=5) as connection:
@@ -303,8 +251,7 @@ class Sender:
         """Seconds until the next attempt; None: there is none."""
         if delivery.attempts >= len(self._schedule.pauses_s):
             return None
-        pause = self._schedule.pauses_s[delivery.attempts]
-        pause *= random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads attempts in time, no secret
+        pause = spread(self._schedule.pauses_s[delivery.attempts])
         return max(pause, float(answer.retry_after_s or 0))
 
     def _gives_up(self, answer: Answer, since: datetime | None) -> str | None:
@@ -317,14 +264,9 @@ class Sender:
 
     async def _tests(self) -> None:
         """Do the test deliveries that were asked for, beside everything else."""
-        try:
+        with self._turns.on_its_own("test", "a test delivery"):
             while await self._test():
                 pass
-        except Exception as error:
-            if is_outage(error):
-                _logger.warning("no test deliveries now: %s", error or type(error).__name__)
-            else:
-                self._fault("test", "a test delivery", error)
 
     async def _test(self) -> bool:
         """Do a test delivery that was asked for; whether there was one."""
@@ -345,14 +287,6 @@ class Sender:
         return True
 
     async def _keep_house(self, connection: Any) -> None:
-        try:
-            await self._count_and_clean(connection)
-        except Exception as error:
-            if is_outage(error):
-                raise
-            self._fault("housekeeping", "housekeeping of webhooks", error)
-
-    async def _count_and_clean(self, connection: Any) -> None:
         now = time.monotonic()
         if now - self._counted_at >= _STATE_S:
             self._counted_at = now
