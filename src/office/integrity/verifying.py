@@ -13,6 +13,7 @@ from office.integrity.heads import Heads
 from office.integrity.signing import key_flaws, known_keys
 from office.integrity.streams import STREAMS, UNREADABLE
 from runtime.connection import Connection
+from runtime.partitions import partitions_of
 from runtime.units import US_PER_DAY, from_us
 
 
@@ -37,16 +38,12 @@ async def verify_chains(
         keys = await known_keys(connection)
         for id, what in await key_flaws(connection):
             report.findings.append(Finding("keys", "key", id, what))
-        if trusted is not None:
-            first = await connection.fetchval(
-                "SELECT id FROM seal_keys WHERE previous IS NULL ORDER BY created_at, id LIMIT 1"
-            )
-            if trusted != first and trusted not in keys:
-                report.findings.append(
-                    Finding(
-                        "keys", "key", trusted, "各链并非由该密钥签名 · the chains are not signed by this key"
-                    )
+        if trusted is not None and trusted not in keys:
+            report.findings.append(
+                Finding(
+                    "keys", "key", trusted, "各链并非由该密钥签名 · the chains are not signed by this key"
                 )
+            )
         for stream in STREAMS:
             if only is None or stream.name in only:
                 await Comparison(connection, stream, report, keys, kept, now, heads, tell).run()
@@ -118,12 +115,7 @@ def _same_time(stands: datetime | None, said: Any) -> bool:
 async def _positions(connection: Connection, report: Report, kept: Kept, now: datetime, tell: Tell) -> None:
     """The positions that evidence rests on."""
     limit_us = int(now.timestamp()) * 1_000_000 - kept.positions * US_PER_DAY
-    days = [
-        row["relname"].removeprefix("positions_")
-        for row in await connection.fetch(
-            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'positions'::regclass"
-        )
-    ]
+    days = [name.removeprefix("positions_") for name in await partitions_of(connection, "positions")]
     first = min((day for day in days if day.isdecimal()), default="")
     released = [
         (row["terminal_no"], row["set_aside_at"])
