@@ -8,7 +8,6 @@ the same bytes. ``bundle_check`` is the other side.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import re
 import zipfile
@@ -67,7 +66,7 @@ class _Packer:
             raise ValueError(name)
         self.files[name] = {
             "size": len(content),
-            "sha256": hashlib.sha256(content).hexdigest(),
+            "sha256": sha256(content).hex(),
             "sm3": sm3(content).hex(),
         }
         self.write(name, content)
