@@ -28,6 +28,7 @@ from office.exchange.kinds import (
     time_of,
 )
 from office.exchange.peers import Peer, own_name
+from office.exchange.status import note_arrivals
 from registry.refusals import explain
 from runtime.connection import Connection
 
@@ -350,21 +351,12 @@ async def _count(
         kind = kind if isinstance(kind, str) and kind in UP else "?"
         counts[kind, "unchanged" if outcome.outcome == "known" else outcome.outcome] += 1
         if outcome.outcome == "refused":
-            said[kind] = f"{outcome.code}: {outcome.detail}"[:500].replace("\0", "")
-    await connection.executemany(
-        "INSERT INTO exchange_arrivals AS a (peer, kind, stored, unchanged, refused, last_refusal) VALUES ($1, $2, $3, $4, $5, $6)"
-        " ON CONFLICT (peer, kind) DO UPDATE SET stored = a.stored + EXCLUDED.stored, unchanged = a.unchanged + EXCLUDED.unchanged,"
-        " refused = a.refused + EXCLUDED.refused, last_refusal = COALESCE(EXCLUDED.last_refusal, a.last_refusal),"
-        " last_at = clock_timestamp()",
+            said[kind] = f"{outcome.code}: {outcome.detail}"
+    await note_arrivals(
+        connection,
+        peer,
         [
-            (
-                peer,
-                kind,
-                counts[kind, "stored"],
-                counts[kind, "unchanged"],
-                counts[kind, "refused"],
-                said.get(kind),
-            )
+            (kind, counts[kind, "stored"], counts[kind, "unchanged"], counts[kind, "refused"], said.get(kind))
             for kind in sorted({kind for kind, _ in counts})
         ],
     )

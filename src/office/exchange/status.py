@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from runtime.connection import Connection
@@ -38,6 +39,19 @@ async def note_pulled(connection: Connection, peer: str, cursor: str) -> None:
     """What comes down is stored up to ``cursor`` (same transaction)."""
     await connection.execute(
         "UPDATE exchange_states SET pull_cursor = $2, pulled_at = now() WHERE peer = $1", peer, cursor
+    )
+
+
+async def note_arrivals(
+    connection: Connection, peer: str, counted: Iterable[tuple[str, int, int, int, str | None]]
+) -> None:
+    """Count what a peer gave (same transaction): (kind, stored, unchanged, refused, why the last one was refused) of each kind."""
+    await connection.executemany(
+        "INSERT INTO exchange_arrivals AS a (peer, kind, stored, unchanged, refused, last_refusal) VALUES ($1, $2, $3, $4, $5, $6)"
+        " ON CONFLICT (peer, kind) DO UPDATE SET stored = a.stored + EXCLUDED.stored, unchanged = a.unchanged + EXCLUDED.unchanged,"
+        " refused = a.refused + EXCLUDED.refused, last_refusal = COALESCE(EXCLUDED.last_refusal, a.last_refusal),"
+        " last_at = clock_timestamp()",
+        [(peer, *numbers, (said or "")[:500].replace("\0", "") or None) for *numbers, said in counted],
     )
 
 
