@@ -288,35 +288,19 @@ async def keep(
     outcomes: dict[int, Outcome] = {}
     newest: dict[tuple[str, str, str], tuple[Received, str]] = {}
     for record, unit in records:
-        version, sha256 = record.envelope.version, record.sha256
-        known = present.get(record.key)
-        if known is not None and stored.get(record.key) is not None and stored[record.key]["peer"] != peer:
-            outcomes[record.place] = _no(
-                "foreign-record", "该记录由另一平台上报 · the record came from another peer"
-            )
-            continue
-        if known is not None and version < known[0] and not believed:
-            if sha256 == known[1]:
-                outcomes[record.place] = Outcome("unchanged", version=known[0])
-            else:
-                outcomes[record.place] = _no("stale", "已有更新的版本 · a newer version is here", known[0])
-            continue
-        if known is not None and version == known[0] and not believed:
-            same = sha256 == known[1]
-            outcomes[record.place] = (
-                Outcome("unchanged", version=version)
-                if same
-                else _no(
-                    "version-reused", "同一版本号内容不同 · another content under the same version", version
-                )
-            )
-            continue
-        if believed and known is not None and sha256 == known[1] and unit == known[2]:
-            outcomes[record.place] = Outcome("unchanged", version=known[0])
-            continue
-        present[record.key] = version, sha256, unit
-        newest[record.key] = record, unit
-        outcomes[record.place] = Outcome("stored", version=version)
+        known, outcome = present.get(record.key), None
+        if record.key in stored and stored[record.key]["peer"] != peer:
+            outcome = _no("foreign-record", "该记录由另一平台上报 · the record came from another peer")
+        elif known is not None and believed:
+            if (record.sha256, unit) == known[1:]:
+                outcome = Outcome("unchanged", version=known[0])
+        elif known is not None:
+            outcome = _no_news(record, known[0], known[1])
+        if outcome is None:
+            present[record.key] = record.envelope.version, record.sha256, unit
+            newest[record.key] = record, unit
+            outcome = Outcome("stored", version=record.envelope.version)
+        outcomes[record.place] = outcome
     now = datetime.now(UTC)
     await connection.executemany(
         "INSERT INTO exchange_records AS r (origin, kind, id, peer, organisation, unit, version, sha256, payload, status, happened_at)"
@@ -334,6 +318,17 @@ async def keep(
         ],
     )  # fmt: skip
     return outcomes
+
+
+def _no_news(record: Received, version: int, sha256: bytes) -> Outcome | None:
+    """What a record comes to that is no newer than the ``version`` that is here, with the content ``sha256``; None = it is newer."""
+    if record.envelope.version > version:
+        return None
+    if record.sha256 == sha256:
+        return Outcome("unchanged", version=version)
+    if record.envelope.version < version:
+        return _no("stale", "已有更新的版本 · a newer version is here", version)
+    return _no("version-reused", "同一版本号内容不同 · another content under the same version", version)
 
 
 def _status(record: Received) -> str | None:
