@@ -22,6 +22,7 @@ from office.exchange.kinds import (
     NAME_PATTERN,
     UP,
     Id,
+    Outcome,
     digest,
     normal,
     plain_json,
@@ -48,17 +49,6 @@ class Envelope(BaseModel):
     version: Annotated[int, Field(ge=1, le=MAX_VERSION)]
     organisation: Id
     payload: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a record: stored, unchanged, known (a unit that we keep ourselves), refused. ``version``: the one that is
-    here."""
-
-    outcome: str
-    code: str | None = None
-    detail: str = ""
-    version: int | None = None
 
 
 def _no(code: str, detail: str, version: int | None = None) -> Outcome:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from office.exchange.kinds import MOST_RECORD_BYTES
+from office.exchange.kinds import MOST_RECORD_BYTES, Outcome
 from office.exchange.records import Told, build, received, size_of, with_version
 from registry.organisations import units_below
 from runtime.connection import Connection
@@ -192,20 +192,12 @@ async def _bind(connection: Connection, peer: str, pieces: Sequence[Piece]) -> N
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What the receiver says of a record. ``version``: the one that it has."""
-
-    outcome: str
-    code: str | None = None
-    detail: str = ""
-    version: int | None = None
-
-
-async def note(connection: Connection, peer: str, batch: Batch, results: Sequence[Result]) -> tuple[int, int]:
+async def note(
+    connection: Connection, peer: str, batch: Batch, results: Sequence[Outcome]
+) -> tuple[int, int]:
     """What the receiver answered, in the order of the pieces: (confirmed, refused). In a transaction. A row of the list is done
     when all of it was confirmed and nothing changed meanwhile."""
-    kept, refused = list[tuple[Piece, bool]](), dict[Row, tuple[Piece, Result]]()
+    kept, refused = list[tuple[Piece, bool]](), dict[Row, tuple[Piece, Outcome]]()
     for piece, result in zip(batch.pieces, results, strict=True):
         if result.outcome in KEPT:
             kept.append((piece, result.outcome == "known"))

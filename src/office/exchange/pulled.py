@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from office.exchange.incoming import Outcome, Received, keep, read_record
-from office.exchange.kinds import DOWN
+from office.exchange.incoming import Received, keep, read_record
+from office.exchange.kinds import DOWN, Outcome
 from office.exchange.peers import Peer
 from office.exchange.status import note_arrivals, note_pulled
 from office.exchange.transport import PeerError

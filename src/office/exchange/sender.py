@@ -20,7 +20,8 @@ from prometheus_client import Counter, Gauge
 from office.exchange import status
 from office.exchange.backoff import pause_s
 from office.exchange.capture import capture
-from office.exchange.outgoing import MOST_RECORDS, Batch, Mapper, Piece, Result, note, prepare
+from office.exchange.kinds import Outcome
+from office.exchange.outgoing import MOST_RECORDS, Batch, Mapper, Piece, note, prepare
 from office.exchange.peers import Peer, all_peers, own_name
 from office.exchange.pulled import take_down
 from office.exchange.records import as_bytes, json_of
@@ -222,7 +223,7 @@ class Exchange:
             line.most = max(1, len(batch.rows) // 4)
             return
         async with connection.transaction():
-            refusal = Result("refused", error.code or "refused-whole", str(error))
+            refusal = Outcome("refused", error.code or "refused-whole", str(error))
             await note(connection, line.peer.name, batch, [refusal] * len(batch.pieces))
         RECORDS.labels(line.peer.name, "refused").inc(len(batch.pieces))
 
@@ -269,7 +270,7 @@ def _sent(piece: Piece, source: str) -> dict[str, Any]:
     return json_of(piece.told, source) | {"payload": piece.payload}
 
 
-def _results(answer: Any, count: int) -> list[Result]:
+def _results(answer: Any, count: int) -> list[Outcome]:
     """What the receiver says of each record. Raises PeerError for an answer that does not say it of each."""
     given = answer.get("results")
     if not isinstance(given, list) or len(given) != count or not all(isinstance(one, dict) for one in given):
@@ -278,7 +279,7 @@ def _results(answer: Any, count: int) -> list[Result]:
     for one in given:
         version = one.get("version")
         found.append(
-            Result(
+            Outcome(
                 str(one.get("outcome")),
                 None if one.get("code") is None else str(one["code"]),
                 str(one.get("detail") or ""),
