@@ -22,7 +22,7 @@ from office.exchange.backoff import pause_s
 from office.exchange.capture import capture
 from office.exchange.kinds import Outcome
 from office.exchange.outgoing import MOST_RECORDS, Batch, Mapper, Piece, note, prepare
-from office.exchange.peers import Peer, all_peers, own_name
+from office.exchange.peers import Peer, own_name, peers_above
 from office.exchange.pulled import take_down
 from office.exchange.records import as_bytes, json_of
 from office.exchange.transport import PeerError, Transport
@@ -107,10 +107,7 @@ class Exchange:
             while not stop.is_set():
                 # With the connection the lock would be gone: then this raises, and the tasks end.
                 self._name = await own_name(connection) or ""
-                peers = [
-                    peer for peer in await all_peers(connection) if peer.direction == "above" and peer.enabled
-                ]
-                await self._keep_lines(connection, peers)
+                await self._keep_lines(connection, await peers_above(connection))
                 if time.monotonic() - self._counted_at >= _COUNT_S:
                     self._counted_at = time.monotonic()
                     await self._count(connection)
