@@ -27,24 +27,19 @@ async def take_down(connection: Connection, peer: Peer, own: str, answer: Mappin
         or len(given) > 1_000
     ):
         raise PeerError("对方的答复无法识别 · the answer cannot be read")
-    records, refused, said = list[tuple[Received, str]](), 0, None
+    read = [read_record(place, one, DOWN) for place, one in enumerate(given)]
     known = await names_of(
-        connection,
-        # What is no text for the database is no unit either, and must not keep back the other records.
-        {str(one.get("organisation"))[:128].replace("\0", "") for one in given if isinstance(one, dict)},
+        connection, {one.envelope.organisation for one in read if isinstance(one, Received)}
     )
-    for place, one in enumerate(given):
-        found = read_record(place, one, DOWN)
-        if isinstance(found, Outcome) or found.envelope.origin == own:
-            refused += 1
-            said = (
-                found.detail
-                if isinstance(found, Outcome)
-                else "来源是本级自己 · the origin is this instance itself"
-            )
-            continue
-        unit = found.envelope.organisation
-        records.append((found, unit if unit in known else peer.organisation))
+    records, refused, said = list[tuple[Received, str]](), 0, None
+    for one in read:
+        if isinstance(one, Outcome):
+            refused, said = refused + 1, one.detail
+        elif one.envelope.origin == own:
+            refused, said = refused + 1, "来源是本级自己 · the origin is this instance itself"
+        else:
+            unit = one.envelope.organisation
+            records.append((one, unit if unit in known else peer.organisation))
     by_outcome = Counter(
         one.outcome for one in (await keep(connection, peer.name, records, believed=True)).values()
     )
