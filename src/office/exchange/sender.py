@@ -180,8 +180,7 @@ class Exchange:
         except Exception:
             # It is tried again, not at once; the other peers go on.
             FAULTS.inc()
-            line.failures += 1
-            line.not_before = time.monotonic() + pause_s(line.failures, None, self.chance, self.most_pause_s)
+            self._pause(line, None)
             _logger.exception("peer %s: a turn failed", line.peer.name)
             return False
 
@@ -209,7 +208,7 @@ class Exchange:
         async with connection.transaction():
             kept, refused = await note(connection, line.peer.name, batch, results)
             await status.note_ok(connection, line.peer.name)
-        await self._succeeded(line, kept, refused)
+        self._succeeded(line, kept, refused)
         if tells:
             line.told_at = time.monotonic()
         return bool(batch.pieces)
@@ -236,7 +235,7 @@ class Exchange:
             line.pulled_at = time.monotonic()
         return more
 
-    async def _succeeded(self, line: _Line, kept: int, refused: int) -> None:
+    def _succeeded(self, line: _Line, kept: int, refused: int) -> None:
         name = line.peer.name
         REQUESTS.labels(name, "accepted").inc()
         RECORDS.labels(name, "confirmed").inc(kept)
@@ -246,10 +245,15 @@ class Exchange:
         line.failures, line.said = 0, ""
         line.most = min(MOST_RECORDS, line.most * 2)
 
-    async def _failed(self, connection: Any, line: _Line, error: PeerError) -> None:
+    def _pause(self, line: _Line, asked_s: float | None) -> float:
+        """It failed once more: seconds until the next try."""
         line.failures += 1
-        pause = pause_s(line.failures, error.retry_after_s, self.chance, self.most_pause_s)
+        pause = pause_s(line.failures, asked_s, self.chance, self.most_pause_s)
         line.not_before = time.monotonic() + pause
+        return pause
+
+    async def _failed(self, connection: Any, line: _Line, error: PeerError) -> None:
+        pause = self._pause(line, error.retry_after_s)
         REQUESTS.labels(line.peer.name, "busy" if error.busy else "failed").inc()
         await status.note_error(connection, line.peer.name, str(error)[:500], pause)
         if str(error) != line.said:  # said once, not at every try
