@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -59,8 +60,8 @@ class _Line:
     failures: int = 0
     not_before: float = 0.0
     most: int = MOST_RECORDS
-    pulled_at: float = -PULL_EVERY_S
-    told_at: float = -TELL_EVERY_S
+    pulled_at: float = -math.inf
+    told_at: float = -math.inf
     said: str = ""
 
 
@@ -79,7 +80,7 @@ class Exchange:
     _lines: dict[str, _Line] = field(default_factory=dict)
     _said: dict[str, str] = field(default_factory=dict)
     _name: str = ""
-    _counted_at: float = -_COUNT_S
+    _counted_at: float = -math.inf
 
     async def run(self, stop: asyncio.Event) -> None:
         """Exchange until ``stop``."""
