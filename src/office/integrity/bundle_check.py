@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from office.integrity.blocks import DIGEST, Block, flaws, sha256, sm3
-from office.integrity.bundle import FORMAT, NAME, ROWS, as_record, pretty, view
+from office.integrity.blocks import DIGEST, Block, flaws, pretty, sha256, sm3
+from office.integrity.bundle import FORMAT, NAME, ROWS, as_record, view
 from office.integrity.signing import PublicKey
 from office.integrity.streams import BY_NAME
 from office.integrity.tracks import ROW, stretches
