@@ -8,7 +8,7 @@ peer as well (row-level security): a fault here writes nothing where the peer ma
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -173,62 +173,60 @@ async def _places(
     reach = {row["id"] for row in await connection.fetch("SELECT unnest(reach_units()) AS id")}
     everywhere = await connection.fetchval("SELECT pg_has_role(current_user, 'gongche_everywhere', 'USAGE')")
     names = {record.envelope.organisation for record in records}
-    names |= {
-        str(r.payload["parent"])
-        for r in records
-        if r.envelope.kind == "unit" and r.payload and r.payload["parent"]
-    }
+    names |= {parent for record in records if (parent := _parent(record))}
     rows = await connection.fetch(
         "SELECT unit, place FROM exchange_units($1::text[], $2)", sorted(names), peer.name
     )
     places = {row["unit"]: row["place"] for row in rows}
-    #: Units of this batch whose parents are known: a unit may come in one batch with those below it.
-    found: dict[int, str | Outcome] = {}
-    for record in records:
-        unit = record.envelope.organisation
-        place = places.get(unit)
-        if place == "ours":
-            if everywhere or unit in reach:
-                found[record.place] = (
-                    Outcome("known", version=record.envelope.version)
-                    if record.envelope.kind == "unit"
-                    else unit
-                )
-            else:
-                found[record.place] = _no(
-                    "out-of-scope", f"单位 {unit} 不在您的范围内 · the unit is not one of yours"
-                )
-        elif place == "other":
-            found[record.place] = _no(
-                "out-of-scope", f"单位 {unit} 由另一平台上报 · the unit came from another peer"
-            )
-        elif record.envelope.kind == "unit":
-            if unit != record.envelope.id:
-                found[record.place] = _no(
-                    "invalid", "organisation: 应为单位自身编号 · must be the unit itself"
-                )
-                continue
-            parent = None if record.payload is None else record.payload["parent"]
-            above = None if parent is None else places.get(parent)
-            if record.payload is not None and above is None:
-                found[record.place] = _no(
-                    "unknown-unit", f"上级单位 {parent} 未知 · the unit above it is not known"
-                )
-            elif above == "other" or (above == "ours" and not everywhere and parent not in reach):
-                found[record.place] = _no(
-                    "out-of-scope",
-                    f"上级单位 {parent} 不在您的范围内 · the unit above it is not one of yours",
-                )
-            else:
-                places[unit] = "peer"
-                found[record.place] = peer.organisation
-        elif place == "peer":
-            found[record.place] = peer.organisation
-        else:
-            found[record.place] = _no(
-                "unknown-unit", f"单位 {unit} 未知，请先上报单位 · the unit is not known; hand it in first"
-            )
-    return found
+
+    def reaches(unit: str) -> bool:
+        return everywhere or unit in reach
+
+    return {record.place: _place_of(record, peer, places, reaches) for record in records}
+
+
+def _place_of(
+    record: Received, peer: Peer, places: dict[str, str], reaches: Callable[[str], bool]
+) -> str | Outcome:
+    """See ``_places``. ``places``: of units that are known, to which a new one is added: it may come in one batch with those below
+    it."""
+    unit, is_unit = record.envelope.organisation, record.envelope.kind == "unit"
+    place = places.get(unit)
+    if place == "ours":
+        if not reaches(unit):
+            return _no("out-of-scope", f"单位 {unit} 不在您的范围内 · the unit is not one of yours")
+        return Outcome("known", version=record.envelope.version) if is_unit else unit
+    if place == "other":
+        return _no("out-of-scope", f"单位 {unit} 由另一平台上报 · the unit came from another peer")
+    if not is_unit:
+        if place == "peer":
+            return peer.organisation
+        return _no(
+            "unknown-unit", f"单位 {unit} 未知，请先上报单位 · the unit is not known; hand it in first"
+        )
+    if unit != record.envelope.id:
+        return _no("invalid", "organisation: 应为单位自身编号 · must be the unit itself")
+    parent = _parent(record)
+    above = None if parent is None else places.get(parent)
+    if parent is None or above is None:
+        return _no("unknown-unit", f"上级单位 {parent} 未知 · the unit above it is not known")
+    if above == "other" or (above == "ours" and not reaches(parent)):
+        return _no(
+            "out-of-scope", f"上级单位 {parent} 不在您的范围内 · the unit above it is not one of yours"
+        )
+    places[unit] = "peer"
+    return peer.organisation
+
+
+def _parent(record: Received) -> str | None:
+    """The unit above the unit that a record is about."""
+    return record.payload["parent"] if record.envelope.kind == "unit" and record.payload else None
+
+
+def _keys(records: Iterable[Received]) -> list[list[str]]:
+    """Origins, kinds and ids of records, each in their order: for ``unnest``."""
+    envelopes = [record.envelope for record in records]
+    return [[e.origin for e in envelopes], [e.kind for e in envelopes], [e.id for e in envelopes]]
 
 
 async def _taken_back(connection: Connection, peer: Peer, records: Sequence[Received]) -> dict[int, str]:
@@ -237,9 +235,7 @@ async def _taken_back(connection: Connection, peer: Peer, records: Sequence[Rece
     rows = await connection.fetch(
         "SELECT r.origin, r.kind, r.id, r.organisation FROM exchange_records r"
         " JOIN unnest($1::text[], $2::text[], $3::text[]) AS u (origin, kind, id) USING (origin, kind, id)",
-        [record.envelope.origin for record in records],
-        [record.envelope.kind for record in records],
-        [record.envelope.id for record in records],
+        *_keys(records),
     )
     units = {(row["origin"], row["kind"], row["id"]): row["organisation"] for row in rows}
     return {record.place: units.get(record.key, peer.organisation) for record in records}
@@ -249,9 +245,7 @@ async def _hidden(connection: Connection, records: Sequence[Received]) -> dict[i
     """Refusals of records that are here under units which the peer does not reach any more."""
     rows = await connection.fetch(
         "SELECT origin, kind, id FROM exchange_hidden($1::text[], $2::text[], $3::text[])",
-        [record.envelope.origin for record in records],
-        [record.envelope.kind for record in records],
-        [record.envelope.id for record in records],
+        *_keys(records),
     )
     hidden = {tuple(row) for row in rows}
     no = _no("out-of-scope", "该记录不在您的范围内 · the record is not one of your units")
@@ -267,9 +261,7 @@ async def keep(
         for row in await connection.fetch(
             "SELECT r.origin, r.kind, r.id, r.version, r.sha256, r.peer, r.organisation FROM exchange_records r"
             " JOIN unnest($1::text[], $2::text[], $3::text[]) AS u (origin, kind, id) USING (origin, kind, id) FOR UPDATE OF r",
-            [record.envelope.origin for record, _ in records],
-            [record.envelope.kind for record, _ in records],
-            [record.envelope.id for record, _ in records],
+            *_keys(record for record, _ in records),
         )
     }
     present = {
