@@ -79,7 +79,7 @@ async def totals(connection: Connection) -> list[Any]:
 
 
 async def overview(connection: Connection, peer: str) -> dict[str, Any]:
-    """The state of a peer above, whatever its direction empty fields where it has none."""
+    """How the exchange with a peer above goes, by column; empty for a peer below."""
     row = await connection.fetchrow(
         "SELECT snapshot_kind, pulled_at, last_ok_at, last_error, last_error_at, retry_at FROM exchange_states WHERE peer = $1",
         peer,
