@@ -21,9 +21,10 @@ from pathlib import Path
 import asyncpg
 import numpy as np
 
+from office.integrity.comparing import Kept
 from office.integrity.streams import BY_NAME, STREAMS, Stream, key_text
 from office.integrity.tracks import ROW
-from office.integrity.verifying import Kept, verify_chains
+from office.integrity.verifying import verify_chains
 from runtime.connection import Connection
 from runtime.embedded_postgres import embedded_server
 from runtime.postgres import connect

@@ -361,8 +361,7 @@ async def hand_over(two: Two, changes: Any = None) -> list[tuple[str, str | None
     if changes is not None:
         await changes()
     async with two.county.acquire() as connection, connection.transaction():
-        answers = [outgoing.Result(one.outcome, one.code, one.detail, one.version) for one in results]
-        await outgoing.note(connection, "nantong", batch, answers)
+        await outgoing.note(connection, "nantong", batch, results)
     return [(one.outcome, one.code) for one in results]
 
 

@@ -24,12 +24,13 @@ import pytest
 
 from api.alerts.evidence import feature_collection
 from office.integrity import heads, sealer, signing
-from office.integrity.blocks import sha256, sm3
-from office.integrity.bundle import pretty, write_bundle
+from office.integrity.blocks import pretty, sha256, sm3
+from office.integrity.bundle import write_bundle
 from office.integrity.bundle_check import BundleRefusedError, check_bundle
+from office.integrity.comparing import Kept, Report
 from office.integrity.sealer import Sealer
 from office.integrity.streams import STREAMS
-from office.integrity.verifying import Kept, Report, verify_chains
+from office.integrity.verifying import verify_chains
 from runtime.connection import Connection
 from runtime.errors import ConfigurationError
 from runtime.postgres import connect, create_pool

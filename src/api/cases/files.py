@@ -13,8 +13,9 @@ from api.auth.access import require
 from api.cases.common import ItemId, actor_of, database, write
 from api.cases.endpoints import NO_CASE
 from api.cases.schemas import CaseAttachmentWritten
-from api.errors import Problem, known, unavailable
+from api.errors import Problem, known
 from api.http import PLAIN, json_response, read_body
+from api.places import take_place
 from office.supervision.attachments import attach, read_file
 from office.supervision.papers import ENDINGS, MAX_BYTES, read_paper
 
@@ -43,11 +44,7 @@ async def upload(
     if not name.isprintable() or "/" in name or "\\" in name or not name.strip():
         raise Problem(422, "invalid-parameter", "文件名无效 · not a file name")
     case, actor, data = known(NO_CASE, id), actor_of(request), await read_body(request, MAX_BYTES)
-    try:
-        async with asyncio.timeout(5):
-            await _running.acquire()
-    except TimeoutError:
-        raise unavailable("上传过多，请稍后重试 · too many uploads; try again") from None
+    await take_place(_running, 5, "上传过多，请稍后重试 · too many uploads; try again")
     try:
         paper = await asyncio.to_thread(read_paper, data, name.strip())
 

@@ -13,6 +13,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from api.errors import Problem, unavailable
+from api.places import take_place
 from office.documents.typesetting import Typesetter, typesetter
 from runtime.errors import ConfigurationError
 
@@ -30,11 +31,7 @@ _logger = logging.getLogger("gongche.api")
 async def made(turns: asyncio.Semaphore, prepare: Callable[[], Awaitable[Callable[[], bytes]]]) -> bytes:
     """What the function that ``prepare`` returns makes, in a thread. ``turns``: of the application, AT_ONCE of them. ``prepare`` reads what is needed; who waits for his turn
     has read nothing yet, and holds nothing. Raises Problem 503 when there is too much of it, or it takes too long."""
-    try:
-        async with asyncio.timeout(WAIT_S):
-            await turns.acquire()
-    except TimeoutError:
-        raise unavailable("文书生成繁忙，请稍后重试 · too many documents at once; try again") from None
+    await take_place(turns, WAIT_S, "文书生成繁忙，请稍后重试 · too many documents at once; try again")
     try:
         running = asyncio.ensure_future(asyncio.to_thread(await prepare()))
     except BaseException:

@@ -105,10 +105,7 @@ async def hand_in(request: Request) -> Response:
         outcomes = await incoming.take(connection, peer, body.records)
         said = {kind: (one.confirmed, one.waiting) for kind, one in body.stands.items()}
         await incoming.note_stands(connection, peer.name, said)
-    results = [
-        {"outcome": o.outcome, "code": o.code, "detail": o.detail, "version": o.version} for o in outcomes
-    ]
-    return json_response({"results": results})
+    return json_response({"results": outcomes})
 
 
 @router.get(

@@ -19,7 +19,8 @@ from api.cases.common import ItemId
 from api.cases.endpoints import NO_CASE
 from api.documents.rendering import setter_of
 from api.documents.setting import papers_of_case
-from api.errors import Problem, known, unavailable
+from api.errors import Problem, known
+from api.places import take_place
 from office.integrity import signing
 from office.integrity.bundle import write_bundle
 from office.supervision.actors import sight
@@ -50,13 +51,9 @@ async def get_bundle(request: Request, id: ItemId) -> Response:
         detail = "请用 X-Purpose 说明用途 · say what you read it for: header X-Purpose, or purpose=..."
         raise Problem(422, "purpose-needed", detail)
     case = known(NO_CASE, id)
-    try:
-        async with asyncio.timeout(5):
-            await _running.acquire()
-    except TimeoutError:
-        raise unavailable(
-            "正在生成的案卷包过多，请稍后重试 · too many bundles are being made; try again"
-        ) from None
+    await take_place(
+        _running, 5, "正在生成的案卷包过多，请稍后重试 · too many bundles are being made; try again"
+    )
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed when it was sent
     try:
         await _write(request, case, file)

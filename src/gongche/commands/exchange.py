@@ -7,6 +7,7 @@ import asyncio
 import logging
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from gongche.commands.database import Action, on_database, shown
 from gongche.commands.service import database_trouble, run_service
 from office.exchange import capture, mapping_file, peers, status
 from office.exchange.kinds import UP
-from office.exchange.transport import TargetError
+from office.exchange.transport import TargetError, Transport
 from office.identity.keys import Sealer
 from registry.refusals import RefusedError
 from runtime import lifecycle
@@ -139,8 +140,6 @@ async def open_line(
     settings: Settings, sealer: Sealer, connection: Connection, peer: peers.Peer
 ) -> tuple[Any, Any]:
     """The transport and the mapping of a peer above. Raises ConfigurationError, TargetError."""
-    from office.exchange.transport import Transport
-
     sealed = await peers.sealed_secret(connection, peer.name)
     if sealed is None:
         raise ConfigurationError(f"没有客户端密钥 / there is no secret of the client at {peer.name}")
@@ -158,8 +157,6 @@ async def open_line(
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Probes and the exchange until ``stop``. ``settings.database_url`` is set."""
-    from functools import partial
-
     from office.exchange.sender import Exchange
 
     link = lifecycle.SupervisorLink.from_environment()
@@ -195,8 +192,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 async def _check_mappings(pool: Any) -> None:
     """A mapping that cannot work ends the start, with every flaw: no restart would help."""
     async with pool.acquire() as connection:
-        for peer in await peers.all_peers(connection):
-            if peer.enabled and peer.mapping is not None:
+        for peer in await peers.peers_above(connection):
+            if peer.mapping is not None:
                 mapping_file.load(Path(peer.mapping))
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from gongche.commands.database import on_database
 from gongche.progress import Progress
 from office.integrity import heads
-from office.integrity.verifying import Kept, verify_chains
+from office.integrity.comparing import Kept
+from office.integrity.verifying import verify_chains
 from rules.alerts.evaluations import with_evidence
 from rules.catalogue import RULES, verify
 from rules.evidence import UnknownVersionError

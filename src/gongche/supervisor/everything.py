@@ -27,7 +27,7 @@ from gongche.progress import is_terminal
 from gongche.supervisor.demo import Demo, DemoOptions
 from gongche.supervisor.processes import ChildSpec, Supervisor
 from gongche.supervisor.status import Board, Console, FeedTally, show_status
-from office.exchange.peers import all_peers
+from office.exchange.peers import peers_above
 from rules.navigation import own_engine
 from runtime import lifecycle
 from runtime.embedded_postgres import open_database, prepare_data_dir, start_embedded
@@ -236,7 +236,7 @@ async def _exchanges(dsn: str) -> bool:
     """Whether there is an instance above (``gongche exchange peer``); who adds the first one starts ``up`` again."""
     connection = await connect(dsn)
     try:
-        return any(peer.direction == "above" and peer.enabled for peer in await all_peers(connection))
+        return bool(await peers_above(connection))
     finally:
         await connection.close()
 

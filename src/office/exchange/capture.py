@@ -22,14 +22,8 @@ PAGE: Final = 2_000
 SNAPSHOT_PAGE: Final = 5_000
 SNAPSHOT_WAITS_AT: Final = 20_000
 
-#: Changes by their kind -> the records that they are about.
-_OF_CHANGE: Final = {
-    "unit": "unit",
-    "vehicle": "vehicle",
-    "driver": "driver",
-    "order": "order",
-    "case": "case",
-}
+#: Kinds of records of which the outbox has changes, under the same name. Alerts have their feed.
+_CHANGED: Final = frozenset({"unit", "vehicle", "driver", "order", "case"})
 #: Ids of everything of a kind after an id, for the snapshot. What came from others is the last.
 _EVERYTHING: Final = {
     "unit": "SELECT '' AS origin, id FROM organisations WHERE id > $1 ORDER BY id LIMIT $2",
@@ -76,7 +70,7 @@ async def capture(connection: Connection, peer: str, kinds: Iterable[str]) -> bo
 
 async def _changes(connection: Connection, peer: str, wanted: frozenset[str], place: Place) -> bool:
     changes = await read_changes(connection, place, PAGE)
-    pairs = [(_OF_CHANGE[c.kind], "", c.subject) for c in changes if c.kind in _OF_CHANGE]
+    pairs = [(c.kind, "", c.subject) for c in changes if c.kind in _CHANGED]
     vehicles = [c.subject for c in changes if c.kind == "vehicle"]
     if vehicles:
         pairs += await _of_secret_vehicles(connection, peer, vehicles)

@@ -8,7 +8,7 @@ peer as well (row-level security): a fault here writes nothing where the peer ma
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -22,12 +22,14 @@ from office.exchange.kinds import (
     NAME_PATTERN,
     UP,
     Id,
+    Outcome,
     digest,
     normal,
     plain_json,
     time_of,
 )
 from office.exchange.peers import Peer, own_name
+from office.exchange.status import note_arrivals
 from registry.refusals import explain
 from runtime.connection import Connection
 
@@ -47,17 +49,6 @@ class Envelope(BaseModel):
     version: Annotated[int, Field(ge=1, le=MAX_VERSION)]
     organisation: Id
     payload: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a record: stored, unchanged, known (a unit that we keep ourselves), refused. ``version``: the one that is
-    here."""
-
-    outcome: str
-    code: str | None = None
-    detail: str = ""
-    version: int | None = None
 
 
 def _no(code: str, detail: str, version: int | None = None) -> Outcome:
@@ -182,62 +173,60 @@ async def _places(
     reach = {row["id"] for row in await connection.fetch("SELECT unnest(reach_units()) AS id")}
     everywhere = await connection.fetchval("SELECT pg_has_role(current_user, 'gongche_everywhere', 'USAGE')")
     names = {record.envelope.organisation for record in records}
-    names |= {
-        str(r.payload["parent"])
-        for r in records
-        if r.envelope.kind == "unit" and r.payload and r.payload["parent"]
-    }
+    names |= {parent for record in records if (parent := _parent(record))}
     rows = await connection.fetch(
         "SELECT unit, place FROM exchange_units($1::text[], $2)", sorted(names), peer.name
     )
     places = {row["unit"]: row["place"] for row in rows}
-    #: Units of this batch whose parents are known: a unit may come in one batch with those below it.
-    found: dict[int, str | Outcome] = {}
-    for record in records:
-        unit = record.envelope.organisation
-        place = places.get(unit)
-        if place == "ours":
-            if everywhere or unit in reach:
-                found[record.place] = (
-                    Outcome("known", version=record.envelope.version)
-                    if record.envelope.kind == "unit"
-                    else unit
-                )
-            else:
-                found[record.place] = _no(
-                    "out-of-scope", f"单位 {unit} 不在您的范围内 · the unit is not one of yours"
-                )
-        elif place == "other":
-            found[record.place] = _no(
-                "out-of-scope", f"单位 {unit} 由另一平台上报 · the unit came from another peer"
-            )
-        elif record.envelope.kind == "unit":
-            if unit != record.envelope.id:
-                found[record.place] = _no(
-                    "invalid", "organisation: 应为单位自身编号 · must be the unit itself"
-                )
-                continue
-            parent = None if record.payload is None else record.payload["parent"]
-            above = None if parent is None else places.get(parent)
-            if record.payload is not None and above is None:
-                found[record.place] = _no(
-                    "unknown-unit", f"上级单位 {parent} 未知 · the unit above it is not known"
-                )
-            elif above == "other" or (above == "ours" and not everywhere and parent not in reach):
-                found[record.place] = _no(
-                    "out-of-scope",
-                    f"上级单位 {parent} 不在您的范围内 · the unit above it is not one of yours",
-                )
-            else:
-                places[unit] = "peer"
-                found[record.place] = peer.organisation
-        elif place == "peer":
-            found[record.place] = peer.organisation
-        else:
-            found[record.place] = _no(
-                "unknown-unit", f"单位 {unit} 未知，请先上报单位 · the unit is not known; hand it in first"
-            )
-    return found
+
+    def reaches(unit: str) -> bool:
+        return everywhere or unit in reach
+
+    return {record.place: _place_of(record, peer, places, reaches) for record in records}
+
+
+def _place_of(
+    record: Received, peer: Peer, places: dict[str, str], reaches: Callable[[str], bool]
+) -> str | Outcome:
+    """See ``_places``. ``places``: of units that are known, to which a new one is added: it may come in one batch with those below
+    it."""
+    unit, is_unit = record.envelope.organisation, record.envelope.kind == "unit"
+    place = places.get(unit)
+    if place == "ours":
+        if not reaches(unit):
+            return _no("out-of-scope", f"单位 {unit} 不在您的范围内 · the unit is not one of yours")
+        return Outcome("known", version=record.envelope.version) if is_unit else unit
+    if place == "other":
+        return _no("out-of-scope", f"单位 {unit} 由另一平台上报 · the unit came from another peer")
+    if not is_unit:
+        if place == "peer":
+            return peer.organisation
+        return _no(
+            "unknown-unit", f"单位 {unit} 未知，请先上报单位 · the unit is not known; hand it in first"
+        )
+    if unit != record.envelope.id:
+        return _no("invalid", "organisation: 应为单位自身编号 · must be the unit itself")
+    parent = _parent(record)
+    above = None if parent is None else places.get(parent)
+    if parent is None or above is None:
+        return _no("unknown-unit", f"上级单位 {parent} 未知 · the unit above it is not known")
+    if above == "other" or (above == "ours" and not reaches(parent)):
+        return _no(
+            "out-of-scope", f"上级单位 {parent} 不在您的范围内 · the unit above it is not one of yours"
+        )
+    places[unit] = "peer"
+    return peer.organisation
+
+
+def _parent(record: Received) -> str | None:
+    """The unit above the unit that a record is about."""
+    return record.payload["parent"] if record.envelope.kind == "unit" and record.payload else None
+
+
+def _keys(records: Iterable[Received]) -> list[list[str]]:
+    """Origins, kinds and ids of records, each in their order: for ``unnest``."""
+    envelopes = [record.envelope for record in records]
+    return [[e.origin for e in envelopes], [e.kind for e in envelopes], [e.id for e in envelopes]]
 
 
 async def _taken_back(connection: Connection, peer: Peer, records: Sequence[Received]) -> dict[int, str]:
@@ -246,9 +235,7 @@ async def _taken_back(connection: Connection, peer: Peer, records: Sequence[Rece
     rows = await connection.fetch(
         "SELECT r.origin, r.kind, r.id, r.organisation FROM exchange_records r"
         " JOIN unnest($1::text[], $2::text[], $3::text[]) AS u (origin, kind, id) USING (origin, kind, id)",
-        [record.envelope.origin for record in records],
-        [record.envelope.kind for record in records],
-        [record.envelope.id for record in records],
+        *_keys(records),
     )
     units = {(row["origin"], row["kind"], row["id"]): row["organisation"] for row in rows}
     return {record.place: units.get(record.key, peer.organisation) for record in records}
@@ -258,9 +245,7 @@ async def _hidden(connection: Connection, records: Sequence[Received]) -> dict[i
     """Refusals of records that are here under units which the peer does not reach any more."""
     rows = await connection.fetch(
         "SELECT origin, kind, id FROM exchange_hidden($1::text[], $2::text[], $3::text[])",
-        [record.envelope.origin for record in records],
-        [record.envelope.kind for record in records],
-        [record.envelope.id for record in records],
+        *_keys(records),
     )
     hidden = {tuple(row) for row in rows}
     no = _no("out-of-scope", "该记录不在您的范围内 · the record is not one of your units")
@@ -276,9 +261,7 @@ async def keep(
         for row in await connection.fetch(
             "SELECT r.origin, r.kind, r.id, r.version, r.sha256, r.peer, r.organisation FROM exchange_records r"
             " JOIN unnest($1::text[], $2::text[], $3::text[]) AS u (origin, kind, id) USING (origin, kind, id) FOR UPDATE OF r",
-            [record.envelope.origin for record, _ in records],
-            [record.envelope.kind for record, _ in records],
-            [record.envelope.id for record, _ in records],
+            *_keys(record for record, _ in records),
         )
     }
     present = {
@@ -287,35 +270,19 @@ async def keep(
     outcomes: dict[int, Outcome] = {}
     newest: dict[tuple[str, str, str], tuple[Received, str]] = {}
     for record, unit in records:
-        version, sha256 = record.envelope.version, record.sha256
-        known = present.get(record.key)
-        if known is not None and stored.get(record.key) is not None and stored[record.key]["peer"] != peer:
-            outcomes[record.place] = _no(
-                "foreign-record", "该记录由另一平台上报 · the record came from another peer"
-            )
-            continue
-        if known is not None and version < known[0] and not believed:
-            if sha256 == known[1]:
-                outcomes[record.place] = Outcome("unchanged", version=known[0])
-            else:
-                outcomes[record.place] = _no("stale", "已有更新的版本 · a newer version is here", known[0])
-            continue
-        if known is not None and version == known[0] and not believed:
-            same = sha256 == known[1]
-            outcomes[record.place] = (
-                Outcome("unchanged", version=version)
-                if same
-                else _no(
-                    "version-reused", "同一版本号内容不同 · another content under the same version", version
-                )
-            )
-            continue
-        if believed and known is not None and sha256 == known[1] and unit == known[2]:
-            outcomes[record.place] = Outcome("unchanged", version=known[0])
-            continue
-        present[record.key] = version, sha256, unit
-        newest[record.key] = record, unit
-        outcomes[record.place] = Outcome("stored", version=version)
+        known, outcome = present.get(record.key), None
+        if record.key in stored and stored[record.key]["peer"] != peer:
+            outcome = _no("foreign-record", "该记录由另一平台上报 · the record came from another peer")
+        elif known is not None and believed:
+            if (record.sha256, unit) == known[1:]:
+                outcome = Outcome("unchanged", version=known[0])
+        elif known is not None:
+            outcome = _no_news(record, known[0], known[1])
+        if outcome is None:
+            present[record.key] = record.envelope.version, record.sha256, unit
+            newest[record.key] = record, unit
+            outcome = Outcome("stored", version=record.envelope.version)
+        outcomes[record.place] = outcome
     now = datetime.now(UTC)
     await connection.executemany(
         "INSERT INTO exchange_records AS r (origin, kind, id, peer, organisation, unit, version, sha256, payload, status, happened_at)"
@@ -335,6 +302,17 @@ async def keep(
     return outcomes
 
 
+def _no_news(record: Received, version: int, sha256: bytes) -> Outcome | None:
+    """What a record comes to that is no newer than the ``version`` that is here, with the content ``sha256``; None = it is newer."""
+    if record.envelope.version > version:
+        return None
+    if record.sha256 == sha256:
+        return Outcome("unchanged", version=version)
+    if record.envelope.version < version:
+        return _no("stale", "已有更新的版本 · a newer version is here", version)
+    return _no("version-reused", "同一版本号内容不同 · another content under the same version", version)
+
+
 def _status(record: Received) -> str | None:
     field = KINDS[record.envelope.kind].status
     return None if field is None or record.payload is None else record.payload.get(field)
@@ -350,21 +328,12 @@ async def _count(
         kind = kind if isinstance(kind, str) and kind in UP else "?"
         counts[kind, "unchanged" if outcome.outcome == "known" else outcome.outcome] += 1
         if outcome.outcome == "refused":
-            said[kind] = f"{outcome.code}: {outcome.detail}"[:500].replace("\0", "")
-    await connection.executemany(
-        "INSERT INTO exchange_arrivals AS a (peer, kind, stored, unchanged, refused, last_refusal) VALUES ($1, $2, $3, $4, $5, $6)"
-        " ON CONFLICT (peer, kind) DO UPDATE SET stored = a.stored + EXCLUDED.stored, unchanged = a.unchanged + EXCLUDED.unchanged,"
-        " refused = a.refused + EXCLUDED.refused, last_refusal = COALESCE(EXCLUDED.last_refusal, a.last_refusal),"
-        " last_at = clock_timestamp()",
+            said[kind] = f"{outcome.code}: {outcome.detail}"
+    await note_arrivals(
+        connection,
+        peer,
         [
-            (
-                peer,
-                kind,
-                counts[kind, "stored"],
-                counts[kind, "unchanged"],
-                counts[kind, "refused"],
-                said.get(kind),
-            )
+            (kind, counts[kind, "stored"], counts[kind, "unchanged"], counts[kind, "refused"], said.get(kind))
             for kind in sorted({kind for kind, _ in counts})
         ],
     )

@@ -205,6 +205,17 @@ DOWN: Final[dict[str, Kind]] = {
 KINDS: Final = UP | DOWN
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a record at its receiver: stored, unchanged, known (a unit that he keeps himself), refused. ``version``: the
+    one that he has."""
+
+    outcome: str
+    code: str | None = None
+    detail: str = ""
+    version: int | None = None
+
+
 def plain_json(payload: Mapping[str, Any]) -> bytes:
     """The bytes that a content is hashed by: sorted keys, times in UTC."""
     return orjson.dumps(

@@ -29,6 +29,7 @@ from office.exchange.kinds import UP
 from office.exchange.mapping import TIMES, Field, Interface, NotServed, ReceiverMapping
 from registry.order_record import DispatchOrder
 from registry.vehicles import Vehicle as VehicleRecord
+from rules.alerts.model import Severity, Status
 from runtime.errors import ConfigurationError
 
 #: What every record has besides its own fields.
@@ -297,8 +298,8 @@ _VALUES: Final[dict[tuple[str, str], tuple[Any, ...]]] = {
     ("vehicle", "ownership"): get_args(VehicleRecord.model_fields["ownership"].annotation),
     ("order", "task_type"): get_args(DispatchOrder.model_fields["task_type"].annotation),
     ("order", "status"): get_args(DispatchOrder.model_fields["status"].annotation),
-    ("alert", "status"): ("suspected", "withdrawn"),
-    ("alert", "severity"): ("low", "medium", "high"),
+    ("alert", "status"): get_args(Status),
+    ("alert", "severity"): get_args(Severity),
     ("case", "state"): (
         "issued",
         "refused",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from office.exchange.kinds import MOST_RECORD_BYTES
+from office.exchange.kinds import MOST_RECORD_BYTES, Outcome
 from office.exchange.records import Told, build, received, size_of, with_version
 from registry.organisations import units_below
 from runtime.connection import Connection
@@ -48,7 +48,7 @@ class Piece:
 
 @dataclass(slots=True)
 class Batch:
-    """What is sent at once; ``rest``: rows that came to nothing more to say, and are done already."""
+    """What is sent at once; ``done``: how many rows came to nothing to send, and are worked off already."""
 
     pieces: list[Piece] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
@@ -85,19 +85,18 @@ async def prepare(
             await refuse(connection, peer, row, "invalid-here", flaw)
             batch.done += 1
             continue
-        news, refused = list[Piece](), False
-        for one in told.get(row, ()):
-            try:
-                piece = _piece(row, one, known.get((one.kind, one.origin, one.id)), units, mapper)
-            except ValueError as error:
-                await refuse(connection, peer, row, "mapping", str(error))
-                refused = True
-                break
-            if piece is not None:
-                news.append(piece)
-        if refused or not news:
-            if not refused:
-                await _done(connection, peer, [row])
+        try:
+            pieces = [
+                _piece(row, one, known.get((one.kind, one.origin, one.id)), units, mapper)
+                for one in told.get(row, ())
+            ]
+        except ValueError as error:
+            await refuse(connection, peer, row, "mapping", str(error))
+            batch.done += 1
+            continue
+        news = [piece for piece in pieces if piece is not None]
+        if not news:
+            await _done(connection, peer, [row])
             batch.done += 1
             continue
         bytes_of = sum(size_of(piece.told) for piece in news)
@@ -162,7 +161,7 @@ def _piece(row: Row, told: Told, known: Any, units: Collection[str], mapper: Map
 
 async def _ledger(connection: Connection, peer: str, told: Sequence[Told]) -> dict[tuple[str, str, str], Any]:
     rows = await connection.fetch(
-        "SELECT s.kind, s.origin, s.id, s.version, s.sha256, s.gone, s.confirmed FROM exchange_sent s"
+        "SELECT s.kind, s.origin, s.id, s.version, s.sha256, s.confirmed FROM exchange_sent s"
         " JOIN unnest($2::text[], $3::text[], $4::text[]) AS u (kind, origin, id) USING (kind, origin, id) WHERE s.peer = $1",
         peer,
         [one.kind for one in told],
@@ -193,20 +192,12 @@ async def _bind(connection: Connection, peer: str, pieces: Sequence[Piece]) -> N
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What the receiver says of a record. ``version``: the one that it has."""
-
-    outcome: str
-    code: str | None = None
-    detail: str = ""
-    version: int | None = None
-
-
-async def note(connection: Connection, peer: str, batch: Batch, results: Sequence[Result]) -> tuple[int, int]:
+async def note(
+    connection: Connection, peer: str, batch: Batch, results: Sequence[Outcome]
+) -> tuple[int, int]:
     """What the receiver answered, in the order of the pieces: (confirmed, refused). In a transaction. A row of the list is done
     when all of it was confirmed and nothing changed meanwhile."""
-    kept, refused = list[tuple[Piece, bool]](), dict[Row, tuple[Piece, Result]]()
+    kept, refused = list[tuple[Piece, bool]](), dict[Row, tuple[Piece, Outcome]]()
     for piece, result in zip(batch.pieces, results, strict=True):
         if result.outcome in KEPT:
             kept.append((piece, result.outcome == "known"))

@@ -74,6 +74,11 @@ async def all_peers(connection: Connection) -> list[Peer]:
     return [_peer(row) for row in rows]
 
 
+async def peers_above(connection: Connection) -> list[Peer]:
+    """Those above that are enabled, by name: there is something to do."""
+    return [peer for peer in await all_peers(connection) if peer.direction == "above" and peer.enabled]
+
+
 async def find_peer(connection: Connection, name: str) -> Peer | None:
     """The peer of that name, if the caller's transaction sees it."""
     row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM exchange_peers WHERE name = $1", name)  # noqa: S608 - constant

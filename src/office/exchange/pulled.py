@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from office.exchange.incoming import Outcome, Received, keep, read_record
-from office.exchange.kinds import DOWN
+from office.exchange.incoming import Received, keep, read_record
+from office.exchange.kinds import DOWN, Outcome
 from office.exchange.peers import Peer
-from office.exchange.status import note_pulled
+from office.exchange.status import note_arrivals, note_pulled
 from office.exchange.transport import PeerError
+from registry.organisations import names_of
 from runtime.connection import Connection
 
 
@@ -26,47 +27,23 @@ async def take_down(connection: Connection, peer: Peer, own: str, answer: Mappin
         or len(given) > 1_000
     ):
         raise PeerError("对方的答复无法识别 · the answer cannot be read")
-    records, wrong = list[tuple[Received, str]](), Counter[str]()
-    said = ""
-    known = {
-        row["id"]
-        for row in await connection.fetch(
-            "SELECT id FROM organisations WHERE id = ANY($1::text[])",
-            # What is no text for the database is no unit either, and must not keep back the other records.
-            sorted(
-                {
-                    str(one.get("organisation"))[:128].replace("\0", "")
-                    for one in given
-                    if isinstance(one, dict)
-                }
-            ),
-        )
-    }
-    for place, one in enumerate(given):
-        found = read_record(place, one, DOWN)
-        if isinstance(found, Outcome) or found.envelope.origin == own:
-            wrong["refused"] += 1
-            said = (
-                found.detail
-                if isinstance(found, Outcome)
-                else "来源是本级自己 · the origin is this instance itself"
-            )
-            continue
-        unit = found.envelope.organisation
-        records.append((found, unit if unit in known else peer.organisation))
+    read = [read_record(place, one, DOWN) for place, one in enumerate(given)]
+    known = await names_of(
+        connection, {one.envelope.organisation for one in read if isinstance(one, Received)}
+    )
+    records, refused, said = list[tuple[Received, str]](), 0, None
+    for one in read:
+        if isinstance(one, Outcome):
+            refused, said = refused + 1, one.detail
+        elif one.envelope.origin == own:
+            refused, said = refused + 1, "来源是本级自己 · the origin is this instance itself"
+        else:
+            unit = one.envelope.organisation
+            records.append((one, unit if unit in known else peer.organisation))
     by_outcome = Counter(
         one.outcome for one in (await keep(connection, peer.name, records, believed=True)).values()
     )
-    await connection.execute(
-        "INSERT INTO exchange_arrivals AS a (peer, kind, stored, unchanged, refused, last_refusal) VALUES ($1, 'down', $2, $3, $4, $5)"
-        " ON CONFLICT (peer, kind) DO UPDATE SET stored = a.stored + EXCLUDED.stored, unchanged = a.unchanged + EXCLUDED.unchanged,"
-        " refused = a.refused + EXCLUDED.refused, last_refusal = COALESCE(EXCLUDED.last_refusal, a.last_refusal),"
-        " last_at = clock_timestamp()",
-        peer.name,
-        by_outcome["stored"],
-        by_outcome["unchanged"],
-        wrong["refused"] + by_outcome["refused"],
-        said[:500].replace("\0", "") or None,
-    )
+    counted = ("down", by_outcome["stored"], by_outcome["unchanged"], refused + by_outcome["refused"], said)
+    await note_arrivals(connection, peer.name, [counted])
     await note_pulled(connection, peer.name, cursor)
     return more is True

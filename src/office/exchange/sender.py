@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -20,8 +21,9 @@ from prometheus_client import Counter, Gauge
 from office.exchange import status
 from office.exchange.backoff import pause_s
 from office.exchange.capture import capture
-from office.exchange.outgoing import MOST_RECORDS, Batch, Mapper, Piece, Result, note, prepare
-from office.exchange.peers import Peer, all_peers, own_name
+from office.exchange.kinds import Outcome
+from office.exchange.outgoing import MOST_RECORDS, Batch, Mapper, Piece, note, prepare
+from office.exchange.peers import Peer, own_name, peers_above
 from office.exchange.pulled import take_down
 from office.exchange.records import as_bytes, json_of
 from office.exchange.transport import PeerError, Transport
@@ -58,8 +60,8 @@ class _Line:
     failures: int = 0
     not_before: float = 0.0
     most: int = MOST_RECORDS
-    pulled_at: float = -PULL_EVERY_S
-    told_at: float = -TELL_EVERY_S
+    pulled_at: float = -math.inf
+    told_at: float = -math.inf
     said: str = ""
 
 
@@ -78,7 +80,7 @@ class Exchange:
     _lines: dict[str, _Line] = field(default_factory=dict)
     _said: dict[str, str] = field(default_factory=dict)
     _name: str = ""
-    _counted_at: float = -_COUNT_S
+    _counted_at: float = -math.inf
 
     async def run(self, stop: asyncio.Event) -> None:
         """Exchange until ``stop``."""
@@ -106,10 +108,7 @@ class Exchange:
             while not stop.is_set():
                 # With the connection the lock would be gone: then this raises, and the tasks end.
                 self._name = await own_name(connection) or ""
-                peers = [
-                    peer for peer in await all_peers(connection) if peer.direction == "above" and peer.enabled
-                ]
-                await self._keep_lines(connection, peers)
+                await self._keep_lines(connection, await peers_above(connection))
                 if time.monotonic() - self._counted_at >= _COUNT_S:
                     self._counted_at = time.monotonic()
                     await self._count(connection)
@@ -182,8 +181,7 @@ class Exchange:
         except Exception:
             # It is tried again, not at once; the other peers go on.
             FAULTS.inc()
-            line.failures += 1
-            line.not_before = time.monotonic() + pause_s(line.failures, None, self.chance, self.most_pause_s)
+            self._pause(line, None)
             _logger.exception("peer %s: a turn failed", line.peer.name)
             return False
 
@@ -211,7 +209,7 @@ class Exchange:
         async with connection.transaction():
             kept, refused = await note(connection, line.peer.name, batch, results)
             await status.note_ok(connection, line.peer.name)
-        await self._succeeded(line, kept, refused)
+        self._succeeded(line, kept, refused)
         if tells:
             line.told_at = time.monotonic()
         return bool(batch.pieces)
@@ -222,7 +220,7 @@ class Exchange:
             line.most = max(1, len(batch.rows) // 4)
             return
         async with connection.transaction():
-            refusal = Result("refused", error.code or "refused-whole", str(error))
+            refusal = Outcome("refused", error.code or "refused-whole", str(error))
             await note(connection, line.peer.name, batch, [refusal] * len(batch.pieces))
         RECORDS.labels(line.peer.name, "refused").inc(len(batch.pieces))
 
@@ -238,7 +236,7 @@ class Exchange:
             line.pulled_at = time.monotonic()
         return more
 
-    async def _succeeded(self, line: _Line, kept: int, refused: int) -> None:
+    def _succeeded(self, line: _Line, kept: int, refused: int) -> None:
         name = line.peer.name
         REQUESTS.labels(name, "accepted").inc()
         RECORDS.labels(name, "confirmed").inc(kept)
@@ -248,10 +246,15 @@ class Exchange:
         line.failures, line.said = 0, ""
         line.most = min(MOST_RECORDS, line.most * 2)
 
-    async def _failed(self, connection: Any, line: _Line, error: PeerError) -> None:
+    def _pause(self, line: _Line, asked_s: float | None) -> float:
+        """It failed once more: seconds until the next try."""
         line.failures += 1
-        pause = pause_s(line.failures, error.retry_after_s, self.chance, self.most_pause_s)
+        pause = pause_s(line.failures, asked_s, self.chance, self.most_pause_s)
         line.not_before = time.monotonic() + pause
+        return pause
+
+    async def _failed(self, connection: Any, line: _Line, error: PeerError) -> None:
+        pause = self._pause(line, error.retry_after_s)
         REQUESTS.labels(line.peer.name, "busy" if error.busy else "failed").inc()
         await status.note_error(connection, line.peer.name, str(error)[:500], pause)
         if str(error) != line.said:  # said once, not at every try
@@ -269,7 +272,7 @@ def _sent(piece: Piece, source: str) -> dict[str, Any]:
     return json_of(piece.told, source) | {"payload": piece.payload}
 
 
-def _results(answer: Any, count: int) -> list[Result]:
+def _results(answer: Any, count: int) -> list[Outcome]:
     """What the receiver says of each record. Raises PeerError for an answer that does not say it of each."""
     given = answer.get("results")
     if not isinstance(given, list) or len(given) != count or not all(isinstance(one, dict) for one in given):
@@ -278,7 +281,7 @@ def _results(answer: Any, count: int) -> list[Result]:
     for one in given:
         version = one.get("version")
         found.append(
-            Result(
+            Outcome(
                 str(one.get("outcome")),
                 None if one.get("code") is None else str(one["code"]),
                 str(one.get("detail") or ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from runtime.connection import Connection
@@ -41,6 +42,19 @@ async def note_pulled(connection: Connection, peer: str, cursor: str) -> None:
     )
 
 
+async def note_arrivals(
+    connection: Connection, peer: str, counted: Iterable[tuple[str, int, int, int, str | None]]
+) -> None:
+    """Count what a peer gave (same transaction): (kind, stored, unchanged, refused, why the last one was refused) of each kind."""
+    await connection.executemany(
+        "INSERT INTO exchange_arrivals AS a (peer, kind, stored, unchanged, refused, last_refusal) VALUES ($1, $2, $3, $4, $5, $6)"
+        " ON CONFLICT (peer, kind) DO UPDATE SET stored = a.stored + EXCLUDED.stored, unchanged = a.unchanged + EXCLUDED.unchanged,"
+        " refused = a.refused + EXCLUDED.refused, last_refusal = COALESCE(EXCLUDED.last_refusal, a.last_refusal),"
+        " last_at = clock_timestamp()",
+        [(peer, *numbers, (said or "")[:500].replace("\0", "") or None) for *numbers, said in counted],
+    )
+
+
 async def stands(connection: Connection, peer: str) -> dict[str, dict[str, int]]:
     """By kind: how many records the peer has confirmed and should have, and how many wait."""
     rows = await connection.fetch(
@@ -65,7 +79,7 @@ async def totals(connection: Connection) -> list[Any]:
 
 
 async def overview(connection: Connection, peer: str) -> dict[str, Any]:
-    """The state of a peer above, whatever its direction empty fields where it has none."""
+    """How the exchange with a peer above goes, by column; empty for a peer below."""
     row = await connection.fetchrow(
         "SELECT snapshot_kind, pulled_at, last_ok_at, last_error, last_error_at, retry_at FROM exchange_states WHERE peer = $1",
         peer,

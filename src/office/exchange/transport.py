@@ -4,7 +4,6 @@ machine alone (development and tests). No redirect is followed, no proxy is take
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 import time
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import orjson
 
+from office.posting.addresses import literal_of
 from runtime.errors import ConfigurationError
 
 #: Of an answer so many bytes are read.
@@ -52,7 +52,7 @@ def checked_url(url: str) -> str:
         raise TargetError("地址中不得含有用户名或密码 · no user name or password in the URL")
     if parts.query or parts.fragment or "?" in url or "#" in url:
         raise TargetError("地址中不得含有 ? 或 # · neither query nor fragment")
-    literal = _literal(host)
+    literal = literal_of(host)
     here = host == "localhost" or (literal is not None and literal.is_loopback)
     if (
         literal is not None
@@ -63,13 +63,6 @@ def checked_url(url: str) -> str:
     if parts.scheme != "https" and not (parts.scheme == "http" and here):
         raise TargetError("须以 https:// 开头 · use https (http only to this machine itself)")
     return url.rstrip("/")
-
-
-def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
 
 
 class PeerError(Exception):

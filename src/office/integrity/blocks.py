@@ -62,6 +62,11 @@ def digests_of(texts: Sequence[bytes | None]) -> tuple[bytes, bytes]:
     )
 
 
+def pretty(value: Any) -> bytes:
+    """JSON for people, the same bytes each time."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1).encode() + b"\n"
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """A block as it is stored. ``keys``: None where it is a part of a bundle."""

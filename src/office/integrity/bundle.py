@@ -8,7 +8,6 @@ the same bytes. ``bundle_check`` is the other side.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import re
 import zipfile
@@ -16,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import IO, Any, Final
 
-from office.integrity.blocks import DIGEST, sha256, sm3
+from office.integrity.blocks import DIGEST, pretty, sha256, sm3
 from office.integrity.signing import SigningKey
 from office.integrity.streams import BY_NAME, Stream
 from rules.evidence import parse
@@ -67,7 +66,7 @@ class _Packer:
             raise ValueError(name)
         self.files[name] = {
             "size": len(content),
-            "sha256": hashlib.sha256(content).hexdigest(),
+            "sha256": sha256(content).hex(),
             "sm3": sm3(content).hex(),
         }
         self.write(name, content)
@@ -79,11 +78,6 @@ class _Packer:
 
     def close(self) -> None:
         self._zip.close()
-
-
-def pretty(value: Any) -> bytes:
-    """JSON for people, the same bytes each time."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1).encode() + b"\n"
 
 
 def as_record(stream: Stream, text: bytes) -> dict[str, Any]:
@@ -142,22 +136,19 @@ async def write_bundle(
         if stream.name == "case_events":  # the bundle is of one version, also where no snapshot holds
             texts = [text for text in texts if json.loads(text)[1] <= case["version"]]
         rows[stream.name] = texts
-        proofs[stream.name] = await _proof(connection, stream, rows[stream.name])
+        proofs[stream.name] = await _proof(connection, stream, texts)
         await asyncio.to_thread(
-            packer.add, f"rows/{stream.name}.jsonl", b"".join(text + b"\n" for text in rows[stream.name])
+            packer.add, f"rows/{stream.name}.jsonl", b"".join(text + b"\n" for text in texts)
         )
     await asyncio.to_thread(packer.add, "case.json", pretty(view(case, rows)))
     await asyncio.to_thread(packer.add, "proofs.json", pretty(proofs))
     keys = await connection.fetch("SELECT * FROM seal_public_keys()")
-    await asyncio.to_thread(
-            packer.add,
-        "keys.json",
-        pretty([
-            {"id": k["id"], "public": k["public"].hex(), "previous": k["previous"],
-             "signature": None if k["signature"] is None else k["signature"].hex()}
-            for k in keys
-        ]),
-    )  # fmt: skip
+    told = [
+        {"id": k["id"], "public": k["public"].hex(), "previous": k["previous"],
+         "signature": None if k["signature"] is None else k["signature"].hex()}
+        for k in keys
+    ]  # fmt: skip
+    await asyncio.to_thread(packer.add, "keys.json", pretty(told))
     await _add_evidence(connection, packer, rows, draw)
     for text in rows["attachments"]:
         id = json.loads(text)[0]
@@ -197,12 +188,10 @@ async def _add_evidence(
             drawn = await asyncio.to_thread(
                 draw, of["alert_id"], of["version"], digest, parse(body), row["sm3"]
             )
-        except (
-            Exception
-        ) as error:  # of another release, or damaged: the evidence itself is there all the same
+        except Exception as error:
             if not of_one_fact(error):
                 raise
-            continue
+            continue  # of another release, or damaged: the evidence itself is there all the same
         await asyncio.to_thread(packer.add, f"geo/{digest}.geojson", pretty(drawn))
     for text in rows["positions"]:
         digest = json.loads(text)[0]

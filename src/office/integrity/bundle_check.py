@@ -6,7 +6,6 @@ unpack to more than is said), is refused as a whole: ``BundleRefusedError`` says
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 import zlib
@@ -17,8 +16,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from office.integrity.blocks import DIGEST, Block, flaws, sha256, sm3
-from office.integrity.bundle import FORMAT, NAME, ROWS, as_record, pretty, view
+from office.integrity.blocks import DIGEST, Block, flaws, pretty, sha256, sm3
+from office.integrity.bundle import FORMAT, NAME, ROWS, as_record, view
 from office.integrity.signing import PublicKey
 from office.integrity.streams import BY_NAME
 from office.integrity.tracks import ROW, stretches
@@ -170,7 +169,7 @@ class _Check:
             if said is None:
                 self._flaw(name, "清单中没有的文件 · the file is not in the list")
             elif (said["size"], said["sha256"], said["sm3"]) != (
-                len(content), hashlib.sha256(content).hexdigest(), sm3(content).hex()
+                len(content), sha256(content).hex(), sm3(content).hex()
             ):  # fmt: skip
                 self._flaw(name, "文件被改动 · the file was changed")
         if "signature.json" in self._files:
@@ -280,11 +279,10 @@ class _Check:
                 content = self._files.get(name)
                 if content is None:
                     self._flaw(name, "文件缺失 · the file is missing")
-                elif hashlib.sha256(content).hexdigest() != row[column]:
+                elif (digest := sha256(content).hex()) != row[column]:
                     self._flaw(name, "与封存的摘要不符 · it is not what was sealed")
-                elif stream == "evidence" and (row["sha256"], row["sm3"] or sm3(content).hex()) != (
-                    hashlib.sha256(content).hexdigest(),
-                    sm3(content).hex(),
+                elif stream == "evidence" and (
+                    row["sha256"] != digest or (row["sm3"] and row["sm3"] != sm3(content).hex())
                 ):
                     self._flaw(name, "证据摘要不符 · its own hashes are others")
         for row in self._records("positions"):

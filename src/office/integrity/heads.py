@@ -11,6 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from office.integrity.blocks import pretty
 from office.integrity.signing import PublicKey, SigningKey
 from runtime.connection import Connection
 from runtime.errors import ConfigurationError
@@ -66,7 +67,7 @@ def make(streams: dict[str, Head], key: SigningKey, at: datetime) -> bytes:
         "key": {"id": key.id, "public": key.public.public.hex()},
         "signature": key.sign_heads(_canonical(said)).hex(),
     }
-    return json.dumps(signed, ensure_ascii=False, sort_keys=True, indent=1).encode() + b"\n"
+    return pretty(signed)
 
 
 def write(path: Path, content: bytes) -> None:

@@ -215,21 +215,20 @@ class Sealer:
     async def _made(
         self, connection: Connection, stream: Stream, keys: list[str], before: Block | None, *, drained: bool
     ) -> Block:
-        whole = await connection.fetchval(
-            "SELECT sealed_at FROM seal_blocks WHERE stream = $1 AND (header::json ->> 'drained')::boolean"
-            " ORDER BY number DESC LIMIT 1",
-            stream.name,
-        )
-        stamp = "" if stream.stamp is None else f", t.{stream.stamp} AS stamp"
+        whole, stamp = None, ""
+        if stream.stamp is not None:
+            stamp = f", t.{stream.stamp} AS stamp"
+            whole = await connection.fetchval(
+                "SELECT sealed_at FROM seal_blocks WHERE stream = $1 AND (header::json ->> 'drained')::boolean"
+                " ORDER BY number DESC LIMIT 1",
+                stream.name,
+            )
         rows = await rows_of(connection, stream, keys, stamp)
         texts = [None if row is None else row["text"].encode() for row in rows]
         late = [
             place
             for place, row in enumerate(rows)
-            if stamp
-            and whole is not None
-            and row is not None
-            and to_us(row["stamp"]) < to_us(whole) - LATE_US
+            if whole is not None and row is not None and to_us(row["stamp"]) < to_us(whole) - LATE_US
         ]
         sha256s, sm3s = await asyncio.to_thread(digests_of, texts)
         previous = (NOTHING_BEFORE, NOTHING_BEFORE) if before is None else (before.sha256, before.sm3)

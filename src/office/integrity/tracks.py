@@ -106,21 +106,19 @@ async def positions_of(connection: Connection, found: Sequence[Stretch]) -> List
             shifts |= of_terminal
             spans |= {(no, since - shift, until - shift) for shift in of_terminal}
     stored = await read_spans(connection, sorted(spans))
-    there = 0
     left = set(wanted)
     for row in stored:
         for shift in shifts:
             key = (row["t_us"] + shift, row["fingerprint"])
             if key in left and wanted[key] == tuple(row[name] for name in _FIX):
                 left.discard(key)
-                there += 1
                 break
     received: dict[int, int] = {}
     for row in stored:
         received[row["terminal_no"]] = max(received.get(row["terminal_no"], 0), row["received_us"])
     texts = [row["text"].encode() for row in stored]
     return Listed(
-        fixes, len(wanted) - there, [[*span, received.get(span[0], 0)] for span in sorted(spans)],
+        fixes, len(left), [[*span, received.get(span[0], 0)] for span in sorted(spans)],
         _packed(stored, texts), sm3(b"\n".join(texts)),
     )  # fmt: skip
 

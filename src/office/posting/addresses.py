@@ -132,7 +132,7 @@ def target_of(url: str, policy: Policy) -> Target:
         raise TargetRefusedError("地址中不得含有用户名或密码 · no user name or password in the URL")
     if parts.fragment or url.endswith("#"):
         raise TargetRefusedError("地址中不得含有 # 片段 · no fragment in the URL")
-    literal = _literal(host)
+    literal = literal_of(host)
     if literal is None and not _NAME.fullmatch(host):
         raise TargetRefusedError("主机名无效 · the host is neither a name nor an address")
     if literal is not None and (why := refusal(literal, policy)) is not None:
@@ -149,7 +149,8 @@ def target_of(url: str, policy: Policy) -> Target:
     return Target(parts.scheme, host, port, path)
 
 
-def _literal(host: str) -> Address | None:
+def literal_of(host: str) -> Address | None:
+    """The address that a host is written as; None = it is a name."""
     try:
         return ip_address(host)
     except ValueError:

@@ -36,8 +36,14 @@ _VERSION = (
 )
 
 
-#: What of a part of the feed is about secret vehicles that the caller must not see: masked (migrations/0036_secrecy.sql).
-_PART: Final = "(SELECT array_agg(q.alert_id) FROM part q), (SELECT array_agg(q.version) FROM part q)"
+#: A part of the feed with its contents, as the caller may see them: what is about secret vehicles that he must not see is masked
+#: (migrations/0036_secrecy.sql).
+_OF_PART: Final = (
+    "SELECT p.seq, p.created_at, p.alert_id, v.body FROM part p JOIN (SELECT w.alert_id, w.version, w.body"
+    " FROM part q JOIN alert_versions w ON w.alert_id = q.alert_id AND w.version = q.version"
+    " UNION ALL SELECT * FROM masked_versions((SELECT array_agg(q.alert_id) FROM part q), (SELECT array_agg(q.version) FROM part q)))"
+    " v ON v.alert_id = p.alert_id AND v.version = p.version"
+)
 
 
 async def publish_feed(conn: Connection, written: Sequence[Alert]) -> list[int]:
@@ -110,11 +116,7 @@ async def read_feed_for(conn: Connection, after_seq: int, limit: int, wanted: Fe
     rows = await conn.fetch(
         f"WITH part AS MATERIALIZED (SELECT * FROM feed_part({after}, {looked}))"  # noqa: S608 - constants
         " SELECT s.reached, s.looked, m.* FROM (SELECT max(seq) AS reached, count(*) AS looked FROM part) s"
-        " LEFT JOIN (SELECT p.seq, p.created_at, p.alert_id, v.body FROM part p JOIN (SELECT w.alert_id, w.version, w.body"
-        " FROM part q JOIN alert_versions w ON w.alert_id = q.alert_id AND w.version = q.version"
-        f" UNION ALL SELECT * FROM masked_versions({_PART})) v"
-        f" ON v.alert_id = p.alert_id AND v.version = p.version{asked.where} ORDER BY p.seq LIMIT {found_most}) m"
-        " ON true ORDER BY m.seq",
+        f" LEFT JOIN ({_OF_PART}{asked.where} ORDER BY p.seq LIMIT {found_most}) m ON true ORDER BY m.seq",
         *asked.arguments,
     )
     matching = [row for row in rows if row["seq"] is not None]
@@ -134,10 +136,7 @@ async def first_place_since(conn: Connection, moment: datetime) -> int:
 async def entry_at(conn: Connection, seq: int) -> FeedEntry | None:
     """The entry at a place of the feed, as the caller may see it, or None."""
     row = await conn.fetchrow(
-        "WITH part AS MATERIALIZED (SELECT * FROM feed_part($1::bigint - 1, 1) WHERE seq = $1)"  # noqa: S608 - constant
-        " SELECT p.seq, p.created_at, p.alert_id, v.body FROM part p JOIN (SELECT w.alert_id, w.version, w.body FROM part q"
-        " JOIN alert_versions w ON w.alert_id = q.alert_id AND w.version = q.version"
-        f" UNION ALL SELECT * FROM masked_versions({_PART})) v ON v.alert_id = p.alert_id AND v.version = p.version",
+        f"WITH part AS MATERIALIZED (SELECT * FROM feed_part($1::bigint - 1, 1) WHERE seq = $1) {_OF_PART}",  # noqa: S608 - constant
         seq,
     )
     return None if row is None else _entry(row)
