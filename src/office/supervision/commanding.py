@@ -135,7 +135,7 @@ def possible(
         row = row_of(case.state, what)
         if row is None or not row.permissions:
             continue
-        hats = actor.hats(row.permissions, above)
+        hats = actor.subject.hats(row.permissions, above)
         if not hats:
             continue
         try:
@@ -191,7 +191,7 @@ async def _body(
         _check_day(body.get("measures_due"), today, "/measures_due")
     elif what is Step.NOTE:  # of which side it is, for it may be internal
         above = await units_above(connection, case.organisation)
-        body["side"] = "office" if actor.hats(OFFICE, above) else "unit"
+        body["side"] = "office" if actor.subject.hats(OFFICE, above) else "unit"
     return body
 
 
