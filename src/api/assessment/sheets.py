@@ -16,13 +16,13 @@ from api.http import MAX_ID, PLAIN, json_response, refuse_controls
 from office.assessment import disputes, sheets
 from office.assessment.deciding import DECIDE, DISPUTE, READ, visible
 from office.assessment.periods import Period, parse
-from office.assessment.problems import NotThereError
 from office.assessment.sheet import Key
 from office.assessment.sheets import Computed, Sources
 from office.supervision.cases import Clocks
 from office.supervision.closings import ids_of
 from registry.organisations import units_below
 from runtime.connection import Connection
+from runtime.errors import NotThereError
 
 router = APIRouter(prefix="/v1/assessments", tags=["assessments"])
 

@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from office.assessment.problems import NotAllowedError, NotThereError
+from office.assessment.problems import NotAllowedError
 from office.identity.scope import units_reached
 from office.identity.subject import Kind, Subject
 from registry.organisations import organisation_exists, units_above
 from runtime.connection import Connection
+from runtime.errors import NotThereError
 
 READ: Final = "assessments:read"
 MANAGE: Final = "assessments:manage"

@@ -13,7 +13,7 @@ from office.assessment import disputes, tables
 from office.assessment.deciding import deciding
 from office.assessment.indicators import indicators
 from office.assessment.periods import Period, parse
-from office.assessment.problems import AssessmentError, stale
+from office.assessment.problems import stale
 from office.assessment.sheet import (
     Closing,
     Correction,
@@ -29,6 +29,7 @@ from office.assessment.table import shown
 from office.identity.subject import Subject
 from registry.writing import Lock, take
 from runtime.connection import Connection
+from runtime.errors import DeclinedError
 
 #: Closed sheets of so many years back are still corrected: a case may be reopened for one, its measures be due for another.
 YEARS_BACK: Final = 3
@@ -198,27 +199,27 @@ async def close(
     connection: Connection, subject: Subject, sources: Sources, unit: str, period: Period, digest: str, today: date,
     extra: Callable[[Computed], Awaitable[dict[str, Any]]],
 ) -> None:  # fmt: skip
-    """Freeze the sheet that bears ``digest``. ``extra``: what is frozen beside it. Raises AssessmentError."""
+    """Freeze the sheet that bears ``digest``. ``extra``: what is frozen beside it. Raises DeclinedError."""
     persons = await deciding(connection, subject, unit)
     await take(connection, Lock.ASSESSMENT)
     if today <= period.last:
-        raise AssessmentError(
+        raise DeclinedError(
             "not-over",
             f"{period} 尚未结束，{period.last} 之后才能关闭 · the period ends on {period.last}; close it after that",
         )
     every = await _closed_periods(connection, unit, period)
     if period in every:
-        raise AssessmentError(
+        raise DeclinedError(
             "closed",
             f"{period} 考核表已关闭，不能更改；以后的变动在下一期冲正 · the sheet is closed; what changes later is corrected in the next one",
         )
     if every and every[-1].following != period:
-        raise AssessmentError(
+        raise DeclinedError(
             "out-of-order", f"应先关闭 {every[-1].following} · close {every[-1].following} first"
         )
     computed = await open_sheet(connection, sources, unit, period)
     if any(version.version == 0 for version in computed.sheet.versions):
-        raise AssessmentError(
+        raise DeclinedError(
             "no-table",
             f"{period.year} 年度评分表尚未发布，请先发布 · nobody has published a scoring table of {period.year}; publish one first",
         )

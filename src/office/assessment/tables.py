@@ -10,12 +10,13 @@ from datetime import date
 from typing import Any, Final
 
 from office.assessment.deciding import DECIDE, MANAGE, acting, human
-from office.assessment.problems import AssessmentError, InvalidError, NotThereError, stale
+from office.assessment.problems import stale
 from office.assessment.sheet import Version
 from office.assessment.table import DEFAULT, ScoreTable
 from office.identity.subject import Subject
 from registry.writing import Lock, take
 from runtime.connection import Connection
+from runtime.errors import DeclinedError, InvalidError, NotThereError
 
 _COLUMNS: Final = (
     "organisation, year, version, revision, valid_from, drafted_by, drafted_at, published_by, published_at"
@@ -60,7 +61,7 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
 async def put_draft(
     connection: Connection, subject: Subject, unit: str, year: int, revision: int, table: ScoreTable
 ) -> dict[str, Any]:
-    """Write the draft of a year's table; ``revision``: of the draft that was seen, 0 = there was none. Raises AssessmentError."""
+    """Write the draft of a year's table; ``revision``: of the draft that was seen, 0 = there was none. Raises DeclinedError."""
     human(subject)  # two persons: a program of the same person is no other one
     persons = await acting(connection, subject, MANAGE, unit)
     await take(connection, Lock.ASSESSMENT)
@@ -90,7 +91,7 @@ async def put_draft(
 async def publish(
     connection: Connection, subject: Subject, unit: str, year: int, revision: int, valid_from: date
 ) -> dict[str, Any]:
-    """Publish the draft. It holds from ``valid_from`` on, and never for a day of a closed sheet. Raises AssessmentError."""
+    """Publish the draft. It holds from ``valid_from`` on, and never for a day of a closed sheet. Raises DeclinedError."""
     human(subject)
     await take(connection, Lock.ASSESSMENT)
     row = await connection.fetchrow(
@@ -133,7 +134,7 @@ async def _refuse_backwards(connection: Connection, unit: str, year: int, valid_
         unit, valid_from, date(year, 12, 31),
     )  # fmt: skip
     if closed is not None:
-        raise AssessmentError(
+        raise DeclinedError(
             "closed-sheets",
             f"单位 {closed['organisation']} 的 {closed['period']} 考核表已关闭，新版本须自 {closed['last_day']} 之后生效"
             f" · the sheet {closed['period']} of {closed['organisation']} is closed; choose a day after {closed['last_day']}",

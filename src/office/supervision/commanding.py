@@ -17,10 +17,8 @@ from office.supervision.facts import alerts_by_id, complete
 from office.supervision.findings import drop_tasks, write_findings
 from office.supervision.messages import tell
 from office.supervision.problems import (
-    InvalidError,
     NotAllowedError,
     NotNowError,
-    NotThereError,
     OwnMatterError,
     StaleError,
     TakenError,
@@ -41,6 +39,7 @@ from office.supervision.states import (
 from office.supervision.words import Refusal
 from registry.organisations import names_of, organisation_exists, units_above
 from runtime.connection import Connection
+from runtime.errors import InvalidError, NotThereError
 
 #: Steps that change no state, and that somebody could take for ever.
 _AT_WILL: Final = frozenset({Step.NOTE, Step.ATTACH, Step.EDIT, Step.REPLY, Step.REMIND, Step.RECTIFIED})

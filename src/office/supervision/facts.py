@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from office.supervision.contents import CaseContents, plain
-from office.supervision.problems import InvalidError, NotThereError
 from registry.organisations import organisation_exists
 from rules.alerts.model import Alert
 from rules.catalogue import RULES
 from runtime.connection import Connection
+from runtime.errors import InvalidError, NotThereError
 from runtime.units import CHINA
 
 _RULE_NAMES: Final = {rule.code: rule.name for rule in RULES}

@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from office.supervision.actors import Actor, persons_for, reach_of
 from office.supervision.commanding import draft
 from office.supervision.contents import MAX_ALERTS, CaseContents, Source
-from office.supervision.problems import InvalidError
 from registry.organisations import units_below
 from registry.refusals import PlacedError
 from registry.values import Day, Identifier
 from runtime.connection import Connection
+from runtime.errors import InvalidError
 from runtime.units import from_us, midnight_us
 
 #: Cases proposed at once; alerts looked at.
