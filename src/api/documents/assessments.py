@@ -23,11 +23,10 @@ from office.documents.assessment import AssessmentLine, AssessmentSheet, render_
 from office.documents.papers import Letter
 from office.supervision.contents import FINDING_NAMES
 from registry.organisations import names_of
-from rules.catalogue import RULES
+from rules.catalogue import RULE_NAMES
 from runtime.units import CHINA
 
 router = APIRouter(prefix="/v1", tags=["assessments"])
-_RULES: Final = {rule.code: rule.name for rule in RULES}
 _FULL: Final = Decimal(100)
 
 
@@ -114,7 +113,7 @@ def _standard(line: dict[str, Any]) -> str:
     fact = Fact(line["fact"])
     if fact is Fact.FINDING:
         name = FINDING_NAMES[line["finding"]].partition(" / ")[0]
-        said = name if line["rule"] is None else f"{name}（{_RULES.get(line['rule'], line['rule'])}）"
+        said = name if line["rule"] is None else f"{name}（{RULE_NAMES.get(line['rule'], line['rule'])}）"
     else:
         said = FACT_NAMES[fact].partition(" / ")[0]
     return f"{said}：每件 {line['points']} 分" + (f" × {line['count']}" if line["count"] != 1 else "")

@@ -21,7 +21,7 @@ from office.identity.secrecy import MASKED_PLATE
 from office.supervision.cases import china_today, now_of
 from office.supervision.statistics import month_numbers
 from registry.organisations import names_of, units_below
-from rules.catalogue import RULES
+from rules.catalogue import RULE_NAMES
 from runtime.connection import Connection
 from runtime.units import CHINA
 
@@ -136,11 +136,10 @@ def _units(numbers: dict[str, Any]) -> tuple[UnitRow, ...]:
 
 def _rules(rows: list[dict[str, Any]]) -> tuple[RuleRow, ...]:
     found: dict[str, dict[str, Any]] = {row["rule"]: row for row in rows}
-    names = {rule.code: rule.name for rule in RULES}
-    known = dict.fromkeys([*names, *sorted(found)])
+    known = dict.fromkeys([*RULE_NAMES, *sorted(found)])
     return tuple(
         RuleRow(
-            names.get(code, code),
+            RULE_NAMES.get(code, code),
             *(found.get(code, {}).get(name, 0) for name in ("alerts", "high", "withdrawn", "confirmed", "justified", "data")),
         )
         for code in known
