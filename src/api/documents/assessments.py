@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -21,10 +21,11 @@ from office.assessment.periods import Period, parse
 from office.assessment.table import FACT_NAMES, Fact
 from office.documents.assessment import AssessmentLine, AssessmentSheet, render_assessment
 from office.documents.papers import Letter
+from office.documents.typesetting import chinese_day
 from office.supervision.contents import FINDING_NAMES
 from registry.organisations import names_of
 from rules.catalogue import RULE_NAMES
-from runtime.units import CHINA
+from runtime.units import midnight
 
 router = APIRouter(prefix="/v1", tags=["assessments"])
 _FULL: Final = Decimal(100)
@@ -62,7 +63,7 @@ def sheet_of(
 ) -> AssessmentSheet:
     """The sheet as it is shown (``office.assessment.sheet``) as the paper has it. ``units``: id -> name; ``today``: of an open one."""
     closed: datetime | None = found["closed_at"]
-    when = closed or datetime.combine(today, time(), CHINA)
+    when = closed or midnight(today)
     organisation = found["organisation"]
     items = {item["code"]: item["name"] for item in found["items"]}
     words = f"{period.year}年" + (f"第{period.quarter}季度" if period.quarter else "度")
@@ -85,9 +86,7 @@ def sheet_of(
     notes = [f"无数据、未评：{'、'.join(without)}。"] if without else []
     notes.append(f"内容摘要（SHA-256）：{found['digest']}")
     if closed is None:
-        notes.insert(
-            0, f"本表未关闭，按{today.year}年{today.month}月{today.day}日已核销的督办单计算，不作为考核结果。"
-        )
+        notes.insert(0, f"本表未关闭，按{chinese_day(today)}已核销的督办单计算，不作为考核结果。")
     return AssessmentSheet(
         letter=Letter(issuer, f"考核〔{period.year}〕{organisation}", f"{words}公务用车管理考核评分表", when),
         unit=units.get(organisation, organisation),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -23,7 +23,7 @@ from office.supervision.statistics import month_numbers
 from registry.organisations import names_of, units_below
 from rules.catalogue import RULE_NAMES
 from runtime.connection import Connection
-from runtime.units import CHINA
+from runtime.units import midnight
 
 router = APIRouter(prefix="/v1", tags=["documents"])
 #: Months of the trend, with the one that is reported.
@@ -83,7 +83,7 @@ async def _report(
             raise not_found("没有这个单位 · no such unit", organisation)
         scope = (await names_of(connection, [organisation]))[organisation] + "及所属单位"
     last = min(today, _after(first) - _DAY)
-    since, until, trend = _start(first), _start(last + _DAY), _start(_before(first, _TREND - 1))
+    since, until, trend = midnight(first), midnight(last + _DAY), midnight(_before(first, _TREND - 1))
     numbers = await month_numbers(
         connection, trend_from=trend, since=since, until=until, units=units, today=last
     )
@@ -153,10 +153,6 @@ def _trend(first: date, rows: list[dict[str, Any]]) -> tuple[MonthRow, ...]:
         MonthRow(month, *(found.get(month, {}).get(name, 0) for name in ("alerts", "cases")))
         for month in months
     )
-
-
-def _start(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=CHINA).astimezone(UTC)
 
 
 def _after(first: date) -> date:

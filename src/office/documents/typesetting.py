@@ -18,7 +18,7 @@ import typst
 
 from office.documents.glyphs import FontError, all_visible, any_missing, characters_of
 from runtime.errors import ConfigurationError, GongcheError
-from runtime.units import CHINA
+from runtime.units import CHINA, midnight
 
 _HERE: Final = files("office.documents")
 #: Our own fonts: characters of GB/T 2312 and 通用规范汉字表, see fonts/OFL.txt. Made by ``tools.fonts``.
@@ -57,9 +57,7 @@ class Typesetter:
         shown["replaced"] = any_missing(data, self.known)
         shown["families"] = dict(self.families)
         shown["check"] = check_of(data, pictures)
-        moment = (
-            when if isinstance(when, datetime) else datetime(when.year, when.month, when.day, tzinfo=CHINA)
-        )
+        moment = when if isinstance(when, datetime) else midnight(when)
         compiler = typst.Compiler(_source(template), font_paths=self.fonts, ignore_system_fonts=True)
         inputs = {f"picture{number}": svg for number, svg in enumerate(pictures)}
         try:

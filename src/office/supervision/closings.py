@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from office.supervision.cases import Clocks
 from office.supervision.states import Case, Event, State, Step, advance, begin
 from registry.working_days import Calendar
 from runtime.connection import Connection
-from runtime.units import CHINA
+from runtime.units import midnight
 
 #: Units whose threads are read at once.
 _AT_ONCE: Final = 200
@@ -105,7 +105,7 @@ async def closings_between(
     for first in range(0, len(every), _AT_ONCE):
         rows = await connection.fetch(
             "SELECT number, version, step, at, persons, body FROM assessed_threads($1, $2, $3)",
-            every[first : first + _AT_ONCE], _midnight(since), _midnight(until + _DAY),
+            every[first : first + _AT_ONCE], midnight(since), midnight(until + _DAY),
         )  # fmt: skip
         for number, (_, thread) in enumerate(groupby(rows, key=lambda row: row["number"])):
             if number % _IN_A_ROW == 0:
@@ -141,7 +141,3 @@ async def closers_of(connection: Connection, unit: str, number: str, version: in
         unit, number, version,
     )  # fmt: skip
     return frozenset(person for row in rows for person in row["persons"])
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), CHINA)
