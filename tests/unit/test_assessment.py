@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from office.assessment.periods import Period, parse
-from office.assessment.sheet import Frozen, Key, Sheet, Version, corrections_of, in_force, lines_of, signed
+from office.assessment.sheet import Frozen, Key, Sheet, Version, corrections_of, in_force, lines_of
 from office.assessment.sheets import ranked, rolled_up
-from office.assessment.table import DEFAULT, FULL, GiveBack, ScoreTable, hundredths, shown
+from office.assessment.table import DEFAULT, FULL, GiveBack, ScoreTable, hundredths, shown, signed
 from rules.catalogue import RULES
 
 Q1, Q2 = Period(2026, 1), Period(2026, 2)

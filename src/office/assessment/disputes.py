@@ -81,9 +81,7 @@ async def read_dispute(connection: Connection, id: str) -> dict[str, Any]:
     """Raises NotThereError."""
     row = await connection.fetchrow(f"SELECT {_COLUMNS} {_FROM} WHERE d.id = $1", id)
     if row is None:
-        raise NotThereError(
-            f"没有这项异议，或不在您的范围内 · no such objection, or it is not yours to see: {id}"
-        )
+        raise _no_such_objection(id)
     return _shown(row)
 
 
@@ -110,9 +108,7 @@ async def decide(
         id,
     )
     if row is None:
-        raise NotThereError(
-            f"没有这项异议，或不在您的范围内 · no such objection, or it is not yours to see: {id}"
-        )
+        raise _no_such_objection(id)
     persons = await deciding(connection, subject, row["organisation"], but={*row["raised_by"], *closers})
     done = row["decided"] is None and await connection.fetchval(
         "INSERT INTO assessment_decisions (dispute_id, organisation, upheld, reason, decided_by, decided_name, decided_at)"
@@ -135,6 +131,13 @@ async def about(connection: Connection, id: str) -> tuple[str, str, int] | None:
         "SELECT organisation, number, case_version FROM assessment_disputes WHERE id = $1", id
     )
     return None if row is None else (row["organisation"], row["number"], row["case_version"])
+
+
+def _no_such_objection(id: str) -> NotThereError:
+    """Also for one that is not the caller's to see."""
+    return NotThereError(
+        f"没有这项异议，或不在您的范围内 · no such objection, or it is not yours to see: {id}"
+    )
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,10 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from office.assessment.periods import Period
-from office.assessment.sheet import Closing
+from office.assessment.sheet import JUDGED, NO_DATA, Closing
 from runtime.connection import Connection
 from runtime.units import midnight
 
-NO_DATA: Final = "not judged: no data"
 #: Indicators of the office's list that no table of this product can answer yet, and why.
 _NOT_JUDGED: Final = (
     (
@@ -89,7 +88,7 @@ def _share(code: str, name: str, count: int, of: int, definition: str) -> dict[s
     return {
         "code": code,
         "name": name,
-        "state": "judged" if judged else NO_DATA,
+        "state": JUDGED if judged else NO_DATA,
         "count": count if judged else None,
         "of": of if judged else None,
         "permille": (2000 * count + of) // (2 * of) if judged else None,
