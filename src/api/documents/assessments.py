@@ -15,7 +15,7 @@ from api.assessment.sheets import shown_sheet
 from api.auth.access import require
 from api.auth.audited import noted
 from api.auth.scoped import scoped
-from api.documents.rendering import BINARY, PDF, document, made, setter_of
+from api.documents.rendering import BINARY, PDF, REFUSED, document, made, setter_of
 from office.assessment.deciding import READ
 from office.assessment.periods import Period, parse
 from office.assessment.table import FACT_NAMES, Fact
@@ -34,7 +34,7 @@ _FULL: Final = Decimal(100)
 @router.get(
     "/assessments/{period}/{organisation}/document", summary="考核评分表 PDF / the sheet as PDF", response_class=Response,
     dependencies=[require(READ)],
-    responses={200: {"content": {PDF: BINARY}}, 400: {"description": "请求头不能读 · a header that cannot be read"}},
+    responses={200: {"content": {PDF: BINARY}}, 400: REFUSED},
 )  # fmt: skip
 async def sheet_document(request: Request, period: PeriodText, organisation: Unit) -> Response:
     """Line by line, as `GET /v1/assessments/{period}/{organisation}` gives it. Of a closed sheet always the same bytes; of an open

@@ -15,7 +15,7 @@ from api.cases.common import ANY, ItemId, actor_of
 from api.cases.endpoints import NO_CASE
 from api.documents.drawing import picture_of
 from api.documents.papers import PAPER_NAMES, Known, PaperKind, paper_of
-from api.documents.rendering import BINARY, PDF, SVG, document, made, setter_of
+from api.documents.rendering import BINARY, PDF, REFUSED, SVG, document, made, setter_of
 from api.documents.setting import Drawn, drawn_of, known_of, set_paper
 from api.errors import Problem, known, not_found
 from api.http import MAX_ID
@@ -30,7 +30,6 @@ from runtime.connection import Connection
 router = APIRouter(prefix="/v1")
 _NO_ALERT: Final = "没有这条预警 · no such alert"
 AlertId = Annotated[str, Path(min_length=1, max_length=MAX_ID)]
-_REFUSED: Final = {"description": "请求头不能读 · a header that cannot be read"}
 
 
 @router.get(
@@ -38,7 +37,7 @@ _REFUSED: Final = {"description": "请求头不能读 · a header that cannot be
     dependencies=[require("cases:read"), stated_purpose("cases:read")],
     responses={
         200: {"content": {PDF: BINARY}},
-        400: _REFUSED,
+        400: REFUSED,
         409: {"description": "督办单的状态还没有这份文书 · the case has no such paper in its state"},
     },
 )  # fmt: skip
@@ -88,7 +87,7 @@ async def _evidence(request: Request, thread: Thread) -> list[Drawn]:
 @router.get(
     "/alerts/{id}/picture", summary="证据示意图 / the picture of an alert's evidence", tags=["alerts"], response_class=Response,
     dependencies=[require("alerts:read"), stated_purpose("alerts:read")],
-    responses={200: {"content": {SVG: {"schema": {"type": "string"}}}}, 400: _REFUSED},
+    responses={200: {"content": {SVG: {"schema": {"type": "string"}}}}, 400: REFUSED},
 )  # fmt: skip
 async def picture(
     request: Request,

@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from api.auth.access import require
 from api.auth.audited import noted, stated_purpose
 from api.auth.scoped import scoped
-from api.documents.rendering import BINARY, PDF, XLSX, document, made, setter_of
+from api.documents.rendering import BINARY, PDF, REFUSED, XLSX, document, made, setter_of
 from api.errors import not_found
 from api.http import MAX_ID, PLAIN, refuse_controls
 from office.documents.monthly import MonthlyReport, MonthRow, RuleRow, SubjectRow, UnitRow, render_monthly
@@ -39,7 +39,7 @@ _CASES: Final = (
 @router.get(
     "/reports/monthly", summary="月报 / the report of a month", response_class=Response,
     dependencies=[require("cases:read"), require("alerts:read"), stated_purpose("cases:read")],
-    responses={200: {"content": {PDF: BINARY, XLSX: BINARY}}, 400: {"description": "请求头不能读 · a header that cannot be read"},
+    responses={200: {"content": {PDF: BINARY, XLSX: BINARY}}, 400: REFUSED,
                404: {"description": "没有这个单位，或该月尚未开始 · no such unit, or the month has not begun"}},
 )  # fmt: skip
 async def monthly(

@@ -18,7 +18,7 @@ import typst
 
 from office.documents.glyphs import FontError, all_visible, any_missing, characters_of
 from runtime.errors import ConfigurationError, GongcheError
-from runtime.units import CHINA, midnight
+from runtime.units import CHINA
 
 _HERE: Final = files("office.documents")
 #: Our own fonts: characters of GB/T 2312 and 通用规范汉字表, see fonts/OFL.txt. Made by ``tools.fonts``.
@@ -49,7 +49,7 @@ class Typesetter:
     known: frozenset[int]
 
     def pdf(
-        self, template: str, data: Mapping[str, Any], when: date | datetime, pictures: Sequence[str] = ()
+        self, template: str, data: Mapping[str, Any], when: datetime, pictures: Sequence[str] = ()
     ) -> bytes:
         """The PDF of ``data`` (of JSON) in templates/``template``.typ, dated ``when``. ``pictures``: SVG, which the template
         takes by their number. The same again is the same bytes. Raises RenderError."""
@@ -57,7 +57,6 @@ class Typesetter:
         shown["replaced"] = any_missing(data, self.known)
         shown["families"] = dict(self.families)
         shown["check"] = check_of(data, pictures)
-        moment = when if isinstance(when, datetime) else midnight(when)
         compiler = typst.Compiler(_source(template), font_paths=self.fonts, ignore_system_fonts=True)
         inputs = {f"picture{number}": svg for number, svg in enumerate(pictures)}
         try:
@@ -65,7 +64,7 @@ class Typesetter:
                 format="pdf",
                 sys_inputs=inputs | {"data": orjson.dumps(shown).decode()},
                 pdf_standards=_STANDARD,
-                timestamp=int(moment.timestamp()),
+                timestamp=int(when.timestamp()),
             )
         except typst.TypstError as error:
             raise RenderError(
