@@ -10,7 +10,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from api.assessment.joining import PeriodText, Unit, today_of
+from api.assessment.joining import PeriodText, Unit
 from api.assessment.sheets import shown_sheet
 from api.auth.access import require
 from api.auth.audited import noted
@@ -22,6 +22,7 @@ from office.assessment.table import FACT_NAMES, Fact
 from office.documents.assessment import AssessmentLine, AssessmentSheet, render_assessment
 from office.documents.papers import Letter
 from office.documents.typesetting import chinese_day
+from office.supervision.cases import today_of
 from office.supervision.contents import FINDING_NAMES
 from registry.organisations import names_of
 from rules.catalogue import RULE_NAMES

@@ -18,7 +18,7 @@ from api.http import MAX_ID, PLAIN, refuse_controls
 from office.documents.monthly import MonthlyReport, MonthRow, RuleRow, SubjectRow, UnitRow, render_monthly
 from office.documents.workbook import render_workbook
 from office.identity.secrecy import MASKED_PLATE
-from office.supervision.cases import china_today, now_of
+from office.supervision.cases import today_of
 from office.supervision.statistics import month_numbers
 from registry.organisations import names_of, units_below
 from rules.catalogue import RULE_NAMES
@@ -71,7 +71,7 @@ async def _report(
     connection: Connection, first: date, organisation: str | None, issuer: str
 ) -> MonthlyReport:
     """Raises Problem 404 for a unit that is not there, or a month that has not begun."""
-    today = china_today(await now_of(connection))
+    today = await today_of(connection)
     if first > today:
         raise not_found(
             "该月尚未开始，没有月报 · the month has not begun: there is no report", f"{first:%Y-%m}"

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from office.supervision import cases
-from office.supervision.actors import Actor, persons_for, sight
+from office.supervision.actors import Actor, Sight, persons_for, sight
 from office.supervision.cases import Clocks, Entry, Thread, china_today
 from office.supervision.complaints import case_part
 from office.supervision.contents import CaseClose, CaseCommand, CaseContents, CaseEdit, CaseGrant, plain
@@ -52,6 +52,15 @@ _ABOUT_WHO: Final = frozenset({Refusal.OWN_DRAFT, Refusal.OWN_REPLY, Refusal.OWN
 def no_such_case(id: str) -> NotThereError:
     """Also for one that is not the caller's to see."""
     return NotThereError(f"没有这份督办单，或不在您的范围内 · no such case, or it is not yours to see: {id}")
+
+
+async def seen(connection: Connection, actor: Actor, id: str, *, lock: bool = False) -> tuple[Thread, Sight]:
+    """A case, and what its reader sees of all cases. Raises NotThereError for one that is not his to see."""
+    thread = await cases.read_thread(connection, id, lock=lock)
+    sees = await sight(connection, actor.subject)
+    if thread is None or not sees.sees(thread.case.organisation, issued=thread.case.number is not None):
+        raise no_such_case(id)
+    return thread, sees
 
 
 async def draft(connection: Connection, actor: Actor, given: CaseContents) -> str:
@@ -146,10 +155,7 @@ def possible(
 
 
 async def _held(connection: Connection, actor: Actor, id: str, what: Step) -> Thread:
-    thread = await cases.read_thread(connection, id, lock=True)
-    sees = await sight(connection, actor.subject)
-    if thread is None or not sees.sees(thread.case.organisation, issued=thread.case.number is not None):
-        raise no_such_case(id)
+    thread, _ = await seen(connection, actor, id, lock=True)
     if what in _AT_WILL and thread.case.version >= cases.MAX_EVENTS:
         raise InvalidError(
             "", "本单的办理记录过多，只能继续办结 · too many entries: bring the case to its end"

@@ -10,8 +10,8 @@ from office.identity.scope import FEW_UNITS, in_order
 from office.supervision import cases
 from office.supervision.actors import Actor, Sight, sight
 from office.supervision.attachments import files_of
-from office.supervision.cases import Entry, Thread, china_today
-from office.supervision.commanding import no_such_case, possible
+from office.supervision.cases import Entry, Thread
+from office.supervision.commanding import possible, seen
 from office.supervision.deadlines import Colour, Deadlines, Due
 from office.supervision.states import STATE_NAMES, STEP_NAMES, State
 from office.supervision.words import SAID
@@ -118,7 +118,7 @@ async def count_cases(connection: Connection, actor: Actor, filters: CaseFilter)
 
 async def _asked(connection: Connection, actor: Actor, filters: CaseFilter, asked: Conditions) -> str:
     """Adds to ``asked`` what is asked for; the columns of a row."""
-    today = china_today(await cases.now_of(connection))
+    today = await cases.today_of(connection)
     place = f"{asked.argument(today)}::date"
     row = _ROW.format(today=place)
     if filters.colour is not None:
@@ -159,13 +159,10 @@ def _only_seen(asked: Conditions, sees: Sight) -> None:
 
 async def show_case(connection: Connection, actor: Actor, id: str) -> dict[str, Any]:
     """One case: contents, thread, deadlines, files, and what the caller may do now. Raises NotThereError."""
-    thread = await cases.read_thread(connection, id)
-    sees = await sight(connection, actor.subject)
-    if thread is None or not sees.sees(thread.case.organisation, issued=thread.case.number is not None):
-        raise no_such_case(id)
+    thread, sees = await seen(connection, actor, id)
     case = thread.case
     clocks = await cases.load_clocks(connection)
-    today = china_today(await cases.now_of(connection))
+    today = await cases.today_of(connection)
     found = clocks.deadlines(case, today)
     steps = possible(actor, case, found, today, await units_above(connection, case.organisation))
     office = sees.office(case.organisation)
