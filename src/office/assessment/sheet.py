@@ -14,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Final, NamedTuple, Protocol
 
 from office.assessment.periods import Period, parse
@@ -42,8 +42,6 @@ class Closing(Protocol):
     def source(self) -> str: ...
     @property
     def rules(self) -> tuple[tuple[str, str], ...]: ...
-    @property
-    def closers(self) -> frozenset[str]: ...
     @property
     def replies(self) -> int: ...
     @property
@@ -174,7 +172,6 @@ class Frozen:
     """A closed sheet. ``body``: as ``Sheet.body`` made it."""
 
     period: Period
-    closed_at: datetime
     body: Mapping[str, Any]
 
 

@@ -77,13 +77,13 @@ async def frozen_of(
     """The closed sheets of ``units`` of the series of ``period``, of the last years before it, oldest first."""
     first = Period(period.year - YEARS_BACK, 1 if period.quarter else 0).first
     rows = await connection.fetch(
-        "SELECT organisation, period, closed_at, body FROM assessment_sheets WHERE organisation = ANY($1::text[])"
+        "SELECT organisation, period, body FROM assessment_sheets WHERE organisation = ANY($1::text[])"
         " AND last_day >= $2 AND last_day < $3 AND (period LIKE '%Q%') = $4 ORDER BY last_day",
         sorted(units), first, period.first, bool(period.quarter),
     )  # fmt: skip
     found: dict[str, list[Frozen]] = {}
     for row in rows:
-        made = Frozen(parse(row["period"]), row["closed_at"], row["body"])
+        made = Frozen(parse(row["period"]), row["body"])
         found.setdefault(row["organisation"], []).append(made)
     return found
 

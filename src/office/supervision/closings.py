@@ -29,7 +29,7 @@ _DAY: Final = timedelta(days=1)
 @dataclass(frozen=True, slots=True)
 class Closing:
     """The close of a case that stands. ``version``: of its event; ``day``: in China. ``rules``: (rule, severity) of its alerts
-    as they were when it was drafted. ``closers``: who closed it. ``replies``, ``late_replies``: replies with a known term, and those
+    as they were when it was drafted. ``replies``, ``late_replies``: replies with a known term, and those
     signed after it; ``signings``, ``late_signings``: the same of 签收; ``returned``: how often it was 退回重办. ``measures_due``,
     ``rectified``: days; ``rectified`` only when the office has accepted it; ``late_wd``: working days from one to the other."""
 
@@ -40,7 +40,6 @@ class Closing:
     finding: str
     source: str
     rules: tuple[tuple[str, str], ...]
-    closers: frozenset[str]
     replies: int
     late_replies: int
     signings: int
@@ -77,7 +76,7 @@ def closing_of(events: Sequence[Event], clocks: Clocks) -> Closing | None:
     rectified = case.rectified if case.rectification_accepted else None
     return Closing(
         case.number or "", case.organisation, closed.version, closed.day, case.finding, case.contents["source"],
-        _rules(case), closed.persons, replies, late_replies, signings, late_signings, returned, case.measures_due, rectified,
+        _rules(case), replies, late_replies, signings, late_signings, returned, case.measures_due, rectified,
         0 if rectified is None or case.measures_due is None else worked_between(clocks.calendar, case.measures_due, rectified),
     )  # fmt: skip
 
