@@ -21,7 +21,7 @@ from registry.refusals import PlacedError
 from registry.values import Day, Identifier
 from runtime.connection import Connection
 from runtime.errors import InvalidError
-from runtime.units import from_us, midnight_us
+from runtime.units import midnight
 
 #: Cases proposed at once; alerts looked at.
 MOST_PROPOSALS: Final = 200
@@ -74,7 +74,7 @@ async def proposals(
 
 
 def _span(since: date, until: date) -> tuple[Any, Any]:
-    return from_us(midnight_us(since)), from_us(midnight_us(until + timedelta(days=1)))
+    return midnight(since), midnight(until + timedelta(days=1))
 
 
 class SpotCheck(BaseModel):
