@@ -16,14 +16,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from office.assessment.problems import AssessmentError
 from office.identity.secrecy import is_masked_id
-from office.supervision.problems import InvalidError, SupervisionError
 from registry.bulk import ImportRefusedError
 from registry.refusals import Flaw, RefusedError, UnreadableError, sentence
 from registry.unreadable import UnreadableFactError
 from runtime import database_says
-from runtime.errors import UnavailableError
+from runtime.errors import DeclinedError, UnavailableError
 from runtime.postgres import renew_read_only
 
 _logger = logging.getLogger("gongche.api")
@@ -157,17 +155,8 @@ def refused(error: RefusedError) -> Problem:
     return Problem(status, code, detail, errors=pointed(error.flaws))
 
 
-def supervised(error: SupervisionError) -> Problem:
-    """The problem for what supervision refuses, with the version and the state of the case as it is now."""
-    more = {} if error.version is None else {"version": error.version, "state": error.state}
-    errors = []
-    if isinstance(error, InvalidError) and error.pointer:
-        errors = [{"pointer": error.pointer, "message": str(error)}]
-    return Problem(error.status, error.code, str(error), errors=errors, more=more)
-
-
-def assessed(error: AssessmentError) -> Problem:
-    """The problem for what the assessment refuses, with the present version of what was meant."""
+def declined(error: DeclinedError) -> Problem:
+    """The problem for a step that is declined, with the present state of what was meant."""
     errors = [{"pointer": error.pointer, "message": str(error)}] if error.pointer else []
     return Problem(error.status, error.code, str(error), errors=errors, more=error.more)
 
@@ -180,10 +169,8 @@ def problem_of(error: Exception) -> Problem:
         return error
     if isinstance(error, RefusedError):
         return refused(error)
-    if isinstance(error, SupervisionError):
-        return supervised(error)
-    if isinstance(error, AssessmentError):
-        return assessed(error)
+    if isinstance(error, DeclinedError):
+        return declined(error)
     if isinstance(error, RequestValidationError):
         errors = [
             {"pointer": "/" + "/".join(map(str, e["loc"])), "message": sentence(e)} for e in error.errors()
@@ -236,7 +223,7 @@ def install(app: FastAPI) -> None:
         return problem_of(error).response()
 
     for kind in (
-        HTTPException, RequestValidationError, RefusedError, SupervisionError, AssessmentError, UnreadableFactError, asyncpg.DataError,
+        HTTPException, RequestValidationError, RefusedError, DeclinedError, UnreadableFactError, asyncpg.DataError,
         *DATABASE_DOWN,
     ):  # fmt: skip
         app.add_exception_handler(kind, handle)

@@ -14,6 +14,7 @@ import shapely
 
 from registry.fences import Fence
 from registry.orders import DispatchOrder
+from registry.organisations import parents_of
 from registry.places import Place, stored_places, to_shape
 from registry.refusals import Flaw
 from registry.statements.units import apart, fine_questions, questions
@@ -182,7 +183,7 @@ def _places(order: DispatchOrder) -> Iterable[tuple[tuple[str | int, ...], Place
 async def _homes(connection: Connection, units: set[str]) -> dict[str, Floats]:
     """Where each unit is: a point (lat, lon, degrees) of each of its fences, else of those of the unit above it, and so on, else
     of some of everybody's. Without any fence in the registry a unit is left out. At this scale their datum makes no difference."""
-    above = dict(await connection.fetch("SELECT id, parent FROM organisations"))
+    above = await parents_of(connection)
     lines = {unit: list(_line(unit, above)) for unit in units}
     asked = sorted({one for line in lines.values() for one in line})
     of: dict[str, list[list[float]]] = {}

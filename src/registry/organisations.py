@@ -94,6 +94,11 @@ async def units_above(connection: Connection, unit: str) -> frozenset[str]:
     return frozenset(row["id"] for row in rows)
 
 
+async def parents_of(connection: Connection) -> dict[str, str | None]:
+    """The unit above each unit within reach; None: there is none."""
+    return dict(await connection.fetch("SELECT id, parent FROM organisations"))
+
+
 async def names_of(connection: Connection, units: Collection[str]) -> dict[str, str]:
     """The names of those of ``units`` that are registered, and within reach."""
     rows = await connection.fetch(

@@ -146,5 +146,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule("非工作时间用车", off_hours, v1.off_hours),
 )
 
+#: Code -> Chinese name, in the same order.
+RULE_NAMES: Final[Mapping[str, str]] = {rule.code: rule.name for rule in RULES}
 CATALOGUE: Final = Catalogue(RULES)
 evaluate, verify = CATALOGUE.evaluate, CATALOGUE.verify

@@ -40,6 +40,37 @@ class UnavailableError(GongcheError):
     exit_code = 75
 
 
+class DeclinedError(GongcheError):
+    """A step of somebody's work is declined. ``code`` names the kind for programs, ``status`` is that of HTTP; ``pointer``: where
+    in the body, "" = nowhere; ``more``: the present state of what was meant."""
+
+    status = 409
+
+    def __init__(
+        self, code: str, message: str, *, pointer: str = "", more: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code, self.pointer, self.more = code, pointer, dict(more or {})
+
+
+class NotThereError(DeclinedError):
+    """There is no such thing, or it is not the caller's to see: the answer is the same."""
+
+    status = 404
+
+    def __init__(self, what: str) -> None:
+        super().__init__("not-found", what)
+
+
+class InvalidError(DeclinedError):
+    """Well-formed, but not possible. ``pointer``: where in the body."""
+
+    status = 422
+
+    def __init__(self, pointer: str, message: str) -> None:
+        super().__init__("invalid-data", message, pointer=pointer)
+
+
 class SchemaError(GongcheError):
     """A record of the log is not ours, or of a newer schema."""
 

@@ -62,6 +62,11 @@ def china_day(us: int) -> int:
     return (us + CHINA_OFFSET_US) // US_PER_DAY
 
 
+def midnight(day: date) -> datetime:
+    """When a natural day begins in Asia/Shanghai."""
+    return datetime(day.year, day.month, day.day, tzinfo=CHINA)
+
+
 def midnight_us(day: date) -> int:
     """When a natural day begins in Asia/Shanghai, microseconds since 1970 UTC."""
     return (day - _EPOCH.date()).days * US_PER_DAY - CHINA_OFFSET_US

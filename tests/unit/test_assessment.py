@@ -4,7 +4,7 @@ periods. What a unit is charged must be found by anybody who has the cases and t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from office.assessment.periods import Period, parse
-from office.assessment.sheet import Frozen, Key, Sheet, Version, corrections_of, in_force, lines_of, signed
+from office.assessment.sheet import Frozen, Key, Sheet, Version, corrections_of, in_force, lines_of
 from office.assessment.sheets import ranked, rolled_up
-from office.assessment.table import DEFAULT, FULL, GiveBack, ScoreTable, hundredths, shown
+from office.assessment.table import DEFAULT, FULL, GiveBack, ScoreTable, hundredths, shown, signed
 from rules.catalogue import RULES
 
 Q1, Q2 = Period(2026, 1), Period(2026, 2)
@@ -33,7 +33,6 @@ class Closed:
     version: int = 9
     source: str = "alert"
     organisation: str = "jsj"
-    closers: frozenset[str] = frozenset({"user:clerk"})
     replies: int = 1
     late_replies: int = 0
     signings: int = 1
@@ -330,7 +329,7 @@ def test_the_sheet_is_the_simple_calculation(
     # The same data in another order give the same sheet, byte for byte.
     again = lines_of(reversed(world.standing(Q1)), versions, set(world.upheld))
     assert Sheet("jsj", Q1, versions, tuple(again)).body() == body
-    frozen, kept = [Frozen(Q1, datetime.now(UTC), body)], repr(body)
+    frozen, kept = [Frozen(Q1, body)], repr(body)
 
     for turn in later[1:]:
         for happening in turn:
@@ -353,7 +352,7 @@ def test_the_sheet_is_the_simple_calculation(
             Decimal(line["net"]) for line in shown_2["lines"]
         ) + sum(Decimal(each["amount"]) for each in shown_2["corrections"])
     # What was booked in the second quarter is not booked again in the third.
-    frozen.append(Frozen(Q2, datetime.now(UTC), shown_2))
+    frozen.append(Frozen(Q2, shown_2))
     now = {period: lines_of(world.standing(period), versions, world.upheld) for period in (Q1, Q2)}
     assert corrections_of(frozen, now) == []
 
@@ -362,7 +361,7 @@ def test_a_correction_says_why() -> None:
     versions = [version()]
     closed = [Closed("k1", day("02-02")), Closed("k2", day("02-03")), Closed("k3", day("02-04"), rules=())]
     sheet = Sheet("jsj", Q1, tuple(versions), tuple(lines_of(closed, versions, ())))
-    frozen = [Frozen(Q1, datetime.now(UTC), sheet.body())]
+    frozen = [Frozen(Q1, sheet.body())]
     mended = replace(closed[2], measures_due=day("04-01"), rectified=day("04-01"))
     found = corrections_of(frozen, {Q1: lines_of([closed[1], mended], versions, ())})
     said = [(each.key.number, each.amount, each.why.split("，")[0].split(" / ")[0]) for each in found]

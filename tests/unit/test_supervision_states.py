@@ -124,7 +124,7 @@ def test_no_way_leads_anywhere_else(held: dict[str, list[tuple[Role, str, str | 
         act = next(
             (
                 act
-                for persons in actors[name].hats(row.permissions, above)
+                for persons in actors[name].subject.hats(row.permissions, above)
                 for act in [Act(persons, human=True, today=at.date())]
                 if refusal(case, step, act) is None
             ),
@@ -190,14 +190,12 @@ def test_a_right_that_is_lent_helps_nobody_around_the_rule() -> None:
     """``boss`` signed the reply for the unit; he holds a role of the office as well and lends it to ``other``."""
     case = walk(*REPLIED)
     lent = Actor(Subject(Kind.USER, "other", "other", (grants_of_role(Role.OFFICE_HEAD, "city", "boss"),)))
-    (persons,) = lent.hats(("cases:close",), frozenset({"jsj", "city"}))
+    (persons,) = lent.subject.hats(("cases:close",), frozenset({"jsj", "city"}))
     assert persons == {"user:other", "user:boss"}
     assert refusal(case, Step.CLOSE, Act(persons, human=True, today=NOW.date())) is Refusal.OWN_UNIT
     # With a right of his own he may, and his own right is the first that is tried.
     both = (grants_of_role(Role.OFFICE_HEAD, "city", "boss"), grants_of_role(Role.VEHICLE_OFFICE, None))
-    hats = Actor(Subject(Kind.USER, "other", "other", both)).hats(
-        ("cases:close",), frozenset({"jsj", "city"})
-    )
+    hats = Subject(Kind.USER, "other", "other", both).hats(("cases:close",), frozenset({"jsj", "city"}))
     assert hats == [frozenset({"user:other"}), persons]
     assert refusal(case, Step.CLOSE, Act(hats[0], human=True, today=NOW.date())) is None
 
@@ -273,8 +271,8 @@ def test_a_grant_covers_its_unit_and_those_below_only() -> None:
     held = Actor(
         Subject(Kind.USER, "x", "x", (Grant(frozenset({"cases:reply"}), "wsj", Role.UNIT_ADMINISTRATOR),))
     )
-    assert held.hats(("cases:reply",), frozenset({"jsj", "city"})) == []
-    assert held.hats(("cases:reply",), frozenset({"ward", "wsj", "city"})) == [frozenset({"user:x"})]
+    assert held.subject.hats(("cases:reply",), frozenset({"jsj", "city"})) == []
+    assert held.subject.hats(("cases:reply",), frozenset({"ward", "wsj", "city"})) == [frozenset({"user:x"})]
 
 
 def test_a_thread_with_a_hole_is_none() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import Path, Request
 
@@ -25,8 +25,6 @@ PeriodText = Annotated[str, Path(pattern=PATTERN, description="a year (2026) or 
 Year = Annotated[int, Path(ge=FIRST_YEAR, le=LAST_YEAR)]
 Unit = Annotated[str, Path(min_length=1, max_length=MAX_ID, pattern=PLAIN_PATTERN)]
 ItemId = Annotated[str, Path(min_length=1, max_length=MAX_ID, pattern=PLAIN_PATTERN)]
-#: With any of these somebody reads here.
-ANY: Final = ("assessments:read", "assessments:manage", "assessments:decide", "assessments:dispute")
 
 
 async def sources(connection: Connection) -> tuple[Sources, Clocks]:
@@ -40,11 +38,6 @@ async def sources(connection: Connection) -> tuple[Sources, Clocks]:
         return await units_changed(connection, since)
 
     return Sources(between, changed), clocks
-
-
-async def today_of(connection: Connection) -> date:
-    """The day in China, by the database's clock."""
-    return china_today(await cases.now_of(connection))
 
 
 def objections_until(clocks: Clocks, closed_at: datetime, dispute_wd: int) -> date | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from api.assessment.joining import PeriodText, Unit, below, objections_until, sources, today_of
+from api.assessment.joining import PeriodText, Unit, below, objections_until, sources
 from api.assessment.schemas import AssessmentSheet, Dispute, DisputeRaise, Ranking, SheetClose
 from api.auth.access import require
 from api.auth.scoped import scoped, subject_of, written
@@ -16,13 +16,13 @@ from api.http import MAX_ID, PLAIN, json_response, refuse_controls
 from office.assessment import disputes, sheets
 from office.assessment.deciding import DECIDE, DISPUTE, READ, visible
 from office.assessment.periods import Period, parse
-from office.assessment.problems import NotThereError
 from office.assessment.sheet import Key
 from office.assessment.sheets import Computed, Sources
-from office.supervision.cases import Clocks
+from office.supervision.cases import Clocks, today_of
 from office.supervision.closings import ids_of
 from registry.organisations import units_below
 from runtime.connection import Connection
+from runtime.errors import NotThereError
 
 router = APIRouter(prefix="/v1/assessments", tags=["assessments"])
 

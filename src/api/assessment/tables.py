@@ -20,7 +20,7 @@ from api.auth.scoped import scoped, subject_of, written
 from api.bodies import body_of, read_model
 from api.http import DEFAULT_PAGE, Cursor, Limit, json_response, make_cursor, read_cursor
 from office.assessment import tables
-from office.assessment.deciding import DECIDE, MANAGE, READ, hats, no_such_unit, visible
+from office.assessment.deciding import DECIDE, MANAGE, READ, no_such_unit, visible
 from office.assessment.table import DEFAULT
 from registry.organisations import organisation_exists, units_above
 from runtime.connection import Connection
@@ -56,7 +56,7 @@ async def get_table(request: Request, organisation: Unit, year: Year) -> Respons
         # Row-level security lets the caller see its units and the names of those above them.
         if not await organisation_exists(connection, organisation):
             raise no_such_unit(organisation)
-        drafts = bool(hats(subject, MANAGE, await units_above(connection, organisation)))
+        drafts = bool(subject.hats([MANAGE], await units_above(connection, organisation)))
         found = await tables.versions_at(connection, organisation, year, drafts=drafts)
     return json_response({"items": found, "shipped": _SHIPPED})
 

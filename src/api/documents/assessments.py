@@ -3,38 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from api.assessment.joining import PeriodText, Unit, today_of
+from api.assessment.joining import PeriodText, Unit
 from api.assessment.sheets import shown_sheet
 from api.auth.access import require
 from api.auth.audited import noted
 from api.auth.scoped import scoped
-from api.documents.rendering import BINARY, PDF, document, made, setter_of
+from api.documents.rendering import BINARY, PDF, REFUSED, document, made, setter_of
 from office.assessment.deciding import READ
 from office.assessment.periods import Period, parse
 from office.assessment.table import FACT_NAMES, Fact
 from office.documents.assessment import AssessmentLine, AssessmentSheet, render_assessment
 from office.documents.papers import Letter
+from office.documents.typesetting import chinese_day
+from office.supervision.cases import today_of
 from office.supervision.contents import FINDING_NAMES
 from registry.organisations import names_of
-from rules.catalogue import RULES
-from runtime.units import CHINA
+from rules.catalogue import RULE_NAMES
+from runtime.units import midnight
 
 router = APIRouter(prefix="/v1", tags=["assessments"])
-_RULES: Final = {rule.code: rule.name for rule in RULES}
 _FULL: Final = Decimal(100)
 
 
 @router.get(
     "/assessments/{period}/{organisation}/document", summary="考核评分表 PDF / the sheet as PDF", response_class=Response,
     dependencies=[require(READ)],
-    responses={200: {"content": {PDF: BINARY}}, 400: {"description": "请求头不能读 · a header that cannot be read"}},
+    responses={200: {"content": {PDF: BINARY}}, 400: REFUSED},
 )  # fmt: skip
 async def sheet_document(request: Request, period: PeriodText, organisation: Unit) -> Response:
     """Line by line, as `GET /v1/assessments/{period}/{organisation}` gives it. Of a closed sheet always the same bytes; of an open
@@ -63,7 +64,7 @@ def sheet_of(
 ) -> AssessmentSheet:
     """The sheet as it is shown (``office.assessment.sheet``) as the paper has it. ``units``: id -> name; ``today``: of an open one."""
     closed: datetime | None = found["closed_at"]
-    when = closed or datetime.combine(today, time(), CHINA)
+    when = closed or midnight(today)
     organisation = found["organisation"]
     items = {item["code"]: item["name"] for item in found["items"]}
     words = f"{period.year}年" + (f"第{period.quarter}季度" if period.quarter else "度")
@@ -86,9 +87,7 @@ def sheet_of(
     notes = [f"无数据、未评：{'、'.join(without)}。"] if without else []
     notes.append(f"内容摘要（SHA-256）：{found['digest']}")
     if closed is None:
-        notes.insert(
-            0, f"本表未关闭，按{today.year}年{today.month}月{today.day}日已核销的督办单计算，不作为考核结果。"
-        )
+        notes.insert(0, f"本表未关闭，按{chinese_day(today)}已核销的督办单计算，不作为考核结果。")
     return AssessmentSheet(
         letter=Letter(issuer, f"考核〔{period.year}〕{organisation}", f"{words}公务用车管理考核评分表", when),
         unit=units.get(organisation, organisation),
@@ -114,7 +113,7 @@ def _standard(line: dict[str, Any]) -> str:
     fact = Fact(line["fact"])
     if fact is Fact.FINDING:
         name = FINDING_NAMES[line["finding"]].partition(" / ")[0]
-        said = name if line["rule"] is None else f"{name}（{_RULES.get(line['rule'], line['rule'])}）"
+        said = name if line["rule"] is None else f"{name}（{RULE_NAMES.get(line['rule'], line['rule'])}）"
     else:
         said = FACT_NAMES[fact].partition(" / ")[0]
     return f"{said}：每件 {line['points']} 分" + (f" × {line['count']}" if line["count"] != 1 else "")

@@ -14,23 +14,19 @@ from api.auth.scoped import scoped, subject_of
 from api.cases.common import ANY, ItemId, actor_of
 from api.cases.endpoints import NO_CASE
 from api.documents.drawing import picture_of
-from api.documents.papers import PAPER_NAMES, Known, PaperKind, paper_of
-from api.documents.rendering import BINARY, PDF, SVG, document, made, setter_of
+from api.documents.papers import PAPER_NAMES, PaperKind, paper_of
+from api.documents.rendering import BINARY, PDF, REFUSED, SVG, document, made, setter_of
 from api.documents.setting import Drawn, drawn_of, known_of, set_paper
 from api.errors import Problem, known, not_found
 from api.http import MAX_ID
-from office.supervision import cases
-from office.supervision.actors import sight
 from office.supervision.cases import Thread
-from office.supervision.commanding import no_such_case
+from office.supervision.commanding import seen
 from rules.alerts.feed import evidence_of
 from rules.alerts.feed import get_alert as stored_alert
-from runtime.connection import Connection
 
 router = APIRouter(prefix="/v1")
 _NO_ALERT: Final = "没有这条预警 · no such alert"
 AlertId = Annotated[str, Path(min_length=1, max_length=MAX_ID)]
-_REFUSED: Final = {"description": "请求头不能读 · a header that cannot be read"}
 
 
 @router.get(
@@ -38,7 +34,7 @@ _REFUSED: Final = {"description": "请求头不能读 · a header that cannot be
     dependencies=[require("cases:read"), stated_purpose("cases:read")],
     responses={
         200: {"content": {PDF: BINARY}},
-        400: _REFUSED,
+        400: REFUSED,
         409: {"description": "督办单的状态还没有这份文书 · the case has no such paper in its state"},
     },
 )  # fmt: skip
@@ -49,7 +45,8 @@ async def paper(request: Request, id: ItemId, kind: PaperKind) -> Response:
     setter = await setter_of(request)
     issuer = request.app.state.settings.document_issuer
     async with scoped(request, *ANY) as connection:
-        thread, found = await _looked_up(request, connection, known(NO_CASE, id), issuer)
+        thread, _ = await seen(connection, actor_of(request), known(NO_CASE, id))
+        found = await known_of(connection, thread, issuer)
         paper_of(kind, thread, found)  # what there is not is refused before anything is noted or drawn
         await noted(
             request, connection, "cases:read", "document", id, organisation=thread.case.organisation,
@@ -67,16 +64,6 @@ async def paper(request: Request, id: ItemId, kind: PaperKind) -> Response:
     )
 
 
-async def _looked_up(request: Request, connection: Connection, id: str, issuer: str) -> tuple[Thread, Known]:
-    """The case as the caller sees it, and what its papers need. Raises NotThereError."""
-    actor = actor_of(request)
-    thread = await cases.read_thread(connection, id)
-    sees = await sight(connection, actor.subject)
-    if thread is None or not sees.sees(thread.case.organisation, issued=thread.case.number is not None):
-        raise no_such_case(id)
-    return thread, await known_of(connection, thread, issuer)
-
-
 async def _evidence(request: Request, thread: Thread) -> list[Drawn]:
     """What the alerts of the case were judged on when it was drafted. Who may read no alerts gets no picture."""
     if not subject_of(request).may("alerts:read"):
@@ -88,7 +75,7 @@ async def _evidence(request: Request, thread: Thread) -> list[Drawn]:
 @router.get(
     "/alerts/{id}/picture", summary="证据示意图 / the picture of an alert's evidence", tags=["alerts"], response_class=Response,
     dependencies=[require("alerts:read"), stated_purpose("alerts:read")],
-    responses={200: {"content": {SVG: {"schema": {"type": "string"}}}}, 400: _REFUSED},
+    responses={200: {"content": {SVG: {"schema": {"type": "string"}}}}, 400: REFUSED},
 )  # fmt: skip
 async def picture(
     request: Request,

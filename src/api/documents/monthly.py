@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -12,18 +12,18 @@ from fastapi.responses import Response
 from api.auth.access import require
 from api.auth.audited import noted, stated_purpose
 from api.auth.scoped import scoped
-from api.documents.rendering import BINARY, PDF, XLSX, document, made, setter_of
+from api.documents.rendering import BINARY, PDF, REFUSED, XLSX, document, made, setter_of
 from api.errors import not_found
 from api.http import MAX_ID, PLAIN, refuse_controls
 from office.documents.monthly import MonthlyReport, MonthRow, RuleRow, SubjectRow, UnitRow, render_monthly
 from office.documents.workbook import render_workbook
 from office.identity.secrecy import MASKED_PLATE
-from office.supervision.cases import china_today, now_of
+from office.supervision.cases import today_of
 from office.supervision.statistics import month_numbers
 from registry.organisations import names_of, units_below
-from rules.catalogue import RULES
+from rules.catalogue import RULE_NAMES
 from runtime.connection import Connection
-from runtime.units import CHINA
+from runtime.units import midnight
 
 router = APIRouter(prefix="/v1", tags=["documents"])
 #: Months of the trend, with the one that is reported.
@@ -39,7 +39,7 @@ _CASES: Final = (
 @router.get(
     "/reports/monthly", summary="月报 / the report of a month", response_class=Response,
     dependencies=[require("cases:read"), require("alerts:read"), stated_purpose("cases:read")],
-    responses={200: {"content": {PDF: BINARY, XLSX: BINARY}}, 400: {"description": "请求头不能读 · a header that cannot be read"},
+    responses={200: {"content": {PDF: BINARY, XLSX: BINARY}}, 400: REFUSED,
                404: {"description": "没有这个单位，或该月尚未开始 · no such unit, or the month has not begun"}},
 )  # fmt: skip
 async def monthly(
@@ -71,7 +71,7 @@ async def _report(
     connection: Connection, first: date, organisation: str | None, issuer: str
 ) -> MonthlyReport:
     """Raises Problem 404 for a unit that is not there, or a month that has not begun."""
-    today = china_today(await now_of(connection))
+    today = await today_of(connection)
     if first > today:
         raise not_found(
             "该月尚未开始，没有月报 · the month has not begun: there is no report", f"{first:%Y-%m}"
@@ -83,7 +83,7 @@ async def _report(
             raise not_found("没有这个单位 · no such unit", organisation)
         scope = (await names_of(connection, [organisation]))[organisation] + "及所属单位"
     last = min(today, _after(first) - _DAY)
-    since, until, trend = _start(first), _start(last + _DAY), _start(_before(first, _TREND - 1))
+    since, until, trend = midnight(first), midnight(last + _DAY), midnight(_before(first, _TREND - 1))
     numbers = await month_numbers(
         connection, trend_from=trend, since=since, until=until, units=units, today=last
     )
@@ -136,11 +136,10 @@ def _units(numbers: dict[str, Any]) -> tuple[UnitRow, ...]:
 
 def _rules(rows: list[dict[str, Any]]) -> tuple[RuleRow, ...]:
     found: dict[str, dict[str, Any]] = {row["rule"]: row for row in rows}
-    names = {rule.code: rule.name for rule in RULES}
-    known = dict.fromkeys([*names, *sorted(found)])
+    known = dict.fromkeys([*RULE_NAMES, *sorted(found)])
     return tuple(
         RuleRow(
-            names.get(code, code),
+            RULE_NAMES.get(code, code),
             *(found.get(code, {}).get(name, 0) for name in ("alerts", "high", "withdrawn", "confirmed", "justified", "data")),
         )
         for code in known
@@ -154,10 +153,6 @@ def _trend(first: date, rows: list[dict[str, Any]]) -> tuple[MonthRow, ...]:
         MonthRow(month, *(found.get(month, {}).get(name, 0) for name in ("alerts", "cases")))
         for month in months
     )
-
-
-def _start(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=CHINA).astimezone(UTC)
 
 
 def _after(first: date) -> date:

@@ -21,13 +21,12 @@ from office.supervision.cases import Clocks, Entry, Thread
 from office.supervision.contents import FINDING_NAMES, Cause, Explanation, Finding, Source
 from office.supervision.deadlines import Due
 from office.supervision.states import Case, State, Step, advance, begin, fold
-from rules.catalogue import RULES
+from rules.catalogue import RULE_NAMES
 from runtime.units import CHINA
 
 #: Alerts on a 督办单, and pictures among them. The others are counted.
 MOST_ALARMS: Final = 10
 MOST_PICTURES: Final = 4
-_RULES: Final = {rule.code: rule.name for rule in RULES}
 _CHECKED: Final = {"ledger": "台账", "track": "轨迹", "card": "油卡", "talk": "谈话", "site": "现场"}
 _SOURCES: Final = {
     Source.ALERT: "预警", Source.HOTLINE: "12345诉求", Source.COMMISSION: "纪委交办", Source.SPOT_CHECK: "抽查",
@@ -131,7 +130,7 @@ def _about(contents: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _alarm(figure: Mapping[str, Any], known: Known) -> Alarm:
     return Alarm(
-        rule=_RULES.get(figure["rule"], figure["rule"]),
+        rule=RULE_NAMES.get(figure["rule"], figure["rule"]),
         plate=figure.get("plate") or "",
         span=_span(figure["occurred_from"], figure["occurred_to"]),
         figures=figures(figure["measures"]),

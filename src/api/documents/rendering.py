@@ -24,6 +24,8 @@ LIMIT_S: Final = 30.0
 PDF: Final = "application/pdf"
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SVG: Final = "image/svg+xml"
+#: Of an operation that answers with a file.
+REFUSED: Final = {"description": "请求头不能读 · a header that cannot be read"}
 BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 _logger = logging.getLogger("gongche.api")
 

@@ -29,8 +29,10 @@ def set_paper(
     """The PDF, with the pictures of ``drawn``. Raises Problem 409 where the case has none of this kind (yet)."""
     pictures: dict[str, Picture] = {}
     for alert, version, held in drawn:
+        if len(pictures) == MOST_PICTURES:
+            break
         shown = picture_of(alert, version, held.sha256, held.body)
-        if shown is not None and len(pictures) < MOST_PICTURES:
+        if shown is not None:
             pictures[alert] = shown
     paper = paper_of(kind, thread, replace(known, pictures=pictures))
     return render_order(setter, paper) if isinstance(paper, OrderPaper) else render_form(setter, paper)

@@ -189,7 +189,7 @@ class Demo:
         cursor: str | None,
         plan: SimulateResult,
     ) -> bool:
-        from rules.catalogue import RULES
+        from rules.catalogue import RULE_NAMES
         from simulation.expectations import by_rule, compare_alerts
 
         expected = plan.expected
@@ -210,11 +210,10 @@ class Demo:
                 break
             await asyncio.sleep(_POLL_S)
         found = comparison.matched + len(comparison.unexpected)
-        names = {rule.code: rule.name for rule in RULES}
         self._say("规则 rule                                计划 planted   预警流中 in the feed")
         for rule, planted, seen, missing, more in by_rule(expected, comparison):
             wrong = f"   缺少 missing {missing}，多出 unexpected {more}" if missing or more else ""
-            name = names.get(rule, "")
+            name = RULE_NAMES.get(rule, "")
             self._say(f"  {rule:<20}{name}{'　' * (8 - len(name))}{planted:>12}{seen:>14}{wrong}")
         self._say(
             "油耗规则要比较四个月，演示不含 / fuel_consumption compares four months: not part of the demo"

@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from office.assessment.problems import NotAllowedError, NotThereError
+from office.assessment.problems import NotAllowedError
 from office.identity.scope import units_reached
 from office.identity.subject import Kind, Subject
 from registry.organisations import organisation_exists, units_above
 from runtime.connection import Connection
+from runtime.errors import NotThereError
 
 READ: Final = "assessments:read"
 MANAGE: Final = "assessments:manage"
@@ -41,23 +42,13 @@ def human(subject: Subject) -> None:
         )
 
 
-def hats(subject: Subject, permission: str, units: Collection[str]) -> list[frozenset[str]]:
-    """Whose act it is when ``subject`` uses ``permission`` in one of ``units`` or everywhere: a set for each way, own rights first."""
-    found = []
-    for grant in sorted(subject.grants, key=lambda grant: grant.delegated_by or ""):
-        if permission in grant.permissions and (grant.organisation is None or grant.organisation in units):
-            by = set() if grant.delegated_by is None else {f"{Kind.USER}:{grant.delegated_by}"}
-            found.append(frozenset({subject.key, *by}))
-    return list(dict.fromkeys(found))
-
-
 async def acting(
     connection: Connection, subject: Subject, permission: str, unit: str, *, but: Collection[str] = ()
 ) -> frozenset[str]:
     """Whose act it is when ``subject`` uses ``permission`` in ``unit``. ``but``: persons who must not have a part in it.
 
     Raises NotAllowedError."""
-    ways = hats(subject, permission, await units_above(connection, unit))
+    ways = subject.hats([permission], await units_above(connection, unit))
     return _first(ways, permission, unit, but)
 
 
@@ -67,28 +58,19 @@ async def deciding(
     """Whose act it is when ``subject`` decides about ``unit`` from above. Raises NotAllowedError."""
     human(subject)
     chain = await units_above(connection, unit)
-    if hats_of_unit(subject, chain):
+    if subject.hats(_ANSWERS, chain):
         raise NotAllowedError(
             "own-unit",
             "您代表该单位（或其上级受考核单位），不能决定它的考核，请交其他人办理 · you answer for this unit and cannot decide on its"
             " assessment; let somebody else do it",
         )
-    ways = hats(subject, DECIDE, chain - {unit})
-    if not ways and hats(subject, DECIDE, chain):
+    ways = subject.hats([DECIDE], chain - {unit})
+    if not ways and subject.hats([DECIDE], chain):
         raise NotAllowedError(
             "own-unit",
             "本单位的考核须由上级公车管理处决定 · the assessment of one's own unit is decided by the office of the unit above",
         )
     return _first(ways, DECIDE, unit, but)
-
-
-def hats_of_unit(subject: Subject, chain: Collection[str]) -> bool:
-    """Whether ``subject`` answers for the unit whose chain of units above is ``chain``, in any way."""
-    return any(
-        not grant.permissions.isdisjoint(_ANSWERS)
-        and (grant.organisation is None or grant.organisation in chain)
-        for grant in subject.grants
-    )
 
 
 def _first(ways: list[frozenset[str]], permission: str, unit: str, but: Collection[str]) -> frozenset[str]:

@@ -9,10 +9,10 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from office.assessment.deciding import DISPUTE, acting, deciding, human
-from office.assessment.problems import AssessmentError, NotThereError
 from office.assessment.sheet import Key
 from office.identity.subject import Subject
 from runtime.connection import Connection
+from runtime.errors import DeclinedError, NotThereError
 
 _COLUMNS: Final = (
     "d.id, d.organisation, d.period, d.number, d.case_version AS version, d.item, d.fact, d.reason,"
@@ -57,11 +57,11 @@ async def raise_dispute(
 ) -> dict[str, Any]:
     """An objection to a line that is in the sheet. ``until``: the last day for it, None = not known or not closed yet.
 
-    Raises AssessmentError."""
+    Raises DeclinedError."""
     human(subject)
     persons = await acting(connection, subject, DISPUTE, unit)
     if until is not None and today > until:
-        raise AssessmentError("too-late", f"异议期已于 {until} 届满 · objections were possible until {until}")
+        raise DeclinedError("too-late", f"异议期已于 {until} 届满 · objections were possible until {until}")
     id = secrets.token_hex(8)
     done = await connection.fetchval(
         "INSERT INTO assessment_disputes (id, organisation, period, number, case_version, item, fact, reason, raised_by,"
@@ -70,7 +70,7 @@ async def raise_dispute(
         id, unit, period, *key, reason, sorted(persons), subject.name,
     )  # fmt: skip
     if done is None:
-        raise AssessmentError(
+        raise DeclinedError(
             "disputed",
             "对此项扣分已提出过异议，每项一次 · there is an objection to this line already; one each",
         )
@@ -81,9 +81,7 @@ async def read_dispute(connection: Connection, id: str) -> dict[str, Any]:
     """Raises NotThereError."""
     row = await connection.fetchrow(f"SELECT {_COLUMNS} {_FROM} WHERE d.id = $1", id)
     if row is None:
-        raise NotThereError(
-            f"没有这项异议，或不在您的范围内 · no such objection, or it is not yours to see: {id}"
-        )
+        raise _no_such_objection(id)
     return _shown(row)
 
 
@@ -103,16 +101,14 @@ async def list_disputes(
 async def decide(
     connection: Connection, subject: Subject, id: str, *, upheld: bool, reason: str, closers: Collection[str]
 ) -> dict[str, Any]:
-    """By somebody of the office above who neither raised it nor closed the case (``closers``). Raises AssessmentError."""
+    """By somebody of the office above who neither raised it nor closed the case (``closers``). Raises DeclinedError."""
     row = await connection.fetchrow(
         "SELECT d.organisation, d.raised_by, e.dispute_id AS decided FROM assessment_disputes d"
         " LEFT JOIN assessment_decisions e ON e.dispute_id = d.id WHERE d.id = $1",
         id,
     )
     if row is None:
-        raise NotThereError(
-            f"没有这项异议，或不在您的范围内 · no such objection, or it is not yours to see: {id}"
-        )
+        raise _no_such_objection(id)
     persons = await deciding(connection, subject, row["organisation"], but={*row["raised_by"], *closers})
     done = row["decided"] is None and await connection.fetchval(
         "INSERT INTO assessment_decisions (dispute_id, organisation, upheld, reason, decided_by, decided_name, decided_at)"
@@ -121,7 +117,7 @@ async def decide(
     )  # fmt: skip
     if not done:
         now = await read_dispute(connection, id)
-        raise AssessmentError(
+        raise DeclinedError(
             "decided",
             "此项异议已有决定，请重新打开查看 · it has been decided already; read it again",
             more={"state": now["state"]},
@@ -135,6 +131,13 @@ async def about(connection: Connection, id: str) -> tuple[str, str, int] | None:
         "SELECT organisation, number, case_version FROM assessment_disputes WHERE id = $1", id
     )
     return None if row is None else (row["organisation"], row["number"], row["case_version"])
+
+
+def _no_such_objection(id: str) -> NotThereError:
+    """Also for one that is not the caller's to see."""
+    return NotThereError(
+        f"没有这项异议，或不在您的范围内 · no such objection, or it is not yours to see: {id}"
+    )
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,15 +5,13 @@ Numbers are pairs of whole numbers (so many of so many); the share is of those, 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 from office.assessment.periods import Period
-from office.assessment.sheet import Closing
+from office.assessment.sheet import JUDGED, NO_DATA, Closing
 from runtime.connection import Connection
-from runtime.units import CHINA
+from runtime.units import midnight
 
-NO_DATA: Final = "not judged: no data"
 #: Indicators of the office's list that no table of this product can answer yet, and why.
 _NOT_JUDGED: Final = (
     (
@@ -50,7 +48,7 @@ async def indicators(
     connection: Connection, unit: str, period: Period, closings: Iterable[Closing]
 ) -> list[dict[str, Any]]:
     """Of ``unit`` in ``period``; ``closings``: those of its cases."""
-    since, until = _midnight(period.first), _midnight(period.last + timedelta(days=1))
+    since, until = midnight(period.first), midnight(period.following.first)
     closed = list(closings)
     row = await connection.fetchrow("SELECT * FROM assessed_orders($1, $2, $3)", unit, since, until)
     replies = sum(each.replies for each in closed)
@@ -90,13 +88,9 @@ def _share(code: str, name: str, count: int, of: int, definition: str) -> dict[s
     return {
         "code": code,
         "name": name,
-        "state": "judged" if judged else NO_DATA,
+        "state": JUDGED if judged else NO_DATA,
         "count": count if judged else None,
         "of": of if judged else None,
         "permille": (2000 * count + of) // (2 * of) if judged else None,
         "definition": definition,
     }
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), CHINA)

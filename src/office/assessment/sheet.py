@@ -14,11 +14,15 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any, NamedTuple, Protocol
+from datetime import date
+from typing import Any, Final, NamedTuple, Protocol
 
 from office.assessment.periods import Period, parse
-from office.assessment.table import FULL, Fact, ScoreEntry, ScoreTable, hundredths, shown
+from office.assessment.table import FULL, Fact, ScoreEntry, ScoreTable, hundredths, shown, signed
+
+#: What an item or an indicator is.
+JUDGED: Final = "judged"
+NO_DATA: Final = "not judged: no data"
 
 
 class Closing(Protocol):
@@ -38,8 +42,6 @@ class Closing(Protocol):
     def source(self) -> str: ...
     @property
     def rules(self) -> tuple[tuple[str, str], ...]: ...
-    @property
-    def closers(self) -> frozenset[str]: ...
     @property
     def replies(self) -> int: ...
     @property
@@ -170,7 +172,6 @@ class Frozen:
     """A closed sheet. ``body``: as ``Sheet.body`` made it."""
 
     period: Period
-    closed_at: datetime
     body: Mapping[str, Any]
 
 
@@ -204,7 +205,7 @@ class Sheet:
                     "code": code,
                     "name": name,
                     "maximum": shown(maximum),
-                    "state": "judged" if some else "not judged: no data",
+                    "state": JUDGED if some else NO_DATA,
                     "points": shown(sum(line.full for line in own if not line.upheld)) if some else None,
                     "deducted": shown(sum(line.deducted for line in own)) if some else None,
                     "given_back": shown(sum(line.given_back for line in own)) if some else None,
@@ -326,10 +327,10 @@ def corrections_of(frozen: Sequence[Frozen], now: Mapping[Period, Sequence[Line]
     booked: dict[tuple[Period, Key], int] = {}
     for sheet in frozen:
         for line in sheet.body["lines"]:
-            key = _key(line)
+            key = key_of(line)
             booked[sheet.period, key] = booked.get((sheet.period, key), 0) + hundredths(line["net"])
         for each in sheet.body["corrections"]:
-            at = parse(each["of"]), _key(each)
+            at = parse(each["of"]), key_of(each)
             booked[at] = booked.get(at, 0) - signed(each["amount"])
     found = []
     for period, lines in now.items():
@@ -353,12 +354,8 @@ def _reason(line: Line | None) -> str:
     return "同项其他扣分变动，按满分重算 / other lines of the item changed, its cap was computed anew"
 
 
-def signed(text: str) -> int:
-    """``-0.50`` -> -50."""
-    return -hundredths(text[1:]) if text.startswith("-") else hundredths(text)
-
-
-def _key(row: Mapping[str, Any]) -> Key:
+def key_of(row: Mapping[str, Any]) -> Key:
+    """Of a line or a correction as it is shown and frozen."""
     return Key(row["number"], row["version"], row["item"], row["fact"])
 
 

@@ -13,7 +13,7 @@ from office.assessment import disputes, tables
 from office.assessment.deciding import deciding
 from office.assessment.indicators import indicators
 from office.assessment.periods import Period, parse
-from office.assessment.problems import AssessmentError, stale
+from office.assessment.problems import stale
 from office.assessment.sheet import (
     Closing,
     Correction,
@@ -23,12 +23,15 @@ from office.assessment.sheet import (
     Sheet,
     Version,
     corrections_of,
+    key_of,
     lines_of,
 )
 from office.assessment.table import shown
 from office.identity.subject import Subject
+from registry.organisations import parents_of
 from registry.writing import Lock, take
 from runtime.connection import Connection
+from runtime.errors import DeclinedError
 
 #: Closed sheets of so many years back are still corrected: a case may be reopened for one, its measures be due for another.
 YEARS_BACK: Final = 3
@@ -74,13 +77,13 @@ async def frozen_of(
     """The closed sheets of ``units`` of the series of ``period``, of the last years before it, oldest first."""
     first = Period(period.year - YEARS_BACK, 1 if period.quarter else 0).first
     rows = await connection.fetch(
-        "SELECT organisation, period, closed_at, body FROM assessment_sheets WHERE organisation = ANY($1::text[])"
+        "SELECT organisation, period, body FROM assessment_sheets WHERE organisation = ANY($1::text[])"
         " AND last_day >= $2 AND last_day < $3 AND (period LIKE '%Q%') = $4 ORDER BY last_day",
         sorted(units), first, period.first, bool(period.quarter),
     )  # fmt: skip
     found: dict[str, list[Frozen]] = {}
     for row in rows:
-        made = Frozen(parse(row["period"]), row["closed_at"], row["body"])
+        made = Frozen(parse(row["period"]), row["body"])
         found.setdefault(row["organisation"], []).append(made)
     return found
 
@@ -93,17 +96,25 @@ async def compute(
         return {}
     versions = await tables.versions_for(connection, sorted(units), [period.year])
     upheld = await disputes.upheld_of(connection, units)
-    by_unit: dict[str, list[Closing]] = {unit: [] for unit in units}
-    for closing in await sources.between(units, period.first, period.last):
-        by_unit[closing.organisation].append(closing)
+    closings = await _by_unit(sources, units, period.first, period.last)
     corrections = await _corrections(connection, sources, units, period, upheld)
     made = {}
     for unit in units:
         held = tuple(v for v in versions[unit] if v.valid_from <= period.last)
-        lines = lines_of(by_unit[unit], held, upheld.get(unit, ()))
+        lines = lines_of(closings[unit], held, upheld.get(unit, ()))
         sheet = Sheet(unit, period, held, tuple(lines), tuple(corrections.get(unit, ())))
-        made[unit] = Computed(sheet, tuple(by_unit[unit]))
+        made[unit] = Computed(sheet, tuple(closings[unit]))
     return made
+
+
+async def _by_unit(
+    sources: Sources, units: Collection[str], since: date, until: date
+) -> dict[str, list[Closing]]:
+    """The closings of the days ``since`` to ``until`` of each of ``units``."""
+    found: dict[str, list[Closing]] = {unit: [] for unit in units}
+    for closing in await sources.between(units, since, until):
+        found[closing.organisation].append(closing)
+    return found
 
 
 async def _corrections(
@@ -121,17 +132,16 @@ async def _corrections(
     frozen = await frozen_of(connection, moved, period)
     moved = moved & frozen.keys()
     first = min(frozen[unit][0].period.first for unit in moved)
-    closings = await sources.between(moved, first, period.first - timedelta(days=1))
+    closings = await _by_unit(sources, moved, first, period.first - timedelta(days=1))
     years = sorted({sheet.period.year for unit in moved for sheet in frozen[unit]})
     versions = await tables.versions_for(connection, sorted(moved), years)
     found = {}
     for unit in moved:
-        own = [closing for closing in closings if closing.organisation == unit]
         now: dict[Period, list[Line]] = {}
         for sheet in frozen[unit]:
             held = _named(sheet, versions[unit])
             now[sheet.period] = lines_of(
-                [c for c in own if c.day in sheet.period], held, upheld.get(unit, ())
+                [c for c in closings[unit] if c.day in sheet.period], held, upheld.get(unit, ())
             )
         found[unit] = corrections_of(frozen[unit], now)
     return found
@@ -153,10 +163,7 @@ async def shown_lines(connection: Connection, sources: Sources, unit: str, perio
     """The lines of a sheet, closed or not, with their days."""
     closed = await closed_sheet(connection, unit, period)
     if closed is not None:
-        return {
-            Key(row["number"], row["version"], row["item"], row["fact"]): date.fromisoformat(row["day"])
-            for row in closed["lines"]
-        }
+        return {key_of(row): date.fromisoformat(row["day"]) for row in closed["lines"]}
     computed = await open_sheet(connection, sources, unit, period)
     return {line.key: line.day for line in computed.sheet.lines}
 
@@ -176,7 +183,7 @@ async def by_child(
     connection: Connection, unit: str, rows: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """``scores`` of units below ``unit``, as the means of the units directly below it."""
-    parents = dict(await connection.fetch("SELECT id, parent FROM organisations"))
+    parents = await parents_of(connection)
     under: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         at = row["organisation"]
@@ -198,27 +205,27 @@ async def close(
     connection: Connection, subject: Subject, sources: Sources, unit: str, period: Period, digest: str, today: date,
     extra: Callable[[Computed], Awaitable[dict[str, Any]]],
 ) -> None:  # fmt: skip
-    """Freeze the sheet that bears ``digest``. ``extra``: what is frozen beside it. Raises AssessmentError."""
+    """Freeze the sheet that bears ``digest``. ``extra``: what is frozen beside it. Raises DeclinedError."""
     persons = await deciding(connection, subject, unit)
     await take(connection, Lock.ASSESSMENT)
     if today <= period.last:
-        raise AssessmentError(
+        raise DeclinedError(
             "not-over",
             f"{period} 尚未结束，{period.last} 之后才能关闭 · the period ends on {period.last}; close it after that",
         )
     every = await _closed_periods(connection, unit, period)
     if period in every:
-        raise AssessmentError(
+        raise DeclinedError(
             "closed",
             f"{period} 考核表已关闭，不能更改；以后的变动在下一期冲正 · the sheet is closed; what changes later is corrected in the next one",
         )
     if every and every[-1].following != period:
-        raise AssessmentError(
+        raise DeclinedError(
             "out-of-order", f"应先关闭 {every[-1].following} · close {every[-1].following} first"
         )
     computed = await open_sheet(connection, sources, unit, period)
     if any(version.version == 0 for version in computed.sheet.versions):
-        raise AssessmentError(
+        raise DeclinedError(
             "no-table",
             f"{period.year} 年度评分表尚未发布，请先发布 · nobody has published a scoring table of {period.year}; publish one first",
         )

@@ -33,6 +33,11 @@ def shown(points: int) -> str:
     return f"{sign}{size // 100}.{size % 100:02d}"
 
 
+def signed(text: str) -> int:
+    """What ``shown`` made of it: ``-0.50`` -> -50."""
+    return -hundredths(text[1:]) if text.startswith("-") else hundredths(text)
+
+
 def _positive(value: str) -> str:
     if not hundredths(value):
         raise ValueError("分值须大于 0 · points must be more than 0")

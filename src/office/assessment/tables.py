@@ -10,12 +10,14 @@ from datetime import date
 from typing import Any, Final
 
 from office.assessment.deciding import DECIDE, MANAGE, acting, human
-from office.assessment.problems import AssessmentError, InvalidError, NotThereError, stale
+from office.assessment.problems import stale
 from office.assessment.sheet import Version
 from office.assessment.table import DEFAULT, ScoreTable
 from office.identity.subject import Subject
+from registry.organisations import parents_of, units_below
 from registry.writing import Lock, take
 from runtime.connection import Connection
+from runtime.errors import DeclinedError, InvalidError, NotThereError
 
 _COLUMNS: Final = (
     "organisation, year, version, revision, valid_from, drafted_by, drafted_at, published_by, published_at"
@@ -60,7 +62,7 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
 async def put_draft(
     connection: Connection, subject: Subject, unit: str, year: int, revision: int, table: ScoreTable
 ) -> dict[str, Any]:
-    """Write the draft of a year's table; ``revision``: of the draft that was seen, 0 = there was none. Raises AssessmentError."""
+    """Write the draft of a year's table; ``revision``: of the draft that was seen, 0 = there was none. Raises DeclinedError."""
     human(subject)  # two persons: a program of the same person is no other one
     persons = await acting(connection, subject, MANAGE, unit)
     await take(connection, Lock.ASSESSMENT)
@@ -90,7 +92,7 @@ async def put_draft(
 async def publish(
     connection: Connection, subject: Subject, unit: str, year: int, revision: int, valid_from: date
 ) -> dict[str, Any]:
-    """Publish the draft. It holds from ``valid_from`` on, and never for a day of a closed sheet. Raises AssessmentError."""
+    """Publish the draft. It holds from ``valid_from`` on, and never for a day of a closed sheet. Raises DeclinedError."""
     human(subject)
     await take(connection, Lock.ASSESSMENT)
     row = await connection.fetchrow(
@@ -127,13 +129,12 @@ async def _refuse_backwards(connection: Connection, unit: str, year: int, valid_
             f"须晚于上一版本的生效日 {last} · must be later than {last}, from which the last version holds",
         )
     closed = await connection.fetchrow(
-        "WITH RECURSIVE below AS (SELECT $1::text AS id UNION SELECT o.id FROM organisations o JOIN below b ON o.parent = b.id)"
-        " SELECT s.organisation, s.period, s.last_day FROM assessment_sheets s JOIN below ON below.id = s.organisation"
-        " WHERE s.last_day >= $2 AND s.first_day <= $3 ORDER BY s.last_day DESC LIMIT 1",
-        unit, valid_from, date(year, 12, 31),
+        "SELECT organisation, period, last_day FROM assessment_sheets WHERE organisation = ANY($1::text[])"
+        " AND last_day >= $2 AND first_day <= $3 ORDER BY last_day DESC LIMIT 1",
+        sorted(await units_below(connection, [unit])), valid_from, date(year, 12, 31),
     )  # fmt: skip
     if closed is not None:
-        raise AssessmentError(
+        raise DeclinedError(
             "closed-sheets",
             f"单位 {closed['organisation']} 的 {closed['period']} 考核表已关闭，新版本须自 {closed['last_day']} 之后生效"
             f" · the sheet {closed['period']} of {closed['organisation']} is closed; choose a day after {closed['last_day']}",
@@ -145,7 +146,7 @@ async def versions_for(
 ) -> dict[str, list[Version]]:
     """The published tables that hold for each of ``units`` in ``years``: of the nearest unit above that published one (its own
     only where nothing is above); else the one that is shipped."""
-    parents = dict(await connection.fetch("SELECT id, parent FROM organisations"))
+    parents = await parents_of(connection)
     rows = await connection.fetch(
         "SELECT organisation, year, version, valid_from, body FROM assessment_tables"
         " WHERE year = ANY($1::integer[]) AND valid_from IS NOT NULL ORDER BY year, version", years,

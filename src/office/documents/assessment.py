@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from office.documents.papers import Letter, letter_data
-from office.documents.typesetting import Typesetter, chinese_moment, typesetter
+from office.documents.papers import Act, Letter, act_rows, letter_data
+from office.documents.typesetting import Typesetter, typesetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class AssessmentLine:
 class AssessmentSheet:
     """``table``: the scoring table with its version; ``period``: in words; ``base``: the points before any line. ``total``: what
     the lines come to, as it was confirmed; ``grade``: 等次, None = none. ``floor`` and ``ceiling``: between which the total is
-    kept. ``acts``: (what, who, when)."""
+    kept. ``acts``: who did what."""
 
     letter: Letter
     unit: str
@@ -40,7 +40,7 @@ class AssessmentSheet:
     total: Decimal
     grade: str | None = None
     notes: tuple[str, ...] = ()
-    acts: tuple[tuple[str, str, datetime | None], ...] = ()
+    acts: tuple[Act, ...] = ()
     floor: Decimal = Decimal(0)
     ceiling: Decimal | None = None
 
@@ -76,7 +76,7 @@ def render_assessment(sheet: AssessmentSheet, setter: Typesetter | None = None) 
         "calculation": f"得分：{said} ＝ {_plain(sheet.total)} 分{limit}。",
         "grade": sheet.grade,
         "notes": list(sheet.notes),
-        "acts": [[what, who or "　", "时间", "　" if when is None else chinese_moment(when)] for what, who, when in sheet.acts],
+        "acts": act_rows(sheet.acts),
     }  # fmt: skip
     used = typesetter() if setter is None else setter
     return used.pdf("assessment", letter_data(sheet.letter) | data, sheet.letter.when)

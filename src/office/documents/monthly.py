@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from office.documents.papers import Letter, letter_data
 from office.documents.typesetting import Typesetter, chinese_day
+from runtime.units import midnight
 
 #: Rows of a table of the PDF; the XLSX has them all.
 _MOST_ROWS: Final = 20
@@ -124,22 +126,15 @@ def _subjects(rows: Sequence[SubjectRow]) -> list[tuple[Cell, ...]]:
 
 def render_monthly(setter: Typesetter, report: MonthlyReport) -> bytes:
     """The PDF. Raises RenderError."""
+    number = f"{report.month.year}年第{report.month.month}期"
+    letter = Letter(report.issuer, number, report.title, midnight(report.as_of))
     data: dict[str, Any] = {
         "document_title": report.title,
-        "letter": {
-            "issuer": report.issuer,
-            "number": f"{report.month.year}年第{report.month.month}期",
-            "title": report.title,
-            "day": chinese_day(report.as_of),
-            "marks": [],
-            "cancelled": None,
-            "copies": [],
-        },
         "scope": f"范围：{report.scope}。统计截至 {chinese_day(report.as_of)}。",
         "totals": [[name, f"{number:,}"] for name, number in report.totals],
         "tables": [_shown(table) for table in tables(report)],
     }
-    return setter.pdf("monthly", data, report.as_of)
+    return setter.pdf("monthly", letter_data(letter) | data, letter.when)
 
 
 def _shown(table: Table) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -11,6 +12,8 @@ from office.documents.typesetting import Typesetter, chinese_day, chinese_moment
 from runtime.units import CHINA
 
 _BLANK: Final = "　"
+#: (what, who, when); nobody and None are filled in by hand.
+Act = tuple[str, str, datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +80,13 @@ class OrderPaper:
 
 @dataclass(frozen=True, slots=True)
 class FormPaper:
-    """Any other paper of a case. ``sections``: (heading, text); ``acts``: (what, who) with when, None = to be filled in by
-    hand."""
+    """Any other paper of a case. ``sections``: (heading, text); ``acts``: who did what."""
 
     letter: Letter
     to: str
     opening: tuple[str, ...]
     sections: tuple[tuple[str, str], ...]
-    acts: tuple[tuple[str, str, datetime | None], ...]
+    acts: tuple[Act, ...]
 
 
 def render_order(setter: Typesetter, paper: OrderPaper) -> bytes:
@@ -111,10 +113,7 @@ def render_form(setter: Typesetter, paper: FormPaper) -> bytes:
         "to": paper.to,
         "opening": list(paper.opening),
         "sections": [[name, text or "无。"] for name, text in paper.sections],
-        "acts": [
-            [what, who or _BLANK, "时间", _BLANK if when is None else chinese_moment(when)]
-            for what, who, when in paper.acts
-        ],
+        "acts": act_rows(paper.acts),
     }
     return setter.pdf("form", letter_data(paper.letter) | data, paper.letter.when)
 
@@ -133,6 +132,14 @@ def letter_data(letter: Letter) -> dict[str, Any]:
             "copies": list(letter.copies),
         },
     }
+
+
+def act_rows(acts: Iterable[Act]) -> list[list[str]]:
+    """The rows of the table of who did what when."""
+    return [
+        [what, who or _BLANK, "时间", _BLANK if when is None else chinese_moment(when)]
+        for what, who, when in acts
+    ]
 
 
 def _alarm(alarm: Alarm, pictures: list[str]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Typesetter:
     known: frozenset[int]
 
     def pdf(
-        self, template: str, data: Mapping[str, Any], when: date | datetime, pictures: Sequence[str] = ()
+        self, template: str, data: Mapping[str, Any], when: datetime, pictures: Sequence[str] = ()
     ) -> bytes:
         """The PDF of ``data`` (of JSON) in templates/``template``.typ, dated ``when``. ``pictures``: SVG, which the template
         takes by their number. The same again is the same bytes. Raises RenderError."""
@@ -57,9 +57,6 @@ class Typesetter:
         shown["replaced"] = any_missing(data, self.known)
         shown["families"] = dict(self.families)
         shown["check"] = check_of(data, pictures)
-        moment = (
-            when if isinstance(when, datetime) else datetime(when.year, when.month, when.day, tzinfo=CHINA)
-        )
         compiler = typst.Compiler(_source(template), font_paths=self.fonts, ignore_system_fonts=True)
         inputs = {f"picture{number}": svg for number, svg in enumerate(pictures)}
         try:
@@ -67,7 +64,7 @@ class Typesetter:
                 format="pdf",
                 sys_inputs=inputs | {"data": orjson.dumps(shown).decode()},
                 pdf_standards=_STANDARD,
-                timestamp=int(moment.timestamp()),
+                timestamp=int(when.timestamp()),
             )
         except typst.TypstError as error:
             raise RenderError(

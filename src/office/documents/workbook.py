@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import xlsxwriter
 
-from office.documents.monthly import MonthlyReport, tables
+from office.documents.monthly import MonthlyReport, Table, tables
 
 #: Rows that a chart shows.
 _MOST_BARS: Final = 15
@@ -49,7 +49,7 @@ def render_workbook(report: MonthlyReport) -> bytes:
     return target.getvalue()
 
 
-def _sheet(book: Any, table: Any, head: Any, cell: Any, number: Any) -> None:
+def _sheet(book: Any, table: Table, head: Any, cell: Any, number: Any) -> None:
     name, header, rows, _ = table
     sheet = book.add_worksheet(name)
     sheet.freeze_panes(1, 0)

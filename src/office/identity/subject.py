@@ -6,7 +6,7 @@ nothing behind that asks again how it came in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -206,6 +206,17 @@ class Subject:
         """The units in which, and below which, the subject has one of ``permissions``; None = everywhere."""
         units = [grant.organisation for grant in self.grants if not grant.permissions.isdisjoint(permissions)]
         return None if None in units else frozenset(unit for unit in units if unit is not None)
+
+    def hats(self, permissions: Collection[str], units: Collection[str]) -> list[frozenset[str]]:
+        """Whose act it is (keys) when the subject uses one of ``permissions`` in one of ``units`` or everywhere: a set for each way in
+        which it has it, own rights first. Empty: it has none."""
+        found = []
+        for grant in sorted(self.grants, key=lambda grant: grant.delegated_by or ""):
+            held = not grant.permissions.isdisjoint(permissions)
+            if held and (grant.organisation is None or grant.organisation in units):
+                by = set() if grant.delegated_by is None else {f"{Kind.USER}:{grant.delegated_by}"}
+                found.append(frozenset({self.key, *by}))
+        return list(dict.fromkeys(found))
 
     def roles(self) -> frozenset[Role]:
         """The roles of the subject, in whatever unit."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,18 +32,6 @@ class Actor:
     @property
     def human(self) -> bool:
         return self.subject.kind is Kind.USER
-
-    def hats(self, permissions: Iterable[str], above: frozenset[str]) -> list[frozenset[str]]:
-        """Whose act it is when the subject uses one of ``permissions`` in a unit, a set for each way in which it has it, own
-        rights first. ``above``: the unit and all units above it. Empty: it has none."""
-        wanted = frozenset(permissions)
-        found: list[frozenset[str]] = []
-        grants = [g for g in self.subject.grants if not g.permissions.isdisjoint(wanted)]
-        for grant in sorted(grants, key=lambda grant: grant.delegated_by or ""):
-            if grant.organisation is None or grant.organisation in above:
-                by = set() if grant.delegated_by is None else {f"{Kind.USER}:{grant.delegated_by}"}
-                found.append(frozenset({self.person, *by}))
-        return list(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +90,8 @@ async def reach_of(connection: Connection, subject: Subject, *permissions: str) 
 async def persons_for(
     connection: Connection, actor: Actor, unit: str, *permissions: str
 ) -> list[frozenset[str]]:
-    """``Actor.hats`` in ``unit``. Raises NotAllowedError when there is none."""
-    found = actor.hats(permissions, await units_above(connection, unit))
+    """``Subject.hats`` in ``unit``. Raises NotAllowedError when there is none."""
+    found = actor.subject.hats(permissions, await units_above(connection, unit))
     if not found:
         raise NotAllowedError(unit, permissions)
     return found

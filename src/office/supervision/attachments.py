@@ -10,9 +10,9 @@ from office.supervision.actors import Actor, sight
 from office.supervision.cases import new_id, now_of
 from office.supervision.commanding import enclose, no_such_case
 from office.supervision.papers import Paper
-from office.supervision.problems import NotThereError, SupervisionError
 from office.supervision.states import Step
 from runtime.connection import Connection
+from runtime.errors import DeclinedError, NotThereError
 
 #: Files of a case, and their bytes together.
 MAX_FILES: Final = 100
@@ -48,11 +48,10 @@ async def attach(
         "SELECT count(*), COALESCE(sum(size), 0) FROM case_attachments WHERE case_id = $1", case
     )
     if count >= MAX_FILES or total + len(paper.body) > MAX_TOTAL:
-        raise SupervisionError(
+        raise DeclinedError(
             "too-many-files",
             f"附件过多（至多 {MAX_FILES} 个、{MAX_TOTAL >> 20} MiB） · too many files: at most {MAX_FILES} and {MAX_TOTAL >> 20} MiB",
-            version=after.version - 1,
-            state=after.state,
+            more={"version": after.version - 1, "state": after.state},
         )
     row = await connection.fetchrow(
         "INSERT INTO case_attachments (id, case_id, name, media_type, size, sha256, received_sha256, uploaded_by, uploaded_at,"  # noqa: S608 - constant

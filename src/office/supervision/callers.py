@@ -15,13 +15,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from office.identity.sealing import KEY_BYTES, Flaw, KeyFileError, read_key, seal, unseal
-from office.supervision.problems import SupervisionError
+from runtime.errors import DeclinedError
 from runtime.settings import Settings
 
 FILE: Final = "caller.key"
 
 
-class NoKeyError(SupervisionError):
+class NoKeyError(DeclinedError):
     """There is no key, or it cannot be used: callers are neither taken nor shown."""
 
     def __init__(self, why: str) -> None:

@@ -79,6 +79,11 @@ async def now_of(connection: Connection) -> datetime:
     return moment
 
 
+async def today_of(connection: Connection) -> date:
+    """The day in China, by the database's clock."""
+    return china_today(await now_of(connection))
+
+
 async def load_clocks(connection: Connection) -> Clocks:
     """The calendar and the parameters as they are now."""
     return Clocks(await load_calendar(connection), await load_parameters(connection))

@@ -45,7 +45,7 @@ async def turn(connection: Connection) -> bool:
     moved, clocks = False, await cases.load_clocks(connection)
     for row in withdrawn:
         moved |= await _apart(connection, _note_withdrawn, row["case_id"], clocks, row["alerts"])
-    today = china_today(await cases.now_of(connection))
+    today = await cases.today_of(connection)
     due = await connection.fetch(
         "SELECT id FROM cases WHERE look_on <= $1 ORDER BY look_on, id LIMIT $2", today, AT_ONCE
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from office.supervision.cases import Clocks
 from office.supervision.states import Case, Event, State, Step, advance, begin
 from registry.working_days import Calendar
 from runtime.connection import Connection
-from runtime.units import CHINA
+from runtime.units import midnight
 
 #: Units whose threads are read at once.
 _AT_ONCE: Final = 200
@@ -29,7 +29,7 @@ _DAY: Final = timedelta(days=1)
 @dataclass(frozen=True, slots=True)
 class Closing:
     """The close of a case that stands. ``version``: of its event; ``day``: in China. ``rules``: (rule, severity) of its alerts
-    as they were when it was drafted. ``closers``: who closed it. ``replies``, ``late_replies``: replies with a known term, and those
+    as they were when it was drafted. ``replies``, ``late_replies``: replies with a known term, and those
     signed after it; ``signings``, ``late_signings``: the same of 签收; ``returned``: how often it was 退回重办. ``measures_due``,
     ``rectified``: days; ``rectified`` only when the office has accepted it; ``late_wd``: working days from one to the other."""
 
@@ -40,7 +40,6 @@ class Closing:
     finding: str
     source: str
     rules: tuple[tuple[str, str], ...]
-    closers: frozenset[str]
     replies: int
     late_replies: int
     signings: int
@@ -77,7 +76,7 @@ def closing_of(events: Sequence[Event], clocks: Clocks) -> Closing | None:
     rectified = case.rectified if case.rectification_accepted else None
     return Closing(
         case.number or "", case.organisation, closed.version, closed.day, case.finding, case.contents["source"],
-        _rules(case), closed.persons, replies, late_replies, signings, late_signings, returned, case.measures_due, rectified,
+        _rules(case), replies, late_replies, signings, late_signings, returned, case.measures_due, rectified,
         0 if rectified is None or case.measures_due is None else worked_between(clocks.calendar, case.measures_due, rectified),
     )  # fmt: skip
 
@@ -105,7 +104,7 @@ async def closings_between(
     for first in range(0, len(every), _AT_ONCE):
         rows = await connection.fetch(
             "SELECT number, version, step, at, persons, body FROM assessed_threads($1, $2, $3)",
-            every[first : first + _AT_ONCE], _midnight(since), _midnight(until + _DAY),
+            every[first : first + _AT_ONCE], midnight(since), midnight(until + _DAY),
         )  # fmt: skip
         for number, (_, thread) in enumerate(groupby(rows, key=lambda row: row["number"])):
             if number % _IN_A_ROW == 0:
@@ -141,7 +140,3 @@ async def closers_of(connection: Connection, unit: str, number: str, version: in
         unit, number, version,
     )  # fmt: skip
     return frozenset(person for row in rows for person in row["persons"])
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), CHINA)

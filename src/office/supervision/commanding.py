@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from office.supervision import cases
-from office.supervision.actors import Actor, persons_for, sight
+from office.supervision.actors import Actor, Sight, persons_for, sight
 from office.supervision.cases import Clocks, Entry, Thread, china_today
 from office.supervision.complaints import case_part
 from office.supervision.contents import CaseClose, CaseCommand, CaseContents, CaseEdit, CaseGrant, plain
@@ -17,10 +17,8 @@ from office.supervision.facts import alerts_by_id, complete
 from office.supervision.findings import drop_tasks, write_findings
 from office.supervision.messages import tell
 from office.supervision.problems import (
-    InvalidError,
     NotAllowedError,
     NotNowError,
-    NotThereError,
     OwnMatterError,
     StaleError,
     TakenError,
@@ -41,6 +39,7 @@ from office.supervision.states import (
 from office.supervision.words import Refusal
 from registry.organisations import names_of, organisation_exists, units_above
 from runtime.connection import Connection
+from runtime.errors import InvalidError, NotThereError
 
 #: Steps that change no state, and that somebody could take for ever.
 _AT_WILL: Final = frozenset({Step.NOTE, Step.ATTACH, Step.EDIT, Step.REPLY, Step.REMIND, Step.RECTIFIED})
@@ -53,6 +52,15 @@ _ABOUT_WHO: Final = frozenset({Refusal.OWN_DRAFT, Refusal.OWN_REPLY, Refusal.OWN
 def no_such_case(id: str) -> NotThereError:
     """Also for one that is not the caller's to see."""
     return NotThereError(f"没有这份督办单，或不在您的范围内 · no such case, or it is not yours to see: {id}")
+
+
+async def seen(connection: Connection, actor: Actor, id: str, *, lock: bool = False) -> tuple[Thread, Sight]:
+    """A case, and what its reader sees of all cases. Raises NotThereError for one that is not his to see."""
+    thread = await cases.read_thread(connection, id, lock=lock)
+    sees = await sight(connection, actor.subject)
+    if thread is None or not sees.sees(thread.case.organisation, issued=thread.case.number is not None):
+        raise no_such_case(id)
+    return thread, sees
 
 
 async def draft(connection: Connection, actor: Actor, given: CaseContents) -> str:
@@ -135,7 +143,7 @@ def possible(
         row = row_of(case.state, what)
         if row is None or not row.permissions:
             continue
-        hats = actor.hats(row.permissions, above)
+        hats = actor.subject.hats(row.permissions, above)
         if not hats:
             continue
         try:
@@ -147,10 +155,7 @@ def possible(
 
 
 async def _held(connection: Connection, actor: Actor, id: str, what: Step) -> Thread:
-    thread = await cases.read_thread(connection, id, lock=True)
-    sees = await sight(connection, actor.subject)
-    if thread is None or not sees.sees(thread.case.organisation, issued=thread.case.number is not None):
-        raise no_such_case(id)
+    thread, _ = await seen(connection, actor, id, lock=True)
     if what in _AT_WILL and thread.case.version >= cases.MAX_EVENTS:
         raise InvalidError(
             "", "本单的办理记录过多，只能继续办结 · too many entries: bring the case to its end"
@@ -191,7 +196,7 @@ async def _body(
         _check_day(body.get("measures_due"), today, "/measures_due")
     elif what is Step.NOTE:  # of which side it is, for it may be internal
         above = await units_above(connection, case.organisation)
-        body["side"] = "office" if actor.hats(OFFICE, above) else "unit"
+        body["side"] = "office" if actor.subject.hats(OFFICE, above) else "unit"
     return body
 
 

@@ -12,11 +12,12 @@ from pydantic import ValidationError
 from office.supervision.actors import Actor
 from office.supervision.callers import CallerKey
 from office.supervision.complaints import Complaint, RepeatedError, take_in
-from office.supervision.problems import InvalidError, NotAllowedError
+from office.supervision.problems import NotAllowedError
 from registry.refusals import Flaw, UnreadableError, explain
 from registry.statements.files import read_sheets
 from registry.writing import in_transaction
 from runtime.connection import Connection
+from runtime.errors import InvalidError
 from runtime.units import CHINA
 
 #: Rows of a file, errors that are told.

@@ -15,13 +15,13 @@ from office.supervision.actors import Actor, persons_for, reach_of
 from office.supervision.callers import Caller, CallerKey
 from office.supervision.cases import china_today, new_id, now_of
 from office.supervision.contents import LongText
-from office.supervision.problems import InvalidError, NotThereError, SupervisionError
 from office.supervision.words import SAID, Refusal
 from registry.organisations import organisation_exists
 from registry.refusals import AHEAD, IN_FUTURE
 from registry.values import Identifier, Plate, Text, Time, readable_name
 from registry.vehicles import VehicleInfo, holders_of_plates, official_on
 from runtime.connection import Connection
+from runtime.errors import DeclinedError, InvalidError, NotThereError
 from runtime.units import CHINA
 
 #: So long before and after the time that a complaint names something of the car is looked for.
@@ -71,7 +71,7 @@ class Complaint(BaseModel):
         return Caller(self.caller_name or "", self.caller_phone or "")
 
 
-class NoPersonError(SupervisionError):
+class NoPersonError(DeclinedError):
     """A program asks for a caller."""
 
     status = 403
@@ -80,7 +80,7 @@ class NoPersonError(SupervisionError):
         super().__init__(str(Refusal.NO_PERSON), SAID[Refusal.NO_PERSON])
 
 
-class RepeatedError(SupervisionError):
+class RepeatedError(DeclinedError):
     """The ticket is there already."""
 
     def __init__(self, ticket: str, id: str) -> None:

@@ -6,14 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from office.supervision.contents import CaseContents, plain
-from office.supervision.problems import InvalidError, NotThereError
 from registry.organisations import organisation_exists
 from rules.alerts.model import Alert
-from rules.catalogue import RULES
+from rules.catalogue import RULE_NAMES
 from runtime.connection import Connection
+from runtime.errors import InvalidError, NotThereError
 from runtime.units import CHINA
 
-_RULE_NAMES: Final = {rule.code: rule.name for rule in RULES}
 #: Kind of record -> (its name, the SQL that says which ids are there).
 _RECORDS: Final[Mapping[str, tuple[str, str]]] = {
     "vehicle": (
@@ -100,7 +99,7 @@ def facts_of(alerts: Sequence[Alert]) -> str:
     lines = []
     for number, alert in enumerate(alerts, 1):
         when = alert.occurred_from.astimezone(CHINA).strftime("%Y-%m-%d %H:%M")
-        name = _RULE_NAMES.get(alert.rule, alert.rule)
+        name = RULE_NAMES.get(alert.rule, alert.rule)
         lines.append(f"{number}. {alert.plate or '-'}，{when}，{name}：{alert.summary}")
     return "\n".join(lines)
 

@@ -10,9 +10,9 @@ from typing import Any, Final
 from office.supervision.actors import Actor, persons_for, reach_of
 from office.supervision.cases import new_id, now_of
 from office.supervision.contents import Finding
-from office.supervision.problems import NotThereError, SupervisionError
 from office.supervision.states import Case, Event
 from runtime.connection import Connection
+from runtime.errors import DeclinedError, NotThereError
 from runtime.units import from_us
 
 #: Labels that a backtest takes, at most.
@@ -116,7 +116,7 @@ async def finish_task(connection: Connection, actor: Actor, id: str, note: str) 
         raise NotThereError(f"没有这项任务 · no such task: {id}")
     await persons_for(connection, actor, row["organisation"], "cases:draft", "cases:close", "registry:write")
     if row["done_at"] is not None:
-        raise SupervisionError("task-done", "任务已完成 · the task is done already")
+        raise DeclinedError("task-done", "任务已完成 · the task is done already")
     done = await connection.fetchrow(
         "UPDATE tasks SET done_at = $2, done_by = $3, note = $4 WHERE id = $1"
         " RETURNING id, organisation, kind, subject, case_id AS case, opened_at, done_at, note",

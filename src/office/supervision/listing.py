@@ -10,8 +10,8 @@ from office.identity.scope import FEW_UNITS, in_order
 from office.supervision import cases
 from office.supervision.actors import Actor, Sight, sight
 from office.supervision.attachments import files_of
-from office.supervision.cases import Entry, Thread, china_today
-from office.supervision.commanding import no_such_case, possible
+from office.supervision.cases import Entry, Thread
+from office.supervision.commanding import possible, seen
 from office.supervision.deadlines import Colour, Deadlines, Due
 from office.supervision.states import STATE_NAMES, STEP_NAMES, State
 from office.supervision.words import SAID
@@ -66,24 +66,23 @@ async def list_cases(
     after: tuple[datetime, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Cases that the caller may see, newest first."""
-    asked = Conditions()
-    row = await _asked(connection, actor, filters, asked)
+    asked, sees = Conditions(), await sight(connection, actor.subject)
+    row = await _asked(connection, sees, filters, asked)
     if after is not None:
         asked.add("c.created_at <= {} AND (c.created_at < {} OR c.id > {})", after[0], after[0], after[1])
     most = asked.argument(limit)
     place = await _shown_from(connection, filters)
     sql = f"SELECT {row} FROM {place} c{asked.where} ORDER BY c.created_at DESC, c.id LIMIT {most}"  # noqa: S608 - constants
-    async with in_order(connection, place == "cases" and await _walks(connection, actor, filters)):
+    async with in_order(connection, place == "cases" and _walks(sees, filters)):
         return [dict(found) for found in await connection.fetch(sql, *asked.arguments)]
 
 
-async def _walks(connection: Connection, actor: Actor, filters: CaseFilter) -> bool:
+def _walks(sees: Sight, filters: CaseFilter) -> bool:
     """Whether the list is read along an index: of one state, source or finding, in many units (but not in all: then the database
     finds it by itself)."""
     named = {name for name in CaseFilter.__slots__ if getattr(filters, name) is not None}
     if len(named) != 1 or not named <= {"state", "source", "finding"}:
         return False
-    sees = await sight(connection, actor.subject)
     return sees.all is not None and sees.issued is not None and len(sees.all | sees.issued) > FEW_UNITS
 
 
@@ -99,8 +98,8 @@ async def _shown_from(connection: Connection, filters: CaseFilter) -> str:
 
 async def count_cases(connection: Connection, actor: Actor, filters: CaseFilter) -> dict[str, dict[str, int]]:
     """Numbers of cases by state and by colour (of those that are with a unit)."""
-    asked = Conditions()
-    row = await _asked(connection, actor, filters, asked)
+    asked, sees = Conditions(), await sight(connection, actor.subject)
+    row = await _asked(connection, sees, filters, asked)
     place = await _shown_from(connection, filters)
     found = await connection.fetch(
         f"SELECT state, colour, count(*) AS n FROM (SELECT {row} FROM {place} c{asked.where}) f"  # noqa: S608 - constants
@@ -116,14 +115,14 @@ async def count_cases(connection: Connection, actor: Actor, filters: CaseFilter)
     return {"states": states, "colours": colours}
 
 
-async def _asked(connection: Connection, actor: Actor, filters: CaseFilter, asked: Conditions) -> str:
+async def _asked(connection: Connection, sees: Sight, filters: CaseFilter, asked: Conditions) -> str:
     """Adds to ``asked`` what is asked for; the columns of a row."""
-    today = china_today(await cases.now_of(connection))
+    today = await cases.today_of(connection)
     place = f"{asked.argument(today)}::date"
     row = _ROW.format(today=place)
     if filters.colour is not None:
         asked.add(_OF_COLOUR[filters.colour].format(today=place))
-    _only_seen(asked, await sight(connection, actor.subject))
+    _only_seen(asked, sees)
     for column in ("state", "source", "vehicle", "finding"):
         value = getattr(filters, column)
         if value is not None:
@@ -159,13 +158,10 @@ def _only_seen(asked: Conditions, sees: Sight) -> None:
 
 async def show_case(connection: Connection, actor: Actor, id: str) -> dict[str, Any]:
     """One case: contents, thread, deadlines, files, and what the caller may do now. Raises NotThereError."""
-    thread = await cases.read_thread(connection, id)
-    sees = await sight(connection, actor.subject)
-    if thread is None or not sees.sees(thread.case.organisation, issued=thread.case.number is not None):
-        raise no_such_case(id)
+    thread, sees = await seen(connection, actor, id)
     case = thread.case
     clocks = await cases.load_clocks(connection)
-    today = china_today(await cases.now_of(connection))
+    today = await cases.today_of(connection)
     found = clocks.deadlines(case, today)
     steps = possible(actor, case, found, today, await units_above(connection, case.organisation))
     office = sees.office(case.organisation)

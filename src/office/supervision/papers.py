@@ -160,7 +160,7 @@ def _looked_at(archive: zipfile.ZipFile, size: int) -> tuple[str, dict[str, byte
         if total > MAX_UNPACKED or len(body) > part.file_size:
             raise PaperError("文件展开后过大 · too large unpacked")
         plain = _part(name, body)
-        if plain is not body:
+        if plain != body:
             changed[part.filename] = plain
     return kinds.pop(), changed
 
@@ -168,8 +168,7 @@ def _looked_at(archive: zipfile.ZipFile, size: int) -> tuple[str, dict[str, byte
 def _part(name: str, body: bytes) -> bytes:
     """A part of a document as it may stay. Raises PaperError."""
     if body.startswith((b"\xff\xd8\xff", PNG)):
-        plain = png(body) if body.startswith(PNG) else without_positions(body)
-        return body if plain == body else plain
+        return png(body) if body.startswith(PNG) else without_positions(body)
     if body.startswith((*_ARCHIVES, *_PROGRAMS)):
         raise PaperError("文件内含压缩包或程序 · there is an archive or a program inside")
     if _OTHER_PICTURES.match(body):

@@ -1,4 +1,4 @@
-"""What is refused, as errors: each says in Chinese and English what is wrong and what to do."""
+"""What is declined here, as errors: each says in Chinese and English what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -6,32 +6,10 @@ from collections.abc import Iterable
 
 from office.supervision.states import STATE_NAMES, State
 from office.supervision.words import SAID, Refusal
-from runtime.errors import GongcheError
+from runtime.errors import DeclinedError, InvalidError
 
 
-class SupervisionError(GongcheError):
-    """Base. ``code`` names the kind for programs, ``status`` is that of HTTP; ``version`` and ``state``: of the case as it
-    is now, where one is meant."""
-
-    status = 409
-
-    def __init__(
-        self, code: str, message: str, *, version: int | None = None, state: State | None = None
-    ) -> None:
-        super().__init__(message)
-        self.code, self.version, self.state = code, version, state
-
-
-class NotThereError(SupervisionError):
-    """There is no such thing, or it is not the caller's to see: the answer is the same."""
-
-    status = 404
-
-    def __init__(self, what: str) -> None:
-        super().__init__("not-found", what)
-
-
-class NotAllowedError(SupervisionError):
+class NotAllowedError(DeclinedError):
     """The caller has not the right in this unit."""
 
     status = 403
@@ -44,25 +22,27 @@ class NotAllowedError(SupervisionError):
         )
 
 
-class OwnMatterError(SupervisionError):
+class OwnMatterError(DeclinedError):
     """Somebody would decide on what he did himself."""
 
     status = 403
 
     def __init__(self, refusal: Refusal, version: int, state: State) -> None:
-        super().__init__(str(refusal), SAID[refusal], version=version, state=state)
+        super().__init__(str(refusal), SAID[refusal], more={"version": version, "state": state})
 
 
-class NotNowError(SupervisionError):
+class NotNowError(DeclinedError):
     """Not in this state, or not any more."""
 
     def __init__(self, refusal: Refusal, version: int, state: State) -> None:
         super().__init__(
-            str(refusal), f"{SAID[refusal]}（{STATE_NAMES[state]} {state}）", version=version, state=state
+            str(refusal),
+            f"{SAID[refusal]}（{STATE_NAMES[state]} {state}）",
+            more={"version": version, "state": state},
         )
 
 
-class StaleError(SupervisionError):
+class StaleError(DeclinedError):
     """The caller saw another version."""
 
     def __init__(self, version: int, state: State) -> None:
@@ -70,12 +50,11 @@ class StaleError(SupervisionError):
             "stale-version",
             f"督办单已有新的办理，现为第 {version} 版（{STATE_NAMES[state]}），请重新打开后再办"
             f" · the case has moved on: it is at version {version} ({state}); read it again",
-            version=version,
-            state=state,
+            more={"version": version, "state": state},
         )
 
 
-class TakenError(SupervisionError):
+class TakenError(DeclinedError):
     """An alert is in another open case."""
 
     def __init__(self, alert: str, case: str, number: str | None) -> None:
@@ -84,16 +63,6 @@ class TakenError(SupervisionError):
             "alert-in-a-case",
             f"预警 {alert} 已在未办结的督办单 {named} 中，请在该单内办理 · alert {alert} is in the open case {named}; go on there",
         )
-
-
-class InvalidError(SupervisionError):
-    """Well-formed, but not possible. ``pointer``: where in the body."""
-
-    status = 422
-
-    def __init__(self, pointer: str, message: str) -> None:
-        super().__init__("invalid-data", message)
-        self.pointer = pointer
 
 
 class PaperError(InvalidError):

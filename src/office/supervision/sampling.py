@@ -16,12 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from office.supervision.actors import Actor, persons_for, reach_of
 from office.supervision.commanding import draft
 from office.supervision.contents import MAX_ALERTS, CaseContents, Source
-from office.supervision.problems import InvalidError
 from registry.organisations import units_below
 from registry.refusals import PlacedError
 from registry.values import Day, Identifier
 from runtime.connection import Connection
-from runtime.units import from_us, midnight_us
+from runtime.errors import InvalidError
+from runtime.units import midnight
 
 #: Cases proposed at once; alerts looked at.
 MOST_PROPOSALS: Final = 200
@@ -74,7 +74,7 @@ async def proposals(
 
 
 def _span(since: date, until: date) -> tuple[Any, Any]:
-    return from_us(midnight_us(since)), from_us(midnight_us(until + timedelta(days=1)))
+    return midnight(since), midnight(until + timedelta(days=1))
 
 
 class SpotCheck(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 
 from registry.order_cover import covers_within
 from registry.orders import read_orders
@@ -13,7 +13,7 @@ from registry.parameters import ParameterRow
 from registry.snapshot.orders import OrderBook
 from registry.vehicles import SELECT, VehicleInfo, read_vehicles
 from runtime.connection import Connection
-from runtime.units import CHINA, from_us
+from runtime.units import from_us, midnight
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ async def units_of(
         " (SELECT FROM terminal_bindings b WHERE b.vehicle_no = v.no AND b.valid_from < $3"
         " AND (b.valid_to IS NULL OR b.valid_to > $2)) ORDER BY no LIMIT $4"
     )
-    begin = datetime.combine(day, time(), CHINA)
+    begin = midnight(day)
     bounds = (day, begin, begin + timedelta(days=1), most)
     rows = await conn.fetch(
         "SELECT v.* FROM unnest($5::text[]) AS o (id) CROSS JOIN LATERAL"  # noqa: S608 - our own constants

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, time, timezone
+from datetime import date, datetime, timezone
 from fractions import Fraction
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ from registry.statements.units import fine_questions, questions
 from registry.transactions import FuelTransaction
 from registry.values import parse_time
 from registry.violations import Violation
-from runtime.units import CHINA
+from runtime.units import CHINA, midnight
 
 _MERGED: Final = (
     "合并单元格覆盖了多行，分不清属于哪一行，请取消合并 · a merged cell covers several rows; split it"
@@ -115,7 +115,7 @@ class RowReader:
             return time_of(self.row[name], None, self.zone), name == "posted"
         except ValueError:
             day: date | None = self.read(name, day_of)
-        return None if day is None else parse_time(datetime.combine(day, time(), CHINA)), True
+        return None if day is None else parse_time(midnight(day)), True
 
     def decimal(self, name: str, digits: int) -> str | None:
         factor = self.factors.get(name, Fraction(1))
