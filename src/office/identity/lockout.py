@@ -116,6 +116,10 @@ async def take_back(connection: Connection, keys: Keys) -> None:
 async def forgive(connection: Connection, keys: Keys) -> None:
     """Somebody came in: his own failures are forgotten. Those of the address are not, or one user of an address could guess
     for ever at the others."""
+    # Locked in the order of ``charge``, or a try that is being counted and this one wait for each other.
+    await connection.execute(
+        "SELECT FROM login_failures WHERE key = ANY($1::bytea[]) ORDER BY key FOR UPDATE", sorted(keys)
+    )
     await connection.execute(
         "DELETE FROM login_failures WHERE key = ANY($1::bytea[])",
         sorted(key for key, policy in keys.items() if policy is not ADDRESS),
