@@ -695,6 +695,16 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION note_quarantine_parted() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO quarantine_ended
+        SELECT nextval(pg_get_serial_sequence('quarantine', 'id')), o.terminal_no, o.set_aside_at, clock_timestamp()
+          FROM old_rows o JOIN new_rows n USING (id) WHERE o.terminal_no IS DISTINCT FROM n.terminal_no;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION note_result_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1866,8 +1876,11 @@ CREATE TABLE exchange_states (
     last_ok_at timestamp with time zone,
     last_error text,
     last_error_at timestamp with time zone,
-    retry_at timestamp with time zone
+    retry_at timestamp with time zone,
+    least_version bigint DEFAULT 0 NOT NULL
 );
+
+COMMENT ON COLUMN exchange_states.least_version IS 'The highest version of what was dropped from exchange_sent; new records begin above it.';
 
 CREATE SEQUENCE exchange_tickets
     START WITH 1
@@ -3385,6 +3398,8 @@ CREATE INDEX exchange_queue_oldest ON exchange_queue USING btree (peer, kind, no
 
 CREATE INDEX exchange_queue_refused ON exchange_queue USING btree (peer, refused_at, kind, origin, id) WHERE (refused_code IS NOT NULL);
 
+CREATE INDEX exchange_records_gone ON exchange_records USING btree (received_at) WHERE (payload IS NULL);
+
 CREATE INDEX exchange_records_listed ON exchange_records USING btree (kind, happened_at DESC, no DESC);
 
 CREATE INDEX exchange_records_of_units ON exchange_records USING btree (organisation, kind, happened_at DESC, no DESC);
@@ -3392,6 +3407,8 @@ CREATE INDEX exchange_records_of_units ON exchange_records USING btree (organisa
 CREATE INDEX exchange_records_peer ON exchange_records USING btree (peer, kind);
 
 CREATE INDEX exchange_records_units ON exchange_records USING btree (id) WHERE (kind = 'unit'::text);
+
+CREATE INDEX exchange_sent_gone ON exchange_sent USING btree (confirmed_at) WHERE (gone AND confirmed);
 
 CREATE INDEX fences_organisation ON fences USING btree (organisation);
 
@@ -3902,6 +3919,8 @@ CREATE TRIGGER note_parameter_delete AFTER DELETE ON rule_parameters REFERENCING
 CREATE TRIGGER note_parameter_insert AFTER INSERT ON rule_parameters REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('parameter', 'r.rule || ''.'' || r.name', 'r.effective_from', '', 'r.organisation');
 
 CREATE TRIGGER note_parameter_update AFTER UPDATE ON rule_parameters REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('parameter', 'r.rule || ''.'' || r.name', 'r.effective_from', '', 'r.organisation');
+
+CREATE TRIGGER note_parted AFTER UPDATE ON quarantine REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_quarantine_parted();
 
 CREATE TRIGGER note_received_insert AFTER INSERT ON exchange_records REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('received', 'r.no::text', '');
 
