@@ -177,7 +177,7 @@ _SAID: Final = {
 
 def _unsure(report: Report, found: Mapping[tuple[int, int, int], tuple[set[int], list[Finding]]]) -> None:
     """Positions that may have been in records which nobody could read when they were set aside: it is not known of which terminals
-    those were. More than such records can hold were put in, some of them."""
+    those were. Where there are more positions than the records can have held, some were put in: then all are named."""
     entries = set[int]().union(*(ids for ids, _ in found.values()))
     if len(found) > MAX_ROWS * len(entries):
         report.findings += [finding for _, findings in found.values() for finding in findings]
