@@ -38,6 +38,7 @@ _BODIES: Final[dict[Step, dict[str, Any]]] = {
             Step.REOPEN,
             Step.CANCEL,
             Step.RETURN_RECTIFICATION,
+            Step.STANDS,
         )
     },
 }

@@ -128,6 +128,13 @@ async def _forget_parameter(client: httpx.AsyncClient, unit: str, world: ScopeWo
     return answer
 
 
+async def _changed_code(client: httpx.AsyncClient, _unit: str, world: ScopeWorld) -> httpx.Response:
+    seen = await world.pool.fetchval("SELECT revision FROM disposition_codes WHERE code = 'closed'")
+    return await client.put(
+        "/v1/disposition-codes/closed", json={"zh": "予以了结", "en": "closed", "revision": seen}
+    )
+
+
 async def _withdraw(client: httpx.AsyncClient, unit: str, _world: ScopeWorld) -> httpx.Response:
     return await client.delete(f"/v1/fences/fence-{unit}")
 
@@ -271,7 +278,7 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     ),
     ("GET", "/v1/disposition-codes"): Case(_get("/v1/disposition-codes"), _ALERTS, common=True),
     ("PUT", "/v1/disposition-codes/{code}"): Case(
-        _answered("PUT", "/v1/disposition-codes/closed", {"zh": "予以了结", "en": "closed"}), _ANSWERS, common=True
+        _changed_code, _ANSWERS, common=True
     ),
     ("GET", "/v1/subscriptions"): Case(_get("/v1/subscriptions"), _MINE, foreign=_DONE),
     ("PUT", "/v1/subscriptions/{name}"): Case(_subscribed("PUT", "", {}), _MINE, foreign=_DONE),

@@ -120,6 +120,8 @@ class Site:
             "source": "joint",
             "organisation": "jsj",
             "facts": "夜间在围栏外行驶",
+            "basis": ["《党政机关公务用车管理办法》第十七条"],
+            "person": "张三",
         } | more
         return await self.ask(who, "POST", "cases", body, status)
 
@@ -214,6 +216,12 @@ async def test_from_two_alerts_to_a_finding(bureau: Site) -> None:
     assert contents["facts"] == contents["facts_original"]
     assert contents["figures"][0]["measures"]["distance_m"] == {"value": 18_400, "unit": "m"}
     edited = {k: contents[k] for k in ("title", "alerts", "source", "level")} | {"facts": "改写后的事实"}
+    # What the order must name is asked for when it goes to the head, not of a draft.
+    for more, place in (({}, "/basis"), ({"basis": ["第十七条"]}, "/person")):
+        await bureau.step("clerk", id, "edit", contents=edited | more)
+        missing = await bureau.step("clerk", id, "submit", 422)
+        assert missing["errors"][0]["pointer"] == place, missing
+    edited |= {"basis": ["第十七条"], "person": "张三"}
     await bureau.step("clerk", id, "edit", contents=edited)
     shown = await bureau.case(id)
     assert (shown["contents"]["facts"], shown["contents"]["facts_original"]) == (
