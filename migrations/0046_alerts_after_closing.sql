@@ -103,14 +103,16 @@ BEGIN
         EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = %I, pg_temp', each, current_schema());
     END LOOP;
 END $$;
--- They add to the thread and to the files, so they write the version of the row. They change nothing of what it says otherwise.
+-- They add to the thread and to the files, so they write the row: its version, and the terms that are counted anew with it. Nothing else.
 CREATE POLICY helping ON cases FOR SELECT TO gongche_app USING (id = ANY ((SELECT helped_cases(reach_units()))::text[]));
 CREATE POLICY helping_update ON cases FOR UPDATE TO gongche_app USING (id = ANY ((SELECT helped_cases(reach_units()))::text[]))
     WITH CHECK (id = ANY ((SELECT helped_cases(reach_units()))::text[]));
 CREATE FUNCTION keep_helped_cases() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF to_jsonb(NEW) - '{version,due_on,yellow_from,undetermined,look_on}'::text[]
-       IS DISTINCT FROM to_jsonb(OLD) - '{version,due_on,yellow_from,undetermined,look_on}'::text[]
+    IF (NEW.id, NEW.organisation, NEW.number, NEW.state, NEW.helpers, NEW.source, NEW.level, NEW.title, NEW.vehicle, NEW.external_no,
+        NEW.finding, NEW.proposal, NEW.created_at)
+       IS DISTINCT FROM (OLD.id, OLD.organisation, OLD.number, OLD.state, OLD.helpers, OLD.source, OLD.level, OLD.title, OLD.vehicle,
+        OLD.external_no, OLD.finding, OLD.proposal, OLD.created_at)
        AND current_user = 'gongche_app' AND OLD.organisation <> ALL (reach_units()) THEN
         RAISE EXCEPTION 'a unit that helps does not change the case %', OLD.id USING ERRCODE = 'insufficient_privilege';
     END IF;

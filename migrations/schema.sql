@@ -442,8 +442,10 @@ CREATE FUNCTION keep_helped_cases() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    IF to_jsonb(NEW) - '{version,due_on,yellow_from,undetermined,look_on}'::text[]
-       IS DISTINCT FROM to_jsonb(OLD) - '{version,due_on,yellow_from,undetermined,look_on}'::text[]
+    IF (NEW.id, NEW.organisation, NEW.number, NEW.state, NEW.helpers, NEW.source, NEW.level, NEW.title, NEW.vehicle, NEW.external_no,
+        NEW.finding, NEW.proposal, NEW.created_at)
+       IS DISTINCT FROM (OLD.id, OLD.organisation, OLD.number, OLD.state, OLD.helpers, OLD.source, OLD.level, OLD.title, OLD.vehicle,
+        OLD.external_no, OLD.finding, OLD.proposal, OLD.created_at)
        AND current_user = 'gongche_app' AND OLD.organisation <> ALL (reach_units()) THEN
         RAISE EXCEPTION 'a unit that helps does not change the case %', OLD.id USING ERRCODE = 'insufficient_privilege';
     END IF;

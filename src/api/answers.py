@@ -131,7 +131,8 @@ class DispositionCodes(BaseModel):
 
 class AlertLabel(BaseModel):
     """What the office found about an alert when it closed a case. `case_no`: the number of the case. `stands`: false when the case
-    is open again, was cancelled, or has found something else since, or while the alert was withdrawn and nobody has decided; null when it is not yours to see."""
+    is open again, was cancelled, or has found something else since, or while the alert is withdrawn and nobody has decided;
+    null when it is not yours to see."""
 
     finding: Finding
     cause: Cause | None

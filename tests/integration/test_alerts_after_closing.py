@@ -22,7 +22,7 @@ from runtime.settings import Settings
 from runtime.units import to_us
 from tests.integration.test_supervision import CLOSE, T0, Site, days_ahead, opened, suspect, work_every_day
 
-FOUND = {
+FOUND: dict[str, Any] = {
     "finding": "violation", "evidence": "票据时间与轨迹不符", "responsibility": "车管员", "measures": "通报批评",
     "measures_due": days_ahead(30).isoformat(),
 }  # fmt: skip

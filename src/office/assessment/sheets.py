@@ -243,7 +243,8 @@ async def close(
 
 def _refuse_undecided(computed: Computed) -> None:
     """Closing a sheet confirms its points: not those of a case whose alert has fallen, before somebody has decided about it."""
-    waiting = sorted(closing.number for closing in computed.closings if closing.undecided)
+    costing = {line.key.number for line in computed.sheet.lines}
+    waiting = sorted(one.number for one in computed.closings if one.undecided and one.number in costing)
     if waiting:
         named = "、".join(waiting[:10]) + (f" 等 {len(waiting)} 份" if len(waiting) > 10 else "")
         raise DeclinedError(
