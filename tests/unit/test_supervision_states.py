@@ -272,8 +272,10 @@ def test_a_closed_case_whose_alert_has_fallen_waits_for_a_person() -> None:
     def by_itself(case: Case, step: Step) -> Case:
         return advance(case, Event(case.version + 1, step, NOW, body=BODIES[step]))
 
-    def said(case: Case, step: Step, name: str, **terms: date) -> Refusal | None:
-        return refusal(case, step, Act(frozenset({f"user:{name}"}), human=True, today=NOW.date(), **terms))
+    def said(case: Case, step: Step, name: str, reopen_by: date | None = None) -> Refusal | None:
+        return refusal(
+            case, step, Act(frozenset({f"user:{name}"}), human=True, today=NOW.date(), reopen_by=reopen_by)
+        )
 
     case = walk(*CLOSED)
     assert (case.proposal, said(case, Step.STANDS, "head")) == (None, Refusal.NOTHING_TO_DECIDE)
@@ -281,9 +283,9 @@ def test_a_closed_case_whose_alert_has_fallen_waits_for_a_person() -> None:
     # The program only proposes: finding and state are what they were.
     assert (fallen.state, fallen.finding, fallen.proposal) == (State.CLOSED, "violation", "reopen")
     assert (said(fallen, Step.STANDS, "head"), said(fallen, Step.STANDS, "boss")) == (None, Refusal.OWN_UNIT)
-    late = {"reopen_by": NOW.date() - timedelta(days=1)}
-    assert said(case, Step.REOPEN, "head", **late) is Refusal.TOO_LATE_TO_REOPEN
-    assert said(fallen, Step.REOPEN, "head", **late) is None
+    late = NOW.date() - timedelta(days=1)
+    assert said(case, Step.REOPEN, "head", late) is Refusal.TOO_LATE_TO_REOPEN
+    assert said(fallen, Step.REOPEN, "head", late) is None
     stands = advance(fallen, Event(fallen.version + 1, Step.STANDS, NOW, frozenset({"user:head"})))
     assert (stands.state, stands.finding, stands.proposal) == (State.CLOSED, "violation", None)
     assert by_itself(stands, Step.ALERT_CHANGED).proposal == "reopen"  # later news is a question of its own
