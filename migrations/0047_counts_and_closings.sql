@@ -8,6 +8,11 @@ CREATE INDEX cases_states ON cases (state, organisation, source);
 -- Those that are not over are few, whatever the years bring.
 CREATE INDEX cases_in_work ON cases (organisation) WHERE state NOT IN ('closed', 'cancelled');
 
+-- Of ``units`` those that the transaction reaches; null: all of them. (``assessed_units`` compares each with each.)
+CREATE FUNCTION units_in_reach(units text[]) RETURNS text[] LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN units IS NULL THEN reach_units()
+                ELSE (SELECT COALESCE(array_agg(u), '{}') FROM unnest(units) AS n (u) WHERE u IN (SELECT unnest(reach_units()))) END
+$$;
 -- Numbers of cases by state and colour, past row-level security: its conditions are looked at row by row, which for a city's
 -- 150,000 cases takes half a second. Only units in reach are counted. ``whole``: units of which every case counts, null = all that
 -- are in reach; ``part``: further ones, of which those with a number count. Only for who has no secret vehicle hidden from him.
@@ -24,8 +29,8 @@ BEGIN
         RAISE EXCEPTION 'what is hidden from the reader is not counted here' USING ERRCODE = 'insufficient_privilege';
     END IF;
     IF NOT everywhere THEN
-        whole := CASE WHEN whole IS NULL THEN reach_units() ELSE assessed_units(whole) END;
-        part := assessed_units(part);
+        whole := units_in_reach(whole);
+        part := units_in_reach(part);
     END IF;
     IF whole IS NOT NULL THEN
         own := ' AND c.organisation = ANY ($1)';
@@ -44,6 +49,36 @@ BEGIN
             || ' UNION ALL (SELECT c.state, ' || colours || ', count(*) FROM cases c WHERE c.state NOT IN (''closed'', ''cancelled'')'
             || ' AND c.organisation = ANY ($2) AND c.number IS NOT NULL' || asked || ' GROUP BY 1, 2)' USING whole, part, origin, today;
     END IF;
+END $$;
+
+-- The monthly report: what began and what was issued in a month, and how many in each of the months before.
+CREATE INDEX alerts_began ON alerts (occurred_from);
+CREATE INDEX alerts_of_units_began ON alerts (organisation, occurred_from);
+CREATE INDEX cases_issued ON cases (issued_at, organisation) WHERE number IS NOT NULL;
+-- Alerts that began and cases that were issued in each month (of China) from ``since`` on, before ``until``; of ``units``, null = all
+-- that are in reach. From the indexes alone, so past row-level security, as ``counted_cases``.
+CREATE FUNCTION counted_months(units text[], since timestamptz, until timestamptz)
+RETURNS TABLE (month text, alerts bigint, cases bigint) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    own text := '';
+BEGIN
+    IF cardinality(hidden_nos()) > 0 THEN
+        RAISE EXCEPTION 'what is hidden from the reader is not counted here' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    IF NOT (unit_in_reach(NULL) OR current_setting('role') = 'none') THEN
+        units := units_in_reach(units);
+    END IF;
+    IF units IS NOT NULL THEN
+        own := ' AND organisation = ANY ($1)';
+    END IF;
+    RETURN QUERY EXECUTE
+        'SELECT to_char(m.first, ''YYYY-MM''),'
+        ' (SELECT count(*) FROM alerts WHERE occurred_from >= m.since AND occurred_from < m.until' || own || '),'
+        ' (SELECT count(*) FROM cases WHERE number IS NOT NULL AND issued_at >= m.since AND issued_at < m.until' || own || ')'
+        ' FROM (SELECT f AS first, greatest(f AT TIME ZONE ''Asia/Shanghai'', $2) AS since,'
+        ' least((f + interval ''1 month'') AT TIME ZONE ''Asia/Shanghai'', $3) AS until'
+        ' FROM generate_series(date_trunc(''month'', $2 AT TIME ZONE ''Asia/Shanghai''), $3 AT TIME ZONE ''Asia/Shanghai'', interval ''1 month'') f) m'
+        ' WHERE m.since < m.until' USING units, since, until;
 END $$;
 
 -- The threads of ``assessed_threads`` (0037), one row a case: what happened by step and time, and of what was said only what an
@@ -72,7 +107,8 @@ DECLARE
     each regprocedure;
 BEGIN
     FOR each IN SELECT p.oid FROM pg_proc p
-                 WHERE p.pronamespace = current_schema()::regnamespace AND p.proname IN ('counted_cases', 'assessed_closings') LOOP
+                 WHERE p.pronamespace = current_schema()::regnamespace AND p.proname IN (
+                    'counted_cases', 'counted_months', 'assessed_closings') LOOP
         EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = %I, pg_temp', each, current_schema());
     END LOOP;
 END $$;
