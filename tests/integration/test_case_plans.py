@@ -153,7 +153,7 @@ ASKED = [
 
 
 @pytest.mark.parametrize("unit", ["city", None])
-async def test_a_list_of_several_is_crowded(db_url: str, unit: str | None) -> None:
+async def test_a_list_of_several_is_read_in_order(db_url: str, unit: str | None) -> None:
     connection = await crowded(db_url)
     role = Role.OFFICE_HEAD if unit else Role.INSPECTOR
     actor = Actor(Subject(Kind.USER, "head", "head", (Grant(ROLE_PERMISSIONS[role], unit, role),)))
