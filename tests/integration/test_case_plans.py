@@ -100,7 +100,7 @@ MANY = f"""
         FROM (SELECT i, CASE WHEN i % 25 = 0 THEN 'working' WHEN i % 26 = 0 THEN 'draft' WHEN i % 27 = 0 OR i % 79 = 0 THEN 'cancelled'
             ELSE 'closed' END AS s FROM generate_series(1, 20000) i) x;
     INSERT INTO alerts (id, rule, subject, version, status, severity, organisation, vehicle, occurred_from, occurred_to, detected_at, updated_at)
-        SELECT lpad(i::text, 32, '0'), 'mileage', 'x', 1, 'suspected', 'low', CASE WHEN i % 4 = 0 THEN 'far' ELSE 'u' || 1 + i % {UNITS} END,
+        SELECT lpad(i::text, 32, '0'), 'mileage', 'x' || i, 1, 'suspected', 'low', CASE WHEN i % 4 = 0 THEN 'far' ELSE 'u' || 1 + i % {UNITS} END,
             'v' || i % 500, at, at, at, at FROM (SELECT i, now() - i * interval '15 min' AS at FROM generate_series(1, 20000) i) x;
     RESET session_replication_role"""  # noqa: S608 - constants
 WHO = (
