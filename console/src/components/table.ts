@@ -1,0 +1,19 @@
+// What DataTable.vue shows of a list, apart from the page so that it can be tested.
+
+export interface Column {
+  /** Name of the slot ``cell-<key>``; without a slot the field of the row. */
+  key: string
+  title: string
+  /** As in grid-template-columns: "120px", "minmax(200px, 1fr)". */
+  width: string
+  align?: 'right'
+}
+
+const BESIDE = 8
+
+/** The rows [first, last) to draw: those that are seen and a few on each side. */
+export function windowOf(top: number, height: number, rowHeight: number, count: number): { first: number; last: number } {
+  const first = Math.max(0, Math.floor(top / rowHeight) - BESIDE)
+  const last = Math.min(count, Math.ceil((top + height) / rowHeight) + BESIDE)
+  return { first: Math.min(first, last), last }
+}
