@@ -94,7 +94,9 @@ class Node:
             check=False,
         )  # fmt: skip
         if done.returncode:
-            raise ConsoleError(f"failed with status {done.returncode}: node {' '.join(map(str, words))[:200]}")
+            raise ConsoleError(
+                f"failed with status {done.returncode}: node {' '.join(map(str, words))[:200]}"
+            )
 
     def npm(self, *words: str) -> None:
         """``npm words``. The wheel's own bin/npm is broken: npm is started as the program that it is."""
@@ -105,7 +107,9 @@ class Node:
                 return
         raise ConsoleError(f"no npm beside {self.program}")
 
-    def tool(self, package: str, *words: str | Path, more: dict[str, str] | None = None, program: str = "") -> None:
+    def tool(
+        self, package: str, *words: str | Path, more: dict[str, str] | None = None, program: str = ""
+    ) -> None:
         """A program of a package in console/node_modules."""
         folder = CONSOLE / "node_modules" / package
         named = json.loads((folder / "package.json").read_text("utf-8"))["bin"]
@@ -184,7 +188,16 @@ def _lines(paths: Iterable[Path]) -> str:
 
 def build(node: Node, folder: Path = BUILT) -> None:
     """The built files in ``folder``, compressed beside the plain ones. The same sources give the same bytes."""
-    node.tool("vite", "build", "--logLevel", "warn", "--outDir", folder, "--emptyOutDir", more={"NODE_ENV": "production"})
+    node.tool(
+        "vite",
+        "build",
+        "--logLevel",
+        "warn",
+        "--outDir",
+        folder,
+        "--emptyOutDir",
+        more={"NODE_ENV": "production"},
+    )
     if folder != BUILT:
         return
     files = _compressible(folder)
@@ -200,10 +213,14 @@ def compare(fresh: Path, committed: Path = BUILT) -> None:
     differ = sorted(
         str(name)
         for name in names[0].keys() | names[1].keys()
-        if name not in names[0] or name not in names[1] or names[0][name].read_bytes() != names[1][name].read_bytes()
+        if name not in names[0]
+        or name not in names[1]
+        or names[0][name].read_bytes() != names[1][name].read_bytes()
     )
     if differ:
-        raise ConsoleError(f"{BUILT.relative_to(ROOT)} is not what console/ gives: {', '.join(differ[:8])}; python -m tools.console --build")
+        raise ConsoleError(
+            f"{BUILT.relative_to(ROOT)} is not what console/ gives: {', '.join(differ[:8])}; python -m tools.console --build"
+        )
     for path in _compressible(committed):
         if gzip.decompress(path.with_name(path.name + ".gz").read_bytes()) != path.read_bytes():
             raise ConsoleError(f"{path}.gz is not {path}")
@@ -233,7 +250,9 @@ def checks(node: Node) -> None:
 
 def main() -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tools.console", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.console", description=(__doc__ or "").partition("\n")[0]
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     for name in ("build", "check", "types", "test", "dev"):
         what.add_argument(f"--{name}", action="store_const", const=name, dest="what")

@@ -25,7 +25,11 @@ def source_hash(root: Path = ROOT) -> str:
     folder = root / "console"
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
-        if not path.is_file() or _BESIDE.intersection(inside.parts) or inside.name.endswith((".test.ts", ".log")):
+        if (
+            not path.is_file()
+            or _BESIDE.intersection(inside.parts)
+            or inside.name.endswith((".test.ts", ".log"))
+        ):
             continue
         for part in (inside.as_posix().encode(), path.read_bytes()):
             digest.update(len(part).to_bytes(8, "big") + part)

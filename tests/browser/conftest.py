@@ -21,7 +21,12 @@ from tests.browser.pages import Watch, sign_in
 from tests.browser.world import World, running_world
 from tests.databases import copied
 
-_ARGUMENTS = ("--disable-background-networking", "--disable-component-update", "--no-first-run", "--lang=zh-CN")
+_ARGUMENTS = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+    "--lang=zh-CN",
+)
 
 
 def chromium() -> str:
@@ -41,7 +46,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def world(postgres_dsn: str, template_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(
+    postgres_dsn: str, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
     """The district, served; tests share it and change nothing that others look at."""
     chromium()  # before anything dear is made
     with (
@@ -76,13 +83,19 @@ async def watch(world: World) -> AsyncIterator[Watch]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def opened(browser: Browser, world: World, watch: Watch) -> AsyncIterator[Callable[..., Awaitable[Page]]]:
+async def opened(
+    browser: Browser, world: World, watch: Watch
+) -> AsyncIterator[Callable[..., Awaitable[Page]]]:
     """``await opened(path)``: a page in a browser profile of its own, where nobody is signed in."""
     contexts: list[BrowserContext] = []
 
     async def open_page(path: str = "/", **more: Any) -> Page:
         context = await browser.new_context(
-            base_url=world.url, viewport={"width": 1366, "height": 768}, locale="zh-CN", timezone_id="America/New_York", **more
+            base_url=world.url,
+            viewport={"width": 1366, "height": 768},
+            locale="zh-CN",
+            timezone_id="America/New_York",
+            **more,
         )
         contexts.append(context)
         context.set_default_timeout(15_000)

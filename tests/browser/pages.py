@@ -42,14 +42,16 @@ class Watch:
     async def collect(self, page: Page) -> None:
         """What the policy for content refused in ``page``."""
         if page.url.startswith(self.url):
-            self.wrong += [f"refused by the policy: {one}" for one in await page.evaluate("() => window.__refused || []")]
+            self.wrong += [
+                f"refused by the policy: {one}" for one in await page.evaluate("() => window.__refused || []")
+            ]
 
 
 async def sign_in(page: Page, login: str, password: str = PASSWORD) -> None:
     """Fill in the form and send it."""
     await page.fill("input[name=username]", login)
     await page.fill("input[name=password]", password)
-    await page.click("button[type=submit]")
+    await page.click("form:has(input[name=password]) button[type=submit]")
 
 
 async def picture(page: Page, name: str) -> None:

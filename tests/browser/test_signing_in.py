@@ -27,7 +27,7 @@ async def test_wrong_password_then_the_page_that_was_wanted(opened: Opened) -> N
     assert await flaws(page) == []
     await picture(page, "login")
     await sign_in(page, "inspector", "not my password")
-    await expect(page.get_by_role("alert")).to_contain_text("用户名或密码")
+    await expect(page.get_by_role("alert")).to_contain_text("登录名、密码或验证码不正确")
     await page.fill("input[name=password]", PASSWORD)
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("grid")).to_be_visible()
@@ -76,7 +76,9 @@ async def test_session_that_ends_loses_nothing_on_the_page(opened: Opened, world
     await expect(page.get_by_role("row")).not_to_have_count(1)
     await page.get_by_label("开始日期").fill("昨")  # half typed
     connection = await connect(world.dsn)
-    await connection.execute("UPDATE sessions SET ended_at = now(), end_reason = 'test' WHERE user_id = 'patient'")
+    await connection.execute(
+        "UPDATE sessions SET ended_at = now(), ended_why = 'test' WHERE user_id = 'patient'"
+    )
     await connection.close()
     await page.get_by_role("button", name="刷新").click()
     dialog = page.get_by_role("dialog")

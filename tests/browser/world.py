@@ -68,7 +68,11 @@ class World:
     def __init__(self, dsn: str, folder: Path) -> None:
         self.dsn = dsn
         self.settings = Settings(
-            database_url=dsn, data_dir=folder, session_over_http=True, identity_key_file=identity_key(), **LIGHT
+            database_url=dsn,
+            data_dir=folder,
+            session_over_http=True,
+            identity_key_file=identity_key(),
+            **LIGHT,
         )
         self.api = Api(self.settings)
 
@@ -82,8 +86,12 @@ class World:
         connection = await connect(self.dsn)
         try:
             async with connection.transaction():
-                await connection.executemany("INSERT INTO organisations (id, name, parent) VALUES ($1, $2, $3)", UNITS)
-                await connection.executemany("INSERT INTO vehicles (id, plate, organisation) VALUES ($1, $2, $3)", VEHICLES)
+                await connection.executemany(
+                    "INSERT INTO organisations (id, name, parent) VALUES ($1, $2, $3)", UNITS
+                )
+                await connection.executemany(
+                    "INSERT INTO vehicles (id, plate, organisation) VALUES ($1, $2, $3)", VEHICLES
+                )
                 for login, (name, role, unit) in PEOPLE.items():
                     await self.add(connection, login, name, unit, role)
             await self.suspect(connection, alerts)
@@ -116,12 +124,19 @@ class World:
             begin = to_us(at)
             made.append(
                 Judgement(
-                    rule="off_hours", rule_version=2, subject=f"night-{k}", vehicle_no=numbers[car], outcome="suspected",
-                    reason="night", evaluated_at_us=begin + 10**9, measures={"distance_m": Measure(18_400 + k, "m")},
-                    parameters={"min_distance_m": 1000}, evidence=canonical({"subject": f"night-{k}"}),
+                    rule="off_hours",
+                    rule_version=2,
+                    subject=f"night-{k}",
+                    vehicle_no=numbers[car],
+                    outcome="suspected",
+                    reason="night",
+                    evaluated_at_us=begin + 10**9,
+                    measures={"distance_m": Measure(18_400 + k, "m")},
+                    parameters={"min_distance_m": 1000},
+                    evidence=canonical({"subject": f"night-{k}"}),
                     alert=AlertFacts(severities[k % 3], unit, car, plate, begin, begin + 60_000_000),
                     told={"plate": plate, "date": at.date().isoformat(), "day_name": "工作日", "orders": []},
-                )  # fmt: skip
+                )
             )
         async with connection.transaction():
             await publish_feed(connection, await publish(connection, made))
@@ -143,10 +158,17 @@ def main() -> None:
         folder.chmod(0o755)  # the server may run as a user of its own
         with embedded_server(folder / "db") as server:
             asyncio.run(_create(server))
-            dsn = server.rpartition("/")[0] + "/console" if "?" not in server else server.replace("/postgres?", "/console?")
+            dsn = (
+                server.rpartition("/")[0] + "/console"
+                if "?" not in server
+                else server.replace("/postgres?", "/console?")
+            )
             asyncio.run(_migrated(dsn))
             with running_world(dsn, folder) as world, contextlib.suppress(KeyboardInterrupt):
-                print(f"\n  {world.url}   GONGCHE_API={world.url}\n  password of all: {PASSWORD}\n  people: {', '.join(PEOPLE)}\n", flush=True)
+                print(
+                    f"\n  {world.url}   GONGCHE_API={world.url}\n  password of all: {PASSWORD}\n  people: {', '.join(PEOPLE)}\n",
+                    flush=True,
+                )
                 asyncio.run(asyncio.sleep(10**7))  # time: until Ctrl-C
 
 

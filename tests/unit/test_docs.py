@@ -50,6 +50,8 @@ def test_settings_that_are_named_exist(page: Path) -> None:
         "TEST_DATABASE_URL",
         "TEST_KAFKA",
         "CACHE_DIR",
+        "CHROMIUM",
+        "NODE",
         "KAFKA_CLUSTER_ID",
     }  # read elsewhere
     if page.name == "compose.yaml":  # what it asks of its own .env

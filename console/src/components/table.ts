@@ -4,7 +4,7 @@ export interface Column {
   /** Name of the slot ``cell-<key>``; without a slot the field of the row. */
   key: string
   title: string
-  /** As in grid-template-columns: "120px", "minmax(200px, 1fr)". */
+  /** As in grid-template-columns, in em so that it grows with the letters: "8em", "minmax(12em, 1fr)". */
   width: string
   align?: 'right'
 }

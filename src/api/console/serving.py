@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -31,6 +30,8 @@ _HEADERS: Final = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Vary": "Accept-Encoding",
 }
+#: How the addresses of the API begin; no screen may. A test compares this with the API's own description.
+TAKEN: Final = frozenset({"v1", "docs", "openapi.json", "healthz", "readyz", "metrics"})
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _ASK_AGAIN: Final = "no-cache"
 
@@ -77,19 +78,11 @@ def answer(file: File, headers: Mapping[str, str], *, head: bool) -> Response:
     return Response(b"" if head else body, headers=told)
 
 
-def addresses_of(app: FastAPI) -> frozenset[str]:
-    """The first parts of the addresses of the API, "v1" for "/v1/alerts"."""
-    return frozenset(
-        path.split("/")[1] for route in app.routes if (path := str(getattr(route, "path", ""))).startswith("/")
-    )
-
-
 class Console:
     """ASGI middleware before the routes."""
 
-    def __init__(self, app: ASGIApp, taken: frozenset[str], files: Mapping[str, File] | None = None) -> None:
-        self._app, self._taken = app, taken
-        self._files = load() if files is None else files
+    def __init__(self, app: ASGIApp) -> None:
+        self._app, self._files = app, load()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         file = self._find(scope) if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") else None
@@ -103,7 +96,7 @@ class Console:
     def _find(self, scope: Scope) -> File | None:
         """The file at an address; the page where a browser opens an address of its own; None = not ours."""
         path = str(scope["path"])
-        if path.split("/", 2)[1:2] and path.split("/", 2)[1] in self._taken:
+        if path.removeprefix("/").partition("/")[0] in TAKEN:
             return None
         if path == "/":
             return self._files.get(INDEX)

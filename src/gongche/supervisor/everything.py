@@ -370,6 +370,8 @@ def _write_state(path: Path, ports: Ports, base: str, metrics: str, navigation: 
 def _greet(console: Console, settings: Settings, ports: Ports, base: str, metrics: str) -> None:
     console.say("")
     console.say(f"终端接入 / terminals    JT/T 808 tcp://{settings.tcp_host}:{ports.tcp}")
+    if settings.console:
+        console.say(f"操作台 / console        {base}/")
     console.say(f"接口 / API              {base}/v1   说明 / docs {base}/docs")
     console.say(
         f"指标 / metrics          {base}/metrics  {metrics}:{ports.gateway_metrics}/metrics  "
