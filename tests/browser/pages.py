@@ -57,7 +57,7 @@ async def sign_in(page: Page, login: str, password: str = PASSWORD) -> None:
 async def picture(page: Page, name: str) -> None:
     """Keep how the page looks now, for people."""
     PICTURES.mkdir(exist_ok=True)
-    await page.screenshot(path=PICTURES / f"{name}.png")
+    await page.screenshot(path=PICTURES / f"{name}.png", animations="disabled")
 
 
 async def flaws(page: Page) -> list[str]:
