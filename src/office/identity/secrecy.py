@@ -16,6 +16,7 @@ from typing import Any, Final
 from office.identity.errors import NotAllowedError
 from office.identity.subject import Kind, Subject
 from registry.refusals import Flaw, RefusedError
+from registry.vehicles import MASKED
 from runtime.connection import Connection
 
 #: Lets a subject see secret vehicles in its units; lets it mark them, and lift the mark together with another person.
@@ -24,7 +25,7 @@ CHANGE: Final = "secret:change"
 #: Somebody else agrees within so long, or the request to lift a mark counts no more.
 ASKED_FOR: Final = timedelta(days=14)
 #: What stands in the place of a plate.
-MASKED_PLATE: Final = "涉密车辆"
+MASKED_PLATE: Final = str(MASKED["plate"])
 _MASKED_ID: Final = re.compile(r"masked-[0-9a-f]{32}", re.ASCII)
 
 

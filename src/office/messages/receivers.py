@@ -10,6 +10,7 @@ from typing import Any, Final
 from office.identity.grants import GRANTS_OF_U, grants_of
 from office.identity.secrecy import PERMISSION
 from office.identity.subject import Grant
+from registry.organisations import parents_of
 from runtime.connection import Connection
 
 #: What is the unit's to do; everything else is the office's.
@@ -91,5 +92,5 @@ async def load(connection: Connection) -> Receivers:
     return Receivers(
         [Person(tuple(row["channels"]), grants_of(row, row["now"])) for row in people],
         [UnitChannel(*row) for row in units],
-        dict(await connection.fetch("SELECT id, parent FROM organisations")),
+        await parents_of(connection),
     )
