@@ -22,6 +22,7 @@ from pathlib import Path
 
 import orjson
 
+from gongche.demo_people import make_demo_people
 from gongche.first_administrator import make_first_administrator
 from gongche.progress import is_terminal
 from gongche.supervisor.demo import Demo, DemoOptions
@@ -307,6 +308,10 @@ async def _serve(
             engine = None if navigation is None else _engine_url(navigation)
             demo = Demo(options.demo, dsn, base, ports.tcp, console.say, stop, engine)
             helpers.append(asyncio.create_task(demo.run()))
+            if settings.console and settings.session_over_http:
+                terminal = is_terminal(sys.stdout)
+                people = make_demo_people(dsn, settings, console.say, terminal=terminal)
+                helpers.append(asyncio.create_task(people))
         await supervisor.wait(stop)
     finally:
         console.end()
