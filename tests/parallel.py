@@ -55,6 +55,7 @@ SHARED = {"cluster", "site"}
 #: What begins first: the beginnings of ids, longest first. Everything else follows in the order of collection.
 LONG_FIRST = (
     "tests/scenarios/",
+    "tests/browser/",
     "tests/integration/",
 )
 #: More workers than cores: many tests wait (for a process to start, for an answer) and compute little. Unit tests only
