@@ -12,6 +12,7 @@ import './styles/base.css'
 import { ApiProblem } from './api/problem'
 import App from './app/App.vue'
 import { router } from './app/router'
+import { keepFirstPages } from './composables/usePagedList'
 import { i18n } from './i18n'
 import { useConnection } from './stores/connection'
 import { usePreferences } from './stores/preferences'
@@ -32,6 +33,9 @@ const queries = new QueryClient({
 const app = createApp(App)
 app.use(createPinia()).use(i18n).use(VueQueryPlugin, { queryClient: queries })
 usePreferences()
-useConnection().onReturn(() => void queries.invalidateQueries())
+useConnection().onReturn(() => {
+  keepFirstPages(queries)
+  void queries.invalidateQueries()
+})
 app.use(router)
 app.mount('#app')

@@ -1,7 +1,10 @@
+import { QueryClient } from '@tanstack/vue-query'
 import { describe, expect, it } from 'vitest'
 
 import { bilingual, problemOf } from '@/api/problem'
 import { windowOf } from '@/components/table'
+import { useAction } from '@/composables/useAction'
+import { keepFirstPages } from '@/composables/usePagedList'
 import { treeOf } from '@/composables/useUnits'
 import { parseDay } from '@/text/days'
 import { isPlate, plainPlate, shownPlate } from '@/text/plates'
@@ -65,6 +68,33 @@ describe('problems', () => {
     const problem = problemOf(answer, { type: 'urn:gongche:problem:too-many-failures', title: 't', status: 429, detail: 'd', version: 3 })
     expect([problem.code, problem.retryAfter, problem.more.version]).toEqual(['too-many-failures', 8, 3])
     expect(problemOf(new Response(null, { status: 502 }), '<html>').code).toBe('http')
+  })
+})
+
+describe('a list that is fetched anew', () => {
+  it('keeps its first pages only', () => {
+    const queries = new QueryClient()
+    const pages = Array.from({ length: 500 }, (_, k) => ({ items: [k] }))
+    queries.setQueryData(['alerts', {}], { pages, pageParams: pages.map((_, k) => k) })
+    queries.setQueryData(['alert', 'x'], { id: 'x' })
+    keepFirstPages(queries)
+    expect(queries.getQueryData(['alerts', {}])).toEqual({ pages: pages.slice(0, 3), pageParams: [0, 1, 2] })
+    expect(queries.getQueryData(['alert', 'x'])).toEqual({ id: 'x' })
+  })
+})
+
+describe('an action', () => {
+  it('is done once at a time and keeps its refusal', async () => {
+    const { busy, problem, run } = useAction()
+    let times = 0
+    const work = async (): Promise<void> => {
+      times += 1
+      await Promise.resolve()
+    }
+    expect(await Promise.all([run(work), run(work)])).toEqual([true, false])
+    expect([times, busy.value]).toEqual([1, false])
+    expect(await run(() => Promise.reject(new Error('no')))).toBe(false)
+    expect(problem.value?.code).toBe('program')
   })
 })
 

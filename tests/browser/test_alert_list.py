@@ -82,6 +82,11 @@ async def test_keyboard_alone(visit: Visit) -> None:
     await expect(page.locator("article")).to_contain_text("2026年3月2日 21:14 北京时间")
     await picture(page, "alert")
     assert await flaws(page) == []
+    await page.go_back()
+    await expect(page.get_by_text("已选 2 条")).to_be_visible()  # the list is as it was
+    await expect(page.get_by_role("grid")).to_be_focused()
+    await page.keyboard.press("j")
+    await expect(current).to_contain_text("2026-03-02 18:14")
 
 
 async def test_markup_is_text(visit: Visit) -> None:

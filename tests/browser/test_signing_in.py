@@ -99,6 +99,22 @@ async def test_who_has_no_right_is_told_so_at_the_address(opened: Opened, login:
     assert page.url.endswith(path)
 
 
+async def test_signed_in_anew_in_another_tab(opened: Opened) -> None:
+    first = await opened("/alerts")
+    await sign_in(first, "unit")
+    await expect(first.get_by_role("grid")).to_be_visible()
+    second = await first.context.new_page()
+    await second.goto("/login")
+    await sign_in(second, "unit")
+    await expect(second.get_by_role("grid")).to_be_visible()
+    # The first tab still has the token of the session before: it takes the new one and goes on.
+    await first.get_by_role("button", name="账户").click()
+    await first.get_by_role("menuitem", name="退出登录").click()
+    await expect(first.get_by_role("heading", name="登录")).to_be_visible()
+    await second.get_by_role("button", name="刷新").click()
+    await expect(second.get_by_role("dialog")).to_contain_text("登录已过期")
+
+
 async def test_sign_out_and_the_back_button(opened: Opened) -> None:
     page = await opened("/alerts")
     await sign_in(page, "head")

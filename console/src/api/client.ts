@@ -14,6 +14,8 @@ export const hooks = {
   csrf: (): string => '',
   /** The session has ended: true when the person has signed in again, so that the request is sent once more. */
   signedInAgain: async (): Promise<boolean> => false,
+  /** Another tab has signed in anew: true when it was the same person, so that the request is sent with the token of now. */
+  tokenOfNow: async (): Promise<boolean> => false,
   /** Whether the server was reached. */
   reached: (_yes: boolean): void => undefined,
 }
@@ -25,13 +27,17 @@ function send(request: Request): Promise<Response> {
 }
 
 async function guarded(request: Request): Promise<Response> {
-  const again = request.clone()
+  const copies = [request.clone(), request.clone()]
   try {
     let response = await send(request)
     hooks.reached(true)
     // Signing in itself answers 401 for a wrong password: that is for the form.
     const signingIn = request.method === 'POST' && new URL(request.url).pathname === '/v1/session'
-    if (response.status === 401 && !signingIn && (await hooks.signedInAgain())) response = await send(again)
+    if (response.status === 401 && !signingIn && (await hooks.signedInAgain())) response = await send(copies.pop() ?? request)
+    if (response.status === 403 && !SAFE.has(request.method)) {
+      const told: unknown = await response.clone().json().catch(() => null)
+      if (problemOf(response, told).code === 'csrf' && (await hooks.tokenOfNow())) response = await send(copies.pop() ?? request)
+    }
     return response
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error

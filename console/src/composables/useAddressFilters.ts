@@ -11,7 +11,10 @@ export function useAddressFilters<K extends string>(
 ): { filters: ComputedRef<Filters<K>>; set: (change: Filters<K>) => void; replace: (all: Filters<K>) => void } {
   const route = useRoute()
   const router = useRouter()
-  const filters = computed(() => {
+  const here = route.path
+  // While another page is in front (a list is kept behind its detail page) the filters stay as they were.
+  const filters = computed<Filters<K>>((before) => {
+    if (before !== undefined && route.path !== here) return before
     const found: Filters<K> = {}
     for (const name of names) {
       const value = route.query[name]

@@ -71,6 +71,13 @@ export const useSession = defineStore('session', () => {
   }
 
   hooks.csrf = () => state.value?.csrf_token ?? ''
+  hooks.tokenOfNow = async () => {
+    const before = state.value?.login
+    await load()
+    if (state.value?.login === before) return before !== undefined
+    window.location.assign('/') // somebody else signed in in another tab
+    return false
+  }
   hooks.signedInAgain = () => {
     if (state.value === null) return Promise.resolve(false) // nobody was: the router sends to the login page
     if (waiting === null) {

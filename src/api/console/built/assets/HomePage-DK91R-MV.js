@@ -1,1 +1,0 @@
-import{E as e,J as t,T as n,Tt as r,V as i,j as a,o}from"./vue-Cmp6LPPY.js";import{t as s}from"./session-BQCgoqfQ.js";import{a as c,s as l}from"./index-DS_fn4x3.js";var u=a({__name:`HomePage`,setup(a){var u;let d=s(),f=o(),p=(u=l(d.can)[0])==null?void 0:u.screens[0];return i(()=>{p&&f.replace(p.path)}),(i,a)=>r(p)?e(``,!0):(t(),n(c,{key:0}))}});export{u as default};

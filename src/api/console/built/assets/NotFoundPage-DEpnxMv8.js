@@ -1,1 +1,0 @@
-import{J as e,T as t,Tt as n,j as r,n as i}from"./vue-Cmp6LPPY.js";import{o as a}from"./index-DS_fn4x3.js";var o=r({__name:`NotFoundPage`,setup(r){let{t:o}=i();return(r,i)=>(e(),t(a,{title:n(o)(`notFound.title`),text:n(o)(`notFound.text`)},null,8,[`title`,`text`]))}});export{o as default};
