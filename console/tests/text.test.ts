@@ -2,7 +2,7 @@ import { QueryClient } from '@tanstack/vue-query'
 import { describe, expect, it } from 'vitest'
 
 import { bilingual, problemOf } from '@/api/problem'
-import { windowOf } from '@/components/table'
+import { leastWidth, windowOf } from '@/components/table'
 import { useAction } from '@/composables/useAction'
 import { keepFirstPages } from '@/composables/usePagedList'
 import { treeOf } from '@/composables/useUnits'
@@ -103,6 +103,9 @@ describe('lists', () => {
     expect(windowOf(0, 680, 34, 100_000)).toEqual({ first: 0, last: 28 })
     expect(windowOf(34 * 99_990, 680, 34, 100_000)).toEqual({ first: 99_982, last: 100_000 })
     expect(windowOf(5_000, 680, 34, 3)).toEqual({ first: 3, last: 3 })
+  })
+  it('knows how wide a table is at least', () => {
+    expect(leastWidth(['2.5em', '10.6em', 'minmax(8em, 1fr)'])).toBe('21.1em')
   })
   it('shows a unit whose parent is not seen', () => {
     const tree = treeOf([{ id: 'b', name: 'B', parent: 'a' }, { id: 'c', name: 'C', parent: 'b' }])

@@ -107,6 +107,12 @@ async def test_english_dark_and_large(visit: Visit) -> None:
     await page.get_by_role("menuitem", name="Large letters").click()
     await expect(page.locator(LINES).first).to_have_css("height", "44px")
     await picture(page, "alerts-dark-large")
+    last = page.locator(LINES).first.locator("[role=gridcell]").last  # reached by scrolling sideways
+    await last.scroll_into_view_if_needed()
+    box = await last.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= 1366
+    await expect(page.locator(LINES).first).to_be_in_viewport()
 
 
 async def test_connection_lost_and_back(visit: Visit) -> None:

@@ -9,6 +9,12 @@ export interface Column {
   align?: 'right'
 }
 
+/** What the columns need at least, in em: where there is less room the table is scrolled sideways. */
+export function leastWidth(widths: readonly string[]): string {
+  const sum = widths.reduce((total, width) => total + Number(/([\d.]+)em/.exec(width)?.[1] ?? 0), 0)
+  return `${Math.round(sum * 10) / 10}em`
+}
+
 const BESIDE = 8
 
 /** The rows [first, last) to draw: those that are seen and a few on each side. */
