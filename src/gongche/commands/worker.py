@@ -11,6 +11,7 @@ from office.identity.audit import keep_months
 from runtime import lifecycle
 from runtime.metrics import set_build_info
 from runtime.migrations import check_schema
+from runtime.operations.sampler import drop_old
 from runtime.postgres import create_pool
 from runtime.probes import serve_probes
 from runtime.settings import Settings
@@ -63,7 +64,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 upkeep={
                     "audit": lambda conn, now_us: keep_months(
                         conn, from_us(now_us), settings.audit_retention_days
-                    )
+                    ),
+                    "process_samples": drop_old,
                 },
             )
             _logger.info("ready", extra={"fields": {"metrics_port": probes.port}})
