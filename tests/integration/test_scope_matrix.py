@@ -23,7 +23,7 @@ from api.problems import OF_PEOPLE
 from office.identity.subject import ROLE_PERMISSIONS, Role
 from registry.records import KINDS
 from runtime.settings import Settings
-from tests.integration import scope_messages
+from tests.integration import scope_backtests, scope_messages
 from tests.integration.scope_assessment import lines as assessment_lines
 from tests.integration.scope_exchange import exchange_lines
 from tests.integration.scope_supervision import lines
@@ -340,6 +340,7 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     **assessment_lines(Case),
     **exchange_lines(Case, _get),
     **scope_messages.lines(Case, _get),
+    **scope_backtests.lines(Case, _get),
 }  # fmt: skip
 
 
