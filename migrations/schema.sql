@@ -193,6 +193,20 @@ BEGIN
     END LOOP;
 END $$;
 
+CREATE FUNCTION backtests_before(since timestamp with time zone, number bigint) RETURNS integer
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT count(*)::integer FROM backtests WHERE state IN ('queued', 'running') AND (queued_at, no) < (since, number)
+$$;
+
+CREATE FUNCTION backtests_open(who text) RETURNS integer[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT ARRAY[count(*), count(*) FILTER (WHERE asked_by = who)]::integer[] FROM backtests WHERE state IN ('queued', 'running')
+$$;
+
 CREATE FUNCTION begin_plates() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1412,6 +1426,74 @@ ALTER TABLE audit ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE backtest_counts (
+    backtest bigint NOT NULL,
+    organisation text,
+    vehicle text,
+    kind text NOT NULL,
+    finding text DEFAULT ''::text NOT NULL,
+    subjects integer NOT NULL,
+    CONSTRAINT backtest_counts_kind_check CHECK ((kind = ANY (ARRAY['raised'::text, 'withdrawn'::text, 'changed'::text, 'unchanged'::text, 'waiting'::text])))
+);
+
+CREATE TABLE backtest_examples (
+    backtest bigint NOT NULL,
+    kind text NOT NULL,
+    place integer NOT NULL,
+    organisation text,
+    subject text NOT NULL,
+    vehicle text,
+    plate text,
+    driver text,
+    order_id text,
+    alert_id text,
+    finding text,
+    occurred_from timestamp with time zone,
+    occurred_to timestamp with time zone,
+    was jsonb,
+    becomes jsonb NOT NULL,
+    CONSTRAINT backtest_examples_kind_check CHECK ((kind = ANY (ARRAY['raised'::text, 'withdrawn'::text, 'changed'::text])))
+);
+
+CREATE TABLE backtests (
+    no bigint NOT NULL,
+    organisation text,
+    rule text NOT NULL,
+    parameters jsonb DEFAULT '{}'::jsonb NOT NULL,
+    fence jsonb,
+    from_day date NOT NULL,
+    to_day date NOT NULL,
+    examples integer NOT NULL,
+    state text DEFAULT 'queued'::text NOT NULL,
+    cancel_asked boolean DEFAULT false NOT NULL,
+    asked_by text NOT NULL,
+    asked_by_name text NOT NULL,
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    queued_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    started_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    runs integer DEFAULT 0 NOT NULL,
+    done integer DEFAULT 0 NOT NULL,
+    total integer DEFAULT 0 NOT NULL,
+    positions bigint DEFAULT 0 NOT NULL,
+    pending integer,
+    problem text,
+    CONSTRAINT backtests_check CHECK ((from_day <= to_day)),
+    CONSTRAINT backtests_examples_check CHECK (((examples >= 0) AND (examples <= 500))),
+    CONSTRAINT backtests_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'done'::text, 'failed'::text, 'interrupted'::text, 'cancelled'::text])))
+);
+
+COMMENT ON TABLE backtests IS 'Backtests that were asked for over the API, and how they stand.';
+
+ALTER TABLE backtests ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME backtests_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE calendar_days (
     day date NOT NULL,
     workday boolean NOT NULL,
@@ -2458,6 +2540,57 @@ CREATE TABLE positions_default (
     items bytea
 );
 
+CREATE TABLE process_samples (
+    at timestamp with time zone NOT NULL,
+    process text NOT NULL,
+    instance text NOT NULL,
+    version text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    seconds real NOT NULL,
+    leaving boolean DEFAULT false NOT NULL,
+    decoded double precision,
+    confirmed double precision,
+    frames double precision,
+    rejected double precision,
+    append_failures double precision,
+    pauses double precision,
+    gateway_faults double precision,
+    stored double precision,
+    duplicate double precision,
+    quarantined double precision,
+    transactions_failed double precision,
+    requests double precision,
+    request_errors double precision,
+    cpu_seconds double precision,
+    connections double precision,
+    authenticated double precision,
+    budget_used double precision,
+    budget_size double precision,
+    lag_seconds double precision,
+    lag_records double precision,
+    quarantine_entries double precision,
+    put_off double precision,
+    recomputing double precision,
+    judge_leads double precision,
+    pending_changes double precision,
+    seal_oldest double precision,
+    delivery_oldest double precision,
+    dead_letters double precision,
+    exchange_oldest double precision,
+    memory_bytes double precision,
+    open_files double precision,
+    most_files double precision,
+    disk_free_bytes double precision,
+    disk_size_bytes double precision,
+    reply integer[],
+    append integer[],
+    delay integer[],
+    rejects jsonb,
+    CONSTRAINT process_samples_seconds_check CHECK ((seconds > (0)::double precision))
+);
+
+COMMENT ON TABLE process_samples IS 'Figures of each process, one row every ten seconds, of the last 25 hours.';
+
 CREATE TABLE quarantine (
     id bigint NOT NULL,
     topic text NOT NULL,
@@ -3065,6 +3198,12 @@ ALTER TABLE ONLY audit
 ALTER TABLE ONLY audit_default
     ADD CONSTRAINT audit_default_pkey PRIMARY KEY (at, no);
 
+ALTER TABLE ONLY backtest_examples
+    ADD CONSTRAINT backtest_examples_pkey PRIMARY KEY (backtest, kind, place);
+
+ALTER TABLE ONLY backtests
+    ADD CONSTRAINT backtests_pkey PRIMARY KEY (no);
+
 ALTER TABLE ONLY calendar_days
     ADD CONSTRAINT calendar_days_pkey PRIMARY KEY (day);
 
@@ -3305,6 +3444,9 @@ ALTER TABLE ONLY positions_before_2020
 ALTER TABLE ONLY positions_default
     ADD CONSTRAINT positions_default_pkey PRIMARY KEY (terminal_no, device_time, fingerprint);
 
+ALTER TABLE ONLY process_samples
+    ADD CONSTRAINT process_samples_pkey PRIMARY KEY (at, process, instance);
+
 ALTER TABLE ONLY quarantine_ended
     ADD CONSTRAINT quarantine_ended_pkey PRIMARY KEY (id);
 
@@ -3470,6 +3612,14 @@ CREATE INDEX audit_default_vehicle_at_no_idx ON audit_default USING btree (vehic
 CREATE INDEX audit_who ON ONLY audit USING btree (who_id, at DESC, no DESC);
 
 CREATE INDEX audit_default_who_id_at_no_idx ON audit_default USING btree (who_id, at DESC, no DESC);
+
+CREATE UNIQUE INDEX backtest_counts_once ON backtest_counts USING btree (backtest, kind, finding, COALESCE(organisation, ''::text), COALESCE(vehicle, ''::text));
+
+CREATE INDEX backtests_ended ON backtests USING btree (ended_at) WHERE (state <> ALL (ARRAY['queued'::text, 'running'::text]));
+
+CREATE INDEX backtests_of_unit ON backtests USING btree (organisation, no DESC);
+
+CREATE INDEX backtests_open ON backtests USING btree (queued_at, no) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
 
 CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from);
 
@@ -4228,6 +4378,15 @@ ALTER TABLE ONLY api_tokens
 ALTER TABLE ONLY assessment_decisions
     ADD CONSTRAINT assessment_decisions_dispute_id_fkey FOREIGN KEY (dispute_id) REFERENCES assessment_disputes(id);
 
+ALTER TABLE ONLY backtest_counts
+    ADD CONSTRAINT backtest_counts_backtest_fkey FOREIGN KEY (backtest) REFERENCES backtests(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY backtest_examples
+    ADD CONSTRAINT backtest_examples_backtest_fkey FOREIGN KEY (backtest) REFERENCES backtests(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY backtests
+    ADD CONSTRAINT backtests_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
 
@@ -4439,6 +4598,12 @@ ALTER TABLE assessment_tables ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE audit ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE backtest_counts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE backtest_examples ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE backtests ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE calendar_days ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE card_bindings ENABLE ROW LEVEL SECURITY;
@@ -4474,6 +4639,12 @@ CREATE POLICY cleared ON assessment_sheets TO gongche_cleared USING (true) WITH 
 CREATE POLICY cleared ON assessment_tables TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON audit TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON backtest_counts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON backtest_examples TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON backtests TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON calendar_days TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -4557,6 +4728,8 @@ CREATE POLICY cleared ON organisations TO gongche_cleared USING (true) WITH CHEC
 
 CREATE POLICY cleared ON positions TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON process_samples TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON rule_parameters TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON subscriptions TO gongche_cleared USING (true) WITH CHECK (true);
@@ -4624,6 +4797,12 @@ CREATE POLICY everywhere ON assessment_sheets TO gongche_everywhere USING (true)
 CREATE POLICY everywhere ON assessment_tables TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON audit TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON backtest_counts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON backtest_examples TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON backtests TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON calendar_days TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -4706,6 +4885,8 @@ CREATE POLICY everywhere ON order_track_times TO gongche_everywhere USING (true)
 CREATE POLICY everywhere ON organisations TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON positions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON process_samples TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON rule_parameters TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -4793,6 +4974,8 @@ ALTER TABLE organisations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE positions ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE process_samples ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY reach ON alert_dispositions TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON alert_feed FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
@@ -4818,6 +5001,12 @@ CREATE POLICY reach ON assessment_sheets TO gongche_app USING ((organisation = A
 CREATE POLICY reach ON assessment_tables FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
 
 CREATE POLICY reach ON audit FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON backtest_counts FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON backtest_examples FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON backtests TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON calendar_days FOR SELECT TO gongche_app USING (true);
 
@@ -4975,6 +5164,8 @@ CREATE POLICY reach ON positions FOR SELECT TO gongche_app USING ((EXISTS ( SELE
    FROM terminal_bindings b
   WHERE (b.terminal_no = positions.terminal_no))));
 
+CREATE POLICY reach ON process_samples FOR SELECT TO gongche_app USING (true);
+
 CREATE POLICY reach ON rule_parameters FOR SELECT TO gongche_app USING (((organisation IS NULL) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
 
 CREATE POLICY reach ON subscriptions TO gongche_app USING ((((owner_kind || ':'::text) || owner_id) = current_setting('gongche.subject'::text, true))) WITH CHECK ((((owner_kind || ':'::text) || owner_id) = current_setting('gongche.subject'::text, true)));
@@ -5047,6 +5238,10 @@ CREATE POLICY reach_delete ON assessment_tables FOR DELETE TO gongche_app USING 
 
 CREATE POLICY reach_delete ON audit FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON backtest_counts FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON backtest_examples FOR DELETE TO gongche_app USING (false);
+
 CREATE POLICY reach_delete ON calendar_days FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON dispatch_orders FOR DELETE TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (EXISTS ( SELECT
@@ -5091,6 +5286,8 @@ CREATE POLICY reach_delete ON organisations FOR DELETE TO gongche_app USING ((pa
 
 CREATE POLICY reach_delete ON positions FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON process_samples FOR DELETE TO gongche_app USING (false);
+
 CREATE POLICY reach_delete ON rule_parameters FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_delete ON terminal_bindings FOR DELETE TO gongche_app USING (((EXISTS ( SELECT
@@ -5110,6 +5307,10 @@ CREATE POLICY reach_insert ON alerts FOR INSERT TO gongche_app WITH CHECK (false
 CREATE POLICY reach_insert ON assessment_tables FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_insert ON audit FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON backtest_counts FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON backtest_examples FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON calendar_days FOR INSERT TO gongche_app WITH CHECK (false);
 
@@ -5155,6 +5356,8 @@ CREATE POLICY reach_insert ON organisations FOR INSERT TO gongche_app WITH CHECK
 
 CREATE POLICY reach_insert ON positions FOR INSERT TO gongche_app WITH CHECK (false);
 
+CREATE POLICY reach_insert ON process_samples FOR INSERT TO gongche_app WITH CHECK (false);
+
 CREATE POLICY reach_insert ON rule_parameters FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_insert ON terminal_bindings FOR INSERT TO gongche_app WITH CHECK (((EXISTS ( SELECT
@@ -5176,6 +5379,10 @@ CREATE POLICY reach_update ON alerts FOR UPDATE TO gongche_app USING (false) WIT
 CREATE POLICY reach_update ON assessment_tables FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_update ON audit FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON backtest_counts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON backtest_examples FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON calendar_days FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
@@ -5215,6 +5422,8 @@ CREATE POLICY reach_update ON organisations FOR UPDATE TO gongche_app USING ((pa
 
 CREATE POLICY reach_update ON positions FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
+CREATE POLICY reach_update ON process_samples FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
 CREATE POLICY reach_update ON rule_parameters FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_update ON terminal_bindings FOR UPDATE TO gongche_app USING (((EXISTS ( SELECT
@@ -5244,6 +5453,16 @@ CREATE POLICY secret ON alert_versions AS RESTRICTIVE TO gongche_app USING (((ca
 CREATE POLICY secret ON alerts AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))));
 
 CREATE POLICY secret ON audit AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT audit_hidden(subject_kind, subject_id, vehicle, concat_ws(' '::text, subject_id, purpose, before, after, detail), ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards), ( SELECT hidden_pattern() AS hidden_pattern))))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT audit_hidden(subject_kind, subject_id, vehicle, concat_ws(' '::text, subject_id, purpose, before, after, detail), ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards), ( SELECT hidden_pattern() AS hidden_pattern)))));
+
+CREATE POLICY secret ON backtest_counts AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
+
+CREATE POLICY secret ON backtest_examples AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((order_id IS NULL) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))) AND ((alert_id IS NULL) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))) AND ((subject !~~ 'transaction:%'::text) OR (EXISTS ( SELECT
+   FROM fuel_transactions f
+  WHERE (f.id = substr(backtest_examples.subject, 13))))) AND COALESCE((concat_ws(' '::text, subject, was, becomes) !~ ( SELECT hidden_pattern() AS hidden_pattern)), true)))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((order_id IS NULL) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))) AND ((alert_id IS NULL) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))) AND ((subject !~~ 'transaction:%'::text) OR (EXISTS ( SELECT
+   FROM fuel_transactions f
+  WHERE (f.id = substr(backtest_examples.subject, 13))))) AND COALESCE((concat_ws(' '::text, subject, was, becomes) !~ ( SELECT hidden_pattern() AS hidden_pattern)), true))));
+
+CREATE POLICY secret ON backtests AS RESTRICTIVE TO gongche_app USING (((fence IS NULL) OR (NOT ((fence -> 'vehicles'::text) ?| ( SELECT hidden_ids() AS hidden_ids))))) WITH CHECK (((fence IS NULL) OR (NOT ((fence -> 'vehicles'::text) ?| ( SELECT hidden_ids() AS hidden_ids)))));
 
 CREATE POLICY secret ON card_bindings AS RESTRICTIVE TO gongche_app USING ((((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))))) WITH CHECK ((((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[])))));
 

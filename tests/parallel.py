@@ -37,6 +37,7 @@ TOGETHER = {
     "tests/integration/test_plans.py": "a million rows",
     "tests/integration/test_prometheus.py": "prometheus",
     "tests/integration/test_scaleout.py": "scaleout",
+    "tests/integration/test_backtest_jobs.py": "units with backtests",
     "tests/integration/test_audit.py": "units of the audit",
     "tests/integration/test_scope.py": "units",
     "tests/integration/test_scope_matrix.py": "units of the matrix",

@@ -15,6 +15,7 @@ from api.alerts.stream import router as stream
 from api.assessment.endpoints import ROUTERS as assessment
 from api.audit.endpoints import router as audit
 from api.auth.authentication import UseNotes
+from api.backtests.endpoints import router as backtests
 from api.cases.desk import router as desk
 from api.cases.endpoints import router as cases
 from api.cases.files import router as case_files
@@ -31,6 +32,7 @@ from api.integrity.endpoints import router as integrity
 from api.messages.failures import router as message_failures
 from api.messages.own import router as own_channels
 from api.messages.units import router as unit_channels
+from api.operations.endpoints import router as operations
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import make_router as make_registry
 from api.registry.secrecy import router as secrecy
@@ -92,6 +94,7 @@ def create_app(
         subscriptions,
         webhooks,
         evaluations,
+        backtests,
         cases,
         case_files,
         integrity,
@@ -105,6 +108,7 @@ def create_app(
         positions,
         audit,
         exchange,
+        operations,
         own_channels,
         unit_channels,
         message_failures,

@@ -223,6 +223,11 @@ async def plates_of_vehicles(connection: Connection, ids: Collection[str]) -> di
     return {r["id"]: r["plate"] for r in rows}
 
 
+async def secret_vehicles(connection: Connection) -> frozenset[str]:
+    """Ids of the secret vehicles (涉密) within reach."""
+    return frozenset(row["id"] for row in await connection.fetch("SELECT id FROM vehicles WHERE secret"))
+
+
 async def plates_by_number(connection: Connection) -> dict[int, tuple[str, str]]:
     """(id, plate) of every vehicle by its number."""
     return {

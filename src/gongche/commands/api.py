@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 
+from gongche import backtests
 from gongche.commands.service import run_service
 from gongche.first_administrator import make_first_administrator
 from gongche.seal_secrets import seal_secrets
@@ -109,6 +110,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     sink = open_writer(settings)
     bell = Bell(settings.database_url or "", CHANNEL)
     beside: list[asyncio.Task[None]] = []
+    keeper = backtests.Keeper(settings)
 
     def started() -> None:
         port = listener.getsockname()[1]
@@ -130,6 +132,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             asyncio.create_task(
                 repeat("housekeeping of people", pool, housekeeping.keep_house, housekeeping.EVERY_S)
             ),
+            asyncio.create_task(repeat("queue of backtests", pool, keeper.turn, backtests.EVERY_S)),
         ]
         app = create_app(settings, pool, position_sink=sink, bell=bell)
         server = _Server(
@@ -155,6 +158,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     finally:
         for task in beside:
             task.cancel()
+        await keeper.close()
         listener.close()
         await sink.close()
         pool.terminate()
