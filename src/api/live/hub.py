@@ -1,0 +1,132 @@
+"""``Hub``: the streams of one process. One task steps all groups once a second, as long as there are viewers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from fastapi import Request
+
+from api.auth.scoped import reach_of, scoped
+from api.live.groups import Group, Window
+from api.live.scopes import Sight
+from office.identity.scope import Reach
+from registry.roster import read_roster, roster_print
+from runtime.bell import Bell
+from telemetry.live.feed import LiveFeed
+
+_logger = logging.getLogger(__name__)
+
+PERMISSION: Final = "tracks:read"
+#: Without news from the log the next frame comes after so much more time.
+_LATE: Final = 1.2
+
+_Key = tuple[frozenset[str] | None, frozenset[str] | None]
+
+
+class Scope:
+    """One reach with its groups. ``look`` finds out what it sees now."""
+
+    def __init__(self, sight: Sight, now: float) -> None:
+        self.sight = sight
+        self.looked_at = now
+        self.groups: dict[Window | None, Group] = {}
+        self._looking = asyncio.Lock()
+
+    async def look(self, request: Request, every_s: float) -> None:
+        """Read the roster again, when it changed, as the subject of ``request``, who has this reach; at most every ``every_s``."""
+        loop = asyncio.get_running_loop()
+        async with self._looking:
+            if loop.time() - self.looked_at < every_s:
+                return
+            now = loop.time()
+            async with scoped(request, PERMISSION, read_only=True) as connection:
+                if await roster_print(connection) != self.sight.roster.print:
+                    self.sight = Sight(await read_roster(connection))
+            self.looked_at = now
+
+
+class Hub:
+    """See the module. ``streams``: how many each subject has."""
+
+    def __init__(self, feed: LiveFeed) -> None:
+        self.feed = feed
+        self.bell = Bell()
+        self.streams = Counter[str]()
+        self._scopes: dict[_Key, Scope] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def sight(self, request: Request) -> Sight:
+        """What the subject of ``request`` sees, read now; of viewers with the same reach as well."""
+        scope = self._scopes.get(_key(reach_of(request, PERMISSION, read_only=True)))
+        if scope is not None:
+            await scope.look(request, 0.0)
+            return scope.sight
+        return await _read(request)
+
+    async def join(self, request: Request, window: Window | None) -> tuple[Scope, Group]:
+        """The group of the subject of ``request``, with one viewer more; the caller says ``leave``."""
+        key = _key(reach_of(request, PERMISSION, read_only=True))
+        scope = self._scopes.get(key)
+        if scope is None:
+            made = Scope(await _read(request), asyncio.get_running_loop().time())
+            scope = self._scopes.setdefault(key, made)  # another one may have been quicker
+        group = scope.groups.get(window)
+        if group is None:
+            group = scope.groups[window] = Group(window)
+            self._advance(scope, [group])
+        group.viewers += 1
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="live map")
+        return scope, group
+
+    def leave(self, group: Group) -> None:
+        """A viewer of ``group`` has gone. What nobody looks at is dropped."""
+        group.viewers -= 1
+        for key, scope in list(self._scopes.items()):
+            for window, each in list(scope.groups.items()):
+                if not each.viewers:
+                    del scope.groups[window]
+            if not scope.groups:
+                del self._scopes[key]
+        if not self._scopes and self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def holds(self, request: Request, scope: Scope) -> bool:
+        """Whether ``scope`` is still the reach of the subject of ``request``."""
+        return self._scopes.get(_key(reach_of(request, PERMISSION, read_only=True))) is scope
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._scopes:
+            seen, began = self.feed.bell.count, loop.time()
+            await self.feed.bell.wait(seen, _LATE * self.feed.every_s)
+            # While the log is behind it is read without a pause; frames keep their second.
+            await asyncio.sleep(began + 0.9 * self.feed.every_s - loop.time())
+            for scope in list(self._scopes.values()):
+                try:
+                    self._advance(scope, list(scope.groups.values()))
+                except Exception:
+                    _logger.exception("a frame of the live map could not be made")
+                await asyncio.sleep(0)
+            self.bell.ring()
+
+    def _advance(self, scope: Scope, groups: Iterable[Group]) -> None:
+        view = scope.sight.view(self.feed)
+        now_ms = time.time_ns() // 1_000_000
+        for group in groups:
+            group.advance(view, now_ms, scope.sight.epoch, stale=self.feed.stale)
+
+
+async def _read(request: Request) -> Sight:
+    async with scoped(request, PERMISSION, read_only=True) as connection:
+        return Sight(await read_roster(connection))
+
+
+def _key(reach: Reach) -> _Key:
+    return reach.units, reach.secrets
