@@ -17,7 +17,7 @@ from api.live.frames import Flag, Kind, Rows, changed_part, fits, frame, full_pa
 from api.live.scopes import View
 from runtime.arrays import AnyInts, Bools
 
-#: Of a frame; the next ones are made smaller when one is longer.
+#: Of a frame, on average; the next ones are made smaller when it is more.
 MOST_BYTES: Final = 36_000
 #: A viewer who is further behind gets a snapshot.
 KEPT: Final = 5
@@ -30,6 +30,8 @@ _PIXELS: Final = 1_000
 _COARSE: Final = 100
 _QUIET_S: Final = 10
 _MOST_DOUBLED: Final = 10
+#: Frames that are measured together.
+_MEASURED: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Group:
         self.seq = 0
         self._step = WIDE_STEP if window is None else window.step
         self._doubled = 0
+        self._sizes: deque[int] = deque(maxlen=_MEASURED)
         self._frames: deque[bytes] = deque(maxlen=KEPT)  # the last ones, of seq and before
         self._head: dict[str, float | int | bool] = {}
         self._snapshot: bytes | None = None
@@ -114,10 +117,15 @@ class Group:
         return made
 
     def _adapt(self, size: int) -> None:
-        if size > MOST_BYTES:
+        """Double or halve the distance by what the last frames had on average; then wait for as many new ones."""
+        self._sizes.append(size)
+        mean = sum(self._sizes) / _MEASURED
+        if mean > MOST_BYTES:
             self._doubled = min(self._doubled + 1, _MOST_DOUBLED)
-        elif size < MOST_BYTES // 4:
-            self._doubled = max(self._doubled - 1, 0)
+            self._sizes.clear()
+        elif len(self._sizes) == _MEASURED and mean < MOST_BYTES / 4 and self._doubled:
+            self._doubled -= 1
+            self._sizes.clear()
 
     def since(self, seq: int | None) -> list[bytes]:
         """What a viewer needs who has everything up to ``seq`` (None = nothing): the frames after it, or a snapshot."""

@@ -50,6 +50,7 @@ class Sight:
         self.roster = roster
         self.epoch = epoch_of(roster)
         self._layers = _layers(roster)
+        self._slots: list[Ints] | None = None  # of the terminals of each layer, in the columns of the feed
         self._fixes: LastFixes | None = None
         self._stored = (np.zeros(0, np.int64),) * 3  # fix_us, lon, lat of the database, by vehicle
 
@@ -57,17 +58,18 @@ class Sight:
         return len(self.roster.ids)
 
     def view(self, feed: LiveFeed) -> View:
-        """Where the vehicles are now. A position counts for a vehicle while its terminal sat in it."""
+        """Always of the same ``feed``. Where the vehicles are now. A position counts for a vehicle while its terminal sat in it."""
         if self._fixes is not feed.fixes:
             self._fixes = feed.fixes
             self._stored = self._found(feed.fixes)
         newest = feed.newest
+        if self._slots is None:
+            self._slots = [newest.slots(layer.terminal) for layer in self._layers]
         fix, lon, lat = (column.copy() for column in self._stored)
         speed = np.full(len(self), UNKNOWN, np.uint8)
         direction = np.full(len(self), UNKNOWN, np.uint8)
         flags = np.full(len(self), Flag.STORED, np.uint8)
-        for layer in self._layers:
-            slot = newest.slots(layer.terminal)
+        for layer, slot in zip(self._layers, self._slots, strict=True):
             there = slot >= 0
             mine, slot = layer.vehicle[there], slot[there]
             since, until = layer.since_us[there], layer.until_us[there]
