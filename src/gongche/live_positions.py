@@ -13,8 +13,7 @@ from runtime.settings import Settings
 from runtime.units import US_PER_DAY
 from telemetry.archive.clocks import Clocks, read_clocks
 from telemetry.live.feed import Beginning, LastFixes, LiveFeed
-from telemetry.log.base import POSITIONS
-from telemetry.log.tail import open_tail
+from telemetry.log import POSITIONS, open_tail
 
 #: What is known of the clocks matters for what may still come.
 _CLOCKS_US: Final = US_PER_DAY

@@ -23,7 +23,7 @@ from gongche.live_positions import live_feed
 from office.identity.tokens import create_token, revoke_token
 from runtime.settings import Settings
 from telemetry.live.feed import LiveFeed
-from telemetry.log import open_writer
+from telemetry.log import open_tail, open_writer
 from telemetry.log.base import POSITIONS, LogWriter, Record
 from telemetry.log.codec import HEADERS, encode
 from telemetry.positions import PositionBatch
@@ -388,8 +388,6 @@ async def test_a_start_joins_the_database_and_the_log(pool: asyncpg.Pool, tmp_pa
     await writer.start()
     await append(writer, reports({"terminal": 1, "lat_e6": 31_111_000, "ago": 7_200}))
     await append(writer, reports({"terminal": 2, "lat_e6": 32_222_000, "ago": 10}))
-    from telemetry.log.tail import open_tail
-
     tail = open_tail(settings)
     opened = await tail.open()
     await tail.close()

@@ -58,7 +58,7 @@ class _EndedError(Exception):
 
 
 class FrameStream(Response):
-    """The answer: runs as long as the stream does."""
+    """The answer: runs as long as the stream does. It is counted already (``Hub.comes``)."""
 
     media_type = "application/octet-stream"
 
@@ -74,8 +74,6 @@ class FrameStream(Response):
         self._recheck_at = now + self._recheck_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        streams, who = self._hub.streams, self._request.state.subject.key
-        streams[who] += 1
         OPEN.inc()
         reason = "client_gone"
         gone = asyncio.create_task(_until_gone(receive), name="reader of the live map")
@@ -96,9 +94,7 @@ class FrameStream(Response):
             gone.cancel()
             OPEN.dec()
             ENDED.labels(reason).inc()
-            streams[who] -= 1
-            if not streams[who]:
-                del streams[who]
+            self._hub.leaves(self._request.state.subject.key)
 
     async def _run(self, send: Send, gone: asyncio.Task[None]) -> None:
         """Send until the reader has gone. Raises _EndedError, and TimeoutError for one that does not read."""
@@ -232,17 +228,23 @@ async def vehicles(
     """
     seen = read_window(window)
     hub: Hub = request.app.state.live
-    if hub.streams[request.state.subject.key] >= MOST_OF_ONE or hub.streams.total() >= MOST:
+    who = request.state.subject.key
+    if hub.streams[who] >= MOST_OF_ONE or hub.streams.total() >= MOST:
         raise Problem(
             429,
             "too-many-streams",
             "打开的实时地图过多，请关闭不用的页面后重试 · too many live maps are open; close those that are not used, then try again",
             headers={"Retry-After": "10"},
         )
-    async with scoped(request, PERMISSION) as connection:
-        detail = None if window is None else {"window": window}
-        await noted(request, connection, PERMISSION, "live-positions", detail=detail)
-    return FrameStream(request, seen, seconds)
+    hub.comes(who)  # now: others may ask while it is noted
+    try:
+        async with scoped(request, PERMISSION) as connection:
+            detail = None if window is None else {"window": window}
+            await noted(request, connection, PERMISSION, "live-positions", detail=detail)
+        return FrameStream(request, seen, seconds)
+    except BaseException:
+        hub.leaves(who)
+        raise
 
 
 @router.get("/roster", summary="实时地图的车辆表 / the vehicles of the live map", response_model=LiveRoster)

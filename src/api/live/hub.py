@@ -58,6 +58,7 @@ class Hub:
         self.bell = Bell()
         self.streams = Counter[str]()
         self._scopes: dict[_Key, Scope] = {}
+        self._making = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     async def sight(self, request: Request) -> Sight:
@@ -71,10 +72,12 @@ class Hub:
     async def join(self, request: Request, window: Window | None) -> tuple[Scope, Group]:
         """The group of the subject of ``request``, with one viewer more; the caller says ``leave``."""
         key = _key(reach_of(request, PERMISSION, read_only=True))
-        scope = self._scopes.get(key)
-        if scope is None:
-            made = Scope(await _read(request), asyncio.get_running_loop().time())
-            scope = self._scopes.setdefault(key, made)  # another one may have been quicker
+        async with self._making:  # of many who come at once one reads the roster
+            scope = self._scopes.get(key)
+            if scope is None:
+                now = asyncio.get_running_loop().time()
+                scope = self._scopes[key] = Scope(await _read(request), now)
+        # Nobody else gets a turn up to the end: a scope without viewers would be dropped.
         group = scope.groups.get(window)
         if group is None:
             group = scope.groups[window] = Group(window)
@@ -83,6 +86,16 @@ class Hub:
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="live map")
         return scope, group
+
+    def comes(self, who: str) -> None:
+        """Count a stream of the subject ``who``."""
+        self.streams[who] += 1
+
+    def leaves(self, who: str) -> None:
+        """It has ended."""
+        self.streams[who] -= 1
+        if not self.streams[who]:
+            del self.streams[who]
 
     def leave(self, group: Group) -> None:
         """A viewer of ``group`` has gone. What nobody looks at is dropped."""

@@ -25,9 +25,8 @@ from runtime.pgcopy import MAX_TIME_US
 from runtime.postgres import DATABASE_ERRORS
 from telemetry.archive.clocks import Clocks, derive
 from telemetry.live.newest import NewestFixes
-from telemetry.log.base import StoredRecord
+from telemetry.log.base import LogTail, StoredRecord
 from telemetry.log.codec import decode_all
-from telemetry.log.tail import LogTail
 from telemetry.positions import PositionBatch
 from telemetry.quality import Quality, assess
 
@@ -39,9 +38,9 @@ MOST_BEHIND: Final = 50_000
 #: How often it is asked whether this is still the same log, and what is known of the terminals' clocks.
 LOOK_S: Final = 10.0
 _AGAIN_S: Final = 1.0
-_READ_BYTES: Final = 2 << 20
+_READ_BYTES: Final = 512 << 10
 #: Reads of one turn: more means that it is behind.
-_READS: Final = 8
+_READS: Final = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,7 +163,10 @@ class LiveFeed:
         if not first and now - self._looked_at < LOOK_S:
             return
         self._looked_at = now
-        self._clocks = await self._read_clocks()
+        try:
+            self._clocks = await self._read_clocks()
+        except DATABASE_ERRORS as error:  # positions go on; so does what was known of the clocks
+            _logger.info("the clocks of terminals are not read now: %s", error or type(error).__name__)
         if not first:
             await tail.check()
 

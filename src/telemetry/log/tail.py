@@ -1,48 +1,15 @@
-"""Following the log at its end, beside the workers: no member of their group, no offset of theirs is touched.
-
-Who follows it may miss what a damaged place holds, or what was deleted before it was read: he shows what is newest, and loses
-nothing by that. Everything else reads by ``LogReader``.
-"""
+"""Following the log of one machine at its end (``LogTail``)."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from runtime.errors import UnavailableError
-from runtime.settings import Settings
-from telemetry.log.base import POSITIONS, StoredRecord
+from telemetry.log.base import POSITIONS, Opened, StoredRecord
 from telemetry.log.sqlite import EmbeddedLogReader
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """``identity`` names the log (see LogReader.identity); ``ends``: the offset after the last record of each partition."""
-
-    identity: str
-    ends: Mapping[int, int]
-
-
-class LogTail(Protocol):
-    """Every method raises UnavailableError when the log cannot be read; then ``close`` it and ``open`` it again."""
-
-    async def open(self) -> Opened:
-        """Connect to the log that is there now."""
-
-    async def seek(self, places: Mapping[int, int]) -> None:
-        """The next ``read`` begins at these offsets; say one of every partition."""
-
-    async def read(self, max_bytes: int) -> Sequence[StoredRecord]:
-        """What is there, at most about ``max_bytes`` of it; none = that was all."""
-
-    async def check(self) -> None:
-        """Raises UnavailableError when the log is another one than was opened, or has other partitions."""
-
-    async def close(self) -> None:
-        """Disconnect; nothing happens when it is not open."""
 
 
 class EmbeddedTail:
@@ -56,7 +23,8 @@ class EmbeddedTail:
     async def open(self) -> Opened:
         """See LogTail.open. A log that is not there is not made: its writer does that."""
         self._file = self._there()
-        self._reader = EmbeddedLogReader(self._path, POSITIONS, self._partitions)
+        # It may have to wait for a lock of the file.
+        self._reader = await asyncio.to_thread(EmbeddedLogReader, self._path, POSITIONS, self._partitions)
         await self._reader.poll(1, 0)  # it is told which partitions it has
         return Opened(await self._reader.identity(), await self._reader.end_offsets())
 
@@ -92,12 +60,3 @@ class EmbeddedTail:
         except OSError as error:
             raise UnavailableError(f"the embedded log {self._path} is not there: {error.strerror}") from error
         return found.st_dev, found.st_ino
-
-
-def open_tail(settings: Settings) -> LogTail:
-    """The end of the log that ``settings`` name; ``open`` it first."""
-    if settings.kafka_bootstrap:
-        from telemetry.log.kafka.tail import KafkaTail
-
-        return KafkaTail(settings)
-    return EmbeddedTail(settings.data_dir / "log" / "log.sqlite", settings.log_partitions)

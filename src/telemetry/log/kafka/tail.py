@@ -18,7 +18,7 @@ from aiokafka import errors as kafka
 
 from runtime.errors import GongcheError, UnavailableError
 from runtime.settings import Settings
-from telemetry.log.base import POSITIONS, StoredRecord
+from telemetry.log.base import POSITIONS, Opened, StoredRecord
 from telemetry.log.kafka.connection import (
     CLOSE_S,
     MAX_BATCH_BYTES,
@@ -29,7 +29,6 @@ from telemetry.log.kafka.connection import (
     unavailable,
 )
 from telemetry.log.kafka.topic import topic_id
-from telemetry.log.tail import Opened
 
 _logger = logging.getLogger(__name__)
 
@@ -54,7 +53,7 @@ class KafkaTail:
     async def open(self) -> Opened:
         """See LogTail.open. Makes the topics that are missing, as every reader does."""
         try:
-            await ensure_topics(self._settings)
+            count = (await ensure_topics(self._settings))[POSITIONS]
             self._identity = await self._named()
             consumer = AIOKafkaConsumer(
                 **connection(self._settings),
@@ -69,9 +68,7 @@ class KafkaTail:
             self._consumer = consumer
             async with asyncio.timeout(self._settings.kafka_timeout_s):
                 await consumer.start()
-                await consumer.topics()  # reads which partitions there are
-                found = consumer.partitions_for_topic(self._name) or set()
-                self._places = [TopicPartition(self._name, partition) for partition in sorted(found)]
+                self._places = [TopicPartition(self._name, partition) for partition in range(count)]
                 consumer.assign(self._places)
                 ends = await consumer.end_offsets(self._places)
         except (kafka.KafkaError, GongcheError, TimeoutError) as error:
@@ -114,7 +111,7 @@ class KafkaTail:
                 same = await self._named() == self._identity
         except (kafka.KafkaError, GongcheError, TimeoutError) as error:
             raise await unavailable(self._settings, error) from error
-        if not same or len(consumer.partitions_for_topic(self._name) or ()) != len(self._places):
+        if not same or len(consumer.partitions_for_topic(self._name) or self._places) != len(self._places):
             raise UnavailableError(f"the topic {self._name} was made anew, or has more partitions now")
 
     async def close(self) -> None:
