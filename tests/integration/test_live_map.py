@@ -19,6 +19,7 @@ import pytest
 from api.app import create_app
 from api.live.endpoints import MOST_OF_ONE
 from api.live.frames import Flag
+from api.live.groups import KEPT
 from gongche.live_positions import live_feed
 from office.identity.tokens import create_token, revoke_token
 from runtime.settings import Settings
@@ -42,7 +43,9 @@ def reports(*rows: dict[str, Any], now_us: int | None = None) -> PositionBatch:
     """Valid reports of now; ``ago``: so many seconds before."""
     now = time.time_ns() // 1000 if now_us is None else now_us
     whole = [{"lat_e6": 32_000_000, "lon_e6": 120_900_000, "status": 3, "ago": 0} | row for row in rows]
-    columns = {name: [row.get(name, 0) for row in whole] for name in set().union(*whole) - {"ago"}}
+    columns: dict[str, Any] = {
+        name: [row.get(name, 0) for row in whole] for name in set().union(*whole) - {"ago"}
+    }
     times = np.array([now - row["ago"] * US for row in whole], np.int64)
     return PositionBatch.build(len(whole), received_us=np.full(len(whole), now), device_us=times, **columns)
 
@@ -265,10 +268,10 @@ async def test_who_does_not_read_is_kept_no_frames(pool: asyncpg.Pool) -> None:
     """He falls behind and gets a snapshot; one that reads nothing is cut off, and nothing is kept for him."""
     await fleet(pool)
     await pool.execute(
-        "INSERT INTO vehicles (id, plate, organisation) SELECT 'v' || k, 'p' || k, 'a' FROM generate_series(1, 20000) k"
+        "INSERT INTO vehicles (id, plate, organisation) SELECT 'v' || k, 'p' || k, 'a' FROM generate_series(1, 5000) k"
     )
     await pool.execute(
-        "INSERT INTO terminals (phone) SELECT (15000000000 + k)::text FROM generate_series(1, 20000) k"
+        "INSERT INTO terminals (phone) SELECT (15000000000 + k)::text FROM generate_series(1, 5000) k"
     )
     await pool.execute(
         "INSERT INTO terminal_bindings SELECT t.no, v.no, '2020-01-01', NULL FROM terminals t JOIN vehicles v"
@@ -278,7 +281,7 @@ async def test_who_does_not_read_is_kept_no_frames(pool: asyncpg.Pool) -> None:
     random = np.random.default_rng(3)
 
     def move() -> None:
-        n = 20_003
+        n = 5_003
         now = np.full(n, time.time_ns() // 1000)
         batch = PositionBatch.build(
             n, terminal=np.arange(n) + 1, received_us=now, device_us=now, status=3, speed_dkmh=random.integers(0, 900, n),
@@ -287,7 +290,7 @@ async def test_who_does_not_read_is_kept_no_frames(pool: asyncpg.Pool) -> None:
         feed.newest.apply(batch, assess(batch))
 
     move()
-    async with running(pool, feed, Settings(stream_slow_s=1.0)) as site:
+    async with running(pool, feed, Settings(stream_slow_s=2.0)) as site:
         client, _ = await site.client(None)
         async with client:
             parts = urlsplit(site.address)
@@ -308,7 +311,7 @@ async def test_who_does_not_read_is_kept_no_frames(pool: asyncpg.Pool) -> None:
                 first = reader.map.seq or 0
                 (scope,) = site.app.state.live._scopes.values()
                 (group,) = scope.groups.values()
-                pause = group.seq + 12
+                pause = group.seq + KEPT + 2
 
                 def far() -> bool:
                     move()
@@ -317,8 +320,8 @@ async def test_who_does_not_read_is_kept_no_frames(pool: asyncpg.Pool) -> None:
                 await until(far, "it does not read for a while")
                 await reader.until(lambda m: (m.seq or 0) > pause, "it reads again")
                 # No gap was seen (Map says so), and what was missed came as a snapshot, if the line did not hold it.
-                assert (reader.map.seq or 0) - first > 12
-                assert len(reader.map.vehicles) == 20_003
+                assert (reader.map.seq or 0) - first > KEPT
+                assert len(reader.map.vehicles) == 5_003
 
 
 # --- from the log -----------------------------------------------------------------------------------------------------
@@ -397,7 +400,7 @@ async def test_a_start_joins_the_database_and_the_log(pool: asyncpg.Pool, tmp_pa
     )
     await pool.execute(
         "INSERT INTO vehicle_states (vehicle_no, state, state_version, watermark, last_lat_e6, last_lon_e6, last_fix_at)"
-        " VALUES (1, '', 1, now(), 31000000, 120000000, now() - interval '2 hours')"
+        " VALUES (1, '', 1, now(), 31000000, 15000000, now() - interval '2 hours')"
     )
     feed, task = await follow(settings, pool)
     try:

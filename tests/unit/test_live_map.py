@@ -32,7 +32,9 @@ def reports(*rows: dict[str, Any]) -> PositionBatch:
         {"terminal": 1, "at": 0, "lat_e6": 32_000_000, "lon_e6": 120_900_000, "status": 3} | row
         for row in rows
     ]
-    columns = {name: [row.get(name, 0) for row in whole] for name in set().union(*whole) - {"at"}}
+    columns: dict[str, Any] = {
+        name: [row.get(name, 0) for row in whole] for name in set().union(*whole) - {"at"}
+    }
     times = np.array([(T0 + row["at"]) * US for row in whole], np.int64)
     return PositionBatch.build(len(whole), device_us=times, **{"received_us": times} | columns)
 
@@ -280,7 +282,10 @@ def golden() -> list[tuple[str, bytes]]:
         np.array([120_900_000, -73_500_000, 120_900_400]),
         np.array([32_000_000, -33_400_000, 32_000_000]),
     )
-    unknown = {"speed": np.array([36, 255, 0], np.uint8), "direction": np.array([45, 255, 179], np.uint8)}
+    unknown: dict[str, Any] = {
+        "speed": np.array([36, 255, 0], np.uint8),
+        "direction": np.array([45, 255, 179], np.uint8),
+    }
     flags = np.array([7, 16, 5], np.uint8)
     add(
         "snapshot: three vehicles, one of the database, west and south",
@@ -291,7 +296,10 @@ def golden() -> list[tuple[str, bytes]]:
         **unknown,
     )
     lon, lat = lon + np.array([-400, 0, 60_000]), lat + np.array([200, 0, 0])
-    moved = {"fix_s": np.array([T0 + 1, T0, T0 + 2]), "speed": np.array([30, 255, 1], np.uint8)}
+    moved: dict[str, Any] = {
+        "fix_s": np.array([T0 + 1, T0, T0 + 2]),
+        "speed": np.array([30, 255, 1], np.uint8),
+    }
     moved["direction"] = np.array([46, 255, 0], np.uint8)
     add("delta: two have changed", 1, lon_e6=lon, lat_e6=lat, flags=flags, **moved)
     add("heartbeat", 2, lon_e6=lon, lat_e6=lat, flags=flags, **moved)

@@ -37,7 +37,9 @@ EVERY_S: Final = 1.0
 MOST_BEHIND: Final = 50_000
 #: How often it is asked whether this is still the same log, and what is known of the terminals' clocks.
 LOOK_S: Final = 10.0
-_AGAIN_S: Final = 1.0
+#: Between two attempts to open the log: at first, and at most.
+_AGAIN_S: Final = 0.5
+_AGAIN_MOST_S: Final = 5.0
 _READ_BYTES: Final = 512 << 10
 #: Reads of one turn: more means that it is behind.
 _READS: Final = 32
@@ -98,6 +100,7 @@ class LiveFeed:
         """Follow the log until cancelled."""
         if self._tail is None:
             return
+        pause_s = _AGAIN_S
         try:
             while True:
                 try:
@@ -109,10 +112,11 @@ class LiveFeed:
                     self._told = why
                 except Exception:
                     _logger.exception("live positions stand still; they are begun again")
+                pause_s = _AGAIN_S if not self.stale else min(2 * pause_s, _AGAIN_MOST_S)
                 self.stale = True
                 with suppress(Exception):
                     await self._tail.close()
-                await asyncio.sleep(_AGAIN_S)
+                await asyncio.sleep(pause_s)
         finally:
             self.stale = True
             with suppress(Exception):
