@@ -24,6 +24,7 @@ from gongche.live_positions import live_feed
 from office.identity.tokens import create_token, revoke_token
 from runtime.settings import Settings
 from telemetry.live.feed import LiveFeed
+from telemetry.live.newest import NEVER
 from telemetry.log import open_tail, open_writer
 from telemetry.log.base import POSITIONS, LogWriter, Record
 from telemetry.log.codec import HEADERS, encode
@@ -329,7 +330,7 @@ async def test_who_does_not_read_is_kept_no_frames(pool: asyncpg.Pool) -> None:
 
 async def follow(settings: Settings, pool: asyncpg.Pool) -> tuple[LiveFeed, asyncio.Task[None]]:
     feed = live_feed(settings, pool)
-    feed.every_s = EVERY_S
+    feed.every_s = feed.look_s = EVERY_S
     return feed, asyncio.create_task(feed.run())
 
 
@@ -460,6 +461,12 @@ async def test_wrong_clocks_are_put_right_and_doubtful_ones_do_not_count(
         assert feed.newest.fix_us[one] == now
         assert feed.newest.located.tolist()[: max(one, two) + 1][two] is False
         assert feed.newest.lat_e6[two] == 0
+        # It turns out to be ahead by little: what comes then is older than what was shown, and counts.
+        await pool.execute("UPDATE clock_corrections SET shift_s = -300")
+        await until(lambda: feed.newest.fix_us[one] == NEVER, "it is known to be wrong")
+        await append(writer, reports({"terminal": 1, "lat_e6": 1_001}, now_us=now))
+        await until(lambda: latitude(feed, 1) == 1_001, "it is there")
+        assert feed.newest.fix_us[one] == now - 300 * US
     finally:
         await end(task)
         await writer.close()

@@ -84,10 +84,11 @@ class LiveFeed:
         clocks: ReadClocks = _no_clocks,
         *,
         every_s: float = EVERY_S,
+        look_s: float = LOOK_S,
     ) -> None:
         """Without ``tail`` nothing ever comes, and it is always stale."""
         self._tail, self._beginning, self._read_clocks = tail, beginning, clocks
-        self.every_s = every_s
+        self.every_s, self.look_s = every_s, look_s
         self.newest = NewestFixes()
         self.fixes = LastFixes()
         self.stale = True
@@ -164,15 +165,31 @@ class LiveFeed:
 
     async def _look(self, tail: LogTail, *, first: bool = False) -> None:
         now = time.monotonic()
-        if not first and now - self._looked_at < LOOK_S:
+        if not first and now - self._looked_at < self.look_s:
             return
         self._looked_at = now
         try:
-            self._clocks = await self._read_clocks()
+            clocks = await self._read_clocks()
+            # By another clock the times in memory are others, and in doubt they are none.
+            before, after = _held(self._clocks), _held(clocks)
+            changed = [no for no in before.keys() | after.keys() if before.get(no) != after.get(no)]
+            self.newest.forget(np.array(sorted(changed), np.int64))
+            self._clocks = clocks
         except DATABASE_ERRORS as error:  # positions go on; so does what was known of the clocks
             _logger.info("the clocks of terminals are not read now: %s", error or type(error).__name__)
         if not first:
             await tail.check()
+
+
+def _held(clocks: Clocks) -> dict[int, tuple[int, bool]]:
+    """(shift, doubted) of each clock that is not right, as it is now."""
+    now = time.time_ns() // 1000
+    return {
+        no: (piece.shift_us, piece.doubted)
+        for no, pieces in clocks.items()
+        for piece in pieces
+        if piece.from_us <= now < piece.to_us and not piece.plain
+    }
 
 
 def _decoded(records: Sequence[StoredRecord]) -> PositionBatch:

@@ -74,6 +74,12 @@ class NewestFixes:
             if not name.startswith("_"):
                 column[: len(before[name])] = before[name]
 
+    def forget(self, terminals: AnyInts) -> None:
+        """What was known of ``terminals`` counts no more, their times neither: whatever they report next is the newest."""
+        at = self.slots(terminals)
+        at = at[at >= 0]
+        self.fix_us[at] = self.report_us[at] = NEVER
+
     def apply(self, batch: PositionBatch, quality: NDArray[np.int16]) -> None:
         """Take up ``batch`` with its ``quality`` (int16, shape (n,)); rows in any order."""
         slot = self.slots(batch.terminal)
