@@ -51,9 +51,8 @@ class NewestFixes:
     def slots(self, terminals: AnyInts) -> Ints:
         """The slots of ``terminals`` (any order), shape (n,), int64; one that is new gets the next slot, -1 = there is no more
         room."""
-        wanted = np.unique(terminals).astype(np.int64)
-        missing = wanted[~np.isin(wanted, self._terminals, assume_unique=True)]
-        missing = missing[: max(0, MOST_TERMINALS - len(self))]
+        found = self._known(terminals)
+        missing = np.unique(terminals[found < 0]).astype(np.int64)[: max(0, MOST_TERMINALS - len(self))]
         if len(missing):
             given = np.arange(len(self), len(self) + len(missing))
             at = np.searchsorted(self._terminals, missing)
@@ -61,6 +60,10 @@ class NewestFixes:
             self._slots = np.insert(self._slots, at, given)
             if len(self) > len(self.fix_us):
                 self._grow(max(len(self), 2 * len(self.fix_us)))
+            found = self._known(terminals)
+        return found
+
+    def _known(self, terminals: AnyInts) -> Ints:
         if not len(self):
             return np.full(len(terminals), -1, np.int64)
         place = np.searchsorted(self._terminals, terminals).clip(max=len(self) - 1)
@@ -102,9 +105,8 @@ class NewestFixes:
 def _last_each(slot: Ints, device_us: AnyInts, which: Bools) -> Ints:
     """Of the rows ``which`` the one with the newest device time of each slot."""
     rows = np.flatnonzero(which)
-    if not len(rows):
-        return rows
-    order = rows[np.lexsort((device_us[rows], slot[rows]))]
-    last = np.flatnonzero(np.append(np.diff(slot[order]) != 0, True))
-    found: Ints = order[last]
+    order = rows[np.argsort(device_us[rows], kind="stable")]
+    last = np.full(int(slot.max(initial=-1)) + 1, -1, np.int64)
+    last[slot[order]] = order  # of equal slots the last one stays
+    found: Ints = last[last >= 0]
     return found
