@@ -21,7 +21,7 @@ _BINDINGS: Final = "FROM terminal_bindings b WHERE b.valid_from <= now() AND (b.
 @dataclass(frozen=True, slots=True, eq=False)
 class Roster:
     """Vehicles in the order of their ids, as lists of the same length: ``numbers`` (int64, shape (n,)), ``ids``, ``plates``,
-    ``organisations``. Bindings as int64 columns of shape (m,): ``vehicle`` (place in these lists), ``terminal`` (number),
+    ``organisations``. Bindings as int64 columns of shape (m,), in any order: ``vehicle`` (place in these lists), ``terminal`` (number),
     ``since_us``, ``until_us``. ``print`` is the same as long as all of it is."""
 
     numbers: Ints

@@ -102,7 +102,8 @@ def roster(*bindings: tuple[int, int, int, int], vehicles: int = 3) -> Roster:
 def test_a_position_is_the_vehicles_while_its_terminal_sits_in_it() -> None:
     feed = LiveFeed()
     # Terminal 1 went from vehicle 0 to vehicle 1 at 100; vehicle 2 has two of them.
-    sight = Sight(roster((0, 1, 0, 100), (1, 1, 100, -1), (2, 2, 0, -1), (2, 3, 0, -1)))
+    # In any order: the database has them by the numbers of vehicles, the roster has these by their ids.
+    sight = Sight(roster((2, 2, 0, -1), (1, 1, 100, -1), (0, 1, 0, 100), (2, 3, 0, -1)))
     feed.fixes = LastFixes(
         np.array([10, 11]), np.array([(T0 + 20) * US, (T0 + 30) * US]), np.array([1, 2]), np.array([3, 4])
     )

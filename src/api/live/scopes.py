@@ -117,9 +117,10 @@ def epoch_of(roster: Roster) -> int:
 
 def _layers(roster: Roster) -> list[_Layer]:
     """The bindings, divided so that no vehicle is in a layer twice."""
-    first = np.searchsorted(roster.vehicle, roster.vehicle)  # they are in the order of vehicles
-    which = np.arange(len(roster.vehicle)) - first
+    order = np.argsort(roster.vehicle, kind="stable")
+    vehicle = roster.vehicle[order]
+    which = np.arange(len(vehicle)) - np.searchsorted(vehicle, vehicle)
     return [
         _Layer(roster.vehicle[at], roster.terminal[at], roster.since_us[at], roster.until_us[at])
-        for at in (np.flatnonzero(which == k) for k in range(int(which.max(initial=-1)) + 1))
+        for at in (order[which == k] for k in range(int(which.max(initial=-1)) + 1))
     ]
