@@ -22,6 +22,8 @@ from telemetry.live.feed import LiveFeed
 _logger = logging.getLogger(__name__)
 
 PERMISSION: Final = "tracks:read"
+#: Rosters that are kept although nobody looks at them: who opens and closes streams has none read for each.
+MOST_IDLE: Final = 4
 #: Without news from the log the next frame comes after so much more time.
 _LATE: Final = 1.2
 
@@ -63,21 +65,12 @@ class Hub:
 
     async def sight(self, request: Request) -> Sight:
         """What the subject of ``request`` sees, read now; of viewers with the same reach as well."""
-        scope = self._scopes.get(_key(reach_of(request, PERMISSION, read_only=True)))
-        if scope is not None:
-            await scope.look(request, 0.0)
-            return scope.sight
-        return await _read(request)
+        return (await self._scope(request, 0.0)).sight
 
     async def join(self, request: Request, window: Window | None) -> tuple[Scope, Group]:
         """The group of the subject of ``request``, with one viewer more; the caller says ``leave``."""
-        key = _key(reach_of(request, PERMISSION, read_only=True))
-        async with self._making:  # of many who come at once one reads the roster
-            scope = self._scopes.get(key)
-            if scope is None:
-                now = asyncio.get_running_loop().time()
-                scope = self._scopes[key] = Scope(await _read(request), now)
-        # Nobody else gets a turn up to the end: a scope without viewers would be dropped.
+        scope = await self._scope(request, request.app.state.settings.live_recheck_s)
+        # Nobody else gets a turn up to the end: a scope without viewers may be dropped.
         group = scope.groups.get(window)
         if group is None:
             group = scope.groups[window] = Group(window)
@@ -86,6 +79,22 @@ class Hub:
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="live map")
         return scope, group
+
+    async def _scope(self, request: Request, every_s: float) -> Scope:
+        """The scope of the subject of ``request``, which was looked at within ``every_s``."""
+        key = _key(reach_of(request, PERMISSION, read_only=True))
+        async with self._making:  # of many who come at once one reads the roster
+            scope = self._scopes.get(key)
+            if scope is None:
+                now = asyncio.get_running_loop().time()
+                scope = self._scopes[key] = Scope(await _read(request), now)
+        await scope.look(request, every_s)
+        scope = self._scopes.setdefault(key, scope)
+        self._scopes[key] = self._scopes.pop(key)  # the last one to be dropped
+        idle = [key for key, each in self._scopes.items() if not each.groups and each is not scope]
+        for old in idle[: max(0, len(idle) - MOST_IDLE)]:
+            del self._scopes[old]
+        return scope
 
     def comes(self, who: str) -> None:
         """Count a stream of the subject ``who``."""
@@ -98,15 +107,13 @@ class Hub:
             del self.streams[who]
 
     def leave(self, group: Group) -> None:
-        """A viewer of ``group`` has gone. What nobody looks at is dropped."""
+        """A viewer of ``group`` has gone. What nobody looks at is no work any more."""
         group.viewers -= 1
-        for key, scope in list(self._scopes.items()):
+        for scope in self._scopes.values():
             for window, each in list(scope.groups.items()):
                 if not each.viewers:
                     del scope.groups[window]
-            if not scope.groups:
-                del self._scopes[key]
-        if not self._scopes and self._task is not None:
+        if self._task is not None and not any(scope.groups for scope in self._scopes.values()):
             self._task.cancel()
             self._task = None
 
@@ -116,7 +123,7 @@ class Hub:
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._scopes:
+        while True:
             seen, began = self.feed.bell.count, loop.time()
             await self.feed.bell.wait(seen, _LATE * self.feed.every_s)
             # While the log is behind it is read without a pause; frames keep their second.
