@@ -33,7 +33,7 @@ _VIEWERS: Final = 50
 _READERS: Final = {"all": None, "a city": "city", "a unit": "bench7"}
 _RECORDS: Final = 20
 #: Before it is measured: snapshots, and the first second after them.
-_SETTLE_S: Final = 10.0
+_SETTLE_S: Final = 9.0
 
 
 class Traffic:
