@@ -141,7 +141,7 @@ async def running(pool: asyncpg.Pool, feed: LiveFeed, settings: Settings) -> Asy
 async def served(pool: asyncpg.Pool) -> AsyncIterator[Site]:
     await fleet(pool)
     feed = LiveFeed(every_s=EVERY_S)
-    feed.stale = False
+    feed.behind = False
     async with running(pool, feed, Settings(**QUICK)) as made:  # type: ignore[arg-type]  # a dictionary
         yield made
 

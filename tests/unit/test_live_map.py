@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,9 +19,11 @@ from registry.roster import Roster
 from registry.snapshot.timelines import FOREVER
 from telemetry.live.feed import LastFixes, LiveFeed
 from telemetry.live.newest import NEVER, NewestFixes
+from telemetry.log.base import Opened, StoredRecord
 from telemetry.positions import PositionBatch, Source
 from telemetry.quality import assess
 from tests.live_frames import Map, split
+from tests.waiting import until
 
 VECTORS: Final = Path(__file__).parents[1] / "vectors" / "live_frames.json"
 T0: Final = 1_780_000_000
@@ -84,6 +88,43 @@ def test_terminals_keep_their_slots_and_numbers_do_not_fill_the_memory() -> None
     assert newest.lat_e6[far] == 31_500_000
     assert (newest.slots(many[::-1]) == slots[::-1]).all()
     assert len(newest.fix_us) < 10_000
+
+
+class Hanging:
+    """A log that can be read once, and then does not answer."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+
+    async def open(self) -> Opened:
+        return Opened("hanging", {0: 0})
+
+    async def seek(self, places: Mapping[int, int]) -> None:
+        assert places == {0: 0}
+
+    async def read(self, max_bytes: int) -> Sequence[StoredRecord]:
+        self.reads += 1
+        if self.reads > 1:
+            await asyncio.Event().wait()
+        return []
+
+    async def check(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+async def test_a_log_that_does_not_answer_is_stale_while_it_is_waited_for() -> None:
+    tail = Hanging()
+    feed = LiveFeed(tail, every_s=0.01, late_s=0.5)
+    assert feed.stale
+    task = asyncio.create_task(feed.run())
+    await until(lambda: not feed.stale, "it is read")
+    await until(lambda: tail.reads == 2, "it is read again")
+    await until(lambda: feed.stale, "it does not come back")
+    assert not feed.behind
+    task.cancel()
+    await asyncio.wait({task})
+    assert feed.behind
 
 
 # --- what a reach sees ------------------------------------------------------------------------------------------------

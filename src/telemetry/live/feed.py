@@ -36,7 +36,9 @@ EVERY_S: Final = 1.0
 #: Records of a partition that are read at the start, at most.
 MOST_BEHIND: Final = 50_000
 #: How often it is asked whether this is still the same log, and what is known of the terminals' clocks.
-LOOK_S: Final = 10.0
+LOOK_S: Final = 30.0
+#: What was read longer ago is stale, whatever it is that the reading waits for.
+LATE_S: Final = 3.0
 #: Between two attempts to open the log: at first, and at most.
 _AGAIN_S: Final = 0.5
 _AGAIN_MOST_S: Final = 5.0
@@ -74,8 +76,8 @@ async def _no_clocks() -> Clocks:
 
 
 class LiveFeed:
-    """See the module. ``run`` it beside whatever shows it. ``bell`` rings whenever the log was read; ``stale``: the
-    log cannot be read, or is not read to its end yet, and positions may be older than they would be."""
+    """See the module. ``run`` it beside whatever shows it. ``bell`` rings whenever the log was read; ``behind``:
+    the log is not read to its end, for ``stale``."""
 
     def __init__(
         self,
@@ -85,17 +87,24 @@ class LiveFeed:
         *,
         every_s: float = EVERY_S,
         look_s: float = LOOK_S,
+        late_s: float = LATE_S,
     ) -> None:
         """Without ``tail`` nothing ever comes, and it is always stale."""
         self._tail, self._beginning, self._read_clocks = tail, beginning, clocks
-        self.every_s, self.look_s = every_s, look_s
+        self.every_s, self.look_s, self.late_s = every_s, look_s, late_s
         self.newest = NewestFixes()
         self.fixes = LastFixes()
-        self.stale = True
+        self.behind = True
         self.bell = Bell()
         self._clocks: Clocks = {}
-        self._looked_at = 0.0
+        self._looked_at = self._read_at = 0.0
         self._told = ""
+
+    @property
+    def stale(self) -> bool:
+        """Whether positions may be older than they would be: the log cannot be read, or is not read to its end yet."""
+        late = self._tail is not None and time.monotonic() - self._read_at > self.late_s
+        return self.behind or late
 
     async def run(self) -> None:
         """Follow the log until cancelled."""
@@ -113,13 +122,13 @@ class LiveFeed:
                     self._told = why
                 except Exception:
                     _logger.exception("live positions stand still; they are begun again")
-                pause_s = _AGAIN_S if not self.stale else min(2 * pause_s, _AGAIN_MOST_S)
-                self.stale = True
+                pause_s = _AGAIN_S if not self.behind else min(2 * pause_s, _AGAIN_MOST_S)
+                self.behind = True
                 with suppress(Exception):
                     await self._tail.close()
                 await asyncio.sleep(pause_s)
         finally:
-            self.stale = True
+            self.behind = True
             with suppress(Exception):
                 await self._tail.close()
 
@@ -141,10 +150,10 @@ class LiveFeed:
         next_at = loop.time()
         while True:
             behind = await self._read(tail)
-            if self.stale and not behind:
+            if self.behind and not behind:
                 _logger.info("live positions: the log is read to its end")
                 self._told = ""
-            self.stale = behind
+            self.behind, self._read_at = behind, time.monotonic()
             self.bell.ring()
             await self._look(tail)
             next_at = max(next_at + self.every_s, loop.time())
