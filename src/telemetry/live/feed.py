@@ -42,6 +42,8 @@ LATE_S: Final = 3.0
 #: Between two attempts to open the log: at first, and at most.
 _AGAIN_S: Final = 0.5
 _AGAIN_MOST_S: Final = 5.0
+#: Positions wait no longer than this for what is known of the clocks.
+_CLOCKS_S: Final = 2.0
 _READ_BYTES: Final = 512 << 10
 #: Reads of one turn: more means that it is behind.
 _READS: Final = 32
@@ -178,13 +180,17 @@ class LiveFeed:
             return
         self._looked_at = now
         try:
-            clocks = await self._read_clocks()
+            async with asyncio.timeout(_CLOCKS_S):
+                clocks = await self._read_clocks()
             # By another clock the times in memory are others, and in doubt they are none.
             before, after = _held(self._clocks), _held(clocks)
             changed = [no for no in before.keys() | after.keys() if before.get(no) != after.get(no)]
             self.newest.forget(np.array(sorted(changed), np.int64))
             self._clocks = clocks
-        except DATABASE_ERRORS as error:  # positions go on; so does what was known of the clocks
+        except (
+            TimeoutError,
+            *DATABASE_ERRORS,
+        ) as error:  # positions go on; so does what was known of the clocks
             _logger.info("the clocks of terminals are not read now: %s", error or type(error).__name__)
         if not first:
             await tail.check()
