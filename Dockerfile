@@ -12,6 +12,9 @@ RUN python -m venv /opt/gongche && /opt/gongche/bin/pip install --require-hashes
 COPY pyproject.toml README.md LICENSE ./
 COPY migrations ./migrations
 COPY src ./src
+# Not built here: only compared with what was built from it (tools/console_sources.py).
+COPY console ./console
+COPY tools/console_sources.py ./tools/
 RUN /tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /opt/gongche/bin/pip install --no-deps --no-index /wheels/*.whl
 

@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Programs that tests start by the dozen, and tests with their rewritten asserts, are compiled once and not at every start.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup parts demo month test test-unit lint types imports fmt bench bench-full faults bounded fuzz audit schema lock clean
+.PHONY: help setup parts console console-check demo month test test-unit lint types imports fmt bench bench-full faults bounded fuzz audit schema lock clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -20,8 +20,14 @@ $(STAMP): requirements-dev.lock pyproject.toml
 
 setup: $(STAMP) ## create .venv with the pinned dependencies
 
-parts: $(STAMP) ## fetch what tests need and no package brings: Kafka (Java, Maven), Prometheus, Valhalla
+parts: $(STAMP) ## fetch what tests need and no package brings: Kafka (Java, Maven), Prometheus, Chromium, Valhalla
 	$(BIN)/python -m tools.parts
+
+console: $(STAMP) ## build the console (console/, TypeScript) into src/api/console/built; brings its own Node
+	$(BIN)/python -m tools.console --build
+
+console-check: $(STAMP) ## types, lint, tests and sizes of the console, and that what is committed is what console/ gives
+	$(BIN)/python -m tools.console --check
 
 demo: $(STAMP) ## start everything and drive a demo fleet (TRACKS=... adds real tracks)
 	$(BIN)/gongche up --demo $(if $(TRACKS),--tracks $(TRACKS)) $(DEMO_ARGS)

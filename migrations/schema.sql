@@ -27,6 +27,28 @@ CREATE FUNCTION assessed_changes(units text[], since timestamp with time zone[])
      WHERE u.unit = ANY ((SELECT assessed_units(units))::text[])
 $$;
 
+CREATE FUNCTION assessed_closings(units text[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(number text, versions integer[], steps text[], times timestamp with time zone[], nobody boolean[], bodies jsonb[])
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT c.number, t.* FROM (
+        SELECT DISTINCT d.case_id FROM case_events d
+         WHERE d.step = 'close' AND d.step IN ('close', 'reopen', 'accept-rectification') AND d.at >= since AND d.at < until) d
+      JOIN cases c ON c.id = d.case_id AND c.state = 'closed' AND c.organisation IN (SELECT unnest(assessed_units(units)))
+     CROSS JOIN LATERAL (SELECT array_agg(e.version), array_agg(e.step), array_agg(e.at), array_agg(cardinality(e.persons) = 0),
+        array_agg(CASE
+            WHEN e.step IN ('draft', 'edit') THEN jsonb_build_object(
+                'organisation', e.body -> 'organisation', 'source', e.body -> 'source', 'level', e.body -> 'level', 'due_on', e.body -> 'due_on',
+                'hotline', CASE WHEN jsonb_typeof(e.body -> 'hotline') = 'object' THEN jsonb_build_object(
+                    'category', e.body -> 'hotline' -> 'category', 'received_on', e.body -> 'hotline' -> 'received_on') END,
+                'figures', (SELECT jsonb_agg(jsonb_build_array(f -> 'rule', f -> 'severity') ORDER BY o) FROM jsonb_array_elements(
+                    CASE WHEN jsonb_typeof(e.body -> 'figures') = 'array' THEN e.body -> 'figures' END) WITH ORDINALITY AS x (f, o)))
+            WHEN e.step = 'close' THEN jsonb_build_object('finding', e.body -> 'finding', 'measures_due', e.body -> 'measures_due')
+            WHEN e.step IN ('grant', 'reopen') THEN jsonb_build_object('organisation', e.body -> 'organisation', 'due_on', e.body -> 'due_on')
+            END)
+          FROM (SELECT * FROM case_events v WHERE v.case_id = c.id ORDER BY v.version) e) t
+$$;
+
 CREATE FUNCTION assessed_orders(unit text, since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(departed bigint, backfilled bigint, settled bigint, tracked bigint)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -240,6 +262,69 @@ BEGIN
     END LOOP;
     EXECUTE format('CREATE POLICY cleared ON %s TO gongche_cleared USING (true) WITH CHECK (true)', place);
 END $$;
+
+CREATE FUNCTION counted_cases(whole text[], part text[], origin text, today date) RETURNS TABLE(state text, colour text, n bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    everywhere boolean := unit_in_reach(NULL) OR current_setting('role') = 'none';
+    own text := '';
+    asked text := CASE WHEN origin IS NULL THEN '' ELSE ' AND c.source = $3' END;
+    colours text := 'CASE WHEN c.undetermined THEN ''grey'' WHEN c.due_on IS NULL THEN ''none'' WHEN c.due_on < $4 THEN ''red'''
+        ' WHEN c.yellow_from <= $4 THEN ''yellow'' ELSE ''green'' END';
+BEGIN
+    IF cardinality(hidden_nos()) > 0 THEN
+        RAISE EXCEPTION 'what is hidden from the reader is not counted here' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    IF NOT everywhere THEN
+        whole := units_in_reach(whole);
+        part := units_in_reach(part);
+    END IF;
+    IF whole IS NOT NULL THEN
+        own := ' AND c.organisation = ANY ($1)';
+    END IF;
+    -- Built as text, so that each is planned for the units that are asked for. A closed case has a number.
+    RETURN QUERY EXECUTE
+        'SELECT ''closed'', ''none'', count(*) FROM cases c WHERE c.state = ''closed''' || own || asked
+        || ' UNION ALL SELECT ''cancelled'', ''none'', count(*) FROM cases c WHERE c.state = ''cancelled''' || own || asked
+        || ' UNION ALL (SELECT c.state, ' || colours || ', count(*) FROM cases c WHERE c.state NOT IN (''closed'', ''cancelled'')'
+        || own || asked || ' GROUP BY 1, 2)' USING whole, part, origin, today;
+    IF whole IS NOT NULL AND cardinality(part) > 0 THEN
+        RETURN QUERY EXECUTE
+            'SELECT ''closed'', ''none'', count(*) FROM cases c WHERE c.state = ''closed'' AND c.organisation = ANY ($2)' || asked
+            || ' UNION ALL SELECT ''cancelled'', ''none'', count(*) FROM cases c WHERE c.state = ''cancelled'''
+            || ' AND c.organisation = ANY ($2) AND c.number IS NOT NULL' || asked
+            || ' UNION ALL (SELECT c.state, ' || colours || ', count(*) FROM cases c WHERE c.state NOT IN (''closed'', ''cancelled'')'
+            || ' AND c.organisation = ANY ($2) AND c.number IS NOT NULL' || asked || ' GROUP BY 1, 2)' USING whole, part, origin, today;
+    END IF;
+END $_$;
+
+CREATE FUNCTION counted_months(units text[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(month text, alerts bigint, cases bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    own text := '';
+BEGIN
+    IF cardinality(hidden_nos()) > 0 THEN
+        RAISE EXCEPTION 'what is hidden from the reader is not counted here' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    IF NOT (unit_in_reach(NULL) OR current_setting('role') = 'none') THEN
+        units := units_in_reach(units);
+    END IF;
+    IF units IS NOT NULL THEN
+        own := ' AND organisation = ANY ($1)';
+    END IF;
+    RETURN QUERY EXECUTE
+        'SELECT to_char(m.first, ''YYYY-MM''),'
+        ' (SELECT count(*) FROM alerts WHERE occurred_from >= m.since AND occurred_from < m.until' || own || '),'
+        ' (SELECT count(*) FROM cases WHERE number IS NOT NULL AND issued_at >= m.since AND issued_at < m.until' || own || ')'
+        ' FROM (SELECT f AS first, greatest(f AT TIME ZONE ''Asia/Shanghai'', $2) AS since,'
+        ' least((f + interval ''1 month'') AT TIME ZONE ''Asia/Shanghai'', $3) AS until'
+        ' FROM generate_series(date_trunc(''month'', $2 AT TIME ZONE ''Asia/Shanghai''), $3 AT TIME ZONE ''Asia/Shanghai'', interval ''1 month'') f) m'
+        ' WHERE m.since < m.until' USING units, since, until;
+END $_$;
 
 CREATE FUNCTION everywhere_role() RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -1093,6 +1178,13 @@ CREATE FUNCTION unit_in_reach(unit text) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$
     SELECT COALESCE(current_setting('role') IN ('gongche_everywhere', 'gongche_cleared') OR unit = ANY (reach_units()), false)
+$$;
+
+CREATE FUNCTION units_in_reach(units text[]) RETURNS text[]
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN units IS NULL THEN reach_units()
+                ELSE (SELECT COALESCE(array_agg(u), '{}') FROM unnest(units) AS n (u) WHERE u IN (SELECT unnest(reach_units()))) END
 $$;
 
 CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) RETURNS integer
@@ -3327,6 +3419,8 @@ CREATE INDEX alert_labels_of ON alert_labels USING btree (alert_id, id DESC);
 
 CREATE INDEX alert_versions_evidence ON alert_versions USING btree (evidence_sha256);
 
+CREATE INDEX alerts_began ON alerts USING btree (occurred_from);
+
 CREATE INDEX alerts_by_case ON alerts USING btree (case_state, detected_at DESC, id);
 
 CREATE INDEX alerts_by_finding ON alerts USING btree (finding, detected_at DESC, id);
@@ -3342,6 +3436,8 @@ CREATE INDEX alerts_of_orders ON alerts USING btree (order_id) WHERE ((status = 
 CREATE INDEX alerts_of_organisation ON alerts USING btree (organisation, detected_at DESC, id);
 
 CREATE INDEX alerts_of_rule ON alerts USING btree (rule, detected_at DESC, id);
+
+CREATE INDEX alerts_of_units_began ON alerts USING btree (organisation, occurred_from);
 
 CREATE INDEX alerts_of_vehicle ON alerts USING btree (vehicle, detected_at DESC, id);
 
@@ -3393,9 +3489,15 @@ CREATE INDEX cases_due ON cases USING btree (due_on) WHERE (due_on IS NOT NULL);
 
 CREATE INDEX cases_found ON cases USING btree (finding, created_at DESC, id) WHERE (finding IS NOT NULL);
 
+CREATE INDEX cases_in_work ON cases USING btree (organisation) WHERE (state <> ALL (ARRAY['closed'::text, 'cancelled'::text]));
+
+CREATE INDEX cases_issued ON cases USING btree (issued_at, organisation) WHERE (number IS NOT NULL);
+
 CREATE INDEX cases_listed ON cases USING btree (created_at DESC, id);
 
 CREATE INDEX cases_look ON cases USING btree (look_on, id) WHERE (look_on IS NOT NULL);
+
+CREATE INDEX cases_of_findings ON cases USING btree (state, finding, created_at DESC, id) WHERE (finding IS NOT NULL);
 
 CREATE INDEX cases_of_helpers ON cases USING gin (helpers) WHERE ((number IS NOT NULL) AND (helpers <> '{}'::text[]));
 
@@ -3407,7 +3509,7 @@ CREATE INDEX cases_of_units ON cases USING btree (organisation, created_at DESC,
 
 CREATE INDEX cases_proposed ON cases USING btree (proposal, created_at DESC, id) WHERE (proposal IS NOT NULL);
 
-CREATE INDEX cases_states ON cases USING btree (state, organisation);
+CREATE INDEX cases_states ON cases USING btree (state, organisation, source);
 
 CREATE INDEX cases_undetermined ON cases USING btree (created_at DESC, id) WHERE undetermined;
 

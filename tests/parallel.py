@@ -23,6 +23,7 @@ from xdist.scheduler import LoadScopeScheduling
 #: Tests that share something, by the beginning of their ids, with the name of their group. One that
 #: nobody named here fails.
 TOGETHER = {
+    "tests/browser/": "console",
     "tests/integration/test_demo_roads.py": "roads of the demo",
     "tests/integration/test_identity.py": "people",
     "tests/integration/test_identity_matrix.py": "people",
@@ -45,6 +46,7 @@ TOGETHER = {
     "tests/scenarios/test_labelled_month.py::test_other_seeds": "other months",  # an engine of its own, and nothing else
     "tests/scenarios/test_labelled_month.py": "month",
     "tests/scenarios/test_scenario_files.py": "files of a month",
+    "tests/unit/test_console.py": "console as files",
     "tests/unit/test_jt808_framing.py": "frames",
     "tests/unit/test_position_columns.py": "columns",
 }
@@ -53,6 +55,7 @@ SHARED = {"cluster", "site"}
 #: What begins first: the beginnings of ids, longest first. Everything else follows in the order of collection.
 LONG_FIRST = (
     "tests/scenarios/",
+    "tests/browser/",
     "tests/integration/",
 )
 #: More workers than cores: many tests wait (for a process to start, for an answer) and compute little. Unit tests only

@@ -3,6 +3,7 @@
 
 - Kafka: Java and Maven from the system's packages (apt-get, as root), the broker's jars from Maven Central;
 - Prometheus: Debian's packages, unpacked and not installed (``tools/prometheus``);
+- Chromium: Debian's package (apt-get, as root), for the tests of the console;
 - Valhalla: the engine's wheel from the package index that pip is set up for.
 
 What is here already is left alone. Everything is tried; what cannot be had is said in one sentence each, and the status is 1.
@@ -35,7 +36,7 @@ class PartError(RuntimeError):
 def kafka() -> str:
     """Java, Maven and Kafka's jars; where they are. Raises PartError."""
     if shutil.which("java") is None or shutil.which("mvn") is None:
-        _install(*_JAVA)
+        _install("Java 17 or newer and Maven are missing", *_JAVA)
     try:
         return str(fetch_kafka())
     except KafkaToolError as error:
@@ -60,11 +61,30 @@ def valhalla() -> str:
     return str(own_engine.cache_dir())
 
 
-PARTS: dict[str, Callable[[], str]] = {"Kafka": kafka, "Prometheus": prometheus, "Valhalla": valhalla}
+def chromium() -> str:
+    """The browser of the machine, with letters for Chinese. Raises PartError."""
+    if (found := _browser()) is None:
+        _install("Chromium is missing", "chromium", "fonts-noto-cjk")
+        found = _browser()
+    if found is None:
+        raise PartError("Chromium was installed and is not on the PATH; set GONGCHE_CHROMIUM to its program")
+    return found
 
 
-def _install(*packages: str) -> None:
-    wanted = f"Java 17 or newer and Maven are missing: apt-get install {' '.join(packages)}"
+def _browser() -> str | None:
+    return os.environ.get("GONGCHE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "Kafka": kafka,
+    "Prometheus": prometheus,
+    "Chromium": chromium,
+    "Valhalla": valhalla,
+}
+
+
+def _install(what: str, *packages: str) -> None:
+    wanted = f"{what}: apt-get install {' '.join(packages)}"
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise PartError(f"{wanted} (this needs root), then run it again")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}

@@ -19,6 +19,7 @@ from api.cases.desk import router as desk
 from api.cases.endpoints import router as cases
 from api.cases.files import router as case_files
 from api.cases.hotline import router as hotline
+from api.console.serving import Console
 from api.documents.assessments import router as assessment_papers
 from api.documents.endpoints import router as documents
 from api.documents.monthly import router as reports
@@ -126,5 +127,7 @@ def create_app(
     ):
         app.include_router(router)
     documentation.describe(app)
+    if settings.console:
+        app.add_middleware(Console)
     app.add_middleware(observability.Boundary)
     return app

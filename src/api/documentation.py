@@ -35,6 +35,9 @@ BODIES: Final = (
     SubscriptionBody, CommitBody, SeekBody, WebhookBody, RotateBody, ReceiptBody, DispositionBody, CodeBody,
 )  # fmt: skip
 
+#: Of what is for people: open to who is not signed in yet.
+_OPEN: Final = (("post", "/v1/session"), ("get", "/v1/session/methods"))
+
 _STYLE: Final = """
 body{font:15px/1.5 system-ui,"Noto Sans CJK SC","Microsoft YaHei",sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}
 code,pre{font:13px/1.4 ui-monospace,monospace;background:#f4f4f4;border-radius:3px}code{padding:0 .2em}pre{padding:.6rem;overflow:auto}
@@ -88,7 +91,7 @@ def _describe_sessions(schema: dict[str, Any]) -> None:
     }
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
-            if path.startswith(OF_PEOPLE) and (method, path) != ("post", "/v1/session"):
+            if path.startswith(OF_PEOPLE) and (method, path) not in _OPEN:
                 operation["security"] = [{"session": []}]
 
 

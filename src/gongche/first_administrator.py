@@ -47,9 +47,9 @@ async def make_first_administrator(
             if not await users.first_administrator(connection, login, hashed, datetime.now(UTC)):
                 return
             if say is None:  # written before it counts: nobody has a password that was never shown
-                _write(path, f"{login}\n{password}\n")
+                write_private(path, f"{login}\n{password}\n")
                 written = True
-    except _NotWrittenError as error:
+    except NotWrittenError as error:
         _logger.warning(
             "no administrator yet, and %s: make one by `gongche user create` and `gongche user grant`", error
         )
@@ -83,12 +83,12 @@ def _to_terminal(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-class _NotWrittenError(Exception):
+class NotWrittenError(Exception):
     """The file with the password cannot be written."""
 
 
-def _write(path: Path, text: str) -> None:
-    """Raises _NotWrittenError."""
+def write_private(path: Path, text: str) -> None:
+    """Write a file that nobody else can read, anew. Raises NotWrittenError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.unlink(missing_ok=True)  # a link that somebody put there is not followed
@@ -97,4 +97,4 @@ def _write(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise _NotWrittenError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise NotWrittenError(f"{path} cannot be written: {error.strerror or error}") from error

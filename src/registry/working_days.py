@@ -27,7 +27,7 @@ class Calendar:
     """Which days are working days. ``overrides``: day -> (working day?, name or reason), the office's own word;
     ``unreadable``: day (ISO 8601) -> why, where that word cannot be read: such a day is not known."""
 
-    __slots__ = ("_overrides", "unreadable")
+    __slots__ = ("_overrides", "_told", "unreadable")
 
     def __init__(
         self,
@@ -35,13 +35,17 @@ class Calendar:
         unreadable: Mapping[str, str] | None = None,
     ) -> None:
         self._overrides, self.unreadable = dict(overrides or {}), dict(unreadable or {})
+        self._told: dict[date, bool | None] = {
+            day: own[0] for day, own in self._overrides.items()
+        }  # and what was asked for before
 
     def workday(self, day: date) -> bool | None:
         """Whether ``day`` is worked; None = not published yet, or not known."""
-        own = self._overrides.get(day)
-        if own is not None:
-            return own[0]
-        return _worked(day) if self._known(day) else None
+        try:
+            return self._told[day]
+        except KeyError:
+            found = self._told[day] = _worked(day) if self._known(day) else None
+            return found
 
     def _known(self, day: date) -> bool:
         return _published(day) and day.isoformat() not in self.unreadable

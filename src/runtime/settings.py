@@ -313,6 +313,10 @@ class Settings(BaseSettings):
         30, ge=5, le=24 * 60, description="a session of a person ends when it was not used for so long"
     )
     session_hours: int = Field(12, ge=1, le=24 * 30, description="a session of a person ends after so long")
+    console: bool = Field(
+        True,
+        description="the API serves the console, the pages for people, at /; off: the API alone",
+    )
     session_over_http: bool = Field(
         False,
         description="session cookies over plain HTTP, without Secure, between programs of this machine: for trying it out;"

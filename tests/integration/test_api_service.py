@@ -39,6 +39,7 @@ from tests.waiting import PATIENCE_S, until
 #: Who comes to these brings no credentials, or other ones.
 OPEN = {
     ("post", "/v1/session"), ("post", "/v1/oauth/token"), ("get", "/v1/oidc/login"), ("get", "/v1/oidc/callback"),
+    ("get", "/v1/session/methods"),
 }  # fmt: skip
 T0 = 1_772_411_400_000_000  # 2026-03-02T08:30:00+08:00
 FROM, TO = "2026-03-02T08:00:00+08:00", "2026-03-02T20:00:00+08:00"

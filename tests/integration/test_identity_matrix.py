@@ -49,7 +49,7 @@ OFFICE: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
 }  # fmt: skip
 #: What everybody does with his own account, and with nobody else's.
 OWN: Final = {
-    ("POST", "/v1/session"), ("GET", "/v1/session"), ("DELETE", "/v1/session"), ("GET", "/v1/sessions"), ("DELETE", "/v1/sessions"),
+    ("POST", "/v1/session"), ("GET", "/v1/session"), ("DELETE", "/v1/session"), ("GET", "/v1/session/methods"), ("GET", "/v1/sessions"), ("DELETE", "/v1/sessions"),
     ("DELETE", "/v1/sessions/{id}"), ("POST", "/v1/session/password"), ("POST", "/v1/session/totp"),
     ("POST", "/v1/session/totp:confirm"), ("POST", "/v1/session/totp:disable"), ("POST", "/v1/session/recovery-codes"),
     ("POST", "/v1/session/delegations"), ("DELETE", "/v1/session/delegations/{id}"),

@@ -280,6 +280,7 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/cases": [
         {}, {"state": "working"}, {"colour": "red"}, {"colour": "none"}, {"source": "alert"}, {"organisation": "O7"},
         {"vehicle": "V17"}, {"alert": f"{20 * 4000:032}"}, {"finding": "violation"}, DAYS | {"organisation": "O7"},
+        {"state": "closed", "finding": "violation"}, {"state": "closed", "source": "alert"},
     ],
     "/v1/cases/counts": [{}, {"organisation": "O7", "source": "alert"}],
     "/v1/cases/proposals": [LAST_DAYS, LAST_DAYS | {"organisation": "O7"}],

@@ -41,6 +41,7 @@ class Closed:
     measures_due: date | None = None
     rectified: date | None = None
     late_wd: int = 0
+    undecided: bool = False
 
 
 def table(**changed: Any) -> ScoreTable:

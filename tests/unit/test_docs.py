@@ -50,6 +50,8 @@ def test_settings_that_are_named_exist(page: Path) -> None:
         "TEST_DATABASE_URL",
         "TEST_KAFKA",
         "CACHE_DIR",
+        "CHROMIUM",
+        "NODE",
         "KAFKA_CLUSTER_ID",
     }  # read elsewhere
     if page.name == "compose.yaml":  # what it asks of its own .env
@@ -112,7 +114,7 @@ def test_files_that_are_named_exist(page: Path) -> None:
 #: What lies below the root and is named without it: `jt808/session.py`, `test_gateway.py`, `telemetry/log`.
 PLACES = [
     "/" + path.relative_to(ROOT).with_suffix("").as_posix() + suffix
-    for top in ("src", "tests", "docs", "tools", "bench", "migrations", "deploy")
+    for top in ("src", "console/src", "tests", "docs", "tools", "bench", "migrations", "deploy")
     for path in (ROOT / top).rglob("*")
     if "__pycache__" not in path.parts
     for suffix in {"", path.suffix}

@@ -121,6 +121,13 @@ BODIES: Final[tuple[type[BaseModel], ...]] = (
 )  # fmt: skip
 
 
+class SignInMethods(BaseModel):
+    """How one may sign in: by a password, by the identity provider of the settings (`/v1/oidc/login`)."""
+
+    password: bool
+    identity_provider: bool
+
+
 class HeldRole(BaseModel):
     """A role that somebody holds now. `delegated_by`: whose it is."""
 

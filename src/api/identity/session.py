@@ -25,6 +25,7 @@ from api.identity.schemas import (
     RecoveryCodes,
     SessionState,
     SignIn,
+    SignInMethods,
     SwitchOff,
     read_body,
 )
@@ -137,6 +138,15 @@ async def sign_in(request: Request) -> Response:
             given.login, given.password, given.code, visit_of(request), session_secret(request)
         )
     return await _handed_over(request, made)
+
+
+@router.get(
+    "/session/methods",
+    summary="可用的登录方式 / how one may sign in here; for who is not signed in yet",
+    response_model=SignInMethods,
+)
+async def methods(request: Request) -> Response:
+    return json_response({"password": True, "identity_provider": request.app.state.provider is not None})
 
 
 @router.get("/session", summary="我是谁 / who am I, my roles and rights", response_model=SessionState)

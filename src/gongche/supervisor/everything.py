@@ -22,6 +22,7 @@ from pathlib import Path
 
 import orjson
 
+from gongche.demo_people import make_demo_people
 from gongche.first_administrator import make_first_administrator
 from gongche.progress import is_terminal
 from gongche.supervisor.demo import Demo, DemoOptions
@@ -307,6 +308,10 @@ async def _serve(
             engine = None if navigation is None else _engine_url(navigation)
             demo = Demo(options.demo, dsn, base, ports.tcp, console.say, stop, engine)
             helpers.append(asyncio.create_task(demo.run()))
+            if settings.console and settings.session_over_http:
+                terminal = is_terminal(sys.stdout)
+                people = make_demo_people(dsn, settings, console.say, terminal=terminal)
+                helpers.append(asyncio.create_task(people))
         await supervisor.wait(stop)
     finally:
         console.end()
@@ -370,6 +375,8 @@ def _write_state(path: Path, ports: Ports, base: str, metrics: str, navigation: 
 def _greet(console: Console, settings: Settings, ports: Ports, base: str, metrics: str) -> None:
     console.say("")
     console.say(f"终端接入 / terminals    JT/T 808 tcp://{settings.tcp_host}:{ports.tcp}")
+    if settings.console:
+        console.say(f"操作台 / console        {base}/")
     console.say(f"接口 / API              {base}/v1   说明 / docs {base}/docs")
     console.say(
         f"指标 / metrics          {base}/metrics  {metrics}:{ports.gateway_metrics}/metrics  "

@@ -250,15 +250,45 @@ def in_force(versions: Iterable[Version], day: date) -> Version:
     return max(held, key=lambda version: (version.valid_from, version.version))
 
 
-def lines_of(closings: Iterable[Closing], versions: Sequence[Version], upheld: Collection[Key]) -> list[Line]:
+#: (item, fact, rule, severity, points, count): what one fact of a closing costs.
+Cost = tuple[str, Fact, str | None, str | None, int, int]
+
+
+class Prices:
+    """What closings cost by a table. Of thousands many say the same, so each is looked up once; share it between the units of a
+    ranking."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], list[Cost]] = {}
+        self._tables: dict[int, ScoreTable] = {}  # held: an id names a table as long as it lives
+
+    def of(self, closing: Closing, table: ScoreTable) -> list[Cost]:
+        """The costs of ``closing``."""
+        key = (
+            id(table), closing.finding, closing.source, closing.rules, closing.late_replies, closing.late_signings, closing.returned,
+        )  # fmt: skip
+        found = self._known.get(key)
+        if found is None:
+            self._tables[id(table)] = table
+            found = self._known[key] = _costs(closing, table)
+        return found
+
+
+def lines_of(
+    closings: Iterable[Closing],
+    versions: Sequence[Version],
+    upheld: Collection[Key],
+    prices: Prices | None = None,
+) -> list[Line]:
     """What ``closings`` of one unit and one period cost, in the order in which caps are used up."""
+    prices = prices or Prices()
     used: dict[str, int] = {}
     caps = {version.version: version.table.maxima for version in versions}
     found: list[Line] = []
     for closing in sorted(closings, key=lambda each: (each.day, each.number)):
         version = in_force(versions, closing.day)
         maxima = caps[version.version]
-        for item, fact, rule, severity, points, count in _costs(closing, version.table):
+        for item, fact, rule, severity, points, count in prices.of(closing, version.table):
             key = Key(closing.number, closing.version, item, fact)
             full, spared = points * count, key in upheld
             left = max(0, maxima[item] - used.get(item, 0))
@@ -288,7 +318,7 @@ def lines_of(closings: Iterable[Closing], versions: Sequence[Version], upheld: C
     return found
 
 
-def _costs(closing: Closing, table: ScoreTable) -> list[tuple[str, Fact, str | None, str | None, int, int]]:
+def _costs(closing: Closing, table: ScoreTable) -> list[Cost]:
     """(item, fact, rule, severity, points, count) of a closing: of findings the dearest of each item, so that a case which
     bundles many alerts is not paid for many times. Wrong data (数据问题) are not the unit's fault: nothing of that case costs."""
     if closing.finding == "data":

@@ -20,6 +20,7 @@ from office.assessment.sheet import (
     Frozen,
     Key,
     Line,
+    Prices,
     Sheet,
     Version,
     corrections_of,
@@ -98,10 +99,10 @@ async def compute(
     upheld = await disputes.upheld_of(connection, units)
     closings = await _by_unit(sources, units, period.first, period.last)
     corrections = await _corrections(connection, sources, units, period, upheld)
-    made = {}
+    made, prices = {}, Prices()
     for unit in units:
         held = tuple(v for v in versions[unit] if v.valid_from <= period.last)
-        lines = lines_of(closings[unit], held, upheld.get(unit, ()))
+        lines = lines_of(closings[unit], held, upheld.get(unit, ()), prices)
         sheet = Sheet(unit, period, held, tuple(lines), tuple(corrections.get(unit, ())))
         made[unit] = Computed(sheet, tuple(closings[unit]))
     return made

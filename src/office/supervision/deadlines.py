@@ -7,13 +7,13 @@ day is. An undetermined term is held against nobody.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from office.supervision.states import WITH_UNIT, Case, Event, State, Step
+from office.supervision.states import WITH_UNIT, Case, Event, State, Step, last_of
 from registry.working_days import Calendar
 
 #: Days in a row that are looked at for working days. No term is longer.
@@ -114,7 +114,7 @@ def deadlines(case: Case, calendar: Calendar, terms: Mapping[str, int], today: d
         return Deadlines(Colour.NONE, reopen_by=by, overdue_wd=None)
     if issued is None or case.state is State.CANCELLED:
         return Deadlines(Colour.NONE, overdue_wd=None)
-    first, due = _unit_term(case, calendar, terms)
+    first, due = unit_term(case.ticks, case.contents, calendar, terms)
     if case.state in (State.REPLIED, State.CALLING_BACK):
         signed = case.last(Step.SIGN_REPLY)
         office = after(calendar, (signed or issued).day, terms["office_wd"])
@@ -156,20 +156,22 @@ def next_look(found: Deadlines, case: Case, today: date) -> date | None:
     return min([*ahead, *([today + _DAY] if unknown else [])], default=None)
 
 
-def _unit_term(case: Case, calendar: Calendar, terms: Mapping[str, int]) -> tuple[Due, Due]:
+def unit_term(
+    ticks: Sequence[Event], contents: Mapping[str, Any], calendar: Calendar, terms: Mapping[str, int]
+) -> tuple[Due, Due]:
     """(before an extension, as it stands): by the events that set, stop and move the clock, in their order."""
     first = due = Due(None)
     term, started = 0, None  # working days of the running round, and the day after which they count
     refused: Event | None = None
     fixed: date | None = None
-    for tick in case.ticks:
+    for tick in ticks:
         if tick.step is Step.ISSUE:
-            term, fixed, started = _first_term(case.contents, terms), _fixed(case.contents), tick.day
-            due = _first_due(case.contents, calendar, terms, tick.day)
+            term, fixed, started = _first_term(contents, terms), _fixed(contents), tick.day
+            due = _first_due(contents, calendar, terms, tick.day)
         elif tick.step is Step.REFUSE:
             refused = tick
         elif tick.step in (Step.GRANT, Step.DENY) and refused is not None:
-            if fixed is not None or case.contents.get("hotline"):
+            if fixed is not None or contents.get("hotline"):
                 # The term is somebody else's and does not wait; the unit has a day at least.
                 if due.day is not None and due.day <= tick.day:
                     due = after(calendar, tick.day, 1)
@@ -186,14 +188,16 @@ def _unit_term(case: Case, calendar: Calendar, terms: Mapping[str, int]) -> tupl
             continue  # ``first`` stays as it was
         elif tick.step is Step.REDO:
             due = after(
-                calendar, tick.day, max(terms["redo_min_wd"], (_counted(case, calendar, terms) + 1) // 2)
+                calendar,
+                tick.day,
+                max(terms["redo_min_wd"], (_counted(ticks, contents, calendar, terms) + 1) // 2),
             )
         elif tick.step is Step.REOPEN:
             given = tick.body.get("due_on")
             due = (
                 Due(date.fromisoformat(given))
                 if given
-                else after(calendar, tick.day, _level_term(case.contents, terms))
+                else after(calendar, tick.day, _level_term(contents, terms))
             )
         else:
             continue
@@ -238,9 +242,11 @@ def _first_due(
     return after(calendar, issued, 1)  # the office was late: that is not the unit's fault
 
 
-def _counted(case: Case, calendar: Calendar, terms: Mapping[str, int]) -> int:
+def _counted(
+    ticks: Sequence[Event], contents: Mapping[str, Any], calendar: Calendar, terms: Mapping[str, int]
+) -> int:
     """Working days of the first term, of a date on paper those that there were."""
-    fixed, issued = _fixed(case.contents), case.last(Step.ISSUE)
+    fixed, issued = _fixed(contents), last_of(ticks, Step.ISSUE)
     if fixed is not None and issued is not None:
-        return between(calendar, issued.day, fixed) or _level_term(case.contents, terms)
-    return _first_term(case.contents, terms)
+        return between(calendar, issued.day, fixed) or _level_term(contents, terms)
+    return _first_term(contents, terms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -15,7 +16,7 @@ from office.supervision.commanding import helping_unit, possible, seen
 from office.supervision.deadlines import Colour, Deadlines, Due
 from office.supervision.states import STATE_NAMES, STEP_NAMES, State
 from office.supervision.words import SAID
-from registry.organisations import units_above, units_below
+from registry.organisations import parents_of, units_above, units_below
 from rules.alerts.conditions import Conditions
 from runtime.connection import Connection
 
@@ -84,11 +85,15 @@ def _row_of(found: Any, sees: Sight) -> dict[str, Any]:
     return row if sees.office(row["organisation"]) else row | {"proposal": None}
 
 
+#: What an index has beside the order of the lists.
+_WALKED: Final = frozenset({"state", "source", "finding"})
+
+
 def _walks(sees: Sight, filters: CaseFilter) -> bool:
-    """Whether the list is read along an index: of one state, source or finding, in many units (but not in all: then the database
-    finds it by itself)."""
+    """Whether the list is read along an index: of all cases, or of some states, sources or findings, in many units (but not in all:
+    then the database finds it by itself)."""
     named = {name for name in CaseFilter.__slots__ if getattr(filters, name) is not None}
-    if len(named) != 1 or not named <= {"state", "source", "finding"}:
+    if not named <= _WALKED:
         return False
     return sees.all is not None and sees.issued is not None and len(sees.all | sees.issued) > FEW_UNITS
 
@@ -105,14 +110,19 @@ async def _shown_from(connection: Connection, filters: CaseFilter) -> str:
 
 async def count_cases(connection: Connection, actor: Actor, filters: CaseFilter) -> dict[str, dict[str, int]]:
     """Numbers of cases by state and by colour (of those that are with a unit)."""
-    asked, sees = Conditions(), await sight(connection, actor.subject)
-    row = await _asked(connection, sees, filters, asked)
+    sees = await sight(connection, actor.subject)
     place = await _shown_from(connection, filters)
-    found = await connection.fetch(
-        f"SELECT state, colour, count(*) AS n FROM (SELECT {row} FROM {place} c{asked.where}) f"  # noqa: S608 - constants
-        " GROUP BY state, colour",
-        *asked.arguments,
-    )
+    named = {name for name in CaseFilter.__slots__ if getattr(filters, name) is not None}
+    if place == "cases" and named <= _COUNTED:
+        found = await _counted(connection, sees, filters)
+    else:
+        asked = Conditions()
+        row = await _asked(connection, sees, filters, asked)
+        found = await connection.fetch(
+            f"SELECT state, colour, count(*) AS n FROM (SELECT {row} FROM {place} c{asked.where}) f"  # noqa: S608 - constants
+            " GROUP BY state, colour",
+            *asked.arguments,
+        )
     states = dict.fromkeys(map(str, State), 0)
     colours = {str(colour): 0 for colour in Colour if colour is not Colour.NONE}
     for each in found:
@@ -120,6 +130,26 @@ async def count_cases(connection: Connection, actor: Actor, filters: CaseFilter)
         if each["colour"] in colours:
             colours[each["colour"]] += each["n"]
     return {"states": states, "colours": colours}
+
+
+#: What ``counted_cases`` can be asked for.
+_COUNTED: Final = frozenset({"organisation", "source"})
+
+
+async def _counted(connection: Connection, sees: Sight, filters: CaseFilter) -> Sequence[Any]:
+    """The numbers from the indexes (migrations/0047_counts_and_closings.sql). Not where something is hidden from the reader."""
+    whole = sees.all
+    part = frozenset(await parents_of(connection)) if sees.issued is None else sees.issued
+    if filters.organisation is not None:
+        below = await units_below(connection, [filters.organisation])
+        whole, part = below if whole is None else below & whole, below & part
+    part = frozenset() if whole is None else part - whole
+    found: Sequence[Any] = await connection.fetch(
+        "SELECT state, colour, n FROM counted_cases($1, $2, $3, $4)",
+        None if whole is None else sorted(whole), sorted(part), filters.source,
+        await cases.today_of(connection),
+    )  # fmt: skip
+    return found
 
 
 async def _asked(connection: Connection, sees: Sight, filters: CaseFilter, asked: Conditions) -> str:

@@ -153,6 +153,11 @@ class Event:
         return self.at.astimezone(CHINA).date()
 
 
+def last_of(ticks: Sequence[Event], *steps: Step) -> Event | None:
+    """The newest event of ``steps`` among ``ticks``."""
+    return next((tick for tick in reversed(ticks) if tick.step in steps), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """What a thread comes to. ``organisation``: the responsible unit. ``drafters``: who wrote, changed or submitted the
@@ -203,7 +208,7 @@ class Case:
 
     def last(self, *steps: Step) -> Event | None:
         """The newest event of ``steps`` among ``ticks``."""
-        return next((tick for tick in reversed(self.ticks) if tick.step in steps), None)
+        return last_of(self.ticks, *steps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,19 @@ _CASES: Final = (
 )
 # Secret vehicles that the reader must not see are counted (masked_alerts, masked_cases: migrations/0036_secrecy.sql); which they
 # are, and who drove them, is not said: their vehicle is ''.
+# How many in each month. Where nothing is hidden from the reader the indexes say it (migrations/0047_counts_and_closings.sql).
+_TREND: Final = (
+    "SELECT month, alerts, cases FROM counted_months($4, $1, $3) WHERE alerts + cases > 0 ORDER BY month"
+)
+_TREND_WITH_HIDDEN: Final = f"""
+    SELECT to_char(at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM') AS month, sum(alerts)::bigint AS alerts, sum(cases)::bigint AS cases FROM (
+        SELECT occurred_from AS at, 1 AS alerts, 0 AS cases FROM alerts WHERE occurred_from >= $1 AND occurred_from < $3 AND {_WITHIN}
+        UNION ALL SELECT at, 1, 0 FROM hidden WHERE at >= $1 AND {_WITHIN}
+        UNION ALL
+        SELECT issued_at, 0, 1 FROM cases WHERE number IS NOT NULL AND issued_at >= $1 AND issued_at < $3 AND {_WITHIN}
+        UNION ALL
+        SELECT issued_at, 0, 1 FROM hidden_cases WHERE number IS NOT NULL AND issued_at >= $1 AND issued_at < $3 AND {_WITHIN}) t
+     GROUP BY 1 ORDER BY 1"""  # noqa: S608 - constants
 _MONTH: Final = f"""
 WITH hidden AS MATERIALIZED (
     SELECT body ->> 'organisation' AS organisation, body ->> 'rule' AS rule, body ->> 'status' AS status, body ->> 'severity' AS severity,
@@ -43,15 +56,7 @@ c AS MATERIALIZED (
      WHERE number IS NOT NULL AND issued_at >= $2 AND issued_at < $3 AND {_WITHIN}
     UNION ALL SELECT organisation, state, finding, reminders, due_on FROM hidden_cases
      WHERE number IS NOT NULL AND issued_at >= $2 AND issued_at < $3 AND {_WITHIN}),
-months AS (
-    SELECT to_char(at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM') AS month, sum(alerts)::bigint AS alerts, sum(cases)::bigint AS cases FROM (
-        SELECT occurred_from AS at, 1 AS alerts, 0 AS cases FROM alerts WHERE occurred_from >= $1 AND occurred_from < $3 AND {_WITHIN}
-        UNION ALL SELECT at, 1, 0 FROM hidden WHERE at >= $1 AND {_WITHIN}
-        UNION ALL
-        SELECT issued_at, 0, 1 FROM cases WHERE number IS NOT NULL AND issued_at >= $1 AND issued_at < $3 AND {_WITHIN}
-        UNION ALL
-        SELECT issued_at, 0, 1 FROM hidden_cases WHERE number IS NOT NULL AND issued_at >= $1 AND issued_at < $3 AND {_WITHIN}) t
-     GROUP BY 1 ORDER BY 1)
+months AS ({{months}})
 SELECT (SELECT to_jsonb(t) FROM (SELECT {_COUNTS} FROM a) t) AS alerts,
        (SELECT to_jsonb(t) FROM (SELECT {_CASES} FROM c) t) AS cases,
        (SELECT jsonb_agg(t) FROM (SELECT organisation, {_NAME} AS name, {_COUNTS} FROM a GROUP BY organisation) t) AS units,
@@ -74,8 +79,9 @@ async def month_numbers(
     """The numbers of [since, until); of the months since ``trend_from`` how many. ``units``: which, None = all that are
     reached. ``today``: a case is overdue whose term ended
     before."""
+    hidden = await connection.fetchval("SELECT cardinality(hidden_nos())")
     row = await connection.fetchrow(
-        _MONTH,
+        _MONTH.format(months=_TREND_WITH_HIDDEN if hidden else _TREND),
         trend_from,
         since,
         until,

@@ -1,0 +1,56 @@
+// The one way to the server. Types come from the OpenAPI document (schema.d.ts); nothing else of the console calls fetch.
+import createClient from 'openapi-fetch'
+
+import { problemOf, unreached } from './problem'
+import type { components, paths } from './schema'
+
+export type Schemas = components['schemas']
+
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** What the stores give to the client: it does not import them, they import it. */
+export const hooks = {
+  /** The token that a request that changes something must carry. */
+  csrf: (): string => '',
+  /** The session has ended: true when the person has signed in again, so that the request is sent once more. */
+  signedInAgain: async (): Promise<boolean> => false,
+  /** Another tab has signed in anew: true when it was the same person, so that the request is sent with the token of now. */
+  tokenOfNow: async (): Promise<boolean> => false,
+  /** Whether the server was reached. */
+  reached: (_yes: boolean): void => undefined,
+}
+
+function send(request: Request): Promise<Response> {
+  const headers = new Headers(request.headers)
+  if (!SAFE.has(request.method)) headers.set('X-CSRF-Token', hooks.csrf())
+  return fetch(new Request(request, { headers, credentials: 'same-origin', cache: 'no-store' }))
+}
+
+async function guarded(request: Request): Promise<Response> {
+  const copies = [request.clone(), request.clone()]
+  try {
+    let response = await send(request)
+    hooks.reached(true)
+    // Signing in itself answers 401 for a wrong password: that is for the form.
+    const signingIn = request.method === 'POST' && new URL(request.url).pathname === '/v1/session'
+    if (response.status === 401 && !signingIn && (await hooks.signedInAgain())) response = await send(copies.pop() ?? request)
+    if (response.status === 403 && !SAFE.has(request.method)) {
+      const told: unknown = await response.clone().json().catch(() => null)
+      if (problemOf(response, told).code === 'csrf' && (await hooks.tokenOfNow())) response = await send(copies.pop() ?? request)
+    }
+    return response
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error
+    hooks.reached(false)
+    throw unreached()
+  }
+}
+
+export const api = createClient<paths>({ baseUrl: window.location.origin, fetch: guarded })
+
+/** What was answered. Throws ApiProblem. Use: ``await ask(api.GET('/v1/alerts', { params: { query } }))``. */
+export async function ask<T>(answer: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  const { data, error, response } = await answer
+  if (!response.ok) throw problemOf(response, error)
+  return data as T
+}

@@ -1,0 +1,9 @@
+// The permissions that the server knows (office.identity.subject); a test compares the two.
+export const PERMISSIONS = [
+  'alerts:read', 'tracks:read', 'registry:read', 'registry:write', 'positions:write', 'ops:read', 'subscriptions:manage',
+  'dispositions:write', 'cases:read', 'cases:draft', 'cases:issue', 'cases:close', 'cases:reply', 'cases:sign',
+  'assessments:read', 'assessments:manage', 'assessments:decide', 'assessments:dispute', 'complaints:write', 'exchange:peer',
+  'exchange:read', 'users:manage', 'audit:read', 'secret:read', 'secret:change',
+] as const
+
+export type Permission = (typeof PERMISSIONS)[number]

@@ -1,0 +1,105 @@
+// Texts that several screens use. A screen keeps its own in screens/<name>/texts.ts.
+export default {
+  zh: {
+    app: { name: '公务用车监管', skip: '跳到正文', about: '时间均为北京时间，坐标为 WGS-84' },
+    group: { work: '办理', map: '地图', records: '台账', statistics: '统计', operations: '运维', administration: '管理' },
+    action: {
+      save: '保存', cancel: '取消', close: '关闭', retry: '重试', search: '查询', reset: '重置', refresh: '刷新', delete: '删除',
+      confirm: '确定', back: '返回', open: '打开', more: '加载更多', export: '导出', print: '打印', signOut: '退出登录',
+    },
+    shell: {
+      navigation: '主导航', account: '账户', language: '语言', theme: '外观', light: '浅色', dark: '深色', auto: '跟随系统',
+      large: '大字', normal: '标准字号', menu: '收起或展开导航', docs: '接口文档',
+    },
+    state: {
+      loading: '正在加载…', empty: '没有符合条件的记录', emptyHint: '可放宽查询条件后再试', stale: '数据已过时，获取于 {time}',
+      lost: '与服务器的连接已中断，正在重新连接…页面上的内容可能已过时', back: '已重新连接，内容已更新',
+      allShown: '共 {count} 条', someShown: '已加载 {count} 条，向下滚动继续加载', selected: '已选 {count} 条',
+      clearSelection: '取消选择', keys: '键盘：j / k 移动，Enter 打开', keysSelect: '键盘：j / k 移动，Enter 打开，x 选择', selectAll: '全选已加载的', selectRow: '选择本行',
+    },
+    problem: { more: '共 {count} 处错误，列出前 {shown} 处', row: '第 {row} 行', wait: '请在 {seconds} 秒后重试' },
+    noRight: { title: '没有权限', text: '您的角色不能查看此页面。如工作需要，请联系本单位的系统管理员授予角色。' },
+    notFound: { title: '页面不存在', text: '地址有误，或该页面已移走。', home: '回到首页' },
+    broken: { title: '页面出错', text: '请刷新页面；若仍出错，请告知运维人员。' },
+    expired: {
+      title: '登录已过期', text: '您填写的内容仍在页面上。请重新登录后继续。', other: '此前登录的是 {name}。换人登录将重新打开页面。',
+    },
+    login: {
+      title: '登录', name: '用户名', password: '密码', code: '动态验证码', codeHint: '请输入验证器上的 6 位数字，或一个恢复码',
+      submit: '登录', provider: '统一身份认证登录', wait: '失败次数过多，请等待 {seconds} 秒', show: '显示密码',
+      secrecy: '本系统不得处理国家秘密信息', missing: '请输入用户名和密码', working: '正在登录…', showAria: '显示或隐藏密码',
+    },
+    password: {
+      title: '修改密码', forced: '您使用的是一次性密码，请先设置自己的密码。', old: '当前密码', new: '新密码', again: '再次输入新密码',
+      hint: '至少 10 个字符；一句容易记住的话最好', differ: '两次输入的新密码不一致', short: '新密码至少 10 个字符', done: '密码已修改',
+    },
+    views: { title: '常用视图', save: '保存当前视图', name: '视图名称', none: '尚未保存视图', remove: '删除视图 {name}' },
+    filters: { from: '开始日期', to: '结束日期', any: '全部', plate: '车牌', dayHint: '如 3月2日', badDay: '无法识别的日期', badPlate: '无法识别的车牌' },
+    units: { title: '单位', all: '全部单位', search: '查找单位', none: '没有单位' },
+    rule: {
+      location: '定位异常', destination: '目的地异常', mileage: '里程数异常', fuel_consumption: '油耗异常', card_binding: '油卡绑定异常',
+      card_use: '油卡使用异常', refuel_frequency: '加油频率异常', traffic_violations: '违章异常', terminal_silent: '终端失联',
+      off_hours: '非工作时间用车',
+    },
+    severity: { low: '低', medium: '中', high: '高' },
+    alertStatus: { suspected: '疑似', withdrawn: '已撤销' },
+    finding: {
+      none: '尚未认定', violation: '属实违规', irregular: '程序不规范', justified: '合理使用', data: '数据问题', unverifiable: '无法核实',
+    },
+    caseState: {
+      none: '未督办', draft: '拟稿', submitted: '待签发', issued: '已下达', refused: '退件待审', working: '办理中', extension_asked: '延期待批',
+      replied: '待核销', calling_back: '回访', redo: '退回重办', closed: '已核销', cancelled: '撤销',
+    },
+  },
+  en: {
+    app: { name: 'Official vehicles', skip: 'Skip to the content', about: 'All times are Beijing time, coordinates WGS-84' },
+    group: { work: 'Work', map: 'Map', records: 'Records', statistics: 'Statistics', operations: 'Operations', administration: 'Administration' },
+    action: {
+      save: 'Save', cancel: 'Cancel', close: 'Close', retry: 'Try again', search: 'Search', reset: 'Reset', refresh: 'Refresh', delete: 'Delete',
+      confirm: 'OK', back: 'Back', open: 'Open', more: 'Load more', export: 'Export', print: 'Print', signOut: 'Sign out',
+    },
+    shell: {
+      navigation: 'Main navigation', account: 'Account', language: 'Language', theme: 'Appearance', light: 'Light', dark: 'Dark', auto: 'As the system',
+      large: 'Large letters', normal: 'Usual letters', menu: 'Fold or unfold the navigation', docs: 'API documentation',
+    },
+    state: {
+      loading: 'Loading…', empty: 'No records match', emptyHint: 'Try wider filters', stale: 'Out of date, fetched {time}',
+      lost: 'The connection to the server is lost; trying again. What is shown may be out of date', back: 'Connected again, and up to date',
+      allShown: '{count} in all', someShown: '{count} loaded; scroll down for more', selected: '{count} selected',
+      clearSelection: 'Clear the selection', keys: 'Keys: j / k move, Enter opens', keysSelect: 'Keys: j / k move, Enter opens, x selects', selectAll: 'Select all that are loaded', selectRow: 'Select this row',
+    },
+    problem: { more: '{count} errors, the first {shown} are listed', row: 'Row {row}', wait: 'Try again in {seconds} s' },
+    noRight: { title: 'Not allowed', text: 'Your role does not show this page. If your work needs it, ask the administrator of your unit for the role.' },
+    notFound: { title: 'No such page', text: 'The address is wrong, or the page has moved.', home: 'To the start' },
+    broken: { title: 'The page failed', text: 'Load the page again; if it fails again, tell the operators.' },
+    expired: {
+      title: 'Your session has ended', text: 'What you have entered is still on the page. Sign in again to go on.', other: '{name} was signed in before. Another person opens the page anew.',
+    },
+    login: {
+      title: 'Sign in', name: 'Login name', password: 'Password', code: 'Code', codeHint: 'The 6 digits of your authenticator, or a recovery code',
+      submit: 'Sign in', provider: 'Sign in by the identity provider', wait: 'Too many failures: wait {seconds} s', show: 'Show the password',
+      secrecy: 'No state secrets may be handled in this system', missing: 'Enter login name and password', working: 'Signing in…', showAria: 'Show or hide the password',
+    },
+    password: {
+      title: 'Change the password', forced: 'You came in with a one-time password. Choose one of your own first.', old: 'Present password', new: 'New password', again: 'New password again',
+      hint: 'At least 10 characters; a sentence that you remember is best', differ: 'The two new passwords differ', short: 'At least 10 characters', done: 'The password is changed',
+    },
+    views: { title: 'Saved views', save: 'Save this view', name: 'Name of the view', none: 'No views saved', remove: 'Delete the view {name}' },
+    filters: { from: 'From', to: 'To', any: 'All', plate: 'Plate', dayHint: 'like 3月2日', badDay: 'No day', badPlate: 'No plate' },
+    units: { title: 'Units', all: 'All units', search: 'Find a unit', none: 'No units' },
+    rule: {
+      location: 'Location', destination: 'Destination', mileage: 'Mileage', fuel_consumption: 'Fuel consumption', card_binding: 'Card binding',
+      card_use: 'Card use', refuel_frequency: 'Refuelling frequency', traffic_violations: 'Traffic violations', terminal_silent: 'Terminal silent',
+      off_hours: 'Off-hours use',
+    },
+    severity: { low: 'Low', medium: 'Medium', high: 'High' },
+    alertStatus: { suspected: 'Suspected', withdrawn: 'Withdrawn' },
+    finding: {
+      none: 'None yet', violation: 'Violation', irregular: 'Irregular', justified: 'Justified', data: 'Data problem', unverifiable: 'Not verifiable',
+    },
+    caseState: {
+      none: 'No case', draft: 'Draft', submitted: 'Submitted', issued: 'Issued', refused: 'Refused', working: 'In work', extension_asked: 'Extension asked',
+      replied: 'Replied', calling_back: 'Calling back', redo: 'Redo', closed: 'Closed', cancelled: 'Cancelled',
+    },
+  },
+}

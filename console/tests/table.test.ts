@@ -1,0 +1,50 @@
+import { mount } from '@vue/test-utils'
+import { createPinia } from 'pinia'
+import { describe, expect, it } from 'vitest'
+
+import DataTable from '@/components/DataTable.vue'
+import { safeReturn } from '@/app/router'
+import { i18n } from '@/i18n'
+
+const rows = Array.from({ length: 100_000 }, (_, k) => ({ id: `a${k}`, text: `<b>${k}</b>` }))
+
+function table(more: object = {}) {
+  return mount(DataTable, {
+    props: { label: 'list', columns: [{ key: 'text', title: 'Text', width: '1fr' }], rows, idOf: (row: object) => String(Reflect.get(row, 'id')), selectable: true, ...more },
+    global: { plugins: [createPinia(), i18n] },
+  })
+}
+
+describe('DataTable', () => {
+  it('draws few of many rows, as text', () => {
+    const made = table()
+    expect(made.findAll('.line').length).toBeLessThan(40)
+    expect(made.get('.line').text()).toContain('<b>0</b>')
+    expect(made.get('[role=grid]').attributes('aria-rowcount')).toBe('100001')
+  })
+  it('is worked by keys', async () => {
+    const made = table()
+    const grid = made.get('[role=grid]')
+    for (const key of ['j', 'j', 'x', 'k', ' ', 'Enter']) {
+      // oxlint-disable-next-line no-await-in-loop
+      await grid.trigger('keydown', { key })
+    }
+    expect(made.emitted('update:selected')).toEqual([[['a1']], [['a1', 'a0']]])
+    expect(made.emitted('open')).toEqual([[rows[0]]])
+    await grid.trigger('keydown', { key: 'End' })
+    expect(made.get('.current').attributes('data-id')).toBe('a99999')
+  })
+  it('tells apart empty, loading and failed', () => {
+    expect(table({ rows: [] }).text()).toContain('没有符合条件的记录')
+    expect(table({ rows: [], loading: true }).text()).toContain('正在加载')
+    expect(table({ rows: [], problem: new Error('x') }).find('[role=alert]').exists()).toBe(true)
+  })
+})
+
+describe('the way back after signing in', () => {
+  it('stays on this host', () => {
+    expect(safeReturn('/alerts?x=1')).toBe('/alerts?x=1')
+    for (const evil of ['//evil.example', '/\\evil.example', 'https://evil.example', 'javascript:alert(1)', '/login', undefined, ['/a']])
+      expect(safeReturn(evil)).toBe('/')
+  })
+})
