@@ -29,6 +29,8 @@ from api.evaluations.endpoints import router as evaluations
 from api.exchange.endpoints import router as exchange
 from api.identity.endpoints import ROUTERS as identity
 from api.integrity.endpoints import router as integrity
+from api.live.endpoints import router as live_map
+from api.live.hub import Hub
 from api.messages.failures import router as message_failures
 from api.messages.own import router as own_channels
 from api.messages.units import router as unit_channels
@@ -44,6 +46,7 @@ from office.identity.oidc import Provider
 from runtime.bell import Bell
 from runtime.metrics import program_version
 from runtime.settings import Settings
+from telemetry.live.feed import LiveFeed
 from telemetry.log.base import LogWriter
 
 _ABOUT: Final = (
@@ -54,12 +57,18 @@ _ABOUT: Final = (
 
 
 def create_app(
-    settings: Settings, pool: Any, *, position_sink: LogWriter | None, bell: Bell | None = None
+    settings: Settings,
+    pool: Any,
+    *,
+    position_sink: LogWriter | None,
+    bell: Bell | None = None,
+    live_feed: LiveFeed | None = None,
 ) -> FastAPI:
     """The application. The caller owns ``pool`` (runtime.postgres.create_pool),
     ``position_sink`` and ``bell``, and closes them after the server has stopped; there is no lifespan.
 
     ``bell`` rings for new entries of the feed (rules.alerts.feed.CHANNEL); without one readers who wait look now and then.
+    ``live_feed`` has the newest positions; without one the live map has none and says that it is stale.
     Without ``position_sink`` POST /v1/positions answers 503.
     """
     app = FastAPI(
@@ -79,6 +88,7 @@ def create_app(
     state.provider = Provider(settings, state.desk) if settings.oidc_issuer else None
     state.use_notes = UseNotes(pool)
     state.bell = bell or Bell()
+    state.live = Hub(live_feed or LiveFeed())
     state.streams = Counter[str]()  # open streams by subject
     state.document_turns = asyncio.Semaphore(AT_ONCE)
     state.waiting_readers = state.imports_running = state.position_requests = state.arriving_bytes = 0
@@ -105,6 +115,7 @@ def create_app(
         desk,
         *assessment,
         tracks,
+        live_map,
         positions,
         audit,
         exchange,

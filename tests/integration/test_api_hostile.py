@@ -32,7 +32,7 @@ from tests.waiting import until
 
 #: Which scopes let a caller in, by what the path begins with; the longest beginning that fits counts.
 READ = {
-    "/v1/alerts": {"alerts:read"}, "/v1/evaluations": {"alerts:read"}, "/v1/vehicles/{id}/track": {"tracks:read"},
+    "/v1/live": {"tracks:read"}, "/v1/alerts": {"alerts:read"}, "/v1/evaluations": {"alerts:read"}, "/v1/vehicles/{id}/track": {"tracks:read"},
     "/v1/dispatch-orders/{id}/result": {"registry:read", "tracks:read"}, "/v1/": {"registry:read"},
     "/v1/disposition-codes": {"alerts:read"}, "/v1/subscriptions": {"subscriptions:manage"},
     "/v1/subscriptions/{name}/entries": {"alerts:read"}, "/v1/audit": {"audit:read"},
@@ -63,7 +63,7 @@ def at(path: str, id: str = "x", name: str = "x") -> str:
         return f"{address}?name=x.pdf"
     if path.endswith("/bundle"):
         return f"{address}?purpose=x"
-    return f"{address}?seconds=0" if path == "/v1/alerts/stream" else address
+    return f"{address}?seconds=0" if path in ("/v1/alerts/stream", "/v1/live/vehicles") else address
 
 
 @pytest.fixture

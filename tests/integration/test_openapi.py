@@ -60,6 +60,11 @@ include-path = ["/v1/alerts/feed", "/v1/subscriptions/{name}/entries"]
 parameters = { "query.wait" = 0 }
 
 [[operations]]
+include-path = "/v1/live/vehicles"
+parameters = { "query.seconds" = 0 }
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 422, 429]
+
+[[operations]]
 include-path = "/v1/alerts/stream"
 parameters = { "query.seconds" = 0 }
 """

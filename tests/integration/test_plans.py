@@ -253,6 +253,8 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     ],
     "/v1/evaluations/waiting": [{}],
     "/v1/vehicles/{id}/track": [DAY, NEWEST | {"to": NOW.isoformat()}],
+    "/v1/live/vehicles": [{"seconds": "0"}, {"seconds": "0", "window": "120,31,121,32"}],
+    "/v1/live/roster": [{}],
     "/v1/rule-parameters": [{}, {"rule": "mileage"}, {"organisation": "O7"}],
     "/v1/secret-vehicles": [{}],
     "/v1/dispatch-orders/{id}/result": [{}],

@@ -45,6 +45,7 @@ from tests.integration.scope_world import (
     scope_database,
     words_of,
 )
+from tests.live_frames import END, split
 
 #: Its own unit is below the one that the subject has its role in.
 HOME, OWN, FOREIGN = "a", "a1", "b"
@@ -244,6 +245,15 @@ async def _streamed(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> 
     return answer
 
 
+async def _live(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
+    answer = await client.get("/v1/live/vehicles", params={"seconds": "0"})
+    answer.headers.pop("x-accel-buffering", None)
+    if answer.status_code == 200:  # numbers in binary may look like anything; test_live_map.py reads them
+        assert [each.kind for each in split(answer.content)[0]] == [END]
+        answer._content = b""
+    return answer
+
+
 async def _unconfirmed(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
     await world.pool.execute("TRUNCATE alert_receipts")
     return await client.get("/v1/alerts/unconfirmed", params={"hours": "0"})
@@ -313,6 +323,8 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     ("GET", "/v1/evaluations"): Case(_get("/v1/evaluations"), ("alerts:read",), foreign=None),
     ("GET", "/v1/evaluations/waiting"): Case(_get("/v1/evaluations/waiting"), ("alerts:read",), foreign=None),
     ("GET", "/v1/vehicles/{id}/track"): Case(_get("/v1/vehicles/car-{unit}/track", **SPAN), ("tracks:read",)),
+    ("GET", "/v1/live/vehicles"): Case(_live, ("tracks:read",), foreign=_DONE),
+    ("GET", "/v1/live/roster"): Case(_get("/v1/live/roster"), ("tracks:read",), foreign=None),
     ("POST", "/v1/positions"): Case(_positions, ("positions:write",), own=frozenset({202})),
     ("GET", "/v1/dispatch-orders/{id}/result"): Case(
         _get("/v1/dispatch-orders/order-{unit}/result"), ("registry:read", "tracks:read")
