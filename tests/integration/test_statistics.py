@@ -267,7 +267,7 @@ async def test_an_answer_that_failed_is_not_kept_and_old_ones_go() -> None:
     assert await recent.get("c", make) == 5
     assert await recent.get("x", make) == 6
     # Who goes away while he asks keeps nobody from an answer.
-    first = asyncio.ensure_future(Recent.get(recent, "slow", lambda: asyncio.sleep(3600)))
+    first = asyncio.ensure_future(recent.get("slow", asyncio.Event().wait))
     second = asyncio.ensure_future(recent.get("slow", make))
     await asyncio.sleep(0)
     first.cancel()
