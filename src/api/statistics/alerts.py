@@ -10,17 +10,14 @@ from fastapi.responses import Response
 
 from api.alerts.asked import AlertQuestion, opens, question, sees_cases, states_not_seen, with_times
 from api.auth.access import require
-from api.auth.scoped import reach_of, scoped
+from api.auth.scoped import scoped
 from api.errors import Problem
 from api.http import json_response
 from api.statistics.names import names_of_keys
 from api.statistics.schemas import AlertFacets, AlertStatistics
-from office.identity.scope import few_units
 from office.supervision.cases import now_of
 from rules.alerts import counts
 from rules.alerts.counts import By, Counts
-from rules.alerts.model import AlertFilter
-from runtime.connection import Connection
 from runtime.units import CHINA, from_us, midnight
 
 READ: Final = "alerts:read"
@@ -49,7 +46,6 @@ async def alert_facets(request: Request, asked: Annotated[AlertQuestion, Depends
             connection,
             filters,
             not_seen=states_not_seen(request),
-            units=await _few(request, connection, filters),
         )
         units = _most(found.organisations)
         names = await names_of_keys(connection, "organisation", [unit for unit, _ in units])
@@ -96,7 +92,7 @@ async def alert_statistics(
         filters = await asked.filter(request, connection)
         found = await counts.grouped(
             connection, filters, by, order=order, descending=direction == "desc", limit=limit, offset=offset,
-            not_seen=states_not_seen(request), units=await _few(request, connection, filters),
+            not_seen=states_not_seen(request),
         )  # fmt: skip
         names = await names_of_keys(
             connection, by, [group.key for group in found.groups if group.key is not None]
@@ -189,10 +185,3 @@ def _most(found: dict[str, int]) -> list[tuple[str, int]]:
 async def _facets(by: By, found: dict[str, int]) -> list[dict[str, Any]]:
     names = await names_of_keys(None, by, list(found))
     return [{"key": key, "name": names.get(key), "count": n} for key, n in _most(found)]
-
-
-async def _few(request: Request, connection: Connection, wanted: AlertFilter) -> list[str] | None:
-    """The few units that the subject sees, where nothing narrower is asked for."""
-    if wanted.organisation is not None or wanted.vehicle is not None or wanted.vehicles is not None:
-        return None
-    return await few_units(connection, reach_of(request, READ, read_only=True))

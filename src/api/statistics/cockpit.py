@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from api.alerts.asked import AlertQuestion, opens, sees_cases, states_not_seen
 from api.auth.access import require
-from api.auth.scoped import reach_of, scoped, subject_of
+from api.auth.scoped import scoped, subject_of
 from api.cases.common import actor_of
 from api.http import json_response, rfc3339, utc_now
 from api.statistics.fleet import READ as TRACKS
@@ -19,7 +19,6 @@ from api.statistics.names import names_of_keys
 from api.statistics.quality import PERMISSIONS, quality_items
 from api.statistics.recent import rights_of
 from api.statistics.schemas import Cockpit
-from office.identity.scope import few_units
 from office.statistics import fleet
 from office.supervision import listing
 from office.supervision.cases import now_of
@@ -96,11 +95,10 @@ async def _alerts(request: Request) -> dict[str, Any]:
         until = midnight(today + _DAY)
         days = AlertQuestion(began_from=midnight(today - (_DAYS - 1) * _DAY), began_to=until)
         wanted = await days.filter(request, connection)
-        units = await few_units(connection, reach_of(request, "alerts:read", read_only=True))
         not_seen = states_not_seen(request)
 
         async def by(what: counts.By, limit: int) -> Grouped:
-            return await counts.grouped(connection, wanted, what, limit=limit, not_seen=not_seen, units=units)
+            return await counts.grouped(connection, wanted, what, limit=limit, not_seen=not_seen)
 
         by_day, by_rule, by_unit = (
             await by("day", _DAYS),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,8 +19,7 @@ def moment(us: int | None) -> datetime | None:
 
 
 def ask(asked: Conditions, wanted: AlertFilter) -> None:
-    """Adds what ``wanted`` says of the table ``a``; ``wanted.vehicles`` and ``wanted.units`` only where no other part of the statement does
-    (``one_by_one``)."""
+    """Adds what ``wanted`` says of the table ``a``; ``wanted.vehicles`` and ``wanted.units`` only where nothing else does (``any_of``)."""
     for column in _SAME:
         value = getattr(wanted, column)
         if value is not None:
@@ -53,15 +51,21 @@ def ask(asked: Conditions, wanted: AlertFilter) -> None:
             asked.add(f"a.{column} < {{}}", from_us(until))
 
 
-def any_of(asked: Conditions, wanted: AlertFilter, units: Sequence[str] | None = None) -> None:
-    """Adds the units and vehicles of ``wanted``, and ``units`` (None = any), as conditions."""
-    for column, values in (
-        ("organisation", wanted.units),
-        ("organisation", units),
-        ("vehicle", wanted.vehicles),
-    ):
+def any_of(asked: Conditions, wanted: AlertFilter) -> None:
+    """Adds the units and vehicles of ``wanted`` as conditions."""
+    for column, values in (("organisation", wanted.units), ("vehicle", wanted.vehicles)):
         if values is not None:
             asked.add(f"a.{column} = ANY({{}}::text[])", list(values))
+
+
+def named(wanted: AlertFilter) -> dict[str, str]:
+    """The filters that are single values, as the function counted_alerts (migrations/0048_statistics.sql) takes them."""
+    values: dict[str, str | None] = {column: getattr(wanted, column) for column in _SAME}
+    times = ("from", "to", "began_from", "began_to", "detected_from", "detected_to")
+    for name in times:
+        us = getattr(wanted, f"{name}_us")
+        values[name] = None if us is None else from_us(us).isoformat()
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def masked(wanted: AlertFilter) -> list[Any]:

@@ -1,7 +1,8 @@
-"""Counts of alerts, by what the list can be asked for. A number and the list of the same filter agree: both are made of ``asked``.
+"""Counts of alerts, by what the list can be asked for.
 
-Counts read one index alone (alerts_counted, migrations/0048_statistics.sql). Alerts of secret vehicles that the caller must not see are
-counted as the list shows them, masked; of which vehicle or driver they are, and what became of them, is not said.
+The function counted_alerts (migrations/0048_statistics.sql) counts what the caller may see, from one index alone; tests compare its numbers with the
+list of the same filters. Alerts of secret vehicles that the caller must not see are counted as the list shows them, masked; of which
+vehicle or driver they are, and what became of them, is not said.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from rules.alerts.asked import any_of, ask, masked
-from rules.alerts.conditions import Conditions
+from rules.alerts.asked import masked, named
 from rules.alerts.model import AlertFilter
 from runtime.connection import Connection
 
@@ -24,17 +24,16 @@ _MOST_MASKED: Final = 1_000_000
 By = Literal[
     "rule", "organisation", "vehicle", "driver", "severity", "status", "finding", "case_state", "day", "month"
 ]
-#: Days of China, at its offset: its zone had summer time until 1991, and costs more to ask.
-_DAY: Final = "date_trunc('day', a.occurred_from AT TIME ZONE interval '8 hours')"
-#: By what is counted -> SQL of an alert. Months are made of days, of which there are few.
-_KEYS: Final[dict[str, str]] = {
-    name: f"a.{name}"
-    for name in ("rule", "organisation", "vehicle", "driver", "severity", "status", "finding")
-} | {"case_state": "{case}", "day": _DAY, "month": _DAY}
-#: Of a group, as text.
-_SHOWN: Final[dict[str, str]] = {"day": "to_char(key, 'YYYY-MM-DD')", "month": "to_char(key, 'YYYY-MM')"}
-#: What is masked of a secret vehicle.
-_NOT_SAID: Final = frozenset({"vehicle", "driver", "finding", "case_state"})
+_DAY: Final = "to_char(a.occurred_from AT TIME ZONE interval '8 hours', '{}')"
+#: Of a masked alert that by which it is counted; what is not here is not said.
+_MASKED_KEYS: Final[dict[str, str]] = {
+    name: f"a.{name}" for name in ("rule", "organisation", "severity", "status")
+} | {
+    "day": _DAY.format("YYYY-MM-DD"),
+    "month": _DAY.format("YYYY-MM"),
+}
+#: $1 to $7. "list": rule and unit are told beside each other.
+_COUNTED: Final = "counted_alerts($1, $2, $3, $4, $5, $6, $7)"
 
 
 @dataclass(slots=True)
@@ -92,34 +91,27 @@ async def grouped(
     limit: int = 100,
     offset: int = 0,
     not_seen: Collection[str] = (),
-    units: Sequence[str] | None = None,
 ) -> Grouped:
     """Alerts of ``wanted`` by ``by``, a page of the groups in ``order``. ``not_seen``: states of a case that the caller does not see: for him
-    such an alert is in no case. ``units``: only of these few."""
-    asked = Conditions()
-    ask(asked, wanted)
-    any_of(asked, wanted, units)
-    case = _case(asked, not_seen)
-    shown, key = _SHOWN.get(by, "key"), _KEYS[by].format(case=case)
-    most, after = asked.argument(limit), asked.argument(offset)
-    hidden, arguments = await _masked(conn, wanted, asked, by)
+    such an alert is in no case."""
+    arguments = _arguments(by, wanted, not_seen, None)
+    hidden = await _masked(conn, wanted, arguments, _MASKED_KEYS.get(by, "NULL"))
+    arguments += [limit, offset]
     way = "DESC" if descending else "ASC"
     sort = f"alerts {way}, key" if order == "alerts" else f"key {way}"
     rows = await conn.fetch(
-        f"WITH part AS MATERIALIZED (SELECT key, false AS masked, status, severity, case_state, finding, n FROM ("  # noqa: S608 - our own clauses
-        f"SELECT {key} AS key, a.status, a.severity, {case} AS case_state, a.finding, count(*) AS n FROM alerts a{asked.where}"
-        f" GROUP BY 1, 2, 3, 4, 5) f{hidden}),"
-        f" named AS MATERIALIZED (SELECT {shown} AS key, key IS NULL AS without, masked, status, severity, case_state, finding, n FROM part),"
-        " sums AS MATERIALIZED (SELECT COALESCE(key, '') AS key, without, masked AND without AS secret, sum(n) AS alerts FROM named GROUP BY 1, 2, 3),"
+        "WITH part AS MATERIALIZED (SELECT COALESCE(key, '') AS key, key IS NULL AS without, masked, key IS NULL AND masked AS secret,"  # noqa: S608 - our own clauses
+        " status, severity, case_state, finding, n FROM (SELECT key, rule, organisation, false AS masked, status, severity, case_state,"
+        f" finding, n FROM {_COUNTED}{hidden}) f),"
+        " sums AS MATERIALIZED (SELECT key, without, secret, sum(n) AS alerts FROM part GROUP BY 1, 2, 3),"
         f" page AS MATERIALIZED (SELECT *, row_number() OVER (ORDER BY {sort}, without, secret) AS place FROM sums"
-        f" ORDER BY place LIMIT {most} OFFSET {after})"
+        f" ORDER BY place LIMIT ${len(arguments) - 1} OFFSET ${len(arguments)})"
         " SELECT 0 AS place, NULL AS key, false AS without, false AS secret, masked, status, severity, case_state, finding, sum(n)::bigint AS n,"
-        " (SELECT count(*) FROM sums) AS of FROM named GROUP BY masked, status, severity, case_state, finding"
+        " (SELECT count(*) FROM sums) AS of FROM part GROUP BY masked, status, severity, case_state, finding"
         " UNION ALL SELECT p.place, p.key, p.without, p.secret, d.masked, d.status, d.severity, d.case_state, d.finding, d.n, 0"
-        " FROM page p JOIN named d ON COALESCE(d.key, '') = p.key AND d.without = p.without AND (d.masked AND d.without) = p.secret"
-        " ORDER BY place",
+        " FROM page p JOIN part d ON d.key = p.key AND d.without = p.without AND d.secret = p.secret ORDER BY place",
         *arguments,
-    )  # fmt: skip
+    )
     return _read(rows)
 
 
@@ -149,25 +141,13 @@ class Facets:
 
 
 async def facets(
-    conn: Connection,
-    wanted: AlertFilter,
-    *,
-    not_seen: Collection[str] = (),
-    units: Sequence[str] | None = None,
-    most: int = MOST_COUNTED,
+    conn: Connection, wanted: AlertFilter, *, not_seen: Collection[str] = (), most: int = MOST_COUNTED
 ) -> Facets:
     """The facets of the list of ``wanted``. See ``grouped``."""
-    asked = Conditions()
-    ask(asked, wanted)
-    any_of(asked, wanted, units)
-    case = _case(asked, not_seen)
-    look = asked.argument(most + 1)
-    hidden, arguments = await _masked(conn, wanted, asked, "organisation", ", rule")
+    arguments = _arguments("list", wanted, not_seen, most + 1)
+    hidden = await _masked(conn, wanted, arguments, "NULL")
     rows = await conn.fetch(
-        "SELECT key AS organisation, rule, masked, status, severity, case_state, finding, n FROM ("  # noqa: S608 - our own clauses
-        "SELECT organisation AS key, false AS masked, status, severity, case_state, finding, count(*) AS n, rule FROM ("
-        f"SELECT a.organisation, a.rule, a.status, a.severity, {case} AS case_state, a.finding FROM alerts a{asked.where}"
-        f" ORDER BY a.occurred_from DESC LIMIT {look}) f GROUP BY organisation, rule, status, severity, case_state, finding{hidden}) g",
+        f"SELECT key, rule, organisation, false AS masked, status, severity, case_state, finding, n FROM {_COUNTED}{hidden}",  # noqa: S608 - our own clauses
         *arguments,
     )
     counts, sums = Counts(), {name: defaultdict[str, int](int) for name in ("rule", "status", "organisation")}
@@ -179,26 +159,20 @@ async def facets(
     return Facets(counts, more, *(dict(sums[name]) for name in ("rule", "status", "organisation")))
 
 
-def _case(asked: Conditions, not_seen: Collection[str]) -> str:
-    """SQL of the state of the case of an alert as the caller sees it."""
-    if not not_seen:
-        return "a.case_state"
-    return f"CASE WHEN a.case_state = ANY({asked.argument(sorted(not_seen))}::text[]) THEN 'none' ELSE a.case_state END"
+def _arguments(by: str, wanted: AlertFilter, not_seen: Collection[str], most: int | None) -> list[Any]:
+    """Those of counted_alerts."""
+    lists = (wanted.units, wanted.vehicles, wanted.case_states, sorted(not_seen))
+    return [by, named(wanted), *(None if each is None else list(each) for each in lists), most]
 
 
-async def _masked(
-    conn: Connection, wanted: AlertFilter, asked: Conditions, by: str, more: str = ""
-) -> tuple[str, list[Any]]:
-    """SQL that adds the masked alerts, where there are any, and the arguments of the whole statement."""
+async def _masked(conn: Connection, wanted: AlertFilter, arguments: list[Any], key: str) -> str:
+    """SQL that adds the masked alerts, where there are any; what it needs is added to ``arguments``."""
     if not wanted.finds_masked or not await conn.fetchval("SELECT cardinality(hidden_nos())"):
-        return "", asked.arguments
-    places = [asked.argument(value) for value in (*masked(wanted), _MOST_MASKED)]
-    types = ("text", "text[]", "text", "text", *["timestamptz"] * 6, "integer")
-    given = ", ".join(f"{place}::{kind}" for place, kind in zip(places, types, strict=True))
-    call = f"masked_list({given.rpartition(', ')[0]}, NULL, NULL, {places[-1]}::integer)"
-    key = "NULL" if by in _NOT_SAID else _KEYS[by]
+        return ""
+    types = ("text", "text[]", "text", "text", *["timestamptz"] * 6)
+    given = ", ".join(f"${len(arguments) + k}::{kind}" for k, kind in enumerate(types, 1))
+    arguments += masked(wanted)
     return (
-        f" UNION ALL SELECT {key}, true, a.status, a.severity, '', '', count(*){', a.rule' if more else ''} FROM {call} a"  # noqa: S608 - our own clauses
-        f" GROUP BY 1, 3, 4{', 8' if more else ''}",
-        asked.arguments,
+        f" UNION ALL SELECT {key}, a.rule, a.organisation, true, a.status, a.severity, '', '', count(*)"  # noqa: S608 - our own clauses
+        f" FROM masked_list({given}, NULL, NULL, {_MOST_MASKED}) a GROUP BY 1, 2, 3, 5, 6"
     )
