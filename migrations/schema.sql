@@ -241,6 +241,69 @@ BEGIN
     EXECUTE format('CREATE POLICY cleared ON %s TO gongche_cleared USING (true) WITH CHECK (true)', place);
 END $$;
 
+CREATE FUNCTION counted_alerts(by text, wanted jsonb, units text[], cars text[], states text[], unseen text[], most integer) RETURNS TABLE(key text, rule text, organisation text, status text, severity text, case_state text, finding text, n bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    everywhere boolean := unit_in_reach(NULL) OR current_setting('role') = 'none';
+    nos integer[] := hidden_nos();
+    ids text[];
+    orders text[];
+    asked text := 'true';
+    name text;
+    value text;
+    state text := 'a.case_state';
+    -- What the groups have in common; rule and unit are told beside it only where they are asked for ("list").
+    common text := CASE WHEN by IN ('rule', 'organisation', 'vehicle', 'driver', 'severity', 'status', 'finding') THEN 'a.' || by
+        WHEN by IN ('day', 'month') THEN 'date_trunc(''day'', a.occurred_from AT TIME ZONE interval ''8 hours'')' ELSE 'NULL::text' END;
+    told text := CASE by WHEN 'day' THEN 'to_char(f.k, ''YYYY-MM-DD'')' WHEN 'month' THEN 'to_char(f.k, ''YYYY-MM'')'
+        WHEN 'case_state' THEN 'f.case_state' ELSE 'f.k' END;
+    beside text := CASE WHEN by = 'list' THEN 'a.rule, a.organisation' ELSE 'NULL::text AS rule, NULL::text AS organisation' END;
+BEGIN
+    IF NOT everywhere THEN
+        units := CASE WHEN units IS NULL THEN reach_units()
+            ELSE ARRAY(SELECT u FROM unnest(units) u WHERE u = ANY (reach_units())) END;
+    END IF;
+    FOR name, value IN SELECT * FROM jsonb_each_text(wanted) LOOP
+        asked := asked || ' AND ' || CASE
+            WHEN name IN ('rule', 'organisation', 'vehicle', 'status', 'finding', 'severity', 'driver') THEN format('a.%I = %L', name, value)
+            WHEN name = 'from' THEN format('(a.occurred_to IS NULL OR a.occurred_to >= %L::timestamptz)', value)
+            WHEN name IN ('to', 'began_to') THEN format('a.occurred_from < %L::timestamptz', value)
+            WHEN name = 'began_from' THEN format('a.occurred_from >= %L::timestamptz', value)
+            WHEN name = 'detected_from' THEN format('a.detected_at >= %L::timestamptz', value)
+            WHEN name = 'detected_to' THEN format('a.detected_at < %L::timestamptz', value) END;
+    END LOOP;
+    IF asked IS NULL THEN
+        RAISE EXCEPTION 'no such filter of alerts: %', wanted USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF units IS NOT NULL THEN asked := asked || format(' AND a.organisation = ANY (%L::text[])', units); END IF;
+    IF cars IS NOT NULL THEN asked := asked || format(' AND a.vehicle = ANY (%L::text[])', cars); END IF;
+    IF states IS NOT NULL THEN asked := asked || format(' AND a.case_state = ANY (%L::text[])', states); END IF;
+    IF cardinality(unseen) > 0 THEN
+        state := format('CASE WHEN a.case_state = ANY (%L::text[]) THEN ''none'' ELSE a.case_state END', unseen);
+    END IF;
+    IF cardinality(nos) > 0 THEN
+        ids := hidden_ids();
+        -- Those of which order_hidden says so, all at once.
+        SELECT COALESCE(array_agg(DISTINCT k.id), '{}') INTO orders FROM (
+            SELECT o.id, o.part_of FROM dispatch_orders o WHERE o.vehicle = ANY (ids)
+            UNION ALL SELECT o.id, o.part_of FROM dispatch_orders o WHERE o.exchanges <> '[]'::jsonb
+               AND EXISTS (SELECT FROM jsonb_array_elements(o.exchanges) e WHERE e ->> 'vehicle' = ANY (ids))) f
+         CROSS JOIN LATERAL (VALUES (f.id), (f.part_of)) k (id) WHERE k.id IS NOT NULL;
+        asked := asked || format(' AND (a.vehicle IS NULL OR a.vehicle <> ALL (%L::text[]))'
+            ' AND (a.vehicle_no IS NULL OR a.vehicle_no <> ALL (%L::integer[])) AND a.plate <> ALL (%L::text[])'
+            ' AND (a.card IS NULL OR a.card <> ALL (%L::text[])) AND (a.order_id IS NULL OR a.order_id <> ALL (%L::text[]))',
+            ids, nos, hidden_plates(), hidden_cards(), orders);
+    END IF;
+    -- Built as text, so that it is planned for what is asked for.
+    RETURN QUERY EXECUTE format('SELECT %s, f.rule, f.organisation, f.status, f.severity, f.case_state, f.finding, f.n FROM ('
+        'SELECT g.k, g.rule, g.organisation, g.status, g.severity, g.case_state, g.finding, count(*) AS n FROM ('
+        'SELECT %s AS k, %s, a.status, a.severity, %s AS case_state, a.finding FROM alerts a WHERE %s%s) g'
+        ' GROUP BY 1, 2, 3, 4, 5, 6, 7) f', told, common, beside, state, asked,
+        CASE WHEN most IS NULL THEN '' ELSE format(' ORDER BY a.occurred_from DESC LIMIT %s', most) END);
+END $$;
+
 CREATE FUNCTION everywhere_role() RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -557,6 +620,31 @@ CREATE FUNCTION masked_id(kind text, id text) RETURNS text
     AS $$
     SELECT 'masked-' || left(secrecy_mac(kind, id), 32)
 $$;
+
+CREATE FUNCTION masked_list(rules text, units text[], standing text, how_severe text, since timestamp with time zone, until timestamp with time zone, began_since timestamp with time zone, began_until timestamp with time zone, detected_since timestamp with time zone, detected_until timestamp with time zone, before timestamp with time zone, behind text, most integer) RETURNS TABLE(id text, rule text, organisation text, status text, severity text, occurred_from timestamp with time zone, detected_at timestamp with time zone, created_at timestamp with time zone, body jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    nos integer[] := hidden_nos();
+    ids text[];
+BEGIN
+    IF cardinality(nos) = 0 THEN RETURN; END IF;
+    ids := hidden_ids();
+    RETURN QUERY SELECT f.masked, f.rule, f.organisation, f.status, f.severity, f.occurred_from, f.detected_at, v.created_at,
+        masked_alert(v.body, f.vehicle) FROM (
+        SELECT a.*, masked_id('alert', a.id) AS masked FROM alerts a WHERE a.vehicle = ANY (ids) AND unit_in_reach(a.organisation)
+           AND (rules IS NULL OR a.rule = rules) AND (units IS NULL OR a.organisation = ANY (units))
+           AND (standing IS NULL OR a.status = standing) AND (how_severe IS NULL OR a.severity = how_severe)
+           AND (since IS NULL OR a.occurred_to IS NULL OR a.occurred_to >= since) AND (until IS NULL OR a.occurred_from < until)
+           AND (began_since IS NULL OR a.occurred_from >= began_since) AND (began_until IS NULL OR a.occurred_from < began_until)
+           AND (detected_since IS NULL OR a.detected_at >= detected_since) AND (detected_until IS NULL OR a.detected_at < detected_until)
+           AND (before IS NULL OR a.detected_at <= before)) f
+      JOIN alert_versions v ON v.alert_id = f.id AND v.version = f.version
+     WHERE before IS NULL OR f.detected_at < before OR f.masked > behind
+     ORDER BY f.detected_at DESC, f.masked LIMIT most;
+END $$;
 
 CREATE FUNCTION masked_vehicles(unit text, after text, most integer) RETURNS TABLE(id text, organisation text, updated_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -3253,15 +3341,21 @@ CREATE INDEX alerts_by_finding ON alerts USING btree (finding, detected_at DESC,
 
 CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
 
+CREATE INDEX alerts_counted ON alerts USING btree (occurred_from) INCLUDE (organisation, rule, severity, status, case_state, finding, vehicle, driver, detected_at, occurred_to, vehicle_no, plate, card, order_id);
+
 CREATE INDEX alerts_happened ON alerts USING gist (tstzrange(occurred_from, GREATEST(occurred_from, COALESCE(occurred_to, 'infinity'::timestamp with time zone)), '[]'::text));
 
 CREATE INDEX alerts_list ON alerts USING btree (detected_at DESC, id);
+
+CREATE INDEX alerts_of_driver ON alerts USING btree (driver, detected_at DESC, id) WHERE (driver IS NOT NULL);
 
 CREATE INDEX alerts_of_orders ON alerts USING btree (order_id) WHERE ((status = 'suspected'::text) AND (order_id IS NOT NULL));
 
 CREATE INDEX alerts_of_organisation ON alerts USING btree (organisation, detected_at DESC, id);
 
 CREATE INDEX alerts_of_rule ON alerts USING btree (rule, detected_at DESC, id);
+
+CREATE INDEX alerts_of_severity ON alerts USING btree (severity, detected_at DESC, id);
 
 CREATE INDEX alerts_of_vehicle ON alerts USING btree (vehicle, detected_at DESC, id);
 
@@ -3345,6 +3439,10 @@ CREATE INDEX dispatch_orders_driver ON dispatch_orders USING btree (driver, plan
 
 CREATE INDEX dispatch_orders_ended ON dispatch_orders USING btree (GREATEST(planned_return, extended_return, actual_return)) WHERE is_current;
 
+CREATE INDEX dispatch_orders_exchanged ON dispatch_orders USING btree (id) WHERE (exchanges <> '[]'::jsonb);
+
+CREATE INDEX dispatch_orders_left ON dispatch_orders USING btree (actual_departure) WHERE (is_newest AND (part_of IS NULL));
+
 CREATE INDEX dispatch_orders_open ON dispatch_orders USING btree (vehicle) WHERE (is_current AND (status = ANY (ARRAY['approved'::text, 'departed'::text])));
 
 CREATE INDEX dispatch_orders_organisation ON dispatch_orders USING btree (organisation, id);
@@ -3404,6 +3502,8 @@ CREATE INDEX fuel_transactions_card ON fuel_transactions USING btree (card, at);
 CREATE INDEX fuel_transactions_reverses ON fuel_transactions USING btree (reverses) WHERE (reverses IS NOT NULL);
 
 CREATE INDEX fuel_transactions_station ON fuel_transactions USING btree (station);
+
+CREATE INDEX fuel_transactions_unmatched ON fuel_transactions USING btree (id) WHERE ((station IS NULL) AND (station_name <> ''::text));
 
 CREATE INDEX judge_due_order ON judge_due USING btree (gatherer, due_at);
 
@@ -4373,6 +4473,8 @@ CREATE POLICY cleared ON vehicle_plates TO gongche_cleared USING (true) WITH CHE
 
 CREATE POLICY cleared ON vehicle_secrecy TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON vehicle_states TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON vehicles TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON violations TO gongche_cleared USING (true) WITH CHECK (true);
@@ -4522,6 +4624,8 @@ CREATE POLICY everywhere ON terminals TO gongche_everywhere USING (true) WITH CH
 CREATE POLICY everywhere ON vehicle_plates TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicle_secrecy TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicle_states TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicles TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -4797,6 +4901,10 @@ CREATE POLICY reach ON vehicle_plates FOR SELECT TO gongche_app USING ((EXISTS (
 
 CREATE POLICY reach ON vehicle_secrecy TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
+CREATE POLICY reach ON vehicle_states FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = vehicle_states.vehicle_no))));
+
 CREATE POLICY reach ON vehicles TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON violations TO gongche_app USING ((EXISTS ( SELECT
@@ -4895,6 +5003,8 @@ CREATE POLICY reach_delete ON terminal_bindings FOR DELETE TO gongche_app USING 
 
 CREATE POLICY reach_delete ON vehicle_plates FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON vehicle_states FOR DELETE TO gongche_app USING (false);
+
 CREATE POLICY reach_delete ON webhook_attempts FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_insert ON alert_feed FOR INSERT TO gongche_app WITH CHECK (false);
@@ -4961,6 +5071,8 @@ CREATE POLICY reach_insert ON terminals FOR INSERT TO gongche_app WITH CHECK ((h
 
 CREATE POLICY reach_insert ON vehicle_plates FOR INSERT TO gongche_app WITH CHECK (false);
 
+CREATE POLICY reach_insert ON vehicle_states FOR INSERT TO gongche_app WITH CHECK (false);
+
 CREATE POLICY reach_insert ON webhook_attempts FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_update ON alert_feed FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
@@ -5022,6 +5134,8 @@ CREATE POLICY reach_update ON terminal_bindings FOR UPDATE TO gongche_app USING 
 CREATE POLICY reach_update ON terminals FOR UPDATE TO gongche_app USING ((home = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((home = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_update ON vehicle_plates FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON vehicle_states FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON webhook_attempts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
@@ -5141,6 +5255,8 @@ CREATE POLICY secret ON vehicle_plates AS RESTRICTIVE TO gongche_app USING ((((v
 
 CREATE POLICY secret ON vehicle_secrecy AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
+CREATE POLICY secret ON vehicle_states AS RESTRICTIVE TO gongche_app USING (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[])))) WITH CHECK (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))));
+
 CREATE POLICY secret ON vehicles AS RESTRICTIVE TO gongche_app USING ((id <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) WITH CHECK ((id <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])));
 
 CREATE POLICY secret ON violations AS RESTRICTIVE TO gongche_app USING (((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))) WITH CHECK (((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))));
@@ -5160,6 +5276,8 @@ ALTER TABLE terminals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE vehicle_plates ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicle_secrecy ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_states ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicles ENABLE ROW LEVEL SECURITY;
 

@@ -437,9 +437,9 @@ async def test_alerts_are_counted_from_one_index(crowded: str) -> None:
     await connection.close()
     asked = [text for text in told if "counted_alerts" not in text and "alerts a" in text and "Scan" in text]
     assert len(asked) >= 6
-    for plan in asked:
-        assert "using alerts_counted" in plan, plan
-        assert "Seq Scan on alerts" not in plan
+    assert [plan for plan in asked if "Seq Scan on alerts" in plan] == []
+    # Of a rare finding its own index may be better.
+    assert sum("using alerts_counted" in plan for plan in asked) >= 4, asked
 
 
 async def test_a_list_without_an_index_is_found(crowded: str) -> None:
