@@ -241,7 +241,7 @@ BEGIN
     EXECUTE format('CREATE POLICY cleared ON %s TO gongche_cleared USING (true) WITH CHECK (true)', place);
 END $$;
 
-CREATE FUNCTION counted_alerts(by text, wanted jsonb, units text[], cars text[], states text[], unseen text[], most integer) RETURNS TABLE(key text, rule text, organisation text, status text, severity text, case_state text, finding text, n bigint)
+CREATE FUNCTION counted_alerts(what text, wanted jsonb, units text[], cars text[], states text[], unseen text[], most integer) RETURNS TABLE(key text, rule text, organisation text, status text, severity text, case_state text, finding text, n bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -255,11 +255,11 @@ DECLARE
     value text;
     state text := 'a.case_state';
     -- What the groups have in common; rule and unit are told beside it only where they are asked for ("list").
-    common text := CASE WHEN by IN ('rule', 'organisation', 'vehicle', 'driver', 'severity', 'status', 'finding') THEN 'a.' || by
-        WHEN by IN ('day', 'month') THEN 'date_trunc(''day'', a.occurred_from AT TIME ZONE interval ''8 hours'')' ELSE 'NULL::text' END;
-    told text := CASE by WHEN 'day' THEN 'to_char(f.k, ''YYYY-MM-DD'')' WHEN 'month' THEN 'to_char(f.k, ''YYYY-MM'')'
+    common text := CASE WHEN what IN ('rule', 'organisation', 'vehicle', 'driver', 'severity', 'status', 'finding') THEN 'a.' || what
+        WHEN what IN ('day', 'month') THEN 'date_trunc(''day'', a.occurred_from AT TIME ZONE interval ''8 hours'')' ELSE 'NULL::text' END;
+    told text := CASE what WHEN 'day' THEN 'to_char(f.k, ''YYYY-MM-DD'')' WHEN 'month' THEN 'to_char(f.k, ''YYYY-MM'')'
         WHEN 'case_state' THEN 'f.case_state' ELSE 'f.k' END;
-    beside text := CASE WHEN by = 'list' THEN 'a.rule, a.organisation' ELSE 'NULL::text AS rule, NULL::text AS organisation' END;
+    beside text := CASE WHEN what = 'list' THEN 'a.rule, a.organisation' ELSE 'NULL::text AS rule, NULL::text AS organisation' END;
 BEGIN
     IF NOT everywhere THEN
         units := CASE WHEN units IS NULL THEN reach_units()
