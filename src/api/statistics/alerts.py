@@ -12,7 +12,7 @@ from api.alerts.asked import AlertQuestion, opens, question, sees_cases, states_
 from api.auth.access import require
 from api.auth.scoped import scoped
 from api.errors import Problem
-from api.http import json_response
+from api.http import DEFAULT_PAGE, Cursor, Limit, json_response, make_cursor, read_cursor
 from api.statistics.names import names_of_keys
 from api.statistics.schemas import AlertFacets, AlertStatistics
 from office.supervision.cases import now_of
@@ -26,7 +26,6 @@ router = APIRouter(prefix="/v1", dependencies=[require(READ)])
 MOST_DAYS: Final = 400
 DEFAULT_DAYS: Final = 31
 _MOST_FACETS: Final = 200
-_MOST_OFFSET: Final = 100_000
 #: What the list cannot be asked for.
 _OF_ONE: Final = frozenset(
     {"rule", "organisation", "vehicle", "driver", "severity", "status", "finding", "case_state"}
@@ -75,12 +74,14 @@ async def alert_statistics(
     by: Annotated[By, Query(description="what they are counted by")] = "rule",
     order: Annotated[Literal["alerts", "key"], Query(description="by number or by key")] = "alerts",
     direction: Annotated[Literal["desc", "asc"], Query()] = "desc",
-    limit: Annotated[int, Query(ge=1, le=1000, description="groups of a page, at most")] = 100,
-    offset: Annotated[int, Query(ge=0, le=_MOST_OFFSET, description="groups that are passed over")] = 0,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_PAGE,
 ) -> Response:
     """What began within a time, as it stands now, by `by`, with the same filters as `GET /v1/alerts`. Here `from` and `to` say when an alert
     began, as in the monthly report (default: the last 31 days; at most 400); `began_from` and `began_to` say the same. Days and months
     are those of China. `opens` of each group is the list that has its alerts: `alerts` is the number of its items."""
+    place = read_cursor("statistics", cursor, int)
+    offset = place[0] if place else 0
     async with scoped(request, READ, read_only=True) as connection:
         now = await now_of(connection)
         since, until = _times(asked, now)
@@ -112,6 +113,7 @@ async def alert_statistics(
             "as_of": now,
             "of": found.of,
             "items": items,
+            "next": make_cursor("statistics", offset + limit) if offset + limit < found.of else None,
             "totals": _shown(found.totals, cases),
             "opens": opens(asked),
         }

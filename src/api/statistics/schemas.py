@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from api.answers import page_of
+from api.answers import Next, page_of
 from office.identity.subject import Role
 from office.supervision.states import State
 from rules.alerts.counts import By
@@ -62,6 +62,7 @@ class AlertStatistics(BaseModel):
     as_of: datetime
     of: int
     items: list[AlertGroup]
+    next: Next
     totals: AlertCounts
     opens: Opens
 
