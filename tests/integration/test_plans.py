@@ -439,7 +439,7 @@ async def test_alerts_are_counted_from_an_index(crowded: str) -> None:
         by_index = await connection.fetchval("SELECT pg_stat_get_xact_numscans('alerts_counted'::regclass)")
     await connection.close()
     assert whole == 0
-    assert by_index >= 5  # of a rare finding, and of one unit, another index may be better
+    assert by_index >= 4  # of a rare finding, and of one unit, another index may be better
 
 
 async def test_a_list_without_an_index_is_found(crowded: str) -> None:

@@ -4,7 +4,7 @@ told of it by a number's list; and what is kept for some seconds is shared by th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -93,9 +93,9 @@ async def units(made: tuple[str, dict[str, str]], tmp_path: Path) -> AsyncIterat
 
 BY: Final = ("vehicle", "organisation", "finding", "rule", "driver", "severity", "status", "month")
 #: Who asks: what he may, where, and whether he may know of secret vehicles.
-WHO: Final[dict[str, tuple[Collection[str], str | None]]] = {
-    "all": (NEEDED | {"secret:read", "users:manage", "ops:read"}, None),
-    "not cleared": (NEEDED, None),
+WHO: Final[dict[str, tuple[frozenset[str], str | None]]] = {
+    "all": (frozenset(NEEDED) | {"secret:read", "users:manage", "ops:read"}, None),
+    "not cleared": (frozenset(NEEDED), None),
     "a unit": (ROLE_PERMISSIONS[Role.UNIT_ADMINISTRATOR], "a"),
     "the other unit": (ROLE_PERMISSIONS[Role.OFFICE_HEAD], "b"),
     "only alerts": (frozenset({"alerts:read"}), None),
