@@ -45,7 +45,7 @@ CREATE FUNCTION assessed_threads(units text[], since timestamp with time zone, u
     SELECT c.number, e.version, e.step, e.at, e.persons, jsonb_strip_nulls(jsonb_build_object(
                'organisation', e.body -> 'organisation', 'source', e.body -> 'source', 'level', e.body -> 'level',
                'due_on', e.body -> 'due_on', 'number', e.body -> 'number', 'finding', e.body -> 'finding',
-               'measures_due', e.body -> 'measures_due', 'alert', CASE WHEN e.step = 'alert-withdrawn' THEN to_jsonb(''::text) END,
+               'measures_due', e.body -> 'measures_due', 'alert', CASE WHEN e.step IN ('alert-withdrawn', 'alert-changed') THEN to_jsonb(''::text) END,
                'hotline', CASE WHEN jsonb_typeof(e.body -> 'hotline') = 'object' THEN jsonb_build_object(
                    'category', e.body -> 'hotline' -> 'category', 'received_on', e.body -> 'hotline' -> 'received_on') END,
                'figures', (SELECT jsonb_agg(jsonb_build_object('rule', f -> 'rule', 'severity', f -> 'severity') ORDER BY o) FROM jsonb_array_elements(
@@ -409,6 +409,14 @@ CREATE FUNCTION feed_part(after bigint, most integer) RETURNS TABLE(seq bigint, 
     SELECT f.seq, f.alert_id, f.version, f.created_at FROM alert_feed f WHERE f.seq > after ORDER BY f.seq LIMIT most
 $$;
 
+CREATE FUNCTION helped_cases(units text[]) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(array_agg(c.id), '{}') FROM cases c
+     WHERE c.number IS NOT NULL AND c.helpers <> '{}' AND c.helpers && units AND c.organisation <> ALL (units)
+$$;
+
 CREATE FUNCTION hidden_among(wanted text[], roots text[]) RETURNS text[]
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -491,6 +499,20 @@ DECLARE
 BEGIN
     IF cardinality(nos) = 0 THEN RETURN '{}'; END IF;
     RETURN (SELECT COALESCE(array_agg(DISTINCT b.terminal_no), '{}') FROM terminal_bindings b WHERE b.vehicle_no = ANY (nos));
+END $$;
+
+CREATE FUNCTION keep_helped_cases() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF (NEW.id, NEW.organisation, NEW.number, NEW.state, NEW.helpers, NEW.source, NEW.level, NEW.title, NEW.vehicle, NEW.external_no,
+        NEW.finding, NEW.proposal, NEW.created_at)
+       IS DISTINCT FROM (OLD.id, OLD.organisation, OLD.number, OLD.state, OLD.helpers, OLD.source, OLD.level, OLD.title, OLD.vehicle,
+        OLD.external_no, OLD.finding, OLD.proposal, OLD.created_at)
+       AND current_user = 'gongche_app' AND OLD.organisation <> ALL (reach_units()) THEN
+        RAISE EXCEPTION 'a unit that helps does not change the case %', OLD.id USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
 END $$;
 
 CREATE FUNCTION known_secrets() RETURNS TABLE(id text, plate text, organisation text, masked text)
@@ -670,6 +692,24 @@ BEGIN
      WHERE unit_in_reach(a.organisation) AND (alert_hidden(a.id, hidden_ids(), hidden_plates(), hidden_cards()) OR COALESCE(v.body::text ~ pattern, false));
 END $$;
 
+CREATE FUNCTION note_alert_news() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO case_alert_news (case_id) SELECT l.case_id FROM case_links l WHERE l.ref = NEW.id AND l.kind = 'alert';
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION note_alert_version() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    NEW.alert_version := (SELECT a.version FROM alerts a WHERE a.id = NEW.ref);
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION note_case_states() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -780,6 +820,16 @@ CREATE FUNCTION note_quarantine_ended() RETURNS trigger
 BEGIN
     INSERT INTO quarantine_ended SELECT o.id, o.terminal_no, o.set_aside_at, clock_timestamp() FROM old_rows o
         ON CONFLICT (id) DO NOTHING;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION note_quarantine_parted() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO quarantine_ended
+        SELECT nextval(pg_get_serial_sequence('quarantine', 'id')), o.terminal_no, o.set_aside_at, clock_timestamp()
+          FROM old_rows o JOIN new_rows n USING (id) WHERE o.terminal_no IS DISTINCT FROM n.terminal_no;
     RETURN NULL;
 END $$;
 
@@ -1071,7 +1121,9 @@ BEGIN
                               WHERE l.kind = 'alert' AND l.ref = w.id
                               ORDER BY l.open DESC, c.created_at DESC, c.id DESC LIMIT 1), 'none') AS state,
                    COALESCE((SELECT l.finding FROM alert_labels l JOIN cases c ON c.id = l.case_id AND c.state = 'closed'
-                              WHERE l.alert_id = w.id ORDER BY l.id DESC LIMIT 1), 'none') AS finding
+                              WHERE l.alert_id = w.id AND NOT EXISTS (SELECT FROM case_links k
+                                    WHERE k.case_id = l.case_id AND k.kind = 'alert' AND k.ref = l.alert_id AND k.doubted)
+                              ORDER BY l.id DESC LIMIT 1), 'none') AS finding
               FROM unnest(wanted) AS w (id)) n
      WHERE a.id = n.id AND (a.case_state, a.finding) IS DISTINCT FROM (n.state, n.finding);
 END $$;
@@ -1372,6 +1424,20 @@ CREATE TABLE card_bindings (
     CONSTRAINT card_bindings_check CHECK (((valid_to IS NULL) OR (valid_to > valid_from)))
 );
 
+CREATE TABLE case_alert_news (
+    no bigint NOT NULL,
+    case_id text NOT NULL
+);
+
+ALTER TABLE case_alert_news ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME case_alert_news_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE case_attachments (
     id text NOT NULL,
     case_id text NOT NULL,
@@ -1409,8 +1475,14 @@ CREATE TABLE case_links (
     ref text NOT NULL,
     open boolean NOT NULL,
     noted boolean DEFAULT false NOT NULL,
+    alert_version integer,
+    doubted boolean DEFAULT false NOT NULL,
     CONSTRAINT case_links_kind_check CHECK ((kind = ANY (ARRAY['alert'::text, 'order'::text, 'complaint'::text])))
 );
+
+COMMENT ON COLUMN case_links.alert_version IS 'Version of the alert at the last end of the case, or the one that its thread told of since; null = the case never ended.';
+
+COMMENT ON COLUMN case_links.doubted IS 'The alert was withdrawn after the case was closed, and nobody has decided yet what follows: the label does not count.';
 
 CREATE TABLE case_numbers (
     organisation text NOT NULL,
@@ -1440,6 +1512,7 @@ CREATE TABLE cases (
     yellow_from date,
     undetermined boolean DEFAULT false NOT NULL,
     look_on date,
+    helpers text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT cases_version_check CHECK ((version > 0))
 );
 
@@ -1727,6 +1800,7 @@ CREATE TABLE disposition_codes (
     en text NOT NULL,
     active boolean DEFAULT true NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    revision integer DEFAULT 1 NOT NULL,
     CONSTRAINT disposition_codes_code_check CHECK ((code ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
     CONSTRAINT disposition_codes_en_check CHECK (((length(en) >= 1) AND (length(en) <= 200))),
     CONSTRAINT disposition_codes_zh_check CHECK (((length(zh) >= 1) AND (length(zh) <= 100)))
@@ -1954,8 +2028,11 @@ CREATE TABLE exchange_states (
     last_ok_at timestamp with time zone,
     last_error text,
     last_error_at timestamp with time zone,
-    retry_at timestamp with time zone
+    retry_at timestamp with time zone,
+    least_version bigint DEFAULT 0 NOT NULL
 );
+
+COMMENT ON COLUMN exchange_states.least_version IS 'The highest version of what was dropped from exchange_sent; new records begin above it.';
 
 CREATE SEQUENCE exchange_tickets
     START WITH 1
@@ -2993,6 +3070,9 @@ ALTER TABLE ONLY card_bindings
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bound_once EXCLUDE USING gist (int8range(hashtextextended(card, (0)::bigint), hashtextextended(card, (0)::bigint), '[]'::text) WITH &&, text_range(card, card, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
 
+ALTER TABLE ONLY case_alert_news
+    ADD CONSTRAINT case_alert_news_pkey PRIMARY KEY (no);
+
 ALTER TABLE ONLY case_attachments
     ADD CONSTRAINT case_attachments_pkey PRIMARY KEY (id);
 
@@ -3391,6 +3471,8 @@ CREATE INDEX audit_default_who_id_at_no_idx ON audit_default USING btree (who_id
 
 CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from);
 
+CREATE INDEX case_alert_news_of ON case_alert_news USING btree (case_id);
+
 CREATE INDEX case_attachments_of ON case_attachments USING btree (case_id, uploaded_at, id);
 
 CREATE INDEX case_events_closes ON case_events USING btree (at, case_id) WHERE (step = ANY (ARRAY['close'::text, 'reopen'::text, 'accept-rectification'::text]));
@@ -3409,11 +3491,15 @@ CREATE INDEX cases_listed ON cases USING btree (created_at DESC, id);
 
 CREATE INDEX cases_look ON cases USING btree (look_on, id) WHERE (look_on IS NOT NULL);
 
+CREATE INDEX cases_of_helpers ON cases USING gin (helpers) WHERE ((number IS NOT NULL) AND (helpers <> '{}'::text[]));
+
 CREATE INDEX cases_of_sources ON cases USING btree (source, created_at DESC, id);
 
 CREATE INDEX cases_of_states ON cases USING btree (state, created_at DESC, id);
 
 CREATE INDEX cases_of_units ON cases USING btree (organisation, created_at DESC, id);
+
+CREATE INDEX cases_proposed ON cases USING btree (proposal, created_at DESC, id) WHERE (proposal IS NOT NULL);
 
 CREATE INDEX cases_states ON cases USING btree (state, organisation);
 
@@ -3483,6 +3569,8 @@ CREATE INDEX exchange_queue_oldest ON exchange_queue USING btree (peer, kind, no
 
 CREATE INDEX exchange_queue_refused ON exchange_queue USING btree (peer, refused_at, kind, origin, id) WHERE (refused_code IS NOT NULL);
 
+CREATE INDEX exchange_records_gone ON exchange_records USING btree (received_at) WHERE (payload IS NULL);
+
 CREATE INDEX exchange_records_listed ON exchange_records USING btree (kind, happened_at DESC, no DESC);
 
 CREATE INDEX exchange_records_of_units ON exchange_records USING btree (organisation, kind, happened_at DESC, no DESC);
@@ -3490,6 +3578,8 @@ CREATE INDEX exchange_records_of_units ON exchange_records USING btree (organisa
 CREATE INDEX exchange_records_peer ON exchange_records USING btree (peer, kind);
 
 CREATE INDEX exchange_records_units ON exchange_records USING btree (id) WHERE (kind = 'unit'::text);
+
+CREATE INDEX exchange_sent_gone ON exchange_sent USING btree (confirmed_at) WHERE (gone AND confirmed);
 
 CREATE INDEX fences_organisation ON fences USING btree (organisation);
 
@@ -3662,6 +3752,8 @@ CREATE TRIGGER alert_dispositions_only_grow BEFORE DELETE OR UPDATE ON alert_dis
 CREATE TRIGGER alert_labels_stay BEFORE DELETE OR UPDATE ON alert_labels FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER alert_receipts_only_grow BEFORE DELETE OR UPDATE ON alert_receipts FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
+
+CREATE TRIGGER alerts_are_news AFTER UPDATE OF version ON alerts FOR EACH ROW WHEN ((new.version <> old.version)) EXECUTE FUNCTION note_alert_news();
 
 CREATE TRIGGER alerts_of_cases AFTER UPDATE ON cases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_case_states();
 
@@ -3927,6 +4019,10 @@ CREATE TRIGGER case_events_stay BEFORE DELETE OR UPDATE ON case_events FOR EACH 
 
 CREATE TRIGGER case_events_stay_all BEFORE TRUNCATE ON case_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+CREATE TRIGGER case_links_end BEFORE UPDATE ON case_links FOR EACH ROW WHEN (((new.kind = 'alert'::text) AND old.open AND (NOT new.open))) EXECUTE FUNCTION note_alert_version();
+
+CREATE TRIGGER cases_of_others_stay BEFORE UPDATE ON cases FOR EACH ROW WHEN ((old.helpers <> '{}'::text[])) EXECUTE FUNCTION keep_helped_cases();
+
 CREATE TRIGGER complaint_reads_stay BEFORE DELETE OR UPDATE ON complaint_reads FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
@@ -4002,6 +4098,8 @@ CREATE TRIGGER note_parameter_delete AFTER DELETE ON rule_parameters REFERENCING
 CREATE TRIGGER note_parameter_insert AFTER INSERT ON rule_parameters REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('parameter', 'r.rule || ''.'' || r.name', 'r.effective_from', '', 'r.organisation');
 
 CREATE TRIGGER note_parameter_update AFTER UPDATE ON rule_parameters REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('parameter', 'r.rule || ''.'' || r.name', 'r.effective_from', '', 'r.organisation');
+
+CREATE TRIGGER note_parted AFTER UPDATE ON quarantine REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_quarantine_parted();
 
 CREATE TRIGGER note_received_insert AFTER INSERT ON exchange_records REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('received', 'r.no::text', '');
 
@@ -4667,6 +4765,10 @@ ALTER TABLE fuel_stations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE fuel_transactions ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY helping ON cases FOR SELECT TO gongche_app USING ((id = ANY (( SELECT helped_cases(reach_units()) AS helped_cases)::text[])));
+
+CREATE POLICY helping_update ON cases FOR UPDATE TO gongche_app USING ((id = ANY (( SELECT helped_cases(reach_units()) AS helped_cases)::text[]))) WITH CHECK ((id = ANY (( SELECT helped_cases(reach_units()) AS helped_cases)::text[])));
+
 ALTER TABLE judge_due ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE message_addresses ENABLE ROW LEVEL SECURITY;
@@ -4741,9 +4843,9 @@ CREATE POLICY reach ON case_events TO gongche_app USING ((EXISTS ( SELECT
 
 CREATE POLICY reach ON case_links TO gongche_app USING ((EXISTS ( SELECT
    FROM cases c
-  WHERE (c.id = case_links.case_id)))) WITH CHECK ((EXISTS ( SELECT
+  WHERE ((c.id = case_links.case_id) AND (c.organisation = ANY (( SELECT reach_units() AS reach_units)::text[])))))) WITH CHECK ((EXISTS ( SELECT
    FROM cases c
-  WHERE (c.id = case_links.case_id))));
+  WHERE ((c.id = case_links.case_id) AND (c.organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))))));
 
 CREATE POLICY reach ON case_numbers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 

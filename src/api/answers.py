@@ -41,7 +41,9 @@ class Problem(BaseModel):
     error_count: int | None = Field(None, description="of all errors; `errors` are the first ones")
     version: int | None = Field(None, description="of a case that has moved on: its version now")
     state: str | None = Field(None, description="of such a case: its state now")
-    revision: int | None = Field(None, description="of a draft that has moved on: its revision now")
+    revision: int | None = Field(
+        None, description="of a draft, or a disposition, that has moved on: its revision now"
+    )
     digest: str | None = Field(None, description="of a sheet that has moved on: its digest now")
 
 
@@ -118,6 +120,7 @@ class DispositionCode(BaseModel):
     en: str
     active: bool
     updated_at: datetime
+    revision: int
 
 
 class DispositionCodes(BaseModel):
@@ -128,7 +131,8 @@ class DispositionCodes(BaseModel):
 
 class AlertLabel(BaseModel):
     """What the office found about an alert when it closed a case. `case_no`: the number of the case. `stands`: false when the case
-    is open again, was cancelled, or has found something else since; null when it is not yours to see."""
+    is open again, was cancelled, or has found something else since, or while the alert is withdrawn and nobody has decided;
+    null when it is not yours to see."""
 
     finding: Finding
     cause: Cause | None

@@ -261,6 +261,12 @@ class Settings(BaseSettings):
     exchange_metrics_port: int = Field(
         8807, ge=0, le=65535, description="health and metrics of the exchange, on metrics_host"
     )
+    exchange_retention_days: int = Field(
+        400,
+        ge=30,
+        le=3_650,
+        description="records of the exchange that were taken back are remembered so long; all others as long as the peer has them",
+    )
     retention_days: int = Field(400, ge=1, description="positions are kept so long")
     evaluations_retention_days: int = Field(
         400,

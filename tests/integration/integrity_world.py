@@ -14,13 +14,15 @@ from runtime.settings import Settings
 from tests.released import load_database
 
 _ROWS = """
-INSERT INTO cases (id, organisation, number, state, version, source, level, title, created_at)
-  SELECT 'case-' || k, o.id, 'T-' || k, 'draft', 8, 'joint', 'general', '夜间用车', now()
+INSERT INTO cases (id, organisation, number, state, version, source, level, title, created_at, issued_at)
+  SELECT 'case-' || k, o.id, 'T-' || k, 'issued', 8, 'joint', 'general', '夜间用车', now(), now()
     FROM (SELECT id FROM organisations ORDER BY id LIMIT 1) o, generate_series(1, 5) k;
 INSERT INTO case_events (case_id, version, step, at, actor, persons, actor_name, body)
-  SELECT 'case-' || k, v, CASE v WHEN 1 THEN 'draft' ELSE 'note' END, now(), 'user:' || k, ARRAY['user:' || k], '张三',
+  SELECT 'case-' || k, v, CASE v WHEN 1 THEN 'draft' WHEN 2 THEN 'submit' WHEN 3 THEN 'issue' ELSE 'note' END, now(), 'user:' || k,
+         ARRAY['user:' || k], '张三',
          CASE v WHEN 1 THEN jsonb_build_object('organisation', c.organisation, 'title', c.title, 'facts', '夜间外出', 'source', c.source,
                                                'level', 'general')
+                WHEN 2 THEN '{}' WHEN 3 THEN jsonb_build_object('number', 'T-' || k)
                 ELSE jsonb_build_object('text', '说明 ' || v, 'side', 'office') END
     FROM generate_series(1, 5) k JOIN cases c ON c.id = 'case-' || k, generate_series(1, 8) v;
 INSERT INTO case_attachments (id, case_id, name, media_type, size, sha256, received_sha256, uploaded_by, uploaded_at, body)

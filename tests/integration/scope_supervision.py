@@ -38,6 +38,7 @@ _BODIES: Final[dict[Step, dict[str, Any]]] = {
             Step.REOPEN,
             Step.CANCEL,
             Step.RETURN_RECTIFICATION,
+            Step.STANDS,
         )
     },
 }
@@ -89,6 +90,44 @@ async def fill(pool: asyncpg.Pool, unit: str) -> None:
             ("message_reads SELECT id, $2, now() FROM messages WHERE organisation = $1", unit, f"user:reader-{unit}"),
         ):  # fmt: skip
             await connection.execute(f"INSERT INTO {sql}", *values)
+
+
+async def fill_helped(connection: asyncpg.Connection, unit: str, helper: str) -> None:
+    """Two cases of ``unit`` in which ``helper`` helps: ``case-helped``, issued, with a file and a note of the office; and a draft."""
+    for case, number in (("case-helped", "督-helped"), ("draft-helped", None)):
+        draft = {
+            "organisation": unit,
+            "title": f"督办-{case}",
+            "facts": "x",
+            "source": "joint",
+            "level": "general",
+            "helpers": [helper],
+        }
+        await connection.execute(
+            "INSERT INTO cases (id, organisation, number, state, version, source, level, title, created_at, helpers)"
+            " VALUES ($1, $2, $3, $4, $5, 'joint', 'general', $6, now(), ARRAY[$7])",
+            case, unit, number, "issued" if number else "draft", 4 if number else 1, draft["title"], helper,
+        )  # fmt: skip
+        events = [(1, "draft", draft, True), (2, "submit", {}, True), (3, "issue", {"number": number}, False), (4, "note", {"text": "内部", "side": "office"}, True)]  # fmt: skip
+        for version, step, body, internal in events if number else events[:1]:
+            await connection.execute(
+                "INSERT INTO case_events (case_id, version, step, at, persons, actor, actor_name, body, internal)"
+                " VALUES ($1, $2, $3, now(), $4, 'user:x', 'x', $5, $6)", case, version, step, [f"user:{step}"], body, internal,
+            )  # fmt: skip
+    await connection.execute(
+        "INSERT INTO case_attachments VALUES ('file-helped', 'case-helped', 'a.txt', 'text/plain', 1, sha256('x'), sha256('x'), 'user:x', now(), 'x')"
+    )
+    await connection.execute(
+        "INSERT INTO case_links (case_id, kind, ref, open) VALUES ('case-helped', 'order', 'order-helped', true)"
+    )
+    await connection.execute(
+        "INSERT INTO tasks (id, organisation, kind, subject, case_id, opened_at) VALUES ('task-helped', $1, 'fence', 'x', 'case-helped', now())", unit
+    )  # fmt: skip
+
+
+def step_body(step: Step, version: int) -> dict[str, Any]:
+    """A body of ``step`` that is as it should be."""
+    return _BODIES.get(step, {}) | {"version": version}
 
 
 Call = Callable[[httpx.AsyncClient, str, Any], Awaitable[httpx.Response]]

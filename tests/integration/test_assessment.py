@@ -20,7 +20,7 @@ from office.assessment.table import DEFAULT
 from office.identity import sessions
 from office.identity.subject import Role
 from office.identity.tokens import create_token
-from office.supervision import findings
+from office.supervision import clock, findings
 from office.supervision.states import Event, Step
 from runtime.settings import Settings
 from runtime.units import CHINA, to_us
@@ -277,6 +277,35 @@ async def test_a_closed_sheet_stays_and_what_changes_later_is_corrected_in_the_n
     (line,) = (await sheet(bureau, "unit", NOW))["lines"]
     assert (line["case"], line["finding"], line["net"]) == (first, "irregular", "1.00")
     await bureau.ask("head", "POST", f"assessments/{PAST.following.following}/jsj:close", digest, 409)
+
+
+async def test_a_sheet_is_not_closed_over_a_case_whose_alert_has_fallen(bureau: Site) -> None:
+    """Closing confirms points; those of a withdrawn alert wait for the head's word, and come off when the case is opened again."""
+    id = await closed(bureau.pool, PAST.last - timedelta(days=20))
+    clean = await closed(bureau.pool, PAST.last - timedelta(days=20), finding="justified")
+    for case, subject in ((id, "night-1"), (clean, "night-2")):
+        alert = await suspect(bureau.pool, subject)
+        await bureau.pool.execute(
+            "INSERT INTO case_links (case_id, kind, ref, open) VALUES ($1, 'alert', $2, false)", case, alert
+        )
+        await suspect(bureau.pool, subject, outcome="normal")
+    await publish_table(bureau)
+    async with bureau.pool.acquire() as connection:
+        await clock.turn(connection)
+    seen = await sheet(bureau, "head", PAST)
+    assert [line["case"] for line in seen["lines"]] == [id]  # nothing goes by itself
+    address, digest = f"assessments/{PAST}/jsj:close", {"digest": seen["digest"]}
+    refused = await bureau.ask("head", "POST", address, digest, 409)
+    assert refused["type"].endswith("undecided-cases")
+    # It names the case that costs points, and not the one that costs none.
+    assert await number(bureau, id) in refused["detail"]
+    assert await number(bureau, clean) not in refused["detail"]
+    await bureau.step("head", id, "stands", reason="事后补办，违规属实")
+    await bureau.ask("head", "POST", address, digest)
+    # A later decision gives the points back as a correction, as for each case that is opened again.
+    await bureau.step("head", id, "reopen", reason="复核后认定有误")
+    changes = (await sheet(bureau, "head", NOW))["corrections"]
+    assert [(c["case"], c["amount"]) for c in changes] == [(id, "2.00")]
 
 
 async def test_measures_in_time_give_the_points_back_and_a_cancelled_case_costs_nothing(bureau: Site) -> None:

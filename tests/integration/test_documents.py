@@ -97,7 +97,9 @@ async def test_a_case_has_the_paper_of_each_step(bureau: Site) -> None:
     )
     for kind in KINDS[1:]:
         await refused(bureau, "unit", id, kind, 409)
-    await refused(bureau, "other", id, "order", 404)
+    # The unit that helps gets the copy that the paper names (抄送); nobody does of a case in which he does not help.
+    await get(bureau, "other", f"cases/{id}/documents/order")
+    await refused(bureau, "other", await bureau.issued(), "order", 404)
 
     await bureau.step("unit", id, "sign")
     await bureau.step("head", id, "remind", note="请尽快")

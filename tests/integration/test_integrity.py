@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import io
 import json
 import os
@@ -144,6 +145,10 @@ async def test_writers_and_sealers_at_once_seal_each_row_once(world: World) -> N
         await asyncio.gather(*(writer(who) for who in range(6)))
         writing = False
         await asyncio.gather(*sealers)
+        await connection.execute(
+            "UPDATE cases SET version = (SELECT max(version) FROM case_events WHERE case_id = 'case-1')"
+            " WHERE id = 'case-1'"
+        )
         await Sealer(world.settings).seal_all(connection)
         pool.terminate()
         after = await counts(connection)
@@ -371,6 +376,62 @@ async def test_positions_that_come_late_are_no_tampering_and_old_ones_may_go(wor
         assert report.past > 100
 
 
+async def test_a_record_that_could_not_be_read_hides_only_what_can_have_been_in_it(
+    world: World, tmp_path: Path
+) -> None:
+    async with world.copy() as (dsn, connection):
+        terminal, since, _, received = (
+            await connection.fetchval("SELECT spans FROM evidence_positions ORDER BY sha256 LIMIT 1")
+        )[0]
+        names = await connection.fetchval(
+            "SELECT string_agg(column_name::text, ', ') FROM information_schema.columns WHERE table_name = 'positions'"
+            " AND column_name NOT IN ('fingerprint', 'received_at')"
+        )
+        await connection.execute(
+            f"INSERT INTO positions ({names}, fingerprint, received_at) SELECT {names}, fingerprint + 2,"  # noqa: S608
+            " 'epoch'::timestamptz + $3 * interval '1 us' FROM positions WHERE terminal_no = $1"
+            " AND device_time = 'epoch'::timestamptz + $2 * interval '1 us' LIMIT 1",
+            terminal, since, received - 86_400_000_000,
+        )  # fmt: skip
+        made = await connection.fetchval("SELECT min(made_at) FROM evidence_positions")
+        early = datetime.fromtimestamp(received / 1e6, UTC) - timedelta(days=2)
+
+        async def verified(terminal_no: int | None, set_aside: datetime, ended: datetime) -> Report:
+            await owner(connection, "DELETE FROM quarantine_ended")
+            await owner(connection, "DELETE FROM seal_blocks WHERE stream = 'quarantine'")
+            await connection.execute(
+                "INSERT INTO quarantine_ended VALUES (1, $1, $2, $3)", terminal_no, set_aside, ended
+            )
+            return await verify_chains(connection, KEPT, only=["positions"])
+
+        inserted, hour = {("positions", "position-inserted")}, timedelta(hours=1)
+        # It can have been in it: this is said, and nothing is claimed.
+        report = await verified(None, made - hour, made + hour)
+        assert (report.findings, {finding.kind for finding in report.unsure}) == ([], {"position-unsure"})
+        assert all(f"terminal {terminal}," in finding.key for finding in report.unsure)
+        status, said = gongche(dsn, world.folder, "verify", "--json")
+        assert (status, '"not_checked": "terminal' in said) == (3, True), said
+        # It ended before the list was made, was set aside after it, or before the position was received: it explains nothing.
+        for times in ((made - 3 * hour, made - hour), (made + hour, made + 2 * hour), (early, made + hour)):
+            report = await verified(None, *times)
+            assert (kinds(report), report.unsure) == (inserted, [])
+        assert kinds(await verified(terminal, early, made + hour)) == inserted
+        # A part of it was stored, and what is left of it is of another terminal now: it explains what it explained.
+        await owner(connection, "DELETE FROM quarantine_ended")
+        await connection.execute(
+            "INSERT INTO quarantine (topic, partition, \"offset\", stage, error, payload, program, set_aside_at, tried_at)"
+            " VALUES ('t', 0, 1, 'decode', 'x', '', 'x', $1, now())", made - hour,
+        )  # fmt: skip
+        await connection.execute("UPDATE quarantine SET tried_at = now()")
+        assert await connection.fetchval("SELECT count(*) FROM quarantine_ended") == 0
+        await connection.execute("UPDATE quarantine SET terminal_no = $1", terminal + 1)
+        report = await verify_chains(connection, KEPT, only=["positions"])
+        assert (report.findings, len(report.unsure) > 0) == ([], True)
+        # Of a known terminal it explains that one's, and no other's.
+        assert (await verified(terminal, made - hour, made + hour)).findings == []
+        assert kinds(await verified(terminal + 1, made - hour, made + hour)) == inserted
+
+
 async def rewrite(connection: Connection, folder: Path) -> None:
     """The owner makes all chains anew, with a key of his own."""
     await owner(connection, "DELETE FROM seal_pending")
@@ -396,7 +457,7 @@ async def test_a_chain_that_was_written_anew_is_found_by_exported_heads(world: W
         heads.write(file, heads.make(await heads.read(connection), key, datetime.now(UTC)))
         exported = heads.load(file)
         assert (await verify_chains(connection, KEPT, heads=exported, trusted=key.id)).findings == []
-        await owner(connection, "UPDATE case_events SET body = '{}' WHERE case_id = 'case-2' AND version = 3")
+        await owner(connection, "UPDATE case_events SET body = '{}' WHERE case_id = 'case-2' AND version = 5")
         await rewrite(connection, tmp_path / "forger")
         assert (await verify_chains(connection, KEPT)).findings == []  # without them nobody knows
         assert ("case_events", "head") in kinds(await verify_chains(connection, KEPT, heads=exported))
@@ -441,6 +502,33 @@ async def test_the_key_is_changed_by_the_one_before_it_and_by_no_other(world: Wo
             "UPDATE seal_keys SET signature = sha256('x') || sha256('y') WHERE previous IS NOT NULL",
         )
         assert kinds(await verify_chains(connection, KEPT)) == {("keys", "key")}
+
+
+async def test_a_trusted_key_that_only_stands_in_the_list_covers_no_other(
+    world: World, tmp_path: Path
+) -> None:
+    """The owner of the database seals everything anew with his own key, and lists the published one beside it, signed by his."""
+    async with world.copy() as (_, connection):
+        key = Sealer(world.settings).key
+        exported = tmp_path / "heads.json"
+        await rewrite(connection, tmp_path / "forger")
+        forger = signing.load_key(Settings(data_dir=tmp_path / "forger"), make=False)
+        await connection.execute(
+            "INSERT INTO seal_keys (id, public, previous, signature) VALUES ($1, $2, $3, $4)",
+            key.id, key.public.public, forger.id, forger.sign_key(key.public.public),
+        )  # fmt: skip
+        report = await verify_chains(connection, KEPT, trusted=key.id)
+        assert [(f.stream, f.kind, f.key) for f in report.findings] == [("keys", "key", forger.id)]
+        assert (await verify_chains(connection, KEPT, trusted=forger.id)).findings == []
+        # Heads that he signs prove nothing either.
+        heads.write(exported, heads.make(await heads.read(connection), forger, datetime.now(UTC)))
+        report = await verify_chains(connection, KEPT, trusted=key.id, heads=heads.load(exported))
+        assert [f.key for f in report.findings] == [forger.id, forger.id]
+        # What is listed under the id of the trusted key counts by its own.
+        await owner(connection, "DELETE FROM seal_keys WHERE id = $1", key.id)
+        await owner(connection, "UPDATE seal_keys SET id = $1", key.id)
+        await owner(connection, "UPDATE seal_blocks SET key_id = $1", key.id)
+        assert kinds(await verify_chains(connection, KEPT, trusted=key.id)) == {("keys", "key")}
 
 
 async def made_bundle(connection: Connection, key: signing.SigningKey | None) -> bytes:
@@ -523,7 +611,7 @@ def named_in(path: Path, key: str) -> set[str]:
         found = {flaw.name for flaw in check_bundle(path, key).flaws}
     except BundleRefusedError as error:  # JSON that is none any more, or hex
         return (
-            {error.message, "manifest.json", "proofs.json", "keys.json"}
+            {error.message, "manifest.json", "proofs.json", "keys.json", "case.json"}
             if error.reason == "format"
             else set()
         )
@@ -553,7 +641,7 @@ def test_a_forger_who_lists_everything_anew_is_found_by_the_chain(bundle: tuple[
 
     def words(files: dict[str, bytes]) -> None:
         files["rows/case_events.jsonl"] = files["rows/case_events.jsonl"].replace(
-            "说明 3".encode(), "说明 4".encode()
+            "说明 5".encode(), "说明 6".encode()
         )
 
     def gone(files: dict[str, bytes]) -> None:
@@ -597,6 +685,8 @@ def test_hostile_files_are_refused_by_type(bundle: tuple[Path, str], tmp_path: P
     assert refused(lambda files: files.update({"rows/..": b"x"})) == "name"
     assert refused(lambda files: files.update({"rows\\x": b"x"})) == "name"
     assert refused(lambda files: files.pop("proofs.json")) == "missing"
+    keys = [{"id": "x", "public": "00", "previous": None, "signature": None}] * 1_001
+    assert refused(lambda files: files.update({"keys.json": json.dumps(keys).encode()})) == "too-many-keys"
     assert refused(lambda files: files.update({"attachments/bomb": bytes((64 << 20) + 1)})) == "too-large"
     assert (
         refused(lambda files: files.update({f"attachments/{k}": b"" for k in range(10_001)}))
@@ -663,6 +753,14 @@ async def test_the_commands(world: World, tmp_path: Path) -> None:
             )
             == "复核"
         )
+        read = await connection.fetchrow(
+            "SELECT who_kind, who_id, purpose, organisation FROM audit WHERE action = 'read' AND subject_kind = 'cases'"
+            " AND subject_id = 'case-3'"
+        )
+        unit = await connection.fetchval("SELECT organisation FROM cases WHERE id = 'case-3'")
+        assert tuple(read) == ("program", getpass.getuser(), "复核", unit)
+        status, said = gongche(dsn, world.folder, "bundle", "T-3", "-o", str(out), "--purpose", "长" * 501)
+        assert status == 2, said
         key = Sealer(world.settings).key.id
         status, said = gongche(None, tmp_path, "verify", str(out), "--key", key)  # no database, no settings
         assert (status, "不符 / differ 0" in said) == (0, True), said

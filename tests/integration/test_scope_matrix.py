@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
+import asyncpg
 import httpx
 import pytest
 
@@ -21,13 +22,16 @@ from api.app import create_app
 from api.http import make_cursor
 from api.problems import OF_PEOPLE
 from api.statistics.quality import PERMISSIONS as NUMBERS_OF
+from office.identity.scope import Reach
 from office.identity.subject import ROLE_PERMISSIONS, Role
+from office.supervision.contents import COMMANDS
+from office.supervision.states import Step
 from registry.records import KINDS
 from runtime.settings import Settings
 from tests.integration import scope_messages
 from tests.integration.scope_assessment import lines as assessment_lines
 from tests.integration.scope_exchange import exchange_lines
-from tests.integration.scope_supervision import lines
+from tests.integration.scope_supervision import fill_helped, lines, step_body
 from tests.integration.scope_world import (
     COMMON,
     NUMBERS,
@@ -127,6 +131,13 @@ async def _forget_parameter(client: httpx.AsyncClient, unit: str, world: ScopeWo
     answer = await client.delete("/v1/rule-parameters", params=asked)
     await world.everywhere.put("/v1/rule-parameters", json=PARAMETER | {"organisation": unit})
     return answer
+
+
+async def _changed_code(client: httpx.AsyncClient, _unit: str, world: ScopeWorld) -> httpx.Response:
+    seen = await world.pool.fetchval("SELECT revision FROM disposition_codes WHERE code = 'closed'")
+    return await client.put(
+        "/v1/disposition-codes/closed", json={"zh": "予以了结", "en": "closed", "revision": seen}
+    )
 
 
 async def _withdraw(client: httpx.AsyncClient, unit: str, _world: ScopeWorld) -> httpx.Response:
@@ -280,7 +291,7 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     ),
     ("GET", "/v1/disposition-codes"): Case(_get("/v1/disposition-codes"), _ALERTS, common=True),
     ("PUT", "/v1/disposition-codes/{code}"): Case(
-        _answered("PUT", "/v1/disposition-codes/closed", {"zh": "予以了结", "en": "closed"}), _ANSWERS, common=True
+        _changed_code, _ANSWERS, common=True
     ),
     ("GET", "/v1/subscriptions"): Case(_get("/v1/subscriptions"), _MINE, foreign=_DONE),
     ("PUT", "/v1/subscriptions/{name}"): Case(_subscribed("PUT", "", {}), _MINE, foreign=_DONE),
@@ -498,3 +509,94 @@ async def test_a_large_import_is_under_the_reach_as_well(units: ScopeWorld) -> N
         done = await client.post("/v1/drivers:import", json=drivers, timeout=60)
         assert done.status_code == 200, done.text
         assert done.json()["created"] == len(drivers)
+
+
+#: SQL of a unit that helps -> rows that it changes, None = refused.
+_BY_HELPERS: Final[dict[str, int | None]] = {
+    "UPDATE cases SET version = 5 WHERE id = 'case-helped'": 1,
+    "UPDATE cases SET organisation = 'b' WHERE id = 'case-helped'": None,
+    "UPDATE cases SET title = 'x' WHERE id = 'case-helped'": None,
+    "UPDATE cases SET state = 'closed' WHERE id = 'case-helped'": None,
+    "UPDATE cases SET helpers = '{}' WHERE id = 'case-helped'": None,
+    "UPDATE cases SET helpers = '{a}', version = 5 WHERE id = 'case-helped'": None,
+    "UPDATE cases SET version = 5 WHERE id = 'draft-helped'": 0,
+    "UPDATE cases SET version = 5 WHERE id = 'case-a1'": 0,
+    "UPDATE case_links SET open = false WHERE case_id = 'case-helped'": 0,
+    "DELETE FROM case_links WHERE case_id = 'case-helped'": 0,
+    "INSERT INTO case_links (case_id, kind, ref, open) VALUES ('case-helped', 'alert', 'x', true)": None,
+    "INSERT INTO case_events (case_id, version, step, at, actor, persons, actor_name, body) VALUES ('draft-helped', 2, 'note', now(), '', '{}', '', '{}')": None,
+    "INSERT INTO cases (id, organisation, number, state, version, source, level, title, created_at, helpers)"
+    " VALUES ('new', 'a1', 'new', 'issued', 1, 'joint', 'general', 't', now(), '{b}')": None,
+    "UPDATE tasks SET note = 'x' WHERE id = 'task-helped'": 0,
+}
+
+
+async def test_the_database_gives_a_unit_that_helps_the_case_and_no_more(units: ScopeWorld) -> None:
+    async with units.pool.acquire() as connection:
+        around = connection.transaction()
+        await around.start()
+        await fill_helped(connection, OWN, FOREIGN)
+        await connection.execute(Reach(frozenset({FOREIGN}), "user:9").sql())
+        for table, column in (("cases", "id"), ("case_events", "case_id"), ("case_attachments", "case_id")):
+            seen = await connection.fetch(f"SELECT DISTINCT {column} FROM {table}")  # noqa: S608 - names of ours
+            ids = {row[0] for row in seen}
+            assert "case-helped" in ids, table
+            assert ids.isdisjoint({"draft-helped", "case-a1", "case-city"}), table
+        for table in ("case_links", "tasks", "messages"):
+            seen = await connection.fetch(f"SELECT DISTINCT case_id FROM {table}")  # noqa: S608 - names of ours
+            assert {row[0] for row in seen}.isdisjoint(
+                {"case-helped", "draft-helped", "case-a1", "case-city"}
+            ), table
+        for sql, rows in _BY_HELPERS.items():
+            inner = connection.transaction()
+            await inner.start()
+            try:
+                done = await connection.execute(sql)
+                assert (done.rpartition(" ")[2]) == str(rows), sql
+            except asyncpg.InsufficientPrivilegeError:
+                assert rows is None, sql
+            await inner.rollback()
+        await around.rollback()
+
+
+async def test_a_unit_that_helps_reads_the_case_says_its_part_and_decides_nothing(units: ScopeWorld) -> None:
+    """By every role, in the unit that helps; and by every role in a third one, which is told nothing."""
+    await fill_helped(units.pool, OWN, FOREIGN)
+    await units.pool.execute(
+        "INSERT INTO organisations (id, name, parent) VALUES ('third', '第三单位', 'city')"
+    )
+    base, wrong = "/v1/cases/case-helped", list[str]()
+    for role, unit in ((role, unit) for role in Role for unit in (FOREIGN, "third")):
+        has = ROLE_PERMISSIONS[role]
+        reads, answers = (
+            "cases:read" in has and unit == FOREIGN,
+            not has.isdisjoint({"cases:reply", "cases:sign"}),
+        )
+        async with units.client(await units.of_role(role, unit)) as client:
+            for path, there in ((base, reads), (f"{base}/attachments/file-helped", reads), (f"{base}/documents/order", reads),
+                                (f"{base}/bundle?purpose=x", False), ("/v1/cases/draft-helped", False)):  # fmt: skip
+                answer = await client.get(path)
+                if (answer.status_code == 200) != there or answer.status_code not in (200, 403, 404):
+                    wrong.append(f"{role} in {unit}: GET {path}: {answer.status_code} {answer.text[:200]}")
+            if reads:
+                shown = (await client.get(base)).json()
+                assert [(e["step"], e["address"]) for e in shown["thread"] if e["by"] == "x"] == [
+                    ("issue", None)
+                ]
+                listed = (await client.get("/v1/cases")).json()["items"]
+                assert [row["id"] for row in listed if row["organisation"] == OWN] == ["case-helped"], role
+            before = await units.pool.fetchval("SELECT version FROM cases WHERE id = 'case-helped'")
+            for step in COMMANDS:
+                version = await units.pool.fetchval("SELECT version FROM cases WHERE id = 'case-helped'")
+                answer = await client.post(f"{base}:{step}", json=step_body(step, version))
+                may = step is Step.NOTE and answers and unit == FOREIGN
+                if answer.status_code not in ({200} if may else {403, 404, 409}):
+                    wrong.append(f"{role} in {unit}: {step}: {answer.status_code} {answer.text[:200]}")
+            sent = await client.post(f"{base}/attachments", params={"name": "a.txt"}, content=b"x")
+            if (sent.status_code == 201) != (answers and unit == FOREIGN):
+                wrong.append(f"{role} in {unit}: a file: {sent.status_code} {sent.text[:200]}")
+            after = await units.pool.fetchrow(
+                "SELECT version, organisation, state FROM cases WHERE id = 'case-helped'"
+            )
+            assert tuple(after) == (before + (2 if answers and unit == FOREIGN else 0), OWN, "issued"), role
+    assert wrong == []

@@ -238,10 +238,21 @@ async def test_receipts_and_dispositions(pool: asyncpg.Pool) -> None:
             await client.post(f"{base}/dispositions", json=said | {"id": "2", "version": 9}), 422, "/version"
         )
         code = {"zh": "了结", "en": "closed", "active": False}
-        assert (await client.put("/v1/disposition-codes/closed", json=code)).status_code == 200
-        assert (
-            await client.put("/v1/disposition-codes/warned", json=code | {"active": True})
-        ).status_code == 201
+        path, seen = "/v1/disposition-codes/closed", code | {"revision": 1}
+        changed = await client.put(path, json=seen)
+        assert (changed.status_code, changed.json()["revision"]) == (200, 2)
+        # Of two who saw the same, the second is told; so is who thinks that there is none, or one that there is not.
+        for stale, where, now in (
+            (seen, path, 2),
+            (code | {"revision": 0}, path, 2),
+            (seen, f"{path}_not", 0),
+        ):
+            refused = await client.put(where, json=stale)
+            check_problem(refused, 409, "/revision")
+            assert refused.json()["revision"] == now
+        assert (await client.put(path, json=code)).status_code == 422
+        made = await client.put("/v1/disposition-codes/warned", json=code | {"active": True, "revision": 0})
+        assert (made.status_code, made.json()["revision"]) == (201, 1)
         check_problem(
             await client.post(f"{base}/dispositions", json=said | {"id": "2", "code": "closed"}), 422
         )

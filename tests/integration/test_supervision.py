@@ -120,6 +120,8 @@ class Site:
             "source": "joint",
             "organisation": "jsj",
             "facts": "夜间在围栏外行驶",
+            "basis": ["《党政机关公务用车管理办法》第十七条"],
+            "person": "张三",
         } | more
         return await self.ask(who, "POST", "cases", body, status)
 
@@ -214,6 +216,12 @@ async def test_from_two_alerts_to_a_finding(bureau: Site) -> None:
     assert contents["facts"] == contents["facts_original"]
     assert contents["figures"][0]["measures"]["distance_m"] == {"value": 18_400, "unit": "m"}
     edited = {k: contents[k] for k in ("title", "alerts", "source", "level")} | {"facts": "改写后的事实"}
+    # What the order must name is asked for when it goes to the head, not of a draft.
+    for more, place in (({}, "/basis"), ({"basis": ["第十七条"]}, "/person")):
+        await bureau.step("clerk", id, "edit", contents=edited | more)
+        missing = await bureau.step("clerk", id, "submit", 422)
+        assert missing["errors"][0]["pointer"] == place, missing
+    edited |= {"basis": ["第十七条"], "person": "张三"}
     await bureau.step("clerk", id, "edit", contents=edited)
     shown = await bureau.case(id)
     assert (shown["contents"]["facts"], shown["contents"]["facts_original"]) == (
@@ -387,6 +395,54 @@ async def main():
         await asyncio.sleep(600)  # time: until it is killed
 asyncio.run(main())
 """
+
+
+async def test_a_unit_that_helps_is_told_and_says_its_part(bureau: Site) -> None:
+    made = await bureau.draft(helpers=["wsj"])
+    id = made["id"]
+    await bureau.ask("other", "GET", f"cases/{id}", status=404)  # nobody of the units sees a draft
+    await bureau.step("clerk", id, "submit")
+    number = (await bureau.step("head", id, "issue"))["number"]
+    assert [m["text"] for m in (await bureau.ask("other", "GET", "messages"))["items"]] == [
+        f"督办单 {number}：签发，现为已下达"
+    ]
+    assert [row["id"] for row in (await bureau.ask("other", "GET", "cases"))["items"]] == [id]
+    assert (await bureau.ask("other", "GET", "cases/counts"))["states"]["issued"] == 1
+    seen = await bureau.case(id, "other")
+    assert [(e["step"], e["address"]) for e in seen["thread"]] == [("issue", None)]
+    assert {m["step"] for m in seen["may"]} == {"note", "attach"}
+    await bureau.step("other", id, "sign", 403)
+
+    await bureau.step("head", id, "note", text="管理处内部意见")
+    await bureau.step("unit", id, "note", text="单位内部意见")
+    await bureau.step("other", id, "note", text="协办内部意见")
+    await bureau.step("other", id, "note", text="我单位当日未借用该车", internal=False)
+    await bureau.ask(
+        "other", "POST", f"cases/{id}/attachments", status=201, params={"name": "台账.pdf"}, content=PDF
+    )
+    notes = {
+        who: [e["body"]["text"] for e in (await bureau.case(id, who))["thread"] if e["step"] == "note"]
+        for who in ("head", "unit", "other")
+    }
+    assert notes == {
+        "head": ["管理处内部意见", "单位内部意见", "协办内部意见", "我单位当日未借用该车"],
+        "unit": ["单位内部意见", "我单位当日未借用该车"],
+        "other": ["协办内部意见", "我单位当日未借用该车"],
+    }
+    # Whoever helps without end does not keep the unit from its answer.
+    await bureau.pool.execute(
+        "INSERT INTO case_events (case_id, version, step, at, persons, actor, actor_name, body)"
+        " SELECT $1, v, 'note', now(), '{user:other}', 'user:other', 'x', '{}' FROM generate_series($2::integer, 500) v",
+        id, (await bureau.case(id))["version"] + 1,
+    )  # fmt: skip
+    await bureau.pool.execute("UPDATE cases SET version = 500 WHERE id = $1", id)
+    await bureau.step("other", id, "note", 403, text="再写一条")
+    await bureau.step("unit", id, "sign")
+    await bureau.step("other", id, "reply", 403, text="代为答复", checked=["ledger"])
+    await bureau.step("unit", id, "reply", text="经查为洗车", checked=["ledger"])
+    # No more of what is the unit's: neither the alerts, nor another case of it.
+    second = await bureau.issued()
+    await bureau.ask("other", "GET", f"cases/{second}", status=404)
 
 
 async def test_sent_back_more_time_and_again(bureau: Site) -> None:

@@ -101,15 +101,22 @@ def known(payload: dict[str, Any] | None, version: int, *, confirmed: bool) -> d
 def test_a_version_stands_for_one_content(
     now: dict[str, Any] | None, before: dict[str, Any] | None, version: int | None
 ) -> None:
-    piece = _piece(ROW, told(now), before, {"school"}, None)
+    piece = _piece(ROW, told(now), before, 0, {"school"}, None)
     assert (None if piece is None else piece.told.version) == version
 
 
+def test_a_record_that_comes_again_long_after_it_was_taken_back_begins_above_what_was_dropped() -> None:
+    piece = _piece(ROW, told(CAR), None, 7, {"school"}, None)
+    assert piece is not None
+    assert piece.told.version == 8
+    assert _piece(ROW, told(CAR), known(CAR, 3, confirmed=True), 7, {"school"}, None) is None
+
+
 def test_what_leaves_the_units_of_a_peer_is_taken_back_there() -> None:
-    piece = _piece(ROW, told(CAR, "elsewhere"), known(CAR, 1, confirmed=True), {"school"}, None)
+    piece = _piece(ROW, told(CAR, "elsewhere"), known(CAR, 1, confirmed=True), 0, {"school"}, None)
     assert piece is not None
     assert (piece.told.payload, piece.told.version) == (None, 2)
-    assert _piece(ROW, told(CAR, "elsewhere"), None, {"school"}, None) is None
+    assert _piece(ROW, told(CAR, "elsewhere"), None, 0, {"school"}, None) is None
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ BODIES = {
     Step.ASK_EXTENSION: {"due_on": "2026-03-20"},
     Step.CLOSE: {"finding": "violation", "measures_due": "2026-04-01"},
     Step.ALERT_WITHDRAWN: {"alert": "0" * 32},
+    Step.ALERT_CHANGED: {"alert": "1" * 32},
 }
 
 
@@ -153,7 +154,7 @@ def judge(thread: list[Event], event: Event) -> None:
     if event.step is Step.ISSUE:
         assert not event.persons & by(Step.DRAFT, Step.EDIT, Step.SUBMIT)
     if event.step in (
-        Step.CLOSE, Step.REDO, Step.RECHECK, Step.REOPEN, Step.GRANT, Step.DENY, Step.ACCEPT_RECTIFICATION, Step.RETURN_RECTIFICATION,
+        Step.CLOSE, Step.REDO, Step.RECHECK, Step.REOPEN, Step.STANDS, Step.GRANT, Step.DENY, Step.ACCEPT_RECTIFICATION, Step.RETURN_RECTIFICATION,
     ):  # fmt: skip
         assert not event.persons & by(
             Step.REPLY, Step.SIGN_REPLY, Step.ASK_EXTENSION, Step.REFUSE, Step.SIGN, Step.RECTIFIED
@@ -265,6 +266,45 @@ def test_measures_are_reported_by_the_unit_and_looked_at_by_the_office() -> None
         *CLOSED, (Step.RECTIFIED, "unit"), (Step.ACCEPT_RECTIFICATION, "clerk2"), (Step.REOPEN, "head")
     )
     assert (again.measures_due, again.rectified, again.rectification_accepted) == (None, None, False)
+
+
+def test_a_closed_case_whose_alert_has_fallen_waits_for_a_person() -> None:
+    def by_itself(case: Case, step: Step) -> Case:
+        return advance(case, Event(case.version + 1, step, NOW, body=BODIES[step]))
+
+    def said(case: Case, step: Step, name: str, reopen_by: date | None = None) -> Refusal | None:
+        return refusal(
+            case, step, Act(frozenset({f"user:{name}"}), human=True, today=NOW.date(), reopen_by=reopen_by)
+        )
+
+    case = walk(*CLOSED)
+    assert (case.proposal, said(case, Step.STANDS, "head")) == (None, Refusal.NOTHING_TO_DECIDE)
+    fallen = by_itself(case, Step.ALERT_WITHDRAWN)
+    # The program only proposes: finding and state are what they were.
+    assert (fallen.state, fallen.finding, fallen.proposal) == (State.CLOSED, "violation", "reopen")
+    assert (said(fallen, Step.STANDS, "head"), said(fallen, Step.STANDS, "boss")) == (None, Refusal.OWN_UNIT)
+    late = NOW.date() - timedelta(days=1)
+    assert said(case, Step.REOPEN, "head", late) is Refusal.TOO_LATE_TO_REOPEN
+    assert said(fallen, Step.REOPEN, "head", late) is None
+    stands = advance(fallen, Event(fallen.version + 1, Step.STANDS, NOW, frozenset({"user:head"})))
+    assert (stands.state, stands.finding, stands.proposal) == (State.CLOSED, "violation", None)
+    assert by_itself(stands, Step.ALERT_CHANGED).proposal == "reopen"  # later news is a question of its own
+    again = advance(fallen, Event(fallen.version + 1, Step.REOPEN, NOW, frozenset({"user:head"})))
+    assert (again.state, again.finding, again.undecided, again.proposal) == (
+        State.WORKING,
+        None,
+        (),
+        "cancel",
+    )
+    with pytest.raises(BrokenThreadError):
+        by_itself(walk((Step.CANCEL, "clerk")), Step.ALERT_WITHDRAWN)
+
+
+def test_an_alert_that_holds_again_is_no_reason_to_cancel() -> None:
+    case = walk(*REPLIED)
+    for step, proposal in ((Step.ALERT_WITHDRAWN, "cancel"), (Step.ALERT_CHANGED, None)):
+        case = advance(case, Event(case.version + 1, step, NOW, body={"alert": "0" * 32}))
+        assert (case.proposal, case.undecided) == (proposal, ())
 
 
 def test_a_grant_covers_its_unit_and_those_below_only() -> None:

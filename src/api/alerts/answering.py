@@ -70,11 +70,12 @@ class DispositionBody(Body):
 
 
 class CodeBody(Body):
-    """A code of the list, in Chinese and in English."""
+    """A code of the list, in Chinese and in English. `revision`: of the one that you saw, 0 = there was none."""
 
     zh: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=PLAIN_PATTERN)]
     en: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=PLAIN_PATTERN)]
     active: bool = True
+    revision: int = Field(ge=0, le=2**31 - 2, strict=True)
 
 
 async def _alert(connection: Any, request: Request, id: str, version: int | None) -> Alert:
@@ -224,12 +225,19 @@ async def list_codes(request: Request) -> Response:
     dependencies=writes,
 )
 async def put_code(request: Request, code: CodeName) -> Response:
-    """It cannot be deleted; `active: false` takes it out of use."""
+    """It cannot be deleted; `active: false` takes it out of use. 409 with the present `revision` when somebody else has changed it."""
     body = await read_model(request, CodeBody)
     async with scoped(request, WRITE) as connection:
-        made, is_new = await answers.put_code(connection, code, body.zh, body.en, body.active)
+        made, is_new = await answers.put_code(connection, code, body.zh, body.en, body.active, body.revision)
     return json_response(_code(made), 201 if is_new else 200)
 
 
 def _code(one: answers.Code) -> dict[str, Any]:
-    return {"code": one.code, "zh": one.zh, "en": one.en, "active": one.active, "updated_at": one.updated_at}
+    return {
+        "code": one.code,
+        "zh": one.zh,
+        "en": one.en,
+        "active": one.active,
+        "updated_at": one.updated_at,
+        "revision": one.revision,
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -78,9 +78,15 @@ async def list_cases(
     finding: Finding | None = None,
     created_from: Annotated[QueryTime | None, Query(description="drafted at or after")] = None,
     created_to: Annotated[QueryTime | None, Query(description="drafted before")] = None,
+    proposal: Annotated[
+        Literal["cancel", "reopen"] | None,
+        Query(
+            description="an alert was withdrawn or changed, and nobody has decided; the office is told, others find none"
+        ),
+    ] = None,
 ) -> Response:
-    """What the caller may see: of its own units, before the issue only those of the office. `organisation`: with the units
-    below it. `next` is null on the last page."""
+    """What the caller may see: of its own units, before the issue only those of the office; and those in which its units help, from
+    the issue on. `organisation`: with the units below it. `next` is null on the last page."""
     asked = _filter(
         organisation,
         vehicle,
@@ -89,6 +95,7 @@ async def list_cases(
         colour=colour,
         source=source,
         finding=finding,
+        proposal=proposal,
         due_from=due_from,
         due_to=due_to,
         created_from=created_from,

@@ -29,7 +29,7 @@ class CaseRow(BaseModel):
     finding: Finding | None
     reminders: int
     announced: bool
-    proposal: Literal["cancel"] | None
+    proposal: Literal["cancel", "reopen"] | None
     created_at: datetime
     issued_at: datetime | None
     due_on: date | None
@@ -120,7 +120,7 @@ class CaseView(BaseModel):
     reminders: int
     announced: bool
     withdrawn_alerts: list[str]
-    proposal: Literal["cancel"] | None
+    proposal: Literal["cancel", "reopen"] | None
     created_at: datetime
     deadlines: CaseTerms
     may: list[MayStep]

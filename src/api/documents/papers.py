@@ -169,7 +169,11 @@ def _reply(thread: Thread, known: Known) -> FormPaper:
     # Those of the unit: nobody acts for both sides in a case.
     since = thread.entries[_handed(thread) : signed]
     own = [
-        e.event for e in since if e.event.step is Step.ATTACH and e.event.persons.isdisjoint(case.of_office)
+        e.event
+        for e in since
+        if e.event.step is Step.ATTACH
+        and e.event.persons.isdisjoint(case.of_office)
+        and e.event.body.get("side") != "helper"
     ]
     files = [event.body["name"] for event in own]
     sections = [

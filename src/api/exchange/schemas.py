@@ -134,8 +134,8 @@ class Outgoing(BaseModel):
 
 
 class Arrival(BaseModel):
-    """What came from a peer. `kept`: records that are here; `missing`: records that the peer says were confirmed and that are not
-    here (a gap)."""
+    """What came from a peer. `kept`: records that are here, without those that were taken back; `missing`: records that the peer says
+    were confirmed and that are not here (a gap)."""
 
     kind: str
     stored: int

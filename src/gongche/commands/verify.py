@@ -12,7 +12,7 @@ from pathlib import Path
 from gongche.commands.database import on_database
 from gongche.progress import Progress
 from office.integrity import heads
-from office.integrity.comparing import Kept
+from office.integrity.comparing import Kept, Report
 from office.integrity.verifying import verify_chains
 from rules.alerts.evaluations import with_evidence
 from rules.catalogue import RULES, verify
@@ -57,8 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 逐条用冻结的证据重判，核对结论、数字与 SHA-256、SM3；再核对全部哈希链与证据所依据的定位；只读
 Judges the frozen evidence of every judgement that has some, and compares outcome, numbers and both hashes. Then compares every
 row that is chained, and the positions that evidence rests on, with the chains (not with --rule). Reads only.
-退出码 / exit status: 1 有不符 / something differs; 3 有本程序没有的规则版本 / something is of a version of a rule that this
-program does not have: its hashes hold, it was not judged again"""
+退出码 / exit status: 1 有不符 / something differs; 3 有本程序没有的规则版本，或有无法核对的定位 / something is of a version of a rule that
+this program does not have (its hashes hold, it was not judged again), or a position could not be checked"""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -108,14 +108,14 @@ async def _verify(args: argparse.Namespace, connection: Connection) -> int:
         print(f"已核对 / checked {tally.checked:,}，不符 / differ {tally.wrong:,}")
         for what, count in sorted(tally.unknown.items()):
             print(f"未知版本，未重判 / unknown version, not judged again: {what}: {count:,}")
-    found = 0 if args.rule is not None else await _chains(args, connection, known)
-    if tally.wrong or found:
+    report = None if args.rule is not None else await _chains(args, connection, known)
+    if tally.wrong or (report is not None and report.findings):
         return 1
-    return UNKNOWN_STATUS if tally.unknown else 0
+    return UNKNOWN_STATUS if tally.unknown or (report is not None and report.unsure) else 0
 
 
-async def _chains(args: argparse.Namespace, connection: Connection, known: heads.Heads | None) -> int:
-    """Compare with the chains; how much differs."""
+async def _chains(args: argparse.Namespace, connection: Connection, known: heads.Heads | None) -> Report:
+    """Compare with the chains, and say what differs."""
     settings, progress = load_settings(), Progress()
     kept = Kept(settings.evaluations_retention_days, settings.audit_retention_days, settings.retention_days)
     try:
@@ -126,11 +126,14 @@ async def _chains(args: argparse.Namespace, connection: Connection, known: heads
     if args.json:
         for finding in report.findings:
             print(json.dumps(asdict(finding), ensure_ascii=False))
+        for finding in report.unsure:
+            print(json.dumps({"not_checked": finding.key, "what": finding.what}, ensure_ascii=False))
         print(json.dumps({
             "rows": report.counts, "blocks": report.blocks, "waiting": report.waiting, "past_retention": report.past,
-            "evidences": report.evidences, "absent_when_sealed": report.absent, "findings": len(report.findings),
+            "evidences": report.evidences, "absent_when_sealed": report.absent, "not_checked": len(report.unsure),
+            "findings": len(report.findings),
         }, ensure_ascii=False))  # fmt: skip
-        return len(report.findings)
+        return report
     for finding in report.findings[:_SHOWN]:
         print(f"{finding.stream} {finding.kind} {finding.key}: {finding.what}")
     if len(report.findings) > _SHOWN:
@@ -147,7 +150,11 @@ async def _chains(args: argparse.Namespace, connection: Connection, known: heads
         print(
             f"封存时定位已不在库 / positions that were gone already when their evidence was sealed: {report.absent:,}"
         )
-    return len(report.findings)
+    if report.unsure:
+        print(f"无法核对 / could not be checked: {len(report.unsure):,}")
+        for finding in report.unsure[:_SHOWN]:
+            print(f"  {finding.key}: {finding.what}")
+    return report
 
 
 async def _verified(connection: Connection, rule: str | None, *, quiet: bool) -> Tally:

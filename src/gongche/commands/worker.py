@@ -7,6 +7,7 @@ import asyncio
 import logging
 
 from gongche.commands.service import database_trouble, run_service
+from office.exchange.keeping import drop_taken_back
 from office.identity.audit import keep_months
 from runtime import lifecycle
 from runtime.metrics import set_build_info
@@ -14,7 +15,7 @@ from runtime.migrations import check_schema
 from runtime.postgres import create_pool
 from runtime.probes import serve_probes
 from runtime.settings import Settings
-from runtime.units import from_us
+from runtime.units import US_PER_DAY, from_us
 from telemetry.log import open_reader
 
 _logger = logging.getLogger(__name__)
@@ -63,7 +64,10 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 upkeep={
                     "audit": lambda conn, now_us: keep_months(
                         conn, from_us(now_us), settings.audit_retention_days
-                    )
+                    ),
+                    "exchange": lambda conn, now_us: drop_taken_back(
+                        conn, from_us(now_us - settings.exchange_retention_days * US_PER_DAY)
+                    ),
                 },
             )
             _logger.info("ready", extra={"fields": {"metrics_port": probes.port}})

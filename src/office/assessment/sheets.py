@@ -229,6 +229,7 @@ async def close(
             "no-table",
             f"{period.year} 年度评分表尚未发布，请先发布 · nobody has published a scoring table of {period.year}; publish one first",
         )
+    _refuse_undecided(computed)
     body = computed.sheet.body()
     if body["digest"] != digest:
         raise stale("考核表", digest=body["digest"])
@@ -238,6 +239,19 @@ async def close(
         unit, str(period), period.first, period.last, computed.sheet.score, body | await extra(computed), sorted(persons),
         subject.name,
     )  # fmt: skip
+
+
+def _refuse_undecided(computed: Computed) -> None:
+    """Closing a sheet confirms its points: not those of a case whose alert has fallen, before somebody has decided about it."""
+    costing = {line.key.number for line in computed.sheet.lines}
+    waiting = sorted(one.number for one in computed.closings if one.undecided and one.number in costing)
+    if waiting:
+        named = "、".join(waiting[:10]) + (f" 等 {len(waiting)} 份" if len(waiting) > 10 else "")
+        raise DeclinedError(
+            "undecided-cases",
+            f"督办单 {named} 核销后预警已撤销或有变，请先由管理处负责人重新办理或维持结论，再关闭考核表"
+            f" · alerts of {len(waiting)} closed cases were withdrawn or changed: reopen them or let them stand, then close the sheet",
+        )
 
 
 async def _closed_periods(connection: Connection, unit: str, period: Period) -> list[Period]:

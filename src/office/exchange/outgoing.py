@@ -79,6 +79,8 @@ async def prepare(
     units = await units_below(connection, roots)
     told, flaws = await _contents(connection, rows)
     known = await _ledger(connection, peer, [one for row in rows for one in told.get(row, ())])
+    # After the ledger: what was dropped from it before is in this number.
+    least = await connection.fetchval("SELECT least_version FROM exchange_states WHERE peer = $1", peer) or 0
     size = 0
     for row in rows:
         if (flaw := flaws.get(row)) is not None:
@@ -87,7 +89,7 @@ async def prepare(
             continue
         try:
             pieces = [
-                _piece(row, one, known.get((one.kind, one.origin, one.id)), units, mapper)
+                _piece(row, one, known.get((one.kind, one.origin, one.id)), least, units, mapper)
                 for one in told.get(row, ())
             ]
         except ValueError as error:
@@ -140,8 +142,11 @@ async def _contents(
     return told, flaws
 
 
-def _piece(row: Row, told: Told, known: Any, units: Collection[str], mapper: Mapper | None) -> Piece | None:
-    """What the peer has to be told; None = nothing. ``known``: what it was told last. A record that left the units of the peer
+def _piece(
+    row: Row, told: Told, known: Any, least: int, units: Collection[str], mapper: Mapper | None
+) -> Piece | None:
+    """What the peer has to be told; None = nothing. ``known``: what it was told last; ``least``: a new record begins above this
+    version: it may have been there before, and was taken back long ago (``keeping``). A record that left the units of the peer
     is taken back there. Raises ValueError for what the mapping cannot say."""
     if told.unit not in units and told.payload is not None:
         told = replace(told, payload=None)
@@ -155,7 +160,7 @@ def _piece(row: Row, told: Told, known: Any, units: Collection[str], mapper: Map
     same = known is not None and known["sha256"] == told.sha256
     if same and known["confirmed"]:
         return None
-    version = 1 if known is None else known["version"] + (0 if same else 1)
+    version = least + 1 if known is None else known["version"] + (0 if same else 1)
     return Piece(row, with_version(told, version), payload)
 
 
@@ -176,7 +181,9 @@ async def _bind(connection: Connection, peer: str, pieces: Sequence[Piece]) -> N
     await connection.executemany(
         "INSERT INTO exchange_sent (peer, kind, origin, id, version, sha256, gone) VALUES ($1, $2, $3, $4, $5, $6, $7)"
         " ON CONFLICT (peer, kind, origin, id) DO UPDATE SET version = EXCLUDED.version, sha256 = EXCLUDED.sha256,"
-        " gone = EXCLUDED.gone, confirmed = false, sent_at = clock_timestamp()",
+        " gone = EXCLUDED.gone, confirmed = false, sent_at = clock_timestamp(),"
+        # What was taken back is not there until it is confirmed anew.
+        " confirmed_at = CASE WHEN exchange_sent.gone THEN NULL ELSE exchange_sent.confirmed_at END",
         [
             (
                 peer,

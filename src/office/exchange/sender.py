@@ -27,7 +27,7 @@ from office.exchange.peers import Peer, own_name, peers_above
 from office.exchange.pulled import take_down
 from office.exchange.records import as_bytes, json_of
 from office.exchange.transport import PeerError, Transport
-from runtime.postgres import DATABASE_ERRORS, renew_read_only
+from runtime.postgres import is_outage, renew_read_only
 
 #: How often it is looked for what is new, how often is pulled, and how often a peer is told how it stands where nothing is new.
 LOOK_S: Final = 1.0
@@ -93,12 +93,8 @@ class Exchange:
                         finally:
                             await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
                     self.trouble = None
-            except DATABASE_ERRORS as error:
-                self._no_database(error)
-                await renew_read_only(self.pool, error)
-            except Exception:
-                FAULTS.inc()
-                _logger.exception("a turn of the exchange failed; it goes on with the next one")
+            except Exception as error:
+                await self._failed_turn(error)
             await _rest(stop, self.look_s)
 
     async def _lead(self, connection: Any, stop: asyncio.Event) -> None:
@@ -129,17 +125,27 @@ class Exchange:
             try:
                 busy = await self._serve(line)
                 self.trouble = None
-            except DATABASE_ERRORS as error:
-                self._no_database(error)
-                await renew_read_only(self.pool, error)
+            except Exception as error:
+                await self._failed_turn(error)
             if not busy:
                 await asyncio.sleep(self.look_s)
 
-    def _no_database(self, error: BaseException) -> None:
-        trouble = f"the database does not answer: {type(error).__name__}"
+    async def _failed_turn(self, error: Exception) -> None:
+        """A turn ended so; the next one comes. A fault of the program, the schema or the data is no outage of the database: waiting
+        does not mend it."""
+        outage = is_outage(error)
+        if outage:
+            trouble = f"the database does not answer: {type(error).__name__}"
+        else:
+            FAULTS.inc()
+            trouble = f"a fault of the program: {type(error).__name__}"
         if trouble != self.trouble:  # said once, not every second
-            _logger.warning("no exchange now: %s", error or type(error).__name__)
+            if outage:
+                _logger.warning("no exchange now: %s", error or type(error).__name__)
+            else:
+                _logger.error("a turn of the exchange failed; it goes on with the next one", exc_info=error)
         self.trouble = trouble
+        await renew_read_only(self.pool, error)
 
     async def _keep_lines(self, connection: Any, peers: Sequence[Peer]) -> None:
         wanted = {peer.name: peer for peer in peers}
@@ -152,6 +158,8 @@ class Exchange:
             try:
                 transport, mapper = await self.open_line(connection, peer)
             except Exception as error:
+                if is_outage(error):
+                    raise
                 if self._said.get(name) != str(error):  # said once, not every second
                     self._said[name] = str(error)
                     await status.note_error(connection, name, str(error)[:500], 0)
@@ -176,9 +184,9 @@ class Exchange:
                     await self._failed(connection, line, error)
                     return False
                 return more
-        except DATABASE_ERRORS:
-            raise
-        except Exception:
+        except Exception as error:
+            if is_outage(error):
+                raise
             # It is tried again, not at once; the other peers go on.
             FAULTS.inc()
             self._pause(line, None)

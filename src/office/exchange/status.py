@@ -56,10 +56,11 @@ async def note_arrivals(
 
 
 async def stands(connection: Connection, peer: str) -> dict[str, dict[str, int]]:
-    """By kind: how many records the peer has confirmed and should have, and how many wait."""
+    """By kind: how many records the peer has confirmed and should have, and how many wait. What was taken back does not count: both
+    sides forget it in time, each on its own."""
     rows = await connection.fetch(
         "SELECT kind, sum(confirmed)::bigint AS confirmed, sum(waiting)::bigint AS waiting FROM ("
-        " SELECT kind, count(*) AS confirmed, 0 AS waiting FROM exchange_sent WHERE peer = $1 AND confirmed_at IS NOT NULL AND NOT known GROUP BY kind"
+        " SELECT kind, count(*) AS confirmed, 0 AS waiting FROM exchange_sent WHERE peer = $1 AND confirmed_at IS NOT NULL AND NOT known AND NOT gone GROUP BY kind"
         " UNION ALL SELECT kind, 0, count(*) FROM exchange_queue WHERE peer = $1 AND refused_code IS NULL GROUP BY kind) s GROUP BY kind",
         peer,
     )
@@ -108,7 +109,8 @@ async def arrivals(connection: Connection, peer: str) -> list[dict[str, Any]]:
     rows = await connection.fetch(
         "SELECT a.kind, a.stored, a.unchanged, a.refused, a.last_refusal, a.last_at, a.said_confirmed, a.said_waiting, a.said_at,"
         " c.kept, GREATEST(a.said_confirmed - c.kept, 0) AS missing FROM exchange_arrivals a"
-        " CROSS JOIN LATERAL (SELECT count(*) AS kept FROM exchange_records r WHERE r.peer = a.peer AND r.kind = a.kind) c"
+        " CROSS JOIN LATERAL (SELECT count(*) AS kept FROM exchange_records r WHERE r.peer = a.peer AND r.kind = a.kind"
+        " AND r.payload IS NOT NULL) c"
         " WHERE a.peer = $1 ORDER BY a.kind",
         peer,
     )

@@ -17,6 +17,7 @@ import orjson
 
 from office.posting.addresses import literal_of
 from runtime.errors import ConfigurationError
+from runtime.hosts import is_loopback
 
 #: Of an answer so many bytes are read.
 MOST_ANSWER: Final = 8 << 20
@@ -53,7 +54,7 @@ def checked_url(url: str) -> str:
     if parts.query or parts.fragment or "?" in url or "#" in url:
         raise TargetError("地址中不得含有 ? 或 # · neither query nor fragment")
     literal = literal_of(host)
-    here = host == "localhost" or (literal is not None and literal.is_loopback)
+    here = is_loopback(host)
     if (
         literal is not None
         and not here

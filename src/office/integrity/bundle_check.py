@@ -18,13 +18,15 @@ import numpy as np
 
 from office.integrity.blocks import DIGEST, Block, flaws, pretty, sha256, sm3
 from office.integrity.bundle import FORMAT, NAME, ROWS, as_record, view
-from office.integrity.signing import PublicKey
+from office.integrity.signing import NamedKey, PublicKey, reached
 from office.integrity.streams import BY_NAME
 from office.integrity.tracks import ROW, stretches
 from runtime.errors import GongcheError
 from runtime.faults import of_one_fact
 
 MOST_FILES: Final = 10_000
+#: An office changes its key now and then; each one that is listed costs the check of a signature.
+MOST_KEYS: Final = 1_000
 #: Unpacked: of one file, and of all.
 MOST_FILE_BYTES: Final = 64 << 20
 MOST_BYTES: Final = 1 << 30
@@ -36,7 +38,7 @@ NEEDED: Final = (
 
 
 class BundleRefusedError(GongcheError):
-    """No bundle, or one that must not be unpacked. ``reason``: not-a-zip, damaged, too-many-files, too-large, name, twice,
+    """No bundle, or one that must not be unpacked. ``reason``: not-a-zip, damaged, too-many-files, too-many-keys, too-large, name, twice,
     encrypted, method, missing, format."""
 
     def __init__(self, reason: str, message: str) -> None:
@@ -182,21 +184,18 @@ class _Check:
 
     def _read_keys(self) -> None:
         rows = _json(self._files, "keys.json")
+        if len(rows) > MOST_KEYS:
+            raise BundleRefusedError("too-many-keys", f"{len(rows)}, at most {MOST_KEYS}")
+        named = list[NamedKey]()
         for row in rows:
             key = PublicKey(bytes.fromhex(row["public"]))
+            signature = None if row["signature"] is None else bytes.fromhex(row["signature"])
+            named.append(NamedKey(row["id"], key.public, row["previous"], signature))
             if key.id != row["id"]:
                 self._flaw("keys.json", f"公钥与编号不符 · the public key is not {row['id']}")
             self._keys[key.id] = key
         # The first key is the one without a key before it: where it stands in the list follows from a clock.
-        first = [row["id"] for row in rows if row["previous"] is None][:1]
-        allowed = set(first) if self._trusted is None else {self._trusted}
-        for row in rows * len(rows):  # in whatever order they stand
-            before = self._keys.get(row["previous"] or "")
-            if before is not None and before.id in allowed and row["signature"] and before.signed_key(
-                bytes.fromhex(row["public"]), bytes.fromhex(row["signature"])
-            ):  # fmt: skip
-                allowed.add(row["id"])
-        self._allowed = allowed
+        self._allowed = reached(named, self._trusted)
 
     def _trust(self) -> None:
         self._made.keys = sorted(self._used)

@@ -7,6 +7,7 @@ Python, and a table of a million rows takes less than a minute. Only rows that d
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -57,7 +58,8 @@ class Finding:
 @dataclass(slots=True)
 class Report:
     """What was compared. ``past``: rows that were dropped at the end of their retention, and cannot be compared any more;
-    ``absent``: fixes of evidence that were not in the table already when it was sealed."""
+    ``absent``: fixes of evidence that were not in the table already when it was sealed; ``signed``: how many blocks each key signed;
+    ``unsure``: what could not be checked, each with the reason."""
 
     rows: int = 0
     blocks: int = 0
@@ -65,8 +67,10 @@ class Report:
     past: int = 0
     evidences: int = 0
     absent: int = 0
+    signed: Counter[str] = field(default_factory=Counter)
     counts: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    unsure: list[Finding] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,7 @@ class Comparison:
 
     def _wrong(self, block: Block, row: Any, previous: tuple[bytes, bytes] | None) -> list[str]:
         wrong = flaws(block, previous)
+        self._report.signed[block.key_id] += 1
         if (row["sha256"], row["sm3"]) != (block.sha256, block.sm3):
             wrong.append("区块头被改动 · the header was changed")
         key = self._keys.get(block.key_id)

@@ -7,6 +7,7 @@ write chains anew; so it belongs to the account of the service, not to whoever k
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -152,23 +153,62 @@ async def register(connection: Connection, key: SigningKey, before: SigningKey |
     )
 
 
-async def key_flaws(connection: Connection) -> list[tuple[str, str]]:
-    """(id, what is wrong) of the keys that the database names: each but the first is signed by the one before it."""
+@dataclass(frozen=True, slots=True)
+class NamedKey:
+    """A key as a database or a bundle names it: whoever wrote that may have written anything."""
+
+    id: str
+    public: bytes
+    previous: str | None
+    signature: bytes | None
+
+
+async def named_keys(connection: Connection) -> list[NamedKey]:
+    """What the database says of its keys."""
     rows: list[Any] = await connection.fetch(
         # The one without a key before it comes first, whatever a clock that was set back says of its time.
         "SELECT id, public, previous, signature FROM seal_keys ORDER BY previous IS NOT NULL, created_at, id"
     )
-    keys, wrong = {row["id"]: PublicKey(row["public"]) for row in rows}, []
-    for place, row in enumerate(rows):
-        if row["id"] != key_id(row["public"]):
-            wrong.append((row["id"], "公钥与编号不符 · the public key is not that of its id"))
-        elif row["previous"] is None:
+    return [NamedKey(row["id"], row["public"], row["previous"], row["signature"]) for row in rows]
+
+
+def key_flaws(keys: Sequence[NamedKey]) -> list[tuple[str, str]]:
+    """(id, what is wrong) of the keys that a database names: each but the first is signed by the one before it."""
+    known, wrong = {key.id: PublicKey(key.public) for key in keys}, []
+    for place, key in enumerate(keys):
+        if key.id != key_id(key.public):
+            wrong.append((key.id, "公钥与编号不符 · the public key is not that of its id"))
+        elif key.previous is None:
             if place:
                 wrong.append(
-                    (row["id"], "未经前一密钥签名的新密钥 · a new key that no key before it has signed")
+                    (key.id, "未经前一密钥签名的新密钥 · a new key that no key before it has signed")
                 )
-        elif row["previous"] not in keys or not keys[row["previous"]].signed_key(
-            row["public"], row["signature"] or b""
+        elif key.previous not in known or not known[key.previous].signed_key(
+            key.public, key.signature or b""
         ):
-            wrong.append((row["id"], "前一密钥的签名不符 · the signature of the key before it does not hold"))
+            wrong.append((key.id, "前一密钥的签名不符 · the signature of the key before it does not hold"))
     return wrong
+
+
+def reached(keys: Sequence[NamedKey], trusted: str | None) -> frozenset[str]:
+    """Ids of the keys that may have signed: ``trusted``, and those to which it was handed over, one key signing the next.
+    ``trusted`` None: from the first key without one before it. That a key stands in the list means nothing: who owns the database
+    writes the list. A key counts by its own id, never by the one that it is listed under."""
+    following: dict[str, list[NamedKey]] = {}
+    public: dict[str, PublicKey] = {}
+    for key in keys:
+        public[key_id(key.public)] = PublicKey(key.public)
+        following.setdefault(key.previous or "", []).append(key)
+    if trusted is not None:
+        first = [trusted]
+    else:
+        first = [key_id(key.public) for key in keys if key.previous is None][:1]
+    found, left = set(first), list(first)
+    while left:
+        before = left.pop()
+        for key in following.get(before, ()) if before in public else ():
+            id = key_id(key.public)
+            if id not in found and public[before].signed_key(key.public, key.signature or b""):
+                found.add(id)
+                left.append(id)
+    return frozenset(found)

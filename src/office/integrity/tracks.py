@@ -8,7 +8,7 @@ and was not there, was put in: of one terminal what is received first is stored 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -143,24 +143,30 @@ def _packed(rows: Sequence[Any], texts: Sequence[bytes]) -> bytes:
     return packed.tobytes()
 
 
-async def compare(
-    connection: Connection, spans: Sequence[Sequence[int]], rows: bytes, released: Collection[int | None]
-) -> list[tuple[str, tuple[int, int, int]]]:
-    """('changed' | 'missing' | 'inserted', (terminal, device time, fingerprint)) of what is other than it was listed.
-    ``released``: terminals of which positions left the quarantine that were in it before (None = it is not known of which)."""
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A position that is other than it was listed. ``kind``: changed, missing, inserted; ``position``: (terminal, device time,
+    fingerprint); ``received_us``: when it says it was received, 0 where it is missing."""
+
+    kind: str
+    position: tuple[int, int, int]
+    received_us: int = 0
+
+
+async def compare(connection: Connection, spans: Sequence[Sequence[int]], rows: bytes) -> list[Other]:
+    """What is other than it was listed. Whether one that is new was in the quarantine then is for the caller to say."""
     sealed = {
         (int(row["terminal"]), int(row["t_us"]), int(row["fingerprint"])): bytes(row["hash"])
         for row in np.frombuffer(rows, ROW)
     }
     until = {span[0]: span[3] for span in spans}
-    wrong: list[tuple[str, tuple[int, int, int]]] = []
+    wrong: list[Other] = []
     for row in await read_spans(connection, [(span[0], span[1], span[2]) for span in spans]):
         key = row["terminal_no"], row["t_us"], row["fingerprint"]
         said = sealed.pop(key, None)
         if said is None:
-            known_late = None in released or key[0] in released
-            if row["received_us"] < until[key[0]] - SLACK_US and not known_late:
-                wrong.append(("inserted", key))
+            if row["received_us"] < until[key[0]] - SLACK_US:
+                wrong.append(Other("inserted", key, row["received_us"]))
         elif said != sha256(row["text"].encode())[:12]:
-            wrong.append(("changed", key))
-    return wrong + [("missing", key) for key in sealed]
+            wrong.append(Other("changed", key, row["received_us"]))
+    return wrong + [Other("missing", key) for key in sealed]

@@ -11,6 +11,7 @@ from typing import Any, Final
 from office.identity.subject import Subject
 from rules.alerts.model import Alert
 from runtime.connection import Connection
+from runtime.errors import DeclinedError
 from runtime.units import from_us
 
 
@@ -48,6 +49,7 @@ class Code:
     en: str
     active: bool
     updated_at: datetime
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,23 +147,38 @@ async def dispositions_of(connection: Connection, alert_id: str) -> list[Disposi
 async def codes(connection: Connection) -> list[Code]:
     """What a disposition may be, by code; those that are not active any more as well."""
     rows = await connection.fetch(
-        "SELECT code, zh, en, active, updated_at FROM disposition_codes ORDER BY code"
+        "SELECT code, zh, en, active, updated_at, revision FROM disposition_codes ORDER BY code"
     )
     return [Code(*row) for row in rows]
 
 
-async def put_code(connection: Connection, code: str, zh: str, en: str, active: bool) -> tuple[Code, bool]:
-    """Add a code or change its words; whether it is new."""
-    row = await connection.fetchrow(
-        "INSERT INTO disposition_codes (code, zh, en, active) VALUES ($1, $2, $3, $4) ON CONFLICT (code) DO UPDATE SET"
-        " zh = EXCLUDED.zh, en = EXCLUDED.en, active = EXCLUDED.active, updated_at = now()"
-        " RETURNING code, zh, en, active, updated_at, xmax = 0 AS is_new",
-        code,
-        zh,
-        en,
-        active,
-    )
-    return Code(*list(row)[:5]), bool(row["is_new"])
+async def put_code(
+    connection: Connection, code: str, zh: str, en: str, active: bool, revision: int
+) -> tuple[Code, bool]:
+    """Add a code or change its words; whether it is new. ``revision``: the one that was seen, 0 = there was none. Raises DeclinedError
+    when somebody else has changed it."""
+    made = "RETURNING code, zh, en, active, updated_at, revision"
+    if revision == 0:
+        row = await connection.fetchrow(
+            f"INSERT INTO disposition_codes (code, zh, en, active) VALUES ($1, $2, $3, $4) ON CONFLICT (code) DO NOTHING {made}",  # noqa: S608 - constant
+            code, zh, en, active,
+        )  # fmt: skip
+    else:
+        row = await connection.fetchrow(
+            "UPDATE disposition_codes SET zh = $2, en = $3, active = $4, updated_at = now(), revision = revision + 1"  # noqa: S608 - constant
+            f" WHERE code = $1 AND revision = $5 {made}",
+            code, zh, en, active, revision,
+        )  # fmt: skip
+    if row is None:
+        now = await connection.fetchval("SELECT revision FROM disposition_codes WHERE code = $1", code) or 0
+        raise DeclinedError(
+            "stale-version",
+            f"处置方式 {code} 现为第 {now} 版（0 为没有），请重新打开后再改 · the disposition {code} is at revision {now} (0 = there is none):"
+            " read it again, then change it",
+            pointer="/revision",
+            more={"revision": now},
+        )
+    return Code(*row), revision == 0
 
 
 async def unconfirmed(

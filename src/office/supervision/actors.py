@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +14,7 @@ from registry.organisations import units_above, units_below
 from runtime.connection import Connection
 
 #: Whoever has one of these in a unit, and none of those of the office, answers for it: he sees its cases from the issue on only.
-_ANSWERS: Final = frozenset({"cases:reply", "cases:sign"})
+ANSWERS: Final = frozenset({"cases:reply", "cases:sign"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,17 @@ class Sight:
     all: frozenset[str] | None
     issued: frozenset[str] | None
 
-    def sees(self, organisation: str, *, issued: bool) -> bool:
-        """Whether a case of ``organisation`` is seen."""
+    def sees(self, organisation: str, helpers: Collection[str] = (), *, issued: bool) -> bool:
+        """Whether a case of ``organisation`` is seen, in which ``helpers`` help."""
         if self.all is None or organisation in self.all:
             return True
-        return issued and (self.issued is None or organisation in self.issued)
+        return issued and (self.issued is None or organisation in self.issued or bool(self.helping(helpers)))
+
+    def helping(self, helpers: Collection[str]) -> frozenset[str]:
+        """Those of ``helpers`` for which the subject sees what they help with: as a unit sees a case, from its issue on."""
+        if self.all is None or self.issued is None:
+            return frozenset(helpers)
+        return (self.all | self.issued).intersection(helpers)
 
     def office(self, organisation: str) -> bool:
         """Whether the subject sees the case as the office and inspectors do, not as its unit."""
@@ -59,7 +66,7 @@ async def sight(connection: Connection, subject: Subject) -> Sight:
     issued: set[str | None] = set()
     for grant in subject.grants:
         if "cases:read" in grant.permissions:
-            answers = not grant.permissions.isdisjoint(_ANSWERS) and grant.permissions.isdisjoint(OFFICE)
+            answers = not grant.permissions.isdisjoint(ANSWERS) and grant.permissions.isdisjoint(OFFICE)
             (issued if answers else everything).add(grant.organisation)
     return Sight(await _below(connection, everything), await _below(connection, issued))
 
@@ -69,7 +76,7 @@ def sees_drafts(subject: Subject, permission: str) -> bool:
     answers for a unit, or of who sees no cases."""
     return all(
         "cases:read" in grant.permissions
-        and (grant.permissions.isdisjoint(_ANSWERS) or not grant.permissions.isdisjoint(OFFICE))
+        and (grant.permissions.isdisjoint(ANSWERS) or not grant.permissions.isdisjoint(OFFICE))
         for grant in subject.grants
         if permission in grant.permissions
     )

@@ -74,7 +74,7 @@ async def files_of(connection: Connection, case: str) -> list[dict[str, Any]]:
 async def read_file(connection: Connection, actor: Actor, case: str, id: str) -> File:
     """A file. Raises NotThereError also where the case is not the caller's to see."""
     row = await connection.fetchrow(
-        "SELECT c.organisation, c.number, a.name, a.media_type, encode(a.sha256, 'hex') AS sha256, a.body"
+        "SELECT c.organisation, c.number, c.helpers, a.name, a.media_type, encode(a.sha256, 'hex') AS sha256, a.body"
         " FROM cases c JOIN case_attachments a ON a.case_id = c.id WHERE c.id = $1 AND a.id = $2",
         case,
         id,
@@ -82,7 +82,7 @@ async def read_file(connection: Connection, actor: Actor, case: str, id: str) ->
     if row is None:
         raise NotThereError(f"没有这个附件 · no such attachment: {id}")
     if not (await sight(connection, actor.subject)).sees(
-        row["organisation"], issued=row["number"] is not None
+        row["organisation"], row["helpers"], issued=row["number"] is not None
     ):
         raise no_such_case(case)
     return File(row["name"], row["media_type"], row["sha256"], row["body"])

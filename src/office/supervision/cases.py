@@ -157,11 +157,12 @@ def projection(case: Case, clocks: Clocks, today: date) -> dict[str, Any]:
         "level": case.contents["level"],
         "title": case.contents["title"],
         "vehicle": case.contents.get("vehicle"),
+        "helpers": list(case.helpers),
         "external_no": case.contents.get("external_no"),
         "finding": case.finding,
         "reminders": case.reminders,
         "announced": case.announced,
-        "proposal": "cancel" if case.withdrawn_alerts and case.open else None,
+        "proposal": case.proposal,
         "issued_at": None if issued is None else issued.at,
         "due_on": None if due is None or found.yellow_from is None else due.day,
         "yellow_from": found.yellow_from,
@@ -199,13 +200,49 @@ async def set_links_open(connection: Connection, id: str, state: State) -> None:
     await connection.execute("UPDATE case_links SET open = $2 WHERE case_id = $1", id, state not in OVER)
 
 
-async def note_withdrawn(connection: Connection, id: str, alerts: Sequence[str]) -> None:
-    """The withdrawal of ``alerts`` is in the thread."""
-    await connection.execute(
-        "UPDATE case_links SET noted = true WHERE case_id = $1 AND kind = 'alert' AND ref = ANY($2::text[])",
+@dataclass(frozen=True, slots=True)
+class LinkedAlert:
+    """An alert of a case as it is now. ``newer``: there is a later version than that of the case's end, or of what its thread
+    told since."""
+
+    id: str
+    version: int
+    withdrawn: bool
+    newer: bool
+
+
+async def take_news(connection: Connection, id: str) -> list[LinkedAlert]:
+    """The alerts of a case as they are now, by id; what waits to be told of them (``case_alert_news``) is taken away. In this
+    order: of what comes between the two statements the line stays."""
+    await connection.execute("DELETE FROM case_alert_news WHERE case_id = $1", id)
+    rows = await connection.fetch(
+        "SELECT a.id, a.version, a.status = 'withdrawn' AS withdrawn, a.version > COALESCE(l.alert_version, a.version) AS newer"
+        " FROM case_links l JOIN alerts a ON a.id = l.ref WHERE l.case_id = $1 AND l.kind = 'alert' ORDER BY a.id",
         id,
-        list(alerts),
     )
+    return [LinkedAlert(*row) for row in rows]
+
+
+async def note_alerts(connection: Connection, id: str, case: Case, alerts: Sequence[LinkedAlert]) -> None:
+    """The thread of ``case`` tells of ``alerts`` as they are. The label of a withdrawn one counts no more until somebody decides."""
+    undecided = set(case.undecided)
+    await connection.execute(
+        "UPDATE case_links l SET noted = n.withdrawn, doubted = n.doubted,"
+        " alert_version = CASE WHEN l.open THEN l.alert_version ELSE n.version END"
+        " FROM unnest($2::text[], $3::integer[], $4::boolean[], $5::boolean[]) AS n (ref, version, withdrawn, doubted)"
+        " WHERE l.case_id = $1 AND l.kind = 'alert' AND l.ref = n.ref"
+        " AND (l.noted, l.doubted, l.alert_version) IS DISTINCT FROM (n.withdrawn, n.doubted, n.version)",
+        id,
+        [alert.id for alert in alerts],
+        [alert.version for alert in alerts],
+        [alert.withdrawn for alert in alerts],
+        [alert.withdrawn and alert.id in undecided for alert in alerts],
+    )
+
+
+async def end_doubt(connection: Connection, id: str) -> None:
+    """Somebody has decided what follows from the withdrawal of the alerts of a case."""
+    await connection.execute("UPDATE case_links SET doubted = false WHERE case_id = $1 AND doubted", id)
 
 
 async def in_open_cases(

@@ -1,4 +1,4 @@
-"""What happens to cases by itself: reminders (催办), the bulletin (通报), alerts that were withdrawn meanwhile.
+"""What happens to cases by itself: reminders (催办), the bulletin (通报), alerts that were withdrawn or changed meanwhile.
 
 ``turn`` does a bounded piece of it and says whether there may be more. Several processes may run it at once: each case is taken
 by one (its row is locked, a locked one is left to whoever has it), and what was done is in the thread, so that nothing is done
@@ -14,10 +14,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from office.supervision import cases
-from office.supervision.cases import Clocks, Thread, china_today
+from office.supervision.cases import Clocks, LinkedAlert, Thread, china_today
 from office.supervision.commanding import by_itself
 from office.supervision.deadlines import Colour
-from office.supervision.states import WITH_UNIT, Step
+from office.supervision.states import WITH_UNIT, Case, Event, State, Step, advance
 from runtime.connection import Connection
 from runtime.faults import of_one_fact
 
@@ -36,22 +36,24 @@ async def tick(pool: Any) -> bool:
 
 async def turn(connection: Connection) -> bool:
     """Do what is due, at most AT_ONCE cases; whether there may be more. Not in a transaction."""
-    withdrawn = await connection.fetch(
-        "SELECT l.case_id, array_agg(l.ref ORDER BY l.ref) AS alerts FROM case_links l JOIN alerts a ON a.id = l.ref"
-        " WHERE l.kind = 'alert' AND l.open AND NOT l.noted AND a.status = 'withdrawn'"
-        " GROUP BY l.case_id ORDER BY l.case_id LIMIT $1",
+    # What judging wrote of alerts that are in cases; and alerts that were withdrawn while they were put into one.
+    news = await connection.fetch(
+        "SELECT case_id FROM (SELECT DISTINCT case_id FROM case_alert_news ORDER BY case_id LIMIT $1) n"
+        " UNION (SELECT DISTINCT l.case_id FROM case_links l JOIN alerts a ON a.id = l.ref"
+        " WHERE l.kind = 'alert' AND l.open AND NOT l.noted AND a.status = 'withdrawn' ORDER BY l.case_id LIMIT $1)"
+        " ORDER BY case_id LIMIT $1",
         AT_ONCE,
     )
     moved, clocks = False, await cases.load_clocks(connection)
-    for row in withdrawn:
-        moved |= await _apart(connection, _note_withdrawn, row["case_id"], clocks, row["alerts"])
+    for row in news:
+        moved |= await _apart(connection, _note_alerts, row["case_id"], clocks)
     today = await cases.today_of(connection)
     due = await connection.fetch(
         "SELECT id FROM cases WHERE look_on <= $1 ORDER BY look_on, id LIMIT $2", today, AT_ONCE
     )
     for row in due:
         moved |= await _apart(connection, _look, row["id"], clocks)
-    return moved and max(len(withdrawn), len(due)) == AT_ONCE
+    return moved and max(len(news), len(due)) == AT_ONCE
 
 
 async def _apart(connection: Connection, work: Callable[..., Awaitable[bool]], id: str, *more: Any) -> bool:
@@ -70,18 +72,34 @@ async def _held(connection: Connection, id: str) -> Thread | None:
     return await cases.read_thread(connection, id, skip_locked=True)
 
 
-async def _note_withdrawn(connection: Connection, id: str, clocks: Clocks, alerts: list[str]) -> bool:
+async def _note_alerts(connection: Connection, id: str, clocks: Clocks) -> bool:
+    """Tell the thread of a case what became of its alerts. In one transaction with the end of the news: after a killed process
+    both are there, or neither is."""
     thread = await _held(connection, id)
     if thread is None:
         return False
-    known = set(thread.case.withdrawn_alerts)
-    now = await cases.now_of(connection)
+    alerts, now = await cases.take_news(connection, id), await cases.now_of(connection)
     for alert in alerts:
-        if alert not in known and thread.case.open:
-            body = {"alert": alert, "proposal": "cancel"}
-            thread = await by_itself(connection, thread, Step.ALERT_WITHDRAWN, body, now, clocks)
-    await cases.note_withdrawn(connection, id, alerts)
+        step = news_of(thread.case, alert)
+        if step is not None:
+            body: dict[str, Any] = {"alert": alert.id, "version": alert.version}
+            after = advance(thread.case, Event(thread.case.version + 1, step, now, frozenset(), body))
+            if after.proposal is not None:
+                body["proposal"] = after.proposal
+            thread = await by_itself(connection, thread, step, body, now, clocks)
+    await cases.note_alerts(connection, id, thread.case, alerts)
     return True
+
+
+def news_of(case: Case, alert: LinkedAlert) -> Step | None:
+    """What the thread of ``case`` has to be told of ``alert``; None: nothing. Of numbers that changed only a closed case is told: in an
+    open one people still look at them. While nobody has decided about an alert, further numbers of it are no further news."""
+    if case.state is State.CANCELLED:
+        return None
+    step = Step.ALERT_WITHDRAWN if alert.withdrawn else Step.ALERT_CHANGED
+    if alert.withdrawn != (alert.id in case.withdrawn_alerts):
+        return step
+    return step if not case.open and alert.newer and alert.id not in case.undecided else None
 
 
 async def _look(connection: Connection, id: str, clocks: Clocks) -> bool:

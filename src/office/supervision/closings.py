@@ -31,7 +31,7 @@ class Closing:
     """The close of a case that stands. ``version``: of its event; ``day``: in China. ``rules``: (rule, severity) of its alerts
     as they were when it was drafted. ``replies``, ``late_replies``: replies with a known term, and those
     signed after it; ``signings``, ``late_signings``: the same of 签收; ``returned``: how often it was 退回重办. ``measures_due``,
-    ``rectified``: days; ``rectified`` only when the office has accepted it; ``late_wd``: working days from one to the other."""
+    ``undecided``: an alert of it was withdrawn, or changed, since, and nobody has said what follows. ``rectified``: days; ``rectified`` only when the office has accepted it; ``late_wd``: working days from one to the other."""
 
     number: str
     organisation: str
@@ -48,6 +48,7 @@ class Closing:
     measures_due: date | None
     rectified: date | None
     late_wd: int
+    undecided: bool = False
 
 
 def closing_of(events: Sequence[Event], clocks: Clocks) -> Closing | None:
@@ -78,6 +79,7 @@ def closing_of(events: Sequence[Event], clocks: Clocks) -> Closing | None:
         case.number or "", case.organisation, closed.version, closed.day, case.finding, case.contents["source"],
         _rules(case), replies, late_replies, signings, late_signings, returned, case.measures_due, rectified,
         0 if rectified is None or case.measures_due is None else worked_between(clocks.calendar, case.measures_due, rectified),
+        bool(case.undecided),
     )  # fmt: skip
 
 

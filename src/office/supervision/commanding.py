@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from office.supervision import cases
-from office.supervision.actors import Actor, Sight, persons_for, sight
+from office.supervision.actors import ANSWERS, Actor, Sight, persons_for, sight
 from office.supervision.cases import Clocks, Entry, Thread, china_today
 from office.supervision.complaints import case_part
 from office.supervision.contents import CaseClose, CaseCommand, CaseContents, CaseEdit, CaseGrant, plain
@@ -43,6 +43,8 @@ from runtime.errors import InvalidError, NotThereError
 
 #: Steps that change no state, and that somebody could take for ever.
 _AT_WILL: Final = frozenset({Step.NOTE, Step.ATTACH, Step.EDIT, Step.REPLY, Step.REMIND, Step.RECTIFIED})
+#: What a unit that helps (协办单位) may do: say and hand in what it knows. The reply is the responsible unit's.
+_OF_HELPERS: Final = frozenset({Step.NOTE, Step.ATTACH})
 #: Nobody gives a term that is longer.
 _LONGEST: Final = timedelta(days=366)
 #: Refusals that are about who asks; the others are about when.
@@ -58,7 +60,9 @@ async def seen(connection: Connection, actor: Actor, id: str, *, lock: bool = Fa
     """A case, and what its reader sees of all cases. Raises NotThereError for one that is not his to see."""
     thread = await cases.read_thread(connection, id, lock=lock)
     sees = await sight(connection, actor.subject)
-    if thread is None or not sees.sees(thread.case.organisation, issued=thread.case.number is not None):
+    if thread is None or not sees.sees(
+        thread.case.organisation, thread.case.helpers, issued=thread.case.number is not None
+    ):
         raise no_such_case(id)
     return thread, sees
 
@@ -93,7 +97,9 @@ async def step(connection: Connection, actor: Actor, id: str, what: Step, comman
     found = clocks.deadlines(case, today)
     persons = await allowed(connection, actor, case, what, found, today)
     body = await _body(connection, actor, thread, what, command, clocks, now)
-    internal = what in (Step.EDIT, Step.SUBMIT, Step.RETURN) or bool(getattr(command, "internal", False))
+    internal = what in (Step.EDIT, Step.SUBMIT, Step.RETURN, Step.STANDS) or bool(
+        getattr(command, "internal", False)
+    )
     event = Event(case.version + 1, what, now, persons, body)
     after = advance(case, event)
     await cases.append(connection, id, after, _entry(actor, event, internal=internal), clocks)
@@ -108,8 +114,26 @@ async def allowed(
     row = row_of(case.state, what)
     if row is None or not row.permissions:
         raise NotNowError(Refusal.NOT_NOW, case.version, case.state)
-    hats = await persons_for(connection, actor, case.organisation, *row.permissions)
+    try:
+        hats = await persons_for(connection, actor, case.organisation, *row.permissions)
+    except NotAllowedError:
+        helping = await helping_unit(connection, actor, case)
+        if what not in _OF_HELPERS or helping is None:
+            raise
+        hats = actor.subject.hats(tuple(ANSWERS), await units_above(connection, helping))
     return _first_allowed(actor, case, what, found, today, hats)
+
+
+async def helping_unit(connection: Connection, actor: Actor, case: Case) -> str | None:
+    """The unit for which ``actor`` helps in the case; None: it acts for the unit of the case or for the office, or for nobody."""
+    if case.number is None or case.version >= cases.MAX_EVENTS // 2:  # the rest is for those whose case it is
+        return None
+    if actor.subject.hats((*OFFICE, *ANSWERS), await units_above(connection, case.organisation)):
+        return None
+    for unit in case.helpers:
+        if actor.subject.hats(tuple(ANSWERS), await units_above(connection, unit)):
+            return unit
+    return None
 
 
 def _first_allowed(
@@ -134,16 +158,23 @@ def _first_allowed(
 
 
 def possible(
-    actor: Actor, case: Case, found: Deadlines, today: date, above: frozenset[str]
+    actor: Actor,
+    case: Case,
+    found: Deadlines,
+    today: date,
+    above: frozenset[str],
+    helping: frozenset[str] = frozenset(),
 ) -> list[tuple[Step, Refusal | None]]:
     """The steps for which ``actor`` has the permission in this state, each with what keeps it from it. ``above``: the unit of
-    the case and those above it."""
+    the case and those above it; ``helping``: the same of the unit for which it helps."""
     steps: list[tuple[Step, Refusal | None]] = []
     for what in Step:
         row = row_of(case.state, what)
         if row is None or not row.permissions:
             continue
         hats = actor.subject.hats(row.permissions, above)
+        if not hats and what in _OF_HELPERS:
+            hats = actor.subject.hats(tuple(ANSWERS), helping)
         if not hats:
             continue
         try:
@@ -177,7 +208,10 @@ async def _body(
         if command.contents.complaint is not None:
             body["hotline"] = await case_part(connection, actor, command.contents.complaint)
         _check_day(body.get("due_on"), today, "/contents/due_on")
+    elif what is Step.SUBMIT:
+        _refuse_incomplete(case)
     elif what is Step.ISSUE:
+        _refuse_incomplete(case)  # it may have been submitted before this was asked for
         await _refuse_withdrawn(connection, case)
         given = case.contents.get("due_on")
         _check_published(clocks, given, "/due_on", working=False)  # the paper may name a Saturday
@@ -196,8 +230,21 @@ async def _body(
         _check_day(body.get("measures_due"), today, "/measures_due")
     elif what is Step.NOTE:  # of which side it is, for it may be internal
         above = await units_above(connection, case.organisation)
-        body["side"] = "office" if actor.subject.hats(OFFICE, above) else "unit"
+        helping = await helping_unit(connection, actor, case)
+        body["side"] = (
+            "office" if actor.subject.hats(OFFICE, above) else "unit" if helping is None else "helper"
+        )
+        if helping is not None:
+            body["unit"] = helping
     return body
+
+
+def _refuse_incomplete(case: Case) -> None:
+    """What a 督办单 must name before it is signed: on what it rests, and whose conduct it is about."""
+    if not case.contents.get("basis"):
+        raise InvalidError("/basis", "督办单须写明依据（办法条款、文号），请修改拟稿后再送签 · the order must name its basis (clauses, numbers of documents): edit the draft, then submit it")  # fmt: skip
+    if not case.contents.get("person"):
+        raise InvalidError("/person", "督办单须写明被督办人，请修改拟稿后再送签 · the order must name the person it is about: edit the draft, then submit it")  # fmt: skip
 
 
 async def _name_of(connection: Connection, unit: str) -> str:
@@ -296,6 +343,8 @@ async def _follow(
         await write_findings(connection, thread.id, after, event, actor.person)
     elif event.step is Step.REOPEN:
         await drop_tasks(connection, thread.id, event, actor.person)
+    if event.step in (Step.REOPEN, Step.STANDS):
+        await cases.end_doubt(connection, thread.id)
     if after.state not in INNER or event.step in (Step.SUBMIT, Step.RETURN):
         await tell(connection, thread.id, thread.case, after, event)
 
@@ -306,7 +355,7 @@ async def by_itself(
     """A step of the program's own. The caller holds the row."""
     event = Event(thread.case.version + 1, what, now, frozenset(), body)
     after = advance(thread.case, event)
-    entry = Entry(event, "系统 / the program", internal=what is Step.ALERT_WITHDRAWN)
+    entry = Entry(event, "系统 / the program", internal=what in (Step.ALERT_WITHDRAWN, Step.ALERT_CHANGED))
     await cases.append(connection, thread.id, after, entry, clocks)
     await tell(connection, thread.id, thread.case, after, event)
     return replace(thread, case=after, entries=(*thread.entries, entry))
@@ -318,6 +367,9 @@ async def enclose(connection: Connection, actor: Actor, id: str, what: Step, bod
     now = await cases.now_of(connection)
     clocks, today = await cases.load_clocks(connection), china_today(now)
     persons = await allowed(connection, actor, thread.case, what, clocks.deadlines(thread.case, today), today)
+    helping = await helping_unit(connection, actor, thread.case)
+    if helping is not None:
+        body = {**body, "side": "helper", "unit": helping}
     event = Event(thread.case.version + 1, what, now, persons, body)
     after = advance(thread.case, event)
     await cases.append(connection, id, after, _entry(actor, event, internal=False), clocks)

@@ -228,6 +228,10 @@ class CaseReopen(CaseReason):
     due_on: Day | None = Field(None, description="left out: the term of its level")
 
 
+class CaseStands(CaseReason):
+    """维持: why the finding stands although an alert of the case was withdrawn, or changed."""
+
+
 class CaseRectified(CaseCommand):
     """报送整改: what was done of the measures."""
 
@@ -259,6 +263,7 @@ COMMANDS: Final[dict[Step, type[CaseCommand]]] = {
     Step.RECHECK: CaseReason,
     Step.CALLED_BACK: CaseCalledBack,
     Step.REOPEN: CaseReopen,
+    Step.STANDS: CaseStands,
     Step.RECTIFIED: CaseRectified,
     Step.ACCEPT_RECTIFICATION: CaseStep,
     Step.RETURN_RECTIFICATION: CaseReason,

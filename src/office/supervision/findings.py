@@ -57,10 +57,12 @@ async def drop_tasks(connection: Connection, id: str, event: Event, person: str)
 
 async def labels_of(connection: Connection, alerts: Collection[str]) -> dict[str, list[dict[str, Any]]]:
     """The labels of each of ``alerts`` that has some, newest first: finding, cause, case, its number, when, and whether it
-    stands: the case is closed and has found nothing else since (None: the case is not to be seen)."""
+    stands: the case is closed, has found nothing else since, and does not wait for a decision because the alert was withdrawn (None: the
+    case is not to be seen)."""
     rows = await connection.fetch(
         "SELECT l.alert_id, l.finding, l.cause, l.case_id AS case, c.number AS case_no, l.at,"
-        " c.state = 'closed' AND NOT EXISTS (SELECT FROM alert_labels n"
+        " c.state = 'closed' AND NOT EXISTS (SELECT FROM case_links k WHERE k.case_id = l.case_id AND k.kind = 'alert'"
+        " AND k.ref = l.alert_id AND k.doubted) AND NOT EXISTS (SELECT FROM alert_labels n"
         " WHERE n.alert_id = l.alert_id AND n.case_id = l.case_id AND n.id > l.id) AS stands FROM alert_labels l"
         " LEFT JOIN cases c ON c.id = l.case_id WHERE l.alert_id = ANY($1::text[]) ORDER BY l.id DESC",
         sorted(alerts),
@@ -76,13 +78,14 @@ async def labels_between(
     connection: Connection, rule: str, since_us: int, until_us: int, units: Collection[str] | None = None
 ) -> list[Label]:
     """The newest label that stands of each alert of ``rule`` that began in [since, until), of ``units`` (None = all). While a
-    case is open again its labels say nothing."""
+    case is open again its labels say nothing; nor does that of an alert that was withdrawn after the closing, until somebody has decided."""
     rows = await connection.fetch(
         "SELECT DISTINCT ON (a.id) a.id, a.subject, a.organisation, l.finding,"
         " to_char(a.occurred_from AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM') AS month"
         " FROM alerts a JOIN alert_labels l ON l.alert_id = a.id JOIN cases c ON c.id = l.case_id AND c.state = 'closed'"
         " WHERE a.rule = $1 AND a.occurred_from >= $2 AND a.occurred_from < $3"
-        " AND ($4::text[] IS NULL OR a.organisation = ANY($4::text[])) ORDER BY a.id, l.id DESC LIMIT $5",
+        " AND ($4::text[] IS NULL OR a.organisation = ANY($4::text[])) AND NOT EXISTS (SELECT FROM case_links k"
+        " WHERE k.case_id = l.case_id AND k.kind = 'alert' AND k.ref = a.id AND k.doubted) ORDER BY a.id, l.id DESC LIMIT $5",
         rule, from_us(since_us), from_us(until_us), None if units is None else sorted(units), MAX_LABELS,
     )  # fmt: skip
     return [Label(r["id"], r["subject"], r["organisation"], r["month"], r["finding"]) for r in rows]

@@ -12,7 +12,7 @@ from office.supervision import cases
 from office.supervision.actors import Actor, Sight, sight
 from office.supervision.attachments import files_of
 from office.supervision.cases import Entry, Thread
-from office.supervision.commanding import possible, seen
+from office.supervision.commanding import helping_unit, possible, seen
 from office.supervision.deadlines import Colour, Deadlines, Due
 from office.supervision.states import OVER, STATE_NAMES, STEP_NAMES, State
 from office.supervision.words import SAID
@@ -59,6 +59,7 @@ class CaseFilter:
     finding: str | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
+    proposal: str | None = None
 
 
 async def list_cases(
@@ -78,7 +79,13 @@ async def list_cases(
     place = await _shown_from(connection, filters)
     sql = f"SELECT {row} FROM {place} c{asked.where} ORDER BY c.created_at DESC, c.id LIMIT {most}"  # noqa: S608 - constants
     async with in_order(connection, place == "cases" and _walks(sees, filters)):
-        return [dict(found) for found in await connection.fetch(sql, *asked.arguments)]
+        return [_row_of(found, sees) for found in await connection.fetch(sql, *asked.arguments)]
+
+
+def _row_of(found: Any, sees: Sight) -> dict[str, Any]:
+    """A row as it is shown: what is proposed is a matter of the office."""
+    row = dict(found)
+    return row if sees.office(row["organisation"]) else row | {"proposal": None}
 
 
 def _walks(sees: Sight, filters: CaseFilter) -> bool:
@@ -125,7 +132,7 @@ async def count_open(
     """Numbers of open cases by state and age: of those that were drafted at ``before[0]`` or later, at ``before[1]`` or later but before
     ``before[0]``, ..., before the last one. ``before``: times, the newest first."""
     asked, sees = Conditions(), await sight(connection, actor.subject)
-    _only_seen(asked, sees)
+    await _only_seen(connection, asked, sees)
     asked.add("c.state <> ALL({}::text[])", sorted(map(str, OVER)))
     place = await _shown_from(connection, CaseFilter())
     # width_bucket counts the bounds that are not after the value: of ascending ones.
@@ -148,7 +155,11 @@ async def _asked(connection: Connection, sees: Sight, filters: CaseFilter, asked
     row = _ROW.format(today=place)
     if filters.colour is not None:
         asked.add(_OF_COLOUR[filters.colour].format(today=place))
-    _only_seen(asked, sees)
+    await _only_seen(connection, asked, sees)
+    if filters.proposal is not None:
+        asked.add("c.proposal = {}", filters.proposal)
+        if sees.all is not None:  # others are not told of it
+            asked.add("c.organisation = ANY({}::text[])", sorted(sees.all))
     for column in ("state", "source", "vehicle", "finding"):
         value = getattr(filters, column)
         if value is not None:
@@ -172,10 +183,21 @@ async def _asked(connection: Connection, sees: Sight, filters: CaseFilter, asked
     return row
 
 
-def _only_seen(asked: Conditions, sees: Sight) -> None:
+async def _only_seen(connection: Connection, asked: Conditions, sees: Sight) -> None:
     if sees.all is None:
         return
     everything = sorted(sees.all)
+    helped: list[str] = []
+    if sees.issued is not None:
+        helped = await connection.fetchval("SELECT helped_cases($1)", sorted(sees.all | sees.issued))
+    if helped:  # rarely: the lists of all others are read as if there were no units that help
+        asked.add(
+            "(c.organisation = ANY({}::text[]) OR c.number IS NOT NULL AND c.organisation = ANY({}::text[]) OR c.id = ANY({}::text[]))",
+            everything,
+            sorted(sees.issued or ()),
+            helped,
+        )
+        return
     if sees.issued is None:
         asked.add("(c.organisation = ANY({}::text[]) OR c.number IS NOT NULL)", everything)
     else:
@@ -193,7 +215,16 @@ async def show_case(connection: Connection, actor: Actor, id: str) -> dict[str, 
     clocks = await cases.load_clocks(connection)
     today = await cases.today_of(connection)
     found = clocks.deadlines(case, today)
-    steps = possible(actor, case, found, today, await units_above(connection, case.organisation))
+    helping = await helping_unit(connection, actor, case)
+    above = await units_above(connection, case.organisation)
+    steps = possible(
+        actor,
+        case,
+        found,
+        today,
+        above,
+        frozenset() if helping is None else await units_above(connection, helping),
+    )
     office = sees.office(case.organisation)
     return {
         "id": id,
@@ -207,14 +238,14 @@ async def show_case(connection: Connection, actor: Actor, id: str) -> dict[str, 
         "reminders": case.reminders,
         "announced": case.announced,
         "withdrawn_alerts": list(case.withdrawn_alerts) if office else [],
-        "proposal": "cancel" if office and case.withdrawn_alerts and case.open else None,
+        "proposal": case.proposal if office else None,
         "created_at": thread.entries[0].event.at,
         "deadlines": _deadlines(found),
         "may": [
             {"step": step, "name": STEP_NAMES[step], "refused": None if why is None else SAID[why]}
             for step, why in steps
         ],
-        "thread": _thread(thread, office=office),
+        "thread": _thread(thread, sees),
         "attachments": await files_of(connection, id),
     }
 
@@ -229,17 +260,21 @@ def _contents(contents: Any, *, office: bool) -> dict[str, Any]:
     return shown
 
 
-def _thread(thread: Thread, *, office: bool) -> list[dict[str, Any]]:
-    """The entries that the caller sees: of what is internal the office all, the unit its own."""
+def _thread(thread: Thread, sees: Sight) -> list[dict[str, Any]]:
+    """The entries that the caller sees: of what is internal the office all, the unit and each that helps its own."""
+    case, office = thread.case, sees.office(thread.case.organisation)
+    own = sees.issued is None or case.organisation in sees.issued
+    helping = sees.helping(case.helpers)
     return [
         _shown(entry, office=office)
         for entry in thread.entries
-        if office or not entry.internal or _of_unit(entry)
+        if office or not entry.internal or _is_own(entry, own=own, helping=helping)
     ]
 
 
-def _of_unit(entry: Entry) -> bool:
-    return entry.event.body.get("side") == "unit"
+def _is_own(entry: Entry, *, own: bool, helping: frozenset[str]) -> bool:
+    side = entry.event.body.get("side")
+    return (side == "unit" and own) or (side == "helper" and entry.event.body.get("unit") in helping)
 
 
 def _shown(entry: Entry, *, office: bool) -> dict[str, Any]:

@@ -33,7 +33,10 @@ _TOLD: Final[Mapping[Step, tuple[str, ...]]] = {
     Step.REMIND: ("cases:reply",),
     Step.ANNOUNCE: ("cases:reply", "cases:issue"),
     Step.ALERT_WITHDRAWN: ("cases:issue",),
+    Step.ALERT_CHANGED: ("cases:issue",),
 }
+#: Units that help hear when a case begins and when it is called off.
+_HELPERS_TOLD: Final = frozenset({Step.ISSUE, Step.CANCEL})
 PERMISSIONS: Final = tuple(sorted({each for told in _TOLD.values() for each in told}))
 
 
@@ -45,10 +48,16 @@ async def tell(connection: Connection, id: str, before: Case, after: Case, event
         units = [after.organisation]
         if before.organisation != after.organisation and before.number is not None:
             units.append(before.organisation)  # it has the case no more
+        if event.step in _HELPERS_TOLD and permission == "cases:reply" and after.helpers:
+            # Those of them that the transaction may write for.
+            units += await connection.fetchval("SELECT assessed_units($1)", list(after.helpers))
         await connection.executemany(
             "INSERT INTO messages (organisation, permission, case_id, number, step, state, at)"
             " VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            [(unit, permission, id, after.number, event.step, after.state, event.at) for unit in units],
+            [
+                (unit, permission, id, after.number, event.step, after.state, event.at)
+                for unit in dict.fromkeys(units)
+            ],
         )
 
 

@@ -81,7 +81,9 @@ class Step(StrEnum):
     REMIND = "remind"  # 催办
     NOTE = "note"  # 备注
     ATTACH = "attach"  # 附件
-    ALERT_WITHDRAWN = "alert-withdrawn"  # 预警已撤销，建议撤销督办
+    STANDS = "stands"  # 维持结论
+    ALERT_WITHDRAWN = "alert-withdrawn"  # 预警已撤销，建议撤销督办；已核销的，建议重新办理
+    ALERT_CHANGED = "alert-changed"  # 核销后预警有变；或撤销后又成立
     ANNOUNCE = "announce"  # 列入通报
 
 
@@ -110,7 +112,9 @@ STEP_NAMES: Final[Mapping[Step, str]] = {
     Step.REMIND: "催办",
     Step.NOTE: "备注",
     Step.ATTACH: "附件",
+    Step.STANDS: "维持结论",
     Step.ALERT_WITHDRAWN: "预警已撤销",
+    Step.ALERT_CHANGED: "预警有变",
     Step.ANNOUNCE: "列入通报",
 }
 
@@ -118,7 +122,7 @@ STEP_NAMES: Final[Mapping[Step, str]] = {
 OFFICE: Final = ("cases:draft", "cases:issue", "cases:close")
 _UNIT: Final = ("cases:reply", "cases:sign")
 #: Steps that the program takes by itself.
-BY_CLOCK: Final = frozenset({Step.ALERT_WITHDRAWN, Step.ANNOUNCE, Step.REMIND})
+BY_CLOCK: Final = frozenset({Step.ALERT_WITHDRAWN, Step.ALERT_CHANGED, Step.ANNOUNCE, Step.REMIND})
 #: Who has acted so in a case has acted for the unit, or for the office. Notes and files are of no side.
 _OF_UNIT: Final = frozenset(
     {Step.SIGN, Step.REFUSE, Step.REPLY, Step.SIGN_REPLY, Step.ASK_EXTENSION, Step.RECTIFIED}
@@ -127,6 +131,7 @@ _OF_OFFICE: Final = frozenset(
     {
         Step.DRAFT, Step.EDIT, Step.SUBMIT, Step.RETURN, Step.ISSUE, Step.GRANT, Step.DENY, Step.CLOSE, Step.REDO, Step.RECHECK,
         Step.CALLED_BACK, Step.REOPEN, Step.CANCEL, Step.REMIND, Step.ACCEPT_RECTIFICATION, Step.RETURN_RECTIFICATION,
+        Step.STANDS,
     }
 )  # fmt: skip
 
@@ -153,7 +158,8 @@ class Case:
     """What a thread comes to. ``organisation``: the responsible unit. ``drafters``: who wrote, changed or submitted the
     draft; ``reply_by``: who wrote the reply that is not signed yet; ``of_unit``, ``of_office``: who acted on which side.
     ``ticks``: the events that set or stop clocks. ``extension``: whether one was asked for in this round. ``measures_due``: until when
-    the measures of the finding are due; ``rectified``: the day of the report of them that was not returned;
+    the measures of the finding are due; ``undecided``: alerts that were withdrawn, or changed, after the case was closed, while nobody has
+    said what follows; ``rectified``: the day of the report of them that was not returned;
     ``rectification_accepted``: the office has looked at it."""
 
     state: State
@@ -172,6 +178,7 @@ class Case:
     reminders: int = 0
     announced: bool = False
     withdrawn_alerts: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
     finding: str | None = None
     measures_due: date | None = None
     rectified: date | None = None
@@ -181,6 +188,18 @@ class Case:
     @property
     def open(self) -> bool:
         return self.state not in OVER
+
+    @property
+    def helpers(self) -> tuple[str, ...]:
+        """The units that help (协办单位)."""
+        return tuple(self.contents.get("helpers", ()))
+
+    @property
+    def proposal(self) -> str | None:
+        """What the program proposes because of its alerts. A person decides."""
+        if self.open:
+            return "cancel" if self.withdrawn_alerts else None
+        return "reopen" if self.undecided else None
 
     def last(self, *steps: Step) -> Event | None:
         """The newest event of ``steps`` among ``ticks``."""
@@ -232,7 +251,9 @@ _GUARDS: Final[Mapping[str, tuple[Guard, Refusal]]] = {
     "in-time-to-ask": (lambda case, act: act.ask_by is None or act.today <= act.ask_by, Refusal.TOO_LATE_TO_ASK),
     "rectification-due": (lambda case, act: case.measures_due is not None and case.rectified is None, Refusal.NOTHING_TO_RECTIFY),
     "rectification-reported": (lambda case, act: case.rectified is not None and not case.rectification_accepted, Refusal.NOT_RECTIFIED),
-    "within-a-year": (lambda case, act: act.reopen_by is None or act.today <= act.reopen_by, Refusal.TOO_LATE_TO_REOPEN),
+    # No year is a reason to keep a finding whose alert has fallen.
+    "within-a-year": (lambda case, act: act.reopen_by is None or act.today <= act.reopen_by or bool(case.undecided), Refusal.TOO_LATE_TO_REOPEN),
+    "undecided": (lambda case, act: bool(case.undecided), Refusal.NOTHING_TO_DECIDE),
 }  # fmt: skip
 
 
@@ -279,13 +300,15 @@ TABLE: Final[tuple[Row, ...]] = (
     _row(Step.RECHECK, {_S.REPLIED}, _S.CALLING_BACK, "cases:close", "not-of-unit"),
     _row(Step.CALLED_BACK, {_S.CALLING_BACK}, _S.REPLIED, "cases:close", "not-of-unit"),
     _row(Step.REOPEN, {_S.CLOSED}, _S.WORKING, "cases:issue", "not-of-unit", "within-a-year"),
+    _row(Step.STANDS, {_S.CLOSED}, None, "cases:issue", "not-of-unit", "undecided"),
     _row(Step.RECTIFIED, {_S.CLOSED}, None, "cases:reply", "not-of-office", "rectification-due"),
     _row(Step.ACCEPT_RECTIFICATION, {_S.CLOSED}, None, "cases:close", "not-of-unit", "rectification-reported"),
     _row(Step.RETURN_RECTIFICATION, {_S.CLOSED}, None, "cases:close", "not-of-unit", "rectification-reported"),
     _row(Step.REMIND, WITH_UNIT, None, ("cases:draft", "cases:issue", "cases:close"), "not-of-unit"),
     _row(Step.NOTE, frozenset(State), None, (*OFFICE, *_UNIT), human=False),
     _row(Step.ATTACH, frozenset(State) - OVER, None, (*OFFICE, *_UNIT), human=False),
-    _row(Step.ALERT_WITHDRAWN, frozenset(State) - OVER, None, ()),
+    _row(Step.ALERT_WITHDRAWN, frozenset(State) - {_S.CANCELLED}, None, ()),
+    _row(Step.ALERT_CHANGED, frozenset(State) - {_S.CANCELLED}, None, ()),
     _row(Step.ANNOUNCE, WITH_UNIT, None, ()),
 )  # fmt: skip
 
@@ -364,9 +387,23 @@ def _replied(case: Case, event: Event, body: Mapping[str, Any]) -> dict[str, Any
     return {"reply_by": by, "reply_open": True, "repliers": case.repliers | event.persons}
 
 
+def _alert_moved(case: Case, event: Event, body: Mapping[str, Any]) -> dict[str, Any]:
+    """An alert was withdrawn, or changed. What a closed case has found of it waits for somebody's word."""
+    alert = body["alert"]
+    withdrawn = tuple(each for each in case.withdrawn_alerts if each != alert)
+    changed: dict[str, Any] = {
+        "withdrawn_alerts": (*withdrawn, alert) if event.step is Step.ALERT_WITHDRAWN else withdrawn
+    }
+    if not case.open:
+        changed["undecided"] = tuple(dict.fromkeys((*case.undecided, alert)))
+    return changed
+
+
 #: What a reopened case has not any more.
-_UNSAID: Final[dict[str, Any]] = dict.fromkeys(("finding", "measures_due", "rectified")) | dict.fromkeys(
-    ("extension", "announced", "rectification_accepted"), False
+_UNSAID: Final[dict[str, Any]] = (
+    dict.fromkeys(("finding", "measures_due", "rectified"))
+    | dict.fromkeys(("extension", "announced", "rectification_accepted"), False)
+    | {"undecided": ()}
 )
 _EFFECTS: Final[Mapping[Step, Callable[[Case, Event, Mapping[str, Any]], dict[str, Any]]]] = {
     Step.EDIT: _edited,
@@ -389,9 +426,9 @@ _EFFECTS: Final[Mapping[Step, Callable[[Case, Event, Mapping[str, Any]], dict[st
     Step.RETURN_RECTIFICATION: lambda case, event, body: {"rectified": None},
     Step.REMIND: lambda case, event, body: {"reminders": case.reminders + 1},
     Step.ANNOUNCE: lambda case, event, body: {"announced": True},
-    Step.ALERT_WITHDRAWN: lambda case, event, body: {
-        "withdrawn_alerts": (*case.withdrawn_alerts, body["alert"])
-    },
+    Step.STANDS: lambda case, event, body: {"undecided": ()},
+    Step.ALERT_WITHDRAWN: _alert_moved,
+    Step.ALERT_CHANGED: _alert_moved,
 }
 
 

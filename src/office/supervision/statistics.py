@@ -35,7 +35,7 @@ WITH hidden AS MATERIALIZED (
 hidden_cases AS MATERIALIZED (SELECT * FROM masked_cases()),
 a AS MATERIALIZED (
     SELECT a.organisation, a.rule, a.status, a.severity, a.vehicle, a.plate, a.driver,
-           (SELECT l.finding FROM alert_labels l WHERE l.alert_id = a.id ORDER BY l.id DESC LIMIT 1) AS finding
+           a.finding  -- that which stands
       FROM alerts a WHERE a.occurred_from >= $2 AND a.occurred_from < $3 AND {_WITHIN}
     UNION ALL SELECT organisation, rule, status, severity, '', '', NULL, NULL FROM hidden WHERE at >= $2 AND {_WITHIN}),
 c AS MATERIALIZED (

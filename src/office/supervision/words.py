@@ -22,6 +22,7 @@ class Refusal(StrEnum):
     TOO_LATE_TO_REOPEN = "too-late-to-reopen"
     NOTHING_TO_RECTIFY = "nothing-to-rectify"
     NOT_RECTIFIED = "not-rectified"
+    NOTHING_TO_DECIDE = "nothing-to-decide"
 
 
 #: Chinese, then English.
@@ -44,5 +45,6 @@ SAID: Final[dict[Refusal, str]] = {
     Refusal.TOO_LATE_TO_ASK: "延期须在到期前提出，现已过期限 · more time must be asked for before the term ends; that time has passed",
     Refusal.NOTHING_TO_RECTIFY: "本单没有待报送的整改：结论不要求整改，或已报送 · there are no measures to report: none were asked for, or they are reported already",
     Refusal.NOT_RECTIFIED: "没有待验收的整改，请等单位报送 · there is no report of measures to be looked at; wait for the unit",
+    Refusal.NOTHING_TO_DECIDE: "核销后预警没有变动，无须维持结论 · no alert of this case has changed since it was closed; there is nothing to decide",
     Refusal.TOO_LATE_TO_REOPEN: "核销已满期限，不能重新办理，请另立督办单 · closed too long ago; draft a new order",
 }
