@@ -8,7 +8,7 @@ CREATE INDEX alerts_of_severity ON alerts (severity, detected_at DESC, id);
 CREATE INDEX alerts_of_driver ON alerts (driver, detected_at DESC, id) WHERE driver IS NOT NULL;
 
 -- Orders by the time of their departure, and transactions whose station nobody knows.
-CREATE INDEX dispatch_orders_left ON dispatch_orders (actual_departure) WHERE is_newest AND part_of IS NULL;
+CREATE INDEX dispatch_orders_left ON dispatch_orders (actual_departure) WHERE is_newest;
 CREATE INDEX fuel_transactions_unmatched ON fuel_transactions (id) WHERE station IS NULL AND station_name <> '';
 
 -- Orders in which a vehicle was exchanged for another: few.

@@ -3527,7 +3527,7 @@ CREATE INDEX dispatch_orders_ended ON dispatch_orders USING btree (GREATEST(plan
 
 CREATE INDEX dispatch_orders_exchanged ON dispatch_orders USING btree (id) WHERE (exchanges <> '[]'::jsonb);
 
-CREATE INDEX dispatch_orders_left ON dispatch_orders USING btree (actual_departure) WHERE (is_newest AND (part_of IS NULL));
+CREATE INDEX dispatch_orders_left ON dispatch_orders USING btree (actual_departure) WHERE is_newest;
 
 CREATE INDEX dispatch_orders_open ON dispatch_orders USING btree (vehicle) WHERE (is_current AND (status = ANY (ARRAY['approved'::text, 'departed'::text])));
 

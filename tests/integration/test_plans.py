@@ -303,7 +303,7 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/cases": [
         {}, {"state": "working"}, {"colour": "red"}, {"colour": "none"}, {"source": "alert"}, {"organisation": "O7"},
         {"vehicle": "V17"}, {"alert": f"{20 * 4000:032}"}, {"finding": "violation"}, DAYS | {"organisation": "O7"},
-        {"created_from": DAY["from"], "created_to": DAY["to"]},
+        {"created_from": DAY["from"], "created_to": DAY["to"]}, {"proposal": "cancel"},
     ],
     "/v1/cases/counts": [{}, {"organisation": "O7", "source": "alert"}],
     "/v1/cases/proposals": [LAST_DAYS, LAST_DAYS | {"organisation": "O7"}],
