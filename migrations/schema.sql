@@ -244,64 +244,74 @@ END $$;
 CREATE FUNCTION counted_alerts(what text, wanted jsonb, units text[], cars text[], states text[], unseen text[], most integer) RETURNS TABLE(key text, rule text, organisation text, status text, severity text, case_state text, finding text, n bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
     AS $$
+#variable_conflict use_column
 DECLARE
-    everywhere boolean := unit_in_reach(NULL) OR current_setting('role') = 'none';
     nos integer[] := hidden_nos();
-    ids text[];
-    orders text[];
-    asked text := 'true';
-    name text;
-    value text;
-    state text := 'a.case_state';
-    -- What the groups have in common; rule and unit are told beside it only where they are asked for ("list").
-    common text := CASE WHEN what IN ('rule', 'organisation', 'vehicle', 'driver', 'severity', 'status', 'finding') THEN 'a.' || what
-        WHEN what IN ('day', 'month') THEN 'date_trunc(''day'', a.occurred_from AT TIME ZONE interval ''8 hours'')' ELSE 'NULL::text' END;
-    told text := CASE what WHEN 'day' THEN 'to_char(f.k, ''YYYY-MM-DD'')' WHEN 'month' THEN 'to_char(f.k, ''YYYY-MM'')'
-        WHEN 'case_state' THEN 'f.case_state' ELSE 'f.k' END;
-    beside text := CASE WHEN what = 'list' THEN 'a.rule, a.organisation' ELSE 'NULL::text AS rule, NULL::text AS organisation' END;
+    ids text[] := '{}';
+    plates text[] := '{}';
+    cards text[] := '{}';
+    orders text[] := '{}';
+    own_rule text := wanted ->> 'rule';
+    own_unit text := wanted ->> 'organisation';
+    own_car text := wanted ->> 'vehicle';
+    own_driver text := wanted ->> 'driver';
+    own_status text := wanted ->> 'status';
+    own_severity text := wanted ->> 'severity';
+    own_finding text := wanted ->> 'finding';
+    since timestamptz := wanted ->> 'from';
+    until timestamptz := wanted ->> 'to';
+    began_since timestamptz := wanted ->> 'began_from';
+    began_until timestamptz := wanted ->> 'began_to';
+    detected_since timestamptz := wanted ->> 'detected_from';
+    detected_until timestamptz := wanted ->> 'detected_to';
+    form text := CASE what WHEN 'month' THEN 'YYYY-MM' ELSE 'YYYY-MM-DD' END;
 BEGIN
-    IF NOT everywhere THEN
+    IF EXISTS (SELECT FROM jsonb_object_keys(wanted) k WHERE k <> ALL ('{rule,organisation,vehicle,driver,status,severity,finding,from,to,'
+            'began_from,began_to,detected_from,detected_to}'::text[])) THEN
+        RAISE EXCEPTION 'no such filter of alerts: %', wanted USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF NOT unit_in_reach(NULL) THEN
         units := CASE WHEN units IS NULL THEN reach_units()
             ELSE ARRAY(SELECT u FROM unnest(units) u WHERE u = ANY (reach_units())) END;
     END IF;
-    FOR name, value IN SELECT * FROM jsonb_each_text(wanted) LOOP
-        asked := asked || ' AND ' || CASE
-            WHEN name IN ('rule', 'organisation', 'vehicle', 'status', 'finding', 'severity', 'driver') THEN format('a.%I = %L', name, value)
-            WHEN name = 'from' THEN format('(a.occurred_to IS NULL OR a.occurred_to >= %L::timestamptz)', value)
-            WHEN name IN ('to', 'began_to') THEN format('a.occurred_from < %L::timestamptz', value)
-            WHEN name = 'began_from' THEN format('a.occurred_from >= %L::timestamptz', value)
-            WHEN name = 'detected_from' THEN format('a.detected_at >= %L::timestamptz', value)
-            WHEN name = 'detected_to' THEN format('a.detected_at < %L::timestamptz', value) END;
-    END LOOP;
-    IF asked IS NULL THEN
-        RAISE EXCEPTION 'no such filter of alerts: %', wanted USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    IF units IS NOT NULL THEN asked := asked || format(' AND a.organisation = ANY (%L::text[])', units); END IF;
-    IF cars IS NOT NULL THEN asked := asked || format(' AND a.vehicle = ANY (%L::text[])', cars); END IF;
-    IF states IS NOT NULL THEN asked := asked || format(' AND a.case_state = ANY (%L::text[])', states); END IF;
-    IF cardinality(unseen) > 0 THEN
-        state := format('CASE WHEN a.case_state = ANY (%L::text[]) THEN ''none'' ELSE a.case_state END', unseen);
-    END IF;
     IF cardinality(nos) > 0 THEN
         ids := hidden_ids();
+        plates := hidden_plates();
+        cards := hidden_cards();
         -- Those of which order_hidden says so, all at once.
         SELECT COALESCE(array_agg(DISTINCT k.id), '{}') INTO orders FROM (
             SELECT o.id, o.part_of FROM dispatch_orders o WHERE o.vehicle = ANY (ids)
             UNION ALL SELECT o.id, o.part_of FROM dispatch_orders o WHERE o.exchanges <> '[]'::jsonb
                AND EXISTS (SELECT FROM jsonb_array_elements(o.exchanges) e WHERE e ->> 'vehicle' = ANY (ids))) f
          CROSS JOIN LATERAL (VALUES (f.id), (f.part_of)) k (id) WHERE k.id IS NOT NULL;
-        asked := asked || format(' AND (a.vehicle IS NULL OR a.vehicle <> ALL (%L::text[]))'
-            ' AND (a.vehicle_no IS NULL OR a.vehicle_no <> ALL (%L::integer[])) AND a.plate <> ALL (%L::text[])'
-            ' AND (a.card IS NULL OR a.card <> ALL (%L::text[])) AND (a.order_id IS NULL OR a.order_id <> ALL (%L::text[]))',
-            ids, nos, hidden_plates(), hidden_cards(), orders);
     END IF;
-    -- Built as text, so that it is planned for what is asked for.
-    RETURN QUERY EXECUTE format('SELECT %s, f.rule, f.organisation, f.status, f.severity, f.case_state, f.finding, f.n FROM ('
-        'SELECT g.k, g.rule, g.organisation, g.status, g.severity, g.case_state, g.finding, count(*) AS n FROM ('
-        'SELECT %s AS k, %s, a.status, a.severity, %s AS case_state, a.finding FROM alerts a WHERE %s%s) g'
-        ' GROUP BY 1, 2, 3, 4, 5, 6, 7) f', told, common, beside, state, asked,
-        CASE WHEN most IS NULL THEN '' ELSE format(' ORDER BY a.occurred_from DESC LIMIT %s', most) END);
+    -- Planned anew each time (plan_cache_mode below): what is not asked for is no part of the plan.
+    RETURN QUERY
+    SELECT COALESCE(f.k, to_char(f.at, form)), f.rule, f.organisation, f.status, f.severity, f.case_state, f.finding, f.n FROM (
+        SELECT g.k, g.at, g.rule, g.organisation, g.status, g.severity, g.case_state, g.finding, count(*) AS n FROM (
+            SELECT CASE what WHEN 'rule' THEN a.rule WHEN 'organisation' THEN a.organisation WHEN 'vehicle' THEN a.vehicle
+                    WHEN 'driver' THEN a.driver WHEN 'severity' THEN a.severity WHEN 'status' THEN a.status WHEN 'finding' THEN a.finding
+                    WHEN 'case_state' THEN CASE WHEN a.case_state = ANY (unseen) THEN 'none' ELSE a.case_state END END AS k,
+                CASE WHEN what IN ('day', 'month') THEN date_trunc('day', a.occurred_from AT TIME ZONE interval '8 hours') END AS at,
+                CASE WHEN what = 'list' THEN a.rule END AS rule, CASE WHEN what = 'list' THEN a.organisation END AS organisation,
+                a.status, a.severity, CASE WHEN a.case_state = ANY (unseen) THEN 'none' ELSE a.case_state END AS case_state, a.finding
+              FROM alerts a
+             WHERE (own_rule IS NULL OR a.rule = own_rule) AND (own_unit IS NULL OR a.organisation = own_unit)
+               AND (own_car IS NULL OR a.vehicle = own_car) AND (own_driver IS NULL OR a.driver = own_driver)
+               AND (own_status IS NULL OR a.status = own_status) AND (own_severity IS NULL OR a.severity = own_severity)
+               AND (own_finding IS NULL OR a.finding = own_finding)
+               AND (since IS NULL OR a.occurred_to IS NULL OR a.occurred_to >= since) AND (until IS NULL OR a.occurred_from < until)
+               AND (began_since IS NULL OR a.occurred_from >= began_since) AND (began_until IS NULL OR a.occurred_from < began_until)
+               AND (detected_since IS NULL OR a.detected_at >= detected_since) AND (detected_until IS NULL OR a.detected_at < detected_until)
+               AND (units IS NULL OR a.organisation = ANY (units)) AND (cars IS NULL OR a.vehicle = ANY (cars))
+               AND (states IS NULL OR a.case_state = ANY (states))
+               AND (cardinality(nos) = 0 OR ((a.vehicle IS NULL OR a.vehicle <> ALL (ids))
+                    AND (a.vehicle_no IS NULL OR a.vehicle_no <> ALL (nos)) AND a.plate <> ALL (plates)
+                    AND (a.card IS NULL OR a.card <> ALL (cards)) AND (a.order_id IS NULL OR a.order_id <> ALL (orders))))
+             ORDER BY a.occurred_from DESC LIMIT most) g
+         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8) f;
 END $$;
 
 CREATE FUNCTION everywhere_role() RETURNS text
