@@ -277,6 +277,79 @@ BEGIN
     EXECUTE format('CREATE POLICY cleared ON %s TO gongche_cleared USING (true) WITH CHECK (true)', place);
 END $$;
 
+CREATE FUNCTION counted_alerts(what text, wanted jsonb, units text[], cars text[], states text[], unseen text[], most integer) RETURNS TABLE(key text, rule text, organisation text, status text, severity text, case_state text, finding text, n bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    nos integer[] := hidden_nos();
+    ids text[] := '{}';
+    plates text[] := '{}';
+    cards text[] := '{}';
+    orders text[] := '{}';
+    own_rule text := wanted ->> 'rule';
+    own_unit text := wanted ->> 'organisation';
+    own_car text := wanted ->> 'vehicle';
+    own_driver text := wanted ->> 'driver';
+    own_status text := wanted ->> 'status';
+    own_severity text := wanted ->> 'severity';
+    own_finding text := wanted ->> 'finding';
+    since timestamptz := wanted ->> 'from';
+    until timestamptz := wanted ->> 'to';
+    began_since timestamptz := wanted ->> 'began_from';
+    began_until timestamptz := wanted ->> 'began_to';
+    detected_since timestamptz := wanted ->> 'detected_from';
+    detected_until timestamptz := wanted ->> 'detected_to';
+    form text := CASE what WHEN 'month' THEN 'YYYY-MM' ELSE 'YYYY-MM-DD' END;
+BEGIN
+    IF EXISTS (SELECT FROM jsonb_object_keys(wanted) k WHERE k <> ALL ('{rule,organisation,vehicle,driver,status,severity,finding,from,to,'
+            'began_from,began_to,detected_from,detected_to}'::text[])) THEN
+        RAISE EXCEPTION 'no such filter of alerts: %', wanted USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF NOT unit_in_reach(NULL) THEN
+        units := CASE WHEN units IS NULL THEN reach_units()
+            ELSE ARRAY(SELECT u FROM unnest(units) u WHERE u = ANY (reach_units())) END;
+    END IF;
+    IF cardinality(nos) > 0 THEN
+        ids := hidden_ids();
+        plates := hidden_plates();
+        cards := hidden_cards();
+        -- Those of which order_hidden says so, all at once.
+        SELECT COALESCE(array_agg(DISTINCT k.id), '{}') INTO orders FROM (
+            SELECT o.id, o.part_of FROM dispatch_orders o WHERE o.vehicle = ANY (ids)
+            UNION ALL SELECT o.id, o.part_of FROM dispatch_orders o WHERE o.exchanges <> '[]'::jsonb
+               AND EXISTS (SELECT FROM jsonb_array_elements(o.exchanges) e WHERE e ->> 'vehicle' = ANY (ids))) f
+         CROSS JOIN LATERAL (VALUES (f.id), (f.part_of)) k (id) WHERE k.id IS NOT NULL;
+    END IF;
+    -- Planned anew each time (plan_cache_mode below): what is not asked for is no part of the plan.
+    RETURN QUERY
+    SELECT COALESCE(f.k, to_char(f.at, form)), f.rule, f.organisation, f.status, f.severity, f.case_state, f.finding, f.n FROM (
+        SELECT g.k, g.at, g.rule, g.organisation, g.status, g.severity, g.case_state, g.finding, count(*) AS n FROM (
+            SELECT CASE what WHEN 'rule' THEN a.rule WHEN 'organisation' THEN a.organisation WHEN 'vehicle' THEN a.vehicle
+                    WHEN 'driver' THEN a.driver WHEN 'severity' THEN a.severity WHEN 'status' THEN a.status WHEN 'finding' THEN a.finding
+                    WHEN 'case_state' THEN CASE WHEN a.case_state = ANY (unseen) THEN 'none' ELSE a.case_state END END AS k,
+                CASE WHEN what IN ('day', 'month') THEN date_trunc('day', a.occurred_from AT TIME ZONE interval '8 hours') END AS at,
+                CASE WHEN what = 'list' THEN a.rule END AS rule, CASE WHEN what = 'list' THEN a.organisation END AS organisation,
+                a.status, a.severity, CASE WHEN a.case_state = ANY (unseen) THEN 'none' ELSE a.case_state END AS case_state, a.finding
+              FROM alerts a
+             WHERE (own_rule IS NULL OR a.rule = own_rule) AND (own_unit IS NULL OR a.organisation = own_unit)
+               AND (own_car IS NULL OR a.vehicle = own_car) AND (own_driver IS NULL OR a.driver = own_driver)
+               AND (own_status IS NULL OR a.status = own_status) AND (own_severity IS NULL OR a.severity = own_severity)
+               AND (own_finding IS NULL OR a.finding = own_finding)
+               AND (since IS NULL OR a.occurred_to IS NULL OR a.occurred_to >= since) AND (until IS NULL OR a.occurred_from < until)
+               AND (began_since IS NULL OR a.occurred_from >= began_since) AND (began_until IS NULL OR a.occurred_from < began_until)
+               AND (detected_since IS NULL OR a.detected_at >= detected_since) AND (detected_until IS NULL OR a.detected_at < detected_until)
+               AND (units IS NULL OR a.organisation = ANY (units)) AND (cars IS NULL OR a.vehicle = ANY (cars))
+               AND (states IS NULL OR a.case_state = ANY (states))
+               AND (cardinality(nos) = 0 OR ((a.vehicle IS NULL OR a.vehicle <> ALL (ids))
+                    AND (a.vehicle_no IS NULL OR a.vehicle_no <> ALL (nos)) AND a.plate <> ALL (plates)
+                    AND (a.card IS NULL OR a.card <> ALL (cards)) AND (a.order_id IS NULL OR a.order_id <> ALL (orders))))
+             ORDER BY a.occurred_from DESC LIMIT most) g
+         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8) f;
+END $$;
+
 CREATE FUNCTION counted_cases(whole text[], part text[], origin text, today date) RETURNS TABLE(state text, colour text, n bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -678,6 +751,31 @@ CREATE FUNCTION masked_id(kind text, id text) RETURNS text
     AS $$
     SELECT 'masked-' || left(secrecy_mac(kind, id), 32)
 $$;
+
+CREATE FUNCTION masked_list(rules text, units text[], standing text, how_severe text, since timestamp with time zone, until timestamp with time zone, began_since timestamp with time zone, began_until timestamp with time zone, detected_since timestamp with time zone, detected_until timestamp with time zone, before timestamp with time zone, behind text, most integer) RETURNS TABLE(id text, rule text, organisation text, status text, severity text, occurred_from timestamp with time zone, detected_at timestamp with time zone, created_at timestamp with time zone, body jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    nos integer[] := hidden_nos();
+    ids text[];
+BEGIN
+    IF cardinality(nos) = 0 THEN RETURN; END IF;
+    ids := hidden_ids();
+    RETURN QUERY SELECT f.masked, f.rule, f.organisation, f.status, f.severity, f.occurred_from, f.detected_at, v.created_at,
+        masked_alert(v.body, f.vehicle) FROM (
+        SELECT a.*, masked_id('alert', a.id) AS masked FROM alerts a WHERE a.vehicle = ANY (ids) AND unit_in_reach(a.organisation)
+           AND (rules IS NULL OR a.rule = rules) AND (units IS NULL OR a.organisation = ANY (units))
+           AND (standing IS NULL OR a.status = standing) AND (how_severe IS NULL OR a.severity = how_severe)
+           AND (since IS NULL OR a.occurred_to IS NULL OR a.occurred_to >= since) AND (until IS NULL OR a.occurred_from < until)
+           AND (began_since IS NULL OR a.occurred_from >= began_since) AND (began_until IS NULL OR a.occurred_from < began_until)
+           AND (detected_since IS NULL OR a.detected_at >= detected_since) AND (detected_until IS NULL OR a.detected_at < detected_until)
+           AND (before IS NULL OR a.detected_at <= before)) f
+      JOIN alert_versions v ON v.alert_id = f.id AND v.version = f.version
+     WHERE before IS NULL OR f.detected_at < before OR f.masked > behind
+     ORDER BY f.detected_at DESC, f.masked LIMIT most;
+END $$;
 
 CREATE FUNCTION masked_vehicles(unit text, after text, most integer) RETURNS TABLE(id text, organisation text, updated_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -3569,15 +3667,21 @@ CREATE INDEX alerts_by_finding ON alerts USING btree (finding, detected_at DESC,
 
 CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
 
+CREATE INDEX alerts_counted ON alerts USING btree (occurred_from) INCLUDE (organisation, rule, severity, status, case_state, finding, vehicle, driver, detected_at, occurred_to, vehicle_no, plate, card, order_id);
+
 CREATE INDEX alerts_happened ON alerts USING gist (tstzrange(occurred_from, GREATEST(occurred_from, COALESCE(occurred_to, 'infinity'::timestamp with time zone)), '[]'::text));
 
 CREATE INDEX alerts_list ON alerts USING btree (detected_at DESC, id);
+
+CREATE INDEX alerts_of_driver ON alerts USING btree (driver, detected_at DESC, id) WHERE (driver IS NOT NULL);
 
 CREATE INDEX alerts_of_orders ON alerts USING btree (order_id) WHERE ((status = 'suspected'::text) AND (order_id IS NOT NULL));
 
 CREATE INDEX alerts_of_organisation ON alerts USING btree (organisation, detected_at DESC, id);
 
 CREATE INDEX alerts_of_rule ON alerts USING btree (rule, detected_at DESC, id);
+
+CREATE INDEX alerts_of_severity ON alerts USING btree (severity, detected_at DESC, id);
 
 CREATE INDEX alerts_of_units_began ON alerts USING btree (organisation, occurred_from);
 
@@ -3683,6 +3787,10 @@ CREATE INDEX dispatch_orders_driver ON dispatch_orders USING btree (driver, plan
 
 CREATE INDEX dispatch_orders_ended ON dispatch_orders USING btree (GREATEST(planned_return, extended_return, actual_return)) WHERE is_current;
 
+CREATE INDEX dispatch_orders_exchanged ON dispatch_orders USING btree (id) WHERE (exchanges <> '[]'::jsonb);
+
+CREATE INDEX dispatch_orders_left ON dispatch_orders USING btree (actual_departure) WHERE is_newest;
+
 CREATE INDEX dispatch_orders_open ON dispatch_orders USING btree (vehicle) WHERE (is_current AND (status = ANY (ARRAY['approved'::text, 'departed'::text])));
 
 CREATE INDEX dispatch_orders_organisation ON dispatch_orders USING btree (organisation, id);
@@ -3746,6 +3854,8 @@ CREATE INDEX fuel_transactions_card ON fuel_transactions USING btree (card, at);
 CREATE INDEX fuel_transactions_reverses ON fuel_transactions USING btree (reverses) WHERE (reverses IS NOT NULL);
 
 CREATE INDEX fuel_transactions_station ON fuel_transactions USING btree (station);
+
+CREATE INDEX fuel_transactions_unmatched ON fuel_transactions USING btree (id) WHERE ((station IS NULL) AND (station_name <> ''::text));
 
 CREATE INDEX judge_due_order ON judge_due USING btree (gatherer, due_at);
 
@@ -4746,6 +4856,8 @@ CREATE POLICY cleared ON vehicle_plates TO gongche_cleared USING (true) WITH CHE
 
 CREATE POLICY cleared ON vehicle_secrecy TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON vehicle_states TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON vehicles TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON violations TO gongche_cleared USING (true) WITH CHECK (true);
@@ -4903,6 +5015,8 @@ CREATE POLICY everywhere ON terminals TO gongche_everywhere USING (true) WITH CH
 CREATE POLICY everywhere ON vehicle_plates TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicle_secrecy TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicle_states TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicles TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -5192,6 +5306,10 @@ CREATE POLICY reach ON vehicle_plates FOR SELECT TO gongche_app USING ((EXISTS (
 
 CREATE POLICY reach ON vehicle_secrecy TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
+CREATE POLICY reach ON vehicle_states FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = vehicle_states.vehicle_no))));
+
 CREATE POLICY reach ON vehicles TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON violations TO gongche_app USING ((EXISTS ( SELECT
@@ -5296,6 +5414,8 @@ CREATE POLICY reach_delete ON terminal_bindings FOR DELETE TO gongche_app USING 
 
 CREATE POLICY reach_delete ON vehicle_plates FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON vehicle_states FOR DELETE TO gongche_app USING (false);
+
 CREATE POLICY reach_delete ON webhook_attempts FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_insert ON alert_feed FOR INSERT TO gongche_app WITH CHECK (false);
@@ -5368,6 +5488,8 @@ CREATE POLICY reach_insert ON terminals FOR INSERT TO gongche_app WITH CHECK ((h
 
 CREATE POLICY reach_insert ON vehicle_plates FOR INSERT TO gongche_app WITH CHECK (false);
 
+CREATE POLICY reach_insert ON vehicle_states FOR INSERT TO gongche_app WITH CHECK (false);
+
 CREATE POLICY reach_insert ON webhook_attempts FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_update ON alert_feed FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
@@ -5435,6 +5557,8 @@ CREATE POLICY reach_update ON terminal_bindings FOR UPDATE TO gongche_app USING 
 CREATE POLICY reach_update ON terminals FOR UPDATE TO gongche_app USING ((home = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((home = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_update ON vehicle_plates FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON vehicle_states FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON webhook_attempts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
@@ -5564,6 +5688,8 @@ CREATE POLICY secret ON vehicle_plates AS RESTRICTIVE TO gongche_app USING ((((v
 
 CREATE POLICY secret ON vehicle_secrecy AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
+CREATE POLICY secret ON vehicle_states AS RESTRICTIVE TO gongche_app USING (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[])))) WITH CHECK (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))));
+
 CREATE POLICY secret ON vehicles AS RESTRICTIVE TO gongche_app USING ((id <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) WITH CHECK ((id <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])));
 
 CREATE POLICY secret ON violations AS RESTRICTIVE TO gongche_app USING (((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))) WITH CHECK (((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))));
@@ -5583,6 +5709,8 @@ ALTER TABLE terminals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE vehicle_plates ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicle_secrecy ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_states ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicles ENABLE ROW LEVEL SECURITY;
 

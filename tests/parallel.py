@@ -41,6 +41,7 @@ TOGETHER = {
     "tests/integration/test_audit.py": "units of the audit",
     "tests/integration/test_scope.py": "units",
     "tests/integration/test_scope_matrix.py": "units of the matrix",
+    "tests/integration/test_statistics.py": "units that are counted",
     "tests/integration/test_secrecy.py": "units with a secret vehicle",
     "tests/integration/test_start_refusals.py::test_a_kafka_that_does_not_permit_us": "kafka",
     "tests/integration/test_worker_kafka.py": "kafka",

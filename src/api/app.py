@@ -38,6 +38,11 @@ from api.operations.endpoints import router as operations
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import make_router as make_registry
 from api.registry.secrecy import router as secrecy
+from api.statistics.alerts import router as alert_statistics
+from api.statistics.cockpit import router as cockpit
+from api.statistics.fleet import router as fleet
+from api.statistics.quality import router as data_quality
+from api.statistics.recent import Recent
 from api.subscriptions.endpoints import router as subscriptions
 from api.subscriptions.webhooks import router as webhooks
 from api.tracks.endpoints import router as tracks
@@ -90,6 +95,7 @@ def create_app(
     state.bell = bell or Bell()
     state.live = Hub(live_feed or LiveFeed())
     state.streams = Counter[str]()  # open streams by subject
+    state.recent = Recent()
     state.document_turns = asyncio.Semaphore(AT_ONCE)
     state.waiting_readers = state.imports_running = state.position_requests = state.arriving_bytes = 0
     state.stopping = (
@@ -98,7 +104,8 @@ def create_app(
     state.docs_page = ""
     errors.install(app)
     for router in (
-        stream,  # before the alerts: their addresses look like ids of alerts
+        stream,  # before the alerts, as the statistics: their addresses look like ids of alerts
+        alert_statistics,
         answering,
         alerts,
         subscriptions,
@@ -112,6 +119,9 @@ def create_app(
         assessment_papers,
         documents,
         reports,
+        cockpit,
+        fleet,
+        data_quality,
         desk,
         *assessment,
         tracks,

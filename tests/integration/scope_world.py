@@ -242,6 +242,10 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
             f"order-{unit}", vehicle,
         )  # fmt: skip
         await connection.execute(
+            "INSERT INTO vehicle_states (vehicle_no, state, state_version, watermark, last_fix_at) VALUES ($1, '', 0, now(), now())",
+            vehicle,
+        )
+        await connection.execute(
             "INSERT INTO judge_due (gatherer, key, due_at, waits_for, vehicle_no) VALUES ('order', $1, now(), 'track', $2)",
             f"order-{unit}", vehicle,
         )  # fmt: skip

@@ -20,6 +20,7 @@ from api.http import MAX_BODY
 from api.problems import OF_PEOPLE
 from api.registry.examples import EXAMPLES
 from api.registry.importing import SMALL
+from api.statistics.quality import PERMISSIONS as NUMBERS_OF
 from office.identity.subject import PERMISSIONS
 from office.identity.tokens import SCOPES, create_token
 from office.supervision import papers
@@ -39,6 +40,7 @@ READ = {
     "/v1/cases": set(), "/v1/complaints": set(), "/v1/tasks": set(), "/v1/messages": set(), "/v1/secret-vehicles": {"secret:read"},
     "/v1/assessment": set(), "/v1/exchange": set(), "/v1/reports": set(), "/v1/unit-channels": {"registry:write"},
     "/v1/backtests": {"registry:write"}, "/v1/operations": {"ops:read"},
+    "/v1/statistics/alerts": {"alerts:read"}, "/v1/statistics/fleet": {"tracks:read"}, "/v1/statistics": {*NUMBERS_OF},
 }  # fmt: skip
 WRITE = {
     "/v1/positions": {"positions:write"}, "/v1/": {"registry:write"}, "/v1/subscriptions": {"subscriptions:manage"},

@@ -31,7 +31,7 @@ OWNED = {
     "card_bindings": "card", "fuel_transactions": "id", "violations": "id", "terminals": "phone",
     "terminal_bindings": "vehicle_no", "clock_corrections": "id", "terminal_notices": "about", "positions": "terminal_no",
     "vehicle_plates": "plate", "order_results": "order_id", "alerts": "id", "alert_versions": "alert_id",
-    "alert_feed": "alert_id", "evidence_of_alerts": "sha256", "evidence_positions": "sha256", "evaluations": "subject", "judge_due": "key",
+    "alert_feed": "alert_id", "vehicle_states": "vehicle_no", "evidence_of_alerts": "sha256", "evidence_positions": "sha256", "evaluations": "subject", "judge_due": "key",
     "rule_parameters": "organisation", "alert_receipts": "alert_id", "alert_dispositions": "alert_id", **OWNED_CASES, **OWNED_ASSESSMENTS,
     **OWNED_EXCHANGE, **scope_messages.OWNED, **scope_backtests.OWNED,
 }  # fmt: skip
@@ -204,7 +204,8 @@ async def test_nothing_is_written_into_another_unit_or_out_of_it(units: ScopeWor
             "TRUNCATE vehicles",
             "SELECT * FROM api_tokens",
             "SELECT * FROM evidence",
-            "SELECT * FROM vehicle_states",
+            "UPDATE vehicle_states SET state = ''",
+            "SELECT * FROM vehicle_day_states",
             "SELECT * FROM current_dispatch_orders",
             "INSERT INTO changes (commit_id, kind, subject, from_time) VALUES (1, 'x', 'x', now())",
             "CREATE TABLE public.mine (x integer)",

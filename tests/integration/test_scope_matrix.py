@@ -21,6 +21,7 @@ import pytest
 from api.app import create_app
 from api.http import make_cursor
 from api.problems import OF_PEOPLE
+from api.statistics.quality import PERMISSIONS as NUMBERS_OF
 from office.identity.scope import Reach
 from office.identity.subject import ROLE_PERMISSIONS, Role
 from office.supervision.contents import COMMANDS
@@ -278,9 +279,17 @@ _DONE: Final = frozenset({200, 201, 204})
 _PLACE: Final = make_cursor("feed", 0)
 _HOOK: Final = "/v1/subscriptions/{name}/webhook"
 _READ, _WRITE = ("registry:read",), ("registry:write",)
+#: A time in which the alerts of the units began.
+MARCH: Final = {"from": "2026-03-01T00:00:00+08:00", "to": "2026-04-01T00:00:00+08:00"}
 #: (method, path) -> case. A new operation needs its line here.
 CASES: Final[dict[tuple[str, str], Case]] = {
     ("GET", "/v1/alerts"): Case(_get("/v1/alerts"), ("alerts:read",), foreign=None),
+    ("GET", "/v1/alerts/counts"): Case(_get("/v1/alerts/counts"), _ALERTS, foreign=None),
+    ("GET", "/v1/statistics/alerts"): Case(_get("/v1/statistics/alerts", by="vehicle", **MARCH), _ALERTS, foreign=None),
+    ("GET", "/v1/statistics/fleet"): Case(_get("/v1/statistics/fleet"), ("tracks:read",), foreign=None),
+    # Numbers of what one sees: test_statistics compares them with the lists.
+    ("GET", "/v1/statistics/cockpit"): Case(_get("/v1/statistics/cockpit"), NUMBERS_OF, foreign=_DONE),
+    ("GET", "/v1/statistics/data-quality"): Case(_get("/v1/statistics/data-quality"), NUMBERS_OF, foreign=_DONE),
     ("GET", "/v1/alerts/feed"): Case(_get("/v1/alerts/feed"), ("alerts:read",), foreign=None),
     ("GET", "/v1/alerts/stream"): Case(_streamed, _ALERTS, foreign=None),
     ("GET", "/v1/alerts/unconfirmed"): Case(_unconfirmed, _ALERTS, foreign=None),
