@@ -17,8 +17,8 @@ export const i18n = createI18n({
 
 const loaded = new Set<string>()
 
-/** Have the texts of a screen here. */
-export async function loadTexts(screen: Screen): Promise<void> {
+/** Have the texts of a screen here. A screen that shows parts of another one asks for that one's as well. */
+export async function loadTexts(screen: Pick<Screen, 'name' | 'texts'>): Promise<void> {
   if (loaded.has(screen.name)) return
   const { default: texts } = await screen.texts()
   i18n.global.mergeLocaleMessage('zh', { [screen.name]: texts.zh })

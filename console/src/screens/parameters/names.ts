@@ -1,0 +1,65 @@
+// What people call the parameters (registry.parameters), by group and name. A test compares the two lists.
+const gap = { zh: '无轨迹时段的最高可能车速', en: 'Fastest speed while unseen' }
+const settle = { zh: '返回后多久按已有轨迹判', en: 'Judged so long after, on what is there' }
+const cover = { zh: '轨迹覆盖下限', en: 'Least coverage of the track' }
+
+export default {
+  zh: {
+    track: { max_speed_kmh: '可信的最高车速', gap_s: '超过多久算轨迹中断', max_age_days: '接收时最早多少天前的定位可作证据' },
+    order: {
+      settle_after_h: settle.zh, early_start_min: '提前多久出车仍算在派车单内', overdue_cover_h: '逾期未返回的派车单再覆盖多久',
+      cancel_return_min: '取消的派车单留给返回的时间', paper_grace_min: '登记时间与轨迹可差多少',
+    },
+    terminal: { exchange_silence_days: '静默多少天后另一台设备视为更换' },
+    supervision: {
+      urgent_wd: '紧急督办期限', general_wd: '一般督办期限', sign_wd: '签收期限', refuse_wd: '退件期限', ask_ahead_wd: '延期须提前多久申请', redo_min_wd: '退回重办最短期限',
+      office_wd: '管理处审核期限', hotline_inquiry_wd: '热线咨询求助期限', hotline_report_wd: '热线投诉举报期限', hotline_margin_wd: '热线内部时限提前量', yellow_d: '到期前多久黄牌提醒',
+      announce_wd: '逾期多久通报', reopen_d: '核销后多久内可重新打开',
+    },
+    location: { min_displacement_m: '最小位移', episode_idle_min: '停多久算一次驶出结束' },
+    destination: { radius_m: '目的地范围（半径）', gap_speed_kmh: gap.zh },
+    mileage: { ratio_permille: '里程倍数', short_trip_m: '短途（导航里程）', odometer_differs_permille: '里程表差异提示', leave_out_local: '不计目的地周边行驶', local_radius_m: '目的地周边半径' },
+    fuel_consumption: {
+      ratio_permille: '油耗倍数', baseline_months: '前期月数', min_km: '最少里程', min_fills: '最少加油次数', gap_speed_kmh: gap.zh, min_coverage_permille: cover.zh, tank_default_l: '未登记的油箱容量', battery_default_kwh: '未登记的电池容量',
+    },
+    card_binding: { grace_days: '解绑宽限' },
+    card_use: {
+      station_radius_m: '加油站半径', polygon_margin_m: '加油站边界外扩', window_min: '加油时刻前后窗口', min_stop_s: '最短停留', stop_kmh: '算停留的最高车速', min_coverage_permille: cover.zh, gap_speed_kmh: gap.zh, settle_after_h: '加油后多久按已有轨迹判',
+    },
+    refuel_frequency: { min_fills: '加油次数', merge_min: '多久内合并为一次', count_charging: '充电也计' },
+    traffic_violations: { min_violations: '违章次数', natural_month: '按自然月计（否：滚动一个月）', by_driver: '按驾驶员计（否：按车辆）', count_parking: '违停也计', same_act_min: '多久内同一行为算一次', drive_speed_kmh: gap.zh },
+    terminal_silent: {
+      min_silence_min: '最短静默', min_peers: '同伴终端至少几台', peers_permille: '同伴在线比例', min_displacement_m: '静默前后最小位移', min_contradiction_m: '定位与里程表最小矛盾', settle_after_h: '当日结束后多久判',
+    },
+    off_hours: { night_from_min: '夜间开始', night_to_min: '夜间结束', min_distance_m: '最少里程', allowed_types: '允许的派车类型', settle_after_h: '当日结束后多久判' },
+  },
+  en: {
+    track: { max_speed_kmh: 'Fastest credible speed', gap_s: 'A gap of the track is longer than', max_age_days: 'Oldest position that is evidence when received' },
+    order: {
+      settle_after_h: settle.en, early_start_min: 'Covers from so long before its departure', overdue_cover_h: 'Covers so long after an overdue return',
+      cancel_return_min: 'Way back of a cancelled order', paper_grace_min: 'Times on paper may differ by',
+    },
+    terminal: { exchange_silence_days: 'Another device is an exchange after a silence of' },
+    supervision: {
+      urgent_wd: 'Urgent case', general_wd: 'General case', sign_wd: 'Signing for it', refuse_wd: 'Refusing it', ask_ahead_wd: 'Extension asked so long ahead', redo_min_wd: 'Least time to redo',
+      office_wd: 'Review by the office', hotline_inquiry_wd: 'Hotline inquiry', hotline_report_wd: 'Hotline complaint', hotline_margin_wd: 'Margin before the hotline', yellow_d: 'Yellow warning before the deadline',
+      announce_wd: 'Announced when so late', reopen_d: 'May be reopened for',
+    },
+    location: { min_displacement_m: 'Least displacement', episode_idle_min: 'An episode ends after standing' },
+    destination: { radius_m: 'Radius around a destination', gap_speed_kmh: gap.en },
+    mileage: { ratio_permille: 'Ratio of mileages', short_trip_m: 'Short trip (navigation)', odometer_differs_permille: 'Odometer differs by', leave_out_local: 'Leave out driving near destinations', local_radius_m: 'Radius near a destination' },
+    fuel_consumption: {
+      ratio_permille: 'Ratio of consumptions', baseline_months: 'Months before', min_km: 'Least distance', min_fills: 'Least fills', gap_speed_kmh: gap.en, min_coverage_permille: cover.en, tank_default_l: 'Tank where not registered', battery_default_kwh: 'Battery where not registered',
+    },
+    card_binding: { grace_days: 'Grace before unbinding' },
+    card_use: {
+      station_radius_m: 'Radius of a station', polygon_margin_m: 'Margin around a station', window_min: 'Window around the fill', min_stop_s: 'Shortest stop', stop_kmh: 'Fastest speed of a stop', min_coverage_permille: cover.en, gap_speed_kmh: gap.en, settle_after_h: settle.en,
+    },
+    refuel_frequency: { min_fills: 'Fills', merge_min: 'Fills within this are one', count_charging: 'Charging counts' },
+    traffic_violations: { min_violations: 'Violations', natural_month: 'By natural month (no: rolling)', by_driver: 'By driver (no: by vehicle)', count_parking: 'Parking counts', same_act_min: 'The same act within this is one', drive_speed_kmh: gap.en },
+    terminal_silent: {
+      min_silence_min: 'Shortest silence', min_peers: 'Peers at least', peers_permille: 'Share of peers that are heard', min_displacement_m: 'Least displacement', min_contradiction_m: 'Least contradiction with the odometer', settle_after_h: settle.en,
+    },
+    off_hours: { night_from_min: 'Night begins', night_to_min: 'Night ends', min_distance_m: 'Least distance', allowed_types: 'Kinds of orders allowed', settle_after_h: settle.en },
+  },
+}
