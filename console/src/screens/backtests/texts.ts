@@ -1,6 +1,6 @@
 export default {
   zh: {
-    list: '回测任务', no: '编号', state: '状态', rule: '规则', tried: '试算的值', unit: '单位', everyone: '全部单位', period: '期间（北京时间，含首尾两天）',
+    list: '回测任务', no: '编号', state: '状态', rule: '规则', tried: '试算的值', unit: '单位', everyone: '全部单位', period: '期间（含首尾两天）',
     asked: '提出（北京时间）', askedBy: '提出人', actions: '操作', inForce: '现行值（未试其他值）', fence: '围栏 {name}', change: '提出参数调整',
     queued: '排队', running: '运行中', done: '已完成', failed: '失败', interrupted: '中断', cancelled: '已取消', cancelling: '正在取消…',
     ahead: '前面还有 {count} 项', next: '即将开始', progress: '已完成 {percent}%', cancel: '取消试算', restart: '重新开始',
@@ -18,7 +18,7 @@ export default {
     stale: '进度未能更新，下面是 {time} 取得的内容',
   },
   en: {
-    list: 'Backtests', no: 'No.', state: 'State', rule: 'Rule', tried: 'Values tried', unit: 'Unit', everyone: 'All units', period: 'Period (Beijing time, both days included)',
+    list: 'Backtests', no: 'No.', state: 'State', rule: 'Rule', tried: 'Values tried', unit: 'Unit', everyone: 'All units', period: 'Period (both days included)',
     asked: 'Asked (Beijing time)', askedBy: 'By', actions: 'Actions', inForce: 'Values in force (no other tried)', fence: 'Fence {name}', change: 'Propose a change',
     queued: 'Waiting', running: 'Running', done: 'Done', failed: 'Failed', interrupted: 'Interrupted', cancelled: 'Cancelled', cancelling: 'Being cancelled…',
     ahead: '{count} before it', next: 'Begins soon', progress: '{percent}% done', cancel: 'Cancel', restart: 'Start again',

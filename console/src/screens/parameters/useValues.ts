@@ -21,6 +21,12 @@ export function useValues() {
     }
   }
 
+  /** Without how many times a permille is: limits are read as they are typed. */
+  function limit(value: number, known: Known): string {
+    const kind = kindOf(known.unit)
+    return kind === 'types' ? String(value) : kind === 'permille' ? `${value} ‰` : shown(value, known.unit)
+  }
+
   return {
     shown,
     /** Of a rule, or of a group of shared parameters. */
@@ -28,7 +34,13 @@ export function useValues() {
     /** One without a name here (the server is newer) keeps that of the server. */
     nameOf: (rule: string, name: string): string => word(`parameters.name.${rule}.${name}`, name),
     /** A limit in the parameter's unit. */
-    limit: (value: number, known: Known): string => (kindOf(known.unit) === 'types' ? String(value) : shown(value, known.unit)),
+    limit,
+    /** Both limits, with the unit said once. */
+    range: (known: Known): string => {
+      const kind = kindOf(known.unit)
+      if (kind === 'flag') return `${t('parameters.no')} / ${t('parameters.yes')}`
+      return `${kind === 'clock' ? clock(known.minimum) : known.minimum} – ${limit(known.maximum, known)}`
+    },
     source: (said: string): string =>
       said === 'gongche reading of the rule' ? t('parameters.own') : said === 'gongche reading of the rule, second edition' ? t('parameters.own2') : said,
   }
