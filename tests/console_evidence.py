@@ -127,6 +127,7 @@ def samples() -> dict[str, Any]:
         "card_use.polygon": card_use.make(
             [*card_use.parked(-1500, 190, end=-60), (0, -1500, 190), (100, 1500, 190), *card_use.parked(1500, 190, start=160)],
             station=card_use.POINT | {"polygons": [[card_use.ring(300), card_use.ring(150)]]},
+            transaction={"id": "T2"}, subject="transaction:T2",
         ),
         "refuel_frequency": _refuel_frequency(),
         "traffic_violations": _violations(),

@@ -1,6 +1,7 @@
 // The facts of evidence as tables: one a part, a row for each thing, a column for each thing that is known of it.
 import { cellTime } from '@/text/time'
 
+import { codeWord, hasCodes } from './codes'
 import { moment, object, objects, type Frozen } from './frozen'
 import { shown } from './quantities'
 
@@ -32,6 +33,7 @@ function cell(name: string, value: unknown, row: Frozen, language: 'zh' | 'en'):
     return at === null ? '—' : cellTime(at, true)
   }
   if (name === 'why' && typeof value === 'string') return value.includes(' · ') ? (value.split(' · ')[language === 'en' ? 1 : 0] ?? value) : value
+  if (hasCodes(name) && typeof value === 'string') return codeWord(value, language)
   const unit = name === 'quantity' ? (row.energy === 'electric' ? 'Wh' : 'ml') : UNITS[name]
   if (typeof value === 'boolean') return shown(value, '1 = yes').unit[language]
   if (unit && typeof value === 'number') {

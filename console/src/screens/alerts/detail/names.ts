@@ -24,7 +24,7 @@ const NAMES: Record<string, readonly [zh: string, en: string]> = {
   silences: ['当日失联次数', 'silences that day'], unplugged: ['断电', 'power lost'], unplugged_silences: ['断电次数', 'losses of power'], ordered_min: ['其中有派车单', 'of it under orders'], reports_without_fix: ['无定位的上报', 'reports without a fix'], contradictions: ['定位与里程表矛盾', 'fixes against odometer'],
   contradiction_odometer_m: ['矛盾处里程表', 'odometer there'], contradiction_moved_m: ['矛盾处位移', 'moved there'], min_contradiction_m: ['矛盾起判', 'contradiction from'], day_positions: ['当日定位', 'fixes of the day'], settle_after_h: ['结束后多久判', 'judged after'], max_age_days: ['轨迹最多回溯', 'tracks go back'],
   night_m: ['夜间里程', 'by night'], day_m: ['休息日白天里程', 'by day'], seen_m: ['里程（不含推算）', 'driven without what is bridged'], min_distance_m: ['起判里程', 'least distance'], driving_s: ['行驶时长', 'driving'], positions: ['时段内定位', 'fixes within'], day: ['日期', 'day'], worked: ['工作日', 'working day'], day_name: ['日子', 'kind of day'],
-  night_from_min: ['夜间自', 'night from'], night_to_min: ['夜间至', 'night to'], allowed_types: ['允许的任务（位）', 'tasks allowed (bits)'],
+  night_from_min: ['夜间自', 'night from'], night_to_min: ['夜间至', 'night to'], allowed_types: ['派车单允许的任务', 'tasks that an order allows'],
 }
 
 const part = (place: 0 | 1): Record<string, string> => Object.fromEntries(Object.entries(NAMES).map(([name, words]) => [name, words[place]]))

@@ -1,5 +1,7 @@
 // Numbers with their units as people read them. Exact: no digit of what the evidence says is lost, and none is added.
 
+import { codeWord, taskWords } from './codes'
+
 export type Value = number | string | boolean | null | undefined
 
 export interface Shown {
@@ -30,11 +32,13 @@ const AS: Record<string, readonly [places: number, unit: string]> = {
   '1/1000': [1, '%'], '1e-6 degree': [6, '°'], mm: [3, 'm'],
 }
 
-/** ``unit``: as the evidence has it; "times": thousandths that are a ratio; "clock": minutes of the day; "day": us of a day. */
+/** ``unit``: as the evidence has it; "times": thousandths that are a ratio; "clock": minutes of the day; "tasks": bits; "code": a word of the evidence. */
 export function shown(value: Value, unit: string): Shown {
   const plain = { zh: '', en: '' }
   if (value === null || value === undefined) return { number: '—', unit: plain }
+  if (unit === 'code' && typeof value === 'string') return { number: '', unit: { zh: codeWord(value, 'zh'), en: codeWord(value, 'en') } }
   if (typeof value === 'string') return { number: value, unit: plain }
+  if (unit === 'tasks' && typeof value === 'number') return { number: '', unit: { zh: taskWords(value, 'zh'), en: taskWords(value, 'en') } }
   if (unit === '1 = yes' || typeof value === 'boolean') return { number: value ? '✓' : '✗', unit: value ? { zh: '是', en: 'yes' } : { zh: '否', en: 'no' } }
   if (unit === 'clock') return { number: `${two(Math.floor(value / 60))}:${two(value % 60)}`, unit: plain }
   const [places, name] = AS[unit] ?? [0, unit]

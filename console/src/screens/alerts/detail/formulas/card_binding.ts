@@ -28,12 +28,12 @@ export function cardBinding(w: Writer): void {
   const [asOf, since] = [number(w.body.as_of_us), number(w.body.unbound_since_us)]
   if (w.body.binding === null) {
     if (asOf !== null && since !== null) w.condition(w.computed('unbound_s', floor(asOf - since, 1_000_000), 's'), '>', graceSeconds(w))
-    w.also(w.evidence('card_status', 'card.status', ''), w.limit('grace_days', 'd'))
+    w.also(w.evidence('card_status', 'card.status', 'code'), w.limit('grace_days', 'd'))
     return
   }
   const none = { name: 'none', value: 0, unit: '1', source: 'computed' }
   w.condition(w.measure('spans'), '>', none)
-  w.also(w.measure('wrong_s'), w.limit('grace_days', 'd'), w.computed('vehicles_of_plate', objects(w.body.vehicles).length, '1'), w.evidence('card_status', 'card.status', ''))
+  w.also(w.measure('wrong_s'), w.limit('grace_days', 'd'), w.computed('vehicles_of_plate', objects(w.body.vehicles).length, '1'), w.evidence('card_status', 'card.status', 'code'))
   const spans = wrongSpans(w.body)
   w.check('spans', spans.length)
   w.check('wrong_s', floor(spans.reduce((sum, [from, to]) => sum + to - from, 0), 1_000_000))

@@ -100,7 +100,7 @@ export class Writer {
 
   /** The alert's number ``name`` is ``again`` by the evidence; null: the evidence does not tell. */
   check(name: string, again: Value | null): void {
-    const told = this.measure(name)
+    const told = this.measure(name, name === 'ratio_permille' ? 'times' : undefined)
     if (told && again !== null && again !== undefined) this.formula.checks.push({ told, again })
   }
 }
