@@ -12,6 +12,8 @@ import numpy as np
 import orjson
 
 from rules.catalogue import CATALOGUE
+from rules.checks import refuel_frequency as check_refuel_frequency
+from rules.checks import traffic_violations as check_violations
 from rules.checks.base import Evaluation
 from tests.unit import test_check_card_binding as card_binding
 from tests.unit import test_check_card_use as card_use
@@ -88,7 +90,7 @@ def _refuel_frequency() -> Any:
         row("e", 300, reversed_by="R1"),
     ]  # fmt: skip
     made = refuel_frequency.make(rows)
-    why = refuel_frequency.check.explain(made)
+    why = check_refuel_frequency.explain(made)
     for one in rows:
         one["why"] = why[one["id"]]
     return made
@@ -100,8 +102,8 @@ def _violations() -> Any:
         record("W1", at("2026-01-31 23:50")), record("W2", at("2026-02-01 00:10"), act="闯红灯"),
         record("W3", at("2026-02-05 09:00"), act="违反规定停放"), record("W4", at("2026-02-20 10:00"), status="revoked"),
     ]  # fmt: skip
-    for row, why in violations.check.considered(rows, violations.PARAMETERS):
-        row["why"] = violations.check.WHY[why]
+    for row, why in check_violations.considered(rows, violations.PARAMETERS):
+        row["why"] = check_violations.WHY[why]
     return violations.make("2026-02", rows)
 
 
@@ -113,9 +115,7 @@ def _silence() -> Any:
 
 def samples() -> dict[str, Any]:
     """Evidence by a name that begins with its rule."""
-    fuel = fuel_consumption.make(
-        (1200 * fuel_consumption.KM, [60_000, 90_000]), *fuel_consumption.PLAIN
-    )
+    fuel = fuel_consumption.make((1200 * fuel_consumption.KM, [60_000, 90_000]), *fuel_consumption.PLAIN)
     return {
         "location": _location(),
         "destination": _destination(),

@@ -20,7 +20,7 @@ from rules.catalogue import CATALOGUE
 from rules.evidence import freeze_track
 from runtime.postgres import connect
 from tests.browser.conftest import chromium
-from tests.browser.pages import flaws, picture
+from tests.browser.pages import PICTURES, flaws, picture
 from tests.browser.world import MARKUP, World
 from tests.console_evidence import judged, long_track
 from tests.databases import copied
@@ -115,14 +115,16 @@ async def test_numbers_of_each_rule_are_those_of_its_evidence(
     for name, (body, made) in found.items():
         if name == "long":
             continue  # its track is another than the one that was judged
-        await page.evaluate("id => { history.pushState({}, '', `/alerts/${id}`); dispatchEvent(new PopStateEvent('popstate', { state: {} })) }", ids[name])
+        await page.evaluate(
+            "id => { history.pushState({}, '', `/alerts/${id}`); dispatchEvent(new PopStateEvent('popstate', { state: {} })) }",
+            ids[name],
+        )
         shown = page.locator(f"[data-alert='{ids[name]}']")
         await expect(shown.locator(".formula .conditions li").first).to_be_visible()
         await expect(shown.get_by_role("heading", name="事实")).to_be_visible()
-        numbers: list[list[str]] = await shown.locator(".formula [data-source]").evaluate_all(
-            "all => all.map(one => [one.dataset.source, one.dataset.value])"
+        told: dict[str, str] = await shown.locator(".formula [data-source]").evaluate_all(
+            "all => Object.fromEntries(all.map(one => [one.dataset.source, one.dataset.value]))"
         )
-        told = dict(tuple(one) for one in numbers)
         for measure, value in made.measures.items():
             assert told[f"measure:{measure}"] == _text(value["value"]), (name, measure)
         for source, value in told.items():
@@ -163,7 +165,9 @@ async def test_from_the_list_by_keyboard_and_through_it(visit: Visit, ids: dict[
     await expect(page.get_by_role("grid")).to_be_focused()
 
 
-async def test_slider_chart_and_map_in_step(visit: Visit, ids: dict[str, str], found: dict[str, tuple[Any, Any]]) -> None:
+async def test_slider_chart_and_map_in_step(
+    visit: Visit, ids: dict[str, str], found: dict[str, tuple[Any, Any]]
+) -> None:
     page = await visit("office", f"/alerts/{ids['location']}")
     here = page.locator("[data-fix]")
     await expect(here).to_contain_text("第 1 / 57")
@@ -193,7 +197,9 @@ async def test_ten_thousand_fixes_are_drawn_at_once(visit: Visit, ids: dict[str,
         ".filter(one => one.name.includes('/evidence')); return [got.responseEnd - got.startTime, mark.startTime - got.responseEnd] }"
     )
     took = await page.locator(".map").get_attribute("data-took")
-    print(f"10,000 fixes: fetched in {drawn[0]:.0f} ms, drawn {drawn[1]:.0f} ms later ({took} ms of it on the canvas)")
+    print(
+        f"10,000 fixes: fetched in {drawn[0]:.0f} ms, drawn {drawn[1]:.0f} ms later ({took} ms of it on the canvas)"
+    )
     await page.locator(".time").scroll_into_view_if_needed()
     await picture(page, "alert-long")
 
@@ -211,8 +217,6 @@ async def test_withdrawn_says_why_and_prints(visit: Visit, ids: dict[str, str]) 
 
 
 def picture_path(name: str) -> str:
-    from tests.browser.pages import PICTURES
-
     PICTURES.mkdir(exist_ok=True)
     return str(PICTURES / f"{name}.png")
 
@@ -263,7 +267,9 @@ async def test_unit_sees_no_buttons_and_markup_is_text(visit: Visit, ids: dict[s
     await expect(page.get_by_role("heading", name="Formula and thresholds")).to_be_visible()
     await picture(page, "alert-dark-english")
     assert await flaws(page) == []
-    wide: int = await page.evaluate("() => document.querySelector('main').scrollWidth - document.querySelector('main').clientWidth")
+    wide: int = await page.evaluate(
+        "() => document.querySelector('main').scrollWidth - document.querySelector('main').clientWidth"
+    )
     assert wide <= 0
 
 
