@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import pytest_asyncio
@@ -67,6 +67,18 @@ async def state(page: Page, name: str) -> None:
     await expect(page.locator("[data-test=state]")).to_contain_text(name)
 
 
+async def act(page: Page, case: str, step: str, **body: Any) -> None:
+    """Take a step as the person of ``page``, without its forms."""
+    request = page.context.request
+    session, shown = await asyncio.gather(request.get("/v1/session"), request.get(f"/v1/cases/{case}"))
+    answer = await request.post(
+        f"/v1/cases/{case}:{step}",
+        data={"version": (await shown.json())["version"], **body},
+        headers={"X-CSRF-Token": (await session.json())["csrf_token"]},
+    )
+    assert answer.ok, await answer.text()
+
+
 async def drafted(visit: Visit, alerts: list[str], title: str) -> Page:
     """The clerk's page of a new draft that may be submitted."""
     page = await visit("office", "/cases/new?alert=" + ",".join(alerts))
@@ -103,7 +115,12 @@ async def test_whole_life(visit: Visit, world: World, people: None) -> None:
     await unit.reload()
     await state(unit, "已下达")
     await expect(unit.locator("[data-test=colour]")).to_have_text(re.compile("期限内|将到期|期限待定"))
-    assert await unit.locator("button[data-step=issue], button[data-step=close], button[data-step=cancel]").count() == 0
+    assert (
+        await unit.locator(
+            "button[data-step=issue], button[data-step=close], button[data-step=cancel]"
+        ).count()
+        == 0
+    )
     await take(unit, "sign")
     await send(unit)
     await state(unit, "办理中")
@@ -123,7 +140,9 @@ async def test_whole_life(visit: Visit, world: World, people: None) -> None:
     await picture(unit, "case-reply")
     await send(unit)
     await expect(unit.locator("li[data-step=reply]")).to_contain_text("当晚送医")
-    await expect(unit.locator("[data-refused=sign-reply]")).to_have_count(0)  # no right at all: not even shown
+    await expect(unit.locator("[data-refused=sign-reply]")).to_have_count(
+        0
+    )  # no right at all: not even shown
 
     await signer.goto(f"/cases/{case}")
     await take(signer, "sign-reply")
@@ -135,10 +154,16 @@ async def test_whole_life(visit: Visit, world: World, people: None) -> None:
     await office.get_by_text("程序不规范", exact=True).click()
     await send(office)
     await expect(office.locator("form").get_by_text("必须填写").first).to_be_visible()
-    for label, text in (("责任认定", "车管员未及时补录"), ("整改措施", "当日补录"), ("整改期限", "2099-01-05")):
+    for label, text in (
+        ("责任认定", "车管员未及时补录"),
+        ("整改措施", "当日补录"),
+        ("整改期限", "2099-01-05"),
+    ):
         await office.locator("form").get_by_label(label).fill(text)
     await send(office, sure=True)
-    await expect(office.locator(".problem")).to_contain_text("一年")  # the server's word; what was typed stays
+    await expect(office.locator(".problem")).to_contain_text(
+        "一年"
+    )  # the server's word; what was typed stays
     await expect(office.locator("form").get_by_label("责任认定")).to_have_value("车管员未及时补录")
     day = await office.evaluate("() => new Date(Date.now() + 20 * 86400000).toISOString().slice(0, 10)")
     await office.locator("form").get_by_label("整改期限").fill(day)
@@ -180,6 +205,83 @@ async def test_somebody_was_first(visit: Visit, world: World, people: None) -> N
     await take(office, "submit")
     await office.get_by_role("button", name="返回").click()  # nothing typed: no question
     await expect(office).to_have_url(re.compile("/cases/"))
+
+
+async def test_refused_more_time_again_and_reopened(visit: Visit, world: World, people: None) -> None:
+    office = await drafted(visit, await alerts_of(world, "yiyuan", 1), "改派与延期")
+    case = office.url.rsplit("/", 1)[1]
+    await act(office, case, "submit")
+    head, unit, signer = await asyncio.gather(
+        visit("head", f"/cases/{case}", color_scheme="dark"),
+        visit("unit", "/cases"),
+        visit("signer", "/cases"),
+    )
+    await act(head, case, "issue")
+    await act(head, case, "note", text="口头通知过", internal=True)
+    connection = await connect(world.dsn)
+    await world.add(connection, "clinic", "钱进", "yiyuan", Role.UNIT_ADMINISTRATOR)
+    await connection.close()
+    clinic = await visit("clinic", f"/cases/{case}")
+    await expect(clinic.get_by_text("口头通知过")).to_have_count(0)  # the office's own
+    await take(clinic, "refuse", 理由="太短")
+    await send(clinic)
+    await expect(clinic.locator("form").get_by_text("至少 5 个字")).to_be_visible()
+    await clinic.locator("form").get_by_label("理由").fill("该车当日借给建设局使用")
+    await send(clinic)
+    await state(clinic, "退件待审")
+    await head.reload()
+    await take(head, "grant")
+    await head.get_by_role("combobox", name="改派单位").click()
+    await head.get_by_role("option", name="市建设局").click()
+    await picture(head, "case-dark")
+    assert await flaws(head) == []
+    await send(head)
+    await state(head, "已下达")
+    await expect(head.locator("header .tags")).to_contain_text("市建设局")
+
+    await act(unit, case, "sign")
+    await unit.goto(f"/cases/{case}")
+    await take(unit, "ask-extension", 日期="2026-03-04", 理由="驾驶员出差，下周返回")
+    await send(unit)
+    await expect(unit.locator(".problem")).to_be_visible()  # a day that is over
+    days = await unit.context.request.get("/v1/cases/" + case)
+    due = (await days.json())["deadlines"]["due"]["on"]
+    later = await unit.evaluate(
+        "due => { const d = new Date(due + 'T00:00:00Z'); do d.setUTCDate(d.getUTCDate() + 1); while ([0, 6].includes(d.getUTCDay())); return d.toISOString().slice(0, 10) }",
+        due,
+    )
+    await unit.locator("form").get_by_label("日期").fill(later)
+    await send(unit)
+    await state(unit, "延期待批")
+    await head.reload()
+    await take(head, "grant")
+    await send(head)
+    await state(head, "办理中")
+    await expect(head.locator("button[data-paper=extension]")).to_be_visible()
+
+    for again in (False, True):
+        await act(unit, case, "reply", text="已核实", checked=["track"])
+        await act(signer, case, "sign-reply")
+        await office.reload()
+        if not again:
+            await take(office, "redo", 理由="请附上派车单的照片")
+            await send(office)
+            await state(office, "退回重办")
+    await take(office, "close", 认定依据="围栏画错")
+    await office.get_by_text("数据问题", exact=True).click()
+    await office.locator("form").get_by_text("围栏", exact=True).click()
+    await expect(office.locator("form").get_by_label("责任认定")).to_have_count(0)
+    await send(office, sure=True)
+    await state(office, "已核销")
+    await expect(office.locator("li[data-step=close]")).to_contain_text("数据问题出在围栏")
+    await head.reload()
+    await take(head, "reopen", 理由="驾驶员补交了新的凭证")
+    await send(head)
+    await state(head, "办理中")
+    await head.get_by_role("button", name="账户").click()
+    await head.get_by_role("menuitem", name="English").click()
+    await expect(head.locator("[data-test=state]")).to_contain_text("In work")
+    await picture(head, "case-english")
 
 
 async def test_list_board_and_rights(visit: Visit, world: World, people: None) -> None:
@@ -226,5 +328,3 @@ async def test_proposals_and_spot_check(visit: Visit) -> None:
     await expect(page.get_by_role("status").filter(has_text="种子")).to_contain_text("even")
     await picture(page, "case-spot-check")
     assert await flaws(page) == []
-
-
