@@ -2,6 +2,8 @@
 import { useQuery, useQueryClient } from '@tanstack/vue-query'
 import { computed, type Ref } from 'vue'
 
+import { useLookingAgain } from '@/composables/useLookingAgain'
+
 import { backtest, open } from './backtests'
 
 const WHILE_OPEN_MS = 2000
@@ -13,8 +15,8 @@ export function useBacktest(no: Ref<number | undefined>) {
     queryKey: ['backtest', no],
     queryFn: () => backtest(no.value ?? 0),
     enabled: computed(() => no.value !== undefined),
-    refetchInterval: (of) => (open(of.state.data) ? WHILE_OPEN_MS : false),
   })
+  useLookingAgain(WHILE_OPEN_MS, () => open(query.data.value) && query.refetch())
   /** Something was done with it: ask again, for the list as well. */
   async function renew(): Promise<void> {
     await Promise.all([queries.invalidateQueries({ queryKey: ['backtest'] }), queries.invalidateQueries({ queryKey: ['backtests'] })])
