@@ -35,6 +35,10 @@ export default {
     },
     views: { title: '常用视图', save: '保存当前视图', name: '视图名称', none: '尚未保存视图', remove: '删除视图 {name}' },
     filters: { from: '开始日期', to: '结束日期', any: '全部', plate: '车牌', dayHint: '如 3月2日', badDay: '无法识别的日期', badPlate: '无法识别的车牌' },
+    map: {
+      loading: '正在打开地图…', closer: '放大', farther: '缩小', all: '显示全部', plain: '无底图', simple: '浏览器不支持 WebGL2，以简图显示',
+    },
+    purpose: { title: '查看用途', text: '您的角色查看车辆位置须说明用途，用途将记入审计日志。', submit: '查看' },
     units: { title: '单位', all: '全部单位', search: '查找单位', none: '没有单位' },
     rule: {
       location: '定位异常', destination: '目的地异常', mileage: '里程数异常', fuel_consumption: '油耗异常', card_binding: '油卡绑定异常',
@@ -86,6 +90,10 @@ export default {
     },
     views: { title: 'Saved views', save: 'Save this view', name: 'Name of the view', none: 'No views saved', remove: 'Delete the view {name}' },
     filters: { from: 'From', to: 'To', any: 'All', plate: 'Plate', dayHint: 'like 3月2日', badDay: 'No day', badPlate: 'No plate' },
+    map: {
+      loading: 'Opening the map…', closer: 'Closer', farther: 'Farther', all: 'Show all', plain: 'no base map', simple: 'no WebGL2 in this browser: a plain drawing',
+    },
+    purpose: { title: 'What it is read for', text: 'Your role has to say what positions are read for; it is kept in the audit.', submit: 'Show' },
     units: { title: 'Units', all: 'All units', search: 'Find a unit', none: 'No units' },
     rule: {
       location: 'Location', destination: 'Destination', mileage: 'Mileage', fuel_consumption: 'Fuel consumption', card_binding: 'Card binding',
