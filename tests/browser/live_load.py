@@ -21,6 +21,7 @@ from playwright.async_api import Page, async_playwright
 from api.live.frames import Kind, Rows, changed_part, frame, full_part
 from runtime.embedded_postgres import embedded_server
 from tests.browser.conftest import _ARGUMENTS, chromium
+from tests.browser.moving import NO_WEBGL
 from tests.browser.pages import sign_in
 from tests.browser.world import _create, _migrated, running_world
 
@@ -99,11 +100,11 @@ async def look(url: str, vehicles: int, seconds: int, *, webgl: bool) -> dict[st
     }  # fmt: skip
     async with async_playwright() as driver:
         arguments = [*_ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-        if not webgl:
-            arguments = ["--disable-gpu" if "swiftshader" in one else one for one in arguments]
         browser = await driver.chromium.launch(executable_path=chromium(), args=arguments)
         page = await browser.new_page(base_url=url, viewport={"width": 1366, "height": 768})
         await page.add_init_script(f"window.__load = {json.dumps(load)};{_FEED}")
+        if not webgl:
+            await page.add_init_script(NO_WEBGL)
         await page.goto("/login?return=/live")
         await sign_in(page, "office")
         await page.locator("[role=row].line").first.wait_for()

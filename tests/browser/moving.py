@@ -16,6 +16,11 @@ from telemetry.quality import assess
 from tests.browser.world import NEWEST, VEHICLES, World
 
 US: Final = 1_000_000
+#: A browser as if it had no WebGL, as an init script.
+NO_WEBGL: Final = (
+    "const get = HTMLCanvasElement.prototype.getContext;"
+    "HTMLCanvasElement.prototype.getContext = function (kind, ...more) { return /webgl/.test(kind) ? null : get.call(this, kind, ...more) }"
+)
 #: 南通市崇川区
 LON_E6, LAT_E6 = 120_890_000, 31_980_000
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from playwright.async_api import Page, expect
 
-from tests.browser.moving import LAT_E6, LON_E6, report, terminals
+from tests.browser.moving import LAT_E6, LON_E6, NO_WEBGL, report, terminals
 from tests.browser.pages import flaws, picture
 from tests.browser.world import MARKUP, World
 
@@ -78,10 +78,7 @@ async def test_vehicles_move_and_one_is_opened(visit: Visit, world: World) -> No
 async def test_line_that_breaks_without_webgl_and_in_english(visit: Visit, world: World) -> None:
     cars = await district(world)
     page = await visit("unit", "/alerts")
-    await page.context.add_init_script(
-        "const get = HTMLCanvasElement.prototype.getContext;"
-        "HTMLCanvasElement.prototype.getContext = function (kind, ...more) { return /webgl/.test(kind) ? null : get.call(this, kind, ...more) }"
-    )
+    await page.context.add_init_script(NO_WEBGL)
     await page.goto("/live")
     await expect(page.locator("[data-face=canvas]")).to_be_visible()
     await expect(page.locator(LINES)).to_have_count(2)  # of its own unit, and no other

@@ -1,6 +1,6 @@
 // The map where there is no WebGL2: points and lines on a plain canvas. It can be moved by pointer, wheel and keyboard.
 import type { Face, FaceEvents } from './face'
-import { HIDDEN, latOf, lonOf, mercatorX, mercatorY, metresAt, NO_TURN, type Bounds, type Line, type Look, type Points } from './mercator'
+import { HIDDEN, latOf, lonOf, mercatorX, mercatorY, metresAt, NO_TURN, shrunk, type Bounds, type Line, type Look, type Points } from './mercator'
 
 const CLOSE_SCALE = 512 * 2 ** 15
 const LEAST_SCALE = 512
@@ -189,9 +189,10 @@ export class CanvasFace implements Face {
 
   private drawPoints(context: CanvasRenderingContext2D, points: Points, width: number, height: number): void {
     // One path for each look: thousands of points are then a few strokes of the pen.
+    const part = points.shrinks ? shrunk(Math.log2(this.scale / 512)) : 1
     this.looks.forEach((look, kind) => {
       context.beginPath()
-      const half = look.size / 2
+      const half = (look.size * part) / 2
       for (let k = 0; k < points.count; k++) {
         const what = points.look[k]
         if (what !== kind || what === HIDDEN) continue

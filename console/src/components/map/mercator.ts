@@ -92,6 +92,13 @@ export interface Points {
   y: Float64Array
   look: Uint8Array
   turn: Uint8Array
+  /** Drawn smaller on a map of a wide area, where thousands lie close to each other. */
+  shrinks?: boolean
+}
+
+/** How large points that shrink are drawn at a zoom (512 pixels times 2 to its power are the world). */
+export function shrunk(zoom: number): number {
+  return Math.max(0.4, Math.min(1, (zoom - 5) / 7))
 }
 
 export function noPoints(room: number): Points {

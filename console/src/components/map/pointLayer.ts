@@ -3,7 +3,7 @@
 import type { CustomLayerInterface, CustomRenderMethodInput, Map as MapLibre } from 'maplibre-gl'
 
 import { MOST_LOOKS } from './face'
-import { HIDDEN, offsets, rgb, shifted, SHAPES, type Look, type Points } from './mercator'
+import { HIDDEN, offsets, rgb, shifted, SHAPES, shrunk, type Look, type Points } from './mercator'
 
 const VERTEX = `#version 300 es
 uniform mat4 u_matrix;
@@ -49,7 +49,9 @@ void main() {
   else far = length(at);
   float inside = 1.0 - smoothstep(1.0 - edge, 1.0, far);
   if (inside <= 0.0) discard;
-  float rim = smoothstep(1.0 - 2.1 * edge, 1.0 - 1.3 * edge, far);
+  // An arrow is narrow: a broad rim would leave nothing of it.
+  float thin = v_shape == 1 ? 0.6 * edge : edge;
+  float rim = smoothstep(1.0 - 2.1 * thin, 1.0 - 1.3 * thin, far);
   if (v_shape == 3) { float body = smoothstep(1.0 - 4.6 * edge, 1.0 - 3.4 * edge, far); colour = vec4(v_colour, 1.0) * (inside * body); return; }
   colour = vec4(mix(v_colour, vec3(1.0), rim), 1.0) * inside;
 }`
@@ -87,6 +89,7 @@ export class PointLayer implements CustomLayerInterface {
   private refX = 0
   private refY = 0
   private fresh = false
+  private shrinks = false
   private readonly looks = new Float32Array(4 * MOST_LOOKS)
   private readonly sizes = new Float32Array(MOST_LOOKS)
 
@@ -106,6 +109,7 @@ export class PointLayer implements CustomLayerInterface {
       this.kinds = new Uint8Array(this.places.length)
     }
     this.count = points.count
+    this.shrinks = points.shrinks === true
     // The first point that is drawn is near the others as well as any.
     let first = 0
     while (first < points.count && points.look[first] === HIDDEN) first++
@@ -165,7 +169,7 @@ export class PointLayer implements CustomLayerInterface {
     gl.useProgram(gpu.program)
     gl.bindVertexArray(gpu.vertices)
     gl.uniformMatrix4fv(gpu.matrix, false, shifted(given.defaultProjectionData.mainMatrix, this.refX, this.refY))
-    gl.uniform1f(gpu.ratio, window.devicePixelRatio)
+    gl.uniform1f(gpu.ratio, window.devicePixelRatio * (this.shrinks ? shrunk(this.map?.getZoom() ?? 12) : 1))
     gl.uniform4fv(gpu.look, this.looks)
     gl.uniform1fv(gpu.size, this.sizes)
     gl.disable(gl.DEPTH_TEST)

@@ -26,13 +26,13 @@ export const CHOSEN = STATES.length + 1
 export function looks(dark: boolean): Look[] {
   return [
     { shape: 'diamond', colour: dark ? '#ff7b72' : '#b3261e', size: 17 },
-    { shape: 'arrow', colour: dark ? '#63c174' : '#1e7a34', size: 20 },
+    { shape: 'arrow', colour: dark ? '#63c174' : '#1e7a34', size: 24 },
     { shape: 'circle', colour: dark ? '#e5b567' : '#a86200', size: 12 },
     { shape: 'square', colour: dark ? '#7fb0f0' : '#1d4f91', size: 11 },
     { shape: 'ring', colour: dark ? '#c79bff' : '#6b3fa0', size: 12 },
     { shape: 'ring', colour: dark ? '#a9b0ba' : '#6b7078', size: 12 },
     { shape: 'ring', colour: dark ? '#8b929c' : '#8a9099', size: 12 },
-    { shape: 'ring', colour: dark ? '#ffffff' : '#0b57d0', size: 30 },
+    { shape: 'ring', colour: dark ? '#ffffff' : '#0b57d0', size: 34 },
   ]
 }
 
@@ -43,7 +43,7 @@ const NOWHERE = -(2 ** 31)
 
 /** How the rows are now: their state, how many there are of each, and the points to draw. */
 export class Picture {
-  points: Points = { count: 0, x: new Float64Array(0), y: new Float64Array(0), look: new Uint8Array(0), turn: new Uint8Array(0) }
+  points: Points = { count: 0, x: new Float64Array(0), y: new Float64Array(0), look: new Uint8Array(0), turn: new Uint8Array(0), shrinks: true }
   state = new Uint8Array(0)
   private lon = new Int32Array(0)
   private lat = new Int32Array(0)
@@ -53,7 +53,7 @@ export class Picture {
   draw(table: LiveTable, shown: Uint8Array | null, only: number | null, old: boolean): number[] {
     const n = table.vehicles
     if (this.state.length !== n) {
-      this.points = { count: n, x: new Float64Array(n), y: new Float64Array(n), look: new Uint8Array(n), turn: new Uint8Array(n) }
+      this.points = { count: n, x: new Float64Array(n), y: new Float64Array(n), look: new Uint8Array(n), turn: new Uint8Array(n), shrinks: true }
       this.state = new Uint8Array(n)
       this.lon = new Int32Array(n)
       this.lat = new Int32Array(n)
