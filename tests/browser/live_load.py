@@ -58,7 +58,18 @@ def frames(vehicles: int, seconds: int) -> list[bytes]:
         np.full(vehicles, _BEGIN), random.integers(0, 2, vehicles) * random.integers(20, 90, vehicles),
         random.integers(0, 180, vehicles), np.full(vehicles, 7),
     )  # fmt: skip
-    made = [frame(Kind.SNAPSHOT, 1, now_ms=_BEGIN * 1000.0, epoch=5, vehicles=vehicles, full=vehicles, step=200, body=full_part(rows))]
+    made = [
+        frame(
+            Kind.SNAPSHOT,
+            1,
+            now_ms=_BEGIN * 1000.0,
+            epoch=5,
+            vehicles=vehicles,
+            full=vehicles,
+            step=200,
+            body=full_part(rows),
+        )
+    ]
     for k in range(1, seconds + 1):
         after = Rows(
             index, rows.lon + random.integers(-2, 3, vehicles), rows.lat + random.choice([-1, 1], vehicles), np.full(vehicles, _BEGIN + k),
@@ -66,7 +77,16 @@ def frames(vehicles: int, seconds: int) -> list[bytes]:
         )  # fmt: skip
         body = changed_part(after, rows, vehicles, _BEGIN + k)
         made.append(
-            frame(Kind.DELTA, 1 + k, now_ms=(_BEGIN + k) * 1000.0, epoch=5, vehicles=vehicles, changed=vehicles, step=200, body=body)
+            frame(
+                Kind.DELTA,
+                1 + k,
+                now_ms=(_BEGIN + k) * 1000.0,
+                epoch=5,
+                vehicles=vehicles,
+                changed=vehicles,
+                step=200,
+                body=body,
+            )
         )
         rows = after
     return made
@@ -84,7 +104,10 @@ async def measure(page: Page, seconds: float) -> dict[str, float]:
     before = await now()
     await asyncio.sleep(seconds)  # time: what is measured
     after = await now()
-    spent = {name: 1000 * (after[name] - before[name]) / seconds for name in ("TaskDuration", "ScriptDuration", "LayoutDuration")}
+    spent = {
+        name: 1000 * (after[name] - before[name]) / seconds
+        for name in ("TaskDuration", "ScriptDuration", "LayoutDuration")
+    }
     return spent | {"heap_mb": after["JSHeapUsedSize"] / 1e6}
 
 
@@ -111,7 +134,9 @@ async def look(url: str, vehicles: int, seconds: int, *, webgl: bool) -> dict[st
         await asyncio.sleep(8)  # time: until it is still
         found = await measure(page, seconds)
         found["webgl"] = float(await page.locator("[data-face=webgl]").count())
-        await page.screenshot(path=Path(__file__).parent / "pictures" / f"load-{'webgl' if webgl else 'canvas'}.png")
+        await page.screenshot(
+            path=Path(__file__).parent / "pictures" / f"load-{'webgl' if webgl else 'canvas'}.png"
+        )
         await browser.close()
     return found
 
@@ -125,11 +150,22 @@ def main() -> None:
         folder.chmod(0o755)
         with embedded_server(folder / "db") as server:
             asyncio.run(_create(server))
-            dsn = server.rpartition("/")[0] + "/console" if "?" not in server else server.replace("/postgres?", "/console?")
+            dsn = (
+                server.rpartition("/")[0] + "/console"
+                if "?" not in server
+                else server.replace("/postgres?", "/console?")
+            )
             asyncio.run(_migrated(dsn))
             with running_world(dsn, folder) as world:
                 for webgl in (True, False):
-                    print(vehicles, {k: round(v, 1) for k, v in asyncio.run(look(world.url, vehicles, seconds, webgl=webgl)).items()}, flush=True)
+                    print(
+                        vehicles,
+                        {
+                            k: round(v, 1)
+                            for k, v in asyncio.run(look(world.url, vehicles, seconds, webgl=webgl)).items()
+                        },
+                        flush=True,
+                    )
 
 
 if __name__ == "__main__":

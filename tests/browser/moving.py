@@ -35,7 +35,9 @@ async def terminals(world: World) -> dict[str, int]:
             phone = f"1390000000{k}"
             no = await connection.fetchval("SELECT no FROM terminals WHERE phone = $1", phone)
             if no is None:
-                no = await connection.fetchval("INSERT INTO terminals (phone) VALUES ($1) RETURNING no", phone)
+                no = await connection.fetchval(
+                    "INSERT INTO terminals (phone) VALUES ($1) RETURNING no", phone
+                )
                 await connection.execute(
                     "INSERT INTO terminal_bindings VALUES ($1, $2, '2020-01-01', NULL)", no, numbers[car]
                 )
@@ -49,7 +51,9 @@ def report(world: World, rows: Sequence[dict[str, Any]]) -> None:
     """Reports of now (``ago``: so many seconds before) reach the live map, as if they came from the log."""
     now = time.time_ns() // 1000
     whole = [{"lat_e6": LAT_E6, "lon_e6": LON_E6, "status": 3, "ago": 0} | row for row in rows]
-    columns: dict[str, Any] = {name: [row.get(name, 0) for row in whole] for name in set().union(*whole) - {"ago"}}
+    columns: dict[str, Any] = {
+        name: [row.get(name, 0) for row in whole] for name in set().union(*whole) - {"ago"}
+    }
     times = np.array([now - row["ago"] * US for row in whole], np.int64)
     batch = PositionBatch.build(len(whole), received_us=np.full(len(whole), now), device_us=times, **columns)
 

@@ -45,13 +45,18 @@ async def test_vehicles_move_and_one_is_opened(visit: Visit, world: World) -> No
     card = page.get_by_label("车辆情况")
     await expect(card).to_contain_text("120.8900, 31.9800")
     await expect(card).to_contain_text("90° 东")
-    await expect(card.get_by_role("link", name="今日轨迹")).to_have_attribute("href", re.compile(r"^/tracks/car-1\?day=\d{4}"))
+    await expect(card.get_by_role("link", name="今日轨迹")).to_have_attribute(
+        "href", re.compile(r"^/tracks/car-1\?day=\d{4}")
+    )
     await expect(card.get_by_role("link", name="今日预警")).to_be_visible()
     await page.wait_for_timeout(300)  # time: a picture of the map as it is drawn
     await picture(page, "live")
     assert await flaws(page) == []
     await card.get_by_role("button", name="跟随").click()
-    report(world, [{"terminal": cars["car-1"], "speed_dkmh": 610, "direction_deg": 180, "lon_e6": LON_E6 + 5_000}])
+    report(
+        world,
+        [{"terminal": cars["car-1"], "speed_dkmh": 610, "direction_deg": 180, "lon_e6": LON_E6 + 5_000}],
+    )
     await expect(card).to_contain_text("120.8950, 31.9800")
     await expect(first).to_contain_text("61")
     await page.wait_for_timeout(200)  # time: as above

@@ -64,7 +64,7 @@ async def test_a_day_is_shown_played_and_exported(visit: Visit, world: World) ->
         await page.get_by_role("button", name="导出 CSV").click()
     file = await waiting.value
     assert file.suggested_filename == "track-苏F12345-2026-03-02.csv"
-    text = Path(await file.path()).read_text("utf-8")
+    text = Path(await file.path()).read_text("utf-8")  # noqa: ASYNC240 - a small file
     assert text.count("\n") == len(fixes) + 3
     await page.get_by_role("button", name="后一天").click()
     await expect(page.get_by_text("2026年3月3日 没有轨迹")).to_be_visible()
@@ -79,7 +79,12 @@ async def test_who_has_to_say_what_for_is_asked(visit: Visit, world: World) -> N
         if "x-purpose" in request.headers:
             await route.continue_()
         else:
-            body = {"type": "urn:gongche:problem:purpose-needed", "title": "须说明用途", "detail": "请说明用途", "status": 422}
+            body = {
+                "type": "urn:gongche:problem:purpose-needed",
+                "title": "须说明用途",
+                "detail": "请说明用途",
+                "status": 422,
+            }
             await route.fulfill(status=422, json=body, content_type="application/problem+json")
 
     page = await visit("office", "/alerts", color_scheme="dark")

@@ -63,7 +63,7 @@ export class LiveStream {
       }
       this.events.line('lost', problem)
       const pause = Math.max(this.wait, (problem?.retryAfter ?? 0) * 1000)
-      this.wait = Math.min(MOST_WAIT_MS, this.wait * 2)
+      this.wait = Math.max(FIRST_WAIT_MS, Math.min(MOST_WAIT_MS, this.wait * 2))
       // oxlint-disable-next-line no-await-in-loop
       await this.pause(pause)
     }
