@@ -35,6 +35,11 @@ export default {
     },
     views: { title: '常用视图', save: '保存当前视图', name: '视图名称', none: '尚未保存视图', remove: '删除视图 {name}' },
     filters: { from: '开始日期', to: '结束日期', any: '全部', plate: '车牌', dayHint: '如 3月2日', badDay: '无法识别的日期', badPlate: '无法识别的车牌' },
+    form: {
+      missing: '必须填写', moment: '无法识别的时间', momentHint: '如 2026-03-02 08:30（北京时间）', yes: '是', once: '仅显示这一次，关闭后无法再查看。', copy: '复制', copied: '已复制',
+      copyByHand: '浏览器不允许复制，请选中后手工复制', kept: '我已妥善保存',
+    },
+    purpose: { ask: '请说明查询用途', hint: '如：3月油费核对（记入审计）', show: '查看' },
     units: { title: '单位', all: '全部单位', search: '查找单位', none: '没有单位' },
     rule: {
       location: '定位异常', destination: '目的地异常', mileage: '里程数异常', fuel_consumption: '油耗异常', card_binding: '油卡绑定异常',
@@ -86,6 +91,11 @@ export default {
     },
     views: { title: 'Saved views', save: 'Save this view', name: 'Name of the view', none: 'No views saved', remove: 'Delete the view {name}' },
     filters: { from: 'From', to: 'To', any: 'All', plate: 'Plate', dayHint: 'like 3月2日', badDay: 'No day', badPlate: 'No plate' },
+    form: {
+      missing: 'Required', moment: 'No time', momentHint: 'like 2026-03-02 08:30 (Beijing)', yes: 'Yes', once: 'Shown this once: it cannot be seen again after closing.', copy: 'Copy', copied: 'Copied',
+      copyByHand: 'The browser does not allow it: select it and copy by hand', kept: 'I have kept it',
+    },
+    purpose: { ask: 'What do you read it for?', hint: 'like: fuel costs of March (kept in the audit)', show: 'Show' },
     units: { title: 'Units', all: 'All units', search: 'Find a unit', none: 'No units' },
     rule: {
       location: 'Location', destination: 'Destination', mileage: 'Mileage', fuel_consumption: 'Fuel consumption', card_binding: 'Card binding',
