@@ -108,6 +108,8 @@ async def test_import_with_wrong_rows(visit: Visit, tmp_path: Path) -> None:
     assert saved[-1].startswith("car-10,苏F10101,nowhere,单位：")
     assert not any(line.startswith("car-8") for line in saved)
     file.write_bytes(rows.splitlines()[0].encode("gbk") + "\ncar-8,苏F88888,jsj\n".encode("gbk"))
+    await page.get_by_role("button", name="导入").click()
+    await expect(page.get_by_text("文件在选择之后被修改")).to_be_visible()
     await page.get_by_label("选择文件").set_input_files(file)
     await page.get_by_role("button", name="导入").click()
     await expect(page.locator(".counts .created")).to_contain_text("1")
@@ -135,6 +137,11 @@ async def test_terminal_with_a_device_that_waits(visit: Visit, world: World) -> 
         world,
         "INSERT INTO terminals (phone, waiting_device, waiting_since) VALUES"
         " ('13800000001', ARRAY['70111', 'GT-1', 'A0001', '苏F12345'], now())",
+    )
+    await _execute(
+        world,
+        "INSERT INTO terminal_bindings (terminal_no, vehicle_no, valid_from) SELECT t.no, v.no, now() - interval '1 day'"
+        " FROM terminals t, vehicles v WHERE t.phone = '13800000001' AND v.id = 'car-1'",
     )
     page = await visit("office", "/registry/terminals")
     await page.locator(LINES).first.click()

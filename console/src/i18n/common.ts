@@ -8,7 +8,7 @@ export default {
       confirm: '确定', back: '返回', open: '打开', more: '加载更多', export: '导出', print: '打印', signOut: '退出登录',
     },
     shell: {
-      navigation: '主导航', account: '账户', language: '语言', theme: '外观', light: '浅色', dark: '深色', auto: '跟随系统',
+      navigation: '主导航', mine: '我的账户', account: '账户', language: '语言', theme: '外观', light: '浅色', dark: '深色', auto: '跟随系统',
       large: '大字', normal: '标准字号', menu: '收起或展开导航', docs: '接口文档',
     },
     state: {
@@ -36,7 +36,7 @@ export default {
     views: { title: '常用视图', save: '保存当前视图', name: '视图名称', none: '尚未保存视图', remove: '删除视图 {name}' },
     filters: { from: '开始日期', to: '结束日期', any: '全部', plate: '车牌', dayHint: '如 3月2日', badDay: '无法识别的日期', badPlate: '无法识别的车牌' },
     form: {
-      missing: '必须填写', moment: '无法识别的时间', momentHint: '如 2026-03-02 08:30（北京时间）', yes: '是', once: '仅显示这一次，关闭后无法再查看。', copy: '复制', copied: '已复制',
+      seeFields: '未写入，请更正上面标出的内容。', missing: '必须填写', moment: '无法识别的时间', momentHint: '如 2026-03-02 08:30（北京时间）', yes: '是', once: '仅显示这一次，关闭后无法再查看。', copy: '复制', copied: '已复制',
       copyByHand: '浏览器不允许复制，请选中后手工复制', kept: '我已妥善保存',
     },
     purpose: { ask: '请说明查询用途', hint: '如：3月油费核对（记入审计）', show: '查看' },
@@ -64,7 +64,7 @@ export default {
       confirm: 'OK', back: 'Back', open: 'Open', more: 'Load more', export: 'Export', print: 'Print', signOut: 'Sign out',
     },
     shell: {
-      navigation: 'Main navigation', account: 'Account', language: 'Language', theme: 'Appearance', light: 'Light', dark: 'Dark', auto: 'As the system',
+      navigation: 'Main navigation', mine: 'My account', account: 'Account', language: 'Language', theme: 'Appearance', light: 'Light', dark: 'Dark', auto: 'As the system',
       large: 'Large letters', normal: 'Usual letters', menu: 'Fold or unfold the navigation', docs: 'API documentation',
     },
     state: {
@@ -92,7 +92,7 @@ export default {
     views: { title: 'Saved views', save: 'Save this view', name: 'Name of the view', none: 'No views saved', remove: 'Delete the view {name}' },
     filters: { from: 'From', to: 'To', any: 'All', plate: 'Plate', dayHint: 'like 3月2日', badDay: 'No day', badPlate: 'No plate' },
     form: {
-      missing: 'Required', moment: 'No time', momentHint: 'like 2026-03-02 08:30 (Beijing)', yes: 'Yes', once: 'Shown this once: it cannot be seen again after closing.', copy: 'Copy', copied: 'Copied',
+      seeFields: 'Not written: mend what is marked above.', missing: 'Required', moment: 'No time', momentHint: 'like 2026-03-02 08:30 (Beijing)', yes: 'Yes', once: 'Shown this once: it cannot be seen again after closing.', copy: 'Copy', copied: 'Copied',
       copyByHand: 'The browser does not allow it: select it and copy by hand', kept: 'I have kept it',
     },
     purpose: { ask: 'What do you read it for?', hint: 'like: fuel costs of March (kept in the audit)', show: 'Show' },
