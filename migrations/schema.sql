@@ -193,6 +193,20 @@ BEGIN
     END LOOP;
 END $$;
 
+CREATE FUNCTION backtests_before(since timestamp with time zone, number bigint) RETURNS integer
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT count(*)::integer FROM backtests WHERE state IN ('queued', 'running') AND (queued_at, no) < (since, number)
+$$;
+
+CREATE FUNCTION backtests_open(who text) RETURNS integer[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT ARRAY[count(*), count(*) FILTER (WHERE asked_by = who)]::integer[] FROM backtests WHERE state IN ('queued', 'running')
+$$;
+
 CREATE FUNCTION begin_plates() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -261,6 +275,79 @@ BEGIN
         EXECUTE format('GRANT %s ON %s TO gongche_cleared', privilege, place);
     END LOOP;
     EXECUTE format('CREATE POLICY cleared ON %s TO gongche_cleared USING (true) WITH CHECK (true)', place);
+END $$;
+
+CREATE FUNCTION counted_alerts(what text, wanted jsonb, units text[], cars text[], states text[], unseen text[], most integer) RETURNS TABLE(key text, rule text, organisation text, status text, severity text, case_state text, finding text, n bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    nos integer[] := hidden_nos();
+    ids text[] := '{}';
+    plates text[] := '{}';
+    cards text[] := '{}';
+    orders text[] := '{}';
+    own_rule text := wanted ->> 'rule';
+    own_unit text := wanted ->> 'organisation';
+    own_car text := wanted ->> 'vehicle';
+    own_driver text := wanted ->> 'driver';
+    own_status text := wanted ->> 'status';
+    own_severity text := wanted ->> 'severity';
+    own_finding text := wanted ->> 'finding';
+    since timestamptz := wanted ->> 'from';
+    until timestamptz := wanted ->> 'to';
+    began_since timestamptz := wanted ->> 'began_from';
+    began_until timestamptz := wanted ->> 'began_to';
+    detected_since timestamptz := wanted ->> 'detected_from';
+    detected_until timestamptz := wanted ->> 'detected_to';
+    form text := CASE what WHEN 'month' THEN 'YYYY-MM' ELSE 'YYYY-MM-DD' END;
+BEGIN
+    IF EXISTS (SELECT FROM jsonb_object_keys(wanted) k WHERE k <> ALL ('{rule,organisation,vehicle,driver,status,severity,finding,from,to,'
+            'began_from,began_to,detected_from,detected_to}'::text[])) THEN
+        RAISE EXCEPTION 'no such filter of alerts: %', wanted USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF NOT unit_in_reach(NULL) THEN
+        units := CASE WHEN units IS NULL THEN reach_units()
+            ELSE ARRAY(SELECT u FROM unnest(units) u WHERE u = ANY (reach_units())) END;
+    END IF;
+    IF cardinality(nos) > 0 THEN
+        ids := hidden_ids();
+        plates := hidden_plates();
+        cards := hidden_cards();
+        -- Those of which order_hidden says so, all at once.
+        SELECT COALESCE(array_agg(DISTINCT k.id), '{}') INTO orders FROM (
+            SELECT o.id, o.part_of FROM dispatch_orders o WHERE o.vehicle = ANY (ids)
+            UNION ALL SELECT o.id, o.part_of FROM dispatch_orders o WHERE o.exchanges <> '[]'::jsonb
+               AND EXISTS (SELECT FROM jsonb_array_elements(o.exchanges) e WHERE e ->> 'vehicle' = ANY (ids))) f
+         CROSS JOIN LATERAL (VALUES (f.id), (f.part_of)) k (id) WHERE k.id IS NOT NULL;
+    END IF;
+    -- Planned anew each time (plan_cache_mode below): what is not asked for is no part of the plan.
+    RETURN QUERY
+    SELECT COALESCE(f.k, to_char(f.at, form)), f.rule, f.organisation, f.status, f.severity, f.case_state, f.finding, f.n FROM (
+        SELECT g.k, g.at, g.rule, g.organisation, g.status, g.severity, g.case_state, g.finding, count(*) AS n FROM (
+            SELECT CASE what WHEN 'rule' THEN a.rule WHEN 'organisation' THEN a.organisation WHEN 'vehicle' THEN a.vehicle
+                    WHEN 'driver' THEN a.driver WHEN 'severity' THEN a.severity WHEN 'status' THEN a.status WHEN 'finding' THEN a.finding
+                    WHEN 'case_state' THEN CASE WHEN a.case_state = ANY (unseen) THEN 'none' ELSE a.case_state END END AS k,
+                CASE WHEN what IN ('day', 'month') THEN date_trunc('day', a.occurred_from AT TIME ZONE interval '8 hours') END AS at,
+                CASE WHEN what = 'list' THEN a.rule END AS rule, CASE WHEN what = 'list' THEN a.organisation END AS organisation,
+                a.status, a.severity, CASE WHEN a.case_state = ANY (unseen) THEN 'none' ELSE a.case_state END AS case_state, a.finding
+              FROM alerts a
+             WHERE (own_rule IS NULL OR a.rule = own_rule) AND (own_unit IS NULL OR a.organisation = own_unit)
+               AND (own_car IS NULL OR a.vehicle = own_car) AND (own_driver IS NULL OR a.driver = own_driver)
+               AND (own_status IS NULL OR a.status = own_status) AND (own_severity IS NULL OR a.severity = own_severity)
+               AND (own_finding IS NULL OR a.finding = own_finding)
+               AND (since IS NULL OR a.occurred_to IS NULL OR a.occurred_to >= since) AND (until IS NULL OR a.occurred_from < until)
+               AND (began_since IS NULL OR a.occurred_from >= began_since) AND (began_until IS NULL OR a.occurred_from < began_until)
+               AND (detected_since IS NULL OR a.detected_at >= detected_since) AND (detected_until IS NULL OR a.detected_at < detected_until)
+               AND (units IS NULL OR a.organisation = ANY (units)) AND (cars IS NULL OR a.vehicle = ANY (cars))
+               AND (states IS NULL OR a.case_state = ANY (states))
+               AND (cardinality(nos) = 0 OR ((a.vehicle IS NULL OR a.vehicle <> ALL (ids))
+                    AND (a.vehicle_no IS NULL OR a.vehicle_no <> ALL (nos)) AND a.plate <> ALL (plates)
+                    AND (a.card IS NULL OR a.card <> ALL (cards)) AND (a.order_id IS NULL OR a.order_id <> ALL (orders))))
+             ORDER BY a.occurred_from DESC LIMIT most) g
+         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8) f;
 END $$;
 
 CREATE FUNCTION counted_cases(whole text[], part text[], origin text, today date) RETURNS TABLE(state text, colour text, n bigint)
@@ -664,6 +751,31 @@ CREATE FUNCTION masked_id(kind text, id text) RETURNS text
     AS $$
     SELECT 'masked-' || left(secrecy_mac(kind, id), 32)
 $$;
+
+CREATE FUNCTION masked_list(rules text, units text[], standing text, how_severe text, since timestamp with time zone, until timestamp with time zone, began_since timestamp with time zone, began_until timestamp with time zone, detected_since timestamp with time zone, detected_until timestamp with time zone, before timestamp with time zone, behind text, most integer) RETURNS TABLE(id text, rule text, organisation text, status text, severity text, occurred_from timestamp with time zone, detected_at timestamp with time zone, created_at timestamp with time zone, body jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    nos integer[] := hidden_nos();
+    ids text[];
+BEGIN
+    IF cardinality(nos) = 0 THEN RETURN; END IF;
+    ids := hidden_ids();
+    RETURN QUERY SELECT f.masked, f.rule, f.organisation, f.status, f.severity, f.occurred_from, f.detected_at, v.created_at,
+        masked_alert(v.body, f.vehicle) FROM (
+        SELECT a.*, masked_id('alert', a.id) AS masked FROM alerts a WHERE a.vehicle = ANY (ids) AND unit_in_reach(a.organisation)
+           AND (rules IS NULL OR a.rule = rules) AND (units IS NULL OR a.organisation = ANY (units))
+           AND (standing IS NULL OR a.status = standing) AND (how_severe IS NULL OR a.severity = how_severe)
+           AND (since IS NULL OR a.occurred_to IS NULL OR a.occurred_to >= since) AND (until IS NULL OR a.occurred_from < until)
+           AND (began_since IS NULL OR a.occurred_from >= began_since) AND (began_until IS NULL OR a.occurred_from < began_until)
+           AND (detected_since IS NULL OR a.detected_at >= detected_since) AND (detected_until IS NULL OR a.detected_at < detected_until)
+           AND (before IS NULL OR a.detected_at <= before)) f
+      JOIN alert_versions v ON v.alert_id = f.id AND v.version = f.version
+     WHERE before IS NULL OR f.detected_at < before OR f.masked > behind
+     ORDER BY f.detected_at DESC, f.masked LIMIT most;
+END $$;
 
 CREATE FUNCTION masked_vehicles(unit text, after text, most integer) RETURNS TABLE(id text, organisation text, updated_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -1405,6 +1517,74 @@ CREATE TABLE audit_default (
 
 ALTER TABLE audit ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME audit_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE backtest_counts (
+    backtest bigint NOT NULL,
+    organisation text,
+    vehicle text,
+    kind text NOT NULL,
+    finding text DEFAULT ''::text NOT NULL,
+    subjects integer NOT NULL,
+    CONSTRAINT backtest_counts_kind_check CHECK ((kind = ANY (ARRAY['raised'::text, 'withdrawn'::text, 'changed'::text, 'unchanged'::text, 'waiting'::text])))
+);
+
+CREATE TABLE backtest_examples (
+    backtest bigint NOT NULL,
+    kind text NOT NULL,
+    place integer NOT NULL,
+    organisation text,
+    subject text NOT NULL,
+    vehicle text,
+    plate text,
+    driver text,
+    order_id text,
+    alert_id text,
+    finding text,
+    occurred_from timestamp with time zone,
+    occurred_to timestamp with time zone,
+    was jsonb,
+    becomes jsonb NOT NULL,
+    CONSTRAINT backtest_examples_kind_check CHECK ((kind = ANY (ARRAY['raised'::text, 'withdrawn'::text, 'changed'::text])))
+);
+
+CREATE TABLE backtests (
+    no bigint NOT NULL,
+    organisation text,
+    rule text NOT NULL,
+    parameters jsonb DEFAULT '{}'::jsonb NOT NULL,
+    fence jsonb,
+    from_day date NOT NULL,
+    to_day date NOT NULL,
+    examples integer NOT NULL,
+    state text DEFAULT 'queued'::text NOT NULL,
+    cancel_asked boolean DEFAULT false NOT NULL,
+    asked_by text NOT NULL,
+    asked_by_name text NOT NULL,
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    queued_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    started_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    runs integer DEFAULT 0 NOT NULL,
+    done integer DEFAULT 0 NOT NULL,
+    total integer DEFAULT 0 NOT NULL,
+    positions bigint DEFAULT 0 NOT NULL,
+    pending integer,
+    problem text,
+    CONSTRAINT backtests_check CHECK ((from_day <= to_day)),
+    CONSTRAINT backtests_examples_check CHECK (((examples >= 0) AND (examples <= 500))),
+    CONSTRAINT backtests_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'done'::text, 'failed'::text, 'interrupted'::text, 'cancelled'::text])))
+);
+
+COMMENT ON TABLE backtests IS 'Backtests that were asked for over the API, and how they stand.';
+
+ALTER TABLE backtests ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME backtests_no_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -2458,6 +2638,57 @@ CREATE TABLE positions_default (
     items bytea
 );
 
+CREATE TABLE process_samples (
+    at timestamp with time zone NOT NULL,
+    process text NOT NULL,
+    instance text NOT NULL,
+    version text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    seconds real NOT NULL,
+    leaving boolean DEFAULT false NOT NULL,
+    decoded double precision,
+    confirmed double precision,
+    frames double precision,
+    rejected double precision,
+    append_failures double precision,
+    pauses double precision,
+    gateway_faults double precision,
+    stored double precision,
+    duplicate double precision,
+    quarantined double precision,
+    transactions_failed double precision,
+    requests double precision,
+    request_errors double precision,
+    cpu_seconds double precision,
+    connections double precision,
+    authenticated double precision,
+    budget_used double precision,
+    budget_size double precision,
+    lag_seconds double precision,
+    lag_records double precision,
+    quarantine_entries double precision,
+    put_off double precision,
+    recomputing double precision,
+    judge_leads double precision,
+    pending_changes double precision,
+    seal_oldest double precision,
+    delivery_oldest double precision,
+    dead_letters double precision,
+    exchange_oldest double precision,
+    memory_bytes double precision,
+    open_files double precision,
+    most_files double precision,
+    disk_free_bytes double precision,
+    disk_size_bytes double precision,
+    reply integer[],
+    append integer[],
+    delay integer[],
+    rejects jsonb,
+    CONSTRAINT process_samples_seconds_check CHECK ((seconds > (0)::double precision))
+);
+
+COMMENT ON TABLE process_samples IS 'Figures of each process, one row every ten seconds, of the last 25 hours.';
+
 CREATE TABLE quarantine (
     id bigint NOT NULL,
     topic text NOT NULL,
@@ -3065,6 +3296,12 @@ ALTER TABLE ONLY audit
 ALTER TABLE ONLY audit_default
     ADD CONSTRAINT audit_default_pkey PRIMARY KEY (at, no);
 
+ALTER TABLE ONLY backtest_examples
+    ADD CONSTRAINT backtest_examples_pkey PRIMARY KEY (backtest, kind, place);
+
+ALTER TABLE ONLY backtests
+    ADD CONSTRAINT backtests_pkey PRIMARY KEY (no);
+
 ALTER TABLE ONLY calendar_days
     ADD CONSTRAINT calendar_days_pkey PRIMARY KEY (day);
 
@@ -3305,6 +3542,9 @@ ALTER TABLE ONLY positions_before_2020
 ALTER TABLE ONLY positions_default
     ADD CONSTRAINT positions_default_pkey PRIMARY KEY (terminal_no, device_time, fingerprint);
 
+ALTER TABLE ONLY process_samples
+    ADD CONSTRAINT process_samples_pkey PRIMARY KEY (at, process, instance);
+
 ALTER TABLE ONLY quarantine_ended
     ADD CONSTRAINT quarantine_ended_pkey PRIMARY KEY (id);
 
@@ -3427,15 +3667,21 @@ CREATE INDEX alerts_by_finding ON alerts USING btree (finding, detected_at DESC,
 
 CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
 
+CREATE INDEX alerts_counted ON alerts USING btree (occurred_from) INCLUDE (organisation, rule, severity, status, case_state, finding, vehicle, driver, detected_at, occurred_to, vehicle_no, plate, card, order_id);
+
 CREATE INDEX alerts_happened ON alerts USING gist (tstzrange(occurred_from, GREATEST(occurred_from, COALESCE(occurred_to, 'infinity'::timestamp with time zone)), '[]'::text));
 
 CREATE INDEX alerts_list ON alerts USING btree (detected_at DESC, id);
+
+CREATE INDEX alerts_of_driver ON alerts USING btree (driver, detected_at DESC, id) WHERE (driver IS NOT NULL);
 
 CREATE INDEX alerts_of_orders ON alerts USING btree (order_id) WHERE ((status = 'suspected'::text) AND (order_id IS NOT NULL));
 
 CREATE INDEX alerts_of_organisation ON alerts USING btree (organisation, detected_at DESC, id);
 
 CREATE INDEX alerts_of_rule ON alerts USING btree (rule, detected_at DESC, id);
+
+CREATE INDEX alerts_of_severity ON alerts USING btree (severity, detected_at DESC, id);
 
 CREATE INDEX alerts_of_units_began ON alerts USING btree (organisation, occurred_from);
 
@@ -3470,6 +3716,14 @@ CREATE INDEX audit_default_vehicle_at_no_idx ON audit_default USING btree (vehic
 CREATE INDEX audit_who ON ONLY audit USING btree (who_id, at DESC, no DESC);
 
 CREATE INDEX audit_default_who_id_at_no_idx ON audit_default USING btree (who_id, at DESC, no DESC);
+
+CREATE UNIQUE INDEX backtest_counts_once ON backtest_counts USING btree (backtest, kind, finding, COALESCE(organisation, ''::text), COALESCE(vehicle, ''::text));
+
+CREATE INDEX backtests_ended ON backtests USING btree (ended_at) WHERE (state <> ALL (ARRAY['queued'::text, 'running'::text]));
+
+CREATE INDEX backtests_of_unit ON backtests USING btree (organisation, no DESC);
+
+CREATE INDEX backtests_open ON backtests USING btree (queued_at, no) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
 
 CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from);
 
@@ -3532,6 +3786,10 @@ CREATE INDEX dispatch_orders_departure ON dispatch_orders USING btree (planned_d
 CREATE INDEX dispatch_orders_driver ON dispatch_orders USING btree (driver, planned_departure);
 
 CREATE INDEX dispatch_orders_ended ON dispatch_orders USING btree (GREATEST(planned_return, extended_return, actual_return)) WHERE is_current;
+
+CREATE INDEX dispatch_orders_exchanged ON dispatch_orders USING btree (id) WHERE (exchanges <> '[]'::jsonb);
+
+CREATE INDEX dispatch_orders_left ON dispatch_orders USING btree (actual_departure) WHERE is_newest;
 
 CREATE INDEX dispatch_orders_open ON dispatch_orders USING btree (vehicle) WHERE (is_current AND (status = ANY (ARRAY['approved'::text, 'departed'::text])));
 
@@ -3596,6 +3854,8 @@ CREATE INDEX fuel_transactions_card ON fuel_transactions USING btree (card, at);
 CREATE INDEX fuel_transactions_reverses ON fuel_transactions USING btree (reverses) WHERE (reverses IS NOT NULL);
 
 CREATE INDEX fuel_transactions_station ON fuel_transactions USING btree (station);
+
+CREATE INDEX fuel_transactions_unmatched ON fuel_transactions USING btree (id) WHERE ((station IS NULL) AND (station_name <> ''::text));
 
 CREATE INDEX judge_due_order ON judge_due USING btree (gatherer, due_at);
 
@@ -4228,6 +4488,15 @@ ALTER TABLE ONLY api_tokens
 ALTER TABLE ONLY assessment_decisions
     ADD CONSTRAINT assessment_decisions_dispute_id_fkey FOREIGN KEY (dispute_id) REFERENCES assessment_disputes(id);
 
+ALTER TABLE ONLY backtest_counts
+    ADD CONSTRAINT backtest_counts_backtest_fkey FOREIGN KEY (backtest) REFERENCES backtests(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY backtest_examples
+    ADD CONSTRAINT backtest_examples_backtest_fkey FOREIGN KEY (backtest) REFERENCES backtests(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY backtests
+    ADD CONSTRAINT backtests_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
 
@@ -4439,6 +4708,12 @@ ALTER TABLE assessment_tables ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE audit ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE backtest_counts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE backtest_examples ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE backtests ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE calendar_days ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE card_bindings ENABLE ROW LEVEL SECURITY;
@@ -4474,6 +4749,12 @@ CREATE POLICY cleared ON assessment_sheets TO gongche_cleared USING (true) WITH 
 CREATE POLICY cleared ON assessment_tables TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON audit TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON backtest_counts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON backtest_examples TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON backtests TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON calendar_days TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -4557,6 +4838,8 @@ CREATE POLICY cleared ON organisations TO gongche_cleared USING (true) WITH CHEC
 
 CREATE POLICY cleared ON positions TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON process_samples TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON rule_parameters TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON subscriptions TO gongche_cleared USING (true) WITH CHECK (true);
@@ -4572,6 +4855,8 @@ CREATE POLICY cleared ON terminals TO gongche_cleared USING (true) WITH CHECK (t
 CREATE POLICY cleared ON vehicle_plates TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON vehicle_secrecy TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_states TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON vehicles TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -4624,6 +4909,12 @@ CREATE POLICY everywhere ON assessment_sheets TO gongche_everywhere USING (true)
 CREATE POLICY everywhere ON assessment_tables TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON audit TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON backtest_counts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON backtest_examples TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON backtests TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON calendar_days TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -4707,6 +4998,8 @@ CREATE POLICY everywhere ON organisations TO gongche_everywhere USING (true) WIT
 
 CREATE POLICY everywhere ON positions TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON process_samples TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON rule_parameters TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON subscriptions TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -4722,6 +5015,8 @@ CREATE POLICY everywhere ON terminals TO gongche_everywhere USING (true) WITH CH
 CREATE POLICY everywhere ON vehicle_plates TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicle_secrecy TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicle_states TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicles TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -4793,6 +5088,8 @@ ALTER TABLE organisations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE positions ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE process_samples ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY reach ON alert_dispositions TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON alert_feed FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
@@ -4818,6 +5115,12 @@ CREATE POLICY reach ON assessment_sheets TO gongche_app USING ((organisation = A
 CREATE POLICY reach ON assessment_tables FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
 
 CREATE POLICY reach ON audit FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON backtest_counts FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON backtest_examples FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON backtests TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON calendar_days FOR SELECT TO gongche_app USING (true);
 
@@ -4975,6 +5278,8 @@ CREATE POLICY reach ON positions FOR SELECT TO gongche_app USING ((EXISTS ( SELE
    FROM terminal_bindings b
   WHERE (b.terminal_no = positions.terminal_no))));
 
+CREATE POLICY reach ON process_samples FOR SELECT TO gongche_app USING (true);
+
 CREATE POLICY reach ON rule_parameters FOR SELECT TO gongche_app USING (((organisation IS NULL) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
 
 CREATE POLICY reach ON subscriptions TO gongche_app USING ((((owner_kind || ':'::text) || owner_id) = current_setting('gongche.subject'::text, true))) WITH CHECK ((((owner_kind || ':'::text) || owner_id) = current_setting('gongche.subject'::text, true)));
@@ -5000,6 +5305,10 @@ CREATE POLICY reach ON vehicle_plates FOR SELECT TO gongche_app USING ((EXISTS (
   WHERE (v.no = vehicle_plates.vehicle_no))));
 
 CREATE POLICY reach ON vehicle_secrecy TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON vehicle_states FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.no = vehicle_states.vehicle_no))));
 
 CREATE POLICY reach ON vehicles TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -5047,6 +5356,10 @@ CREATE POLICY reach_delete ON assessment_tables FOR DELETE TO gongche_app USING 
 
 CREATE POLICY reach_delete ON audit FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON backtest_counts FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON backtest_examples FOR DELETE TO gongche_app USING (false);
+
 CREATE POLICY reach_delete ON calendar_days FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON dispatch_orders FOR DELETE TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (EXISTS ( SELECT
@@ -5091,6 +5404,8 @@ CREATE POLICY reach_delete ON organisations FOR DELETE TO gongche_app USING ((pa
 
 CREATE POLICY reach_delete ON positions FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON process_samples FOR DELETE TO gongche_app USING (false);
+
 CREATE POLICY reach_delete ON rule_parameters FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_delete ON terminal_bindings FOR DELETE TO gongche_app USING (((EXISTS ( SELECT
@@ -5098,6 +5413,8 @@ CREATE POLICY reach_delete ON terminal_bindings FOR DELETE TO gongche_app USING 
   WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
 
 CREATE POLICY reach_delete ON vehicle_plates FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON vehicle_states FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON webhook_attempts FOR DELETE TO gongche_app USING (false);
 
@@ -5110,6 +5427,10 @@ CREATE POLICY reach_insert ON alerts FOR INSERT TO gongche_app WITH CHECK (false
 CREATE POLICY reach_insert ON assessment_tables FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_insert ON audit FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON backtest_counts FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON backtest_examples FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON calendar_days FOR INSERT TO gongche_app WITH CHECK (false);
 
@@ -5155,6 +5476,8 @@ CREATE POLICY reach_insert ON organisations FOR INSERT TO gongche_app WITH CHECK
 
 CREATE POLICY reach_insert ON positions FOR INSERT TO gongche_app WITH CHECK (false);
 
+CREATE POLICY reach_insert ON process_samples FOR INSERT TO gongche_app WITH CHECK (false);
+
 CREATE POLICY reach_insert ON rule_parameters FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_insert ON terminal_bindings FOR INSERT TO gongche_app WITH CHECK (((EXISTS ( SELECT
@@ -5164,6 +5487,8 @@ CREATE POLICY reach_insert ON terminal_bindings FOR INSERT TO gongche_app WITH C
 CREATE POLICY reach_insert ON terminals FOR INSERT TO gongche_app WITH CHECK ((home = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_insert ON vehicle_plates FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON vehicle_states FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON webhook_attempts FOR INSERT TO gongche_app WITH CHECK (false);
 
@@ -5176,6 +5501,10 @@ CREATE POLICY reach_update ON alerts FOR UPDATE TO gongche_app USING (false) WIT
 CREATE POLICY reach_update ON assessment_tables FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_update ON audit FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON backtest_counts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON backtest_examples FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON calendar_days FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
@@ -5215,6 +5544,8 @@ CREATE POLICY reach_update ON organisations FOR UPDATE TO gongche_app USING ((pa
 
 CREATE POLICY reach_update ON positions FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
+CREATE POLICY reach_update ON process_samples FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
 CREATE POLICY reach_update ON rule_parameters FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_update ON terminal_bindings FOR UPDATE TO gongche_app USING (((EXISTS ( SELECT
@@ -5226,6 +5557,8 @@ CREATE POLICY reach_update ON terminal_bindings FOR UPDATE TO gongche_app USING 
 CREATE POLICY reach_update ON terminals FOR UPDATE TO gongche_app USING ((home = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((home = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_update ON vehicle_plates FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON vehicle_states FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON webhook_attempts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
@@ -5244,6 +5577,16 @@ CREATE POLICY secret ON alert_versions AS RESTRICTIVE TO gongche_app USING (((ca
 CREATE POLICY secret ON alerts AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))));
 
 CREATE POLICY secret ON audit AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT audit_hidden(subject_kind, subject_id, vehicle, concat_ws(' '::text, subject_id, purpose, before, after, detail), ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards), ( SELECT hidden_pattern() AS hidden_pattern))))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT audit_hidden(subject_kind, subject_id, vehicle, concat_ws(' '::text, subject_id, purpose, before, after, detail), ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards), ( SELECT hidden_pattern() AS hidden_pattern)))));
+
+CREATE POLICY secret ON backtest_counts AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
+
+CREATE POLICY secret ON backtest_examples AS RESTRICTIVE TO gongche_app USING (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((order_id IS NULL) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))) AND ((alert_id IS NULL) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))) AND ((subject !~~ 'transaction:%'::text) OR (EXISTS ( SELECT
+   FROM fuel_transactions f
+  WHERE (f.id = substr(backtest_examples.subject, 13))))) AND COALESCE((concat_ws(' '::text, subject, was, becomes) !~ ( SELECT hidden_pattern() AS hidden_pattern)), true)))) WITH CHECK (((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((order_id IS NULL) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))) AND ((alert_id IS NULL) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))) AND ((subject !~~ 'transaction:%'::text) OR (EXISTS ( SELECT
+   FROM fuel_transactions f
+  WHERE (f.id = substr(backtest_examples.subject, 13))))) AND COALESCE((concat_ws(' '::text, subject, was, becomes) !~ ( SELECT hidden_pattern() AS hidden_pattern)), true))));
+
+CREATE POLICY secret ON backtests AS RESTRICTIVE TO gongche_app USING (((fence IS NULL) OR (NOT ((fence -> 'vehicles'::text) ?| ( SELECT hidden_ids() AS hidden_ids))))) WITH CHECK (((fence IS NULL) OR (NOT ((fence -> 'vehicles'::text) ?| ( SELECT hidden_ids() AS hidden_ids)))));
 
 CREATE POLICY secret ON card_bindings AS RESTRICTIVE TO gongche_app USING ((((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[]))))) WITH CHECK ((((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))) AND ((card IS NULL) OR (card <> ALL (( SELECT hidden_cards() AS hidden_cards)::text[])))));
 
@@ -5345,6 +5688,8 @@ CREATE POLICY secret ON vehicle_plates AS RESTRICTIVE TO gongche_app USING ((((v
 
 CREATE POLICY secret ON vehicle_secrecy AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
+CREATE POLICY secret ON vehicle_states AS RESTRICTIVE TO gongche_app USING (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[])))) WITH CHECK (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))));
+
 CREATE POLICY secret ON vehicles AS RESTRICTIVE TO gongche_app USING ((id <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) WITH CHECK ((id <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])));
 
 CREATE POLICY secret ON violations AS RESTRICTIVE TO gongche_app USING (((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))) WITH CHECK (((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))));
@@ -5364,6 +5709,8 @@ ALTER TABLE terminals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE vehicle_plates ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicle_secrecy ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_states ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicles ENABLE ROW LEVEL SECURITY;
 

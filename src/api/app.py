@@ -15,6 +15,7 @@ from api.alerts.stream import router as stream
 from api.assessment.endpoints import ROUTERS as assessment
 from api.audit.endpoints import router as audit
 from api.auth.authentication import UseNotes
+from api.backtests.endpoints import router as backtests
 from api.cases.desk import router as desk
 from api.cases.endpoints import router as cases
 from api.cases.files import router as case_files
@@ -28,12 +29,20 @@ from api.evaluations.endpoints import router as evaluations
 from api.exchange.endpoints import router as exchange
 from api.identity.endpoints import ROUTERS as identity
 from api.integrity.endpoints import router as integrity
+from api.live.endpoints import router as live_map
+from api.live.hub import Hub
 from api.messages.failures import router as message_failures
 from api.messages.own import router as own_channels
 from api.messages.units import router as unit_channels
+from api.operations.endpoints import router as operations
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import make_router as make_registry
 from api.registry.secrecy import router as secrecy
+from api.statistics.alerts import router as alert_statistics
+from api.statistics.cockpit import router as cockpit
+from api.statistics.fleet import router as fleet
+from api.statistics.quality import router as data_quality
+from api.statistics.recent import Recent
 from api.subscriptions.endpoints import router as subscriptions
 from api.subscriptions.webhooks import router as webhooks
 from api.tracks.endpoints import router as tracks
@@ -42,6 +51,7 @@ from office.identity.oidc import Provider
 from runtime.bell import Bell
 from runtime.metrics import program_version
 from runtime.settings import Settings
+from telemetry.live.feed import LiveFeed
 from telemetry.log.base import LogWriter
 
 _ABOUT: Final = (
@@ -52,12 +62,18 @@ _ABOUT: Final = (
 
 
 def create_app(
-    settings: Settings, pool: Any, *, position_sink: LogWriter | None, bell: Bell | None = None
+    settings: Settings,
+    pool: Any,
+    *,
+    position_sink: LogWriter | None,
+    bell: Bell | None = None,
+    live_feed: LiveFeed | None = None,
 ) -> FastAPI:
     """The application. The caller owns ``pool`` (runtime.postgres.create_pool),
     ``position_sink`` and ``bell``, and closes them after the server has stopped; there is no lifespan.
 
     ``bell`` rings for new entries of the feed (rules.alerts.feed.CHANNEL); without one readers who wait look now and then.
+    ``live_feed`` has the newest positions; without one the live map has none and says that it is stale.
     Without ``position_sink`` POST /v1/positions answers 503.
     """
     app = FastAPI(
@@ -77,7 +93,9 @@ def create_app(
     state.provider = Provider(settings, state.desk) if settings.oidc_issuer else None
     state.use_notes = UseNotes(pool)
     state.bell = bell or Bell()
+    state.live = Hub(live_feed or LiveFeed())
     state.streams = Counter[str]()  # open streams by subject
+    state.recent = Recent()
     state.document_turns = asyncio.Semaphore(AT_ONCE)
     state.waiting_readers = state.imports_running = state.position_requests = state.arriving_bytes = 0
     state.stopping = (
@@ -86,12 +104,14 @@ def create_app(
     state.docs_page = ""
     errors.install(app)
     for router in (
-        stream,  # before the alerts: their addresses look like ids of alerts
+        stream,  # before the alerts, as the statistics: their addresses look like ids of alerts
+        alert_statistics,
         answering,
         alerts,
         subscriptions,
         webhooks,
         evaluations,
+        backtests,
         cases,
         case_files,
         integrity,
@@ -99,12 +119,17 @@ def create_app(
         assessment_papers,
         documents,
         reports,
+        cockpit,
+        fleet,
+        data_quality,
         desk,
         *assessment,
         tracks,
+        live_map,
         positions,
         audit,
         exchange,
+        operations,
         own_channels,
         unit_channels,
         message_failures,

@@ -16,6 +16,7 @@ from api.alerts.answering import CodeBody, DispositionBody, ReceiptBody
 from api.answers import Problem
 from api.assessment.schemas import BODIES as ASSESSMENT
 from api.auth.cookies import COOKIE, CSRF_HEADER
+from api.backtests.schemas import BODIES as BACKTESTS
 from api.cases.bodies import BODIES as SUPERVISION
 from api.exchange.schemas import BODIES as EXCHANGE
 from api.identity.schemas import BODIES as IDENTITY
@@ -64,6 +65,7 @@ def describe(app: FastAPI) -> None:
                 SecrecyReason,
                 *SUPERVISION,
                 *ASSESSMENT,
+                *BACKTESTS,
                 *EXCHANGE,
                 *MESSAGES,
             )

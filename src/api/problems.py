@@ -114,6 +114,8 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
         found |= {429}
     if path.endswith(_CONTRADICTED):
         found |= {409}
+    if path.startswith("/v1/backtests") and method == "post":
+        found |= {409} if path.endswith("/cancel") else {409, 429} if path.endswith("/restart") else {429}
     if path == "/v1/exchange/records" and method == "post":
         found.add(429)
     if path.endswith(_COUNTED):

@@ -27,6 +27,8 @@ LISTING: Final = Listing(
     | {
         "overdue": Filter(f"{{}} = 'true' AND t.is_current AND {is_overdue('t')}"),
         "backfill_waits": Filter("{} = 'true' AND NOT t.counts AND t.vehicle > ''"),
+        "departed_from": Filter("t.actual_departure >= {}::text::timestamptz", "time"),
+        "departed_to": Filter("t.actual_departure < {}::text::timestamptz", "time"),
     },
     newest="t.is_newest AND t.part_of IS NULL",
 )

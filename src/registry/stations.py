@@ -89,7 +89,10 @@ HEADERS: Final = {
 }  # fmt: skip
 LISTING: Final = Listing(
     "SELECT t.id, t.name, t.aliases, t.datum, t.original AS geometry, t.updated_at FROM fuel_stations t",
-    {"name": Filter("({0} = t.name OR {0} = ANY(t.aliases))")},
+    {
+        "name": Filter("({0} = t.name OR {0} = ANY(t.aliases))"),
+        "located": Filter("(t.geometry IS NOT NULL) = ({} = 'true')"),
+    },
 )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
 
-from registry.pages import BEFORE, SINCE, Listing, same
+from registry.pages import BEFORE, SINCE, Filter, Listing, same
 from registry.refusals import refuse_future
 from registry.spelling import name_key
 from registry.stations import stations_by_name
@@ -84,9 +84,23 @@ TABLE: Final = PlainTable(
         "source": TEXT,
     },
 )  # fmt: skip
+
+
+def unmatched(t: str) -> str:
+    """SQL condition: a transaction names a station, and no station bears that name."""
+    return f"{t}.station IS NULL AND {t}.station_name <> ''"
+
+
 LISTING: Final = Listing(
     TABLE.select(),
-    {"card": same("card"), "kind": same("kind"), "station": same("station"), "from": SINCE, "to": BEFORE},
+    {
+        "card": same("card"),
+        "kind": same("kind"),
+        "station": same("station"),
+        "from": SINCE,
+        "to": BEFORE,
+        "unmatched": Filter(f"{{}} = 'true' AND {unmatched('t')}"),
+    },
     decimals=TABLE.decimals(),
 )
 

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from registry.pages import Listing, same
 from registry.refusals import Flaw, RefusedError
+from registry.spelling import normal_plate
 from registry.upsert import DATE, TEXT, Column, PlainTable, upsert
 from registry.values import Day, Identifier, Plate, Quantity, Record, Text, WriteResult
 from runtime.connection import Connection
@@ -140,6 +141,29 @@ async def masked_vehicles(
     return [MASKED | dict(row) for row in rows]
 
 
+async def vehicles_with_plate_part(connection: Connection, part: str, most: int) -> list[str]:
+    """The ids of vehicles that have, or had, a plate in which ``part`` stands, sorted; at most ``most``. A single
+    character finds none."""
+    wanted = normal_plate(part)
+    if len(wanted) < 2:
+        return []
+    rows = await connection.fetch(
+        "SELECT id FROM (SELECT v.id FROM vehicles v WHERE strpos(v.plate, $1) > 0 UNION SELECT v.id FROM vehicle_plates p"
+        " JOIN vehicles v ON v.no = p.vehicle_no WHERE strpos(p.plate, $1) > 0) f ORDER BY id LIMIT $2",
+        wanted,
+        most,
+    )
+    return [row["id"] for row in rows]
+
+
+async def plates_of(connection: Connection, vehicles: Collection[str]) -> dict[str, str]:
+    """The plates of those of ``vehicles`` that are registered, and within reach."""
+    rows = await connection.fetch(
+        "SELECT id, plate FROM vehicles WHERE id = ANY($1::text[])", sorted(vehicles)
+    )
+    return {row["id"]: row["plate"] for row in rows}
+
+
 #: The columns of a VehicleInfo, of the table ``v``.
 SELECT: Final = (
     "SELECT v.no, v.id, v.plate, v.organisation, v.category, v.energy, v.registered_on, v.disposed_on, v.ownership, v.tank_ml,"
@@ -221,6 +245,11 @@ async def plates_of_vehicles(connection: Connection, ids: Collection[str]) -> di
     """Plates of vehicles by id."""
     rows = await connection.fetch("SELECT id, plate FROM vehicles WHERE id = ANY($1::text[])", sorted(ids))
     return {r["id"]: r["plate"] for r in rows}
+
+
+async def secret_vehicles(connection: Connection) -> frozenset[str]:
+    """Ids of the secret vehicles (涉密) within reach."""
+    return frozenset(row["id"] for row in await connection.fetch("SELECT id FROM vehicles WHERE secret"))
 
 
 async def plates_by_number(connection: Connection) -> dict[int, tuple[str, str]]:

@@ -80,6 +80,10 @@ class Calendar:
         """The first day of those that is not known; None when all are."""
         return min(self._unknown(today), default=None)
 
+    def unknown(self, today: date) -> list[date]:
+        """All of them, in order."""
+        return sorted(self._unknown(today))
+
     def _unknown(self, today: date) -> list[date]:
         years = [today.year, today.year + 1] if today.month == 12 else [today.year]
         return [day for year in years for day in _days(year, today) if self.workday(day) is None]

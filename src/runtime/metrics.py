@@ -44,6 +44,11 @@ class FolderSpace(Collector):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    def describe(self) -> Iterator[Metric]:
+        """Their names, also where there is no folder yet: a part of a registry is chosen by them."""
+        for name in ("gongche_data_dir_free_bytes", "gongche_data_dir_size_bytes"):
+            yield GaugeMetricFamily(name, "")
+
     def collect(self) -> Iterator[Metric]:
         """The two gauges."""
         try:

@@ -137,6 +137,12 @@ class Settings(BaseSettings):
         le=60,
         description="how often a stream of alerts looks whether its reader may still read it",
     )
+    live_recheck_s: float = Field(
+        5,
+        gt=0,
+        le=30,
+        description="how often a stream of the live map looks whether its reader may still see what it shows",
+    )
     stream_slow_s: float = Field(
         10,
         gt=0,

@@ -30,7 +30,7 @@ from telemetry.log.sqlite import EmbeddedLogWriter
 from telemetry.positions import PositionBatch
 from tests.databases import copied
 from tests.identity_key import identity_key
-from tests.integration import scope_exchange, scope_messages
+from tests.integration import scope_backtests, scope_exchange, scope_messages
 from tests.integration.scope_assessment import fill as fill_assessment
 from tests.integration.scope_supervision import fill
 from tests.unit.test_documents import text_of
@@ -242,6 +242,10 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
             f"order-{unit}", vehicle,
         )  # fmt: skip
         await connection.execute(
+            "INSERT INTO vehicle_states (vehicle_no, state, state_version, watermark, last_fix_at) VALUES ($1, '', 0, now(), now())",
+            vehicle,
+        )
+        await connection.execute(
             "INSERT INTO judge_due (gatherer, key, due_at, waits_for, vehicle_no) VALUES ('order', $1, now(), 'track', $2)",
             f"order-{unit}", vehicle,
         )  # fmt: skip
@@ -256,6 +260,7 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
     await fill_assessment(pool, unit)
     await scope_exchange.fill(pool, unit)
     await scope_messages.fill(pool, unit)
+    await scope_backtests.fill(pool, unit)
     return alerts[0].id
 
 

@@ -20,6 +20,7 @@ from api.http import MAX_BODY
 from api.problems import OF_PEOPLE
 from api.registry.examples import EXAMPLES
 from api.registry.importing import SMALL
+from api.statistics.quality import PERMISSIONS as NUMBERS_OF
 from office.identity.subject import PERMISSIONS
 from office.identity.tokens import SCOPES, create_token
 from office.supervision import papers
@@ -32,12 +33,14 @@ from tests.waiting import until
 
 #: Which scopes let a caller in, by what the path begins with; the longest beginning that fits counts.
 READ = {
-    "/v1/alerts": {"alerts:read"}, "/v1/evaluations": {"alerts:read"}, "/v1/vehicles/{id}/track": {"tracks:read"},
+    "/v1/live": {"tracks:read"}, "/v1/alerts": {"alerts:read"}, "/v1/evaluations": {"alerts:read"}, "/v1/vehicles/{id}/track": {"tracks:read"},
     "/v1/dispatch-orders/{id}/result": {"registry:read", "tracks:read"}, "/v1/": {"registry:read"},
     "/v1/disposition-codes": {"alerts:read"}, "/v1/subscriptions": {"subscriptions:manage"},
     "/v1/subscriptions/{name}/entries": {"alerts:read"}, "/v1/audit": {"audit:read"},
     "/v1/cases": set(), "/v1/complaints": set(), "/v1/tasks": set(), "/v1/messages": set(), "/v1/secret-vehicles": {"secret:read"},
     "/v1/assessment": set(), "/v1/exchange": set(), "/v1/reports": set(), "/v1/unit-channels": {"registry:write"},
+    "/v1/backtests": {"registry:write"}, "/v1/operations": {"ops:read"},
+    "/v1/statistics/alerts": {"alerts:read"}, "/v1/statistics/fleet": {"tracks:read"}, "/v1/statistics": {*NUMBERS_OF},
 }  # fmt: skip
 WRITE = {
     "/v1/positions": {"positions:write"}, "/v1/": {"registry:write"}, "/v1/subscriptions": {"subscriptions:manage"},
@@ -62,7 +65,7 @@ def at(path: str, id: str = "x", name: str = "x") -> str:
         return f"{address}?name=x.pdf"
     if path.endswith("/bundle"):
         return f"{address}?purpose=x"
-    return f"{address}?seconds=0" if path == "/v1/alerts/stream" else address
+    return f"{address}?seconds=0" if path in ("/v1/alerts/stream", "/v1/live/vehicles") else address
 
 
 @pytest.fixture

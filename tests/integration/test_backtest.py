@@ -16,7 +16,10 @@ from typing import Any
 
 import asyncpg
 import pytest
+import shapely
 
+from registry.fences import FenceVersion
+from registry.snapshot.timelines import FOREVER
 from rules.backtest.judged import NO_ROUTE
 from rules.backtest.model import Kind, Question, Row
 from rules.backtest.run import Backtest
@@ -267,6 +270,37 @@ async def test_location_at_the_very_metre(world: World) -> None:
     assert (await found(9000))["V3"] == ["withdrawn"]
     # A day later: the outing over midnight belongs to the day on which it began.
     assert await look(world.pool, "location", (period[1], period[1] + DAY), now_us=now) == {}
+
+
+async def test_location_with_another_fence(world: World) -> None:
+    """As if it had always been the fence of its vehicle: wider, and nobody left it; narrower, and who stood in the yard was out."""
+    await world.send(world.batch(outing(8 * 3600, 3000)))
+    await world.send(world.batch(outing(8 * 3600, 3000), terminal=2))
+    await world.work()
+    assert len([a for a in await world.alerts() if a["rule"] == "location"]) == 2
+    period, now = day_of(world), world.day + 2 * DAY
+
+    async def found(west_e6: int, east_e6: int, vehicles: set[str]) -> dict[str, list[str]]:
+        box = shapely.box(west_e6 / 1e6, 31.9, east_e6 / 1e6, 32.1)
+        fence = FenceVersion("F9", 0, "x", "O1", frozenset(vehicles), shapely.to_wkb(box), 0, FOREVER)
+        question = Question("location", *period, {}, "O1", fence)
+        async with (
+            world.pool.acquire() as conn,
+            Backtest.open(conn, question, now_us=lambda: now) as backtest,
+        ):
+            rows = [row async for part in backtest.rows() for row in part]
+        told: dict[str, list[str]] = {}
+        for row in rows:
+            told.setdefault(row.vehicle or "", []).append(row.kind.value)
+        return told
+
+    wide, before = (120_000_000, 122_000_000), await content(world.pool)
+    assert await found(*wide, {"V1"}) == {"V1": ["withdrawn"], "V2": ["unchanged"]}
+    assert await found(*wide, {"V1", "V2"}) == {"V1": ["withdrawn"], "V2": ["withdrawn"]}
+    far = await found(125_000_000, 126_000_000, {"V2"})
+    assert far["V1"] == ["unchanged"]
+    assert set(far["V2"]) <= {"changed", "raised"}
+    assert await content(world.pool) == before
 
 
 async def test_location_sees_an_order_begin_later_and_a_car_parked_shorter(world: World) -> None:

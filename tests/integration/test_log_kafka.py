@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import numpy as np
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -29,13 +30,14 @@ from tools.kafka.broker import Cluster
 from runtime.errors import ConfigurationError, UnavailableError
 from runtime.settings import Settings
 from telemetry.gateway.batcher import Batcher
-from telemetry.log import open_reader, open_writer
+from telemetry.log import open_reader, open_tail, open_writer
 from telemetry.log.base import POSITIONS, REJECTS, LogReader, Record
 from telemetry.log.codec import decode
 from telemetry.log.kafka.reader import KafkaLogReader
 from telemetry.log.kafka.writer import KafkaLogWriter
 from telemetry.positions import PositionBatch
 from tests.integration.log_contract import PARTITIONS, PATIENCE_S, LogContract, assigned, payloads, take
+from tests.integration.test_live_map import check_log
 from tests.waiting import until
 
 
@@ -550,3 +552,44 @@ async def test_a_broker_that_is_killed_loses_nothing_that_was_confirmed(
     assert Counter(found).total() - len(set(found)) == 0  # idempotent: the repeated request counts once
     for part in (impatient, patient, reader, rejects):
         await part.close()
+
+
+# --- its end, followed beside the workers ---------------------------------------------------------------------------
+
+
+async def test_its_end_is_followed_for_the_live_map(kafka: Settings, pool: asyncpg.Pool) -> None:
+    """As the embedded one; and nobody joins the group of the workers for it."""
+    await check_log(kafka, pool, PARTITIONS)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.kafka_bootstrap)
+    await admin.start()
+    try:
+        groups = {name for name, *_ in await admin.list_consumer_groups()}
+        assert not any(name.startswith(kafka.kafka_topic_prefix) for name in groups)
+    finally:
+        await admin.close()
+
+
+async def test_a_log_that_is_away_is_said_and_found_again(kafka: Settings, own_cluster: Cluster) -> None:
+    tail = open_tail(kafka)
+    opened = await tail.open()
+    assert set(opened.ends.values()) == {0}
+    await tail.seek(opened.ends)
+    assert await tail.read(1) == []
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.kafka_bootstrap)
+    await admin.start()
+    await admin.delete_topics([kafka.kafka_topic_prefix + POSITIONS])
+    await admin.close()
+
+    async def noticed() -> bool:
+        try:
+            await tail.read(1)
+            await tail.check()
+        except UnavailableError:
+            return True
+        return False
+
+    await until(noticed, "the topic is another one")
+    await tail.close()
+    again = await tail.open()
+    assert again.identity != opened.identity
+    await tail.close()

@@ -52,12 +52,17 @@ include-method = ["PUT", "POST"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 409, 413, 415, 422, 429, 503]
 
 [[operations]]
-include-path = ["/v1/alerts", "/v1/evaluations", "/v1/vehicles/{id}/track", "/v1/cases", "/v1/cases/proposals"]
+include-path = ["/v1/alerts", "/v1/evaluations", "/v1/vehicles/{id}/track", "/v1/cases", "/v1/cases/proposals", "/v1/operations/series", "/v1/alerts/counts", "/v1/statistics/alerts"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 406, 422]
 
 [[operations]]
 include-path = ["/v1/alerts/feed", "/v1/subscriptions/{name}/entries"]
 parameters = { "query.wait" = 0 }
+
+[[operations]]
+include-path = "/v1/live/vehicles"
+parameters = { "query.seconds" = 0 }
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 422, 429]
 
 [[operations]]
 include-path = "/v1/alerts/stream"

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import asyncpg
 import httpx
@@ -26,10 +26,13 @@ from api.problems import OF_PEOPLE
 from office.identity.scope import Reach
 from office.identity.subject import PERMISSIONS
 from office.identity.tokens import SCOPES, create_token
+from office.statistics.fleet import Standing
 from registry.records import KINDS
 from registry.working_days import Calendar
-from rules.alerts import feed
+from rules.alerts import counts, feed
+from rules.alerts.counts import By
 from rules.alerts.evaluations import with_evidence
+from rules.alerts.model import AlertFilter
 from rules.alerts.publish import evaluations_of, publish
 from rules.checks import traffic_violations
 from rules.judge import queue
@@ -129,7 +132,8 @@ async def listening(dsn: str) -> AsyncIterator[tuple[asyncpg.Pool, Asked]]:
 
 #: A partition with fewer rows may be read as a whole: a month to come, or what no month is for.
 SMALL_ROWS: Final = 1_000
-BEFORE_REACH: Final = ("api_tokens",)
+#: What is asked as the owner of the tables: who asks, and what is of people and of the machine.
+BEFORE_REACH: Final = ("api_tokens", "JOIN users u ON u.id = c.person", "FROM quarantine ORDER BY id")
 #: Nodes that take everything from below, whoever stops early above.
 TAKES_ALL: Final = {"Sort", "Aggregate", "Hash", "Hash Join", "Materialize", "WindowAgg"}
 
@@ -218,6 +222,13 @@ LAST_DAYS: Final = {
     "to": (NOW - timedelta(days=1)).date().isoformat(),
 }
 
+BEGAN: Final = {"began_from": DAY["from"], "began_to": DAY["to"]}
+#: What alerts are asked for since there are statistics of them.
+ALERTS: Final = [
+    {"severity": "high"}, {"severity": "low"}, {"driver": "D17"}, {"within": "O7"}, {"within": "O7", "rule": "mileage"}, {"plate": "苏F1717"},
+    BEGAN, {"detected_from": DAY["from"], "detected_to": DAY["to"]}, {"detected_to": LONG_AGO["to"]},
+]  # fmt: skip
+
 #: GET operation -> its questions: every filter alone, and those that go together. A new list needs its line here.
 QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/alerts": [
@@ -226,7 +237,20 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
         {"vehicle": "V17"} | DAY, {"rule": "location", "organisation": "O7", "status": "withdrawn"},
         {"case_state": "none"}, {"case_state": "none", "status": "suspected"}, {"case_state": "working", "organisation": "O7"},
         {"finding": "violation"}, {"finding": "none", "case_state": "closed"}, {"finding": "data", "rule": "mileage"} | DAY,
+        *ALERTS,
     ],
+    "/v1/alerts/counts": [
+        {}, {"rule": "mileage"}, {"organisation": "O7"}, {"vehicle": "V17"}, {"status": "withdrawn"}, DAY, {"case_state": "none"},
+        {"finding": "violation"}, *ALERTS,
+    ],
+    "/v1/statistics/alerts": [
+        {}, *({"by": by} | BEGAN for by in get_args(By)), {"by": "vehicle", "order": "key", "direction": "asc"},
+        {"organisation": "O7"}, {"vehicle": "V17"}, {"rule": "mileage", "status": "withdrawn"}, {"case_state": "none"},
+        {"finding": "violation"}, DAY, *ALERTS,
+    ],
+    "/v1/statistics/cockpit": [{}, {"silent_days": "7"}],
+    "/v1/statistics/fleet": [{}, *({"standing": standing} for standing in get_args(Standing)), {"standing": "silent", "silent_days": "9"}],
+    "/v1/statistics/data-quality": [{}],
     "/v1/alerts/feed": [
         {}, {"rule": "mileage"}, {"organisation": "O7"}, {"severity": "high"}, {"status": "withdrawn"},
         {"rule": "mileage", "organisation": "O1", "status": "withdrawn"},
@@ -253,6 +277,8 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     ],
     "/v1/evaluations/waiting": [{}],
     "/v1/vehicles/{id}/track": [DAY, NEWEST | {"to": NOW.isoformat()}],
+    "/v1/live/vehicles": [{"seconds": "0"}, {"seconds": "0", "window": "120,31,121,32"}],
+    "/v1/live/roster": [{}],
     "/v1/rule-parameters": [{}, {"rule": "mileage"}, {"organisation": "O7"}],
     "/v1/secret-vehicles": [{}],
     "/v1/dispatch-orders/{id}/result": [{}],
@@ -264,12 +290,13 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/dispatch-orders": [
         {}, {"organisation": "O7"}, {"vehicle": "V17"}, {"driver": "D17"}, {"status": "departed"}, {"status": "approved"},
         {"organisation": "O7", "status": "cancelled"}, {"overdue": "true"}, {"backfill_waits": "true"},
+        {"departed_from": DAY["from"], "departed_to": DAY["to"]},
     ],
     "/v1/fuel-cards": [{}, {"organisation": "O7"}, {"status": "lost"}, {"plate": "苏F17"}],
-    "/v1/fuel-stations": [{}, {"name": "加油站7"}],
+    "/v1/fuel-stations": [{}, {"name": "加油站7"}, {"located": "false"}],
     "/v1/fuel-transactions": [
         {}, {"card": "C17"}, {"kind": "top_up"}, {"station": "S7"}, DAY, LONG_AGO, NEWEST, {"card": "C17"} | DAY,
-        {"station": "S7"} | DAY, {"kind": "reversal"},
+        {"station": "S7"} | DAY, {"kind": "reversal"}, {"unmatched": "true"},
     ],
     "/v1/violations": [{}, {"plate": "苏F17"}, {"status": "revoked"}, {"status": "appealed"}, DAY, LONG_AGO, NEWEST],
     "/v1/calendar-days": [{}, {"from": "2020-02-01", "to": "2020-03-01"}],
@@ -279,6 +306,7 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
         {}, {"state": "working"}, {"colour": "red"}, {"colour": "none"}, {"source": "alert"}, {"organisation": "O7"},
         {"vehicle": "V17"}, {"alert": f"{20 * 4000:032}"}, {"finding": "violation"}, DAYS | {"organisation": "O7"},
         {"state": "closed", "finding": "violation"}, {"state": "closed", "source": "alert"},
+        {"created_from": DAY["from"], "created_to": DAY["to"]}, {"proposal": "cancel"},
     ],
     "/v1/cases/counts": [{}, {"organisation": "O7", "source": "alert"}],
     "/v1/cases/proposals": [LAST_DAYS, LAST_DAYS | {"organisation": "O7"}],
@@ -390,6 +418,31 @@ async def test_a_list_is_answered_by_an_index(crowded: str, path: str) -> None:
             assert len(plan.partitions["evaluations"]) <= 3, query
         if "positions" in plan.partitions:
             assert len(plan.partitions["positions"]) <= 3, query
+
+
+async def test_alerts_are_counted_from_an_index(crowded: str) -> None:
+    """What the function counted_alerts asks stands in no plan of ours: PostgreSQL tells how often it has read a table as a whole."""
+    connection = await connect(crowded)
+    days: dict[str, Any] = {"began_from_us": NOW_US - 31 * US_PER_DAY, "began_to_us": NOW_US}
+    async with connection.transaction():
+        await connection.execute(EVERYWHERE.sql())
+        for units in (None, ("O7",), tuple(f"O{k}" for k in range(0, 100, 2))):
+            for wanted in (
+                AlertFilter(units=units, **days),
+                AlertFilter(units=units, finding="violation", **days),
+            ):
+                assert (await counts.grouped(connection, wanted, "vehicle", limit=10)).totals.alerts > 0
+            found = await counts.facets(connection, AlertFilter(units=units), most=1_000)
+            assert found.counts.alerts == 1_001
+            assert found.more
+        await connection.execute("RESET ROLE")
+        whole = await connection.fetchval(
+            "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'alerts'"
+        )
+        by_index = await connection.fetchval("SELECT pg_stat_get_xact_numscans('alerts_counted'::regclass)")
+    await connection.close()
+    assert whole == 0
+    assert by_index >= 4  # of a rare finding, and of one unit, another index may be better
 
 
 async def test_a_list_without_an_index_is_found(crowded: str) -> None:

@@ -16,7 +16,7 @@ import pytest
 from office.identity.scope import Reach, array_text, quoted
 from runtime.migrations import migrate
 from runtime.postgres import begin_with, create_pool
-from tests.integration import scope_messages
+from tests.integration import scope_backtests, scope_messages
 from tests.integration.scope_assessment import OWNED as OWNED_ASSESSMENTS
 from tests.integration.scope_exchange import OWNED as OWNED_EXCHANGE
 from tests.integration.scope_supervision import OWNED as OWNED_CASES
@@ -31,9 +31,9 @@ OWNED = {
     "card_bindings": "card", "fuel_transactions": "id", "violations": "id", "terminals": "phone",
     "terminal_bindings": "vehicle_no", "clock_corrections": "id", "terminal_notices": "about", "positions": "terminal_no",
     "vehicle_plates": "plate", "order_results": "order_id", "alerts": "id", "alert_versions": "alert_id",
-    "alert_feed": "alert_id", "evidence_of_alerts": "sha256", "evidence_positions": "sha256", "evaluations": "subject", "judge_due": "key",
+    "alert_feed": "alert_id", "vehicle_states": "vehicle_no", "evidence_of_alerts": "sha256", "evidence_positions": "sha256", "evaluations": "subject", "judge_due": "key",
     "rule_parameters": "organisation", "alert_receipts": "alert_id", "alert_dispositions": "alert_id", **OWNED_CASES, **OWNED_ASSESSMENTS,
-    **OWNED_EXCHANGE, **scope_messages.OWNED,
+    **OWNED_EXCHANGE, **scope_messages.OWNED, **scope_backtests.OWNED,
 }  # fmt: skip
 #: What belongs to whoever made it, in whatever unit.
 OF_SUBJECTS = {
@@ -126,6 +126,7 @@ async def test_every_table_that_requests_may_read_is_under_the_reach(units: Scop
         "disposition_codes",
         "vehicle_secrecy",
         "assessment_tables",  # those of the units above are read from below
+        "process_samples",
         "exchange_notices",  # of one's units and of those above
     }
     assert reached == OWNED.keys() | OF_SUBJECTS | common
@@ -203,7 +204,8 @@ async def test_nothing_is_written_into_another_unit_or_out_of_it(units: ScopeWor
             "TRUNCATE vehicles",
             "SELECT * FROM api_tokens",
             "SELECT * FROM evidence",
-            "SELECT * FROM vehicle_states",
+            "UPDATE vehicle_states SET state = ''",
+            "SELECT * FROM vehicle_day_states",
             "SELECT * FROM current_dispatch_orders",
             "INSERT INTO changes (commit_id, kind, subject, from_time) VALUES (1, 'x', 'x', now())",
             "CREATE TABLE public.mine (x integer)",

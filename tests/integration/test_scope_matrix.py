@@ -21,13 +21,14 @@ import pytest
 from api.app import create_app
 from api.http import make_cursor
 from api.problems import OF_PEOPLE
+from api.statistics.quality import PERMISSIONS as NUMBERS_OF
 from office.identity.scope import Reach
 from office.identity.subject import ROLE_PERMISSIONS, Role
 from office.supervision.contents import COMMANDS
 from office.supervision.states import Step
 from registry.records import KINDS
 from runtime.settings import Settings
-from tests.integration import scope_messages
+from tests.integration import scope_backtests, scope_messages
 from tests.integration.scope_assessment import lines as assessment_lines
 from tests.integration.scope_exchange import exchange_lines
 from tests.integration.scope_supervision import fill_helped, lines, step_body
@@ -45,6 +46,7 @@ from tests.integration.scope_world import (
     scope_database,
     words_of,
 )
+from tests.live_frames import END, split
 
 #: Its own unit is below the one that the subject has its role in.
 HOME, OWN, FOREIGN = "a", "a1", "b"
@@ -244,6 +246,15 @@ async def _streamed(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> 
     return answer
 
 
+async def _live(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
+    answer = await client.get("/v1/live/vehicles", params={"seconds": "0"})
+    answer.headers.pop("x-accel-buffering", None)
+    if answer.status_code == 200:  # numbers in binary may look like anything; test_live_map.py reads them
+        assert [each.kind for each in split(answer.content)[0]] == [END]
+        answer._content = b""
+    return answer
+
+
 async def _unconfirmed(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
     await world.pool.execute("TRUNCATE alert_receipts")
     return await client.get("/v1/alerts/unconfirmed", params={"hours": "0"})
@@ -268,9 +279,17 @@ _DONE: Final = frozenset({200, 201, 204})
 _PLACE: Final = make_cursor("feed", 0)
 _HOOK: Final = "/v1/subscriptions/{name}/webhook"
 _READ, _WRITE = ("registry:read",), ("registry:write",)
+#: A time in which the alerts of the units began.
+MARCH: Final = {"from": "2026-03-01T00:00:00+08:00", "to": "2026-04-01T00:00:00+08:00"}
 #: (method, path) -> case. A new operation needs its line here.
 CASES: Final[dict[tuple[str, str], Case]] = {
     ("GET", "/v1/alerts"): Case(_get("/v1/alerts"), ("alerts:read",), foreign=None),
+    ("GET", "/v1/alerts/counts"): Case(_get("/v1/alerts/counts"), _ALERTS, foreign=None),
+    ("GET", "/v1/statistics/alerts"): Case(_get("/v1/statistics/alerts", by="vehicle", **MARCH), _ALERTS, foreign=None),
+    ("GET", "/v1/statistics/fleet"): Case(_get("/v1/statistics/fleet"), ("tracks:read",), foreign=None),
+    # Numbers of what one sees: test_statistics compares them with the lists.
+    ("GET", "/v1/statistics/cockpit"): Case(_get("/v1/statistics/cockpit"), NUMBERS_OF, foreign=_DONE),
+    ("GET", "/v1/statistics/data-quality"): Case(_get("/v1/statistics/data-quality"), NUMBERS_OF, foreign=_DONE),
     ("GET", "/v1/alerts/feed"): Case(_get("/v1/alerts/feed"), ("alerts:read",), foreign=None),
     ("GET", "/v1/alerts/stream"): Case(_streamed, _ALERTS, foreign=None),
     ("GET", "/v1/alerts/unconfirmed"): Case(_unconfirmed, _ALERTS, foreign=None),
@@ -313,6 +332,8 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     ("GET", "/v1/evaluations"): Case(_get("/v1/evaluations"), ("alerts:read",), foreign=None),
     ("GET", "/v1/evaluations/waiting"): Case(_get("/v1/evaluations/waiting"), ("alerts:read",), foreign=None),
     ("GET", "/v1/vehicles/{id}/track"): Case(_get("/v1/vehicles/car-{unit}/track", **SPAN), ("tracks:read",)),
+    ("GET", "/v1/live/vehicles"): Case(_live, ("tracks:read",), foreign=_DONE),
+    ("GET", "/v1/live/roster"): Case(_get("/v1/live/roster"), ("tracks:read",), foreign=None),
     ("POST", "/v1/positions"): Case(_positions, ("positions:write",), own=frozenset({202})),
     ("GET", "/v1/dispatch-orders/{id}/result"): Case(
         _get("/v1/dispatch-orders/order-{unit}/result"), ("registry:read", "tracks:read")
@@ -351,6 +372,7 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     **assessment_lines(Case),
     **exchange_lines(Case, _get),
     **scope_messages.lines(Case, _get),
+    **scope_backtests.lines(Case, _get),
 }  # fmt: skip
 
 

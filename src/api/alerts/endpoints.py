@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import shapely
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
-from pydantic import AfterValidator
 
 from api.alerts.answering import disposition_body, receipt_body
-from api.alerts.case_states import FINDINGS, STATES, CaseStateAsked, FindingAsked, asked_states
+from api.alerts.asked import AlertQuestion, question
 from api.alerts.evidence import feature_collection
 from api.alerts.waiting import (
-    CODES,
     Organisations,
     Rules,
     Severities,
     Statuses,
     Wait,
-    known_rule,
     page_response,
     wait_for_part,
     wanted_of,
@@ -34,31 +31,26 @@ from api.errors import Problem, known, not_found
 from api.http import (
     DEFAULT_PAGE,
     MAX_ID,
-    PLAIN,
     Cursor,
     Limit,
-    QueryTime,
     json_response,
     make_cursor,
     read_cursor,
-    refuse_controls,
     rfc3339,
 )
-from office.identity.scope import few_units
+from office.identity.scope import few_units, in_order
 from office.subscriptions.answers import dispositions_of, receipts_of
 from office.subscriptions.events import BATCH
 from office.supervision.findings import labels_of
-from rules.alerts.feed import alert_versions, evidence_of
+from rules.alerts.feed import alert_versions, evidence_of, many_units
 from rules.alerts.feed import get_alert as stored_alert
 from rules.alerts.feed import list_alerts as stored_alerts
-from rules.alerts.model import AlertFilter, VersionedAlert
+from rules.alerts.model import VersionedAlert
 from rules.evidence import EvidenceError, parse
 from runtime.units import to_us
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[require("alerts:read")])
 
-
-RuleCode = Annotated[str, Query(json_schema_extra={"enum": list(CODES)}), AfterValidator(known_rule)]
 
 _NONE: Final = "没有这条预警 · no such alert"
 AlertId = Annotated[str, Path(min_length=1, max_length=MAX_ID)]
@@ -96,52 +88,23 @@ async def feed(
 @router.get("", summary="预警列表 / alerts by filter, newest detection first", response_model=AlertPage)
 async def list_alerts(
     request: Request,
+    asked: Annotated[AlertQuestion, Depends(question)],
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
-    rule: RuleCode | None = None,
-    organisation: Annotated[str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN)] = None,
-    vehicle: Annotated[str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN)] = None,
-    status: Literal["suspected", "withdrawn"] | None = None,
-    since: Annotated[QueryTime | None, Query(alias="from", description="occurred at or after")] = None,
-    until: Annotated[QueryTime | None, Query(alias="to", description="occurred before")] = None,
-    finding: Annotated[
-        FindingAsked | None,
-        Query(
-            json_schema_extra={"enum": list(FINDINGS)},
-            description="what the office found last; none: nothing yet",
-        ),
-    ] = None,
-    case_state: Annotated[
-        CaseStateAsked | None,
-        Query(
-            json_schema_extra={"enum": list(STATES)},
-            description="state of its open case, else of its newest one; none: it was never in a case. Needs cases:read",
-        ),
-    ] = None,
 ) -> Response:
     """The newest version of each alert. `next` is null on the last page.
 
     `case_state=none&status=suspected` is the list of what nobody has taken up yet. Who answers for a unit sees cases from
-    their issue on: for him an alert in a draft is in no case.
+    their issue on: for him an alert in a draft is in no case. An alert is as old as the time since it was detected:
+    `detected_to` asks for the old ones. `GET /v1/alerts/counts` counts by the same filters.
     """
-    refuse_controls(organisation, vehicle)
-    if since is not None and until is not None and until <= since:
-        raise Problem(422, "invalid-parameter", "to 须晚于 from · to must be after from")
-    filters = AlertFilter(
-        rule,
-        organisation,
-        vehicle,
-        status,
-        None if since is None else to_us(since),
-        None if until is None else to_us(until),
-        finding,
-        None if case_state is None else asked_states(request, case_state),
-    )
     place = read_cursor("alerts", cursor, int, str)
     after = None if place is None else (place[0], place[1])
     async with scoped(request, "alerts:read", read_only=True) as connection:
+        filters = await asked.filter(request, connection)
         units = await few_units(connection, reach_of(request, "alerts:read", read_only=True))
-        found = await stored_alerts(connection, filters, limit=limit, after=after, units=units)
+        async with in_order(connection, many_units(filters)):
+            found = await stored_alerts(connection, filters, limit=limit, after=after, units=units)
     following = None
     if len(found) == limit:
         last = found[-1].alert

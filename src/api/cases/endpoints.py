@@ -23,6 +23,7 @@ from api.http import (
     PLAIN,
     Cursor,
     Limit,
+    QueryTime,
     json_response,
     make_cursor,
     read_cursor,
@@ -53,6 +54,9 @@ def _filter(
     since, until = others.get("due_from"), others.get("due_to")
     if since is not None and until is not None and until < since:
         raise Problem(422, "invalid-parameter", "due_to 不得早于 due_from · not before due_from")
+    first, last = others.get("created_from"), others.get("created_to")
+    if first is not None and last is not None and last <= first:
+        raise Problem(422, "invalid-parameter", "created_to 须晚于 created_from · must be after created_from")
     return listing.CaseFilter(organisation=organisation, vehicle=vehicle, alert=alert, **others)
 
 
@@ -72,6 +76,8 @@ async def list_cases(
     due_from: QueryDay | None = None,
     due_to: QueryDay | None = None,
     finding: Finding | None = None,
+    created_from: Annotated[QueryTime | None, Query(description="drafted at or after")] = None,
+    created_to: Annotated[QueryTime | None, Query(description="drafted before")] = None,
     proposal: Annotated[
         Literal["cancel", "reopen"] | None,
         Query(
@@ -92,6 +98,8 @@ async def list_cases(
         proposal=proposal,
         due_from=due_from,
         due_to=due_to,
+        created_from=created_from,
+        created_to=created_to,
     )
     place = read_cursor("cases", cursor, int, str)
     after: tuple[datetime, str] | None = None if place is None else (from_us(place[0]), place[1])

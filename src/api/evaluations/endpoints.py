@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from api.alerts.endpoints import RuleCode
+from api.alerts.asked import RuleCode
 from api.answers import JudgedPage, WaitsPage
 from api.auth.access import require
 from api.auth.scoped import scoped

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 
+from gongche import backtests
 from gongche.commands.service import run_service
 from gongche.first_administrator import make_first_administrator
+from gongche.live_positions import live_feed
 from gongche.seal_secrets import seal_secrets
 from office.identity import housekeeping
 from office.identity.oidc import check_settings as check_oidc
@@ -109,6 +111,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     sink = open_writer(settings)
     bell = Bell(settings.database_url or "", CHANNEL)
     beside: list[asyncio.Task[None]] = []
+    keeper = backtests.Keeper(settings)
 
     def started() -> None:
         port = listener.getsockname()[1]
@@ -124,14 +127,17 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 await seal_secrets(connection, settings)
             except ConfigurationError as error:  # everything but webhooks and second factors works without
                 _logger.error("secrets of webhooks are not sealed: %s (%s)", error.message, error.hint)
+        live = live_feed(settings, pool)
         beside += [
             asyncio.create_task(bell.run(), name="listens for the feed"),
+            asyncio.create_task(live.run(), name="follows the log for the live map"),
             asyncio.create_task(repeat("clock of supervision", pool, clock.tick, clock.EVERY_S)),
             asyncio.create_task(
                 repeat("housekeeping of people", pool, housekeeping.keep_house, housekeeping.EVERY_S)
             ),
+            asyncio.create_task(repeat("queue of backtests", pool, keeper.turn, backtests.EVERY_S)),
         ]
-        app = create_app(settings, pool, position_sink=sink, bell=bell)
+        app = create_app(settings, pool, position_sink=sink, bell=bell, live_feed=live)
         server = _Server(
             uvicorn.Config(
                 app,
@@ -155,6 +161,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     finally:
         for task in beside:
             task.cancel()
+        await keeper.close()
         listener.close()
         await sink.close()
         pool.terminate()

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         return run_service("judge", serve)
     if args.since > datetime.now(UTC).date():
         raise ConfigurationError(f"--since {args.since}: 该日尚未到来 / that day has not come yet")
-    return run_service("judge", partial(judge_since, args.since))
+    return run_service("judge", partial(judge_since, args.since), once=True)
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:

@@ -12,6 +12,7 @@ from office.identity.audit import keep_months
 from runtime import lifecycle
 from runtime.metrics import set_build_info
 from runtime.migrations import check_schema
+from runtime.operations.sampler import drop_old
 from runtime.postgres import create_pool
 from runtime.probes import serve_probes
 from runtime.settings import Settings
@@ -65,6 +66,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                     "audit": lambda conn, now_us: keep_months(
                         conn, from_us(now_us), settings.audit_retention_days
                     ),
+                    "process_samples": drop_old,
                     "exchange": lambda conn, now_us: drop_taken_back(
                         conn, from_us(now_us - settings.exchange_retention_days * US_PER_DAY)
                     ),

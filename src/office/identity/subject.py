@@ -18,7 +18,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "registry:read": "读取登记信息 / read organisations, vehicles, terminals, drivers, fences, orders",
     "registry:write": "写入登记信息 / write and import them",
     "positions:write": "上报位置 / send positions over HTTP",
-    "ops:read": "读取接口的运行指标 / read the metrics of the API",
+    "ops:read": "读取运行指标和运行情况 / read metrics, and how the processes run",
     "subscriptions:manage": "管理订阅和推送 / own subscriptions of the feed and webhooks",
     "dispositions:write": "回执和处置 / confirm alerts and say what became of them",
     "cases:read": "读取督办 / read supervision orders",

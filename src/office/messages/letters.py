@@ -52,6 +52,19 @@ async def dead_of_people(
     return [dict(row) for row in rows]
 
 
+async def count_dead_of_people(connection: Connection, units: Sequence[str] | None, most: int) -> int:
+    """How many they are; of more than ``most``, one more than that."""
+    return int(
+        await connection.fetchval(
+            "SELECT count(*) FROM (SELECT FROM message_outbox o JOIN message_channels c ON c.no = o.channel_no"
+            " JOIN users u ON u.id = c.person WHERE o.state = 'dead' AND ($1::text[] IS NULL OR u.organisation = ANY($1::text[]))"
+            " LIMIT $2) f",
+            None if units is None else list(units),
+            most + 1,
+        )
+    )
+
+
 async def send_again(connection: Connection, no: int, channels: Sequence[int] | None) -> bool:
     """Put a dead letter about a case on its way again, as a new batch; False = there is no such one among ``channels`` (None =
     whichever). In the caller's transaction."""

@@ -111,6 +111,19 @@ async def list_tasks(
     return [dict(row) | {"state": "open" if row["done_at"] is None else "done"} for row in rows]
 
 
+async def count_open_tasks(connection: Connection, actor: Actor, most: int) -> int:
+    """How many of them are open; of more than ``most``, one more than that."""
+    units = await reach_of(connection, actor.subject, "cases:read")
+    return int(
+        await connection.fetchval(
+            "SELECT count(*) FROM (SELECT FROM tasks WHERE done_at IS NULL AND ($1::text[] IS NULL OR organisation = ANY($1::text[]))"
+            " LIMIT $2) f",
+            units,
+            most + 1,
+        )
+    )
+
+
 async def finish_task(connection: Connection, actor: Actor, id: str, note: str) -> dict[str, Any]:
     """The data are right now."""
     units = await reach_of(connection, actor.subject, "cases:read")

@@ -14,7 +14,7 @@ from office.supervision.attachments import files_of
 from office.supervision.cases import Entry, Thread
 from office.supervision.commanding import helping_unit, possible, seen
 from office.supervision.deadlines import Colour, Deadlines, Due
-from office.supervision.states import STATE_NAMES, STEP_NAMES, State
+from office.supervision.states import OVER, STATE_NAMES, STEP_NAMES, State
 from office.supervision.words import SAID
 from registry.organisations import parents_of, units_above, units_below
 from rules.alerts.conditions import Conditions
@@ -45,7 +45,8 @@ _OF_COLOUR: Final = {
 
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
-    """None = any. ``organisation``: with the units below it. ``due_from``, ``due_to``: days, both included."""
+    """None = any. ``organisation``: with the units below it. ``due_from``, ``due_to``: days, both included. ``created_from``,
+    ``created_to`` (half open): when it was drafted."""
 
     state: State | None = None
     colour: Colour | None = None
@@ -56,6 +57,8 @@ class CaseFilter:
     due_from: date | None = None
     due_to: date | None = None
     finding: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
     proposal: str | None = None
 
 
@@ -152,6 +155,28 @@ async def _counted(connection: Connection, sees: Sight, filters: CaseFilter) -> 
     return found
 
 
+async def count_open(
+    connection: Connection, actor: Actor, before: Sequence[datetime]
+) -> dict[State, list[int]]:
+    """Numbers of open cases by state and age: of those that were drafted at ``before[0]`` or later, at ``before[1]`` or later but before
+    ``before[0]``, ..., before the last one. ``before``: times, the newest first."""
+    asked, sees = Conditions(), await sight(connection, actor.subject)
+    await _only_seen(connection, asked, sees)
+    asked.add("c.state <> ALL({}::text[])", sorted(map(str, OVER)))
+    place = await _shown_from(connection, CaseFilter())
+    # width_bucket counts the bounds that are not after the value: of ascending ones.
+    bounds = asked.argument(sorted(before))
+    rows = await connection.fetch(
+        f"SELECT state, width_bucket(created_at, {bounds}::timestamptz[]) AS part, count(*) AS n FROM {place} c{asked.where}"  # noqa: S608 - constants
+        " GROUP BY 1, 2",
+        *asked.arguments,
+    )
+    found = {state: [0] * (len(before) + 1) for state in State if state not in OVER}
+    for row in rows:
+        found[State(row["state"])][len(before) - row["part"]] += row["n"]
+    return found
+
+
 async def _asked(connection: Connection, sees: Sight, filters: CaseFilter, asked: Conditions) -> str:
     """Adds to ``asked`` what is asked for; the columns of a row."""
     today = await cases.today_of(connection)
@@ -180,6 +205,10 @@ async def _asked(connection: Connection, sees: Sight, filters: CaseFilter, asked
         asked.add("c.due_on >= {}", filters.due_from)
     if filters.due_to is not None:
         asked.add("c.due_on <= {}", filters.due_to)
+    if filters.created_from is not None:
+        asked.add("c.created_at >= {}", filters.created_from)
+    if filters.created_to is not None:
+        asked.add("c.created_at < {}", filters.created_to)
     return row
 
 

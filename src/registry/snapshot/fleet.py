@@ -296,6 +296,19 @@ class FleetSnapshot:
         self._set_aside(bad)
         return found
 
+    async def propose_fence(self, conn: Connection, fence: FenceVersion) -> None:
+        """From now on it is as if ``fence`` had always been the fence of its id, and none of its versions that are stored. The same
+        id of another unit is another fence."""
+        stored = [
+            each
+            for each in await self._read_fences(conn, "")
+            if (each.id, each.organisation) != (fence.id, fence.organisation)
+        ]
+        every = {v.id: (v.no, v.organisation) for v in self.vehicles.values()}
+        units = {v.organisation for v in self.vehicles.values()}
+        self.fences = FenceBook()
+        self._take_fences(every, units, [*stored, fence])
+
     async def _read_orders(
         self, conn: Connection, among: Sequence[str] | None, where: str, *arguments: object
     ) -> list[OrderRow]:

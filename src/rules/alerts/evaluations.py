@@ -130,3 +130,12 @@ async def list_waiting(
         min(limit, MAX_PAGE),
     )
     return [dict(row) for row in rows]
+
+
+async def count_waiting(conn: Connection, most: int) -> int:
+    """How many they are; of more than ``most``, one more than that."""
+    return int(
+        await conn.fetchval(
+            "SELECT count(*) FROM (SELECT FROM judge_due WHERE waits_for <> '' LIMIT $1) f", most + 1
+        )
+    )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from rules.alerts.asked import any_of, ask, masked
 from rules.alerts.conditions import Conditions
 from rules.alerts.model import (
     Alert,
@@ -27,6 +29,8 @@ _FEED_LOCK = 0x676F6E67_66656564  # "gongfeed"
 CHANNEL: Final = "gongche_feed"
 #: No page is larger than this.
 MAX_PAGE = 1_000
+#: So many units are looked up one by one for a list, at most.
+ONE_BY_ONE: Final = 50
 #: So many entries are looked at, at most, to find those that a reader wants.
 MOST_LOOKED_AT: Final = 5_000
 
@@ -185,17 +189,13 @@ def _merged(found: list[VersionedAlert], masked: list[VersionedAlert], most: int
 async def _masked(
     conn: Connection, wanted: AlertFilter, most: int, after: tuple[int, str] | None
 ) -> list[VersionedAlert]:
-    """Alerts of secret vehicles that the caller must not see, masked (migrations/0036_secrecy.sql). None where a vehicle, a
-    finding or the state of its case is asked for: what is masked is not found by what is masked of it."""
-    if wanted.vehicle is not None or wanted.finding is not None or wanted.case_states is not None:
+    """Alerts of secret vehicles that the caller must not see, masked (migrations/0048_statistics.sql). None where a vehicle, a
+    driver, a finding or the state of its case is asked for: what is masked is not found by what is masked of it."""
+    if not wanted.finds_masked:
         return []
     rows = await conn.fetch(
-        "SELECT * FROM masked_alerts($1, $2, $3, $4, $5, $6, $7, $8)",
-        wanted.rule,
-        wanted.organisation,
-        wanted.status,
-        _time(wanted.from_us),
-        _time(wanted.to_us),
+        "SELECT body, created_at FROM masked_list($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        *masked(wanted),
         None if after is None else from_us(after[0]),
         None if after is None else after[1],
         most,
@@ -212,38 +212,19 @@ async def _list(
 ) -> list[Any]:
     wanted = filters or AlertFilter()
     asked = Conditions()
-    for column in ("rule", "organisation", "vehicle", "status", "finding"):
-        value = getattr(wanted, column)
-        if value is not None:
-            asked.add(f"a.{column} = {{}}", value)
-    if wanted.case_states is not None:
-        if len(wanted.case_states) == 1:  # then the index alerts_by_case is in the order of the page
-            asked.add("a.case_state = {}", wanted.case_states[0])
-        else:
-            asked.add("a.case_state = ANY({}::text[])", list(wanted.case_states))
-    if wanted.from_us is not None or wanted.to_us is not None:
-        # What the index alerts_happened is made of. It takes both ends with it, so the exact words follow.
-        asked.add(
-            "tstzrange(a.occurred_from, GREATEST(a.occurred_from, COALESCE(a.occurred_to, 'infinity')), '[]')"
-            " && tstzrange({}, {})",
-            _time(wanted.from_us),
-            _time(wanted.to_us),
-        )
-    if wanted.from_us is not None:
-        asked.add("(a.occurred_to IS NULL OR a.occurred_to >= {})", from_us(wanted.from_us))
-    if wanted.to_us is not None:
-        asked.add("a.occurred_from < {}", from_us(wanted.to_us))
+    ask(asked, wanted)
     if after is not None:
         moment = from_us(after[0])
         # The first condition says where in the index to begin; the second alone would read all before.
         asked.add("a.detected_at <= {} AND (a.detected_at < {} OR a.id > {})", moment, moment, after[1])
+    column, values = _one_by_one(asked, wanted, units)
     most = asked.argument(limit)
-    if units is not None and wanted.organisation is None and wanted.vehicle is None:
-        each = asked.argument(list(units))
+    if values is not None:
+        each = asked.argument(list(values))
         own = f"{asked.where} AND" if asked.where else " WHERE"
         return await conn.fetch(
             "SELECT v.body, v.created_at, a.subject, a.vehicle_no, a.id, a.detected_at"  # noqa: S608 - our own clauses
-            f" FROM unnest({each}::text[]) AS u (unit) CROSS JOIN LATERAL (SELECT a.* FROM alerts a{own} a.organisation = u.unit"
+            f" FROM unnest({each}::text[]) AS u (one) CROSS JOIN LATERAL (SELECT a.* FROM alerts a{own} a.{column} = u.one"
             f" ORDER BY a.detected_at DESC, a.id LIMIT {most}) a"
             " JOIN alert_versions v ON v.alert_id = a.id AND v.version = a.version"
             f" ORDER BY a.detected_at DESC, a.id LIMIT {most}",
@@ -252,6 +233,29 @@ async def _list(
     return await conn.fetch(
         f"{_VERSION}{asked.where} ORDER BY a.detected_at DESC, a.id LIMIT {most}", *asked.arguments
     )
+
+
+def _one_by_one(
+    asked: Conditions, wanted: AlertFilter, units: Sequence[str] | None
+) -> tuple[str, Sequence[str] | None]:
+    """What is looked up one by one, each along its own index: vehicles, or few units; the others become conditions. None: nothing."""
+    if wanted.vehicles is not None:
+        any_of(asked, replace(wanted, vehicles=None))
+        return "vehicle", wanted.vehicles
+    if any(value is not None for value in (wanted.organisation, wanted.vehicle, wanted.driver)):
+        any_of(asked, wanted)
+        return "", None
+    if wanted.units is not None and len(wanted.units) <= ONE_BY_ONE:
+        return "organisation", wanted.units
+    any_of(asked, wanted)
+    return "organisation", units
+
+
+def many_units(wanted: AlertFilter) -> bool:
+    """Whether ``wanted`` names so many units that a list of it is best read in its order, and the alerts of others passed over: the
+    database would sort all of theirs for one page."""
+    narrow = (wanted.organisation, wanted.vehicle, wanted.driver, wanted.vehicles)
+    return wanted.units is not None and len(wanted.units) > ONE_BY_ONE and all(v is None for v in narrow)
 
 
 async def get_alert(conn: Connection, id: str) -> VersionedAlert | None:
@@ -361,10 +365,6 @@ async def evidence_body(conn: Connection, sha256: str) -> bytes | None:
         "SELECT body FROM evidence WHERE sha256 = $1 LIMIT 1", bytes.fromhex(sha256)
     )
     return body
-
-
-def _time(us: int | None) -> datetime | None:
-    return None if us is None else from_us(us)
 
 
 def _versioned(row: Any) -> VersionedAlert:

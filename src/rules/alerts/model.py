@@ -237,8 +237,10 @@ class VersionedAlert:
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
     """Filters of ``list_alerts``; None = any. ``from_us``/``to_us`` (half open) ask for alerts whose
-    occurrence overlaps that time; an alert still going on has no end. ``finding`` and ``case_states`` are what supervision keeps
-    beside an alert ("none" = nothing); judging knows neither."""
+    occurrence overlaps that time; an alert still going on has no end. ``began_from_us``/``began_to_us``: that began then;
+    ``detected_from_us``/``detected_to_us``: that were detected then (both half open). ``units``, ``vehicles``: of one of
+    these. ``finding`` and ``case_states`` are what supervision keeps beside an alert ("none" = nothing); judging knows
+    neither."""
 
     rule: str | None = None
     organisation: str | None = None
@@ -248,6 +250,20 @@ class AlertFilter:
     to_us: int | None = None
     finding: str | None = None
     case_states: tuple[str, ...] | None = None
+    severity: str | None = None
+    driver: str | None = None
+    began_from_us: int | None = None
+    began_to_us: int | None = None
+    detected_from_us: int | None = None
+    detected_to_us: int | None = None
+    units: tuple[str, ...] | None = None
+    vehicles: tuple[str, ...] | None = None
+
+    @property
+    def finds_masked(self) -> bool:
+        """Whether it asks for nothing that is masked of a secret vehicle: what is masked is not found by it."""
+        hidden = (self.vehicle, self.vehicles, self.driver, self.finding, self.case_states)
+        return all(value is None for value in hidden)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,11 +52,15 @@ async def vehicles_of(context: Context, question: Question) -> tuple[FleetSnapsh
     """(the register, numbers of the vehicles to judge)."""
     snapshot = await FleetSnapshot.load(context.conn, order_days=0)
     snapshot.parameters = context.parameters
+    if question.fence is not None:
+        await snapshot.propose_fence(context.conn, question.fence)
     # Of vehicles that rest on a fact that cannot be read nothing is said: the log names the facts.
     unjudged = snapshot.unjudged
     found = {v.no: v.id for v in snapshot.vehicles.values() if v.no not in unjudged}
     if question.organisation is not None:
         mine = await owned(context.conn, question.organisation, "vehicle", found.values())
+        if question.fence is not None:
+            mine |= question.fence.vehicles
         found = {no: id for no, id in found.items() if id in mine}
     return snapshot, sorted(found)
 
@@ -126,13 +130,13 @@ class _Replay:
             states = TrackStates(len(found))
             states.unpack(np.arange(len(found)), packed)
             fit = days > first - back - STATES_BACK_DAYS
-            if self._question.values:
+            if self._question.proposes:
                 fit &= (states.field("run_t") == 0) & (states.field("leg") == 0)
             slots = open_[found[fit]]
             self._states.unpack(slots, packed[fit])
             self.since_us[slots] = days[fit] * US_PER_DAY - CHINA_OFFSET_US
             open_ = np.setdiff1d(open_, slots)
-            if not len(open_) or not self._question.values:
+            if not len(open_) or not self._question.proposes:
                 break
 
     async def _piece(self, slots: Ints, since: int, until: int, slot_of: Ints) -> None:

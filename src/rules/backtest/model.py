@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from registry.fences import FenceVersion
 from rules.alerts.current import StandingAlert
 from rules.alerts.model import Measure, StoredEvaluation
 from rules.wording.standard import STANDARD
@@ -15,13 +16,20 @@ from rules.wording.standard import STANDARD
 @dataclass(frozen=True, slots=True)
 class Question:
     """Subjects of ``rule`` in [from, to), microseconds since 1970 UTC, judged as if ``values`` (parameters of the rule by
-    name) had always held: for everyone, or for ``organisation``, whose subjects alone are judged then."""
+    name) had always held: for everyone, or for ``organisation``, whose subjects alone are judged then. ``fence``: as if it had
+    always been the fence of this id of its unit; then the vehicles that it names are judged as well."""
 
     rule: str
     from_us: int
     to_us: int
     values: Mapping[str, int] = field(default_factory=dict)
     organisation: str | None = None
+    fence: FenceVersion | None = None
+
+    @property
+    def proposes(self) -> bool:
+        """Whether anything is to be other than it is."""
+        return bool(self.values) or self.fence is not None
 
 
 class Kind(StrEnum):

@@ -109,6 +109,35 @@ class LogReader(Protocol):
     async def close(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """``identity`` names the log (see LogReader.identity); ``ends``: the offset after the last record of each partition."""
+
+    identity: str
+    ends: Mapping[int, int]
+
+
+class LogTail(Protocol):
+    """Follows the log at its end, beside the workers: no member of their group, no offset of theirs is touched. Who follows it may
+    miss what a damaged place holds, or what was deleted before it was read: he shows what is newest, and loses nothing by that.
+    Every method raises UnavailableError when the log cannot be read; then ``close`` it and ``open`` it again."""
+
+    async def open(self) -> Opened:
+        """Connect to the log that is there now."""
+
+    async def seek(self, places: Mapping[int, int]) -> None:
+        """The next ``read`` begins at these offsets; say one of every partition."""
+
+    async def read(self, max_bytes: int) -> Sequence[StoredRecord]:
+        """What is there, at most about ``max_bytes`` of it; none = that was all."""
+
+    async def check(self) -> None:
+        """Raises UnavailableError when the log is another one than was opened, or has other partitions."""
+
+    async def close(self) -> None:
+        """Disconnect; nothing happens when it is not open."""
+
+
 def partitions_of(terminal: AnyArray, partitions: int) -> Ints:
     """Partition of each terminal's registry number, shape (n,): a multiplicative hash (Knuth), stable for ever."""
     hashed = (terminal.astype(np.int64) * 2_654_435_761) & 0xFFFFFFFF

@@ -135,6 +135,13 @@ async def totals(conn: Connection) -> Totals:
     return Totals(row["entries"], row["rows"])
 
 
+async def count(conn: Connection, most: int) -> int:
+    """How many entries there are; of more than ``most``, one more than that."""
+    return int(
+        await conn.fetchval("SELECT count(*) FROM (SELECT FROM quarantine ORDER BY id LIMIT $1) f", most + 1)
+    )
+
+
 async def drop_expired(conn: Connection, before_us: int) -> Totals:
     """Delete what was set aside before ``before_us``: had it been stored, it would be gone by now. How much that was."""
     rows: list[Any] = await conn.fetch(

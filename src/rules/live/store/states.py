@@ -8,17 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from rules.tracks.advance import DayStart
-from rules.tracks.state import STATE_DTYPE, STATE_VERSION
+from rules.tracks.state import FIELDS, STATE_DTYPE, STATE_VERSION
 from runtime.arrays import AnyArray, AnyInts
 from runtime.connection import Connection
 from runtime.units import from_us, to_us
 
 _DAY_ZERO = date(1970, 1, 1)
+
+
+def _tip_field(name: str) -> str:
+    """SQL: a field of the tip of a stored state of ``{s}``, a whole number of 64 bits, the lowest byte first; null where it is of another
+    version."""
+    begin = (STATE_DTYPE["tip"].itemsize // len(FIELDS)) * (len(FIELDS) + FIELDS.index(name))
+    parts = (
+        f"(get_byte({{s}}.state, {begin + k})::bigint << {8 * k})" for k in range(7)
+    )  # times need no more
+    right = f"{{s}}.state_version = {STATE_VERSION} AND octet_length({{s}}.state) = {STATE_DTYPE.itemsize}"
+    return f"CASE WHEN {right} THEN {' | '.join(parts)} END"
+
+
+#: SQL: when the vehicle of a row ``{s}`` of vehicle_states moved last; null where it never did, or that is not known.
+MOVED_AT: Final = f"'epoch'::timestamptz + NULLIF({_tip_field('moved_t')}, 0) * interval '1 microsecond'"
 
 
 async def load_states(

@@ -1,0 +1,1 @@
+"""/v1/operations: how the processes run, and ran in the last day."""

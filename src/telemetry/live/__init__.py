@@ -1,0 +1,1 @@
+"""Where every vehicle is now: the newest valid position of each terminal, read from the end of the log."""
