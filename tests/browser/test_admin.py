@@ -71,7 +71,7 @@ async def test_programs_and_their_secrets(visit: Visit) -> None:
     await dialog.get_by_label("姓名或名称").fill("派车平台")
     await dialog.get_by_role("combobox", name="权限").click(force=True)
     await page.get_by_role("option", name="registry:write").click()
-    await page.keyboard.press("Escape")
+    await dialog.get_by_label("单位").fill("city")
     await dialog.get_by_role("button", name="保存").click()
     await expect(page.locator("code.secret")).to_have_count(2)
     await page.get_by_role("button", name="我已妥善保存").click()
@@ -85,7 +85,11 @@ async def test_programs_and_their_secrets(visit: Visit) -> None:
     await expect(page.get_by_text("没有未送达的消息")).to_be_visible()
 
 
-async def test_subscription_and_its_webhook(visit: Visit) -> None:
+async def test_subscription_and_its_webhook(visit: Visit, world: World) -> None:
+    connection = await connect(world.dsn)
+    await world.add(connection, "everywhere", "高远", "city", Role.INSPECTOR)
+    await connection.execute("UPDATE role_grants SET organisation = NULL WHERE user_id = 'everywhere'")
+    await connection.close()
     page = await visit("inspector", "/admin")
     await page.get_by_role("button", name="新建订阅").click()
     await page.get_by_role("dialog").get_by_label("姓名或名称").fill("jjw")
@@ -100,15 +104,18 @@ async def test_subscription_and_its_webhook(visit: Visit) -> None:
     await picture(page, "admin-subscription")
     assert await flaws(page) == []
     await page.goto("/admin/codes")
+    await expect(page.get_by_role("table", name="处置方式")).to_be_visible()
+    await expect(page.get_by_role("button", name="修改")).to_have_count(0)
+    await page.goto("/admin/exchange")
+    await expect(page.get_by_text("没有互联的平台")).to_be_visible()
+    await page.goto("/admin/users")
+    await expect(page.get_by_role("heading", name="没有权限")).to_be_visible()
+    page = await visit("everywhere", "/admin/codes")
     await page.get_by_role("row").nth(1).get_by_role("button", name="修改").click()
     await page.get_by_role("dialog").get_by_label("中文").fill("另一种说法")
     await page.get_by_role("dialog").get_by_role("button", name="保存").click()
     await expect(page.get_by_role("table", name="处置方式")).to_contain_text("另一种说法")
     await picture(page, "admin-codes")
-    await page.goto("/admin/exchange")
-    await expect(page.get_by_text("没有互联的平台")).to_be_visible()
-    await page.goto("/admin/users")
-    await expect(page.get_by_role("heading", name="没有权限")).to_be_visible()
 
 
 async def test_secret_vehicle_takes_two_people(visit: Visit, world: World) -> None:

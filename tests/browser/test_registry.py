@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -103,7 +104,9 @@ async def test_import_with_wrong_rows(visit: Visit, tmp_path: Path) -> None:
     assert await flaws(page) == []
     async with page.expect_download() as given:
         await page.get_by_role("button", name="下载错误的行").click()
-    saved = Path(await (await given.value).path()).read_text("utf-8-sig").splitlines()
+    path = await (await given.value).path()
+    text = await asyncio.to_thread(path.read_text, "utf-8-sig")
+    saved = text.splitlines()
     assert saved[0] == "编号,车牌号,单位,错误说明"
     assert saved[-1].startswith("car-10,苏F10101,nowhere,单位：")
     assert not any(line.startswith("car-8") for line in saved)
@@ -116,7 +119,10 @@ async def test_import_with_wrong_rows(visit: Visit, tmp_path: Path) -> None:
     # A statement: good rows are written, the others named.
     await page.goto("/registry/fuel-transactions/import")
     statement = tmp_path / "对账单.csv"
-    statement.write_text("卡号,交易时间,交易类型,数量,金额,网点\n1000113200000123456,2026-03-02 08:05:09,加油,45.32,357.57,人民路\n,昨天,加油,1,1,\n", "utf-8")
+    statement.write_text(
+        "卡号,交易时间,交易类型,数量,金额,网点\n1000113200000123456,2026-03-02 08:05:09,加油,45.32,357.57,人民路\n,昨天,加油,1,1,\n",
+        "utf-8",
+    )
     await page.get_by_label("选择文件").set_input_files(statement)
     await page.get_by_role("button", name="导入").click()
     await expect(page.get_by_role("heading", name="导入完成")).to_be_visible()

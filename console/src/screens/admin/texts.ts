@@ -24,7 +24,7 @@ export default {
     noPeers: '没有互联的平台', trouble: '异常', direction: { above: '上级平台', below: '下级平台' }, lastOk: '最近成功', lastBad: '最近出错', pulled: '最近拉取', outgoing: '上报', arrived: '收到', refusals: '被拒记录', refusalsHelp: '改正原记录后会自动重报；也可由运维人员执行 gongche exchange resend。', counts: '汇聚数据', noCounts: '没有汇聚数据',
     pseudonym: '对外代号', liftState: '解除', marked: '已标记为涉密', liftAsked: '已申请解除，须另一人在 14 天内确认', lifted: '已解除', mark: '标记涉密', secretNote: '标记后，未获准知悉的人只看到代号。解除须两人办理：一人申请，另一人确认。查看本页记入审计。', notCleared: '您可以标记涉密车辆，但未获准知悉，因此不列出名单。', noSecret: '没有涉密车辆',
     askedBy: '{who} 于 {time} 申请解除', agree: '确认解除', lift: '申请解除', markNote: '立即生效，包括已存的轨迹和预警。', liftNote: '第一人为申请，另一人再次办理即解除。', vehicleId: '车辆编号', reasonHint: '至少 5 个字，与姓名一并留存',
-    zh: '中文', en: '英文', changed: '修改时间', codeHint: '小写字母开头，字母、数字、下划线', inUse: '使用中', outOfUse: '停用', newCode: '新增处置方式', codeNote: '不能删除，可停用；停用后已有的处置不受影响。',
+    codesRead: '处置方式全部单位共用，持有“全部单位”角色的人可以修改。', zh: '中文', en: '英文', changed: '修改时间', codeHint: '小写字母开头，字母、数字、下划线', inUse: '使用中', outOfUse: '停用', newCode: '新增处置方式', codeNote: '不能删除，可停用；停用后已有的处置不受影响。',
   },
   en: {
     parts: 'Parts of the administration', section: { users: 'Users', clients: 'Clients', failures: 'Dead letters', subscriptions: 'Subscriptions', codes: 'Dispositions', exchange: 'Exchange', secret: 'Secret vehicles', audit: 'Audit' },
@@ -51,6 +51,6 @@ export default {
     noPeers: 'No other instances', trouble: 'Trouble', direction: { above: 'Instance above', below: 'Instance below' }, lastOk: 'Last success', lastBad: 'last error', pulled: 'last pulled', outgoing: 'sent', arrived: 'came', refusals: 'Refused records', refusalsHelp: 'A mended record is sent again by itself; operators have gongche exchange resend.', counts: 'What came together', noCounts: 'Nothing came',
     pseudonym: 'Pseudonym', liftState: 'Lifting', marked: 'Marked secret', liftAsked: 'Asked: another person must agree within 14 days', lifted: 'Lifted', mark: 'Mark a vehicle secret', secretNote: 'Who is not cleared sees a pseudonym. Two people lift a mark: one asks, another agrees. Reading this page is noted.', notCleared: 'You may mark vehicles, and are not cleared to know them: no list.', noSecret: 'No secret vehicles',
     askedBy: '{who} asked to lift it, {time}', agree: 'Agree to lift', lift: 'Ask to lift', markNote: 'It holds at once, for stored tracks and alerts as well.', liftNote: 'The first person asks, another one doing the same lifts it.', vehicleId: 'Id of the vehicle', reasonHint: 'at least 5 characters; kept with your name',
-    zh: 'Chinese', en: 'English', changed: 'Changed', codeHint: 'a small letter, then letters, digits, _', inUse: 'in use', outOfUse: 'out of use', newCode: 'New disposition', codeNote: 'None is deleted; out of use it stays with the alerts that have it.',
+    codesRead: 'One list for all units: who holds the role everywhere changes it.', zh: 'Chinese', en: 'English', changed: 'Changed', codeHint: 'a small letter, then letters, digits, _', inUse: 'in use', outOfUse: 'out of use', newCode: 'New disposition', codeNote: 'None is deleted; out of use it stays with the alerts that have it.',
   },
 }
