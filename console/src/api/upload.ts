@@ -1,91 +1,51 @@
-// A file sent as the body of a request, with its progress: fetch does not tell how far it is, so this is an XMLHttpRequest.
-import { hooks } from './client'
-import { problemOf, unreached, type ApiProblem } from './problem'
+// A file sent with its progress: fetch does not tell how far it has come, so this is the second way to the server.
+import { hooks, type Schemas } from './client'
+import { ApiProblem, problemOf, unreached } from './problem'
 
-export interface Progress {
-  /** Bytes of the file that have left; then the server works. */
-  sent: number
-  whole: number
-  /** Lines that the server wrote up to now (Accept: application/x-ndjson). */
-  lines: Record<string, unknown>[]
-}
-
-interface Answer {
-  status: number
-  text: string
-  retryAfter: string | null
-}
-
-const LINES = 'application/x-ndjson'
-
-function objectOf(text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? { ...value } : null
-  } catch {
-    return null
-  }
-}
-
-/** What stands in whole lines of ``text``. The last piece may still be on its way. */
-export function wholeLines(text: string, ended = false): Record<string, unknown>[] {
-  const pieces = text.split('\n')
-  if (!ended) pieces.pop()
-  return pieces.map(objectOf).filter((one) => one !== null)
-}
-
-function sendOnce(address: string, file: Blob, type: string, lines: boolean, tell: (progress: Progress) => void, signal: AbortSignal): Promise<Answer> {
+function sendOnce<T>(path: string, file: File, type: string, progress: (part: number) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
-    let sent = 0
-    const now = (): void => tell({ sent, whole: file.size, lines: lines && request.status === 200 ? wholeLines(request.responseText) : [] })
-    request.open('POST', address)
+    request.open('POST', path)
+    request.responseType = 'text'
     request.setRequestHeader('Content-Type', type)
-    request.setRequestHeader('Accept', lines ? LINES : 'application/json')
     request.setRequestHeader('X-CSRF-Token', hooks.csrf())
-    request.upload.addEventListener('progress', (event) => {
-      sent = event.loaded
-      now()
-    })
-    request.upload.addEventListener('load', () => {
-      sent = file.size
-      now()
-    })
-    request.addEventListener('progress', now)
-    request.addEventListener('load', () => {
-      hooks.reached(true)
-      resolve({ status: request.status, text: request.responseText, retryAfter: request.getResponseHeader('Retry-After') })
-    })
+    request.upload.addEventListener('progress', (event) => event.lengthComputable && progress(event.loaded / event.total))
     request.addEventListener('error', () => {
       hooks.reached(false)
       reject(unreached())
     })
-    request.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')))
-    signal.addEventListener('abort', () => request.abort())
+    request.addEventListener('load', () => {
+      hooks.reached(true)
+      let told: unknown = null
+      try {
+        told = JSON.parse(request.responseText)
+      } catch {
+        // No JSON: something between here and the server has answered; the status says what.
+      }
+      if (request.status >= 200 && request.status < 300) resolve(told as T)
+      else {
+        const waiting = request.getResponseHeader('Retry-After')
+        reject(problemOf(new Response(null, { status: request.status, headers: waiting ? { 'Retry-After': waiting } : {} }), told))
+      }
+    })
     request.send(file)
   })
 }
 
-function refusal(status: number, retryAfter: string | null, body: unknown): ApiProblem {
-  const headers = new Headers(retryAfter === null ? {} : { 'Retry-After': retryAfter })
-  return problemOf(new Response(null, { status: status >= 200 ? status : 500, headers }), body)
+/** Send a file; ``progress`` is told the part that has gone, 0 to 1. Signs in again where the session has ended. Throws ApiProblem. */
+export async function sendFile<T>(path: string, file: File, type: string, progress: (part: number) => void): Promise<T> {
+  try {
+    return await sendOnce<T>(path, file, type, progress)
+  } catch (error) {
+    if (!(error instanceof ApiProblem)) throw error
+    const again = (error.status === 401 && (await hooks.signedInAgain())) || (error.code === 'csrf' && (await hooks.tokenOfNow()))
+    if (!again) throw error
+    return sendOnce<T>(path, file, type, progress)
+  }
 }
 
-/** Send ``file``; the object that is answered. Throws ApiProblem, also one that comes as the last line of an answer in lines. */
-export async function upload(
-  address: string, file: Blob, type: string, tell: (progress: Progress) => void, signal: AbortSignal, lines = false,
-): Promise<Record<string, unknown>> {
-  let answer = await sendOnce(address, file, type, lines, tell, signal)
-  if (answer.status === 401 && (await hooks.signedInAgain())) answer = await sendOnce(address, file, type, lines, tell, signal)
-  if (answer.status === 403 && String(objectOf(answer.text)?.type).endsWith(':csrf') && (await hooks.tokenOfNow())) {
-    answer = await sendOnce(address, file, type, lines, tell, signal)
-  }
-  if (answer.status !== 200) throw refusal(answer.status, answer.retryAfter, objectOf(answer.text))
-  const last = lines ? wholeLines(answer.text, true).pop() : objectOf(answer.text)
-  if (!last) throw refusal(502, null, null)
-  if (typeof last.problem === 'object' && last.problem !== null) {
-    const status: unknown = (last.problem as { status?: unknown }).status
-    throw refusal(typeof status === 'number' ? status : 500, null, last.problem)
-  }
-  return last
+/** Attach a file to a case; its type the server finds by its content. */
+export function attachFile(id: string, file: File, progress: (part: number) => void): Promise<Schemas['CaseAttachmentWritten']> {
+  const path = `/v1/cases/${encodeURIComponent(id)}/attachments?name=${encodeURIComponent(file.name)}`
+  return sendFile(path, file, 'application/octet-stream', progress)
 }
