@@ -163,3 +163,47 @@ async def test_who_may_not_see_a_part_has_no_part(visit: Visit) -> None:
     await expect(page.get_by_text("近 7 天预警")).to_have_count(0)
     await page.goto("/rows?list=/v1/users")
     await expect(page.get_by_role("heading", name="没有这个列表")).to_be_visible()
+
+
+async def test_statistics_are_those_of_the_api(visit: Visit) -> None:
+    page = await visit("office", "/statistics")
+    said = await api(page, "/v1/statistics/alerts?by=organisation")
+    rows = page.locator(".ranking tbody tr")
+    await expect(rows).to_have_count(len(said["items"]))
+    for one in said["items"]:
+        row = page.locator(f"tr[data-key={one['key']}]")
+        await expect(row.locator(".alerts")).to_have_text(str(one["alerts"]))
+        await expect(row).to_contain_text(one["name"])
+    await expect(page.locator(".course svg").first).to_be_visible()
+    await picture(page, "statistics")
+    assert await flaws(page) == []
+    await page.locator(".course").get_by_role("button", name="数据表").click()
+    counts = await page.locator(".course tbody td").all_inner_texts()
+    assert sum(map(int, counts)) == said["totals"]["alerts"]
+    assert len(counts) == 31
+    await page.get_by_role("button", name="车辆", exact=True).click()
+    await expect(rows.first).to_contain_text("苏F")
+    await page.get_by_role("treeitem", name="市卫生健康委员会").get_by_text("市卫生健康委员会").click()
+    await expect(rows).to_have_count(2)  # that of the unit, and that of the hospital below it
+    number = rows.first.locator(".alerts a")
+    count = int(await number.inner_text())
+    async with page.expect_download() as downloads:
+        await page.get_by_role("link", name="导出 XLSX").click()
+    assert (await downloads.value).suggested_filename.endswith(".xlsx")
+    await number.click()
+    await listed(page, count)
+
+
+async def test_data_quality_says_who_can_mend_it(visit: Visit) -> None:
+    page = await visit("unit", "/quality")
+    said = await api(page, "/v1/statistics/data-quality")
+    await expect(page.locator("tbody tr")).to_have_count(len(said["items"]))
+    for one in said["items"]:
+        row = page.locator(f"tr[data-kind={one['kind']}]")
+        await expect(row).to_contain_text(one["zh"])
+        await expect(row.locator("td").first).to_contain_text(str(one["count"]))
+    await picture(page, "quality")
+    assert await flaws(page) == []
+    none = next(one for one in said["items"] if one["kind"] == "vehicles_no_terminal")
+    await page.locator("tr[data-kind=vehicles_no_terminal] a").click()
+    await listed(page, none["count"])
