@@ -39,6 +39,9 @@ INSERT INTO cases (id, organisation, number, state, version, source, level, titl
     SELECT 'old-' || i, (ARRAY['jsj', 'wsj', 'jyj'])[1 + i % 3], '督〔2026〕' || i || '号', (ARRAY['working', 'replied', 'closed', 'issued'])[1 + i % 4], 1,
         'joint', 'general', '疑似非工作时间用车', now() - i * interval '1 day', current_date + i % 9 - 4, current_date FROM generate_series(1, 40) i;
 """
+_OBJECTION: Final = """
+INSERT INTO assessment_disputes VALUES ('objection-1', 'jsj', '2026Q3', '督〔2026〕7号', 1, 'dispatch', 'finding', '当日为应急出车 <b>附后</b>', '{user:unit}', '王芳', now());
+"""
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,7 @@ async def _fill(world: World) -> None:
         await connection.execute("SET LOCAL session_replication_role = replica")
         await connection.execute(_SAMPLES)
         await connection.execute(_CASES)
+        await connection.execute(_OBJECTION)
     await connection.close()
 
 
@@ -207,3 +211,39 @@ async def test_data_quality_says_who_can_mend_it(visit: Visit) -> None:
     none = next(one for one in said["items"] if one["kind"] == "vehicles_no_terminal")
     await page.locator("tr[data-kind=vehicles_no_terminal] a").click()
     await listed(page, none["count"])
+
+
+async def test_assessment_ranking_sheet_and_an_objection(visit: Visit) -> None:
+    page = await visit("head", "/assessment?period=2026Q3")
+    said = await api(page, "/v1/assessments/2026Q3?organisation=city")
+    rows = page.locator("tr[data-unit]")
+    await expect(rows).to_have_count(len(said["items"]))
+    for one in said["items"]:
+        await expect(page.locator(f"tr[data-unit={one['organisation']}] .score")).to_have_text(one["score"])
+    await picture(page, "assessment")
+    assert await flaws(page) == []
+    await page.locator("tr[data-unit=jsj] a").click()
+    sheet = await api(page, "/v1/assessments/2026Q3/jsj")
+    await expect(page.locator(".score")).to_have_text(sheet["score"])
+    await expect(page.locator("tr[data-item]")).to_have_count(len(sheet["items"]))
+    await expect(page.get_by_text("没有数据，未评").first).to_be_visible()  # not zero
+    await picture(page, "assessment-sheet")
+    assert await flaws(page) == []
+    await page.goto("/assessment/objections?state=open")
+    one = page.locator("[data-id=objection-1]")
+    await expect(one).to_contain_text("当日为应急出车 <b>附后</b>")
+    await expect(one.get_by_role("button", name="异议成立")).to_be_disabled()
+    await one.get_by_label("决定的理由（必填）").fill("经核实，当日确为应急出车，予以采纳")
+    await picture(page, "objections")
+    assert await flaws(page) == []
+    await one.get_by_role("button", name="异议成立").click()
+    await page.get_by_role("dialog").get_by_role("button", name="确定").click()
+    await expect(one).to_have_count(0)
+    decided = await api(page, "/v1/assessment-disputes/objection-1")
+    assert decided["state"] == "upheld"
+
+
+async def test_who_may_not_decide_has_no_button(visit: Visit) -> None:
+    page = await visit("office", "/assessment/objections")
+    await expect(page.locator("[data-id=objection-1]")).to_be_visible()
+    await expect(page.locator("form")).to_have_count(0)
