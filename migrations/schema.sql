@@ -277,6 +277,13 @@ BEGIN
     EXECUTE format('CREATE POLICY cleared ON %s TO gongche_cleared USING (true) WITH CHECK (true)', place);
 END $$;
 
+CREATE FUNCTION colour_of_case(undetermined boolean, due_on date, yellow_from date, today date) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT CASE WHEN undetermined THEN 'grey' WHEN due_on IS NULL THEN 'none' WHEN due_on < today THEN 'red'
+                WHEN yellow_from <= today THEN 'yellow' ELSE 'green' END
+$$;
+
 CREATE FUNCTION counted_alerts(what text, wanted jsonb, units text[], cars text[], states text[], unseen text[], most integer) RETURNS TABLE(key text, rule text, organisation text, status text, severity text, case_state text, finding text, n bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -352,47 +359,44 @@ END $$;
 
 CREATE FUNCTION counted_cases(whole text[], part text[], origin text, today date) RETURNS TABLE(state text, colour text, n bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET plan_cache_mode TO 'force_custom_plan'
     SET search_path TO 'public', 'pg_temp'
-    AS $_$
-DECLARE
-    everywhere boolean := unit_in_reach(NULL) OR current_setting('role') = 'none';
-    own text := '';
-    asked text := CASE WHEN origin IS NULL THEN '' ELSE ' AND c.source = $3' END;
-    colours text := 'CASE WHEN c.undetermined THEN ''grey'' WHEN c.due_on IS NULL THEN ''none'' WHEN c.due_on < $4 THEN ''red'''
-        ' WHEN c.yellow_from <= $4 THEN ''yellow'' ELSE ''green'' END';
+    AS $$
 BEGIN
     IF cardinality(hidden_nos()) > 0 THEN
         RAISE EXCEPTION 'what is hidden from the reader is not counted here' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    IF NOT everywhere THEN
+    IF NOT (unit_in_reach(NULL) OR current_setting('role') = 'none') THEN
         whole := units_in_reach(whole);
         part := units_in_reach(part);
     END IF;
-    IF whole IS NOT NULL THEN
-        own := ' AND c.organisation = ANY ($1)';
-    END IF;
-    -- Built as text, so that each is planned for the units that are asked for. A closed case has a number.
-    RETURN QUERY EXECUTE
-        'SELECT ''closed'', ''none'', count(*) FROM cases c WHERE c.state = ''closed''' || own || asked
-        || ' UNION ALL SELECT ''cancelled'', ''none'', count(*) FROM cases c WHERE c.state = ''cancelled''' || own || asked
-        || ' UNION ALL (SELECT c.state, ' || colours || ', count(*) FROM cases c WHERE c.state NOT IN (''closed'', ''cancelled'')'
-        || own || asked || ' GROUP BY 1, 2)' USING whole, part, origin, today;
+    -- Planned anew for the units that are asked for. A closed case has a number.
+    RETURN QUERY
+        SELECT 'closed', 'none', count(*) FROM cases c
+         WHERE c.state = 'closed' AND (whole IS NULL OR c.organisation = ANY (whole)) AND (origin IS NULL OR c.source = origin)
+        UNION ALL SELECT 'cancelled', 'none', count(*) FROM cases c
+         WHERE c.state = 'cancelled' AND (whole IS NULL OR c.organisation = ANY (whole)) AND (origin IS NULL OR c.source = origin)
+        UNION ALL (SELECT c.state, colour_of_case(c.undetermined, c.due_on, c.yellow_from, today), count(*) FROM cases c
+         WHERE c.state NOT IN ('closed', 'cancelled') AND (whole IS NULL OR c.organisation = ANY (whole))
+           AND (origin IS NULL OR c.source = origin) GROUP BY 1, 2);
     IF whole IS NOT NULL AND cardinality(part) > 0 THEN
-        RETURN QUERY EXECUTE
-            'SELECT ''closed'', ''none'', count(*) FROM cases c WHERE c.state = ''closed'' AND c.organisation = ANY ($2)' || asked
-            || ' UNION ALL SELECT ''cancelled'', ''none'', count(*) FROM cases c WHERE c.state = ''cancelled'''
-            || ' AND c.organisation = ANY ($2) AND c.number IS NOT NULL' || asked
-            || ' UNION ALL (SELECT c.state, ' || colours || ', count(*) FROM cases c WHERE c.state NOT IN (''closed'', ''cancelled'')'
-            || ' AND c.organisation = ANY ($2) AND c.number IS NOT NULL' || asked || ' GROUP BY 1, 2)' USING whole, part, origin, today;
+        RETURN QUERY
+            SELECT 'closed', 'none', count(*) FROM cases c
+             WHERE c.state = 'closed' AND c.organisation = ANY (part) AND (origin IS NULL OR c.source = origin)
+            UNION ALL SELECT 'cancelled', 'none', count(*) FROM cases c
+             WHERE c.state = 'cancelled' AND c.organisation = ANY (part) AND c.number IS NOT NULL AND (origin IS NULL OR c.source = origin)
+            UNION ALL (SELECT c.state, colour_of_case(c.undetermined, c.due_on, c.yellow_from, today), count(*) FROM cases c
+             WHERE c.state NOT IN ('closed', 'cancelled') AND c.organisation = ANY (part) AND c.number IS NOT NULL
+               AND (origin IS NULL OR c.source = origin) GROUP BY 1, 2);
     END IF;
-END $_$;
+END $$;
 
 CREATE FUNCTION counted_months(units text[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(month text, alerts bigint, cases bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET plan_cache_mode TO 'force_custom_plan'
     SET search_path TO 'public', 'pg_temp'
-    AS $_$
-DECLARE
-    own text := '';
+    AS $$
+#variable_conflict use_column
 BEGIN
     IF cardinality(hidden_nos()) > 0 THEN
         RAISE EXCEPTION 'what is hidden from the reader is not counted here' USING ERRCODE = 'insufficient_privilege';
@@ -400,18 +404,18 @@ BEGIN
     IF NOT (unit_in_reach(NULL) OR current_setting('role') = 'none') THEN
         units := units_in_reach(units);
     END IF;
-    IF units IS NOT NULL THEN
-        own := ' AND organisation = ANY ($1)';
-    END IF;
-    RETURN QUERY EXECUTE
-        'SELECT to_char(m.first, ''YYYY-MM''),'
-        ' (SELECT count(*) FROM alerts WHERE occurred_from >= m.since AND occurred_from < m.until' || own || '),'
-        ' (SELECT count(*) FROM cases WHERE number IS NOT NULL AND issued_at >= m.since AND issued_at < m.until' || own || ')'
-        ' FROM (SELECT f AS first, greatest(f AT TIME ZONE ''Asia/Shanghai'', $2) AS since,'
-        ' least((f + interval ''1 month'') AT TIME ZONE ''Asia/Shanghai'', $3) AS until'
-        ' FROM generate_series(date_trunc(''month'', $2 AT TIME ZONE ''Asia/Shanghai''), $3 AT TIME ZONE ''Asia/Shanghai'', interval ''1 month'') f) m'
-        ' WHERE m.since < m.until' USING units, since, until;
-END $_$;
+    RETURN QUERY
+        SELECT to_char(m.first, 'YYYY-MM'),
+            (SELECT count(*) FROM alerts a WHERE a.occurred_from >= m.since AND a.occurred_from < m.until
+                AND (units IS NULL OR a.organisation = ANY (units))),
+            (SELECT count(*) FROM cases c WHERE c.number IS NOT NULL AND c.issued_at >= m.since AND c.issued_at < m.until
+                AND (units IS NULL OR c.organisation = ANY (units)))
+          FROM (SELECT f AS first, greatest(f AT TIME ZONE 'Asia/Shanghai', counted_months.since) AS since,
+                       least((f + interval '1 month') AT TIME ZONE 'Asia/Shanghai', counted_months.until) AS until
+                  FROM generate_series(date_trunc('month', counted_months.since AT TIME ZONE 'Asia/Shanghai'),
+                       counted_months.until AT TIME ZONE 'Asia/Shanghai', interval '1 month') f) m
+         WHERE m.since < m.until;
+END $$;
 
 CREATE FUNCTION everywhere_role() RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER

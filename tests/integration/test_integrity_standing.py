@@ -11,7 +11,7 @@ import asyncpg
 from office.integrity.comparing import Report
 from office.integrity.verifying import verify_chains
 from office.supervision import cases, findings
-from office.supervision.cases import Clocks, Entry
+from office.supervision.cases import Clocks, Entry, LinkedAlert
 from office.supervision.states import OVER, Case, Event, State, Step, advance, begin, steps_of
 from runtime.connection import Connection
 from tests.faults.tampering import KEPT
@@ -21,7 +21,6 @@ CASES = 24
 _BODIES: dict[Step, dict[str, Any]] = {
     Step.CLOSE: {"finding": "violation"},
     Step.ASK_EXTENSION: {"due_on": "2026-04-01"},
-    Step.ALERT_WITHDRAWN: {"alert": "a"},
 }
 
 
@@ -41,6 +40,8 @@ def body_of(dice: random.Random, case: Case, step: Step, id: str) -> dict[str, A
         return {"number": f"督〔2026〕{id}-{case.version}"}
     if step is Step.GRANT:
         return {"organisation": "other"} if case.state is State.REFUSED else {"due_on": "2026-04-01"}
+    if step in (Step.ALERT_WITHDRAWN, Step.ALERT_CHANGED):
+        return {"alert": dice.choice([*case.contents["alerts"], "a"])}
     return dict(_BODIES.get(step, {}))
 
 
@@ -65,6 +66,14 @@ async def a_case(
             await cases.set_links_open(connection, id, after.state)
         if step is Step.CLOSE:
             await findings.write_findings(connection, id, after, event, "user:2")
+        elif step in (Step.STANDS, Step.REOPEN):
+            await cases.end_doubt(connection, id)
+        elif step in (Step.ALERT_WITHDRAWN, Step.ALERT_CHANGED):
+            told = [
+                LinkedAlert(ref, 1, ref in after.withdrawn_alerts, newer=False)
+                for ref in case.contents["alerts"]
+            ]
+            await cases.note_alerts(connection, id, after, told)
         case = after
 
 

@@ -62,7 +62,7 @@ _THREADS: Final = (
     " min(at) FILTER (WHERE version = 1) AS created_at,"
     f" {_FINDING} AS finding, COALESCE({_ANNOUNCED}, false) AS announced,"
     " count(*) FILTER (WHERE step = 'remind')::integer AS reminders,"
-    " count(*) FILTER (WHERE step = 'alert-withdrawn') > 0 AS withdrawn FROM case_events GROUP BY case_id),"
+    " max(version) FILTER (WHERE step IN ('close', 'reopen', 'stands')) AS decided FROM case_events GROUP BY case_id),"
     f" move (step, before, state) AS (VALUES {', '.join(f'({_texts(move)})' for move in MOVES)}),"
     " came AS MATERIALIZED (SELECT t.*, CASE WHEN t.moved IS NULL THEN 'draft' ELSE m.state END AS state,"
     f" COALESCE(m.state IN ({_texts(OVER)}), false) AS over FROM thread t"
@@ -71,13 +71,18 @@ _THREADS: Final = (
     " CROSS JOIN (VALUES ('alert', 'alerts'), ('order', 'orders')) AS k (kind, name)"
     " CROSS JOIN LATERAL jsonb_array_elements_text(CASE WHEN jsonb_typeof(t.contents -> k.name) = 'array'"
     " THEN t.contents -> k.name ELSE '[]' END) AS l (ref)"
-    " UNION SELECT t.id, 'complaint', t.contents ->> 'complaint', NOT t.over FROM came t WHERE t.contents ? 'complaint')"
+    " UNION SELECT t.id, 'complaint', t.contents ->> 'complaint', NOT t.over FROM came t WHERE t.contents ? 'complaint'),"
+    # What was told of each alert: whether it is withdrawn, and whether a closed case waits for a decision because of it.
+    " told AS MATERIALIZED (SELECT n.id, n.ref, n.withdrawn, t.state = 'closed' AND n.version > t.decided AS undecided"
+    " FROM (SELECT case_id AS id, body ->> 'alert' AS ref, max(version) AS version,"
+    " (array_agg(step ORDER BY version DESC))[1] = 'alert-withdrawn' AS withdrawn FROM case_events"
+    " WHERE step IN ('alert-withdrawn', 'alert-changed') GROUP BY 1, 2) n JOIN came t ON t.id = n.id)"
 )
 _OF_CONTENTS: Final = ("source", "level", "title", "vehicle", "external_no")
 _SAME: Final = {
     **{name: f"t.{name}" for name in ("organisation", "number", "state", "version", "finding", "reminders", "announced", "created_at", "issued_at")},
     **{name: f"t.contents ->> '{name}'" for name in _OF_CONTENTS},
-    "proposal": "CASE WHEN t.withdrawn AND NOT t.over THEN 'cancel' END",
+    "proposal": "CASE WHEN t.withdrawn AND NOT t.over THEN 'cancel' WHEN t.undecided THEN 'reopen' END",
 }  # fmt: skip
 _OTHER: Final = ", ".join(
     f"CASE WHEN c.{name} IS DISTINCT FROM {said} THEN '{name}' END" for name, said in _SAME.items()
@@ -86,7 +91,9 @@ _OTHER: Final = ", ".join(
 _CASES: Final = (
     f"{_THREADS}, other AS (SELECT COALESCE(c.id, t.id) AS id, c.id IS NOT NULL AS there,"  # noqa: S608 - constants
     f" array_remove(ARRAY[{_OTHER}], NULL)"
-    " AS names FROM cases c FULL JOIN came t ON t.id = c.id),"
+    " AS names FROM cases c FULL JOIN (SELECT a.*, COALESCE(b.withdrawn, false) AS withdrawn, COALESCE(b.undecided, false) AS undecided"
+    " FROM came a LEFT JOIN (SELECT id, bool_or(withdrawn) AS withdrawn, bool_or(undecided) AS undecided FROM told GROUP BY id) b"
+    " ON b.id = a.id) t ON t.id = c.id),"
     " links AS (SELECT DISTINCT COALESCE(l.case_id, a.id) AS id FROM case_links l"
     " FULL JOIN about a ON (a.id, a.kind, a.ref) = (l.case_id, l.kind, l.ref) WHERE l.open IS DISTINCT FROM a.open)"
     " SELECT COALESCE(o.id, l.id) AS id, COALESCE(o.there, false) AS there,"
@@ -98,7 +105,8 @@ _CASE_STATES: Final = (
     f"{_THREADS}, stands AS (SELECT DISTINCT ON (a.ref) a.ref AS id, t.state FROM about a JOIN came t ON t.id = a.id"  # noqa: S608 - constants
     " WHERE a.kind = 'alert' ORDER BY a.ref, a.open DESC, t.created_at DESC, t.id DESC),"
     " found AS (SELECT DISTINCT ON (l.alert_id) l.alert_id AS id, l.finding FROM alert_labels l JOIN came t ON t.id = l.case_id"
-    " WHERE t.state = 'closed' ORDER BY l.alert_id, l.id DESC)"
+    " WHERE t.state = 'closed' AND NOT EXISTS (SELECT FROM told d WHERE d.id = l.case_id AND d.ref = l.alert_id AND d.withdrawn AND d.undecided)"
+    " ORDER BY l.alert_id, l.id DESC)"
     " SELECT a.id, array_remove(ARRAY[CASE WHEN a.case_state <> COALESCE(s.state, 'none') THEN 'case_state' END,"
     " CASE WHEN a.finding <> COALESCE(f.finding, 'none') THEN 'finding' END], NULL) AS names FROM alerts a"
     " LEFT JOIN stands s ON s.id = a.id LEFT JOIN found f ON f.id = a.id"

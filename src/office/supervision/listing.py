@@ -116,7 +116,7 @@ async def count_cases(connection: Connection, actor: Actor, filters: CaseFilter)
     sees = await sight(connection, actor.subject)
     place = await _shown_from(connection, filters)
     named = {name for name in CaseFilter.__slots__ if getattr(filters, name) is not None}
-    if place == "cases" and named <= _COUNTED:
+    if place == "cases" and named <= _COUNTED and not await _helped(connection, sees):
         found = await _counted(connection, sees, filters)
     else:
         asked = Conditions()
@@ -216,9 +216,7 @@ async def _only_seen(connection: Connection, asked: Conditions, sees: Sight) -> 
     if sees.all is None:
         return
     everything = sorted(sees.all)
-    helped: list[str] = []
-    if sees.issued is not None:
-        helped = await connection.fetchval("SELECT helped_cases($1)", sorted(sees.all | sees.issued))
+    helped = await _helped(connection, sees)
     if helped:  # rarely: the lists of all others are read as if there were no units that help
         asked.add(
             "(c.organisation = ANY({}::text[]) OR c.number IS NOT NULL AND c.organisation = ANY({}::text[]) OR c.id = ANY({}::text[]))",
@@ -235,6 +233,14 @@ async def _only_seen(connection: Connection, asked: Conditions, sees: Sight) -> 
             everything,
             sorted(sees.issued),
         )
+
+
+async def _helped(connection: Connection, sees: Sight) -> list[str]:
+    """The cases of other units in which units of the caller help."""
+    if sees.all is None or sees.issued is None:
+        return []
+    found: list[str] = await connection.fetchval("SELECT helped_cases($1)", sorted(sees.all | sees.issued))
+    return found
 
 
 async def show_case(connection: Connection, actor: Actor, id: str) -> dict[str, Any]:
