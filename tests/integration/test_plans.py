@@ -279,6 +279,10 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/vehicles/{id}/track": [DAY, NEWEST | {"to": NOW.isoformat()}],
     "/v1/live/vehicles": [{"seconds": "0"}, {"seconds": "0", "window": "120,31,121,32"}],
     "/v1/live/roster": [{}],
+    "/v1/backtests": [{}],
+    "/v1/backtests/{no}": [{}],
+    "/v1/operations/state": [{}],
+    "/v1/operations/series": [{}, DAY | {"step": "300"}],
     "/v1/rule-parameters": [{}, {"rule": "mileage"}, {"organisation": "O7"}],
     "/v1/secret-vehicles": [{}],
     "/v1/dispatch-orders/{id}/result": [{}],
@@ -355,7 +359,12 @@ IDS: Final = {
 }  # fmt: skip
 
 #: What is answered where it is not 200: only a peer pulls, and these are not there.
-ELSE: Final = {"/v1/exchange/down": 403, "/v1/exchange/records/{no}": 404, "/v1/alerts/{id}/picture": 404}
+ELSE: Final = {
+    "/v1/exchange/down": 403,
+    "/v1/exchange/records/{no}": 404,
+    "/v1/backtests/{no}": 404,
+    "/v1/alerts/{id}/picture": 404,
+}
 
 #: What is of people and programs: a city has some thousands of them, and all of a person is read at once.
 SMALL: Final = (*OF_PEOPLE, "/v1/oidc")

@@ -44,7 +44,8 @@ INSERT INTO alert_versions (alert_id, version, body, evidence_sha256, created_at
     FROM alerts a CROSS JOIN (SELECT * FROM alert_versions ORDER BY alert_id LIMIT 1) v WHERE a.subject LIKE 'x:%';
 INSERT INTO cases (id, organisation, number, state, version, source, level, title, created_at, due_on, yellow_from)
     SELECT 'old-' || i, (ARRAY['a1', 'b', 'city'])[1 + i % 3], 'n' || i, (ARRAY['working', 'replied', 'closed', 'draft'])[1 + i % 4], 1, 'joint',
-        'general', 't', now() - i * interval '1 day', current_date + i % 9 - 4, current_date FROM generate_series(1, 40) i;
+        'general', 't', now() - i * interval '1 day',
+        CASE WHEN i % 4 <> 2 THEN current_date + i % 9 - 4 END, CASE WHEN i % 4 <> 2 THEN current_date END FROM generate_series(1, 40) i;
 UPDATE cases SET number = NULL WHERE state = 'draft';
 UPDATE dispatch_orders SET actual_departure = now(), status = 'departed' WHERE organisation <> 'city';
 UPDATE order_results SET mileage_mm = 12345678;

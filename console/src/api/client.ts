@@ -1,4 +1,5 @@
-// The one way to the server. Types come from the OpenAPI document (schema.d.ts); nothing else of the console calls fetch.
+// The one way to the server. Types come from the OpenAPI document (schema.d.ts); nothing else of the console calls fetch
+// (files with their progress: upload.ts).
 import createClient from 'openapi-fetch'
 
 import { problemOf, unreached } from './problem'

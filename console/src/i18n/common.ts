@@ -9,7 +9,7 @@ export default {
     },
     shell: {
       navigation: '主导航', account: '账户', language: '语言', theme: '外观', light: '浅色', dark: '深色', auto: '跟随系统',
-      large: '大字', normal: '标准字号', menu: '收起或展开导航', docs: '接口文档',
+      large: '大字', normal: '标准字号', menu: '收起或展开导航', docs: '接口文档', messages: '消息：{count} 条未读',
     },
     state: {
       loading: '正在加载…', empty: '没有符合条件的记录', emptyHint: '可放宽查询条件后再试', stale: '数据已过时，获取于 {time}',
@@ -61,7 +61,7 @@ export default {
     },
     shell: {
       navigation: 'Main navigation', account: 'Account', language: 'Language', theme: 'Appearance', light: 'Light', dark: 'Dark', auto: 'As the system',
-      large: 'Large letters', normal: 'Usual letters', menu: 'Fold or unfold the navigation', docs: 'API documentation',
+      large: 'Large letters', normal: 'Usual letters', menu: 'Fold or unfold the navigation', docs: 'API documentation', messages: 'Messages: {count} unread',
     },
     state: {
       loading: 'Loading…', empty: 'No records match', emptyHint: 'Try wider filters', stale: 'Out of date, fetched {time}',

@@ -13,6 +13,6 @@ export default defineScreen({
   texts: () => import('./texts'),
   routes: [
     { path: '/alerts', name: 'alerts', component: () => import('./AlertList.vue') },
-    { path: '/alerts/:id', name: 'alert', component: () => import('./AlertPage.vue') },
+    { path: '/alerts/:id', name: 'alert', component: () => import('./detail/DetailPage.vue') },
   ],
 })
