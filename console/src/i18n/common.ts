@@ -43,6 +43,7 @@ export default {
       copyByHand: '浏览器不允许复制，请选中后手工复制', kept: '我已妥善保存',
     },
     purpose: { title: '查看用途', text: '您的角色查看车辆位置须说明用途，用途将记入审计日志。', submit: '查看', ask: '请说明查询用途', hint: '如：3月油费核对（记入审计）', show: '查看' },
+    chart: { table: '数据表', time: '北京时间', empty: '这段时间没有数据' },
     units: { title: '单位', all: '全部单位', search: '查找单位', none: '没有单位' },
     rule: {
       location: '定位异常', destination: '目的地异常', mileage: '里程数异常', fuel_consumption: '油耗异常', card_binding: '油卡绑定异常',
@@ -102,6 +103,7 @@ export default {
       copyByHand: 'The browser does not allow it: select it and copy by hand', kept: 'I have kept it',
     },
     purpose: { title: 'What it is read for', text: 'Your role has to say what positions are read for; it is kept in the audit.', submit: 'Show', ask: 'What do you read it for?', hint: 'like: fuel costs of March (kept in the audit)', show: 'Show' },
+    chart: { table: 'Table', time: 'Beijing time', empty: 'Nothing is known of this time' },
     units: { title: 'Units', all: 'All units', search: 'Find a unit', none: 'No units' },
     rule: {
       location: 'Location', destination: 'Destination', mileage: 'Mileage', fuel_consumption: 'Fuel consumption', card_binding: 'Card binding',
