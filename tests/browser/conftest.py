@@ -26,6 +26,10 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--no-first-run",
     "--lang=zh-CN",
+    # WebGL for the maps, by the processor.
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
 )
 
 

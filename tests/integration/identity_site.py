@@ -29,7 +29,10 @@ COOKIE = "__Host-gongche"
 
 
 class Api:
-    """An API in a thread of its own, with its own pool."""
+    """An API in a thread of its own, with its own pool. ``app`` belongs to that thread's ``loop``."""
+
+    app: Any
+    loop: asyncio.AbstractEventLoop
 
     def __init__(self, settings: Settings) -> None:
         self.settings, self.port = settings, free_port()
@@ -42,7 +45,8 @@ class Api:
 
     async def _serve(self) -> None:
         pool = await create_pool(self.settings.database_url or "", max_size=10)
-        app = create_app(self.settings, pool, position_sink=None)
+        self.loop = asyncio.get_running_loop()
+        self.app = app = create_app(self.settings, pool, position_sink=None)
         config = uvicorn.Config(app, port=self.port, log_config=None, access_log=False)
         self._server = uvicorn.Server(config)
         self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined, unused-ignore] # a thread has none

@@ -27,14 +27,20 @@ function send(request: Request): Promise<Response> {
   return fetch(new Request(request, { headers, credentials: 'same-origin', cache: 'no-store' }))
 }
 
+const OF_SECRETS = new Set(['bad-login', 'code-needed', 'password-ended'])
+async function wrongSecret(request: Request, response: Response): Promise<boolean> {
+  if (SAFE.has(request.method)) return false
+  const told: unknown = await response.clone().json().catch(() => null)
+  return OF_SECRETS.has(problemOf(response, told).code) || (request.method === 'POST' && new URL(request.url).pathname === '/v1/session')
+}
+
 async function guarded(request: Request): Promise<Response> {
   const copies = [request.clone(), request.clone()]
   try {
     let response = await send(request)
     hooks.reached(true)
-    // Signing in itself answers 401 for a wrong password: that is for the form.
-    const signingIn = request.method === 'POST' && new URL(request.url).pathname === '/v1/session'
-    if (response.status === 401 && !signingIn && (await hooks.signedInAgain())) response = await send(copies.pop() ?? request)
+    // A wrong password or code is for the form, at signing in and wherever else one is asked for: the session goes on.
+    if (response.status === 401 && !(await wrongSecret(request, response)) && (await hooks.signedInAgain())) response = await send(copies.pop() ?? request)
     if (response.status === 403 && !SAFE.has(request.method)) {
       const told: unknown = await response.clone().json().catch(() => null)
       if (problemOf(response, told).code === 'csrf' && (await hooks.tokenOfNow())) response = await send(copies.pop() ?? request)

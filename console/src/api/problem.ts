@@ -70,6 +70,13 @@ export function problemOf(response: Response, body: unknown): ApiProblem {
   )
 }
 
+/** The same without what stands at one of ``fields`` already: nothing is said twice. ``instead``: when nothing else is wrong. */
+export function unplaced(problem: ApiProblem | null, fields: readonly string[], instead: string): ApiProblem | null {
+  if (!problem || problem.errors.length === 0) return problem
+  const others = problem.errors.filter((one) => !fields.includes((one.pointer ?? '').split('/')[1] ?? ''))
+  return new ApiProblem(problem.status, problem.code, problem.title, others.length ? problem.detail : instead, others, others.length, problem.retryAfter, problem.more)
+}
+
 /** Any error as a problem that can be shown. */
 export function asProblem(error: unknown): ApiProblem {
   if (error instanceof ApiProblem) return error

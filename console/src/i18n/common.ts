@@ -8,7 +8,7 @@ export default {
       confirm: '确定', back: '返回', open: '打开', more: '加载更多', export: '导出', print: '打印', signOut: '退出登录',
     },
     shell: {
-      navigation: '主导航', account: '账户', language: '语言', theme: '外观', light: '浅色', dark: '深色', auto: '跟随系统',
+      navigation: '主导航', mine: '我的账户', account: '账户', language: '语言', theme: '外观', light: '浅色', dark: '深色', auto: '跟随系统',
       large: '大字', normal: '标准字号', menu: '收起或展开导航', docs: '接口文档', messages: '消息：{count} 条未读',
     },
     state: {
@@ -35,6 +35,15 @@ export default {
     },
     views: { title: '常用视图', save: '保存当前视图', name: '视图名称', none: '尚未保存视图', remove: '删除视图 {name}' },
     filters: { from: '开始日期', to: '结束日期', any: '全部', plate: '车牌', dayHint: '如 3月2日', badDay: '无法识别的日期', badPlate: '无法识别的车牌' },
+    map: {
+      loading: '正在打开地图…', closer: '放大', farther: '缩小', all: '显示全部', plain: '无底图', simple: '浏览器不支持 WebGL2，以简图显示',
+    },
+    form: {
+      seeFields: '未写入，请更正上面标出的内容。', missing: '必须填写', moment: '无法识别的时间', momentHint: '如 2026-03-02 08:30（北京时间）', yes: '是', once: '仅显示这一次，关闭后无法再查看。', copy: '复制', copied: '已复制',
+      copyByHand: '浏览器不允许复制，请选中后手工复制', kept: '我已妥善保存',
+    },
+    purpose: { title: '查看用途', text: '您的角色查看车辆位置须说明用途，用途将记入审计日志。', submit: '查看', ask: '请说明查询用途', hint: '如：3月油费核对（记入审计）', show: '查看' },
+    chart: { table: '数据表', time: '北京时间', empty: '这段时间没有数据' },
     units: { title: '单位', all: '全部单位', search: '查找单位', none: '没有单位' },
     rule: {
       location: '定位异常', destination: '目的地异常', mileage: '里程数异常', fuel_consumption: '油耗异常', card_binding: '油卡绑定异常',
@@ -59,7 +68,7 @@ export default {
       confirm: 'OK', back: 'Back', open: 'Open', more: 'Load more', export: 'Export', print: 'Print', signOut: 'Sign out',
     },
     shell: {
-      navigation: 'Main navigation', account: 'Account', language: 'Language', theme: 'Appearance', light: 'Light', dark: 'Dark', auto: 'As the system',
+      navigation: 'Main navigation', mine: 'My account', account: 'Account', language: 'Language', theme: 'Appearance', light: 'Light', dark: 'Dark', auto: 'As the system',
       large: 'Large letters', normal: 'Usual letters', menu: 'Fold or unfold the navigation', docs: 'API documentation', messages: 'Messages: {count} unread',
     },
     state: {
@@ -86,6 +95,15 @@ export default {
     },
     views: { title: 'Saved views', save: 'Save this view', name: 'Name of the view', none: 'No views saved', remove: 'Delete the view {name}' },
     filters: { from: 'From', to: 'To', any: 'All', plate: 'Plate', dayHint: 'like 3月2日', badDay: 'No day', badPlate: 'No plate' },
+    map: {
+      loading: 'Opening the map…', closer: 'Closer', farther: 'Farther', all: 'Show all', plain: 'no base map', simple: 'no WebGL2 in this browser: a plain drawing',
+    },
+    form: {
+      seeFields: 'Not written: mend what is marked above.', missing: 'Required', moment: 'No time', momentHint: 'like 2026-03-02 08:30 (Beijing)', yes: 'Yes', once: 'Shown this once: it cannot be seen again after closing.', copy: 'Copy', copied: 'Copied',
+      copyByHand: 'The browser does not allow it: select it and copy by hand', kept: 'I have kept it',
+    },
+    purpose: { title: 'What it is read for', text: 'Your role has to say what positions are read for; it is kept in the audit.', submit: 'Show', ask: 'What do you read it for?', hint: 'like: fuel costs of March (kept in the audit)', show: 'Show' },
+    chart: { table: 'Table', time: 'Beijing time', empty: 'Nothing is known of this time' },
     units: { title: 'Units', all: 'All units', search: 'Find a unit', none: 'No units' },
     rule: {
       location: 'Location', destination: 'Destination', mileage: 'Mileage', fuel_consumption: 'Fuel consumption', card_binding: 'Card binding',

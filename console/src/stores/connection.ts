@@ -32,7 +32,7 @@ export const useConnection = defineStore('connection', () => {
     window.setTimeout(() => {
       back.value = false
     }, SHOWN_MS)
-    returned.forEach((act) => act())
+    returned.slice().forEach((act) => act())
   }
 
   function gone(): void {
@@ -45,9 +45,13 @@ export const useConnection = defineStore('connection', () => {
   window.addEventListener('offline', gone)
   window.addEventListener('online', () => void look())
 
-  /** ``act`` is done each time the connection is back. */
-  function onReturn(act: () => void): void {
+  /** ``act`` is done each time the connection is back, until what is returned is called. */
+  function onReturn(act: () => void): () => void {
     returned.push(act)
+    return () => {
+      const at = returned.indexOf(act)
+      if (at >= 0) returned.splice(at, 1)
+    }
   }
 
   return { lost, back, onReturn }

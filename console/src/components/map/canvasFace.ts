@@ -1,0 +1,235 @@
+// The map where there is no WebGL2: points and lines on a plain canvas. It can be moved by pointer, wheel and keyboard.
+import type { Face, FaceEvents } from './face'
+import { HIDDEN, latOf, lonOf, mercatorX, mercatorY, metresAt, NO_TURN, shrunk, type Bounds, type Line, type Look, type Points } from './mercator'
+
+const CLOSE_SCALE = 512 * 2 ** 15
+const LEAST_SCALE = 512
+const MOST_SCALE = 512 * 2 ** 19
+const FINGER_PX = 12
+const STEP_PX = 80
+
+export class CanvasFace implements Face {
+  readonly kind = 'canvas' as const
+  private readonly canvas = document.createElement('canvas')
+  private readonly sets = new Map<string, Points>()
+  private readonly observer: ResizeObserver
+  private looks: Look[] = []
+  private lines: { line: Line; x: Float64Array; y: Float64Array }[] = []
+  private x = 0.5
+  private y = 0.5
+  /** Pixels of the whole square. */
+  private scale = LEAST_SCALE
+  private asked = 0
+  private ended = false
+  private waiting: Bounds | null
+  private readonly held = new Map<number, { x: number; y: number }>()
+  private travelled = 0
+
+  constructor(private readonly box: HTMLElement, start: Bounds, private readonly events: FaceEvents) {
+    this.waiting = start
+    this.canvas.className = 'plain-map'
+    this.canvas.tabIndex = 0
+    box.append(this.canvas)
+    this.observer = new ResizeObserver(() => this.resize())
+    this.observer.observe(box)
+    this.listen()
+    this.resize()
+  }
+
+  setLooks(looks: Look[]): void {
+    this.looks = looks
+    this.ask()
+  }
+
+  setPoints(set: string, points: Points): void {
+    this.sets.set(set, points)
+    this.ask()
+  }
+
+  setLines(lines: Line[]): void {
+    this.lines = lines.map((line) => ({
+      line,
+      x: Float64Array.from(line.coordinates, ([lon]) => mercatorX(lon)),
+      y: Float64Array.from(line.coordinates, ([, lat]) => mercatorY(lat)),
+    }))
+    this.ask()
+  }
+
+  fit(bounds: Bounds): void {
+    const { clientWidth: width, clientHeight: height } = this.box
+    if (!width || !height) {
+      this.waiting = bounds
+      return
+    }
+    const [left, right] = [mercatorX(bounds.west), mercatorX(bounds.east)]
+    const [top, bottom] = [mercatorY(bounds.north), mercatorY(bounds.south)]
+    this.x = (left + right) / 2
+    this.y = (top + bottom) / 2
+    const wanted = Math.min((width - 80) / Math.max(1e-9, right - left), (height - 80) / Math.max(1e-9, bottom - top))
+    this.scale = Math.max(LEAST_SCALE, Math.min(CLOSE_SCALE, wanted))
+    this.changed()
+  }
+
+  moveTo(lon: number, lat: number, closer = false): void {
+    this.x = mercatorX(lon)
+    this.y = mercatorY(lat)
+    if (closer) this.scale = Math.max(this.scale, CLOSE_SCALE)
+    this.changed()
+  }
+
+  zoomBy(steps: number): void {
+    this.zoomAt(steps, this.box.clientWidth / 2, this.box.clientHeight / 2)
+  }
+
+  destroy(): void {
+    this.ended = true
+    this.observer.disconnect()
+    this.canvas.remove()
+  }
+
+  private zoomAt(steps: number, px: number, py: number): void {
+    const next = Math.max(LEAST_SCALE, Math.min(MOST_SCALE, this.scale * 2 ** steps))
+    const [dx, dy] = [px - this.box.clientWidth / 2, py - this.box.clientHeight / 2]
+    this.x += dx / this.scale - dx / next
+    this.y += dy / this.scale - dy / next
+    this.scale = next
+    this.changed()
+  }
+
+  private resize(): void {
+    const ratio = window.devicePixelRatio
+    this.canvas.width = Math.round(this.box.clientWidth * ratio)
+    this.canvas.height = Math.round(this.box.clientHeight * ratio)
+    if (this.waiting && this.box.clientWidth && this.box.clientHeight) {
+      const bounds = this.waiting
+      this.waiting = null
+      this.fit(bounds)
+    } else this.changed()
+  }
+
+  private changed(): void {
+    const lat = latOf(this.y)
+    this.events.moved({ lon: lonOf(this.x), lat, metresPerPixel: metresAt(lat) / this.scale })
+    this.ask()
+  }
+
+  private ask(): void {
+    if (this.asked || this.ended) return
+    this.asked = requestAnimationFrame(() => {
+      this.asked = 0
+      if (!this.ended) this.draw()
+    })
+  }
+
+  private listen(): void {
+    const canvas = this.canvas
+    canvas.addEventListener('pointerdown', (event) => {
+      canvas.setPointerCapture(event.pointerId)
+      this.held.set(event.pointerId, { x: event.offsetX, y: event.offsetY })
+      this.travelled = 0
+    })
+    canvas.addEventListener('pointermove', (event) => {
+      const before = this.held.get(event.pointerId)
+      if (!before || this.held.size !== 1) return
+      const [dx, dy] = [event.offsetX - before.x, event.offsetY - before.y]
+      this.travelled += Math.abs(dx) + Math.abs(dy)
+      this.held.set(event.pointerId, { x: event.offsetX, y: event.offsetY })
+      this.x -= dx / this.scale
+      this.y -= dy / this.scale
+      if (this.travelled > 4) this.events.dragged()
+      this.changed()
+    })
+    const up = (event: PointerEvent): void => {
+      if (!this.held.delete(event.pointerId) || event.type === 'pointercancel' || this.travelled > 4) return
+      const [dx, dy] = [event.offsetX - this.box.clientWidth / 2, event.offsetY - this.box.clientHeight / 2]
+      this.events.pressed(this.x + dx / this.scale, this.y + dy / this.scale, FINGER_PX / this.scale)
+    }
+    canvas.addEventListener('pointerup', up)
+    canvas.addEventListener('pointercancel', up)
+    canvas.addEventListener('wheel', (event) => {
+      event.preventDefault()
+      this.zoomAt(-Math.max(-1, Math.min(1, event.deltaY / 300)), event.offsetX, event.offsetY)
+    }, { passive: false })
+    canvas.addEventListener('keydown', (event) => {
+      const moves: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
+      const move = moves[event.key]
+      if (move) {
+        this.x += (move[0] * STEP_PX) / this.scale
+        this.y += (move[1] * STEP_PX) / this.scale
+        this.events.dragged()
+        this.changed()
+      } else if (event.key === '+' || event.key === '=') this.zoomBy(1)
+      else if (event.key === '-') this.zoomBy(-1)
+      else return
+      event.preventDefault()
+    })
+  }
+
+  private draw(): void {
+    const context = this.canvas.getContext('2d')
+    if (!context) return
+    const ratio = window.devicePixelRatio
+    const [width, height] = [this.box.clientWidth, this.box.clientHeight]
+    context.setTransform(ratio, 0, 0, ratio, 0, 0)
+    context.clearRect(0, 0, width, height)
+    context.lineJoin = 'round'
+    for (const { line, x, y } of this.lines) {
+      context.beginPath()
+      context.strokeStyle = line.colour
+      context.lineWidth = line.width
+      context.setLineDash(line.dashed ? [6, 6] : [])
+      for (let k = 0; k < x.length; k++) {
+        context.lineTo(((x[k] as number) - this.x) * this.scale + width / 2, ((y[k] as number) - this.y) * this.scale + height / 2)
+      }
+      context.stroke()
+    }
+    context.setLineDash([])
+    this.sets.forEach((points) => this.drawPoints(context, points, width, height))
+  }
+
+  private drawPoints(context: CanvasRenderingContext2D, points: Points, width: number, height: number): void {
+    // One path for each look: thousands of points are then a few strokes of the pen.
+    const part = points.shrinks ? shrunk(Math.log2(this.scale / 512)) : 1
+    this.looks.forEach((look, kind) => {
+      context.beginPath()
+      const half = (look.size * part) / 2
+      for (let k = 0; k < points.count; k++) {
+        const what = points.look[k]
+        if (what !== kind || what === HIDDEN) continue
+        const px = ((points.x[k] as number) - this.x) * this.scale + width / 2
+        const py = ((points.y[k] as number) - this.y) * this.scale + height / 2
+        if (px < -half || py < -half || px > width + half || py > height + half) continue
+        shape(context, look, px, py, half, points.turn[k] ?? NO_TURN)
+      }
+      context.lineWidth = look.shape === 'ring' ? 2 : 1
+      context.strokeStyle = look.shape === 'ring' ? look.colour : '#ffffff'
+      context.fillStyle = look.colour
+      if (look.shape !== 'ring') context.fill()
+      context.stroke()
+    })
+  }
+}
+
+function shape(context: CanvasRenderingContext2D, look: Look, x: number, y: number, half: number, turn: number): void {
+  if (look.shape === 'arrow' && turn !== NO_TURN) {
+    const angle = (turn * 2 * Math.PI) / 180
+    const [s, c] = [Math.sin(angle), Math.cos(angle)]
+    const corners: [number, number][] = [[0, 1], [0.62, -0.85], [0, -0.5], [-0.62, -0.85]]
+    corners.forEach(([across, along], k) => {
+      const [px, py] = [x + half * (across * c + along * s), y + half * (across * s - along * c)]
+      if (k === 0) context.moveTo(px, py)
+      else context.lineTo(px, py)
+    })
+    context.closePath()
+  } else if (look.shape === 'square') context.rect(x - half * 0.85, y - half * 0.85, half * 1.7, half * 1.7)
+  else if (look.shape === 'diamond') {
+    context.moveTo(x, y - half)
+    context.lineTo(x + half, y)
+    context.lineTo(x, y + half)
+    context.lineTo(x - half, y)
+    context.closePath()
+  } else {
+    context.moveTo(x + half, y)
+    context.arc(x, y, half, 0, 2 * Math.PI)
+  }
+}

@@ -1,0 +1,56 @@
+// What a map can do, whoever draws it: MapLibre (maplibreFace.ts), or a canvas where there is no WebGL2 (canvasFace.ts).
+import type { Bounds, Line, Look, Points } from './mercator'
+
+export interface View {
+  lon: number
+  lat: number
+  metresPerPixel: number
+}
+
+export interface FaceEvents {
+  moved: (view: View) => void
+  /** A click at a place of the square; ``within``: how far a finger may be off. */
+  pressed: (x: number, y: number, within: number) => void
+  /** The person has moved the map. */
+  dragged: () => void
+}
+
+export interface Face {
+  kind: 'webgl' | 'canvas'
+  /** How points are drawn. Later sets of points lie above earlier ones. */
+  setLooks: (looks: Look[]) => void
+  setPoints: (set: string, points: Points) => void
+  setLines: (lines: Line[]) => void
+  fit: (bounds: Bounds) => void
+  moveTo: (lon: number, lat: number, closer?: boolean) => void
+  zoomBy: (steps: number) => void
+  destroy: () => void
+}
+
+/** Most looks that the shader has room for. */
+export const MOST_LOOKS = 16
+
+export function hasWebgl2(): boolean {
+  try {
+    const context = document.createElement('canvas').getContext('webgl2')
+    context?.getExtension('WEBGL_lose_context')?.loseContext()
+    return context !== null
+  } catch {
+    return false
+  }
+}
+
+/** The best face that the browser can show. */
+export async function openFace(box: HTMLElement, start: Bounds, events: FaceEvents): Promise<Face> {
+  if (hasWebgl2()) {
+    try {
+      const { MaplibreFace } = await import('./maplibreFace')
+      return await MaplibreFace.open(box, start, events)
+    } catch {
+      // A driver that says that it can and cannot.
+      box.textContent = ''
+    }
+  }
+  const { CanvasFace } = await import('./canvasFace')
+  return new CanvasFace(box, start, events)
+}

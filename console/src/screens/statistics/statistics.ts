@@ -1,0 +1,86 @@
+// What the screen of statistics asks of the API: alerts counted by one thing, and their course over time.
+import { api, ask, type Schemas } from '@/api/client'
+import { addDays, dayOf, startOf } from '@/text/time'
+
+export type Statistics = Schemas['AlertStatistics']
+export type Group = Schemas['AlertGroup']
+
+export const BY = ['organisation', 'vehicle', 'driver', 'rule', 'month', 'severity', 'finding', 'case_state'] as const
+export type By = (typeof BY)[number]
+export const RULES = [
+  'location', 'destination', 'mileage', 'fuel_consumption', 'card_binding', 'card_use', 'refuel_frequency', 'traffic_violations',
+  'terminal_silent', 'off_hours',
+] as const
+export const FILTERS = ['by', 'rule', 'within', 'from', 'to'] as const
+export type StatisticsFilters = Partial<Record<(typeof FILTERS)[number], string>>
+
+/** So many days are counted where none are named. */
+export const DAYS = 31
+/** A longer time is drawn by months. */
+const BY_DAYS = 62
+/** Groups that are shown at once. */
+export const SHOWN = 100
+
+/** The days that are counted, both included. */
+export function span(filters: StatisticsFilters, today: string): { from: string; to: string } {
+  const to = filters.to ?? today
+  return { from: filters.from ?? addDays(to, 1 - DAYS), to }
+}
+
+/** By what the course is drawn: days, or months where there are many. */
+export function courseBy(from: string, to: string): 'day' | 'month' {
+  return (Date.parse(to) - Date.parse(from)) / 86_400_000 >= BY_DAYS ? 'month' : 'day'
+}
+
+/** The names of all days or months of a time, so that one without alerts is a 0 and no hole. */
+export function places(from: string, to: string, by: 'day' | 'month'): string[] {
+  const found: string[] = []
+  for (let day = from; day <= to && found.length < 500; day = addDays(day, 1)) {
+    const key = by === 'day' ? day : day.slice(0, 7)
+    if (found[found.length - 1] !== key) found.push(key)
+  }
+  return found
+}
+
+function asked(filters: StatisticsFilters) {
+  const { from, to } = span(filters, dayOf(new Date()))
+  return { rule: filters.rule as (typeof RULES)[number] | undefined, within: filters.within, from: startOf(from), to: startOf(addDays(to, 1)) }
+}
+
+export function counted(by: By, filters: StatisticsFilters): Promise<Statistics> {
+  return ask(api.GET('/v1/statistics/alerts', { params: { query: { ...asked(filters), by, limit: SHOWN, order: by === 'month' ? 'key' : 'alerts' } } }))
+}
+
+export interface Course {
+  names: string[]
+  alerts: number[]
+  /** The list of each place, where it has any. */
+  groups: Array<Group | undefined>
+}
+
+export async function course(filters: StatisticsFilters): Promise<Course> {
+  const { from, to } = span(filters, dayOf(new Date()))
+  const by = courseBy(from, to)
+  const found = await ask(api.GET('/v1/statistics/alerts', { params: { query: { ...asked(filters), by, order: 'key', direction: 'asc', limit: 500 } } }))
+  const groups = new Map(found.items.map((group) => [group.key, group]))
+  const names = places(from, to, by)
+  return { names, alerts: names.map((name) => groups.get(name)?.alerts ?? 0), groups: names.map((name) => groups.get(name)) }
+}
+
+/** The rank of each group: equal numbers have one rank (1, 2, 2, 4). */
+export function ranks(groups: readonly { alerts: number }[]): number[] {
+  let rank = 0
+  return groups.map((group, place) => {
+    if (groups[place - 1]?.alerts !== group.alerts) rank = place + 1
+    return rank
+  })
+}
+
+/** The twelve months up to ``today``, newest first: reports can be had of them. */
+export function months(today: string): string[] {
+  const [year = 2000, month = 1] = today.split('-').map(Number)
+  return Array.from({ length: 12 }, (_, back) => {
+    const at = year * 12 + month - 1 - back
+    return `${Math.floor(at / 12)}-${String((at % 12) + 1).padStart(2, '0')}`
+  })
+}

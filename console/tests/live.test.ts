@@ -1,0 +1,138 @@
+// The live map: frames byte for byte as the server's tests have them, states, and a line that breaks.
+import { readFileSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+
+import { ApiProblem } from '@/api/problem'
+import { BrokenStream, endReason, FrameCutter, inflated, KIND, LiveTable, type Frame } from '@/screens/live/frames'
+import { OFFLINE_S, Picture, stateOf, STATES } from '@/screens/live/states'
+import { LiveStream, SILENT_MS, type LineState, type LiveSource } from '@/screens/live/stream'
+
+interface Vector {
+  name: string
+  hex: string
+  header: { kind: number; stale: boolean; seq: number; vehicles: number; full: number; changed: number; step: number; now_ms: number; epoch: number }
+  vehicles: number[][]
+}
+const vectors = JSON.parse(readFileSync('../tests/vectors/live_frames.json', 'utf8')) as { frames: Vector[]; deflated: Vector[] }
+const bytes = (hex: string): Uint8Array => Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+const rowsOf = (table: LiveTable): number[][] =>
+  [...table.present.keys()].filter((k) => table.present[k]).map((k) =>
+    [k, table.lon[k], table.lat[k], table.fix[k], table.speed[k], table.direction[k], table.flags[k]].map(Number))
+const cut = (hex: string): Frame => {
+  const [frame] = new FrameCutter().push(bytes(hex))
+  if (!frame) throw new Error('no frame')
+  return frame
+}
+
+describe('frames', () => {
+  it.each([['plain', vectors.frames], ['deflated', vectors.deflated]] as const)('%s: say what the server meant', async (_, list) => {
+    const table = new LiveTable()
+    for (const one of list) {
+      const frame = cut(one.hex)
+      expect({
+        kind: frame.kind, stale: frame.stale, seq: frame.seq, vehicles: frame.vehicles, full: frame.full, changed: frame.changed, step: frame.step,
+        now_ms: frame.nowMs, epoch: frame.epoch,
+      }, one.name).toEqual(one.header)
+      if (frame.kind === KIND.end) expect(endReason(frame)).toBe('stopping')
+      // oxlint-disable-next-line no-await-in-loop
+      else table.take(await inflated(frame))
+      expect(rowsOf(table), one.name).toEqual(one.vehicles)
+    }
+  })
+  it('are cut out of pieces that end anywhere', () => {
+    const all = bytes(vectors.frames.map((one) => one.hex).join(''))
+    for (const size of [1, 7, 48, 101]) {
+      const cutter = new FrameCutter()
+      const seqs: number[] = []
+      for (let at = 0; at < all.length; at += size) cutter.push(all.subarray(at, at + size)).forEach((frame) => seqs.push(frame.seq))
+      expect(seqs).toEqual(vectors.frames.map((one) => one.header.seq))
+    }
+  })
+  it('are refused when one is missing, torn or of something else', () => {
+    const table = new LiveTable()
+    const [first, second, third] = vectors.frames.map((one) => cut(one.hex)) as [Frame, Frame, Frame]
+    expect(() => table.take(second)).toThrow(BrokenStream)
+    table.take(first)
+    expect(() => table.take(third)).toThrow(BrokenStream)
+    expect(() => table.take({ ...second, body: second.body.slice(1) })).toThrow(BrokenStream)
+    expect(() => new FrameCutter().push(new Uint8Array(48))).toThrow(BrokenStream)
+  })
+})
+
+describe('states', () => {
+  const now = 2_000_000_000
+  const say = (flags: number, speed = 0, ago = 5) => STATES[stateOf(flags, speed, now - ago, now)]
+  it('follow from flags, speed and age', () => {
+    expect(say(7, 30)).toBe('moving')
+    expect(say(7, 255)).toBe('idle')
+    expect(say(7)).toBe('idle')
+    expect(say(5)).toBe('stopped')
+    expect(say(4)).toBe('stopped')
+    expect(say(3, 30)).toBe('unlocated')
+    expect(say(15, 30)).toBe('alarm')
+    expect(say(20)).toBe('offline')
+    expect(say(15, 30, OFFLINE_S + 1)).toBe('offline')
+    expect(say(7, 30, -20)).toBe('moving') // the terminal's clock is ahead
+  })
+  it('are counted of what is looked at, and what is filtered out is not drawn', () => {
+    const table = new LiveTable()
+    table.take(cut(vectors.frames[0]?.hex ?? ''))
+    const picture = new Picture()
+    expect(picture.draw(table, null, null, false)).toEqual([0, 1, 0, 1, 0, 1])
+    expect(picture.draw(table, Uint8Array.from([1, 0, 0]), null, false)).toEqual([0, 1, 0, 0, 0, 0])
+    expect([...picture.points.look]).toEqual([1, 255, 255])
+    expect(picture.points.x[0]).toBeCloseTo((120.9 + 180) / 360, 12)
+    picture.draw(table, null, 3, false)
+    expect([...picture.points.look]).toEqual([255, 255, 3])
+    picture.draw(table, null, null, true)
+    expect(new Set(picture.points.look)).toEqual(new Set([STATES.length])) // all dim
+  })
+})
+
+describe('the line', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+  const snapshot = bytes(vectors.frames[0]?.hex ?? '')
+  const delta = bytes(vectors.frames[1]?.hex ?? '')
+  const tooLate = bytes(vectors.frames[2]?.hex ?? '')
+
+  function site(opens: Array<(give: ReadableStreamDefaultController<Uint8Array>) => void>, epoch = 281474976710655) {
+    const lines: LineState[] = []
+    const seen: number[][][] = []
+    let opened = 0
+    const source: LiveSource = {
+      roster: async () => ({ epoch, ids: ['a', 'b', 'c'], plates: ['', '', ''], organisations: ['', '', ''] }),
+      open: async () => {
+        const act = opens[opened++]
+        if (!act) throw new ApiProblem(403, 'forbidden', 'no', 'no')
+        return new ReadableStream<Uint8Array>({ start: act })
+      },
+    }
+    const stream = new LiveStream(source, { line: (state) => lines.push(state), roster: () => undefined, frame: (table) => seen.push(rowsOf(table)) })
+    return { lines, seen, stream, count: () => opened }
+  }
+
+  it('that says nothing for 5 s is opened again, and begins with a snapshot', async () => {
+    const { lines, seen, stream, count } = site([(give) => { give.enqueue(snapshot); give.enqueue(delta) }, (give) => give.enqueue(snapshot)])
+    const running = stream.run()
+    await vi.advanceTimersByTimeAsync(100)
+    expect([lines, seen.length]).toEqual([['connecting', 'live'], 2])
+    await vi.advanceTimersByTimeAsync(SILENT_MS)
+    expect(lines.at(-1)).toBe('lost')
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(lines.at(-1)).toBe('live')
+    expect(seen.at(-1)).toEqual(vectors.frames[0]?.vehicles)
+    expect(count()).toBe(2)
+    stream.stop()
+    await vi.advanceTimersByTimeAsync(SILENT_MS)
+    await running
+  })
+  it('with a gap is opened again; a refusal ends it', async () => {
+    const { lines, seen, stream } = site([(give) => { give.enqueue(snapshot); give.enqueue(tooLate) }])
+    const running = stream.run()
+    await vi.advanceTimersByTimeAsync(3_000)
+    await running
+    expect(lines).toEqual(['connecting', 'live', 'lost', 'refused'])
+    expect(seen.length).toBe(1)
+  })
+})
