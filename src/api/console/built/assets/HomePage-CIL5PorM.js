@@ -1,1 +1,0 @@
-import{A as e,F as t,G as n,Q as r,k as i,kt as a,o}from"./vue-QaAlDnXX.js";import{t as s}from"./session-Tv5jt3qL.js";import{c,o as l}from"./index-DyYNZsA8.js";var u=t({__name:`HomePage`,setup(t){var u;let d=s(),f=o(),p=(u=c(d.can)[0])==null?void 0:u.screens[0];return n(()=>{p&&f.replace(p.path)}),(t,n)=>a(p)?e(``,!0):(r(),i(l,{key:0}))}});export{u as default};

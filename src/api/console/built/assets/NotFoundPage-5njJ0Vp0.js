@@ -1,1 +1,0 @@
-import{F as e,Q as t,k as n,kt as r,n as i}from"./vue-QaAlDnXX.js";import{s as a}from"./index-DyYNZsA8.js";var o=e({__name:`NotFoundPage`,setup(e){let{t:o}=i();return(e,i)=>(t(),n(a,{title:r(o)(`notFound.title`),text:r(o)(`notFound.text`)},null,8,[`title`,`text`]))}});export{o as default};
