@@ -52,8 +52,8 @@ async def test_filters_are_the_address(visit: Visit, world: World) -> None:
 async def test_unit_tree_and_saved_view(visit: Visit) -> None:
     page = await visit("head", "/alerts")
     await page.get_by_role("treeitem", name="市卫生健康委员会").get_by_text("市卫生健康委员会").click()
-    await expect(page.get_by_text("共 12 条")).to_be_visible()
-    assert "organisation=wsj" in page.url
+    await expect(page.get_by_text("共 24 条")).to_be_visible()
+    assert "organisation=wsj" in page.url  # the commission and its hospital
     await page.get_by_role("button", name="常用视图").click()
     await page.get_by_label("视图名称").fill("卫健委")
     await page.keyboard.press("Enter")
@@ -61,7 +61,7 @@ async def test_unit_tree_and_saved_view(visit: Visit) -> None:
     await expect(page.get_by_text("共 60 条")).to_be_visible()
     await page.get_by_role("button", name="常用视图").click()
     await page.get_by_role("button", name="卫健委", exact=True).click()
-    await expect(page.get_by_text("共 12 条")).to_be_visible()
+    await expect(page.get_by_text("共 24 条")).to_be_visible()
 
 
 async def test_keyboard_alone(visit: Visit) -> None:

@@ -9,14 +9,15 @@ export const RULES = [
   'location', 'destination', 'mileage', 'fuel_consumption', 'card_binding', 'card_use', 'refuel_frequency', 'traffic_violations',
   'terminal_silent', 'off_hours',
 ] as const
+export const SEVERITIES = ['high', 'medium', 'low'] as const
 export const STATUSES = ['suspected', 'withdrawn'] as const
 export const FINDINGS = ['none', 'violation', 'irregular', 'justified', 'data', 'unverifiable'] as const
 export const CASE_STATES = [
   'none', 'draft', 'submitted', 'issued', 'refused', 'working', 'extension_asked', 'replied', 'calling_back', 'redo', 'closed', 'cancelled',
 ] as const
 
-/** The filters as they stand in the address. ``from`` and ``to`` are days, both included; ``plate`` becomes the vehicle's id. */
-export const FILTERS = ['rule', 'status', 'finding', 'case_state', 'organisation', 'plate', 'from', 'to'] as const
+/** The filters as they stand in the address. ``organisation``: with the units below it; ``from`` and ``to`` are days, both included; ``plate`` becomes the vehicle's id. */
+export const FILTERS = ['rule', 'severity', 'status', 'finding', 'case_state', 'organisation', 'plate', 'from', 'to'] as const
 export type AlertFilters = Partial<Record<(typeof FILTERS)[number], string>>
 
 type One<T extends readonly string[]> = T[number] | undefined
@@ -41,7 +42,8 @@ export async function alertPage(filters: AlertFilters, cursor: string | undefine
           status: filters.status as One<typeof STATUSES>,
           finding: filters.finding as One<typeof FINDINGS>,
           case_state: filters.case_state as One<typeof CASE_STATES>,
-          organisation: filters.organisation,
+          within: filters.organisation,
+          severity: filters.severity as One<typeof SEVERITIES>,
           vehicle,
           from: filters.from ? startOf(filters.from) : undefined,
           to: filters.to ? startOf(addDays(filters.to, 1)) : undefined,
