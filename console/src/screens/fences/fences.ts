@@ -1,0 +1,43 @@
+// What the screens of fences ask of the API.
+import { api, ask, type Schemas } from '@/api/client'
+import { ApiProblem } from '@/api/problem'
+import type { Page } from '@/composables/usePagedList'
+import { lastMonth } from '@/screens/parameters/parameters'
+
+export type Fence = Schemas['ListedFence']
+export type FenceBody = Schemas['FenceBody']
+export type Datum = Fence['datum']
+export const DATUMS: Readonly<Record<Datum, string>> = { wgs84: 'WGS-84', gcj02: 'GCJ-02', bd09: 'BD-09' }
+/** The coordinates of the region, where a map begins that has nothing to show. */
+export const START = { west: 120.2, south: 31.6, east: 121.9, north: 32.7 }
+
+const at = (id: string) => ({ params: { path: { id } } })
+export const fencePage = (asked: { organisation?: string | undefined; vehicle?: string | undefined }, cursor: string | undefined, limit: number): Promise<Page<Fence>> =>
+  ask(api.GET('/v1/fences', { params: { query: { ...asked, cursor, limit } } }))
+export const fence = (id: string): Promise<Fence> => ask(api.GET('/v1/fences/{id}', at(id)))
+export const versions = async (id: string): Promise<Fence[]> => (await ask(api.GET('/v1/fences/{id}/versions', at(id)))).items
+export const put = (id: string, body: FenceBody): Promise<Schemas['WrittenFence']> => ask(api.PUT('/v1/fences/{id}', { ...at(id), body }))
+export const end = (id: string): Promise<unknown> => ask(api.DELETE('/v1/fences/{id}', at(id)))
+
+/** The fence now; null: there is none. */
+export async function fenceNow(id: string): Promise<Fence | null> {
+  try {
+    return await fence(id)
+  } catch (error) {
+    if (error instanceof ApiProblem && error.status === 404) return null
+    throw error
+  }
+}
+
+/** A backtest of the fence as it is proposed, over the month before. */
+export async function tryFence(id: string, body: FenceBody, today: string): Promise<number> {
+  const proposed = { id, ...body, vehicles: body.vehicles ?? [] }
+  const month = lastMonth(today)
+  return (await ask(api.POST('/v1/backtests', { body: { rule: 'location', parameters: {}, organisation: null, fence: proposed, examples: 50, ...month } }))).no
+}
+
+/** Whether a version holds at a moment. */
+export function stateOf(one: Pick<Fence, 'valid_from' | 'valid_to'>, now: number): 'later' | 'holds' | 'over' {
+  if (one.valid_to !== null && Date.parse(one.valid_to) <= now) return 'over'
+  return Date.parse(one.valid_from) > now ? 'later' : 'holds'
+}
