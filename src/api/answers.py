@@ -4,6 +4,7 @@ written straight as JSON; a test compares them with these.
 
 from __future__ import annotations
 
+import inspect
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -314,7 +315,7 @@ class Ready(BaseModel):
 def page_of(model: type[BaseModel]) -> type[BaseModel]:
     """The model of a page of ``model``."""
     fields: dict[str, Any] = {"items": (list[model], ...), "next": (Next, ...)}  # type: ignore[valid-type] # made at run time
-    return create_model(f"{model.__name__}Page", __doc__=f"A page: {model.__doc__}", **fields)
+    return create_model(f"{model.__name__}Page", __doc__=f"A page: {inspect.getdoc(model)}", **fields)
 
 
 AlertPage: Final = page_of(AlertBody)

@@ -4,6 +4,7 @@ orders, fuel cards, stations, transactions, violations, calendar days.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any, Final
@@ -156,7 +157,7 @@ def _add(router: APIRouter, name: str, kind: Kind) -> None:
         summary=f"登记{label} / create or replace", openapi_extra={"requestBody": body},
         description="Idempotent: the same body again changes nothing. `id` in the body may be left out. `warnings` in the answer:"
         " what was written and looks wrong, such as a destination 1,000 km from its unit. "
-        + (model.__doc__ or ""),
+        + (inspect.getdoc(model) or ""),
         response_model=WRITTEN[name],
         responses={
             201: {"description": "created", "model": WRITTEN[name]},
