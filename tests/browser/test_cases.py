@@ -136,7 +136,7 @@ async def test_whole_life(visit: Visit, world: World, people: None) -> None:
     await take(unit, "reply", 核查经过和事实认定="当晚送医，派车单补录延迟。", 整改措施="已补录并通报批评。")
     await send(unit)
     await expect(unit.locator("form").get_by_text("必须填写")).to_be_visible()  # 核查方式
-    await unit.get_by_text("台账", exact=True).click()
+    await unit.get_by_role("form", name="拟写回复").get_by_text("台账", exact=True).click()
     await picture(unit, "case-reply")
     await send(unit)
     await expect(unit.locator("li[data-step=reply]")).to_contain_text("当晚送医")

@@ -263,6 +263,8 @@ def test_nobody_comes_in_without_a_session_and_no_body_is_read_for_them(site: Si
         if (method, path) == ("POST", "/v1/session"):
             continue
         address = path.replace("{id}", "1").replace("{letter}", "1")
+        if path == "/v1/session/methods":  # how one may come in
+            continue
         assert nobody.send(method, address).status_code == 401, (method, path)
         if method != "GET":
             problem(browser.send(method, address, headers={"X-CSRF-Token": "x"}), 403, "csrf")

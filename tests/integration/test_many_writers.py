@@ -137,7 +137,8 @@ async def test_many_puts_beside_an_import_of_20_000_rows(
             f"/v1/{kind}/{key(kind, name, 4000 + number)}", json=bodies(kind, name, 4000 + number)
         )
         took.append(time.perf_counter() - begun)
-        assert answer.status_code == 201, (kind, answer.text)
+        # Of days there are fewer than a slow machine writes here.
+        assert answer.status_code in (200, 201), (kind, answer.text)
 
     rounds = 0
     while not importing.done() or not rounds:
