@@ -67,13 +67,13 @@ async def test_draw_change_and_end(visit: Visit) -> None:
     handle = page.get_by_role("button", name="第 1 环顶点 4")
     at = await handle.locator(".dot").bounding_box()
     assert at is not None
-    x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
-    await page.mouse.move(x, y)
+    left, top = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
+    await page.mouse.move(left, top)
     await page.mouse.down()
-    await page.mouse.move(x + 60, y - 20)
-    await page.mouse.move(x + 600, y - 150, steps=3)
+    await page.mouse.move(left + 60, top - 20)
+    await page.mouse.move(left + 600, top - 150, steps=3)
     await expect(said).to_contain_text("自相交")
-    await page.mouse.move(x + 40, y - 20)
+    await page.mouse.move(left + 40, top - 20)
     await expect(said).to_be_empty()
     await page.mouse.up()
     await page.get_by_role("button", name="保存").click()
