@@ -22,10 +22,11 @@ from api.alerts.waiting import (
     wanted_of,
     wants_cloud_events,
 )
-from api.auth.access import authorise, require
+from api.auth.access import require
 from api.auth.scoped import scoped
 from api.errors import Problem
 from api.http import MAX_CURSOR, Cursor, make_cursor, read_cursor, to_json
+from api.streams import EndedError, Stream
 from office.subscriptions.reach import Wanted
 from rules.alerts.feed import feed_end
 from runtime.postgres import DATABASE_ERRORS
@@ -60,15 +61,7 @@ OPEN: Final = Gauge("gongche_api_streams", "Streams of alerts that are open")
 ENDED: Final = Counter("gongche_api_streams_ended_total", "Streams of alerts that have ended", ["reason"])
 
 
-class _EndedError(Exception):
-    """The stream is to end; ``reason`` is told to the reader."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class EventStream(Response):
+class EventStream(Stream):
     """The answer: runs as long as the stream does."""
 
     media_type = "text/event-stream"
@@ -76,110 +69,54 @@ class EventStream(Response):
     def __init__(
         self, request: Request, after: int, wanted: Wanted, cloud_events: bool, seconds: float | None
     ) -> None:
-        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        del self.headers["content-length"]
-        self._request, self._place, self._wanted = request, after, wanted
-        self._cloud_events = cloud_events
-        self._slow_s = request.app.state.settings.stream_slow_s
-        loop = asyncio.get_running_loop()
-        self._ends_at = None if seconds is None else loop.time() + seconds
-        self._recheck_at = loop.time() + request.app.state.settings.stream_recheck_s
+        recheck_s = request.app.state.settings.stream_recheck_s
+        super().__init__(request, "alerts:read", recheck_s, seconds, open_now=OPEN, ended=ENDED)
+        self._place, self._wanted, self._cloud_events = after, wanted, cloud_events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         streams = self._request.app.state.streams
         who = self._request.state.subject.key
         streams[who] += 1
-        OPEN.inc()
-        reason = "client_gone"
-        gone = asyncio.create_task(_until_gone(receive), name="reader of a stream")
         try:
-            await send(
-                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-            )
-            try:
-                await self._run(send, gone)
-            except _EndedError as end:
-                reason = end.reason
-                await self._say(send, f'event: end\ndata: {{"reason":"{reason}"}}\n\n')
-                async with asyncio.timeout(self._slow_s):
-                    await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except TimeoutError:
-            reason = "slow_reader"  # nothing is kept for it: the server closes the connection
+            await super().__call__(scope, receive, send)
         finally:
-            gone.cancel()
-            OPEN.dec()
-            ENDED.labels(reason).inc()
             streams[who] -= 1
             if not streams[who]:
                 del streams[who]
 
-    async def _run(self, send: Send, gone: asyncio.Task[None]) -> None:
-        """Send until the reader has gone. Raises _EndedError, and TimeoutError for one that does not read."""
+    def last(self, reason: str) -> bytes:
+        return f'event: end\ndata: {{"reason":"{reason}"}}\n\n'.encode()
+
+    async def run(self, send: Send, gone: asyncio.Task[None]) -> None:
         bell, loop = bell_of(self._request), asyncio.get_running_loop()
-        await self._say(send, f"retry: {_RETRY_MS}\nid: {make_cursor('feed', self._place)}\n\n")
+        await self.say(send, f"retry: {_RETRY_MS}\nid: {make_cursor('feed', self._place)}\n\n".encode())
         said_at = loop.time()
         while not gone.done():
-            await self._check()
+            await self.check()
             seen = bell.count
             try:
                 part = await read_part(self._request, self._place, _PAGE, self._wanted)
             except DATABASE_ERRORS:
-                raise _EndedError("unavailable") from None
+                raise EndedError("unavailable") from None
             self._place = part.place
             if part.entries:
-                await self._say(send, "".join(map(self._event, part.entries)))
+                await self.say(send, "".join(map(self._event, part.entries)).encode())
                 said_at = loop.time()
             if part.more:
                 continue
             look_at = loop.time() + bell.look_s
             while bell.count == seen and not gone.done() and loop.time() < look_at:
-                await self._check()
+                await self.check()
                 if loop.time() >= said_at + HEARTBEAT_S:
                     # With the place: a reader of few entries does not begin far behind.
-                    await self._say(send, f": heartbeat\nid: {make_cursor('feed', self._place)}\n\n")
+                    await self.say(send, f": heartbeat\nid: {make_cursor('feed', self._place)}\n\n".encode())
                     said_at = loop.time()
-                until = min(
-                    t
-                    for t in (look_at, said_at + HEARTBEAT_S, self._recheck_at, self._ends_at)
-                    if t is not None
-                )
-                rung = asyncio.ensure_future(bell.wait(seen, max(0.0, until - loop.time())))
-                try:
-                    await asyncio.wait({rung, gone}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    rung.cancel()
+                await self.wait(bell, seen, gone, look_at, said_at + HEARTBEAT_S)
 
     def _event(self, entry: Any) -> str:
         source = self._request.app.state.settings.event_source
         body = to_json(shown(entry, source, self._cloud_events)).decode()
         return f"id: {make_cursor('feed', entry.seq)}\nevent: alert\ndata: {body}\n\n"
-
-    async def _check(self) -> None:
-        """Raises _EndedError when the process stops, the time is up, or the subject may not read any more."""
-        now = asyncio.get_running_loop().time()
-        if self._request.app.state.stopping:
-            raise _EndedError("stopping")
-        if self._ends_at is not None and now >= self._ends_at:
-            raise _EndedError("time_is_up")
-        if now >= self._recheck_at:
-            try:
-                await authorise(self._request, "alerts:read", counts_as_use=False)
-            except Problem as problem:
-                raise _EndedError(
-                    "no_longer_allowed" if problem.status_code < 500 else "unavailable"
-                ) from None
-            except DATABASE_ERRORS:
-                raise _EndedError("unavailable") from None
-            self._recheck_at = now + self._request.app.state.settings.stream_recheck_s
-
-    async def _say(self, send: Send, text: str) -> None:
-        async with asyncio.timeout(self._slow_s):
-            await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 @router.get(

@@ -14,7 +14,7 @@ from prometheus_client import Counter, Gauge
 from pydantic import BaseModel, Field
 from starlette.types import Receive, Scope, Send
 
-from api.auth.access import authorise, require
+from api.auth.access import require
 from api.auth.audited import noted, stated_purpose
 from api.auth.scoped import scoped
 from api.errors import Problem
@@ -23,6 +23,7 @@ from api.live.frames import Kind, frame
 from api.live.groups import Group, Window
 from api.live.hub import PERMISSION, Hub
 from api.live.hub import Scope as LiveScope
+from api.streams import EndedError, Stream
 from runtime.postgres import DATABASE_ERRORS
 
 #: The map asks by itself, so neither that nor its staying open is a use of the session.
@@ -49,60 +50,33 @@ class LiveRoster(BaseModel):
     organisations: list[str]
 
 
-class _EndedError(Exception):
-    """The stream is to end; ``reason`` is told to the reader."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class FrameStream(Response):
+class FrameStream(Stream):
     """The answer: runs as long as the stream does. It is counted already (``Hub.comes``)."""
 
     media_type = "application/octet-stream"
 
     def __init__(self, request: Request, window: Window | None, seconds: float | None) -> None:
-        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        del self.headers["content-length"]
-        self._request, self._window = request, window
+        recheck_s = request.app.state.settings.live_recheck_s
+        super().__init__(request, PERMISSION, recheck_s, seconds, open_now=OPEN, ended=ENDED)
+        self._window = window
         self._hub: Hub = request.app.state.live
-        self._slow_s: float = request.app.state.settings.stream_slow_s
-        self._recheck_s: float = request.app.state.settings.live_recheck_s
-        now = asyncio.get_running_loop().time()
-        self._ends_at = None if seconds is None else now + seconds
-        self._recheck_at = now + self._recheck_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        OPEN.inc()
-        reason = "client_gone"
-        gone = asyncio.create_task(_until_gone(receive), name="reader of the live map")
         try:
-            await send(
-                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-            )
-            try:
-                await self._run(send, gone)
-            except _EndedError as end:
-                reason = end.reason
-                await self._say(send, _end(reason))
-                async with asyncio.timeout(self._slow_s):
-                    await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except TimeoutError:
-            reason = "slow_reader"  # nothing is kept for it: the server closes the connection
+            await super().__call__(scope, receive, send)
         finally:
-            gone.cancel()
-            OPEN.dec()
-            ENDED.labels(reason).inc()
             self._hub.leaves(self._request.state.subject.key)
 
-    async def _run(self, send: Send, gone: asyncio.Task[None]) -> None:
-        """Send until the reader has gone. Raises _EndedError, and TimeoutError for one that does not read."""
+    def last(self, reason: str) -> bytes:
+        body = json.dumps({"reason": reason}).encode()
+        return frame(Kind.END, 0, now_ms=time.time_ns() // 1_000_000, epoch=0, body=body)
+
+    async def run(self, send: Send, gone: asyncio.Task[None]) -> None:
         while not gone.done():
             try:
                 scope, group = await self._hub.join(self._request, self._window)
             except DATABASE_ERRORS:
-                raise _EndedError("unavailable") from None
+                raise EndedError("unavailable") from None
             try:
                 await self._follow(send, gone, scope, group)
             finally:
@@ -117,50 +91,17 @@ class FrameStream(Response):
             frames, seq = group.since(seq), group.seq
             if frames:
                 # A reader who takes his time meanwhile falls behind, and gets a snapshot then: nothing is kept for him.
-                await self._say(send, b"".join(frames))
-            until = min(t for t in (loop.time() + _LOOK_S, self._ends_at, self._recheck_at) if t is not None)
-            rung = asyncio.ensure_future(bell.wait(seen, max(0.0, until - loop.time())))
-            try:
-                await asyncio.wait({rung, gone}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                rung.cancel()
+                await self.say(send, b"".join(frames))
+            await self.wait(bell, seen, gone, loop.time() + _LOOK_S)
 
     async def _may_stay(self, scope: LiveScope) -> bool:
-        """Whether the subject still sees what ``scope`` does, whose roster is looked at. Raises _EndedError when the process
-        stops, the time is up, or the subject may not read any more."""
-        now = asyncio.get_running_loop().time()
-        if self._request.app.state.stopping:
-            raise _EndedError("stopping")
-        if self._ends_at is not None and now >= self._ends_at:
-            raise _EndedError("time_is_up")
-        if now < self._recheck_at:
+        """Whether the subject still sees what ``scope`` does, whose roster is looked at. Raises EndedError as ``check`` does."""
+        if not await self.check():
             return True
-        try:
-            await authorise(self._request, PERMISSION, counts_as_use=False)
-            if not self._hub.holds(self._request, scope):
-                return False
-            await scope.look(self._request, self._recheck_s)
-        except Problem as problem:
-            raise _EndedError("no_longer_allowed" if problem.status_code < 500 else "unavailable") from None
-        except DATABASE_ERRORS:
-            raise _EndedError("unavailable") from None
-        finally:
-            self._recheck_at = now + self._recheck_s
+        if not self._hub.holds(self._request, scope):
+            return False
+        await self.allowed(scope.look(self._request, self._recheck_s))
         return True
-
-    async def _say(self, send: Send, body: bytes) -> None:
-        async with asyncio.timeout(self._slow_s):
-            await send({"type": "http.response.body", "body": body, "more_body": True})
-
-
-def _end(reason: str) -> bytes:
-    body = json.dumps({"reason": reason}).encode()
-    return frame(Kind.END, 0, now_ms=time.time_ns() // 1_000_000, epoch=0, body=body)
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def read_window(text: str | None) -> Window | None:
