@@ -36,8 +36,9 @@ from api.messages.own import router as own_channels
 from api.messages.units import router as unit_channels
 from api.operations.endpoints import router as operations
 from api.positions.endpoints import router as positions
-from api.registry.endpoints import make_router as make_registry
+from api.registry.endpoints import router as registry
 from api.registry.secrecy import router as secrecy
+from api.routes import add_routes
 from api.statistics.alerts import router as alert_statistics
 from api.statistics.cockpit import router as cockpit
 from api.statistics.fleet import router as fleet
@@ -58,6 +59,44 @@ _ABOUT: Final = (
     "公务用车定位数据与疑似违规预警接口。错误为 RFC 9457 问题（application/problem+json）；时间为 RFC 3339，须带时区偏移；"
     "坐标须注明 datum（wgs84、gcj02、bd09），返回值均为 WGS-84。 Positions of official vehicles, suspected misuse,"
     " the registry. Errors are RFC 9457 problems; times RFC 3339 with an offset; every coordinate names its datum."
+)
+
+#: In the order in which they are tried.
+_ROUTERS: Final = (
+    stream,  # before the alerts, as the statistics: their addresses look like ids of alerts
+    alert_statistics,
+    answering,
+    alerts,
+    subscriptions,
+    webhooks,
+    evaluations,
+    backtests,
+    cases,
+    case_files,
+    integrity,
+    hotline,
+    assessment_papers,
+    documents,
+    reports,
+    cockpit,
+    fleet,
+    data_quality,
+    desk,
+    *assessment,
+    tracks,
+    live_map,
+    positions,
+    audit,
+    exchange,
+    operations,
+    own_channels,
+    unit_channels,
+    message_failures,
+    *identity,
+    secrecy,
+    registry,
+    observability.router,
+    documentation.router,
 )
 
 
@@ -103,43 +142,7 @@ def create_app(
     )
     state.docs_page = ""
     errors.install(app)
-    for router in (
-        stream,  # before the alerts, as the statistics: their addresses look like ids of alerts
-        alert_statistics,
-        answering,
-        alerts,
-        subscriptions,
-        webhooks,
-        evaluations,
-        backtests,
-        cases,
-        case_files,
-        integrity,
-        hotline,
-        assessment_papers,
-        documents,
-        reports,
-        cockpit,
-        fleet,
-        data_quality,
-        desk,
-        *assessment,
-        tracks,
-        live_map,
-        positions,
-        audit,
-        exchange,
-        operations,
-        own_channels,
-        unit_channels,
-        message_failures,
-        *identity,
-        secrecy,
-        make_registry(),
-        observability.router,
-        documentation.router,
-    ):
-        app.include_router(router)
+    add_routes(app, _ROUTERS)
     documentation.describe(app)
     if settings.console:
         app.add_middleware(Console)

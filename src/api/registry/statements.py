@@ -20,7 +20,7 @@ from registry.import_jobs import StatementJob
 from registry.statements.columns import HEADERS, FileMapping, Kind, read_mapping
 from registry.statements.sheets import MAX_ROWS
 
-router = APIRouter()
+router = APIRouter(prefix="/v1")
 
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _NDJSON: Final = "application/x-ndjson"
