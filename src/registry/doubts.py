@@ -15,7 +15,7 @@ import shapely
 from registry.fences import Fence
 from registry.orders import DispatchOrder
 from registry.organisations import parents_above
-from registry.places import Place, stored_places, to_shape
+from registry.places import Place, to_shape
 from registry.refusals import Flaw
 from registry.statements.units import apart, fine_questions, questions
 from registry.stations import FuelStation
@@ -120,11 +120,11 @@ async def _of_orders(connection: Connection, orders: Sequence[DispatchOrder]) ->
 
 def _far_places(orders: Sequence[DispatchOrder], homes: Mapping[str, Floats]) -> list[Flaw]:
     named = [(row, path, place) for row, order in enumerate(orders) for path, place in _places(order)]
-    stored = stored_places([place for _, _, place in named])
     asked: list[_Asked] = []
     found: list[Flaw] = []
-    for (row, path, place), one in zip(named, stored, strict=True):
-        lat, lon = one["wgs84"]["lat_e6"] / 1e6, one["wgs84"]["lon_e6"] / 1e6
+    for row, path, place in named:
+        # As they are given: at this scale the datum makes no difference.
+        lat, lon = float(place.lat or 0), float(place.lon or 0)
         if place.datum == "wgs84" and not in_china(lat, lon):
             found.append(Flaw(path, _ABROAD, row))
         else:
