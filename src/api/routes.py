@@ -32,7 +32,7 @@ def index_of(routes: Iterable[BaseRoute]) -> dict[tuple[str, str], list[APIRoute
     for start in starts:
         for own, route in operations:
             if own == start or "{" in own:
-                for method in route.methods:
+                for method in route.methods or ():
                     found.setdefault((method, start), []).append(route)
     return found
 

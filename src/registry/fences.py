@@ -82,7 +82,7 @@ LISTING: Final = Listing(
 async def write(connection: Connection, records: Sequence[Fence]) -> list[WriteResult]:
     """Write fences whose references were checked, at most one record an id. See ``records.apply``."""
     results, changed = await _TABLE.compare(connection, records, _same)
-    now = None
+    now: Any = None  # asked of the database only where a record does not say since when
     if any(record.valid_from is None for record, _ in changed):
         now = await connection.fetchval("SELECT clock_timestamp()")
     inserts: list[tuple[Fence, Any, list[Any]]] = []
