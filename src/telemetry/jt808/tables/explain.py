@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from telemetry.jt808.rejection import Rejection
 from telemetry.jt808.scalar.framing import (
@@ -20,13 +21,14 @@ from telemetry.jt808.scalar.framing import (
 from telemetry.jt808.scalar.header import VERSION_FLAG, Header, Version, build_header, parse_header
 from telemetry.jt808.tables import codec
 from telemetry.jt808.tables.catalogue import CATALOGUE
+from telemetry.jt808.tables.composite import Numbers, Rows
 from telemetry.jt808.tables.grammar import Bcd, Cursor, Element, Num, Part, Raw, Value
 from telemetry.jt808.tables.items import item_fields, item_label, item_lengths
 from telemetry.jt808.tables.position import ITEMS
 from telemetry.jt808.tables.shown import oddity
 
 #: Fields of one frame that are explained; the rest is counted.
-MAX_FIELDS = 5000
+MAX_FIELDS: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +72,13 @@ class Explanation:
 
 
 _ID = Num("message_id", "消息 ID|message id", 2)
-_LENGTH_BITS = {
-    10: "RSA 加密|RSA",
-    11: "加密方式位 1|encryption, bit 1",
-    12: "加密方式位 2|encryption, bit 2",
-    13: "分包|one of several packages",
-    14: "2019 版本标识|version flag of 2019",
-}
 _PROPERTIES = Num("properties", "消息体属性|properties", 2)
 _PROTOCOL = Num("protocol_version", "协议版本号|protocol version", 1)
 _SERIAL = Num("serial", "消息流水号|serial", 2)
 _TOTAL = Num("total", "消息总包数|packages", 2)
 _INDEX = Num("index", "包序号|number of the package", 2)
 _BODY = Raw("body", "消息体|body")
+_CHECKSUM = Num("checksum", "校验码|checksum", 1)
 
 
 def explain_segment(segment: bytes, known: Version | None = None) -> Explanation:
@@ -112,6 +108,7 @@ def explain_segment(segment: bytes, known: Version | None = None) -> Explanation
     if not strays and isinstance(refused := decode_segment(segment), Rejection) and not told.problems:
         told.problems.append(f"{refused.detail}|{refused.detail}")
     explain_message(told, message, known)
+    _keep(told, _CHECKSUM, "checksum", len(message), data[-1:], data[-1])
     return told
 
 
@@ -297,12 +294,14 @@ def _keep_parts(told: Explanation, cursor: Cursor, start: int) -> None:
             item = part
         elif part.element is _ITEM_VALUE and item is not None:
             _keep_item(told, item, part, start)
-        else:
+        elif part.raw or not isinstance(part.element, Rows):
             remark = part.remark or oddity(part.element, part.value)
             _keep(told, part.element, part.path, start + part.offset, part.raw, part.value, remark)
 
 
 _ITEM_ID, _ITEM_VALUE = ITEMS.table
+#: An item with more fields is shown as a list: the pressure of thirty tyres, of which those at the end are mostly not there (FF).
+_MANY: Final = 8
 
 
 def _keep_item(told: Explanation, item: Part, part: Part, start: int) -> None:
@@ -320,6 +319,9 @@ def _keep_item(told: Explanation, item: Part, part: Part, start: int) -> None:
     elif len(fields) == 1:
         element, _, only = fields[0]
         _keep(told, replace(element, label=whole.label), path, offset, raw, only, _odd_item(element, only))
+    elif len(fields) > _MANY:
+        listed = Numbers(whole.name, whole.label, 1)
+        _keep(told, listed, path, offset, raw, list(value.rstrip(b"\xff")))
     else:
         _keep(told, whole, path, offset, raw, None)
         at = offset + 2
