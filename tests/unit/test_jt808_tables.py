@@ -313,9 +313,9 @@ def test_the_likely_edition_is_that_which_fits_whole() -> None:
     attributes = next(one for one in CASES if one.message == 0x0107 and one.editions == (2019,))
     assert body_of(decode_likely(0x0107, Version.V2013, attributes.body)).edition is Version.V2019
     maker_11 = attributes.body[:2] + b"GONGCHE1234" + attributes.body[7:]
-    assert body_of(decode(0x0107, Version.V2019, maker_11)).fields == attributes.fields | {
-        "manufacturer": "GONGCHE1234"
-    }
+    fields = attributes.fields | {"manufacturer": "GONGCHE1234"}
+    assert body_of(decode(0x0107, Version.V2019, maker_11)).fields == fields
+    assert encode(0x0107, Version.V2019, fields) == maker_11
     old_card = next(one for one in CASES if one.message == 0x0702 and one.editions == (2011,))
     assert body_of(decode_likely(0x0702, Version.V2013, old_card.body)).edition is Version.V2011
 
@@ -332,6 +332,15 @@ def test_a_position_of_the_tables_is_that_of_the_server() -> None:
     table = [(one.name, one.width) for one in position.BASIC if isinstance(one, Num | Bcd)]
     assert table == [(one.name, one.width) for one in report.BASIC_TABLE]
     assert sum(width for _, width in table) == fixed_width(report.BASIC_TABLE) == report.BASIC_LENGTH
+
+
+def test_areas_that_are_told_without_their_setting_are_read_too() -> None:
+    bare = bytes.fromhex("01 00000001 00000001 0000 01E7F9E0 0734A290 000001F4 0000")
+    read = body_of(decode(0x0608, Version.V2019, bare))
+    assert read.fields["areas"] == [
+        {"id": 1, "attributes": 0, "lat_e6": 31_980_000, "lon_e6": 120_890_000, "radius_m": 500, "name": ""}
+    ]
+    assert encode(0x0608, Version.V2019, read.fields) == bare
 
 
 # --- gzip -------------------------------------------------------------------------------------------

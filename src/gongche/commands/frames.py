@@ -13,6 +13,7 @@ import orjson
 from gongche.frames.inputs import Found, Kind, Notes, find
 from gongche.frames.rendering import as_object, lines, trouble
 from runtime.errors import ConfigurationError
+from telemetry.jt808.rejection import Rejection
 from telemetry.jt808.scalar.header import Header, Version
 from telemetry.jt808.scalar.reassembly import Complete, Reassembler
 from telemetry.jt808.tables.explain import Explanation, explain_message, explain_segment, explain_whole
@@ -98,6 +99,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if not args.input and sys.stdin.isatty():
+        raise ConfigurationError(
+            "没有输入 / nothing to read",
+            hint="gongche frames decode 7E0002...7E；gongche frames decode --help",
+        )
     notes = Notes()
     reader = _Reader(None if args.edition is None else Version(args.edition))
     wanted = _Wanted(args)
@@ -186,10 +192,12 @@ class _Reader:
             )
         if found.kind is not Kind.FRAME:
             told.problems.insert(0, trouble(found))
-        yield found, told
         header = told.header
+        whole: list[tuple[Found, Explanation]] = []
         if header is not None and header.total > 1 and not told.problems and not header.encryption:
-            yield from self._completed(found, told, header)
+            whole = list(self._completed(found, told, header))
+        yield found, told
+        yield from whole
 
     def _completed(
         self, found: Found, told: Explanation, header: Header
@@ -201,6 +209,8 @@ class _Reader:
         taken = reassembler.add(header, told.body, 0.0)
         if isinstance(taken, Complete):
             yield found, explain_whole(taken.headers, taken.body, self._edition)
+        elif isinstance(taken, Rejection):
+            told.problems.append(f"无法合成：{taken.detail}|not put together: {taken.detail}")
 
     def incomplete(self) -> int:
         return sum(bool(each.parts_held) for each in self._packages.values())

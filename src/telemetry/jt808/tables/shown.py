@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
+from unicodedata import category
 
 from telemetry.jt808.tables.grammar import Bcd, Element, Num, Text, Value
 
@@ -37,7 +38,12 @@ def shown(element: Element, value: Value, english: bool) -> str:
 
 def printable(text: str) -> str:
     """``text`` without characters that move a cursor or hide: they are escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if _is_printable(c) else c.encode("unicode_escape").decode() for c in text)
+
+
+def _is_printable(character: str) -> bool:
+    """Also the wide spaces of Chinese texts."""
+    return character.isprintable() or category(character) == "Zs"
 
 
 def _hex(raw: bytes) -> str:
@@ -90,7 +96,7 @@ def oddity(element: Element, value: Value) -> str:
         return _odd_number(element, value)
     if isinstance(element, Bcd) and isinstance(value, str):
         return _odd_digits(element, value)
-    if isinstance(element, Text) and isinstance(value, str) and not value.isprintable():
+    if isinstance(element, Text) and isinstance(value, str) and not all(map(_is_printable, value)):
         return "含有控制字符|has control characters"
     return ""
 
