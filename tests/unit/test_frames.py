@@ -140,6 +140,20 @@ def test_what_is_no_file_and_no_hex_is_an_error_for_people(
     capsys.readouterr()
 
 
+def test_what_a_terminal_says_at_registration_tells_its_edition(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """2011 and 2013 have the same header, and a position the same layout."""
+    path = tmp_path / "frames.txt"
+    for edition in (2011, 2013, 2019):
+        mine = [
+            one["frame"] for one in cases() if one["edition"] == edition and one["id"] in (0x0100, 0x0200)
+        ]
+        path.write_text("\n".join(frame.hex() for frame in (mine[0], mine[-1])))
+        _, told, _ = decoded(capsys, str(path))
+        assert [one["edition"] for one in told] == [edition, edition]
+
+
 def test_packages_are_put_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = next(one for one in CASES if one.message == 0x0801 and 2013 in one.editions)
     body = encode(0x0801, Version.V2013, {**picture.fields, "data": bytes(2000)})

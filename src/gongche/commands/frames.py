@@ -6,6 +6,7 @@ import argparse
 import itertools
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 import orjson
@@ -16,7 +17,13 @@ from runtime.errors import ConfigurationError
 from telemetry.jt808.rejection import Rejection
 from telemetry.jt808.scalar.header import Header, Version
 from telemetry.jt808.scalar.reassembly import Complete, Reassembler
-from telemetry.jt808.tables.explain import Explanation, explain_message, explain_segment, explain_whole
+from telemetry.jt808.tables.explain import (
+    Explanation,
+    Speaker,
+    explain_message,
+    explain_segment,
+    explain_whole,
+)
 from telemetry.jt808.tables.shown import in_words
 
 #: Frames that are shown unless --most says otherwise.
@@ -174,7 +181,8 @@ class _Reader:
     """Explains what was found, and remembers of each terminal its edition and the packages of its messages."""
 
     def __init__(self, edition: Version | None) -> None:
-        self._edition = edition
+        self._forced = Speaker(edition)
+        self._speakers: dict[str, Speaker] = {}
         self._packages: dict[tuple[str, bool], Reassembler] = {}
 
     def read(self, found: Found) -> Iterator[tuple[Found, Explanation]]:
@@ -183,9 +191,11 @@ class _Reader:
             yield found, Explanation(found.data, problems=[trouble(found)])
             return
         if found.kind is Kind.BARE:
-            told = _bare(found.data, self._edition)
+            told = _bare(found.data, self._forced)
         else:
-            told = explain_segment(found.data, self._edition)
+            told = explain_segment(found.data, self._forced)
+            if told.header is not None and (speaker := self._speaker(told, told.header)) is not None:
+                told = explain_segment(found.data, speaker)
         if found.lost:
             told.problems.insert(
                 0, f"抓包缺少此前 {found.lost} 字节|{found.lost} bytes before it are not in the capture"
@@ -199,6 +209,17 @@ class _Reader:
         yield found, told
         yield from whole
 
+    def _speaker(self, told: Explanation, header: Header) -> Speaker | None:
+        """Who the terminal said it is when it registered, as far as that is more than its header says."""
+        introduced = told.introduced
+        if introduced is not None:
+            if len(self._speakers) >= _MAX_PHONES:
+                self._speakers.pop(next(iter(self._speakers)))
+            self._speakers[header.phone] = introduced
+            return None
+        speaker = self._speakers.get(header.phone)
+        return speaker and replace(speaker, edition=self._forced.edition or speaker.edition)
+
     def _completed(
         self, found: Found, told: Explanation, header: Header
     ) -> Iterator[tuple[Found, Explanation]]:
@@ -208,7 +229,7 @@ class _Reader:
         reassembler = self._packages.setdefault(key, Reassembler())
         taken = reassembler.add(header, told.body, 0.0)
         if isinstance(taken, Complete):
-            yield found, explain_whole(taken.headers, taken.body, self._edition)
+            yield found, explain_whole(taken.headers, taken.body, told.speaker)
         elif isinstance(taken, Rejection):
             told.problems.append(f"无法合成：{taken.detail}|not put together: {taken.detail}")
 
@@ -216,12 +237,12 @@ class _Reader:
         return sum(bool(each.parts_held) for each in self._packages.values())
 
 
-def _bare(data: bytes, edition: Version | None) -> Explanation:
+def _bare(data: bytes, speaker: Speaker) -> Explanation:
     """A message without delimiters: escaped, with its checksum, or without."""
-    told = explain_segment(data, edition)
+    told = explain_segment(data, speaker)
     if told.problems:
-        plain = Explanation(data)
-        explain_message(plain, data, edition)
+        plain = Explanation(data, speaker)
+        explain_message(plain, data)
         if not plain.problems:
             plain.problems.append("没有校验码|no checksum")
             return plain

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from telemetry.jt808.ids import MessageId
 from telemetry.jt808.rejection import Rejection
 from telemetry.jt808.scalar.framing import (
     MAX_BODY,
@@ -22,6 +23,7 @@ from telemetry.jt808.scalar.header import VERSION_FLAG, Header, Version, build_h
 from telemetry.jt808.tables import codec
 from telemetry.jt808.tables.catalogue import CATALOGUE
 from telemetry.jt808.tables.composite import Numbers, Rows
+from telemetry.jt808.tables.dialects import item_parts
 from telemetry.jt808.tables.grammar import Bcd, Cursor, Element, Num, Part, Raw, Value
 from telemetry.jt808.tables.items import item_fields, item_label, item_lengths
 from telemetry.jt808.tables.position import ITEMS
@@ -48,12 +50,25 @@ class Explained:
         return self.path.count("/")
 
 
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """What is known of the terminal that speaks: its edition (2011 and 2013 have the same header), who made it."""
+
+    edition: Version | None = None
+    manufacturer: str = ""
+    model: str = ""
+
+
+NOBODY: Final = Speaker()
+
+
 @dataclass(slots=True)
 class Explanation:
     """A frame or a message that was put together. ``problems`` are wrong (a server refuses the frame, or loses what is
     named), as Chinese|English; oddities stand at the fields. ``edition``: None where no edition has the message."""
 
     raw: bytes
+    speaker: Speaker = NOBODY
     header: Header | None = None
     label: str = ""
     clause: str = ""
@@ -64,6 +79,14 @@ class Explanation:
     body: bytes = b""
     packages: int = 0
     more_fields: int = 0
+
+    @property
+    def introduced(self) -> Speaker | None:
+        """What a registration (0x0100) says of its terminal; None for any other message, and for one that is wrong."""
+        if self.header is None or self.header.id != MessageId.REGISTER or self.problems:
+            return None
+        values = {one.path: one.value for one in self.fields}
+        return Speaker(self.edition, str(values.get("manufacturer", "")), str(values.get("model", "")))
 
     @property
     def odd(self) -> int:
@@ -81,9 +104,9 @@ _BODY = Raw("body", "消息体|body")
 _CHECKSUM = Num("checksum", "校验码|checksum", 1)
 
 
-def explain_segment(segment: bytes, known: Version | None = None) -> Explanation:
-    """What stands between two delimiters. ``known``: the edition that the terminal is known to speak, where it is."""
-    told = Explanation(segment)
+def explain_segment(segment: bytes, speaker: Speaker = NOBODY) -> Explanation:
+    """What stands between two delimiters."""
+    told = Explanation(segment, speaker)
     data, strays = _unescaped(segment)
     if strays:
         told.problems.append(
@@ -107,7 +130,7 @@ def explain_segment(segment: bytes, known: Version | None = None) -> Explanation
         )
     if not strays and isinstance(refused := decode_segment(segment), Rejection) and not told.problems:
         told.problems.append(f"{refused.detail}|{refused.detail}")
-    explain_message(told, message, known)
+    explain_message(told, message)
     _keep(told, _CHECKSUM, "checksum", len(message), data[-1:], data[-1])
     return told
 
@@ -127,7 +150,7 @@ def _unescaped(segment: bytes) -> tuple[bytes, int]:
     return bytes(out), strays
 
 
-def explain_message(told: Explanation, message: bytes, known: Version | None = None) -> None:
+def explain_message(told: Explanation, message: bytes) -> None:
     """Put header and body of an unescaped message without checksum into ``told``."""
     parsed = parse_header(message)
     if isinstance(parsed, Rejection):
@@ -140,7 +163,7 @@ def explain_message(told: Explanation, message: bytes, known: Version | None = N
         header, body = parsed
     told.body = body
     told.header = header
-    _name(told, header, known)
+    _name(told, header)
     _explain_header(told, header, message)
     start = len(message) - len(body)
     if header.encryption:
@@ -151,10 +174,10 @@ def explain_message(told: Explanation, message: bytes, known: Version | None = N
         _explain_body(told, header.id, body, start)
 
 
-def explain_whole(headers: Sequence[Header], body: bytes, known: Version | None = None) -> Explanation:
+def explain_whole(headers: Sequence[Header], body: bytes, speaker: Speaker = NOBODY) -> Explanation:
     """A message that was put together from its packages. Offsets are those in its body."""
-    told = Explanation(body, headers[0], body=body, packages=len(headers))
-    _name(told, headers[0], known)
+    told = Explanation(body, speaker, headers[0], body=body, packages=len(headers))
+    _name(told, headers[0])
     _explain_body(told, headers[0].id, body, 0)
     return told
 
@@ -185,13 +208,13 @@ def _forced(message: bytes) -> tuple[Header, bytes] | None:
     return None if isinstance(parsed, Rejection) else (parsed[0], body)
 
 
-def _name(told: Explanation, header: Header, known: Version | None) -> None:
+def _name(told: Explanation, header: Header) -> None:
     message = CATALOGUE.get(header.id)
     if message is None:
         told.label = "标准没有的消息|not in the standard"
         return
     told.label = message.label
-    told.edition = codec.likely(header.id, known or header.version)[0]
+    told.edition = codec.likely(header.id, told.speaker.edition or header.version)[0]
 
 
 def _explain_header(told: Explanation, header: Header, message: bytes) -> None:
@@ -312,7 +335,22 @@ def _keep_item(told: Explanation, item: Part, part: Part, start: int) -> None:
     path, offset, raw = item.path.rpartition("/")[0], start + item.offset, item.raw + part.raw
     fields = item_fields(identity, value)
     whole = Raw(f"{identity:02x}", f"{identity:02X} {item_label(identity).replace('|', f'|{identity:02X} ')}")
-    if fields is None:
+    dialect = item_parts(identity, value, told.speaker.manufacturer, told.speaker.model)
+    if dialect is not None:
+        _keep(told, whole, path, offset, raw, None)
+        for one in dialect[1]:
+            if one.raw or not isinstance(one.element, Rows):
+                remark = one.remark or oddity(one.element, one.value)
+                _keep(
+                    told,
+                    one.element,
+                    f"{path}/{one.path}",
+                    offset + 2 + one.offset,
+                    one.raw,
+                    one.value,
+                    remark,
+                )
+    elif fields is None:
         lengths = "/".join(map(str, item_lengths(identity)))
         odd = f"长度 {len(value)}，应为 {lengths}|length {len(value)}, should be {lengths}" if lengths else ""
         _keep(told, whole, path, offset, raw, value, odd)
