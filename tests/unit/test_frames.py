@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +14,12 @@ import orjson
 import pytest
 
 from gongche.cli import main
-from gongche.frames.captures import CaptureError, packets, payloads
-from gongche.frames.inputs import Cutter, Found, Kind, Notes, find, from_capture, from_hex, line_bytes
+from gongche.frames.captures import from_capture
+from gongche.frames.inputs import find, from_stream
+from gongche.frames.packets import CaptureError, packets, payloads
+from gongche.frames.runs import Cutter, Found, Kind, Notes
 from gongche.frames.streams import Streams
+from gongche.frames.texts import from_hex, line_bytes
 from telemetry.jt808.scalar.header import Version
 from telemetry.jt808.tables.codec import encode, frames
 from tests.jt808_messages import CASES
@@ -62,11 +66,29 @@ def test_other_text_is_no_hex(text: str) -> None:
         f"10:11:12 up {HEARTBEAT.hex(' ')} ok",
         f'{{"raw": "{HEARTBEAT.hex()}", "len": 15}}',
         f"[{HEARTBEAT.hex()}]  # 心跳",
+        f"[#12] {HEARTBEAT.hex()}",
         f"收到：{HEARTBEAT.hex()}，长度 15",
     ],
 )
 def test_hex_within_a_line_of_a_log(line: str) -> None:
-    assert line_bytes(line.split("#")[0].strip()) == [HEARTBEAT]
+    assert line_bytes(line) == [HEARTBEAT]
+
+
+@pytest.mark.parametrize("line", ["", "2026", "20260302101112", "心跳", "7e", "connected 7e"])
+def test_a_line_without_a_frame_is_passed_over(line: str) -> None:
+    assert [raw for raw in line_bytes(line) if len(raw) > 1] == []
+
+
+def test_a_log_that_is_still_written_is_shown_as_it_grows() -> None:
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as file, os.fdopen(write, "wb", buffering=0) as log:
+        log.write(f"{HEARTBEAT.hex()}\n".encode())
+        runs = from_stream(file, frozenset(), Notes(), "")
+        assert next(runs).data == HEARTBEAT[1:-1]
+        log.write(f"{POSITION.hex()}\n".encode())
+        assert next(runs).data == POSITION[1:-1]
+        log.close()
+        assert next(runs, None) is None
 
 
 def test_a_stream_cut_anywhere_gives_the_same_runs() -> None:
@@ -152,6 +174,18 @@ def test_what_a_terminal_says_at_registration_tells_its_edition(
         path.write_text("\n".join(frame.hex() for frame in (mine[0], mine[-1])))
         _, told, _ = decoded(capsys, str(path))
         assert [one["edition"] for one in told] == [edition, edition]
+
+
+def test_a_frame_over_several_lines_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "frames.txt"
+    path.write_text(
+        f"{POSITION.hex(chr(10), 16)}\n{HEARTBEAT.hex(' ')}\n\n{HEARTBEAT[:-1].hex()}\n7e\n{POSITION[:20].hex()}\n"
+    )
+    status, told, _ = decoded(capsys, str(path))
+    assert status == 1
+    assert [(one["id"], bool(one["problems"])) for one in told] == [
+        ("0200", False), ("0002", False), ("0002", False), ("0200", True),
+    ]  # fmt: skip
 
 
 def test_packages_are_put_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

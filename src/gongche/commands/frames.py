@@ -11,8 +11,9 @@ from typing import Final
 
 import orjson
 
-from gongche.frames.inputs import Found, Kind, Notes, find
+from gongche.frames.inputs import find
 from gongche.frames.rendering import as_object, lines, trouble
+from gongche.frames.runs import Found, Kind, Notes
 from runtime.errors import ConfigurationError
 from telemetry.jt808.rejection import Rejection
 from telemetry.jt808.scalar.header import Header, Version
@@ -38,7 +39,7 @@ Explains frames field by field: offset, bytes, name, value, unit, clause. What i
   gongche frames decode 网关日志.txt            每行的十六进制 / the hex in each line
   gongche frames decode 终端.pcapng --phone 13912345678 --brief
   tcpdump -i any -w - port 8808 | gongche frames decode - --json
-输入可为：十六进制（空格、冒号、0x、逗号、\\x 均可）、文本文件（每行一帧或日志，# 后为注释）、hexdump/xxd、原始字节、pcap/pcapng（TCP 自动重组）。
+输入可为：十六进制（空格、冒号、0x、逗号、\\x 均可）、文本文件（每行一帧或日志，# 开头的行为注释）、hexdump/xxd、原始字节、pcap/pcapng（TCP 自动重组）。
 Takes hex in any usual form, text files and logs, hex dumps, raw bytes, pcap and pcapng (TCP is put in order, packages are put together).
 退出码 / exit status: 1 有错误的帧，或没有帧 / a frame is wrong, or there is none; 78 文件无法读取 / a file cannot be read"""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 from unicodedata import east_asian_width
 
-from gongche.frames.inputs import Found, Kind
+from gongche.frames.runs import Found, Kind
 from runtime.units import CHINA, from_us
 from telemetry.jt808.tables.explain import Explained, Explanation
 from telemetry.jt808.tables.grammar import Num

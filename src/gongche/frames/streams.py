@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from gongche.frames.captures import Payload
+from gongche.frames.packets import Payload
 
 _FIN, _SYN, _RST = 1, 2, 4
 _WRAP: Final = 1 << 32
