@@ -13,13 +13,21 @@ from runtime.units import from_us
 _SAME: Final = ("rule", "organisation", "vehicle", "status", "finding", "severity", "driver")
 
 
+#: Whether the caller has not read the newest version of the alert ``a`` (migrations/0050_lists.sql).
+UNREAD: Final = (
+    "NOT EXISTS (SELECT FROM alert_reads r WHERE r.reader = current_setting('gongche.subject', true) AND r.alert = a.id"
+    " AND r.version = a.version)"
+)
+
+
 def moment(us: int | None) -> datetime | None:
     """A time of a filter as the database takes it."""
     return None if us is None else from_us(us)
 
 
 def ask(asked: Conditions, wanted: AlertFilter) -> None:
-    """Adds what ``wanted`` says of the table ``a``; ``wanted.vehicles`` and ``wanted.units`` only where nothing else does (``any_of``)."""
+    """Adds what ``wanted`` says of the table ``a``; ``wanted.vehicles`` and ``wanted.units`` only where nothing else does (``any_of``). What
+    is unread the list looks at row by row (``listing``)."""
     for column in _SAME:
         value = getattr(wanted, column)
         if value is not None:
@@ -59,17 +67,18 @@ def any_of(asked: Conditions, wanted: AlertFilter) -> None:
 
 
 def named(wanted: AlertFilter) -> dict[str, str]:
-    """The filters that are single values, as the function counted_alerts (migrations/0048_statistics.sql) takes them."""
+    """The filters that are single values, as the function counted_alerts (migrations/0050_lists.sql) takes them."""
     values: dict[str, str | None] = {column: getattr(wanted, column) for column in _SAME}
     times = ("from", "to", "began_from", "began_to", "detected_from", "detected_to")
     for name in times:
         us = getattr(wanted, f"{name}_us")
         values[name] = None if us is None else from_us(us).isoformat()
+    values["unread"] = "true" if wanted.unread else None
     return {name: value for name, value in values.items() if value is not None}
 
 
 def masked(wanted: AlertFilter) -> list[Any]:
-    """The first ten arguments of the function masked_list (migrations/0048_statistics.sql)."""
+    """The first ten arguments of the functions masked_list and masked_page (migrations/0048_statistics.sql, 0050_lists.sql)."""
     units = None if wanted.units is None else list(wanted.units)
     if wanted.organisation is not None:
         units = [wanted.organisation] if units is None or wanted.organisation in units else []
