@@ -22,6 +22,10 @@ def described() -> list[APIRoute]:
     app = create_app(Settings(), None, position_sink=None)
     found = [route for route in app.router.routes if isinstance(route, APIRoute)]
     assert len(found) > 200
+    # A router within a router (include_router) would be none of them, and go the long way.
+    assert [type(route).__name__ for route in app.router.routes if route not in found] == [
+        "Route"
+    ]  # /openapi.json
     return found
 
 
