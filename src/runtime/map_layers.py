@@ -34,9 +34,9 @@ class OnlineLayer(BaseModel):
     def _templates(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         for url in urls:
             if _ORIGIN.match(url) is None:
-                raise ValueError(f"an address begins with https://host/: {url}")
+                raise ValueError(f"an address begins with https://host/: {url.partition('?')[0]}")
             if missing := [place for place in _PLACES if url.count(place) != 1]:
-                raise ValueError(f"{missing[0]} must stand once in {url}")
+                raise ValueError(f"{missing[0]} must stand once in {url.partition('?')[0]}?...")
         return urls
 
     @model_validator(mode="after")

@@ -79,6 +79,7 @@ def prepare(
             with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent) as folder:
                 made = Path(folder) / "map.mbtiles"
                 about = _make(source, made, say, map_date, credit, bounds)
+                made.chmod(0o644)  # who prepares may be another user than the API, and streets are no secret
                 made.replace(target)
             _kept(target.parent)
     except (sqlite3.Error, OSError) as error:
