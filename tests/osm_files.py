@@ -14,8 +14,9 @@ LON, LAT = 120.89, 31.98
 
 @dataclass(slots=True)
 class OsmFile:
-    """Places in degrees about (LON, LAT) of what is written."""
+    """What is written, in degrees about ``middle``."""
 
+    middle: tuple[float, float] = (LON, LAT)
     generator: str = "a test"
     date: str = "2026-03-02T00:00:00Z"
     nodes: list[tuple[float, float, dict[str, str]]] = field(default_factory=list)
@@ -23,7 +24,7 @@ class OsmFile:
     relations: list[tuple[list[tuple[str, int, str]], dict[str, str]]] = field(default_factory=list)
 
     def node(self, x: float, y: float, **tags: str) -> int:
-        self.nodes.append((LON + x, LAT + y, tags))
+        self.nodes.append((self.middle[0] + x, self.middle[1] + y, tags))
         return len(self.nodes)
 
     def way(self, *corners: tuple[float, float], **tags: str) -> int:
@@ -63,9 +64,9 @@ class OsmFile:
         return path
 
 
-def town() -> OsmFile:
+def town(lon: float = LON, lat: float = LAT) -> OsmFile:
     """A bit of everything that the base map has."""
-    made = OsmFile()
+    made = OsmFile((lon, lat))
     # One street in two pieces, as OpenStreetMap cuts it at a bridge.
     made.way((-0.02, 0), (0, 0), highway="primary", name="人民路", **{"name:en": "Renmin Road"}, ref="G15;S1")
     made.way((0, 0), (0.02, 0), highway="primary", name="人民路", **{"name:en": "Renmin Road"}, ref="G15;S1")

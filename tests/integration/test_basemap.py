@@ -72,7 +72,7 @@ async def test_odd_questions(pool: asyncpg.Pool, tmp_path: Path) -> None:
     about = prepare(tmp_path, town().write(tmp_path / "town.osm.pbf"), quiet)
     (tmp_path / "basemap" / "secret").write_text("x")
     async with serve(pool, settings=Settings(data_dir=tmp_path)) as client:
-        check_problem(await client.get(f"/v1/basemap/{'0' * 16}/5/1/1"), 404, "没有这个版本的底图")
+        check_problem(await client.get(f"/v1/basemap/{'0' * 16}/5/1/1"), 410, "没有这个版本的底图")
         own = about.version
         for odd in (
             f"{own}/15/0/0", f"{own}/-1/0/0", f"{own}/5/-1/0", f"{own}/5/99999999999999999999/0", f"{own}/5/1e3/0", f"{own}/5/0/0.5",
@@ -95,7 +95,7 @@ async def test_odd_questions(pool: asyncpg.Pool, tmp_path: Path) -> None:
 async def test_without_a_map_and_with_a_damaged_one(pool: asyncpg.Pool, tmp_path: Path) -> None:
     async with serve(pool, settings=Settings(data_dir=tmp_path)) as client:
         assert (await client.get("/v1/basemap")).json() == {"state": "missing", "own": None, "layers": []}
-        check_problem(await client.get(f"/v1/basemap/{'0' * 16}/5/1/1"), 404)
+        check_problem(await client.get(f"/v1/basemap/{'0' * 16}/5/1/1"), 410)
         about = prepare(tmp_path, town().write(tmp_path / "town.osm.pbf"), quiet)
         # The same process takes it, and says so when it is spoiled under it.
         assert (await client.get("/v1/basemap")).json()["own"]["version"] == about.version

@@ -70,6 +70,7 @@ async def get_base_map(request: Request) -> Response:
         200: {"content": {TILE: _BINARY}},
         204: {"description": "此处没有内容 · nothing is drawn there"},
         304: {"description": "未变 · as you have it"},
+        410: {"description": "底图已更换 · the map in use is another one"},
     },
 )
 async def get_tile(
@@ -80,7 +81,7 @@ async def get_tile(
     y: Annotated[int, Path(ge=0, le=_MOST_PLACE, description="from the north")],
 ) -> Response:
     """A vector tile, compressed by gzip where the request takes that. Another map is another version: of one that is no longer in
-    use there are no tiles (404), and `GET /v1/basemap` says the new one."""
+    use there are no tiles (410), and `GET /v1/basemap` says the new one."""
     held: HeldMap = request.app.state.base_map
     packed = "gzip" in accepted(request.headers.get("accept-encoding", ""))
     try:
@@ -93,7 +94,7 @@ async def get_tile(
         ) from None  # fmt: skip
     if body is None:
         raise Problem(
-            404, "no-such-map", "没有这个版本的底图，请重新读取 /v1/basemap · no such version of the base map; ask /v1/basemap again"
+            410, "no-such-map", "没有这个版本的底图，请重新读取 /v1/basemap · no such version of the base map; ask /v1/basemap again"
         )  # fmt: skip
     headers = {
         "ETag": f'"{version}-{z}-{x}-{y}{"-gzip" if packed else ""}"',

@@ -85,7 +85,7 @@ export class MaplibreFace implements Face {
     map.on('error', (event) => {
       const error = event.error as Error & { status?: number }
       // A tile that could not be had is no fault of the page: it goes on without it.
-      if (error.status !== undefined || error.name === 'TypeError') events.groundFailed?.(error.status === 404)
+      if (error.status !== undefined || error.name === 'TypeError') events.groundFailed?.(error.status === 410)
       else window.setTimeout(() => { throw error }) // one of ours, told as such
     })
     // What is drawn by now, for who waits for a picture.
