@@ -291,7 +291,7 @@ async def test_base_map_lies_under_the_evidence(
     )
     # What is drawn follows the drawing, and nothing in it can be come to by keys.
     await drawing.press("+")
-    await expect(page.locator(".figure .ground [tabindex]")).to_have_count(0)
+    await expect(page.locator(".figure .ground [tabindex='0']")).to_have_count(0)
     assert await flaws(page) == []
     path_of(world.settings.data_dir).unlink()
 

@@ -99,7 +99,8 @@ async def test_a_map_is_made_while_people_look(
 
     # The same ground elsewhere: dark, under a fence.
     await page.emulate_media(color_scheme="dark")
-    await page.reload()
+    await page.get_by_role("button", name="缩小").click()
+    await expect(live).to_contain_text(CREDIT)
     await _drawn(page)
     await picture(page, "basemap-dark")
     await page.emulate_media(color_scheme="light")
