@@ -17,6 +17,8 @@ from api.assessment.endpoints import ROUTERS as assessment
 from api.audit.endpoints import router as audit
 from api.auth.authentication import UseNotes
 from api.backtests.endpoints import router as backtests
+from api.basemap.endpoints import router as base_map
+from api.basemap.held import HeldMap
 from api.cases.desk import router as desk
 from api.cases.endpoints import router as cases
 from api.cases.files import router as case_files
@@ -48,6 +50,7 @@ from api.statistics.recent import Recent
 from api.subscriptions.endpoints import router as subscriptions
 from api.subscriptions.webhooks import router as webhooks
 from api.tracks.endpoints import router as tracks
+from office.basemap.tile_file import path_of
 from office.identity.login import Desk
 from office.identity.oidc import Provider
 from runtime.bell import Bell
@@ -87,6 +90,7 @@ _ROUTERS: Final = (
     *assessment,
     tracks,
     live_map,
+    base_map,
     positions,
     audit,
     exchange,
@@ -135,6 +139,7 @@ def create_app(
     state.use_notes = UseNotes(pool)
     state.bell = bell or Bell()
     state.live = Hub(live_feed or LiveFeed())
+    state.base_map = HeldMap(settings.basemap_file or path_of(settings.data_dir))
     state.streams = Counter[str]()  # open streams by subject
     state.recent = Recent()
     state.document_turns = asyncio.Semaphore(AT_ONCE)
@@ -147,6 +152,7 @@ def create_app(
     add_routes(app, _ROUTERS)
     documentation.describe(app)
     if settings.console:
-        app.add_middleware(Console)
+        origins = [origin for layer in settings.basemap_layers for origin in layer.origins()]
+        app.add_middleware(Console, origins=origins)
     app.add_middleware(observability.Boundary)
     return app

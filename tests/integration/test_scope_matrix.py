@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from api.app import create_app
+from api.basemap.endpoints import READ as MAPS
 from api.http import make_cursor
 from api.problems import OF_PEOPLE
 from api.statistics.quality import PERMISSIONS as NUMBERS_OF
@@ -353,6 +354,11 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     ("GET", "/v1/vehicles/{id}/track"): Case(_get("/v1/vehicles/car-{unit}/track", **SPAN), ("tracks:read",)),
     ("GET", "/v1/live/vehicles"): Case(_live, ("tracks:read",), foreign=_DONE),
     ("GET", "/v1/live/roster"): Case(_get("/v1/live/roster"), ("tracks:read",), foreign=None),
+    # The ground is everybody's who sees maps. Here is none, so that a tile is gone.
+    ("GET", "/v1/basemap"): Case(_get("/v1/basemap"), MAPS, foreign=_DONE),
+    ("GET", "/v1/basemap/{version}/{z}/{x}/{y}"): Case(
+        _get(f"/v1/basemap/{'0' * 16}/5/1/1"), MAPS, own=frozenset({410}), foreign=frozenset({410})
+    ),
     ("POST", "/v1/positions"): Case(_positions, ("positions:write",), own=frozenset({202})),
     ("GET", "/v1/dispatch-orders/{id}/result"): Case(
         _get("/v1/dispatch-orders/order-{unit}/result"), ("registry:read", "tracks:read")

@@ -37,6 +37,8 @@ export default {
     filters: { from: '开始日期', to: '结束日期', any: '全部', plate: '车牌', dayHint: '如 3月2日', badDay: '无法识别的日期', badPlate: '无法识别的车牌' },
     map: {
       loading: '正在打开地图…', closer: '放大', farther: '缩小', all: '显示全部', plain: '无底图', simple: '浏览器不支持 WebGL2，以简图显示',
+      own: '本系统底图', ground: '底图', dated: '底图数据 {day}', failed: '部分底图未能取得', shifted: '显示为 GCJ-02（已换算，存储为 WGS-84）', coordinates: '坐标 {datum}，已换算到图上',
+      makeOne: '尚无底图：在服务器上运行 gongche basemap prepare，见 docs/base-map.md', damaged: '底图文件损坏：请重新运行 gongche basemap prepare',
     },
     form: {
       seeFields: '未写入，请更正上面标出的内容。', missing: '必须填写', moment: '无法识别的时间', momentHint: '如 2026-03-02 08:30（北京时间）', yes: '是', once: '仅显示这一次，关闭后无法再查看。', copy: '复制', copied: '已复制',
@@ -97,6 +99,8 @@ export default {
     filters: { from: 'From', to: 'To', any: 'All', plate: 'Plate', dayHint: 'like 3月2日', badDay: 'No day', badPlate: 'No plate' },
     map: {
       loading: 'Opening the map…', closer: 'Closer', farther: 'Farther', all: 'Show all', plain: 'no base map', simple: 'no WebGL2 in this browser: a plain drawing',
+      own: 'Our base map', ground: 'Base map', dated: 'map data of {day}', failed: 'some of the base map could not be had', shifted: 'shown in GCJ-02 (converted; stored as WGS-84)', coordinates: 'coordinates in {datum}, converted for the map',
+      makeOne: 'No base map yet: run gongche basemap prepare on the server, see docs/base-map.md', damaged: 'The base map is damaged: run gongche basemap prepare again',
     },
     form: {
       seeFields: 'Not written: mend what is marked above.', missing: 'Required', moment: 'No time', momentHint: 'like 2026-03-02 08:30 (Beijing)', yes: 'Yes', once: 'Shown this once: it cannot be seen again after closing.', copy: 'Copy', copied: 'Copied',
