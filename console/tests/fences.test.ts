@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { areasOf, flawOfRing, flawOfShape, geometryOf, inside, type Ring } from '@/screens/fences/polygon'
+import { areasOf, flawOfRing, flawOfShape, geometryOf, inside, shownAreas, type Ring } from '@/screens/fences/polygon'
 import { kmlRing, rowsOfGeoJson } from '@/screens/fences/reading'
 import { stateOf } from '@/screens/fences/fences'
 import { useShape } from '@/screens/fences/useShape'
@@ -89,6 +89,72 @@ describe('drawing', () => {
     expect(shape.flaw.value).toBeNull()
     expect(shape.move(0, 1, at([[-1, 2]])[0] as [number, number])).toBe(false)
     expect(shape.areas.value[0]?.[0]?.[1]).toEqual(square[1])
+  })
+})
+
+describe('several areas and holes', () => {
+  const small = (x: number, y: number): Ring => at([[x, y], [x + 1, y], [x + 1, y + 1], [x, y + 1]])
+  it('are drawn one after the other', () => {
+    const shape = useShape()
+    shape.draw()
+    for (const point of square) shape.add(point)
+    shape.close()
+    shape.drawArea()
+    for (const point of small(6, 0)) expect(shape.add(point)).toBe(true)
+    expect(shape.close()).toBe(true)
+    expect(shape.areas.value.map((area) => area.length)).toEqual([1, 1])
+    // The hole goes to the area that its first point lies in, which comes last for it.
+    shape.drawHole()
+    expect(shape.add(at([[5, 5]])[0] as [number, number])).toBe(false)
+    expect(shape.refused.value?.kind).toBe('holeOutside')
+    for (const point of small(1, 1)) expect(shape.add(point)).toBe(true)
+    expect(shape.drawing.value).toBe(true)
+    expect(shape.close()).toBe(true)
+    expect(shape.areas.value.map((area) => area.length)).toEqual([1, 2])
+    expect(flawOfShape(shape.areas.value)).toBeNull()
+    expect(geometryOf(shape.areas.value).type).toBe('MultiPolygon')
+    // A second hole over the first one is refused where it begins, and so is an area within another one.
+    shape.drawHole()
+    expect(shape.add(at([[1.5, 1.5]])[0] as [number, number])).toBe(false)
+    shape.giveUp()
+    shape.drawArea()
+    expect(shape.add(at([[3, 3]])[0] as [number, number])).toBe(false)
+    expect(shape.refused.value?.kind).toBe('areasOverlap')
+    // An island in the hole is none.
+    shape.giveUp()
+    shape.drawArea()
+    for (const point of at([[1.2, 1.2], [1.8, 1.2], [1.8, 1.8]])) expect(shape.add(point)).toBe(true)
+    expect(shape.close()).toBe(true)
+  })
+  it('are given up, taken back and taken out', () => {
+    const shape = useShape()
+    shape.load([[square, small(1, 1)], [small(6, 0)]])
+    shape.drawArea()
+    shape.add(at([[9, 9]])[0] as [number, number])
+    shape.giveUp()
+    expect(shape.areas.value).toEqual([[square, small(1, 1)], [small(6, 0)]])
+    expect(shape.open.value).toBe(false)
+    shape.removeRing(1)
+    expect(shape.areas.value).toEqual([[square], [small(6, 0)]])
+    shape.undo()
+    shape.removeRing(0)
+    expect(shape.areas.value).toEqual([[small(6, 0)]])
+    shape.undo()
+    expect(shape.areas.value).toEqual([[square, small(1, 1)], [small(6, 0)]])
+  })
+  it('may bend around what is drawn: only the edges that are there count', () => {
+    const shape = useShape()
+    shape.load([[at([[0, 0], [6, 0], [6, 6], [3, 1], [0, 6]])]])
+    shape.drawHole()
+    for (const point of at([[0.5, 3], [0.5, 0.5], [5.5, 0.5]])) expect(shape.add(point)).toBe(true)
+    // The edge that closes it would leave the area.
+    expect(shape.close()).toBe(false)
+    expect(shape.refused.value?.kind).toBe('ringsMeet')
+  })
+  it('of a file are shown as far as they can be', () => {
+    const good = geometryOf([[square]])
+    expect(shownAreas([good, null, 'x', { type: 'Polygon', coordinates: [[['a', 1]]] }, { type: 'Polygon', coordinates: 7 }, { type: 'Point', coordinates: [1, 2] }], 100)).toEqual([[square]])
+    expect(shownAreas([good, good, good], 8)).toHaveLength(2)
   })
 })
 

@@ -317,6 +317,12 @@ class Settings(BaseSettings):
         True,
         description="the API serves the console, the pages for people, at /; off: the API alone",
     )
+    grafana_url: str | None = Field(
+        None,
+        max_length=300,
+        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[!#-&(-;=?-Z_a-z~]*)?$",
+        description="where operators have Grafana; the page of operations then has a link to it. unset = none",
+    )
     session_over_http: bool = Field(
         False,
         description="session cookies over plain HTTP, without Secure, between programs of this machine: for trying it out;"

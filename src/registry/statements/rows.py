@@ -66,7 +66,8 @@ class Draft:
 @dataclass(slots=True)
 class Parsed:
     """A file as read. ``rows`` = drafts + repeated + refused; ``skipped``: totals, repeated headers and the titles
-    of further cards."""
+    of further cards. ``every``: all flaws of the first ``most_refused`` refused rows, by row. ``titles``: the rows of ``table``
+    that say whose card those below are."""
 
     kind: Kind
     columns: dict[str, str]
@@ -79,18 +80,29 @@ class Parsed:
     skipped: int = 0
     flaws: list[Flaw] = field(default_factory=list)
     flaw_count: int = 0
+    most_refused: int = 0
+    every: dict[int, list[Flaw]] = field(default_factory=dict)
+    table: Table | None = None
+    titles: frozenset[int] = frozenset()
 
     def refuse(self, row: int, *flaws: Flaw) -> None:
         """Count a row as refused; the first MAX_FLAWS flaws are kept."""
         self.refused += 1
         self.flaw_count += len(flaws)
+        if len(self.every) < self.most_refused:
+            self.every.setdefault(row, []).extend(self._named(row, flaw) for flaw in flaws)
         for flaw in flaws[: max(MAX_FLAWS - len(self.flaws), 0)]:
-            column = self.columns.get(str(flaw.path[0]), "") if flaw.path else ""
-            self.flaws.append(Flaw(flaw.path, flaw.message, row, column))
+            self.flaws.append(self._named(row, flaw))
+
+    def _named(self, row: int, flaw: Flaw) -> Flaw:
+        column = self.columns.get(str(flaw.path[0]), "") if flaw.path else ""
+        return Flaw(flaw.path, flaw.message, row, column)
 
 
-def parse_statement(kind: Kind, sheets: Sequence[Sheet], mapping: FileMapping, now: datetime) -> Parsed:
-    """The records of a file. ``now``: later times (AHEAD) are refused. Raises UnreadableError when no sheet, or
+def parse_statement(
+    kind: Kind, sheets: Sequence[Sheet], mapping: FileMapping, now: datetime, most_refused: int = 0
+) -> Parsed:
+    """The records of a file. ``now``: later times (AHEAD) are refused. ``most_refused``: see ``Parsed``. Raises UnreadableError when no sheet, or
     more than one, has the columns, and when it is not clear which card or which columns further rows have.
     """
     table = find_table(kind, list(map(shortened, sheets)), mapping)
@@ -100,6 +112,8 @@ def parse_statement(kind: Kind, sheets: Sequence[Sheet], mapping: FileMapping, n
         {name: text_of(table.header[place]) for name, place in table.columns.items()},
         [text_of(c)[:60] for i, c in enumerate(table.header) if i not in used and text_of(c)],
         _notes(sheets, table),
+        most_refused=most_refused,
+        table=table,
     )
     _read_rows(parsed, table, mapping, now)
     return parsed
@@ -151,9 +165,11 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
     numbered: dict[str, Draft] = {}
     rounded = _rounded_cards(table)
     given: dict[str, Cell] = dict(table.values)
+    titles: set[int] = set()
     for number, cells in table.lines():
         if table.titled and (card := _next_card(number, cells, table, mapping)):
             given["card"] = card
+            titles.add(number)
             parsed.skipped += 1
             continue
         if _is_total(cells) or _repeats(cells, header_keys):
@@ -198,6 +214,7 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
                 ordinals[key] += 1
             draft.record = record.model_copy(update={"id": MADE + made})
         parsed.drafts.append(draft)
+    parsed.titles = frozenset(titles)
     _link(parsed, numbered)
     if far:
         rows = "、".join(map(str, far[:5]))
