@@ -18,7 +18,13 @@ const other = (change: (table: ScoreTable) => void): ScoreTable => {
   change(made)
   return made
 }
-const said = (table: ScoreTable): string[] => flawsOf(table).map((one) => `${one.at} ${one.kind}`)
+/** An element that is there. */
+function one<T>(list: readonly T[], k: number): T {
+  const found = list[k]
+  if (found === undefined) throw new Error(String(k))
+  return found
+}
+const said = (table: ScoreTable): string[] => flawsOf(table).map((flaw) => `${flaw.at} ${flaw.kind}`)
 
 describe('points', () => {
   it('are whole hundredths, and no binary fractions', () => {
@@ -32,22 +38,22 @@ describe('points', () => {
 describe('a scoring table', () => {
   it('that is right has no flaws', () => expect(said(TABLE)).toEqual([]))
   it('is refused as the server refuses it', () => {
-    expect(said(other((table) => { table.items[0]!.maximum = '99' }))).toEqual(['sum sum'])
-    expect(said(other((table) => { table.items[1]!.code = 'dispatch' }))).toEqual(['items.1.code twice'])
-    expect(said(other((table) => { table.items[1]!.code = 'Marking' }))).toEqual(['items.1.code code'])
-    expect(said(other((table) => { table.items[1]!.name = ' ' }))).toEqual(['items.1.name needed'])
-    expect(said(other((table) => { table.entries[0]!.item = 'gone' }))).toEqual(['entries.0.item noItem'])
-    expect(said(other((table) => { table.entries[0]!.findings = [] }))).toEqual(['entries.0.findings findings'])
-    expect(said(other((table) => { table.entries[2]!.findings = ['violation'] }))).toEqual(['entries.2.findings findings'])
-    expect(said(other((table) => { table.entries[1]!.points = '0' }))).toEqual(['entries.1.points points'])
+    expect(said(other((table) => { one(table.items, 0).maximum = '99' }))).toEqual(['sum sum'])
+    expect(said(other((table) => { one(table.items, 1).code = 'dispatch' }))).toEqual(['items.1.code twice'])
+    expect(said(other((table) => { one(table.items, 1).code = 'Marking' }))).toEqual(['items.1.code code'])
+    expect(said(other((table) => { one(table.items, 1).name = ' ' }))).toEqual(['items.1.name needed'])
+    expect(said(other((table) => { one(table.entries, 0).item = 'gone' }))).toEqual(['entries.0.item noItem'])
+    expect(said(other((table) => { one(table.entries, 0).findings = [] }))).toEqual(['entries.0.findings findings'])
+    expect(said(other((table) => { one(table.entries, 2).findings = ['violation'] }))).toEqual(['entries.2.findings findings'])
+    expect(said(other((table) => { one(table.entries, 1).points = '0' }))).toEqual(['entries.1.points points'])
     expect(said(other((table) => { table.entries = [] }))).toEqual(['entries none'])
     expect(said(other((table) => { Object.assign(table.give_back, { late_percent: '', late_wd: 1.5 }) }))).toEqual(['give_back.late_percent percent', 'give_back.late_wd days'])
     expect(said(other((table) => { table.dispute_wd = 0 }))).toEqual(['dispute_wd days'])
   })
   it('is sent with nothing chosen as any, and lateness without rules', () => {
     const sent = cleaned(other((table) => {
-      Object.assign(table.entries[1]!, { rules: [], severities: [] })
-      Object.assign(table.entries[2]!, { rules: ['location'], sources: ['alert'] })
+      Object.assign(one(table.entries, 1), { rules: [], severities: [] })
+      Object.assign(one(table.entries, 2), { rules: ['location'], sources: ['alert'] })
     }))
     expect(sent.entries.slice(1)).toEqual(TABLE.entries.slice(1))
   })
@@ -55,9 +61,9 @@ describe('a scoring table', () => {
     const say = (entry: ScoreTable['entries'][number]): string => `${entry.item} ${entry.fact} ${(entry.rules ?? []).join()}`
     expect(changes(TABLE, TABLE, say)).toEqual([])
     const after = other((table) => {
-      table.items[1]!.maximum = '0.4'
+      one(table.items, 1).maximum = '0.4'
       table.items.push({ code: 'new', name: '新', maximum: '0.1' })
-      table.entries[0]!.points = '4'
+      one(table.entries, 0).points = '4'
       table.entries.pop()
       table.dispute_wd = 7
     })
@@ -66,7 +72,7 @@ describe('a scoring table', () => {
       { what: 'entry', name: 'dispatch finding location', before: '3', after: '4' }, { what: 'entry', name: 'dispatch late_reply ', before: '0.5', after: '' },
       { what: 'dispute_wd', name: '', before: '5', after: '7' },
     ])
-    expect(changes(TABLE, other((table) => { table.entries.reverse() }), say).map((one) => one.what)).toEqual(['order'])
+    expect(changes(TABLE, other((table) => { table.entries.reverse() }), say).map((change) => change.what)).toEqual(['order'])
   })
   it('is of periods that end', () => expect(['2026', '2026Q1', '2026Q2', '2026Q3', '2026Q4'].map(lastDay)).toEqual(['2026-12-31', '2026-03-31', '2026-06-30', '2026-09-30', '2026-12-31']))
 })

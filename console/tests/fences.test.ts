@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { areasOf, flawOfRing, flawOfShape, geometryOf, inside, shownAreas, type Ring } from '@/screens/fences/polygon'
 import { kmlRing, rowsOfGeoJson } from '@/screens/fences/reading'
+import { fromWgs84, toWgs84, type Datum, type LonLat } from '@/components/map/datum'
 import { stateOf } from '@/screens/fences/fences'
 import { useShape } from '@/screens/fences/useShape'
 
@@ -89,6 +90,26 @@ describe('drawing', () => {
     expect(shape.flaw.value).toBeNull()
     expect(shape.move(0, 1, at([[-1, 2]])[0] as [number, number])).toBe(false)
     expect(shape.areas.value[0]?.[0]?.[1]).toEqual(square[1])
+  })
+})
+
+describe('coordinates of another datum', () => {
+  // As telemetry.geo.to_wgs84 has them: Nantong, Beijing, Urumqi, Haikou; Tokyo is not shifted.
+  const WGS84: [Datum, LonLat, LonLat][] = [
+    ['gcj02', [120.89, 31.98], [120.885780092, 31.982166108]], ['gcj02', [116.397, 39.909], [116.390759096, 39.907598985]],
+    ['gcj02', [87.6, 43.8], [87.597161158, 43.798787448]], ['gcj02', [110.3, 20], [110.295704603, 20.0020856]], ['gcj02', [139.7, 35.7], [139.7, 35.7]],
+    ['bd09', [120.89, 31.98], [120.879207332, 31.97639264]], ['bd09', [116.397, 39.909], [116.384372624, 39.90129639]],
+    ['bd09', [87.6, 43.8], [87.590789785, 43.792537621]], ['bd09', [110.3, 20], [110.289274244, 19.995841041]], ['bd09', [139.7, 35.7], [139.7, 35.7]],
+    ['wgs84', [120.89, 31.98], [120.89, 31.98]],
+  ]
+  it('come to the same place as on the server', () => {
+    for (const [datum, given, expected] of WGS84) {
+      const found = toWgs84(datum, given)
+      expect(Math.abs(found[0] - expected[0]), datum).toBeLessThan(2e-9)
+      expect(Math.abs(found[1] - expected[1]), datum).toBeLessThan(2e-9)
+      const back = fromWgs84(datum, found)
+      expect(Math.hypot(back[0] - given[0], back[1] - given[1])).toBeLessThan(1e-9)
+    }
   })
 })
 

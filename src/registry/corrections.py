@@ -1,8 +1,10 @@
 """The file to be corrected (更正文件) of an import with refused rows: those rows as they were, with what is wrong with each.
 
 Nothing is kept of a file, and nothing is written: who has it sends it once more, and it is looked at as an import looks at it.
-Statements are written row by row, so their file has the refused rows alone. Records are written all or not at all, so theirs has the
-other rows below the refused ones: it takes the place of the whole file."""
+
+Which rows are in it: of an export of violations the refused ones alone, for the others are written. Records are written all or not at
+all, so their file has the other rows below the refused ones. A statement comes back whole and in its order: two fills that look alike
+are told apart by their order, and a reversal finds its fill, only where both are in one file."""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from registry.marked_workbook import MarkedRow, marked_workbook
 from registry.records import apply
 from registry.refusals import Flaw, RefusedError, UnreadableError
 from registry.statements.cells import Cell, Numeric
-from registry.statements.columns import FileMapping, Kind, Table
+from registry.statements.columns import FileMapping, Kind
 from registry.statements.files import read_sheets
 from registry.statements.importer import import_statement, read_statement
 from registry.statements.sheets import MAX_COLUMNS, Line
@@ -27,7 +29,7 @@ from registry.workbook_records import read_any, table_of
 from registry.writing import in_transaction
 from runtime.connection import Connection
 
-#: Refused rows of one file; the rest are counted.
+#: Refused rows that are told of one file; the rest are counted.
 MOST_ROWS: Final = 20_000
 #: How often the registry is asked what else is wrong.
 _ROUNDS: Final = 5
@@ -41,6 +43,11 @@ _HOW: Final = (
 _WHOLE: Final = (
     "本文件含原文件的全部行（错误的行在前）。登记资料须全部正确才写入，更正后导入本文件即可，不要再导入原文件。",
     "All rows of your file are in this one, the wrong ones first: records are written all or not at all. Import this file instead of yours.",
+)
+_ORDERED: Final = (
+    "本文件含原文件的全部行，次序不变：相同的两笔交易靠次序区分。更正后导入本文件即可，已写入的行不会重复；可按第一列筛选错误的行。",
+    "All rows of your file are in this one, in their order: two fills that look alike are told apart by it. Import this file; what is"
+    " written already is not written twice. Filter by the first column to see the wrong rows.",
 )
 _REFUSED: Final = (
     "本文件只含被拒绝的行，其余各行不受影响。",
@@ -99,8 +106,10 @@ class StatementCorrections:
         flaws = [flaw for each in parsed.every.values() for flaw in each]
         found = _by_row(flaws, table.columns)
         head = [cells for number, cells in table.sheet.lines() if number <= table.header_row]
-        rows = list(_refused_rows(table, found, parsed.titles))
-        yield await _step(head, rows, parsed.refused, parsed.refused - len(found), (*_HOW, *_REFUSED))
+        whole = self.kind == "statement"
+        rows = [_marked(number, cells, found) for number, cells in table.lines() if whole or number in found]
+        about = _ORDERED if whole else _REFUSED
+        yield await _step(head, rows, parsed.refused, parsed.refused - len(found), (*_HOW, *about))
 
 
 async def _refused_by_registry(
@@ -175,19 +184,6 @@ def _marked(number: int, cells: Sequence[Cell], found: _Found) -> MarkedRow:
     return MarkedRow(number, cells, wrong, said)
 
 
-def _refused_rows(table: Table, found: _Found, titles: frozenset[int]) -> Iterator[MarkedRow]:
-    """The refused rows, each below the title that says whose card it is."""
-    title: MarkedRow | None = None
-    for number, cells in table.lines():
-        if number in titles:
-            title = MarkedRow(number, cells)
-        elif number in found:
-            if title is not None:
-                yield title
-                title = None
-            yield _marked(number, cells, found)
-
-
 async def _step(
     head: Sequence[Sequence[Cell]],
     rows: Sequence[MarkedRow],
@@ -202,8 +198,8 @@ async def _step(
     if left_out:
         about = (
             *about,
-            f"另有 {left_out} 行被拒绝而未列出：更正并导入本文件后，请再导入原文件并下载余下的行。",
-            f"{left_out} more rows were refused and are not in here: when these are imported, import your file again for the rest.",
+            f"另有 {left_out} 行错误未在本文件中标明：更正并导入本文件后，请再导入原文件并下载余下的。",
+            f"{left_out} more rows were refused and are not marked in here: when these are imported, import your file again for the rest.",
         )
     numbers = [cell for row in rows for cell in row.cells if isinstance(cell, Numeric)]
     since_1904 = any(cell.epoch.year == 1904 for cell in numbers[:1])

@@ -79,30 +79,71 @@ async def test_records_are_given_back_whole_and_imported_when_they_are_right(
     assert nothing.json() == report | {"created": 0, "unchanged": 4, "dry_run": True}
 
 
-async def test_of_a_statement_the_refused_rows_alone_with_their_title(
+async def test_a_statement_comes_back_whole_and_nothing_is_taken_for_something_else(
     office: httpx.AsyncClient, pool: asyncpg.Pool
 ) -> None:
     card = await pool.fetchval("SELECT min(id) FROM fuel_cards")
     path = "/v1/fuel-transactions:import-statement"
+    header = "卡号,交易时间,交易类型,油品,数量(升),单价,金额,余额,网点"
+
+    def fill(minute: int, litres: str = "45.32", balance: str = "1000.00", of: str = card) -> str:
+        return f"{of},2026-03-02 08:{minute:02}:09,加油,92号汽油,{litres},7.89,357.57,{balance},人民路站"
+
+    # Two fills that look alike: the second one is refused for its balance, and is no repetition of the first.
     rows = (
-        f"{card},2026-03-02 08:01:09,加油,92号汽油,45.32,7.89,357.57,1000.00,人民路站",
-        f"{card},2026-03-02 08:02:09,加油,92号汽油,x,7.89,357.57,1000.00,人民路站",
-        "0000000000000000009,2026-03-02 08:03:09,加油,92号汽油,45.32,7.89,357.57,1000.00,人民路站",
+        fill(1),
+        fill(1, balance="x"),
+        fill(2, litres="x"),
+        fill(3, of="0000000000000000009"),
+        "合计,,,,1,,,,",
     )
-    data = "\n".join(
-        ["对账单", "卡号,交易时间,交易类型,油品,数量(升),单价,金额,余额,网点", *rows, "合计,,,,1,,,,", ""]
-    ).encode("gbk")
-    assert (await send(office, data, path)).json()["refused"] == 2
+    data = "\n".join(["对账单", header, *rows, ""]).encode("gbk")
+    report = (await send(office, data, path)).json()
+    assert (report["created"], report["refused"]) == (1, 3)
     answer = await send(office, data, path, corrections=True)
     title, head, *rest = table(answer.content)
     assert (title[2], head[:4]) == ("对账单", [SAID, STOOD_AT, "卡号", "交易时间"])
-    assert [(row[1], row[2]) for row in rest] == [(4, card), (5, "0000000000000000009")]
-    assert "数量" in rest[0][0]
-    assert "未登记" in rest[1][0]
-    report = (
-        await send(office, corrected(answer.content, {(3, 7): "40.00", (3, 9): "315.60", (4, 3): card}), path)
-    ).json()
-    assert (report["rows"], report["created"], report["refused"]) == (2, 2, 0)
+    assert [(bool(row[0]), row[1]) for row in rest] == [
+        (False, 3),
+        (True, 4),
+        (True, 5),
+        (True, 6),
+        (False, 7),
+    ]
+    assert "余额" in rest[1][0]
+    assert "未登记" in rest[3][0]
+    changes: dict[tuple[int, int], str | None] = {
+        (4, 10): "642.43",
+        (5, 7): "40.00",
+        (5, 9): "315.60",
+        (6, 3): card,
+    }
+    report = (await send(office, corrected(answer.content, changes), path)).json()
+    counted = {
+        name: report[name] for name in ("rows", "created", "unchanged", "updated", "refused", "skipped")
+    }
+    assert counted == {"rows": 4, "created": 3, "unchanged": 1, "updated": 0, "refused": 0, "skipped": 1}
+    assert (
+        await pool.fetchval("SELECT count(*) FROM fuel_transactions WHERE at = '2026-03-02T08:01:09+08:00'")
+        == 2
+    )
+
+
+async def test_of_an_export_of_violations_the_refused_rows_alone(fleet: httpx.AsyncClient) -> None:
+    path = "/v1/violations:import-export"
+    rows = (
+        "苏F00001,2026-03-02 08:01:09,人民路,闯红灯,200,6,未处理,v1",
+        "苏F00001,昨天,人民路,超速,200,6,未处理,v2",
+    )
+    data = "\n".join(
+        ["号牌号码,违法时间,违法地点,违法行为,罚款金额,记分,处理状态,违法编号", *rows, ""]
+    ).encode()
+    assert (await send(fleet, data, path)).json()["created"] == 1
+    answer = await send(fleet, data, path, corrections=True)
+    (_, row) = table(answer.content)
+    assert (row[1], row[9]) == (3, "v2")
+    report = (await send(fleet, corrected(answer.content, {(2, 4): "2026-03-03 09:00:00"}), path)).json()
+    assert (report["created"], report["refused"]) == (1, 0)
 
 
 async def test_what_is_no_table_and_who_has_no_right(

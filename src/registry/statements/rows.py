@@ -66,8 +66,7 @@ class Draft:
 @dataclass(slots=True)
 class Parsed:
     """A file as read. ``rows`` = drafts + repeated + refused; ``skipped``: totals, repeated headers and the titles
-    of further cards. ``every``: all flaws of the first ``most_refused`` refused rows, by row. ``titles``: the rows of ``table``
-    that say whose card those below are."""
+    of further cards. ``every``: all flaws of the first ``most_refused`` refused rows, by row."""
 
     kind: Kind
     columns: dict[str, str]
@@ -83,7 +82,6 @@ class Parsed:
     most_refused: int = 0
     every: dict[int, list[Flaw]] = field(default_factory=dict)
     table: Table | None = None
-    titles: frozenset[int] = frozenset()
 
     def refuse(self, row: int, *flaws: Flaw) -> None:
         """Count a row as refused; the first MAX_FLAWS flaws are kept."""
@@ -165,11 +163,9 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
     numbered: dict[str, Draft] = {}
     rounded = _rounded_cards(table)
     given: dict[str, Cell] = dict(table.values)
-    titles: set[int] = set()
     for number, cells in table.lines():
         if table.titled and (card := _next_card(number, cells, table, mapping)):
             given["card"] = card
-            titles.add(number)
             parsed.skipped += 1
             continue
         if _is_total(cells) or _repeats(cells, header_keys):
@@ -214,7 +210,6 @@ def _read_rows(parsed: Parsed, table: Table, mapping: FileMapping, now: datetime
                 ordinals[key] += 1
             draft.record = record.model_copy(update={"id": MADE + made})
         parsed.drafts.append(draft)
-    parsed.titles = frozenset(titles)
     _link(parsed, numbered)
     if far:
         rows = "、".join(map(str, far[:5]))

@@ -23,8 +23,8 @@ export default {
     wouldBe: '检查结果（未写入）', done: '导入完成', count: { rows: '行数', created: '新增', updated: '更新', unchanged: '未变', repeated: '重复', refused: '错误', skipped: '跳过' },
     ignored: '未使用的列：', unmatched: '未能对应的网点（{count}）', unmatchedHelp: '可在“加油站”中为相应站点添加别名，之后这些交易会自动对应。',
     rowErrors: '错误的行', row: '行', column: '列', fieldName: '字段', why: '错误说明', downloadWrong: '下载更正文件', downloadReasons: '下载错误说明',
-    downloadNote: 'XLSX：错误的行在前并标红，写明错误与改法，其后是其余各行；更正后直接导入此文件即可，说明列会自动略过', downloadNoteRows: 'XLSX：只含错误的行，标红并写明错误与改法；更正后直接导入此文件即可，说明列会自动略过',
-    downloadNoteJson: 'CSV：列出序号、字段和错误说明，请在原文件中更正', toCorrect: '待更正', nothingToCorrect: '现在已没有错误的行，可以直接导入', leftOut: '另有 {count} 行错误未列入此文件：请先更正并导入它，再导入原文件并下载余下的行。',
+    downloadNote: 'XLSX：标红错误的单元格并写明改法。更正后直接导入此文件即可：说明列会自动略过，已写入的行不会重复',
+    downloadNoteJson: 'CSV：列出序号、字段和错误说明，请在原文件中更正', toCorrect: '待更正', nothingToCorrect: '现在已没有错误的行，可以直接导入', leftOut: '另有 {count} 行错误未在此文件中标明：请先更正并导入它，再导入原文件并下载余下的行。',
   },
   en: {
     kinds: 'Kinds of records', zone: ' (Beijing)', new: 'New', import: 'Import', byTree: 'Filtered by the units at the left', plateOrId: 'plate or id', noSuchVehicle: 'No vehicle has this plate: {plate}',
@@ -50,7 +50,7 @@ export default {
     wouldBe: 'Checked (nothing written)', done: 'Imported', count: { rows: 'Rows', created: 'New', updated: 'Changed', unchanged: 'Unchanged', repeated: 'Repeated', refused: 'Wrong', skipped: 'Skipped' },
     ignored: 'Columns not used: ', unmatched: 'Names that no station bears ({count})', unmatchedHelp: 'Give the stations these other names, and the transactions find them.',
     rowErrors: 'Wrong rows', row: 'Row', column: 'Column', fieldName: 'Field', why: 'What is wrong', downloadWrong: 'Download the file to correct', downloadReasons: 'Download the reasons',
-    downloadNote: 'XLSX: the wrong rows come first, marked, with what to do; the others follow. Correct it and import this file; the columns that explain are left out', downloadNoteRows: 'XLSX: the wrong rows alone, marked, with what to do. Correct it and import this file; the columns that explain are left out',
-    downloadNoteJson: 'CSV: number, field and what is wrong; correct the file itself', toCorrect: 'to-correct', nothingToCorrect: 'No row is wrong any more: import it', leftOut: '{count} more wrong rows are not in this file: correct and import it, then import your own again and download the rest.',
+    downloadNote: 'XLSX: what is wrong is marked, with what to do. Correct it and import this file: the columns that explain are left out, and nothing is written twice',
+    downloadNoteJson: 'CSV: number, field and what is wrong; correct the file itself', toCorrect: 'to-correct', nothingToCorrect: 'No row is wrong any more: import it', leftOut: '{count} more wrong rows are not marked in this file: correct and import it, then import your own again and download the rest.',
   },
 }
