@@ -12,6 +12,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any, Final
 
 from registry import bulk
@@ -78,8 +79,8 @@ class RecordCorrections:
         header, columns, lines = _raw(self.kind, self.data, self.form, self.charset)
         found = _by_row(flaws, {name: k for k, name in enumerate(columns)})
         marked = [_marked(number, cells, found) for number, cells in lines]
-        ordered = sorted(marked, key=lambda row: not row.said)
-        yield await _step([header], ordered, len(found), 0, (*_HOW, *_WHOLE))
+        since_1904, rows_of_file = _epoch_of(iter(sorted(marked, key=lambda row: not row.said)))
+        yield await _step([header], rows_of_file, len(found), 0, (*_HOW, *_WHOLE), since_1904=since_1904)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,11 @@ class StatementCorrections:
         found = _by_row(flaws, table.columns)
         head = [cells for number, cells in table.sheet.lines() if number <= table.header_row]
         whole = self.kind == "statement"
-        rows = [_marked(number, cells, found) for number, cells in table.lines() if whole or number in found]
-        about = _ORDERED if whole else _REFUSED
-        yield await _step(head, rows, parsed.refused, parsed.refused - len(found), (*_HOW, *about))
+        # Row by row: such a file may have a hundred thousand.
+        rows = (_marked(number, cells, found) for number, cells in table.lines() if whole or number in found)
+        since_1904, rows = _epoch_of(rows) if is_workbook(self.data) else (False, rows)
+        left_out, about = parsed.refused - len(found), _ORDERED if whole else _REFUSED
+        yield await _step(head, rows, parsed.refused, left_out, (*_HOW, *about), since_1904=since_1904)
 
 
 async def _refused_by_registry(
@@ -184,12 +187,25 @@ def _marked(number: int, cells: Sequence[Cell], found: _Found) -> MarkedRow:
     return MarkedRow(number, cells, wrong, said)
 
 
+def _epoch_of(rows: Iterator[MarkedRow]) -> tuple[bool, Iterator[MarkedRow]]:
+    """Whether days of the workbook count from 1904, as the first number in it says; and the rows again."""
+    seen: list[MarkedRow] = []
+    for row in rows:
+        seen.append(row)
+        number = next((cell for cell in row.cells if isinstance(cell, Numeric)), None)
+        if number is not None:
+            return number.epoch.year == 1904, chain(seen, rows)
+    return False, iter(seen)
+
+
 async def _step(
     head: Sequence[Sequence[Cell]],
-    rows: Sequence[MarkedRow],
+    rows: Iterator[MarkedRow],
     refused: int,
     left_out: int,
     about: Sequence[str],
+    *,
+    since_1904: bool,
 ) -> dict[str, Any]:
     if max(map(len, head)) > MAX_COLUMNS - _OURS:
         raise UnreadableError(
@@ -201,7 +217,5 @@ async def _step(
             f"另有 {left_out} 行错误未在本文件中标明：更正并导入本文件后，请再导入原文件并下载余下的。",
             f"{left_out} more rows were refused and are not marked in here: when these are imported, import your file again for the rest.",
         )
-    numbers = [cell for row in rows for cell in row.cells if isinstance(cell, Numeric)]
-    since_1904 = any(cell.epoch.year == 1904 for cell in numbers[:1])
     body = await asyncio.to_thread(marked_workbook, head, rows, about, since_1904=since_1904)
     return {"dry_run": True, "workbook": body, "refused": refused, "left_out": left_out}

@@ -122,12 +122,12 @@ async def papers(page: Page) -> None:
     await expect(shown.get_by_role("heading")).to_be_focused()
     await picture(page, "case-paper")
     await page.route("**/documents/order*inline*", lambda route: route.fulfill(
-        status=503, content_type="application/problem+json",
-        body='{"type":"urn:gongche:problem:unavailable","title":"暂时不可用 · Temporarily unavailable","status":503,'
-        '"detail":"文书生成繁忙，请稍后重试 · too many documents at once"}',
+        status=409, content_type="application/problem+json",
+        body='{"type":"urn:gongche:problem:no-such-document-yet","title":"与已有数据冲突 · Conflict","status":409,'
+        '"detail":"督办单尚未签发 · not issued"}',
     ))  # fmt: skip
     await page.locator("button[data-paper=order]").click()
-    await expect(shown.locator(".problem")).to_contain_text("文书生成繁忙")
+    await expect(shown.locator(".problem")).to_contain_text("督办单尚未签发")
     await shown.get_by_role("button", name="收起").click()
     await expect(shown).to_have_count(0)
 

@@ -32,6 +32,7 @@ def test_cells_come_back_as_they_were() -> None:
     cells: list[Cell] = [
         "=HYPERLINK(\"http://x\",\"y\")", "+cmd|' /C calc'!A0", "@SUM(A1)", "-1", "007", "  a", "a\nb", "苏F12345", Numeric("45.32"),
         Numeric("20260302"), datetime(2026, 3, 2, 8, 5, 9), date(2026, 3, 2), time(8, 5), "x" * 32_767, "\ufffe",
+        "_x0041_", "<b>&amp;", "🚗", "　全角", "1.23457E+18", "TRUE", "#N/A",
     ]  # fmt: skip
     data = made(cells, header=[f"列{k}" for k in range(len(cells))])
     (header, row), *_ = ([cells for _, cells in sheet.lines()] for sheet in read_sheets(data))
@@ -99,3 +100,12 @@ def test_every_flaw_of_a_statement_is_kept_where_it_is_asked_for() -> None:
     assert (parsed.refused, len(parsed.every), len(parsed.flaws)) == (150, 120, bulk.MAX_FLAWS)
     assert {flaw.column for flaw in parsed.every[2]} == {"交易时间", "数量"}
     assert read_statement("statement", data, mapping, NOW).every == {}
+
+
+def test_days_count_as_in_the_file_they_came_in() -> None:
+    cells: list[Cell] = [Numeric("44621", datetime(1904, 1, 1)), date(2026, 3, 2), "\x01a"]
+    data = marked_workbook([["甲", "乙", "丙"]], [MarkedRow(2, cells)], [], since_1904=True)
+    _, row = (cells for _, cells in read_sheets(data)[0].lines())
+    number, day, text = row
+    assert isinstance(number, Numeric)
+    assert (number, number.epoch.year, day, text) == ("44621", 1904, date(2026, 3, 2), "\x01a")
