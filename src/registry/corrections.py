@@ -109,7 +109,9 @@ class StatementCorrections:
         head = [cells for number, cells in table.sheet.lines() if number <= table.header_row]
         whole = self.kind == "statement"
         # Row by row: such a file may have a hundred thousand.
-        rows = (_marked(number, cells, found) for number, cells in table.lines() if whole or number in found)
+        rows: Iterator[MarkedRow] = (
+            _marked(number, cells, found) for number, cells in table.lines() if whole or number in found
+        )
         since_1904, rows = _epoch_of(rows) if is_workbook(self.data) else (False, rows)
         left_out, about = parsed.refused - len(found), _ORDERED if whole else _REFUSED
         yield await _step(head, rows, parsed.refused, left_out, (*_HOW, *about), since_1904=since_1904)

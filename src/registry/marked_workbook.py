@@ -75,16 +75,16 @@ def marked_workbook(
         for k, cell in enumerate(cells):
             pen.write(sheet, at, k + 2, cell, header=last)
     sheet.freeze_panes(len(head), 2)
-    last = len(head) - 1
+    end = len(head) - 1
     for at, row in enumerate(rows, start=len(head)):
         said = _NO_XML.sub("\ufffd", row.said)
         sheet.write_string(at, 0, said if len(said) <= _MOST_SAID else said[: _MOST_SAID - 1] + "…", pen.said)
         sheet.write_number(at, 1, row.number)
         for k in range(max(len(row.cells), *(place + 1 for place in row.wrong), 0)):
             pen.write(sheet, at, k + 2, row.cells[k] if k < len(row.cells) else "", wrong=k in row.wrong)
-        last = at
+        end = at
     if head:
-        sheet.autofilter(len(head) - 1, 0, last, 1 + len(head[-1]))
+        sheet.autofilter(len(head) - 1, 0, end, 1 + len(head[-1]))
     explained = book.add_worksheet("说明")
     explained.set_column(0, 0, 110)
     for at, line in enumerate(about):
