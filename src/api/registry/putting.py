@@ -57,6 +57,8 @@ def put_record(name: str, kind: Kind) -> Callable[..., Awaitable[Response]]:
                 if stale is None or isinstance(error, MeanwhileError):
                     raise
                 raise stale from None
+            if said and before is None and outcome == "updated":
+                raise MeanwhileError  # it was made since it was looked for: once more, with it
             # What is sent once more, because its answer was lost, is there already: that is no other clerk.
             if stale is not None and outcome != "unchanged":
                 raise stale
