@@ -267,7 +267,7 @@ async def test_whole_life(visit: Visit, world: World, people: None) -> None:
     await objection(unit, head)
     await picture(office, "case-closed")
     assert await flaws(office) == []
-    thread = [await li.get_attribute("data-step") for li in await office.locator("ol > li").all()]
+    thread = [await li.get_attribute("data-step") for li in await office.locator("ol > li[data-step]").all()]
     assert thread == ["close", "sign-reply", "reply", "attach", "sign", "issue", "submit", "draft"]
 
 

@@ -10,6 +10,7 @@ import httpx
 
 from api.registry.examples import EXAMPLES
 from api.registry.stamps import stamp
+from office.identity.tokens import create_token
 from registry.records import KINDS
 from tests.integration.test_api_hostile import prepare
 from tests.integration.test_api_registry import BODIES, FENCE, ORDER, check_problem, client, fleet  # noqa: F401 - fixtures
@@ -69,6 +70,21 @@ async def test_a_new_record_takes_no_place(fleet: httpx.AsyncClient) -> None:
         await fleet.put("/v1/vehicles/none", json=other, headers={"If-Match": "x"}), 422, "If-Match"
     )
     assert (await fleet.get("/v1/vehicles/none")).status_code == 404
+
+
+async def test_who_may_not_write_over_it_is_told_that_it_is_there(
+    fleet: httpx.AsyncClient, pool: asyncpg.Pool
+) -> None:
+    made = await create_token(pool, "office", ["registry:write"], organisation="finance")
+    own = {"Authorization": f"Bearer {made.secret}"}
+    moved = {"plate": "苏F00001", "organisation": "health"}
+    check_problem(await fleet.put("/v1/vehicles/car-1", json=moved, headers=own | FIRST), 412, "exists")
+    check_problem(
+        await fleet.put("/v1/vehicles/car-1", json=moved, headers=own | {"If-Match": '"old"'}),
+        412,
+        "stale-version",
+    )
+    check_problem(await fleet.put("/v1/vehicles/car-1", json=moved, headers=own), 403, "out-of-scope")
 
 
 async def test_an_ended_fence_and_what_a_terminal_says_of_itself(

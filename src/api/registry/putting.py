@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any
 
+import asyncpg
 from fastapi import Path, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
@@ -53,7 +54,8 @@ def put_record(name: str, kind: Kind) -> Callable[..., Awaitable[Response]]:
             stale = refusal(name, before, match, none_match)
             try:
                 (outcome,) = await apply(connection, [record])
-            except RefusedError as error:
+            except (RefusedError, asyncpg.InsufficientPrivilegeError) as error:
+                # Whoever has not seen what is there is told of that first, and not that he may not write over it.
                 if stale is None or isinstance(error, MeanwhileError):
                     raise
                 raise stale from None
