@@ -77,14 +77,17 @@ async def test_who_may_not_write_over_it_is_told_that_it_is_there(
 ) -> None:
     made = await create_token(pool, "office", ["registry:write"], organisation="finance")
     own = {"Authorization": f"Bearer {made.secret}"}
-    moved = {"plate": "苏F00001", "organisation": "health"}
-    check_problem(await fleet.put("/v1/vehicles/car-1", json=moved, headers=own | FIRST), 412, "exists")
+    assert (
+        await fleet.put("/v1/organisations/sub", json={"name": "科", "parent": "finance"})
+    ).status_code == 201
+    moved = {"name": "科"}  # under no unit any more: not within the reach of who asks
+    check_problem(await fleet.put("/v1/organisations/sub", json=moved, headers=own | FIRST), 412, "exists")
     check_problem(
-        await fleet.put("/v1/vehicles/car-1", json=moved, headers=own | {"If-Match": '"old"'}),
+        await fleet.put("/v1/organisations/sub", json=moved, headers=own | {"If-Match": '"old"'}),
         412,
         "stale-version",
     )
-    check_problem(await fleet.put("/v1/vehicles/car-1", json=moved, headers=own), 403, "out-of-scope")
+    check_problem(await fleet.put("/v1/organisations/sub", json=moved, headers=own), 403, "out-of-scope")
 
 
 async def test_an_ended_fence_and_what_a_terminal_says_of_itself(
