@@ -138,7 +138,7 @@ async def bundle(page: Page) -> None:
     form = page.locator("[data-test=bundle]")
     await expect(form).to_contain_text("gongche verify")
     await expect(form.get_by_role("button", name="下载案卷包")).to_be_disabled()
-    await form.get_by_label("查看用途").fill("移送纪检监察复核")
+    await form.get_by_label("用途").fill("移送纪检监察复核")
     await picture(page, "case-bundle")
     assert await flaws(page) == []
     async with page.expect_download() as waited:
