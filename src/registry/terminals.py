@@ -146,7 +146,7 @@ class BindingPlan:
 
 
 #: What the office may say about a terminal and the terminal about itself; in ``office_said`` in this order.
-_TEXTS = ("manufacturer", "model", "device_id")
+SAID_BY_BOTH: Final = ("manufacturer", "model", "device_id")
 
 
 # --- written
@@ -168,7 +168,7 @@ async def write(connection: Connection, records: Sequence[Terminal]) -> list[Wri
         old = existing.get(record.id)
         texts = {
             name: given if (given := getattr(record, name)) is not None else (old[name] if old else "")
-            for name in _TEXTS
+            for name in SAID_BY_BOTH
         }
         said = _office_said(record, old["office_said"] if old else ())
         wanted = texts | {"office_said": said, "enabled": record.enabled, "source": "registry"}
@@ -176,7 +176,7 @@ async def write(connection: Connection, records: Sequence[Terminal]) -> list[Wri
             results.append("unchanged")
             continue
         results.append("updated" if old else "created")
-        maker, model, device = (texts[name] for name in _TEXTS)
+        maker, model, device = (texts[name] for name in SAID_BY_BOTH)
         written.append((record.id, maker, model, device, ",".join(said), record.enabled))
     # A terminal may register itself at this very moment: then it is there, and the office's word comes over its own.
     if written:
@@ -205,8 +205,8 @@ def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:
 
 def _office_said(record: Terminal, before: Sequence[str]) -> list[str]:
     """Which texts are the office's word now: what it gives; what it does not mention stays; empty takes it back."""
-    given = {name: getattr(record, name) for name in _TEXTS}
-    return [name for name in _TEXTS if given[name] or (given[name] is None and name in before)]
+    given = {name: getattr(record, name) for name in SAID_BY_BOTH}
+    return [name for name in SAID_BY_BOTH if given[name] or (given[name] is None and name in before)]
 
 
 async def _bind(connection: Connection, records: Sequence[Terminal]) -> list[int]:

@@ -351,6 +351,12 @@ class Settings(BaseSettings):
         description="maps of others that people may choose, a JSON list (docs/base-map.md); their hosts then see what is looked at."
         " none = no page asks another host",
     )
+    grafana_url: str | None = Field(
+        None,
+        max_length=300,
+        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[!#-&(-;=?-Z_a-z~]*)?$",
+        description="where operators have Grafana; the page of operations then has a link to it. unset = none",
+    )
     session_over_http: bool = Field(
         False,
         description="session cookies over plain HTTP, without Secure, between programs of this machine: for trying it out;"

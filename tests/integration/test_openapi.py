@@ -30,10 +30,10 @@ MOST_S = 60
 #: Of several that fit an operation the first counts: what is for people comes first, for no token opens it.
 BETWEEN_FIELDS = """
 [checks.positive_data_acceptance]
-expected-statuses = ["2xx", 400, 401, 403, 404, 406, 409, 410, 429, 503]
+expected-statuses = ["2xx", 400, 401, 403, 404, 406, 409, 410, 412, 429, 503]
 
 [checks.negative_data_rejection]
-expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429, "5xx"]
+expected-statuses = [400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 422, 428, 429, "5xx"]
 
 [[operations]]
 include-path-regex = "^/v1/(session|unit-channels|message-failures|users|role-grants|delegations|clients|client-secrets|oauth|oidc|cases|complaints|assessments|assessment-tables|assessment-disputes)"
@@ -49,7 +49,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 
 
 [[operations]]
 include-method = ["PUT", "POST"]
-checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 409, 413, 415, 422, 429, 503]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 409, 412, 413, 415, 422, 429, 503]
 
 [[operations]]
 include-path = ["/v1/alerts", "/v1/evaluations", "/v1/vehicles/{id}/track", "/v1/cases", "/v1/cases/proposals", "/v1/operations/series", "/v1/alerts/counts", "/v1/statistics/alerts"]

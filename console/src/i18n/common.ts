@@ -45,6 +45,14 @@ export default {
       copyByHand: '浏览器不允许复制，请选中后手工复制', kept: '我已妥善保存',
     },
     purpose: { text: '您的角色查看此内容须说明用途，用途将记入审计日志。', ask: '请说明查询用途', hint: '如：3月油费核对', show: '查看' },
+    paper: {
+      show: '查看', hide: '收起', save: '下载', apart: '在新标签页打开', close: '收起', making: '正在生成…', frame: '{name}（PDF）', noViewer: '此浏览器不能在页面中显示 PDF，请下载后打开。',
+      picture: '{name}（图片）', noPicture: '图片不能显示，请下载后打开。',
+    },
+    versions: {
+      title: '两份内容', field: '项目', mine: '我的填写', theirs: '现在的内容', take: '按所选合并', theirsAll: '载入最新内容（放弃我的填写）', mineAll: '仍按我的内容保存', empty: '（空）',
+      text: '您打开之后，他人已修改此记录；您的填写尚未保存。请逐项选择，合并后再保存。只有对方改动而您未动的项目，已预选对方的内容。', merged: '已合并，请核对后保存',
+    },
     chart: { table: '数据表', time: '北京时间', empty: '这段时间没有数据' },
     units: { title: '单位', all: '全部单位', search: '查找单位', none: '没有单位' },
     rule: {
@@ -107,6 +115,14 @@ export default {
       copyByHand: 'The browser does not allow it: select it and copy by hand', kept: 'I have kept it',
     },
     purpose: { text: 'Your role has to say what this is read for; it is kept in the audit.', ask: 'What do you read it for?', hint: 'like: fuel costs of March', show: 'Show' },
+    paper: {
+      show: 'Show', hide: 'Hide', save: 'Download', apart: 'Open in a new tab', close: 'Hide', making: 'Being made…', frame: '{name} (PDF)', noViewer: 'This browser shows no PDF in a page: download it, then open it.',
+      picture: '{name} (picture)', noPicture: 'The picture cannot be shown: download it, then open it.',
+    },
+    versions: {
+      title: 'Two versions', field: 'Field', mine: 'Mine', theirs: 'As it is now', take: 'Merge as chosen', theirsAll: 'Load what is new (drop mine)', mineAll: 'Save mine all the same', empty: '(empty)',
+      text: 'Somebody else has changed this record since you opened it; yours is not saved. Choose for each field, merge, then save. What only the other one has changed is chosen already.', merged: 'Merged: look at it, then save',
+    },
     chart: { table: 'Table', time: 'Beijing time', empty: 'Nothing is known of this time' },
     units: { title: 'Units', all: 'All units', search: 'Find a unit', none: 'No units' },
     rule: {
