@@ -96,7 +96,7 @@ async def opened(
     async def open_page(path: str = "/", **more: Any) -> Page:
         context = await browser.new_context(
             base_url=world.url,
-            viewport={"width": 1366, "height": 768},
+            viewport=more.pop("viewport", {"width": 1366, "height": 768}),
             locale="zh-CN",
             timezone_id="America/New_York",
             **more,
@@ -132,7 +132,7 @@ async def visit(opened: Callable[..., Awaitable[Page]]) -> Visit:
     async def go(login: str, path: str = "/", **more: Any) -> Page:
         page = await opened("/login?return=" + path.replace("&", "%26"), **more)
         await sign_in(page, login)
-        await page.locator("nav a").first.wait_for()
+        await page.locator("nav a").first.wait_for(state="attached")  # on a telephone it is a drawer
         return page
 
     return go
