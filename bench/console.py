@@ -49,12 +49,15 @@ _FILTERS: Final = {
     "high, suspected": "?severity=high&status=suspected", "of a plate": "?plate=苏F99999",
 }  # fmt: skip
 
-_INSERT: Final = f"""
+
+def _insert(alerts: int) -> str:
+    """So many alerts of all vehicles in turn, the newest of yesterday."""
+    return f"""
 CREATE TEMP TABLE made AS
     SELECT i, 'm' || lpad(i::text, 31, '0') AS id, ('{{mileage,location,destination,card_use,off_hours}}'::text[])[1 + i / 100 % 5] AS rule,
         v.no, v.id AS vehicle, v.plate, v.organisation, CASE WHEN i / 100 % 50 = 0 THEN 'withdrawn' ELSE 'suspected' END AS status,
-        ('{{low,medium,high}}'::text[])[1 + i / 100 % 3] AS severity, now() - interval '1 d' - ({ALERTS} - i) * interval '15.5 s' AS at
-    FROM generate_series(1, {ALERTS}) i JOIN (SELECT *, row_number() OVER (ORDER BY no) - 1 AS k FROM vehicles) v
+        ('{{low,medium,high}}'::text[])[1 + i / 100 % 3] AS severity, now() - interval '1 d' - ({alerts} - i) * interval '15.5 s' AS at
+    FROM generate_series(1, {alerts}) i JOIN (SELECT *, row_number() OVER (ORDER BY no) - 1 AS k FROM vehicles) v
         ON v.k = i % (SELECT count(*) FROM vehicles);
 INSERT INTO alerts (id, rule, subject, vehicle_no, version, status, severity, organisation, vehicle, plate, order_id, occurred_from,
     occurred_to, detected_at, updated_at)
@@ -66,9 +69,11 @@ INSERT INTO alert_versions (alert_id, version, body, evidence_sha256, created_at
         'measures', '{{}}'::jsonb, 'parameters', '{{}}'::jsonb, 'evidence_hash', repeat('00', 32), 'withdrawal_reason', null),
         sha256(int8send(i)), at FROM made;
 INSERT INTO alert_feed (seq, alert_id, version, created_at) SELECT i, id, 1, at FROM made;
-SELECT setval('alert_feed_seq', {ALERTS});
+SELECT setval('alert_feed_seq', {alerts});
 DROP TABLE made;
 """  # noqa: S608 - constants
+
+
 #: Goes to an address as a link does; ms until ``done()`` in the page.
 _WAY: Final = """async ([path, done]) => {
   const ready = done === 'list'
@@ -104,7 +109,7 @@ async def _fill(world: World) -> str:
     cars = await terminals(world)
     connection = await connect(world.dsn)
     await connection.execute("SET session_replication_role = replica; SET work_mem = '256MB'")
-    await connection.execute(_INSERT)
+    await connection.execute(_insert(ALERTS))
     await connection.execute("RESET session_replication_role")
     body, made = judged()["location"]
     number = await connection.fetchval("SELECT no FROM vehicles WHERE id = 'car-1'")
@@ -112,7 +117,7 @@ async def _fill(world: World) -> str:
     long = body | {"track": freeze_track(long_track(FIXES, body["from_us"]))}
     async with connection.transaction():
         await publish_feed(
-            connection, await publish(connection, [judgement_of(made, long, facts, number, made.to_us)])
+            connection, await publish(connection, [judgement_of(made, long, facts, number, made.from_us)])
         )
     alert: str = await connection.fetchval("SELECT id FROM alerts WHERE subject = $1", made.subject)
     archive, begin = Archive(), to_us(_DAY)

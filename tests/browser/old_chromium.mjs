@@ -87,7 +87,7 @@ try {
   await until('[data-news=live]')
   await picture('old-alerts')
   await press('[role=row].line')
-  await until('.formula .conditions li')
+  await until('.formula .others li')
   await until('[data-verified]')
   await picture('old-alert')
   await press('nav a[href="/live"]')

@@ -1,17 +1,14 @@
-"""States that people meet: no answer, a wrong clock, a proxy that keeps the live line back, a detail that is printed."""
+"""States that people meet: no answer, a wrong clock, and a proxy that keeps the live line back."""
 
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from playwright.async_api import Page, Request, Route, expect
-from pypdf import PdfReader
 
-from tests.browser.pages import PICTURES, picture, sign_in
+from tests.browser.pages import picture, sign_in
 
 Opened = Callable[..., Awaitable[Page]]
 Visit = Callable[..., Awaitable[Page]]
@@ -62,21 +59,6 @@ async def test_wrong_clock_no_answer_and_a_proxy_that_buffers(opened: Opened) ->
     await page.locator("[role=grid] ~ .nothing").get_by_role("button", name="重试").click()
     await expect(page.get_by_text("没有符合条件的记录").or_(page.locator(LINES).first)).to_be_visible()
     await page.unroute_all(behavior="ignoreErrors")
-
-
-async def test_a_detail_is_printed_on_white_paper_with_its_map(visit: Visit) -> None:
-    page = await visit("office", "/alerts", color_scheme="dark")
-    await page.locator(LINES).first.click()
-    await expect(page.get_by_role("heading", name="公式与阈值")).to_be_visible()
-    printed = await page.pdf(format="A4", print_background=True)
-    PICTURES.mkdir(exist_ok=True)
-    (PICTURES / "alert.pdf").write_bytes(printed)
-    told: list[Any] = [one.extract_text() for one in PdfReader(io.BytesIO(printed)).pages]
-    text = "".join(told)
-    assert "北京时间" in text
-    assert "SHA-256" in text
-    assert "账户" not in text  # the frame is not printed
-    await expect(page.locator("html")).to_have_class("dark")  # and the screen is as it was
 
 
 async def test_reduced_motion(visit: Visit) -> None:

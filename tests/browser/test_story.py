@@ -50,7 +50,8 @@ async def made_by(site: Site, alert: str) -> int:
         await connection.close()
     assert kept is not None
     evidence: Any = parse(kept.body)
-    return max(evidence["track"]["t_us"])
+    last: int = max(evidence["track"]["t_us"])
+    return last
 
 
 async def step(page: Page, name: str, *, sure: bool = False, **fields: str) -> None:
@@ -221,6 +222,7 @@ async def test_api_is_killed_nothing_is_missed_and_nothing_twice(visit: Visit, w
         await expect(line).to_have_count(before + 1, timeout=LONG_MS)
         await expect(inspector.locator("[data-news=live]")).to_be_visible(timeout=LONG_MS)
         await expect(live.locator("[data-line=live]")).to_be_visible(timeout=LONG_MS)
+        await driven.drive()
         await expect(here).to_contain_text("43")
         await expect(inspector.locator(LINES).filter(has_text="苏F·12346")).to_have_count(1)
         ids = [await one.get_attribute("data-id") for one in await line.all()]

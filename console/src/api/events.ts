@@ -17,18 +17,20 @@ export class EventCutter {
   private id = ''
   private event = ''
   private data: string[] = []
+  private size = 0
 
   /** The events that are whole with ``piece``, also those that only carry an id. Throws RangeError for a line without end. */
   push(piece: Uint8Array): ServerEvent[] {
     const found: ServerEvent[] = []
     const lines = (this.rest + this.decoder.decode(piece, { stream: true })).split(/\r\n|\n|\r(?!$)/)
     this.rest = lines.pop() ?? ''
-    if (this.rest.length > MOST) throw new RangeError('a line without end')
+    if (this.rest.length + this.size > MOST) throw new RangeError('an event without end')
     for (const line of lines) {
       if (line === '') {
         found.push({ id: this.id, event: this.event || 'message', data: this.data.join('\n') })
         this.event = ''
         this.data = []
+        this.size = 0
         continue
       }
       const at = line.indexOf(':')
@@ -36,7 +38,10 @@ export class EventCutter {
       const value = at < 0 ? '' : line.slice(at + 1).replace(/^ /, '')
       if (name === 'id') this.id = value
       else if (name === 'event') this.event = value
-      else if (name === 'data') this.data.push(value)
+      else if (name === 'data') {
+        this.data.push(value)
+        this.size += value.length
+      }
     }
     return found
   }

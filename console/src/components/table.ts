@@ -17,8 +17,8 @@ export function leastWidth(widths: readonly string[]): string {
   return `${Math.round(sum * 10) / 10}em`
 }
 
-/** A frame that is narrower shows each row as a card: the columns below each other, none cut off at the side. */
-export const NARROW_PX = 620
+/** A telephone shows each row as a card: the columns below each other, none cut off at the side. */
+export const NARROW = '(max-width: 720px)'
 /** Height of a line of a card, and what is above and below all of them, px. */
 export const CARD_LINE_PX = 24
 export const CARD_AROUND_PX = 14

@@ -9,6 +9,8 @@ import { alertNews, NewsStream, type News, type NewsFilters, type NewsLine } fro
 
 /** Lists are fetched anew at most so often: a thousand alerts in a second are one. */
 const LEAST_MS = 1_000
+/** So many rows are marked as new; a flood of them is none that somebody would look for. */
+const MARKED = 1_000
 
 export interface NewsNeeds {
   filters: () => NewsFilters
@@ -69,7 +71,7 @@ export function useNews({ filters, free, refresh }: NewsNeeds) {
       begun: soon,
       news: (entries) => {
         came.value = entries
-        fresh.value = new Set([...fresh.value, ...entries.map((one) => one.id)])
+        fresh.value = new Set([...fresh.value, ...entries.map((one) => one.id)].slice(-MARKED))
         if (free()) {
           coming += entries.length
           soon()
