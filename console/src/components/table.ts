@@ -38,7 +38,7 @@ export interface CardPlace {
 
 /** Where each column stands in a card, null: left out. Two short ones share a line; long ones follow, with two lines each. */
 export function cardPlaces(columns: readonly Column[]): { places: (CardPlace | null)[]; lines: number } {
-  const isLong = (column: Column): boolean => least(column.width) >= 12
+  const isLong = (column: Column): boolean => least(column.width) >= 12 && column.width.includes('fr')
   const shown = columns.filter((column) => column.card !== false)
   const short = shown.filter((column) => !isLong(column))
   const long = shown.filter(isLong)
