@@ -92,6 +92,7 @@ try {
   await picture('old-alert')
   await press('nav a[href="/live"]')
   await until('[data-line=live]')
+  await until('[data-id=car-1]')
   await until('[data-face]')
   found.face = await ask(() => document.querySelector('[data-face]').dataset.face)
   await picture('old-live')

@@ -12,6 +12,7 @@ from tools.console import ConsoleError, Node
 from tools.old_chromium import VERSION, program
 
 from tests.browser.pages import PICTURES
+from tests.browser.test_live import district
 from tests.browser.world import PASSWORD, World
 
 DRIVER = Path(__file__).with_name("old_chromium.mjs")
@@ -23,6 +24,7 @@ async def test_main_pages_in_chromium_83(world: World) -> None:
         browser = await asyncio.to_thread(program)
     except ConsoleError as error:
         pytest.skip(f"no Chromium 83: {error}")
+    await district(world)
     words = [str(DRIVER), str(browser), world.url, "office", PASSWORD, str(PICTURES)]
     driver = await asyncio.create_subprocess_exec(
         str(Node().program), *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
