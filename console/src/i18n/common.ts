@@ -15,7 +15,7 @@ export default {
       loading: '正在加载…', empty: '没有符合条件的记录', emptyHint: '可放宽查询条件后再试', stale: '数据已过时，获取于 {time}',
       lost: '与服务器的连接已中断，正在重新连接…页面上的内容可能已过时', back: '已重新连接，内容已更新', slow: '服务器响应较慢，仍在等待…',
       allShown: '共 {count} 条', someShown: '已加载 {count} 条，向下滚动继续加载', selected: '已选 {count} 条',
-      clearSelection: '取消选择', keys: '键盘：j / k 移动，Enter 打开', keysSelect: '键盘：j / k 移动，Enter 打开，x 选择', selectAll: '全选已加载的', selectRow: '选择本行',
+      clearSelection: '取消选择', keys: '键盘：j / k 移动，Enter 打开', keysSelect: '键盘：j / k 移动，Enter 打开，x 选择', selectAll: '全选已加载的', selectRow: '选择本行', sort: '按{column}排序',
     },
     problem: { more: '共 {count} 处错误，列出前 {shown} 处', row: '第 {row} 行', wait: '请在 {seconds} 秒后重试' },
     clock: {
@@ -50,7 +50,7 @@ export default {
       seeFields: '未写入，请更正上面标出的内容。', missing: '必须填写', moment: '无法识别的时间', momentHint: '如 2026-03-02 08:30（北京时间）', yes: '是', once: '仅显示这一次，关闭后无法再查看。', copy: '复制', copied: '已复制',
       copyByHand: '浏览器不允许复制，请选中后手工复制', kept: '我已妥善保存',
     },
-    purpose: { title: '查看用途', text: '您的角色查看车辆位置须说明用途，用途将记入审计日志。', submit: '查看', ask: '请说明查询用途', hint: '如：3月油费核对（记入审计）', show: '查看' },
+    purpose: { text: '您的角色查看此内容须说明用途，用途将记入审计日志。', ask: '请说明查询用途', hint: '如：3月油费核对', show: '查看' },
     chart: { table: '数据表', time: '北京时间', empty: '这段时间没有数据' },
     units: { title: '单位', all: '全部单位', search: '查找单位', none: '没有单位' },
     rule: {
@@ -83,7 +83,7 @@ export default {
       loading: 'Loading…', empty: 'No records match', emptyHint: 'Try wider filters', stale: 'Out of date, fetched {time}',
       lost: 'The connection to the server is lost; trying again. What is shown may be out of date', back: 'Connected again, and up to date', slow: 'The server is slow to answer; still waiting…',
       allShown: '{count} in all', someShown: '{count} loaded; scroll down for more', selected: '{count} selected',
-      clearSelection: 'Clear the selection', keys: 'Keys: j / k move, Enter opens', keysSelect: 'Keys: j / k move, Enter opens, x selects', selectAll: 'Select all that are loaded', selectRow: 'Select this row',
+      clearSelection: 'Clear the selection', keys: 'Keys: j / k move, Enter opens', keysSelect: 'Keys: j / k move, Enter opens, x selects', selectAll: 'Select all that are loaded', selectRow: 'Select this row', sort: 'Order by {column}',
     },
     problem: { more: '{count} errors, the first {shown} are listed', row: 'Row {row}', wait: 'Try again in {seconds} s' },
     clock: {
@@ -118,7 +118,7 @@ export default {
       seeFields: 'Not written: mend what is marked above.', missing: 'Required', moment: 'No time', momentHint: 'like 2026-03-02 08:30 (Beijing)', yes: 'Yes', once: 'Shown this once: it cannot be seen again after closing.', copy: 'Copy', copied: 'Copied',
       copyByHand: 'The browser does not allow it: select it and copy by hand', kept: 'I have kept it',
     },
-    purpose: { title: 'What it is read for', text: 'Your role has to say what positions are read for; it is kept in the audit.', submit: 'Show', ask: 'What do you read it for?', hint: 'like: fuel costs of March (kept in the audit)', show: 'Show' },
+    purpose: { text: 'Your role has to say what this is read for; it is kept in the audit.', ask: 'What do you read it for?', hint: 'like: fuel costs of March', show: 'Show' },
     chart: { table: 'Table', time: 'Beijing time', empty: 'Nothing is known of this time' },
     units: { title: 'Units', all: 'All units', search: 'Find a unit', none: 'No units' },
     rule: {
