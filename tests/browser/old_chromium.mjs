@@ -12,6 +12,17 @@ const browser = spawn(program, [
   '--lang=zh-CN', '--remote-debugging-pipe', `--user-data-dir=${profile}`,
 ], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'], env: { ...process.env, LANG: 'zh_CN.UTF-8' } })
 const [, , , toBrowser, fromBrowser] = browser.stdio
+/** Only there so that a browser that says nothing ends the test. */
+const PATIENCE_MS = 110_000
+const failed = (why) => {
+  console.error(why)
+  browser.kill('SIGKILL')
+  process.exit(1)
+}
+const deadline = setTimeout(() => failed(`no end within ${PATIENCE_MS / 1000} s`), PATIENCE_MS)
+const early = (code, signal) => failed(`the browser has ended: ${code ?? signal}`)
+browser.once('exit', early)
+browser.once('error', (error) => failed(String(error)))
 
 let last = 0
 const waiting = new Map()
@@ -104,6 +115,8 @@ try {
   if (session) await picture('old-failed').catch(() => undefined)
 }
 process.stdout.write(`${JSON.stringify(found)}\n`)
+clearTimeout(deadline)
+browser.off('exit', early)
 browser.kill('SIGKILL')
 await new Promise((resolve) => browser.once('exit', resolve))
 rmSync(profile, { recursive: true, force: true })
