@@ -30,7 +30,7 @@ MOBILE: Final = {
     "case": ("/cases/{case}", "[data-test=state]"),
     "messages": ("/messages", "[role=grid]"),
     "tasks": ("/tasks", "[role=grid]"),
-    "account": ("/account", "h2"),
+    "account": ("/account", "main h2"),
 }
 #: The others of the office: they do not break.
 OTHERS: Final = (
