@@ -23,6 +23,7 @@ from xdist.scheduler import LoadScopeScheduling
 #: Tests that share something, by the beginning of their ids, with the name of their group. One that
 #: nobody named here fails.
 TOGETHER = {
+    "tests/browser/test_story.py": "story of the console",  # processes of its own, and longer than the others
     "tests/browser/": "console",
     "tests/integration/test_demo_roads.py": "roads of the demo",
     "tests/integration/test_identity.py": "people",

@@ -96,7 +96,7 @@ async def opened(
     async def open_page(path: str = "/", **more: Any) -> Page:
         context = await browser.new_context(
             base_url=world.url,
-            viewport={"width": 1366, "height": 768},
+            viewport=more.pop("viewport", {"width": 1366, "height": 768}),
             locale="zh-CN",
             timezone_id="America/New_York",
             **more,
@@ -142,10 +142,10 @@ async def visit(opened: Callable[..., Awaitable[Page]], sessions: dict[str, Any]
         else:
             page = await opened("/login?return=" + path.replace("&", "%26"), **more)
         form, inside = page.locator("input[name=password]"), page.locator("nav a").first
-        await form.or_(inside).first.wait_for()
+        await form.or_(inside).first.wait_for(state="attached")
         if await form.is_visible():
             await sign_in(page, login)
-            await inside.wait_for()
+            await inside.wait_for(state="attached")  # on a telephone it is a drawer
             sessions[login] = await page.context.storage_state()
         return page
 

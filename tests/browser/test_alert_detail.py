@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
+from pypdf import PdfReader
 
 from office.basemap.prepare import prepare
 from office.basemap.tile_file import path_of
@@ -218,6 +220,22 @@ async def test_withdrawn_says_why_and_prints(visit: Visit, ids: dict[str, str]) 
     await expect(page.get_by_role("button", name="立督办")).to_be_hidden()
     await expect(page.locator(".printed")).to_contain_text("北京时间")
     await page.screenshot(path=picture_path("alert-print"), full_page=True)
+
+
+async def test_dark_page_is_printed_on_white_paper_with_its_map(visit: Visit, ids: dict[str, str]) -> None:
+    page = await visit("office", f"/alerts/{ids['location']}", color_scheme="dark")
+    await expect(page.locator("[data-fix]")).to_contain_text("第 1 / 57")
+    printed = await page.pdf(format="A4", print_background=True)
+    PICTURES.mkdir(exist_ok=True)
+    (PICTURES / "alert.pdf").write_bytes(printed)
+    text = "".join(one.extract_text() for one in PdfReader(io.BytesIO(printed)).pages)
+    for told in ("定位异常", "证据地图", "SHA-256", "打印", "坐标系"):
+        assert told in text
+    assert "账户" not in text  # the frame is not printed
+    await expect(page.locator("html")).to_have_class("dark")  # and the screen is as it was
+    await page.emulate_media(media="print", color_scheme="dark")
+    await expect(page.locator("html")).not_to_have_class("dark")
+    assert await page.evaluate("() => getComputedStyle(document.body).color") == "rgb(31, 35, 41)"
 
 
 def picture_path(name: str) -> str:
