@@ -3723,7 +3723,11 @@ CREATE INDEX alerts_counted ON alerts USING btree (occurred_from) INCLUDE (organ
 
 CREATE INDEX alerts_happened ON alerts USING gist (tstzrange(occurred_from, GREATEST(occurred_from, COALESCE(occurred_to, 'infinity'::timestamp with time zone)), '[]'::text));
 
+CREATE INDEX alerts_late ON alerts USING btree (occurred_from) WHERE ((detected_at - occurred_from) >= '48:00:00'::interval);
+
 CREATE INDEX alerts_list ON alerts USING btree (detected_at DESC, id);
+
+CREATE INDEX alerts_long ON alerts USING btree (COALESCE(occurred_to, 'infinity'::timestamp with time zone)) WHERE ((occurred_to IS NULL) OR ((occurred_to - occurred_from) >= '24:00:00'::interval));
 
 CREATE INDEX alerts_of_driver ON alerts USING btree (driver, detected_at DESC, id) WHERE (driver IS NOT NULL);
 
@@ -3746,6 +3750,10 @@ CREATE INDEX alerts_suspected ON alerts USING btree (rule, subject) WHERE (statu
 CREATE INDEX alerts_updated ON alerts USING btree (updated_at, id);
 
 CREATE INDEX alerts_vehicle ON alerts USING btree (vehicle_no, occurred_from);
+
+CREATE INDEX alerts_withdrawn ON alerts USING btree (detected_at DESC, id) WHERE (status = 'withdrawn'::text);
+
+CREATE INDEX alerts_withdrawn_of ON alerts USING btree (organisation, detected_at DESC, id) WHERE (status = 'withdrawn'::text);
 
 CREATE INDEX assessment_disputes_listed ON assessment_disputes USING btree (raised_at DESC, id);
 

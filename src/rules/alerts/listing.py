@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, get_args
 
-from rules.alerts.asked import UNREAD, any_of, ask, masked
+from rules.alerts.asked import UNREAD, Stretch, any_of, ask, masked, stretches
 from rules.alerts.conditions import Conditions
 from rules.alerts.feed import MAX_PAGE, versioned
 from rules.alerts.model import Alert, AlertFilter, Severity, VersionedAlert
@@ -165,7 +165,9 @@ class _Part:
             # Of what is unread more and more is looked at: mostly it is what is newest, and the first page is full at once.
             asked = min(size, MAX_PAGE, left - self.looked) if unread else most - len(self.found)
             rows = await self._rows(asked, place)
-            kept = [row for row in rows if row["unread"] or not unread][: most - len(self.found)]
+            kept = [row for row in rows if row["seen"] and (row["unread"] or not unread)][
+                : most - len(self.found)
+            ]
             self.found += shown(kept, _listed, "alert", lambda row: row["id"])
             full, ended = len(self.found) == most, len(rows) < asked
             if rows:
@@ -176,31 +178,48 @@ class _Part:
         return await self._with_masked(most, after, place if full or not ended else None)
 
     async def _rows(self, limit: int, after: Place | None) -> list[Any]:
-        wanted, asked, column = self.wanted, Conditions(), f"a.{self.order.column}"
-        ask(asked, wanted)
+        arguments = Conditions()
+        most = arguments.argument(limit)
+        by_detection = self.order.column == "detected_at"
+        pages = [
+            self._stretch(arguments, stretch, after, most)
+            for stretch in stretches(self.wanted, by_detection=by_detection)
+        ]
+        page = pages[0] if len(pages) == 1 else " UNION ALL ".join(f"({one})" for one in pages)
+        # What was read is not fetched where it is only passed over.
+        body = f"CASE WHEN {UNREAD} THEN v.body END AS body" if self.wanted.unread else "v.body"
+        # The page first, then its bodies: where many alerts match, PostgreSQL would fetch those of all of them before it orders. A version that
+        # the caller must not see leaves its place empty, so that no page looks like the last one for want of it.
+        return await self.conn.fetch(
+            f"SELECT {body}, v.created_at, a.subject, a.vehicle_no, a.id, a.detected_at, a.occurred_from, {UNREAD} AS unread,"  # noqa: S608 - our own clauses
+            f" v.alert_id IS NOT NULL AS seen FROM (SELECT a.* FROM ({page}) a ORDER BY {self.order.sql} LIMIT {most}) a"
+            " LEFT JOIN alert_versions v ON v.alert_id = a.id AND v.version = a.version"
+            f" ORDER BY {self.order.sql}",
+            *arguments.arguments,
+        )
+
+    def _stretch(self, arguments: Conditions, stretch: Stretch, after: Place | None, most: str) -> str:
+        """The first alerts of ``stretch`` behind ``after``; its values become ``arguments``."""
+        asked, column = arguments.beside(), f"a.{self.order.column}"
+        ask(asked, self.wanted)
+        stretch.ask(asked)
         if after is not None:
             moment = from_us(after.at_us)
             # The first condition says where in the index to begin; the second alone would read all before.
             less, more = (">", "<") if self.order.oldest_first else ("<", ">")
             asked.add(f"{column} {less}= {{}} AND ({column} {less} {{}} OR a.id {more} {{}})", moment, moment, after.id)  # fmt: skip
-        name, values = one_by_one(asked, wanted, self.units)
-        most = asked.argument(limit)
-        # What was read is not fetched where it is only passed over.
-        body = f"CASE WHEN {UNREAD} THEN v.body END AS body" if wanted.unread else "v.body"
-        chosen = f"{body}, v.created_at, a.subject, a.vehicle_no, a.id, a.detected_at, a.occurred_from, {UNREAD} AS unread"
-        join = "JOIN alert_versions v ON v.alert_id = a.id AND v.version = a.version"
-        if values is None:
-            return await self.conn.fetch(
-                f"SELECT {chosen} FROM alerts a {join}{asked.where} ORDER BY {self.order.sql} LIMIT {most}",  # noqa: S608 - our own clauses
-                *asked.arguments,
+        name, values = one_by_one(asked, self.wanted, self.units)
+        first = f"ORDER BY {self.order.sql} LIMIT {most}"
+        if values is not None:
+            each = asked.argument(list(values))
+            own = f"{asked.where} AND" if asked.where else " WHERE"
+            return (
+                f"SELECT a.* FROM unnest({each}::text[]) AS u (one) CROSS JOIN LATERAL (SELECT a.* FROM alerts a{own}"  # noqa: S608 - our own clauses
+                f" a.{name} = u.one {first}) a {first}"
             )
-        each = asked.argument(list(values))
-        own = f"{asked.where} AND" if asked.where else " WHERE"
-        return await self.conn.fetch(
-            f"SELECT {chosen} FROM unnest({each}::text[]) AS u (one) CROSS JOIN LATERAL (SELECT a.* FROM alerts a{own}"  # noqa: S608 - our own clauses
-            f" a.{name} = u.one ORDER BY {self.order.sql} LIMIT {most}) a {join} ORDER BY {self.order.sql} LIMIT {most}",
-            *asked.arguments,
-        )
+        if stretch.few:  # OFFSET 0: PostgreSQL must not think of the order yet, or it would go through all alerts in the order
+            return f"SELECT a.* FROM (SELECT a.* FROM alerts a{asked.where} OFFSET 0) a {first}"  # noqa: S608 - our own clauses
+        return f"SELECT a.* FROM alerts a{asked.where} {first}"  # noqa: S608 - our own clauses
 
     async def _with_masked(self, most: int, after: Place | None, reached: Place | None) -> Place | None:
         """Adds the alerts of secret vehicles that the caller must not see, masked (migrations/0050_lists.sql). None where a vehicle, a
