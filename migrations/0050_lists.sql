@@ -4,20 +4,13 @@
 -- Which version of an alert somebody has read. A newer version makes it unread again; without a row it is unread. A row ends with its alert.
 CREATE TABLE alert_reads (
     reader  text NOT NULL,               -- user:7, as the setting gongche.subject
-    alert   text NOT NULL,               -- alerts.id. No foreign key: it would hold the alert while the judge wants to write it
+    alert   text NOT NULL REFERENCES alerts (id) ON DELETE CASCADE,
     version integer NOT NULL CHECK (version > 0),
     read_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (reader, alert)
 );
 COMMENT ON TABLE alert_reads IS 'Which version of an alert a person has read; of each person his own rows only.';
-CREATE INDEX alert_reads_of ON alert_reads (alert);
--- An alert that goes takes its rows with it.
-CREATE FUNCTION end_alert_reads() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    DELETE FROM alert_reads r USING old_rows o WHERE r.alert = o.id;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER alert_reads_end AFTER DELETE ON alerts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION end_alert_reads();
+CREATE INDEX alert_reads_of ON alert_reads (alert);  -- an alert that goes takes its rows with it
 -- One's own rows alone, whatever one reaches: the second policy holds beside all others. A row names no alert that its reader does not see.
 SELECT scope_table('alert_reads', 'SELECT, INSERT, UPDATE, DELETE', 'reader = current_setting(''gongche.subject'', true)',
     'reader = current_setting(''gongche.subject'', true) AND EXISTS (SELECT FROM alerts a WHERE a.id = alert)');
