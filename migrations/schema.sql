@@ -452,6 +452,14 @@ BEGIN
          WHERE m.since < m.until;
 END $$;
 
+CREATE FUNCTION end_alert_reads() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    DELETE FROM alert_reads r USING old_rows o WHERE r.alert = o.id;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION everywhere_role() RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -4131,6 +4139,8 @@ CREATE TRIGGER alert_dispositions_only_grow BEFORE DELETE OR UPDATE ON alert_dis
 
 CREATE TRIGGER alert_labels_stay BEFORE DELETE OR UPDATE ON alert_labels FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+CREATE TRIGGER alert_reads_end AFTER DELETE ON alerts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION end_alert_reads();
+
 CREATE TRIGGER alert_receipts_only_grow BEFORE DELETE OR UPDATE ON alert_receipts FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
 
 CREATE TRIGGER alerts_are_news AFTER UPDATE OF version ON alerts FOR EACH ROW WHEN ((new.version <> old.version)) EXECUTE FUNCTION note_alert_news();
@@ -4587,9 +4597,6 @@ ALTER TABLE ONLY alert_feed
 
 ALTER TABLE ONLY alert_labels
     ADD CONSTRAINT alert_labels_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
-
-ALTER TABLE ONLY alert_reads
-    ADD CONSTRAINT alert_reads_alert_fkey FOREIGN KEY (alert) REFERENCES alerts(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY alert_receipts
     ADD CONSTRAINT alert_receipts_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
