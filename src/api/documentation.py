@@ -18,6 +18,7 @@ from api.assessment.schemas import BODIES as ASSESSMENT
 from api.auth.cookies import COOKIE, CSRF_HEADER
 from api.backtests.schemas import BODIES as BACKTESTS
 from api.cases.bodies import BODIES as SUPERVISION
+from api.commands.schemas import BODIES as COMMANDS
 from api.exchange.schemas import BODIES as EXCHANGE
 from api.identity.schemas import BODIES as IDENTITY
 from api.messages.schemas import BODIES as MESSAGES
@@ -66,6 +67,7 @@ def describe(app: FastAPI) -> None:
                 *SUPERVISION,
                 *ASSESSMENT,
                 *BACKTESTS,
+                *COMMANDS,
                 *EXCHANGE,
                 *MESSAGES,
             )

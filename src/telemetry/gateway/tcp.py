@@ -21,6 +21,7 @@ from runtime.faults import of_one_fact
 from telemetry.gateway import metrics, position_frames
 from telemetry.gateway.batcher import CLOSED_BYTES, Batcher, RejectNote
 from telemetry.gateway.connection import Connection, ConnectionTable
+from telemetry.gateway.downlink import Downlink
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.registrar import Registrar
 from telemetry.gateway.sockets import Arrived, Sockets
@@ -33,8 +34,11 @@ from telemetry.jt808.scalar.header import is_hex, parse_header
 from telemetry.jt808.scalar.replies import time_reply
 from telemetry.jt808.session import (
     Action,
+    Answered,
     Authenticate,
     Close,
+    Confirmed,
+    PackagesWanted,
     Positions,
     Register,
     Rejected,
@@ -62,7 +66,11 @@ _LOG_DEAD_S = 5.0
 class Gateway:
     """Serves terminals until ``drain``. One object per process and event loop."""
 
-    def __init__(self, directory: TerminalDirectory, log: LogWriter, limits: Limits) -> None:
+    def __init__(
+        self, directory: TerminalDirectory, log: LogWriter, limits: Limits, downlink: Downlink | None = None
+    ) -> None:
+        """``downlink``: commands to terminals; without one none is sent, and no answer of a terminal is asked for."""
+        self._downlink = downlink
         self._limits = limits
         self._table = ConnectionTable()
         self._sockets = Sockets(limits, self._table, self._on_close)
@@ -81,7 +89,9 @@ class Gateway:
         self.fault: asyncio.Future[BaseException] = self._loop.create_future()
         self._batcher = Batcher(log, on_space=self._resume)
         self._batcher.task.add_done_callback(self._look_after)
-        self._registrar = Registrar(directory, self._sockets, self._table, self._reject)
+        self._registrar = Registrar(directory, self._sockets, self._table, self._reject, downlink)
+        if downlink is not None:
+            downlink.attach(self._sockets.send, lambda connection, actions: self._act(connection, actions, 0))
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -93,6 +103,8 @@ class Gateway:
             self._listen_to_sockets(True)
             self._spawn(self._sweep()).add_done_callback(self._look_after)
             self._spawn(self._registrar.follow()).add_done_callback(self._look_after)
+            if self._downlink is not None:
+                self._spawn(self._downlink.run()).add_done_callback(self._look_after)
         return bound
 
     async def drain(self, timeout_s: float) -> int:
@@ -108,6 +120,8 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._sockets.close_all("drain")
+        if self._downlink is not None:
+            await self._downlink.close()
         return lost
 
     def _spawn(self, coroutine: Any) -> asyncio.Task[None]:
@@ -330,6 +344,14 @@ class Gateway:
                     self._spawn(self._registrar.register(connection, action))
                 case Authenticate():
                     self._registrar.authenticate(connection, action)
+                case Confirmed() | Answered() | PackagesWanted():
+                    downlink = self._downlink
+                    to_do = (
+                        connection.session.nobody_waits(action)
+                        if downlink is None
+                        else downlink.heard(connection, action)
+                    )
+                    self._act(connection, to_do, now)
                 case Rejected(rejection):
                     self._reject(connection, rejection)
                 case Close(reason):
