@@ -7,6 +7,7 @@ from pathlib import Path
 
 from telemetry.jt808 import ids
 from telemetry.jt808.ids import Direction, MessageId
+from telemetry.jt808.scalar.header import Version
 
 SOURCES = Path(__file__).parents[2] / "src" / "telemetry"
 
@@ -15,7 +16,15 @@ def test_the_platform_s_ids_have_the_top_bit() -> None:
     """JT/T 808 annex A: what the platform sends is numbered from 0x8000 on."""
     for each in MessageId:
         assert (each.direction is Direction.DOWN) == bool(each & 0x8000), each
-        assert re.fullmatch(r"(20\d\d )?8\.\d{1,2}", each.clause), each
+        clauses = [clause for clause in each.clauses.values() if clause]
+        assert clauses, each
+        assert all(re.fullmatch(r"8\.\d{1,2}", clause) for clause in clauses), each
+
+
+def test_an_edition_names_a_clause_once() -> None:
+    for edition in Version:
+        clauses = [each.clauses[edition] for each in MessageId if each.clauses[edition]]
+        assert len(clauses) == len(set(clauses)) == {2011: 53, 2013: 65, 2019: 64}[edition]
 
 
 def test_no_id_is_written_out_anywhere_else() -> None:
@@ -31,4 +40,4 @@ def test_no_id_is_written_out_anywhere_else() -> None:
 
 def test_metrics_name_what_a_terminal_may_send() -> None:
     assert ids.label(MessageId.LOCATION_BATCH) == "0704"
-    assert [ids.label(number) for number in (0x0900, 0x8001, -1)] == ["other"] * 3
+    assert [ids.label(number) for number in (0x0F00, 0x8001, -1)] == ["other"] * 3

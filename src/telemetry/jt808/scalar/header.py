@@ -186,21 +186,32 @@ def build_messages(
     *,
     version: Version = Version.V2013,
     max_body: int = MAX_BODY,
+    version_flag: bool | None = None,
+    protocol_version: int = FIRST_PROTOCOL_VERSION,
 ) -> list[bytes]:
     """One message, or as many packages of at most ``max_body`` bytes as the body needs.
 
     Packages have consecutive serials from ``serial``, wrapping at 2**16 (2013, clause 7.12).
-    Raises ValueError for more than 65535 packages.
+    ``version_flag`` and ``protocol_version`` as for ``build_message``. Raises ValueError for more than 65535 packages.
     """
     if not 1 <= max_body <= MAX_BODY:
         raise ValueError(f"max_body {max_body}: 1 to {MAX_BODY}")
-    if len(body) <= max_body:
-        return [build_message(message_id, body, phone, serial, version=version)]
-    parts = [body[at : at + max_body] for at in range(0, len(body), max_body)]
+    parts = [body[at : at + max_body] for at in range(0, len(body), max_body)] or [b""]
     if len(parts) > 0xFFFF:
         raise ValueError(f"{len(parts)} packages: at most 65535")
+    total = len(parts) if len(parts) > 1 else 0
     return [
-        build_message(message_id, part, phone, serial + k, version=version, total=len(parts), index=k + 1)
+        build_message(
+            message_id,
+            part,
+            phone,
+            serial + k,
+            version=version,
+            total=total,
+            index=total and k + 1,
+            version_flag=version_flag,
+            protocol_version=protocol_version,
+        )
         for k, part in enumerate(parts)
     ]
 
