@@ -51,13 +51,17 @@ class Office:
     def __init__(self, pool: asyncpg.Pool, app: Any, client: httpx.AsyncClient) -> None:
         self.pool, self.app, self.client = pool, app, client
 
-    async def ask(self, n: int, kind: str = "text", client: httpx.AsyncClient | None = None, **fields: Any) -> int:
+    async def ask(
+        self, n: int, kind: str = "text", client: httpx.AsyncClient | None = None, **fields: Any
+    ) -> int:
         """The number of a new command to vehicle ``n``."""
         answer = await self.send(n, kind, client, **fields)
         assert answer.status_code == 201, answer.text
         return int(answer.json()["no"])
 
-    async def send(self, n: int, kind: str = "text", client: httpx.AsyncClient | None = None, **fields: Any) -> httpx.Response:
+    async def send(
+        self, n: int, kind: str = "text", client: httpx.AsyncClient | None = None, **fields: Any
+    ) -> httpx.Response:
         body = {"kind": kind, "key": f"k{next(_keys)}", "reason": REASON}
         body |= {"text": "请按时返回"} if kind == "text" else {}
         return await (client or self.client).post(f"/v1/vehicles/car-{n}/commands", json=body | fields)
@@ -88,14 +92,20 @@ class Office:
         return [row["step"] for row in rows]
 
     @asynccontextmanager
-    async def person(self, login: str, role: Role, unit: str | None = "unit") -> AsyncIterator[httpx.AsyncClient]:
+    async def person(
+        self, login: str, role: Role, unit: str | None = "unit"
+    ) -> AsyncIterator[httpx.AsyncClient]:
         """Somebody who has signed in."""
         async with self.pool.acquire() as connection, connection.transaction():
             hashed = await PasswordWork(self.app.state.settings).hash(PASSWORD)
-            await users.create(connection, users.MACHINE, login, users.profile(login, None, None, None), hashed)
+            await users.create(
+                connection, users.MACHINE, login, users.profile(login, None, None, None), hashed
+            )
             await users.set_password(connection, login, hashed)
             await grants.grant_role(connection, users.MACHINE, login, role, unit, datetime.now(UTC), None)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="https://test") as client:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app), base_url="https://test"
+        ) as client:
             made = await client.post("/v1/session", json={"login": login, "password": PASSWORD})
             assert made.status_code == 200, made.text
             client.headers["X-CSRF-Token"] = made.json()["csrf_token"]
@@ -120,10 +130,14 @@ async def office(pool: asyncpg.Pool, dsn: str, count: int = 3, **settings: Any) 
         )  # fmt: skip
     made = await create_token(pool, "test", SCOPES)
     app = create_app(
-        Settings(database_url=dsn, identity_key_file=identity_key(), **LIGHT, **settings), pool, position_sink=None
+        Settings(database_url=dsn, identity_key_file=identity_key(), **LIGHT, **settings),
+        pool,
+        position_sink=None,
     )
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="https://test", headers={"Authorization": f"Bearer {made.secret}"}
+        transport=httpx.ASGITransport(app),
+        base_url="https://test",
+        headers={"Authorization": f"Bearer {made.secret}"},
     ) as client:
         yield Office(pool, app, client)
 
@@ -136,7 +150,9 @@ def downlink(pool: asyncpg.Pool, bell: Bell, patience: Patience = QUICK) -> Down
 
 
 @asynccontextmanager
-async def gateway(pool: asyncpg.Pool, dsn: str, path: Path, patience: Patience = QUICK) -> AsyncIterator[Running]:
+async def gateway(
+    pool: asyncpg.Pool, dsn: str, path: Path, patience: Patience = QUICK
+) -> AsyncIterator[Running]:
     """A gateway that sends commands."""
     bell = Bell(dsn, CHANNEL)
     listens = asyncio.create_task(bell.run())
@@ -163,9 +179,7 @@ async def ordered(terminal: Terminal, message_id: int) -> tuple[Header, bytes]:
 
 def confirm(terminal: Terminal, header: Header, result: int = 0) -> None:
     """0x0001 to a message."""
-    terminal.send(
-        0x0001, header.serial.to_bytes(2, "big") + header.id.to_bytes(2, "big") + bytes((result,))
-    )
+    terminal.send(0x0001, header.serial.to_bytes(2, "big") + header.id.to_bytes(2, "big") + bytes((result,)))
 
 
 async def quiet(terminal: Terminal, wait_s: float) -> bool:

@@ -51,7 +51,9 @@ async def _get(client: httpx.AsyncClient, unit: str, world: Any) -> httpx.Respon
 def _stepped(word: str, state: str) -> Any:
     async def call(client: httpx.AsyncClient, unit: str, world: Any) -> httpx.Response:
         no = await _no(world, unit)
-        await world.pool.execute("UPDATE terminal_commands SET state = $2, ended_at = NULL WHERE no = $1", no, state)
+        await world.pool.execute(
+            "UPDATE terminal_commands SET state = $2, ended_at = NULL WHERE no = $1", no, state
+        )
         return await client.post(f"/v1/commands/{no}:{word}", json=_REASON)
 
     return call
@@ -66,5 +68,7 @@ def lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
         ("GET", "/v1/commands/{no}"): case(_get, reads),
         ("POST", "/v1/commands/{no}:cancel"): case(_stepped("cancel", "queued"), sends),
         # Tokens ask here: two people decide on what acts on a vehicle.
-        ("POST", "/v1/commands/{no}:approve"): case(_stepped("approve", "proposed"), controls, own=frozenset({403})),
+        ("POST", "/v1/commands/{no}:approve"): case(
+            _stepped("approve", "proposed"), controls, own=frozenset({403})
+        ),
     }

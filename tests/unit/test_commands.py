@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import random
+from typing import Any
 
 import pytest
 
+from simulation.terminal.answers import answers, new_device
 from telemetry.commands.kinds import KINDS, unprintable
 from telemetry.commands.steps import OVER, Failure, Standing, State, Step, advance, begun
 from telemetry.gateway import command_bodies
@@ -16,11 +18,10 @@ from telemetry.jt808.outstanding import Due, Outstanding, Patience
 from telemetry.jt808.scalar.header import Header, Version, parse_header
 from telemetry.jt808.scalar.messages import GeneralReply, decode_general_reply
 from telemetry.jt808.tables import codec
-from simulation.terminal.answers import answers, new_device
 from tests.integration.terminal_client import position
 
 TEXT = int(MessageId.TEXT)
-FIELDS = {
+FIELDS: dict[str, dict[str, Any]] = {
     "text": {"text": "请立即回单位", "urgent": True, "display": True, "speak": False},
     "location": {},
     "tracking": {"interval_s": 5, "for_s": 600},
@@ -102,7 +103,7 @@ def test_the_pauses_grow_as_the_protocol_says() -> None:
     out = Outstanding(Patience(reply_s=10, resends=3))
     waits(out)
     seen = []
-    for tenth in range(0, 5_000):
+    for tenth in range(5_000):
         seen += [(tenth / 10, what) for _, what in out.due(tenth / 10)]
         if seen and seen[-1][1] is Due.NO_REPLY:
             break
@@ -175,7 +176,9 @@ def test_the_answer_may_take_its_time_and_no_more() -> None:
 
 @pytest.mark.parametrize("version", Version)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_in_every_edition_is_a_message_that_a_terminal_answers(kind: str, version: Version) -> None:
+def test_every_kind_in_every_edition_is_a_message_that_a_terminal_answers(
+    kind: str, version: Version
+) -> None:
     encoding = Encoding((100, 101))
     try:
         message_id, body = encode(kind, FIELDS[kind], version, encoding)

@@ -86,7 +86,9 @@ async def ask(request: Request, id: VehicleId) -> Response:
     except asking.NoVehicleError:
         raise not_found(_NO_VEHICLE, id) from None
     except asking.NoTerminalError:
-        message = "车上现在没有这个（或任何）启用的终端 · no such (or no) enabled terminal sits in the vehicle now"
+        message = (
+            "车上现在没有这个（或任何）启用的终端 · no such (or no) enabled terminal sits in the vehicle now"
+        )
         raise RefusedError([Flaw(("terminal",), message)]) from None
     except asking.WhichTerminalError as error:
         phones = "、".join(error.phones[:10])
@@ -111,7 +113,9 @@ async def _read(request: Request) -> AnyCommand:
     kind = given.get("kind")
     model = MODELS.get(kind) if isinstance(kind, str) else None
     if model is None:
-        raise RefusedError([Flaw(("kind",), f"没有这类指令；可用 · no such kind; there are: {', '.join(MODELS)}")])
+        raise RefusedError(
+            [Flaw(("kind",), f"没有这类指令；可用 · no such kind; there are: {', '.join(MODELS)}")]
+        )
     try:
         return model.model_validate(given)
     except ValidationError as error:
@@ -167,7 +171,9 @@ def _life(body: AnyCommand) -> timedelta:
 def _who(subject: Subject, permission: str) -> Who:
     """Whose act it is: the subject's, and of those whose right was delegated to him."""
     lent = {grant.delegated_by for grant in subject.grants if permission in grant.permissions}
-    return Who(subject.key, subject.name, frozenset({subject.key, *(f"user:{id}" for id in lent if id is not None)}))
+    return Who(
+        subject.key, subject.name, frozenset({subject.key, *(f"user:{id}" for id in lent if id is not None)})
+    )
 
 
 @router.get(
@@ -209,7 +215,10 @@ async def shown(request: Request, no: No) -> Response:
     async with scoped(request, READ, read_only=True) as connection:
         command = await _found(connection, no)
         thread = await asking.thread_of(connection, no)
-    listed = [{name: row[name] for name in ("number", "step", "at", "reason", "detail")} | {"by": row["actor_name"]} for row in thread]
+    listed = [
+        {name: row[name] for name in ("number", "step", "at", "reason", "detail")} | {"by": row["actor_name"]}
+        for row in thread
+    ]
     return json_response(_shown(command, subject_of(request)) | {"thread": listed})
 
 
@@ -227,7 +236,9 @@ async def cancel(request: Request, no: No) -> Response:
     async def write(connection: Connection) -> dict[str, Any]:
         if not await asking.cancel(connection, no, _who(subject, SEND), body.reason):
             state = (await _found(connection, no))["state"]
-            raise _too_late(state, "已下发或已结束，不能撤回 · it was sent or has ended, and cannot be called back")
+            raise _too_late(
+                state, "已下发或已结束，不能撤回 · it was sent or has ended, and cannot be called back"
+            )
         return await _found(connection, no)
 
     return json_response(_shown(await written(request, SEND, write), subject))
@@ -239,7 +250,11 @@ async def cancel(request: Request, no: No) -> Response:
     response_model=CommandShown,
     openapi_extra=body_of(CommandReason),
     dependencies=[require(CONTROL)],
-    responses={409: {"description": "您已申请，须另一人同意；或不再等待 · you have asked, another person must agree; or it waits no more"}},
+    responses={
+        409: {
+            "description": "您已申请，须另一人同意；或不再等待 · you have asked, another person must agree; or it waits no more"
+        }
+    },
 )
 async def approve(request: Request, no: No) -> Response:
     """Another person than the one who asked, both with `commands:control` in the unit of the vehicle. Whoever has the right by
@@ -284,5 +299,8 @@ def _shown(row: dict[str, Any], subject: Subject) -> dict[str, Any]:
         "asked_by": row["asked_by_name"],
         "attempts": row["attempt"],
         "cancellable": row["state"] in (State.PROPOSED, State.QUEUED) and subject.may(SEND),
-        "approvable": row["state"] == State.PROPOSED and another and subject.kind is Kind.USER and subject.may(CONTROL),
+        "approvable": row["state"] == State.PROPOSED
+        and another
+        and subject.kind is Kind.USER
+        and subject.may(CONTROL),
     }

@@ -96,7 +96,10 @@ class ParameterValue(Body):
     """A parameter and its value, a number or a text as JT/T 808 has it."""
 
     id: ParameterId
-    value: Annotated[int, Field(ge=0, le=2**32 - 1)] | Annotated[str, StringConstraints(max_length=200, pattern=PLAIN_PATTERN)]
+    value: (
+        Annotated[int, Field(ge=0, le=2**32 - 1)]
+        | Annotated[str, StringConstraints(max_length=200, pattern=PLAIN_PATTERN)]
+    )
 
 
 class SetParametersCommand(_Command):
@@ -110,7 +113,9 @@ class SetParametersCommand(_Command):
     def _can_be_sent(cls, value: list[ParameterValue]) -> list[ParameterValue]:
         for each in value:
             if isinstance(each.value, str) and (wrong := unprintable(each.value)):
-                raise ValueError(f"{each.id}：不在 GBK 中的字符 · characters that GBK does not have: {wrong[:10]}")
+                raise ValueError(
+                    f"{each.id}：不在 GBK 中的字符 · characters that GBK does not have: {wrong[:10]}"
+                )
         if len({int(each.id, 16) for each in value}) < len(value):
             raise ValueError("参数重复 · a parameter is there twice")
         return value

@@ -156,7 +156,9 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
         }
     ),
     Role.APPROVER: frozenset({"registry:read", "secret:read"}),
-    Role.DISPATCHER: frozenset({"registry:read", "tracks:read", "secret:read", "commands:read", "commands:send"}),
+    Role.DISPATCHER: frozenset(
+        {"registry:read", "tracks:read", "secret:read", "commands:read", "commands:send"}
+    ),
     Role.DRIVER: frozenset(),
     Role.APPLICANT: frozenset(),
     Role.CONTRACTOR: frozenset({"registry:read"}),

@@ -66,10 +66,10 @@ def answers(device: Device, header: Header, part: bytes, position: bytes | None)
             return [_parameters(device, serial, list(device.parameters))]
         case MessageId.QUERY_SOME_PARAMETERS:
             wanted = fields["ids"]
-            return [_parameters(device, serial, [each for each in wanted if each in device.parameters])]  # type: ignore[union-attr, misc]  # the table says that it is a list of numbers
+            return [_parameters(device, serial, [each for each in wanted if each in device.parameters])]  # type: ignore[union-attr]  # the table says that it is a list of numbers
         case MessageId.SET_PARAMETERS:
             for row in fields["parameters"]:  # type: ignore[union-attr]  # a list of rows
-                device.parameters[row["id"]] = row["value"]  # type: ignore[index, call-overload]
+                device.parameters[row["id"]] = row["value"]  # type: ignore[index]
             return [_reply(serial, message_id, _OK)]
         case MessageId.QUERY_ATTRIBUTES:
             return [(MessageId.ATTRIBUTES_REPLY, _attributes(device))]
@@ -87,7 +87,9 @@ _ALL: Final = _CONFIRMED | {
 
 
 def _reply(serial: int, message_id: int, result: int) -> Answer:
-    return MessageId.TERMINAL_GENERAL_REPLY, m.encode_general_reply(m.GeneralReply(serial, message_id, result))
+    return MessageId.TERMINAL_GENERAL_REPLY, m.encode_general_reply(
+        m.GeneralReply(serial, message_id, result)
+    )
 
 
 def _parameters(device: Device, serial: int, ids: list[int]) -> Answer:

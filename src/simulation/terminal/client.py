@@ -109,9 +109,30 @@ class Terminal:
     """One terminal. Made by ``Fleet.add``; use ``offer``, ``go_offline``, ``go_online`` and ``waiting``."""
 
     __slots__ = (
-        "_address", "_again", "_blind", "_code", "_control", "_deadline", "_failures", "_link", "_loop", "_online",
-        "_newest", "_queue", "_serial", "_stats", "_timing", "_unconfirmed", "_window", "device", "last_sent_at", "phone", "registration",
-        "retry_at", "state", "version",
+        "_address",
+        "_again",
+        "_blind",
+        "_code",
+        "_control",
+        "_deadline",
+        "_failures",
+        "_link",
+        "_loop",
+        "_newest",
+        "_online",
+        "_queue",
+        "_serial",
+        "_stats",
+        "_timing",
+        "_unconfirmed",
+        "_window",
+        "device",
+        "last_sent_at",
+        "phone",
+        "registration",
+        "retry_at",
+        "state",
+        "version",
     )  # fmt: skip
 
     def __init__(

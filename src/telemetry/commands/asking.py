@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from runtime.connection import Connection
@@ -113,7 +113,7 @@ async def ask(connection: Connection, asked: Asked, who: Who) -> tuple[dict[str,
 
 async def _of_key(connection: Connection, asked: Asked, who: Who) -> dict[str, Any] | None:
     row = await connection.fetchrow(
-        f"SELECT {_SHOWN} {_FROM} WHERE c.asked_by = $1 AND c.key = $2",  # noqa: S608 - our own names
+        f"SELECT {_SHOWN} {_FROM} WHERE c.asked_by = $1 AND c.key = $2",
         who.key,
         asked.key,
     )
@@ -143,7 +143,7 @@ async def _terminal(connection: Connection, asked: Asked) -> int:
 
 async def find(connection: Connection, no: int) -> dict[str, Any] | None:
     """A command as it stands."""
-    row = await connection.fetchrow(f"SELECT {_SHOWN} {_FROM} WHERE c.no = $1", no)  # noqa: S608 - our own names
+    row = await connection.fetchrow(f"SELECT {_SHOWN} {_FROM} WHERE c.no = $1", no)
     return None if row is None else dict(row)
 
 
@@ -178,7 +178,7 @@ async def page(
             values.append(value)
             conditions.append(condition.format(f"${len(values)}"))
     rows = await connection.fetch(
-        f"SELECT {_SHOWN} {_FROM} WHERE {' AND '.join(conditions)} ORDER BY c.no DESC LIMIT {int(limit)}",  # noqa: S608 - our own names
+        f"SELECT {_SHOWN} {_FROM} WHERE {' AND '.join(conditions)} ORDER BY c.no DESC LIMIT {int(limit)}",
         *values,
     )
     return [dict(row) for row in rows]
@@ -196,7 +196,9 @@ async def cancel(connection: Connection, no: int, who: Who, reason: str) -> bool
 
 
 async def _step(connection: Connection, no: int, step: Step, who: Who, reason: str) -> bool:
-    (done,) = await append(connection, [Happened(no, step, actor=who.key, actor_name=who.name, reason=reason)])
+    (done,) = await append(
+        connection, [Happened(no, step, actor=who.key, actor_name=who.name, reason=reason)]
+    )
     return done.counted
 
 

@@ -48,7 +48,16 @@ KINDS: Final[dict[str, Kind]] = {
         # Whoever is not sure whether a car was locked must look, not try again: these are never sent twice.
         Kind("reset", "终端复位", "restart the device", "control", False, False, _TEN, _HOUR),
         Kind("lock", "车门加锁、解锁", "lock or unlock the doors", "control", True, False, _TEN, _HOUR),
-        Kind("cut", "断油断电、恢复", "cut fuel and power, or restore them", "control", False, False, _TEN, _HOUR),
+        Kind(
+            "cut",
+            "断油断电、恢复",
+            "cut fuel and power, or restore them",
+            "control",
+            False,
+            False,
+            _TEN,
+            _HOUR,
+        ),
     )
 }
 #: Permission of each level.

@@ -51,7 +51,7 @@ _TIMEOUT_S: Final = 10.0
 _PAUSE_S: Final = 0.5
 #: Nothing is sent for the last so many seconds of the lease: others may take this gateway for gone.
 _MARGIN_S: Final = 3.0
-_SETTLE_S: Final = 5.0
+_SETTLE_S: Final = 2.0
 _CLOSE_S: Final = 3.0
 #: Result of a general reply -> why the command failed.
 _FAILURES: Final[dict[int, Failure]] = {
@@ -78,7 +78,12 @@ class Downlink:
     ) -> None:  # fmt: skip
         self.id = str(uuid.uuid4())
         self._pool, self._bell = pool, bell
-        self._patience, self._permitted, self._encoding, self._host = patience, frozenset(permitted), encoding, host
+        self._patience, self._permitted, self._encoding, self._host = (
+            patience,
+            frozenset(permitted),
+            encoding,
+            host,
+        )
         self._loop = asyncio.get_running_loop()
         self._here: dict[int, _Here] = {}
         self._changed: set[int] = set()  # terminals whose presence the database does not know yet
@@ -219,14 +224,18 @@ class Downlink:
                 if not of_one_fact(error):
                     raise
                 metrics.COMMAND_FAULTS.inc()
-                logger.error("程序故障，请报告 / a fault of the program on commands to terminals", exc_info=error)
+                logger.error(
+                    "程序故障，请报告 / a fault of the program on commands to terminals", exc_info=error
+                )
                 await asyncio.sleep(_PAUSE_S)
             if not more:
                 await self._rest(seen)
 
     async def _failed(self, error: BaseException) -> None:
         if not self._trouble:  # said once, not every second
-            logger.warning("no commands go out now, the database does not answer: %s", error or type(error).__name__)
+            logger.warning(
+                "no commands go out now, the database does not answer: %s", error or type(error).__name__
+            )
         self._trouble = True
         with suppress(*DATABASE_ERRORS):
             await renew_read_only(self._pool, error)
@@ -344,11 +353,15 @@ class Downlink:
             return
         session = here.connection.session
         try:
-            message_id, body = command_bodies.encode(taken.kind, taken.fields, session.version, self._encoding)
+            message_id, body = command_bodies.encode(
+                taken.kind, taken.fields, session.version, self._encoding
+            )
         except Exception as error:
             if not of_one_fact(error):
                 raise
-            logger.error("command %d (%s) cannot be encoded for its terminal: %s", taken.no, taken.kind, error)
+            logger.error(
+                "command %d (%s) cannot be encoded for its terminal: %s", taken.no, taken.kind, error
+            )
             failed = Happened(taken.no, Step.FAILED, self.id, taken.attempt, Failure.CANNOT_ENCODE)
             self._steps.add(failed, taken.kind)
             self._wake.set()
