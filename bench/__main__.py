@@ -17,6 +17,7 @@ NAMES = {
     "office": "pages, lists, tracks, the stream at a million alerts and 300,000 cases, beside 5,000 positions/s",
     "live": "the live map of 29,000 vehicles: CPU of the API and bytes of each of 50 viewers",
     "recompute": "position to alert in the feed while 30 days of 29,000 vehicles are computed again",
+    "commands": "a text to 10,000 terminals: until the last has confirmed it, and what positions wait meanwhile",
     "connections": "15,000 connections on one gateway: memory, how fast they come, replies",
     "growth": "CPU per position from 1,000 to 15,000 vehicles and from 10 to 10,000 fences",
     "city": "a day of 854, 5,000 and 29,000 vehicles settled for all rules; location live; routes of a real engine",
