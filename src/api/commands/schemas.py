@@ -173,13 +173,13 @@ class CommandEvent(BaseModel):
 class CommandShown(BaseModel):
     """A command. `proposed`: waits for a second person; `queued`: for its terminal; `sent`: on its way; `delivered`: the terminal has
     confirmed it; `answered`; `failed` (`failure` says why: `outcome_unknown` means that it may have been carried out and is not sent again);
-    `expired`; `cancelled`. `attempts`: how often it was begun to send. `approvable`: a second person may agree now, and you are another one
+    `expired`; `cancelled`. `terminal`: its phone number; null = it is not yours to know any more. `attempts`: how often it was begun to send. `approvable`: a second person may agree now, and you are another one
     than who asked."""
 
     no: int
     organisation: str
     vehicle: str
-    terminal: str
+    terminal: str | None
     kind: KindName
     fields: dict[str, Any]
     reason: str

@@ -19,7 +19,7 @@ _SHOWN: Final = (
     "c.no, c.organisation, c.vehicle, t.phone AS terminal, c.kind, c.fields, c.reason, c.asked_by, c.asked_by_name, c.key, c.asked_at,"
     " c.expires_at, c.state, c.failure, c.attempt, c.ended_at, c.persons"
 )
-_FROM: Final = "FROM terminal_commands c JOIN terminals t ON t.no = c.terminal_no"
+_FROM: Final = "FROM terminal_commands c LEFT JOIN terminals t ON t.no = c.terminal_no"
 
 
 @dataclass(frozen=True, slots=True)
