@@ -118,7 +118,7 @@ class FallingPool:
         self._pool, self._fall = pool, fall
 
     @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[_Connection]:
+    async def acquire(self) -> AsyncIterator[Any]:
         if self._fall.dead:
             raise KilledError
         async with self._pool.acquire() as real:
