@@ -50,6 +50,8 @@ CREATE INDEX terminal_commands_under_way ON terminal_commands (gateway) WHERE st
 CREATE INDEX terminal_commands_ends ON terminal_commands (expires_at) WHERE state IN ('proposed', 'queued');
 CREATE INDEX terminal_commands_vehicle ON terminal_commands (vehicle, no DESC);
 CREATE INDEX terminal_commands_organisation ON terminal_commands (organisation, no DESC);
+CREATE INDEX terminal_commands_kind ON terminal_commands (kind, no DESC);
+CREATE INDEX terminal_commands_state ON terminal_commands (state, no DESC);
 
 CREATE TABLE terminal_command_events (
     command    bigint NOT NULL REFERENCES terminal_commands (no),

@@ -4031,11 +4031,15 @@ CREATE INDEX terminal_bindings_vehicle ON terminal_bindings USING btree (vehicle
 
 CREATE INDEX terminal_commands_ends ON terminal_commands USING btree (expires_at) WHERE (state = ANY (ARRAY['proposed'::text, 'queued'::text]));
 
+CREATE INDEX terminal_commands_kind ON terminal_commands USING btree (kind, no DESC);
+
 CREATE UNIQUE INDEX terminal_commands_one_sent ON terminal_commands USING btree (terminal_no) WHERE (state = 'sent'::text);
 
 CREATE INDEX terminal_commands_organisation ON terminal_commands USING btree (organisation, no DESC);
 
 CREATE INDEX terminal_commands_queued ON terminal_commands USING btree (terminal_no, no) WHERE (state = 'queued'::text);
+
+CREATE INDEX terminal_commands_state ON terminal_commands USING btree (state, no DESC);
 
 CREATE INDEX terminal_commands_under_way ON terminal_commands USING btree (gateway) WHERE ((state = ANY (ARRAY['sent'::text, 'delivered'::text])) AND (ended_at IS NULL));
 
