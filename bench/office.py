@@ -60,17 +60,17 @@ INSERT INTO organisations (id, name) VALUES ('city', '市'), ('other', '另一�
 UPDATE organisations SET parent = CASE WHEN substr(id, 6)::int < {_CITY_UNITS} THEN 'city' ELSE 'other' END WHERE id LIKE 'bench%';
 CREATE TEMP TABLE made AS
     SELECT i, lpad(i::text, 32, '0') AS id, ('{{mileage,location,destination,card_use,off_hours}}'::text[])[1 + i / 100 % 5] AS rule,
-        'v' || i % {RATE} AS vehicle, 'bench' || i % {RATE} % {_UNITS} AS organisation,
+        'v' || i % {RATE} AS vehicle, '苏F' || lpad((i % {RATE})::text, 5, '0') AS plate, 'bench' || i % {RATE} % {_UNITS} AS organisation,
         CASE WHEN i / 100 % 50 = 0 THEN 'withdrawn' ELSE 'suspected' END AS status, ('{{low,medium,high}}'::text[])[1 + i / 100 % 3] AS severity,
         now() - ({ALERTS} - i) * interval '15.5 s' AS at
     FROM generate_series(1, {ALERTS}) i;
 INSERT INTO alerts (id, rule, subject, vehicle_no, version, status, severity, organisation, vehicle, plate, order_id, occurred_from,
     occurred_to, detected_at, updated_at)
-    SELECT id, rule, 'order:P' || i, 1 + i % {RATE}, 1, status, severity, organisation, vehicle, '苏F', 'P' || i, at - interval '1 h',
+    SELECT id, rule, 'order:P' || i, 1 + i % {RATE}, 1, status, severity, organisation, vehicle, plate, 'P' || i, at - interval '1 h',
         at, at, at FROM made;
 INSERT INTO alert_versions (alert_id, version, body, evidence_sha256, created_at)
     SELECT id, 1, jsonb_build_object('id', id, 'rule', rule, 'rule_version', 1, 'version', 1, 'status', status, 'severity', severity,
-        'organisation', organisation, 'vehicle', vehicle, 'plate', '苏F', 'driver', null, 'order', 'P' || i, 'occurred_from',
+        'organisation', organisation, 'vehicle', vehicle, 'plate', plate, 'driver', null, 'order', 'P' || i, 'occurred_from',
         at - interval '1 h', 'occurred_to', at, 'detected_at', at, 'summary', '疑似：行驶里程 32.4 公里，导航里程 20.1 公里，超出 12.3 公里',
         'measures', '{{"driven": {{"value": 32.4, "unit": "km"}}, "route": {{"value": 20.1, "unit": "km"}}}}'::jsonb, 'parameters', '{{"factor": 1.5}}'::jsonb,
         'evidence_hash', repeat('00', 32), 'withdrawal_reason', null), sha256(int8send(i)), at FROM made;
@@ -285,7 +285,7 @@ def _one() -> Measured:
             made.port,
             terminals=RATE,
             window=1,
-            seconds=600,
+            seconds=3600,
             rate=RATE,
             core=None,
             known=True,

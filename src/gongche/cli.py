@@ -95,6 +95,7 @@ COMMANDS = (
         "程序故障时隔离的定位",
         "the quarantine of positions that the program failed on; try again",
     ),
+    Command("frames", "gongche.commands.frames", "逐字段解释 JT/T 808 帧", "explains JT/T 808 frames"),
     Command("token", "gongche.commands.token", "管理接口令牌", "create, list, revoke API tokens"),
     Command(
         "user",

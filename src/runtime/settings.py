@@ -70,6 +70,28 @@ class Settings(BaseSettings):
 
     tcp_host: str = Field("0.0.0.0", description="where terminals connect (JT/T 808)")  # noqa: S104 - terminals come from outside
     tcp_port: int = Field(8808, ge=0, le=65535)
+    udp: bool = Field(False, description="terminals may also send by UDP, to tcp_host and tcp_port")
+    tls_port: int | None = Field(
+        None, ge=0, le=65535, description="terminals may also connect by TLS, on tcp_host; unset = no TLS"
+    )
+    tls_certificate: Path | None = Field(
+        None,
+        description="PEM; what terminals are shown, with the certificates above it. A new file is taken without a restart",
+    )
+    tls_key: Path | None = Field(None, description="PEM; the key of tls_certificate")
+    tls_client_ca: Path | None = Field(None, description="PEM; who signed the certificates of terminals")
+    tls_clients: Literal["none", "optional", "required"] = Field(
+        "none",
+        description="whether terminals show a certificate of their own, signed by one of tls_client_ca",
+    )
+    terminal_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="terminals connect from these networks only, with commas between; none = from everywhere",
+    )
+    terminal_balancers: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="connections from these networks begin with a PROXY header (version 1 or 2), which is believed; with commas between",
+    )
     http_host: str = Field("127.0.0.1", description="where the API listens")
     http_port: int = Field(8000, ge=0, le=65535)
     metrics_host: str = Field(
@@ -402,7 +424,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         "webhook_retry_s", "webhook_allowed_networks", "webhook_ports", "message_mail_domains", "message_bot_hosts",
-        "message_retry_s", "command_parameters", "command_cut_words", mode="before",
+        "message_retry_s", "terminal_networks", "terminal_balancers", "command_parameters", "command_cut_words", mode="before",
     )  # fmt: skip
     @classmethod
     def _with_commas(cls, value: object) -> object:

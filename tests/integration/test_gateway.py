@@ -75,7 +75,7 @@ async def running(pool: asyncpg.Pool, path: Path, limits: Limits | None = None, 
     directory = TerminalDirectory(pool, auto)
     await directory.load()
     log = EmbeddedLogWriter(path, partitions)
-    gateway = Gateway(directory, log, limits or Limits(), downlink)
+    gateway = Gateway(directory, log, limits or Limits(), downlink=downlink)
     try:
         yield Running(gateway, gateway.listen("127.0.0.1", 0), path, partitions)
     finally:

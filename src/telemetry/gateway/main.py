@@ -20,6 +20,8 @@ from telemetry.commands.thread import CHANNEL
 from telemetry.gateway import metrics
 from telemetry.gateway.command_bodies import Encoding
 from telemetry.gateway.downlink import Downlink
+from telemetry.gateway.entrances.certificates import Certificates
+from telemetry.gateway.entrances.origins import Origins, networks
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.tcp import Gateway
 from telemetry.jt808.outstanding import Patience
@@ -56,13 +58,44 @@ def _downlink(settings: Settings, pool: Any, bell: Bell) -> Downlink:
     )
 
 
-def _raise_file_limit(connections: int) -> int:
-    """One descriptor a connection: take what the system grants. For how many of ``connections`` that is enough.
+def _origins(settings: Settings) -> Origins:
+    return Origins(
+        networks("GONGCHE_TERMINAL_NETWORKS", settings.terminal_networks),
+        networks("GONGCHE_TERMINAL_BALANCERS", settings.terminal_balancers),
+    )
+
+
+async def _other_entrances(gateway: Gateway, settings: Settings, port: int) -> None:
+    """TLS and UDP, where they are set. Raises ConfigurationError."""
+    if settings.udp:
+        await gateway.listen_udp(settings.tcp_host, port)
+        logger.info("listening for terminals on %s:%d by UDP", settings.tcp_host, port)
+    if settings.tls_port is None:
+        return
+    if settings.tls_certificate is None or settings.tls_key is None:
+        raise ConfigurationError(
+            "GONGCHE_TLS_PORT 需要证书与私钥 / needs a certificate and its key",
+            hint="set GONGCHE_TLS_CERTIFICATE and GONGCHE_TLS_KEY",
+        )
+    certificates = Certificates(
+        settings.tls_certificate, settings.tls_key, settings.tls_client_ca, settings.tls_clients
+    )
+    bound = gateway.listen_tls(settings.tcp_host, settings.tls_port, certificates)
+    logger.info("listening for terminals on %s:%d by TLS", settings.tcp_host, bound)
+
+
+def _files_each(settings: Settings) -> int:
+    """Descriptors of a connection: its socket; by UDP the two of a pair; by TLS both."""
+    return 3 if settings.tls_port is not None else 2 if settings.udp else 1
+
+
+def _raise_file_limit(connections: int, each: int = 1) -> int:
+    """``each``: descriptors a connection takes, at most. Takes what the system grants. For how many of ``connections`` that is enough.
 
     Raises ConfigurationError when it is enough for none.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + _OWN_FILES
+    wanted = connections * each + _OWN_FILES
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return connections
     granted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -75,9 +108,9 @@ def _raise_file_limit(connections: int) -> int:
     if granted < wanted:
         logger.warning(
             "only %d file descriptors: at most %d connections instead of %d",
-            granted, granted - _OWN_FILES, connections,
+            granted, (granted - _OWN_FILES) // each, connections,
         )  # fmt: skip
-    return granted - _OWN_FILES
+    return min(connections, (granted - _OWN_FILES) // each)
 
 
 async def serve(gateway: Gateway, stop: asyncio.Event, drain_timeout_s: float) -> None:
@@ -105,7 +138,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[..., None
     """
     if not settings.database_url:
         raise ValueError("the composition root resolves the database first")
-    connections = _raise_file_limit(settings.max_connections)
+    connections = _raise_file_limit(settings.max_connections, _files_each(settings))
     pool = await create_pool(settings.database_url, min_size=1, max_size=4)
     log = open_writer(settings)
     listens: asyncio.Task[None] | None = None
@@ -118,8 +151,9 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[..., None
         metrics.BUDGET_LIMIT.set(limits.memory_budget_bytes)
         bell = Bell(settings.database_url, CHANNEL)
         listens = asyncio.create_task(bell.run(), name="listens for commands")
-        gateway = Gateway(directory, log, limits, _downlink(settings, pool, bell))
+        gateway = Gateway(directory, log, limits, _origins(settings), _downlink(settings, pool, bell))
         port = gateway.listen(settings.tcp_host, settings.tcp_port)
+        await _other_entrances(gateway, settings, port)
 
         async def readiness() -> str | None:
             return "draining" if stop.is_set() else gateway.trouble()

@@ -8,6 +8,11 @@ CONNECTIONS = Gauge("gongche_gateway_connections", "Open terminal connections.")
 AUTHENTICATED = Gauge("gongche_gateway_authenticated_connections", "Connections that have authenticated.")
 ACCEPTED = Counter("gongche_gateway_accepted_total", "Connections accepted.")
 CLOSED = Counter("gongche_gateway_closed_total", "Connections closed, by reason.", ["reason"])
+UDP = Counter(
+    "gongche_gateway_udp_datagrams_total",
+    "Datagrams: taken, not_frames (no whole frames), refused (unreadable, or not admitted), full (dropped), moved (taken from a new port).",
+    ["outcome"],
+)
 BYTES_IN = Counter("gongche_gateway_received_bytes_total", "Bytes read from terminals.")
 FRAMES = Counter(
     "gongche_gateway_frames_total", "Frames read, by message id (hex) or 'other' or 'broken'.", ["message"]

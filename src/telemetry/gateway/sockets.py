@@ -22,6 +22,7 @@ from runtime.arrays import Ints
 from runtime.errors import ConfigurationError
 from telemetry.gateway import metrics
 from telemetry.gateway.connection import Connection, ConnectionTable
+from telemetry.gateway.entrances.origins import Origins, plain
 from telemetry.gateway.limits import Admission, Limits
 
 logger = logging.getLogger(__name__)
@@ -46,18 +47,29 @@ class Arrived(NamedTuple):
     slots: Ints
 
 
+#: Takes a socket that was accepted, with its address and port.
+Taker = Callable[[socket.socket, str, int], None]
+
+
 class Sockets:
     """Listeners and connections. ``on_close(connection)`` is called once, before its slot is given back."""
 
     def __init__(
-        self, limits: Limits, table: ConnectionTable, on_close: Callable[[Connection], None]
+        self,
+        limits: Limits,
+        table: ConnectionTable,
+        on_close: Callable[[Connection], None],
+        origins: Origins | None = None,
     ) -> None:
+        self.origins = origins or Origins()
         self._limits = limits
         self._table = table
         self._on_close = on_close
         self._admission = Admission(limits)
         self._epoll = select.epoll()
         self._listeners: dict[int, socket.socket] = {}
+        #: Of listeners whose connections are not plain from their first byte: who makes them so.
+        self._takers: dict[int, Taker] = {}
         #: Listeners that are not watched now: the system has no room for more connections.
         self._paused: set[int] = set()
         self._exhausted = False  # True from then until all that waited are accepted
@@ -72,21 +84,28 @@ class Sockets:
         """Readable when any socket here is."""
         return self._epoll.fileno()
 
-    def listen(self, host: str, port: int) -> int:
-        """Start accepting; returns the port. Several processes may share one port (SO_REUSEPORT).
+    def listen(self, host: str, port: int, taker: Taker | None = None, setting: str = "GONGCHE_TCP") -> int:
+        """Start accepting; returns the port. Several processes may share one port (SO_REUSEPORT). ``::`` is both protocols, IPv6 and
+        IPv4. ``taker``: gets what is accepted, and gives it to ``admit`` when it is plain. ``setting``: what begins the names of the
+        settings, for the message.
 
         Raises ConfigurationError when the address cannot be used.
         """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        both = host == "::" and socket.has_dualstack_ipv6()
         try:
-            listener = socket.create_server((host, port), family=family, backlog=4096, reuse_port=True)
+            listener = socket.create_server(
+                (host, port), family=family, backlog=4096, reuse_port=True, dualstack_ipv6=both
+            )
         except OSError as error:
             raise ConfigurationError(
                 f"cannot listen for terminals on {host}:{port}: {error.strerror}",
-                hint="see GONGCHE_TCP_HOST, GONGCHE_TCP_PORT",
+                hint=f"see GONGCHE_TCP_HOST, {setting}_PORT",
             ) from error
         listener.setblocking(False)
         self._listeners[listener.fileno()] = listener
+        if taker is not None:
+            self._takers[listener.fileno()] = taker
         self._epoll.register(listener.fileno(), select.EPOLLIN)
         return int(listener.getsockname()[1])
 
@@ -95,6 +114,7 @@ class Sockets:
         for listener in self._listeners.values():
             listener.close()
         self._listeners.clear()
+        self._takers.clear()
         self._paused.clear()
 
     def accept_again(self) -> None:
@@ -225,6 +245,7 @@ class Sockets:
         metrics.CONNECTIONS.dec()
 
     def _accept(self, listener: socket.socket, now: float) -> None:
+        taker = self._takers.get(listener.fileno())
         for _ in range(_ACCEPTS_PER_TURN):
             try:
                 sock, (address, port, *_rest) = listener.accept()
@@ -236,27 +257,57 @@ class Sockets:
                     self._pause_listener(listener, error)
                     return
                 continue  # the peer has closed already
-            refused = self._admission.enter(address)
-            if refused:
-                metrics.CLOSED.labels(refused).inc()
-                sock.close()
+            address = plain(address)
+            if taker is not None:
+                sock.setblocking(False)
+                taker(sock, address, port)
                 continue
             try:
-                sock.setblocking(False)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._epoll.register(sock.fileno(), select.EPOLLIN)
+                self._admit(sock, address, port, now)
             except OSError as error:
-                self._admission.leave(address)
-                metrics.CLOSED.labels("error").inc()
-                sock.close()
                 if error.errno in _EXHAUSTED:
                     self._pause_listener(listener, error)
                     return
-                continue
-            connection = Connection(sock, address, port, self._table, self._table.take(now), now)
-            self.connections[connection.fd] = connection
-            metrics.ACCEPTED.inc()
-            metrics.CONNECTIONS.inc()
+
+    def may_come(self, address: str) -> bool:
+        """Whether terminals connect from ``address``; who does not is counted."""
+        if self.origins.admits(address):
+            return True
+        metrics.CLOSED.labels("not_allowed").inc()
+        return False
+
+    def admit(self, sock: socket.socket, address: str, port: int, now: float) -> Connection | None:
+        """``sock`` is plain now, and a connection from ``address``; None: it is refused, counted and closed."""
+        try:
+            return self._admit(sock, address, port, now)
+        except OSError:
+            return None
+
+    def _admit(self, sock: socket.socket, address: str, port: int, now: float) -> Connection | None:
+        """As ``admit``; raises OSError, with the socket closed, when the system has no room for it."""
+        refused = None if self.may_come(address) else ""
+        if refused is None:
+            refused = self._admission.enter(address)
+            if refused:
+                metrics.CLOSED.labels(refused).inc()
+        if refused is not None:
+            sock.close()
+            return None
+        try:
+            sock.setblocking(False)
+            if sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._epoll.register(sock.fileno(), select.EPOLLIN)
+        except OSError:
+            self._admission.leave(address)
+            metrics.CLOSED.labels("error").inc()
+            sock.close()
+            raise
+        connection = Connection(sock, address, port, self._table, self._table.take(now), now)
+        self.connections[connection.fd] = connection
+        metrics.ACCEPTED.inc()
+        metrics.CONNECTIONS.inc()
+        return connection
 
     def _pause_listener(self, listener: socket.socket, error: OSError) -> None:
         """Leave new connections where they are until ``accept_again``; said once, however long it lasts."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,10 @@ from telemetry.gateway import metrics, position_frames
 from telemetry.gateway.batcher import CLOSED_BYTES, Batcher, RejectNote
 from telemetry.gateway.connection import Connection, ConnectionTable
 from telemetry.gateway.downlink import Downlink
+from telemetry.gateway.entrances.certificates import Certificates
+from telemetry.gateway.entrances.handed_over import HandedOver
+from telemetry.gateway.entrances.origins import Origins
+from telemetry.gateway.entrances.udp import UdpEntrance
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.registrar import Registrar
 from telemetry.gateway.sockets import Arrived, Sockets
@@ -61,19 +67,26 @@ _GATHER_S = 0.005
 #: An append that takes longer than this (failing again and again, or hanging) makes the gateway not ready: terminals get
 #: no reply here, long before the memory budget is used up.
 _LOG_DEAD_S = 5.0
+#: At the end, what is on its way through TLS has so long to go out.
+_LAST_REPLIES_S = 2.0
 
 
 class Gateway:
     """Serves terminals until ``drain``. One object per process and event loop."""
 
     def __init__(
-        self, directory: TerminalDirectory, log: LogWriter, limits: Limits, downlink: Downlink | None = None
+        self,
+        directory: TerminalDirectory,
+        log: LogWriter,
+        limits: Limits,
+        origins: Origins | None = None,
+        downlink: Downlink | None = None,
     ) -> None:
-        """``downlink``: commands to terminals; without one none is sent, and no answer of a terminal is asked for."""
+        """``downlink``: commands to terminals; without one none is sent."""
         self._downlink = downlink
         self._limits = limits
         self._table = ConnectionTable()
-        self._sockets = Sockets(limits, self._table, self._on_close)
+        self._sockets = Sockets(limits, self._table, self._on_close, origins)
         self._rest_bytes = 0
         self._paused = False
         self._unread_s = 0.0  # of pauses, in all
@@ -89,6 +102,8 @@ class Gateway:
         self.fault: asyncio.Future[BaseException] = self._loop.create_future()
         self._batcher = Batcher(log, on_space=self._resume)
         self._batcher.task.add_done_callback(self._look_after)
+        self._handed_over = HandedOver(self._sockets, self._clock)
+        self._udp: list[UdpEntrance] = []
         self._registrar = Registrar(directory, self._sockets, self._table, self._reject, downlink)
         if downlink is not None:
             downlink.attach(self._sockets.send, lambda connection, actions: self._act(connection, actions, 0))
@@ -97,7 +112,32 @@ class Gateway:
 
     def listen(self, host: str, port: int) -> int:
         """Start accepting; returns the port. Raises ConfigurationError when the address cannot be used."""
-        bound = self._sockets.listen(host, port)
+        balanced = bool(self._sockets.origins.balancers)
+        bound = self._sockets.listen(host, port, self._plain_or_balanced if balanced else None)
+        self._serve()
+        return bound
+
+    def listen_tls(self, host: str, port: int, certificates: Certificates) -> int:
+        """Start accepting TLS; returns the port. Raises ConfigurationError when the address cannot be used."""
+        bound = self._sockets.listen(
+            host, port, partial(self._handed_over.take, certificates=certificates), "GONGCHE_TLS"
+        )
+        self._serve()
+        return bound
+
+    async def listen_udp(self, host: str, port: int) -> None:
+        """Take datagrams. Raises ConfigurationError when the address cannot be used."""
+        self._udp.append(await UdpEntrance.open(self._sockets, host, port, self._clock))
+        self._serve()
+
+    def _plain_or_balanced(self, sock: socket.socket, address: str, port: int) -> None:
+        """Accepted where some connections come through a balancer."""
+        if self._sockets.origins.is_balancer(address):
+            self._handed_over.take(sock, address, port, None)
+        else:
+            self._sockets.admit(sock, address, port, self._clock())
+
+    def _serve(self) -> None:
         if not self._serving:
             self._serving = True
             self._listen_to_sockets(True)
@@ -105,7 +145,6 @@ class Gateway:
             self._spawn(self._registrar.follow()).add_done_callback(self._look_after)
             if self._downlink is not None:
                 self._spawn(self._downlink.run()).add_done_callback(self._look_after)
-        return bound
 
     async def drain(self, timeout_s: float) -> int:
         """Stop reading, confirm what was read (at most ``timeout_s``), close everything.
@@ -120,6 +159,9 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._sockets.close_all("drain")
+        for udp in self._udp:
+            udp.close()
+        await self._handed_over.close(_LAST_REPLIES_S)
         if self._downlink is not None:
             await self._downlink.close()
         return lost
@@ -135,6 +177,10 @@ class Gateway:
         error = None if task.cancelled() else task.exception()
         if error is not None and not self.fault.done():
             self.fault.set_result(error)
+
+    def connections(self) -> list[Connection]:
+        """Those that are open now, whichever way they came."""
+        return list(self._sockets.connections.values())
 
     def trouble(self) -> str | None:
         """Why this gateway should get no more terminals now, or None."""
@@ -434,7 +480,7 @@ class Gateway:
         while True:
             await asyncio.sleep(_SWEEP_S)
             now = self._clock()
-            for connection in list(self._sockets.connections.values()):
+            for connection in self.connections():
                 session = connection.session
                 half_read_since = self._table.partial_since[connection.slot]
                 if half_read_since and now - half_read_since > limits.frame_timeout_s:

@@ -228,7 +228,7 @@ class Optional:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """The first of ``tables`` that ends where the body ends; if none does, the first. The first is written.
+    """The first of ``tables`` that ends where the body ends; if none does, the first. The first that can carry the values is written.
 
     For what terminals write in the layout of another edition. Only as the last element of a table.
     """
@@ -254,12 +254,25 @@ class Either:
             element.read(cursor, row, path)
 
     def write(self, out: bytearray, row: Given, used: set[str], path: str) -> None:
-        for element in self.tables[0]:
-            element.write(out, row, used, path)
+        refused: FieldError | None = None
+        for table in self.tables:
+            raw, names = bytearray(), set[str]()
+            try:
+                for element in table:
+                    element.write(raw, row, names, path)
+            except FieldError as error:
+                refused = refused or error
+                continue
+            out += raw
+            used |= names
+            return
+        if refused is not None:
+            raise refused
 
     def names(self) -> Iterator[str]:
-        for element in self.tables[0]:
-            yield from element.names()
+        for table in self.tables:
+            for element in table:
+                yield from element.names()
 
 
 Typing = Num | Text | Raw | Bcd

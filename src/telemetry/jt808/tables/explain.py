@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
+from telemetry.jt808.ids import MessageId
 from telemetry.jt808.rejection import Rejection
 from telemetry.jt808.scalar.framing import (
     MAX_BODY,
@@ -20,13 +22,15 @@ from telemetry.jt808.scalar.framing import (
 from telemetry.jt808.scalar.header import VERSION_FLAG, Header, Version, build_header, parse_header
 from telemetry.jt808.tables import codec
 from telemetry.jt808.tables.catalogue import CATALOGUE
+from telemetry.jt808.tables.composite import Numbers, Rows
+from telemetry.jt808.tables.dialects import item_parts
 from telemetry.jt808.tables.grammar import Bcd, Cursor, Element, Num, Part, Raw, Value
 from telemetry.jt808.tables.items import item_fields, item_label, item_lengths
 from telemetry.jt808.tables.position import ITEMS
 from telemetry.jt808.tables.shown import oddity
 
 #: Fields of one frame that are explained; the rest is counted.
-MAX_FIELDS = 5000
+MAX_FIELDS: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +50,25 @@ class Explained:
         return self.path.count("/")
 
 
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """What is known of the terminal that speaks: its edition (2011 and 2013 have the same header), who made it."""
+
+    edition: Version | None = None
+    manufacturer: str = ""
+    model: str = ""
+
+
+NOBODY: Final = Speaker()
+
+
 @dataclass(slots=True)
 class Explanation:
     """A frame or a message that was put together. ``problems`` are wrong (a server refuses the frame, or loses what is
     named), as Chinese|English; oddities stand at the fields. ``edition``: None where no edition has the message."""
 
     raw: bytes
+    speaker: Speaker = NOBODY
     header: Header | None = None
     label: str = ""
     clause: str = ""
@@ -64,30 +81,32 @@ class Explanation:
     more_fields: int = 0
 
     @property
+    def introduced(self) -> Speaker | None:
+        """What a registration (0x0100) says of its terminal; None for any other message, and for one that is wrong."""
+        if self.header is None or self.header.id != MessageId.REGISTER or self.problems:
+            return None
+        values = {one.path: one.value for one in self.fields}
+        return Speaker(self.edition, str(values.get("manufacturer", "")), str(values.get("model", "")))
+
+    @property
     def odd(self) -> int:
         """How many fields are odd."""
         return sum(bool(one.remark) for one in self.fields)
 
 
 _ID = Num("message_id", "消息 ID|message id", 2)
-_LENGTH_BITS = {
-    10: "RSA 加密|RSA",
-    11: "加密方式位 1|encryption, bit 1",
-    12: "加密方式位 2|encryption, bit 2",
-    13: "分包|one of several packages",
-    14: "2019 版本标识|version flag of 2019",
-}
 _PROPERTIES = Num("properties", "消息体属性|properties", 2)
 _PROTOCOL = Num("protocol_version", "协议版本号|protocol version", 1)
 _SERIAL = Num("serial", "消息流水号|serial", 2)
 _TOTAL = Num("total", "消息总包数|packages", 2)
 _INDEX = Num("index", "包序号|number of the package", 2)
 _BODY = Raw("body", "消息体|body")
+_CHECKSUM = Num("checksum", "校验码|checksum", 1)
 
 
-def explain_segment(segment: bytes, known: Version | None = None) -> Explanation:
-    """What stands between two delimiters. ``known``: the edition that the terminal is known to speak, where it is."""
-    told = Explanation(segment)
+def explain_segment(segment: bytes, speaker: Speaker = NOBODY) -> Explanation:
+    """What stands between two delimiters."""
+    told = Explanation(segment, speaker)
     data, strays = _unescaped(segment)
     if strays:
         told.problems.append(
@@ -111,7 +130,8 @@ def explain_segment(segment: bytes, known: Version | None = None) -> Explanation
         )
     if not strays and isinstance(refused := decode_segment(segment), Rejection) and not told.problems:
         told.problems.append(f"{refused.detail}|{refused.detail}")
-    explain_message(told, message, known)
+    explain_message(told, message)
+    _keep(told, _CHECKSUM, "checksum", len(message), data[-1:], data[-1])
     return told
 
 
@@ -130,7 +150,7 @@ def _unescaped(segment: bytes) -> tuple[bytes, int]:
     return bytes(out), strays
 
 
-def explain_message(told: Explanation, message: bytes, known: Version | None = None) -> None:
+def explain_message(told: Explanation, message: bytes) -> None:
     """Put header and body of an unescaped message without checksum into ``told``."""
     parsed = parse_header(message)
     if isinstance(parsed, Rejection):
@@ -143,7 +163,7 @@ def explain_message(told: Explanation, message: bytes, known: Version | None = N
         header, body = parsed
     told.body = body
     told.header = header
-    _name(told, header, known)
+    _name(told, header)
     _explain_header(told, header, message)
     start = len(message) - len(body)
     if header.encryption:
@@ -154,10 +174,10 @@ def explain_message(told: Explanation, message: bytes, known: Version | None = N
         _explain_body(told, header.id, body, start)
 
 
-def explain_whole(headers: Sequence[Header], body: bytes, known: Version | None = None) -> Explanation:
+def explain_whole(headers: Sequence[Header], body: bytes, speaker: Speaker = NOBODY) -> Explanation:
     """A message that was put together from its packages. Offsets are those in its body."""
-    told = Explanation(body, headers[0], body=body, packages=len(headers))
-    _name(told, headers[0], known)
+    told = Explanation(body, speaker, headers[0], body=body, packages=len(headers))
+    _name(told, headers[0])
     _explain_body(told, headers[0].id, body, 0)
     return told
 
@@ -188,13 +208,13 @@ def _forced(message: bytes) -> tuple[Header, bytes] | None:
     return None if isinstance(parsed, Rejection) else (parsed[0], body)
 
 
-def _name(told: Explanation, header: Header, known: Version | None) -> None:
+def _name(told: Explanation, header: Header) -> None:
     message = CATALOGUE.get(header.id)
     if message is None:
         told.label = "标准没有的消息|not in the standard"
         return
     told.label = message.label
-    told.edition = codec.likely(header.id, known or header.version)[0]
+    told.edition = codec.likely(header.id, told.speaker.edition or header.version)[0]
 
 
 def _explain_header(told: Explanation, header: Header, message: bytes) -> None:
@@ -297,12 +317,14 @@ def _keep_parts(told: Explanation, cursor: Cursor, start: int) -> None:
             item = part
         elif part.element is _ITEM_VALUE and item is not None:
             _keep_item(told, item, part, start)
-        else:
+        elif part.raw or not isinstance(part.element, Rows):
             remark = part.remark or oddity(part.element, part.value)
             _keep(told, part.element, part.path, start + part.offset, part.raw, part.value, remark)
 
 
 _ITEM_ID, _ITEM_VALUE = ITEMS.table
+#: An item with more fields is shown as a list: the pressure of thirty tyres, of which those at the end are mostly not there (FF).
+_MANY: Final = 8
 
 
 def _keep_item(told: Explanation, item: Part, part: Part, start: int) -> None:
@@ -313,13 +335,31 @@ def _keep_item(told: Explanation, item: Part, part: Part, start: int) -> None:
     path, offset, raw = item.path.rpartition("/")[0], start + item.offset, item.raw + part.raw
     fields = item_fields(identity, value)
     whole = Raw(f"{identity:02x}", f"{identity:02X} {item_label(identity).replace('|', f'|{identity:02X} ')}")
-    if fields is None:
+    dialect = item_parts(identity, value, told.speaker.manufacturer, told.speaker.model)
+    if dialect is not None:
+        _keep(told, whole, path, offset, raw, None)
+        for one in dialect[1]:
+            if one.raw or not isinstance(one.element, Rows):
+                remark = one.remark or oddity(one.element, one.value)
+                _keep(
+                    told,
+                    one.element,
+                    f"{path}/{one.path}",
+                    offset + 2 + one.offset,
+                    one.raw,
+                    one.value,
+                    remark,
+                )
+    elif fields is None:
         lengths = "/".join(map(str, item_lengths(identity)))
         odd = f"长度 {len(value)}，应为 {lengths}|length {len(value)}, should be {lengths}" if lengths else ""
         _keep(told, whole, path, offset, raw, value, odd)
     elif len(fields) == 1:
         element, _, only = fields[0]
         _keep(told, replace(element, label=whole.label), path, offset, raw, only, _odd_item(element, only))
+    elif len(fields) > _MANY:
+        listed = Numbers(whole.name, whole.label, 1)
+        _keep(told, listed, path, offset, raw, list(value.rstrip(b"\xff")))
     else:
         _keep(told, whole, path, offset, raw, None)
         at = offset + 2

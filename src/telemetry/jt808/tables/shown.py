@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
+from unicodedata import category
 
 from telemetry.jt808.tables.grammar import Bcd, Element, Num, Text, Value
 
@@ -37,7 +38,12 @@ def shown(element: Element, value: Value, english: bool) -> str:
 
 def printable(text: str) -> str:
     """``text`` without characters that move a cursor or hide: they are escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if _is_printable(c) else c.encode("unicode_escape").decode() for c in text)
+
+
+def _is_printable(character: str) -> bool:
+    """Also the wide spaces of Chinese texts."""
+    return character.isprintable() or category(character) == "Zs"
 
 
 def _hex(raw: bytes) -> str:
@@ -46,6 +52,10 @@ def _hex(raw: bytes) -> str:
 
 
 def _number(element: Num, value: int, english: bool) -> str:
+    if element.name == "properties":
+        return _properties(value, english)
+    if element.name in ("message_id", "checksum"):
+        return f"0x{value:0{2 * element.width}X}"
     if element.bits is not None:
         said = [in_words(text, english) for bit, text in element.bits.items() if value >> bit & 1]
         return f"{value:#0{2 + 2 * element.width}x}" + (f" {'; '.join(said)}" if said else "")
@@ -54,6 +64,18 @@ def _number(element: Num, value: int, english: bool) -> str:
         return str(value) if text is None else f"{value} {in_words(text, english)}"
     number = value * Decimal(str(element.scale)) if element.scale != 1 else Decimal(value)
     return f"{number:f} {element.unit}".rstrip()
+
+
+def _properties(value: int, english: bool) -> str:
+    """The word of a header (4.4.3): length, encryption, packages, version flag."""
+    kinds = {0: "不加密|not encrypted", 1: "RSA 加密|RSA"}
+    said = [
+        f"长度 {value & 0x3FF}|length {value & 0x3FF}",
+        kinds.get(value >> 10 & 7, "加密方式未知|encrypted in an unknown way"),
+        "分包|one of several packages" if value >> 13 & 1 else "不分包|whole",
+        "2019 版本标识|version flag of 2019" if value >> 14 & 1 else "",
+    ]
+    return ", ".join(in_words(each, english) for each in said if each)
 
 
 def _digits(element: Bcd, value: str) -> str:
@@ -74,7 +96,7 @@ def oddity(element: Element, value: Value) -> str:
         return _odd_number(element, value)
     if isinstance(element, Bcd) and isinstance(value, str):
         return _odd_digits(element, value)
-    if isinstance(element, Text) and isinstance(value, str) and not value.isprintable():
+    if isinstance(element, Text) and isinstance(value, str) and not all(map(_is_printable, value)):
         return "含有控制字符|has control characters"
     return ""
 

@@ -1,0 +1,1 @@
+"""What ``gongche frames`` reads (hex, logs, raw bytes, captures of packets) and how it shows it."""
