@@ -90,7 +90,7 @@ async def ask_all(made: Machine, seconds: float, chance: random.Random) -> None:
     chance.shuffle(wanted)
     for one in wanted:
         await ask(made, *one)
-        await asyncio.sleep(seconds / len(wanted))
+        await asyncio.sleep(seconds / len(wanted))  # time: they are spread over the kills
 
 
 async def ended(made: Machine) -> list[Any]:

@@ -36,7 +36,7 @@ from tests.waiting import until
 PASSWORD: Final = "a long sentence that nobody guesses"
 REASON: Final = "提醒驾驶员按时返回"
 #: So quick that a test waits for little.
-QUICK: Final = Patience(reply_s=0.3, resends=2, answer_s=0.6)
+QUICK: Final = Patience(reply_s=0.1, resends=2, answer_s=0.6)
 _keys = itertools.count()
 
 

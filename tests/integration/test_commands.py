@@ -169,7 +169,7 @@ async def test_a_broken_connection_sends_again_what_may_be_repeated(
         await terminal.close()
         assert (await it.comes_to(lock, "failed"))["failure"] == "outcome_unknown"
         terminal = await online(g)
-        assert await quiet(terminal, 2.5)
+        assert await quiet(terminal, 1.0)
         assert (await it.steps(lock)).count("sent") == 1
 
 
@@ -195,7 +195,7 @@ async def test_who_locks_a_car_needs_another_person(pool: asyncpg.Pool, db_url: 
             assert (own.status_code, own.json()["type"]) == (409, "urn:gongche:problem:second-person")
             assert (await zhao.post(f"/v1/commands/{no}:approve", json=why)).status_code == 403
             assert (await qian.post(f"/v1/commands/{no}:approve", json=why)).status_code == 404
-            assert await quiet(terminal, 1.2)
+            assert await quiet(terminal, 0.6)
             shown = (await li.get(f"/v1/commands/{no}")).json()
             assert (shown["state"], shown["approvable"], shown["cancellable"]) == ("proposed", True, True)
             assert not (await wang.get(f"/v1/commands/{no}")).json()["approvable"]
@@ -321,7 +321,7 @@ async def test_time_ends_what_nobody_could_take(pool: asyncpg.Pool, db_url: str,
         async with gateway(pool, db_url, tmp_path / "log", SLOW) as g:
             terminal = await online(g, 2)
             assert (await it.comes_to(moved, "failed"))["failure"] == "terminal_moved"
-            assert await quiet(terminal, 0.5)
+            assert await quiet(terminal, 0.3)
         while (answer := await it.send(1)).status_code == 201:
             many.append(answer)
         assert (answer.status_code, len(many)) == (429, 50)
