@@ -34,6 +34,7 @@ class Kind:
 _DAY: Final = timedelta(days=1)
 _WEEK: Final = timedelta(days=7)
 _TEN: Final = timedelta(minutes=10)
+_HALF: Final = timedelta(minutes=30)
 _HOUR: Final = timedelta(hours=1)
 
 KINDS: Final[dict[str, Kind]] = {
@@ -46,8 +47,8 @@ KINDS: Final[dict[str, Kind]] = {
         Kind("query_attributes", "查询终端属性", "what device are you", "send", True, True, _DAY, _WEEK),
         Kind("set_parameters", "设置终端参数", "set parameters", "configure", False, True, _DAY, _WEEK),
         # Whoever is not sure whether a car was locked must look, not try again: these are never sent twice.
-        Kind("reset", "终端复位", "restart the device", "control", False, False, _TEN, _HOUR),
-        Kind("lock", "车门加锁、解锁", "lock or unlock the doors", "control", True, False, _TEN, _HOUR),
+        Kind("reset", "终端复位", "restart the device", "control", False, False, _HALF, _HOUR),
+        Kind("lock", "车门加锁、解锁", "lock or unlock the doors", "control", True, False, _HALF, _HOUR),
         Kind(
             "cut",
             "断油断电、恢复",

@@ -52,6 +52,7 @@ _PAUSE_S: Final = 0.5
 #: Nothing is sent for the last so many seconds of the lease: others may take this gateway for gone.
 _MARGIN_S: Final = 3.0
 _SETTLE_S: Final = 2.0
+_MEASURE_S: Final = 10.0
 _CLOSE_S: Final = 3.0
 #: Result of a general reply -> why the command failed.
 _FAILURES: Final[dict[int, Failure]] = {
@@ -92,9 +93,10 @@ class Downlink:
         self._steps = StepsToWrite(self._written)
         self._taken: deque[Taken] = deque()  # to be sent, at once
         self._wake = asyncio.Event()
-        self._lease_until = self._renew_at = self._tend_at = self._settle_at = 0.0
+        self._lease_until = self._renew_at = self._tend_at = self._settle_at = self._measure_at = 0.0
         self._known = False  # whether the database knows this gateway
         self._trouble = False
+        self._clock: Callable[[], float] = self._loop.time
         self._send: Callable[[Connection, bytes], None] = lambda _connection, _data: None
         self._act: Callable[[Connection, Sequence[Action]], None] = lambda _connection, _actions: None
 
@@ -102,9 +104,11 @@ class Downlink:
         self,
         send: Callable[[Connection, bytes], None],
         act: Callable[[Connection, Sequence[Action]], None],
+        clock: Callable[[], float],
     ) -> None:
-        """``send`` writes to a connection, ``act`` does what a session decided."""
-        self._send, self._act = send, act
+        """``send`` writes to a connection, ``act`` does what a session decided, ``clock`` stops while nothing is read: what a terminal
+        says meanwhile is in time."""
+        self._send, self._act, self._clock = send, act, clock
 
     # --- what the gateway tells, from its loop turns: in memory only ----------------------------------------------------
 
@@ -143,7 +147,7 @@ class Downlink:
     def _confirmed(self, connection: Connection, reply: GeneralReply) -> None:
         """A general reply (0x0001): counted once, whatever comes again."""
         out = self._out.get(connection)
-        one = None if out is None else out.confirmed(reply, self._loop.time())
+        one = None if out is None else out.confirmed(reply, self._clock())
         if out is None or one is None:
             if out is None or not out.knows(reply):
                 metrics.COMMAND_ANSWERS_IGNORED.labels("unasked").inc()
@@ -237,6 +241,7 @@ class Downlink:
                 "no commands go out now, the database does not answer: %s", error or type(error).__name__
             )
         self._trouble = True
+        self._renew_at = 0.0  # others may have taken us for gone
         with suppress(*DATABASE_ERRORS):
             await renew_read_only(self._pool, error)
         self._repeat_overdue()
@@ -274,6 +279,8 @@ class Downlink:
                 self._tend_at = now + delivering.TEND_S
                 async with connection.transaction():
                     await delivering.tend(connection)
+            if now >= self._measure_at:
+                self._measure_at = now + _MEASURE_S
                 metrics.COMMANDS_OLDEST.set(await delivering.oldest_waiting_s(connection))
         metrics.COMMANDS_UNDER_WAY.set(len(self._kinds))
         return taken == delivering.MOST_TAKEN
@@ -370,12 +377,12 @@ class Downlink:
         out = self._out.setdefault(here.connection, Outstanding(self._patience))
         out.sent(
             taken.no, message_id, serials, frames, answer_id=command_bodies.ANSWERS.get(taken.kind),
-            repeatable=kind.repeatable, now=now, until=now + taken.left_s,
+            repeatable=kind.repeatable, now=self._clock(), until=self._clock() + taken.left_s,
         )  # fmt: skip
         self._send(here.connection, b"".join(frames))
 
     def _repeat_overdue(self) -> None:
-        now = self._loop.time()
+        now = self._clock()
         for connection, out in list(self._out.items()):
             if not out.waiting:
                 del self._out[connection]

@@ -106,7 +106,9 @@ class Gateway:
         self._udp: list[UdpEntrance] = []
         self._registrar = Registrar(directory, self._sockets, self._table, self._reject, downlink)
         if downlink is not None:
-            downlink.attach(self._sockets.send, lambda connection, actions: self._act(connection, actions, 0))
+            downlink.attach(
+                self._sockets.send, lambda connection, actions: self._act(connection, actions, 0), self._clock
+            )
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
