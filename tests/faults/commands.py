@@ -119,8 +119,8 @@ class FallingPool:
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Any]:
-        if self._fall.dead:
-            raise KilledError
+        if self._fall.dead:  # what is left of it in this process ends quietly
+            raise asyncpg.InterfaceError("the process is dead")
         async with self._pool.acquire() as real:
             yield _Connection(real, self._fall)
 
@@ -218,20 +218,25 @@ async def _gateway(
                 await asyncio.gather(lives, return_exceptions=True)
 
 
-async def sweep(site: Office, dsn: str, kinds: Sequence[str], stride: int = 1) -> tuple[int, list[str]]:
+#: (the question was done and its answer is lost, the process dies)
+FALLS: Final = ((False, True), (True, True), (False, False), (True, False))
+
+
+async def sweep(
+    site: Office, dsn: str, kinds: Sequence[str], stride: int = 1, falls: Sequence[tuple[bool, bool]] = FALLS
+) -> tuple[int, list[str]]:
     """Every ``stride``-th fall of each kind; how many there were, and what was wrong."""
     count, wrong = 0, list[str]()
     for kind in kinds:
-        for after in (False, True):
-            for kill in (True, False):
-                for at in range((count * 7) % stride, _MOST_STEPS, stride):
-                    fall = Fall(at, after, kill)
-                    outcome = await tried(site, dsn, kind, fall)
-                    if flaw := outcome.wrong(kind, fall):
-                        wrong.append(f"{kind}, {fall}: {flaw}: {outcome}")
-                    if not fall.fell:
-                        break
-                    count += 1
+        for after, kill in falls:
+            for at in range((count * 7) % stride, _MOST_STEPS, stride):
+                fall = Fall(at, after, kill)
+                outcome = await tried(site, dsn, kind, fall)
+                if flaw := outcome.wrong(kind, fall):
+                    wrong.append(f"{kind}, {fall}: {flaw}: {outcome}")
+                if not fall.fell:
+                    break
+                count += 1
     return count, wrong
 
 
