@@ -160,7 +160,7 @@ class Outcome:
     received: int
     steps: tuple[str, ...]
 
-    def wrong(self, kind: str, fall: Fall) -> str | None:
+    def wrong(self, kind: str) -> str | None:
         """What is not as it must be, or None."""
         if self.steps.count("answered") > 1 or self.steps.count("delivered") > self.steps.count("sent"):
             return "something was counted twice"
@@ -232,7 +232,7 @@ async def sweep(
             for at in range((count * 7) % stride, _MOST_STEPS, stride):
                 fall = Fall(at, after, kill)
                 outcome = await tried(site, dsn, kind, fall)
-                if flaw := outcome.wrong(kind, fall):
+                if flaw := outcome.wrong(kind):
                     wrong.append(f"{kind}, {fall}: {flaw}: {outcome}")
                 if not fall.fell:
                     break
